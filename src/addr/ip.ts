@@ -1,0 +1,41 @@
+/** IP addresses as canonical strings; numbers only where they are counted with. */
+import { Address4, Address6 } from 'ip-address';
+
+/** An IP family, in the words of `spec.ipFamilies`. */
+export type Family = 'IPv4' | 'IPv6';
+
+/** An address in canonical form: IPv4 dotted, IPv6 as in RFC 5952. Equal addresses are equal strings. */
+export type Ip = string & { readonly __ip: never };
+
+/** The family of an address. */
+export function familyOf(ip: Ip): Family {
+  return ip.includes(':') ? 'IPv6' : 'IPv4';
+}
+
+/** The address in a text, or undefined where the text is not one plain address (a prefix length, a zone, a space). */
+export function parseIp(text: string): Ip | undefined {
+  if (!/^[0-9a-fA-F.:]+$/.test(text)) return undefined;
+  try {
+    return (text.includes(':') ? new Address6(text) : new Address4(text)).correctForm() as Ip;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The address as an unsigned number of 32 or 128 bits. */
+export function ipToNumber(ip: Ip): bigint {
+  return familyOf(ip) === 'IPv4' ? new Address4(ip).bigInt() : new Address6(ip).bigInt();
+}
+
+/** The address that a number stands for. */
+export function ipFromNumber(value: bigint, family: Family): Ip {
+  return (family === 'IPv4' ? Address4.fromBigInt(value) : Address6.fromBigInt(value)).correctForm() as Ip;
+}
+
+/**
+ * The name of the IPAllocation of an address: IPv4 dotted, IPv6 as eight zero-padded groups joined by `-`,
+ * because an object's name holds no `:` (RFC 1123) and must be the same for every spelling of the address.
+ */
+export function allocationName(ip: Ip): string {
+  return familyOf(ip) === 'IPv4' ? ip : new Address6(ip).canonicalForm().replaceAll(':', '-');
+}

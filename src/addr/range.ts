@@ -1,0 +1,65 @@
+/** Ranges of addresses: a CIDR, `first-last`, or one bare address. */
+import { Address4, Address6 } from 'ip-address';
+import { type Family, familyOf, type Ip, ipToNumber, parseIp } from './ip.ts';
+
+/** All addresses from `first` to `last`, both included. */
+export interface IpRange {
+  readonly family: Family;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** Why a text is not a range. */
+export interface InvalidRange {
+  readonly reason: 'InvalidAddress' | 'InvalidRange';
+  readonly message: string;
+}
+
+/** The range in a text of one of the three forms, or what is wrong with it. */
+export function parseRange(text: string): IpRange | InvalidRange {
+  if (text.includes('/')) return parseCidr(text);
+  const [first, last, ...rest] = text.split('-').map((part) => parseIp(part.trim()));
+  if (first === undefined || rest.length > 0 || (text.includes('-') && last === undefined)) {
+    return invalid(text, 'is no address, no CIDR and no range "first-last"');
+  }
+  return rangeBetween(first, last ?? first);
+}
+
+/** Is this a range, not a refusal? */
+export function isRange(range: IpRange | InvalidRange): range is IpRange {
+  return 'first' in range;
+}
+
+/** Does the range hold the address? */
+export function contains(range: IpRange, ip: Ip): boolean {
+  if (familyOf(ip) !== range.family) return false;
+  const value = ipToNumber(ip);
+  return range.first <= value && value <= range.last;
+}
+
+function rangeBetween(first: Ip, last: Ip): IpRange | InvalidRange {
+  const text = `${first}-${last}`;
+  if (familyOf(first) !== familyOf(last)) {
+    return { reason: 'InvalidRange', message: `"${text}" mixes IPv4 and IPv6` };
+  }
+  const range = { family: familyOf(first), first: ipToNumber(first), last: ipToNumber(last) };
+  if (range.first > range.last) return { reason: 'InvalidRange', message: `"${text}" ends before it starts` };
+  return range;
+}
+
+/** Host bits are allowed and ignored, as people write the address of a router with its prefix. */
+function parseCidr(text: string): IpRange | InvalidRange {
+  const [address, bits, ...rest] = text.split('/');
+  const ip = parseIp(address ?? '');
+  if (ip === undefined || rest.length > 0 || !/^\d{1,3}$/.test(bits ?? '')) return invalid(text, 'is no CIDR');
+  try {
+    const cidr = familyOf(ip) === 'IPv4' ? new Address4(text) : new Address6(text);
+    return { family: familyOf(ip), first: cidr.startAddress().bigInt(), last: cidr.endAddress().bigInt() };
+  } catch {
+    return invalid(text, 'is no CIDR');
+  }
+}
+
+function invalid(text: string, what: string): InvalidRange {
+  return { reason: 'InvalidAddress', message: `"${text}" ${what}` };
+}

@@ -1,0 +1,45 @@
+/** Nodes, and the speaker Pods on them: who could announce. */
+import { type Identity, identityOf, type RawMeta } from './meta.ts';
+
+/** Label that keeps a node out of load balancing (Kubernetes' own). */
+const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
+/** Node as the API server sends it. */
+export interface RawNode {
+  readonly metadata: RawMeta;
+}
+
+/** What we need of a node. */
+export interface NodeView extends Identity {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Carries the label that keeps it out of load balancing, with whatever value. */
+  readonly excluded: boolean;
+}
+
+/** The view of a node. */
+export function parseNode(raw: RawNode): NodeView {
+  const labels = raw.metadata.labels ?? {};
+  return { ...identityOf(raw.metadata), labels, excluded: Object.hasOwn(labels, excludeLabel) };
+}
+
+/** Pod as the API server sends it. */
+export interface RawPod {
+  readonly metadata: RawMeta;
+  readonly spec?: { readonly nodeName?: string };
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+}
+
+/** What we need of a speaker's Pod. */
+export interface SpeakerPodView extends Identity {
+  readonly node: string;
+  /** Ready, and not on its way out. */
+  readonly ready: boolean;
+}
+
+/** The view of a speaker's Pod, or undefined before it is bound to a node. */
+export function parseSpeakerPod(raw: RawPod): SpeakerPodView | undefined {
+  const node = raw.spec?.nodeName;
+  if (node === undefined || node === '') return undefined;
+  const ready = raw.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+  return { ...identityOf(raw.metadata), node, ready: ready && raw.metadata.deletionTimestamp === undefined };
+}
