@@ -1,0 +1,138 @@
+/** ARP for IPv4 over Ethernet (RFC 826): frames to packets and back, and the fields that the hot path reads in place. */
+import type { Ip } from '../addr/ip.ts';
+import {
+  byteAt,
+  ethernetHeaderLength,
+  etherType,
+  macBytes,
+  macLength,
+  macTextAt,
+  readInt32,
+  readUint16,
+} from './ethernet.ts';
+
+/** Bytes of an Ethernet frame with an ARP packet, without the padding that makes it 60 on the wire. */
+export const arpFrameLength = 42;
+
+/** Bytes of an IPv4 address. */
+export const ipv4Length = 4;
+
+/** Operations that we tell apart (RFC 826 "ares_op"). */
+export const arpOperation = { request: 1, reply: 2 } as const;
+
+/** Where each field starts, counted from the first byte of the Ethernet header. */
+export const arpOffset = {
+  destination: 0,
+  source: 6,
+  etherType: 12,
+  hardwareType: ethernetHeaderLength,
+  protocolType: 16,
+  hardwareLength: 18,
+  protocolLength: 19,
+  operation: 20,
+  senderMac: 22,
+  senderIp: 28,
+  targetMac: 32,
+  targetIp: 38,
+} as const;
+
+/** ARP hardware type of Ethernet (IANA "ARP Parameters"). */
+const ethernetHardware = 1;
+
+/** Why a frame holds no ARP packet that we can read. */
+export const arpFaults = ['Runt', 'VlanTagged', 'NotArp', 'Malformed'] as const;
+
+/** One of {@link arpFaults}. */
+export type ArpFault = (typeof arpFaults)[number];
+
+/** An ARP packet and the Ethernet addresses of its frame. */
+export interface ArpFrame {
+  readonly destination: string;
+  readonly source: string;
+  readonly operation: number;
+  readonly senderMac: string;
+  readonly senderIp: Ip;
+  readonly targetMac: string;
+  readonly targetIp: Ip;
+}
+
+/**
+ * What is wrong with the first `length` bytes as an ARP frame, or undefined. Allocates nothing and reads nothing
+ * after `length`; bytes after the packet are padding (Ethernet's minimum payload is 46) and are allowed.
+ */
+export function checkArp(frame: Uint8Array, length: number): ArpFault | undefined {
+  if (length < ethernetHeaderLength || length > frame.length) return 'Runt';
+  const type = readUint16(frame, arpOffset.etherType);
+  if (type === etherType.vlan || type === etherType.serviceVlan) return 'VlanTagged';
+  if (type !== etherType.arp) return 'NotArp';
+  if (length < arpFrameLength) return 'Runt';
+  return isEthernetIpv4(frame) ? undefined : 'Malformed';
+}
+
+/** The lengths are never trusted: 6 and 4 are the only ones for Ethernet and IPv4 (RFC 826 "Packet format"). */
+function isEthernetIpv4(frame: Uint8Array): boolean {
+  return (
+    readUint16(frame, arpOffset.hardwareType) === ethernetHardware &&
+    readUint16(frame, arpOffset.protocolType) === etherType.ipv4 &&
+    byteAt(frame, arpOffset.hardwareLength) === macLength &&
+    byteAt(frame, arpOffset.protocolLength) === ipv4Length
+  );
+}
+
+/** The packet in the first `length` bytes (default: all), or why there is none. */
+export function decodeArp(frame: Uint8Array, length = frame.length): ArpFrame | ArpFault {
+  const fault = checkArp(frame, length);
+  if (fault !== undefined) return fault;
+  return {
+    destination: macTextAt(frame, arpOffset.destination),
+    source: macTextAt(frame, arpOffset.source),
+    operation: readUint16(frame, arpOffset.operation),
+    senderMac: macTextAt(frame, arpOffset.senderMac),
+    senderIp: ipv4TextAt(frame, arpOffset.senderIp),
+    targetMac: macTextAt(frame, arpOffset.targetMac),
+    targetIp: ipv4TextAt(frame, arpOffset.targetIp),
+  };
+}
+
+/** The frame of {@link arpFrameLength} bytes for a packet; throws a TypeError where an address is none. */
+export function encodeArp(packet: ArpFrame): Uint8Array {
+  const frame = new Uint8Array(arpFrameLength);
+  writeArpHeader(frame, packet.operation);
+  frame.set(macBytes(packet.destination), arpOffset.destination);
+  frame.set(macBytes(packet.source), arpOffset.source);
+  frame.set(macBytes(packet.senderMac), arpOffset.senderMac);
+  frame.set(macBytes(packet.targetMac), arpOffset.targetMac);
+  const view = new DataView(frame.buffer);
+  view.setInt32(arpOffset.senderIp, ipv4Key(packet.senderIp));
+  view.setInt32(arpOffset.targetIp, ipv4Key(packet.targetIp));
+  return frame;
+}
+
+/** Writes the fields that all our ARP frames share, and the operation. Allocates nothing. */
+export function writeArpHeader(frame: Uint8Array, operation: number): void {
+  writeUint16(frame, arpOffset.etherType, etherType.arp);
+  writeUint16(frame, arpOffset.hardwareType, ethernetHardware);
+  writeUint16(frame, arpOffset.protocolType, etherType.ipv4);
+  frame[arpOffset.hardwareLength] = macLength;
+  frame[arpOffset.protocolLength] = ipv4Length;
+  writeUint16(frame, arpOffset.operation, operation);
+}
+
+function writeUint16(frame: Uint8Array, offset: number, value: number): void {
+  frame[offset] = value >> 8;
+  frame[offset + 1] = value & 0xff;
+}
+
+/** An IPv4 address as the signed 32 bits that `readInt32` finds in a frame; throws a TypeError on any other text. */
+export function ipv4Key(ip: Ip): number {
+  const bytes = ip.split('.').map(Number);
+  if (bytes.length !== ipv4Length || !bytes.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255)) {
+    throw new TypeError(`"${ip}" is no IPv4 address`);
+  }
+  return readInt32(Uint8Array.from(bytes), 0);
+}
+
+/** The IPv4 address at `offset`: four bytes are always one, so the text needs no parser. */
+function ipv4TextAt(frame: Uint8Array, offset: number): Ip {
+  return frame.subarray(offset, offset + ipv4Length).join('.') as Ip;
+}
