@@ -1,0 +1,11 @@
+# Berth's image: one bundle, three roles. Build it with:
+#   npm run build && docker build -t berth .
+# The base needs Node.js 26 as /usr/local/bin/node, or on its PATH, and glibc.
+ARG BASE=docker.io/library/node:26-bookworm-slim
+FROM ${BASE}
+COPY dist/ /berth/
+# Small heaps: a young generation of 1 MiB keeps the resident size down, and Berth allocates little.
+ENV NODE_ENV=production NODE_OPTIONS="--max-semi-space-size=1"
+WORKDIR /berth
+USER 65532:65532
+ENTRYPOINT ["node", "/berth/main.js"]

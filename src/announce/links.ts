@@ -1,0 +1,55 @@
+/** Which links of this node a VIP is announced on. */
+import { familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import type { AdvertisementView } from '../api/advertisement.ts';
+
+/** What the choice of links depends on. */
+export interface LinkView {
+  readonly name: string;
+  readonly mac: string;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  /** Answers no ARP, as tunnels and the loopback. */
+  readonly noArp: boolean;
+  /** The bond or bridge that it is a member of: that one answers. */
+  readonly master: string | undefined;
+  readonly addresses: readonly { readonly address: Ip; readonly prefix: number }[];
+}
+
+/**
+ * The links that announce a VIP: of those that the advertisements name, each one named exactly, and otherwise the
+ * first with an address in the VIP's subnet. Only an exact name waives the subnet check (a VLAN without address); of two links
+ * in one subnet one answers, or clients would hear two MACs.
+ */
+export function linksFor(
+  vip: Ip,
+  advertisements: readonly AdvertisementView[],
+  links: readonly LinkView[],
+): readonly string[] {
+  const patterns = advertisements.flatMap(({ interfaces }) => (interfaces.length === 0 ? ['*'] : interfaces));
+  const usable = links.filter(isUsable);
+  const exact = usable.filter(({ name }) => patterns.includes(name));
+  const onSubnet = usable.find(
+    (link) =>
+      patterns.some((pattern) => matches(pattern, link.name)) && link.addresses.some((own) => inSubnet(vip, own)),
+  );
+  const others = onSubnet && !exact.some((link) => link.addresses.some((own) => inSubnet(vip, own))) ? [onSubnet] : [];
+  return [...exact, ...others].map(({ name }) => name);
+}
+
+/** Can the link carry announcements at all? */
+function isUsable({ mac, up, carrier, noArp, master }: LinkView): boolean {
+  return up && carrier && !noArp && master === undefined && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac);
+}
+
+/** Is the VIP in the subnet of this address? */
+function inSubnet(vip: Ip, { address, prefix }: LinkView['addresses'][number]): boolean {
+  if (familyOf(vip) !== familyOf(address)) return false;
+  const hostBits = BigInt((familyOf(vip) === 'IPv4' ? 32 : 128) - prefix);
+  return ipToNumber(vip) >> hostBits === ipToNumber(address) >> hostBits;
+}
+
+/** Globs know `*` (any text) and `?` (one character). */
+function matches(pattern: string, name: string): boolean {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);
+}

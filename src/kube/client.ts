@@ -1,0 +1,117 @@
+/** Requests to the API server over HTTPS with kept-alive connections. */
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import type { Connection } from './connection.ts';
+
+/** One request. `path` begins with `/api`. */
+export interface ApiRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The API server's refusal. `status` is the HTTP status, `reason` its machine-readable word (`Conflict`, `NotFound`). */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
+/** Was the request refused with this HTTP status? */
+export function hasStatus(error: unknown, status: number): boolean {
+  return error instanceof ApiError && error.status === status;
+}
+
+const requestTimeoutMs = 30_000;
+/** More than the API server works on at once for one client, so that the client is not what limits. */
+const maxSockets = 32;
+
+/** A client for one API server. Close it to let the process end. */
+export class KubeClient {
+  readonly #connection: Connection;
+  readonly #requests: Agent | HttpAgent;
+  readonly #watches: Agent | HttpAgent;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const agent = (options: { maxSockets?: number }) =>
+      connection.server.protocol === 'http:'
+        ? new HttpAgent({ keepAlive: true, ...options })
+        : new Agent({ keepAlive: true, ...options, ...connection.tls });
+    this.#requests = agent({ maxSockets });
+    this.#watches = agent({});
+  }
+
+  /** The answer's JSON. Throws ApiError for a refusal, Error (`code`) where the server cannot be reached within 30 s. */
+  async json<T>(request: ApiRequest): Promise<T> {
+    const timeout = AbortSignal.timeout(requestTimeoutMs);
+    const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
+    const response = await this.#send({ ...request, signal }, this.#requests);
+    return JSON.parse(await text(response)) as T;
+  }
+
+  /** The JSON objects of an endless answer, one per line, until the server ends it or the signal aborts. */
+  async *lines<T>(request: ApiRequest): AsyncGenerator<T> {
+    const response = await this.#send(request, this.#watches);
+    response.setEncoding('utf8');
+    let rest = '';
+    for await (const chunk of response as AsyncIterable<string>) {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      for (const line of parts) yield JSON.parse(line) as T;
+    }
+  }
+
+  /** Ends idle and open connections. */
+  close(): void {
+    this.#requests.destroy();
+    this.#watches.destroy();
+  }
+
+  async #send(request: ApiRequest, agent: Agent | HttpAgent): Promise<IncomingMessage> {
+    const { method = 'GET', path, query = {}, body, contentType = 'application/json', signal } = request;
+    const url = new URL(this.#connection.server);
+    url.pathname = url.pathname.replace(/\/$/, '') + path;
+    url.search = new URLSearchParams(query).toString();
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers = {
+      ...(await this.#connection.headers()),
+      accept: 'application/json',
+      'user-agent': 'berth',
+      ...(payload && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) }),
+    };
+    const open = url.protocol === 'http:' ? httpRequest : httpsRequest;
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const outgoing = open(url, { method, headers, agent, ...(signal && { signal }) }, resolve);
+      outgoing.on('error', reject);
+      outgoing.end(payload);
+    });
+    if ((response.statusCode ?? 500) < 300) return response;
+    throw refusal(response.statusCode ?? 500, await text(response));
+  }
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8');
+  let all = '';
+  for await (const chunk of response as AsyncIterable<string>) all += chunk;
+  return all;
+}
+
+/** Refusals come as `meta/v1` Status; a proxy in between may answer with anything. */
+function refusal(status: number, body: string): ApiError {
+  try {
+    const { reason, message } = JSON.parse(body) as { reason?: string; message?: string };
+    return new ApiError(status, reason ?? 'Unknown', message ?? body);
+  } catch {
+    return new ApiError(status, 'Unknown', `HTTP ${status}: ${body.slice(0, 200)}`);
+  }
+}

@@ -1,0 +1,76 @@
+/** How to reach the API server: from inside a Pod by its service account, from outside by a kubeconfig. */
+import { readFile } from 'node:fs/promises';
+import type { RequestOptions } from 'node:https';
+
+/** A server, how to trust it, and how to say who we are. */
+export interface Connection {
+  readonly server: URL;
+  readonly tls: Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'>;
+  /** The headers that authenticate a request; asked before each one, since tokens are rotated. */
+  readonly headers: () => Promise<Readonly<Record<string, string>>>;
+}
+
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
+/** Kubernetes renews projected tokens when 80 % of their hour is over, so a minute late is early enough. */
+const credentialLifetimeMs = 60_000;
+
+/** The connection that a kubeconfig describes, or that of the Pod when none is given. Throws where there is neither. */
+export function connect(kubeconfig: string | undefined): Promise<Connection> {
+  return kubeconfig === undefined ? fromServiceAccount() : fromKubeconfig(kubeconfig);
+}
+
+async function fromServiceAccount(): Promise<Connection> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
+  if (host === undefined) throw new Error('not in a cluster: give --kubeconfig FILE');
+  return {
+    server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
+    tls: { ca: await readFile(`${serviceAccount}/ca.crt`) },
+    headers: cached(async () => {
+      const token = await readFile(`${serviceAccount}/token`, 'utf8');
+      return { authorization: `Bearer ${token.trim()}` };
+    }),
+  };
+}
+
+/** The official client reads the file: it knows every way to log in (certificates, exec plugins, OIDC). It is loaded only here. */
+async function fromKubeconfig(file: string): Promise<Connection> {
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
+  const config = new KubeConfig();
+  config.loadFromFile(file);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error(`kubeconfig ${file} has no current cluster`);
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key, rejectUnauthorized, servername } = options;
+  return {
+    server: new URL(cluster.server),
+    tls: withoutUndefined({ ca, cert, key, rejectUnauthorized, servername }),
+    headers: cached(async () => {
+      const fresh: RequestOptions = {};
+      await config.applyToHTTPSOptions(fresh);
+      const basic = typeof fresh.auth === 'string' ? basicAuth(fresh.auth) : {};
+      return { ...(fresh.headers as Record<string, string> | undefined), ...basic };
+    }),
+  };
+}
+
+function basicAuth(credentials: string): Record<string, string> {
+  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
+}
+
+function withoutUndefined<T extends object>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
+
+function cached<T>(read: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | undefined;
+  let until = 0;
+  return () => {
+    if (value === undefined || performance.now() > until) {
+      value = read();
+      value.catch(() => (value = undefined));
+      until = performance.now() + credentialLifetimeMs;
+    }
+    return value;
+  };
+}

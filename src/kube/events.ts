@@ -1,0 +1,59 @@
+/** Events: what `kubectl describe` shows a person about an object. */
+import type { Logger } from '../runtime/logger.ts';
+import type { KubeClient } from './client.ts';
+import { eventsPath } from './resources.ts';
+
+/** The object that an Event is about. */
+export interface Regarding {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** One Event. */
+export interface EventNote {
+  readonly regarding: Regarding;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  /** What we were doing, a word: `Allocate`. */
+  readonly action: string;
+  readonly note: string;
+}
+
+/** The API refuses longer notes. */
+const noteLength = 1024;
+
+/** Sends Events for one component. An Event is a courtesy: one that cannot be sent is logged, never thrown. */
+export class EventSender {
+  readonly #options: { readonly client: KubeClient; readonly log: Logger; readonly component: string };
+
+  constructor(options: { readonly client: KubeClient; readonly log: Logger; readonly component: string }) {
+    this.#options = options;
+  }
+
+  /** Sends one Event. */
+  async send({ regarding, type, reason, action, note }: EventNote): Promise<void> {
+    const { client, log, component } = this.#options;
+    const namespace = regarding.namespace ?? 'default';
+    const body = {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: { generateName: `${regarding.name}.`, namespace },
+      eventTime: new Date().toISOString().replace('Z', '000Z'),
+      reportingController: `berth.dev/${component}`,
+      reportingInstance: component,
+      regarding,
+      type,
+      reason,
+      action,
+      note: note.slice(0, noteLength),
+    };
+    try {
+      await client.json({ method: 'POST', path: eventsPath(namespace), body });
+    } catch (error) {
+      log.warn({ err: error, reason, object: regarding.name }, 'event not sent');
+    }
+  }
+}

@@ -1,0 +1,139 @@
+/** Leader election by a Lease: one controller acts, the others stand by. */
+import { hostname } from 'node:os';
+import type { RawMeta } from '../api/meta.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { wait } from '../runtime/wait.ts';
+import { ApiError, hasStatus, type KubeClient } from './client.ts';
+import { leasesPath } from './resources.ts';
+
+/** Which Lease, and who we are. */
+export interface ElectionOptions {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly namespace: string;
+  readonly lease: string;
+}
+
+interface Lease {
+  readonly apiVersion: 'coordination.k8s.io/v1';
+  readonly kind: 'Lease';
+  readonly metadata: Pick<RawMeta, 'name'> & { readonly namespace: string; readonly resourceVersion?: string };
+  readonly spec: {
+    readonly holderIdentity: string;
+    readonly leaseDurationSeconds: number;
+    readonly acquireTime: string;
+    readonly renewTime: string;
+  };
+}
+
+/** Kubernetes' own defaults for its controllers. */
+const leaseSeconds = 15;
+const renewDeadlineMs = 10_000;
+const retryMs = 2_000;
+
+/** A candidate for the Lease. */
+export class Election {
+  readonly identity = `${hostname()}_${crypto.randomUUID()}`;
+  readonly #options: ElectionOptions;
+  /** The Lease as last read, and when it was last seen to change: by our clock, so clocks need not agree. */
+  #seen: { readonly lease: Lease; readonly changedAt: number } | undefined;
+
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+  }
+
+  /** Returns when this process leads, or when the signal aborts. */
+  async lead(signal: AbortSignal): Promise<void> {
+    const { log, lease } = this.#options;
+    while (!signal.aborted) {
+      try {
+        if (await this.#tryAcquire()) {
+          log.info({ lease, identity: this.identity }, 'leading');
+          return;
+        }
+      } catch (error) {
+        log.warn({ lease, err: error }, 'lease not reached');
+      }
+      await wait(retryMs, signal);
+    }
+  }
+
+  /** Renews until the signal aborts. Rejects when it was lost: this process must act no more. */
+  async hold(signal: AbortSignal): Promise<void> {
+    let renewedAt = performance.now();
+    while (!signal.aborted) {
+      await wait(retryMs, signal);
+      if (signal.aborted) break;
+      try {
+        if (!(await this.#tryAcquire())) throw new Error('another process took the lease');
+        renewedAt = performance.now();
+      } catch (error) {
+        const late = performance.now() - renewedAt > renewDeadlineMs;
+        if (late || !(error instanceof ApiError)) this.#options.log.warn({ err: error }, 'lease not renewed');
+        if (late || this.#heldByOther()) throw new Error(`lost lease ${this.#options.lease}`, { cause: error });
+      }
+    }
+  }
+
+  /** Takes or renews the Lease if it is free, expired or ours. */
+  async #tryAcquire(): Promise<boolean> {
+    const lease = await this.#read();
+    if (lease === undefined) return this.#write(undefined);
+    const unchanged = this.#seen?.lease.metadata.resourceVersion === lease.metadata.resourceVersion;
+    const changedAt = (unchanged && this.#seen?.changedAt) || performance.now();
+    this.#seen = { lease, changedAt };
+    const { holderIdentity, leaseDurationSeconds } = lease.spec;
+    const silentMs = performance.now() - changedAt;
+    const free = holderIdentity === '' || holderIdentity === this.identity || silentMs > leaseDurationSeconds * 1000;
+    return free ? this.#write(lease) : false;
+  }
+
+  async #read(): Promise<Lease | undefined> {
+    const { client, namespace, lease } = this.#options;
+    try {
+      return await client.json<Lease>({ path: `${leasesPath(namespace)}/${lease}` });
+    } catch (error) {
+      if (hasStatus(error, 404)) return undefined;
+      throw error;
+    }
+  }
+
+  /** A conflict (409) means that another candidate was faster. */
+  async #write(before: Lease | undefined, holder = this.identity): Promise<boolean> {
+    const { client, namespace, lease: name } = this.#options;
+    const now = new Date().toISOString().replace('Z', '000Z');
+    const same = before?.spec.holderIdentity === holder;
+    const resourceVersion = before?.metadata.resourceVersion;
+    const lease: Lease = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name, namespace, ...(resourceVersion && { resourceVersion }) },
+      spec: {
+        holderIdentity: holder,
+        leaseDurationSeconds: leaseSeconds,
+        acquireTime: same ? before.spec.acquireTime : now,
+        renewTime: now,
+      },
+    };
+    const path = leasesPath(namespace) + (before ? `/${name}` : '');
+    try {
+      const written = await client.json<Lease>({ method: before ? 'PUT' : 'POST', path, body: lease });
+      this.#seen = { lease: written, changedAt: performance.now() };
+      return true;
+    } catch (error) {
+      if (hasStatus(error, 409)) return false;
+      throw error;
+    }
+  }
+
+  #heldByOther(): boolean {
+    const holder = this.#seen?.lease.spec.holderIdentity;
+    return holder !== undefined && holder !== this.identity;
+  }
+
+  /** Lets a successor start at once instead of after the Lease's time. */
+  async giveBack(): Promise<void> {
+    if (this.#seen === undefined || this.#heldByOther()) return;
+    await this.#write(this.#seen.lease, '').catch(() => undefined);
+  }
+}

@@ -1,0 +1,33 @@
+/** Where each kind of object lives in the API. */
+
+const berth = '/apis/berth.dev/v1beta1';
+
+/** The path that lists a kind over all namespaces. */
+export const collections = {
+  services: '/api/v1/services',
+  nodes: '/api/v1/nodes',
+  endpointSlices: '/apis/discovery.k8s.io/v1/endpointslices',
+  pools: `${berth}/ipaddresspools`,
+  advertisements: `${berth}/l2advertisements`,
+  allocations: `${berth}/ipallocations`,
+} as const;
+
+/** The Pods of one namespace. */
+export function podsPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/pods`;
+}
+
+/** One Service. */
+export function servicePath({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `/api/v1/namespaces/${namespace}/services/${name}`;
+}
+
+/** The Leases of one namespace. */
+export function leasesPath(namespace: string): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+}
+
+/** The Events of one namespace. */
+export function eventsPath(namespace: string): string {
+  return `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
+}

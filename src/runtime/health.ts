@@ -1,0 +1,34 @@
+/** Health over HTTP: `/healthz` says that the process works, `/readyz` that it does its job. */
+import { createServer } from 'node:http';
+
+/** Named checks: undefined is good, a text says what is wrong. */
+export type Checks = Readonly<Record<string, () => string | undefined>>;
+
+/** Where to listen, and what to answer. */
+export interface HealthOptions {
+  /** `ADDRESS:PORT`; port 0 takes any. */
+  readonly listen: string;
+  readonly live: Checks;
+  readonly ready: Checks;
+}
+
+/** Serves the checks until the returned function is called. Rejects when the address cannot be listened on. */
+export async function serveHealth({ listen, live, ready }: HealthOptions): Promise<() => void> {
+  const server = createServer((request, response) => {
+    const checks = request.url === '/readyz' ? ready : request.url === '/healthz' ? live : undefined;
+    if (checks === undefined) return void response.writeHead(404).end('not found\n');
+    const failed = Object.entries(checks).flatMap(([name, check]) =>
+      check() === undefined ? [] : `${name}: ${check()}`,
+    );
+    response.writeHead(failed.length === 0 ? 200 : 503).end(failed.length === 0 ? 'ok\n' : `${failed.join('\n')}\n`);
+  });
+  const colon = listen.lastIndexOf(':');
+  const host = listen.slice(0, colon).replace(/^\[|\]$/g, '');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new Error(`cannot serve health on ${listen}: ${error.message}`, { cause: error })),
+    );
+    server.listen({ port: Number(listen.slice(colon + 1)), ...(host && { host }) }, resolve);
+  });
+  return () => server.close();
+}

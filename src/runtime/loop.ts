@@ -1,0 +1,72 @@
+/** The level-based loop of both roles: changes are counted together, one pass runs at a time, a failed one is tried again. */
+import type { Logger } from './logger.ts';
+import { wait } from './wait.ts';
+
+/** What to run, and how often at least. */
+export interface LoopOptions {
+  readonly log: Logger;
+  /** Looks at everything and puts right what is not. A rejection is logged and the pass tried again. */
+  readonly pass: (signal: AbortSignal) => Promise<void>;
+  /** A pass runs after this time even if nothing changed. */
+  readonly resyncMs: number;
+}
+
+const retryMs = { first: 500, most: 30_000 } as const;
+
+/** Runs a pass after each trigger, never two at once; triggers during a pass lead to one more. */
+export class Loop {
+  readonly #options: LoopOptions;
+  #pending = true;
+  #wake: (() => void) | undefined;
+
+  constructor(options: LoopOptions) {
+    this.#options = options;
+  }
+
+  /** Something changed. */
+  trigger = (): void => {
+    this.#pending = true;
+    this.#wake?.();
+  };
+
+  /** A pass is wanted after this time, whatever changes until then. */
+  triggerIn(ms: number): void {
+    setTimeout(this.trigger, ms).unref();
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, pass, resyncMs } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      if (!this.#pending) await this.#sleep(resyncMs, signal);
+      if (signal.aborted) return;
+      this.#pending = false;
+      try {
+        await pass(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        const pauseMs = Math.min(retryMs.first * 2 ** failures++, retryMs.most);
+        log.warn({ err: error, retryInMs: pauseMs }, 'pass failed');
+        // Triggers do not shorten this pause: whatever fails is asked again at this pace only.
+        await wait(pauseMs, signal);
+        this.#pending = true;
+      }
+    }
+  }
+
+  #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done);
+      this.#wake = done;
+    });
+  }
+}

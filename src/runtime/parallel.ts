@@ -1,0 +1,16 @@
+/** Many effects at once, within a bound. */
+
+/** Calls `effect` for every item, at most `limit` at a time. Failures are collected, so that one never stops the others. */
+export async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  effect: (item: T) => Promise<void>,
+): Promise<readonly { readonly item: T; readonly error: unknown }[]> {
+  const failures: { item: T; error: unknown }[] = [];
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await effect(item).catch((error: unknown) => void failures.push({ item, error }));
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return failures;
+}

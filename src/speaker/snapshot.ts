@@ -1,0 +1,79 @@
+/** What a speaker watches, and the snapshot that its placements are decided on. */
+import type { AnnounceSnapshot } from '../announce/announcements.ts';
+import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
+import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
+import { type EndpointSliceView, parseEndpointSlice, type RawEndpointSlice } from '../api/endpoints.ts';
+import {
+  type NodeView,
+  parseNode,
+  parseSpeakerPod,
+  type RawNode,
+  type RawPod,
+  type SpeakerPodView,
+} from '../api/node.ts';
+import { parseService, type RawService, type ServiceView } from '../api/service.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Informer } from '../kube/informer.ts';
+import { collections, podsPath } from '../kube/resources.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+/** The speaker's informers. */
+export interface Watched {
+  readonly allocations: Informer<RawAllocation, AllocationView>;
+  readonly services: Informer<RawService, ServiceView>;
+  readonly advertisements: Informer<RawAdvertisement, AdvertisementView>;
+  readonly nodes: Informer<RawNode, NodeView>;
+  readonly endpointSlices: Informer<RawEndpointSlice, EndpointSliceView>;
+  readonly pods: Informer<RawPod, SpeakerPodView>;
+}
+
+/** Where the speakers' Pods are. */
+export interface Peers {
+  readonly namespace: string;
+  readonly labelSelector: string;
+}
+
+/** Makes the informers; `onChange` is called after each change of any of them. */
+export function watchAll(common: { client: KubeClient; log: Logger; onChange: () => void }, peers: Peers): Watched {
+  const { labelSelector } = peers;
+  return {
+    allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
+    services: new Informer({ ...common, path: collections.services, parse: parseService }),
+    advertisements: new Informer({ ...common, path: collections.advertisements, parse: parseAdvertisement }),
+    nodes: new Informer({ ...common, path: collections.nodes, parse: parseNode }),
+    endpointSlices: new Informer({ ...common, path: collections.endpointSlices, parse: parseEndpointSlice }),
+    pods: new Informer({ ...common, path: podsPath(peers.namespace), labelSelector, parse: parseSpeakerPod }),
+  };
+}
+
+/** Have all informers taken in their first list? */
+export function isSynced(watched: Watched): boolean {
+  return Object.values(watched).every(({ synced }) => synced);
+}
+
+/** What the cluster says now. `assumeAlive` names nodes whose speakers run without a Pod. */
+export function clusterSnapshot(
+  watched: Watched,
+  assumeAlive: readonly string[],
+): Omit<AnnounceSnapshot, 'self' | 'links'> {
+  const ready = watched.pods.store.values().filter((pod) => pod.ready);
+  return {
+    ledger: watched.allocations.store.values(),
+    service: (uid) => watched.services.store.get(uid),
+    endpointNodes: endpointNodes(watched.endpointSlices.store.values()),
+    advertisements: watched.advertisements.store.values(),
+    nodes: watched.nodes.store.values(),
+    alive: new Set([...ready.map(({ node }) => node), ...assumeAlive]),
+  };
+}
+
+/** A Service may have many slices. */
+function endpointNodes(slices: readonly EndpointSliceView[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const nodes = new Map<string, Set<string>>();
+  for (const { service, servingNodes } of slices) {
+    const known = nodes.get(service) ?? new Set();
+    nodes.set(service, known);
+    for (const node of servingNodes) known.add(node);
+  }
+  return nodes;
+}
