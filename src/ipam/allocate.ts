@@ -134,8 +134,9 @@ function chooseAddress(requested: Ip | undefined, free: FreeAddresses): Choice |
 }
 
 function exhausted(pools: readonly PoolView[]): Outcome {
-  const names = pools.filter(({ autoAssign }) => autoAssign).map(({ name }) => name);
-  if (names.length === 0) return { reason: 'NoPool', message: 'no IPAddressPool has autoAssign: true' };
+  const names = pools.filter(({ autoAssign, ranges }) => autoAssign && ranges.length > 0).map(({ name }) => name);
+  if (names.length === 0)
+    return { reason: 'NoPool', message: 'no IPAddressPool gives addresses by itself (autoAssign)' };
   return { reason: 'PoolExhausted', message: `no free IPv4 address in ${names.join(', ')}` };
 }
 
@@ -165,7 +166,8 @@ function ownStatusAddress({ ingress }: ServiceView, { free }: Context): Ip | und
 /** A crash between the two writes of a move leaves two entries: the requested one counts, then the one in the status. */
 function currentEntry(service: ServiceView, held: readonly AllocationView[]): AllocationView | undefined {
   const wanted = [...service.requests, ...service.ingress.map(({ ip }) => ip)];
-  return held.find(({ address }) => wanted.includes(address)) ?? held[0];
+  const entries = wanted.map((address) => held.find((entry) => entry.address === address));
+  return entries.find((entry) => entry !== undefined) ?? held[0];
 }
 
 function ledgerByService(ledger: readonly AllocationView[]): ReadonlyMap<string, readonly AllocationView[]> {

@@ -40,7 +40,7 @@ export class EventSender {
     const body = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { generateName: `${regarding.name}.`, namespace },
+      metadata: { generateName: `${regarding.name}-`, namespace },
       eventTime: new Date().toISOString().replace('Z', '000Z'),
       reportingController: `berth.dev/${component}`,
       reportingInstance: component,

@@ -1,0 +1,124 @@
+/** The import table: who may import whom. A denial is a design decision, so each row says why. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { test } from 'node:test';
+
+interface Row {
+  readonly folders: readonly string[];
+  /** Modules from outside; `node:` ones are named in full. */
+  readonly modules: readonly string[];
+  readonly why: string;
+}
+
+/** What each folder of src may import besides itself. */
+const table: Readonly<Record<string, Row>> = {
+  addr: { folders: [], modules: ['ip-address'], why: 'addresses are values' },
+  wire: { folders: ['addr'], modules: [], why: 'bytes to packets and back, testable without a socket' },
+  api: { folders: ['addr'], modules: [], why: 'cluster objects parsed once into views' },
+  ipam: { folders: ['addr', 'api'], modules: [], why: 'a decision, testable without a cluster' },
+  announce: {
+    folders: ['addr', 'api', 'wire'],
+    modules: ['node:crypto'],
+    why: 'a decision, testable without a link; the hash is pure',
+  },
+  runtime: {
+    folders: [],
+    modules: ['pino', 'node:http', 'node:net', 'node:timers/promises'],
+    why: 'knows nothing of load balancing',
+  },
+  kube: {
+    folders: ['addr', 'api', 'runtime'],
+    modules: ['@kubernetes/client-node/dist/config.js', 'node:fs/promises', 'node:http', 'node:https', 'node:os'],
+    why: 'the only place that talks to the API server',
+  },
+  linux: {
+    folders: ['addr', 'runtime', 'wire', 'announce'],
+    modules: ['koffi', 'node:events', 'node:fs', 'node:os', 'node:path', 'node:util', 'node:worker_threads'],
+    why: 'the only place for system calls and /sys',
+  },
+  controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
+  speaker: { folders: ['addr', 'api', 'announce', 'kube', 'linux', 'runtime', 'wire'], modules: [], why: 'composes' },
+  '.': {
+    folders: ['controller', 'speaker', 'runtime'],
+    modules: ['commander', 'node:fs'],
+    why: 'only main.ts knows the roles',
+  },
+};
+
+/** Responder code runs in the worker: the main thread's half of linux stays free of decisions. */
+const decisionsInLinux = /^src\/linux\/(packet-worker|link-answerer|responder-.*|frame-batch)\.ts$/;
+
+const files = globSync('src/**/*.ts').sort();
+
+function importsOf(file: string): readonly string[] {
+  const source = readFileSync(file, 'utf8');
+  return [...source.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '');
+}
+
+function folderOf(file: string): string {
+  const folder = dirname(file).replace(/^src\/?/, '');
+  return folder === '' ? '.' : (folder.split('/')[0] ?? '.');
+}
+
+test('every folder imports only what the table allows', () => {
+  assert.ok(files.length > 20);
+  for (const file of files) {
+    const from = folderOf(file);
+    const row = table[from];
+    assert.ok(row, `${file}: folder ${from} is not in the table`);
+    for (const target of importsOf(file)) {
+      if (!target.startsWith('.')) {
+        assert.ok(row.modules.includes(target), `${file} may not import ${target}: ${row.why}`);
+        continue;
+      }
+      const to = folderOf(normalize(join(dirname(file), target)));
+      assert.ok(to === from || row.folders.includes(to), `${file} may not import ${to}: ${row.why}`);
+      if (from === 'linux' && to === 'announce')
+        assert.match(file, decisionsInLinux, `${file}: only the responder decides`);
+    }
+  }
+});
+
+test('no file imports itself through others', () => {
+  const graph = new Map(
+    files.map((file) => [
+      file,
+      importsOf(file)
+        .filter((target) => target.startsWith('.'))
+        .map((target) => normalize(join(dirname(file), target))),
+    ]),
+  );
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), `cycle: ${[...path, file].join(' -> ')}`);
+    if (done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+});
+
+test('every file opens with its purpose, and none is longer than a few screens', () => {
+  for (const file of files) {
+    const source = readFileSync(file, 'utf8').replace(/^#!.*\n/, '');
+    assert.match(source, /^\/\*\*/, `${file} does not say what it is for`);
+    assert.ok(source.split('\n').length <= 300, `${file} is longer than 300 lines`);
+  }
+});
+
+test('every export has a doc comment', () => {
+  for (const file of files) {
+    const lines = readFileSync(file, 'utf8').split('\n');
+    lines.forEach((line, i) => {
+      if (!/^export (async )?(function|const|class|interface|type)\b/.test(line)) return;
+      assert.match(lines[i - 1] ?? '', /\*\/$/, `${file}:${i + 1} has no doc comment`);
+    });
+  }
+});
+
+test('the chart carries the CRDs as they are in crds/', () => {
+  for (const crd of globSync('crds/*.yaml')) {
+    assert.equal(readFileSync(`charts/berth/${crd}`, 'utf8'), readFileSync(crd, 'utf8'), crd);
+  }
+});
