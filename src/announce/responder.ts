@@ -32,11 +32,11 @@ export interface AnsweredLink {
 
 /** A received frame and the room for its answer; all buffers are the caller's and are used again. */
 export interface Exchange {
-  readonly request: Uint8Array;
+  request: Uint8Array;
   /** Bytes of `request` that were received. */
   length: number;
   /** At least `arpFrameLength` bytes; written only if the verdict is `Answered`. */
-  readonly reply: Uint8Array;
+  reply: Uint8Array;
 }
 
 /** Decides on a frame; if the verdict is `Answered`, `arpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */

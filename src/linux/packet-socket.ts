@@ -1,0 +1,100 @@
+/** AF_PACKET sockets (packet(7)) bound to one link: one kind receives ARP, the other only sends. */
+import { closeSync } from 'node:fs';
+import { addressOf, bindSocket, getSocketOption, openSocket, SystemError, setSocketOption } from './libc.ts';
+import { arpForThisHost } from './socket-filter.ts';
+
+/** The link that a socket is bound to. */
+export interface LinkName {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** <sys/socket.h> and <linux/if_packet.h>. */
+const AF_PACKET = 17;
+const SOCK_RAW = 3;
+const receiveBuffer = { level: 1, name: 8 } as const;
+const attachFilter = { level: 1, name: 26 } as const;
+const packetStatistics = { level: 263, name: 6 } as const;
+
+/** ETH_P_ARP. */
+const arpProtocol = 0x0806;
+
+/** Asks for this much; the kernel caps it at net.core.rmem_max without a word (socket(7)). */
+const receiveBufferBytes = 1 << 20;
+
+/**
+ * A socket that receives the ARP frames of a link. The filter is in place before the socket is bound and the protocol
+ * is 0 until then, so nothing of another link or VLAN is ever queued (packet(7)). Throws an Error with a `code`:
+ * `EPERM` without the capability NET_RAW, `ENODEV` where the link has gone.
+ */
+export function openReceiveSocket(link: LinkName): number {
+  return openBound(link, arpProtocol, (fd) => {
+    setSocketOption(fd, attachFilter, filterProgram(arpForThisHost));
+    setSocketOption(fd, receiveBuffer, new Uint8Array(Int32Array.of(receiveBufferBytes).buffer));
+  });
+}
+
+/** A socket that sends on a link and receives nothing: its protocol stays 0. Throws as {@link openReceiveSocket}. */
+export function openSendSocket(link: LinkName): number {
+  return openBound(link, 0, () => undefined);
+}
+
+/** Opens and closes a packet socket, to learn at the start whether this process may; throws `EPERM` if not. */
+export function assertMayOpen(): void {
+  closeSync(openRaw('the links of this node'));
+}
+
+/** Frames that the kernel dropped because this socket's queue was full, since the last call (PACKET_STATISTICS). */
+export function readQueueDrops(fd: number): number {
+  const statistics = new Uint32Array(2);
+  getSocketOption(fd, packetStatistics, new Uint8Array(statistics.buffer));
+  return statistics[1] ?? 0;
+}
+
+function openBound(link: LinkName, protocol: number, prepare: (fd: number) => void): number {
+  const fd = openRaw(link.name);
+  try {
+    prepare(fd);
+    bindSocket(fd, linkAddress(link.index, protocol));
+    return fd;
+  } catch (cause) {
+    closeSync(fd);
+    throw withLinkName(link, cause);
+  }
+}
+
+function openRaw(where: string): number {
+  try {
+    return openSocket(AF_PACKET, SOCK_RAW, 0);
+  } catch (cause) {
+    if (!(cause instanceof SystemError) || cause.code !== 'EPERM') throw cause;
+    throw new SystemError(
+      'socket',
+      'EPERM',
+      `the speaker needs the capability NET_RAW to open a packet socket on ${where}: ` +
+        'add NET_RAW to securityContext.capabilities.add of its container',
+    );
+  }
+}
+
+function withLinkName(link: LinkName, cause: unknown): unknown {
+  if (!(cause instanceof SystemError)) return cause;
+  return new SystemError(cause.syscall, cause.code, `packet socket on ${link.name}: ${cause.message}`);
+}
+
+/** `struct sockaddr_ll`; packet(7) says that sll_protocol is in network byte order. */
+function linkAddress(index: number, protocol: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(20));
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, protocol, false);
+  view.setInt32(4, index, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** `struct sock_fprog`; the kernel copies the program, so `program` need not live longer than the call. */
+function filterProgram(program: ArrayBuffer): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setUint16(0, program.byteLength / 8, true);
+  view.setBigUint64(8, addressOf(program), true);
+  return new Uint8Array(view.buffer);
+}

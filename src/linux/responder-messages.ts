@@ -1,0 +1,33 @@
+/** What the main thread and the packet worker tell each other. */
+
+/** What one link is to answer, ready for the hot path. */
+export interface LinkTable {
+  readonly name: string;
+  readonly index: number;
+  /** The six bytes of the hardware address. */
+  readonly mac: Uint8Array;
+  /** The VIPs, each as `ipv4Key` gives it. */
+  readonly vips: Int32Array;
+}
+
+/** To the worker: the whole desired state, or the end. */
+export type ToWorker = { readonly kind: 'Tables'; readonly links: readonly LinkTable[] } | { readonly kind: 'Close' };
+
+/** A link that is not answered any more, or could not be opened; the others go on. */
+export interface LinkFailure {
+  readonly link: string;
+  /** The errno's name: `ENETDOWN` the link is down or gone, `ENODEV` it was gone before, ... */
+  readonly code: string;
+  readonly message: string;
+}
+
+/** To the main thread. */
+export type FromWorker = { readonly kind: 'Ready' } | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
+
+/** What the worker is started with. */
+export interface WorkerStart {
+  /** SharedArrayBuffer of `responder-memory.ts`. */
+  readonly memory: SharedArrayBuffer;
+  /** The eventfd that is written after each message. */
+  readonly wakeFd: number;
+}

@@ -1,0 +1,122 @@
+/** The main thread's side of the packet worker: starts it, hands it the tables, reads its counters. */
+import { once } from 'node:events';
+import { closeSync, writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import type { Ip } from '../addr/ip.ts';
+import { ipv4Key } from '../wire/arp.ts';
+import { macBytes } from '../wire/ethernet.ts';
+import { openEventFd } from './libc.ts';
+import { assertMayOpen, type LinkName } from './packet-socket.ts';
+import {
+  allocateMemory,
+  monotonicMs,
+  type ResponderCounters,
+  type ResponderMemory,
+  readCounters,
+  viewMemory,
+} from './responder-memory.ts';
+import type { FromWorker, LinkFailure, ToWorker, WorkerStart } from './responder-messages.ts';
+
+/** What is to be answered on one link. */
+export interface LinkVips {
+  readonly link: LinkName & { readonly mac: string };
+  /** IPv4 addresses. */
+  readonly vips: readonly Ip[];
+}
+
+/** What the owner of a responder is told. */
+export interface ResponderOptions {
+  /** A link is not answered any more, or could not be opened; it stays so until the next `apply` that names it. */
+  readonly onLinkFailed: (failure: LinkFailure) => void;
+  /** The thread ended by a fault of the program: nothing is answered any more. */
+  readonly onThreadFailed: (error: Error) => void;
+}
+
+/** The thread that answers ARP for VIPs. */
+export interface ResponderThread {
+  /** The whole desired state; idempotent, in effect within 100 ms whatever the load. Links left out, or without VIPs, are closed. */
+  apply(links: readonly LinkVips[]): void;
+  /** Frames since the start, by what became of them. */
+  counters(): ResponderCounters;
+  /** Milliseconds since the thread last went through its loop: at most about 100 while it is well. */
+  beatAgeMs(): number;
+  /** Ends the thread; nothing is answered when the promise is fulfilled. */
+  close(): Promise<void>;
+}
+
+/** The JS heap of the worker in MB: it holds the VIP tables and nothing that grows. */
+const heapMegabytes = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
+
+/** Source and bundle have the worker beside this file, with the extension of this file. */
+const workerUrl = new URL(
+  import.meta.url.endsWith('.ts') ? './packet-worker.ts' : './packet-worker.js',
+  import.meta.url,
+);
+
+/**
+ * Starts the thread; it answers nothing before the first `apply`. Rejects with an Error with code `EPERM`, which says
+ * what to do, where the process has not the capability NET_RAW. The thread alone does not keep the process alive.
+ */
+export async function startResponder(options: ResponderOptions): Promise<ResponderThread> {
+  assertMayOpen();
+  const start: WorkerStart = { memory: allocateMemory(), wakeFd: openEventFd() };
+  const worker = new Worker(workerUrl, { name: 'packet-worker', workerData: start, resourceLimits: heapMegabytes });
+  try {
+    // Rejects if the worker fails before it is ready.
+    await once(worker, 'message');
+  } catch (cause) {
+    closeSync(start.wakeFd);
+    throw cause;
+  }
+  worker.unref();
+  report(worker, options);
+  return threadOf(worker, { wakeFd: start.wakeFd, memory: viewMemory(start.memory) });
+}
+
+function report(worker: Worker, { onLinkFailed, onThreadFailed }: ResponderOptions): void {
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'LinkFailed') onLinkFailed(message.failure);
+  });
+  worker.on('error', onThreadFailed);
+}
+
+function threadOf(worker: Worker, shared: { wakeFd: number; memory: ResponderMemory }): ResponderThread {
+  const { wakeFd, memory } = shared;
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  let closed: Promise<void> | undefined;
+
+  /** The message first, then its number, then the wake: whoever sees the later has the earlier. */
+  function send(message: ToWorker): void {
+    worker.postMessage(message);
+    Atomics.add(memory.newest, 0, 1);
+    writeSync(wakeFd, oneWake);
+  }
+
+  async function end(): Promise<void> {
+    worker.ref();
+    send({ kind: 'Close' });
+    await exited;
+    closeSync(wakeFd);
+  }
+
+  return {
+    apply: (links) => {
+      if (closed === undefined)
+        send({ kind: 'Tables', links: links.filter(({ vips }) => vips.length > 0).map(tableOf) });
+    },
+    counters: () => readCounters(memory),
+    beatAgeMs: () => monotonicMs() - (memory.beat[0] ?? 0),
+    close: () => {
+      closed ??= end();
+      return closed;
+    },
+  };
+}
+
+/** What eventfd(2) wants: a 64-bit count. */
+const oneWake = new Uint8Array(BigUint64Array.of(1n).buffer);
+
+function tableOf({ link, vips }: LinkVips) {
+  const { name, index, mac } = link;
+  return { name, index, mac: macBytes(mac), vips: Int32Array.from(vips, ipv4Key) };
+}

@@ -1,0 +1,68 @@
+/** Fixture: a process that answers ARP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
+import { createInterface } from 'node:readline';
+import type { Ip } from '../../src/addr/ip.ts';
+import { encodeGarp } from '../../src/announce/garp.ts';
+import { openFrameSender } from '../../src/linux/frame-sender.ts';
+import { readLinks } from '../../src/linux/links.ts';
+import { startResponder } from '../../src/linux/responder-thread.ts';
+
+/** One line of standard input. Every command but `exit` is answered with one line. */
+export type Command =
+  | { readonly do: 'apply'; readonly links: Readonly<Record<string, readonly string[]>> }
+  | { readonly do: 'counters' }
+  | { readonly do: 'garp'; readonly link: string; readonly vip: string; readonly form: 'Request' | 'Reply' }
+  | { readonly do: 'exit' };
+
+/** What the process says: `counters` also carries the age of the worker's beat and this process's memory. */
+export interface Report {
+  readonly kind: 'ready' | 'done' | 'counters' | 'failed' | 'linkFailed';
+  readonly [fact: string]: unknown;
+}
+
+const say = (report: Report) => process.stdout.write(`${JSON.stringify(report)}\n`);
+
+const responder = await startResponder({
+  onLinkFailed: (failure) => say({ kind: 'linkFailed', ...failure }),
+  onThreadFailed: (error) => say({ kind: 'failed', message: error.message }),
+}).catch((error: NodeJS.ErrnoException) => {
+  say({ kind: 'failed', code: error.code, message: error.message });
+  process.exit(1);
+});
+
+function linkNamed(name: string) {
+  const link = readLinks().find((candidate) => candidate.name === name);
+  if (link === undefined) throw new Error(`no link ${name}`);
+  return link;
+}
+
+function obey(command: Command): Report {
+  switch (command.do) {
+    case 'apply':
+      responder.apply(
+        Object.entries(command.links).map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })),
+      );
+      return { kind: 'done' };
+    case 'counters': {
+      const { rss } = process.memoryUsage();
+      return {
+        kind: 'counters',
+        ...responder.counters(),
+        beatAgeMs: responder.beatAgeMs(),
+        rss,
+        cpu: process.cpuUsage(),
+      };
+    }
+    case 'garp': {
+      const link = linkNamed(command.link);
+      const sender = openFrameSender(link);
+      const outcome = sender.send(encodeGarp(link.mac, { vip: command.vip as Ip, form: command.form }));
+      sender.close();
+      return { kind: 'done', outcome };
+    }
+    case 'exit':
+      process.exit(0);
+  }
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => say(obey(JSON.parse(line))));
+say({ kind: 'ready' });
