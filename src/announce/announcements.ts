@@ -27,13 +27,17 @@ export interface AnnounceSnapshot extends NodesSnapshot {
  * - `NotHolder` another node does;
  * - `NoUsableLink` this node should, but has no link for it.
  */
-export type SilenceReason =
-  | 'NotInStatus'
-  | 'NoAdvertisement'
-  | 'NoCandidate'
-  | 'NoLocalEndpoints'
-  | 'NotHolder'
-  | 'NoUsableLink';
+export const silenceReasons = [
+  'NotInStatus',
+  'NoAdvertisement',
+  'NoCandidate',
+  'NoLocalEndpoints',
+  'NotHolder',
+  'NoUsableLink',
+] as const;
+
+/** One word of `silenceReasons`. */
+export type SilenceReason = (typeof silenceReasons)[number];
 
 /** What this node does about one VIP. */
 export type Placement = { readonly vip: Ip; readonly holder: string | undefined } & (

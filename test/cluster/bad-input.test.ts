@@ -1,0 +1,108 @@
+/** Bad input gets an error that says what was wrong, and costs nothing else. */
+import assert from 'node:assert/strict';
+import { afterEach, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const pool = lab.subnet.vips;
+const [first = '', last = ''] = pool.split('-');
+
+before(() => berth.installBerth(lab));
+afterEach(() => berth.cleanUp(lab));
+
+test('E4 a pool with a malformed address is refused with the field and the value', async () => {
+  const rows: readonly [string, RegExp][] = [
+    ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is no address, no CIDR and no range/],
+    ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is no address/],
+    ['192.0.2.1-', /spec\.addresses\[0\].*"192\.0\.2\.1-" is no address/],
+    ['192.0.2.1-192.0.2.2-192.0.2.3', /spec\.addresses\[0\].*is no address/],
+    ['pool', /spec\.addresses\[0\].*"pool" is no address/],
+    ['2001:db8::/120', /spec\.addresses\[0\].*IPv6, which this version does not serve/],
+    ['x'.repeat(96), /spec\.addresses\[0\].*may not be more than 95/],
+  ];
+  for (const [address, message] of rows) {
+    await assert.rejects(lab.apply(berth.poolManifest('bad', address)), message, address);
+  }
+  await lab.kubectl(['delete', 'l2advertisement', 'bad', '--ignore-not-found']);
+});
+
+test('a range that ends before it starts is named on its pool, and the other pools serve', async () => {
+  await lab.apply(berth.poolManifest('a-reversed', `${last}-${first}`));
+  await lab.apply(berth.poolManifest('good', pool));
+  await lab.apply(berth.serviceManifest('one'));
+  assert.equal(await berth.addressOf(lab, 'one'), first);
+  await lab.kubectl(['wait', '--for=condition=Ready=false', 'ipaddresspool/a-reversed', '--timeout=30s']);
+  await lab.kubectl(['wait', '--for=condition=Ready', 'ipaddresspool/good', '--timeout=30s']);
+  const events = await eventually(
+    'an Event',
+    async () => (await berth.eventsOf(lab, 'IPAddressPool', 'a-reversed')) || undefined,
+  );
+  assert.match(events, /InvalidRange: spec\.addresses: .* ends before it starts/);
+});
+
+test('a Service that asks for what it cannot have says why in an Event', async () => {
+  await lab.apply(berth.poolManifest('good', pool));
+  const rows: readonly [string, string, RegExp][] = [
+    ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is in no IPAddressPool/],
+    ['words', 'any', /InvalidRequest: asks for "any", which is no IP address/],
+    ['two', `"${first},${last}"`, /InvalidRequest: asks for more than one address/],
+  ];
+  for (const [name, request, message] of rows) {
+    await lab.apply(berth.serviceManifest(name, '', `metallb.io/loadBalancerIPs: ${request}`));
+    const events = await eventually('an Event', async () => (await berth.eventsOf(lab, 'Service', name)) || undefined);
+    assert.match(events, message);
+    const condition = await lab.kubectl([
+      'get',
+      'service',
+      name,
+      '-o',
+      'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].status}',
+    ]);
+    assert.equal(condition, 'False');
+  }
+});
+
+test('E5 without an L2Advertisement a Service says that nobody answers for its address', async () => {
+  await lab.apply(berth.poolManifest('silent', pool));
+  await lab.kubectl(['delete', 'l2advertisement', 'silent']);
+  await lab.apply(berth.serviceManifest('one'));
+  await berth.addressOf(lab, 'one');
+  await eventually('an Event', async () =>
+    /NoAdvertisement: no L2Advertisement covers pool silent/.test(await berth.eventsOf(lab, 'Service', 'one')),
+  );
+});
+
+test('E2 a status that another program wrote is left alone', async () => {
+  await lab.apply(berth.poolManifest('good', pool));
+  await lab.kubectl(['-n', berth.namespace, 'scale', 'deployment/berth-controller', '--replicas=0']);
+  await eventually(
+    'no controller',
+    async () =>
+      (await lab.kubectl([
+        '-n',
+        berth.namespace,
+        'get',
+        'pods',
+        '-l',
+        'app.kubernetes.io/component=controller',
+        '-o',
+        'name',
+      ])) === '',
+  );
+  try {
+    await lab.apply(berth.serviceManifest('foreign'));
+    const status = '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.7"}]}}}';
+    await lab.kubectl(['patch', 'service', 'foreign', '--subresource=status', '--type=merge', '-p', status]);
+  } finally {
+    await lab.kubectl(['-n', berth.namespace, 'scale', 'deployment/berth-controller', '--replicas=2']);
+    await berth.rolledOut(lab);
+  }
+  const events = await eventually(
+    'an Event',
+    async () => (await berth.eventsOf(lab, 'Service', 'foreign')) || undefined,
+    { timeoutMs: 60_000 },
+  );
+  assert.match(events, /StatusContested: status\.loadBalancer is written by kubectl-patch/);
+  assert.equal(await berth.ingressOf(lab, 'foreign'), '198.51.100.7');
+});

@@ -1,0 +1,122 @@
+/** What the tests on the lab's cluster do again and again: install Berth, expose backends, look from the client. */
+import assert from 'node:assert/strict';
+import { type Lab, openLab } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+
+/** The namespace that Berth is installed in. */
+export const namespace = 'berth-system';
+
+/** The cluster that the run has brought up. */
+export function sharedLab(): Lab {
+  return openLab(process.env.BERTH_LAB);
+}
+
+/** Installs Berth by its chart, as a user would, and waits until every Pod of it is ready. */
+export async function installBerth(lab: Lab, sets: readonly string[] = []): Promise<void> {
+  const values = ['image.repository=localhost/berth', 'image.tag=lab', 'image.pullPolicy=Never', ...sets];
+  const chart = new URL('../../charts/berth', import.meta.url).pathname;
+  await lab.helm([
+    ...['upgrade', '--install', 'berth', chart, '--namespace', namespace, '--create-namespace'],
+    ...values.flatMap((value) => ['--set', value]),
+  ]);
+  await rolledOut(lab);
+}
+
+/** Waits until every Pod of Berth is ready. */
+export async function rolledOut(lab: Lab): Promise<void> {
+  for (const workload of ['deployment/berth-controller', 'daemonset/berth-speaker']) {
+    await lab.kubectl(['-n', namespace, 'rollout', 'status', workload, '--timeout=90s']);
+  }
+}
+
+/** A pool and the L2Advertisement of the same name that covers it. */
+export function poolManifest(name: string, addresses: string): string {
+  return `
+apiVersion: berth.dev/v1beta1
+kind: IPAddressPool
+metadata: { name: ${name} }
+spec: { addresses: ["${addresses}"] }
+---
+apiVersion: berth.dev/v1beta1
+kind: L2Advertisement
+metadata: { name: ${name} }
+spec: { ipAddressPools: [${name}] }
+`;
+}
+
+/** Three backends that tell their name and their client's address, one per node where that is possible. */
+export const backends = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 3
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      tolerations: [{ operator: Exists }]
+      topologySpreadConstraints:
+        - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: { matchLabels: { app: web } } }
+      containers:
+        - name: web
+          image: localhost/agnhost:lab
+          imagePullPolicy: Never
+          args: [netexec, --http-port=8080]
+          readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }
+`;
+
+/** A Service of type LoadBalancer in front of the backends; \`spec\` is YAML in flow style. */
+export function serviceManifest(name: string, spec = '', annotations = ''): string {
+  return `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, annotations: { ${annotations} } }
+spec: { type: LoadBalancer, selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }]${spec === '' ? '' : `, ${spec}`} }
+`;
+}
+
+/** The address in a Service's status, once there is one. */
+export function addressOf(lab: Lab, name: string): Promise<string> {
+  return eventually(`an address of Service ${name}`, async () => (await ingressOf(lab, name)) || undefined);
+}
+
+/** The address in a Service's status now; empty while it is pending. */
+export function ingressOf(lab: Lab, name: string): Promise<string> {
+  return lab.kubectl(['get', 'service', name, '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}']);
+}
+
+/** What the client gets from a path behind an address; throws when it gets nothing within two seconds. */
+export async function curl(lab: Lab, address: string, path = '/hostname'): Promise<string> {
+  const { code, stdout, stderr } = await lab.client.exec([
+    'curl',
+    '-sS',
+    '--fail',
+    '--max-time',
+    '2',
+    `http://${address}${path}`,
+  ]);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+/** The MACs that answer a broadcast ARP request of the client for an address, seen on its link within two seconds. */
+export async function answeringMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
+  const { client } = lab;
+  const { stdout } = await client.exec(['arping', '-b', '-c', '2', '-w', '2', '-I', client.link, address]);
+  return new Set([...stdout.toLowerCase().matchAll(/\[([0-9a-f:]{17})\]/g)].map((match) => match[1] ?? ''));
+}
+
+/** The Events of an object, as `reason: note` lines. */
+export function eventsOf(lab: Lab, kind: string, name: string): Promise<string> {
+  const selector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
+  const format = 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}';
+  return lab.kubectl(['get', 'events', '--field-selector', selector, '-o', format]);
+}
+
+/** Removes what a test made, and waits until the ledger is empty. */
+export async function cleanUp(lab: Lab): Promise<void> {
+  await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
+  await eventually('an empty ledger', async () => (await lab.kubectl(['get', 'ipallocations', '-o', 'name'])) === '');
+  await lab.kubectl(['delete', 'ipaddresspools,l2advertisements', '--all']);
+}

@@ -1,0 +1,170 @@
+/** The main job on a real cluster: pool, address, ARP, curl; and its end. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const pool = lab.subnet.vips;
+const [firstVip = ''] = pool.split('-');
+const offset = (n: number) => firstVip.replace(/\d+$/, (last) => String(Number(last) + n));
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+beforeEach(() => lab.apply(berth.poolManifest('main', pool)));
+afterEach(() => berth.cleanUp(lab));
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+test('a Service gets the lowest free address and answers from the client', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  assert.equal(vip, firstVip);
+  assert.match(await eventually('an answer', () => berth.curl(lab, vip)), /^web-/);
+  const ledger = await lab.kubectl(['get', 'ipallocations']);
+  assert.match(ledger, new RegExp(`${vip}\\s+${vip}\\s+main\\s+default\\s+one`));
+});
+
+test('exactly one MAC answers ARP for a VIP, and it is that of a node', async () => {
+  const names = ['a', 'b', 'c', 'd'];
+  for (const name of names) await lab.apply(berth.serviceManifest(name));
+  const nodeMacs = lab.nodes.map(({ mac }) => mac);
+  for (const name of names) {
+    const vip = await berth.addressOf(lab, name);
+    await eventually(`curl ${vip}`, () => berth.curl(lab, vip));
+    const macs = [...(await berth.answeringMacs(lab, vip))];
+    assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ')}`);
+    assert.ok(nodeMacs.includes(macs[0] ?? ''), `${macs[0]} is no node's`);
+  }
+});
+
+test('a deleted Service gives its address back, and silence follows', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  await lab.kubectl(['delete', 'service', 'one']);
+  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+  assert.equal(await lab.kubectl(['get', 'ipallocations', '-o', 'name']), '');
+});
+
+test('E3 a Service that changes its type loses address and conditions, and gets both again', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  await lab.kubectl(['patch', 'service', 'one', '-p', '{"spec":{"type":"ClusterIP"}}']);
+  await eventually('an empty ledger', async () => (await lab.kubectl(['get', 'ipallocations', '-o', 'name'])) === '');
+  await eventually('no conditions', async () => {
+    const conditions = await lab.kubectl(['get', 'service', 'one', '-o', 'jsonpath={.status.conditions}']);
+    return conditions === '' || conditions === '[]';
+  });
+  assert.equal((await berth.answeringMacs(lab, vip)).size, 0);
+  await lab.kubectl(['patch', 'service', 'one', '-p', '{"spec":{"type":"LoadBalancer"}}']);
+  assert.equal(await berth.addressOf(lab, 'one'), vip);
+});
+
+test('a controller restart keeps every address, and writes nothing', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  for (const name of names) await lab.apply(berth.serviceManifest(name));
+  for (const name of names) await berth.addressOf(lab, name);
+  await lab.kubectl(['delete', 'service', 'b']);
+  const state = [
+    'get',
+    'services,ipallocations',
+    '-o',
+    'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}',
+  ];
+  await eventually(
+    'the release of b',
+    async () => (await lab.kubectl(['get', 'ipallocations', '-o', 'name'])).split('\n').length === 4,
+  );
+  const earlier = await lab.kubectl(state);
+  await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'deployment/berth-controller']);
+  await berth.rolledOut(lab);
+  await lab.apply(berth.serviceManifest('late'));
+  await berth.addressOf(lab, 'late');
+  const later = (await lab.kubectl(state)).split('\n').filter((line) => !line.startsWith('late '));
+  for (const line of earlier.split('\n')) assert.ok(later.includes(line), `${line} changed:\n${later.join('\n')}`);
+});
+
+test("the death of the holder's node moves the VIP", async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  const [mac] = await berth.answeringMacs(lab, vip);
+  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+  await lab.killNode(holder);
+  try {
+    await eventually(
+      'an answer from another node',
+      async () => {
+        const [now] = await berth.answeringMacs(lab, vip);
+        return now !== undefined && now !== mac;
+      },
+      { timeoutMs: 90_000 },
+    );
+    // Until Kubernetes has noticed too, kube-proxy still sends some connections to the dead node's backend.
+    await eventually('curl through the new holder', () => berth.curl(lab, vip), { timeoutMs: 60_000 });
+  } finally {
+    await lab.startNode(holder);
+    await lab.kubectl(['wait', '--for=condition=Ready', `node/${holder.name}`, '--timeout=90s']);
+    await berth.rolledOut(lab);
+    await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  }
+});
+
+test('Services that are not ours are left alone', async () => {
+  await lab.apply(berth.serviceManifest('other', 'loadBalancerClass: example.com/other'));
+  await lab.kubectl(['create', 'service', 'clusterip', 'internal', '--tcp=80']);
+  await lab.kubectl(['create', 'service', 'nodeport', 'port', '--tcp=80']);
+  await lab.kubectl(['create', 'service', 'externalname', 'name', '--external-name=example.com']);
+  const names = ['other', 'internal', 'port', 'name'];
+  const versions = () =>
+    Promise.all(
+      names.map((name) =>
+        lab.kubectl(['get', 'service', name, '-o', 'jsonpath={.metadata.resourceVersion} {.status}']),
+      ),
+    );
+  const earlier = await versions();
+  // Served after them, so the controller has seen them all by then.
+  await lab.apply(berth.serviceManifest('ours', 'loadBalancerClass: berth.dev/berth'));
+  await berth.addressOf(lab, 'ours');
+  assert.deepEqual(await versions(), earlier);
+  assert.match(
+    await lab.kubectl(['get', 'ipallocations', '-o', 'jsonpath={.items[*].spec.services[*].name}']),
+    /^ours$/,
+  );
+});
+
+test('an exhausted pool leaves a Service pending with an Event, and the next release serves it', async () => {
+  await lab.kubectl(['delete', 'ipaddresspool', 'main']);
+  await lab.apply(berth.poolManifest('small', `${firstVip}-${offset(1)}`));
+  for (const name of ['a', 'b']) await lab.apply(berth.serviceManifest(name));
+  for (const name of ['a', 'b']) await berth.addressOf(lab, name);
+  await lab.apply(berth.serviceManifest('waits'));
+  await eventually('an Event', async () =>
+    (await berth.eventsOf(lab, 'Service', 'waits')).includes('PoolExhausted: no free IPv4 address in small'),
+  );
+  assert.equal(await berth.ingressOf(lab, 'waits'), '');
+  await lab.kubectl(['delete', 'service', 'a']);
+  const vip = await berth.addressOf(lab, 'waits');
+  assert.equal(vip, firstVip);
+  await eventually('an answer', () => berth.curl(lab, vip));
+});
+
+test('an address moves with the request for another one', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await lab.apply(berth.serviceManifest('one', '', `berth.dev/loadBalancerIPs: ${offset(7)}`));
+  await eventually('the other address', async () => (await berth.ingressOf(lab, 'one')) === offset(7));
+  await eventually('an answer', () => berth.curl(lab, offset(7)));
+  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+});
+
+test('externalTrafficPolicy Local: the holder has a backend, and the backend sees the client', async () => {
+  await lab.apply(berth.serviceManifest('local', 'externalTrafficPolicy: Local'));
+  const vip = await berth.addressOf(lab, 'local');
+  const seen = await eventually('an answer', () => berth.curl(lab, vip, '/clientip'));
+  assert.equal(seen.replace(/:\d+$/, ''), lab.client.ip);
+});

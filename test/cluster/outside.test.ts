@@ -1,0 +1,88 @@
+/** Both roles run outside the cluster, from source, for development. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const main = new URL('../../src/main.ts', import.meta.url).pathname;
+const node = process.execPath;
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait']);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+test('controller and speakers with --kubeconfig do the main job', async () => {
+  const common = ['--kubeconfig', lab.kubeconfig, '--namespace', berth.namespace];
+  const alive = lab.nodes.flatMap(({ name }) => ['--assume-alive', name]);
+  const processes = [
+    lab.controlPlane.spawn([node, main, 'controller', ...common, '--health', '127.0.0.1:18081']),
+    ...lab.nodes.map((host) => host.spawn([node, main, 'speaker', ...common, '--node-name', host.name, ...alive])),
+  ];
+  try {
+    await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+    await lab.apply(berth.serviceManifest('one'));
+    const vip = await berth.addressOf(lab, 'one');
+    await eventually('an answer', () => berth.curl(lab, vip));
+    assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+    await berth.cleanUp(lab);
+    await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+  } finally {
+    await lab.kubectl(['delete', 'service', 'one', '--ignore-not-found']);
+    await Promise.all(
+      processes.map(
+        (child) =>
+          new Promise((resolve) =>
+            child.exitCode === null ? child.once('exit', resolve).kill('SIGTERM') && 0 : resolve(0),
+          ),
+      ),
+    );
+  }
+});
+
+test('a speaker without NET_RAW ends with one clear line', async () => {
+  const [host = assert.fail()] = lab.nodes;
+  const { code, stdout } = await host.exec(
+    [
+      'setpriv',
+      '--bounding-set',
+      '-net_raw',
+      '--inh-caps',
+      '-net_raw',
+      node,
+      main,
+      'speaker',
+      '--kubeconfig',
+      lab.kubeconfig,
+      '--node-name',
+      host.name,
+    ],
+    { timeoutMs: 20_000 },
+  );
+  assert.equal(code, 1);
+  const lines = stdout.trim().split('\n');
+  assert.equal(lines.length, 1, stdout);
+  assert.match(
+    lines[0] ?? '',
+    /"level":"error".*"reason":"EPERM".*needs the capability NET_RAW.*securityContext\.capabilities\.add/,
+  );
+});
+
+test('a role that cannot start says what to do', async () => {
+  const rows: readonly [readonly string[], RegExp][] = [
+    [['controller'], /not in a cluster: give --kubeconfig FILE/],
+    [['controller', '--kubeconfig', '/does/not/exist'], /\/does\/not\/exist/],
+    [['speaker'], /--node-name/],
+    [['controller', '--log-level', 'loud'], /debug, info, warn, error/],
+    [['sing'], /unknown command 'sing'/],
+  ];
+  for (const [args, message] of rows) {
+    const { code, stdout, stderr } = await lab.controlPlane.exec([node, main, ...args], { timeoutMs: 20_000 });
+    assert.equal(code, 1, args.join(' '));
+    assert.match(stdout + stderr, message);
+  }
+});
