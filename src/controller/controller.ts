@@ -69,7 +69,8 @@ export async function runController(options: ControllerOptions, log: Logger, sig
 
   try {
     while (!isSynced(watched) && !signal.aborted) await wait(20, signal);
-    log.info({ services: watched.services.store.values().length }, 'ledger read');
+    const services = watched.services.store.values().length;
+    log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
     await election.lead(signal);
     await leadUntilLost(election, loop, signal);
   } finally {

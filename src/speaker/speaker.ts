@@ -59,7 +59,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     live: { worker: () => silentWorker(responder) },
     ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
   });
-  let before: readonly Placement[] = [];
+  let before: readonly Placement[] | undefined;
 
   async function pass(): Promise<void> {
     if (!isSynced(watched)) return;
@@ -73,7 +73,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     const desired = byLink(now, links);
     responder.apply(desired);
     garp.apply(desired);
-    logChanges(log, before, now);
+    if (before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
+    logChanges(log, before ?? [], now);
     before = now;
   }
 

@@ -1,0 +1,30 @@
+/** The documents say what the code does. */
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { silenceReasons } from '../src/announce/announcements.ts';
+import { allocationReasons } from '../src/ipam/reasons.ts';
+import { counterNames } from '../src/linux/responder-memory.ts';
+
+/** The first column of the tables below a heading of a document. */
+function firstColumn(text: string, heading: string): readonly string[] {
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
+  return [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1] ?? '');
+}
+
+test('docs/reasons.md explains every reason, and no other', () => {
+  const text = readFileSync('docs/reasons.md', 'utf8');
+  const sorted = (words: readonly string[]) => [...words].sort();
+  assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted(silenceReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
+});
+
+test('links between the documents lead somewhere', () => {
+  for (const file of [...globSync('*.md'), ...globSync('docs/**/*.md')]) {
+    for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+      assert.ok(existsSync(join(dirname(file), target)), `${file} links to ${target}`);
+    }
+  }
+});
