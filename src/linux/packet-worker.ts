@@ -23,7 +23,7 @@ const wakeBytes = new Uint8Array(8);
 
 let links: readonly AnsweringLink[] = [];
 let pollFds = pollFdsOf(links);
-let seenTable = 0;
+let seenMessage = 0;
 let statisticsDueMs = 0;
 let closing = false;
 
@@ -35,7 +35,7 @@ links.forEach(closeLink);
 function turn(): void {
   if (poll(pollFds, longestWaitMs) > 0) answerReady();
   beat();
-  if (Atomics.load(memory.newest, 0) !== seenTable) takeMessages();
+  if (Atomics.load(memory.newest, 0) !== seenMessage) takeMessages();
 }
 
 /** Entry 0 is the eventfd, entry i + 1 is link i. */
@@ -64,10 +64,14 @@ function beat(): void {
 
 /** A message is posted before its number is stored, so what the number promises is here. */
 function takeMessages(): void {
-  seenTable = Atomics.load(memory.newest, 0);
+  seenMessage = Atomics.load(memory.newest, 0);
   for (let next = nextMessage(); next !== undefined; next = nextMessage()) {
-    if (next.kind === 'Close') closing = true;
-    else apply(next.links);
+    if (next.kind === 'Close') {
+      closing = true;
+    } else {
+      apply(next.links);
+      tell({ kind: 'Applied', number: next.number });
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-/** The memory that the main thread and the packet worker share: counters, the worker's last beat, the number of the newest table. */
+/** The memory that the main thread and the packet worker share: counters, the worker's last beat, the number of the newest message. */
 import { dropReasons, type Verdict } from '../announce/responder.ts';
 
 /**
@@ -15,7 +15,7 @@ export type ResponderCounters = Readonly<Record<CounterName, number>>;
 
 /** Views of the shared memory. The worker alone writes `beat` and `counts`, the main thread alone `newest`. */
 export interface ResponderMemory {
-  /** One number: how many tables have been posted to the worker. Read and written with Atomics. */
+  /** One number: how many messages have been posted to the worker. Read and written with Atomics. */
   readonly newest: Int32Array;
   /** One number: when the worker last went through its loop, on the clock of {@link monotonicMs}. */
   readonly beat: Float64Array;

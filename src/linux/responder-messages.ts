@@ -10,8 +10,10 @@ export interface LinkTable {
   readonly vips: Int32Array;
 }
 
-/** To the worker: the whole desired state, or the end. */
-export type ToWorker = { readonly kind: 'Tables'; readonly links: readonly LinkTable[] } | { readonly kind: 'Close' };
+/** To the worker: the whole desired state, or the end. `number` counts the tables from 1. */
+export type ToWorker =
+  | { readonly kind: 'Tables'; readonly number: number; readonly links: readonly LinkTable[] }
+  | { readonly kind: 'Close' };
 
 /** A link that is not answered any more, or could not be opened; the others go on. */
 export interface LinkFailure {
@@ -21,8 +23,11 @@ export interface LinkFailure {
   readonly message: string;
 }
 
-/** To the main thread. */
-export type FromWorker = { readonly kind: 'Ready' } | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
+/** To the main thread. `Applied`: the tables of this number are in effect. */
+export type FromWorker =
+  | { readonly kind: 'Applied'; readonly number: number }
+  | { readonly kind: 'Ready' }
+  | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
 
 /** What the worker is started with. */
 export interface WorkerStart {

@@ -7,14 +7,7 @@ import { ipv4Key } from '../wire/arp.ts';
 import { macBytes } from '../wire/ethernet.ts';
 import { openEventFd } from './libc.ts';
 import { assertMayOpen, type LinkName } from './packet-socket.ts';
-import {
-  allocateMemory,
-  monotonicMs,
-  type ResponderCounters,
-  type ResponderMemory,
-  readCounters,
-  viewMemory,
-} from './responder-memory.ts';
+import { allocateMemory, monotonicMs, type ResponderCounters, readCounters, viewMemory } from './responder-memory.ts';
 import type { FromWorker, LinkFailure, ToWorker, WorkerStart } from './responder-messages.ts';
 
 /** What is to be answered on one link. */
@@ -32,10 +25,16 @@ export interface ResponderOptions {
   readonly onThreadFailed: (error: Error) => void;
 }
 
+/** `Closed`: the thread has ended, nothing is answered. */
+export type ApplyOutcome = 'InEffect' | 'Closed';
+
 /** The thread that answers ARP for VIPs. */
 export interface ResponderThread {
-  /** The whole desired state; idempotent, in effect within 100 ms whatever the load. Links left out, or without VIPs, are closed. */
-  apply(links: readonly LinkVips[]): void;
+  /**
+   * The whole desired state; idempotent. Links left out, or without VIPs, are closed. Fulfilled when it is in effect, which
+   * takes less than 100 ms whatever the load; never rejected, so that it need not be awaited.
+   */
+  apply(links: readonly LinkVips[]): Promise<ApplyOutcome>;
   /** Frames since the start, by what became of them. */
   counters(): ResponderCounters;
   /** Milliseconds since the thread last went through its loop: at most about 100 while it is well. */
@@ -69,40 +68,52 @@ export async function startResponder(options: ResponderOptions): Promise<Respond
     throw cause;
   }
   worker.unref();
-  report(worker, options);
-  return threadOf(worker, { wakeFd: start.wakeFd, memory: viewMemory(start.memory) });
+  return threadOf(worker, { start, options });
 }
 
-function report(worker: Worker, { onLinkFailed, onThreadFailed }: ResponderOptions): void {
-  worker.on('message', (message: FromWorker) => {
-    if (message.kind === 'LinkFailed') onLinkFailed(message.failure);
-  });
-  worker.on('error', onThreadFailed);
-}
-
-function threadOf(worker: Worker, shared: { wakeFd: number; memory: ResponderMemory }): ResponderThread {
-  const { wakeFd, memory } = shared;
+function threadOf(
+  worker: Worker,
+  { start, options }: { start: WorkerStart; options: ResponderOptions },
+): ResponderThread {
+  const memory = viewMemory(start.memory);
+  const waiting = new Map<number, (outcome: ApplyOutcome) => void>();
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   let closed: Promise<void> | undefined;
+  let newest = 0;
+  worker.on('message', (message: FromWorker) => {
+    if (message.kind === 'Applied') settle(message.number, 'InEffect');
+    if (message.kind === 'LinkFailed') options.onLinkFailed(message.failure);
+  });
+  worker.on('error', options.onThreadFailed);
+  exited.then(() => {
+    for (const number of waiting.keys()) settle(number, 'Closed');
+  });
+
+  function settle(number: number, outcome: ApplyOutcome): void {
+    waiting.get(number)?.(outcome);
+    waiting.delete(number);
+  }
 
   /** The message first, then its number, then the wake: whoever sees the later has the earlier. */
   function send(message: ToWorker): void {
     worker.postMessage(message);
     Atomics.add(memory.newest, 0, 1);
-    writeSync(wakeFd, oneWake);
+    writeSync(start.wakeFd, oneWake);
   }
 
   async function end(): Promise<void> {
     worker.ref();
     send({ kind: 'Close' });
     await exited;
-    closeSync(wakeFd);
+    closeSync(start.wakeFd);
   }
 
   return {
     apply: (links) => {
-      if (closed === undefined)
-        send({ kind: 'Tables', links: links.filter(({ vips }) => vips.length > 0).map(tableOf) });
+      if (closed !== undefined) return Promise.resolve('Closed');
+      const number = ++newest;
+      send({ kind: 'Tables', number, links: links.filter(({ vips }) => vips.length > 0).map(tableOf) });
+      return new Promise((resolve) => waiting.set(number, resolve));
     },
     counters: () => readCounters(memory),
     beatAgeMs: () => monotonicMs() - (memory.beat[0] ?? 0),

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { Ip } from '../../src/addr/ip.ts';
 import { encodeGarp } from '../../src/announce/garp.ts';
-import { openFrameSender } from '../../src/linux/frame-sender.ts';
+import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
 import { readLinks } from '../../src/linux/links.ts';
 import { startResponder } from '../../src/linux/responder-thread.ts';
 
@@ -11,6 +11,8 @@ export type Command =
   | { readonly do: 'apply'; readonly links: Readonly<Record<string, readonly string[]>> }
   | { readonly do: 'counters' }
   | { readonly do: 'garp'; readonly link: string; readonly vip: string; readonly form: 'Request' | 'Reply' }
+  | { readonly do: 'send'; readonly link: string; readonly frame: string }
+  | { readonly do: 'close' }
   | { readonly do: 'exit' };
 
 /** What the process says: `counters` also carries the age of the worker's beat and this process's memory. */
@@ -35,10 +37,17 @@ function linkNamed(name: string) {
   return link;
 }
 
-function obey(command: Command): Report {
+function sendOn(name: string, frame: Uint8Array): SendOutcome {
+  const sender = openFrameSender(linkNamed(name));
+  const outcome = sender.send(frame);
+  sender.close();
+  return outcome;
+}
+
+async function obey(command: Command): Promise<Report> {
   switch (command.do) {
     case 'apply':
-      responder.apply(
+      await responder.apply(
         Object.entries(command.links).map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })),
       );
       return { kind: 'done' };
@@ -53,16 +62,18 @@ function obey(command: Command): Report {
       };
     }
     case 'garp': {
-      const link = linkNamed(command.link);
-      const sender = openFrameSender(link);
-      const outcome = sender.send(encodeGarp(link.mac, { vip: command.vip as Ip, form: command.form }));
-      sender.close();
-      return { kind: 'done', outcome };
+      const frame = encodeGarp(linkNamed(command.link).mac, { vip: command.vip as Ip, form: command.form });
+      return { kind: 'done', outcome: sendOn(command.link, frame) };
     }
+    case 'send':
+      return { kind: 'done', outcome: sendOn(command.link, Buffer.from(command.frame, 'hex')) };
+    case 'close':
+      await responder.close();
+      return { kind: 'done' };
     case 'exit':
       process.exit(0);
   }
 }
 
-createInterface({ input: process.stdin }).on('line', (line) => say(obey(JSON.parse(line))));
+createInterface({ input: process.stdin }).on('line', async (line) => say(await obey(JSON.parse(line))));
 say({ kind: 'ready' });

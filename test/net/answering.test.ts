@@ -1,0 +1,107 @@
+/** The responder on a real kernel: which frames of another host it answers. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Ip } from '../../src/addr/ip.ts';
+import { eventually } from '../lab/poll.ts';
+import { type ArpLab, requestFor, startArpLab, withVlanTag } from './arp-lab.ts';
+import { clientMac, ip, linkName, nodeMac } from './namespaces.ts';
+
+let lab: ArpLab;
+const vip = '10.99.1.1';
+const last = '10.99.1.99';
+
+before(async () => {
+  lab = await startArpLab();
+});
+after(() => lab?.close());
+
+/**
+ * Sends a frame that nothing may answer, then a request that is answered: frames of one link are answered in order, so
+ * when that reply is here and no other, there was no answer.
+ */
+async function assertNoReply(frame: Uint8Array, from: string): Promise<void> {
+  await lab.answer(vip, last);
+  const seen = lab.raw.said.length;
+  await lab.send(frame);
+  await lab.send(requestFor(last));
+  await lab.replyFrom(last);
+  const replies = lab.raw.said.slice(seen).filter(({ kind, arp }) => kind === 'frame' && isFrom(arp, from));
+  assert.deepEqual(replies, []);
+}
+
+const isFrom = (arp: unknown, from: string) => (arp as { senderIp?: string }).senderIp === from;
+
+/** The reply to a frame that asks for the VIP. */
+async function answered(frame: Uint8Array) {
+  await lab.answer(vip, last);
+  await lab.send(frame);
+  return lab.replyFrom(vip);
+}
+
+test('a broadcast request for a VIP is answered from the MAC of the link, to the requester alone', async () => {
+  assert.deepEqual(await answered(requestFor(vip)), {
+    destination: clientMac,
+    source: nodeMac,
+    operation: 2,
+    senderMac: nodeMac,
+    senderIp: vip,
+    targetMac: clientMac,
+    targetIp: '10.99.0.1',
+  });
+});
+
+test('a padded request of 60 bytes is answered', async () => {
+  const padded = new Uint8Array(60);
+  padded.set(requestFor(vip));
+  assert.equal((await answered(padded)).senderMac, nodeMac);
+});
+
+test('a unicast probe of a neighbour entry (NUD) and a probe from 0.0.0.0 (RFC 5227) are answered', async () => {
+  assert.equal((await answered(requestFor(vip, { destination: nodeMac, targetMac: nodeMac }))).senderMac, nodeMac);
+  const probed = await answered(requestFor(vip, { senderIp: '0.0.0.0' as Ip }));
+  assert.deepEqual([probed.senderMac, probed.destination, probed.targetIp], [nodeMac, clientMac, '0.0.0.0']);
+});
+
+test('an address that is no VIP is not answered', () => assertNoReply(requestFor('10.99.1.2'), '10.99.1.2'));
+
+test('a frame for another station is not answered, even in promiscuous mode', async () => {
+  ip(`-n ${lab.node} link set ${linkName} promisc on`);
+  await assertNoReply(requestFor(vip, { destination: '02:00:00:00:00:bb' }), vip);
+  ip(`-n ${lab.node} link set ${linkName} promisc off`);
+});
+
+test('a frame of another VLAN is not answered into the untagged network (hazard C4)', () =>
+  assertNoReply(withVlanTag(requestFor(vip), 5), vip));
+
+test('a withdrawn VIP is not answered any more', async () => {
+  await answered(requestFor(vip));
+  await lab.answer(last);
+  const seen = lab.raw.said.length;
+  await lab.send(requestFor(vip));
+  await lab.send(requestFor(last));
+  await lab.replyFrom(last);
+  assert.ok(!lab.raw.said.slice(seen).some(({ kind, arp }) => kind === 'frame' && isFrom(arp, vip)));
+});
+
+test('the kernel of another host resolves a VIP and keeps it reachable', async () => {
+  await lab.answer(vip);
+  const entry = () => ip(`-n ${lab.client} neigh show ${vip}`);
+  ip(`-n ${lab.client} neigh replace ${vip} lladdr ${nodeMac} dev ${linkName} nud probe`);
+  await eventually('the kernel finds the entry reachable by unicast probes', () => entry().includes('REACHABLE'));
+  assert.match(entry(), new RegExp(nodeMac));
+});
+
+test('a link that vanishes is reported once by name, and the other links go on', async () => {
+  ip(`-n ${lab.node} link add v1 type veth peer name v1 netns ${lab.client}`);
+  ip(`-n ${lab.node} link set v1 up`);
+  ip(`-n ${lab.client} link set v1 up`);
+  await lab.responder.ask({ do: 'apply', links: { v1: [vip], [linkName]: [vip, last] } }, 'done');
+  await lab.send(requestFor(last));
+  await lab.replyFrom(last);
+  ip(`-n ${lab.node} link del v1`);
+  const failure = await lab.responder.next('linkFailed');
+  assert.deepEqual([failure.link, failure.code], ['v1', 'ENETDOWN']);
+  await lab.send(requestFor(last));
+  assert.equal((await lab.replyFrom(last)).senderMac, nodeMac);
+  assert.equal(lab.responder.said.filter(({ kind }) => kind === 'linkFailed').length, 1);
+});

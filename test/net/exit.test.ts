@@ -1,0 +1,85 @@
+/** The life of the responder's process: it starts only with NET_RAW, obeys under load, and ends promptly. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import { type ArpLab, requestFor, startArpLab } from './arp-lab.ts';
+import { startLineProcess } from './line-process.ts';
+import { createPair } from './namespaces.ts';
+
+const vip = '10.99.1.1';
+
+async function withLab(use: (lab: ArpLab) => Promise<void>): Promise<void> {
+  const lab = await startArpLab();
+  try {
+    await lab.answer(vip);
+    await use(lab);
+  } finally {
+    lab.close();
+  }
+}
+
+/** Asks the process to end with `how` and returns how many milliseconds that took. */
+async function endOf({ responder }: ArpLab, how: 'exit' | 'SIGTERM'): Promise<number> {
+  const exited = once(responder.child, 'exit');
+  const fromMs = performance.now();
+  if (how === 'SIGTERM') responder.child.kill('SIGTERM');
+  else responder.child.stdin?.write(`${JSON.stringify({ do: 'exit' })}\n`);
+  await exited;
+  return performance.now() - fromMs;
+}
+
+/** Starts a flood of requests for the VIP, which ends with the lab. */
+async function flood(lab: ArpLab): Promise<void> {
+  await lab.raw.ask({ flood: Buffer.from(requestFor(vip)).toString('hex') }, 'flooding');
+  await eventually('the responder answers a flood', async () => ((await lab.counters()).Answered ?? 0) > 10_000);
+}
+
+test('process.exit() ends the process in under a second while the worker waits (hazard C5)', () =>
+  withLab(async (lab) => assert.ok((await endOf(lab, 'exit')) < 1000)));
+
+test('process.exit() ends the process in under a second under a flood (hazard C5)', () =>
+  withLab(async (lab) => {
+    await flood(lab);
+    assert.ok((await endOf(lab, 'exit')) < 1000);
+  }));
+
+test('SIGTERM without a listener ends the process in under a second under a flood (hazard C5)', () =>
+  withLab(async (lab) => {
+    await flood(lab);
+    assert.ok((await endOf(lab, 'SIGTERM')) < 1000);
+  }));
+
+test('a withdrawal is in effect within 100 ms under a flood (hazard C5)', () =>
+  withLab(async (lab) => {
+    await flood(lab);
+    const fromMs = performance.now();
+    await lab.answer();
+    assert.ok(performance.now() - fromMs < 100, `${performance.now() - fromMs} ms`);
+    const { Answered: answered } = await lab.counters();
+    assert.equal((await lab.counters()).Answered, answered);
+  }));
+
+test('close() ends the thread, and its beat stands still', () =>
+  withLab(async (lab) => {
+    assert.ok(((await lab.counters()).beatAgeMs ?? Number.NaN) < 1000);
+    await lab.responder.ask({ do: 'close' }, 'done');
+    await eventually('the beat is old', async () => ((await lab.counters()).beatAgeMs ?? 0) > 300);
+  }));
+
+test('without NET_RAW there is one clear error, and an exit code', async () => {
+  const pair = createPair();
+  const prefix = ['setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw'];
+  const responder = startLineProcess({ namespace: pair.node, file: './responder-process.ts', prefix });
+  try {
+    const exited = once(responder.child, 'exit');
+    const failure = await responder.next('failed');
+    assert.equal(failure.code, 'EPERM');
+    assert.match(String(failure.message), /needs the capability NET_RAW .* add NET_RAW to securityContext/);
+    assert.deepEqual((await exited)[0], 1);
+    assert.equal(responder.stderr(), '');
+  } finally {
+    responder.close();
+    pair.close();
+  }
+});

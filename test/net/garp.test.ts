@@ -1,0 +1,66 @@
+/** Gratuitous ARP on a real kernel: a neighbour that knows another MAC learns ours, in both forms. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Ip } from '../../src/addr/ip.ts';
+import { encodeArp } from '../../src/wire/arp.ts';
+import { eventually } from '../lab/poll.ts';
+import { type ArpLab, startArpLab } from './arp-lab.ts';
+import { ip, linkName, nodeMac } from './namespaces.ts';
+
+const formerMac = '02:00:00:00:00:0f';
+let lab: ArpLab;
+
+before(async () => {
+  lab = await startArpLab();
+});
+after(() => lab?.close());
+
+/** A neighbour entry of the client that says the former holder has the VIP. */
+function setFormerHolder(vip: string): void {
+  ip(`-n ${lab.client} neigh replace ${vip} lladdr ${formerMac} dev ${linkName} nud reachable`);
+}
+
+/** A broadcast reply with the broadcast address as target: not gratuitous to Linux. */
+function replyOf(mac: string, vip: string): string {
+  const broadcast = 'ff:ff:ff:ff:ff:ff';
+  const frame = encodeArp({
+    destination: broadcast,
+    source: mac,
+    operation: 2,
+    senderMac: mac,
+    senderIp: vip as Ip,
+    targetMac: broadcast,
+    targetIp: vip as Ip,
+  });
+  return Buffer.from(frame).toString('hex');
+}
+
+/** Sends a frame from the node and waits until the client's link has had it. */
+async function sendFromNode(frame: string): Promise<void> {
+  const seen = lab.raw.said.length;
+  await lab.responder.ask({ do: 'send', link: linkName, frame }, 'done');
+  await eventually('the client has the frame', () => lab.raw.said.slice(seen).some(({ kind }) => kind === 'frame'));
+}
+
+const entryOf = (vip: string) => ip(`-n ${lab.client} neigh show ${vip}`);
+
+for (const form of ['Request', 'Reply'] as const) {
+  test(`the ${form} form moves a neighbour entry that another MAC held`, async () => {
+    const vip = form === 'Request' ? '10.99.2.1' : '10.99.2.2';
+    setFormerHolder(vip);
+    await lab.responder.ask({ do: 'garp', link: linkName, vip, form }, 'done');
+    await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
+  });
+
+  test(`the ${form} form does so within the second after a reply of the former holder (hazard C1)`, async () => {
+    const vip = form === 'Request' ? '10.99.2.3' : '10.99.2.4';
+    setFormerHolder(vip);
+    // The former holder answers once more: the kernel's lock time (arp(7), 1 s) counts from this reply.
+    await sendFromNode(replyOf(formerMac, vip));
+    // Proof that the lock is on: a reply whose target is not its sender is ignored.
+    await sendFromNode(replyOf(nodeMac, vip));
+    assert.match(entryOf(vip), new RegExp(formerMac));
+    await lab.responder.ask({ do: 'garp', link: linkName, vip, form }, 'done');
+    await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
+  });
+}
