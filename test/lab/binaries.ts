@@ -1,0 +1,108 @@
+/** Builds the cluster's programs from the Go modules that test/lab/tools pins, once, into the cache. */
+import { existsSync } from 'node:fs';
+import { chmod, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cached, cacheFolder, hashOf } from './cache.ts';
+import { isThere } from './prerequisites.ts';
+import { type Log, seconds } from './progress.ts';
+import { mustRun } from './run.ts';
+
+const toolsFolder = join(import.meta.dirname, 'tools');
+
+const programs = [
+  'agnhost',
+  'etcd',
+  'helm',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-proxy',
+  'kube-scheduler',
+  'kubectl',
+  'kubelet',
+] as const;
+
+/** Path of each of the cluster's programs. */
+export type Binaries = Readonly<Record<(typeof programs)[number], string>>;
+
+/** A program to build: its package in the Go module in `folder`. */
+interface Tool {
+  readonly name: string;
+  readonly goPackage: string;
+  readonly folder: string;
+  readonly linkerFlags: string;
+  /** Hash of all that decides what the build gives. */
+  readonly key: string;
+}
+
+/** Gives the path of every program, after it built those that are not in the cache. */
+export async function ensureBinaries(log: Log): Promise<Binaries> {
+  if (!isThere('go'))
+    throw new Error('the lab builds Kubernetes with Go: install Go 1.26 or later and put it on the PATH');
+  const tools = (await listTools()).filter(({ name }) => (programs as readonly string[]).includes(name));
+  const paths = new Map<string, string>();
+  for (const [index, tool] of tools.entries()) {
+    const path = provided(tool.name) ?? join(cacheFolder(), 'bin', tool.key, tool.name);
+    if (!existsSync(path)) await build(tool, { path, log, count: `${index + 1}/${tools.length}` });
+    paths.set(tool.name, path);
+  }
+  const entries = programs.map((name) => {
+    const path = paths.get(name);
+    if (path === undefined) throw new Error(`no go.mod in ${toolsFolder} has a tool ${name}`);
+    return [name, path] as const;
+  });
+  return Object.fromEntries(entries) as Binaries;
+}
+
+/** A program of the folder that KUBEBUILDER_ASSETS names (kubebuilder's envtest keeps its programs there). */
+function provided(name: string): string | undefined {
+  const folder = process.env.KUBEBUILDER_ASSETS;
+  const path = folder === undefined ? undefined : join(folder, name);
+  return path !== undefined && existsSync(path) ? path : undefined;
+}
+
+async function build(tool: Tool, how: { path: string; log: Log; count: string }): Promise<void> {
+  how.log(`building ${tool.name} (${how.count}, the first build takes minutes)`);
+  const begin = performance.now();
+  await cached(how.path, async (temporary) => {
+    const argv = ['go', 'build', '-trimpath', '-ldflags', tool.linkerFlags, '-o', temporary, tool.goPackage];
+    await mustRun(argv, { cwd: tool.folder, env: { CGO_ENABLED: '0' } });
+    await chmod(temporary, 0o755);
+  });
+  how.log(`built ${tool.name} in ${seconds(begin)}`);
+}
+
+async function listTools(): Promise<readonly Tool[]> {
+  const goVersion = (await mustRun(['go', 'env', 'GOVERSION', 'GOARCH'])).trim();
+  const names = (await readdir(toolsFolder)).sort();
+  return (await Promise.all(names.map((name) => toolsOf(name, goVersion)))).flat();
+}
+
+/** The tools of one module. The one tool of a module has the name of its folder: Go would call etcd "v3". */
+async function toolsOf(module: string, goVersion: string): Promise<readonly Tool[]> {
+  const folder = join(toolsFolder, module);
+  const goMod = await readFile(join(folder, 'go.mod'), 'utf8');
+  const goSum = await readFile(join(folder, 'go.sum'), 'utf8');
+  const linkerFlags = linkerFlagsFor(goMod);
+  const key = hashOf(goMod, goSum, linkerFlags, goVersion);
+  const goPackages = toolPackages(goMod);
+  return goPackages.map((goPackage) => {
+    const last = goPackage.slice(goPackage.lastIndexOf('/') + 1);
+    return { name: goPackages.length === 1 ? module : last, goPackage, folder, linkerFlags, key };
+  });
+}
+
+/** Packages of the `tool` directives, both forms (go.dev/ref/mod#go-mod-file-tool). */
+function toolPackages(goMod: string): readonly string[] {
+  const block = /^tool \(\n([\s\S]*?)^\)/m.exec(goMod)?.[1]?.split('\n') ?? [];
+  const lines = [...goMod.matchAll(/^tool ([^\s(]+)$/gm)].map((match) => match[1] ?? '');
+  return [...block.map((line) => line.trim()), ...lines].filter((line) => line !== '');
+}
+
+/** Without the version from the linker, the API server says that it is v0.0.0 and clients doubt it. */
+function linkerFlagsFor(goMod: string): string {
+  const version = /^\s*(?:require )?k8s\.io\/kubernetes (v(\d+)\.(\d+)\S*)/m.exec(goMod);
+  if (version === null) return '-s -w';
+  const variable = 'k8s.io/component-base/version.';
+  const [, full, major, minor] = version;
+  return `-s -w -X ${variable}gitVersion=${full} -X ${variable}gitMajor=${major} -X ${variable}gitMinor=${minor}`;
+}

@@ -1,0 +1,97 @@
+/** Makes sure that the Debian programs that the lab runs are there. */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { type Log, phase } from './progress.ts';
+import { mustRun } from './run.ts';
+
+/** Each program (or file) that the lab needs, and the Debian package that brings it. */
+const needs: readonly (readonly [need: string, debianPackage: string])[] = [
+  ['containerd', 'containerd'],
+  ['ctr', 'containerd'],
+  ['crun', 'crun'],
+  ['/usr/lib/cni/bridge', 'containernetworking-plugins'],
+  ['buildah', 'buildah'],
+  ['mmdebstrap', 'mmdebstrap'],
+  ['nft', 'nftables'],
+  ['iptables', 'iptables'],
+  ['conntrack', 'conntrack'],
+  ['arping', 'arping'],
+  ['tcpdump', 'tcpdump'],
+  ['ip', 'iproute2'],
+  ['ps', 'procps'],
+  ['nsenter', 'util-linux'],
+  ['openssl', 'openssl'],
+  ['curl', 'curl'],
+  ['ping', 'iputils-ping'],
+  ['tar', 'tar'],
+];
+
+/** Directories of administration programs that root's PATH may lack. */
+const sbin = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+const policyFile = '/usr/sbin/policy-rc.d';
+
+/** Debian asks this file before it starts a service (invoke-rc.d(8)); 101 means "no". */
+const policyText = '#!/bin/sh\n# berth lab: no service may start while its packages are installed\nexit 101\n';
+
+/** Installs the packages that are missing; where it may not, throws an Error with the one command to run. */
+export async function ensurePrerequisites(log: Log): Promise<void> {
+  requireRoot();
+  const missing = missingPackages();
+  if (missing.length === 0) return;
+  const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...missing];
+  if (!existsSync('/etc/debian_version')) {
+    throw new Error(`the lab needs programs that are missing here. On Debian: ${install.join(' ')}`);
+  }
+  await phase(log, `installing ${missing.join(' ')}`, () =>
+    withoutServices(async () => {
+      const env = { DEBIAN_FRONTEND: 'noninteractive' };
+      // Lists may be absent or name versions that are gone. An unreachable extra source need not stop the lab.
+      await mustRun(['apt-get', 'update', '-q'], { env }).catch((error: Error) => log(error.message));
+      await mustRun(install, { env });
+    }),
+  );
+  const left = missingPackages();
+  if (left.length > 0) throw new Error(`still missing after the installation: ${left.join(' ')}`);
+}
+
+/** Throws unless this process may make namespaces. */
+function requireRoot(): void {
+  if (process.platform !== 'linux') throw new Error('the lab runs on Linux only');
+  if (process.getuid?.() !== 0) throw new Error('the lab makes network namespaces: run it as root');
+}
+
+/** Packages of which a program is not found, each once. */
+function missingPackages(): readonly string[] {
+  return [...new Set(needs.filter(([need]) => !isThere(need)).map(([, debianPackage]) => debianPackage))];
+}
+
+/** Whether a program is on the PATH, or at its absolute path. */
+export function isThere(need: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...sbin];
+  const candidates = need.startsWith('/') ? [need] : folders.map((folder) => join(folder, need));
+  return candidates.some((candidate) => {
+    try {
+      accessSync(candidate, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Runs `task` while no package may start a service, then puts back what was there. */
+async function withoutServices(task: () => Promise<void>): Promise<void> {
+  const before = existsSync(policyFile) ? await readFile(policyFile, 'utf8') : undefined;
+  if (before?.includes('exit 101')) return task();
+  const kept = `${policyFile}.berth-lab`;
+  if (before !== undefined) await rename(policyFile, kept);
+  await writeFile(policyFile, policyText, { mode: 0o755 });
+  try {
+    await task();
+  } finally {
+    await rm(policyFile, { force: true });
+    if (before !== undefined) await rename(kept, policyFile);
+  }
+}
