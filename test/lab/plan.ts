@@ -1,0 +1,108 @@
+/** Which hosts a lab has and what their names and addresses are: all of it follows from the lab's id, slot and size. */
+
+/** kube-proxy's ways that the lab knows. */
+export const proxyModes = ['iptables', 'nftables'] as const;
+
+/** One of {@link proxyModes}. */
+export type ProxyMode = (typeof proxyModes)[number];
+
+/** What decides a lab's shape. */
+export interface LabShape {
+  readonly id: string;
+  /** Number that no other lab of this machine has: its subnets follow from it. */
+  readonly slot: number;
+  readonly nodes: number;
+  readonly proxyMode: ProxyMode;
+}
+
+/** A host on the lab's bridge. */
+export interface HostPlan {
+  readonly name: string;
+  /** Name of its network namespace. */
+  readonly namespace: string;
+  readonly ip: string;
+  readonly ipv6: string;
+  readonly mac: string;
+  /** Its port on the bridge, in the bridge's namespace. */
+  readonly port: string;
+}
+
+/** A host that runs pods. */
+export interface NodePlan extends HostPlan {
+  readonly pods: string;
+  readonly podsIpv6: string;
+}
+
+/** Everything that is known about a lab before it starts. */
+export interface LabPlan extends LabShape {
+  /** The network of the hosts, and ranges "first-last" of it that the lab itself leaves alone. */
+  readonly subnet: { readonly ipv4: string; readonly vips: string; readonly ipv6: string; readonly vipsIpv6: string };
+  readonly pods: string;
+  readonly podsIpv6: string;
+  readonly services: string;
+  readonly servicesIpv6: string;
+  /** Namespace with the bridge, and nothing else. */
+  readonly bridge: string;
+  readonly controlPlane: HostPlan;
+  readonly client: HostPlan;
+  readonly workers: readonly NodePlan[];
+}
+
+/** Slots that subnets exist for. */
+export const slots = 50;
+
+/** The interface of every host on the bridge. */
+export const hostLink = 'eth0';
+
+/** Prefix of the names of all of a lab's namespaces. */
+export function namespacePrefix(id: string): string {
+  return `berth-${id}-`;
+}
+
+/** Throws unless `id` can be part of a namespace's name, and of no other lab's names. */
+export function checkId(id: string): void {
+  if (!/^[a-z0-9]{1,16}$/.test(id)) throw new Error(`a lab's id is 1 to 16 lower-case letters and digits, not "${id}"`);
+}
+
+/** Lays out a lab. */
+export function planLab(shape: LabShape): LabPlan {
+  const { slot } = shape;
+  const hosts = 100 + slot;
+  const pods = 150 + slot;
+  // Never zero, which the shortest form of an address leaves out.
+  const ula = `fdbe:27:${(slot + 1).toString(16)}`;
+  const host = (name: string, number: number): HostPlan => ({
+    name,
+    namespace: namespacePrefix(shape.id) + name,
+    ip: `10.${hosts}.0.${number}`,
+    ipv6: `${ula}::${number.toString(16)}`,
+    mac: `02:be:27:${byte(slot)}:00:${byte(number)}`,
+    port: name,
+  });
+  const node = (_: unknown, index: number): NodePlan => ({
+    ...host(`node${index + 1}`, 11 + index),
+    pods: `10.${pods}.${index + 1}.0/24`,
+    podsIpv6: `${ula}:1${byte(index + 1)}::/64`,
+  });
+  return {
+    ...shape,
+    subnet: {
+      ipv4: `10.${hosts}.0.0/16`,
+      vips: `10.${hosts}.200.1-10.${hosts}.200.250`,
+      ipv6: `${ula}::/64`,
+      vipsIpv6: `${ula}::c8:1-${ula}::c8:fa`,
+    },
+    pods: `10.${pods}.0.0/16`,
+    podsIpv6: `${ula}:100::/56`,
+    services: `10.${200 + slot}.0.0/16`,
+    servicesIpv6: `${ula}:ffff::/112`,
+    bridge: `${namespacePrefix(shape.id)}bridge`,
+    controlPlane: host('control-plane', 2),
+    client: host('client', 3),
+    workers: Array.from({ length: shape.nodes }, node),
+  };
+}
+
+function byte(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}

@@ -1,0 +1,147 @@
+/** What a lab leaves on disk while it exists: all that `down` needs, also after its maker was killed. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Binaries } from './binaries.ts';
+import { type LabPlan, type LabShape, planLab, slots } from './plan.ts';
+import { type ProcessRecord, startTimeOf } from './processes.ts';
+
+const root = '/var/lib/berth-lab';
+const slotsFolder = join(root, '.slots');
+
+/** A lab that is `starting` belongs to the process that starts it. */
+export type LabPhase = 'starting' | 'running' | 'stopping';
+
+/** The lab's main record. */
+export interface LabState extends LabShape {
+  readonly phase: LabPhase;
+  readonly binaries: Binaries;
+  /** The process that brings the lab up. */
+  readonly owner: ProcessRecord;
+  /** Pids mean nothing after a reboot. */
+  readonly bootId: string;
+}
+
+/** Where everything of a lab is kept. */
+export function stateDirOf(id: string): string {
+  return join(root, id);
+}
+
+/** Ids of the labs that exist, whole or as remains. */
+export function listLabs(): readonly string[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root).filter((name) => !name.startsWith('.'));
+}
+
+/** Reads a lab's record; undefined when there is none that can be read. */
+export function readState(id: string): LabState | undefined {
+  try {
+    return JSON.parse(readFileSync(join(stateDirOf(id), 'lab.json'), 'utf8')) as LabState;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Lays out the lab of a record. */
+export function planOf({ id, slot, nodes, proxyMode }: LabState): LabPlan {
+  return planLab({ id, slot, nodes, proxyMode });
+}
+
+/** Makes the record of a new lab, and claims a slot for it. */
+export function createState(options: Omit<LabShape, 'slot'> & Pick<LabState, 'binaries'>): LabState {
+  mkdirSync(stateDirOf(options.id), { recursive: true });
+  const owner = { name: 'up', host: '', pid: process.pid, startTime: startTimeOf(process.pid) ?? '0' };
+  const state: LabState = { ...options, slot: claimSlot(options.id), phase: 'starting', owner, bootId: bootId() };
+  writeState(state);
+  return state;
+}
+
+/** Replaces a lab's record. */
+export function writeState(state: LabState): void {
+  writeWhole(join(stateDirOf(state.id), 'lab.json'), state);
+}
+
+/** Id of this boot of the machine. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+/** Keeps a process in the lab's records. One file each, so that two processes can record at the same time. */
+export function recordProcess(id: string, record: ProcessRecord): void {
+  mkdirSync(processesFolder(id), { recursive: true });
+  writeWhole(processFile(id, record), record);
+}
+
+/** Drops a process that has ended. */
+export function forgetProcess(id: string, record: ProcessRecord): void {
+  rmSync(processFile(id, record), { force: true });
+}
+
+/** The recorded processes, of one host or of all; none when the machine was booted after they were recorded. */
+export function readProcesses(id: string, host?: string): readonly ProcessRecord[] {
+  if (readState(id)?.bootId !== bootId() || !existsSync(processesFolder(id))) return [];
+  const files = readdirSync(processesFolder(id)).filter((name) => name.endsWith('.json'));
+  const records = files.flatMap((name) => {
+    try {
+      return [JSON.parse(readFileSync(join(processesFolder(id), name), 'utf8')) as ProcessRecord];
+    } catch {
+      // Forgotten by another process in this moment.
+      return [];
+    }
+  });
+  return host === undefined ? records : records.filter((record) => record.host === host);
+}
+
+/** Removes all that a lab has on disk. */
+export function removeState(id: string): void {
+  rmSync(stateDirOf(id), { recursive: true, force: true, maxRetries: 5 });
+  if (!existsSync(slotsFolder)) return;
+  for (const name of readdirSync(slotsFolder)) {
+    const file = join(slotsFolder, name);
+    if (readFileSync(file, 'utf8') === id) rmSync(file, { force: true });
+  }
+  for (const folder of [slotsFolder, root]) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Another lab is there.
+    }
+  }
+}
+
+function processesFolder(id: string): string {
+  return join(stateDirOf(id), 'processes');
+}
+
+function processFile(id: string, record: ProcessRecord): string {
+  return join(processesFolder(id), `${record.host}-${record.name}-${record.pid}.json`);
+}
+
+/** Takes the lowest number that no lab has. Creating the file is the claim: it fails when the file exists. */
+function claimSlot(id: string): number {
+  mkdirSync(slotsFolder, { recursive: true });
+  for (let slot = 0; slot < slots; slot += 1) {
+    try {
+      writeFileSync(join(slotsFolder, String(slot)), id, { flag: 'wx' });
+      return slot;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+  throw new Error(`all ${slots} slots are taken: take a lab down first (${root})`);
+}
+
+/** A reader never sees half of the file. */
+function writeWhole(path: string, content: unknown): void {
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(content, undefined, 2)}\n`);
+  renameSync(temporary, path);
+}
