@@ -1,0 +1,168 @@
+/** The cluster's control plane: etcd, API server, controller manager and scheduler, in one namespace on the bridge. */
+
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Binaries } from './binaries.ts';
+import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
+import { createAuthority, createCertificate, createKubeconfig, type Subject } from './pki.ts';
+import { end, type ProcessRecord, start } from './processes.ts';
+import { run } from './run.ts';
+import { forgetProcess, readProcesses, recordProcess } from './state.ts';
+
+const apiPort = 6443;
+const apiDeadlineMs = 60_000;
+const pollMs = 100;
+
+/** A watch may keep the API server from ending for a minute; the lab does not wait for it. */
+const apiGraceMs = 3000;
+
+/** How soon a silent node counts as gone. The kubelet renews its lease every quarter of `leaseSeconds`. */
+export const nodeMonitor = { periodSeconds: 1, graceSeconds: 10, leaseSeconds: 10 } as const;
+
+/** URL of the API server, which every host of the lab reaches. */
+export function apiServerUrl(context: LabContext): string {
+  return `https://${context.plan.controlPlane.ip}:${apiPort}`;
+}
+
+/** Path of the administrator's kubeconfig. */
+export function adminKubeconfig(context: LabContext): string {
+  return join(context.pki, 'admin.kubeconfig');
+}
+
+/** Makes all keys, certificates and kubeconfigs. */
+export async function createCredentials(context: LabContext): Promise<void> {
+  await createAuthority(context.pki);
+  await Promise.all(
+    subjects(context).map(async (subject) => {
+      await createCertificate(context.pki, subject);
+      await createKubeconfig(context.pki, subject.file, apiServerUrl(context));
+    }),
+  );
+}
+
+/** The users that Kubernetes knows by name: their rights come with RBAC's default roles. */
+function subjects({ plan }: LabContext): readonly Subject[] {
+  const { controlPlane } = plan;
+  // The first address of the range is that of the Service "kubernetes".
+  const serviceIp = plan.services.replace(/0\/\d+$/, '1');
+  const apiNames = ['IP:127.0.0.1', `IP:${controlPlane.ip}`, `IP:${controlPlane.ipv6}`, `IP:${serviceIp}`];
+  return [
+    { file: 'apiserver', commonName: 'kube-apiserver', names: [...apiNames, 'DNS:kubernetes.default.svc'].join(',') },
+    { file: 'apiserver-kubelet', commonName: 'kube-apiserver-kubelet', organization: 'system:masters' },
+    { file: 'admin', commonName: 'admin', organization: 'system:masters' },
+    { file: 'controller-manager', commonName: 'system:kube-controller-manager' },
+    { file: 'scheduler', commonName: 'system:kube-scheduler' },
+    { file: 'proxy', commonName: 'system:kube-proxy' },
+    ...plan.workers.map(({ name, ip, ipv6 }) => ({
+      file: name,
+      commonName: `system:node:${name}`,
+      organization: 'system:nodes',
+      names: `DNS:${name},IP:${ip},IP:${ipv6}`,
+    })),
+  ];
+}
+
+/** Starts the control plane and waits until the API server is ready. */
+export async function startControlPlane(context: LabContext): Promise<void> {
+  const folder = hostFolder(context, context.plan.controlPlane.name);
+  startProgram(context, 'etcd', [
+    `--data-dir=${join(folder, 'etcd')}`,
+    '--listen-client-urls=http://127.0.0.1:2379',
+    '--advertise-client-urls=http://127.0.0.1:2379',
+    '--listen-peer-urls=http://127.0.0.1:2380',
+    // The data lives as long as the lab: nothing need survive a power cut.
+    '--unsafe-no-fsync',
+    '--log-level=warn',
+  ]);
+  await startApiServer(context);
+  startProgram(context, 'kube-controller-manager', controllerManagerFlags(context));
+  startProgram(context, 'kube-scheduler', [
+    `--kubeconfig=${join(context.pki, 'scheduler.kubeconfig')}`,
+    '--leader-elect=false',
+  ]);
+}
+
+/** Starts the API server and waits until it is ready. */
+export async function startApiServer(context: LabContext): Promise<void> {
+  const record = startProgram(context, 'kube-apiserver', apiServerFlags(context));
+  const deadline = performance.now() + apiDeadlineMs;
+  while (!(await isApiReady(context))) {
+    await mustBeAlive(record);
+    if (performance.now() > deadline) throw new Error(`the API server is not ready after ${apiDeadlineMs} ms`);
+    await delay(pollMs);
+  }
+}
+
+/** Ends the API server; everything else keeps running. */
+export async function stopApiServer(context: LabContext): Promise<void> {
+  const records = readProcesses(context.plan.id, context.plan.controlPlane.name);
+  const servers = records.filter(({ name }) => name === 'kube-apiserver');
+  await end(servers, apiGraceMs);
+  for (const record of servers) forgetProcess(context.plan.id, record);
+}
+
+/** Whether the API server answers that it is ready. */
+export async function isApiReady(context: LabContext): Promise<boolean> {
+  const identity = ['--cert', join(context.pki, 'admin.crt'), '--key', join(context.pki, 'admin.key')];
+  const result = await run([
+    ...inControlPlane(context),
+    ...['curl', '--silent', '--fail', '--noproxy', '*', '--max-time', '2', '--cacert', join(context.pki, 'ca.crt')],
+    ...[...identity, `${apiServerUrl(context)}/readyz`],
+  ]);
+  return result.code === 0;
+}
+
+/** Runs what follows in the control plane's network namespace, by exec: the pid stays. */
+export function inControlPlane({ plan }: LabContext): readonly string[] {
+  return ['nsenter', `--net=/run/netns/${plan.controlPlane.namespace}`];
+}
+
+function startProgram(context: LabContext, name: keyof Binaries, flags: readonly string[]): ProcessRecord {
+  const host = context.plan.controlPlane.name;
+  const logFile = join(hostFolder(context, host), `${name}.log`);
+  const argv = [...inControlPlane(context), context.binaries[name], ...flags];
+  const record = start({ name, host, argv, logFile });
+  recordProcess(context.plan.id, record);
+  return record;
+}
+
+function apiServerFlags({ plan, pki }: LabContext): readonly string[] {
+  const file = (name: string) => join(pki, name);
+  return [
+    '--etcd-servers=http://127.0.0.1:2379',
+    `--advertise-address=${plan.controlPlane.ip}`,
+    `--secure-port=${apiPort}`,
+    `--tls-cert-file=${file('apiserver.crt')}`,
+    `--tls-private-key-file=${file('apiserver.key')}`,
+    `--client-ca-file=${file('ca.crt')}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+    `--service-account-key-file=${file('sa.pub')}`,
+    `--service-account-signing-key-file=${file('sa.key')}`,
+    `--service-cluster-ip-range=${plan.services},${plan.servicesIpv6}`,
+    '--kubelet-preferred-address-types=InternalIP',
+    `--kubelet-certificate-authority=${file('ca.crt')}`,
+    `--kubelet-client-certificate=${file('apiserver-kubelet.crt')}`,
+    `--kubelet-client-key=${file('apiserver-kubelet.key')}`,
+    '--allow-privileged',
+    // No kube-proxy runs here: webhooks are reached by their pods' addresses.
+    '--enable-aggregator-routing',
+    '--profiling=false',
+  ];
+}
+
+function controllerManagerFlags({ plan, pki, stateDir }: LabContext): readonly string[] {
+  return [
+    `--kubeconfig=${join(pki, 'controller-manager.kubeconfig')}`,
+    '--leader-elect=false',
+    '--use-service-account-credentials',
+    `--root-ca-file=${join(pki, 'ca.crt')}`,
+    `--service-account-private-key-file=${join(pki, 'sa.key')}`,
+    `--service-cluster-ip-range=${plan.services},${plan.servicesIpv6}`,
+    // Its default is a folder in /usr/libexec, which it makes.
+    `--flex-volume-plugin-dir=${join(stateDir, 'volume-plugins')}`,
+    `--node-monitor-period=${nodeMonitor.periodSeconds}s`,
+    `--node-monitor-grace-period=${nodeMonitor.graceSeconds}s`,
+  ];
+}

@@ -1,0 +1,117 @@
+/** A node: a namespace of networks, mounts and processes with containerd, the kubelet and kube-proxy in it. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
+import { copyImages } from './images.ts';
+import { containerdSocket, type NodeFiles, writeNodeConfig } from './node-config.ts';
+import type { NodePlan } from './plan.ts';
+import { childrenOf, type ProcessRecord, start, startTimeOf } from './processes.ts';
+import { mustRun } from './run.ts';
+import { readProcesses, recordProcess } from './state.ts';
+
+const bootDeadlineMs = 20_000;
+const pollMs = 20;
+
+/** Name of the record of a node's first process. All of the node ends with it. */
+export const initName = 'init';
+
+/** Gives a new node its disk, with the images on it. */
+export async function prepareDisk(context: LabContext, node: NodePlan, images: string): Promise<void> {
+  await copyImages(images, join(hostFolder(context, node.name), 'containerd'));
+}
+
+/** Boots a node. It is there when its kubelet has started, and Ready some seconds later. */
+export async function bootNode(context: LabContext, node: NodePlan): Promise<void> {
+  const files = await writeNodeConfig(context, node);
+  await startInit(context, node);
+  const inside = insideNode(context.plan.id, node.name);
+  const containerd = await startInside(context, node, ['containerd', '--config', files.containerd]);
+  await startInside(context, node, [context.binaries['kube-proxy'], ...proxyFlags(context, node)]);
+  // Its socket appears in the node's mounts only: containerd's clients are refused until then.
+  const socket = join('/proc', inside.pid, 'root', containerdSocket);
+  await until(() => existsSync(socket), containerd);
+  await startInside(context, node, [context.binaries.kubelet, ...kubeletFlags(context, node, files)]);
+}
+
+/** Command that runs what follows in all namespaces of a running node; throws when the node is off. */
+export function insideNode(id: string, node: string): { readonly pid: string; readonly argv: readonly string[] } {
+  const inits = readProcesses(id, node).filter(({ name }) => name === initName);
+  const alive = inits.find((record) => startTimeOf(record.pid) === record.startTime);
+  if (alive === undefined) throw new Error(`${node} is off`);
+  const pid = String(alive.pid);
+  return { pid, argv: ['nsenter', '--target', pid, '--net', '--mount', '--uts', '--ipc', '--pid', '--'] };
+}
+
+/** Imports an image archive into a running node. */
+export async function importImage(context: LabContext, node: NodePlan, archive: string): Promise<void> {
+  const ctr = ['ctr', '--namespace', 'k8s.io', 'images', 'import', archive];
+  await mustRun([...insideNode(context.plan.id, node.name).argv, ...ctr]);
+}
+
+async function startInit(context: LabContext, node: NodePlan): Promise<void> {
+  const folder = hostFolder(context, node.name);
+  const namespaces = ['--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const script = ['sh', join(import.meta.dirname, 'node-init.sh'), node.name, folder, context.stateDir];
+  const argv = ['nsenter', `--net=/run/netns/${node.namespace}`, 'unshare', ...namespaces, ...script];
+  const whose = { host: node.name, logFile: join(folder, `${initName}.log`) };
+  const parent = start({ name: 'unshare', argv, ...whose });
+  recordProcess(context.plan.id, parent);
+  const init = await firstChild(parent);
+  recordProcess(context.plan.id, { ...init, name: initName });
+  const booted = `/proc/${init.pid}/root/run/berth-node-booted`;
+  await until(() => existsSync(booted), init);
+}
+
+/** Starts a program in the node, named like its file. */
+async function startInside(context: LabContext, node: NodePlan, command: readonly string[]): Promise<ProcessRecord> {
+  const name = (command[0] ?? '').replace(/^.*\//, '');
+  const argv = [...insideNode(context.plan.id, node.name).argv, ...command];
+  const logFile = join(hostFolder(context, node.name), `${name}.log`);
+  // nsenter(1) has to fork to enter a PID namespace: the program itself is its child.
+  const record = await firstChild(start({ name, host: node.name, argv, logFile }));
+  recordProcess(context.plan.id, record);
+  return record;
+}
+
+/** The one child of a process that forks, under its name. */
+async function firstChild(parent: ProcessRecord): Promise<ProcessRecord> {
+  await until(() => childrenOf(parent.pid).length > 0, parent);
+  const [pid = 0] = childrenOf(parent.pid);
+  return { ...parent, pid, startTime: startTimeOf(pid) ?? '0' };
+}
+
+/** Waits for a sign of life from a process that was just started. */
+async function until(test: () => boolean, record: ProcessRecord): Promise<void> {
+  const deadline = performance.now() + bootDeadlineMs;
+  while (!test()) {
+    await mustBeAlive(record);
+    if (performance.now() > deadline)
+      throw new Error(`${record.name} on ${record.host} is not up after ${bootDeadlineMs} ms`);
+    await delay(pollMs);
+  }
+}
+
+function kubeletFlags({ pki }: LabContext, node: NodePlan, files: NodeFiles): readonly string[] {
+  return [
+    `--config=${files.kubelet}`,
+    `--kubeconfig=${join(pki, `${node.name}.kubeconfig`)}`,
+    `--hostname-override=${node.name}`,
+    `--node-ip=${node.ip},${node.ipv6}`,
+    '--root-dir=/var/lib/kubelet',
+  ];
+}
+
+function proxyFlags({ plan, pki }: LabContext, node: NodePlan): readonly string[] {
+  return [
+    `--kubeconfig=${join(pki, 'proxy.kubeconfig')}`,
+    `--proxy-mode=${plan.proxyMode}`,
+    `--hostname-override=${node.name}`,
+    `--cluster-cidr=${plan.pods},${plan.podsIpv6}`,
+    '--oom-score-adj=0',
+    // These are settings of the whole machine, not of a network namespace.
+    '--conntrack-max-per-core=0',
+    '--conntrack-tcp-timeout-established=0',
+    '--conntrack-tcp-timeout-close-wait=0',
+  ];
+}
