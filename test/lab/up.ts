@@ -1,0 +1,161 @@
+/** Brings a lab up. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ensureBinaries } from './binaries.ts';
+import { contextOf, type LabContext, linkPrograms } from './context.ts';
+import { adminKubeconfig, createCredentials, inControlPlane, isApiReady, startControlPlane } from './control-plane.ts';
+import { defaultId, downLab } from './down.ts';
+import { spawnedName } from './host.ts';
+import { buildBerthImage, ensureImages } from './images.ts';
+import { createNetwork } from './network.ts';
+import { bootNode, importImage, prepareDisk } from './node.ts';
+import { checkId, type ProxyMode } from './plan.ts';
+import { eventually } from './poll.ts';
+import { ensurePrerequisites } from './prerequisites.ts';
+import { isAlive } from './processes.ts';
+import { type Log, phase, seconds } from './progress.ts';
+import { mustRun } from './run.ts';
+import { bootId, createState, type LabState, listLabs, planOf, readProcesses, readState, writeState } from './state.ts';
+
+/** How a lab shall be. */
+export interface LabOptions {
+  /** Labs with different ids run side by side. */
+  readonly id?: string;
+  readonly nodes?: number;
+  readonly proxyMode?: ProxyMode;
+  readonly log?: Log;
+}
+
+const defaultNodes = 3;
+const maxNodes = 50;
+const readyDeadlineMs = 90_000;
+
+/** Exit code of a program that Ctrl-C ended, as a shell gives it. */
+const interruptedCode = 130;
+
+/** Makes sure that a lab as wanted runs. One that runs already stays; what is left of a crashed one is removed first. */
+export async function ensureLab(options: LabOptions): Promise<LabState> {
+  const { id = defaultId, nodes = defaultNodes, proxyMode = 'iptables', log = () => {} } = options;
+  checkId(id);
+  if (!Number.isInteger(nodes) || nodes < 1 || nodes > maxNodes) throw new Error(`a lab has 1 to ${maxNodes} nodes`);
+  const existing = await runningLab({ id, nodes, proxyMode });
+  if (existing !== undefined) return existing;
+  const begin = performance.now();
+  await ensurePrerequisites(log);
+  const binaries = await ensureBinaries(log);
+  const images = await ensureImages(binaries, log);
+  if (listLabs().includes(id)) await phase(log, `removing what is left of lab ${id}`, () => downLab(id));
+  const state = createState({ id, nodes, proxyMode, binaries });
+  const running: LabState = { ...state, phase: 'running' };
+  await guarded(id, async () => {
+    await build(contextOf(planOf(state), binaries, log), images);
+    writeState(running);
+  });
+  log(`lab ${id} is up: ${nodes} nodes, ${seconds(begin)}`);
+  return running;
+}
+
+/** The record of a lab that runs and is as wanted. Throws when another process is bringing it up right now. */
+async function runningLab(wanted: Required<Omit<LabOptions, 'log'>>): Promise<LabState | undefined> {
+  const state = readState(wanted.id);
+  if (state === undefined || state.bootId !== bootId()) return undefined;
+  if (state.phase === 'starting' && isAlive(state.owner)) {
+    throw new Error(`process ${state.owner.pid} is bringing lab ${wanted.id} up`);
+  }
+  if (state.phase !== 'running' || state.nodes !== wanted.nodes || state.proxyMode !== wanted.proxyMode)
+    return undefined;
+  return (await isHealthy(contextOf(planOf(state), state.binaries, () => {}))) ? state : undefined;
+}
+
+/** Whether everything that was started still runs and all nodes are Ready. */
+async function isHealthy(context: LabContext): Promise<boolean> {
+  const { plan } = context;
+  if (readProcesses(plan.id).some((record) => record.name !== spawnedName && !isAlive(record))) return false;
+  return (await isApiReady(context)) && (await readyNodes(context)).length === plan.workers.length;
+}
+
+async function build(context: LabContext, images: string): Promise<void> {
+  const { plan, log } = context;
+  linkPrograms(context);
+  await phase(log, 'network and keys', async () => {
+    const disks = plan.workers.map((node) => prepareDisk(context, node, images));
+    await Promise.all([createNetwork(plan), createCredentials(context), ...disks]);
+  });
+  await phase(log, 'control plane', () => startControlPlane(context));
+  await phase(log, 'nodes booted', () => Promise.all(plan.workers.map((node) => bootNode(context, node))));
+  await phase(log, 'nodes Ready', () =>
+    eventually(
+      'all nodes are Ready',
+      async () => {
+        const ready = await readyNodes(context);
+        if (ready.length < plan.workers.length) throw new Error(`Ready are: ${ready.join(' ') || 'none'}`);
+        return true;
+      },
+      { timeoutMs: readyDeadlineMs, everyMs: 500 },
+    ),
+  );
+}
+
+/** Names of the nodes that are Ready. */
+export async function readyNodes(context: LabContext): Promise<readonly string[]> {
+  const format =
+    '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].key}{"\\n"}{end}';
+  const text = await kubectl(context, ['get', 'nodes', '--output', `jsonpath=${format}`]);
+  const lines = text.trim().split('\n');
+  // A taint for not being Ready outlives that by a moment, in which no pod is scheduled.
+  return lines.flatMap((line) => (/ True *$/.test(line) ? [line.slice(0, line.indexOf(' '))] : []));
+}
+
+/** Runs kubectl as the cluster's administrator. */
+export async function kubectl(context: LabContext, args: readonly string[], input?: string): Promise<string> {
+  const argv = [
+    ...inControlPlane(context),
+    context.binaries.kubectl,
+    '--kubeconfig',
+    adminKubeconfig(context),
+    ...args,
+  ];
+  return mustRun(argv, input === undefined ? {} : { input });
+}
+
+/** Builds Berth from this work tree and gives its image to all nodes. */
+export async function installBerth(context: LabContext): Promise<void> {
+  const { plan, log } = context;
+  const script = join(import.meta.dirname, '../../scripts/build.ts');
+  await phase(log, 'Berth built', () => mustRun([process.execPath, script]));
+  const archive = await phase(log, 'Berth image', () => buildBerthImage(log));
+  if (archive === undefined) return;
+  await phase(log, 'Berth image on all nodes', () =>
+    Promise.all(plan.workers.map((node) => importImage(context, node, archive))),
+  );
+}
+
+/** Runs `task`; when it fails or the user interrupts it, takes the lab down. */
+async function guarded(id: string, task: () => Promise<void>): Promise<void> {
+  // All else in this process stands still while `down` runs, so that nothing new is started meanwhile.
+  const interrupt = () => {
+    takeDownSync(id);
+    process.exit(interruptedCode);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, interrupt);
+  try {
+    await task();
+  } catch (error) {
+    await downLab(id);
+    throw error;
+  } finally {
+    for (const name of signals) process.off(name, interrupt);
+  }
+}
+
+/** Takes a lab down from within a signal handler, by another process. */
+export function takeDownSync(id: string): void {
+  const state = readState(id);
+  // The other process shall not wait for this one, which waits for it.
+  if (state !== undefined) writeState({ ...state, phase: 'stopping' });
+  // In a process group of its own, a second Ctrl-C does not reach it.
+  spawnSync('setsid', ['--wait', process.execPath, join(import.meta.dirname, 'lab.ts'), 'down', '--id', id], {
+    stdio: 'inherit',
+  });
+}
