@@ -1,0 +1,107 @@
+/** Load generator of the ARP bench: asks for one address on one link, flat out or one at a time, and prints what came back. */
+import { readFileSync } from 'node:fs';
+import type { Ip } from '../../src/addr/ip.ts';
+import { type FrameBatch, frameBatch } from '../../src/linux/frame-batch.ts';
+import { type Link, readLinks } from '../../src/linux/links.ts';
+import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
+import { snapLength } from '../../src/linux/socket-filter.ts';
+import { arpFrameLength, encodeArp } from '../../src/wire/arp.ts';
+
+/** What is measured: replies in `ms` milliseconds of flood, or the time of each of the questions asked one at a time. */
+export interface Load {
+  readonly kind: 'flood' | 'latency';
+  readonly link: string;
+  readonly target: string;
+  readonly ms: number;
+}
+
+/** What came back; latencies in microseconds, 0 in a flood. */
+export interface Measured {
+  readonly kind: Load['kind'];
+  readonly sent: number;
+  readonly replies: number;
+  readonly seconds: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+/** A question without an answer for so long is lost. */
+const lostMs = 20;
+
+const load: Load = JSON.parse(process.argv[2] ?? '{}');
+const link = linkNamed(load.link);
+const sender = openSendSocket(link);
+const requests = filled(64);
+process.stdout.write(`${JSON.stringify(load.kind === 'flood' ? flood() : oneAtATime())}\n`);
+
+function linkNamed(wanted: string): Link {
+  const found = readLinks().find(({ name }) => name === wanted);
+  if (found === undefined) throw new Error(`no link ${wanted}`);
+  return found;
+}
+
+/** A batch of the same question. */
+function filled(count: number): FrameBatch {
+  const batch = frameBatch(count, arpFrameLength);
+  const question = encodeArp({
+    destination: 'ff:ff:ff:ff:ff:ff',
+    source: link.mac,
+    operation: 1,
+    senderMac: link.mac,
+    senderIp: '10.99.0.1' as Ip,
+    targetMac: '00:00:00:00:00:00',
+    targetIp: load.target as Ip,
+  });
+  for (const frame of batch.frames) frame.set(question);
+  return batch;
+}
+
+/**
+ * Sends as fast as it goes. Replies are counted by the link itself, for a socket that receives them would take the time
+ * that is measured.
+ */
+function flood(): Measured {
+  sendFor(load.ms / 5);
+  const [fromMs, repliesBefore] = [performance.now(), framesReceived()];
+  const sent = sendFor(load.ms);
+  const seconds = (performance.now() - fromMs) / 1000;
+  return { kind: 'flood', sent, replies: framesReceived() - repliesBefore, seconds, p50Us: 0, p99Us: 0 };
+}
+
+function sendFor(ms: number): number {
+  let sent = 0;
+  for (const untilMs = performance.now() + ms; performance.now() < untilMs; ) {
+    sent += Math.max(0, requests.send(sender, requests.frames.length));
+  }
+  return sent;
+}
+
+function framesReceived(): number {
+  return Number(readFileSync(`/sys/class/net/${load.link}/statistics/rx_packets`, 'utf8'));
+}
+
+/** Asks, looks for the answer without sleeping, asks again 20 us later, so that the answerer has gone to sleep in between. */
+function oneAtATime(): Measured {
+  const receiver = openReceiveSocket(link);
+  const replies = frameBatch(64, snapLength);
+  const latenciesUs: number[] = [];
+  let sent = 0;
+  const untilMs = performance.now() + load.ms;
+  while (performance.now() < untilMs) {
+    const askedMs = performance.now();
+    requests.send(sender, 1);
+    sent += 1;
+    let answeredMs = askedMs;
+    let got = 0;
+    while (got <= 0 && answeredMs - askedMs < lostMs) {
+      got = replies.receive(receiver);
+      answeredMs = performance.now();
+    }
+    if (got > 0) latenciesUs.push((answeredMs - askedMs) * 1000);
+    while (performance.now() - answeredMs < 0.02);
+  }
+  latenciesUs.sort((a, b) => a - b);
+  const quantile = (q: number) => latenciesUs[Math.floor(latenciesUs.length * q)] ?? Number.NaN;
+  const seconds = load.ms / 1000;
+  return { kind: 'latency', sent, replies: latenciesUs.length, seconds, p50Us: quantile(0.5), p99Us: quantile(0.99) };
+}

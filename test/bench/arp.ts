@@ -1,0 +1,153 @@
+/** The ARP bench: our responder and the kernel's own answer, in turns, on the same pair of links. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { type LineProcess, startLineProcess } from '../net/line-process.ts';
+import { createPair, ip, linkName, type Pair } from '../net/namespaces.ts';
+import type { Load, Measured } from './arp-load.ts';
+import { machineLine } from './machine.ts';
+
+/** The VIP that we answer, and the address of the node's link, which its kernel answers. */
+const vip = '10.99.1.1';
+const nodeAddress = '10.99.0.2';
+
+const floodMs = 1500;
+const latencyMs = 1000;
+const restMs = 2000;
+
+/** The medians of one who answers. */
+interface Result {
+  readonly askedPerSecond: number;
+  readonly repliesPerSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+/** What the measuring needs. */
+interface Bench {
+  readonly pair: Pair;
+  readonly responder: LineProcess;
+  readonly rounds: number;
+}
+
+const execFileAsync = promisify(execFile);
+
+/** Prints a table for this machine. */
+export async function benchArp(rounds: number): Promise<void> {
+  const folder = await buildResponder();
+  const pair = createPair();
+  // The client's kernel would look at every reply too; that is not what is measured.
+  ip(`-n ${pair.client} link set ${linkName} arp off`);
+  const responder = startLineProcess({ namespace: pair.node, file: `${folder}/responder-process.js` });
+  try {
+    await responder.next('ready');
+    const rest = await measureRest(responder);
+    print(await measureInTurns({ pair, responder, rounds }), rest);
+  } finally {
+    responder.close();
+    pair.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The responder as it is shipped, one bundle for each thread; inside node_modules, so that koffi is found from there. */
+async function buildResponder(): Promise<string> {
+  const root = new URL('../..', import.meta.url).pathname;
+  const folder = mkdtempSync(`${root}node_modules/.berth-bench-`);
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['test/net/responder-process.ts', 'src/linux/packet-worker.ts'],
+    entryNames: '[name]',
+    outdir: folder,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    external: ['koffi'],
+    logLevel: 'error',
+  });
+  return folder;
+}
+
+/** CPU time of a process that has VIPs and no requests, in percent of one core; and its memory. */
+async function measureRest(responder: LineProcess) {
+  await responder.ask({ do: 'apply', links: { [linkName]: [vip] } }, 'done');
+  const before = await usageOf(responder);
+  await delay(restMs);
+  const after = await usageOf(responder);
+  return { restPercent: ((after.cpuUs - before.cpuUs) / (after.atMs - before.atMs) / 1000) * 100, restRss: after.rss };
+}
+
+/** Memory in bytes, CPU time so far in microseconds, answers so far, and when. */
+async function usageOf(responder: LineProcess) {
+  const said = await responder.ask({ do: 'counters' }, 'counters');
+  const { user, system } = said.cpu as NodeJS.CpuUsage;
+  return { rss: Number(said.rss), cpuUs: user + system, answered: Number(said.Answered), atMs: performance.now() };
+}
+
+type Rest = Awaited<ReturnType<typeof measureRest>>;
+type Results = Awaited<ReturnType<typeof measureInTurns>>;
+
+/** Ours, the kernel's, ours, ...: what else the machine does meets both. */
+async function measureInTurns({ pair, responder, rounds }: Bench) {
+  const ours: Measured[] = [];
+  const kernel: Measured[] = [];
+  let cpuUs = 0;
+  for (let round = 0; round < rounds; round++) {
+    await responder.ask({ do: 'apply', links: { [linkName]: [vip] } }, 'done');
+    const before = await usageOf(responder);
+    ours.push(await run(pair, { kind: 'flood', target: vip, ms: floodMs }));
+    const after = await usageOf(responder);
+    cpuUs += (after.cpuUs - before.cpuUs) / Math.max(1, after.answered - before.answered);
+    ours.push(await run(pair, { kind: 'latency', target: vip, ms: latencyMs }));
+    // Closes the socket: a second receiver would slow the kernel's own answer down.
+    await responder.ask({ do: 'apply', links: {} }, 'done');
+    kernel.push(await run(pair, { kind: 'flood', target: nodeAddress, ms: floodMs }));
+    kernel.push(await run(pair, { kind: 'latency', target: nodeAddress, ms: latencyMs }));
+  }
+  return { ours: resultOf(ours), kernel: resultOf(kernel), cpuUsPerReply: cpuUs / rounds };
+}
+
+/** Runs the load generator at the client. */
+async function run({ client }: Pair, load: Omit<Load, 'link'>): Promise<Measured> {
+  const program = new URL('./arp-load.ts', import.meta.url).pathname;
+  const argument = JSON.stringify({ ...load, link: linkName });
+  const { stdout } = await execFileAsync('ip', ['netns', 'exec', client, process.execPath, program, argument]);
+  return JSON.parse(stdout);
+}
+
+function resultOf(measured: readonly Measured[]): Result {
+  const floods = measured.filter(({ kind }) => kind === 'flood');
+  const latencies = measured.filter(({ kind }) => kind === 'latency');
+  return {
+    repliesPerSecond: median(floods.map(({ replies, seconds }) => replies / seconds)),
+    askedPerSecond: median(floods.map(({ sent, seconds }) => sent / seconds)),
+    p50Us: median(latencies.map(({ p50Us }) => p50Us)),
+    p99Us: median(latencies.map(({ p99Us }) => p99Us)),
+  };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function print({ ours, kernel, cpuUsPerReply }: Results, rest: Rest): void {
+  const row = (what: string, key: keyof Result, digits: number) => ({
+    '': what,
+    Berth: ours[key].toFixed(digits),
+    kernel: kernel[key].toFixed(digits),
+    ratio: (ours[key] / kernel[key]).toFixed(2),
+  });
+  console.log(machineLine());
+  console.table([
+    row('requests/s, as fast as the sender can', 'askedPerSecond', 0),
+    row('replies/s to them', 'repliesPerSecond', 0),
+    row('p50 one at a time, us', 'p50Us', 1),
+    row('p99 one at a time, us', 'p99Us', 1),
+  ]);
+  console.log(
+    `responder process: ${(rest.restRss / 2 ** 20).toFixed(0)} MiB RSS and ${rest.restPercent.toFixed(2)} % of a core at rest, ` +
+      `${cpuUsPerReply.toFixed(2)} us of CPU time per reply in the flood, 84 bytes on the wire per exchange`,
+  );
+}

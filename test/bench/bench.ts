@@ -1,0 +1,25 @@
+/** `npm run bench -- <what>`: measures one part of Berth against what it competes with, in the same run. */
+import { Command, InvalidArgumentError } from 'commander';
+
+const program = new Command('bench').description(
+  'Measures Berth on this machine. Every bench is done in under a minute.',
+);
+
+program
+  .command('arp')
+  .description(
+    "replies per second and latency of our ARP responder, as ratios to the kernel's own answer on the same link",
+  )
+  .option('--rounds <count>', 'how often everything is measured; medians are printed', positiveInteger, 5)
+  .action(async (options: { readonly rounds: number }) => {
+    const { benchArp } = await import('./arp.ts');
+    await benchArp(options.rounds);
+  });
+
+await program.parseAsync();
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0 is wanted');
+  return value;
+}
