@@ -2,11 +2,11 @@
 import { namespaceIds, namespacesOf, removeNamespaces } from './network.ts';
 import { checkId } from './plan.ts';
 import { end, isAlive, processesIn, signal } from './processes.ts';
-import { bootId, readProcesses, readState, removeState, writeState } from './state.ts';
+import { bootId, forgetProcess, readProcesses, readState, removeState, writeState } from './state.ts';
 
 const ownerGraceMs = 15_000;
 
-/** Sweeps that find no process any more, before the lab counts as dead: a killed process may have just forked. */
+/** Searches for processes before giving up: what is killed may have forked just before. */
 const maxSweeps = 10;
 
 /** Id of the lab when none is named. */
@@ -30,6 +30,7 @@ export async function killHosts(
   // All first, so that none sees another one die.
   signal(recorded, 'SIGKILL');
   await end(recorded, 0);
+  for (const record of recorded) forgetProcess(id, record);
   const namespaces = host === undefined ? namespacesOf(id) : [host.namespace];
   for (let sweep = 0; sweep < maxSweeps; sweep += 1) {
     const found = processesIn(namespaceIds(namespaces), host?.name ?? '');
