@@ -66,12 +66,18 @@ async function connect(plan: LabPlan, host: HostPlan): Promise<void> {
   if ('pods' in host) await prepareNode(plan, host as NodePlan);
 }
 
-/** Routes to the other nodes' pods. The client has none: it is a user from outside. */
+/** Routes to the other nodes' pods, and a way out. The client has none: it is a user from outside. */
 function routes(plan: LabPlan, host: HostPlan): readonly string[] {
   if (host.name === plan.client.name) return [];
-  return plan.workers
-    .filter(({ name }) => name !== host.name)
-    .flatMap((node) => [`route add ${node.pods} via ${node.ip}`, `route add ${node.podsIpv6} via ${node.ipv6}`]);
+  const others = plan.workers.filter(({ name }) => name !== host.name);
+  const pods = others.flatMap((node) => [
+    `route add ${node.pods} via ${node.ip}`,
+    `route add ${node.podsIpv6} via ${node.ipv6}`,
+  ]);
+  if (host.name === plan.controlPlane.name) return pods;
+  // Nobody forwards there, but the kernel looks for a route to a Service's address before kube-proxy's rules replace it.
+  const { ip, ipv6 } = plan.controlPlane;
+  return [...pods, `route add default via ${ip}`, `route add default via ${ipv6}`];
 }
 
 /** Lets a node forward, and hides its pods behind it when they talk to the world outside of the cluster. */
