@@ -59,7 +59,13 @@ const workerUrl = new URL(
 export async function startResponder(options: ResponderOptions): Promise<ResponderThread> {
   assertMayOpen();
   const start: WorkerStart = { memory: allocateMemory(), wakeFd: openEventFd() };
-  const worker = new Worker(workerUrl, { name: 'packet-worker', workerData: start, resourceLimits: heapMegabytes });
+  const worker = new Worker(workerUrl, {
+    name: 'packet-worker',
+    workerData: start,
+    resourceLimits: heapMegabytes,
+    // Node would warn about every socket that it closes but did not open; libc opened them.
+    trackUnmanagedFds: false,
+  });
   try {
     // Rejects if the worker fails before it is ready.
     await once(worker, 'message');

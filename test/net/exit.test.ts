@@ -60,11 +60,12 @@ test('a withdrawal is in effect within 100 ms under a flood (hazard C5)', () =>
     assert.equal((await lab.counters()).Answered, answered);
   }));
 
-test('close() ends the thread, and its beat stands still', () =>
+test('close() ends the thread without a word, and its beat stands still', () =>
   withLab(async (lab) => {
     assert.ok(((await lab.counters()).beatAgeMs ?? Number.NaN) < 1000);
     await lab.responder.ask({ do: 'close' }, 'done');
     await eventually('the beat is old', async () => ((await lab.counters()).beatAgeMs ?? 0) > 300);
+    assert.equal(lab.responder.stderr(), '');
   }));
 
 test('without NET_RAW there is one clear error, and an exit code', async () => {
