@@ -15,6 +15,8 @@ const chart = new URL('../charts/berth', import.meta.url).pathname;
 
 try {
   step('A cluster: a control plane, three nodes and a client host on one network');
+  // One that an earlier run has left.
+  await downLab(id);
   const lab = await upLab({ id, nodes: 3, proxyMode, log: (line) => console.log(`  ${line}`) });
   await showCluster(lab);
   await install(lab);

@@ -1,5 +1,5 @@
 /** What this node announces, and for every other VIP the one reason why it is silent. */
-import type { Ip } from '../addr/ip.ts';
+import { familyOf, type Ip } from '../addr/ip.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
@@ -25,7 +25,8 @@ export interface AnnounceSnapshot extends NodesSnapshot {
  * - `NoAdvertisement` no L2Advertisement covers the pool;
  * - `NoCandidate` no node may announce it; `NoLocalEndpoints` none of them has an endpoint (`externalTrafficPolicy: Local`);
  * - `NotHolder` another node does;
- * - `NoUsableLink` this node should, but has no link for it.
+ * - `NoUsableLink` this node should, but has no link for it;
+ * - `FamilyNotServed` it is IPv6, which this version does not answer.
  */
 export const silenceReasons = [
   'NotInStatus',
@@ -34,6 +35,7 @@ export const silenceReasons = [
   'NoLocalEndpoints',
   'NotHolder',
   'NoUsableLink',
+  'FamilyNotServed',
 ] as const;
 
 /** One word of `silenceReasons`. */
@@ -52,6 +54,7 @@ export function placements(snapshot: AnnounceSnapshot): readonly Placement[] {
 
 function place({ address: vip, pool, services }: AllocationView, snapshot: AnnounceSnapshot): Placement {
   const silent = (reason: SilenceReason, holder?: string): Placement => ({ kind: 'Silent', vip, holder, reason });
+  if (familyOf(vip) !== 'IPv4') return silent('FamilyNotServed');
   const service = services.map(({ uid }) => snapshot.service(uid)).find((view) => view && shows(view, vip));
   if (service === undefined) return silent('NotInStatus');
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));

@@ -1,17 +1,11 @@
 /** Which links of this node a VIP is announced on. */
 import { familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AdvertisementView } from '../api/advertisement.ts';
+import { type LinkFacts, unusableReason } from './usable-link.ts';
 
 /** What the choice of links depends on. */
-export interface LinkView {
+export interface LinkView extends LinkFacts {
   readonly name: string;
-  readonly mac: string;
-  readonly up: boolean;
-  readonly carrier: boolean;
-  /** Answers no ARP, as tunnels and the loopback. */
-  readonly noArp: boolean;
-  /** The bond or bridge that it is a member of: that one answers. */
-  readonly master: string | undefined;
   readonly addresses: readonly { readonly address: Ip; readonly prefix: number }[];
 }
 
@@ -26,7 +20,7 @@ export function linksFor(
   links: readonly LinkView[],
 ): readonly string[] {
   const patterns = advertisements.flatMap(({ interfaces }) => (interfaces.length === 0 ? ['*'] : interfaces));
-  const usable = links.filter(isUsable);
+  const usable = links.filter((link) => unusableReason(link) === undefined);
   const exact = usable.filter(({ name }) => patterns.includes(name));
   const onSubnet = usable.find(
     (link) =>
@@ -34,11 +28,6 @@ export function linksFor(
   );
   const others = onSubnet && !exact.some((link) => link.addresses.some((own) => inSubnet(vip, own))) ? [onSubnet] : [];
   return [...exact, ...others].map(({ name }) => name);
-}
-
-/** Can the link carry announcements at all? */
-function isUsable({ mac, up, carrier, noArp, master }: LinkView): boolean {
-  return up && carrier && !noArp && master === undefined && /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac);
 }
 
 /** Is the VIP in the subnet of this address? */

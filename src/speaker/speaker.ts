@@ -71,7 +71,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     };
     const now = placements(snapshot);
     const desired = byLink(now, links);
-    responder.apply(desired);
+    // Whoever hears the gratuitous ARP may ask at once: the answer must be there first.
+    await responder.apply(desired);
     garp.apply(desired);
     if (before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     logChanges(log, before ?? [], now);

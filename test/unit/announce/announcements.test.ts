@@ -53,6 +53,7 @@ test('every silence has one reason', () => {
     ['the plain case', 'Announce eth0', {}],
     ['not in the status yet', 'NotInStatus', {}, service('s')],
     ['changed its type', 'NotInStatus', {}, service('s', { ingress: [{ ip: vip }], isLoadBalancer: false })],
+    ['IPv6', 'FamilyNotServed', { ledger: [entry('2001:db8::1', service('s'))] }],
     ['Service unknown', 'NotInStatus', { service: () => undefined }],
     ['no advertisement', 'NoAdvertisement', { advertisements: [] }],
     ['advertisement of another pool', 'NoAdvertisement', { advertisements: [advertisement({ pools: ['x'] })] }],
