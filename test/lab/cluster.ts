@@ -1,18 +1,18 @@
 /** The lab as tests and the demo use it: a real Kubernetes cluster on this machine, and faults to inject. */
 import { contextOf, type LabContext, programsFolder } from './context.ts';
-import { adminKubeconfig, inControlPlane, startApiServer, stopApiServer } from './control-plane.ts';
+import { adminKubeconfig, startApiServer, stopApiServer } from './control-plane.ts';
 import { defaultId, downLab, killHosts } from './down.ts';
 import { hostOf, type LabHost } from './host.ts';
 import { recreateHost, setPort } from './network.ts';
 import { bootNode, importImage } from './node.ts';
 import type { LabPlan, NodePlan } from './plan.ts';
 import type { Log } from './progress.ts';
-import { mustRun } from './run.ts';
 import { type LabState, planOf, readState } from './state.ts';
-import { ensureLab, installBerth, kubectl, type LabOptions } from './up.ts';
+import { ensureLab, helm, installBerth, kubectl, type LabOptions } from './up.ts';
 
 export { downLab } from './down.ts';
 export type { LabHost } from './host.ts';
+export { downOnInterrupt } from './interrupt.ts';
 export { eventually } from './poll.ts';
 export type { Result } from './run.ts';
 export type { LabOptions } from './up.ts';
@@ -64,8 +64,7 @@ export class Lab {
 
   /** Runs helm as the administrator; throws with its standard error when it fails. */
   helm(args: readonly string[]): Promise<string> {
-    const helm = [this.#context.binaries.helm, '--kubeconfig', this.kubeconfig, ...args];
-    return mustRun([...inControlPlane(this.#context), ...helm]);
+    return helm(this.#context, args);
   }
 
   /** Applies objects in YAML. */

@@ -3,7 +3,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { insideNode } from './node.ts';
 import { type HostPlan, hostLink } from './plan.ts';
 import { recordOf } from './processes.ts';
-import { type Result, type RunOptions, run } from './run.ts';
+import { noProxy, type Result, type RunOptions, run } from './run.ts';
 import { forgetProcess, recordProcess } from './state.ts';
 
 /** Name of the record of what tests start: it may end at any time. */
@@ -40,10 +40,11 @@ export function hostOf(id: string, plan: HostPlan): LabHost {
   const command = () => ('pods' in plan ? inNode() : inNetwork);
   return {
     ...{ name, namespace, ip, ipv6, mac, link: hostLink, command },
-    exec: async (argv, options = {}) => run([...command(), ...argv], options),
+    exec: async (argv, options = {}) =>
+      run([...command(), ...argv], { ...options, env: { ...noProxy, ...options.env } }),
     spawn: (argv, options = {}) => {
       const [program = '', ...args] = [...inNetwork, ...argv];
-      const child = spawn(program, args, options);
+      const child = spawn(program, args, { ...options, env: { ...process.env, ...noProxy, ...options.env } });
       const record = recordOf(child, { name: spawnedName, host: name });
       recordProcess(id, record);
       child.once('exit', () => forgetProcess(id, record));

@@ -5,6 +5,7 @@ import { downLab, openLab, upLab } from './cluster.ts';
 import { defaultId } from './down.ts';
 import { type ProxyMode, proxyModes } from './plan.ts';
 import { isAlive } from './processes.ts';
+import { noProxy } from './run.ts';
 import { listLabs, readProcesses, readState } from './state.ts';
 
 /** Options of `up` as commander gives them. */
@@ -61,6 +62,9 @@ program
   .passThroughOptions()
   .action(exec);
 
+// Whoever reads the output may stop before its end, as head(1) does.
+process.stdout.on('error', () => process.exit());
+
 program.parseAsync().catch((error: Error) => {
   log(error.message);
   process.exitCode = 1;
@@ -109,7 +113,7 @@ function exec(name: string, argv: readonly string[], { id }: IdOption): Promise<
   // With passThroughOptions, commander passes the "--" through, too.
   const command = argv[0] === '--' ? argv.slice(1) : argv;
   const [first = '', ...rest] = [...host.command(), ...command];
-  const env = { ...process.env, KUBECONFIG: lab.kubeconfig, PATH: `${lab.programs}:${process.env.PATH}` };
+  const env = { ...process.env, ...noProxy, KUBECONFIG: lab.kubeconfig, PATH: `${lab.programs}:${process.env.PATH}` };
   const child = spawn(first, rest, { stdio: 'inherit', env });
   // Ctrl-C goes to the command as well: what it makes of it decides.
   process.on('SIGINT', () => {});

@@ -61,7 +61,8 @@ export function namespacePrefix(id: string): string {
 
 /** Throws unless `id` can be part of a namespace's name, and of no other lab's names. */
 export function checkId(id: string): void {
-  if (!/^[a-z][a-z0-9]{0,15}$/.test(id)) throw new Error(`a lab's id is a letter and up to 15 more or digits, not "${id}"`);
+  if (!/^[a-z][a-z0-9]{0,15}$/.test(id))
+    throw new Error(`a lab's id is a letter and up to 15 more or digits, not "${id}"`);
 }
 
 /** Lays out a lab. */

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { noProxy } from './run.ts';
 
 /** A process that the lab started. A pid alone may be someone else's by now: the start time tells. */
 export interface ProcessRecord {
@@ -31,7 +32,11 @@ export function start(options: StartOptions): ProcessRecord {
   const { name, host, logFile } = options;
   const [program = '', ...args] = options.argv;
   const log = openSync(logFile, 'a');
-  const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, ...noProxy },
+  });
   closeSync(log);
   // Reported by whoever waits for the process to do its work.
   child.on('error', () => {});

@@ -18,6 +18,13 @@ export interface RunOptions {
   readonly onStderr?: (text: string) => void;
 }
 
+const proxyNames = ['http_proxy', 'https_proxy', 'all_proxy', 'ftp_proxy'];
+
+/** Environment of programs in the lab: a proxy that the user has outside is nothing to them. */
+export const noProxy: Readonly<Record<string, string>> = Object.fromEntries(
+  proxyNames.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, '']),
+);
+
 /** Exit code of a program that was killed because its time was up, as timeout(1) gives it. */
 export const timeoutCode = 124;
 

@@ -103,10 +103,9 @@ export function readProcesses(id: string, host?: string): readonly ProcessRecord
 /** Removes all that a lab has on disk. */
 export function removeState(id: string): void {
   rmSync(stateDirOf(id), { recursive: true, force: true, maxRetries: 5 });
-  if (!existsSync(slotsFolder)) return;
-  for (const name of readdirSync(slotsFolder)) {
+  for (const name of existsSync(slotsFolder) ? readdirSync(slotsFolder) : []) {
     const file = join(slotsFolder, name);
-    if (readFileSync(file, 'utf8') === id) rmSync(file, { force: true });
+    if (slotHolder(file) === id) rmSync(file, { force: true });
   }
   for (const folder of [slotsFolder, root]) {
     try {
@@ -114,6 +113,15 @@ export function removeState(id: string): void {
     } catch {
       // Another lab is there.
     }
+  }
+}
+
+/** Id of the lab that has a slot; undefined when it was given up in this moment. */
+function slotHolder(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 
@@ -127,13 +135,16 @@ function processFile(id: string, record: ProcessRecord): string {
 
 /** Takes the lowest number that no lab has. Creating the file is the claim: it fails when the file exists. */
 function claimSlot(id: string): number {
-  mkdirSync(slotsFolder, { recursive: true });
-  for (let slot = 0; slot < slots; slot += 1) {
+  for (let slot = 0; slot < slots; ) {
+    // Each time: the end of another lab may just have removed the empty folder.
+    mkdirSync(slotsFolder, { recursive: true });
     try {
       writeFileSync(join(slotsFolder, String(slot)), id, { flag: 'wx' });
       return slot;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') slot += 1;
+      else if (code !== 'ENOENT') throw error;
     }
   }
   throw new Error(`all ${slots} slots are taken: take a lab down first (${root})`);

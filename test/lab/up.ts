@@ -1,5 +1,4 @@
 /** Brings a lab up. */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ensureBinaries } from './binaries.ts';
 import { contextOf, type LabContext, linkPrograms } from './context.ts';
@@ -7,6 +6,7 @@ import { adminKubeconfig, createCredentials, inControlPlane, isApiReady, startCo
 import { defaultId, downLab } from './down.ts';
 import { spawnedName } from './host.ts';
 import { buildBerthImage, ensureImages } from './images.ts';
+import { downOnInterrupt } from './interrupt.ts';
 import { createNetwork } from './network.ts';
 import { bootNode, importImage, prepareDisk } from './node.ts';
 import { checkId, type ProxyMode } from './plan.ts';
@@ -14,7 +14,7 @@ import { eventually } from './poll.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
 import { isAlive } from './processes.ts';
 import { type Log, phase, seconds } from './progress.ts';
-import { mustRun } from './run.ts';
+import { mustRun, noProxy } from './run.ts';
 import { bootId, createState, type LabState, listLabs, planOf, readProcesses, readState, writeState } from './state.ts';
 
 /** How a lab shall be. */
@@ -29,9 +29,6 @@ export interface LabOptions {
 const defaultNodes = 3;
 const maxNodes = 50;
 const readyDeadlineMs = 90_000;
-
-/** Exit code of a program that Ctrl-C ended, as a shell gives it. */
-const interruptedCode = 130;
 
 /** Makes sure that a lab as wanted runs. One that runs already stays; what is left of a crashed one is removed first. */
 export async function ensureLab(options: LabOptions): Promise<LabState> {
@@ -106,6 +103,24 @@ export async function readyNodes(context: LabContext): Promise<readonly string[]
   return lines.flatMap((line) => (/ True *$/.test(line) ? [line.slice(0, line.indexOf(' '))] : []));
 }
 
+/** Runs helm as the cluster's administrator. */
+export async function helm(context: LabContext, args: readonly string[]): Promise<string> {
+  const argv = [...inControlPlane(context), context.binaries.helm, '--kubeconfig', adminKubeconfig(context), ...args];
+  return mustRun(argv, { env: clientEnvironment(context) });
+}
+
+/** Keeps what kubectl and helm write for themselves out of the user's home, and the user's proxy out of the lab. */
+function clientEnvironment({ stateDir }: LabContext): Readonly<Record<string, string>> {
+  const folder = (name: string) => join(stateDir, 'home', name);
+  return {
+    ...noProxy,
+    KUBECACHEDIR: folder('kube'),
+    HELM_CACHE_HOME: folder('helm-cache'),
+    HELM_CONFIG_HOME: folder('helm-config'),
+    HELM_DATA_HOME: folder('helm-data'),
+  };
+}
+
 /** Runs kubectl as the cluster's administrator. */
 export async function kubectl(context: LabContext, args: readonly string[], input?: string): Promise<string> {
   const argv = [
@@ -115,7 +130,7 @@ export async function kubectl(context: LabContext, args: readonly string[], inpu
     adminKubeconfig(context),
     ...args,
   ];
-  return mustRun(argv, input === undefined ? {} : { input });
+  return mustRun(argv, { env: clientEnvironment(context), ...(input === undefined ? {} : { input }) });
 }
 
 /** Builds Berth from this work tree and gives its image to all nodes. */
@@ -132,30 +147,13 @@ export async function installBerth(context: LabContext): Promise<void> {
 
 /** Runs `task`; when it fails or the user interrupts it, takes the lab down. */
 async function guarded(id: string, task: () => Promise<void>): Promise<void> {
-  // All else in this process stands still while `down` runs, so that nothing new is started meanwhile.
-  const interrupt = () => {
-    takeDownSync(id);
-    process.exit(interruptedCode);
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const name of signals) process.on(name, interrupt);
+  const stopWatching = downOnInterrupt(id);
   try {
     await task();
   } catch (error) {
     await downLab(id);
     throw error;
   } finally {
-    for (const name of signals) process.off(name, interrupt);
+    stopWatching();
   }
-}
-
-/** Takes a lab down from within a signal handler, by another process. */
-export function takeDownSync(id: string): void {
-  const state = readState(id);
-  // The other process shall not wait for this one, which waits for it.
-  if (state !== undefined) writeState({ ...state, phase: 'stopping' });
-  // In a process group of its own, a second Ctrl-C does not reach it.
-  spawnSync('setsid', ['--wait', process.execPath, join(import.meta.dirname, 'lab.ts'), 'down', '--id', id], {
-    stdio: 'inherit',
-  });
 }

@@ -1,0 +1,29 @@
+/** Gives a run of tests one cluster: `node --test --test-global-setup=test/lab/global-setup.ts`. BERTH_LAB names it. */
+import { downLab, upLab } from './cluster.ts';
+import { downOnInterrupt } from './interrupt.ts';
+
+const id = 'test';
+const log = (line: string) => process.stderr.write(`lab: ${line}\n`);
+
+/** Set, it leaves the cluster for a look at it; the next run starts from what is there. */
+const keep = process.env.BERTH_LAB_KEEP !== undefined;
+
+/** Brings a cluster of three nodes with Berth's image up. */
+export async function globalSetup(): Promise<void> {
+  if (!keep) downOnInterrupt(id);
+  // Tests shall find a new cluster, not what a run that was killed has left in it.
+  if (!keep) await downLab(id);
+  const lab = await upLab({ id, nodes: 3, log });
+  try {
+    await lab.buildBerth();
+  } catch (error) {
+    if (!keep) await downLab(id);
+    throw error;
+  }
+  process.env.BERTH_LAB = id;
+}
+
+/** Takes it down. */
+export async function globalTeardown(): Promise<void> {
+  if (!keep) await downLab(id);
+}
