@@ -100,11 +100,18 @@ export async function curl(lab: Lab, address: string, path = '/hostname'): Promi
   return stdout;
 }
 
-/** The MACs that answer a broadcast ARP request of the client for an address, seen on its link within two seconds. */
+/** The MACs that answer the client's broadcast ARP requests for an address: arping listens on the link and names every sender. */
 export async function answeringMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
   const { client } = lab;
-  const { stdout } = await client.exec(['arping', '-b', '-c', '2', '-w', '2', '-I', client.link, address]);
-  return new Set([...stdout.toLowerCase().matchAll(/\[([0-9a-f:]{17})\]/g)].map((match) => match[1] ?? ''));
+  const { stdout } = await client.exec(['arping', '-c', '3', '-W', '0.3', '-i', client.link, address]);
+  assert.match(stdout, /3 packets transmitted/, 'arping did not ask');
+  return new Set([...stdout.toLowerCase().matchAll(/bytes from ([0-9a-f:]{17})/g)].map((match) => match[1] ?? ''));
+}
+
+/** The names of the ledger's entries. */
+export async function ledgerOf(lab: Lab): Promise<readonly string[]> {
+  const names = await lab.kubectl(['get', 'ipallocations', '-o', 'jsonpath={.items[*].metadata.name}']);
+  return names.split(' ').filter((name) => name !== '');
 }
 
 /** The Events of an object, as `reason: note` lines. */
@@ -117,6 +124,6 @@ export function eventsOf(lab: Lab, kind: string, name: string): Promise<string> 
 /** Removes what a test made, and waits until the ledger is empty. */
 export async function cleanUp(lab: Lab): Promise<void> {
   await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
-  await eventually('an empty ledger', async () => (await lab.kubectl(['get', 'ipallocations', '-o', 'name'])) === '');
+  await eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0);
   await lab.kubectl(['delete', 'ipaddresspools,l2advertisements', '--all']);
 }

@@ -44,9 +44,10 @@ test('a deleted Service gives its address back, and silence follows', async () =
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
+  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
   await lab.kubectl(['delete', 'service', 'one']);
   await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
-  assert.equal(await lab.kubectl(['get', 'ipallocations', '-o', 'name']), '');
+  assert.deepEqual(await berth.ledgerOf(lab), []);
 });
 
 test('E3 a Service that changes its type loses address and conditions, and gets both again', async () => {
@@ -54,7 +55,7 @@ test('E3 a Service that changes its type loses address and conditions, and gets 
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
   await lab.kubectl(['patch', 'service', 'one', '-p', '{"spec":{"type":"ClusterIP"}}']);
-  await eventually('an empty ledger', async () => (await lab.kubectl(['get', 'ipallocations', '-o', 'name'])) === '');
+  await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
   await eventually('no conditions', async () => {
     const conditions = await lab.kubectl(['get', 'service', 'one', '-o', 'jsonpath={.status.conditions}']);
     return conditions === '' || conditions === '[]';
@@ -75,10 +76,7 @@ test('a controller restart keeps every address, and writes nothing', async () =>
     '-o',
     'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}',
   ];
-  await eventually(
-    'the release of b',
-    async () => (await lab.kubectl(['get', 'ipallocations', '-o', 'name'])).split('\n').length === 4,
-  );
+  await eventually('the release of b', async () => (await berth.ledgerOf(lab)).length === 4);
   const earlier = await lab.kubectl(state);
   await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'deployment/berth-controller']);
   await berth.rolledOut(lab);

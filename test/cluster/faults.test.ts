@@ -1,0 +1,85 @@
+/** What breaks, and what must go on meanwhile. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+beforeEach(async () => {
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+});
+afterEach(() => berth.cleanUp(lab));
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+test('without the API server VIPs are answered, and afterwards the work goes on', async () => {
+  const vip = await berth.addressOf(lab, 'one');
+  const macs = await berth.answeringMacs(lab, vip);
+  await lab.stopApiServer();
+  try {
+    await lab.client.exec(['ip', 'neigh', 'flush', 'to', vip]);
+    assert.deepEqual(await berth.answeringMacs(lab, vip), macs);
+    await berth.curl(lab, vip);
+  } finally {
+    await lab.startApiServer();
+  }
+  await lab.apply(berth.serviceManifest('two'));
+  const second = await eventually('an address', async () => (await berth.ingressOf(lab, 'two')) || undefined, {
+    timeoutMs: 60_000,
+  });
+  await eventually('an answer', () => berth.curl(lab, second), { timeoutMs: 60_000 });
+  assert.equal(await berth.ingressOf(lab, 'one'), vip);
+});
+
+test('when the leading controller dies without a word, the other one serves', async () => {
+  const holder = await lab.kubectl([
+    '-n',
+    berth.namespace,
+    'get',
+    'lease',
+    'berth-controller',
+    '-o',
+    'jsonpath={.spec.holderIdentity}',
+  ]);
+  const [pod = ''] = holder.split('_');
+  await lab.kubectl(['-n', berth.namespace, 'delete', 'pod', pod, '--force', '--grace-period=0']);
+  await lab.apply(berth.serviceManifest('two'));
+  await eventually('an address', async () => (await berth.ingressOf(lab, 'two')) !== '', { timeoutMs: 60_000 });
+  await berth.rolledOut(lab);
+});
+
+test('a restart of all speakers leaves every VIP answered by one node', async () => {
+  const vip = await berth.addressOf(lab, 'one');
+  await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
+  await berth.rolledOut(lab);
+  await eventually('an answer', () => berth.curl(lab, vip));
+  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+});
+
+test('an entry of the ledger that was deleted by hand comes back with the same address', async () => {
+  const vip = await berth.addressOf(lab, 'one');
+  await lab.kubectl(['delete', 'ipallocation', vip]);
+  await eventually('the entry', async () => (await berth.ledgerOf(lab)).includes(vip));
+  assert.equal(await berth.ingressOf(lab, 'one'), vip);
+  await eventually('an answer', () => berth.curl(lab, vip));
+});
+
+test('an address that the ledger does not have is not announced, whatever a status says', async () => {
+  const [, last = ''] = lab.subnet.vips.split('-');
+  await lab.apply(berth.serviceManifest('injected', 'loadBalancerClass: example.com/other'));
+  const status = `{"status":{"loadBalancer":{"ingress":[{"ip":"${last}"}]}}}`;
+  await lab.kubectl(['patch', 'service', 'injected', '--subresource=status', '--type=merge', '-p', status]);
+  // Allocated and announced after the injection, so the speakers have seen it by then.
+  await lab.apply(berth.serviceManifest('two'));
+  const second = await berth.addressOf(lab, 'two');
+  await eventually('an answer', () => berth.curl(lab, second));
+  assert.deepEqual(await berth.answeringMacs(lab, last), new Set());
+});
