@@ -2,7 +2,7 @@
 import { downLab, upLab } from './cluster.ts';
 import { downOnInterrupt } from './interrupt.ts';
 
-const id = 'test';
+const id = process.env.BERTH_LAB ?? 'test';
 const log = (line: string) => process.stderr.write(`lab: ${line}\n`);
 
 /** Set, it leaves the cluster for a look at it; the next run starts from what is there. */

@@ -35,13 +35,13 @@ export interface LabHost {
 export function hostOf(id: string, plan: HostPlan): LabHost {
   const { name, namespace, ip, ipv6, mac } = plan;
   const inNetwork = ['ip', 'netns', 'exec', namespace];
-  // A killed nsenter(1) takes the command with it, which otherwise lived on in the node.
-  const inNode = () => [...insideNode(id, name).argv, 'setpriv', '--pdeathsig', 'KILL'];
-  const command = () => ('pods' in plan ? inNode() : inNetwork);
+  const command = () => ('pods' in plan ? insideNode(id, name).argv : inNetwork);
+  // On a node, nsenter(1) is the parent of the command, which otherwise lived on when its time is up.
+  const mortal = ['setpriv', '--pdeathsig', 'KILL'];
   return {
     ...{ name, namespace, ip, ipv6, mac, link: hostLink, command },
     exec: async (argv, options = {}) =>
-      run([...command(), ...argv], { ...options, env: { ...noProxy, ...options.env } }),
+      run([...command(), ...mortal, ...argv], { ...options, env: { ...noProxy, ...options.env } }),
     spawn: (argv, options = {}) => {
       const [program = '', ...args] = [...inNetwork, ...argv];
       const child = spawn(program, args, { ...options, env: { ...process.env, ...noProxy, ...options.env } });

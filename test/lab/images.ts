@@ -100,8 +100,7 @@ async function hashOfFolder(folder: string): Promise<string> {
 }
 
 async function ensurePodImage(agnhost: string, log: Log): Promise<string> {
-  // The path of a program in the cache holds the hash of its sources.
-  const archive = imagePath(`agnhost-${hashOf(recipe, agnhost)}.tar`);
+  const archive = imagePath(`agnhost-${hashOf(recipe, await hashOfFile(agnhost))}.tar`);
   if (existsSync(archive)) return archive;
   await phase(log, `making ${podImage}`, () =>
     cached(archive, (temporary) =>

@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { downLab, openLab, upLab } from './cluster.ts';
 import { defaultId } from './down.ts';
+import { spawnedName } from './host.ts';
 import { type ProxyMode, proxyModes } from './plan.ts';
 import { isAlive } from './processes.ts';
 import { noProxy } from './run.ts';
 import { listLabs, readProcesses, readState } from './state.ts';
+import { defaultNodes } from './up.ts';
 
 /** Options of `up` as commander gives them. */
 interface UpOptions {
@@ -35,7 +37,7 @@ program
   .command('up')
   .description('bring a lab up; one that runs already stays')
   .addOption(idOption())
-  .option('--nodes <number>', 'how many nodes', positive, 3)
+  .option('--nodes <number>', 'how many nodes', positive, defaultNodes)
   .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works').choices(proxyModes).default('iptables'))
   .option('--no-berth', "do not build Berth's image and give it to the nodes")
   .action(up);
@@ -97,7 +99,8 @@ async function status({ id }: IdOption): Promise<void> {
   const lab = openLab(id);
   const records = readProcesses(id);
   for (const host of [lab.controlPlane, lab.client, ...lab.nodes]) {
-    const own = records.filter((record) => record.host === host.name);
+    // What tests started may have ended at any time.
+    const own = records.filter((each) => each.host === host.name && (each.name !== spawnedName || isAlive(each)));
     const text = own.map((record) => `${record.name}${isAlive(record) ? `=${record.pid}` : ' (ended)'}`).join(' ');
     console.log(`${host.name.padEnd(14)} ${host.ip.padEnd(14)} ${host.ipv6.padEnd(14)} ${host.mac}  ${text}`);
     if (own.some((record) => !isAlive(record))) process.exitCode = 1;

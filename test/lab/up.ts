@@ -26,7 +26,9 @@ export interface LabOptions {
   readonly log?: Log;
 }
 
-const defaultNodes = 3;
+/** Number of nodes when none is given. */
+export const defaultNodes = 3;
+
 const maxNodes = 50;
 const readyDeadlineMs = 90_000;
 
