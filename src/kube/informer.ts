@@ -129,8 +129,10 @@ export class Informer<R, V extends Identity> {
   #take({ type, object }: WatchEvent): void {
     if (type === 'ERROR') throw new ApiError(object.code ?? 500, object.reason ?? 'Unknown', object.message ?? '');
     if (type === 'BOOKMARK') return;
-    const view = type === 'DELETED' ? undefined : this.#options.parse(object as R);
-    if (view === undefined) this.store.remove(object.metadata.uid);
+    const { uid } = object.metadata;
+    const view = type === 'DELETED' ? undefined : this.#options.parse(object as unknown as R);
+    if (type === 'DELETED') this.store.remove(uid);
+    else if (view === undefined) this.store.forget(uid);
     else this.store.put(view);
     this.#options.onChange();
   }

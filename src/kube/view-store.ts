@@ -24,7 +24,12 @@ export class ViewStore<V extends Identity> {
     this.#views.set(view.uid, view);
   }
 
-  /** The object is gone. */
+  /** The object is there but does not matter now; a later version may. */
+  forget(uid: string): void {
+    this.#views.delete(uid);
+  }
+
+  /** The object is gone for good. */
   remove(uid: string): void {
     this.#views.delete(uid);
     this.#gone.add(uid);

@@ -61,7 +61,7 @@ test('a restart of all speakers leaves every VIP answered by one node', async ()
   await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
   await berth.rolledOut(lab);
   await eventually('an answer', () => berth.curl(lab, vip));
-  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+  await eventually('one MAC', async () => (await berth.answeringMacs(lab, vip)).size === 1);
 });
 
 test('an entry of the ledger that was deleted by hand comes back with the same address', async () => {

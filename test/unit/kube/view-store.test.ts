@@ -35,3 +35,12 @@ test('a list replaces everything', () => {
   assert.equal(store.get('a'), undefined);
   assert.equal(store.get('b')?.resourceVersion, '2');
 });
+
+test('an object that did not matter for a while comes back with a later version', () => {
+  const store = new ViewStore<ReturnType<typeof view>>();
+  store.put(view('a', 1));
+  store.forget('a');
+  assert.deepEqual(versions(store), []);
+  store.put(view('a', 2));
+  assert.deepEqual(versions(store), ['2']);
+});
