@@ -4,8 +4,8 @@
 ARG BASE=docker.io/library/node:26-bookworm-slim
 FROM ${BASE}
 COPY dist/ /berth/
-# Small heaps: a young generation of 1 MiB keeps the resident size down, and Berth allocates little.
-ENV NODE_ENV=production NODE_OPTIONS="--max-semi-space-size=1"
+ENV NODE_ENV=production
 WORKDIR /berth
 USER 65532:65532
-ENTRYPOINT ["node", "/berth/main.js"]
+# A young generation of 1 MiB keeps the resident size down: Berth allocates little.
+ENTRYPOINT ["node", "--max-semi-space-size=1", "/berth/main.js"]

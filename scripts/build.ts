@@ -1,6 +1,20 @@
 /** Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled. */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
+
+/**
+ * An ES import of one of Node's modules reads all of its exports, the lazy ones too: `node:http` brings a whole second HTTP client,
+ * `node:process` a line editor. Asking for the module itself reads nothing: 9 MB less in a speaker.
+ */
+const lazyBuiltins: Plugin = {
+  name: 'lazy-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
 
 const root = new URL('..', import.meta.url).pathname;
 const out = `${root}dist`;
@@ -22,6 +36,7 @@ await build({
   sourcesContent: false,
   legalComments: 'linked',
   external: ['koffi'],
+  plugins: [lazyBuiltins],
   // Some dependencies are CommonJS and ask for Node's modules by require().
   banner: {
     js: "import { createRequire as __berthRequire } from 'node:module'; const require = __berthRequire(import.meta.url);",
