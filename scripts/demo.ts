@@ -1,7 +1,6 @@
 /** The main job, narrated, on a real cluster: pool, Service, address, ARP, curl. `-- --keep` leaves the cluster. */
 import { Command } from 'commander';
-import { downLab, type Lab, type LabHost, upLab } from '../test/lab/cluster.ts';
-import { eventually } from '../test/lab/poll.ts';
+import { downLab, downOnInterrupt, eventually, type Lab, type LabHost, upLab } from '../test/lab/cluster.ts';
 
 const { keep, proxyMode } = new Command('npm run demo --')
   .description('bring a real cluster up, install Berth, expose a Deployment and curl it')
@@ -13,6 +12,7 @@ const { keep, proxyMode } = new Command('npm run demo --')
 const id = 'demo';
 const chart = new URL('../charts/berth', import.meta.url).pathname;
 
+downOnInterrupt(id);
 try {
   step('A cluster: a control plane, three nodes and a client host on one network');
   // One that an earlier run has left.
