@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 
 const program = new Command('bench').description(
-  'Measures Berth on this machine. Every bench is done in under a minute.',
+  'Measures Berth on this machine. Every bench is done in a minute or two.',
 );
 
 program
@@ -14,6 +14,17 @@ program
   .action(async (options: { readonly rounds: number }) => {
     const { benchArp } = await import('./arp.ts');
     await benchArp(options.rounds);
+  });
+
+program
+  .command('footprint')
+  .description(
+    'memory of both roles in their Pods, and the time from the start of a process to its work, on a cluster of one node',
+  )
+  .option('--rounds <count>', 'how often the speaker is restarted; the median is printed', positiveInteger, 5)
+  .action(async (options: { readonly rounds: number }) => {
+    const { benchFootprint } = await import('./footprint.ts');
+    await benchFootprint(options.rounds);
   });
 
 await program.parseAsync();
