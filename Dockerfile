@@ -1,4 +1,4 @@
-# Berth's image: one bundle, three roles. Build it with:
+# Berth's image: one bundle, two roles. Build it with:
 #   npm run build && docker build -t berth .
 # The base needs Node.js 26 as /usr/local/bin/node, or on its PATH, and glibc.
 ARG BASE=docker.io/library/node:26-bookworm-slim

@@ -1,5 +1,5 @@
 /** Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled. */
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, glob, readFile, rm, writeFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
 
 /**
@@ -47,18 +47,16 @@ await copyModule('koffi');
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };
 await writeFile(`${out}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
 
-/** Copies an installed module and the prebuilt binary that npm chose for this machine. */
+/** Copies what an installed module loads at run time, and the prebuilt binary that npm chose for this machine. */
 async function copyModule(name: string): Promise<void> {
-  const { optionalDependencies = {} } = JSON.parse(
-    await readFile(`${root}node_modules/${name}/package.json`, 'utf8'),
-  ) as {
-    optionalDependencies?: Record<string, string>;
-  };
-  await mkdir(`${out}/node_modules`, { recursive: true });
+  const manifest = await readFile(`${root}node_modules/${name}/package.json`, 'utf8');
+  const { optionalDependencies = {} } = JSON.parse(manifest) as { optionalDependencies?: Record<string, string> };
   for (const module of [name, ...Object.keys(optionalDependencies)]) {
     const from = `${root}node_modules/${module}`;
-    await cp(from, `${out}/node_modules/${module}`, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    // The image has glibc; cnoke builds the module where no binary fits.
+    const options = { cwd: from, exclude: ['**/musl_*/**', 'cnoke.cjs'] };
+    for await (const file of glob('{package.json,LICENSE*,**/*.{js,cjs,node}}', options)) {
+      await cp(`${from}/${file}`, `${out}/node_modules/${module}/${file}`);
+    }
   }
 }
