@@ -1,6 +1,8 @@
 /** Requests to the API server over HTTPS with kept-alive connections. */
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Connection } from './connection.ts';
 
 /** One request. `path` begins with `/api`. */
@@ -31,6 +33,8 @@ export function hasStatus(error: unknown, status: number): boolean {
 }
 
 const requestTimeoutMs = 30_000;
+/** A SYN that was lost is repeated after 1 s and 3 s; later ones wait longer than a new attempt would. */
+const connectTimeoutMs = 5_000;
 /** More than the API server works on at once for one client, so that the client is not what limits. */
 const maxSockets = 32;
 
@@ -92,11 +96,21 @@ export class KubeClient {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const outgoing = open(url, { method, headers, agent, ...(signal && { signal }) }, resolve);
       outgoing.on('error', reject);
+      outgoing.once('socket', (socket) => limitConnecting(socket, outgoing));
       outgoing.end(payload);
     });
     if ((response.statusCode ?? 500) < 300) return response;
     throw refusal(response.statusCode ?? 500, await text(response));
   }
+}
+
+/** Ends a request whose new connection is not up in time: watches have no other limit while they wait for an answer. */
+function limitConnecting(socket: Socket, request: ClientRequest): void {
+  if (!socket.connecting) return;
+  const late = () => request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`));
+  const timer = setTimeout(late, connectTimeoutMs);
+  const stop = () => clearTimeout(timer);
+  socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', stop).once('close', stop);
 }
 
 async function text(response: IncomingMessage): Promise<string> {

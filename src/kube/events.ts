@@ -22,8 +22,8 @@ export interface EventNote {
   readonly note: string;
 }
 
-/** The API refuses longer notes. */
-const noteLength = 1024;
+/** The API refuses longer notes; a character cut in two may take two more bytes. */
+const noteBytes = 1020;
 
 /** Sends Events for one component. An Event is a courtesy: one that cannot be sent is logged, never thrown. */
 export class EventSender {
@@ -48,7 +48,7 @@ export class EventSender {
       type,
       reason,
       action,
-      note: note.slice(0, noteLength),
+      note: Buffer.from(note).subarray(0, noteBytes).toString(),
     };
     try {
       await client.json({ method: 'POST', path: eventsPath(namespace), body });

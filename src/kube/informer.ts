@@ -5,8 +5,12 @@ import { wait } from '../runtime/wait.ts';
 import { ApiError, hasStatus, type KubeClient } from './client.ts';
 import { ViewStore } from './view-store.ts';
 
+interface RawObject {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
+}
+
 /** What to inform about. */
-export interface InformerOptions<R, V extends Identity> {
+export interface InformerOptions<R extends RawObject, V extends Identity> {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly path: string;
@@ -16,11 +20,7 @@ export interface InformerOptions<R, V extends Identity> {
   readonly onChange: () => void;
 }
 
-interface RawObject {
-  readonly metadata: { readonly uid: string; readonly resourceVersion: string };
-}
-
-interface Page<R> {
+interface Page<R extends RawObject> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly R[];
 }
@@ -33,10 +33,12 @@ interface WatchEvent {
 const pageSize = '500';
 /** Bookmarks come once a minute: a longer silence is a connection that died without a word. */
 const silenceMs = 90_000;
+/** A proxy, or an API server on its way out, may end watches at once without an error. */
+const shortWatchMs = 1_000;
 const backoffMs = { first: 200, most: 10_000 } as const;
 
 /** Keeps views of all objects of one kind. Run it until its signal aborts. */
-export class Informer<R, V extends Identity> {
+export class Informer<R extends RawObject, V extends Identity> {
   readonly store = new ViewStore<V>();
   readonly #options: InformerOptions<R, V>;
   #synced = false;
@@ -52,7 +54,7 @@ export class Informer<R, V extends Identity> {
 
   /** Takes in an object that a write of ours just returned, so that the next decision sees it at once. */
   assume(raw: R): void {
-    const view = this.#options.parse(raw);
+    const view = this.#parse(raw);
     if (view !== undefined) this.store.put(view);
   }
 
@@ -65,14 +67,17 @@ export class Informer<R, V extends Identity> {
       const startedAt = performance.now();
       try {
         version ??= await this.#list(signal);
+        const before: string = version;
         version = await this.#watch(version, signal);
+        const idle = version === before && performance.now() - startedAt < shortWatchMs;
+        if (idle) throw new Error('the watch ended as soon as it began');
       } catch (error) {
         if (signal.aborted) return;
         // 410: the version is older than what the API server remembers; anything else resumes where it stopped.
         if (hasStatus(error, 410)) version = undefined;
         else log.warn({ path, err: error }, 'watch failed');
         pauseMs = performance.now() - startedAt > backoffMs.most ? backoffMs.first : pauseMs;
-        await wait(pauseMs * (0.5 + Math.random()), signal);
+        await wait(pauseMs * (0.5 + Math.random() / 2), signal);
         pauseMs = Math.min(pauseMs * 2, backoffMs.most);
       }
     }
@@ -80,18 +85,18 @@ export class Informer<R, V extends Identity> {
 
   /** Replaces the whole store by a consistent list (no `resourceVersion`: never from a cache that lags). */
   async #list(signal: AbortSignal): Promise<string> {
-    const { client, path, parse, onChange } = this.#options;
+    const { client, path, onChange } = this.#options;
     const views: V[] = [];
     let token: string | undefined;
     let version = '';
     while (token !== '') {
       const query = { ...this.#selection(), limit: pageSize, ...(token && { continue: token }) };
       const page: Page<R> = await client.json({ path, query, signal });
-      views.push(...page.items.map(parse).filter((view) => view !== undefined));
+      views.push(...page.items.map((item) => this.#parse(item)).filter((view) => view !== undefined));
       version = page.metadata.resourceVersion;
       token = page.metadata.continue ?? '';
     }
-    this.store.replace(views);
+    this.store.replace(views, version);
     this.#synced = true;
     onChange();
     return version;
@@ -99,7 +104,7 @@ export class Informer<R, V extends Identity> {
 
   /** Follows the changes after `version`. Returns the version to resume from when the server ends the watch. */
   async #watch(version: string, signal: AbortSignal): Promise<string> {
-    const { client, path } = this.#options;
+    const { client, log, path } = this.#options;
     const query = {
       ...this.#selection(),
       watch: 'true',
@@ -110,6 +115,7 @@ export class Informer<R, V extends Identity> {
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(new Error(`no word for ${silenceMs / 1000} s`)), silenceMs);
     let seen = version;
+    log.debug({ path, version }, 'watching');
     try {
       const either = AbortSignal.any([signal, silence.signal]);
       for await (const event of client.lines<WatchEvent>({ path, query, signal: either })) {
@@ -129,12 +135,24 @@ export class Informer<R, V extends Identity> {
   #take({ type, object }: WatchEvent): void {
     if (type === 'ERROR') throw new ApiError(object.code ?? 500, object.reason ?? 'Unknown', object.message ?? '');
     if (type === 'BOOKMARK') return;
-    const { uid } = object.metadata;
-    const view = type === 'DELETED' ? undefined : this.#options.parse(object as unknown as R);
-    if (type === 'DELETED') this.store.remove(uid);
-    else if (view === undefined) this.store.forget(uid);
-    else this.store.put(view);
-    this.#options.onChange();
+    const { uid, resourceVersion } = object.metadata;
+    const view = type === 'DELETED' ? undefined : this.#parse(object as unknown as R);
+    // An object that does not matter now comes back with a later version when it does.
+    const changed = view === undefined ? this.store.remove(uid, resourceVersion) : this.store.put(view);
+    if (changed) this.#options.onChange();
+  }
+
+  /** An object that nobody foresaw costs itself only. */
+  #parse(raw: R): V | undefined {
+    try {
+      return this.#options.parse(raw);
+    } catch (error) {
+      this.#options.log.warn(
+        { path: this.#options.path, object: raw.metadata.name, err: error },
+        'object not understood',
+      );
+      return undefined;
+    }
   }
 
   #selection(): Record<string, string> {

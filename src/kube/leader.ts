@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { RawMeta } from '../api/meta.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
-import { ApiError, hasStatus, type KubeClient } from './client.ts';
+import { hasStatus, type KubeClient } from './client.ts';
 import { leasesPath } from './resources.ts';
 
 /** Which Lease, and who we are. */
@@ -18,11 +18,11 @@ interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1';
   readonly kind: 'Lease';
   readonly metadata: Pick<RawMeta, 'name'> & { readonly namespace: string; readonly resourceVersion?: string };
-  readonly spec: {
-    readonly holderIdentity: string;
-    readonly leaseDurationSeconds: number;
-    readonly acquireTime: string;
-    readonly renewTime: string;
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
   };
 }
 
@@ -30,6 +30,7 @@ interface Lease {
 const leaseSeconds = 15;
 const renewDeadlineMs = 10_000;
 const retryMs = 2_000;
+const giveBackMs = 2_000;
 
 /** A candidate for the Lease. */
 export class Election {
@@ -47,51 +48,62 @@ export class Election {
     const { log, lease } = this.#options;
     while (!signal.aborted) {
       try {
-        if (await this.#tryAcquire()) {
+        if (await this.#tryAcquire(AbortSignal.any([signal, AbortSignal.timeout(renewDeadlineMs)]))) {
           log.info({ lease, identity: this.identity }, 'leading');
           return;
         }
       } catch (error) {
-        log.warn({ lease, err: error }, 'lease not reached');
+        if (!signal.aborted) log.warn({ lease, err: error }, 'lease not reached');
       }
       await wait(retryMs, signal);
     }
   }
 
-  /** Renews until the signal aborts. Rejects when it was lost: this process must act no more. */
+  /** Renews until the signal aborts. Rejects as soon as the Lease may be another's: this process must act no more. */
   async hold(signal: AbortSignal): Promise<void> {
     let renewedAt = performance.now();
     while (!signal.aborted) {
       await wait(retryMs, signal);
-      if (signal.aborted) break;
+      if (signal.aborted) return;
+      const startedAt = performance.now();
+      const leftMs = Math.max(0, renewedAt + renewDeadlineMs - startedAt);
       try {
-        if (!(await this.#tryAcquire())) throw new Error('another process took the lease');
-        renewedAt = performance.now();
+        const attempt = AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
+        if (!(await this.#tryAcquire(attempt))) throw new Error('another process took the lease');
+        renewedAt = startedAt;
       } catch (error) {
-        const late = performance.now() - renewedAt > renewDeadlineMs;
-        if (late || !(error instanceof ApiError)) this.#options.log.warn({ err: error }, 'lease not renewed');
+        if (signal.aborted) return;
+        this.#options.log.warn({ err: error }, 'lease not renewed');
+        const late = performance.now() - renewedAt >= renewDeadlineMs;
         if (late || this.#heldByOther()) throw new Error(`lost lease ${this.#options.lease}`, { cause: error });
       }
     }
   }
 
+  /** Lets a successor start at once instead of after the Lease's time. */
+  async giveBack(): Promise<void> {
+    if (this.#seen === undefined || this.#heldByOther()) return;
+    await this.#write(this.#seen.lease, AbortSignal.timeout(giveBackMs), '').catch(() => undefined);
+  }
+
   /** Takes or renews the Lease if it is free, expired or ours. */
-  async #tryAcquire(): Promise<boolean> {
-    const lease = await this.#read();
-    if (lease === undefined) return this.#write(undefined);
+  async #tryAcquire(signal: AbortSignal): Promise<boolean> {
+    const lease = await this.#read(signal);
+    if (lease === undefined) return this.#write(undefined, signal);
     const unchanged = this.#seen?.lease.metadata.resourceVersion === lease.metadata.resourceVersion;
     const changedAt = (unchanged && this.#seen?.changedAt) || performance.now();
     this.#seen = { lease, changedAt };
-    const { holderIdentity, leaseDurationSeconds } = lease.spec;
+    // A Lease made by hand may lack all of it.
+    const { holderIdentity = '', leaseDurationSeconds = leaseSeconds } = lease.spec ?? {};
     const silentMs = performance.now() - changedAt;
     const free = holderIdentity === '' || holderIdentity === this.identity || silentMs > leaseDurationSeconds * 1000;
-    return free ? this.#write(lease) : false;
+    return free ? this.#write(lease, signal) : false;
   }
 
-  async #read(): Promise<Lease | undefined> {
+  async #read(signal: AbortSignal): Promise<Lease | undefined> {
     const { client, namespace, lease } = this.#options;
     try {
-      return await client.json<Lease>({ path: `${leasesPath(namespace)}/${lease}` });
+      return await client.json<Lease>({ path: `${leasesPath(namespace)}/${lease}`, signal });
     } catch (error) {
       if (hasStatus(error, 404)) return undefined;
       throw error;
@@ -99,10 +111,10 @@ export class Election {
   }
 
   /** A conflict (409) means that another candidate was faster. */
-  async #write(before: Lease | undefined, holder = this.identity): Promise<boolean> {
+  async #write(before: Lease | undefined, signal: AbortSignal, holder = this.identity): Promise<boolean> {
     const { client, namespace, lease: name } = this.#options;
     const now = new Date().toISOString().replace('Z', '000Z');
-    const same = before?.spec.holderIdentity === holder;
+    const acquiredAt = before?.spec?.holderIdentity === holder ? before.spec.acquireTime : undefined;
     const resourceVersion = before?.metadata.resourceVersion;
     const lease: Lease = {
       apiVersion: 'coordination.k8s.io/v1',
@@ -111,13 +123,13 @@ export class Election {
       spec: {
         holderIdentity: holder,
         leaseDurationSeconds: leaseSeconds,
-        acquireTime: same ? before.spec.acquireTime : now,
+        acquireTime: acquiredAt ?? now,
         renewTime: now,
       },
     };
     const path = leasesPath(namespace) + (before ? `/${name}` : '');
     try {
-      const written = await client.json<Lease>({ method: before ? 'PUT' : 'POST', path, body: lease });
+      const written = await client.json<Lease>({ method: before ? 'PUT' : 'POST', path, body: lease, signal });
       this.#seen = { lease: written, changedAt: performance.now() };
       return true;
     } catch (error) {
@@ -127,13 +139,7 @@ export class Election {
   }
 
   #heldByOther(): boolean {
-    const holder = this.#seen?.lease.spec.holderIdentity;
-    return holder !== undefined && holder !== this.identity;
-  }
-
-  /** Lets a successor start at once instead of after the Lease's time. */
-  async giveBack(): Promise<void> {
-    if (this.#seen === undefined || this.#heldByOther()) return;
-    await this.#write(this.#seen.lease, '').catch(() => undefined);
+    const holder = this.#seen?.lease.spec?.holderIdentity ?? '';
+    return holder !== '' && holder !== this.identity;
   }
 }

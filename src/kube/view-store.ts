@@ -1,11 +1,15 @@
 /** Views by uid, the newest version of each: what watches bring and what our own writes returned, in any order. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Identity } from '../api/meta.ts';
+
+/** Enough to outlast events that are on their way when an object goes. */
+const mostTombstones = 1_000;
 
 /** The views of one kind. */
 export class ViewStore<V extends Identity> {
   #views = new Map<string, V>();
-  /** Uids that are gone for good: an event of before the delete must not bring them back. A list starts anew. */
-  #gone = new Set<string>();
+  /** Objects that are gone, and the version they went with: an event of before must not bring them back. The oldest come first. */
+  #gone = new Map<string, string>();
 
   /** All views. */
   values(): readonly V[] {
@@ -17,33 +21,39 @@ export class ViewStore<V extends Identity> {
     return this.#views.get(uid);
   }
 
-  /** Takes in a view unless a newer version is known or the object is gone. */
-  put(view: V): void {
+  /** Takes in a view unless a newer version is known or the object went later. True if it says something new. */
+  put(view: V): boolean {
     const known = this.#views.get(view.uid);
-    if (this.#gone.has(view.uid) || (known !== undefined && !isNewer(view, known))) return;
+    const latest = known?.resourceVersion ?? this.#gone.get(view.uid);
+    if (latest !== undefined && !isNewer(view.resourceVersion, latest)) return false;
     this.#views.set(view.uid, view);
+    return (
+      known === undefined || !isDeepStrictEqual({ ...known, resourceVersion: '' }, { ...view, resourceVersion: '' })
+    );
   }
 
-  /** The object is there but does not matter now; a later version may. */
-  forget(uid: string): void {
-    this.#views.delete(uid);
+  /** The object is gone, or does not matter any more, as of this version. True if it was known. */
+  remove(uid: string, version: string): boolean {
+    this.#gone.delete(uid);
+    this.#gone.set(uid, version);
+    for (const oldest of this.#gone.keys()) {
+      if (this.#gone.size <= mostTombstones) break;
+      this.#gone.delete(oldest);
+    }
+    return this.#views.delete(uid);
   }
 
-  /** The object is gone for good. */
-  remove(uid: string): void {
-    this.#views.delete(uid);
-    this.#gone.add(uid);
-  }
-
-  /** Takes in a whole list. */
-  replace(views: readonly V[]): void {
-    this.#views = new Map(views.map((view) => [view.uid, view]));
-    this.#gone = new Set();
+  /** Takes in a whole list as of a version; what is known to be newer than the list stays. */
+  replace(views: readonly V[], version: string): void {
+    const newer = this.values().filter((view) => isNewer(view.resourceVersion, version));
+    const goneLater = [...this.#gone].filter(([, wentAt]) => isNewer(wentAt, version));
+    this.#gone = new Map(goneLater);
+    this.#views = new Map(views.filter(({ uid }) => !this.#gone.has(uid)).map((view) => [view.uid, view]));
+    for (const view of newer) this.#views.set(view.uid, view);
   }
 }
 
 /** Resource versions of one kind compare as decimal numbers (Kubernetes 1.35 and later promise it, etcd always did it). */
-function isNewer(a: Identity, b: Identity): boolean {
-  const [x, y] = [a.resourceVersion, b.resourceVersion];
-  return x.length === y.length ? x > y : x.length > y.length;
+function isNewer(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : a.length > b.length;
 }

@@ -11,6 +11,8 @@ export interface LoopOptions {
   readonly resyncMs: number;
 }
 
+/** The least time from one pass to the next: changes that come together are decided together. */
+const gapMs = 20;
 const retryMs = { first: 500, most: 30_000 } as const;
 
 /** Runs a pass after each trigger, never two at once; triggers during a pass lead to one more. */
@@ -38,10 +40,13 @@ export class Loop {
   async run(signal: AbortSignal): Promise<void> {
     const { log, pass, resyncMs } = this.#options;
     let failures = 0;
+    let passedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       if (!this.#pending) await this.#sleep(resyncMs, signal);
+      await wait(Math.max(0, passedAt + gapMs - performance.now()), signal);
       if (signal.aborted) return;
       this.#pending = false;
+      passedAt = performance.now();
       try {
         await pass(signal);
         failures = 0;

@@ -18,29 +18,47 @@ test('the newest version stays, whatever the order of arrival', () => {
   );
 });
 
-test('an event of before the delete does not bring the object back, a list does', () => {
+test('an event of before the delete does not bring the object back, a later one does', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
   store.put(view('a', 1));
-  store.remove('a');
-  store.put(view('a', 2));
+  assert.equal(store.remove('a', '5'), true);
+  assert.equal(store.remove('a', '5'), false);
+  assert.equal(store.put(view('a', 4)), false);
   assert.deepEqual(versions(store), []);
-  store.replace([view('a', 3)]);
-  assert.deepEqual(versions(store), ['3']);
+  // It left a selection, and came back into it.
+  assert.equal(store.put(view('a', 9)), true);
+  assert.deepEqual(versions(store), ['9']);
 });
 
-test('a list replaces everything', () => {
-  const store = new ViewStore<ReturnType<typeof view>>();
-  store.put(view('a', 1));
-  store.replace([view('b', 2)]);
-  assert.equal(store.get('a'), undefined);
-  assert.equal(store.get('b')?.resourceVersion, '2');
+test('only what says something new is news', () => {
+  const store = new ViewStore<{ name: string; uid: string; resourceVersion: string; facts: { n: number } }>();
+  const fact = (version: number, n: number) => ({ ...view('a', version), facts: { n } });
+  assert.equal(store.put(fact(1, 1)), true);
+  assert.equal(store.put(fact(2, 1)), false);
+  assert.equal(store.get('a')?.resourceVersion, '2');
+  assert.equal(store.put(fact(3, 2)), true);
 });
 
-test('an object that did not matter for a while comes back with a later version', () => {
+test('a list replaces everything but what is newer than it', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
-  store.put(view('a', 1));
-  store.forget('a');
-  assert.deepEqual(versions(store), []);
-  store.put(view('a', 2));
-  assert.deepEqual(versions(store), ['2']);
+  store.put(view('old', 1));
+  store.put(view('created meanwhile', 12));
+  store.put(view('deleted meanwhile', 2));
+  store.remove('deleted meanwhile', '11');
+  store.replace([view('b', 2), view('deleted meanwhile', 2)], '10');
+  assert.deepEqual(
+    store
+      .values()
+      .map(({ uid }) => uid)
+      .sort(),
+    ['b', 'created meanwhile'],
+  );
+});
+
+test('what is gone is forgotten in time', () => {
+  const store = new ViewStore<ReturnType<typeof view>>();
+  store.remove('first', '9');
+  for (let i = 0; i < 1000; i++) store.remove(`n${i}`, '9');
+  assert.equal(store.put(view('first', 1)), true);
+  assert.equal(store.put(view('n999', 1)), false);
 });
