@@ -56,12 +56,13 @@ program
   .addOption(kubeconfig())
   .addOption(namespace())
   .option('--load-balancer-class <class>', 'class of Services to serve (repeat it for more)', collect)
+  .option('--no-load-balancer-class', 'serve no class, only Services that name none')
   .option('--no-services-without-class', 'leave Services that name no class alone')
   .option('--health <address:port>', 'serve /healthz and /readyz here', ':8081')
   .addOption(logLevel())
   .action(async (options) => {
     const { runController } = await import('./controller/controller.ts');
-    const classes = options.loadBalancerClass ?? ['berth.dev/berth'];
+    const classes = options.loadBalancerClass === false ? [] : (options.loadBalancerClass ?? ['berth.dev/berth']);
     await play('controller', options.logLevel, (log, signal) =>
       runController({ ...options, classes, withoutClass: options.servicesWithoutClass }, log, signal),
     );

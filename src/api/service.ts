@@ -45,8 +45,8 @@ export interface ServiceView extends Identity {
   /** `externalTrafficPolicy: Local`: only nodes with an endpoint of their own may take its traffic. */
   readonly local: boolean;
   readonly ingress: readonly Ingress[];
-  /** Who wrote `status.loadBalancer.ingress` last; undefined while nobody has. */
-  readonly ingressWriter: string | undefined;
+  /** Who owns `status.loadBalancer.ingress`: one atomic field, whose owners all wrote the same. */
+  readonly ingressWriters: readonly string[];
   /** Those of its conditions that are ours. */
   readonly conditions: readonly Condition[];
 }
@@ -67,7 +67,7 @@ export function parseService(raw: RawService): ServiceView {
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
     local: spec.externalTrafficPolicy === 'Local',
     ingress: status?.loadBalancer?.ingress ?? [],
-    ingressWriter: metadata.managedFields?.find(ownsIngress)?.manager,
+    ingressWriters: (metadata.managedFields ?? []).filter(ownsIngress).map(({ manager }) => manager ?? 'unknown'),
     conditions: (status?.conditions ?? []).filter(({ type }) => type.startsWith('berth.dev/')),
   };
 }
@@ -79,7 +79,6 @@ function requestsOf({ metadata, spec }: RawService): readonly string[] {
   return [...new Set(texts.filter((text) => text !== ''))];
 }
 
-/** `ingress` is one atomic field, so it has one writer at most. */
 function ownsIngress({ subresource, fieldsV1 }: RawManagedField): boolean {
   const status = fieldsV1?.['f:status'] as { 'f:loadBalancer'?: { 'f:ingress'?: unknown } } | undefined;
   return subresource === 'status' && status?.['f:loadBalancer']?.['f:ingress'] !== undefined;

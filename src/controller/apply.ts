@@ -1,77 +1,74 @@
 /** Carries out a plan: the ledger first, then what people see. Every write holds a precondition, so a stale one is refused. */
-import { type AllocationView, newAllocation, type RawAllocation } from '../api/allocation.ts';
+import { type AllocationView, newAllocation, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { conditionTypes, parseService, type RawService, type ServiceView } from '../api/service.ts';
-import type { Assigned, Decision, Plan } from '../ipam/allocate.ts';
-import { isOurs } from '../ipam/ownership.ts';
-import {
-  conditionOf,
-  type DesiredStatus,
-  desiredStatus,
-  isNews,
-  type StatusContext,
-  sameStatus,
-} from '../ipam/status.ts';
+import type { Assigned, Decision } from '../ipam/allocate.ts';
+import { conditionOf, type DesiredStatus, desiredStatus, isNews, sameStatus } from '../ipam/status.ts';
 import { hasStatus, type KubeClient } from '../kube/client.ts';
-import type { EventSender } from '../kube/events.ts';
 import { collections, servicePath } from '../kube/resources.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { inParallel } from '../runtime/parallel.ts';
-import type { Watched } from './snapshot.ts';
+import { type Writer, writeEach } from './writer.ts';
 
-/** Everything that applying needs. */
-export interface Applier {
-  readonly client: KubeClient;
-  readonly log: Logger;
-  readonly events: EventSender;
-  readonly watched: Watched;
-  readonly status: StatusContext;
+/** Gives addresses to Services and tells each what became of it. */
+export function applyDecisions(decisions: readonly Decision[], writer: Writer): Promise<void> {
+  return writeEach(writer, decisions, {
+    of: ({ service }) => service,
+    write: (decision) => applyDecision(decision, writer),
+  });
 }
 
-/** About what one client gets served at once by the API server's priority and fairness defaults. */
-const writesAtOnce = 16;
-
-/** Carries out a plan. Throws when some writes failed; all others are done then. */
-export async function applyPlan(plan: Plan, applier: Applier): Promise<void> {
-  const failed = [
-    ...(await inParallel(plan.decisions, writesAtOnce, (decision) => applyDecision(decision, applier))),
-    ...(await inParallel(plan.strays, writesAtOnce, (service) => clearStatus(service, applier))),
-    ...(await inParallel(plan.releases, writesAtOnce, (entry) => release(entry, applier))),
-  ];
-  for (const { item, error } of failed) {
-    const svc = 'service' in item ? item.service.key : 'key' in item ? item.key : undefined;
-    applier.log.warn({ svc, vip: 'address' in item ? item.address : undefined, err: error }, 'write failed');
-  }
-  if (failed.length > 0) throw new Error(`${failed.length} writes failed`);
+/** Takes what is ours from the status of Services that are not ours any more. */
+export function clearStrays(strays: readonly ServiceView[], writer: Writer): Promise<void> {
+  return writeEach(writer, strays, {
+    of: (service) => service,
+    write: (service) => writeStatus(service, { ingress: undefined, conditions: [] }, writer),
+  });
 }
 
-async function applyDecision(decision: Decision, applier: Applier): Promise<void> {
-  if (decision.kind === 'Assigned' && decision.create && !(await bind(decision, applier))) return;
+/** Gives back the addresses that nobody needs. Those that a live Service still shows stay until its status says otherwise. */
+export function releaseAll(entries: readonly AllocationView[], writer: Writer): Promise<void> {
+  return writeEach(writer, entries, { of: (entry) => entry, write: (entry) => release(entry, writer) });
+}
+
+async function applyDecision(decision: Decision, writer: Writer): Promise<void> {
+  if (decision.kind === 'Assigned' && decision.create && !(await bind(decision, writer))) return;
   const { service } = decision;
-  const desired = desiredStatus(decision, applier.status);
-  if (sameStatus(service, desired, applier.status.ownership)) return;
-  await writeStatus(service, desired, applier);
-  await report(decision, desired, applier);
+  const desired = desiredStatus(decision, writer.status);
+  if (sameStatus(service, desired, writer.status.ownership)) return;
+  await writeStatus(service, desired, writer);
+  // A Service that moved shows its former address no longer: the next pass releases it.
+  if (decision.kind === 'Assigned' && decision.create) writer.loop.trigger();
+  await report(decision, desired, writer);
 }
 
 /** Creates the ledger's entry: the moment at which an address is taken. False when somebody else was faster. */
-async function bind({ service, address, pool }: Assigned, { client, log, watched }: Applier): Promise<boolean> {
+async function bind({ service, address, pool }: Assigned, writer: Writer): Promise<boolean> {
+  const { client, log, loop, signal, watched } = writer;
   const body = newAllocation(address, pool, service);
   try {
     watched.allocations.assume(
-      await client.json<RawAllocation>({ method: 'POST', path: collections.allocations, body }),
+      await client.json<RawAllocation>({ method: 'POST', path: collections.allocations, body, signal }),
     );
   } catch (error) {
     if (!hasStatus(error, 409)) throw error;
+    await learn(address, writer);
     log.info({ svc: service.key, vip: address }, 'address was taken meanwhile');
+    loop.trigger();
     return false;
   }
   log.info({ svc: service.key, vip: address, pool }, 'address allocated');
-  return true;
+  return !signal.aborted;
+}
+
+/** Takes in an entry that we did not know. Throws when it cannot be read: a person has to look at it. */
+async function learn(address: string, { client, signal, watched }: Writer): Promise<void> {
+  const raw = await client.json<RawAllocation>({ path: `${collections.allocations}/${address}`, signal });
+  if (parseAllocation(raw) === undefined)
+    throw new Error(`IPAllocation ${address} does not hold the address of its name`);
+  watched.allocations.assume(raw);
 }
 
 /** Server-side apply of our whole part of the status. The uid makes a write for a deleted namesake fail. */
-async function writeStatus(service: ServiceView, desired: DesiredStatus, applier: Applier): Promise<void> {
-  const { client, watched, status } = applier;
+async function writeStatus(service: ServiceView, desired: DesiredStatus, writer: Writer): Promise<void> {
+  const { client, signal, watched, status } = writer;
   const body = {
     apiVersion: 'v1',
     kind: 'Service',
@@ -88,12 +85,13 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, applier
       query: { fieldManager: status.ownership.writer },
       contentType: 'application/apply-patch+yaml',
       body,
+      signal,
     }),
   );
 }
 
 /** Events tell refusals, when they begin or change; successes are in the condition. */
-async function report(decision: Decision, desired: DesiredStatus, { events, log }: Applier): Promise<void> {
+async function report(decision: Decision, desired: DesiredStatus, { events, log }: Writer): Promise<void> {
   const { service, reason, message } = decision;
   for (const condition of desired.conditions) {
     const news = isNews(conditionOf(service, condition.type), condition);
@@ -106,40 +104,34 @@ async function report(decision: Decision, desired: DesiredStatus, { events, log 
   if (decision.kind === 'Refused') log.debug({ svc: service.key, reason, message }, 'service refused');
 }
 
-async function clearStatus(service: ServiceView, applier: Applier): Promise<void> {
-  await writeStatus(service, { ingress: undefined, conditions: [] }, applier);
-}
-
 /** Gives an address back, unless the live object says that our view of its Service was old. */
-async function release(entry: AllocationView, { client, log, watched, status }: Applier): Promise<void> {
+async function release(entry: AllocationView, { client, log, loop, signal, watched }: Writer): Promise<void> {
   for (const ref of entry.services) {
-    const live = await readService(client, ref);
-    const needed =
-      live?.uid === ref.uid && isOurs(live, status.ownership) && live.ingress.some(({ ip }) => ip === entry.address);
-    if (needed) return;
+    const live = await readService(client, ref, signal);
+    if (live?.uid === ref.uid && live.isLoadBalancer && live.ingress.some(({ ip }) => ip === entry.address)) return;
   }
-  const { uid, resourceVersion, address } = entry;
+  const { uid, resourceVersion, address: vip, pool } = entry;
   const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
   try {
-    await client.json({ method: 'DELETE', path: `${collections.allocations}/${entry.name}`, body });
+    await client.json({ method: 'DELETE', path: `${collections.allocations}/${entry.name}`, body, signal });
   } catch (error) {
     // Gone already, or changed since: the next pass decides on what is there then.
     if (hasStatus(error, 404) || hasStatus(error, 409)) return;
     throw error;
   }
-  watched.allocations.store.remove(uid);
-  log.info(
-    { vip: address, pool: entry.pool, svc: entry.services.map(({ namespace, name }) => `${namespace}/${name}`) },
-    'address released',
-  );
+  watched.allocations.store.remove(uid, resourceVersion);
+  // Somebody may wait for an address.
+  loop.trigger();
+  log.info({ vip, pool, svc: entry.services.map(({ namespace, name }) => `${namespace}/${name}`) }, 'address released');
 }
 
 async function readService(
   client: KubeClient,
   ref: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal,
 ): Promise<ServiceView | undefined> {
   try {
-    return parseService(await client.json<RawService>({ path: servicePath(ref) }));
+    return parseService(await client.json<RawService>({ path: servicePath(ref), signal }));
   } catch (error) {
     if (hasStatus(error, 404)) return undefined;
     throw error;

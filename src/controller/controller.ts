@@ -12,13 +12,15 @@ import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
 import { Election } from '../kube/leader.ts';
+import { Backoff } from '../runtime/backoff.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { wait } from '../runtime/wait.ts';
-import { type Applier, applyPlan } from './apply.ts';
+import { applyDecisions, clearStrays, releaseAll } from './apply.ts';
 import { applyPoolStatus } from './pool-status.ts';
-import { isSynced, watchAll } from './snapshot.ts';
+import { isSynced, knownUids, snapshotOf, watchAll } from './snapshot.ts';
+import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
 export interface ControllerOptions {
@@ -34,14 +36,17 @@ export interface ControllerOptions {
 /** The field manager of our writes: whose status a Service carries is told by it, so it never changes. */
 const writer = 'berth-controller';
 const resyncMs = 60_000;
+/** How often a start looks whether all first lists are there. */
+const syncPollMs = 20;
 
 /** Runs the controller until the signal aborts. Rejects when it cannot start, or when it lost the lead. */
 export async function runController(options: ControllerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
-  const events = new EventSender({ client, log, component: 'controller' });
   const ownership: Ownership = { classes: options.classes, withoutClass: options.withoutClass, writer };
-  const loop = new Loop({ log, resyncMs, pass });
+  const loop = new Loop({ log, resyncMs, pass: (acting) => pass({ ...constant, loop, signal: acting }, ownership) });
   const watched = watchAll(client, log, loop.trigger);
+  const events = new EventSender({ client, log, component: 'controller' });
+  const constant = { client, log, events, watched, backoff: new Backoff() };
   const closeHealth = await serveHealth({
     listen: options.health,
     live: {},
@@ -50,29 +55,14 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
   const informers = Object.values(watched).map((informer) => informer.run(running));
-  const election = new Election({ client, log, namespace: options.namespace, lease: 'berth-controller' });
-
-  async function pass(): Promise<void> {
-    const advertisements = watched.advertisements.store.values();
-    const advertised = (pool: string) => advertisements.some((advertisement) => coversPool(advertisement, pool));
-    const status = { ownership, advertised, now: new Date().toISOString() };
-    const applier: Applier = { client, log, events, watched, status };
-    const snapshot = {
-      pools: watched.pools.store.values(),
-      services: watched.services.store.values(),
-      ledger: watched.allocations.store.values(),
-      ownership,
-    };
-    await applyPlan(planAllocations(snapshot), applier);
-    await applyPoolStatus(applier);
-  }
-
   try {
-    while (!isSynced(watched) && !signal.aborted) await wait(20, signal);
+    while (!isSynced(watched) && !signal.aborted) await wait(syncPollMs, signal);
+    if (signal.aborted) return;
     const services = watched.services.store.values().length;
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
+    const election = new Election({ client, log, namespace: options.namespace, lease: 'berth-controller' });
     await election.lead(signal);
-    await leadUntilLost(election, loop, signal);
+    await actWhileLeading(election, loop, signal);
   } finally {
     stop.abort();
     closeHealth();
@@ -81,15 +71,34 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   }
 }
 
-/** Acts while the Lease is held. The last pass is over before the Lease is given back. */
-async function leadUntilLost(election: Election, loop: Loop, signal: AbortSignal): Promise<void> {
+/** Acts while the Lease is held. Nothing is begun after it was lost, and it is given back only when nothing is under way any more. */
+async function actWhileLeading(election: Election, loop: Loop, signal: AbortSignal): Promise<void> {
   const lost = new AbortController();
-  const running = loop.run(AbortSignal.any([signal, lost.signal]));
+  const acting = loop.run(AbortSignal.any([signal, lost.signal]));
   try {
     await election.hold(signal);
   } finally {
     lost.abort();
-    await running;
+    await acting;
   }
   await election.giveBack();
+}
+
+/** One pass: everything that is known, decided anew, and put right. */
+async function pass(constant: Omit<Writer, 'status'>, ownership: Ownership): Promise<void> {
+  const { watched, backoff } = constant;
+  const advertisements = watched.advertisements.store.values();
+  const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
+  const status = { ownership, advertised, now: new Date().toISOString() };
+  const writer: Writer = { ...constant, status };
+  const plan = () => planAllocations({ ...snapshotOf(watched), ownership });
+
+  const first = plan();
+  await releaseAll(first.releases, writer);
+  // What was released may be what somebody asks for.
+  const { decisions, strays } = first.releases.length === 0 ? first : plan();
+  await applyDecisions(decisions, writer);
+  await clearStrays(strays, writer);
+  await applyPoolStatus(writer);
+  backoff.keepOnly(knownUids(watched));
 }

@@ -3,6 +3,7 @@ import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } fro
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type PoolView, parsePool, type RawPool } from '../api/pool.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
+import type { Snapshot } from '../ipam/allocate.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Informer } from '../kube/informer.ts';
 import { collections } from '../kube/resources.ts';
@@ -30,4 +31,14 @@ export function watchAll(client: KubeClient, log: Logger, onChange: () => void):
 /** Have all informers taken in their first list? Before that an address in use could look free. */
 export function isSynced(watched: Watched): boolean {
   return Object.values(watched).every(({ synced }) => synced);
+}
+
+/** What is known now, for a decision. */
+export function snapshotOf({ pools, services, allocations }: Watched): Omit<Snapshot, 'ownership'> {
+  return { pools: pools.store.values(), services: services.store.values(), ledger: allocations.store.values() };
+}
+
+/** The uids of all that may be written to. */
+export function knownUids({ pools, services, allocations }: Watched): ReadonlySet<string> {
+  return new Set([pools, services, allocations].flatMap(({ store }) => store.values().map(({ uid }) => uid)));
 }

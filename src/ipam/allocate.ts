@@ -3,7 +3,7 @@ import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { PoolView } from '../api/pool.ts';
 import type { ServiceView } from '../api/service.ts';
-import { isContested, isOurs, type Ownership } from './ownership.ts';
+import { hasOurClass, isContested, type Ownership } from './ownership.ts';
 import { type Choice, FreeAddresses } from './pools.ts';
 import type { Outcome } from './reasons.ts';
 
@@ -55,7 +55,10 @@ export interface Plan {
 export function planAllocations(snapshot: Snapshot): Plan {
   const free = new FreeAddresses(snapshot.pools, snapshot.ledger);
   const held = ledgerByService(snapshot.ledger);
-  const [services, others] = partition(snapshot.services, (service) => isOurs(service, snapshot.ownership));
+  const [services, others] = partition(
+    snapshot.services,
+    (service) => hasOurClass(service, snapshot.ownership) || (service.isLoadBalancer && held.has(service.uid)),
+  );
   const decisions: Decision[] = [];
   const kept = new Set<Ip>();
   for (const service of services.sort(oldestFirst)) {
@@ -115,8 +118,8 @@ function keep(service: ServiceView, { address, pool }: AllocationView, refused?:
   return { kind: 'Assigned', service, address, pool, create: false, ...(outcome ?? allocated(address, pool)) };
 }
 
-function contested({ ingressWriter }: ServiceView): Outcome {
-  const writer = ingressWriter ?? 'another program';
+function contested({ ingressWriters }: ServiceView): Outcome {
+  const writer = ingressWriters.join(', ') || 'another program';
   return { reason: 'StatusContested', message: `status.loadBalancer is written by ${writer}; Berth leaves it alone` };
 }
 
@@ -147,12 +150,16 @@ function requestedAddress(service: ServiceView): Ip | Outcome | undefined {
     return { reason: 'FamilyNotServed', message: 'this version serves IPv4 only' };
   }
   if (service.requests.length > 1) {
-    return { reason: 'InvalidRequest', message: `asks for more than one address: ${service.requests.join(', ')}` };
+    return {
+      reason: 'InvalidRequest',
+      message: `asks for more than one address: ${brief(service.requests.join(', '))}`,
+    };
   }
   const [text] = service.requests;
   if (text === undefined) return undefined;
   const ip = parseIp(text);
-  if (ip === undefined) return { reason: 'InvalidRequest', message: `asks for "${text}", which is no IP address` };
+  if (ip === undefined)
+    return { reason: 'InvalidRequest', message: `asks for "${brief(text)}", which is no IP address` };
   if (familyOf(ip) === 'IPv4') return ip;
   return { reason: 'FamilyNotServed', message: `asks for ${ip}; this version serves IPv4 only` };
 }
@@ -176,6 +183,11 @@ function ledgerByService(ledger: readonly AllocationView[]): ReadonlyMap<string,
     for (const { uid } of entry.services) byService.set(uid, [...(byService.get(uid) ?? []), entry]);
   }
   return byService;
+}
+
+/** An annotation may hold 256 KiB; what people read need not. */
+function brief(text: string): string {
+  return text.length <= 100 ? text : `${text.slice(0, 100)}...`;
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {

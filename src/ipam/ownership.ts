@@ -11,13 +11,13 @@ export interface Ownership {
   readonly writer: string;
 }
 
-/** Must Berth serve this Service? */
-export function isOurs(service: ServiceView, rules: Ownership): boolean {
+/** Does its class make this Service ours? One that has an entry in the ledger is ours too, whatever became of the rules. */
+export function hasOurClass(service: ServiceView, rules: Ownership): boolean {
   if (!service.isLoadBalancer) return false;
   return service.class === undefined ? rules.withoutClass : rules.classes.includes(service.class);
 }
 
 /** Has another program written the status of this Service? Then it is not ours to change. */
 export function isContested(service: ServiceView, rules: Ownership): boolean {
-  return service.ingress.length > 0 && service.ingressWriter !== rules.writer;
+  return service.ingress.length > 0 && !service.ingressWriters.includes(rules.writer);
 }

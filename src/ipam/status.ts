@@ -49,7 +49,7 @@ export function sameStatus(service: ServiceView, desired: DesiredStatus, { write
   const { ingress } = desired;
   const sameIngress = ingress
     ? JSON.stringify(service.ingress.map(ingressFacts)) === JSON.stringify(ingress.map(ingressFacts))
-    : service.ingress.length === 0 || service.ingressWriter !== writer;
+    : service.ingress.length === 0 || !service.ingressWriters.includes(writer);
   return sameIngress && JSON.stringify(facts(service.conditions)) === JSON.stringify(facts(desired.conditions));
 }
 

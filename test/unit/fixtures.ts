@@ -22,7 +22,7 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     familyPolicy: 'SingleStack',
     local: false,
     ingress: [],
-    ingressWriter: undefined,
+    ingressWriters: [],
     conditions: [],
     ...facts,
   };

@@ -11,7 +11,6 @@ import {
   idleGarp,
   nextGarpMs,
   planGarp,
-  restartGarp,
 } from '../../../src/announce/garp.ts';
 import { decodeArp } from '../../../src/wire/arp.ts';
 
@@ -105,13 +104,6 @@ test('a new VIP begins its own burst while another is in the middle of one', () 
     );
   assert.deepEqual(timesFor(other), [1500, 1600, 2000, 2500, 3500, 6500]);
   assert.deepEqual(timesFor(vip), [2000, 5000]);
-});
-
-test('a restarted VIP has a whole burst again, a stranger none', () => {
-  const { state } = run(planGarp(idleGarp, [vip, other], 0), { fromMs: 0, untilMs: 20_000 });
-  const { sent } = run(restartGarp(state, [vip, '10.9.9.9' as Ip], 20_000), { fromMs: 20_000, untilMs: 40_000 });
-  assert.equal(sent.length, 12);
-  assert.ok(sent.every((frame) => frame.vip === vip));
 });
 
 test('nextGarpMs says how long nothing is due', () => {

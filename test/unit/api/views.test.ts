@@ -50,8 +50,8 @@ test('the writer of the ingress is whoever owns the field in the status', () => 
     { manager: 'berth-controller', subresource: 'status', fieldsV1: { 'f:status': { 'f:conditions': {} } } },
     { manager: 'other', subresource: 'status', fieldsV1: owns },
   ];
-  assert.equal(parseService({ metadata: { ...metadata, managedFields }, spec: {} }).ingressWriter, 'other');
-  assert.equal(parseService({ metadata, spec: {} }).ingressWriter, undefined);
+  assert.deepEqual(parseService({ metadata: { ...metadata, managedFields }, spec: {} }).ingressWriters, ['other']);
+  assert.deepEqual(parseService({ metadata, spec: {} }).ingressWriters, []);
 });
 
 test('only conditions of ours are kept', () => {

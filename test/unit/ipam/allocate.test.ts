@@ -75,17 +75,17 @@ test('each outcome has one reason', () => {
     },
     {
       desc: 'status of another program',
-      svc: service('s', { ingress: [{ ip: '192.0.2.1' }], ingressWriter: 'metallb' }),
+      svc: service('s', { ingress: [{ ip: '192.0.2.1' }], ingressWriters: ['metallb'] }),
       expected: 'StatusContested',
     },
     {
       desc: 'our status, entry lost',
-      svc: service('s', { ingress: [{ ip: '192.0.2.3' }], ingressWriter: 'berth-controller' }),
+      svc: service('s', { ingress: [{ ip: '192.0.2.3' }], ingressWriters: ['berth-controller'] }),
       expected: '192.0.2.3',
     },
     {
       desc: 'our status, entry lost, pool gone',
-      svc: service('s', { ingress: [{ ip: '198.51.100.1' }], ingressWriter: 'berth-controller' }),
+      svc: service('s', { ingress: [{ ip: '198.51.100.1' }], ingressWriters: ['berth-controller'] }),
       expected: '192.0.2.1',
     },
   ];
@@ -126,7 +126,7 @@ test('two entries after a crash between the writes of a move: the requested one 
   const svc = service('s', {
     requests: ['192.0.2.3'],
     ingress: [{ ip: '192.0.2.1' }],
-    ingressWriter: 'berth-controller',
+    ingressWriters: ['berth-controller'],
   });
   const ledger = [entry('192.0.2.1', svc), entry('192.0.2.3', svc)];
   const result = plan({ services: [svc], ledger });
@@ -145,6 +145,17 @@ test('entries of Services that are gone, re-created or not ours any more are rel
   const result = plan({ services: [recreated, typed], ledger });
   assert.deepEqual(result.releases, ledger);
   assert.deepEqual(result.strays, [typed]);
+});
+
+test('E3 a Service that has an entry is ours, whatever became of its class rule', () => {
+  const svc = service('s');
+  const result = plan({
+    services: [svc],
+    ledger: [entry('192.0.2.2', svc)],
+    ownership: { ...ownership, withoutClass: false },
+  });
+  assert.deepEqual(outcomes(result), ['s 192.0.2.2']);
+  assert.deepEqual([result.releases, result.strays], [[], []]);
 });
 
 test('only Services of our classes are decided', () => {

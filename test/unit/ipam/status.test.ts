@@ -41,7 +41,7 @@ test('E5 an address that no L2Advertisement covers says that nobody answers for 
 });
 
 test('E2 a status that another program overwrote is not taken back, and the condition names the writer', () => {
-  const svc = service('s', { ingress: [{ ip: '198.51.100.9' }], ingressWriter: 'other' });
+  const svc = service('s', { ingress: [{ ip: '198.51.100.9' }], ingressWriters: ['other'] });
   const { ingress, conditions } = statusOf(svc, { bound: true });
   assert.equal(ingress, undefined);
   assert.equal(conditions[0]?.reason, 'StatusContested');
@@ -59,13 +59,17 @@ test('the time of a condition is that of its last change of status', () => {
 
 test('a status that says it already is not written again', () => {
   const desired = statusOf(service('s'));
-  const written = { ingress: desired.ingress ?? [], ingressWriter: 'berth-controller', conditions: desired.conditions };
+  const written = {
+    ingress: desired.ingress ?? [],
+    ingressWriters: ['berth-controller'],
+    conditions: desired.conditions,
+  };
   assert.equal(sameStatus(service('s', written), desired, ownership), true);
   assert.equal(sameStatus(service('s'), desired, ownership), false);
   assert.equal(sameStatus(service('s', { ...written, conditions: [] }), desired, ownership), false);
   const refused = { ingress: undefined, conditions: desired.conditions };
   assert.equal(sameStatus(service('s', written), refused, ownership), false, 'our address must go');
-  assert.equal(sameStatus(service('s', { ...written, ingressWriter: 'other' }), refused, ownership), true);
+  assert.equal(sameStatus(service('s', { ...written, ingressWriters: ['other'] }), refused, ownership), true);
 });
 
 test('an Event is sent on change only', () => {

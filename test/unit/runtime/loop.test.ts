@@ -1,6 +1,7 @@
 /** The loop: coalescing, one pass at a time, retry, end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Backoff } from '../../../src/runtime/backoff.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Loop } from '../../../src/runtime/loop.ts';
 import { inParallel } from '../../../src/runtime/parallel.ts';
@@ -60,14 +61,44 @@ test('many effects: within the bound, all of them, failures collected', async ()
   let running = 0;
   let most = 0;
   const done: number[] = [];
-  const failures = await inParallel([1, 2, 3, 4, 5, 6, 7], 3, async (item) => {
+  const effect = async (item: number) => {
     most = Math.max(most, ++running);
     await new Promise(setImmediate);
     running--;
     if (item % 3 === 0) throw new Error(`no ${item}`);
     done.push(item);
-  });
+  };
+  const { signal } = new AbortController();
+  const failures = await inParallel([1, 2, 3, 4, 5, 6, 7], effect, { limit: 3, signal });
   assert.equal(most, 3);
   assert.deepEqual(done.sort(), [1, 2, 4, 5, 7]);
   assert.deepEqual(failures.map(({ item }) => item).sort(), [3, 6]);
+});
+
+test('once told to stop, no further effect begins', async () => {
+  const stop = new AbortController();
+  const done: number[] = [];
+  const effect = async (item: number) => {
+    done.push(item);
+    if (item === 2) stop.abort();
+  };
+  await inParallel([1, 2, 3, 4], effect, { limit: 1, signal: stop.signal });
+  assert.deepEqual(done, [1, 2]);
+});
+
+test('what failed waits twice as long each time, and nothing else waits', () => {
+  const backoff = new Backoff();
+  assert.equal(backoff.isDue('a'), true);
+  assert.deepEqual(
+    [1, 2, 3].map(() => backoff.failed('a')),
+    [500, 1000, 2000],
+  );
+  assert.equal(backoff.isDue('a'), false);
+  assert.equal(backoff.isDue('b'), true);
+  backoff.forget('a');
+  assert.equal(backoff.isDue('a'), true);
+  for (let i = 0; i < 20; i++) backoff.failed('c');
+  assert.equal(backoff.failed('c'), 60_000);
+  backoff.keepOnly(new Set(['b']));
+  assert.equal(backoff.isDue('c'), true);
 });

@@ -1,0 +1,47 @@
+/** Writes on behalf of many objects at once; a write that fails is tried again for its object alone. */
+import type { Identity } from '../api/meta.ts';
+import type { StatusContext } from '../ipam/status.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { EventSender } from '../kube/events.ts';
+import type { Backoff } from '../runtime/backoff.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Loop } from '../runtime/loop.ts';
+import { inParallel } from '../runtime/parallel.ts';
+import type { Watched } from './snapshot.ts';
+
+/** Everything that the writes of one pass need. */
+export interface Writer {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly events: EventSender;
+  readonly watched: Watched;
+  readonly status: StatusContext;
+  readonly backoff: Backoff;
+  readonly loop: Loop;
+  /** Aborts when this process must not act any more. */
+  readonly signal: AbortSignal;
+}
+
+/** About what the API server's priority and fairness defaults serve one client at once. */
+const writesAtOnce = 16;
+
+/** Calls `write` for each item whose object is due. Failures are logged, and the loop is woken when the object is due again. */
+export async function writeEach<T>(
+  writer: Writer,
+  items: readonly T[],
+  { of, write }: { readonly of: (item: T) => Identity; readonly write: (item: T) => Promise<void> },
+): Promise<void> {
+  const { backoff, log, loop, signal } = writer;
+  const due = items.filter((item) => backoff.isDue(of(item).uid));
+  const attempt = async (item: T) => {
+    await write(item);
+    backoff.forget(of(item).uid);
+  };
+  for (const { item, error } of await inParallel(due, attempt, { limit: writesAtOnce, signal })) {
+    if (signal.aborted) return;
+    const { name, uid } = of(item);
+    const retryInMs = backoff.failed(uid);
+    log.warn({ object: name, retryInMs, err: error }, 'write failed');
+    loop.triggerIn(retryInMs);
+  }
+}
