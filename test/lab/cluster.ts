@@ -1,11 +1,12 @@
 /** The lab as tests and the demo use it: a real Kubernetes cluster on this machine, and faults to inject. */
 import { contextOf, type LabContext, programsFolder } from './context.ts';
-import { adminKubeconfig, startApiServer, stopApiServer } from './control-plane.ts';
+import { adminKubeconfig, serviceOfApi, startApiServer, stopApiServer } from './control-plane.ts';
 import { defaultId, downLab, killHosts } from './down.ts';
 import { hostOf, type LabHost } from './host.ts';
 import { recreateHost, setPort } from './network.ts';
 import { bootNode, importImage } from './node.ts';
 import type { LabPlan, NodePlan } from './plan.ts';
+import { eventually } from './poll.ts';
 import type { Log } from './progress.ts';
 import { type LabState, planOf, readState } from './state.ts';
 import { ensureLab, helm, installBerth, kubectl, type LabOptions } from './up.ts';
@@ -112,9 +113,18 @@ export class Lab {
     return stopApiServer(this.#context);
   }
 
-  /** Starts the API server again, and waits until it is ready. */
-  startApiServer(): Promise<void> {
-    return startApiServer(this.#context);
+  /** Starts the API server again, and waits until it is ready and the nodes that are on reach it by its Service again. */
+  async startApiServer(): Promise<void> {
+    await startApiServer(this.#context);
+    const url = `https://${serviceOfApi(this.#context.plan)}/readyz`;
+    for (const node of this.nodes) {
+      // kube-proxy looks for the API server with growing pauses, and has no rule for it until it has found it.
+      await eventually(
+        `${node.name} reaching ${url}`,
+        async () => (await node.exec(['curl', '-sk', '--max-time', '1', url])).code === 0,
+        { timeoutMs: 60_000 },
+      );
+    }
   }
 
   /** Takes the lab down. */

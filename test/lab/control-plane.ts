@@ -44,7 +44,7 @@ export async function createCredentials(context: LabContext): Promise<void> {
 function subjects({ plan }: LabContext): readonly Subject[] {
   const { controlPlane } = plan;
   // The first address of the range is that of the Service "kubernetes".
-  const serviceIp = plan.services.replace(/0\/\d+$/, '1');
+  const serviceIp = serviceOfApi(plan);
   const apiNames = ['IP:127.0.0.1', `IP:${controlPlane.ip}`, `IP:${controlPlane.ipv6}`, `IP:${serviceIp}`];
   return [
     { file: 'apiserver', commonName: 'kube-apiserver', names: [...apiNames, 'DNS:kubernetes.default.svc'].join(',') },
@@ -91,6 +91,11 @@ export async function startApiServer(context: LabContext): Promise<void> {
     if (performance.now() > deadline) throw new Error(`the API server is not ready after ${apiDeadlineMs} ms`);
     await delay(pollMs);
   }
+}
+
+/** The address of the Service `kubernetes`: the first of the Services' range. */
+export function serviceOfApi(plan: LabContext['plan']): string {
+  return plan.services.replace(/0\/\d+$/, '1');
 }
 
 /** Ends the API server; everything else keeps running. */
