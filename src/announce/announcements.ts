@@ -4,7 +4,7 @@ import { type AdvertisementView, coversNode, coversPool } from '../api/advertise
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { candidatesFor, type NodesSnapshot } from './candidates.ts';
-import { holderOf } from './holder.ts';
+import { type Digest, holderOf } from './holder.ts';
 import { type LinkView, linksFor } from './links.ts';
 
 /** All that the announcements of a node depend on. */
@@ -49,10 +49,15 @@ export type Placement = { readonly vip: Ip; readonly holder: string | undefined 
 
 /** Decides every VIP of the ledger. Only what the controller gave out is announced, whatever Service status says. */
 export function placements(snapshot: AnnounceSnapshot): readonly Placement[] {
-  return snapshot.ledger.map((entry) => place(entry, snapshot));
+  const seen = new Map<string, Digest>();
+  return snapshot.ledger.map((entry) => place(entry, snapshot, seen));
 }
 
-function place({ address: vip, pool, services }: AllocationView, snapshot: AnnounceSnapshot): Placement {
+function place(
+  { address: vip, pool, services }: AllocationView,
+  snapshot: AnnounceSnapshot,
+  seen: Map<string, Digest>,
+): Placement {
   const silent = (reason: SilenceReason, holder?: string): Placement => ({ kind: 'Silent', vip, holder, reason });
   if (familyOf(vip) !== 'IPv4') return silent('FamilyNotServed');
   const service = services.map(({ uid }) => snapshot.service(uid)).find((view) => view && shows(view, vip));
@@ -60,7 +65,7 @@ function place({ address: vip, pool, services }: AllocationView, snapshot: Annou
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
   if (advertisements.length === 0) return silent('NoAdvertisement');
   const endpointNodes = service.local ? (snapshot.endpointNodes.get(service.key) ?? new Set<string>()) : undefined;
-  const holder = holderOf(vip, candidatesFor({ advertisements, endpointNodes }, snapshot));
+  const holder = holderOf(vip, candidatesFor({ advertisements, endpointNodes }, snapshot), seen);
   if (holder === undefined) {
     const anyone = candidatesFor({ advertisements, endpointNodes: undefined }, snapshot).length > 0;
     return silent(anyone ? 'NoLocalEndpoints' : 'NoCandidate');

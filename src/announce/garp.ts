@@ -63,18 +63,6 @@ export function planGarp(state: GarpState, vips: readonly Ip[], nowMs: number): 
   return { ...state, queues: kept.map((queue, step) => (step === 0 ? [...queue, ...gained] : queue)) };
 }
 
-/** Starts the bursts of these VIPs again (the link or its address changed, or another node claimed them); unknown ones are left out. */
-export function restartGarp(state: GarpState, vips: readonly Ip[], nowMs: number): GarpState {
-  const wanted = state.queues.flat().map(({ vip }) => vip);
-  const again = new Set(vips);
-  const without = planGarp(
-    state,
-    wanted.filter((vip) => !again.has(vip)),
-    nowMs,
-  );
-  return planGarp(without, wanted, nowMs);
-}
-
 /**
  * The frames to send now, in order, and the state after them. Earlier steps of any VIP go before later steps of
  * another, so a thousand VIPs are all announced once before the first is announced twice.

@@ -149,6 +149,13 @@ test('a node that goes moves only its own VIPs', () => {
   );
 });
 
+test('the choice is the same in every version, or speakers would disagree during an update', () => {
+  const chosen = ['192.0.2.10', '192.0.2.11', '192.0.2.12', '10.0.0.1', '10.0.0.2'].map((ip) =>
+    holderOf(ip as Ip, ['node-1', 'node-2', 'node-3']),
+  );
+  assert.deepEqual(chosen, ['node-1', 'node-3', 'node-2', 'node-3', 'node-1']);
+});
+
 test('VIPs spread over the nodes', () => {
   const nodes = ['n1', 'n2', 'n3'];
   const counts = new Map<string, number>();
