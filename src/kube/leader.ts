@@ -66,7 +66,7 @@ export class Election {
       await wait(retryMs, signal);
       if (signal.aborted) return;
       const startedAt = performance.now();
-      const leftMs = Math.max(0, renewedAt + renewDeadlineMs - startedAt);
+      const leftMs = Math.max(0, Math.ceil(renewedAt + renewDeadlineMs - startedAt));
       try {
         const attempt = AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
         if (!(await this.#tryAcquire(attempt))) throw new Error('another process took the lease');

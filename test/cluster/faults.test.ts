@@ -83,3 +83,49 @@ test('an address that the ledger does not have is not announced, whatever a stat
   await eventually('an answer', () => berth.curl(lab, second));
   assert.deepEqual(await berth.answeringMacs(lab, last), new Set());
 });
+
+test('a Service whose status cannot be written delays no other', async () => {
+  const condition = {
+    type: 'berth.dev/Allocated',
+    status: 'Unknown',
+    reason: 'Mine',
+    message: '',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  };
+  const mine = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'one' }, status: { conditions: [condition] } };
+  const apply = [
+    'apply',
+    '--server-side',
+    '--force-conflicts',
+    '--field-manager=somebody',
+    '--subresource=status',
+    '--filename',
+    '-',
+  ];
+  await lab.kubectl(apply, { input: JSON.stringify(mine) });
+  const startedAt = Date.now();
+  for (const name of ['two', 'three', 'four']) {
+    await lab.apply(berth.serviceManifest(name));
+    await berth.addressOf(lab, name);
+  }
+  assert.ok(Date.now() - startedAt < 10_000, 'the others had to wait');
+  const reason = 'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].reason}';
+  assert.equal(await lab.kubectl(['get', 'service', 'one', '-o', reason]), 'Mine');
+});
+
+test('in peace the lead stays where it is', async () => {
+  const lease = ['-n', berth.namespace, 'get', 'lease', 'berth-controller', '-o', 'jsonpath={.spec}'];
+  const spec = async () =>
+    JSON.parse(await lab.kubectl(lease)) as { holderIdentity: string; acquireTime: string; renewTime: string };
+  await berth.rolledOut(lab);
+  const { holderIdentity } = await eventually('a leader', async () =>
+    (await spec()).holderIdentity === '' ? undefined : spec(),
+  );
+  const seconds = ({ acquireTime, renewTime }: { acquireTime: string; renewTime: string }) =>
+    (Date.parse(renewTime) - Date.parse(acquireTime)) / 1000;
+  // Longer than the renewal's deadline and the Lease's own time.
+  const later = await eventually('renewals for 20 s', async () => (seconds(await spec()) > 20 ? spec() : undefined), {
+    timeoutMs: 60_000,
+  });
+  assert.equal(later.holderIdentity, holderIdentity);
+});
