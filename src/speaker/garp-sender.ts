@@ -1,32 +1,38 @@
 /** Sends the gratuitous ARPs that are due, link by link, until all bursts are over. */
-import type { Ip } from '../addr/ip.ts';
-import { dueGarp, encodeGarp, type GarpState, idleGarp, nextGarpMs, planGarp } from '../announce/garp.ts';
-import type { FrameSender } from '../linux/frame-sender.ts';
-import type { Link } from '../linux/links.ts';
+import { type DueGarp, dueGarp, encodeGarp, type GarpState, idleGarp, nextGarpMs, planGarp } from '../announce/garp.ts';
+import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
+import type { LinkVips } from '../linux/responder-thread.ts';
 import type { Logger } from '../runtime/logger.ts';
 
-/** A link and the VIPs that this node announces on it. */
-export interface LinkVips {
-  readonly link: Link;
-  readonly vips: readonly Ip[];
+type Link = LinkVips['link'];
+
+/** What a sender of gratuitous ARP works with. */
+export interface GarpSenderOptions {
+  readonly log: Logger;
+  readonly open: (link: Link) => FrameSender;
+  /** Nothing is sent on a link any more, until the next `apply` that names it. */
+  readonly onLinkFailed: () => void;
 }
 
 interface Burst {
   readonly link: Link;
   readonly sender: FrameSender;
   state: GarpState;
+  /** The link's queue is full: nothing is sent before. */
+  holdUntilMs: number;
 }
+
+/** A link whose queue is full is tried again after this time. */
+const retryMs = 100;
 
 /** Owns the schedule of every link. */
 export class GarpSender {
-  readonly #log: Logger;
-  readonly #open: (link: Link) => FrameSender;
+  readonly #options: GarpSenderOptions;
   readonly #bursts = new Map<string, Burst>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(log: Logger, open: (link: Link) => FrameSender) {
-    this.#log = log;
-    this.#open = open;
+  constructor(options: GarpSenderOptions) {
+    this.#options = options;
   }
 
   /** Takes the whole desired state: new VIPs start a burst at once, others go on, those gone send nothing more. */
@@ -49,11 +55,11 @@ export class GarpSender {
 
   #begin(key: string, link: Link): Burst | undefined {
     try {
-      const burst = { link, sender: this.#open(link), state: idleGarp };
+      const burst = { link, sender: this.#options.open(link), state: idleGarp, holdUntilMs: 0 };
       this.#bursts.set(key, burst);
       return burst;
     } catch (error) {
-      this.#log.warn({ link: link.name, err: error }, 'link cannot send');
+      this.#failed(link, { err: error });
       return undefined;
     }
   }
@@ -63,18 +69,50 @@ export class GarpSender {
     this.#bursts.delete(key);
   }
 
+  #failed(link: Link, why: { readonly err: unknown } | { readonly reason: string }): void {
+    this.#options.log.warn({ link: link.name, ...why }, 'link cannot send');
+    this.#options.onLinkFailed();
+  }
+
   #sendDue = (): void => {
     clearTimeout(this.#timer);
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const burst of this.#bursts.values()) {
-      const { frames, state } = dueGarp(burst.state, now);
-      burst.state = state;
-      for (const frame of frames) burst.sender.send(encodeGarp(burst.link.mac, frame));
-      next = Math.min(next, nextGarpMs(state, now) ?? next);
+    for (const [key, burst] of this.#bursts) {
+      if (burst.holdUntilMs <= now) this.#sendOn(key, burst, now);
+      if (!this.#bursts.has(key)) continue;
+      next = Math.min(next, Math.max(burst.holdUntilMs - now, nextGarpMs(burst.state, now) ?? next));
     }
     if (Number.isFinite(next)) this.#timer = setTimeout(this.#sendDue, Math.max(next, 1));
   };
+
+  /** One round of one link. Where the queue is full the whole round is due again: neighbours may hear a frame twice. */
+  #sendOn(key: string, burst: Burst, now: number): void {
+    const { frames, state } = dueGarp(burst.state, now);
+    const { outcome, err } = sendAll(burst, frames);
+    if (outcome === 'Sent') burst.state = state;
+    else if (outcome === 'QueueFull') burst.holdUntilMs = now + retryMs;
+    else {
+      this.#end(key, burst);
+      this.#failed(burst.link, err === undefined ? { reason: outcome } : { err });
+    }
+  }
+}
+
+/** Sends until the link takes no more. A fault of the kernel is this link's alone: it must not end the timer of all. */
+function sendAll(
+  { link, sender }: Burst,
+  frames: readonly DueGarp[],
+): { readonly outcome: SendOutcome | 'Fault'; readonly err?: unknown } {
+  try {
+    for (const frame of frames) {
+      const outcome = sender.send(encodeGarp(link.mac, frame));
+      if (outcome !== 'Sent') return { outcome };
+    }
+    return { outcome: 'Sent' };
+  } catch (err) {
+    return { outcome: 'Fault', err };
+  }
 }
 
 /** A link that got another MAC or index is another link to its neighbours: its VIPs are announced anew. */

@@ -2,22 +2,21 @@
  * The speaker: answers ARP for the VIPs that this node holds.
  *
  *   ledger, Services, nodes --kube/informer--> snapshot --announce/announcements--> placements
- *     placements --linux/responder--> the packet worker answers   (frame -> announce/responder -> frame)
- *     placements --announce/garp--> gratuitous ARP on gain
+ *     placements --announcer, linux/responder--> the packet worker answers   (frame -> announce/responder -> frame)
+ *     placements --announcer, announce/garp--> gratuitous ARP on gain
  *
  * Every speaker decides for itself, by the same rule on the same objects: no message, no lock.
  */
 import { type Placement, placements } from '../announce/announcements.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
-import { openFrameSender } from '../linux/frame-sender.ts';
 import { type Link, readLinks } from '../linux/links.ts';
-import { type ResponderThread, startResponder } from '../linux/responder-thread.ts';
+import type { LinkVips } from '../linux/responder-thread.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
-import { GarpSender, type LinkVips } from './garp-sender.ts';
-import { clusterSnapshot, isSynced, watchAll } from './snapshot.ts';
+import { type Announcer, startAnnouncer } from './announcer.ts';
+import { clusterSnapshot, isSynced, type Watched, watchAll } from './snapshot.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions {
@@ -36,60 +35,56 @@ export interface SpeakerOptions {
 const resyncMs = 5_000;
 /** A link that failed is tried again after this time. */
 const relinkMs = 1_000;
-/** A packet worker whose loop has not turned for so long answers nobody: the process is restarted. */
-const workerSilenceMs = 5_000;
-
 /** Runs the speaker until the signal aborts. Rejects when it may not open packet sockets or cannot start otherwise. */
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
-  const loop = new Loop({ log, resyncMs, pass });
   const failed = new AbortController();
-  const responder = await startResponder({
-    onLinkFailed: ({ link, code, message }) => {
-      log.warn({ link, reason: code, message }, 'link does not answer');
-      loop.triggerIn(relinkMs);
-    },
+  const loop = new Loop({ log, resyncMs, pass: () => pass() });
+  const announcer = await startAnnouncer({
+    log,
+    onLinkFailed: () => loop.triggerIn(relinkMs),
     onThreadFailed: (error) => failed.abort(error),
   });
-  const garp = new GarpSender(log, openFrameSender);
   const client = new KubeClient(await connect(options.kubeconfig));
   const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
   const watched = watchAll({ client, log, onChange: loop.trigger }, peers);
+  const pass = passOf({ watched, announcer, options, log });
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: { worker: () => silentWorker(responder) },
+    live: { worker: announcer.fault },
     ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
   });
-  let before: readonly Placement[] | undefined;
-
-  async function pass(): Promise<void> {
-    if (!isSynced(watched)) return;
-    const links = readLinks();
-    const snapshot = {
-      ...clusterSnapshot(watched, options.assumeAlive),
-      self: options.nodeName,
-      links,
-    };
-    const now = placements(snapshot);
-    const desired = byLink(now, links);
-    // Whoever hears the gratuitous ARP may ask at once: the answer must be there first.
-    await responder.apply(desired);
-    garp.apply(desired);
-    if (before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
-    logChanges(log, before ?? [], now);
-    before = now;
-  }
-
   const running = AbortSignal.any([signal, failed.signal]);
   try {
     await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
     failed.signal.throwIfAborted();
   } finally {
-    garp.close();
-    await responder.close();
+    const counters = await announcer.close();
     closeHealth();
     client.close();
-    log.info(responder.counters(), 'frames answered and not answered');
+    log.info(counters, 'frames answered and not answered');
   }
+}
+
+/** What a pass works with. */
+interface PassParts {
+  readonly watched: Watched;
+  readonly announcer: Announcer;
+  readonly options: SpeakerOptions;
+  readonly log: Logger;
+}
+
+/** One pass: snapshot, decide, apply. It remembers what it told the log. */
+function passOf({ watched, announcer, options, log }: PassParts): () => Promise<void> {
+  let before: readonly Placement[] | undefined;
+  return async () => {
+    if (!isSynced(watched)) return;
+    const links = readLinks();
+    const now = placements({ ...clusterSnapshot(watched, options.assumeAlive), self: options.nodeName, links });
+    await announcer.apply(byLink(now, links));
+    if (before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
+    logChanges(log, before ?? [], now);
+    before = now;
+  };
 }
 
 /** The whole desired state of the links that announce something. */
@@ -118,9 +113,4 @@ function logChanges(log: Logger, before: readonly Placement[], now: readonly Pla
   }
   for (const [vip, { kind }] of told)
     if (kind === 'Announce') log.info({ vip, reason: 'Released' }, 'no longer announcing');
-}
-
-function silentWorker(responder: ResponderThread): string | undefined {
-  const ms = responder.beatAgeMs();
-  return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;
 }

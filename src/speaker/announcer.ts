@@ -1,0 +1,77 @@
+/** Puts what this node announces into effect on its links: first the answers, then gratuitous ARP. */
+import { openFrameSender } from '../linux/frame-sender.ts';
+import type { ResponderCounters } from '../linux/responder-memory.ts';
+import { type LinkVips, startResponder } from '../linux/responder-thread.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { GarpSender } from './garp-sender.ts';
+
+/** What the owner of an announcer is told. */
+export interface AnnouncerOptions {
+  readonly log: Logger;
+  /** Nothing is answered or sent on some link, until the next `apply`. */
+  readonly onLinkFailed: () => void;
+  /** The packet worker ended by a fault of the program. */
+  readonly onThreadFailed: (error: Error) => void;
+}
+
+/** The packet worker and the sender of gratuitous ARP as one. */
+export interface Announcer {
+  /** The whole desired state; does nothing if it is in effect already. */
+  apply(desired: readonly LinkVips[]): Promise<void>;
+  /** Why the packet worker answers nobody, undefined while it is well. */
+  fault(): string | undefined;
+  /** Ends both; gives what became of all frames. */
+  close(): Promise<ResponderCounters>;
+}
+
+/** A packet worker whose loop has not turned for so long answers nobody: the process is restarted. */
+const workerSilenceMs = 5_000;
+
+/** Starts the packet worker. Rejects where the process may not open packet sockets. */
+export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: AnnouncerOptions): Promise<Announcer> {
+  let inEffect: readonly LinkVips[] | undefined;
+  const linkFailed = () => {
+    inEffect = undefined;
+    onLinkFailed();
+  };
+  const responder = await startResponder({
+    onLinkFailed: ({ link, code, message }) => {
+      log.warn({ link, reason: code, message }, 'link does not answer');
+      linkFailed();
+    },
+    onThreadFailed,
+  });
+  const garp = new GarpSender({ log, open: openFrameSender, onLinkFailed: linkFailed });
+
+  return {
+    apply: async (desired) => {
+      if (inEffect !== undefined && isSameState(inEffect, desired)) return;
+      // Noted before the wait: a link that fails meanwhile takes the note away.
+      inEffect = desired;
+      // Whoever hears the gratuitous ARP may ask at once: the answer must be there first.
+      await responder.apply(desired);
+      garp.apply(desired);
+    },
+    fault: () => {
+      const ms = responder.beatAgeMs();
+      return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;
+    },
+    close: async () => {
+      garp.close();
+      await responder.close();
+      return responder.counters();
+    },
+  };
+}
+
+/** The same VIPs on the same links; what else is known of a link does not matter. Another order counts as a change. */
+export function isSameState(a: readonly LinkVips[], b: readonly LinkVips[]): boolean {
+  return a.length === b.length && a.every((entry, i) => isSameLink(entry, b[i]));
+}
+
+function isSameLink(a: LinkVips, b: LinkVips | undefined): boolean {
+  if (b === undefined || a.vips.length !== b.vips.length) return false;
+  const { name, index, mac } = b.link;
+  if (a.link.name !== name || a.link.index !== index || a.link.mac !== mac) return false;
+  return a.vips.every((vip, i) => vip === b.vips[i]);
+}
