@@ -19,6 +19,10 @@ test('E4 a pool with a malformed address is refused with the field and the value
     ['192.0.2.1-192.0.2.2-192.0.2.3', /spec\.addresses\[0\].*is no address/],
     ['pool', /spec\.addresses\[0\].*"pool" is no address/],
     ['2001:db8::/120', /spec\.addresses\[0\].*IPv6, which this version does not serve/],
+    ['224.0.0.1', /spec\.addresses\[0\].*"224\.0\.0\.1" begins or ends in .*224\.0\.0\.0\/4/],
+    ['192.0.2.1 - 239.0.0.1', /begins or ends in/],
+    ['127.0.0.0/8', /begins or ends in/],
+    ['10.0.0.0/7', /"10\.0\.0\.0\/7" is larger than a \/8/],
     ['x'.repeat(96), /spec\.addresses\[0\].*may not be more than 95/],
   ];
   for (const [address, message] of rows) {
@@ -105,4 +109,23 @@ test('E2 a status that another program wrote is left alone', async () => {
   );
   assert.match(events, /StatusContested: status\.loadBalancer is written by kubectl-patch/);
   assert.equal(await berth.ingressOf(lab, 'foreign'), '198.51.100.7');
+});
+
+test('an entry of the ledger whose name is not its address is refused', async () => {
+  const spec = '{ address: 192.0.2.1, pool: p, services: [{ namespace: n, name: s, uid: u }] }';
+  const entry = `apiVersion: berth.dev/v1beta1\nkind: IPAllocation\nmetadata: { name: 192.0.2.2 }\nspec: ${spec}`;
+  await assert.rejects(lab.apply(entry), /the name must be the address, "192\.0\.2\.1"/);
+});
+
+test('values that the chart does not know are refused', async () => {
+  const chart = new URL('../../charts/berth', import.meta.url).pathname;
+  const rows: readonly [string, RegExp][] = [
+    ['pools[0].name=p,pools[0].addresses=192.0.2.1', /addresses.*want array/],
+    ['pools[0].name=p', /missing property 'addresses'/],
+    ['servicesWithoutClass=maybe', /want boolean/],
+    ['speakr.healthPort=1', /speakr/],
+  ];
+  for (const [value, message] of rows) {
+    await assert.rejects(lab.helm(['template', 'berth', chart, '--set', value]), message, value);
+  }
 });
