@@ -112,7 +112,7 @@ test('E2 a status that another program wrote is left alone', async () => {
 });
 
 test('an entry of the ledger whose name is not its address is refused', async () => {
-  const spec = '{ address: 192.0.2.1, pool: p, services: [{ namespace: n, name: s, uid: u }] }';
+  const spec = '{ address: 192.0.2.1, pool: p, services: [{ namespace: default, name: one, uid: some }] }';
   const entry = `apiVersion: berth.dev/v1beta1\nkind: IPAllocation\nmetadata: { name: 192.0.2.2 }\nspec: ${spec}`;
   await assert.rejects(lab.apply(entry), /the name must be the address, "192\.0\.2\.1"/);
 });
