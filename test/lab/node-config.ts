@@ -7,7 +7,7 @@ import { podImage } from './images.ts';
 import type { NodePlan } from './plan.ts';
 
 /** Socket of containerd inside of a node. */
-export const containerdSocket = '/run/containerd/containerd.sock';
+const containerdSocket = '/run/containerd/containerd.sock';
 
 /** Paths of what was written. */
 export interface NodeFiles {

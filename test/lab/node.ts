@@ -1,10 +1,10 @@
 /** A node: a namespace of networks, mounts and processes with containerd, the kubelet and kube-proxy in it. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
 import { copyImages } from './images.ts';
-import { containerdSocket, type NodeFiles, writeNodeConfig } from './node-config.ts';
+import { type NodeFiles, writeNodeConfig } from './node-config.ts';
 import type { NodePlan } from './plan.ts';
 import { childrenOf, type ProcessRecord, start, startTimeOf } from './processes.ts';
 import { mustRun } from './run.ts';
@@ -25,12 +25,12 @@ export async function prepareDisk(context: LabContext, node: NodePlan, images: s
 export async function bootNode(context: LabContext, node: NodePlan): Promise<void> {
   const files = await writeNodeConfig(context, node);
   await startInit(context, node);
-  const inside = insideNode(context.plan.id, node.name);
+  const log = join(hostFolder(context, node.name), 'containerd.log');
+  const earlier = existsSync(log) ? statSync(log).size : 0;
   const containerd = await startInside(context, node, ['containerd', '--config', files.containerd]);
   await startInside(context, node, [context.binaries['kube-proxy'], ...proxyFlags(context, node)]);
-  // Its socket appears in the node's mounts only: containerd's clients are refused until then.
-  const socket = join('/proc', inside.pid, 'root', containerdSocket);
-  await until(() => existsSync(socket), containerd);
+  // Its socket answers before its CRI service does, and a kubelet that is refused by that ends: this is the last line before.
+  await until(() => readFileSync(log).subarray(earlier).includes('Start streaming server'), containerd);
   await startInside(context, node, [context.binaries.kubelet, ...kubeletFlags(context, node, files)]);
 }
 
