@@ -37,6 +37,19 @@ export function contains(range: IpRange, ip: Ip): boolean {
   return range.first <= value && value <= range.last;
 }
 
+/** What is left of some ranges without others, in the same order. */
+export function subtract(ranges: readonly IpRange[], others: readonly IpRange[]): readonly IpRange[] {
+  return others.reduce<readonly IpRange[]>((left, other) => left.flatMap((range) => without(range, other)), ranges);
+}
+
+function without(range: IpRange, other: IpRange): readonly IpRange[] {
+  const { family, first, last } = range;
+  if (family !== other.family || other.last < first || last < other.first) return [range];
+  const below = first < other.first ? [{ family, first, last: other.first - 1n }] : [];
+  const above = other.last < last ? [{ family, first: other.last + 1n, last }] : [];
+  return [...below, ...above];
+}
+
 function rangeBetween(first: Ip, last: Ip): IpRange | InvalidRange {
   const text = `${first}-${last}`;
   if (familyOf(first) !== familyOf(last)) {

@@ -45,11 +45,12 @@ function current({ conditions }: PoolView): Condition | undefined {
   return conditions.find(({ type }) => type === 'Ready');
 }
 
-function readyCondition({ faults }: PoolView): Omit<Condition, 'lastTransitionTime'> {
+function readyCondition({ faults, ranges }: PoolView): Omit<Condition, 'lastTransitionTime'> {
   const [first] = faults;
   if (first === undefined) {
     return { type: 'Ready', status: 'True', reason: 'Ready', message: 'all addresses can be used' };
   }
-  const message = `spec.addresses: ${faults.map((fault) => fault.message).join('; ')}; the other entries are used`;
+  const left = ranges.length === 0 ? 'no address of this pool is given out' : 'the other entries are used';
+  const message = `${faults.map((fault) => fault.message).join('; ')}; ${left}`;
   return { type: 'Ready', status: 'False', reason: first.reason, message };
 }

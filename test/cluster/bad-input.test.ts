@@ -45,6 +45,20 @@ test('a range that ends before it starts is named on its pool, and the other poo
   assert.match(events, /InvalidRange: spec\.addresses: .* ends before it starts/);
 });
 
+test('excluded addresses are never given out, neither by themselves nor when asked for', async () => {
+  const holes = berth
+    .poolManifest('holes', pool)
+    .replace('spec: { addresses', `spec: { exclude: ["${first}"], addresses`);
+  await lab.apply(holes);
+  await lab.apply(berth.serviceManifest('one'));
+  assert.equal(await berth.addressOf(lab, 'one'), first.replace(/1$/, '2'));
+  await lab.apply(berth.serviceManifest('asks', '', `berth.dev/loadBalancerIPs: ${first}`));
+  await eventually('an Event', async () => /AddressNotInPool/.test(await berth.eventsOf(lab, 'Service', 'asks')));
+  const bad = '{"spec":{"exclude":["192.0.2.300"]}}';
+  const patch = ['patch', 'ipaddresspool', 'holes', '--type=merge', '-p', bad];
+  await assert.rejects(lab.kubectl(patch), /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is no address/);
+});
+
 test('a Service that asks for what it cannot have says why in an Event', async () => {
   await lab.apply(berth.poolManifest('good', pool));
   const rows: readonly [string, string, RegExp][] = [

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { allocationName, ipFromNumber, ipToNumber, parseIp } from '../../../src/addr/ip.ts';
-import { contains, isRange, parseRange } from '../../../src/addr/range.ts';
+import { contains, type IpRange, isRange, parseRange, subtract } from '../../../src/addr/range.ts';
 
 test('an address has one spelling', () => {
   const rows: readonly [string, string | undefined][] = [
@@ -84,4 +84,26 @@ test('a range contains what lies between its ends', () => {
       assert.equal(contains({ family: 'IPv4', first, last }, ipFromNumber(c, 'IPv4')), first <= c && c <= last);
     }),
   );
+});
+
+test('what is left without some ranges is what neither of them holds', () => {
+  const range = fc
+    .tuple(fc.bigInt(0n, 60n), fc.bigInt(0n, 60n))
+    .map(([a, b]): IpRange => (a < b ? { family: 'IPv4', first: a, last: b } : { family: 'IPv4', first: b, last: a }));
+  const holds = (ranges: readonly IpRange[], value: bigint) =>
+    ranges.some(({ first, last }) => first <= value && value <= last);
+  fc.assert(
+    fc.property(fc.array(range), fc.array(range), (ranges, others) => {
+      const left = subtract(ranges, others);
+      for (let value = 0n; value <= 60n; value++) {
+        assert.equal(holds(left, value), holds(ranges, value) && !holds(others, value), `${value}`);
+      }
+      assert.ok(left.every(({ first, last }) => first <= last));
+    }),
+  );
+});
+
+test('ranges of another family take nothing away', () => {
+  const v4: IpRange = { family: 'IPv4', first: 1n, last: 9n };
+  assert.deepEqual(subtract([v4], [{ family: 'IPv6', first: 0n, last: 99n }]), [v4]);
 });

@@ -1,6 +1,7 @@
 /** Cluster objects as the API server sends them, and the views that we make of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ipFromNumber } from '../../../src/addr/ip.ts';
 import { parseAllocation } from '../../../src/api/allocation.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { selects } from '../../../src/api/meta.ts';
@@ -75,6 +76,19 @@ test('one bad entry of a pool costs that entry only', () => {
     ['InvalidRange'],
   );
   assert.equal(view.autoAssign, true);
+});
+
+test('excluded addresses are not in the pool, and a bad exclusion closes the pool', () => {
+  const addresses = ['192.0.2.0/29'];
+  const pool = parsePool({
+    metadata,
+    spec: { addresses, exclude: ['192.0.2.0', '192.0.2.3-192.0.2.4', '198.51.100.1'] },
+  });
+  const texts = pool.ranges.map(({ first, last }) => `${ipFromNumber(first, 'IPv4')}-${ipFromNumber(last, 'IPv4')}`);
+  assert.deepEqual(texts, ['192.0.2.1-192.0.2.2', '192.0.2.5-192.0.2.7']);
+  const closed = parsePool({ metadata, spec: { addresses, exclude: ['192.0.2.4-192.0.2.3'] } });
+  assert.deepEqual(closed.ranges, []);
+  assert.match(closed.faults[0]?.message ?? '', /^spec\.exclude: /);
 });
 
 test('an entry whose name is not its address proves nothing', () => {
