@@ -35,6 +35,7 @@ export interface SpeakerOptions {
 const resyncMs = 5_000;
 /** A link that failed is tried again after this time. */
 const relinkMs = 1_000;
+
 /** Runs the speaker until the signal aborts. Rejects when it may not open packet sockets or cannot start otherwise. */
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
