@@ -36,18 +36,15 @@ const namespace = () =>
   new Option('--namespace <name>', 'namespace that Berth is installed in').env('POD_NAMESPACE').default('berth-system');
 const collect = (value: string, all: readonly string[] | undefined) => [...(all ?? []), value];
 
+/** The version in the package.json beside the bundle, or above the sources. */
+function version(): string {
+  const file = import.meta.url.endsWith('.ts') ? '../package.json' : './package.json';
+  return (JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8')) as { version: string }).version;
+}
+
 const program = new Command('berth')
   .description('Bare-metal LoadBalancer for Kubernetes')
-  .version(
-    (
-      JSON.parse(
-        readFileSync(
-          new URL(import.meta.url.endsWith('.ts') ? '../package.json' : './package.json', import.meta.url),
-          'utf8',
-        ),
-      ) as { version: string }
-    ).version,
-  )
+  .version(version())
   .showHelpAfterError();
 
 program

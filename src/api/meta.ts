@@ -27,7 +27,6 @@ export interface Condition {
   readonly reason: string;
   readonly message: string;
   readonly lastTransitionTime: string;
-  readonly observedGeneration?: number;
 }
 
 /** The identity that every view keeps: which object, and how fresh what we know of it is. */

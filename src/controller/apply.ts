@@ -92,7 +92,7 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
 
 /** Events tell refusals, when they begin or change; successes are in the condition. */
 async function report(decision: Decision, desired: DesiredStatus, { events, log }: Writer): Promise<void> {
-  const { service, reason, message } = decision;
+  const { service } = decision;
   for (const condition of desired.conditions) {
     const news = isNews(conditionOf(service, condition.type), condition);
     if (!news || condition.reason === 'Allocated') continue;
@@ -101,7 +101,6 @@ async function report(decision: Decision, desired: DesiredStatus, { events, log 
     const regarding = { apiVersion: 'v1', kind: 'Service', ...pick(service) };
     await events.send({ regarding, type: 'Warning', reason: condition.reason, action, note: condition.message });
   }
-  if (decision.kind === 'Refused') log.debug({ svc: service.key, reason, message }, 'service refused');
 }
 
 /** Gives an address back, unless the live object says that our view of its Service was old. */

@@ -65,7 +65,8 @@ export function planAllocations(snapshot: Snapshot): Plan {
     const decision = decide(service, { free, held: held.get(service.uid) ?? [], ownership: snapshot.ownership });
     decisions.push(decision);
     if (decision.kind === 'Refused') continue;
-    free.take(decision.address);
+    // What the ledger has is taken already.
+    if (decision.create) free.take(decision.address);
     kept.add(decision.address);
   }
   return {

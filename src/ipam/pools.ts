@@ -1,5 +1,5 @@
 /** The addresses of all pools, and which of them are free, during one pass. */
-import { familyOf, type Ip, ipFromNumber, ipToNumber } from '../addr/ip.ts';
+import { type Ip, ipFromNumber, ipToNumber } from '../addr/ip.ts';
 import { contains } from '../addr/range.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { PoolView } from '../api/pool.ts';
@@ -72,6 +72,6 @@ export class FreeAddresses {
 
   /** From now on the address is taken. */
   take(address: Ip): void {
-    if (familyOf(address) === 'IPv4') this.#taken.add(ipToNumber(address));
+    this.#taken.add(ipToNumber(address));
   }
 }
