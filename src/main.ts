@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** Berth's one program: the first argument says which role it plays. A role's code is loaded only when it is played. */
 import { readFileSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from './api/duration.ts';
 import { createLogger, type Logger, logLevels } from './runtime/logger.ts';
 
 /** Runs a role until SIGTERM or SIGINT. A role that cannot go on ends the process with status 1 and one clear line. */
@@ -34,13 +35,26 @@ const kubeconfig = () =>
   new Option('--kubeconfig <file>', 'reach the API server by this file instead of the service account of the Pod');
 const namespace = () =>
   new Option('--namespace <name>', 'namespace that Berth is installed in').env('POD_NAMESPACE').default('berth-system');
+/** An option that is a time, such as `15s`; the limit keeps timers exact (setTimeout counts in 31 bits). */
+const duration = (flags: string, what: string, byDefault: string) =>
+  new Option(flags, what).default(parseTime(byDefault), byDefault).argParser(parseTime);
 const collect = (value: string, all: readonly string[] | undefined) => [...(all ?? []), value];
+
+function parseTime(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < 1 || ms > 3_600_000)
+    throw new InvalidArgumentError('It must be a duration such as 1500ms, 15s or 1m, at most 1h.');
+  return Math.round(ms);
+}
 
 /** The version in the package.json beside the bundle, or above the sources. */
 function version(): string {
   const file = import.meta.url.endsWith('.ts') ? '../package.json' : './package.json';
   return (JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8')) as { version: string }).version;
 }
+
+const timingRule =
+  '--leader-elect-lease-duration must be longer than --leader-elect-renew-deadline, and that longer than --leader-elect-retry-period';
 
 const program = new Command('berth')
   .description('Bare-metal LoadBalancer for Kubernetes')
@@ -55,13 +69,32 @@ program
   .option('--load-balancer-class <class>', 'class of Services to serve (repeat it for more)', collect)
   .option('--no-load-balancer-class', 'serve no class, only Services that name none')
   .option('--no-services-without-class', 'leave Services that name no class alone')
+  .option(
+    '--take-over',
+    'take over addresses that another program wrote to the status of Services without a class',
+    false,
+  )
   .option('--health <address:port>', 'serve /healthz and /readyz here', ':8081')
+  .addOption(
+    duration('--leader-elect-lease-duration <time>', 'others wait this long for a leader that does not renew', '15s'),
+  )
+  .addOption(
+    duration('--leader-elect-renew-deadline <time>', 'a leader that cannot renew for this long acts no more', '10s'),
+  )
+  .addOption(duration('--leader-elect-retry-period <time>', 'pause between two attempts to lead or to renew', '2s'))
   .addOption(logLevel())
-  .action(async (options) => {
+  .action(async (options, command: Command) => {
+    const timing = {
+      leaseDurationMs: options.leaderElectLeaseDuration,
+      renewDeadlineMs: options.leaderElectRenewDeadline,
+      retryPeriodMs: options.leaderElectRetryPeriod,
+    };
+    const ordered = timing.leaseDurationMs > timing.renewDeadlineMs && timing.renewDeadlineMs > timing.retryPeriodMs;
+    if (!ordered) command.error(`error: ${timingRule}`);
     const { runController } = await import('./controller/controller.ts');
     const classes = options.loadBalancerClass === false ? [] : (options.loadBalancerClass ?? ['berth.dev/berth']);
     await play('controller', options.logLevel, (log, signal) =>
-      runController({ ...options, classes, withoutClass: options.servicesWithoutClass }, log, signal),
+      runController({ ...options, classes, withoutClass: options.servicesWithoutClass, timing }, log, signal),
     );
   });
 

@@ -49,7 +49,7 @@ const table: Readonly<Record<string, Row>> = {
   controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
   speaker: { folders: ['addr', 'api', 'announce', 'kube', 'linux', 'runtime', 'wire'], modules: [], why: 'composes' },
   '.': {
-    folders: ['controller', 'speaker', 'runtime'],
+    folders: ['api', 'controller', 'speaker', 'runtime'],
     modules: ['commander', 'node:fs'],
     why: 'only main.ts knows the roles',
   },

@@ -11,7 +11,7 @@ import type { Ownership } from '../ipam/ownership.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
-import { Election } from '../kube/leader.ts';
+import { Election, type LeaseTiming } from '../kube/leader.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -29,6 +29,9 @@ export interface ControllerOptions {
   /** Classes of Services that are ours. */
   readonly classes: readonly string[];
   readonly withoutClass: boolean;
+  /** May it take over addresses that another program wrote to the status of Services without a class? */
+  readonly takeOver: boolean;
+  readonly timing: LeaseTiming;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
@@ -60,7 +63,8 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     if (signal.aborted) return;
     const services = watched.services.store.values().length;
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
-    const election = new Election({ client, log, namespace: options.namespace, lease: 'berth-controller' });
+    const { namespace, timing } = options;
+    const election = new Election({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
     await actWhileLeading(election, loop, signal);
   } finally {

@@ -6,12 +6,23 @@ import { wait } from '../runtime/wait.ts';
 import { hasStatus, type KubeClient } from './client.ts';
 import { leasesPath } from './resources.ts';
 
+/** How fast the lead changes hands; lease > renew > retry. The words and the meanings are those of Kubernetes' own controllers. */
+export interface LeaseTiming {
+  /** A Lease that is not renewed for this long may be taken by another candidate. */
+  readonly leaseDurationMs: number;
+  /** A leader that could not renew for this long acts no more. */
+  readonly renewDeadlineMs: number;
+  /** The pause between two attempts. */
+  readonly retryPeriodMs: number;
+}
+
 /** Which Lease, and who we are. */
 export interface ElectionOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly namespace: string;
   readonly lease: string;
+  readonly timing: LeaseTiming;
 }
 
 interface Lease {
@@ -26,10 +37,6 @@ interface Lease {
   };
 }
 
-/** Kubernetes' own defaults for its controllers. */
-const leaseSeconds = 15;
-const renewDeadlineMs = 10_000;
-const retryMs = 2_000;
 const giveBackMs = 2_000;
 
 /** A candidate for the Lease. */
@@ -45,25 +52,26 @@ export class Election {
 
   /** Returns when this process leads, or when the signal aborts. */
   async lead(signal: AbortSignal): Promise<void> {
-    const { log, lease } = this.#options;
+    const { log, lease, timing } = this.#options;
     while (!signal.aborted) {
       try {
-        if (await this.#tryAcquire(AbortSignal.any([signal, AbortSignal.timeout(renewDeadlineMs)]))) {
+        if (await this.#tryAcquire(AbortSignal.any([signal, AbortSignal.timeout(timing.renewDeadlineMs)]))) {
           log.info({ lease, identity: this.identity }, 'leading');
           return;
         }
       } catch (error) {
         if (!signal.aborted) log.warn({ lease, err: error }, 'lease not reached');
       }
-      await wait(retryMs, signal);
+      await wait(timing.retryPeriodMs, signal);
     }
   }
 
   /** Renews until the signal aborts. Rejects as soon as the Lease may be another's: this process must act no more. */
   async hold(signal: AbortSignal): Promise<void> {
+    const { renewDeadlineMs, retryPeriodMs } = this.#options.timing;
     let renewedAt = performance.now();
     while (!signal.aborted) {
-      await wait(retryMs, signal);
+      await wait(retryPeriodMs, signal);
       if (signal.aborted) return;
       const startedAt = performance.now();
       const leftMs = Math.max(0, Math.ceil(renewedAt + renewDeadlineMs - startedAt));
@@ -94,7 +102,7 @@ export class Election {
     const changedAt = (unchanged && this.#seen?.changedAt) || performance.now();
     this.#seen = { lease, changedAt };
     // A Lease made by hand may lack all of it.
-    const { holderIdentity = '', leaseDurationSeconds = leaseSeconds } = lease.spec ?? {};
+    const { holderIdentity = '', leaseDurationSeconds = this.#leaseSeconds } = lease.spec ?? {};
     const silentMs = performance.now() - changedAt;
     const free = holderIdentity === '' || holderIdentity === this.identity || silentMs > leaseDurationSeconds * 1000;
     return free ? this.#write(lease, signal) : false;
@@ -122,7 +130,7 @@ export class Election {
       metadata: { name, namespace, ...(resourceVersion && { resourceVersion }) },
       spec: {
         holderIdentity: holder,
-        leaseDurationSeconds: leaseSeconds,
+        leaseDurationSeconds: this.#leaseSeconds,
         acquireTime: acquiredAt ?? now,
         renewTime: now,
       },
@@ -136,6 +144,11 @@ export class Election {
       if (hasStatus(error, 409)) return false;
       throw error;
     }
+  }
+
+  /** A Lease holds whole seconds: rounded up, so that no other candidate is ever early. */
+  get #leaseSeconds(): number {
+    return Math.ceil(this.#options.timing.leaseDurationMs / 1000);
   }
 
   #heldByOther(): boolean {
