@@ -53,6 +53,7 @@ export class Election {
   /** Returns when this process leads, or when the signal aborts. */
   async lead(signal: AbortSignal): Promise<void> {
     const { log, lease, timing } = this.#options;
+    log.info({ lease, identity: this.identity }, 'waiting for the lead');
     while (!signal.aborted) {
       try {
         if (await this.#tryAcquire(AbortSignal.any([signal, AbortSignal.timeout(timing.renewDeadlineMs)]))) {
