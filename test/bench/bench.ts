@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 
 const program = new Command('bench').description(
-  'Measures Berth on this machine. Every bench is done in a minute or two.',
+  'Measures Berth on this machine. Every bench but the last is done in a minute or two.',
 );
 
 program
@@ -27,7 +27,23 @@ program
     await benchFootprint(options.rounds);
   });
 
+program
+  .command('allocate')
+  .description(
+    'how fast Services get addresses on a real API server, against what that server takes from a client that does nothing else; what the controller uses; restart, full pool, deletion. It takes about five minutes.',
+  )
+  .option('--services <counts>', 'how many Services, one measurement each', positiveIntegers, [3_000, 10_000])
+  .option('--profile <folder>', 'write CPU profiles of the controllers into this folder')
+  .action(async (options: { readonly services: readonly number[]; readonly profile?: string }) => {
+    const { benchAllocate } = await import('./allocate.ts');
+    await benchAllocate(options);
+  });
+
 await program.parseAsync();
+
+function positiveIntegers(text: string): readonly number[] {
+  return text.split(',').map(positiveInteger);
+}
 
 function positiveInteger(text: string): number {
   const value = Number(text);

@@ -1,0 +1,163 @@
+/** The objects that the allocation bench makes: Services, ledger entries, the pool; and the watch that sees addresses come. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LabHost } from '../lab/cluster.ts';
+import { type Api, atOnce, inFlight } from './allocate-api.ts';
+
+/** Namespace of the Services. */
+export const servicesNamespace = 'bench';
+
+const services = `/api/v1/namespaces/${servicesNamespace}/services`;
+const berth = '/apis/berth.dev/v1beta1';
+const poolName = 'bench';
+
+/** What has not moved for so long will not move any more. */
+const stallMs = 60_000;
+
+/** The largest pool that fits between the lab's hosts and the addresses that it keeps for tests. */
+export const mostServices = 184 * 256;
+
+/** When a Service was sent, and when the API server answered. */
+export interface Exchange {
+  readonly name: string;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+/** Creates one Service and gives its uid too. */
+export async function createService(api: Api, name: string): Promise<Exchange & { readonly uid: string }> {
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    // kube-proxy leaves Services with this label alone: elsewhere it runs on other machines, here it would take the CPU that is measured.
+    metadata: { name, labels: { 'service.kubernetes.io/service-proxy-name': 'none' } },
+    spec: {
+      type: 'LoadBalancer',
+      loadBalancerClass: 'berth.dev/berth',
+      // There are 2,768 of them.
+      allocateLoadBalancerNodePorts: false,
+      ports: [{ port: 80 }],
+    },
+  };
+  const sentAt = performance.now();
+  const text = await api.call({ method: 'POST', path: services, body });
+  return { name, sentAt, answeredAt: performance.now(), uid: /"uid":"([^"]+)"/.exec(text)?.[1] ?? '' };
+}
+
+/** Deletes one Service. */
+export function deleteService(api: Api, name: string): Promise<string> {
+  return api.call({ method: 'DELETE', path: `${services}/${name}` });
+}
+
+/** Deletes Services, {@link atOnce} at a time. */
+export function deleteServices(api: Api, names: readonly string[]): Promise<void> {
+  return inFlight(names.length, (index) => deleteService(api, names[index] ?? ''));
+}
+
+/** Shows an address in a Service's status, as a controller would that does nothing else. */
+export function patchStatus(api: Api, name: string, address: string): Promise<string> {
+  const body = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    status: { loadBalancer: { ingress: [{ ip: address, ipMode: 'VIP' }] } },
+  };
+  const path = `${services}/${name}/status?fieldManager=bench`;
+  return api.call({ method: 'PATCH', path, contentType: 'application/apply-patch+yaml', body });
+}
+
+/** Writes a ledger entry as the controller does. */
+export function createEntry(api: Api, address: string, service: { name: string; uid: string }): Promise<string> {
+  const bound = { namespace: servicesNamespace, ...service };
+  const body = {
+    apiVersion: 'berth.dev/v1beta1',
+    kind: 'IPAllocation',
+    metadata: { name: address },
+    spec: { address, pool: poolName, services: [bound] },
+  };
+  return api.call({ method: 'POST', path: `${berth}/ipallocations`, body });
+}
+
+/** Deletes a ledger entry. */
+export function deleteEntry(api: Api, address: string): Promise<string> {
+  return api.call({ method: 'DELETE', path: `${berth}/ipallocations/${address}` });
+}
+
+/** Is no address in use? */
+export async function ledgerIsEmpty(api: Api): Promise<boolean> {
+  const { items } = JSON.parse(await api.call({ path: `${berth}/ipallocations?limit=1` })) as { items: unknown[] };
+  return items.length === 0;
+}
+
+/** Addresses of the pool, by number. They are in the network of the lab's hosts, so that speakers announce them. */
+export function addressOf(host: LabHost, index: number): string {
+  const [a, b] = host.ip.split('.');
+  return `${a}.${b}.${16 + (index >> 8)}.${index & 255}`;
+}
+
+/** Creates an L2Advertisement and the one pool, of exactly so many addresses. */
+export async function createPool(api: Api, host: LabHost, size: number): Promise<void> {
+  const create = (plural: string, kind: string, spec: object) =>
+    api.call({
+      method: 'POST',
+      path: `${berth}/${plural}`,
+      body: { apiVersion: 'berth.dev/v1beta1', kind, metadata: { name: poolName }, spec },
+    });
+  await create('l2advertisements', 'L2Advertisement', {});
+  await create('ipaddresspools', 'IPAddressPool', {
+    addresses: [`${addressOf(host, 0)}-${addressOf(host, size - 1)}`],
+  });
+}
+
+/** Deletes what {@link createPool} made. */
+export async function deletePool(api: Api): Promise<void> {
+  for (const plural of ['ipaddresspools', 'l2advertisements'])
+    await api.call({ method: 'DELETE', path: `${berth}/${plural}/${poolName}` });
+}
+
+/** What the watch saw, by the Services' names: when each first had an address, and when it was first refused one. */
+export class Seen {
+  readonly assigned = new Map<string, number>();
+  readonly refused = new Map<string, number>();
+  readonly #watch: ReturnType<Api['follow']>;
+
+  private constructor(api: Api, version: string) {
+    const query = `watch=true&resourceVersion=${version}&timeoutSeconds=7200`;
+    this.#watch = api.follow(`${services}?${query}`, (line, at) => this.#take(line, at));
+  }
+
+  /** Watches all Services from now on. */
+  static async from(api: Api): Promise<Seen> {
+    const text = await api.call({ path: `${services}?limit=1` });
+    return new Seen(api, (JSON.parse(text) as { metadata: { resourceVersion: string } }).metadata.resourceVersion);
+  }
+
+  /** Waits until `number()` has reached `target`, however long it takes, but not when it stands still for a minute. */
+  async until(what: string, number: () => number, target: number): Promise<void> {
+    let [last, movedAt] = [number(), performance.now()];
+    while (last < target) {
+      const failure = this.#watch.failed();
+      if (failure !== undefined) throw failure;
+      if (performance.now() - movedAt > stallMs)
+        throw new Error(`${what}: still ${last} of ${target} after ${stallMs / 1000} s without a new one`);
+      await delay(5);
+      const now = number();
+      if (now !== last) [last, movedAt] = [now, performance.now()];
+    }
+  }
+
+  /** Ends the watch. */
+  end(): void {
+    this.#watch.end();
+  }
+
+  /** Looks for words instead of parsing: the answer's fields come in a fixed order, the status last. */
+  #take(line: string, at: number): void {
+    if (line.startsWith('{"type":"ERROR"')) throw new Error(line);
+    const from = line.indexOf('"name":"') + 8;
+    const name = line.slice(from, line.indexOf('"', from));
+    if (this.assigned.has(name)) return;
+    if (line.includes('"ingress":[{"ip"', line.indexOf('"spec":'))) this.assigned.set(name, at);
+    else if (!this.refused.has(name) && line.includes('"type":"berth.dev/Allocated","status":"False"'))
+      this.refused.set(name, at);
+  }
+}

@@ -1,0 +1,193 @@
+/** What the allocation bench measures, one phase after another, for one number of Services. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually, type Lab } from '../lab/cluster.ts';
+import { type Log, phase } from '../lab/progress.ts';
+import { type Api, inFlight } from './allocate-api.ts';
+import * as objects from './allocate-objects.ts';
+import { type Role, type Usage, usageOf } from './allocate-processes.ts';
+import { type Requests, requestsSoFar, since, writesOf } from './allocate-requests.ts';
+
+/** What every phase needs. */
+export interface Stage {
+  readonly lab: Lab;
+  readonly api: Api;
+  readonly log: Log;
+  /** Pids of all that takes CPU besides the controller, by name. */
+  readonly others: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Services for the API server's own rate. */
+const limitServices = 1_000;
+/** Those before them, which are not measured. */
+const warmUpServices = 200;
+/** Services that find the pool full. */
+const extraServices = 1_000;
+const settleMs = 15_000;
+const idleMs = 30_000;
+const freedRounds = 5;
+const quietDeadlineMs = 30_000;
+const ledgerDeadlineMs = 120_000;
+
+/** How many Services per second the API server takes from a client that does nothing else. */
+export async function measureLimit({ api, lab, log }: Stage, services: number) {
+  const address = (index: number) => objects.addressOf(lab.controlPlane, index);
+  const name = (index: number) => `limit-${index}`;
+  const rate = async (what: string, count: number, afterwards: (index: number, uid: string) => Promise<unknown>) => {
+    await api.warm();
+    const from = performance.now();
+    await phase(log, `${what}, no controller`, () =>
+      inFlight(count, async (index) => {
+        const { uid } = await objects.createService(api, name(index));
+        await afterwards(index, uid);
+      }),
+    );
+    const perSecond = (count / (performance.now() - from)) * 1000;
+    const names = Array.from({ length: count }, (_, index) => name(index));
+    await phase(log, 'deleting them', () => objects.deleteServices(api, names));
+    return perSecond;
+  };
+  const patch = (index: number) => objects.patchStatus(api, name(index), address(index));
+  const bind = async (index: number, uid: string) => {
+    await objects.createEntry(api, address(index), { name: name(index), uid });
+    await patch(index);
+  };
+  const count = Math.min(limitServices, services);
+  await rate('warming up', Math.min(warmUpServices, services), patch);
+  const created = await rate(`${count} Services`, count, async () => {});
+  const patched = await rate(`${count} Services, each with a status patch`, count, patch);
+  const bound = await rate(`${count} Services, each with a ledger entry and a status patch`, count, bind);
+  await phase(log, 'deleting the entries', () => inFlight(count, (index) => objects.deleteEntry(api, address(index))));
+  return { created, patched, bound };
+}
+
+/** Creates Services and waits until each has an address. */
+export async function measureCreation({ api, log, others }: Stage, controller: Role, { seen, names }: Created) {
+  await api.warm();
+  const before = await requestsSoFar(api);
+  const [cpuBefore, othersBefore] = [controller.usage().cpuSeconds, cpuOf(others)];
+  const exchanges: objects.Exchange[] = [];
+  await phase(log, `creating ${names.length} Services`, () =>
+    inFlight(names.length, async (index) => exchanges.push(await objects.createService(api, names[index] ?? ''))),
+  );
+  await phase(log, 'all have addresses', () =>
+    seen.until('Services with an address', () => seen.assigned.size, names.length),
+  );
+  const usage = controller.usage();
+  const othersAfter = cpuOf(others);
+  const firstSentAt = Math.min(...exchanges.map(({ sentAt }) => sentAt));
+  const lastAnsweredAt = Math.max(...exchanges.map(({ answeredAt }) => answeredAt));
+  const lastAssignedAt = Math.max(...seen.assigned.values());
+  return {
+    createMs: sorted(exchanges.map(({ sentAt, answeredAt }) => answeredAt - sentAt)),
+    addressMs: sorted(exchanges.map(({ sentAt, name }) => (seen.assigned.get(name) ?? Number.NaN) - sentAt)),
+    totalMs: lastAnsweredAt - firstSentAt,
+    /** Negative: the watch said so before the create was answered. */
+    afterLastMs: lastAssignedAt - lastAnsweredAt,
+    cpuSeconds: usage.cpuSeconds - cpuBefore,
+    usage,
+    othersCpu: Object.fromEntries(
+      Object.entries(othersAfter).map(([name, cpu]) => [name, cpu - (othersBefore[name] ?? 0)]),
+    ),
+    requests: since(before, await whenQuiet({ api, log })),
+  };
+}
+
+/** What is created, and who watches. */
+export interface Created {
+  readonly seen: objects.Seen;
+  readonly names: readonly string[];
+}
+
+/** Starts a controller when all is in place already: it has nothing to do but to see that. */
+export async function measureRestart({ api, log }: Stage, start: () => Role) {
+  const before = await requestsSoFar(api);
+  const controller = start();
+  return phase(log, `restarted, ${settleMs / 1000} s`, async () => {
+    const until = delay(settleMs);
+    const readyMs = await controller.said('ready');
+    const leadingMs = await controller.said('leading');
+    await until;
+    const requests = since(before, await requestsSoFar(api));
+    return { controller, readyMs, leadingMs, requests, usage: controller.usage() };
+  });
+}
+
+/** More Services than the pool has addresses: what waiting costs, and how soon a freed address is used. */
+export async function measureFullPool({ api, log }: Stage, controller: Role, { seen, names }: Created) {
+  const extra = Array.from({ length: Math.min(extraServices, names.length) }, (_, index) => `extra-${index}`);
+  const start = await requestsSoFar(api);
+  await phase(log, `${extra.length} more Services than the pool holds`, async () => {
+    await inFlight(extra.length, (index) => objects.createService(api, extra[index] ?? ''));
+    await seen.until('Services that were refused an address', () => seen.refused.size, extra.length);
+  });
+  const before = await whenQuiet({ api, log });
+  const cpuBefore = controller.usage().cpuSeconds;
+  await phase(log, `a full pool, ${idleMs / 1000} s`, () => delay(idleMs));
+  const cpuSeconds = controller.usage().cpuSeconds - cpuBefore;
+  const idle = since(before, await requestsSoFar(api));
+  const freedMs: number[] = [];
+  const rounds = Math.min(freedRounds, names.length);
+  for (const name of names.slice(0, rounds)) {
+    const given = seen.assigned.size;
+    const sentAt = performance.now();
+    await phase(log, 'a freed address', async () => {
+      await objects.deleteService(api, name);
+      await seen.until('Services with an address after one was freed', () => seen.assigned.size, given + 1);
+    });
+    freedMs.push(([...seen.assigned.values()].at(-1) ?? Number.NaN) - sentAt);
+  }
+  const left = [...names.slice(rounds), ...extra];
+  const cpuPercent = (cpuSeconds / idleMs) * 100_000;
+  return { refusing: since(start, before), extra: extra.length, cpuPercent, idle, freedMs: sorted(freedMs), left };
+}
+
+/** Deletes all Services and waits until the ledger is empty. */
+export async function measureDeletion({ api, log }: Stage, names: readonly string[]) {
+  const from = performance.now();
+  await phase(log, `deleting ${names.length} Services`, () => objects.deleteServices(api, names));
+  const deletedMs = performance.now() - from;
+  await phase(log, 'the ledger is empty', () =>
+    eventually('an empty ledger', () => objects.ledgerIsEmpty(api), { timeoutMs: ledgerDeadlineMs, everyMs: 50 }),
+  );
+  return { deletedMs, emptyMs: performance.now() - from };
+}
+
+/** The requests so far, once the controller has written nothing but the Lease for a second. */
+async function whenQuiet({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<Requests> {
+  const deadline = performance.now() + quietDeadlineMs;
+  let last = await requestsSoFar(api);
+  for (;;) {
+    await delay(1_000);
+    const now = await requestsSoFar(api);
+    if (writesOf(now) === writesOf(last)) return now;
+    last = now;
+    if (performance.now() < deadline) continue;
+    // A result too: the table shows what it writes.
+    log(`the controller still writes after ${quietDeadlineMs / 1000} s`);
+    return now;
+  }
+}
+
+function cpuOf(others: Stage['others']): Readonly<Record<string, number>> {
+  const cpu = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + usageOf(pid).cpuSeconds, 0);
+  return Object.fromEntries(Object.entries(others).map(([name, pids]) => [name, cpu(pids)]));
+}
+
+function sorted(values: readonly number[]): readonly number[] {
+  return values.toSorted((a, b) => a - b);
+}
+
+/** Everything that was measured with one number of Services. */
+export interface Results {
+  readonly services: number;
+  readonly limit: Awaited<ReturnType<typeof measureLimit>>;
+  readonly creation: Awaited<ReturnType<typeof measureCreation>>;
+  readonly restart: {
+    readonly readyMs: number;
+    readonly leadingMs: number;
+    readonly requests: Requests;
+    readonly usage: Usage;
+  };
+  readonly full: Awaited<ReturnType<typeof measureFullPool>> | undefined;
+  readonly deletion: Awaited<ReturnType<typeof measureDeletion>>;
+}

@@ -1,0 +1,89 @@
+/** The allocation bench's own process: it runs on the control plane's host, measures and prints. */
+import { mkdirSync } from 'node:fs';
+import { openLab } from '../lab/cluster.ts';
+import { readProcesses } from '../lab/state.ts';
+import type { Order } from './allocate.ts';
+import { Api } from './allocate-api.ts';
+import { createPool, deletePool, Seen } from './allocate-objects.ts';
+import * as phases from './allocate-phases.ts';
+import { type Role, startRole, usageOf } from './allocate-processes.ts';
+import { countRequestsOf } from './allocate-requests.ts';
+import { printResults } from './allocate-table.ts';
+import { machineLine } from './machine.ts';
+
+const order: Order = JSON.parse(process.argv[2] ?? '{}');
+const { controllerKubeconfig, speakerKubeconfig, namespace, program } = order;
+const lab = openLab(order.id);
+const logs = `${lab.stateDir}/bench-logs`;
+const log = (line: string) => console.error(`bench: ${line}`);
+const common = ['--namespace', namespace, '--kubeconfig'];
+
+mkdirSync(logs, { recursive: true });
+const api = await Api.open(lab.kubeconfig);
+await countRequestsOf(api, { name: order.controllerAccount, namespace });
+const speakers = await startSpeakers();
+const servers = readProcesses(lab.id, lab.controlPlane.name);
+const pidsOf = (name: string) => servers.filter((each) => each.name === name).map(({ pid }) => pid);
+const stage: phases.Stage = {
+  ...{ lab, api, log },
+  others: {
+    'API server': pidsOf('kube-apiserver'),
+    etcd: pidsOf('etcd'),
+    'controller manager': pidsOf('kube-controller-manager'),
+    'three speakers': speakers,
+    'the bench': [process.pid],
+  },
+};
+const results: phases.Results[] = [];
+for (const services of order.services) results.push(await measure(services));
+console.log(machineLine());
+printResults(results);
+const memory = speakers.map((pid) => usageOf(pid).peakMb.toFixed(0)).join(', ');
+console.log(`the speakers' peak RSS, MB: ${memory}`);
+// The speakers end with the lab.
+process.exit();
+
+/** The phases in turn, with a new pool and a new controller. */
+async function measure(services: number): Promise<phases.Results> {
+  await createPool(api, lab.controlPlane, services);
+  const limit = await phases.measureLimit(stage, services);
+  const seen = await Seen.from(api);
+  const names = Array.from({ length: services }, (_, index) => `service-${index}`);
+  const first = startController(`create-${services}`);
+  await first.said('leading');
+  const creation = await phases.measureCreation(stage, first, { seen, names });
+  await first.stop();
+  const { controller, ...restart } = await phases.measureRestart(stage, () => startController(`restart-${services}`));
+  // The others would take minutes to show what the largest one shows.
+  const isLargest = services === Math.max(...order.services);
+  const full = isLargest ? await phases.measureFullPool(stage, controller, { seen, names }) : undefined;
+  const deletion = await phases.measureDeletion(stage, full?.left ?? names);
+  seen.end();
+  await controller.stop();
+  await deletePool(api);
+  return { services, limit, creation, restart, full, deletion };
+}
+
+function startController(name: string): Role {
+  const args = ['controller', ...common, controllerKubeconfig, '--health', '127.0.0.1:18081'];
+  return startRole({ host: lab.controlPlane, program, args, name, logs, profile: order.profile });
+}
+
+/** One on each host of the lab, all of them real: each announces its third of the addresses. Gives their pids. */
+async function startSpeakers(): Promise<readonly number[]> {
+  const hosts = [...lab.nodes.slice(0, 1), lab.controlPlane, lab.client];
+  const alive = hosts.flatMap(({ name }) => ['--assume-alive', name]);
+  // A host that is no node yet becomes one: only Nodes hold addresses.
+  for (const { name } of hosts.slice(1)) {
+    const body = { apiVersion: 'v1', kind: 'Node', metadata: { name } };
+    await api.call({ method: 'POST', path: '/api/v1/nodes', body });
+  }
+  return Promise.all(
+    hosts.map(async (host) => {
+      const args = ['speaker', ...common, speakerKubeconfig, '--node-name', host.name, ...alive];
+      const role = startRole({ host, program, args, name: `speaker-${host.name}`, logs });
+      await role.said('ready');
+      return role.pid;
+    }),
+  );
+}

@@ -1,0 +1,90 @@
+/** The allocation bench's results, for people, with the aims beside them. */
+import type { Results } from './allocate-phases.ts';
+import { inWords, writesOf } from './allocate-requests.ts';
+
+/** A line of the table: what, the aim, and the value for each number of Services. */
+type Row = readonly [what: string, aim: string, value: (results: Results) => string | undefined];
+
+const rows: readonly Row[] = [
+  ['API server alone: creates/s', '', ({ limit }) => limit.created.toFixed(0)],
+  ['API server alone: creates/s, + status patch', '', ({ limit }) => limit.patched.toFixed(0)],
+  ['API server alone: creates/s, + ledger entry, status patch', '', ({ limit }) => limit.bound.toFixed(0)],
+  ['with Berth: creates/s', '', ({ services, creation }) => perSecond(services, creation.totalMs)],
+  [
+    'with Berth: addresses/s, first create to last address',
+    '',
+    ({ services, creation }) => perSecond(services, creation.totalMs + Math.max(0, creation.afterLastMs)),
+  ],
+  ['create sent to its answer, p50 / p99, ms', '', ({ creation: { createMs } }) => ms(createMs, 0.5, 0.99)],
+  ['create sent to address seen, p50, ms', '', ({ creation: { addressMs } }) => ms(addressMs, 0.5)],
+  ['create sent to address seen, p99, ms', '< 500 at 3000', ({ creation: { addressMs } }) => ms(addressMs, 0.99)],
+  ['create sent to address seen, max, ms', '', ({ creation: { addressMs } }) => ms(addressMs, 1)],
+  ['last create answered to all addresses seen, ms', '< 1000', ({ creation }) => creation.afterLastMs.toFixed(0)],
+  [
+    'controller CPU, s (ms per Service)',
+    '',
+    ({ services, creation: { cpuSeconds } }) =>
+      `${cpuSeconds.toFixed(1)} (${((cpuSeconds / services) * 1000).toFixed(2)})`,
+  ],
+  [
+    'controller RSS, peak, MB',
+    '< 150 at 10000',
+    ({ creation: { usage } }) => `${usage.rssMb.toFixed(0)}, ${usage.peakMb.toFixed(0)}`,
+  ],
+  [
+    'API writes per Service, without the Lease',
+    '',
+    ({ services, creation }) => (writesOf(creation.requests) / services).toFixed(2),
+  ],
+  ['restart: ready, ms', '< 3000', ({ restart }) => restart.readyMs.toFixed(0)],
+  ['restart: leading, ms', '', ({ restart }) => restart.leadingMs.toFixed(0)],
+  ['restart: writes in 15 s, without the Lease', '0', ({ restart }) => String(writesOf(restart.requests))],
+  [
+    'restart: RSS, peak, MB',
+    '< 150 at 10000',
+    ({ restart: { usage } }) => `${usage.rssMb.toFixed(0)}, ${usage.peakMb.toFixed(0)}`,
+  ],
+  ['restart: CPU in 15 s, s', '', ({ restart }) => restart.usage.cpuSeconds.toFixed(1)],
+  ['full pool: CPU in 30 s, % of a core', '', ({ full }) => full?.cpuPercent.toFixed(1)],
+  ['full pool: writes in 30 s, without the Lease', '0', ({ full }) => full && String(writesOf(full.idle))],
+  ['full pool: freed address used, median / max, ms', '1000', ({ full }) => full && ms(full.freedMs, 0.5, 1)],
+  ['all deleted, ms', '', ({ deletion }) => deletion.deletedMs.toFixed(0)],
+  [
+    'ledger empty, ms after the last delete',
+    '',
+    ({ deletion: { emptyMs, deletedMs } }) => (emptyMs - deletedMs).toFixed(0),
+  ],
+];
+
+/** Prints all of it. */
+export function printResults(all: readonly Results[]): void {
+  console.table(
+    rows.map(([what, aim, value]) => ({
+      '': what,
+      ...Object.fromEntries(all.map((results) => [`${results.services} Services`, value(results) ?? '-'])),
+      aim,
+    })),
+  );
+  for (const { services, creation, restart, full } of all) {
+    console.log(`${services} Services:`);
+    console.log(`  the controller's requests per Service: ${inWords(creation.requests, services)}`);
+    const cpu = Object.entries(creation.othersCpu).map(([name, seconds]) => `${name} ${seconds.toFixed(1)}`);
+    console.log(`  CPU seconds of the others until all had addresses: ${cpu.join(', ')}`);
+    console.log(`  its requests in 15 s from a restart: ${inWords(restart.requests)}`);
+    if (full === undefined) continue;
+    console.log(
+      `  its requests per Service when ${full.extra} found no address: ${inWords(full.refusing, full.extra)}`,
+    );
+    console.log(`  its requests in 30 s with the pool full: ${inWords(full.idle)}`);
+  }
+}
+
+function perSecond(count: number, milliseconds: number): string {
+  return ((count / milliseconds) * 1000).toFixed(0);
+}
+
+/** Quantiles of sorted milliseconds. */
+function ms(values: readonly number[], ...quantiles: readonly number[]): string {
+  const at = (q: number) => values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
+  return quantiles.map((q) => at(q).toFixed(0)).join(' / ');
+}
