@@ -6,6 +6,7 @@ import * as berth from './berth.ts';
 
 const lab = berth.sharedLab();
 const crds = new URL('../../crds', import.meta.url).pathname;
+const chart = new URL('../../charts/berth', import.meta.url).pathname;
 const kinds = ['ipaddresspools', 'ipallocations', 'l2advertisements'];
 
 /** What is refused, and what the API server says then; without a message it is accepted. */
@@ -153,9 +154,13 @@ test('E4 the other fields of a pool', async () => {
     ['state: Closed', /spec\.state: Unsupported value: "Closed": supported values: "Active", "Cordoned", "Draining"/],
     ['quota: {}'],
     ['quota: { perNamespace: 1 }'],
+    ['quota: { perNamespace: 2147483647 }'],
+    ['quota: { perNamespace: 2147483648 }', /spec\.quota\.perNamespace.*less than or equal to 2147483647/],
+    ['quota: { perNamespace: 1.5 }', /spec\.quota\.perNamespace: Invalid value.*must be of type integer/],
     ['quota: { perNamespace: 0 }', /spec\.quota\.perNamespace: Invalid value: 0.*greater than or equal to 1/],
     ['serviceAllocation: {}'],
     ['serviceAllocation: { priority: 0, namespaces: [one, two], strict: true }'],
+    ['serviceAllocation: { priority: 2147483648 }', /priority.*less than or equal to 2147483647/],
     ['serviceAllocation: { priority: -1 }', /spec\.serviceAllocation\.priority.*greater than or equal to 0/],
     [
       'serviceAllocation: { namespaces: [one, one] }',
@@ -253,9 +258,8 @@ test('G2 the name of an IPAllocation is its address', async () => {
     ['0000-0000-0000-0000-0000-ffff-c000-0201', '2001:db8::1', v6('2001:db8::1')],
   ];
   for (const [name, address, message] of rows) {
-    await check([[address, message]], (ip) =>
-      manifest('IPAllocation', name, `{ address: "${ip}", pool: p, ${services} }`),
-    );
+    const row: Row = message === undefined ? [address] : [address, message];
+    await check([row], (ip) => manifest('IPAllocation', name, `{ address: "${ip}", pool: p, ${services} }`));
   }
 });
 
@@ -369,4 +373,61 @@ test('kubectl explain describes every field', async () => {
     const { spec = {}, status = {} } = schema.properties ?? {};
     assert.deepEqual(undescribed({ properties: { spec, status: { description: '', ...status } } }, kind), []);
   }
+});
+
+function template(file: string, ...sets: readonly string[]): Promise<string> {
+  return lab.helm(['template', 'berth', chart, '--show-only', `templates/${file}`, ...sets]);
+}
+
+test('the chart passes every field of a pool on', async () => {
+  const spec = {
+    addresses: ['192.0.2.0/24', '2001:db8::/64'],
+    exclude: ['192.0.2.1'],
+    autoAssign: false,
+    avoidBuggyIPs: true,
+    serviceAllocation: {
+      priority: 10_000_000,
+      namespaces: ['one'],
+      namespaceSelectors: [{ matchLabels: { team: 'a' } }],
+      serviceSelectors: [{ matchExpressions: [{ key: 'a', operator: 'Exists' }] }],
+      strict: true,
+    },
+    state: 'Draining',
+    quota: { perNamespace: 1_000_000 },
+    retainFor: '1h30m',
+    reuseAfter: '30s',
+  };
+  const advertisement = { nodeSelectors: [{ matchLabels: { link: 'fast' } }], interfaces: ['eth*'] };
+  const pools = JSON.stringify([{ name: 'p', ...spec, ...advertisement }]);
+  const input = await template('pools.yaml', '--set-json', `pools=${pools}`);
+  const args = ['create', '--dry-run=server', '--output=jsonpath={.spec}{"\\n"}', '--filename=-'];
+  const stored = (await lab.kubectl(args, { input })).trim().split('\n');
+  assert.deepEqual(
+    stored.map((text) => JSON.parse(text)),
+    [spec, { ipAddressPools: ['p'], ...advertisement }],
+  );
+});
+
+test('the chart tells the controller to take over only when asked to', async () => {
+  assert.doesNotMatch(await template('controller.yaml'), /take-over/);
+  const controller = await template('controller.yaml', '--set', 'takeOver=true');
+  assert.match(controller, /^ +- --take-over$/m);
+});
+
+test('E4 the chart refuses values of pools that it does not know', async () => {
+  const rows: readonly (readonly [string, RegExp])[] = [
+    ['state=Closed', /state.*must be one of 'Active', 'Cordoned', 'Draining'/],
+    ['quota.perNamespace=0', /perNamespace.*minimum/],
+    ['quota.perNode=1', /perNode/],
+    ['serviceAllocation.namespace=one', /namespace/],
+    ['serviceAllocation.priority=-1', /priority.*minimum/],
+    ['retainFor=soon', /retainFor.*pattern/],
+    ['reuseAfter=10', /reuseAfter.*want string/],
+    ['avoidBuggyIPs=no', /avoidBuggyIPs.*want boolean/],
+  ];
+  for (const [value, message] of rows) {
+    const sets = `pools[0].name=p,pools[0].addresses[0]=192.0.2.1,pools[0].${value}`;
+    await assert.rejects(template('pools.yaml', '--set', sets), message, value);
+  }
+  await assert.rejects(template('controller.yaml', '--set', 'takeOver=perhaps'), /takeOver.*want boolean/);
 });
