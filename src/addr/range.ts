@@ -1,6 +1,6 @@
 /** Ranges of addresses: a CIDR, `first-last`, or one bare address. */
 import { Address4, Address6 } from 'ip-address';
-import { type Family, familyOf, type Ip, ipToNumber, parseIp } from './ip.ts';
+import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber, parseIp } from './ip.ts';
 
 /** All addresses from `first` to `last`, both included. */
 export interface IpRange {
@@ -30,24 +30,14 @@ export function isRange(range: IpRange | InvalidRange): range is IpRange {
   return 'first' in range;
 }
 
-/** Does the range hold the address? */
-export function contains(range: IpRange, ip: Ip): boolean {
-  if (familyOf(ip) !== range.family) return false;
-  const value = ipToNumber(ip);
-  return range.first <= value && value <= range.last;
-}
-
-/** What is left of some ranges without others, in the same order. */
-export function subtract(ranges: readonly IpRange[], others: readonly IpRange[]): readonly IpRange[] {
-  return others.reduce<readonly IpRange[]>((left, other) => left.flatMap((range) => without(range, other)), ranges);
-}
-
-function without(range: IpRange, other: IpRange): readonly IpRange[] {
-  const { family, first, last } = range;
-  if (family !== other.family || other.last < first || last < other.first) return [range];
-  const below = first < other.first ? [{ family, first, last: other.first - 1n }] : [];
-  const above = other.last < last ? [{ family, first: other.last + 1n, last }] : [];
-  return [...below, ...above];
+/** The range as people write it: a CIDR where it is one, else first-last, or the one address. */
+export function formatRange({ family, first, last }: IpRange): string {
+  const size = last - first + 1n;
+  const bits = size.toString(2).length - 1;
+  if (size === 1n) return ipFromNumber(first, family);
+  const isCidr = size === 1n << BigInt(bits) && first % size === 0n;
+  if (isCidr) return `${ipFromNumber(first, family)}/${(family === 'IPv4' ? 32 : 128) - bits}`;
+  return `${ipFromNumber(first, family)}-${ipFromNumber(last, family)}`;
 }
 
 function rangeBetween(first: Ip, last: Ip): IpRange | InvalidRange {

@@ -5,7 +5,7 @@ import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { candidatesFor, type NodesSnapshot } from './candidates.ts';
 import { type Digest, holderOf } from './holder.ts';
-import { type LinkView, linksFor } from './links.ts';
+import { isEdge, type LinkView, linksFor } from './links.ts';
 
 /** All that the announcements of a node depend on. */
 export interface AnnounceSnapshot extends NodesSnapshot {
@@ -26,6 +26,7 @@ export interface AnnounceSnapshot extends NodesSnapshot {
  * - `NoCandidate` no node may announce it; `NoLocalEndpoints` none of them has an endpoint (`externalTrafficPolicy: Local`);
  * - `NotHolder` another node does;
  * - `NoUsableLink` this node should, but has no link for it;
+ * - `NetworkAddress` it is the network or the broadcast address of this node's link;
  * - `FamilyNotServed` it is IPv6, which this version does not answer.
  */
 export const silenceReasons = [
@@ -35,6 +36,7 @@ export const silenceReasons = [
   'NoLocalEndpoints',
   'NotHolder',
   'NoUsableLink',
+  'NetworkAddress',
   'FamilyNotServed',
 ] as const;
 
@@ -74,7 +76,8 @@ function place(
   const own = snapshot.nodes.find(({ name }) => name === snapshot.self)?.labels ?? {};
   const here = advertisements.filter((advertisement) => coversNode(advertisement, own));
   const links = linksFor(vip, here, snapshot.links);
-  return links.length === 0 ? silent('NoUsableLink', holder) : { kind: 'Announce', vip, holder, links };
+  if (links.length > 0) return { kind: 'Announce', vip, holder, links };
+  return silent(snapshot.links.some((link) => isEdge(vip, link)) ? 'NetworkAddress' : 'NoUsableLink', holder);
 }
 
 function shows(service: ServiceView, vip: Ip): boolean {

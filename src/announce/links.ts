@@ -20,7 +20,7 @@ export function linksFor(
   links: readonly LinkView[],
 ): readonly string[] {
   const patterns = advertisements.flatMap(({ interfaces }) => (interfaces.length === 0 ? ['*'] : interfaces));
-  const usable = links.filter((link) => unusableReason(link) === undefined);
+  const usable = links.filter((link) => unusableReason(link) === undefined && !isEdge(vip, link));
   const exact = usable.filter(({ name }) => patterns.includes(name));
   const onSubnet = usable.find(
     (link) =>
@@ -28,6 +28,23 @@ export function linksFor(
   );
   const others = onSubnet && !exact.some((link) => link.addresses.some((own) => inSubnet(vip, own))) ? [onSubnet] : [];
   return [...exact, ...others].map(({ name }) => name);
+}
+
+/** Is the VIP the network or the broadcast address of one of the link's subnets? */
+export function isEdge(vip: Ip, { addresses }: Pick<LinkView, 'addresses'>): boolean {
+  return addresses.some((own) => isEdgeOfSubnet(vip, own));
+}
+
+/**
+ * Is the VIP the network or the broadcast address of a link's subnet? Hosts do not ask for those by ARP (RFC 1122 section 3.2.1.3);
+ * a prefix of 31 bits has none (RFC 3021). Of IPv6, the all-zeros address is every router's (RFC 4291 section 2.6.1).
+ */
+function isEdgeOfSubnet(vip: Ip, { address, prefix }: LinkView['addresses'][number]): boolean {
+  const bits = familyOf(vip) === 'IPv4' ? 32 : 128;
+  if (!inSubnet(vip, { address, prefix }) || prefix >= bits - 1) return false;
+  const hostBits = BigInt(bits - prefix);
+  const host = BigInt.asUintN(Number(hostBits), ipToNumber(vip));
+  return host === 0n || (bits === 32 && host === (1n << hostBits) - 1n);
 }
 
 /** Is the VIP in the subnet of this address? */

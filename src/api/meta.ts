@@ -6,6 +6,7 @@ export interface RawMeta {
   readonly namespace?: string;
   readonly uid: string;
   readonly resourceVersion: string;
+  readonly generation?: number;
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -16,6 +17,8 @@ export interface RawMeta {
 /** Which writer owns which fields (server-side apply). */
 export interface RawManagedField {
   readonly manager?: string;
+  /** RFC 3339. */
+  readonly time?: string;
   readonly subresource?: string;
   readonly fieldsV1?: Readonly<Record<string, unknown>>;
 }

@@ -1,4 +1,5 @@
 /** Nodes, and the speaker Pods on them: who could announce. */
+import { type Ip, parseIp } from '../addr/ip.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
 /** Label that keeps a node out of load balancing (Kubernetes' own). */
@@ -7,6 +8,7 @@ const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Node as the API server sends it. */
 export interface RawNode {
   readonly metadata: RawMeta;
+  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
 
 /** What we need of a node. */
@@ -14,12 +16,17 @@ export interface NodeView extends Identity {
   readonly labels: Readonly<Record<string, string>>;
   /** Carries the label that keeps it out of load balancing, with whatever value. */
   readonly excluded: boolean;
+  /** Addresses of its own, of any kind; names are left out. */
+  readonly addresses: readonly Ip[];
 }
 
 /** The view of a node. */
 export function parseNode(raw: RawNode): NodeView {
   const labels = raw.metadata.labels ?? {};
-  return { ...identityOf(raw.metadata), labels, excluded: Object.hasOwn(labels, excludeLabel) };
+  const addresses = (raw.status?.addresses ?? [])
+    .map(({ address }) => parseIp(address))
+    .filter((ip) => ip !== undefined);
+  return { ...identityOf(raw.metadata), labels, excluded: Object.hasOwn(labels, excludeLabel), addresses };
 }
 
 /** Pod as the API server sends it. */

@@ -1,6 +1,8 @@
 /** Services: what a Service asks for, and what its status says today. */
+import type { Family } from '../addr/ip.ts';
 import { annotation } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawManagedField, type RawMeta } from './meta.ts';
+import { parseTime } from './time.ts';
 
 /** Conditions that Berth writes to a Service. */
 export const conditionTypes = { allocated: 'berth.dev/Allocated', announced: 'berth.dev/Announced' } as const;
@@ -10,6 +12,19 @@ export interface Ingress {
   readonly ip?: string;
   readonly hostname?: string;
   readonly ipMode?: string;
+}
+
+/** A port that a Service is reached at. */
+export interface ServicePort {
+  readonly protocol: string;
+  readonly port: number;
+}
+
+/** A program that owns `status.loadBalancer.ingress`. */
+export interface IngressWriter {
+  readonly manager: string;
+  /** When it wrote last; milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** Service as the API server sends it. */
@@ -22,6 +37,8 @@ export interface RawService {
     readonly ipFamilies?: readonly string[];
     readonly ipFamilyPolicy?: string;
     readonly externalTrafficPolicy?: string;
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly { readonly protocol?: string; readonly port: number }[];
   };
   readonly status?: {
     readonly loadBalancer?: { readonly ingress?: readonly Ingress[] };
@@ -36,17 +53,26 @@ export interface ServiceView extends Identity {
   readonly namespace: string;
   /** RFC 3339. */
   readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly isLoadBalancer: boolean;
   readonly class: string | undefined;
   /** The addresses that it asks for, as written. */
   readonly requests: readonly string[];
-  readonly families: readonly string[];
+  /** The pools that it asks for, in order. */
+  readonly requestedPools: readonly string[];
+  /** Services with the same key may share an address. */
+  readonly sharingKey: string | undefined;
+  readonly ports: readonly ServicePort[];
+  /** In the Service's order. */
+  readonly families: readonly Family[];
   readonly familyPolicy: string;
   /** `externalTrafficPolicy: Local`: only nodes with an endpoint of their own may take its traffic. */
   readonly local: boolean;
+  /** Its selector as canonical text. */
+  readonly selector: string;
   readonly ingress: readonly Ingress[];
   /** Who owns `status.loadBalancer.ingress`: one atomic field, whose owners all wrote the same. */
-  readonly ingressWriters: readonly string[];
+  readonly ingressWriters: readonly IngressWriter[];
   /** Those of its conditions that are ours. */
   readonly conditions: readonly Condition[];
 }
@@ -60,26 +86,49 @@ export function parseService(raw: RawService): ServiceView {
     key: `${namespace}/${metadata.name}`,
     namespace,
     created: metadata.creationTimestamp ?? '',
+    labels: metadata.labels ?? {},
     isLoadBalancer: spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined,
     class: spec.loadBalancerClass,
     requests: requestsOf(raw),
-    families: spec.ipFamilies ?? [],
+    requestedPools: listOf(annotation(metadata.annotations ?? {}, 'address-pool')),
+    // Empty means that the Service shares with nobody.
+    sharingKey: annotation(metadata.annotations ?? {}, 'allow-shared-ip') || undefined,
+    ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => ({ protocol, port })),
+    families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
     local: spec.externalTrafficPolicy === 'Local',
+    selector: JSON.stringify(Object.entries(spec.selector ?? {}).sort()),
     ingress: status?.loadBalancer?.ingress ?? [],
-    ingressWriters: (metadata.managedFields ?? []).filter(ownsIngress).map(({ manager }) => manager ?? 'unknown'),
+    ingressWriters: (metadata.managedFields ?? [])
+      .filter(ownsIngress)
+      .map(({ manager = 'unknown', time = '' }) => ({ manager, at: parseTime(time) || 0 })),
     conditions: (status?.conditions ?? []).filter(({ type }) => type.startsWith('berth.dev/')),
   };
 }
 
 /** Both places name addresses; the same one in both is one request. */
 function requestsOf({ metadata, spec }: RawService): readonly string[] {
-  const annotated = annotation(metadata.annotations ?? {}, 'loadBalancerIPs') ?? '';
-  const texts = [...annotated.split(','), spec.loadBalancerIP ?? ''].map((text) => text.trim());
-  return [...new Set(texts.filter((text) => text !== ''))];
+  const annotated = listOf(annotation(metadata.annotations ?? {}, 'loadBalancerIPs'));
+  return [...new Set([...annotated, ...listOf(spec.loadBalancerIP)])];
+}
+
+function listOf(text = ''): readonly string[] {
+  const items = text.split(',').map((item) => item.trim());
+  return items.filter((item) => item !== '');
 }
 
 function ownsIngress({ subresource, fieldsV1 }: RawManagedField): boolean {
   const status = fieldsV1?.['f:status'] as { 'f:loadBalancer'?: { 'f:ingress'?: unknown } } | undefined;
   return subresource === 'status' && status?.['f:loadBalancer']?.['f:ingress'] !== undefined;
+}
+
+/** An ingress as text, to compare by. The API server fills in the default of `ipMode`. */
+export function ingressText(ingress: readonly Ingress[]): string {
+  return ingress.map(({ ip = '', hostname = '', ipMode = 'VIP' }) => `${ip} ${hostname} ${ipMode}`).join(', ');
+}
+
+/** Age, then name: the same order everywhere and after every restart. */
+export function oldestFirst(a: ServiceView, b: ServiceView): number {
+  if (a.created !== b.created) return a.created < b.created ? -1 : 1;
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }

@@ -6,7 +6,8 @@
  * One replica leads; the others keep their informers warm and wait for the Lease.
  */
 import { coversPool } from '../api/advertisement.ts';
-import { planAllocations } from '../ipam/allocate.ts';
+import { settle } from '../ipam/allocate.ts';
+import { Contests } from '../ipam/contests.ts';
 import type { Ownership } from '../ipam/ownership.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
@@ -17,9 +18,10 @@ import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { wait } from '../runtime/wait.ts';
-import { applyDecisions, clearStrays, releaseAll } from './apply.ts';
-import { applyPoolStatus } from './pool-status.ts';
-import { isSynced, knownUids, snapshotOf, watchAll } from './snapshot.ts';
+import { applyDecisions, clearStrays } from './apply.ts';
+import { LedgerWriter, releaseAll } from './ledger.ts';
+import { PoolStatus } from './pool-status.ts';
+import { isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
@@ -45,11 +47,13 @@ const syncPollMs = 20;
 /** Runs the controller until the signal aborts. Rejects when it cannot start, or when it lost the lead. */
 export async function runController(options: ControllerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
-  const ownership: Ownership = { classes: options.classes, withoutClass: options.withoutClass, writer };
+  const { classes, withoutClass, takeOver } = options;
+  const ownership: Ownership = { classes, withoutClass, takeOver, writer };
   const loop = new Loop({ log, resyncMs, pass: (acting) => pass({ ...constant, loop, signal: acting }, ownership) });
   const watched = watchAll(client, log, loop.trigger);
   const events = new EventSender({ client, log, component: 'controller' });
-  const constant = { client, log, events, watched, backoff: new Backoff() };
+  const state = { backoff: new Backoff(), contests: new Contests(), poolStatus: new PoolStatus() };
+  const constant = { client, log, events, watched, ...state };
   const closeHealth = await serveHealth({
     listen: options.health,
     live: {},
@@ -88,21 +92,25 @@ async function actWhileLeading(election: Election, loop: Loop, signal: AbortSign
   await election.giveBack();
 }
 
+type PassParts = Omit<Writer, 'status'> & { readonly contests: Contests; readonly poolStatus: PoolStatus };
+
 /** One pass: everything that is known, decided anew, and put right. */
-async function pass(constant: Omit<Writer, 'status'>, ownership: Ownership): Promise<void> {
-  const { watched, backoff } = constant;
+async function pass({ contests, poolStatus, ...constant }: PassParts, ownership: Ownership): Promise<void> {
+  const { watched, backoff, loop } = constant;
   const advertisements = watched.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
-  const status = { ownership, advertised, now: new Date().toISOString() };
-  const writer: Writer = { ...constant, status };
-  const plan = () => planAllocations({ ...snapshotOf(watched), ownership });
+  const now = Date.now();
+  const writer: Writer = { ...constant, status: { ownership, advertised, contests, now } };
+  const decideAll = () => settle({ ...snapshotOf(watched), ownership, now });
 
-  const first = plan();
-  await releaseAll(first.releases, writer);
+  const first = decideAll();
+  await releaseAll(first.plan.releases, writer);
   // What was released may be what somebody asks for.
-  const { decisions, strays } = first.releases.length === 0 ? first : plan();
-  await applyDecisions(decisions, writer);
+  const settled = first.plan.releases.length === 0 ? first : decideAll();
+  const { decisions, binds, strays, nextAt } = settled.plan;
+  await applyDecisions(decisions, new LedgerWriter(binds, writer), writer);
   await clearStrays(strays, writer);
-  await applyPoolStatus(writer);
-  backoff.keepOnly(knownUids(watched));
+  await poolStatus.apply(settled, writer);
+  if (nextAt !== undefined) loop.triggerIn(nextAt - now);
+  for (const memory of [backoff, contests]) memory.keepOnly((uid) => isKnown(watched, uid));
 }

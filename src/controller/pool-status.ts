@@ -1,56 +1,78 @@
-/** Tells people in a pool's condition whether all of it can be used. */
-import type { Condition } from '../api/meta.ts';
+/** Tells people in a pool's status how much of it is used, and whether all of it can be. */
 import type { PoolView } from '../api/pool.ts';
+import { formatTime } from '../api/time.ts';
+import type { Settled } from '../ipam/allocate.ts';
+import { type Finding, type PoolReport, poolReports, sameCounts } from '../ipam/pool-report.ts';
 import { hasStatus } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
 
-/** Writes the condition `Ready` of every pool whose condition says something else. */
-export function applyPoolStatus(writer: Writer): Promise<void> {
-  const news = writer.watched.pools.store.values().filter((pool) => isNews(pool, readyCondition(pool)));
-  return writeEach(writer, news, { of: (pool) => pool, write: (pool) => writeReady(pool, writer) });
+/** Counts change with every Service: they are written at this pace at most. */
+const paceMs = 1_000;
+
+/** Keeps the status of the pools up to date. */
+export class PoolStatus {
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  /** Writes the status of every pool that says something else, unless it was looked at just now: then a later pass does. */
+  async apply({ table, book }: Pick<Settled, 'table' | 'book'>, writer: Writer): Promise<void> {
+    const leftMs = this.#reportedAt + paceMs - performance.now();
+    if (leftMs > 0) {
+      writer.loop.triggerIn(leftMs);
+      return;
+    }
+    this.#reportedAt = performance.now();
+    const { store } = writer.watched.pools;
+    const news = poolReports(table, book).filter((report) => {
+      const known = store.get(report.pool.uid);
+      return known !== undefined && !isReported(known, report);
+    });
+    await writeEach(writer, news, { of: ({ pool }) => pool, write: (report) => write(report, writer) });
+  }
 }
 
-async function writeReady(pool: PoolView, { client, events, signal, status, watched }: Writer): Promise<void> {
-  const ready = readyCondition(pool);
-  const before = current(pool);
-  const lastTransitionTime = before?.status === ready.status ? before.lastTransitionTime : status.now;
+function isReported(pool: PoolView, { counts, findings }: PoolReport): boolean {
+  return sameCounts(pool.counts, counts) && findings.every((finding) => !isNews(pool, finding));
+}
+
+async function write(report: PoolReport, { client, events, signal, status, watched }: Writer): Promise<void> {
+  const { pool, counts, findings } = report;
+  const before = watched.pools.store.get(pool.uid) ?? pool;
+  const conditions = findings.map((finding) => {
+    const known = conditionOf(before, finding.type);
+    const same = known?.status === finding.status;
+    return { ...finding, lastTransitionTime: same ? known.lastTransitionTime : formatTime(status.now) };
+  });
   const body = {
     apiVersion: 'berth.dev/v1beta1',
     kind: 'IPAddressPool',
     metadata: { name: pool.name, uid: pool.uid },
-    status: { conditions: [{ ...ready, lastTransitionTime } satisfies Condition] },
+    status: { ...counts, conditions },
   };
-  const path = `${collections.pools}/${pool.name}/status`;
-  const query = { fieldManager: status.ownership.writer };
-  const contentType = 'application/apply-patch+yaml';
+  const { writer: manager } = status.ownership;
   try {
-    watched.pools.assume(await client.json({ method: 'PATCH', path, query, contentType, body, signal }));
+    const path = `${collections.pools}/${pool.name}/status`;
+    watched.pools.assume(await client.apply({ path, body, signal, manager }));
   } catch (error) {
     // Deleted meanwhile.
     if (hasStatus(error, 404)) return;
     throw error;
   }
-  if (ready.status === 'True') return;
   const regarding = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', name: pool.name, uid: pool.uid };
-  await events.send({ regarding, type: 'Warning', reason: ready.reason, action: 'Read', note: ready.message });
-}
-
-function isNews(pool: PoolView, ready: Omit<Condition, 'lastTransitionTime'>): boolean {
-  const before = current(pool);
-  return before?.reason !== ready.reason || before.message !== ready.message;
-}
-
-function current({ conditions }: PoolView): Condition | undefined {
-  return conditions.find(({ type }) => type === 'Ready');
-}
-
-function readyCondition({ faults, ranges }: PoolView): Omit<Condition, 'lastTransitionTime'> {
-  const [first] = faults;
-  if (first === undefined) {
-    return { type: 'Ready', status: 'True', reason: 'Ready', message: 'all addresses can be used' };
+  for (const { reason, message } of findings.filter((finding) => isFault(finding) && isNews(before, finding))) {
+    await events.send({ regarding, type: 'Warning', reason, action: 'Read', note: message });
   }
-  const left = ranges.length === 0 ? 'no address of this pool is given out' : 'the other entries are used';
-  const message = `${faults.map((fault) => fault.message).join('; ')}; ${left}`;
-  return { type: 'Ready', status: 'False', reason: first.reason, message };
+}
+
+function isFault({ type, status }: Finding): boolean {
+  return type === 'Ready' ? status !== 'True' : status === 'True';
+}
+
+function isNews(pool: PoolView, finding: Finding): boolean {
+  const before = conditionOf(pool, finding.type);
+  return before?.reason !== finding.reason || before.message !== finding.message || before.status !== finding.status;
+}
+
+function conditionOf({ conditions }: PoolView, of: string): PoolView['conditions'][number] | undefined {
+  return conditions.find(({ type }) => type === of);
 }

@@ -1,6 +1,8 @@
 /** What the controller watches, and the snapshot that a pass decides on. */
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
+import { type NamespaceView, parseNamespace, type RawNamespace } from '../api/namespace.ts';
+import { type NodeView, parseNode, type RawNode } from '../api/node.ts';
 import { type PoolView, parsePool, type RawPool } from '../api/pool.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
 import type { Snapshot } from '../ipam/allocate.ts';
@@ -13,6 +15,8 @@ import type { Logger } from '../runtime/logger.ts';
 export interface Watched {
   readonly pools: Informer<RawPool, PoolView>;
   readonly advertisements: Informer<RawAdvertisement, AdvertisementView>;
+  readonly namespaces: Informer<RawNamespace, NamespaceView>;
+  readonly nodes: Informer<RawNode, NodeView>;
   readonly allocations: Informer<RawAllocation, AllocationView>;
   readonly services: Informer<RawService, ServiceView>;
 }
@@ -23,6 +27,8 @@ export function watchAll(client: KubeClient, log: Logger, onChange: () => void):
   return {
     pools: new Informer({ ...common, path: collections.pools, parse: parsePool }),
     advertisements: new Informer({ ...common, path: collections.advertisements, parse: parseAdvertisement }),
+    namespaces: new Informer({ ...common, path: collections.namespaces, parse: parseNamespace }),
+    nodes: new Informer({ ...common, path: collections.nodes, parse: parseNode }),
     allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
     services: new Informer({ ...common, path: collections.services, parse: parseService }),
   };
@@ -34,11 +40,18 @@ export function isSynced(watched: Watched): boolean {
 }
 
 /** What is known now, for a decision. */
-export function snapshotOf({ pools, services, allocations }: Watched): Omit<Snapshot, 'ownership'> {
-  return { pools: pools.store.values(), services: services.store.values(), ledger: allocations.store.values() };
+export function snapshotOf(watched: Watched): Omit<Snapshot, 'ownership' | 'now'> {
+  const { pools, namespaces, nodes, services, allocations } = watched;
+  return {
+    pools: pools.store.values(),
+    namespaces: namespaces.store.values(),
+    nodes: nodes.store.values(),
+    services: services.store.values(),
+    ledger: allocations.store.values(),
+  };
 }
 
-/** The uids of all that may be written to. */
-export function knownUids({ pools, services, allocations }: Watched): ReadonlySet<string> {
-  return new Set([pools, services, allocations].flatMap(({ store }) => store.values().map(({ uid }) => uid)));
+/** Is this the uid of something that may be written to? */
+export function isKnown({ pools, services, allocations }: Watched, uid: string): boolean {
+  return [services, allocations, pools].some(({ store }) => store.get(uid) !== undefined);
 }

@@ -3,12 +3,21 @@
 /** Every outcome of an allocation. `docs/reasons.md` explains each. */
 export const allocationReasons = [
   'Allocated',
+  'PartiallyAllocated',
+  'PoolRemoved',
   'NoPool',
+  'PoolNotFound',
+  'PoolNotAllowed',
+  'PoolNotActive',
   'PoolExhausted',
+  'QuotaExceeded',
   'AddressNotInPool',
   'AddressInUse',
+  'AddressReserved',
   'InvalidRequest',
-  'FamilyNotServed',
+  'ConflictingRequest',
+  'SharingConflict',
+  'AdoptionConflict',
   'StatusContested',
 ] as const;
 
@@ -19,4 +28,38 @@ export type AllocationReason = (typeof allocationReasons)[number];
 export interface Outcome {
   readonly reason: AllocationReason;
   readonly message: string;
+}
+
+/** Is this an outcome, not what was hoped for? */
+export function isOutcome(value: unknown): value is Outcome {
+  return typeof value === 'object' && value !== null && 'reason' in value;
+}
+
+/** What became of a pool when a Service looked for an address. `docs/reasons.md` explains each. */
+export const poolVerdicts = [
+  'Chosen',
+  'Available',
+  'NotRequested',
+  'NotForService',
+  'Fenced',
+  'Cordoned',
+  'Draining',
+  'NotAutoAssign',
+  'NoSuchFamily',
+  'QuotaReached',
+  'Exhausted',
+] as const;
+
+/** One word of `poolVerdicts`. */
+export type PoolVerdict = (typeof poolVerdicts)[number];
+
+/** What people write may be 256 KiB long; what people read need not. */
+export function brief(text: string): string {
+  return text.length <= 100 ? text : `${text.slice(0, 100)}...`;
+}
+
+/** A list for people, cut where it gets long. */
+export function listed(names: readonly string[], most = 5): string {
+  const shown = names.slice(0, most).map(brief).join(', ');
+  return names.length <= most ? shown : `${shown} and ${names.length - most} more`;
 }

@@ -1,14 +1,22 @@
 /** What a Service's status must say about a decision. */
+import { familyOf } from '../addr/ip.ts';
 import type { Condition } from '../api/meta.ts';
-import { conditionTypes, type Ingress, type ServiceView } from '../api/service.ts';
-import type { Decision } from './allocate.ts';
-import { isContested, type Ownership } from './ownership.ts';
+import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
+import { formatTime } from '../api/time.ts';
+import type { Contests, Stance } from './contests.ts';
+import type { Assigned, Decision } from './decision.ts';
+import { type Ownership, writersOf } from './ownership.ts';
+import type { Outcome } from './reasons.ts';
 
 /** The part of a Service's status that is ours, whole. */
 export interface DesiredStatus {
-  /** undefined: not ours to write, or nothing to show. */
+  /** undefined: nothing to show. */
   readonly ingress: readonly Ingress[] | undefined;
   readonly conditions: readonly Condition[];
+  /** Replace what another program wrote. */
+  readonly force: boolean;
+  /** It should say more, but not before this time. */
+  readonly retryInMs: number | undefined;
 }
 
 /** What the status depends on besides the decision. */
@@ -16,46 +24,58 @@ export interface StatusContext {
   readonly ownership: Ownership;
   /** Names of the pools that an L2Advertisement covers. */
   readonly advertised: (pool: string) => boolean;
-  /** RFC 3339. */
-  readonly now: string;
+  readonly contests: Contests;
+  /** Milliseconds since 1970. */
+  readonly now: number;
 }
+
+/** A status without anything of ours. */
+export const noStatus: DesiredStatus = { ingress: undefined, conditions: [], force: false, retryInMs: undefined };
 
 /** The status that a decision calls for. */
 export function desiredStatus(decision: Decision, context: StatusContext): DesiredStatus {
   const { service } = decision;
-  const condition = (type: string, facts: Pick<Condition, 'status' | 'reason' | 'message'>) =>
-    withTransitionTime({ type, ...facts, lastTransitionTime: context.now }, service);
-  const { reason, message } = decision;
   if (decision.kind === 'Refused') {
-    return {
-      ingress: undefined,
-      conditions: [condition(conditionTypes.allocated, { status: 'False', reason, message })],
-    };
-  }
-  const conditions = [condition(conditionTypes.allocated, { status: 'True', reason, message })];
-  if (!context.advertised(decision.pool)) {
-    const silent = `no L2Advertisement covers pool ${decision.pool}: nobody answers for ${decision.address}`;
-    conditions.push(
-      condition(conditionTypes.announced, { status: 'False', reason: 'NoAdvertisement', message: silent }),
+    const allocated = condition(
+      decision,
+      { type: conditionTypes.allocated, status: 'False', ...pick(decision) },
+      context,
     );
+    // What is not ours to change is left as it is; of what we wrote, only what we write again stays.
+    const ingress = decision.keepsStatus && isOwner(service, context.ownership) ? service.ingress : undefined;
+    return { ...noStatus, ingress, conditions: [allocated] };
   }
-  const ingress = [{ ip: decision.address, ipMode: 'VIP' }];
-  // An overwritten address is not taken back by force: two programs would write against each other for ever.
-  return { ingress: isContested(service, context.ownership) ? undefined : ingress, conditions };
+  const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: 'VIP' }));
+  const same = ingressText(service.ingress) === ingressText(ingress);
+  const stance: Stance = same ? { kind: 'Write' } : context.contests.stance(service, ingress, context);
+  const outcome = contestedBy(stance, decision, context.ownership) ?? decision;
+  const conditions = [
+    condition(decision, { type: conditionTypes.allocated, status: 'True', ...pick(outcome) }, context),
+  ];
+  const silence = whySilent(decision, context);
+  if (silence)
+    conditions.push(condition(decision, { type: conditionTypes.announced, status: 'False', ...silence }, context));
+  const mayWrite = stance.kind === 'Write' || stance.kind === 'Force';
+  return {
+    ingress: mayWrite ? ingress : undefined,
+    conditions,
+    force: stance.kind === 'Force',
+    retryInMs: 'retryInMs' in stance ? stance.retryInMs : undefined,
+  };
 }
 
 /** Does the status already say this? */
-export function sameStatus(service: ServiceView, desired: DesiredStatus, { writer }: Ownership): boolean {
+export function sameStatus(service: ServiceView, desired: DesiredStatus, ownership: Ownership): boolean {
   const { ingress } = desired;
   const sameIngress = ingress
-    ? JSON.stringify(service.ingress.map(ingressFacts)) === JSON.stringify(ingress.map(ingressFacts))
-    : service.ingress.length === 0 || !service.ingressWriters.includes(writer);
-  return sameIngress && JSON.stringify(facts(service.conditions)) === JSON.stringify(facts(desired.conditions));
+    ? ingressText(service.ingress) === ingressText(ingress)
+    : service.ingress.length === 0 || !isOwner(service, ownership);
+  return sameIngress && sameConditions(service.conditions, desired.conditions);
 }
 
 /** The condition of this type that a Service carries now. */
 export function conditionOf(service: ServiceView, type: string): Condition | undefined {
-  return service.conditions.find((condition) => condition.type === type);
+  return service.conditions.find((one) => one.type === type);
 }
 
 /** Has what the condition says changed? Only then a person needs an Event. */
@@ -63,18 +83,61 @@ export function isNews(before: Condition | undefined, after: Condition): boolean
   return before?.status !== after.status || before.reason !== after.reason || before.message !== after.message;
 }
 
-/** The time of the last change of `status`, as the API conventions want it. */
-function withTransitionTime(condition: Condition, service: ServiceView): Condition {
-  const before = conditionOf(service, condition.type);
-  if (before?.status !== condition.status) return condition;
-  return { ...condition, lastTransitionTime: before.lastTransitionTime };
+function isOwner({ ingressWriters }: ServiceView, { writer }: Ownership): boolean {
+  return ingressWriters.some(({ manager }) => manager === writer);
 }
 
-function facts(conditions: readonly Condition[]): readonly unknown[] {
-  const sorted = [...conditions].sort((a, b) => (a.type < b.type ? -1 : 1));
-  return sorted.map(({ type, status, reason, message }) => [type, status, reason, message]);
+function contestedBy(stance: Stance, { service, bindings }: Assigned, ownership: Ownership): Outcome | undefined {
+  if (stance.kind !== 'Wait' && stance.kind !== 'Contested') return undefined;
+  const writer = writersOf(service, ownership);
+  const addresses = bindings.map(({ address }) => address).join(', ');
+  const what =
+    stance.kind === 'Wait'
+      ? `is written by ${writer}; Berth replaces it when that program has been quiet for a minute`
+      : `was overwritten again and again by ${writer}; Berth leaves it alone`;
+  return { reason: 'StatusContested', message: `status.loadBalancer ${what}; the Service keeps ${addresses}` };
 }
 
-function ingressFacts({ ip, hostname, ipMode }: Ingress): readonly unknown[] {
-  return [ip ?? '', hostname ?? '', ipMode ?? 'VIP'];
+/** Why nobody answers for some of the addresses; undefined where all are announced, as far as the controller knows. */
+function whySilent(
+  { bindings }: Assigned,
+  { advertised }: StatusContext,
+): Pick<Condition, 'reason' | 'message'> | undefined {
+  const silent = bindings.find(({ pool }) => !advertised(pool));
+  if (silent) {
+    const message = `no L2Advertisement covers pool ${silent.pool}: nobody answers for ${silent.address}`;
+    return { reason: 'NoAdvertisement', message };
+  }
+  const ipv6 = bindings.find(({ address }) => familyOf(address) === 'IPv6');
+  return (
+    ipv6 && {
+      reason: 'FamilyNotServed',
+      message: `this version announces IPv4 only: nobody answers for ${ipv6.address}`,
+    }
+  );
+}
+
+/** A condition with the time of the last change of its `status`, as the API conventions want it. */
+function condition(
+  { service }: Decision,
+  finding: Omit<Condition, 'lastTransitionTime'>,
+  { now }: StatusContext,
+): Condition {
+  const before = conditionOf(service, finding.type);
+  const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : formatTime(now);
+  return { ...finding, lastTransitionTime };
+}
+
+function pick({ reason, message }: Outcome): Outcome {
+  return { reason, message };
+}
+
+function sameConditions(before: readonly Condition[], after: readonly Condition[]): boolean {
+  return (
+    before.length === after.length &&
+    after.every((one) => {
+      const other = before.find(({ type }) => type === one.type);
+      return other !== undefined && !isNews(other, one);
+    })
+  );
 }

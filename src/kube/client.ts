@@ -15,21 +15,36 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A refusal as `meta/v1` Status tells it. */
+export interface ApiStatus {
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
+}
+
 /** The API server's refusal. `status` is the HTTP status, `reason` its machine-readable word (`Conflict`, `NotFound`). */
 export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
+  /** What in particular was wrong, a word each (`FieldManagerConflict`). */
+  readonly causes: readonly string[];
 
-  constructor(status: number, reason: string, message: string) {
+  constructor(status: number, { reason = 'Unknown', message = '', details }: ApiStatus) {
     super(message);
     this.status = status;
     this.reason = reason;
+    this.causes = (details?.causes ?? []).map((cause) => cause.reason ?? '');
   }
 }
 
 /** Was the request refused with this HTTP status? */
 export function hasStatus(error: unknown, status: number): boolean {
   return error instanceof ApiError && error.status === status;
+}
+
+/** Was a write refused because its object has changed since it was read? */
+export function isStale(error: unknown): boolean {
+  return hasStatus(error, 409) && !(error as ApiError).causes.includes('FieldManagerConflict');
 }
 
 const requestTimeoutMs = 30_000;
@@ -60,6 +75,19 @@ export class KubeClient {
     const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
     const response = await this.#send({ ...request, signal }, this.#requests);
     return JSON.parse(await text(response)) as T;
+  }
+
+  /** Server-side apply of an object, or of its status. `force` takes fields from their owners; otherwise those refuse it (409). */
+  apply<T>({
+    manager,
+    force = false,
+    ...request
+  }: Pick<ApiRequest, 'path' | 'body' | 'signal'> & {
+    readonly manager: string;
+    readonly force?: boolean;
+  }): Promise<T> {
+    const query = { fieldManager: manager, ...(force && { force: 'true' }) };
+    return this.json({ ...request, method: 'PATCH', query, contentType: 'application/apply-patch+yaml' });
   }
 
   /** The JSON objects of an endless answer, one per line, until the server ends it or the signal aborts. */
@@ -120,12 +148,11 @@ async function text(response: IncomingMessage): Promise<string> {
   return all;
 }
 
-/** Refusals come as `meta/v1` Status; a proxy in between may answer with anything. */
+/** A proxy in between may answer with anything. */
 function refusal(status: number, body: string): ApiError {
   try {
-    const { reason, message } = JSON.parse(body) as { reason?: string; message?: string };
-    return new ApiError(status, reason ?? 'Unknown', message ?? body);
+    return new ApiError(status, { message: body, ...(JSON.parse(body) as ApiStatus) });
   } catch {
-    return new ApiError(status, 'Unknown', `HTTP ${status}: ${body.slice(0, 200)}`);
+    return new ApiError(status, { message: `HTTP ${status}: ${body.slice(0, 200)}` });
   }
 }

@@ -133,7 +133,7 @@ export class Informer<R extends RawObject, V extends Identity> {
   }
 
   #take({ type, object }: WatchEvent): void {
-    if (type === 'ERROR') throw new ApiError(object.code ?? 500, object.reason ?? 'Unknown', object.message ?? '');
+    if (type === 'ERROR') throw new ApiError(object.code ?? 500, object);
     if (type === 'BOOKMARK') return;
     const { uid, resourceVersion } = object.metadata;
     const view = type === 'DELETED' ? undefined : this.#parse(object as unknown as R);

@@ -6,6 +6,7 @@ const berth = '/apis/berth.dev/v1beta1';
 export const collections = {
   services: '/api/v1/services',
   nodes: '/api/v1/nodes',
+  namespaces: '/api/v1/namespaces',
   endpointSlices: '/apis/discovery.k8s.io/v1/endpointslices',
   pools: `${berth}/ipaddresspools`,
   advertisements: `${berth}/l2advertisements`,

@@ -24,8 +24,8 @@ export class Backoff {
     this.#failures.delete(key);
   }
 
-  /** Forgets everything but these, so that nothing stays of what is gone. */
-  keepOnly(keys: ReadonlySet<string>): void {
-    for (const key of this.#failures.keys()) if (!keys.has(key)) this.#failures.delete(key);
+  /** Forgets what is not known any longer, so that nothing stays of what is gone. */
+  keepOnly(isKnown: (key: string) => boolean): void {
+    for (const key of this.#failures.keys()) if (!isKnown(key)) this.#failures.delete(key);
   }
 }

@@ -13,11 +13,16 @@ export interface LoopOptions {
 
 /** The least time from one pass to the next: changes that come together are decided together. */
 const gapMs = 20;
+/** How exactly a later pass is timed. */
+const tickMs = 50;
+/** What a timer can count. A pass that comes too early asks again. */
+const mostTimerMs = 2 ** 31 - 1;
 const retryMs = { first: 500, most: 30_000 } as const;
 
 /** Runs a pass after each trigger, never two at once; triggers during a pass lead to one more. */
 export class Loop {
   readonly #options: LoopOptions;
+  readonly #ticks = new Set<number>();
   #pending = true;
   #wake: (() => void) | undefined;
 
@@ -31,9 +36,16 @@ export class Loop {
     this.#wake?.();
   };
 
-  /** A pass is wanted after this time, whatever changes until then. */
+  /** A pass is wanted after this time, whatever changes until then. Wishes for nearly the same moment are one. */
   triggerIn(ms: number): void {
-    setTimeout(this.trigger, ms).unref();
+    const tick = Math.ceil((performance.now() + ms) / tickMs);
+    if (this.#ticks.has(tick)) return;
+    this.#ticks.add(tick);
+    const due = () => {
+      this.#ticks.delete(tick);
+      this.trigger();
+    };
+    setTimeout(due, Math.min(tick * tickMs - performance.now(), mostTimerMs)).unref();
   }
 
   /** Runs until the signal aborts. */

@@ -67,7 +67,7 @@ test('a Service that asks for what it cannot have says why in an Event', async (
   const rows: readonly [string, string, RegExp][] = [
     ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is in no IPAddressPool/],
     ['words', 'any', /InvalidRequest: asks for "any", which is no IP address/],
-    ['two', `"${first},${last}"`, /InvalidRequest: asks for more than one address/],
+    ['two', `"${first},${last}"`, /ConflictingRequest: asks for two IPv4 addresses: /],
   ];
   for (const [name, request, message] of rows) {
     await lab.apply(berth.serviceManifest(name, '', `metallb.io/loadBalancerIPs: ${request}`));

@@ -142,7 +142,7 @@ test('an exhausted pool leaves a Service pending with an Event, and the next rel
   for (const name of ['a', 'b']) await berth.addressOf(lab, name);
   await lab.apply(berth.serviceManifest('waits'));
   await eventually('an Event', async () =>
-    (await berth.eventsOf(lab, 'Service', 'waits')).includes('PoolExhausted: no free IPv4 address in small'),
+    (await berth.eventsOf(lab, 'Service', 'waits')).includes('PoolExhausted: no free IPv4 address in pool small'),
   );
   assert.equal(await berth.ingressOf(lab, 'waits'), '');
   await lab.kubectl(['delete', 'service', 'a']);

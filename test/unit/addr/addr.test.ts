@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { allocationName, ipFromNumber, ipToNumber, parseIp } from '../../../src/addr/ip.ts';
-import { contains, type IpRange, isRange, parseRange, subtract } from '../../../src/addr/range.ts';
+import { formatRange, type IpRange, isRange, parseRange } from '../../../src/addr/range.ts';
+import { holds, intersect, type RangeSet, rangeSet, sizeOf, subtract } from '../../../src/addr/range-set.ts';
 
 test('an address has one spelling', () => {
   const rows: readonly [string, string | undefined][] = [
@@ -76,34 +77,58 @@ test('E4 a bad range says what is wrong with it', () => {
   }
 });
 
-test('a range contains what lies between its ends', () => {
-  const value = fc.bigInt(0n, 2n ** 32n - 1n);
+test('a range is written as people write it', () => {
+  for (const text of ['192.0.2.0/30', '192.0.2.7', '192.0.2.7-192.0.2.9', '2001:db8::/64', '2001:db8::1-2001:db8::3']) {
+    const range = parseRange(text);
+    assert.ok(isRange(range));
+    assert.equal(formatRange(range), text);
+  }
+});
+
+/** Ranges among 61 addresses of both families. */
+const ranges = fc.array(
+  fc
+    .tuple(fc.bigInt(0n, 60n), fc.bigInt(0n, 60n), fc.constantFrom('IPv4' as const, 'IPv6' as const))
+    .map(([a, b, family]): IpRange => (a < b ? { family, first: a, last: b } : { family, first: b, last: a })),
+);
+
+/** All addresses that ranges hold, by a way that is plainly right. */
+function members(of: readonly IpRange[]): ReadonlySet<string> {
+  const all = new Set<string>();
+  for (const { family, first, last } of of) for (let value = first; value <= last; value++) all.add(`${family} ${value}`);
+  return all;
+}
+
+function assertSame(set: RangeSet, expected: ReadonlySet<string>): void {
+  assert.deepEqual([...members(set)].sort(), [...expected].sort());
+  assert.deepEqual(set, rangeSet(set), 'sorted, apart');
+}
+
+test('a set of ranges holds what its ranges hold, also after taking away and cutting', () => {
   fc.assert(
-    fc.property(value, value, value, (a, b, c) => {
-      const [first, last] = a < b ? [a, b] : [b, a];
-      assert.equal(contains({ family: 'IPv4', first, last }, ipFromNumber(c, 'IPv4')), first <= c && c <= last);
+    fc.property(ranges, ranges, (one, other) => {
+      const [a, b] = [rangeSet(one), rangeSet(other)];
+      const [inA, inB] = [members(one), members(other)];
+      assertSame(a, inA);
+      assertSame(subtract(a, b), new Set([...inA].filter((item) => !inB.has(item))));
+      assertSame(intersect(a, b), new Set([...inA].filter((item) => inB.has(item))));
     }),
   );
 });
 
-test('what is left without some ranges is what neither of them holds', () => {
-  const range = fc
-    .tuple(fc.bigInt(0n, 60n), fc.bigInt(0n, 60n))
-    .map(([a, b]): IpRange => (a < b ? { family: 'IPv4', first: a, last: b } : { family: 'IPv4', first: b, last: a }));
-  const holds = (ranges: readonly IpRange[], value: bigint) =>
-    ranges.some(({ first, last }) => first <= value && value <= last);
+test('a set knows its size and finds an address', () => {
   fc.assert(
-    fc.property(fc.array(range), fc.array(range), (ranges, others) => {
-      const left = subtract(ranges, others);
-      for (let value = 0n; value <= 60n; value++) {
-        assert.equal(holds(left, value), holds(ranges, value) && !holds(others, value), `${value}`);
+    fc.property(ranges, (of) => {
+      const set = rangeSet(of);
+      for (const family of ['IPv4', 'IPv6'] as const) {
+        let size = 0n;
+        for (let value = 0n; value <= 61n; value++) {
+          const expected = of.some((range) => range.family === family && range.first <= value && value <= range.last);
+          assert.equal(holds(set, family, value), expected);
+          if (expected) size++;
+        }
+        assert.equal(sizeOf(set, family), size);
       }
-      assert.ok(left.every(({ first, last }) => first <= last));
     }),
   );
-});
-
-test('ranges of another family take nothing away', () => {
-  const v4: IpRange = { family: 'IPv4', first: 1n, last: 9n };
-  assert.deepEqual(subtract([v4], [{ family: 'IPv6', first: 0n, last: 99n }]), [v4]);
 });

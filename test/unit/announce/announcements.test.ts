@@ -46,6 +46,12 @@ function outcome(facts: Partial<AnnounceSnapshot>, svc?: ReturnType<typeof servi
   return placement.kind === 'Announce' ? `Announce ${placement.links.join(',')}` : placement.reason;
 }
 
+/** The rows of an address that a Service shows. */
+function edge(address: string): [Partial<AnnounceSnapshot>, ReturnType<typeof service>] {
+  const svc = service('s', { ingress: [{ ip: address }] });
+  return [{ ledger: [entry(address, svc)] }, svc];
+}
+
 test('every silence has one reason', () => {
   const local = service('s', { ingress: [{ ip: vip }], local: true });
   const labelled = node('n1', { labels: { zone: 'a' } });
@@ -94,6 +100,9 @@ test('every silence has one reason', () => {
     ],
     ['E5 all nodes excluded', 'Announce eth0', { nodes: [node('n1', { excluded: true })] }],
     ['no link', 'NoUsableLink', { links: [] }],
+    ['C7 network address of the link', 'NetworkAddress', ...edge('192.0.2.0')],
+    ['C7 broadcast address of the link', 'NetworkAddress', ...edge('192.0.2.255')],
+    ['an entry that is only kept back', 'NotInStatus', { ledger: [entry(vip, service('s'), { services: [] })] }],
   ];
   for (const [desc, expected, facts, svc] of rows) assert.equal(outcome(facts, svc), expected, desc);
 });

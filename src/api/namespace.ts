@@ -1,0 +1,17 @@
+/** Namespaces: pools choose Services by the labels of theirs. */
+import { type Identity, identityOf, type RawMeta } from './meta.ts';
+
+/** Namespace as the API server sends it. */
+export interface RawNamespace {
+  readonly metadata: RawMeta;
+}
+
+/** What we need of a namespace. */
+export interface NamespaceView extends Identity {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The view of a namespace. */
+export function parseNamespace({ metadata }: RawNamespace): NamespaceView {
+  return { ...identityOf(metadata), labels: metadata.labels ?? {} };
+}

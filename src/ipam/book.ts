@@ -1,0 +1,190 @@
+/** The ledger during one pass: who has which address now, and who will have it when the plan is carried out. */
+import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber } from '../addr/ip.ts';
+import type { RangeSet } from '../addr/range-set.ts';
+import type { AllocationView, ServiceRef } from '../api/allocation.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { EffectivePool } from './pool-table.ts';
+
+/** One address that is in use, kept back, or just chosen. */
+export interface Slot {
+  readonly address: Ip;
+  readonly family: Family;
+  readonly value: bigint;
+  /** What the ledger says of it; undefined where it was free until now. */
+  readonly entry: AllocationView | undefined;
+  pool: string;
+  sharingKey: string | undefined;
+  /** The Services that use it once the plan is carried out. */
+  readonly users: ServiceView[];
+}
+
+/** An address that is no Service's of ours, and whose it is. */
+export type Stranger = 'a node' | 'a Service that another program serves';
+
+/** Working state of one pass. Addresses are taken, and given back only before anybody else has asked. */
+export class Book {
+  readonly slots = new Map<Ip, Slot>();
+  readonly #byKey = new Map<string, Slot[]>();
+  readonly #strangers: ReadonlyMap<Ip, Stranger>;
+  readonly #taken: Readonly<Record<Family, Set<bigint>>> = { IPv4: new Set(), IPv6: new Set() };
+  readonly #cursors = new Map<string, Cursor>();
+  /** Addresses by pool and namespace, for pools with a quota. */
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  constructor(
+    ledger: readonly AllocationView[],
+    strangers: ReadonlyMap<Ip, Stranger>,
+    pools: readonly EffectivePool[],
+  ) {
+    this.#strangers = strangers;
+    for (const address of strangers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
+    for (const { name, quota } of pools) if (quota !== undefined) this.#counts.set(name, new Map());
+    for (const entry of ledger) {
+      const { address, value, pool, sharingKey, services } = entry;
+      this.#add({ address, family: familyOf(address), value, entry, pool, sharingKey, users: [] });
+      const counts = this.#counts.get(pool);
+      if (counts) for (const namespace of new Set(services.map((ref) => ref.namespace))) bump(counts, namespace, 1);
+    }
+  }
+
+  /** Whose the address is, if it is nobody's of ours. */
+  strangerAt(address: Ip): Stranger | undefined {
+    return this.#strangers.get(address);
+  }
+
+  /** All addresses that are not ours to give. */
+  *strangers(): Generator<readonly [Ip, Pick<Slot, 'value' | 'family'>]> {
+    for (const ip of this.#strangers.keys()) yield [ip, { value: ipToNumber(ip), family: familyOf(ip) }];
+  }
+
+  /** The addresses that Services with this key share, the lowest first. */
+  sharedBy(key: string, family: Family): readonly Slot[] {
+    const slots = (this.#byKey.get(key) ?? []).filter((slot) => slot.family === family && slot.sharingKey === key);
+    return slots.sort((a, b) => (a.value < b.value ? -1 : 1));
+  }
+
+  /** The lowest free address of a pool, still free after the call. */
+  lowestFree(pool: EffectivePool, family: Family): Ip | undefined {
+    const key = `${family}/${pool.name}`;
+    const cursor = this.#cursors.get(key) ?? new Cursor(pool, family, this.#taken[family]);
+    this.#cursors.set(key, cursor);
+    return cursor.lowestFree();
+  }
+
+  /** How many addresses of a pool with a quota a namespace has, those kept for its Services included. */
+  countOf(pool: string, namespace: string): number {
+    return this.#counts.get(pool)?.get(namespace) ?? 0;
+  }
+
+  /** The slot of an address, a new one if nobody has it. */
+  open(address: Ip, pool: string): Slot {
+    const known = this.slots.get(address);
+    if (known !== undefined) return known;
+    const value = ipToNumber(address);
+    return this.#add({
+      address,
+      family: familyOf(address),
+      value,
+      entry: undefined,
+      pool,
+      sharingKey: undefined,
+      users: [],
+    });
+  }
+
+  /** From now on the Service uses the address. */
+  claim(slot: Slot, service: ServiceView): void {
+    const counts = this.#counts.get(slot.pool);
+    if (counts && !isIn(slot, service.namespace)) bump(counts, service.namespace, 1);
+    slot.users.push(service);
+  }
+
+  /** From now on others may join by this key. */
+  shareBy(slot: Slot, sharingKey: string | undefined): void {
+    if (slot.sharingKey === sharingKey) return;
+    slot.sharingKey = sharingKey;
+    this.#index(slot);
+  }
+
+  /** The Service uses the address no longer. */
+  leave(slot: Slot, service: ServiceView): void {
+    const at = slot.users.indexOf(service);
+    if (at >= 0) slot.users.splice(at, 1);
+    const counts = this.#counts.get(slot.pool);
+    if (counts && !isIn(slot, service.namespace)) bump(counts, service.namespace, -1);
+    if (slot.entry !== undefined || slot.users.length > 0) return;
+    this.slots.delete(slot.address);
+    this.#taken[slot.family].delete(slot.value);
+    slot.sharingKey = undefined;
+  }
+
+  #add(slot: Slot): Slot {
+    this.slots.set(slot.address, slot);
+    this.#taken[slot.family].add(slot.value);
+    this.#index(slot);
+    return slot;
+  }
+
+  #index(slot: Slot): void {
+    if (slot.sharingKey === undefined) return;
+    const slots = this.#byKey.get(slot.sharingKey);
+    if (slots === undefined) this.#byKey.set(slot.sharingKey, [slot]);
+    else if (!slots.includes(slot)) slots.push(slot);
+  }
+}
+
+/** The refs of a slot's entry that no user of the slot stands for. A Service of the same name stands for its former self. */
+export function formerRefs({ entry, users }: Slot): readonly ServiceRef[] {
+  const refs = entry?.services ?? [];
+  if (users.length === 0) return refs;
+  return refs.filter((ref) => !users.some((user) => isSameName(user, ref)));
+}
+
+/** Do the names agree? Then it is the same Service, or the same one made anew. */
+export function isSameName(service: Pick<ServiceView, 'namespace' | 'name'>, ref: ServiceRef): boolean {
+  return service.name === ref.name && service.namespace === ref.namespace;
+}
+
+function isIn({ entry, users }: Slot, namespace: string): boolean {
+  return (
+    users.some((user) => user.namespace === namespace) ||
+    (entry?.services.some((ref) => ref.namespace === namespace) ?? false)
+  );
+}
+
+function bump(counts: Map<string, number>, key: string, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}
+
+/** Does an IPv4 address end in .0 or .255? Some old routers take those for network and broadcast addresses. */
+export function isBuggy(family: Family, value: bigint): boolean {
+  const last = value & 255n;
+  return family === 'IPv4' && (last === 0n || last === 255n);
+}
+
+/** Looks for free addresses, lowest first. It only moves up, so a full pool costs one scan however many Services wait for it. */
+class Cursor {
+  readonly #ranges: RangeSet;
+  readonly #family: Family;
+  readonly #skip: (value: bigint) => boolean;
+  #range = 0;
+  #next: bigint | undefined;
+
+  constructor({ own, avoidBuggyIPs }: EffectivePool, family: Family, taken: ReadonlySet<bigint>) {
+    this.#ranges = own.filter((range) => range.family === family);
+    this.#family = family;
+    this.#skip = avoidBuggyIPs ? (value) => taken.has(value) || isBuggy(family, value) : (value) => taken.has(value);
+  }
+
+  lowestFree(): Ip | undefined {
+    for (; this.#range < this.#ranges.length; this.#range++, this.#next = undefined) {
+      const range = this.#ranges[this.#range];
+      if (range === undefined) continue;
+      let value = this.#next ?? range.first;
+      while (value <= range.last && this.#skip(value)) value++;
+      this.#next = value;
+      if (value <= range.last) return ipFromNumber(value, this.#family);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,201 @@
+/** The ways in which a Service comes to an address: asked for, carried already, shared, or from a pool. */
+import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import type { AllocationView } from '../api/allocation.ts';
+import type { ServiceView } from '../api/service.ts';
+import { type Book, formerRefs, isBuggy, isSameName, type Slot } from './book.ts';
+import type { EffectivePool, PoolTable } from './pool-table.ts';
+import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
+import { askOf } from './requests.ts';
+import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
+
+/** Where addresses come from. */
+export interface Choices {
+  readonly book: Book;
+  readonly table: PoolTable;
+}
+
+/** A Service that looks for an address. */
+export interface Seeker extends Choices {
+  readonly service: ServiceView;
+}
+
+/** What a Service carries already counts for more than what it asks for: such a pool need not be open for anything new. */
+export interface TakeOptions {
+  readonly adopting: boolean;
+}
+
+/** Takes a certain address, alone or shared, or says why not. */
+export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptions): Slot | Outcome {
+  const { service, book, table } = seeker;
+  const value = ipToNumber(address);
+  const pool = table.poolOf(address, value);
+  if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is in no IPAddressPool` };
+  const slot = book.slots.get(address);
+  const fault = table.ranked(service).find((ranked) => ranked.pool === pool)?.fault;
+  const refused = fault && refusedByPool(service, pool, { fault, address, adopting });
+  if (refused) return refused;
+  if (pool.avoidBuggyIPs && isBuggy(familyOf(address), value)) {
+    const message = `${address} is left out of pool ${pool.name}, which avoids addresses that end in .0 or .255`;
+    return { reason: 'AddressNotInPool', message };
+  }
+  const stranger = book.strangerAt(address);
+  if (stranger) return { reason: 'AddressInUse', message: `${address} is in use by ${stranger}` };
+  const obstacle = slot && obstacleAt(slot, service);
+  if (obstacle)
+    return adopting && obstacle.reason === 'AddressInUse' ? { ...obstacle, reason: 'AdoptionConflict' } : obstacle;
+  return claimWithin(seeker, book.open(address, pool.name), pool);
+}
+
+/** Takes an address that Services with the same key have, or nothing. */
+export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
+  const { service, book, table } = seeker;
+  const { sharingKey } = askOf(service);
+  if (sharingKey === undefined) return undefined;
+  const ranked = table.ranked(service);
+  for (const slot of book.sharedBy(sharingKey, family)) {
+    const found = ranked.find(({ pool }) => pool.name === slot.pool);
+    const open = found && (found.fault === undefined || found.fault === 'NotAutoAssign');
+    if (!open || obstacleAt(slot, service)) continue;
+    const taken = claimWithin(seeker, slot, found.pool);
+    if (!isOutcome(taken)) return taken;
+  }
+  return undefined;
+}
+
+/** Takes free addresses of these families: all from one pool if one has them, else each from the first pool that has one. */
+export function takeFromPools(
+  seeker: Seeker,
+  families: readonly Family[],
+  preferred?: string,
+): ReadonlyMap<Family, Slot | Outcome> {
+  const { service, book, table } = seeker;
+  const open = table.ranked(service).filter(({ fault }) => fault === undefined);
+  const first = open.find(({ pool }) => pool.name === preferred);
+  const pools = (first ? [first, ...open.filter((ranked) => ranked !== first)] : open).map(({ pool }) => pool);
+  const whole = families.length > 1 ? pools.find((pool) => hasAll(seeker, pool, families)) : undefined;
+  const take = (family: Family): Slot | Outcome => {
+    for (const pool of whole ? [whole] : pools) {
+      if (verdictOf(seeker, pool, family) !== 'Available') continue;
+      const address = book.lowestFree(pool, family) as Ip;
+      return claimWithin(seeker, book.open(address, pool.name), pool);
+    }
+    return refusal(seeker, family);
+  };
+  return new Map(families.map((family) => [family, take(family)]));
+}
+
+function hasAll(seeker: Seeker, pool: EffectivePool, families: readonly Family[]): boolean {
+  const { service, book } = seeker;
+  const room = pool.quota === undefined || book.countOf(pool.name, service.namespace) + families.length <= pool.quota;
+  return room && families.every((family) => verdictOf(seeker, pool, family) === 'Available');
+}
+
+/** Has an open pool something for this Service now? */
+export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
+  if (!pool.own.some((range) => range.family === family)) return 'NoSuchFamily';
+  if (isQuotaReached(service, pool, book)) return 'QuotaReached';
+  return book.lowestFree(pool, family) === undefined ? 'Exhausted' : 'Available';
+}
+
+/** Why the Service cannot use this address beside those who have it; undefined if it can. */
+export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefined {
+  const { address, entry } = slot;
+  const former = formerRefs(slot).filter((ref) => !isSameName(service, ref));
+  if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
+    return { reason: 'AddressReserved', message: `${address} is kept back after its last use` };
+  }
+  const sharers: readonly Sharer[] = [
+    ...slot.users.filter((user) => user !== service).map(sharerOf),
+    ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
+  ];
+  const own = sharerOf(service);
+  for (const sharer of sharers) {
+    const conflict = sharingConflict(own, sharer);
+    if (conflict === undefined) continue;
+    const why = own.key === undefined ? '' : `: ${conflict}`;
+    return { reason: 'AddressInUse', message: `${address} is in use by another Service${why}` };
+  }
+  return undefined;
+}
+
+function isReserved(entry: AllocationView | undefined): entry is AllocationView & { readonly reservedUntil: number } {
+  return entry?.reservedUntil !== undefined;
+}
+
+/** Claims the slot unless the quota of its pool forbids it: an address that the namespace has already costs nothing. */
+function claimWithin({ service, book }: Seeker, slot: Slot, pool: EffectivePool): Slot | Outcome {
+  const before = book.countOf(pool.name, service.namespace);
+  book.claim(slot, service);
+  const after = book.countOf(pool.name, service.namespace);
+  if (pool.quota === undefined || after <= pool.quota || after === before) {
+    book.shareBy(slot, askOf(service).sharingKey);
+    return slot;
+  }
+  book.leave(slot, service);
+  return quotaExceeded(service, pool);
+}
+
+function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, book: Book): boolean {
+  return pool.quota !== undefined && book.countOf(pool.name, namespace) >= pool.quota;
+}
+
+function quotaExceeded({ namespace }: ServiceView, { name, quota }: EffectivePool): Outcome {
+  return {
+    reason: 'QuotaExceeded',
+    message: `namespace ${namespace} has all the addresses of pool ${name} that a namespace may have (${quota})`,
+  };
+}
+
+function refusedByPool(
+  { namespace, requestedPools }: ServiceView,
+  { name }: EffectivePool,
+  { fault, address, adopting }: { readonly fault: PoolVerdict; readonly address: Ip } & TakeOptions,
+): Outcome | undefined {
+  const of = `${address} is in pool ${name}`;
+  switch (fault) {
+    case 'NotRequested':
+      if (adopting) return undefined;
+      return {
+        reason: 'ConflictingRequest',
+        message: `${of}, but the Service asks for pool ${listed(requestedPools)}`,
+      };
+    case 'NotForService':
+      return { reason: 'PoolNotAllowed', message: `${of}, which is not for this Service of namespace ${namespace}` };
+    case 'Fenced':
+      return { reason: 'PoolNotAllowed', message: `${of}, but a strict pool keeps this Service to itself` };
+    case 'Cordoned':
+    case 'Draining':
+      return adopting ? undefined : { reason: 'PoolNotActive', message: `${of}, which is ${fault}` };
+    default:
+      return undefined;
+  }
+}
+
+/** Why no pool gave an address. Says nothing that changes while nothing changes for the Service. */
+function refusal(seeker: Seeker, family: Family): Outcome {
+  const { service, table } = seeker;
+  const { requestedPools } = service;
+  if (table.pools.length === 0) return { reason: 'NoPool', message: 'there is no IPAddressPool' };
+  const missing = requestedPools.filter((name) => table.named(name) === undefined);
+  if (requestedPools.length > 0 && missing.length === requestedPools.length) {
+    return { reason: 'PoolNotFound', message: `asks for pool ${listed(missing)}, which does not exist` };
+  }
+  const ranked = table.ranked(service).filter(({ fault }) => fault !== 'NotRequested');
+  const looks = ranked.map(({ pool, fault }) => ({ pool, verdict: fault ?? verdictOf(seeker, pool, family) }));
+  const of = (...verdicts: readonly PoolVerdict[]) => looks.filter(({ verdict }) => verdicts.includes(verdict));
+  const names = (found: typeof looks) => listed(found.map(({ pool }) => pool.name));
+  const full = of('Exhausted');
+  if (full.length > 0) return { reason: 'PoolExhausted', message: `no free ${family} address in pool ${names(full)}` };
+  const [spent] = of('QuotaReached');
+  if (spent) return quotaExceeded(service, spent.pool);
+  const resting = of('Cordoned', 'Draining');
+  if (resting.length > 0) {
+    return { reason: 'PoolNotActive', message: `pool ${names(resting)} gives nothing new: ${resting[0]?.verdict}` };
+  }
+  const asked = requestedPools.length > 0 ? `pool ${listed(requestedPools)}` : 'any pool';
+  if (requestedPools.length > 0 && of('NotForService', 'Fenced').length > 0) {
+    return { reason: 'PoolNotAllowed', message: `asks for ${asked}, which is not for this Service` };
+  }
+  const why = `${listed(looks.map(({ pool, verdict }) => `${pool.name}: ${verdict}`))}`;
+  return { reason: 'NoPool', message: `no pool gives this Service an ${family} address (${why})` };
+}

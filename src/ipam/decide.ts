@@ -1,0 +1,121 @@
+/** One Service that does not have all that it could want: what it gets. */
+import { type Family, familyOf } from '../addr/ip.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { Slot } from './book.ts';
+import { type Choices, type Seeker, takeAddress, takeFromPools, takeShared } from './choose.ts';
+import { assigned, type Decision, refused } from './decision.ts';
+import type { Holdings } from './holdings.ts';
+import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
+import { isOutcome, listed, type Outcome } from './reasons.ts';
+import { type Ask, askOf } from './requests.ts';
+
+/** What a decision is made with. */
+export interface Context extends Choices {
+  readonly holdings: Holdings;
+  readonly ownership: Ownership;
+}
+
+/** Has the Service all that it could want, so that nothing is left to decide? */
+export function isContent(service: ServiceView, holdings: Holdings): boolean {
+  const slots = holdings.of(service);
+  const ask = askOf(service);
+  if (ask.fault || slots.length < ask.families.length || holdings.evicted.has(service)) return false;
+  return slots.every((slot) => !wantsAnother(ask, slot));
+}
+
+/** Does the Service ask for another address than this one of its own? */
+function wantsAnother({ addresses, pools }: Ask, { family, address, pool }: Slot): boolean {
+  const wanted = addresses.get(family);
+  return wanted === undefined ? pools.length > 0 && !pools.includes(pool) : wanted !== address;
+}
+
+/** Gives a Service without an entry what its status shows, before anybody else chooses; says why where that cannot be. */
+export function adopt(service: ServiceView, context: Context): Outcome | undefined {
+  const { holdings, ownership } = context;
+  const ask = askOf(service);
+  if (holdings.evicted.has(service) || !isAdoptable(service, ownership)) return undefined;
+  for (const ip of shownBy(service)) {
+    const family = familyOf(ip);
+    if (!ask.families.includes(family) || (ask.addresses.get(family) ?? ip) !== ip) continue;
+    if (holdings.of(service).some((slot) => slot.family === family)) continue;
+    const taken = takeAddress({ ...context, service }, ip, { adopting: true });
+    if (isOutcome(taken)) return taken;
+    holdings.add(service, taken);
+  }
+  return undefined;
+}
+
+/** Decides a Service. `adoption` says why it did not get what its status shows. */
+export function decide(service: ServiceView, context: Context, adoption: Outcome | undefined): Decision {
+  const { book, table, holdings, ownership } = context;
+  const ask = askOf(service);
+  const held = holdings.of(service);
+  if (held.length === 0 && !isAdoptable(service, ownership))
+    return refused(service, contested(service, ownership), true);
+  if (ask.fault) {
+    if (held.length > 0) return assigned(service, { slots: held, table }, { declined: ask.fault });
+    return refused(service, ask.fault, isForeign(service, ownership));
+  }
+  if (held.length === 0 && adoption) return refused(service, adoption, true);
+  const { slots, missing, declined } = choose({ ...context, service }, ask, held);
+  if (service.familyPolicy === 'RequireDualStack' && missing) {
+    // Waits for both: what it shows stays, anything else would be held without use.
+    const shown = shownBy(service);
+    const kept = held.filter((slot) => slots.includes(slot) && shown.includes(slot.address));
+    for (const slot of slots) if (!kept.includes(slot)) book.leave(slot, service);
+    const why = { ...missing, message: `RequireDualStack: ${missing.message}` };
+    if (kept.length > 0) return assigned(service, { slots: kept, table }, { declined: why });
+    return refused(service, why, false);
+  }
+  const evicted = holdings.evicted.get(service);
+  if (slots.length > 0) return assigned(service, { slots, table }, { declined, missing, evicted });
+  const why = [evicted, missing].filter((outcome) => outcome !== undefined);
+  const message = why.map((outcome) => outcome.message).join('; ');
+  return refused(service, { reason: why[0]?.reason ?? 'NoPool', message }, false);
+}
+
+interface Chosen {
+  readonly slots: readonly Slot[];
+  readonly missing: Outcome | undefined;
+  readonly declined: Outcome | undefined;
+}
+
+/** Looks at each family: what it has, what it wants instead, what it lacks. */
+function choose(seeker: Seeker, ask: Ask, held: readonly Slot[]): Chosen {
+  const found = new Map<Family, Slot>(held.map((slot) => [slot.family, slot]));
+  const refusals = new Map<Family, Outcome>();
+  const settleFor = (family: Family, result: Slot | Outcome) => {
+    if (isOutcome(result)) {
+      refusals.set(family, result);
+      return;
+    }
+    const before = found.get(family);
+    if (before && before !== result) seeker.book.leave(before, seeker.service);
+    found.set(family, result);
+  };
+  const fromPools: Family[] = [];
+  for (const family of ask.families) {
+    const slot = found.get(family);
+    if (slot && !wantsAnother(ask, slot)) continue;
+    const wanted = ask.addresses.get(family);
+    const result = wanted ? takeAddress(seeker, wanted, { adopting: false }) : takeShared(seeker, family);
+    if (result) settleFor(family, result);
+    else fromPools.push(family);
+  }
+  const preferred = [...found.values()].find(({ family }) => !fromPools.includes(family))?.pool;
+  for (const [family, result] of takeFromPools(seeker, fromPools, preferred)) settleFor(family, result);
+  const lacking = ask.families.filter((family) => !found.has(family));
+  return {
+    slots: ask.families.map((family) => found.get(family)).filter((slot) => slot !== undefined),
+    missing: lacking.map((family) => refusals.get(family))[0],
+    declined: ask.families
+      .filter((family) => found.has(family))
+      .map((family) => refusals.get(family))
+      .find(Boolean),
+  };
+}
+
+function contested(service: ServiceView, ownership: Ownership): Outcome {
+  const message = `status.loadBalancer is written by ${listed([writersOf(service, ownership)])}; Berth leaves it alone`;
+  return { reason: 'StatusContested', message };
+}

@@ -1,0 +1,46 @@
+/** The whole story of one Service's addresses: the decision, and every pool that was looked at, in order, and why not. */
+import type { Family } from '../addr/ip.ts';
+import { type Snapshot, settle } from './allocate.ts';
+import { verdictOf } from './choose.ts';
+import type { Decision } from './decision.ts';
+import type { EffectivePool } from './pool-table.ts';
+import type { PoolVerdict } from './reasons.ts';
+import { askOf } from './requests.ts';
+
+/** What became of a pool. */
+export interface PoolLook {
+  readonly pool: string;
+  readonly verdict: PoolVerdict;
+}
+
+/** The pools as one family of a Service saw them, in the order in which it asks them. */
+export interface FamilyLook {
+  readonly family: Family;
+  readonly address: string | undefined;
+  readonly pools: readonly PoolLook[];
+}
+
+/** Why a Service has what it has. */
+export interface Explanation {
+  /** undefined: the Service is not ours (its type or its class), or not known. */
+  readonly decision: Decision | undefined;
+  readonly looks: readonly FamilyLook[];
+}
+
+/** Explains the Service `namespace/name`, as things are after the plan of this snapshot is carried out. */
+export function explainAllocation(snapshot: Snapshot, key: string): Explanation {
+  const settled = settle(snapshot);
+  const decision = settled.plan.decisions.find(({ service }) => service.key === key);
+  if (decision === undefined) return { decision, looks: [] };
+  const { service } = decision;
+  const looks = askOf(service).families.map((family) => {
+    const slot = [...settled.book.slots.values()].find((one) => one.family === family && one.users.includes(service));
+    const look = (pool: EffectivePool, fault: PoolVerdict | undefined): PoolLook => ({
+      pool: pool.name,
+      verdict: slot?.pool === pool.name ? 'Chosen' : (fault ?? verdictOf({ ...settled, service }, pool, family)),
+    });
+    const pools = settled.table.ranked(service).map(({ pool, fault }) => look(pool, fault));
+    return { family, address: slot?.address, pools };
+  });
+  return { decision, looks };
+}

@@ -1,0 +1,149 @@
+/** What the ledger says is each Service's already. */
+import { familyOf } from '../addr/ip.ts';
+import type { AllocationView, ServiceRef } from '../api/allocation.ts';
+import { oldestFirst, type ServiceView } from '../api/service.ts';
+import { type Book, isSameName, type Slot } from './book.ts';
+import { names, type PoolTable } from './pool-table.ts';
+import type { Outcome } from './reasons.ts';
+import { askOf } from './requests.ts';
+import { portName, sharerOf, sharingConflict } from './sharing.ts';
+
+/** The addresses that Services have before anybody chooses. */
+export class Holdings {
+  readonly #slots = new Map<ServiceView, readonly Slot[]>();
+  /** Those that had to leave an address that they shared, and why. */
+  readonly evicted = new Map<ServiceView, Outcome>();
+
+  /** The addresses of a Service, in the order of its families. */
+  of(service: ServiceView): readonly Slot[] {
+    return this.#slots.get(service) ?? [];
+  }
+
+  /** The Service has this address too. */
+  add(service: ServiceView, slot: Slot): void {
+    const { families } = askOf(service);
+    const slots = [...this.of(service), slot];
+    this.#slots.set(
+      service,
+      slots.length === 1 ? slots : families.flatMap((family) => slots.filter((one) => one.family === family)),
+    );
+  }
+
+  /** The Service has this address no more. */
+  evict(service: ServiceView, slot: Slot, why: Outcome): void {
+    this.#slots.set(
+      service,
+      this.of(service).filter((one) => one !== slot),
+    );
+    this.evicted.set(service, why);
+  }
+}
+
+interface Context {
+  readonly book: Book;
+  readonly table: PoolTable;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
+export function claimHeld(services: readonly ServiceView[], context: Context): Holdings {
+  const { book } = context;
+  const holdings = new Holdings();
+  const entries = slotsByOwner(services, book);
+  for (const service of services) {
+    const own = entries.get(service.uid) ?? [];
+    const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
+    if (own.length === 0 && former.length === 0) continue;
+    for (const family of askOf(service).families) {
+      const ofFamily = (slot: Slot) => slot.family === family;
+      const slot = current(service, own.filter(ofFamily)) ?? current(service, former.filter(ofFamily));
+      if (slot === undefined) continue;
+      rehome(slot, context.table);
+      book.claim(slot, service);
+      holdings.add(service, slot);
+    }
+  }
+  for (const slot of book.slots.values()) {
+    if (slot.users.length > 1) separate(slot, holdings, book);
+    const [first] = slot.users;
+    if (first) book.shareBy(slot, askOf(first).sharingKey);
+  }
+  return holdings;
+}
+
+/** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */
+function slotsByOwner(services: readonly ServiceView[], book: Book): ReadonlyMap<string, readonly Slot[]> {
+  const living = new Set(services.map(({ uid }) => uid));
+  const byOwner = new Map<string, Slot[]>();
+  for (const slot of book.slots.values()) {
+    for (const ref of slot.entry?.services ?? []) {
+      const owner = living.has(ref.uid) ? ref.uid : `${ref.namespace}/${ref.name}`;
+      const slots = byOwner.get(owner);
+      if (slots === undefined) byOwner.set(owner, [slot]);
+      else slots.push(slot);
+    }
+  }
+  return byOwner;
+}
+
+/** May a Service have what another one of its name had? Not once the time is over, nor where its pool no longer wants it. */
+function mayReturn(service: ServiceView, { entry, address, value }: Slot, { table, now }: Context): boolean {
+  if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
+  const pool = table.poolOf(address, value);
+  if (pool === undefined) return true;
+  const fault = table.ranked(service).find((ranked) => ranked.pool === pool)?.fault;
+  return fault !== 'NotForService' && fault !== 'Fenced' && fault !== 'Draining';
+}
+
+/** A crash between the two writes of a move leaves two entries: the requested one counts, then the one in the status, then the lowest. */
+function current(service: ServiceView, slots: readonly Slot[]): Slot | undefined {
+  if (slots.length < 2) return slots[0];
+  const wanted = [...askOf(service).addresses.values(), ...service.ingress.map(({ ip }) => ip)];
+  for (const address of wanted) {
+    const slot = slots.find((one) => one.address === address);
+    if (slot !== undefined) return slot;
+  }
+  return [...slots].sort((a, b) => (a.value < b.value ? -1 : 1))[0];
+}
+
+/** A pool that was renamed or split takes its addresses along. */
+function rehome(slot: Slot, table: PoolTable): void {
+  const home = table.named(slot.pool);
+  if (home && names(home, familyOf(slot.address), slot.value)) return;
+  slot.pool = table.poolOf(slot.address, slot.value)?.name ?? slot.pool;
+}
+
+/**
+ * Of Services that share an address and no longer can (a port, a policy or a key was changed), those leave that came last: those that
+ * changed since the entry was written, then the younger ones.
+ */
+function separate(slot: Slot, holdings: Holdings, book: Book): void {
+  const rank = (service: ServiceView) => (isAsRecorded(service, slot.entry) ? 0 : 1);
+  const sorted = [...slot.users].sort((a, b) => rank(a) - rank(b) || oldestFirst(a, b));
+  const stay: ServiceView[] = [];
+  for (const service of sorted) {
+    const conflict = stay
+      .map((other) => sharingConflict(sharerOf(service), sharerOf(other)))
+      .find((why) => why !== undefined);
+    if (conflict === undefined) {
+      stay.push(service);
+      continue;
+    }
+    const message = `cannot share ${slot.address} any longer: ${conflict}`;
+    book.leave(slot, service);
+    holdings.evict(service, slot, { reason: 'SharingConflict', message });
+  }
+  slot.users.sort((a, b) => stay.indexOf(a) - stay.indexOf(b));
+}
+
+function isAsRecorded(service: ServiceView, entry: AllocationView | undefined): boolean {
+  const ref = entry?.services.find((one) => isSameName(service, one));
+  return entry?.sharingKey === askOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
+}
+
+/** Does the entry know all the ports of the Service, and no others? */
+export function samePorts({ ports }: ServiceView, ref: ServiceRef): boolean {
+  const recorded = ref.ports ?? [];
+  return ports.length === recorded.length && ports.every((port, i) => portName(port) === portName(recorded[i] ?? port));
+}

@@ -1,0 +1,128 @@
+/** What must be written to the ledger: first what binds addresses, afterwards what gives them back. */
+import type { Ip } from '../addr/ip.ts';
+import type { AllocationSpec, AllocationView, ServiceRef } from '../api/allocation.ts';
+import type { ServiceView } from '../api/service.ts';
+import { formatTime } from '../api/time.ts';
+import { type Book, formerRefs, isSameName, type Slot } from './book.ts';
+import { samePorts } from './holdings.ts';
+import type { PoolTable } from './pool-table.ts';
+
+/** An entry to create, or to bring up to date so that it names all who use the address. */
+export interface Bind {
+  readonly entry: AllocationView | undefined;
+  readonly spec: AllocationSpec & { readonly address: Ip };
+}
+
+/** An entry that names Services that use the address no longer, or whose time is over. */
+export interface Release {
+  readonly entry: AllocationView;
+  /** Who must really be gone, or show the address no more, before this may be written. */
+  readonly former: readonly ServiceRef[];
+  /** What the entry says then; undefined when it goes. */
+  readonly spec: (AllocationSpec & { readonly address: Ip }) | undefined;
+}
+
+/** Entries to create or to bring up to date. Nobody is struck from an entry here: that is a release. */
+export function bindsOf(book: Book): ReadonlyMap<Ip, Bind> {
+  const binds = new Map<Ip, Bind>();
+  for (const slot of book.slots.values()) {
+    if (slot.users.length === 0 || isRecorded(slot)) continue;
+    const services = [...formerRefs(slot), ...slot.users.map(refOf)];
+    binds.set(slot.address, { entry: slot.entry, spec: specOf(slot, services) });
+  }
+  return binds;
+}
+
+/** What can be given back, and when the next address that is kept back can. */
+export function releasesOf(
+  book: Book,
+  { services, now }: { readonly services: readonly ServiceView[]; readonly now: number },
+  table: PoolTable,
+): { readonly releases: readonly Release[]; readonly nextAt: number | undefined } {
+  const releases: Release[] = [];
+  let nextAt: number | undefined;
+  for (const slot of book.slots.values()) {
+    const { entry } = slot;
+    if (entry === undefined) continue;
+    const former = formerRefs(slot);
+    if (slot.users.length > 0) {
+      if (former.length > 0) releases.push({ entry, former, spec: specOf(slot, remaining(entry, former)) });
+      continue;
+    }
+    const until = reservedUntil(entry);
+    if (until !== undefined && until > now) {
+      nextAt = Math.min(until, nextAt ?? until);
+      continue;
+    }
+    const spec =
+      until === undefined
+        ? keptBack(slot, former, { services, now, table })
+        : coolingAfter(slot, { until, now, table });
+    releases.push({ entry, former: until === undefined ? former : [], spec });
+  }
+  return { releases, nextAt };
+}
+
+/** An entry without Services is kept back for nobody, until somebody's clock that we cannot read says so: at most till now. */
+function reservedUntil({ reservedUntil: until, services }: AllocationView): number | undefined {
+  if (until !== undefined) return Number.isNaN(until) ? 0 : until;
+  return services.length === 0 ? 0 : undefined;
+}
+
+/** The last Service left. One that went altogether may come back under its name; one that moved on may not want to. */
+function keptBack(
+  slot: Slot,
+  former: readonly ServiceRef[],
+  {
+    services,
+    now,
+    table,
+  }: { readonly services: readonly ServiceView[]; readonly now: number; readonly table: PoolTable },
+): Release['spec'] {
+  const pool = table.named(slot.pool);
+  if (pool === undefined) return undefined;
+  const gone = (ref: ServiceRef) => !services.some((service) => service.isLoadBalancer && isSameName(service, ref));
+  const absent = pool.retainMs > 0 ? former.filter(gone) : [];
+  if (absent.length > 0) return specOf(slot, absent, now + pool.retainMs);
+  return pool.reuseAfterMs > 0 ? specOf(slot, [], now + pool.reuseAfterMs) : undefined;
+}
+
+/** Nobody of that name came back. The time for which nobody may have the address began when it was released. */
+function coolingAfter(
+  slot: Slot,
+  { until, now, table }: { readonly until: number; readonly now: number; readonly table: PoolTable },
+): Release['spec'] {
+  const pool = table.named(slot.pool);
+  if (pool === undefined || slot.entry?.services.length === 0) return undefined;
+  const coolUntil = until - pool.retainMs + pool.reuseAfterMs;
+  return coolUntil > now ? specOf(slot, [], coolUntil) : undefined;
+}
+
+function remaining({ services }: AllocationView, former: readonly ServiceRef[]): readonly ServiceRef[] {
+  return services.filter((ref) => !former.includes(ref));
+}
+
+/** Does the entry say all of this already? */
+function isRecorded({ entry, pool, sharingKey, users }: Slot): boolean {
+  if (entry === undefined || entry.pool !== pool || entry.sharingKey !== sharingKey) return false;
+  if (entry.reservedUntil !== undefined) return false;
+  return users.every((user) => entry.services.some((ref) => ref.uid === user.uid && samePorts(user, ref)));
+}
+
+function specOf(
+  { address, pool, sharingKey }: Slot,
+  services: readonly ServiceRef[],
+  until?: number,
+): AllocationSpec & { readonly address: Ip } {
+  return {
+    address,
+    pool,
+    services,
+    ...(sharingKey !== undefined && { sharingKey }),
+    ...(until !== undefined && { reservedUntil: formatTime(until) }),
+  };
+}
+
+function refOf({ namespace, name, uid, ports }: ServiceView): ServiceRef {
+  return { namespace, name, uid, ports };
+}

@@ -1,0 +1,159 @@
+/** The pools of one moment: which addresses each really has, and in which order a Service asks them. */
+import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import type { IpRange } from '../addr/range.ts';
+import { holds, indexIn, intersect, type RangeSet, rangeSet, subtract } from '../addr/range-set.ts';
+import { selects } from '../api/meta.ts';
+import type { NamespaceView } from '../api/namespace.ts';
+import type { PoolView, ServiceAllocation } from '../api/pool.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { PoolVerdict } from './reasons.ts';
+
+/** Addresses of a younger pool that an older one holds. */
+export interface Overlap {
+  readonly older: string;
+  readonly ranges: RangeSet;
+}
+
+/** A pool with the addresses that are really its own. */
+export interface EffectivePool extends PoolView {
+  /** `ranges` without what older pools hold. */
+  readonly own: RangeSet;
+  readonly overlaps: readonly Overlap[];
+}
+
+/** A pool as one Service sees it, before anyone looks for a free address. */
+export interface RankedPool {
+  readonly pool: EffectivePool;
+  /** Why the Service cannot have a new address of this pool; undefined if it can. */
+  readonly fault: PoolVerdict | undefined;
+}
+
+/** All pools of one moment. */
+export class PoolTable {
+  /** The oldest first: the first that names an address has it. */
+  readonly pools: readonly EffectivePool[];
+  readonly #byName: ReadonlyMap<string, EffectivePool>;
+  readonly #namespaces: ReadonlyMap<string, NamespaceView>;
+  /** All ranges of all pools, which do not overlap, and the pool of each. */
+  readonly #ranges: RangeSet;
+  readonly #owners: ReadonlyMap<IpRange, EffectivePool>;
+  readonly #readsLabels: boolean;
+  readonly #rankings = new Map<string, readonly RankedPool[]>();
+
+  constructor(pools: readonly PoolView[], namespaces: readonly NamespaceView[]) {
+    this.pools = withoutOverlaps(pools);
+    this.#byName = new Map(this.pools.map((pool) => [pool.name, pool]));
+    this.#namespaces = new Map(namespaces.map((namespace) => [namespace.name, namespace]));
+    const owned = this.pools.flatMap((pool) => pool.own.map((range) => [range, pool] as const));
+    this.#owners = new Map(owned);
+    this.#ranges = owned.map(([range]) => range).sort(byStart);
+    this.#readsLabels = pools.some(({ allocation }) => (allocation?.serviceSelectors.length ?? 0) > 0);
+  }
+
+  /** The pool of a name. */
+  named(name: string): EffectivePool | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** The pool whose address this is. */
+  poolOf(address: Ip, value = ipToNumber(address)): EffectivePool | undefined {
+    const index = indexIn(this.#ranges, familyOf(address), value);
+    const range = this.#ranges[index];
+    return range && this.#owners.get(range);
+  }
+
+  /**
+   * Every pool, in the order in which the Service asks them: those that it names, in its order; those that are for it, by priority and
+   * name; the others, by name.
+   */
+  ranked(service: ServiceView): readonly RankedPool[] {
+    const { namespace, requestedPools, labels } = service;
+    // Services that no rule tells apart share one ranking.
+    const kind = JSON.stringify([namespace, requestedPools, this.#readsLabels ? labels : 0]);
+    const known = this.#rankings.get(kind) ?? this.#rank(service);
+    this.#rankings.set(kind, known);
+    return known;
+  }
+
+  #rank(service: ServiceView): readonly RankedPool[] {
+    const matches = new Map(this.pools.map((pool) => [pool, this.#match(pool.allocation, service)]));
+    const fenced = this.pools.some((pool) => pool.allocation?.strict && matches.get(pool) === 'Match');
+    const ranked = this.pools.map((pool) => {
+      const match = matches.get(pool) ?? 'None';
+      const outside = fenced && !(pool.allocation?.strict && match === 'Match');
+      return { pool, match, fault: faultOf(pool, match, { outside, requested: service.requestedPools }) };
+    });
+    const named = (pool: EffectivePool) => {
+      const index = service.requestedPools.indexOf(pool.name);
+      return index < 0 ? Number.POSITIVE_INFINITY : index;
+    };
+    const priority = (pool: EffectivePool) => pool.allocation?.priority || Number.POSITIVE_INFINITY;
+    const group = (match: Match) => (match === 'Match' ? 0 : 1);
+    return ranked.sort(
+      (a, b) =>
+        compare(named(a.pool), named(b.pool)) ||
+        compare(group(a.match), group(b.match)) ||
+        compare(priority(a.pool), priority(b.pool)) ||
+        compare(a.pool.name, b.pool.name),
+    );
+  }
+
+  #match(allocation: ServiceAllocation | undefined, { namespace, labels }: ServiceView): Match {
+    if (allocation === undefined) return 'ForAll';
+    const { namespaces, namespaceSelectors, serviceSelectors } = allocation;
+    const ofNamespace = this.#namespaces.get(namespace)?.labels ?? {};
+    const anywhere = namespaces.length === 0 && namespaceSelectors.length === 0;
+    const inNamespace =
+      anywhere ||
+      namespaces.includes(namespace) ||
+      namespaceSelectors.some((selector) => selects(selector, ofNamespace));
+    const chosen = serviceSelectors.length === 0 || serviceSelectors.some((selector) => selects(selector, labels));
+    return inNamespace && chosen ? 'Match' : 'None';
+  }
+}
+
+/** Whether a pool is for all Services, for this one among certain ones, or not for it. */
+type Match = 'ForAll' | 'Match' | 'None';
+
+/** Lasting reasons that lie with the Service go before those that lie with the pool. */
+function faultOf(
+  pool: PoolView,
+  match: Match,
+  { outside, requested }: { readonly outside: boolean; readonly requested: readonly string[] },
+): PoolVerdict | undefined {
+  if (requested.length > 0 && !requested.includes(pool.name)) return 'NotRequested';
+  if (match === 'None') return 'NotForService';
+  if (outside) return 'Fenced';
+  if (pool.state !== 'Active') return pool.state;
+  if (requested.length === 0 && !pool.autoAssign) return 'NotAutoAssign';
+  return undefined;
+}
+
+function withoutOverlaps(pools: readonly PoolView[]): readonly EffectivePool[] {
+  const sorted = [...pools].sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
+  let taken: RangeSet = [];
+  return sorted.map((pool, index) => {
+    const lost = intersect(pool.ranges, taken);
+    const overlaps = lost.length === 0 ? [] : overlapsWith(lost, sorted.slice(0, index));
+    taken = rangeSet([...taken, ...pool.ranges]);
+    return { ...pool, own: lost.length === 0 ? pool.ranges : subtract(pool.ranges, lost), overlaps };
+  });
+}
+
+function overlapsWith(lost: RangeSet, olders: readonly PoolView[]): readonly Overlap[] {
+  const overlaps = olders.map((older) => ({ older: older.name, ranges: intersect(lost, older.ranges) }));
+  return overlaps.filter(({ ranges }) => ranges.length > 0);
+}
+
+/** Does the pool name this address, whoever else does? */
+export function names(pool: PoolView, family: Family, value: bigint): boolean {
+  return holds(pool.ranges, family, value);
+}
+
+function byStart(a: IpRange, b: IpRange): number {
+  return compare(a.family, b.family) || compare(a.first, b.first);
+}
+
+function compare<T extends string | number | bigint>(a: T, b: T): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
