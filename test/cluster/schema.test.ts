@@ -22,7 +22,7 @@ before(async () => {
   await eventually('the new rules', () => create(pool('{ addresses: ["2001:db8::1"], retainFor: 90s }')));
 });
 
-/** Creates objects on trial: everything is checked, nothing is stored. Gives them as the API server would store them. */
+/** Creates objects on trial: all is checked, nothing is stored. Gives them as the API server would store them. */
 function create(manifest: string): Promise<string> {
   return lab.kubectl(['create', '--dry-run=server', '--output=yaml', '--filename=-'], { input: manifest });
 }
