@@ -24,12 +24,24 @@ export function parseIp(text: string): Ip | undefined {
 
 /** The address as an unsigned number of 32 or 128 bits. */
 export function ipToNumber(ip: Ip): bigint {
-  return familyOf(ip) === 'IPv4' ? new Address4(ip).bigInt() : new Address6(ip).bigInt();
+  return familyOf(ip) === 'IPv4' ? BigInt(ipv4ToNumber(ip)) : new Address6(ip).bigInt();
 }
 
 /** The address that a number stands for. */
 export function ipFromNumber(value: bigint, family: Family): Ip {
-  return (family === 'IPv4' ? Address4.fromBigInt(value) : Address6.fromBigInt(value)).correctForm() as Ip;
+  return (family === 'IPv4' ? ipv4FromNumber(Number(value)) : Address6.fromBigInt(value).correctForm()) as Ip;
+}
+
+// A pass over 10,000 Services does this 20,000 times; the library parses, checks and keeps far more than the four bytes.
+
+function ipv4ToNumber(ip: Ip): number {
+  let value = 0;
+  for (const part of ip.split('.')) value = value * 256 + Number(part);
+  return value;
+}
+
+function ipv4FromNumber(value: number): string {
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
 /**

@@ -86,10 +86,7 @@ let lastTable: { readonly key: readonly unknown[]; readonly table: PoolTable } |
 
 /** Pools and namespaces change rarely, and a table of many ranges costs time: the last one is kept. */
 function tableOf({ pools, namespaces }: Snapshot): PoolTable {
-  const key = [
-    ...pools.map(({ uid, generation, ranges }) => (generation > 0 ? `${uid}/${generation}` : ranges)),
-    ...namespaces,
-  ];
+  const key = [...pools.map((pool) => (pool.generation > 0 ? `${pool.uid}/${pool.generation}` : pool)), ...namespaces];
   const same = lastTable?.key.length === key.length && key.every((part, i) => part === lastTable?.key[i]);
   if (!same || lastTable === undefined) lastTable = { key, table: new PoolTable(pools, namespaces) };
   return lastTable.table;

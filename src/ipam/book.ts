@@ -1,5 +1,6 @@
 /** The ledger during one pass: who has which address now, and who will have it when the plan is carried out. */
 import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber } from '../addr/ip.ts';
+import type { IpRange } from '../addr/range.ts';
 import type { RangeSet } from '../addr/range-set.ts';
 import type { AllocationView, ServiceRef } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
@@ -27,7 +28,7 @@ export class Book {
   readonly #byKey = new Map<string, Slot[]>();
   readonly #strangers: ReadonlyMap<Ip, Stranger>;
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = { IPv4: new Set(), IPv6: new Set() };
-  readonly #cursors = new Map<string, Cursor>();
+  readonly #cursors = new Map<EffectivePool, Readonly<Record<Family, Cursor>>>();
   /** Addresses by pool and namespace, for pools with a quota. */
   readonly #counts = new Map<string, Map<string, number>>();
 
@@ -65,10 +66,13 @@ export class Book {
 
   /** The lowest free address of a pool, still free after the call. */
   lowestFree(pool: EffectivePool, family: Family): Ip | undefined {
-    const key = `${family}/${pool.name}`;
-    const cursor = this.#cursors.get(key) ?? new Cursor(pool, family, this.#taken[family]);
-    this.#cursors.set(key, cursor);
-    return cursor.lowestFree();
+    let cursors = this.#cursors.get(pool);
+    if (cursors === undefined) {
+      const cursor = (of: Family) => new Cursor(pool, of, this.#taken[of]);
+      cursors = { IPv4: cursor('IPv4'), IPv6: cursor('IPv6') };
+      this.#cursors.set(pool, cursors);
+    }
+    return cursors[family].lowestFree();
   }
 
   /** How many addresses of a pool with a quota a namespace has, those kept for its Services included. */
@@ -166,24 +170,25 @@ export function isBuggy(family: Family, value: bigint): boolean {
 class Cursor {
   readonly #ranges: RangeSet;
   readonly #family: Family;
-  readonly #skip: (value: bigint) => boolean;
+  readonly #isTaken: (value: bigint) => boolean;
   #range = 0;
-  #next: bigint | undefined;
+  #found: { readonly value: bigint; readonly address: Ip } | undefined;
 
   constructor({ own, avoidBuggyIPs }: EffectivePool, family: Family, taken: ReadonlySet<bigint>) {
     this.#ranges = own.filter((range) => range.family === family);
     this.#family = family;
-    this.#skip = avoidBuggyIPs ? (value) => taken.has(value) || isBuggy(family, value) : (value) => taken.has(value);
+    this.#isTaken = avoidBuggyIPs ? (value) => taken.has(value) || isBuggy(family, value) : (value) => taken.has(value);
   }
 
   lowestFree(): Ip | undefined {
-    for (; this.#range < this.#ranges.length; this.#range++, this.#next = undefined) {
-      const range = this.#ranges[this.#range];
-      if (range === undefined) continue;
-      let value = this.#next ?? range.first;
-      while (value <= range.last && this.#skip(value)) value++;
-      this.#next = value;
-      if (value <= range.last) return ipFromNumber(value, this.#family);
+    if (this.#found && !this.#isTaken(this.#found.value)) return this.#found.address;
+    for (; this.#range < this.#ranges.length; this.#range++, this.#found = undefined) {
+      const { first, last } = this.#ranges[this.#range] as IpRange;
+      let value = this.#found === undefined ? first : this.#found.value + 1n;
+      while (value <= last && this.#isTaken(value)) value++;
+      if (value > last) continue;
+      this.#found = { value, address: ipFromNumber(value, this.#family) };
+      return this.#found.address;
     }
     return undefined;
   }

@@ -31,7 +31,8 @@ export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptio
   const pool = table.poolOf(address, value);
   if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is in no IPAddressPool` };
   const slot = book.slots.get(address);
-  const fault = table.ranked(service).find((ranked) => ranked.pool === pool)?.fault;
+  const ranked = table.ranked(service).find((one) => one.pool === pool);
+  const fault = adopting ? ranked?.bar : ranked?.fault;
   const refused = fault && refusedByPool(service, pool, { fault, address, adopting });
   if (refused) return refused;
   if (pool.avoidBuggyIPs && isBuggy(familyOf(address), value)) {
@@ -69,9 +70,10 @@ export function takeFromPools(
   preferred?: string,
 ): ReadonlyMap<Family, Slot | Outcome> {
   const { service, book, table } = seeker;
-  const open = table.ranked(service).filter(({ fault }) => fault === undefined);
-  const first = open.find(({ pool }) => pool.name === preferred);
-  const pools = (first ? [first, ...open.filter((ranked) => ranked !== first)] : open).map(({ pool }) => pool);
+  if (families.length === 0) return new Map();
+  const open = table.open(service);
+  const first = preferred === undefined ? undefined : open.find(({ name }) => name === preferred);
+  const pools = first ? [first, ...open.filter((pool) => pool !== first)] : open;
   const whole = families.length > 1 ? pools.find((pool) => hasAll(seeker, pool, families)) : undefined;
   const take = (family: Family): Slot | Outcome => {
     for (const pool of whole ? [whole] : pools) {
@@ -92,9 +94,9 @@ function hasAll(seeker: Seeker, pool: EffectivePool, families: readonly Family[]
 
 /** Has an open pool something for this Service now? */
 export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
-  if (!pool.own.some((range) => range.family === family)) return 'NoSuchFamily';
   if (isQuotaReached(service, pool, book)) return 'QuotaReached';
-  return book.lowestFree(pool, family) === undefined ? 'Exhausted' : 'Available';
+  if (book.lowestFree(pool, family) !== undefined) return 'Available';
+  return pool.own.some((range) => range.family === family) ? 'Exhausted' : 'NoSuchFamily';
 }
 
 /** Why the Service cannot use this address beside those who have it; undefined if it can. */
@@ -154,7 +156,6 @@ function refusedByPool(
   const of = `${address} is in pool ${name}`;
   switch (fault) {
     case 'NotRequested':
-      if (adopting) return undefined;
       return {
         reason: 'ConflictingRequest',
         message: `${of}, but the Service asks for pool ${listed(requestedPools)}`,

@@ -21,12 +21,13 @@ export class Holdings {
 
   /** The Service has this address too. */
   add(service: ServiceView, slot: Slot): void {
-    const { families } = askOf(service);
-    const slots = [...this.of(service), slot];
-    this.#slots.set(
-      service,
-      slots.length === 1 ? slots : families.flatMap((family) => slots.filter((one) => one.family === family)),
-    );
+    const before = this.#slots.get(service);
+    if (before === undefined) this.#slots.set(service, [slot]);
+    else {
+      const slots = [...before, slot];
+      const inOrder = askOf(service).families.flatMap((family) => slots.filter((one) => one.family === family));
+      this.#slots.set(service, inOrder);
+    }
   }
 
   /** The Service has this address no more. */
@@ -88,12 +89,13 @@ function slotsByOwner(services: readonly ServiceView[], book: Book): ReadonlyMap
 }
 
 /** May a Service have what another one of its name had? Not once the time is over, nor where its pool no longer wants it. */
-function mayReturn(service: ServiceView, { entry, address, value }: Slot, { table, now }: Context): boolean {
+function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book, table, now }: Context): boolean {
   if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
+  if (book.strangerAt(address) === 'a node') return false;
   const pool = table.poolOf(address, value);
   if (pool === undefined) return true;
-  const fault = table.ranked(service).find((ranked) => ranked.pool === pool)?.fault;
-  return fault !== 'NotForService' && fault !== 'Fenced' && fault !== 'Draining';
+  const bar = table.ranked(service).find((ranked) => ranked.pool === pool)?.bar;
+  return bar === undefined || bar === 'Cordoned';
 }
 
 /** A crash between the two writes of a move leaves two entries: the requested one counts, then the one in the status, then the lowest. */

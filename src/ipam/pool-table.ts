@@ -26,7 +26,19 @@ export interface RankedPool {
   readonly pool: EffectivePool;
   /** Why the Service cannot have a new address of this pool; undefined if it can. */
   readonly fault: PoolVerdict | undefined;
+  /** The same, whatever the Service asks for: what a wish for another pool must not hide. */
+  readonly bar: Bar | undefined;
 }
+
+/** Why a pool gives a Service nothing new, not even on request. */
+export type Bar = Extract<PoolVerdict, 'NotForService' | 'Fenced' | 'Cordoned' | 'Draining'>;
+
+interface Ranking {
+  readonly ranked: readonly RankedPool[];
+  readonly open: readonly EffectivePool[];
+}
+
+const mostRankings = 10_000;
 
 /** All pools of one moment. */
 export class PoolTable {
@@ -38,7 +50,7 @@ export class PoolTable {
   readonly #ranges: RangeSet;
   readonly #owners: ReadonlyMap<IpRange, EffectivePool>;
   readonly #readsLabels: boolean;
-  readonly #rankings = new Map<string, readonly RankedPool[]>();
+  readonly #rankings = new Map<string, Ranking>();
 
   constructor(pools: readonly PoolView[], namespaces: readonly NamespaceView[]) {
     this.pools = withoutOverlaps(pools);
@@ -67,12 +79,27 @@ export class PoolTable {
    * name; the others, by name.
    */
   ranked(service: ServiceView): readonly RankedPool[] {
+    return this.#rankingOf(service).ranked;
+  }
+
+  /** Those of them that give the Service something new. */
+  open(service: ServiceView): readonly EffectivePool[] {
+    return this.#rankingOf(service).open;
+  }
+
+  #rankingOf(service: ServiceView): Ranking {
     const { namespace, requestedPools, labels } = service;
     // Services that no rule tells apart share one ranking.
-    const kind = JSON.stringify([namespace, requestedPools, this.#readsLabels ? labels : 0]);
-    const known = this.#rankings.get(kind) ?? this.#rank(service);
-    this.#rankings.set(kind, known);
-    return known;
+    const plain = requestedPools.length === 0 && !this.#readsLabels;
+    const kind = plain ? namespace : JSON.stringify([namespace, requestedPools, this.#readsLabels ? labels : 0]);
+    const known = this.#rankings.get(kind);
+    if (known !== undefined) return known;
+    // Labels of thousands of Services may differ; the table may live for months.
+    if (this.#rankings.size >= mostRankings) this.#rankings.clear();
+    const ranked = this.#rank(service);
+    const ranking = { ranked, open: ranked.filter(({ fault }) => fault === undefined).map(({ pool }) => pool) };
+    this.#rankings.set(kind, ranking);
+    return ranking;
   }
 
   #rank(service: ServiceView): readonly RankedPool[] {
@@ -81,7 +108,8 @@ export class PoolTable {
     const ranked = this.pools.map((pool) => {
       const match = matches.get(pool) ?? 'None';
       const outside = fenced && !(pool.allocation?.strict && match === 'Match');
-      return { pool, match, fault: faultOf(pool, match, { outside, requested: service.requestedPools }) };
+      const bar = barOf(pool, match, outside);
+      return { pool, match, fault: faultOf(pool, bar, service.requestedPools), bar };
     });
     const named = (pool: EffectivePool) => {
       const index = service.requestedPools.indexOf(pool.name);
@@ -101,12 +129,13 @@ export class PoolTable {
   #match(allocation: ServiceAllocation | undefined, { namespace, labels }: ServiceView): Match {
     if (allocation === undefined) return 'ForAll';
     const { namespaces, namespaceSelectors, serviceSelectors } = allocation;
-    const ofNamespace = this.#namespaces.get(namespace)?.labels ?? {};
+    // A namespace may be seen later than its Services: until then nobody knows what it is labelled.
+    const known = this.#namespaces.get(namespace);
     const anywhere = namespaces.length === 0 && namespaceSelectors.length === 0;
     const inNamespace =
       anywhere ||
       namespaces.includes(namespace) ||
-      namespaceSelectors.some((selector) => selects(selector, ofNamespace));
+      (known !== undefined && namespaceSelectors.some((selector) => selects(selector, known.labels)));
     const chosen = serviceSelectors.length === 0 || serviceSelectors.some((selector) => selects(selector, labels));
     return inNamespace && chosen ? 'Match' : 'None';
   }
@@ -116,17 +145,15 @@ export class PoolTable {
 type Match = 'ForAll' | 'Match' | 'None';
 
 /** Lasting reasons that lie with the Service go before those that lie with the pool. */
-function faultOf(
-  pool: PoolView,
-  match: Match,
-  { outside, requested }: { readonly outside: boolean; readonly requested: readonly string[] },
-): PoolVerdict | undefined {
-  if (requested.length > 0 && !requested.includes(pool.name)) return 'NotRequested';
+function barOf(pool: PoolView, match: Match, outside: boolean): Bar | undefined {
   if (match === 'None') return 'NotForService';
   if (outside) return 'Fenced';
-  if (pool.state !== 'Active') return pool.state;
-  if (requested.length === 0 && !pool.autoAssign) return 'NotAutoAssign';
-  return undefined;
+  return pool.state === 'Active' ? undefined : pool.state;
+}
+
+function faultOf(pool: PoolView, bar: Bar | undefined, requested: readonly string[]): PoolVerdict | undefined {
+  if (requested.length > 0 && !requested.includes(pool.name)) return 'NotRequested';
+  return bar ?? (requested.length === 0 && !pool.autoAssign ? 'NotAutoAssign' : undefined);
 }
 
 function withoutOverlaps(pools: readonly PoolView[]): readonly EffectivePool[] {
