@@ -4,7 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
-import { allocationReasons } from '../src/ipam/reasons.ts';
+import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { counterNames } from '../src/linux/responder-memory.ts';
 
 /** The first column of the tables below a heading of a document. */
@@ -17,6 +17,7 @@ test('docs/reasons.md explains every reason, and no other', () => {
   const text = readFileSync('docs/reasons.md', 'utf8');
   const sorted = (words: readonly string[]) => [...words].sort();
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted(silenceReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
 });
