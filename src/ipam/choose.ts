@@ -19,6 +19,9 @@ export interface Seeker extends Choices {
   readonly service: ServiceView;
 }
 
+/** What the schema of an entry has room for. */
+const mostSharers = 128;
+
 /** What a Service carries already counts for more than what it asks for: such a pool need not be open for anything new. */
 export interface TakeOptions {
   readonly adopting: boolean;
@@ -110,6 +113,9 @@ export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefine
     ...slot.users.filter((user) => user !== service).map(sharerOf),
     ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
   ];
+  if (sharers.length >= mostSharers) {
+    return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the most` };
+  }
   const own = sharerOf(service);
   for (const sharer of sharers) {
     const conflict = sharingConflict(own, sharer);
