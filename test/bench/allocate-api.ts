@@ -2,6 +2,7 @@
  * A minimal API client: what the allocation bench needs, and as little CPU as it can, for it shares the machine with what it measures.
  * The controller's own client has 32 connections and parses every answer.
  */
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { connect } from '../../src/kube/connection.ts';
 
@@ -16,40 +17,38 @@ export interface Call {
   readonly contentType?: string;
 }
 
-/** An endless answer. */
-export interface Following {
-  /** What went wrong, if anything did. */
-  failed(): Error | undefined;
-  end(): void;
-}
-
 const requestTimeoutMs = 30_000;
+/** Longer than any bench. */
+const watchSeconds = 7_200;
 
 /** Requests to one API server over kept connections. */
 export class Api {
   readonly #server: URL;
   readonly #tls: object;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: Agent;
 
-  private constructor(server: URL, tls: object) {
+  private constructor(server: URL, tls: object, headers: Readonly<Record<string, string>>) {
     this.#server = server;
     this.#tls = tls;
+    this.#headers = headers;
     this.#agent = new Agent({ keepAlive: true, maxSockets: atOnce, maxFreeSockets: atOnce, ...tls });
   }
 
-  /** The API server of a kubeconfig that logs in by a certificate. */
+  /** The API server of a kubeconfig, whose token, if any, is good for all of the bench. */
   static async open(kubeconfig: string): Promise<Api> {
-    const { server, tls } = await connect(kubeconfig);
-    return new Api(server, tls);
+    const { server, tls, headers } = await connect(kubeconfig);
+    return new Api(server, tls, await headers());
   }
 
   /** The answer's text. Throws for a refusal, and when there is no answer for 30 s. */
   call({ method = 'GET', path, body, contentType = 'application/json' }: Call): Promise<string> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const headers = payload && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) };
+    const content = payload && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) };
+    const headers = { ...this.#headers, ...content };
     const what = `${method} ${path}`;
     return new Promise((resolve, reject) => {
-      const options = { method, agent: this.#agent, timeout: requestTimeoutMs, ...(headers && { headers }) };
+      const options = { method, agent: this.#agent, timeout: requestTimeoutMs, headers };
       const outgoing = request(new URL(path, this.#server), options, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (piece: string) => {
@@ -70,36 +69,81 @@ export class Api {
     await Promise.all(Array.from({ length: atOnce }, () => this.call({ path: '/version' })));
   }
 
-  /** Hands over each line of an endless answer, with the time at which it came. It has a connection of its own. */
-  follow(path: string, take: (line: string, at: number) => void): Following {
-    let rest = '';
-    let failure: Error | undefined;
-    const fail = (error: unknown) => {
-      failure ??= new Error(`watch of ${path}: ${error instanceof Error ? error.message : error}`);
+  /** Hands over each line about the changes of a collection from now on, and the time at which it came, over a connection of its own. */
+  async watch(path: string, take: (line: string, at: number) => void): Promise<Watch> {
+    const list = JSON.parse(await this.call({ path: `${path}?limit=1` })) as { metadata: { resourceVersion: string } };
+    const watch = new Watch(path, take);
+    const open = (version: string) => {
+      const query = `watch=true&resourceVersion=${version}&timeoutSeconds=${watchSeconds}`;
+      const options = { headers: this.#headers, ...this.#tls };
+      const outgoing = request(new URL(`${path}?${query}`, this.#server), options, (response) =>
+        watch.read(response, open),
+      );
+      watch.opened(outgoing);
     };
-    const outgoing = request(new URL(path, this.#server), this.#tls, (response) => {
-      if (response.statusCode !== 200) fail(`HTTP ${response.statusCode}`);
-      // Names and addresses are ASCII; this is the cheapest way from bytes to text.
-      response.setEncoding('latin1').on('data', (piece: string) => {
-        const at = performance.now();
-        const lines = (rest + piece).split('\n');
-        rest = lines.pop() ?? '';
-        try {
-          for (const line of lines) take(line, at);
-        } catch (error) {
-          fail(error);
-        }
-      });
-      response.on('error', fail).on('end', () => fail('it ended'));
-    });
-    outgoing.on('error', fail).end();
-    return { failed: () => failure, end: () => outgoing.destroy() };
+    open(list.metadata.resourceVersion);
+    return watch;
   }
 
   /** Lets the process end. */
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** A watch that is under way. Where the API server ends it, as it does when it or the reader is slow, it goes on from there. */
+export class Watch {
+  /** How often it was begun again. */
+  resumed = 0;
+  /** What went wrong, if anything did. */
+  failure: Error | undefined;
+  readonly #path: string;
+  readonly #take: (line: string, at: number) => void;
+  #request: ClientRequest | undefined;
+
+  constructor(path: string, take: (line: string, at: number) => void) {
+    this.#path = path;
+    this.#take = take;
+  }
+
+  /** A request for it is on its way. */
+  opened(outgoing: ClientRequest): void {
+    this.#request = outgoing;
+    outgoing.on('error', this.#fail).end();
+  }
+
+  /** Takes what one answer brings, and calls `resume` when it ends. */
+  read(response: IncomingMessage, resume: (version: string) => void): void {
+    if (response.statusCode !== 200) this.#fail(`HTTP ${response.statusCode}`);
+    let rest = '';
+    let last = '';
+    // Names and addresses are ASCII; this is the cheapest way from bytes to text.
+    response.setEncoding('latin1').on('data', (piece: string) => {
+      const at = performance.now();
+      const lines = (rest + piece).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.startsWith('{"type":"ERROR"')) this.#fail(line);
+        else this.#take(line, at);
+      }
+      last = lines.at(-1) ?? last;
+    });
+    response.on('error', this.#fail).on('end', () => {
+      const version = /"resourceVersion":"(\d+)"/.exec(last)?.[1];
+      if (version === undefined) return this.#fail('it ended before it said anything');
+      this.resumed += 1;
+      resume(version);
+    });
+  }
+
+  /** Ends it. */
+  end(): void {
+    this.#request?.destroy();
+  }
+
+  #fail = (error: unknown): void => {
+    this.failure ??= new Error(`watch of ${this.#path}: ${error instanceof Error ? error.message : error}`);
+  };
 }
 
 /** Runs `effect` for 0 to `count - 1`, {@link atOnce} at a time. The first failure stops it. */

@@ -4,17 +4,23 @@ import { eventually, type Lab } from '../lab/cluster.ts';
 import { type Log, phase } from '../lab/progress.ts';
 import { type Api, inFlight } from './allocate-api.ts';
 import * as objects from './allocate-objects.ts';
-import { type Role, type Usage, usageOf } from './allocate-processes.ts';
+import type { Role, Usage } from './allocate-processes.ts';
 import { type Requests, requestsSoFar, since, writesOf } from './allocate-requests.ts';
+
+/** CPU seconds by name. */
+export type Cpu = Readonly<Record<string, number>>;
 
 /** What every phase needs. */
 export interface Stage {
   readonly lab: Lab;
   readonly api: Api;
   readonly log: Log;
-  /** Pids of all that takes CPU besides the controller, by name. */
-  readonly others: Readonly<Record<string, readonly number[]>>;
+  /** CPU seconds so far of all that takes CPU besides the controller, by name. */
+  readonly others: Readonly<Record<string, () => number>>;
 }
+
+/** Names among the others. */
+export const [apiServer, etcd] = ['API server', 'etcd'];
 
 /** Services for the API server's own rate. */
 const limitServices = 1_000;
@@ -28,34 +34,36 @@ const freedRounds = 5;
 const quietDeadlineMs = 30_000;
 const ledgerDeadlineMs = 120_000;
 
-/** How many Services per second the API server takes from a client that does nothing else. */
-export async function measureLimit({ api, lab, log }: Stage, services: number) {
-  const address = (index: number) => objects.addressOf(lab.controlPlane, index);
+/** How many Services per second the API server takes from a client that does nothing else, beside those that are there. */
+export async function measureLimit({ api, lab, log, others }: Stage, services: number, inPlace: number) {
+  const count = Math.min(limitServices, services);
+  const beside = inPlace === 0 ? '' : ` beside ${inPlace}`;
+  // Beyond the addresses of those in place.
+  const address = (index: number) => objects.addressOf(lab.controlPlane, inPlace + index);
   const name = (index: number) => `limit-${index}`;
   const rate = async (what: string, count: number, afterwards: (index: number, uid: string) => Promise<unknown>) => {
     await api.warm();
-    const from = performance.now();
-    await phase(log, `${what}, no controller`, () =>
+    const [before, from] = [cpuOf(others), performance.now()];
+    await phase(log, `${count} Services${beside}, ${what}, no controller`, () =>
       inFlight(count, async (index) => {
         const { uid } = await objects.createService(api, name(index));
         await afterwards(index, uid);
       }),
     );
-    const perSecond = (count / (performance.now() - from)) * 1000;
+    const [seconds, cpu] = [(performance.now() - from) / 1000, cpuOf(others, before)];
     const names = Array.from({ length: count }, (_, index) => name(index));
     await phase(log, 'deleting them', () => objects.deleteServices(api, names));
-    return perSecond;
+    return { perSecond: count / seconds, cpuMs: ((cpu[apiServer] ?? 0) + (cpu[etcd] ?? 0)) * (1000 / count) };
   };
   const patch = (index: number) => objects.patchStatus(api, name(index), address(index));
   const bind = async (index: number, uid: string) => {
     await objects.createEntry(api, address(index), { name: name(index), uid });
     await patch(index);
   };
-  const count = Math.min(limitServices, services);
-  await rate('warming up', Math.min(warmUpServices, services), patch);
-  const created = await rate(`${count} Services`, count, async () => {});
-  const patched = await rate(`${count} Services, each with a status patch`, count, patch);
-  const bound = await rate(`${count} Services, each with a ledger entry and a status patch`, count, bind);
+  await rate('to warm up', Math.min(warmUpServices, services), patch);
+  const created = await rate('created', count, async () => {});
+  const patched = await rate('each with a status patch', count, patch);
+  const bound = await rate('each with a ledger entry and a status patch', count, bind);
   await phase(log, 'deleting the entries', () => inFlight(count, (index) => objects.deleteEntry(api, address(index))));
   return { created, patched, bound };
 }
@@ -73,21 +81,21 @@ export async function measureCreation({ api, log, others }: Stage, controller: R
     seen.until('Services with an address', () => seen.assigned.size, names.length),
   );
   const usage = controller.usage();
-  const othersAfter = cpuOf(others);
+  const othersCpu = cpuOf(others, othersBefore);
   const firstSentAt = Math.min(...exchanges.map(({ sentAt }) => sentAt));
   const lastAnsweredAt = Math.max(...exchanges.map(({ answeredAt }) => answeredAt));
   const lastAssignedAt = Math.max(...seen.assigned.values());
   return {
     createMs: sorted(exchanges.map(({ sentAt, answeredAt }) => answeredAt - sentAt)),
+    servedMs: sorted(exchanges.map(({ answeredAt, name }) => (seen.assigned.get(name) ?? Number.NaN) - answeredAt)),
     addressMs: sorted(exchanges.map(({ sentAt, name }) => (seen.assigned.get(name) ?? Number.NaN) - sentAt)),
     totalMs: lastAnsweredAt - firstSentAt,
     /** Negative: the watch said so before the create was answered. */
     afterLastMs: lastAssignedAt - lastAnsweredAt,
     cpuSeconds: usage.cpuSeconds - cpuBefore,
     usage,
-    othersCpu: Object.fromEntries(
-      Object.entries(othersAfter).map(([name, cpu]) => [name, cpu - (othersBefore[name] ?? 0)]),
-    ),
+    othersCpu,
+    resumed: seen.resumed,
     requests: since(before, await whenQuiet({ api, log })),
   };
 }
@@ -168,9 +176,9 @@ async function whenQuiet({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<Requ
   }
 }
 
-function cpuOf(others: Stage['others']): Readonly<Record<string, number>> {
-  const cpu = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + usageOf(pid).cpuSeconds, 0);
-  return Object.fromEntries(Object.entries(others).map(([name, pids]) => [name, cpu(pids)]));
+/** Reads how much CPU the others took since `before`. */
+function cpuOf(others: Stage['others'], before: Cpu = {}): Cpu {
+  return Object.fromEntries(Object.entries(others).map(([name, cpu]) => [name, cpu() - (before[name] ?? 0)]));
 }
 
 function sorted(values: readonly number[]): readonly number[] {
@@ -180,7 +188,8 @@ function sorted(values: readonly number[]): readonly number[] {
 /** Everything that was measured with one number of Services. */
 export interface Results {
   readonly services: number;
-  readonly limit: Awaited<ReturnType<typeof measureLimit>>;
+  /** The API server alone, and with all Services in place. */
+  readonly limits: { readonly [When in 'empty' | 'inPlace']: Awaited<ReturnType<typeof measureLimit>> };
   readonly creation: Awaited<ReturnType<typeof measureCreation>>;
   readonly restart: {
     readonly readyMs: number;

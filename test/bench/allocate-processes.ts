@@ -1,4 +1,4 @@
-/** Berth's roles as processes of the bench, started as users start them, and what the kernel says of them. */
+/** The processes that the bench starts, and what the kernel says of them. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,20 +21,18 @@ const stopDeadlineMs = 30_000;
 /** What to start. */
 export interface RoleOptions {
   readonly host: LabHost;
-  /** Folder of the bundled program. */
-  readonly program: string;
-  /** The role and its options. */
-  readonly args: readonly string[];
-  /** Name of the log in `logs`. */
+  /** A program for Node.js, and its arguments. */
+  readonly argv: readonly string[];
+  /** Name of the log in `logs`, and of the profile. */
   readonly name: string;
   readonly logs: string;
   /** Folder for a CPU profile, written when the process ends. */
   readonly profile?: string | undefined;
 }
 
-/** A running role. */
+/** A running process, which logs as Berth does. */
 export interface Role {
-  readonly pid: number;
+  /** Throws with the end of the log when the process is gone. */
   usage(): Usage;
   /** Waits for a line of its log; milliseconds from the start of the process to that line. */
   said(message: string): Promise<number>;
@@ -42,15 +40,15 @@ export interface Role {
   stop(): Promise<void>;
 }
 
-/** Starts a role of Berth on a host. */
-export function startRole({ host, program, args, name, logs, profile }: RoleOptions): Role {
+/** Starts a process on a host. */
+export function startRole({ host, argv, name, logs, profile }: RoleOptions): Role {
   const logFile = join(logs, `${name}.log`);
   const log = openSync(logFile, 'w');
   const profiling =
     profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile, '--cpu-prof-name', `${name}.cpuprofile`];
   const startedAt = Date.now();
   // Straight into a file: the bench need not handle ten thousand lines.
-  const child = host.spawn([process.execPath, ...profiling, join(program, 'main.js'), ...args], {
+  const child = host.spawn([process.execPath, ...profiling, ...argv], {
     stdio: ['ignore', log, log],
   });
   closeSync(log);
@@ -60,7 +58,6 @@ export function startRole({ host, program, args, name, logs, profile }: RoleOpti
     if (hasEnded()) throw new Error(`${name} has ended; its log says:\n${tail(logFile)}`);
   };
   return {
-    pid,
     usage: () => {
       mustRun();
       return usageOf(pid);

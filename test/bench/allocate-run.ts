@@ -1,5 +1,6 @@
 /** The allocation bench's own process: it runs on the control plane's host, measures and prints. */
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { openLab } from '../lab/cluster.ts';
 import { readProcesses } from '../lab/state.ts';
 import type { Order } from './allocate.ts';
@@ -12,7 +13,8 @@ import { printResults } from './allocate-table.ts';
 import { machineLine } from './machine.ts';
 
 const order: Order = JSON.parse(process.argv[2] ?? '{}');
-const { controllerKubeconfig, speakerKubeconfig, namespace, program } = order;
+const { controllerKubeconfig, speakerKubeconfig, namespace } = order;
+const program = join(order.program, 'main.js');
 const lab = openLab(order.id);
 const logs = `${lab.stateDir}/bench-logs`;
 const log = (line: string) => console.error(`bench: ${line}`);
@@ -21,38 +23,41 @@ const common = ['--namespace', namespace, '--kubeconfig'];
 mkdirSync(logs, { recursive: true });
 const api = await Api.open(lab.kubeconfig);
 await countRequestsOf(api, { name: order.controllerAccount, namespace });
-const speakers = await startSpeakers();
+const speakers = order.speakers === 'run' ? await startSpeakers() : [await startWatches()];
 const servers = readProcesses(lab.id, lab.controlPlane.name);
-const pidsOf = (name: string) => servers.filter((each) => each.name === name).map(({ pid }) => pid);
+const cpuOf = (name: string) => () =>
+  sum(servers.filter((each) => each.name === name).map(({ pid }) => usageOf(pid).cpuSeconds));
 const stage: phases.Stage = {
   ...{ lab, api, log },
   others: {
-    'API server': pidsOf('kube-apiserver'),
-    etcd: pidsOf('etcd'),
-    'controller manager': pidsOf('kube-controller-manager'),
-    'three speakers': speakers,
-    'the bench': [process.pid],
+    [phases.apiServer]: cpuOf('kube-apiserver'),
+    [phases.etcd]: cpuOf('etcd'),
+    'controller manager': cpuOf('kube-controller-manager'),
+    [order.speakers === 'run' ? 'three speakers' : "three speakers' watches"]: () =>
+      sum(speakers.map((each) => each.usage().cpuSeconds)),
+    'the bench': () => usageOf(process.pid).cpuSeconds,
   },
 };
 const results: phases.Results[] = [];
 for (const services of order.services) results.push(await measure(services));
 console.log(machineLine());
 printResults(results);
-const memory = speakers.map((pid) => usageOf(pid).peakMb.toFixed(0)).join(', ');
-console.log(`the speakers' peak RSS, MB: ${memory}`);
-// The speakers end with the lab.
-process.exit();
+if (order.speakers === 'run')
+  console.log(`the speakers' peak RSS, MB: ${speakers.map((each) => each.usage().peakMb.toFixed(0)).join(', ')}`);
+for (const each of speakers) await each.stop();
+api.close();
 
 /** The phases in turn, with a new pool and a new controller. */
 async function measure(services: number): Promise<phases.Results> {
   await createPool(api, lab.controlPlane, services);
-  const limit = await phases.measureLimit(stage, services);
+  const empty = await phases.measureLimit(stage, services, 0);
   const seen = await Seen.from(api);
   const names = Array.from({ length: services }, (_, index) => `service-${index}`);
   const first = startController(`create-${services}`);
   await first.said('leading');
   const creation = await phases.measureCreation(stage, first, { seen, names });
   await first.stop();
+  const inPlace = await phases.measureLimit(stage, services, services);
   const { controller, ...restart } = await phases.measureRestart(stage, () => startController(`restart-${services}`));
   // The others would take minutes to show what the largest one shows.
   const isLargest = services === Math.max(...order.services);
@@ -61,16 +66,24 @@ async function measure(services: number): Promise<phases.Results> {
   seen.end();
   await controller.stop();
   await deletePool(api);
-  return { services, limit, creation, restart, full, deletion };
+  return { services, limits: { empty, inPlace }, creation, restart, full, deletion };
 }
 
 function startController(name: string): Role {
   const args = ['controller', ...common, controllerKubeconfig, '--health', '127.0.0.1:18081'];
-  return startRole({ host: lab.controlPlane, program, args, name, logs, profile: order.profile });
+  return startRole({ host: lab.controlPlane, argv: [program, ...args], name, logs, profile: order.profile });
 }
 
-/** One on each host of the lab, all of them real: each announces its third of the addresses. Gives their pids. */
-async function startSpeakers(): Promise<readonly number[]> {
+/** What three speakers cost the API server, without what they cost the machines that they run on. */
+async function startWatches(): Promise<Role> {
+  const argv = [join(import.meta.dirname, 'allocate-watches.ts'), speakerKubeconfig, namespace];
+  const role = startRole({ host: lab.controlPlane, argv, name: 'watches', logs });
+  await role.said('ready');
+  return role;
+}
+
+/** One on each host of the lab, all of them real: each announces its third of the addresses. */
+async function startSpeakers(): Promise<readonly Role[]> {
   const hosts = [...lab.nodes.slice(0, 1), lab.controlPlane, lab.client];
   const alive = hosts.flatMap(({ name }) => ['--assume-alive', name]);
   // A host that is no node yet becomes one: only Nodes hold addresses.
@@ -78,12 +91,14 @@ async function startSpeakers(): Promise<readonly number[]> {
     const body = { apiVersion: 'v1', kind: 'Node', metadata: { name } };
     await api.call({ method: 'POST', path: '/api/v1/nodes', body });
   }
-  return Promise.all(
-    hosts.map(async (host) => {
-      const args = ['speaker', ...common, speakerKubeconfig, '--node-name', host.name, ...alive];
-      const role = startRole({ host, program, args, name: `speaker-${host.name}`, logs });
-      await role.said('ready');
-      return role.pid;
-    }),
-  );
+  const roles = hosts.map((host) => {
+    const args = ['speaker', ...common, speakerKubeconfig, '--node-name', host.name, ...alive];
+    return startRole({ host, argv: [program, ...args], name: `speaker-${host.name}`, logs, profile: order.profile });
+  });
+  await Promise.all(roles.map((role) => role.said('ready')));
+  return roles;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

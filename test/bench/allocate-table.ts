@@ -6,9 +6,9 @@ import { inWords, writesOf } from './allocate-requests.ts';
 type Row = readonly [what: string, aim: string, value: (results: Results) => string | undefined];
 
 const rows: readonly Row[] = [
-  ['API server alone: creates/s', '', ({ limit }) => limit.created.toFixed(0)],
-  ['API server alone: creates/s, + status patch', '', ({ limit }) => limit.patched.toFixed(0)],
-  ['API server alone: creates/s, + ledger entry, status patch', '', ({ limit }) => limit.bound.toFixed(0)],
+  ['no controller: creates/s', '', limit('created')],
+  ['no controller: creates/s, + status patch', '', limit('patched')],
+  ['no controller: creates/s, + ledger entry, status patch', '', limit('bound')],
   ['with Berth: creates/s', '', ({ services, creation }) => perSecond(services, creation.totalMs)],
   [
     'with Berth: addresses/s, first create to last address',
@@ -16,6 +16,7 @@ const rows: readonly Row[] = [
     ({ services, creation }) => perSecond(services, creation.totalMs + Math.max(0, creation.afterLastMs)),
   ],
   ['create sent to its answer, p50 / p99, ms', '', ({ creation: { createMs } }) => ms(createMs, 0.5, 0.99)],
+  ['create answered to address seen, p50 / p99, ms', '', ({ creation: { servedMs } }) => ms(servedMs, 0.5, 0.99)],
   ['create sent to address seen, p50, ms', '', ({ creation: { addressMs } }) => ms(addressMs, 0.5)],
   ['create sent to address seen, p99, ms', '< 500 at 3000', ({ creation: { addressMs } }) => ms(addressMs, 0.99)],
   ['create sent to address seen, max, ms', '', ({ creation: { addressMs } }) => ms(addressMs, 1)],
@@ -56,6 +57,12 @@ const rows: readonly Row[] = [
   ],
 ];
 
+/** A rate of the API server, first without and then with all Services in place. */
+function limit(what: keyof Results['limits']['empty']): Row[2] {
+  return ({ limits: { empty, inPlace } }) =>
+    `${empty[what].perSecond.toFixed(0)}, ${inPlace[what].perSecond.toFixed(0)}`;
+}
+
 /** Prints all of it. */
 export function printResults(all: readonly Results[]): void {
   console.table(
@@ -65,11 +72,21 @@ export function printResults(all: readonly Results[]): void {
       aim,
     })),
   );
-  for (const { services, creation, restart, full } of all) {
+  console.log('(two rates without a controller: without other Services, and beside those that Berth has served)');
+  for (const { services, limits, creation, restart, full } of all) {
     console.log(`${services} Services:`);
+    for (const [when, { created, patched, bound }] of Object.entries(limits)) {
+      const each = [created, patched, bound].map(({ cpuMs }) => cpuMs.toFixed(1)).join(', ');
+      const where = when === 'empty' ? 'without others' : 'beside those in place';
+      console.log(`  CPU ms of API server and etcd per Service, no controller, ${where}: ${each}`);
+    }
     console.log(`  the controller's requests per Service: ${inWords(creation.requests, services)}`);
     const cpu = Object.entries(creation.othersCpu).map(([name, seconds]) => `${name} ${seconds.toFixed(1)}`);
     console.log(`  CPU seconds of the others until all had addresses: ${cpu.join(', ')}`);
+    if (creation.resumed > 0)
+      console.log(
+        `  the API server ended the watch that sees the addresses ${creation.resumed} times: times are too long`,
+      );
     console.log(`  its requests in 15 s from a restart: ${inWords(restart.requests)}`);
     if (full === undefined) continue;
     console.log(

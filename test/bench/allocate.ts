@@ -24,15 +24,17 @@ export interface Order {
   readonly controllerAccount: string;
   readonly controllerKubeconfig: string;
   readonly speakerKubeconfig: string;
-  /** Folder for CPU profiles of the controllers. */
+  /** Three speakers, or their watches only. */
+  readonly speakers: 'run' | 'watch';
+  /** Folder for CPU profiles of Berth's processes. */
   readonly profile?: string | undefined;
 }
 
+/** What is measured. */
+export type AllocateOptions = Pick<Order, 'services' | 'speakers' | 'profile'>;
+
 /** Brings a cluster of one node up, measures, prints a table and takes the cluster down. */
-export async function benchAllocate(options: {
-  readonly services: readonly number[];
-  readonly profile?: string | undefined;
-}): Promise<void> {
+export async function benchAllocate(options: AllocateOptions): Promise<void> {
   const most = Math.max(...options.services);
   if (most > mostServices) throw new Error(`the lab has addresses for ${mostServices} Services, not for ${most}`);
   downOnInterrupt(id);
@@ -43,7 +45,8 @@ export async function benchAllocate(options: {
     const program = await buildProgram(lab);
     await phase(log, 'CRDs and rights of the chart', () => install(lab));
     await measure(lab, {
-      ...{ id, services: options.services, program, namespace, controllerAccount: 'berth-controller' },
+      ...options,
+      ...{ id, program, namespace, controllerAccount: 'berth-controller' },
       controllerKubeconfig: await kubeconfigOf(lab, 'berth-controller'),
       speakerKubeconfig: await kubeconfigOf(lab, 'berth-speaker'),
       profile: options.profile && resolve(options.profile),

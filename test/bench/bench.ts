@@ -1,5 +1,6 @@
 /** `npm run bench -- <what>`: measures one part of Berth against what it competes with, in the same run. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { AllocateOptions } from './allocate.ts';
 
 const program = new Command('bench').description(
   'Measures Berth on this machine. Every bench but the last is done in a minute or two.',
@@ -33,8 +34,16 @@ program
     'how fast Services get addresses on a real API server, against what that server takes from a client that does nothing else; what the controller uses; restart, full pool, deletion. It takes about five minutes.',
   )
   .option('--services <counts>', 'how many Services, one measurement each', positiveIntegers, [3_000, 10_000])
-  .option('--profile <folder>', 'write CPU profiles of the controllers into this folder')
-  .action(async (options: { readonly services: readonly number[]; readonly profile?: string }) => {
+  .addOption(
+    new Option(
+      '--speakers <what>',
+      'three speakers run on these cores too, or only their watches are held: elsewhere they have machines of their own',
+    )
+      .choices(['watch', 'run'])
+      .default('watch'),
+  )
+  .option('--profile <folder>', "write CPU profiles of Berth's processes into this folder")
+  .action(async (options: AllocateOptions) => {
     const { benchAllocate } = await import('./allocate.ts');
     await benchAllocate(options);
   });
