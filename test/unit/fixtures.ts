@@ -2,9 +2,11 @@
 import { allocationName, type Ip, ipToNumber } from '../../src/addr/ip.ts';
 import type { AdvertisementView } from '../../src/api/advertisement.ts';
 import type { AllocationView } from '../../src/api/allocation.ts';
+import type { NamespaceView } from '../../src/api/namespace.ts';
 import type { NodeView } from '../../src/api/node.ts';
 import { type PoolView, parsePool } from '../../src/api/pool.ts';
-import type { ServiceView } from '../../src/api/service.ts';
+import type { IngressWriter, ServiceView } from '../../src/api/service.ts';
+import type { Ownership } from '../../src/ipam/ownership.ts';
 
 /** A Service of type LoadBalancer in namespace `default`, uid `uid-NAME`. */
 export function service(name: string, facts: Partial<ServiceView> = {}): ServiceView {
@@ -15,17 +17,28 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     uid: `uid-${name}`,
     resourceVersion: '1',
     created: '2026-01-01T00:00:00Z',
+    labels: {},
     isLoadBalancer: true,
     class: undefined,
     requests: [],
+    requestedPools: [],
+    sharingKey: undefined,
+    ports: [{ protocol: 'TCP', port: 80 }],
     families: ['IPv4'],
     familyPolicy: 'SingleStack',
     local: false,
+    selector: '[]',
     ingress: [],
     ingressWriters: [],
     conditions: [],
     ...facts,
   };
+}
+
+/** A Service of type LoadBalancer in another namespace, uid `uid-NAMESPACE-NAME`. */
+export function serviceIn(namespaceName: string, name: string, facts: Partial<ServiceView> = {}): ServiceView {
+  const key = `${namespaceName}/${name}`;
+  return service(name, { namespace: namespaceName, key, uid: `uid-${namespaceName}-${name}`, ...facts });
 }
 
 /** A pool with these addresses. */
@@ -34,8 +47,12 @@ export function pool(name: string, addresses: readonly string[], facts: Partial<
   return { ...view, ...facts };
 }
 
-/** The ledger's entry that binds an address to a Service. */
-export function entry(address: string, to: ServiceView, poolName = 'p'): AllocationView {
+/** The ledger's entry that binds an address to a Service; facts may say otherwise. */
+export function entry(
+  address: string,
+  to: ServiceView,
+  { pool: poolName = 'p', ...facts }: Partial<AllocationView> = {},
+): AllocationView {
   const ip = address as Ip;
   return {
     name: allocationName(ip),
@@ -44,16 +61,37 @@ export function entry(address: string, to: ServiceView, poolName = 'p'): Allocat
     address: ip,
     value: ipToNumber(ip),
     pool: poolName,
-    services: [{ namespace: to.namespace, name: to.name, uid: to.uid }],
+    services: [{ namespace: to.namespace, name: to.name, uid: to.uid, ports: to.ports }],
+    sharingKey: undefined,
+    reservedUntil: undefined,
+    ...facts,
   };
 }
 
 /** A node. */
 export function node(name: string, facts: Partial<NodeView> = {}): NodeView {
-  return { name, uid: `uid-${name}`, resourceVersion: '1', labels: {}, excluded: false, ...facts };
+  return { name, uid: `uid-${name}`, resourceVersion: '1', labels: {}, excluded: false, addresses: [], ...facts };
 }
 
 /** An advertisement; without facts it covers everything. */
 export function advertisement(facts: Partial<AdvertisementView> = {}): AdvertisementView {
   return { name: 'a', uid: 'uid-a', resourceVersion: '1', pools: [], nodeSelectors: [], interfaces: [], ...facts };
+}
+
+/** A namespace with these labels. */
+export function namespace(name: string, labels: Readonly<Record<string, string>> = {}): NamespaceView {
+  return { name, uid: `uid-${name}`, resourceVersion: '1', labels };
+}
+
+/** The rules of an installation that serves Services without a class. */
+export const ownership: Ownership = {
+  classes: ['berth.dev/berth'],
+  withoutClass: true,
+  takeOver: false,
+  writer: 'berth-controller',
+};
+
+/** A program that wrote a Service's ingress. */
+export function writer(manager: string, at = 0): IngressWriter {
+  return { manager, at };
 }

@@ -57,6 +57,39 @@ test('a quiet loop runs again after the resync time', async () => {
   assert.equal(passes, 3);
 });
 
+test('a pass that is wanted later comes then, also when another one comes before; wishes for one moment are one pass', async () => {
+  const stop = new AbortController();
+  const at: number[] = [];
+  const begin = performance.now();
+  const loop = new Loop({
+    log,
+    resyncMs: 60_000,
+    pass: async () => {
+      at.push(performance.now() - begin);
+      if (at.length === 1) for (const ms of [300, 301, 302, 100]) loop.triggerIn(ms);
+      if (at.length === 3) setTimeout(() => stop.abort(), 150);
+    },
+  });
+  await loop.run(stop.signal);
+  assert.equal(at.length, 3, `passes after ${at.map(Math.round).join(', ')} ms`);
+  assert.ok((at[1] ?? 0) >= 99 && (at[2] ?? 0) >= 299, `passes after ${at.map(Math.round).join(', ')} ms`);
+});
+
+test('a time that no timer can count to does not come at once', async () => {
+  const stop = new AbortController();
+  let passes = 0;
+  const loop = new Loop({
+    log,
+    resyncMs: 60_000,
+    pass: async () => {
+      if (++passes === 1) loop.triggerIn(2 ** 40);
+      setTimeout(() => stop.abort(), 100);
+    },
+  });
+  await loop.run(stop.signal);
+  assert.equal(passes, 1);
+});
+
 test('many effects: within the bound, all of them, failures collected', async () => {
   let running = 0;
   let most = 0;
@@ -99,6 +132,6 @@ test('what failed waits twice as long each time, and nothing else waits', () => 
   assert.equal(backoff.isDue('a'), true);
   for (let i = 0; i < 20; i++) backoff.failed('c');
   assert.equal(backoff.failed('c'), 60_000);
-  backoff.keepOnly(new Set(['b']));
+  backoff.keepOnly((key) => key !== 'c');
   assert.equal(backoff.isDue('c'), true);
 });

@@ -1,0 +1,98 @@
+/** Plans of small snapshots, and plans as text, so that tests read as tables. */
+import assert from 'node:assert/strict';
+import type { Ip } from '../../../src/addr/ip.ts';
+import type { AllocationSpec } from '../../../src/api/allocation.ts';
+import type { ServiceAllocation } from '../../../src/api/pool.ts';
+import type { ServiceView } from '../../../src/api/service.ts';
+import { type Plan, planAllocations, type Snapshot } from '../../../src/ipam/allocate.ts';
+import type { Assigned, Decision } from '../../../src/ipam/decision.ts';
+import { ownership, writer } from '../fixtures.ts';
+
+/** A snapshot of nothing but these facts. */
+export function snapshotOf(facts: Partial<Snapshot>): Snapshot {
+  return { pools: [], namespaces: [], nodes: [], services: [], ledger: [], ownership, now: 0, ...facts };
+}
+
+/** The plan for a snapshot of nothing but these facts. */
+export function plan(facts: Partial<Snapshot>): Plan {
+  return planAllocations(snapshotOf(facts));
+}
+
+/** `ADDRESS+ADDRESS` with the reason unless it is `Allocated`; the reason alone where there is no address. */
+export function outcomeText(decision: Decision): string {
+  if (decision.kind === 'Refused') return `${decision.reason}${decision.keepsStatus ? ', keeps status' : ''}`;
+  const addresses = decision.bindings.map(({ address }) => address).join('+');
+  return decision.reason === 'Allocated' ? addresses : `${addresses} ${decision.reason}`;
+}
+
+/** `NAME outcome` of each Service, in the order of the decisions. */
+export function outcomes({ decisions }: Plan): readonly string[] {
+  return decisions.map((decision) => `${decision.service.name} ${outcomeText(decision)}`);
+}
+
+/** The decision about the Service of a name. */
+export function decisionOf({ decisions }: Plan, name: string): Decision {
+  return decisions.find(({ service }) => service.name === name) ?? assert.fail(`no decision about ${name}`);
+}
+
+/** The same, of a Service that has an address. */
+export function assignedTo(of: Plan, name: string): Assigned {
+  const decision = decisionOf(of, name);
+  if (decision.kind === 'Refused') assert.fail(`${name}: ${decision.reason}`);
+  return decision;
+}
+
+/** `ADDRESS POOL SERVICE,SERVICE [key] [until MS]`. */
+function specText({ address, pool, services, sharingKey, reservedUntil }: AllocationSpec): string {
+  const names = services.map(({ name, uid }) => (uid === `uid-${name}` ? name : `${name}(${uid})`)).join(',');
+  const until = reservedUntil === undefined ? '' : ` until ${Date.parse(reservedUntil)}`;
+  return `${address} ${pool} ${names || '-'}${sharingKey === undefined ? '' : ` key ${sharingKey}`}${until}`;
+}
+
+/** What is to be created or updated in the ledger, by address. */
+export function binds({ binds: planned }: Plan): readonly string[] {
+  return [...planned.values()].map(({ entry, spec }) => `${entry ? 'update' : 'create'} ${specText(spec)}`).sort();
+}
+
+/** What is given back, by address. */
+export function releases({ releases: planned }: Plan): readonly string[] {
+  return planned.map(({ entry, spec }) => (spec ? `update ${specText(spec)}` : `delete ${entry.address}`)).sort();
+}
+
+/** One row of a table of snapshots. */
+export interface Row {
+  readonly desc: string;
+  readonly given: Partial<Snapshot>;
+  /** Of every Service, or of those whose names begin the texts. */
+  readonly expected: readonly string[];
+}
+
+/** Decides each row. */
+export function check(rows: readonly Row[]): void {
+  for (const { desc, given, expected } of rows) assert.deepEqual(outcomes(plan(given)), expected, desc);
+}
+
+/** What makes a Service show addresses that we wrote. */
+export function showing(...addresses: readonly string[]): Pick<ServiceView, 'ingress' | 'ingressWriters'> {
+  return { ingress: addresses.map((ip) => ({ ip, ipMode: 'VIP' })), ingressWriters: [writer('berth-controller')] };
+}
+
+/** What makes a Service show addresses that another program wrote. */
+export function shownByOther(...addresses: readonly string[]): Pick<ServiceView, 'ingress' | 'ingressWriters'> {
+  return { ...showing(...addresses), ingressWriters: [writer('metallb-controller')] };
+}
+
+/** For which Services a pool is. */
+export function allocation(facts: Partial<ServiceAllocation> = {}): { readonly allocation: ServiceAllocation } {
+  return {
+    allocation: { priority: 0, namespaces: [], namespaceSelectors: [], serviceSelectors: [], strict: false, ...facts },
+  };
+}
+
+/** A Service made anew: another uid under the same name. */
+export function again(service: ServiceView, facts: Partial<ServiceView> = {}): ServiceView {
+  return { ...service, uid: `${service.uid}-again`, ingress: [], ingressWriters: [], ...facts };
+}
+
+/** Text as an address. */
+export const ip = (text: string): Ip => text as Ip;
