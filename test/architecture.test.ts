@@ -17,8 +17,13 @@ const table: Readonly<Record<string, Row>> = {
   wire: { folders: ['addr'], modules: [], why: 'bytes to packets and back, testable without a socket' },
   api: { folders: ['addr'], modules: [], why: 'cluster objects parsed once into views' },
   ipam: { folders: ['addr', 'api'], modules: [], why: 'a decision, testable without a cluster' },
+  liveness: {
+    folders: [],
+    modules: [],
+    why: 'what speakers tell each other, and what follows; testable without a clock',
+  },
   announce: {
-    folders: ['addr', 'api', 'wire'],
+    folders: ['addr', 'api', 'liveness', 'wire'],
     modules: [],
     why: 'a decision, testable without a link',
   },

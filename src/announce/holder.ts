@@ -32,6 +32,17 @@ export function holderOf(
   return holder;
 }
 
+/** The candidates, the one that should hold this VIP first. */
+export function rankFor(vip: Ip, candidates: readonly string[]): readonly string[] {
+  const scores = new Map(candidates.map((node) => [node, scoreFor(vip, node)]));
+  return [...candidates].sort((a, b) => (scores.get(b) ?? 0) - (scores.get(a) ?? 0) || (a < b ? 1 : -1));
+}
+
+/** A node's score for a VIP. */
+export function scoreFor(vip: Ip, node: string): number {
+  return scoreOf(digestOf(vip), digestOf(node));
+}
+
 /**
  * 53 bits in which every bit of both digests counts. Every pass scores every VIP with every node, which SHA-256 is too
  * slow for, and nobody gains by a collision. To change it is to break rolling updates: speakers of two versions would
