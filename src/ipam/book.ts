@@ -96,6 +96,16 @@ export class Book {
     });
   }
 
+  /** From now on the address is of another pool. */
+  rehome(slot: Slot, pool: string): void {
+    const namespaces = new Set([...slot.users, ...(slot.entry?.services ?? [])].map(({ namespace }) => namespace));
+    for (const [name, by] of [[slot.pool, -1] as const, [pool, 1] as const]) {
+      const counts = this.#counts.get(name);
+      if (counts) for (const namespace of namespaces) bump(counts, namespace, by);
+    }
+    slot.pool = pool;
+  }
+
   /** From now on the Service uses the address. */
   claim(slot: Slot, service: ServiceView): void {
     const counts = this.#counts.get(slot.pool);

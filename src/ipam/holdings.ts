@@ -60,7 +60,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
       const ofFamily = (slot: Slot) => slot.family === family;
       const slot = current(service, own.filter(ofFamily)) ?? current(service, former.filter(ofFamily));
       if (slot === undefined) continue;
-      rehome(slot, context.table);
+      rehome(slot, context);
       book.claim(slot, service);
       holdings.add(service, slot);
     }
@@ -110,10 +110,11 @@ function current(service: ServiceView, slots: readonly Slot[]): Slot | undefined
 }
 
 /** A pool that was renamed or split takes its addresses along. */
-function rehome(slot: Slot, table: PoolTable): void {
+function rehome(slot: Slot, { book, table }: Context): void {
   const home = table.named(slot.pool);
   if (home && names(home, familyOf(slot.address), slot.value)) return;
-  slot.pool = table.poolOf(slot.address, slot.value)?.name ?? slot.pool;
+  const pool = table.poolOf(slot.address, slot.value);
+  if (pool) book.rehome(slot, pool.name);
 }
 
 /**
