@@ -97,9 +97,10 @@ function hasAll(seeker: Seeker, pool: EffectivePool, families: readonly Family[]
 
 /** Has an open pool something for this Service now? */
 export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
-  if (isQuotaReached(service, pool, book)) return 'QuotaReached';
-  if (book.lowestFree(pool, family) !== undefined) return 'Available';
-  return pool.own.some((range) => range.family === family) ? 'Exhausted' : 'NoSuchFamily';
+  const reached = isQuotaReached(service, pool, book);
+  if (!reached && book.lowestFree(pool, family) !== undefined) return 'Available';
+  if (!pool.own.some((range) => range.family === family)) return 'NoSuchFamily';
+  return reached ? 'QuotaReached' : 'Exhausted';
 }
 
 /** Why the Service cannot use this address beside those who have it; undefined if it can. */
