@@ -64,7 +64,9 @@ export interface Settled extends Choices {
 export function settle(snapshot: Snapshot): Settled {
   const { services, ledger, ownership } = snapshot;
   const table = tableOf(snapshot);
-  const bound = new Set(ledger.flatMap((entry) => entry.services.map(({ uid }) => uid)));
+  // An address that only waits for a Service says nothing of whose the Service is when it comes back.
+  const inUse = ledger.filter(({ reservedUntil }) => reservedUntil === undefined);
+  const bound = new Set(inUse.flatMap((entry) => entry.services.map(({ uid }) => uid)));
   const isOurs = (service: ServiceView) =>
     hasOurClass(service, ownership) || (service.isLoadBalancer && bound.has(service.uid));
   const ours = services.filter(isOurs);
