@@ -120,6 +120,12 @@ export class Book {
     this.#index(slot);
   }
 
+  /** The Service uses the address after all. */
+  resume(slot: Slot, service: ServiceView): void {
+    if (!this.slots.has(slot.address)) this.#add(slot);
+    this.claim(slot, service);
+  }
+
   /** The Service uses the address no longer. */
   leave(slot: Slot, service: ServiceView): void {
     const at = slot.users.indexOf(service);

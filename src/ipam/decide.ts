@@ -59,10 +59,14 @@ export function decide(service: ServiceView, context: Context, adoption: Outcome
   if (held.length === 0 && adoption) return refused(service, adoption, true);
   const { slots, missing, declined } = choose({ ...context, service }, ask, held);
   if (service.familyPolicy === 'RequireDualStack' && missing) {
-    // Waits for both: what it shows stays, anything else would be held without use.
+    // Waits for both: what it shows stays, a wish for another one too; anything else would be held without use.
     const shown = shownBy(service);
-    const kept = held.filter((slot) => slots.includes(slot) && shown.includes(slot.address));
+    const kept = held.filter((slot) => shown.includes(slot.address));
     for (const slot of slots) if (!kept.includes(slot)) book.leave(slot, service);
+    for (const slot of kept) {
+      if (!slots.includes(slot)) book.resume(slot, service);
+      book.shareBy(slot, ask.sharingKey);
+    }
     const why = { ...missing, message: `RequireDualStack: ${missing.message}` };
     if (kept.length > 0) return assigned(service, { slots: kept, table }, { declined: why });
     return refused(service, why, false);
