@@ -36,7 +36,7 @@ export class Holdings {
       service,
       this.of(service).filter((one) => one !== slot),
     );
-    this.evicted.set(service, why);
+    if (!this.evicted.has(service)) this.evicted.set(service, why);
   }
 }
 
@@ -52,6 +52,11 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
   const { book } = context;
   const holdings = new Holdings();
   const entries = slotsByOwner(services, book);
+  const claim = (service: ServiceView, slot: Slot) => {
+    rehome(slot, context);
+    book.claim(slot, service);
+    holdings.add(service, slot);
+  };
   for (const service of services) {
     const own = entries.get(service.uid) ?? [];
     const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
@@ -59,18 +64,33 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
     for (const family of askOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
       const slot = current(service, own.filter(ofFamily)) ?? current(service, former.filter(ofFamily));
-      if (slot === undefined) continue;
-      rehome(slot, context);
-      book.claim(slot, service);
-      holdings.add(service, slot);
+      if (slot) claim(service, slot);
+    }
+  }
+  const shared = [...book.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
+  for (const slot of shared) separate(slot, holdings, book);
+  // Who had to leave before a crash may have its new entry already.
+  for (const service of [...holdings.evicted.keys()].sort(oldestFirst)) {
+    const spare = (entries.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
+    for (const family of askOf(service).families) {
+      if (holdings.of(service).some((slot) => slot.family === family)) continue;
+      const slot = current(
+        service,
+        spare.filter((one) => one.family === family),
+      );
+      if (slot) claim(service, slot);
     }
   }
   for (const slot of book.slots.values()) {
-    if (slot.users.length > 1) separate(slot, holdings, book);
     const [first] = slot.users;
     if (first) book.shareBy(slot, askOf(first).sharingKey);
   }
   return holdings;
+}
+
+/** Is the entry of nobody but this Service? */
+function isAlone(service: ServiceView, { users, entry }: Slot): boolean {
+  return users.length === 0 && (entry?.services.every((ref) => isSameName(service, ref)) ?? false);
 }
 
 /** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */
@@ -98,15 +118,25 @@ function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book
   return bar === undefined || bar === 'Cordoned';
 }
 
-/** A crash between the two writes of a move leaves two entries: the requested one counts, then the one in the status, then the lowest. */
+/**
+ * A crash between the two writes of a move leaves two entries: the one that the Service asks for counts, then one of a pool that it asks
+ * for, then the one in its status, then the lowest.
+ */
 function current(service: ServiceView, slots: readonly Slot[]): Slot | undefined {
   if (slots.length < 2) return slots[0];
-  const wanted = [...askOf(service).addresses.values(), ...service.ingress.map(({ ip }) => ip)];
-  for (const address of wanted) {
-    const slot = slots.find((one) => one.address === address);
-    if (slot !== undefined) return slot;
-  }
-  return [...slots].sort((a, b) => (a.value < b.value ? -1 : 1))[0];
+  const { addresses, pools } = askOf(service);
+  const tests: readonly ((slot: Slot) => boolean)[] = [
+    ({ family, address }) => addresses.get(family) === address,
+    ({ pool }) => pools.includes(pool),
+    ({ address }) => service.ingress.some(({ ip }) => ip === address),
+  ];
+  const rank = (slot: Slot) => tests.map((passes) => (passes(slot) ? 0 : 1)).join('');
+  return [...slots].sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : byAddress(a, b)))[0];
+}
+
+function byAddress(a: Slot, b: Slot): number {
+  if (a.family !== b.family) return a.family < b.family ? -1 : 1;
+  return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
 }
 
 /** A pool that was renamed or split takes its addresses along. */
