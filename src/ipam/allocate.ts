@@ -7,7 +7,7 @@ import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { Book, type Stranger } from './book.ts';
 import type { Choices } from './choose.ts';
-import { adopt, decide, isContent } from './decide.ts';
+import { adopt, decide, guardShown, isContent } from './decide.ts';
 import { assigned, type Decision } from './decision.ts';
 import { claimHeld } from './holdings.ts';
 import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
@@ -75,6 +75,7 @@ export function settle(snapshot: Snapshot): Settled {
   const context = { book, table, holdings, ownership };
   const pending = ours.filter((service) => !isContent(service, holdings)).sort(oldestFirst);
   const adoptions = new Map(pending.map((service) => [service, adopt(service, context)]));
+  for (const service of ours) guardShown(service, context);
   const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));
   const kept = (service: ServiceView) => assigned(service, { slots: holdings.of(service), table });
   const decisions = ours.map((service) => decided.get(service) ?? kept(service));
@@ -100,8 +101,10 @@ function strangersOf({ nodes, services, ownership }: Snapshot, bound: ReadonlySe
   for (const service of services) {
     if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) continue;
     if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) continue;
-    for (const ip of shownBy(service)) strangers.set(ip, 'a Service that another program serves');
+    for (const ip of shownBy(service)) {
+      strangers.set(ip, { who: 'a Service that another program serves', owner: undefined });
+    }
   }
-  for (const { addresses } of nodes) for (const ip of addresses) strangers.set(ip, 'a node');
+  for (const { addresses } of nodes) for (const ip of addresses) strangers.set(ip, { who: 'a node', owner: undefined });
   return strangers;
 }

@@ -4,6 +4,7 @@ import type { IpRange } from '../addr/range.ts';
 import type { RangeSet } from '../addr/range-set.ts';
 import type { AllocationView, ServiceRef } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
+import { shownBy } from './ownership.ts';
 import type { EffectivePool } from './pool-table.ts';
 
 /** One address that is in use, kept back, or just chosen. */
@@ -19,14 +20,18 @@ export interface Slot {
   readonly users: ServiceView[];
 }
 
-/** An address that is no Service's of ours, and whose it is. */
-export type Stranger = 'a node' | 'a Service that another program serves';
+/** Who has an address that is not ours to give. */
+export interface Stranger {
+  readonly who: 'a node' | 'a Service that another program serves' | 'a Service that shows it';
+  /** Who may have it nevertheless: the Service that shows it. */
+  readonly owner: ServiceView | undefined;
+}
 
 /** Working state of one pass. Addresses are taken, and given back only before anybody else has asked. */
 export class Book {
   readonly slots = new Map<Ip, Slot>();
   readonly #byKey = new Map<string, Slot[]>();
-  readonly #strangers: ReadonlyMap<Ip, Stranger>;
+  readonly #strangers: Map<Ip, Stranger>;
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = { IPv4: new Set(), IPv6: new Set() };
   readonly #cursors = new Map<EffectivePool, Readonly<Record<Family, Cursor>>>();
   /** Addresses by pool and namespace, for pools with a quota. */
@@ -37,7 +42,7 @@ export class Book {
     strangers: ReadonlyMap<Ip, Stranger>,
     pools: readonly EffectivePool[],
   ) {
-    this.#strangers = strangers;
+    this.#strangers = new Map(strangers);
     for (const address of strangers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
     for (const { name, quota } of pools) if (quota !== undefined) this.#counts.set(name, new Map());
     for (const entry of ledger) {
@@ -48,9 +53,19 @@ export class Book {
     }
   }
 
-  /** Whose the address is, if it is nobody's of ours. */
-  strangerAt(address: Ip): Stranger | undefined {
-    return this.#strangers.get(address);
+  /** Whose the address is, if it is not for this Service. */
+  strangerAt(address: Ip, service: ServiceView): Stranger['who'] | undefined {
+    const stranger = this.#strangers.get(address);
+    return stranger?.owner === service ? undefined : stranger?.who;
+  }
+
+  /** What a Service shows, rightly or not, is for nobody else: clients still go there. */
+  guard(address: Ip, service: ServiceView): void {
+    const before = this.#strangers.get(address);
+    if (before?.owner === undefined && (before || this.slots.has(address))) return;
+    const owner = before === undefined || before.owner === service ? service : undefined;
+    this.#strangers.set(address, { who: 'a Service that shows it', owner });
+    this.#taken[familyOf(address)].add(ipToNumber(address));
   }
 
   /** All addresses that are not ours to give. */
@@ -136,6 +151,7 @@ export class Book {
     this.slots.delete(slot.address);
     this.#taken[slot.family].delete(slot.value);
     slot.sharingKey = undefined;
+    if (shownBy(service).includes(slot.address)) this.guard(slot.address, service);
   }
 
   #add(slot: Slot): Slot {

@@ -42,8 +42,12 @@ export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptio
     const message = `${address} is left out of pool ${pool.name}, which avoids addresses that end in .0 or .255`;
     return { reason: 'AddressNotInPool', message };
   }
-  const stranger = book.strangerAt(address);
-  if (stranger) return { reason: 'AddressInUse', message: `${address} is in use by ${stranger}` };
+  const stranger = book.strangerAt(address, service);
+  const isShown = stranger === 'a Service that shows it';
+  if (stranger) {
+    const reason = adopting && isShown ? 'AdoptionConflict' : 'AddressInUse';
+    return { reason, message: `${address} is in use by ${stranger}` };
+  }
   const obstacle = slot && obstacleAt(slot, service);
   if (obstacle)
     return adopting && obstacle.reason === 'AddressInUse' ? { ...obstacle, reason: 'AdoptionConflict' } : obstacle;
@@ -59,7 +63,7 @@ export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
   for (const slot of book.sharedBy(sharingKey, family)) {
     const found = ranked.find(({ pool }) => pool.name === slot.pool);
     const open = found && (found.fault === undefined || found.fault === 'NotAutoAssign');
-    if (!open || obstacleAt(slot, service)) continue;
+    if (!open || book.strangerAt(slot.address, service) || obstacleAt(slot, service)) continue;
     const taken = claimWithin(seeker, slot, found.pool);
     if (!isOutcome(taken)) return taken;
   }

@@ -24,29 +24,52 @@ export function isContent(service: ServiceView, holdings: Holdings): boolean {
 }
 
 /** Does the Service ask for another address than this one of its own? */
-function wantsAnother({ addresses, pools }: Ask, { family, address, pool }: Slot): boolean {
+function wantsAnother({ addresses, pools }: Ask, { family, address, pool }: Pick<Slot, 'family' | 'address' | 'pool'>) {
   const wanted = addresses.get(family);
   return wanted === undefined ? pools.length > 0 && !pools.includes(pool) : wanted !== address;
 }
 
-/** Gives a Service without an entry what its status shows, before anybody else chooses; says why where that cannot be. */
-export function adopt(service: ServiceView, context: Context): Outcome | undefined {
-  const { holdings, ownership } = context;
-  const ask = askOf(service);
-  if (holdings.evicted.has(service) || !isAdoptable(service, ownership)) return undefined;
-  for (const ip of shownBy(service)) {
-    const family = familyOf(ip);
-    if (!ask.families.includes(family) || (ask.addresses.get(family) ?? ip) !== ip) continue;
-    if (holdings.of(service).some((slot) => slot.family === family)) continue;
-    const taken = takeAddress({ ...context, service }, ip, { adopting: true });
-    if (isOutcome(taken)) return taken;
-    holdings.add(service, taken);
-  }
-  return undefined;
+/** Why a Service did not get what its status shows. */
+export interface Conflict extends Outcome {
+  /** It asks for something else anyway, which it may get. */
+  readonly wantsAnother: boolean;
 }
 
-/** Decides a Service. `adoption` says why it did not get what its status shows. */
-export function decide(service: ServiceView, context: Context, adoption: Outcome | undefined): Decision {
+/**
+ * Gives a Service without an entry what its status shows, before anybody else chooses; says why where that cannot be. What it shows
+ * is its status as a whole: of two families it gets both or none.
+ */
+export function adopt(service: ServiceView, context: Context): Conflict | undefined {
+  const { book, holdings, table, ownership } = context;
+  const ask = askOf(service);
+  if (holdings.evicted.has(service) || !isAdoptable(service, ownership)) return undefined;
+  const isNew = holdings.of(service).length === 0;
+  const conflicts: Conflict[] = [];
+  for (const address of shownBy(service)) {
+    const family = familyOf(address);
+    if (!ask.families.includes(family) || holdings.of(service).some((slot) => slot.family === family)) continue;
+    const taken = takeAddress({ ...context, service }, address, { adopting: true });
+    const pool = table.poolOf(address)?.name ?? '';
+    if (isOutcome(taken)) conflicts.push({ ...taken, wantsAnother: wantsAnother(ask, { family, address, pool }) });
+    else holdings.add(service, taken);
+  }
+  const conflict = conflicts.find((one) => !one.wantsAnother) ?? conflicts[0];
+  if (conflict && !conflict.wantsAnother && isNew) {
+    for (const slot of holdings.of(service)) book.leave(slot, service);
+    holdings.clear(service);
+  }
+  return conflict;
+}
+
+/** Keeps others from what the Service shows beside its own: a status that will be changed, or that a person must decide on. */
+export function guardShown(service: ServiceView, { book, holdings }: Context): void {
+  const held = holdings.of(service);
+  if (service.ingress.every(({ ip }) => held.some(({ address }) => address === ip))) return;
+  for (const ip of shownBy(service)) book.guard(ip, service);
+}
+
+/** Decides a Service. `conflict` says why it did not get what its status shows. */
+export function decide(service: ServiceView, context: Context, conflict: Conflict | undefined): Decision {
   const { book, table, holdings, ownership } = context;
   const ask = askOf(service);
   const held = holdings.of(service);
@@ -54,9 +77,9 @@ export function decide(service: ServiceView, context: Context, adoption: Outcome
     return refused(service, contested(service, ownership), true);
   if (ask.fault) {
     if (held.length > 0) return assigned(service, { slots: held, table }, { declined: ask.fault });
-    return refused(service, ask.fault, isForeign(service, ownership));
+    return refused(service, ask.fault, conflict !== undefined || isForeign(service, ownership));
   }
-  if (held.length === 0 && adoption) return refused(service, adoption, true);
+  if (held.length === 0 && conflict && !conflict.wantsAnother) return refused(service, conflict, true);
   const { slots, missing, declined } = choose({ ...context, service }, ask, held);
   if (service.familyPolicy === 'RequireDualStack' && missing) {
     // Waits for both: what it shows stays, a wish for another one too; anything else would be held without use.
@@ -69,13 +92,13 @@ export function decide(service: ServiceView, context: Context, adoption: Outcome
     }
     const why = { ...missing, message: `RequireDualStack: ${missing.message}` };
     if (kept.length > 0) return assigned(service, { slots: kept, table }, { declined: why });
-    return refused(service, why, false);
+    return refused(service, why, conflict !== undefined);
   }
   const evicted = holdings.evicted.get(service);
   if (slots.length > 0) return assigned(service, { slots, table }, { declined, missing, evicted });
   const why = [evicted, missing].filter((outcome) => outcome !== undefined);
   const message = why.map((outcome) => outcome.message).join('; ');
-  return refused(service, { reason: why[0]?.reason ?? 'NoPool', message }, false);
+  return refused(service, { reason: why[0]?.reason ?? 'NoPool', message }, conflict !== undefined);
 }
 
 interface Chosen {

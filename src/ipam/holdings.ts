@@ -30,6 +30,11 @@ export class Holdings {
     }
   }
 
+  /** The Service has nothing. */
+  clear(service: ServiceView): void {
+    this.#slots.delete(service);
+  }
+
   /** The Service has this address no more. */
   evict(service: ServiceView, slot: Slot, why: Outcome): void {
     this.#slots.set(
@@ -111,7 +116,7 @@ function slotsByOwner(services: readonly ServiceView[], book: Book): ReadonlyMap
 /** May a Service have what another one of its name had? Not once the time is over, nor where its pool no longer wants it. */
 function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book, table, now }: Context): boolean {
   if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
-  if (book.strangerAt(address) === 'a node') return false;
+  if (book.strangerAt(address, service) === 'a node') return false;
   const pool = table.poolOf(address, value);
   if (pool === undefined) return true;
   const bar = table.ranked(service).find((ranked) => ranked.pool === pool)?.bar;
