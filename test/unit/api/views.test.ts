@@ -1,13 +1,14 @@
 /** Cluster objects as the API server sends them, and the views that we make of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipFromNumber } from '../../../src/addr/ip.ts';
-import { parseAllocation } from '../../../src/api/allocation.ts';
+import { ipFromNumber, parseIp } from '../../../src/addr/ip.ts';
+import { allocationObject, parseAllocation } from '../../../src/api/allocation.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { selects } from '../../../src/api/meta.ts';
+import { parseNamespace } from '../../../src/api/namespace.ts';
 import { parseNode, parseSpeakerPod } from '../../../src/api/node.ts';
 import { parsePool } from '../../../src/api/pool.ts';
-import { parseService } from '../../../src/api/service.ts';
+import { ingressText, oldestFirst, parseService } from '../../../src/api/service.ts';
 
 const metadata = { name: 'x', namespace: 'ns', uid: 'u', resourceVersion: '7' };
 
@@ -49,10 +50,63 @@ test('the writer of the ingress is whoever owns the field in the status', () => 
   const managedFields = [
     { manager: 'kubectl', fieldsV1: { 'f:spec': {} } },
     { manager: 'berth-controller', subresource: 'status', fieldsV1: { 'f:status': { 'f:conditions': {} } } },
-    { manager: 'other', subresource: 'status', fieldsV1: owns },
+    { manager: 'other', subresource: 'status', fieldsV1: owns, time: '1970-01-01T00:00:09Z' },
+    { subresource: 'status', fieldsV1: owns, time: 'never' },
   ];
-  assert.deepEqual(parseService({ metadata: { ...metadata, managedFields }, spec: {} }).ingressWriters, ['other']);
+  assert.deepEqual(parseService({ metadata: { ...metadata, managedFields }, spec: {} }).ingressWriters, [
+    { manager: 'other', at: 9_000 },
+    { manager: 'unknown', at: 0 },
+  ]);
   assert.deepEqual(parseService({ metadata, spec: {} }).ingressWriters, []);
+});
+
+test('a Service asks for pools in order, and shares by a key that is not empty', () => {
+  const of = (annotations: Record<string, string>) =>
+    parseService({ metadata: { ...metadata, annotations }, spec: {} });
+  assert.deepEqual(of({ 'metallb.io/address-pool': ' b, a ,,b' }).requestedPools, ['b', 'a', 'b']);
+  assert.deepEqual(of({ 'berth.dev/address-pool': ' ' }).requestedPools, []);
+  assert.equal(of({ 'metallb.universe.tf/allow-shared-ip': 'k' }).sharingKey, 'k');
+  assert.equal(of({ 'berth.dev/allow-shared-ip': '', 'metallb.io/allow-shared-ip': 'k' }).sharingKey, undefined);
+  assert.equal(of({}).sharingKey, undefined);
+});
+
+test('what decides over sharing: ports with their protocol, the policy, the selector in one spelling', () => {
+  const view = (spec: object) => parseService({ metadata, spec });
+  const ports = [{ port: 53, protocol: 'UDP' }, { port: 80 }];
+  assert.deepEqual(view({ ports }).ports, [
+    { protocol: 'UDP', port: 53 },
+    { protocol: 'TCP', port: 80 },
+  ]);
+  assert.deepEqual([view({ externalTrafficPolicy: 'Local' }).local, view({}).local], [true, false]);
+  assert.equal(view({ selector: { b: '1', a: '2' } }).selector, view({ selector: { a: '2', b: '1' } }).selector);
+  assert.notEqual(view({ selector: { a: '1' } }).selector, view({ selector: { a: '2' } }).selector);
+});
+
+test('families in the order of the Service, and nothing that is no family', () => {
+  const view = parseService({
+    metadata,
+    spec: { ipFamilies: ['IPv6', 'IPv9', 'IPv4'], ipFamilyPolicy: 'PreferDualStack' },
+  });
+  assert.deepEqual([view.families, view.familyPolicy], [['IPv6', 'IPv4'], 'PreferDualStack']);
+  assert.deepEqual(parseService({ metadata, spec: {} }).families, []);
+  assert.equal(parseService({ metadata, spec: {} }).familyPolicy, 'SingleStack');
+});
+
+test('an ingress as text: the default of ipMode is the default', () => {
+  assert.equal(ingressText([{ ip: '192.0.2.1' }]), ingressText([{ ip: '192.0.2.1', ipMode: 'VIP' }]));
+  assert.notEqual(ingressText([{ ip: '192.0.2.1' }]), ingressText([{ ip: '192.0.2.1', ipMode: 'Proxy' }]));
+  assert.notEqual(ingressText([{ hostname: 'a' }]), ingressText([{ ip: 'a' }]));
+  assert.notEqual(ingressText([{ ip: 'a' }, { ip: 'b' }]), ingressText([{ ip: 'b' }, { ip: 'a' }]));
+});
+
+test('the older Service goes first, then the name with its namespace', () => {
+  const view = (name: string, creationTimestamp: string, namespace = 'ns') =>
+    parseService({ metadata: { ...metadata, name, namespace, creationTimestamp }, spec: {} });
+  const sorted = [view('b', '2'), view('a', '2', 'zz'), view('a', '2'), view('z', '1')].sort(oldestFirst);
+  assert.deepEqual(
+    sorted.map(({ key }) => key),
+    ['ns/z', 'ns/a', 'ns/b', 'zz/a'],
+  );
 });
 
 test('only conditions of ours are kept', () => {
@@ -78,6 +132,42 @@ test('one bad entry of a pool costs that entry only', () => {
   assert.equal(view.autoAssign, true);
 });
 
+test('everything about a pool has a default', () => {
+  const { name, uid, resourceVersion, ...facts } = parsePool({ metadata, spec: { addresses: [] } });
+  assert.deepEqual(facts, {
+    created: '',
+    generation: 0,
+    ranges: [],
+    faults: [],
+    autoAssign: true,
+    avoidBuggyIPs: false,
+    allocation: undefined,
+    state: 'Active',
+    quota: undefined,
+    retainMs: 0,
+    reuseAfterMs: 0,
+    counts: undefined,
+    conditions: [],
+  });
+  const empty = { priority: 0, namespaces: [], namespaceSelectors: [], serviceSelectors: [], strict: false };
+  assert.deepEqual(parsePool({ metadata, spec: { addresses: [], serviceAllocation: {} } }).allocation, empty);
+});
+
+test('what a pool says beside its addresses', () => {
+  const spec = {
+    addresses: [],
+    quota: { perNamespace: 0 },
+    retainFor: '1h30m',
+    reuseAfter: '30s',
+    state: 'Draining' as const,
+  };
+  const { quota, retainMs, reuseAfterMs, state } = parsePool({ metadata, spec });
+  assert.deepEqual([quota, retainMs, reuseAfterMs, state], [0, 5_400_000, 30_000, 'Draining']);
+  const counted = { assignedIPv4: 1, availableIPv4: 2, used: '1', free: '2' };
+  const { counts } = parsePool({ metadata, spec, status: counted });
+  assert.deepEqual(counts, { ...counted, assignedIPv6: 0, availableIPv6: 0 });
+});
+
 test('excluded addresses are not in the pool, and a bad exclusion closes the pool', () => {
   const addresses = ['192.0.2.0/29'];
   const pool = parsePool({
@@ -96,6 +186,42 @@ test('an entry whose name is not its address proves nothing', () => {
   assert.equal(parseAllocation({ metadata: { ...metadata, name: '192.0.2.1' }, spec })?.address, '192.0.2.1');
   assert.equal(parseAllocation({ metadata: { ...metadata, name: '192.0.2.2' }, spec }), undefined);
   assert.equal(parseAllocation({ metadata, spec: { ...spec, address: 'x' } }), undefined);
+});
+
+test('an entry says who has the address, or until when it is kept back', () => {
+  const spec = { address: '2001:DB8::1', pool: 'p' };
+  const name = '2001-0db8-0000-0000-0000-0000-0000-0001';
+  const view = (facts: object) =>
+    parseAllocation({ metadata: { ...metadata, name }, spec: { ...spec, ...facts } as never });
+  assert.deepEqual([view({})?.address, view({})?.services, view({})?.reservedUntil], ['2001:db8::1', [], undefined]);
+  assert.equal(view({})?.value, 0x20010db8000000000000000000000001n);
+  assert.equal(view({ reservedUntil: '1970-01-01T00:01:00Z' })?.reservedUntil, 60_000);
+  assert.equal(view({ reservedUntil: 'soon' })?.reservedUntil, Number.NaN);
+  assert.equal(view({ sharingKey: 'ns/k' })?.sharingKey, 'ns/k');
+});
+
+test('G2 A8 an entry is created under one name for every spelling, and updated only as it was read', () => {
+  const spec = { address: parseIp('2001:DB8:0::1') ?? assert.fail(), pool: 'p', services: [] };
+  const name = '2001-0db8-0000-0000-0000-0000-0000-0001';
+  const created = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation', metadata: { name }, spec };
+  assert.deepEqual(allocationObject(spec), created);
+  const of = { name, uid: 'u', resourceVersion: '7' };
+  assert.deepEqual(allocationObject(spec, of), { ...created, metadata: of });
+});
+
+test('C7 the addresses of a node are those of any kind; its names are none', () => {
+  const addresses = [
+    { type: 'InternalIP', address: '192.0.2.1' },
+    { type: 'ExternalIP', address: '2001:DB8::1' },
+    { type: 'Hostname', address: 'node-1' },
+  ];
+  assert.deepEqual(parseNode({ metadata, status: { addresses } }).addresses, ['192.0.2.1', '2001:db8::1']);
+  assert.deepEqual(parseNode({ metadata }).addresses, []);
+});
+
+test('a namespace is its name and its labels', () => {
+  assert.deepEqual(parseNamespace({ metadata: { ...metadata, labels: { a: 'b' } } }).labels, { a: 'b' });
+  assert.deepEqual(parseNamespace({ metadata }).labels, {});
 });
 
 test('an endpoint serves unless it is neither ready nor serving', () => {

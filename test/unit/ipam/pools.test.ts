@@ -197,7 +197,11 @@ test('a pool is for a Service if its namespace and its labels fit', () => {
     ['every namespace', { namespaceSelectors: [{}] }, true],
     ['name or labels: labels', { namespaces: ['other'], namespaceSelectors: [team('a')] }, true],
     ['name or labels: name', { namespaces: ['default'], namespaceSelectors: [team('b')] }, true],
-    ['labels of the Service', { serviceSelectors: [{ matchLabels: { app: 'x' } }, { matchLabels: { app: 'web' } }] }, true],
+    [
+      'labels of the Service',
+      { serviceSelectors: [{ matchLabels: { app: 'x' } }, { matchLabels: { app: 'web' } }] },
+      true,
+    ],
     ['other labels', { serviceSelectors: [{ matchLabels: { app: 'x' } }] }, false],
     ['namespace but not labels', { namespaces: ['default'], serviceSelectors: [{ matchLabels: { app: 'x' } }] }, false],
     ['labels but not namespace', { namespaces: ['other'], serviceSelectors: [{ matchLabels: { app: 'web' } }] }, false],
@@ -258,52 +262,4 @@ test('a strict pool keeps the Services that it is for to itself and other strict
       expected: ['s 192.0.2.9'],
     },
   ]);
-});
-
-test('cordoned and draining pools give nothing new; what they gave stays, with cordoned also over re-creation', () => {
-  const resting = (state: 'Cordoned' | 'Draining') => [pool('p', ['192.0.2.1-192.0.2.3'], { state }), pool('q', ['192.0.2.9'])];
-  const ledger = [entry('192.0.2.2', s)];
-  for (const state of ['Cordoned', 'Draining'] as const) {
-    const pools = resting(state);
-    const returned = state === 'Cordoned' ? 's 192.0.2.2' : 's 192.0.2.9';
-    check([
-      { desc: 'new', given: { pools, services: [s] }, expected: ['s 192.0.2.9'] },
-      {
-        desc: 'asks for an address',
-        given: { pools, services: [service('s', { requests: ['192.0.2.1'] })] },
-        expected: ['s PoolNotActive'],
-      },
-      {
-        desc: 'asks for the pool',
-        given: { pools, services: [service('s', { requestedPools: ['p'] })] },
-        expected: ['s PoolNotActive'],
-      },
-      { desc: 'has one', given: { pools, services: [s], ledger }, expected: ['s 192.0.2.2'] },
-      {
-        desc: 'has one and asks for another of the same pool',
-        given: { pools, services: [service('s', { requests: ['192.0.2.3'] })], ledger },
-        expected: ['s 192.0.2.2 PoolNotActive'],
-      },
-      { desc: 'made anew', given: { pools, services: [again(s)], ledger }, expected: [returned] },
-      {
-        desc: 'made anew, asks for what it had',
-        given: { pools, services: [again(s, { requests: ['192.0.2.2'] })], ledger },
-        expected: [state === 'Cordoned' ? 's 192.0.2.2' : 's PoolNotActive'],
-      },
-      {
-        desc: 'made anew, asks for the other pool',
-        given: { pools, services: [again(s, { requestedPools: ['q'] })], ledger },
-        expected: ['s 192.0.2.9'],
-      },
-      {
-        desc: 'made anew, asks for another pool that is full',
-        given: {
-          pools,
-          services: [again(s, { requestedPools: ['q'] }), service('x')],
-          ledger: [...ledger, entry('192.0.2.9', service('x'), { pool: 'q' })],
-        },
-        expected: [state === 'Cordoned' ? 's 192.0.2.2 PoolExhausted' : 's PoolExhausted', 'x 192.0.2.9'],
-      },
-    ]);
-  }
 });

@@ -1,75 +1,126 @@
 /** What a Service's status says about a decision. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Condition } from '../../../src/api/meta.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { planAllocations } from '../../../src/ipam/allocate.ts';
-import { desiredStatus, isNews, sameStatus } from '../../../src/ipam/status.ts';
-import { entry, pool, service } from '../fixtures.ts';
+import type { Snapshot } from '../../../src/ipam/allocate.ts';
+import { Contests } from '../../../src/ipam/contests.ts';
+import { type DesiredStatus, desiredStatus, isNews, noStatus, sameStatus } from '../../../src/ipam/status.ts';
+import { entry, ownership, pool, service, writer } from '../fixtures.ts';
+import { decisionOf, plan, showing, shownByOther } from './plans.ts';
 
-const ownership = { classes: [], withoutClass: true, writer: 'berth-controller' };
-const context = { ownership, advertised: () => true, now: '2026-02-02T00:00:00Z' };
+const now = Date.parse('2026-02-02T00:00:00Z');
+const pools = [pool('p', ['192.0.2.1', '2001:db8::1'])];
 
-function statusOf(svc: ServiceView, facts: { bound?: boolean; advertised?: boolean } = {}) {
-  const ledger = facts.bound ? [entry('192.0.2.1', svc)] : [];
-  const [decision] = planAllocations({
-    pools: [pool('p', ['192.0.2.1'])],
-    services: [svc],
-    ledger,
-    ownership,
-  }).decisions;
-  return desiredStatus(decision ?? assert.fail(), { ...context, advertised: () => facts.advertised ?? true });
+/** The status that the plan of a snapshot calls for. */
+function statusOf(svc: ServiceView, facts: Partial<Snapshot> & { readonly advertised?: boolean } = {}): DesiredStatus {
+  const { advertised = true, ...snapshot } = facts;
+  const decision = decisionOf(plan({ pools, services: [svc], ...snapshot }), svc.name);
+  return desiredStatus(decision, { ownership, advertised: () => advertised, contests: new Contests(), now });
+}
+
+function texts({ conditions }: DesiredStatus): readonly string[] {
+  return conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 }
 
 test('an assigned Service shows its address and says from which pool', () => {
-  const { ingress, conditions } = statusOf(service('s'));
+  const { ingress, conditions, force, retryInMs } = statusOf(service('s'));
   assert.deepEqual(ingress, [{ ip: '192.0.2.1', ipMode: 'VIP' }]);
+  assert.deepEqual([force, retryInMs], [false, undefined]);
   assert.deepEqual(
     conditions.map(({ type, status, reason, message }) => [type, status, reason, message]),
     [['berth.dev/Allocated', 'True', 'Allocated', '192.0.2.1 from pool p']],
   );
 });
 
-test('E5 an address that no L2Advertisement covers says that nobody answers for it', () => {
-  const { conditions } = statusOf(service('s'), { advertised: false });
+test('both families are shown in the order of the Service', () => {
+  const { ingress } = statusOf(service('s', { families: ['IPv6', 'IPv4'] }));
   assert.deepEqual(
-    conditions.map(({ type, status, reason }) => [type, status, reason]),
-    [
-      ['berth.dev/Allocated', 'True', 'Allocated'],
-      ['berth.dev/Announced', 'False', 'NoAdvertisement'],
-    ],
+    ingress?.map(({ ip }) => ip),
+    ['2001:db8::1', '192.0.2.1'],
   );
 });
 
-test('E2 a status that another program overwrote is not taken back, and the condition names the writer', () => {
-  const svc = service('s', { ingress: [{ ip: '198.51.100.9' }], ingressWriters: ['other'] });
-  const { ingress, conditions } = statusOf(svc, { bound: true });
-  assert.equal(ingress, undefined);
-  assert.equal(conditions[0]?.reason, 'StatusContested');
-  assert.match(conditions[0]?.message ?? '', /written by other/);
+test('each outcome has its condition', () => {
+  const has = [entry('192.0.2.1', service('s'))];
+  const allocated = (text: string) => [`berth.dev/Allocated ${text}`];
+  const rows: readonly [string, ServiceView, Partial<Snapshot>, readonly string[]][] = [
+    ['refused', service('s'), { pools: [] }, allocated('False NoPool')],
+    ['keeps it in no pool', service('s'), { pools: [], ledger: has }, allocated('True PoolRemoved')],
+    ['a wish that cannot be had', service('s', { requests: ['x'] }), { ledger: has }, allocated('True InvalidRequest')],
+    [
+      'one of two families',
+      service('s', { families: ['IPv4', 'IPv6'] }),
+      { pools: [pool('p', ['192.0.2.1'])] },
+      allocated('True PartiallyAllocated'),
+    ],
+    ['left to another program', service('s', shownByOther('192.0.2.9')), {}, allocated('False StatusContested')],
+  ];
+  for (const [desc, svc, facts, expected] of rows) assert.deepEqual(texts(statusOf(svc, facts)), expected, desc);
+});
+
+test('E5 an address that no L2Advertisement covers says that nobody answers for it', () => {
+  const expected = ['berth.dev/Allocated True Allocated', 'berth.dev/Announced False NoAdvertisement'];
+  assert.deepEqual(texts(statusOf(service('s'), { advertised: false })), expected);
+  assert.deepEqual(texts(statusOf(service('s'), { advertised: false, pools: [] })), [
+    'berth.dev/Allocated False NoPool',
+  ]);
+});
+
+test('an IPv6 address says that this version does not announce it', () => {
+  const { conditions } = statusOf(service('s', { families: ['IPv4', 'IPv6'] }));
+  assert.equal(conditions[1]?.reason, 'FamilyNotServed');
+  assert.match(conditions[1]?.message ?? '', /nobody answers for 2001:db8::1/);
+});
+
+test('what a refused Service shows: ours goes, except where a person must decide; others’ stays', () => {
+  const rows: readonly [string, ServiceView, Partial<Snapshot>, readonly string[] | undefined][] = [
+    ['nothing', service('s'), { pools: [] }, undefined],
+    ['ours, no longer its own', service('s', { requests: ['x'], ...showing() }), {}, undefined],
+    [
+      'ours, of another Service',
+      service('s', showing('192.0.2.1')),
+      { ledger: [entry('192.0.2.1', service('x'))] },
+      ['192.0.2.1'],
+    ],
+    ['of another program', service('s', shownByOther('192.0.2.1')), {}, undefined],
+  ];
+  for (const [desc, svc, facts, expected] of rows) {
+    const { ingress, force } = statusOf(svc, facts);
+    assert.deepEqual([ingress?.map(({ ip }) => ip), force], [expected, false], desc);
+  }
 });
 
 test('the time of a condition is that of its last change of status', () => {
   const old = '2025-01-01T00:00:00Z';
   const carried = { type: 'berth.dev/Allocated', reason: 'X', message: 'y', lastTransitionTime: old };
-  const same = statusOf(service('s', { conditions: [{ ...carried, status: 'True' }] })).conditions[0];
-  const other = statusOf(service('s', { conditions: [{ ...carried, status: 'False' }] })).conditions[0];
-  assert.equal(same?.lastTransitionTime, old);
-  assert.equal(other?.lastTransitionTime, context.now);
+  const timeOf = (status: Condition['status']) =>
+    statusOf(service('s', { conditions: [{ ...carried, status }] })).conditions[0]?.lastTransitionTime;
+  assert.equal(timeOf('True'), old);
+  assert.equal(timeOf('False'), '2026-02-02T00:00:00.000Z');
 });
 
 test('a status that says it already is not written again', () => {
   const desired = statusOf(service('s'));
-  const written = {
-    ingress: desired.ingress ?? [],
-    ingressWriters: ['berth-controller'],
-    conditions: desired.conditions,
-  };
-  assert.equal(sameStatus(service('s', written), desired, ownership), true);
-  assert.equal(sameStatus(service('s'), desired, ownership), false);
-  assert.equal(sameStatus(service('s', { ...written, conditions: [] }), desired, ownership), false);
-  const refused = { ingress: undefined, conditions: desired.conditions };
-  assert.equal(sameStatus(service('s', written), refused, ownership), false, 'our address must go');
-  assert.equal(sameStatus(service('s', { ...written, ingressWriters: ['other'] }), refused, ownership), true);
+  const written = { ...showing('192.0.2.1'), conditions: desired.conditions };
+  const isSame = (facts: Partial<ServiceView>, of = desired) => sameStatus(service('s', facts), of, ownership);
+  assert.equal(isSame(written), true);
+  assert.equal(isSame({ ...written, ingress: [{ ip: '192.0.2.1' }] }), true, 'ipMode has a default');
+  assert.equal(isSame({}), false);
+  assert.equal(isSame({ ...written, conditions: [] }), false);
+  const { conditions } = desired;
+  const refused = { ...noStatus, conditions };
+  assert.equal(isSame(written, refused), false, 'our address must go');
+  assert.equal(isSame({ ...written, ...shownByOther('192.0.2.1') }, refused), true, 'that of another program stays');
+  assert.equal(isSame({ conditions: [] }, noStatus), true);
+  assert.equal(isSame({ conditions }, noStatus), false, 'our conditions must go');
+});
+
+test('two plans in a row write a status once', () => {
+  const first = statusOf(service('s'), { advertised: false });
+  const written = service('s', { ...showing('192.0.2.1'), conditions: first.conditions });
+  const ledger = [entry('192.0.2.1', written)];
+  assert.equal(sameStatus(written, statusOf(written, { ledger, advertised: false }), ownership), true);
 });
 
 test('an Event is sent on change only', () => {
@@ -77,4 +128,19 @@ test('an Event is sent on change only', () => {
   assert.equal(isNews(undefined, condition), true);
   assert.equal(isNews({ ...condition, lastTransitionTime: 'x' }, condition), false);
   assert.equal(isNews({ ...condition, message: 'x' }, condition), true);
+  assert.equal(isNews({ ...condition, status: 'False' }, condition), true);
+});
+
+test('E2 a status that another program wrote just now waits, one that it left is replaced by force', () => {
+  const ledger = [entry('192.0.2.1', service('s'))];
+  const since = (ms: number) =>
+    statusOf(service('s', { ...shownByOther('203.0.113.1'), ingressWriters: [writer('other', now - ms)] }), { ledger });
+  const { ingress, force, retryInMs, conditions } = since(20_000);
+  assert.deepEqual([ingress, force, retryInMs], [undefined, false, 40_000]);
+  assert.equal(conditions[0]?.status, 'True');
+  assert.equal(conditions[0]?.reason, 'StatusContested');
+  assert.match(conditions[0]?.message ?? '', /written by other;.*; the Service keeps 192\.0\.2\.1$/);
+  const quiet = since(60_000);
+  assert.deepEqual([quiet.ingress?.[0]?.ip, quiet.force, quiet.retryInMs], ['192.0.2.1', true, undefined]);
+  assert.equal(quiet.conditions[0]?.reason, 'Allocated');
 });

@@ -1,0 +1,126 @@
+/** E2 Programs that write the status of our Services too. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ServiceView } from '../../../src/api/service.ts';
+import { Contests } from '../../../src/ipam/contests.ts';
+import { ownership, service, writer } from '../fixtures.ts';
+import { showing } from './plans.ts';
+
+const wanted = [{ ip: '192.0.2.1', ipMode: 'VIP' }];
+const empty = service('s');
+const foreign = (at: number) =>
+  service('s', { ingress: [{ ip: '203.0.113.1' }], ingressWriters: [writer('other', at)] });
+const minute = 60_000;
+
+/** One step: what the status shows at a time; what may be done then, and whether it was written. */
+type Step = readonly [seconds: number, shows: ServiceView, stance: string];
+
+/** `Write` and `Force` are carried out. */
+function play(steps: readonly Step[], contests = new Contests(), ingress = wanted): void {
+  for (const [seconds, shows, expected] of steps) {
+    const now = seconds * 1_000;
+    const stance = contests.stance(shows, ingress, { ownership, now });
+    const retry = 'retryInMs' in stance && stance.retryInMs !== undefined ? ` ${stance.retryInMs / 1_000}` : '';
+    assert.equal(`${stance.kind}${retry}`, expected, `at ${seconds} s`);
+    if (stance.kind === 'Write' || stance.kind === 'Force') contests.wrote(shows, ingress, now);
+  }
+}
+
+test('E2 an empty status is written at once, and again when it was emptied', () => {
+  play([
+    [0, empty, 'Write'],
+    [1, empty, 'Write'],
+  ]);
+});
+
+test('E2 what another program wrote is replaced after it was quiet for a minute', () => {
+  play([
+    [100, foreign(80_000), 'Wait 40'],
+    [139, foreign(80_000), 'Wait 1'],
+    [139, foreign(138_000), 'Wait 59'],
+    [198, foreign(138_000), 'Force'],
+  ]);
+  play([[0, service('s', { ingress: [{ ip: '203.0.113.1' }] }), 'Force']]);
+  play([[0, foreign(10 * minute), 'Wait 60']]);
+});
+
+test('E2 what we wrote ourselves is replaced at once', () => {
+  const former = service('s', showing('192.0.2.9'));
+  play([[0, former, 'Write']]);
+  const alsoOther = { ...former, ingressWriters: [writer('berth-controller', 0), writer('other', 0)] };
+  play([[0, alsoOther, 'Write']]);
+});
+
+test('E2 an empty status: two in a row end it for ten minutes', () => {
+  play([
+    [0, empty, 'Write'],
+    [10, empty, 'Write'],
+    [20, empty, 'Contested 600'],
+    [320, empty, 'Contested 300'],
+    [620, empty, 'Write'],
+    [630, empty, 'Contested 600'],
+  ]);
+});
+
+test('E2 a late overwrite begins a new row', () => {
+  play([
+    [0, empty, 'Write'],
+    [10, empty, 'Write'],
+    [80, empty, 'Write'],
+    [90, empty, 'Contested 600'],
+  ]);
+  play([0, 61, 122, 183, 244].map((at) => [at, empty, 'Write']));
+});
+
+test('E2 a foreign status: two overwrites in a row end it for good', () => {
+  const steps: readonly Step[] = [
+    [0, empty, 'Write'],
+    [10, foreign(10_000), 'Wait 60'],
+    [70, foreign(10_000), 'Force'],
+    [80, foreign(80_000), 'Contested'],
+    [8_000, foreign(80_000), 'Contested'],
+    [80_000, foreign(80_000), 'Contested'],
+  ];
+  play(steps);
+  play([...steps, [90_000, empty, 'Write']]);
+});
+
+test('E2 one overwrite counts once, however often it is looked at, and whatever it turns into', () => {
+  play([
+    [0, empty, 'Write'],
+    [10, foreign(10_000), 'Wait 60'],
+    [11, foreign(10_000), 'Wait 59'],
+    [12, empty, 'Write'],
+    [13, foreign(13_000), 'Contested'],
+  ]);
+});
+
+test('E2 another address is another matter, another Service too', () => {
+  const contests = new Contests();
+  play(
+    [
+      [0, empty, 'Write'],
+      [10, empty, 'Write'],
+      [20, empty, 'Contested 600'],
+    ],
+    contests,
+  );
+  play([[21, service('t'), 'Write']], contests);
+  play([[21, empty, 'Write']], contests, [{ ip: '192.0.2.2', ipMode: 'VIP' }]);
+});
+
+test('what is gone is forgotten', () => {
+  const contests = new Contests();
+  play(
+    [
+      [0, empty, 'Write'],
+      [10, empty, 'Write'],
+      [20, empty, 'Contested 600'],
+    ],
+    contests,
+  );
+  contests.keepOnly((uid) => uid === 'uid-s');
+  play([[20, empty, 'Contested 600']], contests);
+  contests.keepOnly(() => false);
+  play([[20, empty, 'Write']], contests);
+});

@@ -1,0 +1,161 @@
+/** How many addresses of a pool a namespace may have. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { entry, pool, service, serviceIn } from '../fixtures.ts';
+import { again, binds, check, decisionOf, outcomes, plan, showing } from './plans.ts';
+
+const limited = (quota: number) => pool('p', ['192.0.2.1-192.0.2.9', '2001:db8::1-2001:db8::9'], { quota });
+const q = pool('q', ['198.51.100.1-198.51.100.9']);
+const names = ['a', 'b', 'c'] as const;
+const [a, b, c] = names.map((name) => service(name)) as [typeof q & never, never, never] & ReturnType<typeof service>[];
+
+test('a namespace has as many addresses of a pool as its quota, each namespace for itself', () => {
+  const elsewhere = serviceIn('other', 'd');
+  check([
+    {
+      desc: 'the oldest',
+      given: { pools: [limited(2)], services: [a, b, c, elsewhere] },
+      expected: ['a 192.0.2.1', 'b 192.0.2.2', 'c QuotaExceeded', 'd 192.0.2.3'],
+    },
+    {
+      desc: 'the others go on to the next pool',
+      given: { pools: [limited(2), q], services: [a, b, c] },
+      expected: ['a 192.0.2.1', 'b 192.0.2.2', 'c 198.51.100.1'],
+    },
+    {
+      desc: 'asked for',
+      given: { pools: [limited(1)], services: [a, service('b', { requests: ['192.0.2.5'] })] },
+      expected: ['a 192.0.2.1', 'b QuotaExceeded'],
+    },
+    { desc: 'none', given: { pools: [limited(0)], services: [a] }, expected: ['a QuotaExceeded'] },
+    {
+      desc: 'has none of that family: the quota is not the reason',
+      given: { pools: [pool('p', ['2001:db8::1'], { quota: 0 })], services: [a] },
+      expected: ['a NoPool'],
+    },
+  ]);
+  const { message } = decisionOf(plan({ pools: [limited(0)], services: [a] }), 'a');
+  assert.match(message, /^namespace default has all the addresses of pool p that a namespace may have \(0\)/);
+});
+
+test('who is over the quota keeps what it has', () => {
+  const ledger = [entry('192.0.2.1', a), entry('192.0.2.2', b)];
+  assert.deepEqual(outcomes(plan({ pools: [limited(1)], services: [a, b, c], ledger })), [
+    'a 192.0.2.1',
+    'b 192.0.2.2',
+    'c QuotaExceeded',
+  ]);
+  assert.deepEqual(outcomes(plan({ pools: [limited(1)], services: [again(a), b], ledger })), [
+    'a 192.0.2.1',
+    'b 192.0.2.2',
+  ]);
+});
+
+test('an address that the namespace shares costs nothing; one that only others share does', () => {
+  const key = { sharingKey: 'k' };
+  const sharers = [service('a', key), service('b', { ...key, ports: [] })];
+  const wide = { sharingKey: 'default,other/k' };
+  const first = service('a', wide);
+  const second = serviceIn('other', 'b', { ...wide, ports: [] });
+  check([
+    {
+      desc: 'same namespace',
+      given: { pools: [limited(1)], services: sharers },
+      expected: ['a 192.0.2.1', 'b 192.0.2.1'],
+    },
+    {
+      desc: 'same namespace, asked for',
+      given: {
+        pools: [limited(1)],
+        services: [sharers[0], service('b', { ...key, ports: [], requests: ['192.0.2.1'] })] as never,
+      },
+      expected: ['a 192.0.2.1', 'b 192.0.2.1'],
+    },
+    {
+      desc: 'another namespace, within its quota',
+      given: { pools: [limited(1)], services: [first, second] },
+      expected: ['a 192.0.2.1', 'b 192.0.2.1'],
+    },
+    {
+      desc: 'another namespace, which has one already',
+      given: {
+        pools: [limited(1)],
+        services: [first, { ...serviceIn('other', 'z'), created: '2025-01-01T00:00:00Z' }, second],
+      },
+      expected: ['a 192.0.2.2', 'z 192.0.2.1', 'b QuotaExceeded'],
+    },
+  ]);
+});
+
+test('both families count', () => {
+  const both = { families: ['IPv4', 'IPv6'] as const };
+  const prefers = service('a', { ...both, familyPolicy: 'PreferDualStack' });
+  const requires = service('a', { ...both, familyPolicy: 'RequireDualStack' });
+  check([
+    {
+      desc: 'two',
+      given: { pools: [limited(2)], services: [prefers, b] },
+      expected: ['a 192.0.2.1+2001:db8::1', 'b QuotaExceeded'],
+    },
+    {
+      desc: 'one of two',
+      given: { pools: [limited(1)], services: [prefers] },
+      expected: ['a 192.0.2.1 PartiallyAllocated'],
+    },
+    {
+      desc: 'both or none',
+      given: { pools: [limited(1)], services: [requires, b] },
+      expected: ['a QuotaExceeded', 'b 192.0.2.1'],
+    },
+    {
+      desc: 'the second from another pool',
+      given: { pools: [limited(1), pool('six', ['2001:db8:1::1'])], services: [requires] },
+      expected: ['a 192.0.2.1+2001:db8:1::1'],
+    },
+  ]);
+});
+
+test('what is kept back for a namespace counts, what nobody may have does not', () => {
+  const waiting = entry('192.0.2.1', service('gone'), { reservedUntil: 9 });
+  const cooling = entry('192.0.2.1', service('gone'), { reservedUntil: 9, services: [] });
+  const leaving = entry('192.0.2.1', service('gone'));
+  check([
+    {
+      desc: 'waiting',
+      given: { pools: [limited(1)], services: [a], ledger: [waiting] },
+      expected: ['a QuotaExceeded'],
+    },
+    {
+      desc: 'for another namespace',
+      given: { pools: [limited(1)], services: [serviceIn('other', 'a')], ledger: [waiting] },
+      expected: ['a 192.0.2.2'],
+    },
+    { desc: 'cooling', given: { pools: [limited(1)], services: [a], ledger: [cooling] }, expected: ['a 192.0.2.2'] },
+    {
+      desc: 'not released yet',
+      given: { pools: [limited(1)], services: [a], ledger: [leaving] },
+      expected: ['a QuotaExceeded'],
+    },
+    {
+      desc: 'who comes back has it',
+      given: { pools: [limited(1)], services: [service('gone', { uid: 'new' })], ledger: [waiting] },
+      expected: ['gone 192.0.2.1'],
+    },
+  ]);
+});
+
+test('what a namespace has of a pool that was renamed counts at once', () => {
+  const ledger = [entry('192.0.2.1', a, { pool: 'former' }), entry('192.0.2.2', b, { pool: 'former' })];
+  const of = plan({ pools: [limited(2)], services: [a, b, c], ledger });
+  assert.deepEqual(outcomes(of), ['a 192.0.2.1', 'b 192.0.2.2', 'c QuotaExceeded']);
+  assert.deepEqual(binds(of), ['update 192.0.2.1 p a', 'update 192.0.2.2 p b']);
+});
+
+test('adoption counts', () => {
+  const shows = names.map((name, i) => service(name, showing(`192.0.2.${i + 4}`)));
+  assert.deepEqual(outcomes(plan({ pools: [limited(2)], services: shows })), [
+    'a 192.0.2.4',
+    'b 192.0.2.5',
+    'c QuotaExceeded, keeps status',
+  ]);
+});

@@ -1,0 +1,244 @@
+/** Services that share an address. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ServiceView } from '../../../src/api/service.ts';
+import { entry, pool, service, serviceIn } from '../fixtures.ts';
+import { allocation, assignedTo, binds, check, decisionOf, outcomes, plan, releases, showing } from './plans.ts';
+
+const pools = [pool('p', ['192.0.2.1-192.0.2.4', '2001:db8::1-2001:db8::4'])];
+const tcp = (...ports: readonly number[]) => ({ ports: ports.map((port) => ({ protocol: 'TCP', port })) });
+const udp = (...ports: readonly number[]) => ({ ports: ports.map((port) => ({ protocol: 'UDP', port })) });
+const local = (app: string) => ({ local: true, selector: JSON.stringify([['app', app]]) });
+const key = { sharingKey: 'k' };
+
+test('two Services share an address if key, ports and policy allow it', () => {
+  const rows: readonly [string, Partial<ServiceView>, Partial<ServiceView>, boolean][] = [
+    ['same key, other ports', { ...key, ...tcp(80) }, { ...key, ...tcp(443) }, true],
+    ['same number, other protocol', { ...key, ...tcp(53) }, { ...key, ...udp(53) }, true],
+    ['same port', { ...key, ...tcp(80) }, { ...key, ...tcp(443, 80) }, false],
+    ['no ports', { ...key, ...tcp() }, { ...key, ...tcp(80) }, true],
+    ['other key', { ...key, ...tcp(80) }, { sharingKey: 'l', ...tcp(443) }, false],
+    ['a key and none', { ...key, ...tcp(80) }, tcp(443), false],
+    ['no keys', tcp(80), tcp(443), false],
+    ['both Local, same selector', { ...key, ...tcp(80), ...local('a') }, { ...key, ...tcp(443), ...local('a') }, true],
+    [
+      'both Local, other selectors',
+      { ...key, ...tcp(80), ...local('a') },
+      { ...key, ...tcp(443), ...local('b') },
+      false,
+    ],
+    [
+      'Local and Cluster',
+      { ...key, ...tcp(80), ...local('a') },
+      { ...key, ...tcp(443), selector: local('a').selector },
+      false,
+    ],
+    [
+      'both Cluster, other selectors',
+      { ...key, ...tcp(80), selector: '[1]' },
+      { ...key, ...tcp(443), selector: '[2]' },
+      true,
+    ],
+  ];
+  for (const [desc, a, b, share] of rows) {
+    const services = [service('a', a), service('b', b)];
+    assert.deepEqual(outcomes(plan({ pools, services })), ['a 192.0.2.1', `b 192.0.2.${share ? 1 : 2}`], desc);
+    const asking = [service('a', a), service('b', { ...b, requests: ['192.0.2.1'] })];
+    const expected = ['a 192.0.2.1', share ? 'b 192.0.2.1' : 'b AddressInUse'];
+    assert.deepEqual(outcomes(plan({ pools, services: asking })), expected, `${desc}, asked for`);
+  }
+});
+
+test('E6 a key is good in the namespaces that it names, a plain one in its own', () => {
+  const rows: readonly [string, string, string, string, boolean][] = [
+    ['plain keys of two namespaces', 'one', 'k', 'two', false],
+    ['plain key, guessed by its full name', 'one', 'k', 'two', false],
+    ['both are named', 'one', 'one,two/k', 'two', true],
+  ];
+  for (const [desc, from, text, to, share] of rows) {
+    const services = [
+      serviceIn(from, 'a', { sharingKey: text }),
+      serviceIn(to, 'b', { sharingKey: text, ...tcp(443) }),
+    ];
+    assert.deepEqual(outcomes(plan({ pools, services })), ['a 192.0.2.1', `b 192.0.2.${share ? 1 : 2}`], desc);
+  }
+  const shares = (a: string, b: string) => {
+    const services = [serviceIn('one', 'a', { sharingKey: a }), serviceIn('one', 'b', { sharingKey: b, ...tcp(443) })];
+    return outcomes(plan({ pools, services }))[1];
+  };
+  assert.equal(shares('k', 'one/k'), 'b 192.0.2.1', 'the same key');
+  assert.equal(shares('two,one/k', 'one, two/k'), 'b 192.0.2.1', 'the order of the names does not matter');
+  assert.equal(shares('one/k', 'one,two/k'), 'b 192.0.2.2', 'for others');
+  assert.equal(shares('one/a/b', 'one/a/b'), 'b 192.0.2.1', 'a slash in the key');
+  assert.equal(shares('k', 'two/k'), 'b InvalidRequest', 'not for its own namespace');
+  assert.equal(shares('k', '/k'), 'b InvalidRequest', 'for none');
+  assert.equal(shares('k', 'x'.repeat(300)), 'b InvalidRequest', 'longer than an entry holds');
+  assert.match(
+    decisionOf(plan({ pools, services: [service('s', { sharingKey: 'a,b/k' })] }), 's').message,
+    /namespaces a, b/,
+  );
+});
+
+test('A8c an entry alone says which ports are taken, also by a Service that the snapshot does not know', () => {
+  const unknown = service('unknown', { ...key, ...tcp(80) });
+  const known = { sharingKey: 'default/k' };
+  const joins = (facts: Partial<ServiceView>) => [service('s', { ...key, ...facts })];
+  const noPorts = [{ namespace: 'default', name: 'unknown', uid: 'uid-unknown' }];
+  check([
+    {
+      desc: 'same port',
+      given: { pools, services: joins(tcp(80)), ledger: [entry('192.0.2.1', unknown, known)] },
+      expected: ['s 192.0.2.2'],
+    },
+    {
+      desc: 'its policy is not known: Local may not join',
+      given: { pools, services: joins({ ...tcp(443), ...local('a') }), ledger: [entry('192.0.2.1', unknown, known)] },
+      expected: ['s 192.0.2.2'],
+    },
+    {
+      desc: 'its ports are not known',
+      given: {
+        pools,
+        services: joins(tcp(443)),
+        ledger: [entry('192.0.2.1', unknown, { ...known, services: noPorts })],
+      },
+      expected: ['s 192.0.2.2'],
+    },
+    {
+      desc: 'other key',
+      given: { pools, services: joins(tcp(443)), ledger: [entry('192.0.2.1', unknown, { sharingKey: 'default/l' })] },
+      expected: ['s 192.0.2.2'],
+    },
+  ]);
+  const joined = plan({ pools, services: joins(tcp(443)), ledger: [entry('192.0.2.1', unknown, known)] });
+  assert.deepEqual(binds(joined), ['update 192.0.2.1 p unknown,s key default/k'], 'who is in the entry stays in it');
+  assert.deepEqual(releases(joined), ['update 192.0.2.1 p - key default/k'], 'until it is known to be gone');
+});
+
+test('A8c what two Services use of an address is in its entry', () => {
+  const a = service('a', { ...key, ...tcp(80) });
+  const b = service('b', { ...key, ...tcp(443) });
+  const of = plan({ pools, services: [b, a], ledger: [] });
+  const [bind] = of.binds.values();
+  assert.deepEqual(bind?.spec.services, [
+    { namespace: 'default', name: 'a', uid: 'uid-a', ports: a.ports },
+    { namespace: 'default', name: 'b', uid: 'uid-b', ports: b.ports },
+  ]);
+  assert.equal(bind?.spec.sharingKey, 'default/k');
+  const edited = plan({
+    pools,
+    services: [{ ...a, ...tcp(81) }],
+    ledger: [entry('192.0.2.1', a, { sharingKey: 'default/k' })],
+  });
+  assert.deepEqual([...edited.binds.values()][0]?.spec.services[0]?.ports, tcp(81).ports, 'ports that changed');
+});
+
+/** a (80) and b (443) share 192.0.2.1, as the ledger has it. */
+const a = service('a', { ...key, ...tcp(80), ...showing('192.0.2.1') });
+const b = service('b', { ...key, ...tcp(443), ...showing('192.0.2.1') });
+const shared = entry('192.0.2.1', a, {
+  sharingKey: 'default/k',
+  services: [a, b].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports })),
+});
+
+test('a Service that can share no longer leaves: whoever changed goes before whoever is younger', () => {
+  const older = { created: '2025-01-01T00:00:00Z' };
+  const rows: readonly [string, ServiceView, ServiceView, string, string][] = [
+    ['b takes the port of a', a, { ...b, ...tcp(80) }, 'b', 'both use port TCP/80'],
+    ['a, though older, takes the port of b', { ...a, ...tcp(443), ...older }, b, 'a', 'both use port TCP/443'],
+    ['b has another key', a, { ...b, sharingKey: 'l' }, 'b', 'their sharing keys differ'],
+    [
+      'a has no key any more',
+      { ...a, sharingKey: undefined, ...older },
+      b,
+      'a',
+      'both need the annotation allow-shared-ip',
+    ],
+    ['b is Local now: the younger goes', a, { ...b, ...local('x') }, 'b', 'with externalTrafficPolicy Local all'],
+    ['a is Local now: the younger goes', { ...a, ...local('x') }, b, 'b', 'with externalTrafficPolicy Local all'],
+    ['both changed: the younger goes', { ...a, ...tcp(1), ...older }, { ...b, ...tcp(1) }, 'b', 'both use port TCP/1'],
+  ];
+  for (const [desc, first, second, leaver, why] of rows) {
+    const of = plan({ pools, services: [second, first], ledger: [shared] });
+    const stayer = leaver === 'a' ? 'b' : 'a';
+    assert.deepEqual([...outcomes(of)].sort(), [`${leaver} 192.0.2.2`, `${stayer} 192.0.2.1`].sort(), desc);
+    const { evicted } = assignedTo(of, leaver);
+    assert.equal(evicted?.reason, 'SharingConflict', desc);
+    assert.match(evicted.message, new RegExp(`cannot share 192\\.0\\.2\\.1 any longer: ${why}`), desc);
+    assert.equal(assignedTo(of, stayer).evicted, undefined, desc);
+    assert.equal(of.releases[0]?.former[0]?.name, leaver, desc);
+  }
+  const full = plan({ pools: [pool('p', ['192.0.2.1'])], services: [a, { ...b, ...tcp(80) }], ledger: [shared] });
+  assert.deepEqual(outcomes(full), ['a 192.0.2.1', 'b SharingConflict']);
+  assert.match(decisionOf(full, 'b').message, /; no free IPv4 address in pool p$/);
+});
+
+test('a Service alone at its address may change its key, and others may join by the new one', () => {
+  const changed = { ...a, sharingKey: 'new' };
+  const joiner = service('c', { sharingKey: 'new', ...tcp(443) });
+  const of = plan({ pools, services: [changed, joiner], ledger: [entry('192.0.2.1', a, { sharingKey: 'default/k' })] });
+  assert.deepEqual(outcomes(of), ['a 192.0.2.1', 'c 192.0.2.1']);
+  assert.deepEqual(binds(of), ['update 192.0.2.1 p a,c key default/new']);
+});
+
+test('a Service that had to leave and has its new entry already takes no third address', () => {
+  const rows: readonly [string, ServiceView][] = [
+    ['other ports', { ...b, ...tcp(80) }],
+    ['another key', { ...b, sharingKey: 'l' }],
+    ['no key', { ...b, sharingKey: undefined }],
+    ['another policy', { ...b, ...local('x') }],
+  ];
+  for (const [desc, changed] of rows) {
+    const to = changed.sharingKey && `default/${changed.sharingKey}`;
+    const ledger = [shared, entry('192.0.2.2', changed, { sharingKey: to })];
+    const of = plan({ pools, services: [a, changed], ledger });
+    assert.deepEqual([outcomes(of), binds(of)], [['a 192.0.2.1', 'b 192.0.2.2'], []], desc);
+    assert.equal(assignedTo(of, 'b').evicted?.reason, 'SharingConflict', desc);
+    assert.deepEqual(releases(of), ['update 192.0.2.1 p a key default/k'], desc);
+  }
+});
+
+test('why a Service had to leave both its addresses does not depend on the order of the entries', () => {
+  const both = { families: ['IPv4', 'IPv6'] as const };
+  const six = { ...shared, ...entry('2001:db8::1', a), sharingKey: shared.sharingKey, services: shared.services };
+  const services = [
+    { ...a, ...both },
+    { ...b, ...both, ...tcp(80) },
+  ];
+  const one = plan({ pools, services, ledger: [shared, six] });
+  const other = plan({ pools, services, ledger: [six, shared] });
+  assert.deepEqual(one.decisions, other.decisions);
+  assert.deepEqual(outcomes(one), ['a 192.0.2.1+2001:db8::1', 'b 192.0.2.2+2001:db8::2']);
+});
+
+test('an address is shared only where its pool may give the Service an address', () => {
+  const fenced = [
+    pool('p', ['192.0.2.1'], allocation({ serviceSelectors: [{ matchLabels: { a: 'b' } }] })),
+    pool('q', ['192.0.2.9']),
+  ];
+  const first = service('a', { ...key, labels: { a: 'b' } });
+  const second = service('b', { ...key, ...tcp(443) });
+  assert.deepEqual(outcomes(plan({ pools: fenced, services: [first, second] })), ['a 192.0.2.1', 'b 192.0.2.9']);
+  const resting = [pool('p', ['192.0.2.1'], { state: 'Cordoned' }), pool('q', ['192.0.2.9'])];
+  const given = { pools: resting, services: [a, second], ledger: [entry('192.0.2.1', a, { sharingKey: 'default/k' })] };
+  assert.deepEqual(outcomes(plan(given)), ['a 192.0.2.1', 'b 192.0.2.9'], 'nothing new from a cordoned pool');
+});
+
+test('one of those who share leaves: the others stay, and the entry names them', () => {
+  const of = plan({ pools, services: [b], ledger: [shared] });
+  assert.deepEqual([outcomes(of), binds(of)], [['b 192.0.2.1'], []]);
+  assert.deepEqual(releases(of), ['update 192.0.2.1 p b key default/k']);
+  assert.deepEqual(
+    of.releases[0]?.former.map(({ name }) => name),
+    ['a'],
+  );
+});
+
+test('an entry has room for 128 Services', () => {
+  const many = Array.from({ length: 130 }, (_, i) =>
+    service(`s${String(i).padStart(3, '0')}`, { ...key, ...tcp(i + 1) }),
+  );
+  const addresses = outcomes(plan({ pools, services: many })).map((text) => text.split(' ')[1]);
+  assert.equal(addresses.filter((address) => address === '192.0.2.1').length, 128);
+  assert.equal(addresses.filter((address) => address === '192.0.2.2').length, 2);
+});
