@@ -1,0 +1,169 @@
+/** Services that come, go, come back under the same name, and change their minds, many at once. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
+import { hasStatus, type KubeClient } from '../../src/kube/client.ts';
+import { servicePath } from '../../src/kube/resources.ts';
+import { inParallel } from '../../src/runtime/parallel.ts';
+import type { Random } from './random.ts';
+
+/** The namespaces of all of these Services. */
+export const namespaces = ['ha-a', 'ha-b', 'ha-c'] as const;
+
+/** The pool that they get addresses from: far more than they need, in a network of nobody (RFC 2544). */
+export const pool = { name: 'ha', first: '198.18.0.1' as Ip, last: '198.18.63.254' as Ip } as const;
+
+/** Addresses that no Service gets without asking for one: the lowest free one is never that high. */
+const ownAddresses = ipToNumber('198.18.32.0' as Ip);
+
+/** A place for a Service: the same name each time. */
+export interface Slot {
+  readonly namespace: string;
+  readonly name: string;
+  readonly key: string;
+  /** Addresses that no other slot asks for. */
+  readonly own: readonly [Ip, Ip];
+  readonly sharingKey: string | undefined;
+  readonly port: number;
+}
+
+/** What may be done to a slot. */
+export type Operation = 'create' | 'remove' | 'recreate' | 'askOwn' | 'askLow' | 'askNothing' | 'flipType';
+
+/** How a crowd of Services is made. */
+export interface ChurnOptions {
+  readonly client: KubeClient;
+  readonly random: Random;
+  readonly size: number;
+  /** How many of them carry a sharing key. */
+  readonly sharing: number;
+}
+
+const balanced = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false };
+const keys = 30;
+const requestsAtOnce = 24;
+
+/** A crowd of Services. */
+export class Churn {
+  readonly slots: readonly Slot[];
+  /** Done so far. */
+  readonly counts: Partial<Record<Operation, number>> = {};
+  readonly #client: KubeClient;
+  readonly #random: Random;
+
+  constructor({ client, random, size, sharing }: ChurnOptions) {
+    this.#client = client;
+    this.#random = random;
+    this.slots = Array.from({ length: size }, (_, index) => slotOf(index, index >= size - sharing));
+  }
+
+  /** Does one thing to many slots at once. */
+  async all(slots: readonly Slot[], act: (slot: Slot) => Promise<unknown>): Promise<void> {
+    const { signal } = new AbortController();
+    const effect = async (slot: Slot) => void (await act(slot));
+    const [failure] = await inParallel(slots, effect, { limit: requestsAtOnce, signal });
+    if (failure !== undefined) throw new Error(`${failure.item.key}: ${failure.error}`, { cause: failure.error });
+  }
+
+  /** Does things at random until the signal aborts: several at once, but never two to the same slot. */
+  async run(slots: readonly Slot[], operations: readonly Operation[], signal: AbortSignal): Promise<void> {
+    const workers = 8;
+    const work = async (_: unknown, worker: number) => {
+      const mine = slots.filter((_slot, index) => index % workers === worker);
+      while (!signal.aborted) {
+        await this.act(this.#random.pick(operations), this.#random.pick(mine));
+        await delay(this.#random.between(0, 60));
+      }
+    };
+    await Promise.all(Array.from({ length: workers }, work));
+  }
+
+  /** Does one thing. A Service that is there already, or not there, stays as it is. */
+  async act(operation: Operation, slot: Slot): Promise<void> {
+    this.counts[operation] = (this.counts[operation] ?? 0) + 1;
+    switch (operation) {
+      case 'create':
+        return this.create(slot, this.#random.next() < 0.3 ? this.#random.pick(slot.own) : undefined);
+      case 'remove':
+        return this.remove(slot);
+      case 'recreate':
+        await this.remove(slot);
+        return this.act('create', slot);
+      case 'askOwn':
+        return this.ask(slot, this.#random.pick(slot.own));
+      case 'askLow':
+        // Somebody else's, most of the time; sometimes one that was just given back.
+        return this.ask(slot, after(pool.first, Math.floor(this.#random.between(0, this.slots.length))));
+      case 'askNothing':
+        return this.ask(slot, undefined);
+      case 'flipType':
+        await this.#patch(slot, { spec: { type: 'ClusterIP' } });
+        await delay(this.#random.between(0, 50));
+        return this.#patch(slot, { spec: balanced });
+    }
+  }
+
+  /** Creates the slot's Service, asking for an address or for any. */
+  async create({ namespace, name, port, sharingKey }: Slot, request?: Ip): Promise<void> {
+    const annotations = {
+      ...(request && { 'berth.dev/loadBalancerIPs': request }),
+      ...(sharingKey && { 'berth.dev/allow-shared-ip': sharingKey }),
+    };
+    // No selector and no proxy: nothing but the address is of interest here.
+    const labels = { 'service.kubernetes.io/service-proxy-name': 'none' };
+    const body = {
+      metadata: { name, namespace, annotations, labels },
+      spec: { ...balanced, ports: [{ port }] },
+    };
+    await unless(409, this.#client.json({ method: 'POST', path: servicesPath(namespace), body }));
+  }
+
+  /** Deletes the slot's Service. */
+  async remove(slot: Slot): Promise<void> {
+    await unless(404, this.#client.json({ method: 'DELETE', path: servicePath(slot) }));
+  }
+
+  /** Deletes all Services of the namespaces: one request for each of them. */
+  async removeAll(): Promise<void> {
+    await Promise.all(namespaces.map((name) => this.#client.json({ method: 'DELETE', path: servicesPath(name) })));
+  }
+
+  /** Lets the Service ask for an address, or for none. */
+  ask(slot: Slot, request: string | undefined): Promise<void> {
+    return this.#patch(slot, { metadata: { annotations: { 'berth.dev/loadBalancerIPs': request ?? null } } });
+  }
+
+  async #patch(slot: Slot, body: object): Promise<void> {
+    const contentType = 'application/merge-patch+json';
+    await unless(404, this.#client.json({ method: 'PATCH', path: servicePath(slot), contentType, body }));
+  }
+}
+
+function slotOf(index: number, shares: boolean): Slot {
+  const namespace = namespaces[index % namespaces.length] ?? namespaces[0];
+  const name = `s${index}`;
+  const base = ipFromNumber(ownAddresses, 'IPv4');
+  return {
+    namespace,
+    name,
+    key: `${namespace}/${name}`,
+    own: [after(base, 2 * index), after(base, 2 * index + 1)],
+    // Keys of one namespace each (their number is a multiple of that of the namespaces), and three ports for each key: some of those
+    // with the same key can share an address, others cannot.
+    sharingKey: shares ? `key-${index % keys}` : undefined,
+    port: 10_000 + (index % (3 * keys)),
+  };
+}
+
+function servicesPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/services`;
+}
+
+function after(ip: Ip, count: number): Ip {
+  return ipFromNumber(ipToNumber(ip) + BigInt(count), 'IPv4');
+}
+
+async function unless(status: number, request: Promise<unknown>): Promise<void> {
+  await request.catch((error: unknown) => {
+    if (!hasStatus(error, status)) throw error;
+  });
+}

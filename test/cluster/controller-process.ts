@@ -1,0 +1,144 @@
+/** Controllers as processes of their own, outside of Pods: the test knows their pids, so it can stop, wake and kill them. */
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Lab } from '../lab/cluster.ts';
+
+/** A line of a controller's log, and which process wrote it. */
+export interface LogLine {
+  readonly process: string;
+  readonly time: string;
+  readonly level: string;
+  readonly msg: string;
+  readonly [fact: string]: unknown;
+}
+
+/** How to run controllers. */
+export interface ControllerOptions {
+  readonly lab: Lab;
+  /** The bundle's main.js. */
+  readonly program: string;
+  /** Values of `--leader-elect-...`. */
+  readonly timing: { readonly leaseDuration: string; readonly renewDeadline: string; readonly retryPeriod: string };
+}
+
+const firstPort = 18_091;
+const closingMs = 5_000;
+
+/** One process. */
+export class ControllerProcess {
+  readonly name: string;
+  readonly startedAt = performance.now();
+  /** Resolves when the process is gone and its log is read; to the reason, when nobody here wanted its end. */
+  readonly ended: Promise<string | undefined>;
+  /** Who it is in the election; known once it is ready. */
+  identity: string | undefined;
+  readonly #child: ChildProcess;
+  #gone = false;
+  #killed = false;
+  #lastError = '';
+  #stderr = '';
+
+  constructor({ lab, program, timing }: ControllerOptions, place: number, onLine: (line: LogLine) => void) {
+    const argv = [
+      ...[process.execPath, program, 'controller', '--kubeconfig', lab.kubeconfig],
+      ...['--health', `127.0.0.1:${firstPort + place}`],
+      ...['--leader-elect-lease-duration', timing.leaseDuration],
+      ...['--leader-elect-renew-deadline', timing.renewDeadline],
+      ...['--leader-elect-retry-period', timing.retryPeriod],
+    ];
+    this.#child = lab.controlPlane.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.name = `${'ab'[place] ?? place}:${this.#child.pid}`;
+    this.#child.stderr?.on('data', (piece: Buffer) => (this.#stderr += piece.toString()));
+    const { stdout } = this.#child;
+    if (stdout) createInterface(stdout).on('line', (text) => this.#read(text, onLine));
+    this.#child.once('exit', () => (this.#gone = true));
+    this.ended = new Promise((resolve) => this.#child.once('close', () => resolve(this.#verdict())));
+  }
+
+  /** Does it still run (or is it stopped)? */
+  get alive(): boolean {
+    return !this.#gone;
+  }
+
+  /** SIGSTOP: it does not notice that time passes. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  wake(): void {
+    this.#child.kill('SIGCONT');
+  }
+
+  /** SIGKILL: no last word. */
+  kill(): void {
+    this.#killed = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** SIGTERM, and SIGKILL for one that does not end of it. */
+  async close(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    this.wake();
+    const late = setTimeout(() => this.kill(), closingMs);
+    await this.ended;
+    clearTimeout(late);
+  }
+
+  #read(text: string, onLine: (line: LogLine) => void): void {
+    const line: LogLine = { ...JSON.parse(text), process: this.name };
+    if (line.msg === 'waiting for the lead') this.identity = String(line.identity);
+    if (line.level === 'error') this.#lastError = line.msg;
+    onLine(line);
+  }
+
+  /** Whoever lost the lead ends with status 1, as it should; nothing else but our SIGKILL or SIGTERM is a reason to end. */
+  #verdict(): string | undefined {
+    const { exitCode, signalCode } = this.#child;
+    const expected =
+      (this.#killed && signalCode === 'SIGKILL') || exitCode === 0 || /^lost lease/.test(this.#lastError);
+    if (expected && this.#stderr === '') return undefined;
+    return `${this.name} ended (${exitCode ?? signalCode}): ${this.#lastError} ${this.#stderr}`;
+  }
+}
+
+/** Two controllers. One that ends is followed by the next at once, as kubelet would do it. */
+export class Controllers {
+  /** What all of them have logged so far. */
+  readonly lines: LogLine[] = [];
+  /** Ends that nobody wanted: each is a failure of the test. */
+  readonly failures: string[] = [];
+  readonly #options: ControllerOptions;
+  readonly #places: ControllerProcess[] = [];
+  #closing = false;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    for (const place of [0, 1]) this.#fill(place);
+  }
+
+  /** Those that run now. */
+  get running(): readonly ControllerProcess[] {
+    return this.#places.filter(({ alive }) => alive);
+  }
+
+  /** How often a log says something. */
+  count(msg: string): number {
+    return this.lines.filter((line) => line.msg === msg).length;
+  }
+
+  /** Ends all of them, by their pids. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(this.#places.map((process) => process.close()));
+  }
+
+  #fill(place: number): void {
+    const process = new ControllerProcess(this.#options, place, (line) => this.lines.push(line));
+    this.#places[place] = process;
+    process.ended.then((failure) => {
+      if (failure !== undefined) this.failures.push(failure);
+      else if (!this.#closing) this.#fill(place);
+    });
+  }
+}

@@ -1,0 +1,108 @@
+/** What both tests of two controllers need: the controllers, a crowd of Services, and a record of all that becomes of them. */
+import assert from 'node:assert/strict';
+import { KubeClient } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { eventually } from '../lab/poll.ts';
+import { Churn } from './churn.ts';
+import { type ControllerOptions, Controllers } from './controller-process.ts';
+import { History, type Lists, listAll } from './history.ts';
+import { disagreements, renumberedIn, traceOf, type Violation, violationsIn } from './invariants.ts';
+import { Random } from './random.ts';
+
+/** How to begin. */
+export interface WorldOptions extends ControllerOptions {
+  readonly size: number;
+  readonly sharing: number;
+}
+
+const settledMs = 60_000;
+/** A report of more is read by nobody. */
+const mostTraces = 4;
+
+/** Two controllers and a crowd of Services. */
+export class World {
+  readonly client: KubeClient;
+  readonly random = new Random();
+  readonly history: History;
+  readonly controllers: Controllers;
+  readonly churn: Churn;
+
+  private constructor(client: KubeClient, history: History, options: WorldOptions) {
+    this.client = client;
+    this.history = history;
+    this.churn = new Churn({ client, random: this.random, size: options.size, sharing: options.sharing });
+    this.controllers = new Controllers(options);
+  }
+
+  /** Starts to record, then the controllers. */
+  static async begin(options: WorldOptions): Promise<World> {
+    const client = new KubeClient(await connect(options.lab.kubeconfig));
+    return new World(client, await History.begin(client), options);
+  }
+
+  /** Makes sure that all Services are there, and that nothing is asked for that another one may have: now all of them can be served. */
+  async calm(): Promise<void> {
+    const { services } = await listAll(this.client);
+    const there = new Map(services.map((service) => [service.key, service]));
+    await this.churn.all(this.churn.slots, async (slot) => {
+      const service = there.get(slot.key);
+      if (service === undefined) await this.churn.create(slot);
+      else if (service.request !== undefined && !slot.own.some((ip) => ip === service.request))
+        await this.churn.ask(slot, undefined);
+    });
+  }
+
+  /** Waits until every Service has its address and the ledger agrees, and then looks at all that has been. */
+  async verify(): Promise<Lists> {
+    const agree = (lists: Lists) => {
+      const wrong = disagreements(lists);
+      assert.equal(wrong.length, 0, `${wrong.length} disagreements: ${wrong.slice(0, 5).join('; ')}`);
+    };
+    const settled = async () => {
+      this.#mustBeSound();
+      // What the watches tell costs nothing. Only what it says at last is worth the long lists that prove it.
+      agree(this.history.now);
+      const lists = await listAll(this.client);
+      agree(lists);
+      assert.ok(this.history.holds(lists), 'the watches lag');
+      assert.equal(lists.services.filter(({ live }) => live).length, this.churn.slots.length);
+      return lists;
+    };
+    const what = 'every Service with its address, and a ledger that agrees';
+    const lists = await eventually(what, settled, { timeoutMs: settledMs });
+    this.#mustBeNone(violationsIn(this.history.facts));
+    return lists;
+  }
+
+  /** No Service lost an address for another one that it did not ask for. */
+  verifyNothingRenumbered(): void {
+    this.#mustBeNone(renumberedIn(this.history.facts));
+  }
+
+  /** Ends everything that it started, by pid, and removes the Services; the ledger is for the next controllers to clear. */
+  async end(): Promise<void> {
+    try {
+      await this.controllers.close();
+      await this.churn.removeAll();
+    } finally {
+      this.history.end();
+      this.client.close();
+    }
+  }
+
+  #mustBeNone(violations: readonly Violation[]): void {
+    const traces = violations
+      .slice(0, mostTraces)
+      .map((each) => traceOf(each, this.history.facts, this.controllers.lines));
+    assert.equal(
+      violations.length,
+      0,
+      `seed ${this.random.seed}: ${violations.length} violations\n${traces.join('\n\n')}`,
+    );
+  }
+
+  #mustBeSound(): void {
+    if (this.history.broken) throw this.history.broken;
+    assert.deepEqual(this.controllers.failures, []);
+  }
+}

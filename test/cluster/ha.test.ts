@@ -1,0 +1,157 @@
+/** Two controllers, whatever becomes of them and of the Lease between them: no address is given twice, none is lost. */
+import assert from 'node:assert/strict';
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../lab/poll.ts';
+import { mustRun } from '../lab/run.ts';
+import * as berth from './berth.ts';
+import { namespaces, pool } from './churn.ts';
+import { Disturber, LeaseTamper, pairOf } from './disturb.ts';
+import { enterNetworkOf } from './enter-network.ts';
+import { World } from './ha-world.ts';
+
+/** Do Services share addresses? From the version on that knows `berth.dev/allow-shared-ip`. */
+const sharingIsServed = true;
+
+const lab = berth.sharedLab();
+const bundle = join(lab.stateDir, 'ha-controller');
+const program = join(bundle, 'main.js');
+
+before(async () => {
+  enterNetworkOf(lab.controlPlane);
+  // A copy, so that a build by somebody else takes nothing away under the processes.
+  const root = join(import.meta.dirname, '../..');
+  await mustRun([process.execPath, join(root, 'scripts/build.ts')]);
+  await cp(join(root, 'dist'), bundle, { recursive: true });
+  await berth.installBerth(lab);
+  await scaleControllers(0);
+  const manifest = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', metadata: { name: pool.name } };
+  await lab.apply(JSON.stringify({ ...manifest, spec: { addresses: [`${pool.first}-${pool.last}`] } }));
+  for (const name of namespaces) await lab.kubectl(['create', 'namespace', name]);
+});
+
+after(async () => {
+  await rm(bundle, { recursive: true, force: true });
+  await lab.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found']);
+  await scaleControllers(2);
+  await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0, { timeoutMs: 60_000 });
+  await lab.kubectl(['delete', 'ipaddresspool', pool.name, '--ignore-not-found']);
+});
+
+/** Those in Pods must not act beside those of the tests. */
+async function scaleControllers(replicas: number): Promise<void> {
+  const inNamespace = ['-n', berth.namespace];
+  await lab.kubectl([...inNamespace, 'scale', 'deployment/berth-controller', `--replicas=${replicas}`]);
+  if (replicas > 0) return berth.rolledOut(lab);
+  const pods = ['--selector', 'app.kubernetes.io/component=controller', '--timeout=60s'];
+  await lab.kubectl([...inNamespace, 'wait', 'pod', '--for=delete', ...pods]);
+}
+
+/** What a crowd of Services does. */
+const operations = ['create', 'remove', 'recreate', 'recreate', 'askOwn', 'askLow', 'askNothing', 'flipType'] as const;
+
+test('A8 two controllers that both believe they lead never give an address twice', async (t) => {
+  const timing = { leaseDuration: '1500ms', renewDeadline: '1000ms', retryPeriod: '400ms' };
+  const sharing = sharingIsServed ? 200 : 0;
+  const world = await World.begin({ lab, program, timing, size: 1_000, sharing });
+  const { churn, controllers, random } = world;
+  const stop = new AbortController();
+  const [rivals, flock, crowd] = [churn.slots.slice(0, 48), churn.slots.slice(48, 96), churn.slots.slice(96)];
+  const disturber = new Disturber(world, flock, rivals);
+  try {
+    t.diagnostic(`seed ${random.seed}`);
+    await churn.all(rivals, (slot) => churn.create(slot));
+    // Creation times are in whole seconds: rivals shall be older.
+    await delay(1_000);
+    await churn.all(flock, (slot) => churn.create(slot));
+    // All are created under attack, and then change until its end.
+    const changing = churn
+      .all(crowd, (slot) => churn.create(slot))
+      .then(() => churn.run(crowd, operations, stop.signal));
+    await Promise.all([disturber.run().finally(() => stop.abort()), changing]);
+    await world.calm();
+    const { entries } = await world.verify();
+    assert.equal(
+      entries.some(({ uids }) => uids.length > 1),
+      sharingIsServed,
+    );
+    assert.ok(controllers.count('leading') > 8, 'the lead hardly ever changed');
+    assert.ok(disturber.woken.length > 5, 'hardly any leader overslept');
+  } finally {
+    stop.abort();
+    report(t, world, { ...disturber.counts, 'late writes': disturber.lateWrites() });
+    await world.end();
+  }
+});
+
+test('controllers killed with SIGKILL 50 times lose nothing, double nothing, renumber nothing', async (t) => {
+  const timing = { leaseDuration: '900ms', renewDeadline: '600ms', retryPeriod: '150ms' };
+  const world = await World.begin({ lab, program, timing, size: 300, sharing: sharingIsServed ? 60 : 0 });
+  const { churn, random, history } = world;
+  const stop = new AbortController();
+  const [staying, moving] = [churn.slots.filter((_, i) => i % 2 === 0), churn.slots.filter((_, i) => i % 2 === 1)];
+  const kills: Record<string, number> = {};
+  try {
+    t.diagnostic(`seed ${random.seed}`);
+    await churn.all(churn.slots, (slot) => churn.create(slot));
+    const addressed = () => staying.every(({ key }) => history.shownBy(key).length === 1);
+    await eventually('addresses', addressed, { timeoutMs: 60_000 });
+    const before = staying.map(({ key }) => `${key} ${history.shownBy(key)}`);
+    const changing = churn.run(moving, ['create', 'remove', 'recreate', 'recreate'], stop.signal);
+    for (let count = 0; count < 50; count++) {
+      const way = await killOne(world);
+      kills[way] = (kills[way] ?? 0) + 1;
+    }
+    stop.abort();
+    await changing;
+    await world.calm();
+    await world.verify();
+    world.verifyNothingRenumbered();
+    assert.deepEqual(
+      staying.map(({ key }) => `${key} ${history.shownBy(key)}`),
+      before,
+    );
+  } finally {
+    stop.abort();
+    report(t, world, kills);
+    await world.end();
+  }
+});
+
+/** Kills a controller at a moment that is worth it, and says what that moment was. */
+async function killOne(world: World): Promise<string> {
+  const { controllers, history, random } = world;
+  const lease = new LeaseTamper(world.client);
+  const way = random.pick(['starting', 'any', 'entry made', 'entry gone', 'status written'] as const);
+  if (way === 'starting' || way === 'any') {
+    // A bundle needs 200 ms to its first list.
+    await delay(random.between(0, way === 'any' ? 500 : 300));
+    const [youngest] = controllers.running.toSorted((a, b) => b.startedAt - a.startedAt);
+    const victim = way === 'any' ? random.pick(controllers.running) : youngest;
+    victim?.kill();
+    return way;
+  }
+  const { leader } = await pairOf(world, lease);
+  const wanted = way === 'status written' ? 'service' : 'entry';
+  const write = await history.next(
+    (fact) =>
+      fact.kind === wanted && (fact.kind === 'service' ? fact.ips.length > 0 : fact.gone === (way === 'entry gone')),
+    1_500,
+  );
+  await delay(random.between(0, 8));
+  leader.kill();
+  // Half of the time somebody does not wait for the Lease's end.
+  if (random.next() < 0.5) await lease.give('');
+  return write === undefined ? 'idle' : way;
+}
+
+function report(t: TestContext, { churn, controllers, history }: World, more: Readonly<Record<string, number>>): void {
+  const facts = { ...churn.counts, ...more, leads: controllers.count('leading'), facts: history.facts.length };
+  t.diagnostic(
+    Object.entries(facts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', '),
+  );
+}
