@@ -3,12 +3,14 @@ import type { Ip } from '../addr/ip.ts';
 import {
   byteAt,
   ethernetHeaderLength,
+  ethernetOffset,
   etherType,
   macBytes,
   macLength,
   macTextAt,
   readInt32,
   readUint16,
+  writeUint16,
 } from './ethernet.ts';
 
 /** Bytes of an Ethernet frame with an ARP packet, without the padding that makes it 60 on the wire. */
@@ -22,9 +24,7 @@ export const arpOperation = { request: 1, reply: 2 } as const;
 
 /** Where each field starts, counted from the first byte of the Ethernet header. */
 export const arpOffset = {
-  destination: 0,
-  source: 6,
-  etherType: 12,
+  ...ethernetOffset,
   hardwareType: ethernetHeaderLength,
   protocolType: 16,
   hardwareLength: 18,
@@ -116,11 +116,6 @@ export function writeArpHeader(frame: Uint8Array, operation: number): void {
   frame[arpOffset.hardwareLength] = macLength;
   frame[arpOffset.protocolLength] = ipv4Length;
   writeUint16(frame, arpOffset.operation, operation);
-}
-
-function writeUint16(frame: Uint8Array, offset: number, value: number): void {
-  frame[offset] = value >> 8;
-  frame[offset + 1] = value & 0xff;
 }
 
 /** An IPv4 address as the signed 32 bits that `readInt32` finds in a frame; throws a TypeError on any other text. */

@@ -4,7 +4,10 @@
 export const ethernetHeaderLength = 14;
 
 /** EtherTypes that we tell apart (IANA "IEEE 802 Numbers"). */
-export const etherType = { ipv4: 0x0800, arp: 0x0806, vlan: 0x8100, serviceVlan: 0x88a8 } as const;
+export const etherType = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd, vlan: 0x8100, serviceVlan: 0x88a8 } as const;
+
+/** Where each field of the header starts. */
+export const ethernetOffset = { destination: 0, source: 6, etherType: 12 } as const;
 
 /** The address of every host on the link. */
 export const broadcastMac = 'ff:ff:ff:ff:ff:ff';
@@ -15,6 +18,12 @@ export const macLength = 6;
 /** Unsigned 16 bits in network byte order. The caller has checked the length. */
 export function readUint16(frame: Uint8Array, offset: number): number {
   return (byteAt(frame, offset) << 8) | byteAt(frame, offset + 1);
+}
+
+/** Writes 16 bits in network byte order. */
+export function writeUint16(frame: Uint8Array, offset: number, value: number): void {
+  frame[offset] = value >> 8;
+  frame[offset + 1] = value & 0xff;
 }
 
 /** Signed 32 bits in network byte order: V8 keeps these without allocation, unsigned ones above 2^31 not. */

@@ -1,0 +1,53 @@
+/** A set of IPv6 addresses that is asked with the bytes of a frame, without allocation: sorted 32-bit words, four per address. */
+import type { Ip } from '../addr/ip.ts';
+import { readInt32 } from './ethernet.ts';
+import { ipv6Bytes, ipv6Length } from './ipv6.ts';
+
+/** The words of all addresses, in order; made by {@link packIpv6}. */
+export type Ipv6Set = Int32Array;
+
+/** Words of an address. */
+const words = 4;
+
+/** The set of these addresses; throws a TypeError where one is not IPv6. */
+export function packIpv6(ips: readonly Ip[]): Ipv6Set {
+  const sorted = ips.map((ip) => wordsOf(ipv6Bytes(ip))).sort((a, b) => order(a, b));
+  return Int32Array.from(sorted.flat());
+}
+
+/** Is the address at `offset` in the set? The caller has checked the length. */
+export function hasIpv6At(set: Ipv6Set, frame: Uint8Array, offset: number): boolean {
+  const w0 = readInt32(frame, offset);
+  const w1 = readInt32(frame, offset + 4);
+  const w2 = readInt32(frame, offset + 8);
+  const w3 = readInt32(frame, offset + 12);
+  let low = 0;
+  let high = set.length / words;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = middle * words;
+    const difference =
+      compare(set[at], w0) || compare(set[at + 1], w1) || compare(set[at + 2], w2) || compare(set[at + 3], w3);
+    if (difference === 0) return true;
+    if (difference < 0) low = middle + 1;
+    else high = middle;
+  }
+  return false;
+}
+
+function wordsOf(bytes: Uint8Array): readonly number[] {
+  return Array.from({ length: ipv6Length / words }, (_, i) => readInt32(bytes, i * words));
+}
+
+function order(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < words; i++) {
+    const difference = compare(a[i], b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Words are compared as signed numbers everywhere: any order will do if it is always the same. */
+function compare(a: number | undefined, b: number): number {
+  return a === b ? 0 : (a ?? 0) < b ? -1 : 1;
+}

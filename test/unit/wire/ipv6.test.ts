@@ -1,0 +1,67 @@
+/** IPv6 addresses in frames and in sets. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Ip, ipFromNumber } from '../../../src/addr/ip.ts';
+import {
+  ipv6Bytes,
+  ipv6TextAt,
+  isGroupAt,
+  isSolicitedNodeAt,
+  isUnspecifiedAt,
+  solicitedNodeGroup,
+} from '../../../src/wire/ipv6.ts';
+import { hasIpv6At, packIpv6 } from '../../../src/wire/ipv6-set.ts';
+
+const addresses = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map((value) => ipFromNumber(value, 'IPv6'));
+/** Neighbours in number: many share their first words, as the addresses of a pool do. */
+const close = fc
+  .tuple(fc.constantFrom(0n, 1n << 32n, 1n << 64n, 1n << 96n, 0xffffffffn << 96n), fc.nat(3))
+  .map(([base, number]) => ipFromNumber(base + BigInt(number), 'IPv6'));
+
+test('an address is its sixteen bytes', () => {
+  assert.equal(Buffer.from(ipv6Bytes('fd00::8:0:1' as Ip)).toString('hex'), 'fd000000000000000000000800000001');
+  fc.assert(fc.property(addresses, (ip) => ipv6TextAt(Uint8Array.from([7, ...ipv6Bytes(ip)]), 1) === ip));
+  assert.throws(() => ipv6Bytes('10.0.0.1' as Ip), TypeError);
+});
+
+test('the solicited-node group has the last 24 bits of the address (RFC 4291 section 2.7.1)', () => {
+  assert.equal(solicitedNodeGroup('4037::1:800:200e:8c6c' as Ip), 'ff02::1:ff0e:8c6c');
+  assert.equal(solicitedNodeGroup('fd00::' as Ip), 'ff02::1:ff00:0');
+  fc.assert(fc.property(addresses, (ip) => isSolicitedNodeAt(ipv6Bytes(solicitedNodeGroup(ip)), 0)));
+});
+
+test('kinds of addresses', () => {
+  const rows: readonly [string, boolean, boolean, boolean][] = [
+    ['::', true, false, false],
+    ['::1', false, false, false],
+    ['1::', false, false, false],
+    ['ff02::1', false, true, false],
+    ['ff02::1:ff00:1', false, true, true],
+    ['ff02::1:fe00:1', false, true, false],
+    ['ff05::1:ff00:1', false, true, false],
+    ['fe80::1:ff00:1', false, false, false],
+  ];
+  for (const [ip, unspecified, group, solicitedNode] of rows) {
+    const at = ipv6Bytes(ip as Ip);
+    assert.deepEqual(
+      [isUnspecifiedAt(at, 0), isGroupAt(at, 0), isSolicitedNodeAt(at, 0)],
+      [unspecified, group, solicitedNode],
+      ip,
+    );
+  }
+});
+
+test('a set has the addresses that it was made of, and no others', () => {
+  const members = fc.array(fc.oneof(addresses, close), { maxLength: 40 });
+  fc.assert(
+    fc.property(members, fc.oneof(addresses, close), (ips, other) => {
+      const set = packIpv6(ips);
+      for (const ip of ips) assert.ok(hasIpv6At(set, ipv6Bytes(ip), 0), ip);
+      assert.equal(hasIpv6At(set, Uint8Array.from([0, 0, ...ipv6Bytes(other)]), 2), ips.includes(other), other);
+    }),
+    { numRuns: 5_000 },
+  );
+  assert.equal(hasIpv6At(packIpv6([]), new Uint8Array(16), 0), false);
+  assert.throws(() => packIpv6(['10.0.0.1' as Ip]), TypeError);
+});
