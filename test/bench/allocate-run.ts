@@ -13,8 +13,7 @@ import { printResults } from './allocate-table.ts';
 import { machineLine } from './machine.ts';
 
 const order: Order = JSON.parse(process.argv[2] ?? '{}');
-const { controllerKubeconfig, speakerKubeconfig, namespace } = order;
-const program = join(order.program, 'main.js');
+const { controllerKubeconfig, speakerKubeconfig, namespace, program } = order;
 const lab = openLab(order.id);
 const logs = `${lab.stateDir}/bench-logs`;
 const log = (line: string) => console.error(`bench: ${line}`);
@@ -71,7 +70,7 @@ async function measure(services: number): Promise<phases.Results> {
 
 function startController(name: string): Role {
   const args = ['controller', ...common, controllerKubeconfig, '--health', '127.0.0.1:18081'];
-  return startRole({ host: lab.controlPlane, argv: [program, ...args], name, logs, profile: order.profile });
+  return startRole({ host: lab.controlPlane, argv: [...program, ...args], name, logs, profile: order.profile });
 }
 
 /** What three speakers cost the API server, without what they cost the machines that they run on. */
@@ -93,7 +92,7 @@ async function startSpeakers(): Promise<readonly Role[]> {
   }
   const roles = hosts.map((host) => {
     const args = ['speaker', ...common, speakerKubeconfig, '--node-name', host.name, ...alive];
-    return startRole({ host, argv: [program, ...args], name: `speaker-${host.name}`, logs, profile: order.profile });
+    return startRole({ host, argv: [...program, ...args], name: `speaker-${host.name}`, logs, profile: order.profile });
   });
   await Promise.all(roles.map((role) => role.said('ready')));
   return roles;

@@ -17,8 +17,8 @@ export interface Order {
   readonly id: string;
   /** How many Services, one measurement each. */
   readonly services: readonly number[];
-  /** Folder of the bundled program. */
-  readonly program: string;
+  /** What follows `node` to run the bundled program. */
+  readonly program: readonly string[];
   /** Where Berth is installed. */
   readonly namespace: string;
   readonly controllerAccount: string;
@@ -56,12 +56,16 @@ export async function benchAllocate(options: AllocateOptions): Promise<void> {
   }
 }
 
-/** The bundle as it is shipped, in a place where no later build replaces it. */
-async function buildProgram(lab: Lab): Promise<string> {
+/** The bundle in a place where no later build replaces it, and the words that start it in a container. */
+async function buildProgram(lab: Lab): Promise<readonly string[]> {
   const folder = join(lab.stateDir, 'berth');
   await phase(log, 'Berth built', () => mustRun([process.execPath, join(root, 'scripts/build.ts')]));
   cpSync(join(root, 'dist'), folder, { recursive: true });
-  return folder;
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+  const [, entrypoint] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  if (entrypoint === undefined) throw new Error('the Dockerfile has no ENTRYPOINT ["node", ...]');
+  const [, ...words] = JSON.parse(entrypoint) as string[];
+  return words.map((word) => word.replace(/^\/berth\//, `${folder}/`));
 }
 
 /** All of the chart but its Pods: the roles run as processes of the bench, with the rights that they have in a cluster. */
