@@ -38,6 +38,11 @@ const namespace = () =>
 /** An option that is a time, such as `15s`; the limit keeps timers exact (setTimeout counts in 31 bits). */
 const duration = (flags: string, what: string, byDefault: string) =>
   new Option(flags, what).default(parseTime(byDefault), byDefault).argParser(parseTime);
+const port = (text: string) => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError('a port is 1 to 65535');
+  return value;
+};
 const collect = (value: string, all: readonly string[] | undefined) => [...(all ?? []), value];
 
 function parseTime(text: string): number {
@@ -73,6 +78,11 @@ program
     '--take-over',
     'take over addresses that another program wrote to the status of Services without a class',
     false,
+  )
+  .option(
+    '--liveness-secret <name>',
+    "Secret for the key of the speakers' datagrams; made if there is none",
+    'berth-liveness',
   )
   .option('--health <address:port>', 'serve /healthz and /readyz here', ':8081')
   .addOption(
@@ -115,6 +125,16 @@ program
     '--assume-alive <node>',
     "count this node's speaker as alive without a Pod: for speakers run outside the cluster (repeat it for more)",
     collect,
+  )
+  .addOption(
+    new Option('--liveness-port <port>', 'UDP port by which the speakers hear each other, the same on all nodes')
+      .default(7932)
+      .argParser(port),
+  )
+  .option(
+    '--liveness-key <file>',
+    'keys of the datagrams, base64, one a line: the first signs, all are accepted',
+    '/etc/berth/liveness/keys',
   )
   .option('--health <address:port>', 'serve /healthz and /readyz here', '127.0.0.1:7931')
   .addOption(logLevel())

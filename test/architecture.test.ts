@@ -29,7 +29,7 @@ const table: Readonly<Record<string, Row>> = {
   },
   runtime: {
     folders: [],
-    modules: ['pino', 'node:http', 'node:net', 'node:timers/promises'],
+    modules: ['pino', 'node:crypto', 'node:dgram', 'node:fs/promises', 'node:http', 'node:net', 'node:timers/promises'],
     why: 'knows nothing of load balancing',
   },
   kube: {
@@ -52,7 +52,11 @@ const table: Readonly<Record<string, Row>> = {
     why: 'the only place for system calls and /sys',
   },
   controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
-  speaker: { folders: ['addr', 'api', 'announce', 'kube', 'linux', 'runtime', 'wire'], modules: [], why: 'composes' },
+  speaker: {
+    folders: ['addr', 'api', 'announce', 'kube', 'linux', 'liveness', 'runtime', 'wire'],
+    modules: [],
+    why: 'composes',
+  },
   '.': {
     folders: ['api', 'controller', 'speaker', 'runtime'],
     modules: ['commander', 'node:fs'],

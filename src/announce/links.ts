@@ -30,6 +30,18 @@ export function linksFor(
   return [...exact, ...others].map(({ name }) => name);
 }
 
+/** Does one of the advertisements name the link exactly? */
+export function isNamedExactly(link: string, advertisements: readonly AdvertisementView[]): boolean {
+  return advertisements.some(({ interfaces }) => interfaces.includes(link));
+}
+
+/** Does one of the advertisements name the link, exactly or by a glob, or all links? */
+export function isNamedBy(link: string, advertisements: readonly AdvertisementView[]): boolean {
+  return advertisements.some(
+    ({ interfaces }) => interfaces.length === 0 || interfaces.some((pattern) => matches(pattern, link)),
+  );
+}
+
 /** Is the VIP the network or the broadcast address of one of the link's subnets? */
 export function isEdge(vip: Ip, { addresses }: Pick<LinkView, 'addresses'>): boolean {
   return addresses.some((own) => isEdgeOfSubnet(vip, own));

@@ -28,6 +28,14 @@ export interface AllocationSpec {
 export interface RawAllocation {
   readonly metadata: RawMeta;
   readonly spec: AllocationSpec;
+  readonly status?: { readonly holder?: HolderRecord };
+}
+
+/** Who answers for the address, as its speaker wrote it down. */
+export interface HolderRecord {
+  readonly node: string;
+  /** Rises with every change of the holder. */
+  readonly term: number;
 }
 
 /** What we need of an entry. */
@@ -40,10 +48,11 @@ export interface AllocationView extends Identity {
   readonly sharingKey: string | undefined;
   /** Milliseconds since 1970. */
   readonly reservedUntil: number | undefined;
+  readonly recorded: HolderRecord | undefined;
 }
 
 /** The view of an entry, or undefined where its name and its address do not belong together: it proves nothing then. */
-export function parseAllocation({ metadata, spec }: RawAllocation): AllocationView | undefined {
+export function parseAllocation({ metadata, spec, status }: RawAllocation): AllocationView | undefined {
   const address = parseIp(spec.address);
   if (address === undefined || allocationName(address) !== metadata.name) return undefined;
   const { pool, services = [], sharingKey, reservedUntil } = spec;
@@ -56,6 +65,7 @@ export function parseAllocation({ metadata, spec }: RawAllocation): AllocationVi
     services,
     sharingKey,
     reservedUntil: until,
+    recorded: status?.holder && { node: status.holder.node, term: status.holder.term },
   };
 }
 

@@ -5,6 +5,9 @@ import { type Identity, identityOf, type RawMeta } from './meta.ts';
 /** Label that keeps a node out of load balancing (Kubernetes' own). */
 const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
+/** Annotation that takes all VIPs away from a node, with whatever value. */
+const drainAnnotation = 'berth.dev/drain';
+
 /** Node as the API server sends it. */
 export interface RawNode {
   readonly metadata: RawMeta;
@@ -18,15 +21,25 @@ export interface NodeView extends Identity {
   readonly excluded: boolean;
   /** Addresses of its own, of any kind; names are left out. */
   readonly addresses: readonly Ip[];
+  /** Those by which the nodes reach each other. */
+  readonly internalAddresses: readonly Ip[];
+  /** A person wants its VIPs to go elsewhere (annotation `berth.dev/drain`). */
+  readonly draining: boolean;
 }
 
 /** The view of a node. */
 export function parseNode(raw: RawNode): NodeView {
   const labels = raw.metadata.labels ?? {};
-  const addresses = (raw.status?.addresses ?? [])
-    .map(({ address }) => parseIp(address))
-    .filter((ip) => ip !== undefined);
-  return { ...identityOf(raw.metadata), labels, excluded: Object.hasOwn(labels, excludeLabel), addresses };
+  const all = raw.status?.addresses ?? [];
+  const ipsOf = (some: typeof all) => some.map(({ address }) => parseIp(address)).filter((ip) => ip !== undefined);
+  return {
+    ...identityOf(raw.metadata),
+    labels,
+    excluded: Object.hasOwn(labels, excludeLabel),
+    addresses: ipsOf(all),
+    internalAddresses: ipsOf(all.filter(({ type }) => type === 'InternalIP')),
+    draining: Object.hasOwn(raw.metadata.annotations ?? {}, drainAnnotation),
+  };
 }
 
 /** Pod as the API server sends it. */

@@ -20,6 +20,7 @@ import { Loop } from '../runtime/loop.ts';
 import { wait } from '../runtime/wait.ts';
 import { applyDecisions, clearStrays } from './apply.ts';
 import { LedgerWriter, releaseAll } from './ledger.ts';
+import { ensureLivenessKey } from './liveness-key.ts';
 import { PoolStatus } from './pool-status.ts';
 import { isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
 import type { Writer } from './writer.ts';
@@ -34,6 +35,8 @@ export interface ControllerOptions {
   /** May it take over addresses that another program wrote to the status of Services without a class? */
   readonly takeOver: boolean;
   readonly timing: LeaseTiming;
+  /** Name of the Secret that holds the speakers' key, in the same namespace. */
+  readonly livenessSecret: string;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
@@ -70,12 +73,31 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     const { namespace, timing } = options;
     const election = new Election({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
+    void keepTrying(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
+      log,
+      signal,
+    });
     await actWhileLeading(election, loop, signal);
   } finally {
     stop.abort();
     closeHealth();
     await Promise.all(informers);
     client.close();
+  }
+}
+
+/** Calls until it works, once a minute at most. */
+async function keepTrying(
+  attempt: () => Promise<void>,
+  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!signal.aborted) log.warn({ err: error }, 'liveness key not made');
+      await wait(resyncMs, signal);
+    }
   }
 }
 

@@ -23,6 +23,11 @@ export function servicePath({ namespace, name }: { readonly namespace: string; r
   return `/api/v1/namespaces/${namespace}/services/${name}`;
 }
 
+/** The Secrets of one namespace. */
+export function secretsPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/secrets`;
+}
+
 /** The Leases of one namespace. */
 export function leasesPath(namespace: string): string {
   return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;

@@ -64,13 +64,24 @@ export function entry(
     services: [{ namespace: to.namespace, name: to.name, uid: to.uid, ports: to.ports }],
     sharingKey: undefined,
     reservedUntil: undefined,
+    recorded: undefined,
     ...facts,
   };
 }
 
 /** A node. */
 export function node(name: string, facts: Partial<NodeView> = {}): NodeView {
-  return { name, uid: `uid-${name}`, resourceVersion: '1', labels: {}, excluded: false, addresses: [], ...facts };
+  return {
+    name,
+    uid: `uid-${name}`,
+    resourceVersion: '1',
+    labels: {},
+    excluded: false,
+    addresses: [],
+    internalAddresses: [],
+    draining: false,
+    ...facts,
+  };
 }
 
 /** An advertisement; without facts it covers everything. */

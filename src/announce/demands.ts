@@ -1,0 +1,134 @@
+/** What the cluster's objects ask for: every VIP that is to be announced, and which nodes may and can announce it. */
+import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
+import type { AllocationView } from '../api/allocation.ts';
+import type { NodeView } from '../api/node.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { PeerLink } from '../liveness/messages.ts';
+import type { Vip } from './holders.ts';
+import { isNamedBy, isNamedExactly } from './links.ts';
+
+/** All that the demands depend on, the same on every node. */
+export interface DemandSnapshot {
+  readonly ledger: readonly AllocationView[];
+  /** The Service with a uid. */
+  readonly service: (uid: string) => ServiceView | undefined;
+  /** The nodes with an endpoint that serves, by `namespace/name` of the Service. */
+  readonly endpointNodes: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly advertisements: readonly AdvertisementView[];
+  readonly nodes: readonly NodeView[];
+  /** The nodes that run a speaker. */
+  readonly speakers: ReadonlySet<string>;
+}
+
+/** Why nobody is to announce an address. */
+export type NoDemandReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
+
+/** An address of the ledger that no node may announce. */
+export interface Unwanted {
+  readonly address: Ip;
+  readonly reason: NoDemandReason;
+}
+
+/** What is to be announced, and what is not. */
+export interface Demands {
+  readonly vips: readonly Vip[];
+  readonly unwanted: readonly Unwanted[];
+}
+
+/** The links of a node, as its speaker tells them. */
+export type LinksOf = (node: string) => readonly PeerLink[];
+
+/** Reads the objects. Only what the controller gave out is ever announced, whatever a Service's status says. */
+export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
+  const vips: Vip[] = [];
+  const unwanted: Unwanted[] = [];
+  const covers = memoized((pool: string) => coverOf(pool, snapshot, linksOf));
+  for (const entry of snapshot.ledger) {
+    const { address, uid, pool, recorded } = entry;
+    const service = entry.services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
+    const cover = covers(pool);
+    const refuse = (reason: NoDemandReason) => unwanted.push({ address, reason });
+    if (service === undefined) refuse('NotInStatus');
+    else if (cover.advertisements.length === 0) refuse('NoAdvertisement');
+    else if (cover.eligible.size === 0) refuse('NoCandidate');
+    else {
+      const eligible = service.local ? cover.withEndpoint(service.key) : cover.eligible;
+      if (eligible.size === 0 && recorded === undefined) refuse('NoLocalEndpoints');
+      else vips.push({ uid, address, eligible, serves: (node) => cover.serves(node, address), recorded });
+    }
+  }
+  return { vips, unwanted };
+}
+
+/** What the advertisements of a pool allow. */
+interface Cover {
+  readonly advertisements: readonly AdvertisementView[];
+  readonly eligible: ReadonlySet<string>;
+  readonly withEndpoint: (service: string) => ReadonlySet<string>;
+  readonly serves: (node: string, address: Ip) => boolean;
+}
+
+function coverOf(pool: string, snapshot: DemandSnapshot, linksOf: LinksOf): Cover {
+  const { nodes, speakers, endpointNodes } = snapshot;
+  const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
+  // kubeadm labels every control plane: where all nodes carry the label, obeying it would mean silence.
+  const obeyExclusion = nodes.some(({ excluded }) => !excluded);
+  const able = nodes
+    .filter(({ name, excluded }) => speakers.has(name) && !(excluded && obeyExclusion))
+    .filter(({ labels }) => advertisements.some((advertisement) => coversNode(advertisement, labels)));
+  const eligible = new Set(able.map(({ name }) => name));
+  const labelsOf = new Map(nodes.map(({ name, labels }) => [name, labels]));
+  const reach = memoized((node: string) => {
+    const here = advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
+    return reachOf(here, linksOf(node));
+  });
+  const withEndpoint = memoized((service: string) => {
+    const with_ = endpointNodes.get(service) ?? new Set<string>();
+    return new Set([...eligible].filter((node) => with_.has(node)));
+  });
+  return { advertisements, eligible, withEndpoint, serves: (node, address) => reach(node)(address) };
+}
+
+/** Which addresses a node reaches by its links, as `linksFor` would choose them. */
+function reachOf(advertisements: readonly AdvertisementView[], links: readonly PeerLink[]): (address: Ip) => boolean {
+  if (links.some(({ name }) => isNamedExactly(name, advertisements))) return () => true;
+  const subnets = links
+    .filter(({ name }) => isNamedBy(name, advertisements))
+    .flatMap(({ addresses }) => addresses.map(subnetOf))
+    .filter((subnet) => subnet !== undefined);
+  return (address) => {
+    const value = ipToNumber(address);
+    return subnets.some(({ family, network, hostBits }) => {
+      if (family !== familyOf(address) || value >> hostBits !== network) return false;
+      const host = BigInt.asUintN(Number(hostBits), value);
+      const isEdge = hostBits > 1n && (host === 0n || (family === 'IPv4' && host === (1n << hostBits) - 1n));
+      return !isEdge;
+    });
+  };
+}
+
+function subnetOf(
+  text: string,
+): { readonly family: string; readonly network: bigint; readonly hostBits: bigint } | undefined {
+  const [ip = '', prefix = ''] = text.split('/');
+  const address = parseIp(ip);
+  if (address === undefined) return undefined;
+  const hostBits = BigInt((familyOf(address) === 'IPv4' ? 32 : 128) - Number(prefix));
+  return { family: familyOf(address), network: ipToNumber(address) >> hostBits, hostBits };
+}
+
+function shows(service: ServiceView, address: Ip): boolean {
+  return service.isLoadBalancer && service.ingress.some(({ ip }) => ip === address);
+}
+
+function memoized<K, V>(compute: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>();
+  return (key) => {
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const value = compute(key);
+    known.set(key, value);
+    return value;
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * UDP datagrams that prove who wrote them: 32 bytes of HMAC-SHA256, then the text. The key file holds one key a line: the first signs,
+ * all are accepted, so a key can be changed while nodes read the file at different times.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createSocket, type Socket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+
+/** What to open. */
+export interface DatagramOptions {
+  readonly port: number;
+  /** Path of the key file. It is read again every few seconds. */
+  readonly keyFile: string;
+  /** A datagram whose signature is right, and the address that it came from. */
+  readonly onText: (text: string, from: string) => void;
+  /** The socket is of no more use. */
+  readonly onFailed: (error: Error) => void;
+}
+
+/** What became of the datagrams since the start. */
+export interface DatagramCounters {
+  received: number;
+  /** Signed by none of our keys, or too short: dropped. */
+  unsigned: number;
+  /** The kernel did not take it (no route, no memory). */
+  notSent: number;
+}
+
+/** An open socket. */
+export interface SignedDatagrams {
+  readonly counters: Readonly<DatagramCounters>;
+  /** Signs the text and sends it. A datagram that cannot be sent is counted, never thrown. */
+  send(text: string, addresses: readonly string[]): void;
+  close(): void;
+}
+
+const macBytes = 32;
+const rereadMs = 10_000;
+
+/** Opens the socket. Rejects where the port is taken (`EADDRINUSE`) or the key file holds no key. */
+export async function openDatagrams({ port, keyFile, onText, onFailed }: DatagramOptions): Promise<SignedDatagrams> {
+  let keys = await readKeys(keyFile);
+  const counters: DatagramCounters = { received: 0, unsigned: 0, notSent: 0 };
+  const socket = await bind(port);
+  socket.on('error', onFailed);
+  socket.on('message', (datagram, { address }) => {
+    const text = datagram.subarray(macBytes);
+    const known = datagram.length > macBytes && keys.some((key) => isSignedBy(key, datagram));
+    counters[known ? 'received' : 'unsigned']++;
+    if (known) onText(text.toString(), plain(address));
+  });
+  const reread = () => {
+    readKeys(keyFile).then(
+      (fresh) => (keys = fresh),
+      // A file that is being replaced is there again next time.
+      () => undefined,
+    );
+  };
+  const timer = setInterval(reread, rereadMs).unref();
+  return {
+    counters,
+    send: (text, addresses) => {
+      const body = Buffer.from(text);
+      const datagram = Buffer.concat([hmac(keys[0] as Buffer, body), body]);
+      for (const address of addresses) {
+        const to = socket.type === 'udp6' && !address.includes(':') ? `::ffff:${address}` : address;
+        socket.send(datagram, port, to, (error) => error && counters.notSent++);
+      }
+    },
+    close: () => {
+      clearInterval(timer);
+      socket.close();
+    },
+  };
+}
+
+const socketType = { both: 'udp6', ipv4: 'udp4' } as const;
+
+/** One socket for both families, or for IPv4 alone where the kernel has no IPv6. */
+async function bind(port: number): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
+  try {
+    return await bindAs(socketType.both, port);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error;
+    return bindAs(socketType.ipv4, port);
+  }
+}
+
+function bindAs(type: 'udp4' | 'udp6', port: number): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket({ type });
+    socket.once('error', reject);
+    socket.bind(port, () => {
+      socket.off('error', reject);
+      resolve(Object.assign(socket, { type }));
+    });
+  });
+}
+
+/** Throws where the file cannot be read or holds no key. */
+async function readKeys(file: string): Promise<readonly Buffer[]> {
+  const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.trim());
+  const keys = lines.filter((line) => line !== '').map((line) => Buffer.from(line, 'base64'));
+  if (keys.length === 0 || keys.some((key) => key.length < 16)) {
+    throw new Error(`key file ${file}: every line must hold a key of at least 16 bytes in base64`);
+  }
+  return keys;
+}
+
+function isSignedBy(key: Buffer, datagram: Buffer): boolean {
+  return timingSafeEqual(hmac(key, datagram.subarray(macBytes)), datagram.subarray(0, macBytes));
+}
+
+function hmac(key: Buffer, body: Buffer): Buffer {
+  return createHmac('sha256', key).update(body).digest();
+}
+
+/** An IPv4 address on a socket of both families looks like `::ffff:192.0.2.1`. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
+}

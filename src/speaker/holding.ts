@@ -1,0 +1,178 @@
+/**
+ * Runs the keeper with real sockets: beats to every peer ten times a second, claims at once when they change, and a decision after
+ * whatever matters. Needs no API server.
+ */
+import type { HolderDecision, Vip } from '../announce/holders.ts';
+import { Keeper, type World } from '../announce/keeper.ts';
+import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
+import { type Beat, type Claim, type Message, type PeerLink, times } from '../liveness/messages.ts';
+import type { Liveness } from '../liveness/peers.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { openDatagrams, type SignedDatagrams } from '../runtime/signed-datagrams.ts';
+
+/** What the keeper of this node works with. */
+export interface HoldingOptions {
+  readonly log: Logger;
+  readonly node: string;
+  readonly port: number;
+  readonly keyFile: string;
+  /** What this node claimed before its restart. */
+  readonly claims: readonly Claim[];
+  /** Milliseconds since the packet worker turned. */
+  readonly workerAgeMs: () => number;
+  readonly onDecisions: (decisions: readonly HolderDecision[]) => void;
+  readonly askWire: (vips: readonly Vip[]) => void;
+  /** A peer's links have changed: what it can serve has to be looked at anew. */
+  readonly onPeerLinks: () => void;
+  /** The socket is of no more use. */
+  readonly onFailed: (error: Error) => void;
+}
+
+/** Where the nodes are, and which subnets this one is in. */
+export interface Neighbourhood {
+  /** Addresses of each node that runs a speaker. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** The name of the link whose subnet an address is in; undefined where it is reached by a router. */
+  readonly linkTo: (address: string) => string | undefined;
+}
+
+/** A peer is asked to be patient: its list is sent this often at most. */
+const listPauseMs = 200;
+
+/** The keeper and its sockets. */
+export class Holding {
+  readonly keeper: Keeper;
+  readonly #options: HoldingOptions;
+  #datagrams: SignedDatagrams | undefined;
+  #neighbourhood: Neighbourhood = { addresses: new Map(), linkTo: () => undefined };
+  #nodes: ReadonlySet<string> = new Set();
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
+  #decisions: readonly HolderDecision[] | undefined;
+  #turnedAt = performance.now();
+  readonly #listedAt = new Map<string, number>();
+  readonly #links = new Map<string, string>();
+  readonly #liveness = new Map<string, Liveness>();
+
+  constructor(options: HoldingOptions) {
+    this.#options = options;
+    const incarnation = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+    this.keeper = new Keeper({ node: options.node, incarnation }, performance.now(), options.claims);
+  }
+
+  /** Opens the socket and begins to beat. Rejects where the port is taken or there is no key. */
+  async open(): Promise<void> {
+    const { port, keyFile, onFailed } = this.#options;
+    this.#datagrams = await openDatagrams({ port, keyFile, onFailed, onText: this.#take });
+    this.#timer = setInterval(this.#beat, times.beat);
+  }
+
+  /** Takes in what the cluster says now. */
+  observe(world: World, neighbourhood: Neighbourhood): void {
+    this.#neighbourhood = neighbourhood;
+    this.#nodes = new Set([...world.nodes.keys()].filter((node) => node !== this.#options.node));
+    this.keeper.observe(world);
+    this.#decideSoon();
+  }
+
+  /** Somebody answered for an address on the wire. */
+  heardOnWire(address: string, mac: string): void {
+    this.keeper.heardOnWire(address, mac, performance.now());
+    this.#decideSoon();
+  }
+
+  /** The links that a peer told last. */
+  linksOf(node: string): readonly PeerLink[] {
+    return this.keeper.peers.get(node)?.beat?.links ?? [];
+  }
+
+  /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
+  sayRestarting(): void {
+    this.keeper.announceState('Restarting');
+    this.#sendBeats(performance.now());
+  }
+
+  /** Ends the beats. */
+  close(): void {
+    clearInterval(this.#timer);
+    if (this.#soon) clearImmediate(this.#soon);
+    this.#datagrams?.close();
+    this.#options.log.info({ ...this.#datagrams?.counters }, 'liveness datagrams');
+  }
+
+  #take = (text: string, from: string): void => {
+    const message = decodeMessage(text);
+    if (message === undefined) return;
+    const path = this.#neighbourhood.linkTo(from) ?? 'routed';
+    const now = performance.now();
+    if (this.keeper.hear(message, path, now) !== 'Taken') return;
+    if (message.kind === 'Claims') this.#decideSoon();
+    else this.#noteLinks(message);
+  };
+
+  #noteLinks({ from, links, wantsClaims }: Beat): void {
+    const text = JSON.stringify(links);
+    if (this.#links.get(from.node) !== text) {
+      this.#links.set(from.node, text);
+      this.#options.onPeerLinks();
+    }
+    if (wantsClaims) this.#sendList(from.node);
+  }
+
+  #beat = (): void => {
+    this.#decide();
+    this.#sendBeats(performance.now());
+  };
+
+  #sendBeats(now: number): void {
+    const ages = { loop: Math.round(now - this.#turnedAt), worker: Math.round(this.#options.workerAgeMs()) };
+    for (const node of this.#nodes) this.#send(node, this.keeper.beatFor(node, now, ages));
+  }
+
+  #sendList(node: string): void {
+    const now = performance.now();
+    if (now - (this.#listedAt.get(node) ?? Number.NEGATIVE_INFINITY) < listPauseMs) return;
+    this.#listedAt.set(node, now);
+    for (const part of this.keeper.wholeList(node)) this.#send(node, part);
+  }
+
+  #send(node: string, message: Message): void {
+    const known = this.#neighbourhood.addresses.get(node) ?? [];
+    const onLinks = this.linksOf(node).flatMap(({ addresses }) => addresses.map((text) => text.split('/')[0] ?? ''));
+    const reachable = onLinks.filter((address) => this.#neighbourhood.linkTo(address) !== undefined);
+    this.#datagrams?.send(encodeMessage(message), [...new Set([...known, ...reachable])]);
+  }
+
+  /** Datagrams that come together are decided together. */
+  #decideSoon(): void {
+    this.#soon ??= setImmediate(() => {
+      this.#soon = undefined;
+      this.#decide();
+    });
+  }
+
+  #decide(): void {
+    const now = performance.now();
+    const { decisions, asks, news } = this.keeper.tick(now);
+    this.#turnedAt = now;
+    if (news) for (const part of this.keeper.takeNews()) for (const node of this.#nodes) this.#send(node, part(node));
+    if (decisions !== this.#decisions) {
+      this.#decisions = decisions;
+      this.#options.onDecisions(decisions);
+    }
+    if (asks.length > 0) this.#options.askWire(asks);
+    this.#logLiveness(now);
+  }
+
+  #logLiveness(now: number): void {
+    for (const node of this.#nodes) {
+      const liveness = this.keeper.peers.livenessOf(node, now);
+      const before = this.#liveness.get(node);
+      if (before === liveness) continue;
+      this.#liveness.set(node, liveness);
+      const silentMs = Math.round(now - this.keeper.peers.lastHeard(node, now));
+      if (liveness === 'Dead') this.#options.log.warn({ peer: node, silentMs }, 'peer is silent');
+      else if (before !== undefined || liveness !== 'Unknown') this.#options.log.info({ peer: node, liveness }, 'peer');
+    }
+  }
+}
