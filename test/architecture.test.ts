@@ -71,7 +71,7 @@ const files = globSync('src/**/*.ts').sort();
 
 function importsOf(file: string): readonly string[] {
   const source = readFileSync(file, 'utf8');
-  return [...source.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1] ?? '');
+  return [...source.matchAll(/\b(?:from\s+|import\s+|import\()'([^']+)'/g)].map((match) => match[1] ?? '');
 }
 
 function folderOf(file: string): string {
