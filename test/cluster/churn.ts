@@ -96,9 +96,9 @@ export class Churn {
       case 'askNothing':
         return this.ask(slot, undefined);
       case 'flipType':
-        await this.#patch(slot, { spec: { type: 'ClusterIP' } });
+        await this.balance(slot, false);
         await delay(this.#random.between(0, 50));
-        return this.#patch(slot, { spec: balanced });
+        return this.balance(slot, true);
     }
   }
 
@@ -130,6 +130,11 @@ export class Churn {
   /** Lets the Service ask for an address, or for none. */
   ask(slot: Slot, request: string | undefined): Promise<void> {
     return this.#patch(slot, { metadata: { annotations: { 'berth.dev/loadBalancerIPs': request ?? null } } });
+  }
+
+  /** Makes the Service a LoadBalancer, or an ordinary one. */
+  balance(slot: Slot, yes: boolean): Promise<void> {
+    return this.#patch(slot, { spec: yes ? balanced : { type: 'ClusterIP' } });
   }
 
   async #patch(slot: Slot, body: object): Promise<void> {

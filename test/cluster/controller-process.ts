@@ -17,6 +17,8 @@ export interface ControllerOptions {
   readonly lab: Lab;
   /** The bundle's main.js. */
   readonly program: string;
+  /** The way of each of the two to the API server; the direct one if absent. */
+  readonly kubeconfigs?: readonly [string, string];
   /** Values of `--leader-elect-...`. */
   readonly timing: { readonly leaseDuration: string; readonly renewDeadline: string; readonly retryPeriod: string };
 }
@@ -32,21 +34,29 @@ export class ControllerProcess {
   readonly ended: Promise<string | undefined>;
   /** Who it is in the election; known once it is ready. */
   identity: string | undefined;
+  /** Has it taken the lead? Whoever loses it ends. */
+  leads = false;
+  readonly place: number;
   readonly #child: ChildProcess;
   #gone = false;
   #killed = false;
   #lastError = '';
   #stderr = '';
 
-  constructor({ lab, program, timing }: ControllerOptions, place: number, onLine: (line: LogLine) => void) {
+  constructor(
+    { lab, program, kubeconfigs, timing }: ControllerOptions,
+    place: number,
+    onLine: (line: LogLine) => void,
+  ) {
     const argv = [
-      ...[process.execPath, program, 'controller', '--kubeconfig', lab.kubeconfig],
+      ...[process.execPath, program, 'controller', '--kubeconfig', kubeconfigs?.[place] ?? lab.kubeconfig],
       ...['--health', `127.0.0.1:${firstPort + place}`],
       ...['--leader-elect-lease-duration', timing.leaseDuration],
       ...['--leader-elect-renew-deadline', timing.renewDeadline],
       ...['--leader-elect-retry-period', timing.retryPeriod],
     ];
     this.#child = lab.controlPlane.spawn(argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.place = place;
     this.name = `${'ab'[place] ?? place}:${this.#child.pid}`;
     this.#child.stderr?.on('data', (piece: Buffer) => (this.#stderr += piece.toString()));
     const { stdout } = this.#child;
@@ -88,6 +98,7 @@ export class ControllerProcess {
   #read(text: string, onLine: (line: LogLine) => void): void {
     const line: LogLine = { ...JSON.parse(text), process: this.name };
     if (line.msg === 'waiting for the lead') this.identity = String(line.identity);
+    if (line.msg === 'leading') this.leads = true;
     if (line.level === 'error') this.#lastError = line.msg;
     onLine(line);
   }

@@ -1,53 +1,23 @@
 /** Two controllers, whatever becomes of them and of the Lease between them: no address is given twice, none is lost. */
 import assert from 'node:assert/strict';
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../lab/poll.ts';
-import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
-import { namespaces, pool } from './churn.ts';
 import { Disturber, LeaseTamper, pairOf } from './disturb.ts';
-import { enterNetworkOf } from './enter-network.ts';
+import { prepare, restore } from './ha-setup.ts';
 import { World } from './ha-world.ts';
 
 /** Do Services share addresses? From the version on that knows `berth.dev/allow-shared-ip`. */
 const sharingIsServed = true;
 
 const lab = berth.sharedLab();
-const bundle = join(lab.stateDir, 'ha-controller');
-const program = join(bundle, 'main.js');
+let program: string;
 
 before(async () => {
-  enterNetworkOf(lab.controlPlane);
-  // A copy, so that a build by somebody else takes nothing away under the processes.
-  const root = join(import.meta.dirname, '../..');
-  await mustRun([process.execPath, join(root, 'scripts/build.ts')]);
-  await cp(join(root, 'dist'), bundle, { recursive: true });
-  await berth.installBerth(lab);
-  await scaleControllers(0);
-  const manifest = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', metadata: { name: pool.name } };
-  await lab.apply(JSON.stringify({ ...manifest, spec: { addresses: [`${pool.first}-${pool.last}`] } }));
-  for (const name of namespaces) await lab.kubectl(['create', 'namespace', name]);
+  program = await prepare(lab);
 });
-
-after(async () => {
-  await rm(bundle, { recursive: true, force: true });
-  await lab.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found']);
-  await scaleControllers(2);
-  await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0, { timeoutMs: 60_000 });
-  await lab.kubectl(['delete', 'ipaddresspool', pool.name, '--ignore-not-found']);
-});
-
-/** Those in Pods must not act beside those of the tests. */
-async function scaleControllers(replicas: number): Promise<void> {
-  const inNamespace = ['-n', berth.namespace];
-  await lab.kubectl([...inNamespace, 'scale', 'deployment/berth-controller', `--replicas=${replicas}`]);
-  if (replicas > 0) return berth.rolledOut(lab);
-  const pods = ['--selector', 'app.kubernetes.io/component=controller', '--timeout=60s'];
-  await lab.kubectl([...inNamespace, 'wait', 'pod', '--for=delete', ...pods]);
-}
+after(() => restore(lab));
 
 /** What a crowd of Services does. */
 const operations = ['create', 'remove', 'recreate', 'recreate', 'askOwn', 'askLow', 'askNothing', 'flipType'] as const;

@@ -1,0 +1,50 @@
+/** Makes room for controllers that tests run themselves, and puts everything back. */
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { eventually, type Lab } from '../lab/cluster.ts';
+import { mustRun } from '../lab/run.ts';
+import { installBerth, ledgerOf, namespace, rolledOut } from './berth.ts';
+import { namespaces, pool } from './churn.ts';
+import { enterNetworkOf } from './enter-network.ts';
+
+/** Stops the controllers in Pods, and makes a pool and namespaces. Gives the path of the bundle to run. */
+export async function prepare(lab: Lab): Promise<string> {
+  enterNetworkOf(lab.controlPlane);
+  // A copy, so that a build by somebody else takes nothing away under the processes.
+  const root = join(import.meta.dirname, '../..');
+  await mustRun([process.execPath, join(root, 'scripts/build.ts')]);
+  await cp(join(root, 'dist'), bundleOf(lab), { recursive: true });
+  await installBerth(lab);
+  await scale(lab, 0);
+  const manifest = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', metadata: { name: pool.name } };
+  await lab.apply(JSON.stringify({ ...manifest, spec: { addresses: [`${pool.first}-${pool.last}`] } }));
+  for (const name of namespaces) await lab.kubectl(['create', 'namespace', name]);
+  return join(bundleOf(lab), 'main.js');
+}
+
+/** Undoes it, every step whatever became of the others. The controllers in Pods clear the ledger. */
+export async function restore(lab: Lab): Promise<void> {
+  const failures: unknown[] = [];
+  const steps = [
+    () => lab.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found']),
+    () => scale(lab, 2),
+    () => eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0, { timeoutMs: 60_000 }),
+    () => lab.kubectl(['delete', 'ipaddresspool', pool.name, '--ignore-not-found']),
+    () => rm(bundleOf(lab), { recursive: true, force: true }),
+  ];
+  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
+}
+
+function bundleOf(lab: Lab): string {
+  return join(lab.stateDir, 'ha-controller');
+}
+
+/** Controllers in Pods must not act beside those of the tests. */
+async function scale(lab: Lab, replicas: number): Promise<void> {
+  const inNamespace = ['-n', namespace];
+  await lab.kubectl([...inNamespace, 'scale', 'deployment/berth-controller', `--replicas=${replicas}`]);
+  if (replicas > 0) return rolledOut(lab);
+  const pods = ['--selector', 'app.kubernetes.io/component=controller', '--timeout=60s'];
+  await lab.kubectl([...inNamespace, 'wait', 'pod', '--for=delete', ...pods]);
+}

@@ -1,0 +1,290 @@
+/**
+ * Writes of a former leader that reach the API server late, after his successor has decided otherwise. Each of these orders of events can
+ * happen: a process sleeps, or a network is slow, for as long as it takes. The API server has to refuse what would do harm.
+ */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Ip } from '../../src/addr/ip.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { collections, servicePath } from '../../src/kube/resources.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import type { Slot } from './churn.ts';
+import { LeaseTamper } from './disturb.ts';
+import { prepare, restore } from './ha-setup.ts';
+import { World } from './ha-world.ts';
+import { type Held, SlowProxy } from './slow-proxy.ts';
+
+const lab = berth.sharedLab();
+const slowKubeconfig = join(lab.stateDir, 'slow.kubeconfig');
+let program: string;
+let proxy: SlowProxy;
+
+before(async () => {
+  program = await prepare(lab);
+  proxy = await SlowProxy.open(await connect(lab.kubeconfig));
+  await writeFile(slowKubeconfig, JSON.stringify(proxy.kubeconfig));
+});
+
+after(async () => {
+  proxy?.close();
+  await restore(lab);
+});
+
+/** What happens to a few Services, to which a write of the first controller comes late. */
+interface Story {
+  /** How many Services there are at its end. */
+  readonly services: number;
+  readonly before: () => Promise<void>;
+  /** The write: method and path. */
+  readonly late: readonly [string, string];
+  /** Makes the first controller send it. */
+  readonly cause: () => Promise<void>;
+  /** What happens until it arrives; `succeed` gives the lead to the second controller. */
+  readonly meanwhile: (succeed: () => Promise<void>) => Promise<void>;
+}
+
+/** The parts of a story: its Services, and what can be done. */
+class Stage {
+  readonly world: World;
+  /** Services that share with nobody. */
+  readonly alone: readonly [Slot, Slot];
+  /** Services with one key. The last two have the same port: each of them can share with the first one only. */
+  readonly sharing: readonly [Slot, Slot, Slot];
+
+  constructor(world: World) {
+    const slot = (index: number) => world.churn.slots[index] as Slot;
+    this.world = world;
+    this.alone = [slot(0), slot(1)];
+    this.sharing = [slot(30), slot(60), slot(150)];
+  }
+
+  /** Creates a Service and waits until it shows the address. */
+  async settle(slot: Slot, address: Ip, request: Ip | undefined = address): Promise<void> {
+    await this.world.churn.create(slot, request);
+    await this.shows(slot, address);
+  }
+
+  shows({ key }: Slot, address: Ip): Promise<unknown> {
+    return eventually(`${key} showing ${address}`, () => this.world.history.shownBy(key).includes(address), quick);
+  }
+}
+
+const quick = { timeoutMs: 10_000, everyMs: 20 };
+const entryOf = (address: string) => `${collections.allocations}/${address}`;
+const statusOf = (slot: Slot) => `${servicePath(slot)}/status`;
+
+const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
+  'deletes the entry of an address that its Service has come back to': (stage) => {
+    const {
+      alone: [a],
+      world: { churn },
+    } = stage;
+    const [home, away] = a.own;
+    return {
+      services: 1,
+      before: () => stage.settle(a, home),
+      late: ['DELETE', entryOf(home)],
+      cause: () => churn.ask(a, away),
+      meanwhile: async (succeed) => {
+        await churn.ask(a, home);
+        await succeed();
+        await stage.shows(a, home);
+      },
+    };
+  },
+  'deletes the entry of a Service that is a LoadBalancer again': (stage) => {
+    const {
+      alone: [a],
+      world: { churn },
+    } = stage;
+    const [home] = a.own;
+    return {
+      services: 1,
+      before: () => stage.settle(a, home),
+      late: ['DELETE', entryOf(home)],
+      cause: () => churn.balance(a, false),
+      meanwhile: async (succeed) => {
+        await churn.balance(a, true);
+        await succeed();
+        await stage.shows(a, home);
+      },
+    };
+  },
+  'deletes the entry of a Service that was made anew': (stage) => {
+    const {
+      alone: [a],
+      world: { churn },
+    } = stage;
+    const [home] = a.own;
+    return {
+      services: 1,
+      before: () => stage.settle(a, home),
+      late: ['DELETE', entryOf(home)],
+      cause: () => churn.remove(a),
+      meanwhile: async (succeed) => {
+        await churn.create(a, home);
+        await succeed();
+        await stage.shows(a, home);
+      },
+    };
+  },
+  'strikes a Service that has come back from a shared entry': (stage) => {
+    const {
+      sharing: [a, b],
+      world: { churn },
+    } = stage;
+    const [home, away] = a.own;
+    return {
+      services: 2,
+      before: async () => {
+        await stage.settle(a, home);
+        await stage.settle(b, home, undefined);
+      },
+      late: ['PUT', entryOf(home)],
+      cause: () => churn.ask(a, away),
+      meanwhile: async (succeed) => {
+        await churn.ask(a, home);
+        await succeed();
+        await stage.shows(a, home);
+      },
+    };
+  },
+  'adds a Service to a shared entry where another one has its port': (stage) => {
+    const {
+      sharing: [a, b, c],
+      world: { churn },
+    } = stage;
+    const [home] = a.own;
+    return {
+      services: 3,
+      before: () => stage.settle(a, home),
+      late: ['PUT', entryOf(home)],
+      cause: () => churn.create(b),
+      meanwhile: async (succeed) => {
+        await churn.remove(b);
+        await churn.create(c);
+        await succeed();
+        await stage.shows(c, home);
+        await churn.create(b);
+      },
+    };
+  },
+  'shows an address that another Service has meanwhile': (stage) => {
+    const {
+      alone: [a, b],
+      world: { churn },
+    } = stage;
+    const [home, away] = a.own;
+    return {
+      services: 2,
+      before: () => stage.settle(a, home),
+      late: ['PATCH', statusOf(a)],
+      cause: () => churn.ask(a, away),
+      meanwhile: async (succeed) => {
+        await churn.ask(a, home);
+        await succeed();
+        await stage.settle(b, away);
+      },
+    };
+  },
+  'shows the address of a former Service on its namesake': (stage) => {
+    const {
+      alone: [a, b],
+      world: { churn },
+    } = stage;
+    const [home, away] = a.own;
+    return {
+      services: 2,
+      before: async () => {},
+      late: ['PATCH', statusOf(a)],
+      cause: () => churn.create(a, home),
+      meanwhile: async (succeed) => {
+        await churn.remove(a);
+        await churn.create(a, away);
+        await succeed();
+        await stage.shows(a, away);
+        await stage.settle(b, home);
+      },
+    };
+  },
+  'creates an entry that another Service has meanwhile': (stage) => {
+    const {
+      alone: [a, b],
+      world: { churn },
+    } = stage;
+    const [home, away] = a.own;
+    return {
+      services: 2,
+      before: () => stage.settle(a, home),
+      late: ['POST', collections.allocations],
+      cause: () => churn.ask(a, away),
+      meanwhile: async (succeed) => {
+        await churn.ask(a, home);
+        await succeed();
+        await stage.settle(b, away);
+      },
+    };
+  },
+  'creates an entry that nobody needs any more': (stage) => {
+    const {
+      alone: [a],
+      world: { churn },
+    } = stage;
+    const [home, away] = a.own;
+    return {
+      services: 1,
+      before: () => stage.settle(a, home),
+      late: ['POST', collections.allocations],
+      cause: () => churn.ask(a, away),
+      meanwhile: async (succeed) => {
+        await churn.ask(a, home);
+        await succeed();
+      },
+    };
+  },
+};
+
+for (const [name, story] of Object.entries(stories)) {
+  test(`A8 a former leader too late ${name}`, async (t) => {
+    const timing = { leaseDuration: '1500ms', renewDeadline: '1000ms', retryPeriod: '100ms' };
+    const kubeconfigs = [slowKubeconfig, lab.kubeconfig] as const;
+    // Three ports and thirty keys: see `slotOf`.
+    const world = await World.begin({ lab, program, timing, kubeconfigs, size: 180, sharing: 150 });
+    const { services, before, late, cause, meanwhile } = story(new Stage(world));
+    let held: Held | undefined;
+    try {
+      await lead(world, 0);
+      await before();
+      held = proxy.hold(...late);
+      const came = held.came.then(() => true);
+      await cause();
+      assert.ok(await Promise.race([came, delay(10_000, false)]), `no ${late.join(' ')}`);
+      await meanwhile(() => lead(world, 1));
+      t.diagnostic(`${late.join(' ')}: ${await held.release()}`);
+      await world.verify(services);
+    } finally {
+      held?.release().catch(() => undefined);
+      await world.end();
+    }
+  });
+}
+
+/** Gives the lead to one of the two controllers, and waits until the other one has noticed. */
+async function lead({ client, controllers }: World, place: number): Promise<void> {
+  const lease = new LeaseTamper(client);
+  await eventually(
+    `controller ${place} leading`,
+    async () => {
+      assert.deepEqual(controllers.failures, []);
+      const wanted = controllers.running.find((process) => process.place === place);
+      if (wanted?.identity === undefined) return false;
+      if ((await lease.holder()) !== wanted.identity) await lease.give(wanted.identity);
+      return wanted.leads && controllers.running.every((process) => process === wanted || !process.leads);
+    },
+    { timeoutMs: 20_000, everyMs: 50 },
+  );
+}

@@ -1,0 +1,110 @@
+/** A way to the API server on which single requests are held up, as a network does it, or a process that is put to sleep. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Agent, request as httpsRequest } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import type { Connection } from '../../src/kube/connection.ts';
+
+/** A request that waits. */
+export interface Held {
+  /** Resolves when it has come. */
+  readonly came: Promise<void>;
+  /** Lets it go on to the API server, even if its sender is gone by now. Gives the HTTP status of the answer. */
+  release(): Promise<number>;
+}
+
+interface Hold {
+  readonly wanted: (request: IncomingMessage) => boolean;
+  readonly came: PromiseWithResolvers<void>;
+  readonly released: PromiseWithResolvers<void>;
+  readonly answered: PromiseWithResolvers<number>;
+}
+
+/** An HTTP server that hands every request on to the API server, with the rights of the connection. */
+export class SlowProxy {
+  readonly #connection: Connection;
+  readonly #agent: Agent;
+  readonly #server: Server;
+  #holds: readonly Hold[] = [];
+
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#agent = new Agent({ keepAlive: true, ...connection.tls });
+    this.#server = createServer((request, response) => {
+      this.#handOn(request, response).catch(() => response.destroy());
+    });
+  }
+
+  /** Listens on the loopback. */
+  static async open(connection: Connection): Promise<SlowProxy> {
+    const proxy = new SlowProxy(connection);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  /** The kubeconfig of a client that goes this way. */
+  get kubeconfig(): object {
+    const { port } = this.#server.address() as AddressInfo;
+    const name = 'slow';
+    return {
+      apiVersion: 'v1',
+      kind: 'Config',
+      // The official client takes plain HTTP only from those who say that they want no TLS.
+      clusters: [{ name, cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
+      users: [{ name, user: {} }],
+      contexts: [{ name, context: { cluster: name, user: name } }],
+      'current-context': name,
+    };
+  }
+
+  /** Holds the next request of this kind up. */
+  hold(method: string, path: string): Held {
+    const hold: Hold = {
+      wanted: (request) => request.method === method && request.url?.split('?')[0] === path,
+      came: Promise.withResolvers(),
+      released: Promise.withResolvers(),
+      answered: Promise.withResolvers(),
+    };
+    this.#holds = [...this.#holds, hold];
+    const release = () => {
+      hold.released.resolve();
+      return hold.answered.promise;
+    };
+    return { came: hold.came.promise, release };
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    for (const { released } of this.#holds) released.resolve();
+    this.#server.close();
+    this.#server.closeAllConnections();
+    this.#agent.destroy();
+  }
+
+  async #handOn(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const hold = this.#holds.find(({ wanted }) => wanted(request));
+    if (hold) {
+      this.#holds = this.#holds.filter((other) => other !== hold);
+      hold.came.resolve();
+      await hold.released.promise;
+    }
+    const { method, headers } = request;
+    const { host: _, ...others } = headers;
+    const options = { method, headers: others, agent: this.#agent };
+    const onward = httpsRequest(new URL(request.url ?? '/', this.#connection.server), options, (answer) => {
+      hold?.answered.resolve(answer.statusCode ?? 0);
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      // A watch may have nothing to say for a long time.
+      response.flushHeaders();
+      answer.pipe(response);
+    });
+    onward.on('error', (error) => {
+      hold?.answered.reject(error);
+      response.destroy();
+    });
+    // Whoever ends a watch ends it here as well; a request that was held up goes on without its sender.
+    if (!hold) response.once('close', () => onward.destroy());
+    onward.end(body);
+  }
+}
