@@ -1,0 +1,231 @@
+/**
+ * Messages of rtnetlink(7) about links and addresses: bytes to values, and the requests for a dump. Layouts are those of
+ * <linux/netlink.h>, <linux/rtnetlink.h>, <linux/if_link.h> and <linux/if_addr.h> on little-endian machines.
+ */
+import { type Ip, ipFromNumber } from '../addr/ip.ts';
+
+/** A link as the kernel describes it. */
+export interface LinkMessage {
+  readonly kind: 'Link';
+  readonly index: number;
+  readonly name: string;
+  /** Lower-case hex pairs joined by `:`; empty where the link has no hardware address. */
+  readonly mac: string;
+  /** `interfaceFlag`s. */
+  readonly flags: number;
+  /** Index of the bond, bridge or VRF that it belongs to, 0 for none. */
+  readonly master: number;
+}
+
+/** An address of a link. */
+export interface AddressMessage {
+  readonly kind: 'Address' | 'AddressGone';
+  /** Index of the link. */
+  readonly index: number;
+  readonly address: Ip;
+  readonly prefix: number;
+  /** The other end of a point-to-point link; elsewhere the address itself. */
+  readonly peer: Ip;
+  /** `addressFlag`s. */
+  readonly flags: number;
+}
+
+/** What a message says. `End` closes a dump and `Failed` answers a request; `errno` is 0 or positive. */
+export type NetlinkBody =
+  | LinkMessage
+  | AddressMessage
+  | { readonly kind: 'LinkGone'; readonly index: number }
+  | { readonly kind: 'End' | 'Failed'; readonly errno: number };
+
+/** One message. */
+export interface NetlinkMessage {
+  readonly body: NetlinkBody;
+  /** It is a part of a dump (NLM_F_MULTI); others are events. */
+  readonly dumped: boolean;
+  /** Something changed while the dump was taken: it is to be taken again (NLM_F_DUMP_INTR). */
+  readonly interrupted: boolean;
+}
+
+/** What can be dumped. */
+export type DumpKind = 'links' | 'addresses';
+
+/** Interface flags, netdevice(7) and <linux/if.h>. */
+export const interfaceFlag = { up: 0x1, loopback: 0x8, running: 0x40, noArp: 0x80, lowerUp: 0x10000 } as const;
+
+/** Address flags of <linux/if_addr.h>. */
+export const addressFlag = { optimistic: 0x04, dadFailed: 0x08, tentative: 0x40 } as const;
+
+/** RTM_GETLINK and RTM_GETADDR. */
+const requestType: Readonly<Record<DumpKind, number>> = { links: 18, addresses: 22 };
+
+const messageType = { error: 2, done: 3, newLink: 16, delLink: 17, newAddress: 20, delAddress: 21 } as const;
+const messageFlag = { request: 0x1, multi: 0x2, dumpInterrupted: 0x10, dump: 0x300 } as const;
+const linkAttribute = { address: 1, name: 3, master: 10, operState: 16 } as const;
+const addressAttribute = { address: 1, local: 2, flags: 8 } as const;
+
+/** Bytes of `struct nlmsghdr`, `struct rtattr`, `struct ifinfomsg` and `struct ifaddrmsg`. */
+const headerLength = 16;
+const attributeHeaderLength = 4;
+const linkHeaderLength = 16;
+const addressHeaderLength = 8;
+
+/** The low bits of an attribute's type; the two above say "nested" and "network byte order". */
+const attributeTypeMask = 0x3fff;
+
+/** AF_UNSPEC: the link itself, not what a bridge or a protocol says about it. */
+const unspecified = 0;
+
+/** Bytes of an address, by AF_INET and AF_INET6. */
+const addressLengths: Readonly<Record<number, number>> = { 2: 4, 10: 16 };
+
+/** The request for a dump: a header and an empty `struct ifinfomsg` or `struct ifaddrmsg`, which asks for all. */
+export function encodeDumpRequest(kind: DumpKind): Uint8Array {
+  const view = new DataView(new ArrayBuffer(headerLength + linkHeaderLength));
+  view.setUint32(0, view.byteLength, true);
+  view.setUint16(4, requestType[kind], true);
+  view.setUint16(6, messageFlag.request | messageFlag.dump, true);
+  return new Uint8Array(view.buffer);
+}
+
+/**
+ * The messages in the first `length` bytes of a datagram. What is not about links or addresses, or cannot be read, is left out;
+ * what follows a length that cannot be right is unreadable.
+ */
+export function decodeNetlink(bytes: Uint8Array, length = bytes.length): readonly NetlinkMessage[] {
+  return records(bytes.subarray(0, length), headerLength, readMessageHeader).flatMap(({ header, rest }) => {
+    const body = decodeBody(header.type, rest);
+    if (body === undefined) return [];
+    const { flags } = header;
+    const interrupted = (flags & messageFlag.dumpInterrupted) !== 0;
+    return { body, dumped: (flags & messageFlag.multi) !== 0, interrupted };
+  });
+}
+
+function decodeBody(type: number, bytes: Uint8Array): NetlinkBody | undefined {
+  switch (type) {
+    case messageType.newLink:
+    case messageType.delLink:
+      return decodeLink(type, bytes);
+    case messageType.newAddress:
+    case messageType.delAddress:
+      return decodeAddress(type, bytes);
+    case messageType.error:
+    case messageType.done:
+      return bytes.length < 4
+        ? undefined
+        : { kind: type === messageType.done ? 'End' : 'Failed', errno: Math.abs(viewOf(bytes).getInt32(0, true)) };
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * A bridge says RTM_DELLINK with its own family when a link leaves it, and a wireless driver RTM_NEWLINK with nothing but what is
+ * new to it: neither describes the link. The kernel puts the operational state into every full description.
+ */
+function decodeLink(type: number, bytes: Uint8Array): NetlinkBody | undefined {
+  if (bytes.length < linkHeaderLength) return undefined;
+  const view = viewOf(bytes);
+  const index = view.getInt32(4, true);
+  if (view.getUint8(0) !== unspecified || index <= 0) return undefined;
+  if (type === messageType.delLink) return { kind: 'LinkGone', index };
+  const attributes = attributesOf(bytes.subarray(linkHeaderLength));
+  const name = attributes.get(linkAttribute.name);
+  if (name === undefined || !attributes.has(linkAttribute.operState)) return undefined;
+  return {
+    kind: 'Link',
+    index,
+    name: cText(name),
+    mac: hexPairs(attributes.get(linkAttribute.address) ?? new Uint8Array()),
+    flags: view.getUint32(8, true),
+    master: readUint32(attributes.get(linkAttribute.master)) ?? 0,
+  };
+}
+
+function decodeAddress(type: number, bytes: Uint8Array): AddressMessage | undefined {
+  if (bytes.length < addressHeaderLength) return undefined;
+  const view = viewOf(bytes);
+  const length = addressLengths[view.getUint8(0)];
+  const prefix = view.getUint8(1);
+  const attributes = attributesOf(bytes.subarray(addressHeaderLength));
+  const peer = attributes.get(addressAttribute.address) ?? attributes.get(addressAttribute.local);
+  // IPv6 sends IFA_LOCAL on point-to-point links only, IPv4 always.
+  const own = attributes.get(addressAttribute.local) ?? peer;
+  if (length === undefined || prefix > length * 8 || own?.length !== length || peer?.length !== length)
+    return undefined;
+  return {
+    kind: type === messageType.newAddress ? 'Address' : 'AddressGone',
+    index: view.getUint32(4, true),
+    address: ipFrom(own),
+    prefix,
+    peer: ipFrom(peer),
+    // The header has room for the first eight flags only.
+    flags: readUint32(attributes.get(addressAttribute.flags)) ?? view.getUint8(2),
+  };
+}
+
+function attributesOf(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const found = records(bytes, attributeHeaderLength, readAttributeHeader);
+  return new Map(found.map(({ header, rest }) => [header.type & attributeTypeMask, rest]));
+}
+
+/** The header of a message or an attribute; `length` counts the header too. */
+interface Header {
+  readonly length: number;
+  readonly type: number;
+  readonly flags: number;
+}
+
+function readMessageHeader(view: DataView, offset: number): Header {
+  return {
+    length: view.getUint32(offset, true),
+    type: view.getUint16(offset + 4, true),
+    flags: view.getUint16(offset + 6, true),
+  };
+}
+
+function readAttributeHeader(view: DataView, offset: number): Header {
+  return { length: view.getUint16(offset, true), type: view.getUint16(offset + 2, true), flags: 0 };
+}
+
+/** Messages and attributes follow one another alike: a header with a length, the rest, padding to 4 bytes. */
+function records(
+  bytes: Uint8Array,
+  leastLength: number,
+  read: (view: DataView, offset: number) => Header,
+): readonly { readonly header: Header; readonly rest: Uint8Array }[] {
+  const view = viewOf(bytes);
+  const found: { header: Header; rest: Uint8Array }[] = [];
+  for (let at = 0; at + leastLength <= bytes.length; ) {
+    const header = read(view, at);
+    const end = at + header.length;
+    if (header.length < leastLength || end > bytes.length) break;
+    found.push({ header, rest: bytes.subarray(at + leastLength, end) });
+    at += Math.ceil(header.length / 4) * 4;
+  }
+  return found;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function readUint32(bytes: Uint8Array | undefined): number | undefined {
+  return bytes === undefined || bytes.length < 4 ? undefined : viewOf(bytes).getUint32(0, true);
+}
+
+/** The text before the first NUL. */
+function cText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end === -1 ? bytes : bytes.subarray(0, end));
+}
+
+function hexPairs(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/** The address in 4 or 16 bytes in network byte order. */
+function ipFrom(bytes: Uint8Array): Ip {
+  const value = BigInt(`0x${hexPairs(bytes).replaceAll(':', '')}`);
+  return ipFromNumber(value, bytes.length === 4 ? 'IPv4' : 'IPv6');
+}

@@ -1,0 +1,71 @@
+/** Messages of rtnetlink as bytes, as the kernel writes them. */
+
+const little16 = (value: number) => [value & 0xff, (value >> 8) & 0xff];
+const little32 = (value: number) => [...little16(value & 0xffff), ...little16(value >>> 16)];
+
+/** The kernel pads messages and attributes to four bytes. */
+function padded(bytes: readonly number[]): readonly number[] {
+  return [...bytes, ...Array<number>(-bytes.length & 3).fill(0)];
+}
+
+/** An attribute. */
+export function attribute(type: number, value: readonly number[]): readonly number[] {
+  return padded([...little16(4 + value.length), ...little16(type), ...value]);
+}
+
+/** A message: `struct nlmsghdr` and what follows it. */
+export function message(type: number, body: readonly number[], flags = 0): readonly number[] {
+  return padded([
+    ...little32(16 + body.length),
+    ...little16(type),
+    ...little16(flags),
+    ...little32(1),
+    ...little32(7),
+    ...body,
+  ]);
+}
+
+/** What an RTM_NEWLINK or RTM_DELLINK says. */
+export interface LinkFields {
+  readonly index?: number;
+  readonly flags?: number;
+  readonly family?: number;
+  readonly attributes?: readonly (readonly number[])[];
+}
+
+/** `struct ifinfomsg` and attributes. */
+export function linkBody({ index = 7, flags = 0x11043, family = 0, attributes = [] }: LinkFields): readonly number[] {
+  return [family, 0, ...little16(1), ...little32(index), ...little32(flags), ...little32(0), ...attributes.flat()];
+}
+
+/** What an RTM_NEWADDR or RTM_DELADDR says. */
+export interface AddressFields {
+  readonly family: number;
+  readonly prefix: number;
+  readonly index?: number;
+  readonly flags?: number;
+  readonly attributes: readonly (readonly number[])[];
+}
+
+/** `struct ifaddrmsg` and attributes. */
+export function addressBody({ family, prefix, index = 7, flags = 0, attributes }: AddressFields): readonly number[] {
+  return [family, prefix, flags, 0, ...little32(index), ...attributes.flat()];
+}
+
+/** IFLA_IFNAME of a name. */
+export const nameAttribute = (name: string) => attribute(3, [...Buffer.from(name), 0]);
+
+/** IFLA_ADDRESS. */
+export const macAttribute = (...bytes: readonly number[]) => attribute(1, bytes);
+
+/** IFLA_MASTER. */
+export const masterAttribute = (index: number) => attribute(10, little32(index));
+
+/** IFLA_OPERSTATE "up". */
+export const operStateAttribute = attribute(16, [6]);
+
+/** IFA_FLAGS. */
+export const flagsAttribute = (flags: number) => attribute(8, little32(flags));
+
+/** The error number of an NLMSG_ERROR or NLMSG_DONE. */
+export const errorBody = (errno: number) => little32(-errno);
