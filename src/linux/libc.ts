@@ -7,10 +7,13 @@ const libc = koffi.load(null);
 
 const socketFn = libc.func('int socket(int domain, int type, int protocol)');
 const bindFn = libc.func('int bind(int fd, void *address, unsigned int length)');
+const connectFn = libc.func('int connect(int fd, void *address, unsigned int length)');
+const fcntlFn = libc.func('int fcntl(int fd, int command, ...)');
 const setsockoptFn = libc.func('int setsockopt(int fd, int level, int name, void *value, unsigned int length)');
 const getsockoptFn = libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
 const eventfdFn = libc.func('int eventfd(unsigned int initial, int flags)');
 const sendFn = libc.func('long send(int fd, void *bytes, size_t length, int flags)');
+const recvFn = libc.func('long recv(int fd, void *bytes, size_t length, int flags)');
 const pollFn = libc.func('int poll(void *fds, unsigned long count, int timeout)');
 const recvmmsgFn = libc.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)');
 const sendmmsgFn = libc.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)');
@@ -19,8 +22,9 @@ const sendmmsgFn = libc.func('int sendmmsg(int fd, void *messages, unsigned int 
 const closeOnExec = 0o2000000;
 const nonBlocking = 0o4000;
 
-/** MSG_DONTWAIT of recv(2). */
+/** MSG_DONTWAIT and MSG_TRUNC of recv(2). */
 const dontWait = 0x40;
+const realLength = 0x20;
 
 /** The kernel refused: `code` is the errno's name, such as `EPERM`. */
 export class SystemError extends Error {
@@ -56,6 +60,16 @@ export function bindSocket(fd: number, address: Uint8Array): void {
   checked('bind', bindFn(fd, address, address.byteLength));
 }
 
+/** connect(2) to an address in the kernel's layout. */
+export function connectSocket(fd: number, address: Uint8Array): void {
+  checked('connect', connectFn(fd, address, address.byteLength));
+}
+
+/** fcntl(2) with a number as argument. */
+export function controlDescriptor(fd: number, command: number, argument: number): void {
+  checked('fcntl', fcntlFn(fd, command, 'int', argument));
+}
+
 /** A socket option by its numbers. */
 export interface SocketOption {
   readonly level: number;
@@ -80,6 +94,13 @@ export function openEventFd(): number {
 /** send(2) without waiting; -1 on failure, see {@link errnoName}. */
 export function sendNow(fd: number, bytes: Uint8Array): number {
   return sendFn(fd, bytes, bytes.byteLength, dontWait);
+}
+
+/**
+ * recv(2) without waiting; how long the datagram was, which may be more than `bytes` holds; -1 on failure, see {@link errnoName}.
+ */
+export function receiveNow(fd: number, bytes: Uint8Array): number {
+  return recvFn(fd, bytes, bytes.byteLength, dontWait | realLength);
 }
 
 /** poll(2) of a `struct pollfd` array, which it fills; how many are ready, 0 on timeout. */

@@ -1,8 +1,13 @@
-/** The links of this network namespace, from /sys/class/net and the addresses that Node lists. */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-import { basename } from 'node:path';
-import { type Ip, parseIp } from '../addr/ip.ts';
+/** The links of a network namespace, as the kernel's messages about links and addresses add up to them. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Ip } from '../addr/ip.ts';
+import {
+  type AddressMessage,
+  addressFlag,
+  interfaceFlag,
+  type LinkMessage,
+  type NetlinkBody,
+} from '../wire/netlink.ts';
 
 /** An address of a link and the length of its subnet's prefix in bits. */
 export interface LinkAddress {
@@ -19,75 +24,77 @@ export interface Link {
   readonly mac: string;
   /** Set up by the administrator (IFF_UP). */
   readonly up: boolean;
-  /** Has a signal (IFF_LOWER_UP as /sys tells it); false while the link is not up. */
+  /** Has a signal (IFF_LOWER_UP) and is operational (IFF_RUNNING: not a port that still waits for 802.1X). */
   readonly carrier: boolean;
   /** Answers no ARP (IFF_NOARP), as tunnels, or is the loopback. */
   readonly noArp: boolean;
   /** The bond or bridge that this link is a member of; a VRF too. */
   readonly master: string | undefined;
-  /** Empty while the link is not up: Node lists no addresses of such links. */
+  /** Also while the link is down. IPv6 addresses that are not known to be unique (RFC 4862 section 5.4) are left out. */
   readonly addresses: readonly LinkAddress[];
 }
 
-const sysfs = '/sys/class/net';
+/** All links and addresses, message by message. */
+export class LinkTable {
+  readonly #links = new Map<number, LinkMessage>();
+  /** By the link's index, then by everything that tells two addresses of a link apart. */
+  readonly #addresses = new Map<number, Map<string, AddressMessage>>();
 
-/** Interface flags of <linux/if.h>. */
-const flag = { up: 0x1, loopback: 0x8, noArp: 0x80 } as const;
+  /** Takes in a message; is anything other than before? */
+  apply(message: NetlinkBody): boolean {
+    switch (message.kind) {
+      case 'Link':
+        return put(this.#links, message.index, message);
+      case 'LinkGone':
+        this.#addresses.delete(message.index);
+        return this.#links.delete(message.index);
+      case 'Address': {
+        const known = this.#addresses.get(message.index) ?? new Map<string, AddressMessage>();
+        this.#addresses.set(message.index, known);
+        return put(known, addressKey(message), message);
+      }
+      case 'AddressGone':
+        return this.#addresses.get(message.index)?.delete(addressKey(message)) ?? false;
+      default:
+        return false;
+    }
+  }
 
-/** All links, in order of their index; one that vanishes while it is read is left out. */
-export function readLinks(): readonly Link[] {
-  const addresses = addressesByLink();
-  return readdirSync(sysfs)
-    .flatMap((name) => readLink(name, addresses.get(name) ?? []) ?? [])
-    .sort((a, b) => a.index - b.index);
-}
+  /** The links in order of their index, the addresses of each in the kernel's order. */
+  links(): readonly Link[] {
+    return [...this.#links.values()].sort((a, b) => a.index - b.index).map((message) => this.#link(message));
+  }
 
-function readLink(name: string, addresses: readonly LinkAddress[]): Link | undefined {
-  const index = Number(readAttribute(name, 'ifindex'));
-  const flags = Number(readAttribute(name, 'flags'));
-  // Also true for plain files such as bonding_masters, which are no links.
-  if (!(index > 0)) return undefined;
-  return {
-    name,
-    index,
-    mac: readAttribute(name, 'address') ?? '',
-    up: (flags & flag.up) !== 0,
-    carrier: readAttribute(name, 'carrier') === '1',
-    noArp: (flags & (flag.noArp | flag.loopback)) !== 0,
-    master: readMaster(name),
-    addresses,
-  };
-}
-
-/** The attribute's text; undefined where the link has gone, or does not tell (`carrier` of a link that is down is EINVAL). */
-function readAttribute(name: string, attribute: string): string | undefined {
-  try {
-    return readFileSync(`${sysfs}/${name}/${attribute}`, 'utf8').trim();
-  } catch {
-    return undefined;
+  #link({ name, index, mac, flags, master }: LinkMessage): Link {
+    const has = (...wanted: readonly number[]) => wanted.every((flag) => (flags & flag) !== 0);
+    const addresses = [...(this.#addresses.get(index)?.values() ?? [])].filter(isUsable);
+    return {
+      name,
+      index,
+      mac,
+      up: has(interfaceFlag.up),
+      carrier: has(interfaceFlag.up, interfaceFlag.lowerUp, interfaceFlag.running),
+      noArp: has(interfaceFlag.noArp) || has(interfaceFlag.loopback),
+      // A master that we have not heard of is one all the same.
+      master: master === 0 ? undefined : (this.#links.get(master)?.name ?? String(master)),
+      addresses: addresses.map(({ address, prefix }) => ({ address, prefix })),
+    };
   }
 }
 
-function readMaster(name: string): string | undefined {
-  try {
-    return basename(readlinkSync(`${sysfs}/${name}/master`));
-  } catch {
-    return undefined;
-  }
+/** Sets a value; is it another one? One that stays keeps its place. */
+function put<K, V>(map: Map<K, V>, key: K, value: V): boolean {
+  const former = map.get(key);
+  map.set(key, value);
+  return !isDeepStrictEqual(former, value);
 }
 
-function addressesByLink(): ReadonlyMap<string, readonly LinkAddress[]> {
-  const found = new Map<string, readonly LinkAddress[]>();
-  for (const [label, infos] of Object.entries(networkInterfaces())) {
-    // An IPv4 address may have a label of its own, "eth0:1" (ip-address(8)); the link is what is before the colon.
-    const name = label.split(':', 1)[0] ?? label;
-    found.set(name, [...(found.get(name) ?? []), ...(infos ?? []).flatMap((info) => addressFrom(info.cidr) ?? [])]);
-  }
-  return found;
+function addressKey({ address, prefix, peer }: AddressMessage): string {
+  return `${address}/${prefix} ${peer}`;
 }
 
-function addressFrom(cidr: string | null): LinkAddress | undefined {
-  const [text = '', prefix = ''] = (cidr ?? '').split('/');
-  const address = parseIp(text);
-  return address === undefined ? undefined : { address, prefix: Number(prefix) };
+/** An optimistic address may be used before it is known to be unique (RFC 4429). */
+function isUsable({ flags }: AddressMessage): boolean {
+  if ((flags & addressFlag.dadFailed) !== 0) return false;
+  return (flags & addressFlag.tentative) === 0 || (flags & addressFlag.optimistic) !== 0;
 }

@@ -10,7 +10,8 @@
 import { type Placement, placements } from '../announce/announcements.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
-import { type Link, readLinks } from '../linux/links.ts';
+import { type LinkMonitor, openLinkMonitor } from '../linux/link-monitor.ts';
+import type { Link } from '../linux/links.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -31,15 +32,16 @@ export interface SpeakerOptions {
   readonly health: string;
 }
 
-/** Links are read again this often, and after every change in the cluster. */
+/** A pass runs at least this often, and after every change in the cluster or of a link. */
 const resyncMs = 5_000;
 /** A link that failed is tried again after this time. */
 const relinkMs = 1_000;
 
-/** Runs the speaker until the signal aborts. Rejects when it may not open packet sockets or cannot start otherwise. */
+/** Runs the speaker until the signal aborts. Rejects when it may not open its sockets or cannot start otherwise. */
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
   const loop = new Loop({ log, resyncMs, pass: () => pass() });
+  const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
     log,
     onLinkFailed: () => loop.triggerIn(relinkMs),
@@ -48,7 +50,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const client = new KubeClient(await connect(options.kubeconfig));
   const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
   const watched = watchAll({ client, log, onChange: loop.trigger }, peers);
-  const pass = passOf({ watched, announcer, options, log });
+  const pass = passOf({ watched, monitor, announcer, options, log });
   const closeHealth = await serveHealth({
     listen: options.health,
     live: { worker: announcer.fault },
@@ -59,6 +61,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
     failed.signal.throwIfAborted();
   } finally {
+    monitor.close();
     const counters = await announcer.close();
     closeHealth();
     client.close();
@@ -69,17 +72,18 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
 /** What a pass works with. */
 interface PassParts {
   readonly watched: Watched;
+  readonly monitor: LinkMonitor;
   readonly announcer: Announcer;
   readonly options: SpeakerOptions;
   readonly log: Logger;
 }
 
 /** One pass: snapshot, decide, apply. It remembers what it told the log. */
-function passOf({ watched, announcer, options, log }: PassParts): () => Promise<void> {
+function passOf({ watched, monitor, announcer, options, log }: PassParts): () => Promise<void> {
   let before: readonly Placement[] | undefined;
   return async () => {
     if (!isSynced(watched)) return;
-    const links = readLinks();
+    const links = monitor.links();
     const now = placements({ ...clusterSnapshot(watched, options.assumeAlive), self: options.nodeName, links });
     await announcer.apply(byLink(now, links));
     if (before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');

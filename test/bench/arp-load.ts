@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { Ip } from '../../src/addr/ip.ts';
 import { type FrameBatch, frameBatch } from '../../src/linux/frame-batch.ts';
-import { type Link, readLinks } from '../../src/linux/links.ts';
+import { readLinks } from '../../src/linux/link-monitor.ts';
+import type { Link } from '../../src/linux/links.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
 import { snapLength } from '../../src/linux/socket-filter.ts';
 import { arpFrameLength, encodeArp } from '../../src/wire/arp.ts';

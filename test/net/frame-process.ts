@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { errnoName } from '../../src/linux/libc.ts';
-import { readLinks } from '../../src/linux/links.ts';
+import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { snapLength } from '../../src/linux/socket-filter.ts';
 import { decodeArp } from '../../src/wire/arp.ts';

@@ -1,64 +1,263 @@
-/** What is read about the links of a network namespace. */
+/** The links of a network namespace are known as they change. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { test } from 'node:test';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import type { Ip } from '../../src/addr/ip.ts';
 import type { Link } from '../../src/linux/links.ts';
-import { createPair, ip, nodeMac, type Pair } from './namespaces.ts';
+import { eventually } from '../lab/poll.ts';
+import { type LineProcess, startLineProcess } from './line-process.ts';
+import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
 
-/** The links as a process inside the namespace sees them. */
-function linksIn(namespace: string): readonly Link[] {
-  const links = new URL('../../src/linux/links.ts', import.meta.url).href;
-  const program = `import { readLinks } from '${links}'; console.log(JSON.stringify(readLinks()))`;
-  const words = ['netns', 'exec', namespace, process.execPath, '--input-type=module', '-e', program];
-  return JSON.parse(execFileSync('ip', words, { encoding: 'utf8' }));
+/** Long for a busy machine; the kernel, too, may keep news of a carrier to itself for a second (its `linkwatch`). */
+const soon = { timeoutMs: 2_000, everyMs: 2 };
+
+let pair: Pair;
+let watcher: LineProcess;
+
+before(async () => {
+  pair = createPair();
+  watcher = startLineProcess({ namespace: pair.node, file: './link-process.ts' });
+  await watcher.next('links');
+});
+after(() => {
+  watcher?.close();
+  pair?.close();
+});
+
+/** Runs ip(8) in the node's namespace. */
+const inNode = (words: string) => ip(`-n ${pair.node} ${words}`);
+
+/** Runs many lines of ip(8) in the node's namespace, whether they fail or not. */
+function inNodeBatch(lines: readonly string[]): void {
+  spawnSync('ip', ['-n', pair.node, '-force', '-batch', '-'], { input: `${lines.join('\n')}\n` });
 }
 
-function withPair(use: (pair: Pair) => void): void {
-  const pair = createPair();
-  try {
-    use(pair);
-  } finally {
-    pair.close();
-  }
+/** What the process said last. */
+function told(): readonly Link[] {
+  return watcher.said.findLast(({ kind }) => kind === 'links')?.links as readonly Link[];
 }
 
-test('a link has its index, MAC, state and addresses, also those with a label of their own', () =>
-  withPair(({ node }) => {
-    ip(`-n ${node} address add 10.98.0.2/24 dev v0 label v0:extra`);
-    const link = linksIn(node).find(({ name }) => name === 'v0');
-    const { addresses = [], ...rest } = link ?? {};
-    assert.deepEqual(rest, {
-      name: 'v0',
-      index: Number(ip(`-n ${node} -o link show v0`).split(':')[0]),
-      mac: nodeMac,
-      up: true,
-      carrier: true,
-      noArp: false,
-    });
-    const ipv4 = addresses.filter(({ address }) => !address.includes(':'));
-    assert.deepEqual(ipv4, [
+const linkNamed = (name: string) => told().find((link) => link.name === name);
+const addressesOf = (name: string) => linkNamed(name)?.addresses.map(({ address, prefix }) => `${address}/${prefix}`);
+
+/** Waits until the process has told of a link that is like this. */
+function toldOf(what: string, name: string, is: (link: Link) => boolean): Promise<unknown> {
+  return eventually(what, () => told().some((link) => link.name === name && is(link)), soon);
+}
+
+/** The links as ip(8) tells them. */
+function linksByIp(): readonly Link[] {
+  const found: readonly IpLink[] = JSON.parse(inNode('-j address show'));
+  return found.map(({ ifname, ifindex, address = '', flags, master, addr_info }) => ({
+    name: ifname,
+    index: ifindex,
+    mac: address,
+    up: flags.includes('UP'),
+    carrier: flags.includes('LOWER_UP') && !flags.includes('NO-CARRIER'),
+    noArp: flags.includes('NOARP') || flags.includes('LOOPBACK'),
+    master,
+    addresses: addr_info
+      .filter(({ tentative, dadfailed }) => !tentative && !dadfailed)
+      .map(({ local, prefixlen }) => ({ address: local, prefix: prefixlen })),
+  }));
+}
+
+/** What `ip -j address` says of a link. */
+interface IpLink {
+  readonly ifname: string;
+  readonly ifindex: number;
+  readonly address?: string;
+  readonly flags: readonly string[];
+  readonly master: string | undefined;
+  readonly addr_info: readonly {
+    readonly local: Ip;
+    readonly prefixlen: number;
+    readonly tentative?: boolean;
+    readonly dadfailed?: boolean;
+  }[];
+}
+
+/** Waits until the process has told what ip(8) tells. IPv6 addresses may have come in another order. */
+function isSameAsByIp(): Promise<unknown> {
+  const sorted = (links: readonly Link[]) =>
+    links.map((link) => ({
+      ...link,
+      master: link.master,
+      addresses: link.addresses.map((own) => JSON.stringify(own)).sort(),
+    }));
+  return eventually('the links are those that ip tells', () => {
+    assert.deepEqual(sorted(told()), sorted(linksByIp()));
+    return true;
+  });
+}
+
+test('a link has its index, MAC, state and addresses, also those with a label of their own', async () => {
+  inNode(`address add 10.98.0.2/24 dev ${linkName} label ${linkName}:extra`);
+  await toldOf('the address', linkName, ({ addresses }) => addresses.some(({ address }) => address === '10.98.0.2'));
+  const { addresses = [], ...rest } = linkNamed(linkName) ?? {};
+  assert.deepEqual(rest, {
+    name: linkName,
+    index: Number(inNode(`-o link show ${linkName}`).split(':')[0]),
+    mac: nodeMac,
+    up: true,
+    carrier: true,
+    noArp: false,
+  });
+  assert.deepEqual(
+    addresses.filter(({ address }) => !address.includes(':')),
+    [
       { address: '10.99.0.2', prefix: 16 },
       { address: '10.98.0.2', prefix: 24 },
-    ]);
-  }));
+    ],
+  );
+  inNode(`address del 10.98.0.2/24 dev ${linkName}`);
+  await toldOf('its end', linkName, (link) => !link.addresses.some(({ address }) => address === '10.98.0.2'));
+  assert.equal(linkNamed('lo')?.noArp, true);
+});
 
-test('a pulled cable is a link without carrier, a link set down is not up', () =>
-  withPair(({ client, node }) => {
-    ip(`-n ${client} link set v0 down`);
-    const stateIn = (namespace: string) => {
-      const link = linksIn(namespace).find(({ name }) => name === 'v0');
-      return [link?.up, link?.carrier];
-    };
-    assert.deepEqual(stateIn(node), [true, false]);
-    assert.deepEqual(stateIn(client), [false, false]);
-  }));
+test('a cable that is pulled and plugged again', async () => {
+  ip(`-n ${pair.client} link set ${linkName} down`);
+  await toldOf('no carrier', linkName, ({ up, carrier }) => up && !carrier);
+  ip(`-n ${pair.client} link set ${linkName} up`);
+  await toldOf('carrier', linkName, ({ carrier }) => carrier);
+});
 
-test('a member of a bridge names it, and the loopback answers no ARP', () =>
-  withPair(({ node }) => {
-    ip(`-n ${node} link add br0 type bridge`);
-    ip(`-n ${node} link set v0 master br0`);
-    const links = linksIn(node);
-    assert.equal(links.find(({ name }) => name === 'v0')?.master, 'br0');
-    assert.equal(links.find(({ name }) => name === 'br0')?.master, undefined);
-    assert.equal(links.find(({ name }) => name === 'lo')?.noArp, true);
-  }));
+test('a link that is set down keeps its IPv4 addresses', async () => {
+  inNode(`link set ${linkName} down`);
+  await toldOf('down', linkName, ({ up, carrier }) => !up && !carrier);
+  assert.ok(addressesOf(linkName)?.includes('10.99.0.2/16'));
+  inNode(`link set ${linkName} up`);
+  await toldOf('up', linkName, ({ up, carrier }) => up && carrier);
+});
+
+test('another MAC, and the former one again', async () => {
+  inNode(`link set ${linkName} address 02:00:00:00:00:bb`);
+  await toldOf('the MAC', linkName, ({ mac }) => mac === '02:00:00:00:00:bb');
+  inNode(`link set ${linkName} address ${nodeMac}`);
+  await toldOf('the MAC', linkName, ({ mac }) => mac === nodeMac);
+});
+
+test('a member of a bridge names it, also when the bridge gets another name, until it leaves', async () => {
+  inNode('link add br0 type bridge');
+  inNode(`link set ${linkName} master br0`);
+  await toldOf('its master', linkName, ({ master }) => master === 'br0');
+  assert.equal(linkNamed('br0')?.master, undefined);
+  inNode('link set br0 name lan');
+  await toldOf('its master', linkName, ({ master }) => master === 'lan');
+  // The kernel says of this that a link of the family AF_BRIDGE is deleted.
+  inNode(`link set ${linkName} nomaster`);
+  await toldOf('no master', linkName, ({ master }) => master === undefined);
+  inNode('link del lan');
+  await eventually('no bridge', () => linkNamed('lan') === undefined, soon);
+});
+
+test('a link that gets another name is the same link', async () => {
+  inNode('link add a0 type veth peer name a1');
+  await toldOf('the link', 'a0', () => true);
+  const index = linkNamed('a0')?.index;
+  inNode('link set a0 name wan');
+  await toldOf('its name', 'wan', (link) => link.index === index);
+  assert.equal(linkNamed('a0'), undefined);
+  inNode('link del wan');
+  await eventually('no link', () => linkNamed('wan') === undefined && linkNamed('a1') === undefined, soon);
+});
+
+test('a link that is made again under its name has another index, and nothing of the former one', async () => {
+  const make = () => inNode('link add b0 type veth peer name b1');
+  make();
+  inNode('address add 10.97.0.1/24 dev b0');
+  await toldOf('the address', 'b0', ({ addresses }) => addresses.length === 1);
+  const index = linkNamed('b0')?.index ?? 0;
+  inNode('link del b0');
+  make();
+  await toldOf('the new link', 'b0', (link) => link.index > index && link.addresses.length === 0);
+  inNode('link del b0');
+});
+
+test('a link that moves to another namespace is gone', async () => {
+  inNode('link add c0 type veth peer name c1');
+  await toldOf('the link', 'c0', () => true);
+  inNode(`link set c0 netns ${pair.client}`);
+  await eventually('no link', () => linkNamed('c0') === undefined && linkNamed('c1') !== undefined, soon);
+  inNode('link del c1');
+});
+
+test('an IPv6 address is there once it is known to be unique, and not when it is a duplicate', async () => {
+  ip(`-n ${pair.client} address add 2001:db8::1/64 dev ${linkName} nodad`);
+  for (const address of ['2001:db8::1/64', '2001:db8::2/64']) inNode(`address add ${address} dev ${linkName}`);
+  await eventually('the unique one', () => addressesOf(linkName)?.includes('2001:db8::2/64'));
+  await eventually('the duplicate', () => inNode(`address show dev ${linkName}`).includes('dadfailed'));
+  await isSameAsByIp();
+  assert.equal(addressesOf(linkName)?.includes('2001:db8::1/64'), false);
+  assert.ok(addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
+});
+
+test('after more events than the socket holds, all is read anew', async () => {
+  await watcher.ask({ do: 'sleep', ms: 1_000 }, 'asleep');
+  inNodeBatch(Array.from({ length: 1_000 }, (_, i) => `link set ${linkName} mtu ${1400 + (i % 2)}`));
+  inNode(`address add 10.96.0.2/24 dev ${linkName}`);
+  assert.ok(droppedEvents() > 0, 'nothing was lost');
+  await eventually('the address', () => addressesOf(linkName)?.includes('10.96.0.2/24'));
+  await isSameAsByIp();
+});
+
+/** What the kernel could not queue for the process's socket: the last column but one of /proc/net/netlink. */
+function droppedEvents(): number {
+  const rows = ip(`netns exec ${pair.node} cat /proc/net/netlink`).split('\n');
+  const socket = rows.find((row) => row.includes(' 00000111 ')) ?? assert.fail('no socket');
+  return Number(socket.trim().split(/\s+/)[8]);
+}
+
+/** Lines of ip(8) about four names: links come, go, change and get addresses. Many make no sense, and fail. */
+function changes(): fc.Arbitrary<string> {
+  const any = fc.constantFrom('d0', 'd1', 'd2', 'd3');
+  const address = fc.tuple(fc.nat(2), fc.integer({ min: 24, max: 26 })).map(([n, bits]) => `10.95.${n}.1/${bits}`);
+  const mac = fc.integer({ min: 10, max: 99 }).map((last) => `02:00:00:00:01:${last}`);
+  return fc.oneof(
+    fc.tuple(any, any).map(([one, other]) => `link add ${one} type veth peer name ${other}`),
+    any.map((name) => `link add ${name} type bridge`),
+    any.map((name) => `link del ${name}`),
+    fc.tuple(any, fc.constantFrom('up', 'down', 'nomaster')).map((words) => `link set ${words.join(' ')}`),
+    fc.tuple(any, mac).map(([name, value]) => `link set ${name} address ${value}`),
+    fc.tuple(any, any).map(([name, master]) => `link set ${name} master ${master}`),
+    fc.tuple(any, any).map(([name, other]) => `link set ${name} name ${other}`),
+    fc
+      .tuple(fc.constantFrom('add', 'del'), address, any)
+      .map(([verb, own, name]) => `address ${verb} ${own} dev ${name}`),
+    any.map((name) => `address flush dev ${name}`),
+  );
+}
+
+test('after any changes in a row the links are those that ip tells', async () => {
+  const lines = fc.array(changes(), { minLength: 300, maxLength: 300 });
+  const property = fc.asyncProperty(lines, async (batch) => {
+    inNodeBatch(batch);
+    await isSameAsByIp();
+  });
+  await fc.assert(property, { numRuns: 10, endOnFailure: true });
+  inNodeBatch(['d0', 'd1', 'd2', 'd3'].map((name) => `link del ${name}`));
+});
+
+test('after close() a signal that is still on its way does no harm, and nothing is told', async () => {
+  const other = startLineProcess({ namespace: pair.node, file: './link-process.ts' });
+  try {
+    await other.ask({ do: 'close' }, 'closed');
+    const lines = other.said.length;
+    inNode('link add e0 type veth peer name e1');
+    await toldOf('the link', 'e0', () => true);
+    other.child.kill('SIGIO');
+    await other.ask({ do: 'close' }, 'closed');
+    assert.equal(other.said.length, lines + 1);
+  } finally {
+    other.close();
+    inNode('link del e0');
+  }
+});
+
+test('a monitor alone does not keep its process alive', async () => {
+  const other = startLineProcess({ namespace: pair.node, file: './link-process.ts', args: ['end'] });
+  const [code] = await once(other.child, 'exit');
+  assert.equal(code, 0);
+});

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Ip } from '../../src/addr/ip.ts';
 import { encodeGarp } from '../../src/announce/garp.ts';
 import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
-import { readLinks } from '../../src/linux/links.ts';
+import { readLinks } from '../../src/linux/link-monitor.ts';
 import { startResponder } from '../../src/linux/responder-thread.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */
