@@ -51,7 +51,7 @@ export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptio
   const obstacle = slot && obstacleAt(slot, service);
   if (obstacle)
     return adopting && obstacle.reason === 'AddressInUse' ? { ...obstacle, reason: 'AdoptionConflict' } : obstacle;
-  return claimWithin(seeker, book.open(address, pool.name), pool);
+  return claimWithin(seeker, book.open(address, pool.name));
 }
 
 /** Takes an address that Services with the same key have, or nothing. */
@@ -61,10 +61,13 @@ export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
   if (sharingKey === undefined) return undefined;
   const ranked = table.ranked(service);
   for (const slot of book.sharedBy(sharingKey, family)) {
-    const found = ranked.find(({ pool }) => pool.name === slot.pool);
+    if (slot.users.includes(service)) continue;
+    const home = table.poolOf(slot.address, slot.value);
+    const found = ranked.find(({ pool }) => pool === home);
     const open = found && (found.fault === undefined || found.fault === 'NotAutoAssign');
-    if (!open || book.strangerAt(slot.address, service) || obstacleAt(slot, service)) continue;
-    const taken = claimWithin(seeker, slot, found.pool);
+    if (!open || (found.pool.avoidBuggyIPs && isBuggy(family, slot.value))) continue;
+    if (book.strangerAt(slot.address, service) || obstacleAt(slot, service)) continue;
+    const taken = claimWithin(seeker, slot);
     if (!isOutcome(taken)) return taken;
   }
   return undefined;
@@ -86,7 +89,7 @@ export function takeFromPools(
     for (const pool of whole ? [whole] : pools) {
       if (verdictOf(seeker, pool, family) !== 'Available') continue;
       const address = book.lowestFree(pool, family) as Ip;
-      return claimWithin(seeker, book.open(address, pool.name), pool);
+      return claimWithin(seeker, book.open(address, pool.name));
     }
     return refusal(seeker, family);
   };
@@ -136,11 +139,12 @@ function isReserved(entry: AllocationView | undefined): entry is AllocationView 
 }
 
 /** Claims the slot unless the quota of its pool forbids it: an address that the namespace has already costs nothing. */
-function claimWithin({ service, book }: Seeker, slot: Slot, pool: EffectivePool): Slot | Outcome {
-  const before = book.countOf(pool.name, service.namespace);
+function claimWithin({ service, book, table }: Seeker, slot: Slot): Slot | Outcome {
+  const pool = table.named(slot.pool);
+  const before = book.countOf(slot.pool, service.namespace);
   book.claim(slot, service);
-  const after = book.countOf(pool.name, service.namespace);
-  if (pool.quota === undefined || after <= pool.quota || after === before) {
+  const after = book.countOf(slot.pool, service.namespace);
+  if (pool?.quota === undefined || after <= pool.quota || after === before) {
     book.shareBy(slot, askOf(service).sharingKey);
     return slot;
   }
