@@ -70,35 +70,53 @@ export function guardShown(service: ServiceView, { book, holdings }: Context): v
 
 /** Decides a Service. `conflict` says why it did not get what its status shows. */
 export function decide(service: ServiceView, context: Context, conflict: Conflict | undefined): Decision {
-  const { book, table, holdings, ownership } = context;
+  const { table, holdings, ownership } = context;
   const ask = askOf(service);
   const held = holdings.of(service);
   if (held.length === 0 && !isAdoptable(service, ownership))
     return refused(service, contested(service, ownership), true);
+  const needsBoth = service.familyPolicy === 'RequireDualStack';
+  const evicted = holdings.evicted.get(service);
   if (ask.fault) {
-    if (held.length > 0) return assigned(service, { slots: held, table }, { declined: ask.fault });
-    return refused(service, ask.fault, conflict !== undefined || isForeign(service, ownership));
+    const why = joined(evicted, ask.fault);
+    if (held.length === 0) return refused(service, why, conflict !== undefined || isForeign(service, ownership));
+    if (needsBoth && held.length < ask.families.length) return waiting(service, context, { slots: held, why });
+    return assigned(service, { slots: held, table }, { declined: ask.fault, evicted });
   }
   if (held.length === 0 && conflict && !conflict.wantsAnother) return refused(service, conflict, true);
   const { slots, missing, declined } = choose({ ...context, service }, ask, held);
-  if (service.familyPolicy === 'RequireDualStack' && missing) {
-    // Waits for both: what it shows stays, a wish for another one too; anything else would be held without use.
-    const shown = shownBy(service);
-    const kept = held.filter((slot) => shown.includes(slot.address));
-    for (const slot of slots) if (!kept.includes(slot)) book.leave(slot, service);
-    for (const slot of kept) {
-      if (!slots.includes(slot)) book.resume(slot, service);
-      book.shareBy(slot, ask.sharingKey);
-    }
-    const why = { ...missing, message: `RequireDualStack: ${missing.message}` };
-    if (kept.length > 0) return assigned(service, { slots: kept, table }, { declined: why });
-    return refused(service, why, conflict !== undefined);
-  }
-  const evicted = holdings.evicted.get(service);
+  const why = missing && joined(evicted, missing);
+  if (needsBoth && why) return waiting(service, context, { slots, why, conflict });
   if (slots.length > 0) return assigned(service, { slots, table }, { declined, missing, evicted });
-  const why = [evicted, missing].filter((outcome) => outcome !== undefined);
-  const message = why.map((outcome) => outcome.message).join('; ');
-  return refused(service, { reason: why[0]?.reason ?? 'NoPool', message }, conflict !== undefined);
+  return refused(service, why ?? { reason: 'NoPool', message: '' }, conflict !== undefined);
+}
+
+/** RequireDualStack: what the Service shows stays, a wish for another one too; anything else would be held without use. */
+function waiting(
+  service: ServiceView,
+  { book, table, holdings }: Context,
+  {
+    slots,
+    why,
+    conflict,
+  }: { readonly slots: readonly Slot[]; readonly why: Outcome; readonly conflict?: Conflict | undefined },
+): Decision {
+  const shown = shownBy(service);
+  const kept = holdings.of(service).filter((slot) => shown.includes(slot.address));
+  for (const slot of slots) if (!kept.includes(slot)) book.leave(slot, service);
+  for (const slot of kept) {
+    if (!slots.includes(slot)) book.resume(slot, service);
+    book.shareBy(slot, askOf(service).sharingKey);
+  }
+  const declined = { ...why, message: `RequireDualStack: ${why.message}` };
+  const evicted = holdings.evicted.get(service);
+  if (kept.length > 0) return assigned(service, { slots: kept, table }, { declined, evicted });
+  return refused(service, declined, conflict !== undefined);
+}
+
+/** The first reason, and what both say. */
+function joined(first: Outcome | undefined, second: Outcome): Outcome {
+  return first ? { ...first, message: `${first.message}; ${second.message}` } : second;
 }
 
 interface Chosen {
