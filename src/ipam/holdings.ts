@@ -58,10 +58,10 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
   const holdings = new Holdings();
   const entries = slotsByOwner(services, book);
   const claim = (service: ServiceView, slot: Slot) => {
-    rehome(slot, context);
     book.claim(slot, service);
     holdings.add(service, slot);
   };
+  for (const slot of book.slots.values()) rehome(slot, context);
   for (const service of services) {
     const own = entries.get(service.uid) ?? [];
     const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
