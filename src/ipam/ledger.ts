@@ -10,6 +10,11 @@ import type { PoolTable } from './pool-table.ts';
 /** An entry to create, or to bring up to date so that it names all who use the address. */
 export interface Bind {
   readonly entry: AllocationView | undefined;
+  /**
+   * Former Services of the same names, which the entry names no longer then. They must really be gone before this may be written: who
+   * has not heard yet that a Service was made anew takes the new one for the former.
+   */
+  readonly former: readonly ServiceRef[];
   readonly spec: AllocationSpec & { readonly address: Ip };
 }
 
@@ -28,7 +33,8 @@ export function bindsOf(book: Book): ReadonlyMap<Ip, Bind> {
   for (const slot of book.slots.values()) {
     if (slot.users.length === 0 || isRecorded(slot)) continue;
     const services = [...formerRefs(slot), ...slot.users.map(refOf)];
-    binds.set(slot.address, { entry: slot.entry, spec: specOf(slot, services) });
+    const former = (slot.entry?.services ?? []).filter((ref) => !services.some(({ uid }) => uid === ref.uid));
+    binds.set(slot.address, { entry: slot.entry, former, spec: specOf(slot, services) });
   }
   return binds;
 }
@@ -46,7 +52,9 @@ export function releasesOf(
     if (entry === undefined) continue;
     const former = formerRefs(slot);
     if (slot.users.length > 0) {
-      if (former.length > 0) releases.push({ entry, former, spec: specOf(slot, remaining(entry, former)) });
+      // Where all who use it are new, the entry names them first: one of nobody would be free.
+      const staying = remaining(entry, former);
+      if (former.length > 0 && staying.length > 0) releases.push({ entry, former, spec: specOf(slot, staying) });
       continue;
     }
     const until = reservedUntil(entry);

@@ -78,6 +78,8 @@ test('A8d a Service of the same name with another uid has what its former self h
   const of = plan({ pools: [p], services: [anew], ledger });
   assert.deepEqual([outcomes(of), releases(of)], [['s 192.0.2.2'], []]);
   assert.deepEqual(binds(of), ['update 192.0.2.2 p s(uid-s-again)']);
+  const former = [...of.binds.values()].flatMap((bind) => bind.former.map(({ uid }) => uid));
+  assert.deepEqual(former, ['uid-s'], 'who must really be gone');
   const moved = plan({ pools: [p], services: [again(s, { requests: ['192.0.2.3'] })], ledger });
   assert.deepEqual(binds(moved), ['create 192.0.2.3 p s(uid-s-again)'], 'unless it asks for another one');
   assert.deepEqual(releases(moved), ['delete 192.0.2.2']);

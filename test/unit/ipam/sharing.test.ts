@@ -112,7 +112,21 @@ test('A8c an entry alone says which ports are taken, also by a Service that the 
   ]);
   const joined = plan({ pools, services: joins(tcp(443)), ledger: [entry('192.0.2.1', unknown, known)] });
   assert.deepEqual(binds(joined), ['update 192.0.2.1 p unknown,s key default/k'], 'who is in the entry stays in it');
-  assert.deepEqual(releases(joined), ['update 192.0.2.1 p - key default/k'], 'until it is known to be gone');
+  assert.deepEqual(releases(joined), [], 'first the entry names those who use it now');
+  const both = {
+    services: [unknown, ...joins(tcp(443))].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports })),
+  };
+  const named = plan({
+    pools,
+    services: joins(tcp(443)),
+    ledger: [entry('192.0.2.1', unknown, { ...known, ...both })],
+  });
+  assert.deepEqual([binds(named), releases(named)], [[], ['update 192.0.2.1 p s key default/k']]);
+  assert.deepEqual(
+    named.releases[0]?.former.map(({ name }) => name),
+    ['unknown'],
+    'once it is known to be gone',
+  );
 });
 
 test('A8c what two Services use of an address is in its entry', () => {
