@@ -10,6 +10,13 @@ const services = `/api/v1/namespaces/${servicesNamespace}/services`;
 const berth = '/apis/berth.dev/v1beta1';
 const poolName = 'bench';
 
+const loadBalancer = {
+  type: 'LoadBalancer',
+  loadBalancerClass: 'berth.dev/berth',
+  // There are 2,768 of them.
+  allocateLoadBalancerNodePorts: false,
+};
+
 /** What has not moved for so long will not move any more. */
 const stallMs = 60_000;
 
@@ -30,17 +37,21 @@ export async function createService(api: Api, name: string): Promise<Exchange & 
     kind: 'Service',
     // kube-proxy leaves Services with this label alone: elsewhere it runs on other machines, here it would take the CPU that is measured.
     metadata: { name, labels: { 'service.kubernetes.io/service-proxy-name': 'none' } },
-    spec: {
-      type: 'LoadBalancer',
-      loadBalancerClass: 'berth.dev/berth',
-      // There are 2,768 of them.
-      allocateLoadBalancerNodePorts: false,
-      ports: [{ port: 80 }],
-    },
+    spec: { ...loadBalancer, ports: [{ port: 80 }] },
   };
   const sentAt = performance.now();
   const text = await api.call({ method: 'POST', path: services, body });
   return { name, sentAt, answeredAt: performance.now(), uid: /"uid":"([^"]+)"/.exec(text)?.[1] ?? '' };
+}
+
+/** Changes the type of a Service, which makes no new address for inside the cluster. */
+export function changeType(api: Api, name: string, type: 'LoadBalancer' | 'ClusterIP'): Promise<string> {
+  const spec =
+    type === 'LoadBalancer'
+      ? { ...loadBalancer }
+      : { type, loadBalancerClass: null, allocateLoadBalancerNodePorts: null };
+  const contentType = 'application/merge-patch+json';
+  return api.call({ method: 'PATCH', path: `${services}/${name}`, contentType, body: { spec } });
 }
 
 /** Deletes one Service. */

@@ -82,21 +82,28 @@ export async function measureCreation({ api, log, others }: Stage, controller: R
   );
   const usage = controller.usage();
   const othersCpu = cpuOf(others, othersBefore);
-  const firstSentAt = Math.min(...exchanges.map(({ sentAt }) => sentAt));
-  const lastAnsweredAt = Math.max(...exchanges.map(({ answeredAt }) => answeredAt));
-  const lastAssignedAt = Math.max(...seen.assigned.values());
   return {
-    createMs: sorted(exchanges.map(({ sentAt, answeredAt }) => answeredAt - sentAt)),
-    servedMs: sorted(exchanges.map(({ answeredAt, name }) => (seen.assigned.get(name) ?? Number.NaN) - answeredAt)),
-    addressMs: sorted(exchanges.map(({ sentAt, name }) => (seen.assigned.get(name) ?? Number.NaN) - sentAt)),
-    totalMs: lastAnsweredAt - firstSentAt,
-    /** Negative: the watch said so before the create was answered. */
-    afterLastMs: lastAssignedAt - lastAnsweredAt,
+    ...timesOf(exchanges, seen),
     cpuSeconds: usage.cpuSeconds - cpuBefore,
     usage,
     othersCpu,
     resumed: seen.resumed,
     requests: since(before, await whenQuiet({ api, log })),
+  };
+}
+
+/** From request and answer to the address that the watch saw. */
+function timesOf(exchanges: readonly objects.Exchange[], seen: objects.Seen) {
+  const firstSentAt = Math.min(...exchanges.map(({ sentAt }) => sentAt));
+  const lastAnsweredAt = Math.max(...exchanges.map(({ answeredAt }) => answeredAt));
+  const assignedAt = (name: string) => seen.assigned.get(name) ?? Number.NaN;
+  return {
+    answerMs: sorted(exchanges.map(({ sentAt, answeredAt }) => answeredAt - sentAt)),
+    servedMs: sorted(exchanges.map(({ answeredAt, name }) => assignedAt(name) - answeredAt)),
+    addressMs: sorted(exchanges.map(({ sentAt, name }) => assignedAt(name) - sentAt)),
+    totalMs: lastAnsweredAt - firstSentAt,
+    /** Negative: the watch said so before the last request was answered. */
+    afterLastMs: Math.max(...seen.assigned.values()) - lastAnsweredAt,
   };
 }
 
@@ -118,6 +125,35 @@ export async function measureRestart({ api, log }: Stage, start: () => Role) {
     const requests = since(before, await requestsSoFar(api));
     return { controller, readyMs, leadingMs, requests, usage: controller.usage() };
   });
+}
+
+/**
+ * Makes all Services of another type, and LoadBalancers again: the same work for Berth as creation. For each Service that is created,
+ * the API server looks twice at every address of a Service inside the cluster (Kubernetes 1.36), which soon is all that it does.
+ */
+export async function measureConversion({ api, log }: Stage, controller: Role, names: readonly string[]) {
+  const change = (type: 'LoadBalancer' | 'ClusterIP', each: (index: number, sentAt: number) => void = () => {}) =>
+    inFlight(names.length, async (index) => {
+      const sentAt = performance.now();
+      await objects.changeType(api, names[index] ?? '', type);
+      each(index, sentAt);
+    });
+  await api.warm();
+  await phase(log, `${names.length} Services become ClusterIP`, () => change('ClusterIP'));
+  await emptyLedger({ api, log });
+  await whenQuiet({ api, log });
+  const seen = await objects.Seen.from(api);
+  const cpuBefore = controller.usage().cpuSeconds;
+  const exchanges: { name: string; sentAt: number; answeredAt: number }[] = [];
+  await phase(log, `${names.length} Services become LoadBalancers`, async () => {
+    await change('LoadBalancer', (index, sentAt) =>
+      exchanges.push({ name: names[index] ?? '', sentAt, answeredAt: performance.now() }),
+    );
+    await seen.until('Services with an address', () => seen.assigned.size, names.length);
+  });
+  const usage = controller.usage();
+  seen.end();
+  return { ...timesOf(exchanges, seen), cpuSeconds: usage.cpuSeconds - cpuBefore, usage };
 }
 
 /** More Services than the pool has addresses: what waiting costs, and how soon a freed address is used. */
@@ -154,10 +190,15 @@ export async function measureDeletion({ api, log }: Stage, names: readonly strin
   const from = performance.now();
   await phase(log, `deleting ${names.length} Services`, () => objects.deleteServices(api, names));
   const deletedMs = performance.now() - from;
-  await phase(log, 'the ledger is empty', () =>
-    eventually('an empty ledger', () => objects.ledgerIsEmpty(api), { timeoutMs: ledgerDeadlineMs, everyMs: 50 }),
-  );
+  await emptyLedger({ api, log });
   return { deletedMs, emptyMs: performance.now() - from };
+}
+
+async function emptyLedger({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<void> {
+  const options = { timeoutMs: ledgerDeadlineMs, everyMs: 50 };
+  await phase(log, 'the ledger is empty', () =>
+    eventually('an empty ledger', () => objects.ledgerIsEmpty(api), options),
+  );
 }
 
 /** The requests so far, once the controller has written nothing but the Lease for a second. */
@@ -197,6 +238,7 @@ export interface Results {
     readonly requests: Requests;
     readonly usage: Usage;
   };
+  readonly conversion: Awaited<ReturnType<typeof measureConversion>>;
   readonly full: Awaited<ReturnType<typeof measureFullPool>> | undefined;
   readonly deletion: Awaited<ReturnType<typeof measureDeletion>>;
 }

@@ -58,6 +58,7 @@ async function measure(services: number): Promise<phases.Results> {
   await first.stop();
   const inPlace = await phases.measureLimit(stage, services, services);
   const { controller, ...restart } = await phases.measureRestart(stage, () => startController(`restart-${services}`));
+  const conversion = await phases.measureConversion(stage, controller, names);
   // The others would take minutes to show what the largest one shows.
   const isLargest = services === Math.max(...order.services);
   const full = isLargest ? await phases.measureFullPool(stage, controller, { seen, names }) : undefined;
@@ -65,7 +66,7 @@ async function measure(services: number): Promise<phases.Results> {
   seen.end();
   await controller.stop();
   await deletePool(api);
-  return { services, limits: { empty, inPlace }, creation, restart, full, deletion };
+  return { services, limits: { empty, inPlace }, creation, restart, conversion, full, deletion };
 }
 
 function startController(name: string): Role {

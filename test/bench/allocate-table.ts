@@ -13,20 +13,15 @@ const rows: readonly Row[] = [
   [
     'with Berth: addresses/s, first create to last address',
     '',
-    ({ services, creation }) => perSecond(services, creation.totalMs + Math.max(0, creation.afterLastMs)),
+    ({ services, creation }) => ratePerSecond(services, creation),
   ],
-  ['create sent to its answer, p50 / p99, ms', '', ({ creation: { createMs } }) => ms(createMs, 0.5, 0.99)],
+  ['create sent to its answer, p50 / p99, ms', '', ({ creation: { answerMs } }) => ms(answerMs, 0.5, 0.99)],
   ['create answered to address seen, p50 / p99, ms', '', ({ creation: { servedMs } }) => ms(servedMs, 0.5, 0.99)],
   ['create sent to address seen, p50, ms', '', ({ creation: { addressMs } }) => ms(addressMs, 0.5)],
   ['create sent to address seen, p99, ms', '< 500 at 3000', ({ creation: { addressMs } }) => ms(addressMs, 0.99)],
   ['create sent to address seen, max, ms', '', ({ creation: { addressMs } }) => ms(addressMs, 1)],
   ['last create answered to all addresses seen, ms', '< 1000', ({ creation }) => creation.afterLastMs.toFixed(0)],
-  [
-    'controller CPU, s (ms per Service)',
-    '',
-    ({ services, creation: { cpuSeconds } }) =>
-      `${cpuSeconds.toFixed(1)} (${((cpuSeconds / services) * 1000).toFixed(2)})`,
-  ],
+  ['controller CPU, s (ms per Service)', '', ({ services, creation }) => cpu(services, creation)],
   [
     'controller RSS, peak, MB',
     '< 150 at 10000',
@@ -46,6 +41,32 @@ const rows: readonly Row[] = [
     ({ restart: { usage } }) => `${usage.rssMb.toFixed(0)}, ${usage.peakMb.toFixed(0)}`,
   ],
   ['restart: CPU in 15 s, s', '', ({ restart }) => restart.usage.cpuSeconds.toFixed(1)],
+  ['become LoadBalancer: addresses/s', '', ({ services, conversion }) => ratePerSecond(services, conversion)],
+  [
+    'become LoadBalancer: sent to its answer, p50 / p99, ms',
+    '',
+    ({ conversion }) => ms(conversion.answerMs, 0.5, 0.99),
+  ],
+  [
+    'become LoadBalancer: sent to address seen, p50, p99, max, ms',
+    '',
+    ({ conversion }) => ms(conversion.addressMs, 0.5, 0.99, 1),
+  ],
+  [
+    'become LoadBalancer: last answer to all addresses, ms',
+    '< 1000',
+    ({ conversion }) => conversion.afterLastMs.toFixed(0),
+  ],
+  [
+    'become LoadBalancer: controller CPU, s (ms per Service)',
+    '',
+    ({ services, conversion }) => cpu(services, conversion),
+  ],
+  [
+    'become LoadBalancer: controller RSS, peak, MB',
+    '< 150 at 10000',
+    ({ conversion: { usage } }) => `${usage.rssMb.toFixed(0)}, ${usage.peakMb.toFixed(0)}`,
+  ],
   ['full pool: CPU in 30 s, % of a core', '', ({ full }) => full?.cpuPercent.toFixed(1)],
   ['full pool: writes in 30 s, without the Lease', '0', ({ full }) => full && String(writesOf(full.idle))],
   ['full pool: freed address used, median / max, ms', '1000', ({ full }) => full && ms(full.freedMs, 0.5, 1)],
@@ -81,8 +102,8 @@ export function printResults(all: readonly Results[]): void {
       console.log(`  CPU ms of API server and etcd per Service, no controller, ${where}: ${each}`);
     }
     console.log(`  the controller's requests per Service: ${inWords(creation.requests, services)}`);
-    const cpu = Object.entries(creation.othersCpu).map(([name, seconds]) => `${name} ${seconds.toFixed(1)}`);
-    console.log(`  CPU seconds of the others until all had addresses: ${cpu.join(', ')}`);
+    const others = Object.entries(creation.othersCpu).map(([name, seconds]) => `${name} ${seconds.toFixed(1)}`);
+    console.log(`  CPU seconds of the others until all had addresses: ${others.join(', ')}`);
     if (creation.resumed > 0)
       console.log(
         `  the API server ended the watch that sees the addresses ${creation.resumed} times: times are too long`,
@@ -98,6 +119,18 @@ export function printResults(all: readonly Results[]): void {
 
 function perSecond(count: number, milliseconds: number): string {
   return ((count / milliseconds) * 1000).toFixed(0);
+}
+
+/** From the first request to the last address. */
+function ratePerSecond(
+  count: number,
+  { totalMs, afterLastMs }: Pick<Results['conversion'], 'totalMs' | 'afterLastMs'>,
+): string {
+  return perSecond(count, totalMs + Math.max(0, afterLastMs));
+}
+
+function cpu(count: number, { cpuSeconds }: Pick<Results['conversion'], 'cpuSeconds'>): string {
+  return `${cpuSeconds.toFixed(1)} (${((cpuSeconds / count) * 1000).toFixed(2)})`;
 }
 
 /** Quantiles of sorted milliseconds. */
