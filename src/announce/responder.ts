@@ -1,20 +1,20 @@
-/** Decides what one received frame is answered, and writes the answer: an ARP reply (RFC 826), or a named reason for silence. */
-import { arpFaults, arpOffset, arpOperation, checkArp, ipv4Length, writeArpHeader } from '../wire/arp.ts';
-import { isBroadcastAt, isMacAt, isStationAt, macLength, readInt32, readUint16 } from '../wire/ethernet.ts';
+/** What the responders are given and what may become of a frame; they decide in `responder-arp.ts` and `responder-ndp.ts`. */
+import { arpFaults } from '../wire/arp.ts';
+import { ndpFaults } from '../wire/ndp.ts';
 
 /**
- * Why a readable ARP packet is not answered:
+ * Why a readable frame is not answered:
  * - `FromSelf` it carries our own hardware address as sender;
- * - `NotForUs` the frame is neither broadcast nor for our hardware address;
+ * - `NotForUs` the frame is neither for our hardware address nor for a group that asks for the address in question;
  * - `ForeignClaim` another host uses one of our VIPs as its own address (RFC 5227 section 2.4 calls it a conflict);
- * - `NotRequest` it is a reply or another operation;
+ * - `NotRequest` it is a reply, an advertisement or another operation;
  * - `NotOurVip` it asks for an address that this link does not answer;
  * - `SenderNotStation` the sender's hardware address is a group or zero: a reply would go to everybody (RFC 1812 section 3.3.2).
  */
 const silenceReasons = ['FromSelf', 'NotForUs', 'ForeignClaim', 'NotRequest', 'NotOurVip', 'SenderNotStation'] as const;
 
 /** Every reason why a frame is not answered. */
-export const dropReasons = [...arpFaults, ...silenceReasons] as const;
+export const dropReasons = [...new Set([...arpFaults, ...ndpFaults, ...silenceReasons])] as const;
 
 /** One of {@link dropReasons}. */
 export type DropReason = (typeof dropReasons)[number];
@@ -22,57 +22,11 @@ export type DropReason = (typeof dropReasons)[number];
 /** What became of a frame. */
 export type Verdict = 'Answered' | DropReason;
 
-/** What one link answers. */
-export interface AnsweredLink {
-  /** The six bytes of the link's hardware address. */
-  readonly mac: Uint8Array;
-  /** The VIPs answered on this link, each as `ipv4Key` gives it. */
-  readonly vips: ReadonlySet<number>;
-}
-
 /** A received frame and the room for its answer; all buffers are the caller's and are used again. */
 export interface Exchange {
   request: Uint8Array;
   /** Bytes of `request` that were received. */
   length: number;
-  /** At least `arpFrameLength` bytes; written only if the verdict is `Answered`. */
+  /** At least as long as the responder's answers; written only if the verdict is `Answered`. */
   reply: Uint8Array;
-}
-
-/** Decides on a frame; if the verdict is `Answered`, `arpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
-export function respond(link: AnsweredLink, exchange: Exchange): Verdict {
-  const { request, reply } = exchange;
-  const reason = checkArp(request, exchange.length) ?? reasonForSilence(link, request);
-  if (reason !== undefined) return reason;
-  writeReply(link.mac, request, reply);
-  return 'Answered';
-}
-
-/** Probes, whose sender address is 0.0.0.0, get no exception: answering them defends the VIP (RFC 5227 section 2.1.1). */
-function reasonForSilence(link: AnsweredLink, request: Uint8Array): DropReason | undefined {
-  if (isMacAt(request, arpOffset.senderMac, link.mac)) return 'FromSelf';
-  if (!isBroadcastAt(request, arpOffset.destination) && !isMacAt(request, arpOffset.destination, link.mac)) {
-    return 'NotForUs';
-  }
-  if (link.vips.has(readInt32(request, arpOffset.senderIp))) return 'ForeignClaim';
-  if (readUint16(request, arpOffset.operation) !== arpOperation.request) return 'NotRequest';
-  if (!link.vips.has(readInt32(request, arpOffset.targetIp))) return 'NotOurVip';
-  return isStationAt(request, arpOffset.senderMac) ? undefined : 'SenderNotStation';
-}
-
-/** The reply goes to the sender's hardware address alone; sender and target change places (RFC 826 "Packet Reception"). */
-function writeReply(mac: Uint8Array, request: Uint8Array, reply: Uint8Array): void {
-  writeArpHeader(reply, arpOperation.reply);
-  for (let i = 0; i < macLength; i++) {
-    const requester = request[arpOffset.senderMac + i] ?? 0;
-    reply[arpOffset.destination + i] = requester;
-    reply[arpOffset.targetMac + i] = requester;
-    const own = mac[i] ?? 0;
-    reply[arpOffset.source + i] = own;
-    reply[arpOffset.senderMac + i] = own;
-  }
-  for (let i = 0; i < ipv4Length; i++) {
-    reply[arpOffset.senderIp + i] = request[arpOffset.targetIp + i] ?? 0;
-    reply[arpOffset.targetIp + i] = request[arpOffset.senderIp + i] ?? 0;
-  }
 }

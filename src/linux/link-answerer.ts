@@ -1,20 +1,27 @@
-/** Answers the frames waiting on one link: receive a batch, decide on each, send the replies as one batch. Part of the packet worker. */
+/** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. Part of the packet worker. */
 import { closeSync } from 'node:fs';
-import { type AnsweredLink, type Exchange, respond } from '../announce/responder.ts';
+import type { Exchange, Verdict } from '../announce/responder.ts';
+import { type ArpLink, respondToArp } from '../announce/responder-arp.ts';
+import { type NdpLink, respondToNdp } from '../announce/responder-ndp.ts';
 import { arpFrameLength } from '../wire/arp.ts';
+import { ndpFrameLength } from '../wire/ndp.ts';
 import { frameBatch } from './frame-batch.ts';
 import { errnoName } from './libc.ts';
-import { readQueueDrops } from './packet-socket.ts';
+import { openReceiveSocket, readQueueDrops } from './packet-socket.ts';
 import { type CounterName, counterNames } from './responder-memory.ts';
-import type { LinkFailure } from './responder-messages.ts';
-import { snapLength } from './socket-filter.ts';
+import type { LinkFailure, LinkTable } from './responder-messages.ts';
+import { arpForThisHost, ndpForThisHost } from './socket-filter.ts';
 
-/** A link with its socket. */
-export interface AnsweringLink extends AnsweredLink {
+/** The socket of a link. */
+interface OpenSocket {
   readonly name: string;
   readonly index: number;
   readonly fd: number;
 }
+
+/** A socket and what is answered on it: ARP for IPv4, Neighbor Discovery for IPv6. */
+export type AnsweringSocket = OpenSocket &
+  ((ArpLink & { readonly family: 'IPv4' }) | (NdpLink & { readonly family: 'IPv6' }));
 
 /** Frames per system call: from 16 to 256 the bench found no difference in CPU time per reply. */
 const batchSize = 32;
@@ -22,23 +29,41 @@ const batchSize = 32;
 /** Where each name is in the shared counters. */
 const positionOf = Object.fromEntries(counterNames.map((name, i) => [name, i])) as Record<CounterName, number>;
 
-/** Closes the socket of a link. */
-export function closeLink({ fd }: AnsweringLink): void {
+/** The socket for a table; `fd` is the one that is open for the same link and family. Throws as `openReceiveSocket`. */
+export function openAnswering(table: LinkTable, fd?: number): AnsweringSocket {
+  const { name, index, mac, family, vips } = table;
+  return family === 'IPv4'
+    ? { name, index, mac, family, vips: new Set(vips), fd: fd ?? openReceiveSocket(table, arpForThisHost) }
+    : { name, index, mac, family, vips, fd: fd ?? openReceiveSocket(table, ndpForThisHost) };
+}
+
+/** Closes it. */
+export function closeSocket({ fd }: AnsweringSocket): void {
   closeSync(fd);
 }
 
 /** Adds the frames that the kernel dropped before we saw them. */
-export function countQueueDrops({ fd }: AnsweringLink, counts: Float64Array): void {
+export function countQueueDrops({ fd }: AnsweringSocket, counts: Float64Array): void {
   count(counts, 'QueueFull', readQueueDrops(fd));
 }
 
-/** A function that answers at most one batch of frames of a link, and returns a failure if its socket is of no more use. */
-export function createAnswerer(counts: Float64Array): (link: AnsweringLink) => LinkFailure | undefined {
+/** A function that answers at most one batch of frames of a socket, and returns a failure if the socket is of no more use. */
+export function createAnswerer(counts: Float64Array): (socket: AnsweringSocket) => LinkFailure | undefined {
+  const arp = answererFor(respondToArp, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
+  const ndp = answererFor(respondToNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
+  return (socket) => (socket.family === 'IPv4' ? arp(socket, counts) : ndp(socket, counts));
+}
+
+/** The same for one protocol, whose replies all have one length. */
+function answererFor<Link>(
+  respond: (link: Link, exchange: Exchange) => Verdict,
+  { snapLength, replyLength }: { readonly snapLength: number; readonly replyLength: number },
+): (socket: Link & OpenSocket, counts: Float64Array) => LinkFailure | undefined {
   const requests = frameBatch(batchSize, snapLength);
-  const replies = frameBatch(batchSize, arpFrameLength);
+  const replies = frameBatch(batchSize, replyLength);
   const exchange: Exchange = { request: new Uint8Array(0), reply: new Uint8Array(0), length: 0 };
 
-  function decide(link: AnsweringLink, received: number): number {
+  function decide(link: Link, received: number, counts: Float64Array): number {
     let answered = 0;
     for (let i = 0; i < received; i++) {
       exchange.request = requests.frames[i] ?? exchange.request;
@@ -51,20 +76,20 @@ export function createAnswerer(counts: Float64Array): (link: AnsweringLink) => L
     return answered;
   }
 
-  return (link) => {
-    const received = requests.receive(link.fd);
-    if (received < 0) return failureOf(link, errnoName());
-    const answered = decide(link, received);
+  return (socket, counts) => {
+    const received = requests.receive(socket.fd);
+    if (received < 0) return failureOf(socket, errnoName());
+    const answered = decide(socket, received, counts);
     if (answered === 0) return undefined;
-    const sent = replies.send(link.fd, answered);
+    const sent = replies.send(socket.fd, answered);
     count(counts, 'Answered', Math.max(0, sent));
     count(counts, 'NotSent', answered - Math.max(0, sent));
-    return sent < 0 ? failureOf(link, errnoName()) : undefined;
+    return sent < 0 ? failureOf(socket, errnoName()) : undefined;
   };
 }
 
 /** Nothing to read, a full send queue and an interrupted call pass by themselves; anything else ends the link. */
-function failureOf({ name }: AnsweringLink, code: string): LinkFailure | undefined {
+function failureOf({ name }: OpenSocket, code: string): LinkFailure | undefined {
   if (code === 'EAGAIN' || code === 'ENOBUFS' || code === 'EINTR') return undefined;
   return { link: name, code, message: `packet socket on ${name}: ${code}` };
 }

@@ -1,7 +1,7 @@
-/** AF_PACKET sockets (packet(7)) bound to one link: one kind receives ARP, the other only sends. */
+/** AF_PACKET sockets (packet(7)) bound to one link: one kind receives ARP or Neighbor Discovery, the other only sends. */
 import { closeSync } from 'node:fs';
 import { addressOf, bindSocket, getSocketOption, openSocket, SystemError, setSocketOption } from './libc.ts';
-import { arpForThisHost } from './socket-filter.ts';
+import type { FrameFilter } from './socket-filter.ts';
 
 /** The link that a socket is bound to. */
 export interface LinkName {
@@ -16,20 +16,17 @@ const receiveBuffer = { level: 1, name: 8 } as const;
 const attachFilter = { level: 1, name: 26 } as const;
 const packetStatistics = { level: 263, name: 6 } as const;
 
-/** ETH_P_ARP. */
-const arpProtocol = 0x0806;
-
 /** Asks for this much; the kernel caps it at net.core.rmem_max without a word (socket(7)). */
 const receiveBufferBytes = 1 << 20;
 
 /**
- * A socket that receives the ARP frames of a link. The filter is in place before the socket is bound and the protocol
+ * A socket that receives the frames of a link that a filter passes. The filter is in place before the socket is bound and the protocol
  * is 0 until then, so nothing of another link or VLAN is ever queued (packet(7)). Throws an Error with a `code`:
  * `EPERM` without the capability NET_RAW, `ENODEV` where the link has gone.
  */
-export function openReceiveSocket(link: LinkName): number {
-  return openBound(link, arpProtocol, (fd) => {
-    setSocketOption(fd, attachFilter, filterProgram(arpForThisHost));
+export function openReceiveSocket(link: LinkName, { protocol, program }: FrameFilter): number {
+  return openBound(link, protocol, (fd) => {
+    setSocketOption(fd, attachFilter, filterProgram(program));
     setSocketOption(fd, receiveBuffer, new Uint8Array(Int32Array.of(receiveBufferBytes).buffer));
   });
 }

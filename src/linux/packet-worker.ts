@@ -1,9 +1,8 @@
-/** The packet worker: one thread that answers ARP on all links of the node, and never returns to the event loop until told to. */
+/** The packet worker: one thread that answers ARP and Neighbor Solicitations on all links of the node, and never returns to the event loop until told to. */
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { poll, pollFdWords, pollIn } from './libc.ts';
-import { type AnsweringLink, closeLink, countQueueDrops, createAnswerer } from './link-answerer.ts';
-import { type LinkName, openReceiveSocket } from './packet-socket.ts';
+import { type AnsweringSocket, closeSocket, countQueueDrops, createAnswerer, openAnswering } from './link-answerer.ts';
 import { monotonicMs, viewMemory } from './responder-memory.ts';
 import type { FromWorker, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 
@@ -21,31 +20,31 @@ const memory = viewMemory(buffer);
 const answer = createAnswerer(memory.counts);
 const wakeBytes = new Uint8Array(8);
 
-let links: readonly AnsweringLink[] = [];
-let pollFds = pollFdsOf(links);
+let sockets: readonly AnsweringSocket[] = [];
+let pollFds = pollFdsOf(sockets);
 let seenMessage = 0;
 let statisticsDueMs = 0;
 let closing = false;
 
 tell({ kind: 'Ready' });
 while (!closing) turn();
-links.forEach(closeLink);
+sockets.forEach(closeSocket);
 
-/** One wait and what came of it: one batch per link at most, so a flood on one delays neither the others nor a new table. */
+/** One wait and what came of it: one batch per socket at most, so a flood on one delays neither the others nor a new table. */
 function turn(): void {
   if (poll(pollFds, longestWaitMs) > 0) answerReady();
   beat();
   if (Atomics.load(memory.newest, 0) !== seenMessage) takeMessages();
 }
 
-/** Entry 0 is the eventfd, entry i + 1 is link i. */
+/** Entry 0 is the eventfd, entry i + 1 is socket i. After a drop the entries are new, and none is ready. */
 function answerReady(): void {
   if (isReady(0)) readSync(wakeFd, wakeBytes);
-  for (let i = 0; i < links.length; i++) {
-    const link = links[i];
-    if (link === undefined || !isReady(i + 1)) continue;
-    const failure = answer(link);
-    if (failure !== undefined) drop(link, failure);
+  for (let i = 0; i < sockets.length; i++) {
+    const socket = sockets[i];
+    if (socket === undefined || !isReady(i + 1)) continue;
+    const failure = answer(socket);
+    if (failure !== undefined) drop(socket, failure);
   }
 }
 
@@ -59,7 +58,7 @@ function beat(): void {
   memory.beat[0] = nowMs;
   if (nowMs < statisticsDueMs) return;
   statisticsDueMs = nowMs + statisticsMs;
-  for (const link of links) countQueueDrops(link, memory.counts);
+  for (const socket of sockets) countQueueDrops(socket, memory.counts);
 }
 
 /** A message is posted before its number is stored, so what the number promises is here. */
@@ -81,40 +80,40 @@ function nextMessage(): ToWorker | undefined {
 
 /** Sockets of links that stay are kept, with what is queued in them. */
 function apply(tables: readonly LinkTable[]): void {
-  const old = new Map(links.map((link) => [keyOf(link), link]));
+  const old = new Map(sockets.map((socket) => [keyOf(socket), socket]));
   use(tables.flatMap((table) => withTable(old.get(keyOf(table)), table) ?? []));
-  const kept = new Set(links.map(({ fd }) => fd));
-  for (const link of old.values()) if (!kept.has(link.fd)) closeLink(link);
+  const kept = new Set(sockets.map(({ fd }) => fd));
+  for (const socket of old.values()) if (!kept.has(socket.fd)) closeSocket(socket);
 }
 
-function keyOf({ name, index }: LinkName): string {
-  return `${index} ${name}`;
+function keyOf({ name, index, family }: Pick<LinkTable, 'name' | 'index' | 'family'>): string {
+  return `${index} ${family} ${name}`;
 }
 
-function withTable(open: AnsweringLink | undefined, table: LinkTable): AnsweringLink | undefined {
-  const { name, index, mac } = table;
+function withTable(open: AnsweringSocket | undefined, table: LinkTable): AnsweringSocket | undefined {
   try {
-    return { name, index, mac, vips: new Set(table.vips), fd: open?.fd ?? openReceiveSocket(table) };
+    return openAnswering(table, open?.fd);
   } catch (error) {
     const { code = 'Unknown', message } = error as NodeJS.ErrnoException;
-    tell({ kind: 'LinkFailed', failure: { link: name, code, message } });
+    tell({ kind: 'LinkFailed', failure: { link: table.name, code, message } });
     return undefined;
   }
 }
 
 /** The link stays silent until the next table: whether it may answer again is not this thread's decision. */
-function drop(link: AnsweringLink, failure: LinkFailure): void {
-  use(links.filter((other) => other !== link));
-  closeLink(link);
+function drop({ name }: AnsweringSocket, failure: LinkFailure): void {
+  const dropped = sockets.filter((other) => other.name === name);
+  use(sockets.filter((other) => other.name !== name));
+  dropped.forEach(closeSocket);
   tell({ kind: 'LinkFailed', failure });
 }
 
-function use(next: readonly AnsweringLink[]): void {
-  links = next;
+function use(next: readonly AnsweringSocket[]): void {
+  sockets = next;
   pollFds = pollFdsOf(next);
 }
 
-function pollFdsOf(open: readonly AnsweringLink[]): Int32Array {
+function pollFdsOf(open: readonly AnsweringSocket[]): Int32Array {
   return Int32Array.from([wakeFd, ...open.map(({ fd }) => fd)].flatMap((fd) => [fd, pollIn]));
 }
 

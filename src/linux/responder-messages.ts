@@ -1,12 +1,15 @@
 /** What the main thread and the packet worker tell each other. */
 
-/** What one link is to answer, ready for the hot path. */
+import type { Family } from '../addr/ip.ts';
+
+/** What one link is to answer in one family, ready for the hot path. */
 export interface LinkTable {
   readonly name: string;
   readonly index: number;
   /** The six bytes of the hardware address. */
   readonly mac: Uint8Array;
-  /** The VIPs, each as `ipv4Key` gives it. */
+  readonly family: Family;
+  /** The VIPs: of IPv4 each as `ipv4Key` gives it, of IPv6 all as `packIpv6` does. */
   readonly vips: Int32Array;
 }
 

@@ -2,18 +2,18 @@
 import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import type { Ip } from '../addr/ip.ts';
+import { familyOf, type Ip } from '../addr/ip.ts';
 import { ipv4Key } from '../wire/arp.ts';
 import { macBytes } from '../wire/ethernet.ts';
+import { packIpv6 } from '../wire/ipv6-set.ts';
 import { openEventFd } from './libc.ts';
 import { assertMayOpen, type LinkName } from './packet-socket.ts';
 import { allocateMemory, monotonicMs, type ResponderCounters, readCounters, viewMemory } from './responder-memory.ts';
-import type { FromWorker, LinkFailure, ToWorker, WorkerStart } from './responder-messages.ts';
+import type { FromWorker, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 
 /** What is to be answered on one link. */
 export interface LinkVips {
   readonly link: LinkName & { readonly mac: string };
-  /** IPv4 addresses. */
   readonly vips: readonly Ip[];
 }
 
@@ -28,7 +28,7 @@ export interface ResponderOptions {
 /** `Closed`: the thread has ended, nothing is answered. */
 export type ApplyOutcome = 'InEffect' | 'Closed';
 
-/** The thread that answers ARP for VIPs. */
+/** The thread that answers ARP and Neighbor Solicitations for VIPs. */
 export interface ResponderThread {
   /**
    * The whole desired state; idempotent. Links left out, or without VIPs, are closed. Fulfilled when it is in effect, which
@@ -118,7 +118,7 @@ function threadOf(
     apply: (links) => {
       if (closed !== undefined) return Promise.resolve('Closed');
       const number = ++newest;
-      send({ kind: 'Tables', number, links: links.filter(({ vips }) => vips.length > 0).map(tableOf) });
+      send({ kind: 'Tables', number, links: links.flatMap(tablesOf) });
       return new Promise((resolve) => waiting.set(number, resolve));
     },
     counters: () => readCounters(memory),
@@ -133,7 +133,17 @@ function threadOf(
 /** What eventfd(2) wants: a 64-bit count. */
 const oneWake = new Uint8Array(BigUint64Array.of(1n).buffer);
 
-function tableOf({ link, vips }: LinkVips) {
-  const { name, index, mac } = link;
-  return { name, index, mac: macBytes(mac), vips: Int32Array.from(vips, ipv4Key) };
+/** One table per family that has VIPs. */
+function tablesOf({ link: { name, index, mac: text }, vips }: LinkVips): readonly LinkTable[] {
+  const mac = macBytes(text);
+  const ipv4 = Int32Array.from(
+    vips.filter((vip) => familyOf(vip) === 'IPv4'),
+    ipv4Key,
+  );
+  const ipv6 = packIpv6(vips.filter((vip) => familyOf(vip) === 'IPv6'));
+  const tables: readonly LinkTable[] = [
+    { name, index, mac, family: 'IPv4', vips: ipv4 },
+    { name, index, mac, family: 'IPv6', vips: ipv6 },
+  ];
+  return tables.filter((table) => table.vips.length > 0);
 }

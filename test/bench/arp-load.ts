@@ -5,7 +5,7 @@ import { type FrameBatch, frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import type { Link } from '../../src/linux/links.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
-import { snapLength } from '../../src/linux/socket-filter.ts';
+import { arpForThisHost } from '../../src/linux/socket-filter.ts';
 import { arpFrameLength, encodeArp } from '../../src/wire/arp.ts';
 
 /** What is measured: replies in `ms` milliseconds of flood, or the time of each of the questions asked one at a time. */
@@ -83,8 +83,8 @@ function framesReceived(): number {
 
 /** Asks, looks for the answer without sleeping, asks again at once. */
 function oneAtATime(): Measured {
-  const receiver = openReceiveSocket(link);
-  const replies = frameBatch(64, snapLength);
+  const receiver = openReceiveSocket(link, arpForThisHost);
+  const replies = frameBatch(64, arpForThisHost.snapLength);
   const latenciesUs: number[] = [];
   let sent = 0;
   const untilMs = performance.now() + load.ms;

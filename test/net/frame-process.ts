@@ -5,7 +5,7 @@ import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { errnoName } from '../../src/linux/libc.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
-import { snapLength } from '../../src/linux/socket-filter.ts';
+import { arpForThisHost } from '../../src/linux/socket-filter.ts';
 import { decodeArp } from '../../src/wire/arp.ts';
 import { linkName } from './namespaces.ts';
 
@@ -13,8 +13,8 @@ const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const link = readLinks().find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
 const sender = openFrameSender(link);
-const receiver = openReceiveSocket(link);
-const batch = frameBatch(16, snapLength);
+const receiver = openReceiveSocket(link, arpForThisHost);
+const batch = frameBatch(16, arpForThisHost.snapLength);
 
 /** Every ARP frame for this host or for all, as it arrives. */
 function listen(): void {

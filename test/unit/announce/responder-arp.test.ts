@@ -1,9 +1,10 @@
-/** What each kind of frame is answered, and why the others are not. */
+/** What each kind of ARP frame is answered, and why the others are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { dropReasons, respond } from '../../../src/announce/responder.ts';
+import { dropReasons } from '../../../src/announce/responder.ts';
+import { respondToArp } from '../../../src/announce/responder-arp.ts';
 import { type ArpFrame, arpFrameLength, decodeArp, encodeArp, ipv4Key } from '../../../src/wire/arp.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
 
@@ -30,7 +31,7 @@ function exchange(frame: Uint8Array) {
 
 function answerTo(change: Partial<ArpFrame>) {
   const slot = exchange(encodeArp({ ...request, ...change }));
-  return { verdict: respond(link, slot), reply: decodeArp(slot.reply, arpFrameLength) };
+  return { verdict: respondToArp(link, slot), reply: decodeArp(slot.reply, arpFrameLength) };
 }
 
 const answered = [
@@ -82,8 +83,8 @@ for (const { desc, change, reason } of silent) {
 test('a frame that is no ARP has the reason of the decoder (hazard C4: a VLAN tag)', () => {
   const tagged = encodeArp(request);
   tagged.set([0x81, 0x00], 12);
-  assert.equal(respond(link, exchange(tagged)), 'VlanTagged');
-  assert.equal(respond(link, exchange(new Uint8Array(5))), 'Runt');
+  assert.equal(respondToArp(link, exchange(tagged)), 'VlanTagged');
+  assert.equal(respondToArp(link, exchange(new Uint8Array(5))), 'Runt');
 });
 
 test('whatever arrives, there is a verdict, and nothing is written unless it is an answer', () => {
@@ -94,7 +95,7 @@ test('whatever arrives, there is a verdict, and nothing is written unless it is 
       const frame = encodeArp(request);
       for (const { at, value } of changes) frame[at] = value;
       const slot = { ...exchange(frame), length: 42 - (cut > 30 ? cut - 30 : 0) };
-      const verdict = respond(link, slot);
+      const verdict = respondToArp(link, slot);
       seen.add(verdict);
       const silent = (dropReasons as readonly string[]).includes(verdict);
       assert.ok(silent || verdict === 'Answered');

@@ -1,0 +1,50 @@
+/** Decides what one received ARP frame is answered, and writes the answer (RFC 826), or names the reason for silence. */
+import { arpOffset, arpOperation, checkArp, ipv4Length, writeArpHeader } from '../wire/arp.ts';
+import { isBroadcastAt, isMacAt, isStationAt, macLength, readInt32, readUint16 } from '../wire/ethernet.ts';
+import type { DropReason, Exchange, Verdict } from './responder.ts';
+
+/** What one link answers. */
+export interface ArpLink {
+  /** The six bytes of the link's hardware address. */
+  readonly mac: Uint8Array;
+  /** The VIPs answered on this link, each as `ipv4Key` gives it. */
+  readonly vips: ReadonlySet<number>;
+}
+
+/** Decides on a frame; if the verdict is `Answered`, `arpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
+export function respondToArp(link: ArpLink, exchange: Exchange): Verdict {
+  const { request, reply } = exchange;
+  const reason = checkArp(request, exchange.length) ?? reasonForSilence(link, request);
+  if (reason !== undefined) return reason;
+  writeReply(link.mac, request, reply);
+  return 'Answered';
+}
+
+/** Probes, whose sender address is 0.0.0.0, get no exception: answering them defends the VIP (RFC 5227 section 2.1.1). */
+function reasonForSilence(link: ArpLink, request: Uint8Array): DropReason | undefined {
+  if (isMacAt(request, arpOffset.senderMac, link.mac)) return 'FromSelf';
+  if (!isBroadcastAt(request, arpOffset.destination) && !isMacAt(request, arpOffset.destination, link.mac)) {
+    return 'NotForUs';
+  }
+  if (link.vips.has(readInt32(request, arpOffset.senderIp))) return 'ForeignClaim';
+  if (readUint16(request, arpOffset.operation) !== arpOperation.request) return 'NotRequest';
+  if (!link.vips.has(readInt32(request, arpOffset.targetIp))) return 'NotOurVip';
+  return isStationAt(request, arpOffset.senderMac) ? undefined : 'SenderNotStation';
+}
+
+/** The reply goes to the sender's hardware address alone; sender and target change places (RFC 826 "Packet Reception"). */
+function writeReply(mac: Uint8Array, request: Uint8Array, reply: Uint8Array): void {
+  writeArpHeader(reply, arpOperation.reply);
+  for (let i = 0; i < macLength; i++) {
+    const requester = request[arpOffset.senderMac + i] ?? 0;
+    reply[arpOffset.destination + i] = requester;
+    reply[arpOffset.targetMac + i] = requester;
+    const own = mac[i] ?? 0;
+    reply[arpOffset.source + i] = own;
+    reply[arpOffset.senderMac + i] = own;
+  }
+  for (let i = 0; i < ipv4Length; i++) {
+    reply[arpOffset.senderIp + i] = request[arpOffset.targetIp + i] ?? 0;
+    reply[arpOffset.targetIp + i] = request[arpOffset.senderIp + i] ?? 0;
+  }
+}
