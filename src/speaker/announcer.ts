@@ -1,9 +1,9 @@
-/** Puts what this node announces into effect on its links: first the answers, then gratuitous ARP. */
+/** Puts what this node announces into effect on its links: first the answers, then the frames that announce it unasked. */
 import { openFrameSender } from '../linux/frame-sender.ts';
 import type { ResponderCounters } from '../linux/responder-memory.ts';
 import { type LinkVips, startResponder } from '../linux/responder-thread.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { GarpSender } from './garp-sender.ts';
+import { BurstSender } from './burst-sender.ts';
 
 /** What the owner of an announcer is told. */
 export interface AnnouncerOptions {
@@ -14,7 +14,7 @@ export interface AnnouncerOptions {
   readonly onThreadFailed: (error: Error) => void;
 }
 
-/** The packet worker and the sender of gratuitous ARP as one. */
+/** The packet worker and the sender of bursts as one. */
 export interface Announcer {
   /** The whole desired state; does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
@@ -41,23 +41,23 @@ export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: Anno
     },
     onThreadFailed,
   });
-  const garp = new GarpSender({ log, open: openFrameSender, onLinkFailed: linkFailed });
+  const bursts = new BurstSender({ log, open: openFrameSender, onLinkFailed: linkFailed });
 
   return {
     apply: async (desired) => {
       if (inEffect !== undefined && isSameState(inEffect, desired)) return;
       // Noted before the wait: a link that fails meanwhile takes the note away.
       inEffect = desired;
-      // Whoever hears the gratuitous ARP may ask at once: the answer must be there first.
+      // Whoever hears of the VIP may ask for it at once: the answer must be there first.
       await responder.apply(desired);
-      garp.apply(desired);
+      bursts.apply(desired);
     },
     fault: () => {
       const ms = responder.beatAgeMs();
       return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;
     },
     close: async () => {
-      garp.close();
+      bursts.close();
       await responder.close();
       return responder.counters();
     },

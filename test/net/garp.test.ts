@@ -48,7 +48,7 @@ for (const form of ['Request', 'Reply'] as const) {
   test(`the ${form} form moves a neighbour entry that another MAC held`, async () => {
     const vip = form === 'Request' ? '10.99.2.1' : '10.99.2.2';
     setFormerHolder(vip);
-    await lab.responder.ask({ do: 'garp', link: linkName, vip, form }, 'done');
+    await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form } }, 'done');
     await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
   });
 
@@ -60,7 +60,7 @@ for (const form of ['Request', 'Reply'] as const) {
     // Proof that the lock is on: a reply whose target is not its sender is ignored.
     await sendFromNode(replyOf(nodeMac, vip));
     assert.match(entryOf(vip), new RegExp(formerMac));
-    await lab.responder.ask({ do: 'garp', link: linkName, vip, form }, 'done');
+    await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form } }, 'done');
     await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
   });
 }

@@ -1,7 +1,8 @@
 /** Fixture: a process that answers ARP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
 import { createInterface } from 'node:readline';
 import type { Ip } from '../../src/addr/ip.ts';
-import { encodeGarp } from '../../src/announce/garp.ts';
+import type { DueFrame } from '../../src/announce/burst.ts';
+import { encodeUnsolicited } from '../../src/announce/unsolicited.ts';
 import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { startResponder } from '../../src/linux/responder-thread.ts';
@@ -10,7 +11,7 @@ import { startResponder } from '../../src/linux/responder-thread.ts';
 export type Command =
   | { readonly do: 'apply'; readonly links: Readonly<Record<string, readonly string[]>> }
   | { readonly do: 'counters' }
-  | { readonly do: 'garp'; readonly link: string; readonly vip: string; readonly form: 'Request' | 'Reply' }
+  | { readonly do: 'announce'; readonly link: string; readonly frame: DueFrame }
   | { readonly do: 'send'; readonly link: string; readonly frame: string }
   | { readonly do: 'close' }
   | { readonly do: 'exit' };
@@ -61,8 +62,8 @@ async function obey(command: Command): Promise<Report> {
         cpu: process.cpuUsage(),
       };
     }
-    case 'garp': {
-      const frame = encodeGarp(linkNamed(command.link).mac, { vip: command.vip as Ip, form: command.form });
+    case 'announce': {
+      const frame = encodeUnsolicited(linkNamed(command.link).mac, command.frame);
       return { kind: 'done', outcome: sendOn(command.link, frame) };
     }
     case 'send':

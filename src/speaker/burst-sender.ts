@@ -1,13 +1,14 @@
-/** Sends the gratuitous ARPs that are due, link by link, until all bursts are over. */
-import { type DueGarp, dueGarp, encodeGarp, type GarpState, idleGarp, nextGarpMs, planGarp } from '../announce/garp.ts';
+/** Sends the frames that announce VIPs unasked when they are due, link by link. */
+import { type BurstState, type DueFrame, dueFrames, idleBursts, nextDueMs, planBursts } from '../announce/burst.ts';
+import { encodeUnsolicited } from '../announce/unsolicited.ts';
 import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 type Link = LinkVips['link'];
 
-/** What a sender of gratuitous ARP works with. */
-export interface GarpSenderOptions {
+/** What a sender of bursts works with. */
+export interface BurstSenderOptions {
   readonly log: Logger;
   readonly open: (link: Link) => FrameSender;
   /** Nothing is sent on a link any more, until the next `apply` that names it. */
@@ -17,7 +18,7 @@ export interface GarpSenderOptions {
 interface Burst {
   readonly link: Link;
   readonly sender: FrameSender;
-  state: GarpState;
+  state: BurstState;
   /** The link's queue is full: nothing is sent before. */
   holdUntilMs: number;
 }
@@ -26,12 +27,12 @@ interface Burst {
 const retryMs = 100;
 
 /** Owns the schedule of every link. */
-export class GarpSender {
-  readonly #options: GarpSenderOptions;
+export class BurstSender {
+  readonly #options: BurstSenderOptions;
   readonly #bursts = new Map<string, Burst>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: GarpSenderOptions) {
+  constructor(options: BurstSenderOptions) {
     this.#options = options;
   }
 
@@ -42,7 +43,7 @@ export class GarpSender {
     for (const [key, burst] of this.#bursts) if (!wanted.has(key)) this.#end(key, burst);
     for (const [key, { link, vips }] of wanted) {
       const burst = this.#bursts.get(key) ?? this.#begin(key, link);
-      if (burst) burst.state = planGarp(burst.state, vips, now);
+      if (burst) burst.state = planBursts(burst.state, vips, now);
     }
     this.#sendDue();
   }
@@ -55,7 +56,7 @@ export class GarpSender {
 
   #begin(key: string, link: Link): Burst | undefined {
     try {
-      const burst = { link, sender: this.#options.open(link), state: idleGarp, holdUntilMs: 0 };
+      const burst = { link, sender: this.#options.open(link), state: idleBursts, holdUntilMs: 0 };
       this.#bursts.set(key, burst);
       return burst;
     } catch (error) {
@@ -81,14 +82,14 @@ export class GarpSender {
     for (const [key, burst] of this.#bursts) {
       if (burst.holdUntilMs <= now) this.#sendOn(key, burst, now);
       if (!this.#bursts.has(key)) continue;
-      next = Math.min(next, Math.max(burst.holdUntilMs - now, nextGarpMs(burst.state, now) ?? next));
+      next = Math.min(next, Math.max(burst.holdUntilMs - now, nextDueMs(burst.state, now) ?? next));
     }
     if (Number.isFinite(next)) this.#timer = setTimeout(this.#sendDue, Math.max(next, 1));
   };
 
   /** One round of one link. Where the queue is full the whole round is due again: neighbours may hear a frame twice. */
   #sendOn(key: string, burst: Burst, now: number): void {
-    const { frames, state } = dueGarp(burst.state, now);
+    const { frames, state } = dueFrames(burst.state, now);
     const { outcome, err } = sendAll(burst, frames);
     if (outcome === 'Sent') burst.state = state;
     else if (outcome === 'QueueFull') burst.holdUntilMs = now + retryMs;
@@ -102,11 +103,11 @@ export class GarpSender {
 /** Sends until the link takes no more. A fault of the kernel is this link's alone: it must not end the timer of all. */
 function sendAll(
   { link, sender }: Burst,
-  frames: readonly DueGarp[],
+  frames: readonly DueFrame[],
 ): { readonly outcome: SendOutcome | 'Fault'; readonly err?: unknown } {
   try {
     for (const frame of frames) {
-      const outcome = sender.send(encodeGarp(link.mac, frame));
+      const outcome = sender.send(encodeUnsolicited(link.mac, frame));
       if (outcome !== 'Sent') return { outcome };
     }
     return { outcome: 'Sent' };

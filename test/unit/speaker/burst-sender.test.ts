@@ -1,10 +1,10 @@
-/** What the sender of gratuitous ARP does about links that do not take its frames. */
+/** What the sender of bursts does about links that do not take its frames. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { SendOutcome } from '../../../src/linux/frame-sender.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import { GarpSender } from '../../../src/speaker/garp-sender.ts';
+import { BurstSender } from '../../../src/speaker/burst-sender.ts';
 import { eventually } from '../../lab/poll.ts';
 
 const vips = ['192.0.2.10' as Ip];
@@ -17,7 +17,7 @@ function senderOver(kernel: (link: string) => SendOutcome) {
   let failures = 0;
   const log = createLogger('test', 'info');
   log.level = 'silent';
-  const garp = new GarpSender({
+  const bursts = new BurstSender({
     log,
     open: ({ name }) => {
       open.add(name);
@@ -35,48 +35,48 @@ function senderOver(kernel: (link: string) => SendOutcome) {
     },
   });
   const framesOf = (name: string) => sent.filter((other) => other === name).length;
-  return { garp, open, framesOf, failures: () => failures };
+  return { bursts, open, framesOf, failures: () => failures };
 }
 
 const soon = { timeoutMs: 5_000, everyMs: 20 };
 
 test('a fault on one link ends its burst only, also in a later round', async () => {
   let calls = 0;
-  const { garp, open, framesOf, failures } = senderOver((name) => {
+  const { bursts, open, framesOf, failures } = senderOver((name) => {
     if (name === 'good') return 'Sent';
     calls += 1;
     if (calls > 2) throw new Error('EIO');
     return 'Sent';
   });
-  garp.apply([
+  bursts.apply([
     { link: link('bad'), vips },
     { link: link('good'), vips },
   ]);
   await eventually('the good link has its second round', () => framesOf('good') >= 4, soon);
   assert.deepEqual([framesOf('bad'), failures(), [...open]], [2, 1, ['good']]);
-  garp.close();
+  bursts.close();
 });
 
 test('frames that a full queue refused are sent later', async () => {
   let full = true;
-  const { garp, framesOf, failures } = senderOver(() => (full ? 'QueueFull' : 'Sent'));
-  garp.apply([{ link: link('eth0'), vips }]);
+  const { bursts, framesOf, failures } = senderOver(() => (full ? 'QueueFull' : 'Sent'));
+  bursts.apply([{ link: link('eth0'), vips }]);
   assert.equal(framesOf('eth0'), 0);
   full = false;
   await eventually('the whole first round', () => framesOf('eth0') >= 2, soon);
   assert.equal(failures(), 0);
-  garp.close();
+  bursts.close();
 });
 
 test('a link that went down begins anew with the next apply', async () => {
   for (const outcome of ['LinkDown', 'LinkGone'] as const) {
     let now: SendOutcome = outcome;
-    const { garp, open, framesOf, failures } = senderOver(() => now);
-    garp.apply([{ link: link('eth0'), vips }]);
+    const { bursts, open, framesOf, failures } = senderOver(() => now);
+    bursts.apply([{ link: link('eth0'), vips }]);
     assert.deepEqual([framesOf('eth0'), failures(), open.size], [0, 1, 0], outcome);
     now = 'Sent';
-    garp.apply([{ link: link('eth0'), vips }]);
+    bursts.apply([{ link: link('eth0'), vips }]);
     assert.equal(framesOf('eth0'), 2, outcome);
-    garp.close();
+    bursts.close();
   }
 });
