@@ -2,6 +2,7 @@
 import { openFrameSender } from '../linux/frame-sender.ts';
 import type { ResponderCounters } from '../linux/responder-memory.ts';
 import { type LinkVips, startResponder } from '../linux/responder-thread.ts';
+import { SolicitedGroups } from '../linux/solicited-groups.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { BurstSender } from './burst-sender.ts';
 
@@ -14,7 +15,7 @@ export interface AnnouncerOptions {
   readonly onThreadFailed: (error: Error) => void;
 }
 
-/** The packet worker and the sender of bursts as one. */
+/** The packet worker, the memberships in groups and the sender of bursts as one. */
 export interface Announcer {
   /** The whole desired state; does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
@@ -41,6 +42,11 @@ export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: Anno
     },
     onThreadFailed,
   });
+  const groups = new SolicitedGroups(({ link, code, message }) => {
+    log.warn({ link, reason: code, message }, 'switches may keep Neighbor Solicitations from this link');
+    // The link itself may be well: the next pass tries again.
+    inEffect = undefined;
+  });
   const bursts = new BurstSender({ log, open: openFrameSender, onLinkFailed: linkFailed });
 
   return {
@@ -50,6 +56,7 @@ export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: Anno
       inEffect = desired;
       // Whoever hears of the VIP may ask for it at once: the answer must be there first.
       await responder.apply(desired);
+      groups.apply(desired);
       bursts.apply(desired);
     },
     fault: () => {
@@ -58,6 +65,7 @@ export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: Anno
     },
     close: async () => {
       bursts.close();
+      groups.close();
       await responder.close();
       return responder.counters();
     },

@@ -1,0 +1,145 @@
+/**
+ * Membership in the solicited-node groups of IPv6 VIPs. The kernel tells the switches (MLD, RFC 3810), repeats it when the link comes
+ * up again, and lets the link's hardware pass the groups' frames; the packet sockets receive them. Without it a switch that
+ * snoops MLD (RFC 4541) keeps solicitations from us.
+ */
+import { closeSync } from 'node:fs';
+import { familyOf, type Ip } from '../addr/ip.ts';
+import { ipv6Bytes, ipv6Length, solicitedNodeGroup } from '../wire/ipv6.ts';
+import { openSocket, SystemError, setSocketOption } from './libc.ts';
+import type { LinkName } from './packet-socket.ts';
+import type { LinkFailure } from './responder-messages.ts';
+
+/** <sys/socket.h> and <linux/in6.h>. */
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const addMembership = { level: 41, name: 20 } as const;
+const dropMembership = { level: 41, name: 21 } as const;
+
+/** How long one turn of the event loop joins and leaves: the kernel looks through all groups of the link each time, 10,000 take seconds. */
+const turnMs = 10;
+
+/** A group on a link. */
+interface Membership {
+  readonly link: LinkName;
+  readonly group: Ip;
+}
+
+/** One that is in effect as long as the socket is open. */
+interface Joined extends Membership {
+  readonly socket: GroupSocket;
+}
+
+/** The kernel charges memberships to the socket's option memory (net.core.optmem_max): 2,340 fit by default, 365 before Linux 6.7. */
+interface GroupSocket {
+  readonly fd: number;
+  full: boolean;
+}
+
+/** Owns the sockets of all memberships. */
+export class SolicitedGroups {
+  readonly #onFailed: (failure: LinkFailure) => void;
+  readonly #joined = new Map<string, Joined>();
+  readonly #sockets: GroupSocket[] = [];
+  /** What is still to be joined, and to be left. */
+  #waiting: (readonly [string, Membership])[] = [];
+  #leaving: (readonly [string, Joined])[] = [];
+  #turn: NodeJS.Immediate | undefined;
+
+  /** `onFailed` is called for a link whose groups cannot be joined, until the next `apply` that names it. */
+  constructor(onFailed: (failure: LinkFailure) => void) {
+    this.#onFailed = onFailed;
+  }
+
+  /** The whole desired state; idempotent. What takes longer than a turn is in effect later; leaving comes first. */
+  apply(desired: readonly { readonly link: LinkName; readonly vips: readonly Ip[] }[]): void {
+    const wanted = membershipsOf(desired);
+    this.#leaving = [...this.#joined].filter(([key]) => !wanted.has(key));
+    // Taken from the end: the first VIPs are announced first.
+    this.#waiting = [...wanted].filter(([key]) => !this.#joined.has(key)).reverse();
+    this.#work();
+  }
+
+  /** Leaves all groups. */
+  close(): void {
+    clearImmediate(this.#turn);
+    for (const { fd } of this.#sockets.splice(0)) closeSync(fd);
+    this.#joined.clear();
+  }
+
+  #work = (): void => {
+    clearImmediate(this.#turn);
+    const untilMs = performance.now() + turnMs;
+    while (performance.now() < untilMs) if (!this.#step()) return;
+    this.#turn = setImmediate(this.#work);
+  };
+
+  /** One change; false when there is nothing left to do. */
+  #step(): boolean {
+    const gone = this.#leaving.pop();
+    if (gone !== undefined) this.#leave(...gone);
+    else {
+      const next = this.#waiting.pop();
+      if (next === undefined) return false;
+      this.#join(...next);
+    }
+    return true;
+  }
+
+  #join(key: string, { link, group }: Membership): void {
+    try {
+      this.#joined.set(key, { link, group, socket: this.#joinAnywhere(requestFor(link, group)) });
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#waiting = this.#waiting.filter(([, other]) => other.link.index !== link.index);
+      const message = `cannot join ${group} on ${link.name}: ${error.message}`;
+      this.#onFailed({ link: link.name, code: error.code, message });
+    }
+  }
+
+  /** Joins on the first socket that has room, which may be a new one. */
+  #joinAnywhere(request: Uint8Array): GroupSocket {
+    for (const socket of this.#sockets) if (!socket.full && joinOn(socket, request)) return socket;
+    const socket = { fd: openSocket(AF_INET6, SOCK_DGRAM, 0), full: false };
+    this.#sockets.push(socket);
+    if (joinOn(socket, request)) return socket;
+    throw new SystemError('setsockopt', 'ENOMEM');
+  }
+
+  #leave(key: string, { link, group, socket }: Joined): void {
+    this.#joined.delete(key);
+    socket.full = false;
+    setSocketOption(socket.fd, dropMembership, requestFor(link, group));
+  }
+}
+
+/** Every group once per link, however many VIPs have it. */
+function membershipsOf(
+  desired: readonly { readonly link: LinkName; readonly vips: readonly Ip[] }[],
+): ReadonlyMap<string, Membership> {
+  const memberships = desired.flatMap(({ link, vips }) =>
+    vips.filter((vip) => familyOf(vip) === 'IPv6').map((vip) => ({ link, group: solicitedNodeGroup(vip) })),
+  );
+  return new Map(memberships.map((one) => [`${one.link.index} ${one.group}`, one]));
+}
+
+/** Joins if the socket has room. */
+function joinOn(socket: GroupSocket, request: Uint8Array): boolean {
+  try {
+    setSocketOption(socket.fd, addMembership, request);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== 'ENOMEM') throw error;
+    socket.full = true;
+    return false;
+  }
+}
+
+/** `struct ipv6_mreq` (ipv6(7)). */
+function requestFor({ index }: LinkName, group: Ip): Uint8Array {
+  const view = new DataView(new ArrayBuffer(ipv6Length + 4));
+  view.setInt32(ipv6Length, index, true);
+  const request = new Uint8Array(view.buffer);
+  request.set(ipv6Bytes(group));
+  return request;
+}
