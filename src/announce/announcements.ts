@@ -1,5 +1,5 @@
 /** What this node announces, and for every other VIP the one reason why it is silent. */
-import { familyOf, type Ip } from '../addr/ip.ts';
+import type { Ip } from '../addr/ip.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
@@ -26,8 +26,7 @@ export interface AnnounceSnapshot extends NodesSnapshot {
  * - `NoCandidate` no node may announce it; `NoLocalEndpoints` none of them has an endpoint (`externalTrafficPolicy: Local`);
  * - `NotHolder` another node does;
  * - `NoUsableLink` this node should, but has no link for it;
- * - `NetworkAddress` it is the network or the broadcast address of this node's link;
- * - `FamilyNotServed` it is IPv6, which this version does not answer.
+ * - `NetworkAddress` it is the network or the broadcast address of this node's link, or of IPv6 the one of all its routers.
  */
 export const silenceReasons = [
   'NotInStatus',
@@ -37,7 +36,6 @@ export const silenceReasons = [
   'NotHolder',
   'NoUsableLink',
   'NetworkAddress',
-  'FamilyNotServed',
 ] as const;
 
 /** One word of `silenceReasons`. */
@@ -61,7 +59,6 @@ function place(
   seen: Map<string, Digest>,
 ): Placement {
   const silent = (reason: SilenceReason, holder?: string): Placement => ({ kind: 'Silent', vip, holder, reason });
-  if (familyOf(vip) !== 'IPv4') return silent('FamilyNotServed');
   const service = services.map(({ uid }) => snapshot.service(uid)).find((view) => view && shows(view, vip));
   if (service === undefined) return silent('NotInStatus');
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));

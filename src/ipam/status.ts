@@ -1,5 +1,4 @@
 /** What a Service's status must say about a decision. */
-import { familyOf } from '../addr/ip.ts';
 import type { Condition } from '../api/meta.ts';
 import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
@@ -104,15 +103,10 @@ function whySilent(
   { advertised }: StatusContext,
 ): Pick<Condition, 'reason' | 'message'> | undefined {
   const silent = bindings.find(({ pool }) => !advertised(pool));
-  if (silent) {
-    const message = `no L2Advertisement covers pool ${silent.pool}: nobody answers for ${silent.address}`;
-    return { reason: 'NoAdvertisement', message };
-  }
-  const ipv6 = bindings.find(({ address }) => familyOf(address) === 'IPv6');
   return (
-    ipv6 && {
-      reason: 'FamilyNotServed',
-      message: `this version announces IPv4 only: nobody answers for ${ipv6.address}`,
+    silent && {
+      reason: 'NoAdvertisement',
+      message: `no L2Advertisement covers pool ${silent.pool}: nobody answers for ${silent.address}`,
     }
   );
 }

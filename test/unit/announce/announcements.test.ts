@@ -11,7 +11,11 @@ import { advertisement, entry, node, service } from '../fixtures.ts';
 const vip = '192.0.2.10' as Ip;
 
 function link(name: string, facts: Partial<LinkView> = {}): LinkView {
-  const addresses = [{ address: '192.0.2.1' as Ip, prefix: 24 }];
+  const addresses = [
+    { address: '192.0.2.1' as Ip, prefix: 24 },
+    { address: '2001:db8::1' as Ip, prefix: 64 },
+    { address: 'fe80::1' as Ip, prefix: 64 },
+  ];
   return {
     name,
     mac: '02:00:00:00:00:01',
@@ -47,7 +51,7 @@ function outcome(facts: Partial<AnnounceSnapshot>, svc?: ReturnType<typeof servi
 }
 
 /** The rows of an address that a Service shows. */
-function edge(address: string): [Partial<AnnounceSnapshot>, ReturnType<typeof service>] {
+function of(address: string): [Partial<AnnounceSnapshot>, ReturnType<typeof service>] {
   const svc = service('s', { ingress: [{ ip: address }] });
   return [{ ledger: [entry(address, svc)] }, svc];
 }
@@ -59,7 +63,8 @@ test('every silence has one reason', () => {
     ['the plain case', 'Announce eth0', {}],
     ['not in the status yet', 'NotInStatus', {}, service('s')],
     ['changed its type', 'NotInStatus', {}, service('s', { ingress: [{ ip: vip }], isLoadBalancer: false })],
-    ['IPv6', 'FamilyNotServed', { ledger: [entry('2001:db8::1', service('s'))] }],
+    ['IPv6 in the subnet of the link', 'Announce eth0', ...of('2001:db8::10')],
+    ['IPv6 in no subnet of the link', 'NoUsableLink', ...of('2001:db8:1::10')],
     ['Service unknown', 'NotInStatus', { service: () => undefined }],
     ['no advertisement', 'NoAdvertisement', { advertisements: [] }],
     ['advertisement of another pool', 'NoAdvertisement', { advertisements: [advertisement({ pools: ['x'] })] }],
@@ -100,8 +105,10 @@ test('every silence has one reason', () => {
     ],
     ['E5 all nodes excluded', 'Announce eth0', { nodes: [node('n1', { excluded: true })] }],
     ['no link', 'NoUsableLink', { links: [] }],
-    ['C7 network address of the link', 'NetworkAddress', ...edge('192.0.2.0')],
-    ['C7 broadcast address of the link', 'NetworkAddress', ...edge('192.0.2.255')],
+    ['C7 network address of the link', 'NetworkAddress', ...of('192.0.2.0')],
+    ['C7 broadcast address of the link', 'NetworkAddress', ...of('192.0.2.255')],
+    ['C7 address of all routers of the link (RFC 4291 section 2.6.1)', 'NetworkAddress', ...of('2001:db8::')],
+    ['the last address of an IPv6 subnet', 'Announce eth0', ...of('2001:db8::ffff:ffff:ffff:ffff')],
     ['an entry that is only kept back', 'NotInStatus', { ledger: [entry(vip, service('s'), { services: [] })] }],
   ];
   for (const [desc, expected, facts, svc] of rows) assert.equal(outcome(facts, svc), expected, desc);

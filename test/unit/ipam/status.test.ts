@@ -67,12 +67,6 @@ test('E5 an address that no L2Advertisement covers says that nobody answers for 
   ]);
 });
 
-test('an IPv6 address says that this version does not announce it', () => {
-  const { conditions } = statusOf(service('s', { families: ['IPv4', 'IPv6'] }));
-  assert.equal(conditions[1]?.reason, 'FamilyNotServed');
-  assert.match(conditions[1]?.message ?? '', /nobody answers for 2001:db8::1/);
-});
-
 test('what a refused Service shows: ours goes, except where a person must decide; others’ stays', () => {
   const rows: readonly [string, ServiceView, Partial<Snapshot>, readonly string[] | undefined][] = [
     ['nothing', service('s'), { pools: [] }, undefined],
