@@ -189,9 +189,9 @@ test('an IPv6 address is there once it is known to be unique, and not when it is
   for (const address of ['2001:db8::1/64', '2001:db8::2/64']) inNode(`address add ${address} dev ${linkName}`);
   await eventually('the unique one', () => addressesOf(linkName)?.includes('2001:db8::2/64'));
   await eventually('the duplicate', () => inNode(`address show dev ${linkName}`).includes('dadfailed'));
+  await eventually('a link-local one', () => addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
   await isSameAsByIp();
   assert.equal(addressesOf(linkName)?.includes('2001:db8::1/64'), false);
-  assert.ok(addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
 });
 
 test('after more events than the socket holds, all is read anew', async () => {
@@ -260,4 +260,15 @@ test('a monitor alone does not keep its process alive', async () => {
   const other = startLineProcess({ namespace: pair.node, file: './link-process.ts', args: ['end'] });
   const [code] = await once(other.child, 'exit');
   assert.equal(code, 0);
+});
+
+test('where netlink sockets are forbidden the speaker ends with one clear line', () => {
+  const program = new URL('./no-netlink.ts', import.meta.url).pathname;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'speaker', '--node-name', 'node'], {
+    encoding: 'utf8',
+  });
+  assert.deepEqual([status, stderr], [1, '']);
+  const { level, reason, msg } = JSON.parse(stdout);
+  assert.deepEqual([level, reason], ['error', 'EACCES']);
+  assert.match(msg, /cannot watch the links .* EACCES; .* must allow sockets of family AF_NETLINK/);
 });
