@@ -93,10 +93,23 @@ export function deleteEntry(api: Api, address: string): Promise<string> {
   return api.call({ method: 'DELETE', path: `${berth}/ipallocations/${address}` });
 }
 
-/** Is no address in use? */
-export async function ledgerIsEmpty(api: Api): Promise<boolean> {
-  const { items } = JSON.parse(await api.call({ path: `${berth}/ipallocations?limit=1` })) as { items: unknown[] };
-  return items.length === 0;
+/** How many addresses are in use. */
+export async function ledgerSize(api: Api): Promise<number> {
+  const text = await api.call({ path: `${berth}/ipallocations?limit=1` });
+  const list = JSON.parse(text) as { items: unknown[]; metadata: { remainingItemCount?: number } };
+  return list.items.length + (list.metadata.remainingItemCount ?? 0);
+}
+
+/** Waits until none is left, however long it takes, but not when their number stands still for a minute. */
+export async function noneLeft(what: string, left: () => number | Promise<number>, everyMs: number): Promise<void> {
+  let [last, movedAt] = [await left(), performance.now()];
+  while (last > 0) {
+    if (performance.now() - movedAt > stallMs)
+      throw new Error(`${what}: ${last} are left, and were so ${stallMs / 1000} s ago`);
+    await delay(everyMs);
+    const now = await left();
+    if (now !== last) [last, movedAt] = [now, performance.now()];
+  }
 }
 
 /** Addresses of the pool, by number. They are in the network of the lab's hosts, so that speakers announce them. */
@@ -138,17 +151,14 @@ export class Seen {
     return seen;
   }
 
-  /** Waits until `number()` has reached `target`, however long it takes, but not when it stands still for a minute. */
-  async until(what: string, number: () => number, target: number): Promise<void> {
-    let [last, movedAt] = [number(), performance.now()];
-    while (last < target) {
-      if (this.#watch?.failure !== undefined) throw this.#watch.failure;
-      if (performance.now() - movedAt > stallMs)
-        throw new Error(`${what}: still ${last} of ${target} after ${stallMs / 1000} s without a new one`);
-      await delay(5);
-      const now = number();
-      if (now !== last) [last, movedAt] = [now, performance.now()];
-    }
+  /** Waits until it has seen so many addresses. */
+  addresses(count: number): Promise<void> {
+    return this.#until('Services without an address', () => count - this.assigned.size);
+  }
+
+  /** Waits until it has seen so many Services that were refused an address. */
+  refusals(count: number): Promise<void> {
+    return this.#until('Services that were told nothing', () => count - this.refused.size);
   }
 
   /** How often the API server ended the watch: what it said after that came late. */
@@ -159,6 +169,14 @@ export class Seen {
   /** Ends the watch. */
   end(): void {
     this.#watch?.end();
+  }
+
+  #until(what: string, left: () => number): Promise<void> {
+    const check = () => {
+      if (this.#watch?.failure !== undefined) throw this.#watch.failure;
+      return left();
+    };
+    return noneLeft(what, check, 5);
   }
 
   /** Looks for words instead of parsing: the answer's fields come in a fixed order, the status last. */

@@ -1,6 +1,6 @@
 /** What the allocation bench measures, one phase after another, for one number of Services. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually, type Lab } from '../lab/cluster.ts';
+import type { Lab } from '../lab/cluster.ts';
 import { type Log, phase } from '../lab/progress.ts';
 import { type Api, inFlight } from './allocate-api.ts';
 import * as objects from './allocate-objects.ts';
@@ -32,7 +32,6 @@ const settleMs = 15_000;
 const idleMs = 30_000;
 const freedRounds = 5;
 const quietDeadlineMs = 30_000;
-const ledgerDeadlineMs = 120_000;
 
 /** How many Services per second the API server takes from a client that does nothing else, beside those that are there. */
 export async function measureLimit({ api, lab, log, others }: Stage, services: number, inPlace: number) {
@@ -77,9 +76,7 @@ export async function measureCreation({ api, log, others }: Stage, controller: R
   await phase(log, `creating ${names.length} Services`, () =>
     inFlight(names.length, async (index) => exchanges.push(await objects.createService(api, names[index] ?? ''))),
   );
-  await phase(log, 'all have addresses', () =>
-    seen.until('Services with an address', () => seen.assigned.size, names.length),
-  );
+  await phase(log, 'all have addresses', () => seen.addresses(names.length));
   const usage = controller.usage();
   const othersCpu = cpuOf(others, othersBefore);
   return {
@@ -149,7 +146,7 @@ export async function measureConversion({ api, log }: Stage, controller: Role, n
     await change('LoadBalancer', (index, sentAt) =>
       exchanges.push({ name: names[index] ?? '', sentAt, answeredAt: performance.now() }),
     );
-    await seen.until('Services with an address', () => seen.assigned.size, names.length);
+    await seen.addresses(names.length);
   });
   const usage = controller.usage();
   seen.end();
@@ -162,7 +159,7 @@ export async function measureFullPool({ api, log }: Stage, controller: Role, { s
   const start = await requestsSoFar(api);
   await phase(log, `${extra.length} more Services than the pool holds`, async () => {
     await inFlight(extra.length, (index) => objects.createService(api, extra[index] ?? ''));
-    await seen.until('Services that were refused an address', () => seen.refused.size, extra.length);
+    await seen.refusals(extra.length);
   });
   const before = await whenQuiet({ api, log });
   const cpuBefore = controller.usage().cpuSeconds;
@@ -176,7 +173,7 @@ export async function measureFullPool({ api, log }: Stage, controller: Role, { s
     const sentAt = performance.now();
     await phase(log, 'a freed address', async () => {
       await objects.deleteService(api, name);
-      await seen.until('Services with an address after one was freed', () => seen.assigned.size, given + 1);
+      await seen.addresses(given + 1);
     });
     freedMs.push(([...seen.assigned.values()].at(-1) ?? Number.NaN) - sentAt);
   }
@@ -194,10 +191,9 @@ export async function measureDeletion({ api, log }: Stage, names: readonly strin
   return { deletedMs, emptyMs: performance.now() - from };
 }
 
-async function emptyLedger({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<void> {
-  const options = { timeoutMs: ledgerDeadlineMs, everyMs: 50 };
-  await phase(log, 'the ledger is empty', () =>
-    eventually('an empty ledger', () => objects.ledgerIsEmpty(api), options),
+function emptyLedger({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<void> {
+  return phase(log, 'the ledger is empty', () =>
+    objects.noneLeft("entries of the ledger that are nobody's", () => objects.ledgerSize(api), 50),
   );
 }
 

@@ -34,7 +34,11 @@ const rows: readonly Row[] = [
   ],
   ['restart: ready, ms', '< 3000', ({ restart }) => restart.readyMs.toFixed(0)],
   ['restart: leading, ms', '', ({ restart }) => restart.leadingMs.toFixed(0)],
-  ['restart: writes in 15 s, without the Lease', '0', ({ restart }) => String(writesOf(restart.requests))],
+  [
+    'restart: writes in 15 s, refused ones too, without the Lease',
+    '0',
+    ({ restart }) => String(writesOf(restart.requests)),
+  ],
   [
     'restart: RSS, peak, MB',
     '< 150 at 10000',
