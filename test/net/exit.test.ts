@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
-import { type ArpLab, requestFor, startArpLab } from './arp-lab.ts';
+import { type FrameLab, requestFor, startFrameLab } from './frame-lab.ts';
 import { startLineProcess } from './line-process.ts';
 import { createPair } from './namespaces.ts';
 
 const vip = '10.99.1.1';
 
-async function withLab(use: (lab: ArpLab) => Promise<void>): Promise<void> {
-  const lab = await startArpLab();
+async function withLab(use: (lab: FrameLab) => Promise<void>): Promise<void> {
+  const lab = await startFrameLab();
   try {
     await lab.answer(vip);
     await use(lab);
@@ -20,7 +20,7 @@ async function withLab(use: (lab: ArpLab) => Promise<void>): Promise<void> {
 }
 
 /** Asks the process to end with `how` and returns how many milliseconds that took. */
-async function endOf({ responder }: ArpLab, how: 'exit' | 'SIGTERM'): Promise<number> {
+async function endOf({ responder }: FrameLab, how: 'exit' | 'SIGTERM'): Promise<number> {
   const exited = once(responder.child, 'exit');
   const fromMs = performance.now();
   if (how === 'SIGTERM') responder.child.kill('SIGTERM');
@@ -30,7 +30,7 @@ async function endOf({ responder }: ArpLab, how: 'exit' | 'SIGTERM'): Promise<nu
 }
 
 /** Starts a flood of requests for the VIP, which ends with the lab. */
-async function flood(lab: ArpLab): Promise<void> {
+async function flood(lab: FrameLab): Promise<void> {
   await lab.raw.ask({ flood: Buffer.from(requestFor(vip)).toString('hex') }, 'flooding');
   await eventually('the responder answers a flood', async () => ((await lab.counters()).Answered ?? 0) > 10_000);
 }

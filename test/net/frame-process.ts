@@ -1,29 +1,42 @@
-/** Fixture: sends raw frames on a link and tells which ARP frames arrive on it; the tests start it in the client's namespace. */
+/** Fixture: sends raw frames on a link and tells which frames of ARP and NDP arrive on it; the tests start it in the client's namespace. */
 import { createInterface } from 'node:readline';
 import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { errnoName } from '../../src/linux/libc.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
-import { arpForThisHost } from '../../src/linux/socket-filter.ts';
+import { arpForThisHost, type FrameFilter, ndpForThisHost } from '../../src/linux/socket-filter.ts';
 import { decodeArp } from '../../src/wire/arp.ts';
+import { decodeNdp } from '../../src/wire/ndp.ts';
 import { linkName } from './namespaces.ts';
 
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const link = readLinks().find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
 const sender = openFrameSender(link);
-const receiver = openReceiveSocket(link, arpForThisHost);
-const batch = frameBatch(16, arpForThisHost.snapLength);
+const arpSocket = openReceiveSocket(link, arpForThisHost);
+const ndpSocket = openReceiveSocket(link, ndpForThisHost);
 
-/** Every ARP frame for this host or for all, as it arrives. */
+/** Tells the frames in a socket. */
+function receiverOf(fd: number, { snapLength }: FrameFilter, fact: (frame: Uint8Array, length: number) => object) {
+  const batch = frameBatch(16, snapLength);
+  return () => {
+    const received = batch.receive(fd);
+    if (received < 0 && errnoName() !== 'EAGAIN') throw new Error(errnoName());
+    for (let i = 0; i < received; i++) {
+      const frame = batch.frames[i];
+      if (frame !== undefined) say({ kind: 'frame', ...fact(frame, batch.lengthOf(i)) });
+    }
+  };
+}
+
+const tellArp = receiverOf(arpSocket, arpForThisHost, (frame, length) => ({ arp: decodeArp(frame, length) }));
+const tellNdp = receiverOf(ndpSocket, ndpForThisHost, (frame, length) => ({ ndp: decodeNdp(frame, length) }));
+
+/** Every frame for this host, for all or for a group, as it arrives. */
 function listen(): void {
-  const received = batch.receive(receiver);
-  if (received < 0 && errnoName() !== 'EAGAIN') throw new Error(errnoName());
-  for (let i = 0; i < received; i++) {
-    const frame = batch.frames[i];
-    if (frame !== undefined) say({ kind: 'frame', arp: decodeArp(frame, batch.lengthOf(i)) });
-  }
+  tellArp();
+  tellNdp();
   setTimeout(listen, 1);
 }
 
@@ -41,5 +54,5 @@ function flood(frame: Uint8Array): void {
   for (const slot of frames.frames) slot.set(frame);
   say({ kind: 'flooding' });
   // Any packet socket of the link sends; this one gives the batch its descriptor.
-  for (;;) frames.send(receiver, 64);
+  for (;;) frames.send(arpSocket, 64);
 }

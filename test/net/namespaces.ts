@@ -1,5 +1,6 @@
 /** Two network namespaces joined by a veth pair: a client's and a node's. */
 import { execFileSync } from 'node:child_process';
+import { eventually } from '../lab/poll.ts';
 
 /** The name of the link at both ends. */
 export const linkName = 'v0';
@@ -8,7 +9,7 @@ export const linkName = 'v0';
 export const clientMac = '02:00:00:00:00:01';
 export const nodeMac = '02:00:00:00:00:aa';
 
-/** The namespaces' names, for `ip netns exec`. Client 10.99.0.1/16, node 10.99.0.2/16. */
+/** The namespaces' names, for `ip netns exec`. Client 10.99.0.1/16 and fd99::1/64, node 10.99.0.2/16 and fd99::2/64. */
 export interface Pair {
   readonly client: string;
   readonly node: string;
@@ -18,30 +19,87 @@ export interface Pair {
 
 let made = 0;
 
+const prefix = `berth-${process.pid}-`;
+
 /** Makes a pair whose names carry this process's id, so that test runs do not meet. */
 export function createPair(): Pair {
   made += 1;
-  const client = `berth-${process.pid}-${made}c`;
-  const node = `berth-${process.pid}-${made}n`;
-  const close = () => {
-    for (const name of [client, node]) execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
-  };
-  ip(`netns add ${client}`);
-  ip(`netns add ${node}`);
+  const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n` };
+  const close = () => Object.values(names).forEach(deleteNamespace);
+  for (const name of Object.values(names)) ip(`netns add ${name}`);
   try {
-    ip(`-n ${client} link add ${linkName} type veth peer name ${linkName} netns ${node}`);
-    setUp(client, { mac: clientMac, address: '10.99.0.1/16' });
-    setUp(node, { mac: nodeMac, address: '10.99.0.2/16' });
-    return { client, node, close };
+    ip(`-n ${names.client} link add ${linkName} type veth peer name ${linkName} netns ${names.node}`);
+    setUpEnds(names);
+    return { ...names, close };
   } catch (cause) {
     close();
     throw cause;
   }
 }
 
-function setUp(namespace: string, { mac, address }: { readonly mac: string; readonly address: string }): void {
+function deleteNamespace(name: string): void {
+  execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+}
+
+function setUpEnds({ client, node }: { readonly client: string; readonly node: string }): void {
+  setUp(client, { mac: clientMac, addresses: ['10.99.0.1/16', 'fd99::1/64'] });
+  setUp(node, { mac: nodeMac, addresses: ['10.99.0.2/16', 'fd99::2/64'] });
+}
+
+/** A pair whose link goes through a switch that snoops MLD (RFC 4541): a bridge in a namespace of its own. */
+export interface SwitchedPair extends Pair {
+  readonly switch: string;
+}
+
+/** Ports of the switch. */
+export const switchPort = { client: 'client', node: 'node' } as const;
+
+/** Makes such a pair, once the switch keeps groups to those who have joined them. */
+export async function createSwitchedPair(): Promise<SwitchedPair> {
+  made += 1;
+  const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n`, switch: `${prefix}${made}s` };
+  const close = () => Object.values(names).forEach(deleteNamespace);
+  try {
+    for (const name of Object.values(names)) ip(`netns add ${name}`);
+    await switchOn(names.switch);
+    for (const host of ['client', 'node'] as const) {
+      const port = switchPort[host];
+      ip(`-n ${names.switch} link add ${port} type veth peer name ${linkName} netns ${names[host]}`);
+      ip(`-n ${names.switch} link set ${port} master ${bridge} up`);
+    }
+    setUpEnds(names);
+    return { ...names, close };
+  } catch (cause) {
+    close();
+    throw cause;
+  }
+}
+
+const bridge = 'br0';
+
+/** A bridge snoops once it is a querier, which needs an address that it may use. */
+async function switchOn(name: string): Promise<void> {
+  writeSysctl(name, 'net/ipv6/conf/default/accept_dad', '0');
+  ip(`-n ${name} link add ${bridge} type bridge mcast_snooping 1 mcast_mld_version 2 mcast_query_response_interval 10`);
+  ip(`-n ${name} link set ${bridge} up`);
+  await eventually('the switch has an address', () => ip(`-n ${name} address show dev ${bridge}`).includes('fe80::'));
+  ip(`-n ${name} link set ${bridge} type bridge mcast_querier 1`);
+}
+
+/** Writes a setting below /proc/sys in a namespace. */
+export function writeSysctl(namespace: string, path: string, value: string): void {
+  execFileSync('ip', ['netns', 'exec', namespace, 'sh', '-c', `echo ${value} >/proc/sys/${path}`]);
+}
+
+function setUp(
+  namespace: string,
+  { mac, addresses }: { readonly mac: string; readonly addresses: readonly string[] },
+): void {
   ip(`-n ${namespace} link set ${linkName} address ${mac}`);
-  ip(`-n ${namespace} address add ${address} dev ${linkName}`);
+  // Nobody else has the addresses: without "nodad" those of IPv6 could not be used for their first second.
+  for (const address of addresses) {
+    ip(`-n ${namespace} address add ${address} dev ${linkName}${address.includes(':') ? ' nodad' : ''}`);
+  }
   ip(`-n ${namespace} link set ${linkName} up`);
 }
 

@@ -1,4 +1,4 @@
-/** Fixture: a process that answers ARP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
+/** Fixture: a process that answers ARP and NDP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
 import { createInterface } from 'node:readline';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { DueFrame } from '../../src/announce/burst.ts';
@@ -6,6 +6,7 @@ import { encodeUnsolicited } from '../../src/announce/unsolicited.ts';
 import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { startResponder } from '../../src/linux/responder-thread.ts';
+import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */
 export type Command =
@@ -32,6 +33,8 @@ const responder = await startResponder({
   process.exit(1);
 });
 
+const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
+
 function linkNamed(name: string) {
   const link = readLinks().find((candidate) => candidate.name === name);
   if (link === undefined) throw new Error(`no link ${name}`);
@@ -47,11 +50,15 @@ function sendOn(name: string, frame: Uint8Array): SendOutcome {
 
 async function obey(command: Command): Promise<Report> {
   switch (command.do) {
-    case 'apply':
-      await responder.apply(
-        Object.entries(command.links).map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })),
-      );
+    case 'apply': {
+      const desired = Object.entries(command.links).map(([name, vips]) => ({
+        link: linkNamed(name),
+        vips: vips as Ip[],
+      }));
+      await responder.apply(desired);
+      groups.apply(desired);
       return { kind: 'done' };
+    }
     case 'counters': {
       const { rss } = process.memoryUsage();
       return {

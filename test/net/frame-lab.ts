@@ -1,11 +1,13 @@
-/** What the ARP tests share: a pair of namespaces, a responder in one, a raw sender in the other; and the frames. */
+/** What the tests of frames share: a pair of namespaces, a responder in one, a raw sender in the other; and the frames. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { type ArpFrame, encodeArp } from '../../src/wire/arp.ts';
+import { solicitedNodeGroup } from '../../src/wire/ipv6.ts';
+import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { type LineProcess, type Said, startLineProcess } from './line-process.ts';
 import { clientMac, createPair, linkName, type Pair } from './namespaces.ts';
 
 /** Both processes, ready. */
-export interface ArpLab extends Pair {
+export interface FrameLab extends Pair {
   readonly responder: LineProcess;
   readonly raw: LineProcess;
   /** Makes these VIPs, and no others, answered on the node's link. */
@@ -14,12 +16,14 @@ export interface ArpLab extends Pair {
   send(frame: Uint8Array): Promise<void>;
   /** Waits for an ARP frame that says `senderIp`. */
   replyFrom(senderIp: string): Promise<ArpFrame>;
+  /** Waits for an advertisement of `target`. */
+  advertisementOf(target: string): Promise<NdpFrame>;
   /** The responder's counters. */
   counters(): Promise<Readonly<Record<string, number>>>;
 }
 
 /** Starts a lab; close it also on failure. */
-export async function startArpLab(): Promise<ArpLab> {
+export async function startFrameLab(): Promise<FrameLab> {
   const pair = createPair();
   const responder = startLineProcess({ namespace: pair.node, file: './responder-process.ts' });
   const raw = startLineProcess({ namespace: pair.client, file: './frame-process.ts' });
@@ -47,8 +51,14 @@ function actionsOf(responder: LineProcess, raw: LineProcess) {
     },
     replyFrom: async (senderIp: string) => {
       for (;;) {
-        const { arp } = (await raw.next('frame')) as Said & { arp: ArpFrame };
-        if (arp.senderIp === senderIp) return arp;
+        const { arp } = (await raw.next('frame')) as Said & { arp?: ArpFrame };
+        if (arp?.senderIp === senderIp) return arp;
+      }
+    },
+    advertisementOf: async (target: string) => {
+      for (;;) {
+        const { ndp } = (await raw.next('frame')) as Said & { ndp?: NdpFrame };
+        if (ndp?.type === 136 && ndp.target === target) return ndp;
       }
     },
     counters: async () =>
@@ -68,6 +78,29 @@ export function requestFor(target: string, change: Partial<ArpFrame> = {}): Uint
     targetIp: target as Ip,
     ...change,
   });
+}
+
+/** A solicitation of the client for an address, to its group, with some fields replaced. */
+export function solicitationFor(target: string, change: Partial<NdpFrame> = {}): Uint8Array {
+  const group = solicitedNodeGroup(target as Ip);
+  return encodeNdp({
+    destination: groupMac(group),
+    source: clientMac,
+    sourceIp: 'fd99::1' as Ip,
+    destinationIp: group,
+    type: 135,
+    flags: 0,
+    target: target as Ip,
+    linkAddress: clientMac,
+    ...change,
+  });
+}
+
+/** The Ethernet address of a solicited-node group: 33:33 and its last four bytes (RFC 2464 section 7). */
+function groupMac(group: Ip): string {
+  const [high = '', low = ''] = group.split(':').slice(-2);
+  const bytes = high.padStart(4, '0') + low.padStart(4, '0');
+  return `33:33:${bytes.match(/../g)?.join(':')}`;
 }
 
 /** The frame with an IEEE 802.1Q tag of this VLAN after the addresses. */

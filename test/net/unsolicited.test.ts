@@ -1,17 +1,19 @@
-/** Gratuitous ARP on a real kernel: a neighbour that knows another MAC learns ours, in both forms. */
+/** Gratuitous ARP and unsolicited advertisements on a real kernel: a neighbour that knows another MAC learns ours. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { encodeArp } from '../../src/wire/arp.ts';
+import { type ArpFrame, encodeArp } from '../../src/wire/arp.ts';
+import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { eventually } from '../lab/poll.ts';
-import { type ArpLab, startArpLab } from './arp-lab.ts';
-import { ip, linkName, nodeMac } from './namespaces.ts';
+import { type FrameLab, startFrameLab } from './frame-lab.ts';
+import type { Said } from './line-process.ts';
+import { clientMac, ip, linkName, nodeMac } from './namespaces.ts';
 
 const formerMac = '02:00:00:00:00:0f';
-let lab: ArpLab;
+let lab: FrameLab;
 
 before(async () => {
-  lab = await startArpLab();
+  lab = await startFrameLab();
 });
 after(() => lab?.close());
 
@@ -35,11 +37,13 @@ function replyOf(mac: string, vip: string): string {
   return Buffer.from(frame).toString('hex');
 }
 
-/** Sends a frame from the node and waits until the client's link has had it. */
-async function sendFromNode(frame: string): Promise<void> {
+/** Sends a frame about a VIP from the node and waits until the client's link has had it. */
+async function sendFromNode(frame: string, vip: string): Promise<void> {
   const seen = lab.raw.said.length;
   await lab.responder.ask({ do: 'send', link: linkName, frame }, 'done');
-  await eventually('the client has the frame', () => lab.raw.said.slice(seen).some(({ kind }) => kind === 'frame'));
+  const isAbout = ({ arp, ndp }: Said) =>
+    (arp as ArpFrame | undefined)?.senderIp === vip || (ndp as NdpFrame | undefined)?.target === vip;
+  await eventually('the client has the frame', () => lab.raw.said.slice(seen).some(isAbout));
 }
 
 const entryOf = (vip: string) => ip(`-n ${lab.client} neigh show ${vip}`);
@@ -56,11 +60,36 @@ for (const form of ['Request', 'Reply'] as const) {
     const vip = form === 'Request' ? '10.99.2.3' : '10.99.2.4';
     setFormerHolder(vip);
     // The former holder answers once more: the kernel's lock time (arp(7), 1 s) counts from this reply.
-    await sendFromNode(replyOf(formerMac, vip));
+    await sendFromNode(replyOf(formerMac, vip), vip);
     // Proof that the lock is on: a reply whose target is not its sender is ignored.
-    await sendFromNode(replyOf(nodeMac, vip));
+    await sendFromNode(replyOf(nodeMac, vip), vip);
     assert.match(entryOf(vip), new RegExp(formerMac));
     await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form } }, 'done');
     await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
   });
 }
+
+test('an unsolicited advertisement moves an IPv6 neighbour entry that another MAC held', async () => {
+  const vip = 'fd99::c8:21';
+  setFormerHolder(vip);
+  await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form: 'Advertisement' } }, 'done');
+  await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
+});
+
+test('it does so at once after an answer of the former holder: IPv6 has no lock time (hazard C1)', async () => {
+  const vip = 'fd99::c8:22' as Ip;
+  setFormerHolder(vip);
+  const answer = encodeNdp({
+    destination: clientMac,
+    source: formerMac,
+    sourceIp: vip,
+    destinationIp: 'fd99::1' as Ip,
+    type: 136,
+    flags: 0x60,
+    target: vip,
+    linkAddress: formerMac,
+  });
+  await sendFromNode(Buffer.from(answer).toString('hex'), vip);
+  await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form: 'Advertisement' } }, 'done');
+  await eventually('the entry has our MAC', () => entryOf(vip).includes(nodeMac), { timeoutMs: 500, everyMs: 5 });
+});

@@ -1,17 +1,17 @@
-/** The responder on a real kernel: which frames of another host it answers. */
+/** The responder on a real kernel: which ARP frames of another host it answers. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { eventually } from '../lab/poll.ts';
-import { type ArpLab, requestFor, startArpLab, withVlanTag } from './arp-lab.ts';
+import { type FrameLab, requestFor, startFrameLab, withVlanTag } from './frame-lab.ts';
 import { clientMac, ip, linkName, nodeMac } from './namespaces.ts';
 
-let lab: ArpLab;
+let lab: FrameLab;
 const vip = '10.99.1.1';
 const last = '10.99.1.99';
 
 before(async () => {
-  lab = await startArpLab();
+  lab = await startFrameLab();
 });
 after(() => lab?.close());
 
@@ -29,7 +29,7 @@ async function assertNoReply(frame: Uint8Array, from: string): Promise<void> {
   assert.deepEqual(replies, []);
 }
 
-const isFrom = (arp: unknown, from: string) => (arp as { senderIp?: string }).senderIp === from;
+const isFrom = (arp: unknown, from: string) => (arp as { senderIp?: string } | undefined)?.senderIp === from;
 
 /** The reply to a frame that asks for the VIP. */
 async function answered(frame: Uint8Array) {

@@ -1,0 +1,130 @@
+/** Solicited-node groups: a switch that snoops MLD forwards solicitations to us because the kernel has reported that we joined. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { afterEach, beforeEach, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import { type LineProcess, startLineProcess } from './line-process.ts';
+import { createSwitchedPair, ip, linkName, nodeMac, type SwitchedPair, switchPort, writeSysctl } from './namespaces.ts';
+
+const vip = 'fd99::c8:1';
+/** The same last 24 bits: the same group. */
+const twin = 'fd99::aa:0:c8:1';
+const later = 'fd99::c9:1';
+const groupOf = { [vip]: 'ff02::1:ffc8:1', [later]: 'ff02::1:ffc9:1' } as const;
+
+/** As a container with the capability NET_RAW and no other. */
+const onlyNetRaw = ['setpriv', '--bounding-set', '-all,+net_raw', '--inh-caps', '-all,+net_raw'];
+
+let pair: SwitchedPair;
+let responder: LineProcess;
+
+beforeEach(async () => {
+  pair = await createSwitchedPair();
+  responder = startLineProcess({ namespace: pair.node, file: './responder-process.ts', prefix: onlyNetRaw });
+  await responder.next('ready');
+});
+afterEach(() => {
+  responder?.close();
+  pair?.close();
+});
+
+function answer(...vips: readonly string[]): Promise<unknown> {
+  return responder.ask({ do: 'apply', links: { [linkName]: vips } }, 'done');
+}
+
+/** Does the switch forward this group to the node? */
+function isForwarded(group: string): boolean {
+  const lines = execFileSync('bridge', ['-n', pair.switch, 'mdb', 'show'], { encoding: 'utf8' }).split('\n');
+  return lines.some((line) => line.includes(`port ${switchPort.node} grp ${group} `));
+}
+
+/** What the client's kernel has found out about an address. */
+const entryOf = (address: string) => ip(`-n ${pair.client} neigh show ${address}`);
+
+/** Makes the client forget the address and ask for it, and waits for the answer. */
+async function resolves(address: string): Promise<void> {
+  ip(`-n ${pair.client} neigh flush to ${address}`);
+  ip(`-n ${pair.client} neigh replace ${address} dev ${linkName} use`);
+  await eventually(`${address} is resolved`, () => entryOf(address).includes(`${nodeMac} REACHABLE`));
+}
+
+/** Asks for an address until the kernel gives up. */
+async function resolvesNot(address: string): Promise<void> {
+  ip(`-n ${pair.client} neigh replace ${address} dev ${linkName} use`);
+  await eventually(`${address} is not resolved`, () => /FAILED|^$/.test(entryOf(address).trim()));
+}
+
+/** The groups of VIPs that the node's kernel has joined. */
+function joined(): number {
+  const table = execFileSync('ip', ['netns', 'exec', pair.node, 'cat', '/proc/net/igmp6'], { encoding: 'utf8' });
+  return [...table.matchAll(/ff0200000000000000000001ffc[0-9a-f]{5} /g)].length;
+}
+
+test('the switch forwards the group of a VIP from the moment that it is answered until it is withdrawn', async () => {
+  await answer();
+  await resolvesNot(vip);
+  await answer(vip, twin);
+  await eventually('the group is forwarded', () => isForwarded(groupOf[vip]));
+  await resolves(vip);
+  await answer(twin, later);
+  await resolves(later);
+  assert.ok(isForwarded(groupOf[vip]), 'another VIP still has the group');
+  await answer(later);
+  await eventually('the group is left', () => joined() === 1);
+  await eventually('the group is not forwarded', () => !isForwarded(groupOf[vip]));
+  await resolves(later);
+});
+
+test('a cable that was pulled: the kernel reports the groups again, and solicitations come', async () => {
+  await answer(vip);
+  await resolves(vip);
+  ip(`-n ${pair.switch} link set ${switchPort.node} down`);
+  await eventually('the switch has forgotten the group', () => !isForwarded(groupOf[vip]));
+  ip(`-n ${pair.switch} link set ${switchPort.node} up`);
+  await eventually('the group is forwarded', () => isForwarded(groupOf[vip]));
+  await resolves(vip);
+});
+
+test('10,000 groups are joined, also where the memory for options of a socket is that of older kernels', async () => {
+  writeSysctl(pair.node, 'net/core/optmem_max', '20480');
+  const vips = Array.from({ length: 10_000 }, (_, i) => `fd99::c8:${(i + 1).toString(16)}`);
+  await answer(...vips);
+  await eventually('all groups are joined', () => joined() === vips.length, { timeoutMs: 30_000, everyMs: 200 });
+  await answer(vip);
+  await eventually('all but one are left', () => joined() === 1, { timeoutMs: 30_000, everyMs: 200 });
+  await resolves(vip);
+});
+
+test('a link that is made again under its name is joined again', async () => {
+  await answer(vip);
+  await resolves(vip);
+  ip(`-n ${pair.node} link del ${linkName}`);
+  await responder.next('linkFailed');
+  ip(`-n ${pair.switch} link add ${switchPort.node} type veth peer name ${linkName} netns ${pair.node}`);
+  ip(`-n ${pair.switch} link set ${switchPort.node} master br0 up`);
+  ip(`-n ${pair.node} link set ${linkName} address ${nodeMac} up`);
+  await answer(vip);
+  await eventually('the group is forwarded', () => isForwarded(groupOf[vip]));
+  await resolves(vip);
+});
+
+test('the speaker goes on when its link is set down and up: groups, answers, and advertisements on gain', async () => {
+  // Without it the kernel drops the address, and with it the VIP's subnet, when the link goes down.
+  writeSysctl(pair.node, `net/ipv6/conf/${linkName}/keep_addr_on_down`, '1');
+  const speaker = startLineProcess({ namespace: pair.node, file: './announce-process.ts', args: [vip] });
+  const lastSaid = () => speaker.said.findLast(({ kind }) => kind === 'announcing')?.names;
+  try {
+    await eventually('the speaker announces the VIP', () => `${lastSaid()}` === linkName);
+    await resolves(vip);
+    ip(`-n ${pair.node} link set ${linkName} down`);
+    await eventually('the speaker is silent', () => `${lastSaid()}` === '');
+    // Whoever believes in another station hears of us without asking.
+    ip(`-n ${pair.client} neigh replace ${vip} lladdr 02:00:00:00:00:bb dev ${linkName} nud reachable`);
+    ip(`-n ${pair.node} link set ${linkName} up`);
+    await eventually('an unsolicited advertisement', () => entryOf(vip).includes(nodeMac));
+    await eventually('the group is forwarded', () => isForwarded(groupOf[vip]));
+    await resolves(vip);
+  } finally {
+    speaker.close();
+  }
+});
