@@ -69,22 +69,25 @@ export class Election {
 
   /** Renews until the signal aborts. Rejects as soon as the Lease may be another's: this process must act no more. */
   async hold(signal: AbortSignal): Promise<void> {
-    const { renewDeadlineMs, retryPeriodMs } = this.#options.timing;
+    const { lease, log, timing } = this.#options;
+    const { renewDeadlineMs, retryPeriodMs } = timing;
     let renewedAt = performance.now();
     while (!signal.aborted) {
       await wait(retryPeriodMs, signal);
       if (signal.aborted) return;
       const startedAt = performance.now();
-      const leftMs = Math.max(0, Math.ceil(renewedAt + renewDeadlineMs - startedAt));
+      const leftMs = Math.ceil(renewedAt + renewDeadlineMs - startedAt);
+      // This process slept for too long: it must not act even for as long as asking takes.
+      if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process slept through its time`);
       try {
         const attempt = AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
         if (!(await this.#tryAcquire(attempt))) throw new Error('another process took the lease');
         renewedAt = startedAt;
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.log.warn({ err: error }, 'lease not renewed');
+        log.warn({ err: error }, 'lease not renewed');
         const late = performance.now() - renewedAt >= renewDeadlineMs;
-        if (late || this.#heldByOther()) throw new Error(`lost lease ${this.#options.lease}`, { cause: error });
+        if (late || this.#heldByOther()) throw new Error(`lost lease ${lease}`, { cause: error });
       }
     }
   }
