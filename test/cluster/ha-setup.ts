@@ -7,6 +7,19 @@ import { installBerth, ledgerOf, namespace, rolledOut } from './berth.ts';
 import { namespaces, pool } from './churn.ts';
 import { enterNetworkOf } from './enter-network.ts';
 
+/** The advertisement spares an Event for each Service that nobody announces it; no node has that label, so it is the truth. */
+const manifests = `
+apiVersion: berth.dev/v1beta1
+kind: IPAddressPool
+metadata: { name: ${pool.name} }
+spec: { addresses: ["${pool.first}-${pool.last}"] }
+---
+apiVersion: berth.dev/v1beta1
+kind: L2Advertisement
+metadata: { name: ${pool.name} }
+spec: { ipAddressPools: [${pool.name}], nodeSelectors: [{ matchLabels: { berth.dev/no-such: node } }] }
+`;
+
 /** Stops the controllers in Pods, and makes a pool and namespaces. Gives the path of the bundle to run. */
 export async function prepare(lab: Lab): Promise<string> {
   enterNetworkOf(lab.controlPlane);
@@ -16,8 +29,7 @@ export async function prepare(lab: Lab): Promise<string> {
   await cp(join(root, 'dist'), bundleOf(lab), { recursive: true });
   await installBerth(lab);
   await scale(lab, 0);
-  const manifest = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', metadata: { name: pool.name } };
-  await lab.apply(JSON.stringify({ ...manifest, spec: { addresses: [`${pool.first}-${pool.last}`] } }));
+  await lab.apply(manifests);
   for (const name of namespaces) await lab.kubectl(['create', 'namespace', name]);
   return join(bundleOf(lab), 'main.js');
 }
@@ -29,7 +41,7 @@ export async function restore(lab: Lab): Promise<void> {
     () => lab.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found']),
     () => scale(lab, 2),
     () => eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0, { timeoutMs: 60_000 }),
-    () => lab.kubectl(['delete', 'ipaddresspool', pool.name, '--ignore-not-found']),
+    () => lab.kubectl(['delete', 'ipaddresspools,l2advertisements', pool.name, '--ignore-not-found']),
     () => rm(bundleOf(lab), { recursive: true, force: true }),
   ];
   for (const step of steps) await step().catch((error: unknown) => failures.push(error));
