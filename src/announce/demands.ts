@@ -30,9 +30,14 @@ export interface Unwanted {
   readonly reason: NoDemandReason;
 }
 
+/** A VIP, and by which advertisements it is to be announced. */
+export interface Demand extends Vip {
+  readonly advertisements: readonly AdvertisementView[];
+}
+
 /** What is to be announced, and what is not. */
 export interface Demands {
-  readonly vips: readonly Vip[];
+  readonly vips: readonly Demand[];
   readonly unwanted: readonly Unwanted[];
 }
 
@@ -41,7 +46,7 @@ export type LinksOf = (node: string) => readonly PeerLink[];
 
 /** Reads the objects. Only what the controller gave out is ever announced, whatever a Service's status says. */
 export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
-  const vips: Vip[] = [];
+  const vips: Demand[] = [];
   const unwanted: Unwanted[] = [];
   const covers = memoized((pool: string) => coverOf(pool, snapshot, linksOf));
   for (const entry of snapshot.ledger) {
@@ -54,8 +59,10 @@ export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
     else if (cover.eligible.size === 0) refuse('NoCandidate');
     else {
       const eligible = service.local ? cover.withEndpoint(service.key) : cover.eligible;
+      const serves = (node: string) => cover.serves(node, address);
+      // Whoever holds it goes on: to fall silent would not bring an endpoint back.
       if (eligible.size === 0 && recorded === undefined) refuse('NoLocalEndpoints');
-      else vips.push({ uid, address, eligible, serves: (node) => cover.serves(node, address), recorded });
+      else vips.push({ uid, address, eligible, serves, recorded, advertisements: cover.advertisements });
     }
   }
   return { vips, unwanted };

@@ -60,7 +60,7 @@ function isEdgeOfSubnet(vip: Ip, { address, prefix }: LinkView['addresses'][numb
 }
 
 /** Is the VIP in the subnet of this address? */
-function inSubnet(vip: Ip, { address, prefix }: LinkView['addresses'][number]): boolean {
+export function inSubnet(vip: Ip, { address, prefix }: LinkView['addresses'][number]): boolean {
   if (familyOf(vip) !== familyOf(address)) return false;
   const hostBits = BigInt((familyOf(vip) === 'IPv4' ? 32 : 128) - prefix);
   return ipToNumber(vip) >> hostBits === ipToNumber(address) >> hostBits;

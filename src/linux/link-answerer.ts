@@ -3,13 +3,13 @@ import { closeSync } from 'node:fs';
 import type { Exchange, Verdict } from '../announce/responder.ts';
 import { type ArpLink, respondToArp } from '../announce/responder-arp.ts';
 import { type NdpLink, respondToNdp } from '../announce/responder-ndp.ts';
-import { arpFrameLength } from '../wire/arp.ts';
+import { arpFrameLength, senderIpOf, senderMacOf } from '../wire/arp.ts';
 import { ndpFrameLength } from '../wire/ndp.ts';
 import { frameBatch } from './frame-batch.ts';
 import { errnoName } from './libc.ts';
 import { openReceiveSocket, readQueueDrops } from './packet-socket.ts';
-import { type CounterName, counterNames } from './responder-memory.ts';
-import type { LinkFailure, LinkTable } from './responder-messages.ts';
+import { type CounterName, counterNames, monotonicMs } from './responder-memory.ts';
+import type { HeardClaim, LinkFailure, LinkTable } from './responder-messages.ts';
 import { arpForThisHost, ndpForThisHost } from './socket-filter.ts';
 
 /** The socket of a link. */
@@ -25,6 +25,9 @@ export type AnsweringSocket = OpenSocket &
 
 /** Frames per system call: from 16 to 256 the bench found no difference in CPU time per reply. */
 const batchSize = 32;
+
+/** Claims of other hosts that are passed on in a second at most. */
+const heardPerSecond = 500;
 
 /** Where each name is in the shared counters. */
 const positionOf = Object.fromEntries(counterNames.map((name, i) => [name, i])) as Record<CounterName, number>;
@@ -48,10 +51,33 @@ export function countQueueDrops({ fd }: AnsweringSocket, counts: Float64Array): 
 }
 
 /** A function that answers at most one batch of frames of a socket, and returns a failure if the socket is of no more use. */
-export function createAnswerer(counts: Float64Array): (socket: AnsweringSocket) => LinkFailure | undefined {
-  const arp = answererFor(respondToArp, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
+export function createAnswerer(
+  counts: Float64Array,
+  onHeard: (claim: HeardClaim) => void,
+): (socket: AnsweringSocket) => LinkFailure | undefined {
+  const hear = listener(onHeard);
+  const respond = (link: ArpLink, exchange: Exchange) => {
+    const verdict = respondToArp(link, exchange);
+    if (verdict === 'NotRequest' || verdict === 'ForeignClaim') hear(exchange.request);
+    return verdict;
+  };
+  const arp = answererFor(respond, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
   const ndp = answererFor(respondToNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
   return (socket) => (socket.family === 'IPv4' ? arp(socket, counts) : ndp(socket, counts));
+}
+
+/** Passes on what other hosts say of addresses, for the main thread to judge, but no flood of it. */
+function listener(onHeard: (claim: HeardClaim) => void): (frame: Uint8Array) => void {
+  let windowStart = 0;
+  let heard = 0;
+  return (frame) => {
+    const now = monotonicMs();
+    if (now - windowStart >= 1000) {
+      windowStart = now;
+      heard = 0;
+    }
+    if (heard++ < heardPerSecond) onHeard({ address: senderIpOf(frame), mac: senderMacOf(frame) });
+  };
 }
 
 /** The same for one protocol, whose replies all have one length. */

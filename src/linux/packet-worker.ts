@@ -17,7 +17,7 @@ const statisticsMs = 1000;
 
 const { memory: buffer, wakeFd } = workerData as WorkerStart;
 const memory = viewMemory(buffer);
-const answer = createAnswerer(memory.counts);
+const answer = createAnswerer(memory.counts, (claim) => tell({ kind: 'Heard', ...claim }));
 const wakeBytes = new Uint8Array(8);
 
 let sockets: readonly AnsweringSocket[] = [];

@@ -1,6 +1,5 @@
 /** What the main thread and the packet worker tell each other. */
-
-import type { Family } from '../addr/ip.ts';
+import type { Family, Ip } from '../addr/ip.ts';
 
 /** What one link is to answer in one family, ready for the hot path. */
 export interface LinkTable {
@@ -26,10 +25,17 @@ export interface LinkFailure {
   readonly message: string;
 }
 
+/** A host says, by a reply or a claim of its own, that an address is at its hardware address. */
+export interface HeardClaim {
+  readonly address: Ip;
+  readonly mac: string;
+}
+
 /** To the main thread. `Applied`: the tables of this number are in effect. */
 export type FromWorker =
   | { readonly kind: 'Applied'; readonly number: number }
   | { readonly kind: 'Ready' }
+  | ({ readonly kind: 'Heard' } & HeardClaim)
   | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
 
 /** What the worker is started with. */

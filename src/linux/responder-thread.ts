@@ -9,18 +9,22 @@ import { packIpv6 } from '../wire/ipv6-set.ts';
 import { openEventFd } from './libc.ts';
 import { assertMayOpen, type LinkName } from './packet-socket.ts';
 import { allocateMemory, monotonicMs, type ResponderCounters, readCounters, viewMemory } from './responder-memory.ts';
-import type { FromWorker, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
+import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 
 /** What is to be answered on one link. */
 export interface LinkVips {
   readonly link: LinkName & { readonly mac: string };
   readonly vips: readonly Ip[];
+  /** Hear what others say on the link even while nothing is answered there. */
+  readonly listens?: boolean;
 }
 
 /** What the owner of a responder is told. */
 export interface ResponderOptions {
   /** A link is not answered any more, or could not be opened; it stays so until the next `apply` that names it. */
   readonly onLinkFailed: (failure: LinkFailure) => void;
+  /** Another host answers for an address, or uses it as its own. */
+  readonly onHeard?: (claim: HeardClaim) => void;
   /** The thread ended by a fault of the program: nothing is answered any more. */
   readonly onThreadFailed: (error: Error) => void;
 }
@@ -89,6 +93,7 @@ function threadOf(
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'Applied') settle(message.number, 'InEffect');
     if (message.kind === 'LinkFailed') options.onLinkFailed(message.failure);
+    if (message.kind === 'Heard') options.onHeard?.(message);
   });
   worker.on('error', options.onThreadFailed);
   exited.then(() => {
@@ -133,8 +138,8 @@ function threadOf(
 /** What eventfd(2) wants: a 64-bit count. */
 const oneWake = new Uint8Array(BigUint64Array.of(1n).buffer);
 
-/** One table per family that has VIPs. */
-function tablesOf({ link: { name, index, mac: text }, vips }: LinkVips): readonly LinkTable[] {
+/** One table per family that has VIPs. What is listened for are answers by ARP. */
+function tablesOf({ link: { name, index, mac: text }, vips, listens = false }: LinkVips): readonly LinkTable[] {
   const mac = macBytes(text);
   const ipv4 = Int32Array.from(
     vips.filter((vip) => familyOf(vip) === 'IPv4'),
@@ -145,5 +150,5 @@ function tablesOf({ link: { name, index, mac: text }, vips }: LinkVips): readonl
     { name, index, mac, family: 'IPv4', vips: ipv4 },
     { name, index, mac, family: 'IPv6', vips: ipv6 },
   ];
-  return tables.filter((table) => table.vips.length > 0);
+  return tables.filter(({ vips: own, family }) => own.length > 0 || (listens && family === 'IPv4'));
 }

@@ -99,7 +99,10 @@ function bindAs(type: 'udp4' | 'udp6', port: number): Promise<Socket & { readonl
 
 /** Throws where the file cannot be read or holds no key. */
 async function readKeys(file: string): Promise<readonly Buffer[]> {
-  const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.trim());
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    throw Object.assign(new Error(`no key for the datagrams of the speakers: ${cause.message}`), { code: cause.code });
+  });
+  const lines = text.split('\n').map((line) => line.trim());
   const keys = lines.filter((line) => line !== '').map((line) => Buffer.from(line, 'base64'));
   if (keys.length === 0 || keys.some((key) => key.length < 16)) {
     throw new Error(`key file ${file}: every line must hold a key of at least 16 bytes in base64`);

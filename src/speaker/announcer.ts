@@ -11,6 +11,8 @@ export interface AnnouncerOptions {
   readonly log: Logger;
   /** Nothing is answered or sent on some link, until the next `apply`. */
   readonly onLinkFailed: () => void;
+  /** Another host answers for an address, or uses it as its own. */
+  readonly onHeard?: (address: string, mac: string) => void;
   /** The packet worker ended by a fault of the program. */
   readonly onThreadFailed: (error: Error) => void;
 }
@@ -19,6 +21,8 @@ export interface AnnouncerOptions {
 export interface Announcer {
   /** The whole desired state; does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
+  /** Milliseconds since the packet worker turned. */
+  workerAgeMs(): number;
   /** Why the packet worker answers nobody, undefined while it is well. */
   fault(): string | undefined;
   /** Ends both; gives what became of all frames. */
@@ -29,7 +33,12 @@ export interface Announcer {
 const workerSilenceMs = 5_000;
 
 /** Starts the packet worker. Rejects where the process may not open packet sockets. */
-export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: AnnouncerOptions): Promise<Announcer> {
+export async function startAnnouncer({
+  log,
+  onLinkFailed,
+  onHeard,
+  onThreadFailed,
+}: AnnouncerOptions): Promise<Announcer> {
   let inEffect: readonly LinkVips[] | undefined;
   const linkFailed = () => {
     inEffect = undefined;
@@ -40,6 +49,7 @@ export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: Anno
       log.warn({ link, reason: code, message }, 'link does not answer');
       linkFailed();
     },
+    onHeard: ({ address, mac }) => onHeard?.(address, mac),
     onThreadFailed,
   });
   const groups = new SolicitedGroups(({ link, code, message }) => {
@@ -59,6 +69,7 @@ export async function startAnnouncer({ log, onLinkFailed, onThreadFailed }: Anno
       groups.apply(desired);
       bursts.apply(desired);
     },
+    workerAgeMs: responder.beatAgeMs,
     fault: () => {
       const ms = responder.beatAgeMs();
       return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;

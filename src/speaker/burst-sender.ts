@@ -39,7 +39,8 @@ export class BurstSender {
   /** Takes the whole desired state: new VIPs start a burst at once, others go on, those gone send nothing more. */
   apply(desired: readonly LinkVips[]): void {
     const now = performance.now();
-    const wanted = new Map(desired.map((entry) => [linkKey(entry.link), entry]));
+    const announcing = desired.filter(({ vips }) => vips.length > 0);
+    const wanted = new Map(announcing.map((entry) => [linkKey(entry.link), entry]));
     for (const [key, burst] of this.#bursts) if (!wanted.has(key)) this.#end(key, burst);
     for (const [key, { link, vips }] of wanted) {
       const burst = this.#bursts.get(key) ?? this.#begin(key, link);

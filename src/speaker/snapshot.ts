@@ -1,5 +1,5 @@
-/** What a speaker watches, and the snapshot that its placements are decided on. */
-import type { AnnounceSnapshot } from '../announce/announcements.ts';
+/** What a speaker watches, and what it says of the cluster. */
+import type { DemandSnapshot } from '../announce/demands.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type EndpointSliceView, parseEndpointSlice, type RawEndpointSlice } from '../api/endpoints.ts';
@@ -51,19 +51,16 @@ export function isSynced(watched: Watched): boolean {
   return Object.values(watched).every(({ synced }) => synced);
 }
 
-/** What the cluster says now. `assumeAlive` names nodes whose speakers run without a Pod. */
-export function clusterSnapshot(
-  watched: Watched,
-  assumeAlive: readonly string[],
-): Omit<AnnounceSnapshot, 'self' | 'links'> {
-  const ready = watched.pods.store.values().filter((pod) => pod.ready);
+/** What the cluster says now. `others` names nodes whose speakers run without a Pod. */
+export function clusterSnapshot(watched: Watched, others: readonly string[]): DemandSnapshot {
   return {
     ledger: watched.allocations.store.values(),
     service: (uid) => watched.services.store.get(uid),
     endpointNodes: endpointNodes(watched.endpointSlices.store.values()),
     advertisements: watched.advertisements.store.values(),
     nodes: watched.nodes.store.values(),
-    alive: new Set([...ready.map(({ node }) => node), ...assumeAlive]),
+    // A Pod that is on its way, or on its way out, counts: whether its speaker lives is told by its beats.
+    speakers: new Set([...watched.pods.store.values().map(({ node }) => node), ...others]),
   };
 }
 

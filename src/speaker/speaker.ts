@@ -1,23 +1,36 @@
 /**
  * The speaker: answers ARP for the VIPs that this node holds.
  *
- *   ledger, Services, nodes --kube/informer--> snapshot --announce/announcements--> placements
+ *   ledger, Services, nodes --kube/informer--> snapshot --announce/demands--> what is to be announced, and who may
+ *   beats and claims of the other speakers --holding, announce/keeper--> who holds what
+ *     both --announce/announcements--> placements
  *     placements --announcer, linux/responder--> the packet worker answers   (frame -> announce/responder -> frame)
  *     placements --announcer, announce/garp--> gratuitous ARP on gain
+ *     placements --record--> the ledger's copy
  *
- * Every speaker decides for itself, by the same rule on the same objects: no message, no lock.
+ * The way from a dead holder to the next one never touches the API server.
  */
-import { type Placement, placements } from '../announce/announcements.ts';
+
+import { type Ip, parseIp } from '../addr/ip.ts';
+import { type Placement, placementsOf } from '../announce/announcements.ts';
+import { type Demands, demandsOf } from '../announce/demands.ts';
+import type { HolderDecision } from '../announce/holders.ts';
+import { inSubnet } from '../announce/links.ts';
+import { unusableReason } from '../announce/usable-link.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { type LinkMonitor, openLinkMonitor } from '../linux/link-monitor.ts';
 import type { Link } from '../linux/links.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
+import type { PeerLink } from '../liveness/messages.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { type Announcer, startAnnouncer } from './announcer.ts';
+import { Holding } from './holding.ts';
+import { type Held, Recorder } from './record.ts';
 import { clusterSnapshot, isSynced, type Watched, watchAll } from './snapshot.ts';
+import { WireAsker } from './wire-asker.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions {
@@ -28,11 +41,15 @@ export interface SpeakerOptions {
   readonly peerSelector: string;
   /** Nodes whose speakers run without a Pod. */
   readonly assumeAlive: readonly string[];
+  /** UDP port by which the speakers hear each other. */
+  readonly livenessPort: number;
+  /** File with the keys of the datagrams. */
+  readonly livenessKey: string;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
 
-/** A pass runs at least this often, and after every change in the cluster or of a link. */
+/** A pass runs at least this often, and after every change in the cluster, of a link or of a peer's links. */
 const resyncMs = 5_000;
 /** A link that failed is tried again after this time. */
 const relinkMs = 1_000;
@@ -40,67 +57,164 @@ const relinkMs = 1_000;
 /** Runs the speaker until the signal aborts. Rejects when it may not open its sockets or cannot start otherwise. */
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
-  const loop = new Loop({ log, resyncMs, pass: () => pass() });
+  const running = AbortSignal.any([signal, failed.signal]);
+  const loop = new Loop({ log, resyncMs, pass: async () => placing.observe() });
   const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
     log,
     onLinkFailed: () => loop.triggerIn(relinkMs),
     onThreadFailed: (error) => failed.abort(error),
+    onHeard: (address, mac) => holding.heardOnWire(address, mac),
   });
   const client = new KubeClient(await connect(options.kubeconfig));
   const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
   const watched = watchAll({ client, log, onChange: loop.trigger }, peers);
-  const pass = passOf({ watched, monitor, announcer, options, log });
+  const { nodeName: node, livenessPort: port, livenessKey: keyFile } = options;
+  const holding = new Holding({
+    ...{ log, node, port, keyFile, claims: [] },
+    workerAgeMs: announcer.workerAgeMs,
+    onDecisions: (decisions) => placing.decided(decisions),
+    askWire: (vips) => placing.ask(vips.map(({ address }) => address)),
+    onPeerLinks: loop.trigger,
+    onFailed: (error) => failed.abort(error),
+  });
+  const recorder = new Recorder({ client, log, node, allocations: watched.allocations, signal: running });
+  const placing = new Placing({ watched, monitor, announcer, holding, recorder, options, log });
   const closeHealth = await serveHealth({
     listen: options.health,
     live: { worker: announcer.fault },
     ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
   });
-  const running = AbortSignal.any([signal, failed.signal]);
   try {
+    await holding.open();
     await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
     failed.signal.throwIfAborted();
   } finally {
+    // Nothing moves because of a restart: the others wait a moment for this one.
+    holding.sayRestarting();
     monitor.close();
     const counters = await announcer.close();
+    holding.close();
+    placing.close();
     closeHealth();
     client.close();
     log.info(counters, 'frames answered and not answered');
   }
 }
 
-/** What a pass works with. */
-interface PassParts {
+interface PlacingParts {
   readonly watched: Watched;
   readonly monitor: LinkMonitor;
   readonly announcer: Announcer;
+  readonly holding: Holding;
+  readonly recorder: Recorder;
   readonly options: SpeakerOptions;
   readonly log: Logger;
 }
 
-/** One pass: snapshot, decide, apply. It remembers what it told the log. */
-function passOf({ watched, monitor, announcer, options, log }: PassParts): () => Promise<void> {
-  let before: readonly Placement[] | undefined;
-  return async () => {
+/** Brings together what the cluster asks for, what the speakers agreed on, and what this node's links can do. */
+class Placing {
+  readonly #parts: PlacingParts;
+  readonly #asker: WireAsker;
+  #links: readonly Link[] = [];
+  #demands: Demands | undefined;
+  #decisions: readonly HolderDecision[] = [];
+  #before: readonly Placement[] | undefined;
+  #since = new Map<string, { readonly term: number; readonly since: string }>();
+
+  constructor(parts: PlacingParts) {
+    this.#parts = parts;
+    this.#asker = new WireAsker(parts.log);
+  }
+
+  /** The cluster, a peer or a link has changed. */
+  observe(): void {
+    const { watched, monitor, holding, options } = this.#parts;
     if (!isSynced(watched)) return;
-    const links = monitor.links();
-    const now = placements({ ...clusterSnapshot(watched, options.assumeAlive), self: options.nodeName, links });
-    await announcer.apply(byLink(now, links));
-    if (before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
-    logChanges(log, before ?? [], now);
-    before = now;
-  };
+    this.#links = monitor.links();
+    const own = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
+    const { nodeName: self } = options;
+    const snapshot = clusterSnapshot(watched, options.assumeAlive);
+    const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
+    this.#demands = demandsOf(snapshot, linksOf);
+    const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
+    holding.observe(
+      { vips: this.#demands.vips, links: own, nodes: new Map(speakers.map((view) => [view.name, view])) },
+      {
+        addresses: new Map(speakers.map(({ name, internalAddresses }) => [name, internalAddresses])),
+        linkTo: (address) => this.#linkTo(address)?.name,
+      },
+    );
+    this.#place();
+  }
+
+  /** The speakers have agreed. */
+  decided(decisions: readonly HolderDecision[]): void {
+    this.#decisions = decisions;
+    this.#place();
+  }
+
+  /** Asks who answers for addresses, on the links in whose subnet they are. */
+  ask(addresses: readonly Ip[]): void {
+    for (const address of addresses) {
+      const link = this.#linkTo(address);
+      if (link) this.#asker.ask(link, address);
+    }
+  }
+
+  /** Closes what it opened. */
+  close(): void {
+    this.#asker.close();
+  }
+
+  #place(): void {
+    const { watched, announcer, recorder, options, log } = this.#parts;
+    if (this.#demands === undefined) return;
+    const node = watched.nodes.store.values().find(({ name }) => name === options.nodeName);
+    const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
+    const now = placementsOf(this.#demands, this.#decisions, here);
+    void announcer.apply(byLink(now, this.#links));
+    if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
+    logChanges(log, this.#before ?? [], now);
+    this.#before = now;
+    recorder.record(this.#held(now));
+  }
+
+  #held(placements: readonly Placement[]): readonly Held[] {
+    const before = this.#since;
+    this.#since = new Map();
+    return placements.flatMap((placement): Held[] => {
+      if (placement.kind !== 'Announce') return [];
+      const { uid, term, vip: address } = placement;
+      const known = before.get(uid);
+      const since = known?.term === term ? known.since : new Date().toISOString();
+      this.#since.set(uid, { term, since });
+      const links = this.#links
+        .filter(({ name }) => placement.links.includes(name))
+        .map(({ name, mac }) => ({ name, mac }));
+      return [{ uid, address, term, since, links }];
+    });
+  }
+
+  #linkTo(text: string): Link | undefined {
+    const address = parseIp(text);
+    return address && this.#links.find((link) => link.addresses.some((own) => inSubnet(address, own)));
+  }
 }
 
-/** The whole desired state of the links that announce something. */
+function peerLinkOf({ name, mac, addresses }: Link): PeerLink {
+  return { name, mac, addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`) };
+}
+
+/** The whole desired state of the links: what each answers, and that it hears who else does. */
 function byLink(placed: readonly Placement[], links: readonly Link[]): readonly LinkVips[] {
   const announced = placed.filter((placement) => placement.kind === 'Announce');
-  return links
-    .map((link) => ({
-      link,
-      vips: announced.filter(({ links: names }) => names.includes(link.name)).map(({ vip }) => vip),
-    }))
-    .filter(({ vips }) => vips.length > 0);
+  const usable = placed.length === 0 ? [] : links.filter((link) => unusableReason(link) === undefined);
+  return usable.map((link) => ({
+    link,
+    vips: announced.filter(({ links: names }) => names.includes(link.name)).map(({ vip }) => vip),
+    listens: true,
+  }));
 }
 
 /** One line per VIP whose state changed. */
@@ -111,11 +225,14 @@ function logChanges(log: Logger, before: readonly Placement[], now: readonly Pla
     const last = told.get(vip);
     told.delete(vip);
     if (JSON.stringify(last) === JSON.stringify(placement)) continue;
-    if (placement.kind === 'Announce') log.info({ vip, links: placement.links }, 'announcing');
+    if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
     else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
-    else if (placement.reason === 'NoUsableLink') log.warn({ vip, reason: placement.reason }, 'not announced');
+    else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
     else log.debug({ vip, holder, reason: placement.reason }, 'silent');
   }
   for (const [vip, { kind }] of told)
     if (kind === 'Announce') log.info({ vip, reason: 'Released' }, 'no longer announcing');
 }
+
+/** Silences that a person should know of. */
+const loud: ReadonlySet<string> = new Set(['NoUsableLink', 'NetworkAddress', 'LivenessBlocked', 'HolderStillAnswers']);

@@ -94,6 +94,16 @@ export function decodeArp(frame: Uint8Array, length = frame.length): ArpFrame | 
   };
 }
 
+/** The sender's address in a frame that `checkArp` found good. */
+export function senderIpOf(frame: Uint8Array): Ip {
+  return ipv4TextAt(frame, arpOffset.senderIp);
+}
+
+/** The sender's hardware address in a frame that `checkArp` found good. */
+export function senderMacOf(frame: Uint8Array): string {
+  return macTextAt(frame, arpOffset.senderMac);
+}
+
 /** The frame of {@link arpFrameLength} bytes for a packet; throws a TypeError where an address is none. */
 export function encodeArp(packet: ArpFrame): Uint8Array {
   const frame = new Uint8Array(arpFrameLength);

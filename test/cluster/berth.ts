@@ -1,5 +1,6 @@
 /** What the tests on the lab's cluster do again and again: install Berth, expose backends, look from the client. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { type Lab, openLab } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 
@@ -119,6 +120,24 @@ export function eventsOf(lab: Lab, kind: string, name: string): Promise<string> 
   const selector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
   const format = 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}';
   return lab.kubectl(['get', 'events', '--field-selector', selector, '-o', format]);
+}
+
+/** A file with the key of the speakers' datagrams, once the controller has made it; it ends with the lab. */
+export async function livenessKey(lab: Lab): Promise<string> {
+  const read = [
+    '-n',
+    namespace,
+    'get',
+    'secret',
+    'berth-liveness',
+    '--ignore-not-found',
+    '-o',
+    'jsonpath={.data.keys}',
+  ];
+  const keys = await eventually('the key', async () => (await lab.kubectl(read)) || undefined);
+  const file = `${lab.stateDir}/liveness-keys`;
+  await writeFile(file, Buffer.from(keys, 'base64'), { mode: 0o600 });
+  return file;
 }
 
 /** Removes what a test made, and waits until the ledger is empty. */

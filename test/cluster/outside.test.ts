@@ -19,11 +19,12 @@ after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 test('controller and speakers with --kubeconfig do the main job', async () => {
   const common = ['--kubeconfig', lab.kubeconfig, '--namespace', berth.namespace];
   const alive = lab.nodes.flatMap(({ name }) => ['--assume-alive', name]);
-  const processes = [
-    lab.controlPlane.spawn([node, main, 'controller', ...common, '--health', '127.0.0.1:18081']),
-    ...lab.nodes.map((host) => host.spawn([node, main, 'speaker', ...common, '--node-name', host.name, ...alive])),
-  ];
+  const processes = [lab.controlPlane.spawn([node, main, 'controller', ...common, '--health', '127.0.0.1:18081'])];
   try {
+    const key = ['--liveness-key', await berth.livenessKey(lab)];
+    for (const host of lab.nodes) {
+      processes.push(host.spawn([node, main, 'speaker', ...common, '--node-name', host.name, ...alive, ...key]));
+    }
     await lab.apply(berth.poolManifest('main', lab.subnet.vips));
     await lab.apply(berth.serviceManifest('one'));
     const vip = await berth.addressOf(lab, 'one');

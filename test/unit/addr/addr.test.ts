@@ -95,7 +95,8 @@ const ranges = fc.array(
 /** All addresses that ranges hold, by a way that is plainly right. */
 function members(of: readonly IpRange[]): ReadonlySet<string> {
   const all = new Set<string>();
-  for (const { family, first, last } of of) for (let value = first; value <= last; value++) all.add(`${family} ${value}`);
+  for (const { family, first, last } of of)
+    for (let value = first; value <= last; value++) all.add(`${family} ${value}`);
   return all;
 }
 
