@@ -31,12 +31,12 @@ export async function rolledOut(lab: Lab): Promise<void> {
 }
 
 /** A pool and the L2Advertisement of the same name that covers it. */
-export function poolManifest(name: string, addresses: string): string {
+export function poolManifest(name: string, ...addresses: readonly string[]): string {
   return `
 apiVersion: berth.dev/v1beta1
 kind: IPAddressPool
 metadata: { name: ${name} }
-spec: { addresses: ["${addresses}"] }
+spec: { addresses: ${JSON.stringify(addresses)} }
 ---
 apiVersion: berth.dev/v1beta1
 kind: L2Advertisement
@@ -95,7 +95,7 @@ export async function curl(lab: Lab, address: string, path = '/hostname'): Promi
     '--fail',
     '--max-time',
     '2',
-    `http://${address}${path}`,
+    `http://${address.includes(':') ? `[${address}]` : address}${path}`,
   ]);
   assert.equal(code, 0, stderr);
   return stdout;
@@ -107,6 +107,21 @@ export async function answeringMacs(lab: Lab, address: string): Promise<Readonly
   const { stdout } = await client.exec(['arping', '-c', '3', '-W', '0.3', '-i', client.link, address]);
   assert.match(stdout, /3 packets transmitted/, 'arping did not ask');
   return new Set([...stdout.toLowerCase().matchAll(/bytes from ([0-9a-f:]{17})/g)].map((match) => match[1] ?? ''));
+}
+
+/** The MACs that answer the client's multicast Neighbor Solicitations for an IPv6 address. */
+export async function advertisingMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
+  const program = new URL('../net/ndp-ask.ts', import.meta.url).pathname;
+  const { code, stdout, stderr } = await lab.client.exec([process.execPath, program, lab.client.link, address]);
+  assert.equal(code, 0, stderr);
+  const answers = stdout.split('\n').filter((line) => line !== '');
+  return new Set(
+    answers.map((line) => {
+      const [source = '', said] = line.split(' ');
+      assert.equal(said, source, 'the frame comes from another MAC than it says');
+      return source;
+    }),
+  );
 }
 
 /** The names of the ledger's entries. */

@@ -1,0 +1,119 @@
+/** IPv6 on a real cluster: addresses of both families, Neighbor Discovery, curl, and a holder that dies. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import type { Ip } from '../../src/addr/ip.ts';
+import { ipv6Bytes, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
+import type { LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const { subnet, client } = lab;
+const ipv6Only = 'ipFamilyPolicy: SingleStack, ipFamilies: [IPv6]';
+const bothFamilies = 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv6, IPv4]';
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+beforeEach(() => lab.apply(berth.poolManifest('main', subnet.vips, subnet.vipsIpv6)));
+afterEach(() => berth.cleanUp(lab));
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+/** The IPv6 address of a Service that has no other, when the client reaches it. */
+async function servedVip(spec = ipv6Only): Promise<string> {
+  await lab.apply(berth.serviceManifest('one', spec));
+  const vip = await berth.addressOf(lab, 'one');
+  assert.match(vip, /^[0-9a-f:]+$/);
+  await eventually('an answer', () => berth.curl(lab, vip));
+  return vip;
+}
+
+/** The node that answers for a VIP; fails where not exactly one does. */
+async function holderOf(vip: string): Promise<LabHost> {
+  const macs = [...(await berth.advertisingMacs(lab, vip))];
+  assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
+  return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`${macs[0]} is no node's`);
+}
+
+/** What the client's kernel knows of a neighbour. */
+async function neighbour(vip: string): Promise<string> {
+  return (await client.exec(['ip', '-6', 'neigh', 'show', vip])).stdout;
+}
+
+test('a Service of both families answers on both, each address from one node', async () => {
+  await lab.apply(berth.serviceManifest('both', bothFamilies));
+  const [ipv6 = '', ipv4 = ''] = (await berth.addressOf(lab, 'both')).split(' ');
+  assert.deepEqual([ipv6, ipv4], [subnet.vipsIpv6.split('-')[0], subnet.vips.split('-')[0]]);
+  for (const vip of [ipv4, ipv6])
+    assert.match(await eventually(`curl ${vip}`, () => berth.curl(lab, vip)), /^web-/, vip);
+  assert.equal((await berth.answeringMacs(lab, ipv4)).size, 1);
+  const holder = await holderOf(ipv6);
+  assert.match(await neighbour(ipv6), new RegExp(holder.mac));
+  const conditions = 'jsonpath={.status.conditions[*].type}';
+  assert.equal(await lab.kubectl(['get', 'service', 'both', '-o', conditions]), 'berth.dev/Allocated');
+});
+
+test('the holder has joined the group of the VIP, with the capability NET_RAW and no other', async () => {
+  const vip = await servedVip();
+  const holder = await holderOf(vip);
+  const group = Buffer.from(ipv6Bytes(solicitedNodeGroup(vip as Ip))).toString('hex');
+  for (const node of lab.nodes) {
+    const { stdout } = await node.exec(['cat', '/proc/net/igmp6']);
+    assert.equal(stdout.includes(group), node.name === holder.name, node.name);
+  }
+  const find = 'cat $(grep -lzx [s]peaker /proc/[0-9]*/cmdline | sed s/cmdline/status/)';
+  const { stdout } = await holder.exec(['sh', '-c', find]);
+  const sets = [...stdout.matchAll(/^Cap(Eff|Prm|Bnd):\s*(\w+)$/gm)].map(([, , set]) => Number(`0x${set}`));
+  const netRaw = 1 << 13;
+  assert.deepEqual(sets, [netRaw, netRaw, netRaw]);
+});
+
+test('a host that gives itself the VIP finds that it is taken (DAD)', async () => {
+  const vip = await servedVip();
+  const link = ['dev', client.link];
+  await client.exec(['ip', 'address', 'add', `${vip}/64`, ...link]);
+  try {
+    await eventually('the address has failed', async () =>
+      (await client.exec(['ip', 'address', 'show', ...link, 'to', vip])).stdout.includes('dadfailed'),
+    );
+  } finally {
+    await client.exec(['ip', 'address', 'del', `${vip}/64`, ...link]);
+  }
+  assert.match(await eventually('an answer', () => berth.curl(lab, vip)), /^web-/);
+});
+
+test('a deleted Service gives its IPv6 address back, and silence follows', async () => {
+  const vip = await servedVip();
+  await holderOf(vip);
+  await lab.kubectl(['delete', 'service', 'one']);
+  await eventually('silence', async () => (await berth.advertisingMacs(lab, vip)).size === 0);
+  assert.deepEqual(await berth.ledgerOf(lab), []);
+});
+
+test('externalTrafficPolicy Local: the holder has a backend, and the backend sees the client over IPv6', async () => {
+  const vip = await servedVip(`${ipv6Only}, externalTrafficPolicy: Local`);
+  const seen = await eventually('an answer', () => berth.curl(lab, vip, '/clientip'));
+  assert.equal(seen.replace(/^\[(.*)\]:\d+$/, '$1'), client.ipv6);
+});
+
+test("the death of the holder's node moves the VIP, and the client hears it unasked", async () => {
+  const vip = await servedVip();
+  const holder = await holderOf(vip);
+  assert.match(await neighbour(vip), new RegExp(holder.mac));
+  await lab.killNode(holder);
+  try {
+    // Nobody asks: only an unsolicited advertisement changes the client's entry.
+    const moved = async () => /lladdr/.test(await neighbour(vip)) && !(await neighbour(vip)).includes(holder.mac);
+    await eventually("the client's entry has another MAC", moved, { timeoutMs: 90_000 });
+    assert.match(await neighbour(vip), new RegExp((await holderOf(vip)).mac));
+    // Until Kubernetes has noticed too, kube-proxy still sends some connections to the dead node's backend.
+    await eventually('curl through the new holder', () => berth.curl(lab, vip), { timeoutMs: 60_000 });
+  } finally {
+    await lab.startNode(holder);
+    await lab.kubectl(['wait', '--for=condition=Ready', `node/${holder.name}`, '--timeout=90s']);
+    await berth.rolledOut(lab);
+    await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  }
+});
