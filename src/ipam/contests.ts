@@ -45,8 +45,10 @@ export class Contests {
       if (foreign) return { kind: 'Contested', retryInMs: undefined };
       if (leftMs > 0) return { kind: 'Contested', retryInMs: leftMs };
     }
-    if (!foreign) return { kind: 'Write' };
-    const leftMs = Math.max(...service.ingressWriters.map(({ at }) => at)) + quietMs - now;
+    // Another program may own what we wrote too (it wrote the same): another value is a conflict then, as in the status of its own.
+    const others = service.ingressWriters.filter(({ manager }) => manager !== ownership.writer);
+    if (!foreign && (others.length === 0 || service.ingress.length === 0)) return { kind: 'Write' };
+    const leftMs = Math.max(...others.map(({ at }) => at)) + quietMs - now;
     return leftMs > 0 ? { kind: 'Wait', retryInMs: Math.min(leftMs, quietMs) } : { kind: 'Force' };
   }
 
