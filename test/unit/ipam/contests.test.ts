@@ -47,8 +47,15 @@ test('E2 what another program wrote is replaced after it was quiet for a minute'
 test('E2 what we wrote ourselves is replaced at once', () => {
   const former = service('s', showing('192.0.2.9'));
   play([[0, former, 'Write']]);
-  const alsoOther = { ...former, ingressWriters: [writer('berth-controller', 0), writer('other', 0)] };
-  play([[0, alsoOther, 'Write']]);
+});
+
+test('E2 what another program wrote too (it has the same value) is replaced like its own', () => {
+  const writers = [writer('berth-controller', 90_000), writer('other', 0)];
+  const both = service('s', { ...showing('192.0.2.9'), ingressWriters: writers });
+  play([
+    [20, both, 'Wait 40'],
+    [60, both, 'Force'],
+  ]);
 });
 
 test('E2 an empty status: two in a row end it for ten minutes', () => {

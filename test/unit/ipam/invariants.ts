@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { familyOf, type Ip } from '../../../src/addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../../../src/api/allocation.ts';
-import type { ServiceView } from '../../../src/api/service.ts';
+import { ingressText, type ServiceView } from '../../../src/api/service.ts';
 import { type Plan, planAllocations, type Snapshot } from '../../../src/ipam/allocate.ts';
 import { isBuggy, isSameName } from '../../../src/ipam/book.ts';
 import type { Decision } from '../../../src/ipam/decision.ts';
+import { isForeign } from '../../../src/ipam/ownership.ts';
 import { names, PoolTable } from '../../../src/ipam/pool-table.ts';
 import { askOf } from '../../../src/ipam/requests.ts';
 import { portName, sharerOf, sharingConflict } from '../../../src/ipam/sharing.ts';
+import { ownership } from '../fixtures.ts';
 import { ip } from './plans.ts';
 import type { Witness, World } from './world.ts';
 
@@ -115,9 +117,11 @@ const planRules: Readonly<Record<string, (of: Case) => void>> = {
 /** Watches all that is planned and written in a world. */
 export class Judge implements Witness {
   readonly #world: World;
+  readonly #isBesideOthers: boolean;
 
-  constructor(world: World) {
+  constructor(world: World, { isBesideOthers = false } = {}) {
     this.#world = world;
+    this.#isBesideOthers = isBesideOthers;
   }
 
   plan(known: Snapshot, plan: Plan): void {
@@ -131,10 +135,15 @@ export class Judge implements Witness {
     explained('A8 an entry never names two who use one port', () => {
       const added = (after?.services ?? []).filter((ref) => !before?.services.some((other) => isSameName(ref, other)));
       for (const ref of added) {
-        const isAlive = ({ namespace, name, uid }: ServiceRef) =>
-          this.#world.services.get(`${namespace}/${name}`)?.uid === uid;
-        const others = (after?.services ?? []).filter((other) => other.uid !== ref.uid && isAlive(other));
-        const taken = others.flatMap(({ ports = [] }) => ports.map(portName));
+        // An edit that nobody has seen yet may make or end a collision.
+        const usesStill = ({ namespace, name, uid, ports = [] }: ServiceRef) => {
+          const live = this.#world.services.get(`${namespace}/${name}`);
+          return live?.uid === uid
+            ? ports.filter((one) => live.ports.some((port) => portName(port) === portName(one)))
+            : [];
+        };
+        const others = (after?.services ?? []).filter((other) => other.uid !== ref.uid);
+        const taken = others.flatMap(usesStill).map(portName);
         const doubled = ref.ports?.map(portName).find((port) => taken.includes(port));
         assert.equal(doubled, undefined, `${after?.address}: ${ref.name} joins`);
       }
@@ -164,8 +173,13 @@ export class Judge implements Witness {
     });
   }
 
-  status(_before: ServiceView, after: ServiceView): void {
+  status(before: ServiceView, after: ServiceView): void {
     this.#shown(after);
+    explained('E2 what another program wrote is replaced only once it was quiet, and never cleared', () => {
+      if (!isForeign(before, ownership) || ingressText(before.ingress) === ingressText(after.ingress)) return;
+      const quietMs = this.#world.now - Math.max(...before.ingressWriters.map(({ at }) => at));
+      assert.ok(quietMs >= 60_000 && after.ingress.length > 0, `${after.key} after ${quietMs} ms`);
+    });
   }
 
   /** What must hold at any moment. */
@@ -174,7 +188,7 @@ export class Judge implements Witness {
   }
 
   #shown(service: ServiceView): void {
-    if (!service.isLoadBalancer) return;
+    if (!service.isLoadBalancer || this.#isBesideOthers) return;
     explained('an address that a Service shows is in the ledger as its own', () => {
       for (const { ip: text = '' } of service.ingress) {
         const entry = this.#world.ledger.get(ip(text));
@@ -228,16 +242,15 @@ function mayHave({ known, plan, table, entries }: Case, service: ServiceView, ad
     !pool.avoidBuggyIPs || !isBuggy(familyOf(address), BigInt(address.split('.')[3] ?? 1)),
     `${text}, which is avoided`,
   );
+  // Of two that show one address the older one has it; others may join it there.
+  const isJoined = (usersOf(plan).get(address)?.length ?? 0) > 1;
+  if (shows(service, address) || isJoined) return;
   const recorded = entries.get(address)?.services ?? [];
   for (const other of known.services) {
     if (other.uid === service.uid || !other.isLoadBalancer || !shows(other, address)) continue;
     // Who is about to leave an address shares it until then, by what its entry says.
     const shares = recorded.some(({ uid }) => uid === other.uid);
-    const has =
-      usersOf(plan)
-        .get(address)
-        ?.some(({ uid }) => uid === other.uid) ?? false;
-    assert.ok(shares || has, `${text}, which ${other.key} shows`);
+    assert.ok(shares, `${text}, which ${other.key} shows`);
   }
 }
 
@@ -265,7 +278,9 @@ function mayLeave(decision: Decision, { address, pool }: AllocationView, home: s
   const wanted = addresses.get(family);
   const wish =
     wanted === undefined ? pools.length > 0 && !(pools.includes(pool) && pools.includes(home)) : wanted !== address;
-  const evicted = decision.kind === 'Assigned' ? decision.evicted !== undefined : decision.reason === 'SharingConflict';
+  // One that had to leave while another program writes its status is left to that program.
+  const reasons = ['SharingConflict', 'StatusContested'];
+  const evicted = decision.kind === 'Assigned' ? decision.evicted !== undefined : reasons.includes(decision.reason);
   return wish || evicted || !families.includes(family);
 }
 

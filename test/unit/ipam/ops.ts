@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import type { RawPool } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { ip, showing } from './plans.ts';
+import { writer } from '../fixtures.ts';
+import { ip, showing, shownByOther } from './plans.ts';
 import type { Controller, World } from './world.ts';
 
 /** What a Service of a test may say. */
@@ -18,6 +19,7 @@ type Facts = Partial<
     | 'local'
     | 'selector'
     | 'labels'
+    | 'class'
   >
 >;
 
@@ -31,6 +33,10 @@ export type Op =
   | { readonly op: 'nodes'; readonly addresses: readonly string[] }
   | { readonly op: 'label'; readonly namespace: string; readonly labels: Readonly<Record<string, string>> }
   | { readonly op: 'wait'; readonly ms: number }
+  /** Another program writes a status. */
+  | { readonly op: 'other writes'; readonly svc: string; readonly addresses: readonly string[] }
+  /** Somebody deletes an entry of the ledger. */
+  | { readonly op: 'lost'; readonly address: string }
   /** A pass on what is there now; after so many writes it crashes. */
   | { readonly op: 'pass'; readonly writes?: number }
   /** The other controller reads; later it decides on what it read then. */
@@ -115,10 +121,15 @@ const crash = fc.oneof(
   { weight: 1, arbitrary: fc.nat({ max: 4 }).map((writes) => ({ writes })) },
 );
 
+/** A class never changes. */
+const birth = fc
+  .tuple(facts, seldom<Pick<Facts, 'class'>>({ class: [8, fc.constantFrom('berth.dev/berth', 'x/y')] }))
+  .map(([some, more]) => ({ ...some, ...more }));
+
 const ops = {
-  create: fc.record({ op: fc.constant('create'), svc, facts }),
+  create: fc.record({ op: fc.constant('create'), svc, facts: birth }),
   edit: fc.record({ op: fc.constant('edit'), svc, facts }),
-  recreate: fc.record({ op: fc.constant('recreate'), svc, facts }),
+  recreate: fc.record({ op: fc.constant('recreate'), svc, facts: birth }),
   end: fc.record({ op: fc.constantFrom('delete', 'terminate', 'ClusterIP', 'LoadBalancer'), svc }),
   pool: fc.record({ op: fc.constant('pool'), pool, spec }),
   unpool: fc.record({ op: fc.constant('unpool'), pool }),
@@ -132,10 +143,18 @@ const ops = {
   pass: crash.map((crashed) => ({ op: 'pass', ...crashed })),
   otherReads: fc.record({ op: fc.constant('other reads') }),
   otherPasses: crash.map((crashed) => ({ op: 'other passes', ...crashed })),
+  otherWrites: fc.record({
+    op: fc.constant('other writes'),
+    svc,
+    addresses: fc.oneof(fc.tuple(address4), fc.tuple(address6), fc.tuple(address4, address6), fc.constant([])),
+  }),
+  lost: fc.record({ op: fc.constant('lost'), address: fc.oneof(address4, address4, address6) }),
 } as const satisfies Readonly<Record<string, fc.Arbitrary<object>>>;
 
+type Weights = Readonly<Record<keyof typeof ops, number>>;
+
 /** How often each happens. */
-const weights: Readonly<Record<keyof typeof ops, number>> = {
+const common: Weights = {
   create: 10,
   edit: 6,
   recreate: 3,
@@ -146,22 +165,26 @@ const weights: Readonly<Record<keyof typeof ops, number>> = {
   label: 1,
   wait: 3,
   pass: 12,
-  otherReads: 3,
-  otherPasses: 4,
+  otherReads: 0,
+  otherPasses: 0,
+  otherWrites: 0,
+  lost: 0,
 };
 
-const anything = (Object.keys(ops) as (keyof typeof ops)[]).map((name) => ({
-  weight: weights[name],
-  arbitrary: ops[name] as fc.Arbitrary<Op>,
-}));
+/** It begins with pools, as otherwise little happens. */
+function historyOf(weights: Weights): fc.Arbitrary<readonly Op[]> {
+  const names = (Object.keys(ops) as (keyof typeof ops)[]).filter((name) => weights[name] > 0);
+  const anything = names.map((name) => ({ weight: weights[name], arbitrary: ops[name] as fc.Arbitrary<Op> }));
+  const pools = fc.array(ops.pool as fc.Arbitrary<Op>, { minLength: 1, maxLength: 2 });
+  const rest = fc.array(fc.oneof(...anything), { maxLength: 60, size: 'max' });
+  return fc.tuple(pools, rest).map(([first, more]) => [...first, ...more]);
+}
 
-/** A history: it begins with pools, as otherwise little happens. */
-export const history: fc.Arbitrary<readonly Op[]> = fc
-  .tuple(
-    fc.array(ops.pool as fc.Arbitrary<Op>, { minLength: 1, maxLength: 2 }),
-    fc.array(fc.oneof(...anything), { maxLength: 60, size: 'max' }),
-  )
-  .map(([pools, rest]) => [...pools, ...rest]);
+/** Two controllers act, each of which believes that it leads. */
+export const history = historyOf({ ...common, otherReads: 3, otherPasses: 4 });
+
+/** One controller, another program that writes statuses, and people who delete entries. */
+export const besideOthers = historyOf({ ...common, otherWrites: 5, lost: 3 });
 
 /** Those who act. */
 export interface Cast {
@@ -210,6 +233,16 @@ export function happen(op: Op, { world, leader, other }: Cast): void {
     }
     case 'wait':
       world.now += op.ms;
+      break;
+    case 'other writes':
+      if (world.services.get(op.svc)?.isLoadBalancer)
+        world.edit(op.svc, {
+          ...shownByOther(...op.addresses),
+          ingressWriters: op.addresses.length > 0 ? [writer('metallb', world.now)] : [],
+        });
+      break;
+    case 'lost':
+      world.ledger.delete(ip(op.address));
       break;
     case 'pass':
       leader().pass(op.writes);

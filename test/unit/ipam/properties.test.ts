@@ -10,17 +10,21 @@ import { verdictOf } from '../../../src/ipam/choose.ts';
 import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
 import { askOf } from '../../../src/ipam/requests.ts';
+import { ownership } from '../fixtures.ts';
 import { Judge } from './invariants.ts';
-import { happen, history, type Op } from './ops.ts';
+import { besideOthers, happen, history, type Op } from './ops.ts';
 import { outcomes, outcomeText } from './plans.ts';
 import { Controller, World } from './world.ts';
 
 const numRuns = Number(process.env.BERTH_RUNS ?? 200);
 
 /** Lets everything happen, under the eyes of the judge. */
-function live(ops: readonly Op[]): { readonly world: World; readonly judge: Judge; readonly leader: Controller } {
+function live(
+  ops: readonly Op[],
+  options = {},
+): { readonly world: World; readonly judge: Judge; readonly leader: Controller } {
   const world = new World();
-  const judge = new Judge(world);
+  const judge = new Judge(world, options);
   const leader = new Controller(world, judge);
   const read = () => {
     leader.read();
@@ -67,7 +71,7 @@ function checkRest(world: World): void {
   for (const service of world.services.values()) {
     if (!service.isLoadBalancer) continue;
     const addresses = service.ingress.map(({ ip }) => ip).join('+');
-    assert.equal(addresses, shown.get(service.uid), `${service.key} shows what it has`);
+    assert.equal(addresses, shown.get(service.uid) ?? '', `${service.key} shows what it has`);
   }
   for (const { address, services, reservedUntil } of world.ledger.values()) {
     if (reservedUntil !== undefined) continue;
@@ -114,6 +118,31 @@ test('A8 whatever happens, nothing is given twice, and it comes to an end where 
       const snapshot = world.snapshot();
       const anew = structuredClone({ ...snapshot, pools: snapshot.pools, ledger: snapshot.ledger });
       assert.deepEqual(outcomes(planAllocations(anew)), outcomes(planAllocations(snapshot)), 'nothing is remembered');
+    }),
+    { numRuns },
+  );
+});
+
+test('E1 E2 beside other programs, and with entries lost, it comes to an end too', () => {
+  fc.assert(
+    fc.property(besideOthers, (ops) => {
+      const { world, judge } = live(ops, { isBesideOthers: true });
+      rest(world, judge);
+      // Other programs are quiet now.
+      world.now += 70_000;
+      rest(world, judge);
+      const { decisions, binds } = planAllocations(world.snapshot());
+      assert.deepEqual([...binds.keys()], []);
+      for (const decision of decisions) {
+        const { key, ingress, ingressWriters } = decision.service;
+        const shown = ingress.map(({ ip }) => ip);
+        if (decision.kind === 'Assigned') {
+          const has = decision.bindings.map(({ address }) => address);
+          assert.deepEqual(shown, has, `${key} shows what it has`);
+        } else if (ingressWriters.some(({ manager }) => manager === ownership.writer)) {
+          assert.ok(shown.length === 0 || decision.keepsStatus, `${key} shows ${shown}: ${decision.reason}`);
+        }
+      }
     }),
     { numRuns },
   );
