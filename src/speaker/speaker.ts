@@ -198,7 +198,8 @@ class Placing {
 
   #linkTo(text: string): Link | undefined {
     const address = parseIp(text);
-    return address && this.#links.find((link) => link.addresses.some((own) => inSubnet(address, own)));
+    // Two links may have addresses of one subnet: nothing comes by the one that is down.
+    return address && this.#links.find((link) => link.carrier && link.addresses.some((own) => inSubnet(address, own)));
   }
 }
 
