@@ -39,6 +39,8 @@ export type SilenceReason = (typeof silenceReasons)[number];
 /** What this node does about one VIP. */
 export type Placement = { readonly vip: Ip; readonly holder: string | undefined } & (
   | { readonly kind: 'Announce'; readonly uid: string; readonly term: number; readonly links: readonly string[] }
+  /** Answers for a node that restarts, with its hardware address. */
+  | { readonly kind: 'StandIn'; readonly links: readonly string[] }
   | { readonly kind: 'Silent'; readonly reason: SilenceReason }
 );
 
@@ -66,6 +68,7 @@ function place(demand: Demand, decision: HolderDecision | undefined, here: Here)
   const near = advertisements.filter((advertisement) => coversNode(advertisement, here.labels));
   const links = linksFor(vip, near.length > 0 ? near : advertisements, here.links);
   if (action.kind === 'Hold' && links.length > 0) return { kind: 'Announce', vip, holder, uid, term, links };
+  if (action.kind === 'StandIn' && links.length > 0) return { kind: 'StandIn', vip, holder, links };
   return {
     kind: 'Silent',
     vip,

@@ -41,8 +41,8 @@ export interface Demands {
   readonly unwanted: readonly Unwanted[];
 }
 
-/** The links of a node, as its speaker tells them. */
-export type LinksOf = (node: string) => readonly PeerLink[];
+/** The links of a node, as its speaker tells them; undefined where it has not told them yet. */
+export type LinksOf = (node: string) => readonly PeerLink[] | undefined;
 
 /** Reads the objects. Only what the controller gave out is ever announced, whatever a Service's status says. */
 export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
@@ -88,7 +88,9 @@ function coverOf(pool: string, snapshot: DemandSnapshot, linksOf: LinksOf): Cove
   const labelsOf = new Map(nodes.map(({ name, labels }) => [name, labels]));
   const reach = memoized((node: string) => {
     const here = advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
-    return reachOf(here, linksOf(node));
+    const links = linksOf(node);
+    // Who has not told its links may well have the right one: nothing is taken from it for that.
+    return links === undefined ? () => true : reachOf(here, links);
   });
   const withEndpoint = memoized((service: string) => {
     const with_ = endpointNodes.get(service) ?? new Set<string>();

@@ -7,8 +7,11 @@ import type { DropReason, Exchange, Verdict } from './responder.ts';
 export interface ArpLink {
   /** The six bytes of the link's hardware address. */
   readonly mac: Uint8Array;
-  /** The VIPs answered on this link, each as `ipv4Key` gives it. */
-  readonly vips: ReadonlySet<number>;
+  /**
+   * The VIPs answered on this link, each as `ipv4Key` gives it, and the hardware address to answer: this link's own, or that of a node
+   * which restarts and for which this one stands in.
+   */
+  readonly vips: ReadonlyMap<number, Uint8Array>;
 }
 
 /** Decides on a frame; if the verdict is `Answered`, `arpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
@@ -16,7 +19,7 @@ export function respondToArp(link: ArpLink, exchange: Exchange): Verdict {
   const { request, reply } = exchange;
   const reason = checkArp(request, exchange.length) ?? reasonForSilence(link, request);
   if (reason !== undefined) return reason;
-  writeReply(link.mac, request, reply);
+  writeReply(link, request, reply);
   return 'Answered';
 }
 
@@ -32,16 +35,19 @@ function reasonForSilence(link: ArpLink, request: Uint8Array): DropReason | unde
   return isStationAt(request, arpOffset.senderMac) ? undefined : 'SenderNotStation';
 }
 
-/** The reply goes to the sender's hardware address alone; sender and target change places (RFC 826 "Packet Reception"). */
-function writeReply(mac: Uint8Array, request: Uint8Array, reply: Uint8Array): void {
+/**
+ * The reply goes to the sender's hardware address alone; sender and target change places (RFC 826 "Packet Reception"). The frame's
+ * source is always our own: switches learn from it where a host is.
+ */
+function writeReply({ mac, vips }: ArpLink, request: Uint8Array, reply: Uint8Array): void {
   writeArpHeader(reply, arpOperation.reply);
+  const answer = vips.get(readInt32(request, arpOffset.targetIp)) ?? mac;
   for (let i = 0; i < macLength; i++) {
     const requester = request[arpOffset.senderMac + i] ?? 0;
     reply[arpOffset.destination + i] = requester;
     reply[arpOffset.targetMac + i] = requester;
-    const own = mac[i] ?? 0;
-    reply[arpOffset.source + i] = own;
-    reply[arpOffset.senderMac + i] = own;
+    reply[arpOffset.source + i] = mac[i] ?? 0;
+    reply[arpOffset.senderMac + i] = answer[i] ?? 0;
   }
   for (let i = 0; i < ipv4Length; i++) {
     reply[arpOffset.senderIp + i] = request[arpOffset.targetIp + i] ?? 0;

@@ -4,6 +4,7 @@ import type { Exchange, Verdict } from '../announce/responder.ts';
 import { type ArpLink, respondToArp } from '../announce/responder-arp.ts';
 import { type NdpLink, respondToNdp } from '../announce/responder-ndp.ts';
 import { arpFrameLength, senderIpOf, senderMacOf } from '../wire/arp.ts';
+import { macLength } from '../wire/ethernet.ts';
 import { ndpFrameLength } from '../wire/ndp.ts';
 import { frameBatch } from './frame-batch.ts';
 import { errnoName } from './libc.ts';
@@ -34,10 +35,15 @@ const positionOf = Object.fromEntries(counterNames.map((name, i) => [name, i])) 
 
 /** The socket for a table; `fd` is the one that is open for the same link and family. Throws as `openReceiveSocket`. */
 export function openAnswering(table: LinkTable, fd?: number): AnsweringSocket {
-  const { name, index, mac, family, vips } = table;
+  const { name, index, mac, family, vips, macs } = table;
   return family === 'IPv4'
-    ? { name, index, mac, family, vips: new Set(vips), fd: fd ?? openReceiveSocket(table, arpForThisHost) }
+    ? { name, index, mac, family, vips: withMacs(vips, macs), fd: fd ?? openReceiveSocket(table, arpForThisHost) }
     : { name, index, mac, family, vips, fd: fd ?? openReceiveSocket(table, ndpForThisHost) };
+}
+
+function withMacs(vips: Int32Array, macs: Uint8Array): ReadonlyMap<number, Uint8Array> {
+  const entries = Array.from(vips, (vip, i) => [vip, macs.subarray(i * macLength, (i + 1) * macLength)] as const);
+  return new Map(entries);
 }
 
 /** Closes it. */

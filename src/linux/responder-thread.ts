@@ -15,6 +15,8 @@ import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerSt
 export interface LinkVips {
   readonly link: LinkName & { readonly mac: string };
   readonly vips: readonly Ip[];
+  /** IPv4 addresses to answer with the hardware address of another node, which restarts. */
+  readonly standIns?: readonly { readonly vip: Ip; readonly mac: string }[];
   /** Hear what others say on the link even while nothing is answered there. */
   readonly listens?: boolean;
 }
@@ -139,16 +141,17 @@ function threadOf(
 const oneWake = new Uint8Array(BigUint64Array.of(1n).buffer);
 
 /** One table per family that has VIPs. What is listened for are answers by ARP. */
-function tablesOf({ link: { name, index, mac: text }, vips, listens = false }: LinkVips): readonly LinkTable[] {
-  const mac = macBytes(text);
-  const ipv4 = Int32Array.from(
-    vips.filter((vip) => familyOf(vip) === 'IPv4'),
-    ipv4Key,
-  );
+function tablesOf({ link, vips, standIns = [], listens = false }: LinkVips): readonly LinkTable[] {
+  const { name, index } = link;
+  const mac = macBytes(link.mac);
+  const answered = [...vips.map((vip) => ({ vip, mac: link.mac })), ...standIns];
+  const overArp = answered.filter(({ vip }) => familyOf(vip) === 'IPv4');
+  const ipv4 = Int32Array.from(overArp, ({ vip }) => ipv4Key(vip));
+  const macs = Uint8Array.from(overArp.flatMap((one) => [...(one.mac === link.mac ? mac : macBytes(one.mac))]));
   const ipv6 = packIpv6(vips.filter((vip) => familyOf(vip) === 'IPv6'));
   const tables: readonly LinkTable[] = [
-    { name, index, mac, family: 'IPv4', vips: ipv4 },
-    { name, index, mac, family: 'IPv6', vips: ipv6 },
+    { name, index, mac, family: 'IPv4', vips: ipv4, macs },
+    { name, index, mac, family: 'IPv6', vips: ipv6, macs: new Uint8Array() },
   ];
   return tables.filter(({ vips: own, family }) => own.length > 0 || (listens && family === 'IPv4'));
 }

@@ -41,8 +41,10 @@ const listPauseMs = 200;
 
 /** The keeper and its sockets. */
 export class Holding {
-  readonly keeper: Keeper;
   readonly #options: HoldingOptions;
+  readonly #incarnation = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+  /** Before the cluster is known there is nobody to listen to, and nothing to decide. */
+  #keeper: Keeper | undefined;
   #datagrams: SignedDatagrams | undefined;
   #neighbourhood: Neighbourhood = { addresses: new Map(), linkTo: () => undefined };
   #nodes: ReadonlySet<string> = new Set();
@@ -51,13 +53,11 @@ export class Holding {
   #decisions: readonly HolderDecision[] | undefined;
   #turnedAt = performance.now();
   readonly #listedAt = new Map<string, number>();
-  readonly #links = new Map<string, string>();
+  readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
   readonly #liveness = new Map<string, Liveness>();
 
   constructor(options: HoldingOptions) {
     this.#options = options;
-    const incarnation = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
-    this.keeper = new Keeper({ node: options.node, incarnation }, performance.now(), options.claims);
   }
 
   /** Opens the socket and begins to beat. Rejects where the port is taken or there is no key. */
@@ -71,24 +71,26 @@ export class Holding {
   observe(world: World, neighbourhood: Neighbourhood): void {
     this.#neighbourhood = neighbourhood;
     this.#nodes = new Set([...world.nodes.keys()].filter((node) => node !== this.#options.node));
-    this.keeper.observe(world);
+    const { node, claims } = this.#options;
+    this.#keeper ??= new Keeper({ node, incarnation: this.#incarnation }, performance.now(), claims);
+    this.#keeper.observe(world);
     this.#decideSoon();
   }
 
   /** Somebody answered for an address on the wire. */
   heardOnWire(address: string, mac: string): void {
-    this.keeper.heardOnWire(address, mac, performance.now());
+    this.#keeper?.heardOnWire(address, mac, performance.now());
     this.#decideSoon();
   }
 
-  /** The links that a peer told last. */
-  linksOf(node: string): readonly PeerLink[] {
-    return this.keeper.peers.get(node)?.beat?.links ?? [];
+  /** The links that a peer told last; undefined before it told any. */
+  linksOf(node: string): readonly PeerLink[] | undefined {
+    return this.#links.get(node)?.links;
   }
 
   /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
   sayRestarting(): void {
-    this.keeper.announceState('Restarting');
+    this.#keeper?.announceState('Restarting');
     this.#sendBeats(performance.now());
   }
 
@@ -105,15 +107,15 @@ export class Holding {
     if (message === undefined) return;
     const path = this.#neighbourhood.linkTo(from) ?? 'routed';
     const now = performance.now();
-    if (this.keeper.hear(message, path, now) !== 'Taken') return;
+    if (this.#keeper?.hear(message, path, now) !== 'Taken') return;
     if (message.kind === 'Claims') this.#decideSoon();
     else this.#noteLinks(message);
   };
 
   #noteLinks({ from, links, wantsClaims }: Beat): void {
     const text = JSON.stringify(links);
-    if (this.#links.get(from.node) !== text) {
-      this.#links.set(from.node, text);
+    if (this.#links.get(from.node)?.text !== text) {
+      this.#links.set(from.node, { text, links });
       this.#options.onPeerLinks();
     }
     if (wantsClaims) this.#sendList(from.node);
@@ -125,20 +127,24 @@ export class Holding {
   };
 
   #sendBeats(now: number): void {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
     const ages = { loop: Math.round(now - this.#turnedAt), worker: Math.round(this.#options.workerAgeMs()) };
-    for (const node of this.#nodes) this.#send(node, this.keeper.beatFor(node, now, ages));
+    for (const node of this.#nodes) this.#send(node, keeper.beatFor(node, now, ages));
   }
 
   #sendList(node: string): void {
     const now = performance.now();
     if (now - (this.#listedAt.get(node) ?? Number.NEGATIVE_INFINITY) < listPauseMs) return;
     this.#listedAt.set(node, now);
-    for (const part of this.keeper.wholeList(node)) this.#send(node, part);
+    for (const part of this.#keeper?.wholeList(node) ?? []) this.#send(node, part);
   }
 
   #send(node: string, message: Message): void {
     const known = this.#neighbourhood.addresses.get(node) ?? [];
-    const onLinks = this.linksOf(node).flatMap(({ addresses }) => addresses.map((text) => text.split('/')[0] ?? ''));
+    const onLinks = (this.linksOf(node) ?? []).flatMap(({ addresses }) =>
+      addresses.map((text) => text.split('/')[0] ?? ''),
+    );
     const reachable = onLinks.filter((address) => this.#neighbourhood.linkTo(address) !== undefined);
     this.#datagrams?.send(encodeMessage(message), [...new Set([...known, ...reachable])]);
   }
@@ -152,25 +158,27 @@ export class Holding {
   }
 
   #decide(): void {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
     const now = performance.now();
-    const { decisions, asks, news } = this.keeper.tick(now);
+    const { decisions, asks, news } = keeper.tick(now);
     this.#turnedAt = now;
-    if (news) for (const part of this.keeper.takeNews()) for (const node of this.#nodes) this.#send(node, part(node));
+    if (news) for (const part of keeper.takeNews()) for (const node of this.#nodes) this.#send(node, part(node));
     if (decisions !== this.#decisions) {
       this.#decisions = decisions;
       this.#options.onDecisions(decisions);
     }
     if (asks.length > 0) this.#options.askWire(asks);
-    this.#logLiveness(now);
+    this.#logLiveness(keeper, now);
   }
 
-  #logLiveness(now: number): void {
+  #logLiveness({ peers }: Keeper, now: number): void {
     for (const node of this.#nodes) {
-      const liveness = this.keeper.peers.livenessOf(node, now);
+      const liveness = peers.livenessOf(node, now);
       const before = this.#liveness.get(node);
       if (before === liveness) continue;
       this.#liveness.set(node, liveness);
-      const silentMs = Math.round(now - this.keeper.peers.lastHeard(node, now));
+      const silentMs = Math.round(now - peers.lastHeard(node, now));
       if (liveness === 'Dead') this.#options.log.warn({ peer: node, silentMs }, 'peer is silent');
       else if (before !== undefined || liveness !== 'Unknown') this.#options.log.info({ peer: node, liveness }, 'peer');
     }

@@ -173,7 +173,7 @@ class Placing {
     const node = watched.nodes.store.values().find(({ name }) => name === options.nodeName);
     const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
     const now = placementsOf(this.#demands, this.#decisions, here);
-    void announcer.apply(byLink(now, this.#links));
+    void announcer.apply(byLink(now, this.#links, (node, vip) => this.#macOf(node, vip)));
     if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     logChanges(log, this.#before ?? [], now);
     this.#before = now;
@@ -196,6 +196,17 @@ class Placing {
     });
   }
 
+  /** The hardware address by which a peer answers for an address. */
+  #macOf(node: string, vip: Ip): string | undefined {
+    const links = this.#parts.holding.linksOf(node) ?? [];
+    const isNear = (text: string) => {
+      const [ip = '', prefix = ''] = text.split('/');
+      const address = parseIp(ip);
+      return address !== undefined && inSubnet(vip, { address, prefix: Number(prefix) });
+    };
+    return (links.find(({ addresses }) => addresses.some(isNear)) ?? links[0])?.mac;
+  }
+
   #linkTo(text: string): Link | undefined {
     const address = parseIp(text);
     // Two links may have addresses of one subnet: nothing comes by the one that is down.
@@ -208,12 +219,20 @@ function peerLinkOf({ name, mac, addresses }: Link): PeerLink {
 }
 
 /** The whole desired state of the links: what each answers, and that it hears who else does. */
-function byLink(placed: readonly Placement[], links: readonly Link[]): readonly LinkVips[] {
+function byLink(
+  placed: readonly Placement[],
+  links: readonly Link[],
+  macOf: (node: string, vip: Ip) => string | undefined,
+): readonly LinkVips[] {
   const announced = placed.filter((placement) => placement.kind === 'Announce');
+  const stoodIn = placed.filter((placement) => placement.kind === 'StandIn');
   const usable = placed.length === 0 ? [] : links.filter((link) => unusableReason(link) === undefined);
   return usable.map((link) => ({
     link,
     vips: announced.filter(({ links: names }) => names.includes(link.name)).map(({ vip }) => vip),
+    standIns: stoodIn
+      .filter(({ links: names }) => names.includes(link.name))
+      .map(({ vip, holder = '' }) => ({ vip, mac: macOf(holder, vip) ?? link.mac })),
     listens: true,
   }));
 }
@@ -227,6 +246,7 @@ function logChanges(log: Logger, before: readonly Placement[], now: readonly Pla
     told.delete(vip);
     if (JSON.stringify(last) === JSON.stringify(placement)) continue;
     if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
+    else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
     else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
     else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
     else log.debug({ vip, holder, reason: placement.reason }, 'silent');

@@ -73,7 +73,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
   });
   const labels = nodes.find(({ name }) => name === self)?.labels ?? {};
   const [placement = assert.fail()] = placementsOf(demands, decisions, { self, labels, links });
-  return placement.kind === 'Announce' ? `Announce ${placement.links.join(',')}` : placement.reason;
+  return placement.kind === 'Silent' ? placement.reason : `${placement.kind} ${placement.links.join(',')}`;
 }
 
 /** The rows of an address that a Service shows. */

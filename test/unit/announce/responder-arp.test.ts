@@ -13,7 +13,17 @@ const clientMac = '02:00:00:00:00:01';
 const vip = '192.0.2.200' as Ip;
 /** Above 127.255.255.255 and below: the sign of the key differs. */
 const lowVip = '10.0.0.7' as Ip;
-const link = { mac: macBytes(ourMac), vips: new Set([ipv4Key(vip), ipv4Key(lowVip)]) };
+const mac = macBytes(ourMac);
+const stoodInVip = '192.0.2.77' as Ip;
+const peerMac = '02:00:00:00:00:77';
+const link = {
+  mac,
+  vips: new Map([
+    [ipv4Key(vip), mac],
+    [ipv4Key(lowVip), mac],
+    [ipv4Key(stoodInVip), macBytes(peerMac)],
+  ]),
+};
 
 const request: ArpFrame = {
   destination: 'ff:ff:ff:ff:ff:ff',
@@ -79,6 +89,13 @@ const silent = [
 for (const { desc, change, reason } of silent) {
   test(`${desc} is ${reason}`, () => assert.equal(answerTo(change).verdict, reason));
 }
+
+test('B6 for a node that restarts the answer tells its hardware address, in a frame of our own', () => {
+  const { verdict, reply } = answerTo({ targetIp: stoodInVip });
+  assert.equal(verdict, 'Answered');
+  assert.ok(typeof reply === 'object');
+  assert.deepEqual([reply.senderMac, reply.source, reply.senderIp], [peerMac, ourMac, stoodInVip]);
+});
 
 test('a frame that is no ARP has the reason of the decoder (hazard C4: a VLAN tag)', () => {
   const tagged = encodeArp(request);
