@@ -1,0 +1,73 @@
+/** The links of a holder change: the speaker, with nothing but NET_RAW, hears of it from the kernel. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import type { LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const otherMac = '02:00:00:00:5e:01';
+let vip: string;
+let holder: LabHost;
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+beforeEach(async () => {
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  await lab.apply(berth.serviceManifest('one'));
+  vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  const [mac] = await berth.answeringMacs(lab, vip);
+  holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+});
+afterEach(() => berth.cleanUp(lab));
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+/** Waits until the client's kernel believes that a MAC has the VIP; it does not ask. */
+async function clientHearsOf(mac: string): Promise<void> {
+  const neighbour = async () => (await lab.client.exec(['ip', 'neigh', 'show', vip])).stdout;
+  await eventually(`gratuitous ARP from ${mac}`, async () => (await neighbour()).includes(mac), { everyMs: 20 });
+}
+
+/** What the holder's speaker has logged about the VIP. */
+async function logged(): Promise<readonly { readonly time: string; readonly msg: string; readonly reason?: string }[]> {
+  const where = `spec.nodeName=${holder.name}`;
+  const speaker = ['--selector', 'app.kubernetes.io/component=speaker', '--field-selector', where];
+  const pod = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', ...speaker, '--output', 'name']);
+  const lines = await lab.kubectl(['-n', berth.namespace, 'logs', pod.trim()]);
+  return lines.split('\n').flatMap((line) => (line.includes(`"${vip}"`) ? JSON.parse(line) : []));
+}
+
+test('a MAC that changes is announced at once, and answered', async () => {
+  const setMac = (mac: string) => holder.exec(['ip', 'link', 'set', holder.link, 'address', mac]);
+  try {
+    await setMac(otherMac);
+    await clientHearsOf(otherMac);
+    assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([otherMac]));
+  } finally {
+    await setMac(holder.mac);
+  }
+  await clientHearsOf(holder.mac);
+});
+
+test('a holder whose cable is pulled falls silent by itself', async () => {
+  const cutAt = Date.now();
+  await lab.cutLink(holder);
+  try {
+    await eventually('an answer from another node', async () => {
+      const [mac] = await berth.answeringMacs(lab, vip);
+      return mac !== undefined && mac !== holder.mac;
+    });
+  } finally {
+    await lab.restoreLink(holder);
+  }
+  const end = await eventually('the log', async () =>
+    (await logged()).find(({ time, reason }) => Date.parse(time) >= cutAt && reason === 'NoUsableLink'),
+  );
+  const afterMs = Date.parse(end.time) - cutAt;
+  assert.equal(end.msg, 'no longer announcing');
+  assert.ok(afterMs < 1_000, `only after ${afterMs} ms`);
+});
