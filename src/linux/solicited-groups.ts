@@ -5,7 +5,8 @@
  */
 import { closeSync } from 'node:fs';
 import { familyOf, type Ip } from '../addr/ip.ts';
-import { ipv6Bytes, ipv6Length, solicitedNodeGroup } from '../wire/ipv6.ts';
+import { readInt32 } from '../wire/ethernet.ts';
+import { ipv6Length, solicitedNodeGroup } from '../wire/ipv6.ts';
 import { openSocket, SystemError, setSocketOption } from './libc.ts';
 import type { LinkName } from './packet-socket.ts';
 import type { LinkFailure } from './responder-messages.ts';
@@ -19,10 +20,12 @@ const dropMembership = { level: 41, name: 21 } as const;
 /** How long one turn of the event loop joins and leaves: the kernel looks through all groups of the link each time, 10,000 take seconds. */
 const turnMs = 10;
 
-/** A group on a link. */
+/** The group of a VIP on a link. */
 interface Membership {
   readonly link: LinkName;
-  readonly group: Ip;
+  readonly vip: Ip;
+  /** Its sixteen bytes. */
+  readonly group: Uint8Array;
 }
 
 /** One that is in effect as long as the socket is open. */
@@ -86,13 +89,14 @@ export class SolicitedGroups {
     return true;
   }
 
-  #join(key: string, { link, group }: Membership): void {
+  #join(key: string, membership: Membership): void {
+    const { link, vip } = membership;
     try {
-      this.#joined.set(key, { link, group, socket: this.#joinAnywhere(requestFor(link, group)) });
+      this.#joined.set(key, { ...membership, socket: this.#joinAnywhere(requestFor(membership)) });
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.#waiting = this.#waiting.filter(([, other]) => other.link.index !== link.index);
-      const message = `cannot join ${group} on ${link.name}: ${error.message}`;
+      const message = `cannot join the solicited-node group of ${vip} on ${link.name}: ${error.message}`;
       this.#onFailed({ link: link.name, code: error.code, message });
     }
   }
@@ -106,10 +110,15 @@ export class SolicitedGroups {
     throw new SystemError('setsockopt', 'ENOMEM');
   }
 
-  #leave(key: string, { link, group, socket }: Joined): void {
+  #leave(key: string, joined: Joined): void {
     this.#joined.delete(key);
-    socket.full = false;
-    setSocketOption(socket.fd, dropMembership, requestFor(link, group));
+    joined.socket.full = false;
+    try {
+      setSocketOption(joined.socket.fd, dropMembership, requestFor(joined));
+    } catch (error) {
+      // What is to be left may have gone with its link.
+      if (!(error instanceof SystemError)) throw error;
+    }
   }
 }
 
@@ -118,9 +127,14 @@ function membershipsOf(
   desired: readonly { readonly link: LinkName; readonly vips: readonly Ip[] }[],
 ): ReadonlyMap<string, Membership> {
   const memberships = desired.flatMap(({ link, vips }) =>
-    vips.filter((vip) => familyOf(vip) === 'IPv6').map((vip) => ({ link, group: solicitedNodeGroup(vip) })),
+    vips.filter((vip) => familyOf(vip) === 'IPv6').map((vip) => ({ link, vip, group: solicitedNodeGroup(vip) })),
   );
-  return new Map(memberships.map((one) => [`${one.link.index} ${one.group}`, one]));
+  return new Map(memberships.map((one) => [keyOf(one), one]));
+}
+
+/** The groups differ in their last 32 bits only. */
+function keyOf({ link, group }: Membership): string {
+  return `${link.index} ${readInt32(group, ipv6Length - 4)}`;
 }
 
 /** Joins if the socket has room. */
@@ -136,10 +150,10 @@ function joinOn(socket: GroupSocket, request: Uint8Array): boolean {
 }
 
 /** `struct ipv6_mreq` (ipv6(7)). */
-function requestFor({ index }: LinkName, group: Ip): Uint8Array {
+function requestFor({ link, group }: Membership): Uint8Array {
   const view = new DataView(new ArrayBuffer(ipv6Length + 4));
-  view.setInt32(ipv6Length, index, true);
+  view.setInt32(ipv6Length, link.index, true);
   const request = new Uint8Array(view.buffer);
-  request.set(ipv6Bytes(group));
+  request.set(group);
   return request;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { ipv6Bytes, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
+import { solicitedNodeGroup } from '../../src/wire/ipv6.ts';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
@@ -58,7 +58,7 @@ test('a Service of both families answers on both, each address from one node', a
 test('the holder has joined the group of the VIP, with the capability NET_RAW and no other', async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);
-  const group = Buffer.from(ipv6Bytes(solicitedNodeGroup(vip as Ip))).toString('hex');
+  const group = Buffer.from(solicitedNodeGroup(vip as Ip)).toString('hex');
   for (const node of lab.nodes) {
     const { stdout } = await node.exec(['cat', '/proc/net/igmp6']);
     assert.equal(stdout.includes(group), node.name === holder.name, node.name);

@@ -1,7 +1,8 @@
 /** What the tests of frames share: a pair of namespaces, a responder in one, a raw sender in the other; and the frames. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { type ArpFrame, encodeArp } from '../../src/wire/arp.ts';
-import { solicitedNodeGroup } from '../../src/wire/ipv6.ts';
+import { macTextAt } from '../../src/wire/ethernet.ts';
+import { ipv6TextAt, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
 import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { type LineProcess, type Said, startLineProcess } from './line-process.ts';
 import { clientMac, createPair, linkName, type Pair } from './namespaces.ts';
@@ -84,23 +85,17 @@ export function requestFor(target: string, change: Partial<ArpFrame> = {}): Uint
 export function solicitationFor(target: string, change: Partial<NdpFrame> = {}): Uint8Array {
   const group = solicitedNodeGroup(target as Ip);
   return encodeNdp({
-    destination: groupMac(group),
+    // 33:33 and the last four bytes of the group (RFC 2464 section 7).
+    destination: macTextAt(Uint8Array.of(0x33, 0x33, ...group.subarray(-4)), 0),
     source: clientMac,
     sourceIp: 'fd99::1' as Ip,
-    destinationIp: group,
+    destinationIp: ipv6TextAt(group, 0),
     type: 135,
     flags: 0,
     target: target as Ip,
     linkAddress: clientMac,
     ...change,
   });
-}
-
-/** The Ethernet address of a solicited-node group: 33:33 and its last four bytes (RFC 2464 section 7). */
-function groupMac(group: Ip): string {
-  const [high = '', low = ''] = group.split(':').slice(-2);
-  const bytes = high.padStart(4, '0') + low.padStart(4, '0');
-  return `33:33:${bytes.match(/../g)?.join(':')}`;
 }
 
 /** The frame with an IEEE 802.1Q tag of this VLAN after the addresses. */
