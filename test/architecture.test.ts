@@ -48,8 +48,8 @@ const table: Readonly<Record<string, Row>> = {
   },
   linux: {
     folders: ['addr', 'wire', 'announce'],
-    modules: ['koffi', 'node:events', 'node:fs', 'node:os', 'node:path', 'node:util', 'node:worker_threads'],
-    why: 'the only place for system calls and /sys',
+    modules: ['koffi', 'node:events', 'node:fs', 'node:util', 'node:worker_threads'],
+    why: 'the only place for system calls',
   },
   controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
   speaker: {
