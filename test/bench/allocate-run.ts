@@ -38,9 +38,13 @@ const stage: phases.Stage = {
   },
 };
 const results: phases.Results[] = [];
-for (const services of order.services) results.push(await measure(services));
-console.log(machineLine());
-printResults(results);
+try {
+  for (const services of order.services) results.push(await measure(services));
+} finally {
+  // What was measured before a failure took minutes, too.
+  console.log(machineLine());
+  printResults(results);
+}
 if (order.speakers === 'run')
   console.log(`the speakers' peak RSS, MB: ${speakers.map((each) => each.usage().peakMb.toFixed(0)).join(', ')}`);
 for (const each of speakers) await each.stop();
