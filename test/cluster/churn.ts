@@ -122,11 +122,6 @@ export class Churn {
     await unless(404, this.#client.json({ method: 'DELETE', path: servicePath(slot) }));
   }
 
-  /** Deletes all Services of the namespaces: one request for each of them. */
-  async removeAll(): Promise<void> {
-    await Promise.all(namespaces.map((name) => this.#client.json({ method: 'DELETE', path: servicesPath(name) })));
-  }
-
   /** Lets the Service ask for an address, or for none. */
   ask(slot: Slot, request: string | undefined): Promise<void> {
     return this.#patch(slot, { metadata: { annotations: { 'berth.dev/loadBalancerIPs': request ?? null } } });

@@ -59,7 +59,7 @@ export function pairOf({ controllers }: World, lease: LeaseTamper): Promise<Pair
       const standby = controllers.running.find(({ identity }) => identity !== undefined && identity !== holder);
       return leader && standby && { leader, standby };
     },
-    { timeoutMs: 15_000, everyMs: 30 },
+    { timeoutMs: 60_000, everyMs: 30 },
   );
 }
 
@@ -116,7 +116,7 @@ export class Disturber {
 
   /** The leader sleeps for longer than the Lease's time. */
   async oversleep({ leader }: Pair): Promise<void> {
-    await this.#whileAsleep(leader, () => delay(this.#world.random.between(2_200, 2_800)));
+    await this.#whileAsleep(leader, () => delay(this.#world.random.between(3_100, 3_900)));
   }
 
   /** The leader falls asleep in the middle of its writes, and the other one leads at once. */

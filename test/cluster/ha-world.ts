@@ -15,7 +15,7 @@ export interface WorldOptions extends ControllerOptions {
   readonly sharing: number;
 }
 
-const settledMs = 60_000;
+const settledMs = 120_000;
 /** A report of more is read by nobody. */
 const mostTraces = 4;
 
@@ -83,7 +83,12 @@ export class World {
   async end(): Promise<void> {
     try {
       await this.controllers.close();
-      await this.churn.removeAll();
+      const { services } = await listAll(this.client);
+      const there = new Set(services.map(({ key }) => key));
+      await this.churn.all(
+        this.churn.slots.filter(({ key }) => there.has(key)),
+        (slot) => this.churn.remove(slot),
+      );
     } finally {
       this.history.end();
       this.client.close();
