@@ -1,7 +1,7 @@
 /** Decides what one received Neighbor Solicitation is answered, and writes the answer (RFC 4861 section 7.2.4), or names the reason for silence. */
 import { isMacAt, isStationAt, macBytes, macLength } from '../wire/ethernet.ts';
 import { allNodes, ipv6Bytes, ipv6Length, isUnspecifiedAt } from '../wire/ipv6.ts';
-import { hasIpv6At, type Ipv6Set } from '../wire/ipv6-set.ts';
+import { hasIpv6At, type Ipv6Set, indexOfIpv6At } from '../wire/ipv6-set.ts';
 import {
   checkNdp,
   isSolicitation,
@@ -22,6 +22,11 @@ export interface NdpLink {
   readonly mac: Uint8Array;
   /** The VIPs answered on this link. */
   readonly vips: Ipv6Set;
+  /**
+   * The hardware address to answer for each of them, six bytes each: this link's own, or that of a node which restarts and for which this
+   * one stands in.
+   */
+  readonly macs: Uint8Array;
 }
 
 /** Decides on a frame; if the verdict is `Answered`, `ndpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
@@ -29,7 +34,7 @@ export function respondToNdp(link: NdpLink, exchange: Exchange): Verdict {
   const { request, reply } = exchange;
   const reason = checkNdp(request, exchange.length) ?? reasonForSilence(link, request);
   if (reason !== undefined) return reason;
-  writeAdvertisement(link.mac, request, reply);
+  writeAdvertisement(link, request, reply);
   return 'Answered';
 }
 
@@ -83,17 +88,18 @@ function isClaim(request: Uint8Array, vips: Ipv6Set): boolean {
  * can answer too. No router (R), not anycast, so it overrides what the neighbour knew (O). A host that asks from `::` whether
  * the address is free (DAD) cannot be reached by address: all nodes are told, and it gives way (RFC 4862 section 5.4.4).
  */
-function writeAdvertisement(mac: Uint8Array, request: Uint8Array, reply: Uint8Array): void {
+function writeAdvertisement({ mac, vips, macs }: NdpLink, request: Uint8Array, reply: Uint8Array): void {
   const probe = isUnspecifiedAt(request, ndpOffset.sourceIp);
   const sender = senderAt(request);
   writeNdpHeader(reply, ndpType.advertisement, ndpFrameLength);
   reply[ndpOffset.flags] = probe ? ndpFlag.override : ndpFlag.override | ndpFlag.solicited;
   const option = writeLinkAddressOption(reply);
+  const answer = indexOfIpv6At(vips, request, ndpOffset.target) * macLength;
   for (let i = 0; i < macLength; i++) {
     reply[ndpOffset.destination + i] = (probe ? allNodesMac[i] : request[sender + i]) ?? 0;
-    const own = mac[i] ?? 0;
-    reply[ndpOffset.source + i] = own;
-    reply[option + i] = own;
+    // The frame's source is always our own: switches learn from it where a host is.
+    reply[ndpOffset.source + i] = mac[i] ?? 0;
+    reply[option + i] = macs[answer + i] ?? 0;
   }
   for (let i = 0; i < ipv6Length; i++) {
     const vip = request[ndpOffset.target + i] ?? 0;

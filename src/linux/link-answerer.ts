@@ -5,7 +5,7 @@ import { type ArpLink, respondToArp } from '../announce/responder-arp.ts';
 import { type NdpLink, respondToNdp } from '../announce/responder-ndp.ts';
 import { arpFrameLength, senderIpOf, senderMacOf } from '../wire/arp.ts';
 import { macLength } from '../wire/ethernet.ts';
-import { ndpFrameLength } from '../wire/ndp.ts';
+import { claimedIpOf, claimedMacOf, ndpFrameLength } from '../wire/ndp.ts';
 import { frameBatch } from './frame-batch.ts';
 import { errnoName } from './libc.ts';
 import { openReceiveSocket, readQueueDrops } from './packet-socket.ts';
@@ -38,7 +38,7 @@ export function openAnswering(table: LinkTable, fd?: number): AnsweringSocket {
   const { name, index, mac, family, vips, macs } = table;
   return family === 'IPv4'
     ? { name, index, mac, family, vips: withMacs(vips, macs), fd: fd ?? openReceiveSocket(table, arpForThisHost) }
-    : { name, index, mac, family, vips, fd: fd ?? openReceiveSocket(table, ndpForThisHost) };
+    : { name, index, mac, family, vips, macs, fd: fd ?? openReceiveSocket(table, ndpForThisHost) };
 }
 
 function withMacs(vips: Int32Array, macs: Uint8Array): ReadonlyMap<number, Uint8Array> {
@@ -61,19 +61,32 @@ export function createAnswerer(
   counts: Float64Array,
   onHeard: (claim: HeardClaim) => void,
 ): (socket: AnsweringSocket) => LinkFailure | undefined {
-  const hear = listener(onHeard);
-  const respond = (link: ArpLink, exchange: Exchange) => {
-    const verdict = respondToArp(link, exchange);
-    if (verdict === 'NotRequest' || verdict === 'ForeignClaim') hear(exchange.request);
-    return verdict;
-  };
-  const arp = answererFor(respond, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
-  const ndp = answererFor(respondToNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
+  const hearArp = listener(onHeard, (frame) => ({ address: senderIpOf(frame), mac: senderMacOf(frame) }));
+  const hearNdp = listener(onHeard, (frame) => ({ address: claimedIpOf(frame), mac: claimedMacOf(frame) }));
+  const toArp = listening(respondToArp, hearArp);
+  const toNdp = listening(respondToNdp, hearNdp);
+  const arp = answererFor(toArp, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
+  const ndp = answererFor(toNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
   return (socket) => (socket.family === 'IPv4' ? arp(socket, counts) : ndp(socket, counts));
 }
 
+/** The responder, and what other hosts say of addresses is heard. */
+function listening<Link>(
+  respond: (link: Link, exchange: Exchange) => Verdict,
+  hear: (frame: Uint8Array) => void,
+): (link: Link, exchange: Exchange) => Verdict {
+  return (link, exchange) => {
+    const verdict = respond(link, exchange);
+    if (verdict === 'NotRequest' || verdict === 'ForeignClaim') hear(exchange.request);
+    return verdict;
+  };
+}
+
 /** Passes on what other hosts say of addresses, for the main thread to judge, but no flood of it. */
-function listener(onHeard: (claim: HeardClaim) => void): (frame: Uint8Array) => void {
+function listener(
+  onHeard: (claim: HeardClaim) => void,
+  claimOf: (frame: Uint8Array) => HeardClaim,
+): (frame: Uint8Array) => void {
   let windowStart = 0;
   let heard = 0;
   return (frame) => {
@@ -82,7 +95,7 @@ function listener(onHeard: (claim: HeardClaim) => void): (frame: Uint8Array) => 
       windowStart = now;
       heard = 0;
     }
-    if (heard++ < heardPerSecond) onHeard({ address: senderIpOf(frame), mac: senderMacOf(frame) });
+    if (heard++ < heardPerSecond) onHeard(claimOf(frame));
   };
 }
 

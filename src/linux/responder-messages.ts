@@ -10,7 +10,7 @@ export interface LinkTable {
   readonly family: Family;
   /** The VIPs: of IPv4 each as `ipv4Key` gives it, of IPv6 all as `packIpv6` does. */
   readonly vips: Int32Array;
-  /** Of IPv4: the hardware address to answer for each of them, six bytes each. */
+  /** The hardware address to answer for each of them, six bytes each. */
   readonly macs: Uint8Array;
 }
 

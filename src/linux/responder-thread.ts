@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { familyOf, type Ip } from '../addr/ip.ts';
+import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 import { ipv4Key } from '../wire/arp.ts';
 import { macBytes } from '../wire/ethernet.ts';
 import { packIpv6 } from '../wire/ipv6-set.ts';
@@ -15,10 +15,10 @@ import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerSt
 export interface LinkVips {
   readonly link: LinkName & { readonly mac: string };
   readonly vips: readonly Ip[];
-  /** IPv4 addresses to answer with the hardware address of another node, which restarts. */
+  /** VIPs to answer with the hardware address of another node, which restarts. */
   readonly standIns?: readonly { readonly vip: Ip; readonly mac: string }[];
-  /** Hear what others say on the link even while nothing is answered there. */
-  readonly listens?: boolean;
+  /** Hear what others say of addresses of these families, even while nothing is answered on the link. */
+  readonly listens?: readonly Family[];
 }
 
 /** What the owner of a responder is told. */
@@ -140,18 +140,21 @@ function threadOf(
 /** What eventfd(2) wants: a 64-bit count. */
 const oneWake = new Uint8Array(BigUint64Array.of(1n).buffer);
 
-/** One table per family that has VIPs. What is listened for are answers by ARP. */
-function tablesOf({ link, vips, standIns = [], listens = false }: LinkVips): readonly LinkTable[] {
+/** One table per family that has VIPs, or is listened to. */
+function tablesOf({ link, vips, standIns = [], listens = [] }: LinkVips): readonly LinkTable[] {
   const { name, index } = link;
   const mac = macBytes(link.mac);
   const answered = [...vips.map((vip) => ({ vip, mac: link.mac })), ...standIns];
-  const overArp = answered.filter(({ vip }) => familyOf(vip) === 'IPv4');
-  const ipv4 = Int32Array.from(overArp, ({ vip }) => ipv4Key(vip));
-  const macs = Uint8Array.from(overArp.flatMap((one) => [...(one.mac === link.mac ? mac : macBytes(one.mac))]));
-  const ipv6 = packIpv6(vips.filter((vip) => familyOf(vip) === 'IPv6'));
+  const ofFamily = (family: Family) => answered.filter(({ vip }) => familyOf(vip) === family);
+  const macsOf = (entries: typeof answered) =>
+    Uint8Array.from(entries.flatMap((one) => [...(one.mac === link.mac ? mac : macBytes(one.mac))]));
+  const [overArp, overNdp] = [ofFamily('IPv4'), ofFamily('IPv6')];
+  const { set, order } = packIpv6(overNdp.map(({ vip }) => vip));
+  const keys = Int32Array.from(overArp, ({ vip }) => ipv4Key(vip));
+  const inOrder = order.flatMap((position) => overNdp[position] ?? []);
   const tables: readonly LinkTable[] = [
-    { name, index, mac, family: 'IPv4', vips: ipv4, macs },
-    { name, index, mac, family: 'IPv6', vips: ipv6, macs: new Uint8Array() },
+    { name, index, mac, family: 'IPv4', vips: keys, macs: macsOf(overArp) },
+    { name, index, mac, family: 'IPv6', vips: set, macs: macsOf(inOrder) },
   ];
-  return tables.filter(({ vips: own, family }) => own.length > 0 || (listens && family === 'IPv4'));
+  return tables.filter((table) => table.vips.length > 0 || listens.includes(table.family));
 }

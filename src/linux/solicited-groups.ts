@@ -10,6 +10,7 @@ import { ipv6Length, solicitedNodeGroup } from '../wire/ipv6.ts';
 import { openSocket, SystemError, setSocketOption } from './libc.ts';
 import type { LinkName } from './packet-socket.ts';
 import type { LinkFailure } from './responder-messages.ts';
+import type { LinkVips } from './responder-thread.ts';
 
 /** <sys/socket.h> and <linux/in6.h>. */
 const AF_INET6 = 10;
@@ -55,7 +56,7 @@ export class SolicitedGroups {
   }
 
   /** The whole desired state; idempotent. What takes longer than a turn is in effect later; leaving comes first. */
-  apply(desired: readonly { readonly link: LinkName; readonly vips: readonly Ip[] }[]): void {
+  apply(desired: readonly LinkVips[]): void {
     const wanted = membershipsOf(desired);
     this.#leaving = [...this.#joined].filter(([key]) => !wanted.has(key));
     // Taken from the end: the first VIPs are announced first.
@@ -123,11 +124,11 @@ export class SolicitedGroups {
 }
 
 /** Every group once per link, however many VIPs have it. */
-function membershipsOf(
-  desired: readonly { readonly link: LinkName; readonly vips: readonly Ip[] }[],
-): ReadonlyMap<string, Membership> {
-  const memberships = desired.flatMap(({ link, vips }) =>
-    vips.filter((vip) => familyOf(vip) === 'IPv6').map((vip) => ({ link, vip, group: solicitedNodeGroup(vip) })),
+function membershipsOf(desired: readonly LinkVips[]): ReadonlyMap<string, Membership> {
+  const memberships = desired.flatMap(({ link, vips, standIns = [] }) =>
+    [...vips, ...standIns.map(({ vip }) => vip)]
+      .filter((vip) => familyOf(vip) === 'IPv6')
+      .map((vip) => ({ link, vip, group: solicitedNodeGroup(vip) })),
   );
   return new Map(memberships.map((one) => [keyOf(one), one]));
 }

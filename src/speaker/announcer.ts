@@ -92,6 +92,7 @@ function isSameLink(a: LinkVips, b: LinkVips | undefined): boolean {
   if (b === undefined || a.vips.length !== b.vips.length) return false;
   const { name, index, mac } = b.link;
   if (a.link.name !== name || a.link.index !== index || a.link.mac !== mac) return false;
+  if (`${a.listens ?? []}` !== `${b.listens ?? []}`) return false;
   if (JSON.stringify(a.standIns ?? []) !== JSON.stringify(b.standIns ?? [])) return false;
   return a.vips.every((vip, i) => vip === b.vips[i]);
 }

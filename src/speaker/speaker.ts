@@ -1,17 +1,17 @@
 /**
- * The speaker: answers ARP for the VIPs that this node holds.
+ * The speaker: answers ARP and Neighbor Solicitations for the VIPs that this node holds.
  *
  *   ledger, Services, nodes --kube/informer--> snapshot --announce/demands--> what is to be announced, and who may
  *   beats and claims of the other speakers --holding, announce/keeper--> who holds what
  *     both --announce/announcements--> placements
  *     placements --announcer, linux/responder--> the packet worker answers   (frame -> announce/responder -> frame)
- *     placements --announcer, announce/garp--> gratuitous ARP on gain
+ *     placements --announcer, announce/burst--> gratuitous ARP and unsolicited advertisements on gain
  *     placements --record--> the ledger's copy
  *
  * The way from a dead holder to the next one never touches the API server.
  */
 
-import { type Ip, parseIp } from '../addr/ip.ts';
+import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import { type Placement, placementsOf } from '../announce/announcements.ts';
 import { type Demands, demandsOf } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holders.ts';
@@ -233,7 +233,7 @@ function byLink(
     standIns: stoodIn
       .filter(({ links: names }) => names.includes(link.name))
       .map(({ vip, holder = '' }) => ({ vip, mac: macOf(holder, vip) ?? link.mac })),
-    listens: true,
+    listens: [...new Set(placed.map(({ vip }) => familyOf(vip)))],
   }));
 }
 

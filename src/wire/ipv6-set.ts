@@ -9,14 +9,20 @@ export type Ipv6Set = Int32Array;
 /** Words of an address. */
 const words = 4;
 
-/** The set of these addresses; throws a TypeError where one is not IPv6. */
-export function packIpv6(ips: readonly Ip[]): Ipv6Set {
-  const sorted = ips.map((ip) => wordsOf(ipv6Bytes(ip))).sort((a, b) => order(a, b));
-  return Int32Array.from(sorted.flat());
+/** The set of these addresses, and where each of its members was among them; throws a TypeError where one is not IPv6. */
+export function packIpv6(ips: readonly Ip[]): { readonly set: Ipv6Set; readonly order: readonly number[] } {
+  const members = ips.map((ip, position) => ({ words: wordsOf(ipv6Bytes(ip)), position }));
+  members.sort((a, b) => order(a.words, b.words));
+  return { set: Int32Array.from(members.flatMap((one) => one.words)), order: members.map(({ position }) => position) };
 }
 
 /** Is the address at `offset` in the set? The caller has checked the length. */
 export function hasIpv6At(set: Ipv6Set, frame: Uint8Array, offset: number): boolean {
+  return indexOfIpv6At(set, frame, offset) !== -1;
+}
+
+/** Which member of the set the address at `offset` is, -1 where it is none. */
+export function indexOfIpv6At(set: Ipv6Set, frame: Uint8Array, offset: number): number {
   const w0 = readInt32(frame, offset);
   const w1 = readInt32(frame, offset + 4);
   const w2 = readInt32(frame, offset + 8);
@@ -28,11 +34,11 @@ export function hasIpv6At(set: Ipv6Set, frame: Uint8Array, offset: number): bool
     const at = middle * words;
     const difference =
       compare(set[at], w0) || compare(set[at + 1], w1) || compare(set[at + 2], w2) || compare(set[at + 3], w3);
-    if (difference === 0) return true;
+    if (difference === 0) return middle;
     if (difference < 0) low = middle + 1;
     else high = middle;
   }
-  return false;
+  return -1;
 }
 
 function wordsOf(bytes: Uint8Array): readonly number[] {

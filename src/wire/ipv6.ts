@@ -1,6 +1,6 @@
 /** IPv6 headers in Ethernet frames (RFC 8200), addresses as bytes and as text, and the checksum of ICMPv6 (RFC 4443 section 2.3). */
 import type { Ip } from '../addr/ip.ts';
-import { byteAt, ethernetHeaderLength, readUint16, writeUint16 } from './ethernet.ts';
+import { byteAt, ethernetHeaderLength, macTextAt, readUint16, writeUint16 } from './ethernet.ts';
 
 /** Bytes of an IPv6 address. */
 export const ipv6Length = 16;
@@ -32,11 +32,19 @@ export function solicitedNodeGroup(ip: Ip): Uint8Array {
   return group;
 }
 
+/** The Ethernet address of a group: 33:33 and its last four bytes (RFC 2464 section 7). */
+export function groupMac(group: Uint8Array): string {
+  return macTextAt(Uint8Array.of(0x33, 0x33, ...group.subarray(-4)), 0);
+}
+
 /** Is the address at `offset` a solicited-node group? */
 export function isSolicitedNodeAt(frame: Uint8Array, offset: number): boolean {
   for (let i = 0; i < solicitedNodeStart.length; i++) if (frame[offset + i] !== solicitedNodeStart[i]) return false;
   return true;
 }
+
+/** No address (RFC 4291 section 2.5.2). */
+export const unspecified = '::' as Ip;
 
 /** Is the address at `offset` `::`, which stands for no address? */
 export function isUnspecifiedAt(frame: Uint8Array, offset: number): boolean {

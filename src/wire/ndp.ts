@@ -151,6 +151,16 @@ export function linkAddressAt(frame: Uint8Array): number {
   return found;
 }
 
+/** The address that the sender of a message, which has been checked, says is its own. */
+export function claimedIpOf(frame: Uint8Array): Ip {
+  return ipv6TextAt(frame, isSolicitation(frame) ? ndpOffset.sourceIp : ndpOffset.target);
+}
+
+/** The hardware address that it says it has. */
+export function claimedMacOf(frame: Uint8Array): string {
+  return macTextAt(frame, linkAddressAt(frame) || ndpOffset.source);
+}
+
 /** The message in the first `length` bytes (default: all), or why there is none. */
 export function decodeNdp(frame: Uint8Array, length = frame.length): NdpFrame | NdpFault {
   const fault = checkNdp(frame, length);

@@ -1,8 +1,7 @@
 /** What the tests of frames share: a pair of namespaces, a responder in one, a raw sender in the other; and the frames. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { type ArpFrame, encodeArp } from '../../src/wire/arp.ts';
-import { macTextAt } from '../../src/wire/ethernet.ts';
-import { ipv6TextAt, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
+import { groupMac, ipv6TextAt, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
 import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { type LineProcess, type Said, startLineProcess } from './line-process.ts';
 import { clientMac, createPair, linkName, type Pair } from './namespaces.ts';
@@ -85,8 +84,7 @@ export function requestFor(target: string, change: Partial<ArpFrame> = {}): Uint
 export function solicitationFor(target: string, change: Partial<NdpFrame> = {}): Uint8Array {
   const group = solicitedNodeGroup(target as Ip);
   return encodeNdp({
-    // 33:33 and the last four bytes of the group (RFC 2464 section 7).
-    destination: macTextAt(Uint8Array.of(0x33, 0x33, ...group.subarray(-4)), 0),
+    destination: groupMac(group),
     source: clientMac,
     sourceIp: 'fd99::1' as Ip,
     destinationIp: ipv6TextAt(group, 0),

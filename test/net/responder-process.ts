@@ -5,12 +5,16 @@ import type { DueFrame } from '../../src/announce/burst.ts';
 import { encodeUnsolicited } from '../../src/announce/unsolicited.ts';
 import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
-import { startResponder } from '../../src/linux/responder-thread.ts';
+import { type LinkVips, startResponder } from '../../src/linux/responder-thread.ts';
 import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { WireAsker } from '../../src/speaker/wire-asker.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */
 export type Command =
   | { readonly do: 'apply'; readonly links: Readonly<Record<string, readonly string[]>> }
+  | { readonly do: 'applyWhole'; readonly links: readonly (Omit<LinkVips, 'link'> & { readonly name: string })[] }
+  | { readonly do: 'ask'; readonly link: string; readonly address: string }
   | { readonly do: 'counters' }
   | { readonly do: 'announce'; readonly link: string; readonly frame: DueFrame }
   | { readonly do: 'send'; readonly link: string; readonly frame: string }
@@ -19,7 +23,7 @@ export type Command =
 
 /** What the process says: `counters` also carries the age of the worker's beat and this process's memory. */
 export interface Report {
-  readonly kind: 'ready' | 'done' | 'counters' | 'failed' | 'linkFailed';
+  readonly kind: 'ready' | 'done' | 'counters' | 'failed' | 'heard' | 'linkFailed';
   readonly [fact: string]: unknown;
 }
 
@@ -27,6 +31,7 @@ const say = (report: Report) => process.stdout.write(`${JSON.stringify(report)}\
 
 const responder = await startResponder({
   onLinkFailed: (failure) => say({ kind: 'linkFailed', ...failure }),
+  onHeard: ({ address, mac }) => say({ kind: 'heard', address, mac }),
   onThreadFailed: (error) => say({ kind: 'failed', message: error.message }),
 }).catch((error: NodeJS.ErrnoException) => {
   say({ kind: 'failed', code: error.code, message: error.message });
@@ -34,6 +39,13 @@ const responder = await startResponder({
 });
 
 const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
+
+const asker = new WireAsker(createLogger('speaker', 'info'));
+
+async function applyAll(desired: readonly LinkVips[]): Promise<void> {
+  await responder.apply(desired);
+  groups.apply(desired);
+}
 
 function linkNamed(name: string) {
   const link = readLinks().find((candidate) => candidate.name === name);
@@ -51,14 +63,16 @@ function sendOn(name: string, frame: Uint8Array): SendOutcome {
 async function obey(command: Command): Promise<Report> {
   switch (command.do) {
     case 'apply': {
-      const desired = Object.entries(command.links).map(([name, vips]) => ({
-        link: linkNamed(name),
-        vips: vips as Ip[],
-      }));
-      await responder.apply(desired);
-      groups.apply(desired);
+      const links = Object.entries(command.links);
+      await applyAll(links.map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })));
       return { kind: 'done' };
     }
+    case 'applyWhole':
+      await applyAll(command.links.map(({ name, ...rest }) => ({ ...rest, link: linkNamed(name) })));
+      return { kind: 'done' };
+    case 'ask':
+      asker.ask(linkNamed(command.link), command.address as Ip);
+      return { kind: 'done' };
     case 'counters': {
       const { rss } = process.memoryUsage();
       return {

@@ -19,7 +19,11 @@ const vip = 'fd99::c8:2' as Ip;
 const twin = 'fd99::aa:0:c8:2' as Ip;
 /** Also what the arbitrary frames ask for. */
 const generated = 'fd99::2' as Ip;
-const link = { mac: macBytes(ourMac), vips: packIpv6([vip, twin, generated]) };
+/** Held by a node that restarts. */
+const stoodIn = 'fd88::7:9:c8:3' as Ip;
+const { set, order } = packIpv6([vip, twin, generated, stoodIn]);
+const macs = order.map((position) => (position === 3 ? otherMac : ourMac));
+const link = { mac: macBytes(ourMac), vips: set, macs: Uint8Array.from(macs.flatMap((mac) => [...macBytes(mac)])) };
 
 const request: NdpFrame = {
   destination: '33:33:ff:c8:00:02',
@@ -79,6 +83,11 @@ const answered: readonly { desc: string; change: Partial<NdpFrame>; differs: Par
     desc: 'one for another VIP of the same group',
     change: { target: twin },
     differs: { target: twin, sourceIp: twin },
+  },
+  {
+    desc: 'one for a VIP of a node that restarts, with the hardware address of that node,',
+    change: { destination: '33:33:ff:c8:00:03', target: stoodIn },
+    differs: { target: stoodIn, sourceIp: stoodIn, linkAddress: otherMac },
   },
   {
     desc: 'a probe for a duplicate (DAD): all are told that the address is taken',

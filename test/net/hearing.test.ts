@@ -1,0 +1,70 @@
+/** What a speaker hears of others on the wire, and the answers that it gives in the place of one that restarts; both families. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import type { Ip } from '../../src/addr/ip.ts';
+import { eventually } from '../lab/poll.ts';
+import { type FrameLab, requestFor, solicitationFor, startFrameLab } from './frame-lab.ts';
+import { clientMac, ip, linkName, nodeMac } from './namespaces.ts';
+
+const otherMac = '02:00:00:00:00:bb';
+const own = { IPv4: '10.99.0.1', IPv6: 'fd99::1' } as const;
+const vips = { IPv4: '10.99.1.1', IPv6: 'fd99::c8:1' } as const;
+const families = ['IPv4', 'IPv6'] as const;
+
+let lab: FrameLab;
+
+beforeEach(async () => {
+  lab = await startFrameLab();
+});
+afterEach(() => lab?.close());
+
+/** What the responder does on its link. */
+function apply(whole: object): Promise<unknown> {
+  return lab.responder.ask({ do: 'applyWhole', links: [{ name: linkName, vips: [], ...whole }] }, 'done');
+}
+
+/** Asks on the wire until the answer is heard, and returns whose it was. */
+function answerHeard(address: string): Promise<unknown> {
+  const heard = () => lab.responder.said.findLast(({ kind, address: of }) => kind === 'heard' && of === address);
+  return eventually(`an answer for ${address}`, async () => {
+    await lab.responder.ask({ do: 'ask', link: linkName, address }, 'done');
+    return heard()?.mac;
+  });
+}
+
+for (const family of families) {
+  test(`${family}: who is asked for on the wire is heard, without a VIP on the link`, async () => {
+    await apply({ listens: [family] });
+    assert.equal(await answerHeard(own[family]), clientMac);
+  });
+
+  test(`${family}: a question from a link without an address is answered too`, async () => {
+    await apply({ listens: [family] });
+    ip(`-n ${lab.node} address flush dev ${linkName}`);
+    assert.equal(await answerHeard(own[family]), clientMac);
+  });
+
+  test(`${family}: another host that claims a VIP of ours is heard`, async () => {
+    const vip = vips[family];
+    await apply({ vips: [vip] });
+    const claim = {
+      IPv4: () => requestFor(vip, { senderIp: vip as Ip, senderMac: otherMac }),
+      IPv6: () => solicitationFor(own.IPv6, { destination: nodeMac, sourceIp: vip as Ip, linkAddress: otherMac }),
+    }[family];
+    await lab.send(claim());
+    const { address, mac } = await lab.responder.next('heard');
+    assert.deepEqual([address, mac], [vip, otherMac]);
+  });
+}
+
+test('a VIP of a node that restarts is answered with the hardware address of that node, from our own', async () => {
+  await apply({ standIns: families.map((family) => ({ vip: vips[family], mac: otherMac })) });
+  await lab.send(requestFor(vips.IPv4));
+  const reply = await lab.replyFrom(vips.IPv4);
+  assert.deepEqual([reply.source, reply.senderMac], [nodeMac, otherMac]);
+  await lab.send(solicitationFor(vips.IPv6));
+  const advertisement = await lab.advertisementOf(vips.IPv6);
+  assert.deepEqual([advertisement.source, advertisement.linkAddress], [nodeMac, otherMac]);
+  const groups = () => ip(`-n ${lab.node} maddress show dev ${linkName}`);
+  await eventually('its group is joined', () => groups().includes('ff02::1:ffc8:1'));
+});
