@@ -30,14 +30,19 @@ export function readLinks(): readonly Link[] {
 }
 
 /** A socket, and what was heard on it. */
-interface Source {
+interface Heard {
   readonly socket: NetlinkSocket;
   readonly table: LinkTable;
 }
 
+/** One that knows everything, until then on the clock of `performance.now()`. */
+interface Source extends Heard {
+  readonly goodUntilMs: number;
+}
+
 class KernelLinks implements LinkMonitor {
   readonly #onChange: () => void;
-  /** Undefined after messages were lost, until all is read anew. */
+  /** Undefined after messages were lost, and until all is read anew. */
   #source: Source | undefined;
   #links: readonly Link[] = [];
   #closed = false;
@@ -73,7 +78,8 @@ class KernelLinks implements LinkMonitor {
   /** Takes in all that is queued; are the links other than before? */
   #catchUp(): boolean {
     if (this.#closed) return false;
-    const heard = this.#source === undefined ? 'Lost' : drain(this.#source);
+    const isGood = this.#source !== undefined && performance.now() < this.#source.goodUntilMs;
+    const heard = this.#source && isGood ? drain(this.#source) : 'Lost';
     if (heard === 'Same') return false;
     if (heard === 'Lost') this.#reload();
     const former = this.#links;
@@ -96,7 +102,7 @@ class KernelLinks implements LinkMonitor {
 function ignoreSignal(): void {}
 
 /** Takes in what is queued. */
-function drain({ socket, table }: Source): 'Same' | 'Changed' | 'Lost' {
+function drain({ socket, table }: Heard): 'Same' | 'Changed' | 'Lost' {
   for (let heard: 'Same' | 'Changed' = 'Same'; ; ) {
     const received = socket.receive();
     if (received === 'None') return heard;
@@ -105,40 +111,55 @@ function drain({ socket, table }: Source): 'Same' | 'Changed' | 'Lost' {
   }
 }
 
-/** A dump is taken again this often at once while links change under it. */
+/** Where more happens during a dump than the socket holds, all is read anew this often. */
 const loadAttempts = 10;
 
-/** A source that holds everything; it hears of changes from before the first dump on. */
+/** A source whose dumps leave a doubt is read anew after this time. */
+const doubtMs = 1_000;
+
+/** A source that knows everything; it hears of changes from before the first dump on. */
 function load(prepare: (socket: NetlinkSocket) => void): Source {
   for (let attempt = 0; attempt < loadAttempts; attempt += 1) {
     const source = { socket: openNetlinkSocket(), table: new LinkTable() };
-    try {
-      prepare(source.socket);
-      // A socket takes one dump at a time (netlink(7) says EBUSY to a second one).
-      if (dump('links', source) && dump('addresses', source)) return source;
-    } catch (cause) {
-      source.socket.close();
-      throw cause;
-    }
+    const outcome = dumpAll(source, prepare);
+    if (outcome === 'Sure') return { ...source, goodUntilMs: Number.POSITIVE_INFINITY };
+    if (outcome === 'Doubtful') return { ...source, goodUntilMs: performance.now() + doubtMs };
     source.socket.close();
   }
-  throw new SystemError('netlink', 'EINTR', 'the links of this node change faster than they can be read');
+  throw new SystemError('netlink', 'ENOBUFS', 'the links of this node change faster than they can be read');
 }
 
 /**
- * Takes a dump in; false where something changed meanwhile. The kernel queues a part of a dump after it has let go of the lock
- * that it read under, so an event before that part may be the newer one: the order of the two tells nothing.
+ * How a dump ended. `Doubtful`: something changed meanwhile. The kernel queues a part of a dump after it has let go of the lock
+ * that it read under, so what an event says may be newer than what the part behind it says about the same link. That happens
+ * hardly ever, but it would stay for ever.
  */
-function dump(kind: DumpKind, { socket, table }: Source): boolean {
+type DumpOutcome = 'Sure' | 'Doubtful' | 'Lost';
+
+/** Both dumps, one after the other: a socket takes one at a time. Closes the socket where it throws. */
+function dumpAll(source: Heard, prepare: (socket: NetlinkSocket) => void): DumpOutcome {
+  try {
+    prepare(source.socket);
+    const links = dump('links', source);
+    const addresses = links === 'Lost' ? 'Lost' : dump('addresses', source);
+    return addresses === 'Sure' ? links : addresses;
+  } catch (cause) {
+    source.socket.close();
+    throw cause;
+  }
+}
+
+/** Takes a dump in, and the events that come with it. */
+function dump(kind: DumpKind, { socket, table }: Heard): DumpOutcome {
   socket.request(kind);
-  for (;;) {
+  for (let outcome: DumpOutcome = 'Sure'; ; ) {
     const received = socket.receive();
-    // Parts of a dump are made as the ones before are received: there is always one, or messages were lost.
-    if (received === 'None' || received === 'Lost') return false;
+    // The kernel makes the next part when one is received: there is always something before the end.
+    if (received === 'None' || received === 'Lost') return 'Lost';
     for (const { body, dumped, interrupted } of received) {
       assertNoError(body);
-      if (!dumped || interrupted) return false;
-      if (body.kind === 'End') return true;
+      if (!dumped || interrupted) outcome = 'Doubtful';
+      if (body.kind === 'End') return outcome;
       table.apply(body);
     }
   }

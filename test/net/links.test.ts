@@ -1,6 +1,6 @@
 /** The links of a network namespace are known as they change. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
@@ -35,8 +35,8 @@ function inNodeBatch(lines: readonly string[]): void {
 }
 
 /** What the process said last. */
-function told(): readonly Link[] {
-  return watcher.said.findLast(({ kind }) => kind === 'links')?.links as readonly Link[];
+function told(by = watcher): readonly Link[] {
+  return by.said.findLast(({ kind }) => kind === 'links')?.links as readonly Link[];
 }
 
 const linkNamed = (name: string) => told().find((link) => link.name === name);
@@ -80,7 +80,7 @@ interface IpLink {
 }
 
 /** Waits until the process has told what ip(8) tells. IPv6 addresses may have come in another order. */
-function isSameAsByIp(): Promise<unknown> {
+function isSameAsByIp(by = watcher): Promise<unknown> {
   const sorted = (links: readonly Link[]) =>
     links.map((link) => ({
       ...link,
@@ -88,7 +88,7 @@ function isSameAsByIp(): Promise<unknown> {
       addresses: link.addresses.map((own) => JSON.stringify(own)).sort(),
     }));
   return eventually('the links are those that ip tells', () => {
-    assert.deepEqual(sorted(told()), sorted(linksByIp()));
+    assert.deepEqual(sorted(told(by)), sorted(linksByIp()));
     return true;
   });
 }
@@ -239,6 +239,29 @@ test('after any changes in a row the links are those that ip tells', async () =>
   await fc.assert(property, { numRuns: 10, endOnFailure: true });
   inNodeBatch(['d0', 'd1', 'd2', 'd3'].map((name) => `link del ${name}`));
 });
+
+test('a monitor that is opened while links change knows them all in the end', async () => {
+  const flaps = [0, 1, 0, 1].map((odd) => `link set ${linkName} mtu ${1400 + odd}\n`);
+  const names = ['f0', 'f1', 'f2'];
+  const batch = spawn('ip', ['-n', pair.node, '-force', '-batch', '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  const lines = Array.from({ length: 201 }, (_, i) => [...flaps, churn(names[i % names.length] ?? '', i)]);
+  batch.stdin.end(lines.flat().join(''));
+  const ended = once(batch, 'exit');
+  const watchers = [1, 2, 3].map(() => startLineProcess({ namespace: pair.node, file: './link-process.ts' }));
+  try {
+    for (const each of watchers) await each.next('links');
+    await ended;
+    for (const each of watchers) await isSameAsByIp(each);
+  } finally {
+    for (const each of watchers) each.close();
+    inNodeBatch(names.map((name) => `link del ${name}`));
+  }
+});
+
+/** A line of ip(8) that makes a bridge, or removes it. */
+function churn(name: string, i: number): string {
+  return i % 2 === 0 ? `link add ${name} type bridge\n` : `link del ${name}\n`;
+}
 
 test('after close() a signal that is still on its way does no harm, and nothing is told', async () => {
   const other = startLineProcess({ namespace: pair.node, file: './link-process.ts' });
