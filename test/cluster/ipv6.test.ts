@@ -98,6 +98,29 @@ test('externalTrafficPolicy Local: the holder has a backend, and the backend see
   assert.equal(seen.replace(/^\[(.*)\]:\d+$/, '$1'), client.ipv6);
 });
 
+test("a restart of the holder's speaker moves nothing: another one answers with the holder's hardware address", async () => {
+  const vip = await servedVip();
+  const holder = await holderOf(vip);
+  const selector = [
+    '--selector',
+    'app.kubernetes.io/component=speaker',
+    '--field-selector',
+    `spec.nodeName=${holder.name}`,
+  ];
+  const pod = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', ...selector, '-o', 'name']);
+  const restarted = lab.kubectl(['-n', berth.namespace, 'delete', pod.trim()]).then(() => berth.rolledOut(lab));
+  let running = true;
+  const answers: string[] = [];
+  const watched = (async () => {
+    while (running) answers.push([...(await berth.advertisingMacs(lab, vip))].join());
+  })();
+  await restarted.finally(() => {
+    running = false;
+  });
+  await watched;
+  assert.deepEqual(new Set(answers), new Set([holder.mac]));
+});
+
 test("the death of the holder's node moves the VIP, and the client hears it unasked", async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);

@@ -1,4 +1,4 @@
-/** Asks for an IPv6 address on a link three times, as arping does for IPv4, and prints the MACs that answer. Arguments: link, address. */
+/** Asks for an IPv6 address on a link three times, as arping does for IPv4, and prints the MACs that the answers name. Arguments: link, address. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf } from '../../src/addr/ip.ts';
 import { frameBatch } from '../../src/linux/frame-batch.ts';
@@ -28,7 +28,7 @@ for (let attempt = 0; attempt < attempts; attempt++) {
   for (const [i, frame] of batch.frames.slice(0, Math.max(0, received)).entries()) {
     const packet = decodeNdp(frame, batch.lengthOf(i));
     if (typeof packet === 'string' || packet.type !== ndpType.advertisement || packet.target !== target) continue;
-    macs.add(`${packet.source} ${packet.linkAddress}`);
+    if (packet.linkAddress !== undefined) macs.add(packet.linkAddress);
   }
 }
 for (const mac of macs) console.log(mac);
