@@ -15,10 +15,10 @@ const noMac = '00:00:00:00:00:00';
 
 /** Sends the questions; the packet worker hears the answers. */
 export class WireAsker {
-  readonly #log: Logger;
+  readonly #log: Pick<Logger, 'debug'>;
   readonly #senders = new Map<string, FrameSender>();
 
-  constructor(log: Logger) {
+  constructor(log: Pick<Logger, 'debug'>) {
     this.#log = log;
   }
 

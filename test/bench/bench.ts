@@ -6,16 +6,21 @@ const program = new Command('bench').description(
   'Measures Berth on this machine. Every bench but the last is done in a minute or two.',
 );
 
-program
-  .command('arp')
-  .description(
-    "replies per second and latency of our ARP responder, as ratios to the kernel's own answer on the same link",
-  )
-  .option('--rounds <count>', 'how often everything is measured; medians are printed', positiveInteger, 5)
-  .action(async (options: { readonly rounds: number }) => {
-    const { benchArp } = await import('./arp.ts');
-    await benchArp(options.rounds);
-  });
+for (const [command, protocol] of [
+  ['arp', 'ARP'],
+  ['ndp', 'NDP'],
+] as const) {
+  program
+    .command(command)
+    .description(
+      `replies per second and latency of our ${protocol} responder, as ratios to the kernel's own answer on the same link`,
+    )
+    .option('--rounds <count>', 'how often everything is measured; medians are printed', positiveInteger, 5)
+    .action(async (options: { readonly rounds: number }) => {
+      const { benchAnswering } = await import('./answering.ts');
+      await benchAnswering(protocol, options.rounds);
+    });
+}
 
 program
   .command('footprint')

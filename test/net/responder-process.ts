@@ -7,7 +7,6 @@ import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { type LinkVips, startResponder } from '../../src/linux/responder-thread.ts';
 import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
-import { createLogger } from '../../src/runtime/logger.ts';
 import { WireAsker } from '../../src/speaker/wire-asker.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */
@@ -40,7 +39,7 @@ const responder = await startResponder({
 
 const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
 
-const asker = new WireAsker(createLogger('speaker', 'info'));
+const asker = new WireAsker({ debug: (...words: readonly unknown[]) => console.error(...words) });
 
 async function applyAll(desired: readonly LinkVips[]): Promise<void> {
   await responder.apply(desired);

@@ -1,17 +1,21 @@
-/** The ARP bench: our responder and the kernel's own answer, in turns, on the same pair of links. */
+/** The bench of the answers by ARP and NDP: our responder and the kernel's own answer, in turns, on the same pair of links. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { arpFrameLength } from '../../src/wire/arp.ts';
+import { ndpFrameLength } from '../../src/wire/ndp.ts';
 import { type LineProcess, startLineProcess } from '../net/line-process.ts';
 import { createPair, ip, linkName, type Pair } from '../net/namespaces.ts';
-import type { Load, Measured } from './arp-load.ts';
+import type { Load, Measured, Protocol } from './answering-load.ts';
 import { machineLine } from './machine.ts';
 
-/** The VIP that we answer, and the address of the node's link, which its kernel answers. */
-const vip = '10.99.1.1';
-const nodeAddress = '10.99.0.2';
+/** The VIP that we answer, and the address of the node's link, which its kernel answers; bytes of a question and its answer. */
+const subjects = {
+  ARP: { vip: '10.99.1.1', nodeAddress: '10.99.0.2', exchangeBytes: 2 * arpFrameLength },
+  NDP: { vip: 'fd99::c8:1', nodeAddress: 'fd99::2', exchangeBytes: 2 * ndpFrameLength },
+} as const;
 
 const floodMs = 1500;
 const latencyMs = 1000;
@@ -27,6 +31,7 @@ interface Result {
 
 /** What the measuring needs. */
 interface Bench {
+  readonly protocol: Protocol;
   readonly pair: Pair;
   readonly responder: LineProcess;
   readonly rounds: number;
@@ -35,7 +40,7 @@ interface Bench {
 const execFileAsync = promisify(execFile);
 
 /** Prints a table for this machine. */
-export async function benchArp(rounds: number): Promise<void> {
+export async function benchAnswering(protocol: Protocol, rounds: number): Promise<void> {
   const folder = await buildResponder();
   const pair = createPair();
   // The client's kernel would look at every reply too; that is not what is measured.
@@ -43,8 +48,9 @@ export async function benchArp(rounds: number): Promise<void> {
   const responder = startLineProcess({ namespace: pair.node, file: `${folder}/responder-process.js` });
   try {
     await responder.next('ready');
-    const rest = await measureRest(responder);
-    print(await measureInTurns({ pair, responder, rounds }), rest);
+    const bench = { protocol, pair, responder, rounds };
+    const rest = await measureRest(bench);
+    print(await measureInTurns(bench), { ...rest, ...subjects[protocol] });
   } finally {
     responder.close();
     pair.close();
@@ -71,8 +77,8 @@ async function buildResponder(): Promise<string> {
 }
 
 /** CPU time of a process that has VIPs and no requests, in percent of one core; and its memory. */
-async function measureRest(responder: LineProcess) {
-  await responder.ask({ do: 'apply', links: { [linkName]: [vip] } }, 'done');
+async function measureRest({ protocol, responder }: Bench) {
+  await responder.ask({ do: 'apply', links: { [linkName]: [subjects[protocol].vip] } }, 'done');
   const before = await usageOf(responder);
   await delay(restMs);
   const after = await usageOf(responder);
@@ -86,32 +92,33 @@ async function usageOf(responder: LineProcess) {
   return { rss: Number(said.rss), cpuUs: user + system, answered: Number(said.Answered), atMs: performance.now() };
 }
 
-type Rest = Awaited<ReturnType<typeof measureRest>>;
+type Rest = Awaited<ReturnType<typeof measureRest>> & { readonly exchangeBytes: number };
 type Results = Awaited<ReturnType<typeof measureInTurns>>;
 
 /** Ours, the kernel's, ours, ...: what else the machine does meets both. */
-async function measureInTurns({ pair, responder, rounds }: Bench) {
+async function measureInTurns({ protocol, pair, responder, rounds }: Bench) {
+  const { vip, nodeAddress } = subjects[protocol];
   const ours: Measured[] = [];
   const kernel: Measured[] = [];
   let cpuUs = 0;
   for (let round = 0; round < rounds; round++) {
     await responder.ask({ do: 'apply', links: { [linkName]: [vip] } }, 'done');
     const before = await usageOf(responder);
-    ours.push(await run(pair, { kind: 'flood', target: vip, ms: floodMs }));
+    ours.push(await run(pair, { protocol, kind: 'flood', target: vip, ms: floodMs }));
     const after = await usageOf(responder);
     cpuUs += (after.cpuUs - before.cpuUs) / Math.max(1, after.answered - before.answered);
-    ours.push(await run(pair, { kind: 'latency', target: vip, ms: latencyMs }));
+    ours.push(await run(pair, { protocol, kind: 'latency', target: vip, ms: latencyMs }));
     // Closes the socket: a second receiver would slow the kernel's own answer down.
     await responder.ask({ do: 'apply', links: {} }, 'done');
-    kernel.push(await run(pair, { kind: 'flood', target: nodeAddress, ms: floodMs }));
-    kernel.push(await run(pair, { kind: 'latency', target: nodeAddress, ms: latencyMs }));
+    kernel.push(await run(pair, { protocol, kind: 'flood', target: nodeAddress, ms: floodMs }));
+    kernel.push(await run(pair, { protocol, kind: 'latency', target: nodeAddress, ms: latencyMs }));
   }
   return { ours: resultOf(ours), kernel: resultOf(kernel), cpuUsPerReply: cpuUs / rounds };
 }
 
 /** Runs the load generator at the client. */
 async function run({ client }: Pair, load: Omit<Load, 'link'>): Promise<Measured> {
-  const program = new URL('./arp-load.ts', import.meta.url).pathname;
+  const program = new URL('./answering-load.ts', import.meta.url).pathname;
   const argument = JSON.stringify({ ...load, link: linkName });
   const { stdout } = await execFileAsync('ip', ['netns', 'exec', client, process.execPath, program, argument]);
   return JSON.parse(stdout);
@@ -148,6 +155,6 @@ function print({ ours, kernel, cpuUsPerReply }: Results, rest: Rest): void {
   ]);
   console.log(
     `responder process: ${(rest.restRss / 2 ** 20).toFixed(0)} MiB RSS and ${rest.restPercent.toFixed(2)} % of a core at rest, ` +
-      `${cpuUsPerReply.toFixed(2)} us of CPU time per reply in the flood, 84 bytes on the wire per exchange`,
+      `${cpuUsPerReply.toFixed(2)} us of CPU time per reply in the flood, ${rest.exchangeBytes} bytes on the wire per exchange`,
   );
 }

@@ -1,15 +1,18 @@
-/** Load generator of the ARP bench: asks for one address on one link, flat out or one at a time, and prints what came back. */
+/** Load generator of the bench of answers: asks for one address on one link, flat out or one at a time, and prints what came back. */
 import { readFileSync } from 'node:fs';
-import type { Ip } from '../../src/addr/ip.ts';
 import { type FrameBatch, frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import type { Link } from '../../src/linux/links.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
-import { arpForThisHost } from '../../src/linux/socket-filter.ts';
-import { arpFrameLength, encodeArp } from '../../src/wire/arp.ts';
+import { arpForThisHost, ndpForThisHost } from '../../src/linux/socket-filter.ts';
+import { requestFor, solicitationFor } from '../net/frame-lab.ts';
+
+/** By what is asked. */
+export type Protocol = 'ARP' | 'NDP';
 
 /** What is measured: replies in `ms` milliseconds of flood, or the time of each of the questions asked one at a time. */
 export interface Load {
+  readonly protocol: Protocol;
   readonly kind: 'flood' | 'latency';
   readonly link: string;
   readonly target: string;
@@ -43,16 +46,8 @@ function linkNamed(wanted: string): Link {
 
 /** A batch of the same question. */
 function filled(count: number): FrameBatch {
-  const batch = frameBatch(count, arpFrameLength);
-  const question = encodeArp({
-    destination: 'ff:ff:ff:ff:ff:ff',
-    source: link.mac,
-    operation: 1,
-    senderMac: link.mac,
-    senderIp: '10.99.0.1' as Ip,
-    targetMac: '00:00:00:00:00:00',
-    targetIp: load.target as Ip,
-  });
+  const question = load.protocol === 'ARP' ? requestFor(load.target) : solicitationFor(load.target);
+  const batch = frameBatch(count, question.length);
   for (const frame of batch.frames) frame.set(question);
   return batch;
 }
@@ -83,8 +78,9 @@ function framesReceived(): number {
 
 /** Asks, looks for the answer without sleeping, asks again at once. */
 function oneAtATime(): Measured {
-  const receiver = openReceiveSocket(link, arpForThisHost);
-  const replies = frameBatch(64, arpForThisHost.snapLength);
+  const filter = load.protocol === 'ARP' ? arpForThisHost : ndpForThisHost;
+  const receiver = openReceiveSocket(link, filter);
+  const replies = frameBatch(64, filter.snapLength);
   const latenciesUs: number[] = [];
   let sent = 0;
   const untilMs = performance.now() + load.ms;
