@@ -79,7 +79,7 @@ export function settle(snapshot: Snapshot): Settled {
   const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));
   const kept = (service: ServiceView) => assigned(service, { slots: holdings.of(service), table });
   const decisions = ours.map((service) => decided.get(service) ?? kept(service));
-  const { releases, nextAt } = releasesOf(book, snapshot, table);
+  const { releases, nextAt } = releasesOf(book, { services, decisions, table, now: snapshot.now });
   const others = services.filter((service) => !isOurs(service));
   const strays = others.filter(({ conditions }) => conditions.length > 0);
   return { book, table, plan: { decisions, binds: bindsOf(book), releases, strays, nextAt } };

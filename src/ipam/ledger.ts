@@ -4,6 +4,7 @@ import type { AllocationSpec, AllocationView, ServiceRef } from '../api/allocati
 import type { ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
 import { type Book, formerRefs, isSameName, type Slot } from './book.ts';
+import type { Decision } from './decision.ts';
 import { samePorts } from './holdings.ts';
 import type { PoolTable } from './pool-table.ts';
 
@@ -39,18 +40,29 @@ export function bindsOf(book: Book): ReadonlyMap<Ip, Bind> {
   return binds;
 }
 
+/** What decides over releases besides the ledger itself. */
+export interface Surroundings {
+  readonly services: readonly ServiceView[];
+  readonly decisions: readonly Decision[];
+  readonly table: PoolTable;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
 /** What can be given back, and when the next address that is kept back can. */
 export function releasesOf(
   book: Book,
-  { services, now }: { readonly services: readonly ServiceView[]; readonly now: number },
-  table: PoolTable,
+  { services, decisions, table, now }: Surroundings,
 ): { readonly releases: readonly Release[]; readonly nextAt: number | undefined } {
   const releases: Release[] = [];
   let nextAt: number | undefined;
+  let moving: ReadonlySet<string> | undefined;
   for (const slot of book.slots.values()) {
     const { entry } = slot;
     if (entry === undefined) continue;
-    const former = formerRefs(slot);
+    const refs = formerRefs(slot);
+    if (refs.length > 0) moving ??= movingOf(decisions);
+    const former = refs.filter(({ uid }) => !moving?.has(uid));
     if (slot.users.length > 0) {
       // Where all who use it are new, the entry names them first: one of nobody would be free.
       const staying = remaining(entry, former);
@@ -62,13 +74,27 @@ export function releasesOf(
       nextAt = Math.min(until, nextAt ?? until);
       continue;
     }
-    const spec =
-      until === undefined
-        ? keptBack(slot, former, { services, now, table })
-        : coolingAfter(slot, { until, now, table });
-    releases.push({ entry, former: until === undefined ? former : [], spec });
+    if (until !== undefined) {
+      releases.push({ entry, former: [], spec: coolingAfter(slot, { until, now, table }) });
+    } else if (former.length === refs.length) {
+      releases.push({ entry, former, spec: keptBack(slot, former, { services, now, table }) });
+    }
   }
   return { releases, nextAt };
+}
+
+/**
+ * Services that do not show yet what they were given. What they had before stays theirs: another controller, which does not know of
+ * the new address, may be about to show it, and only a newer status keeps it from that.
+ */
+function movingOf(decisions: readonly Decision[]): ReadonlySet<string> {
+  const moving = decisions.filter(
+    (decision) =>
+      decision.kind === 'Assigned' &&
+      (decision.service.ingress.length !== decision.bindings.length ||
+        decision.bindings.some(({ address }, i) => decision.service.ingress[i]?.ip !== address)),
+  );
+  return new Set(moving.map(({ service }) => service.uid));
 }
 
 /** An entry without Services is kept back for nobody, until somebody's clock that we cannot read says so: at most till now. */

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { PoolView } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { entry, pool, service } from '../fixtures.ts';
-import { allocation, binds, check, decisionOf, outcomes, plan, releases, showing } from './plans.ts';
+import { allocation, binds, check, decisionOf, outcomes, plan, releases, showing, shown } from './plans.ts';
 
 const four = pool('four', ['192.0.2.1-192.0.2.2']);
 const six = pool('six', ['2001:db8::1-2001:db8::2']);
@@ -105,16 +105,16 @@ test('RequireDualStack waits for both, and holds nothing meanwhile', () => {
 });
 
 test('RequireDualStack keeps what its status shows while the other family is missing', () => {
-  const shown = showing('192.0.2.1');
+  const shows = showing('192.0.2.1');
   const ledger = [entry('192.0.2.1', requires('s'), { pool: 'four' })];
   const pools = [four];
   const rows: readonly [string, ServiceView, string, readonly string[]][] = [
-    ['shown', requires('s', shown), 's 192.0.2.1 NoPool', []],
-    ['not shown: a crash came before it', requires('s'), 's NoPool', ['delete 192.0.2.1']],
-    ['shown, and asks for another', requires('s', { ...shown, requests: ['192.0.2.2'] }), 's 192.0.2.1 NoPool', []],
+    ['shows', requires('s', shows), 's 192.0.2.1 NoPool', []],
+    ['not shows: a crash came before it', requires('s'), 's NoPool', ['delete 192.0.2.1']],
+    ['shows, and asks for another', requires('s', { ...shows, requests: ['192.0.2.2'] }), 's 192.0.2.1 NoPool', []],
     [
-      'shown, and asks for another pool',
-      requires('s', { ...shown, requestedPools: ['nix'] }),
+      'shows, and asks for another pool',
+      requires('s', { ...shows, requestedPools: ['nix'] }),
       's 192.0.2.1 PoolNotFound',
       [],
     ],
@@ -123,7 +123,7 @@ test('RequireDualStack keeps what its status shows while the other family is mis
     const of = plan({ pools, services: [svc], ledger });
     assert.deepEqual([outcomes(of), binds(of), releases(of)], [[expected], [], released], desc);
   }
-  const lost = plan({ pools, services: [requires('s', { ...shown, requests: ['192.0.2.2'] })] });
+  const lost = plan({ pools, services: [requires('s', { ...shows, requests: ['192.0.2.2'] })] });
   assert.deepEqual([outcomes(lost), binds(lost)], [['s 192.0.2.1 NoPool'], ['create 192.0.2.1 four s']], 'entry lost');
 });
 
@@ -149,11 +149,12 @@ test('a Service that goes back to one family gives the address of the other back
     entry('192.0.2.1', service('s'), { pool: 'four' }),
     entry('2001:db8::1', service('s'), { pool: 'six' }),
   ];
-  const shown = showing('192.0.2.1', '2001:db8::1');
-  const single = plan({ pools, services: [service('s', shown)], ledger });
-  assert.deepEqual([outcomes(single), releases(single)], [['s 192.0.2.1'], ['delete 2001:db8::1']]);
+  const both = showing('192.0.2.1', '2001:db8::1');
+  const given = { pools, services: [service('s', both)], ledger };
+  assert.deepEqual([outcomes(plan(given)), releases(plan(given))], [['s 192.0.2.1'], []], 'not while it is shown');
+  assert.deepEqual(releases(plan(shown(given))), ['delete 2001:db8::1']);
   const kept = { ...six, retainMs: 1_000, reuseAfterMs: 500 } satisfies PoolView;
-  const cooled = plan({ pools: [four, kept], services: [service('s', shown)], ledger });
+  const cooled = plan(shown({ ...given, pools: [four, kept] }));
   assert.deepEqual(releases(cooled), ['update 2001:db8::1 six - until 500'], 'it moved on: not retained, but cooled');
 });
 
@@ -161,9 +162,9 @@ test('a Service that asks for another pool moves the families that this pool has
   const pools = [four, six, both];
   const had = prefers('s', { ...showing('192.0.2.1', '2001:db8::1'), requestedPools: ['zz-both'] });
   const ledger = [entry('192.0.2.1', had, { pool: 'four' }), entry('2001:db8::1', had, { pool: 'six' })];
-  const moved = plan({ pools, services: [had], ledger });
-  assert.deepEqual(outcomes(moved), ['s 198.51.100.1+2001:db8:1::1']);
-  assert.deepEqual(releases(moved), ['delete 192.0.2.1', 'delete 2001:db8::1']);
+  const given = { pools, services: [had], ledger };
+  assert.deepEqual(outcomes(plan(given)), ['s 198.51.100.1+2001:db8:1::1']);
+  assert.deepEqual(releases(plan(shown(given))), ['delete 192.0.2.1', 'delete 2001:db8::1']);
   const x = service('x', { families: ['IPv6'] });
   const full = [...ledger, entry('2001:db8:1::1', x, { pool: 'zz-both' })];
   assert.deepEqual(

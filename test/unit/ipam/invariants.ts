@@ -242,15 +242,12 @@ function mayHave({ known, plan, table, entries }: Case, service: ServiceView, ad
     !pool.avoidBuggyIPs || !isBuggy(familyOf(address), BigInt(address.split('.')[3] ?? 1)),
     `${text}, which is avoided`,
   );
-  // Of two that show one address the older one has it; others may join it there.
-  const isJoined = (usersOf(plan).get(address)?.length ?? 0) > 1;
+  // Of two that show one address the older one has it. Others may join who has it, by what the ledger or this plan says.
+  const isJoined = (usersOf(plan).get(address)?.length ?? 0) > 1 || (entries.get(address)?.services.length ?? 0) > 0;
   if (shows(service, address) || isJoined) return;
-  const recorded = entries.get(address)?.services ?? [];
   for (const other of known.services) {
-    if (other.uid === service.uid || !other.isLoadBalancer || !shows(other, address)) continue;
-    // Who is about to leave an address shares it until then, by what its entry says.
-    const shares = recorded.some(({ uid }) => uid === other.uid);
-    assert.ok(shares, `${text}, which ${other.key} shows`);
+    const isOther = other.uid !== service.uid && other.isLoadBalancer;
+    assert.ok(!isOther || !shows(other, address), `${text}, which ${other.key} shows`);
   }
 }
 

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import type { PoolView } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { entry, ownership, pool, service } from '../fixtures.ts';
-import { again, binds, check, outcomes, plan, releases, showing } from './plans.ts';
+import { again, binds, check, outcomes, plan, releases, showing, shown } from './plans.ts';
 
 const p = pool('p', ['192.0.2.1-192.0.2.3']);
 const s = service('s');
-const shown = service('s', showing('192.0.2.2'));
+const shows = service('s', showing('192.0.2.2'));
 const condition = {
   type: 'berth.dev/Allocated',
   status: 'True',
@@ -65,11 +65,22 @@ test('two entries after a crash between two writes: requested, then shown, then 
     ['lowest', s, [p], '192.0.2.1'],
   ];
   for (const [desc, svc, pools, kept] of rows) {
-    const of = plan({ pools, services: [svc], ledger: pools.includes(q) ? elsewhere : ledger });
+    const given = { pools, services: [svc], ledger: pools.includes(q) ? elsewhere : ledger };
+    const of = plan(given);
     const others = ledger.map(({ address }) => address).filter((address) => address !== kept);
     assert.deepEqual([outcomes(of), binds(of)], [[`s ${kept}`], []], desc);
-    assert.deepEqual(releases(of), others.map((address) => `delete ${address}`).sort(), desc);
+    const then = plan(shown(given));
+    assert.deepEqual(releases(then), others.map((address) => `delete ${address}`).sort(), `${desc}: once it is shown`);
   }
+});
+
+test('A8 what a Service had stays its own until it shows what it was given: somebody who does not know may show it yet', () => {
+  const anew = service('s', { requests: ['192.0.2.3'] });
+  const ledger = [entry('192.0.2.2', s), entry('192.0.2.3', s)];
+  const before = { pools: [p], services: [anew, service('t', { requests: ['192.0.2.2'] })], ledger };
+  const of = plan(before);
+  assert.deepEqual([outcomes(of), releases(of)], [['s 192.0.2.3', 't AddressInUse'], []]);
+  assert.deepEqual(releases(plan(shown(before))), ['delete 192.0.2.2']);
 });
 
 test('A8d a Service of the same name with another uid has what its former self had', () => {
@@ -200,10 +211,9 @@ test('G1 what is kept back is nobody’s but of the Service that it waits for', 
 
 test('a Service that moved by its own wish, or is served by others now, is not waited for', () => {
   const pools = [pool('p', ['192.0.2.1-192.0.2.3'], { retainMs: 1_000, reuseAfterMs: 500 })];
-  const moved = { ...shown, requests: ['192.0.2.3'] };
-  assert.deepEqual(releases(plan({ pools, services: [moved], ledger: [entry('192.0.2.2', s)] })), [
-    'update 192.0.2.2 p - until 500',
-  ]);
+  const moved = { ...shows, requests: ['192.0.2.3'] };
+  const given = { pools, services: [moved], ledger: [entry('192.0.2.2', s)] };
+  assert.deepEqual(releases(plan(shown(given))), ['update 192.0.2.2 p - until 500']);
   const typed = service('s', { isLoadBalancer: false });
   assert.deepEqual(releases(plan({ pools, services: [typed], ledger: [entry('192.0.2.2', s)] })), [
     'update 192.0.2.2 p s until 1000',

@@ -6,7 +6,7 @@ import type { ServiceAllocation } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { type Plan, planAllocations, type Snapshot } from '../../../src/ipam/allocate.ts';
 import type { Assigned, Decision } from '../../../src/ipam/decision.ts';
-import { ownership, writer } from '../fixtures.ts';
+import { entry, ownership, service, writer } from '../fixtures.ts';
 
 /** A snapshot of nothing but these facts. */
 export function snapshotOf(facts: Partial<Snapshot>): Snapshot {
@@ -57,6 +57,23 @@ export function binds({ binds: planned }: Plan): readonly string[] {
 /** What is given back, by address. */
 export function releases({ releases: planned }: Plan): readonly string[] {
   return planned.map(({ entry, spec }) => (spec ? `update ${specText(spec)}` : `delete ${entry.address}`)).sort();
+}
+
+/** What is there once the addresses of a plan are bound and shown. */
+export function shown(given: Partial<Snapshot>): Partial<Snapshot> {
+  const { decisions, binds: planned } = plan(given);
+  const has = new Map(decisions.map((decision) => [decision.service, decision]));
+  const services = (given.services ?? []).map((service) => {
+    const decision = has.get(service);
+    const addresses = decision?.kind === 'Assigned' ? decision.bindings.map(({ address }) => address) : [];
+    return addresses.length > 0 ? { ...service, ...showing(...addresses) } : service;
+  });
+  const others = (given.ledger ?? []).filter(({ address }) => !planned.has(address));
+  const bound = [...planned.values()].map(({ spec }) => {
+    const { services: refs, pool, sharingKey } = spec;
+    return entry(spec.address, service(''), { services: refs, pool, sharingKey });
+  });
+  return { ...given, services, ledger: [...others, ...bound] };
 }
 
 /** One row of a table of snapshots. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { entry, pool, service } from '../fixtures.ts';
-import { assignedTo, binds, check, decisionOf, outcomes, plan, releases, showing } from './plans.ts';
+import { assignedTo, binds, check, decisionOf, outcomes, plan, releases, showing, shown } from './plans.ts';
 
 const p = pool('p', ['192.0.2.1-192.0.2.3', '2001:db8::1-2001:db8::3']);
 const q = pool('q', ['198.51.100.1-198.51.100.2']);
@@ -166,9 +166,12 @@ test('a wish that can be had moves the Service, and its former address is given 
     ['a pool', { requestedPools: ['q'] }, 'create 198.51.100.1 q s'],
   ];
   for (const [desc, facts, bind] of rows) {
-    const of = plan({ pools, services: [had(facts)], ledger: [entry('192.0.2.2', had({}))] });
+    const given = { pools, services: [had(facts)], ledger: [entry('192.0.2.2', had({}))] };
+    const of = plan(given);
     assert.equal(assignedTo(of, 's').reason, 'Allocated', desc);
-    assert.deepEqual([binds(of), releases(of)], [[bind], ['delete 192.0.2.2']], desc);
+    assert.deepEqual([binds(of), releases(of)], [[bind], []], `${desc}: not while it is shown`);
+    const then = plan(shown(given));
+    assert.deepEqual([binds(then), releases(then)], [[], ['delete 192.0.2.2']], desc);
   }
   const stays = plan({ pools, services: [had({ requestedPools: ['q', 'p'] })], ledger: [entry('192.0.2.2', had({}))] });
   assert.deepEqual(outcomes(stays), ['s 192.0.2.2'], 'it is in one of the pools that it asks for');
