@@ -117,13 +117,14 @@ export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefine
   if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
     return { reason: 'AddressReserved', message: `${address} is kept back after its last use` };
   }
-  const sharers: readonly Sharer[] = [
-    ...slot.users.filter((user) => user !== service).map(sharerOf),
-    ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
-  ];
-  if (sharers.length >= mostSharers) {
+  const others = slot.users.filter((user) => user !== service);
+  if (others.length + former.length >= mostSharers) {
     return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the most` };
   }
+  const sharers: readonly Sharer[] = [
+    ...others.map(sharerOf),
+    ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
+  ];
   const own = sharerOf(service);
   for (const sharer of sharers) {
     const conflict = sharingConflict(own, sharer);

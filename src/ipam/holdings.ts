@@ -6,7 +6,7 @@ import { type Book, isSameName, type Slot } from './book.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
 import { askOf } from './requests.ts';
-import { portName, sharerOf, sharingConflict } from './sharing.ts';
+import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
 
 /** The addresses that Services have before anybody chooses. */
 export class Holdings {
@@ -157,8 +157,10 @@ function rehome(slot: Slot, { book, table }: Context): void {
  * changed since the entry was written, then the younger ones.
  */
 function separate(slot: Slot, holdings: Holdings, book: Book): void {
-  const rank = (service: ServiceView) => (isAsRecorded(service, slot.entry) ? 0 : 1);
-  const sorted = [...slot.users].sort((a, b) => rank(a) - rank(b) || oldestFirst(a, b));
+  slot.users.sort(oldestFirst);
+  if (areAllCompatible(slot.users.map(sharerOf))) return;
+  const rank = new Map(slot.users.map((service) => [service, isAsRecorded(service, slot.entry) ? 0 : 1]));
+  const sorted = [...slot.users].sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   const stay: ServiceView[] = [];
   for (const service of sorted) {
     const conflict = stay

@@ -36,6 +36,21 @@ export function sharingConflict(a: Sharer, b: Sharer): string | undefined {
   return undefined;
 }
 
+/** Can all of them share with each other? Says what asking for every pair would say, much faster. */
+export function areAllCompatible(sharers: readonly Sharer[]): boolean {
+  const [first] = sharers;
+  const taken = new Set<string>();
+  let count = 0;
+  for (const { key, ports, backends } of sharers) {
+    if (key === undefined || ports === undefined || key !== first?.key || backends !== first.backends) return false;
+    // A port that one of them names twice is no matter of the others.
+    const own = new Set(ports.map(portName));
+    for (const port of own) taken.add(port);
+    count += own.size;
+  }
+  return taken.size === count;
+}
+
 /** `TCP/80`. */
 export function portName({ protocol, port }: ServicePort): string {
   return `${protocol}/${port}`;

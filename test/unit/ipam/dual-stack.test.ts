@@ -109,11 +109,11 @@ test('RequireDualStack keeps what its status shows while the other family is mis
   const ledger = [entry('192.0.2.1', requires('s'), { pool: 'four' })];
   const pools = [four];
   const rows: readonly [string, ServiceView, string, readonly string[]][] = [
-    ['shows', requires('s', shows), 's 192.0.2.1 NoPool', []],
-    ['not shows: a crash came before it', requires('s'), 's NoPool', ['delete 192.0.2.1']],
-    ['shows, and asks for another', requires('s', { ...shows, requests: ['192.0.2.2'] }), 's 192.0.2.1 NoPool', []],
+    ['shown', requires('s', shows), 's 192.0.2.1 NoPool', []],
+    ['not shown: a crash came before it', requires('s'), 's NoPool', ['delete 192.0.2.1']],
+    ['shown, and asks for another', requires('s', { ...shows, requests: ['192.0.2.2'] }), 's 192.0.2.1 NoPool', []],
     [
-      'shows, and asks for another pool',
+      'shown, and asks for another pool',
       requires('s', { ...shows, requestedPools: ['nix'] }),
       's 192.0.2.1 PoolNotFound',
       [],

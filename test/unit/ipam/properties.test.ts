@@ -10,6 +10,7 @@ import { verdictOf } from '../../../src/ipam/choose.ts';
 import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
 import { askOf } from '../../../src/ipam/requests.ts';
+import { areAllCompatible, type Sharer, sharingConflict } from '../../../src/ipam/sharing.ts';
 import { ownership } from '../fixtures.ts';
 import { Judge } from './invariants.ts';
 import { besideOthers, happen, history, type Op } from './ops.ts';
@@ -202,6 +203,22 @@ test('a lost ledger is written again as it was', () => {
       }
     }),
     { numRuns: numRuns / 2 },
+  );
+});
+
+test('to ask whether all can share says what asking every pair says', () => {
+  const port = fc.record({ protocol: fc.constantFrom('TCP', 'UDP'), port: fc.nat({ max: 9 }) });
+  const sharer: fc.Arbitrary<Sharer> = fc.record({
+    key: fc.constantFrom('k', 'k', 'k', 'k', 'l', undefined),
+    ports: fc.array(port, { maxLength: 2 }),
+    backends: fc.constantFrom('', '', '', '', '[1]'),
+  });
+  fc.assert(
+    fc.property(fc.array(sharer, { minLength: 2, maxLength: 4 }), (sharers) => {
+      const isAlright = (a: Sharer, i: number) =>
+        sharers.slice(i + 1).every((b) => sharingConflict(a, b) === undefined);
+      assert.equal(areAllCompatible(sharers), sharers.every(isAlright));
+    }),
   );
 });
 
