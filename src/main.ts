@@ -110,7 +110,7 @@ program
 
 program
   .command('speaker')
-  .description('answer ARP for the addresses that this node holds')
+  .description('answer ARP and Neighbor Solicitations for the addresses that this node holds')
   .addOption(kubeconfig())
   .addOption(namespace())
   .addOption(
