@@ -42,8 +42,10 @@ try {
   for (const services of order.services) results.push(await measure(services));
 } finally {
   // What was measured before a failure took minutes, too.
-  console.log(machineLine());
-  printResults(results);
+  if (results.length > 0) {
+    console.log(machineLine());
+    printResults(results);
+  }
 }
 if (order.speakers === 'run')
   console.log(`the speakers' peak RSS, MB: ${speakers.map((each) => each.usage().peakMb.toFixed(0)).join(', ')}`);

@@ -47,7 +47,10 @@ program
       .choices(['watch', 'run'])
       .default('watch'),
   )
-  .option('--profile <folder>', "write CPU profiles of Berth's processes into this folder")
+  .option(
+    '--profile <folder>',
+    "write CPU profiles of Berth's processes into this folder; the profiler takes memory and time itself",
+  )
   .action(async (options: AllocateOptions) => {
     const { benchAllocate } = await import('./allocate.ts');
     await benchAllocate(options);
