@@ -2,7 +2,7 @@
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { Demand, Demands } from './demands.ts';
-import type { HolderAction, HolderDecision } from './holders.ts';
+import type { HolderAction, HolderDecision } from './holder-view.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
 
 /**

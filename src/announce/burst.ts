@@ -69,6 +69,14 @@ export function planBursts(state: BurstState, vips: readonly Ip[], nowMs: number
   return { ...state, queues: kept.map((queue, step) => (step === 0 ? [...queue, ...gained] : queue)) };
 }
 
+/** The state in which these VIPs start their burst anew: neighbours may have heard another node last. */
+export function repeatBursts(state: BurstState, vips: readonly Ip[], nowMs: number): BurstState {
+  const repeated = new Set(vips);
+  const all = [...new Set(state.queues.flat().map(({ vip }) => vip))];
+  const queues = state.queues.map((queue) => queue.filter(({ vip }) => !repeated.has(vip)));
+  return planBursts({ ...state, queues }, all, nowMs);
+}
+
 /**
  * The frames to send now, in order, and the state after them. Earlier steps of any VIP go before later steps of
  * another, so a thousand VIPs are all announced once before the first is announced twice.

@@ -5,7 +5,7 @@ import type { AllocationView } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PeerLink } from '../liveness/messages.ts';
-import type { Vip } from './holders.ts';
+import type { Vip } from './holder-view.ts';
 import { isNamedBy, isNamedExactly } from './links.ts';
 
 /** All that the demands depend on, the same on every node. */

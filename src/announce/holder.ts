@@ -32,15 +32,32 @@ export function holderOf(
   return holder;
 }
 
-/** The candidates, the one that should hold this VIP first. */
-export function rankFor(vip: Ip, candidates: readonly string[]): readonly string[] {
-  const scores = new Map(candidates.map((node) => [node, scoreFor(vip, node)]));
-  return [...candidates].sort((a, b) => (scores.get(b) ?? 0) - (scores.get(a) ?? 0) || (a < b ? 1 : -1));
-}
+/** Scores of VIPs and nodes. It keeps the digests of the nodes, which come again and again. */
+export class Ranking {
+  readonly #digests = new Map<string, Digest>();
 
-/** A node's score for a VIP. */
-export function scoreFor(vip: Ip, node: string): number {
-  return scoreOf(digestOf(vip), digestOf(node));
+  /** The candidate that should hold this VIP. */
+  first(vip: Ip, candidates: readonly string[]): string | undefined {
+    return holderOf(vip, candidates, this.#digests);
+  }
+
+  /** The candidates, the one that should hold this VIP first. The same works for any other name. */
+  order(name: string, candidates: readonly string[]): readonly string[] {
+    const own = digestOf(name);
+    const scored = candidates.map((node) => ({ node, score: scoreOf(own, this.#digestOf(node)) }));
+    return scored.sort((a, b) => b.score - a.score || (a.node < b.node ? 1 : -1)).map(({ node }) => node);
+  }
+
+  /** A node's score for a VIP. */
+  score(vip: Ip, node: string): number {
+    return scoreOf(digestOf(vip), this.#digestOf(node));
+  }
+
+  #digestOf(node: string): Digest {
+    const digest = this.#digests.get(node) ?? digestOf(node);
+    this.#digests.set(node, digest);
+    return digest;
+  }
 }
 
 /**

@@ -7,7 +7,6 @@ import {
   type Beat,
   type Claim,
   type ClaimsNews,
-  digestOf,
   type Incarnation,
   type Message,
   type PeerLink,
@@ -16,7 +15,15 @@ import {
   times,
 } from '../liveness/messages.ts';
 import { Peers, type Reception } from '../liveness/peers.ts';
-import { type Candidate, decideHolders, type HolderDecision, type Vip } from './holders.ts';
+import { Rhythm } from '../liveness/rhythm.ts';
+import type { Review } from '../liveness/standing.ts';
+import { Voice } from '../liveness/voice.ts';
+import { candidateOf, ownCandidate } from './candidates.ts';
+import { Decisions } from './decisions.ts';
+import { Ranking } from './holder.ts';
+import type { Candidate, HolderDecision, HolderView, Vip } from './holder-view.ts';
+import { formerOf, isAllKnown } from './memory.ts';
+import { isNext } from './successors.ts';
 import { WireAsks } from './wire-asks.ts';
 
 /** What the cluster's objects and the kernel say. */
@@ -30,67 +37,104 @@ export interface World {
 
 /** What a tick calls for. */
 export interface Turn {
+  /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
   /** Addresses to ask for on the wire now. */
   readonly asks: readonly Vip[];
-  /** Tell the peers at once. */
+  /** Tell the peers at once: {@link Keeper.takeNews}, to each of {@link Keeper.others}. */
   readonly news: boolean;
+  /** The peers that get a beat now. */
+  readonly beats: readonly string[];
+  /** VIPs that are held here and that somebody else claimed in vain: neighbours may have heard the other one last. */
+  readonly reassert: readonly Vip[];
+  /** When the next tick is wanted, if nothing comes before: within a beat at the latest. */
+  readonly again: number;
 }
 
 /** A main loop that comes so late was stopped: others may have taken its VIPs. */
 const lateMs = 300;
-/** Claims in one datagram, so that it stays below 1,400 bytes. */
-const claimsAtOnce = 20;
+/** How many of a silent holder's VIPs are asked for. */
+const samples = 3;
+/** So long somebody else must answer for a VIP before a node that hears nobody gives it up, unless it claimed it alone. */
+const yieldMs = 500;
+/** When it is believed of a VIP that nobody answers for it. */
+const vipProof = { questions: 3, forMs: 150 } as const;
 
 /** The keeper of one speaker. */
 export class Keeper {
   readonly peers: Peers;
   readonly #self: string;
+  readonly #voice: Voice;
+  readonly #rhythm: Rhythm;
   readonly #wire = new WireAsks();
-  #world: World = { vips: [], nodes: new Map(), links: [] };
-  #claims = new Map<string, Claim>();
-  #told = new Map<string, Claim>();
-  #waiting = new Map<string, number>();
-  #decisions: readonly HolderDecision[] = [];
-  #state: SpeakerState = 'Serving';
-  #sequence = 0;
-  #lists = 0;
+  readonly #ranking = new Ranking();
+  readonly #decisions: Decisions;
+  readonly #remembered: ReadonlyMap<string, Claim>;
+  readonly #sightings = new Map<string, number>();
+  #world: World | undefined;
+  #view: HolderView | undefined;
+  #others: readonly string[] = [];
+  #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
+  #told: SpeakerState = 'Listening';
   #startedAt: number;
-  #listenUntil: number;
   #tickedAt: number;
-  #seen = '';
+  #listened = false;
+  #linkCameBack = false;
 
-  /** `own` are the claims from before a restart, which count only where nobody claims more. */
+  /** `own` are the claims from before a restart, which count only where nobody claims anything. */
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
     this.peers = new Peers(self);
     this.#self = self.node;
+    this.#voice = new Voice(this.peers);
+    this.#rhythm = new Rhythm(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
+    this.#decisions = new Decisions(this.peers.claims, self.node);
     this.#startedAt = now;
-    this.#listenUntil = now + times.listen;
     this.#tickedAt = now;
-    for (const claim of own) this.#claims.set(claim.uid, claim);
+    this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
   }
 
   /** The claims of this node. */
   get claims(): ReadonlyMap<string, Claim> {
-    return this.#claims;
+    return this.peers.claims.of(this.#self);
   }
 
   /** What is decided, as of the last tick. */
   get decisions(): readonly HolderDecision[] {
-    return this.#decisions;
+    return this.#decisions.all;
+  }
+
+  /** The other nodes to talk to, as of the last tick: those of the world, and those that are heard without being there. */
+  get others(): readonly string[] {
+    return this.#others;
+  }
+
+  /** Something has come that is worth a tick before the next beat. */
+  get isStirred(): boolean {
+    return this.peers.isStirred || this.#decisions.isDirty;
+  }
+
+  /** The rules to decide by: the lowest version of all speakers that are heard. */
+  rulesAt(now: number): number {
+    let lowest = ruleVersion;
+    for (const { node, beat } of this.peers.all()) {
+      if (beat && this.peers.livenessOf(node, now) !== 'Dead') lowest = Math.min(lowest, beat.rules);
+    }
+    return lowest;
   }
 
   /** Takes in what the cluster says now. */
   observe(world: World): void {
+    const before = this.#world;
+    if (before && world.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
+      this.#linkCameBack = true;
+    }
     this.#world = world;
-    this.#seen = '';
-    this.peers.keepOnly((node) => world.nodes.has(node));
+    this.#decisions.observe(world.vips);
   }
 
   /** Says that this speaker restarts, or gives its VIPs away. */
-  announceState(state: SpeakerState): void {
+  announceState(state: 'Serving' | 'Restarting' | 'Draining'): void {
     this.#state = state;
-    this.#seen = '';
   }
 
   /** Takes in a datagram that came on a path. */
@@ -102,191 +146,150 @@ export class Keeper {
   heardOnWire(address: string, mac: string, now: number): void {
     const node = this.#nodeOf(mac);
     this.#wire.answered(address, node, now);
-    // Who heard nobody when it claimed the VIP gives way to a node that it knows.
-    if (node === undefined) return;
-    for (const { uid, address: own } of this.#world.vips) {
-      if (own === address && this.#claims.get(uid)?.isolated && this.#claims.delete(uid)) this.#seen = '';
-    }
+    const uid = this.#decisions.uidOf(address);
+    if (uid === undefined) return;
+    this.#decisions.touch(uid);
+    const own = this.claims.get(uid);
+    if (node === undefined || own === undefined || !this.#view?.isolated) return;
+    // Who hears nobody gives way to a node that it knows; at once, if it has claimed the VIP alone.
+    const since = this.#sightings.get(uid) ?? now;
+    this.#sightings.set(uid, since);
+    if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
   }
 
   /** Is it hearing the others out before it answers for anything? */
   isListening(now: number): boolean {
-    if (now >= this.#listenUntil) return false;
-    if (now - this.#startedAt < 2 * times.beat) return true;
-    for (const node of this.#world.nodes.keys()) {
+    if (this.#listened || this.#world === undefined) return this.#world === undefined;
+    const listenedMs = now - this.#startedAt;
+    const isHeard = (node: string) => {
       const peer = this.peers.get(node);
-      if (node !== this.#self && !(peer && this.peers.isComplete(peer))) return true;
+      return peer !== undefined && this.peers.isComplete(peer);
+    };
+    const waitsFor = [...this.#world.nodes.keys()].filter((node) => node !== this.#self);
+    if (waitsFor.length > 0 && listenedMs < times.listen) {
+      if (listenedMs < 2 * times.beat || !waitsFor.every(isHeard)) return true;
     }
+    this.#listened = true;
     return false;
   }
 
-  /** Decides anew if anything has changed. To be called every beat, and after each datagram that matters. */
+  /** Decides anew what has changed. To be called when it asks for it, and after whatever stirs it. */
   tick(now: number): Turn {
-    if (now - this.#tickedAt > lateMs) this.#listen(now);
+    this.#wakeUp(now);
     this.#tickedAt = now;
-    const candidates = this.#candidates(now);
+    this.peers.takeStir();
+    const review = this.peers.review(now);
+    this.#meet(review);
     const listening = this.isListening(now);
-    const isolated = this.#isIsolated(now);
-    const seen = JSON.stringify([listening, isolated, this.peers.claimsVersion, [...candidates]]);
-    if (seen !== this.#seen || this.#waiting.size > 0) {
-      this.#seen = seen;
-      this.#decide(candidates, { now, listening, isolated });
-    }
-    const news = !sameClaims(this.#claims, this.#told);
-    return { decisions: this.#decisions, asks: this.#asksDue(now), news };
+    const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
+    if (state !== this.#told) this.#rhythm.beLoud(now);
+    this.#told = state;
+    const view = this.#viewOf(review, { now, listening });
+    this.#view = view;
+    if (!view.isolated) this.#sightings.clear();
+    const { reassert } = this.#decisions.decide(view);
+    const asks = this.#wire.due(this.#wanted(view, review), now);
+    const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
+    const wireAt = this.#wire.nextAt() ?? Number.POSITIVE_INFINITY;
+    return {
+      decisions: this.#decisions.all,
+      asks,
+      news: this.#voice.hasNews,
+      beats: this.#rhythm.due(this.#others, review, now),
+      reassert,
+      again: Math.min(now + times.beat, wireAt, ...changes.filter((at) => at > now)),
+    };
   }
 
-  /** What is said to a peer every beat. */
+  /** What is said to a peer that gets a beat. */
   beatFor(node: string, now: number, ages: Beat['ages']): Beat {
-    const heard = [...this.#world.nodes.keys()].flatMap((other): [string, number][] => {
-      const ageMs = now - this.peers.lastHeardByUs(other);
-      return other !== this.#self && other !== node && ageMs < times.dead ? [[other, Math.round(ageMs)]] : [];
-    });
-    const peer = this.peers.get(node);
-    return {
-      kind: 'Beat',
-      ...this.#envelope(node),
-      rules: ruleVersion,
-      state: this.#state,
-      ages,
-      links: this.#world.links,
-      heard,
-      claims: digestOf(this.#claims.values()),
-      wantsClaims: peer?.beat !== undefined && !this.peers.isComplete(peer),
-    };
+    const links = this.#world?.links ?? [];
+    const nextMs = this.#rhythm.promiseTo(node);
+    const state = this.#state === 'Serving' ? this.#told : this.#state;
+    return this.#voice.beatFor(node, { now, state, rules: ruleVersion, ages, links, nextMs });
   }
 
   /** What has changed since the peers were told last: one list for all of them, each with its own envelope. */
   takeNews(): readonly ((node: string) => ClaimsNews)[] {
-    const claims = [...this.#claims.values()].filter((claim) => !isSame(claim, this.#told.get(claim.uid)));
-    const dropped = [...this.#told.keys()].filter((uid) => !this.#claims.has(uid));
-    this.#told = new Map(this.#claims);
-    return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), whole: undefined }));
+    return this.#voice.takeNews();
   }
 
   /** All claims, for a peer that asks for them. */
   wholeList(node: string): readonly ClaimsNews[] {
-    const list = ++this.#lists;
-    const all = parts([...this.#claims.values()], []);
-    const chunks = all.length === 0 ? [{ kind: 'Claims' as const, claims: [], dropped: [] }] : all;
-    return chunks.map((chunk, part) => ({
-      ...chunk,
-      ...this.#envelope(node),
-      whole: { list, part, parts: chunks.length },
-    }));
+    return this.#voice.wholeList(node);
   }
 
-  #envelope(node: string): Pick<Beat, 'from' | 'to' | 'sequence'> {
-    return { from: this.peers.self, to: this.peers.addressOf(node), sequence: ++this.#sequence };
-  }
-
-  #listen(now: number): void {
+  /** After a sleep, or without a cable and without anybody to hear, nothing that was heard is true any more. */
+  #wakeUp(now: number): void {
+    const cameBack = this.#linkCameBack && this.#view?.isolated === true;
+    this.#linkCameBack = false;
+    if (now - this.#tickedAt <= lateMs && !cameBack) return;
     this.#startedAt = now;
-    this.#listenUntil = now + times.listen;
+    this.#listened = false;
     this.peers.forgetBeats();
-    this.#seen = '';
   }
 
-  #isIsolated(now: number): boolean {
-    return this.#world.nodes.size > 1 && this.peers.isIsolated(now);
+  /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */
+  #meet(review: Review): void {
+    const nodes = this.#world?.nodes ?? new Map<string, unknown>();
+    const isHeard = (node: string) => ['Alive', 'Restarting'].includes(review.of.get(node)?.liveness ?? '');
+    if (this.#world && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
+    const extra = [...this.peers.all()].map(({ node }) => node).filter((node) => !nodes.has(node) && isHeard(node));
+    this.#others = [...nodes.keys(), ...extra].filter((node) => node !== this.#self);
   }
 
-  #candidates(now: number): ReadonlyMap<string, Candidate> {
-    return new Map([...this.#world.nodes].map(([node, facts]) => [node, this.#candidate(node, facts.draining, now)]));
-  }
-
-  #candidate(node: string, draining: boolean, now: number): Candidate {
-    if (node === this.#self) {
-      const gains = this.#state === 'Serving' && !draining;
-      return { liveness: 'Self', gains, draining: !gains, backAt: 0, answersOnWire: false, silentOnWire: false };
-    }
-    const peer = this.peers.get(node);
-    const liveness = this.peers.livenessOf(node, now);
-    const beat = peer?.beat;
-    const quick = beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) < times.slow;
-    const leaves = draining || beat?.state === 'Draining';
-    const patience = liveness === 'Unknown' ? times.wireSilence : times.dead - times.suspect - 50;
+  #viewOf(review: Review, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {
+    const isolated = this.#others.length > 0 && this.peers.isIsolated(now);
+    const nodes = new Map<string, Candidate>();
+    const draining = (node: string) => this.#world?.nodes.get(node)?.draining;
+    nodes.set(this.#self, ownCandidate(this.#state, { listening, draining: draining(this.#self) === true }));
+    const known = { peers: this.peers, wire: this.#wire, review, now, isolated };
+    for (const node of this.#others) nodes.set(node, candidateOf(node, draining(node), known));
     return {
-      liveness,
-      gains: liveness === 'Alive' && quick && !leaves && beat?.state === 'Serving',
-      draining: leaves,
-      backAt: peer?.backAt ?? 0,
-      answersOnWire: this.#wire.answersFor(node, now),
-      silentOnWire: this.#wire.isSilent(node, { now, forMs: patience }),
+      self: this.#self,
+      now,
+      ranking: this.#ranking,
+      vips: [],
+      total: this.#world?.vips.length ?? 0,
+      loads: () => new Map(),
+      nodes,
+      claimsTo: (uid) => this.peers.claims.to(uid),
+      formerOf: (uid) => formerOf(uid, { peers: this.peers, own: { node: this.#self, claims: this.#remembered }, now }),
+      termOf: (uid) => this.peers.claims.termOf(uid),
+      listening,
+      isolated,
+      complete: isAllKnown(this.peers, review, now),
+      wire: (uid) => {
+        if (this.#wire.isUnanswered(uid, { now, ...vipProof })) return 'Unanswered';
+        return this.#wire.isAnswered(uid) ? 'Answered' : undefined;
+      },
+      waiting: this.#decisions.waiting,
+      damped: (uid) => this.#decisions.isDamped(uid, now),
     };
   }
 
-  #decide(
-    nodes: ReadonlyMap<string, Candidate>,
-    { now, listening, isolated }: { readonly now: number; readonly listening: boolean; readonly isolated: boolean },
-  ): void {
-    const claims = new Map<string, ReadonlyMap<string, Claim>>([[this.#self, this.#claims]]);
-    const former = new Map<string, ReadonlyMap<string, Claim>>();
-    for (const peer of this.peers.all()) {
-      claims.set(peer.node, peer.claims);
-      if (now - peer.backAt < times.reclaim || peer.incarnation === undefined) former.set(peer.node, peer.former);
-    }
-    const unanswered = (uid: string) => this.#wire.isUnanswered(uid, now);
-    const { vips } = this.#world;
-    const state = { nodes, claims, former, listening, isolated, unanswered, waiting: this.#waiting };
-    this.#decisions = decideHolders({ self: this.#self, now, vips, ...state });
-    const before = this.#waiting;
-    this.#waiting = new Map();
-    this.#claims = new Map();
-    for (const { vip, claim, waits } of this.#decisions) {
-      if (claim) this.#claims.set(vip.uid, claim);
-      if (waits) this.#waiting.set(vip.uid, before.get(vip.uid) ?? now);
-    }
-  }
-
-  /** From suspicion on the VIPs of a silent holder are asked for, a few of each; so are those that a decision wants to know of. */
-  #asksDue(now: number): readonly Vip[] {
+  /** From suspicion on VIPs of a silent holder are asked for by those who would take them; so is what a decision wants to know of. */
+  #wanted(view: HolderView, review: Review): { readonly vip: Vip; readonly node: string | undefined }[] {
     const wanted: { readonly vip: Vip; readonly node: string | undefined }[] = [];
-    const perNode = new Map<string, number>();
-    for (const { vip, holder, ask } of this.#decisions) {
-      const suspect = holder !== undefined && this.#isSuspect(holder, now);
-      if (!ask && !suspect) continue;
-      const count = perNode.get(holder ?? '') ?? 0;
-      if (!ask && count >= samples) continue;
-      perNode.set(holder ?? '', count + 1);
-      wanted.push({ vip, node: holder });
+    const counts = new Map<string, number>();
+    const add = (vip: Vip, node: string | undefined) => {
+      const count = counts.get(node ?? '') ?? 0;
+      if (node !== undefined && count >= samples) return;
+      counts.set(node ?? '', count + 1);
+      wanted.push({ vip, node });
+    };
+    for (const { vip, ask } of this.#decisions.asking()) if (ask) add(vip, ask.node);
+    const suspects = new Set([...review.of].filter(([, { isSuspect }]) => isSuspect).map(([node]) => node));
+    if (suspects.size === 0) return wanted;
+    for (const { vip, holder, ask } of this.#decisions.all) {
+      if (ask !== undefined || holder === undefined || !suspects.has(holder)) continue;
+      if ((counts.get(holder) ?? 0) < samples && isNext(vip, holder, view)) add(vip, holder);
     }
-    return this.#wire.due(wanted, now);
-  }
-
-  /** A peer that restarts is expected to be silent, and another one answers for it. */
-  #isSuspect(node: string, now: number): boolean {
-    if (node === this.#self || this.peers.livenessOf(node, now) === 'Restarting') return false;
-    return now - this.peers.lastHeard(node, now) >= times.suspect;
+    return wanted;
   }
 
   #nodeOf(mac: string): string | undefined {
     for (const { node, beat } of this.peers.all()) if (beat?.links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
-}
-
-/** How many of a silent holder's VIPs are asked for. */
-const samples = 3;
-
-function parts(
-  claims: readonly Claim[],
-  dropped: readonly string[],
-): readonly Pick<ClaimsNews, 'kind' | 'claims' | 'dropped'>[] {
-  const count = Math.max(Math.ceil(claims.length / claimsAtOnce), Math.ceil(dropped.length / claimsAtOnce));
-  return Array.from({ length: count }, (_, i) => ({
-    kind: 'Claims',
-    claims: claims.slice(i * claimsAtOnce, (i + 1) * claimsAtOnce),
-    dropped: dropped.slice(i * claimsAtOnce, (i + 1) * claimsAtOnce),
-  }));
-}
-
-function isSame(a: Claim, b: Claim | undefined): boolean {
-  return b !== undefined && a.term === b.term && a.isolated === b.isolated;
-}
-
-function sameClaims(a: ReadonlyMap<string, Claim>, b: ReadonlyMap<string, Claim>): boolean {
-  if (a.size !== b.size) return false;
-  for (const claim of a.values()) if (!isSame(claim, b.get(claim.uid))) return false;
-  return true;
 }

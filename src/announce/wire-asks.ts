@@ -1,24 +1,35 @@
 /** Who was asked for on the wire, and who answered: the last word before a VIP is taken from a node that nobody hears. */
-import { times } from '../liveness/messages.ts';
-import type { Vip } from './holders.ts';
+import type { Vip } from './holder-view.ts';
 
 interface Asked {
+  readonly address: string;
   readonly node: string | undefined;
-  /** When the present row of questions without an answer began. */
-  readonly since: number;
+  /** When the present row of questions without an answer began; undefined after an answer. */
+  readonly since: number | undefined;
+  /** How many questions it has. */
   readonly count: number;
   readonly at: number;
+  readonly wasAnswered: boolean;
 }
 
-/** The pause between two questions for one VIP while it matters most, and afterwards. */
-const pauseMs = { first: 50, later: 200 } as const;
-const quickQuestions = 4;
-/** This many questions in a row without an answer mean silence. */
-const enough = 3;
+/** How long a silence must be, in questions and in milliseconds, to be believed. */
+export interface Proof {
+  readonly now: number;
+  readonly questions: number;
+  readonly forMs: number;
+}
+
+/** The pause between two questions for one VIP: while it matters most, then, and where somebody answers again and again. */
+const pauseMs = { first: 50, later: 200, answered: 1_000 } as const;
+const quickQuestions = 5;
+/** An answer comes within this time or not at all. */
+const answerMs = 100;
+/** So many questions go out at one time. */
+const mostAtOnce = 20;
 
 /** Remembers questions and answers. */
 export class WireAsks {
-  readonly #asked = new Map<string, Asked & { readonly address: string }>();
+  readonly #asked = new Map<string, Asked>();
   /** When a node last answered for anything. */
   readonly #answers = new Map<string, number>();
 
@@ -26,43 +37,84 @@ export class WireAsks {
   due(wanted: readonly { readonly vip: Vip; readonly node: string | undefined }[], now: number): readonly Vip[] {
     const uids = new Set(wanted.map(({ vip }) => vip.uid));
     for (const uid of this.#asked.keys()) if (!uids.has(uid)) this.#asked.delete(uid);
-    const due: Vip[] = [];
-    for (const { vip, node } of wanted) {
+    const askedAt = ({ vip }: { readonly vip: Vip }) => this.#asked.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
+    const due = wanted.filter(({ vip }) => {
       const before = this.#asked.get(vip.uid);
-      const pause = (before?.count ?? 0) < quickQuestions ? pauseMs.first : pauseMs.later;
-      if (before !== undefined && now - before.at < pause) continue;
-      const since = before?.since ?? now;
-      this.#asked.set(vip.uid, { address: vip.address, node, since, count: (before?.count ?? 0) + 1, at: now });
-      due.push(vip);
+      return before === undefined || now >= before.at + pauseAfter(before);
+    });
+    // Where there are too many, they take turns.
+    const first = due.length <= mostAtOnce ? due : due.sort((a, b) => askedAt(a) - askedAt(b)).slice(0, mostAtOnce);
+    for (const { vip, node } of first) {
+      const before = this.#asked.get(vip.uid);
+      this.#asked.set(vip.uid, {
+        address: vip.address,
+        node,
+        since: before?.since ?? now,
+        count: (before?.count ?? 0) + 1,
+        at: now,
+        wasAnswered: before?.wasAnswered ?? false,
+      });
     }
-    return due;
+    return first.map(({ vip }) => vip);
   }
 
-  /** A node, or a host that is none (undefined), answered for an address. */
+  /** When the next question is due; undefined if none is. */
+  nextAt(): number | undefined {
+    let next: number | undefined;
+    for (const asked of this.#asked.values()) {
+      const at = asked.at + pauseAfter(asked);
+      if (next === undefined || at < next) next = at;
+    }
+    return next;
+  }
+
+  /** A node, or a host that is none that we know (undefined), answered for an address. */
   answered(address: string, node: string | undefined, now: number): void {
     if (node !== undefined) this.#answers.set(node, now);
     for (const [uid, asked] of this.#asked) {
-      if (asked.address === address) this.#asked.set(uid, { ...asked, since: now, count: 0, at: now });
+      if (asked.address === address) this.#asked.set(uid, { ...asked, since: undefined, count: 0, wasAnswered: true });
     }
   }
 
-  /** Has the node answered lately? */
+  /** Does the node answer? */
   answersFor(node: string, now: number): boolean {
-    return now - (this.#answers.get(node) ?? Number.NEGATIVE_INFINITY) < times.dead + pauseMs.later;
+    const last = this.#answers.get(node) ?? Number.NEGATIVE_INFINITY;
+    return now - last < pauseMs.answered + answerMs + quickQuestions * pauseMs.first && !this.#isUnanswered(node, last);
   }
 
-  /** Were VIPs of the node asked for again and again, for this time, without an answer? */
-  isSilent(node: string, { now, forMs }: { readonly now: number; readonly forMs: number }): boolean {
-    for (const asked of this.#asked.values()) {
-      if (asked.node === node && asked.count >= enough && now - asked.since >= forMs)
-        return !this.answersFor(node, now);
-    }
+  /** Were VIPs of the node asked for again and again, without an answer? */
+  isSilent(node: string, proof: Proof): boolean {
+    if (this.answersFor(node, proof.now)) return false;
+    for (const asked of this.#asked.values()) if (asked.node === node && isProven(asked, proof)) return true;
     return false;
   }
 
   /** Was this VIP asked for again and again without an answer? */
-  isUnanswered(uid: string, now: number): boolean {
+  isUnanswered(uid: string, proof: Proof): boolean {
     const asked = this.#asked.get(uid);
-    return asked !== undefined && asked.count >= enough && now - asked.since >= times.dead;
+    return asked !== undefined && isProven(asked, proof);
   }
+
+  /** Does somebody answer for this VIP when it is asked for? */
+  isAnswered(uid: string): boolean {
+    const asked = this.#asked.get(uid);
+    return asked?.wasAnswered === true && asked.count < 3;
+  }
+
+  /** Have questions for its VIPs come to nothing since then? */
+  #isUnanswered(node: string, since: number): boolean {
+    for (const asked of this.#asked.values()) {
+      if (asked.node === node && asked.count >= 3 && (asked.since ?? 0) > since) return true;
+    }
+    return false;
+  }
+}
+
+function pauseAfter({ since, count }: Asked): number {
+  if (since === undefined) return pauseMs.answered;
+  return count < quickQuestions ? pauseMs.first : pauseMs.later;
+}
+
+function isProven({ since, count }: Asked, { now, questions, forMs }: Proof): boolean {
+  return since !== undefined && count >= questions && now - since >= forMs;
 }

@@ -1,5 +1,5 @@
 /** Messages as text. JSON, so that a capture can be read by people; a datagram of another wire version is left unread. */
-import { type Message, wireVersion } from './messages.ts';
+import { type Message, type SpeakerState, wireVersion } from './messages.ts';
 
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
@@ -15,19 +15,22 @@ export function decodeMessage(text: string): Message | undefined {
     return undefined;
   }
   if (!isRecord(value) || value.version !== wireVersion) return undefined;
-  const common = isIncarnation(value.from) && isIncarnation(value.to) && Number.isSafeInteger(value.sequence);
+  const common = isIncarnation(value.from) && isAddressee(value.to) && Number.isSafeInteger(value.sequence);
   if (!common || !(value.kind === 'Beat' ? isBeat(value) : value.kind === 'Claims' && isNews(value))) return undefined;
   return value as unknown as Message;
 }
 
+const speakerStates: readonly SpeakerState[] = ['Listening', 'Serving', 'Restarting', 'Draining'];
+
 type Fields = Readonly<Record<string, unknown>>;
 
 function isBeat(value: Fields): boolean {
-  const { ages, links, heard, claims, state, rules, wantsClaims } = value;
+  const { ages, links, heard, claims, state, rules, nextMs, wantsClaims } = value;
   return (
     isNumber(rules) &&
+    isNumber(nextMs) &&
     typeof wantsClaims === 'boolean' &&
-    (state === 'Serving' || state === 'Restarting' || state === 'Draining') &&
+    (speakerStates as readonly unknown[]).includes(state) &&
     isRecord(ages) &&
     isNumber(ages.loop) &&
     isNumber(ages.worker) &&
@@ -46,7 +49,11 @@ function isNews({ claims, dropped, whole }: Fields): boolean {
 }
 
 function isClaim(value: unknown): boolean {
-  return isRecord(value) && isText(value.uid) && isNumber(value.term) && typeof value.isolated === 'boolean';
+  return isRecord(value) && isText(value.uid) && isNumber(value.term) && areFlags(value.isolated, value.leaving);
+}
+
+function areFlags(...values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'boolean');
 }
 
 function isLink(value: unknown): boolean {
@@ -55,6 +62,10 @@ function isLink(value: unknown): boolean {
 
 function isIncarnation(value: unknown): boolean {
   return isRecord(value) && isText(value.node) && isText(value.incarnation);
+}
+
+function isAddressee(value: unknown): boolean {
+  return isIncarnation(value) && isRecord(value) && isText(value.newest);
 }
 
 function isListOf(value: unknown, test: (item: unknown) => boolean): boolean {

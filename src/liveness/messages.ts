@@ -16,8 +16,20 @@ export interface Incarnation {
   readonly incarnation: string;
 }
 
-/** `Restarting`: back in a moment, nothing is to move. `Draining`: everything is to move. */
-export type SpeakerState = 'Serving' | 'Restarting' | 'Draining';
+/** Whom a datagram is for. */
+export interface Addressee extends Incarnation {
+  /**
+   * The newest incarnation that the sender has heard of. It differs from the one that proved itself where the receiver was restarted,
+   * or where somebody replays what an old incarnation said.
+   */
+  readonly newest: string;
+}
+
+/**
+ * `Listening`: it started or woke up a moment ago, and answers for nothing yet. `Restarting`: back in a moment, nothing is to move.
+ * `Draining`: everything is to move.
+ */
+export type SpeakerState = 'Listening' | 'Serving' | 'Restarting' | 'Draining';
 
 /** A link that a speaker could announce on. */
 export interface PeerLink {
@@ -33,19 +45,21 @@ export interface ClaimsDigest {
   readonly sum: number;
 }
 
-/** What a speaker says every 100 ms to each peer. */
+/** What a speaker says to a peer again and again: every 100 ms to those that watch it, now and then to the others. */
 export interface Beat {
   readonly kind: 'Beat';
   readonly from: Incarnation;
-  readonly to: Incarnation;
+  readonly to: Addressee;
   /** Rises with every datagram of an incarnation. */
   readonly sequence: number;
   readonly rules: number;
   readonly state: SpeakerState;
+  /** After how many milliseconds the receiver gets the next beat, at the latest. */
+  readonly nextMs: number;
   /** Milliseconds since the main loop and the packet worker last turned. */
   readonly ages: { readonly loop: number; readonly worker: number };
   readonly links: readonly PeerLink[];
-  /** How long ago, in milliseconds, each of these nodes was heard. */
+  /** How long ago, in milliseconds, each of the nodes that beat to the sender every 100 ms was heard. */
   readonly heard: readonly (readonly [node: string, ageMs: number])[];
   readonly claims: ClaimsDigest;
   /** The receiver's claims, as known here, do not have the digest that it tells: it is to send them all. */
@@ -60,17 +74,19 @@ export interface Claim {
   readonly term: number;
   /** Made by a node that heard no other one: it gives way to any claim that was not. */
   readonly isolated: boolean;
+  /** The node holds it, but wants another one to take it. */
+  readonly leaving: boolean;
 }
 
 /** Changes of a speaker's claims, or a part of all of them. */
 export interface ClaimsNews {
   readonly kind: 'Claims';
   readonly from: Incarnation;
-  readonly to: Incarnation;
+  readonly to: Addressee;
   readonly sequence: number;
   readonly claims: readonly Claim[];
   readonly dropped: readonly string[];
-  /** undefined: changes. Otherwise one of the parts of the whole list of this number. */
+  /** undefined: changes. Otherwise one of the parts of the whole list of this number, which rises with every change. */
   readonly whole: { readonly list: number; readonly part: number; readonly parts: number } | undefined;
 }
 
@@ -84,6 +100,12 @@ export const times = {
   suspect: 250,
   /** Silent for so long on all paths and to all, a peer is dead. */
   dead: 400,
+  /** How long a suspicion is told to everybody. */
+  alarm: 1_500,
+  /** A peer that is not heard, or never was, is spoken to so often, so that it is known again soon after a partition. */
+  call: 250,
+  /** How often those are spoken to at least that do not watch this node. */
+  slowBeat: 1_000,
   /** How long a speaker that starts or wakes listens at most before it answers for anything. */
   listen: 500,
   /** A main loop or packet worker that stood still for so long gets nothing new; for `stuck`, it is dead. */
@@ -91,29 +113,47 @@ export const times = {
   stuck: 5_000,
   /** How long a peer that said `Restarting` is waited for. */
   restart: 3_000,
-  /** How long a holder that should go waits for its successor. */
+  /** How long others wait for a holder that should go and does not say so. */
   handOver: 5_000,
   /** How long a peer that came back has to claim again what it held. */
   reclaim: 1_500,
+  /** How long a peer whose claims are not all known keeps others from what nobody claims. */
+  incomplete: 1_000,
   /** How long nobody must have answered on the wire before the VIP of a peer that was never heard is taken. */
   wireSilence: 1_000,
 } as const;
 
+/** The digest of no claims. */
+export const noClaims: ClaimsDigest = { count: 0, sum: 0 };
+
 /** The digest of some claims, in any order. */
 export function digestOf(claims: Iterable<Claim>): ClaimsDigest {
-  let count = 0;
-  let sum = 0;
-  for (const claim of claims) {
-    count++;
-    sum = (sum + hashOf(claim)) % 2 ** 48;
-  }
-  return { count, sum };
+  let digest = noClaims;
+  for (const claim of claims) digest = withClaim(digest, claim);
+  return digest;
 }
 
+/** The digest with one more claim. */
+export function withClaim({ count, sum }: ClaimsDigest, claim: Claim): ClaimsDigest {
+  return { count: count + 1, sum: (sum + hashOf(claim)) % sumRange };
+}
+
+/** The digest with one claim less. */
+export function withoutClaim({ count, sum }: ClaimsDigest, claim: Claim): ClaimsDigest {
+  return { count: count - 1, sum: (sum - hashOf(claim) + sumRange) % sumRange };
+}
+
+/** Do two claims of one node to one VIP say the same? */
+export function isSameClaim(a: Claim, b: Claim | undefined): boolean {
+  return b !== undefined && a.term === b.term && a.isolated === b.isolated && a.leaving === b.leaving;
+}
+
+const sumRange = 2 ** 48;
+
 /** 48 bits of a claim. */
-function hashOf({ uid, term, isolated }: Claim): number {
+function hashOf({ uid, term, isolated, leaving }: Claim): number {
   let high = 0x9e3779b1 ^ term;
-  let low = isolated ? 0x85ebca77 : 0x27d4eb2f;
+  let low = 0x27d4eb2f ^ (isolated ? 0x85ebca77 : 0) ^ (leaving ? 0xc2b2ae3d : 0);
   for (let i = 0; i < uid.length; i++) {
     const unit = uid.charCodeAt(i);
     high = Math.imul(high ^ unit, 0x01000193);

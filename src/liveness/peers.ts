@@ -1,18 +1,8 @@
-/**
- * What a speaker knows of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back.
- *
- * A peer is dead when it has been silent on all paths, to us and to every peer that we hear. One that was never heard is unknown, not
- * dead: a firewall on the port must not make every node take everything.
- */
-import {
-  type Beat,
-  type Claim,
-  type ClaimsDigest,
-  digestOf,
-  type Incarnation,
-  type Message,
-  times,
-} from './messages.ts';
+/** What a speaker hears of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back. */
+import { ClaimBook } from './claim-book.ts';
+import { type Addressee, type Beat, type ClaimsNews, type Incarnation, type Message, times } from './messages.ts';
+import { newPeer, type Peer } from './peer.ts';
+import { isSuspicion, type Liveness, type Review, reviewOf } from './standing.ts';
 
 /** What became of a datagram whose signature was right. */
 export type Reception =
@@ -22,40 +12,17 @@ export type Reception =
   /** Of an incarnation that has ended, or older than one that was taken on the same path. */
   | 'Replayed';
 
-/** How a peer is. */
-export type Liveness = 'Unknown' | 'Alive' | 'Restarting' | 'Dead';
-
-/** One other node's speaker. */
-export interface Peer {
-  readonly node: string;
-  /** The incarnation that proved that it hears us; undefined before. */
-  incarnation: string | undefined;
-  /** The newest incarnation that we have heard of: what we answer to. */
-  greeted: string;
-  readonly ended: Set<string>;
-  /** By path: the highest sequence and when it came. */
-  readonly paths: Map<string, { sequence: number; at: number }>;
-  readonly firstHeardAt: number;
-  /** When the present incarnation was first heard. */
-  backAt: number;
-  sequence: number;
-  beat: Beat | undefined;
-  beatAt: number;
-  claims: Map<string, Claim>;
-  /** The digest of `claims`. */
-  digest: ClaimsDigest;
-  /** What the incarnation before claimed: it may claim that again. */
-  former: ReadonlyMap<string, Claim>;
-  /** The parts of a whole list that came so far. */
-  whole: { list: number; parts: Map<number, readonly Claim[]> } | undefined;
-}
-
 /** All peers, by name. */
 export class Peers {
   readonly self: Incarnation;
+  /** What everybody claims, this node included. */
+  readonly claims = new ClaimBook();
   readonly #peers = new Map<string, Peer>();
-  /** Counts the changes of anybody's claims. */
-  claimsVersion = 0;
+  #review: { readonly now: number; readonly received: number; readonly review: Review } | undefined;
+  #received = 0;
+  #stirred = false;
+  /** When a peer told us last that it misses us. */
+  #missedAt = Number.NEGATIVE_INFINITY;
 
   constructor(self: Incarnation) {
     this.self = self;
@@ -71,155 +38,168 @@ export class Peers {
     return this.#peers.get(node);
   }
 
-  /** Nodes that do not exist any more are forgotten. */
-  keepOnly(exists: (node: string) => boolean): void {
+  /** Peers that are not wanted any more are forgotten. */
+  keepOnly(isWanted: (node: string) => boolean): void {
     for (const node of this.#peers.keys()) {
-      if (!exists(node) && this.#peers.delete(node)) this.claimsVersion++;
+      if (isWanted(node)) continue;
+      this.claims.replace(node, []);
+      this.#peers.delete(node);
     }
+    this.#received++;
   }
 
-  /** The incarnation that we address a node by. */
-  addressOf(node: string): Incarnation {
-    return { node, incarnation: this.#peers.get(node)?.greeted ?? '' };
+  /** Has something come since this was called last that changes more than the time of the last beat? */
+  takeStir(): boolean {
+    const stirred = this.#stirred;
+    this.#stirred = false;
+    return stirred;
+  }
+
+  /** As {@link takeStir}, without forgetting it. */
+  get isStirred(): boolean {
+    return this.#stirred;
+  }
+
+  /** Whom a datagram for a node is for. */
+  addressOf(node: string): Addressee {
+    const peer = this.#peers.get(node);
+    return { node, incarnation: peer?.incarnation ?? '', newest: peer?.newest ?? '' };
   }
 
   /** Takes in a datagram that came on a path. */
   receive(message: Message, path: string, now: number): Reception {
-    const { from, to } = message;
+    const { from, to, sequence } = message;
     if (from.node === this.self.node || to.node !== this.self.node) return 'OtherAddressee';
     const peer = this.#peers.get(from.node) ?? newPeer(from.node, now);
     if (peer.ended.has(from.incarnation)) return 'Replayed';
     this.#peers.set(from.node, peer);
-    if (to.incarnation !== this.self.incarnation) {
+    this.#received++;
+    if (to.incarnation !== this.self.incarnation && to.newest !== this.self.incarnation) {
       // It does not know us yet. Nothing that it says counts before it proves that it hears us now.
-      if (peer.incarnation !== from.incarnation) peer.greeted = from.incarnation;
+      if (from.incarnation !== peer.newest && from.incarnation !== peer.incarnation) this.#stirred = true;
+      Object.assign(peer, { newest: from.incarnation, newestAt: now });
       return 'OtherAddressee';
     }
     if (peer.incarnation !== from.incarnation) this.#welcome(peer, from.incarnation, now);
     const known = peer.paths.get(path);
-    if (known !== undefined && message.sequence <= known.sequence) return 'Replayed';
-    peer.paths.set(path, { sequence: message.sequence, at: now });
-    // The same beat comes over several paths.
-    if (message.sequence <= peer.sequence) return 'Taken';
-    peer.sequence = message.sequence;
+    if (known !== undefined && sequence <= known.sequence) return 'Replayed';
+    peer.paths.set(path, { sequence, at: now });
+    peer.heardAt = now;
+    // The same message comes over several paths, and one path is quicker than the other.
     if (message.kind === 'Beat') {
-      peer.beat = message;
-      peer.beatAt = now;
-    } else this.#takeClaims(peer, message);
+      if (sequence > peer.beatSequence) this.#takeBeat(peer, message, now);
+    } else if (sequence > peer.claimsSequence) this.#takeClaims(peer, message);
+    const complete = this.isComplete(peer);
+    peer.incompleteSince = complete ? undefined : (peer.incompleteSince ?? now);
     return 'Taken';
   }
 
   #welcome(peer: Peer, incarnation: string, now: number): void {
     if (peer.incarnation !== undefined) peer.ended.add(peer.incarnation);
     for (const oldest of peer.ended) if (peer.ended.size > mostEnded) peer.ended.delete(oldest);
-    if (peer.claims.size > 0 || peer.beat === undefined) peer.former = peer.claims;
-    peer.incarnation = incarnation;
-    peer.greeted = incarnation;
-    peer.paths.clear();
-    peer.sequence = -1;
-    peer.backAt = now;
-    peer.claims = new Map();
-    peer.digest = noClaims;
-    peer.whole = undefined;
-    peer.beat = undefined;
-    this.claimsVersion++;
+    const claims = this.claims.of(peer.node);
+    // One that was restarted twice has not claimed anything in between: what it had before counts on.
+    if (claims.size > 0) peer.former = new Map(claims);
+    this.claims.replace(peer.node, []);
+    const { node, ended, former } = peer;
+    Object.assign(peer, newPeer(node, now), { ended, former, incarnation, newest: incarnation, newestAt: now });
+    this.#stirred = true;
   }
 
-  #takeClaims(peer: Peer, { claims, dropped, whole }: Message & { readonly kind: 'Claims' }): void {
+  #takeBeat(peer: Peer, beat: Beat, now: number): void {
+    const before = peer.beat;
+    if (before?.state !== beat.state) peer.stateSince = now;
+    peer.beat = beat;
+    peer.beatAt = now;
+    peer.beatSequence = beat.sequence;
+    let isNew = false;
+    for (const [node, ageMs] of beat.heard) {
+      const other = this.#peers.get(node);
+      if (other) other.vouchedAt = Math.max(other.vouchedAt, now - ageMs);
+      if (!isSuspicion(ageMs)) continue;
+      const missedAt = (node === this.self.node ? this.#missedAt : other?.missedAt) ?? now;
+      if (now - missedAt >= times.suspect) isNew = true;
+      if (other) other.missedAt = now;
+      else if (node === this.self.node) this.#missedAt = now;
+    }
+    if (isNew || before?.state !== beat.state || peer.lostAt !== undefined) this.#stirred = true;
+  }
+
+  #takeClaims(peer: Peer, { claims, dropped, whole, sequence }: ClaimsNews): void {
     if (whole === undefined) {
-      for (const claim of claims) peer.claims.set(claim.uid, claim);
-      for (const uid of dropped) peer.claims.delete(uid);
+      for (const uid of dropped) this.claims.drop(peer.node, uid);
+      for (const claim of claims) this.claims.set(peer.node, claim);
+      peer.whole = undefined;
     } else {
+      if (peer.whole !== undefined && peer.whole.list > whole.list) return;
       if (peer.whole?.list !== whole.list) peer.whole = { list: whole.list, parts: new Map() };
       peer.whole.parts.set(whole.part, claims);
       if (peer.whole.parts.size < whole.parts) return;
-      peer.claims = new Map([...peer.whole.parts.values()].flat().map((claim) => [claim.uid, claim]));
+      this.claims.replace(peer.node, [...peer.whole.parts.values()].flat());
       peer.whole = undefined;
     }
-    peer.digest = digestOf(peer.claims.values());
-    this.claimsVersion++;
+    peer.claimsSequence = sequence;
+    this.#stirred = true;
   }
 
-  /** When a node was last heard, by us on any path or by a peer that we hear ourselves. */
-  lastHeard(node: string, now: number): number {
-    let last = this.lastHeardByUs(node);
-    for (const witness of this.#peers.values()) {
-      if (witness.node === node || witness.beat === undefined || now - this.lastHeardByUs(witness.node) >= times.dead)
-        continue;
-      const said = witness.beat.heard.find(([name]) => name === node);
-      if (said) last = Math.max(last, witness.beatAt - said[1]);
+  /** How everybody is now. */
+  review(now: number): Review {
+    if (this.#review?.now !== now || this.#review.received !== this.#received) {
+      const review = reviewOf(this.#peers.values(), this.#missedAt, now);
+      for (const [node, { liveness, heardAt }] of review.of) {
+        const peer = this.#peers.get(node);
+        if (peer === undefined) continue;
+        if (peer.lostAt !== undefined && liveness !== 'Dead') peer.aliveSince = now;
+        peer.lostAt = liveness === 'Dead' ? (peer.lostAt ?? heardAt) : undefined;
+      }
+      this.#review = { now, received: this.#received, review };
     }
-    return last;
+    return this.#review.review;
+  }
+
+  /** How a peer is now. */
+  livenessOf(node: string, now: number): Liveness {
+    return this.review(now).of.get(node)?.liveness ?? 'Unknown';
+  }
+
+  /** When a node was last heard, by us on any path or by a peer that told us so. */
+  lastHeard(node: string, now: number): number {
+    return this.review(now).of.get(node)?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
   /** When we heard a node last, on any path. */
   lastHeardByUs(node: string): number {
-    let last = Number.NEGATIVE_INFINITY;
-    for (const { at } of this.#peers.get(node)?.paths.values() ?? []) last = Math.max(last, at);
-    return last;
+    return this.#peers.get(node)?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
   /** We slept: nothing that was heard before says how anybody is now. */
   forgetBeats(): void {
     for (const peer of this.#peers.values()) {
       peer.beat = undefined;
-      for (const path of peer.paths.values()) path.at = Number.NEGATIVE_INFINITY;
+      peer.heardAt = Number.NEGATIVE_INFINITY;
+      peer.vouchedAt = Number.NEGATIVE_INFINITY;
+      for (const [path, { sequence }] of peer.paths) peer.paths.set(path, { sequence, at: Number.NEGATIVE_INFINITY });
     }
+    this.#received++;
   }
 
-  /** How a peer is now. */
-  livenessOf(node: string, now: number): Liveness {
-    const peer = this.#peers.get(node);
-    if (peer?.incarnation === undefined) return 'Unknown';
-    const { beat } = peer;
-    const silentMs = now - this.lastHeard(node, now);
-    if (beat?.state === 'Restarting' && silentMs < times.restart) return 'Restarting';
-    if (silentMs >= times.dead) return 'Dead';
-    const stuck = beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck;
-    return stuck ? 'Dead' : 'Alive';
-  }
-
-  /** Has it been silent to us for so long that the wire is to be asked? */
-  isSuspect(node: string, now: number): boolean {
-    return now - this.lastHeardByUs(node) >= times.suspect;
-  }
-
-  /** Is it heard on this path? */
+  /** Was it heard on this path in the time in which a live peer is? */
   isHeardOn(node: string, path: string, now: number): boolean {
     return now - (this.#peers.get(node)?.paths.get(path)?.at ?? Number.NEGATIVE_INFINITY) < times.dead;
   }
 
   /** Do we know all its claims? */
-  isComplete({ beat, digest }: Peer): boolean {
-    return beat !== undefined && beat.claims.count === digest.count && beat.claims.sum === digest.sum;
+  isComplete({ node, beat }: Peer): boolean {
+    const known = this.claims.digestOf(node);
+    return beat !== undefined && beat.claims.count === known.count && beat.claims.sum === known.sum;
   }
 
   /** Does nobody speak to us? */
   isIsolated(now: number): boolean {
-    for (const { node } of this.#peers.values()) if (now - this.lastHeardByUs(node) < times.dead) return false;
+    for (const { heardAt } of this.#peers.values()) if (now - heardAt < times.dead) return false;
     return true;
   }
 }
 
-const noClaims: ClaimsDigest = { count: 0, sum: 0 };
 /** How many ended incarnations are remembered, so that their datagrams are never taken again. */
 const mostEnded = 64;
-
-function newPeer(node: string, now: number): Peer {
-  return {
-    node,
-    incarnation: undefined,
-    greeted: '',
-    ended: new Set(),
-    paths: new Map(),
-    firstHeardAt: now,
-    backAt: now,
-    sequence: -1,
-    beat: undefined,
-    beatAt: Number.NEGATIVE_INFINITY,
-    claims: new Map(),
-    digest: noClaims,
-    former: new Map(),
-    whole: undefined,
-  };
-}

@@ -1,4 +1,5 @@
 /** Puts what this node announces into effect on its links: first the answers, then the frames that announce it unasked. */
+import type { Ip } from '../addr/ip.ts';
 import { openFrameSender } from '../linux/frame-sender.ts';
 import type { ResponderCounters } from '../linux/responder-memory.ts';
 import { type LinkVips, startResponder } from '../linux/responder-thread.ts';
@@ -21,6 +22,8 @@ export interface AnnouncerOptions {
 export interface Announcer {
   /** The whole desired state; does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
+  /** Tells the neighbours again where these VIPs are. */
+  repeat(vips: readonly Ip[]): void;
   /** Milliseconds since the packet worker turned. */
   workerAgeMs(): number;
   /** Why the packet worker answers nobody, undefined while it is well. */
@@ -69,6 +72,7 @@ export async function startAnnouncer({
       groups.apply(desired);
       bursts.apply(desired);
     },
+    repeat: (vips) => bursts.repeat(vips),
     workerAgeMs: responder.beatAgeMs,
     fault: () => {
       const ms = responder.beatAgeMs();

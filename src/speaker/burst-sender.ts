@@ -1,5 +1,14 @@
 /** Sends the frames that announce VIPs unasked when they are due, link by link. */
-import { type BurstState, type DueFrame, dueFrames, idleBursts, nextDueMs, planBursts } from '../announce/burst.ts';
+import type { Ip } from '../addr/ip.ts';
+import {
+  type BurstState,
+  type DueFrame,
+  dueFrames,
+  idleBursts,
+  nextDueMs,
+  planBursts,
+  repeatBursts,
+} from '../announce/burst.ts';
 import { encodeUnsolicited } from '../announce/unsolicited.ts';
 import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
@@ -46,6 +55,13 @@ export class BurstSender {
       const burst = this.#bursts.get(key) ?? this.#begin(key, link);
       if (burst) burst.state = planBursts(burst.state, vips, now);
     }
+    this.#sendDue();
+  }
+
+  /** These VIPs are announced anew, wherever they are announced. */
+  repeat(vips: readonly Ip[]): void {
+    const now = performance.now();
+    for (const burst of this.#bursts.values()) burst.state = repeatBursts(burst.state, vips, now);
     this.#sendDue();
   }
 

@@ -2,11 +2,11 @@
  * Runs the keeper with real sockets: beats to every peer ten times a second, claims at once when they change, and a decision after
  * whatever matters. Needs no API server.
  */
-import type { HolderDecision, Vip } from '../announce/holders.ts';
+import type { HolderDecision, Vip } from '../announce/holder-view.ts';
 import { Keeper, type World } from '../announce/keeper.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
 import { type Beat, type Claim, type Message, type PeerLink, times } from '../liveness/messages.ts';
-import type { Liveness } from '../liveness/peers.ts';
+import type { Liveness } from '../liveness/standing.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../runtime/signed-datagrams.ts';
 
@@ -22,6 +22,8 @@ export interface HoldingOptions {
   readonly workerAgeMs: () => number;
   readonly onDecisions: (decisions: readonly HolderDecision[]) => void;
   readonly askWire: (vips: readonly Vip[]) => void;
+  /** Neighbours may have heard another node last: tell them again. */
+  readonly reassert: (vips: readonly Vip[]) => void;
   /** A peer's links have changed: what it can serve has to be looked at anew. */
   readonly onPeerLinks: () => void;
   /** The socket is of no more use. */
@@ -47,8 +49,8 @@ export class Holding {
   #keeper: Keeper | undefined;
   #datagrams: SignedDatagrams | undefined;
   #neighbourhood: Neighbourhood = { addresses: new Map(), linkTo: () => undefined };
-  #nodes: ReadonlySet<string> = new Set();
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
   #soon: NodeJS.Immediate | undefined;
   #decisions: readonly HolderDecision[] | undefined;
   #turnedAt = performance.now();
@@ -64,13 +66,12 @@ export class Holding {
   async open(): Promise<void> {
     const { port, keyFile, onFailed } = this.#options;
     this.#datagrams = await openDatagrams({ port, keyFile, onFailed, onText: this.#take });
-    this.#timer = setInterval(this.#beat, times.beat);
+    this.#beat();
   }
 
   /** Takes in what the cluster says now. */
   observe(world: World, neighbourhood: Neighbourhood): void {
     this.#neighbourhood = neighbourhood;
-    this.#nodes = new Set([...world.nodes.keys()].filter((node) => node !== this.#options.node));
     const { node, claims } = this.#options;
     this.#keeper ??= new Keeper({ node, incarnation: this.#incarnation }, performance.now(), claims);
     this.#keeper.observe(world);
@@ -90,13 +91,17 @@ export class Holding {
 
   /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
   sayRestarting(): void {
-    this.#keeper?.announceState('Restarting');
-    this.#sendBeats(performance.now());
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
+    keeper.announceState('Restarting');
+    keeper.tick(performance.now());
+    this.#sendBeats(keeper, keeper.others);
   }
 
   /** Ends the beats. */
   close(): void {
-    clearInterval(this.#timer);
+    this.#closed = true;
+    clearTimeout(this.#timer);
     if (this.#soon) clearImmediate(this.#soon);
     this.#datagrams?.close();
     this.#options.log.info({ ...this.#datagrams?.counters }, 'liveness datagrams');
@@ -108,8 +113,8 @@ export class Holding {
     const path = this.#neighbourhood.linkTo(from) ?? 'routed';
     const now = performance.now();
     if (this.#keeper?.hear(message, path, now) !== 'Taken') return;
-    if (message.kind === 'Claims') this.#decideSoon();
-    else this.#noteLinks(message);
+    if (message.kind === 'Beat') this.#noteLinks(message);
+    if (this.#keeper.isStirred) this.#decideSoon();
   };
 
   #noteLinks({ from, links, wantsClaims }: Beat): void {
@@ -122,15 +127,13 @@ export class Holding {
   }
 
   #beat = (): void => {
-    this.#decide();
-    this.#sendBeats(performance.now());
+    if (!this.#closed) this.#decide();
   };
 
-  #sendBeats(now: number): void {
-    const keeper = this.#keeper;
-    if (keeper === undefined) return;
+  #sendBeats(keeper: Keeper, nodes: readonly string[]): void {
+    const now = performance.now();
     const ages = { loop: Math.round(now - this.#turnedAt), worker: Math.round(this.#options.workerAgeMs()) };
-    for (const node of this.#nodes) this.#send(node, keeper.beatFor(node, now, ages));
+    for (const node of nodes) this.#send(node, keeper.beatFor(node, now, ages));
   }
 
   #sendList(node: string): void {
@@ -158,22 +161,28 @@ export class Holding {
   }
 
   #decide(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#beat, times.beat);
     const keeper = this.#keeper;
     if (keeper === undefined) return;
     const now = performance.now();
-    const { decisions, asks, news } = keeper.tick(now);
+    const { decisions, asks, news, beats, reassert, again } = keeper.tick(now);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#beat, Math.max(1, again - now));
     this.#turnedAt = now;
-    if (news) for (const part of keeper.takeNews()) for (const node of this.#nodes) this.#send(node, part(node));
+    if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(node, part(node));
+    this.#sendBeats(keeper, beats);
     if (decisions !== this.#decisions) {
       this.#decisions = decisions;
       this.#options.onDecisions(decisions);
     }
     if (asks.length > 0) this.#options.askWire(asks);
+    if (reassert.length > 0) this.#options.reassert(reassert);
     this.#logLiveness(keeper, now);
   }
 
-  #logLiveness({ peers }: Keeper, now: number): void {
-    for (const node of this.#nodes) {
+  #logLiveness({ peers, others }: Keeper, now: number): void {
+    for (const node of others) {
       const liveness = peers.livenessOf(node, now);
       const before = this.#liveness.get(node);
       if (before === liveness) continue;

@@ -14,7 +14,7 @@
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import { type Placement, placementsOf } from '../announce/announcements.ts';
 import { type Demands, demandsOf } from '../announce/demands.ts';
-import type { HolderDecision } from '../announce/holders.ts';
+import type { HolderDecision } from '../announce/holder-view.ts';
 import { inSubnet } from '../announce/links.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -75,6 +75,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     workerAgeMs: announcer.workerAgeMs,
     onDecisions: (decisions) => placing.decided(decisions),
     askWire: (vips) => placing.ask(vips.map(({ address }) => address)),
+    reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
     onFailed: (error) => failed.abort(error),
   });

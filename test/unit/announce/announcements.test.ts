@@ -5,13 +5,14 @@ import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { placementsOf } from '../../../src/announce/announcements.ts';
 import { type DemandSnapshot, demandsOf } from '../../../src/announce/demands.ts';
-import { rankFor } from '../../../src/announce/holder.ts';
+import { Ranking } from '../../../src/announce/holder.ts';
 import { decideHolders } from '../../../src/announce/holders.ts';
 import { type LinkView, linksFor } from '../../../src/announce/links.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 
 const vip = '192.0.2.10' as Ip;
+const rankFor = (ip: Ip, nodes: readonly string[]) => new Ranking().order(ip, nodes);
 
 function link(name: string, facts: Partial<LinkView> = {}): LinkView {
   const addresses = [
@@ -57,19 +58,32 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`),
   }));
   const demands = demandsOf(snapshot, () => told);
-  const alive = { gains: true, draining: false, backAt: -10_000, answersOnWire: false, silentOnWire: false } as const;
-  const claims = demands.vips.map(({ uid }) => [uid, { uid, term: 1, isolated: false }] as const);
+  const alive = {
+    gains: true,
+    gainsSoon: true,
+    draining: false,
+    backAt: -10_000,
+    answersOnWire: false,
+    silentOnWire: false,
+  } as const;
+  const claims = new Map(demands.vips.map(({ uid }) => [uid, { uid, term: 1, isolated: false, leaving: false }]));
   const decisions = decideHolders({
     self,
     now: 0,
     vips: demands.vips,
     nodes: new Map(nodes.map(({ name }) => [name, { liveness: name === self ? 'Self' : 'Alive', ...alive }])),
-    claims: new Map(claimedBy === undefined ? [] : [[claimedBy, new Map(claims)]]),
-    former: new Map(),
+    claimsTo: (uid) => new Map(claimedBy === undefined ? [] : [[claimedBy, claims.get(uid) ?? assert.fail()]]),
+    formerOf: () => undefined,
+    termOf: () => (claimedBy === undefined ? 0 : 1),
+    ranking: new Ranking(),
+    total: demands.vips.length,
+    loads: () => new Map(),
     waiting: new Map(),
     listening: false,
     isolated: false,
-    unanswered: () => false,
+    complete: true,
+    wire: () => undefined,
+    damped: () => false,
   });
   const labels = nodes.find(({ name }) => name === self)?.labels ?? {};
   const [placement = assert.fail()] = placementsOf(demands, decisions, { self, labels, links });

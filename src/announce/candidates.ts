@@ -1,0 +1,58 @@
+/** What a node is good for as a holder, from all that is known of it. */
+import { type SpeakerState, times } from '../liveness/messages.ts';
+import type { Peers } from '../liveness/peers.ts';
+import type { Review } from '../liveness/standing.ts';
+import type { Candidate } from './holder-view.ts';
+import type { WireAsks } from './wire-asks.ts';
+
+/** Where a candidate is judged from. */
+export interface Judgement {
+  readonly peers: Peers;
+  readonly wire: WireAsks;
+  readonly review: Review;
+  readonly now: number;
+  readonly isolated: boolean;
+}
+
+/** When it is believed of a silent node, and of one that was never heard, that nobody answers for it on the wire. */
+const proofs = {
+  dead: { questions: 2, forMs: 100 },
+  alone: { questions: 3, forMs: 100 },
+  unknown: { questions: 3, forMs: times.wireSilence },
+} as const;
+
+/** This node as a candidate. */
+export function ownCandidate(
+  state: SpeakerState,
+  { listening, draining }: { readonly listening: boolean; readonly draining: boolean },
+): Candidate {
+  const leaves = state === 'Draining' || draining;
+  const gains = state === 'Serving' && !leaves && !listening;
+  const onWire = { answersOnWire: false, silentOnWire: false };
+  return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, ...onWire };
+}
+
+/** Another node as a candidate; `draining` says what people want of it, undefined where the cluster does not know it. */
+export function candidateOf(
+  node: string,
+  draining: boolean | undefined,
+  { peers, wire, review, now, isolated }: Judgement,
+): Candidate {
+  const peer = peers.get(node);
+  const liveness = review.of.get(node)?.liveness ?? 'Unknown';
+  const beat = peer?.beat;
+  const quick = beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) < times.slow;
+  const leaves = draining === true || beat?.state === 'Draining';
+  const able = draining !== undefined && quick && !leaves;
+  const isGone = liveness === 'Dead' || liveness === 'Unknown';
+  const proof = liveness === 'Unknown' ? proofs.unknown : isolated ? proofs.alone : proofs.dead;
+  return {
+    liveness,
+    gains: liveness === 'Alive' && able && beat?.state === 'Serving',
+    gainsSoon: liveness === 'Restarting' && able && beat?.state === 'Listening',
+    draining: leaves,
+    backAt: peer?.backAt ?? 0,
+    answersOnWire: isGone && wire.answersFor(node, now),
+    silentOnWire: isGone && wire.isSilent(node, { now, ...proof }),
+  };
+}

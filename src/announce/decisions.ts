@@ -1,0 +1,154 @@
+/** The decisions of one speaker, made anew only where something has changed. */
+import type { ClaimBook } from '../liveness/claim-book.ts';
+import type { HolderDecision, HolderView, Vip } from './holder-view.ts';
+import { decideHolders } from './holders.ts';
+import { Moves } from './moves.ts';
+
+/** Decisions, by VIP. */
+export class Decisions {
+  readonly #claims: ClaimBook;
+  readonly #self: string;
+  readonly #moves = new Moves();
+  #vips = new Map<string, Vip>();
+  #uids = new Map<string, string>();
+  #byUid = new Map<string, HolderDecision>();
+  #all: readonly HolderDecision[] = [];
+  #waiting = new Map<string, number>();
+  readonly #asking = new Set<string>();
+  #touched = new Set<string>();
+  /** What the last decision on all VIPs depended on; undefined if all are to be decided anew. */
+  #seen: string | undefined;
+
+  constructor(claims: ClaimBook, self: string) {
+    this.#claims = claims;
+    this.#self = self;
+  }
+
+  /** All decisions; the same list as long as none has changed. */
+  get all(): readonly HolderDecision[] {
+    return this.#all;
+  }
+
+  /** Since when VIPs wait for a holder. */
+  get waiting(): ReadonlyMap<string, number> {
+    return this.#waiting;
+  }
+
+  /** Is something to be decided that a beat would not call for? */
+  get isDirty(): boolean {
+    return this.#touched.size > 0 || this.#seen === undefined;
+  }
+
+  /** Has everything been decided since the VIPs changed? */
+  get isSettled(): boolean {
+    return this.#seen !== undefined;
+  }
+
+  /** The VIP of an address. */
+  uidOf(address: string): string | undefined {
+    return this.#uids.get(address);
+  }
+
+  /** Has this VIP moved too often? */
+  isDamped(uid: string, now: number): boolean {
+    return this.#moves.isDamped(uid, now);
+  }
+
+  /** Takes in which VIPs there are. All are decided anew. */
+  observe(vips: readonly Vip[]): void {
+    this.#vips = new Map(vips.map((vip) => [vip.uid, vip]));
+    this.#uids = new Map(vips.map(({ uid, address }) => [address, uid]));
+    this.#seen = undefined;
+  }
+
+  /** Something was learnt of this VIP. */
+  touch(uid: string): void {
+    this.#touched.add(uid);
+  }
+
+  /** The decisions that want to know something of the wire. */
+  *asking(): Iterable<HolderDecision> {
+    for (const uid of this.#asking) {
+      const decision = this.#byUid.get(uid);
+      if (decision) yield decision;
+    }
+  }
+
+  /** Decides what has to be decided. Gives the VIPs that are held here and that somebody else claimed in vain. */
+  decide(view: HolderView): { readonly reassert: readonly Vip[] } {
+    const { nodes, listening, isolated, complete, now } = view;
+    const claimed = this.#claims.takeTouched();
+    const seen = JSON.stringify([listening, isolated, complete, [...nodes]]);
+    const isAll = seen !== this.#seen;
+    const uids = isAll ? this.#vips.keys() : new Set([...this.#touched, ...claimed, ...this.#waiting.keys()]);
+    const vips: Vip[] = [];
+    for (const uid of uids) {
+      const vip = this.#vips.get(uid);
+      if (vip) vips.push(vip);
+    }
+    const isFirst = this.#seen === undefined;
+    this.#seen = seen;
+    this.#touched.clear();
+    if (isFirst) this.#forget(now);
+    if (vips.length > 0 || isFirst) this.#take(decideHolders({ ...view, vips, loads: () => this.#loads(vips) }), view);
+    return { reassert: this.#contested(claimed, view) };
+  }
+
+  #take(decisions: readonly HolderDecision[], { now, nodes }: HolderView): void {
+    let hasChanged = this.#all.length !== this.#vips.size;
+    const planned = (from: string) => nodes.get(from)?.draining === true;
+    for (const decision of decisions) {
+      const { vip, claim, waits, holder, ask } = decision;
+      const before = this.#byUid.get(vip.uid);
+      if (!isSame(decision, before)) hasChanged = true;
+      this.#byUid.set(vip.uid, decision);
+      if (claim) this.#claims.set(this.#self, claim);
+      else this.#claims.drop(this.#self, vip.uid);
+      if (!waits) this.#waiting.delete(vip.uid);
+      else if (!this.#waiting.has(vip.uid)) this.#waiting.set(vip.uid, now);
+      if (ask) this.#asking.add(vip.uid);
+      else this.#asking.delete(vip.uid);
+      if (!waits && holder !== undefined) this.#moves.note(vip.uid, { node: holder, planned }, now);
+    }
+    // What this node has just decided does not call for another decision.
+    this.#claims.takeTouched();
+    if (hasChanged) this.#all = [...this.#vips.keys()].flatMap((uid) => this.#byUid.get(uid) ?? []);
+  }
+
+  #forget(now: number): void {
+    const exists = (uid: string) => this.#vips.has(uid);
+    for (const uid of this.#byUid.keys()) if (!exists(uid)) this.#byUid.delete(uid);
+    for (const uid of this.#waiting.keys()) if (!exists(uid)) this.#waiting.delete(uid);
+    for (const uid of this.#asking) if (!exists(uid)) this.#asking.delete(uid);
+    for (const uid of this.#claims.of(this.#self).keys()) if (!exists(uid)) this.#claims.drop(this.#self, uid);
+    this.#claims.forgetTerms(exists);
+    this.#moves.prune(exists, now);
+  }
+
+  #loads(decidedNow: readonly Vip[]): ReadonlyMap<string, number> {
+    const loads = new Map<string, number>();
+    const now = new Set(decidedNow.map(({ uid }) => uid));
+    for (const { vip, holder } of this.#byUid.values()) {
+      if (holder !== undefined && !now.has(vip.uid)) loads.set(holder, (loads.get(holder) ?? 0) + 1);
+    }
+    return loads;
+  }
+
+  #contested(claimed: ReadonlySet<string>, { nodes }: HolderView): readonly Vip[] {
+    const contested: Vip[] = [];
+    for (const uid of claimed) {
+      const decision = this.#byUid.get(uid);
+      if (decision?.action.kind !== 'Hold') continue;
+      const others = [...this.#claims.to(uid).keys()].filter((node) => node !== this.#self);
+      if (others.some((node) => nodes.get(node)?.liveness === 'Alive')) contested.push(decision.vip);
+    }
+    return contested;
+  }
+}
+
+function isSame(a: HolderDecision, b: HolderDecision | undefined): boolean {
+  if (b === undefined || a.vip !== b.vip || a.holder !== b.holder || a.term !== b.term) return false;
+  if (a.damped !== b.damped || a.action.kind !== b.action.kind) return false;
+  if (a.action.kind === 'Silent') return b.action.kind === 'Silent' && a.action.reason === b.action.reason;
+  return a.action.kind === 'Hold' || (b.action.kind === 'StandIn' && a.action.node === b.action.node);
+}

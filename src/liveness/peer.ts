@@ -1,0 +1,66 @@
+/** What is remembered of one peer. */
+import type { Beat, Claim } from './messages.ts';
+
+/** One other node's speaker. */
+export interface Peer {
+  readonly node: string;
+  /** The incarnation that proved that it hears us; undefined before. */
+  incarnation: string | undefined;
+  /** The newest incarnation that we have heard of, and when. */
+  newest: string;
+  newestAt: number;
+  readonly ended: Set<string>;
+  /** By path: the highest sequence and when it came. */
+  readonly paths: Map<string, { readonly sequence: number; readonly at: number }>;
+  /** When it was heard last, on any path. */
+  heardAt: number;
+  /** When others heard it last, as they told us. */
+  vouchedAt: number;
+  /** When somebody told us last that it misses it. */
+  missedAt: number;
+  /** When the present incarnation was first heard. */
+  backAt: number;
+  /** Since when it has not been dead. */
+  aliveSince: number;
+  beat: Beat | undefined;
+  beatAt: number;
+  /** Since when it has been in the state that its beats tell. */
+  stateSince: number;
+  /** The highest sequences of beats and of claims that were taken in. */
+  beatSequence: number;
+  claimsSequence: number;
+  /** What the incarnation before claimed: it may claim that again. */
+  former: ReadonlyMap<string, Claim>;
+  /** The parts of a whole list that came so far. */
+  whole: { readonly list: number; readonly parts: Map<number, readonly Claim[]> } | undefined;
+  /** Since when its claims have not been all known. */
+  incompleteSince: number | undefined;
+  /** It is dead: when it had been heard last, by anybody. */
+  lostAt: number | undefined;
+}
+
+/** A peer of which nothing was heard yet. */
+export function newPeer(node: string, now: number): Peer {
+  return {
+    node,
+    incarnation: undefined,
+    newest: '',
+    newestAt: now,
+    ended: new Set(),
+    paths: new Map(),
+    heardAt: Number.NEGATIVE_INFINITY,
+    vouchedAt: Number.NEGATIVE_INFINITY,
+    missedAt: Number.NEGATIVE_INFINITY,
+    backAt: now,
+    aliveSince: now,
+    beat: undefined,
+    beatAt: Number.NEGATIVE_INFINITY,
+    stateSince: now,
+    beatSequence: -1,
+    claimsSequence: -1,
+    former: new Map(),
+    whole: undefined,
+    incompleteSince: undefined,
+    lostAt: undefined,
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Who is alive, from what a speaker hears itself and what the others tell it.
+ *
+ * A peer is dead when it has been silent on all paths, to us and to every peer that we hear. One that was never heard is unknown, not
+ * dead: a firewall on the port must not make every node take everything.
+ *
+ * In a large cluster a node is heard every 100 ms by a few only. Those who miss one of theirs tell everybody; who hears it all the same,
+ * and the node itself, answer by telling everybody too (as SWIM does: Das, Gupta and Motivala 2002). So all nodes judge a silent one by
+ * the same short time, and false suspicions end before it is over.
+ */
+import { times } from './messages.ts';
+import type { Peer } from './peer.ts';
+
+/** How a peer is. `Restarting`: it does not answer for what it holds, and will again in a moment. */
+export type Liveness = 'Unknown' | 'Alive' | 'Restarting' | 'Dead';
+
+/** How one peer is, and when that changes if nothing is heard. */
+export interface Standing {
+  readonly liveness: Liveness;
+  /** When it was last heard, by us or by a peer that told us so. */
+  readonly heardAt: number;
+  /** Silent for so long that the wire is to be asked. */
+  readonly isSuspect: boolean;
+  /** When silence will have gone on for long enough for the next step; undefined if there is none. */
+  readonly changesAt: number | undefined;
+}
+
+/** How all peers are. */
+export interface Review {
+  readonly of: ReadonlyMap<string, Standing>;
+  /** A node that we watch, or we ourselves, are missed by somebody: tell everybody what we hear. */
+  readonly alarm: boolean;
+}
+
+/** So many intervals without a beat are too long. */
+const patience = { suspect: times.suspect / times.beat, dead: times.dead / times.beat } as const;
+/** What is told of the same last beat differs by the latencies of those who tell it. */
+const hearsayMs = 200;
+
+/** Looks at all peers. `selfMissedAt` is when somebody told us last that it misses us. */
+export function reviewOf(peers: Iterable<Peer>, selfMissedAt: number, now: number): Review {
+  const of = new Map<string, Standing>();
+  let alarm = now - selfMissedAt < times.suspect;
+  for (const peer of peers) {
+    const standing = standingOf(peer, now);
+    of.set(peer.node, standing);
+    const isMissed = isAccused(peer, now) || (standing.isSuspect && now - peer.heardAt < times.alarm);
+    if (isMissed && isWatched(peer, now)) alarm = true;
+  }
+  return { of, alarm };
+}
+
+/** Is an age that a beat tells of another node a suspicion? Later it is clear what became of the node. */
+export function isSuspicion(ageMs: number): boolean {
+  return ageMs >= times.suspect && ageMs < times.alarm;
+}
+
+/** Who misses a node says so every 100 ms. */
+function isAccused({ missedAt }: Peer, now: number): boolean {
+  return now - missedAt < times.suspect;
+}
+
+/** Does it beat to us every 100 ms? Where it says so and does not come through for long, others hear it better. */
+function isWatched({ beat, heardAt }: Peer, now: number): boolean {
+  return (beat === undefined || beat.nextMs <= times.beat) && now - heardAt < times.alarm;
+}
+
+function standingOf(peer: Peer, now: number): Standing {
+  const { beat, incarnation, lostAt, stateSince } = peer;
+  const heardAt = Math.max(peer.heardAt, peer.vouchedAt);
+  const silentMs = now - heardAt;
+  const isShort = isAccused(peer, now) || isWatched(peer, now);
+  const interval = isShort ? times.beat : Math.max(beat?.nextMs ?? 0, times.slowBeat);
+  const suspectMs = patience.suspect * interval;
+  const deadMs = patience.dead * interval;
+  const changesMs = [suspectMs, deadMs, times.restart].find((ms) => ms > silentMs);
+  const standing = (liveness: Liveness): Standing => ({
+    liveness,
+    heardAt,
+    isSuspect: liveness === 'Dead' || (liveness === 'Alive' && silentMs >= suspectMs),
+    changesAt: liveness === 'Unknown' || changesMs === undefined ? undefined : heardAt + changesMs,
+  });
+  if (incarnation === undefined) return standing('Unknown');
+  if (beat?.state === 'Restarting' && silentMs < times.restart) return standing('Restarting');
+  // Once dead, it is dead until something newer is heard.
+  if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + hearsayMs)) return standing('Dead');
+  if (beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck) return standing('Dead');
+  const isListening = beat?.state === 'Listening' && now - stateSince < times.restart;
+  return standing(isListening ? 'Restarting' : 'Alive');
+}

@@ -1,0 +1,138 @@
+/** What a speaker says: its beats, and its claims where they have changed or a peer asks for them. */
+import {
+  type Beat,
+  type Claim,
+  type ClaimsDigest,
+  type ClaimsNews,
+  isSameClaim,
+  noClaims,
+  type PeerLink,
+  type SpeakerState,
+  times,
+} from './messages.ts';
+import type { Peers } from './peers.ts';
+
+/** What a beat tells besides what was heard. */
+export interface Tidings {
+  readonly now: number;
+  readonly state: SpeakerState;
+  readonly rules: number;
+  readonly ages: Beat['ages'];
+  readonly links: readonly PeerLink[];
+  readonly nextMs: number;
+}
+
+/** Claims, or uids of dropped ones, in one datagram of 1,400 bytes. */
+const itemsAtOnce = 15;
+/** Characters of nodes' names in one beat. */
+const namesAtOnce = 600;
+/** A peer whose claims do not fit what it says of them is asked for them after so long: they are often on their way. */
+const askMs = 100;
+
+/** The voice of one speaker. */
+export class Voice {
+  readonly #peers: Peers;
+  #sequence = 0;
+  #told: ReadonlyMap<string, Claim> = new Map();
+  #toldDigest: ClaimsDigest = noClaims;
+  #list = 0;
+  #listDigest: ClaimsDigest = noClaims;
+  #heard: { readonly at: number; readonly list: Beat['heard'] } | undefined;
+
+  constructor(peers: Peers) {
+    this.#peers = peers;
+  }
+
+  /** What is said to a peer now. */
+  beatFor(node: string, { now, ...tidings }: Tidings): Beat {
+    const peer = this.#peers.get(node);
+    const since = peer?.beat === undefined ? undefined : peer.incompleteSince;
+    const isPatient = tidings.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
+    return {
+      kind: 'Beat',
+      ...this.#envelope(node),
+      ...tidings,
+      heard: this.#heardAt(now),
+      claims: this.#peers.claims.digestOf(this.#peers.self.node),
+      wantsClaims: since !== undefined && now - since >= (isPatient ? askMs : 0),
+    };
+  }
+
+  /** Have this node's claims changed since the peers were told? */
+  get hasNews(): boolean {
+    const { count, sum } = this.#digest;
+    return count !== this.#toldDigest.count || sum !== this.#toldDigest.sum;
+  }
+
+  /** What has changed since then: one list for all peers, each with its own envelope. */
+  takeNews(): readonly ((node: string) => ClaimsNews)[] {
+    const own = this.#own;
+    const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#told.get(claim.uid)));
+    const dropped = [...this.#told.keys()].filter((uid) => !own.has(uid));
+    this.#told = new Map(own);
+    this.#toldDigest = this.#digest;
+    return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), whole: undefined }));
+  }
+
+  /** All claims, for a peer that asks for them. What is sent twice fills the gaps of the first time. */
+  wholeList(node: string): readonly ClaimsNews[] {
+    const { count, sum } = this.#digest;
+    if (this.#list === 0 || count !== this.#listDigest.count || sum !== this.#listDigest.sum) this.#list++;
+    this.#listDigest = this.#digest;
+    const list = this.#list;
+    const all = parts([...this.#own.values()], []);
+    const chunks = all.length === 0 ? [{ kind: 'Claims' as const, claims: [], dropped: [] }] : all;
+    return chunks.map((chunk, part) => ({
+      ...chunk,
+      ...this.#envelope(node),
+      whole: { list, part, parts: chunks.length },
+    }));
+  }
+
+  get #own(): ReadonlyMap<string, Claim> {
+    return this.#peers.claims.of(this.#peers.self.node);
+  }
+
+  get #digest(): ClaimsDigest {
+    return this.#peers.claims.digestOf(this.#peers.self.node);
+  }
+
+  #envelope(node: string): Pick<Beat, 'from' | 'to' | 'sequence'> {
+    return { from: this.#peers.self, to: this.#peers.addressOf(node), sequence: ++this.#sequence };
+  }
+
+  /** The same for all who are told at one time. Where not all names fit, those who are missed come first, the others take turns. */
+  #heardAt(now: number): Beat['heard'] {
+    if (this.#heard?.at === now) return this.#heard.list;
+    const all = [...this.#peers.all()]
+      .filter(({ beat, heardAt }) => beat !== undefined && beat.nextMs <= times.beat && now - heardAt < times.alarm)
+      .map(({ node, heardAt }): [string, number] => [node, Math.round(now - heardAt)]);
+    const start = this.#sequence % Math.max(1, all.length);
+    const turned = [...all.slice(start), ...all.slice(0, start)];
+    const missed = turned.filter(([, ageMs]) => ageMs >= times.suspect);
+    const list: [string, number][] = [];
+    let size = 0;
+    for (const item of [...missed, ...turned.filter(([, ageMs]) => ageMs < times.suspect)]) {
+      size += item[0].length + 8;
+      if (size > namesAtOnce) break;
+      list.push(item);
+    }
+    this.#heard = { at: now, list };
+    return list;
+  }
+}
+
+function parts(
+  claims: readonly Claim[],
+  dropped: readonly string[],
+): readonly Pick<ClaimsNews, 'kind' | 'claims' | 'dropped'>[] {
+  const items = [...claims, ...dropped];
+  return Array.from({ length: Math.ceil(items.length / itemsAtOnce) }, (_, i) => {
+    const here = items.slice(i * itemsAtOnce, (i + 1) * itemsAtOnce);
+    return {
+      kind: 'Claims',
+      claims: here.filter((item) => typeof item !== 'string'),
+      dropped: here.filter((item) => typeof item === 'string'),
+    };
+  });
+}
