@@ -70,7 +70,11 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
 }
 
 /** The object that says this; creating it is what makes the address taken. */
-export function allocationObject(spec: AllocationSpec & { readonly address: Ip }, of?: Identity): object {
+export function allocationObject(
+  spec: AllocationSpec & { readonly address: Ip },
+  of?: Identity,
+  annotations?: Readonly<Record<string, string>>,
+): object {
   return {
     apiVersion: 'berth.dev/v1beta1',
     kind: 'IPAllocation',
@@ -78,6 +82,7 @@ export function allocationObject(spec: AllocationSpec & { readonly address: Ip }
       name: allocationName(spec.address),
       // An update of anything but the entry that it was decided on is refused.
       ...(of && { uid: of.uid, resourceVersion: of.resourceVersion }),
+      ...(annotations && { annotations }),
     },
     spec,
   };

@@ -1,4 +1,5 @@
 /** Tells Services what became of them: their status, and Events for what a person should know. */
+import type { Ip } from '../addr/ip.ts';
 import { conditionTypes, type RawService, type ServiceView } from '../api/service.ts';
 import type { Decision } from '../ipam/decision.ts';
 import { conditionOf, type DesiredStatus, desiredStatus, isNews, noStatus, sameStatus } from '../ipam/status.ts';
@@ -33,10 +34,22 @@ async function applyDecision(decision: Decision, ledger: LedgerWriter, writer: W
   const desired = desiredStatus(decision, writer.status);
   if (desired.retryInMs !== undefined) writer.loop.triggerIn(desired.retryInMs);
   if (sameStatus(service, desired, writer.status.ownership)) return;
+  if (!(await confirmUnseen(service, desired, ledger)) || writer.signal.aborted) return;
   if (!(await writeStatus(service, desired, writer))) return;
   // A Service that moved shows its former address no longer: the next pass releases it.
   if (service.ingress.length > 0) writer.loop.trigger();
   await report(decision, desired, writer);
+}
+
+/** The ledger must be sure of what the status is going to show for the first time, or again. */
+async function confirmUnseen(
+  service: ServiceView,
+  { ingress = [] }: DesiredStatus,
+  ledger: LedgerWriter,
+): Promise<boolean> {
+  const shown = new Set(service.ingress.map(({ ip }) => ip));
+  const unseen = ingress.flatMap(({ ip }) => (ip === undefined || shown.has(ip) ? [] : [ip as Ip]));
+  return !(await Promise.all(unseen.map((ip) => ledger.confirm(ip)))).includes(false);
 }
 
 /**

@@ -30,14 +30,33 @@ export class LedgerWriter {
     return underWay;
   }
 
-  async #write({ entry, spec }: Bind): Promise<boolean> {
+  /**
+   * Makes sure of an address that a status is about to show and does not show yet. Whoever led before may have looked at that Service,
+   * have found the address unused, and be about to delete the entry: once the entry has changed, that deletion is refused.
+   */
+  confirm(address: Ip): Promise<boolean> {
+    const confirmed = this.#underWay.get(address) ?? this.#touch(address);
+    this.#underWay.set(address, confirmed);
+    return confirmed;
+  }
+
+  async #touch(address: Ip): Promise<boolean> {
+    const entry = this.#writer.watched.allocations.store.values().find((one) => one.address === address);
+    if (entry === undefined) return false;
+    const { pool, services, sharingKey } = entry;
+    return this.#write({ entry, spec: { address, pool, services, ...(sharingKey && { sharingKey }) } }, true);
+  }
+
+  async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {
     const { client, log, loop, signal, watched } = this.#writer;
     const path = entry ? pathOf(spec.address) : collections.allocations;
     const method = entry ? 'PUT' : 'POST';
     const { address: vip, pool, services } = spec;
     const svc = services.map(({ namespace, name }) => `${namespace}/${name}`);
     try {
-      const body = allocationObject(spec, entry);
+      // Without a difference the API server would leave the entry, and its version, as it is.
+      const confirmed = confirming ? { 'berth.dev/confirmed': new Date().toISOString() } : undefined;
+      const body = allocationObject(spec, entry, confirmed);
       watched.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
     } catch (error) {
       if (!isStale(error) && !(entry && hasStatus(error, 404))) throw error;
@@ -46,7 +65,7 @@ export class LedgerWriter {
       loop.trigger();
       return false;
     }
-    log.info({ svc, vip, pool }, entry ? 'entry updated' : 'address allocated');
+    log.info({ svc, vip, pool }, confirming ? 'entry confirmed' : entry ? 'entry updated' : 'address allocated');
     return true;
   }
 }
