@@ -44,7 +44,8 @@ export class LedgerWriter {
     const entry = this.#writer.watched.allocations.store.values().find((one) => one.address === address);
     if (entry === undefined) return false;
     const { pool, services, sharingKey } = entry;
-    return this.#write({ entry, spec: { address, pool, services, ...(sharingKey && { sharingKey }) } }, true);
+    const spec = { address, pool, services, ...(sharingKey && { sharingKey }) };
+    return this.#write({ entry, spec, former: [] }, true);
   }
 
   async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {
