@@ -3,7 +3,7 @@ import type { Ip } from '../addr/ip.ts';
 import type { AllocationSpec, AllocationView, ServiceRef } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
-import { type Book, formerRefs, isSameName, type Slot } from './book.ts';
+import { type Book, formerRefs, type Slot } from './book.ts';
 import type { Decision } from './decision.ts';
 import { samePorts } from './holdings.ts';
 import type { PoolTable } from './pool-table.ts';
@@ -57,6 +57,11 @@ export function releasesOf(
   const releases: Release[] = [];
   let nextAt: number | undefined;
   let moving: ReadonlySet<string> | undefined;
+  let living: ReadonlySet<string> | undefined;
+  const isLiving = ({ namespace, name }: ServiceRef) => {
+    living ??= new Set(services.filter(({ isLoadBalancer }) => isLoadBalancer).map(({ key }) => key));
+    return living.has(`${namespace}/${name}`);
+  };
   for (const slot of book.slots.values()) {
     const { entry } = slot;
     if (entry === undefined) continue;
@@ -77,7 +82,7 @@ export function releasesOf(
     if (until !== undefined) {
       releases.push({ entry, former: [], spec: coolingAfter(slot, { until, now, table }) });
     } else if (former.length === refs.length) {
-      releases.push({ entry, former, spec: keptBack(slot, former, { services, now, table }) });
+      releases.push({ entry, former, spec: keptBack(slot, former, { isLiving, now, table }) });
     }
   }
   return { releases, nextAt };
@@ -107,16 +112,11 @@ function reservedUntil({ reservedUntil: until, services }: AllocationView): numb
 function keptBack(
   slot: Slot,
   former: readonly ServiceRef[],
-  {
-    services,
-    now,
-    table,
-  }: { readonly services: readonly ServiceView[]; readonly now: number; readonly table: PoolTable },
+  { isLiving, now, table }: Pick<Surroundings, 'now' | 'table'> & { readonly isLiving: (ref: ServiceRef) => boolean },
 ): Release['spec'] {
   const pool = table.named(slot.pool);
   if (pool === undefined) return undefined;
-  const gone = (ref: ServiceRef) => !services.some((service) => service.isLoadBalancer && isSameName(service, ref));
-  const absent = pool.retainMs > 0 ? former.filter(gone) : [];
+  const absent = pool.retainMs > 0 ? former.filter((ref) => !isLiving(ref)) : [];
   if (absent.length > 0) return specOf(slot, absent, now + pool.retainMs);
   return pool.reuseAfterMs > 0 ? specOf(slot, [], now + pool.reuseAfterMs) : undefined;
 }
