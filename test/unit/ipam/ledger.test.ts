@@ -40,6 +40,22 @@ test('a plan that was carried out leaves nothing to do', () => {
   assert.deepEqual([binds(of), releases(of), of.strays, of.nextAt], [[], [], [], undefined]);
 });
 
+test('what is given back is the next one’s, the lowest first, whoever had it', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => service(name)) as [ServiceView, ServiceView, ServiceView];
+  const all = { pools: [p], services: [a, b, c] };
+  const full = shown(all);
+  const ofGone = plan({ ...full, services: full.services?.filter(({ name }) => name !== 'b') ?? [] });
+  assert.deepEqual(releases(ofGone), ['delete 192.0.2.2']);
+  const services = [...(full.services ?? []).filter(({ name }) => name !== 'b'), service('d'), again(b)];
+  const ledger = full.ledger?.filter(({ address }) => address !== '192.0.2.2') ?? [];
+  assert.deepEqual(outcomes(plan({ pools: [p], services, ledger })), [
+    'a 192.0.2.1',
+    'c 192.0.2.3',
+    'd PoolExhausted',
+    'b 192.0.2.2',
+  ]);
+});
+
 test('a pool that was renamed or split takes its addresses along', () => {
   const older = { created: '2025-01-01T00:00:00Z' };
   const rows: readonly [string, readonly PoolView[], readonly string[]][] = [

@@ -70,6 +70,11 @@ test('what is in use and what is free, as it is once the plan is carried out', (
       ['p: 1 used, 255 free'],
     ],
     [
+      'avoidBuggyIPs is about IPv4',
+      { pools: [pool('p', ['192.0.2.0/30', '2001:db8::/120'], { avoidBuggyIPs: true })] },
+      ['p: 0 IPv4, 0 IPv6 used, 3 IPv4, 256 IPv6 free'],
+    ],
+    [
       'avoidBuggyIPs, one of them in use',
       { pools: [pool('p', ['192.0.2.0/30'], { avoidBuggyIPs: true })], services: [s], ledger: [entry('192.0.2.0', s)] },
       ['p: 1 used, 3 free'],
