@@ -14,30 +14,42 @@ before(async () => {
 afterEach(() => berth.cleanUp(lab));
 after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
-test("kube-proxy's rule for the VIP jumps into the chain that its NodePort uses", async () => {
-  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
-  await lab.apply(berth.serviceManifest('one'));
-  const vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
+const both = 'ipFamilyPolicy: RequireDualStack';
+
+/** The IPv4 and the IPv6 address of a Service that the client reaches by both. */
+async function servedVips(): Promise<readonly string[]> {
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6));
+  await lab.apply(berth.serviceManifest('one', both));
+  const vips = (await berth.addressOf(lab, 'one')).split(' ').sort();
+  assert.equal(vips.length, 2);
+  for (const vip of vips) await eventually(`an answer from ${vip}`, () => berth.curl(lab, vip));
+  return vips;
+}
+
+test("kube-proxy's rule for the VIP jumps into the chain that its NodePort uses, in both families", async () => {
+  const [ipv4, ipv6] = await servedVips();
   const nodePort = await lab.kubectl(['get', 'service', 'one', '-o', 'jsonpath={.spec.ports[0].nodePort}']);
-  for (const node of lab.nodes) {
-    const rules = async (chain: string) => (await node.exec(['iptables', '-t', 'nat', '-S', chain])).stdout;
-    const external = await eventually(
-      `the rule on ${node.name}`,
-      async () => new RegExp(`-d ${vip}/32 .*--dport 80 -j (KUBE-EXT-\\w+)`).exec(await rules('KUBE-SERVICES'))?.[1],
-    );
-    assert.match(await rules('KUBE-NODEPORTS'), new RegExp(`--dport ${nodePort} -j ${external}`));
+  for (const [program, destination] of [
+    ['iptables', `${ipv4}/32`],
+    ['ip6tables', `${ipv6}/128`],
+  ] as const) {
+    for (const node of lab.nodes) {
+      const rules = async (chain: string) => (await node.exec([program, '-t', 'nat', '-S', chain])).stdout;
+      const external = await eventually(
+        `the rule on ${node.name}`,
+        async () =>
+          new RegExp(`-d ${destination} .*--dport 80 -j (KUBE-EXT-\\w+)`).exec(await rules('KUBE-SERVICES'))?.[1],
+      );
+      assert.match(await rules('KUBE-NODEPORTS'), new RegExp(`--dport ${nodePort} -j ${external}`));
+    }
   }
 });
 
 test('Berth itself puts nothing into the kernel: no address, no nftables table', async () => {
-  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
-  await lab.apply(berth.serviceManifest('one'));
-  const vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
+  const vips = await servedVips();
   for (const node of lab.nodes) {
     const { stdout } = await node.exec(['sh', '-c', 'ip -o address; nft list tables']);
-    assert.ok(!stdout.includes(`${vip}/`), stdout);
+    for (const vip of vips) assert.ok(!stdout.includes(`${vip}/`), stdout);
     assert.doesNotMatch(stdout, /berth/);
   }
 });
