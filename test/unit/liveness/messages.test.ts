@@ -1,0 +1,111 @@
+/** What speakers tell each other, as text; and what of it counts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
+import { type Beat, digestOf, type Message, noClaims } from '../../../src/liveness/messages.ts';
+import { Peers } from '../../../src/liveness/peers.ts';
+
+const self = { node: 'n1', incarnation: '1'.repeat(16) };
+const peer = { node: 'n2', incarnation: '2'.repeat(16) };
+
+function beat(sequence: number, facts: Partial<Beat> = {}): Beat {
+  return {
+    kind: 'Beat',
+    from: peer,
+    to: { ...self, newest: self.incarnation },
+    sequence,
+    rules: 1,
+    state: 'Serving',
+    nextMs: 100,
+    ages: { loop: 0, worker: 0 },
+    links: [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['192.0.2.2/24'] }],
+    heard: [['n3', 40]],
+    claims: noClaims,
+    wantsClaims: false,
+    ...facts,
+  };
+}
+
+const news: Message = {
+  kind: 'Claims',
+  from: peer,
+  to: { ...self, newest: self.incarnation },
+  sequence: 7,
+  claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
+  dropped: ['v'],
+  whole: undefined,
+};
+
+test('a message is what its text says', () => {
+  for (const message of [beat(1), news]) {
+    assert.deepEqual(JSON.parse(JSON.stringify(decodeMessage(encodeMessage(message)))), {
+      version: 1,
+      ...JSON.parse(JSON.stringify(message)),
+    });
+  }
+});
+
+test('what is no message of our version is left unread', () => {
+  const rows = ['', 'x', 'null', '[]', '{}', encodeMessage(beat(1)).replace('"version":1', '"version":2')];
+  for (const text of rows) assert.equal(decodeMessage(text), undefined, text);
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(beat(1))), fc.jsonValue(), (field, value) => {
+      const broken = { version: 1, ...beat(1), [field]: value };
+      decodeMessage(JSON.stringify(broken));
+      decodeMessage(JSON.stringify(value));
+    }),
+  );
+});
+
+test('claims in any order have one digest, and others another', () => {
+  const claim = fc.record({
+    uid: fc.uuid(),
+    term: fc.nat({ max: 1000 }),
+    isolated: fc.boolean(),
+    leaving: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.uniqueArray(claim, { minLength: 1, selector: ({ uid }) => uid }), (claims) => {
+      assert.deepEqual(digestOf(claims), digestOf([...claims].reverse()));
+      assert.notDeepEqual(digestOf(claims), digestOf(claims.slice(1)));
+    }),
+  );
+});
+
+test('B3 only a peer that names our incarnation counts, and nothing counts twice', () => {
+  const peers = new Peers(self);
+  const elsewhere = { ...self, incarnation: '', newest: '' };
+  assert.equal(peers.receive(beat(1, { to: elsewhere }), 'eth0', 0), 'OtherAddressee');
+  assert.equal(peers.livenessOf('n2', 0), 'Unknown');
+  assert.equal(peers.receive(beat(2), 'eth0', 10), 'Taken');
+  assert.equal(peers.livenessOf('n2', 10), 'Alive');
+  assert.equal(peers.receive(beat(2), 'eth0', 20), 'Replayed');
+  assert.equal(peers.livenessOf('n2', 380), 'Alive');
+  assert.equal(peers.livenessOf('n2', 420), 'Dead');
+});
+
+test('B3 a new incarnation is taken on, the old one never again', () => {
+  const peers = new Peers(self);
+  peers.receive(beat(5), 'eth0', 0);
+  const again = { ...peer, incarnation: '3'.repeat(16) };
+  assert.equal(peers.receive(beat(1, { from: again }), 'eth0', 50), 'Taken');
+  assert.notEqual(peers.receive(beat(6), 'eth0', 60), 'Taken');
+});
+
+test('B2 a peer whose loop stands still is dead, however regularly its beats come', () => {
+  const peers = new Peers(self);
+  peers.receive(beat(1, { ages: { loop: 0, worker: 6_000 } }), 'eth0', 0);
+  assert.equal(peers.livenessOf('n2', 10), 'Dead');
+});
+
+test('who is heard by a peer that we hear is not dead', () => {
+  const peers = new Peers(self);
+  const third = { node: 'n3', incarnation: '4'.repeat(16) };
+  peers.receive(beat(1, { from: third, heard: [] }), 'eth0', 0);
+  peers.receive(beat(1, { heard: [] }), 'eth0', 0);
+  peers.receive(beat(2, { heard: [['n3', 50]] }), 'eth0', 450);
+  assert.equal(peers.livenessOf('n3', 460), 'Alive');
+  peers.receive(beat(3, { heard: [] }), 'eth0', 790);
+  assert.equal(peers.livenessOf('n3', 810), 'Dead');
+});
