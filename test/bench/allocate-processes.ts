@@ -62,16 +62,16 @@ export function startRole({ host, argv, name, logs, profile }: RoleOptions): Rol
       mustRun();
       return usageOf(pid);
     },
-    said: (message) =>
-      eventually(
-        `${name} says "${message}"`,
-        () => {
-          mustRun();
-          const line = linesOf(logFile).find((each) => each.includes(`"msg":"${message}"`));
-          return line === undefined ? undefined : Date.parse((JSON.parse(line) as { time: string }).time) - startedAt;
-        },
-        { timeoutMs: startDeadlineMs, everyMs: 20 },
-      ),
+    said: async (message) => {
+      const find = () => linesOf(logFile).find((each) => each.includes(`"msg":"${message}"`));
+      await eventually(`${name} says "${message}"`, () => hasEnded() || find() !== undefined, {
+        timeoutMs: startDeadlineMs,
+        everyMs: 20,
+      });
+      const line = find();
+      if (line === undefined) mustRun();
+      return Date.parse((JSON.parse(line ?? '{}') as { time: string }).time) - startedAt;
+    },
     stop: async () => {
       mustRun();
       child.kill('SIGTERM');

@@ -1,5 +1,6 @@
 /** The allocation bench's own process: it runs on the control plane's host, measures and prints. */
-import { mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openLab } from '../lab/cluster.ts';
 import { readProcesses } from '../lab/state.ts';
@@ -93,12 +94,17 @@ async function startSpeakers(): Promise<readonly Role[]> {
   const hosts = [...lab.nodes.slice(0, 1), lab.controlPlane, lab.client];
   const alive = hosts.flatMap(({ name }) => ['--assume-alive', name]);
   // A host that is no node yet becomes one: only Nodes hold addresses.
-  for (const { name } of hosts.slice(1)) {
+  for (const { name, ip } of hosts.slice(1)) {
     const body = { apiVersion: 'v1', kind: 'Node', metadata: { name } };
     await api.call({ method: 'POST', path: '/api/v1/nodes', body });
+    const status = { addresses: [{ type: 'InternalIP', address: ip }] };
+    const contentType = 'application/merge-patch+json';
+    await api.call({ method: 'PATCH', path: `/api/v1/nodes/${name}/status`, contentType, body: { status } });
   }
+  const key = join(logs, 'liveness-key');
+  writeFileSync(key, `${randomBytes(32).toString('base64')}\n`);
   const roles = hosts.map((host) => {
-    const args = ['speaker', ...common, speakerKubeconfig, '--node-name', host.name, ...alive];
+    const args = ['speaker', ...common, speakerKubeconfig, '--node-name', host.name, '--liveness-key', key, ...alive];
     return startRole({ host, argv: [...program, ...args], name: `speaker-${host.name}`, logs, profile: order.profile });
   });
   await Promise.all(roles.map((role) => role.said('ready')));
