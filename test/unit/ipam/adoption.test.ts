@@ -124,6 +124,14 @@ test('E1 what a Service goes on showing is given to nobody else', () => {
       expected: ['d AdoptionConflict, keeps status', 'x 192.0.2.1', 'y 2001:db8::2'],
     },
   ]);
+  const half = service('half', {
+    families: ['IPv4', 'IPv6'],
+    ...showing('192.0.2.1', '2001:db8::1'),
+    requests: ['2001:db8::3'],
+  });
+  const six = service('six', { families: ['IPv6'], created: '2025-01-01T00:00:00Z' });
+  const moves = plan({ pools, services: [half, six], ledger: [entry('192.0.2.1', half)] });
+  assert.deepEqual(outcomes(moves), ['half 192.0.2.1+2001:db8::3', 'six 2001:db8::2'], 'what it shows beside its own');
   const of = plan({ pools: [p, fence], services: [barred], ledger: [] });
   assert.deepEqual([binds(of), releases(of)], [[], []]);
 });

@@ -161,6 +161,7 @@ export class Judge implements Witness {
       for (const ref of before?.services ?? []) {
         if (after?.services.some(({ uid }) => uid === ref.uid)) continue;
         const live = this.#world.services.get(`${ref.namespace}/${ref.name}`);
+        if (before?.reservedUntil !== undefined) continue;
         const isShown = live?.uid === ref.uid && live.isLoadBalancer && shows(live, before?.address ?? '');
         assert.ok(!isShown, `${before?.address} of ${ref.name}`);
       }

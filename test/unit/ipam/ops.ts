@@ -41,6 +41,9 @@ export type Op =
   | { readonly op: 'pass'; readonly writes?: number }
   /** The other controller reads; later it decides on what it read then. */
   | { readonly op: 'other reads' }
+  /** It asks who still needs what it would give back; its writes come when it strikes. */
+  | { readonly op: 'other looks' }
+  | { readonly op: 'other strikes' }
   | { readonly op: 'other passes'; readonly writes?: number };
 
 const svc = fc.constantFrom('a/s', 'a/t', 'a/u', 'b/s', 'b/v');
@@ -142,6 +145,8 @@ const ops = {
   wait: fc.record({ op: fc.constant('wait'), ms: fc.constantFrom(1_000, 6_000, 30_000, 700_000) }),
   pass: crash.map((crashed) => ({ op: 'pass', ...crashed })),
   otherReads: fc.record({ op: fc.constant('other reads') }),
+  otherLooks: fc.record({ op: fc.constant('other looks') }),
+  otherStrikes: fc.record({ op: fc.constant('other strikes') }),
   otherPasses: crash.map((crashed) => ({ op: 'other passes', ...crashed })),
   otherWrites: fc.record({
     op: fc.constant('other writes'),
@@ -166,6 +171,8 @@ const common: Weights = {
   wait: 3,
   pass: 12,
   otherReads: 0,
+  otherLooks: 0,
+  otherStrikes: 0,
   otherPasses: 0,
   otherWrites: 0,
   lost: 0,
@@ -181,7 +188,7 @@ function historyOf(weights: Weights): fc.Arbitrary<readonly Op[]> {
 }
 
 /** Two controllers act, each of which believes that it leads. */
-export const history = historyOf({ ...common, otherReads: 3, otherPasses: 4 });
+export const history = historyOf({ ...common, otherReads: 4, otherLooks: 2, otherStrikes: 2, otherPasses: 4 });
 
 /** One controller, another program that writes statuses, and people who delete entries. */
 export const besideOthers = historyOf({ ...common, otherWrites: 5, lost: 3 });
@@ -249,6 +256,12 @@ export function happen(op: Op, { world, leader, other }: Cast): void {
       break;
     case 'other reads':
       other.read();
+      break;
+    case 'other looks':
+      other.looks();
+      break;
+    case 'other strikes':
+      other.strikes();
       break;
     case 'other passes':
       other.pass(op.writes);

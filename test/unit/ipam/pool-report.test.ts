@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type PoolView, parsePool } from '../../../src/api/pool.ts';
 import { type Snapshot, settle } from '../../../src/ipam/allocate.ts';
-import { poolReports } from '../../../src/ipam/pool-report.ts';
+import { poolReports, sameCounts } from '../../../src/ipam/pool-report.ts';
 import { entry, node, pool, service } from '../fixtures.ts';
 import { ip, shownByOther, snapshotOf } from './plans.ts';
 
@@ -63,6 +63,11 @@ test('what is in use and what is free, as it is once the plan is carried out', (
       'in no pool any more: used of nobody',
       { pools: [p], services: [s], ledger: [entry('203.0.113.1', s)] },
       ['p: 1 IPv4, 0 IPv6 used, 8 IPv4, 8 IPv6 free'],
+    ],
+    [
+      'of a Service that is not known: used until somebody knows better',
+      { pools: [p], ledger: [entry('192.0.2.1', s)] },
+      ['p: 1 IPv4, 0 IPv6 used, 7 IPv4, 8 IPv6 free'],
     ],
     [
       'avoidBuggyIPs',
@@ -144,6 +149,14 @@ test('the report says what was wrong with the pool', () => {
     'Overlap',
     'gives out everything but 192.0.2.5-192.0.2.9 of the older pool b, 192.0.2.1, 192.0.2.4/31 of the older pool a',
   ]);
+});
+
+test('a status that counts the same is not written again', () => {
+  const [report] = reports({ pools: [p], services: [s] });
+  const counts = report?.counts ?? assert.fail();
+  assert.equal(sameCounts({ ...counts }, counts), true);
+  assert.equal(sameCounts(undefined, counts), false);
+  for (const key of Object.keys(counts)) assert.equal(sameCounts({ ...counts, [key]: '9' }, counts), false, key);
 });
 
 test('counts are never negative, and used and free are no more than the pool', () => {

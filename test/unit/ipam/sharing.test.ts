@@ -258,4 +258,11 @@ test('an entry has room for 128 Services', () => {
   const addresses = outcomes(plan({ pools, services: many })).map((text) => text.split(' ')[1]);
   assert.equal(addresses.filter((address) => address === '192.0.2.1').length, 128);
   assert.equal(addresses.filter((address) => address === '192.0.2.2').length, 2);
+  const refs = many.slice(0, 128).map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports }));
+  const ledger = [entry('192.0.2.1', a, { sharingKey: 'default/k', services: refs })];
+  assert.deepEqual(
+    outcomes(plan({ pools, services: many.slice(129), ledger })),
+    ['s129 192.0.2.2'],
+    'unknown ones count',
+  );
 });

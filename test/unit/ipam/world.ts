@@ -83,6 +83,7 @@ export class Controller {
   readonly #witness: Witness;
   readonly #contests = new Contests();
   #known: Snapshot;
+  #late: readonly Release[] = [];
   #writes = 0;
 
   constructor(world: World, witness: Witness) {
@@ -94,6 +95,22 @@ export class Controller {
   /** Its informers catch up. */
   read(): void {
     this.#known = this.#world.snapshot();
+  }
+
+  /** It asks the API server who still needs what it would give back. What it writes then comes late. */
+  looks(): void {
+    this.#known = { ...this.#known, now: this.#world.now };
+    const { releases } = this.#decide();
+    this.#late = releases.filter(({ entry, former }) => !former.some((ref) => this.#mayStillNeed(ref, entry.address)));
+  }
+
+  /** Its writes arrive. */
+  strikes(): void {
+    for (const { entry, spec } of this.#late) {
+      if (this.#world.ledger.get(entry.address)?.resourceVersion === entry.resourceVersion)
+        this.#write(entry.address, spec);
+    }
+    this.#late = [];
   }
 
   /** One pass that ends after so many writes, as in a crash. Returns how many were made, refused ones included. */
@@ -113,9 +130,9 @@ export class Controller {
       const isBound = addresses.every((address) => !binds.has(address) || bound.get(address));
       const context = { ownership, advertised: () => true, contests: this.#contests, now: this.#world.now };
       const desired = desiredStatus(decision, context);
-      if (isBound && this.#writes < most) this.#show(decision.service, desired);
+      if (isBound && this.#writes < most) this.#show(decision.service, desired, bound);
     }
-    for (const stray of strays) if (this.#writes < most) this.#show(stray, noStatus);
+    for (const stray of strays) if (this.#writes < most) this.#show(stray, noStatus, bound);
     return this.#writes;
   }
 
@@ -169,9 +186,25 @@ export class Controller {
     this.#known = { ...this.#known, ledger: live ? [...others, live] : others };
   }
 
+  /** Writes the entry of an address that a status will show anew, so that whoever has read it before cannot delete it any more. */
+  #confirm(address: Ip): boolean {
+    this.#writes++;
+    const { ledger } = this.#world;
+    const known = this.#known.ledger.find((entry) => entry.address === address);
+    const live = ledger.get(address);
+    const isCurrent = known !== undefined && live?.resourceVersion === known.resourceVersion;
+    if (isCurrent) ledger.set(address, { ...live, resourceVersion: this.#world.next() });
+    this.#learn(address);
+    return isCurrent;
+  }
+
   /** Server-side apply with uid and resource version. */
-  #show(known: ServiceView, desired: DesiredStatus): void {
+  #show(known: ServiceView, desired: DesiredStatus, bound: ReadonlyMap<Ip, boolean>): void {
     if (sameStatus(known, desired, ownership)) return;
+    const unseen = (desired.ingress ?? []).map(({ ip = '' }) => ip as Ip);
+    for (const address of unseen.filter((one) => !bound.has(one) && !known.ingress.some(({ ip }) => ip === one))) {
+      if (!this.#confirm(address)) return;
+    }
     this.#writes++;
     const live = this.#world.services.get(known.key);
     if (live?.uid !== known.uid || live.resourceVersion !== known.resourceVersion) return;
