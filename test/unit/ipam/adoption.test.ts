@@ -189,6 +189,17 @@ test('status of another program: adopted only where the class is ours or we were
   assert.match(message, /written by metallb-controller/);
 });
 
+test('what a Service shows without having it is for itself if it asks for it, unless two show it', () => {
+  const overwritten = (name: string) => service(name, { ...shownByOther('192.0.2.1'), requests: ['192.0.2.1'] });
+  const ledger = [entry('192.0.2.2', overwritten('a')), entry('192.0.2.3', overwritten('b'))];
+  const one = { pools, services: [overwritten('a')], ledger: ledger.slice(0, 1) };
+  const two = { pools, services: [overwritten('a'), overwritten('b')], ledger };
+  check([
+    { desc: 'one', given: one, expected: ['a 192.0.2.1'] },
+    { desc: 'two', given: two, expected: ['a 192.0.2.2 AddressInUse', 'b 192.0.2.3 AddressInUse'] },
+  ]);
+});
+
 test('a name in the status, or nonsense, is nobody’s address', () => {
   const odd: ServiceView = { ...s, ingress: [{ hostname: 'x.example' }, { ip: 'nonsense' }, { ip: '' }] };
   assert.deepEqual(outcomes(plan({ pools, services: [odd] })), ['s 192.0.2.1']);
