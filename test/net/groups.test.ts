@@ -4,7 +4,16 @@ import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { createSwitchedPair, ip, linkName, nodeMac, type SwitchedPair, switchPort, writeSysctl } from './namespaces.ts';
+import {
+  createSwitchedPair,
+  ip,
+  linkName,
+  nodeMac,
+  type SwitchedPair,
+  switchForwards,
+  switchPort,
+  writeSysctl,
+} from './namespaces.ts';
 
 const vip = 'fd99::c8:1';
 /** The same last 24 bits: the same group. */
@@ -108,6 +117,7 @@ test('a link that is made again under its name is joined again', async () => {
   ip(`-n ${pair.switch} link add ${switchPort.node} type veth peer name ${linkName} netns ${pair.node}`);
   ip(`-n ${pair.switch} link set ${switchPort.node} master br0 up`);
   ip(`-n ${pair.node} link set ${linkName} address ${nodeMac} up`);
+  await switchForwards(pair.switch);
   await answer(vip);
   await eventually('the group is forwarded', () => isForwarded(groupOf[vip]));
   await resolves(vip);

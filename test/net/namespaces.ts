@@ -68,6 +68,7 @@ export async function createSwitchedPair(): Promise<SwitchedPair> {
       ip(`-n ${names.switch} link set ${port} master ${bridge} up`);
     }
     setUpEnds(names);
+    await switchForwards(names.switch);
     return { ...names, close };
   } catch (cause) {
     close();
@@ -76,6 +77,14 @@ export async function createSwitchedPair(): Promise<SwitchedPair> {
 }
 
 const bridge = 'br0';
+
+/** Waits until both ports forward: a report that comes earlier is lost, and the next one comes after minutes. */
+export async function switchForwards(name: string): Promise<void> {
+  for (const port of Object.values(switchPort)) {
+    const state = () => execFileSync('bridge', ['-n', name, 'link', 'show', 'dev', port], { encoding: 'utf8' });
+    await eventually(`port ${port} forwards`, () => state().includes('state forwarding'));
+  }
+}
 
 /** A bridge snoops once it is a querier, which needs an address that it may use. */
 async function switchOn(name: string): Promise<void> {
