@@ -1,7 +1,5 @@
 /** What is remembered of one peer. */
-import type { Intake } from './intake.ts';
-import { type Beat, type Claim, type ClaimsDigest, noClaims } from './messages.ts';
-import type { ReplayWindow } from './replay-window.ts';
+import type { Beat, Claim } from './messages.ts';
 
 /** One other node's speaker. */
 export interface Peer {
@@ -12,8 +10,8 @@ export interface Peer {
   newest: string;
   newestAt: number;
   readonly ended: Set<string>;
-  /** By path: what came on it, and when the newest did. */
-  readonly paths: Map<string, { readonly window: ReplayWindow; at: number }>;
+  /** By path: the highest sequence and when it came. */
+  readonly paths: Map<string, { readonly sequence: number; readonly at: number }>;
   /** When it was heard last, on any path. */
   heardAt: number;
   /** When others heard it last, as they told us. */
@@ -28,14 +26,13 @@ export interface Peer {
   beatAt: number;
   /** Since when it has been in the state that its beats tell. */
   stateSince: number;
-  /** The highest sequence of a beat that was taken in. */
+  /** The highest sequences of beats and of claims that were taken in. */
   beatSequence: number;
+  claimsSequence: number;
   /** What the incarnation before claimed: it may claim that again. */
   former: ReadonlyMap<string, Claim>;
-  /** The digest of all its claims, as its newest datagram told it. */
-  digest: { readonly sequence: number; readonly claims: ClaimsDigest };
-  /** Takes in its claims. */
-  intake: Intake | undefined;
+  /** The parts of a whole list that came so far. */
+  whole: { readonly list: number; readonly parts: Map<number, readonly Claim[]> } | undefined;
   /** Since when its claims have not been all known. */
   incompleteSince: number | undefined;
   /** It is dead: when it had been heard last, by anybody. */
@@ -60,9 +57,9 @@ export function newPeer(node: string, now: number): Peer {
     beatAt: Number.NEGATIVE_INFINITY,
     stateSince: now,
     beatSequence: -1,
+    claimsSequence: -1,
     former: new Map(),
-    digest: { sequence: -1, claims: noClaims },
-    intake: undefined,
+    whole: undefined,
     incompleteSince: undefined,
     lostAt: undefined,
   };

@@ -34,10 +34,9 @@ export class Rhythm {
     this.#rank = rank;
   }
 
-  /** Everybody is told at once, and again for a while: this node's state or links have changed. */
+  /** For a while everybody is told everything: this node's state has changed. */
   beLoud(now: number): void {
     this.#loudUntil = now + 3 * times.beat;
-    this.#sent.clear();
   }
 
   /** Those of the other nodes that get a beat now. */
