@@ -36,7 +36,7 @@ program
 program
   .command('allocate')
   .description(
-    'how fast Services get addresses on a real API server, against what that server takes from a client that does nothing else; what the controller uses; restart, full pool, deletion. It takes about five minutes.',
+    'how fast Services get addresses on a real API server, against what that server takes from a client that does nothing else; what the controller uses; restart, full pool, deletion. With 10,000 Services it takes a quarter of an hour or more, most of it for the API server to create them.',
   )
   .option('--services <counts>', 'how many Services, one measurement each', positiveIntegers, [3_000, 10_000])
   .addOption(
