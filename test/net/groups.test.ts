@@ -50,15 +50,20 @@ function isForwarded(group: string): boolean {
 /** What the client's kernel has found out about an address. */
 const entryOf = (address: string) => ip(`-n ${pair.client} neigh show ${address}`);
 
-/** Makes the client forget the address and ask for it, and waits for the answer. */
+/** Makes the client forget the address and ask for it by multicast, and waits for the answer. */
 async function resolves(address: string): Promise<void> {
-  ip(`-n ${pair.client} neigh flush to ${address}`);
-  ip(`-n ${pair.client} neigh replace ${address} dev ${linkName} use`);
+  const ask = () => {
+    ip(`-n ${pair.client} neigh flush to ${address}`);
+    ip(`-n ${pair.client} neigh replace ${address} dev ${linkName} use`);
+  };
+  ask();
   await eventually(`${address} is resolved`, () => {
     const entry = entryOf(address);
-    // The kernel asks three times and gives up: a busy machine may have joined the group only then.
-    if (entry.includes('FAILED')) ip(`-n ${pair.client} neigh replace ${address} dev ${linkName} use`);
-    return entry.includes(`${nodeMac} REACHABLE`);
+    if (entry.includes(`${nodeMac} REACHABLE`)) return true;
+    // FAILED: the kernel asks three times and gives up; a busy machine may have joined the group only then.
+    // STALE: an unsolicited advertisement came before the answer (RFC 4861 section 7.2.5), which says nothing of the group.
+    if (!entry.includes('INCOMPLETE')) ask();
+    throw new Error(`the client has "${entry.trim()}"`);
   });
 }
 
