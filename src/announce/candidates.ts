@@ -1,5 +1,5 @@
 /** What a node is good for as a holder, from all that is known of it. */
-import { type SpeakerState, times } from '../liveness/messages.ts';
+import { type Beat, type SpeakerState, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 import type { Review } from '../liveness/standing.ts';
 import type { Candidate } from './holder-view.ts';
@@ -24,10 +24,14 @@ const proofs = {
 /** This node as a candidate. */
 export function ownCandidate(
   state: SpeakerState,
-  { listening, draining }: { readonly listening: boolean; readonly draining: boolean },
+  {
+    ages,
+    listening,
+    draining,
+  }: { readonly ages: Beat['ages']; readonly listening: boolean; readonly draining: boolean },
 ): Candidate {
   const leaves = state === 'Draining' || draining;
-  const gains = state === 'Serving' && !leaves && !listening;
+  const gains = state === 'Serving' && !leaves && !listening && isQuick(ages);
   const onWire = { answersOnWire: false, silentOnWire: false };
   return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, ...onWire };
 }
@@ -41,9 +45,8 @@ export function candidateOf(
   const peer = peers.get(node);
   const liveness = review.of.get(node)?.liveness ?? 'Unknown';
   const beat = peer?.beat;
-  const quick = beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) < times.slow;
   const leaves = draining === true || beat?.state === 'Draining';
-  const able = draining !== undefined && quick && !leaves;
+  const able = draining !== undefined && beat !== undefined && isQuick(beat.ages) && !leaves;
   const isGone = liveness === 'Dead' || liveness === 'Unknown';
   const proof = liveness === 'Unknown' ? proofs.unknown : isolated ? proofs.alone : proofs.dead;
   return {
@@ -55,4 +58,8 @@ export function candidateOf(
     answersOnWire: isGone && wire.answersFor(node, now),
     silentOnWire: isGone && wire.isSilent(node, { now, ...proof }),
   };
+}
+
+function isQuick({ loop, worker }: Beat['ages']): boolean {
+  return Math.max(loop, worker) < times.slow;
 }

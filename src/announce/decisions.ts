@@ -1,6 +1,7 @@
 /** The decisions of one speaker, made anew only where something has changed. */
 import type { ClaimBook } from '../liveness/claim-book.ts';
-import type { HolderDecision, HolderView, Vip } from './holder-view.ts';
+import { times } from '../liveness/messages.ts';
+import type { Candidate, HolderDecision, HolderView, Vip } from './holder-view.ts';
 import { decideHolders } from './holders.ts';
 import { Moves } from './moves.ts';
 
@@ -15,7 +16,9 @@ export class Decisions {
   #all: readonly HolderDecision[] = [];
   #waiting = new Map<string, number>();
   readonly #asking = new Set<string>();
-  #touched = new Set<string>();
+  readonly #touched = new Set<string>();
+  /** When those that wait were decided last. */
+  #waitedAt = Number.NEGATIVE_INFINITY;
   /** What the last decision on all VIPs depended on; undefined if all are to be decided anew. */
   #seen: string | undefined;
 
@@ -78,9 +81,13 @@ export class Decisions {
   decide(view: HolderView): { readonly reassert: readonly Vip[] } {
     const { nodes, listening, isolated, complete, now } = view;
     const claimed = this.#claims.takeTouched();
-    const seen = JSON.stringify([listening, isolated, complete, [...nodes]]);
+    const seen = `${listening} ${isolated} ${complete}${keyOf(nodes)}`;
     const isAll = seen !== this.#seen;
-    const uids = isAll ? this.#vips.keys() : new Set([...this.#touched, ...claimed, ...this.#waiting.keys()]);
+    // Those that wait do so for much longer than a beat.
+    const isTime = now - this.#waitedAt >= times.beat - 20;
+    if (isAll || isTime) this.#waitedAt = now;
+    const waiting = isTime ? this.#waiting.keys() : [];
+    const uids = isAll ? this.#vips.keys() : new Set([...this.#touched, ...claimed, ...waiting]);
     const vips: Vip[] = [];
     for (const uid of uids) {
       const vip = this.#vips.get(uid);
@@ -98,7 +105,7 @@ export class Decisions {
     let hasChanged = this.#all.length !== this.#vips.size;
     const planned = (from: string) => nodes.get(from)?.draining === true;
     for (const decision of decisions) {
-      const { vip, claim, waits, holder, ask } = decision;
+      const { vip, claim, waits, holder, ask, action } = decision;
       const before = this.#byUid.get(vip.uid);
       if (!isSame(decision, before)) hasChanged = true;
       this.#byUid.set(vip.uid, decision);
@@ -108,7 +115,8 @@ export class Decisions {
       else if (!this.#waiting.has(vip.uid)) this.#waiting.set(vip.uid, now);
       if (ask) this.#asking.add(vip.uid);
       else this.#asking.delete(vip.uid);
-      if (!waits && holder !== undefined) this.#moves.note(vip.uid, { node: holder, planned }, now);
+      const isHeld = action.kind === 'Hold' || (action.kind === 'Silent' && action.reason === 'NotHolder');
+      if (isHeld && holder !== undefined) this.#moves.note(vip.uid, { node: holder, planned }, now);
     }
     // What this node has just decided does not call for another decision.
     this.#claims.takeTouched();
@@ -144,6 +152,16 @@ export class Decisions {
     }
     return contested;
   }
+}
+
+/** Tells apart whatever of the nodes matters. */
+function keyOf(nodes: ReadonlyMap<string, Candidate>): string {
+  let key = '';
+  for (const [node, { liveness, gains, gainsSoon, draining, backAt, answersOnWire, silentOnWire }] of nodes) {
+    const bits = +gains + 2 * +gainsSoon + 4 * +draining + 8 * +answersOnWire + 16 * +silentOnWire;
+    key += ` ${node} ${liveness} ${bits} ${backAt}`;
+  }
+  return key;
 }
 
 function isSame(a: HolderDecision, b: HolderDecision | undefined): boolean {

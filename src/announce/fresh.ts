@@ -1,6 +1,6 @@
 /** Who gets a VIP that nobody ever held. */
 import { type HolderDecision, type HolderView, silence, type Vip } from './holder-view.ts';
-import { successors, takeOver, turnMs } from './successors.ts';
+import { takeOver, turnMs } from './successors.ts';
 
 /** A node gets so much more than its fair share at most. */
 const share = 1.25;
@@ -19,12 +19,12 @@ export function placeFresh(
   const loads = new Map(view.loads());
   const count = (node: string | undefined) => node !== undefined && loads.set(node, (loads.get(node) ?? 0) + 1);
   for (const { holder } of decided) count(holder);
+  const cannotPlace = isolated || listening || !complete;
   return [...fresh].sort(byAddress).map((vip) => {
-    const candidates = successors(vip, view, 'Soon');
-    const waitedMs = now - (waiting.get(vip.uid) ?? now);
-    if (isolated || listening || !complete || candidates.length === 0) return takeOver(vip, {}, view);
-    const chosen = choose(vip, { candidates, loads }, view);
+    const chosen = cannotPlace ? undefined : choose(vip, loads, view);
+    if (chosen === undefined) return takeOver(vip, {}, view);
     count(chosen);
+    const waitedMs = now - (waiting.get(vip.uid) ?? now);
     if (chosen !== self && waitedMs >= turnMs) return takeOver(vip, {}, view);
     if (chosen !== self) return silence(vip, 'AwaitingClaim', { holder: chosen, term: 0, waits: true });
     const claim = { uid: vip.uid, term: 1, isolated: false, leaving: false };
@@ -33,18 +33,17 @@ export function placeFresh(
   });
 }
 
-function choose(
-  { address }: Vip,
-  { candidates, loads }: { readonly candidates: readonly string[]; readonly loads: ReadonlyMap<string, number> },
-  { total, ranking }: HolderView,
-): string {
-  const cap = Math.ceil((share * total) / candidates.length);
+/** The best of those that have room; where none has, the least loaded. */
+function choose(vip: Vip, loads: ReadonlyMap<string, number>, view: HolderView): string | undefined {
+  const { total, ranking, gaining } = view;
   const load = (node: string) => loads.get(node) ?? 0;
-  const chosen = ranking.first(
-    address,
-    candidates.filter((node) => load(node) < cap),
-  );
-  return chosen ?? candidates.reduce((least, node) => (load(node) < load(least) ? node : least));
+  const accepts = (node: string) => vip.eligible.has(node) && vip.serves(node);
+  const fairShare = total / gaining.soon.filter((node) => vip.eligible.has(node)).length;
+  const cap = Math.ceil(share * fairShare);
+  const withRoom = ranking.first(vip.address, gaining.soon, (node) => load(node) < cap && accepts(node));
+  if (withRoom !== undefined) return withRoom;
+  const able = gaining.soon.filter(accepts);
+  return able.length === 0 ? undefined : able.reduce((least, node) => (load(node) < load(least) ? node : least));
 }
 
 /** Every speaker goes through them in the same order. */

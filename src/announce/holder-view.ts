@@ -46,6 +46,8 @@ export interface HolderView {
   readonly loads: () => ReadonlyMap<string, number>;
   /** The nodes that run a speaker, this one included. */
   readonly nodes: ReadonlyMap<string, Candidate>;
+  /** Of them those that may be given VIPs: now, or at the latest in a moment. */
+  readonly gaining: { readonly now: readonly string[]; readonly soon: readonly string[] };
   /** The claims to a VIP, by node; this one included. */
   readonly claimsTo: (uid: string) => ReadonlyMap<string, Claim>;
   /** Who claimed it before a restart, and may claim it again. */
@@ -98,6 +100,15 @@ export interface HolderDecision {
   readonly ask: { readonly node: string | undefined } | undefined;
   /** It should move, but has moved too often of late (`MoveDamped`). */
   readonly damped: boolean;
+}
+
+/** The nodes that may be given VIPs. */
+export function gainingOf(nodes: ReadonlyMap<string, Candidate>): HolderView['gaining'] {
+  const all = [...nodes];
+  return {
+    now: all.filter(([, { gains }]) => gains).map(([node]) => node),
+    soon: all.filter(([, { gains, gainsSoon }]) => gains || gainsSoon).map(([node]) => node),
+  };
 }
 
 /** A decision to do nothing. */

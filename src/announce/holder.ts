@@ -1,44 +1,31 @@
-/** Which of the candidates holds a VIP: rendezvous hashing, so that every node finds the same answer without asking. */
+/**
+ * Which of the candidates holds a VIP: rendezvous hashing, so that every node finds the same answer without asking. Each pair of VIP and
+ * node has its own score, so a node that goes takes only its own VIPs away, and one that comes takes only what it wins.
+ */
 import type { Ip } from '../addr/ip.ts';
 
 /** Two 32-bit hashes of a name. */
-export interface Digest {
+interface Digest {
   readonly high: number;
   readonly low: number;
-}
-
-/**
- * The candidate with the highest score for this VIP, undefined without candidates. Each pair of VIP and node has its
- * own score, so a node that goes takes only its own VIPs away, and one that comes takes only what it wins. Equal
- * scores are a matter of 1 in 2^53; the name decides them, so that the order of the input never does.
- * `seen` keeps the digests of the nodes for the caller's next VIP.
- */
-export function holderOf(
-  vip: Ip,
-  candidates: readonly string[],
-  seen: Map<string, Digest> = new Map(),
-): string | undefined {
-  const own = digestOf(vip);
-  let holder: string | undefined;
-  let highest = -1;
-  for (const node of candidates) {
-    const digest = seen.get(node) ?? digestOf(node);
-    seen.set(node, digest);
-    const score = scoreOf(own, digest);
-    if (score < highest || (score === highest && holder !== undefined && node < holder)) continue;
-    holder = node;
-    highest = score;
-  }
-  return holder;
 }
 
 /** Scores of VIPs and nodes. It keeps the digests of the nodes, which come again and again. */
 export class Ranking {
   readonly #digests = new Map<string, Digest>();
 
-  /** The candidate that should hold this VIP. */
-  first(vip: Ip, candidates: readonly string[]): string | undefined {
-    return holderOf(vip, candidates, this.#digests);
+  /** The candidate that should hold this VIP, of those that are acceptable. That is asked only where it matters. */
+  first(vip: Ip, candidates: readonly string[], accepts: (node: string) => boolean): string | undefined {
+    const own = digestOf(vip);
+    let first: string | undefined;
+    let highest = -1;
+    for (const node of candidates) {
+      const score = scoreOf(own, this.#digestOf(node));
+      if (score < highest || (score === highest && first !== undefined && node < first) || !accepts(node)) continue;
+      first = node;
+      highest = score;
+    }
+    return first;
   }
 
   /** The candidates, the one that should hold this VIP first. The same works for any other name. */
@@ -54,14 +41,18 @@ export class Ranking {
   }
 
   #digestOf(node: string): Digest {
-    const digest = this.#digests.get(node) ?? digestOf(node);
-    this.#digests.set(node, digest);
+    let digest = this.#digests.get(node);
+    if (digest === undefined) {
+      digest = digestOf(node);
+      this.#digests.set(node, digest);
+    }
     return digest;
   }
 }
 
 /**
- * 53 bits in which every bit of both digests counts. Every pass scores every VIP with every node, which SHA-256 is too
+ * 53 bits in which every bit of both digests counts. Equal scores are a matter of 1 in 2^53; the name decides them, so that the order of
+ * the input never does. Every pass scores every VIP with every node, which SHA-256 is too
  * slow for, and nobody gains by a collision. To change it is to break rolling updates: speakers of two versions would
  * not agree on a holder.
  */

@@ -16,7 +16,7 @@ import {
   type Vip,
 } from './holder-view.ts';
 import { type Holding, holdingOf } from './strength.ts';
-import { isNext, successors, takeOver } from './successors.ts';
+import { hasSuccessor, isNext, takeOver } from './successors.ts';
 
 /** Decides the VIPs of the view. */
 export function decideHolders(view: HolderView): readonly HolderDecision[] {
@@ -64,9 +64,12 @@ function decideAlive(
 ): HolderDecision {
   const { now, listening, waiting, damped } = view;
   const quiet = (facts: Partial<HolderDecision> = {}) => silence(vip, 'NotHolder', { holder: node, term, ...facts });
-  // It came back and may claim again what it held.
-  if (claim === undefined && now - holder.backAt < times.reclaim) return quiet({ waits: true });
-  if (claim === undefined) return takeOver(vip, {}, view);
+  if (claim === undefined) {
+    // It came back, or its link did, and may claim again what it held.
+    const isAble = (holder.gains || holder.gainsSoon || now - holder.backAt < times.reclaim) && vip.serves(node);
+    const waitedMs = now - (waiting.get(vip.uid) ?? now);
+    return isAble && waitedMs < times.reclaim ? quiet({ waits: true }) : takeOver(vip, {}, view);
+  }
   if (!vip.serves(node)) return takeOver(vip, { from: node }, view);
   if (listening || isWelcome(vip, node, holder)) {
     return claim.leaving && !listening ? takeOver(vip, { from: node, isAnswered: true }, view) : quiet();
@@ -98,7 +101,7 @@ function decideOwn(vip: Vip, { term, claim }: Holding, view: HolderView): Holder
     term: claim?.term ?? Math.max(term, termOf(vip.uid)),
     // Made alone, and not contested now that all claims of the others are known: it is as good as any.
     isolated: (claim?.isolated ?? isolated) && (isolated || !complete),
-    leaving: isUnwelcome && !isDamped && successors(vip, view).some((node) => node !== self),
+    leaving: isUnwelcome && !isDamped && hasSuccessor(vip, self, view),
   };
   const action = { kind: 'Hold' } as const;
   // Who is alone looks out for others that answer.
@@ -108,9 +111,9 @@ function decideOwn(vip: Vip, { term, claim }: Holding, view: HolderView): Holder
 
 /** The best of the others answers with the hardware address of the one that restarts: nobody has to learn anything. */
 function standIn(vip: Vip, { node, term }: Holding, view: HolderView): HolderDecision | undefined {
-  const { self, listening, ranking } = view;
-  const others = successors(vip, view).filter((one) => one !== node);
-  if (listening || ranking.first(vip.address, others) !== self) return undefined;
+  const { self, listening, ranking, gaining } = view;
+  const accepts = (one: string) => one !== node && vip.eligible.has(one) && vip.serves(one);
+  if (listening || ranking.first(vip.address, gaining.now, accepts) !== self) return undefined;
   const action = { kind: 'StandIn', node } as const;
   return { vip, holder: node, term, action, claim: undefined, waits: false, ask: undefined, damped: false };
 }

@@ -19,11 +19,13 @@ import { Rhythm } from '../liveness/rhythm.ts';
 import type { Review } from '../liveness/standing.ts';
 import { Voice } from '../liveness/voice.ts';
 import { candidateOf, ownCandidate } from './candidates.ts';
+import { Deafness, type Probe } from './deafness.ts';
 import { Decisions } from './decisions.ts';
 import { Ranking } from './holder.ts';
-import type { Candidate, HolderDecision, HolderView, Vip } from './holder-view.ts';
+import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './holder-view.ts';
+import { Listening } from './listening.ts';
 import { formerOf, isAllKnown } from './memory.ts';
-import { isNext } from './successors.ts';
+import { questionsOf } from './questions.ts';
 import { WireAsks } from './wire-asks.ts';
 
 /** What the cluster's objects and the kernel say. */
@@ -47,14 +49,14 @@ export interface Turn {
   readonly beats: readonly string[];
   /** VIPs that are held here and that somebody else claimed in vain: neighbours may have heard the other one last. */
   readonly reassert: readonly Vip[];
+  /** Addresses of peers to ask for on a link now, to see whether anything comes through it. */
+  readonly probes: readonly Probe[];
+  /** Links of this node that nothing comes through: no VIP is to be served there. The same set as before if nothing has changed. */
+  readonly deaf: ReadonlySet<string>;
   /** When the next tick is wanted, if nothing comes before: within a beat at the latest. */
   readonly again: number;
 }
 
-/** A main loop that comes so late was stopped: others may have taken its VIPs. */
-const lateMs = 300;
-/** How many of a silent holder's VIPs are asked for. */
-const samples = 3;
 /** So long somebody else must answer for a VIP before a node that hears nobody gives it up, unless it claimed it alone. */
 const yieldMs = 500;
 /** When it is believed of a VIP that nobody answers for it. */
@@ -67,19 +69,19 @@ export class Keeper {
   readonly #voice: Voice;
   readonly #rhythm: Rhythm;
   readonly #wire = new WireAsks();
+  readonly #deafness = new Deafness();
   readonly #ranking = new Ranking();
   readonly #decisions: Decisions;
+  readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;
   readonly #sightings = new Map<string, number>();
   #world: World | undefined;
   #view: HolderView | undefined;
   #others: readonly string[] = [];
   #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
+  #ages: Beat['ages'] = { loop: 0, worker: 0 };
   #told: SpeakerState = 'Listening';
-  #startedAt: number;
-  #tickedAt: number;
-  #listened = false;
-  #linkCameBack = false;
+  #toldLinks: readonly PeerLink[] = [];
 
   /** `own` are the claims from before a restart, which count only where nobody claims anything. */
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
@@ -88,8 +90,7 @@ export class Keeper {
     this.#voice = new Voice(this.peers);
     this.#rhythm = new Rhythm(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
     this.#decisions = new Decisions(this.peers.claims, self.node);
-    this.#startedAt = now;
-    this.#tickedAt = now;
+    this.#listening = new Listening(now);
     this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
   }
 
@@ -126,7 +127,7 @@ export class Keeper {
   observe(world: World): void {
     const before = this.#world;
     if (before && world.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
-      this.#linkCameBack = true;
+      this.#listening.linkCameBack();
     }
     this.#world = world;
     this.#decisions.observe(world.vips);
@@ -144,12 +145,14 @@ export class Keeper {
 
   /** Somebody with this hardware address answered for an address. */
   heardOnWire(address: string, mac: string, now: number): void {
+    this.#deafness.answered(address, this.#world?.links ?? [], now);
+    const uid = this.#decisions.uidOf(address);
+    const own = uid === undefined ? undefined : this.claims.get(uid);
+    // Most of what is heard is of no interest here: another node tells its neighbours of VIPs that it holds.
+    if (uid === undefined || (own === undefined && !this.#wire.isAsked(uid))) return;
     const node = this.#nodeOf(mac);
     this.#wire.answered(address, node, now);
-    const uid = this.#decisions.uidOf(address);
-    if (uid === undefined) return;
     this.#decisions.touch(uid);
-    const own = this.claims.get(uid);
     if (node === undefined || own === undefined || !this.#view?.isolated) return;
     // Who hears nobody gives way to a node that it knows; at once, if it has claimed the VIP alone.
     const since = this.#sightings.get(uid) ?? now;
@@ -159,54 +162,53 @@ export class Keeper {
 
   /** Is it hearing the others out before it answers for anything? */
   isListening(now: number): boolean {
-    if (this.#listened || this.#world === undefined) return this.#world === undefined;
-    const listenedMs = now - this.#startedAt;
-    const isHeard = (node: string) => {
+    if (this.#world === undefined) return true;
+    const others = [...this.#world.nodes.keys()].filter((node) => node !== this.#self);
+    return this.#listening.goesOn(now, others, (node) => {
       const peer = this.peers.get(node);
       return peer !== undefined && this.peers.isComplete(peer);
-    };
-    const waitsFor = [...this.#world.nodes.keys()].filter((node) => node !== this.#self);
-    if (waitsFor.length > 0 && listenedMs < times.listen) {
-      if (listenedMs < 2 * times.beat || !waitsFor.every(isHeard)) return true;
-    }
-    this.#listened = true;
-    return false;
+    });
   }
 
   /** Decides anew what has changed. To be called when it asks for it, and after whatever stirs it. */
   tick(now: number): Turn {
-    this.#wakeUp(now);
-    this.#tickedAt = now;
+    // Nothing that was heard before is true any more.
+    if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetBeats();
     this.peers.takeStir();
     const review = this.peers.review(now);
     this.#meet(review);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
-    if (state !== this.#told) this.#rhythm.beLoud(now);
+    const probes = this.#deafness.review(this.#world?.links ?? [], [...this.peers.all()], now);
+    const links = this.#links;
+    if (state !== this.#told || !isSameLinks(links, this.#toldLinks)) this.#rhythm.beLoud(now);
     this.#told = state;
+    this.#toldLinks = links;
     const view = this.#viewOf(review, { now, listening });
     this.#view = view;
     if (!view.isolated) this.#sightings.clear();
     const { reassert } = this.#decisions.decide(view);
-    const asks = this.#wire.due(this.#wanted(view, review), now);
+    const asks = this.#wire.due(questionsOf(this.#decisions, view, review), now);
     const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
-    const wireAt = this.#wire.nextAt() ?? Number.POSITIVE_INFINITY;
+    const wireAt = Math.min(this.#wire.nextAt() ?? now + times.beat, this.#deafness.nextAt);
     return {
       decisions: this.#decisions.all,
       asks,
       news: this.#voice.hasNews,
       beats: this.#rhythm.due(this.#others, review, now),
       reassert,
+      probes,
+      deaf: this.#deafness.deaf,
       again: Math.min(now + times.beat, wireAt, ...changes.filter((at) => at > now)),
     };
   }
 
   /** What is said to a peer that gets a beat. */
   beatFor(node: string, now: number, ages: Beat['ages']): Beat {
-    const links = this.#world?.links ?? [];
+    this.#ages = ages;
     const nextMs = this.#rhythm.promiseTo(node);
     const state = this.#state === 'Serving' ? this.#told : this.#state;
-    return this.#voice.beatFor(node, { now, state, rules: ruleVersion, ages, links, nextMs });
+    return this.#voice.beatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
   }
 
   /** What has changed since the peers were told last: one list for all of them, each with its own envelope. */
@@ -219,14 +221,10 @@ export class Keeper {
     return this.#voice.wholeList(node);
   }
 
-  /** After a sleep, or without a cable and without anybody to hear, nothing that was heard is true any more. */
-  #wakeUp(now: number): void {
-    const cameBack = this.#linkCameBack && this.#view?.isolated === true;
-    this.#linkCameBack = false;
-    if (now - this.#tickedAt <= lateMs && !cameBack) return;
-    this.#startedAt = now;
-    this.#listened = false;
-    this.peers.forgetBeats();
+  get #links(): readonly PeerLink[] {
+    const { deaf } = this.#deafness;
+    const all = this.#world?.links ?? [];
+    return deaf.size === 0 ? all : all.filter(({ name }) => !deaf.has(name));
   }
 
   /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */
@@ -242,7 +240,8 @@ export class Keeper {
     const isolated = this.#others.length > 0 && this.peers.isIsolated(now);
     const nodes = new Map<string, Candidate>();
     const draining = (node: string) => this.#world?.nodes.get(node)?.draining;
-    nodes.set(this.#self, ownCandidate(this.#state, { listening, draining: draining(this.#self) === true }));
+    const own = { ages: this.#ages, listening, draining: draining(this.#self) === true };
+    nodes.set(this.#self, ownCandidate(this.#state, own));
     const known = { peers: this.peers, wire: this.#wire, review, now, isolated };
     for (const node of this.#others) nodes.set(node, candidateOf(node, draining(node), known));
     return {
@@ -253,6 +252,7 @@ export class Keeper {
       total: this.#world?.vips.length ?? 0,
       loads: () => new Map(),
       nodes,
+      gaining: gainingOf(nodes),
       claimsTo: (uid) => this.peers.claims.to(uid),
       formerOf: (uid) => formerOf(uid, { peers: this.peers, own: { node: this.#self, claims: this.#remembered }, now }),
       termOf: (uid) => this.peers.claims.termOf(uid),
@@ -268,28 +268,12 @@ export class Keeper {
     };
   }
 
-  /** From suspicion on VIPs of a silent holder are asked for by those who would take them; so is what a decision wants to know of. */
-  #wanted(view: HolderView, review: Review): { readonly vip: Vip; readonly node: string | undefined }[] {
-    const wanted: { readonly vip: Vip; readonly node: string | undefined }[] = [];
-    const counts = new Map<string, number>();
-    const add = (vip: Vip, node: string | undefined) => {
-      const count = counts.get(node ?? '') ?? 0;
-      if (node !== undefined && count >= samples) return;
-      counts.set(node ?? '', count + 1);
-      wanted.push({ vip, node });
-    };
-    for (const { vip, ask } of this.#decisions.asking()) if (ask) add(vip, ask.node);
-    const suspects = new Set([...review.of].filter(([, { isSuspect }]) => isSuspect).map(([node]) => node));
-    if (suspects.size === 0) return wanted;
-    for (const { vip, holder, ask } of this.#decisions.all) {
-      if (ask !== undefined || holder === undefined || !suspects.has(holder)) continue;
-      if ((counts.get(holder) ?? 0) < samples && isNext(vip, holder, view)) add(vip, holder);
-    }
-    return wanted;
-  }
-
   #nodeOf(mac: string): string | undefined {
     for (const { node, beat } of this.peers.all()) if (beat?.links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
+}
+
+function isSameLinks(a: readonly PeerLink[], b: readonly PeerLink[]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

@@ -16,19 +16,14 @@ export interface Loss {
 /** How long a chosen node has to claim before the next one may. */
 export const turnMs = 1_000;
 
-/** The nodes that could take the VIP now; or, if it is in no hurry, in a moment. */
-export function successors(vip: Vip, { nodes }: HolderView, hurry: 'Now' | 'Soon' = 'Now'): readonly string[] {
-  const able: string[] = [];
-  for (const node of vip.eligible) {
-    const candidate = nodes.get(node);
-    if ((candidate?.gains || (hurry === 'Soon' && candidate?.gainsSoon)) && vip.serves(node)) able.push(node);
-  }
-  return able;
+/** Is there another node than this one that could take the VIP now? */
+export function hasSuccessor(vip: Vip, except: string, { gaining }: HolderView): boolean {
+  return gaining.now.some((node) => node !== except && vip.eligible.has(node) && vip.serves(node));
 }
 
 /** Would this node take the VIP if that holder were dead? */
 export function isNext(vip: Vip, holder: string, view: HolderView): boolean {
-  return view.ranking.first(vip.address, candidatesAfter(vip, holder, view)) === view.self;
+  return nextOf(vip, { from: holder, turn: 0 }, view) === view.self;
 }
 
 /**
@@ -38,18 +33,19 @@ export function isNext(vip: Vip, holder: string, view: HolderView): boolean {
 export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision {
   const { self, now, listening, isolated, complete, waiting, claimsTo, termOf } = view;
   const { from, isAnswered = false } = loss;
-  const possible = candidatesAfter(vip, from, view);
   const turn = Math.max(0, Math.floor((now - (loss.waitedSince ?? waiting.get(vip.uid) ?? now)) / turnMs));
-  const next = nextOf(vip, { possible, turn }, view);
   const term = termOf(vip.uid);
+  // A claim that we do not know yet may be among those that are on their way.
+  if (listening || (claimsTo(vip.uid).size === 0 && !complete)) {
+    return silence(vip, 'Listening', { holder: undefined, term, waits: true });
+  }
+  const next = nextOf(vip, { from, turn }, view);
   const quiet = (reason: HolderReason, facts: Partial<HolderDecision> = {}) =>
     silence(vip, reason, { holder: next, term, waits: true, ...facts });
   if (next === undefined) return quiet('NoCandidate');
-  // A claim that we do not know yet may be among those that are on their way.
-  if (listening || (claimsTo(vip.uid).size === 0 && !complete)) return quiet('Listening');
   if (next !== self && isAnswered) return quiet('NotHolder', { holder: from });
   if (next !== self)
-    return quiet('AwaitingClaim', isolated && possible.includes(self) ? { ask: { node: undefined } } : {});
+    return quiet('AwaitingClaim', isolated && mayTake(self, vip, view) ? { ask: { node: undefined } } : {});
   if (!isAnswered && !isProven(vip, { loss, turn }, view)) {
     return quiet('AskingTheWire', { ask: { node: turn === 0 ? from : undefined } });
   }
@@ -66,18 +62,25 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
   };
 }
 
-function candidatesAfter(vip: Vip, from: string | undefined, view: HolderView): readonly string[] {
-  const all = view.isolated ? possibleSuccessors(vip, view) : successors(vip, view);
-  return all.filter((node) => node !== from);
+function nextOf(
+  vip: Vip,
+  { from, turn }: { readonly from: string | undefined; readonly turn: number },
+  view: HolderView,
+): string | undefined {
+  const { ranking, gaining, isolated, nodes } = view;
+  const all = isolated ? [...nodes.keys()] : gaining.now;
+  const accepts = (node: string) => node !== from && mayTake(node, vip, view);
+  if (turn === 0) return ranking.first(vip.address, all, accepts);
+  const possible = all.filter(accepts);
+  return ranking.order(vip.address, possible)[turn % Math.max(1, possible.length)];
 }
 
-function nextOf(
-  { address }: Vip,
-  { possible, turn }: { readonly possible: readonly string[]; readonly turn: number },
-  { ranking }: HolderView,
-): string | undefined {
-  if (turn === 0) return ranking.first(address, possible);
-  return ranking.order(address, possible)[turn % Math.max(1, possible.length)];
+/** Alone, a node cannot know who of those that it never heard lives. */
+function mayTake(node: string, { eligible, serves }: Vip, { self, isolated, nodes }: HolderView): boolean {
+  const candidate = nodes.get(node);
+  if (candidate === undefined || !eligible.has(node)) return false;
+  if (isolated && node !== self) return candidate.liveness === 'Unknown' && !candidate.silentOnWire;
+  return candidate.gains && serves(node);
 }
 
 function isProven(
@@ -90,13 +93,4 @@ function isProven(
   if (said === 'Unanswered') return true;
   // That a few VIPs of a node are not answered for is proof for all of them, but not against those who may have taken one since.
   return turn === 0 && said !== 'Answered' && loss.from !== undefined && nodes.get(loss.from)?.silentOnWire === true;
-}
-
-/** Alone, a node cannot know who of those that it never heard lives. */
-function possibleSuccessors(vip: Vip, { self, nodes }: HolderView): readonly string[] {
-  return [...vip.eligible].filter((node) => {
-    const candidate = nodes.get(node);
-    if (node === self) return candidate?.gains === true && vip.serves(self);
-    return candidate?.liveness === 'Unknown' && !candidate.silentOnWire;
-  });
 }

@@ -68,6 +68,11 @@ export class WireAsks {
     return next;
   }
 
+  /** Is this VIP being asked for? */
+  isAsked(uid: string): boolean {
+    return this.#asked.has(uid);
+  }
+
   /** A node, or a host that is none that we know (undefined), answered for an address. */
   answered(address: string, node: string | undefined, now: number): void {
     if (node !== undefined) this.#answers.set(node, now);

@@ -78,6 +78,11 @@ export class ClaimBook {
     return touched;
   }
 
+  /** Has any claim changed since then? */
+  get isTouched(): boolean {
+    return this.#touched.size > 0;
+  }
+
   /** Forgets the terms of VIPs that do not exist and that nobody claims. */
   forgetTerms(exists: (uid: string) => boolean): void {
     for (const uid of this.#terms.keys()) if (!this.#byVip.has(uid) && !exists(uid)) this.#terms.delete(uid);

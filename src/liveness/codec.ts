@@ -1,9 +1,11 @@
 /** Messages as text. JSON, so that a capture can be read by people; a datagram of another wire version is left unread. */
-import { type Message, type SpeakerState, wireVersion } from './messages.ts';
+import { type Claim, type Message, wireVersion } from './messages.ts';
 
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
-  return JSON.stringify({ version: wireVersion, ...message });
+  if (message.kind === 'Beat') return JSON.stringify({ version: wireVersion, ...message });
+  // Twenty times the same field names would not fit into a datagram.
+  return JSON.stringify({ version: wireVersion, ...message, claims: message.claims.map(packed) });
 }
 
 /** The message in a text, or undefined where it is none of a version that we understand. */
@@ -14,58 +16,69 @@ export function decodeMessage(text: string): Message | undefined {
   } catch {
     return undefined;
   }
-  if (!isRecord(value) || value.version !== wireVersion) return undefined;
-  const common = isIncarnation(value.from) && isAddressee(value.to) && Number.isSafeInteger(value.sequence);
-  if (!common || !(value.kind === 'Beat' ? isBeat(value) : value.kind === 'Claims' && isNews(value))) return undefined;
-  return value as unknown as Message;
+  if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;
+  const { version: _, ...fields } = value;
+  if (fields.kind === 'Beat' && isBeat(fields)) return fields as unknown as Message;
+  if (fields.kind !== 'Claims' || !isNews(fields)) return undefined;
+  return {
+    ...fields,
+    whole: fields.whole,
+    claims: (fields.claims as readonly Packed[]).map(unpacked),
+  } as unknown as Message;
 }
-
-const speakerStates: readonly SpeakerState[] = ['Listening', 'Serving', 'Restarting', 'Draining'];
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function isBeat(value: Fields): boolean {
-  const { ages, links, heard, claims, state, rules, nextMs, wantsClaims } = value;
+/** A claim in a datagram; the flags are bits. */
+type Packed = readonly [uid: string, term: number, flags: number];
+
+const flags = { isolated: 1, leaving: 2 } as const;
+
+function packed({ uid, term, isolated, leaving }: Claim): Packed {
+  return [uid, term, (isolated ? flags.isolated : 0) | (leaving ? flags.leaving : 0)];
+}
+
+function unpacked([uid, term, bits]: Packed): Claim {
+  return { uid, term, isolated: (bits & flags.isolated) !== 0, leaving: (bits & flags.leaving) !== 0 };
+}
+
+function isEnvelope({ from, to, sequence, total }: Fields): boolean {
+  const isDigest = isRecord(total) && isCount(total.count) && isCount(total.sum);
+  return isIncarnation(from) && isIncarnation(to) && isText(to.newest) && isCount(sequence) && isDigest;
+}
+
+function isBeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
   return (
-    isNumber(rules) &&
+    isCount(rules) &&
     isNumber(nextMs) &&
     typeof wantsClaims === 'boolean' &&
-    (speakerStates as readonly unknown[]).includes(state) &&
+    states.has(state) &&
     isRecord(ages) &&
     isNumber(ages.loop) &&
     isNumber(ages.worker) &&
-    isRecord(claims) &&
-    isNumber(claims.count) &&
-    isNumber(claims.sum) &&
     isListOf(links, isLink) &&
-    isListOf(heard, (item) => Array.isArray(item) && typeof item[0] === 'string' && isNumber(item[1]))
+    isListOf(heard, (item) => Array.isArray(item) && isText(item[0]) && isNumber(item[1]))
   );
 }
 
+const states: ReadonlySet<unknown> = new Set(['Listening', 'Serving', 'Restarting', 'Draining']);
+
 function isNews({ claims, dropped, whole }: Fields): boolean {
   const isPart = (value: unknown) =>
-    isRecord(value) && isNumber(value.list) && isNumber(value.part) && isNumber(value.parts);
-  return isListOf(claims, isClaim) && isListOf(dropped, isText) && (whole === undefined || isPart(whole));
+    isRecord(value) && isCount(value.list) && isCount(value.part) && isCount(value.parts);
+  return isListOf(claims, isPacked) && isListOf(dropped, isText) && (whole === undefined || isPart(whole));
 }
 
-function isClaim(value: unknown): boolean {
-  return isRecord(value) && isText(value.uid) && isNumber(value.term) && areFlags(value.isolated, value.leaving);
-}
-
-function areFlags(...values: readonly unknown[]): boolean {
-  return values.every((value) => typeof value === 'boolean');
+function isPacked(value: unknown): boolean {
+  return Array.isArray(value) && isText(value[0]) && isCount(value[1]) && isCount(value[2]);
 }
 
 function isLink(value: unknown): boolean {
   return isRecord(value) && isText(value.name) && isText(value.mac) && isListOf(value.addresses, isText);
 }
 
-function isIncarnation(value: unknown): boolean {
+function isIncarnation(value: unknown): value is Fields {
   return isRecord(value) && isText(value.node) && isText(value.incarnation);
-}
-
-function isAddressee(value: unknown): boolean {
-  return isIncarnation(value) && isRecord(value) && isText(value.newest);
 }
 
 function isListOf(value: unknown, test: (item: unknown) => boolean): boolean {
@@ -78,6 +91,10 @@ function isText(value: unknown): value is string {
 
 function isNumber(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isRecord(value: unknown): value is Fields {

@@ -61,7 +61,8 @@ export interface Beat {
   readonly links: readonly PeerLink[];
   /** How long ago, in milliseconds, each of the nodes that beat to the sender every 100 ms was heard. */
   readonly heard: readonly (readonly [node: string, ageMs: number])[];
-  readonly claims: ClaimsDigest;
+  /** All claims of the sender. */
+  readonly total: ClaimsDigest;
   /** The receiver's claims, as known here, do not have the digest that it tells: it is to send them all. */
   readonly wantsClaims: boolean;
 }
@@ -84,6 +85,8 @@ export interface ClaimsNews {
   readonly from: Incarnation;
   readonly to: Addressee;
   readonly sequence: number;
+  /** All claims of the sender, with these changes. */
+  readonly total: ClaimsDigest;
   readonly claims: readonly Claim[];
   readonly dropped: readonly string[];
   /** undefined: changes. Otherwise one of the parts of the whole list of this number, which rises with every change. */

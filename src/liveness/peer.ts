@@ -1,5 +1,7 @@
 /** What is remembered of one peer. */
-import type { Beat, Claim } from './messages.ts';
+import type { Intake } from './intake.ts';
+import { type Beat, type Claim, type ClaimsDigest, noClaims } from './messages.ts';
+import type { ReplayWindow } from './replay-window.ts';
 
 /** One other node's speaker. */
 export interface Peer {
@@ -10,8 +12,8 @@ export interface Peer {
   newest: string;
   newestAt: number;
   readonly ended: Set<string>;
-  /** By path: the highest sequence and when it came. */
-  readonly paths: Map<string, { readonly sequence: number; readonly at: number }>;
+  /** By path: what came on it, and when the newest did. */
+  readonly paths: Map<string, { readonly window: ReplayWindow; at: number }>;
   /** When it was heard last, on any path. */
   heardAt: number;
   /** When others heard it last, as they told us. */
@@ -26,13 +28,14 @@ export interface Peer {
   beatAt: number;
   /** Since when it has been in the state that its beats tell. */
   stateSince: number;
-  /** The highest sequences of beats and of claims that were taken in. */
+  /** The highest sequence of a beat that was taken in. */
   beatSequence: number;
-  claimsSequence: number;
   /** What the incarnation before claimed: it may claim that again. */
   former: ReadonlyMap<string, Claim>;
-  /** The parts of a whole list that came so far. */
-  whole: { readonly list: number; readonly parts: Map<number, readonly Claim[]> } | undefined;
+  /** The digest of all its claims, as its newest datagram told it. */
+  digest: { readonly sequence: number; readonly claims: ClaimsDigest };
+  /** Takes in its claims. */
+  intake: Intake | undefined;
   /** Since when its claims have not been all known. */
   incompleteSince: number | undefined;
   /** It is dead: when it had been heard last, by anybody. */
@@ -57,9 +60,9 @@ export function newPeer(node: string, now: number): Peer {
     beatAt: Number.NEGATIVE_INFINITY,
     stateSince: now,
     beatSequence: -1,
-    claimsSequence: -1,
     former: new Map(),
-    whole: undefined,
+    digest: { sequence: -1, claims: noClaims },
+    intake: undefined,
     incompleteSince: undefined,
     lostAt: undefined,
   };

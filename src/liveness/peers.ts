@@ -1,7 +1,9 @@
 /** What a speaker hears of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back. */
 import { ClaimBook } from './claim-book.ts';
-import { type Addressee, type Beat, type ClaimsNews, type Incarnation, type Message, times } from './messages.ts';
+import { Intake } from './intake.ts';
+import { type Addressee, type Beat, type Incarnation, type Message, times } from './messages.ts';
 import { newPeer, type Peer } from './peer.ts';
+import { ReplayWindow } from './replay-window.ts';
 import { isSuspicion, type Liveness, type Review, reviewOf } from './standing.ts';
 
 /** What became of a datagram whose signature was right. */
@@ -81,14 +83,22 @@ export class Peers {
       return 'OtherAddressee';
     }
     if (peer.incarnation !== from.incarnation) this.#welcome(peer, from.incarnation, now);
-    const known = peer.paths.get(path);
-    if (known !== undefined && sequence <= known.sequence) return 'Replayed';
-    peer.paths.set(path, { sequence, at: now });
-    peer.heardAt = now;
+    const known = peer.paths.get(path) ?? { window: new ReplayWindow(), at: now };
+    peer.paths.set(path, known);
+    const order = known.window.take(sequence);
+    if (order === 'Replayed') return 'Replayed';
+    if (order === 'Newest') {
+      known.at = now;
+      peer.heardAt = now;
+    }
     // The same message comes over several paths, and one path is quicker than the other.
     if (message.kind === 'Beat') {
       if (sequence > peer.beatSequence) this.#takeBeat(peer, message, now);
-    } else if (sequence > peer.claimsSequence) this.#takeClaims(peer, message);
+    } else {
+      peer.intake?.take(message);
+      if (this.claims.isTouched) this.#stirred = true;
+    }
+    if (sequence > peer.digest.sequence) peer.digest = { sequence, claims: message.total };
     const complete = this.isComplete(peer);
     peer.incompleteSince = complete ? undefined : (peer.incompleteSince ?? now);
     return 'Taken';
@@ -102,7 +112,10 @@ export class Peers {
     if (claims.size > 0) peer.former = new Map(claims);
     this.claims.replace(peer.node, []);
     const { node, ended, former } = peer;
-    Object.assign(peer, newPeer(node, now), { ended, former, incarnation, newest: incarnation, newestAt: now });
+    Object.assign(peer, newPeer(node, now), {
+      ...{ ended, former, incarnation, newest: incarnation, newestAt: now },
+      intake: new Intake(this.claims, node),
+    });
     this.#stirred = true;
   }
 
@@ -123,23 +136,6 @@ export class Peers {
       else if (node === this.self.node) this.#missedAt = now;
     }
     if (isNew || before?.state !== beat.state || peer.lostAt !== undefined) this.#stirred = true;
-  }
-
-  #takeClaims(peer: Peer, { claims, dropped, whole, sequence }: ClaimsNews): void {
-    if (whole === undefined) {
-      for (const uid of dropped) this.claims.drop(peer.node, uid);
-      for (const claim of claims) this.claims.set(peer.node, claim);
-      peer.whole = undefined;
-    } else {
-      if (peer.whole !== undefined && peer.whole.list > whole.list) return;
-      if (peer.whole?.list !== whole.list) peer.whole = { list: whole.list, parts: new Map() };
-      peer.whole.parts.set(whole.part, claims);
-      if (peer.whole.parts.size < whole.parts) return;
-      this.claims.replace(peer.node, [...peer.whole.parts.values()].flat());
-      peer.whole = undefined;
-    }
-    peer.claimsSequence = sequence;
-    this.#stirred = true;
   }
 
   /** How everybody is now. */
@@ -178,7 +174,7 @@ export class Peers {
       peer.beat = undefined;
       peer.heardAt = Number.NEGATIVE_INFINITY;
       peer.vouchedAt = Number.NEGATIVE_INFINITY;
-      for (const [path, { sequence }] of peer.paths) peer.paths.set(path, { sequence, at: Number.NEGATIVE_INFINITY });
+      for (const path of peer.paths.values()) path.at = Number.NEGATIVE_INFINITY;
     }
     this.#received++;
   }
@@ -189,14 +185,14 @@ export class Peers {
   }
 
   /** Do we know all its claims? */
-  isComplete({ node, beat }: Peer): boolean {
+  isComplete({ node, beat, digest }: Peer): boolean {
     const known = this.claims.digestOf(node);
-    return beat !== undefined && beat.claims.count === known.count && beat.claims.sum === known.sum;
+    return beat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
   }
 
-  /** Does nobody speak to us? */
+  /** Does nobody speak to us? Known before anybody is found dead, since it tells what to think of that. */
   isIsolated(now: number): boolean {
-    for (const { heardAt } of this.#peers.values()) if (now - heardAt < times.dead) return false;
+    for (const { heardAt } of this.#peers.values()) if (now - heardAt < times.suspect) return false;
     return true;
   }
 }

@@ -34,9 +34,10 @@ export class Rhythm {
     this.#rank = rank;
   }
 
-  /** For a while everybody is told everything: this node's state has changed. */
+  /** Everybody is told at once, and again for a while: this node's state or links have changed. */
   beLoud(now: number): void {
     this.#loudUntil = now + 3 * times.beat;
+    this.#sent.clear();
   }
 
   /** Those of the other nodes that get a beat now. */

@@ -73,15 +73,18 @@ function standingOf(peer: Peer, now: number): Standing {
   const interval = isShort ? times.beat : Math.max(beat?.nextMs ?? 0, times.slowBeat);
   const suspectMs = patience.suspect * interval;
   const deadMs = patience.dead * interval;
-  const changesMs = [suspectMs, deadMs, times.restart].find((ms) => ms > silentMs);
+  const isRestarting = beat?.state === 'Restarting';
+  // Its stand-in answers for it, and asks the wire in time for the end of the wait.
+  const steps = isRestarting ? [times.restart - (times.dead - times.suspect), times.restart] : [suspectMs, deadMs];
+  const changesMs = steps.find((ms) => ms > silentMs);
   const standing = (liveness: Liveness): Standing => ({
     liveness,
     heardAt,
-    isSuspect: liveness === 'Dead' || (liveness === 'Alive' && silentMs >= suspectMs),
+    isSuspect: liveness === 'Dead' || (liveness !== 'Unknown' && silentMs >= (steps[0] ?? 0)),
     changesAt: liveness === 'Unknown' || changesMs === undefined ? undefined : heardAt + changesMs,
   });
   if (incarnation === undefined) return standing('Unknown');
-  if (beat?.state === 'Restarting' && silentMs < times.restart) return standing('Restarting');
+  if (isRestarting) return standing(silentMs < times.restart ? 'Restarting' : 'Dead');
   // Once dead, it is dead until something newer is heard.
   if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + hearsayMs)) return standing('Dead');
   if (beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck) return standing('Dead');

@@ -53,7 +53,6 @@ export class Voice {
       ...this.#envelope(node),
       ...tidings,
       heard: this.#heardAt(now),
-      claims: this.#peers.claims.digestOf(this.#peers.self.node),
       wantsClaims: since !== undefined && now - since >= (isPatient ? askMs : 0),
     };
   }
@@ -97,8 +96,9 @@ export class Voice {
     return this.#peers.claims.digestOf(this.#peers.self.node);
   }
 
-  #envelope(node: string): Pick<Beat, 'from' | 'to' | 'sequence'> {
-    return { from: this.#peers.self, to: this.#peers.addressOf(node), sequence: ++this.#sequence };
+  #envelope(node: string): Pick<Beat, 'from' | 'to' | 'sequence' | 'total'> {
+    const { self } = this.#peers;
+    return { from: self, to: this.#peers.addressOf(node), sequence: ++this.#sequence, total: this.#digest };
   }
 
   /** The same for all who are told at one time. Where not all names fit, those who are missed come first, the others take turns. */

@@ -2,6 +2,7 @@
  * Runs the keeper with real sockets: beats to every peer ten times a second, claims at once when they change, and a decision after
  * whatever matters. Needs no API server.
  */
+import type { Ip } from '../addr/ip.ts';
 import type { HolderDecision, Vip } from '../announce/holder-view.ts';
 import { Keeper, type World } from '../announce/keeper.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
@@ -21,10 +22,10 @@ export interface HoldingOptions {
   /** Milliseconds since the packet worker turned. */
   readonly workerAgeMs: () => number;
   readonly onDecisions: (decisions: readonly HolderDecision[]) => void;
-  readonly askWire: (vips: readonly Vip[]) => void;
+  readonly askWire: (addresses: readonly Ip[]) => void;
   /** Neighbours may have heard another node last: tell them again. */
   readonly reassert: (vips: readonly Vip[]) => void;
-  /** A peer's links have changed: what it can serve has to be looked at anew. */
+  /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;
   /** The socket is of no more use. */
   readonly onFailed: (error: Error) => void;
@@ -53,6 +54,7 @@ export class Holding {
   #closed = false;
   #soon: NodeJS.Immediate | undefined;
   #decisions: readonly HolderDecision[] | undefined;
+  #deaf: ReadonlySet<string> = new Set();
   #turnedAt = performance.now();
   readonly #listedAt = new Map<string, number>();
   readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
@@ -81,12 +83,17 @@ export class Holding {
   /** Somebody answered for an address on the wire. */
   heardOnWire(address: string, mac: string): void {
     this.#keeper?.heardOnWire(address, mac, performance.now());
-    this.#decideSoon();
+    if (this.#keeper?.isStirred) this.#decideSoon();
   }
 
   /** The links that a peer told last; undefined before it told any. */
   linksOf(node: string): readonly PeerLink[] | undefined {
     return this.#links.get(node)?.links;
+  }
+
+  /** The links of this node that nothing comes through, although they have a signal. */
+  get deafLinks(): ReadonlySet<string> {
+    return this.#deaf;
   }
 
   /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
@@ -112,9 +119,9 @@ export class Holding {
     if (message === undefined) return;
     const path = this.#neighbourhood.linkTo(from) ?? 'routed';
     const now = performance.now();
-    if (this.#keeper?.hear(message, path, now) !== 'Taken') return;
-    if (message.kind === 'Beat') this.#noteLinks(message);
-    if (this.#keeper.isStirred) this.#decideSoon();
+    const reception = this.#keeper?.hear(message, path, now);
+    if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
+    if (this.#keeper?.isStirred) this.#decideSoon();
   };
 
   #noteLinks({ from, links, wantsClaims }: Beat): void {
@@ -166,7 +173,7 @@ export class Holding {
     const keeper = this.#keeper;
     if (keeper === undefined) return;
     const now = performance.now();
-    const { decisions, asks, news, beats, reassert, again } = keeper.tick(now);
+    const { decisions, asks, probes, deaf, news, beats, reassert, again } = keeper.tick(now);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#beat, Math.max(1, again - now));
     this.#turnedAt = now;
@@ -176,7 +183,12 @@ export class Holding {
       this.#decisions = decisions;
       this.#options.onDecisions(decisions);
     }
-    if (asks.length > 0) this.#options.askWire(asks);
+    if (deaf !== this.#deaf && deaf.size + this.#deaf.size > 0) {
+      this.#deaf = deaf;
+      this.#options.log.warn({ links: [...deaf] }, 'links that nothing comes through');
+      this.#options.onPeerLinks();
+    }
+    if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
     if (reassert.length > 0) this.#options.reassert(reassert);
     this.#logLiveness(keeper, now);
   }

@@ -74,7 +74,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     ...{ log, node, port, keyFile, claims: [] },
     workerAgeMs: announcer.workerAgeMs,
     onDecisions: (decisions) => placing.decided(decisions),
-    askWire: (vips) => placing.ask(vips.map(({ address }) => address)),
+    askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
     onFailed: (error) => failed.abort(error),
@@ -133,14 +133,15 @@ class Placing {
     const { watched, monitor, holding, options } = this.#parts;
     if (!isSynced(watched)) return;
     this.#links = monitor.links();
-    const own = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
+    const all = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
+    const own = all.filter(({ name }) => !holding.deafLinks.has(name));
     const { nodeName: self } = options;
     const snapshot = clusterSnapshot(watched, options.assumeAlive);
     const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
     this.#demands = demandsOf(snapshot, linksOf);
     const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
     holding.observe(
-      { vips: this.#demands.vips, links: own, nodes: new Map(speakers.map((view) => [view.name, view])) },
+      { vips: this.#demands.vips, links: all, nodes: new Map(speakers.map((view) => [view.name, view])) },
       {
         addresses: new Map(speakers.map(({ name, internalAddresses }) => [name, internalAddresses])),
         linkTo: (address) => this.#linkTo(address)?.name,

@@ -72,6 +72,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     now: 0,
     vips: demands.vips,
     nodes: new Map(nodes.map(({ name }) => [name, { liveness: name === self ? 'Self' : 'Alive', ...alive }])),
+    gaining: { now: nodes.map(({ name }) => name), soon: nodes.map(({ name }) => name) },
     claimsTo: (uid) => new Map(claimedBy === undefined ? [] : [[claimedBy, claims.get(uid) ?? assert.fail()]]),
     formerOf: () => undefined,
     termOf: () => (claimedBy === undefined ? 0 : 1),

@@ -21,7 +21,7 @@ function beat(sequence: number, facts: Partial<Beat> = {}): Beat {
     ages: { loop: 0, worker: 0 },
     links: [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['192.0.2.2/24'] }],
     heard: [['n3', 40]],
-    claims: noClaims,
+    total: noClaims,
     wantsClaims: false,
     ...facts,
   };
@@ -32,18 +32,14 @@ const news: Message = {
   from: peer,
   to: { ...self, newest: self.incarnation },
   sequence: 7,
+  total: noClaims,
   claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
   dropped: ['v'],
   whole: undefined,
 };
 
 test('a message is what its text says', () => {
-  for (const message of [beat(1), news]) {
-    assert.deepEqual(JSON.parse(JSON.stringify(decodeMessage(encodeMessage(message)))), {
-      version: 1,
-      ...JSON.parse(JSON.stringify(message)),
-    });
-  }
+  for (const message of [beat(1), news]) assert.deepEqual(decodeMessage(encodeMessage(message)), message);
 });
 
 test('what is no message of our version is left unread', () => {

@@ -1,0 +1,105 @@
+/**
+ * Links of this node that nothing comes through, although they have a signal: a cable that ends at a dead switch, a VLAN that is not there.
+ * Peers that were heard on such a link are heard on others only, and answer for their own addresses no more. A firewall on the port alone
+ * makes no link deaf, since it lets ARP pass. One silent peer proves nothing: its link may be the broken one.
+ */
+import { type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { type PeerLink, times } from '../liveness/messages.ts';
+import type { Peer } from '../liveness/peer.ts';
+
+/** Somebody to be asked for on a link, to see whether it works. */
+export interface Probe {
+  readonly link: string;
+  readonly address: Ip;
+}
+
+interface Quiet {
+  readonly since: number;
+  askedAt: number;
+  questions: number;
+}
+
+/** So many peers must be missed on a link. */
+const leastPeers = 2;
+const mostProbes = 3;
+const leastQuestions = 3;
+const pauseMs = { first: 50, later: 500 } as const;
+const quickQuestions = 5;
+
+/** Watches the links. */
+export class Deafness {
+  readonly #quiet = new Map<string, Quiet>();
+  #deaf: ReadonlySet<string> = new Set();
+  /** When a link will have been quiet for long enough to ask. */
+  #missedAt = Number.POSITIVE_INFINITY;
+
+  /** The links that nothing comes through; the same set as long as it does not change. */
+  get deaf(): ReadonlySet<string> {
+    return this.#deaf;
+  }
+
+  /** Looks at all links. Gives the addresses to ask for. */
+  review(links: readonly PeerLink[], peers: readonly Peer[], now: number): readonly Probe[] {
+    const probes: Probe[] = [];
+    const deaf = new Set<string>();
+    this.#missedAt = Number.POSITIVE_INFINITY;
+    for (const link of links) {
+      const known = heardOn(link.name, peers, now);
+      const missedAt = Math.max(...known.map(({ paths }) => paths.get(link.name)?.at ?? now)) + times.suspect;
+      if (known.length < leastPeers || missedAt > now) {
+        if (known.length >= leastPeers) this.#missedAt = Math.min(this.#missedAt, missedAt);
+        this.#quiet.delete(link.name);
+        continue;
+      }
+      const quiet = this.#quiet.get(link.name) ?? { since: now, askedAt: Number.NEGATIVE_INFINITY, questions: 0 };
+      this.#quiet.set(link.name, quiet);
+      if (quiet.questions >= leastQuestions && now - quiet.since >= times.dead - times.suspect) deaf.add(link.name);
+      if (now - quiet.askedAt < (quiet.questions < quickQuestions ? pauseMs.first : pauseMs.later)) continue;
+      Object.assign(quiet, { askedAt: now, questions: quiet.questions + 1 });
+      const addresses = known.flatMap((peer) => addressesOn(link, peer));
+      probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
+    }
+    for (const name of this.#quiet.keys()) if (!links.some((link) => link.name === name)) this.#quiet.delete(name);
+    if (deaf.size !== this.#deaf.size || [...deaf].some((name) => !this.#deaf.has(name))) this.#deaf = deaf;
+    return probes;
+  }
+
+  /** When it wants to look again, at the latest. */
+  get nextAt(): number {
+    const asking = [...this.#quiet.values()].filter(({ questions }) => questions < quickQuestions);
+    return Math.min(this.#missedAt, ...asking.map(({ askedAt }) => askedAt + pauseMs.first));
+  }
+
+  /** Somebody answered for this address. */
+  answered(address: string, links: readonly PeerLink[], now: number): void {
+    const ip = parseIp(address);
+    for (const link of links) {
+      if (ip === undefined || !this.#quiet.has(link.name) || !isOn(link, ip)) continue;
+      this.#quiet.set(link.name, { since: now, askedAt: now, questions: 0 });
+    }
+  }
+}
+
+/** The peers that beat to us every 100 ms, are heard now, and were heard on this link before. */
+function heardOn(link: string, peers: readonly Peer[], now: number): readonly Peer[] {
+  return peers.filter(({ beat, heardAt, paths }) => {
+    return beat !== undefined && beat.nextMs <= times.beat && now - heardAt < times.suspect && paths.has(link);
+  });
+}
+
+function addressesOn(link: PeerLink, { beat }: Peer): readonly Ip[] {
+  const all = (beat?.links ?? []).flatMap(({ addresses }) =>
+    addresses.map((text) => parseIp(text.split('/')[0] ?? '')),
+  );
+  return all.filter((address) => address !== undefined && isOn(link, address)) as Ip[];
+}
+
+function isOn({ addresses }: PeerLink, ip: Ip): boolean {
+  return addresses.some((text) => {
+    const [address = '', prefix = ''] = text.split('/');
+    const own = parseIp(address);
+    if (own === undefined || own.includes(':') !== ip.includes(':')) return false;
+    const hostBits = BigInt((ip.includes(':') ? 128 : 32) - Number(prefix));
+    return ipToNumber(own) >> hostBits === ipToNumber(ip) >> hostBits;
+  });
+}

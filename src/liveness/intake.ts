@@ -1,0 +1,72 @@
+/** Takes in what one incarnation of a peer tells of its claims, in whatever order its datagrams come. */
+import type { ClaimBook } from './claim-book.ts';
+import type { Claim, ClaimsNews } from './messages.ts';
+import { windowSize } from './replay-window.ts';
+
+interface WholeList {
+  readonly list: number;
+  readonly parts: Map<number, { readonly claims: readonly Claim[]; readonly sequence: number }>;
+}
+
+/** The claims of one incarnation. */
+export class Intake {
+  readonly #book: ClaimBook;
+  readonly #node: string;
+  /** By uid: the sequence of the newest datagram that told of it. */
+  readonly #versions = new Map<string, number>();
+  #highest = 0;
+  #whole: WholeList | undefined;
+
+  constructor(book: ClaimBook, node: string) {
+    this.#book = book;
+    this.#node = node;
+  }
+
+  /** Takes in a datagram. */
+  take({ claims, dropped, whole, sequence }: ClaimsNews): void {
+    this.#highest = Math.max(this.#highest, sequence);
+    if (whole === undefined) {
+      for (const uid of dropped) this.#drop(uid, sequence);
+      for (const claim of claims) this.#set(claim, sequence);
+    } else this.#takePart({ claims, sequence }, whole);
+    this.#prune();
+  }
+
+  #takePart(
+    chunk: { readonly claims: readonly Claim[]; readonly sequence: number },
+    { list, part, parts }: NonNullable<ClaimsNews['whole']>,
+  ): void {
+    if (this.#whole !== undefined && this.#whole.list > list) return;
+    if (this.#whole?.list !== list) this.#whole = { list, parts: new Map() };
+    if (!this.#whole.parts.has(part)) this.#whole.parts.set(part, chunk);
+    if (this.#whole.parts.size < parts) return;
+    const chunks = [...this.#whole.parts.values()];
+    this.#whole = undefined;
+    const all = new Set(chunks.flatMap((one) => one.claims.map(({ uid }) => uid)));
+    const oldest = Math.min(...chunks.map((one) => one.sequence));
+    for (const uid of [...this.#book.of(this.#node).keys()]) if (!all.has(uid)) this.#drop(uid, oldest);
+    for (const one of chunks) for (const claim of one.claims) this.#set(claim, one.sequence);
+  }
+
+  #set(claim: Claim, sequence: number): void {
+    if (this.#isNews(claim.uid, sequence)) this.#book.set(this.#node, claim);
+  }
+
+  #drop(uid: string, sequence: number): void {
+    if (this.#isNews(uid, sequence)) this.#book.drop(this.#node, uid);
+  }
+
+  #isNews(uid: string, sequence: number): boolean {
+    if (sequence <= (this.#versions.get(uid) ?? 0)) return false;
+    this.#versions.set(uid, sequence);
+    return true;
+  }
+
+  /** What is older than the window of replays does not come any more. */
+  #prune(): void {
+    if (this.#versions.size < this.#book.of(this.#node).size + 4 * windowSize) return;
+    for (const [uid, sequence] of this.#versions) {
+      if (sequence < this.#highest - windowSize) this.#versions.delete(uid);
+    }
+  }
+}
