@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 /** What each suite runs. `cluster` brings a real cluster up first; `check` is types, lint and format. */
 const suites: Readonly<Record<string, readonly string[]>> = {
   check: [],
-  unit: ['test/*.test.ts', 'test/unit/**/*.test.ts'],
+  unit: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/sim/**/*.test.ts'],
   net: ['test/net/**/*.test.ts'],
   cluster: ['test/cluster/**/*.test.ts'],
 };

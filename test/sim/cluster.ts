@@ -1,0 +1,166 @@
+/** A cluster in virtual time: speakers, an API server, a network, a client that watches. */
+import type { Ip } from '../../src/addr/ip.ts';
+import { Api } from './api.ts';
+import { type CableState, Fabric } from './fabric.ts';
+import { Meter } from './meter.ts';
+import { Random } from './random.ts';
+import { Schedule } from './schedule.ts';
+import { SimSpeaker, type Surroundings } from './speaker.ts';
+
+/** What a cluster is made of. */
+export interface Plan {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly vips: number;
+  /** One cable for everything (the default), or one for the nodes' traffic and one per link. */
+  readonly cabling?: 'One' | 'Apart';
+  readonly links?: readonly string[];
+}
+
+/** Who asks for VIPs. */
+export const client = 'client';
+
+/** The cluster. */
+export class Cluster {
+  readonly seed: number;
+  readonly schedule = new Schedule();
+  readonly random: Random;
+  readonly fabric: Fabric;
+  readonly api: Api;
+  readonly meter: Meter;
+  readonly links: readonly string[];
+  readonly speakers = new Map<string, SimSpeaker>();
+  /** The client's neighbour cache. */
+  readonly neighbours = new Map<string, string>();
+
+  constructor({ seed, nodes, vips, cabling = 'One', links = ['eth0'] }: Plan) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    this.fabric = new Fabric(this.schedule, this.random);
+    this.api = new Api(this.schedule, this.random);
+    this.meter = new Meter(this.schedule);
+    this.links = links;
+    // Many watches are served one after the other.
+    this.api.lagMs = [1, Math.max(10, 2 * nodes)];
+    const internal = cabling === 'One' ? (links[0] ?? '') : 'mgmt';
+    const paths = new Map([['internal', internal], ...links.map((link): [string, string] => [link, link])]);
+    const { schedule, random, fabric, api, meter, speakers } = this;
+    const onGarp = (uid: string, mac: string) => this.neighbours.set(uid, mac);
+    const around: Surroundings = { schedule, random, fabric, api, meter, paths, links, speakers, onGarp };
+    for (let index = 0; index < nodes; index++) {
+      const name = `node-${index}`;
+      this.speakers.set(name, new SimSpeaker(around, { name, index }));
+      this.api.setNode(name, { draining: false });
+    }
+    for (let i = 0; i < vips; i++) this.addVip(i);
+  }
+
+  get now(): number {
+    return this.schedule.now;
+  }
+
+  get names(): readonly string[] {
+    return [...this.speakers.keys()];
+  }
+
+  get uids(): readonly string[] {
+    return [...this.meter.records.keys()];
+  }
+
+  /** A Service gets an address. */
+  addVip(i: number): string {
+    const uid = `uid-${i}`;
+    const link = this.links[i % this.links.length] ?? '';
+    const address = `10.${this.links.indexOf(link)}.${100 + (i >> 8)}.${i & 255}` as Ip;
+    this.api.setVip({ uid, address, link, eligible: new Set(this.names), recorded: undefined });
+    this.meter.add(uid);
+    return uid;
+  }
+
+  /** Only these nodes may announce a VIP from now on. */
+  setEligible(uid: string, nodes: readonly string[]): void {
+    const vip = this.api.snapshot.vips.find((one) => one.uid === uid);
+    if (vip) this.api.setVip({ ...vip, eligible: new Set(nodes) });
+  }
+
+  speaker(name: string): SimSpeaker {
+    const speaker = this.speakers.get(name);
+    if (speaker === undefined) throw new Error(`no ${name}`);
+    return speaker;
+  }
+
+  /** Starts all speakers within a moment of each other, and lets the cluster settle. */
+  boot({ withinMs = 300, settleMs = 3_000 } = {}): this {
+    for (const speaker of this.speakers.values()) {
+      this.schedule.in(this.random.between(0, withinMs), () => speaker.start({ remembers: true }));
+    }
+    this.run(settleMs);
+    return this;
+  }
+
+  run(ms: number): this {
+    this.schedule.runFor(ms);
+    return this;
+  }
+
+  /** All nodes of `names` can only talk to each other and not to the client, on these cables. */
+  part(names: readonly string[], cables: readonly string[], segment = 1): void {
+    for (const name of names) for (const cable of cables) this.fabric.setSegment(name, cable, segment);
+    this.#linksChanged();
+  }
+
+  setCable(name: string, cable: string, state: CableState): void {
+    this.fabric.setCable(name, cable, state);
+    this.#linksChanged();
+  }
+
+  /** The network, the firewalls and the API server are well again. */
+  heal(): void {
+    this.fabric.heal();
+    this.api.recover();
+    this.#linksChanged();
+  }
+
+  #linksChanged(): void {
+    for (const speaker of this.speakers.values()) speaker.linksChanged();
+  }
+
+  /** Who holds a VIP, as every speaker that runs sees it. */
+  viewsOf(uid: string): ReadonlySet<string | undefined> {
+    const views = new Set<string | undefined>();
+    for (const { keeper } of this.speakers.values()) {
+      if (keeper) views.add(keeper.decisions.find(({ vip }) => vip.uid === uid)?.holder);
+    }
+    return views;
+  }
+
+  /** The VIPs that this node holds by its own decision. */
+  heldBy(name: string): readonly string[] {
+    const decisions = this.speaker(name).keeper?.decisions ?? [];
+    return decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip }) => vip.uid);
+  }
+
+  /** The node that holds a VIP. */
+  holderOf(uid: string): string | undefined {
+    return this.names.find((name) => this.speaker(name).isRunning && this.heldBy(name).includes(uid));
+  }
+
+  /** The holder of each VIP that the client reaches; two where it gets two answers. */
+  holders(): readonly string[] {
+    return this.uids.flatMap((uid) => this.meter.holdersOf(uid));
+  }
+
+  /** VIPs that nobody answers the client for. */
+  unreached(): readonly string[] {
+    return this.uids.filter((uid) => this.meter.macsOf(uid).length === 0);
+  }
+
+  /** VIPs without exactly one answer, or on whose holder not all running speakers agree. */
+  unsettled(): readonly string[] {
+    return this.uids.filter((uid) => {
+      const [mac, ...others] = this.meter.macsOf(uid);
+      const views = this.viewsOf(uid);
+      return mac === undefined || others.length > 0 || views.size !== 1 || views.has(undefined);
+    });
+  }
+}

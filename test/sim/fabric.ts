@@ -1,0 +1,84 @@
+/** Cables, switches and firewalls: what reaches whom, and when. */
+import type { Random } from './random.ts';
+import type { Schedule } from './schedule.ts';
+
+/** `Dark`: the far end of the cable has a signal, but nothing passes. */
+export type CableState = 'Up' | 'NoCarrier' | 'Dark';
+
+/** What the network does to every datagram. */
+export interface Weather {
+  latencyMs: readonly [least: number, most: number];
+  /** Probability that a datagram or frame is lost. */
+  loss: number;
+  /** Probability that a datagram comes twice. */
+  twice: number;
+}
+
+/** One network for all cables of the same name; everybody on it hears everybody, until somebody says otherwise. */
+export class Fabric {
+  readonly weather: Weather = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
+  /** Nodes whose firewall drops datagrams, in and out; ARP passes. */
+  readonly blocked = new Set<string>();
+  readonly #schedule: Schedule;
+  readonly #random: Random;
+  readonly #states = new Map<string, CableState>();
+  readonly #segments = new Map<string, number>();
+  readonly #oneWay = new Set<string>();
+
+  constructor(schedule: Schedule, random: Random) {
+    this.#schedule = schedule;
+    this.#random = random;
+  }
+
+  setCable(host: string, cable: string, state: CableState): void {
+    if (state === 'Up') this.#states.delete(`${host}/${cable}`);
+    else this.#states.set(`${host}/${cable}`, state);
+  }
+
+  hasCarrier(host: string, cable: string): boolean {
+    return this.#states.get(`${host}/${cable}`) !== 'NoCarrier';
+  }
+
+  /** Hosts of other segments are not reached. Everybody starts in segment 0. */
+  setSegment(host: string, cable: string, segment: number): void {
+    if (segment === 0) this.#segments.delete(`${host}/${cable}`);
+    else this.#segments.set(`${host}/${cable}`, segment);
+  }
+
+  /** Nothing from one host reaches the other any more; the way back is not touched. */
+  loseOneWay(from: string, to: string, cable: string): void {
+    this.#oneWay.add(`${from}>${to}/${cable}`);
+  }
+
+  heal(): void {
+    this.#states.clear();
+    this.#segments.clear();
+    this.#oneWay.clear();
+    this.blocked.clear();
+    Object.assign(this.weather, { loss: 0, twice: 0 });
+  }
+
+  /** Does a frame from one host reach the other, if it is not lost? */
+  carries(from: string, to: string, cable: string): boolean {
+    if (this.#states.size === 0 && this.#segments.size === 0 && this.#oneWay.size === 0) return true;
+    if (this.#states.has(`${from}/${cable}`) || this.#states.has(`${to}/${cable}`)) return false;
+    const segment = (host: string) => this.#segments.get(`${host}/${cable}`) ?? 0;
+    return segment(from) === segment(to) && !this.#oneWay.has(`${from}>${to}/${cable}`);
+  }
+
+  latencyMs(): number {
+    const [least, most] = this.weather.latencyMs;
+    return this.#random.between(least, most);
+  }
+
+  isLost(): boolean {
+    return this.weather.loss > 0 && this.#random.chance(this.weather.loss);
+  }
+
+  /** Carries a datagram. Each one has its own latency: they overtake each other. */
+  send({ from, to, cable }: { from: string; to: string; cable: string }, deliver: () => void): void {
+    if (this.blocked.has(from) || this.blocked.has(to) || !this.carries(from, to, cable)) return;
+    const copies = this.#random.chance(this.weather.twice) ? 2 : 1;
+    for (let i = 0; i < copies; i++) if (!this.isLost()) this.#schedule.in(this.latencyMs(), deliver);
+  }
+}

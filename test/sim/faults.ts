@@ -1,0 +1,157 @@
+/** Whatever can go wrong, at random. */
+import type { Cluster } from './cluster.ts';
+
+/** A fault that happens now. It says what it did. */
+type Fault = (cluster: Cluster) => string;
+
+const oneNode = (cluster: Cluster) => cluster.random.pick(cluster.names);
+const someNodes = (cluster: Cluster) =>
+  cluster.random.shuffled(cluster.names).slice(0, 1 + cluster.random.below(cluster.names.length - 1));
+const oneCable = (cluster: Cluster) => cluster.random.pick([...cluster.links, 'mgmt']);
+const later = (cluster: Cluster, ms: readonly [number, number], run: () => void) =>
+  cluster.schedule.in(cluster.random.between(...ms), run);
+
+/** By name, with how often each is chosen. */
+const faults: Readonly<Record<string, { readonly weight: number; readonly run: Fault }>> = {
+  kill: {
+    weight: 3,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      const remembers = cluster.random.chance(0.5);
+      cluster.speaker(node).kill();
+      if (cluster.random.chance(0.3)) return `kill ${node}`;
+      later(cluster, [50, 4_000], () => cluster.speaker(node).start({ remembers }));
+      return `kill ${node} and start it again`;
+    },
+  },
+  restart: {
+    weight: 3,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      const remembers = cluster.random.chance(0.7);
+      cluster.speaker(node).restart({ downMs: cluster.random.between(200, 2_000), remembers });
+      return `restart ${node}`;
+    },
+  },
+  pause: {
+    weight: 3,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      const ms = cluster.random.between(100, cluster.random.pick([400, 1_000, 5_000, 30_000]));
+      cluster.speaker(node).pause(ms);
+      return `pause ${node} for ${Math.round(ms)} ms`;
+    },
+  },
+  cut: {
+    weight: 3,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      const cable = oneCable(cluster);
+      const state = cluster.random.pick(['NoCarrier', 'Dark'] as const);
+      cluster.setCable(node, cable, state);
+      if (cluster.random.chance(0.7)) later(cluster, [50, 5_000], () => cluster.setCable(node, cable, 'Up'));
+      return `cut ${cable} of ${node}: ${state}`;
+    },
+  },
+  part: {
+    weight: 2,
+    run: (cluster) => {
+      const nodes = someNodes(cluster);
+      const cables = cluster.random.chance(0.7) ? [...cluster.links, 'mgmt'] : [oneCable(cluster)];
+      cluster.part(nodes, cables);
+      if (cluster.random.chance(0.6)) later(cluster, [100, 5_000], () => cluster.part(nodes, cables, 0));
+      return `part ${nodes.join(', ')} on ${cables.join(', ')}`;
+    },
+  },
+  oneWay: {
+    weight: 2,
+    run: (cluster) => {
+      const [from = '', to = ''] = cluster.random.shuffled(cluster.names);
+      const cable = oneCable(cluster);
+      cluster.fabric.loseOneWay(from, to, cable);
+      return `lose ${from} to ${to} on ${cable}`;
+    },
+  },
+  block: {
+    weight: 2,
+    run: (cluster) => {
+      const nodes = cluster.random.chance(0.3) ? cluster.names : someNodes(cluster);
+      for (const node of nodes) cluster.fabric.blocked.add(node);
+      return `block the port of ${nodes.join(', ')}`;
+    },
+  },
+  weather: {
+    weight: 2,
+    run: (cluster) => {
+      const { random, fabric } = cluster;
+      const latencyMs = [0.1, random.between(0.2, 30)] as const;
+      Object.assign(fabric.weather, { latencyMs, loss: random.between(0, 0.3), twice: random.between(0, 0.1) });
+      return `weather ${JSON.stringify(fabric.weather)}`;
+    },
+  },
+  apiDown: {
+    weight: 2,
+    run: (cluster) => {
+      cluster.api.goDown();
+      if (cluster.random.chance(0.5)) later(cluster, [500, 5_000], () => cluster.api.recover());
+      return 'API server down';
+    },
+  },
+  halfOpen: {
+    weight: 2,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      cluster.api.halfOpen(node);
+      return `watch of ${node} half open`;
+    },
+  },
+  eligible: {
+    weight: 2,
+    run: (cluster) => {
+      const uid = cluster.random.pick(cluster.uids);
+      const nodes = someNodes(cluster);
+      cluster.setEligible(uid, nodes);
+      return `${uid} for ${nodes.join(', ')}`;
+    },
+  },
+  drain: {
+    weight: 1,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      cluster.api.setNode(node, { draining: true });
+      later(cluster, [500, 8_000], () => cluster.api.setNode(node, { draining: false }));
+      return `drain ${node}`;
+    },
+  },
+  forget: {
+    weight: 1,
+    run: (cluster) => {
+      const node = oneNode(cluster);
+      cluster.api.setNode(node, undefined);
+      later(cluster, [100, 3_000], () => cluster.api.setNode(node, { draining: false }));
+      return `Node object of ${node} made anew`;
+    },
+  },
+  stuck: {
+    weight: 1,
+    run: (cluster) => {
+      const speaker = cluster.speaker(oneNode(cluster));
+      speaker.ages = { loop: 0, worker: cluster.random.between(500, 10_000) };
+      later(cluster, [500, 3_000], () => {
+        speaker.ages = { loop: 0, worker: 0 };
+      });
+      return `worker of ${speaker.name} stuck`;
+    },
+  },
+  newVip: {
+    weight: 1,
+    run: (cluster) => `new ${cluster.addVip(cluster.uids.length)}`,
+  },
+};
+
+const bag = Object.values(faults).flatMap(({ weight, run }) => Array<Fault>(weight).fill(run));
+
+/** Lets something go wrong. Says what. */
+export function breakSomething(cluster: Cluster): string {
+  return `${Math.round(cluster.now)} ms: ${cluster.random.pick(bag)(cluster)}`;
+}

@@ -1,0 +1,68 @@
+/** One cluster, random faults, then everything is healed: what it cost, and whether it settled. */
+import { Cluster } from './cluster.ts';
+import { breakSomething } from './faults.ts';
+import { Random } from './random.ts';
+
+/** What came of a run. Times in milliseconds; those after the heal count from it. */
+export interface Outcome {
+  readonly seed: number;
+  readonly plan: string;
+  readonly log: readonly string[];
+  /** The longest time that any VIP went without an answer after the heal, and with two. */
+  readonly silentMs: number;
+  readonly twofoldMs: number;
+  /** When the last VIP had exactly one answer again. */
+  readonly settledMs: number;
+  /** VIPs that have not settled at all. */
+  readonly unsettled: readonly string[];
+  readonly moves: number;
+  readonly disputes: number;
+}
+
+/** Runs the run of a seed. */
+export function randomRun(seed: number): Outcome {
+  const random = new Random(seed + 0x5eed);
+  const nodes = random.pick([2, 2, 3, 3, 4, 5, 6]);
+  const cabling = random.pick(['One', 'Apart'] as const);
+  const links = random.chance(0.2) ? ['eth0', 'eth1'] : ['eth0'];
+  const vips = 1 + random.below(12);
+  const cluster = new Cluster({ seed, nodes, vips, cabling, links });
+  cluster.boot({ withinMs: random.pick([100, 1_000, 3_000]), settleMs: random.between(500, 4_000) });
+  const log: string[] = [];
+  const faults = 1 + random.below(6);
+  for (let i = 0; i < faults; i++) {
+    log.push(breakSomething(cluster));
+    cluster.run(random.between(10, random.pick([300, 1_500, 5_000])));
+  }
+  const healedAt = cluster.now;
+  cluster.heal();
+  revive(cluster, random);
+  cluster.run(12_000);
+  const { meter } = cluster;
+  return {
+    seed,
+    plan: `${nodes} nodes, ${vips} VIPs, links ${links.join(' ')}, cabling ${cabling}, healed at ${Math.round(healedAt)}`,
+    log,
+    silentMs: meter.longestSilence(healedAt),
+    twofoldMs: meter.mostTwofold(healedAt),
+    settledMs: meter.lastChange(healedAt) - healedAt,
+    unsettled: cluster.unsettled(),
+    moves: meter.moves(0),
+    disputes: meter.disputes(0),
+  };
+}
+
+/** All that sleeps wakes up; a node may stay dead, as long as every VIP has one that lives. */
+function revive(cluster: Cluster, random: Random): void {
+  for (const name of cluster.names) {
+    cluster.api.setNode(name, { draining: false });
+    cluster.speaker(name).ages = { loop: 0, worker: 0 };
+    cluster.speaker(name).wake();
+  }
+  for (const { uid, eligible } of cluster.api.snapshot.vips) {
+    const living = [...eligible].filter((name) => cluster.speaker(name).isRunning);
+    if (living.length > 0 && random.chance(0.7)) continue;
+    for (const name of eligible) cluster.speaker(name).start({ remembers: true });
+    if (eligible.size === 0) cluster.setEligible(uid, cluster.names);
+  }
+}
