@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
+import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { counterNames } from '../src/linux/responder-memory.ts';
 
@@ -18,7 +19,8 @@ test('docs/reasons.md explains every reason, and no other', () => {
   const sorted = (words: readonly string[]) => [...words].sort();
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
-  assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted(silenceReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
+  assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
 });
 

@@ -1,6 +1,7 @@
 /** What this node announces, and for every other VIP the one reason why it is silent. */
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
+import type { ConflictState } from './conflicts.ts';
 import type { Demand, Demands } from './demands.ts';
 import type { HolderAction, HolderDecision } from './holder-view.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
@@ -16,7 +17,9 @@ import { isEdge, type LinkView, linksFor } from './links.ts';
  * - `LivenessBlocked` the holder was never heard, although its node has a speaker: a firewall on the liveness port?
  * - `AskingTheWire` nobody is known to hold it, and this node makes sure before it takes it;
  * - `NoUsableLink` this node should, but has no link for it;
- * - `NetworkAddress` it is the network or the broadcast address of this node's link, or of IPv6 the one of all its routers.
+ * - `NetworkAddress` it is the network or the broadcast address of this node's link, or of IPv6 the one of all its routers;
+ * - `ProbingFirst` it was never announced: other hosts are asked first whether they have it;
+ * - `AddressTaken` another host has it; `AnnouncedByOtherProgram` a node of the cluster does, by another program.
  */
 export const silenceReasons = [
   'NotInStatus',
@@ -31,14 +34,24 @@ export const silenceReasons = [
   'AskingTheWire',
   'NoUsableLink',
   'NetworkAddress',
+  'ProbingFirst',
+  'AddressTaken',
+  'AnnouncedByOtherProgram',
 ] as const;
 
 /** One word of `silenceReasons`. */
 export type SilenceReason = (typeof silenceReasons)[number];
 
 /** What this node does about one VIP. */
-export type Placement = { readonly vip: Ip; readonly holder: string | undefined } & (
-  | { readonly kind: 'Announce'; readonly uid: string; readonly term: number; readonly links: readonly string[] }
+export type Placement = { readonly vip: Ip; readonly uid: string; readonly holder: string | undefined } & (
+  | { readonly kind: 'Announce'; readonly term: number; readonly links: readonly string[]; readonly damped: boolean }
+  /** Holds it, and does not announce it: another host may be using it. */
+  | {
+      readonly kind: 'Withhold';
+      readonly term: number;
+      readonly links: readonly string[];
+      readonly reason: SilenceReason;
+    }
   /** Answers for a node that restarts, with its hardware address. */
   | { readonly kind: 'StandIn'; readonly links: readonly string[] }
   | { readonly kind: 'Silent'; readonly reason: SilenceReason }
@@ -54,24 +67,44 @@ export interface Here {
 /** Places every address of the ledger. */
 export function placementsOf(demands: Demands, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
   const byUid = new Map(decisions.map((decision) => [decision.vip.uid, decision]));
-  const unwanted = demands.unwanted.map(({ address, reason }): Placement => {
-    return { kind: 'Silent', vip: address, holder: undefined, reason };
+  const unwanted = demands.unwanted.map(({ address, uid, reason }): Placement => {
+    return { kind: 'Silent', vip: address, uid, holder: undefined, reason };
   });
   return [...unwanted, ...demands.vips.map((demand) => place(demand, byUid.get(demand.uid), here))];
+}
+
+/** What is held here, and is not to be announced because of others who use it. */
+export function withheld(
+  placements: readonly Placement[],
+  stateOf: (uid: string) => ConflictState,
+): readonly Placement[] {
+  return placements.map((placement) => {
+    if (placement.kind !== 'Announce') return placement;
+    const reason = reasonToWithhold(stateOf(placement.uid));
+    const { vip, uid, holder, term, links } = placement;
+    return reason === undefined ? placement : { kind: 'Withhold', vip, uid, holder, term, links, reason };
+  });
+}
+
+function reasonToWithhold({ kind }: ConflictState): SilenceReason | undefined {
+  if (kind === 'Probing') return 'ProbingFirst';
+  if (kind === 'Taken') return 'AddressTaken';
+  return kind === 'OtherProgram' ? 'AnnouncedByOtherProgram' : undefined;
 }
 
 function place(demand: Demand, decision: HolderDecision | undefined, here: Here): Placement {
   const { address: vip, uid, advertisements } = demand;
   // A VIP that was not there yet when the others were decided.
-  if (decision === undefined) return { kind: 'Silent', vip, holder: undefined, reason: 'AwaitingClaim' };
-  const { holder, term, action } = decision;
+  if (decision === undefined) return { kind: 'Silent', vip, uid, holder: undefined, reason: 'AwaitingClaim' };
+  const { holder, term, action, damped } = decision;
   const near = advertisements.filter((advertisement) => coversNode(advertisement, here.labels));
   const links = linksFor(vip, near.length > 0 ? near : advertisements, here.links);
-  if (action.kind === 'Hold' && links.length > 0) return { kind: 'Announce', vip, holder, uid, term, links };
-  if (action.kind === 'StandIn' && links.length > 0) return { kind: 'StandIn', vip, holder, links };
+  if (action.kind === 'Hold' && links.length > 0) return { kind: 'Announce', vip, uid, holder, term, links, damped };
+  if (action.kind === 'StandIn' && links.length > 0) return { kind: 'StandIn', vip, uid, holder, links };
   return {
     kind: 'Silent',
     vip,
+    uid,
     holder,
     reason: reasonOf(action, near.length > 0 && links.length === 0, { vip, here }),
   };

@@ -1,7 +1,7 @@
 /** What the cluster's objects ask for: every VIP that is to be announced, and which nodes may and can announce it. */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
-import type { AllocationView } from '../api/allocation.ts';
+import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PeerLink } from '../liveness/messages.ts';
@@ -26,6 +26,7 @@ export type NoDemandReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' |
 
 /** An address of the ledger that no node may announce. */
 export interface Unwanted {
+  readonly uid: string;
   readonly address: Ip;
   readonly reason: NoDemandReason;
 }
@@ -33,6 +34,10 @@ export interface Unwanted {
 /** A VIP, and by which advertisements it is to be announced. */
 export interface Demand extends Vip {
   readonly advertisements: readonly AdvertisementView[];
+  /** Was it ever announced, as far as the ledger knows? */
+  readonly wasAnnounced: boolean;
+  /** Another host was found to have it. */
+  readonly wasTaken: boolean;
 }
 
 /** What is to be announced, and what is not. */
@@ -53,7 +58,7 @@ export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
     const { address, uid, pool, recorded } = entry;
     const service = entry.services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
     const cover = covers(pool);
-    const refuse = (reason: NoDemandReason) => unwanted.push({ address, reason });
+    const refuse = (reason: NoDemandReason) => unwanted.push({ uid, address, reason });
     if (service === undefined) refuse('NotInStatus');
     else if (cover.advertisements.length === 0) refuse('NoAdvertisement');
     else if (cover.eligible.size === 0) refuse('NoCandidate');
@@ -62,7 +67,11 @@ export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
       const serves = (node: string) => cover.serves(node, address);
       // Whoever holds it goes on: to fall silent would not bring an endpoint back.
       if (eligible.size === 0 && recorded === undefined) refuse('NoLocalEndpoints');
-      else vips.push({ uid, address, eligible, serves, recorded, advertisements: cover.advertisements });
+      else {
+        const { advertisements } = cover;
+        const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
+        vips.push({ uid, address, eligible, serves, recorded, advertisements, ...before });
+      }
     }
   }
   return { vips, unwanted };

@@ -3,6 +3,7 @@
  * Pure: the time is an argument, in milliseconds on a clock that never goes back. The speaker runs it with real sockets, the simulation
  * with virtual ones.
  */
+import type { Ip } from '../addr/ip.ts';
 import {
   type Beat,
   type Claim,
@@ -158,6 +159,15 @@ export class Keeper {
     const since = this.#sightings.get(uid) ?? now;
     this.#sightings.set(uid, since);
     if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
+  }
+
+  /** Of all nodes that live, is this the one to report on a VIP that nobody holds? */
+  isReporter(address: Ip): boolean {
+    const view = this.#view;
+    if (view === undefined || view.listening) return false;
+    const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
+    const names = living.map(([node]) => node);
+    return this.#ranking.first(address, names, () => true) === this.#self;
   }
 
   /** Is it hearing the others out before it answers for anything? */

@@ -1,6 +1,6 @@
 /** IPAllocation: the ledger's entry for one address in use, or kept back. */
 import { allocationName, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
-import { type Identity, identityOf, type RawMeta } from './meta.ts';
+import { type Condition, type Identity, identityOf, type RawMeta } from './meta.ts';
 import type { ServicePort } from './service.ts';
 import { parseTime } from './time.ts';
 
@@ -22,21 +22,54 @@ export interface AllocationSpec {
   readonly sharingKey?: string;
   /** RFC 3339. Until then the address is kept for the Services of these names, or for nobody. Absent: it is in use. */
   readonly reservedUntil?: string;
+  /** It was not chosen here: the Service showed it already. */
+  readonly adopted?: boolean;
+  /** Why the address is kept back: another host answered for it. */
+  readonly quarantine?: Quarantine;
+}
+
+/** An address that could not be announced. */
+export interface Quarantine {
+  /** The Service that was to have it. */
+  readonly service: Pick<ServiceRef, 'namespace' | 'name' | 'uid'>;
+  /** The condition `Conflict` of then. */
+  readonly reason: string;
+  readonly message: string;
+  /** The hardware address that answered; absent where no host did. */
+  readonly mac?: string;
 }
 
 /** IPAllocation as the API server sends it. */
 export interface RawAllocation {
   readonly metadata: RawMeta;
   readonly spec: AllocationSpec;
-  readonly status?: { readonly holder?: HolderRecord };
+  readonly status?: AllocationStatus;
 }
 
-/** Who answers for the address, as its speaker wrote it down. */
+/** What the speakers wrote down of an address. */
+export interface AllocationStatus {
+  readonly holder?: HolderRecord;
+  readonly conflict?: ConflictRecord;
+  readonly conditions?: readonly Condition[];
+}
+
+/** Who holds the address. */
 export interface HolderRecord {
   readonly node: string;
   /** Rises with every change of the holder. */
   readonly term: number;
+  /** RFC 3339. When it began to answer; absent while it does not. */
+  readonly since?: string;
+  readonly links?: readonly { readonly name: string; readonly mac: string }[];
 }
+
+/** Another host that uses the address. */
+export interface ConflictRecord {
+  readonly mac: string;
+}
+
+/** What an entry's status says of its address: `Announced`, `Verified` and `Conflict`. */
+export const allocationConditions = { announced: 'Announced', verified: 'Verified', conflict: 'Conflict' } as const;
 
 /** What we need of an entry. */
 export interface AllocationView extends Identity {
@@ -48,14 +81,28 @@ export interface AllocationView extends Identity {
   readonly sharingKey: string | undefined;
   /** Milliseconds since 1970. */
   readonly reservedUntil: number | undefined;
+  readonly adopted: boolean;
+  readonly quarantine: Quarantine | undefined;
   readonly recorded: HolderRecord | undefined;
+  readonly conflict: ConflictRecord | undefined;
+  readonly conditions: readonly Condition[];
+}
+
+/** Was the address ever announced, by us or by whoever served it before? */
+export function wasAnnounced({ adopted, recorded }: Pick<AllocationView, 'adopted' | 'recorded'>): boolean {
+  return adopted || recorded?.since !== undefined;
+}
+
+/** The condition of this type, as the speakers wrote it. */
+export function allocationCondition({ conditions }: AllocationView, type: string): Condition | undefined {
+  return conditions.find((one) => one.type === type);
 }
 
 /** The view of an entry, or undefined where its name and its address do not belong together: it proves nothing then. */
 export function parseAllocation({ metadata, spec, status }: RawAllocation): AllocationView | undefined {
   const address = parseIp(spec.address);
   if (address === undefined || allocationName(address) !== metadata.name) return undefined;
-  const { pool, services = [], sharingKey, reservedUntil } = spec;
+  const { pool, services = [], sharingKey, reservedUntil, adopted = false, quarantine } = spec;
   const until = reservedUntil === undefined ? undefined : parseTime(reservedUntil);
   return {
     ...identityOf(metadata),
@@ -65,7 +112,11 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     services,
     sharingKey,
     reservedUntil: until,
-    recorded: status?.holder && { node: status.holder.node, term: status.holder.term },
+    adopted,
+    quarantine,
+    recorded: status?.holder,
+    conflict: status?.conflict,
+    conditions: status?.conditions ?? [],
   };
 }
 

@@ -2,19 +2,47 @@
 import type { Ip } from '../addr/ip.ts';
 import { conditionTypes, type RawService, type ServiceView } from '../api/service.ts';
 import type { Decision } from '../ipam/decision.ts';
-import { conditionOf, type DesiredStatus, desiredStatus, isNews, noStatus, sameStatus } from '../ipam/status.ts';
+import {
+  conditionOf,
+  type DesiredStatus,
+  desiredStatus,
+  isMirrorOnly,
+  isNews,
+  noStatus,
+  sameStatus,
+} from '../ipam/status.ts';
 import { isStale } from '../kube/client.ts';
 import type { Regarding } from '../kube/events.ts';
 import { servicePath } from '../kube/resources.ts';
 import type { LedgerWriter } from './ledger.ts';
 import { type Writer, writeEach } from './writer.ts';
 
-/** Shows each Service its addresses, as soon as the ledger has them, or why it has none. */
-export function applyDecisions(decisions: readonly Decision[], ledger: LedgerWriter, writer: Writer): Promise<void> {
-  return writeEach(writer, decisions, {
-    of: ({ service }) => service,
-    write: (decision) => applyDecision(decision, ledger, writer),
-  });
+/** A decision that is not in effect yet. */
+interface Change {
+  readonly decision: Decision;
+  readonly desired: DesiredStatus;
+}
+
+/** Where a VIP is announced from is told to so many Services in one pass: after a node's death there are thousands, and new Services come first. */
+const mirrorsAtOnce = 100;
+
+/** Shows each Service its addresses, as soon as the ledger has them, or why it has none; and then who announces them. */
+export async function applyDecisions(
+  decisions: readonly Decision[],
+  ledger: LedgerWriter,
+  writer: Writer,
+): Promise<void> {
+  const changes = decisions.flatMap((decision) => changeOf(decision, ledger, writer) ?? []);
+  const isMirror = ({ decision, desired }: Change) => isMirrorOnly(decision.service, desired);
+  const mirrors = changes.filter(isMirror);
+  const write = {
+    of: ({ decision }: Change) => decision.service,
+    write: (change: Change) => applyChange(change, ledger, writer),
+  };
+  const urgent = mirrors.length === 0 ? changes : changes.filter((change) => !isMirror(change));
+  await writeEach(writer, urgent, write);
+  await writeEach(writer, mirrors.slice(0, mirrorsAtOnce), write);
+  if (mirrors.length > mirrorsAtOnce) writer.loop.trigger();
 }
 
 /** Takes what is ours from the status of Services that are not ours any more. */
@@ -25,19 +53,25 @@ export function clearStrays(strays: readonly ServiceView[], writer: Writer): Pro
   });
 }
 
-async function applyDecision(decision: Decision, ledger: LedgerWriter, writer: Writer): Promise<void> {
+/** What is to be done; undefined where all is as it should be, as it is with most. */
+function changeOf(decision: Decision, ledger: LedgerWriter, { status, loop }: Writer): Change | undefined {
+  const desired = desiredStatus(decision, status);
+  if (desired.retryInMs !== undefined) loop.triggerIn(desired.retryInMs);
+  const isBound = decision.kind === 'Refused' || decision.bindings.every(({ address }) => !ledger.mustBind(address));
+  return isBound && sameStatus(decision.service, desired, status.ownership) ? undefined : { decision, desired };
+}
+
+async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, writer: Writer): Promise<void> {
   const { service } = decision;
   if (decision.kind === 'Assigned') {
     const bound = await Promise.all(decision.bindings.map(({ address }) => ledger.bind(address)));
     if (bound.includes(false) || writer.signal.aborted) return;
   }
-  const desired = desiredStatus(decision, writer.status);
-  if (desired.retryInMs !== undefined) writer.loop.triggerIn(desired.retryInMs);
   if (sameStatus(service, desired, writer.status.ownership)) return;
   if (!(await confirmUnseen(service, desired, ledger)) || writer.signal.aborted) return;
   if (!(await writeStatus(service, desired, writer))) return;
   // A Service that moved shows its former address no longer: the next pass releases it.
-  if (service.ingress.length > 0) writer.loop.trigger();
+  if (service.ingress.length > 0 && !isMirrorOnly(service, desired)) writer.loop.trigger();
   await report(decision, desired, writer);
 }
 
@@ -90,7 +124,7 @@ async function report(decision: Decision, desired: DesiredStatus, { events, log 
   const regarding = regardingOf(service);
   for (const condition of desired.conditions) {
     const { type, reason, message } = condition;
-    if (reason === 'Allocated' || !isNews(conditionOf(service, type), condition)) continue;
+    if (reason === 'Allocated' || reason === 'Announced' || !isNews(conditionOf(service, type), condition)) continue;
     log.info({ svc: service.key, reason, message }, 'service not served in full');
     const action = type === conditionTypes.allocated ? 'Allocate' : 'Announce';
     await events.send({ regarding, type: 'Warning', reason, action, note: message });

@@ -5,6 +5,7 @@
  *
  * One replica leads; the others keep their informers warm and wait for the Lease.
  */
+import type { Ip } from '../addr/ip.ts';
 import { coversPool } from '../api/advertisement.ts';
 import { settle } from '../ipam/allocate.ts';
 import { Contests } from '../ipam/contests.ts';
@@ -122,7 +123,9 @@ async function pass({ contests, poolStatus, ...constant }: PassParts, ownership:
   const advertisements = watched.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
   const now = Date.now();
-  const writer: Writer = { ...constant, status: { ownership, advertised, contests, now } };
+  const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
+  const entryOf = (address: Ip) => entries.get(address);
+  const writer: Writer = { ...constant, status: { ownership, advertised, entryOf, contests, now } };
   const decideAll = () => settle({ ...snapshotOf(watched), ownership, now });
 
   const first = decideAll();

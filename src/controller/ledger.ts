@@ -21,6 +21,11 @@ export class LedgerWriter {
     this.#writer = writer;
   }
 
+  /** Is there something to write before the address may be shown? */
+  mustBind(address: Ip): boolean {
+    return this.#binds.has(address);
+  }
+
   /** True once the ledger says that the address is its users'. False when somebody else was faster: the loop decides anew. */
   bind(address: Ip): Promise<boolean> {
     const bind = this.#binds.get(address);
@@ -41,10 +46,11 @@ export class LedgerWriter {
   }
 
   async #touch(address: Ip): Promise<boolean> {
-    const entry = this.#writer.watched.allocations.store.values().find((one) => one.address === address);
+    const known = this.#writer.status.entryOf(address);
+    const entry = known && this.#writer.watched.allocations.store.get(known.uid);
     if (entry === undefined) return false;
-    const { pool, services, sharingKey } = entry;
-    const spec = { address, pool, services, ...(sharingKey && { sharingKey }) };
+    const { pool, services, sharingKey, adopted } = entry;
+    const spec = { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
     return this.#write({ entry, spec, former: [] }, true);
   }
 

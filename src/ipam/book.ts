@@ -16,6 +16,8 @@ export interface Slot {
   readonly entry: AllocationView | undefined;
   pool: string;
   sharingKey: string | undefined;
+  /** A Service showed it before anybody here chose it. */
+  adopted: boolean;
   /** The Services that use it once the plan is carried out. */
   readonly users: ServiceView[];
 }
@@ -46,8 +48,8 @@ export class Book {
     for (const address of strangers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
     for (const { name, quota } of pools) if (quota !== undefined) this.#counts.set(name, new Map());
     for (const entry of ledger) {
-      const { address, value, pool, sharingKey, services } = entry;
-      this.#add({ address, family: familyOf(address), value, entry, pool, sharingKey, users: [] });
+      const { address, value, pool, sharingKey, services, adopted } = entry;
+      this.#add({ address, family: familyOf(address), value, entry, pool, sharingKey, adopted, users: [] });
       const counts = this.#counts.get(pool);
       if (counts) for (const namespace of new Set(services.map((ref) => ref.namespace))) bump(counts, namespace, 1);
     }
@@ -107,6 +109,7 @@ export class Book {
       entry: undefined,
       pool,
       sharingKey: undefined,
+      adopted: false,
       users: [],
     });
   }

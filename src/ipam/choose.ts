@@ -3,6 +3,7 @@ import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { type Book, formerRefs, isBuggy, isSameName, type Slot } from './book.ts';
+import { obstructionOf } from './obstruction.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
 import { askOf } from './requests.ts';
@@ -113,6 +114,8 @@ export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family
 /** Why the Service cannot use this address beside those who have it; undefined if it can. */
 export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefined {
   const { address, entry } = slot;
+  const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
+  if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
   const former = formerRefs(slot).filter((ref) => !isSameName(service, ref));
   if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
     return { reason: 'AddressReserved', message: `${address} is kept back after its last use` };

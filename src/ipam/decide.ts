@@ -51,7 +51,10 @@ export function adopt(service: ServiceView, context: Context): Conflict | undefi
     const taken = takeAddress({ ...context, service }, address, { adopting: true });
     const pool = table.poolOf(address)?.name ?? '';
     if (isOutcome(taken)) conflicts.push({ ...taken, wantsAnother: wantsAnother(ask, { family, address, pool }) });
-    else holdings.add(service, taken);
+    else {
+      taken.adopted ||= taken.entry === undefined;
+      holdings.add(service, taken);
+    }
   }
   const conflict = conflicts.find((one) => !one.wantsAnother) ?? conflicts[0];
   if (conflict && !conflict.wantsAnother && isNew) {

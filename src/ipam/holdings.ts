@@ -3,6 +3,7 @@ import { familyOf } from '../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../api/allocation.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { type Book, isSameName, type Slot } from './book.ts';
+import { leaveObstructed, obstructionOf } from './obstruction.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
 import { askOf } from './requests.ts';
@@ -74,6 +75,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
   }
   const shared = [...book.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
   for (const slot of shared) separate(slot, holdings, book);
+  leaveObstructed(book, (...eviction) => holdings.evict(...eviction));
   // Who had to leave before a crash may have its new entry already.
   for (const service of [...holdings.evicted.keys()].sort(oldestFirst)) {
     const spare = (entries.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
@@ -93,9 +95,10 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
   return holdings;
 }
 
-/** Is the entry of nobody but this Service? */
+/** Is the entry of nobody but this Service, and of use to it? */
 function isAlone(service: ServiceView, { users, entry }: Slot): boolean {
-  return users.length === 0 && (entry?.services.every((ref) => isSameName(service, ref)) ?? false);
+  if (entry === undefined || users.length > 0 || obstructionOf(entry)) return false;
+  return entry.services.every((ref) => isSameName(service, ref));
 }
 
 /** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */

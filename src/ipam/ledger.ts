@@ -1,11 +1,12 @@
 /** What must be written to the ledger: first what binds addresses, afterwards what gives them back. */
 import type { Ip } from '../addr/ip.ts';
-import type { AllocationSpec, AllocationView, ServiceRef } from '../api/allocation.ts';
+import type { AllocationSpec, AllocationView, Quarantine, ServiceRef } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
 import { type Book, formerRefs, type Slot } from './book.ts';
 import type { Decision } from './decision.ts';
 import { samePorts } from './holdings.ts';
+import { obstructionOf } from './obstruction.ts';
 import type { PoolTable } from './pool-table.ts';
 
 /** An entry to create, or to bring up to date so that it names all who use the address. */
@@ -48,6 +49,9 @@ export interface Surroundings {
   /** Milliseconds since 1970. */
   readonly now: number;
 }
+
+/** An address that another host uses is tried again after this time. */
+const quarantineMs = 3_600_000;
 
 /** What can be given back, and when the next address that is kept back can. */
 export function releasesOf(
@@ -114,11 +118,22 @@ function keptBack(
   former: readonly ServiceRef[],
   { isLiving, now, table }: Pick<Surroundings, 'now' | 'table'> & { readonly isLiving: (ref: ServiceRef) => boolean },
 ): Release['spec'] {
+  const quarantine = quarantineOf(slot, former);
+  if (quarantine) return { ...specOf(slot, [], now + quarantineMs), quarantine };
   const pool = table.named(slot.pool);
   if (pool === undefined) return undefined;
   const absent = pool.retainMs > 0 ? former.filter((ref) => !isLiving(ref)) : [];
   if (absent.length > 0) return specOf(slot, absent, now + pool.retainMs);
   return pool.reuseAfterMs > 0 ? specOf(slot, [], now + pool.reuseAfterMs) : undefined;
+}
+
+/** The address could not be announced: nobody is to have it for a while. Which Service had to leave is noted, so that it is moved a few times only. */
+function quarantineOf({ entry }: Slot, [first]: readonly ServiceRef[]): Quarantine | undefined {
+  const why = entry && obstructionOf(entry);
+  if (why === undefined || first === undefined) return undefined;
+  const { namespace, name, uid } = first;
+  const mac = entry?.conflict?.mac;
+  return { service: { namespace, name, uid }, reason: why.reason, message: why.message, ...(mac && { mac }) };
 }
 
 /** Nobody of that name came back. The time for which nobody may have the address began when it was released. */
@@ -144,7 +159,7 @@ function isRecorded({ entry, pool, sharingKey, users }: Slot): boolean {
 }
 
 function specOf(
-  { address, pool, sharingKey }: Slot,
+  { address, pool, sharingKey, adopted }: Slot,
   services: readonly ServiceRef[],
   until?: number,
 ): AllocationSpec & { readonly address: Ip } {
@@ -153,6 +168,7 @@ function specOf(
     pool,
     services,
     ...(sharingKey !== undefined && { sharingKey }),
+    ...(adopted && services.length > 0 && { adopted }),
     ...(until !== undefined && { reservedUntil: formatTime(until) }),
   };
 }

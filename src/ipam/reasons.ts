@@ -14,6 +14,7 @@ export const allocationReasons = [
   'AddressNotInPool',
   'AddressInUse',
   'AddressReserved',
+  'AddressConflict',
   'InvalidRequest',
   'ConflictingRequest',
   'SharingConflict',

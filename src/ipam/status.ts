@@ -1,4 +1,6 @@
 /** What a Service's status must say about a decision. */
+import type { Ip } from '../addr/ip.ts';
+import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
@@ -23,6 +25,8 @@ export interface StatusContext {
   readonly ownership: Ownership;
   /** Names of the pools that an L2Advertisement covers. */
   readonly advertised: (pool: string) => boolean;
+  /** The ledger's entry of an address, with what the speakers say of it. */
+  readonly entryOf: (address: Ip) => AllocationView | undefined;
   readonly contests: Contests;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -51,9 +55,8 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
   const conditions = [
     condition(decision, { type: conditionTypes.allocated, status: 'True', ...pick(outcome) }, context),
   ];
-  const silence = whySilent(decision, context);
-  if (silence)
-    conditions.push(condition(decision, { type: conditionTypes.announced, status: 'False', ...silence }, context));
+  const announced = announcedFinding(decision, context);
+  if (announced) conditions.push(condition(decision, { type: conditionTypes.announced, ...announced }, context));
   const mayWrite = stance.kind === 'Write' || stance.kind === 'Force';
   return {
     ingress: mayWrite ? ingress : undefined,
@@ -61,6 +64,17 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
     force: stance.kind === 'Force',
     retryInMs: 'retryInMs' in stance ? stance.retryInMs : undefined,
   };
+}
+
+/** Is only the word on who announces it new? That may wait for writes that give addresses. */
+export function isMirrorOnly(service: ServiceView, desired: DesiredStatus): boolean {
+  const { announced } = conditionTypes;
+  const others = (conditions: readonly Condition[]) => conditions.filter(({ type }) => type !== announced);
+  const { ingress = [] } = desired;
+  return (
+    ingressText(service.ingress) === ingressText(ingress) &&
+    sameConditions(others(service.conditions), others(desired.conditions))
+  );
 }
 
 /** Does the status already say this? */
@@ -97,18 +111,26 @@ function contestedBy(stance: Stance, { service, bindings }: Assigned, ownership:
   return { reason: 'StatusContested', message: `status.loadBalancer ${what}; the Service keeps ${addresses}` };
 }
 
-/** Why nobody answers for some of the addresses; undefined where all are announced, as far as the controller knows. */
-function whySilent(
+/** Does somebody answer for the addresses? As the speakers wrote it down; undefined where none of them has said a word yet. */
+function announcedFinding(
   { bindings }: Assigned,
-  { advertised }: StatusContext,
-): Pick<Condition, 'reason' | 'message'> | undefined {
-  const silent = bindings.find(({ pool }) => !advertised(pool));
-  return (
-    silent && {
-      reason: 'NoAdvertisement',
-      message: `no L2Advertisement covers pool ${silent.pool}: nobody answers for ${silent.address}`,
-    }
-  );
+  { advertised, entryOf }: StatusContext,
+): Pick<Condition, 'status' | 'reason' | 'message'> | undefined {
+  const unadvertised = bindings.find(({ pool }) => !advertised(pool));
+  if (unadvertised) {
+    const { pool, address } = unadvertised;
+    const message = `no L2Advertisement covers pool ${pool}: nobody answers for ${address}`;
+    return { status: 'False', reason: 'NoAdvertisement', message };
+  }
+  const found = bindings.map(({ address }) => {
+    const entry = entryOf(address);
+    return entry && allocationCondition(entry, allocationConditions.announced);
+  });
+  const silent = found.find((one) => one?.status === 'False');
+  if (silent) return { status: 'False', reason: silent.reason, message: silent.message };
+  if (found.includes(undefined)) return undefined;
+  const reason = found.find((one) => one?.reason !== 'Announced')?.reason ?? 'Announced';
+  return { status: 'True', reason, message: found.map((one) => one?.message).join('; ') };
 }
 
 /** A condition with the time of the last change of its `status`, as the API conventions want it. */

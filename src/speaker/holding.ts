@@ -91,6 +91,17 @@ export class Holding {
     return this.#links.get(node)?.links;
   }
 
+  /** The node of the cluster that has a link with this hardware address. */
+  nodeOf(mac: string): string | undefined {
+    for (const [node, { links }] of this.#links) if (links.some((link) => link.mac === mac)) return node;
+    return undefined;
+  }
+
+  /** Is it this node's turn to report on a VIP that nobody holds? */
+  isReporter(address: Ip): boolean {
+    return this.#keeper?.isReporter(address) === true;
+  }
+
   /** The links of this node that nothing comes through, although they have a signal. */
   get deafLinks(): ReadonlySet<string> {
     return this.#deaf;

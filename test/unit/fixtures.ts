@@ -64,7 +64,11 @@ export function entry(
     services: [{ namespace: to.namespace, name: to.name, uid: to.uid, ports: to.ports }],
     sharingKey: undefined,
     reservedUntil: undefined,
+    adopted: false,
+    quarantine: undefined,
     recorded: undefined,
+    conflict: undefined,
+    conditions: [],
     ...facts,
   };
 }

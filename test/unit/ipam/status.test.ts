@@ -16,7 +16,13 @@ const pools = [pool('p', ['192.0.2.1', '2001:db8::1'])];
 function statusOf(svc: ServiceView, facts: Partial<Snapshot> & { readonly advertised?: boolean } = {}): DesiredStatus {
   const { advertised = true, ...snapshot } = facts;
   const decision = decisionOf(plan({ pools, services: [svc], ...snapshot }), svc.name);
-  return desiredStatus(decision, { ownership, advertised: () => advertised, contests: new Contests(), now });
+  return desiredStatus(decision, {
+    ownership,
+    advertised: () => advertised,
+    entryOf: () => undefined,
+    contests: new Contests(),
+    now,
+  });
 }
 
 function texts({ conditions }: DesiredStatus): readonly string[] {

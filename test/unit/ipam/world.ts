@@ -128,7 +128,13 @@ export class Controller {
         if (bind && !bound.has(address) && this.#writes < most) bound.set(address, this.#bind(bind));
       }
       const isBound = addresses.every((address) => !binds.has(address) || bound.get(address));
-      const context = { ownership, advertised: () => true, contests: this.#contests, now: this.#world.now };
+      const context = {
+        ownership,
+        advertised: () => true,
+        entryOf: () => undefined,
+        contests: this.#contests,
+        now: this.#world.now,
+      };
       const desired = desiredStatus(decision, context);
       if (isBound && this.#writes < most) this.#show(decision.service, desired, bound);
     }

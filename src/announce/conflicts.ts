@@ -1,0 +1,225 @@
+/**
+ * Does another host use a VIP? Before a VIP is announced for the first time ever it is asked for on the wire, three times in 300 ms; while it is
+ * announced, whoever else claims it is noticed. RFC 5227 (IPv4) and RFC 4862 section 5.4 (IPv6) would ask for seconds: a stated departure,
+ * made good by listening on. A VIP that was announced before never waits: clients depend on it.
+ * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ */
+import type { Ip } from '../addr/ip.ts';
+
+/** A VIP that this node holds. */
+export interface HeldVip {
+  readonly uid: string;
+  readonly address: Ip;
+  /** It was never announced before, as far as is known. */
+  readonly isFirst: boolean;
+}
+
+/** Whether a VIP is used by somebody else; `proxy` is a host that answers for it as it does for any address. */
+export type ConflictState =
+  | { readonly kind: 'Clear'; readonly proxy?: string }
+  /** Asked for, before it is announced for the first time. */
+  | { readonly kind: 'Probing' }
+  /** Another host answered: it is not announced. */
+  | { readonly kind: 'Taken'; readonly mac: string }
+  /** A node of the cluster answered, by another program than this one: it is not announced until that stops. */
+  | { readonly kind: 'OtherProgram'; readonly mac: string; readonly node: string }
+  /** It is announced, and another host claims it too; `node` is one of the cluster. */
+  | { readonly kind: 'Contested'; readonly mac: string; readonly node: string | undefined };
+
+/** What a turn calls for. */
+export interface ConflictTurn {
+  /** VIPs to ask for on the wire now. */
+  readonly asks: readonly HeldVip[];
+  /** VIPs to be announced once more, because somebody else has claimed them (RFC 5227 section 2.4). */
+  readonly defend: readonly HeldVip[];
+  /** The state of some VIP is another one than at the last turn. */
+  readonly hasChanged: boolean;
+  /** When the next turn is wanted; undefined if nothing is to come. */
+  readonly nextAt: number | undefined;
+}
+
+interface Watched {
+  vip: HeldVip;
+  state: ConflictState;
+  since: number;
+  askedAt: number;
+  pauseMs: number;
+  /** Questions since the last answer. */
+  unanswered: number;
+  foreign: { readonly mac: string; readonly node: string | undefined; readonly since: number; at: number } | undefined;
+  defendedAt: number;
+  proxy: string | undefined;
+}
+
+const probes = { count: 3, pauseMs: 100 } as const;
+/** A VIP that somebody else has is asked for again after this time, which doubles up to the longest; it is free after three questions without an answer. */
+const retryMs = { first: 250, longest: 10_000 } as const;
+/** A VIP is defended at most this often (RFC 5227 section 2.4 (b)). */
+const defendMs = 10_000;
+/** A foreign claim is reported for so long. */
+const contestedMs = 60_000;
+/** Another of our speakers may say for a moment that a VIP is its own: a takeover. */
+const takeoverMs = 2_000;
+/** VIPs by the thousand are asked for in turn: 500 questions a second. */
+const asksAtOnce = 50;
+const turnMs = 100;
+
+const clear: ConflictState = { kind: 'Clear' };
+
+/** Watches the VIPs that this node holds. */
+export class Conflicts {
+  readonly #watched = new Map<string, Watched>();
+  readonly #byAddress = new Map<string, Watched>();
+  #proxies: ReadonlySet<string> = new Set();
+  #hasChanged = false;
+  #pausedUntil = Number.NEGATIVE_INFINITY;
+
+  /** Takes in what this node holds, and the hosts that answer for any address ({@link proxiesOf}). */
+  observe(held: readonly HeldVip[], proxies: ReadonlySet<string>, now: number): void {
+    this.#proxies = proxies;
+    const uids = new Set(held.map(({ uid }) => uid));
+    for (const [uid, { vip }] of this.#watched) {
+      if (uids.has(uid)) continue;
+      this.#watched.delete(uid);
+      this.#byAddress.delete(vip.address);
+    }
+    for (const vip of held) {
+      const known = this.#watched.get(vip.uid);
+      if (known) known.vip = vip;
+      else this.#begin(vip, now);
+    }
+    for (const watched of this.#watched.values()) {
+      const { state } = watched;
+      if (state.kind === 'Taken' && proxies.has(state.mac)) this.#set(watched, { kind: 'Clear', proxy: state.mac });
+    }
+  }
+
+  /** What is known of a VIP; one that is not watched is clear. */
+  stateOf(uid: string): ConflictState {
+    return this.#watched.get(uid)?.state ?? clear;
+  }
+
+  /** Somebody with this hardware address says that an address is its own; `node` if that is a node of the cluster. */
+  heard(
+    claim: { readonly address: string; readonly mac: string; readonly node: string | undefined },
+    now: number,
+  ): void {
+    const watched = this.#byAddress.get(claim.address);
+    const { mac, node } = claim;
+    if (watched === undefined) return;
+    if (this.#proxies.has(mac)) {
+      watched.proxy = mac;
+      return;
+    }
+    const { state } = watched;
+    if (state.kind === 'Clear' || state.kind === 'Contested') {
+      const before = watched.foreign?.mac === mac ? watched.foreign : undefined;
+      watched.foreign = { mac, node, since: before?.since ?? now, at: now };
+      if (node !== undefined && now - watched.foreign.since < takeoverMs) return;
+      if (state.kind === 'Clear' || state.mac !== mac) this.#set(watched, { kind: 'Contested', mac, node });
+      return;
+    }
+    // A question of many answers counts once.
+    if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
+    watched.unanswered = 0;
+    if (state.kind !== 'Probing' && state.mac === mac) return;
+    this.#set(watched, node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node });
+    if (state.kind === 'Probing') watched.pauseMs = retryMs.first;
+  }
+
+  /** Asks, gives verdicts, defends. To be called after whatever was heard or observed, and when it asks for it. */
+  turn(now: number): ConflictTurn {
+    const asks: HeldVip[] = [];
+    const defend: HeldVip[] = [];
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const watched of this.#watched.values()) {
+      if (watched.state.kind === 'Contested') this.#defend(watched, defend, now);
+      else this.#judge(watched, now);
+      if (isDue(watched, now) && asks.length < asksAtOnce && now >= this.#pausedUntil) ask(watched, asks, now);
+      nextAt = Math.min(nextAt, nextOf(watched));
+    }
+    if (asks.length === asksAtOnce) this.#pausedUntil = now + turnMs;
+    const hasChanged = this.#hasChanged;
+    this.#hasChanged = false;
+    const soonest = Math.max(now + 1, nextAt <= now ? this.#pausedUntil : nextAt);
+    return { asks, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
+  }
+
+  #begin(vip: HeldVip, now: number): void {
+    const state: ConflictState = vip.isFirst ? { kind: 'Probing' } : clear;
+    const never = Number.NEGATIVE_INFINITY;
+    const watched: Watched = {
+      ...{ vip, state, since: now, askedAt: never, pauseMs: probes.pauseMs, unanswered: 0 },
+      ...{ foreign: undefined, defendedAt: never, proxy: undefined },
+    };
+    this.#watched.set(vip.uid, watched);
+    this.#byAddress.set(vip.address, watched);
+    this.#hasChanged = true;
+  }
+
+  /** Silence after enough questions: nobody has it. */
+  #judge(watched: Watched, now: number): void {
+    const { state, unanswered, askedAt } = watched;
+    if (state.kind === 'Clear' || unanswered < probes.count) return;
+    if (now - askedAt < probes.pauseMs) return;
+    this.#set(watched, watched.proxy === undefined ? clear : { kind: 'Clear', proxy: watched.proxy });
+  }
+
+  #defend(watched: Watched, defend: HeldVip[], now: number): void {
+    const { foreign } = watched;
+    if (foreign === undefined || now - foreign.at >= contestedMs) {
+      watched.foreign = undefined;
+      this.#set(watched, clear);
+    } else if (foreign.node === undefined && foreign.at > watched.defendedAt && now - watched.defendedAt >= defendMs) {
+      // Two programs of one cluster would answer each other for ever: that is for people to end.
+      watched.defendedAt = now;
+      defend.push(watched.vip);
+    }
+  }
+
+  #set(watched: Watched, state: ConflictState): void {
+    watched.state = state;
+    this.#hasChanged = true;
+  }
+}
+
+/**
+ * Hosts that answer for whatever they are asked for (proxy ARP, RFC 1027): those that answered for three different addresses, none of which
+ * was ever announced. What they say of a VIP is ignored.
+ */
+export function proxiesOf(
+  conflicts: Iterable<{ readonly address: Ip; readonly mac: string | undefined }>,
+): ReadonlySet<string> {
+  const addresses = new Map<string, Set<Ip>>();
+  for (const { address, mac } of conflicts) {
+    if (mac === undefined) continue;
+    const known = addresses.get(mac) ?? new Set();
+    addresses.set(mac, known.add(address));
+  }
+  return new Set([...addresses].filter(([, { size }]) => size >= 3).map(([mac]) => mac));
+}
+
+function isDue(watched: Watched, now: number): boolean {
+  const { kind } = watched.state;
+  return kind !== 'Clear' && kind !== 'Contested' && now - watched.askedAt >= pauseOf(watched);
+}
+
+/** Once a question was not answered the next ones follow quickly. */
+function pauseOf({ state, unanswered, pauseMs }: Watched): number {
+  if (state.kind === 'Probing') return probes.pauseMs;
+  return unanswered > 0 ? retryMs.first : pauseMs;
+}
+
+function ask(watched: Watched, asks: HeldVip[], now: number): void {
+  asks.push(watched.vip);
+  watched.askedAt = now;
+  watched.unanswered++;
+}
+
+function nextOf(watched: Watched): number {
+  const { state, askedAt, foreign, defendedAt, since } = watched;
+  if (state.kind === 'Clear') return Number.POSITIVE_INFINITY;
+  if (state.kind !== 'Contested') return Math.max(since, askedAt + pauseOf(watched));
+  const mayDefend = foreign !== undefined && foreign.node === undefined && foreign.at > defendedAt;
+  return Math.min((foreign?.at ?? 0) + contestedMs, mayDefend ? defendedAt + defendMs : Number.POSITIVE_INFINITY);
+}

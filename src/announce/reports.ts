@@ -1,0 +1,139 @@
+/** What the speakers write down of each VIP: who holds it, since when it is announced, and why not. */
+import type { Ip } from '../addr/ip.ts';
+import type { HolderRecord } from '../api/allocation.ts';
+import type { Condition } from '../api/meta.ts';
+import type { Placement, SilenceReason } from './announcements.ts';
+import type { ConflictState } from './conflicts.ts';
+
+/** Why the condition `Announced` is true. */
+export const announcedReasons = ['Announced', 'MoveDamped'] as const;
+
+/** What the condition `Conflict` says. */
+export const conflictReasons = [
+  'AddressTaken',
+  'AnnouncedByOtherProgram',
+  'NetworkAddress',
+  'ForeignClaim',
+  'ProxyArp',
+] as const;
+
+type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason;
+
+/** A condition that has no time yet. */
+export type Finding = Omit<Condition, 'lastTransitionTime' | 'reason'> & { readonly reason: Reason };
+
+/** All that an entry's status is to say. */
+export interface Report {
+  readonly uid: string;
+  readonly address: Ip;
+  /** undefined: nobody holds it. What is on record stays, because of its term. */
+  readonly holder: (Omit<HolderRecord, 'since'> & { readonly announces: boolean }) | undefined;
+  /** Another host that uses it. */
+  readonly conflict: { readonly mac: string } | undefined;
+  readonly conditions: readonly Finding[];
+}
+
+/** What the reports depend on besides the placements. */
+export interface ReportContext {
+  readonly self: string;
+  readonly links: readonly { readonly name: string; readonly mac: string }[];
+  readonly stateOf: (uid: string) => ConflictState;
+  /** What another node found when it asked for the VIP. */
+  readonly verifiedOf: (uid: string) => Finding | undefined;
+  /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
+  readonly isReporter: (address: Ip) => boolean;
+}
+
+/** The reports of this node. */
+export function reportsOf(placements: readonly Placement[], context: ReportContext): readonly Report[] {
+  return placements.flatMap((placement) => {
+    if (placement.kind === 'Announce' || placement.kind === 'Withhold') return held(placement, context);
+    if (placement.kind !== 'Silent' || placement.holder !== undefined) return [];
+    const finding = whyNobody(placement);
+    return finding && context.isReporter(placement.vip) ? [unheld(placement, finding)] : [];
+  });
+}
+
+type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold' }>;
+
+function held(placement: HeldPlacement, context: ReportContext): readonly Report[] {
+  const { vip: address, uid, term, kind } = placement;
+  const { self, stateOf, verifiedOf } = context;
+  const state = stateOf(uid);
+  if (state.kind === 'Probing') return [];
+  const links = context.links
+    .filter(({ name }) => placement.links.includes(name))
+    .map(({ name, mac }) => ({ name, mac }));
+  const conflict = conflictOf(address, state);
+  const announces = kind === 'Announce';
+  const why = announces ? announced(placement, links, self) : { ...conflict, type: 'Announced', status: 'False' };
+  const verified = announces ? verifiedOf(uid) : undefined;
+  return [
+    {
+      ...{ uid, address, holder: { node: self, term, announces, links } },
+      conflict: 'mac' in state ? { mac: state.mac } : undefined,
+      conditions: [why as Finding, ...(verified ? [verified] : []), ...(conflict ? [conflict] : [])],
+    },
+  ];
+}
+
+function announced(
+  { vip, damped }: Extract<Placement, { readonly kind: 'Announce' }>,
+  links: readonly { readonly name: string; readonly mac: string }[],
+  self: string,
+): Finding {
+  const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
+  const message = `${vip} is at node ${self}, ${on}`;
+  if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
+  const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
+  return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
+}
+
+function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
+  const conflict = (reason: Reason, message: string): Finding => ({
+    type: 'Conflict',
+    status: 'True',
+    reason,
+    message,
+  });
+  if (state.kind === 'Taken') {
+    return conflict('AddressTaken', `another host, ${state.mac}, answers for ${address}: it is not announced`);
+  }
+  if (state.kind === 'OtherProgram') {
+    const who = `another program on node ${state.node} (${state.mac})`;
+    return conflict('AnnouncedByOtherProgram', `${who} answers for ${address}: it is not announced until that stops`);
+  }
+  if (state.kind === 'Clear' && state.proxy !== undefined) {
+    const message = `${state.proxy} answers for ${address} as it does for any address (proxy ARP): ignored`;
+    return { type: 'Conflict', status: 'False', reason: 'ProxyArp', message };
+  }
+  if (state.kind !== 'Contested') return undefined;
+  const who = state.node === undefined ? 'another host' : `another program on node ${state.node}`;
+  return conflict('ForeignClaim', `${who}, ${state.mac}, claims ${address} too: clients may reach either`);
+}
+
+/** Why nobody holds it, as far as that is worth a person's while. */
+function whyNobody({ vip, reason }: Extract<Placement, { readonly kind: 'Silent' }>): Finding | undefined {
+  const silent = (why: SilenceReason, message: string): Finding => {
+    return { type: 'Announced', status: 'False', reason: why, message };
+  };
+  switch (reason) {
+    case 'NoLocalEndpoints':
+      return silent(reason, `no node that may announce ${vip} has a ready endpoint (externalTrafficPolicy: Local)`);
+    case 'NetworkAddress':
+      return silent(reason, `${vip} is the first or the last address of its subnet: no host asks for it`);
+    case 'NoCandidate':
+    case 'NoUsableLink': {
+      const message = `no node with a live speaker that an L2Advertisement selects has a link with an address in the subnet of ${vip}`;
+      return silent('NoCandidate', message);
+    }
+    default:
+      return undefined;
+  }
+}
+
+function unheld({ vip: address, uid }: Placement, finding: Finding): Report {
+  const conflict =
+    finding.reason === 'NetworkAddress' ? [{ ...finding, type: 'Conflict', status: 'True' } as const] : [];
+  return { uid, address, holder: undefined, conflict: undefined, conditions: [finding, ...conflict] };
+}

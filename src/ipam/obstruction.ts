@@ -1,0 +1,48 @@
+/** Addresses that cannot be announced because another host has them: who was given one gets another, where nobody can have relied on it. */
+import { type AllocationView, allocationCondition, allocationConditions, wasAnnounced } from '../api/allocation.ts';
+import type { Condition } from '../api/meta.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { Book, Slot } from './book.ts';
+import type { Outcome } from './reasons.ts';
+import { askOf } from './requests.ts';
+
+/** A Service is moved so often while the addresses that it left are kept back; after that a person decides. */
+const mostMoves = 3;
+
+/** Reasons of the condition `Conflict` that another address helps against. A node of the cluster that answers will stop, or be stopped. */
+const obstructions: ReadonlySet<string> = new Set(['AddressTaken', 'NetworkAddress']);
+
+/** Why the address of an entry was never announced and cannot be; undefined where it was, or can. */
+export function obstructionOf(entry: AllocationView): Condition | undefined {
+  if (wasAnnounced(entry)) return undefined;
+  const conflict = allocationCondition(entry, allocationConditions.conflict);
+  return conflict?.status === 'True' && obstructions.has(conflict.reason) ? conflict : undefined;
+}
+
+/** Takes such addresses from the Services that did not ask for them. */
+export function leaveObstructed(book: Book, evict: (service: ServiceView, slot: Slot, why: Outcome) => void): void {
+  const moves = movesOf(book);
+  for (const slot of book.slots.values()) {
+    const why = slot.entry && obstructionOf(slot.entry);
+    if (why === undefined) continue;
+    for (const service of [...slot.users]) {
+      if (asksFor(service, slot) || (moves.get(service.uid) ?? 0) >= mostMoves) continue;
+      book.leave(slot, service);
+      evict(service, slot, { reason: 'AddressConflict', message: why.message });
+    }
+  }
+}
+
+/** How often each Service was moved of late, by uid. */
+function movesOf({ slots }: Book): ReadonlyMap<string, number> {
+  const moves = new Map<string, number>();
+  for (const { entry } of slots.values()) {
+    const uid = entry?.quarantine?.service.uid;
+    if (uid !== undefined) moves.set(uid, (moves.get(uid) ?? 0) + 1);
+  }
+  return moves;
+}
+
+function asksFor(service: ServiceView, { family, address }: Slot): boolean {
+  return askOf(service).addresses.get(family) === address;
+}

@@ -1,0 +1,231 @@
+/** What this node does about every VIP, and puts it into effect. */
+import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
+import { type Placement, placementsOf, type SilenceReason, withheld } from '../announce/announcements.ts';
+import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
+import { type Demands, demandsOf } from '../announce/demands.ts';
+import type { HolderDecision } from '../announce/holder-view.ts';
+import { inSubnet } from '../announce/links.ts';
+import { reportsOf } from '../announce/reports.ts';
+import { unusableReason } from '../announce/usable-link.ts';
+import type { AllocationView } from '../api/allocation.ts';
+import type { LinkMonitor } from '../linux/link-monitor.ts';
+import type { Link } from '../linux/links.ts';
+import type { LinkVips } from '../linux/responder-thread.ts';
+import type { PeerLink } from '../liveness/messages.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Announcer } from './announcer.ts';
+import { ConflictWatch } from './conflict-watch.ts';
+import type { Holding } from './holding.ts';
+import type { Recorder } from './record.ts';
+import { clusterSnapshot, isSynced, type Watched } from './snapshot.ts';
+import type { SpeakerOptions } from './speaker.ts';
+import { WireAsker } from './wire-asker.ts';
+
+/** What the placing of VIPs works with. */
+export interface PlacingParts {
+  readonly watched: Watched;
+  readonly monitor: LinkMonitor;
+  readonly announcer: Announcer;
+  readonly holding: Holding;
+  readonly recorder: Recorder;
+  readonly options: SpeakerOptions;
+  readonly log: Logger;
+}
+
+/** Brings together what the cluster asks for, what the speakers agreed on, and what this node's links can do. */
+export class Placing {
+  readonly #parts: PlacingParts;
+  readonly #asker: WireAsker;
+  #links: readonly Link[] = [];
+  #demands: Demands | undefined;
+  #decisions: readonly HolderDecision[] = [];
+  #placements: readonly Placement[] = [];
+  #before: readonly Placement[] | undefined;
+  readonly #conflicts: ConflictWatch;
+
+  constructor(parts: PlacingParts) {
+    this.#parts = parts;
+    const { log, holding, announcer } = parts;
+    this.#asker = new WireAsker(log);
+    this.#conflicts = new ConflictWatch({
+      log,
+      nodeOf: (mac) => holding.nodeOf(mac),
+      ask: (vips) => this.#askWhereHeld(vips),
+      defend: (vips) => announcer.repeat(vips.map(({ address }) => address)),
+      onChange: () => this.#place(),
+    });
+  }
+
+  /** The cluster, a peer or a link has changed. */
+  observe(): void {
+    const { watched, monitor, holding, options } = this.#parts;
+    if (!isSynced(watched)) return;
+    this.#links = monitor.links();
+    const all = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
+    const own = all.filter(({ name }) => !holding.deafLinks.has(name));
+    const { nodeName: self } = options;
+    const snapshot = clusterSnapshot(watched, options.assumeAlive);
+    const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
+    this.#demands = demandsOf(snapshot, linksOf);
+    const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
+    holding.observe(
+      { vips: this.#demands.vips, links: all, nodes: new Map(speakers.map((view) => [view.name, view])) },
+      {
+        addresses: new Map(speakers.map(({ name, internalAddresses }) => [name, internalAddresses])),
+        linkTo: (address) => this.#linkTo(address)?.name,
+      },
+    );
+    this.#place();
+  }
+
+  /** The speakers have agreed. */
+  decided(decisions: readonly HolderDecision[]): void {
+    this.#decisions = decisions;
+    this.#place();
+  }
+
+  /** Asks who answers for addresses, on the links in whose subnet they are. */
+  ask(addresses: readonly Ip[]): void {
+    for (const address of addresses) {
+      const link = this.#linkTo(address);
+      if (link) this.#asker.ask(link, address);
+    }
+  }
+
+  /** Somebody with this hardware address says that an address is its own. */
+  heard(address: string, mac: string): void {
+    this.#parts.holding.heardOnWire(address, mac);
+    this.#conflicts.heard(address, mac);
+  }
+
+  /** Closes what it opened. */
+  close(): void {
+    this.#conflicts.close();
+    this.#asker.close();
+  }
+
+  #place(): void {
+    const { watched, options } = this.#parts;
+    const demands = this.#demands;
+    if (demands === undefined) return;
+    const node = watched.nodes.store.values().find(({ name }) => name === options.nodeName);
+    const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
+    this.#placements = placementsOf(demands, this.#decisions, here);
+    this.#conflicts.observe(heldOf(this.#placements, demands), proxiesIn(watched.allocations.store.values()));
+    this.#takeEffect(withheld(this.#placements, (uid) => this.#conflicts.stateOf(uid)));
+  }
+
+  #takeEffect(now: readonly Placement[]): void {
+    const { announcer, recorder, options, holding, log } = this.#parts;
+    void announcer.apply(byLink(now, this.#links, (node, vip) => this.#macOf(node, vip)));
+    if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
+    logChanges(log, this.#before ?? [], now);
+    this.#before = now;
+    const reports = reportsOf(now, {
+      self: options.nodeName,
+      links: this.#links,
+      stateOf: (uid) => this.#conflicts.stateOf(uid),
+      verifiedOf: () => undefined,
+      isReporter: (address) => holding.isReporter(address),
+    });
+    recorder.record(reports);
+  }
+
+  #askWhereHeld(vips: readonly HeldVip[]): void {
+    const linksOf = new Map(this.#placements.map((placement) => [placement.uid, placement]));
+    for (const { uid, address } of vips) {
+      const placement = linksOf.get(uid);
+      const names = placement?.kind === 'Announce' ? placement.links : [];
+      for (const link of this.#links) if (names.includes(link.name)) this.#asker.ask(link, address);
+    }
+  }
+
+  /** The hardware address by which a peer answers for an address. */
+  #macOf(node: string, vip: Ip): string | undefined {
+    const links = this.#parts.holding.linksOf(node) ?? [];
+    const isNear = (text: string) => {
+      const [ip = '', prefix = ''] = text.split('/');
+      const address = parseIp(ip);
+      return address !== undefined && inSubnet(vip, { address, prefix: Number(prefix) });
+    };
+    return (links.find(({ addresses }) => addresses.some(isNear)) ?? links[0])?.mac;
+  }
+
+  #linkTo(text: string): Link | undefined {
+    const address = parseIp(text);
+    // Two links may have addresses of one subnet: nothing comes by the one that is down.
+    return address && this.#links.find((link) => link.carrier && link.addresses.some((own) => inSubnet(address, own)));
+  }
+}
+
+function peerLinkOf({ name, mac, addresses }: Link): PeerLink {
+  return { name, mac, addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`) };
+}
+
+/** The whole desired state of the links: what each answers, and that it hears who else does. */
+function byLink(
+  placed: readonly Placement[],
+  links: readonly Link[],
+  macOf: (node: string, vip: Ip) => string | undefined,
+): readonly LinkVips[] {
+  const announced = placed.filter((placement) => placement.kind === 'Announce');
+  const stoodIn = placed.filter((placement) => placement.kind === 'StandIn');
+  const usable = placed.length === 0 ? [] : links.filter((link) => unusableReason(link) === undefined);
+  return usable.map((link) => ({
+    link,
+    vips: announced.filter(({ links: names }) => names.includes(link.name)).map(({ vip }) => vip),
+    standIns: stoodIn
+      .filter(({ links: names }) => names.includes(link.name))
+      .map(({ vip, holder = '' }) => ({ vip, mac: macOf(holder, vip) ?? link.mac })),
+    listens: [...new Set(placed.map(({ vip }) => familyOf(vip)))],
+  }));
+}
+
+/** What this node holds, and whether it has to ask before it announces it. */
+function heldOf(placements: readonly Placement[], { vips }: Demands): readonly HeldVip[] {
+  const demandOf = new Map(vips.map((demand) => [demand.uid, demand]));
+  return placements.flatMap((placement): HeldVip[] => {
+    if (placement.kind !== 'Announce') return [];
+    const { uid, vip: address, term } = placement;
+    const demand = demandOf.get(uid);
+    // Whoever takes it over from one that announced it already, and could not write that down, does not wait.
+    const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);
+    return [{ uid, address, isFirst }];
+  });
+}
+
+/** Hosts that answer for any address, as all that was found out about VIPs shows. */
+function proxiesIn(entries: readonly AllocationView[]): ReadonlySet<string> {
+  return proxiesOf(
+    entries.map(({ address, conflict, quarantine }) => ({ address, mac: conflict?.mac ?? quarantine?.mac })),
+  );
+}
+
+/** One line per VIP whose state changed. */
+function logChanges(log: Logger, before: readonly Placement[], now: readonly Placement[]): void {
+  const told = new Map(before.map((placement) => [placement.vip, placement]));
+  for (const placement of now) {
+    const { vip, holder } = placement;
+    const last = told.get(vip);
+    told.delete(vip);
+    if (JSON.stringify(last) === JSON.stringify(placement)) continue;
+    if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
+    else if (placement.kind === 'Withhold') {
+      const { reason } = placement;
+      if (reason !== 'ProbingFirst') log.warn({ vip, reason }, 'held, and not announced');
+    } else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
+    else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
+    else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
+    else log.debug({ vip, holder, reason: placement.reason }, 'silent');
+  }
+  for (const [vip, { kind }] of told)
+    if (kind === 'Announce') log.info({ vip, reason: 'Released' }, 'no longer announcing');
+}
+
+/** Silences that a person should know of. */
+const loud: ReadonlySet<SilenceReason> = new Set([
+  'NoUsableLink',
+  'NetworkAddress',
+  'LivenessBlocked',
+  'HolderStillAnswers',
+]);

@@ -1,0 +1,145 @@
+/** Another host that uses a VIP: before it is announced, and while it is. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { type ConflictState, Conflicts, type HeldVip, proxiesOf } from '../../../src/announce/conflicts.ts';
+
+const address = '192.0.2.1' as Ip;
+const first: HeldVip = { uid: 'u', address, isFirst: true };
+const known: HeldVip = { ...first, isFirst: false };
+const stranger = { address, mac: '02:00:00:00:00:99', node: undefined };
+const peer = { address, mac: '02:00:00:00:00:02', node: 'n2' };
+const noProxies: ReadonlySet<string> = new Set();
+
+/** A wire on which somebody answers as long as `claim` is set. */
+class Wire {
+  readonly conflicts = new Conflicts();
+  readonly asked: number[] = [];
+  readonly defended: number[] = [];
+  claim: typeof stranger | typeof peer | undefined;
+  now = 0;
+
+  /** Lets time pass; every turn is taken when it is asked for. */
+  run(ms: number): ConflictState {
+    const end = this.now + ms;
+    while (true) {
+      const { asks, defend, nextAt } = this.conflicts.turn(this.now);
+      if (asks.length > 0) this.asked.push(this.now);
+      if (defend.length > 0) this.defended.push(this.now);
+      if (asks.length > 0 && this.claim) {
+        this.conflicts.heard(this.claim, this.now);
+        continue;
+      }
+      if (nextAt === undefined || nextAt > end) break;
+      assert.ok(nextAt > this.now, 'time goes on');
+      this.now = nextAt;
+    }
+    this.now = end;
+    return this.conflicts.stateOf('u');
+  }
+}
+
+function wireWith(vip: HeldVip, claim?: typeof stranger | typeof peer): Wire {
+  const wire = new Wire();
+  wire.claim = claim;
+  wire.conflicts.observe([vip], noProxies, 0);
+  return wire;
+}
+
+test('C6 a VIP that was never announced is asked for three times in 300 ms', () => {
+  const wire = wireWith(first);
+  assert.equal(wire.run(299).kind, 'Probing');
+  assert.equal(wire.run(1).kind, 'Clear');
+  assert.deepEqual(wire.asked, [0, 100, 200]);
+});
+
+test('C6 a VIP that was announced before does not wait, and is not asked for', () => {
+  const wire = wireWith(known, stranger);
+  assert.equal(wire.run(10_000).kind, 'Clear');
+  assert.deepEqual(wire.asked, []);
+});
+
+test('A6 a VIP that another host has is not announced; it is asked for ever more rarely', () => {
+  const wire = wireWith(first, stranger);
+  assert.deepEqual(wire.run(1), { kind: 'Taken', mac: stranger.mac });
+  assert.equal(wire.run(600_000).kind, 'Taken');
+  assert.ok(wire.asked.length < 75, `${wire.asked.length} questions in ten minutes`);
+});
+
+test('A6 when the host has gone the VIP is announced within a round of questions', () => {
+  const wire = wireWith(first, stranger);
+  wire.run(60_000);
+  wire.claim = undefined;
+  assert.equal(wire.run(11_000).kind, 'Clear');
+});
+
+test('A6 an answer from a node of the cluster is another program there, which is waited for', () => {
+  const wire = wireWith(first, peer);
+  assert.deepEqual(wire.run(1_000), { kind: 'OtherProgram', mac: peer.mac, node: 'n2' });
+  wire.claim = undefined;
+  assert.equal(wire.run(11_000).kind, 'Clear');
+});
+
+test('a host that claims an announced VIP is answered once in ten seconds, and reported for a minute', () => {
+  const wire = wireWith(known);
+  for (let second = 0; second < 30; second++) {
+    wire.conflicts.heard(stranger, wire.now);
+    assert.deepEqual(wire.run(1_000), { kind: 'Contested', mac: stranger.mac, node: undefined });
+  }
+  assert.deepEqual(wire.defended, [0, 10_000, 20_000, 30_000]);
+  assert.equal(wire.run(58_000).kind, 'Contested');
+  assert.equal(wire.run(2_000).kind, 'Clear');
+});
+
+test('a claim of another node for a moment is a takeover; for longer, another program, which is not fought', () => {
+  const wire = wireWith(known);
+  wire.conflicts.heard(peer, wire.now);
+  assert.equal(wire.run(1_900).kind, 'Clear');
+  wire.run(200);
+  wire.conflicts.heard(peer, wire.now);
+  assert.deepEqual(wire.run(1), { kind: 'Contested', mac: peer.mac, node: 'n2' });
+  assert.deepEqual(wire.defended, []);
+});
+
+test('A6 a host that answered for three addresses is a proxy, and what it says is ignored', () => {
+  const mac = stranger.mac;
+  const entries = ['192.0.2.1', '192.0.2.2', '192.0.2.2', '192.0.2.3'].map((text) => ({ address: text as Ip, mac }));
+  assert.deepEqual(proxiesOf(entries.slice(0, 3)), new Set());
+  const proxies = proxiesOf(entries);
+  assert.deepEqual(proxies, new Set([mac]));
+  const wire = wireWith(first, stranger);
+  assert.equal(wire.run(1).kind, 'Taken');
+  wire.conflicts.observe([first], proxies, wire.now);
+  assert.equal(wire.run(1).kind, 'Clear');
+  const later = new Wire();
+  later.claim = stranger;
+  later.conflicts.observe([first], proxies, 0);
+  assert.equal(later.run(301).kind, 'Clear');
+});
+
+test('a VIP that is held no more is forgotten, and asked for anew when it comes back', () => {
+  const wire = wireWith(first, stranger);
+  wire.run(1_000);
+  wire.conflicts.observe([], noProxies, wire.now);
+  assert.equal(wire.run(1_000).kind, 'Clear');
+  wire.conflicts.observe([first], noProxies, wire.now);
+  assert.equal(wire.conflicts.stateOf('u').kind, 'Probing');
+});
+
+test('thousands of VIPs are asked for at 500 a second at most, and all get their verdict', () => {
+  const conflicts = new Conflicts();
+  const vips = Array.from({ length: 2_000 }, (_, i) => ({ uid: `${i}`, address: `a${i}` as Ip, isFirst: true }));
+  conflicts.observe(vips, noProxies, 0);
+  const perSecond = new Map<number, number>();
+  let now = 0;
+  for (let turns = 0; turns < 10_000; turns++) {
+    const { asks, nextAt } = conflicts.turn(now);
+    const second = Math.floor(now / 1000);
+    perSecond.set(second, (perSecond.get(second) ?? 0) + asks.length);
+    if (nextAt === undefined) break;
+    now = nextAt;
+  }
+  assert.ok(vips.every(({ uid }) => conflicts.stateOf(uid).kind === 'Clear'));
+  assert.ok(Math.max(...perSecond.values()) <= 500, `${Math.max(...perSecond.values())} in a second`);
+  assert.ok(now < 15_000, `took ${now} ms`);
+});
