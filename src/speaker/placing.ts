@@ -18,7 +18,6 @@ import { ConflictWatch } from './conflict-watch.ts';
 import type { Holding } from './holding.ts';
 import type { Recorder } from './record.ts';
 import { clusterSnapshot, isSynced, type Watched } from './snapshot.ts';
-import type { SpeakerOptions } from './speaker.ts';
 import { WireAsker } from './wire-asker.ts';
 
 /** What the placing of VIPs works with. */
@@ -28,7 +27,11 @@ export interface PlacingParts {
   readonly announcer: Announcer;
   readonly holding: Holding;
   readonly recorder: Recorder;
-  readonly options: SpeakerOptions;
+  readonly options: {
+    readonly nodeName: string;
+    /** Nodes whose speakers run without a Pod. */
+    readonly assumeAlive: readonly string[];
+  };
   readonly log: Logger;
 }
 
