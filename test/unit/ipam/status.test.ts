@@ -1,11 +1,19 @@
 /** What a Service's status says about a decision. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AllocationView } from '../../../src/api/allocation.ts';
 import type { Condition } from '../../../src/api/meta.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import type { Snapshot } from '../../../src/ipam/allocate.ts';
 import { Contests } from '../../../src/ipam/contests.ts';
-import { type DesiredStatus, desiredStatus, isNews, noStatus, sameStatus } from '../../../src/ipam/status.ts';
+import {
+  type DesiredStatus,
+  desiredStatus,
+  isMirrorOnly,
+  isNews,
+  noStatus,
+  sameStatus,
+} from '../../../src/ipam/status.ts';
 import { entry, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, plan, showing, shownByOther } from './plans.ts';
 
@@ -14,12 +22,13 @@ const pools = [pool('p', ['192.0.2.1', '2001:db8::1'])];
 
 /** The status that the plan of a snapshot calls for. */
 function statusOf(svc: ServiceView, facts: Partial<Snapshot> & { readonly advertised?: boolean } = {}): DesiredStatus {
+  const entries = new Map(facts.ledger?.map((one) => [one.address, one]));
   const { advertised = true, ...snapshot } = facts;
   const decision = decisionOf(plan({ pools, services: [svc], ...snapshot }), svc.name);
   return desiredStatus(decision, {
     ownership,
     advertised: () => advertised,
-    entryOf: () => undefined,
+    entryOf: (address) => entries.get(address),
     contests: new Contests(),
     now,
   });
@@ -143,4 +152,35 @@ test('E2 a status that another program wrote just now waits, one that it left is
   const quiet = since(60_000);
   assert.deepEqual([quiet.ingress?.[0]?.ip, quiet.force, quiet.retryInMs], ['192.0.2.1', true, undefined]);
   assert.equal(quiet.conditions[0]?.reason, 'Allocated');
+});
+
+test('what the speakers wrote of the addresses is told to the Service; of two, the one that is not announced', () => {
+  const dual = service('d', { families: ['IPv4', 'IPv6'], ...showing('192.0.2.1', '2001:db8::1') });
+  const said = (status: 'True' | 'False', reason: string, message: string) => ({
+    conditions: [{ type: 'Announced', status, reason, message, lastTransitionTime: '' }],
+  });
+  const announced = (...ledger: readonly AllocationView[]) =>
+    statusOf(dual, { ledger })
+      .conditions.filter(({ type }) => type === 'berth.dev/Announced')
+      .map(({ status, reason, message }) => `${status} ${reason}: ${message}`);
+  const v4 = entry('192.0.2.1', dual, said('True', 'Announced', 'v4 at n1'));
+  const v6 = entry('2001:db8::1', dual, said('True', 'Announced', 'v6 at n2'));
+  const taken = entry('2001:db8::1', dual, said('False', 'AddressTaken', 'another host'));
+  const damped = entry('2001:db8::1', dual, said('True', 'MoveDamped', 'stays'));
+  assert.deepEqual(announced(v4, v6), ['True Announced: v4 at n1; v6 at n2']);
+  assert.deepEqual(announced(v4, taken), ['False AddressTaken: another host']);
+  assert.deepEqual(announced(v4, damped), ['True MoveDamped: v4 at n1; stays']);
+  assert.deepEqual(announced(v4, entry('2001:db8::1', dual)), [], 'nobody has said a word yet');
+});
+
+test('only the word on who announces is less urgent than an address', () => {
+  const svc = service('s', showing('192.0.2.1'));
+  const first = statusOf(svc);
+  const written = { ...svc, conditions: first.conditions };
+  const conditions = [{ type: 'Announced', status: 'True', reason: 'Announced', message: '', lastTransitionTime: '' }];
+  const mirrored = statusOf(written, { ledger: [{ ...entry('192.0.2.1', svc), conditions: conditions as never }] });
+  assert.equal(sameStatus(written, mirrored, ownership), false);
+  assert.equal(isMirrorOnly(written, mirrored), true);
+  assert.equal(isMirrorOnly(svc, mirrored), false);
+  assert.equal(isMirrorOnly(service('s'), mirrored), false);
 });

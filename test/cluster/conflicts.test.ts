@@ -1,0 +1,160 @@
+/** Another host on the wire that uses addresses of a pool: before they are announced, and while they are. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+/** The host that is no node of the cluster, and has an address that it should not have. */
+const stranger = lab.controlPlane;
+const [first = ''] = lab.subnet.vips.split('-');
+/** The addresses of the pool, the lowest first. */
+const vips = Array.from({ length: 8 }, (_, i) => first.replace(/\d+$/, (last) => String(Number(last) + i)));
+const [vip = '', next = ''] = vips;
+const network = lab.subnet.ipv4.replace(/\/.*/, '');
+
+/** A field of a condition of an object, `kind/name`. */
+const condition = (object: string, type: string, field = 'reason') =>
+  lab.kubectl(['get', object, '-o', `jsonpath={.status.conditions[?(@.type=="${type}")].${field}}`]);
+const strangersMac = async () => (await stranger.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim();
+const own = (address: string) => stranger.exec(['ip', 'address', 'add', `${address}/32`, 'dev', 'eth0']);
+const disown = () =>
+  stranger.exec([
+    'sh',
+    '-c',
+    'ip -4 -o address show dev eth0 | grep /32 | while read -r _ _ _ a _; do ip address del $a dev eth0; done',
+  ]);
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+afterEach(async () => {
+  await disown();
+  await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
+  // What is kept back is so for an hour.
+  await lab.kubectl(['delete', 'ipallocations', network, ...vips, '--ignore-not-found']);
+  await berth.cleanUp(lab);
+});
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+test('A6 an address that another host uses is not announced: the Service gets the next one, and it is kept back', async () => {
+  await own(vip);
+  await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
+  await lab.apply(berth.serviceManifest('one'));
+  await eventually('the next address', async () => (await berth.ingressOf(lab, 'one')) === next);
+  await eventually('an answer', () => berth.curl(lab, next));
+  assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([await strangersMac()]), 'Berth never answered for it');
+  const quarantine = await eventually('the quarantine', async () => {
+    const text = await lab.kubectl(['get', 'ipallocation', vip, '-o', 'jsonpath={.spec.quarantine}']);
+    return text === '' ? undefined : (JSON.parse(text) as { reason: string; mac: string; service: { name: string } });
+  });
+  assert.deepEqual(
+    [quarantine.reason, quarantine.mac, quarantine.service.name],
+    ['AddressTaken', await strangersMac(), 'one'],
+  );
+  const events = await eventually('an Event', async () => {
+    const text = await lab.kubectl([
+      'get',
+      'events',
+      '--field-selector=reason=AddressConflict',
+      '-o',
+      'jsonpath={.items[*].note}{.items[*].message}',
+    ]);
+    return text.includes(vip) ? text : undefined;
+  });
+  assert.match(events, new RegExp(`${next}`));
+});
+
+test('A6 an address that was asked for stays with its Service, which says who has it, and is announced when that host is gone', async () => {
+  await own(vip);
+  await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
+  await lab.apply(berth.serviceManifest('one', `loadBalancerIP: ${vip}`));
+  await eventually('a reason', async () => (await condition('service/one', 'berth.dev/Announced')) === 'AddressTaken');
+  assert.match(await condition('service/one', 'berth.dev/Announced', 'message'), new RegExp(await strangersMac()));
+  assert.equal(await berth.ingressOf(lab, 'one'), vip);
+  assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([await strangersMac()]));
+  await disown();
+  await eventually('an answer', () => berth.curl(lab, vip));
+  await eventually(
+    'the condition',
+    async () => (await condition('service/one', 'berth.dev/Announced', 'status')) === 'True',
+  );
+  assert.equal(await condition(`ipallocation/${vip}`, 'Conflict'), '');
+});
+
+test('A6 a host that answers for every address is a proxy: no Service moves more than three times, and all are served', async () => {
+  for (const address of vips.slice(0, 4)) await own(address);
+  await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
+  await lab.apply(berth.serviceManifest('one'));
+  const address = await eventually('an announced address', async () => {
+    const ip = await berth.ingressOf(lab, 'one');
+    return (await condition('service/one', 'berth.dev/Announced', 'status')) === 'True' ? ip : undefined;
+  });
+  assert.ok(vips.slice(2, 5).includes(address), address);
+});
+
+test('another host that claims an announced address is answered and reported, and the report ends', async () => {
+  await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
+  await lab.apply(berth.serviceManifest('one'));
+  await eventually('an answer', () => berth.curl(lab, vip));
+  const [mac] = await berth.answeringMacs(lab, vip);
+  await own(vip);
+  // It asks for its neighbour from the stolen address: everybody hears it.
+  await stranger.exec([
+    'sh',
+    '-c',
+    `ip neigh flush to ${lab.client.ip}; ping -c 1 -W 1 -I ${vip} ${lab.client.ip} || true`,
+  ]);
+  await eventually('a report', async () => (await condition(`ipallocation/${vip}`, 'Conflict')) === 'ForeignClaim');
+  assert.match(await condition(`ipallocation/${vip}`, 'Conflict', 'message'), new RegExp(await strangersMac()));
+  assert.equal(await condition(`ipallocation/${vip}`, 'Announced', 'status'), 'True', 'it is announced nevertheless');
+  await disown();
+  assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([mac]));
+});
+
+test('C7 the first address of a subnet is not announced: the Service gets another one', async () => {
+  await lab.apply(berth.poolManifest('main', network, next));
+  await lab.apply(berth.serviceManifest('one'));
+  await eventually('the other address', async () => (await berth.ingressOf(lab, 'one')) === next);
+  await eventually('an answer', () => berth.curl(lab, next));
+});
+
+test('B10 a speaker may write that its own node holds an address, and of no other node', async () => {
+  await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
+  await lab.apply(berth.serviceManifest('one'));
+  const holder = await eventually('a holder', async () => {
+    return (await lab.kubectl(['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node}'])) || undefined;
+  });
+  const pods = ['-n', berth.namespace, 'get', 'pods', '--selector', 'app.kubernetes.io/component=speaker'];
+  const rows = await lab.kubectl([...pods, '-o', 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {end}']);
+  const [pod = '', node = ''] =
+    (rows.match(/\S+ \S+/g) ?? []).map((row) => row.split(' ')).find((row) => row[1] !== holder) ?? [];
+  // What a thief would do with the token of another node's speaker.
+  const token = (
+    await lab.kubectl([
+      '-n',
+      berth.namespace,
+      'exec',
+      pod,
+      '--',
+      'cat',
+      '/var/run/secrets/kubernetes.io/serviceaccount/token',
+    ])
+  ).trim();
+  const claim = (name: string) => ({
+    status: { holder: { node: name, term: 99, since: '2026-01-01T00:00:00Z', links: [] } },
+  });
+  const server = await lab.kubectl(['config', 'view', '--minify', '-o', 'jsonpath={.clusters[0].cluster.server}']);
+  const url = `${server}/apis/berth.dev/v1beta1/ipallocations/${vip}/status`;
+  const headers = [`Authorization: Bearer ${token}`, 'Content-Type: application/merge-patch+json'];
+  const write = async (name: string) => {
+    const request = ['--request', 'PATCH', '--data', JSON.stringify(claim(name)), url];
+    const args = ['--silent', '--insecure', ...headers.flatMap((header) => ['--header', header]), ...request];
+    return (await lab.client.exec(['curl', ...args])).stdout;
+  };
+  const refused = JSON.parse(await write(holder)) as { readonly message: string };
+  assert.match(refused.message, new RegExp(`the speaker of node "${node}" may not say`));
+  assert.match(await write(node), /"term": ?99/);
+});

@@ -1,0 +1,73 @@
+/** What the speakers write down of a VIP. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { type Placement, withheld } from '../../../src/announce/announcements.ts';
+import type { ConflictState } from '../../../src/announce/conflicts.ts';
+import { type Report, reportsOf } from '../../../src/announce/reports.ts';
+
+const vip = '192.0.2.1' as Ip;
+const mac = '02:00:00:00:00:99';
+const announce: Placement = { kind: 'Announce', vip, uid: 'u', holder: 'n1', term: 3, links: ['eth0'], damped: false };
+const silent = (reason: 'NoCandidate' | 'NetworkAddress' | 'NotHolder', holder?: string): Placement => {
+  return { kind: 'Silent', vip, uid: 'u', holder, reason };
+};
+
+function reports(placement: Placement, state: ConflictState = { kind: 'Clear' }, isReporter = true): readonly Report[] {
+  return reportsOf(
+    withheld([placement], () => state),
+    {
+      self: 'n1',
+      links: [
+        { name: 'eth0', mac: '02:00:00:00:00:01' },
+        { name: 'eth1', mac: '02:00:00:00:00:02' },
+      ],
+      stateOf: () => state,
+      verifiedOf: () => undefined,
+      isReporter: () => isReporter,
+    },
+  );
+}
+
+/** `announces|withholds|unheld: TYPE STATUS REASON, ...`. */
+function text([report]: readonly Report[]): string {
+  if (report === undefined) return 'nothing';
+  const { holder, conditions } = report;
+  const kind = holder === undefined ? 'unheld' : holder.announces ? 'announces' : 'withholds';
+  return `${kind}: ${conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`).join(', ')}`;
+}
+
+test('who announces says so; who finds another host says that', () => {
+  const rows: readonly [ConflictState, string][] = [
+    [{ kind: 'Clear' }, 'announces: Announced True Announced'],
+    [{ kind: 'Clear', proxy: mac }, 'announces: Announced True Announced, Conflict False ProxyArp'],
+    [{ kind: 'Probing' }, 'nothing'],
+    [{ kind: 'Taken', mac }, 'withholds: Announced False AddressTaken, Conflict True AddressTaken'],
+    [
+      { kind: 'OtherProgram', mac, node: 'n2' },
+      'withholds: Announced False AnnouncedByOtherProgram, Conflict True AnnouncedByOtherProgram',
+    ],
+    [{ kind: 'Contested', mac, node: undefined }, 'announces: Announced True Announced, Conflict True ForeignClaim'],
+    [{ kind: 'Contested', mac, node: 'n2' }, 'announces: Announced True Announced, Conflict True ForeignClaim'],
+  ];
+  for (const [state, expected] of rows) assert.equal(text(reports(announce, state)), expected, state.kind);
+});
+
+test('the record names node, term and the links that answer', () => {
+  const [report] = reports(announce);
+  const links = [{ name: 'eth0', mac: '02:00:00:00:00:01' }];
+  assert.deepEqual(report?.holder, { node: 'n1', term: 3, announces: true, links });
+  assert.equal(report?.conditions[0]?.message, '192.0.2.1 is at node n1, eth0 (02:00:00:00:00:01)');
+});
+
+test('B8 a VIP that moved too often says that it stays', () => {
+  assert.equal(text(reports({ ...announce, damped: true })), 'announces: Announced True MoveDamped');
+});
+
+test('one node reports that nobody holds a VIP; what concerns another holder is not reported', () => {
+  assert.equal(text(reports(silent('NoCandidate'))), 'unheld: Announced False NoCandidate');
+  assert.equal(text(reports(silent('NoCandidate'), { kind: 'Clear' }, false)), 'nothing');
+  assert.equal(text(reports(silent('NotHolder', 'n2'))), 'nothing');
+  const edge = 'unheld: Announced False NetworkAddress, Conflict True NetworkAddress';
+  assert.equal(text(reports(silent('NetworkAddress'))), edge);
+});
