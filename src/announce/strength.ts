@@ -11,7 +11,8 @@ export interface Holding {
 
 interface Contender extends Holding {
   readonly claim: Claim;
-  readonly lives: boolean;
+  /** How well it is known to be there. */
+  readonly presence: 0 | 1 | 2;
 }
 
 /**
@@ -21,7 +22,7 @@ interface Contender extends Holding {
 export function holdingOf(vip: Vip, view: HolderView): Holding | undefined {
   let strongest: Contender | undefined;
   for (const [node, claim] of view.claimsTo(vip.uid)) {
-    const one = { node, term: claim.term, claim, lives: lives(view.nodes.get(node)) };
+    const one = { node, term: claim.term, claim, presence: presenceOf(view.nodes.get(node)) };
     if (strongest === undefined || isStronger(one, strongest, { vip, view })) strongest = one;
   }
   const onRecord = recordOfUnknown(vip, view);
@@ -31,14 +32,15 @@ export function holdingOf(vip: Vip, view: HolderView): Holding | undefined {
 
 /**
  * Of two claims the one of a node that lives counts, then the one that was not made alone, then the higher term, then the higher score.
- * A dead node's claim counts only where nobody else has one: it says whom the VIP is taken from.
+ * A dead node's claim counts only where nobody else has one: it says whom the VIP is taken from. That of a node which restarts does where
+ * no other that lives has one: the other would not hear of it, and go on.
  */
 function isStronger(
   one: Contender,
   other: Contender,
   { vip, view }: { readonly vip: Vip; readonly view: HolderView },
 ): boolean {
-  if (one.lives !== other.lives) return one.lives;
+  if (one.presence !== other.presence) return one.presence > other.presence;
   if (one.claim.isolated !== other.claim.isolated) return other.claim.isolated;
   if (one.term !== other.term) return one.term > other.term;
   const [a, b] = [view.ranking.score(vip.address, one.node), view.ranking.score(vip.address, other.node)];
@@ -46,10 +48,11 @@ function isStronger(
 }
 
 /** A node that the wire knows of lives, whatever the beats say. */
-function lives(candidate: Candidate | undefined): boolean {
-  if (candidate === undefined) return false;
-  if (candidate.liveness === 'Dead') return candidate.answersOnWire;
-  return candidate.liveness !== 'Unknown' || !candidate.silentOnWire;
+function presenceOf(candidate: Candidate | undefined): Contender['presence'] {
+  if (candidate === undefined) return 0;
+  if (candidate.liveness === 'Restarting') return 1;
+  if (candidate.liveness === 'Dead') return candidate.answersOnWire ? 2 : 0;
+  return candidate.liveness !== 'Unknown' || !candidate.silentOnWire ? 2 : 0;
 }
 
 /** Of a peer that was never heard, the record is all that is known of its claims. It is as good as one that was made alone. */
@@ -57,7 +60,7 @@ function recordOfUnknown({ uid, recorded }: Vip, { nodes, claimsTo }: HolderView
   const candidate = recorded && nodes.get(recorded.node);
   if (candidate?.liveness !== 'Unknown' || recorded === undefined || claimsTo(uid).has(recorded.node)) return undefined;
   const claim = { uid, term: recorded.term, isolated: true, leaving: false };
-  return { ...recorded, claim, lives: lives(candidate) };
+  return { ...recorded, claim, presence: presenceOf(candidate) };
 }
 
 function remembered({ uid, recorded }: Vip, { formerOf, nodes }: HolderView): Holding | undefined {

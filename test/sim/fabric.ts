@@ -19,6 +19,8 @@ export class Fabric {
   readonly weather: Weather = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
   /** Nodes whose firewall drops datagrams, in and out; ARP passes. */
   readonly blocked = new Set<string>();
+  /** Datagrams that each host has sent. */
+  readonly sent = new Map<string, number>();
   readonly #schedule: Schedule;
   readonly #random: Random;
   readonly #states = new Map<string, CableState>();
@@ -77,6 +79,7 @@ export class Fabric {
 
   /** Carries a datagram. Each one has its own latency: they overtake each other. */
   send({ from, to, cable }: { from: string; to: string; cable: string }, deliver: () => void): void {
+    this.sent.set(from, (this.sent.get(from) ?? 0) + 1);
     if (this.blocked.has(from) || this.blocked.has(to) || !this.carries(from, to, cable)) return;
     const copies = this.#random.chance(this.weather.twice) ? 2 : 1;
     for (let i = 0; i < copies; i++) if (!this.isLost()) this.#schedule.in(this.latencyMs(), deliver);

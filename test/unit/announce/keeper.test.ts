@@ -18,6 +18,8 @@ class Network {
   readonly dark = new Set<string>();
   /** The liveness port is closed everywhere; the wire still answers. */
   blocked = false;
+  /** What speakers of other versions say of their rules. */
+  readonly rules = new Map<string, number>();
   readonly vips: readonly string[];
   now = 0;
   #incarnations = 0;
@@ -56,7 +58,8 @@ class Network {
     const { news, beats, asks } = keeper.tick(this.now);
     if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(name, part(node));
     for (const node of beats) {
-      const beat = keeper.beatFor(node, this.now, ages);
+      const said = keeper.beatFor(node, this.now, ages);
+      const beat = { ...said, rules: this.rules.get(name) ?? said.rules };
       this.#send(name, beat);
       const peer = this.keepers.get(node);
       if (beat.wantsClaims && peer) for (const part of peer.wholeList(name)) this.#send(node, part);
@@ -167,4 +170,19 @@ test('all nodes start from the record after a power cut', () => {
   for (const name of names) network.start(name);
   network.run(2_000);
   assert.deepEqual(network.holders(), before);
+});
+
+test('B7 during an upgrade all go by the lowest version of the rules that is heard, until its speaker is gone', () => {
+  const network = settled();
+  const rules = () => names.map((name) => network.keepers.get(name)?.rulesAt(network.now));
+  assert.deepEqual(rules(), [1, 1, 1]);
+  network.rules.set('n1', 0);
+  network.run(500);
+  assert.deepEqual(rules().slice(1), [0, 0]);
+  network.rules.set('n2', 7);
+  network.run(500);
+  assert.equal(network.keepers.get('n3')?.rulesAt(network.now), 0, 'a newer one adapts to the older ones');
+  network.dark.add('n1');
+  network.run(1_000);
+  assert.equal(network.keepers.get('n3')?.rulesAt(network.now), 1, 'its own, which the newer one has to adapt to');
 });
