@@ -103,9 +103,9 @@ export class Decisions {
 
   #take(decisions: readonly HolderDecision[], { now, nodes }: HolderView): void {
     let hasChanged = this.#all.length !== this.#vips.size;
-    const planned = (from: string) => nodes.get(from)?.draining === true;
     for (const decision of decisions) {
       const { vip, claim, waits, holder, ask, action } = decision;
+      const planned = (from: string) => nodes.get(from)?.draining === true || vip.moveTo === holder;
       const before = this.#byUid.get(vip.uid);
       if (!isSame(decision, before)) hasChanged = true;
       this.#byUid.set(vip.uid, decision);

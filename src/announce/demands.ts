@@ -55,7 +55,7 @@ export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
   const unwanted: Unwanted[] = [];
   const covers = memoized((pool: string) => coverOf(pool, snapshot, linksOf));
   for (const entry of snapshot.ledger) {
-    const { address, uid, pool, recorded } = entry;
+    const { address, uid, pool, recorded, moveTo } = entry;
     const service = entry.services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
     const cover = covers(pool);
     const refuse = (reason: NoDemandReason) => unwanted.push({ uid, address, reason });
@@ -70,7 +70,7 @@ export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
       else {
         const { advertisements } = cover;
         const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
-        vips.push({ uid, address, eligible, serves, recorded, advertisements, ...before });
+        vips.push({ uid, address, eligible, serves, recorded, moveTo, advertisements, ...before });
       }
     }
   }

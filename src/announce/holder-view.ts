@@ -13,6 +13,8 @@ export interface Vip {
   readonly eligible: ReadonlySet<string>;
   /** Nodes that have a link for it, as far as is known. */
   readonly serves: (node: string) => boolean;
+  /** The node that a person wants it at. */
+  readonly moveTo?: string | undefined;
   /** What the API server has on record: a copy, which counts where nothing is heard. */
   readonly recorded: { readonly node: string; readonly term: number } | undefined;
 }

@@ -16,7 +16,7 @@ import {
   type Vip,
 } from './holder-view.ts';
 import { type Holding, holdingOf } from './strength.ts';
-import { hasSuccessor, isNext, takeOver } from './successors.ts';
+import { hasSuccessor, isNext, takeOver, wantedAt } from './successors.ts';
 
 /** Decides the VIPs of the view. */
 export function decideHolders(view: HolderView): readonly HolderDecision[] {
@@ -72,9 +72,11 @@ function decideAlive(
   }
   if (!vip.serves(node)) return takeOver(vip, { from: node }, view);
   if (listening || isWelcome(vip, node, holder)) {
-    return claim.leaving && !listening ? takeOver(vip, { from: node, isAnswered: true }, view) : quiet();
+    return claim.leaving && !listening
+      ? takeOver(vip, { from: node, isAnswered: true, to: claim.leavingTo }, view)
+      : quiet();
   }
-  if (claim.leaving) return takeOver(vip, { from: node, isAnswered: true }, view);
+  if (claim.leaving) return takeOver(vip, { from: node, isAnswered: true, to: claim.leavingTo }, view);
   if (!holder.draining && damped(vip.uid)) return quiet({ damped: true });
   // Only the holder knows whether it has seen what we see. It goes on, until it says that it wants to go, or says nothing for long.
   const since = waiting.get(vip.uid) ?? now;
@@ -96,12 +98,14 @@ function decideOwn(vip: Vip, { term, claim }: Holding, view: HolderView): Holder
   const candidate = nodes.get(self);
   const isUnwelcome = candidate !== undefined && !isWelcome(vip, self, candidate);
   const isDamped = isUnwelcome && !candidate.draining && damped(vip.uid);
+  const leavingTo = vip.moveTo === self ? undefined : wantedAt(vip, view);
   const kept: Claim = {
     uid: vip.uid,
     term: claim?.term ?? Math.max(term, termOf(vip.uid)),
     // Made alone, and not contested now that all claims of the others are known: it is as good as any.
     isolated: (claim?.isolated ?? isolated) && (isolated || !complete),
-    leaving: isUnwelcome && !isDamped && hasSuccessor(vip, self, view),
+    leaving: leavingTo !== undefined || (isUnwelcome && !isDamped && hasSuccessor(vip, self, view)),
+    leavingTo,
   };
   const action = { kind: 'Hold' } as const;
   // Who is alone looks out for others that answer.

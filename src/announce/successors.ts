@@ -4,7 +4,9 @@ import { type HolderDecision, type HolderReason, type HolderView, silence, type 
 /** How a VIP lost its holder. */
 export interface Loss {
   /** Who held it. It is no candidate. */
-  readonly from?: string;
+  readonly from?: string | undefined;
+  /** The holder wants this node to have it. */
+  readonly to?: string | undefined;
   /** It is taken because the holder is silent: the wire has to confirm that. */
   readonly bySilence?: boolean;
   /** The holder goes on answering until somebody has taken it. */
@@ -18,7 +20,16 @@ export const turnMs = 1_000;
 
 /** Is there another node than this one that could take the VIP now? */
 export function hasSuccessor(vip: Vip, except: string, { gaining }: HolderView): boolean {
-  return gaining.now.some((node) => node !== except && vip.eligible.has(node) && vip.serves(node));
+  return gaining.now.some((node) => node !== except && isAble(node, vip, { gaining }));
+}
+
+/** The node that a person wants the VIP at, if that one can take it now. */
+export function wantedAt(vip: Vip, view: HolderView): string | undefined {
+  return vip.moveTo !== undefined && isAble(vip.moveTo, vip, view) ? vip.moveTo : undefined;
+}
+
+function isAble(node: string, { eligible, serves }: Vip, { gaining }: Pick<HolderView, 'gaining'>): boolean {
+  return gaining.now.includes(node) && eligible.has(node) && serves(node);
 }
 
 /** Would this node take the VIP if that holder were dead? */
@@ -39,7 +50,7 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
   if (listening || (claimsTo(vip.uid).size === 0 && !complete)) {
     return silence(vip, 'Listening', { holder: undefined, term, waits: true });
   }
-  const next = nextOf(vip, { from, turn }, view);
+  const next = nextOf(vip, { from, turn, to: loss.to }, view);
   const quiet = (reason: HolderReason, facts: Partial<HolderDecision> = {}) =>
     silence(vip, reason, { holder: next, term, waits: true, ...facts });
   if (next === undefined) return quiet('NoCandidate');
@@ -64,12 +75,13 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
 
 function nextOf(
   vip: Vip,
-  { from, turn }: { readonly from: string | undefined; readonly turn: number },
+  { from, turn, to }: Pick<Loss, 'from' | 'to'> & { readonly turn: number },
   view: HolderView,
 ): string | undefined {
   const { ranking, gaining, isolated, nodes } = view;
   const all = isolated ? [...nodes.keys()] : gaining.now;
   const accepts = (node: string) => node !== from && mayTake(node, vip, view);
+  if (turn === 0 && to !== undefined && to !== from && isAble(to, vip, view)) return to;
   if (turn === 0) return ranking.first(vip.address, all, accepts);
   const possible = all.filter(accepts);
   return ranking.order(vip.address, possible)[turn % Math.max(1, possible.length)];

@@ -68,6 +68,9 @@ export interface ConflictRecord {
   readonly mac: string;
 }
 
+/** Annotation of an entry: the name of the node that is to hold the address. The controller takes it away when it does. */
+const moveAnnotation = 'berth.dev/move-to';
+
 /** What an entry's status says of its address: `Announced`, `Verified` and `Conflict`. */
 export const allocationConditions = { announced: 'Announced', verified: 'Verified', conflict: 'Conflict' } as const;
 
@@ -83,6 +86,8 @@ export interface AllocationView extends Identity {
   readonly reservedUntil: number | undefined;
   readonly adopted: boolean;
   readonly quarantine: Quarantine | undefined;
+  /** The node that a person wants it at (annotation `berth.dev/move-to`), until it is there. */
+  readonly moveTo: string | undefined;
   readonly recorded: HolderRecord | undefined;
   readonly conflict: ConflictRecord | undefined;
   readonly conditions: readonly Condition[];
@@ -114,6 +119,7 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     reservedUntil: until,
     adopted,
     quarantine,
+    moveTo: metadata.annotations?.[moveAnnotation],
     recorded: status?.holder,
     conflict: status?.conflict,
     conditions: status?.conditions ?? [],

@@ -11,7 +11,10 @@ const drainAnnotation = 'berth.dev/drain';
 /** Node as the API server sends it. */
 export interface RawNode {
   readonly metadata: RawMeta;
-  readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+  };
 }
 
 /** What we need of a node. */
@@ -23,7 +26,7 @@ export interface NodeView extends Identity {
   readonly addresses: readonly Ip[];
   /** Those by which the nodes reach each other. */
   readonly internalAddresses: readonly Ip[];
-  /** A person wants its VIPs to go elsewhere (annotation `berth.dev/drain`). */
+  /** Its VIPs are to go elsewhere: a person wants it (annotation `berth.dev/drain`), or the node shuts down. */
   readonly draining: boolean;
 }
 
@@ -38,8 +41,14 @@ export function parseNode(raw: RawNode): NodeView {
     excluded: Object.hasOwn(labels, excludeLabel),
     addresses: ipsOf(all),
     internalAddresses: ipsOf(all.filter(({ type }) => type === 'InternalIP')),
-    draining: Object.hasOwn(raw.metadata.annotations ?? {}, drainAnnotation),
+    draining: Object.hasOwn(raw.metadata.annotations ?? {}, drainAnnotation) || isShuttingDown(raw),
   };
+}
+
+/** The kubelet says so when systemd asks it to wait (graceful node shutdown), before it ends any Pod. */
+function isShuttingDown({ status }: RawNode): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.status === 'False' && ready.message?.includes('node is shutting down') === true;
 }
 
 /** Pod as the API server sends it. */

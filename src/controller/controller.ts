@@ -22,6 +22,7 @@ import { wait } from '../runtime/wait.ts';
 import { applyDecisions, clearStrays } from './apply.ts';
 import { LedgerWriter, releaseAll } from './ledger.ts';
 import { ensureLivenessKey } from './liveness-key.ts';
+import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
 import { isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
 import type { Writer } from './writer.ts';
@@ -135,6 +136,7 @@ async function pass({ contests, poolStatus, ...constant }: PassParts, ownership:
   const { decisions, binds, strays, nextAt } = settled.plan;
   await applyDecisions(decisions, new LedgerWriter(binds, writer), writer);
   await clearStrays(strays, writer);
+  await endMoves([...entries.values()], writer);
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
   for (const memory of [backoff, contests]) memory.keepOnly((uid) => isKnown(watched, uid));

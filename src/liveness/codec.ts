@@ -30,16 +30,18 @@ export function decodeMessage(text: string): Message | undefined {
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A claim in a datagram; the flags are bits. */
-type Packed = readonly [uid: string, term: number, flags: number];
+type Packed = readonly [uid: string, term: number, flags: number, leavingTo?: string];
 
 const flags = { isolated: 1, leaving: 2 } as const;
 
-function packed({ uid, term, isolated, leaving }: Claim): Packed {
-  return [uid, term, (isolated ? flags.isolated : 0) | (leaving ? flags.leaving : 0)];
+function packed({ uid, term, isolated, leaving, leavingTo }: Claim): Packed {
+  const bits = (isolated ? flags.isolated : 0) | (leaving ? flags.leaving : 0);
+  return leavingTo === undefined ? [uid, term, bits] : [uid, term, bits, leavingTo];
 }
 
-function unpacked([uid, term, bits]: Packed): Claim {
-  return { uid, term, isolated: (bits & flags.isolated) !== 0, leaving: (bits & flags.leaving) !== 0 };
+function unpacked([uid, term, bits, leavingTo]: Packed): Claim {
+  const claim = { uid, term, isolated: (bits & flags.isolated) !== 0, leaving: (bits & flags.leaving) !== 0 };
+  return leavingTo === undefined ? claim : { ...claim, leavingTo };
 }
 
 function isEnvelope({ from, to, sequence, total }: Fields): boolean {
@@ -70,7 +72,8 @@ function isNews({ claims, dropped, whole }: Fields): boolean {
 }
 
 function isPacked(value: unknown): boolean {
-  return Array.isArray(value) && isText(value[0]) && isCount(value[1]) && isCount(value[2]);
+  if (!Array.isArray(value) || !isText(value[0]) || !isCount(value[1]) || !isCount(value[2])) return false;
+  return value.length === 3 || isText(value[3]);
 }
 
 function isLink(value: unknown): boolean {

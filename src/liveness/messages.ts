@@ -77,6 +77,8 @@ export interface Claim {
   readonly isolated: boolean;
   /** The node holds it, but wants another one to take it. */
   readonly leaving: boolean;
+  /** It is leaving, and this node is to have it, if it can. */
+  readonly leavingTo?: string | undefined;
 }
 
 /** Changes of a speaker's claims, or a part of all of them. */
@@ -148,17 +150,19 @@ export function withoutClaim({ count, sum }: ClaimsDigest, claim: Claim): Claims
 
 /** Do two claims of one node to one VIP say the same? */
 export function isSameClaim(a: Claim, b: Claim | undefined): boolean {
-  return b !== undefined && a.term === b.term && a.isolated === b.isolated && a.leaving === b.leaving;
+  if (b === undefined || a.term !== b.term || a.isolated !== b.isolated) return false;
+  return a.leaving === b.leaving && a.leavingTo === b.leavingTo;
 }
 
 const sumRange = 2 ** 48;
 
 /** 48 bits of a claim. */
-function hashOf({ uid, term, isolated, leaving }: Claim): number {
+function hashOf({ uid, term, isolated, leaving, leavingTo = '' }: Claim): number {
   let high = 0x9e3779b1 ^ term;
   let low = 0x27d4eb2f ^ (isolated ? 0x85ebca77 : 0) ^ (leaving ? 0xc2b2ae3d : 0);
-  for (let i = 0; i < uid.length; i++) {
-    const unit = uid.charCodeAt(i);
+  const text = uid + leavingTo;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
     high = Math.imul(high ^ unit, 0x01000193);
     low = Math.imul(low ^ unit ^ (high >>> 16), 0x5f356495);
   }

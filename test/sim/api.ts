@@ -10,6 +10,8 @@ export interface ApiVip {
   readonly link: string;
   readonly eligible: ReadonlySet<string>;
   readonly recorded: { readonly node: string; readonly term: number } | undefined;
+  /** Where a person wants it, until it is there. */
+  readonly moveTo?: string | undefined;
 }
 
 /** All objects at one moment. */
@@ -60,7 +62,8 @@ export class Api {
   record(uid: string, record: { readonly node: string; readonly term: number }): void {
     const vip = this.#vips.get(uid);
     if (this.isDown || vip === undefined || (vip.recorded?.term ?? 0) > record.term) return;
-    this.setVip({ ...vip, recorded: record });
+    // The controller takes a wish away that has come true.
+    this.setVip({ ...vip, recorded: record, moveTo: vip.moveTo === record.node ? undefined : vip.moveTo });
   }
 
   /** Everything now, and again after each change. */

@@ -83,6 +83,12 @@ export class Cluster {
     if (vip) this.api.setVip({ ...vip, eligible: new Set(nodes) });
   }
 
+  /** A person wants a VIP at a node. */
+  moveTo(uid: string, node: string): void {
+    const vip = this.api.snapshot.vips.find((one) => one.uid === uid);
+    if (vip) this.api.setVip({ ...vip, moveTo: node });
+  }
+
   speaker(name: string): SimSpeaker {
     const speaker = this.speakers.get(name);
     if (speaker === undefined) throw new Error(`no ${name}`);

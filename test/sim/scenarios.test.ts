@@ -253,6 +253,41 @@ test('a drained node gives its VIPs away without a silent moment', () => {
   }
 });
 
+test('a VIP goes where a person wants it without a silent moment, and does not return there when that node does', () => {
+  forSeeds(10, { nodes: 4, vips: 6 }, (cluster) => {
+    cluster.boot();
+    const at = cluster.now;
+    const wanted = cluster.names.find((name) => name !== cluster.holderOf('uid-0')) ?? '';
+    cluster.moveTo('uid-0', wanted);
+    cluster.run(2_000);
+    assert.equal(cluster.holderOf('uid-0'), wanted);
+    assert.equal(cluster.meter.moves(at), 1, 'no other moves');
+    assert.equal(cluster.meter.longestSilence(at), 0, 'silence');
+    atMost('two answers', cluster.meter.mostTwofold(at), 20);
+    assertSettled(cluster);
+    cluster.speaker(wanted).kill();
+    cluster.run(2_000);
+    assertCalm(cluster, () => {
+      cluster.speaker(wanted).start({ remembers: true });
+      cluster.run(3_000);
+    });
+  });
+});
+
+test('a wish for a node that cannot have the VIP moves nothing', () => {
+  forSeeds(5, { nodes: 3, vips: 3 }, (cluster) => {
+    cluster.boot();
+    const dead = cluster.names.find((name) => name !== cluster.holderOf('uid-0')) ?? '';
+    cluster.speaker(dead).kill();
+    cluster.run(2_000);
+    assertCalm(cluster, () => {
+      cluster.moveTo('uid-0', dead);
+      cluster.moveTo('uid-1', 'nobody');
+      cluster.run(3_000);
+    });
+  });
+});
+
 test('views of who may announce that differ never silence a VIP, and never let it fly to and fro (hazard B5)', () => {
   for (let stale = 0; stale < 8; stale++) {
     forSeeds(4, { nodes: 3, vips: 3 }, (cluster) => {

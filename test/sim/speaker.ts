@@ -224,13 +224,13 @@ export class SimSpeaker {
     this.#tickSoon();
   }
 
-  #vipOf({ uid, address, link, eligible, recorded }: ApiVip): Vip {
+  #vipOf({ uid, address, link, eligible, recorded, moveTo }: ApiVip): Vip {
     const { fabric } = this.#around;
     const serves = (node: string) => {
       if (node === this.name) return fabric.hasCarrier(node, link) && !this.#deaf.has(link);
       return this.#peerLinks.get(node)?.some(({ name }) => name === link) ?? true;
     };
-    return { uid, address, eligible, recorded, serves };
+    return { uid, address, eligible, recorded, moveTo, serves };
   }
 
   #tickSoon(): void {

@@ -66,6 +66,7 @@ export function entry(
     reservedUntil: undefined,
     adopted: false,
     quarantine: undefined,
+    moveTo: undefined,
     recorded: undefined,
     conflict: undefined,
     conditions: [],

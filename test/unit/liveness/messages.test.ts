@@ -33,7 +33,10 @@ const news: Message = {
   to: { ...self, newest: self.incarnation },
   sequence: 7,
   total: noClaims,
-  claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
+  claims: [
+    { uid: 'u', term: 3, isolated: false, leaving: false },
+    { uid: 'w', term: 1, isolated: true, leaving: true, leavingTo: 'n3' },
+  ],
   dropped: ['v'],
   whole: undefined,
 };
