@@ -1,10 +1,12 @@
 /** Load generator of the bench of answers: asks for one address on one link, flat out or one at a time, and prints what came back. */
 import { readFileSync } from 'node:fs';
+import type { Ip } from '../../src/addr/ip.ts';
 import { type FrameBatch, frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import type { Link } from '../../src/linux/links.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
 import { arpForThisHost, ndpForThisHost } from '../../src/linux/socket-filter.ts';
+import { ipv4Key } from '../../src/wire/arp.ts';
 import { requestFor, solicitationFor } from '../net/frame-lab.ts';
 
 /** By what is asked. */
@@ -17,6 +19,10 @@ export interface Load {
   readonly link: string;
   readonly target: string;
   readonly ms: number;
+  /** A flood of ARP that a busy network has: of so many addresses, from `target` on, any is asked for, ... */
+  readonly targets?: number;
+  /** ... and of ten questions so many are for addresses of others. */
+  readonly foreignOfTen?: number;
 }
 
 /** What came back; latencies in microseconds, 0 in a flood. */
@@ -36,6 +42,8 @@ const load: Load = JSON.parse(process.argv[2] ?? '{}');
 const link = linkNamed(load.link);
 const sender = openSendSocket(link);
 const requests = filled(64);
+/** Many batches, so that no answer is like the one before. */
+const mixed = load.foreignOfTen === undefined ? [requests] : Array.from({ length: 64 }, (_, i) => mixture(64, i));
 process.stdout.write(`${JSON.stringify(load.kind === 'flood' ? flood() : oneAtATime())}\n`);
 
 function linkNamed(wanted: string): Link {
@@ -52,6 +60,23 @@ function filled(count: number): FrameBatch {
   return batch;
 }
 
+/** A batch of questions for many addresses, most of which nobody here has. */
+function mixture(count: number, number: number): FrameBatch {
+  const { target, targets = 1, foreignOfTen = 0 } = load;
+  const batch = filled(count);
+  const first = ipv4Key(target as Ip);
+  batch.frames.forEach((frame, i) => {
+    const n = number * count + i;
+    const isForeign = n % 10 < foreignOfTen;
+    frame.set(requestFor(ipv4Text(isForeign ? first + 100_000 + n : first + ((n * 157) % targets))));
+  });
+  return batch;
+}
+
+function ipv4Text(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
+}
+
 /**
  * Sends as fast as it goes. Replies are counted by the link itself, for a socket that receives them would take the time
  * that is measured.
@@ -66,8 +91,10 @@ function flood(): Measured {
 
 function sendFor(ms: number): number {
   let sent = 0;
+  let batches = 0;
   for (const untilMs = performance.now() + ms; performance.now() < untilMs; ) {
-    sent += Math.max(0, requests.send(sender, requests.frames.length));
+    const batch = mixed[batches++ % mixed.length] ?? requests;
+    sent += Math.max(0, batch.send(sender, batch.frames.length));
   }
   return sent;
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
 import { arpFrameLength } from '../../src/wire/arp.ts';
 import { ndpFrameLength } from '../../src/wire/ndp.ts';
 import { type LineProcess, startLineProcess } from '../net/line-process.ts';
@@ -51,6 +52,7 @@ export async function benchAnswering(protocol: Protocol, rounds: number): Promis
     const bench = { protocol, pair, responder, rounds };
     const rest = await measureRest(bench);
     print(await measureInTurns(bench), { ...rest, ...subjects[protocol] });
+    if (protocol === 'ARP') printBusy(await measureBusy(bench));
   } finally {
     responder.close();
     pair.close();
@@ -114,6 +116,40 @@ async function measureInTurns({ protocol, pair, responder, rounds }: Bench) {
     kernel.push(await run(pair, { protocol, kind: 'latency', target: nodeAddress, ms: latencyMs }));
   }
   return { ours: resultOf(ours), kernel: resultOf(kernel), cpuUsPerReply: cpuUs / rounds };
+}
+
+/** VIPs, and how many of ten questions are for addresses of others, in a large and noisy network. */
+const busy = { targets: 10_000, foreignOfTen: 9 } as const;
+
+/** The same with 10,000 VIPs among the noise of others: ours, the kernel's (of its one address), ours, ... */
+async function measureBusy({ protocol, pair, responder, rounds }: Bench) {
+  const { vip, nodeAddress } = subjects[protocol];
+  const first = ipToNumber(vip as Ip);
+  const vips = Array.from({ length: busy.targets }, (_, i) => ipFromNumber(first + BigInt(i), 'IPv4'));
+  const ours: Measured[] = [];
+  const kernel: Measured[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await responder.ask({ do: 'apply', links: { [linkName]: vips } }, 'done');
+    ours.push(await run(pair, { protocol, kind: 'flood', target: vip, ms: floodMs, ...busy }));
+    await responder.ask({ do: 'apply', links: {} }, 'done');
+    kernel.push(await run(pair, { protocol, kind: 'flood', target: nodeAddress, ms: floodMs, ...busy, targets: 1 }));
+  }
+  return { ours, kernel };
+}
+
+function printBusy({ ours, kernel }: Awaited<ReturnType<typeof measureBusy>>): void {
+  const perSecond = (of: readonly Measured[], key: 'sent' | 'replies') =>
+    median(of.map((one) => one[key] / one.seconds)).toFixed(0);
+  console.log(
+    `${busy.targets} VIPs, ${busy.foreignOfTen} of 10 questions for addresses of others; the kernel has one address:`,
+  );
+  console.table(
+    (['sent', 'replies'] as const).map((key) => ({
+      '': `${key}/s`,
+      Berth: perSecond(ours, key),
+      kernel: perSecond(kernel, key),
+    })),
+  );
 }
 
 /** Runs the load generator at the client. */
