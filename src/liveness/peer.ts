@@ -14,8 +14,9 @@ export interface Peer {
   readonly ended: Set<string>;
   /** By path: what came on it, and when the newest did. */
   readonly paths: Map<string, { readonly window: ReplayWindow; at: number }>;
-  /** When it was heard last, on any path. */
+  /** When it was heard last, on any path, and the highest sequence of all paths. */
   heardAt: number;
+  heardSequence: number;
   /** When others heard it last, as they told us. */
   vouchedAt: number;
   /** When somebody told us last that it misses it. */
@@ -52,6 +53,7 @@ export function newPeer(node: string, now: number): Peer {
     ended: new Set(),
     paths: new Map(),
     heardAt: Number.NEGATIVE_INFINITY,
+    heardSequence: -1,
     vouchedAt: Number.NEGATIVE_INFINITY,
     missedAt: Number.NEGATIVE_INFINITY,
     backAt: now,

@@ -14,6 +14,9 @@ export type Reception =
   /** Of an incarnation that has ended, or older than one that was taken on the same path. */
   | 'Replayed';
 
+/** One path may be so many datagrams behind another. */
+const pathLag = 3;
+
 /** All peers, by name. */
 export class Peers {
   readonly self: Incarnation;
@@ -87,10 +90,9 @@ export class Peers {
     peer.paths.set(path, known);
     const order = known.window.take(sequence);
     if (order === 'Replayed') return 'Replayed';
-    if (order === 'Newest') {
-      known.at = now;
-      peer.heardAt = now;
-    }
+    // Who sends on another path what came on this one before does not keep a dead peer alive by it.
+    if (order === 'Newest' && sequence >= peer.heardSequence - pathLag) known.at = now;
+    if (sequence > peer.heardSequence) Object.assign(peer, { heardAt: now, heardSequence: sequence });
     // The same message comes over several paths, and one path is quicker than the other.
     if (message.kind === 'Beat') {
       if (sequence > peer.beatSequence) this.#takeBeat(peer, message, now);

@@ -35,7 +35,7 @@ export interface SignedDatagrams {
 }
 
 const macBytes = 32;
-const rereadMs = 10_000;
+const rereadMs = 5_000;
 
 /** Opens the socket. Rejects where the port is taken (`EADDRINUSE`) or the key file holds no key. */
 export async function openDatagrams({ port, keyFile, onText, onFailed }: DatagramOptions): Promise<SignedDatagrams> {

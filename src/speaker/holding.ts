@@ -56,6 +56,8 @@ export class Holding {
   #decisions: readonly HolderDecision[] | undefined;
   #deaf: ReadonlySet<string> = new Set();
   #turnedAt = performance.now();
+  /** What became of the datagrams whose signature was right. */
+  readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
   readonly #listedAt = new Map<string, number>();
   readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
   readonly #liveness = new Map<string, Liveness>();
@@ -122,15 +124,19 @@ export class Holding {
     clearTimeout(this.#timer);
     if (this.#soon) clearImmediate(this.#soon);
     this.#datagrams?.close();
-    this.#options.log.info({ ...this.#datagrams?.counters }, 'liveness datagrams');
+    this.#options.log.info({ ...this.#datagrams?.counters, ...this.#receptions }, 'liveness datagrams');
   }
 
   #take = (text: string, from: string): void => {
     const message = decodeMessage(text);
-    if (message === undefined) return;
+    if (message === undefined) {
+      this.#receptions.Unreadable++;
+      return;
+    }
     const path = this.#neighbourhood.linkTo(from) ?? 'routed';
     const now = performance.now();
-    const reception = this.#keeper?.hear(message, path, now);
+    const reception = this.#keeper?.hear(message, path, now) ?? 'OtherAddressee';
+    this.#receptions[reception]++;
     if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
     if (this.#keeper?.isStirred) this.#decideSoon();
   };

@@ -22,6 +22,8 @@ class Network {
   readonly rules = new Map<string, number>();
   readonly vips: readonly string[];
   now = 0;
+  /** Everything that was sent, for those who want to send it again. */
+  readonly captured: Message[] = [];
   #incarnations = 0;
 
   constructor(vipCount: number) {
@@ -75,7 +77,13 @@ class Network {
     }
   }
 
+  /** Somebody on the wire sends again what he has captured, on another path. */
+  replay(messages: readonly Message[], path: string): void {
+    for (const message of messages) this.keepers.get(message.to.node)?.hear(message, path, this.now);
+  }
+
   #send(from: string, message: Message): void {
+    this.captured.push(message);
     if (this.blocked || this.dark.has(from) || this.dark.has(message.to.node)) return;
     this.keepers.get(message.to.node)?.hear(message, 'eth0', this.now);
   }
@@ -185,4 +193,27 @@ test('B7 during an upgrade all go by the lowest version of the rules that is hea
   network.dark.add('n1');
   network.run(1_000);
   assert.equal(network.keepers.get('n3')?.rulesAt(network.now), 1, 'its own, which the newer one has to adapt to');
+});
+
+test('B3 datagrams that are sent again, on whatever path, have no effect on holders: they neither move a VIP nor keep the dead alive', () => {
+  const network = settled();
+  const before = network.holders();
+  const old = network.captured.slice();
+  network.run(1_000, () => network.replay(old.slice(-200), 'routed'));
+  assert.deepEqual(network.holders(), before);
+  network.dark.add('n1');
+  const captured = network.captured.filter(({ from }) => from.node === 'n1');
+  let next = 0;
+  const diedAt = network.now;
+  let movedAt = Number.POSITIVE_INFINITY;
+  network.run(2_000, () => {
+    // One datagram every 50 ms to each of the others: as good as beats.
+    if (network.now % 50 === 0) {
+      network.replay(captured.slice(next, next + 2), 'another');
+      next += 2;
+    }
+    const all = Object.values(network.holders());
+    if (all.every((holder) => holder !== '') && movedAt > network.now) movedAt = network.now;
+  });
+  assert.ok(movedAt - diedAt <= 500, `all moved after ${movedAt - diedAt} ms`);
 });

@@ -7,6 +7,7 @@ import { dropReasons } from '../../../src/announce/responder.ts';
 import { respondToArp } from '../../../src/announce/responder-arp.ts';
 import { type ArpFrame, arpFrameLength, decodeArp, encodeArp, ipv4Key } from '../../../src/wire/arp.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
+import { fuzzRuns } from '../fuzz.ts';
 
 const ourMac = '02:00:00:00:00:aa';
 const clientMac = '02:00:00:00:00:01';
@@ -119,7 +120,7 @@ test('whatever arrives, there is a verdict, and nothing is written unless it is 
       if (silent) assert.ok(slot.reply.every((byte) => byte === 0));
       else assert.notEqual(typeof decodeArp(slot.reply, arpFrameLength), 'string');
     }),
-    { numRuns: 20_000 },
+    { numRuns: fuzzRuns },
   );
   assert.ok(seen.has('Answered') && seen.size > 5, [...seen].join());
 });

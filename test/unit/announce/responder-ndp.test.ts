@@ -8,6 +8,7 @@ import { respondToNdp } from '../../../src/announce/responder-ndp.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
 import { packIpv6 } from '../../../src/wire/ipv6-set.ts';
 import { checkNdp, decodeNdp, encodeNdp, type NdpFrame, ndpFrameLength } from '../../../src/wire/ndp.ts';
+import { fuzzRuns } from '../fuzz.ts';
 import { nearlyNdp, refreshed } from '../wire/ndp-frames.ts';
 
 const ourMac = '02:00:00:00:00:aa';
@@ -187,7 +188,7 @@ test('whatever arrives, there is a verdict; an answer is well-formed, and nothin
       const given = decodeNdp(slot.reply) as NdpFrame;
       assert.deepEqual([given.target, given.sourceIp, given.linkAddress], [asked.target, asked.target, ourMac]);
     }),
-    { numRuns: 20_000 },
+    { numRuns: fuzzRuns },
   );
   for (const verdict of ['Answered', 'NotForUs', 'ForeignClaim', 'NotOurVip', 'Malformed', 'BadChecksum', 'Runt'])
     assert.ok(seen.has(verdict), `${verdict} is not among ${[...seen].join()}`);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { type ArpFrame, arpFaults, arpFrameLength, decodeArp, encodeArp, ipv4Key } from '../../../src/wire/arp.ts';
+import { fuzzRuns } from '../fuzz.ts';
 
 const request: ArpFrame = {
   destination: 'ff:ff:ff:ff:ff:ff',
@@ -93,7 +94,7 @@ test('any frame decodes to a fault or to a packet that encodes to the same bytes
       if (typeof packet === 'string') return arpFaults.includes(packet);
       return Buffer.from(encodeArp(packet)).equals(frame.subarray(0, arpFrameLength));
     }),
-    { numRuns: 20_000 },
+    { numRuns: fuzzRuns },
   );
   // Guards the generator: without valid and nearly valid frames the property would say nothing.
   for (const outcome of ['Runt', 'NotArp', 'Malformed', 'packet'])

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { icmpv6Sum } from '../../../src/wire/ipv6.ts';
 import { decodeNdp, encodeNdp, type NdpFrame, ndpFaults, ndpFrameLength } from '../../../src/wire/ndp.ts';
+import { fuzzRuns } from '../fuzz.ts';
 import { bytes, nearlyNdp, refreshed } from './ndp-frames.ts';
 
 /** What a Linux host sent when it looked for fd99::2; the checksum is the kernel's. */
@@ -180,7 +181,7 @@ test('any frame decodes to a fault or to a packet, and that packet encodes to a 
       assert.deepEqual(decodeNdp(encodeNdp(packet)), packet);
       return true;
     }),
-    { numRuns: 20_000 },
+    { numRuns: fuzzRuns },
   );
   // Guards the generator: without valid and nearly valid frames the property would say nothing.
   for (const outcome of [...ndpFaults, 'packet'])
