@@ -56,6 +56,18 @@ program
     await benchAllocate(options);
   });
 
+program
+  .command('mass')
+  .description(
+    'a node dies that holds a third of many VIPs: when all are answered for again, and what the speakers use',
+  )
+  .option('--vips <count>', 'how many VIPs', positiveInteger, 1_000)
+  .option('--runs <count>', 'how often a node dies', positiveInteger, 3)
+  .action(async (options: { readonly vips: number; readonly runs: number }) => {
+    const { benchMass } = await import('./mass.ts');
+    await benchMass(options);
+  });
+
 await program.parseAsync();
 
 function positiveIntegers(text: string): readonly number[] {
