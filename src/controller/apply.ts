@@ -54,11 +54,15 @@ export function clearStrays(strays: readonly ServiceView[], writer: Writer): Pro
 }
 
 /** What is to be done; undefined where all is as it should be, as it is with most. */
-function changeOf(decision: Decision, ledger: LedgerWriter, { status, loop }: Writer): Change | undefined {
+function changeOf(decision: Decision, ledger: LedgerWriter, { status, inEffect, loop }: Writer): Change | undefined {
+  if (inEffect.has(decision)) return undefined;
   const desired = desiredStatus(decision, status);
   if (desired.retryInMs !== undefined) loop.triggerIn(desired.retryInMs);
   const isBound = decision.kind === 'Refused' || decision.bindings.every(({ address }) => !ledger.mustBind(address));
-  return isBound && sameStatus(decision.service, desired, status.ownership) ? undefined : { decision, desired };
+  if (!isBound || !sameStatus(decision.service, desired, status.ownership)) return { decision, desired };
+  // A status that waits for something is to be looked at again.
+  if (desired.retryInMs === undefined) inEffect.add(decision);
+  return undefined;
 }
 
 async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, writer: Writer): Promise<void> {

@@ -20,6 +20,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { wait } from '../runtime/wait.ts';
 import { applyDecisions, clearStrays } from './apply.ts';
+import { InEffect } from './in-effect.ts';
 import { LedgerWriter, releaseAll } from './ledger.ts';
 import { ensureLivenessKey } from './liveness-key.ts';
 import { endMoves } from './moves.ts';
@@ -57,7 +58,12 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const loop = new Loop({ log, resyncMs, pass: (acting) => pass({ ...constant, loop, signal: acting }, ownership) });
   const watched = watchAll(client, log, loop.trigger);
   const events = new EventSender({ client, log, component: 'controller' });
-  const state = { backoff: new Backoff(), contests: new Contests(), poolStatus: new PoolStatus() };
+  const state = {
+    backoff: new Backoff(),
+    contests: new Contests(),
+    poolStatus: new PoolStatus(),
+    inEffect: new InEffect(),
+  };
   const constant = { client, log, events, watched, ...state };
   const closeHealth = await serveHealth({
     listen: options.health,
@@ -123,6 +129,7 @@ async function pass({ contests, poolStatus, ...constant }: PassParts, ownership:
   const { watched, backoff, loop } = constant;
   const advertisements = watched.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
+  constant.inEffect.forget(advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`).join(' '));
   const now = Date.now();
   const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
   const entryOf = (address: Ip) => entries.get(address);

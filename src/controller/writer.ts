@@ -7,6 +7,7 @@ import type { Backoff } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Loop } from '../runtime/loop.ts';
 import { inParallel } from '../runtime/parallel.ts';
+import type { InEffect } from './in-effect.ts';
 import type { Watched } from './snapshot.ts';
 
 /** Everything that the writes of one pass need. */
@@ -16,6 +17,7 @@ export interface Writer {
   readonly events: EventSender;
   readonly watched: Watched;
   readonly status: StatusContext;
+  readonly inEffect: InEffect;
   readonly backoff: Backoff;
   readonly loop: Loop;
   /** Aborts when this process must not act any more. */

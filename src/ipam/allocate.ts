@@ -5,7 +5,7 @@ import type { NamespaceView } from '../api/namespace.ts';
 import type { NodeView } from '../api/node.ts';
 import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
-import { Book, type Stranger } from './book.ts';
+import { Book, type Slot, type Stranger } from './book.ts';
 import type { Choices } from './choose.ts';
 import { adopt, decide, guardShown, isContent } from './decide.ts';
 import { assigned, type Decision } from './decision.ts';
@@ -77,12 +77,30 @@ export function settle(snapshot: Snapshot): Settled {
   const adoptions = new Map(pending.map((service) => [service, adopt(service, context)]));
   for (const service of ours) guardShown(service, context);
   const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));
-  const kept = (service: ServiceView) => assigned(service, { slots: holdings.of(service), table });
+  const kept = (service: ServiceView) => keptDecision(service, holdings.of(service), table);
   const decisions = ours.map((service) => decided.get(service) ?? kept(service));
   const { releases, nextAt } = releasesOf(book, { services, decisions, table, now: snapshot.now });
   const others = services.filter((service) => !isOurs(service));
   const strays = others.filter(({ conditions }) => conditions.length > 0);
   return { book, table, plan: { decisions, binds: bindsOf(book), releases, strays, nextAt } };
+}
+
+interface Kept {
+  readonly table: PoolTable;
+  readonly entries: readonly (AllocationView | undefined)[];
+  readonly decision: Decision;
+}
+
+const keptBefore = new WeakMap<ServiceView, Kept>();
+
+/** Of a Service that keeps what it has: the same decision as before, as long as neither it, nor its entries, nor the pools have changed. */
+function keptDecision(service: ServiceView, slots: readonly Slot[], table: PoolTable): Decision {
+  const before = keptBefore.get(service);
+  const isSame = (slot: Slot, i: number) => slot.entry !== undefined && slot.entry === before?.entries[i];
+  if (before?.table === table && before.entries.length === slots.length && slots.every(isSame)) return before.decision;
+  const decision = assigned(service, { slots, table });
+  keptBefore.set(service, { table, entries: slots.map(({ entry }) => entry), decision });
+  return decision;
 }
 
 let lastTable: { readonly key: readonly unknown[]; readonly table: PoolTable } | undefined;
