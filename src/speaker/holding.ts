@@ -86,6 +86,11 @@ export class Holding {
     if (this.#keeper?.isStirred) this.#decideSoon();
   }
 
+  /** Decides at once: when this returns, nothing is held that was decided on before a sleep. */
+  decideNow(): void {
+    this.#beat();
+  }
+
   /** The links that a peer told last; undefined before it told any. */
   linksOf(node: string): readonly PeerLink[] | undefined {
     return this.#links.get(node)?.links;

@@ -65,6 +65,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     onLinkFailed: () => loop.triggerIn(relinkMs),
     onThreadFailed: (error) => failed.abort(error),
     onHeard: (address, mac) => holding.heardOnWire(address, mac),
+    onStalled: () => holding.decideNow(),
   });
   const client = new KubeClient(await connect(options.kubeconfig));
   const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
