@@ -28,8 +28,9 @@ import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { type Announcer, startAnnouncer } from './announcer.ts';
 import { Holding } from './holding.ts';
+import { openOffline } from './offline.ts';
 import { type Held, Recorder } from './record.ts';
-import { clusterSnapshot, isSynced, type Watched, watchAll } from './snapshot.ts';
+import { clusterSnapshot, isKnown, isSynced, type Watched, watchAll } from './snapshot.ts';
 import { WireAsker } from './wire-asker.ts';
 
 /** What a speaker is told on its command line. */
@@ -45,6 +46,8 @@ export interface SpeakerOptions {
   readonly livenessPort: number;
   /** File with the keys of the datagrams. */
   readonly livenessKey: string;
+  /** File for what the speaker knows, so that it can start without the API server; undefined: it cannot. */
+  readonly snapshot: string | undefined;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
@@ -69,10 +72,11 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   });
   const client = new KubeClient(await connect(options.kubeconfig));
   const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
-  const watched = watchAll({ client, log, onChange: loop.trigger }, peers);
-  const { nodeName: node, livenessPort: port, livenessKey: keyFile } = options;
+  const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, peers);
+  const { nodeName: node, livenessPort: port, livenessKey: keyFile, snapshot: file } = options;
+  const offline = await openOffline({ file, node, log });
   const holding = new Holding({
-    ...{ log, node, port, keyFile, claims: [] },
+    ...{ log, node, port, keyFile, claims: offline.claims },
     workerAgeMs: announcer.workerAgeMs,
     onDecisions: (decisions) => placing.decided(decisions),
     askWire: (addresses) => placing.ask(addresses),
@@ -89,13 +93,14 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   });
   try {
     await holding.open();
+    offline.start({ watched, claims: () => holding.toRemember, onUse: loop.trigger });
     await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
     failed.signal.throwIfAborted();
   } finally {
     // Nothing moves because of a restart: the others wait a moment for this one.
     holding.sayRestarting();
     monitor.close();
-    const counters = await announcer.close();
+    const [counters] = await Promise.all([announcer.close(), offline.close()]);
     holding.close();
     placing.close();
     closeHealth();
@@ -132,7 +137,7 @@ class Placing {
   /** The cluster, a peer or a link has changed. */
   observe(): void {
     const { watched, monitor, holding, options } = this.#parts;
-    if (!isSynced(watched)) return;
+    if (!isKnown(watched)) return;
     this.#links = monitor.links();
     const all = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
     const own = all.filter(({ name }) => !holding.deafLinks.has(name));
@@ -180,7 +185,9 @@ class Placing {
     if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     logChanges(log, this.#before ?? [], now);
     this.#before = now;
-    recorder.record(this.#held(now));
+    const held = this.#held(now);
+    // What an old snapshot led to is nothing to write down.
+    if (isSynced(watched)) recorder.record(held);
   }
 
   #held(placements: readonly Placement[]): readonly Held[] {
