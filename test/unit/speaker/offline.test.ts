@@ -11,8 +11,11 @@ import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import type { Identity } from '../../../src/api/meta.ts';
 import { parseNode, parseSpeakerPod } from '../../../src/api/node.ts';
 import { parseService } from '../../../src/api/service.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { writeValues } from '../../../src/runtime/value-file.ts';
-import { offlineVersion, readSaved, type Saved, writeSaved } from '../../../src/speaker/offline.ts';
+import { offlineVersion, openOffline, readSaved, type Saved, writeSaved } from '../../../src/speaker/offline.ts';
+import { isKnown, isSynced, watchAll } from '../../../src/speaker/snapshot.ts';
 
 let folder: string;
 let file: string;
@@ -151,4 +154,32 @@ test('the version of the file stands for these fields', () => {
       claims: 'uid term isolated leaving',
     },
   );
+});
+
+test('B9 the snapshot is used once, where the API server has told nothing, and at the end it says what is known then', async () => {
+  await writeSaved(file, 'n1', small);
+  const place = { file, node: 'n1', log: { info: () => undefined, warn: () => undefined } };
+  let used = 0;
+  const begin = async () => {
+    const log = createLogger('test', 'info');
+    log.level = 'silent';
+    const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
+    const watched = watchAll(common, { namespace: 'n', labelSelector: '' });
+    const offline = await openOffline(place);
+    const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
+    offline.start({ watched, claims: () => claims, onUse: () => used++ });
+    return { watched, offline };
+  };
+  // Nothing is known: there is nothing to say.
+  const first = await begin();
+  await first.offline.close();
+  assert.deepEqual((await read()).saved, small);
+  const second = await begin();
+  second.offline.use();
+  second.offline.use();
+  assert.deepEqual([used, isKnown(second.watched), isSynced(second.watched)], [1, true, false]);
+  assert.deepEqual(second.watched.services.store.values(), small.views.services);
+  await second.offline.close();
+  const { saved: back } = await read();
+  assert.deepEqual([back?.views, back?.claims.map(({ term }) => term)], [small.views, [4]]);
 });
