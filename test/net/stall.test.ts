@@ -1,6 +1,6 @@
 /** A process that stood still: what waited for it is not answered, and nothing is until it knows again what the node holds. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -31,9 +31,19 @@ async function paced(count: number, ask: () => Promise<unknown>): Promise<void> 
   }
 }
 
+/** Stops a process. A thread of it runs on until each of them has taken note. */
+async function stop({ child: { pid = 0 } }: LineProcess): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  const states = () =>
+    readdirSync(`/proc/${pid}/task`).map(
+      (thread) => /\) (\S)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1],
+    );
+  await eventually('every thread stands still', () => states().every((state) => state === 'T'), { everyMs: 1 });
+}
+
 /** Stops the responder for a second, in which it is asked for the VIP 50 times. */
 async function stall(whileStopped: () => void = () => undefined): Promise<void> {
-  lab.responder.child.kill('SIGSTOP');
+  await stop(lab.responder);
   await paced(50, () => lab.send(requestFor(vip)));
   whileStopped();
   lab.responder.child.kill('SIGCONT');
@@ -76,7 +86,7 @@ test('B1 a stall whose decision gives the VIP up answers nothing for it any more
 
 test('B1 a node whose thread is late again and again goes on as soon as its own decision stands', async () => {
   for (let stalls = 1; stalls <= 5; stalls++) {
-    lab.responder.child.kill('SIGSTOP');
+    await stop(lab.responder);
     await paced(20, () => lab.send(requestFor(vip)));
     const replies = repliesFrom(vip);
     lab.responder.child.kill('SIGCONT');
@@ -112,7 +122,7 @@ test('B1 a node that slept while another one took its VIP wakes up silent, and s
       await ask();
       return answers() > 0;
     });
-    n1.child.kill('SIGSTOP');
+    await stop(n1);
     await eventually('the other node takes the VIP', () => holds(n2)?.length === 1);
     const before = answers();
     await paced(50, ask);
