@@ -136,6 +136,7 @@ program
     'keys of the datagrams, base64, one a line: the first signs, all are accepted',
     '/etc/berth/liveness/keys',
   )
+  .option('--snapshot <file>', 'keep what the speaker knows here, so that it can start while the API server is away')
   .option('--health <address:port>', 'serve /healthz and /readyz here', '127.0.0.1:7931')
   .addOption(logLevel())
   .action(async (options) => {

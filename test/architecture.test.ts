@@ -29,7 +29,16 @@ const table: Readonly<Record<string, Row>> = {
   },
   runtime: {
     folders: [],
-    modules: ['pino', 'node:crypto', 'node:dgram', 'node:fs/promises', 'node:http', 'node:net', 'node:timers/promises'],
+    modules: [
+      'pino',
+      'node:crypto',
+      'node:dgram',
+      'node:fs/promises',
+      'node:http',
+      'node:net',
+      'node:timers/promises',
+      'node:v8',
+    ],
     why: 'knows nothing of load balancing',
   },
   kube: {

@@ -64,9 +64,16 @@ export const idleBursts: BurstState = {
 export function planBursts(state: BurstState, vips: readonly Ip[], nowMs: number): BurstState {
   const wanted = new Set(vips);
   const known = new Set(state.queues.flat().map(({ vip }) => vip));
-  const kept = state.queues.map((queue) => queue.filter(({ vip }) => wanted.has(vip)));
   const gained = [...wanted].filter((vip) => !known.has(vip)).map((vip) => ({ vip, dueMs: nowMs }));
-  return { ...state, queues: kept.map((queue, step) => (step === 0 ? [...queue, ...gained] : queue)) };
+  return {
+    ...state,
+    queues: keepBursts(state, wanted).queues.map((queue, step) => (step === 0 ? [...queue, ...gained] : queue)),
+  };
+}
+
+/** The state in which all but these VIPs send nothing more. */
+export function keepBursts(state: BurstState, vips: ReadonlySet<Ip>): BurstState {
+  return { ...state, queues: state.queues.map((queue) => queue.filter(({ vip }) => vips.has(vip))) };
 }
 
 /** The state in which these VIPs start their burst anew: neighbours may have heard another node last. */

@@ -100,6 +100,12 @@ export class Keeper {
     return this.peers.claims.of(this.#self);
   }
 
+  /** What it should know after a restart: its claims, and those from before the last one that nobody has made since. */
+  get toRemember(): readonly Claim[] {
+    const open = [...this.#remembered.values()].filter(({ uid }) => this.peers.claims.to(uid).size === 0);
+    return [...this.claims.values(), ...open];
+  }
+
   /** What is decided, as of the last tick. */
   get decisions(): readonly HolderDecision[] {
     return this.#decisions.all;

@@ -2,7 +2,7 @@
 import { times } from '../liveness/messages.ts';
 
 /** A main loop that comes so late was stopped: others may have taken its VIPs. */
-const lateMs = 300;
+export const lateMs = 300;
 
 /** Whether one speaker listens. */
 export class Listening {

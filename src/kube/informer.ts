@@ -18,6 +18,8 @@ export interface InformerOptions<R extends RawObject, V extends Identity> {
   /** The part of an object that is kept; undefined for objects that do not matter. */
   readonly parse: (raw: R) => V | undefined;
   readonly onChange: () => void;
+  /** The API server was asked, and has not answered at all. */
+  readonly onUnreachable?: () => void;
 }
 
 interface Page<R extends RawObject> {
@@ -42,6 +44,7 @@ export class Informer<R extends RawObject, V extends Identity> {
   readonly store = new ViewStore<V>();
   readonly #options: InformerOptions<R, V>;
   #synced = false;
+  #seeded = false;
 
   constructor(options: InformerOptions<R, V>) {
     this.#options = options;
@@ -50,6 +53,18 @@ export class Informer<R extends RawObject, V extends Identity> {
   /** Has the first list been taken in? Before that, an absent object means nothing. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** Is there something to work from: the API server's own word, or what was known before a restart? */
+  get known(): boolean {
+    return this.#synced || this.#seeded;
+  }
+
+  /** Takes in what was known before a restart. It counts until the first list replaces all of it. */
+  seed(views: readonly V[]): void {
+    if (this.#synced) return;
+    this.#seeded = true;
+    this.store.replace(views, '');
   }
 
   /** Takes in an object that a write of ours just returned, so that the next decision sees it at once. */
@@ -76,6 +91,7 @@ export class Informer<R extends RawObject, V extends Identity> {
         // 410: the version is older than what the API server remembers; anything else resumes where it stopped.
         if (hasStatus(error, 410)) version = undefined;
         else log.warn({ path, err: error }, 'watch failed');
+        if (!(error instanceof ApiError)) this.#options.onUnreachable?.();
         pauseMs = performance.now() - startedAt > backoffMs.most ? backoffMs.first : pauseMs;
         await wait(pauseMs * (0.5 + Math.random() / 2), signal);
         pauseMs = Math.min(pauseMs * 2, backoffMs.most);
@@ -96,6 +112,8 @@ export class Informer<R extends RawObject, V extends Identity> {
       version = page.metadata.resourceVersion;
       token = page.metadata.continue ?? '';
     }
+    // Of what was seeded nothing stays, however new it looks: the API server may have been restored from a backup.
+    if (!this.#synced) this.store.clear();
     this.store.replace(views, version);
     this.#synced = true;
     onChange();

@@ -10,6 +10,12 @@ export class ViewStore<V extends Identity> {
   #views = new Map<string, V>();
   /** Objects that are gone, and the version they went with: an event of before must not bring them back. The oldest come first. */
   #gone = new Map<string, string>();
+  #revision = 0;
+
+  /** Another number whenever the views say something else. */
+  get revision(): number {
+    return this.#revision;
+  }
 
   /** All views. */
   values(): readonly V[] {
@@ -27,9 +33,10 @@ export class ViewStore<V extends Identity> {
     const latest = known?.resourceVersion ?? this.#gone.get(view.uid);
     if (latest !== undefined && !isNewer(view.resourceVersion, latest)) return false;
     this.#views.set(view.uid, view);
-    return (
-      known === undefined || !isDeepStrictEqual({ ...known, resourceVersion: '' }, { ...view, resourceVersion: '' })
-    );
+    const isNews =
+      known === undefined || !isDeepStrictEqual({ ...known, resourceVersion: '' }, { ...view, resourceVersion: '' });
+    if (isNews) this.#revision += 1;
+    return isNews;
   }
 
   /** The object is gone, or does not matter any more, as of this version. True if it was known. */
@@ -40,7 +47,16 @@ export class ViewStore<V extends Identity> {
       if (this.#gone.size <= mostTombstones) break;
       this.#gone.delete(oldest);
     }
-    return this.#views.delete(uid);
+    const isNews = this.#views.delete(uid);
+    if (isNews) this.#revision += 1;
+    return isNews;
+  }
+
+  /** Forgets everything, as before the first list. */
+  clear(): void {
+    this.#views.clear();
+    this.#gone.clear();
+    this.#revision += 1;
   }
 
   /** Takes in a whole list as of a version; what is known to be newer than the list stays. */
@@ -50,6 +66,7 @@ export class ViewStore<V extends Identity> {
     this.#gone = new Map(goneLater);
     this.#views = new Map(views.filter(({ uid }) => !this.#gone.has(uid)).map((view) => [view.uid, view]));
     for (const view of newer) this.#views.set(view.uid, view);
+    this.#revision += 1;
   }
 }
 

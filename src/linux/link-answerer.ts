@@ -27,6 +27,9 @@ export type AnsweringSocket = OpenSocket &
 /** Frames per system call: from 16 to 256 the bench found no difference in CPU time per reply. */
 const batchSize = 32;
 
+/** More than the buffer of a socket holds; a flood has no end. */
+const drainBatches = 128;
+
 /** Claims of other hosts that are passed on in a second at most. */
 const heardPerSecond = 500;
 
@@ -56,18 +59,38 @@ export function countQueueDrops({ fd }: AnsweringSocket, counts: Float64Array): 
   count(counts, 'QueueFull', readQueueDrops(fd));
 }
 
+/** What an answerer works with. */
+export interface AnswererOptions {
+  readonly counts: Float64Array;
+  readonly onHeard: (claim: HeardClaim) => void;
+  /** Has this thread stood still since it looked at its orders last? Asked right before answers go out. */
+  readonly isLate: () => boolean;
+}
+
 /** A function that answers at most one batch of frames of a socket, and returns a failure if the socket is of no more use. */
-export function createAnswerer(
-  counts: Float64Array,
-  onHeard: (claim: HeardClaim) => void,
-): (socket: AnsweringSocket) => LinkFailure | undefined {
+export function createAnswerer(options: AnswererOptions): (socket: AnsweringSocket) => LinkFailure | undefined {
+  const { onHeard } = options;
   const hearArp = listener(onHeard, (frame) => ({ address: senderIpOf(frame), mac: senderMacOf(frame) }));
   const hearNdp = listener(onHeard, (frame) => ({ address: claimedIpOf(frame), mac: claimedMacOf(frame) }));
   const toArp = listening(respondToArp, hearArp);
   const toNdp = listening(respondToNdp, hearNdp);
   const arp = answererFor(toArp, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
   const ndp = answererFor(toNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
-  return (socket) => (socket.family === 'IPv4' ? arp(socket, counts) : ndp(socket, counts));
+  return (socket) => (socket.family === 'IPv4' ? arp(socket, options) : ndp(socket, options));
+}
+
+/** A function that throws away all that waits in a socket, and returns a failure if the socket is of no more use. */
+export function createDiscarder(counts: Float64Array): (socket: AnsweringSocket) => LinkFailure | undefined {
+  const unread = frameBatch(batchSize, 1);
+  return (socket) => {
+    for (let batches = 0; batches < drainBatches; batches++) {
+      const received = unread.receive(socket.fd);
+      if (received < 0) return failureOf(socket, errnoName());
+      count(counts, 'Stalled', received);
+      if (received < batchSize) break;
+    }
+    return undefined;
+  };
 }
 
 /** The responder, and what other hosts say of addresses is heard. */
@@ -103,7 +126,7 @@ function listener(
 function answererFor<Link>(
   respond: (link: Link, exchange: Exchange) => Verdict,
   { snapLength, replyLength }: { readonly snapLength: number; readonly replyLength: number },
-): (socket: Link & OpenSocket, counts: Float64Array) => LinkFailure | undefined {
+): (socket: Link & OpenSocket, options: AnswererOptions) => LinkFailure | undefined {
   const requests = frameBatch(batchSize, snapLength);
   const replies = frameBatch(batchSize, replyLength);
   const exchange: Exchange = { request: new Uint8Array(0), reply: new Uint8Array(0), length: 0 };
@@ -121,11 +144,12 @@ function answererFor<Link>(
     return answered;
   }
 
-  return (socket, counts) => {
+  return (socket, { counts, isLate }) => {
     const received = requests.receive(socket.fd);
     if (received < 0) return failureOf(socket, errnoName());
     const answered = decide(socket, received, counts);
     if (answered === 0) return undefined;
+    if (isLate()) return void count(counts, 'Stalled', answered);
     const sent = replies.send(socket.fd, answered);
     count(counts, 'Answered', Math.max(0, sent));
     count(counts, 'NotSent', answered - Math.max(0, sent));

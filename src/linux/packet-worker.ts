@@ -2,9 +2,16 @@
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { poll, pollFdWords, pollIn } from './libc.ts';
-import { type AnsweringSocket, closeSocket, countQueueDrops, createAnswerer, openAnswering } from './link-answerer.ts';
+import {
+  type AnsweringSocket,
+  closeSocket,
+  countQueueDrops,
+  createAnswerer,
+  createDiscarder,
+  openAnswering,
+} from './link-answerer.ts';
 import { monotonicMs, viewMemory } from './responder-memory.ts';
-import type { FromWorker, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
+import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 
 /**
  * The longest wait: the process can end only while this thread runs JavaScript, so it never waits in recv, and in
@@ -12,12 +19,21 @@ import type { FromWorker, LinkFailure, LinkTable, ToWorker, WorkerStart } from '
  */
 const longestWaitMs = 100;
 
+/**
+ * A thread that comes back to its sockets so late was stopped, and others may hold what its tables say: they count a node dead that is
+ * silent for 400 ms. Its longest wait is in this time, as the beat is in the keeper's.
+ */
+const lateMs = 300;
+
 /** How often the kernel's count of dropped frames is fetched. */
 const statisticsMs = 1000;
 
 const { memory: buffer, wakeFd } = workerData as WorkerStart;
 const memory = viewMemory(buffer);
-const answer = createAnswerer(memory.counts, (claim) => tell({ kind: 'Heard', ...claim }));
+const isLate = () => performance.now() - wokeAtMs > lateMs;
+const onHeard = (claim: HeardClaim) => tell({ kind: 'Heard', ...claim });
+const answer = createAnswerer({ counts: memory.counts, onHeard, isLate });
+const discard = createDiscarder(memory.counts);
 const wakeBytes = new Uint8Array(8);
 
 let sockets: readonly AnsweringSocket[] = [];
@@ -25,6 +41,10 @@ let pollFds = pollFdsOf(sockets);
 let seenMessage = 0;
 let statisticsDueMs = 0;
 let closing = false;
+let wokeAtMs = performance.now();
+let stalls = 0;
+/** Nothing is answered until the main thread has said what the node holds after a stall. */
+let isMute = false;
 
 tell({ kind: 'Ready' });
 while (!closing) turn();
@@ -32,9 +52,25 @@ sockets.forEach(closeSocket);
 
 /** One wait and what came of it: one batch per socket at most, so a flood on one delays neither the others nor a new table. */
 function turn(): void {
-  if (poll(pollFds, longestWaitMs) > 0) answerReady();
+  const ready = poll(pollFds, longestWaitMs);
+  noticeStall();
+  if (ready > 0) answerReady();
   beat();
   if (Atomics.load(memory.newest, 0) !== seenMessage) takeMessages();
+}
+
+/**
+ * Nothing is answered, neither what waited meanwhile nor what comes, until the main thread knows of the stall: it may have been stopped
+ * too, and what it said before says nothing of now.
+ */
+function noticeStall(): void {
+  const nowMs = performance.now();
+  const ms = nowMs - wokeAtMs;
+  wokeAtMs = nowMs;
+  if (ms <= lateMs) return;
+  stalls += 1;
+  isMute = true;
+  tell({ kind: 'Stalled', number: stalls, ms });
 }
 
 /** Entry 0 is the eventfd, entry i + 1 is socket i. After a drop the entries are new, and none is ready. */
@@ -43,7 +79,7 @@ function answerReady(): void {
   for (let i = 0; i < sockets.length; i++) {
     const socket = sockets[i];
     if (socket === undefined || !isReady(i + 1)) continue;
-    const failure = answer(socket);
+    const failure = isMute ? discard(socket) : answer(socket);
     if (failure !== undefined) drop(socket, failure);
   }
 }
@@ -69,6 +105,7 @@ function takeMessages(): void {
       closing = true;
     } else {
       apply(next.links);
+      isMute = next.stalls < stalls;
       tell({ kind: 'Applied', number: next.number });
     }
   }

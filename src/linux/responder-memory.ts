@@ -3,12 +3,13 @@ import { dropReasons, type Verdict } from '../announce/responder.ts';
 
 /**
  * What a received frame may be counted as: a verdict of the responder, `NotSent` (answered, but the link took no more
- * frames), or `QueueFull` (the kernel dropped it before we saw it).
+ * frames), `QueueFull` (the kernel dropped it before we saw it), or `Stalled` (it waited while this process stood still, or came before
+ * it was known what the node holds after that).
  */
-export const counterNames = ['Answered', ...dropReasons, 'NotSent', 'QueueFull'] as const;
+export const counterNames = ['Answered', ...dropReasons, 'NotSent', 'QueueFull', 'Stalled'] as const;
 
 /** One of {@link counterNames}. */
-export type CounterName = Verdict | 'NotSent' | 'QueueFull';
+export type CounterName = Verdict | 'NotSent' | 'QueueFull' | 'Stalled';
 
 /** Frames since the start, by what became of them. */
 export type ResponderCounters = Readonly<Record<CounterName, number>>;

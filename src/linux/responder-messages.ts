@@ -14,9 +14,17 @@ export interface LinkTable {
   readonly macs: Uint8Array;
 }
 
-/** To the worker: the whole desired state, or the end. `number` counts the tables from 1. */
+/**
+ * To the worker: the whole desired state, or the end. `number` counts the tables from 1. `stalls` is how many stalls of the worker the
+ * main thread knew of when it decided what the tables say.
+ */
 export type ToWorker =
-  | { readonly kind: 'Tables'; readonly number: number; readonly links: readonly LinkTable[] }
+  | {
+      readonly kind: 'Tables';
+      readonly number: number;
+      readonly stalls: number;
+      readonly links: readonly LinkTable[];
+    }
   | { readonly kind: 'Close' };
 
 /** A link that is not answered any more, or could not be opened; the others go on. */
@@ -33,10 +41,14 @@ export interface HeardClaim {
   readonly mac: string;
 }
 
-/** To the main thread. `Applied`: the tables of this number are in effect. */
+/**
+ * To the main thread. `Applied`: the tables of this number are in effect. `Stalled`: the worker stood still, for the time of this number,
+ * and answers nothing until it has tables that were decided on in this knowledge.
+ */
 export type FromWorker =
   | { readonly kind: 'Applied'; readonly number: number }
   | { readonly kind: 'Ready' }
+  | { readonly kind: 'Stalled'; readonly number: number; readonly ms: number }
   | ({ readonly kind: 'Heard' } & HeardClaim)
   | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
 

@@ -27,6 +27,11 @@ export interface ResponderOptions {
   readonly onLinkFailed: (failure: LinkFailure) => void;
   /** Another host answers for an address, or uses it as its own. */
   readonly onHeard?: (claim: HeardClaim) => void;
+  /**
+   * The thread stood still for so many milliseconds, and answers nothing until this returns. The whole process may have been stopped, and
+   * others hold its VIPs by now: whoever decides does so anew in here, and calls `apply` if that brings something new.
+   */
+  readonly onStalled?: (ms: number) => void;
   /** The thread ended by a fault of the program: nothing is answered any more. */
   readonly onThreadFailed: (error: Error) => void;
 }
@@ -92,10 +97,13 @@ function threadOf(
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   let closed: Promise<void> | undefined;
   let newest = 0;
+  let stalls = 0;
+  let desired: readonly LinkTable[] = [];
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'Applied') settle(message.number, 'InEffect');
     if (message.kind === 'LinkFailed') options.onLinkFailed(message.failure);
     if (message.kind === 'Heard') options.onHeard?.(message);
+    if (message.kind === 'Stalled') confirm(message);
   });
   worker.on('error', options.onThreadFailed);
   exited.then(() => {
@@ -114,6 +122,19 @@ function threadOf(
     writeSync(start.wakeFd, oneWake);
   }
 
+  /** The stall counts as known only now: tables from before, which may be on their way, must not make the worker speak again. */
+  function confirm({ number, ms }: { readonly number: number; readonly ms: number }): void {
+    options.onStalled?.(ms);
+    stalls = number;
+    if (closed === undefined) sendTables();
+  }
+
+  function sendTables(): number {
+    const number = ++newest;
+    send({ kind: 'Tables', number, stalls, links: desired });
+    return number;
+  }
+
   async function end(): Promise<void> {
     worker.ref();
     send({ kind: 'Close' });
@@ -124,8 +145,8 @@ function threadOf(
   return {
     apply: (links) => {
       if (closed !== undefined) return Promise.resolve('Closed');
-      const number = ++newest;
-      send({ kind: 'Tables', number, links: links.flatMap(tablesOf) });
+      desired = links.flatMap(tablesOf);
+      const number = sendTables();
       return new Promise((resolve) => waiting.set(number, resolve));
     },
     counters: () => readCounters(memory),

@@ -14,6 +14,8 @@ export interface AnnouncerOptions {
   readonly onLinkFailed: () => void;
   /** Another host answers for an address, or uses it as its own. */
   readonly onHeard?: (address: string, mac: string) => void;
+  /** This process may have been stopped: decides anew, and calls `apply` with what that brings, before it returns. */
+  readonly onStalled?: () => void;
   /** The packet worker ended by a fault of the program. */
   readonly onThreadFailed: (error: Error) => void;
 }
@@ -40,6 +42,7 @@ export async function startAnnouncer({
   log,
   onLinkFailed,
   onHeard,
+  onStalled,
   onThreadFailed,
 }: AnnouncerOptions): Promise<Announcer> {
   let inEffect: readonly LinkVips[] | undefined;
@@ -53,6 +56,10 @@ export async function startAnnouncer({
       linkFailed();
     },
     onHeard: ({ address, mac }) => onHeard?.(address, mac),
+    onStalled: (ms) => {
+      log.warn({ ms: Math.round(ms) }, 'packet worker stood still');
+      onStalled?.();
+    },
     onThreadFailed,
   });
   const groups = new SolicitedGroups(({ link, code, message }) => {
@@ -60,13 +67,15 @@ export async function startAnnouncer({
     // The link itself may be well: the next pass tries again.
     inEffect = undefined;
   });
-  const bursts = new BurstSender({ log, open: openFrameSender, onLinkFailed: linkFailed });
+  const bursts = new BurstSender({ log, open: openFrameSender, onLinkFailed: linkFailed, onLate: () => onStalled?.() });
 
   return {
     apply: async (desired) => {
       if (inEffect !== undefined && isSameState(inEffect, desired)) return;
       // Noted before the wait: a link that fails meanwhile takes the note away.
       inEffect = desired;
+      // What is given up must not be announced while the packet worker takes that in.
+      bursts.withdraw(desired);
       // Whoever hears of the VIP may ask for it at once: the answer must be there first.
       await responder.apply(desired);
       groups.apply(desired);

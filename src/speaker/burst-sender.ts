@@ -5,10 +5,12 @@ import {
   type DueFrame,
   dueFrames,
   idleBursts,
+  keepBursts,
   nextDueMs,
   planBursts,
   repeatBursts,
 } from '../announce/burst.ts';
+import { lateMs } from '../announce/listening.ts';
 import { encodeUnsolicited } from '../announce/unsolicited.ts';
 import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
@@ -22,6 +24,8 @@ export interface BurstSenderOptions {
   readonly open: (link: Link) => FrameSender;
   /** Nothing is sent on a link any more, until the next `apply` that names it. */
   readonly onLinkFailed: () => void;
+  /** A round comes late: the process may have been stopped. Decides anew, and withdraws what that takes away, before it returns. */
+  readonly onLate?: () => void;
 }
 
 interface Burst {
@@ -40,6 +44,7 @@ export class BurstSender {
   readonly #options: BurstSenderOptions;
   readonly #bursts = new Map<string, Burst>();
   #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
 
   constructor(options: BurstSenderOptions) {
     this.#options = options;
@@ -56,6 +61,12 @@ export class BurstSender {
       if (burst) burst.state = planBursts(burst.state, vips, now);
     }
     this.#sendDue();
+  }
+
+  /** Says nothing more of VIPs that are not in this state. What is new in it waits for `apply`. */
+  withdraw(desired: readonly LinkVips[]): void {
+    const wanted = new Map(desired.map(({ link, vips }) => [linkKey(link), new Set(vips)]));
+    for (const [key, burst] of this.#bursts) burst.state = keepBursts(burst.state, wanted.get(key) ?? new Set());
   }
 
   /** These VIPs are announced anew, wherever they are announced. */
@@ -92,7 +103,13 @@ export class BurstSender {
     this.#options.onLinkFailed();
   }
 
-  #sendDue = (): void => {
+  /** Neighbours believe whoever spoke last: after a sleep it must be clear first who holds what. */
+  #wake = (): void => {
+    if (performance.now() - this.#dueAt > lateMs) this.#options.onLate?.();
+    this.#sendDue();
+  };
+
+  #sendDue(): void {
     clearTimeout(this.#timer);
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
@@ -101,8 +118,10 @@ export class BurstSender {
       if (!this.#bursts.has(key)) continue;
       next = Math.min(next, Math.max(burst.holdUntilMs - now, nextDueMs(burst.state, now) ?? next));
     }
-    if (Number.isFinite(next)) this.#timer = setTimeout(this.#sendDue, Math.max(next, 1));
-  };
+    if (!Number.isFinite(next)) return;
+    this.#dueAt = now + next;
+    this.#timer = setTimeout(this.#wake, Math.max(next, 1));
+  }
 
   /** One round of one link. Where the queue is full the whole round is due again: neighbours may hear a frame twice. */
   #sendOn(key: string, burst: Burst, now: number): void {

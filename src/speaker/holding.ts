@@ -88,6 +88,16 @@ export class Holding {
     if (this.#keeper?.isStirred) this.#decideSoon();
   }
 
+  /** What this node should know of its claims after a restart. */
+  get toRemember(): readonly Claim[] {
+    return this.#keeper?.toRemember ?? this.#options.claims;
+  }
+
+  /** Decides at once: when this returns, nothing is held that was decided on before a sleep. */
+  decideNow(): void {
+    this.#beat();
+  }
+
   /** The links that a peer told last; undefined before it told any. */
   linksOf(node: string): readonly PeerLink[] | undefined {
     return this.#links.get(node)?.links;

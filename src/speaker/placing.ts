@@ -17,7 +17,7 @@ import type { Announcer } from './announcer.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Holding } from './holding.ts';
 import type { Recorder } from './record.ts';
-import { clusterSnapshot, isSynced, type Watched } from './snapshot.ts';
+import { clusterSnapshot, isKnown, isSynced, type Watched } from './snapshot.ts';
 import { WireAsker } from './wire-asker.ts';
 
 /** What the placing of VIPs works with. */
@@ -62,7 +62,7 @@ export class Placing {
   /** The cluster, a peer or a link has changed. */
   observe(): void {
     const { watched, monitor, holding, options } = this.#parts;
-    if (!isSynced(watched)) return;
+    if (!isKnown(watched)) return;
     this.#links = monitor.links();
     const all = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
     const own = all.filter(({ name }) => !holding.deafLinks.has(name));
@@ -119,7 +119,7 @@ export class Placing {
   }
 
   #takeEffect(now: readonly Placement[]): void {
-    const { announcer, recorder, options, holding, log } = this.#parts;
+    const { watched, announcer, recorder, options, holding, log } = this.#parts;
     void announcer.apply(byLink(now, this.#links, (node, vip) => this.#macOf(node, vip)));
     if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     logChanges(log, this.#before ?? [], now);
@@ -131,7 +131,8 @@ export class Placing {
       verifiedOf: () => undefined,
       isReporter: (address) => holding.isReporter(address),
     });
-    recorder.record(reports);
+    // What an old snapshot led to is nothing to write down.
+    if (isSynced(watched)) recorder.record(reports);
   }
 
   #askWhereHeld(vips: readonly HeldVip[]): void {

@@ -33,8 +33,18 @@ export interface Peers {
   readonly labelSelector: string;
 }
 
-/** Makes the informers; `onChange` is called after each change of any of them. */
-export function watchAll(common: { client: KubeClient; log: Logger; onChange: () => void }, peers: Peers): Watched {
+/** What the informers work with. */
+export interface Watching {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  /** Called after each change of any of them. */
+  readonly onChange: () => void;
+  /** The API server does not answer. */
+  readonly onUnreachable: () => void;
+}
+
+/** Makes the informers. */
+export function watchAll(common: Watching, peers: Peers): Watched {
   const { labelSelector } = peers;
   return {
     allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
@@ -49,6 +59,11 @@ export function watchAll(common: { client: KubeClient; log: Logger; onChange: ()
 /** Have all informers taken in their first list? */
 export function isSynced(watched: Watched): boolean {
   return Object.values(watched).every(({ synced }) => synced);
+}
+
+/** Does each informer have something to work from: its first list, or until then what was known before a restart? */
+export function isKnown(watched: Watched): boolean {
+  return Object.values(watched).every(({ known }) => known);
 }
 
 /** What the cluster says now. `others` names nodes whose speakers run without a Pod. */

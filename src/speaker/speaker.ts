@@ -20,6 +20,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { startAnnouncer } from './announcer.ts';
 import { Holding } from './holding.ts';
+import { openOffline } from './offline.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
 import { isSynced, watchAll } from './snapshot.ts';
@@ -37,6 +38,8 @@ export interface SpeakerOptions {
   readonly livenessPort: number;
   /** File with the keys of the datagrams. */
   readonly livenessKey: string;
+  /** File for what the speaker knows, so that it can start without the API server; undefined: it cannot. */
+  readonly snapshot: string | undefined;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
@@ -57,13 +60,15 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     onLinkFailed: () => loop.triggerIn(relinkMs),
     onThreadFailed: (error) => failed.abort(error),
     onHeard: (address, mac) => placing.heard(address, mac),
+    onStalled: () => holding.decideNow(),
   });
   const client = new KubeClient(await connect(options.kubeconfig));
   const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
-  const watched = watchAll({ client, log, onChange: loop.trigger }, peers);
-  const { nodeName: node, livenessPort: port, livenessKey: keyFile } = options;
+  const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, peers);
+  const { nodeName: node, livenessPort: port, livenessKey: keyFile, snapshot: file } = options;
+  const offline = await openOffline({ file, node, log });
   const holding = new Holding({
-    ...{ log, node, port, keyFile, claims: [] },
+    ...{ log, node, port, keyFile, claims: offline.claims },
     workerAgeMs: announcer.workerAgeMs,
     onDecisions: (decisions) => placing.decided(decisions),
     askWire: (addresses) => placing.ask(addresses),
@@ -80,13 +85,14 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   });
   try {
     await holding.open();
+    offline.start({ watched, claims: () => holding.toRemember, onUse: loop.trigger });
     await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
     failed.signal.throwIfAborted();
   } finally {
     // Nothing moves because of a restart: the others wait a moment for this one.
     holding.sayRestarting();
     monitor.close();
-    const counters = await announcer.close();
+    const [counters] = await Promise.all([announcer.close(), offline.close()]);
     holding.close();
     placing.close();
     closeHealth();

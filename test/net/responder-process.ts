@@ -15,6 +15,7 @@ export type Command =
   | { readonly do: 'applyWhole'; readonly links: readonly (Omit<LinkVips, 'link'> & { readonly name: string })[] }
   | { readonly do: 'ask'; readonly link: string; readonly address: string }
   | { readonly do: 'counters' }
+  | { readonly do: 'onStall'; readonly links?: Readonly<Record<string, readonly string[]>>; readonly takesMs?: number }
   | { readonly do: 'announce'; readonly link: string; readonly frame: DueFrame }
   | { readonly do: 'send'; readonly link: string; readonly frame: string }
   | { readonly do: 'close' }
@@ -22,13 +23,22 @@ export type Command =
 
 /** What the process says: `counters` also carries the age of the worker's beat and this process's memory. */
 export interface Report {
-  readonly kind: 'ready' | 'done' | 'counters' | 'failed' | 'heard' | 'linkFailed';
+  readonly kind: 'ready' | 'done' | 'counters' | 'failed' | 'heard' | 'linkFailed' | 'stalled' | 'decided';
   readonly [fact: string]: unknown;
 }
 
 const say = (report: Report) => process.stdout.write(`${JSON.stringify(report)}\n`);
 
+/** What there is to decide after a stall: how long that takes, and what comes out of it. */
+let onStall: Extract<Command, { do: 'onStall' }> = { do: 'onStall' };
+
 const responder = await startResponder({
+  onStalled: (ms) => {
+    say({ kind: 'stalled', ms });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, onStall.takesMs ?? 0);
+    if (onStall.links) void applyNamed(onStall.links);
+    say({ kind: 'decided', ...responder.counters() });
+  },
   onLinkFailed: (failure) => say({ kind: 'linkFailed', ...failure }),
   onHeard: ({ address, mac }) => say({ kind: 'heard', address, mac }),
   onThreadFailed: (error) => say({ kind: 'failed', message: error.message }),
@@ -40,6 +50,10 @@ const responder = await startResponder({
 const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
 
 const asker = new WireAsker({ debug: (...words: readonly unknown[]) => console.error(...words) });
+
+function applyNamed(links: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  return applyAll(Object.entries(links).map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })));
+}
 
 async function applyAll(desired: readonly LinkVips[]): Promise<void> {
   await responder.apply(desired);
@@ -61,11 +75,12 @@ function sendOn(name: string, frame: Uint8Array): SendOutcome {
 
 async function obey(command: Command): Promise<Report> {
   switch (command.do) {
-    case 'apply': {
-      const links = Object.entries(command.links);
-      await applyAll(links.map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })));
+    case 'apply':
+      await applyNamed(command.links);
       return { kind: 'done' };
-    }
+    case 'onStall':
+      onStall = command;
+      return { kind: 'done' };
     case 'applyWhole':
       await applyAll(command.links.map(({ name, ...rest }) => ({ ...rest, link: linkNamed(name) })));
       return { kind: 'done' };

@@ -217,3 +217,13 @@ test('B3 datagrams that are sent again, on whatever path, have no effect on hold
   });
   assert.ok(movedAt - diedAt <= 500, `all moved after ${movedAt - diedAt} ms`);
 });
+
+test('B9 claims from before a restart are remembered over the next one too, until somebody claims the VIP', () => {
+  const claims = ['a', 'b'].map((uid) => ({ uid, term: 3, isolated: false, leaving: false }));
+  const keeper = new Keeper({ node: 'n1', incarnation: '1'.padStart(16, '0') }, 0, claims);
+  assert.deepEqual(keeper.toRemember, claims);
+  keeper.peers.claims.set('n2', { uid: 'a', term: 4, isolated: false, leaving: false });
+  const own = { uid: 'b', term: 5, isolated: false, leaving: false };
+  keeper.peers.claims.set('n1', own);
+  assert.deepEqual(keeper.toRemember, [own]);
+});

@@ -62,3 +62,44 @@ test('what is gone is forgotten in time', () => {
   assert.equal(store.put(view('first', 1)), true);
   assert.equal(store.put(view('n999', 1)), false);
 });
+
+test('after a new beginning nothing of before stays, however new it looked', () => {
+  const store = new ViewStore<ReturnType<typeof view>>();
+  store.replace([view('seeded', 99)], '');
+  store.clear();
+  store.replace([view('listed', 2)], '10');
+  assert.deepEqual(versions(store), ['2']);
+});
+
+test('the revision is another one whenever something else is said, and only then', () => {
+  const store = new ViewStore<ReturnType<typeof view>>();
+  const isNewAfter = (act: () => void) => {
+    const before = store.revision;
+    act();
+    return store.revision !== before;
+  };
+  assert.equal(
+    isNewAfter(() => store.put(view('a', 1))),
+    true,
+  );
+  assert.equal(
+    isNewAfter(() => store.put(view('a', 2))),
+    false,
+  );
+  assert.equal(
+    isNewAfter(() => store.remove('b', '3')),
+    false,
+  );
+  assert.equal(
+    isNewAfter(() => store.remove('a', '4')),
+    true,
+  );
+  assert.equal(
+    isNewAfter(() => store.replace([view('a', 5)], '6')),
+    true,
+  );
+  assert.equal(
+    isNewAfter(() => store.clear()),
+    true,
+  );
+});

@@ -11,7 +11,7 @@ const vips = ['192.0.2.10' as Ip];
 const link = (name: string) => ({ name, index: 1, mac: '02:00:00:00:00:01' });
 
 /** A sender over links whose kernel is the given function. */
-function senderOver(kernel: (link: string) => SendOutcome) {
+function senderOver(kernel: (link: string) => SendOutcome, onLate: () => void = () => undefined) {
   const sent: string[] = [];
   const open = new Set<string>();
   let failures = 0;
@@ -19,6 +19,7 @@ function senderOver(kernel: (link: string) => SendOutcome) {
   log.level = 'silent';
   const bursts = new BurstSender({
     log,
+    onLate,
     open: ({ name }) => {
       open.add(name);
       return {
@@ -79,4 +80,22 @@ test('a link that went down begins anew with the next apply', async () => {
     assert.equal(framesOf('eth0'), 2, outcome);
     bursts.close();
   }
+});
+
+test('B1 a round that comes late is sent for what is held then', async () => {
+  const late: number[] = [];
+  const { bursts, framesOf } = senderOver(
+    () => 'Sent',
+    () => {
+      late.push(framesOf('eth0'));
+      bursts.withdraw([]);
+    },
+  );
+  bursts.apply([{ link: link('eth0'), vips }]);
+  assert.equal(framesOf('eth0'), 2);
+  // The whole process stands still for longer than the pause before the second round.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  await eventually('it is asked what is held', () => late.length > 0, soon);
+  assert.deepEqual([late, framesOf('eth0')], [[2], 2]);
+  bursts.close();
 });

@@ -1,0 +1,77 @@
+/**
+ * Fixture: a speaker without an API server. It agrees with two others who holds one VIP, by the speaker's own parts, and answers
+ * for it. Arguments: its node, the file with the key, the VIP.
+ */
+import { createInterface } from 'node:readline';
+import type { Ip } from '../../src/addr/ip.ts';
+import { inSubnet } from '../../src/announce/links.ts';
+import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { startAnnouncer } from '../../src/speaker/announcer.ts';
+import { Holding } from '../../src/speaker/holding.ts';
+import { WireAsker } from '../../src/speaker/wire-asker.ts';
+
+const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);
+/**
+ * Where the nodes are. The first one has held the VIP before, and the second may; the third is there so that the second one is not alone
+ * when the first is silent.
+ */
+const nodes = { n1: ['10.99.0.2'], n2: ['10.99.0.1', '10.98.0.1'], n3: ['10.98.0.2'] } as const;
+
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const fail = (error: Error) => {
+  throw error;
+};
+// What it says is for the tests; a log would be between the lines.
+const log = createLogger('speaker', 'error');
+const monitor = openLinkMonitor(() => undefined);
+const links = monitor.links().filter(({ name }) => name.startsWith('v'));
+const [link = fail(new Error('no link'))] = links;
+
+const announcer = await startAnnouncer({
+  log,
+  onLinkFailed: () => fail(new Error('the link failed')),
+  onThreadFailed: fail,
+  onHeard: (address, mac) => holding.heardOnWire(address, mac),
+  onStalled: () => {
+    holding.decideNow();
+    say({ kind: 'stalled' });
+  },
+});
+const asker = new WireAsker(log);
+const holding = new Holding({
+  ...{ log, node: self, port: 7932, keyFile, claims: [] },
+  workerAgeMs: announcer.workerAgeMs,
+  askWire: (addresses) => {
+    for (const address of addresses) asker.ask(link, address);
+  },
+  reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
+  onPeerLinks: () => undefined,
+  onFailed: fail,
+  onDecisions: (decisions) => {
+    const held = decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip: { address } }) => address);
+    void announcer.apply([{ link, vips: held, listens: ['IPv4'] }]);
+    say({ kind: 'holds', vips: held });
+  },
+});
+
+/** Any line ends the answers. */
+createInterface({ input: process.stdin }).once('line', async () =>
+  say({ kind: 'closed', ...(await announcer.close()) }),
+);
+await holding.open();
+const eligible = new Set(['n1', 'n2']);
+holding.observe(
+  {
+    vips: [{ uid: 'uid-1', address: vip as Ip, eligible, serves: () => true, recorded: { node: 'n1', term: 1 } }],
+    nodes: new Map(Object.keys(nodes).map((node) => [node, { draining: false }])),
+    links: links.map((one) => ({
+      ...one,
+      addresses: one.addresses.map(({ address, prefix }) => `${address}/${prefix}`),
+    })),
+  },
+  {
+    addresses: new Map(Object.entries(nodes)),
+    linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
+  },
+);
