@@ -138,6 +138,6 @@ export function ipv4Key(ip: Ip): number {
 }
 
 /** The IPv4 address at `offset`: four bytes are always one, so the text needs no parser. */
-function ipv4TextAt(frame: Uint8Array, offset: number): Ip {
+export function ipv4TextAt(frame: Uint8Array, offset: number): Ip {
   return frame.subarray(offset, offset + ipv4Length).join('.') as Ip;
 }
