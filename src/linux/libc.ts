@@ -8,6 +8,7 @@ const libc = koffi.load(null);
 const socketFn = libc.func('int socket(int domain, int type, int protocol)');
 const bindFn = libc.func('int bind(int fd, void *address, unsigned int length)');
 const connectFn = libc.func('int connect(int fd, void *address, unsigned int length)');
+const getsocknameFn = libc.func('int getsockname(int fd, void *address, void *length)');
 const fcntlFn = libc.func('int fcntl(int fd, int command, ...)');
 const setsockoptFn = libc.func('int setsockopt(int fd, int level, int name, void *value, unsigned int length)');
 const getsockoptFn = libc.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
@@ -63,6 +64,11 @@ export function bindSocket(fd: number, address: Uint8Array): void {
 /** connect(2) to an address in the kernel's layout. */
 export function connectSocket(fd: number, address: Uint8Array): void {
   checked('connect', connectFn(fd, address, address.byteLength));
+}
+
+/** getsockname(2): fills `address`. */
+export function readSocketAddress(fd: number, address: Uint8Array): void {
+  checked('getsockname', getsocknameFn(fd, address, Uint32Array.of(address.byteLength)));
 }
 
 /** fcntl(2) with a number as argument. */

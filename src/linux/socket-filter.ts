@@ -1,7 +1,9 @@
 /** The classic BPF programs of our packet sockets: which frames the kernel hands to us at all. */
+import type { Family } from '../addr/ip.ts';
 import { ethernetOffset, etherType } from '../wire/ethernet.ts';
 import { icmpv6, ipv6Offset } from '../wire/ipv6.ts';
 import { ndpOffset, ndpType } from '../wire/ndp.ts';
+import { dontFragment, ipv4Offset, plainIpv4, tcp, tcpOffset } from '../wire/tcp.ts';
 
 /** Opcodes of <linux/bpf_common.h>: load a byte, half-word or word at an offset, jump if equal, return. */
 const op = { loadByte: 0x30, loadHalf: 0x28, loadWord: 0x20, jumpIfEqual: 0x15, return: 0x06 } as const;
@@ -60,6 +62,31 @@ export const ndpForThisHost: FrameFilter = filterOf({ protocol: etherType.ipv6, 
   { load: op.loadByte, at: ndpOffset.type, anyOf: [ndpType.solicitation, ndpType.advertisement] },
   ...ofThisNetwork(packetType.host, packetType.multicast),
 ]);
+
+/**
+ * TCP for this host, to one port, without options of IP. All traffic of the link goes through this program: the port is asked for
+ * as soon as it is known where that stands, and ends it.
+ */
+export function tcpToPort(port: number, family: Family): FrameFilter {
+  const snapLength = 128;
+  const toPort = (at: number) => ({ load: op.loadHalf, at: at + tcpOffset.destinationPort, anyOf: [port] });
+  if (family === 'IPv6') {
+    return filterOf({ protocol: etherType.ipv6, snapLength }, [
+      toPort(ipv6Offset.payload),
+      { load: op.loadByte, at: ipv6Offset.nextHeader, anyOf: [tcp] },
+      { load: op.loadHalf, at: ethernetOffset.etherType, anyOf: [etherType.ipv6] },
+      ...ofThisNetwork(packetType.host),
+    ]);
+  }
+  return filterOf({ protocol: etherType.ipv4, snapLength }, [
+    toPort(ipv4Offset.payload),
+    { load: op.loadByte, at: ipv4Offset.version, anyOf: [plainIpv4] },
+    { load: op.loadByte, at: ipv4Offset.protocol, anyOf: [tcp] },
+    { load: op.loadHalf, at: ipv4Offset.fragment, anyOf: [0, dontFragment] },
+    { load: op.loadHalf, at: ethernetOffset.etherType, anyOf: [etherType.ipv4] },
+    ...ofThisNetwork(packetType.host),
+  ]);
+}
 
 function filterOf(
   { protocol, snapLength }: Omit<FrameFilter, 'program'>,

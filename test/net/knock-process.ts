@@ -1,0 +1,53 @@
+/** Fixture: knocks at ports by raw frames, in the client's namespace; one line of standard input is one knock. */
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { readLinks } from '../../src/linux/link-monitor.ts';
+import { reserveTcpPort } from '../../src/linux/reserved-port.ts';
+import { type Knock, TcpKnocker } from '../../src/linux/tcp-knocker.ts';
+import { linkName } from './namespaces.ts';
+
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const knocker = new TcpKnocker({
+  onAnswer: (address) => say({ kind: 'answer', address }),
+  onFault: (link, error) => say({ kind: 'fault', link, message: String(error) }),
+});
+
+/** A knock, or something else. */
+type Command = Omit<Knock, 'link'> & { readonly do?: 'close' | 'reserve' };
+
+/** Whether somebody else may listen on a port: the code of the error where not. */
+function listenOn(port: number, host: string): Promise<string> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? ''));
+    server.listen(port, host, () => server.close(() => resolve('Listens')));
+  });
+}
+
+/** Reserves a port, and gives it back. */
+async function reserve(): Promise<void> {
+  const hosts = ['0.0.0.0', '::'];
+  const { port, close } = reserveTcpPort();
+  const during: string[] = [];
+  for (const host of hosts) during.push(await listenOn(port, host));
+  close();
+  say({ kind: 'reserved', port, during, after: await listenOn(port, '0.0.0.0') });
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const command: Command = JSON.parse(line);
+  if (command.do === 'reserve') {
+    reserve();
+    return;
+  }
+  if (command.do === 'close') {
+    knocker.close();
+    say({ kind: 'closed' });
+    return;
+  }
+  const link = readLinks().find(({ name }) => name === linkName);
+  if (link === undefined) throw new Error(`no link ${linkName}`);
+  knocker.knock({ ...command, link });
+  say({ kind: 'sent' });
+});
+say({ kind: 'ready' });
