@@ -1,9 +1,13 @@
 /** Messages as text. JSON, so that a capture can be read by people; a datagram of another wire version is left unread. */
-import { type Claim, type Message, wireVersion } from './messages.ts';
+import { type Claim, type Message, mostVerdicts, type VipVerdict, verdictWords, wireVersion } from './messages.ts';
 
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
   if (message.kind === 'Beat') return JSON.stringify({ version: wireVersion, ...message });
+  if (message.kind === 'Verdicts') {
+    const verdicts = message.verdicts.map(({ uid, term, verdict, detail }) => [uid, term, verdict, detail]);
+    return JSON.stringify({ version: wireVersion, ...message, verdicts });
+  }
   // Twenty times the same field names would not fit into a datagram.
   return JSON.stringify({ version: wireVersion, ...message, claims: message.claims.map(packed) });
 }
@@ -19,6 +23,12 @@ export function decodeMessage(text: string): Message | undefined {
   if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;
   const { version: _, ...fields } = value;
   if (fields.kind === 'Beat' && isBeat(fields)) return fields as unknown as Message;
+  if (fields.kind === 'Verdicts' && isVerdicts(fields)) {
+    const verdicts = (fields.verdicts as readonly PackedVerdict[]).map(
+      ([uid, term, verdict, detail]): VipVerdict => ({ uid, term, verdict, detail }),
+    );
+    return { ...fields, verdicts } as unknown as Message;
+  }
   if (fields.kind !== 'Claims' || !isNews(fields)) return undefined;
   return {
     ...fields,
@@ -31,6 +41,9 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** A claim in a datagram; the flags are bits. */
 type Packed = readonly [uid: string, term: number, flags: number, leavingTo?: string];
+
+/** A verdict in a datagram. */
+type PackedVerdict = readonly [uid: string, term: number, verdict: VipVerdict['verdict'], detail: string];
 
 const flags = { isolated: 1, leaving: 2 } as const;
 
@@ -74,6 +87,19 @@ function isNews({ claims, dropped, whole }: Fields): boolean {
 function isPacked(value: unknown): boolean {
   if (!Array.isArray(value) || !isText(value[0]) || !isCount(value[1]) || !isCount(value[2])) return false;
   return value.length === 3 || isText(value[3]);
+}
+
+function isVerdicts({ roundMs, verdicts }: Fields): boolean {
+  return isCount(roundMs) && isListOf(verdicts, isVerdict) && (verdicts as readonly unknown[]).length <= mostVerdicts;
+}
+
+const words: ReadonlySet<unknown> = new Set(verdictWords);
+
+/** What it says ends up in the status of an object. */
+function isVerdict(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length !== 4) return false;
+  const [uid, term, verdict, detail] = value;
+  return isText(uid) && isCount(term) && words.has(verdict) && isText(detail) && /^[\w.:/-]{0,64}$/.test(detail);
 }
 
 function isLink(value: unknown): boolean {

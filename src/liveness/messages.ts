@@ -95,8 +95,55 @@ export interface ClaimsNews {
   readonly whole: { readonly list: number; readonly part: number; readonly parts: number } | undefined;
 }
 
+/**
+ * What a node found out about a VIP that another one holds:
+ * - `Verified` the holder answered for it, and its data path did: `detail` is the port;
+ * - `NotAnswered` nobody answered for it; `AnsweredByOther` somebody else did: `detail` is the hardware address;
+ * - `NoDataPath` the holder answered for it, but nothing came back from a port: `detail` is the port;
+ * - `NotProbed` the holder answered for it, and there is nothing to knock at: `detail` is `NoTcpPort` or `SourceRanges`;
+ * - `NoEndpoints` the holder answered for it, and no endpoint serves.
+ */
+export const verdictWords = [
+  'Verified',
+  'NotAnswered',
+  'AnsweredByOther',
+  'NoDataPath',
+  'NotProbed',
+  'NoEndpoints',
+] as const;
+
+/** One of {@link verdictWords}. */
+export type VerdictWord = (typeof verdictWords)[number];
+
+/** What was found out about one VIP, under one holder. */
+export interface VipVerdict {
+  /** The IPAllocation's uid. */
+  readonly uid: string;
+  /** The term of the holder that was found. */
+  readonly term: number;
+  readonly verdict: VerdictWord;
+  /** Letters, digits and `.:/-`, 64 at most. */
+  readonly detail: string;
+}
+
+/** So many verdicts are in one datagram at most. */
+export const mostVerdicts = 32;
+
+/** Verdicts on VIPs of the receiver. Speakers of before this kind of message leave it unread; one that is lost comes again with the next round. */
+export interface VerdictNews {
+  readonly kind: 'Verdicts';
+  readonly from: Incarnation;
+  readonly to: Addressee;
+  readonly sequence: number;
+  /** All claims of the sender. */
+  readonly total: ClaimsDigest;
+  /** After how many milliseconds the sender comes to each of its VIPs again. */
+  readonly roundMs: number;
+  readonly verdicts: readonly VipVerdict[];
+}
+
 /** A datagram. */
-export type Message = Beat | ClaimsNews;
+export type Message = Beat | ClaimsNews | VerdictNews;
 
 /** Times of the protocol in milliseconds. */
 export const times = {

@@ -96,7 +96,7 @@ export class Peers {
     // The same message comes over several paths, and one path is quicker than the other.
     if (message.kind === 'Beat') {
       if (sequence > peer.beatSequence) this.#takeBeat(peer, message, now);
-    } else {
+    } else if (message.kind === 'Claims') {
       peer.intake?.take(message);
       if (this.claims.isTouched) this.#stirred = true;
     }

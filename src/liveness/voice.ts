@@ -9,6 +9,7 @@ import {
   type PeerLink,
   type SpeakerState,
   times,
+  type VerdictNews,
 } from './messages.ts';
 import type { Peers } from './peers.ts';
 
@@ -24,6 +25,8 @@ export interface Tidings {
 
 /** Claims, or uids of dropped ones, in one datagram of 1,400 bytes. */
 const itemsAtOnce = 15;
+/** Verdicts in one: they are longer. */
+const verdictsAtOnce = 12;
 /** Characters of nodes' names in one beat. */
 const namesAtOnce = 600;
 /** A peer whose claims do not fit what it says of them is asked for them after so long: they are often on their way. */
@@ -85,6 +88,14 @@ export class Voice {
       ...chunk,
       ...this.#envelope(node),
       whole: { list, part, parts: chunks.length },
+    }));
+  }
+
+  /** What was found out about VIPs that a peer holds, in as many datagrams as that takes. */
+  verdictsFor(node: string, { verdicts, roundMs }: Pick<VerdictNews, 'verdicts' | 'roundMs'>): readonly VerdictNews[] {
+    return Array.from({ length: Math.ceil(verdicts.length / verdictsAtOnce) }, (_, i) => ({
+      ...{ kind: 'Verdicts', ...this.#envelope(node), roundMs },
+      verdicts: verdicts.slice(i * verdictsAtOnce, (i + 1) * verdictsAtOnce),
     }));
   }
 

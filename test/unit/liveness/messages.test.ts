@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import { type Beat, digestOf, type Message, noClaims } from '../../../src/liveness/messages.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
+import { Voice } from '../../../src/liveness/voice.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const peer = { node: 'n2', incarnation: '2'.repeat(16) };
@@ -41,8 +42,22 @@ const news: Message = {
   whole: undefined,
 };
 
+const verdicts: Message = {
+  kind: 'Verdicts',
+  from: peer,
+  to: { ...self, newest: self.incarnation },
+  sequence: 8,
+  total: noClaims,
+  roundMs: 30_000,
+  verdicts: [
+    { uid: 'u', term: 3, verdict: 'Verified', detail: '80' },
+    { uid: 'v', term: 1, verdict: 'AnsweredByOther', detail: '02:00:00:00:00:0f' },
+    { uid: 'w', term: 1, verdict: 'NotAnswered', detail: '' },
+  ],
+};
+
 test('a message is what its text says', () => {
-  for (const message of [beat(1), news]) assert.deepEqual(decodeMessage(encodeMessage(message)), message);
+  for (const message of [beat(1), news, verdicts]) assert.deepEqual(decodeMessage(encodeMessage(message)), message);
 });
 
 test('what is no message of our version is left unread', () => {
@@ -55,6 +70,60 @@ test('what is no message of our version is left unread', () => {
       decodeMessage(JSON.stringify(value));
     }),
   );
+});
+
+test('A7 verdicts that say anything else than a word and a short detail are left unread', () => {
+  const said = JSON.parse(encodeMessage(verdicts));
+  const good = ['u', 1, 'Verified', '80'];
+  const read = (change: object) => decodeMessage(JSON.stringify({ ...said, ...change }));
+  assert.notEqual(read({ verdicts: [good] }), undefined);
+  const rows: readonly unknown[] = [
+    ...[undefined, 'x', [undefined], [[]], [good.slice(1)], [[...good, 1]], [['u', -1, 'Verified', '80']]],
+    ...[
+      [['u', 1, 'Odd', '80']],
+      [['u', 1, 'Verified', 'x y']],
+      [['u', 1, 'Verified', 'x'.repeat(65)]],
+      [[1, 1, 'Verified', '']],
+    ],
+    Array.from({ length: 33 }, () => good),
+  ];
+  for (const list of rows) assert.equal(read({ verdicts: list }), undefined, JSON.stringify(list));
+  for (const roundMs of [undefined, -1, '1', 1.5]) assert.equal(read({ roundMs }), undefined);
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(said)), fc.jsonValue(), (field, value) => {
+      read({ [field]: value });
+      read({ verdicts: [value] });
+      read({ verdicts: [[...good.slice(0, 3), value]] });
+    }),
+  );
+});
+
+test('a kind of message that this speaker does not know is left unread: so may others be that are older', () => {
+  assert.equal(decodeMessage(JSON.stringify({ version: 1, ...verdicts, kind: 'Later' })), undefined);
+});
+
+test('verdicts fit into datagrams of 1,400 bytes', () => {
+  const peers = new Peers(self);
+  const voice = new Voice(peers);
+  const all = Array.from({ length: 100 }, (_, i) => ({
+    ...{ uid: `${i}`.padStart(36, '0'), term: 12_345, detail: '02:00:00:00:00:0f' },
+    verdict: 'AnsweredByOther' as const,
+  }));
+  const parts = voice.verdictsFor('n'.repeat(63), { verdicts: all, roundMs: 300_000 });
+  assert.deepEqual(
+    parts.flatMap((part) => part.verdicts),
+    all,
+  );
+  for (const part of parts) assert.ok(encodeMessage(part).length + 32 <= 1_400, `${encodeMessage(part).length}`);
+  assert.equal(new Set(parts.map(({ sequence }) => sequence)).size, parts.length);
+  assert.deepEqual(voice.verdictsFor('n2', { verdicts: [], roundMs: 1 }), []);
+});
+
+test('verdicts of a peer count as its word, and change no claims', () => {
+  const peers = new Peers(self);
+  assert.equal(peers.receive(verdicts, 'eth0', 0), 'Taken');
+  assert.equal(peers.claims.of('n2').size, 0);
+  assert.equal(peers.receive(verdicts, 'eth0', 0), 'Replayed');
 });
 
 test('claims in any order have one digest, and others another', () => {
