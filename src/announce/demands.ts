@@ -8,12 +8,15 @@ import type { PeerLink } from '../liveness/messages.ts';
 import type { Vip } from './holder-view.ts';
 import { isNamedBy, isNamedExactly } from './links.ts';
 
+/** Stands, among nodes, for all places that are none: an endpoint there serves too. */
+export const elsewhere = '';
+
 /** All that the demands depend on, the same on every node. */
 export interface DemandSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
   readonly service: (uid: string) => ServiceView | undefined;
-  /** The nodes with an endpoint that serves, by `namespace/name` of the Service. */
+  /** The nodes with an endpoint that serves, or {@link elsewhere}, by `namespace/name` of the Service. */
   readonly endpointNodes: ReadonlyMap<string, ReadonlySet<string>>;
   readonly advertisements: readonly AdvertisementView[];
   readonly nodes: readonly NodeView[];

@@ -17,6 +17,8 @@ export interface EndpointSliceView extends Identity {
   /** `namespace/name` of its Service. */
   readonly service: string;
   readonly servingNodes: readonly string[];
+  /** An endpoint that serves is on no node: a person has entered its address. */
+  readonly servesElsewhere: boolean;
 }
 
 /** The view of a slice, or undefined where it belongs to no Service. */
@@ -24,10 +26,13 @@ export function parseEndpointSlice(raw: RawEndpointSlice): EndpointSliceView | u
   const service = raw.metadata.labels?.['kubernetes.io/service-name'];
   if (service === undefined) return undefined;
   const nodes = new Set<string>();
+  let servesElsewhere = false;
   for (const { nodeName, conditions } of raw.endpoints ?? []) {
     // An absent condition means yes; a terminating endpoint is not ready but still serves (EndpointConditions).
     const serves = conditions?.ready !== false || conditions.serving === true;
     if (serves && nodeName !== undefined) nodes.add(nodeName);
+    else if (serves) servesElsewhere = true;
   }
-  return { ...identityOf(raw.metadata), service: `${raw.metadata.namespace}/${service}`, servingNodes: [...nodes] };
+  const key = `${raw.metadata.namespace}/${service}`;
+  return { ...identityOf(raw.metadata), service: key, servingNodes: [...nodes], servesElsewhere };
 }

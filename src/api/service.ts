@@ -1,5 +1,6 @@
 /** Services: what a Service asks for, and what its status says today. */
 import type { Family } from '../addr/ip.ts';
+import { type IpRange, isRange, parseRange } from '../addr/range.ts';
 import { annotation } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawManagedField, type RawMeta } from './meta.ts';
 import { parseTime } from './time.ts';
@@ -37,6 +38,7 @@ export interface RawService {
     readonly ipFamilies?: readonly string[];
     readonly ipFamilyPolicy?: string;
     readonly externalTrafficPolicy?: string;
+    readonly loadBalancerSourceRanges?: readonly string[];
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly { readonly protocol?: string; readonly port: number }[];
   };
@@ -68,6 +70,8 @@ export interface ServiceView extends Identity {
   readonly familyPolicy: string;
   /** `externalTrafficPolicy: Local`: only nodes with an endpoint of their own may take its traffic. */
   readonly local: boolean;
+  /** Who may reach it (`loadBalancerSourceRanges`); empty: everybody. */
+  readonly sourceRanges: readonly IpRange[];
   /** Its selector as canonical text. */
   readonly selector: string;
   readonly ingress: readonly Ingress[];
@@ -97,6 +101,8 @@ export function parseService(raw: RawService): ServiceView {
     families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
     local: spec.externalTrafficPolicy === 'Local',
+    // The API server checks them.
+    sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((text) => parseRange(text.trim())).filter(isRange),
     selector: JSON.stringify(Object.entries(spec.selector ?? {}).sort()),
     ingress: status?.loadBalancer?.ingress ?? [],
     ingressWriters: (metadata.managedFields ?? [])

@@ -1,5 +1,5 @@
 /** What a speaker watches, and what it says of the cluster. */
-import type { DemandSnapshot } from '../announce/demands.ts';
+import { type DemandSnapshot, elsewhere } from '../announce/demands.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type EndpointSliceView, parseEndpointSlice, type RawEndpointSlice } from '../api/endpoints.ts';
@@ -82,10 +82,11 @@ export function clusterSnapshot(watched: Watched, others: readonly string[]): De
 /** A Service may have many slices. */
 function endpointNodes(slices: readonly EndpointSliceView[]): ReadonlyMap<string, ReadonlySet<string>> {
   const nodes = new Map<string, Set<string>>();
-  for (const { service, servingNodes } of slices) {
+  for (const { service, servingNodes, servesElsewhere } of slices) {
     const known = nodes.get(service) ?? new Set();
     nodes.set(service, known);
     for (const node of servingNodes) known.add(node);
+    if (servesElsewhere) known.add(elsewhere);
   }
   return nodes;
 }

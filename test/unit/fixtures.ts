@@ -27,6 +27,7 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     families: ['IPv4'],
     familyPolicy: 'SingleStack',
     local: false,
+    sourceRanges: [],
     selector: '[]',
     ingress: [],
     ingressWriters: [],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipFromNumber, parseIp } from '../../../src/addr/ip.ts';
+import { formatRange } from '../../../src/addr/range.ts';
 import { allocationObject, parseAllocation } from '../../../src/api/allocation.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { selects } from '../../../src/api/meta.ts';
@@ -224,6 +225,13 @@ test('a namespace is its name and its labels', () => {
   assert.deepEqual(parseNamespace({ metadata }).labels, {});
 });
 
+test('source ranges are CIDRs, as they were checked', () => {
+  const ranges = ['192.0.2.0/24', ' 2001:db8::/32'];
+  const view = parseService({ metadata, spec: { loadBalancerSourceRanges: ranges } });
+  assert.deepEqual(view.sourceRanges.map(formatRange), ['192.0.2.0/24', '2001:db8::/32']);
+  assert.deepEqual(parseService({ metadata, spec: {} }).sourceRanges, []);
+});
+
 test('an endpoint serves unless it is neither ready nor serving', () => {
   const endpoints = [
     { nodeName: 'absent' },
@@ -236,6 +244,7 @@ test('an endpoint serves unless it is neither ready nor serving', () => {
   const view = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints });
   assert.equal(view?.service, 'ns/svc');
   assert.deepEqual(view.servingNodes, ['absent', 'ready', 'draining']);
+  assert.equal(view.servesElsewhere, true);
   assert.equal(parseEndpointSlice({ metadata, endpoints }), undefined);
   assert.deepEqual(parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints: null })?.servingNodes, []);
 });
