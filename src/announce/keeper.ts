@@ -66,8 +66,8 @@ const vipProof = { questions: 3, forMs: 150 } as const;
 /** The keeper of one speaker. */
 export class Keeper {
   readonly peers: Peers;
+  readonly voice: Voice;
   readonly #self: string;
-  readonly #voice: Voice;
   readonly #rhythm: Rhythm;
   readonly #wire = new WireAsks();
   readonly #deafness = new Deafness();
@@ -88,7 +88,7 @@ export class Keeper {
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
     this.peers = new Peers(self);
     this.#self = self.node;
-    this.#voice = new Voice(this.peers);
+    this.voice = new Voice(this.peers);
     this.#rhythm = new Rhythm(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
     this.#decisions = new Decisions(this.peers.claims, self.node);
     this.#listening = new Listening(now);
@@ -167,13 +167,17 @@ export class Keeper {
     if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
   }
 
+  /** The nodes that live, this one included; none before it has heard the others out. */
+  get living(): readonly string[] {
+    const view = this.#view;
+    if (view === undefined || view.listening) return [];
+    const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
+    return living.map(([node]) => node);
+  }
+
   /** Of all nodes that live, is this the one to report on a VIP that nobody holds? */
   isReporter(address: Ip): boolean {
-    const view = this.#view;
-    if (view === undefined || view.listening) return false;
-    const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
-    const names = living.map(([node]) => node);
-    return this.#ranking.first(address, names, () => true) === this.#self;
+    return this.#ranking.first(address, this.living, () => true) === this.#self;
   }
 
   /** Is it hearing the others out before it answers for anything? */
@@ -210,7 +214,7 @@ export class Keeper {
     return {
       decisions: this.#decisions.all,
       asks,
-      news: this.#voice.hasNews,
+      news: this.voice.hasNews,
       beats: this.#rhythm.due(this.#others, review, now),
       reassert,
       probes,
@@ -224,17 +228,17 @@ export class Keeper {
     this.#ages = ages;
     const nextMs = this.#rhythm.promiseTo(node);
     const state = this.#state === 'Serving' ? this.#told : this.#state;
-    return this.#voice.beatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
+    return this.voice.beatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
   }
 
   /** What has changed since the peers were told last: one list for all of them, each with its own envelope. */
   takeNews(): readonly ((node: string) => ClaimsNews)[] {
-    return this.#voice.takeNews();
+    return this.voice.takeNews();
   }
 
   /** All claims, for a peer that asks for them. */
   wholeList(node: string): readonly ClaimsNews[] {
-    return this.#voice.wholeList(node);
+    return this.voice.wholeList(node);
   }
 
   get #links(): readonly PeerLink[] {

@@ -4,6 +4,7 @@ import type { HolderRecord } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { Placement, SilenceReason } from './announcements.ts';
 import type { ConflictState } from './conflicts.ts';
+import type { VerifiedReason } from './verdicts.ts';
 
 /** Why the condition `Announced` is true. */
 export const announcedReasons = ['Announced', 'MoveDamped'] as const;
@@ -17,7 +18,7 @@ export const conflictReasons = [
   'ProxyArp',
 ] as const;
 
-type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason;
+type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason | VerifiedReason;
 
 /** A condition that has no time yet. */
 export type Finding = Omit<Condition, 'lastTransitionTime' | 'reason'> & { readonly reason: Reason };

@@ -1,0 +1,142 @@
+/**
+ * What the holder of a VIP hears of it from the node that verifies it, and the condition `Verified` that follows. Nobody can see by himself
+ * whether others reach him.
+ * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ */
+import type { Ip } from '../addr/ip.ts';
+import type { VerdictNews, VipVerdict } from '../liveness/messages.ts';
+
+/** What the condition `Verified` says. */
+export const verifiedReasons = [
+  'Verified',
+  'NotAnswered',
+  'AnsweredByOther',
+  'NoDataPath',
+  'NotProbed',
+  'NoEndpoints',
+  'NoSecondNode',
+  'VerifierSilent',
+] as const;
+
+/** One of {@link verifiedReasons}. */
+export type VerifiedReason = (typeof verifiedReasons)[number];
+
+/** The condition, without its time. Nothing in it changes from one round to the next. */
+export interface VerifiedFinding {
+  readonly type: 'Verified';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: VerifiedReason;
+  readonly message: string;
+}
+
+/** A VIP that this node holds. */
+export interface VerifiedVip {
+  readonly uid: string;
+  readonly address: Ip;
+  readonly term: number;
+  /** The node that should verify it; undefined where no other one has a link for it. */
+  readonly verifier: string | undefined;
+}
+
+/** What is known of a VIP: `Pending` nothing yet, what was known before counts on. */
+export type Standing = VerifiedFinding | 'Pending';
+
+/** A word counts for so long, or for this many rounds of whoever said it, where it has very many VIPs. */
+const validMs = 180_000;
+const validRounds = 3;
+/** Peers that restart are back within this time. */
+const aloneMs = 10_000;
+
+interface Held {
+  vip: VerifiedVip;
+  /** Since when a word has been waited for. */
+  since: number;
+  aloneSince: number | undefined;
+  word: (VipVerdict & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
+}
+
+/** The words of all verifiers on the VIPs that this node holds. */
+export class Verdicts {
+  readonly #held = new Map<string, Held>();
+
+  /** Takes in what this node holds now. */
+  observe(vips: readonly VerifiedVip[], now: number): void {
+    const uids = new Set(vips.map(({ uid }) => uid));
+    for (const uid of this.#held.keys()) if (!uids.has(uid)) this.#held.delete(uid);
+    for (const vip of vips) {
+      const held = this.#held.get(vip.uid) ?? { vip, since: now, aloneSince: undefined, word: undefined };
+      this.#held.set(vip.uid, held);
+      if (held.vip.term !== vip.term) Object.assign(held, { since: now, word: undefined });
+      held.vip = vip;
+      if (vip.verifier !== undefined && isAlone(held, now)) Object.assign(held, { since: now, word: undefined });
+      held.aloneSince = vip.verifier === undefined ? (held.aloneSince ?? now) : undefined;
+    }
+  }
+
+  /** Takes in what a node has said. Has any standing changed? Only what it found out under the present term counts. */
+  take({ from, verdicts, roundMs }: Pick<VerdictNews, 'from' | 'verdicts' | 'roundMs'>, now: number): boolean {
+    let hasChanged = false;
+    for (const verdict of verdicts) {
+      const held = this.#held.get(verdict.uid);
+      if (held === undefined || held.vip.term !== verdict.term) continue;
+      const before = JSON.stringify(this.standingOf(verdict.uid, now));
+      held.word = { ...verdict, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
+      if (JSON.stringify(this.standingOf(verdict.uid, now)) !== before) hasChanged = true;
+    }
+    return hasChanged;
+  }
+
+  /** What is known of a VIP. */
+  standingOf(uid: string, now: number): Standing {
+    const held = this.#held.get(uid);
+    if (held === undefined) return 'Pending';
+    const { vip, word, since } = held;
+    const { address } = vip;
+    if (isAlone(held, now)) {
+      return unknown('NoSecondNode', `no other node that lives has a link in the subnet of ${address}`);
+    }
+    if (word !== undefined && now - word.at < word.validMs) return findingOf(address, word);
+    if (now - (word?.at ?? since) < validMs) return 'Pending';
+    return unknown('VerifierSilent', `no other node has said for three minutes whether it reaches ${address}`);
+  }
+}
+
+function isAlone({ aloneSince }: Held, now: number): boolean {
+  return aloneSince !== undefined && now - aloneSince >= aloneMs;
+}
+
+function unknown(reason: VerifiedReason, message: string): VerifiedFinding {
+  return { type: 'Verified', status: 'Unknown', reason, message };
+}
+
+function findingOf(address: Ip, { verdict, detail, by }: VipVerdict & { readonly by: string }): VerifiedFinding {
+  const isFalse = (message: string): VerifiedFinding => {
+    return { type: 'Verified', status: 'False', reason: verdict, message };
+  };
+  switch (verdict) {
+    case 'Verified': {
+      const message = `node ${by} asked for ${address}, the holder answered, and port ${detail} did`;
+      return { type: 'Verified', status: 'True', reason: 'Verified', message };
+    }
+    case 'NotAnswered':
+      return isFalse(`node ${by} asked for ${address}, and nobody answered`);
+    case 'AnsweredByOther':
+      return isFalse(`node ${by} asked for ${address}, and ${detail} answered, which is not the holder's`);
+    case 'NoDataPath':
+      return isFalse(
+        `node ${by} asked for ${address}, and the holder answered, but nothing came back from TCP port ${detail}`,
+      );
+    case 'NoEndpoints':
+      return unknown(
+        verdict,
+        `the holder of ${address} answers node ${by}, but no endpoint serves that it could reach`,
+      );
+    case 'NotProbed': {
+      const answers = `the holder of ${address} answers node ${by}, which cannot try more`;
+      if (detail === 'SourceRanges') return unknown(verdict, `${answers}: loadBalancerSourceRanges do not let it in`);
+      return unknown(verdict, `${answers}: no Service has a TCP port there`);
+    }
+    default:
+      return verdict satisfies never;
+  }
+}

@@ -1,0 +1,151 @@
+/** Who verifies which VIP, and what there is to try: the same on every node, as far as their views agree. */
+import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { PeerLink } from '../liveness/messages.ts';
+import type { DemandSnapshot } from './demands.ts';
+import { Ranking } from './holder.ts';
+import type { HolderDecision } from './holder-view.ts';
+import { inSubnet } from './links.ts';
+import type { VerifiedVip } from './verdicts.ts';
+
+/** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
+export type Aim =
+  | { readonly kind: 'Port'; readonly port: number }
+  | { readonly kind: 'Nothing'; readonly verdict: 'NotProbed' | 'NoEndpoints'; readonly detail: string };
+
+/** A VIP that this node verifies. */
+export interface Target {
+  readonly uid: string;
+  readonly address: Ip;
+  readonly holder: string;
+  readonly term: number;
+  /** The holder's hardware addresses. */
+  readonly macs: readonly string[];
+  /** This node's link in the VIP's subnet, and its address there. */
+  readonly link: string;
+  readonly source: Ip;
+  readonly aim: Aim;
+}
+
+/** All that the plan depends on. */
+export interface PlanView {
+  readonly self: string;
+  readonly decisions: readonly HolderDecision[];
+  /** The nodes that live, this one included. */
+  readonly living: readonly string[];
+  /** The links of a node, this one included. */
+  readonly linksOf: (node: string) => readonly PeerLink[] | undefined;
+  readonly snapshot: Pick<DemandSnapshot, 'ledger' | 'service' | 'endpointNodes'>;
+}
+
+/** What this node verifies, and who verifies what it holds. */
+export interface Plan {
+  readonly targets: readonly Target[];
+  readonly held: readonly VerifiedVip[];
+}
+
+interface NearLink {
+  readonly name: string;
+  readonly address: Ip;
+  readonly prefix: number;
+}
+
+/** Makes plans. It remembers who is near to which VIP, which seldom changes. */
+export class Planner {
+  readonly #ranking = new Ranking();
+  #key = '';
+  #links = new Map<string, readonly NearLink[]>();
+  #near = new Map<Ip, ReadonlyMap<string, NearLink>>();
+
+  /** The plan that follows from all this. */
+  planOf(view: PlanView): Plan {
+    this.#meet(view);
+    const { self, decisions, living, linksOf, snapshot } = view;
+    const alive = new Set(living);
+    const entries = new Map(snapshot.ledger.map((entry) => [entry.uid, entry]));
+    const targets: Target[] = [];
+    const held: VerifiedVip[] = [];
+    for (const { vip, holder, term, action } of decisions) {
+      const { uid, address } = vip;
+      const isOwn = action.kind === 'Hold';
+      if (holder === undefined || !(isOwn || (action.kind === 'Silent' && action.reason === 'NotHolder'))) continue;
+      const near = this.#nearTo(address);
+      const others = [...near.keys()].filter((node) => node !== holder);
+      const verifier = this.#ranking.first(address, others, () => true);
+      if (isOwn) held.push({ uid, address, term, verifier });
+      const link = near.get(self);
+      if (isOwn || verifier !== self || link === undefined || !alive.has(holder)) continue;
+      const services = (entries.get(uid)?.services ?? []).map((ref) => snapshot.service(ref.uid));
+      const aim = aimOf(
+        services.filter((one) => one !== undefined),
+        { address, holder, source: link.address, snapshot },
+      );
+      const macs = (linksOf(holder) ?? []).map(({ mac }) => mac);
+      targets.push({ uid, address, holder, term, macs, link: link.name, source: link.address, aim });
+    }
+    return { targets, held };
+  }
+
+  #meet({ living, linksOf }: PlanView): void {
+    const facts = living.map((node) => [node, (linksOf(node) ?? []).map(({ name, addresses }) => [name, addresses])]);
+    const key = JSON.stringify(facts);
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#near = new Map();
+    this.#links = new Map(living.map((node) => [node, (linksOf(node) ?? []).flatMap(nearLinks)]));
+  }
+
+  /** The living nodes with a link in the subnet of a VIP. */
+  #nearTo(vip: Ip): ReadonlyMap<string, NearLink> {
+    const known = this.#near.get(vip);
+    if (known !== undefined) return known;
+    const near = new Map<string, NearLink>();
+    for (const [node, links] of this.#links) {
+      const link = links.find((one) => inSubnet(vip, one));
+      if (link) near.set(node, link);
+    }
+    this.#near.set(vip, near);
+    return near;
+  }
+}
+
+function nearLinks({ name, addresses }: PeerLink): readonly NearLink[] {
+  return addresses.flatMap((text) => {
+    const [ip = '', prefix = ''] = text.split('/');
+    const address = parseIp(ip);
+    return address === undefined ? [] : [{ name, address, prefix: Number(prefix) }];
+  });
+}
+
+/** What an aim depends on. */
+interface AimView {
+  readonly address: Ip;
+  readonly holder: string;
+  /** The prober's address. */
+  readonly source: Ip;
+  readonly snapshot: Pick<DemandSnapshot, 'endpointNodes'>;
+}
+
+/** The first TCP port of the first Service at the address whose endpoints a stranger at that source would reach. */
+function aimOf(services: readonly ServiceView[], view: AimView): Aim {
+  const { address, holder, source, snapshot } = view;
+  let aim: Aim = { kind: 'Nothing', verdict: 'NotProbed', detail: 'NoTcpPort' };
+  for (const service of services) {
+    if (!service.isLoadBalancer || !service.ingress.some(({ ip }) => ip === address)) continue;
+    const port = service.ports.find(({ protocol }) => protocol === 'TCP')?.port;
+    if (port === undefined) continue;
+    const endpoints = snapshot.endpointNodes.get(service.key) ?? new Set();
+    const serves = service.local ? endpoints.has(holder) : endpoints.size > 0;
+    if (!admits(service, source)) aim = { kind: 'Nothing', verdict: 'NotProbed', detail: 'SourceRanges' };
+    else if (!serves) aim = { kind: 'Nothing', verdict: 'NoEndpoints', detail: '' };
+    else return { kind: 'Port', port };
+  }
+  return aim;
+}
+
+/** kube-proxy heeds the ranges of the address's family, and without one of those lets everybody in. */
+function admits({ sourceRanges }: ServiceView, source: Ip): boolean {
+  const ranges = sourceRanges.filter(({ family }) => family === familyOf(source));
+  const value = ipToNumber(source);
+  return ranges.length === 0 || ranges.some(({ first, last }) => value >= first && value <= last);
+}

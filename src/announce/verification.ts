@@ -1,0 +1,253 @@
+/**
+ * When a node verifies which VIP of another one, and what it concludes: it asks on the wire who has the VIP, and then knocks at a port, by way of
+ * the holder. At most twenty VIPs a second, in turn; broadcasts are rare: a VIP that was found well is asked for at its holder.
+ * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ */
+import type { VipVerdict } from '../liveness/messages.ts';
+import type { Target } from './verification-plan.ts';
+
+/** What a turn calls for. */
+export interface VerificationTurn {
+  /** Ask who has the VIP: everybody, or one host. */
+  readonly asks: readonly { readonly target: Target; readonly to: string | undefined }[];
+  /** Knock at a port of the VIP at this hardware address. */
+  readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
+  /** Tell holders what was found. */
+  readonly found: readonly { readonly holder: string; readonly verdict: VipVerdict }[];
+  /** When the next turn is wanted; undefined if nothing is to come. */
+  readonly nextAt: number | undefined;
+}
+
+interface Probe {
+  step: 'Ask' | 'Knock';
+  /** When the step began. */
+  since: number;
+  tries: number;
+  /** All hosts are asked, not the holder alone. */
+  isBroadcast: boolean;
+  /** The holder answered with this hardware address; another host with that. */
+  mac: string | undefined;
+  other: string | undefined;
+  isReached: boolean;
+}
+
+interface Watch {
+  target: Target;
+  key: string;
+  queue: QueueName;
+  probe: Probe | undefined;
+  /** How often in a row it was not found well. */
+  failures: number;
+  /** Where the holder answered last. */
+  mac: string | undefined;
+  broadcastAt: number;
+}
+
+/** When each try of a step is made, and when it is given up, in milliseconds since the step began. */
+const triesAt = [0, 300, 1_000] as const;
+const givenUpAt = 2_000;
+/** So long after a broadcast others than the holder may answer too. */
+const settleMs = 100;
+/** A VIP that was found well is asked for by broadcast this often: that is as often as its holder announces it. */
+const broadcastMs = 600_000;
+/** Twenty VIPs a second; a late timer makes up for so many milliseconds. */
+const pauseMs = 50;
+const catchUpMs = 100;
+
+/**
+ * How long after what happened the next probe is due. Each queue is in the order of time, because all of its members wait equally long:
+ * `Fresh` another holder, or something else of the VIP has changed; `Retry` it was not found well; `Failing` again and again.
+ */
+const waitMs = { Fresh: 1_000, Retry: 2_000, Failing: 5_000, Round: 30_000 } as const;
+type QueueName = keyof typeof waitMs;
+const queueNames = ['Fresh', 'Retry', 'Failing', 'Round'] as const;
+
+/** A verdict that something is wrong needs two probes: rules of a new holder may take a moment. */
+const failuresToSay = 2;
+const failuresToCalm = 5;
+
+/** Verifies the VIPs that are this node's to verify. */
+export class Verification {
+  readonly #watches = new Map<string, Watch>();
+  readonly #byAddress = new Map<string, Watch>();
+  readonly #running = new Set<Watch>();
+  readonly #queues: Readonly<Record<QueueName, Map<Watch, number>>> = {
+    ...{ Fresh: new Map(), Retry: new Map(), Failing: new Map(), Round: new Map() },
+  };
+  #mayStartAt = Number.NEGATIVE_INFINITY;
+
+  /** How long it takes to come to each VIP again. */
+  get roundMs(): number {
+    return Math.max(waitMs.Round, this.#watches.size * pauseMs);
+  }
+
+  /** Takes in the VIPs to verify. One that is new, or about which something has changed, is verified soon. */
+  observe(targets: readonly Target[], now: number): void {
+    const uids = new Set(targets.map(({ uid }) => uid));
+    for (const [uid, watch] of this.#watches) if (!uids.has(uid)) this.#forget(uid, watch);
+    for (const target of targets) {
+      const { uid, address } = target;
+      const key = JSON.stringify(target);
+      const before = this.#watches.get(uid);
+      if (before?.key === key) continue;
+      if (before) this.#forget(uid, before);
+      const broadcastAt = Number.NEGATIVE_INFINITY;
+      const watch: Watch = {
+        ...{ target, key, queue: 'Fresh', probe: undefined, failures: 0, mac: undefined, broadcastAt },
+      };
+      this.#watches.set(uid, watch);
+      this.#byAddress.set(address, watch);
+      this.#wait(watch, 'Fresh', now);
+    }
+  }
+
+  /** Somebody with this hardware address says that it has an address. */
+  heard(address: string, mac: string): void {
+    const watch = this.#byAddress.get(address);
+    const probe = watch?.probe;
+    if (watch === undefined || probe === undefined) return;
+    if (watch.target.macs.includes(mac)) probe.mac ??= mac;
+    else probe.other ??= mac;
+  }
+
+  /** Something came back from the port that was knocked at. */
+  reached(address: string): void {
+    const probe = this.#byAddress.get(address)?.probe;
+    if (probe?.step === 'Knock') probe.isReached = true;
+  }
+
+  /** Goes on with what is due. To be called after whatever was heard or observed, and when it asks for it. */
+  turn(now: number): VerificationTurn {
+    const turn: Calls = { asks: [], knocks: [], found: [] };
+    for (const watch of this.#running) this.#goOn(watch, turn, now);
+    for (let next = this.#next(now); next && now >= this.#mayStartAt; next = this.#next(now)) {
+      this.#mayStartAt = Math.max(this.#mayStartAt, now - catchUpMs) + pauseMs;
+      this.#start(next, now);
+      this.#goOn(next, turn, now);
+    }
+    return { ...turn, nextAt: this.#nextAt(now) };
+  }
+
+  #start(watch: Watch, now: number): void {
+    this.#queues[watch.queue].delete(watch);
+    this.#running.add(watch);
+    const isBroadcast = watch.mac === undefined || now - watch.broadcastAt >= broadcastMs;
+    const found = { mac: undefined, other: undefined, isReached: false };
+    watch.probe = { step: 'Ask', since: now, tries: 0, isBroadcast, ...found };
+  }
+
+  #goOn(watch: Watch, turn: Calls, now: number): void {
+    const { probe } = watch;
+    if (probe?.step === 'Ask') this.#ask(watch, probe, { turn, now });
+    if (watch.probe?.step === 'Knock') this.#knock(watch, watch.probe, { turn, now });
+  }
+
+  #ask(watch: Watch, probe: Probe, { turn, now }: Moment): void {
+    const { target } = watch;
+    const isSettled = !probe.isBroadcast || now - probe.since >= settleMs;
+    if (probe.other !== undefined && isSettled) {
+      this.#conclude(watch, { verdict: 'AnsweredByOther', detail: probe.other }, { turn, now });
+    } else if (probe.mac !== undefined && isSettled) {
+      watch.mac = probe.mac;
+      if (target.aim.kind === 'Nothing') this.#conclude(watch, target.aim, { turn, now });
+      else Object.assign(probe, { step: 'Knock', since: now, tries: 0 });
+    } else if (now - probe.since >= givenUpAt) {
+      this.#conclude(watch, { verdict: 'NotAnswered', detail: '' }, { turn, now });
+    } else if (isTryDue(probe, now)) {
+      // Where the holder alone does not answer, everybody is asked.
+      if (probe.tries++ > 0) probe.isBroadcast = true;
+      if (probe.isBroadcast) watch.broadcastAt = now;
+      turn.asks.push({ target, to: probe.isBroadcast ? undefined : watch.mac });
+    }
+  }
+
+  #knock(watch: Watch, probe: Probe, { turn, now }: Moment): void {
+    const { target } = watch;
+    if (target.aim.kind !== 'Port' || probe.mac === undefined) return;
+    const { port } = target.aim;
+    if (probe.other !== undefined) {
+      this.#conclude(watch, { verdict: 'AnsweredByOther', detail: probe.other }, { turn, now });
+    } else if (probe.isReached) {
+      this.#conclude(watch, { verdict: 'Verified', detail: String(port) }, { turn, now });
+    } else if (now - probe.since >= givenUpAt) {
+      this.#conclude(watch, { verdict: 'NoDataPath', detail: String(port) }, { turn, now });
+    } else if (isTryDue(probe, now)) {
+      probe.tries++;
+      turn.knocks.push({ target, mac: probe.mac, port });
+    }
+  }
+
+  #conclude(watch: Watch, { verdict, detail }: Pick<VipVerdict, 'verdict' | 'detail'>, { turn, now }: Moment): void {
+    const { uid, term, holder } = watch.target;
+    const isFailure = failures.has(verdict);
+    watch.failures = isFailure ? watch.failures + 1 : 0;
+    if (isFailure) watch.mac = undefined;
+    if (!isFailure || watch.failures >= failuresToSay) {
+      turn.found.push({ holder, verdict: { uid, term, verdict, detail } });
+    }
+    this.#running.delete(watch);
+    watch.probe = undefined;
+    this.#wait(watch, !isFailure ? 'Round' : watch.failures < failuresToCalm ? 'Retry' : 'Failing', now);
+  }
+
+  #wait(watch: Watch, queue: QueueName, now: number): void {
+    watch.queue = queue;
+    this.#queues[queue].set(watch, now + waitMs[queue]);
+  }
+
+  #forget(uid: string, watch: Watch): void {
+    this.#watches.delete(uid);
+    if (this.#byAddress.get(watch.target.address) === watch) this.#byAddress.delete(watch.target.address);
+    this.#running.delete(watch);
+    this.#queues[watch.queue].delete(watch);
+  }
+
+  /** What is due now: a new holder's VIPs first, then whatever has waited longest. */
+  #next(now: number): Watch | undefined {
+    let next: Watch | undefined;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const name of queueNames) {
+      const [head] = this.#queues[name];
+      if (head === undefined || head[1] > now || head[1] >= earliest) continue;
+      if (name === 'Fresh') return head[0];
+      [next, earliest] = head;
+    }
+    return next;
+  }
+
+  #nextAt(now: number): number | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    for (const name of queueNames) {
+      const [head] = this.#queues[name];
+      if (head) next = Math.min(next, Math.max(head[1], this.#mayStartAt));
+    }
+    for (const { probe } of this.#running) if (probe) next = Math.min(next, dueAt(probe));
+    return Number.isFinite(next) ? Math.max(next, now) : undefined;
+  }
+}
+
+interface Moment {
+  readonly turn: Calls;
+  readonly now: number;
+}
+
+/** What a turn calls for, while it is being made. */
+interface Calls {
+  readonly asks: VerificationTurn['asks'][number][];
+  readonly knocks: VerificationTurn['knocks'][number][];
+  readonly found: VerificationTurn['found'][number][];
+}
+
+/** The verdicts that something is wrong. */
+const failures: ReadonlySet<string> = new Set(['NotAnswered', 'AnsweredByOther', 'NoDataPath']);
+
+function isTryDue({ since, tries }: Probe, now: number): boolean {
+  const at = triesAt[tries];
+  return at !== undefined && now - since >= at;
+}
+
+function dueAt({ step, since, tries, isBroadcast, mac, other }: Probe): number {
+  const tryAt = since + (triesAt[tries] ?? givenUpAt);
+  const isAnswered = mac !== undefined || other !== undefined;
+  return step === 'Ask' && isAnswered ? since + (isBroadcast ? settleMs : 0) : tryAt;
+}

@@ -1,0 +1,241 @@
+/** A7 When a node verifies which VIP of another one, and what it concludes. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { Verification } from '../../../src/announce/verification.ts';
+import type { Aim, Target } from '../../../src/announce/verification-plan.ts';
+
+const holderMac = '02:00:00:00:00:01';
+const otherMac = '02:00:00:00:00:0f';
+const web: Aim = { kind: 'Port', port: 80 };
+
+function target(n: number, facts: Partial<Target> = {}): Target {
+  const address = `10.0.${n >> 8}.${n & 255}` as Ip;
+  return {
+    ...{ uid: `u${n}`, address, holder: 'n1', term: 1, macs: [holderMac], link: 'eth0', source: '10.1.0.2' as Ip },
+    ...{ aim: web, ...facts },
+  };
+}
+
+/** How the world answers: who has a VIP, and whether its port answers. */
+interface World {
+  readonly macs: (address: string, to: string | undefined) => readonly string[];
+  readonly opens: (address: string) => boolean;
+}
+
+const good: World = { macs: () => [holderMac], opens: () => true };
+
+/** Runs a verification from one moment to another, and notes what it calls for. */
+class Run {
+  readonly verification = new Verification();
+  readonly asks: { readonly at: number; readonly address: string; readonly to: string | undefined }[] = [];
+  readonly knocks: { readonly at: number; readonly address: string; readonly mac: string }[] = [];
+  readonly found: { readonly at: number; readonly uid: string; readonly said: string }[] = [];
+  world: World = good;
+  #now = 0;
+
+  observe(targets: readonly Target[]): void {
+    this.verification.observe(targets, this.#now);
+  }
+
+  until(end: number): void {
+    for (let turns = 0; ; turns++) {
+      assert.ok(turns < 100_000, 'it never comes to an end');
+      const { asks, knocks, found, nextAt } = this.verification.turn(this.#now);
+      const at = this.#now;
+      for (const { target: of, to } of asks) {
+        this.asks.push({ at, address: of.address, to });
+        for (const mac of this.world.macs(of.address, to)) this.verification.heard(of.address, mac);
+      }
+      for (const { target: of, mac } of knocks) {
+        this.knocks.push({ at, address: of.address, mac });
+        if (this.world.opens(of.address)) this.verification.reached(of.address);
+      }
+      for (const { verdict } of found) {
+        this.found.push({ at, uid: verdict.uid, said: `${verdict.verdict} ${verdict.detail}`.trim() });
+      }
+      const isAnswered = asks.length > 0 || knocks.length > 0;
+      const next = isAnswered ? at : Math.max(at + 1, nextAt ?? Number.POSITIVE_INFINITY);
+      if (next > end) break;
+      this.#now = next;
+    }
+    this.#now = end;
+  }
+
+  said(): readonly string[] {
+    return this.found.map(({ said }) => said);
+  }
+}
+
+function runOf(...targets: readonly Target[]): Run {
+  const run = new Run();
+  run.observe(targets);
+  return run;
+}
+
+test('A7 a VIP is asked for, knocked at by way of the holder, and verified, soon and every thirty seconds', () => {
+  const run = runOf(target(1));
+  run.until(62_000);
+  assert.deepEqual(run.said(), ['Verified 80', 'Verified 80', 'Verified 80']);
+  assert.deepEqual(
+    run.knocks.map(({ mac }) => mac),
+    [holderMac, holderMac, holderMac],
+  );
+  assert.ok((run.found[0]?.at ?? 0) <= 1_200, `${run.found[0]?.at}`);
+});
+
+test('C2 all hosts are asked once, then the holder alone, and all again after ten minutes', () => {
+  const run = runOf(target(1));
+  run.until(650_000);
+  const broadcasts = run.asks.filter(({ to }) => to === undefined).map(({ at }) => at);
+  assert.equal(broadcasts.length, 2, `${broadcasts}`);
+  assert.ok((broadcasts[1] ?? 0) >= 600_000);
+  assert.ok(run.asks.length > 20);
+  assert.ok(run.asks.every(({ to }) => to === undefined || to === holderMac));
+});
+
+const worlds = [
+  { desc: 'nobody answers', world: { macs: () => [] }, said: 'NotAnswered' },
+  { desc: 'another host answers', world: { macs: () => [otherMac] }, said: `AnsweredByOther ${otherMac}` },
+  {
+    desc: 'another host answers too',
+    world: { macs: () => [holderMac, otherMac] },
+    said: `AnsweredByOther ${otherMac}`,
+  },
+  { desc: 'nothing comes back from the port', world: { opens: () => false }, said: 'NoDataPath 80' },
+] as const;
+
+for (const { desc, world, said } of worlds) {
+  test(`A7 ${desc}: ${said}, after two probes of three tries, and True soon after it ends`, () => {
+    const run = runOf(target(1));
+    run.world = { ...good, ...world };
+    run.until(12_000);
+    assert.deepEqual([...new Set(run.said())], [said]);
+    const [first] = run.found;
+    assert.ok(first !== undefined && first.at > 3_000 && first.at < 9_500, `${first?.at}`);
+    run.world = good;
+    run.until(19_000);
+    assert.equal(run.said().at(-1), 'Verified 80');
+  });
+}
+
+test('A7 one probe that fails says nothing, if the next one does not', () => {
+  const run = runOf(target(1));
+  run.world = { ...good, opens: () => false };
+  run.until(3_500);
+  run.world = good;
+  run.until(8_000);
+  assert.deepEqual(run.said(), ['Verified 80']);
+});
+
+test('A7 three SYNs at 0, 300 and 1,000 ms; what comes for the last one counts', () => {
+  const run = runOf(target(1));
+  let knocks = 0;
+  run.world = { ...good, opens: () => ++knocks === 3 };
+  run.until(5_000);
+  const [first = { at: 0 }] = run.knocks;
+  assert.deepEqual(
+    run.knocks.map(({ at }) => at - first.at),
+    [0, 300, 1_000],
+  );
+  assert.deepEqual(run.said(), ['Verified 80']);
+});
+
+test('A7 where there is nothing to knock at, the holder has to answer all the same', () => {
+  const aim: Aim = { kind: 'Nothing', verdict: 'NotProbed', detail: 'NoTcpPort' };
+  const run = runOf(target(1, { aim }));
+  run.until(3_000);
+  assert.deepEqual(run.said(), ['NotProbed NoTcpPort']);
+  assert.deepEqual(run.knocks, []);
+  const silent = runOf(target(1, { aim }));
+  silent.world = { ...good, macs: () => [] };
+  silent.until(10_000);
+  assert.equal(silent.said()[0], 'NotAnswered');
+});
+
+test('A7 where the holder alone does not answer any more, all hosts are asked', () => {
+  const run = runOf(target(1));
+  run.until(5_000);
+  run.world = { ...good, macs: (_, to) => (to === undefined ? [otherMac] : []) };
+  run.until(40_000);
+  assert.equal(run.said().at(-1), `AnsweredByOther ${otherMac}`);
+});
+
+test('A7 a VIP with another holder, term or port is verified anew at once, and nothing is said of the one before', () => {
+  const changes = [{ holder: 'n3', macs: [otherMac] }, { term: 2 }, { aim: { kind: 'Port', port: 81 } as const }];
+  for (const change of changes) {
+    const run = runOf(target(1));
+    run.until(1_050);
+    run.observe([target(1, change)]);
+    run.world = { ...good, macs: () => [change.macs?.[0] ?? holderMac] };
+    run.until(3_000);
+    assert.equal(run.found.length, 1, JSON.stringify(change));
+    assert.ok((run.found[0]?.at ?? 0) >= 2_050);
+  }
+});
+
+test('A7 what is gone is not verified any more', () => {
+  const run = runOf(target(1), target(2));
+  run.until(1_050);
+  run.observe([target(2)]);
+  run.until(60_000);
+  assert.deepEqual([...new Set(run.found.map(({ uid }) => uid))], ['u2']);
+  run.observe([]);
+  assert.equal(run.verification.turn(60_000).nextAt, undefined);
+});
+
+test('A7 at most twenty VIPs a second, every one in its turn, and new ones first', () => {
+  const many = Array.from({ length: 1_000 }, (_, n) => target(n));
+  const run = runOf(...many);
+  run.until(61_000);
+  const starts = run.asks.map(({ at }) => at);
+  for (const at of starts) {
+    const inSecond = starts.filter((other) => other >= at && other < at + 1_000).length;
+    assert.ok(inSecond <= 23, `${inSecond} in the second after ${at}`);
+  }
+  assert.equal(new Set(run.found.map(({ uid }) => uid)).size, many.length);
+  assert.equal(run.verification.roundMs, 50_000);
+  run.observe([...many, target(1_001)]);
+  run.until(64_000);
+  assert.ok(
+    run.found.some(({ uid }) => uid === 'u1001'),
+    'the new one waits',
+  );
+  run.until(120_000);
+  const times = new Map<string, number>();
+  for (const { uid } of run.found) times.set(uid, (times.get(uid) ?? 0) + 1);
+  assert.ok(Math.min(...times.values()) >= 1);
+  assert.ok(Math.max(...times.values()) <= 4);
+});
+
+test('A7 whatever is heard and observed, it comes to rest, and every verdict is on a present target', () => {
+  const event = fc.oneof(
+    fc.record({ kind: fc.constant('observe' as const), uids: fc.array(fc.nat(5)), term: fc.nat(3) }),
+    fc.record({ kind: fc.constant('heard' as const), n: fc.nat(5), mac: fc.constantFrom(holderMac, otherMac) }),
+    fc.record({ kind: fc.constant('reached' as const), n: fc.nat(5) }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(event, fc.nat(3_000)), { maxLength: 60 }), (events) => {
+      const verification = new Verification();
+      let present = new Map<string, number>();
+      let now = 0;
+      for (const [what, pause] of events) {
+        now += pause;
+        if (what.kind === 'observe') {
+          present = new Map(what.uids.map((n) => [`u${n}`, what.term]));
+          verification.observe(
+            [...new Set(what.uids)].map((n) => target(n, { term: what.term })),
+            now,
+          );
+        } else if (what.kind === 'heard') verification.heard(target(what.n).address, what.mac);
+        else verification.reached(target(what.n).address);
+        const { found, asks, knocks, nextAt } = verification.turn(now);
+        for (const { verdict } of found) assert.equal(present.get(verdict.uid), verdict.term);
+        for (const { target: of } of [...asks, ...knocks]) assert.equal(present.get(of.uid), of.term);
+        assert.equal(nextAt === undefined, present.size === 0);
+        assert.ok(nextAt === undefined || nextAt >= now);
+      }
+    }),
+  );
+});
