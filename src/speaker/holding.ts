@@ -6,7 +6,7 @@ import type { Ip } from '../addr/ip.ts';
 import type { HolderDecision, Vip } from '../announce/holder-view.ts';
 import { Keeper, type World } from '../announce/keeper.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
-import { type Beat, type Claim, type Message, type PeerLink, times } from '../liveness/messages.ts';
+import { type Beat, type Claim, type Message, type PeerLink, times, type VerdictNews } from '../liveness/messages.ts';
 import type { Liveness } from '../liveness/standing.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../runtime/signed-datagrams.ts';
@@ -27,6 +27,8 @@ export interface HoldingOptions {
   readonly reassert: (vips: readonly Vip[]) => void;
   /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;
+  /** A peer has found something out about VIPs that this node holds. */
+  readonly onVerdicts: (news: VerdictNews) => void;
   /** The socket is of no more use. */
   readonly onFailed: (error: Error) => void;
 }
@@ -114,6 +116,16 @@ export class Holding {
     return this.#keeper?.isReporter(address) === true;
   }
 
+  /** The nodes that live, this one included; none before it has heard the others out. */
+  get living(): readonly string[] {
+    return this.#keeper?.living ?? [];
+  }
+
+  /** Tells a peer what was found out about VIPs that it holds. */
+  sayVerdicts(node: string, found: Pick<VerdictNews, 'verdicts' | 'roundMs'>): void {
+    for (const part of this.#keeper?.voice.verdictsFor(node, found) ?? []) this.#send(node, part);
+  }
+
   /** The links of this node that nothing comes through, although they have a signal. */
   get deafLinks(): ReadonlySet<string> {
     return this.#deaf;
@@ -148,6 +160,7 @@ export class Holding {
     const reception = this.#keeper?.hear(message, path, now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
     if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
+    if (reception === 'Taken' && message.kind === 'Verdicts') this.#options.onVerdicts(message);
     if (this.#keeper?.isStirred) this.#decideSoon();
   };
 

@@ -7,17 +7,19 @@ import type { HolderDecision } from '../announce/holder-view.ts';
 import { inSubnet } from '../announce/links.ts';
 import { reportsOf } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
-import type { AllocationView } from '../api/allocation.ts';
+import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
+import type { Condition } from '../api/meta.ts';
 import type { LinkMonitor } from '../linux/link-monitor.ts';
 import type { Link } from '../linux/links.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
-import type { PeerLink } from '../liveness/messages.ts';
+import type { PeerLink, VerdictNews } from '../liveness/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Announcer } from './announcer.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Holding } from './holding.ts';
 import type { Recorder } from './record.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from './snapshot.ts';
+import { Verifier } from './verifier.ts';
 import { WireAsker } from './wire-asker.ts';
 
 /** What the placing of VIPs works with. */
@@ -45,6 +47,7 @@ export class Placing {
   #placements: readonly Placement[] = [];
   #before: readonly Placement[] | undefined;
   readonly #conflicts: ConflictWatch;
+  readonly #verifier: Verifier;
 
   constructor(parts: PlacingParts) {
     this.#parts = parts;
@@ -55,6 +58,12 @@ export class Placing {
       nodeOf: (mac) => holding.nodeOf(mac),
       ask: (vips) => this.#askWhereHeld(vips),
       defend: (vips) => announcer.repeat(vips.map(({ address }) => address)),
+      onChange: () => this.#place(),
+    });
+    this.#verifier = new Verifier({
+      log,
+      ask: (link, address, to) => this.#asker.ask(link, address, to),
+      say: (node, found) => holding.sayVerdicts(node, found),
       onChange: () => this.#place(),
     });
   }
@@ -69,6 +78,7 @@ export class Placing {
     const { nodeName: self } = options;
     const snapshot = clusterSnapshot(watched, options.assumeAlive);
     const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
+    this.#verifier.observe({ self, linksOf, snapshot, links: this.#links, living: () => holding.living });
     this.#demands = demandsOf(snapshot, linksOf);
     const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
     holding.observe(
@@ -84,7 +94,13 @@ export class Placing {
   /** The speakers have agreed. */
   decided(decisions: readonly HolderDecision[]): void {
     this.#decisions = decisions;
+    this.#verifier.decided(decisions);
     this.#place();
+  }
+
+  /** A peer says what it found out about VIPs of this node. */
+  told(news: VerdictNews): void {
+    this.#verifier.told(news);
   }
 
   /** Asks who answers for addresses, on the links in whose subnet they are. */
@@ -99,11 +115,13 @@ export class Placing {
   heard(address: string, mac: string): void {
     this.#parts.holding.heardOnWire(address, mac);
     this.#conflicts.heard(address, mac);
+    this.#verifier.heard(address, mac);
   }
 
   /** Closes what it opened. */
   close(): void {
     this.#conflicts.close();
+    this.#verifier.close();
     this.#asker.close();
   }
 
@@ -114,7 +132,9 @@ export class Placing {
     const node = watched.nodes.store.values().find(({ name }) => name === options.nodeName);
     const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
     this.#placements = placementsOf(demands, this.#decisions, here);
-    this.#conflicts.observe(heldOf(this.#placements, demands), proxiesIn(watched.allocations.store.values()));
+    const proxies = proxiesIn(watched.allocations.store.values());
+    this.#conflicts.observe(heldOf(this.#placements, demands), proxies);
+    this.#verifier.ignore(proxies);
     this.#takeEffect(withheld(this.#placements, (uid) => this.#conflicts.stateOf(uid)));
   }
 
@@ -128,7 +148,8 @@ export class Placing {
       self: options.nodeName,
       links: this.#links,
       stateOf: (uid) => this.#conflicts.stateOf(uid),
-      verifiedOf: () => undefined,
+      verifiedOf: (uid) =>
+        this.#verifier.findingOf(uid, recordOf(watched.allocations.store.get(uid), options.nodeName)),
       isReporter: (address) => holding.isReporter(address),
     });
     // What an old snapshot led to is nothing to write down.
@@ -196,6 +217,11 @@ function heldOf(placements: readonly Placement[], { vips }: Demands): readonly H
     const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);
     return [{ uid, address, isFirst }];
   });
+}
+
+/** What is on record as verified of a VIP that this node held when it was written. */
+function recordOf(entry: AllocationView | undefined, self: string): Condition | undefined {
+  return entry?.recorded?.node === self ? allocationCondition(entry, allocationConditions.verified) : undefined;
 }
 
 /** Hosts that answer for any address, as all that was found out about VIPs shows. */

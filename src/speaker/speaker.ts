@@ -7,6 +7,7 @@
  *     placements --announcer, linux/responder--> the packet worker answers   (frame -> announce/responder -> frame)
  *     placements --announcer, announce/burst--> gratuitous ARP and unsolicited advertisements on gain
  *     placements --conflict-watch, announce/conflicts--> withheld where another host has the VIP
+ *     the others' placements --verifier, announce/verification--> asked for and knocked at; the holder is told
  *     placements --announce/reports, record--> the ledger's copy
  *
  * The way from a dead holder to the next one never touches the API server.
@@ -74,6 +75,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
+    onVerdicts: (news) => placing.told(news),
     onFailed: (error) => failed.abort(error),
   });
   const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });

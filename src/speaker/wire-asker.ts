@@ -22,13 +22,13 @@ export class WireAsker {
     this.#log = log;
   }
 
-  /** Asks once. A link that cannot send is tried again next time. */
-  ask(link: AskedLink, address: Ip): void {
+  /** Asks all hosts, or the one with a hardware address, once. A link that cannot send is tried again next time. */
+  ask(link: AskedLink, address: Ip, to?: string): void {
     const key = `${link.index}/${link.name}`;
     try {
       const sender = this.#senders.get(key) ?? openFrameSender(link);
       this.#senders.set(key, sender);
-      const frame = familyOf(address) === 'IPv4' ? probeFor(link, address) : solicitationFor(link, address);
+      const frame = familyOf(address) === 'IPv4' ? probeFor(link, address, to) : solicitationFor(link, address, to);
       if (sender.send(frame) === 'LinkGone') this.#drop(key);
     } catch (error) {
       this.#log.debug({ link: link.name, err: error }, 'cannot ask on the wire');
@@ -47,9 +47,9 @@ export class WireAsker {
   }
 }
 
-function probeFor({ mac }: AskedLink, address: Ip): Uint8Array {
+function probeFor({ mac }: AskedLink, address: Ip, to = broadcastMac): Uint8Array {
   return encodeArp({
-    ...{ destination: broadcastMac, source: mac, operation: arpOperation.request },
+    ...{ destination: to, source: mac, operation: arpOperation.request },
     ...{ senderMac: mac, senderIp: noAddress, targetMac: noMac, targetIp: address },
   });
 }
@@ -58,11 +58,13 @@ function probeFor({ mac }: AskedLink, address: Ip): Uint8Array {
  * From an address of the link, for the answer to a question from none (DAD) goes to all nodes (RFC 4861 section 7.2.4). Whoever is asked
  * may note where this address is, and that is true.
  */
-function solicitationFor({ mac, addresses }: AskedLink, address: Ip): Uint8Array {
+function solicitationFor({ mac, addresses }: AskedLink, address: Ip, to?: string): Uint8Array {
   const own = addresses.find((one) => familyOf(one.address) === 'IPv6')?.address;
   const group = solicitedNodeGroup(address);
   return encodeNdp({
-    ...{ destination: groupMac(group), source: mac, destinationIp: ipv6TextAt(group, 0), target: address },
+    // One host is asked as a kernel does that has heard of it before (RFC 4861 section 7.3.3).
+    ...{ destination: to ?? groupMac(group), destinationIp: to === undefined ? ipv6TextAt(group, 0) : address },
+    ...{ source: mac, target: address },
     ...{ type: ndpType.solicitation, flags: 0 },
     sourceIp: own ?? unspecified,
     linkAddress: own === undefined ? undefined : mac,

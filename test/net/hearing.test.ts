@@ -24,10 +24,10 @@ function apply(whole: object): Promise<unknown> {
 }
 
 /** Asks on the wire until the answer is heard, and returns whose it was. */
-function answerHeard(address: string): Promise<unknown> {
+function answerHeard(address: string, to?: string): Promise<unknown> {
   const heard = () => lab.responder.said.findLast(({ kind, address: of }) => kind === 'heard' && of === address);
   return eventually(`an answer for ${address}`, async () => {
-    await lab.responder.ask({ do: 'ask', link: linkName, address }, 'done');
+    await lab.responder.ask({ do: 'ask', link: linkName, address, to }, 'done');
     return heard()?.mac;
   });
 }
@@ -36,6 +36,11 @@ for (const family of families) {
   test(`${family}: who is asked for on the wire is heard, without a VIP on the link`, async () => {
     await apply({ listens: [family] });
     assert.equal(await answerHeard(own[family]), clientMac);
+  });
+
+  test(`A7 ${family}: one host alone can be asked`, async () => {
+    await apply({ listens: [family] });
+    assert.equal(await answerHeard(own[family], clientMac), clientMac);
   });
 
   test(`${family}: a question from a link without an address is answered too`, async () => {

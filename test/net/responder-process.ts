@@ -13,7 +13,7 @@ import { WireAsker } from '../../src/speaker/wire-asker.ts';
 export type Command =
   | { readonly do: 'apply'; readonly links: Readonly<Record<string, readonly string[]>> }
   | { readonly do: 'applyWhole'; readonly links: readonly (Omit<LinkVips, 'link'> & { readonly name: string })[] }
-  | { readonly do: 'ask'; readonly link: string; readonly address: string }
+  | { readonly do: 'ask'; readonly link: string; readonly address: string; readonly to?: string }
   | { readonly do: 'counters' }
   | { readonly do: 'onStall'; readonly links?: Readonly<Record<string, readonly string[]>>; readonly takesMs?: number }
   | { readonly do: 'announce'; readonly link: string; readonly frame: DueFrame }
@@ -85,7 +85,7 @@ async function obey(command: Command): Promise<Report> {
       await applyAll(command.links.map(({ name, ...rest }) => ({ ...rest, link: linkNamed(name) })));
       return { kind: 'done' };
     case 'ask':
-      asker.ask(linkNamed(command.link), command.address as Ip);
+      asker.ask(linkNamed(command.link), command.address as Ip, command.to);
       return { kind: 'done' };
     case 'counters': {
       const { rss } = process.memoryUsage();
