@@ -1,0 +1,117 @@
+/** A7 Every VIP is verified from a second node, and its IPAllocation says so: the speakers have nothing but NET_RAW. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import type { LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+beforeEach(() => lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6)));
+afterEach(() => berth.cleanUp(lab));
+after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
+
+interface Verified {
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The condition of the Service's address. */
+async function verifiedOf(name: string): Promise<Verified | undefined> {
+  const { items } = JSON.parse(await lab.kubectl(['get', 'ipallocations', '-o', 'json']));
+  const entry = items.find(({ spec }: { spec: { services: { name: string }[] } }) => spec.services[0]?.name === name);
+  return entry?.status?.conditions?.find(({ type }: { type: string }) => type === 'Verified');
+}
+
+/** Waits until the condition says this. */
+function becomes(name: string, expected: string): Promise<Verified> {
+  return eventually(`${name} is ${expected}`, async () => {
+    const { status, reason, message } = (await verifiedOf(name)) ?? { status: '', reason: '', message: '' };
+    if (`${status} ${reason}` !== expected) throw new Error(`it is ${status} ${reason}: ${message}`);
+    return { status, reason, message };
+  });
+}
+
+/** A Service of type LoadBalancer; \`spec\` is YAML in flow style. */
+function serviceManifest(name: string, spec: string): string {
+  return `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { type: LoadBalancer, ${spec} }
+`;
+}
+
+/** The node that answers for an IPv4 address. */
+async function holderOf(vip: string): Promise<LabHost> {
+  const [mac] = await berth.answeringMacs(lab, vip);
+  return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+}
+
+/** Connections that wait for their third segment, in all networks of all nodes. */
+async function halfOpen(): Promise<string> {
+  const look = 'for n in /run/netns/*; do nsenter --net=$n ss -Htan state syn-recv; done; ss -Htan state syn-recv';
+  const found = await Promise.all(lab.nodes.map((node) => node.exec(['sh', '-c', look])));
+  for (const { code, stderr } of found) assert.equal(code, 0, stderr);
+  return found.map(({ stdout }) => stdout).join('');
+}
+
+test('A7 addresses of both families whose holder and data path answer are verified, and nothing is half open', async () => {
+  await lab.apply(berth.serviceManifest('both', 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6]'));
+  const vips = (await berth.addressOf(lab, 'both')).split(' ');
+  await eventually('True for both', async () => {
+    const rows = (await lab.kubectl(['get', 'ipallocations', '--no-headers'])).trim().split('\n');
+    assert.equal(rows.length, 2);
+    const verified = 'jsonpath={.items[*].status.conditions[?(@.type=="Verified")].status}';
+    return (await lab.kubectl(['get', 'ipallocations', '-o', verified])) === 'True True';
+  });
+  const holder = await holderOf(vips.find((vip) => vip.includes('.')) ?? '');
+  const { message } = await becomes('both', 'True Verified');
+  assert.ok(!message.includes(holder.name), `the holder has verified itself: ${message}`);
+  await eventually('nothing half open', async () => (await halfOpen()) === '', { timeoutMs: 5_000 });
+});
+
+test('A7 a firewall at the holder is found, and its end', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await becomes('one', 'True Verified');
+  const holder = await holderOf(vip);
+  const rules = `table ip berth-test { chain in { type filter hook prerouting priority -300; ip daddr ${vip} tcp dport 1-65535 drop; }; }`;
+  const nft = async (argv: readonly string[], input = '') => {
+    const { code, stderr } = await holder.exec(['nft', ...argv], { input });
+    assert.equal(code, 0, stderr);
+  };
+  try {
+    await nft(['-f', '-'], rules);
+    // The Service has changed: that is looked at soon.
+    const ports =
+      '{"spec":{"ports":[{"name":"other","port":81,"targetPort":8080},{"name":"web","port":80,"targetPort":8080}]}}';
+    await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', ports]);
+    const { message } = await becomes('one', 'False NoDataPath');
+    assert.match(message, /^node node\d asked for .* TCP port 81$/);
+  } finally {
+    await nft(['delete', 'table', 'ip', 'berth-test']);
+  }
+  await becomes('one', 'True Verified');
+});
+
+const unknown = [
+  { name: 'udp', spec: 'selector: { app: web }, ports: [{ port: 53, protocol: UDP }]', reason: 'NotProbed' },
+  {
+    name: 'ranges',
+    spec: 'selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }], loadBalancerSourceRanges: [203.0.113.0/24]',
+    reason: 'NotProbed',
+  },
+  { name: 'nobody', spec: 'selector: { app: nobody }, ports: [{ port: 80 }]', reason: 'NoEndpoints' },
+] as const;
+
+test('A7 where nothing can be probed the condition is Unknown, not False', async () => {
+  for (const { name, spec } of unknown) await lab.apply(serviceManifest(name, spec));
+  for (const { name, reason } of unknown) await becomes(name, `Unknown ${reason}`);
+});
