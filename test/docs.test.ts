@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
+import { verifiedReasons } from '../src/announce/verdicts.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { counterNames } from '../src/linux/responder-memory.ts';
 
@@ -21,6 +22,7 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
 });
 

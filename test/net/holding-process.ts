@@ -47,6 +47,7 @@ const holding = new Holding({
   },
   reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
   onPeerLinks: () => undefined,
+  onVerdicts: () => undefined,
   onFailed: fail,
   onDecisions: (decisions) => {
     const held = decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip: { address } }) => address);
