@@ -1,11 +1,10 @@
 /** Who verifies which VIP, and what there is to try: the same on every node, as far as their views agree. */
-import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { type Family, familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { DemandSnapshot } from './demands.ts';
 import { Ranking } from './holder.ts';
 import type { HolderDecision } from './holder-view.ts';
-import { inSubnet } from './links.ts';
 import type { VerifiedVip } from './verdicts.ts';
 
 /** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
@@ -47,15 +46,28 @@ export interface Plan {
 interface NearLink {
   readonly name: string;
   readonly address: Ip;
-  readonly prefix: number;
 }
 
-/** Makes plans. It remembers who is near to which VIP, which seldom changes. */
+/** A subnet, and the living nodes with a link in it. */
+interface Subnet {
+  readonly family: Family;
+  readonly network: bigint;
+  readonly hostBits: bigint;
+  readonly links: Map<string, NearLink>;
+}
+
+/** Nodes that are near to a VIP. */
+interface Near {
+  readonly nodes: readonly string[];
+  readonly links: ReadonlyMap<string, NearLink>;
+}
+
+/** Makes plans, for thousands of VIPs while the main thread has more to do: who is near to what is remembered, and seldom changes. */
 export class Planner {
   readonly #ranking = new Ranking();
   #key = '';
-  #links = new Map<string, readonly NearLink[]>();
-  #near = new Map<Ip, ReadonlyMap<string, NearLink>>();
+  #subnets: readonly Subnet[] = [];
+  readonly #near = new Map<string, Near>();
 
   /** The plan that follows from all this. */
   planOf(view: PlanView): Plan {
@@ -63,6 +75,7 @@ export class Planner {
     const { self, decisions, living, linksOf, snapshot } = view;
     const alive = new Set(living);
     const entries = new Map(snapshot.ledger.map((entry) => [entry.uid, entry]));
+    const macsOf = new Map(living.map((node) => [node, (linksOf(node) ?? []).map(({ mac }) => mac)]));
     const targets: Target[] = [];
     const held: VerifiedVip[] = [];
     for (const { vip, holder, term, action } of decisions) {
@@ -70,17 +83,16 @@ export class Planner {
       const isOwn = action.kind === 'Hold';
       if (holder === undefined || !(isOwn || (action.kind === 'Silent' && action.reason === 'NotHolder'))) continue;
       const near = this.#nearTo(address);
-      const others = [...near.keys()].filter((node) => node !== holder);
-      const verifier = this.#ranking.first(address, others, () => true);
+      const verifier = this.#ranking.first(address, near.nodes, (node) => node !== holder);
       if (isOwn) held.push({ uid, address, term, verifier });
-      const link = near.get(self);
+      const link = near.links.get(self);
       if (isOwn || verifier !== self || link === undefined || !alive.has(holder)) continue;
       const services = (entries.get(uid)?.services ?? []).map((ref) => snapshot.service(ref.uid));
       const aim = aimOf(
         services.filter((one) => one !== undefined),
         { address, holder, source: link.address, snapshot },
       );
-      const macs = (linksOf(holder) ?? []).map(({ mac }) => mac);
+      const macs = macsOf.get(holder) ?? [];
       targets.push({ uid, address, holder, term, macs, link: link.name, source: link.address, aim });
     }
     return { targets, held };
@@ -91,30 +103,48 @@ export class Planner {
     const key = JSON.stringify(facts);
     if (key === this.#key) return;
     this.#key = key;
-    this.#near = new Map();
-    this.#links = new Map(living.map((node) => [node, (linksOf(node) ?? []).flatMap(nearLinks)]));
+    this.#near.clear();
+    const subnets = new Map<string, Subnet>();
+    for (const node of living) {
+      for (const { name, addresses } of linksOf(node) ?? []) {
+        for (const text of addresses) addTo(subnets, text, { node, name });
+      }
+    }
+    this.#subnets = [...subnets.values()];
   }
 
-  /** The living nodes with a link in the subnet of a VIP. */
-  #nearTo(vip: Ip): ReadonlyMap<string, NearLink> {
-    const known = this.#near.get(vip);
+  /** The living nodes with a link in the subnet of a VIP. VIPs in the same subnets share the answer. */
+  #nearTo(vip: Ip): Near {
+    const family = familyOf(vip);
+    const value = ipToNumber(vip);
+    const isIn = (subnet: Subnet) => subnet.family === family && value >> subnet.hostBits === subnet.network;
+    let key = '';
+    for (const [i, subnet] of this.#subnets.entries()) if (isIn(subnet)) key += ` ${i}`;
+    const known = this.#near.get(key);
     if (known !== undefined) return known;
-    const near = new Map<string, NearLink>();
-    for (const [node, links] of this.#links) {
-      const link = links.find((one) => inSubnet(vip, one));
-      if (link) near.set(node, link);
-    }
-    this.#near.set(vip, near);
+    const links = new Map(this.#subnets.filter(isIn).flatMap((subnet) => [...subnet.links]));
+    const near = { nodes: [...links.keys()], links };
+    this.#near.set(key, near);
     return near;
   }
 }
 
-function nearLinks({ name, addresses }: PeerLink): readonly NearLink[] {
-  return addresses.flatMap((text) => {
-    const [ip = '', prefix = ''] = text.split('/');
-    const address = parseIp(ip);
-    return address === undefined ? [] : [{ name, address, prefix: Number(prefix) }];
-  });
+/** Adds a link to the subnet of one of its addresses; of two links of a node in one subnet the first counts. */
+function addTo(
+  subnets: Map<string, Subnet>,
+  text: string,
+  { node, name }: { readonly node: string; readonly name: string },
+): void {
+  const [ip = '', prefix = ''] = text.split('/');
+  const address = parseIp(ip);
+  if (address === undefined) return;
+  const family = familyOf(address);
+  const hostBits = BigInt((family === 'IPv4' ? 32 : 128) - Number(prefix));
+  const network = ipToNumber(address) >> hostBits;
+  const key = `${family} ${network}/${prefix}`;
+  const subnet = subnets.get(key) ?? { family, network, hostBits, links: new Map() };
+  subnets.set(key, subnet);
+  if (!subnet.links.has(node)) subnet.links.set(node, { name, address });
 }
 
 /** What an aim depends on. */
@@ -145,6 +175,7 @@ function aimOf(services: readonly ServiceView[], view: AimView): Aim {
 
 /** kube-proxy heeds the ranges of the address's family, and without one of those lets everybody in. */
 function admits({ sourceRanges }: ServiceView, source: Ip): boolean {
+  if (sourceRanges.length === 0) return true;
   const ranges = sourceRanges.filter(({ family }) => family === familyOf(source));
   const value = ipToNumber(source);
   return ranges.length === 0 || ranges.some(({ first, last }) => value >= first && value <= last);

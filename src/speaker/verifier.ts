@@ -27,7 +27,7 @@ export type VerifierView = Omit<PlanView, 'decisions' | 'living'> & {
   readonly living: () => readonly string[];
 };
 
-/** Changes that come together are planned together, and a plan is made so often even if nothing tells of a change: peers live and die. */
+/** Changes that come together are planned together; whether peers live and die is looked at so often. */
 const planMs = { soon: 250, later: 2_000 } as const;
 /** Whatever changes in this time is written down together. */
 const changeMs = 1_000;
@@ -42,6 +42,8 @@ export class Verifier {
   #view: VerifierView | undefined;
   #decisions: readonly HolderDecision[] = [];
   #proxies: ReadonlySet<string> = new Set();
+  /** What the present plan was made from. */
+  #planned: readonly unknown[] = [];
   #planTimer: NodeJS.Timeout | undefined;
   #planAt = Number.POSITIVE_INFINITY;
   #turnTimer: NodeJS.Timeout | undefined;
@@ -111,14 +113,19 @@ export class Verifier {
 
   #plan = (): void => {
     this.#planAt = Number.POSITIVE_INFINITY;
-    if (this.#view === undefined) return;
-    const { living, links } = this.#view;
-    const now = performance.now();
-    const { targets, held } = this.#planner.planOf({ ...this.#view, living: living(), decisions: this.#decisions });
-    this.#verdicts.observe(held, now);
-    this.#verification.observe(targets, now);
-    this.#knocker.keepOnly(links);
-    this.#turn();
+    const view = this.#view;
+    if (view === undefined) return;
+    const living = view.living();
+    const facts = [view, this.#decisions, living.join()];
+    if (facts.some((fact, i) => fact !== this.#planned[i])) {
+      this.#planned = facts;
+      const now = performance.now();
+      const { targets, held } = this.#planner.planOf({ ...view, living, decisions: this.#decisions });
+      this.#verdicts.observe(held, now);
+      this.#verification.observe(targets, now);
+      this.#knocker.keepOnly(view.links);
+      this.#turn();
+    }
     this.#planIn(planMs.later);
   };
 

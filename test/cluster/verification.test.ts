@@ -20,6 +20,7 @@ interface Verified {
   readonly status: string;
   readonly reason: string;
   readonly message: string;
+  readonly lastTransitionTime: string;
 }
 
 /** The condition of the Service's address. */
@@ -32,9 +33,9 @@ async function verifiedOf(name: string): Promise<Verified | undefined> {
 /** Waits until the condition says this. */
 function becomes(name: string, expected: string): Promise<Verified> {
   return eventually(`${name} is ${expected}`, async () => {
-    const { status, reason, message } = (await verifiedOf(name)) ?? { status: '', reason: '', message: '' };
-    if (`${status} ${reason}` !== expected) throw new Error(`it is ${status} ${reason}: ${message}`);
-    return { status, reason, message };
+    const found = await verifiedOf(name);
+    if (`${found?.status} ${found?.reason}` !== expected) throw new Error(`it is ${JSON.stringify(found)}`);
+    return found;
   });
 }
 
@@ -47,6 +48,16 @@ metadata: { name: ${name} }
 spec: { type: LoadBalancer, ${spec} }
 `;
 }
+
+/** A change of a Service: another port, before the one that it had. */
+const otherPort = JSON.stringify({
+  spec: {
+    ports: [
+      { name: 'other', port: 81, targetPort: 8080 },
+      { name: 'web', port: 80, targetPort: 8080 },
+    ],
+  },
+});
 
 /** The node that answers for an IPv4 address. */
 async function holderOf(vip: string): Promise<LabHost> {
@@ -90,15 +101,32 @@ test('A7 a firewall at the holder is found, and its end', async () => {
   try {
     await nft(['-f', '-'], rules);
     // The Service has changed: that is looked at soon.
-    const ports =
-      '{"spec":{"ports":[{"name":"other","port":81,"targetPort":8080},{"name":"web","port":80,"targetPort":8080}]}}';
-    await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', ports]);
+    await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', otherPort]);
     const { message } = await becomes('one', 'False NoDataPath');
     assert.match(message, /^node node\d asked for .* TCP port 81$/);
   } finally {
     await nft(['delete', 'table', 'ip', 'berth-test']);
   }
   await becomes('one', 'True Verified');
+});
+
+test('A7 a restart of the speaker of the holder takes nothing back', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  const before = await becomes('one', 'True Verified');
+  const holder = await holderOf(vip);
+  const speaker = ['--selector', 'app.kubernetes.io/component=speaker'];
+  const where = ['--field-selector', `spec.nodeName=${holder.name}`];
+  await lab.kubectl(['-n', berth.namespace, 'delete', 'pod', ...speaker, ...where]);
+  await berth.rolledOut(lab);
+  // Another port is tried soon: a verdict that the new process has heard.
+  await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', otherPort]);
+  const after = await eventually('a new verdict', async () => {
+    const found = await verifiedOf('one');
+    return found?.message === before.message ? undefined : found;
+  });
+  assert.equal(after.status, 'True', after.message);
+  assert.equal(after.lastTransitionTime, before.lastTransitionTime);
 });
 
 const unknown = [
