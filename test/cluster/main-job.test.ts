@@ -77,6 +77,14 @@ test('a controller restart keeps every address, and writes nothing', async () =>
     'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}',
   ];
   await eventually('the release of b', async () => (await berth.ledgerOf(lab)).length === 4);
+  // The last that the speakers write.
+  const verified = [
+    'get',
+    'ipallocations',
+    '-o',
+    'jsonpath={.items[*].status.conditions[?(@.type=="Verified")].status}',
+  ];
+  await eventually('all verified', async () => (await lab.kubectl(verified)) === 'True True True True');
   const earlier = await lab.kubectl(state);
   await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'deployment/berth-controller']);
   await berth.rolledOut(lab);
