@@ -109,6 +109,23 @@ test('A7 a firewall at the holder is found, and its end', async () => {
   await becomes('one', 'True Verified');
 });
 
+test('A7 another host that answers for an address is named', async () => {
+  const { client } = lab;
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await becomes('one', 'True Verified');
+  const own = (verb: string) => client.exec(['ip', 'address', verb, `${vip}/32`, 'dev', client.link]);
+  try {
+    assert.equal((await own('add')).code, 0);
+    await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', otherPort]);
+    const { message } = await becomes('one', 'False AnsweredByOther');
+    assert.ok(message.includes(client.mac), message);
+  } finally {
+    await own('del');
+  }
+  await becomes('one', 'True Verified');
+});
+
 const unknown = [
   { name: 'udp', spec: 'selector: { app: web }, ports: [{ port: 53, protocol: UDP }]', reason: 'NotProbed' },
   {

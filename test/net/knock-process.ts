@@ -1,8 +1,11 @@
 /** Fixture: knocks at ports by raw frames, in the client's namespace; one line of standard input is one knock. */
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { receiveNow } from '../../src/linux/libc.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
+import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { reserveTcpPort } from '../../src/linux/reserved-port.ts';
+import { tcpToPort } from '../../src/linux/socket-filter.ts';
 import { type Knock, TcpKnocker } from '../../src/linux/tcp-knocker.ts';
 import { linkName } from './namespaces.ts';
 
@@ -13,7 +16,7 @@ const knocker = new TcpKnocker({
 });
 
 /** A knock, or something else. */
-type Command = Omit<Knock, 'link'> & { readonly do?: 'close' | 'reserve' };
+type Command = Omit<Knock, 'link'> & { readonly do?: 'close' | 'reserve' | 'filter' | 'count' };
 
 /** Whether somebody else may listen on a port: the code of the error where not. */
 function listenOn(port: number, host: string): Promise<string> {
@@ -34,6 +37,17 @@ async function reserve(): Promise<void> {
   say({ kind: 'reserved', port, during, after: await listenOn(port, '0.0.0.0') });
 }
 
+/** Sockets with the filter of one port. */
+let filtered: readonly number[] = [];
+
+/** How many frames they have received since this was asked last. */
+function count(): number {
+  const bytes = new Uint8Array(2_048);
+  let frames = 0;
+  for (const fd of filtered) while (receiveNow(fd, bytes) >= 0) frames++;
+  return frames;
+}
+
 createInterface({ input: process.stdin }).on('line', (line) => {
   const command: Command = JSON.parse(line);
   if (command.do === 'reserve') {
@@ -45,8 +59,18 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     say({ kind: 'closed' });
     return;
   }
+  if (command.do === 'count') {
+    say({ kind: 'count', frames: count() });
+    return;
+  }
   const link = readLinks().find(({ name }) => name === linkName);
   if (link === undefined) throw new Error(`no link ${linkName}`);
+  if (command.do === 'filter') {
+    const families = ['IPv4', 'IPv6'] as const;
+    filtered = families.map((family) => openReceiveSocket(link, tcpToPort(command.port, family)));
+    say({ kind: 'filters' });
+    return;
+  }
   knocker.knock({ ...command, link });
   say({ kind: 'sent' });
 });

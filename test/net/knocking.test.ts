@@ -1,6 +1,6 @@
 /** A7 Knocking at a real kernel's ports: what answers, that nothing is accepted, and that nothing stays half open. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
@@ -110,6 +110,27 @@ test("A7 a reserved port is nobody else's until it is given back", async () => {
   const { during, after } = await knocker.ask({ do: 'reserve' }, 'reserved');
   assert.deepEqual(during, ['EADDRINUSE', 'EADDRINUSE']);
   assert.equal(after, 'Listens');
+});
+
+/** Opens a connection, or tries to, and sends a UDP datagram. */
+function speak(namespace: string, address: string, port: number): void {
+  const words = `timeout 2 bash -c "echo x >/dev/tcp/${address}/${port}; echo x >/dev/udp/${address}/${port}"`;
+  spawnSync('ip', ['netns', 'exec', namespace, 'sh', '-c', words]);
+}
+
+test('A7 the kernel hands over nothing but TCP to the reserved port', async () => {
+  const port = 40_404;
+  await knocker.ask({ do: 'filter', port }, 'filters');
+  const frames = async () => (await knocker.ask({ do: 'count' }, 'count')).frames;
+  for (const family of families) {
+    speak(pair.client, addresses[family].address, 8080);
+    speak(pair.node, addresses[family].source, port + 1);
+  }
+  assert.equal(await frames(), 0);
+  for (const family of families) {
+    speak(pair.node, addresses[family].source, port);
+    assert.equal(await frames(), 1, family);
+  }
 });
 
 test('A7 whoever knocks listens nowhere, and leaves no socket behind', async () => {
