@@ -137,9 +137,10 @@ function addTo(
 ): void {
   const [ip = '', prefix = ''] = text.split('/');
   const address = parseIp(ip);
-  if (address === undefined) return;
+  // What peers say is signed, and no more than that.
+  if (address === undefined || !/^\d{1,3}$/.test(prefix)) return;
   const family = familyOf(address);
-  const hostBits = BigInt((family === 'IPv4' ? 32 : 128) - Number(prefix));
+  const hostBits = BigInt(Math.max(0, (family === 'IPv4' ? 32 : 128) - Number(prefix)));
   const network = ipToNumber(address) >> hostBits;
   const key = `${family} ${network}/${prefix}`;
   const subnet = subnets.get(key) ?? { family, network, hostBits, links: new Map() };

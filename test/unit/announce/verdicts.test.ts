@@ -177,6 +177,8 @@ test('A7 nodes without a link in the subnet, and those that do not live, verify 
   assert.equal(targetOf({ linksOf: far })?.self, 'n2');
   assert.equal(targetOf({ living: ['n1', 'n3'] })?.self, 'n3');
   assert.equal(targetOf({ linksOf: () => undefined }), undefined);
+  const odd = ['', '192.0.2.2', '192.0.2.2/', '192.0.2.2/x', '192.0.2.2/999', 'x/24', '192.0.2.2/-1'];
+  assert.equal(targetOf({ linksOf: () => [{ name: 'eth0', mac: 'x', addresses: odd }] }), undefined);
   assert.deepEqual(planOf('n1', { living: ['n1'] }).held, [{ ...vip, verifier: undefined }]);
   assert.equal(targetOf({ living: ['n2', 'n3'] }), undefined, 'a dead holder');
   assert.equal(targetOf({ decision: { action: { kind: 'Silent', reason: 'AwaitingClaim' } } }), undefined);

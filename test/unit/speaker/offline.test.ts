@@ -142,16 +142,16 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: offlineVersion, ...fields },
     {
-      version: 1,
+      version: 2,
       allocations:
         'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo ' +
         'recorded conflict conditions',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
-        'sharingKey ports families familyPolicy local selector ingress ingressWriters conditions',
+        'sharingKey ports families familyPolicy local sourceRanges selector ingress ingressWriters conditions',
       advertisements: 'name uid resourceVersion pools nodeSelectors interfaces',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
-      endpointSlices: 'name uid resourceVersion service servingNodes',
+      endpointSlices: 'name uid resourceVersion service servingNodes servesElsewhere',
       pods: 'name uid resourceVersion node ready',
       claims: 'uid term isolated leaving',
     },
