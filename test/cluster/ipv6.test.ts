@@ -51,8 +51,11 @@ test('a Service of both families answers on both, each address from one node', a
   assert.equal((await berth.answeringMacs(lab, ipv4)).size, 1);
   const holder = await holderOf(ipv6);
   assert.match(await neighbour(ipv6), new RegExp(holder.mac));
-  const conditions = 'jsonpath={.status.conditions[*].type}';
-  assert.equal(await lab.kubectl(['get', 'service', 'both', '-o', conditions]), 'berth.dev/Allocated');
+  const conditions = 'jsonpath={range .status.conditions[*]}{.type} {.status}, {end}';
+  await eventually('both are announced', async () => {
+    const said = await lab.kubectl(['get', 'service', 'both', '-o', conditions]);
+    return said === 'berth.dev/Allocated True, berth.dev/Announced True, ';
+  });
 });
 
 test('the holder has joined the group of the VIP, with the capability NET_RAW and no other', async () => {
