@@ -9,6 +9,9 @@ const lab = berth.sharedLab();
 
 before(async () => {
   await berth.installBerth(lab);
+  // Where a container has ended before, the kubelet makes it wait for longer each time: one node would be back long before the others.
+  await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
+  await berth.rolledOut(lab);
   await lab.apply(berth.backends);
   await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
