@@ -15,11 +15,19 @@ const longestWaitMs = 100;
 /** How often the kernel's count of dropped frames is fetched. */
 const statisticsMs = 1000;
 
+/** A loop that turns so late was stopped: others may have taken the VIPs, and what waits in the sockets is old. */
+const lateMs = 300;
+
+/** So long it then answers for nothing, unless a new table comes: the main thread has woken up too, and hears the others out. */
+const muteMs = 500;
+
 const { memory: buffer, wakeFd } = workerData as WorkerStart;
 const memory = viewMemory(buffer);
 const answer = createAnswerer(memory.counts, (claim) => tell({ kind: 'Heard', ...claim }));
 const wakeBytes = new Uint8Array(8);
 
+let tables: readonly LinkTable[] = [];
+let mutedUntilMs: number | undefined;
 let sockets: readonly AnsweringSocket[] = [];
 let pollFds = pollFdsOf(sockets);
 let seenMessage = 0;
@@ -32,9 +40,26 @@ sockets.forEach(closeSocket);
 
 /** One wait and what came of it: one batch per socket at most, so a flood on one delays neither the others nor a new table. */
 function turn(): void {
-  if (poll(pollFds, longestWaitMs) > 0) answerReady();
+  const ready = poll(pollFds, longestWaitMs);
+  muteOrNot(monotonicMs());
+  if (ready > 0) answerReady();
   beat();
-  if (Atomics.load(memory.newest, 0) !== seenMessage) takeMessages();
+  if (Atomics.load(memory.newest, 0) !== seenMessage) {
+    takeMessages();
+    // A large table takes its time, which is no sleep.
+    beat();
+  }
+}
+
+/** Mute, it goes on hearing what others say of addresses. */
+function muteOrNot(nowMs: number): void {
+  const beatMs = memory.beat[0] ?? 0;
+  if (beatMs > 0 && nowMs - beatMs > lateMs) {
+    mutedUntilMs = nowMs + muteMs;
+    open(tables.map(withoutVips));
+  } else if (mutedUntilMs !== undefined && nowMs >= mutedUntilMs) {
+    apply(tables);
+  }
 }
 
 /** Entry 0 is the eventfd, entry i + 1 is socket i. After a drop the entries are new, and none is ready. */
@@ -78,10 +103,20 @@ function nextMessage(): ToWorker | undefined {
   return parentPort === null ? undefined : receiveMessageOnPort(parentPort)?.message;
 }
 
+function apply(next: readonly LinkTable[]): void {
+  tables = next;
+  mutedUntilMs = undefined;
+  open(next);
+}
+
+function withoutVips(table: LinkTable): LinkTable {
+  return { ...table, vips: new Int32Array(), macs: new Uint8Array() };
+}
+
 /** Sockets of links that stay are kept, with what is queued in them. */
-function apply(tables: readonly LinkTable[]): void {
+function open(next: readonly LinkTable[]): void {
   const old = new Map(sockets.map((socket) => [keyOf(socket), socket]));
-  use(tables.flatMap((table) => withTable(old.get(keyOf(table)), table) ?? []));
+  use(next.flatMap((table) => withTable(old.get(keyOf(table)), table) ?? []));
   const kept = new Set(sockets.map(({ fd }) => fd));
   for (const socket of old.values()) if (!kept.has(socket.fd)) closeSocket(socket);
 }
@@ -90,9 +125,9 @@ function keyOf({ name, index, family }: Pick<LinkTable, 'name' | 'index' | 'fami
   return `${index} ${family} ${name}`;
 }
 
-function withTable(open: AnsweringSocket | undefined, table: LinkTable): AnsweringSocket | undefined {
+function withTable(known: AnsweringSocket | undefined, table: LinkTable): AnsweringSocket | undefined {
   try {
-    return openAnswering(table, open?.fd);
+    return openAnswering(table, known?.fd);
   } catch (error) {
     const { code = 'Unknown', message } = error as NodeJS.ErrnoException;
     tell({ kind: 'LinkFailed', failure: { link: table.name, code, message } });
@@ -102,6 +137,7 @@ function withTable(open: AnsweringSocket | undefined, table: LinkTable): Answeri
 
 /** The link stays silent until the next table: whether it may answer again is not this thread's decision. */
 function drop({ name }: AnsweringSocket, failure: LinkFailure): void {
+  tables = tables.filter((other) => other.name !== name);
   const dropped = sockets.filter((other) => other.name === name);
   use(sockets.filter((other) => other.name !== name));
   dropped.forEach(closeSocket);
@@ -113,8 +149,8 @@ function use(next: readonly AnsweringSocket[]): void {
   pollFds = pollFdsOf(next);
 }
 
-function pollFdsOf(open: readonly AnsweringSocket[]): Int32Array {
-  return Int32Array.from([wakeFd, ...open.map(({ fd }) => fd)].flatMap((fd) => [fd, pollIn]));
+function pollFdsOf(from: readonly AnsweringSocket[]): Int32Array {
+  return Int32Array.from([wakeFd, ...from.map(({ fd }) => fd)].flatMap((fd) => [fd, pollIn]));
 }
 
 function tell(message: FromWorker): void {
