@@ -74,6 +74,7 @@ program
   )
   .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
   .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'failover')
+  .option('--json <file>', 'write all that was measured into this file')
   .option('--keep', 'leave the lab up, for the next run', false)
   .action(async (options: FailoverOptions) => {
     const { benchFailover } = await import('./failover.ts');

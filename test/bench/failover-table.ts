@@ -37,7 +37,7 @@ export function runLine({ found, echoes }: Run): string {
     `${total.failed} failed and ${total.slow} slow of ${total.attempts}${words.join('')}`,
     `${movesOf(macs)} moves`,
     `${echoes.alive} of ${echoes.of} connections alive ${JSON.stringify(echoes.broken)}`,
-    ...(absentMs > 0 ? [`PROBER ABSENT for ${absentMs.toFixed(0)} ms`] : []),
+    ...(absentMs > 0 ? [`prober itself absent for ${absentMs.toFixed(0)} ms`] : []),
   ].join(', ');
 }
 
@@ -53,9 +53,6 @@ export function printFailover(
     console.log(`${event.what}: attempts per ${sumSeconds} s, mean of ${runs.length} runs`);
     console.table(tableOfSeconds(runs));
   }
-  const absent = all.flatMap(({ runs }) => runs.filter(({ found }) => found.absentMs > 0));
-  if (absent.length > 0)
-    console.log(`in ${absent.length} runs the prober itself was kept waiting: do not believe them`);
 }
 
 function summaryOf({ moves, harmless }: FailoverEvent, runs: readonly Run[]) {
@@ -75,6 +72,7 @@ function summaryOf({ moves, harmless }: FailoverEvent, runs: readonly Run[]) {
     slow: sum(found.map(({ total }) => total.slow)),
     moves: sum(moved),
     'connections alive': `${sum(runs.map(({ echoes }) => echoes.alive))} of ${sum(runs.map(({ echoes }) => echoes.of))}`,
+    'prober absent, ms': Math.max(...found.map(({ absentMs }) => absentMs)).toFixed(0),
     'as promised': `${asExpected.length} of ${runs.length}`,
   };
 }

@@ -1,4 +1,5 @@
 /** The failover bench: what clients see of a VIP while its holder dies, restarts, is drained or starved, on a real cluster. */
+import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as berth from '../cluster/berth.ts';
@@ -19,6 +20,8 @@ export interface FailoverOptions {
   readonly lab: string;
   /** Leave the lab up. */
   readonly keep: boolean;
+  /** Write all that was measured into this file. */
+  readonly json?: string;
 }
 
 const connections = 30;
@@ -40,6 +43,7 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     const load = loadavg();
     const done: EventRuns[] = [];
     for (const event of chosen) done.push({ event, runs: await measure(event, { lab, vip, options }) });
+    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(done, undefined, 2));
     printFailover(done, { before: load, after: loadavg() });
   } finally {
     if (!keep) await downLab(id);
