@@ -2,8 +2,11 @@
 import { connect } from 'node:net';
 import { type Attempt, attemptTimeoutMs, now, type ProbeOrder } from './told.ts';
 
+let made = 0;
+
 /** Makes one attempt and tells how it went, once. */
 export function attempt({ vip, ports }: ProbeOrder, tell: (told: Attempt) => void): void {
+  const number = made++;
   const at = now();
   let answer = '';
   let told = false;
@@ -13,7 +16,7 @@ export function attempt({ vip, ports }: ProbeOrder, tell: (told: Attempt) => voi
     told = true;
     clearTimeout(timer);
     socket.destroy();
-    tell({ kind: 'attempt', at, ms: now() - at, outcome });
+    tell({ kind: 'attempt', number, at, ms: now() - at, outcome });
   };
   const timer = setTimeout(() => end('timeout'), attemptTimeoutMs);
   socket.on('connect', () => socket.write('GET / HTTP/1.0\r\n\r\n'));

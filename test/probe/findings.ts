@@ -16,7 +16,7 @@ export interface Findings {
   readonly arpGapMs: number;
   /** How long two hosts answered at the same time. */
   readonly twoMacsMs: number;
-  /** Who answered, one after the other. */
+  /** Who answered alone, one after the other. */
   readonly macs: readonly string[];
   readonly seconds: readonly Second[];
   readonly total: Second;
@@ -81,10 +81,12 @@ function longestGap(good: readonly { readonly at: number }[], { from, to }: Span
   return Math.max(...gaps);
 }
 
+/** Where two answered, it is not clear who was first: what counts is who answered alone. */
 function sequenceOf(answered: readonly Question[], { from, to }: Span): readonly string[] {
   const before = answered.findLast(({ at }) => at < from);
-  const all = [...(before ? [before] : []), ...answered.filter(within({ from, to }))].flatMap(({ macs }) => macs);
-  return all.filter((mac, i) => mac !== all[i - 1]);
+  const all = [...(before ? [before] : []), ...answered.filter(within({ from, to }))];
+  const alone = all.flatMap(({ macs }) => (macs.length === 1 ? macs : []));
+  return alone.filter((mac, i) => mac !== alone[i - 1]);
 }
 
 function sumOf(attempts: readonly Attempt[]): Second {

@@ -3,15 +3,24 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
-import { type Findings, findingsOf, type Span } from './findings.ts';
-import { attemptTimeoutMs, type Command, type Echoes, now, type ProbeOrder, type Told } from './told.ts';
+import { type Findings, findingsOf, type Span, slowMs } from './findings.ts';
+import {
+  type Attempt,
+  attemptTimeoutMs,
+  type Command,
+  type Echoes,
+  now,
+  type ProbeOrder,
+  pace,
+  type Told,
+} from './told.ts';
 
 /** Ports of the Service that {@link probed} makes. */
 const ports = { http: 80, echo: 81 };
 /** So many lines are kept, or at least the newer half of them: of more than ten minutes. */
 const memory = 120_000;
-/** So long nothing fails before there is peace. */
-const peaceMs = 3_000;
+const longPeaceMs = 3_000;
+const peaceTimeoutMs = 120_000;
 
 /** A backend on every node: it answers requests on one port and sends everything back on the other. */
 const backend = `const { createServer } = require('node:net');
@@ -55,6 +64,11 @@ export class Prober {
   readonly #lab: Lab;
   readonly #child: ChildProcess;
   #told: Told[] = [];
+  /** When attempts began that have ended before others that began earlier; by number. */
+  readonly #ended = new Map<number, number>();
+  #endedCount = 0;
+  /** All that began up to then have ended. */
+  #endedUntil = 0;
   /** What is said once, or when it is asked. */
   readonly #said: Told[] = [];
   #errors = '';
@@ -78,10 +92,13 @@ export class Prober {
     if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
   }
 
-  /** What was found from one moment to another; waits until the last attempt of that time has ended. */
+  /** What was found from one moment to another; waits until the attempts of that time have ended. */
   async findings(span: Span): Promise<Findings> {
-    await delay(Math.max(0, span.to + attemptTimeoutMs + 100 - now()));
-    this.#mustRun();
+    const haveEnded = () => {
+      this.#mustRun();
+      return this.#endedUntil >= span.to;
+    };
+    await eventually('the end of all attempts', haveEnded, { timeoutMs: 5 * attemptTimeoutMs, everyMs: 20 });
     return findingsOf(this.#told, span);
   }
 
@@ -93,19 +110,20 @@ export class Prober {
     return this.findings({ from, to: now() });
   }
 
-  /** Waits until nothing has failed for some seconds and one host answers. */
-  async peace(timeoutMs = 120_000): Promise<void> {
+  /** Waits until nothing has failed for some time and one host has answered. */
+  async peace(peaceMs = longPeaceMs): Promise<void> {
     await eventually(
       'peace',
       () => {
         this.#mustRun();
         const to = now() - 100;
         const { total, macs, outageMs, outcomes } = findingsOf(this.#told, { from: to - peaceMs, to });
-        const isPeace = total.failed + total.slow === 0 && total.attempts > 100 && macs.length === 1 && outageMs < 200;
+        const isWatched = total.attempts > peaceMs / pace.attemptMs / 2;
+        const isPeace = isWatched && total.failed + total.slow === 0 && macs.length === 1 && outageMs < slowMs;
         if (!isPeace) throw new Error(`${JSON.stringify({ ...total, macs, outageMs, outcomes })}`);
         return true;
       },
-      { timeoutMs },
+      { timeoutMs: peaceTimeoutMs },
     );
   }
 
@@ -163,8 +181,17 @@ export class Prober {
       this.#said.push(told);
       return;
     }
+    if (told.kind === 'attempt') this.#noteEnd(told);
     this.#told.push(told);
     if (this.#told.length > memory) this.#told = this.#told.slice(-memory / 2);
+  }
+
+  #noteEnd({ number, at }: Attempt): void {
+    this.#ended.set(number, at);
+    for (let next = this.#ended.get(this.#endedCount); next !== undefined; next = this.#ended.get(this.#endedCount)) {
+      this.#endedUntil = next;
+      this.#ended.delete(this.#endedCount++);
+    }
   }
 
   #mustRun(): void {

@@ -13,6 +13,8 @@ export interface ProbeOrder {
 /** An attempt: a new socket, a request, the whole answer. */
 export interface Attempt {
   readonly kind: 'attempt';
+  /** They are counted from 0 in the order in which they begin, and end in any. */
+  readonly number: number;
   readonly at: number;
   readonly ms: number;
   /** `ok`, or what went wrong, in one word. */
