@@ -2,10 +2,14 @@
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespace, rolledOut } from './berth.ts';
 
-/** Sends a signal to the speaker of a node, and waits until that process is gone. */
-export async function signalSpeaker(node: LabHost, signal: 'KILL' | 'TERM'): Promise<void> {
+/** What may be sent to a speaker: the first two end it, the third makes it stand still until the fourth. */
+export type SpeakerSignal = 'KILL' | 'TERM' | 'STOP' | 'CONT';
+
+/** Sends a signal to the speaker of a node; where that ends it, waits until it is gone. */
+export async function signalSpeaker(node: LabHost, signal: SpeakerSignal): Promise<void> {
   const pid = await speakerOf(node);
   await node.exec(['kill', `-${signal}`, pid]);
+  if (signal === 'STOP' || signal === 'CONT') return;
   await eventually('the end of the speaker', async () => (await node.exec(['kill', '-0', pid])).code !== 0, {
     everyMs: 20,
   });
@@ -32,7 +36,15 @@ export async function renewSpeakers(lab: Lab): Promise<void> {
 /** What all speakers have logged since a moment. */
 export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
   const selector = ['-l', 'app.kubernetes.io/component=speaker'];
-  return lab.kubectl(['-n', namespace, 'logs', ...selector, '--tail=-1', `--since-time=${since.toISOString()}`]);
+  return lab.kubectl([
+    '-n',
+    namespace,
+    'logs',
+    ...selector,
+    '--tail=-1',
+    '--request-timeout=10s',
+    `--since-time=${since.toISOString()}`,
+  ]);
 }
 
 function speakerPods(verb: string): readonly string[] {
