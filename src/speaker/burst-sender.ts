@@ -28,12 +28,16 @@ interface Burst {
   readonly link: Link;
   readonly sender: FrameSender;
   state: BurstState;
-  /** The link's queue is full: nothing is sent before. */
+  /** The link's queue is full, or this process stood still: nothing is sent before. */
   holdUntilMs: number;
 }
 
 /** A link whose queue is full is tried again after this time. */
 const retryMs = 100;
+
+/** A timer that is so late was stopped with its process: others may have taken the VIPs. It waits until they have been heard out. */
+const lateMs = 300;
+const hearOutMs = 600;
 
 /** Owns the schedule of every link. */
 export class BurstSender {
@@ -92,7 +96,13 @@ export class BurstSender {
     this.#options.onLinkFailed();
   }
 
-  #sendDue = (): void => {
+  #wake(dueMs: number): void {
+    const now = performance.now();
+    if (now - dueMs > lateMs) for (const burst of this.#bursts.values()) burst.holdUntilMs = now + hearOutMs;
+    this.#sendDue();
+  }
+
+  #sendDue(): void {
     clearTimeout(this.#timer);
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
@@ -101,8 +111,10 @@ export class BurstSender {
       if (!this.#bursts.has(key)) continue;
       next = Math.min(next, Math.max(burst.holdUntilMs - now, nextDueMs(burst.state, now) ?? next));
     }
-    if (Number.isFinite(next)) this.#timer = setTimeout(this.#sendDue, Math.max(next, 1));
-  };
+    if (!Number.isFinite(next)) return;
+    const waitMs = Math.max(next, 1);
+    this.#timer = setTimeout(() => this.#wake(now + waitMs), waitMs);
+  }
 
   /** One round of one link. Where the queue is full the whole round is due again: neighbours may hear a frame twice. */
   #sendOn(key: string, burst: Burst, now: number): void {

@@ -80,3 +80,15 @@ test('a link that went down begins anew with the next apply', async () => {
     bursts.close();
   }
 });
+
+test('B1 what fell due while the process stood still is not sent before the others have been heard out', async () => {
+  const { bursts, framesOf } = senderOver(() => 'Sent');
+  bursts.apply([{ link: link('eth0'), vips }]);
+  assert.equal(framesOf('eth0'), 2);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  const wokenAt = performance.now();
+  await eventually('the second round', () => framesOf('eth0') > 2, soon);
+  const afterMs = performance.now() - wokenAt;
+  assert.ok(afterMs > 500, `sent after ${afterMs} ms`);
+  bursts.close();
+});
