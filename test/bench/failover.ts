@@ -42,8 +42,10 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
     const vip = await phase(log, 'Berth installed, backends ready', () => serve(lab));
     const load = loadavg();
     const done: EventRuns[] = [];
-    for (const event of chosen) done.push({ event, runs: await measure(event, { lab, vip, options }) });
-    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(done, undefined, 2));
+    for (const event of chosen) {
+      done.push({ event, runs: await measure(event, { lab, vip, options }) });
+      if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(done, undefined, 2));
+    }
     printFailover(done, { before: load, after: loadavg() });
   } finally {
     if (!keep) await downLab(id);
