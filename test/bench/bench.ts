@@ -1,9 +1,11 @@
 /** `npm run bench -- <what>`: measures one part of Berth against what it competes with, in the same run. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AllocateOptions } from './allocate.ts';
+import type { FailoverOptions } from './failover.ts';
+import { failoverEvents } from './failover-events.ts';
 
 const program = new Command('bench').description(
-  'Measures Berth on this machine. Every bench but the last is done in a minute or two.',
+  'Measures Berth on this machine. The first three benches are done in a minute or two.',
 );
 
 for (const [command, protocol] of [
@@ -68,7 +70,37 @@ program
     await benchMass(options);
   });
 
+program
+  .command('failover')
+  .description(
+    'what clients see of a VIP while its holder dies, restarts, is drained or starved: outage, failed and slow attempts, answers by ARP, long-lived connections; on a cluster of three nodes. A run of `cut` takes 80 s, the others 15 to 60 s.',
+  )
+  .option('--runs <count>', 'how often each event is made; median and maximum are printed', positiveInteger, 5)
+  .addOption(
+    new Option('--events <names>', `comma between them: ${failoverEvents.map(({ name }) => name).join(',')}`)
+      .argParser(eventNames)
+      .default(
+        failoverEvents.map(({ name }) => name),
+        'all',
+      ),
+  )
+  .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
+  .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'failover')
+  .option('--json <file>', 'write all that was measured into this file')
+  .option('--keep', 'leave the lab up, for the next run', false)
+  .action(async (options: FailoverOptions) => {
+    const { benchFailover } = await import('./failover.ts');
+    await benchFailover(options);
+  });
+
 await program.parseAsync();
+
+function eventNames(text: string): readonly string[] {
+  const names = text.split(',');
+  const unknown = names.filter((name) => !failoverEvents.some((event) => event.name === name));
+  if (unknown.length > 0) throw new InvalidArgumentError(`there is no event ${unknown.join(', ')}`);
+  return names;
+}
 
 function positiveIntegers(text: string): readonly number[] {
   return text.split(',').map(positiveInteger);

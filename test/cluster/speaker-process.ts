@@ -1,0 +1,52 @@
+/** The speaker's process on a node, to be ended in the ways in which processes end; and what speakers log. */
+import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
+import { namespace, rolledOut } from './berth.ts';
+
+/** What may be sent to a speaker: the first two end it, the third makes it stand still until the fourth. */
+export type SpeakerSignal = 'KILL' | 'TERM' | 'STOP' | 'CONT';
+
+/** Sends a signal to the speaker of a node; where that ends it, waits until it is gone. */
+export async function signalSpeaker(node: LabHost, signal: SpeakerSignal): Promise<void> {
+  const pid = await speakerOf(node);
+  await node.exec(['kill', `-${signal}`, pid]);
+  if (signal === 'STOP' || signal === 'CONT') return;
+  await eventually('the end of the speaker', async () => (await node.exec(['kill', '-0', pid])).code !== 0, {
+    everyMs: 20,
+  });
+}
+
+async function speakerOf(node: LabHost): Promise<string> {
+  // The pattern is not to be found in the command that looks for it.
+  const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q 'main.js[ ]speaker' && echo \${p#/proc/}; done`;
+  const { stdout } = await node.exec(['sh', '-c', `{ ${script}; } 2>/dev/null`]);
+  const [pid, ...more] = stdout.split('\n').filter((line) => line !== '');
+  if (pid === undefined || more.length > 0) throw new Error(`speakers on ${node.name}: ${stdout || 'none'}`);
+  return pid;
+}
+
+/** Gives every speaker whose container has restarted a new Pod: the kubelet waits longer each time before it restarts one. */
+export async function renewSpeakers(lab: Lab): Promise<void> {
+  const format = '{range .items[*]}{.metadata.name} {.status.containerStatuses[0].restartCount}{"\\n"}{end}';
+  const text = await lab.kubectl([...speakerPods('get'), '-o', `jsonpath=${format}`]);
+  const restarted = [...text.matchAll(/^(\S+) [1-9]\d*$/gm)].map(([, name = '']) => name);
+  if (restarted.length > 0) await lab.kubectl(['-n', namespace, 'delete', 'pod', ...restarted]);
+  await rolledOut(lab);
+}
+
+/** What all speakers have logged since a moment. */
+export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
+  const selector = ['-l', 'app.kubernetes.io/component=speaker'];
+  return lab.kubectl([
+    '-n',
+    namespace,
+    'logs',
+    ...selector,
+    '--tail=-1',
+    '--request-timeout=10s',
+    `--since-time=${since.toISOString()}`,
+  ]);
+}
+
+function speakerPods(verb: string): readonly string[] {
+  return ['-n', namespace, verb, 'pods', '-l', 'app.kubernetes.io/component=speaker'];
+}

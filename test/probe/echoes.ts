@@ -1,0 +1,90 @@
+/** The prober's long-lived connections: each sends all the time and checks that every byte comes back, in order. */
+import { connect, type Socket } from 'node:net';
+import { type Echoes, now, type ProbeOrder, pace } from './told.ts';
+
+const messageBytes = 16;
+/** A connection that still waits for bytes sent so long ago is stuck. */
+const stuckMs = 1_500;
+/** Prime, so that a piece that is lost or comes twice is noticed. */
+const period = 251;
+
+/** Connections that are opened together. */
+export class EchoConnections {
+  readonly #order: ProbeOrder;
+  #all: readonly EchoConnection[] = [];
+
+  constructor(order: ProbeOrder) {
+    this.#order = order;
+  }
+
+  /** Keeps those that are well and opens new ones, so that there are so many. */
+  open(count: number): void {
+    const well = this.#all.filter((each) => each.fault() === undefined);
+    for (const each of this.#all) if (!well.includes(each)) each.close();
+    const missing = Math.max(0, count - well.length);
+    this.#all = [...well, ...Array.from({ length: missing }, () => new EchoConnection(this.#order))];
+  }
+
+  /** How they are. */
+  count(): Echoes {
+    const broken: Record<string, number> = {};
+    const faults = this.#all.map((each) => each.fault());
+    for (const fault of faults) if (fault !== undefined) broken[fault] = (broken[fault] ?? 0) + 1;
+    const alive = this.#all.filter((_, i) => faults[i] === undefined);
+    const longestPauseMs = Math.max(0, ...alive.map(({ longestPauseMs }) => longestPauseMs));
+    return { kind: 'echoes', alive: alive.length, broken, longestPauseMs };
+  }
+}
+
+class EchoConnection {
+  longestPauseMs = 0;
+  readonly #socket: Socket;
+  readonly #timer: NodeJS.Timeout;
+  #sent = 0;
+  #back = 0;
+  /** When bytes came last, or when the oldest of those that are missing was sent. */
+  #waitsSince = now();
+  #fault: string | undefined;
+
+  constructor({ vip, ports }: ProbeOrder) {
+    this.#socket = connect({ host: vip, port: ports.echo, noDelay: true });
+    this.#socket.on('data', (piece: Buffer) => this.#take(piece));
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => this.#end(error.code ?? 'error'));
+    this.#socket.on('close', () => this.#end('closed'));
+    this.#timer = setInterval(() => this.#send(), pace.echoMs);
+  }
+
+  /** Why it is of no more use; undefined while it is well. */
+  fault(): string | undefined {
+    if (this.#fault !== undefined) return this.#fault;
+    if (this.#back === 0) return 'unanswered';
+    return this.#sent > this.#back && now() - this.#waitsSince > stuckMs ? 'stuck' : undefined;
+  }
+
+  close(): void {
+    this.#end('closed');
+  }
+
+  #send(): void {
+    if (this.#socket.connecting || this.#fault !== undefined) return;
+    if (this.#sent === this.#back) this.#waitsSince = now();
+    this.#socket.write(Buffer.from(Array.from({ length: messageBytes }, (_, i) => (this.#sent + i) % period)));
+    this.#sent += messageBytes;
+  }
+
+  #take(piece: Buffer): void {
+    for (const byte of piece) {
+      if (byte !== this.#back % period) this.#end('disorder');
+      this.#back += 1;
+    }
+    const at = now();
+    this.longestPauseMs = Math.max(this.longestPauseMs, at - this.#waitsSince);
+    this.#waitsSince = at;
+  }
+
+  #end(fault: string): void {
+    this.#fault ??= fault;
+    clearInterval(this.#timer);
+    this.#socket.destroy();
+  }
+}

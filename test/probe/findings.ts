@@ -1,0 +1,105 @@
+/** What the prober's lines say of a span of time. Pure. */
+import { type Absence, type Attempt, pace, type Question, type Told } from './told.ts';
+
+/** Attempts of one second. */
+export interface Second {
+  readonly attempts: number;
+  readonly failed: number;
+  readonly slow: number;
+}
+
+/** What was found in a span. */
+export interface Findings {
+  /** From the start of one good attempt to the start of the next, at most. */
+  readonly outageMs: number;
+  /** From one question that was answered to the next, at most. */
+  readonly arpGapMs: number;
+  /** How long two hosts answered at the same time. */
+  readonly twoMacsMs: number;
+  /** Who answered alone, one after the other. */
+  readonly macs: readonly string[];
+  readonly seconds: readonly Second[];
+  readonly total: Second;
+  /** The failures, by what went wrong. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** How long the prober itself was not there, at most. */
+  readonly absentMs: number;
+}
+
+/** From when to when; what begins within it counts. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** An attempt that took longer is no good one: it lost its first packet. */
+export const slowMs = 500;
+
+/** Sums up. */
+export function findingsOf(told: readonly Told[], span: Span): Findings {
+  const attempts = ofKind<Attempt>(told, 'attempt').sort((a, b) => a.at - b.at);
+  const questions = ofKind<Question>(told, 'question');
+  const here = attempts.filter(within(span));
+  const answered = questions.filter(({ macs }) => macs.length > 0);
+  return {
+    outageMs: longestGap(attempts.filter(isGood), span),
+    arpGapMs: longestGap(answered, span),
+    twoMacsMs: answered.filter(within(span)).filter(({ macs }) => macs.length > 1).length * pace.questionMs,
+    macs: sequenceOf(answered, span),
+    seconds: Array.from({ length: Math.ceil((span.to - span.from) / 1_000) }, (_, i) => {
+      const from = span.from + i * 1_000;
+      return sumOf(here.filter(within({ from, to: from + 1_000 })));
+    }),
+    total: sumOf(here),
+    outcomes: countsOf(here.filter(({ outcome }) => outcome !== 'ok').map(({ outcome }) => outcome)),
+    absentMs: Math.max(
+      0,
+      ...ofKind<Absence>(told, 'absence')
+        .filter(({ at, ms }) => at + ms >= span.from && at <= span.to)
+        .map(({ ms }) => ms),
+    ),
+  };
+}
+
+function ofKind<T extends Told>(told: readonly Told[], kind: T['kind']): T[] {
+  return told.filter((one): one is T => one.kind === kind);
+}
+
+function within({ from, to }: Span): (one: { readonly at: number }) => boolean {
+  return ({ at }) => at >= from && at < to;
+}
+
+function isGood({ outcome, ms }: Attempt): boolean {
+  return outcome === 'ok' && ms <= slowMs;
+}
+
+/** Gaps count that end within the span, or have not ended at its end. */
+function longestGap(good: readonly { readonly at: number }[], { from, to }: Span): number {
+  const before = good.findLast(({ at }) => at < from);
+  const times = [before?.at ?? from, ...good.map(({ at }) => at).filter((at) => at >= from && at < to)];
+  const gaps = times.map((at, i) => (times[i + 1] ?? Math.max(at, to - 2 * pace.attemptMs)) - at);
+  return Math.max(...gaps);
+}
+
+/** Where two answered, it is not clear who was first: what counts is who answered alone. */
+function sequenceOf(answered: readonly Question[], { from, to }: Span): readonly string[] {
+  const before = answered.findLast(({ at }) => at < from);
+  const all = [...(before ? [before] : []), ...answered.filter(within({ from, to }))];
+  const alone = all.flatMap(({ macs }) => (macs.length === 1 ? macs : []));
+  return alone.filter((mac, i) => mac !== alone[i - 1]);
+}
+
+function sumOf(attempts: readonly Attempt[]): Second {
+  const ok = attempts.filter(({ outcome }) => outcome === 'ok');
+  return {
+    attempts: attempts.length,
+    failed: attempts.length - ok.length,
+    slow: ok.filter(({ ms }) => ms > slowMs).length,
+  };
+}
+
+function countsOf(words: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}

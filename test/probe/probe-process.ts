@@ -1,0 +1,36 @@
+/** The prober's process: runs at the client, asks for a VIP in three ways, and tells its owner what came of it. */
+import { setPriority } from 'node:os';
+import { createInterface } from 'node:readline';
+import { attempt } from './attempts.ts';
+import { EchoConnections } from './echoes.ts';
+import { Questions } from './questions.ts';
+import { type Command, now, type ProbeOrder, pace, type Told } from './told.ts';
+
+/** Nearly the highest there is (sched(7)): what keeps the nodes busy must not keep the prober waiting. */
+const priority = -15;
+/** The timers are this late at times without anything being missed. */
+const absentMs = 60;
+
+const order: ProbeOrder = JSON.parse(process.argv[2] ?? '{}');
+const tell = (told: Told) => process.stdout.write(`${JSON.stringify(told)}\n`);
+
+setPriority(priority);
+const echoes = new EchoConnections(order);
+const questions = new Questions(order);
+let turnedAt = now();
+setInterval(() => {
+  const at = now();
+  if (at - turnedAt > absentMs) tell({ kind: 'absence', at: turnedAt, ms: at - turnedAt });
+  turnedAt = at;
+  attempt(order, tell);
+}, pace.attemptMs);
+setInterval(() => questions.ask(tell), pace.questionMs);
+createInterface({ input: process.stdin }).on('line', (line) => {
+  const command = JSON.parse(line) as Command;
+  if (command.do === 'open') echoes.open(command.count);
+  tell(echoes.count());
+});
+// Its owner has ended.
+process.stdin.on('close', () => process.exit());
+process.stdout.on('error', () => process.exit());
+tell({ kind: 'ready' });

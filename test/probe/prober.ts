@@ -1,0 +1,203 @@
+/** A prober of a VIP, at the client of a lab. */
+import type { ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
+import { type Findings, findingsOf, type Span, slowMs } from './findings.ts';
+import {
+  type Attempt,
+  attemptTimeoutMs,
+  type Command,
+  type Echoes,
+  now,
+  type ProbeOrder,
+  pace,
+  type Told,
+} from './told.ts';
+
+/** Ports of the Service that {@link probed} makes. */
+const ports = { http: 80, echo: 81 };
+/** So many lines are kept, or at least the newer half of them: of more than ten minutes. */
+const memory = 120_000;
+const longPeaceMs = 3_000;
+const peaceTimeoutMs = 120_000;
+
+/** A backend on every node: it answers requests on one port and sends everything back on the other. */
+const backend = `const { createServer } = require('node:net');
+const answer = 'HTTP/1.0 200 OK\\r\\n\\r\\n' + require('node:os').hostname() + '\\n';
+createServer((s) => s.on('error', () => {}).once('data', () => s.end(answer))).listen(8080, '::');
+createServer((s) => s.on('error', () => {}).pipe(s)).listen(8081, '::');`;
+
+/** A DaemonSet of backends, and a Service of type LoadBalancer in front of them, of this name. */
+export function probed(name: string): string {
+  const labels = `{ probed: ${name} }`;
+  return `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: ${name} }
+spec:
+  selector: { matchLabels: ${labels} }
+  template:
+    metadata: { labels: ${labels} }
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{ operator: Exists }]
+      containers:
+        - name: echo
+          image: localhost/node:lab-base
+          imagePullPolicy: Never
+          command: [node, -e, ${JSON.stringify(backend)}]
+          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec:
+  type: LoadBalancer
+  selector: ${labels}
+  ports: [{ name: http, port: ${ports.http}, targetPort: 8080 }, { name: echo, port: ${ports.echo}, targetPort: 8081 }]
+`;
+}
+
+/** A running prober. */
+export class Prober {
+  readonly #lab: Lab;
+  readonly #child: ChildProcess;
+  #told: Told[] = [];
+  /** When attempts began that have ended before others that began earlier; by number. */
+  readonly #ended = new Map<number, number>();
+  #endedCount = 0;
+  /** All that began up to then have ended. */
+  #endedUntil = 0;
+  /** What is said once, or when it is asked. */
+  readonly #said: Told[] = [];
+  #errors = '';
+
+  /** Starts one; it ends with {@link close}, with this process, or with the lab. */
+  static async start(lab: Lab, vip: string): Promise<Prober> {
+    const prober = new Prober(lab, vip);
+    await prober.#next('ready', 0);
+    return prober;
+  }
+
+  private constructor(lab: Lab, vip: string) {
+    this.#lab = lab;
+    const ip = lab.client.ip.replace(/\d+$/, '250');
+    const order: ProbeOrder = { vip, ports, link: lab.client.link, asker: { mac: '02:be:27:ff:ff:01', ip } };
+    const program = new URL('./probe-process.ts', import.meta.url).pathname;
+    this.#child = lab.client.spawn([process.execPath, program, JSON.stringify(order)], { stdio: 'pipe' });
+    this.#child.stderr?.on('data', (text) => {
+      this.#errors += text;
+    });
+    if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
+  }
+
+  /** What was found from one moment to another; waits until the attempts of that time have ended. */
+  async findings(span: Span): Promise<Findings> {
+    const haveEnded = () => {
+      this.#mustRun();
+      return this.#endedUntil >= span.to;
+    };
+    await eventually('the end of all attempts', haveEnded, { timeoutMs: 5 * attemptTimeoutMs, everyMs: 20 });
+    return findingsOf(this.#told, span);
+  }
+
+  /** What was found while `act` ran and for some time after that. */
+  async during(act: () => Promise<unknown>, afterMs: number): Promise<Findings> {
+    const from = now();
+    await act();
+    await delay(afterMs);
+    return this.findings({ from, to: now() });
+  }
+
+  /** Waits until nothing has failed for some time and one host has answered. */
+  async peace(peaceMs = longPeaceMs): Promise<void> {
+    await eventually(
+      'peace',
+      () => {
+        this.#mustRun();
+        const to = now() - 100;
+        const { total, macs, outageMs, outcomes } = findingsOf(this.#told, { from: to - peaceMs, to });
+        const isWatched = total.attempts > peaceMs / pace.attemptMs / 2;
+        const isPeace = isWatched && total.failed + total.slow === 0 && macs.length === 1 && outageMs < slowMs;
+        if (!isPeace) throw new Error(`${JSON.stringify({ ...total, macs, outageMs, outcomes })}`);
+        return true;
+      },
+      { timeoutMs: peaceTimeoutMs },
+    );
+  }
+
+  /** The node that answers by ARP now. */
+  holder(): LabHost {
+    const to = now();
+    const [mac] = findingsOf(this.#told, { from: to - 500, to }).macs.slice(-1);
+    const holder = this.#lab.nodes.find((node) => node.mac === mac);
+    if (holder === undefined) throw new Error(`${mac ?? 'nobody'} answers, which is no node`);
+    return holder;
+  }
+
+  /** Sees to it that so many long-lived connections work. What was opened to a dead backend is opened again. */
+  async openEchoes(count: number): Promise<void> {
+    await this.#ask({ do: 'open', count });
+    const open = async () => {
+      const { alive, broken } = await this.echoes();
+      if (alive === count) return true;
+      await this.#ask({ do: 'open', count });
+      throw new Error(`${alive} work, ${JSON.stringify(broken)}`);
+    };
+    await eventually(`${count} connections`, open, { everyMs: 500 });
+  }
+
+  /** How the long-lived connections are. */
+  echoes(): Promise<Echoes> {
+    return this.#ask({ do: 'count' });
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #ask(command: Command): Promise<Echoes> {
+    const after = this.#said.length;
+    this.#child.stdin?.write(`${JSON.stringify(command)}\n`);
+    return this.#next('echoes', after) as Promise<Echoes>;
+  }
+
+  #next(kind: Told['kind'], after: number): Promise<Told> {
+    return eventually(
+      `the prober says ${kind}`,
+      () => {
+        this.#mustRun();
+        return this.#said.slice(after).find((told) => told.kind === kind);
+      },
+      { timeoutMs: 10_000, everyMs: 10 },
+    );
+  }
+
+  #take(line: string): void {
+    const told = JSON.parse(line) as Told;
+    if (!('at' in told)) {
+      this.#said.push(told);
+      return;
+    }
+    if (told.kind === 'attempt') this.#noteEnd(told);
+    this.#told.push(told);
+    if (this.#told.length > memory) this.#told = this.#told.slice(-memory / 2);
+  }
+
+  #noteEnd({ number, at }: Attempt): void {
+    this.#ended.set(number, at);
+    for (let next = this.#ended.get(this.#endedCount); next !== undefined; next = this.#ended.get(this.#endedCount)) {
+      this.#endedUntil = next;
+      this.#ended.delete(this.#endedCount++);
+    }
+  }
+
+  #mustRun(): void {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode !== null || signalCode !== null) {
+      throw new Error(`the prober ended with ${exitCode ?? signalCode}: ${this.#errors}`);
+    }
+  }
+}
