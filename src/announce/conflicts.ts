@@ -48,6 +48,8 @@ interface Watched {
   unanswered: number;
   foreign: { readonly mac: string; readonly node: string | undefined; readonly since: number; at: number } | undefined;
   defendedAt: number;
+  /** When another of our nodes said that it has the VIP, and was not put right since. */
+  strayAt: number | undefined;
   proxy: string | undefined;
 }
 
@@ -58,6 +60,11 @@ const retryMs = { first: 250, longest: 10_000 } as const;
 const defendMs = 10_000;
 /** A foreign claim is reported for so long. */
 const contestedMs = 60_000;
+/**
+ * A node that stood still, or returned, may say in passing what is not true any more, and clients believe whoever spoke last: the holder has
+ * the last word, once it is clear that it is still the holder.
+ */
+const strayMs = 300;
 /** Another of our speakers may say for a moment that a VIP is its own: a takeover. */
 const takeoverMs = 2_000;
 /** VIPs by the thousand are asked for in turn: 500 questions a second. */
@@ -99,32 +106,30 @@ export class Conflicts {
     return this.#watched.get(uid)?.state ?? clear;
   }
 
-  /** Somebody with this hardware address says that an address is its own; `node` if that is a node of the cluster. */
+  /**
+   * Somebody with this hardware address says that an address is its own; `node` if that is a node of the cluster. True if a turn is called
+   * for.
+   */
   heard(
     claim: { readonly address: string; readonly mac: string; readonly node: string | undefined },
     now: number,
-  ): void {
+  ): boolean {
     const watched = this.#byAddress.get(claim.address);
+    if (watched === undefined) return false;
     const { mac, node } = claim;
-    if (watched === undefined) return;
     if (this.#proxies.has(mac)) {
       watched.proxy = mac;
-      return;
+      return false;
     }
     const { state } = watched;
-    if (state.kind === 'Clear' || state.kind === 'Contested') {
-      const before = watched.foreign?.mac === mac ? watched.foreign : undefined;
-      watched.foreign = { mac, node, since: before?.since ?? now, at: now };
-      if (node !== undefined && now - watched.foreign.since < takeoverMs) return;
-      if (state.kind === 'Clear' || state.mac !== mac) this.#set(watched, { kind: 'Contested', mac, node });
-      return;
-    }
+    if (state.kind === 'Clear' || state.kind === 'Contested') return this.#heardWhileAnnounced(watched, claim, now);
     // A question of many answers counts once.
     if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
     watched.unanswered = 0;
-    if (state.kind !== 'Probing' && state.mac === mac) return;
+    if (state.kind !== 'Probing' && state.mac === mac) return false;
     this.#set(watched, node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node });
     if (state.kind === 'Probing') watched.pauseMs = retryMs.first;
+    return true;
   }
 
   /** Asks, gives verdicts, defends. To be called after whatever was heard or observed, and when it asks for it. */
@@ -133,6 +138,10 @@ export class Conflicts {
     const defend: HeldVip[] = [];
     let nextAt = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched.values()) {
+      if (watched.strayAt !== undefined && now - watched.strayAt >= strayMs) {
+        Object.assign(watched, { strayAt: undefined, defendedAt: now });
+        defend.push(watched.vip);
+      }
       if (watched.state.kind === 'Contested') this.#defend(watched, defend, now);
       else this.#judge(watched, now);
       if (isDue(watched, now) && asks.length < asksAtOnce && now >= this.#pausedUntil) ask(watched, asks, now);
@@ -145,12 +154,31 @@ export class Conflicts {
     return { asks, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
   }
 
+  #heardWhileAnnounced(
+    watched: Watched,
+    { mac, node }: { readonly mac: string; readonly node: string | undefined },
+    now: number,
+  ): boolean {
+    const { state } = watched;
+    const before = watched.foreign?.mac === mac ? watched.foreign : undefined;
+    watched.foreign = { mac, node, since: before?.since ?? now, at: now };
+    if (node !== undefined && now - watched.foreign.since < takeoverMs) {
+      if (watched.strayAt !== undefined) return false;
+      watched.strayAt = Math.max(now, watched.defendedAt + takeoverMs);
+      return true;
+    }
+    // A claim that is known of is due to be answered some time, but not because it was heard again.
+    if (state.kind === 'Contested' && state.mac === mac) return now - watched.defendedAt >= defendMs;
+    this.#set(watched, { kind: 'Contested', mac, node });
+    return true;
+  }
+
   #begin(vip: HeldVip, now: number): void {
     const state: ConflictState = vip.isFirst ? { kind: 'Probing' } : clear;
     const never = Number.NEGATIVE_INFINITY;
     const watched: Watched = {
       ...{ vip, state, since: now, askedAt: never, pauseMs: probes.pauseMs, unanswered: 0 },
-      ...{ foreign: undefined, defendedAt: never, proxy: undefined },
+      ...{ foreign: undefined, defendedAt: never, strayAt: undefined, proxy: undefined },
     };
     this.#watched.set(vip.uid, watched);
     this.#byAddress.set(vip.address, watched);
@@ -179,6 +207,7 @@ export class Conflicts {
 
   #set(watched: Watched, state: ConflictState): void {
     watched.state = state;
+    watched.strayAt = undefined;
     this.#hasChanged = true;
   }
 }
@@ -217,8 +246,8 @@ function ask(watched: Watched, asks: HeldVip[], now: number): void {
 }
 
 function nextOf(watched: Watched): number {
-  const { state, askedAt, foreign, defendedAt, since } = watched;
-  if (state.kind === 'Clear') return Number.POSITIVE_INFINITY;
+  const { state, askedAt, foreign, defendedAt, since, strayAt } = watched;
+  if (state.kind === 'Clear') return strayAt === undefined ? Number.POSITIVE_INFINITY : strayAt + strayMs;
   if (state.kind !== 'Contested') return Math.max(since, askedAt + pauseOf(watched));
   const mayDefend = foreign !== undefined && foreign.node === undefined && foreign.at > defendedAt;
   return Math.min((foreign?.at ?? 0) + contestedMs, mayDefend ? defendedAt + defendMs : Number.POSITIVE_INFINITY);

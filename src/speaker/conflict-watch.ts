@@ -37,8 +37,7 @@ export class ConflictWatch {
   /** Somebody says that an address is its own. */
   heard(address: string, mac: string): void {
     const node = this.#options.nodeOf(mac);
-    this.#conflicts.heard({ address, mac, node }, performance.now());
-    this.#turn(true);
+    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#turn(true);
   }
 
   /** Watches no more. */

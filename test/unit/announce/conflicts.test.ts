@@ -91,13 +91,26 @@ test('a host that claims an announced VIP is answered once in ten seconds, and r
   assert.equal(wire.run(2_000).kind, 'Clear');
 });
 
-test('a claim of another node for a moment is a takeover; for longer, another program, which is not fought', () => {
+test('a claim of another node in passing is put right once; for longer it is another program, which is not fought', () => {
   const wire = wireWith(known);
   wire.conflicts.heard(peer, wire.now);
-  assert.equal(wire.run(1_900).kind, 'Clear');
-  wire.run(200);
   wire.conflicts.heard(peer, wire.now);
-  assert.deepEqual(wire.run(1), { kind: 'Contested', mac: peer.mac, node: 'n2' });
+  assert.equal(wire.run(1_900).kind, 'Clear');
+  assert.deepEqual(wire.defended, [300]);
+  wire.run(200);
+  for (let second = 0; second < 30; second++) {
+    wire.conflicts.heard(peer, wire.now);
+    assert.deepEqual(wire.run(1_000), { kind: 'Contested', mac: peer.mac, node: 'n2' });
+  }
+  assert.deepEqual(wire.defended, [300]);
+});
+
+test('a VIP that another node has taken is not defended', () => {
+  const wire = wireWith(known);
+  wire.conflicts.heard(peer, wire.now);
+  wire.run(100);
+  wire.conflicts.observe([], noProxies, wire.now);
+  wire.run(5_000);
   assert.deepEqual(wire.defended, []);
 });
 
