@@ -168,7 +168,8 @@ export class Conflicts {
       return true;
     }
     // A claim that is known of is due to be answered some time, but not because it was heard again.
-    if (state.kind === 'Contested' && state.mac === mac) return now - watched.defendedAt >= defendMs;
+    if (state.kind === 'Contested' && state.mac === mac)
+      return node === undefined && now - watched.defendedAt >= defendMs;
     this.#set(watched, { kind: 'Contested', mac, node });
     return true;
   }
