@@ -219,6 +219,23 @@ test('a speaker that was paused does not answer for what others have taken (haza
   }
 });
 
+test('two nodes: what one takes over while the other one sleeps stays with it (hazards B1, A3)', () => {
+  for (const ms of [800, 3_000, 30_000]) {
+    forSeeds(10, { nodes: 2, vips: 4 }, (cluster) => {
+      cluster.boot();
+      const sleeper = anyHolder(cluster);
+      cluster.speaker(sleeper).pause(ms);
+      cluster.run(ms - 1);
+      const at = cluster.now;
+      cluster.run(3_000);
+      assert.deepEqual(cluster.heldBy(sleeper), []);
+      assert.equal(cluster.meter.moves(at), 0, 'moves');
+      assert.equal(cluster.meter.longestSilence(at), 0, 'silence');
+      assertSettled(cluster);
+    });
+  }
+});
+
 test('short pauses move nothing', () => {
   forSeeds(20, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
