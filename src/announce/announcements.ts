@@ -2,7 +2,7 @@
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { ConflictState } from './conflicts.ts';
-import type { Demand, Demands } from './demands.ts';
+import type { Demand, Demands, Unwanted } from './demands.ts';
 import type { HolderAction, HolderDecision } from './holder-view.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
 
@@ -66,11 +66,45 @@ export interface Here {
 
 /** Places every address of the ledger. */
 export function placementsOf(demands: Demands, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
-  const byUid = new Map(decisions.map((decision) => [decision.vip.uid, decision]));
-  const unwanted = demands.unwanted.map(({ address, uid, reason }): Placement => {
-    return { kind: 'Silent', vip: address, uid, holder: undefined, reason };
-  });
-  return [...unwanted, ...demands.vips.map((demand) => place(demand, byUid.get(demand.uid), here))];
+  return new Placer().place(demands, decisions, here);
+}
+
+interface Placed {
+  readonly decision: HolderDecision | undefined;
+  readonly here: string;
+  readonly placement: Placement;
+}
+
+/** Places again and again. A placement that has not changed is the same object as before, so that nobody has to look at it again. */
+export class Placer {
+  readonly #placed = new WeakMap<Demand, Placed>();
+  readonly #unplaced = new WeakMap<Unwanted, Placement>();
+
+  /** Places every address of the ledger. */
+  place(demands: Demands, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
+    const byUid = new Map(decisions.map((decision) => [decision.vip.uid, decision]));
+    const key = JSON.stringify(here);
+    const placements: Placement[] = [];
+    for (const unwanted of demands.unwanted) placements.push(this.#unwanted(unwanted));
+    for (const demand of demands.vips) {
+      const decision = byUid.get(demand.uid);
+      const known = this.#placed.get(demand);
+      if (known && known.decision === decision && known.here === key) placements.push(known.placement);
+      else {
+        const placement = place(demand, decision, here);
+        this.#placed.set(demand, { decision, here: key, placement });
+        placements.push(placement);
+      }
+    }
+    return placements;
+  }
+
+  #unwanted(unwanted: Unwanted): Placement {
+    const { address: vip, uid, reason } = unwanted;
+    const placement = this.#unplaced.get(unwanted) ?? { kind: 'Silent', vip, uid, holder: undefined, reason };
+    this.#unplaced.set(unwanted, placement);
+    return placement;
+  }
 }
 
 /** What is held here, and is not to be announced because of others who use it. */
@@ -80,7 +114,9 @@ export function withheld(
 ): readonly Placement[] {
   return placements.map((placement) => {
     if (placement.kind !== 'Announce') return placement;
-    const reason = reasonToWithhold(stateOf(placement.uid));
+    const state = stateOf(placement.uid);
+    if (state.kind === 'Clear') return placement;
+    const reason = reasonToWithhold(state);
     const { vip, uid, holder, term, links } = placement;
     return reason === undefined ? placement : { kind: 'Withhold', vip, uid, holder, term, links, reason };
   });

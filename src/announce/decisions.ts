@@ -19,8 +19,11 @@ export class Decisions {
   readonly #touched = new Set<string>();
   /** When those that wait were decided last. */
   #waitedAt = Number.NEGATIVE_INFINITY;
-  /** What the last decision on all VIPs depended on; undefined if all are to be decided anew. */
+  /** What the last decision on all VIPs depended on. */
   #seen: string | undefined;
+  /** Have other VIPs come, or some gone, since the last decision? */
+  #isOther = true;
+  #isSettled = false;
 
   constructor(claims: ClaimBook, self: string) {
     this.#claims = claims;
@@ -39,12 +42,12 @@ export class Decisions {
 
   /** Is something to be decided that a beat would not call for? */
   get isDirty(): boolean {
-    return this.#touched.size > 0 || this.#seen === undefined;
+    return this.#touched.size > 0 || this.#isOther;
   }
 
-  /** Has everything been decided since the VIPs changed? */
+  /** Has everything been decided since the world was observed? */
   get isSettled(): boolean {
-    return this.#seen !== undefined;
+    return this.#isSettled;
   }
 
   /** The VIP of an address. */
@@ -57,11 +60,16 @@ export class Decisions {
     return this.#moves.isDamped(uid, now);
   }
 
-  /** Takes in which VIPs there are. All are decided anew. */
+  /** Takes in which VIPs there are. Those that are not the same objects as before are decided anew. */
   observe(vips: readonly Vip[]): void {
+    this.#isSettled = false;
+    const before = this.#vips;
+    const others = vips.filter((vip) => before.get(vip.uid) !== vip);
+    for (const { uid } of others) this.#touched.add(uid);
+    if (others.length === 0 && vips.length === before.size) return;
     this.#vips = new Map(vips.map((vip) => [vip.uid, vip]));
     this.#uids = new Map(vips.map(({ uid, address }) => [address, uid]));
-    this.#seen = undefined;
+    this.#isOther = true;
   }
 
   /** Something was learnt of this VIP. */
@@ -93,11 +101,13 @@ export class Decisions {
       const vip = this.#vips.get(uid);
       if (vip) vips.push(vip);
     }
-    const isFirst = this.#seen === undefined;
+    const isOther = this.#isOther;
     this.#seen = seen;
+    this.#isOther = false;
+    this.#isSettled = true;
     this.#touched.clear();
-    if (isFirst) this.#forget(now);
-    if (vips.length > 0 || isFirst) this.#take(decideHolders({ ...view, vips, loads: () => this.#loads(vips) }), view);
+    if (isOther) this.#forget(now);
+    if (vips.length > 0 || isOther) this.#take(decideHolders({ ...view, vips, loads: () => this.#loads(vips) }), view);
     return { reassert: this.#contested(claimed, view) };
   }
 

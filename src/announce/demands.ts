@@ -54,42 +54,83 @@ export type LinksOf = (node: string) => readonly PeerLink[] | undefined;
 
 /** Reads the objects. Only what the controller gave out is ever announced, whatever a Service's status says. */
 export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
-  const vips: Demand[] = [];
-  const unwanted: Unwanted[] = [];
-  const covers = memoized((pool: string) => coverOf(pool, snapshot, linksOf));
-  for (const entry of snapshot.ledger) {
-    const { address, uid, pool, recorded, moveTo } = entry;
-    const service = entry.services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
-    const cover = covers(pool);
-    const refuse = (reason: NoDemandReason) => unwanted.push({ uid, address, reason });
-    if (service === undefined) refuse('NotInStatus');
-    else if (cover.advertisements.length === 0) refuse('NoAdvertisement');
-    else if (cover.eligible.size === 0) refuse('NoCandidate');
-    else {
-      const eligible = service.local ? cover.withEndpoint(service.key) : cover.eligible;
-      const serves = (node: string) => cover.serves(node, address);
-      // Whoever holds it goes on: to fall silent would not bring an endpoint back.
-      if (eligible.size === 0 && recorded === undefined) refuse('NoLocalEndpoints');
-      else {
-        const { advertisements } = cover;
-        const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
-        vips.push({ uid, address, eligible, serves, recorded, moveTo, advertisements, ...before });
-      }
+  return new DemandReader().read(snapshot, linksOf);
+}
+
+interface Known {
+  readonly service: ServiceView | undefined;
+  readonly cover: Cover;
+  readonly eligible: ReadonlySet<string>;
+  readonly demand: Demand | Unwanted;
+}
+
+/** Reads the objects again and again. What has not changed is the same object as before, so that nobody has to look at it again. */
+export class DemandReader {
+  readonly #known = new WeakMap<AllocationView, Known>();
+  #covers = new Map<string, Cover>();
+  #coversKey = '';
+
+  /** Reads them. */
+  read(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
+    const key = keyOf(snapshot, linksOf);
+    if (key !== this.#coversKey) this.#covers = new Map();
+    this.#coversKey = key;
+    const vips: Demand[] = [];
+    const unwanted: Unwanted[] = [];
+    for (const entry of snapshot.ledger) {
+      const demand = this.#demandOf(entry, snapshot, linksOf);
+      if ('reason' in demand) unwanted.push(demand);
+      else vips.push(demand);
     }
+    return { vips, unwanted };
   }
-  return { vips, unwanted };
+
+  #demandOf(entry: AllocationView, snapshot: DemandSnapshot, linksOf: LinksOf): Demand | Unwanted {
+    const { address, services, pool } = entry;
+    const service = services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
+    const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
+    this.#covers.set(pool, cover);
+    const isLocal = service?.local === true;
+    const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;
+    const known = this.#known.get(entry);
+    if (known && known.service === service && known.cover === cover && known.eligible === eligible) return known.demand;
+    const demand = demandFor(entry, { service, cover, eligible });
+    this.#known.set(entry, { service, cover, eligible, demand });
+    return demand;
+  }
+}
+
+function demandFor(entry: AllocationView, { service, cover, eligible }: Omit<Known, 'demand'>): Demand | Unwanted {
+  const { address, uid, recorded, moveTo } = entry;
+  const { advertisements } = cover;
+  if (service === undefined) return { uid, address, reason: 'NotInStatus' };
+  if (advertisements.length === 0) return { uid, address, reason: 'NoAdvertisement' };
+  if (cover.eligible.size === 0) return { uid, address, reason: 'NoCandidate' };
+  // Whoever holds it goes on: to fall silent would not bring an endpoint back.
+  if (eligible.size === 0 && recorded === undefined) return { uid, address, reason: 'NoLocalEndpoints' };
+  const serves = (node: string) => cover.serves(node, address);
+  const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
+  return { uid, address, eligible, serves, recorded, moveTo, advertisements, ...before };
+}
+
+/** What an advertisement's cover depends on, as text. */
+function keyOf({ advertisements, nodes, speakers }: DemandSnapshot, linksOf: LinksOf): string {
+  const named = advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`);
+  const facts = nodes.map(({ name, labels, excluded }) => [name, labels, excluded, linksOf(name)]);
+  return JSON.stringify([named, facts, [...speakers]]);
 }
 
 /** What the advertisements of a pool allow. */
 interface Cover {
   readonly advertisements: readonly AdvertisementView[];
   readonly eligible: ReadonlySet<string>;
-  readonly withEndpoint: (service: string) => ReadonlySet<string>;
+  /** Those of them that have an endpoint of a Service; the same set as long as they are the same. */
+  readonly withEndpoint: (service: string, endpointNodes: DemandSnapshot['endpointNodes']) => ReadonlySet<string>;
   readonly serves: (node: string, address: Ip) => boolean;
 }
 
 function coverOf(pool: string, snapshot: DemandSnapshot, linksOf: LinksOf): Cover {
-  const { nodes, speakers, endpointNodes } = snapshot;
+  const { nodes, speakers } = snapshot;
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
   // kubeadm labels every control plane: where all nodes carry the label, obeying it would mean silence.
   const obeyExclusion = nodes.some(({ excluded }) => !excluded);
@@ -104,10 +145,15 @@ function coverOf(pool: string, snapshot: DemandSnapshot, linksOf: LinksOf): Cove
     // Who has not told its links may well have the right one: nothing is taken from it for that.
     return links === undefined ? () => true : reachOf(here, links);
   });
-  const withEndpoint = memoized((service: string) => {
-    const with_ = endpointNodes.get(service) ?? new Set<string>();
-    return new Set([...eligible].filter((node) => with_.has(node)));
-  });
+  const sets = new Map<string, { readonly key: string; readonly nodes: ReadonlySet<string> }>();
+  const withEndpoint: Cover['withEndpoint'] = (service, endpointNodes) => {
+    const able = [...eligible].filter((node) => endpointNodes.get(service)?.has(node));
+    const key = able.join(' ');
+    const before = sets.get(service);
+    const same = before?.key === key ? before : { key, nodes: new Set(able) };
+    sets.set(service, same);
+    return same.nodes;
+  };
   return { advertisements, eligible, withEndpoint, serves: (node, address) => reach(node)(address) };
 }
 

@@ -4,7 +4,7 @@ import type { Claim } from '../liveness/messages.ts';
 import type { Liveness } from '../liveness/standing.ts';
 import type { Ranking } from './holder.ts';
 
-/** A VIP and what the cluster's objects say of it. */
+/** A VIP and what the cluster's objects say of it: another object whenever they say something else. */
 export interface Vip {
   /** The IPAllocation's uid. */
   readonly uid: string;

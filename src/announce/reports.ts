@@ -47,20 +47,61 @@ export interface ReportContext {
 
 /** The reports of this node. */
 export function reportsOf(placements: readonly Placement[], context: ReportContext): readonly Report[] {
-  return placements.flatMap((placement) => {
-    if (placement.kind === 'Announce' || placement.kind === 'Withhold') return held(placement, context);
-    if (placement.kind !== 'Silent' || placement.holder !== undefined) return [];
-    const finding = whyNobody(placement);
-    return finding && context.isReporter(placement.vip) ? [unheld(placement, finding)] : [];
-  });
+  return new Reporter().report(placements, context);
+}
+
+interface Reported {
+  readonly state: ConflictState;
+  readonly verified: Finding | undefined;
+  readonly links: string;
+  readonly reports: readonly Report[];
+}
+
+/** Reports again and again. A report that has not changed is the same object as before. */
+export class Reporter {
+  readonly #reported = new WeakMap<HeldPlacement, Reported>();
+
+  /** The reports of this node. */
+  report(placements: readonly Placement[], context: ReportContext): readonly Report[] {
+    const links = JSON.stringify(context.links.map(({ name, mac }) => [name, mac]));
+    const reports: Report[] = [];
+    for (const placement of placements) {
+      if (placement.kind === 'Announce' || placement.kind === 'Withhold') {
+        reports.push(...this.#held(placement, links, context));
+      } else if (placement.kind === 'Silent' && placement.holder === undefined) {
+        const finding = whyNobody(placement);
+        if (finding && context.isReporter(placement.vip)) reports.push(unheld(placement, finding));
+      }
+    }
+    return reports;
+  }
+
+  #held(placement: HeldPlacement, links: string, context: ReportContext): readonly Report[] {
+    const state = context.stateOf(placement.uid);
+    const verified = placement.kind === 'Announce' ? context.verifiedOf(placement.uid) : undefined;
+    const known = this.#reported.get(placement);
+    if (known && known.state === state && known.links === links && isSame(known.verified, verified))
+      return known.reports;
+    const reports = held(placement, { state, verified }, context);
+    this.#reported.set(placement, { state, verified, links, reports });
+    return reports;
+  }
+}
+
+function isSame(a: Finding | undefined, b: Finding | undefined): boolean {
+  if (a === b) return true;
+  return a?.status === b?.status && a?.reason === b?.reason && a?.message === b?.message;
 }
 
 type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold' }>;
 
-function held(placement: HeldPlacement, context: ReportContext): readonly Report[] {
+function held(
+  placement: HeldPlacement,
+  { state, verified }: Pick<Reported, 'state' | 'verified'>,
+  context: ReportContext,
+): readonly Report[] {
   const { vip: address, uid, term, kind } = placement;
-  const { self, stateOf, verifiedOf } = context;
-  const state = stateOf(uid);
+  const { self } = context;
   if (state.kind === 'Probing') return [];
   const links = context.links
     .filter(({ name }) => placement.links.includes(name))
@@ -68,7 +109,6 @@ function held(placement: HeldPlacement, context: ReportContext): readonly Report
   const conflict = conflictOf(address, state);
   const announces = kind === 'Announce';
   const why = announces ? announced(placement, links, self) : { ...conflict, type: 'Announced', status: 'False' };
-  const verified = announces ? verifiedOf(uid) : undefined;
   return [
     {
       ...{ uid, address, holder: { node: self, term, announces, links } },

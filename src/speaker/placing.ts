@@ -1,11 +1,11 @@
 /** What this node does about every VIP, and puts it into effect. */
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
-import { type Placement, placementsOf, type SilenceReason, withheld } from '../announce/announcements.ts';
+import { type Placement, Placer, type SilenceReason, withheld } from '../announce/announcements.ts';
 import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
-import { type Demands, demandsOf } from '../announce/demands.ts';
+import { DemandReader, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
 import { inSubnet } from '../announce/links.ts';
-import { reportsOf } from '../announce/reports.ts';
+import { Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
@@ -41,6 +41,9 @@ export interface PlacingParts {
 export class Placing {
   readonly #parts: PlacingParts;
   readonly #asker: WireAsker;
+  readonly #reader = new DemandReader();
+  readonly #placer = new Placer();
+  readonly #reporter = new Reporter();
   #links: readonly Link[] = [];
   #demands: Demands | undefined;
   #decisions: readonly HolderDecision[] = [];
@@ -79,7 +82,7 @@ export class Placing {
     const snapshot = clusterSnapshot(watched, options.assumeAlive);
     const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
     this.#verifier.observe({ self, linksOf, snapshot, links: this.#links, living: () => holding.living });
-    this.#demands = demandsOf(snapshot, linksOf);
+    this.#demands = this.#reader.read(snapshot, linksOf);
     const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
     holding.observe(
       { vips: this.#demands.vips, links: all, nodes: new Map(speakers.map((view) => [view.name, view])) },
@@ -131,7 +134,7 @@ export class Placing {
     if (demands === undefined) return;
     const node = watched.nodes.store.values().find(({ name }) => name === options.nodeName);
     const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
-    this.#placements = placementsOf(demands, this.#decisions, here);
+    this.#placements = this.#placer.place(demands, this.#decisions, here);
     const proxies = proxiesIn(watched.allocations.store.values());
     this.#conflicts.observe(heldOf(this.#placements, demands), proxies);
     this.#verifier.ignore(proxies);
@@ -144,7 +147,7 @@ export class Placing {
     if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     logChanges(log, this.#before ?? [], now);
     this.#before = now;
-    const reports = reportsOf(now, {
+    const reports = this.#reporter.report(now, {
       self: options.nodeName,
       links: this.#links,
       stateOf: (uid) => this.#conflicts.stateOf(uid),
@@ -238,7 +241,7 @@ function logChanges(log: Logger, before: readonly Placement[], now: readonly Pla
     const { vip, holder } = placement;
     const last = told.get(vip);
     told.delete(vip);
-    if (JSON.stringify(last) === JSON.stringify(placement)) continue;
+    if (last === placement || JSON.stringify(last) === JSON.stringify(placement)) continue;
     if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
     else if (placement.kind === 'Withhold') {
       const { reason } = placement;

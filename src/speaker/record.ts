@@ -35,6 +35,8 @@ export class Recorder {
   #reports: readonly Report[] = [];
   /** Since when nobody has held a VIP, on a clock that never goes back. */
   readonly #unheldSince = new Map<string, number>();
+  /** Which entry says all of a report: of most of them that is found out once. */
+  readonly #recorded = new WeakMap<Report, AllocationView>();
   #writing = false;
   #timer: NodeJS.Timeout | undefined;
 
@@ -78,7 +80,10 @@ export class Recorder {
 
   #isNews = (report: Report): boolean => {
     const entry = this.#options.allocations.store.get(report.uid);
-    return entry !== undefined && !isRecorded(report, entry);
+    if (entry === undefined || this.#recorded.get(report) === entry) return false;
+    if (!isRecorded(report, entry)) return true;
+    this.#recorded.set(report, entry);
+    return false;
   };
 
   async #write(report: Report): Promise<void> {

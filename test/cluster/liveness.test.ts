@@ -142,6 +142,20 @@ test('a drain moves all VIPs of a node without a failed attempt, and its end mov
   await lab.kubectl(['delete', 'service', ...names]);
 });
 
+test('a VIP goes to the node that a person names, without a failed attempt, and the wish is gone afterwards', async () => {
+  const [wanted] = others();
+  assert.ok(wanted);
+  const wish = ['get', 'ipallocation', vip, '-o', 'jsonpath={.metadata.annotations.berth\\.dev/move-to}'];
+  const found = await prober.during(async () => {
+    await lab.kubectl(['annotate', 'ipallocation', vip, `berth.dev/move-to=${wanted.name}`]);
+    await moved();
+  }, 500);
+  movedOnce(found);
+  servedAll(found);
+  assert.equal(prober.holder().name, wanted.name);
+  await eventually('no wish', async () => (await lab.kubectl(wish)) === '');
+});
+
 test('a speaker that is killed is replaced', async () => {
   const found = await prober.during(async () => {
     await signalSpeaker(holder, 'KILL');

@@ -158,12 +158,12 @@ export class SimSpeaker {
     if (first) this.#tick();
     for (const { message, path } of this.#queue.splice(0)) this.receive(message, path);
     this.#tick();
-    this.#observe();
+    this.#observeAnew();
   }
 
   /** The kernel tells of a link. */
   linksChanged(): void {
-    if (this.isUp) this.#observe();
+    if (this.isUp) this.#observeAnew();
     this.#show();
   }
 
@@ -211,7 +211,13 @@ export class SimSpeaker {
     const before = this.#peerLinks.get(node);
     if (before === links) return;
     this.#peerLinks.set(node, links);
-    if (JSON.stringify(before) !== JSON.stringify(links)) this.#observe();
+    if (JSON.stringify(before) !== JSON.stringify(links)) this.#observeAnew();
+  }
+
+  /** Who can serve what is different now: a VIP is another object when it says something else. */
+  #observeAnew(): void {
+    this.#vips.clear();
+    this.#observe();
   }
 
   #observe(): void {
@@ -259,8 +265,7 @@ export class SimSpeaker {
     for (const { link, address } of turn.probes) this.#probe(link, address);
     if (turn.deaf !== this.#deaf) {
       this.#deaf = turn.deaf;
-      this.#vips.clear();
-      this.#observe();
+      this.#observeAnew();
     }
     this.#keepRecords();
     const run = this.#run;
