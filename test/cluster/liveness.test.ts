@@ -29,6 +29,8 @@ before(async () => {
   prober = await Prober.start(lab, vip);
 });
 beforeEach(async () => {
+  // Whose container has ended before is restarted later each time, and would be missing here.
+  await renewSpeakers(lab);
   await prober.peace(peaceMs);
   holder = prober.holder();
 });

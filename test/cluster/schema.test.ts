@@ -324,7 +324,7 @@ test('an entry keeps its address, and the columns show what an entry and a pool 
     const patch = ['patch', 'ipallocation', name, '--type=merge', '-p', other];
     await assert.rejects(lab.kubectl(patch), /spec\.address: Invalid value.*an entry keeps its address/);
     const entries = await lab.kubectl(['get', 'ipallocations']);
-    assert.match(entries, /^NAME +ADDRESS +POOL +NAMESPACE +SERVICE +HOLDER +RESERVED +AGE\n/);
+    assert.match(entries, /^NAME +ADDRESS +POOL +NAMESPACE +SERVICE +HOLDER +ANNOUNCED +VERIFIED +RESERVED +AGE\n/);
     assert.match(entries, / 2001:db8::1 +p +default +one +2099-01-02T03:04:05Z +\d+s\n/);
 
     await lab.apply(poolWith('state: Cordoned'));
