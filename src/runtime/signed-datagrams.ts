@@ -22,14 +22,14 @@ export interface DatagramCounters {
   received: number;
   /** Signed by none of our keys, or too short: dropped. */
   unsigned: number;
-  /** The kernel did not take it (no route, no memory). */
+  /** The kernel did not take it (no route, no memory), or has not sent the one before: dropped. */
   notSent: number;
 }
 
 /** An open socket. */
 export interface SignedDatagrams {
   readonly counters: Readonly<DatagramCounters>;
-  /** Signs the text and sends it. A datagram that cannot be sent is counted, never thrown. */
+  /** Signs the text and sends it. A datagram that cannot be sent is counted, never thrown; what waits for one address keeps no other waiting. */
   send(text: string, addresses: readonly string[]): void;
   close(): void;
 }
@@ -57,21 +57,71 @@ export async function openDatagrams({ port, keyFile, onText, onFailed }: Datagra
     );
   };
   const timer = setInterval(reread, rereadMs).unref();
+  const senders = new Senders(port, () => counters.notSent++);
   return {
     counters,
     send: (text, addresses) => {
       const body = Buffer.from(text);
       const datagram = Buffer.concat([hmac(keys[0] as Buffer, body), body]);
-      for (const address of addresses) {
-        const to = socket.type === 'udp6' && !address.includes(':') ? `::ffff:${address}` : address;
-        socket.send(datagram, port, to, (error) => error && counters.notSent++);
-      }
+      for (const address of addresses) senders.send(datagram, address);
     },
     close: () => {
       clearInterval(timer);
+      senders.close();
       socket.close();
     },
   };
+}
+
+/** A socket that nothing was sent by for so long is closed. */
+const idleMs = 60_000;
+
+/**
+ * A socket for each address. What is for a host that answers no ARP waits in the kernel for three seconds and counts against its socket's
+ * buffer: with one socket for all, a few dead hosts would keep everybody waiting, and this node would look dead itself.
+ */
+class Senders {
+  readonly #port: number;
+  readonly #onNotSent: () => void;
+  readonly #sockets = new Map<string, { readonly socket: Socket; usedAt: number }>();
+  #lookedAt = 0;
+
+  constructor(port: number, onNotSent: () => void) {
+    this.#port = port;
+    this.#onNotSent = onNotSent;
+  }
+
+  send(datagram: Buffer, address: string): void {
+    const now = performance.now();
+    const sender = this.#sockets.get(address) ?? this.#open(address, now);
+    sender.usedAt = now;
+    // What waits is old by now; more of it would help nobody.
+    if (sender.socket.getSendQueueCount() > 0) this.#onNotSent();
+    else sender.socket.send(datagram, this.#port, address, (error) => error && this.#onNotSent());
+    if (now - this.#lookedAt >= idleMs) this.#closeIdle(now);
+  }
+
+  close(): void {
+    for (const address of this.#sockets.keys()) this.#drop(address);
+  }
+
+  #open(address: string, now: number) {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    const sender = { socket, usedAt: now };
+    socket.on('error', () => this.#drop(address));
+    this.#sockets.set(address, sender);
+    return sender;
+  }
+
+  #closeIdle(now: number): void {
+    this.#lookedAt = now;
+    for (const [address, { usedAt }] of this.#sockets) if (now - usedAt >= idleMs) this.#drop(address);
+  }
+
+  #drop(address: string): void {
+    this.#sockets.get(address)?.socket.close();
+    this.#sockets.delete(address);
+  }
 }
 
 const socketType = { both: 'udp6', ipv4: 'udp4' } as const;

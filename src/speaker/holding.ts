@@ -195,7 +195,9 @@ export class Holding {
     const onLinks = (this.linksOf(node) ?? []).flatMap(({ addresses }) =>
       addresses.map((text) => text.split('/')[0] ?? ''),
     );
-    const reachable = onLinks.filter((address) => this.#neighbourhood.linkTo(address) !== undefined);
+    // A link-local address says nothing without the link.
+    const isReachable = (address: string) => !isLinkLocal(address) && this.#neighbourhood.linkTo(address) !== undefined;
+    const reachable = onLinks.filter(isReachable);
     this.#datagrams?.send(encodeMessage(message), [...new Set([...known, ...reachable])]);
   }
 
@@ -244,4 +246,9 @@ export class Holding {
       else if (before !== undefined || liveness !== 'Unknown') this.#options.log.info({ peer: node, liveness }, 'peer');
     }
   }
+}
+
+/** RFC 4291 section 2.5.6. */
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/i.test(address);
 }

@@ -1,5 +1,6 @@
 /** Signed datagrams over a real socket, on loopback: what is forged has no effect and is counted. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +9,8 @@ import { afterEach, beforeEach, test } from 'node:test';
 import fc from 'fast-check';
 import { openDatagrams, type SignedDatagrams } from '../../src/runtime/signed-datagrams.ts';
 import { eventually } from '../lab/poll.ts';
+import { startLineProcess } from './line-process.ts';
+import { createPair, linkName } from './namespaces.ts';
 
 const here = '127.0.0.1';
 /** Outside of the ranges from which kernels take ports by themselves. */
@@ -83,4 +86,32 @@ test('B3 a key is changed without a silent moment: the new one is accepted befor
   texts.length = 0;
   await send(signed(second, 'kept'), signed(first, 'removed'));
   assert.deepEqual(texts, ['kept']);
+});
+
+test('hosts that answer no ARP keep nobody else waiting', async () => {
+  const pair = createPair();
+  const args = [`${port}`, keyFile];
+  const node = startLineProcess({ namespace: pair.node, file: './datagram-process.ts', args });
+  const client = startLineProcess({ namespace: pair.client, file: './datagram-process.ts', args });
+  try {
+    await Promise.all([node.next('ready'), client.next('ready')]);
+    const addressOf = (namespace: string) => {
+      const text = execFileSync('ip', ['-n', namespace, '-4', '-o', 'address', 'show', 'dev', linkName], {
+        encoding: 'utf8',
+      });
+      return /inet ([0-9.]+)/.exec(text)?.[1] ?? assert.fail(text);
+    };
+    const to = addressOf(pair.client);
+    const dead = Array.from({ length: 20 }, (_, i) => addressOf(pair.node).replace(/\d+$/, String(100 + i)));
+    // Far more than one socket's buffer has room for, in less time than the kernel looks for a neighbour.
+    for (let i = 0; i < 60; i++) await node.ask({ send: 'x'.repeat(1_000), to: dead }, 'sent');
+    const sentAt = performance.now();
+    await node.ask({ send: 'a beat', to: [to] }, 'sent');
+    assert.equal((await client.next('text')).text, 'a beat');
+    assert.ok(performance.now() - sentAt < 1_000, `it took ${performance.now() - sentAt} ms`);
+  } finally {
+    node.close();
+    client.close();
+    pair.close();
+  }
 });
