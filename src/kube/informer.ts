@@ -18,6 +18,8 @@ export interface InformerOptions<R extends RawObject, V extends Identity> {
   /** The part of an object that is kept; undefined for objects that do not matter. */
   readonly parse: (raw: R) => V | undefined;
   readonly onChange: () => void;
+  /** A watch that says nothing for so long is made anew. Bookmarks come once a minute: the default is 90 s. */
+  readonly silenceMs?: number;
   /** The API server was asked, and has not answered at all. */
   readonly onUnreachable?: () => void;
 }
@@ -34,7 +36,7 @@ interface WatchEvent {
 
 const pageSize = '500';
 /** Bookmarks come once a minute: a longer silence is a connection that died without a word. */
-const silenceMs = 90_000;
+const defaultSilenceMs = 90_000;
 /** A proxy, or an API server on its way out, may end watches at once without an error. */
 const shortWatchMs = 1_000;
 const backoffMs = { first: 200, most: 10_000 } as const;
@@ -122,7 +124,7 @@ export class Informer<R extends RawObject, V extends Identity> {
 
   /** Follows the changes after `version`. Returns the version to resume from when the server ends the watch. */
   async #watch(version: string, signal: AbortSignal): Promise<string> {
-    const { client, log, path } = this.#options;
+    const { client, log, path, silenceMs = defaultSilenceMs } = this.#options;
     const query = {
       ...this.#selection(),
       watch: 'true',

@@ -26,6 +26,7 @@ export class SlowProxy {
   readonly #agent: Agent;
   readonly #server: Server;
   #holds: readonly Hold[] = [];
+  readonly #answers = new Set<IncomingMessage>();
 
   private constructor(connection: Connection) {
     this.#connection = connection;
@@ -73,6 +74,11 @@ export class SlowProxy {
     return { came: hold.came.promise, release };
   }
 
+  /** From now on nothing comes through of the answers that are under way, and nobody is told so: a half-open connection. */
+  silence(): void {
+    for (const answer of this.#answers) answer.unpipe();
+  }
+
   /** Ends all connections. */
   close(): void {
     for (const { released } of this.#holds) released.resolve();
@@ -98,6 +104,8 @@ export class SlowProxy {
       // A watch may have nothing to say for a long time.
       response.flushHeaders();
       answer.pipe(response);
+      this.#answers.add(answer);
+      answer.once('close', () => this.#answers.delete(answer));
     });
     onward.on('error', (error) => {
       hold?.answered.reject(error);

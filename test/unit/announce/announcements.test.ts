@@ -151,7 +151,7 @@ test('every silence has one reason', () => {
   for (const [desc, expected, facts, svc] of rows) assert.equal(outcome(facts, svc), expected, desc);
 });
 
-test('the links that answer', () => {
+test('C8 the links that answer: only an exact name waives the subnet', () => {
   const other = { addresses: [{ address: '198.51.100.1' as Ip, prefix: 24 }] };
   const bare = { addresses: [] };
   const rows: readonly [string, readonly LinkView[], readonly string[][], readonly string[]][] = [

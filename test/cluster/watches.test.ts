@@ -1,0 +1,53 @@
+/** Watches that die without a word. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, test } from 'node:test';
+import { type NamespaceView, parseNamespace, type RawNamespace } from '../../src/api/namespace.ts';
+import { KubeClient } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { Informer } from '../../src/kube/informer.ts';
+import { collections } from '../../src/kube/resources.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { SlowProxy } from './slow-proxy.ts';
+
+const lab = berth.sharedLab();
+const names = ['watched-a', 'watched-b'];
+let proxy: SlowProxy;
+let client: KubeClient;
+
+beforeEach(async () => {
+  proxy = await SlowProxy.open(await connect(lab.kubeconfig));
+  const file = `${lab.stateDir}/slow-kubeconfig.json`;
+  await writeFile(file, JSON.stringify(proxy.kubeconfig));
+  client = new KubeClient(await connect(file));
+});
+afterEach(async () => {
+  client.close();
+  proxy.close();
+  await lab.kubectl(['delete', 'namespace', ...names, '--ignore-not-found', '--wait=false']);
+});
+
+test('B11 a watch that is half open is made anew after a time without a word, and nothing is missed', async () => {
+  const log = createLogger('test', 'info');
+  log.level = 'silent';
+  const informer = new Informer<RawNamespace, NamespaceView>({
+    ...{ client, log, path: collections.namespaces, parse: parseNamespace, onChange: () => undefined },
+    silenceMs: 2_000,
+  });
+  const stop = new AbortController();
+  const running = informer.run(stop.signal);
+  const knows = (name: string) => informer.store.values().some((view) => view.name === name);
+  try {
+    await lab.kubectl(['create', 'namespace', names[0] ?? '']);
+    await eventually('the first one', () => knows(names[0] ?? ''));
+    proxy.silence();
+    await lab.kubectl(['create', 'namespace', names[1] ?? '']);
+    assert.equal(knows(names[1] ?? ''), false, 'the watch is still half open');
+    await eventually('the second one', () => knows(names[1] ?? ''), { timeoutMs: 10_000 });
+  } finally {
+    stop.abort();
+    await running;
+  }
+});
