@@ -1,7 +1,7 @@
 /** Watches that die without a word. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, before, beforeEach, test } from 'node:test';
 import { type NamespaceView, parseNamespace, type RawNamespace } from '../../src/api/namespace.ts';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -10,13 +10,15 @@ import { collections } from '../../src/kube/resources.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { enterNetworkOf } from './enter-network.ts';
 import { SlowProxy } from './slow-proxy.ts';
 
 const lab = berth.sharedLab();
-const names = ['watched-a', 'watched-b'];
+const names = ['a', 'b'].map((name) => `watched-${name}-${Date.now()}`);
 let proxy: SlowProxy;
 let client: KubeClient;
 
+before(() => enterNetworkOf(lab.client));
 beforeEach(async () => {
   proxy = await SlowProxy.open(await connect(lab.kubeconfig));
   const file = `${lab.stateDir}/slow-kubeconfig.json`;
