@@ -126,6 +126,11 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
   };
 }
 
+/** What an entry in use says, to be written once more as it is. */
+export function specOfEntry({ address, pool, services, sharingKey, adopted }: AllocationView) {
+  return { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
+}
+
 /** The object that says this; creating it is what makes the address taken. */
 export function allocationObject(
   spec: AllocationSpec & { readonly address: Ip },

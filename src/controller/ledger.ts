@@ -3,7 +3,13 @@
  * where the entry exists, an update or a deletion where it is not the version that was read.
  */
 import { allocationName, type Ip } from '../addr/ip.ts';
-import { allocationObject, parseAllocation, type RawAllocation, type ServiceRef } from '../api/allocation.ts';
+import {
+  allocationObject,
+  parseAllocation,
+  type RawAllocation,
+  type ServiceRef,
+  specOfEntry,
+} from '../api/allocation.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger.ts';
 import { hasStatus, isStale, type KubeClient } from '../kube/client.ts';
@@ -49,9 +55,7 @@ export class LedgerWriter {
     const known = this.#writer.status.entryOf(address);
     const entry = known && this.#writer.watched.allocations.store.get(known.uid);
     if (entry === undefined) return false;
-    const { pool, services, sharingKey, adopted } = entry;
-    const spec = { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
-    return this.#write({ entry, spec, former: [] }, true);
+    return this.#write({ entry, spec: specOfEntry(entry), former: [] }, true);
   }
 
   async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Takes the wish away that a VIP be at a certain node, once it is: when that node dies and comes back, nothing is to return to it. */
 import { allocationName } from '../addr/ip.ts';
-import { type AllocationView, allocationObject, type RawAllocation } from '../api/allocation.ts';
+import { type AllocationView, allocationObject, type RawAllocation, specOfEntry } from '../api/allocation.ts';
 import { hasStatus, isStale } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
@@ -14,11 +14,10 @@ export function endMoves(entries: readonly AllocationView[], writer: Writer): Pr
 }
 
 async function endMove(entry: AllocationView, { client, log, signal, watched }: Writer): Promise<void> {
-  const { address, pool, services, sharingKey, adopted, moveTo: node } = entry;
-  const spec = { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
+  const { address, moveTo: node } = entry;
   const path = `${collections.allocations}/${allocationName(address)}`;
   try {
-    const body = allocationObject(spec, entry);
+    const body = allocationObject(specOfEntry(entry), entry);
     watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
     log.info({ vip: address, node }, 'moved as wished');
   } catch (error) {
