@@ -3,9 +3,10 @@
  * Peers that were heard on such a link are heard on others only, and answer for their own addresses no more. A firewall on the port alone
  * makes no link deaf, since it lets ARP pass. One silent peer proves nothing: its link may be the broken one.
  */
-import { type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { type Ip, parseIp } from '../addr/ip.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
+import { inSubnet, parseLinkAddress } from './links.ts';
 
 /** Somebody to be asked for on a link, to see whether it works. */
 export interface Probe {
@@ -96,10 +97,7 @@ function addressesOn(link: PeerLink, { beat }: Peer): readonly Ip[] {
 
 function isOn({ addresses }: PeerLink, ip: Ip): boolean {
   return addresses.some((text) => {
-    const [address = '', prefix = ''] = text.split('/');
-    const own = parseIp(address);
-    if (own === undefined || own.includes(':') !== ip.includes(':')) return false;
-    const hostBits = BigInt((ip.includes(':') ? 128 : 32) - Number(prefix));
-    return ipToNumber(own) >> hostBits === ipToNumber(ip) >> hostBits;
+    const own = parseLinkAddress(text);
+    return own !== undefined && inSubnet(ip, own);
   });
 }

@@ -1,12 +1,12 @@
 /** What the cluster's objects ask for: every VIP that is to be announced, and which nodes may and can announce it. */
-import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { Vip } from './holder-view.ts';
-import { isNamedBy, isNamedExactly } from './links.ts';
+import { isNamedBy, isNamedExactly, parseLinkAddress } from './links.ts';
 
 /** Stands, among nodes, for all places that are none: an endpoint there serves too. */
 export const elsewhere = '';
@@ -178,10 +178,10 @@ function reachOf(advertisements: readonly AdvertisementView[], links: readonly P
 function subnetOf(
   text: string,
 ): { readonly family: string; readonly network: bigint; readonly hostBits: bigint } | undefined {
-  const [ip = '', prefix = ''] = text.split('/');
-  const address = parseIp(ip);
-  if (address === undefined) return undefined;
-  const hostBits = BigInt((familyOf(address) === 'IPv4' ? 32 : 128) - Number(prefix));
+  const own = parseLinkAddress(text);
+  if (own === undefined) return undefined;
+  const { address, prefix } = own;
+  const hostBits = BigInt((familyOf(address) === 'IPv4' ? 32 : 128) - prefix);
   return { family: familyOf(address), network: ipToNumber(address) >> hostBits, hostBits };
 }
 

@@ -1,5 +1,5 @@
 /** Which links of this node a VIP is announced on. */
-import { familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
 import type { AdvertisementView } from '../api/advertisement.ts';
 import { type LinkFacts, unusableReason } from './usable-link.ts';
 
@@ -57,6 +57,15 @@ function isEdgeOfSubnet(vip: Ip, { address, prefix }: LinkView['addresses'][numb
   const hostBits = BigInt(bits - prefix);
   const host = BigInt.asUintN(Number(hostBits), ipToNumber(vip));
   return host === 0n || (bits === 32 && host === (1n << hostBits) - 1n);
+}
+
+/** An address of a link as peers write it, `address/prefix`; undefined where it is none: what peers say is signed, and no more than that. */
+export function parseLinkAddress(text: string): LinkView['addresses'][number] | undefined {
+  const [ip = '', prefix = ''] = text.split('/');
+  const address = parseIp(ip);
+  const isPrefix =
+    address !== undefined && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (familyOf(address) === 'IPv4' ? 32 : 128);
+  return isPrefix ? { address, prefix: Number(prefix) } : undefined;
 }
 
 /** Is the VIP in the subnet of this address? */

@@ -1,10 +1,11 @@
 /** Who verifies which VIP, and what there is to try: the same on every node, as far as their views agree. */
-import { type Family, familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { DemandSnapshot } from './demands.ts';
 import { Ranking } from './holder.ts';
 import type { HolderDecision } from './holder-view.ts';
+import { parseLinkAddress } from './links.ts';
 import type { VerifiedVip } from './verdicts.ts';
 
 /** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
@@ -135,12 +136,11 @@ function addTo(
   text: string,
   { node, name }: { readonly node: string; readonly name: string },
 ): void {
-  const [ip = '', prefix = ''] = text.split('/');
-  const address = parseIp(ip);
-  // What peers say is signed, and no more than that.
-  if (address === undefined || !/^\d{1,3}$/.test(prefix)) return;
+  const own = parseLinkAddress(text);
+  if (own === undefined) return;
+  const { address, prefix } = own;
   const family = familyOf(address);
-  const hostBits = BigInt(Math.max(0, (family === 'IPv4' ? 32 : 128) - Number(prefix)));
+  const hostBits = BigInt((family === 'IPv4' ? 32 : 128) - prefix);
   const network = ipToNumber(address) >> hostBits;
   const key = `${family} ${network}/${prefix}`;
   const subnet = subnets.get(key) ?? { family, network, hostBits, links: new Map() };

@@ -4,7 +4,7 @@ import { type Placement, Placer, type SilenceReason, withheld } from '../announc
 import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
 import { DemandReader, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
-import { inSubnet } from '../announce/links.ts';
+import { inSubnet, parseLinkAddress } from '../announce/links.ts';
 import { Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
@@ -172,9 +172,8 @@ export class Placing {
   #macOf(node: string, vip: Ip): string | undefined {
     const links = this.#parts.holding.linksOf(node) ?? [];
     const isNear = (text: string) => {
-      const [ip = '', prefix = ''] = text.split('/');
-      const address = parseIp(ip);
-      return address !== undefined && inSubnet(vip, { address, prefix: Number(prefix) });
+      const own = parseLinkAddress(text);
+      return own !== undefined && inSubnet(vip, own);
     };
     return (links.find(({ addresses }) => addresses.some(isNear)) ?? links[0])?.mac;
   }
