@@ -1,24 +1,10 @@
-/** Random numbers that a seed repeats (mulberry32). */
+/** Random choices of the simulation, which a seed repeats. */
+import { Random as Choices } from '../cluster/random.ts';
 
 /** A generator. */
-export class Random {
-  #state: number;
-
+export class Random extends Choices {
   constructor(seed: number) {
-    this.#state = (seed * 0x9e3779b1) >>> 0;
-  }
-
-  /** A number in [0, 1). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  between(least: number, most: number): number {
-    return least + (most - least) * this.next();
+    super(seed * 0x9e3779b1);
   }
 
   /** A whole number in [0, count). */
@@ -30,11 +16,8 @@ export class Random {
     return this.next() < probability;
   }
 
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)] as T;
-  }
-
-  shuffled<T>(items: readonly T[]): T[] {
+  /** Fisher and Yates in place: other draws than the other way, which the seeds of known failures depend on. */
+  override shuffled<T>(items: readonly T[]): T[] {
     const result = [...items];
     for (let i = result.length - 1; i > 0; i--) {
       const j = this.below(i + 1);
