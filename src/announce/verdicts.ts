@@ -4,19 +4,10 @@
  * Pure: the time is an argument, in milliseconds on a clock that never goes back.
  */
 import type { Ip } from '../addr/ip.ts';
-import type { VerdictNews, VipVerdict } from '../liveness/messages.ts';
+import { type VerdictNews, type VipVerdict, verdictWords } from '../liveness/messages.ts';
 
 /** What the condition `Verified` says. */
-export const verifiedReasons = [
-  'Verified',
-  'NotAnswered',
-  'AnsweredByOther',
-  'NoDataPath',
-  'NotProbed',
-  'NoEndpoints',
-  'NoSecondNode',
-  'VerifierSilent',
-] as const;
+export const verifiedReasons = [...verdictWords, 'NoSecondNode', 'VerifierSilent'] as const;
 
 /** One of {@link verifiedReasons}. */
 export type VerifiedReason = (typeof verifiedReasons)[number];
