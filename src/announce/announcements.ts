@@ -1,7 +1,7 @@
 /** What this node announces, and for every other VIP the one reason why it is silent. */
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
-import type { ConflictState } from './conflicts.ts';
+import type { ConflictState, HeldVip } from './conflicts.ts';
 import type { Demand, Demands, Unwanted } from './demands.ts';
 import type { HolderAction, HolderDecision } from './holder-view.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
@@ -105,6 +105,19 @@ export class Placer {
     this.#unplaced.set(unwanted, placement);
     return placement;
   }
+}
+
+/** What this node holds, and whether it has to ask before it announces it. */
+export function heldOf(placements: readonly Placement[], { vips }: Demands): readonly HeldVip[] {
+  const demandOf = new Map(vips.map((demand) => [demand.uid, demand]));
+  return placements.flatMap((placement): HeldVip[] => {
+    if (placement.kind !== 'Announce') return [];
+    const { uid, vip: address, term } = placement;
+    const demand = demandOf.get(uid);
+    // Whoever takes it over from one that announced it already, and could not write that down, does not wait.
+    const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);
+    return [{ uid, address, isFirst }];
+  });
 }
 
 /** What is held here, and is not to be announced because of others who use it. */

@@ -1,6 +1,6 @@
 /** What this node does about every VIP, and puts it into effect. */
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
-import { type Placement, Placer, type SilenceReason, withheld } from '../announce/announcements.ts';
+import { heldOf, type Placement, Placer, type SilenceReason, withheld } from '../announce/announcements.ts';
 import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
 import { DemandReader, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
@@ -206,19 +206,6 @@ function byLink(
       .map(({ vip, holder = '' }) => ({ vip, mac: macOf(holder, vip) ?? link.mac })),
     listens: [...new Set(placed.map(({ vip }) => familyOf(vip)))],
   }));
-}
-
-/** What this node holds, and whether it has to ask before it announces it. */
-function heldOf(placements: readonly Placement[], { vips }: Demands): readonly HeldVip[] {
-  const demandOf = new Map(vips.map((demand) => [demand.uid, demand]));
-  return placements.flatMap((placement): HeldVip[] => {
-    if (placement.kind !== 'Announce') return [];
-    const { uid, vip: address, term } = placement;
-    const demand = demandOf.get(uid);
-    // Whoever takes it over from one that announced it already, and could not write that down, does not wait.
-    const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);
-    return [{ uid, address, isFirst }];
-  });
 }
 
 /** What is on record as verified of a VIP that this node held when it was written. */
