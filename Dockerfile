@@ -3,6 +3,8 @@
 # The base needs Node.js 26 as /usr/local/bin/node, or on its PATH, and glibc.
 ARG BASE=docker.io/library/node:26-bookworm-slim
 FROM ${BASE}
+# The speaker writes its rules with nft. It must not be older than what they need (1.0.6); a base may bring it along.
+RUN command -v nft >/dev/null || { apt-get update && apt-get install -y --no-install-recommends nftables && rm -rf /var/lib/apt/lists/*; }
 COPY dist/ /berth/
 ENV NODE_ENV=production
 WORKDIR /berth

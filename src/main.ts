@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './api/duration.ts';
+import { handOffs } from './api/hand-off.ts';
 import { createLogger, type Logger, logLevels } from './runtime/logger.ts';
 
 /** Runs a role until SIGTERM or SIGINT. A role that cannot go on ends the process with status 1 and one clear line. */
@@ -43,6 +44,17 @@ const port = (text: string) => {
   if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError('a port is 1 to 65535');
   return value;
 };
+const count = (text: string) => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1_000_000)
+    throw new InvalidArgumentError('a count is 1 to 1000000');
+  return value;
+};
+/** How packets are handed on, the same for the controller, which tells kube-proxy, and the speakers. */
+const handOff = () =>
+  new Option('--hand-off <way>', 'hand-off of Services that do not say which (annotation berth.dev/hand-off)')
+    .choices(handOffs)
+    .default('KubeProxy');
 const collect = (value: string, all: readonly string[] | undefined) => [...(all ?? []), value];
 
 function parseTime(text: string): number {
@@ -84,6 +96,7 @@ program
     "Secret for the key of the speakers' datagrams; made if there is none",
     'berth-liveness',
   )
+  .addOption(handOff())
   .option('--health <address:port>', 'serve /healthz and /readyz here', ':8081')
   .addOption(
     duration('--leader-elect-lease-duration <time>', 'others wait this long for a leader that does not renew', '15s'),
@@ -137,6 +150,19 @@ program
     '/etc/berth/liveness/keys',
   )
   .option('--snapshot <file>', 'keep what the speaker knows here, so that it can start while the API server is away')
+  .option('--no-node-layer', 'write no rules into the kernel (they need CAP_NET_ADMIN)')
+  .addOption(handOff())
+  .addOption(
+    new Option(
+      '--syn-limit <count>',
+      'new TCP connections per second and VIP on this node; more are dropped',
+    ).argParser(count),
+  )
+  .addOption(
+    new Option('--conntrack-zone <number>', 'connection tracking zone of what hand-off NodePort rewrites')
+      .default(7932)
+      .argParser(port),
+  )
   .option('--health <address:port>', 'serve /healthz and /readyz here', '127.0.0.1:7931')
   .addOption(logLevel())
   .action(async (options) => {

@@ -27,6 +27,11 @@ const table: Readonly<Record<string, Row>> = {
     modules: [],
     why: 'a decision, testable without a link',
   },
+  dataplane: {
+    folders: ['addr', 'api'],
+    modules: [],
+    why: 'the text of rules, testable without a kernel',
+  },
   runtime: {
     folders: [],
     modules: [
@@ -57,12 +62,12 @@ const table: Readonly<Record<string, Row>> = {
   },
   linux: {
     folders: ['addr', 'wire', 'announce'],
-    modules: ['koffi', 'node:events', 'node:fs', 'node:util', 'node:worker_threads'],
+    modules: ['koffi', 'node:child_process', 'node:events', 'node:fs', 'node:util', 'node:worker_threads'],
     why: 'the only place for system calls',
   },
   controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
   speaker: {
-    folders: ['addr', 'api', 'announce', 'kube', 'linux', 'liveness', 'runtime', 'wire'],
+    folders: ['addr', 'api', 'announce', 'dataplane', 'kube', 'linux', 'liveness', 'runtime', 'wire'],
     modules: [],
     why: 'composes',
   },

@@ -2,7 +2,7 @@
 import { type Beat, type SpeakerState, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 import type { Review } from '../liveness/standing.ts';
-import type { Candidate } from './holder-view.ts';
+import type { Candidate, HolderView } from './holder-view.ts';
 import type { WireAsks } from './wire-asks.ts';
 
 /** Where a candidate is judged from. */
@@ -58,6 +58,25 @@ export function candidateOf(
     answersOnWire: isGone && wire.answersFor(node, now),
     silentOnWire: isGone && wire.isSilent(node, { now, ...proof }),
   };
+}
+
+/** The nodes that live, this one included; none before it has heard the others out. */
+export function livingIn(view: HolderView | undefined): readonly string[] {
+  if (view === undefined || view.listening) return [];
+  const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
+  return living.map(([node]) => node);
+}
+
+/**
+ * The nodes that are dead beyond doubt. Who hears nobody at all may be the one that is cut off: to such a node a peer is lost only where
+ * nobody answered on the wire for what it held.
+ */
+export function lostIn(view: HolderView | undefined): readonly string[] {
+  if (view === undefined || view.listening) return [];
+  const { nodes, isolated } = view;
+  const isLost = ({ liveness, answersOnWire, silentOnWire }: Candidate) =>
+    liveness === 'Dead' && !answersOnWire && (!isolated || silentOnWire);
+  return [...nodes].filter(([, candidate]) => isLost(candidate)).map(([node]) => node);
 }
 
 function isQuick({ loop, worker }: Beat['ages']): boolean {

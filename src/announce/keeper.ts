@@ -19,7 +19,7 @@ import { Peers, type Reception } from '../liveness/peers.ts';
 import { Rhythm } from '../liveness/rhythm.ts';
 import type { Review } from '../liveness/standing.ts';
 import { Voice } from '../liveness/voice.ts';
-import { candidateOf, ownCandidate } from './candidates.ts';
+import { candidateOf, livingIn, lostIn, ownCandidate } from './candidates.ts';
 import { Deafness, type Probe } from './deafness.ts';
 import { Decisions } from './decisions.ts';
 import { Ranking } from './holder.ts';
@@ -121,15 +121,6 @@ export class Keeper {
     return this.peers.isStirred || this.#decisions.isDirty;
   }
 
-  /** The rules to decide by: the lowest version of all speakers that are heard. */
-  rulesAt(now: number): number {
-    let lowest = ruleVersion;
-    for (const { node, beat } of this.peers.all()) {
-      if (beat && this.peers.livenessOf(node, now) !== 'Dead') lowest = Math.min(lowest, beat.rules);
-    }
-    return lowest;
-  }
-
   /** Takes in what the cluster says now. */
   observe(world: World): void {
     const before = this.#world;
@@ -169,10 +160,12 @@ export class Keeper {
 
   /** The nodes that live, this one included; none before it has heard the others out. */
   get living(): readonly string[] {
-    const view = this.#view;
-    if (view === undefined || view.listening) return [];
-    const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
-    return living.map(([node]) => node);
+    return livingIn(this.#view);
+  }
+
+  /** The nodes that are dead beyond doubt: silent to everybody, on the wire too. */
+  get lost(): readonly string[] {
+    return lostIn(this.#view);
   }
 
   /** Of all nodes that live, is this the one to report on a VIP that nobody holds? */

@@ -8,8 +8,12 @@ export interface RawAdvertisement {
     readonly ipAddressPools?: readonly string[];
     readonly nodeSelectors?: readonly LabelSelector[];
     readonly interfaces?: readonly string[];
+    readonly distribution?: string;
   };
 }
+
+/** Which nodes serve a VIP: its holder alone, or all that may, with the holder passing packets on. */
+export type Distribution = 'Single' | 'Spread';
 
 /** What we need of an advertisement. Each empty list means all. */
 export interface AdvertisementView extends Identity {
@@ -17,6 +21,7 @@ export interface AdvertisementView extends Identity {
   readonly nodeSelectors: readonly LabelSelector[];
   /** Names of links, or globs with `*` and `?`. */
   readonly interfaces: readonly string[];
+  readonly distribution: Distribution;
 }
 
 /** The view of an advertisement. */
@@ -26,6 +31,7 @@ export function parseAdvertisement(raw: RawAdvertisement): AdvertisementView {
     pools: raw.spec?.ipAddressPools ?? [],
     nodeSelectors: raw.spec?.nodeSelectors ?? [],
     interfaces: raw.spec?.interfaces ?? [],
+    distribution: raw.spec?.distribution === 'Spread' ? 'Spread' : 'Single',
   };
 }
 

@@ -1,4 +1,5 @@
 /** EndpointSlices: on which nodes a Service has an endpoint that serves. */
+import { type Ip, parseIp } from '../addr/ip.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
 /** EndpointSlice as the API server sends it. */
@@ -6,10 +7,20 @@ export interface RawEndpointSlice {
   readonly metadata: RawMeta;
   readonly endpoints?:
     | readonly {
+        readonly addresses?: readonly string[];
         readonly nodeName?: string;
         readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
       }[]
     | null;
+}
+
+/** One endpoint that may get traffic. */
+export interface EndpointView {
+  readonly addresses: readonly Ip[];
+  /** Its node; empty where a person has entered it without one. */
+  readonly node: string;
+  /** New connections should go to it. One that is not ready may still serve while it ends. */
+  readonly ready: boolean;
 }
 
 /** What we need of a slice. */
@@ -19,20 +30,33 @@ export interface EndpointSliceView extends Identity {
   readonly servingNodes: readonly string[];
   /** An endpoint that serves is on no node: a person has entered its address. */
   readonly servesElsewhere: boolean;
+  /** The endpoints that serve. */
+  readonly endpoints: readonly EndpointView[];
 }
 
 /** The view of a slice, or undefined where it belongs to no Service. */
 export function parseEndpointSlice(raw: RawEndpointSlice): EndpointSliceView | undefined {
   const service = raw.metadata.labels?.['kubernetes.io/service-name'];
   if (service === undefined) return undefined;
-  const nodes = new Set<string>();
-  let servesElsewhere = false;
-  for (const { nodeName, conditions } of raw.endpoints ?? []) {
-    // An absent condition means yes; a terminating endpoint is not ready but still serves (EndpointConditions).
-    const serves = conditions?.ready !== false || conditions.serving === true;
-    if (serves && nodeName !== undefined) nodes.add(nodeName);
-    else if (serves) servesElsewhere = true;
-  }
-  const key = `${raw.metadata.namespace}/${service}`;
-  return { ...identityOf(raw.metadata), service: key, servingNodes: [...nodes], servesElsewhere };
+  const endpoints = (raw.endpoints ?? []).filter(serves).map(endpointOf);
+  const nodes = new Set(endpoints.map(({ node }) => node).filter((node) => node !== ''));
+  return {
+    ...identityOf(raw.metadata),
+    service: `${raw.metadata.namespace}/${service}`,
+    servingNodes: [...nodes],
+    servesElsewhere: endpoints.some(({ node }) => node === ''),
+    endpoints,
+  };
+}
+
+type RawEndpoint = NonNullable<RawEndpointSlice['endpoints']>[number];
+
+/** An absent condition means yes; a terminating endpoint is not ready but still serves (EndpointConditions). */
+function serves({ conditions }: RawEndpoint): boolean {
+  return conditions?.ready !== false || conditions.serving === true;
+}
+
+function endpointOf({ addresses = [], nodeName = '', conditions }: RawEndpoint): EndpointView {
+  const ips = addresses.map(parseIp).filter((address) => address !== undefined);
+  return { addresses: ips, node: nodeName, ready: conditions?.ready !== false };
 }

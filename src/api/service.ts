@@ -6,7 +6,12 @@ import { type Condition, type Identity, identityOf, type RawManagedField, type R
 import { parseTime } from './time.ts';
 
 /** Conditions that Berth writes to a Service. */
-export const conditionTypes = { allocated: 'berth.dev/Allocated', announced: 'berth.dev/Announced' } as const;
+export const conditionTypes = {
+  allocated: 'berth.dev/Allocated',
+  announced: 'berth.dev/Announced',
+  /** Only where the hand-off is not the one that was asked for. */
+  handOff: 'berth.dev/HandOff',
+} as const;
 
 /** One entry of `status.loadBalancer.ingress`. */
 export interface Ingress {
@@ -40,7 +45,8 @@ export interface RawService {
     readonly externalTrafficPolicy?: string;
     readonly loadBalancerSourceRanges?: readonly string[];
     readonly selector?: Readonly<Record<string, string>>;
-    readonly ports?: readonly { readonly protocol?: string; readonly port: number }[];
+    readonly sessionAffinity?: string;
+    readonly ports?: readonly { readonly protocol?: string; readonly port: number; readonly nodePort?: number }[];
   };
   readonly status?: {
     readonly loadBalancer?: { readonly ingress?: readonly Ingress[] };
@@ -65,6 +71,12 @@ export interface ServiceView extends Identity {
   /** Services with the same key may share an address. */
   readonly sharingKey: string | undefined;
   readonly ports: readonly ServicePort[];
+  /** The node port of each of them, in their order; 0 where there is none. */
+  readonly nodePorts: readonly number[];
+  /** The hand-off that it asks for (annotation `berth.dev/hand-off`), as written. */
+  readonly handOff: string | undefined;
+  /** A client stays with one Pod (`sessionAffinity: ClientIP`). */
+  readonly sticky: boolean;
   /** In the Service's order. */
   readonly families: readonly Family[];
   readonly familyPolicy: string;
@@ -98,6 +110,9 @@ export function parseService(raw: RawService): ServiceView {
     // Empty means that the Service shares with nobody.
     sharingKey: annotation(metadata.annotations ?? {}, 'allow-shared-ip') || undefined,
     ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => ({ protocol, port })),
+    nodePorts: (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort),
+    handOff: annotation(metadata.annotations ?? {}, 'hand-off'),
+    sticky: spec.sessionAffinity === 'ClientIP',
     families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
     local: spec.externalTrafficPolicy === 'Local',

@@ -7,6 +7,7 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import { coversPool } from '../api/advertisement.ts';
+import type { HandOff } from '../api/hand-off.ts';
 import { settle } from '../ipam/allocate.ts';
 import { Contests } from '../ipam/contests.ts';
 import type { Ownership } from '../ipam/ownership.ts';
@@ -40,6 +41,8 @@ export interface ControllerOptions {
   readonly timing: LeaseTiming;
   /** Name of the Secret that holds the speakers' key, in the same namespace. */
   readonly livenessSecret: string;
+  /** The hand-off of Services that ask for none. */
+  readonly handOff: HandOff;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
@@ -53,9 +56,13 @@ const syncPollMs = 20;
 /** Runs the controller until the signal aborts. Rejects when it cannot start, or when it lost the lead. */
 export async function runController(options: ControllerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
-  const { classes, withoutClass, takeOver } = options;
+  const { classes, withoutClass, takeOver, handOff } = options;
   const ownership: Ownership = { classes, withoutClass, takeOver, writer };
-  const loop = new Loop({ log, resyncMs, pass: (acting) => pass({ ...constant, loop, signal: acting }, ownership) });
+  const loop = new Loop({
+    log,
+    resyncMs,
+    pass: (acting) => pass({ ...constant, loop, signal: acting }, { ownership, handOff }),
+  });
   const watched = watchAll(client, log, loop.trigger);
   const events = new EventSender({ client, log, component: 'controller' });
   const state = {
@@ -124,8 +131,14 @@ async function actWhileLeading(election: Election, loop: Loop, signal: AbortSign
 
 type PassParts = Omit<Writer, 'status'> & { readonly contests: Contests; readonly poolStatus: PoolStatus };
 
+/** What the installation was told. */
+interface Rules {
+  readonly ownership: Ownership;
+  readonly handOff: HandOff;
+}
+
 /** One pass: everything that is known, decided anew, and put right. */
-async function pass({ contests, poolStatus, ...constant }: PassParts, ownership: Ownership): Promise<void> {
+async function pass({ contests, poolStatus, ...constant }: PassParts, { ownership, handOff }: Rules): Promise<void> {
   const { watched, backoff, loop } = constant;
   const advertisements = watched.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
@@ -133,7 +146,7 @@ async function pass({ contests, poolStatus, ...constant }: PassParts, ownership:
   const now = Date.now();
   const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
   const entryOf = (address: Ip) => entries.get(address);
-  const writer: Writer = { ...constant, status: { ownership, advertised, entryOf, contests, now } };
+  const writer: Writer = { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
   const decideAll = () => settle({ ...snapshotOf(watched), ownership, now });
 
   const first = decideAll();

@@ -1,6 +1,7 @@
 /** What a Service's status must say about a decision. */
 import type { Ip } from '../addr/ip.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
+import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
 import type { Condition } from '../api/meta.ts';
 import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
@@ -28,6 +29,8 @@ export interface StatusContext {
   /** The ledger's entry of an address, with what the speakers say of it. */
   readonly entryOf: (address: Ip) => AllocationView | undefined;
   readonly contests: Contests;
+  /** The hand-off of Services that ask for none. */
+  readonly handOff: HandOff;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -48,7 +51,8 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
     const ingress = decision.keepsStatus && isOwner(service, context.ownership) ? service.ingress : undefined;
     return { ...noStatus, ingress, conditions: [allocated] };
   }
-  const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: 'VIP' }));
+  const choice = handOffOf(service, context.handOff);
+  const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: ipModeOf(choice) }));
   const same = ingressText(service.ingress) === ingressText(ingress);
   const stance: Stance = same ? { kind: 'Write' } : context.contests.stance(service, ingress, context);
   const outcome = contestedBy(stance, decision, context.ownership) ?? decision;
@@ -57,6 +61,11 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
   ];
   const announced = announcedFinding(decision, context);
   if (announced) conditions.push(condition(decision, { type: conditionTypes.announced, ...announced }, context));
+  // Only where it is not as somebody wants it: of what is as it should be, nobody needs one more line.
+  if (choice.reason !== undefined) {
+    const finding = { status: 'False', reason: choice.reason, message: choice.message ?? '' } as const;
+    conditions.push(condition(decision, { type: conditionTypes.handOff, ...finding }, context));
+  }
   const mayWrite = stance.kind === 'Write' || stance.kind === 'Force';
   return {
     ingress: mayWrite ? ingress : undefined,

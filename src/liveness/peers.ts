@@ -1,7 +1,7 @@
 /** What a speaker hears of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back. */
 import { ClaimBook } from './claim-book.ts';
 import { Intake } from './intake.ts';
-import { type Addressee, type Beat, type Incarnation, type Message, times } from './messages.ts';
+import { type Addressee, type Beat, type Incarnation, type Message, ruleVersion, times } from './messages.ts';
 import { newPeer, type Peer } from './peer.ts';
 import { ReplayWindow } from './replay-window.ts';
 import { isSuspicion, type Liveness, type Review, reviewOf } from './standing.ts';
@@ -41,6 +41,15 @@ export class Peers {
   /** A peer that was heard at least once. */
   get(node: string): Peer | undefined {
     return this.#peers.get(node);
+  }
+
+  /** The rules to decide by: the lowest version of all speakers that are heard. */
+  rulesAt(now: number): number {
+    let lowest = ruleVersion;
+    for (const { node, beat } of this.all()) {
+      if (beat && this.livenessOf(node, now) !== 'Dead') lowest = Math.min(lowest, beat.rules);
+    }
+    return lowest;
   }
 
   /** Peers that are not wanted any more are forgotten. */

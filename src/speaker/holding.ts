@@ -27,6 +27,8 @@ export interface HoldingOptions {
   readonly reassert: (vips: readonly Vip[]) => void;
   /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;
+  /** {@link Holding.lost} has changed. */
+  readonly onLost: () => void;
   /** A peer has found something out about VIPs that this node holds. */
   readonly onVerdicts: (news: VerdictNews) => void;
   /** The socket is of no more use. */
@@ -60,6 +62,7 @@ export class Holding {
   #turnedAt = performance.now();
   /** What became of the datagrams whose signature was right. */
   readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
+  #lost: readonly string[] = [];
   readonly #listedAt = new Map<string, number>();
   readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
   readonly #liveness = new Map<string, Liveness>();
@@ -119,6 +122,11 @@ export class Holding {
   /** The nodes that live, this one included; none before it has heard the others out. */
   get living(): readonly string[] {
     return this.#keeper?.living ?? [];
+  }
+
+  /** The nodes that are dead beyond doubt; the same list as before if nothing has changed. */
+  get lost(): readonly string[] {
+    return this.#lost;
   }
 
   /** Tells a peer what was found out about VIPs that it holds. */
@@ -229,6 +237,11 @@ export class Holding {
       this.#deaf = deaf;
       this.#options.log.warn({ links: [...deaf] }, 'links that nothing comes through');
       this.#options.onPeerLinks();
+    }
+    const { lost } = keeper;
+    if (`${lost}` !== `${this.#lost}`) {
+      this.#lost = lost;
+      this.#options.onLost();
     }
     if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
     if (reassert.length > 0) this.#options.reassert(reassert);

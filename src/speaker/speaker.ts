@@ -9,6 +9,7 @@
  *     placements --conflict-watch, announce/conflicts--> withheld where another host has the VIP
  *     the others' placements --verifier, announce/verification--> asked for and knocked at; the holder is told
  *     placements --announce/reports, record--> the ledger's copy
+ *   Services, ledger, endpoints, holders --path-watch--> what becomes of packets --node-layer, dataplane/desired--> nftables
  *
  * The way from a dead holder to the next one never touches the API server.
  */
@@ -21,16 +22,17 @@ import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { startAnnouncer } from './announcer.ts';
 import { Holding } from './holding.ts';
+import { NodeLayer } from './node-layer.ts';
 import { openOffline } from './offline.ts';
+import { type PathOptions, PathWatch } from './path-watch.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
 import { isSynced, watchAll } from './snapshot.ts';
 
 /** What a speaker is told on its command line. */
-export interface SpeakerOptions {
+export interface SpeakerOptions extends PathOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
-  readonly nodeName: string;
   /** Labels of the speakers' Pods. */
   readonly peerSelector: string;
   /** Nodes whose speakers run without a Pod. */
@@ -41,6 +43,8 @@ export interface SpeakerOptions {
   readonly livenessKey: string;
   /** File for what the speaker knows, so that it can start without the API server; undefined: it cannot. */
   readonly snapshot: string | undefined;
+  /** Write rules for the data path into the kernel. */
+  readonly nodeLayer: boolean;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
@@ -54,7 +58,11 @@ const relinkMs = 1_000;
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
   const running = AbortSignal.any([signal, failed.signal]);
-  const loop = new Loop({ log, resyncMs, pass: async () => placing.observe() });
+  const loop = new Loop({ log, resyncMs, pass: async () => observe() });
+  const observe = () => {
+    placing.observe();
+    paths?.look();
+  };
   const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
     log,
@@ -71,13 +79,20 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const holding = new Holding({
     ...{ log, node, port, keyFile, claims: offline.claims },
     workerAgeMs: announcer.workerAgeMs,
-    onDecisions: (decisions) => placing.decided(decisions),
+    onDecisions: (decisions) => {
+      placing.decided(decisions);
+      paths?.decided(decisions);
+    },
+    onLost: () => paths?.look(),
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
     onVerdicts: (news) => placing.told(news),
     onFailed: (error) => failed.abort(error),
   });
+  const layer = options.nodeLayer ? new NodeLayer(log) : undefined;
+  const links = () => monitor.links();
+  const paths = layer && new PathWatch({ watched, holding, links, options, onPath: (path) => layer.apply(path) });
   const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });
   const placing = new Placing({ watched, monitor, announcer, holding, recorder, options, log });
   const closeHealth = await serveHealth({
@@ -94,7 +109,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     // Nothing moves because of a restart: the others wait a moment for this one.
     holding.sayRestarting();
     monitor.close();
-    const [counters] = await Promise.all([announcer.close(), offline.close()]);
+    paths?.close();
+    const [counters] = await Promise.all([announcer.close(), offline.close(), layer?.close()]);
     holding.close();
     placing.close();
     closeHealth();

@@ -24,6 +24,9 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     requestedPools: [],
     sharingKey: undefined,
     ports: [{ protocol: 'TCP', port: 80 }],
+    nodePorts: [30080],
+    handOff: undefined,
+    sticky: false,
     families: ['IPv4'],
     familyPolicy: 'SingleStack',
     local: false,
@@ -92,7 +95,8 @@ export function node(name: string, facts: Partial<NodeView> = {}): NodeView {
 
 /** An advertisement; without facts it covers everything. */
 export function advertisement(facts: Partial<AdvertisementView> = {}): AdvertisementView {
-  return { name: 'a', uid: 'uid-a', resourceVersion: '1', pools: [], nodeSelectors: [], interfaces: [], ...facts };
+  return { name: 'a', uid: 'uid-a', resourceVersion: '1', pools: [], nodeSelectors: [], interfaces: [],
+    distribution: 'Single', ...facts };
 }
 
 /** A namespace with these labels. */

@@ -182,17 +182,21 @@ test('all nodes start from the record after a power cut', () => {
 
 test('B7 during an upgrade all go by the lowest version of the rules that is heard, until its speaker is gone', () => {
   const network = settled();
-  const rules = () => names.map((name) => network.keepers.get(name)?.rulesAt(network.now));
+  const rules = () => names.map((name) => network.keepers.get(name)?.peers.rulesAt(network.now));
   assert.deepEqual(rules(), [1, 1, 1]);
   network.rules.set('n1', 0);
   network.run(500);
   assert.deepEqual(rules().slice(1), [0, 0]);
   network.rules.set('n2', 7);
   network.run(500);
-  assert.equal(network.keepers.get('n3')?.rulesAt(network.now), 0, 'a newer one adapts to the older ones');
+  assert.equal(network.keepers.get('n3')?.peers.rulesAt(network.now), 0, 'a newer one adapts to the older ones');
   network.dark.add('n1');
   network.run(1_000);
-  assert.equal(network.keepers.get('n3')?.rulesAt(network.now), 1, 'its own, which the newer one has to adapt to');
+  assert.equal(
+    network.keepers.get('n3')?.peers.rulesAt(network.now),
+    1,
+    'its own, which the newer one has to adapt to',
+  );
 });
 
 test('B3 datagrams that are sent again, on whatever path, have no effect on holders: they neither move a VIP nor keep the dead alive', () => {

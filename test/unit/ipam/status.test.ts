@@ -30,6 +30,7 @@ function statusOf(svc: ServiceView, facts: Partial<Snapshot> & { readonly advert
     advertised: () => advertised,
     entryOf: (address) => entries.get(address),
     contests: new Contests(),
+    handOff: 'KubeProxy',
     now,
   });
 }

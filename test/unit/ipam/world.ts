@@ -133,6 +133,7 @@ export class Controller {
         advertised: () => true,
         entryOf: () => undefined,
         contests: this.#contests,
+        handOff: 'KubeProxy' as const,
         now: this.#world.now,
       };
       const desired = desiredStatus(decision, context);

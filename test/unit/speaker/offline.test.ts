@@ -142,16 +142,17 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: offlineVersion, ...fields },
     {
-      version: 2,
+      version: 3,
       allocations:
         'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo ' +
         'recorded conflict conditions',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
-        'sharingKey ports families familyPolicy local sourceRanges selector ingress ingressWriters conditions',
-      advertisements: 'name uid resourceVersion pools nodeSelectors interfaces',
+        'sharingKey ports nodePorts handOff sticky families familyPolicy local sourceRanges selector ingress ' +
+        'ingressWriters conditions',
+      advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
-      endpointSlices: 'name uid resourceVersion service servingNodes servesElsewhere',
+      endpointSlices: 'name uid resourceVersion service servingNodes servesElsewhere endpoints',
       pods: 'name uid resourceVersion node ready',
       claims: 'uid term isolated leaving',
     },

@@ -1,0 +1,36 @@
+/** The whole desired state of our tables. */
+import { type Family, familyOf } from '../addr/ip.ts';
+import { avoidDeadEndpoints } from './dead-endpoints.ts';
+import { dialects } from './family.ts';
+import { fenceArp, fenceNdp } from './fences.ts';
+import { handOff } from './hand-off.ts';
+import { tableOf } from './part.ts';
+import type { DataPath } from './path.ts';
+import type { Ruleset } from './ruleset.ts';
+import { handOn } from './second-chance.ts';
+import { answerPings, refuseUnserved } from './unserved.ts';
+import { watchVips } from './vips.ts';
+
+/** The tables that a node's data path calls for. */
+export function rulesetOf(path: DataPath): Ruleset {
+  return [familyTable('IPv4', path), familyTable('IPv6', path), tableOf('arp', [fenceArp(path.vips, path.links)])];
+}
+
+function familyTable(family: Family, path: DataPath): Ruleset[number] {
+  const dialect = dialects[family];
+  const vips = path.vips.filter(({ address }) => familyOf(address) === family);
+  const { nodeAddresses } = path;
+  return tableOf(dialect.ip, [
+    watchVips(dialect, vips, path.synLimit),
+    handOff(dialect, { vips, nodeAddresses }, path.zone),
+    handOn(dialect, {
+      chances: path.chances.filter(({ vip }) => familyOf(vip) === family),
+      holders: path.holders.filter(({ vip }) => familyOf(vip) === family),
+      peerMacs: path.peerMacs,
+    }),
+    answerPings(dialect, path),
+    avoidDeadEndpoints(dialect, path.deadEndpoints),
+    refuseUnserved(dialect, vips),
+    ...(family === 'IPv6' ? [fenceNdp(vips, path.links)] : []),
+  ]);
+}

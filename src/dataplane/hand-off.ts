@@ -1,0 +1,95 @@
+/**
+ * Hand-off `NodePort`: packets for a VIP's port become packets for the Service's node port, and whatever serves that serves them.
+ *
+ * The rewrite keeps no state and comes before the kernel's connection tracking: NAT by rules of ours would be the end of kube-proxy's,
+ * for once one chain has decided on a connection's NAT the others are not asked. The connections get a zone of their own (original
+ * direction only), so that a client may use the same source port to the VIP and to the node port, and so that their replies are known:
+ * those are given the VIP's address and port back after NAT has done its work.
+ */
+import type { Ip } from '../addr/ip.ts';
+import type { Dialect } from './family.ts';
+import { errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
+import { chain, hookChain, mapOf, type Part, setOf, sum } from './part.ts';
+import type { DataPath, PortPath, VipPath } from './path.ts';
+
+/** Transport protocols whose checksum nft can keep right. */
+const protocols = ['tcp', 'udp'] as const;
+
+/** The rules of the hand-off in one family; nothing where no port is handed off so. `zone` is the connection tracking zone. */
+export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAddresses'>, zone: number): Part {
+  const { ip, family } = dialect;
+  const own = path.nodeAddresses[family];
+  const ports = path.vips.flatMap(handedPorts);
+  if (own === undefined || ports.length === 0) return {};
+  const inward = protocols.map(
+    (protocol) => `${ip} daddr . ${protocol} dport @${protocol}_to goto hand_off_${protocol}`,
+  );
+  const outward = [`ct original zone ${zone} ct direction reply ${ip} saddr ${own} goto give_back`];
+  const errors = family === 'IPv4' ? handOffErrors(ports, own, zone) : undefined;
+  const chains: Part = {
+    chains: {
+      hand_off: hookChain('filter hook prerouting priority raw - 10', errors ? [...inward, errorRule] : inward),
+      hand_off_local: hookChain('route hook output priority raw - 10', inward),
+      // After srcnat (100), and after its counterpart for what is for this node itself.
+      replies_out: hookChain('filter hook postrouting priority 300', outward),
+      replies_in: hookChain('filter hook input priority 300', outward),
+      give_back: chain(...protocols.map((protocol) => `${protocol} sport @${protocol}_vip goto give_back_${protocol}`)),
+    },
+  };
+  return sum([chains, ...protocols.map((protocol) => rewrite(dialect, protocol, { ports, own, zone })), errors ?? {}]);
+}
+
+interface Handed extends Rewritten {
+  readonly sources: PortPath['sources'];
+}
+
+function handedPorts({ address, ports }: VipPath): readonly Handed[] {
+  return ports.flatMap(({ nodePort, ...port }) => (nodePort === undefined ? [] : [{ address, nodePort, ...port }]));
+}
+
+interface Facts {
+  readonly ports: readonly Handed[];
+  readonly own: Ip;
+  readonly zone: number;
+}
+
+function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports, own, zone }: Facts): Part {
+  const { ip, address: type } = dialect;
+  const mine = ports.filter((port) => port.protocol === protocol);
+  const at = ({ address, port }: Handed) => `${address} . ${port}`;
+  const back = (told: (port: Handed) => string) => mine.map((one) => [`${one.nodePort}`, told(one)] as const);
+  const guarded = mine.filter(({ sources }) => sources !== undefined);
+  const allowed = guarded.flatMap((one) => (one.sources ?? []).map((source) => `${at(one)} . ${source}`));
+  const key = `${ip} daddr . ${protocol} dport`;
+  return {
+    collections: {
+      [`${protocol}_to`]: mapOf(
+        `${type} . inet_service : inet_service`,
+        mine.map((one) => [at(one), `${one.nodePort}`]),
+      ),
+      [`${protocol}_vip`]: mapOf(
+        `inet_service : ${type}`,
+        back(({ address }) => address),
+      ),
+      [`${protocol}_port`]: mapOf(
+        'inet_service : inet_service',
+        back(({ port }) => `${port}`),
+      ),
+      [`${protocol}_guarded`]: setOf(`${type} . inet_service`, guarded.map(at)),
+      [`${protocol}_allowed`]: setOf(`${type} . inet_service . ${type}; flags interval`, allowed),
+    },
+    chains: {
+      [`hand_off_${protocol}`]: chain(
+        `${key} @${protocol}_guarded ${key} . ${ip} saddr != @${protocol}_allowed drop`,
+        `ct original zone set ${zone}`,
+        // The port first: the address is part of what it is looked up by.
+        `${protocol} dport set ${key} map @${protocol}_to`,
+        `${ip} daddr set ${own}`,
+      ),
+      [`give_back_${protocol}`]: chain(
+        `${ip} saddr set ${protocol} sport map @${protocol}_vip`,
+        `${protocol} sport set ${protocol} sport map @${protocol}_port`,
+      ),
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** The way of every VIP's packets, from the ledger and the Services. */
+import { familyOf, type Ip } from '../addr/ip.ts';
+import { formatRange } from '../addr/range.ts';
+import type { AllocationView } from '../api/allocation.ts';
+import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
+import type { ServiceView } from '../api/service.ts';
+import type { PortPath, Protocol, VipPath } from './path.ts';
+
+/** What the paths depend on. */
+export interface PathSnapshot {
+  readonly ledger: readonly AllocationView[];
+  /** The Service with a uid. */
+  readonly service: (uid: string) => ServiceView | undefined;
+  /** The hand-off of Services that ask for none. */
+  readonly handOff: HandOff;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: number;
+}
+
+/** kube-proxy needs some time to serve a VIP that it is told of: packets are rewritten until then, milliseconds. */
+export const lingerMs = 10_000;
+
+interface Known {
+  readonly services: readonly (ServiceView | undefined)[];
+  readonly rewritten: readonly boolean[];
+  readonly path: VipPath;
+}
+
+/** Reads them again and again; a path that has not changed is the same object. */
+export class VipPathReader {
+  readonly #known = new WeakMap<AllocationView, Known>();
+  /** When a Service's packets were last to be rewritten, by its uid. */
+  #handedAt: ReadonlyMap<string, number> = new Map();
+  #lingering = false;
+
+  /** Are some packets rewritten that will not be for long? Then the paths change with time alone. */
+  get isLingering(): boolean {
+    return this.#lingering;
+  }
+
+  /** Reads them. What the ledger does not bind to a Service has no path. */
+  read(snapshot: PathSnapshot): readonly VipPath[] {
+    const handedAt = new Map<string, number>();
+    this.#lingering = false;
+    const paths = snapshot.ledger.flatMap((entry) => {
+      const path = this.#pathOf(entry, snapshot, handedAt);
+      return path === undefined ? [] : [path];
+    });
+    this.#handedAt = handedAt;
+    return paths;
+  }
+
+  #pathOf(entry: AllocationView, snapshot: PathSnapshot, handedAt: Map<string, number>): VipPath | undefined {
+    const services = entry.services.map(({ uid }) => snapshot.service(uid)).filter((view) => view?.isLoadBalancer);
+    if (services.length === 0) return undefined;
+    const rewritten = services.map((service) => this.#isRewritten(service as ServiceView, snapshot, handedAt));
+    const known = this.#known.get(entry);
+    if (known && isSame(known.services, services) && isSame(known.rewritten, rewritten)) return known.path;
+    const ports = services.flatMap((service, i) =>
+      portsOf(service as ServiceView, entry.address, rewritten[i] === true),
+    );
+    const path = { address: entry.address, ports };
+    this.#known.set(entry, { services, rewritten, path });
+    return path;
+  }
+
+  #isRewritten(service: ServiceView, { handOff, now }: PathSnapshot, handedAt: Map<string, number>): boolean {
+    const { uid, ingress } = service;
+    const choice = handOffOf(service, handOff);
+    const isDue = ipModeOf(choice) === 'Proxy' || ingress.some(({ ipMode }) => ipMode === 'Proxy');
+    const last = isDue ? now : this.#handedAt.get(uid);
+    if (last === undefined || now - last > lingerMs) return false;
+    handedAt.set(uid, last);
+    if (!isDue) this.#lingering = true;
+    return true;
+  }
+}
+
+function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly PortPath[] {
+  const family = familyOf(address);
+  const ranges = service.sourceRanges.filter((range) => range.family === family).map(formatRange);
+  return service.ports.map(({ protocol, port }, i) => {
+    const nodePort = isRewritten && protocol !== 'SCTP' ? service.nodePorts[i] || undefined : undefined;
+    const sources = service.sourceRanges.length === 0 ? undefined : ranges;
+    return { protocol: protocol.toLowerCase() as Protocol, port, nodePort, sources };
+  });
+}
+
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
+}
