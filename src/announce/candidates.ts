@@ -67,6 +67,13 @@ export function livingIn(view: HolderView | undefined): readonly string[] {
   return living.map(([node]) => node);
 }
 
+/** The nodes that live, or are back in a moment: their kernels serve meanwhile. undefined before the others were heard out. */
+export function presentIn(view: HolderView | undefined): readonly string[] | undefined {
+  if (view === undefined || view.listening) return undefined;
+  const present = [...view.nodes].filter(([, { liveness }]) => liveness !== 'Dead' && liveness !== 'Unknown');
+  return present.map(([node]) => node);
+}
+
 /**
  * The nodes that are dead beyond doubt. Who hears nobody at all may be the one that is cut off: to such a node a peer is lost only where
  * nobody answered on the wire for what it held.

@@ -19,7 +19,7 @@ import { Peers, type Reception } from '../liveness/peers.ts';
 import { Rhythm } from '../liveness/rhythm.ts';
 import type { Review } from '../liveness/standing.ts';
 import { Voice } from '../liveness/voice.ts';
-import { candidateOf, livingIn, lostIn, ownCandidate } from './candidates.ts';
+import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
 import { Deafness, type Probe } from './deafness.ts';
 import { Decisions } from './decisions.ts';
 import { Ranking } from './holder.ts';
@@ -161,6 +161,11 @@ export class Keeper {
   /** The nodes that live, this one included; none before it has heard the others out. */
   get living(): readonly string[] {
     return livingIn(this.#view);
+  }
+
+  /** The nodes that live, or are back in a moment; undefined before it has heard the others out. */
+  get present(): readonly string[] | undefined {
+    return presentIn(this.#view);
   }
 
   /** The nodes that are dead beyond doubt: silent to everybody, on the wire too. */

@@ -1,6 +1,7 @@
 /** Who held each VIP before, so that connections from then can be handed on: see `second-chance.ts`. */
 import type { Ip } from '../addr/ip.ts';
-import type { Chances, Neighbour } from './second-chance.ts';
+import type { Neighbour } from './neighbour.ts';
+import type { Chances } from './second-chance.ts';
 
 /** Who holds a VIP now. */
 export interface Held {

@@ -8,12 +8,18 @@ import { tableOf } from './part.ts';
 import type { DataPath } from './path.ts';
 import type { Ruleset } from './ruleset.ts';
 import { handOn } from './second-chance.ts';
+import { spreadOut } from './spread.ts';
 import { answerPings, refuseUnserved } from './unserved.ts';
 import { watchVips } from './vips.ts';
 
 /** The tables that a node's data path calls for. */
 export function rulesetOf(path: DataPath): Ruleset {
-  return [familyTable('IPv4', path), familyTable('IPv6', path), tableOf('arp', [fenceArp(path.vips, path.links)])];
+  return [
+    familyTable('IPv4', path),
+    familyTable('IPv6', path),
+    tableOf('arp', [fenceArp(path.vips, path.links)]),
+    tableOf('netdev', [spreadOut(path)]),
+  ];
 }
 
 function familyTable(family: Family, path: DataPath): Ruleset[number] {
@@ -23,11 +29,15 @@ function familyTable(family: Family, path: DataPath): Ruleset[number] {
   return tableOf(dialect.ip, [
     watchVips(dialect, vips, path.synLimit),
     handOff(dialect, { vips, nodeAddresses }, path.zone),
-    handOn(dialect, {
-      chances: path.chances.filter(({ vip }) => familyOf(vip) === family),
-      holders: path.holders.filter(({ vip }) => familyOf(vip) === family),
-      peerMacs: path.peerMacs,
-    }),
+    handOn(
+      dialect,
+      {
+        chances: path.chances.filter(({ vip }) => familyOf(vip) === family),
+        holders: path.holders.filter(({ vip }) => familyOf(vip) === family),
+        peerMacs: path.peerMacs,
+      },
+      { ...path, spread: path.spread.filter(({ vip }) => familyOf(vip) === family) },
+    ),
     answerPings(dialect, path),
     avoidDeadEndpoints(dialect, path.deadEndpoints),
     refuseUnserved(dialect, vips),

@@ -5,7 +5,7 @@
 import { type Ip, ipToNumber } from '../addr/ip.ts';
 import { dialects } from './family.ts';
 import { chain, type Part } from './part.ts';
-import type { Protocol } from './path.ts';
+import type { Protocol } from './spread.ts';
 
 /** A port whose packets are rewritten, and what to. */
 export interface Rewritten {

@@ -1,9 +1,7 @@
 /** What the data path of a node is decided from: plain facts, with no word of nft. */
 import type { Family, Ip } from '../addr/ip.ts';
 import type { Chances } from './second-chance.ts';
-
-/** Protocols of ports. */
-export type Protocol = 'tcp' | 'udp' | 'sctp';
+import type { Protocol, Spread } from './spread.ts';
 
 /** A port of a VIP, as a Service has it. */
 export interface PortPath {
@@ -13,6 +11,10 @@ export interface PortPath {
   readonly nodePort: number | undefined;
   /** Who may use it, as `10.0.0.0/8` or `first-last`, of the VIP's family; undefined: everybody. Only where packets are rewritten is that ours to check. */
   readonly sources: readonly string[] | undefined;
+  /** All connections of a client go to one Pod (`sessionAffinity: ClientIP`). */
+  readonly sticky: boolean;
+  /** `namespace/name` of the Service, where only nodes with endpoints of their own serve (`externalTrafficPolicy: Local`). */
+  readonly local: string | undefined;
 }
 
 /** The way of the packets of one VIP. */
@@ -28,7 +30,7 @@ export interface LinkPath {
 }
 
 /** All that the rules of a node follow from. */
-export interface DataPath extends Chances {
+export interface DataPath extends Chances, Spread {
   /** This node's addresses that kube-proxy serves node ports on. */
   readonly nodeAddresses: Readonly<Partial<Record<Family, Ip>>>;
   /** In no order that matters. */

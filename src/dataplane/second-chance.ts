@@ -7,17 +7,10 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import type { Dialect } from './family.ts';
-import { chain, hookChain, type Part, setOf } from './part.ts';
-
-/** Another node, as this one reaches it on a link. */
-export interface Neighbour {
-  readonly node: string;
-  /** Its address and hardware address on the link. */
-  readonly address: Ip;
-  readonly mac: string;
-  /** The name of this node's link. */
-  readonly link: string;
-}
+import { chainName, chainTo, type Neighbour } from './neighbour.ts';
+import { chain, hookChain, mapOf, type Part, setOf, sum } from './part.ts';
+import { chanceOf, type Slot } from './slots.ts';
+import { type Spread, slotExpression, slotMap } from './spread.ts';
 
 /** Where the packets of a VIP go that belong to no connection known here. */
 export interface SecondChance {
@@ -38,21 +31,23 @@ export interface Chances {
  * Hands packets on, once: what another node sent here is handed on only where that node holds the VIP, and has it from the client itself. A
  * SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1).
  */
-export function handOn({ ip, address }: Dialect, { chances, peerMacs, holders }: Chances): Part {
-  if (chances.length === 0) return {};
-  const neighbours = new Map(chances.map(({ to }) => [chainTo(to), to]));
-  return {
+export function handOn(dialect: Dialect, { chances, peerMacs, holders }: Chances, spread: Spread): Part {
+  const slotted = slotChances(dialect, spread);
+  const neighbours = new Map([...chances.map(({ to }) => to), ...slotted.neighbours].map((to) => [chainTo(to), to]));
+  if (neighbours.size === 0) return {};
+  const { ip, address } = dialect;
+  const rules: Part = {
     collections: {
       peer_macs: setOf('ether_addr', new Set(peerMacs)),
       holder_macs: setOf(
         `${address} . ether_addr`,
         holders.map(({ vip, mac }) => `${vip} . ${mac}`),
       ),
-      chances: {
-        kind: 'map',
-        spec: `type ${address} : verdict`,
-        elements: new Map(chances.map(({ vip, to }) => [vip, `goto ${chainTo(to)}`])),
-      },
+      chances: mapOf(
+        `${address} : verdict`,
+        chances.map(({ vip, to }) => [vip, `goto ${chainTo(to)}`]),
+      ),
+      slot_chances: mapOf(`${address} . inet_service : verdict`, slotted.ports),
     },
     chains: {
       hand_on: hookChain('filter hook prerouting priority mangle - 10', [
@@ -60,6 +55,7 @@ export function handOn({ ip, address }: Dialect, { chances, peerMacs, holders }:
       ]),
       unknown_flow: chain(
         `ether saddr @peer_macs ${ip} daddr . ether saddr != @holder_macs accept`,
+        `${ip} daddr . tcp dport vmap @slot_chances`,
         `${ip} daddr vmap @chances`,
       ),
       ...Object.fromEntries(
@@ -67,9 +63,39 @@ export function handOn({ ip, address }: Dialect, { chances, peerMacs, holders }:
       ),
     },
   };
+  return sum([rules, ...slotted.parts]);
 }
 
-/** Names of chains are letters, digits and few signs; the address tells the neighbour as well as its name. */
-function chainTo({ address, link }: Neighbour): string {
-  return `to_${address}_${link}`.replace(/[^A-Za-z0-9_]/g, '_');
+interface Slotted {
+  readonly parts: readonly Part[];
+  readonly ports: readonly (readonly [string, string])[];
+  readonly neighbours: readonly Neighbour[];
+}
+
+/** Where connections are spread, it is the slot that has a node from before. */
+function slotChances(dialect: Dialect, { spread, self, neighbourFor }: Spread): Slotted {
+  const tables = new Map<string, Part>();
+  const neighbours: Neighbour[] = [];
+  const ports = spread.flatMap(({ vip, link, ports }) =>
+    ports
+      .filter(({ protocol }) => protocol === 'tcp')
+      .map(({ port, sticky, table }) => {
+        const name = chainName('chances', table.name, link);
+        const to = (slot: Slot) => neighbourFor(chanceOf(slot, self) ?? self, vip);
+        if (!tables.has(name)) {
+          const targets = table.slots.map(to);
+          neighbours.push(...targets.filter((one) => one !== undefined));
+          const elements = targets.flatMap((one, slot) => (one ? [[`${slot}`, `goto ${chainTo(one)}`] as const] : []));
+          tables.set(name, {
+            collections: { [name]: slotMap(elements) },
+            chains: {
+              [`${name}_flow`]: chain(`${slotExpression(dialect, 'flow')} vmap @${name}`),
+              [`${name}_client`]: chain(`${slotExpression(dialect, 'client')} vmap @${name}`),
+            },
+          });
+        }
+        return [`${vip} . ${port}`, `goto ${name}_${sticky ? 'client' : 'flow'}`] as const;
+      }),
+  );
+  return { parts: [...tables.values()], ports, neighbours };
 }

@@ -4,7 +4,8 @@ import { formatRange } from '../addr/range.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
 import type { ServiceView } from '../api/service.ts';
-import type { PortPath, Protocol, VipPath } from './path.ts';
+import type { PortPath, VipPath } from './path.ts';
+import type { Protocol } from './spread.ts';
 
 /** What the paths depend on. */
 export interface PathSnapshot {
@@ -82,7 +83,9 @@ function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): reado
   return service.ports.map(({ protocol, port }, i) => {
     const nodePort = isRewritten && protocol !== 'SCTP' ? service.nodePorts[i] || undefined : undefined;
     const sources = service.sourceRanges.length === 0 ? undefined : ranges;
-    return { protocol: protocol.toLowerCase() as Protocol, port, nodePort, sources };
+    const { sticky, local, key } = service;
+    const facts = { sources, sticky, local: local ? key : undefined };
+    return { protocol: protocol.toLowerCase() as Protocol, port, nodePort, ...facts };
   });
 }
 

@@ -27,8 +27,8 @@ export interface HoldingOptions {
   readonly reassert: (vips: readonly Vip[]) => void;
   /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;
-  /** {@link Holding.lost} has changed. */
-  readonly onLost: () => void;
+  /** {@link Holding.roll} has changed. */
+  readonly onRoll: () => void;
   /** A peer has found something out about VIPs that this node holds. */
   readonly onVerdicts: (news: VerdictNews) => void;
   /** The socket is of no more use. */
@@ -41,6 +41,13 @@ export interface Neighbourhood {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
   /** The name of the link whose subnet an address is in; undefined where it is reached by a router. */
   readonly linkTo: (address: string) => string | undefined;
+}
+
+/** The nodes, as the speakers see them. */
+export interface Roll {
+  /** They live, or are back in a moment: their kernels serve meanwhile. */
+  readonly present: readonly string[];
+  readonly lost: readonly string[];
 }
 
 /** A peer is asked to be patient: its list is sent this often at most. */
@@ -62,7 +69,7 @@ export class Holding {
   #turnedAt = performance.now();
   /** What became of the datagrams whose signature was right. */
   readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
-  #lost: readonly string[] = [];
+  #roll: Roll = { present: [], lost: [] };
   readonly #listedAt = new Map<string, number>();
   readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
   readonly #liveness = new Map<string, Liveness>();
@@ -124,9 +131,9 @@ export class Holding {
     return this.#keeper?.living ?? [];
   }
 
-  /** The nodes that are dead beyond doubt; the same list as before if nothing has changed. */
-  get lost(): readonly string[] {
-    return this.#lost;
+  /** Which nodes are there, and which are dead beyond doubt; the same object as before if nothing has changed. */
+  get roll(): Roll {
+    return this.#roll;
   }
 
   /** Tells a peer what was found out about VIPs that it holds. */
@@ -238,10 +245,11 @@ export class Holding {
       this.#options.log.warn({ links: [...deaf] }, 'links that nothing comes through');
       this.#options.onPeerLinks();
     }
-    const { lost } = keeper;
-    if (`${lost}` !== `${this.#lost}`) {
-      this.#lost = lost;
-      this.#options.onLost();
+    // Who hears the others out knows nothing yet: what it knew before is the best there is.
+    const roll = { present: keeper.present ?? this.#roll.present, lost: keeper.lost };
+    if (JSON.stringify(roll) !== JSON.stringify(this.#roll)) {
+      this.#roll = roll;
+      this.#options.onRoll();
     }
     if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
     if (reassert.length > 0) this.#options.reassert(reassert);

@@ -122,8 +122,10 @@ export class NodeLayer {
     this.#checkAt = 0;
   }
 
-  #list(ruleset: Ruleset): Promise<string> {
-    return nft(ruleset.map(({ family }) => `list table ${family} ${tableName}\n`).join(''), ['--terse']);
+  /** One by one: nft 1.0.6 finds only the tables of one family in a batch. */
+  async #list(ruleset: Ruleset): Promise<string> {
+    const listings = ruleset.map(({ family }) => nft(`list table ${family} ${tableName}\n`, ['--terse']));
+    return (await Promise.all(listings)).join('');
   }
 
   #failed(error: unknown): void {

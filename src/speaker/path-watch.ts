@@ -1,16 +1,21 @@
 /** What this node's rules are made from: gathers it from the cluster, the other speakers and the kernel whenever one of them says something new. */
 import { familyOf, type Ip } from '../addr/ip.ts';
+import type { Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
 import { unusableReason } from '../announce/usable-link.ts';
+import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { FormerHolders } from '../dataplane/chances.ts';
+import { Membership } from '../dataplane/membership.ts';
+import type { Neighbour } from '../dataplane/neighbour.ts';
 import type { DataPath } from '../dataplane/path.ts';
-import type { Neighbour } from '../dataplane/second-chance.ts';
+import { planSpread } from '../dataplane/spread-plan.ts';
 import { VipPathReader } from '../dataplane/vip-paths.ts';
 import type { Link } from '../linux/links.ts';
 import type { Holding } from './holding.ts';
 import { isKnown, type Watched } from './snapshot.ts';
+import { endpointCounts, type Hosts, wishesOf } from './spread-wishes.ts';
 
 /** What a person has chosen for the data path of the installation. */
 export interface PathOptions {
@@ -23,7 +28,9 @@ export interface PathOptions {
 /** What the watch works with. */
 export interface PathParts {
   readonly watched: Watched;
-  readonly holding: Pick<Holding, 'linksOf' | 'lost'>;
+  readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
+  /** What is to be announced; undefined before it is known. */
+  readonly demands: () => Demands | undefined;
   readonly links: () => readonly Link[];
   readonly options: PathOptions;
   readonly onPath: (path: DataPath) => void;
@@ -37,8 +44,12 @@ export class PathWatch {
   readonly #parts: PathParts;
   readonly #reader = new VipPathReader();
   readonly #former = new FormerHolders();
+  readonly #membership = new Membership();
   #decisions: readonly HolderDecision[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** When to look although nobody says anything. */
+  #lookAt = Number.POSITIVE_INFINITY;
+  #later: NodeJS.Timeout | undefined;
   #seen: readonly unknown[] = [];
   #neighbours = new Map<string, Neighbour | undefined>();
   #neighboursKey = '';
@@ -61,61 +72,73 @@ export class PathWatch {
   /** Ends the watch. */
   close(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#later);
   }
 
   #gather = (): void => {
     this.#timer = undefined;
     const { watched, holding, options, onPath } = this.#parts;
-    if (!isKnown(watched)) return;
+    const demands = this.#parts.demands();
+    if (!isKnown(watched) || demands === undefined) return;
     const links = this.#parts.links().filter((link) => unusableReason(link) === undefined);
     const peers = watched.nodes.store.values().filter(({ name }) => name !== options.nodeName);
-    const known = [links, peers.map(({ name }) => [name, holding.linksOf(name)])];
-    const key = JSON.stringify(known);
-    const { allocations, services, endpointSlices, nodes } = watched;
-    const revisions = [allocations, services, endpointSlices, nodes].map(({ store }) => store.revision);
-    const seen = [...revisions, this.#decisions, holding.lost, key, this.#reader.isLingering ? performance.now() : 0];
+    const key = JSON.stringify([links, peers.map(({ name }) => [name, holding.linksOf(name)])]);
+    const { allocations, services, endpointSlices, nodes, advertisements } = watched;
+    const stores = [allocations, services, endpointSlices, nodes, advertisements];
+    const revisions = stores.map(({ store }) => store.revision);
+    const now = performance.now();
+    // What changes with time alone.
+    const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
+    const seen = [...revisions, this.#decisions, holding.roll, key, ages];
     if (seen.every((one, i) => one === this.#seen[i])) return;
-    this.#seen = seen;
+    this.#seen = [...revisions, this.#decisions, holding.roll, key, 0];
     if (key !== this.#neighboursKey) this.#neighbours = new Map();
     this.#neighboursKey = key;
-    onPath(
-      this.#pathOf(
-        links,
-        peers.map(({ name }) => name),
-      ),
-    );
+    onPath(this.#pathOf(links, demands, now));
+    this.#lookAt = this.#membership.nextAt(now) ?? Number.POSITIVE_INFINITY;
+    if (this.#lookAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#lookAt - now);
   };
 
-  #pathOf(links: readonly Link[], peers: readonly string[]): DataPath {
+  #lookIn(ms: number): void {
+    clearTimeout(this.#later);
+    this.#later = setTimeout(this.look, ms).unref();
+  }
+
+  #pathOf(links: readonly Link[], demands: Demands, now: number): DataPath {
     const { watched, holding, options } = this.#parts;
-    const now = performance.now();
-    const lost = new Set(holding.lost);
-    const own = watched.nodes.store.values().find(({ name }) => name === options.nodeName);
-    const dead = watched.endpointSlices.store
-      .values()
-      .flatMap(({ endpoints }) =>
-        lost.size === 0 ? [] : endpoints.filter(({ node }) => lost.has(node)).flatMap(({ addresses }) => addresses),
-      );
-    const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
-    const chances = this.#former.observe(held, {
-      self: options.nodeName,
-      neighbourFor: (node, vip) => (lost.has(node) ? undefined : this.#neighbourFor(node, vip, links)),
-      peerMacs: peers.flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac)),
+    const self = options.nodeName;
+    const nodes = new Map(watched.nodes.store.values().map((node) => [node.name, node]));
+    const lost = new Set(holding.roll.lost);
+    const neighbourFor = (node: string, vip: Ip) => (lost.has(node) ? undefined : this.#neighbourFor(node, vip, links));
+    const vips = this.#reader.read({
+      ledger: watched.allocations.store.values(),
+      service: (uid) => watched.services.store.get(uid),
+      handOff: options.handOff,
       now,
     });
+    const present = new Set(holding.roll.present);
+    const slices = watched.endpointSlices.store.values();
+    const hosts: Hosts = {
+      ...{ self, present, neighbourFor },
+      isDraining: (node) => nodes.get(node)?.draining === true,
+      linkFor: (vip) => linkFor(vip, links)?.name,
+    };
+    const spread = planSpread(this.#membership, {
+      paths: vips,
+      wishFor: wishesOf(demands, hosts),
+      endpoints: endpointCounts(slices),
+      ...{ present, now },
+    });
+    const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
+    const peerMacs = [...nodes.keys()].flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac));
     return {
-      nodeAddresses: nodeAddressesOf(own?.internalAddresses ?? []),
-      vips: this.#reader.read({
-        ledger: watched.allocations.store.values(),
-        service: (uid) => watched.services.store.get(uid),
-        handOff: options.handOff,
-        now,
-      }),
+      ...{ self, vips, spread, neighbourFor },
+      ...this.#former.observe(held, { self, neighbourFor, peerMacs, now }),
+      nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
       links: links.map(({ name, addresses }) => ({ name, addresses: addresses.map(({ address }) => address) })),
-      deadEndpoints: [...new Set(dead)],
+      deadEndpoints: lost.size === 0 ? [] : deadEndpointsOf(slices, lost),
       synLimit: options.synLimit,
       zone: options.conntrackZone,
-      ...chances,
     };
   }
 
@@ -127,7 +150,7 @@ export class PathWatch {
 
   /** By the link on which the VIP is: a packet that is handed on must not be routed. */
   #findNeighbour(node: string, vip: Ip, links: readonly Link[]): Neighbour | undefined {
-    const link = links.find(({ addresses }) => addresses.some((own) => inSubnet(vip, own)));
+    const link = linkFor(vip, links);
     if (link === undefined) return undefined;
     for (const { mac, addresses } of this.#parts.holding.linksOf(node) ?? []) {
       const near = addresses.map(parseLinkAddress).find((own) => own !== undefined && inSubnet(vip, own));
@@ -135,6 +158,16 @@ export class PathWatch {
     }
     return undefined;
   }
+}
+
+/** The link in whose subnet an address is. */
+function linkFor(vip: Ip, links: readonly Link[]): Link | undefined {
+  return links.find(({ addresses }) => addresses.some((own) => inSubnet(vip, own)));
+}
+
+function deadEndpointsOf(slices: readonly EndpointSliceView[], lost: ReadonlySet<string>): readonly Ip[] {
+  const dead = slices.flatMap(({ endpoints }) => endpoints.filter(({ node }) => lost.has(node)));
+  return [...new Set(dead.flatMap(({ addresses }) => addresses))];
 }
 
 /** The first of each family, as kube-proxy takes them. */

@@ -71,6 +71,11 @@ export class Placing {
     });
   }
 
+  /** What the cluster asks for; undefined before it is known. */
+  get demands(): Demands | undefined {
+    return this.#demands;
+  }
+
   /** The cluster, a peer or a link has changed. */
   observe(): void {
     const { watched, monitor, holding, options } = this.#parts;

@@ -83,7 +83,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
       placing.decided(decisions);
       paths?.decided(decisions);
     },
-    onLost: () => paths?.look(),
+    onRoll: () => paths?.look(),
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
@@ -92,7 +92,9 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   });
   const layer = options.nodeLayer ? new NodeLayer(log) : undefined;
   const links = () => monitor.links();
-  const paths = layer && new PathWatch({ watched, holding, links, options, onPath: (path) => layer.apply(path) });
+  const demands = () => placing.demands;
+  const paths =
+    layer && new PathWatch({ watched, holding, links, demands, options, onPath: (path) => layer.apply(path) });
   const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });
   const placing = new Placing({ watched, monitor, announcer, holding, recorder, options, log });
   const closeHealth = await serveHealth({

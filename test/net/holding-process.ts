@@ -47,7 +47,7 @@ const holding = new Holding({
   },
   reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
   onPeerLinks: () => undefined,
-  onLost: () => undefined,
+  onRoll: () => undefined,
   onVerdicts: () => undefined,
   onFailed: fail,
   onDecisions: (decisions) => {

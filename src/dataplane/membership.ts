@@ -1,0 +1,89 @@
+/** Which nodes share the slots of a table, over time: who has just come waits, and who has just left is remembered. */
+import { type Member, type SlotTable, slotsOf } from './slots.ts';
+
+/** A table that is wanted. */
+export interface Wanted {
+  /** Whose table it is: wishes of the same group are one. */
+  readonly group: string;
+  /** Who may serve now. Those who are not settled yet are left out. */
+  readonly members: readonly Member[];
+  /** Groups with the same members share one table: for groups of which there are many. */
+  readonly shared: boolean;
+}
+
+/** A node serves after it has been there for so long without a break. Milliseconds. */
+export const settleMs = 10_000;
+/** So long connections are expected to live on at a node that has left. Milliseconds. */
+const rememberMs = 3_600_000;
+
+interface Group {
+  readonly members: readonly Member[];
+  readonly left: ReadonlyMap<string, { readonly weight: number; readonly at: number }>;
+}
+
+/** Remembers who was there since when, and who has left which group. */
+export class Membership {
+  #since: ReadonlyMap<string, number> | undefined;
+  #groups: ReadonlyMap<string, Group> = new Map();
+  #tables: ReadonlyMap<string, SlotTable> = new Map();
+
+  /** When the next node will have settled; undefined if all have. Milliseconds. */
+  nextAt(now: number): number | undefined {
+    const waiting = [...(this.#since ?? new Map<string, number>()).values()].filter((since) => since + settleMs > now);
+    return waiting.length === 0 ? undefined : Math.min(...waiting) + settleMs;
+  }
+
+  /** The tables of all groups. `present` are the nodes that live, or are back in a moment. */
+  tables(wanted: readonly Wanted[], present: ReadonlySet<string>, now: number): ReadonlyMap<string, SlotTable> {
+    // Whoever was there before this speaker looked for the first time has been there for long.
+    const began = this.#since === undefined ? Number.NEGATIVE_INFINITY : now;
+    this.#since = new Map([...present].map((node) => [node, this.#since?.get(node) ?? began]));
+    const groups = new Map<string, Group>();
+    const tables = new Map<string, SlotTable>();
+    const byGroup = new Map<string, SlotTable>();
+    for (const { group, members, shared } of wanted) {
+      if (groups.has(group)) continue;
+      const settled = members.filter(({ node }) => now - (this.#since?.get(node) ?? now) >= settleMs);
+      const next = this.#follow(this.#groups.get(group), settled, { present, now });
+      groups.set(group, next);
+      const table = this.#tableOf(group, next, shared);
+      tables.set(table.key, table);
+      byGroup.set(group, table);
+    }
+    this.#groups = groups;
+    this.#tables = tables;
+    return byGroup;
+  }
+
+  #follow(
+    before: Group | undefined,
+    members: readonly Member[],
+    { present, now }: { readonly present: ReadonlySet<string>; readonly now: number },
+  ): Group {
+    const left = new Map(before?.left);
+    for (const { node, weight } of before?.members ?? []) left.set(node, { weight, at: now });
+    for (const { node } of members) left.delete(node);
+    for (const [node, { at }] of left) if (!present.has(node) || now - at > rememberMs) left.delete(node);
+    return { members, left };
+  }
+
+  #tableOf(group: string, { members, left }: Group, shared: boolean): SlotTable {
+    const byName = (a: Member, b: Member) => (a.node < b.node ? -1 : 1);
+    const now = [...members].sort(byName);
+    const leavers = [...left].map(([node, { weight }]) => ({ node, weight })).sort(byName);
+    const text = [now, leavers].map((list) => list.map(({ node, weight }) => `${node}*${weight}`).join(' ')).join('|');
+    const name = shared ? digest(text) : digest(group);
+    const key = `${name} ${text}`;
+    return this.#tables.get(key) ?? { name, key, slots: slotsOf(now, leavers) };
+  }
+}
+
+/** A short name for a text: 64 bits in hexadecimal (FNV-1a over both directions). */
+function digest(text: string): string {
+  const half = (letters: string) => {
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < letters.length; i++) hash = Math.imul(hash ^ letters.charCodeAt(i), 0x01000193);
+    return (hash >>> 0).toString(16).padStart(8, '0');
+  };
+  return half(text) + half([...text].reverse().join(''));
+}
