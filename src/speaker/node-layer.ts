@@ -28,6 +28,7 @@ export class NodeLayer {
   #checkAt = 0;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
+  #removed = false;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -52,10 +53,22 @@ export class NodeLayer {
     await this.#working;
   }
 
-  /** Takes all our tables out of the kernel. */
+  /** Have our tables left the kernel for good? */
+  get isRemoved(): boolean {
+    return this.#removed;
+  }
+
+  /** Takes all our tables out of the kernel; nothing comes back after it. */
   async remove(): Promise<void> {
+    if (this.#closed) return;
     await this.close();
-    await nft(wholeText([]));
+    try {
+      await nft(wholeText([]));
+      this.#removed = true;
+      this.#log.info({}, 'our rules have left the kernel: Berth is being uninstalled');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'our rules did not leave the kernel: they run out in ten minutes');
+    }
   }
 
   /** One transaction at a time; what is wanted meanwhile is looked at after it. */

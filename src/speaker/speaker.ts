@@ -62,6 +62,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const observe = () => {
     placing.observe();
     paths?.look();
+    const own = watched.pods.store.values().filter(({ node }) => node === options.nodeName);
+    if (own.some(({ uninstalled }) => uninstalled)) void layer?.remove();
   };
   const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
@@ -100,7 +102,10 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const closeHealth = await serveHealth({
     listen: options.health,
     live: { worker: announcer.fault },
-    ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
+    ready: {
+      informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
+      rules: () => (layer?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined),
+    },
   });
   try {
     await holding.open();
