@@ -16,6 +16,7 @@ const retryMs = 5_000;
 /** Our tables in the kernel. */
 export class NodeLayer {
   readonly #log: Logger;
+  readonly #onRemade: () => void;
   #desired: DataPath | undefined;
   /** What the kernel has; undefined: nobody knows. */
   #loaded: Ruleset | undefined;
@@ -30,8 +31,10 @@ export class NodeLayer {
   #closed = false;
   #removed = false;
 
-  constructor(log: Logger) {
+  /** `onRemade` is called when everything was made anew, and what the kernel had gathered in our sets is gone. */
+  constructor(log: Logger, onRemade: () => void = () => undefined) {
     this.#log = log;
+    this.#onRemade = onRemade;
     this.#timer = setInterval(() => void this.#work(), 1_000).unref();
   }
 
@@ -119,6 +122,7 @@ export class NodeLayer {
     }
     await nft(wholeText(ruleset));
     this.#renewAt = performance.now() + renewMs;
+    this.#onRemade();
   }
 
   async #renew(): Promise<void> {
