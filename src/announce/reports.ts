@@ -20,8 +20,10 @@ export const conflictReasons = [
 
 type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason | VerifiedReason;
 
-/** A condition that has no time yet. */
-export type Finding = Omit<Condition, 'lastTransitionTime' | 'reason'> & { readonly reason: Reason };
+/** A condition that has no time yet. Its reason is one of these words, or one of whoever found it. */
+export type Finding<R extends string = Reason> = Omit<Condition, 'lastTransitionTime' | 'reason'> & {
+  readonly reason: R;
+};
 
 /** All that an entry's status is to say. */
 export interface Report {
@@ -31,7 +33,7 @@ export interface Report {
   readonly holder: (Omit<HolderRecord, 'since'> & { readonly announces: boolean }) | undefined;
   /** Another host that uses it. */
   readonly conflict: { readonly mac: string } | undefined;
-  readonly conditions: readonly Finding[];
+  readonly conditions: readonly Finding<string>[];
 }
 
 /** What the reports depend on besides the placements. */
@@ -41,6 +43,8 @@ export interface ReportContext {
   readonly stateOf: (uid: string) => ConflictState;
   /** What another node found when it asked for the VIP. */
   readonly verifiedOf: (uid: string) => Finding | undefined;
+  /** Whether its connections are spread over several nodes; undefined where that is not wanted. */
+  readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
   /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
   readonly isReporter: (address: Ip) => boolean;
 }
@@ -53,6 +57,7 @@ export function reportsOf(placements: readonly Placement[], context: ReportConte
 interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;
+  readonly spread: Finding<string> | undefined;
   readonly links: string;
   readonly reports: readonly Report[];
 }
@@ -79,16 +84,17 @@ export class Reporter {
   #held(placement: HeldPlacement, links: string, context: ReportContext): readonly Report[] {
     const state = context.stateOf(placement.uid);
     const verified = placement.kind === 'Announce' ? context.verifiedOf(placement.uid) : undefined;
+    const spread = placement.kind === 'Announce' ? context.spreadOf(placement.vip) : undefined;
     const known = this.#reported.get(placement);
-    if (known && known.state === state && known.links === links && isSame(known.verified, verified))
-      return known.reports;
-    const reports = held(placement, { state, verified }, context);
-    this.#reported.set(placement, { state, verified, links, reports });
+    const isOld = known && known.state === state && known.links === links && isSame(known.verified, verified);
+    if (isOld && isSame(known.spread, spread)) return known.reports;
+    const reports = held(placement, { state, verified, spread }, context);
+    this.#reported.set(placement, { state, verified, spread, links, reports });
     return reports;
   }
 }
 
-function isSame(a: Finding | undefined, b: Finding | undefined): boolean {
+function isSame(a: Finding<string> | undefined, b: Finding<string> | undefined): boolean {
   if (a === b) return true;
   return a?.status === b?.status && a?.reason === b?.reason && a?.message === b?.message;
 }
@@ -97,7 +103,7 @@ type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold'
 
 function held(
   placement: HeldPlacement,
-  { state, verified }: Pick<Reported, 'state' | 'verified'>,
+  { state, verified, spread }: Pick<Reported, 'state' | 'verified' | 'spread'>,
   context: ReportContext,
 ): readonly Report[] {
   const { vip: address, uid, term, kind } = placement;
@@ -113,7 +119,7 @@ function held(
     {
       ...{ uid, address, holder: { node: self, term, announces, links } },
       conflict: 'mac' in state ? { mac: state.mac } : undefined,
-      conditions: [why as Finding, ...(verified ? [verified] : []), ...(conflict ? [conflict] : [])],
+      conditions: [why as Finding, verified, spread, conflict].filter((one) => one !== undefined),
     },
   ];
 }

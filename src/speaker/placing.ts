@@ -5,7 +5,7 @@ import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
 import { DemandReader, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
-import { Reporter } from '../announce/reports.ts';
+import { type Finding, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
@@ -31,6 +31,8 @@ export interface PlacingParts {
   readonly recorder: Recorder;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
+  /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */
+  readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
   readonly options: {
     readonly nodeName: string;
     /** Nodes whose speakers run without a Pod. */
@@ -161,6 +163,7 @@ export class Placing {
       stateOf: (uid) => this.#conflicts.stateOf(uid),
       verifiedOf: (uid) =>
         this.#verifier.findingOf(uid, recordOf(watched.allocations.store.get(uid), options.nodeName)),
+      spreadOf: this.#parts.spreadOf,
       isReporter: (address) => holding.isReporter(address),
     });
     // What an old snapshot led to is nothing to write down.

@@ -24,6 +24,7 @@ function reports(placement: Placement, state: ConflictState = { kind: 'Clear' },
       ],
       stateOf: () => state,
       verifiedOf: () => undefined,
+      spreadOf: () => undefined,
       isReporter: () => isReporter,
     },
   );
