@@ -7,7 +7,7 @@ import type { ConflictState } from './conflicts.ts';
 import type { VerifiedReason } from './verdicts.ts';
 
 /** Why the condition `Announced` is true. */
-export const announcedReasons = ['Announced', 'MoveDamped'] as const;
+export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints'] as const;
 
 /** What the condition `Conflict` says. */
 export const conflictReasons = [
@@ -41,6 +41,8 @@ export interface ReportContext {
   readonly stateOf: (uid: string) => ConflictState;
   /** What another node found when it asked for the VIP. */
   readonly verifiedOf: (uid: string) => Finding | undefined;
+  /** Does no endpoint serve behind a VIP that this node holds? */
+  readonly isIdle: (uid: string) => boolean;
   /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
   readonly isReporter: (address: Ip) => boolean;
 }
@@ -53,6 +55,7 @@ export function reportsOf(placements: readonly Placement[], context: ReportConte
 interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;
+  readonly idle: boolean;
   readonly links: string;
   readonly reports: readonly Report[];
 }
@@ -79,11 +82,13 @@ export class Reporter {
   #held(placement: HeldPlacement, links: string, context: ReportContext): readonly Report[] {
     const state = context.stateOf(placement.uid);
     const verified = placement.kind === 'Announce' ? context.verifiedOf(placement.uid) : undefined;
+    const idle = placement.kind === 'Announce' && context.isIdle(placement.uid);
+    const now = { state, verified, idle };
     const known = this.#reported.get(placement);
-    if (known && known.state === state && known.links === links && isSame(known.verified, verified))
+    if (known?.links === links && known.state === state && known.idle === idle && isSame(known.verified, verified))
       return known.reports;
-    const reports = held(placement, { state, verified }, context);
-    this.#reported.set(placement, { state, verified, links, reports });
+    const reports = held(placement, now, context);
+    this.#reported.set(placement, { ...now, links, reports });
     return reports;
   }
 }
@@ -97,7 +102,7 @@ type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold'
 
 function held(
   placement: HeldPlacement,
-  { state, verified }: Pick<Reported, 'state' | 'verified'>,
+  { state, verified, idle }: Omit<Reported, 'links' | 'reports'>,
   context: ReportContext,
 ): readonly Report[] {
   const { vip: address, uid, term, kind } = placement;
@@ -108,7 +113,9 @@ function held(
     .map(({ name, mac }) => ({ name, mac }));
   const conflict = conflictOf(address, state);
   const announces = kind === 'Announce';
-  const why = announces ? announced(placement, links, self) : { ...conflict, type: 'Announced', status: 'False' };
+  const why = announces
+    ? announced(placement, { links, self, idle })
+    : { ...conflict, type: 'Announced', status: 'False' };
   return [
     {
       ...{ uid, address, holder: { node: self, term, announces, links } },
@@ -118,13 +125,23 @@ function held(
   ];
 }
 
+/** Where an address is announced, and whether it leads anywhere. */
+interface AnnouncedFrom {
+  readonly links: readonly { readonly name: string; readonly mac: string }[];
+  readonly self: string;
+  readonly idle: boolean;
+}
+
 function announced(
   { vip, damped }: Extract<Placement, { readonly kind: 'Announce' }>,
-  links: readonly { readonly name: string; readonly mac: string }[],
-  self: string,
+  { links, self, idle }: AnnouncedFrom,
 ): Finding {
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
   const message = `${vip} is at node ${self}, ${on}`;
+  if (idle) {
+    const nowhere = `${message}; but no endpoint serves that traffic could go to from there`;
+    return { type: 'Announced', status: 'True', reason: 'NoEndpoints', message: nowhere };
+  }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
   const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
