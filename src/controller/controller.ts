@@ -146,5 +146,7 @@ async function pass({ contests, poolStatus, ...constant }: PassParts, ownership:
   await endMoves([...entries.values()], writer);
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
-  for (const memory of [backoff, contests]) memory.keepOnly((uid) => isKnown(watched, uid));
+  backoff.keepOnly((uid) => isKnown(watched, uid));
+  // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
+  contests.keepOnly((uid) => watched.services.store.get(uid)?.isLoadBalancer === true);
 }

@@ -9,10 +9,14 @@ export interface Target {
   readonly port?: number;
 }
 
-/** Exit codes of curl(1) for a connection that was not made. */
-export const curlCodes = { refused: 7, timeout: 28 } as const;
+/** How an attempt to connect ends. */
+export type Outcome = 'Answered' | 'Refused' | 'Dropped' | 'Unreachable';
 
-const secondsToWait = '2';
+/** Exit code of curl(1) when its time is up. */
+const timeoutCode = 28;
+
+/** For an answer, and for a word that there is none: a node's kernel tells a client so once a second at most (icmp_ratelimit). */
+const waits = { answer: '2', refusal: '8' } as const;
 
 /** What a path gives to whoever asks from a host; throws when there is no answer within two seconds. */
 export async function get(host: LabHost, target: Target, path = '/hostname'): Promise<string> {
@@ -29,9 +33,12 @@ export async function answers(host: LabHost, target: Target, connections = 20): 
   return new Set(stdout.split('\n').filter((line) => line !== ''));
 }
 
-/** How an attempt to connect ends: curl's exit code, 0 where it is answered. */
-export async function outcome(host: LabHost, target: Target): Promise<number> {
-  return (await host.exec(curl([`${url(target)}/hostname`]))).code;
+/** How an attempt to connect ends. */
+export async function outcome(host: LabHost, target: Target): Promise<Outcome> {
+  const { code, stderr } = await host.exec(curl(['-v', '--max-time', waits.refusal, `${url(target)}/hostname`]));
+  if (code === 0) return 'Answered';
+  if (code === timeoutCode) return 'Dropped';
+  return stderr.includes('Connection refused') ? 'Refused' : 'Unreachable';
 }
 
 /** What an endpoint of agnhost's UDP server answers to the client; throws when there is no answer within two seconds. */
@@ -50,7 +57,7 @@ export function withoutPort(text: string): string {
 
 function curl(args: readonly string[]): readonly string[] {
   // Parallel transfers would share connections.
-  return ['curl', '-sS', '--fail', '--max-time', secondsToWait, ...args];
+  return ['curl', '-sS', '--fail', '--max-time', waits.answer, ...args];
 }
 
 function url({ address, port = 80 }: Target): string {

@@ -59,7 +59,7 @@ async function noSelector(world: World): Promise<void> {
     slice({ service: name, port: { name: 'outside', port: 6443 }, endpoint: outside }),
     slice({ service: name, port: { name: 'inside', port: 8080 }, endpoint: { addresses: [podIp], nodeName } }),
   );
-  assert.equal(await world.get({ address: vip }), pod);
+  await world.answeredBy({ address: vip }, [`${pod}`]);
   const ask = ['curl', '-sSk', '--max-time', '2', `https://${vip}/version`];
   await eventually('the API server', async () =>
     /"(gitVersion|apiVersion)"/.test((await world.lab.client.exec(ask)).stdout),
@@ -87,12 +87,12 @@ async function notReady(world: World): Promise<void> {
   const never = { tcpSocket: { port: 1 }, periodSeconds: 1 };
   await world.make(deployment(world.name, { containers: [netexec(8080, { readinessProbe: never })] }));
   const { name, vip } = await world.expose({ selector: { app: world.name } });
-  await world.ends({ address: vip }, client.curlCodes.refused);
+  await world.ends({ address: vip }, 'Refused');
   await world.patch(name, { publishNotReadyAddresses: true });
   const [pod] = (await world.pods(world.name)).keys();
-  assert.equal(await world.get({ address: vip }), pod);
+  await world.answeredBy({ address: vip }, [`${pod}`]);
   await world.patch(name, local);
-  await seesClient(world, vip);
+  await world.seesClient(vip);
 }
 
 async function hostNetwork(world: World): Promise<void> {
@@ -104,16 +104,7 @@ async function hostNetwork(world: World): Promise<void> {
   });
   await world.get({ address: vip });
   await world.patch(name, local);
-  await seesClient(world, vip);
-}
-
-/** Waits until the endpoint sees the client's own address. */
-async function seesClient(world: World, vip: string): Promise<void> {
-  await eventually("the client's own address", async () => {
-    return (
-      client.withoutPort(await client.get(world.lab.client, { address: vip }, '/clientip')) === world.lab.client.ip
-    );
-  });
+  await world.seesClient(vip);
 }
 
 async function sameHostPort(world: World): Promise<void> {
@@ -129,7 +120,7 @@ async function sameHostPort(world: World): Promise<void> {
   const pods = await world.pods(world.name);
   for (const [pod, node] of pods) {
     const address = world.lab.nodes.find(({ name }) => name === node)?.ip ?? assert.fail(node);
-    assert.equal(await world.get({ address, port }), pod);
+    await world.answeredBy({ address, port }, [pod]);
   }
   assert.equal(new Set(pods.values()).size, world.lab.nodes.length);
 }
@@ -142,7 +133,7 @@ async function terminating(world: World): Promise<void> {
   const spec = { selector: { app: world.name } };
   const services = [await world.expose(spec, 'cluster'), await world.expose({ ...spec, ...local }, 'local')];
   const [pod] = (await world.pods(world.name)).keys();
-  for (const { vip } of services) assert.equal(await world.get({ address: vip }), pod);
+  for (const { vip } of services) await world.answeredBy({ address: vip }, [`${pod}`]);
   await world.lab.kubectl(['scale', 'deployment', world.name, '--replicas=0']);
   const state = 'jsonpath={.items[*].endpoints[*].conditions}';
   const { name } = services[0] ?? assert.fail();
@@ -160,7 +151,7 @@ async function terminating(world: World): Promise<void> {
 
 async function zeroEndpoints(world: World): Promise<void> {
   const { name, vip } = await world.expose({ selector: { app: 'nobody' } });
-  await world.ends({ address: vip }, client.curlCodes.refused);
+  await world.ends({ address: vip }, 'Refused');
   await world.says(name, announced, 'True NoEndpoints');
   const { name: localName } = await world.expose({ selector: { app: 'nobody' }, ...local }, 'local');
   await world.says(localName, announced, 'False NoLocalEndpoints');

@@ -111,21 +111,33 @@ export class World {
     return eventually(`an answer from ${target.address}`, () => client.get(this.lab.client, target, path));
   }
 
-  /** What the client is told over UDP, once it gets an answer. */
-  askUdp(target: client.Target, text?: string): Promise<string> {
-    return eventually(`an answer from ${target.address}`, () => client.askUdp(this.lab, target, text));
-  }
-
-  /** Waits until the client's attempts to connect end with this exit code of curl. */
-  async ends(target: client.Target, code: number): Promise<void> {
-    await eventually(`curl of ${target.address} ends with ${code}`, async () => {
-      const found = await client.outcome(this.lab.client, target);
-      if (found !== code) throw new Error(`it ends with ${found}`);
+  /** Waits until one of these answers the client over UDP. */
+  async answeredOverUdp(target: client.Target, expected: Iterable<string>): Promise<void> {
+    const wanted = [...expected];
+    await eventually(`an answer from ${target.address} over UDP`, async () => {
+      assert.ok(wanted.includes(await client.askUdp(this.lab, target)));
       return true;
     });
   }
 
-  /** Waits until exactly these answer new connections of the client, and gives them. */
+  /** Waits until the endpoint behind an address sees the client's own address. */
+  async seesClient(vip: string): Promise<void> {
+    await eventually("the client's own address", async () => {
+      const seen = await client.get(this.lab.client, { address: vip }, '/clientip');
+      return client.withoutPort(seen) === this.lab.client.ip;
+    });
+  }
+
+  /** Waits until the client's attempts to connect end so. */
+  async ends(target: client.Target, outcome: client.Outcome): Promise<void> {
+    await eventually(`${target.address}, port ${target.port ?? 80}: ${outcome}`, async () => {
+      const found = await client.outcome(this.lab.client, target);
+      if (found !== outcome) throw new Error(`it is ${found}`);
+      return true;
+    });
+  }
+
+  /** Waits until exactly these answer new connections of the client. */
   async answeredBy(target: client.Target, expected: Iterable<string>): Promise<void> {
     const wanted = [...expected].sort();
     await eventually(`answers from ${wanted.join(', ')}`, async () => {
