@@ -47,7 +47,9 @@ export class World {
   constructor(lab: Lab, column: Column, row: string) {
     this.lab = lab;
     this.column = column;
-    this.name = row.toLowerCase().replaceAll(' ', '-');
+    // The Pods of a row that ran in another column may still be ending.
+    const { handOff, distribution } = column;
+    this.name = `${row} ${handOff} ${distribution}`.toLowerCase().replaceAll(' ', '-');
   }
 
   /** Makes objects, which end with the row. */
