@@ -15,8 +15,11 @@ export type Outcome = 'Answered' | 'Refused' | 'Dropped' | 'Unreachable';
 /** Exit code of curl(1) when its time is up. */
 const timeoutCode = 28;
 
-/** For an answer, and for a word that there is none: a node's kernel tells a client so once a second at most (icmp_ratelimit). */
-const waits = { answer: '2', refusal: '8' } as const;
+/** So long an answer is waited for. */
+const answerSeconds = 2;
+
+/** Longer than that, as a node's kernel tells a client once a second at most that nobody is there (icmp_ratelimit). */
+const refusalSeconds = 8;
 
 /** What a path gives to whoever asks from a host; throws when there is no answer within two seconds. */
 export async function get(host: LabHost, target: Target, path = '/hostname'): Promise<string> {
@@ -33,9 +36,10 @@ export async function answers(host: LabHost, target: Target, connections = 20): 
   return new Set(stdout.split('\n').filter((line) => line !== ''));
 }
 
-/** How an attempt to connect ends. */
-export async function outcome(host: LabHost, target: Target): Promise<Outcome> {
-  const { code, stderr } = await host.exec(curl(['-v', '--max-time', waits.refusal, `${url(target)}/hostname`]));
+/** How an attempt to connect ends; a refusal is waited for where it is expected. */
+export async function outcome(host: LabHost, target: Target, expected?: Outcome): Promise<Outcome> {
+  const seconds = expected === 'Refused' ? refusalSeconds : answerSeconds;
+  const { code, stderr } = await host.exec(curl(['-v', '--max-time', `${seconds}`, `${url(target)}/hostname`]));
   if (code === 0) return 'Answered';
   if (code === timeoutCode) return 'Dropped';
   return stderr.includes('Connection refused') ? 'Refused' : 'Unreachable';
@@ -57,7 +61,7 @@ export function withoutPort(text: string): string {
 
 function curl(args: readonly string[]): readonly string[] {
   // Parallel transfers would share connections.
-  return ['curl', '-sS', '--fail', '--max-time', waits.answer, ...args];
+  return ['curl', '-sS', '--fail', '--max-time', `${answerSeconds}`, ...args];
 }
 
 function url({ address, port = 80 }: Target): string {

@@ -39,7 +39,7 @@ export const endpoints: readonly Row[] = [
   },
   {
     name: 'zero endpoints',
-    promise: 'The client is refused at once (`Cluster`), and the Service says why.',
+    promise: 'The client is refused, as at a node port, and the Service says why.',
     run: zeroEndpoints,
   },
 ];

@@ -133,7 +133,7 @@ export class World {
   /** Waits until the client's attempts to connect end so. */
   async ends(target: client.Target, outcome: client.Outcome): Promise<void> {
     await eventually(`${target.address}, port ${target.port ?? 80}: ${outcome}`, async () => {
-      const found = await client.outcome(this.lab.client, target);
+      const found = await client.outcome(this.lab.client, target, outcome);
       if (found !== outcome) throw new Error(`it is ${found}`);
       return true;
     });
