@@ -13,6 +13,7 @@ interface RunnerEvent {
     readonly file?: string;
     readonly message?: string;
     readonly skip?: string | boolean;
+    readonly details?: { readonly error?: { readonly failureType?: string } };
   };
 }
 
@@ -50,5 +51,6 @@ async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<R
 
 function resultOf({ type, data }: RunnerEvent): string {
   if (typeof data.skip === 'string') return data.skip;
+  if (data.details?.error?.failureType === 'cancelledByParent') return 'not run';
   return type === 'test:pass' ? 'pass' : 'FAIL';
 }

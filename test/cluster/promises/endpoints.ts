@@ -155,9 +155,13 @@ async function zeroEndpoints(world: World): Promise<void> {
   await world.says(name, announced, 'True NoEndpoints');
   const { name: localName } = await world.expose({ selector: { app: 'nobody' }, ...local }, 'local');
   await world.says(localName, announced, 'False NoLocalEndpoints');
-  for (const each of [name, localName]) await world.patch(each, { selector: { app: shared.web } });
-  for (const each of [name, localName]) {
+  const names = [name, localName];
+  for (const each of names) await world.patch(each, { selector: { app: shared.web } });
+  for (const each of names) {
     await world.get({ address: (await world.addressed(each)).vip });
     await world.says(each, announced, 'True Announced');
   }
+  // Whoever holds it goes on: to fall silent would not bring an endpoint back.
+  for (const each of names) await world.patch(each, { selector: { app: 'nobody' } });
+  for (const each of names) await world.says(each, announced, 'True NoEndpoints');
 }

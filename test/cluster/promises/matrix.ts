@@ -4,7 +4,7 @@
 export interface Cell {
   readonly row: string;
   readonly column: string;
-  /** `pass`, `FAIL`, or why it cannot apply. */
+  /** `pass`, `FAIL`, `not run`, or why it cannot apply. */
   readonly result: string;
 }
 
@@ -29,7 +29,7 @@ export function renderMatrix(cells: readonly Cell[]): string {
 }
 
 function isVerdict(result: string): boolean {
-  return result === 'pass' || result === 'FAIL' || result === '-';
+  return ['pass', 'FAIL', 'not run', '-'].includes(result);
 }
 
 function unique(words: readonly string[]): readonly string[] {
