@@ -1,8 +1,8 @@
 /** Rows: what stands behind a Service. */
 import assert from 'node:assert/strict';
-import { eventually } from '../../lab/poll.ts';
 import * as client from './client.ts';
 import { deployment, type Manifest, netexec, shared } from './manifests.ts';
+import { eventually } from './patience.ts';
 import type { Row } from './row.ts';
 import type { World } from './world.ts';
 
@@ -127,8 +127,8 @@ async function sameHostPort(world: World): Promise<void> {
 
 async function terminating(world: World): Promise<void> {
   // Time enough for what follows; the server answers all the while.
-  const delay = netexec(8080, { args: ['--delay-shutdown=20'] });
-  await world.make(deployment(world.name, { containers: [delay], spec: { terminationGracePeriodSeconds: 25 } }));
+  const delay = netexec(8080, { args: ['--delay-shutdown=40'] });
+  await world.make(deployment(world.name, { containers: [delay], spec: { terminationGracePeriodSeconds: 45 } }));
   await world.ready(world.name);
   const spec = { selector: { app: world.name } };
   const services = [await world.expose(spec, 'cluster'), await world.expose({ ...spec, ...local }, 'local')];

@@ -1,8 +1,8 @@
 /** Rows: traffic policies, and who may be a client. */
 import assert from 'node:assert/strict';
-import { eventually } from '../../lab/poll.ts';
 import * as client from './client.ts';
 import { shared } from './manifests.ts';
+import { eventually } from './patience.ts';
 import type { Row } from './row.ts';
 import type { World } from './world.ts';
 

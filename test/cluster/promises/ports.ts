@@ -1,8 +1,8 @@
 /** Rows: a Service's ports. */
 import assert from 'node:assert/strict';
-import { eventually } from '../../lab/poll.ts';
 import * as client from './client.ts';
 import { namedPort, secondAnswer, shared } from './manifests.ts';
+import { eventually } from './patience.ts';
 import type { Row } from './row.ts';
 import type { World } from './world.ts';
 

@@ -1,9 +1,9 @@
 /** Rows: types of Services, classes, and families of addresses. */
 import assert from 'node:assert/strict';
-import { eventually } from '../../lab/poll.ts';
 import { answeringMacs } from '../berth.ts';
 import * as client from './client.ts';
 import { shared } from './manifests.ts';
+import { eventually } from './patience.ts';
 import type { Row } from './row.ts';
 import type { World } from './world.ts';
 

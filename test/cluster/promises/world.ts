@@ -1,11 +1,11 @@
 /** What a row works with: the cluster, the column, and objects of its own that end with it. */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
-import { eventually } from '../../lab/poll.ts';
 import { answeringMacs } from '../berth.ts';
 import * as client from './client.ts';
 import { annotationsOf, type Column, ipModeOf } from './column.ts';
 import { type Manifest, shared } from './manifests.ts';
+import { eventually } from './patience.ts';
 
 /** The label of everything that the promises' tests make; its value says which row did. */
 export const label = 'promise';
