@@ -7,7 +7,7 @@ import type { ConflictState } from './conflicts.ts';
 import type { VerifiedReason } from './verdicts.ts';
 
 /** Why the condition `Announced` is true. */
-export const announcedReasons = ['Announced', 'MoveDamped'] as const;
+export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints'] as const;
 
 /** What the condition `Conflict` says. */
 export const conflictReasons = [
@@ -45,6 +45,8 @@ export interface ReportContext {
   readonly verifiedOf: (uid: string) => Finding | undefined;
   /** Whether its connections are spread over several nodes; undefined where that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
+  /** Does no endpoint serve behind a VIP that this node holds? */
+  readonly isIdle: (uid: string) => boolean;
   /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
   readonly isReporter: (address: Ip) => boolean;
 }
@@ -58,6 +60,7 @@ interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;
   readonly spread: Finding<string> | undefined;
+  readonly idle: boolean;
   readonly links: string;
   readonly reports: readonly Report[];
 }
@@ -85,11 +88,13 @@ export class Reporter {
     const state = context.stateOf(placement.uid);
     const verified = placement.kind === 'Announce' ? context.verifiedOf(placement.uid) : undefined;
     const spread = placement.kind === 'Announce' ? context.spreadOf(placement.vip) : undefined;
+    const idle = placement.kind === 'Announce' && context.isIdle(placement.uid);
+    const now = { state, verified, spread, idle };
     const known = this.#reported.get(placement);
-    const isOld = known && known.state === state && known.links === links && isSame(known.verified, verified);
-    if (isOld && isSame(known.spread, spread)) return known.reports;
-    const reports = held(placement, { state, verified, spread }, context);
-    this.#reported.set(placement, { state, verified, spread, links, reports });
+    const isOld = known?.links === links && known.state === state && known.idle === idle;
+    if (isOld && isSame(known.verified, verified) && isSame(known.spread, spread)) return known.reports;
+    const reports = held(placement, now, context);
+    this.#reported.set(placement, { ...now, links, reports });
     return reports;
   }
 }
@@ -103,7 +108,7 @@ type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold'
 
 function held(
   placement: HeldPlacement,
-  { state, verified, spread }: Pick<Reported, 'state' | 'verified' | 'spread'>,
+  { state, verified, spread, idle }: Omit<Reported, 'links' | 'reports'>,
   context: ReportContext,
 ): readonly Report[] {
   const { vip: address, uid, term, kind } = placement;
@@ -114,7 +119,9 @@ function held(
     .map(({ name, mac }) => ({ name, mac }));
   const conflict = conflictOf(address, state);
   const announces = kind === 'Announce';
-  const why = announces ? announced(placement, links, self) : { ...conflict, type: 'Announced', status: 'False' };
+  const why = announces
+    ? announced(placement, { links, self, idle })
+    : { ...conflict, type: 'Announced', status: 'False' };
   return [
     {
       ...{ uid, address, holder: { node: self, term, announces, links } },
@@ -124,13 +131,23 @@ function held(
   ];
 }
 
+/** Where an address is announced, and whether it leads anywhere. */
+interface AnnouncedFrom {
+  readonly links: readonly { readonly name: string; readonly mac: string }[];
+  readonly self: string;
+  readonly idle: boolean;
+}
+
 function announced(
   { vip, damped }: Extract<Placement, { readonly kind: 'Announce' }>,
-  links: readonly { readonly name: string; readonly mac: string }[],
-  self: string,
+  { links, self, idle }: AnnouncedFrom,
 ): Finding {
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
   const message = `${vip} is at node ${self}, ${on}`;
+  if (idle) {
+    const nowhere = `${message}; but no endpoint serves that traffic could go to from there`;
+    return { type: 'Announced', status: 'True', reason: 'NoEndpoints', message: nowhere };
+  }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
   const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };

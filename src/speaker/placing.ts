@@ -2,8 +2,9 @@
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import { heldOf, type Placement, Placer, type SilenceReason, withheld } from '../announce/announcements.ts';
 import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
-import { DemandReader, type Demands } from '../announce/demands.ts';
+import { DemandReader, type DemandSnapshot, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
+import { isIdle } from '../announce/idle.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
 import { type Finding, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
@@ -49,6 +50,7 @@ export class Placing {
   readonly #placer = new Placer();
   readonly #reporter = new Reporter();
   #links: readonly Link[] = [];
+  #snapshot: DemandSnapshot | undefined;
   #demands: Demands | undefined;
   #decisions: readonly HolderDecision[] = [];
   #placements: readonly Placement[] = [];
@@ -90,6 +92,7 @@ export class Placing {
     const own = all.filter(({ name }) => !holding.deafLinks.has(name));
     const { nodeName: self } = options;
     const snapshot = clusterSnapshot(watched, options.assumeAlive);
+    this.#snapshot = snapshot;
     const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
     this.#verifier.observe({ self, linksOf, snapshot, links: this.#links, living: () => holding.living });
     this.#demands = this.#reader.read(snapshot, linksOf);
@@ -164,10 +167,17 @@ export class Placing {
       verifiedOf: (uid) =>
         this.#verifier.findingOf(uid, recordOf(watched.allocations.store.get(uid), options.nodeName)),
       spreadOf: this.#parts.spreadOf,
+      isIdle: (uid) => this.#isIdle(uid),
       isReporter: (address) => holding.isReporter(address),
     });
     // What an old snapshot led to is nothing to write down.
     if (isSynced(watched)) recorder.record(reports);
+  }
+
+  #isIdle(uid: string): boolean {
+    const { watched, options } = this.#parts;
+    const entry = watched.allocations.store.get(uid);
+    return entry !== undefined && this.#snapshot !== undefined && isIdle(entry, this.#snapshot, options.nodeName);
   }
 
   #askWhereHeld(vips: readonly HeldVip[]): void {

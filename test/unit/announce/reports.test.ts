@@ -13,7 +13,16 @@ const silent = (reason: 'NoCandidate' | 'NetworkAddress' | 'NotHolder', holder?:
   return { kind: 'Silent', vip, uid: 'u', holder, reason };
 };
 
-function reports(placement: Placement, state: ConflictState = { kind: 'Clear' }, isReporter = true): readonly Report[] {
+interface Facts {
+  readonly isReporter?: boolean;
+  readonly isIdle?: boolean;
+}
+
+function reports(
+  placement: Placement,
+  state: ConflictState = { kind: 'Clear' },
+  { isReporter = true, isIdle = false }: Facts = {},
+): readonly Report[] {
   return reportsOf(
     withheld([placement], () => state),
     {
@@ -25,6 +34,7 @@ function reports(placement: Placement, state: ConflictState = { kind: 'Clear' },
       stateOf: () => state,
       verifiedOf: () => undefined,
       spreadOf: () => undefined,
+      isIdle: () => isIdle,
       isReporter: () => isReporter,
     },
   );
@@ -65,9 +75,16 @@ test('B8 a VIP that moved too often says that it stays', () => {
   assert.equal(text(reports({ ...announce, damped: true })), 'announces: Announced True MoveDamped');
 });
 
+test('a VIP that leads nowhere is announced, and says so', () => {
+  const [report, ...others] = reports(announce, { kind: 'Clear' }, { isIdle: true });
+  assert.deepEqual(others, []);
+  assert.equal(text(reports(announce, { kind: 'Clear' }, { isIdle: true })), 'announces: Announced True NoEndpoints');
+  assert.match(report?.conditions[0]?.message ?? '', /^192\.0\.2\.1 is at node n1, .*; but no endpoint serves/);
+});
+
 test('one node reports that nobody holds a VIP; what concerns another holder is not reported', () => {
   assert.equal(text(reports(silent('NoCandidate'))), 'unheld: Announced False NoCandidate');
-  assert.equal(text(reports(silent('NoCandidate'), { kind: 'Clear' }, false)), 'nothing');
+  assert.equal(text(reports(silent('NoCandidate'), { kind: 'Clear' }, { isReporter: false })), 'nothing');
   assert.equal(text(reports(silent('NotHolder', 'n2'))), 'nothing');
   const edge = 'unheld: Announced False NetworkAddress, Conflict True NetworkAddress';
   assert.equal(text(reports(silent('NetworkAddress'))), edge);
