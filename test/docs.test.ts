@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verdicts.ts';
+import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
+import { nftReasons } from '../src/linux/nft.ts';
 import { counterNames } from '../src/linux/responder-memory.ts';
 import { rows } from './cluster/promises/table.ts';
 
@@ -24,6 +26,8 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Spread')), sorted(spreadReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Node layer')), sorted(nftReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
 });
 

@@ -7,7 +7,7 @@ import type { ConflictState } from './conflicts.ts';
 import type { VerifiedReason } from './verdicts.ts';
 
 /** Why the condition `Announced` is true. */
-export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints'] as const;
+export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'DataPathUnproven'] as const;
 
 /** What the condition `Conflict` says. */
 export const conflictReasons = [
@@ -45,8 +45,8 @@ export interface ReportContext {
   readonly verifiedOf: (uid: string) => Finding | undefined;
   /** Whether its connections are spread over several nodes; undefined where that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
-  /** Does no endpoint serve behind a VIP that this node holds? */
-  readonly isIdle: (uid: string) => boolean;
+  /** What keeps traffic from a VIP that this node announces: no endpoint serves, or kube-proxy has not said that it knows the VIP. */
+  readonly dataPathFault: (uid: string) => 'NoEndpoints' | 'DataPathUnproven' | undefined;
   /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
   readonly isReporter: (address: Ip) => boolean;
 }
@@ -60,7 +60,7 @@ interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;
   readonly spread: Finding<string> | undefined;
-  readonly idle: boolean;
+  readonly fault: ReturnType<ReportContext['dataPathFault']>;
   readonly links: string;
   readonly reports: readonly Report[];
 }
@@ -88,10 +88,10 @@ export class Reporter {
     const state = context.stateOf(placement.uid);
     const verified = placement.kind === 'Announce' ? context.verifiedOf(placement.uid) : undefined;
     const spread = placement.kind === 'Announce' ? context.spreadOf(placement.vip) : undefined;
-    const idle = placement.kind === 'Announce' && context.isIdle(placement.uid);
-    const now = { state, verified, spread, idle };
+    const fault = placement.kind === 'Announce' ? context.dataPathFault(placement.uid) : undefined;
+    const now = { state, verified, spread, fault };
     const known = this.#reported.get(placement);
-    const isOld = known?.links === links && known.state === state && known.idle === idle;
+    const isOld = known?.links === links && known.state === state && known.fault === fault;
     if (isOld && isSame(known.verified, verified) && isSame(known.spread, spread)) return known.reports;
     const reports = held(placement, now, context);
     this.#reported.set(placement, { ...now, links, reports });
@@ -108,19 +108,19 @@ type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold'
 
 function held(
   placement: HeldPlacement,
-  { state, verified, spread, idle }: Omit<Reported, 'links' | 'reports'>,
+  { state, verified, spread, fault }: Omit<Reported, 'links' | 'reports'>,
   context: ReportContext,
 ): readonly Report[] {
   const { vip: address, uid, term, kind } = placement;
   const { self } = context;
-  if (state.kind === 'Probing') return [];
+  if (state.kind === 'Probing' || (kind === 'Withhold' && placement.reason === 'DataPathPending')) return [];
   const links = context.links
     .filter(({ name }) => placement.links.includes(name))
     .map(({ name, mac }) => ({ name, mac }));
   const conflict = conflictOf(address, state);
   const announces = kind === 'Announce';
   const why = announces
-    ? announced(placement, { links, self, idle })
+    ? announced(placement, { links, self, fault })
     : { ...conflict, type: 'Announced', status: 'False' };
   return [
     {
@@ -135,23 +135,27 @@ function held(
 interface AnnouncedFrom {
   readonly links: readonly { readonly name: string; readonly mac: string }[];
   readonly self: string;
-  readonly idle: boolean;
+  readonly fault: Reported['fault'];
 }
 
 function announced(
   { vip, damped }: Extract<Placement, { readonly kind: 'Announce' }>,
-  { links, self, idle }: AnnouncedFrom,
+  { links, self, fault }: AnnouncedFrom,
 ): Finding {
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
   const message = `${vip} is at node ${self}, ${on}`;
-  if (idle) {
-    const nowhere = `${message}; but no endpoint serves that traffic could go to from there`;
-    return { type: 'Announced', status: 'True', reason: 'NoEndpoints', message: nowhere };
+  if (fault !== undefined) {
+    return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultWords[fault]}` };
   }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
   const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
 }
+
+const faultWords = {
+  NoEndpoints: 'no endpoint serves that traffic could go to from there',
+  DataPathUnproven: 'kube-proxy there has not written its rules since the address was given',
+} as const;
 
 function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
   const conflict = (reason: Reason, message: string): Finding => ({

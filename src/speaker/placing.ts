@@ -18,6 +18,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Announcer } from './announcer.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Holding } from './holding.ts';
+import { ProxyWatch } from './proxy-watch.ts';
 import type { Recorder } from './record.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from './snapshot.ts';
 import { Verifier } from './verifier.ts';
@@ -56,6 +57,7 @@ export class Placing {
   #placements: readonly Placement[] = [];
   #before: readonly Placement[] | undefined;
   readonly #conflicts: ConflictWatch;
+  readonly #proxy = new ProxyWatch(() => this.#place());
   readonly #verifier: Verifier;
 
   constructor(parts: PlacingParts) {
@@ -137,6 +139,7 @@ export class Placing {
   /** Closes what it opened. */
   close(): void {
     this.#conflicts.close();
+    this.#proxy.close();
     this.#verifier.close();
     this.#asker.close();
   }
@@ -149,9 +152,17 @@ export class Placing {
     const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
     this.#placements = this.#placer.place(demands, this.#decisions, here);
     const proxies = proxiesIn(watched.allocations.store.values());
-    this.#conflicts.observe(heldOf(this.#placements, demands), proxies);
+    const held = heldOf(this.#placements, demands);
+    this.#conflicts.observe(held, proxies);
+    this.#proxy.observe(held);
     this.#verifier.ignore(proxies);
-    this.#takeEffect(withheld(this.#placements, (uid) => this.#conflicts.stateOf(uid)));
+    this.#takeEffect(
+      withheld(
+        this.#placements,
+        (uid) => this.#conflicts.stateOf(uid),
+        (uid) => this.#proxy.of(uid),
+      ),
+    );
   }
 
   #takeEffect(now: readonly Placement[]): void {
@@ -167,17 +178,18 @@ export class Placing {
       verifiedOf: (uid) =>
         this.#verifier.findingOf(uid, recordOf(watched.allocations.store.get(uid), options.nodeName)),
       spreadOf: this.#parts.spreadOf,
-      isIdle: (uid) => this.#isIdle(uid),
+      dataPathFault: (uid) => this.#dataPathFault(uid),
       isReporter: (address) => holding.isReporter(address),
     });
     // What an old snapshot led to is nothing to write down.
     if (isSynced(watched)) recorder.record(reports);
   }
 
-  #isIdle(uid: string): boolean {
+  #dataPathFault(uid: string): 'NoEndpoints' | 'DataPathUnproven' | undefined {
     const { watched, options } = this.#parts;
     const entry = watched.allocations.store.get(uid);
-    return entry !== undefined && this.#snapshot !== undefined && isIdle(entry, this.#snapshot, options.nodeName);
+    if (entry && this.#snapshot && isIdle(entry, this.#snapshot, options.nodeName)) return 'NoEndpoints';
+    return this.#proxy.of(uid) === 'Unproven' ? 'DataPathUnproven' : undefined;
   }
 
   #askWhereHeld(vips: readonly HeldVip[]): void {
@@ -253,7 +265,8 @@ function logChanges(log: Logger, before: readonly Placement[], now: readonly Pla
     if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
     else if (placement.kind === 'Withhold') {
       const { reason } = placement;
-      if (reason !== 'ProbingFirst') log.warn({ vip, reason }, 'held, and not announced');
+      if (reason !== 'ProbingFirst' && reason !== 'DataPathPending')
+        log.warn({ vip, reason }, 'held, and not announced');
     } else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
     else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
     else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');

@@ -15,16 +15,21 @@ const silent = (reason: 'NoCandidate' | 'NetworkAddress' | 'NotHolder', holder?:
 
 interface Facts {
   readonly isReporter?: boolean;
-  readonly isIdle?: boolean;
+  readonly fault?: 'NoEndpoints' | 'DataPathUnproven';
+  readonly readiness?: 'Pending' | 'Unproven' | 'Ready';
 }
 
 function reports(
   placement: Placement,
   state: ConflictState = { kind: 'Clear' },
-  { isReporter = true, isIdle = false }: Facts = {},
+  { isReporter = true, fault, readiness = 'Ready' }: Facts = {},
 ): readonly Report[] {
   return reportsOf(
-    withheld([placement], () => state),
+    withheld(
+      [placement],
+      () => state,
+      () => readiness,
+    ),
     {
       self: 'n1',
       links: [
@@ -34,7 +39,7 @@ function reports(
       stateOf: () => state,
       verifiedOf: () => undefined,
       spreadOf: () => undefined,
-      isIdle: () => isIdle,
+      dataPathFault: () => fault,
       isReporter: () => isReporter,
     },
   );
@@ -76,9 +81,12 @@ test('B8 a VIP that moved too often says that it stays', () => {
 });
 
 test('a VIP that leads nowhere is announced, and says so', () => {
-  const [report, ...others] = reports(announce, { kind: 'Clear' }, { isIdle: true });
+  const [report, ...others] = reports(announce, { kind: 'Clear' }, { fault: 'NoEndpoints' });
   assert.deepEqual(others, []);
-  assert.equal(text(reports(announce, { kind: 'Clear' }, { isIdle: true })), 'announces: Announced True NoEndpoints');
+  assert.equal(
+    text(reports(announce, { kind: 'Clear' }, { fault: 'NoEndpoints' })),
+    'announces: Announced True NoEndpoints',
+  );
   assert.match(report?.conditions[0]?.message ?? '', /^192\.0\.2\.1 is at node n1, .*; but no endpoint serves/);
 });
 
@@ -88,4 +96,10 @@ test('one node reports that nobody holds a VIP; what concerns another holder is 
   assert.equal(text(reports(silent('NotHolder', 'n2'))), 'nothing');
   const edge = 'unheld: Announced False NetworkAddress, Conflict True NetworkAddress';
   assert.equal(text(reports(silent('NetworkAddress'))), edge);
+});
+
+test('what waits for kube-proxy is not reported yet, and what was announced without it says so', () => {
+  assert.deepEqual(reports(announce, { kind: 'Clear' }, { readiness: 'Pending' }), []);
+  const unproven = reports(announce, { kind: 'Clear' }, { readiness: 'Unproven', fault: 'DataPathUnproven' });
+  assert.equal(text(unproven), 'announces: Announced True DataPathUnproven');
 });
