@@ -70,14 +70,14 @@ test('D3 what begins on the node itself reaches the VIP also where the endpoint 
     ['ip6', 'IPv6'],
   ] as const) {
     const rule = `tcp dport 30081 dnat to ${family === 'IPv4' ? client.IPv4 : `[${client.IPv6}]`}:8080`;
-    nftIn(lab.node, `table ${table} proxy { chain out { type nat hook output priority dstnat; ${rule}; } }`);
+    nftIn(lab.node, `table ${table} proxy {\n chain out {\n type nat hook output priority -100\n ${rule}\n }\n}`);
   }
   await lab.clientEnd.serve('tcp', 8080);
   for (const family of families) {
     const { text, error } = await lab.nodeEnd.ask('tcp', { host: vips[family], port: 443 });
     assert.equal(text, `${own[family]} hello`, `${family}: ${error}`);
   }
-  nftIn(lab.node, 'delete table ip proxy; delete table ip6 proxy');
+  nftIn(lab.node, 'delete table ip proxy\ndelete table ip6 proxy');
 });
 
 test('D4 a client may use one source port to the VIP and to the node port at the same time', async () => {

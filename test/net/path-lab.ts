@@ -4,6 +4,7 @@ import type { Ip } from '../../src/addr/ip.ts';
 import { rulesetOf } from '../../src/dataplane/desired.ts';
 import type { DataPath, PortPath, VipPath } from '../../src/dataplane/path.ts';
 import { wholeText } from '../../src/dataplane/ruleset.ts';
+import { eventually } from '../lab/poll.ts';
 import type { Answer, Command, Target } from './endpoint-process.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
@@ -62,6 +63,12 @@ export async function startPathLab(): Promise<PathLab> {
     ip(`-n ${pair.node} link set lo up`);
     ip(`-n ${pair.client} link set lo up`);
     for (const vip of Object.values(vips)) pointTo(pair.client, vip, nodeMac);
+    // What a host sends before its link-local address is its own may be lost.
+    for (const name of [pair.client, pair.node]) {
+      await eventually(`${name} has its addresses`, () => !ip(`-n ${name} -6 address`).includes('tentative'), {
+        everyMs: 50,
+      });
+    }
     ends.push(...(await Promise.all([startEndpoint(pair.client), startEndpoint(pair.node)])));
     const [clientEnd, nodeEnd] = ends as [Endpoint, Endpoint];
     return { ...pair, close, clientEnd, nodeEnd };
