@@ -8,7 +8,7 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import type { Dialect } from './family.ts';
-import { errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
+import { clearSpare, errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
 import { chain, hookChain, mapOf, type Part, setOf, sum } from './part.ts';
 import type { DataPath, PortPath, VipPath } from './path.ts';
 
@@ -25,18 +25,21 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
     (protocol) => `${ip} daddr . ${protocol} dport @${protocol}_to goto hand_off_${protocol}`,
   );
   const outward = [`ct original zone ${zone} ct direction reply ${ip} saddr ${own} goto give_back`];
-  const errors = family === 'IPv4' ? handOffErrors(ports, own, zone) : undefined;
+  const errors = handOffErrors(dialect, ports, { own, zone });
   const chains: Part = {
     chains: {
-      hand_off: hookChain('filter hook prerouting priority raw - 10', errors ? [...inward, errorRule] : inward),
+      hand_off: hookChain('filter hook prerouting priority raw - 10', [...inward, errorRule(dialect)]),
       hand_off_local: hookChain('route hook output priority raw - 10', inward),
       // After srcnat (100), and after its counterpart for what is for this node itself.
       replies_out: hookChain('filter hook postrouting priority 300', outward),
       replies_in: hookChain('filter hook input priority 300', outward),
-      give_back: chain(...protocols.map((protocol) => `${protocol} sport @${protocol}_vip goto give_back_${protocol}`)),
+      give_back: chain(
+        ...clearSpare[family],
+        ...protocols.map((protocol) => `${protocol} sport @${protocol}_vip goto give_back_${protocol}`),
+      ),
     },
   };
-  return sum([chains, ...protocols.map((protocol) => rewrite(dialect, protocol, { ports, own, zone })), errors ?? {}]);
+  return sum([chains, ...protocols.map((protocol) => rewrite(dialect, protocol, { ports, own, zone })), errors]);
 }
 
 interface Handed extends Rewritten {
