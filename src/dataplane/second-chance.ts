@@ -63,7 +63,11 @@ export function handOn({ ip, address }: Dialect, { chances, peerMacs, holders }:
         `${ip} daddr vmap @chances`,
       ),
       ...Object.fromEntries(
-        [...neighbours].map(([name, { address, link }]) => [name, chain(`dup to ${address} device "${link}"`, 'drop')]),
+        [...neighbours].map(([name, { address, link, mac }]) => [
+          name,
+          // Never back to where it came from: two nodes that each take the other for the holder would pass it for ever.
+          chain(`ether saddr ${mac} accept`, `dup to ${address} device "${link}"`, 'drop'),
+        ]),
       ),
     },
   };
