@@ -122,8 +122,13 @@ export class NodeLayer {
     this.#checkAt = 0;
   }
 
-  #list(ruleset: Ruleset): Promise<string> {
-    return nft(ruleset.map(({ family }) => `list table ${family} ${tableName}\n`).join(''), ['--terse']);
+  /** One table at a time: of several in one go nft 1.0.6 finds only the last one. Without counts, which grow by themselves. */
+  async #list(ruleset: Ruleset): Promise<string> {
+    let listing = '';
+    for (const { family } of ruleset) {
+      listing += await nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
+    }
+    return listing;
   }
 
   #failed(error: unknown): void {
