@@ -62,9 +62,7 @@ test('D10 what somebody takes away is made anew: a table, the whole ruleset, one
   const process = await start({ vips: Object.values(vips) });
   await loaded(process);
   const before = listing();
-  const rule = /goto watched # handle (\d+)/.exec(
-    nftIn(pair.node, 'list chain ip berth watch\n', '--handle'),
-  )?.[1];
+  const rule = /goto watched # handle (\d+)/.exec(nftIn(pair.node, 'list chain ip berth watch\n', '--handle'))?.[1];
   const rows = ['delete table ip6 berth\n', 'flush ruleset\n', `delete rule ip berth watch handle ${rule}\n`];
   for (const [i, commands] of rows.entries()) {
     nftIn(pair.node, commands);
