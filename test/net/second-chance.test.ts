@@ -87,7 +87,7 @@ function handedTo({ name }: Host, family: 'IPv4' | 'IPv6'): number {
 }
 
 /** The path of a node: who held the VIPs before, and who holds them. */
-function pathFor(former: Host | undefined, holder?: Host): DataPath {
+function pathFor(former: Host | undefined, holder?: Host, facts: Partial<DataPath> = {}): DataPath {
   const neighbour = (host: Host, family: 'IPv4' | 'IPv6') => {
     return { node: host.name, address: host[family], mac: host.mac, link: linkName };
   };
@@ -97,6 +97,7 @@ function pathFor(former: Host | undefined, holder?: Host): DataPath {
     peerMacs: [a.mac, b.mac],
     chances: former ? families.map((family) => ({ vip: vips[family], to: neighbour(former, family) })) : [],
     holders: holder ? families.map((family) => ({ vip: vips[family], mac: holder.mac })) : [],
+    ...facts,
   });
 }
 
@@ -199,5 +200,25 @@ test('A9 what begins a connection, or resets one, is never handed on', async () 
     await eventually('the last one is reset', () => resets(family) > (before[1] ?? 0));
     await eventually('the last one was handed on', () => handedTo(a, family) > (before[0] ?? 0));
     assert.equal(handedTo(a, family) - (before[0] ?? 0), 1, family);
+  }
+});
+
+test('A9 with hand-off NodePort a connection goes on as well', async () => {
+  const handed = ({ IPv4, IPv6 }: Host): Partial<DataPath> => {
+    return { nodeAddresses: { IPv4, IPv6 }, vips: Object.values(vips).map((vip) => vipPath(vip, 'tcp/80>8080')) };
+  };
+  for (const table of ['ip', 'ip6']) for (const { name } of [a, b]) nftIn(name, `flush chain ${table} proxy in\n`);
+  loadPath(a.name, pathFor(b, b, handed(a)));
+  loadPath(b.name, pathFor(a, undefined, handed(b)));
+  for (const family of families) {
+    const name = await movedConnection(family);
+    for (let i = 0; i < 5; i++) {
+      assert.match(`${(await clientEnd.say(name, `word ${i}`)).text}`, new RegExp(` word ${i}$`), family);
+    }
+    assert.match(`${(await clientEnd.ask('tcp', { host: vips[family], port: 80 })).text}`, / hello$/, family);
+    const before = resets(family);
+    nftIn(b.name, `flush map ${family === 'IPv4' ? 'ip' : 'ip6'} berth chances\n`);
+    straySegment(family, '0x10');
+    await eventually('what has no other chance is served here', () => resets(family) > before);
   }
 });

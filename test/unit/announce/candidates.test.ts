@@ -27,7 +27,6 @@ test('A4 a node is lost that is dead to all and does not answer on the wire', ()
   const dead = { liveness: 'Dead' } as const;
   const rows: readonly [string, HolderView | undefined, boolean][] = [
     ['it lives', view({}), false],
-    ['it is suspected', view({ liveness: 'Suspect' as Candidate['liveness'] }), false],
     ['it starts again', view({ liveness: 'Restarting' }), false],
     ['nobody has ever heard it', view({ liveness: 'Unknown', silentOnWire: true }), false],
     ['dead', view(dead), true],
