@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verdicts.ts';
+import { handOffReasons } from '../src/api/hand-off.ts';
 import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';
@@ -27,7 +28,8 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Spread')), sorted(spreadReasons));
-  assert.deepEqual(sorted(firstColumn(text, 'Node layer')), sorted(nftReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Hand-off')), sorted(handOffReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Rules of the node')), sorted(nftReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
 });
 

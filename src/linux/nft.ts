@@ -1,7 +1,7 @@
 /** The kernel's packet filter by way of nft(8): whole transactions in, listings out. */
 import { spawn } from 'node:child_process';
 
-/** What may be in the way: `NoNft` there is no such program; `NotPermitted` CAP_NET_ADMIN is missing; `Refused` anything else. */
+/** What kinds of trouble there are: `NoNft` there is no such program; `NotPermitted` CAP_NET_ADMIN is missing; `Refused` anything else. */
 export const nftReasons = ['NoNft', 'NotPermitted', 'Refused'] as const;
 
 /** nft refused a transaction: none of it has taken effect. */

@@ -131,8 +131,8 @@ export class PathWatch {
     const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     const peerMacs = [...nodes.keys()].flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac));
     return {
-      ...{ self, vips, neighbourFor, ...planned },
-      ...this.#former.observe(held, { self, neighbourFor, peerMacs, now }),
+      ...{ self, vips, neighbourFor, peerMacs, ...planned },
+      ...this.#former.observe(held, { self, neighbourFor, now }),
       nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
       links: links.map(({ name, addresses }) => ({ name, addresses: addresses.map(({ address }) => address) })),
       deadEndpoints: lost.size === 0 ? [] : deadEndpointsOf(slices, lost),
