@@ -5,6 +5,9 @@ import { ensureProgramImage } from '../lab/program-image.ts';
 
 const image = 'localhost/skipper:lab';
 
+/** The backends' and the Ingress' namespace: tests remove all Services of the default one. */
+const namespace = 'ingress-test';
+
 /** The backends; each tells its own name in front of that of its Pod. */
 export const backendNames = ['red', 'blue'] as const;
 
@@ -26,19 +29,24 @@ export async function installIngress(lab: Lab): Promise<void> {
     await ensureProgramImage({ image, programs: [await ensureProgram('skipper', log)], args: [] }, log),
   );
   await lab.apply([account, controller, ...backendNames.map(backend), ingress()].join('---'));
-  for (const name of ['ingress', ...backendNames]) {
-    await lab.kubectl(['rollout', 'status', `deployment/${name}`, '--timeout=90s']);
+  await lab.kubectl(['rollout', 'status', 'deployment/ingress', '--timeout=90s']);
+  for (const name of backendNames) {
+    await lab.kubectl(['-n', namespace, 'rollout', 'status', `deployment/${name}`, '--timeout=90s']);
   }
 }
 
 /** Removes all that {@link installIngress} made. */
 export async function removeIngress(lab: Lab): Promise<void> {
   const selector = ['--selector', 'test=ingress', '--ignore-not-found'];
-  await lab.kubectl(['delete', 'deployments,services,ingresses,serviceaccounts', ...selector]);
-  await lab.kubectl(['delete', 'clusterroles,clusterrolebindings', ...selector]);
+  await lab.kubectl(['delete', 'deployments,serviceaccounts', ...selector]);
+  await lab.kubectl(['delete', 'namespaces,clusterroles,clusterrolebindings', ...selector]);
 }
 
 const account = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: ${namespace}, labels: { test: ingress } }
+---
 apiVersion: v1
 kind: ServiceAccount
 metadata: { name: ingress, labels: { test: ingress } }
@@ -91,7 +99,7 @@ function backend(name: string): string {
   return `
 apiVersion: apps/v1
 kind: Deployment
-metadata: { name: ${name}, labels: { test: ingress } }
+metadata: { name: ${name}, namespace: ${namespace} }
 spec:
   selector: { matchLabels: { app: ${name} } }
   template:
@@ -106,7 +114,7 @@ spec:
 ---
 apiVersion: v1
 kind: Service
-metadata: { name: ${name}, labels: { test: ingress } }
+metadata: { name: ${name}, namespace: ${namespace} }
 spec: { selector: { app: ${name} }, ports: [{ port: 80, targetPort: 8080 }] }
 `;
 }
@@ -124,7 +132,7 @@ function ingress(): string {
   return `
 apiVersion: networking.k8s.io/v1
 kind: Ingress
-metadata: { name: test, labels: { test: ingress } }
+metadata: { name: test, namespace: ${namespace} }
 spec: { rules: ${JSON.stringify(rules)} }
 `;
 }
