@@ -7,16 +7,18 @@ import { Command, InvalidArgumentError } from 'commander';
 import { installBerth, poolManifest } from '../cluster/berth.ts';
 import { ensureProgram } from '../lab/binaries.ts';
 import { downLab, downOnInterrupt, type Lab, upLab } from '../lab/cluster.ts';
+import { defaultNodes } from '../lab/up.ts';
 import { moveClientOut } from './client.ts';
 import { installDns } from './dns.ts';
 import { loadImage } from './image.ts';
-import { readOutcomes, tableOf, unexplained } from './report.ts';
+import { nameOf, readOutcomes, tableOf, unexplained } from './report.ts';
 
 /** Options as commander gives them. */
 interface Options {
   readonly lab: string;
   readonly keep: boolean;
   readonly focus: string;
+  readonly nodes: number;
   readonly procs: number;
   readonly output: string;
 }
@@ -38,7 +40,8 @@ const options = new Command('npm run conformance --')
   .option('--lab <id>', 'id of the lab to run on; one that runs already is used', 'conformance')
   .option('--keep', 'leave the lab up at the end', false)
   .option('--focus <pattern>', 'which tests: a regular expression on their names', 'LoadBalancers')
-  .option('--procs <count>', 'how many tests run at the same time: they mostly wait', positiveInteger, 6)
+  .option('--nodes <count>', 'how many nodes the cluster has', positiveInteger, defaultNodes)
+  .option('--procs <count>', 'how many tests run at the same time: they mostly wait', positiveInteger, 8)
   .option('--output <folder>', "where the suite's log, its JSON report and the table go", 'conformance-report')
   .parse()
   .opts<Options>();
@@ -53,10 +56,10 @@ try {
 }
 
 /** Brings all up, runs the suite, tells what it found; gives the exit code. */
-async function conformance({ lab: id, focus, procs, output }: Options): Promise<number> {
+async function conformance({ lab: id, nodes, focus, procs, output }: Options): Promise<number> {
   const program = await ensureProgram('e2e', log);
   // The suite asks for a Service's health check at every address of a node; kube-proxy answers in the Service's families.
-  const lab = await upLab({ id, dualStackNodes: false, log });
+  const lab = await upLab({ id, nodes, dualStackNodes: false, log });
   await prepare(lab, program);
   const folder = resolve(output);
   await mkdir(folder, { recursive: true });
@@ -112,15 +115,19 @@ async function runSuite({ lab, program, focus, procs, output }: Suite): Promise<
   const file = createWriteStream(logFile);
   child.stderr?.pipe(file, { end: false });
   child.stdout?.pipe(file, { end: false });
-  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', tellProgress);
+  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', progress());
   await new Promise((done, fail) => child.once('close', done).once('error', fail));
   file.end();
   return report;
 }
 
-/** The suite's log is long: only the lines that say that a test is done are passed on. */
-function tellProgress(line: string): void {
-  if (/^(•|S) .*\[\d/.test(line)) log(line);
+/** Of the suite's log, which is long, passes on what became of each test: a line with the time it took, and one with its name. */
+function progress(): (line: string) => void {
+  let result = '';
+  return (line) => {
+    if (result !== '') log(`${result} ${nameOf(line)}`);
+    result = /^(•|S) .*\[\d/.test(line) ? line : '';
+  };
 }
 
 function positiveInteger(text: string): number {

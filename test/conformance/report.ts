@@ -39,15 +39,16 @@ function isOutcome({ LeafNodeType: type, State: state, Failure: failure }: SpecR
 function outcomeOf(report: SpecReport): Outcome {
   const texts = [...(report.ContainerHierarchyTexts ?? []), report.LeafNodeText || report.LeafNodeType];
   return {
-    // Labels are in the name for those who select by it; whoever reads the table needs none.
-    name: texts
-      .join(' ')
-      .replaceAll(/\[[^\]]*\] ?/g, '')
-      .trim(),
+    name: nameOf(texts.join(' ')),
     state: report.State === 'passed' || report.State === 'skipped' ? report.State : 'failed',
     seconds: Math.round(report.RunTime / 1e9),
     reason: (report.Failure?.Message ?? '').trim(),
   };
+}
+
+/** A test's name without its labels, which are in it for those who select by them. */
+export function nameOf(text: string): string {
+  return text.replaceAll(/ ?\[[^\]]*\]/g, '').trim();
 }
 
 /** The failures that nobody has explained yet. */
