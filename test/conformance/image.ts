@@ -5,8 +5,11 @@ import { ensureProgramImage } from '../lab/program-image.ts';
 import type { Log } from '../lab/progress.ts';
 import { mustRun } from '../lab/run.ts';
 
-/** Beyond Debian's essential ones: what the tests call in `kubectl exec`. */
-const packages = ['curl', 'netcat-openbsd', 'wget'];
+/**
+ * What the tests call in `kubectl exec`. They count on a wget that gives up after its first attempt, as Busybox's does:
+ * GNU's tries twenty times.
+ */
+const debian = { packages: ['busybox', 'curl', 'netcat-openbsd'], command: 'ln -s /bin/busybox /usr/bin/wget' };
 
 /** The images of the suite that its tests of LoadBalancers use: agnhost, and a container that only waits. */
 const wanted = /^registry\.k8s\.io\/(e2e-test-images\/agnhost|pause):/;
@@ -30,5 +33,5 @@ export async function loadImage(lab: Lab, suite: string, log: Log): Promise<stri
 async function ensureImage(log: Log): Promise<string> {
   const { agnhost } = await ensureBinaries(log);
   const programs = [agnhost, await ensureProgram('coredns', log)];
-  return ensureProgramImage({ image, programs, args: ['pause'], packages }, log);
+  return ensureProgramImage({ image, programs, args: ['pause'], debian }, log);
 }

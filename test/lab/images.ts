@@ -145,11 +145,15 @@ export async function debianSuite(): Promise<string> {
   return /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? 'stable';
 }
 
-/** Writes a Debian of essential packages and some more, comma between them, as a tar archive of its files. */
-export async function writeDebian(archive: string, packages: string): Promise<void> {
+/**
+ * Writes a Debian of essential packages and some more, comma between them, as a tar archive of its files. A shell in it
+ * runs `command` at the end.
+ */
+export async function writeDebian(archive: string, packages: string, command?: string): Promise<void> {
   const sources = sourceFiles.filter((path) => existsSync(path)).slice(0, 1);
   const excluded = basePaths.map((path) => `--dpkgopt=path-exclude=${path}`);
-  const bootstrap = ['mmdebstrap', '--variant=essential', `--include=${packages}`, ...excluded];
+  const hook = command === undefined ? [] : [`--customize-hook=chroot "$1" sh -c '${command}'`];
+  const bootstrap = ['mmdebstrap', '--variant=essential', `--include=${packages}`, ...excluded, ...hook];
   await mustRun([...bootstrap, await debianSuite(), archive, ...sources]);
 }
 

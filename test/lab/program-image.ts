@@ -14,24 +14,29 @@ export interface ProgramImage {
   readonly programs: readonly string[];
   /** Arguments of that when a Pod gives none. */
   readonly args: readonly string[];
-  /** Debian packages beyond the essential ones. Without them, nothing but the programs is in the image. */
-  readonly packages?: readonly string[];
+  /**
+   * Debian packages beyond the essential ones, and a shell command that runs in the Debian that has them. Without it,
+   * nothing but the programs is in the image.
+   */
+  readonly debian?: { readonly packages: readonly string[]; readonly command?: string };
 }
 
 /** Makes the image if it is not in the cache, and gives its archive, for `Lab.loadImage`. */
 export async function ensureProgramImage(parts: ProgramImage, log: Log): Promise<string> {
-  const { image, programs, args, packages } = parts;
+  const { image, programs, args, debian } = parts;
   const names = programs.map((path) => basename(path));
-  const debian = packages === undefined ? [] : ['ADD root.tar /'];
+  const root = debian === undefined ? [] : ['ADD root.tar /'];
   const entry = [`ENTRYPOINT ["/${names[0]}"]`, `CMD ${JSON.stringify(args)}`];
-  const lines = ['FROM scratch', ...debian, `COPY ${names.join(' ')} /`, ...entry];
-  const content = [...(await Promise.all(programs.map(hashOfFile))), ...(packages ?? []), await debianSuite()];
+  const lines = ['FROM scratch', ...root, `COPY ${names.join(' ')} /`, ...entry];
+  const content = [...(await Promise.all(programs.map(hashOfFile))), JSON.stringify(debian ?? ''), await debianSuite()];
   const prefix = `${image.replaceAll(/[^a-z]+/g, '-')}-`;
   const archive = imagePath(`${prefix}${hashOf(...lines, ...content)}.tar`);
   await phase(log, `image ${image}`, () =>
     cached(archive, (temporary) =>
       inContext(temporary, async (context) => {
-        if (packages !== undefined) await writeDebian(join(context, 'root.tar'), packages.join(','));
+        if (debian !== undefined) {
+          await writeDebian(join(context, 'root.tar'), debian.packages.join(','), debian.command);
+        }
         for (const path of programs) await cp(path, join(context, basename(path)));
         await buildLines(context, lines, image);
         await exportImage(image, temporary);
