@@ -121,11 +121,16 @@ async function runSuite({ lab, program, focus, procs, output }: Suite): Promise<
   return report;
 }
 
-/** Of the suite's log, which is long, passes on what became of each test: a line with the time it took, and one with its name. */
+/**
+ * Of the suite's log, which is long, passes on what became of each test: the line with the time it took, and the test's
+ * name. When tests run at the same time, that follows; when they do not, it stands before what the test wrote.
+ */
 function progress(): (line: string) => void {
   let result = '';
+  let title = '';
   return (line) => {
-    if (result !== '') log(`${result} ${nameOf(line)}`);
+    if (line.startsWith('[')) title = line;
+    if (result !== '') log(`${result} ${nameOf(title)}`);
     result = /^(•|S) .*\[\d/.test(line) ? line : '';
   };
 }

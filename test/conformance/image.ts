@@ -9,7 +9,7 @@ import { mustRun } from '../lab/run.ts';
  * What the tests call in `kubectl exec`. They count on a wget that gives up after its first attempt, as Busybox's does:
  * GNU's tries twenty times.
  */
-const debian = { packages: ['busybox', 'curl', 'netcat-openbsd'], command: 'ln -s /bin/busybox /usr/bin/wget' };
+const debian = { packages: ['curl', 'netcat-openbsd', 'wget'], command: 'echo tries = 1 >>/etc/wgetrc' };
 
 /** The images of the suite that its tests of LoadBalancers use: agnhost, and a container that only waits. */
 const wanted = /^registry\.k8s\.io\/(e2e-test-images\/agnhost|pause):/;
