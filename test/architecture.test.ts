@@ -36,6 +36,7 @@ const table: Readonly<Record<string, Row>> = {
     folders: [],
     modules: [
       'pino',
+      'prom-client',
       'node:crypto',
       'node:dgram',
       'node:fs/promises',

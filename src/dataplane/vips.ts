@@ -6,6 +6,9 @@ import type { VipPath } from './path.ts';
 /** The set of all VIPs of the family. Its elements count. */
 export const vipSet = 'vips';
 
+/** The chain that drops what is too much. */
+export const watchedChain = 'watched';
+
 /** Counts what comes for a VIP before anything happens to it, and holds back a flood of SYNs (RFC 4987). */
 export function watchVips({ ip, address }: Dialect, vips: readonly VipPath[], synLimit: number | undefined): Part {
   const isSyn = 'tcp flags & (fin | syn | rst | ack) == syn';
@@ -20,9 +23,9 @@ export function watchVips({ ip, address }: Dialect, vips: readonly VipPath[], sy
       ...(limited ? { syns: setOf(`${address}; size 65535; flags dynamic; timeout 1m`) } : {}),
     },
     chains: {
-      watch: hookChain('filter hook prerouting priority raw - 20', [`${ip} daddr @${vipSet} goto watched`]),
+      watch: hookChain('filter hook prerouting priority raw - 20', [`${ip} daddr @${vipSet} goto ${watchedChain}`]),
       // The lookup that leads here has counted the packet.
-      watched: limited ? chain(`${isSyn} ${limit}`) : chain('accept'),
+      [watchedChain]: limited ? chain(`${isSyn} ${limit}`) : chain('accept'),
     },
   };
 }

@@ -1,5 +1,6 @@
-/** Health over HTTP: `/healthz` says that the process works, `/readyz` that it does its job. */
-import { createServer } from 'node:http';
+/** Health over HTTP: `/healthz` says that the process works, `/readyz` that it does its job, `/metrics` how much. */
+import { createServer, type ServerResponse } from 'node:http';
+import type { Metrics } from './metrics.ts';
 
 /** Named checks: undefined is good, a text says what is wrong. */
 export type Checks = Readonly<Record<string, () => string | undefined>>;
@@ -10,11 +11,14 @@ export interface HealthOptions {
   readonly listen: string;
   readonly live: Checks;
   readonly ready: Checks;
+  /** What `/metrics` says. */
+  readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
 }
 
 /** Serves the checks until the returned function is called. Rejects when the address cannot be listened on. */
-export async function serveHealth({ listen, live, ready }: HealthOptions): Promise<() => void> {
+export async function serveHealth({ listen, live, ready, metrics }: HealthOptions): Promise<() => void> {
   const server = createServer((request, response) => {
+    if (metrics && request.url === '/metrics') return void answerMetrics(metrics, response);
     const checks = request.url === '/readyz' ? ready : request.url === '/healthz' ? live : undefined;
     if (checks === undefined) return void response.writeHead(404).end('not found\n');
     const failed = Object.entries(checks).flatMap(([name, check]) =>
@@ -31,4 +35,13 @@ export async function serveHealth({ listen, live, ready }: HealthOptions): Promi
     server.listen({ port: Number(listen.slice(colon + 1)), ...(host && { host }) }, resolve);
   });
   return () => server.close();
+}
+
+async function answerMetrics(metrics: Pick<Metrics, 'contentType' | 'text'>, response: ServerResponse): Promise<void> {
+  try {
+    const text = await metrics.text();
+    response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
+  } catch (error) {
+    response.writeHead(500).end(`${(error as Error).message}\n`);
+  }
 }

@@ -68,6 +68,11 @@ export class NodeDataPath {
   /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */
   spreadOf = (vip: Ip): SpreadFinding | undefined => this.#spread.findingOf(vip);
 
+  /** Are our rules in the kernel? undefined: they are not wanted. */
+  hasRules(): boolean | undefined {
+    return this.#layer && this.#layer.failure === undefined;
+  }
+
   /** Why this speaker will not be back: its rules have left the kernel. */
   farewell(): string | undefined {
     return this.#layer?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined;

@@ -23,6 +23,7 @@ import { Loop } from '../runtime/loop.ts';
 import { startAnnouncer } from './announcer.ts';
 import { NodeDataPath } from './data-path.ts';
 import { Holding } from './holding.ts';
+import { speakerMetrics } from './metrics.ts';
 import { openOffline } from './offline.ts';
 import type { PathOptions } from './path-watch.ts';
 import { Placing } from './placing.ts';
@@ -107,6 +108,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
       informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
       rules: () => dataPath.farewell(),
     },
+    metrics: speakerMetrics({ hasRules: () => dataPath.hasRules() }),
   });
   try {
     await holding.open();

@@ -1,0 +1,38 @@
+/** What the kernel has counted in sets and rules of ours. */
+import { nft } from './nft.ts';
+
+/** Packets and bytes since the element was made. */
+export interface Counted {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+interface Listing {
+  readonly nftables: readonly {
+    readonly set?: {
+      readonly elem?: readonly { readonly elem?: { readonly val: string; readonly counter?: Counted } }[];
+    };
+    readonly rule?: { readonly expr: readonly { readonly counter?: Counted }[] };
+  }[];
+}
+
+/** The counts of all elements of a set, by element. Rejects where there is no such set. */
+export async function readSetCounters(
+  family: string,
+  table: string,
+  set: string,
+): Promise<ReadonlyMap<string, Counted>> {
+  const listing = JSON.parse(await nft(`list set ${family} ${table} ${set}\n`, ['--json'])) as Listing;
+  const elements = listing.nftables.flatMap(({ set: found }) => found?.elem ?? []);
+  return new Map(elements.flatMap(({ elem }) => (elem?.counter ? [[elem.val, elem.counter] as const] : [])));
+}
+
+/** What all rules of a chain have counted together. Rejects where there is no such chain. */
+export async function readChainCounter(family: string, table: string, chain: string): Promise<Counted> {
+  const listing = JSON.parse(await nft(`list chain ${family} ${table} ${chain}\n`, ['--json'])) as Listing;
+  const counters = listing.nftables.flatMap(({ rule }) => rule?.expr ?? []).map(({ counter }) => counter);
+  return counters.reduce<Counted>(
+    (all, one) => ({ packets: all.packets + (one?.packets ?? 0), bytes: all.bytes + (one?.bytes ?? 0) }),
+    { packets: 0, bytes: 0 },
+  );
+}
