@@ -1,5 +1,5 @@
 /** What the kernel has counted in sets and rules of ours. */
-import { nft } from './nft.ts';
+import { nftJson } from './nft.ts';
 
 /** Packets and bytes since the element was made. */
 export interface Counted {
@@ -22,14 +22,14 @@ export async function readSetCounters(
   table: string,
   set: string,
 ): Promise<ReadonlyMap<string, Counted>> {
-  const listing = JSON.parse(await nft(`list set ${family} ${table} ${set}\n`, ['--json'])) as Listing;
+  const listing = await nftJson<Listing>('list', 'set', family, table, set);
   const elements = listing.nftables.flatMap(({ set: found }) => found?.elem ?? []);
   return new Map(elements.flatMap(({ elem }) => (elem?.counter ? [[elem.val, elem.counter] as const] : [])));
 }
 
 /** What all rules of a chain have counted together. Rejects where there is no such chain. */
 export async function readChainCounter(family: string, table: string, chain: string): Promise<Counted> {
-  const listing = JSON.parse(await nft(`list chain ${family} ${table} ${chain}\n`, ['--json'])) as Listing;
+  const listing = await nftJson<Listing>('list', 'chain', family, table, chain);
   const counters = listing.nftables.flatMap(({ rule }) => rule?.expr ?? []).map(({ counter }) => counter);
   return counters.reduce<Counted>(
     (all, one) => ({ packets: all.packets + (one?.packets ?? 0), bytes: all.bytes + (one?.bytes ?? 0) }),

@@ -19,8 +19,17 @@ const mostErrorText = 2_000;
 
 /** Carries out commands as one transaction and gives what nft prints. Rejects with an {@link NftError}. */
 export function nft(commands: string, args: readonly string[] = []): Promise<string> {
+  return run([...args, '-f', '-'], commands);
+}
+
+/** What a command lists, as JSON. Rejects with an {@link NftError}. With --json nft reads no commands from a socket, which is what it gets here. */
+export async function nftJson<T>(...words: readonly string[]): Promise<T> {
+  return JSON.parse(await run(['--json', ...words], '')) as T;
+}
+
+function run(argv: readonly string[], input: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('nft', [...args, '-f', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn('nft', argv, { stdio: ['pipe', 'pipe', 'pipe'] });
     let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(0, mostErrorText)));
@@ -34,6 +43,6 @@ export function nft(commands: string, args: readonly string[] = []): Promise<str
       const isForbidden = errors.includes('Operation not permitted');
       reject(new NftError(isForbidden ? 'NotPermitted' : 'Refused', errors.trim() || `nft ended by ${signal ?? code}`));
     });
-    child.stdin.end(commands);
+    child.stdin.end(input);
   });
 }

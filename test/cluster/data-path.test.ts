@@ -55,3 +55,23 @@ test('Berth puts no address into the kernel, and no rule outside of its own tabl
     assert.equal(stdout.match(/berth/g)?.length, tables.length, 'something of ours is elsewhere');
   }
 });
+
+test('packets of a VIP are counted, and told to Prometheus, while the VIP is there', async () => {
+  const vips = await servedVips();
+  const metrics = async () => {
+    const texts = lab.nodes.map((node) => node.exec(['curl', '-sS', '--max-time', '2', '127.0.0.1:7931/metrics']));
+    return (await Promise.all(texts)).map(({ stdout }) => stdout).join('\n');
+  };
+  const received = async (vip: string) => {
+    const line = new RegExp(`^berth_speaker_vip_received_packets_total\\{vip="${vip}"\\} (\\d+)$`, 'gm');
+    return [...(await metrics()).matchAll(line)].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  for (const vip of vips) {
+    const before = await received(vip);
+    await berth.curl(lab, vip);
+    await eventually(`packets for ${vip} are counted`, async () => (await received(vip)) >= before + 4);
+  }
+  assert.match(await metrics(), /^berth_speaker_rules_loaded 1$/m);
+  await lab.kubectl(['delete', 'service', 'one']);
+  await eventually('nothing is told of what is gone', async () => !(await metrics()).includes('vip="'));
+});
