@@ -84,6 +84,20 @@ program
         'all',
       ),
   )
+  .addOption(
+    new Option('--distribution <way>', 'how the VIP is spread').choices(['Single', 'Spread']).default('Single'),
+  )
+  .addOption(
+    new Option('--policy <policy>', 'externalTrafficPolicy of the Service')
+      .choices(['Cluster', 'Local'])
+      .default('Cluster'),
+  )
+  .addOption(
+    new Option('--hand-off <way>', 'how packets come to the Pods')
+      .choices(['KubeProxy', 'NodePort'])
+      .default('KubeProxy'),
+  )
+  .option('--no-node-layer', 'without rules of ours in the kernel, to compare')
   .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
   .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'failover')
   .option('--json <file>', 'write all that was measured into this file')
