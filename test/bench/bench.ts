@@ -71,6 +71,18 @@ program
   });
 
 program
+  .command('vips')
+  .description(
+    'the rules of many VIPs in the kernel: time to load them and to change one, memory, and what they cost a packet, against those of ten VIPs',
+  )
+  .option('--vips <count>', 'how many VIPs', positiveInteger, 10_000)
+  .option('--runs <count>', 'how often everything is measured; medians are printed', positiveInteger, 15)
+  .action(async (options: { readonly vips: number; readonly runs: number }) => {
+    const { benchVips } = await import('./vips.ts');
+    await benchVips(options);
+  });
+
+program
   .command('failover')
   .description(
     'what clients see of a VIP while its holder dies, restarts, is drained or starved: outage, failed and slow attempts, answers by ARP, long-lived connections; on a cluster of three nodes. A run of `cut` takes 80 s, the others 15 to 60 s.',

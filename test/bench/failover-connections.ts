@@ -5,8 +5,8 @@ import type { Echo } from '../probe/told.ts';
 export interface Way {
   readonly name: string;
   readonly ip: string;
-  /** The addresses of its Pods, `10.150.1.0/24`. */
-  readonly pods: string;
+  /** The address of one of its Pods. */
+  readonly pod: string;
 }
 
 /** What is gone after an event. */
@@ -37,7 +37,7 @@ export interface Survival {
  */
 export function passedBy({ node, peer }: Pick<Echo, 'node' | 'peer'>, ways: readonly Way[]): string {
   const address = peer.replace(/^::ffff:/, '');
-  return ways.find(({ ip, pods }) => ip === address || isIn(pods, address))?.name ?? node;
+  return ways.find(({ ip, pod }) => ip === address || subnetOf(pod) === subnetOf(address))?.name ?? node;
 }
 
 /** Sums up. */
@@ -62,6 +62,6 @@ export function survivalOf(echoes: readonly Echo[], ways: readonly Way[], gone: 
 }
 
 /** All ranges of Pods in the lab are of 24 bits. */
-function isIn(range: string, address: string): boolean {
-  return address.startsWith(range.slice(0, range.lastIndexOf('.') + 1));
+function subnetOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('.'));
 }

@@ -150,10 +150,10 @@ async function watch(event: FailoverEvent, scene: Scene, ways: readonly Way[]): 
 }
 
 async function waysOf(lab: Lab): Promise<readonly Way[]> {
-  const format = '{range .items[*]}{.metadata.name} {.spec.podCIDRs[0]}{"\\n"}{end}';
-  const text = await lab.kubectl(['get', 'nodes', '-o', `jsonpath=${format}`]);
+  const format = '{range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
+  const text = await lab.kubectl(['get', 'pods', '-l', `probed=${subject}`, '-o', `jsonpath=${format}`]);
   const pods = new Map(text.split('\n').map((line) => line.split(' ') as [string, string]));
-  return lab.nodes.map(({ name, ip }) => ({ name, ip, pods: pods.get(name) ?? '' }));
+  return lab.nodes.map(({ name, ip }) => ({ name, ip, pod: pods.get(name) ?? '' }));
 }
 
 async function podsOf(lab: Lab): Promise<ReadonlySet<string>> {

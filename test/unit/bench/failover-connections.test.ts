@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { passedBy, survivalOf, type Way } from '../../bench/failover-connections.ts';
 
 const ways: readonly Way[] = [
-  { name: 'node1', ip: '10.100.0.11', pods: '10.150.1.0/24' },
-  { name: 'node2', ip: '10.100.0.12', pods: '10.150.2.0/24' },
-  { name: 'node3', ip: '10.100.0.13', pods: '10.150.3.0/24' },
+  { name: 'node1', ip: '10.100.0.11', pod: '10.150.1.7' },
+  { name: 'node2', ip: '10.100.0.12', pod: '10.150.2.7' },
+  { name: 'node3', ip: '10.100.0.13', pod: '10.150.3.7' },
 ];
 
 test('who hides the client has passed the connection on; where nobody does, the node of the Pod has it from the client', () => {
