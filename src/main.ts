@@ -50,6 +50,10 @@ const count = (text: string) => {
     throw new InvalidArgumentError('a count is 1 to 1000000');
   return value;
 };
+const peerSelector = () =>
+  new Option('--peer-selector <labels>', "labels of the speakers' Pods").default(
+    'app.kubernetes.io/name=berth,app.kubernetes.io/component=speaker',
+  );
 /** How packets are handed on, the same for the controller, which tells kube-proxy, and the speakers. */
 const handOff = () =>
   new Option('--hand-off <way>', 'hand-off of Services that do not say which (annotation berth.dev/hand-off)')
@@ -129,11 +133,7 @@ program
   .addOption(
     new Option('--node-name <name>', 'the Node that this speaker runs on').env('NODE_NAME').makeOptionMandatory(),
   )
-  .option(
-    '--peer-selector <labels>',
-    "labels of the speakers' Pods",
-    'app.kubernetes.io/name=berth,app.kubernetes.io/component=speaker',
-  )
+  .addOption(peerSelector())
   .option(
     '--assume-alive <node>',
     "count this node's speaker as alive without a Pod: for speakers run outside the cluster (repeat it for more)",
@@ -170,6 +170,21 @@ program
     await play('speaker', options.logLevel, (log, signal) =>
       runSpeaker({ ...options, assumeAlive: options.assumeAlive ?? [] }, log, signal),
     );
+  });
+
+program
+  .command('uninstall')
+  .description(
+    "ask all speakers to take their rules out of the kernels, and wait for them (the chart's pre-delete hook)",
+  )
+  .addOption(kubeconfig())
+  .addOption(namespace())
+  .addOption(peerSelector())
+  .addOption(duration('--timeout <time>', 'how long to wait for them', '30s'))
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { uninstall } = await import('./speaker/uninstall.ts');
+    await play('uninstall', options.logLevel, (log, signal) => uninstall(options, log, signal));
   });
 
 await program.parseAsync();

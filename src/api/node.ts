@@ -8,6 +8,9 @@ const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Annotation that takes all VIPs away from a node, with whatever value. */
 const drainAnnotation = 'berth.dev/drain';
 
+/** Annotation of a speaker's Pod: Berth is being uninstalled, and its rules are to leave the kernel. */
+export const uninstallAnnotation = 'berth.dev/uninstall';
+
 /** Node as the API server sends it. */
 export interface RawNode {
   readonly metadata: RawMeta;
@@ -63,6 +66,8 @@ export interface SpeakerPodView extends Identity {
   readonly node: string;
   /** Ready, and not on its way out. */
   readonly ready: boolean;
+  /** Its rules are to leave the kernel: see {@link uninstallAnnotation}. */
+  readonly uninstalled: boolean;
 }
 
 /** The view of a speaker's Pod, or undefined before it is bound to a node. */
@@ -70,5 +75,11 @@ export function parseSpeakerPod(raw: RawPod): SpeakerPodView | undefined {
   const node = raw.spec?.nodeName;
   if (node === undefined || node === '') return undefined;
   const ready = raw.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-  return { ...identityOf(raw.metadata), node, ready: ready && raw.metadata.deletionTimestamp === undefined };
+  const uninstalled = Object.hasOwn(raw.metadata.annotations ?? {}, uninstallAnnotation);
+  return {
+    ...identityOf(raw.metadata),
+    node,
+    ready: ready && raw.metadata.deletionTimestamp === undefined,
+    uninstalled,
+  };
 }

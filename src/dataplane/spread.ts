@@ -9,6 +9,7 @@ import { familyOf, type Ip } from '../addr/ip.ts';
 import { type Dialect, dialects } from './family.ts';
 import { chainName, chainTo, type Neighbour } from './neighbour.ts';
 import { chain, gate, mapOf, type Part, setOf, sum } from './part.ts';
+import { noteTests, testRules } from './path-test.ts';
 import type { Chain, Collection } from './ruleset.ts';
 import { type SlotTable, slotCount } from './slots.ts';
 
@@ -36,6 +37,8 @@ export interface SpreadPort {
 export interface Spread {
   readonly self: string;
   readonly spread: readonly SpreadVip[];
+  /** The links on which VIPs are to be spread, whether that is possible or not. */
+  readonly spreadLinks: readonly string[];
   readonly peerMacs: readonly string[];
   /** How this node reaches another one on the link that an address is on. */
   readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
@@ -70,18 +73,23 @@ const isFragment = { IPv4: 'ip frag-off & 0x3fff != 0', IPv6: 'exthdr frag exist
 
 /** The rules at the ingress of all links that have such VIPs. */
 export function spreadOut(facts: Spread): Part {
-  const links = new Set(facts.spread.map(({ link }) => link));
-  if (links.size === 0) return {};
+  const links = facts.spreadLinks;
+  if (links.length === 0) return {};
   const parts = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
   const entries = [...links].map((link): [string, Chain] => [
     chainName('entry', link),
     {
       hook: `type filter hook ingress device "${link}" priority 0`,
-      rules: Object.values(dialects).map(({ ip }) => `${ip} daddr @spread_${ip} goto steer_${ip}`),
+      rules: [
+        ...Object.values(dialects).map(({ ip }) => `${ip} daddr @spread_${ip} goto steer_${ip}`),
+        // Where Spread has ended, so has the interest in it.
+        gate,
+        ...testRules,
+      ],
     },
   ]);
   const peers = { collections: { peer_macs: setOf('ether_addr', new Set(facts.peerMacs)) } };
-  return sum([peers, ...parts, { chains: Object.fromEntries(entries) }]);
+  return sum([peers, noteTests(), ...parts, { chains: Object.fromEntries(entries) }]);
 }
 
 function ofFamily(dialect: Dialect, facts: Spread): Part {

@@ -103,7 +103,8 @@ function isVerdict(value: unknown): boolean {
 }
 
 function isLink(value: unknown): boolean {
-  return isRecord(value) && isText(value.name) && isText(value.mac) && isListOf(value.addresses, isText);
+  if (!isRecord(value) || !isText(value.name) || !isText(value.mac) || !isListOf(value.addresses, isText)) return false;
+  return value.blocked === undefined || isListOf(value.blocked, isText);
 }
 
 function isIncarnation(value: unknown): value is Fields {

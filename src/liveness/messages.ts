@@ -37,6 +37,8 @@ export interface PeerLink {
   readonly mac: string;
   /** As `address/prefix`. */
   readonly addresses: readonly string[];
+  /** Nodes whose packets in the name of others do not arrive here, although they send them; absent where all do. */
+  readonly blocked?: readonly string[];
 }
 
 /** A sum over claims that tells two lists apart. */

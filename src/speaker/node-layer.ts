@@ -16,6 +16,7 @@ const retryMs = 5_000;
 /** Our tables in the kernel. */
 export class NodeLayer {
   readonly #log: Logger;
+  readonly #onRemade: () => void;
   #desired: DataPath | undefined;
   /** What the kernel has; undefined: nobody knows. */
   #loaded: Ruleset | undefined;
@@ -28,9 +29,12 @@ export class NodeLayer {
   #checkAt = 0;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
+  #removed = false;
 
-  constructor(log: Logger) {
+  /** `onRemade` is called when everything was made anew, and what the kernel had gathered in our sets is gone. */
+  constructor(log: Logger, onRemade: () => void = () => undefined) {
     this.#log = log;
+    this.#onRemade = onRemade;
     this.#timer = setInterval(() => void this.#work(), 1_000).unref();
   }
 
@@ -52,10 +56,22 @@ export class NodeLayer {
     await this.#working;
   }
 
-  /** Takes all our tables out of the kernel. */
+  /** Have our tables left the kernel for good? */
+  get isRemoved(): boolean {
+    return this.#removed;
+  }
+
+  /** Takes all our tables out of the kernel; nothing comes back after it. */
   async remove(): Promise<void> {
+    if (this.#closed) return;
     await this.close();
-    await nft(wholeText([]));
+    try {
+      await nft(wholeText([]));
+      this.#removed = true;
+      this.#log.info({}, 'our rules have left the kernel: Berth is being uninstalled');
+    } catch (error) {
+      this.#log.warn({ err: error }, 'our rules did not leave the kernel: they run out in ten minutes');
+    }
   }
 
   /** One transaction at a time; what is wanted meanwhile is looked at after it. */
@@ -106,6 +122,7 @@ export class NodeLayer {
     }
     await nft(wholeText(ruleset));
     this.#renewAt = performance.now() + renewMs;
+    this.#onRemade();
   }
 
   async #renew(): Promise<void> {

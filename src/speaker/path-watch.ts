@@ -14,6 +14,7 @@ import { planSpread } from '../dataplane/spread-plan.ts';
 import { VipPathReader } from '../dataplane/vip-paths.ts';
 import type { Link } from '../linux/links.ts';
 import type { Holding } from './holding.ts';
+import type { PathTester } from './path-tester.ts';
 import { isKnown, type Watched } from './snapshot.ts';
 import { endpointCounts, type Hosts, wishesOf } from './spread-wishes.ts';
 
@@ -32,6 +33,7 @@ export interface PathParts {
   /** What is to be announced; undefined before it is known. */
   readonly demands: () => Demands | undefined;
   readonly links: () => readonly Link[];
+  readonly tester: Pick<PathTester, 'observe' | 'blockedOn'>;
   readonly options: PathOptions;
   readonly onPath: (path: DataPath) => void;
 }
@@ -88,10 +90,11 @@ export class PathWatch {
     const revisions = stores.map(({ store }) => store.revision);
     const now = performance.now();
     // What changes with time alone.
+    const blocked = links.flatMap(({ name }) => this.#parts.tester.blockedOn(name)).join(' ');
     const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
-    const seen = [...revisions, this.#decisions, holding.roll, key, ages];
+    const seen = [...revisions, this.#decisions, holding.roll, key, blocked, ages];
     if (seen.every((one, i) => one === this.#seen[i])) return;
-    this.#seen = [...revisions, this.#decisions, holding.roll, key, 0];
+    this.#seen = [...revisions, this.#decisions, holding.roll, key, blocked, 0];
     if (key !== this.#neighboursKey) this.#neighbours = new Map();
     this.#neighboursKey = key;
     onPath(this.#pathOf(links, demands, now));
@@ -118,21 +121,32 @@ export class PathWatch {
     });
     const present = new Set(holding.roll.present);
     const slices = watched.endpointSlices.store.values();
+    const blockedAt = (node: string) =>
+      node === self
+        ? links.flatMap(({ name }) => this.#parts.tester.blockedOn(name))
+        : (holding.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked);
     const hosts: Hosts = {
-      ...{ self, present, neighbourFor },
+      ...{ self, present, neighbourFor, blockedAt },
       isDraining: (node) => nodes.get(node)?.draining === true,
       linkFor: (vip) => linkFor(vip, links)?.name,
     };
+    const { wishFor, neighbours } = wishesOf(demands, hosts);
+    this.#parts.tester.observe(
+      links.flatMap((link) => {
+        const others = neighbours.get(link.name);
+        return others ? [{ link, neighbours: others }] : [];
+      }),
+    );
     const spread = planSpread(this.#membership, {
       paths: vips,
-      wishFor: wishesOf(demands, hosts),
+      wishFor,
       endpoints: endpointCounts(slices),
       ...{ present, now },
     });
     const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     const peerMacs = [...nodes.keys()].flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac));
     return {
-      ...{ self, vips, spread, neighbourFor },
+      ...{ self, vips, spread, neighbourFor, spreadLinks: [...neighbours.keys()] },
       ...this.#former.observe(held, { self, neighbourFor, peerMacs, now }),
       nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
       links: links.map(({ name, addresses }) => ({ name, addresses: addresses.map(({ address }) => address) })),

@@ -29,6 +29,8 @@ export interface PlacingParts {
   readonly announcer: Announcer;
   readonly holding: Holding;
   readonly recorder: Recorder;
+  /** Nodes whose packets in the name of others do not arrive on a link. */
+  readonly blockedOn: (link: string) => readonly string[];
   readonly options: {
     readonly nodeName: string;
     /** Nodes whose speakers run without a Pod. */
@@ -81,7 +83,8 @@ export class Placing {
     const { watched, monitor, holding, options } = this.#parts;
     if (!isKnown(watched)) return;
     this.#links = monitor.links();
-    const all = this.#links.filter((link) => unusableReason(link) === undefined).map(peerLinkOf);
+    const usable = this.#links.filter((link) => unusableReason(link) === undefined);
+    const all = usable.map((link) => peerLinkOf(link, this.#parts.blockedOn(link.name)));
     const own = all.filter(({ name }) => !holding.deafLinks.has(name));
     const { nodeName: self } = options;
     const snapshot = clusterSnapshot(watched, options.assumeAlive);
@@ -190,8 +193,9 @@ export class Placing {
   }
 }
 
-function peerLinkOf({ name, mac, addresses }: Link): PeerLink {
-  return { name, mac, addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`) };
+function peerLinkOf({ name, mac, addresses }: Link, blocked: readonly string[]): PeerLink {
+  const link = { name, mac, addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`) };
+  return blocked.length === 0 ? link : { ...link, blocked };
 }
 
 /** The whole desired state of the links: what each answers, and that it hears who else does. */

@@ -14,6 +14,7 @@
  * The way from a dead holder to the next one never touches the API server.
  */
 
+import type { DataPath } from '../dataplane/path.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { openLinkMonitor } from '../linux/link-monitor.ts';
@@ -24,6 +25,7 @@ import { startAnnouncer } from './announcer.ts';
 import { Holding } from './holding.ts';
 import { NodeLayer } from './node-layer.ts';
 import { openOffline } from './offline.ts';
+import { PathTester } from './path-tester.ts';
 import { type PathOptions, PathWatch } from './path-watch.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
@@ -62,6 +64,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const observe = () => {
     placing.observe();
     paths?.look();
+    const own = watched.pods.store.values().filter(({ node }) => node === options.nodeName);
+    if (own.some(({ uninstalled }) => uninstalled)) void layer?.remove();
   };
   const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
@@ -90,17 +94,24 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     onVerdicts: (news) => placing.told(news),
     onFailed: (error) => failed.abort(error),
   });
-  const layer = options.nodeLayer ? new NodeLayer(log) : undefined;
+  const tester = new PathTester({ log, onChange: () => loop.trigger() });
+  const layer = options.nodeLayer ? new NodeLayer(log, () => tester.restart()) : undefined;
   const links = () => monitor.links();
   const demands = () => placing.demands;
-  const paths =
-    layer && new PathWatch({ watched, holding, links, demands, options, onPath: (path) => layer.apply(path) });
+  const onPath = (path: DataPath) => layer?.apply(path);
+  const paths = layer && new PathWatch({ watched, holding, tester, links, demands, options, onPath });
   const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });
-  const placing = new Placing({ watched, monitor, announcer, holding, recorder, options, log });
+  const placing = new Placing({
+    ...{ watched, monitor, announcer, holding, recorder, options, log },
+    blockedOn: (link) => tester.blockedOn(link),
+  });
   const closeHealth = await serveHealth({
     listen: options.health,
     live: { worker: announcer.fault },
-    ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
+    ready: {
+      informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
+      rules: () => (layer?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined),
+    },
   });
   try {
     await holding.open();
@@ -112,6 +123,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     holding.sayRestarting();
     monitor.close();
     paths?.close();
+    tester.close();
     const [counters] = await Promise.all([announcer.close(), offline.close(), layer?.close()]);
     holding.close();
     placing.close();

@@ -14,43 +14,78 @@ export interface Hosts {
   /** The name of this node's link that an address is on. */
   readonly linkFor: (vip: Ip) => string | undefined;
   readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
+  /** Nodes whose packets in the name of others do not arrive at a node, as that node tells. */
+  readonly blockedAt: (node: string) => readonly string[];
 }
 
-/** The wish for each address. */
-export function wishesOf({ vips }: Demands, hosts: Hosts): SpreadFacts['wishFor'] {
-  const spread = vips.filter(({ advertisements }) =>
-    advertisements.some(({ distribution }) => distribution === 'Spread'),
-  );
-  const byAddress = new Map(spread.map((demand) => [demand.address, demand]));
-  const nodes = nodeLists(hosts);
-  return (vip) => {
-    const demand = byAddress.get(vip);
-    const link = demand && hosts.linkFor(vip);
-    if (demand === undefined || link === undefined) return undefined;
-    const scope = demand.advertisements.map(({ uid }) => uid).join(' ');
-    return { vip, link, scope: `${scope} ${familyOf(vip)}`, nodes: nodes(demand, link) } satisfies SpreadWish;
+/** What is to be spread. */
+export interface Wishes {
+  readonly wishFor: SpreadFacts['wishFor'];
+  /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
+  readonly neighbours: ReadonlyMap<string, readonly Neighbour[]>;
+}
+
+/** Reads what the L2Advertisements wish. */
+export function wishesOf({ vips }: Demands, hosts: Hosts): Wishes {
+  const isSpread = ({ advertisements }: Demand) => advertisements.some(({ distribution }) => distribution === 'Spread');
+  const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
+  const lists = new NodeLists(hosts);
+  const neighbours = new Map<string, Map<string, Neighbour>>();
+  for (const demand of spread.values()) {
+    const link = hosts.linkFor(demand.address);
+    if (link === undefined) continue;
+    const known = neighbours.get(link) ?? new Map<string, Neighbour>();
+    neighbours.set(link, known);
+    for (const node of lists.of(demand, link).reachable) {
+      const to = known.has(node) ? undefined : hosts.neighbourFor(node, demand.address);
+      if (to) known.set(node, to);
+    }
+  }
+  return {
+    neighbours: new Map([...neighbours].map(([link, all]) => [link, [...all.values()]])),
+    wishFor: (vip) => {
+      const demand = spread.get(vip);
+      const link = demand && hosts.linkFor(vip);
+      if (demand === undefined || link === undefined) return undefined;
+      const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${familyOf(vip)}`;
+      return { vip, link, scope, nodes: lists.of(demand, link).open } satisfies SpreadWish;
+    },
   };
 }
 
-/** Thousands of VIPs have the same nodes: they are looked at once for each link. */
-function nodeLists({
-  self,
-  present,
-  isDraining,
-  neighbourFor,
-}: Hosts): (demand: Demand, link: string) => readonly string[] {
-  const known = new Map<ReadonlySet<string>, Map<string, readonly string[]>>();
-  return ({ eligible, serves, address }, link) => {
-    const lists = known.get(eligible) ?? new Map<string, readonly string[]>();
-    known.set(eligible, lists);
+interface NodeList {
+  /** Nodes that live, and that nobody drains. */
+  readonly reachable: readonly string[];
+  /** Those of them that packets can be passed on to, and whose answers reach clients. */
+  readonly open: readonly string[];
+}
+
+/** Thousands of VIPs have the same nodes: they are looked at once for each link and family. */
+class NodeLists {
+  readonly #hosts: Hosts;
+  readonly #known = new Map<ReadonlySet<string>, Map<string, NodeList>>();
+
+  constructor(hosts: Hosts) {
+    this.#hosts = hosts;
+  }
+
+  of({ eligible, serves, address }: Demand, link: string): NodeList {
+    const lists = this.#known.get(eligible) ?? new Map<string, NodeList>();
+    this.#known.set(eligible, lists);
     const key = `${link} ${familyOf(address)}`;
-    const isReachable = (node: string) => node === self || neighbourFor(node, address) !== undefined;
-    const list =
-      lists.get(key) ??
-      [...eligible].filter((node) => present.has(node) && !isDraining(node) && serves(node) && isReachable(node));
+    const before = lists.get(key);
+    if (before) return before;
+    const { self, present, isDraining, neighbourFor, blockedAt } = this.#hosts;
+    const isNear = (node: string) => node === self || neighbourFor(node, address) !== undefined;
+    const able = [...eligible].filter((node) => present.has(node) && !isDraining(node) && serves(node));
+    const reachable = able.filter(isNear);
+    // Whose packets do not arrive at one node may not send in the name of others at all: a client would not hear its answers either.
+    const spoofers = new Set([...present].flatMap((node) => blockedAt(node)));
+    const open = reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self));
+    const list = { reachable, open };
     lists.set(key, list);
     return list;
-  };
+  }
 }
 
 /** How many endpoints of each Service are ready on each node; where none is at all, those that still serve while they end. */

@@ -153,7 +153,7 @@ test('the version of the file stands for these fields', () => {
       advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
       endpointSlices: 'name uid resourceVersion service servingNodes servesElsewhere endpoints',
-      pods: 'name uid resourceVersion node ready',
+      pods: 'name uid resourceVersion node ready uninstalled',
       claims: 'uid term isolated leaving',
     },
   );
