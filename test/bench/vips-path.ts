@@ -51,6 +51,7 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
     grow(count);
     return {
       ...{ self: self.name, vips: vips.slice(0, count), spread: spread.slice(0, count) },
+      spreadLinks: kind === 'Spread' ? [linkName] : [],
       peerMacs: peers.map(({ mac }) => mac),
       neighbourFor: (node) => {
         const peer = neighbours.get(node);
