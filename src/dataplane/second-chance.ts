@@ -28,10 +28,13 @@ export interface Chances {
 }
 
 /**
- * Hands packets on, once: what another node sent here is handed on only where that node holds the VIP, and has it from the client itself. A
- * SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1).
+ * Class of service (RFC 2474, of the part for local use) of what is handed on: so that no node hands it on again, whatever the nodes believe
+ * of each other. Who holds the VIP tells nothing: a client that has not heard of a move yet sends to the node that held it before.
  */
-export function handOn(dialect: Dialect, { chances, peerMacs, holders }: Chances, spread: Spread): Part {
+const handedOn = '0x2f';
+
+/** Hands packets on, once. A SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1). */
+export function handOn(dialect: Dialect, { chances, peerMacs }: Chances, spread: Spread): Part {
   const slotted = slotChances(dialect, spread);
   const neighbours = new Map([...chances.map(({ to }) => to), ...slotted.neighbours].map((to) => [chainTo(to), to]));
   if (neighbours.size === 0) return {};
@@ -39,10 +42,6 @@ export function handOn(dialect: Dialect, { chances, peerMacs, holders }: Chances
   const rules: Part = {
     collections: {
       peer_macs: setOf('ether_addr', new Set(peerMacs)),
-      holder_macs: setOf(
-        `${address} . ether_addr`,
-        holders.map(({ vip, mac }) => `${vip} . ${mac}`),
-      ),
       chances: mapOf(
         `${address} : verdict`,
         chances.map(({ vip, to }) => [vip, `goto ${chainTo(to)}`]),
@@ -54,12 +53,15 @@ export function handOn(dialect: Dialect, { chances, peerMacs, holders }: Chances
         `ct state { new, invalid } tcp flags & (syn | rst) == 0 ${ip} daddr @vips goto unknown_flow`,
       ]),
       unknown_flow: chain(
-        `ether saddr @peer_macs ${ip} daddr . ether saddr != @holder_macs accept`,
+        `ether saddr @peer_macs ${ip} dscp ${handedOn} accept`,
         `${ip} daddr . tcp dport vmap @slot_chances`,
         `${ip} daddr vmap @chances`,
       ),
       ...Object.fromEntries(
-        [...neighbours].map(([name, { address, link }]) => [name, chain(`dup to ${address} device "${link}"`, 'drop')]),
+        [...neighbours].map(([name, { address, link }]) => [
+          name,
+          chain(`${ip} dscp set ${handedOn}`, `dup to ${address} device "${link}"`, 'drop'),
+        ]),
       ),
     },
   };
