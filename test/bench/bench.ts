@@ -1,6 +1,7 @@
 /** `npm run bench -- <what>`: measures one part of Berth against what it competes with, in the same run. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AllocateOptions } from './allocate.ts';
+import type { DatapathOptions } from './datapath.ts';
 import type { FailoverOptions } from './failover.ts';
 import { failoverEvents } from './failover-events.ts';
 
@@ -68,6 +69,24 @@ program
   .action(async (options: { readonly vips: number; readonly runs: number }) => {
     const { benchMass } = await import('./mass.ts');
     await benchMass(options);
+  });
+
+program
+  .command('datapath')
+  .description(
+    "latency, connections per second and throughput by a VIP in every way that it can be served, as ratios to the Service's node port; one VIP over slow links; the work of a holder; on a cluster of three nodes",
+  )
+  .option('--runs <count>', 'how often everything is measured, in turns; medians are printed', positiveInteger, 15)
+  .addOption(
+    new Option('--policy <policy>', 'externalTrafficPolicy of the Services')
+      .choices(['Cluster', 'Local'])
+      .default('Cluster'),
+  )
+  .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'datapath')
+  .option('--keep', 'leave the lab up, for the next run', false)
+  .action(async (options: DatapathOptions) => {
+    const { benchDatapath } = await import('./datapath.ts');
+    await benchDatapath(options);
   });
 
 program
