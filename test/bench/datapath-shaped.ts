@@ -15,16 +15,16 @@ export interface HolderLoad {
   readonly cpuPercent: number;
 }
 
-/** Far below what the machine can do, so that the links are the limit. */
-const linkMbit = 50;
+/** Megabits a second of a slow link: far below what the machine can do, so that the links are the limit. */
+export const linkMbit = 50;
 const connections = 30;
 /** What is downloaded while the holder is watched. */
 const sameMbit = 400;
 
 /** Downloads from a VIP of the distribution with slow links. */
 export async function measureShaped(lab: Lab, stage: Stage, ms: number): Promise<Record<string, number>> {
-  await Promise.all(lab.nodes.map((node) => shape(node)));
   try {
+    await Promise.all(lab.nodes.map(shape));
     const found: Record<string, number> = {};
     for (const distribution of ['Single', 'Spread'] as const) {
       const target = stage.local[distribution];
@@ -36,20 +36,19 @@ export async function measureShaped(lab: Lab, stage: Stage, ms: number): Promise
   }
 }
 
-/** What leaves the node, for it is downloads that are measured. Small flows, such as the speakers' own, need not wait behind them. */
+/** What leaves the node, for it is downloads that are measured. The queue is short: the speakers' own datagrams wait in it, too. */
 async function shape({ exec, link, name }: LabHost): Promise<void> {
-  const tc = async (...words: readonly string[]) => {
-    const { code, stderr } = await exec(['tc', 'qdisc', 'add', 'dev', link, ...words]);
-    if (code !== 0) throw new Error(`tc on ${name}: ${stderr}`);
-  };
-  await tc('root', 'handle', '1:', 'tbf', 'rate', `${linkMbit}mbit`, 'burst', '32k', 'latency', '50ms');
-  await tc('parent', '1:1', 'fq_codel');
+  const limit = ['tbf', 'rate', `${linkMbit}mbit`, 'burst', '32k', 'latency', '20ms'];
+  const { code, stderr } = await exec(['tc', 'qdisc', 'replace', 'dev', link, 'root', ...limit]);
+  if (code !== 0) throw new Error(`tc on ${name}: ${stderr}`);
 }
 
 /** The same download, slow enough for every distribution, and what the holder of the VIP does for it. */
 export async function measureHolder(lab: Lab, target: Target, ms: number): Promise<HolderLoad> {
   const holder = await holderOf(lab, target.host);
   await giveCore(lab, holder);
+  // Or the first seconds would go into the buffers of connections that are not read from.
+  await lab.client.exec(['sysctl', '-qw', 'net.ipv4.tcp_rmem=4096 65536 65536']);
   const rest = await cpuBusy(cores.own, ms / 2);
   let working: Promise<readonly [number, Counters, Counters]> | undefined;
   const begun = async () => {

@@ -5,7 +5,7 @@ import { phase } from '../lab/progress.ts';
 import { mustRun } from '../lab/run.ts';
 import type { Load, Measured } from './datapath-client.ts';
 import { type Stage, setStage, type Target, ways } from './datapath-lab.ts';
-import { type HolderLoad, measureHolder, measureShaped } from './datapath-shaped.ts';
+import { type HolderLoad, linkMbit, measureHolder, measureShaped } from './datapath-shaped.ts';
 import { machineLine } from './machine.ts';
 import { ratios, summaryOf, summaryText } from './medians.ts';
 
@@ -92,7 +92,7 @@ function printShaped(runs: readonly Record<string, number>[]): void {
   const of = (distribution: string) => runs.map((run) => run[distribution] ?? Number.NaN);
   const [single, spread] = [of('Single'), of('Spread')];
   console.log(
-    `one VIP over links of 50 Mbit/s, Local: Single ${summaryText(summaryOf(single), 1)} Mbit/s, ` +
+    `one VIP over links of ${linkMbit} Mbit/s, Local: Single ${summaryText(summaryOf(single), 1)} Mbit/s, ` +
       `Spread ${summaryText(summaryOf(spread), 1)} Mbit/s, ratio ${summaryText(summaryOf(ratios(spread, single)), 2)}`,
   );
 }
