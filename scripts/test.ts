@@ -10,6 +10,9 @@ const suites: Readonly<Record<string, readonly string[]>> = {
   cluster: ['test/cluster/**/*.test.ts'],
 };
 
+/** Prints what the runner's own reporter does, and more. */
+const reporter = new URL('../test/reporter.ts', import.meta.url).pathname;
+
 const { positionals } = parseArgs({ allowPositionals: true });
 const unknown = positionals.filter((name) => !(name in suites));
 if (unknown.length > 0) {
@@ -26,7 +29,8 @@ const files = chosen.flatMap((name) => suites[name] ?? []);
 if (files.length > 0) {
   const lab = chosen.includes('cluster') ? ['--test-global-setup=test/lab/global-setup.ts'] : [];
   // One file at a time: they share the cluster and two cores.
-  run(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=600000', ...lab, ...files]);
+  const options = ['--test-concurrency=1', '--test-timeout=600000', `--test-reporter=${reporter}`];
+  run(process.execPath, ['--test', ...options, ...lab, ...files]);
 }
 
 /** Ends the whole run with the command's own status when it fails. */

@@ -6,8 +6,12 @@ import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verdicts.ts';
+import { handOffReasons } from '../src/api/hand-off.ts';
+import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
+import { nftReasons } from '../src/linux/nft.ts';
 import { counterNames } from '../src/linux/responder-memory.ts';
+import { rows } from './cluster/promises/table.ts';
 
 /** The first column of the tables below a heading of a document. */
 function firstColumn(text: string, heading: string): readonly string[] {
@@ -23,7 +27,21 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Spread')), sorted(spreadReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Hand-off')), sorted(handOffReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Rules of the node')), sorted(nftReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
+});
+
+test('docs/services.md tells every promise that is tested, and no other', () => {
+  const told = [...readFileSync('docs/services.md', 'utf8').matchAll(/^\| (.+) \| .+ \| `([\w ]+)` \|$/gm)];
+  const tested = rows.map(({ name, promise }) => [promise, name]);
+  assert.deepEqual(
+    told.map(([, promise, name]) => [promise, name]),
+    tested,
+  );
+  // They become names of objects of one cluster.
+  assert.equal(new Set(rows.map(({ name }) => name.toLowerCase())).size, rows.length);
 });
 
 test('links between the documents lead somewhere', () => {

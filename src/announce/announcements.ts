@@ -5,6 +5,7 @@ import type { ConflictState, HeldVip } from './conflicts.ts';
 import type { Demand, Demands, Unwanted } from './demands.ts';
 import type { HolderAction, HolderDecision } from './holder-view.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
+import type { Readiness } from './readiness.ts';
 
 /**
  * Why a node is silent about a VIP:
@@ -19,6 +20,7 @@ import { isEdge, type LinkView, linksFor } from './links.ts';
  * - `NoUsableLink` this node should, but has no link for it;
  * - `NetworkAddress` it is the network or the broadcast address of this node's link, or of IPv6 the one of all its routers;
  * - `ProbingFirst` it was never announced: other hosts are asked first whether they have it;
+ * - `DataPathPending` nor was it, and kube-proxy on this node has not written its rules since it is there: two seconds at most;
  * - `AddressTaken` another host has it; `AnnouncedByOtherProgram` a node of the cluster does, by another program.
  */
 export const silenceReasons = [
@@ -35,6 +37,7 @@ export const silenceReasons = [
   'NoUsableLink',
   'NetworkAddress',
   'ProbingFirst',
+  'DataPathPending',
   'AddressTaken',
   'AnnouncedByOtherProgram',
 ] as const;
@@ -124,12 +127,14 @@ export function heldOf(placements: readonly Placement[], { vips }: Demands): rea
 export function withheld(
   placements: readonly Placement[],
   stateOf: (uid: string) => ConflictState,
+  readinessOf: (uid: string) => Readiness,
 ): readonly Placement[] {
   return placements.map((placement) => {
     if (placement.kind !== 'Announce') return placement;
     const state = stateOf(placement.uid);
-    if (state.kind === 'Clear') return placement;
-    const reason = reasonToWithhold(state);
+    const isPending = readinessOf(placement.uid) === 'Pending';
+    if (state.kind === 'Clear' && !isPending) return placement;
+    const reason = reasonToWithhold(state) ?? (isPending ? 'DataPathPending' : undefined);
     const { vip, uid, holder, term, links } = placement;
     return reason === undefined ? placement : { kind: 'Withhold', vip, uid, holder, term, links, reason };
   });

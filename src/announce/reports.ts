@@ -7,7 +7,7 @@ import type { ConflictState } from './conflicts.ts';
 import type { VerifiedReason } from './verdicts.ts';
 
 /** Why the condition `Announced` is true. */
-export const announcedReasons = ['Announced', 'MoveDamped'] as const;
+export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'DataPathUnproven'] as const;
 
 /** What the condition `Conflict` says. */
 export const conflictReasons = [
@@ -20,8 +20,10 @@ export const conflictReasons = [
 
 type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason | VerifiedReason;
 
-/** A condition that has no time yet. */
-export type Finding = Omit<Condition, 'lastTransitionTime' | 'reason'> & { readonly reason: Reason };
+/** A condition that has no time yet. Its reason is one of these words, or one of whoever found it. */
+export type Finding<R extends string = Reason> = Omit<Condition, 'lastTransitionTime' | 'reason'> & {
+  readonly reason: R;
+};
 
 /** All that an entry's status is to say. */
 export interface Report {
@@ -31,7 +33,7 @@ export interface Report {
   readonly holder: (Omit<HolderRecord, 'since'> & { readonly announces: boolean }) | undefined;
   /** Another host that uses it. */
   readonly conflict: { readonly mac: string } | undefined;
-  readonly conditions: readonly Finding[];
+  readonly conditions: readonly Finding<string>[];
 }
 
 /** What the reports depend on besides the placements. */
@@ -41,6 +43,10 @@ export interface ReportContext {
   readonly stateOf: (uid: string) => ConflictState;
   /** What another node found when it asked for the VIP. */
   readonly verifiedOf: (uid: string) => Finding | undefined;
+  /** Whether its connections are spread over several nodes; undefined where that is not wanted. */
+  readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
+  /** What keeps traffic from a VIP that this node announces: no endpoint serves, or kube-proxy has not said that it knows the VIP. */
+  readonly dataPathFault: (uid: string) => 'NoEndpoints' | 'DataPathUnproven' | undefined;
   /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
   readonly isReporter: (address: Ip) => boolean;
 }
@@ -53,6 +59,8 @@ export function reportsOf(placements: readonly Placement[], context: ReportConte
 interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;
+  readonly spread: Finding<string> | undefined;
+  readonly fault: ReturnType<ReportContext['dataPathFault']>;
   readonly links: string;
   readonly reports: readonly Report[];
 }
@@ -79,16 +87,19 @@ export class Reporter {
   #held(placement: HeldPlacement, links: string, context: ReportContext): readonly Report[] {
     const state = context.stateOf(placement.uid);
     const verified = placement.kind === 'Announce' ? context.verifiedOf(placement.uid) : undefined;
+    const spread = placement.kind === 'Announce' ? context.spreadOf(placement.vip) : undefined;
+    const fault = placement.kind === 'Announce' ? context.dataPathFault(placement.uid) : undefined;
+    const now = { state, verified, spread, fault };
     const known = this.#reported.get(placement);
-    if (known && known.state === state && known.links === links && isSame(known.verified, verified))
-      return known.reports;
-    const reports = held(placement, { state, verified }, context);
-    this.#reported.set(placement, { state, verified, links, reports });
+    const isOld = known?.links === links && known.state === state && known.fault === fault;
+    if (isOld && isSame(known.verified, verified) && isSame(known.spread, spread)) return known.reports;
+    const reports = held(placement, now, context);
+    this.#reported.set(placement, { ...now, links, reports });
     return reports;
   }
 }
 
-function isSame(a: Finding | undefined, b: Finding | undefined): boolean {
+function isSame(a: Finding<string> | undefined, b: Finding<string> | undefined): boolean {
   if (a === b) return true;
   return a?.status === b?.status && a?.reason === b?.reason && a?.message === b?.message;
 }
@@ -97,38 +108,54 @@ type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold'
 
 function held(
   placement: HeldPlacement,
-  { state, verified }: Pick<Reported, 'state' | 'verified'>,
+  { state, verified, spread, fault }: Omit<Reported, 'links' | 'reports'>,
   context: ReportContext,
 ): readonly Report[] {
   const { vip: address, uid, term, kind } = placement;
   const { self } = context;
-  if (state.kind === 'Probing') return [];
+  if (state.kind === 'Probing' || (kind === 'Withhold' && placement.reason === 'DataPathPending')) return [];
   const links = context.links
     .filter(({ name }) => placement.links.includes(name))
     .map(({ name, mac }) => ({ name, mac }));
   const conflict = conflictOf(address, state);
   const announces = kind === 'Announce';
-  const why = announces ? announced(placement, links, self) : { ...conflict, type: 'Announced', status: 'False' };
+  const why = announces
+    ? announced(placement, { links, self, fault })
+    : { ...conflict, type: 'Announced', status: 'False' };
   return [
     {
       ...{ uid, address, holder: { node: self, term, announces, links } },
       conflict: 'mac' in state ? { mac: state.mac } : undefined,
-      conditions: [why as Finding, ...(verified ? [verified] : []), ...(conflict ? [conflict] : [])],
+      conditions: [why as Finding, verified, spread, conflict].filter((one) => one !== undefined),
     },
   ];
 }
 
+/** Where an address is announced, and whether it leads anywhere. */
+interface AnnouncedFrom {
+  readonly links: readonly { readonly name: string; readonly mac: string }[];
+  readonly self: string;
+  readonly fault: Reported['fault'];
+}
+
 function announced(
   { vip, damped }: Extract<Placement, { readonly kind: 'Announce' }>,
-  links: readonly { readonly name: string; readonly mac: string }[],
-  self: string,
+  { links, self, fault }: AnnouncedFrom,
 ): Finding {
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
   const message = `${vip} is at node ${self}, ${on}`;
+  if (fault !== undefined) {
+    return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultWords[fault]}` };
+  }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
   const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
 }
+
+const faultWords = {
+  NoEndpoints: 'no endpoint serves that traffic could go to from there',
+  DataPathUnproven: 'kube-proxy there has not written its rules since the address was given',
+} as const;
 
 function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
   const conflict = (reason: Reason, message: string): Finding => ({

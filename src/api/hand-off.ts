@@ -10,11 +10,14 @@ export type HandOff = 'KubeProxy' | 'NodePort';
 /** Both ways. */
 export const handOffs: readonly HandOff[] = ['KubeProxy', 'NodePort'];
 
+/** Why a Service gets another hand-off than it asks for: reasons of condition `berth.dev/HandOff`. */
+export const handOffReasons = ['NoNodePorts', 'UnsupportedProtocol', 'UnknownHandOff'] as const;
+
 /** What a Service gets, and why that is not what was asked for. */
 export interface HandOffChoice {
   readonly handOff: HandOff;
   /** undefined: it is what was asked for. */
-  readonly reason?: 'NoNodePorts' | 'UnsupportedProtocol' | 'UnknownHandOff';
+  readonly reason?: (typeof handOffReasons)[number];
   readonly message?: string;
 }
 

@@ -122,13 +122,16 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
   }
 }
 
+/** What nobody needs to be told at once: many a Service is made before its Pods. */
+const quiet: ReadonlySet<string> = new Set(['Allocated', 'Announced', 'NoEndpoints']);
+
 /** Events tell refusals, when they begin or change; successes are in the condition. */
 async function report(decision: Decision, desired: DesiredStatus, { events, log }: Writer): Promise<void> {
   const { service } = decision;
   const regarding = regardingOf(service);
   for (const condition of desired.conditions) {
     const { type, reason, message } = condition;
-    if (reason === 'Allocated' || reason === 'Announced' || !isNews(conditionOf(service, type), condition)) continue;
+    if (quiet.has(reason) || !isNews(conditionOf(service, type), condition)) continue;
     log.info({ svc: service.key, reason, message }, 'service not served in full');
     const action = type === conditionTypes.allocated ? 'Allocate' : 'Announce';
     await events.send({ regarding, type: 'Warning', reason, action, note: message });

@@ -144,20 +144,28 @@ async function pass({ contests, poolStatus, ...constant }: PassParts, { ownershi
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
   constant.inEffect.forget(advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`).join(' '));
   const now = Date.now();
-  const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
-  const entryOf = (address: Ip) => entries.get(address);
-  const writer: Writer = { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
+  const writerNow = (): Writer => {
+    const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
+    const entryOf = (address: Ip) => entries.get(address);
+    return { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
+  };
   const decideAll = () => settle({ ...snapshotOf(watched), ownership, now });
 
-  const first = decideAll();
-  await releaseAll(first.plan.releases, writer);
-  // What was released may be what somebody asks for.
-  const settled = first.plan.releases.length === 0 ? first : decideAll();
+  let settled = decideAll();
+  let writer = writerNow();
+  if (settled.plan.releases.length > 0) {
+    await releaseAll(settled.plan.releases, writer);
+    // What was released may be what somebody asks for. That took time: what is decided and what is written know the same ledger.
+    settled = decideAll();
+    writer = writerNow();
+  }
   const { decisions, binds, strays, nextAt } = settled.plan;
   await applyDecisions(decisions, new LedgerWriter(binds, writer), writer);
   await clearStrays(strays, writer);
-  await endMoves([...entries.values()], writer);
+  await endMoves(watched.allocations.store.values(), writer);
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
-  for (const memory of [backoff, contests]) memory.keepOnly((uid) => isKnown(watched, uid));
+  backoff.keepOnly((uid) => isKnown(watched, uid));
+  // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
+  contests.keepOnly((uid) => watched.services.store.get(uid)?.isLoadBalancer === true);
 }

@@ -15,7 +15,6 @@ export interface Neighbours {
   readonly self: string;
   /** How this node reaches another one on the link that a VIP is on; undefined where it does not. */
   readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
-  readonly peerMacs: readonly string[];
   /** Milliseconds on a clock that never goes back. */
   readonly now: number;
 }
@@ -33,10 +32,9 @@ export class FormerHolders {
   #former: ReadonlyMap<string, Former> = new Map();
 
   /** Takes in who holds what, and says who gets what this node does not know. */
-  observe(held: readonly Held[], { self, neighbourFor, peerMacs, now }: Neighbours): Chances {
+  observe(held: readonly Held[], { self, neighbourFor, now }: Neighbours): Chances {
     const former = new Map<string, Former>();
     const chances: Chances['chances'][number][] = [];
-    const holders: Chances['holders'][number][] = [];
     for (const { uid, vip, holder } of held) {
       const other = holder !== undefined && holder !== self ? { node: holder, at: now } : this.#former.get(uid);
       if (other === undefined || now - other.at > chanceMs) continue;
@@ -44,9 +42,8 @@ export class FormerHolders {
       const to = neighbourFor(other.node, vip);
       if (to === undefined) continue;
       chances.push({ vip, to });
-      if (other.node === holder) holders.push({ vip, mac: to.mac });
     }
     this.#former = former;
-    return { chances, holders, peerMacs };
+    return { chances };
   }
 }

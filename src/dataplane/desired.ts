@@ -31,11 +31,7 @@ function familyTable(family: Family, path: DataPath): Ruleset[number] {
     handOff(dialect, { vips, nodeAddresses }, path.zone),
     handOn(
       dialect,
-      {
-        chances: path.chances.filter(({ vip }) => familyOf(vip) === family),
-        holders: path.holders.filter(({ vip }) => familyOf(vip) === family),
-        peerMacs: path.peerMacs,
-      },
+      { chances: path.chances.filter(({ vip }) => familyOf(vip) === family) },
       { ...path, spread: path.spread.filter(({ vip }) => familyOf(vip) === family) },
     ),
     answerPings(dialect, path),

@@ -11,18 +11,18 @@ export interface Dialect {
   readonly icmp: 'icmp' | 'icmpv6';
   /** ICMP messages that carry the packet that caused them (RFC 792; RFC 4443 section 2.1). */
   readonly errors: string;
-  /** What `meta protocol` says. */
-  readonly protocol: 'ip' | 'ip6';
+  /** The hops that a packet has left. */
+  readonly hops: 'ip ttl' | 'ip6 hoplimit';
 }
 
 /** The dialects of both families. */
 export const dialects: Readonly<Record<Family, Dialect>> = {
   IPv4: {
-    ...{ family: 'IPv4', ip: 'ip', address: 'ipv4_addr', icmp: 'icmp', protocol: 'ip' },
+    ...{ family: 'IPv4', ip: 'ip', address: 'ipv4_addr', icmp: 'icmp', hops: 'ip ttl' },
     errors: 'icmp type { destination-unreachable, time-exceeded, parameter-problem }',
   },
   IPv6: {
-    ...{ family: 'IPv6', ip: 'ip6', address: 'ipv6_addr', icmp: 'icmpv6', protocol: 'ip6' },
+    ...{ family: 'IPv6', ip: 'ip6', address: 'ipv6_addr', icmp: 'icmpv6', hops: 'ip6 hoplimit' },
     errors: 'icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem }',
   },
 };

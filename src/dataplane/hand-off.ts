@@ -8,7 +8,7 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import type { Dialect } from './family.ts';
-import { errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
+import { clearSpare, errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
 import { chain, hookChain, mapOf, type Part, setOf, sum } from './part.ts';
 import type { DataPath, PortPath, VipPath } from './path.ts';
 
@@ -25,18 +25,29 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
     (protocol) => `${ip} daddr . ${protocol} dport @${protocol}_to goto hand_off_${protocol}`,
   );
   const outward = [`ct original zone ${zone} ct direction reply ${ip} saddr ${own} goto give_back`];
-  const errors = family === 'IPv4' ? handOffErrors(ports, own, zone) : undefined;
+  const unknown = `ct original zone ${zone} ct state new tcp flags & (syn | rst) == 0 ${ip} daddr ${own}`;
+  const errors = handOffErrors(dialect, ports, { own, zone });
   const chains: Part = {
     chains: {
-      hand_off: hookChain('filter hook prerouting priority raw - 10', errors ? [...inward, errorRule] : inward),
-      hand_off_local: hookChain('route hook output priority raw - 10', inward),
+      hand_off: hookChain('filter hook prerouting priority raw - 10', [...inward, errorRule(dialect)]),
+      // What is of no connection known here gets its VIP back for the second chance, and where it has none is rewritten once more.
+      hand_off_unknown: hookChain('filter hook prerouting priority mangle - 11', [
+        `${unknown} tcp dport @tcp_vip goto take_back`,
+      ]),
+      take_back: chain(`${ip} daddr set tcp dport map @tcp_vip`, 'tcp dport set tcp dport map @tcp_port'),
+      hand_off_again: hookChain('filter hook prerouting priority mangle - 9', inward.slice(0, 1)),
+      // What the second chance hands on passes here too, untracked: it is the next node that rewrites it.
+      hand_off_local: hookChain('route hook output priority raw - 10', ['ct state untracked accept', ...inward]),
       // After srcnat (100), and after its counterpart for what is for this node itself.
       replies_out: hookChain('filter hook postrouting priority 300', outward),
       replies_in: hookChain('filter hook input priority 300', outward),
-      give_back: chain(...protocols.map((protocol) => `${protocol} sport @${protocol}_vip goto give_back_${protocol}`)),
+      give_back: chain(
+        ...clearSpare[family],
+        ...protocols.map((protocol) => `${protocol} sport @${protocol}_vip goto give_back_${protocol}`),
+      ),
     },
   };
-  return sum([chains, ...protocols.map((protocol) => rewrite(dialect, protocol, { ports, own, zone })), errors ?? {}]);
+  return sum([chains, ...protocols.map((protocol) => rewrite(dialect, protocol, { ports, own, zone })), errors]);
 }
 
 interface Handed extends Rewritten {

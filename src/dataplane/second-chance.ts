@@ -8,7 +8,7 @@
 import type { Ip } from '../addr/ip.ts';
 import type { Dialect } from './family.ts';
 import { chainName, chainTo, type Neighbour } from './neighbour.ts';
-import { chain, hookChain, mapOf, type Part, setOf, sum } from './part.ts';
+import { chain, hookChain, mapOf, type Part, sum } from './part.ts';
 import { chanceOf, type Slot } from './slots.ts';
 import { type Spread, slotExpression, slotMap } from './spread.ts';
 
@@ -21,27 +21,22 @@ export interface SecondChance {
 /** What the rules follow from. */
 export interface Chances {
   readonly chances: readonly SecondChance[];
-  /** Hardware addresses of all other nodes' links. */
-  readonly peerMacs: readonly string[];
-  /** The VIPs that other nodes hold, each with its holder's hardware address. */
-  readonly holders: readonly { readonly vip: Ip; readonly mac: string }[];
 }
 
 /**
- * Class of service (RFC 2474, of the part for local use) of what is handed on: so that no node hands it on again, whatever the nodes believe
- * of each other. Who holds the VIP tells nothing: a client that has not heard of a move yet sends to the node that held it before.
+ * What is handed on has so many hops left, and what has no more than that is not handed on: so whatever each node believes of the others,
+ * a packet is handed on once. Hosts begin with 64 or more; it is enough for the way to a Pod.
  */
-const handedOn = '0x2f';
+const handedOnHops = 12;
 
-/** Hands packets on, once. A SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1). */
-export function handOn(dialect: Dialect, { chances, peerMacs }: Chances, spread: Spread): Part {
+/** Hands packets on. A SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1). */
+export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): Part {
   const slotted = slotChances(dialect, spread);
   const neighbours = new Map([...chances.map(({ to }) => to), ...slotted.neighbours].map((to) => [chainTo(to), to]));
   if (neighbours.size === 0) return {};
-  const { ip, address } = dialect;
+  const { ip, address, hops } = dialect;
   const rules: Part = {
     collections: {
-      peer_macs: setOf('ether_addr', new Set(peerMacs)),
       chances: mapOf(
         `${address} : verdict`,
         chances.map(({ vip, to }) => [vip, `goto ${chainTo(to)}`]),
@@ -50,17 +45,13 @@ export function handOn(dialect: Dialect, { chances, peerMacs }: Chances, spread:
     },
     chains: {
       hand_on: hookChain('filter hook prerouting priority mangle - 10', [
-        `ct state { new, invalid } tcp flags & (syn | rst) == 0 ${ip} daddr @vips goto unknown_flow`,
+        `ct state { new, invalid } tcp flags & (syn | rst) == 0 ${ip} daddr @vips ${hops} > ${handedOnHops} goto unknown_flow`,
       ]),
-      unknown_flow: chain(
-        `ether saddr @peer_macs ${ip} dscp ${handedOn} accept`,
-        `${ip} daddr . tcp dport vmap @slot_chances`,
-        `${ip} daddr vmap @chances`,
-      ),
+      unknown_flow: chain(`${ip} daddr . tcp dport vmap @slot_chances`, `${ip} daddr vmap @chances`),
       ...Object.fromEntries(
         [...neighbours].map(([name, { address, link }]) => [
           name,
-          chain(`${ip} dscp set ${handedOn}`, `dup to ${address} device "${link}"`, 'drop'),
+          chain(`${hops} set ${handedOnHops} dup to ${address} device "${link}"`, 'drop'),
         ]),
       ),
     },

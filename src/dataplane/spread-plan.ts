@@ -12,7 +12,9 @@ export interface SpreadWish {
   readonly scope: string;
   /** The name of this node's link that the VIP is on. */
   readonly link: string;
-  /** Nodes that may serve it: they live, nobody drains them, and packets can be passed on to them. */
+  /** Nodes that may serve it: they live, and nobody drains them. */
+  readonly reachable: readonly string[];
+  /** Those of them that packets can be passed on to. */
   readonly nodes: readonly string[];
 }
 

@@ -14,16 +14,21 @@ const answers = 'limit rate 100/second burst 50 packets';
  * A port that no Service has is refused, as by a host that has the address (RFC 9293 section 3.10.7.1, RFC 1122 section 3.2.2.1). A port that
  * one has is dropped in silence: kube-proxy does not know the Service yet, and the client's next SYN finds it.
  *
- * After the `filter` chains of others, so that what they drop stays dropped without an answer.
+ * After the `filter` chains of others, so that what they drop stays dropped without an answer, and kube-proxy can refuse what has no
+ * endpoints. But what would leave by the link that it came from is refused before that: the kernel sends a redirect first, and with that
+ * has used up what it grants a host of ICMP errors (`icmp_ratelimit`).
  */
 export function refuseUnserved({ ip, address, icmp }: Dialect, vips: readonly VipPath[]): Part {
   const served = vips.flatMap((vip) => vip.ports.map(({ protocol, port }) => `${vip.address} . ${protocol} . ${port}`));
+  const port = `${ip} daddr . meta l4proto . th dport`;
+  const turnsBack = `${ip} daddr @${vipSet} ${port} != @served fib daddr . mark . iif oif exists`;
   return {
     collections: { served: setOf(`${address} . inet_proto . inet_service`, served) },
     chains: {
+      turned_back: hookChain('filter hook prerouting priority dstnat + 10', [`${turnsBack} goto refuse`]),
       unserved: hookChain('filter hook forward priority filter + 10', [`${ip} daddr @${vipSet} goto refuse`]),
       refuse: chain(
-        `${ip} daddr . meta l4proto . th dport @served drop`,
+        `${port} @served drop`,
         `meta l4proto tcp ${answers} reject with tcp reset`,
         `meta l4proto != tcp ${answers} reject with ${icmp} type port-unreachable`,
         'drop',

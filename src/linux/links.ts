@@ -30,6 +30,8 @@ export interface Link {
   readonly noArp: boolean;
   /** The bond or bridge that this link is a member of; a VRF too. */
   readonly master: string | undefined;
+  /** A program looks at its frames before anything else (XDP). */
+  readonly xdp: boolean;
   /** Also while the link is down. IPv6 addresses that are not known to be unique (RFC 4862 section 5.4) are left out. */
   readonly addresses: readonly LinkAddress[];
 }
@@ -65,7 +67,7 @@ export class LinkTable {
     return [...this.#links.values()].sort((a, b) => a.index - b.index).map((message) => this.#link(message));
   }
 
-  #link({ name, index, mac, flags, master }: LinkMessage): Link {
+  #link({ name, index, mac, flags, master, xdp }: LinkMessage): Link {
     const has = (...wanted: readonly number[]) => wanted.every((flag) => (flags & flag) !== 0);
     const addresses = [...(this.#addresses.get(index)?.values() ?? [])].filter(isUsable);
     return {
@@ -77,6 +79,7 @@ export class LinkTable {
       noArp: has(interfaceFlag.noArp) || has(interfaceFlag.loopback),
       // A master that we have not heard of is one all the same.
       master: master === 0 ? undefined : (this.#links.get(master)?.name ?? String(master)),
+      xdp,
       addresses: addresses.map(({ address, prefix }) => ({ address, prefix })),
     };
   }

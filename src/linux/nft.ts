@@ -1,10 +1,12 @@
 /** The kernel's packet filter by way of nft(8): whole transactions in, listings out. */
 import { spawn } from 'node:child_process';
 
+/** What kinds of trouble there are: `NoNft` there is no such program; `NotPermitted` CAP_NET_ADMIN is missing; `Refused` anything else. */
+export const nftReasons = ['NoNft', 'NotPermitted', 'Refused'] as const;
+
 /** nft refused a transaction: none of it has taken effect. */
 export class NftError extends Error {
-  /** What kind of trouble it is: `NoNft` there is no such program; `NotPermitted` CAP_NET_ADMIN is missing; `Refused` anything else. */
-  readonly reason: 'NoNft' | 'NotPermitted' | 'Refused';
+  readonly reason: (typeof nftReasons)[number];
 
   constructor(reason: NftError['reason'], message: string) {
     super(message);

@@ -139,10 +139,13 @@ export class NodeLayer {
     this.#checkAt = 0;
   }
 
-  /** One by one: nft 1.0.6 finds only the tables of one family in a batch. */
+  /** One table at a time: of several in one go nft 1.0.6 finds only the last one. Without counts, which grow by themselves. */
   async #list(ruleset: Ruleset): Promise<string> {
-    const listings = ruleset.map(({ family }) => nft(`list table ${family} ${tableName}\n`, ['--terse']));
-    return (await Promise.all(listings)).join('');
+    let listing = '';
+    for (const { family } of ruleset) {
+      listing += await nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
+    }
+    return listing;
   }
 
   #failed(error: unknown): void {

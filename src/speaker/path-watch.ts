@@ -7,16 +7,13 @@ import { unusableReason } from '../announce/usable-link.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { FormerHolders } from '../dataplane/chances.ts';
-import { Membership } from '../dataplane/membership.ts';
 import type { Neighbour } from '../dataplane/neighbour.ts';
 import type { DataPath } from '../dataplane/path.ts';
-import { planSpread } from '../dataplane/spread-plan.ts';
 import { VipPathReader } from '../dataplane/vip-paths.ts';
 import type { Link } from '../linux/links.ts';
 import type { Holding } from './holding.ts';
-import type { PathTester } from './path-tester.ts';
 import { isKnown, type Watched } from './snapshot.ts';
-import { endpointCounts, type Hosts, wishesOf } from './spread-wishes.ts';
+import type { SpreadWatch } from './spread-watch.ts';
 
 /** What a person has chosen for the data path of the installation. */
 export interface PathOptions {
@@ -33,7 +30,9 @@ export interface PathParts {
   /** What is to be announced; undefined before it is known. */
   readonly demands: () => Demands | undefined;
   readonly links: () => readonly Link[];
-  readonly tester: Pick<PathTester, 'observe' | 'blockedOn'>;
+  readonly spread: SpreadWatch;
+  /** Nodes whose packets in the name of others do not arrive on a link. */
+  readonly blockedOn: (link: string) => readonly string[];
   readonly options: PathOptions;
   readonly onPath: (path: DataPath) => void;
 }
@@ -49,7 +48,6 @@ export class PathWatch {
   readonly #parts: PathParts;
   readonly #reader = new VipPathReader();
   readonly #former = new FormerHolders();
-  readonly #membership = new Membership();
   #decisions: readonly HolderDecision[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** When to look although nobody says anything. */
@@ -100,7 +98,7 @@ export class PathWatch {
       return;
     }
     // What changes with time alone.
-    const blocked = links.flatMap(({ name }) => this.#parts.tester.blockedOn(name)).join(' ');
+    const blocked = links.flatMap(({ name }) => this.#parts.blockedOn(name)).join(' ');
     const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
     const seen = [...revisions, this.#decisions, holding.roll, key, blocked, ages];
     if (seen.every((one, i) => one === this.#seen[i])) return;
@@ -108,7 +106,7 @@ export class PathWatch {
     if (key !== this.#neighboursKey) this.#neighbours = new Map();
     this.#neighboursKey = key;
     onPath(this.#pathOf(links, demands, now));
-    this.#lookAt = this.#membership.nextAt(now) ?? Number.POSITIVE_INFINITY;
+    this.#lookAt = this.#parts.spread.nextAt(now) ?? Number.POSITIVE_INFINITY;
     if (this.#lookAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#lookAt - now);
   };
 
@@ -132,7 +130,7 @@ export class PathWatch {
     const self = options.nodeName;
     const nodes = new Map(watched.nodes.store.values().map((node) => [node.name, node]));
     const lost = new Set(holding.roll.lost);
-    const isGone = (node: string) => lost.has(node) && !this.#membership.isInDoubt(node, now);
+    const isGone = (node: string) => lost.has(node) && !this.#parts.spread.isInDoubt(node, now);
     const neighbourFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighbourFor(node, vip, links));
     const vips = this.#reader.read({
       ledger: watched.allocations.store.values(),
@@ -142,33 +140,20 @@ export class PathWatch {
     });
     const present = new Set(holding.roll.present);
     const slices = watched.endpointSlices.store.values();
-    const blockedAt = (node: string) =>
-      node === self
-        ? links.flatMap(({ name }) => this.#parts.tester.blockedOn(name))
-        : (holding.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked);
-    const hosts: Hosts = {
-      ...{ self, present, neighbourFor, blockedAt },
-      isDraining: (node) => nodes.get(node)?.draining === true,
-      linkFor: (vip) => linkFor(vip, links)?.name,
-    };
-    const { wishFor, neighbours } = wishesOf(demands, hosts);
-    this.#parts.tester.observe(
-      links.flatMap((link) => {
-        const others = neighbours.get(link.name);
-        return others ? [{ link, neighbours: others }] : [];
-      }),
-    );
-    const spread = planSpread(this.#membership, {
-      paths: vips,
-      wishFor,
-      endpoints: endpointCounts(slices),
-      ...{ present, now },
+    const planned = this.#parts.spread.plan({
+      ...{ demands, links, slices, paths: vips, now },
+      hosts: {
+        ...{ self, present, neighbourFor },
+        isDraining: (node) => nodes.get(node)?.draining === true,
+        linkFor: (vip) => linkFor(vip, links)?.name,
+      },
+      toldBy: (node) => (holding.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
     });
     const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     const peerMacs = [...nodes.keys()].flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac));
     return {
-      ...{ self, vips, spread, neighbourFor, spreadLinks: [...neighbours.keys()] },
-      ...this.#former.observe(held, { self, neighbourFor, peerMacs, now }),
+      ...{ self, vips, neighbourFor, peerMacs, ...planned },
+      ...this.#former.observe(held, { self, neighbourFor, now }),
       nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
       links: links.map(({ name, addresses }) => ({ name, addresses: addresses.map(({ address }) => address) })),
       deadEndpoints: lost.size === 0 ? [] : deadEndpointsOf(slices, lost),

@@ -2,10 +2,11 @@
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import { heldOf, type Placement, Placer, type SilenceReason, withheld } from '../announce/announcements.ts';
 import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
-import { DemandReader, type Demands } from '../announce/demands.ts';
+import { DemandReader, type DemandSnapshot, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
+import { isIdle } from '../announce/idle.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
-import { Reporter } from '../announce/reports.ts';
+import { type Finding, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
@@ -17,6 +18,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Announcer } from './announcer.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Holding } from './holding.ts';
+import { ProxyWatch } from './proxy-watch.ts';
 import type { Recorder } from './record.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from './snapshot.ts';
 import { Verifier } from './verifier.ts';
@@ -31,6 +33,8 @@ export interface PlacingParts {
   readonly recorder: Recorder;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
+  /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */
+  readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
   readonly options: {
     readonly nodeName: string;
     /** Nodes whose speakers run without a Pod. */
@@ -47,11 +51,13 @@ export class Placing {
   readonly #placer = new Placer();
   readonly #reporter = new Reporter();
   #links: readonly Link[] = [];
+  #snapshot: DemandSnapshot | undefined;
   #demands: Demands | undefined;
   #decisions: readonly HolderDecision[] = [];
   #placements: readonly Placement[] = [];
   #before: readonly Placement[] | undefined;
   readonly #conflicts: ConflictWatch;
+  readonly #proxy = new ProxyWatch(() => this.#place());
   readonly #verifier: Verifier;
 
   constructor(parts: PlacingParts) {
@@ -88,6 +94,7 @@ export class Placing {
     const own = all.filter(({ name }) => !holding.deafLinks.has(name));
     const { nodeName: self } = options;
     const snapshot = clusterSnapshot(watched, options.assumeAlive);
+    this.#snapshot = snapshot;
     const linksOf = (node: string) => (node === self ? own : holding.linksOf(node));
     this.#verifier.observe({ self, linksOf, snapshot, links: this.#links, living: () => holding.living });
     this.#demands = this.#reader.read(snapshot, linksOf);
@@ -132,6 +139,7 @@ export class Placing {
   /** Closes what it opened. */
   close(): void {
     this.#conflicts.close();
+    this.#proxy.close();
     this.#verifier.close();
     this.#asker.close();
   }
@@ -144,9 +152,17 @@ export class Placing {
     const here = { self: options.nodeName, labels: node?.labels ?? {}, links: this.#links };
     this.#placements = this.#placer.place(demands, this.#decisions, here);
     const proxies = proxiesIn(watched.allocations.store.values());
-    this.#conflicts.observe(heldOf(this.#placements, demands), proxies);
+    const held = heldOf(this.#placements, demands);
+    this.#conflicts.observe(held, proxies);
+    this.#proxy.observe(held);
     this.#verifier.ignore(proxies);
-    this.#takeEffect(withheld(this.#placements, (uid) => this.#conflicts.stateOf(uid)));
+    this.#takeEffect(
+      withheld(
+        this.#placements,
+        (uid) => this.#conflicts.stateOf(uid),
+        (uid) => this.#proxy.of(uid),
+      ),
+    );
   }
 
   #takeEffect(now: readonly Placement[]): void {
@@ -161,10 +177,19 @@ export class Placing {
       stateOf: (uid) => this.#conflicts.stateOf(uid),
       verifiedOf: (uid) =>
         this.#verifier.findingOf(uid, recordOf(watched.allocations.store.get(uid), options.nodeName)),
+      spreadOf: this.#parts.spreadOf,
+      dataPathFault: (uid) => this.#dataPathFault(uid),
       isReporter: (address) => holding.isReporter(address),
     });
     // What an old snapshot led to is nothing to write down.
     if (isSynced(watched)) recorder.record(reports);
+  }
+
+  #dataPathFault(uid: string): 'NoEndpoints' | 'DataPathUnproven' | undefined {
+    const { watched, options } = this.#parts;
+    const entry = watched.allocations.store.get(uid);
+    if (entry && this.#snapshot && isIdle(entry, this.#snapshot, options.nodeName)) return 'NoEndpoints';
+    return this.#proxy.of(uid) === 'Unproven' ? 'DataPathUnproven' : undefined;
   }
 
   #askWhereHeld(vips: readonly HeldVip[]): void {
@@ -240,7 +265,8 @@ function logChanges(log: Logger, before: readonly Placement[], now: readonly Pla
     if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
     else if (placement.kind === 'Withhold') {
       const { reason } = placement;
-      if (reason !== 'ProbingFirst') log.warn({ vip, reason }, 'held, and not announced');
+      if (reason !== 'ProbingFirst' && reason !== 'DataPathPending')
+        log.warn({ vip, reason }, 'held, and not announced');
     } else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
     else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
     else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');

@@ -142,7 +142,7 @@ function holderOf({ holder }: Report, { recorded }: AllocationView, now: number)
 }
 
 /** With the time of the last change of its status, as the API conventions want it. */
-function dated(finding: Finding, entry: AllocationView, now: number): Condition {
+function dated(finding: Finding<string>, entry: AllocationView, now: number): Condition {
   const before = allocationCondition(entry, finding.type);
   const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : formatTime(now);
   return { ...finding, lastTransitionTime };

@@ -9,12 +9,11 @@
  *     placements --conflict-watch, announce/conflicts--> withheld where another host has the VIP
  *     the others' placements --verifier, announce/verification--> asked for and knocked at; the holder is told
  *     placements --announce/reports, record--> the ledger's copy
- *   Services, ledger, endpoints, holders --path-watch--> what becomes of packets --node-layer, dataplane/desired--> nftables
+ *   Services, ledger, endpoints, holders --data-path, path-watch--> what becomes of packets --node-layer, dataplane/desired--> nftables
  *
  * The way from a dead holder to the next one never touches the API server.
  */
 
-import type { DataPath } from '../dataplane/path.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { openLinkMonitor } from '../linux/link-monitor.ts';
@@ -22,11 +21,10 @@ import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { startAnnouncer } from './announcer.ts';
+import { NodeDataPath } from './data-path.ts';
 import { Holding } from './holding.ts';
-import { NodeLayer } from './node-layer.ts';
 import { openOffline } from './offline.ts';
-import { PathTester } from './path-tester.ts';
-import { type PathOptions, PathWatch } from './path-watch.ts';
+import type { PathOptions } from './path-watch.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
 import { isSynced, watchAll } from './snapshot.ts';
@@ -63,9 +61,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const loop = new Loop({ log, resyncMs, pass: async () => observe() });
   const observe = () => {
     placing.observe();
-    paths?.look();
-    const own = watched.pods.store.values().filter(({ node }) => node === options.nodeName);
-    if (own.some(({ uninstalled }) => uninstalled)) void layer?.remove();
+    dataPath.look();
   };
   const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
@@ -85,32 +81,31 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     workerAgeMs: announcer.workerAgeMs,
     onDecisions: (decisions) => {
       placing.decided(decisions);
-      paths?.decided(decisions);
+      dataPath.decided(decisions);
     },
-    onRoll: () => paths?.look(),
+    onRoll: () => dataPath.look(),
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
     onVerdicts: (news) => placing.told(news),
     onFailed: (error) => failed.abort(error),
   });
-  const tester = new PathTester({ log, onChange: () => loop.trigger() });
-  const layer = options.nodeLayer ? new NodeLayer(log, () => tester.restart()) : undefined;
-  const links = () => monitor.links();
-  const demands = () => placing.demands;
-  const onPath = (path: DataPath) => layer?.apply(path);
-  const paths = layer && new PathWatch({ watched, holding, tester, links, demands, options, onPath });
+  const dataPath = new NodeDataPath({
+    ...{ log, watched, holding, options, onLinks: loop.trigger },
+    links: () => monitor.links(),
+    demands: () => placing.demands,
+  });
   const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });
   const placing = new Placing({
     ...{ watched, monitor, announcer, holding, recorder, options, log },
-    blockedOn: (link) => tester.blockedOn(link),
+    ...{ blockedOn: dataPath.blockedOn, spreadOf: dataPath.spreadOf },
   });
   const closeHealth = await serveHealth({
     listen: options.health,
     live: { worker: announcer.fault },
     ready: {
       informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
-      rules: () => (layer?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined),
+      rules: () => dataPath.farewell(),
     },
   });
   try {
@@ -122,9 +117,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     // Nothing moves because of a restart: the others wait a moment for this one.
     holding.sayRestarting();
     monitor.close();
-    paths?.close();
-    tester.close();
-    const [counters] = await Promise.all([announcer.close(), offline.close(), layer?.close()]);
+    const [counters] = await Promise.all([announcer.close(), offline.close(), dataPath.close()]);
     holding.close();
     placing.close();
     closeHealth();

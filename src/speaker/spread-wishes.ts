@@ -48,7 +48,8 @@ export function wishesOf({ vips }: Demands, hosts: Hosts): Wishes {
       const link = demand && hosts.linkFor(vip);
       if (demand === undefined || link === undefined) return undefined;
       const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${familyOf(vip)}`;
-      return { vip, link, scope, nodes: lists.of(demand, link).open } satisfies SpreadWish;
+      const { reachable, open } = lists.of(demand, link);
+      return { vip, link, scope, reachable, nodes: open } satisfies SpreadWish;
     },
   };
 }

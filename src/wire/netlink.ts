@@ -15,6 +15,8 @@ export interface LinkMessage {
   readonly flags: number;
   /** Index of the bond, bridge or VRF that it belongs to, 0 for none. */
   readonly master: number;
+  /** A program looks at its frames before anything else (XDP). */
+  readonly xdp: boolean;
 }
 
 /** An address of a link. */
@@ -30,10 +32,20 @@ export interface AddressMessage {
   readonly flags: number;
 }
 
+/** A queueing discipline of a link (tc(8)). */
+export interface QdiscMessage {
+  readonly kind: 'Qdisc';
+  /** Index of the link. */
+  readonly index: number;
+  /** What it is called: `noqueue`, `fq_codel`, `clsact`. */
+  readonly name: string;
+}
+
 /** What a message says. `End` closes a dump and `Failed` answers a request; `errno` is 0 or positive. */
 export type NetlinkBody =
   | LinkMessage
   | AddressMessage
+  | QdiscMessage
   | { readonly kind: 'LinkGone'; readonly index: number }
   | { readonly kind: 'End' | 'Failed'; readonly errno: number };
 
@@ -47,7 +59,7 @@ export interface NetlinkMessage {
 }
 
 /** What can be dumped. */
-export type DumpKind = 'links' | 'addresses';
+export type DumpKind = 'links' | 'addresses' | 'qdiscs';
 
 /** Interface flags, netdevice(7) and <linux/if.h>. */
 export const interfaceFlag = { up: 0x1, loopback: 0x8, running: 0x40, noArp: 0x80, lowerUp: 0x10000 } as const;
@@ -55,19 +67,30 @@ export const interfaceFlag = { up: 0x1, loopback: 0x8, running: 0x40, noArp: 0x8
 /** Address flags of <linux/if_addr.h>. */
 export const addressFlag = { optimistic: 0x04, dadFailed: 0x08, tentative: 0x40 } as const;
 
-/** RTM_GETLINK and RTM_GETADDR. */
-const requestType: Readonly<Record<DumpKind, number>> = { links: 18, addresses: 22 };
+/** RTM_GETLINK, RTM_GETADDR and RTM_GETQDISC. */
+const requestType: Readonly<Record<DumpKind, number>> = { links: 18, addresses: 22, qdiscs: 38 };
 
-const messageType = { error: 2, done: 3, newLink: 16, delLink: 17, newAddress: 20, delAddress: 21 } as const;
+const messageType = {
+  error: 2,
+  done: 3,
+  newLink: 16,
+  delLink: 17,
+  newAddress: 20,
+  delAddress: 21,
+  newQdisc: 36,
+} as const;
 const messageFlag = { request: 0x1, multi: 0x2, dumpInterrupted: 0x10, dump: 0x300 } as const;
-const linkAttribute = { address: 1, name: 3, master: 10, operState: 16 } as const;
+const linkAttribute = { address: 1, name: 3, master: 10, operState: 16, xdp: 43 } as const;
+const xdpAttribute = { attached: 2 } as const;
+const qdiscAttribute = { kind: 1 } as const;
 const addressAttribute = { address: 1, local: 2, flags: 8 } as const;
 
-/** Bytes of `struct nlmsghdr`, `struct rtattr`, `struct ifinfomsg` and `struct ifaddrmsg`. */
+/** Bytes of `struct nlmsghdr`, `struct rtattr`, `struct ifinfomsg`, `struct ifaddrmsg` and `struct tcmsg`. */
 const headerLength = 16;
 const attributeHeaderLength = 4;
 const linkHeaderLength = 16;
 const addressHeaderLength = 8;
+const qdiscHeaderLength = 20;
 
 /** The low bits of an attribute's type; the two above say "nested" and "network byte order". */
 const attributeTypeMask = 0x3fff;
@@ -78,9 +101,10 @@ const unspecified = 0;
 /** Bytes of an address, by AF_INET and AF_INET6. */
 const addressLengths: Readonly<Record<number, number>> = { 2: 4, 10: 16 };
 
-/** The request for a dump: a header and an empty `struct ifinfomsg` or `struct ifaddrmsg`, which asks for all. */
+/** The request for a dump: a header and an empty `struct` of the kind, which asks for all. */
 export function encodeDumpRequest(kind: DumpKind): Uint8Array {
-  const view = new DataView(new ArrayBuffer(headerLength + linkHeaderLength));
+  const length = kind === 'qdiscs' ? qdiscHeaderLength : linkHeaderLength;
+  const view = new DataView(new ArrayBuffer(headerLength + length));
   view.setUint32(0, view.byteLength, true);
   view.setUint16(4, requestType[kind], true);
   view.setUint16(6, messageFlag.request | messageFlag.dump, true);
@@ -109,6 +133,8 @@ function decodeBody(type: number, bytes: Uint8Array): NetlinkBody | undefined {
     case messageType.newAddress:
     case messageType.delAddress:
       return decodeAddress(type, bytes);
+    case messageType.newQdisc:
+      return decodeQdisc(bytes);
     case messageType.error:
     case messageType.done:
       return bytes.length < 4
@@ -139,7 +165,15 @@ function decodeLink(type: number, bytes: Uint8Array): NetlinkBody | undefined {
     mac: hexPairs(attributes.get(linkAttribute.address) ?? new Uint8Array()),
     flags: view.getUint32(8, true),
     master: readUint32(attributes.get(linkAttribute.master)) ?? 0,
+    xdp:
+      (attributesOf(attributes.get(linkAttribute.xdp) ?? new Uint8Array()).get(xdpAttribute.attached)?.[0] ?? 0) !== 0,
   };
+}
+
+function decodeQdisc(bytes: Uint8Array): QdiscMessage | undefined {
+  if (bytes.length < qdiscHeaderLength) return undefined;
+  const name = attributesOf(bytes.subarray(qdiscHeaderLength)).get(qdiscAttribute.kind);
+  return name && { kind: 'Qdisc', index: viewOf(bytes).getInt32(4, true), name: cText(name) };
 }
 
 function decodeAddress(type: number, bytes: Uint8Array): AddressMessage | undefined {

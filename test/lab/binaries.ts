@@ -21,6 +21,12 @@ const programs = [
   'kubelet',
 ] as const;
 
+/** Programs that only some tests need: {@link ensureProgram} builds them when it is asked for them. */
+export type TestProgram = 'coredns' | 'e2e' | 'ginkgo' | 'skipper';
+
+/** Those of them whose main function is in the tests of their package. */
+const suites: readonly string[] = ['e2e'];
+
 /** Path of each of the cluster's programs. */
 export type Binaries = Readonly<Record<(typeof programs)[number], string>>;
 
@@ -36,14 +42,10 @@ interface Tool {
 
 /** Gives the path of every program, after it built those that are not in the cache. */
 export async function ensureBinaries(log: Log): Promise<Binaries> {
-  if (!isThere('go'))
-    throw new Error('the lab builds Kubernetes with Go: install Go 1.26 or later and put it on the PATH');
   const tools = (await listTools()).filter(({ name }) => (programs as readonly string[]).includes(name));
   const paths = new Map<string, string>();
   for (const [index, tool] of tools.entries()) {
-    const path = provided(tool.name) ?? join(cacheFolder(), 'bin', tool.key, tool.name);
-    if (!existsSync(path)) await build(tool, { path, log, count: `${index + 1}/${tools.length}` });
-    paths.set(tool.name, path);
+    paths.set(tool.name, await ensure(tool, log, `${index + 1}/${tools.length}, `));
   }
   const entries = programs.map((name) => {
     const path = paths.get(name);
@@ -51,6 +53,19 @@ export async function ensureBinaries(log: Log): Promise<Binaries> {
     return [name, path] as const;
   });
   return Object.fromEntries(entries) as Binaries;
+}
+
+/** Gives the path of a program that not every lab has, after it built it if it is not in the cache. */
+export async function ensureProgram(name: TestProgram, log: Log): Promise<string> {
+  const tool = (await listTools()).find((each) => each.name === name);
+  if (tool === undefined) throw new Error(`no go.mod in ${toolsFolder} has a tool ${name}`);
+  return ensure(tool, log);
+}
+
+async function ensure(tool: Tool, log: Log, count = ''): Promise<string> {
+  const path = provided(tool.name) ?? join(cacheFolder(), 'bin', tool.key, tool.name);
+  if (!existsSync(path)) await build(tool, { path, log, count });
+  return path;
 }
 
 /** A program of the folder that KUBEBUILDER_ASSETS names (kubebuilder's envtest keeps its programs there). */
@@ -61,10 +76,11 @@ function provided(name: string): string | undefined {
 }
 
 async function build(tool: Tool, how: { path: string; log: Log; count: string }): Promise<void> {
-  how.log(`building ${tool.name} (${how.count}, the first build takes minutes)`);
+  how.log(`building ${tool.name} (${how.count}the first build takes minutes)`);
   const begin = performance.now();
   await cached(how.path, async (temporary) => {
-    const argv = ['go', 'build', '-trimpath', '-ldflags', tool.linkerFlags, '-o', temporary, tool.goPackage];
+    const command = suites.includes(tool.name) ? ['test', '-c'] : ['build'];
+    const argv = ['go', ...command, '-trimpath', '-ldflags', tool.linkerFlags, '-o', temporary, tool.goPackage];
     await mustRun(argv, { cwd: tool.folder, env: { CGO_ENABLED: '0' } });
     await chmod(temporary, 0o755);
   });
@@ -72,6 +88,8 @@ async function build(tool: Tool, how: { path: string; log: Log; count: string })
 }
 
 async function listTools(): Promise<readonly Tool[]> {
+  if (!isThere('go'))
+    throw new Error('the lab builds Kubernetes with Go: install Go 1.26 or later and put it on the PATH');
   const goVersion = (await mustRun(['go', 'env', 'GOVERSION', 'GOARCH'])).trim();
   const names = (await readdir(toolsFolder)).sort();
   return (await Promise.all(names.map((name) => toolsOf(name, goVersion)))).flat();
@@ -82,8 +100,10 @@ async function toolsOf(module: string, goVersion: string): Promise<readonly Tool
   const folder = join(toolsFolder, module);
   const goMod = await readFile(join(folder, 'go.mod'), 'utf8');
   const goSum = await readFile(join(folder, 'go.sum'), 'utf8');
+  const sources = (await readdir(folder)).filter((name) => name.endsWith('.go')).sort();
+  const code = await Promise.all(sources.map((name) => readFile(join(folder, name), 'utf8')));
   const linkerFlags = linkerFlagsFor(goMod);
-  const key = hashOf(goMod, goSum, linkerFlags, goVersion);
+  const key = hashOf(goMod, goSum, linkerFlags, goVersion, ...code);
   const goPackages = toolPackages(goMod);
   return goPackages.map((goPackage) => {
     const last = goPackage.slice(goPackage.lastIndexOf('/') + 1);

@@ -1,6 +1,6 @@
 /** The lab as tests and the demo use it: a real Kubernetes cluster on this machine, and faults to inject. */
 import { contextOf, type LabContext, programsFolder } from './context.ts';
-import { adminKubeconfig, serviceOfApi, startApiServer, stopApiServer } from './control-plane.ts';
+import { adminKubeconfig, dnsOfCluster, serviceOfApi, startApiServer, stopApiServer } from './control-plane.ts';
 import { defaultId, downLab, killHosts } from './down.ts';
 import { hostOf, type LabHost } from './host.ts';
 import { recreateHost, setPort } from './network.ts';
@@ -43,6 +43,8 @@ export class Lab {
   readonly controlPlane: LabHost;
   /** The network of the hosts, and ranges "first-last" of it that are free. */
   readonly subnet: LabPlan['subnet'];
+  /** Where Pods look for a name server: a free address of the Services' range. */
+  readonly dnsAddress: string;
   readonly #context: LabContext;
 
   constructor(state: LabState, log: Log = () => {}) {
@@ -56,6 +58,7 @@ export class Lab {
     this.client = hostOf(plan.id, plan.client);
     this.controlPlane = hostOf(plan.id, plan.controlPlane);
     this.subnet = plan.subnet;
+    this.dnsAddress = dnsOfCluster(plan);
   }
 
   /** Runs kubectl as the administrator and gives its output; throws with its standard error when it fails. */

@@ -98,6 +98,11 @@ export function serviceOfApi(plan: LabContext['plan']): string {
   return plan.services.replace(/0\/\d+$/, '1');
 }
 
+/** The address that Pods are told to ask for names: the tenth of the Services' range, by custom. */
+export function dnsOfCluster(plan: LabContext['plan']): string {
+  return plan.services.replace(/0\/\d+$/, '10');
+}
+
 /** Ends the API server; everything else keeps running. */
 export async function stopApiServer(context: LabContext): Promise<void> {
   const records = readProcesses(context.plan.id, context.plan.controlPlane.name);

@@ -87,7 +87,8 @@ export async function buildBerthImage(log: Log): Promise<string | undefined> {
   return archive;
 }
 
-function imagePath(name: string): string {
+/** Path of an image archive in the cache. */
+export function imagePath(name: string): string {
   return join(cacheFolder(), 'images', name);
 }
 
@@ -118,8 +119,7 @@ async function ensurePodImage(agnhost: string, log: Log): Promise<string> {
 
 /** Debian's essential packages, nft, and the node that the repository pins. */
 async function ensureBaseImage(log: Log): Promise<string> {
-  const release = await readFile('/etc/os-release', 'utf8');
-  const suite = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? 'stable';
+  const suite = await debianSuite();
   const pinned = join(repository, 'node_modules/node/bin/node');
   const node = existsSync(pinned) ? resolve(pinned) : process.execPath;
   const archive = imagePath(`node-${hashOf(recipe, suite, basePackages, ...basePaths, await hashOfFile(node))}.tar`);
@@ -127,10 +127,7 @@ async function ensureBaseImage(log: Log): Promise<string> {
   await phase(log, `making ${baseImage} from Debian packages`, () =>
     cached(archive, (temporary) =>
       inContext(temporary, async (context) => {
-        const sources = sourceFiles.filter((path) => existsSync(path)).slice(0, 1);
-        const excluded = basePaths.map((path) => `--dpkgopt=path-exclude=${path}`);
-        const bootstrap = ['mmdebstrap', '--variant=essential', `--include=${basePackages}`, ...excluded];
-        await mustRun([...bootstrap, suite, join(context, 'root.tar'), ...sources]);
+        await writeDebian(join(context, 'root.tar'), basePackages);
         await cp(node, join(context, 'node'));
         await buildLines(context, ['FROM scratch', 'ADD root.tar /', 'COPY node /usr/local/bin/node'], baseImage);
         await tagImage(baseImage, `${baseImage}-${basename(archive, '.tar')}`);
@@ -142,8 +139,26 @@ async function ensureBaseImage(log: Log): Promise<string> {
   return archive;
 }
 
+/** The name of this machine's Debian release. */
+export async function debianSuite(): Promise<string> {
+  const release = await readFile('/etc/os-release', 'utf8');
+  return /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? 'stable';
+}
+
+/**
+ * Writes a Debian of essential packages and some more, comma between them, as a tar archive of its files. A shell in it
+ * runs `command` at the end.
+ */
+export async function writeDebian(archive: string, packages: string, command?: string): Promise<void> {
+  const sources = sourceFiles.filter((path) => existsSync(path)).slice(0, 1);
+  const excluded = basePaths.map((path) => `--dpkgopt=path-exclude=${path}`);
+  const hook = command === undefined ? [] : [`--customize-hook=chroot "$1" sh -c '${command}'`];
+  const bootstrap = ['mmdebstrap', '--variant=essential', `--include=${packages}`, ...excluded, ...hook];
+  await mustRun([...bootstrap, await debianSuite(), archive, ...sources]);
+}
+
 /** Runs `task` with an empty folder beside `path`, and removes it. */
-async function inContext(path: string, task: (context: string) => Promise<void>): Promise<void> {
+export async function inContext(path: string, task: (context: string) => Promise<void>): Promise<void> {
   const context = path.replace(/(\.unfinished-\d+)$/, '.context$1');
   await mkdir(context, { recursive: true });
   try {
@@ -153,7 +168,8 @@ async function inContext(path: string, task: (context: string) => Promise<void>)
   }
 }
 
-async function buildLines(context: string, lines: readonly string[], image: string): Promise<void> {
+/** Builds an image from the lines of a Dockerfile and the files of a folder. */
+export async function buildLines(context: string, lines: readonly string[], image: string): Promise<void> {
   const file = join(context, 'Dockerfile');
   await writeFile(file, `${lines.join('\n')}\n`);
   await buildImage({ context, file, image });

@@ -2,7 +2,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostFolder, type LabContext } from './context.ts';
-import { nodeMonitor } from './control-plane.ts';
+import { dnsOfCluster, nodeMonitor } from './control-plane.ts';
 import { podImage } from './images.ts';
 import type { NodePlan } from './plan.ts';
 
@@ -79,7 +79,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 `;
 }
 
-function kubeletConfig({ pki }: LabContext, node: NodePlan): unknown {
+function kubeletConfig({ pki, plan }: LabContext, node: NodePlan): unknown {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -97,6 +97,9 @@ function kubeletConfig({ pki }: LabContext, node: NodePlan): unknown {
     failSwapOn: false,
     oomScoreAdj: 0,
     resolvConf: '/dev/null',
+    // A name server is there only when a test installs one.
+    clusterDNS: [dnsOfCluster(plan)],
+    clusterDomain: 'cluster.local',
     volumePluginDir: '/var/lib/kubelet/volume-plugins',
     nodeLeaseDurationSeconds: nodeMonitor.leaseSeconds,
     nodeStatusUpdateFrequency: '5s',

@@ -92,12 +92,12 @@ async function until(test: () => boolean, record: ProcessRecord): Promise<void> 
   }
 }
 
-function kubeletFlags({ pki }: LabContext, node: NodePlan, files: NodeFiles): readonly string[] {
+function kubeletFlags({ pki, plan }: LabContext, node: NodePlan, files: NodeFiles): readonly string[] {
   return [
     `--config=${files.kubelet}`,
     `--kubeconfig=${join(pki, `${node.name}.kubeconfig`)}`,
     `--hostname-override=${node.name}`,
-    `--node-ip=${node.ip},${node.ipv6}`,
+    `--node-ip=${plan.dualStackNodes ? `${node.ip},${node.ipv6}` : node.ip}`,
     '--root-dir=/var/lib/kubelet',
   ];
 }

@@ -13,6 +13,8 @@ export interface LabShape {
   readonly slot: number;
   readonly nodes: number;
   readonly proxyMode: ProxyMode;
+  /** Whether nodes tell Kubernetes their IPv6 address, too. */
+  readonly dualStackNodes: boolean;
 }
 
 /** A host on the lab's bridge. */

@@ -51,8 +51,8 @@ export function readState(id: string): LabState | undefined {
 }
 
 /** Lays out the lab of a record. */
-export function planOf({ id, slot, nodes, proxyMode }: LabState): LabPlan {
-  return planLab({ id, slot, nodes, proxyMode });
+export function planOf({ id, slot, nodes, proxyMode, dualStackNodes }: LabState): LabPlan {
+  return planLab({ id, slot, nodes, proxyMode, dualStackNodes });
 }
 
 /** Makes the record of a new lab, and claims a slot for it. */

@@ -23,6 +23,8 @@ export interface LabOptions {
   readonly id?: string;
   readonly nodes?: number;
   readonly proxyMode?: ProxyMode;
+  /** Whether nodes tell Kubernetes their IPv6 address, too; they have one in any case. True when left out. */
+  readonly dualStackNodes?: boolean;
   readonly log?: Log;
 }
 
@@ -34,17 +36,19 @@ const readyDeadlineMs = 90_000;
 
 /** Makes sure that a lab as wanted runs. One that runs already stays; what is left of a crashed one is removed first. */
 export async function ensureLab(options: LabOptions): Promise<LabState> {
-  const { id = defaultId, nodes = defaultNodes, proxyMode = 'iptables', log = () => {} } = options;
+  const { id = defaultId, nodes = defaultNodes, proxyMode = 'iptables', dualStackNodes = true } = options;
+  const { log = () => {} } = options;
   checkId(id);
   if (!Number.isInteger(nodes) || nodes < 1 || nodes > maxNodes) throw new Error(`a lab has 1 to ${maxNodes} nodes`);
-  const existing = await runningLab({ id, nodes, proxyMode });
+  const wanted = { id, nodes, proxyMode, dualStackNodes };
+  const existing = await runningLab(wanted);
   if (existing !== undefined) return existing;
   const begin = performance.now();
   await ensurePrerequisites(log);
   const binaries = await ensureBinaries(log);
   const images = await ensureImages(binaries, log);
   if (listLabs().includes(id)) await phase(log, `removing what is left of lab ${id}`, () => downLab(id));
-  const state = createState({ id, nodes, proxyMode, binaries });
+  const state = createState({ ...wanted, binaries });
   const running: LabState = { ...state, phase: 'running' };
   await guarded(id, async () => {
     await build(contextOf(planOf(state), binaries, log), images);
@@ -61,8 +65,8 @@ async function runningLab(wanted: Required<Omit<LabOptions, 'log'>>): Promise<La
   if (state.phase === 'starting' && isAlive(state.owner)) {
     throw new Error(`process ${state.owner.pid} is bringing lab ${wanted.id} up`);
   }
-  if (state.phase !== 'running' || state.nodes !== wanted.nodes || state.proxyMode !== wanted.proxyMode)
-    return undefined;
+  const shape = ['nodes', 'proxyMode', 'dualStackNodes'] as const;
+  if (state.phase !== 'running' || shape.some((name) => state[name] !== wanted[name])) return undefined;
   return (await isHealthy(contextOf(planOf(state), state.binaries, () => {}))) ? state : undefined;
 }
 

@@ -50,7 +50,7 @@ function toldOf(what: string, name: string, is: (link: Link) => boolean): Promis
 /** The links as ip(8) tells them. */
 function linksByIp(): readonly Link[] {
   const found: readonly IpLink[] = JSON.parse(inNode('-j address show'));
-  return found.map(({ ifname, ifindex, address = '', flags, master, addr_info }) => ({
+  return found.map(({ ifname, ifindex, address = '', flags, master, xdp, addr_info }) => ({
     name: ifname,
     index: ifindex,
     mac: address,
@@ -58,6 +58,7 @@ function linksByIp(): readonly Link[] {
     carrier: flags.includes('LOWER_UP') && !flags.includes('NO-CARRIER'),
     noArp: flags.includes('NOARP') || flags.includes('LOOPBACK'),
     master,
+    xdp: xdp !== undefined,
     addresses: addr_info
       .filter(({ tentative, dadfailed }) => !tentative && !dadfailed)
       .map(({ local, prefixlen }) => ({ address: local, prefix: prefixlen })),
@@ -71,6 +72,7 @@ interface IpLink {
   readonly address?: string;
   readonly flags: readonly string[];
   readonly master: string | undefined;
+  readonly xdp?: unknown;
   readonly addr_info: readonly {
     readonly local: Ip;
     readonly prefixlen: number;

@@ -95,8 +95,16 @@ export function node(name: string, facts: Partial<NodeView> = {}): NodeView {
 
 /** An advertisement; without facts it covers everything. */
 export function advertisement(facts: Partial<AdvertisementView> = {}): AdvertisementView {
-  return { name: 'a', uid: 'uid-a', resourceVersion: '1', pools: [], nodeSelectors: [], interfaces: [],
-    distribution: 'Single', ...facts };
+  return {
+    name: 'a',
+    uid: 'uid-a',
+    resourceVersion: '1',
+    pools: [],
+    nodeSelectors: [],
+    interfaces: [],
+    distribution: 'Single',
+    ...facts,
+  };
 }
 
 /** A namespace with these labels. */

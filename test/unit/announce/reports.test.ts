@@ -13,9 +13,23 @@ const silent = (reason: 'NoCandidate' | 'NetworkAddress' | 'NotHolder', holder?:
   return { kind: 'Silent', vip, uid: 'u', holder, reason };
 };
 
-function reports(placement: Placement, state: ConflictState = { kind: 'Clear' }, isReporter = true): readonly Report[] {
+interface Facts {
+  readonly isReporter?: boolean;
+  readonly fault?: 'NoEndpoints' | 'DataPathUnproven';
+  readonly readiness?: 'Pending' | 'Unproven' | 'Ready';
+}
+
+function reports(
+  placement: Placement,
+  state: ConflictState = { kind: 'Clear' },
+  { isReporter = true, fault, readiness = 'Ready' }: Facts = {},
+): readonly Report[] {
   return reportsOf(
-    withheld([placement], () => state),
+    withheld(
+      [placement],
+      () => state,
+      () => readiness,
+    ),
     {
       self: 'n1',
       links: [
@@ -24,6 +38,8 @@ function reports(placement: Placement, state: ConflictState = { kind: 'Clear' },
       ],
       stateOf: () => state,
       verifiedOf: () => undefined,
+      spreadOf: () => undefined,
+      dataPathFault: () => fault,
       isReporter: () => isReporter,
     },
   );
@@ -64,10 +80,26 @@ test('B8 a VIP that moved too often says that it stays', () => {
   assert.equal(text(reports({ ...announce, damped: true })), 'announces: Announced True MoveDamped');
 });
 
+test('a VIP that leads nowhere is announced, and says so', () => {
+  const [report, ...others] = reports(announce, { kind: 'Clear' }, { fault: 'NoEndpoints' });
+  assert.deepEqual(others, []);
+  assert.equal(
+    text(reports(announce, { kind: 'Clear' }, { fault: 'NoEndpoints' })),
+    'announces: Announced True NoEndpoints',
+  );
+  assert.match(report?.conditions[0]?.message ?? '', /^192\.0\.2\.1 is at node n1, .*; but no endpoint serves/);
+});
+
 test('one node reports that nobody holds a VIP; what concerns another holder is not reported', () => {
   assert.equal(text(reports(silent('NoCandidate'))), 'unheld: Announced False NoCandidate');
-  assert.equal(text(reports(silent('NoCandidate'), { kind: 'Clear' }, false)), 'nothing');
+  assert.equal(text(reports(silent('NoCandidate'), { kind: 'Clear' }, { isReporter: false })), 'nothing');
   assert.equal(text(reports(silent('NotHolder', 'n2'))), 'nothing');
   const edge = 'unheld: Announced False NetworkAddress, Conflict True NetworkAddress';
   assert.equal(text(reports(silent('NetworkAddress'))), edge);
+});
+
+test('what waits for kube-proxy is not reported yet, and what was announced without it says so', () => {
+  assert.deepEqual(reports(announce, { kind: 'Clear' }, { readiness: 'Pending' }), []);
+  const unproven = reports(announce, { kind: 'Clear' }, { readiness: 'Unproven', fault: 'DataPathUnproven' });
+  assert.equal(text(unproven), 'announces: Announced True DataPathUnproven');
 });

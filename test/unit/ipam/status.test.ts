@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';
+import type { HandOff } from '../../../src/api/hand-off.ts';
 import type { Condition } from '../../../src/api/meta.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import type { Snapshot } from '../../../src/ipam/allocate.ts';
@@ -21,16 +22,19 @@ const now = Date.parse('2026-02-02T00:00:00Z');
 const pools = [pool('p', ['192.0.2.1', '2001:db8::1'])];
 
 /** The status that the plan of a snapshot calls for. */
-function statusOf(svc: ServiceView, facts: Partial<Snapshot> & { readonly advertised?: boolean } = {}): DesiredStatus {
+function statusOf(
+  svc: ServiceView,
+  facts: Partial<Snapshot> & { readonly advertised?: boolean; readonly handOff?: HandOff } = {},
+): DesiredStatus {
   const entries = new Map(facts.ledger?.map((one) => [one.address, one]));
-  const { advertised = true, ...snapshot } = facts;
+  const { advertised = true, handOff = 'KubeProxy', ...snapshot } = facts;
   const decision = decisionOf(plan({ pools, services: [svc], ...snapshot }), svc.name);
   return desiredStatus(decision, {
     ownership,
     advertised: () => advertised,
     entryOf: (address) => entries.get(address),
     contests: new Contests(),
-    handOff: 'KubeProxy',
+    handOff,
     now,
   });
 }
@@ -47,6 +51,29 @@ test('an assigned Service shows its address and says from which pool', () => {
     conditions.map(({ type, status, reason, message }) => [type, status, reason, message]),
     [['berth.dev/Allocated', 'True', 'Allocated', '192.0.2.1 from pool p']],
   );
+});
+
+test('ipMode follows the hand-off; a condition tells where it is not the one that was asked for', () => {
+  const shown = (facts: Partial<ServiceView>, handOff: HandOff = 'KubeProxy') => {
+    const { ingress, conditions } = statusOf(service('s', facts), { handOff });
+    const told = conditions.filter(({ type }) => type === 'berth.dev/HandOff');
+    return [ingress?.[0]?.ipMode, ...told.map(({ status, reason }) => `${status} ${reason}`)];
+  };
+  const sctp = { ports: [{ protocol: 'SCTP', port: 5000 }] };
+  assert.deepEqual(shown({}), ['VIP']);
+  assert.deepEqual(shown({ handOff: 'NodePort' }), ['Proxy']);
+  assert.deepEqual(shown({}, 'NodePort'), ['Proxy']);
+  assert.deepEqual(shown({ handOff: 'KubeProxy' }, 'NodePort'), ['VIP']);
+  assert.deepEqual(shown({ nodePorts: [0] }, 'NodePort'), ['VIP', 'False NoNodePorts']);
+  assert.deepEqual(shown({ handOff: 'NodePort', ...sctp }), ['VIP', 'False UnsupportedProtocol']);
+  assert.deepEqual(shown({ handOff: 'x' }, 'NodePort'), ['Proxy', 'False UnknownHandOff']);
+});
+
+test('a status with another ipMode is written again', () => {
+  const svc = service('s', { ...showing('192.0.2.1'), conditions: statusOf(service('s')).conditions });
+  const ledger = [entry('192.0.2.1', svc)];
+  assert.equal(sameStatus(svc, statusOf(svc, { ledger }), ownership), true);
+  assert.equal(sameStatus(svc, statusOf(svc, { ledger, handOff: 'NodePort' }), ownership), false);
 });
 
 test('both families are shown in the order of the Service', () => {

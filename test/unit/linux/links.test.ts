@@ -8,7 +8,8 @@ import { type AddressMessage, addressFlag, interfaceFlag, type LinkMessage } fro
 const working = interfaceFlag.up | interfaceFlag.lowerUp | interfaceFlag.running;
 
 function link(index: number, facts: Partial<LinkMessage> = {}): LinkMessage {
-  return { kind: 'Link', index, name: `eth${index}`, mac: '02:00:00:00:00:01', flags: working, master: 0, ...facts };
+  const named = { index, name: `eth${index}`, mac: '02:00:00:00:00:01' };
+  return { kind: 'Link', ...named, flags: working, master: 0, xdp: false, ...facts };
 }
 
 function address(text: string, facts: Partial<AddressMessage> = {}): AddressMessage {

@@ -21,7 +21,7 @@ afterEach(() => {
 
 function link(n: number): Link {
   const addresses = [{ address: `192.0.2.${n}` as Ip, prefix: 24 }];
-  const facts = { up: true, carrier: true, noArp: false, master: undefined };
+  const facts = { up: true, carrier: true, noArp: false, master: undefined, xdp: false };
   return { name: 'eth0', index: n, mac: `02:00:00:00:00:0${n}`, addresses, ...facts };
 }
 

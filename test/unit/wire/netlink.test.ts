@@ -11,7 +11,7 @@ const bodies = (...messages: readonly (readonly number[])[]) => decode(...messag
 
 const eth0 = [kernel.nameAttribute('eth0'), kernel.operStateAttribute, kernel.macAttribute(2, 0, 0, 0, 0, 0xaa)];
 const newLink = kernel.message(16, kernel.linkBody({ attributes: [...eth0, kernel.masterAttribute(9)] }));
-const link = { kind: 'Link', index: 7, name: 'eth0', mac: '02:00:00:00:00:aa', flags: 0x11043, master: 9 };
+const link = { kind: 'Link', index: 7, name: 'eth0', mac: '02:00:00:00:00:aa', flags: 0x11043, master: 9, xdp: false };
 
 const own = [192, 0, 2, 10];
 const own6 = [0xfe, 0x80, ...Array<number>(13).fill(0), 1];

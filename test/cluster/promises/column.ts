@@ -1,0 +1,55 @@
+/** One way in which Berth and kube-proxy carry traffic together: a column of the matrix of promises. */
+import type { ProxyMode } from '../../lab/plan.ts';
+
+/** How a node passes VIP traffic on. */
+export type HandOff = 'KubeProxy';
+
+/** Which nodes serve a VIP. */
+export type Distribution = 'Single';
+
+/** A column of the matrix. */
+export interface Column {
+  readonly proxyMode: ProxyMode;
+  readonly handOff: HandOff;
+  readonly distribution: Distribution;
+}
+
+/** What a hand-off asks of a Service, and what the Service's status says then. */
+const handOffs: Readonly<
+  Record<HandOff, { readonly annotations: Readonly<Record<string, string>>; readonly ipMode: string }>
+> = {
+  KubeProxy: { annotations: {}, ipMode: 'VIP' },
+};
+
+/** What a distribution asks of the L2Advertisement. */
+const distributions: Readonly<Record<Distribution, Readonly<Record<string, unknown>>>> = {
+  Single: {},
+};
+
+/** All columns of a cluster whose kube-proxy works in this mode. */
+export function columnsOf(proxyMode: ProxyMode): readonly Column[] {
+  const ways = Object.keys(distributions) as Distribution[];
+  return (Object.keys(handOffs) as HandOff[]).flatMap((handOff) =>
+    ways.map((distribution) => ({ proxyMode, handOff, distribution })),
+  );
+}
+
+/** A column's name, as in the matrix. */
+export function columnName({ proxyMode, handOff, distribution }: Column): string {
+  return `${proxyMode}/${handOff}/${distribution}`;
+}
+
+/** The annotations that Services of this column carry. */
+export function annotationsOf({ handOff }: Column): Readonly<Record<string, string>> {
+  return handOffs[handOff].annotations;
+}
+
+/** The `ipMode` that the status of Services of this column names. */
+export function ipModeOf({ handOff }: Column): string {
+  return handOffs[handOff].ipMode;
+}
+
+/** What the spec of the L2Advertisement says in this column, besides the pool. */
+export function advertisementOf({ distribution }: Column): Readonly<Record<string, unknown>> {
+  return distributions[distribution];
+}

@@ -1,0 +1,167 @@
+/** Rows: what stands behind a Service. */
+import assert from 'node:assert/strict';
+import * as client from './client.ts';
+import { deployment, type Manifest, netexec, shared } from './manifests.ts';
+import { eventually } from './patience.ts';
+import type { Row } from './row.ts';
+import type { World } from './world.ts';
+
+const local = { externalTrafficPolicy: 'Local' };
+const announced = 'berth.dev/Announced';
+
+/** Rows: what stands behind a Service. */
+export const endpoints: readonly Row[] = [
+  {
+    name: 'no selector',
+    promise: 'A Service without selector leads to the EndpointSlices that people write, inside the cluster or outside.',
+    run: noSelector,
+  },
+  {
+    name: 'publishNotReadyAddresses',
+    promise: 'Pods that are not ready get no traffic, unless the Service says so.',
+    run: notReady,
+  },
+  {
+    name: 'hostNetwork',
+    promise: "Endpoints on their node's own network are served, with either `externalTrafficPolicy`.",
+    run: hostNetwork,
+  },
+  {
+    name: 'same hostPort',
+    promise:
+      "A Pod's `hostPort` with the number of the Service's port keeps the nodes' traffic; the address keeps its own.",
+    run: sameHostPort,
+  },
+  {
+    name: 'terminating endpoints',
+    promise: 'Where no other endpoint is left, those that terminate and still serve get the traffic.',
+    run: terminating,
+  },
+  {
+    name: 'zero endpoints',
+    promise: 'The client is refused, as at a node port, and the Service says why.',
+    run: zeroEndpoints,
+  },
+];
+
+async function noSelector(world: World): Promise<void> {
+  const ports = [
+    { name: 'outside', port: 443, targetPort: 6443 },
+    { name: 'inside', port: 80, targetPort: 8080 },
+  ];
+  const { name, vip } = await world.expose({ selector: null, ports });
+  await world.says(name, announced, 'True NoEndpoints');
+  const [[pod, nodeName] = []] = await world.pods(shared.web);
+  const podIp = await world.lab.kubectl(['get', 'pod', `${pod}`, '-o', 'jsonpath={.status.podIP}']);
+  // The API server is a host that is no node.
+  const outside = { addresses: [world.lab.controlPlane.ip] };
+  await world.make(
+    slice({ service: name, port: { name: 'outside', port: 6443 }, endpoint: outside }),
+    slice({ service: name, port: { name: 'inside', port: 8080 }, endpoint: { addresses: [podIp], nodeName } }),
+  );
+  await world.answeredBy({ address: vip }, [`${pod}`]);
+  const ask = ['curl', '-sSk', '--max-time', '2', `https://${vip}/version`];
+  await eventually('the API server', async () =>
+    /"(gitVersion|apiVersion)"/.test((await world.lab.client.exec(ask)).stdout),
+  );
+}
+
+interface SliceParts {
+  readonly service: string;
+  readonly port: { readonly name: string; readonly port: number };
+  readonly endpoint: Readonly<Record<string, unknown>>;
+}
+
+function slice({ service, port, endpoint }: SliceParts): Manifest {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${service}-${port.name}`, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    ports: [port],
+    endpoints: [endpoint],
+  };
+}
+
+async function notReady(world: World): Promise<void> {
+  const never = { tcpSocket: { port: 1 }, periodSeconds: 1 };
+  await world.make(deployment(world.name, { containers: [netexec(8080, { readinessProbe: never })] }));
+  const { name, vip } = await world.expose({ selector: { app: world.name } });
+  await world.ends({ address: vip }, 'Refused');
+  await world.patch(name, { publishNotReadyAddresses: true });
+  const [pod] = (await world.pods(world.name)).keys();
+  await world.answeredBy({ address: vip }, [`${pod}`]);
+  await world.patch(name, local);
+  await world.seesClient(vip);
+}
+
+async function hostNetwork(world: World): Promise<void> {
+  const spec = { hostNetwork: true, dnsPolicy: 'Default' };
+  await world.make(deployment(world.name, { containers: [netexec(18_080)], spec }));
+  const { name, vip } = await world.expose({
+    selector: { app: world.name },
+    ports: [{ port: 80, targetPort: 'http' }],
+  });
+  await world.get({ address: vip });
+  await world.patch(name, local);
+  await world.seesClient(vip);
+}
+
+async function sameHostPort(world: World): Promise<void> {
+  const port = 8088;
+  const ports = [{ name: 'http', containerPort: 8080, hostPort: port }];
+  // One per node: also at the one that holds the address.
+  await world.make(
+    deployment(world.name, { replicas: world.lab.nodes.length, containers: [netexec(8080, { ports })] }),
+  );
+  await world.ready(world.name);
+  const { vip } = await world.expose({ ports: [{ port, targetPort: 8080 }] });
+  await world.answeredBy({ address: vip, port }, (await world.pods(shared.web)).keys());
+  const pods = await world.pods(world.name);
+  for (const [pod, node] of pods) {
+    const address = world.lab.nodes.find(({ name }) => name === node)?.ip ?? assert.fail(node);
+    await world.answeredBy({ address, port }, [pod]);
+  }
+  assert.equal(new Set(pods.values()).size, world.lab.nodes.length);
+}
+
+async function terminating(world: World): Promise<void> {
+  // Time enough for what follows; the server answers all the while.
+  const delay = netexec(8080, { args: ['--delay-shutdown=40'] });
+  await world.make(deployment(world.name, { containers: [delay], spec: { terminationGracePeriodSeconds: 45 } }));
+  await world.ready(world.name);
+  const spec = { selector: { app: world.name } };
+  const services = [await world.expose(spec, 'cluster'), await world.expose({ ...spec, ...local }, 'local')];
+  const [pod] = (await world.pods(world.name)).keys();
+  for (const { vip } of services) await world.answeredBy({ address: vip }, [`${pod}`]);
+  await world.lab.kubectl(['scale', 'deployment', world.name, '--replicas=0']);
+  const state = 'jsonpath={.items[*].endpoints[*].conditions}';
+  const { name } = services[0] ?? assert.fail();
+  await eventually('the endpoint terminates', async () => {
+    const selector = `kubernetes.io/service-name=${name}`;
+    const { ready, serving, terminating } = JSON.parse(
+      await world.lab.kubectl(['get', 'endpointslices', '-l', selector, '-o', state]),
+    );
+    return terminating && serving && !ready;
+  });
+  for (const { vip } of services) {
+    assert.deepEqual(await client.answers(world.lab.client, { address: vip }), new Set([pod]));
+  }
+}
+
+async function zeroEndpoints(world: World): Promise<void> {
+  const { name, vip } = await world.expose({ selector: { app: 'nobody' } });
+  await world.ends({ address: vip }, 'Refused');
+  await world.says(name, announced, 'True NoEndpoints');
+  const { name: localName } = await world.expose({ selector: { app: 'nobody' }, ...local }, 'local');
+  await world.says(localName, announced, 'False NoLocalEndpoints');
+  const names = [name, localName];
+  for (const each of names) await world.patch(each, { selector: { app: shared.web } });
+  for (const each of names) {
+    await world.get({ address: (await world.addressed(each)).vip });
+    await world.says(each, announced, 'True Announced');
+  }
+  // Whoever holds it goes on: to fall silent would not bring an endpoint back.
+  for (const each of names) await world.patch(each, { selector: { app: 'nobody' } });
+  for (const each of names) await world.says(each, announced, 'True NoEndpoints');
+}

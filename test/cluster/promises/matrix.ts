@@ -1,0 +1,37 @@
+/** The matrix that a run of the tests ends with: which promise is kept in which column. */
+
+/** What became of one row in one column. */
+export interface Cell {
+  readonly row: string;
+  readonly column: string;
+  /** `pass`, `FAIL`, `not run`, or why it cannot apply. */
+  readonly result: string;
+}
+
+/** The matrix as text, rows and columns in the order in which they were first met; reasons are below it, by number. */
+export function renderMatrix(cells: readonly Cell[]): string {
+  const rows = unique(cells.map(({ row }) => row));
+  const columns = unique(cells.map(({ column }) => column));
+  const reasons = unique(cells.map(({ result }) => result).filter((result) => !isVerdict(result)));
+  const text = (row: string, column: string) => {
+    const result = cells.find((cell) => cell.row === row && cell.column === column)?.result ?? '-';
+    return isVerdict(result) ? result : `no (${reasons.indexOf(result) + 1})`;
+  };
+  const lines = [['Services', ...columns], ...rows.map((row) => [row, ...columns.map((column) => text(row, column))])];
+  const widths = ['', ...columns].map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
+  const table = lines.map((line) =>
+    line
+      .map((word, i) => word.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [...table, ...reasons.map((reason, i) => `(${i + 1}) ${reason}`)].map((line) => `${line}\n`).join('');
+}
+
+function isVerdict(result: string): boolean {
+  return ['pass', 'FAIL', 'not run', '-'].includes(result);
+}
+
+function unique(words: readonly string[]): readonly string[] {
+  return [...new Set(words)];
+}

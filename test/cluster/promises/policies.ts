@@ -1,0 +1,149 @@
+/** Rows: traffic policies, and who may be a client. */
+import assert from 'node:assert/strict';
+import * as client from './client.ts';
+import { shared } from './manifests.ts';
+import { eventually } from './patience.ts';
+import type { Row } from './row.ts';
+import type { World } from './world.ts';
+
+const local = { externalTrafficPolicy: 'Local' };
+const onSingle = { selector: { app: shared.single }, ports: [{ port: 80, targetPort: 'http' }] };
+
+/** Rows: traffic policies, and who may be a client. */
+export const policies: readonly Row[] = [
+  {
+    name: 'externalTrafficPolicy Cluster',
+    promise: 'The default: the Pods of all nodes take part.',
+    run: async (world) => {
+      const { vip } = await world.expose({ externalTrafficPolicy: 'Cluster' });
+      const pods = await world.pods(shared.web);
+      assert.equal(new Set(pods.values()).size, world.lab.nodes.length, 'not every node has a Pod');
+      await world.answeredBy({ address: vip }, pods.keys());
+    },
+  },
+  {
+    name: 'externalTrafficPolicy Local',
+    promise: "Only Pods of the node that the traffic comes to answer, and they see the client's address.",
+    run: externalLocal,
+  },
+  {
+    name: 'healthCheckNodePort',
+    promise: 'With `Local`, every node tells at this port whether it has endpoints; the number can be chosen.',
+    run: healthCheck,
+  },
+  {
+    name: 'internalTrafficPolicy Local',
+    promise:
+      'Limits clients inside the cluster to the Pods of their own node; clients of the address are not concerned.',
+    run: internalLocal,
+  },
+  {
+    name: 'clients inside the cluster',
+    promise: 'Nodes and Pods reach the address too, with either `externalTrafficPolicy`.',
+    run: insideClients,
+  },
+  {
+    name: 'loadBalancerSourceRanges',
+    promise: 'Only clients of these ranges reach the address; without ranges everybody does.',
+    run: sourceRanges,
+  },
+  {
+    name: 'sessionAffinity ClientIP',
+    promise: 'All connections of a client reach the same Pod.',
+    run: affinity,
+  },
+];
+
+async function externalLocal(world: World): Promise<void> {
+  const { name, vip } = await world.expose(local);
+  const pods = await world.pods(shared.web);
+  await world.get({ address: vip });
+  const holder = await world.holderOf(vip);
+  const there = [...pods].filter(([, node]) => node === holder).map(([pod]) => pod);
+  await world.answeredBy({ address: vip }, there);
+  await world.seesClient(vip);
+  // The policy can change while the Service lives.
+  await world.patch(name, { externalTrafficPolicy: 'Cluster' });
+  await world.answeredBy({ address: vip }, pods.keys());
+}
+
+async function healthCheck(world: World): Promise<void> {
+  const healthCheckNodePort = 30_081;
+  const { name, vip } = await world.expose({ ...onSingle, ...local, healthCheckNodePort });
+  await world.get({ address: vip });
+  assert.equal((await world.read(name)).spec.healthCheckNodePort, healthCheckNodePort);
+  const [node] = (await world.pods(shared.single)).values();
+  assert.equal(await world.holderOf(vip), node);
+  for (const { name: each, ip } of world.lab.nodes) {
+    const ask = [
+      'curl',
+      '-sS',
+      '--max-time',
+      '2',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      `http://${ip}:${healthCheckNodePort}/`,
+    ];
+    const expected = each === node ? '200' : '503';
+    await eventually(`${expected} from ${each}`, async () => {
+      return (await world.lab.client.exec(ask)).stdout === expected;
+    });
+  }
+}
+
+async function internalLocal(world: World): Promise<void> {
+  const { name, vip } = await world.expose({ ...onSingle, internalTrafficPolicy: 'Local' });
+  const [[pod, home] = []] = await world.pods(shared.single);
+  await world.answeredBy({ address: vip }, [`${pod}`]);
+  const { clusterIP = '' } = (await world.read(name)).spec;
+  for (const node of world.lab.nodes) {
+    const isHome = node.name === home;
+    await eventually(`the cluster IP at ${node.name}: ${isHome ? 'an answer' : 'none'}`, async () => {
+      return ((await client.outcome(node, { address: clusterIP })) === 'Answered') === isHome;
+    });
+  }
+}
+
+async function insideClients(world: World): Promise<void> {
+  for (const [i, spec] of [onSingle, { ...onSingle, ...local }].entries()) {
+    const { vip } = await world.expose(spec, `${i}`);
+    const [pod] = (await world.pods(shared.single)).keys();
+    for (const node of world.lab.nodes) {
+      await eventually(`${pod} at ${node.name}`, async () => (await client.get(node, { address: vip })) === pod);
+    }
+    for (const name of (await world.pods(shared.web)).keys()) {
+      await eventually(`${pod} at Pod ${name}`, async () => (await dialled(world, name, vip)) === pod);
+    }
+  }
+}
+
+/** What a Pod of `web` gets from an address: it asks for whoever asks it to. */
+async function dialled(world: World, pod: string, vip: string): Promise<string | undefined> {
+  const [node] = world.lab.nodes;
+  assert.ok(node);
+  const address = await world.lab.kubectl(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
+  const path = `/dial?protocol=http&request=hostname&tries=1&host=${vip}&port=80`;
+  return JSON.parse(await client.get(node, { address, port: 8080 }, path)).responses?.[0];
+}
+
+async function sourceRanges(world: World): Promise<void> {
+  const others = '192.0.2.0/24';
+  const { name, vip } = await world.expose({ loadBalancerSourceRanges: [others, `${world.lab.client.ip}/32`] });
+  await world.get({ address: vip });
+  await world.patch(name, { loadBalancerSourceRanges: [others] });
+  // kube-proxy drops what it does not let in.
+  await world.ends({ address: vip }, 'Dropped');
+  await world.patch(name, { loadBalancerSourceRanges: [] });
+  await world.get({ address: vip });
+}
+
+async function affinity(world: World): Promise<void> {
+  const { name, vip } = await world.expose({ sessionAffinity: 'ClientIP' });
+  await eventually('one Pod answers all', async () => {
+    return (await client.answers(world.lab.client, { address: vip }, 30)).size === 1;
+  });
+  await world.patch(name, { sessionAffinity: 'None' });
+  await world.answeredBy({ address: vip }, (await world.pods(shared.web)).keys());
+}

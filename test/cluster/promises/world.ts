@@ -1,0 +1,181 @@
+/** What a row works with: the cluster, the column, and objects of its own that end with it. */
+import assert from 'node:assert/strict';
+import type { Lab } from '../../lab/cluster.ts';
+import { answeringMacs } from '../berth.ts';
+import * as client from './client.ts';
+import { annotationsOf, type Column, ipModeOf } from './column.ts';
+import { type Manifest, shared } from './manifests.ts';
+import { eventually } from './patience.ts';
+
+/** The label of everything that the promises' tests make; its value says which row did. */
+export const label = 'promise';
+
+/** A Service that has its addresses. */
+export interface Exposed {
+  readonly name: string;
+  /** Its first address. */
+  readonly vip: string;
+  readonly vips: readonly string[];
+}
+
+/** The parts of a Service that rows look at. */
+export interface ServiceObject {
+  readonly metadata: { readonly resourceVersion: string };
+  readonly spec: {
+    readonly clusterIP?: string;
+    readonly healthCheckNodePort?: number;
+    readonly ports: readonly { readonly port: number; readonly nodePort?: number }[];
+  };
+  readonly status: {
+    readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string; readonly ipMode: string }[] };
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+  };
+}
+
+type Spec = Readonly<Record<string, unknown>>;
+
+/** Port 80 of the shared Deployment `web`. */
+const webSpec: Spec = { selector: { app: shared.web }, ports: [{ port: 80, targetPort: 8080 }] };
+
+/** What a row works with. */
+export class World {
+  readonly lab: Lab;
+  readonly column: Column;
+  /** What its objects' names begin with. */
+  readonly name: string;
+
+  constructor(lab: Lab, column: Column, row: string) {
+    this.lab = lab;
+    this.column = column;
+    // The Pods of a row that ran in another column may still be ending.
+    const { handOff, distribution } = column;
+    this.name = `${row} ${handOff} ${distribution}`.toLowerCase().replaceAll(' ', '-');
+  }
+
+  /** Makes objects, which end with the row. */
+  async make(...objects: readonly Manifest[]): Promise<void> {
+    const labels = { [label]: this.name };
+    const items = objects.map((object) => {
+      const { metadata } = object;
+      return { ...object, metadata: { ...metadata, labels: { ...metadata.labels, ...labels } } };
+    });
+    await this.lab.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  }
+
+  /** Makes a Service of whatever type; a LoadBalancer in front of `web` where the spec does not say otherwise. Gives its name. */
+  async service(spec: Spec = {}, suffix = ''): Promise<string> {
+    const name = suffix === '' ? this.name : `${this.name}-${suffix}`;
+    await this.make({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name, annotations: annotationsOf(this.column) },
+      spec: { type: 'LoadBalancer', ...webSpec, ...spec },
+    });
+    return name;
+  }
+
+  /** Makes a Service of type LoadBalancer and waits until it has its addresses. */
+  async expose(spec: Spec = {}, suffix = ''): Promise<Exposed> {
+    return this.addressed(await this.service(spec, suffix));
+  }
+
+  /** Waits until a Service has its addresses. */
+  async addressed(name: string): Promise<Exposed> {
+    const ingress = await eventually(`an address of Service ${name}`, async () => {
+      return (await this.read(name)).status.loadBalancer?.ingress;
+    });
+    for (const { ipMode } of ingress) assert.equal(ipMode, ipModeOf(this.column));
+    const vips = ingress.map(({ ip }) => ip);
+    return { name, vips, vip: vips[0] ?? assert.fail('an empty ingress') };
+  }
+
+  /** A Service as it is now. */
+  async read(name: string): Promise<ServiceObject> {
+    return JSON.parse(await this.lab.kubectl(['get', 'service', name, '-o', 'json']));
+  }
+
+  /** Changes a Service's spec. */
+  async patch(name: string, spec: Spec): Promise<void> {
+    await this.lab.kubectl(['patch', 'service', name, '--type=merge', '-p', JSON.stringify({ spec })]);
+  }
+
+  /** Waits until a condition of a Service says `Status Reason`. */
+  async says(name: string, type: string, expected: string): Promise<void> {
+    await eventually(`condition ${type} of Service ${name} is ${expected}`, async () => {
+      const found = (await this.read(name)).status.conditions?.find((one) => one.type === type);
+      if (`${found?.status} ${found?.reason}` !== expected) throw new Error(`it is ${JSON.stringify(found)}`);
+      return true;
+    });
+  }
+
+  /** What the client gets from a path, once it gets an answer. */
+  get(target: client.Target, path?: string): Promise<string> {
+    return eventually(`an answer from ${target.address}`, () => client.get(this.lab.client, target, path));
+  }
+
+  /** Waits until one of these answers the client over UDP. */
+  async answeredOverUdp(target: client.Target, expected: Iterable<string>): Promise<void> {
+    const wanted = [...expected];
+    await eventually(`an answer from ${target.address} over UDP`, async () => {
+      assert.ok(wanted.includes(await client.askUdp(this.lab, target)));
+      return true;
+    });
+  }
+
+  /** Waits until the endpoint behind an address sees the client's own address. */
+  async seesClient(vip: string): Promise<void> {
+    await eventually("the client's own address", async () => {
+      const seen = await client.get(this.lab.client, { address: vip }, '/clientip');
+      return client.withoutPort(seen) === this.lab.client.ip;
+    });
+  }
+
+  /** Waits until the client's attempts to connect end so. */
+  async ends(target: client.Target, outcome: client.Outcome): Promise<void> {
+    await eventually(`${target.address}, port ${target.port ?? 80}: ${outcome}`, async () => {
+      const found = await client.outcome(this.lab.client, target, outcome);
+      if (found !== outcome) throw new Error(`it is ${found}`);
+      return true;
+    });
+  }
+
+  /** Waits until exactly these answer new connections of the client. */
+  async answeredBy(target: client.Target, expected: Iterable<string>): Promise<void> {
+    const wanted = [...expected].sort();
+    await eventually(`answers from ${wanted.join(', ')}`, async () => {
+      const found = [...(await client.answers(this.lab.client, target))].sort();
+      assert.deepEqual(found, wanted);
+      return true;
+    });
+  }
+
+  /** The Pods of a Deployment, and which node each is on. */
+  async pods(app: string): Promise<ReadonlyMap<string, string>> {
+    const format = 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{"\\n"}{end}';
+    const lines = (await this.lab.kubectl(['get', 'pods', '-l', `app=${app}`, '-o', format])).trim().split('\n');
+    return new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
+  }
+
+  /** Waits until all Pods of a Deployment are ready. */
+  async ready(name: string): Promise<void> {
+    await this.lab.kubectl(['rollout', 'status', `deployment/${name}`, '--timeout=60s']);
+  }
+
+  /** The node that answers for an IPv4 address. */
+  async holderOf(vip: string): Promise<string> {
+    const macs = [...(await answeringMacs(this.lab, vip))];
+    assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
+    return this.lab.nodes.find(({ mac }) => mac === macs[0])?.name ?? assert.fail(`${macs[0]} is no node's`);
+  }
+
+  /** Removes all that the row has made. */
+  async end(): Promise<void> {
+    await removeAll(this.lab, `${label}=${this.name}`);
+  }
+}
+
+/** Removes what carries the label, without waiting for Pods to end. */
+export async function removeAll(lab: Lab, selector: string = label): Promise<void> {
+  const kinds = 'services,endpointslices,deployments,pods';
+  await lab.kubectl(['delete', kinds, '-l', selector, '--wait=false', '--ignore-not-found']);
+}

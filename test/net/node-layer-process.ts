@@ -1,0 +1,33 @@
+/** Fixture: the node layer with a small path, inside a network namespace; it obeys JSON lines and tells what it logs. */
+import { createInterface } from 'node:readline';
+import type { Logger } from '../../src/runtime/logger.ts';
+import { NodeLayer } from '../../src/speaker/node-layer.ts';
+import { pathOf, vipPath } from './path-lab.ts';
+
+/** One line of standard input; all but `apply` are answered. */
+interface Command {
+  readonly do: 'apply' | 'failure' | 'close' | 'remove';
+  readonly vips?: readonly string[];
+  readonly synLimit?: number;
+}
+
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const logs = (level: string) => (facts: object, message: string) => {
+  const { err, ...rest } = facts as { err?: Error };
+  say({ ...rest, error: err?.message, kind: 'log', level, message });
+};
+const log = { debug: logs('debug'), info: logs('info'), warn: logs('warn') };
+const layer = new NodeLayer(log as unknown as Logger);
+
+createInterface({ input: process.stdin }).on('line', async (line) => {
+  const command: Command = JSON.parse(line);
+  if (command.do === 'apply') {
+    const vips = (command.vips ?? []).map((vip) => vipPath(vip, 'tcp/80>30080'));
+    layer.apply(pathOf({ vips, synLimit: command.synLimit }));
+  }
+  if (command.do === 'failure') say({ kind: 'failure', failure: layer.failure });
+  if (command.do === 'close') await layer.close();
+  if (command.do === 'remove') await layer.remove();
+  if (command.do === 'close' || command.do === 'remove') say({ kind: 'done' });
+});
+say({ kind: 'ready' });

@@ -1,0 +1,142 @@
+/** What the tests of the rules share: a client and a node with our rules, programs that talk in both, and paths with sensible values. */
+import { execFileSync } from 'node:child_process';
+import type { Ip } from '../../src/addr/ip.ts';
+import { rulesetOf } from '../../src/dataplane/desired.ts';
+import type { DataPath, PortPath, VipPath } from '../../src/dataplane/path.ts';
+import { wholeText } from '../../src/dataplane/ruleset.ts';
+import type { Spread } from '../../src/dataplane/spread.ts';
+import { eventually } from '../lab/poll.ts';
+import type { Answer, Command, Target } from './endpoint-process.ts';
+import { type LineProcess, startLineProcess } from './line-process.ts';
+import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
+
+/** A VIP of each family, outside of what the hosts have. */
+export const vips = { IPv4: '10.99.3.1' as Ip, IPv6: 'fd99::301' as Ip } as const;
+
+/** The node's own addresses. */
+export const own = { IPv4: '10.99.0.2' as Ip, IPv6: 'fd99::2' as Ip } as const;
+
+/** A program in a namespace that serves and asks. */
+export interface Endpoint {
+  serve(protocol: 'tcp' | 'udp', port: number, host?: string): Promise<void>;
+  ask(protocol: 'tcp' | 'udp', target: Target & { readonly text?: string }): Promise<Answer>;
+  open(name: string, target: Target): Promise<Answer>;
+  say(name: string, text: string, timeoutMs?: number): Promise<Answer>;
+  readonly process: LineProcess;
+}
+
+let asked = 0;
+
+/** Starts such a program; who starts it closes its process. */
+export async function startEndpoint(namespace: string): Promise<Endpoint> {
+  const process = startLineProcess({ namespace, file: './endpoint-process.ts' });
+  const tell = async (command: Record<string, unknown> & Pick<Command, 'do'>) => {
+    const id = `answer-${++asked}`;
+    return (await process.ask({ id, ...command }, id)) as unknown as Answer;
+  };
+  await process.next('ready');
+  return {
+    process,
+    serve: async (protocol, port, host) => {
+      await tell({ do: 'serve', protocol, port, ...(host === undefined ? {} : { host }) });
+    },
+    ask: (protocol, target) => tell({ do: 'ask', protocol, text: 'hello', ...target }),
+    open: (name, target) => tell({ do: 'open', name, ...target }),
+    say: (name, text, timeoutMs = 3_000) => tell({ do: 'say', name, text, timeoutMs }),
+  };
+}
+
+/** A pair with a program at each end; the client has been told the node's MAC for the VIPs. */
+export interface PathLab extends Pair {
+  readonly clientEnd: Endpoint;
+  readonly nodeEnd: Endpoint;
+}
+
+/** Starts one; close it also on failure. */
+export async function startPathLab(): Promise<PathLab> {
+  const pair = createPair();
+  const ends: Endpoint[] = [];
+  const close = () => {
+    for (const { process } of ends) process.close();
+    pair.close();
+  };
+  try {
+    ip(`-n ${pair.node} link set lo up`);
+    ip(`-n ${pair.client} link set lo up`);
+    for (const vip of Object.values(vips)) pointTo(pair.client, vip, nodeMac);
+    // What a host sends before its link-local address is its own may be lost.
+    for (const name of [pair.client, pair.node]) {
+      await eventually(`${name} has its addresses`, () => !ip(`-n ${name} -6 address`).includes('tentative'), {
+        everyMs: 50,
+      });
+    }
+    ends.push(...(await Promise.all([startEndpoint(pair.client), startEndpoint(pair.node)])));
+    const [clientEnd, nodeEnd] = ends as [Endpoint, Endpoint];
+    return { ...pair, close, clientEnd, nodeEnd };
+  } catch (cause) {
+    close();
+    throw cause;
+  }
+}
+
+/** Tells a namespace's kernel for good who has an address. */
+export function pointTo(namespace: string, address: string, mac: string): void {
+  ip(`-n ${namespace} neigh replace ${address} lladdr ${mac} dev ${linkName} nud permanent`);
+}
+
+/** Nothing is spread. */
+export const noSpread: Spread = {
+  self: 'node',
+  spread: [],
+  spreadLinks: [],
+  peerMacs: [],
+  neighbourFor: () => undefined,
+};
+
+/** A path of the pair's node, with some facts replaced. */
+export function pathOf(facts: Partial<DataPath> = {}): DataPath {
+  return {
+    nodeAddresses: own,
+    vips: [],
+    links: [{ name: linkName, addresses: [own.IPv4, own.IPv6] }],
+    deadEndpoints: [],
+    synLimit: undefined,
+    zone: 7932,
+    chances: [],
+    ...noSpread,
+    ...facts,
+  };
+}
+
+/** A VIP with ports; `tcp/80`, or `tcp/80>30080` where they are rewritten, or `tcp/80>30080 from 10.0.0.0/8,...`. */
+export function vipPath(address: string, ...ports: readonly string[]): VipPath {
+  return { address: address as Ip, ports: ports.map(portPath) };
+}
+
+function portPath(text: string): PortPath {
+  const [, protocol, port, nodePort, from] = /^(\w+)\/(\d+)(?:>(\d+))?(?: from (.*))?$/.exec(text) ?? [];
+  return {
+    protocol: protocol as PortPath['protocol'],
+    port: Number(port),
+    nodePort: nodePort === undefined ? undefined : Number(nodePort),
+    sources: from?.split(',').filter(Boolean),
+    sticky: false,
+    local: undefined,
+  };
+}
+
+/** Gives commands to nft(8) in a namespace; returns what it prints. */
+export function nftIn(namespace: string, commands: string, ...args: readonly string[]): string {
+  const words = ['netns', 'exec', namespace, 'nft', ...args, '-f', '-'];
+  return execFileSync('ip', words, { input: commands, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+/** Loads the rules of a path into a namespace, instead of whatever was there of ours. */
+export function loadPath(namespace: string, path: DataPath): void {
+  nftIn(namespace, wholeText(rulesetOf(path)));
+}
+
+/** Runs a program in a namespace; returns what it prints. */
+export function run(namespace: string, ...words: readonly string[]): string {
+  return execFileSync('ip', ['netns', 'exec', namespace, ...words], { encoding: 'utf8', stdio: 'pipe' });
+}

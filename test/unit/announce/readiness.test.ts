@@ -1,0 +1,53 @@
+/** When a first announcement may begin. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { patienceMs, Readinesses } from '../../../src/announce/readiness.ts';
+
+const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };
+const start = 1_000_000;
+
+function waiting(held = first): Readinesses {
+  const readinesses = new Readinesses();
+  readinesses.observe([held], start);
+  return readinesses;
+}
+
+test('A7 a first announcement waits until kube-proxy has written its rules since', () => {
+  const all = waiting();
+  assert.equal(all.of('u'), 'Pending');
+  assert.equal(all.take({ IPv4: start - 1 }, start + 100), false);
+  assert.equal(all.of('u'), 'Pending');
+  assert.equal(all.take({ IPv4: start }, start + 200), true);
+  assert.equal(all.of('u'), 'Ready');
+  assert.equal(all.isAsking, false);
+});
+
+test('A7 after two seconds it is announced all the same, and called unproven until the rules are written', () => {
+  const all = waiting();
+  assert.equal(all.take({ IPv4: start - 1 }, start + patienceMs - 1), false);
+  assert.equal(all.take({ IPv4: start - 1 }, start + patienceMs), true);
+  assert.deepEqual([all.of('u'), all.isPending, all.isAsking], ['Unproven', false, true]);
+  assert.equal(all.take({ IPv4: start + 3_000 }, start + 4_000), true);
+  assert.equal(all.of('u'), 'Ready');
+});
+
+test('A7 nobody waits for a kube-proxy that is not there, or does not tell', () => {
+  for (const last of [undefined, {}, { IPv6: start - 1 }]) {
+    const all = waiting();
+    assert.equal(all.take(last, start + 1), true);
+    assert.equal(all.of('u'), 'Ready');
+  }
+});
+
+test('A7 what was announced before never waits: neither a takeover nor a restart', () => {
+  assert.equal(waiting({ ...first, isFirst: false }).of('u'), 'Ready');
+});
+
+test('what waits goes on waiting when the ledger has noted the announcement, and is forgotten when it is held no more', () => {
+  const all = waiting();
+  all.observe([{ ...first, isFirst: false }], start + 100);
+  assert.equal(all.of('u'), 'Pending');
+  all.observe([], start + 200);
+  assert.equal(all.of('u'), 'Ready');
+});

@@ -1,0 +1,59 @@
+/** Which hand-off a Service gets. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type HandOff, handOffOf, ipModeOf } from '../../../src/api/hand-off.ts';
+import { service } from '../fixtures.ts';
+
+test('a Service gets the hand-off that it asks for, as far as its ports allow', () => {
+  const tcp = { protocol: 'TCP', port: 80 };
+  const rows: readonly [string, string | undefined, HandOff, object, HandOff, string?][] = [
+    ['nothing asked', undefined, 'KubeProxy', {}, 'KubeProxy'],
+    ['the default of the installation', undefined, 'NodePort', {}, 'NodePort'],
+    ['NodePort', 'NodePort', 'KubeProxy', {}, 'NodePort'],
+    ['KubeProxy', 'KubeProxy', 'NodePort', {}, 'KubeProxy'],
+    ['a word that is none', 'nodeport', 'KubeProxy', {}, 'KubeProxy', 'UnknownHandOff'],
+    ['a word that is none, with another default', '', 'NodePort', {}, 'NodePort', 'UnknownHandOff'],
+    ['no node port', 'NodePort', 'KubeProxy', { nodePorts: [0] }, 'KubeProxy', 'NoNodePorts'],
+    ['no node port, by default', undefined, 'NodePort', { nodePorts: [] }, 'KubeProxy', 'NoNodePorts'],
+    ['KubeProxy needs none', 'KubeProxy', 'NodePort', { nodePorts: [] }, 'KubeProxy'],
+    [
+      'one of two ports has none',
+      'NodePort',
+      'KubeProxy',
+      { ports: [tcp, { ...tcp, port: 443 }], nodePorts: [30_080, 0] },
+      'KubeProxy',
+      'NoNodePorts',
+    ],
+    [
+      'TCP and UDP',
+      'NodePort',
+      'KubeProxy',
+      { ports: [tcp, { protocol: 'UDP', port: 53 }], nodePorts: [30_080, 30_053] },
+      'NodePort',
+    ],
+    [
+      'SCTP',
+      'NodePort',
+      'KubeProxy',
+      { ports: [tcp, { protocol: 'SCTP', port: 5000 }], nodePorts: [30_080, 30_500] },
+      'KubeProxy',
+      'UnsupportedProtocol',
+    ],
+  ];
+  for (const [desc, handOff, byDefault, facts, expected, reason] of rows) {
+    const choice = handOffOf(service('s', { handOff, ...facts }), byDefault);
+    assert.deepEqual([choice.handOff, choice.reason], [expected, reason], desc);
+    assert.equal(choice.message === undefined, reason === undefined, desc);
+  }
+});
+
+test('a hand-off that cannot be names the port, or what it can be', () => {
+  const message = (facts: object) => handOffOf(service('s', { handOff: 'NodePort', ...facts }), 'KubeProxy').message;
+  assert.match(message({ nodePorts: [0] }) ?? '', /^port 80 has no node port/);
+  assert.match(message({ ports: [{ protocol: 'SCTP', port: 5000 }] }) ?? '', /^port 5000 is SCTP/);
+  assert.match(message({ handOff: 'x' }) ?? '', /"x": it can be KubeProxy or NodePort$/);
+});
+
+test('the status tells kube-proxy by ipMode whether the VIP is its own', () => {
+  assert.deepEqual([ipModeOf({ handOff: 'KubeProxy' }), ipModeOf({ handOff: 'NodePort' })], ['VIP', 'Proxy']);
+});

@@ -1,0 +1,22 @@
+/** The matrix that a run of the tests ends with. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderMatrix } from '../../cluster/promises/matrix.ts';
+
+test('a row each, a column each, and below them why one cannot apply', () => {
+  const text = renderMatrix([
+    { row: 'UDP', column: 'a', result: 'pass' },
+    { row: 'no nodePorts', column: 'a', result: 'pass' },
+    { row: 'UDP', column: 'b', result: 'FAIL' },
+    { row: 'no nodePorts', column: 'b', result: 'there is nothing to hand over to' },
+    { row: 'hostNetwork', column: 'b', result: 'pass' },
+  ]);
+  assert.deepEqual(text.split('\n'), [
+    'Services      a     b',
+    'UDP           pass  FAIL',
+    'no nodePorts  pass  no (1)',
+    'hostNetwork   -     pass',
+    '(1) there is nothing to hand over to',
+    '',
+  ]);
+});
