@@ -20,6 +20,7 @@ const rememberMs = 3_600_000;
 
 interface Group {
   readonly members: readonly Member[];
+  /** Who served more than now, with the most that they served. */
   readonly left: ReadonlyMap<string, { readonly weight: number; readonly at: number }>;
 }
 
@@ -80,8 +81,11 @@ export class Membership {
     { present, now }: { readonly present: ReadonlySet<string>; readonly now: number },
   ): Group {
     const left = new Map(before?.left);
-    for (const { node, weight } of before?.members ?? []) left.set(node, { weight, at: now });
-    for (const { node } of members) left.delete(node);
+    // Who is to serve less than before has left some slots, too.
+    for (const { node, weight } of before?.members ?? []) {
+      if (weight >= (left.get(node)?.weight ?? 0)) left.set(node, { weight, at: now });
+    }
+    for (const { node, weight } of members) if (weight >= (left.get(node)?.weight ?? 0)) left.delete(node);
     const isThere = (node: string) => present.has(node) || this.isInDoubt(node, now);
     for (const [node, { at }] of left) if (!isThere(node) || now - at > rememberMs) left.delete(node);
     return { members, left };

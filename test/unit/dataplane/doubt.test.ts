@@ -40,3 +40,29 @@ test('a node that is heard again keeps what it knows, and gets new connections w
   const settled = tableAt(membership, all, 101_000 + settleMs);
   assert.ok(settled.slots.some(({ first }) => first === 'c'));
 });
+
+test('a node that is to serve less keeps the connections of the slots that it leaves', () => {
+  const membership = new Membership();
+  const tableOf = (weights: Readonly<Record<string, number>>, now: number): SlotTable => {
+    const members = Object.entries(weights).map(([node, weight]) => ({ node, weight }));
+    const table = membership.tables([{ group: 'g', members, shared: false }], new Set(all), now).get('g');
+    assert.ok(table);
+    return table;
+  };
+  const before = tableOf({ a: 2, b: 2, c: 2 }, 0);
+  const rolled = tableOf({ a: 2, b: 2, c: 1 }, 1_000);
+  let moved = 0;
+  before.slots.forEach(({ first }, slot) => {
+    const now = rolled.slots[slot];
+    assert.ok(now);
+    if (now.first === first) return;
+    moved += 1;
+    assert.equal(first, 'c');
+    assert.equal(chanceOf(now, now.first), 'c');
+  });
+  assert.ok(moved > 50, `${moved}`);
+  const restored = tableOf({ a: 2, b: 2, c: 2 }, 2_000);
+  assert.ok(
+    restored.slots.every(({ first, former }, slot) => first === before.slots[slot]?.first && former === undefined),
+  );
+});
