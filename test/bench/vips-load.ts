@@ -9,7 +9,7 @@ import { firstVip, vipPort } from './vips-path.ts';
 
 /** What to send. */
 export interface Load {
-  /** To so many VIPs in turn, in no order that a cache likes. */
+  /** To so many VIPs in turn, from the first on, in no order that a cache likes. */
   readonly vips: number;
   readonly frames: number;
 }
