@@ -27,9 +27,6 @@ export interface EndpointView {
 export interface EndpointSliceView extends Identity {
   /** `namespace/name` of its Service. */
   readonly service: string;
-  readonly servingNodes: readonly string[];
-  /** An endpoint that serves is on no node: a person has entered its address. */
-  readonly servesElsewhere: boolean;
   /** The endpoints that serve. */
   readonly endpoints: readonly EndpointView[];
 }
@@ -39,14 +36,7 @@ export function parseEndpointSlice(raw: RawEndpointSlice): EndpointSliceView | u
   const service = raw.metadata.labels?.['kubernetes.io/service-name'];
   if (service === undefined) return undefined;
   const endpoints = (raw.endpoints ?? []).filter(serves).map(endpointOf);
-  const nodes = new Set(endpoints.map(({ node }) => node).filter((node) => node !== ''));
-  return {
-    ...identityOf(raw.metadata),
-    service: `${raw.metadata.namespace}/${service}`,
-    servingNodes: [...nodes],
-    servesElsewhere: endpoints.some(({ node }) => node === ''),
-    endpoints,
-  };
+  return { ...identityOf(raw.metadata), service: `${raw.metadata.namespace}/${service}`, endpoints };
 }
 
 type RawEndpoint = NonNullable<RawEndpointSlice['endpoints']>[number];

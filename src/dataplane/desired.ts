@@ -36,7 +36,7 @@ function familyTable(family: Family, path: DataPath): Ruleset[number] {
     ),
     answerPings(dialect, path),
     avoidDeadEndpoints(dialect, path.deadEndpoints),
-    refuseUnserved(dialect, vips),
+    refuseUnserved(dialect, vips, path.links),
     ...(family === 'IPv6' ? [fenceNdp(vips, path.links)] : []),
   ]);
 }

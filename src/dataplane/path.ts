@@ -27,6 +27,8 @@ export interface VipPath {
 export interface LinkPath {
   readonly name: string;
   readonly addresses: readonly Ip[];
+  /** VIPs are in its subnets. */
+  readonly hasVips: boolean;
 }
 
 /** All that the rules of a node follow from. */

@@ -4,7 +4,7 @@
  */
 import type { Dialect } from './family.ts';
 import { chain, hookChain, type Part, setOf } from './part.ts';
-import type { DataPath, VipPath } from './path.ts';
+import type { DataPath, LinkPath, VipPath } from './path.ts';
 import { vipSet } from './vips.ts';
 
 /** Answers per second and kind: a scan must not make us a source of packets. */
@@ -18,15 +18,28 @@ const answers = 'limit rate 100/second burst 50 packets';
  * endpoints. But what would leave by the link that it came from is refused before that: the kernel sends a redirect first, and with that
  * has used up what it grants a host of ICMP errors (`icmp_ratelimit`).
  */
-export function refuseUnserved({ ip, address, icmp }: Dialect, vips: readonly VipPath[]): Part {
+export function refuseUnserved(
+  { ip, address, icmp }: Dialect,
+  vips: readonly VipPath[],
+  links: readonly LinkPath[],
+): Part {
   const served = vips.flatMap((vip) => vip.ports.map(({ protocol, port }) => `${vip.address} . ${protocol} . ${port}`));
   const port = `${ip} daddr . meta l4proto . th dport`;
   const turnsBack = `${ip} daddr @${vipSet} ${port} != @served fib daddr . mark . iif oif exists`;
   return {
-    collections: { served: setOf(`${address} . inet_proto . inet_service`, served) },
+    collections: {
+      served: setOf(`${address} . inet_proto . inet_service`, served),
+      vip_links: setOf(
+        'ifname',
+        links.filter(({ hasVips }) => hasVips).map(({ name }) => `"${name}"`),
+      ),
+    },
     chains: {
       turned_back: hookChain('filter hook prerouting priority dstnat + 10', [`${turnsBack} goto refuse`]),
-      unserved: hookChain('filter hook forward priority filter + 10', [`${ip} daddr @${vipSet} goto refuse`]),
+      // Only on the way back to where VIPs are: a CNI may carry them to a link of its own and serve them there (Antrea's proxy).
+      unserved: hookChain('filter hook forward priority filter + 10', [
+        `oifname @vip_links ${ip} daddr @${vipSet} goto refuse`,
+      ]),
       refuse: chain(
         `${port} @served drop`,
         `meta l4proto tcp ${answers} reject with tcp reset`,

@@ -29,6 +29,7 @@ export class NodeLayer {
   #checkAt = 0;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
+  #leaves = false;
   #removed = false;
 
   /** `onRemade` is called when everything was made anew, and what the kernel had gathered in our sets is gone. */
@@ -63,7 +64,8 @@ export class NodeLayer {
 
   /** Takes all our tables out of the kernel; nothing comes back after it. */
   async remove(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#leaves) return;
+    this.#leaves = true;
     await this.close();
     try {
       await nft(wholeText([]));

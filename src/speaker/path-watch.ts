@@ -155,7 +155,11 @@ export class PathWatch {
       ...{ self, vips, neighbourFor, peerMacs, ...planned },
       ...this.#former.observe(held, { self, neighbourFor, now }),
       nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
-      links: links.map(({ name, addresses }) => ({ name, addresses: addresses.map(({ address }) => address) })),
+      links: links.map(({ name, addresses }) => ({
+        name,
+        addresses: addresses.map(({ address }) => address),
+        hasVips: vips.some(({ address: vip }) => addresses.some((own) => inSubnet(vip, own))),
+      })),
       deadEndpoints: lost.size === 0 ? [] : deadEndpointsOf(slices, lost),
       synLimit: options.synLimit,
       zone: options.conntrackZone,

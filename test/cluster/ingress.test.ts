@@ -9,9 +9,10 @@ const lab = berth.sharedLab();
 
 /** How the controller's Service takes traffic in and how its VIP is announced, and whom a backend then sees in X-Forwarded-For. */
 const cases = [
-  { policy: 'Local', advertisement: {}, seen: 'the client' },
+  { policy: 'Local', advertisement: { distribution: 'Single' }, seen: 'the client' },
+  { policy: 'Local', advertisement: { distribution: 'Spread' }, seen: 'the client' },
   // kube-proxy masquerades: what the controller sees, and so forwards, is the holder.
-  { policy: 'Cluster', advertisement: {}, seen: 'a node' },
+  { policy: 'Cluster', advertisement: { distribution: 'Single' }, seen: 'a node' },
 ] as const;
 
 /** How often each backend is asked for the client's address: several connections, so that each Pod of the controller gets some. */
@@ -25,7 +26,8 @@ afterEach(() => berth.cleanUp(lab));
 after(() => removeIngress(lab));
 
 for (const { policy, advertisement, seen } of cases) {
-  test(`two hosts and two paths on one VIP with externalTrafficPolicy ${policy}: backends see ${seen}`, async () => {
+  const way = `externalTrafficPolicy ${policy}, distribution ${advertisement.distribution}`;
+  test(`two hosts and two paths on one VIP with ${way}: backends see ${seen}`, async () => {
     await lab.apply(berth.poolManifest('main', lab.subnet.vips));
     const patch = ['--type', 'merge', '--patch', JSON.stringify({ spec: advertisement })];
     await lab.kubectl(['patch', 'l2advertisement', 'main', ...patch]);

@@ -131,5 +131,5 @@ test('what the kernel refuses is said once, tried again, and told when it works'
   process.child.stdin?.write(`${JSON.stringify({ do: 'apply', vips: [vips.IPv4] })}\n`);
   await loaded(process);
   assert.equal((await process.next('log')).message, 'rules are in the kernel again');
-  assert.equal(run(pair.node, 'nft', 'list', 'tables').match(/berth/g)?.length, 3);
+  assert.equal(run(pair.node, 'nft', 'list', 'tables').match(/berth/g)?.length, 4);
 });

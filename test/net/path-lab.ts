@@ -98,7 +98,7 @@ export function pathOf(facts: Partial<DataPath> = {}): DataPath {
   return {
     nodeAddresses: own,
     vips: [],
-    links: [{ name: linkName, addresses: [own.IPv4, own.IPv6] }],
+    links: [{ name: linkName, addresses: [own.IPv4, own.IPv6], hasVips: true }],
     deadEndpoints: [],
     synLimit: undefined,
     zone: 7932,

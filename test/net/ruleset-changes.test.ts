@@ -106,8 +106,8 @@ const pathArbitrary: fc.Arbitrary<DataPath> = fc
     vips: fc.uniqueArray(vipArbitrary, { selector: ({ address }) => address, maxLength: 5 }),
     links: fc.constantFrom(
       [],
-      [{ name: linkName, addresses: ['10.99.0.2' as Ip] }],
-      [{ name: linkName, addresses: ['fe80::1' as Ip, '10.99.0.2' as Ip, 'fd99::2' as Ip] }],
+      [{ name: linkName, addresses: ['10.99.0.2' as Ip], hasVips: true }],
+      [{ name: linkName, addresses: ['fe80::1', '10.99.0.2', 'fd99::2'] as Ip[], hasVips: false }],
     ),
     deadEndpoints: fc.uniqueArray(vip, { maxLength: 4 }),
     synLimit: fc.constantFrom(undefined, undefined, 5, 100),

@@ -243,10 +243,22 @@ test('an endpoint serves unless it is neither ready nor serving', () => {
   const labels = { 'kubernetes.io/service-name': 'svc' };
   const view = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints });
   assert.equal(view?.service, 'ns/svc');
-  assert.deepEqual(view.servingNodes, ['absent', 'ready', 'draining']);
-  assert.equal(view.servesElsewhere, true);
+  const found = view.endpoints.map(({ node, ready }) => [node, ready]);
+  assert.deepEqual(found, [
+    ['absent', true],
+    ['ready', true],
+    ['draining', false],
+    ['', true],
+  ]);
   assert.equal(parseEndpointSlice({ metadata, endpoints }), undefined);
-  assert.deepEqual(parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints: null })?.servingNodes, []);
+  assert.deepEqual(parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints: null })?.endpoints, []);
+});
+
+test('the addresses of an endpoint are those that are IP addresses', () => {
+  const labels = { 'kubernetes.io/service-name': 'svc' };
+  const endpoints = [{ addresses: ['10.0.0.1', 'FD00::1', 'host.example'], nodeName: 'n1' }];
+  const view = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints });
+  assert.deepEqual(view?.endpoints, [{ addresses: ['10.0.0.1', 'fd00::1'], node: 'n1', ready: true }]);
 });
 
 test('a speaker is ready while its Pod is, and not on its way out', () => {

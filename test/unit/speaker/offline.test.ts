@@ -152,7 +152,7 @@ test('the version of the file stands for these fields', () => {
         'ingressWriters conditions',
       advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
-      endpointSlices: 'name uid resourceVersion service servingNodes servesElsewhere endpoints',
+      endpointSlices: 'name uid resourceVersion service endpoints',
       pods: 'name uid resourceVersion node ready uninstalled',
       claims: 'uid term isolated leaving',
     },
