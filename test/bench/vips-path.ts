@@ -59,7 +59,7 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
       },
       ...{ chances: [], holders: [], deadEndpoints: [], synLimit: undefined, zone: 7932 },
       nodeAddresses: { IPv4: self.address },
-      links: [{ name: linkName, addresses: [self.address] }],
+      links: [{ name: linkName, addresses: [self.address], hasVips: true }],
     };
   };
 }
