@@ -13,28 +13,42 @@ export interface Wanted {
 
 /** A node serves after it has been there for so long without a break. Milliseconds. */
 export const settleMs = 10_000;
+/** A node that is not heard may only be late. What it knows is handed on to it for so long; it gets nothing new. Milliseconds. */
+export const doubtMs = 10_000;
 /** So long connections are expected to live on at a node that has left. Milliseconds. */
 const rememberMs = 3_600_000;
 
 interface Group {
   readonly members: readonly Member[];
+  /** Who served more than now, with the most that they served. */
   readonly left: ReadonlyMap<string, { readonly weight: number; readonly at: number }>;
 }
 
 /** Remembers who was there since when, and who has left which group. */
 export class Membership {
   #since: ReadonlyMap<string, number> | undefined;
+  /** Since when those are not heard who were there. */
+  readonly #missing = new Map<string, number>();
   #groups: ReadonlyMap<string, Group> = new Map();
   #tables: ReadonlyMap<string, SlotTable> = new Map();
 
-  /** When the next node will have settled; undefined if all have. Milliseconds. */
+  /** When the next node will have settled, or be given up; undefined if there is none. Milliseconds. */
   nextAt(now: number): number | undefined {
-    const waiting = [...(this.#since ?? new Map<string, number>()).values()].filter((since) => since + settleMs > now);
-    return waiting.length === 0 ? undefined : Math.min(...waiting) + settleMs;
+    const settled = [...(this.#since ?? new Map<string, number>()).values()].map((since) => since + settleMs);
+    const givenUp = [...this.#missing.values()].map((since) => since + doubtMs);
+    const next = Math.min(...[...settled, ...givenUp].filter((at) => at > now));
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+
+  /** Was this node there a moment ago, and is not heard now? */
+  isInDoubt(node: string, now: number): boolean {
+    const since = this.#missing.get(node);
+    return since !== undefined && now - since < doubtMs;
   }
 
   /** The tables of all groups. `present` are the nodes that live, or are back in a moment. */
   tables(wanted: readonly Wanted[], present: ReadonlySet<string>, now: number): ReadonlyMap<string, SlotTable> {
+    this.#miss(present, now);
     // Whoever was there before this speaker looked for the first time has been there for long.
     const began = this.#since === undefined ? Number.NEGATIVE_INFINITY : now;
     this.#since = new Map([...present].map((node) => [node, this.#since?.get(node) ?? began]));
@@ -55,15 +69,25 @@ export class Membership {
     return byGroup;
   }
 
+  #miss(present: ReadonlySet<string>, now: number): void {
+    for (const node of this.#since?.keys() ?? []) if (!present.has(node)) this.#missing.set(node, now);
+    for (const [node, since] of this.#missing)
+      if (present.has(node) || now - since >= doubtMs) this.#missing.delete(node);
+  }
+
   #follow(
     before: Group | undefined,
     members: readonly Member[],
     { present, now }: { readonly present: ReadonlySet<string>; readonly now: number },
   ): Group {
     const left = new Map(before?.left);
-    for (const { node, weight } of before?.members ?? []) left.set(node, { weight, at: now });
-    for (const { node } of members) left.delete(node);
-    for (const [node, { at }] of left) if (!present.has(node) || now - at > rememberMs) left.delete(node);
+    // Who is to serve less than before has left some slots, too.
+    for (const { node, weight } of before?.members ?? []) {
+      if (weight >= (left.get(node)?.weight ?? 0)) left.set(node, { weight, at: now });
+    }
+    for (const { node, weight } of members) if (weight >= (left.get(node)?.weight ?? 0)) left.delete(node);
+    const isThere = (node: string) => present.has(node) || this.isInDoubt(node, now);
+    for (const [node, { at }] of left) if (!isThere(node) || now - at > rememberMs) left.delete(node);
     return { members, left };
   }
 

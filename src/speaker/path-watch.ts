@@ -40,6 +40,9 @@ export interface PathParts {
 /** What comes together is looked at together. Milliseconds. */
 const gatherMs = 10;
 
+/** The rules of before a restart stay until the other speakers were heard, but for so long at most. Milliseconds. */
+const hearOutMs = 3_000;
+
 /** Makes a new {@link DataPath} of what is known, when something has changed. */
 export class PathWatch {
   readonly #parts: PathParts;
@@ -50,6 +53,9 @@ export class PathWatch {
   /** When to look although nobody says anything. */
   #lookAt = Number.POSITIVE_INFINITY;
   #later: NodeJS.Timeout | undefined;
+  /** When the cluster was known for the first time. */
+  #knownAt: number | undefined;
+  #isBegun = false;
   #seen: readonly unknown[] = [];
   #neighbours = new Map<string, Neighbour | undefined>();
   #neighboursKey = '';
@@ -87,6 +93,10 @@ export class PathWatch {
     const stores = [allocations, services, endpointSlices, nodes, advertisements];
     const revisions = stores.map(({ store }) => store.revision);
     const now = performance.now();
+    if (this.#isEarly(now)) {
+      this.#lookIn(gatherMs);
+      return;
+    }
     // What changes with time alone.
     const blocked = links.flatMap(({ name }) => this.#parts.blockedOn(name)).join(' ');
     const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
@@ -100,6 +110,16 @@ export class PathWatch {
     if (this.#lookAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#lookAt - now);
   };
 
+  /** Who has not heard the others out yet would take them for newcomers, and serve alone until they have settled. */
+  #isEarly(now: number): boolean {
+    this.#knownAt ??= now;
+    const { holding, options } = this.#parts;
+    const { present } = holding.roll;
+    const isHeard = (node: string) => node === options.nodeName || holding.linksOf(node) !== undefined;
+    this.#isBegun ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= hearOutMs;
+    return !this.#isBegun;
+  }
+
   #lookIn(ms: number): void {
     clearTimeout(this.#later);
     this.#later = setTimeout(this.look, ms).unref();
@@ -110,7 +130,8 @@ export class PathWatch {
     const self = options.nodeName;
     const nodes = new Map(watched.nodes.store.values().map((node) => [node.name, node]));
     const lost = new Set(holding.roll.lost);
-    const neighbourFor = (node: string, vip: Ip) => (lost.has(node) ? undefined : this.#neighbourFor(node, vip, links));
+    const isGone = (node: string) => lost.has(node) && !this.#parts.spread.isInDoubt(node, now);
+    const neighbourFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighbourFor(node, vip, links));
     const vips = this.#reader.read({
       ledger: watched.allocations.store.values(),
       service: (uid) => watched.services.store.get(uid),

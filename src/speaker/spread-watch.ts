@@ -49,6 +49,11 @@ export class SpreadWatch {
     this.#parts = parts;
   }
 
+  /** Was this node there a moment ago, and is not heard now? Then what it knows is still handed on to it. */
+  isInDoubt(node: string, now: number): boolean {
+    return this.#membership.isInDoubt(node, now);
+  }
+
   /** When to plan anew although nothing has changed; undefined: never. */
   nextAt(now: number): number | undefined {
     const settled = this.#membership.nextAt(now) ?? Number.POSITIVE_INFINITY;

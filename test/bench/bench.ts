@@ -1,6 +1,7 @@
 /** `npm run bench -- <what>`: measures one part of Berth against what it competes with, in the same run. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AllocateOptions } from './allocate.ts';
+import type { DatapathOptions } from './datapath.ts';
 import type { FailoverOptions } from './failover.ts';
 import { failoverEvents } from './failover-events.ts';
 
@@ -71,6 +72,36 @@ program
   });
 
 program
+  .command('datapath')
+  .description(
+    "latency, connections per second and throughput by a VIP in every way that it can be served, as ratios to the Service's node port; one VIP over slow links; the work of a holder; on a cluster of three nodes",
+  )
+  .option('--runs <count>', 'how often everything is measured, in turns; medians are printed', positiveInteger, 15)
+  .addOption(
+    new Option('--policy <policy>', 'externalTrafficPolicy of the Services')
+      .choices(['Cluster', 'Local'])
+      .default('Cluster'),
+  )
+  .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'datapath')
+  .option('--keep', 'leave the lab up, for the next run', false)
+  .action(async (options: DatapathOptions) => {
+    const { benchDatapath } = await import('./datapath.ts');
+    await benchDatapath(options);
+  });
+
+program
+  .command('vips')
+  .description(
+    'the rules of many VIPs in the kernel: time to load them and to change one, memory, and what they cost a packet, against those of ten VIPs',
+  )
+  .option('--vips <count>', 'how many VIPs', positiveInteger, 10_000)
+  .option('--runs <count>', 'how often everything is measured; medians are printed', positiveInteger, 15)
+  .action(async (options: { readonly vips: number; readonly runs: number }) => {
+    const { benchVips } = await import('./vips.ts');
+    await benchVips(options);
+  });
+
+program
   .command('failover')
   .description(
     'what clients see of a VIP while its holder dies, restarts, is drained or starved: outage, failed and slow attempts, answers by ARP, long-lived connections; on a cluster of three nodes. A run of `cut` takes 80 s, the others 15 to 60 s.',
@@ -84,6 +115,20 @@ program
         'all',
       ),
   )
+  .addOption(
+    new Option('--distribution <way>', 'how the VIP is spread').choices(['Single', 'Spread']).default('Single'),
+  )
+  .addOption(
+    new Option('--policy <policy>', 'externalTrafficPolicy of the Service')
+      .choices(['Cluster', 'Local'])
+      .default('Cluster'),
+  )
+  .addOption(
+    new Option('--hand-off <way>', 'how packets come to the Pods')
+      .choices(['KubeProxy', 'NodePort'])
+      .default('KubeProxy'),
+  )
+  .option('--no-node-layer', 'without rules of ours in the kernel, to compare')
   .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
   .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'failover')
   .option('--json <file>', 'write all that was measured into this file')

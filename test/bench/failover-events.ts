@@ -11,6 +11,10 @@ export interface Scene {
   readonly prober: Prober;
   /** Who holds the VIP before the event. */
   readonly holder: LabHost;
+  /** One that does not. */
+  readonly other: LabHost;
+  /** Name of a Deployment that serves beside the other backends. */
+  readonly second: string;
   readonly starveMinutes: number;
 }
 
@@ -27,6 +31,10 @@ export interface FailoverEvent {
   readonly once?: boolean;
   /** So long it is watched after it has been made. */
   readonly watchMs: number;
+  /** The node that no packet reaches any more, if there is one: connections through it and to it are lost. */
+  readonly loses?: 'holder' | 'other';
+  /** Pods of the Service end. */
+  readonly endsPods?: boolean;
   /** What has to be so before it. */
   readonly prepare?: (scene: Scene) => Promise<void>;
   readonly make: (scene: Scene) => Promise<void>;
@@ -44,9 +52,10 @@ export const failoverEvents: readonly FailoverEvent[] = [
     name: 'cut',
     what: "the holder's link is cut",
     moves: true,
+    loses: 'holder',
     watchMs: 60_000,
     make: ({ lab, holder }) => lab.cutLink(holder),
-    mend: plugIn,
+    mend: ({ lab, holder }) => plugIn(lab, holder),
   },
   {
     name: 'return',
@@ -59,7 +68,7 @@ export const failoverEvents: readonly FailoverEvent[] = [
       await delay(shortCutMs);
     },
     make: ({ lab, holder }) => lab.restoreLink(holder),
-    mend: plugIn,
+    mend: ({ lab, holder }) => plugIn(lab, holder),
   },
   {
     name: 'kill',
@@ -95,8 +104,8 @@ export const failoverEvents: readonly FailoverEvent[] = [
     moves: true,
     harmless: true,
     watchMs: 5_000,
-    make: (scene) => annotate(scene, `${drain}=true`),
-    mend: undrain,
+    make: ({ lab, holder }) => annotate(lab, holder, `${drain}=true`),
+    mend: ({ lab, holder }) => annotate(lab, holder, `${drain}-`),
   },
   {
     name: 'undrain',
@@ -104,24 +113,82 @@ export const failoverEvents: readonly FailoverEvent[] = [
     moves: false,
     harmless: true,
     watchMs: 5_000,
-    prepare: async (scene) => {
-      await annotate(scene, `${drain}=true`);
+    prepare: async ({ lab, holder }) => {
+      await annotate(lab, holder, `${drain}=true`);
       await delay(shortCutMs);
     },
-    make: undrain,
-    mend: undrain,
+    make: ({ lab, holder }) => annotate(lab, holder, `${drain}-`),
+    mend: ({ lab, holder }) => annotate(lab, holder, `${drain}-`),
   },
   {
     name: 'api',
     what: 'its link is cut, no API server',
     moves: true,
+    loses: 'holder',
     watchMs: 10_000,
     prepare: ({ lab }) => lab.stopApiServer(),
     make: ({ lab, holder }) => lab.cutLink(holder),
     mend: async (scene) => {
       await scene.lab.restoreLink(scene.holder);
       await scene.lab.startApiServer();
-      await plugIn(scene);
+      await plugIn(scene.lab, scene.holder);
+    },
+  },
+  {
+    name: 'leave',
+    what: 'another node is drained',
+    moves: false,
+    harmless: true,
+    watchMs: 8_000,
+    make: ({ lab, other }) => annotate(lab, other, `${drain}=true`),
+    mend: ({ lab, other }) => annotate(lab, other, `${drain}-`),
+  },
+  {
+    name: 'join',
+    what: "another node's drain is over",
+    moves: false,
+    harmless: true,
+    watchMs: 8_000,
+    prepare: async ({ lab, other }) => {
+      await annotate(lab, other, `${drain}=true`);
+      await delay(shortCutMs);
+    },
+    make: ({ lab, other }) => annotate(lab, other, `${drain}-`),
+    mend: ({ lab, other }) => annotate(lab, other, `${drain}-`),
+  },
+  {
+    name: 'cut-other',
+    what: "another node's link is cut",
+    moves: false,
+    loses: 'other',
+    watchMs: 20_000,
+    make: ({ lab, other }) => lab.cutLink(other),
+    mend: ({ lab, other }) => plugIn(lab, other),
+  },
+  {
+    name: 'return-other',
+    what: 'that link is there again',
+    moves: false,
+    harmless: true,
+    // It serves again after ten seconds.
+    watchMs: 15_000,
+    prepare: async ({ lab, other }) => {
+      await lab.cutLink(other);
+      await delay(shortCutMs);
+    },
+    make: ({ lab, other }) => lab.restoreLink(other),
+    mend: ({ lab, other }) => plugIn(lab, other),
+  },
+  {
+    name: 'roll-pods',
+    what: 'a Deployment behind it is rolled',
+    moves: false,
+    harmless: true,
+    endsPods: true,
+    watchMs: 5_000,
+    make: async ({ lab, second }) => {
+      await lab.kubectl(['rollout', 'restart', `deployment/${second}`]);
+      await lab.kubectl(['rollout', 'status', `deployment/${second}`, '--timeout=120s']);
     },
   },
   { name: 'starve', what: 'all CPUs are busy', moves: false, once: true, watchMs: 3_000, make: starve },
@@ -130,18 +197,14 @@ export const failoverEvents: readonly FailoverEvent[] = [
 async function nothing(): Promise<void> {}
 
 /** Plugs the link in and waits until Kubernetes sees the node again, and all of its Pods. */
-async function plugIn({ lab, holder }: Scene): Promise<void> {
-  await lab.restoreLink(holder);
-  await lab.kubectl(['wait', '--for=condition=Ready', `node/${holder.name}`, '--timeout=120s']);
+async function plugIn(lab: Lab, node: LabHost): Promise<void> {
+  await lab.restoreLink(node);
+  await lab.kubectl(['wait', '--for=condition=Ready', `node/${node.name}`, '--timeout=120s']);
   await rolledOut(lab);
 }
 
-async function annotate({ lab, holder }: Scene, annotation: string): Promise<void> {
-  await lab.kubectl(['annotate', 'node', holder.name, '--overwrite', annotation]);
-}
-
-async function undrain(scene: Scene): Promise<void> {
-  await annotate(scene, `${drain}-`);
+async function annotate(lab: Lab, node: LabHost, annotation: string): Promise<void> {
+  await lab.kubectl(['annotate', 'node', node.name, '--overwrite', annotation]);
 }
 
 /** As many loops on every node as the machine has cores, for some minutes, at the priority that processes have. */

@@ -1,5 +1,6 @@
 /** The failover bench's results, for people. */
 import type { Findings, Second } from '../probe/findings.ts';
+import type { Survival } from './failover-connections.ts';
 import type { FailoverEvent } from './failover-events.ts';
 import { machineLine } from './machine.ts';
 
@@ -13,6 +14,7 @@ export interface Run {
     readonly of: number;
     readonly broken: Readonly<Record<string, number>>;
     readonly longestPauseMs: number;
+    readonly survival: Survival;
   };
   /** Of the last minute, at the end. */
   readonly load: number;
@@ -37,6 +39,8 @@ export function runLine({ found, echoes }: Run): string {
     `${total.failed} failed and ${total.slow} slow of ${total.attempts}${words.join('')}`,
     `${movesOf(macs)} moves`,
     `${echoes.alive} of ${echoes.of} connections alive ${JSON.stringify(echoes.broken)}`,
+    `untouched ${echoes.survival.untouchedAlive} of ${echoes.survival.untouched} through ${JSON.stringify(echoes.survival.through)}`,
+    ...echoes.survival.lost.map((one) => `lost ${one}`),
     ...(absentMs > 0 ? [`prober itself absent for ${absentMs.toFixed(0)} ms`] : []),
   ].join(', ');
 }
@@ -45,8 +49,10 @@ export function runLine({ found, echoes }: Run): string {
 export function printFailover(
   all: readonly EventRuns[],
   load: { readonly before: readonly number[]; readonly after: readonly number[] },
+  served: string,
 ): void {
   console.log(machineLine());
+  console.log(served);
   console.log(`load averages: ${oneDigit(load.before)} before, ${oneDigit(load.after)} after`);
   console.table(Object.fromEntries(all.map(({ event, runs }) => [event.what, summaryOf(event, runs)])));
   for (const { event, runs } of all.filter(({ event }) => event.watchMs >= 2 * sumSeconds * 1_000 && event.moves)) {
@@ -59,6 +65,7 @@ function summaryOf({ moves, harmless }: FailoverEvent, runs: readonly Run[]) {
   const found = runs.map((run) => run.found);
   const counts = (pick: (one: Findings) => number) => medianAndMost(found.map(pick));
   const moved = found.map(({ macs }) => movesOf(macs));
+  const total = (pick: (of: Survival) => number) => sum(runs.map(({ echoes }) => pick(echoes.survival)));
   const asExpected = runs.filter(
     (run, i) => (moved[i] ?? 0) === Number(moves) && (!harmless || run.found.total.failed + run.found.total.slow === 0),
   );
@@ -72,6 +79,7 @@ function summaryOf({ moves, harmless }: FailoverEvent, runs: readonly Run[]) {
     slow: sum(found.map(({ total }) => total.slow)),
     moves: sum(moved),
     'connections alive': `${sum(runs.map(({ echoes }) => echoes.alive))} of ${sum(runs.map(({ echoes }) => echoes.of))}`,
+    'untouched ones alive': `${total((of) => of.untouchedAlive)} of ${total((of) => of.untouched)}`,
     'prober absent, ms': Math.max(...found.map(({ absentMs }) => absentMs)).toFixed(0),
     'as promised': `${asExpected.length} of ${runs.length}`,
   };
@@ -82,7 +90,14 @@ function tableOfSeconds(runs: readonly Run[]) {
   const rows = Array.from({ length }, (_, i) => {
     const here = runs.flatMap(({ found }) => found.seconds.slice(i * sumSeconds, (i + 1) * sumSeconds));
     const mean = (pick: (second: Second) => number) => (sum(here.map(pick)) / runs.length).toFixed(1);
-    const row = { attempts: mean((s) => s.attempts), failed: mean((s) => s.failed), slow: mean((s) => s.slow) };
+    const row = {
+      attempts: mean((s) => s.attempts),
+      failed: mean((s) => s.failed),
+      slow: mean((s) => s.slow),
+      'failed or slow, %': ((100 * sum(here.map((s) => s.failed + s.slow))) / sum(here.map((s) => s.attempts))).toFixed(
+        1,
+      ),
+    };
     return [`${i * sumSeconds} to ${(i + 1) * sumSeconds} s`, row] as const;
   });
   return Object.fromEntries(rows);

@@ -3,10 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as berth from '../cluster/berth.ts';
-import { downLab, downOnInterrupt, type Lab, upLab } from '../lab/cluster.ts';
+import { downLab, downOnInterrupt, eventually, type Lab, upLab } from '../lab/cluster.ts';
 import { phase, seconds } from '../lab/progress.ts';
-import { Prober, probed } from '../probe/prober.ts';
+import { probed, secondName } from '../probe/backend.ts';
+import { Prober } from '../probe/prober.ts';
 import { now } from '../probe/told.ts';
+import { survivalOf, type Way } from './failover-connections.ts';
 import { type FailoverEvent, failoverEvents, type Scene } from './failover-events.ts';
 import { type EventRuns, printFailover, type Run, runLine } from './failover-table.ts';
 
@@ -16,6 +18,11 @@ export interface FailoverOptions {
   readonly events: readonly string[];
   readonly runs: number;
   readonly starveMinutes: number;
+  readonly distribution: 'Single' | 'Spread';
+  readonly policy: 'Cluster' | 'Local';
+  readonly handOff: 'KubeProxy' | 'NodePort';
+  /** Whether Berth may have rules in the kernel. */
+  readonly nodeLayer: boolean;
   /** Id of the lab. One that runs already is used as it is. */
   readonly lab: string;
   /** Leave the lab up. */
@@ -39,25 +46,45 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
   try {
     const lab = await upLab({ id, nodes: 3, log });
     await lab.buildBerth();
-    const vip = await phase(log, 'Berth installed, backends ready', () => serve(lab));
+    const vip = await phase(log, 'Berth installed, backends ready', () => serve(lab, options));
     const load = loadavg();
     const done: EventRuns[] = [];
     for (const event of chosen) {
       done.push({ event, runs: await measure(event, { lab, vip, options }) });
       if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(done, undefined, 2));
     }
-    printFailover(done, { before: load, after: loadavg() });
+    printFailover(done, { before: load, after: loadavg() }, servedAs(options));
   } finally {
     if (!keep) await downLab(id);
   }
 }
 
-async function serve(lab: Lab): Promise<string> {
-  await berth.installBerth(lab);
+function servedAs({ distribution, policy, handOff, nodeLayer }: FailoverOptions): string {
+  return `${distribution}, externalTrafficPolicy ${policy}, hand-off ${handOff}${nodeLayer ? '' : ', without the node layer'}`;
+}
+
+async function serve(lab: Lab, { distribution, policy, handOff, nodeLayer }: FailoverOptions): Promise<string> {
+  await berth.installBerth(lab, [`speaker.nodeLayer.enabled=${nodeLayer}`]);
   await lab.apply(berth.poolManifest(subject, lab.subnet.vips));
-  await lab.apply(probed(subject));
-  await lab.kubectl(['rollout', 'status', `daemonset/${subject}`, '--timeout=90s']);
+  const patch = JSON.stringify({ spec: { distribution } });
+  await lab.kubectl(['patch', 'l2advertisement', subject, '--type=merge', '--patch', patch]);
+  await lab.apply(probed(subject, { policy, handOff, second: true }));
+  for (const workload of [`daemonset/${subject}`, `deployment/${secondName(subject)}`]) {
+    await lab.kubectl(['rollout', 'status', workload, '--timeout=90s']);
+  }
+  if (nodeLayer && distribution === 'Spread') await spread(lab);
   return berth.addressOf(lab, subject);
+}
+
+/** Waits until every node passes packets on to every other one. */
+async function spread({ nodes }: Lab): Promise<void> {
+  for (const node of nodes) {
+    const ways = async () => {
+      const { stdout } = await node.exec(['nft', 'list', 'table', 'netdev', 'berth']);
+      return new Set(stdout.match(/fwd ip to \S+/g)).size === nodes.length - 1;
+    };
+    await eventually(`${node.name} passes packets on to all others`, ways);
+  }
 }
 
 interface Bench {
@@ -87,10 +114,14 @@ async function runOnce(event: FailoverEvent, { lab, vip, options }: Bench): Prom
     await prober.peace();
     await prober.openEchoes(connections);
     const { starveMinutes } = options;
-    const scene: Scene = { lab, prober, holder: prober.holder(), starveMinutes };
+    const holder = prober.holder();
+    const other = lab.nodes.find(({ name }) => name !== holder.name) ?? holder;
+    const scene: Scene = { lab, prober, holder, other, second: secondName(subject), starveMinutes };
+    // Some events leave no API server to ask.
+    const ways = await waysOf(lab);
     try {
       await event.prepare?.(scene);
-      return await watch(event, scene);
+      return await watch(event, scene, ways);
     } finally {
       await event.mend?.(scene);
     }
@@ -99,7 +130,7 @@ async function runOnce(event: FailoverEvent, { lab, vip, options }: Bench): Prom
   }
 }
 
-async function watch(event: FailoverEvent, scene: Scene): Promise<Run> {
+async function watch(event: FailoverEvent, scene: Scene, ways: readonly Way[]): Promise<Run> {
   const { prober } = scene;
   // What an event's preparation broke is no news.
   if (event.prepare) await prober.openEchoes(connections);
@@ -109,7 +140,23 @@ async function watch(event: FailoverEvent, scene: Scene): Promise<Run> {
   const madeMs = now() - from;
   await delay(event.watchMs);
   const to = now();
-  const { alive, broken, longestPauseMs } = await prober.echoes();
+  const { alive, broken, longestPauseMs, each } = await prober.echoes();
   const found = await prober.findings({ from, to });
-  return { found, madeMs, echoes: { alive, of: connections, broken, longestPauseMs }, load: loadavg()[0] ?? 0 };
+  const podsLeft = event.endsPods ? await podsOf(scene.lab) : new Set(each.map(({ pod }) => pod));
+  const nodes = event.loses ? [scene[event.loses].name] : [];
+  const survival = survivalOf(each, ways, { nodes, podsLeft });
+  const echoes = { alive, of: connections, broken, longestPauseMs, survival };
+  return { found, madeMs, echoes, load: loadavg()[0] ?? 0 };
+}
+
+async function waysOf(lab: Lab): Promise<readonly Way[]> {
+  const format = '{range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
+  const text = await lab.kubectl(['get', 'pods', '-l', `probed=${subject}`, '-o', `jsonpath=${format}`]);
+  const pods = new Map(text.split('\n').map((line) => line.split(' ') as [string, string]));
+  return lab.nodes.map(({ name, ip }) => ({ name, ip, pod: pods.get(name) ?? '' }));
+}
+
+async function podsOf(lab: Lab): Promise<ReadonlySet<string>> {
+  const names = ['get', 'pods', '-l', `probed=${subject}`, '-o', 'jsonpath={.items[*].metadata.name}'];
+  return new Set((await lab.kubectl(names)).split(' '));
 }

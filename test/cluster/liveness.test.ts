@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { eventually, type LabHost } from '../lab/cluster.ts';
+import { probed } from '../probe/backend.ts';
 import type { Findings } from '../probe/findings.ts';
-import { Prober, probed } from '../probe/prober.ts';
+import { Prober } from '../probe/prober.ts';
 import { now } from '../probe/told.ts';
 import * as berth from './berth.ts';
 import { SecondNetwork } from './second-network.ts';

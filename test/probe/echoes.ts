@@ -1,6 +1,6 @@
 /** The prober's long-lived connections: each sends all the time and checks that every byte comes back, in order. */
 import { connect, type Socket } from 'node:net';
-import { type Echoes, now, type ProbeOrder, pace } from './told.ts';
+import { type Echo, type Echoes, now, type ProbeOrder, pace } from './told.ts';
 
 const messageBytes = 16;
 /** A connection that still waits for bytes sent so long ago is stuck. */
@@ -32,7 +32,8 @@ export class EchoConnections {
     for (const fault of faults) if (fault !== undefined) broken[fault] = (broken[fault] ?? 0) + 1;
     const alive = this.#all.filter((_, i) => faults[i] === undefined);
     const longestPauseMs = Math.max(0, ...alive.map(({ longestPauseMs }) => longestPauseMs));
-    return { kind: 'echoes', alive: alive.length, broken, longestPauseMs };
+    const each = this.#all.map((one, i): Echo => ({ ...one.from(), fault: faults[i] }));
+    return { kind: 'echoes', alive: alive.length, broken, longestPauseMs, each };
   }
 }
 
@@ -45,6 +46,8 @@ class EchoConnection {
   /** When bytes came last, or when the oldest of those that are missing was sent. */
   #waitsSince = now();
   #fault: string | undefined;
+  /** What the backend says before it echoes, as far as it has come. */
+  #greeting = '';
 
   constructor({ vip, ports }: ProbeOrder) {
     this.#socket = connect({ host: vip, port: ports.echo, noDelay: true });
@@ -61,6 +64,12 @@ class EchoConnection {
     return this.#sent > this.#back && now() - this.#waitsSince > stuckMs ? 'stuck' : undefined;
   }
 
+  /** Where it ends, once the backend has said so. */
+  from(): Omit<Echo, 'fault'> {
+    const [pod = '', node = '', peer = ''] = this.#greeting.trim().split(' ');
+    return { pod, node, peer };
+  }
+
   close(): void {
     this.#end('closed');
   }
@@ -73,13 +82,20 @@ class EchoConnection {
   }
 
   #take(piece: Buffer): void {
-    for (const byte of piece) {
+    for (const byte of this.#withoutGreeting(piece)) {
       if (byte !== this.#back % period) this.#end('disorder');
       this.#back += 1;
     }
     const at = now();
     this.longestPauseMs = Math.max(this.longestPauseMs, at - this.#waitsSince);
     this.#waitsSince = at;
+  }
+
+  #withoutGreeting(piece: Buffer): Buffer {
+    if (this.#greeting.endsWith('\n')) return piece;
+    const end = piece.indexOf('\n') + 1 || piece.length;
+    this.#greeting += piece.subarray(0, end).toString('latin1');
+    return piece.subarray(end);
   }
 
   #end(fault: string): void {

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
+import { ports } from './backend.ts';
 import { type Findings, findingsOf, type Span, slowMs } from './findings.ts';
 import {
   type Attempt,
@@ -15,49 +16,10 @@ import {
   type Told,
 } from './told.ts';
 
-/** Ports of the Service that {@link probed} makes. */
-const ports = { http: 80, echo: 81 };
 /** So many lines are kept, or at least the newer half of them: of more than ten minutes. */
 const memory = 120_000;
 const longPeaceMs = 3_000;
 const peaceTimeoutMs = 120_000;
-
-/** A backend on every node: it answers requests on one port and sends everything back on the other. */
-const backend = `const { createServer } = require('node:net');
-const answer = 'HTTP/1.0 200 OK\\r\\n\\r\\n' + require('node:os').hostname() + '\\n';
-createServer((s) => s.on('error', () => {}).once('data', () => s.end(answer))).listen(8080, '::');
-createServer((s) => s.on('error', () => {}).pipe(s)).listen(8081, '::');`;
-
-/** A DaemonSet of backends, and a Service of type LoadBalancer in front of them, of this name. */
-export function probed(name: string): string {
-  const labels = `{ probed: ${name} }`;
-  return `
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: { name: ${name} }
-spec:
-  selector: { matchLabels: ${labels} }
-  template:
-    metadata: { labels: ${labels} }
-    spec:
-      terminationGracePeriodSeconds: 0
-      tolerations: [{ operator: Exists }]
-      containers:
-        - name: echo
-          image: localhost/node:lab-base
-          imagePullPolicy: Never
-          command: [node, -e, ${JSON.stringify(backend)}]
-          readinessProbe: { httpGet: { path: /, port: 8080 }, periodSeconds: 1 }
----
-apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec:
-  type: LoadBalancer
-  selector: ${labels}
-  ports: [{ name: http, port: ${ports.http}, targetPort: 8080 }, { name: echo, port: ${ports.echo}, targetPort: 8081 }]
-`;
-}
 
 /** A running prober. */
 export class Prober {

@@ -28,6 +28,17 @@ export interface Question {
   readonly macs: readonly string[];
 }
 
+/** A long-lived connection, and what its backend has said of it in its first line; empty before that. */
+export interface Echo {
+  readonly pod: string;
+  /** The node that the Pod is on. */
+  readonly node: string;
+  /** The address that the client seems to have: its own, or one of the node that hides it. */
+  readonly peer: string;
+  /** What ended it; undefined while all its bytes come back in order. */
+  readonly fault?: string | undefined;
+}
+
 /** The long-lived connections since they were opened. */
 export interface Echoes {
   readonly kind: 'echoes';
@@ -37,6 +48,7 @@ export interface Echoes {
   readonly broken: Readonly<Record<string, number>>;
   /** The longest that one of the living ones had to wait for its bytes. */
   readonly longestPauseMs: number;
+  readonly each: readonly Echo[];
 }
 
 /** The prober itself was not there for so long: what it says of that time is not to be believed. */

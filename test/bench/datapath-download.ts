@@ -1,0 +1,44 @@
+/** Downloads over many connections at once, all of them together at most so fast, and prints what came. */
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** What to load. */
+export interface Download {
+  readonly host: string;
+  readonly port: number;
+  readonly connections: number;
+  readonly ms: number;
+  /** Megabits a second of all; undefined: as fast as they come. */
+  readonly mbitPerSecond?: number;
+}
+
+/** TCP's slow start, and neighbours that are to be found, are not what is measured. */
+const settleMs = 1_000;
+const turnMs = 10;
+
+const order: Download = JSON.parse(process.argv[2] ?? '{}');
+let bytes = 0;
+const sockets = Array.from({ length: order.connections }, () => {
+  const socket = connect(order.port, order.host);
+  socket.on('error', (error) => process.stderr.write(`${error.message}\n`));
+  socket.on('data', (piece: Buffer) => {
+    bytes += piece.length;
+  });
+  return socket;
+});
+if (order.mbitPerSecond !== undefined) pace(order.mbitPerSecond);
+await delay(settleMs);
+const [began, before] = [performance.now(), bytes];
+process.stdout.write('begin\n');
+await delay(order.ms);
+process.stdout.write(`${((bytes - before) * 8) / (performance.now() - began) / 1_000}\n`);
+process.exit();
+
+/** Who does not read is sent no more: that is all it takes. */
+function pace(mbitPerSecond: number): void {
+  const since = performance.now();
+  setInterval(() => {
+    const isAhead = bytes * 8 > mbitPerSecond * 1_000 * (performance.now() - since);
+    for (const socket of sockets) isAhead ? socket.pause() : socket.resume();
+  }, turnMs);
+}

@@ -1,0 +1,148 @@
+/** The cluster of the bench of the data path: backends on every node, and every way to them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { addressOf, installBerth } from '../cluster/berth.ts';
+import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
+
+/** Where something is asked for. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The ways to the backends that are compared. */
+export const ways = ['NodePort', 'VIP, KubeProxy', 'VIP, hand-off NodePort', 'VIP, Spread'] as const;
+
+/** Everything that is measured. */
+export interface Stage {
+  readonly ways: Readonly<Record<(typeof ways)[number], Target>>;
+  /** One VIP of each distribution whose nodes serve with their own Pods alone. */
+  readonly local: Readonly<Record<'Single' | 'Spread', Target>>;
+  /** The servers that were started in the Pods' networks. */
+  readonly servers: readonly ChildProcess[];
+}
+
+/** Ports of the backends and of their Services: of the server that waits in the kernel, and of downloads over many connections. */
+const ports = { kernel: 9_000, downloads: 9_001 } as const;
+const subject = 'datapath';
+
+/** The Pod's own program: whoever connects to it is sent as much as he takes. It is named so that it is found among the node's processes. */
+const program = `/* ${subject} */ const block = Buffer.alloc(65536);
+require('node:net').createServer((s) => {
+  const go = () => { while (s.write(block)); };
+  s.on('error', () => {}).on('drain', go);
+  go();
+}).listen(${ports.downloads});`;
+
+const workload = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: ${subject} }
+spec:
+  selector: { matchLabels: { app: ${subject} } }
+  template:
+    metadata: { labels: { app: ${subject} } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      tolerations: [{ operator: Exists }]
+      containers:
+        - name: server
+          image: localhost/node:lab-base
+          imagePullPolicy: Never
+          command: [node, -e, ${JSON.stringify(program)}]
+          readinessProbe: { tcpSocket: { port: ${ports.downloads} }, periodSeconds: 1 }
+`;
+
+interface Service {
+  readonly name: string;
+  readonly pool: 'single' | 'spread';
+  readonly policy: 'Cluster' | 'Local';
+  readonly handOff?: 'NodePort';
+}
+
+/** Installs Berth, makes backends and Services, and starts the servers. */
+export async function setStage(lab: Lab, policy: Service['policy']): Promise<Stage> {
+  await installBerth(lab);
+  const services: readonly Service[] = [
+    { name: 'plain', pool: 'single', policy },
+    { name: 'rewritten', pool: 'single', policy, handOff: 'NodePort' },
+    { name: 'spread', pool: 'spread', policy },
+    { name: 'local-single', pool: 'single', policy: 'Local' },
+    { name: 'local-spread', pool: 'spread', policy: 'Local' },
+  ];
+  await lab.apply([...poolsOf(lab), workload, ...services.map(serviceText)].join('---'));
+  await lab.kubectl(['rollout', 'status', `daemonset/${subject}`, '--timeout=90s']);
+  const vips = new Map<string, string>();
+  for (const { name } of services) vips.set(name, await addressOf(lab, name));
+  const vip = (name: string, port: number): Target => ({ host: vips.get(name) ?? '', port });
+  const servers = await Promise.all(lab.nodes.map(startServer));
+  const query = `jsonpath={.spec.ports[?(@.port==${ports.kernel})].nodePort}`;
+  const nodePort = Number(await lab.kubectl(['get', 'service', 'plain', '-o', query]));
+  return {
+    ways: {
+      NodePort: { host: lab.nodes[0]?.ip ?? '', port: nodePort },
+      'VIP, KubeProxy': vip('plain', ports.kernel),
+      'VIP, hand-off NodePort': vip('rewritten', ports.kernel),
+      'VIP, Spread': vip('spread', ports.kernel),
+    },
+    local: { Single: vip('local-single', ports.downloads), Spread: vip('local-spread', ports.downloads) },
+    servers,
+  };
+}
+
+function poolsOf({ subnet }: Lab): readonly string[] {
+  const [first = ''] = subnet.vips.split('-');
+  const prefix = first.slice(0, first.lastIndexOf('.'));
+  const pool = (name: Service['pool'], range: string, distribution: string) => `
+apiVersion: berth.dev/v1beta1
+kind: IPAddressPool
+metadata: { name: ${name} }
+spec: { addresses: ["${range}"], autoAssign: false }
+---
+apiVersion: berth.dev/v1beta1
+kind: L2Advertisement
+metadata: { name: ${name} }
+spec: { ipAddressPools: [${name}], distribution: ${distribution} }
+`;
+  return [
+    pool('single', `${prefix}.1-${prefix}.100`, 'Single'),
+    pool('spread', `${prefix}.101-${prefix}.200`, 'Spread'),
+  ];
+}
+
+function serviceText({ name, pool, policy, handOff }: Service): string {
+  const annotations = { 'berth.dev/address-pool': pool, ...(handOff ? { 'berth.dev/hand-off': handOff } : {}) };
+  return `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, annotations: ${JSON.stringify(annotations)} }
+spec:
+  type: LoadBalancer
+  externalTrafficPolicy: ${policy}
+  selector: { app: ${subject} }
+  ports: [{ name: kernel, port: ${ports.kernel} }, { name: downloads, port: ${ports.downloads} }]
+`;
+}
+
+/** In the Pod's network, but with this machine's own Node and files: the image has nothing that waits in the kernel. */
+async function startServer(node: LabHost): Promise<ChildProcess> {
+  const pid = await podProcess(node);
+  const file = new URL('./datapath-server.ts', import.meta.url).pathname;
+  const [first = '', ...rest] = node.command();
+  const mortal = ['setpriv', '--pdeathsig', 'KILL'];
+  const argv = [...rest, ...mortal, 'nsenter', '--target', pid, '--net', process.execPath, file, `${ports.kernel}`];
+  const child = spawn(first, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ready = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+  if (!String(ready[0]).startsWith('ready')) throw new Error(`the server on ${node.name} ended`);
+  return child;
+}
+
+/** A process of the Pod on a node, as the node numbers it. */
+export function podProcess(node: LabHost): Promise<string> {
+  // The pattern is not to be found in the command that looks for it.
+  const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '^node -e /[*] ${subject}' && echo \${p#/proc/}; done`;
+  return eventually(`the Pod on ${node.name}`, async () => {
+    const { stdout } = await node.exec(['sh', '-c', `{ ${script}; } 2>/dev/null`]);
+    return stdout.split('\n')[0] || undefined;
+  });
+}
