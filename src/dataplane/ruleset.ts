@@ -59,6 +59,11 @@ export function changeText(before: Ruleset, after: Ruleset): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
+/** Do these commands change nothing but elements of sets and maps? */
+export function onlyElements(change: string): boolean {
+  return change.split('\n').every((line) => line === '' || /^(add|delete) element /.test(line));
+}
+
 /** To delete a table that is not there is an error: so it is made first. */
 function removal(family: TableFamily): string {
   return `add table ${family} ${tableName}\ndelete table ${family} ${tableName}`;

@@ -2,7 +2,7 @@
 import { rulesetOf } from '../dataplane/desired.ts';
 import { aliveMs, keepAliveText } from '../dataplane/part.ts';
 import type { DataPath } from '../dataplane/path.ts';
-import { changeText, type Ruleset, tableName, wholeText } from '../dataplane/ruleset.ts';
+import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../dataplane/ruleset.ts';
 import { NftError, nft } from '../linux/nft.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -10,6 +10,8 @@ import type { Logger } from '../runtime/logger.ts';
 const renewMs = aliveMs / 5;
 /** So often it is looked whether somebody has changed our tables. */
 const checkMs = 5_000;
+/** And not before so many times the time that the last look took. */
+const leastPause = 20;
 /** What could not be loaded is tried again after this time. */
 const retryMs = 5_000;
 
@@ -105,9 +107,9 @@ export class NodeLayer {
     this.#failure = undefined;
     this.#loaded = ruleset;
     this.#loadedPath = path;
-    if (change === '') return;
+    // Elements are not in the listing.
+    if (change !== undefined && onlyElements(change)) return;
     this.#listing = await this.#list(ruleset);
-    this.#checkAt = performance.now() + checkMs;
     if (before === undefined) this.#renewAt = performance.now() + renewMs;
   }
 
@@ -133,7 +135,6 @@ export class NodeLayer {
   }
 
   async #check(): Promise<void> {
-    this.#checkAt = performance.now() + checkMs;
     const listing = await this.#list(this.#loaded ?? []).catch(() => '');
     if (listing === this.#listing) return;
     this.#log.warn({ table: tableName }, 'somebody has changed our rules: they are made anew');
@@ -143,10 +144,14 @@ export class NodeLayer {
 
   /** One table at a time: of several in one go nft 1.0.6 finds only the last one. Without counts, which grow by themselves. */
   async #list(ruleset: Ruleset): Promise<string> {
+    const began = performance.now();
     let listing = '';
     for (const { family } of ruleset) {
       listing += await nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
     }
+    // nft reads the elements all the same: with thousands of VIPs it takes its time, of which this is to be a small part.
+    const now = performance.now();
+    this.#checkAt = now + Math.max(checkMs, leastPause * (now - began));
     return listing;
   }
 
