@@ -4,7 +4,7 @@
  */
 import type { Dialect } from './family.ts';
 import { chain, hookChain, type Part, setOf } from './part.ts';
-import type { DataPath, VipPath } from './path.ts';
+import type { DataPath, PortPath, VipPath } from './path.ts';
 import { vipSet } from './vips.ts';
 
 /** Answers per second and kind: a scan must not make us a source of packets. */
@@ -15,15 +15,28 @@ const answers = 'limit rate 100/second burst 50 packets';
  * one has is dropped in silence: kube-proxy does not know the Service yet, and the client's next SYN finds it.
  *
  * After the `filter` chains of others, so that what they drop stays dropped without an answer.
+ *
+ * A port without any endpoint is refused earlier, before the node would send the packet on: to a client on the link it would first send a
+ * redirect, and each one that it thinks of takes away what it may say by ICMP (inetpeer: one limit for both). So kube-proxy's refusal, an
+ * ICMP message, would never leave as long as packets came more often than once a second.
  */
 export function refuseUnserved({ ip, address, icmp }: Dialect, vips: readonly VipPath[]): Part {
-  const served = vips.flatMap((vip) => vip.ports.map(({ protocol, port }) => `${vip.address} . ${protocol} . ${port}`));
+  const ports = vips.flatMap((vip) =>
+    vip.ports.map((port) => ({ ...port, at: `${vip.address} . ${port.protocol} . ${port.port}` })),
+  );
+  const key = `${ip} daddr . meta l4proto . th dport`;
+  const setOfPorts = (some: readonly { readonly at: string }[]) =>
+    setOf(
+      `${address} . inet_proto . inet_service`,
+      some.map(({ at }) => at),
+    );
   return {
-    collections: { served: setOf(`${address} . inet_proto . inet_service`, served) },
+    collections: { served: setOfPorts(ports), vacant: setOfPorts(ports.filter(isOurs)) },
     chains: {
+      nobody_serves: hookChain('filter hook prerouting priority dstnat + 10', [`${key} @vacant goto refused`]),
       unserved: hookChain('filter hook forward priority filter + 10', [`${ip} daddr @${vipSet} goto refuse`]),
-      refuse: chain(
-        `${ip} daddr . meta l4proto . th dport @served drop`,
+      refuse: chain(`${key} @served drop`, 'goto refused'),
+      refused: chain(
         `meta l4proto tcp ${answers} reject with tcp reset`,
         `meta l4proto != tcp ${answers} reject with ${icmp} type port-unreachable`,
         'drop',
@@ -41,4 +54,9 @@ export function answerPings({ family, ip, icmp }: Dialect, { nodeAddresses }: Pi
   if (own === undefined) return {};
   const rule = `${icmp} type echo-request ${ip} daddr @${vipSet} dnat to ${own}`;
   return { chains: { pings: hookChain('nat hook prerouting priority dstnat - 10', [rule]) } };
+}
+
+/** Where only some clients are let in and it is kube-proxy that does it, it also tells them that nobody is there. */
+function isOurs({ vacant, sources, nodePort }: PortPath): boolean {
+  return vacant && (sources === undefined || nodePort !== undefined);
 }
