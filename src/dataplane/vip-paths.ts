@@ -23,6 +23,9 @@ export interface PathSnapshot {
 /** kube-proxy needs some time to serve a VIP that it is told of: packets are rewritten until then, milliseconds. */
 export const lingerMs = 10_000;
 
+/** Later than any moment. */
+const isDueStill = Number.POSITIVE_INFINITY;
+
 interface Known {
   readonly services: readonly (ServiceView | undefined)[];
   readonly rewritten: readonly boolean[];
@@ -33,7 +36,7 @@ interface Known {
 /** Reads them again and again; a path that has not changed is the same object. */
 export class VipPathReader {
   readonly #known = new WeakMap<AllocationView, Known>();
-  /** When a Service's packets were last to be rewritten, by its uid. */
+  /** When a Service's packets were last to be rewritten, by its uid: {@link isDueStill} where they are. */
   #handedAt: ReadonlyMap<string, number> = new Map();
   #lingering = false;
 
@@ -81,7 +84,9 @@ export class VipPathReader {
     const { uid, ingress } = service;
     const choice = handOffOf(service, handOff);
     const isDue = ipModeOf(choice) === 'Proxy' || ingress.some(({ ipMode }) => ipMode === 'Proxy');
-    const last = isDue ? now : this.#handedAt.get(uid);
+    const before = this.#handedAt.get(uid);
+    // Whoever was due when it was looked last was so until just now.
+    const last = isDue ? isDueStill : before === isDueStill ? now : before;
     if (last === undefined || now - last > lingerMs) return false;
     handedAt.set(uid, last);
     if (!isDue) this.#lingering = true;

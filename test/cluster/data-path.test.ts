@@ -63,7 +63,9 @@ async function hasTables(node: LabHost): Promise<boolean> {
 
 /** As after a reboot: a speaker without rules of its own leaves those of another one, which run out. */
 async function removeTables(node: LabHost): Promise<void> {
-  const families = ['ip', 'ip6', 'arp', 'netdev'].map((family) => `add table ${family} berth; delete table ${family} berth`);
+  const families = ['ip', 'ip6', 'arp', 'netdev'].map(
+    (family) => `add table ${family} berth; delete table ${family} berth`,
+  );
   const { code, stderr } = await node.exec(['nft', families.join('; ')]);
   assert.equal(code, 0, stderr);
 }

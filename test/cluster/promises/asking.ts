@@ -11,12 +11,13 @@ const perSecond = 25;
 /** Asks until it is ended. */
 export class Asking {
   readonly #child: ChildProcess;
-  readonly #failures: string[] = [];
-  #answers = 0;
+  readonly #unconnected: string[] = [];
+  readonly #broken: string[] = [];
+  #asked = 0;
   #said = '';
 
   constructor(lab: Lab, target: Target, path = '/hostname') {
-    const format = '%{http_code} %{exitcode} %{local_port} %{time_total} s\\n';
+    const format = '%{http_code} %{exitcode} %{time_connect} %{time_total} port %{local_port}\\n';
     const quiet = ['-s', '-o', '/dev/null', '-H', 'Connection: close', '--max-time', '2'];
     const urls = `${url(target)}${path}?[1-1000000]`;
     this.#child = lab.client.spawn(['curl', ...quiet, '--rate', `${perSecond}/s`, '-w', format, urls], {
@@ -28,18 +29,23 @@ export class Asking {
     if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
   }
 
-  /** The attempts that got no answer: what curl says of each. */
-  get failures(): readonly string[] {
-    return this.#failures;
+  /** The attempts that did not even connect: what curl says of each. */
+  get unconnected(): readonly string[] {
+    return this.#unconnected;
+  }
+
+  /** Those that connected and got no answer. */
+  get broken(): readonly string[] {
+    return this.#broken;
   }
 
   /** Waits until it has asked so many times more, whatever came of it. */
-  async moreAnswers(count: number): Promise<void> {
-    const [wanted, failed] = [this.#answers + count, this.#failures.length];
-    await eventually(`${count} more answers`, () => {
+  async more(count: number): Promise<void> {
+    const wanted = this.#asked + count;
+    await eventually(`${count} more attempts`, () => {
       const { exitCode, signalCode } = this.#child;
       if (exitCode !== null || signalCode !== null) throw new Error(`curl ended: ${this.#said}`);
-      return this.#answers + this.#failures.length - failed >= wanted;
+      return this.#asked >= wanted;
     });
   }
 
@@ -49,7 +55,9 @@ export class Asking {
   }
 
   #take(line: string): void {
-    if (line.startsWith('200 0 ')) this.#answers++;
-    else this.#failures.push(line);
+    const [status, code, connected] = line.split(' ');
+    this.#asked++;
+    if (status === '200' && code === '0') return;
+    (Number(connected) > 0 ? this.#broken : this.#unconnected).push(line);
   }
 }

@@ -34,12 +34,14 @@ async function changeOfHandOff(world: World): Promise<void> {
       await world.annotate(name, handOffAnnotation, handOff);
       await isHandedOff(world, { name, vip, handOff });
       // What began before that ends too.
-      await asking.moreAnswers(100);
+      await asking.more(100);
     }
   } finally {
     asking.end();
   }
-  assert.deepEqual(asking.failures, []);
+  assert.deepEqual(asking.unconnected, []);
+  // A connection that is open in the moment when a node changes its ways may end.
+  assert.ok(asking.broken.length <= 2 * world.lab.nodes.length, asking.broken.join('\n'));
 }
 
 interface Handed {
