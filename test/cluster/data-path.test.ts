@@ -49,7 +49,7 @@ test("kube-proxy's rule for the VIP jumps into the chain that its NodePort uses,
 
 /** The capabilities of a node's speaker, as its kernel knows them (capabilities(7)); it can get no others. */
 async function capabilities(node: LabHost): Promise<readonly string[]> {
-  const { stdout } = await node.exec(['sh', '-c', 'grep Cap /proc/$(pgrep -f "main.js speaker")/status']);
+  const { stdout } = await node.exec(['sh', '-c', 'grep Cap /proc/$(pgrep -f "[m]ain.js speaker")/status']);
   const bounds = [...stdout.matchAll(/Cap(?:Prm|Eff|Bnd):\s*([0-9a-f]+)/g)].map(([, mask]) => Number(`0x${mask}`));
   assert.equal(bounds.length, 3, stdout);
   const names: Readonly<Record<number, string>> = { 12: 'NET_ADMIN', 13: 'NET_RAW' };

@@ -62,7 +62,10 @@ async function holder(): Promise<LabHost> {
 async function guardPort(node: LabHost): Promise<() => Promise<void>> {
   const bridge = node.namespace.replace(/[^-]+$/, 'bridge');
   const inBridge = (input: string) => mustRun(['ip', 'netns', 'exec', bridge, 'nft', '-f', '-'], { input });
-  const pods = await lab.kubectl(['get', 'node', node.name, '-o', 'jsonpath={.spec.podCIDR}']);
+  const where = 'jsonpath={range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
+  const list = await lab.kubectl(['get', 'pods', '-l', 'app=web', '-o', where]);
+  const pod = new RegExp(`^${node.name} (\\S+)\\.\\d+$`, 'm').exec(list)?.[1] ?? assert.fail(list);
+  const pods = `${pod}.0/24`;
   const others = `ip saddr != ${node.ip} ip saddr != ${pods} ip saddr != ${lab.subnet.vips}`;
   await inBridge(`table bridge guard {
   chain forward {
