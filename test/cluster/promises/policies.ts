@@ -58,9 +58,8 @@ async function externalLocal(world: World): Promise<void> {
   const { name, vip } = await world.expose(local);
   const pods = await world.pods(shared.web);
   await world.get({ address: vip });
-  const holder = await world.holderOf(vip);
-  const serves = (node: string) => node === holder || world.column.distribution === 'Spread';
-  const there = [...pods].filter(([, node]) => serves(node)).map(([pod]) => pod);
+  const serving = world.column.distribution === 'Spread' ? [...pods.values()] : [await world.holderOf(vip)];
+  const there = [...pods].filter(([, node]) => serving.includes(node)).map(([pod]) => pod);
   await world.answeredBy({ address: vip }, there);
   await world.seesClient(vip);
   // The policy can change while the Service lives.
