@@ -25,16 +25,20 @@ export function rulesetOf(path: DataPath): Ruleset {
 function familyTable(family: Family, path: DataPath): Ruleset[number] {
   const dialect = dialects[family];
   const vips = path.vips.filter(({ address }) => familyOf(address) === family);
-  const { nodeAddresses } = path;
+  const { nodeAddresses, zone } = path;
+  const own = nodeAddresses[family];
+  const rewriting = handOff(dialect, { vips, nodeAddresses }, zone);
+  const handed = own !== undefined && rewriting.chains !== undefined ? { own, zone } : undefined;
   return tableOf(dialect.ip, [
     watchVips(dialect, vips, path.synLimit),
-    handOff(dialect, { vips, nodeAddresses }, path.zone),
+    rewriting,
     handOn(
       dialect,
       {
         chances: path.chances.filter(({ vip }) => familyOf(vip) === family),
         holders: path.holders.filter(({ vip }) => familyOf(vip) === family),
         peerMacs: path.peerMacs,
+        handed,
       },
       { ...path, spread: path.spread.filter(({ vip }) => familyOf(vip) === family) },
     ),

@@ -35,7 +35,8 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
   const chains: Part = {
     chains: {
       hand_off: hookChain('filter hook prerouting priority raw - 10', errors ? [...inward, errorRule] : inward),
-      hand_off_local: hookChain('route hook output priority raw - 10', inward),
+      // What is handed on to another node leaves by here, too: the kernel does not track it.
+      hand_off_local: hookChain('route hook output priority raw - 10', ['ct state untracked accept', ...inward]),
       // After srcnat (100), and after its counterpart for what is for this node itself.
       replies_out: hookChain('filter hook postrouting priority 300', outward),
       replies_in: hookChain('filter hook input priority 300', outward),

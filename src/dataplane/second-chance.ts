@@ -23,6 +23,8 @@ export interface Chances {
   readonly chances: readonly SecondChance[];
   /** Hardware addresses of all other nodes' links. */
   readonly peerMacs: readonly string[];
+  /** Where the hand-off `NodePort` has rewritten packets to, and the zone that it does so in; undefined: nothing is rewritten. */
+  readonly handed?: { readonly own: Ip; readonly zone: number } | undefined;
   /** The VIPs that other nodes hold, each with its holder's hardware address. */
   readonly holders: readonly { readonly vip: Ip; readonly mac: string }[];
 }
@@ -31,7 +33,7 @@ export interface Chances {
  * Hands packets on, once: what another node sent here is handed on only where that node holds the VIP, and has it from the client itself. A
  * SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1).
  */
-export function handOn(dialect: Dialect, { chances, peerMacs, holders }: Chances, spread: Spread): Part {
+export function handOn(dialect: Dialect, { chances, peerMacs, holders, handed }: Chances, spread: Spread): Part {
   const slotted = slotChances(dialect, spread);
   const neighbours = new Map([...chances.map(({ to }) => to), ...slotted.neighbours].map((to) => [chainTo(to), to]));
   if (neighbours.size === 0) return {};
@@ -52,18 +54,35 @@ export function handOn(dialect: Dialect, { chances, peerMacs, holders }: Chances
     chains: {
       hand_on: hookChain('filter hook prerouting priority mangle - 10', [
         `ct state { new, invalid } tcp flags & (syn | rst) == 0 ${ip} daddr @vips goto unknown_flow`,
+        ...(handed
+          ? [
+              `ct original zone ${handed.zone} ct state new tcp flags & (syn | rst) == 0 ${ip} daddr ${handed.own} goto unknown_handed`,
+            ]
+          : []),
       ]),
       unknown_flow: chain(
-        `ether saddr @peer_macs ${ip} daddr . ether saddr != @holder_macs accept`,
+        `ether saddr @peer_macs ${ip} daddr . ether saddr != @holder_macs return`,
         `${ip} daddr . tcp dport vmap @slot_chances`,
         `${ip} daddr vmap @chances`,
       ),
+      ...(handed ? { unknown_handed: chain(...asItCame(dialect, handed.own)) } : {}),
       ...Object.fromEntries(
         [...neighbours].map(([name, { address, link }]) => [name, chain(`dup to ${address} device "${link}"`, 'drop')]),
       ),
     },
   };
   return sum([rules, ...slotted.parts]);
+}
+
+/** What was rewritten to a node port is made what it was before it is handed on, and rewritten again where nobody gets it. */
+function asItCame({ ip }: Dialect, own: Ip): readonly string[] {
+  return [
+    `${ip} daddr set tcp dport map @tcp_vip`,
+    'tcp dport set tcp dport map @tcp_port',
+    'jump unknown_flow',
+    `tcp dport set ${ip} daddr . tcp dport map @tcp_to`,
+    `${ip} daddr set ${own}`,
+  ];
 }
 
 interface Slotted {
