@@ -56,7 +56,8 @@ test('A9 connections outlive a planned move of their VIP', async () => {
 test('D10 what somebody takes out of the kernel is back within ten seconds', async () => {
   const holder = prober.holder();
   const element = ['get', 'element', 'ip', 'berth', 'tcp_to', `{ ${vip} . 80 }`];
-  const handle = async () => /table ip berth # handle (\d+)/.exec(await nft(holder, ['-a', 'list', 'tables']))?.[1];
+  const ours = /"family": "ip", "name": "berth", "handle": (\d+)/;
+  const handle = async () => ours.exec(await nft(holder, ['-j', 'list', 'tables']))?.[1];
   const before = await handle();
   assert.ok(before);
   await nft(holder, element);
