@@ -25,10 +25,10 @@ export function rulesetOf(path: DataPath): Ruleset {
 function familyTable(family: Family, path: DataPath): Ruleset[number] {
   const dialect = dialects[family];
   const vips = path.vips.filter(({ address }) => familyOf(address) === family);
-  const { nodeAddresses } = path;
+  const { nodeAddresses, zone } = path;
   return tableOf(dialect.ip, [
     watchVips(dialect, vips, path.synLimit),
-    handOff(dialect, { vips, nodeAddresses }, path.zone),
+    handOff(dialect, { vips, nodeAddresses }, zone),
     handOn(
       dialect,
       { chances: path.chances.filter(({ vip }) => familyOf(vip) === family) },

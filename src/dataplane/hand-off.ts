@@ -5,12 +5,18 @@
  * for once one chain has decided on a connection's NAT the others are not asked. The connections get a zone of their own (original
  * direction only), so that a client may use the same source port to the VIP and to the node port, and so that their replies are known:
  * those are given the VIP's address and port back after NAT has done its work.
+ *
+ * Where nobody serves a port, kube-proxy would refuse the node port, in a message about that: no client would know what it is about. So
+ * what begins there is not rewritten, and refused as what it is (see `unserved.ts`).
  */
 import type { Ip } from '../addr/ip.ts';
 import type { Dialect } from './family.ts';
 import { clearSpare, errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
 import { chain, hookChain, mapOf, type Part, setOf, sum } from './part.ts';
 import type { DataPath, PortPath, VipPath } from './path.ts';
+
+/** What begins a connection: one that is under way may go on with a Pod that gets no new ones. UDP knows no beginning. */
+const begins = { tcp: 'tcp flags & (syn | ack) == syn', udp: '' } as const;
 
 /** Transport protocols whose checksum nft can keep right. */
 const protocols = ['tcp', 'udp'] as const;
@@ -52,6 +58,7 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
 
 interface Handed extends Rewritten {
   readonly sources: PortPath['sources'];
+  readonly vacant: boolean;
 }
 
 function handedPorts({ address, ports }: VipPath): readonly Handed[] {
@@ -87,11 +94,13 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
         back(({ port }) => `${port}`),
       ),
       [`${protocol}_guarded`]: setOf(`${type} . inet_service`, guarded.map(at)),
+      [`${protocol}_vacant`]: setOf(`${type} . inet_service`, mine.filter(({ vacant }) => vacant).map(at)),
       [`${protocol}_allowed`]: setOf(`${type} . inet_service . ${type}; flags interval`, allowed),
     },
     chains: {
       [`hand_off_${protocol}`]: chain(
         `${key} @${protocol}_guarded ${key} . ${ip} saddr != @${protocol}_allowed drop`,
+        `${key} @${protocol}_vacant ${begins[protocol]} accept`,
         `ct original zone set ${zone}`,
         // The port first: the address is part of what it is looked up by.
         `${protocol} dport set ${key} map @${protocol}_to`,

@@ -9,6 +9,8 @@ export interface PortPath {
   readonly port: number;
   /** Its packets are rewritten to this node port; undefined: kube-proxy knows the VIP itself. */
   readonly nodePort: number | undefined;
+  /** No endpoint serves it, on whatever node: new connections are refused. */
+  readonly vacant: boolean;
   /** Who may use it, as `10.0.0.0/8` or `first-last`, of the VIP's family; undefined: everybody. Only where packets are rewritten is that ours to check. */
   readonly sources: readonly string[] | undefined;
   /** All connections of a client go to one Pod (`sessionAffinity: ClientIP`). */

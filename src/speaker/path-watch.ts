@@ -14,6 +14,7 @@ import type { Link } from '../linux/links.ts';
 import type { Holding } from './holding.ts';
 import { isKnown, type Watched } from './snapshot.ts';
 import type { SpreadWatch } from './spread-watch.ts';
+import { servedBy } from './spread-wishes.ts';
 
 /** What a person has chosen for the data path of the installation. */
 export interface PathOptions {
@@ -132,14 +133,15 @@ export class PathWatch {
     const lost = new Set(holding.roll.lost);
     const isGone = (node: string) => lost.has(node) && !this.#parts.spread.isInDoubt(node, now);
     const neighbourFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighbourFor(node, vip, links));
+    const slices = watched.endpointSlices.store.values();
     const vips = this.#reader.read({
       ledger: watched.allocations.store.values(),
       service: (uid) => watched.services.store.get(uid),
       handOff: options.handOff,
+      isServed: servedBy(slices),
       now,
     });
     const present = new Set(holding.roll.present);
-    const slices = watched.endpointSlices.store.values();
     const planned = this.#parts.spread.plan({
       ...{ demands, links, slices, paths: vips, now },
       hosts: {

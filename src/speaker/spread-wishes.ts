@@ -102,6 +102,20 @@ export function endpointCounts(slices: readonly EndpointSliceView[]): SpreadFact
   };
 }
 
+/** Whether any endpoint of a Service serves. */
+export function servedBy(slices: readonly EndpointSliceView[]): (service: string, family: Family) => boolean {
+  const key = (service: string, family: Family) => `${service} ${family}`;
+  let served: ReadonlySet<string> | undefined;
+  return (service, family) => {
+    served ??= new Set(
+      slices.flatMap((slice) =>
+        slice.endpoints.flatMap(({ addresses }) => addresses.map((address) => key(slice.service, familyOf(address)))),
+      ),
+    );
+    return served.has(key(service, family));
+  };
+}
+
 function isOf(family: Family): (endpoint: EndpointSliceView['endpoints'][number]) => boolean {
   return ({ addresses }) => addresses.some((address) => familyOf(address) === family);
 }

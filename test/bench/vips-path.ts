@@ -30,7 +30,14 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
   );
   const table = { name: 'all', key: 'all', slots };
   const neighbours = new Map<string, (typeof peers)[number]>(peers.map((peer) => [peer.name, peer]));
-  const known = { address: firstVip, protocol: 'udp', port: vipPort, sources: undefined, sticky: false } as const;
+  const known = {
+    address: firstVip,
+    protocol: 'udp',
+    port: vipPort,
+    sources: undefined,
+    sticky: false,
+    vacant: false,
+  } as const;
   const vips: DataPath['vips'][number][] = [];
   const spread: DataPath['spread'][number][] = [];
   const grow = (count: number) => {

@@ -1,8 +1,10 @@
 /** docs/data-path.md, seen in the kernel of the node that holds the VIP. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
+import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { spreadOf } from './node-layer.ts';
 
 const lab = berth.sharedLab();
 
@@ -45,14 +47,80 @@ test("kube-proxy's rule for the VIP jumps into the chain that its NodePort uses,
   }
 });
 
-test('Berth puts no address into the kernel, and no rule outside of its own tables', async () => {
+/** The capabilities of a node's speaker, as its kernel knows them (capabilities(7)); it can get no others. */
+async function capabilities(node: LabHost): Promise<readonly string[]> {
+  const { stdout } = await node.exec(['sh', '-c', 'grep Cap /proc/$(pgrep -f "[m]ain.js speaker")/status']);
+  const bounds = [...stdout.matchAll(/Cap(?:Prm|Eff|Bnd):\s*([0-9a-f]+)/g)].map(([, mask]) => Number(`0x${mask}`));
+  assert.equal(bounds.length, 3, stdout);
+  const names: Readonly<Record<number, string>> = { 12: 'NET_ADMIN', 13: 'NET_RAW' };
+  const bits = [...Array(48).keys()].filter((bit) => bounds.some((mask) => Math.floor(mask / 2 ** bit) % 2 === 1));
+  return bits.map((bit) => names[bit] ?? `${bit}`);
+}
+
+async function hasTables(node: LabHost): Promise<boolean> {
+  return /berth/.test((await node.exec(['nft', 'list', 'tables'])).stdout);
+}
+
+/** As after a reboot: a speaker without rules of its own leaves those of another one, which run out. */
+async function removeTables(node: LabHost): Promise<void> {
+  const families = ['ip', 'ip6', 'arp', 'netdev'].map(
+    (family) => `add table ${family} berth; delete table ${family} berth`,
+  );
+  const { code, stderr } = await node.exec(['nft', families.join('; ')]);
+  assert.equal(code, 0, stderr);
+}
+
+test('the VIP is on no interface, and the speaker has NET_RAW and NET_ADMIN alone', async () => {
   const vips = await servedVips();
   for (const node of lab.nodes) {
-    const { stdout } = await node.exec(['sh', '-c', 'ip -o address; nft list tables']);
+    const { stdout } = await node.exec(['ip', '-o', 'address']);
     for (const vip of vips) assert.ok(!stdout.includes(`${vip}/`), stdout);
-    const tables = [...stdout.matchAll(/^table (\w+ berth)$/gm)].map(([, table]) => table);
+    assert.deepEqual(await capabilities(node), ['NET_ADMIN', 'NET_RAW']);
+    const listing = (await node.exec(['nft', 'list', 'tables'])).stdout;
+    const tables = [...listing.matchAll(/^table (\w+ berth)$/gm)].map(([, table]) => table);
     assert.deepEqual(tables.sort(), ['arp berth', 'ip berth', 'ip6 berth', 'netdev berth']);
-    assert.equal(stdout.match(/berth/g)?.length, tables.length, 'something of ours is elsewhere');
+    assert.equal(listing.match(/berth/g)?.length, tables.length, 'something of ours is elsewhere');
+  }
+});
+
+test('D11 without the node layer the speaker has NET_RAW alone, serves, and puts nothing into the kernel', async (t) => {
+  t.after(() => berth.installBerth(lab));
+  await berth.installBerth(lab, ['speaker.nodeLayer.enabled=false']);
+  for (const node of lab.nodes) await removeTables(node);
+  await servedVips();
+  for (const node of lab.nodes) {
+    assert.deepEqual(await capabilities(node), ['NET_RAW']);
+    assert.ok(!(await hasTables(node)), node.name);
+  }
+});
+
+test('D11 a speaker that is not let write rules serves all the same, and says why there are none', async (t) => {
+  const isMade = `{"spec":{"template":{"spec":{"containers":[{"name":"speaker","securityContext":{"capabilities":{"add":`;
+  const grant = (names: string) => {
+    const patch = `${isMade}[${names}]}}}]}}}}`;
+    return lab.kubectl(['-n', berth.namespace, 'patch', 'daemonset', 'berth-speaker', '-p', patch]);
+  };
+  t.after(async () => {
+    await grant('"NET_RAW","NET_ADMIN"');
+    await berth.installBerth(lab);
+  });
+  await grant('"NET_RAW"');
+  await berth.rolledOut(lab);
+  for (const node of lab.nodes) await removeTables(node);
+  const [vip = ''] = await servedVips();
+  const spread = JSON.stringify({ spec: { distribution: 'Spread' } });
+  await lab.kubectl(['patch', 'l2advertisement', 'main', '--type=merge', '-p', spread]);
+  await eventually('the reason in the ledger', async () => {
+    const { reason, message = '' } = (await spreadOf(lab, vip)) ?? {};
+    assert.equal(reason, 'RulesNotLoaded');
+    assert.match(message, /NotPermitted/);
+    return true;
+  });
+  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+  await berth.curl(lab, vip);
+  for (const node of lab.nodes) {
+    assert.deepEqual(await capabilities(node), ['NET_RAW']);
+    assert.ok(!(await hasTables(node)), node.name);
   }
 });
 

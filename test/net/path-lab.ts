@@ -121,6 +121,7 @@ function portPath(text: string): PortPath {
     nodePort: nodePort === undefined ? undefined : Number(nodePort),
     sources: from?.split(',').filter(Boolean),
     sticky: false,
+    vacant: false,
     local: undefined,
   };
 }

@@ -71,7 +71,15 @@ const vipArbitrary = fc
     ports: ports.map(({ protocol, port, handed, guard }): PortPath => {
       const nodePort = handed && protocol !== 'sctp' ? 30_000 + Number(address.at(-1)) * 1_000 + port : undefined;
       const sources = guard === 'open' ? undefined : guard === 'closed' ? [] : sourcesOf(address);
-      return { protocol, port, nodePort, sources, sticky: port === 53, local: undefined };
+      return {
+        protocol,
+        port,
+        nodePort,
+        sources,
+        sticky: port === 53,
+        local: undefined,
+        vacant: guard === 'closed' && port === 443,
+      };
     }),
   }));
 

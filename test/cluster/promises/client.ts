@@ -29,8 +29,12 @@ export async function get(host: LabHost, target: Target, path = '/hostname'): Pr
 }
 
 /** Which answers so many new connections from a host get. */
-export async function answers(host: LabHost, target: Target, connections = 20): Promise<ReadonlySet<string>> {
-  const urls = `${url(target)}/hostname?[1-${connections}]`;
+export async function answers(
+  host: LabHost,
+  target: Target,
+  { connections = 20, path = '/hostname' } = {},
+): Promise<ReadonlySet<string>> {
+  const urls = `${url(target)}${path}?[1-${connections}]`;
   const { code, stdout, stderr } = await host.exec(curl(['-H', 'Connection: close', '-w', '\\n', urls]));
   assert.equal(code, 0, stderr);
   return new Set(stdout.split('\n').filter((line) => line !== ''));
@@ -64,7 +68,8 @@ function curl(args: readonly string[]): readonly string[] {
   return ['curl', '-sS', '--fail', '--max-time', `${answerSeconds}`, ...args];
 }
 
-function url({ address, port = 80 }: Target): string {
+/** What curl(1) takes. */
+export function url({ address, port = 80 }: Target): string {
   // Brackets and ranges are curl's own wildcards: the address's brackets are the only ones that it takes as they are.
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

@@ -2,10 +2,10 @@
 import type { ProxyMode } from '../../lab/plan.ts';
 
 /** How a node passes VIP traffic on. */
-export type HandOff = 'KubeProxy';
+export type HandOff = 'KubeProxy' | 'NodePort';
 
 /** Which nodes serve a VIP. */
-export type Distribution = 'Single';
+export type Distribution = 'Single' | 'Spread';
 
 /** A column of the matrix. */
 export interface Column {
@@ -14,16 +14,21 @@ export interface Column {
   readonly distribution: Distribution;
 }
 
+/** The annotation of a Service that asks for a hand-off. */
+export const handOffAnnotation = 'berth.dev/hand-off';
+
 /** What a hand-off asks of a Service, and what the Service's status says then. */
 const handOffs: Readonly<
   Record<HandOff, { readonly annotations: Readonly<Record<string, string>>; readonly ipMode: string }>
 > = {
   KubeProxy: { annotations: {}, ipMode: 'VIP' },
+  NodePort: { annotations: { [handOffAnnotation]: 'NodePort' }, ipMode: 'Proxy' },
 };
 
 /** What a distribution asks of the L2Advertisement. */
 const distributions: Readonly<Record<Distribution, Readonly<Record<string, unknown>>>> = {
   Single: {},
+  Spread: { distribution: 'Spread' },
 };
 
 /** All columns of a cluster whose kube-proxy works in this mode. */
@@ -45,7 +50,7 @@ export function annotationsOf({ handOff }: Column): Readonly<Record<string, stri
 }
 
 /** The `ipMode` that the status of Services of this column names. */
-export function ipModeOf({ handOff }: Column): string {
+export function ipModeOf({ handOff }: Pick<Column, 'handOff'>): string {
   return handOffs[handOff].ipMode;
 }
 

@@ -153,7 +153,8 @@ async function zeroEndpoints(world: World): Promise<void> {
   const { name, vip } = await world.expose({ selector: { app: 'nobody' } });
   await world.ends({ address: vip }, 'Refused');
   await world.says(name, announced, 'True NoEndpoints');
-  const { name: localName } = await world.expose({ selector: { app: 'nobody' }, ...local }, 'local');
+  // Nobody holds it yet, and nobody spreads it.
+  const localName = await world.service({ selector: { app: 'nobody' }, ...local }, 'local');
   await world.says(localName, announced, 'False NoLocalEndpoints');
   const names = [name, localName];
   for (const each of names) await world.patch(each, { selector: { app: shared.web } });

@@ -58,8 +58,8 @@ async function externalLocal(world: World): Promise<void> {
   const { name, vip } = await world.expose(local);
   const pods = await world.pods(shared.web);
   await world.get({ address: vip });
-  const holder = await world.holderOf(vip);
-  const there = [...pods].filter(([, node]) => node === holder).map(([pod]) => pod);
+  const serving = world.column.distribution === 'Spread' ? [...pods.values()] : [await world.holderOf(vip)];
+  const there = [...pods].filter(([, node]) => serving.includes(node)).map(([pod]) => pod);
   await world.answeredBy({ address: vip }, there);
   await world.seesClient(vip);
   // The policy can change while the Service lives.
@@ -142,7 +142,7 @@ async function sourceRanges(world: World): Promise<void> {
 async function affinity(world: World): Promise<void> {
   const { name, vip } = await world.expose({ sessionAffinity: 'ClientIP' });
   await eventually('one Pod answers all', async () => {
-    return (await client.answers(world.lab.client, { address: vip }, 30)).size === 1;
+    return (await client.answers(world.lab.client, { address: vip }, { connections: 30 })).size === 1;
   });
   await world.patch(name, { sessionAffinity: 'None' });
   await world.answeredBy({ address: vip }, (await world.pods(shared.web)).keys());

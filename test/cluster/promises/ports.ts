@@ -42,7 +42,14 @@ export const ports: readonly Row[] = [
     run: async (world) => {
       const { name, vip } = await world.expose({ allocateLoadBalancerNodePorts: false });
       await world.get({ address: vip });
-      assert.equal((await world.read(name)).spec.ports[0]?.nodePort, undefined);
+      const { spec, status } = await world.read(name);
+      assert.equal(spec.ports[0]?.nodePort, undefined);
+      // There is nothing to rewrite to: kube-proxy serves it, and the Service says so.
+      assert.deepEqual(
+        status.loadBalancer?.ingress?.map(({ ipMode }) => ipMode),
+        ['VIP'],
+      );
+      if (world.column.handOff === 'NodePort') await world.says(name, 'berth.dev/HandOff', 'False NoNodePorts');
     },
   },
   {

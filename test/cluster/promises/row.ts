@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 
 /** A row of the matrix, and of docs/services.md. */
 export interface Row {
-  /** The test's name: of letters, digits and spaces, as the row's objects are named after it. */
+  /** The test's name: of letters, digits, spaces and hyphens, as the row's objects are named after it. */
   readonly name: string;
   /** What Kubernetes promises. */
   readonly promise: string;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
 import { answeringMacs } from '../berth.ts';
+import { spreadOf } from '../node-layer.ts';
 import * as client from './client.ts';
 import { annotationsOf, type Column, ipModeOf } from './column.ts';
 import { type Manifest, shared } from './manifests.ts';
@@ -74,17 +75,31 @@ export class World {
     return name;
   }
 
-  /** Makes a Service of type LoadBalancer and waits until it has its addresses. */
+  /** Makes a Service of type LoadBalancer and waits until it has its addresses, and the column's distribution is in effect. */
   async expose(spec: Spec = {}, suffix = ''): Promise<Exposed> {
-    return this.addressed(await this.service(spec, suffix));
+    const exposed = await this.addressed(await this.service(spec, suffix));
+    if (this.column.distribution === 'Spread') for (const vip of exposed.vips) await this.spread(vip);
+    return exposed;
+  }
+
+  /** Waits until the ledger says that the nodes share the connections of an address. */
+  async spread(vip: string): Promise<void> {
+    await eventually(`${vip} is spread`, async () => {
+      const found = await spreadOf(this.lab, vip);
+      if (found?.status !== 'True') throw new Error(`it is ${JSON.stringify(found)}`);
+      return true;
+    });
   }
 
   /** Waits until a Service has its addresses. */
   async addressed(name: string): Promise<Exposed> {
-    const ingress = await eventually(`an address of Service ${name}`, async () => {
-      return (await this.read(name)).status.loadBalancer?.ingress;
+    const { spec, ingress } = await eventually(`an address of Service ${name}`, async () => {
+      const { spec, status } = await this.read(name);
+      return status.loadBalancer?.ingress && { spec, ingress: status.loadBalancer.ingress };
     });
-    for (const { ipMode } of ingress) assert.equal(ipMode, ipModeOf(this.column));
+    // Where there is no node port, kube-proxy gets the traffic.
+    const handOff = spec.ports.every(({ nodePort }) => nodePort) ? this.column.handOff : 'KubeProxy';
+    for (const { ipMode } of ingress) assert.equal(ipMode, ipModeOf({ handOff }));
     const vips = ingress.map(({ ip }) => ip);
     return { name, vips, vip: vips[0] ?? assert.fail('an empty ingress') };
   }
@@ -97,6 +112,12 @@ export class World {
   /** Changes a Service's spec. */
   async patch(name: string, spec: Spec): Promise<void> {
     await this.lab.kubectl(['patch', 'service', name, '--type=merge', '-p', JSON.stringify({ spec })]);
+  }
+
+  /** Sets an annotation of a Service, or takes it away. */
+  async annotate(name: string, annotation: string, value: string | null): Promise<void> {
+    const patch = JSON.stringify({ metadata: { annotations: { [annotation]: value } } });
+    await this.lab.kubectl(['patch', 'service', name, '--type=merge', '-p', patch]);
   }
 
   /** Waits until a condition of a Service says `Status Reason`. */
@@ -122,11 +143,12 @@ export class World {
     });
   }
 
-  /** Waits until the endpoint behind an address sees the client's own address. */
+  /** Waits until all endpoints that answer for an address see the client's own address. */
   async seesClient(vip: string): Promise<void> {
     await eventually("the client's own address", async () => {
-      const seen = await client.get(this.lab.client, { address: vip }, '/clientip');
-      return client.withoutPort(seen) === this.lab.client.ip;
+      const seen = await client.answers(this.lab.client, { address: vip }, { path: '/clientip' });
+      assert.deepEqual(new Set([...seen].map(client.withoutPort)), new Set([this.lab.client.ip]));
+      return true;
     });
   }
 

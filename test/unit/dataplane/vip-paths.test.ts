@@ -18,7 +18,7 @@ function read(
   { now = 0, handOff = 'KubeProxy' as HandOff } = {},
 ) {
   const service = (uid: string) => world.services.find((one) => one.uid === uid);
-  return reader.read({ ledger: world.ledger, service, handOff, now });
+  return reader.read({ ledger: world.ledger, service, handOff, now, isServed: () => true });
 }
 
 /** The ports of the only VIP of a Service. */
@@ -29,7 +29,7 @@ function portsOf(svc: ServiceView, handOff: HandOff = 'KubeProxy', address = vip
 
 const ranges = (...texts: readonly string[]) => texts.map(parseRange).filter(isRange) as readonly IpRange[];
 const tcp = (nodePort?: number, sources?: readonly string[]): PortPath => {
-  return { protocol: 'tcp', port: 80, nodePort, sources, sticky: false, local: undefined };
+  return { protocol: 'tcp', port: 80, nodePort, sources, sticky: false, local: undefined, vacant: false };
 };
 
 test('packets are rewritten where the hand-off is NodePort, and where the status still says so', () => {
@@ -57,8 +57,16 @@ test('ports are those of the Service, SCTP is never rewritten', () => {
   const found = portsOf(service('s', { ports, nodePorts: [30_080, 30_053, 30_500], ingress }));
   assert.deepEqual(found, [
     tcp(30_080),
-    { protocol: 'udp', port: 53, nodePort: 30_053, sources: undefined, sticky: false, local: undefined },
-    { protocol: 'sctp', port: 5000, nodePort: undefined, sources: undefined, sticky: false, local: undefined },
+    { protocol: 'udp', port: 53, nodePort: 30_053, sources: undefined, sticky: false, local: undefined, vacant: false },
+    {
+      protocol: 'sctp',
+      port: 5000,
+      nodePort: undefined,
+      sources: undefined,
+      sticky: false,
+      local: undefined,
+      vacant: false,
+    },
   ]);
 });
 
@@ -75,21 +83,6 @@ test('source ranges are those of the VIP’s family: with none of it, nobody may
   }
 });
 
-test('packets are rewritten for ten seconds after the last word for it, until kube-proxy knows the VIP', () => {
-  const reader = new VipPathReader();
-  const nodePortAt = (svc: ServiceView, now: number) =>
-    read(reader, { ledger: [entry(vip, svc)], services: [svc] }, { now })[0]?.ports[0]?.nodePort;
-  const [asks, asksNot] = [service('s', { handOff: 'NodePort' }), service('s')];
-  assert.equal(nodePortAt(asks, 1_000), 30_080);
-  assert.equal(reader.isLingering, false);
-  assert.equal(nodePortAt(asksNot, 2_000), 30_080);
-  assert.equal(reader.isLingering, true);
-  assert.equal(nodePortAt(asksNot, 1_000 + lingerMs), 30_080);
-  assert.equal(nodePortAt(asksNot, 1_001 + lingerMs), undefined);
-  assert.equal(reader.isLingering, false);
-  assert.equal(nodePortAt(asksNot, 1_000), undefined, 'it does not come back');
-});
-
 test('Services that share a VIP have each its own hand-off', () => {
   const one = service('one', { handOff: 'NodePort' });
   const two = service('two', { ports: [{ protocol: 'UDP', port: 53 }], nodePorts: [30_053] });
@@ -101,7 +94,15 @@ test('Services that share a VIP have each its own hand-off', () => {
       address: vip,
       ports: [
         tcp(30_080),
-        { protocol: 'udp', port: 53, nodePort: undefined, sources: undefined, sticky: false, local: undefined },
+        {
+          protocol: 'udp',
+          port: 53,
+          nodePort: undefined,
+          sources: undefined,
+          sticky: false,
+          local: undefined,
+          vacant: false,
+        },
       ],
     },
   ]);

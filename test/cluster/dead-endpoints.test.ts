@@ -1,0 +1,82 @@
+/** A4 kube-proxy goes on choosing Pods of a dead node for 40 seconds: the holder's rules see to it that the client's next SYN finds another. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { addressesIn, nft } from './node-layer.ts';
+
+const lab = berth.sharedLab();
+const set = 'dead_endpoints';
+/** At a third of them kube-proxy chooses the dead Pod. */
+const attempts = 40;
+/** The client's SYN is sent again each second: four chances, before Kubernetes finds out. */
+const seconds = 4;
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  await lab.apply(berth.serviceManifest('one'));
+});
+after(async () => {
+  for (const node of lab.nodes) await lab.restoreLink(node);
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+});
+
+/** How many of the client's attempts, all at the same time, get no answer. */
+async function failed(vip: string): Promise<number> {
+  const ask = `curl -s -o /dev/null --fail --max-time ${seconds} http://${vip}/hostname || echo failed`;
+  const all = `for i in $(seq ${attempts}); do (${ask}) & done; wait`;
+  const { stdout } = await lab.client.exec(['sh', '-c', all]);
+  return stdout.split('failed').length - 1;
+}
+
+/** The node that holds an address, and one of the others. */
+async function holderAndOther(vip: string): Promise<readonly [LabHost, LabHost]> {
+  const [mac, ...more] = await berth.answeringMacs(lab, vip);
+  assert.deepEqual(more, []);
+  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+  return [holder, lab.nodes.find((node) => node !== holder) ?? assert.fail()];
+}
+
+test('A4 new connections find another Pod than those of a dead node, and with our rule alone', async (t) => {
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  const where = await lab.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].spec.nodeName}']);
+  assert.equal(new Set(where.trim().split(' ')).size, lab.nodes.length, 'not every node has a Pod');
+  const [holder, dead] = await holderAndOther(vip);
+  const isReady = async () => {
+    const ready = '{.status.conditions[?(@.type=="Ready")].status}';
+    return (await lab.kubectl(['get', 'node', dead.name, '-o', `jsonpath=${ready}`])) === 'True';
+  };
+  /** How many attempts fail when the node has just died; the rule forgets what it knows where that is wanted. */
+  const failedWithout = async (forget: boolean) => {
+    await lab.cutLink(dead);
+    const known = async () => {
+      const addresses = await addressesIn(holder, set);
+      return addresses.length > 0 && addresses;
+    };
+    const addresses = await eventually('dead endpoints', known, { timeoutMs: 2_000, everyMs: 50 });
+    const change = (verb: string) => nft(holder, [verb, 'element', 'ip', 'berth', set, `{ ${addresses.join(', ')} }`]);
+    if (forget) await change('delete');
+    const count = await failed(vip);
+    if (forget) await change('add');
+    await lab.restoreLink(dead);
+    await eventually('no dead endpoint', async () => (await addressesIn(holder, set)).length === 0);
+    await eventually(`${dead.name} is ready`, isReady, { timeoutMs: 60_000 });
+    await eventually('no failure', async () => (await failed(vip)) === 0);
+    return count;
+  };
+  assert.equal(await failed(vip), 0);
+  assert.deepEqual(await addressesIn(holder, set), []);
+
+  const withRule = await failedWithout(false);
+  const withoutRule = await failedWithout(true);
+  t.diagnostic(`of ${attempts} attempts fail: ${withRule} with the rule, ${withoutRule} without`);
+  assert.ok(withRule <= 4, `with the rule ${withRule} fail: the next SYN found the dead Pod again and again`);
+  // Kubernetes has not seen yet that the node is dead.
+  assert.ok(withoutRule >= 5, `without the rule ${withoutRule} fail`);
+});

@@ -1,0 +1,81 @@
+/** Rows: the ways on which packets reach the Pods, which are Berth's own. */
+import assert from 'node:assert/strict';
+import { packetsOf } from '../node-layer.ts';
+import { Asking } from './asking.ts';
+import * as client from './client.ts';
+import { type HandOff, handOffAnnotation, ipModeOf } from './column.ts';
+import { eventually } from './patience.ts';
+import type { Row } from './row.ts';
+import type { World } from './world.ts';
+
+/** Rows: the ways on which packets reach the Pods. */
+export const paths: readonly Row[] = [
+  {
+    name: 'change of hand-off',
+    promise:
+      'The way to the Pods changes while the Service lives (annotation `berth.dev/hand-off`): no connection attempt fails.',
+    run: changeOfHandOff,
+  },
+  {
+    name: 'distribution',
+    promise: 'With `Single` one node serves an address, with `Spread` every node serves a share of its connections.',
+    run: distribution,
+  },
+];
+
+async function changeOfHandOff(world: World): Promise<void> {
+  const { name, vip } = await world.expose();
+  await world.get({ address: vip });
+  const own = world.column.handOff;
+  const other: HandOff = own === 'NodePort' ? 'KubeProxy' : 'NodePort';
+  const asking = new Asking(world.lab, { address: vip });
+  try {
+    for (const handOff of [other, own] as const) {
+      await world.annotate(name, handOffAnnotation, handOff);
+      await isHandedOff(world, { name, vip, handOff });
+      // What began before that ends too.
+      await asking.more(100);
+    }
+  } finally {
+    asking.end();
+  }
+  assert.deepEqual(asking.unconnected, []);
+  // A connection that is open in the moment when a node changes its ways may end.
+  assert.ok(asking.broken.length <= 2 * world.lab.nodes.length, asking.broken.join('\n'));
+}
+
+interface Handed {
+  readonly name: string;
+  readonly vip: string;
+  readonly handOff: HandOff;
+}
+
+/** Waits until the status names the way, and every node's rules know it and no other. */
+async function isHandedOff(world: World, { name, vip, handOff }: Handed): Promise<void> {
+  const expected = ipModeOf({ handOff });
+  await eventually(`ipMode ${expected}`, async () => {
+    const { ingress = [] } = (await world.read(name)).status.loadBalancer ?? {};
+    return ingress.length > 0 && ingress.every(({ ipMode }) => ipMode === expected);
+  });
+  for (const node of world.lab.nodes) {
+    await eventually(`the hand-off ${handOff} at ${node.name}`, async () => {
+      const { code } = await node.exec(['nft', 'get', 'element', 'ip', 'berth', 'tcp_to', `{ ${vip} . 80 }`]);
+      return (code === 0) === (handOff === 'NodePort');
+    });
+  }
+}
+
+async function distribution(world: World): Promise<void> {
+  const { vip } = await world.expose();
+  await world.get({ address: vip });
+  const before = await packetsOf(world.lab, vip);
+  await eventually('packets where they belong', async () => {
+    await client.answers(world.lab.client, { address: vip }, { connections: 30 });
+    const after = await packetsOf(world.lab, vip);
+    const serving = world.lab.nodes.map(({ name }) => name).filter((name) => (after[name] ?? 0) > (before[name] ?? 0));
+    const expected =
+      world.column.distribution === 'Spread' ? world.lab.nodes.map(({ name }) => name) : [await world.holderOf(vip)];
+    assert.deepEqual(serving, expected);
+    return true;
+  });
+}

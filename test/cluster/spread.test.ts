@@ -1,0 +1,131 @@
+/** Distribution `Spread` where a node or its network is not as it should be. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import { mustRun } from '../lab/run.ts';
+import * as berth from './berth.ts';
+import { packetsOf, spreadOf } from './node-layer.ts';
+import { Asking } from './promises/asking.ts';
+import { answers } from './promises/client.ts';
+
+const lab = berth.sharedLab();
+const names = lab.nodes.map(({ name }) => name);
+let vip: string;
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  const spec = { spec: { distribution: 'Spread' } };
+  await lab.kubectl(['patch', 'l2advertisement', 'main', '--type=merge', '-p', JSON.stringify(spec)]);
+  await lab.apply(berth.serviceManifest('one'));
+  vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+});
+after(async () => {
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+});
+
+/** Waits until the ledger says this of the spread, `Status Reason: message`. */
+async function says(expected: RegExp): Promise<void> {
+  const ask = async () => {
+    const { status, reason, message } = (await spreadOf(lab, vip)) ?? {};
+    assert.match(`${status} ${reason}: ${message}`, expected);
+    return true;
+  };
+  await eventually(`the condition Spread is ${expected}`, ask, { timeoutMs: 60_000 });
+}
+
+/** Waits until exactly these nodes serve new connections. */
+async function servedBy(expected: readonly string[]): Promise<void> {
+  await eventually(`packets at ${expected.join(', ')} alone`, async () => {
+    const before = await packetsOf(lab, vip);
+    await answers(lab.client, { address: vip }, { connections: 30 });
+    const after = await packetsOf(lab, vip);
+    assert.deepEqual(
+      names.filter((name) => (after[name] ?? 0) > (before[name] ?? 0)),
+      expected,
+    );
+    return true;
+  });
+}
+
+async function holder(): Promise<LabHost> {
+  const [mac] = await berth.answeringMacs(lab, vip);
+  return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+}
+
+/** The lab's bridge drops what a node sends in the name of hosts that are neither itself, its Pods, nor a VIP. */
+async function guardPort(node: LabHost): Promise<() => Promise<void>> {
+  const bridge = node.namespace.replace(/[^-]+$/, 'bridge');
+  const inBridge = (input: string) => mustRun(['ip', 'netns', 'exec', bridge, 'nft', '-f', '-'], { input });
+  const where = 'jsonpath={range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
+  const list = await lab.kubectl(['get', 'pods', '-l', 'app=web', '-o', where]);
+  const pod = new RegExp(`^${node.name} (\\S+)\\.\\d+$`, 'm').exec(list)?.[1] ?? assert.fail(list);
+  const pods = `${pod}.0/24`;
+  const others = `ip saddr != ${node.ip} ip saddr != ${pods} ip saddr != ${lab.subnet.vips}`;
+  await inBridge(`table bridge guard {
+  chain forward {
+    type filter hook forward priority 0
+    ether saddr ${node.mac} ${others} drop
+  }
+}
+`);
+  return async () => {
+    await inBridge('delete table bridge guard\n');
+  };
+}
+
+test('D8 a node whose network drops packets in the name of others serves nothing until that ends', async () => {
+  await says(/^True Spread: over node1, node2, node3$/);
+  await servedBy(names);
+  const held = await holder();
+  const guarded = lab.nodes.find((node) => node !== held) ?? assert.fail();
+  const others = names.filter((name) => name !== guarded.name);
+  const open = await guardPort(guarded);
+  try {
+    await says(new RegExp(`^True Spread: over ${others.join(', ')}, not over ${guarded.name}:`));
+    const asking = new Asking(lab, { address: vip });
+    try {
+      await asking.more(200);
+    } finally {
+      asking.end();
+    }
+    assert.deepEqual([...asking.unconnected, ...asking.broken], []);
+    await servedBy(others);
+  } finally {
+    await open();
+  }
+  await says(/^True Spread: over node1, node2, node3$/);
+  await servedBy(names);
+});
+
+test('D8 a holder whose network drops packets in the name of others serves alone', async () => {
+  const held = await holder();
+  const open = await guardPort(held);
+  try {
+    await says(/^False SpreadPathBlocked: .*serves it alone$/);
+    await servedBy([held.name]);
+  } finally {
+    await open();
+  }
+  await says(/^True Spread: /);
+  await servedBy(names);
+});
+
+test('D7 where programs see the packets of a link first, the holder serves alone', async () => {
+  const each = (...args: readonly string[]) =>
+    Promise.all(lab.nodes.map((node) => node.exec(['tc', 'qdisc', ...args, 'dev', node.link, 'clsact'])));
+  for (const { code, stderr } of await each('add')) assert.equal(code, 0, stderr);
+  try {
+    await says(/^False LinkHasPrograms: /);
+    await servedBy([(await holder()).name]);
+  } finally {
+    await each('del');
+  }
+  await says(/^True Spread: /);
+  await servedBy(names);
+});

@@ -1,0 +1,83 @@
+/** What `helm uninstall` leaves on the nodes: nothing of ours. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { nft, spreadOf } from './node-layer.ts';
+import { answers } from './promises/client.ts';
+
+const lab = berth.sharedLab();
+
+before(async () => {
+  await berth.installBerth(lab);
+  await uninstall();
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+after(async () => {
+  await berth.installBerth(lab);
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+});
+
+async function uninstall(): Promise<void> {
+  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait']);
+}
+
+/** Settings of the network: of all links together, and of those that do not come and go with Pods. */
+const settings =
+  "sysctl -a 2>/dev/null | grep '^net' | grep -vE '(conf|neigh)\\.(veth|cali|cni)|conntrack_count|nf_conntrack_(max|buckets)'";
+
+/** What must be the same: each command prints lines, in any order. */
+const looks: Readonly<Record<string, string>> = {
+  tables: 'nft list tables',
+  addresses: 'ip -o address show dev eth0; ip -o address show dev lo',
+  groups: 'ip -o maddress show dev eth0',
+  routes: 'ip route show table all dev eth0; ip rule',
+  // What the kernel learns by itself (a VIP's address too, when it answers one) it also forgets by itself.
+  neighbours: 'ip neigh show nud permanent; ip neigh show proxy',
+  programs: 'tc qdisc show dev eth0; tc filter show dev eth0 ingress; ip -d link show dev eth0 | grep -i xdp || true',
+  settings,
+};
+
+async function stateOf(node: LabHost): Promise<Readonly<Record<string, readonly string[]>>> {
+  const entries = Object.entries(looks).map(async ([what, command]) => {
+    const { code, stdout, stderr } = await node.exec(['sh', '-c', command]);
+    assert.equal(code, 0, `${what}: ${stderr}`);
+    return [
+      what,
+      stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .sort(),
+    ] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+test('helm uninstall leaves the kernels of all nodes as they were', async () => {
+  const before = await Promise.all(lab.nodes.map(stateOf));
+  for (const state of before) assert.ok((state.settings ?? []).length > 100, 'sysctl shows nothing');
+
+  await berth.installBerth(lab);
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6));
+  const spec = JSON.stringify({ spec: { distribution: 'Spread' } });
+  await lab.kubectl(['patch', 'l2advertisement', 'main', '--type=merge', '-p', spec]);
+  await lab.apply(berth.serviceManifest('one', 'ipFamilyPolicy: RequireDualStack', 'berth.dev/hand-off: NodePort'));
+  const vips = (await berth.addressOf(lab, 'one')).split(' ');
+  for (const vip of vips) {
+    await eventually(`${vip} is spread`, async () => (await spreadOf(lab, vip))?.status === 'True');
+    await eventually('answers', () => answers(lab.client, { address: vip }));
+  }
+  for (const node of lab.nodes) assert.match(await nft(node, ['list', 'tables']), /ip berth/);
+  await berth.cleanUp(lab);
+
+  await uninstall();
+  for (const [i, node] of lab.nodes.entries()) {
+    await eventually(`nothing of ours at ${node.name}`, async () => {
+      assert.deepEqual(await stateOf(node), before[i]);
+      return true;
+    });
+  }
+});
