@@ -65,9 +65,11 @@ test('a slot has a former node where one of those who have left would have it, a
     const leavers = nodesOf(left);
     const [now, before, alone] = [slotsOf(stayed, left), slotsOf(all, []), slotsOf(stayed, [])];
     now.forEach(({ first, second, former }, slot) => {
-      const was = before[slot]?.first ?? '';
-      assert.equal(former, leavers.has(was) ? was : undefined);
-      assert.deepEqual([first, second], [alone[slot]?.first, alone[slot]?.second], 'they get nothing new');
+      const was = before[slot];
+      assert.equal(first, alone[slot]?.first, 'they get nothing new');
+      assert.equal(former, leavers.has(was?.first ?? '') ? was?.first : undefined);
+      // The first has just come, and who had it before has left since: connections from then are there.
+      if (former === undefined) assert.equal(second, was?.second);
     });
   });
   fc.assert(property, few);
@@ -112,7 +114,7 @@ test('all versions of Berth find the same slots', () => {
     .join(' ');
   assert.equal(
     text,
-    'cb- bc- ab- cb- cb- cbd cb- bcd cbd cb- bc- cb- ab- cb- ca- cb- ca- ba- ab- cb- cb- cb- cb- bc- bc- cad cbd cbd cbd ac- cad cbd',
+    'cb- bc- ab- cd- cd- cdd cb- bdd cdd cb- bc- cb- ab- cb- cd- cd- ca- bd- ab- cb- cd- cd- cb- bc- bc- cdd cdd cdd cdd ac- cdd cdd',
   );
 });
 
