@@ -8,11 +8,17 @@ import { loadPath, nftIn, vips } from './path-lab.ts';
 import { slotOf } from './slot-hash.ts';
 import * as lab from './spread-lab.ts';
 import { families, type Host, hosts, tableIn } from './spread-lab.ts';
+import { sendStraySegment } from './stray-segment.ts';
 
 const { client, a, b } = hosts;
 const protocols = ['tcp', 'udp'] as const;
 type Family = (typeof families)[number];
 type Protocol = (typeof protocols)[number];
+/** Each node, and the other one. */
+const bothWays = [
+  [a, b],
+  [b, a],
+] as const;
 let started: lab.SpreadLab;
 
 before(async () => {
@@ -92,15 +98,8 @@ test('whoever gets the packets passes them on alike: all nodes have the table', 
 });
 
 test('A5 what a node has passed on is served, whatever the other one believes', async () => {
-  for (const [node, other] of [
-    [a, b],
-    [b, a],
-  ] as const)
-    loadPath(node.name, lab.spreadPath(node, lab.tableFor([other])));
-  for (const [holder, other] of [
-    [a, b],
-    [b, a],
-  ] as const) {
+  for (const [node, other] of bothWays) loadPath(node.name, lab.spreadPath(node, lab.tableFor([other])));
+  for (const [holder, other] of bothWays) {
     lab.heldBy(holder);
     for (const family of families) {
       const { onBridge } = await gained(async () => {
@@ -116,15 +115,30 @@ test('A5 what a node has passed on is served, whatever the other one believes', 
 });
 
 test('A5 without the hardware addresses of the nodes such a packet circles until its hops end', async () => {
-  for (const [node, other] of [
-    [a, b],
-    [b, a],
-  ] as const) {
+  for (const [node, other] of bothWays) {
     loadPath(node.name, lab.spreadPath(node, lab.tableFor([other]), { peerMacs: [] }));
   }
   const ask = () => started.clientEnd.ask('udp', { host: vips.IPv4, port: 80, timeoutMs: 500 });
   const { onBridge } = await gained(ask);
   assert.ok((onBridge.ip_vip ?? 0) > 20, `${onBridge.ip_vip}`);
+});
+
+test('A5 a segment of a connection that nobody knows crosses three times at most, and is reset', async () => {
+  // Each node gives the slot to the other one, and believes that the other one had it before.
+  for (const [node, other] of bothWays) {
+    const slots = lab.tableFor([other]).slots.map((slot) => ({ ...slot, second: other.name, former: other.name }));
+    loadPath(node.name, lab.spreadPath(node, { ...lab.tableFor([other]), slots }));
+  }
+  for (const family of families) {
+    const [at, ends] = [tableIn[family], { namespace: client.name, from: client[family], to: vips[family] }];
+    const { onBridge } = await gained(async () => {
+      const before = lab.countersOf(client.name)[`${at}_from_a`] ?? 0;
+      sendStraySegment(ends, '0x10');
+      await eventually('A resets it', () => (lab.countersOf(client.name)[`${at}_from_a`] ?? 0) > before);
+    });
+    // From the client to A; by its slot to B; by second chance to A, which has it for the second time.
+    assert.equal(onBridge[`${at}_vip`], 3, family);
+  }
 });
 
 test('the slot of a sticky port is that of the client, whatever its ports', async () => {
