@@ -10,11 +10,17 @@ import { type Endpoint, nftIn, pathOf, pointTo, run, startEndpoint, vipPath, vip
 
 const prefix = `berth-${process.pid}-spread-`;
 
-/** The hosts; a node's name in tables is that of its namespace. */
+/** The hosts: their names in tables, which are the same in every run, and those of their namespaces. */
 export const hosts = {
-  client: { name: `${prefix}client`, mac: '02:00:00:00:00:01', IPv4: '10.99.0.1' as Ip, IPv6: 'fd99::1' as Ip },
-  a: { name: `${prefix}a`, mac: '02:00:00:00:00:aa', IPv4: '10.99.0.11' as Ip, IPv6: 'fd99::11' as Ip },
-  b: { name: `${prefix}b`, mac: '02:00:00:00:00:bb', IPv4: '10.99.0.12' as Ip, IPv6: 'fd99::12' as Ip },
+  client: {
+    node: 'client',
+    name: `${prefix}client`,
+    mac: '02:00:00:00:00:01',
+    IPv4: '10.99.0.1' as Ip,
+    IPv6: 'fd99::1' as Ip,
+  },
+  a: { node: 'a', name: `${prefix}a`, mac: '02:00:00:00:00:aa', IPv4: '10.99.0.11' as Ip, IPv6: 'fd99::11' as Ip },
+  b: { node: 'b', name: `${prefix}b`, mac: '02:00:00:00:00:bb', IPv4: '10.99.0.12' as Ip, IPv6: 'fd99::12' as Ip },
 } as const;
 
 /** One of the hosts. */
@@ -152,15 +158,15 @@ export function heldBy({ mac }: Host): void {
 
 /** A table of slots for nodes of the same weight, of whom some have left. */
 export function tableFor(members: readonly Host[], leavers: readonly Host[] = []): SlotTable {
-  const list = (all: readonly Host[]) => all.map(({ name }) => ({ node: name, weight: 1 }));
+  const list = (all: readonly Host[]) => all.map(({ node }) => ({ node, weight: 1 }));
   return { name: 'test', key: 'test', slots: slotsOf(list(members), list(leavers)) };
 }
 
 /** A table that gives one slot to a node, and all others to the other one. */
-export function tableWith(slot: number, { name }: Host): SlotTable {
-  const other = name === a.name ? b.name : a.name;
+export function tableWith(slot: number, { node }: Host): SlotTable {
+  const other = node === a.node ? b.node : a.node;
   const slots = Array.from({ length: slotCount }, (_, i) => {
-    return { first: i === slot ? name : other, second: undefined, former: undefined };
+    return { first: i === slot ? node : other, second: undefined, former: undefined };
   });
   return { name: 'test', key: 'test', slots };
 }
@@ -173,11 +179,11 @@ export function spreadPath(
 ): DataPath {
   const protocols = ['tcp', 'udp'] as const;
   const neighbourFor = (node: string, vip: Ip): Neighbour | undefined => {
-    const host = [a, b].find(({ name }) => name === node && name !== self.name);
+    const host = [a, b].find((one) => one.node === node && node !== self.node);
     return host && { node, address: host[vip.includes(':') ? 'IPv6' : 'IPv4'], mac: host.mac, link: linkName };
   };
   return pathOf({
-    ...{ self: self.name, neighbourFor, nodeAddresses: {}, peerMacs: [a.mac, b.mac] },
+    ...{ self: self.node, neighbourFor, nodeAddresses: {}, peerMacs: [a.mac, b.mac] },
     links: [{ name: linkName, addresses: [self.IPv4, self.IPv6], hasVips: true }],
     vips: families.map((family) => vipPath(vips[family], ...protocols.map((one) => `${one}/80${nodePort}`))),
     spread: families.map((family) => ({

@@ -24,7 +24,7 @@ after(() => {
 
 /** A node that tests another one by a family. */
 async function startTester({ name }: Host, other: Host, family: (typeof families)[number]): Promise<LineProcess> {
-  const neighbours = [{ node: other.name, address: other[family], mac: other.mac, link: linkName }];
+  const neighbours = [{ node: other.node, address: other[family], mac: other.mac, link: linkName }];
   const args = [JSON.stringify(neighbours)];
   const process = startLineProcess({ namespace: name, file: './path-test-process.ts', args });
   testers.push(process);
@@ -59,7 +59,7 @@ test('D8 test packets are noted, and neither seen by the host nor answered; wher
     }
   }`;
   nftIn(started.bridge, guard);
-  await eventually('B misses what A sends', () => JSON.stringify(missing(atB)) === JSON.stringify([a.name]));
+  await eventually('B misses what A sends', () => JSON.stringify(missing(atB)) === JSON.stringify([a.node]));
   assert.deepEqual([passed(b), missing(atA)], [[], undefined], 'A gets what B sends');
   nftIn(started.bridge, 'delete table bridge guard\n');
   await eventually('B misses nothing', () => JSON.stringify(missing(atB)) === '[]');
