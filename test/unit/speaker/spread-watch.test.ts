@@ -37,7 +37,12 @@ function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Singl
     demands: { vips: [demand(wish)], unwanted: [] },
     ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
     hosts: {
-      ...{ self: 'self', present: all, isDraining: () => false, linkFor: () => link.name },
+      ...{
+        self: 'self',
+        present: all,
+        isDraining: () => false,
+        linkFor: () => ({ name: link.name, subnet: '192.0.2.9/24' }),
+      },
       neighbourFor: (node, address) => (node === 'self' ? undefined : { node, address, mac: node, link: link.name }),
     },
     ...rest,

@@ -1,7 +1,7 @@
 /** Which VIPs are to be spread, and over which nodes packets can be. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Ip } from '../../../src/addr/ip.ts';
+import { familyOf, type Ip } from '../../../src/addr/ip.ts';
 import type { Demand } from '../../../src/announce/demands.ts';
 import { type AdvertisementView, parseAdvertisement } from '../../../src/api/advertisement.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
@@ -36,7 +36,7 @@ function read(demands: readonly Demand[], facts: Partial<Hosts> = {}) {
       self: 'self',
       present: all,
       isDraining: () => false,
-      linkFor: () => 'eth0',
+      linkFor: (vip) => ({ name: 'eth0', subnet: familyOf(vip) }),
       neighbourFor: neighbourOf,
       blockedAt: () => [],
       ...facts,
@@ -78,6 +78,31 @@ test('nodes may serve that are eligible, live, are not drained, have a link for 
   );
 });
 
+test('VIPs in two subnets of a link have different nodes, where not all nodes have both; their order does not matter', () => {
+  const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
+  const facts: Partial<Hosts> = {
+    linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
+    neighbourFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighbourOf(node)),
+  };
+  for (const order of [
+    [near, far],
+    [far, near],
+  ]) {
+    const { wishFor } = read(
+      order.map((vip) => demand(vip)),
+      facts,
+    );
+    assert.deepEqual(
+      [near, far].map((vip) => wishFor(vip)?.nodes),
+      [
+        ['self', 'a', 'b', 'c'],
+        ['self', 'a', 'b'],
+      ],
+    );
+    assert.notEqual(wishFor(near)?.scope, wishFor(far)?.scope, 'nor may they share a table');
+  }
+});
+
 test('D8 who is reported by any node is left out everywhere, and who reports this one here', () => {
   const reports = (by: Readonly<Record<string, readonly string[]>>) => ({
     blockedAt: (node: string) => by[node] ?? [],
@@ -95,7 +120,7 @@ test('neighbours are the other nodes of all VIPs to be spread, by link, blocked 
   const demands = [one, two, six].map((vip) => demand(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
   const single = demand('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
   const { neighbours } = read([...demands, single], {
-    linkFor: (vip) => (vip === six ? 'eth1' : 'eth0'),
+    linkFor: (vip) => ({ name: vip === six ? 'eth1' : 'eth0', subnet: familyOf(vip) }),
     blockedAt: () => ['a'],
     neighbourFor: (node) => (node === 'self' ? undefined : neighbourOf(node)),
   });
