@@ -81,6 +81,8 @@ export class PathWatch {
     const { watched, holding, options, onPath } = this.#parts;
     const demands = this.#parts.demands();
     if (!isKnown(watched) || demands === undefined) return;
+    // Before the others were heard out nobody seems to live: the rules from before a restart know better.
+    if (holding.roll.present.length === 0) return;
     const links = this.#parts.links().filter((link) => unusableReason(link) === undefined);
     const peers = watched.nodes.store.values().filter(({ name }) => name !== options.nodeName);
     const key = JSON.stringify([links, peers.map(({ name }) => [name, holding.linksOf(name)])]);
