@@ -55,12 +55,13 @@ export class Membership {
     const groups = new Map<string, Group>();
     const tables = new Map<string, SlotTable>();
     const byGroup = new Map<string, SlotTable>();
-    for (const { group, members, shared } of wanted) {
+    for (const wish of wanted) {
+      const { group, members } = wish;
       if (groups.has(group)) continue;
       const settled = members.filter(({ node }) => now - (this.#since?.get(node) ?? now) >= settleMs);
       const next = this.#follow(this.#groups.get(group), settled, { present, now });
       groups.set(group, next);
-      const table = this.#tableOf(group, next, shared);
+      const table = tableOf(wish, next, (key) => tables.get(key) ?? this.#tables.get(key));
       tables.set(table.key, table);
       byGroup.set(group, table);
     }
@@ -90,16 +91,21 @@ export class Membership {
     for (const [node, { at }] of left) if (!isThere(node) || now - at > rememberMs) left.delete(node);
     return { members, left };
   }
+}
 
-  #tableOf(group: string, { members, left }: Group, shared: boolean): SlotTable {
-    const byName = (a: Member, b: Member) => (a.node < b.node ? -1 : 1);
-    const now = [...members].sort(byName);
-    const leavers = [...left].map(([node, { weight }]) => ({ node, weight })).sort(byName);
-    const text = [now, leavers].map((list) => list.map(({ node, weight }) => `${node}*${weight}`).join(' ')).join('|');
-    const name = shared ? digest(text) : digest(group);
-    const key = `${name} ${text}`;
-    return this.#tables.get(key) ?? { name, key, slots: slotsOf(now, leavers) };
-  }
+/** Its table: the one that is known, if nothing has changed. */
+function tableOf(
+  { group, shared }: Wanted,
+  { members, left }: Group,
+  known: (key: string) => SlotTable | undefined,
+): SlotTable {
+  const byName = (a: Member, b: Member) => (a.node < b.node ? -1 : 1);
+  const now = [...members].sort(byName);
+  const leavers = [...left].map(([node, { weight }]) => ({ node, weight })).sort(byName);
+  const text = [now, leavers].map((list) => list.map(({ node, weight }) => `${node}*${weight}`).join(' ')).join('|');
+  const name = shared ? digest(text) : digest(group);
+  const key = `${name} ${text}`;
+  return known(key) ?? { name, key, slots: slotsOf(now, leavers) };
 }
 
 /** A short name for a text: 64 bits in hexadecimal (FNV-1a over both directions). */

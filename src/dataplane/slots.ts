@@ -16,7 +16,7 @@ export interface Member {
 /** Whose a slot is. */
 export interface Slot {
   readonly first: string;
-  /** Whose it would be if there were no first one: the one before it, if the first has just come. */
+  /** Whose it would be if there were no first one, leavers included: who had it before, if the first has just come. */
   readonly second: string | undefined;
   /** Whose it was, of those who have just left. */
   readonly former: string | undefined;
@@ -40,7 +40,8 @@ export function slotsOf(members: readonly Member[], leavers: readonly Member[]):
     const [first, second] = topTwo(members, (member) => scoreOf(member, slot));
     const [former] = topTwo(leavers, (member) => scoreOf(member, slot));
     const isFormer = former !== undefined && former.score > (first?.score ?? 0);
-    return { first: first?.node ?? '', second: second?.node, former: isFormer ? former.node : undefined };
+    const next = former !== undefined && (second === undefined || isHigher(former, second)) ? former : second;
+    return { first: first?.node ?? '', second: next?.node, former: isFormer ? former.node : undefined };
   });
 }
 

@@ -32,7 +32,7 @@ export interface SpreadFacts {
 
 /** Spreads what is to be spread. A table with nobody in it spreads nothing: the holder serves. */
 export function planSpread(membership: Membership, facts: SpreadFacts): readonly SpreadVip[] {
-  const wanted: Wanted[] = [];
+  const wanted = new Map<string, Wanted>();
   const wishes = facts.paths.flatMap((path) => {
     const wish = facts.wishFor(path.address);
     if (wish === undefined) return [];
@@ -45,10 +45,11 @@ export function planSpread(membership: Membership, facts: SpreadFacts): readonly
   });
   for (const { wish, ports } of wishes) {
     for (const { group, local } of ports) {
-      wanted.push({ group, members: membersOf(wish, local, facts), shared: local !== undefined });
+      if (wanted.has(group)) continue;
+      wanted.set(group, { group, members: membersOf(wish, local, facts), shared: local !== undefined });
     }
   }
-  const tables = membership.tables(wanted, facts.present, facts.now);
+  const tables = membership.tables([...wanted.values()], facts.present, facts.now);
   return wishes.flatMap(({ wish: { vip, link }, ports }) => {
     const served = ports.flatMap(({ protocol, port, sticky, group }) => {
       const table = tables.get(group);

@@ -14,7 +14,7 @@ import type { Link } from '../linux/links.ts';
 import type { Holding } from './holding.ts';
 import { isKnown, type Watched } from './snapshot.ts';
 import type { SpreadWatch } from './spread-watch.ts';
-import { servedBy } from './spread-wishes.ts';
+import { type LinkOf, servedBy } from './spread-wishes.ts';
 
 /** What a person has chosen for the data path of the installation. */
 export interface PathOptions {
@@ -147,7 +147,7 @@ export class PathWatch {
       hosts: {
         ...{ self, present, neighbourFor },
         isDraining: (node) => nodes.get(node)?.draining === true,
-        linkFor: (vip) => linkFor(vip, links)?.name,
+        linkFor: (vip) => linkOf(vip, links),
       },
       toldBy: (node) => (holding.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
     });
@@ -189,6 +189,13 @@ export class PathWatch {
 /** The link in whose subnet an address is. */
 function linkFor(vip: Ip, links: readonly Link[]): Link | undefined {
   return links.find(({ addresses }) => addresses.some((own) => inSubnet(vip, own)));
+}
+
+/** The same link, and in which of its subnets the address is. */
+function linkOf(vip: Ip, links: readonly Link[]): LinkOf | undefined {
+  const link = linkFor(vip, links);
+  const own = link?.addresses.find((one) => inSubnet(vip, one));
+  return link && own && { name: link.name, subnet: `${own.address}/${own.prefix}` };
 }
 
 function deadEndpointsOf(slices: readonly EndpointSliceView[], lost: ReadonlySet<string>): readonly Ip[] {

@@ -4,8 +4,9 @@ import type { Demands } from '../announce/demands.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import { Membership } from '../dataplane/membership.ts';
 import type { VipPath } from '../dataplane/path.ts';
+import type { SlotTable } from '../dataplane/slots.ts';
 import type { Spread, SpreadVip } from '../dataplane/spread.ts';
-import { planSpread } from '../dataplane/spread-plan.ts';
+import { planSpread, type SpreadWish } from '../dataplane/spread-plan.ts';
 import { type SpreadFinding, type SpreadState, spreadFinding } from '../dataplane/spread-report.ts';
 import { readIngressQdiscs } from '../linux/ingress-qdiscs.ts';
 import type { Link } from '../linux/links.ts';
@@ -41,6 +42,8 @@ const programsMs = 10_000;
 export class SpreadWatch {
   readonly #parts: SpreadParts;
   readonly #membership = new Membership();
+  readonly #firsts = new WeakMap<SlotTable, readonly string[]>();
+  readonly #blocked = new WeakMap<readonly string[], readonly string[]>();
   #states: ReadonlyMap<Ip, Omit<SpreadState, 'fault'>> = new Map();
   #qdiscs: ReadonlySet<number> = new Set();
   #qdiscsAt = Number.NEGATIVE_INFINITY;
@@ -75,21 +78,24 @@ export class SpreadWatch {
     const wanted = links.filter(({ name }) => neighbours.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
     tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
-    const isAble = (vip: Ip) => able.some(({ name }) => name === wishFor(vip)?.link);
+    const ableNames = new Set(able.map(({ name }) => name));
+    const isAble = (wish: SpreadWish) => ableNames.has(wish.link);
     const spread = planSpread(this.#membership, {
       paths,
-      wishFor: (vip) => (isAble(vip) ? wishFor(vip) : undefined),
+      wishFor: (vip) => {
+        const wish = wishFor(vip);
+        return wish && isAble(wish) ? wish : undefined;
+      },
       endpoints: endpointCounts(world.slices),
       present: world.hosts.present,
       now,
     });
-    const members = new Map(spread.map((one) => [one.vip, membersOf(one)]));
+    const members = new Map(spread.map((one) => [one.vip, this.#membersOf(one)]));
     const states = paths.flatMap(({ address: vip }) => {
       const wish = wishFor(vip);
       if (wish === undefined) return [];
-      const { link, reachable, nodes } = wish;
-      const facts = { hasPrograms: !isAble(vip), members: members.get(vip) ?? [] };
-      return [[vip, { vip, link, ...facts, blocked: reachable.filter((node) => !nodes.includes(node)) }] as const];
+      const facts = { hasPrograms: !isAble(wish), members: members.get(vip) ?? [], blocked: this.#blockedOf(wish) };
+      return [[vip, { vip, link: wish.link, ...facts }] as const];
     });
     this.#states = new Map(states);
     return { spread, spreadLinks: able.map(({ name }) => name) };
@@ -112,8 +118,24 @@ export class SpreadWatch {
     }
     return xdp || this.#qdiscs.has(index);
   }
+
+  #membersOf({ ports }: SpreadVip): readonly string[] {
+    const all = [...new Set(ports.map(({ table }) => table))].map((table) => {
+      return remembered(this.#firsts, table, () => [...new Set(table.slots.map(({ first }) => first))].sort());
+    });
+    return all.length === 1 ? (all[0] ?? []) : [...new Set(all.flat())].sort();
+  }
+
+  #blockedOf({ reachable, nodes }: SpreadWish): readonly string[] {
+    return remembered(this.#blocked, nodes, () => reachable.filter((node) => !nodes.includes(node)));
+  }
 }
 
-function membersOf({ ports }: SpreadVip): readonly string[] {
-  return [...new Set(ports.flatMap(({ table }) => table.slots.map(({ first }) => first)))].sort();
+/** Thousands of VIPs have the same tables and the same nodes: what follows from them is found once. */
+function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, find: () => V): V {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const value = find();
+  known.set(key, value);
+  return value;
 }

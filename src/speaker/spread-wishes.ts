@@ -5,14 +5,22 @@ import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { Neighbour } from '../dataplane/neighbour.ts';
 import type { SpreadFacts, SpreadWish } from '../dataplane/spread-plan.ts';
 
+/** Where an address is. */
+export interface LinkOf {
+  /** The link's name. */
+  readonly name: string;
+  /** The same text for addresses of the same subnet: links have several, and not all nodes have all of them. */
+  readonly subnet: string;
+}
+
 /** What is known of the nodes now. */
 export interface Hosts {
   readonly self: string;
   /** The nodes that live, or are back in a moment. */
   readonly present: ReadonlySet<string>;
   readonly isDraining: (node: string) => boolean;
-  /** The name of this node's link that an address is on. */
-  readonly linkFor: (vip: Ip) => string | undefined;
+  /** The link of this node that an address is on. */
+  readonly linkFor: (vip: Ip) => LinkOf | undefined;
   readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
   /** Nodes whose packets in the name of others do not arrive at a node, as that node tells. */
   readonly blockedAt: (node: string) => readonly string[];
@@ -34,8 +42,8 @@ export function wishesOf({ vips }: Demands, hosts: Hosts): Wishes {
   for (const demand of spread.values()) {
     const link = hosts.linkFor(demand.address);
     if (link === undefined) continue;
-    const known = neighbours.get(link) ?? new Map<string, Neighbour>();
-    neighbours.set(link, known);
+    const known = neighbours.get(link.name) ?? new Map<string, Neighbour>();
+    neighbours.set(link.name, known);
     for (const node of lists.of(demand, link).reachable) {
       const to = known.has(node) ? undefined : hosts.neighbourFor(node, demand.address);
       if (to) known.set(node, to);
@@ -47,9 +55,9 @@ export function wishesOf({ vips }: Demands, hosts: Hosts): Wishes {
       const demand = spread.get(vip);
       const link = demand && hosts.linkFor(vip);
       if (demand === undefined || link === undefined) return undefined;
-      const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${familyOf(vip)}`;
+      const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
       const { reachable, open } = lists.of(demand, link);
-      return { vip, link, scope, reachable, nodes: open } satisfies SpreadWish;
+      return { vip, link: link.name, scope, reachable, nodes: open } satisfies SpreadWish;
     },
   };
 }
@@ -61,7 +69,7 @@ interface NodeList {
   readonly open: readonly string[];
 }
 
-/** Thousands of VIPs have the same nodes: they are looked at once for each link and family. */
+/** Thousands of VIPs have the same nodes: they are looked at once for each subnet. */
 class NodeLists {
   readonly #hosts: Hosts;
   readonly #known = new Map<ReadonlySet<string>, Map<string, NodeList>>();
@@ -70,10 +78,10 @@ class NodeLists {
     this.#hosts = hosts;
   }
 
-  of({ eligible, serves, address }: Demand, link: string): NodeList {
+  of({ eligible, serves, address }: Demand, { name, subnet }: LinkOf): NodeList {
     const lists = this.#known.get(eligible) ?? new Map<string, NodeList>();
     this.#known.set(eligible, lists);
-    const key = `${link} ${familyOf(address)}`;
+    const key = `${name} ${subnet}`;
     const before = lists.get(key);
     if (before) return before;
     const { self, present, isDraining, neighbourFor, blockedAt } = this.#hosts;

@@ -5,7 +5,8 @@ import type { Ip } from '../../src/addr/ip.ts';
 import type { DataPath } from '../../src/dataplane/path.ts';
 import { eventually } from '../lab/poll.ts';
 import { ip, linkName } from './namespaces.ts';
-import { type Endpoint, loadPath, nftIn, pathOf, pointTo, run, startEndpoint, vipPath, vips } from './path-lab.ts';
+import { type Endpoint, loadPath, nftIn, pathOf, pointTo, startEndpoint, vipPath, vips } from './path-lab.ts';
+import { sendStraySegment } from './stray-segment.ts';
 
 const prefix = `berth-${process.pid}-`;
 const bridgeName = `${prefix}bridge`;
@@ -138,21 +139,9 @@ test('A9 without our rules such a connection is reset', async () => {
   }
 });
 
-let strayPort = 45_000;
-
 /** A segment of a connection that nobody knows, sent to the holder by the client. */
 function straySegment(family: 'IPv4' | 'IPv6', flags: string): void {
-  strayPort++;
-  const [domain, address] = family === 'IPv4' ? ['AF_INET', client.IPv4] : ['AF_INET6', client.IPv6];
-  const script = `import socket, struct
-def words(b): return sum(struct.unpack('!%dH' % (len(b) // 2), b))
-packed = lambda text: socket.inet_pton(socket.${domain}, text)
-head = lambda total: struct.pack('!HHIIBBHHH', ${strayPort}, 80, 1, 1, 80, ${flags}, 1024, total, 0)
-total = words(packed('${address}') + packed('${vips[family]}') + struct.pack('!HH', 6, 20) + head(0))
-while total > 0xffff: total = (total & 0xffff) + (total >> 16)
-s = socket.socket(socket.${domain}, socket.SOCK_RAW, 6)
-s.sendto(head(total ^ 0xffff), ('${vips[family]}', 0))`;
-  run(client.name, 'python3', '-c', script);
+  sendStraySegment({ namespace: client.name, from: client[family], to: vips[family] }, flags);
 }
 
 /** Resets that the client has had from the VIP. */

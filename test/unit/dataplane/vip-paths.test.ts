@@ -6,7 +6,7 @@ import type { AllocationView } from '../../../src/api/allocation.ts';
 import type { HandOff } from '../../../src/api/hand-off.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import type { PortPath } from '../../../src/dataplane/path.ts';
-import { lingerMs, VipPathReader } from '../../../src/dataplane/vip-paths.ts';
+import { VipPathReader } from '../../../src/dataplane/vip-paths.ts';
 import { entry, service } from '../fixtures.ts';
 
 const vip = '192.0.2.1';

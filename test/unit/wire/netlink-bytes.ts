@@ -52,6 +52,12 @@ export function addressBody({ family, prefix, index = 7, flags = 0, attributes }
   return [family, prefix, flags, 0, ...little32(index), ...attributes.flat()];
 }
 
+/** `struct tcmsg` and attributes. */
+export function qdiscBody(index: number, attributes: readonly (readonly number[])[]): readonly number[] {
+  const [handle, parent, info] = [0xffff0000, 0xfffffff1, 1];
+  return [0, 0, 0, 0, ...[index, handle, parent, info].flatMap(little32), ...attributes.flat()];
+}
+
 /** IFLA_IFNAME of a name. */
 export const nameAttribute = (name: string) => attribute(3, [...Buffer.from(name), 0]);
 
@@ -60,6 +66,10 @@ export const macAttribute = (...bytes: readonly number[]) => attribute(1, bytes)
 
 /** IFLA_MASTER. */
 export const masterAttribute = (index: number) => attribute(10, little32(index));
+
+/** IFLA_XDP, nested: IFLA_XDP_ATTACHED is one of XDP_ATTACHED_NONE (0), DRV, SKB, HW and MULTI (4); a program has a number. */
+export const xdpAttribute = (attached: number) =>
+  attribute(0x8000 | 43, [...attribute(2, [attached]), ...(attached === 0 ? [] : attribute(1, little32(7)))]);
 
 /** IFLA_OPERSTATE "up". */
 export const operStateAttribute = attribute(16, [6]);

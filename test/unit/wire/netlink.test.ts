@@ -33,10 +33,14 @@ const address = {
   flags: 0x80,
 };
 
+const newQdisc = kernel.message(36, kernel.qdiscBody(7, [kernel.attribute(1, [...Buffer.from('clsact'), 0])]));
+const xdpLink = kernel.message(16, kernel.linkBody({ attributes: [...eth0, kernel.xdpAttribute(2)] }));
+
 test('a request for a dump is a header and an empty body that asks for all', () => {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   assert.equal(hex(encodeDumpRequest('links')), `20000000120001030000000000000000${'00'.repeat(16)}`);
   assert.equal(hex(encodeDumpRequest('addresses')), `20000000160001030000000000000000${'00'.repeat(16)}`);
+  assert.equal(hex(encodeDumpRequest('qdiscs')), `24000000260001030000000000000000${'00'.repeat(20)}`);
 });
 
 test('links and addresses come and go, several in one datagram', () => {
@@ -93,6 +97,28 @@ test('a link without hardware address, or with one of another length', () => {
   assert.deepEqual(macOf(kernel.macAttribute(10, 0, 0, 1)), ['0a:00:00:01']);
 });
 
+test('D7 a link says whether a program looks at its frames, however it is attached', () => {
+  const xdpOf = (...more: readonly (readonly number[])[]) =>
+    bodies(kernel.message(16, kernel.linkBody({ attributes: [...eth0, ...more] })), newAddress).map(
+      (body) => body.kind === 'Link' && body.xdp,
+    );
+  assert.deepEqual(xdpOf(kernel.xdpAttribute(0)), [false, false]);
+  for (const attached of [1, 2, 3, 4]) assert.deepEqual(xdpOf(kernel.xdpAttribute(attached)), [true, false]);
+  assert.deepEqual(xdpOf(kernel.attribute(43, [])), [false, false]);
+  assert.deepEqual(xdpOf(kernel.attribute(43, [9, 0, 2, 0, 1])), [false, false], 'what it carries is too short');
+});
+
+test('D7 a queueing discipline has a link and a name', () => {
+  const kindOf = (name: string) => kernel.attribute(1, [...Buffer.from(name), 0]);
+  const options = kernel.attribute(2, []);
+  const body = kernel.qdiscBody(7, [kindOf('clsact'), options]);
+  const [other, gone] = [kernel.qdiscBody(0x12345, [options, kindOf('noqueue')]), kernel.message(37, body)];
+  assert.deepEqual(decode(kernel.message(36, body, 0x2), gone, kernel.message(36, other)), [
+    { body: { kind: 'Qdisc', index: 7, name: 'clsact' }, dumped: true, interrupted: false },
+    { body: { kind: 'Qdisc', index: 0x12345, name: 'noqueue' }, ...event },
+  ]);
+});
+
 const unreadable = [
   { desc: 'a bridge about its port (family AF_BRIDGE)', bytes: [17, kernel.linkBody({ family: 7, attributes: eth0 })] },
   { desc: 'a wireless event without state', bytes: [16, kernel.linkBody({ attributes: [kernel.nameAttribute('w')] })] },
@@ -110,6 +136,8 @@ const unreadable = [
     bytes: [20, kernel.addressBody({ family: 2, prefix: 33, attributes: [kernel.attribute(1, own)] })],
   },
   { desc: 'an end without error number', bytes: [3, []] },
+  { desc: 'a queueing discipline without name', bytes: [36, kernel.qdiscBody(7, [])] },
+  { desc: 'a queueing discipline that is too short', bytes: [36, kernel.qdiscBody(7, []).slice(0, 16)] },
   { desc: 'a route', bytes: [24, kernel.linkBody({ attributes: eth0 })] },
 ] as const;
 
@@ -138,7 +166,7 @@ test('an attribute that ends after its message is not read', () => {
 /** Good datagrams with a few bytes replaced and cut anywhere: most of them get past the first checks. */
 const nearlyGood = fc
   .tuple(
-    fc.shuffledSubarray([newLink, newAddress, kernel.message(3, kernel.errorBody(0), 0x2)]),
+    fc.shuffledSubarray([newLink, newAddress, newQdisc, xdpLink, kernel.message(3, kernel.errorBody(0), 0x2)]),
     fc.array(fc.tuple(fc.nat(200), fc.integer({ min: 0, max: 255 })), { maxLength: 6 }),
     fc.nat(200),
   )
@@ -168,6 +196,7 @@ test('what is found is well-formed, whatever the bytes', () => {
       for (const { body } of decodeNetlink(bytes, length)) {
         if (body.kind === 'Link') assert.match(body.mac, /^([0-9a-f]{2}(:[0-9a-f]{2})*)?$/);
         if (body.kind === 'Link') assert.ok(body.index > 0);
+        if (body.kind === 'Qdisc') assert.ok(Number.isInteger(body.index) && !body.name.includes('\0'));
         if (body.kind === 'Address') assert.ok(body.prefix <= (body.address.includes(':') ? 128 : 32));
         if (body.kind === 'End' || body.kind === 'Failed') assert.ok(body.errno >= 0);
       }

@@ -1,0 +1,196 @@
+/** What the tests of distribution `Spread` share: a client and two nodes at a bridge, whose rules are made of a table of slots. */
+import type { Ip } from '../../src/addr/ip.ts';
+import type { Neighbour } from '../../src/dataplane/neighbour.ts';
+import type { DataPath } from '../../src/dataplane/path.ts';
+import { testSources } from '../../src/dataplane/path-test.ts';
+import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/slots.ts';
+import type { SpreadPort } from '../../src/dataplane/spread.ts';
+import { ip, linkName } from './namespaces.ts';
+import { type Endpoint, nftIn, pathOf, pointTo, run, startEndpoint, vipPath, vips } from './path-lab.ts';
+
+const prefix = `berth-${process.pid}-spread-`;
+
+/** The hosts: their names in tables, which are the same in every run, and those of their namespaces. */
+export const hosts = {
+  client: {
+    node: 'client',
+    name: `${prefix}client`,
+    mac: '02:00:00:00:00:01',
+    IPv4: '10.99.0.1' as Ip,
+    IPv6: 'fd99::1' as Ip,
+  },
+  a: { node: 'a', name: `${prefix}a`, mac: '02:00:00:00:00:aa', IPv4: '10.99.0.11' as Ip, IPv6: 'fd99::11' as Ip },
+  b: { node: 'b', name: `${prefix}b`, mac: '02:00:00:00:00:bb', IPv4: '10.99.0.12' as Ip, IPv6: 'fd99::12' as Ip },
+} as const;
+
+/** One of the hosts. */
+export type Host = (typeof hosts)[keyof typeof hosts];
+
+/** Both families, and their names in nft. */
+export const families = ['IPv4', 'IPv6'] as const;
+export const tableIn = { IPv4: 'ip', IPv6: 'ip6' } as const;
+
+const { client, a, b } = hosts;
+
+/** The hosts with their programs; the nodes serve port 8080 of TCP and UDP. */
+export interface SpreadLab {
+  /** The namespace of the bridge; its ports are called as the hosts. */
+  readonly bridge: string;
+  readonly clientEnd: Endpoint;
+  close(): void;
+}
+
+/** Starts them; nothing is left of them on failure. */
+export async function startSpreadLab(): Promise<SpreadLab> {
+  const bridge = `${prefix}bridge`;
+  const ends: Endpoint[] = [];
+  const names = [...Object.values(hosts).map(({ name }) => name), bridge];
+  const close = () => {
+    for (const { process } of ends) process.close();
+    for (const name of names) {
+      try {
+        ip(`netns del ${name}`);
+      } catch {}
+    }
+  };
+  try {
+    for (const name of names) ip(`netns add ${name}`);
+    ip(`-n ${bridge} link add br0 type bridge mcast_snooping 0`);
+    ip(`-n ${bridge} link set br0 up`);
+    for (const [port, host] of Object.entries(hosts)) plugIn(bridge, port, host);
+    count(bridge);
+    const [clientEnd, ...nodes] = await Promise.all(Object.values(hosts).map(({ name }) => startEndpoint(name)));
+    ends.push(clientEnd as Endpoint, ...nodes);
+    for (const node of nodes) for (const protocol of ['tcp', 'udp'] as const) await node.serve(protocol, 8_080);
+    return { bridge, clientEnd: clientEnd as Endpoint, close };
+  } catch (cause) {
+    close();
+    throw cause;
+  }
+}
+
+function plugIn(bridge: string, port: string, { name, mac, IPv4, IPv6 }: Host): void {
+  ip(`-n ${name} link add ${linkName} address ${mac} type veth peer name ${port} netns ${bridge}`);
+  ip(`-n ${bridge} link set dev ${port} master br0 up`);
+  ip(`-n ${name} link set ${linkName} up`);
+  ip(`-n ${name} address add ${IPv4}/16 dev ${linkName}`);
+  ip(`-n ${name} address add ${IPv6}/64 dev ${linkName} nodad`);
+}
+
+/** Counters of the bridge and of the client, by family: frames for the VIP; test packets and answers to them; who answers the client. */
+function count(bridge: string): void {
+  const counters = (names: readonly string[]) => names.map((name) => `counter ${name} { }`).join('\n');
+  const frames = families.map((family) => {
+    const [at, source] = [tableIn[family], testSources[family]];
+    return `${at} daddr ${vips[family]} counter name ${at}_vip
+      ${at} saddr ${source} counter name ${at}_tests
+      ${at} daddr ${source} counter name ${at}_answers`;
+  });
+  const names = Object.values(tableIn).flatMap((at) => [`${at}_vip`, `${at}_tests`, `${at}_answers`]);
+  nftIn(
+    bridge,
+    `table bridge seen { ${counters(names)}
+      chain forward { type filter hook forward priority 0
+        ${frames.join('\n')}
+      }
+    }`,
+  );
+  for (const family of families) {
+    const at = tableIn[family];
+    const from = (host: Host, name: string) =>
+      `ether saddr ${host.mac} ${at} saddr ${vips[family]} counter name ${name}`;
+    nftIn(
+      client.name,
+      `table ${at} seen { ${counters([`${at}_from_a`, `${at}_from_b`])}
+        chain in { type filter hook prerouting priority -400
+          ${from(a, `${at}_from_a`)}
+          ${from(b, `${at}_from_b`)}
+        }
+      }`,
+    );
+  }
+}
+
+/**
+ * A node as it is without rules of ours, with what stands for kube-proxy: its own program serves the VIPs. Counters, by family: connections
+ * that it serves, packets that were handed on to it by second chance, and test packets that the host has seen.
+ */
+export function resetNode({ name, ...host }: Host): void {
+  nftIn(name, 'flush ruleset\n');
+  for (const family of families) {
+    const at = tableIn[family];
+    const to = family === 'IPv4' ? host.IPv4 : `[${host.IPv6}]`;
+    const hops = family === 'IPv4' ? 'ip ttl' : 'ip6 hoplimit';
+    const serve = (protocol: string) =>
+      `${at} daddr ${vips[family]} ${protocol} dport 80 counter name ${at}_${protocol}`;
+    nftIn(
+      name,
+      `table ${at} proxy {
+        counter ${at}_tcp { }
+        counter ${at}_udp { }
+        counter ${at}_again { }
+        counter ${at}_tested { }
+        chain in { type nat hook prerouting priority -100
+          ${serve('tcp')} dnat to ${to}:8080
+          ${serve('udp')} dnat to ${to}:8080
+        }
+        chain seen { type filter hook prerouting priority -400
+          ${at} daddr ${vips[family]} ${hops} <= 12 counter name ${at}_again
+          ${at} saddr ${testSources[family]} counter name ${at}_tested
+        }
+      }`,
+    );
+  }
+}
+
+/** What the counters of a namespace say now. */
+export function countersOf(namespace: string): Readonly<Record<string, number>> {
+  const { nftables } = JSON.parse(run(namespace, 'nft', '-j', 'list', 'counters')) as {
+    nftables: readonly { readonly counter?: { readonly name: string; readonly packets: number } }[];
+  };
+  return Object.fromEntries(nftables.flatMap(({ counter }) => (counter ? [[counter.name, counter.packets]] : [])));
+}
+
+/** The client is told who has the VIPs. */
+export function heldBy({ mac }: Host): void {
+  for (const vip of Object.values(vips)) pointTo(client.name, vip, mac);
+}
+
+/** A table of slots for nodes of the same weight, of whom some have left. */
+export function tableFor(members: readonly Host[], leavers: readonly Host[] = []): SlotTable {
+  const list = (all: readonly Host[]) => all.map(({ node }) => ({ node, weight: 1 }));
+  return { name: 'test', key: 'test', slots: slotsOf(list(members), list(leavers)) };
+}
+
+/** A table that gives one slot to a node, and all others to the other one. */
+export function tableWith(slot: number, { node }: Host): SlotTable {
+  const other = node === a.node ? b.node : a.node;
+  const slots = Array.from({ length: slotCount }, (_, i) => {
+    return { first: i === slot ? node : other, second: undefined, former: undefined };
+  });
+  return { name: 'test', key: 'test', slots };
+}
+
+/** The path of a node that spreads port 80 of the VIPs, TCP and UDP, by a table. */
+export function spreadPath(
+  self: Host,
+  table: SlotTable,
+  { sticky = false, nodePort = '', ...facts }: Partial<DataPath> & Partial<SpreadPort> & { nodePort?: string } = {},
+): DataPath {
+  const protocols = ['tcp', 'udp'] as const;
+  const neighbourFor = (node: string, vip: Ip): Neighbour | undefined => {
+    const host = [a, b].find((one) => one.node === node && node !== self.node);
+    return host && { node, address: host[vip.includes(':') ? 'IPv6' : 'IPv4'], mac: host.mac, link: linkName };
+  };
+  return pathOf({
+    ...{ self: self.node, neighbourFor, nodeAddresses: {}, peerMacs: [a.mac, b.mac] },
+    links: [{ name: linkName, addresses: [self.IPv4, self.IPv6], hasVips: true }],
+    vips: families.map((family) => vipPath(vips[family], ...protocols.map((one) => `${one}/80${nodePort}`))),
+    spread: families.map((family) => ({
+      ...{ vip: vips[family], link: linkName },
+      ports: protocols.map((protocol) => ({ protocol, port: 80, sticky, table })),
+    })),
+    spreadLinks: [linkName],
+    ...facts,
+  });
+}
