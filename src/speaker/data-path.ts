@@ -20,6 +20,8 @@ export interface DataPathParts {
   readonly links: () => readonly Link[];
   /** What is to be announced; undefined before it is known. */
   readonly demands: () => Demands | undefined;
+  /** Asks who answers for addresses. */
+  readonly ask: (addresses: readonly Ip[]) => void;
   /** What the other nodes are told of this one's links has changed. */
   readonly onLinks: () => void;
   readonly options: PathOptions & {
@@ -55,6 +57,11 @@ export class NodeDataPath {
     const own = watched.pods.store.values().filter(({ node }) => node === options.nodeName);
     if (own.some(({ uninstalled }) => uninstalled)) void this.#layer?.remove();
     this.#watch?.look();
+  }
+
+  /** Somebody answered for an address. */
+  heard(address: string): void {
+    this.#watch?.heard(address);
   }
 
   /** The speakers have agreed. */

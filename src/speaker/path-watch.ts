@@ -7,6 +7,7 @@ import { unusableReason } from '../announce/usable-link.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { FormerHolders } from '../dataplane/chances.ts';
+import { DeadNodes } from '../dataplane/dead-nodes.ts';
 import type { Neighbour } from '../dataplane/neighbour.ts';
 import type { DataPath } from '../dataplane/path.ts';
 import { VipPathReader } from '../dataplane/vip-paths.ts';
@@ -34,6 +35,8 @@ export interface PathParts {
   readonly spread: SpreadWatch;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
+  /** Asks who answers for addresses. */
+  readonly ask: (addresses: readonly Ip[]) => void;
   readonly options: PathOptions;
   readonly onPath: (path: DataPath) => void;
 }
@@ -49,6 +52,9 @@ export class PathWatch {
   readonly #parts: PathParts;
   readonly #reader = new VipPathReader();
   readonly #former = new FormerHolders();
+  readonly #deadNodes = new DeadNodes();
+  #dead = '';
+  #asking: NodeJS.Timeout | undefined;
   #decisions: readonly HolderDecision[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** When to look although nobody says anything. */
@@ -80,10 +86,39 @@ export class PathWatch {
   close(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#later);
+    clearTimeout(this.#asking);
+  }
+
+  /** Somebody answered for an address. */
+  heard(address: string): void {
+    this.#deadNodes.heard(address, performance.now());
+  }
+
+  /** Nodes that no speaker hears are asked for until it is clear whether they are dead. */
+  #askForLost = (): void => {
+    const { holding, ask } = this.#parts;
+    clearTimeout(this.#asking);
+    const silent = holding.roll.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
+    const { dead, asks, nextAt } = this.#deadNodes.review(silent, performance.now());
+    if (asks.length > 0) ask(asks);
+    if (nextAt !== undefined) this.#asking = setTimeout(this.#askForLost, nextAt - performance.now()).unref();
+    const text = dead.join(' ');
+    if (text === this.#dead) return;
+    this.#dead = text;
+    this.look();
+  };
+
+  /** Its addresses in subnets of this node's links. */
+  #addressesOf(node: string): readonly Ip[] {
+    const own = this.#parts.links().flatMap(({ carrier, addresses }) => (carrier ? addresses : []));
+    const told = (this.#parts.holding.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
+    const ips = told.flatMap((one) => (one === undefined ? [] : [one.address]));
+    return ips.filter((ip) => !isLinkLocal(ip) && own.some((subnet) => inSubnet(ip, subnet)));
   }
 
   #gather = (): void => {
     this.#timer = undefined;
+    this.#askForLost();
     const { watched, holding, options, onPath } = this.#parts;
     const demands = this.#parts.demands();
     if (!isKnown(watched) || demands === undefined) return;
@@ -101,9 +136,9 @@ export class PathWatch {
     // What changes with time alone.
     const blocked = links.flatMap(({ name }) => this.#parts.blockedOn(name)).join(' ');
     const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
-    const seen = [...revisions, this.#decisions, holding.roll, key, blocked, ages];
+    const seen = [...revisions, this.#decisions, holding.roll, key, blocked, this.#dead, ages];
     if (seen.every((one, i) => one === this.#seen[i])) return;
-    this.#seen = [...revisions, this.#decisions, holding.roll, key, blocked, 0];
+    this.#seen = [...revisions, this.#decisions, holding.roll, key, blocked, this.#dead, 0];
     if (key !== this.#neighboursKey) this.#neighbours = new Map();
     this.#neighboursKey = key;
     onPath(this.#pathOf(links, demands, now));
@@ -162,7 +197,7 @@ export class PathWatch {
         addresses: addresses.map(({ address }) => address),
         hasVips: vips.some(({ address: vip }) => addresses.some((own) => inSubnet(vip, own))),
       })),
-      deadEndpoints: lost.size === 0 ? [] : deadEndpointsOf(slices, lost),
+      deadEndpoints: this.#dead === '' ? [] : deadEndpointsOf(slices, new Set(this.#dead.split(' '))),
       synLimit: options.synLimit,
       zone: options.conntrackZone,
     };
@@ -201,6 +236,11 @@ function linkOf(vip: Ip, links: readonly Link[]): LinkOf | undefined {
 function deadEndpointsOf(slices: readonly EndpointSliceView[], lost: ReadonlySet<string>): readonly Ip[] {
   const dead = slices.flatMap(({ endpoints }) => endpoints.filter(({ node }) => lost.has(node)));
   return [...new Set(dead.flatMap(({ addresses }) => addresses))];
+}
+
+/** RFC 4291 section 2.5.6. */
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/i.test(address);
 }
 
 /** The first of each family, as kube-proxy takes them. */

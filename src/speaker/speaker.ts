@@ -69,7 +69,10 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     log,
     onLinkFailed: () => loop.triggerIn(relinkMs),
     onThreadFailed: (error) => failed.abort(error),
-    onHeard: (address, mac) => placing.heard(address, mac),
+    onHeard: (address, mac) => {
+      placing.heard(address, mac);
+      dataPath.heard(address);
+    },
     onStalled: () => holding.decideNow(),
   });
   const client = new KubeClient(await connect(options.kubeconfig));
@@ -80,10 +83,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const holding = new Holding({
     ...{ log, node, port, keyFile, claims: offline.claims },
     workerAgeMs: announcer.workerAgeMs,
-    onDecisions: (decisions) => {
-      placing.decided(decisions);
-      dataPath.decided(decisions);
-    },
+    onDecisions: (decisions) => [placing, dataPath].forEach((one) => void one.decided(decisions)),
     onRoll: () => dataPath.look(),
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
@@ -95,6 +95,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     ...{ log, watched, holding, options, onLinks: loop.trigger },
     links: () => monitor.links(),
     demands: () => placing.demands,
+    ask: (addresses) => placing.ask(addresses),
   });
   const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });
   const placing = new Placing({

@@ -395,7 +395,8 @@ test('the chart passes every field of a pool on', async () => {
     retainFor: '1h30m',
     reuseAfter: '30s',
   };
-  const advertisement = { nodeSelectors: [{ matchLabels: { link: 'fast' } }], interfaces: ['eth*'] };
+  const links = { nodeSelectors: [{ matchLabels: { link: 'fast' } }], interfaces: ['eth*'] };
+  const advertisement = { ...links, distribution: 'Spread' };
   const pools = JSON.stringify([{ name: 'p', ...spec, ...advertisement }]);
   const input = await template('pools.yaml', '--set-json', `pools=${pools}`);
   const args = ['create', '--dry-run=server', '--output=jsonpath={.spec}{"\\n"}', '--filename=-'];

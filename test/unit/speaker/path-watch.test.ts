@@ -21,7 +21,7 @@ test('A9 after a start no rules are made before the others were heard out: those
   const holding = { roll: { present: [] as string[], lost: [] }, linksOf: () => undefined };
   const tester = { observe: () => undefined, blockedOn: () => [] };
   const watch = new PathWatch({
-    ...{ watched: emptyWatched(), holding, links: () => [], blockedOn: () => [] },
+    ...{ watched: emptyWatched(), holding, links: () => [], blockedOn: () => [], ask: () => undefined },
     demands: () => {
       looks++;
       return { vips: [], unwanted: [] };

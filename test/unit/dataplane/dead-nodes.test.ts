@@ -1,0 +1,45 @@
+/** A node is dead when its kernel is silent too. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { DeadNodes } from '../../../src/dataplane/dead-nodes.ts';
+
+const address = '192.0.2.7' as Ip;
+const silent = [{ node: 'n', addresses: [address] }];
+
+test('A4 a node whose kernel answers nobody is dead after a third of a second', () => {
+  const nodes = new DeadNodes();
+  assert.deepEqual(nodes.review(silent, 0), { dead: [], asks: [address], nextAt: 100 });
+  assert.deepEqual(nodes.review(silent, 50).asks, []);
+  assert.deepEqual(nodes.review(silent, 100).asks, [address]);
+  assert.deepEqual(nodes.review(silent, 349).dead, []);
+  assert.deepEqual(nodes.review(silent, 350).dead, ['n']);
+  assert.equal(nodes.review([], 400).nextAt, undefined);
+});
+
+test('A4 a node whose speaker was killed is not dead: its kernel answers for it', () => {
+  const nodes = new DeadNodes();
+  nodes.review(silent, 0);
+  nodes.heard('192.0.2.8', 10);
+  nodes.heard(address, 20);
+  assert.deepEqual(nodes.review(silent, 2_519).dead, []);
+  assert.deepEqual(nodes.review(silent, 2_520).dead, ['n'], 'now it is silent');
+  nodes.heard(address, 2_600);
+  assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'it was only slow');
+});
+
+test('A4 of a node behind a router nobody can ask: it has three seconds to be back', () => {
+  const nodes = new DeadNodes();
+  const far = [{ node: 'n', addresses: [] }];
+  assert.deepEqual(nodes.review(far, 0), { dead: [], asks: [], nextAt: 100 });
+  assert.deepEqual(nodes.review(far, 2_999).dead, []);
+  assert.deepEqual(nodes.review(far, 3_000).dead, ['n']);
+});
+
+test('A4 a node that is heard again begins anew', () => {
+  const nodes = new DeadNodes();
+  nodes.review(silent, 0);
+  nodes.review([], 100);
+  assert.deepEqual(nodes.review(silent, 300).dead, []);
+  assert.deepEqual(nodes.review(silent, 650).dead, ['n']);
+});
