@@ -105,7 +105,8 @@ function kubeletFlags({ pki, plan }: LabContext, node: NodePlan, files: NodeFile
 function proxyFlags({ plan, pki }: LabContext, node: NodePlan): readonly string[] {
   return [
     `--kubeconfig=${join(pki, 'proxy.kubeconfig')}`,
-    `--proxy-mode=${plan.proxyMode}`,
+    `--proxy-mode=${plan.proxyMode.replace('-strict', '')}`,
+    ...(plan.proxyMode === 'ipvs-strict' ? ['--ipvs-strict-arp'] : []),
     `--hostname-override=${node.name}`,
     `--cluster-cidr=${plan.pods},${plan.podsIpv6}`,
     '--oom-score-adj=0',
