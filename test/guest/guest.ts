@@ -86,9 +86,12 @@ function scriptOf(command: string): string {
   const passed = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]));
   const set = [...passed, ['BERTH_CACHE', join(cacheFolder(), '..')] as const];
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  return [...set.map(([name, value]) => `export ${name}=${quoted(value ?? '')}`), `cd ${quoted(repository)}`, command, ''].join(
-    '\n',
-  );
+  return [
+    ...set.map(([name, value]) => `export ${name}=${quoted(value ?? '')}`),
+    `cd ${quoted(repository)}`,
+    command,
+    '',
+  ].join('\n');
 }
 
 function positiveInteger(text: string): number {
