@@ -18,6 +18,7 @@ mkdir -p /lib/modules /run/out
 mount --bind "$berth_modules/lib/modules" /lib/modules
 mount -t 9p -o trans=virtio,version=9p2000.L,cache=none out /run/out
 ip link set lo up
+echo guest >/proc/sys/kernel/hostname
 stty -F /dev/ttyS1 raw
 sh /run/out/command.sh </dev/null >/dev/ttyS1 2>&1
 echo $? >/run/out/code

@@ -15,7 +15,7 @@ export interface Kernel {
   readonly vmlinuz: string;
   readonly initramfs: string;
   /** Folder with `lib/modules/VERSION`. */
-  readonly modules: string;
+  readonly folder: string;
 }
 
 /** Gives the kernel of this machine's Debian release, after it got it where it is not in the cache. */
@@ -29,7 +29,7 @@ export async function ensureKernel(log: Log): Promise<Kernel> {
   const initramfs = join(folder, 'initramfs');
   // What is in it besides the modules is of this work tree.
   await phase(log, 'first file system of the guest', () => makeInitramfs(folder, version, initramfs));
-  return { vmlinuz: join(folder, `boot/vmlinuz-${version}`), initramfs, modules: folder };
+  return { vmlinuz: join(folder, `boot/vmlinuz-${version}`), initramfs, folder };
 }
 
 async function get(folder: string, name: string, version: string): Promise<void> {

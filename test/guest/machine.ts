@@ -67,7 +67,7 @@ export async function runInGuest(options: GuestOptions): Promise<number> {
 function argumentsOf({ kernel, accel, cpus, memoryGib, folder }: GuestOptions, disk: string): readonly string[] {
   const inside = join(import.meta.dirname, 'inside.sh');
   // Names that the kernel does not know become the environment of the first process.
-  const commandLine = `console=ttyS0 panic=-1 loglevel=4 berth_script=${inside} berth_modules=${kernel.modules}`;
+  const commandLine = `console=ttyS0 panic=-1 loglevel=4 berth_script=${inside} berth_modules=${kernel.folder}`;
   return [
     ...[...processors[accel], '-smp', `${cpus}`, '-m', `${memoryGib}G`],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
