@@ -10,7 +10,7 @@ import { ensurePrerequisites, type Need } from '../lab/prerequisites.ts';
 import { phase, seconds } from '../lab/progress.ts';
 import { mustRun } from '../lab/run.ts';
 import { ensureKernel } from './kernel.ts';
-import { type Accelerator, accelerator, runInGuest } from './machine.ts';
+import { accelerator, runInGuest } from './machine.ts';
 
 /** Options as commander gives them. */
 interface Options {
@@ -43,7 +43,7 @@ const program = new Command('npm run guest --')
     "Tests that need more than this machine's kernel may have, in a QEMU guest with Debian's own kernel. It wants KVM, and works without, ten times slower: then it leaves out the suites with Pods unless they are named. The first run gets QEMU and the kernel from Debian packages.",
   )
   .argument('[suites...]', `which: ${suites.join(', ')}`)
-  .option('--cpus <number>', 'how many processors the guest has', positiveInteger, 2)
+  .option('--cpus <number>', 'how many processors the guest has', positiveInteger, accelerator() === 'kvm' ? 2 : 1)
   .option('--memory <gibibytes>', 'how much memory the guest has', positiveInteger, 6)
   .option('--keep', "keep the folder with the kernel's messages and what the tests left in it", false)
   .option('--command <command>', 'run this in the repository inside of the guest, and no tests')
@@ -69,7 +69,7 @@ async function guest(names: readonly string[], options: Options): Promise<number
   const folder = await mkdtemp(join(kernel.folder, 'run-'));
   const begin = performance.now();
   try {
-    const script = scriptOf(options.command ?? testCommand(chosen), accel);
+    const script = scriptOf(options.command ?? testCommand(chosen));
     const { cpus, memory: memoryGib } = options;
     log(
       `a guest starts (${accel}): ${options.command ?? chosen.join(', ')}; its kernel's messages: ${folder}/console.log`,
@@ -90,11 +90,10 @@ function testCommand(names: readonly string[]): string {
 }
 
 /** The guest's commands find the same programs and the same cache as here. */
-function scriptOf(command: string, accel: Accelerator): string {
+function scriptOf(command: string): string {
   const names = ['PATH', 'HOME', 'KUBEBUILDER_ASSETS', 'GOFLAGS', 'GOPATH'];
   const passed = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]));
-  const patience = accel === 'kvm' ? '2' : '8';
-  const set = [...passed, ['BERTH_CACHE', join(cacheFolder(), '..')], ['BERTH_PATIENCE', patience]] as const;
+  const set = [...passed, ['BERTH_CACHE', join(cacheFolder(), '..')], ['BERTH_PATIENCE', '3']] as const;
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   return [
     ...set.map(([name, value]) => `export ${name}=${quoted(value ?? '')}`),
