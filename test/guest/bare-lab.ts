@@ -90,12 +90,17 @@ export function logOf(lab: Lab, host: LabHost, role: string): string {
   return join(lab.stateDir, `${host.name}-${role.replace('/', '')}.log`);
 }
 
+/** Fields of a Service's spec, and its annotations. */
+export interface ServiceOptions extends Readonly<Record<string, unknown>> {
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
 /** A Service of type LoadBalancer in front of the one endpoint, and that; of both families. */
-export function serviceManifest(lab: Lab, name: string, spec: Readonly<Record<string, unknown>> = {}): string {
+export function serviceManifest(lab: Lab, name: string, { annotations, ...spec }: ServiceOptions = {}): string {
   const service = {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: { name },
+    metadata: { name, annotations },
     spec: { type: 'LoadBalancer', ports: [{ port: 80, targetPort: backendPort }], ...spec },
   };
   const slice = (addressType: string, address: string) => ({

@@ -6,7 +6,7 @@ import { outcome } from '../cluster/promises/client.ts';
 import { downLab, eventually, type LabHost } from '../lab/cluster.ts';
 import { type BareLab, serviceManifest, upBareLab } from './bare-lab.ts';
 
-/** What IPVS's way means for the kernel's own answers. */
+/** How many of two kernels answer for what they have on another interface, and ask in its name. */
 const strays = { ipvs: 2, 'ipvs-strict': 0 } as const;
 
 /** Makes the tests of a mode of kube-proxy, on a cluster of its own. */
@@ -29,6 +29,13 @@ export function testIpvs(mode: keyof typeof strays): void {
   const neighbour = async (address: string) =>
     /lladdr (\S+)/.exec((await bare.lab.client.exec(['ip', 'neigh', 'show', address])).stdout)?.[1];
 
+  /** Makes a node's kernel ask for the client, for the sake of a packet from one of its addresses. */
+  const ask = async (node: LabHost, from: string, target: string) => {
+    await node.exec(['ip', 'neigh', 'flush', 'to', target]);
+    await node.exec(['ping', '-c', '2', '-W', '1', '-I', from, target]);
+    assert.match((await node.exec(['ip', 'neigh', 'show', target])).stdout, /lladdr/, 'it did ask');
+  };
+
   before(async () => {
     bare = await upBareLab(id, mode);
     const { lab } = bare;
@@ -48,11 +55,14 @@ export function testIpvs(mode: keyof typeof strays): void {
     }
   });
 
-  test(`the kernels by themselves answer for what they have: ${strays[mode]} of 2`, async () => {
+  test(`the kernels by themselves answer for what they have, and ask in its name: ${strays[mode]} of 2`, async () => {
     const address = vip.replace(/\d+$/, '251');
     for (const node of bare.lab.nodes) await node.exec(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
     try {
       assert.equal((await answeringMacs(bare.lab, address)).size, strays[mode]);
+      const [node = assert.fail()] = bare.lab.nodes;
+      await ask(node, address, bare.lab.client.ip);
+      assert.equal(await neighbour(address), strays[mode] === 0 ? undefined : node.mac);
     } finally {
       for (const node of bare.lab.nodes) await node.exec(['ip', 'address', 'del', `${address}/32`, 'dev', 'lo']);
     }
@@ -72,17 +82,21 @@ export function testIpvs(mode: keyof typeof strays): void {
   });
 
   test('C3 what a node without the VIP asks from it does not lead the client astray', async () => {
-    const { client } = bare.lab;
-    const stranger = await other();
-    const { mac } = await holder();
-    await eventually('the right neighbour', async () => {
-      await curl(bare.lab, vip);
-      return (await neighbour(vip)) === mac;
-    });
-    await stranger.exec(['ip', 'neigh', 'flush', 'to', client.ip]);
-    await stranger.exec(['ping', '-c', '2', '-W', '1', '-I', vip, client.ip]);
-    assert.match((await stranger.exec(['ip', 'neigh', 'show', client.ip])).stdout, /lladdr/, 'it did ask');
-    assert.equal(await neighbour(vip), mac);
+    const { client, nodes } = bare.lab;
+    const [mac6 = ''] = await advertisingMacs(bare.lab, vip6);
+    const families = [
+      { address: vip, target: client.ip, mac: (await holder()).mac },
+      { address: vip6, target: client.ipv6, mac: mac6 },
+    ];
+    for (const { address, target, mac } of families) {
+      const stranger = nodes.find((node) => node.mac !== mac) ?? assert.fail();
+      await eventually('the right neighbour', async () => {
+        await curl(bare.lab, address);
+        return (await neighbour(address)) === mac;
+      });
+      await ask(stranger, address, target);
+      assert.equal(await neighbour(address), mac);
+    }
   });
 
   test('the VIP is served, answers pings, and refuses ports that it has not', async () => {
@@ -96,6 +110,40 @@ export function testIpvs(mode: keyof typeof strays): void {
     assert.equal(await outcome(lab.client, { address: vip, port: 81 }, 'Refused'), 'Refused');
     // The node's own server on all addresses is no port of the VIP.
     assert.notEqual(await outcome(lab.client, { address: vip, port: 10_256 }), 'Answered');
+  });
+
+  test('only clients of loadBalancerSourceRanges are served', async () => {
+    const { lab } = bare;
+    await lab.apply(serviceManifest(lab, 'open', { loadBalancerSourceRanges: [`${lab.client.ip}/32`] }));
+    await lab.apply(serviceManifest(lab, 'closed', { loadBalancerSourceRanges: ['192.0.2.0/24'] }));
+    const [open, closed] = [await addressOf(lab, 'open'), await addressOf(lab, 'closed')];
+    await eventually('an answer', () => curl(lab, open));
+    await eventually('one node answers for the other', async () => (await answeringMacs(lab, closed)).size === 1);
+    assert.notEqual(await outcome(lab.client, { address: closed }), 'Answered');
+  });
+
+  test('a VIP that is handed off by NodePort is on no interface, and served', async () => {
+    const { lab } = bare;
+    await lab.apply(serviceManifest(lab, 'ported', { annotations: { 'berth.dev/hand-off': 'NodePort' } }));
+    const address = await addressOf(lab, 'ported');
+    await eventually('an answer', () => curl(lab, address));
+    assert.equal((await answeringMacs(lab, address)).size, 1);
+    for (const node of lab.nodes) {
+      assert.doesNotMatch((await node.exec(['ip', '-o', 'address'])).stdout, new RegExp(` ${address}/`));
+    }
+  });
+
+  test('a VIP whose Service is deleted is on no interface any more, and nobody answers', async () => {
+    const { lab } = bare;
+    const address = await addressOf(lab, 'open');
+    await lab.kubectl(['delete', 'service', 'open']);
+    await eventually('silence', async () => (await answeringMacs(lab, address)).size === 0);
+    for (const node of lab.nodes) {
+      await eventually(`${address} is not on ${node.name}`, async () => {
+        return !(await node.exec(['ip', '-o', 'address'])).stdout.includes(` ${address}/`);
+      });
+    }
+    assert.equal((await answeringMacs(lab, address)).size, 0);
   });
 
   test('a VIP whose holder is cut off is taken over, and served', async () => {
