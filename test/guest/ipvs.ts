@@ -146,6 +146,25 @@ export function testIpvs(mode: keyof typeof strays): void {
     assert.equal((await answeringMacs(lab, address)).size, 0);
   });
 
+  test('a connection outlives a planned move of its VIP', async () => {
+    const { lab } = bare;
+    const { name } = await other();
+    const program = new URL('one-connection.ts', import.meta.url).pathname;
+    const child = lab.client.spawn([process.execPath, program, `http://${vip}/hostname`], { stdio: 'pipe' });
+    let said = '';
+    child.stdout?.on('data', (piece: Buffer) => (said += piece.toString()));
+    child.stderr?.on('data', (piece: Buffer) => (said += piece.toString()));
+    const answered = (count: number) => eventually(`${count} answers`, () => said.includes(`${count}\n`));
+    await answered(3);
+    await lab.kubectl(['annotate', 'ipallocation', vip, `berth.dev/move-to=${name}`]);
+    await eventually('the move', async () => (await holder()).name === name);
+    const before = Number(said.trim().split('\n').at(-1));
+    await answered(before + 10);
+    child.stdin?.end();
+    const code = child.exitCode ?? (await new Promise((resolve) => child.once('exit', resolve)));
+    assert.equal(code, 0, said);
+  });
+
   test('a VIP whose holder is cut off is taken over, and served', async () => {
     const [first, second] = [await holder(), await other()];
     await bare.lab.cutLink(first);
