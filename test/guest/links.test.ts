@@ -9,6 +9,8 @@ import { mustRun } from '../lab/run.ts';
 import { type BareLab, serviceManifest, upBareLab } from './bare-lab.ts';
 
 const id = 'links';
+/** So long nothing may move. */
+const watchMs = 30_000;
 let bare: BareLab;
 
 before(async () => {
@@ -43,8 +45,9 @@ async function macOf(node: LabHost, link: string): Promise<string> {
   return (await node.exec(['cat', `/sys/class/net/${link}/address`])).stdout.trim();
 }
 
-test('C4 a VIP of a VLAN is answered on that VLAN, and on no other', async () => {
-  const { client, nodes } = bare.lab;
+test('C4 a VIP of a VLAN is answered on that VLAN, and one of the untagged network without a tag', async () => {
+  const { client, nodes, subnet } = bare.lab;
+  const [native = ''] = subnet.vips.split('-');
   const vip = '192.168.10.200';
   const vlan = (number: number, host: number) => [
     `link add link eth0 name eth0.${number} type vlan id ${number}`,
@@ -65,6 +68,11 @@ test('C4 a VIP of a VLAN is answered on that VLAN, and on no other', async () =>
     assert.equal((await macsOn('eth0.20', vip)).size, 0, 'on another VLAN');
     assert.equal((await macsOn('eth0', vip)).size, 0, 'without a tag');
     await eventually('it is served', () => get(client, { address: vip }));
+    // The speaker has a packet socket on the link that carries the VLANs, too, where the kernel has taken the tags off.
+    await expose('native', native);
+    await eventually('an answer without a tag', async () => (await macsOn('eth0', native)).size === 1);
+    for (const link of ['eth0.10', 'eth0.20']) assert.equal((await macsOn(link, native)).size, 0, link);
+    await hide('native');
   } finally {
     await hide('vlan');
     for (const { namespace } of [...nodes, client]) await ip(namespace, 'link del eth0.10', 'link del eth0.20');
@@ -107,8 +115,8 @@ test('a VIP on a bond is announced on the bond, and stays when a member loses it
     const holders = await Promise.all(nodes.map(async (node) => ({ node, mac: await macOf(node, 'bond0') })));
     const holder = holders.find(({ mac }) => macs.has(mac))?.node ?? assert.fail(`${[...macs]} is no bond's`);
     assert.equal(macs.size, 1);
-    const links = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.links[*]}'];
-    assert.equal(await bare.lab.kubectl(links), 'bond0');
+    const links = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.links[*].name}'];
+    await eventually('the bond in the ledger', async () => (await bare.lab.kubectl(links)) === 'bond0');
     await eventually('it is served', () => get(client, { address: vip }));
     const before = await active(holder);
     await ip(bridge, `link set ${port(holder.name, Number(before.slice(1)))} down`);
@@ -138,7 +146,7 @@ test('100 ms of delay and jitter between the nodes move nothing', async () => {
     const [a, b] = lab.nodes;
     const { stdout } = (await a?.exec(['ping', '-c', '3', b?.ip ?? ''])) ?? assert.fail();
     assert.ok(Number(/= [\d.]+\/([\d.]+)/.exec(stdout)?.[1]) > 100, `there is a delay: ${stdout}`);
-    const end = performance.now() + 60_000;
+    const end = performance.now() + watchMs;
     while (performance.now() < end) {
       assert.equal(await term(), before);
       assert.equal((await answeringMacs(lab, vip)).size <= 1, true, 'never two');
