@@ -1,6 +1,6 @@
 /** `npm run guest`: tests that need a kernel with IPVS, VLANs, bonds and delays, in a QEMU guest with Debian's own kernel. */
-import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { readdirSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { ensureBinaries } from '../lab/binaries.ts';
@@ -24,6 +24,9 @@ const suffix = '.test.ts';
 const suites = readdirSync(import.meta.dirname)
   .filter((name) => name.endsWith(suffix))
   .map((name) => name.slice(0, -suffix.length));
+
+/** Exit code of a program that Ctrl-C ended, as a shell gives it. */
+const interruptedCode = 130;
 
 /** Is a cluster with Pods in it? Such a one is too slow on a processor that QEMU translates for. */
 const hasPods = (suite: string) => suite.startsWith('services');
@@ -67,6 +70,16 @@ async function guest(names: readonly string[], options: Options): Promise<number
     await phase(log, 'Berth image', () => buildBerthImage(log));
   }
   const folder = await mkdtemp(join(kernel.folder, 'run-'));
+  const remove = () => {
+    if (!options.keep) rmSync(folder, { recursive: true, force: true });
+  };
+  // QEMU ends with this process.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => {
+      remove();
+      process.exit(interruptedCode);
+    });
+  }
   const begin = performance.now();
   try {
     const script = scriptOf(options.command ?? testCommand(chosen));
@@ -77,7 +90,7 @@ async function guest(names: readonly string[], options: Options): Promise<number
     return await runInGuest({ kernel, script, accel, cpus, memoryGib, folder });
   } finally {
     log(`the guest has ended after ${seconds(begin)}`);
-    if (!options.keep) await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
 
