@@ -56,6 +56,8 @@ export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { o
   );
   return {
     collections: {
+      // The keys of the maps, see hand-off.ts.
+      errors_handed: { kind: 'set', spec: `typeof ${key}`, elements: new Map(keyed.map(([at]) => [at, ''])) },
       error_ports: {
         kind: 'map',
         spec: `typeof ${key} : ${innerPort}`,
@@ -82,7 +84,7 @@ export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { o
 
 /** The rule that leads there. An error is sent to the source of the packet that caused it, so that need not be looked at once more. */
 export function errorRule(dialect: Dialect): string {
-  return `${dialect.errors} ${layouts[dialect.family].spare} 0 ${keyOf(dialect)} @error_ports goto hand_off_error`;
+  return `${dialect.errors} ${layouts[dialect.family].spare} 0 ${keyOf(dialect)} @errors_handed goto hand_off_error`;
 }
 
 /** What must be added to a sum of words in one's complement (RFC 1071) to make up for the new source and port. */

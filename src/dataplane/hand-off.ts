@@ -28,7 +28,7 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
   const ports = path.vips.flatMap(handedPorts);
   if (own === undefined || ports.length === 0) return {};
   const inward = protocols.map(
-    (protocol) => `${ip} daddr . ${protocol} dport @${protocol}_to goto hand_off_${protocol}`,
+    (protocol) => `${ip} daddr . ${protocol} dport @${protocol}_handed goto hand_off_${protocol}`,
   );
   const outward = [`ct original zone ${zone} ct direction reply ${ip} saddr ${own} goto give_back`];
   const unknown = `ct original zone ${zone} ct state new tcp flags & (syn | rst) == 0 ${ip} daddr ${own}`;
@@ -38,7 +38,7 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
       hand_off: hookChain('filter hook prerouting priority raw - 10', [...inward, errorRule(dialect)]),
       // What is of no connection known here gets its VIP back for the second chance, and where it has none is rewritten once more.
       hand_off_unknown: hookChain('filter hook prerouting priority mangle - 11', [
-        `${unknown} tcp dport @tcp_vip goto take_back`,
+        `${unknown} tcp dport @tcp_returned goto take_back`,
       ]),
       take_back: chain(`${ip} daddr set tcp dport map @tcp_vip`, 'tcp dport set tcp dport map @tcp_port'),
       hand_off_again: hookChain('filter hook prerouting priority mangle - 9', inward.slice(0, 1)),
@@ -49,7 +49,7 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
       replies_in: hookChain('filter hook input priority 300', outward),
       give_back: chain(
         ...clearSpare[family],
-        ...protocols.map((protocol) => `${protocol} sport @${protocol}_vip goto give_back_${protocol}`),
+        ...protocols.map((protocol) => `${protocol} sport @${protocol}_returned goto give_back_${protocol}`),
       ),
     },
   };
@@ -81,6 +81,12 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
   const key = `${ip} daddr . ${protocol} dport`;
   return {
     collections: {
+      // The keys of the maps once more, as sets: before Linux 6.4 a rule cannot ask a map whether it has a key.
+      [`${protocol}_handed`]: setOf(`${type} . inet_service`, mine.map(at)),
+      [`${protocol}_returned`]: setOf(
+        'inet_service',
+        mine.map(({ nodePort }) => `${nodePort}`),
+      ),
       [`${protocol}_to`]: mapOf(
         `${type} . inet_service : inet_service`,
         mine.map((one) => [at(one), `${one.nodePort}`]),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { type Lab, openLab } from '../lab/cluster.ts';
-import { eventually } from '../lab/poll.ts';
+import { eventually, patiently } from '../lab/poll.ts';
 
 /** The namespace that Berth is installed in. */
 export const namespace = 'berth-system';
@@ -26,7 +26,7 @@ export async function installBerth(lab: Lab, sets: readonly string[] = []): Prom
 /** Waits until every Pod of Berth is ready. */
 export async function rolledOut(lab: Lab): Promise<void> {
   for (const workload of ['deployment/berth-controller', 'daemonset/berth-speaker']) {
-    await lab.kubectl(['-n', namespace, 'rollout', 'status', workload, '--timeout=90s']);
+    await lab.kubectl(['-n', namespace, 'rollout', 'status', workload, `--timeout=${patiently(90)}s`]);
   }
 }
 

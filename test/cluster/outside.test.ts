@@ -29,7 +29,8 @@ test('controller and speakers with --kubeconfig do the main job', async () => {
     await lab.apply(berth.serviceManifest('one'));
     const vip = await berth.addressOf(lab, 'one');
     await eventually('an answer', () => berth.curl(lab, vip));
-    assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+    // The client may know the node that had the address in another test, and be served by it before anybody announces.
+    await eventually('one node answers', async () => (await berth.answeringMacs(lab, vip)).size === 1);
     await berth.cleanUp(lab);
     await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   } finally {

@@ -5,19 +5,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Binaries } from './binaries.ts';
 import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
 import { createAuthority, createCertificate, createKubeconfig, type Subject } from './pki.ts';
+import { patiently } from './poll.ts';
 import { end, type ProcessRecord, start } from './processes.ts';
 import { run } from './run.ts';
 import { forgetProcess, readProcesses, recordProcess } from './state.ts';
 
 const apiPort = 6443;
-const apiDeadlineMs = 60_000;
+const apiDeadlineMs = patiently(60_000);
 const pollMs = 100;
 
 /** A watch may keep the API server from ending for a minute; the lab does not wait for it. */
 const apiGraceMs = 3000;
 
 /** How soon a silent node counts as gone. The kubelet renews its lease every quarter of `leaseSeconds`. */
-export const nodeMonitor = { periodSeconds: 1, graceSeconds: 10, leaseSeconds: 10 } as const;
+export const nodeMonitor = { periodSeconds: 1, graceSeconds: patiently(10), leaseSeconds: patiently(10) } as const;
 
 /** URL of the API server, which every host of the lab reaches. */
 export function apiServerUrl(context: LabContext): string {
@@ -64,6 +65,16 @@ function subjects({ plan }: LabContext): readonly Subject[] {
 
 /** Starts the control plane and waits until the API server is ready. */
 export async function startControlPlane(context: LabContext): Promise<void> {
+  await startApi(context);
+  startProgram(context, 'kube-controller-manager', controllerManagerFlags(context));
+  startProgram(context, 'kube-scheduler', [
+    `--kubeconfig=${join(context.pki, 'scheduler.kubeconfig')}`,
+    '--leader-elect=false',
+  ]);
+}
+
+/** Starts of the control plane what keeps objects, and waits until it is ready. */
+export async function startApi(context: LabContext): Promise<void> {
   const folder = hostFolder(context, context.plan.controlPlane.name);
   startProgram(context, 'etcd', [
     `--data-dir=${join(folder, 'etcd')}`,
@@ -75,11 +86,6 @@ export async function startControlPlane(context: LabContext): Promise<void> {
     '--log-level=warn',
   ]);
   await startApiServer(context);
-  startProgram(context, 'kube-controller-manager', controllerManagerFlags(context));
-  startProgram(context, 'kube-scheduler', [
-    `--kubeconfig=${join(context.pki, 'scheduler.kubeconfig')}`,
-    '--leader-elect=false',
-  ]);
 }
 
 /** Starts the API server and waits until it is ready. */

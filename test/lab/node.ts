@@ -6,11 +6,12 @@ import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
 import { copyImages } from './images.ts';
 import { type NodeFiles, writeNodeConfig } from './node-config.ts';
 import type { NodePlan } from './plan.ts';
+import { patiently } from './poll.ts';
 import { childrenOf, type ProcessRecord, start, startTimeOf } from './processes.ts';
 import { mustRun } from './run.ts';
 import { readProcesses, recordProcess } from './state.ts';
 
-const bootDeadlineMs = 20_000;
+const bootDeadlineMs = patiently(20_000);
 const pollMs = 20;
 
 /** Name of the record of a node's first process. All of the node ends with it. */
@@ -32,6 +33,12 @@ export async function bootNode(context: LabContext, node: NodePlan): Promise<voi
   // Its socket answers before its CRI service does, and a kubelet that is refused by that ends: this is the last line before.
   await until(() => readFileSync(log).subarray(earlier).includes('Start streaming server'), containerd);
   await startInside(context, node, [context.binaries.kubelet, ...kubeletFlags(context, node, files)]);
+}
+
+/** Boots a node that runs no Pods: kube-proxy alone is on it. */
+export async function bootBareNode(context: LabContext, node: NodePlan): Promise<void> {
+  await startInit(context, node);
+  await startInside(context, node, [context.binaries['kube-proxy'], ...proxyFlags(context, node)]);
 }
 
 /** Command that runs what follows in all namespaces of a running node; throws when the node is off. */
@@ -105,7 +112,8 @@ function kubeletFlags({ pki, plan }: LabContext, node: NodePlan, files: NodeFile
 function proxyFlags({ plan, pki }: LabContext, node: NodePlan): readonly string[] {
   return [
     `--kubeconfig=${join(pki, 'proxy.kubeconfig')}`,
-    `--proxy-mode=${plan.proxyMode}`,
+    `--proxy-mode=${plan.proxyMode.replace('-strict', '')}`,
+    ...(plan.proxyMode === 'ipvs-strict' ? ['--ipvs-strict-arp'] : []),
     `--hostname-override=${node.name}`,
     `--cluster-cidr=${plan.pods},${plan.podsIpv6}`,
     '--oom-score-adj=0',

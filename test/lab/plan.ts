@@ -1,7 +1,7 @@
 /** Which hosts a lab has and what their names and addresses are: all of it follows from the lab's id, slot and size. */
 
-/** kube-proxy's ways that the lab knows. */
-export const proxyModes = ['iptables', 'nftables'] as const;
+/** kube-proxy's ways that the lab knows; `ipvs-strict` is IPVS with `strictARP`. IPVS needs a kernel that has it. */
+export const proxyModes = ['iptables', 'nftables', 'ipvs', 'ipvs-strict'] as const;
 
 /** One of {@link proxyModes}. */
 export type ProxyMode = (typeof proxyModes)[number];

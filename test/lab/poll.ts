@@ -7,6 +7,14 @@ export interface PollOptions {
   readonly everyMs?: number;
 }
 
+/** On a machine that is so many times slower than usual, everybody waits so many times longer. */
+const patience = Number(process.env.BERTH_PATIENCE ?? 1);
+
+/** A time to wait at most, milliseconds or seconds: `usual`, and more on a slow machine. */
+export function patiently(usual: number): number {
+  return usual * patience;
+}
+
 const defaultTimeoutMs = 30_000;
 const defaultEveryMs = 200;
 
@@ -22,7 +30,7 @@ export async function eventually<T>(
   fn: () => Promise<T> | T,
   options: PollOptions = {},
 ): Promise<Answer<T>> {
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  const timeoutMs = patiently(options.timeoutMs ?? defaultTimeoutMs);
   const deadline = performance.now() + timeoutMs;
   let cause: unknown = new Error('it was not so yet');
   for (;;) {

@@ -5,8 +5,11 @@ import { delimiter, join } from 'node:path';
 import { type Log, phase } from './progress.ts';
 import { mustRun } from './run.ts';
 
-/** Each program (or file) that the lab needs, and the Debian package that brings it. */
-const needs: readonly (readonly [need: string, debianPackage: string])[] = [
+/** A program (or file), and the Debian package that brings it. */
+export type Need = readonly [need: string, debianPackage: string];
+
+/** What every lab needs. */
+const needs: readonly Need[] = [
   ['containerd', 'containerd'],
   ['ctr', 'containerd'],
   ['crun', 'crun'],
@@ -35,10 +38,14 @@ const policyFile = '/usr/sbin/policy-rc.d';
 /** Debian asks this file before it starts a service (invoke-rc.d(8)); 101 means "no". */
 const policyText = '#!/bin/sh\n# berth lab: no service may start while its packages are installed\nexit 101\n';
 
-/** Installs the packages that are missing; where it may not, throws an Error with the one command to run. */
-export async function ensurePrerequisites(log: Log): Promise<void> {
+/**
+ * Installs the packages that are missing, also of what is needed besides; where it may not, throws an Error with the one command
+ * to run.
+ */
+export async function ensurePrerequisites(log: Log, more: readonly Need[] = []): Promise<void> {
   requireRoot();
-  const missing = missingPackages();
+  const all = [...needs, ...more];
+  const missing = missingPackages(all);
   if (missing.length === 0) return;
   const install = ['apt-get', 'install', '-y', '--no-install-recommends', ...missing];
   if (!existsSync('/etc/debian_version')) {
@@ -52,7 +59,7 @@ export async function ensurePrerequisites(log: Log): Promise<void> {
       await mustRun(install, { env });
     }),
   );
-  const left = missingPackages();
+  const left = missingPackages(all);
   if (left.length > 0) throw new Error(`still missing after the installation: ${left.join(' ')}`);
 }
 
@@ -63,8 +70,8 @@ function requireRoot(): void {
 }
 
 /** Packages of which a program is not found, each once. */
-function missingPackages(): readonly string[] {
-  return [...new Set(needs.filter(([need]) => !isThere(need)).map(([, debianPackage]) => debianPackage))];
+function missingPackages(all: readonly Need[]): readonly string[] {
+  return [...new Set(all.filter(([need]) => !isThere(need)).map(([, debianPackage]) => debianPackage))];
 }
 
 /** Whether a program is on the PATH, or at its absolute path. */

@@ -1,6 +1,7 @@
 /** What a row works with: the cluster, the column, and objects of its own that end with it. */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
+import { patiently } from '../../lab/poll.ts';
 import { answeringMacs } from '../berth.ts';
 import { spreadOf } from '../node-layer.ts';
 import * as client from './client.ts';
@@ -180,7 +181,7 @@ export class World {
 
   /** Waits until all Pods of a Deployment are ready. */
   async ready(name: string): Promise<void> {
-    await this.lab.kubectl(['rollout', 'status', `deployment/${name}`, '--timeout=60s']);
+    await this.lab.kubectl(['rollout', 'status', `deployment/${name}`, `--timeout=${patiently(60)}s`]);
   }
 
   /** The node that answers for an IPv4 address. */

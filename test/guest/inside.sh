@@ -1,0 +1,26 @@
+#!/bin/sh
+# First process of the guest once it has its root: makes it a machine, runs the command and switches it off.
+# The kernel's command line gives berth_modules, the folder of its modules, among the environment.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t cgroup2 none /sys/fs/cgroup
+ln -sf /proc/self/fd /dev/fd
+ln -sf /proc/self/fd/0 /dev/stdin
+ln -sf /proc/self/fd/1 /dev/stdout
+ln -sf /proc/self/fd/2 /dev/stderr
+mount --make-rshared /
+mkdir -p /lib/modules /run/out
+# shellcheck disable=SC2154 # As above.
+mount --bind "$berth_modules/lib/modules" /lib/modules
+mount -t 9p -o trans=virtio,version=9p2000.L,cache=none out /run/out
+ip link set lo up
+echo guest >/proc/sys/kernel/hostname
+stty -F /dev/ttyS1 raw
+sh /run/out/command.sh </dev/null >/dev/ttyS1 2>&1
+echo $? >/run/out/code
+sync
+echo b >/proc/sysrq-trigger

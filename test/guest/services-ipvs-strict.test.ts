@@ -1,0 +1,4 @@
+/** The promises with kube-proxy in IPVS mode, with `strictARP`. */
+import { testServices } from './services.ts';
+
+testServices('ipvs-strict');
