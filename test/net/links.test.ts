@@ -106,6 +106,7 @@ test('a link has its index, MAC, state and addresses, also those with a label of
     up: true,
     carrier: true,
     noArp: false,
+    xdp: false,
   });
   assert.deepEqual(
     addresses.filter(({ address }) => !address.includes(':')),
