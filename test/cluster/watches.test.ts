@@ -42,6 +42,8 @@ test('B11 a watch that is half open is made anew after a time without a word, an
   const running = informer.run(stop.signal);
   const knows = (name: string) => informer.store.values().some((view) => view.name === name);
   try {
+    // What comes after the first list comes by the watch: so that is open then, and is what will be silent.
+    await eventually('the first list', () => informer.synced);
     await lab.kubectl(['create', 'namespace', names[0] ?? '']);
     await eventually('the first one', () => knows(names[0] ?? ''));
     proxy.silence();
