@@ -12,6 +12,11 @@ export function familyOf(ip: Ip): Family {
   return ip.includes(':') ? 'IPv6' : 'IPv4';
 }
 
+/** Does an address say nothing without its link (fe80::/10, RFC 4291 section 2.5.6)? */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/i.test(address);
+}
+
 /** The address in a text, or undefined where the text is not one plain address (a prefix length, a zone, a space). */
 export function parseIp(text: string): Ip | undefined {
   if (!/^[0-9a-fA-F.:]+$/.test(text)) return undefined;

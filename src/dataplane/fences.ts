@@ -2,7 +2,7 @@
  * A kernel that has a VIP as an address of its own would answer ARP and Neighbor Solicitations for it on every node: kube-proxy in IPVS
  * mode makes it so. The speaker's own frames do not pass these hooks, for they leave by a packet socket.
  */
-import { familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import { familyOf, type Ip, ipToNumber, isLinkLocal } from '../addr/ip.ts';
 import { chain, hookChain, type Part, setOf } from './part.ts';
 import type { LinkPath, VipPath } from './path.ts';
 import { vipSet } from './vips.ts';
@@ -48,5 +48,5 @@ export function fenceNdp(vips: readonly VipPath[], links: readonly LinkPath[]): 
 }
 
 function isGlobal(address: Ip): boolean {
-  return familyOf(address) === 'IPv6' && !/^fe[89ab]/i.test(address);
+  return familyOf(address) === 'IPv6' && !isLinkLocal(address);
 }

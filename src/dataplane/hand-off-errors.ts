@@ -4,8 +4,8 @@
  */
 import { type Family, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { Dialect } from './family.ts';
+import { carried, errorElement, errorKey, hex, type Protocol } from './icmp-error.ts';
 import { chain, type Part } from './part.ts';
-import type { Protocol } from './spread.ts';
 
 /** A port whose packets are rewritten, and what to. */
 export interface Rewritten {
@@ -21,39 +21,22 @@ export interface ErrorFacts {
   readonly zone: number;
 }
 
-/** Numbers of the transport protocols in the IP header. */
-const numbers = { tcp: 6, udp: 17, sctp: 132 } as const;
-
-/** Where in the message, in bits from its beginning: of the packet that it carries (no options) protocol, source and source port; and the word that makes up for changes. */
-interface Layout {
-  readonly protocol: string;
-  readonly source: string;
-  readonly port: string;
-  readonly spare: string;
-}
-
 /**
  * nft does not keep the checksum of ICMP right when the message's body changes. So the change is made up for in a word that is known to be
  * zero; a message with something in it is left alone, and the kernel drops it. IPv4: what the message's header leaves unused, zero from
  * Linux and most routers (others: RFC 4884). IPv6: the lower part of the flow label, which {@link clearSpare} has seen to.
  */
-const layouts: Readonly<Record<Family, Layout>> = {
-  IPv4: { protocol: '@th,136,8', source: '@th,160,32', port: '@th,224,16', spare: '@th,32,16' },
-  IPv6: { protocol: '@th,112,8', source: '@th,128,128', port: '@th,384,16', spare: '@th,80,16' },
-};
+const spares: Readonly<Record<Family, string>> = { IPv4: '@th,32,16', IPv6: '@th,80,16' };
 
 /** What is done to packets that are sent, so that an error about them can be rewritten: who sets no flow label says zero (RFC 6437 section 2). */
 export const clearSpare: Readonly<Record<Family, readonly string[]>> = { IPv4: [], IPv6: ['ip6 flowlabel set 0'] };
 
-const keyOf = ({ ip, family }: Dialect) => `${ip} daddr . ${layouts[family].protocol} . ${layouts[family].port}`;
-
 /** The maps and the chain that rewrite them. */
 export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { own, zone }: ErrorFacts): Part {
-  const { source, port: innerPort, spare } = layouts[dialect.family];
-  const key = keyOf(dialect);
-  const keyed = ports.map(
-    (port) => [`${port.address} . ${hex(numbers[port.protocol])} . ${hex(port.port)}`, port] as const,
-  );
+  const { source, port: innerPort } = carried[dialect.family];
+  const spare = spares[dialect.family];
+  const key = errorKey(dialect);
+  const keyed = ports.map((one) => [errorElement(one.address, one.protocol, one.port), one] as const);
   return {
     collections: {
       // The keys of the maps, see hand-off.ts.
@@ -82,9 +65,9 @@ export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { o
   };
 }
 
-/** The rule that leads there. An error is sent to the source of the packet that caused it, so that need not be looked at once more. */
+/** The rule that leads there. */
 export function errorRule(dialect: Dialect): string {
-  return `${dialect.errors} ${layouts[dialect.family].spare} 0 ${keyOf(dialect)} @errors_handed goto hand_off_error`;
+  return `${dialect.errors} ${spares[dialect.family]} 0 ${errorKey(dialect)} @errors_handed goto hand_off_error`;
 }
 
 /** What must be added to a sum of words in one's complement (RFC 1071) to make up for the new source and port. */
@@ -101,8 +84,4 @@ function wordsOf(ip: Ip): readonly number[] {
   const words: number[] = [];
   for (let rest = ipToNumber(ip); rest > 0n; rest >>= 16n) words.push(Number(rest & 0xffffn));
   return words;
-}
-
-function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`;
 }

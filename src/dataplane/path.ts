@@ -1,7 +1,8 @@
 /** What the data path of a node is decided from: plain facts, with no word of nft. */
 import type { Family, Ip } from '../addr/ip.ts';
+import type { Protocol } from './icmp-error.ts';
 import type { Chances } from './second-chance.ts';
-import type { Protocol, Spread } from './spread.ts';
+import type { Spread } from './spread.ts';
 
 /** A port of a VIP, as a Service has it. */
 export interface PortPath {

@@ -37,9 +37,7 @@ export function planSpread(membership: Membership, facts: SpreadFacts): readonly
     const wish = facts.wishFor(path.address);
     if (wish === undefined) return [];
     const ports = path.ports.map((port) => {
-      const group =
-        port.local === undefined ? `${wish.scope} ${wish.link}` : `${port.local} ${wish.scope} ${wish.link}`;
-      return { ...port, group };
+      return { ...port, group: [port.local ?? '', wish.scope, wish.link].join(' ') };
     });
     return [{ wish, ports }];
   });

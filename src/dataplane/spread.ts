@@ -7,14 +7,12 @@
  */
 import { familyOf, type Ip } from '../addr/ip.ts';
 import { type Dialect, dialects } from './family.ts';
+import { carried, errorElement, errorKey, type Protocol } from './icmp-error.ts';
 import { chainName, chainTo, type Neighbour } from './neighbour.ts';
 import { chain, gate, mapOf, type Part, setOf, sum } from './part.ts';
 import { noteTests, testRules } from './path-test.ts';
 import type { Chain, Collection } from './ruleset.ts';
 import { type SlotTable, slotCount } from './slots.ts';
-
-/** Protocols of ports. */
-export type Protocol = 'tcp' | 'udp' | 'sctp';
 
 /** A VIP whose connections are spread. */
 export interface SpreadVip {
@@ -61,13 +59,6 @@ export function slotMap(elements: Iterable<readonly [string, string]>): Collecti
   return { kind: 'map', spec: `typeof numgen inc mod ${slotCount} : verdict`, elements: new Map(elements) };
 }
 
-/** Of the packet that an ICMP error carries (no options): protocol, client and the ports, from the error's beginning in bits. */
-const inner = {
-  IPv4: { protocol: '@th,136,8', port: '@th,224,16', client: '@th,192,32', clientPort: '@th,240,16' },
-  IPv6: { protocol: '@th,112,8', port: '@th,384,16', client: '@th,256,128', clientPort: '@th,400,16' },
-} as const;
-const numbers = { tcp: 6, udp: 17, sctp: 132 } as const;
-
 /** Fragments after the first carry no ports, so none is asked for them (RFC 791; RFC 8200 section 4.5). */
 const isFragment = { IPv4: 'ip frag-off & 0x3fff != 0', IPv6: 'exthdr frag exists' } as const;
 
@@ -96,8 +87,6 @@ function ofFamily(dialect: Dialect, facts: Spread): Part {
   const { ip, address, family, errors } = dialect;
   const spread = facts.spread.filter(({ vip }) => familyOf(vip) === family);
   const ports = spread.flatMap((one) => one.ports.map((port) => ({ ...one, ...port })));
-  const { protocol, port: innerPort } = inner[family];
-  const errorKey = `${ip} daddr . ${protocol} . ${innerPort}`;
   return sum([
     {
       collections: {
@@ -120,10 +109,10 @@ function ofFamily(dialect: Dialect, facts: Spread): Part {
         ),
         [`errors_${ip}`]: {
           kind: 'map',
-          spec: `typeof ${errorKey} : verdict`,
+          spec: `typeof ${errorKey(dialect)} : verdict`,
           elements: new Map(
             ports.map((one) => [
-              `${one.vip} . 0x${numbers[one.protocol].toString(16)} . 0x${one.port.toString(16)}`,
+              errorElement(one.vip, one.protocol, one.port),
               `goto ${chainOf(dialect, one, 'error')}`,
             ]),
           ),
@@ -137,7 +126,7 @@ function ofFamily(dialect: Dialect, facts: Spread): Part {
           `${isFragment[family]} ${ip} daddr vmap @fragments_${ip}`,
           `${isFragment[family]} accept`,
           `${ip} daddr . meta l4proto . th dport vmap @ports_${ip}`,
-          `${errors} ${errorKey} vmap @errors_${ip}`,
+          `${errors} ${errorKey(dialect)} vmap @errors_${ip}`,
         ),
       },
     },
@@ -148,7 +137,7 @@ function ofFamily(dialect: Dialect, facts: Spread): Part {
 /** The chains and the map of each table, on each link that needs it, and the chains that send to the other nodes. */
 function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[]): readonly Part[] {
   const { ip, family } = dialect;
-  const { client, clientPort } = inner[family];
+  const { client, clientPort } = carried[family];
   const needed = new Map<string, { readonly table: SlotTable; readonly link: string; readonly vip: Ip }>();
   for (const { vip, link, ports } of spread) {
     for (const { table } of ports) needed.set(slotsName(dialect, table, link), { table, link, vip });

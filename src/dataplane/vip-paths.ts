@@ -4,8 +4,8 @@ import { formatRange } from '../addr/range.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
 import type { ServiceView } from '../api/service.ts';
+import type { Protocol } from './icmp-error.ts';
 import type { PortPath, VipPath } from './path.ts';
-import type { Protocol } from './spread.ts';
 
 /** What the paths depend on. */
 export interface PathSnapshot {

@@ -2,7 +2,7 @@
  * Runs the keeper with real sockets: beats to every peer ten times a second, claims at once when they change, and a decision after
  * whatever matters. Needs no API server.
  */
-import type { Ip } from '../addr/ip.ts';
+import { type Ip, isLinkLocal } from '../addr/ip.ts';
 import type { HolderDecision, Vip } from '../announce/holder-view.ts';
 import { Keeper, type World } from '../announce/keeper.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
@@ -267,9 +267,4 @@ export class Holding {
       else if (before !== undefined || liveness !== 'Unknown') this.#options.log.info({ peer: node, liveness }, 'peer');
     }
   }
-}
-
-/** RFC 4291 section 2.5.6. */
-function isLinkLocal(address: string): boolean {
-  return /^fe[89ab]/i.test(address);
 }

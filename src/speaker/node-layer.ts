@@ -100,8 +100,7 @@ export class NodeLayer {
 
   async #load(path: DataPath): Promise<void> {
     const ruleset = rulesetOf(path);
-    const before = this.#loaded;
-    const change = before && changeText(before, ruleset);
+    const change = this.#loaded && changeText(this.#loaded, ruleset);
     if (change !== '') await this.#commit(change, ruleset);
     if (this.#failure !== undefined) this.#log.info({}, 'rules are in the kernel again');
     this.#failure = undefined;
@@ -110,7 +109,6 @@ export class NodeLayer {
     // Elements are not in the listing.
     if (change !== undefined && onlyElements(change)) return;
     this.#listing = await this.#list(ruleset);
-    if (before === undefined) this.#renewAt = performance.now() + renewMs;
   }
 
   /** Where a change does not fit what is there (a link went, and its chain with it), everything is made anew. */

@@ -1,5 +1,5 @@
 /** What this node's rules are made from: gathers it from the cluster, the other speakers and the kernel whenever one of them says something new. */
-import { familyOf, type Ip } from '../addr/ip.ts';
+import { familyOf, type Ip, isLinkLocal } from '../addr/ip.ts';
 import type { Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
@@ -236,11 +236,6 @@ function linkOf(vip: Ip, links: readonly Link[]): LinkOf | undefined {
 function deadEndpointsOf(slices: readonly EndpointSliceView[], lost: ReadonlySet<string>): readonly Ip[] {
   const dead = slices.flatMap(({ endpoints }) => endpoints.filter(({ node }) => lost.has(node)));
   return [...new Set(dead.flatMap(({ addresses }) => addresses))];
-}
-
-/** RFC 4291 section 2.5.6. */
-function isLinkLocal(address: string): boolean {
-  return /^fe[89ab]/i.test(address);
 }
 
 /** The first of each family, as kube-proxy takes them. */
