@@ -51,11 +51,14 @@ const table: Readonly<Record<string, Row>> = {
     folders: ['addr', 'api', 'runtime'],
     modules: [
       '@kubernetes/client-node/dist/config.js',
+      '@kubernetes/client-node/dist/web-socket-handler.js',
+      'node:fs',
       'node:fs/promises',
       'node:http',
       'node:https',
       'node:net',
       'node:os',
+      'node:path',
       'node:tls',
       'node:util',
     ],
@@ -72,10 +75,21 @@ const table: Readonly<Record<string, Row>> = {
     modules: [],
     why: 'composes',
   },
+  cli: {
+    folders: ['addr', 'api', 'announce', 'dataplane', 'ipam', 'kube', 'liveness', 'runtime'],
+    modules: [
+      'commander',
+      'yaml',
+      '@kubernetes/client-node/dist/config.js',
+      'node:fs/promises',
+      'node:timers/promises',
+    ],
+    why: 'answers by the same decisions as controller and speaker, over what it has read once; never loads FFI',
+  },
   '.': {
-    folders: ['api', 'controller', 'speaker', 'runtime'],
-    modules: ['commander', 'node:fs'],
-    why: 'only main.ts knows the roles',
+    folders: ['api', 'cli', 'controller', 'speaker', 'runtime'],
+    modules: ['commander', 'node:fs', 'node:readline/promises'],
+    why: 'only the entries know the roles',
   },
 };
 
