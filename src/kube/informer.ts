@@ -47,6 +47,7 @@ export class Informer<R extends RawObject, V extends Identity> {
   readonly #options: InformerOptions<R, V>;
   #synced = false;
   #seeded = false;
+  #failures = 0;
 
   constructor(options: InformerOptions<R, V>) {
     this.#options = options;
@@ -55,6 +56,11 @@ export class Informer<R extends RawObject, V extends Identity> {
   /** Has the first list been taken in? Before that, an absent object means nothing. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** How often a list or a watch has failed since the start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Is there something to work from: the API server's own word, or what was known before a restart? */
@@ -90,6 +96,7 @@ export class Informer<R extends RawObject, V extends Identity> {
         if (idle) throw new Error('the watch ended as soon as it began');
       } catch (error) {
         if (signal.aborted) return;
+        this.#failures++;
         // 410: the version is older than what the API server remembers; anything else resumes where it stopped.
         if (hasStatus(error, 410)) version = undefined;
         else log.warn({ path, err: error }, 'watch failed');

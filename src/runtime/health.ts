@@ -9,8 +9,9 @@ export type Checks = Readonly<Record<string, () => string | undefined>>;
 export interface HealthOptions {
   /** `ADDRESS:PORT`; port 0 takes any. */
   readonly listen: string;
-  readonly live: Checks;
-  readonly ready: Checks;
+  /** What is not given is not served. */
+  readonly live?: Checks;
+  readonly ready?: Checks;
   /** What `/metrics` says. */
   readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
   /** Further documents in JSON, by path. */

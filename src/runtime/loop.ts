@@ -1,5 +1,6 @@
 /** The level-based loop of both roles: changes are counted together, one pass runs at a time, a failed one is tried again. */
 import type { Logger } from './logger.ts';
+import { Distribution, type Metric, Tally } from './metrics.ts';
 import { wait } from './wait.ts';
 
 /** What to run, and how often at least. */
@@ -23,11 +24,29 @@ const retryMs = { first: 500, most: 30_000 } as const;
 export class Loop {
   readonly #options: LoopOptions;
   readonly #ticks = new Set<number>();
+  readonly #seconds = new Distribution({
+    name: 'berth_loop_pass_duration_seconds',
+    help: 'How long a pass of the main loop took',
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+  });
+  readonly #passes = new Tally();
   #pending = true;
   #wake: (() => void) | undefined;
 
   constructor(options: LoopOptions) {
     this.#options = options;
+  }
+
+  /** What is told of the passes. */
+  get metrics(): readonly (Metric | Distribution)[] {
+    const passes: Metric = {
+      name: 'berth_loop_passes_total',
+      help: 'Passes of the main loop by outcome; one that failed is tried again',
+      kind: 'counter',
+      labels: ['outcome'],
+      read: () => this.#passes.samples,
+    };
+    return [passes, this.#seconds];
   }
 
   /** Something changed. */
@@ -50,7 +69,7 @@ export class Loop {
 
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, pass, resyncMs } = this.#options;
+    const { log, resyncMs } = this.#options;
     let failures = 0;
     let passedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
@@ -60,7 +79,7 @@ export class Loop {
       this.#pending = false;
       passedAt = performance.now();
       try {
-        await pass(signal);
+        await this.#pass(signal);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -70,6 +89,18 @@ export class Loop {
         await wait(pauseMs, signal);
         this.#pending = true;
       }
+    }
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    let outcome = 'failed';
+    try {
+      await this.#options.pass(signal);
+      outcome = 'done';
+    } finally {
+      this.#passes.count({ outcome });
+      this.#seconds.observe((performance.now() - startedAt) / 1000);
     }
   }
 
