@@ -197,4 +197,15 @@ program
     await play('uninstall', options, (log, signal) => uninstall(options, log, signal));
   });
 
+program
+  .command('crds')
+  .description("replace the definitions of Berth's kinds (the chart's hook before an upgrade)")
+  .addOption(kubeconfig())
+  .requiredOption('--from <folder>', 'the definitions, in JSON, one a file')
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { replaceCrds } = await import('./controller/crds.ts');
+    await play('crds', options.logLevel, (log, signal) => replaceCrds(options, log, signal));
+  });
+
 await program.parseAsync();
