@@ -1,7 +1,8 @@
-/** The files that follow from others: the README of the chart, and the CRDs with the mark that tells one version from another. */
+/** The files that follow from others: the README of the chart, its dashboard, and the CRDs with the mark that tells one version from another. */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { dashboard } from './dashboard.ts';
 
 /** As much of JSON Schema as values.schema.json uses. */
 interface Schema {
@@ -30,7 +31,10 @@ const chart = 'charts/berth';
 
 /** Every file that is made, with the text that it must have. Paths are those from the repository's root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
-  const files = new Map<string, string>([[`${chart}/README.md`, chartReadme()]]);
+  const files = new Map<string, string>([
+    [`${chart}/README.md`, chartReadme()],
+    [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
+  ]);
   for (const crd of globSync('crds/*.yaml').sort()) {
     const text = stamped(readFileSync(crd, 'utf8'));
     files.set(crd, text).set(`${chart}/${crd}`, text);

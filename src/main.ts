@@ -205,7 +205,7 @@ program
   .addOption(logLevel())
   .action(async (options) => {
     const { replaceCrds } = await import('./controller/crds.ts');
-    await play('crds', options.logLevel, (log, signal) => replaceCrds(options, log, signal));
+    await play('crds', options, (log, signal) => replaceCrds(options, log, signal));
   });
 
 await program.parseAsync();

@@ -90,10 +90,10 @@ capabilities:
       fieldPath: metadata.namespace
 {{- end }}
 
-{{/* Where speakers serve their health: the probes are the node's own; Prometheus comes from another one. Empty means all addresses. */}}
-{{- define "berth.speakerHealthAddress" -}}
+{{/* Not empty where speakers serve their metrics at the node's address: Prometheus comes from another node. */}}
+{{- define "berth.speakerMetrics" -}}
 {{- with .Values.metrics }}
-{{- if not (or .onNodeNetwork .podMonitor.enabled .serviceMonitor.enabled) }}127.0.0.1{{ end }}
+{{- if or .onNodeNetwork .podMonitor.enabled .serviceMonitor.enabled }}{{ .speakerPort }}{{ end }}
 {{- end }}
 {{- end }}
 
@@ -108,4 +108,17 @@ capabilities:
 {{- end }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{/* What may change while the Pods run: the kubelet brings it to them within a minute or two, and no Pod is replaced for it. */}}
+{{- define "berth.settingsVolume" -}}
+- name: settings
+  configMap:
+    name: {{ .Release.Name }}-settings
+{{- end }}
+
+{{- define "berth.settingsMount" -}}
+- name: settings
+  mountPath: /etc/berth/settings
+  readOnly: true
 {{- end }}
