@@ -26,7 +26,7 @@ import { LedgerWriter, releaseAll } from './ledger.ts';
 import { ensureLivenessKey } from './liveness-key.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
-import { isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
+import { faultOf, isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
@@ -74,7 +74,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const constant = { client, log, events, watched, ...state };
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: {},
+    live: { loop: loop.fault, watches: () => faultOf(watched) },
     ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
   });
   const stop = new AbortController();

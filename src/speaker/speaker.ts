@@ -28,7 +28,7 @@ import { openOffline } from './offline.ts';
 import type { PathOptions } from './path-watch.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
-import { isSynced, watchAll } from './snapshot.ts';
+import { faultOf, isSynced, watchAll } from './snapshot.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions extends PathOptions {
@@ -104,7 +104,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   });
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: { worker: announcer.fault },
+    live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(watched) },
     ready: {
       informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
       rules: () => dataPath.farewell(),
