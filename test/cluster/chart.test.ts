@@ -124,12 +124,12 @@ test('helm upgrade brings new CRDs, with a pool that needs them in the same valu
   const looking = (async () => {
     while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
   })();
-  await upgrade(chart, 'pools[0].reuseAfter=30s').finally(() => done.abort());
+  await upgrade(chart, 'pools[0].reuseAfter=1s').finally(() => done.abort());
   await looking;
   client.close();
   assert.equal(await knowsField(), true);
   const field = ['get', 'ipaddresspool', 'main', '-o', 'jsonpath={.spec.reuseAfter}'];
-  assert.equal(await lab.kubectl(field), '30s');
+  assert.equal(await lab.kubectl(field), '1s');
   await berth.rolledOut(lab);
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
   await eventually('an answer', () => berth.curl(lab, vip));
