@@ -27,7 +27,7 @@ import { ensureLivenessKey } from './liveness-key.ts';
 import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
-import { isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
+import { faultOf, isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
@@ -78,7 +78,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   let leads = false;
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: {},
+    live: { loop: loop.fault, watches: () => faultOf(watched) },
     ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
     metrics: controllerMetrics({
       ...{ version: options.version, watched, leads: () => leads },

@@ -32,9 +32,10 @@ export async function serveHealth({
     if (document) return void answerDocument(document, response);
     const checks = request.url === '/readyz' ? ready : request.url === '/healthz' ? live : undefined;
     if (checks === undefined) return void response.writeHead(404).end('not found\n');
-    const failed = Object.entries(checks).flatMap(([name, check]) =>
-      check() === undefined ? [] : `${name}: ${check()}`,
-    );
+    const failed = Object.entries(checks).flatMap(([name, check]) => {
+      const fault = check();
+      return fault === undefined ? [] : `${name}: ${fault}`;
+    });
     response.writeHead(failed.length === 0 ? 200 : 503).end(failed.length === 0 ? 'ok\n' : `${failed.join('\n')}\n`);
   });
   const colon = listen.lastIndexOf(':');

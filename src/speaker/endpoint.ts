@@ -7,7 +7,7 @@ import type { NodeDataPath } from './data-path.ts';
 import type { Holding } from './holding.ts';
 import { speakerMetrics } from './metrics.ts';
 import type { Placing } from './placing.ts';
-import { isSynced, type Watched } from './snapshot.ts';
+import { faultOf, isSynced, type Watched } from './snapshot.ts';
 import { speakerStatus } from './status.ts';
 
 /** Where to serve. */
@@ -40,7 +40,7 @@ export async function serveSpeaker(options: EndpointOptions, parts: EndpointPart
   });
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: { worker: announcer.fault },
+    live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(watched) },
     ready: {
       informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
       rules: () => dataPath.farewell(),
