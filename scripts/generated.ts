@@ -1,8 +1,9 @@
-/** The files that follow from others: the README of the chart, its dashboard, and the CRDs with the mark that tells one version from another. */
+/** The files that follow from others: the README of the chart, its dashboard, the page on metrics, and the CRDs with the mark that tells one version from another. */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { dashboard } from './dashboard.ts';
+import { metricsPage } from './metrics-page.ts';
 
 /** As much of JSON Schema as values.schema.json uses. */
 interface Schema {
@@ -33,6 +34,7 @@ const chart = 'charts/berth';
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>([
     [`${chart}/README.md`, chartReadme()],
+    ['docs/metrics.md', metricsPage()],
     [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
   ]);
   for (const crd of globSync('crds/*.yaml').sort()) {

@@ -50,9 +50,11 @@ export interface DistributionOptions {
 
 /** How values are distributed: a histogram. */
 export class Distribution {
+  readonly kind: MetricKind;
   readonly #histogram: Histogram;
 
   constructor({ name, help, labels = [], buckets }: DistributionOptions) {
+    this.kind = { name, kind: 'histogram', labels, help };
     this.#histogram = new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers: [] });
   }
 
@@ -67,11 +69,22 @@ export class Distribution {
   }
 }
 
+/** What a metric is, without its values. */
+export interface MetricKind {
+  readonly name: string;
+  readonly kind: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
 /** The text of all metrics, made anew for each reader. */
 export class Metrics {
+  /** What there is, in order of name. */
+  readonly kinds: readonly MetricKind[];
   readonly #registry = new Registry();
 
   constructor(metrics: readonly (Metric | Distribution)[]) {
+    this.kinds = metrics.map(kindOf).sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const metric of metrics) {
       if (metric instanceof Distribution) metric.register(this.#registry);
       else this.#add(metric);
@@ -108,4 +121,10 @@ export class Metrics {
       });
     }
   }
+}
+
+function kindOf(metric: Metric | Distribution): MetricKind {
+  if (metric instanceof Distribution) return metric.kind;
+  const { name, kind, labels = [], help } = metric;
+  return { name, kind, labels, help };
 }
