@@ -54,6 +54,17 @@ export interface Roll {
 /** A peer is asked to be patient: its list is sent this often at most. */
 const listPauseMs = 200;
 
+/** So many addresses that a peer had on links before are kept. */
+const mostFormer = 16;
+
+/** The links that a peer told last, and the addresses on them and on those that it told before. */
+interface ToldLinks {
+  readonly text: string;
+  readonly links: readonly PeerLink[];
+  readonly now: readonly string[];
+  readonly former: readonly string[];
+}
+
 /** The keeper and its sockets. */
 export class Holding {
   readonly #options: HoldingOptions;
@@ -72,7 +83,7 @@ export class Holding {
   readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
   #roll: Roll = { present: [], lost: [] };
   readonly #listedAt = new Map<string, number>();
-  readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
+  readonly #links = new Map<string, ToldLinks>();
   readonly #livenessLog: LivenessLog;
 
   constructor(options: HoldingOptions) {
@@ -193,15 +204,20 @@ export class Holding {
     const now = performance.now();
     const reception = this.#keeper?.hear(message, path, now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
-    if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
+    // What waited for an address to be found comes late, and tells of links as they were.
+    const isNews = message.kind === 'Beat' && this.#keeper?.peers.get(message.from.node)?.beat === message;
+    if (reception === 'Taken' && isNews) this.#noteLinks(message);
     if (reception === 'Taken' && message.kind === 'Verdicts') this.#options.onVerdicts(message);
     if (this.#keeper?.isStirred) this.#decideSoon();
   };
 
   #noteLinks({ from, links, wantsClaims }: Beat): void {
     const text = JSON.stringify(links);
-    if (this.#links.get(from.node)?.text !== text) {
-      this.#links.set(from.node, { text, links });
+    const before = this.#links.get(from.node);
+    if (before?.text !== text) {
+      const now = addressesOf(links);
+      const former = [...(before?.now ?? []), ...(before?.former ?? [])].filter((address) => !now.includes(address));
+      this.#links.set(from.node, { text, links, now, former: [...new Set(former)].slice(0, mostFormer) });
       this.#options.onPeerLinks();
     }
     if (wantsClaims) this.#sendList(from.node);
@@ -226,9 +242,10 @@ export class Holding {
 
   #send(node: string, message: Message): void {
     const known = this.#neighbourhood.addresses.get(node) ?? [];
-    const onLinks = (this.linksOf(node) ?? []).flatMap(({ addresses }) =>
-      addresses.map((text) => text.split('/')[0] ?? ''),
-    );
+    const { now = [], former = [] } = this.#links.get(node) ?? {};
+    // Two nodes may each think that the other cannot be reached by a link that works again: who is silent is called everywhere.
+    const isSilent = performance.now() - (this.#keeper?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
+    const onLinks = isSilent ? [...now, ...former] : now;
     // A link-local address says nothing without the link.
     const isReachable = (address: string) => !isLinkLocal(address) && this.#neighbourhood.linkTo(address) !== undefined;
     const reachable = onLinks.filter(isReachable);
@@ -274,4 +291,8 @@ export class Holding {
     if (reassert.length > 0) this.#options.reassert(reassert);
     this.#livenessLog.note(this.peers);
   }
+}
+
+function addressesOf(links: readonly PeerLink[]): readonly string[] {
+  return links.flatMap(({ addresses }) => addresses.map((text) => text.split('/')[0] ?? ''));
 }

@@ -5,6 +5,7 @@ import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { addressesIn, nft } from './node-layer.ts';
+import { speakerLogs } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const set = 'dead_endpoints';
@@ -54,6 +55,7 @@ async function holderAndOther(vip: string): Promise<readonly [LabHost, LabHost]>
 }
 
 test('A4 new connections find another Pod than those of a dead node, and with our rule alone', async (t) => {
+  const began = new Date();
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
   const where = await lab.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].spec.nodeName}']);
@@ -77,7 +79,12 @@ test('A4 new connections find another Pod than those of a dead node, and with ou
     if (forget) await change('add');
     await forgetAttempts(holder);
     await lab.restoreLink(dead);
-    await eventually('no dead endpoint', async () => (await addressesIn(holder, set)).length === 0);
+    await eventually('no dead endpoint', async () => (await addressesIn(holder, set)).length === 0).catch(
+      async (error) => {
+        t.diagnostic(await speakerLogs(lab, began));
+        throw error;
+      },
+    );
     await eventually(`${dead.name} is ready`, isReady, { timeoutMs: 60_000 });
     await eventually('no failure', async () => (await failed(vip)) === 0);
     return count;
