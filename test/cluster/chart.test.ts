@@ -11,7 +11,7 @@ import { readAudit } from '../lab/audit.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { enterNetworkOf } from './enter-network.ts';
-import { covers, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
+import { covers, documented, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
 
 const lab = berth.sharedLab();
 const { namespace } = berth;
@@ -78,6 +78,39 @@ test('labels and annotations for all objects are on all objects, and on all Pods
   }
 });
 
+/** What the API server says to Pods of a workload in a namespace of a Pod Security level; undefined when it takes them. */
+async function refusalOf(workload: Resource, level: string): Promise<string | undefined> {
+  const { template } = workload.spec as { readonly template: Resource };
+  const pod = { ...template, apiVersion: 'v1', kind: 'Pod', metadata: { name: 'trial', namespace: level } };
+  // The service account is not there, and the Pod is never made: what it may do on the node is all that is asked.
+  const spec = { ...(template.spec as object), serviceAccountName: 'default' };
+  const create = ['create', '--dry-run=server', '--filename', '-'];
+  const refused = (error: Error) => error.message;
+  return lab.kubectl(create, { input: JSON.stringify({ ...pod, spec }) }).then(() => undefined, refused);
+}
+
+test('of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {
+  const levels = ['baseline', 'restricted'];
+  const objects = await rendered(join(root, 'test/fixtures/values/minimal.yaml'));
+  try {
+    for (const level of levels) {
+      await lab.kubectl(['create', 'namespace', level]);
+      await lab.kubectl(['label', 'namespace', level, `pod-security.kubernetes.io/enforce=${level}`]);
+    }
+    const ofKind = (kind: string) => objects.find((object) => object.kind === kind) ?? assert.fail(kind);
+    for (const kind of ['Deployment', 'Job'])
+      assert.equal(await refusalOf(ofKind(kind), 'restricted'), undefined, kind);
+    const speaker = (await refusalOf(ofKind('DaemonSet'), 'baseline')) ?? assert.fail('the speaker is taken');
+    assert.match(speaker, /host namespaces \(hostNetwork=true\)/);
+    assert.match(speaker, /non-default capabilities .*"NET_ADMIN", "NET_RAW"/);
+    const faults = speaker.replace(/^.*violates PodSecurity "baseline:latest": /s, '').split('), ');
+    assert.match(speaker, /probe or lifecycle host/);
+    assert.equal(faults.length, 3, speaker);
+  } finally {
+    await lab.kubectl(['delete', 'namespace', ...levels, '--ignore-not-found', '--wait=false']);
+  }
+});
+
 /** A version of the chart from before a field of pools, and from before the hook that replaces CRDs. */
 async function makeOldChart(): Promise<void> {
   await rm(oldChart, { recursive: true, force: true });
@@ -134,6 +167,7 @@ test('helm upgrade brings new CRDs, with a pool that needs them in the same valu
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
   await eventually('an answer', () => berth.curl(lab, vip));
 
+  assert.deepEqual(grants.map(grantText).sort(), documented('crds'));
   const user = `system:serviceaccount:${namespace}:${account.name}`;
   const records = () =>
     readAudit(lab.stateDir).filter((one) => one.user.username === user && one.requestReceivedTimestamp >= begun);
