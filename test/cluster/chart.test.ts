@@ -61,7 +61,7 @@ test('helm lint has nothing to say, and the API server takes what comes of many 
     const ours = objects.filter(({ apiVersion }) => apiVersion !== foreign);
     for (const { kind } of objects.filter(({ apiVersion }) => apiVersion === foreign)) optional.add(kind);
     const input = ours.map((object) => JSON.stringify(object)).join('\n---\n');
-    await lab.kubectl(['apply', '--dry-run=server', '--validate=strict', '--filename', '-'], { input });
+    await lab.kubectl(['create', '--dry-run=server', '--validate=strict', '--filename', '-'], { input });
   }
   assert.deepEqual([...optional].sort(), ['PodMonitor', 'PrometheusRule', 'ServiceMonitor']);
 });
@@ -76,6 +76,23 @@ test('labels and annotations for all objects are on all objects, and on all Pods
     const { template } = (object.spec ?? {}) as { readonly template?: Resource };
     if (template) assert.equal(template.metadata.labels?.team, 'network', `Pods of ${kind} ${metadata.name}`);
   }
+});
+
+test('the values of docs/install.md are values of the chart', async () => {
+  const text = readFileSync(join(root, 'docs/install.md'), 'utf8');
+  const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block = '']) => block);
+  assert.ok(blocks.length >= 8);
+  const file = join(lab.stateDir, 'values-of-docs.yaml');
+  const pools: Resource[] = [];
+  for (const block of blocks) {
+    await writeFile(file, block);
+    const objects = await rendered(file);
+    assert.ok(objects.length > 10, block);
+    pools.push(...objects.filter(({ apiVersion }) => apiVersion.startsWith('berth.dev/')));
+  }
+  await rm(file);
+  const input = pools.map((object) => JSON.stringify(object)).join('\n---\n');
+  await lab.kubectl(['create', '--dry-run=server', '--filename', '-'], { input });
 });
 
 /** What the API server says to Pods of a workload in a namespace of a Pod Security level; undefined when it takes them. */
