@@ -95,6 +95,55 @@ test('the values of docs/install.md are values of the chart', async () => {
   await lab.kubectl(['create', '--dry-run=server', '--filename', '-'], { input });
 });
 
+test('values of an older chart are refused by a word that says what to do', async () => {
+  for (const name of ['metrics', 'crds']) {
+    const args = ['template', 'trial', chart, '--skip-schema-validation', '--set', `${name}=null`];
+    await assert.rejects(lab.helm(args), new RegExp(`the value ${name} is missing: .* --reset-then-reuse-values`));
+  }
+});
+
+/** What of a Pod's template docs/security.md speaks about. */
+interface PodSpec {
+  readonly automountServiceAccountToken?: boolean;
+  readonly hostPID?: boolean;
+  readonly hostIPC?: boolean;
+  readonly securityContext?: { readonly seccompProfile?: { readonly type: string } };
+  readonly volumes?: readonly object[];
+  readonly containers: readonly {
+    readonly securityContext?: {
+      readonly privileged?: boolean;
+      readonly allowPrivilegeEscalation?: boolean;
+      readonly readOnlyRootFilesystem?: boolean;
+      readonly capabilities?: { readonly drop?: readonly string[]; readonly add?: readonly string[] };
+    };
+  }[];
+}
+
+test('no Pod of the chart has more rights at its node than docs/security.md says', async () => {
+  const sets: readonly (readonly [string, readonly string[]])[] = [
+    ['minimal', ['NET_RAW', 'NET_ADMIN']],
+    ['beside-another', ['NET_RAW']],
+  ];
+  for (const [name, capabilities] of sets) {
+    const objects = await rendered(join(root, `test/fixtures/values/${name}.yaml`));
+    for (const { kind, metadata, ...rest } of objects) {
+      if (kind === 'ServiceAccount')
+        assert.match(JSON.stringify(rest), /"automountServiceAccountToken":false/, metadata.name);
+      const pod = (rest.spec as { readonly template?: { readonly spec: PodSpec } } | undefined)?.template?.spec;
+      if (pod === undefined) continue;
+      assert.equal(pod.automountServiceAccountToken, true, metadata.name);
+      assert.equal(pod.securityContext?.seccompProfile?.type, 'RuntimeDefault', metadata.name);
+      assert.ok(!pod.hostPID && !pod.hostIPC, metadata.name);
+      assert.doesNotMatch(JSON.stringify(pod.volumes ?? []), /hostPath/, metadata.name);
+      for (const { securityContext: rights } of pod.containers) {
+        assert.ok(rights?.readOnlyRootFilesystem && rights.allowPrivilegeEscalation === false && !rights.privileged);
+        assert.deepEqual(rights.capabilities?.drop, ['ALL'], metadata.name);
+        assert.deepEqual(rights.capabilities.add ?? [], kind === 'DaemonSet' ? capabilities : [], metadata.name);
+      }
+    }
+  }
+});
+
 /** What the API server says to Pods of a workload in a namespace of a Pod Security level; undefined when it takes them. */
 async function refusalOf(workload: Resource, level: string): Promise<string | undefined> {
   const { template } = workload.spec as { readonly template: Resource };
@@ -106,7 +155,7 @@ async function refusalOf(workload: Resource, level: string): Promise<string | un
   return lab.kubectl(create, { input: JSON.stringify({ ...pod, spec }) }).then(() => undefined, refused);
 }
 
-test('of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {
+test('E7 of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {
   const levels = ['baseline', 'restricted'];
   const objects = await rendered(join(root, 'test/fixtures/values/minimal.yaml'));
   try {
