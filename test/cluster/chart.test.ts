@@ -198,6 +198,14 @@ async function knowsField(): Promise<boolean> {
   return (await lab.kubectl(['get', 'crd', 'ipaddresspools.berth.dev', '-o', field])) === 'string';
 }
 
+/** What the speaker of the first node tells a host of the network that asks it for its metrics; undefined when it does not answer. */
+async function metricsFromOutside(): Promise<string | undefined> {
+  const where = ['get', 'node', lab.nodes[0]?.name ?? '', '-o', 'jsonpath={.status.addresses[0].address}'];
+  const url = `http://${await lab.kubectl(where)}:7931/metrics`;
+  const { code, stdout } = await lab.client.exec(['curl', '-sS', '--fail', '--max-time', '2', url]);
+  return code === 0 ? stdout : undefined;
+}
+
 /** Installs or upgrades, with a pool in the values. */
 async function upgrade(from: string, ...more: readonly string[]): Promise<void> {
   const image = 'image.repository=localhost/berth,image.tag=lab,image.pullPolicy=Never';
@@ -223,7 +231,8 @@ test('helm upgrade brings new CRDs, with a pool that needs them in the same valu
   const looking = (async () => {
     while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
   })();
-  await upgrade(chart, 'pools[0].reuseAfter=1s').finally(() => done.abort());
+  assert.equal(await metricsFromOutside(), undefined);
+  await upgrade(chart, 'pools[0].reuseAfter=1s', 'metrics.onNodeNetwork=true').finally(() => done.abort());
   await looking;
   client.close();
   assert.equal(await knowsField(), true);
@@ -232,6 +241,7 @@ test('helm upgrade brings new CRDs, with a pool that needs them in the same valu
   await berth.rolledOut(lab);
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
   await eventually('an answer', () => berth.curl(lab, vip));
+  assert.match((await metricsFromOutside()) ?? '', /^berth_speaker_rules_loaded 1$/m);
 
   assert.deepEqual(grants.map(grantText).sort(), documented('crds'));
   const user = `system:serviceaccount:${namespace}:${account.name}`;
