@@ -7,6 +7,7 @@
 # The base needs Node.js 26 as /usr/local/bin/node, or on its PATH, and glibc.
 ARG BASE=docker.io/library/node:26-bookworm-slim
 FROM ${BASE}
+LABEL org.opencontainers.image.title=Berth org.opencontainers.image.licenses=Apache-2.0
 # The speaker writes its rules with nft. It must not be older than what they need (1.0.6); a base may bring it along.
 RUN command -v nft >/dev/null || { apt-get update && apt-get install -y --no-install-recommends nftables && rm -rf /var/lib/apt/lists/*; }
 COPY dist/ /berth/

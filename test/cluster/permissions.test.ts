@@ -1,5 +1,6 @@
 /** Each role has the rights that it uses and no other: the audit log of a busy installation beside the Roles that the API server holds. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -8,7 +9,7 @@ import { type AuditRecord, readAudit } from '../lab/audit.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { enterNetworkOf } from './enter-network.ts';
-import { covers, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
+import { covers, documented, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
 import { denials, token } from './stolen-token.ts';
 
 const lab = berth.sharedLab();
@@ -158,7 +159,9 @@ test('controller and speakers use every right that they have, and ask for nothin
   await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
 
   for (const role of ['controller', 'speaker']) {
-    await compare(role, await grantsOf(client, { namespace, name: `berth-${role}` }));
+    const grants = await grantsOf(client, { namespace, name: `berth-${role}` });
+    assert.deepEqual(grants.map(grantText).sort(), documented(role));
+    await compare(role, grants);
   }
 });
 
@@ -177,6 +180,42 @@ test('B10 a stolen token of a speaker writes about its own node only, and reads 
   await lab.kubectl(['delete', 'service', 'one']);
 });
 
+test('what docs/security.md tells to check is as it says', async () => {
+  const text = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
+  const questions = [...text.matchAll(/^kubectl (auth can-i .*?) +# (yes|no)$/gm)];
+  assert.ok(questions.length >= 6);
+  for (const [, command = '', answer] of questions) {
+    // kubectl fails when the answer is no.
+    const said = await lab.kubectl(command.split(/ +/)).catch((error: Error) => error.message);
+    assert.equal(/^yes\n$/.test(said) ? 'yes' : 'no', answer, `${command}: ${said}`);
+    assert.match(said, /(^|: |\n)(yes|no)\s*$/, command);
+  }
+  const [, show = assert.fail()] = /^kubectl (--namespace berth-system exec .*)$/m.exec(text) ?? [];
+  const { components } = JSON.parse(await lab.kubectl(show.split(' '))) as { components: readonly { name: string }[] };
+  assert.ok(components.some(({ name }) => name === 'koffi'));
+});
+
+test('who may patch entries can move an address, and cannot give it to another Service', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  const names = ['clusterrole', 'clusterrolebinding'].map((kind) => [kind, 'test-mover']);
+  const [role = [], binding = []] = names;
+  await lab.kubectl(['create', ...role, '--verb=get,patch', '--resource=ipallocations.berth.dev']);
+  try {
+    await lab.kubectl(['create', ...binding, '--clusterrole=test-mover', '--user=mover']);
+    const patch = ['--as=mover', 'patch', 'ipallocation', vip, '--type=merge', '--dry-run=server', '-p'];
+    const wish = '{"metadata":{"annotations":{"berth.dev/move-to":"node1"}}}';
+    await eventually('the mover may move', () => lab.kubectl([...patch, wish]));
+    const gift = '{"spec":{"pool":"other"}}';
+    const refusal = /only who may delete an IPAllocation may change its spec/;
+    await assert.rejects(lab.kubectl([...patch, gift]), refusal);
+    await lab.kubectl([...patch.slice(1), gift]);
+  } finally {
+    for (const name of names) await lab.kubectl(['delete', ...name, '--ignore-not-found']);
+    await lab.kubectl(['delete', 'service', 'one']);
+  }
+});
+
 test('the hook before an uninstallation uses every right that it has', async () => {
   const account = { namespace, name: 'berth-uninstall' };
   // The Role exists for as long as the hook runs.
@@ -187,5 +226,6 @@ test('the hook before an uninstallation uses every right that it has', async () 
   })();
   await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait']).finally(() => done.abort());
   await looking;
+  assert.deepEqual(grants.map(grantText).sort(), documented('uninstall'));
   await compare('uninstall', grants);
 });

@@ -1,4 +1,5 @@
 /** What a service account may do, as the API server has it on record, beside what it did, as the audit log has it. */
+import { readFileSync } from 'node:fs';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { AuditRecord } from '../lab/audit.ts';
 
@@ -75,6 +76,25 @@ export function covers(grant: Grant, use: Grant): boolean {
   const isInScope = grant.namespace === undefined || grant.namespace === use.namespace;
   const isName = grant.name === undefined || grant.name === use.name;
   return isInScope && isName && grant.verb === use.verb && grant.resource === use.resource;
+}
+
+/** What docs/security.md says of a role's rights, as lines of {@link grantText}. */
+export function documented(role: string): readonly string[] {
+  const text = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
+  const rows = [
+    ...text.matchAll(/^\| (\w+) \| `([\w./]+)` \| ([\w, ]+) \| (cluster|namespace)(?:, `([\w., -]+)`)? \| .+ \|$/gm),
+  ];
+  const lines = rows
+    .filter(([, who]) => who === role)
+    .flatMap(([, , resource = '', verbs = '', scope, names = '']) =>
+      verbs.split(', ').flatMap((verb) =>
+        names.split(', ').map((name) => {
+          const where = scope === 'namespace' ? 'berth-system' : undefined;
+          return grantText({ namespace: where, verb, resource, name: name || undefined });
+        }),
+      ),
+    );
+  return lines.sort();
 }
 
 /** A right as one line. */

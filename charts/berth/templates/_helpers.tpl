@@ -1,3 +1,12 @@
+{{/* Values of an older chart lack what is new: says so, where a template would only say that it met nothing. */}}
+{{- define "berth.checkValues" -}}
+{{- range $name := list "crds" "hooks" "metrics" "networkPolicy" }}
+{{- if not (kindIs "map" (get $.Values $name)) }}
+{{- fail (printf "the value %s is missing: values of an older version need `helm upgrade --reset-then-reuse-values`" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Labels of every object. */}}
 {{- define "berth.labels" -}}
 app.kubernetes.io/name: berth
