@@ -72,6 +72,7 @@ const table: Readonly<Record<string, Row>> = {
     modules: [],
     why: 'composes',
   },
+  cli: { folders: ['addr', 'api', 'ipam', 'kube'], modules: [], why: 'composes, and never loads FFI' },
   '.': {
     folders: ['api', 'controller', 'speaker', 'runtime'],
     modules: ['commander', 'node:fs'],
