@@ -1,5 +1,5 @@
-/** Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled. */
-import { cp, glob, readFile, rm, writeFile } from 'node:fs/promises';
+/** Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled; and the command line tool. */
+import { chmod, cp, glob, readFile, rm, writeFile } from 'node:fs/promises';
 import { build, type Plugin } from 'esbuild';
 
 /**
@@ -13,6 +13,18 @@ const lazyBuiltins: Plugin = {
     onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
     }));
+  },
+};
+
+/**
+ * The kubeconfig reader brings an HTTP client that it needs for the generated API, which we do not use, and which runs on the newest Node.js
+ * only. The tool runs on older ones, without it.
+ */
+const withoutUndici: Plugin = {
+  name: 'without-undici',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
 
@@ -46,6 +58,25 @@ await build({
 await copyModule('koffi');
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };
 await writeFile(`${out}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
+
+// The tool is one file that runs wherever it is copied to, with whatever Node.js a workstation has: CommonJS needs no package.json beside it.
+await build({
+  absWorkingDir: root,
+  entryPoints: { 'kubectl-berth': 'src/kubectl-berth.ts' },
+  outfile: 'dist/cli/kubectl-berth',
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  define: { berthVersion: JSON.stringify(version) },
+  plugins: [withoutUndici],
+  logLevel: 'warning',
+});
+await writeFile(`${out}/cli/package.json`, `${JSON.stringify({ name: 'kubectl-berth', version, type: 'commonjs' })}\n`);
+await chmod(`${out}/cli/kubectl-berth`, 0o755);
 
 /** Copies what an installed module loads at run time, and the prebuilt binary that npm chose for this machine. */
 async function copyModule(name: string): Promise<void> {

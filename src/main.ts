@@ -168,7 +168,7 @@ program
   .action(async (options) => {
     const { runSpeaker } = await import('./speaker/speaker.ts');
     await play('speaker', options.logLevel, (log, signal) =>
-      runSpeaker({ ...options, assumeAlive: options.assumeAlive ?? [] }, log, signal),
+      runSpeaker({ ...options, version: version(), assumeAlive: options.assumeAlive ?? [] }, log, signal),
     );
   });
 

@@ -1,6 +1,7 @@
 /** How to reach the API server: from inside a Pod by its service account, from outside by a kubeconfig. */
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
+import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 
 /** A server, how to trust it, and how to say who we are. */
 export interface Connection {
@@ -32,13 +33,19 @@ async function fromServiceAccount(): Promise<Connection> {
   };
 }
 
-/** The official client reads the file: it knows every way to log in (certificates, exec plugins, OIDC). It is loaded only here. */
+/** The official client reads the file: it knows every way to log in (certificates, exec plugins, OIDC). It is loaded only where it is needed. */
 async function fromKubeconfig(file: string): Promise<Connection> {
   const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const config = new KubeConfig();
   config.loadFromFile(file);
+  if (config.getCurrentCluster() === null) throw new Error(`kubeconfig ${file} has no current cluster`);
+  return connectBy(config);
+}
+
+/** The connection to the current cluster of a configuration that was read already. */
+export async function connectBy(config: KubeConfig): Promise<Connection> {
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw new Error(`kubeconfig ${file} has no current cluster`);
+  if (cluster === null) throw new Error('the kubeconfig has no current cluster');
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
   const { ca, cert, key, rejectUnauthorized, servername } = options;

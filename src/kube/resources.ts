@@ -37,3 +37,8 @@ export function leasesPath(namespace: string): string {
 export function eventsPath(namespace: string): string {
   return `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
 }
+
+/** The Deployments or DaemonSets, of one namespace or of all. */
+export function workloadsPath(kind: 'deployments' | 'daemonsets', namespace?: string): string {
+  return `/apis/apps/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${kind}`;
+}

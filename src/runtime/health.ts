@@ -1,4 +1,4 @@
-/** Health over HTTP: `/healthz` says that the process works, `/readyz` that it does its job, `/metrics` how much. */
+/** Health over HTTP: `/healthz` says that the process works, `/readyz` that it does its job, `/metrics` how much; other documents are JSON. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { Metrics } from './metrics.ts';
 
@@ -13,12 +13,22 @@ export interface HealthOptions {
   readonly ready: Checks;
   /** What `/metrics` says. */
   readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
+  /** Further documents in JSON, by path. */
+  readonly documents?: Readonly<Record<string, () => unknown>>;
 }
 
 /** Serves the checks until the returned function is called. Rejects when the address cannot be listened on. */
-export async function serveHealth({ listen, live, ready, metrics }: HealthOptions): Promise<() => void> {
+export async function serveHealth({
+  listen,
+  live,
+  ready,
+  metrics,
+  documents = {},
+}: HealthOptions): Promise<() => void> {
   const server = createServer((request, response) => {
     if (metrics && request.url === '/metrics') return void answerMetrics(metrics, response);
+    const document = documents[request.url ?? ''];
+    if (document) return void answerDocument(document, response);
     const checks = request.url === '/readyz' ? ready : request.url === '/healthz' ? live : undefined;
     if (checks === undefined) return void response.writeHead(404).end('not found\n');
     const failed = Object.entries(checks).flatMap(([name, check]) =>
@@ -35,6 +45,16 @@ export async function serveHealth({ listen, live, ready, metrics }: HealthOption
     server.listen({ port: Number(listen.slice(colon + 1)), ...(host && { host }) }, resolve);
   });
   return () => server.close();
+}
+
+/** A document of thousands of VIPs is long: its reader is told how long. */
+async function answerDocument(document: () => unknown, response: ServerResponse): Promise<void> {
+  try {
+    const body = Buffer.from(`${JSON.stringify(await document())}\n`);
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body);
+  } catch (error) {
+    response.writeHead(500).end(`${(error as Error).message}\n`);
+  }
 }
 
 async function answerMetrics(metrics: Pick<Metrics, 'contentType' | 'text'>, response: ServerResponse): Promise<void> {

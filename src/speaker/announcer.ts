@@ -30,6 +30,8 @@ export interface Announcer {
   workerAgeMs(): number;
   /** Why the packet worker answers nobody, undefined while it is well. */
   fault(): string | undefined;
+  /** What became of all frames so far. */
+  counters(): ResponderCounters;
   /** Ends both; gives what became of all frames. */
   close(): Promise<ResponderCounters>;
 }
@@ -83,6 +85,7 @@ export async function startAnnouncer({
     },
     repeat: (vips) => bursts.repeat(vips),
     workerAgeMs: responder.beatAgeMs,
+    counters: () => responder.counters(),
     fault: () => {
       const ms = responder.beatAgeMs();
       return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;

@@ -2,6 +2,7 @@
 import type { Ip } from '../addr/ip.ts';
 import type { Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
+import type { DataPathStatus } from '../api/speaker-status.ts';
 import type { SpreadFinding } from '../dataplane/spread-report.ts';
 import type { Link } from '../linux/links.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -78,6 +79,13 @@ export class NodeDataPath {
   /** Are our rules in the kernel? undefined: they are not wanted. */
   hasRules(): boolean | undefined {
     return this.#layer && this.#layer.failure === undefined;
+  }
+
+  /** What a person is told of it: see {@link DataPathStatus}. */
+  get status(): DataPathStatus {
+    const { options, holding } = this.#parts;
+    const nodeLayer = this.#layer === undefined ? 'Off' : (this.#layer.failure ?? 'Loaded');
+    return { nodeLayer, handOff: options.handOff, present: holding.roll.present };
   }
 
   /** Why this speaker will not be back: its rules have left the kernel. */

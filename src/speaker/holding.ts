@@ -5,6 +5,7 @@
 import { type Ip, isLinkLocal } from '../addr/ip.ts';
 import type { HolderDecision, Vip } from '../announce/holder-view.ts';
 import { Keeper, type World } from '../announce/keeper.ts';
+import type { PeerStatus } from '../api/speaker-status.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
 import { type Beat, type Claim, type Message, type PeerLink, times, type VerdictNews } from '../liveness/messages.ts';
 import type { Liveness } from '../liveness/standing.ts';
@@ -134,6 +135,18 @@ export class Holding {
   /** Which nodes are there, and which are dead beyond doubt; the same object as before if nothing has changed. */
   get roll(): Roll {
     return this.#roll;
+  }
+
+  /** How each of the other speakers is, as this one hears it. */
+  get peers(): readonly PeerStatus[] {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return [];
+    const now = performance.now();
+    return keeper.others.map((node) => {
+      const liveness = keeper.peers.livenessOf(node, now);
+      if (keeper.peers.get(node) === undefined) return { node, liveness, reason: 'LivenessBlocked' };
+      return { node, liveness, silentMs: Math.max(0, Math.round(now - keeper.peers.lastHeard(node, now))) };
+    });
   }
 
   /** Tells a peer what was found out about VIPs that it holds. */

@@ -1,6 +1,6 @@
 /** What this node does about every VIP, and puts it into effect. */
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
-import { heldOf, type Placement, Placer, type SilenceReason, withheld } from '../announce/announcements.ts';
+import { heldOf, type Placement, Placer, withheld } from '../announce/announcements.ts';
 import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
 import { DemandReader, type DemandSnapshot, type Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
@@ -10,6 +10,7 @@ import { type Finding, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
+import type { SpeakerStatus } from '../api/speaker-status.ts';
 import type { LinkMonitor } from '../linux/link-monitor.ts';
 import type { Link } from '../linux/links.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
@@ -18,9 +19,11 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Announcer } from './announcer.ts';
 import { ConflictWatch } from './conflict-watch.ts';
 import type { Holding } from './holding.ts';
+import { logChanges } from './placement-log.ts';
 import { ProxyWatch } from './proxy-watch.ts';
 import type { Recorder } from './record.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from './snapshot.ts';
+import { linkStatus, vipStatus } from './status.ts';
 import { Verifier } from './verifier.ts';
 import { WireAsker } from './wire-asker.ts';
 
@@ -134,6 +137,24 @@ export class Placing {
     this.#parts.holding.heardOnWire(address, mac);
     this.#conflicts.heard(address, mac);
     this.#verifier.heard(address, mac);
+  }
+
+  /** What a person is told: this node's links, and what becomes of every VIP here. */
+  get status(): Pick<SpeakerStatus, 'links' | 'vips'> {
+    const terms = new Map(this.#decisions.map(({ vip, term }) => [vip.uid, term]));
+    const { blockedOn, spreadOf, holding } = this.#parts;
+    return {
+      links: this.#links.map((link) =>
+        linkStatus(link, { deaf: holding.deafLinks.has(link.name), blocked: blockedOn(link.name) }),
+      ),
+      vips: (this.#before ?? []).map((placement) =>
+        vipStatus(placement, {
+          term: terms.get(placement.uid),
+          conflict: this.#conflicts.stateOf(placement.uid),
+          spread: spreadOf(placement.vip),
+        }),
+      ),
+    };
   }
 
   /** Closes what it opened. */
@@ -253,33 +274,3 @@ function proxiesIn(entries: readonly AllocationView[]): ReadonlySet<string> {
     entries.map(({ address, conflict, quarantine }) => ({ address, mac: conflict?.mac ?? quarantine?.mac })),
   );
 }
-
-/** One line per VIP whose state changed. */
-function logChanges(log: Logger, before: readonly Placement[], now: readonly Placement[]): void {
-  const told = new Map(before.map((placement) => [placement.vip, placement]));
-  for (const placement of now) {
-    const { vip, holder } = placement;
-    const last = told.get(vip);
-    told.delete(vip);
-    if (last === placement || JSON.stringify(last) === JSON.stringify(placement)) continue;
-    if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
-    else if (placement.kind === 'Withhold') {
-      const { reason } = placement;
-      if (reason !== 'ProbingFirst' && reason !== 'DataPathPending')
-        log.warn({ vip, reason }, 'held, and not announced');
-    } else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
-    else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
-    else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
-    else log.debug({ vip, holder, reason: placement.reason }, 'silent');
-  }
-  for (const [vip, { kind }] of told)
-    if (kind === 'Announce') log.info({ vip, reason: 'Released' }, 'no longer announcing');
-}
-
-/** Silences that a person should know of. */
-const loud: ReadonlySet<SilenceReason> = new Set([
-  'NoUsableLink',
-  'NetworkAddress',
-  'LivenessBlocked',
-  'HolderStillAnswers',
-]);

@@ -1,5 +1,6 @@
 /** What a speaker watches, and what it says of the cluster. */
-import { type DemandSnapshot, elsewhere } from '../announce/demands.ts';
+import type { DemandSnapshot } from '../announce/demands.ts';
+import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type EndpointSliceView, parseEndpointSlice, type RawEndpointSlice } from '../api/endpoints.ts';
@@ -30,7 +31,8 @@ export interface Watched {
 /** Where the speakers' Pods are. */
 export interface Peers {
   readonly namespace: string;
-  readonly labelSelector: string;
+  /** Their labels. */
+  readonly peerSelector: string;
 }
 
 /** What the informers work with. */
@@ -45,7 +47,7 @@ export interface Watching {
 
 /** Makes the informers. */
 export function watchAll(common: Watching, peers: Peers): Watched {
-  const { labelSelector } = peers;
+  const { peerSelector: labelSelector } = peers;
   return {
     allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
     services: new Informer({ ...common, path: collections.services, parse: parseService }),
@@ -77,18 +79,4 @@ export function clusterSnapshot(watched: Watched, others: readonly string[]): De
     // A Pod that is on its way, or on its way out, counts: whether its speaker lives is told by its beats.
     speakers: new Set([...watched.pods.store.values().map(({ node }) => node), ...others]),
   };
-}
-
-/**
- * The nodes with an endpoint that is ready. Only where none is at all, those whose endpoints still serve while they end: kube-proxy sends
- * traffic there as well (KEP-1669), but what begins there may not be able to stay.
- */
-export function endpointNodes(slices: readonly EndpointSliceView[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const nodes = new Map<string, Record<'ready' | 'ending', Set<string>>>();
-  for (const { service, endpoints } of slices) {
-    const known = nodes.get(service) ?? { ready: new Set(), ending: new Set() };
-    nodes.set(service, known);
-    for (const { node, ready } of endpoints) known[ready ? 'ready' : 'ending'].add(node === '' ? elsewhere : node);
-  }
-  return new Map([...nodes].map(([service, { ready, ending }]) => [service, ready.size > 0 ? ready : ending]));
 }

@@ -29,9 +29,11 @@ import type { PathOptions } from './path-watch.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
 import { isSynced, watchAll } from './snapshot.ts';
+import { speakerStatus } from './status.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions extends PathOptions {
+  readonly version: string;
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
   /** Labels of the speakers' Pods. */
@@ -76,8 +78,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     onStalled: () => holding.decideNow(),
   });
   const client = new KubeClient(await connect(options.kubeconfig));
-  const peers = { namespace: options.namespace, labelSelector: options.peerSelector };
-  const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, peers);
+  const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, options);
   const { nodeName: node, livenessPort: port, livenessKey: keyFile, snapshot: file } = options;
   const offline = await openOffline({ file, node, log });
   const holding = new Holding({
@@ -110,6 +111,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
       rules: () => dataPath.farewell(),
     },
     metrics: speakerMetrics({ hasRules: () => dataPath.hasRules() }),
+    documents: { '/status': () => speakerStatus(options, { watched, placing, holding, dataPath, announcer, monitor }) },
   });
   try {
     await holding.open();

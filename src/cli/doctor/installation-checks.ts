@@ -227,7 +227,7 @@ function classNotServed({ services, ownership }: Facts): readonly Found[] {
   const pending = services.filter(
     (one) => one.isLoadBalancer && one.ingress.length === 0 && !hasOurClass(one, ownership),
   );
-  const byClass = Map.groupBy(pending, (one) => one.class);
+  const byClass = grouped(pending, (one) => one.class);
   const found = [...byClass].map(([name, some]): Found => {
     const where = `services ${few(some.map(({ key }) => key))}`;
     return name === undefined
@@ -252,7 +252,7 @@ function statusOfOthers({ services, ownership, ledger }: Facts): readonly Found[
   const foreign = services.filter(
     (one) => hasOurClass(one, ownership) && isForeign(one, ownership) && !bound.has(one.uid),
   );
-  const byWriter = Map.groupBy(foreign, (one) => writersOf(one, ownership));
+  const byWriter = grouped(foreign, (one) => writersOf(one, ownership));
   const found = [...byWriter].map(
     ([writer, some]): Found => ({
       severity: 'warn',
@@ -275,4 +275,10 @@ function warnings({ warnings: looked, namespace }: Facts): readonly Found[] {
     }),
   );
   return orOk(found, `no Warning of the last hour in namespace ${namespace}`);
+}
+
+function grouped<T, K>(all: readonly T[], keyOf: (one: T) => K): ReadonlyMap<K, readonly T[]> {
+  const groups = new Map<K, T[]>();
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  return groups;
 }

@@ -167,7 +167,7 @@ test('B9 the snapshot is used once, where the API server has told nothing, and a
     const log = createLogger('test', 'info');
     log.level = 'silent';
     const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
-    const watched = watchAll(common, { namespace: 'n', labelSelector: '' });
+    const watched = watchAll(common, { namespace: 'n', peerSelector: '' });
     const offline = await openOffline(place);
     const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
     offline.start({ watched, claims: () => claims, onUse: () => used++ });

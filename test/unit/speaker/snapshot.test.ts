@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { elsewhere } from '../../../src/announce/demands.ts';
+import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
 import type { EndpointSliceView } from '../../../src/api/endpoints.ts';
-import { endpointNodes } from '../../../src/speaker/snapshot.ts';
 
 /** A slice of the Service `n/s`: the names of its endpoints' nodes, those that end in parentheses. */
 function slice(...nodes: readonly string[]): EndpointSliceView {

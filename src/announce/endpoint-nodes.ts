@@ -1,0 +1,17 @@
+/** On which nodes a Service has an endpoint that may get traffic. */
+import type { EndpointSliceView } from '../api/endpoints.ts';
+import { elsewhere } from './demands.ts';
+
+/**
+ * The nodes with an endpoint that is ready. Only where none is at all, those whose endpoints still serve while they end: kube-proxy sends
+ * traffic there as well (KEP-1669), but what begins there may not be able to stay.
+ */
+export function endpointNodes(slices: readonly EndpointSliceView[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const nodes = new Map<string, Record<'ready' | 'ending', Set<string>>>();
+  for (const { service, endpoints } of slices) {
+    const known = nodes.get(service) ?? { ready: new Set(), ending: new Set() };
+    nodes.set(service, known);
+    for (const { node, ready } of endpoints) known[ready ? 'ready' : 'ending'].add(node === '' ? elsewhere : node);
+  }
+  return new Map([...nodes].map(([service, { ready, ending }]) => [service, ready.size > 0 ? ready : ending]));
+}

@@ -1,0 +1,138 @@
+/** The command line: options of all commands, help with examples, and how a run ends. */
+import { Command, CommanderError, Option } from 'commander';
+import { exitOf, type Format, formats, renderAnswer } from './answer.ts';
+import type { CommandSpec, OptionSpec } from './command.ts';
+import { commands } from './commands.ts';
+import { complete, completionScript, shells } from './completion.ts';
+import { type Exit, exits, Failure } from './failure.ts';
+import { plain } from './paint.ts';
+import { type GlobalOptions, Session, type Terminal } from './session.ts';
+import { version } from './version.ts';
+
+/** What a run has from the process that it is in. */
+export interface Surroundings {
+  /** Without the names of the program. */
+  readonly argv: readonly string[];
+  /** For an answer with and without colours. */
+  readonly terminal: (wantsColour: boolean) => Terminal;
+  readonly signal: AbortSignal;
+}
+
+type Globals = Omit<GlobalOptions, 'output'> & { readonly output: Format; readonly color: boolean };
+
+/** Runs one command line; gives the status to end with. */
+export async function runProgram({ argv, terminal, signal }: Surroundings): Promise<Exit> {
+  const ended: { exit: Exit } = { exit: exits.fine };
+  const plainTerminal = terminal(false);
+  const run = async (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals: Globals) => {
+    const { color, output, ...options } = globals;
+    const at = terminal(color);
+    const session = new Session({ ...options, output }, at, signal);
+    try {
+      const answer = await spec.run(session, given);
+      at.out(renderAnswer(answer, output, { paint: at.paint }));
+      ended.exit = exitOf(answer);
+    } finally {
+      await session.close();
+    }
+  };
+  const program = programOf(run, (text) => plainTerminal.out(text));
+  program.configureOutput({ writeOut: plainTerminal.out, writeErr: plainTerminal.note });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    return failed(error, plainTerminal, signal);
+  }
+  return ended.exit;
+}
+
+function failed(error: unknown, { note }: Terminal, signal: AbortSignal): Exit {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exits.fine : exits.usage;
+  if (signal.aborted) return exits.wrong;
+  if (error instanceof Failure) {
+    note(`error: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    return error.exit;
+  }
+  // A fault of the tool: its message is all that helps, and where it was is for those who ask.
+  const { message, stack } = error as Error;
+  note(`error: ${process.env.BERTH_DEBUG === undefined ? message : stack}\n`);
+  return exits.unreachable;
+}
+
+type Run = (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals: Globals) => Promise<void>;
+
+function programOf(run: Run, print: (text: string) => void): Command {
+  const program = new Command('kubectl-berth')
+    .description('Looks into Berth, the LoadBalancer of this cluster, and changes what a person may change.')
+    .usage('[options] <command>')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(--help tells more)')
+    .configureHelp({ showGlobalOptions: true })
+    .option('--kubeconfig <file>', 'how to reach the cluster (default: KUBECONFIG, or ~/.kube/config)')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', 'namespace of Services')
+    .option('--berth-namespace <name>', "namespace of Berth (default: found by the label of the speakers' DaemonSet)")
+    .addOption(new Option('-o, --output <format>', 'form of the answer').choices(formats).default('table'))
+    .option('--no-color', 'no colours, also on a terminal (NO_COLOR does the same)')
+    .addHelpText(
+      'after',
+      '\nStatus: 0 fine, 1 something is wrong with what was asked about, 2 wrong usage, 3 the cluster could not be asked.',
+    );
+  for (const spec of commands) addCommand(program, spec, run);
+  program
+    .command('completion')
+    .summary('print a script that completes command lines')
+    .description('Prints a script for a shell. For kubectl berth: see the comment at its head.')
+    .argument('<shell>', shells.join(', '))
+    .action((shell: string) => print(completionScript(shell)));
+  program
+    .command('__complete', { hidden: true })
+    .allowUnknownOption()
+    .helpOption(false)
+    .argument('[words...]')
+    .action(async (words: readonly string[], _, command: Command) => {
+      const session = new Session(
+        { ...command.optsWithGlobals<Globals>() },
+        { out: print, note: () => undefined, confirm: async () => false, paint: plain },
+        new AbortController().signal,
+      );
+      print(await complete(words, program, session));
+      await session.close();
+    });
+  return program;
+}
+
+function addCommand(program: Command, spec: CommandSpec, run: Run): void {
+  const command = program
+    .command(spec.name)
+    .summary(spec.summary)
+    .description(spec.description ?? `${spec.summary[0]?.toUpperCase()}${spec.summary.slice(1)}.`);
+  for (const { name, what, choices } of spec.args ?? []) {
+    const argument = command.createArgument(name, what);
+    command.addArgument(choices === undefined ? argument : argument.choices([...choices]));
+  }
+  for (const option of spec.options ?? []) command.addOption(optionOf(option));
+  command.addHelpText('after', `\nExamples:\n${examplesOf(spec)}`);
+  command.action(async (...all: unknown[]) => {
+    const count = spec.args?.length ?? 0;
+    const args = all
+      .slice(0, count)
+      .flat()
+      .filter((arg): arg is string => typeof arg === 'string');
+    await run(spec, { args, options: command.opts() }, command.optsWithGlobals<Globals>());
+  });
+}
+
+function optionOf({ flags, what, byDefault, many, choices, required }: OptionSpec): Option {
+  const option = new Option(flags, what);
+  if (byDefault !== undefined) option.default(byDefault);
+  if (choices) option.choices([...choices]);
+  if (many) option.argParser((value: string, all: readonly string[] | undefined) => [...(all ?? []), value]);
+  return required ? option.makeOptionMandatory() : option;
+}
+
+/** Each line, and below it what it does. */
+export function examplesOf({ examples }: CommandSpec): string {
+  return examples.map(([line, what]) => `  # ${what}\n  ${line}`).join('\n');
+}

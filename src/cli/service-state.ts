@@ -1,0 +1,45 @@
+/** How each Service of type LoadBalancer is: its addresses, or the one reason why it has none. */
+import type { ServiceView } from '../api/service.ts';
+import type { Decision } from '../ipam/decision.ts';
+import type { Picture } from './picture.ts';
+
+/** A Service, for people and programs. */
+export interface ServiceState {
+  /** `namespace/name`. */
+  readonly service: string;
+  /** Whether its class makes it Berth's. */
+  readonly ours: boolean;
+  readonly addresses: readonly string[];
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The states of all of them, by name. */
+export function serviceStates({ cluster, settled }: Pick<Picture, 'cluster' | 'settled'>): readonly ServiceState[] {
+  const decisions = new Map(settled.plan.decisions.map((decision) => [decision.service.key, decision]));
+  const all = cluster.services.filter(({ isLoadBalancer }) => isLoadBalancer);
+  return all
+    .map((service) => stateOf(service, decisions.get(service.key)))
+    .sort((a, b) => (a.service < b.service ? -1 : 1));
+}
+
+function stateOf(service: ServiceView, decision: Decision | undefined): ServiceState {
+  const { key, ingress } = service;
+  const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+  if (decision === undefined) {
+    const message =
+      service.class === undefined
+        ? 'it names no class, and this installation leaves those alone'
+        : `its class ${service.class} is another program's`;
+    return { service: key, ours: false, addresses, reason: 'OtherClass', message };
+  }
+  const { reason, message } = decision;
+  const isLate = decision.kind === 'Assigned' && addresses.length === 0;
+  const facts = { service: key, ours: true, addresses };
+  if (!isLate) return { ...facts, reason, message };
+  return {
+    ...facts,
+    reason: 'NotWritten',
+    message: `it is to have ${message}: the controller has not written that yet`,
+  };
+}

@@ -1,0 +1,42 @@
+/** Finds the kubeconfig as kubectl does: the file that is named, those of KUBECONFIG, or the one in the home directory. */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+
+/** What a person has said about it on the command line. */
+export interface KubeconfigChoice {
+  readonly file?: string | undefined;
+  readonly context?: string | undefined;
+}
+
+/** Reads it. Throws, with a sentence for people, where there is none or it lacks what was asked for. */
+export function readKubeconfig({ file, context }: KubeconfigChoice): KubeConfig {
+  const named = file ?? process.env.KUBECONFIG;
+  const files = named ? named.split(delimiter).filter((one) => one !== '') : [join(homedir(), '.kube', 'config')];
+  const present = files.filter((one) => existsSync(one));
+  const config = new KubeConfig();
+  const [first, ...others] = present;
+  if (first !== undefined) {
+    config.loadFromFile(first);
+    for (const other of others) config.mergeConfig(readOne(other));
+  } else if (!named && process.env.KUBERNETES_SERVICE_HOST !== undefined) config.loadFromCluster();
+  else throw new Error(`there is no kubeconfig at ${files.join(', ')}`);
+  const names = config.getContexts().map(({ name }) => name);
+  if (context !== undefined) {
+    if (!names.includes(context)) {
+      throw new Error(`the kubeconfig has no context "${context}": it has ${names.join(', ') || 'none'}`);
+    }
+    config.setCurrentContext(context);
+  }
+  if (config.getCurrentCluster() === null) {
+    throw new Error(`no context of the kubeconfig is current: choose one of ${names.join(', ') || 'none'}`);
+  }
+  return config;
+}
+
+function readOne(file: string): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromFile(file);
+  return config;
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+/** The command line tool: `kubectl-berth`, which kubectl runs as `kubectl berth`. */
+import { createInterface } from 'node:readline/promises';
+import { paintFor } from './cli/paint.ts';
+import { runProgram } from './cli/program.ts';
+import type { Terminal } from './cli/session.ts';
+
+const interrupted = new AbortController();
+process.once('SIGINT', () => interrupted.abort());
+process.once('SIGTERM', () => interrupted.abort());
+// A reader that has seen enough (head, less) is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+});
+
+function terminal(wantsColour: boolean): Terminal {
+  const noColor = !wantsColour || (process.env.NO_COLOR ?? '') !== '';
+  return {
+    out: (text) => void process.stdout.write(text),
+    note: (text) => void process.stderr.write(text),
+    confirm,
+    paint: paintFor(process.stdout.isTTY === true, { noColor }),
+  };
+}
+
+async function confirm(question: string): Promise<boolean> {
+  if (process.stdin.isTTY !== true) return false;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const said = await lines.question(`${question} [y/N] `, { signal: interrupted.signal });
+    return /^y(es)?$/i.test(said.trim());
+  } finally {
+    lines.close();
+  }
+}
+
+void runProgram({ argv: process.argv.slice(2), terminal, signal: interrupted.signal }).then((exit) => {
+  process.exitCode = exit;
+});
