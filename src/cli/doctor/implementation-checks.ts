@@ -59,32 +59,38 @@ function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {
 /** In IPVS mode every node has every VIP as an address of its own, and its kernel answers for it unless it is kept from that. */
 function strictArp(facts: Facts): readonly Found[] {
   const { kubeProxy } = facts;
-  if ('why' in kubeProxy) return unknown(kubeProxy.why);
-  if (kubeProxy.value.mode !== 'ipvs') return ok('kube-proxy does not use IPVS: no kernel answers for VIPs');
-  if (kubeProxy.value.strictArp) return ok('kube-proxy uses IPVS with strictARP');
-  const loose = told(facts).filter(({ status }) => status.facts?.allLinks && !isStrict(status.facts.allLinks));
-  const where = 'ConfigMap kube-system/kube-proxy';
-  const todo = "set ipvs.strictARP: true there, and restart kube-proxy's Pods";
+  const asked = told(facts);
+  const usesIpvs = asked.filter(({ status }) => status.links.some(({ name }) => name === ipvsLink));
+  if ('why' in kubeProxy && asked.length === 0) return unknown(kubeProxy.why);
+  const config = 'value' in kubeProxy ? kubeProxy.value : undefined;
+  if (config?.mode !== 'ipvs' && usesIpvs.length === 0) return ok('no node has VIPs as addresses of its own (IPVS)');
+  const loose = usesIpvs.filter(({ status }) => status.facts?.allLinks && !isStrict(status.facts.allLinks));
+  if (config?.strictArp ?? loose.length === 0) return ok('kube-proxy uses IPVS with strictARP');
+  const where = config ? 'ConfigMap kube-system/kube-proxy' : `nodes ${few(loose.map(({ node }) => node))}`;
+  const todo = 'set ipvs.strictARP: true in the configuration of kube-proxy, and restart its Pods';
+  const what = 'kube-proxy uses IPVS without strictARP';
   if (hasNodeLayer(facts)) {
     return [
       {
         severity: 'info',
         where,
-        what: "kube-proxy uses IPVS without strictARP; Berth's rules keep the kernels from answering",
+        what: `${what}; Berth's rules keep the kernels from answering`,
         todo: `nothing; or ${todo}`,
       },
     ];
   }
-  const nodes = loose.length > 0 ? `: ${few(loose.map(({ node }) => node))}` : '';
   return [
     {
       severity: 'error',
       where,
-      what: `kube-proxy uses IPVS without strictARP, and not every node has Berth's rules: every node answers for every address${nodes}`,
+      what: `${what}, and not every node has Berth's rules: every node answers for every address`,
       todo,
     },
   ];
 }
+
+/** Where kube-proxy puts the VIPs. */
+const ipvsLink = 'kube-ipvs0';
 
 function isStrict({ arpIgnore = 0, arpAnnounce = 0 }: LinkSettings): boolean {
   return arpIgnore >= 1 && arpAnnounce >= 2;

@@ -264,9 +264,12 @@ function statusOfOthers({ services, ownership, ledger }: Facts): readonly Found[
   return orOk(found, 'no other program has written addresses to Services of ours');
 }
 
-function warnings({ warnings: looked, namespace }: Facts): readonly Found[] {
+/** What was said of Pods that are ready now, or gone, is over. */
+function warnings({ warnings: looked, namespace, pods }: Facts): readonly Found[] {
   if ('why' in looked) return unknown(looked.why);
-  const found = looked.value.slice(0, 10).map(
+  const troubled = pods.filter(({ ready }) => !ready).map(({ name }) => `Pod ${name}`);
+  const open = looked.value.filter(({ object }) => !object.startsWith('Pod ') || troubled.includes(object));
+  const found = open.slice(0, 5).map(
     ({ object, reason, message }): Found => ({
       severity: 'warn',
       where: object,
@@ -274,7 +277,7 @@ function warnings({ warnings: looked, namespace }: Facts): readonly Found[] {
       todo: `kubectl -n ${namespace} get events`,
     }),
   );
-  return orOk(found, `no Warning of the last hour in namespace ${namespace}`);
+  return orOk(found, `no Warning of the last hour in namespace ${namespace} that still matters`);
 }
 
 function grouped<T, K>(all: readonly T[], keyOf: (one: T) => K): ReadonlyMap<K, readonly T[]> {

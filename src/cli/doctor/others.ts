@@ -27,10 +27,7 @@ const label = (key: string, value: string) => (workload: Workload) => workload.l
 const marks: readonly Mark[] = [
   {
     name: 'MetalLB',
-    matches: (one) =>
-      label('app', 'metallb')(one) ||
-      label('app.kubernetes.io/name', 'metallb')(one) ||
-      image(/(^|\/)metallb\/(controller|speaker)/)(one),
+    matches: isMetalLb,
     todo: 'kubectl berth migrate metallb takes its addresses over; or give one of the two a class of its own',
     classArg: '--lb-class',
   },
@@ -96,4 +93,13 @@ function argumentOf(args: readonly string[], flag: string): string | undefined {
   const at = args.findIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
   const arg = args[at];
   return arg === undefined ? undefined : arg === flag ? args[at + 1] : arg.slice(flag.length + 1);
+}
+
+/** MetalLB's controller or speaker, of its manifests, its chart or its operator. */
+export function isMetalLb(one: Workload): boolean {
+  return (
+    label('app', 'metallb')(one) ||
+    label('app.kubernetes.io/name', 'metallb')(one) ||
+    image(/(^|\/)metallb\/(controller|speaker)/)(one)
+  );
 }

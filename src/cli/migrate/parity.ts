@@ -66,10 +66,11 @@ const headings: Readonly<Record<Parity, string>> = {
 
 /** The report for people: what needs them first. */
 export function renderParity(rows: readonly ParityRow[]): string {
-  const parts = (Object.keys(headings) as Parity[]).map((parity) => {
+  const parts = (Object.keys(headings) as Parity[]).flatMap((parity) => {
     const some = rows.filter((row) => row.parity === parity);
-    const title = `${headings[parity]} (${some.length})`;
-    return [title, ...some.map((row) => `  ${line(row)}`)].join('\n');
+    return some.length === 0
+      ? []
+      : [[`${headings[parity]} (${some.length})`, ...some.map((row) => `  ${line(row)}`)].join('\n')];
   });
   return `${parts.join('\n\n')}\n`;
 }

@@ -32,6 +32,8 @@ export interface Preview {
   /** `namespace/name`. */
   readonly service: string;
   readonly fate: Fate;
+  /** Its `spec.loadBalancerClass`. */
+  readonly className: string | undefined;
   /** The addresses that its status shows. */
   readonly addresses: readonly string[];
   /** Why; for people. */
@@ -62,7 +64,8 @@ export function previewTakeOver({ pools, services }: Migration, before: Before):
     .map((view): Preview => {
       const shown = shownBy(view);
       const decision = decisions.get(view.uid);
-      const found = (fate: Fate, message: string) => ({ service: view.key, fate, addresses: shown, message });
+      const about = { service: view.key, className: view.class, addresses: shown };
+      const found = (fate: Fate, message: string) => ({ ...about, fate, message });
       if (decision === undefined) return found('NotOurs', `Berth does not serve the class ${view.class ?? '(none)'}`);
       if (shown.length === 0) return found('Pending', decision.message);
       if (!isForeign(view, ownership)) return found('Berth', decision.message);
