@@ -94,8 +94,10 @@ export interface Facts {
   readonly nodes: readonly NodeView[];
   readonly services: readonly ServiceView[];
   readonly ledger: readonly AllocationView[];
-  /** Addresses of Pods, by node. */
+  /** Addresses of Pods, by node: the ranges that the Nodes name, or else those of some Pods. */
   readonly podRanges: ReadonlyMap<string, RangeSet>;
+  /** Those of some Pods. */
+  readonly arePodsSampled: boolean;
   /** Addresses of Services inside the cluster. */
   readonly serviceRanges: Looked<RangeSet>;
   /** `spec.externalIPs` of Services, by the Service's key. */
