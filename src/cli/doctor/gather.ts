@@ -7,7 +7,7 @@ import { collections, podsPath, workloadsPath } from '../../kube/resources.ts';
 import { readCluster } from '../cluster.ts';
 import { exits, Failure } from '../failure.ts';
 import type { RawWorkload } from '../installation.ts';
-import { listAll, readOne } from '../reading.ts';
+import { ask, listAll, readOne } from '../reading.ts';
 import type { Reach, Session } from '../session.ts';
 import { askSpeakers } from '../speakers.ts';
 import type { Facts, KubeProxyConfig, Looked, OtherAllocators, PodState, Warning, Workload } from './facts.ts';
@@ -19,45 +19,23 @@ export async function gatherFacts(session: Session): Promise<Facts> {
   const cluster = await readCluster(session);
   const { installation, pools, advertisements, nodes, services, ledger } = cluster;
   const { namespace, settings } = installation;
-  const [
-    namespaceLabels,
-    pods,
-    rawNodes,
-    externalIps,
-    serviceRanges,
-    kubeProxy,
-    workloads,
-    others,
-    warnings,
-    speakers,
-  ] = await Promise.all([
-    look(() => readNamespaceLabels(reach, namespace)),
+  const own = { namespace, ownership: settings.ownership, pools, advertisements, nodes, services, ledger };
+  const [pods, podAddresses, externalIps, speakers] = await Promise.all([
     readPods(reach, namespace),
-    listAll<RawNode & { readonly spec?: { readonly podCIDRs?: readonly string[] } }>(reach, collections.nodes),
+    readPodAddresses(reach),
     readExternalIps(reach),
+    askSpeakers(session, installation),
+  ]);
+  const [namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings] = await Promise.all([
+    look(() => readNamespaceLabels(reach, namespace)),
     look(() => readServiceRanges(reach)),
     look(() => readKubeProxy(reach)),
     look(() => readWorkloads(reach)),
     look(() => readOtherAllocators(reach)),
     look(() => readWarnings(reach, namespace, cluster.now)),
-    askSpeakers(session, installation),
   ]);
-  const podRanges = rawNodes.map(({ metadata, spec }) => [metadata.name, rangesOf(spec?.podCIDRs)] as const);
-  return {
-    ...{
-      namespace,
-      namespaceLabels,
-      ownership: settings.ownership,
-      pods,
-      pools,
-      advertisements,
-      nodes,
-      services,
-      ledger,
-    },
-    podRanges: new Map(podRanges.filter(([, ranges]) => ranges.length > 0)),
-    ...{ serviceRanges, externalIps, kubeProxy, workloads, others, warnings, speakers },
-  };
+  const looked = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings };
+  return { ...own, ...looked, ...podAddresses, pods, externalIps, speakers };
 }
 
 /** A refusal is an answer too. */
@@ -92,6 +70,35 @@ async function readExternalIps(reach: Reach): Promise<ReadonlyMap<string, RangeS
     ({ metadata, spec }) => [`${metadata.namespace}/${metadata.name}`, rangesOf(spec.externalIPs)] as const,
   );
   return new Map(entries.filter(([, ranges]) => ranges.length > 0));
+}
+
+type NodeTexts = readonly (readonly [node: string, ranges: readonly string[]])[];
+type RawNodeRanges = RawNode & { readonly spec?: { readonly podCIDRs?: readonly string[] } };
+
+async function readPodAddresses(reach: Reach): Promise<Pick<Facts, 'podRanges' | 'arePodsSampled'>> {
+  const nodes = await listAll<RawNodeRanges>(reach, collections.nodes);
+  const named = byNode(nodes.map(({ metadata, spec }) => [metadata.name, spec?.podCIDRs ?? []]));
+  if (named.size > 0) return { podRanges: named, arePodsSampled: false };
+  return { podRanges: byNode(await samplePods(reach)), arePodsSampled: true };
+}
+
+function byNode(texts: NodeTexts): ReadonlyMap<string, RangeSet> {
+  const names = [...new Set(texts.map(([node]) => node))];
+  const rangesAt = (name: string) => rangesOf(texts.filter(([node]) => node === name).flatMap(([, some]) => some));
+  return new Map(names.map((name) => [name, rangesAt(name)] as const).filter(([, ranges]) => ranges.length > 0));
+}
+
+interface RawAddressedPod {
+  readonly spec?: { readonly nodeName?: string; readonly hostNetwork?: boolean };
+  readonly status?: { readonly podIPs?: readonly { readonly ip?: string }[] };
+}
+
+/** Some Pods' addresses: network plugins with ranges of their own do not write them to the Nodes, and all Pods would be too many. */
+async function samplePods(reach: Reach): Promise<NodeTexts> {
+  const request = { path: '/api/v1/pods', query: { limit: '200' } };
+  const page = await ask<{ readonly items?: readonly RawAddressedPod[] }>(reach, request, 'list');
+  const pods = (page.items ?? []).filter(({ spec }) => spec?.hostNetwork !== true);
+  return pods.map(({ spec, status }) => [spec?.nodeName ?? '', (status?.podIPs ?? []).flatMap(({ ip }) => ip ?? [])]);
 }
 
 /** ServiceCIDR is in every cluster from 1.33 on. */

@@ -47,21 +47,20 @@ function poolOverlapsNodes({ pools, nodes }: Facts): readonly Found[] {
   return orOk(found, 'no pool holds an address of a node');
 }
 
-function poolOverlapsPods({ pools, podRanges }: Facts): readonly Found[] {
+function poolOverlapsPods({ pools, podRanges, arePodsSampled }: Facts): readonly Found[] {
   const found = pools.flatMap(({ name, ranges }) =>
     [...podRanges].flatMap(([node, pods]) =>
-      overlap(ranges, pods).map(
-        (text): Found => ({
-          severity: 'error',
-          where: `pool ${name}`,
-          what: `${text} is a range of Pods (node ${node})`,
-          todo: 'choose a range of the network of the nodes',
-        }),
-      ),
+      overlap(ranges, pods).map((text): Found => {
+        const what = `${text} is ${arePodsSampled ? 'the address of Pods' : 'a range of Pods'} (node ${node})`;
+        return { severity: 'error', where: `pool ${name}`, what, todo: 'choose a range of the network of the nodes' };
+      }),
     ),
   );
-  if (found.length === 0 && podRanges.size === 0)
-    return unknown('no Node names the range of its Pods (spec.podCIDRs): the CNI plugin keeps it to itself');
+  if (found.length === 0 && arePodsSampled) {
+    return unknown(
+      'no Node names the range of its Pods (spec.podCIDRs); of the Pods that were looked at none has an address of a pool',
+    );
+  }
   return orOk(found.slice(0, 10), 'no pool holds an address of Pods');
 }
 

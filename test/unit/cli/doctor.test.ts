@@ -50,6 +50,7 @@ const well: Facts = {
   services: [service('s')],
   ledger: [],
   podRanges: new Map([['n1', ranges('10.0.0.0/24')]]),
+  arePodsSampled: false,
   serviceRanges: { value: ranges('10.96.0.0/12') },
   externalIps: new Map(),
   kubeProxy: { value: { mode: 'iptables', strictArp: false } },
@@ -181,6 +182,11 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       desc: 'a pool that holds Pods',
       facts: { pools: [pool('p', ['192.0.2.10', '10.0.0.9'])] },
       expected: ['error PoolOverlapsPods pool p', 'error PoolOffLink pool p'],
+    },
+    {
+      desc: 'Pods whose ranges no Node names',
+      facts: { arePodsSampled: true },
+      expected: ['unknown PoolOverlapsPods'],
     },
     {
       desc: 'a pool of cluster IPs',
