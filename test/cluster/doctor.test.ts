@@ -192,12 +192,12 @@ test('B10 D12 E2 E7 each of many faults at once is found, with where it is and w
     KubeProxyMode: ['ok'],
     StrictArp: ['info ConfigMap kube-system/kube-proxy'],
     ClassNotServed: ['warn services default/classed'],
-    AddressConflict: [`error address ${stolen}`],
+    DuplicateAddress: [`error address ${stolen}`],
   };
   for (const [id, wheres] of Object.entries(expected))
     assert.deepEqual([...of(findings, id)].sort(), [...wheres].sort(), id);
   assert.ok(of(findings, 'ReturnPath').includes(`info node ${first.name}, link side0`));
-  const conflict = findings.find(({ id }) => id === 'AddressConflict');
+  const conflict = findings.find(({ id }) => id === 'DuplicateAddress');
   const mac = (await stranger.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim();
   assert.match(conflict?.what ?? '', new RegExp(mac), 'it names the host');
   assert.ok(

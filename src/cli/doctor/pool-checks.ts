@@ -15,7 +15,7 @@ export const poolChecks: readonly Check<Facts>[] = [
   { id: 'PoolOverlapsServices', judge: poolOverlapsServices },
   { id: 'PoolOverlapsExternalIPs', judge: poolOverlapsExternalIps },
   { id: 'PoolOffLink', judge: poolOffLink },
-  { id: 'AddressConflict', judge: addressConflict },
+  { id: 'DuplicateAddress', judge: duplicateAddress },
   { id: 'NotAnnounced', judge: notAnnounced },
   { id: 'NotVerified', judge: notVerified },
 ];
@@ -123,7 +123,7 @@ function poolOffLink(facts: Facts): readonly Found[] {
   return orOk(found, 'every pool lies in a network of the nodes');
 }
 
-function addressConflict({ ledger }: Facts): readonly Found[] {
+function duplicateAddress({ ledger }: Facts): readonly Found[] {
   const found = ledger.flatMap((entry): readonly Found[] => {
     const { address, quarantine } = entry;
     const condition = allocationCondition(entry, allocationConditions.conflict);

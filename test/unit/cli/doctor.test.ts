@@ -214,12 +214,12 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
     {
       desc: 'another host with an address',
       facts: { ledger: withCondition('Conflict', 'True', 'ForeignClaim') },
-      expected: ['error AddressConflict address 192.0.2.10'],
+      expected: ['error DuplicateAddress address 192.0.2.10'],
     },
     {
       desc: 'a proxy',
       facts: { ledger: withCondition('Conflict', 'False', 'ProxyArp') },
-      expected: ['info AddressConflict address 192.0.2.10'],
+      expected: ['info DuplicateAddress address 192.0.2.10'],
     },
     {
       desc: 'a silent address',
