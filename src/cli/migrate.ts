@@ -1,16 +1,13 @@
 /** `migrate`: from another implementation to Berth, with the same addresses. */
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import type { RawService } from '../api/service.ts';
 import type { Answer } from './answer.ts';
-import { type Cluster, readCluster } from './cluster.ts';
 import type { CommandSpec } from './command.ts';
-import { exits, Failure, misused, wrong } from './failure.ts';
-import type { Manifest } from './migrate/manifest.ts';
-import { convertMetalLb, type Migration } from './migrate/metallb.ts';
+import { exits, misused, wrong } from './failure.ts';
+import { type Found, findInCluster, findInFiles, type Place } from './migrate/find.ts';
 import { renderParity } from './migrate/parity.ts';
-import { type Preview, previewTakeOver } from './migrate/preview.ts';
-import { readFiles, readObjects, readPrograms, readServices } from './migrate/read-metallb.ts';
+import type { Preview } from './migrate/preview.ts';
+import type { Obstacle } from './migrate/reach.ts';
 import { groupsToTake, obstaclesTo } from './migrate/steps.ts';
 import { type TakenAddress, takeOver } from './migrate/take-over.ts';
 import type { Session } from './session.ts';
@@ -20,7 +17,7 @@ export const migrateCommand: CommandSpec = {
   name: 'migrate',
   summary: 'take Services over from MetalLB with the same addresses',
   description:
-    "Without --apply it changes nothing: it prints MetalLB's pools and advertisements as Berth's objects, and to standard error what becomes of every field and of every Service's address.\nWith --apply it makes the objects and takes the Services over, one by one. It stops at the first that would not keep its address.\nStatus 1: a Service would not keep its address, or nobody announces one.",
+    "Without --apply it changes nothing: it prints MetalLB's pools and advertisements as Berth's objects, and to standard error what becomes of every field and of every Service's address.\nWith --apply it makes the objects and takes the Services over, one by one. It stops at the first that would not keep its address.\nStatus 1: a Service would not keep its address, or nobody would announce it.",
   args: [{ name: '<from>', what: 'the implementation', choices: ['metallb'] }],
   options: [
     {
@@ -41,13 +38,13 @@ export const migrateCommand: CommandSpec = {
     const { filename: paths, report, apply, stopMetallb } = given.options as MigrateOptions;
     if (apply && paths) throw misused('--apply takes over what is in the cluster: it goes without --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb is a part of --apply');
-    const found = paths ? await fromFiles(paths) : await fromCluster(session);
-    const text = `${renderParity(found.migration.rows)}${renderPreviews(found.previews)}`;
+    const found = paths ? await findInFiles(paths) : await findInCluster(session);
+    const text = `${renderParity(found.migration.rows)}${renderPreviews(found)}`;
     if (report) await writeFile(report, text);
     else session.terminal.note(`${text}\n`);
-    return apply && found.cluster
-      ? applied(session, { ...found, cluster: found.cluster, stop: stopMetallb === true })
-      : printed(found);
+    if (!apply) return printed(found);
+    if (found.place === undefined) throw wrong(found.note);
+    return applied(session, { ...found, place: found.place, stop: stopMetallb === true });
   },
 };
 
@@ -58,65 +55,34 @@ interface MigrateOptions {
   readonly stopMetallb?: boolean;
 }
 
-interface Found {
-  readonly migration: Migration;
-  readonly previews: readonly Preview[];
-  /** undefined: it was not looked at. */
-  readonly cluster: Cluster | undefined;
-}
-
-async function fromFiles(paths: readonly string[]): Promise<Found> {
-  const all = await readFiles(paths);
-  const services = all.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service').map(asService);
-  const migration = convertMetalLb({ objects: all, services, classes: ['berth.dev/berth'] });
-  return { migration, previews: [], cluster: undefined };
-}
-
-/** In files a Service has no uid, and its namespace may come from the one who applies it. */
-function asService({ metadata, spec = {} }: Manifest): RawService {
-  return { metadata: { namespace: 'default', uid: '', resourceVersion: '', ...metadata }, spec };
-}
-
-async function fromCluster(session: Session): Promise<Found> {
-  const reach = await session.reach();
-  const objects = await readObjects(reach);
-  if (objects === undefined) {
-    throw new Failure(
-      exits.wrong,
-      'the cluster has no objects of MetalLB (metallb.io)',
-      'give its manifests with --filename',
-    );
-  }
-  const [cluster, services] = await Promise.all([readCluster(session), readServices(reach)]);
-  const { ownership } = cluster.installation.settings;
-  const migration = convertMetalLb({ objects, services, classes: ownership.classes });
-  return { migration, previews: previewTakeOver(migration, { ...cluster, ownership }), cluster };
-}
-
-function printed({ migration, previews }: Found): Answer {
+function printed(found: Found): Answer {
+  const { migration, previews } = found;
   const objects = [...migration.pools, ...migration.advertisements];
-  const changes = previews.filter(({ fate }) => fate === 'Changes');
+  const obstacles = obstaclesOf(found, true);
   return {
-    facts: { objects, services: previews, report: migration.rows },
+    facts: { objects, services: previews, obstacles, report: migration.rows },
     text: () =>
       objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('') || '# nothing to be carried\n',
-    exit: changes.length > 0 ? exits.wrong : exits.fine,
+    exit: obstacles.length > 0 ? exits.wrong : exits.fine,
   };
 }
 
-async function applied(
-  session: Session,
-  { migration, previews, cluster, stop }: Found & { readonly cluster: Cluster; readonly stop: boolean },
-): Promise<Answer> {
-  const programs = await readPrograms(await session.reach());
-  const obstacles = obstaclesTo(previews, { programs, stop });
-  if (obstacles.length > 0) {
-    const lines = obstacles.map(({ what, todo }) => `  ${what}\n    -> ${todo}`);
-    throw wrong(`nothing was changed:\n${lines.join('\n')}`);
-  }
+function obstaclesOf({ previews, place }: Found, stop: boolean): readonly Obstacle[] {
+  return place === undefined ? [] : obstaclesTo(previews, { ...place.situation, stop });
+}
+
+interface Order extends Found {
+  readonly place: Place;
+  readonly stop: boolean;
+}
+
+async function applied(session: Session, order: Order): Promise<Answer> {
+  const { migration, previews, place, stop } = order;
+  const obstacles = obstaclesOf(order, stop);
+  if (obstacles.length > 0) throw wrong(`nothing was changed:\n${obstacles.map(obstacleText).join('\n')}`);
   const groups = groupsToTake(migration, previews);
-  const { ownership } = cluster.installation.settings;
-  const taken = await takeOver({ session, migration, groups, programs: stop ? programs : [], ownership });
+  const { ownership } = place.cluster.installation.settings;
+  const taken = await takeOver({ session, migration, groups, programs: stop ? place.programs : [], ownership });
   const silent = taken.filter(({ holder }) => holder === undefined);
   return {
     facts: { services: previews, addresses: taken, report: migration.rows },
@@ -130,13 +96,20 @@ function lineOf({ service, address, holder, message }: TakenAddress): string {
   return `${address}   ${service}   ${holder === undefined ? message : `announced by ${holder}`}\n`;
 }
 
-function renderPreviews(previews: readonly Preview[]): string {
-  if (previews.length === 0) return '';
+function renderPreviews(found: Found): string {
+  const { previews, note } = found;
   const lines = previews.map(
     ({ service, fate, addresses, message }) =>
       `  ${service} (${addresses.join(', ') || 'no address'}): ${fateText[fate]}: ${message}`,
   );
-  return `\nServices (${previews.length})\n${lines.join('\n')}\n`;
+  const services = previews.length === 0 ? '' : `\nServices (${previews.length})\n${lines.join('\n')}\n`;
+  const obstacles = obstaclesOf(found, true).map(obstacleText);
+  const against = obstacles.length === 0 ? '' : `\nWhat speaks against --apply\n${obstacles.join('\n')}\n`;
+  return `${services}${against}${note === '' ? '' : `\nWhat becomes of the Services is not known: ${note}\n`}`;
+}
+
+function obstacleText({ what, todo }: Obstacle): string {
+  return `  ${what}\n    -> ${todo}`;
 }
 
 const fateText: Readonly<Record<Preview['fate'], string>> = {

@@ -1,5 +1,6 @@
 /** Checks of Berth's own Pods and objects. */
-import { coversPool } from '../../api/advertisement.ts';
+import { isNamedBy } from '../../announce/links.ts';
+import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
 import type { NodeView } from '../../api/node.ts';
 import { hasOurClass, isForeign, writersOf } from '../../ipam/ownership.ts';
@@ -184,14 +185,14 @@ function advertisementSelectsNothing(facts: Facts): readonly Found[] {
         what: 'its nodeSelectors choose no node',
         todo: 'correct spec.nodeSelectors: kubectl get nodes --show-labels',
       });
-    const without = linkless(one.interfaces, selected, facts);
+    const without = linkless(one, selected, facts);
     if (without.length > 0) {
       const isAll = without.length === selected.length;
       lost.push({
         severity: isAll ? 'error' : 'warn',
         where,
-        what: `its interfaces ${one.interfaces.join(', ')} match no link of ${few(without)}`,
-        todo: 'correct spec.interfaces; kubectl berth doctor -o json tells the links',
+        what: `its interfaces ${one.interfaces.join(', ')} match no link of ${few(without.map(({ node, links }) => `${node} (${few(links, 8)})`))}`,
+        todo: 'correct spec.interfaces',
       });
     }
     return lost;
@@ -203,24 +204,19 @@ function isSelected(selectors: Facts['advertisements'][number]['nodeSelectors'],
   return selectors.length === 0 || selectors.some((selector) => selects(selector, labels));
 }
 
-/** Names of the selected nodes that have none of the links. Of nodes whose speaker did not tell, nothing is known. */
-function linkless(interfaces: readonly string[], selected: readonly NodeView[], facts: Facts): readonly string[] {
-  if (interfaces.length === 0) return [];
-  const patterns = interfaces.map(globOf);
+/** The selected nodes that have none of the links, and what they have. Of nodes whose speaker did not tell, nothing is known. */
+function linkless(
+  advertisement: AdvertisementView,
+  selected: readonly NodeView[],
+  facts: Facts,
+): readonly { readonly node: string; readonly links: readonly string[] }[] {
   const names = new Set(selected.map(({ name }) => name));
   const asked = told(facts).filter(({ node }) => names.has(node));
-  return asked
-    .filter(({ status }) => !status.links.some(({ name }) => patterns.some((one) => one.test(name))))
-    .map(({ node }) => node);
-}
-
-/** `*` and `?` as in the L2Advertisement. */
-export function globOf(glob: string): RegExp {
-  const escaped = glob
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${escaped}$`);
+  const usable = asked.map(({ node, status }) => {
+    const links = status.links.filter(({ unusable }) => unusable === undefined).map(({ name }) => name);
+    return { node, links };
+  });
+  return usable.filter(({ links }) => !links.some((name) => isNamedBy(name, [advertisement])));
 }
 
 function classNotServed({ services, ownership }: Facts): readonly Found[] {

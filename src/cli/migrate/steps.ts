@@ -3,43 +3,59 @@ import type { RawService } from '../../api/service.ts';
 import type { Workload } from '../doctor/facts.ts';
 import type { Migration } from './metallb.ts';
 import type { Preview } from './preview.ts';
+import { type Ground, type Obstacle, silencedBy } from './reach.ts';
 import type { ConvertedService } from './services.ts';
 
-/** What speaks against a take-over; `todo` says how it becomes possible. */
-export interface Obstacle {
-  readonly what: string;
-  readonly todo: string;
+/** What a take-over depends on besides the Services. */
+export interface Situation {
+  /** MetalLB's workloads. */
+  readonly programs: readonly Workload[];
+  /** Are they to be stopped? */
+  readonly stop: boolean;
+  /** How many of Berth's controllers are ready, and how many of its speakers answer. */
+  readonly controllers: number;
+  readonly ground: Ground;
 }
 
 /** All that speaks against it. Nothing is changed while there is anything. */
-export function obstaclesTo(
-  previews: readonly Preview[],
-  { programs, stop }: { readonly programs: readonly Workload[]; readonly stop: boolean },
-): readonly Obstacle[] {
+export function obstaclesTo(previews: readonly Preview[], situation: Situation): readonly Obstacle[] {
+  const { programs, stop, controllers, ground } = situation;
   const changed = previews
     .filter(({ fate }) => fate === 'Changes')
     .map(({ service, addresses, message }) => ({
       what: `Service ${service} would not keep ${addresses.join(', ') || 'its address'}: ${message}`,
       todo: 'see what the report says of its pool; nothing is taken over while one Service would change',
     }));
+  const absent = [
+    ...(controllers === 0 ? ["none of Berth's controllers is ready"] : []),
+    ...(ground.links.size === 0 ? ["none of Berth's speakers tells its links"] : []),
+  ];
+  return [
+    ...absent.map((what) => ({ what, todo: 'kubectl berth doctor tells why' })),
+    ...changed,
+    ...(ground.links.size === 0 ? [] : silencedBy(previews, ground)),
+    ...(stop ? orphanedBy(programs, previews) : runningOf(programs)),
+  ];
+}
+
+function runningOf(programs: readonly Workload[]): readonly Obstacle[] {
   const running = programs.filter(({ kind, wanted }) => kind === 'Deployment' && wanted > 0);
-  const undecided = stop
-    ? []
-    : running.map(({ namespace, name }) => ({
-        what: `MetalLB's controller runs (Deployment ${namespace}/${name}): it would give addresses too`,
-        todo: `--stop-metallb, or: kubectl -n ${namespace} scale deployment ${name} --replicas=0`,
-      }));
+  return running.map(({ namespace, name }) => ({
+    what: `MetalLB's controller runs (Deployment ${namespace}/${name}): it would give addresses too`,
+    todo: `--stop-metallb, or: kubectl -n ${namespace} scale deployment ${name} --replicas=0`,
+  }));
+}
+
+/** Services of a class that only MetalLB serves. */
+function orphanedBy(programs: readonly Workload[], previews: readonly Preview[]): readonly Obstacle[] {
   const classes = new Set(programs.flatMap(({ args }) => classIn(args)));
-  const orphaned = stop
-    ? previews.filter(
-        ({ fate, addresses, className = '' }) => fate === 'NotOurs' && addresses.length > 0 && classes.has(className),
-      )
-    : [];
-  const left = orphaned.map(({ service, className }) => ({
+  const orphaned = previews.filter(
+    ({ fate, addresses, className = '' }) => fate === 'NotOurs' && addresses.length > 0 && classes.has(className),
+  );
+  return orphaned.map(({ service, className }) => ({
     what: `Service ${service} is of MetalLB's class ${className}, which Berth does not serve: nobody would announce its address any more`,
     todo: `add ${className} to the chart's value loadBalancerClasses`,
   }));
-  return [...changed, ...left, ...undecided];
 }
 
 function classIn(args: readonly string[]): readonly string[] {

@@ -5,8 +5,10 @@ import type { RawService } from '../../../src/api/service.ts';
 import { type Manifest, manifestsOf } from '../../../src/cli/migrate/manifest.ts';
 import { convertMetalLb, type Migration } from '../../../src/cli/migrate/metallb.ts';
 import { renderParity } from '../../../src/cli/migrate/parity.ts';
-import { previewTakeOver } from '../../../src/cli/migrate/preview.ts';
-import { entry, ownership, service as serviceView } from '../fixtures.ts';
+import { type Preview, previewTakeOver } from '../../../src/cli/migrate/preview.ts';
+import { type Ground, linkOf } from '../../../src/cli/migrate/reach.ts';
+import { groupsToTake, obstaclesTo } from '../../../src/cli/migrate/steps.ts';
+import { advertisement, entry, node, ownership, pool as poolView, service as serviceView } from '../fixtures.ts';
 
 const of = (kind: string, name: string, spec: Record<string, unknown> = {}): Manifest => ({
   apiVersion: 'metallb.io/v1beta1',
@@ -245,4 +247,78 @@ test('a document is one object, or a list of them; what is neither is none', () 
   assert.equal(manifestsOf({ kind: 'List', items: [pool('a'), null, {}] }).length, 1);
   assert.equal(manifestsOf(pool('a')).length, 1);
   assert.equal(manifestsOf(null).length, 0);
+});
+
+test('a take-over is not begun while an address would change or fall silent, or MetalLB gives addresses too', () => {
+  const preview = (service: string, facts: Partial<Preview> = {}): Preview => ({
+    ...{ service, fate: 'Keeps', className: undefined, addresses: ['192.0.2.10'], message: 'm' },
+    ...facts,
+  });
+  const ground: Ground = {
+    pools: [poolView('p', ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24'])],
+    advertisements: [advertisement({ pools: ['p'], nodeSelectors: [{ matchLabels: { lb: 'yes' } }] })],
+    nodes: [node('n1', { labels: { lb: 'yes' } }), node('n2')],
+    links: new Map([
+      ['n1', [linkOf({ name: 'eth0', mac: '02:00:00:00:00:01', addresses: ['192.0.2.101/24'] })]],
+      ['n2', [linkOf({ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['198.51.100.102/24'] })]],
+    ]),
+  };
+  const program = { namespace: 'm', labels: {}, images: [], wanted: 1, ready: 1 };
+  const programs = [
+    { ...program, kind: 'Deployment', name: 'controller', args: ['--lb-class=m'] } as const,
+    { ...program, kind: 'DaemonSet', name: 'speaker', args: [] } as const,
+  ];
+  const situation = { programs, stop: true, controllers: 1, ground };
+  const whats = (previews: readonly Preview[], more: Partial<typeof situation> = {}) =>
+    obstaclesTo(previews, { ...situation, ...more }).map(({ what }) => what.replace(/:.*/, ''));
+  assert.deepEqual(whats([preview('a/fine'), preview('a/new', { fate: 'Pending', addresses: [] })]), []);
+  assert.deepEqual(whats([preview('a/b', { fate: 'Changes' })]), ['Service a/b would not keep 192.0.2.10']);
+  assert.deepEqual(whats([preview('a/edge', { addresses: ['192.0.2.0'] })]), [
+    'Service a/edge would keep 192.0.2.0, and nobody would announce it',
+  ]);
+  assert.deepEqual(
+    whats([preview('a/far', { addresses: ['203.0.113.1'] }), preview('a/node', { addresses: ['198.51.100.1'] })])
+      .length,
+    2,
+  );
+  const everywhere = { ...ground, advertisements: [advertisement({ interfaces: ['eth0'] })] };
+  assert.deepEqual(whats([preview('a/far', { addresses: ['203.0.113.1'] })], { ground: everywhere }), []);
+  assert.deepEqual(
+    whats([preview('a/bare', { addresses: ['203.0.113.1'] })], { ground: { ...ground, advertisements: [] } }),
+    [],
+  );
+  assert.deepEqual(whats([], { stop: false }), ["MetalLB's controller runs (Deployment m/controller)"]);
+  assert.deepEqual(whats([], { controllers: 0 }), ["none of Berth's controllers is ready"]);
+  assert.deepEqual(whats([preview('a/fine')], { ground: { ...ground, links: new Map() } }), [
+    "none of Berth's speakers tells its links",
+  ]);
+  const classed = preview('a/classed', { fate: 'NotOurs', className: 'm' });
+  assert.deepEqual(whats([classed]).length, 1);
+  assert.deepEqual(whats([{ ...classed, className: 'other' }]), []);
+});
+
+test('Services that share an address, also by way of others, are taken over together', () => {
+  const shown = (key: string, ...ips: readonly string[]): RawService => ({
+    ...balancer(key, { ip: '192.0.2.1' }),
+    status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },
+  });
+  const services = [
+    shown('a/1', '192.0.2.1'),
+    shown('a/2', '192.0.2.2'),
+    shown('a/3', '192.0.2.3'),
+    shown('a/4', '192.0.2.1', '192.0.2.3'),
+    shown('a/5', '192.0.2.5'),
+  ];
+  const migration = migrate([pool('p'), of('L2Advertisement', 'all')], services);
+  const previews = services.slice(0, 4).map((one) => ({
+    service: `a/${one.metadata.name}`,
+    fate: 'Keeps' as const,
+    className: undefined,
+    addresses: [],
+    message: '',
+  }));
+  const groups = groupsToTake(migration, previews).map((group) =>
+    group.map(({ service }) => service.metadata.name).sort(),
+  );
+  assert.deepEqual(groups.sort(), [['1', '3', '4'], ['2']]);
 });
