@@ -1,6 +1,16 @@
 /** All commands, in the order in which `--help` shows them. */
 import type { CommandSpec } from './command.ts';
+import { explainCommand } from './explain.ts';
+import { poolsCommand } from './pools.ts';
 import { statusCommand } from './status.ts';
+import { vipsCommand } from './vips.ts';
+import { whoHasCommand } from './who-has.ts';
 
 /** The commands that ask or change a cluster. */
-export const commands: readonly CommandSpec[] = [statusCommand];
+export const commands: readonly CommandSpec[] = [
+  statusCommand,
+  poolsCommand,
+  vipsCommand,
+  explainCommand,
+  whoHasCommand,
+];
