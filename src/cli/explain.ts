@@ -3,7 +3,8 @@ import type { ServiceView } from '../api/service.ts';
 import type { Answer } from './answer.ts';
 import type { Cluster } from './cluster.ts';
 import type { CommandSpec } from './command.ts';
-import { type ExplainedVip, type ExplainFacts, explainFacts } from './explain-facts.ts';
+import { explainFacts } from './explain-facts.ts';
+import type { ExplainedVip, ExplainFacts } from './explained.ts';
 import { exits, type Failure, misused, wrong } from './failure.ts';
 import type { Paint } from './paint.ts';
 import { readPicture } from './picture.ts';
@@ -105,7 +106,8 @@ function poolsText({ pools }: ExplainFacts, style: Style): string {
 }
 
 function vipText(vip: ExplainedVip, style: Style): string {
-  const { address, nodes, holder, next, verified, verifiedReason, distribution, spread, nodeLayer, since } = vip;
+  const { address, nodes, reason, holder, next, verified, verifiedReason, distribution, spread, nodeLayer, since } =
+    vip;
   const columns = [
     { title: 'NODE', cell: ({ node }: (typeof nodes)[number]) => node },
     { title: 'VERDICT', cell: ({ verdict }: (typeof nodes)[number]) => verdict },
@@ -117,7 +119,9 @@ function vipText(vip: ExplainedVip, style: Style): string {
   ];
   const held = holder === undefined ? 'nobody' : `${holder}${since === undefined ? '' : ` since ${since}`}`;
   const spreadText = distribution === 'Single' ? '' : `: ${spread?.message ?? 'its holder has not said how'}`;
-  return `${address}: which node\n${indented(renderTable(nodes, columns, style))}  Held by: ${held}
+  // What nobody asks for, nobody is kept from.
+  const table = reason === 'NoAdvertisement' ? '' : indented(renderTable(nodes, columns, style));
+  return `${address}: which node\n${table}  Held by: ${held}
   Verified from a second node: ${verified}${verifiedReason === '' ? '' : ` (${verifiedReason})`}
   Distribution: ${distribution}${spreadText}
   Rules of the node: ${nodeLayer ?? 'not known'}\n`;

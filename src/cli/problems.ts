@@ -1,14 +1,7 @@
 /** What is wrong with a Service, one line each, and what to do about it. */
 import type { NodeLook } from '../announce/node-verdicts.ts';
-import type { ExplainedVip, ExplainFacts } from './explain-facts.ts';
+import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 import { cureOf } from './words.ts';
-
-/** Something that is wrong. */
-export interface Problem {
-  readonly reason: string;
-  readonly what: string;
-  readonly todo: string;
-}
 
 const problem = (reason: string, what: string): Problem => ({ reason, what, todo: cureOf(reason) });
 
@@ -34,7 +27,10 @@ function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
   const { address, announced, reason, message, conflict, verified, verifiedReason, moveTo, holder } = vip;
   const problems: Problem[] = [];
   const isSaid = message.includes(address);
-  if (!announced || reason !== 'Announced') problems.push(silent(vip, isSaid ? message : `${address}: ${message}`));
+  // A second node has proven the data path since.
+  const isProven = reason === 'DataPathUnproven' && verified === 'True';
+  if (!announced || (reason !== 'Announced' && !isProven))
+    problems.push(silent(vip, isSaid ? message : `${address}: ${message}`));
   if (conflict !== undefined && conflict.reason !== reason) problems.push(problem(conflict.reason, conflict.message));
   if (announced && verified === 'False') {
     problems.push(problem(verifiedReason, `another node does not reach ${address} through ${holder}`));
@@ -64,10 +60,13 @@ function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
 }
 
 function named(nodes: readonly NodeLook[], verdict: NodeLook['verdict']): string {
-  return nodes
-    .filter((look) => look.verdict === verdict)
-    .map(({ node, detail }) => (detail === '' ? node : `${node} (${detail})`))
-    .join(', ');
+  const found = nodes.filter((look) => look.verdict === verdict);
+  const details = [...new Set(found.map(({ detail }) => detail))];
+  const groups = details.map((detail) => {
+    const names = found.filter((look) => look.detail === detail).map(({ node }) => node);
+    return `${names.join(', ')}${detail === '' ? '' : ` (${detail})`}`;
+  });
+  return groups.join('; ');
 }
 
 const cures: Readonly<Partial<Record<NodeLook['verdict'], string>>> = {

@@ -1,0 +1,161 @@
+/** The command line tool as a user runs it: the built file, on the client host, against a cluster in which something is wrong. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { after, afterEach, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const root = new URL('../..', import.meta.url).pathname;
+const tool = `${root}dist/cli/kubectl-berth`;
+const first = lab.subnet.vips.split('-')[0] ?? '';
+const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What tests look at of `explain -o json`. */
+interface Explained {
+  readonly service: { readonly reason: string; readonly addresses: readonly string[] };
+  readonly pools: readonly { readonly pools: readonly { readonly pool: string; readonly verdict: string }[] }[];
+  readonly vips: readonly {
+    readonly holder?: string;
+    readonly nodes: readonly { readonly node: string; readonly verdict: string }[];
+  }[];
+  readonly notes: readonly string[];
+  readonly problems: readonly { readonly reason: string; readonly what: string; readonly todo: string }[];
+}
+
+/** Runs the tool on the client host, which reaches the cluster by the administrator's kubeconfig alone. */
+async function run(...args: readonly string[]): Promise<Run> {
+  const { code, stdout, stderr } = await lab.client.exec(['env', `KUBECONFIG=${lab.kubeconfig}`, tool, ...args]);
+  return { code: code ?? -1, stdout, stderr };
+}
+
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { stdout, stderr } = await run(...args, '-o', 'json');
+  assert.notEqual(stdout, '', stderr);
+  return JSON.parse(stdout) as T;
+}
+
+const explain = (service: string) => json<Explained>('explain', `svc/${service}`);
+
+/** What `explain` says, once it says that; a person would ask again, too. */
+function explained(service: string, reason: string | undefined): Promise<Explained> {
+  return eventually(`explain to say ${reason ?? 'that all is well'}`, async () => {
+    const facts = await explain(service);
+    const reasons = facts.problems.map((problem) => problem.reason);
+    const isSaid = reason === undefined ? reasons.length === 0 : reasons.includes(reason);
+    assert.ok(isSaid, JSON.stringify(facts.problems));
+    return facts;
+  });
+}
+
+function poolNamed(name: string, addresses: string, spec = ''): string {
+  return `---
+apiVersion: berth.dev/v1beta1
+kind: IPAddressPool
+metadata: { name: ${name} }
+spec: { addresses: ['${addresses}']${spec === '' ? '' : `, ${spec}`} }
+`;
+}
+
+function advertisement(spec: string): string {
+  return `---
+apiVersion: berth.dev/v1beta1
+kind: L2Advertisement
+metadata: { name: main }
+spec: ${spec}
+`;
+}
+
+before(async () => {
+  const built = spawnSync(process.execPath, ['scripts/build.ts'], { cwd: root, encoding: 'utf8' });
+  assert.equal(built.status, 0, built.stderr);
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+afterEach(() => berth.cleanUp(lab));
+after(async () => {
+  await lab.kubectl(['label', 'nodes', '--all', `${excludeLabel}-`]);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+});
+
+test('explain names the cause of a Service without an address, and what to do', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const none = await explained('one', 'NoPool');
+  assert.match(none.problems[0]?.todo ?? '', /create an IPAddressPool/);
+
+  await lab.apply(`${poolNamed('small', first)}${advertisement('{}')}---${berth.serviceManifest('first')}`);
+  await eventually('one of them to have the only address', async () => {
+    const shown = await Promise.all(['one', 'first'].map((name) => berth.ingressOf(lab, name)));
+    return shown.includes(first);
+  });
+  const served = (await berth.ingressOf(lab, 'one')) === first ? 'first' : 'one';
+  const full = await explained(served, 'PoolExhausted');
+  assert.deepEqual(full.pools[0]?.pools, [{ pool: 'small', verdict: 'Exhausted' }]);
+
+  await lab.apply(berth.serviceManifest('stranger', 'loadBalancerClass: other.example/lb'));
+  const stranger = await explained('stranger', 'OtherClass');
+  assert.match(stranger.problems[0]?.what ?? '', /other\.example\/lb.*berth\.dev\/berth/);
+
+  const status = await run('status');
+  assert.equal(status.code, 1);
+  assert.match(status.stdout, /Services +1 with an address, 1 without \(PoolExhausted 1\), 1 of other classes/);
+  const missing = await run('explain', 'svc/nobody');
+  assert.deepEqual([missing.code, missing.stdout], [1, '']);
+  assert.match(missing.stderr, /^error: there is no Service default\/nobody\n$/);
+});
+
+test('explain names the cause of a silent address, node by node', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}---${berth.serviceManifest('one')}`);
+  await explained('one', 'NoAdvertisement');
+
+  await lab.apply(advertisement('{ interfaces: [eth7] }'));
+  const wrongLink = await explained('one', 'NoCandidate');
+  assert.deepEqual(
+    wrongLink.vips[0]?.nodes.map(({ verdict }) => verdict),
+    lab.nodes.map(() => 'LinkNotNamed'),
+  );
+  assert.match(wrongLink.problems[0]?.what ?? '', /link eth0; interfaces: eth7/);
+  assert.match(wrongLink.problems[0]?.todo ?? '', /interfaces of the L2Advertisement/);
+
+  await lab.apply(advertisement('{ nodeSelectors: [{ matchLabels: { nobody: has-this } }] }'));
+  const unselected = await eventually('NotSelected', async () => {
+    const facts = await explain('one');
+    return facts.vips[0]?.nodes.every(({ verdict }) => verdict === 'NotSelected') ? facts : undefined;
+  });
+  assert.match(unselected.problems[0]?.todo ?? '', /nodeSelectors/);
+
+  const [a, ...others] = lab.nodes.map(({ name }) => name);
+  await lab.kubectl(['label', 'nodes', ...others, `${excludeLabel}=`]);
+  await lab.apply(
+    advertisement(
+      `{ nodeSelectors: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: NotIn, values: [${a}] }] }] }`,
+    ),
+  );
+  const excluded = await eventually('Excluded', async () => {
+    const { vips, problems } = await explain('one');
+    const verdicts = Object.fromEntries(vips[0]?.nodes.map(({ node, verdict }) => [node, verdict]) ?? []);
+    return verdicts[others[0] ?? ''] === 'Excluded' ? { verdicts, problems } : undefined;
+  });
+  assert.equal(excluded.verdicts[a ?? ''], 'NotSelected');
+  assert.match(excluded.problems[0]?.what ?? '', /Excluded: node\d, node\d/);
+
+  await lab.apply(advertisement('{}'));
+  await lab.kubectl(['label', 'nodes', '--all', '--overwrite', `${excludeLabel}=`]);
+  const all = await explained('one', undefined);
+  assert.ok(all.notes.some((note) => note.includes('all nodes carry the label')));
+  await lab.kubectl(['label', 'nodes', '--all', `${excludeLabel}-`]);
+
+  await lab.apply(berth.serviceManifest('local', 'externalTrafficPolicy: Local, selector: { app: nobody }'));
+  const local = await explained('local', 'NoLocalEndpoints');
+  assert.deepEqual(
+    local.vips[0]?.nodes.map(({ verdict }) => verdict),
+    lab.nodes.map(() => 'NoLocalEndpoint'),
+  );
+});
