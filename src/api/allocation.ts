@@ -69,7 +69,7 @@ export interface ConflictRecord {
 }
 
 /** Annotation of an entry: the name of the node that is to hold the address. The controller takes it away when it does. */
-const moveAnnotation = 'berth.dev/move-to';
+export const moveAnnotation = 'berth.dev/move-to';
 
 /** What an entry's status says of its address: `Announced`, `Verified` and `Conflict`. */
 export const allocationConditions = { announced: 'Announced', verified: 'Verified', conflict: 'Conflict' } as const;

@@ -1,7 +1,10 @@
 /** All commands, in the order in which `--help` shows them. */
 import type { CommandSpec } from './command.ts';
 import { explainCommand } from './explain.ts';
+import { moveCommand } from './move.ts';
+import { drainCommand, undrainCommand } from './node-drain.ts';
 import { poolsCommand } from './pools.ts';
+import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { vipsCommand } from './vips.ts';
 import { whoHasCommand } from './who-has.ts';
@@ -13,4 +16,8 @@ export const commands: readonly CommandSpec[] = [
   vipsCommand,
   explainCommand,
   whoHasCommand,
+  simulateCommand,
+  drainCommand,
+  undrainCommand,
+  moveCommand,
 ];

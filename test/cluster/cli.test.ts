@@ -1,6 +1,7 @@
 /** The command line tool as a user runs it: the built file, on the client host, against a cluster in which something is wrong. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
 import { after, afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
@@ -82,6 +83,7 @@ before(async () => {
 afterEach(() => berth.cleanUp(lab));
 after(async () => {
   await lab.kubectl(['label', 'nodes', '--all', `${excludeLabel}-`]);
+  await lab.kubectl(['annotate', 'nodes', '--all', 'berth.dev/drain-']);
   await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
 
@@ -158,4 +160,70 @@ test('explain names the cause of a silent address, node by node', async () => {
     local.vips[0]?.nodes.map(({ verdict }) => verdict),
     lab.nodes.map(() => 'NoLocalEndpoint'),
   );
+});
+
+test('simulate knows where drain brings an address; move brings it back, and says why where it cannot', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
+  const { vips } = await explained('one', undefined);
+  const holder = vips[0]?.holder ?? '';
+  const foreseen = await json<{ moves: readonly { address: string; from: string; to: string }[] }>(
+    ...['simulate', '--node-down', holder],
+  );
+  const [move, ...others] = foreseen.moves;
+  assert.deepEqual([move?.address, move?.from, others.length], [first, holder, 0]);
+
+  const drained = await run('drain', holder);
+  assert.deepEqual([drained.code, drained.stdout], [0, `node ${holder} holds no address: 1 moved\n`], drained.stderr);
+  const after = await json<readonly { address: string; holder: string }[]>('vips');
+  assert.deepEqual(
+    after.map(({ address, holder: node }) => [address, node]),
+    [[first, move?.to]],
+  );
+  assert.equal((await run('status')).stdout.includes(`node ${holder} is draining`), true);
+
+  const refused = await run('move', first, holder);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, new RegExp(`^error: ${holder} cannot have ${first}: Draining`));
+  assert.equal((await run('undrain', holder)).code, 0);
+  // The speakers may hear of it a little later than we.
+  const moved = await run('move', first, holder);
+  assert.deepEqual([moved.code, moved.stdout], [0, `${first} is at ${holder}\n`], moved.stderr);
+  await eventually('an answer', () => berth.curl(lab, first));
+
+  const whose = await run('who-has', first);
+  assert.equal(whose.code, 0);
+  assert.match(whose.stdout, new RegExp(`InUse: used by default/one\\n(.*\\n)* +Holder +${holder}, eth0`));
+});
+
+test('whoever cannot ask is told what is missing; whoever asks wrongly, what is right', async () => {
+  const nowhere = await lab.client.exec(['env', 'KUBECONFIG=/nonexistent', 'HOME=/nonexistent', tool, 'status']);
+  assert.equal(nowhere.code, 3);
+  assert.match(nowhere.stderr, /^error: there is no kubeconfig at \/nonexistent\n +give --kubeconfig FILE/);
+  assert.equal((await run('status', '--context', 'other')).code, 3);
+  assert.equal((await run('status', '-o', 'xml')).code, 2);
+  assert.equal((await run('who-has', 'nonsense')).code, 2);
+
+  const user = 'system:serviceaccount:default:default';
+  const raw = await lab.kubectl(['config', 'view', '--raw', '--flatten', '--minify', '--output', 'json']);
+  const config = JSON.parse(raw) as { users: { user: object }[] };
+  const impersonating = { ...config, users: config.users.map((one) => ({ ...one, user: { ...one.user, as: user } })) };
+  const file = `${lab.stateDir}/cli-impersonating.json`;
+  await writeFile(file, JSON.stringify(impersonating), { mode: 0o600 });
+  try {
+    const forbidden = await run('pools', '--kubeconfig', file);
+    assert.equal(forbidden.code, 3);
+    assert.match(forbidden.stderr, /^error: you may not list ipaddresspools\.berth\.dev\n +ask for verb list/);
+  } finally {
+    await rm(file, { force: true });
+  }
+});
+
+test('words are completed in the way kubectl asks for it', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}---${berth.serviceManifest('one')}`);
+  const complete = async (...words: readonly string[]) => (await run('__complete', '--', ...words)).stdout;
+  assert.equal(await complete('expl'), 'explain\n:4\n');
+  assert.equal(await complete('explain', 'svc/o'), 'svc/one\n:4\n');
+  assert.equal(await complete('move', first, 'node'), `${lab.nodes.map(({ name }) => name).join('\n')}\n:4\n`);
+  assert.equal(await complete('status', '-o', 'j'), 'json\n:4\n');
+  assert.match((await run('completion', 'bash')).stdout, /complete -F _kubectl_berth kubectl-berth/);
 });
