@@ -82,6 +82,7 @@ const table: Readonly<Record<string, Row>> = {
       'yaml',
       '@kubernetes/client-node/dist/config.js',
       'node:fs/promises',
+      'node:stream/consumers',
       'node:timers/promises',
     ],
     why: 'answers by the same decisions as controller and speaker, over what it has read once; never loads FFI',

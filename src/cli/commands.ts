@@ -3,6 +3,7 @@ import type { CommandSpec } from './command.ts';
 import { explainCommand } from './explain.ts';
 import { moveCommand } from './move.ts';
 import { drainCommand, undrainCommand } from './node-drain.ts';
+import { planCommand } from './plan.ts';
 import { poolsCommand } from './pools.ts';
 import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
@@ -16,6 +17,7 @@ export const commands: readonly CommandSpec[] = [
   vipsCommand,
   explainCommand,
   whoHasCommand,
+  planCommand,
   simulateCommand,
   drainCommand,
   undrainCommand,
