@@ -71,6 +71,7 @@ export function entry(
     adopted: false,
     quarantine: undefined,
     moveTo: undefined,
+    renumber: false,
     recorded: undefined,
     conflict: undefined,
     conditions: [],
