@@ -5,6 +5,7 @@ import { moveCommand } from './move.ts';
 import { drainCommand, undrainCommand } from './node-drain.ts';
 import { planCommand } from './plan.ts';
 import { poolsCommand } from './pools.ts';
+import { renumberCommand } from './renumber.ts';
 import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { vipsCommand } from './vips.ts';
@@ -22,4 +23,5 @@ export const commands: readonly CommandSpec[] = [
   drainCommand,
   undrainCommand,
   moveCommand,
+  renumberCommand,
 ];

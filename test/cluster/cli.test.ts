@@ -195,6 +195,47 @@ test('simulate knows where drain brings an address; move brings it back, and say
   assert.match(whose.stdout, new RegExp(`InUse: used by default/one\\n(.*\\n)* +Holder +${holder}, eth0`));
 });
 
+test('plan foresees what a change does, and renumber brings Services out of a pool that drains', async () => {
+  const [second, third] = [lab.subnet.vips.split('-')[1] ?? '', '192.0.2.77'];
+  await lab.apply(`${poolNamed('old', first)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
+  await explained('one', undefined);
+  const planFile = async (yaml: string) => {
+    const file = `${lab.stateDir}/cli-plan.yaml`;
+    await writeFile(file, yaml);
+    const { code, stdout, stderr } = await run('plan', '-f', file, '-o', 'json');
+    const facts = stdout === '' ? undefined : (JSON.parse(stdout) as { services: readonly Record<string, unknown>[] });
+    return { code, stderr, effects: facts?.services.map(({ service, effect }) => `${service} ${effect}`) };
+  };
+  try {
+    assert.deepEqual((await planFile(poolNamed('old', third))).effects, ['default/one PoolRemoved']);
+    assert.deepEqual((await planFile(advertisement('{ interfaces: [eth7] }'))).effects, ['default/one Silenced']);
+    const fine = await planFile(poolNamed('new', second));
+    assert.deepEqual([fine.code, fine.effects], [0, ['default/one Keeps']]);
+    assert.match(
+      (await planFile(poolNamed('old', '10.0.0.300'))).stderr,
+      /^error: the API server refuses IPAddressPool old/,
+    );
+  } finally {
+    await rm(`${lab.stateDir}/cli-plan.yaml`, { force: true });
+  }
+  const names = await lab.kubectl(['get', 'ipaddresspools', '--output', 'jsonpath={.items[*].metadata.name}']);
+  assert.equal(names, 'old', 'a plan writes nothing');
+
+  await lab.apply(poolNamed('new', second));
+  const active = await run('renumber', '--pool', 'old', '--yes');
+  assert.equal(active.code, 1);
+  assert.match(active.stdout, /stays +pool old is Active/);
+  await lab.apply(poolNamed('old', first, 'state: Draining'));
+  assert.match((await run('renumber', 'svc/one', '--dry-run')).stdout, new RegExp(`default/one +${first} +${second}`));
+  assert.equal((await run('renumber', 'svc/one')).code, 2, 'nobody can be asked here');
+  assert.equal(await berth.ingressOf(lab, 'one'), first);
+  const done = await run('renumber', 'svc/one', '--yes');
+  assert.equal(done.code, 0, done.stdout + done.stderr);
+  assert.equal(await berth.ingressOf(lab, 'one'), second);
+  await eventually('an answer at the new address', () => berth.curl(lab, second));
+  await eventually('the old entry to go', async () => (await berth.ledgerOf(lab)).join() === second);
+});
+
 test('whoever cannot ask is told what is missing; whoever asks wrongly, what is right', async () => {
   const nowhere = await lab.client.exec(['env', 'KUBECONFIG=/nonexistent', 'HOME=/nonexistent', tool, 'status']);
   assert.equal(nowhere.code, 3);
