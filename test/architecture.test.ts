@@ -92,6 +92,7 @@ const table: Readonly<Record<string, Row>> = {
       '@kubernetes/client-node/dist/config.js',
       'node:fs/promises',
       'node:path',
+      'node:stream/consumers',
       'node:timers/promises',
     ],
     why: 'answers by the same decisions as controller and speaker, over what it has read once; never loads FFI',

@@ -72,6 +72,7 @@ export function entry(
     adopted: false,
     quarantine: undefined,
     moveTo: undefined,
+    renumber: false,
     recorded: undefined,
     conflict: undefined,
     conditions: [],

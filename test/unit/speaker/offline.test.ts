@@ -144,7 +144,7 @@ test('the version of the file stands for these fields', () => {
     {
       version: 4,
       allocations:
-        'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo ' +
+        'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo renumber ' +
         'recorded conflict conditions',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
