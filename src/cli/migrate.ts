@@ -8,6 +8,7 @@ import { type Found, findInCluster, findInFiles, type Place } from './migrate/fi
 import { renderParity } from './migrate/parity.ts';
 import type { Preview } from './migrate/preview.ts';
 import type { Obstacle } from './migrate/reach.ts';
+import { readPrograms } from './migrate/read-metallb.ts';
 import { groupsToTake, obstaclesTo } from './migrate/steps.ts';
 import { type TakenAddress, takeOver } from './migrate/take-over.ts';
 import type { Session } from './session.ts';
@@ -84,11 +85,17 @@ async function applied(session: Session, order: Order): Promise<Answer> {
   const { ownership } = place.cluster.installation.settings;
   const taken = await takeOver({ session, migration, groups, programs: stop ? place.programs : [], ownership });
   const silent = taken.filter(({ holder }) => holder === undefined);
+  const restarted = stop ? (await readPrograms(await session.reach())).filter(({ wanted }) => wanted > 0) : [];
+  for (const { kind, namespace, name } of restarted) {
+    const why =
+      'something puts it back (an operator, Argo CD, Flux): stop it there, or it gives and announces addresses too';
+    session.terminal.note(`${kind} ${namespace}/${name} runs again: ${why}\n`);
+  }
   return {
     facts: { services: previews, addresses: taken, report: migration.rows },
     text: () =>
       `${taken.map(lineOf).join('')}${taken.length - silent.length} of ${taken.length} addresses taken over and announced\n`,
-    exit: silent.length > 0 ? exits.wrong : exits.fine,
+    exit: silent.length + restarted.length > 0 ? exits.wrong : exits.fine,
   };
 }
 

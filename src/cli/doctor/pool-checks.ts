@@ -4,6 +4,7 @@ import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { holds, intersect, type RangeSet, rangeSet } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
+import { cureOf } from '../words.ts';
 import { type Facts, told } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 
@@ -143,7 +144,7 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
           severity: 'error',
           where,
           what: `${condition.reason}: ${condition.message}`,
-          todo: todoOfConflict(condition.reason),
+          todo: cureOf(condition.reason),
         },
       ];
     if (quarantine)
@@ -160,13 +161,6 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
   return orOk(found, 'no other host is known to use an address of ours');
 }
 
-function todoOfConflict(reason: string): string {
-  if (reason === 'AnnouncedByOtherProgram')
-    return 'stop the other load balancer on that node, or set strictARP: true where kube-proxy uses IPVS';
-  if (reason === 'NetworkAddress') return 'name the address in the exclude of its pool';
-  return 'find the host by its MAC (the tables of your switches), and take the address from it, or out of the pool';
-}
-
 /** Reasons that pass by themselves, or are as a person wants them. */
 const calm = new Set(['NotInStatus', 'AwaitingClaim', 'Listening', 'ProbingFirst', 'DataPathPending', 'AskingTheWire']);
 
@@ -180,7 +174,7 @@ function notAnnounced({ ledger }: Facts): readonly Found[] {
         severity,
         where: `address ${entry.address}`,
         what: `${condition.reason}: ${condition.message}`,
-        todo: 'docs/reasons.md tells what to do about the reason',
+        todo: `${cureOf(condition.reason)}; kubectl berth who-has ${entry.address} tells of each node`,
       },
     ];
   });
@@ -191,10 +185,7 @@ function notVerified({ ledger }: Facts): readonly Found[] {
   const found = ledger.flatMap((entry): readonly Found[] => {
     const condition = allocationCondition(entry, allocationConditions.verified);
     if (entry.reservedUntil !== undefined || condition?.status !== 'False') return [];
-    const todo =
-      condition.reason === 'NoDataPath'
-        ? 'look at kube-proxy on the holder, at its firewall, and at the Pods of the Service'
-        : 'look at port security and MAC filters between the two nodes (hypervisor, switch)';
+    const todo = cureOf(condition.reason);
     return [
       { severity: 'error', where: `address ${entry.address}`, what: `${condition.reason}: ${condition.message}`, todo },
     ];
