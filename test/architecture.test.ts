@@ -66,7 +66,16 @@ const table: Readonly<Record<string, Row>> = {
   },
   linux: {
     folders: ['addr', 'wire', 'announce'],
-    modules: ['koffi', 'node:child_process', 'node:events', 'node:fs', 'node:util', 'node:worker_threads'],
+    modules: [
+      'koffi',
+      'node:child_process',
+      'node:events',
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:util',
+      'node:worker_threads',
+    ],
     why: 'the only place for system calls',
   },
   controller: {
@@ -86,6 +95,8 @@ const table: Readonly<Record<string, Row>> = {
       'yaml',
       '@kubernetes/client-node/dist/config.js',
       'node:fs/promises',
+      'node:path',
+      'node:stream/consumers',
       'node:timers/promises',
     ],
     why: 'answers by the same decisions as controller and speaker, over what it has read once; never loads FFI',

@@ -7,6 +7,7 @@ import { silenceReasons } from '../src/announce/announcements.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verdicts.ts';
 import { handOffReasons } from '../src/api/hand-off.ts';
+import { checkIds } from '../src/cli/doctor/checks.ts';
 import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';
@@ -31,6 +32,18 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Hand-off')), sorted(handOffReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Rules of the node')), sorted(nftReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
+});
+
+test('docs/troubleshooting.md has every reason, and every finding of the doctor, and no other', () => {
+  const text = readFileSync('docs/troubleshooting.md', 'utf8');
+  const reasons = [
+    ...[allocationReasons, poolVerdicts, announcedReasons, silenceReasons, conflictReasons, verifiedReasons],
+    ...[spreadReasons, handOffReasons, nftReasons],
+  ].flat();
+  for (const reason of reasons) assert.ok(text.includes(`\`${reason}\``), reason);
+  const section = text.split(/^## /m).find((part) => part.startsWith('What the doctor finds')) ?? '';
+  const told = [...section.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, ids = '']) => ids.match(/\w+/g) ?? []);
+  assert.deepEqual([...told].sort(), [...checkIds].sort());
 });
 
 test('docs/services.md tells every promise that is tested, and no other', () => {

@@ -69,7 +69,13 @@ export interface ConflictRecord {
 }
 
 /** Annotation of an entry: the name of the node that is to hold the address. The controller takes it away when it does. */
-const moveAnnotation = 'berth.dev/move-to';
+export const moveAnnotation = 'berth.dev/move-to';
+
+/**
+ * Annotation of an entry, with any value: who has the address is to get another one. It counts only while nothing new comes from the address's
+ * pool, or no pool has it, and ends with the entry.
+ */
+export const renumberAnnotation = 'berth.dev/renumber';
 
 /** What an entry's status says of its address: `Announced`, `Verified` and `Conflict`. */
 export const allocationConditions = { announced: 'Announced', verified: 'Verified', conflict: 'Conflict' } as const;
@@ -88,6 +94,8 @@ export interface AllocationView extends Identity {
   readonly quarantine: Quarantine | undefined;
   /** The node that a person wants it at (annotation `berth.dev/move-to`), until it is there. */
   readonly moveTo: string | undefined;
+  /** A person wants those who have it to get another one (annotation `berth.dev/renumber`). */
+  readonly renumber: boolean;
   readonly recorded: HolderRecord | undefined;
   readonly conflict: ConflictRecord | undefined;
   readonly conditions: readonly Condition[];
@@ -120,6 +128,7 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     adopted,
     quarantine,
     moveTo: metadata.annotations?.[moveAnnotation],
+    renumber: Object.hasOwn(metadata.annotations ?? {}, renumberAnnotation),
     recorded: status?.holder,
     conflict: status?.conflict,
     conditions: status?.conditions ?? [],

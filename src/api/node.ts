@@ -6,7 +6,7 @@ import { type Identity, identityOf, type RawMeta } from './meta.ts';
 const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 /** Annotation that takes all VIPs away from a node, with whatever value. */
-const drainAnnotation = 'berth.dev/drain';
+export const drainAnnotation = 'berth.dev/drain';
 
 /** Annotation of a speaker's Pod: Berth is being uninstalled, and its rules are to leave the kernel. */
 export const uninstallAnnotation = 'berth.dev/uninstall';

@@ -1,5 +1,6 @@
 /** What most commands answer from: the cluster, what the speakers say, and what follows from both by the same pure decisions. */
 import { type Demands, demandsOf } from '../announce/demands.ts';
+import { Ranking } from '../announce/holder.ts';
 import { type Settled, settle } from '../ipam/allocate.ts';
 import { allocationSnapshot, type Cluster, demandSnapshot, readCluster } from './cluster.ts';
 import type { Session } from './session.ts';
@@ -14,6 +15,8 @@ export interface Picture {
   readonly settled: Settled;
   readonly demands: Demands;
   readonly vips: readonly VipState[];
+  /** Which node comes first for an address. */
+  readonly ranking: Ranking;
 }
 
 /** Reads everything once. */
@@ -26,5 +29,12 @@ export async function readPicture(session: Session): Promise<Picture> {
 export function pictureOf(cluster: Cluster, answers: readonly SpeakerAnswer[]): Picture {
   const settled = settle(allocationSnapshot(cluster));
   const demands = demandsOf(demandSnapshot(cluster), linksOfAll(answers));
-  return { cluster, answers, settled, demands, vips: vipStates(cluster.ledger, demands, answers) };
+  return {
+    cluster,
+    answers,
+    settled,
+    demands,
+    vips: vipStates(cluster.ledger, demands, answers),
+    ranking: new Ranking(),
+  };
 }

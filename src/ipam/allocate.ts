@@ -73,7 +73,7 @@ export function settle(snapshot: Snapshot): Settled {
   const book = new Book(ledger, strangersOf(snapshot, bound), table.pools);
   const holdings = claimHeld(ours, { book, table, now: snapshot.now });
   const context = { book, table, holdings, ownership };
-  const pending = ours.filter((service) => !isContent(service, holdings)).sort(oldestFirst);
+  const pending = ours.filter((service) => !isContent(service, context)).sort(oldestFirst);
   const adoptions = new Map(pending.map((service) => [service, adopt(service, context)]));
   for (const service of ours) guardShown(service, context);
   const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));

@@ -7,6 +7,7 @@ import { assigned, type Decision, refused } from './decision.ts';
 import type { Holdings } from './holdings.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
 import { isOutcome, listed, type Outcome } from './reasons.ts';
+import { isToLeave } from './renumbering.ts';
 import { type Ask, askOf } from './requests.ts';
 
 /** What a decision is made with. */
@@ -16,17 +17,22 @@ export interface Context extends Choices {
 }
 
 /** Has the Service all that it could want, so that nothing is left to decide? */
-export function isContent(service: ServiceView, holdings: Holdings): boolean {
+export function isContent(service: ServiceView, { holdings, table }: Pick<Context, 'holdings' | 'table'>): boolean {
   const slots = holdings.of(service);
   const ask = askOf(service);
   if (ask.fault || slots.length < ask.families.length || holdings.evicted.has(service)) return false;
-  return slots.every((slot) => !wantsAnother(ask, slot));
+  return slots.every((slot) => !wantsAnother(ask, slot, isToLeave(slot, table)));
 }
 
-/** Does the Service ask for another address than this one of its own? */
-function wantsAnother({ addresses, pools }: Ask, { family, address, pool }: Pick<Slot, 'family' | 'address' | 'pool'>) {
+/** Does the Service ask for another address than this one of its own, or is it to leave this one, which it does not ask for? */
+function wantsAnother(
+  { addresses, pools }: Ask,
+  { family, address, pool }: Pick<Slot, 'family' | 'address' | 'pool'>,
+  leaves: boolean,
+): boolean {
   const wanted = addresses.get(family);
-  return wanted === undefined ? pools.length > 0 && !pools.includes(pool) : wanted !== address;
+  if (wanted !== undefined) return wanted !== address;
+  return leaves || (pools.length > 0 && !pools.includes(pool));
 }
 
 /** Why a Service did not get what its status shows. */
@@ -50,7 +56,8 @@ export function adopt(service: ServiceView, context: Context): Conflict | undefi
     if (!ask.families.includes(family) || holdings.of(service).some((slot) => slot.family === family)) continue;
     const taken = takeAddress({ ...context, service }, address, { adopting: true });
     const pool = table.poolOf(address)?.name ?? '';
-    if (isOutcome(taken)) conflicts.push({ ...taken, wantsAnother: wantsAnother(ask, { family, address, pool }) });
+    if (isOutcome(taken))
+      conflicts.push({ ...taken, wantsAnother: wantsAnother(ask, { family, address, pool }, false) });
     else {
       taken.adopted ||= taken.entry === undefined;
       holdings.add(service, taken);
@@ -144,7 +151,7 @@ function choose(seeker: Seeker, ask: Ask, held: readonly Slot[]): Chosen {
   const fromPools: Family[] = [];
   for (const family of ask.families) {
     const slot = found.get(family);
-    if (slot && !wantsAnother(ask, slot)) continue;
+    if (slot && !wantsAnother(ask, slot, isToLeave(slot, seeker.table))) continue;
     const wanted = ask.addresses.get(family);
     const result = wanted ? takeAddress(seeker, wanted, { adopting: false }) : takeShared(seeker, family);
     if (result) settleFor(family, result);

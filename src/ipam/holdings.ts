@@ -6,6 +6,7 @@ import { type Book, isSameName, type Slot } from './book.ts';
 import { leaveObstructed, obstructionOf } from './obstruction.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
+import { isToLeave } from './renumbering.ts';
 import { askOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
 
@@ -55,7 +56,7 @@ interface Context {
 
 /** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
 export function claimHeld(services: readonly ServiceView[], context: Context): Holdings {
-  const { book } = context;
+  const { book, table } = context;
   const holdings = new Holdings();
   const entries = slotsByOwner(services, book);
   const claim = (service: ServiceView, slot: Slot) => {
@@ -69,7 +70,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
     if (own.length === 0 && former.length === 0) continue;
     for (const family of askOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
-      const slot = current(service, own.filter(ofFamily)) ?? current(service, former.filter(ofFamily));
+      const slot = current(service, own.filter(ofFamily), table) ?? current(service, former.filter(ofFamily), table);
       if (slot) claim(service, slot);
     }
   }
@@ -84,6 +85,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
       const slot = current(
         service,
         spare.filter((one) => one.family === family),
+        table,
       );
       if (slot) claim(service, slot);
     }
@@ -128,14 +130,15 @@ function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book
 
 /**
  * A crash between the two writes of a move leaves two entries: the one that the Service asks for counts, then one of a pool that it asks
- * for, then the one in its status, then the lowest.
+ * for, then one that it is not to leave, then the one in its status, then the lowest.
  */
-function current(service: ServiceView, slots: readonly Slot[]): Slot | undefined {
+function current(service: ServiceView, slots: readonly Slot[], table: PoolTable): Slot | undefined {
   if (slots.length < 2) return slots[0];
   const { addresses, pools } = askOf(service);
   const tests: readonly ((slot: Slot) => boolean)[] = [
     ({ family, address }) => addresses.get(family) === address,
     ({ pool }) => pools.includes(pool),
+    (slot) => !isToLeave(slot, table),
     ({ address }) => service.ingress.some(({ ip }) => ip === address),
   ];
   const rank = (slot: Slot) => tests.map((passes) => (passes(slot) ? 0 : 1)).join('');

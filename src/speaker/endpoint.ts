@@ -1,5 +1,6 @@
 /** What a speaker tells over HTTP: its health and what only it knows on the node's loopback, and where that is wanted its metrics beyond. */
 import type { KubeClient } from '../kube/client.ts';
+import type { LinkMonitor } from '../linux/link-monitor.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Loop } from '../runtime/loop.ts';
 import type { Announcer } from './announcer.ts';
@@ -27,6 +28,7 @@ export interface EndpointParts {
   readonly holding: Holding;
   readonly placing: Placing;
   readonly dataPath: NodeDataPath;
+  readonly monitor: LinkMonitor;
   readonly loop: Loop;
   readonly client: KubeClient;
 }

@@ -95,7 +95,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     ...{ watched, monitor, announcer, holding, recorder, options, log },
     ...{ blockedOn: dataPath.blockedOn, spreadOf: dataPath.spreadOf },
   });
-  const closeEndpoint = await serveSpeaker(options, { watched, announcer, holding, placing, dataPath, loop, client });
+  const parts = { watched, announcer, holding, placing, dataPath, monitor, loop, client };
+  const closeEndpoint = await serveSpeaker(options, parts);
   try {
     await holding.open();
     offline.start({ watched, claims: () => holding.toRemember, onUse: loop.trigger });

@@ -1,0 +1,113 @@
+/** Why each node may hold a VIP, or may not: the first reason that counts, in the order in which they are asked. */
+import type { Ip } from '../addr/ip.ts';
+import { type AdvertisementView, coversNode } from '../api/advertisement.ts';
+import type { NodeView } from '../api/node.ts';
+import { inSubnet, isEdge, isNamedBy, isNamedExactly, type LinkView, parseLinkAddress } from './links.ts';
+
+/**
+ * What a node is to a VIP:
+ * - `Holder` it holds it; `Candidate` it could;
+ * - `NoSpeaker` no speaker runs there; `Excluded` it carries the label that keeps it out of load balancing;
+ * - `NotSelected` no L2Advertisement of the pool selects it; `NoLocalEndpoint` it has no endpoint (`externalTrafficPolicy: Local`);
+ * - `NotAlive` the other speakers do not hear it; `Draining` its addresses are to go elsewhere;
+ * - `LinkNotNamed` it has a link in the subnet, and the advertisement's `interfaces` do not name that one;
+ * - `LinkUnusable` the link in the subnet is down, a member of a bond or bridge, or deaf;
+ * - `NoLink` it has no link in the subnet; `NetworkAddress` the address is the first or last of the link's subnet.
+ */
+export const nodeVerdicts = [
+  'Holder',
+  'Candidate',
+  'NoSpeaker',
+  'Excluded',
+  'NotSelected',
+  'NoLocalEndpoint',
+  'NotAlive',
+  'Draining',
+  'LinkNotNamed',
+  'LinkUnusable',
+  'NoLink',
+  'NetworkAddress',
+] as const;
+
+/** One of {@link nodeVerdicts}. */
+export type NodeVerdict = (typeof nodeVerdicts)[number];
+
+/** A link as its node's speaker tells it. */
+export interface ToldLink {
+  readonly name: string;
+  /** As `address/prefix`. */
+  readonly addresses: readonly string[];
+  /** Why it carries no announcements. */
+  readonly unusable?: string;
+  readonly deaf: boolean;
+}
+
+/** What a verdict depends on. */
+export interface VerdictContext {
+  readonly address: Ip;
+  /** The advertisements of its pool. */
+  readonly advertisements: readonly AdvertisementView[];
+  readonly holder: string | undefined;
+  /** Do all nodes carry the label that excludes them? Then it counts for none. */
+  readonly allExcluded: boolean;
+  readonly hasSpeaker: (node: string) => boolean;
+  /** The nodes with an endpoint, where only those may hold it; undefined: any may. */
+  readonly endpointNodes: ReadonlySet<string> | undefined;
+  readonly isAlive: (node: string) => boolean;
+  /** undefined: nobody could ask it. */
+  readonly linksOf: (node: string) => readonly ToldLink[] | undefined;
+}
+
+/** A node, and what it is to a VIP. */
+export interface NodeLook {
+  readonly node: string;
+  readonly verdict: NodeVerdict;
+  /** Which link, what is wrong with it. */
+  readonly detail: string;
+}
+
+/** Judges one node. */
+export function verdictOn(node: NodeView, context: VerdictContext): NodeLook {
+  const { name, labels, excluded, draining } = node;
+  const { advertisements, holder, allExcluded, hasSpeaker, endpointNodes, isAlive } = context;
+  const look = (verdict: NodeVerdict, detail = ''): NodeLook => ({ node: name, verdict, detail });
+  if (!hasSpeaker(name)) return look('NoSpeaker');
+  if (excluded && !allExcluded) return look('Excluded');
+  const here = advertisements.filter((advertisement) => coversNode(advertisement, labels));
+  if (here.length === 0) return look('NotSelected');
+  if (endpointNodes !== undefined && !endpointNodes.has(name)) return look('NoLocalEndpoint');
+  if (!isAlive(name)) return look('NotAlive');
+  const link = linkLook(context.address, here, context.linksOf(name));
+  if (link.verdict !== undefined) return look(link.verdict, link.detail);
+  if (draining) return look('Draining', link.detail);
+  return look(name === holder ? 'Holder' : 'Candidate', link.detail);
+}
+
+type Linked = { readonly verdict: NodeVerdict | undefined; readonly detail: string };
+
+/** The way of `linksFor`, with the reason where it leads nowhere. */
+function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {
+  if (links === undefined) return { verdict: undefined, detail: 'its links are not known' };
+  const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
+  const isFit = ({ unusable, deaf }: ToldLink) => unusable === undefined && !deaf;
+  const isNear = ({ ips }: { readonly ips: LinkView['addresses'] }) => ips.some((own) => inSubnet(vip, own));
+  const near = views.filter(isNear);
+  const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));
+  const chosen = named.find(isFit);
+  if (chosen !== undefined) {
+    const isBorder = isEdge(vip, { addresses: chosen.ips });
+    return { verdict: isBorder ? 'NetworkAddress' : undefined, detail: `link ${chosen.name}` };
+  }
+  const [broken] = named;
+  if (broken !== undefined)
+    return { verdict: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'Deaf'}` };
+  const [other] = near;
+  const patterns = [...new Set(here.flatMap(({ interfaces }) => interfaces))].join(', ');
+  if (other !== undefined) return { verdict: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
+  const subnets = views.filter(isFit).flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own}`));
+  return { verdict: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
+}
+
+function ipsOf({ addresses }: ToldLink): LinkView['addresses'] {
+  return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
+}

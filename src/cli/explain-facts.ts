@@ -1,0 +1,73 @@
+/** Finds out what `explain` tells of a Service. */
+import type { Ip } from '../addr/ip.ts';
+import { handOffOf } from '../api/hand-off.ts';
+import type { ServiceView } from '../api/service.ts';
+import { explainAllocation } from '../ipam/explain.ts';
+import { allocationSnapshot } from './cluster.ts';
+import type { ExplainedPath, ExplainedVip, ExplainFacts } from './explained.ts';
+import { advertisementsOf, nodeLooks } from './node-looks.ts';
+import type { Picture } from './picture.ts';
+import { problemsOf } from './problems.ts';
+import { type ServiceState, serviceStates } from './service-state.ts';
+import { faultsOf } from './speakers.ts';
+import type { VipState } from './vip-state.ts';
+
+/** Explains a Service of type LoadBalancer. */
+export function explainFacts(picture: Picture, service: ServiceView): ExplainFacts {
+  const state = serviceStates(picture).find((one) => one.service === service.key) as ServiceState;
+  const { looks } = explainAllocation(allocationSnapshot(picture.cluster), service.key);
+  const vips = picture.vips
+    .filter(({ services, reservedUntil }) => services.includes(service.key) && reservedUntil === undefined)
+    .map((vip) => explainVip(vip, { service, picture }));
+  const path = pathOf(picture, service);
+  const facts = { service: state, class: service.class, pools: looks, vips, path, notes: notesOf(picture, vips) };
+  return { ...facts, problems: problemsOf(facts) };
+}
+
+function explainVip(
+  vip: VipState,
+  { service, picture }: { readonly service: ServiceView; readonly picture: Picture },
+): ExplainedVip {
+  const { address, pool, holder } = vip;
+  const nodes = nodeLooks(picture, {
+    address: address as Ip,
+    pool,
+    holder,
+    localService: service.local ? service.key : undefined,
+  });
+  const candidates = nodes.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
+  const told = picture.answers.find(({ node }) => node === holder)?.status;
+  const isSpread = advertisementsOf(picture, pool).some(({ distribution }) => distribution === 'Spread');
+  return {
+    ...vip,
+    nodes,
+    next: picture.ranking.first(address as Ip, candidates, () => true),
+    distribution: isSpread ? 'Spread' : 'Single',
+    spread: told?.vips.find((one) => one.address === address)?.spread,
+    nodeLayer: told?.dataPath.nodeLayer,
+  };
+}
+
+function pathOf({ cluster }: Picture, service: ServiceView): ExplainedPath {
+  const counts = new Map<string, number>();
+  for (const { service: key, endpoints } of cluster.endpointSlices) {
+    if (key !== service.key) continue;
+    for (const { node, ready } of endpoints) if (ready) counts.set(node, (counts.get(node) ?? 0) + 1);
+  }
+  return {
+    handOff: handOffOf(service, cluster.installation.settings.handOff),
+    policy: service.local ? 'Local' : 'Cluster',
+    ports: service.ports.map(({ protocol, port }) => `${port}/${protocol}`),
+    endpoints: [...counts].sort().map(([node, ready]) => ({ node, ready })),
+    sourceRanges: service.sourceRanges.length,
+  };
+}
+
+function notesOf({ cluster, answers }: Picture, vips: readonly ExplainedVip[]): readonly string[] {
+  const notes = [...faultsOf(answers)];
+  if (vips.length > 0 && cluster.nodes.length > 0 && cluster.nodes.every(({ excluded }) => excluded)) {
+    const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
+    notes.push(`all nodes carry the label ${label}: it is not obeyed, or nobody could announce anything`);
+  }
+  return notes;
+}

@@ -1,0 +1,53 @@
+/** What each node is to a VIP, from what is known: see node-verdicts.ts. */
+import type { Ip } from '../addr/ip.ts';
+import { endpointNodes } from '../announce/endpoint-nodes.ts';
+import { type NodeLook, type ToldLink, verdictOn } from '../announce/node-verdicts.ts';
+import { type AdvertisementView, coversPool } from '../api/advertisement.ts';
+import type { Picture } from './picture.ts';
+
+/** An address, and what decides who may hold it. */
+export interface Placed {
+  readonly address: Ip;
+  readonly pool: string;
+  readonly holder: string | undefined;
+  /** The Service that it is for, where that one's `externalTrafficPolicy` is `Local`. */
+  readonly localService: string | undefined;
+}
+
+/** The advertisements that cover a pool. */
+export function advertisementsOf({ cluster }: Picture, pool: string): readonly AdvertisementView[] {
+  return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
+}
+
+/** Judges every node, the holder first, then those that could hold it. */
+export function nodeLooks(picture: Picture, { address, pool, holder, localService }: Placed): readonly NodeLook[] {
+  const { cluster, answers } = picture;
+  const { nodes, installation } = cluster;
+  const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
+  const endpoints = endpointNodes(cluster.endpointSlices);
+  const links = new Map<string, readonly ToldLink[]>();
+  for (const { node, status } of answers) if (status) links.set(node, status.links);
+  const dead = deadNodes(picture);
+  const looks = nodes.map((node) =>
+    verdictOn(node, {
+      address,
+      advertisements: advertisementsOf(picture, pool),
+      holder,
+      allExcluded: nodes.every(({ excluded }) => excluded),
+      hasSpeaker: (name) => withPod.has(name),
+      endpointNodes: localService === undefined ? undefined : (endpoints.get(localService) ?? new Set()),
+      isAlive: (name) => !dead.has(name),
+      linksOf: (name) => links.get(name),
+    }),
+  );
+  const rank = ({ verdict }: NodeLook) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
+  return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
+}
+
+/** The nodes that some speaker knows to be dead, and none to be alive. */
+export function deadNodes({ answers }: Pick<Picture, 'answers'>): ReadonlySet<string> {
+  const peers = answers.flatMap(({ status }) => status?.peers ?? []);
+  const answering = answers.flatMap(({ node, status }) => (status === undefined ? [] : [node]));
+  const alive = new Set([...peers.filter(({ liveness }) => liveness !== 'Dead').map(({ node }) => node), ...answering]);
+  return new Set(peers.map(({ node }) => node).filter((node) => !alive.has(node)));
+}

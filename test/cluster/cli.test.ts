@@ -1,0 +1,270 @@
+/** The command line tool as a user runs it: the built file, on the client host, against a cluster in which something is wrong. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { after, afterEach, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const root = new URL('../..', import.meta.url).pathname;
+const tool = `${root}dist/cli/kubectl-berth`;
+const first = lab.subnet.vips.split('-')[0] ?? '';
+const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What tests look at of `explain -o json`. */
+interface Explained {
+  readonly service: { readonly reason: string; readonly addresses: readonly string[] };
+  readonly pools: readonly { readonly pools: readonly { readonly pool: string; readonly verdict: string }[] }[];
+  readonly vips: readonly {
+    readonly holder?: string;
+    readonly nodes: readonly { readonly node: string; readonly verdict: string }[];
+  }[];
+  readonly notes: readonly string[];
+  readonly problems: readonly { readonly reason: string; readonly what: string; readonly todo: string }[];
+}
+
+/** Runs the tool on the client host, which reaches the cluster by the administrator's kubeconfig alone. */
+async function run(...args: readonly string[]): Promise<Run> {
+  const { code, stdout, stderr } = await lab.client.exec(['env', `KUBECONFIG=${lab.kubeconfig}`, tool, ...args]);
+  return { code: code ?? -1, stdout, stderr };
+}
+
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { stdout, stderr } = await run(...args, '-o', 'json');
+  assert.notEqual(stdout, '', stderr);
+  return JSON.parse(stdout) as T;
+}
+
+const explain = (service: string) => json<Explained>('explain', `svc/${service}`);
+
+/** What `explain` says, once it says that; a person would ask again, too. */
+function explained(service: string, reason: string | undefined): Promise<Explained> {
+  return eventually(`explain to say ${reason ?? 'that all is well'}`, async () => {
+    const facts = await explain(service);
+    const reasons = facts.problems.map((problem) => problem.reason);
+    const isSaid = reason === undefined ? reasons.length === 0 : reasons.includes(reason);
+    assert.ok(isSaid, JSON.stringify(facts.problems));
+    return facts;
+  });
+}
+
+function poolNamed(name: string, addresses: string, spec = ''): string {
+  return `---
+apiVersion: berth.dev/v1beta1
+kind: IPAddressPool
+metadata: { name: ${name} }
+spec: { addresses: ['${addresses}']${spec === '' ? '' : `, ${spec}`} }
+`;
+}
+
+function advertisement(spec: string): string {
+  return `---
+apiVersion: berth.dev/v1beta1
+kind: L2Advertisement
+metadata: { name: main }
+spec: ${spec}
+`;
+}
+
+before(async () => {
+  const built = spawnSync(process.execPath, ['scripts/build.ts'], { cwd: root, encoding: 'utf8' });
+  assert.equal(built.status, 0, built.stderr);
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+afterEach(() => berth.cleanUp(lab));
+after(async () => {
+  await lab.kubectl(['label', 'nodes', '--all', `${excludeLabel}-`]);
+  await lab.kubectl(['annotate', 'nodes', '--all', 'berth.dev/drain-']);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+});
+
+test('explain names the cause of a Service without an address, and what to do', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const none = await explained('one', 'NoPool');
+  assert.match(none.problems[0]?.todo ?? '', /create an IPAddressPool/);
+
+  await lab.apply(`${poolNamed('small', first)}${advertisement('{}')}---${berth.serviceManifest('first')}`);
+  await eventually('one of them to have the only address', async () => {
+    const shown = await Promise.all(['one', 'first'].map((name) => berth.ingressOf(lab, name)));
+    return shown.includes(first);
+  });
+  const served = (await berth.ingressOf(lab, 'one')) === first ? 'first' : 'one';
+  const full = await explained(served, 'PoolExhausted');
+  assert.deepEqual(full.pools[0]?.pools, [{ pool: 'small', verdict: 'Exhausted' }]);
+
+  await lab.apply(berth.serviceManifest('stranger', 'loadBalancerClass: other.example/lb'));
+  const stranger = await explained('stranger', 'OtherClass');
+  assert.match(stranger.problems[0]?.what ?? '', /other\.example\/lb.*berth\.dev\/berth/);
+
+  const status = await run('status');
+  assert.equal(status.code, 1);
+  assert.match(status.stdout, /Services +1 with an address, 1 without \(PoolExhausted 1\), 1 of other classes/);
+  const missing = await run('explain', 'svc/nobody');
+  assert.deepEqual([missing.code, missing.stdout], [1, '']);
+  assert.match(missing.stderr, /^error: there is no Service default\/nobody\n$/);
+});
+
+test('explain names the cause of a silent address, node by node', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}---${berth.serviceManifest('one')}`);
+  await explained('one', 'NoAdvertisement');
+
+  await lab.apply(advertisement('{ interfaces: [eth7] }'));
+  const wrongLink = await explained('one', 'NoCandidate');
+  assert.deepEqual(
+    wrongLink.vips[0]?.nodes.map(({ verdict }) => verdict),
+    lab.nodes.map(() => 'LinkNotNamed'),
+  );
+  assert.match(wrongLink.problems[0]?.what ?? '', /link eth0; interfaces: eth7/);
+  assert.match(wrongLink.problems[0]?.todo ?? '', /interfaces of the L2Advertisement/);
+
+  await lab.apply(advertisement('{ nodeSelectors: [{ matchLabels: { nobody: has-this } }] }'));
+  const unselected = await eventually('NotSelected', async () => {
+    const facts = await explain('one');
+    return facts.vips[0]?.nodes.every(({ verdict }) => verdict === 'NotSelected') ? facts : undefined;
+  });
+  assert.match(unselected.problems[0]?.todo ?? '', /nodeSelectors/);
+
+  const [a, ...others] = lab.nodes.map(({ name }) => name);
+  await lab.kubectl(['label', 'nodes', ...others, `${excludeLabel}=`]);
+  await lab.apply(
+    advertisement(
+      `{ nodeSelectors: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: NotIn, values: [${a}] }] }] }`,
+    ),
+  );
+  const excluded = await eventually('Excluded', async () => {
+    const { vips, problems } = await explain('one');
+    const verdicts = Object.fromEntries(vips[0]?.nodes.map(({ node, verdict }) => [node, verdict]) ?? []);
+    return verdicts[others[0] ?? ''] === 'Excluded' ? { verdicts, problems } : undefined;
+  });
+  assert.equal(excluded.verdicts[a ?? ''], 'NotSelected');
+  assert.match(excluded.problems[0]?.what ?? '', /Excluded: node\d, node\d/);
+
+  await lab.apply(advertisement('{}'));
+  await lab.kubectl(['label', 'nodes', '--all', '--overwrite', `${excludeLabel}=`]);
+  const all = await explained('one', undefined);
+  assert.ok(all.notes.some((note) => note.includes('all nodes carry the label')));
+  await lab.kubectl(['label', 'nodes', '--all', `${excludeLabel}-`]);
+
+  await lab.apply(berth.serviceManifest('local', 'externalTrafficPolicy: Local, selector: { app: nobody }'));
+  const local = await explained('local', 'NoLocalEndpoints');
+  assert.deepEqual(
+    local.vips[0]?.nodes.map(({ verdict }) => verdict),
+    lab.nodes.map(() => 'NoLocalEndpoint'),
+  );
+});
+
+test('simulate knows where drain brings an address; move brings it back, and says why where it cannot', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
+  const { vips } = await explained('one', undefined);
+  const holder = vips[0]?.holder ?? '';
+  const foreseen = await json<{ moves: readonly { address: string; from: string; to: string }[] }>(
+    ...['simulate', '--node-down', holder],
+  );
+  const [move, ...others] = foreseen.moves;
+  assert.deepEqual([move?.address, move?.from, others.length], [first, holder, 0]);
+
+  const drained = await run('drain', holder);
+  assert.deepEqual([drained.code, drained.stdout], [0, `node ${holder} holds no address: 1 moved\n`], drained.stderr);
+  const after = await json<readonly { address: string; holder: string }[]>('vips');
+  assert.deepEqual(
+    after.map(({ address, holder: node }) => [address, node]),
+    [[first, move?.to]],
+  );
+  assert.equal((await run('status')).stdout.includes(`node ${holder} is draining`), true);
+
+  const refused = await run('move', first, holder);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, new RegExp(`^error: ${holder} cannot have ${first}: Draining`));
+  assert.equal((await run('undrain', holder)).code, 0);
+  // The speakers may hear of it a little later than we.
+  const moved = await run('move', first, holder);
+  assert.deepEqual([moved.code, moved.stdout], [0, `${first} is at ${holder}\n`], moved.stderr);
+  await eventually('an answer', () => berth.curl(lab, first));
+
+  const whose = await run('who-has', first);
+  assert.equal(whose.code, 0);
+  assert.match(whose.stdout, new RegExp(`InUse: used by default/one\\n(.*\\n)* +Holder +${holder}, eth0`));
+});
+
+test('plan foresees what a change does, and renumber brings Services out of a pool that drains', async () => {
+  const [second, third] = [lab.subnet.vips.split('-')[1] ?? '', '192.0.2.77'];
+  await lab.apply(`${poolNamed('old', first)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
+  await explained('one', undefined);
+  const planFile = async (yaml: string) => {
+    const file = `${lab.stateDir}/cli-plan.yaml`;
+    await writeFile(file, yaml);
+    const { code, stdout, stderr } = await run('plan', '-f', file, '-o', 'json');
+    const facts = stdout === '' ? undefined : (JSON.parse(stdout) as { services: readonly Record<string, unknown>[] });
+    return { code, stderr, effects: facts?.services.map(({ service, effect }) => `${service} ${effect}`) };
+  };
+  try {
+    assert.deepEqual((await planFile(poolNamed('old', third))).effects, ['default/one PoolRemoved']);
+    assert.deepEqual((await planFile(advertisement('{ interfaces: [eth7] }'))).effects, ['default/one Silenced']);
+    const fine = await planFile(poolNamed('new', second));
+    assert.deepEqual([fine.code, fine.effects], [0, ['default/one Keeps']]);
+    assert.match(
+      (await planFile(poolNamed('old', '10.0.0.300'))).stderr,
+      /^error: the API server refuses IPAddressPool old/,
+    );
+  } finally {
+    await rm(`${lab.stateDir}/cli-plan.yaml`, { force: true });
+  }
+  const names = await lab.kubectl(['get', 'ipaddresspools', '--output', 'jsonpath={.items[*].metadata.name}']);
+  assert.equal(names, 'old', 'a plan writes nothing');
+
+  await lab.apply(poolNamed('new', second));
+  const active = await run('renumber', '--pool', 'old', '--yes');
+  assert.equal(active.code, 1);
+  assert.match(active.stdout, /stays +pool old is Active/);
+  await lab.apply(poolNamed('old', first, 'state: Draining'));
+  assert.match((await run('renumber', 'svc/one', '--dry-run')).stdout, new RegExp(`default/one +${first} +${second}`));
+  assert.equal((await run('renumber', 'svc/one')).code, 2, 'nobody can be asked here');
+  assert.equal(await berth.ingressOf(lab, 'one'), first);
+  const done = await run('renumber', 'svc/one', '--yes');
+  assert.equal(done.code, 0, done.stdout + done.stderr);
+  assert.equal(await berth.ingressOf(lab, 'one'), second);
+  await eventually('an answer at the new address', () => berth.curl(lab, second));
+  await eventually('the old entry to go', async () => (await berth.ledgerOf(lab)).join() === second);
+});
+
+test('whoever cannot ask is told what is missing; whoever asks wrongly, what is right', async () => {
+  const nowhere = await lab.client.exec(['env', 'KUBECONFIG=/nonexistent', 'HOME=/nonexistent', tool, 'status']);
+  assert.equal(nowhere.code, 3);
+  assert.match(nowhere.stderr, /^error: there is no kubeconfig at \/nonexistent\n +give --kubeconfig FILE/);
+  assert.equal((await run('status', '--context', 'other')).code, 3);
+  assert.equal((await run('status', '-o', 'xml')).code, 2);
+  assert.equal((await run('who-has', 'nonsense')).code, 2);
+
+  const user = 'system:serviceaccount:default:default';
+  const raw = await lab.kubectl(['config', 'view', '--raw', '--flatten', '--minify', '--output', 'json']);
+  const config = JSON.parse(raw) as { users: { user: object }[] };
+  const impersonating = { ...config, users: config.users.map((one) => ({ ...one, user: { ...one.user, as: user } })) };
+  const file = `${lab.stateDir}/cli-impersonating.json`;
+  await writeFile(file, JSON.stringify(impersonating), { mode: 0o600 });
+  try {
+    const forbidden = await run('pools', '--kubeconfig', file);
+    assert.equal(forbidden.code, 3);
+    assert.match(forbidden.stderr, /^error: you may not list ipaddresspools\.berth\.dev\n +ask for verb list/);
+  } finally {
+    await rm(file, { force: true });
+  }
+});
+
+test('words are completed in the way kubectl asks for it', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}---${berth.serviceManifest('one')}`);
+  const complete = async (...words: readonly string[]) => (await run('__complete', '--', ...words)).stdout;
+  assert.equal(await complete('expl'), 'explain\n:4\n');
+  assert.equal(await complete('explain', 'svc/o'), 'svc/one\n:4\n');
+  assert.equal(await complete('move', first, 'node'), `${lab.nodes.map(({ name }) => name).join('\n')}\n:4\n`);
+  assert.equal(await complete('status', '-o', 'j'), 'json\n:4\n');
+  assert.match((await run('completion', 'bash')).stdout, /complete -F _kubectl_berth kubectl-berth/);
+});
