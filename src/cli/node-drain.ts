@@ -7,7 +7,7 @@ import type { Answer } from './answer.ts';
 import type { CommandSpec } from './command.ts';
 import { exits, wrong } from './failure.ts';
 import { nodeLooks } from './node-looks.ts';
-import { type Picture, readPicture } from './picture.ts';
+import { localServiceAt, type Picture, readPicture } from './picture.ts';
 import { ask, listAll } from './reading.ts';
 import type { Session } from './session.ts';
 import type { VipState } from './vip-state.ts';
@@ -88,12 +88,6 @@ function hasOther(picture: Picture, { address, pool, holder }: VipState): boolea
   const local = localServiceAt(picture, address);
   const looks = nodeLooks(picture, { address: address as Ip, pool, holder, localService: local });
   return looks.some(({ verdict }) => verdict === 'Candidate');
-}
-
-/** The Service behind an address, where only nodes with its endpoints may hold that. */
-export function localServiceAt({ cluster }: Picture, address: string): string | undefined {
-  const uids = cluster.ledger.find((entry) => entry.address === address)?.services.map(({ uid }) => uid) ?? [];
-  return cluster.services.find(({ uid, local }) => local && uids.includes(uid))?.key;
 }
 
 async function heldBy(session: Session, node: string): Promise<readonly string[]> {
