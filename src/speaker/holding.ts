@@ -8,6 +8,7 @@ import { Keeper, type World } from '../announce/keeper.ts';
 import type { PeerStatus } from '../api/speaker-status.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
 import { type Beat, type Claim, type Message, type PeerLink, times, type VerdictNews } from '../liveness/messages.ts';
+import { PeerLinks } from '../liveness/peer-links.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../runtime/signed-datagrams.ts';
 import { LivenessLog } from './liveness-log.ts';
@@ -54,17 +55,6 @@ export interface Roll {
 /** A peer is asked to be patient: its list is sent this often at most. */
 const listPauseMs = 200;
 
-/** So many addresses that a peer had on links before are kept. */
-const mostFormer = 16;
-
-/** The links that a peer told last, and the addresses on them and on those that it told before. */
-interface ToldLinks {
-  readonly text: string;
-  readonly links: readonly PeerLink[];
-  readonly now: readonly string[];
-  readonly former: readonly string[];
-}
-
 /** The keeper and its sockets. */
 export class Holding {
   readonly #options: HoldingOptions;
@@ -83,7 +73,7 @@ export class Holding {
   readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
   #roll: Roll = { present: [], lost: [] };
   readonly #listedAt = new Map<string, number>();
-  readonly #links = new Map<string, ToldLinks>();
+  readonly #links = new PeerLinks();
   readonly #livenessLog: LivenessLog;
 
   constructor(options: HoldingOptions) {
@@ -125,13 +115,12 @@ export class Holding {
 
   /** The links that a peer told last; undefined before it told any. */
   linksOf(node: string): readonly PeerLink[] | undefined {
-    return this.#links.get(node)?.links;
+    return this.#links.of(node);
   }
 
   /** The node of the cluster that has a link with this hardware address. */
   nodeOf(mac: string): string | undefined {
-    for (const [node, { links }] of this.#links) if (links.some((link) => link.mac === mac)) return node;
-    return undefined;
+    return this.#links.nodeOf(mac);
   }
 
   /** Is it this node's turn to report on a VIP that nobody holds? */
@@ -204,23 +193,14 @@ export class Holding {
     const now = performance.now();
     const reception = this.#keeper?.hear(message, path, now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
-    // What waited for an address to be found comes late, and tells of links as they were.
-    const isNews = message.kind === 'Beat' && this.#keeper?.peers.get(message.from.node)?.beat === message;
-    if (reception === 'Taken' && isNews) this.#noteLinks(message);
+    if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
     if (reception === 'Taken' && message.kind === 'Verdicts') this.#options.onVerdicts(message);
     if (this.#keeper?.isStirred) this.#decideSoon();
   };
 
-  #noteLinks({ from, links, wantsClaims }: Beat): void {
-    const text = JSON.stringify(links);
-    const before = this.#links.get(from.node);
-    if (before?.text !== text) {
-      const now = addressesOf(links);
-      const former = [...(before?.now ?? []), ...(before?.former ?? [])].filter((address) => !now.includes(address));
-      this.#links.set(from.node, { text, links, now, former: [...new Set(former)].slice(0, mostFormer) });
-      this.#options.onPeerLinks();
-    }
-    if (wantsClaims) this.#sendList(from.node);
+  #noteLinks(beat: Beat): void {
+    if (this.#links.take(beat)) this.#options.onPeerLinks();
+    if (beat.wantsClaims) this.#sendList(beat.from.node);
   }
 
   #beat = (): void => {
@@ -242,10 +222,8 @@ export class Holding {
 
   #send(node: string, message: Message): void {
     const known = this.#neighbourhood.addresses.get(node) ?? [];
-    const { now = [], former = [] } = this.#links.get(node) ?? {};
-    // Two nodes may each think that the other cannot be reached by a link that works again: who is silent is called everywhere.
     const isSilent = performance.now() - (this.#keeper?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
-    const onLinks = isSilent ? [...now, ...former] : now;
+    const onLinks = this.#links.addressesOf(node, isSilent);
     // A link-local address says nothing without the link.
     const isReachable = (address: string) => !isLinkLocal(address) && this.#neighbourhood.linkTo(address) !== undefined;
     const reachable = onLinks.filter(isReachable);
@@ -291,8 +269,4 @@ export class Holding {
     if (reassert.length > 0) this.#options.reassert(reassert);
     this.#livenessLog.note(this.peers);
   }
-}
-
-function addressesOf(links: readonly PeerLink[]): readonly string[] {
-  return links.flatMap(({ addresses }) => addresses.map((text) => text.split('/')[0] ?? ''));
 }
