@@ -47,7 +47,8 @@ export interface TakenAddress {
 export const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
 
 const pollMs = 300;
-const patienceMs = 60_000;
+/** Berth waits for a minute before it writes to a status that another program has written to. */
+const patienceMs = 90_000;
 const mergePatch = 'application/merge-patch+json';
 
 /** Does it all. Throws a Failure at the first Service that has not kept its address; what was done stays, and a second run goes on from there. */

@@ -58,6 +58,7 @@ const well: Facts = {
   others: { value: { ciliumPools: [], calico: undefined, calicoPools: [] } },
   speakers: [speaker()],
   warnings: { value: [] },
+  boundPolicies: { value: ['berth-holders.berth.dev'] },
 };
 /** `severity id where` of all that is not well. */
 const found = (facts: Partial<Facts>) =>
@@ -114,6 +115,11 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       desc: 'E7 Pod Security that complains',
       facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/warn': 'restricted' } } },
       expected: ['warn PodSecurity namespace berth-system'],
+    },
+    {
+      desc: 'B10 no policy for stolen tokens',
+      facts: { boundPolicies: { value: ['x'] } },
+      expected: ['warn AdmissionPolicyMissing'],
     },
     {
       desc: 'E5 all nodes excluded',
