@@ -80,7 +80,8 @@ async function readPodAddresses(reach: Reach): Promise<Pick<Facts, 'podRanges' |
   const nodes = await listAll<RawNodeRanges>(reach, collections.nodes);
   const named = byNode(nodes.map(({ metadata, spec }) => [metadata.name, spec?.podCIDRs ?? []]));
   if (named.size > 0) return { podRanges: named, arePodsSampled: false };
-  return { podRanges: byNode(await samplePods(reach)), arePodsSampled: true };
+  const sample = await look(() => samplePods(reach));
+  return { podRanges: byNode('value' in sample ? sample.value : []), arePodsSampled: true };
 }
 
 function byNode(texts: NodeTexts): ReadonlyMap<string, RangeSet> {

@@ -58,9 +58,11 @@ function poolOverlapsPods({ pools, podRanges, arePodsSampled }: Facts): readonly
     ),
   );
   if (found.length === 0 && arePodsSampled) {
-    return unknown(
-      'no Node names the range of its Pods (spec.podCIDRs); of the Pods that were looked at none has an address of a pool',
-    );
+    const rest =
+      podRanges.size === 0
+        ? 'no Pod could be looked at'
+        : 'of the Pods that were looked at none has an address of a pool';
+    return unknown(`no Node names the range of its Pods (spec.podCIDRs); ${rest}`);
   }
   return orOk(found.slice(0, 10), 'no pool holds an address of Pods');
 }
