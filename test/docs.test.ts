@@ -4,10 +4,13 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { silenceReasons } from '../src/announce/announcements.ts';
+import { nodeVerdicts } from '../src/announce/node-verdicts.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verdicts.ts';
 import { handOffReasons } from '../src/api/hand-off.ts';
+import { commands } from '../src/cli/commands.ts';
 import { checkIds } from '../src/cli/doctor/checks.ts';
+import { curedReasons } from '../src/cli/words.ts';
 import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';
@@ -25,6 +28,7 @@ test('docs/reasons.md explains every reason, and no other', () => {
   const sorted = (words: readonly string[]) => [...words].sort();
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
+  assert.deepEqual(sorted(firstColumn(text, 'Nodes, as an address sees them')), sorted(nodeVerdicts));
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));
@@ -55,6 +59,44 @@ test('docs/services.md tells every promise that is tested, and no other', () => 
   );
   // They become names of objects of one cluster.
   assert.equal(new Set(rows.map(({ name }) => name.toLowerCase())).size, rows.length);
+});
+
+test('docs/cli.md tells of every command with its options and examples, in the order of --help', () => {
+  const text = readFileSync('docs/cli.md', 'utf8');
+  const sections = text.split(/^## /m).map((part) => [part.split('\n')[0] ?? '', part] as const);
+  const told = sections.map(([title]) => title).filter((title) => commands.some(({ name }) => name === title));
+  assert.deepEqual(
+    told,
+    commands.map(({ name }) => name),
+  );
+  for (const { name, options = [], examples } of commands) {
+    const section = sections.find(([title]) => title === name)?.[1] ?? '';
+    for (const [line] of examples) assert.ok(section.includes(`\n${line}\n`), `${name}: ${line}`);
+    for (const { flags } of options) {
+      for (const [flag] of flags.matchAll(/--?[\w-]+/g)) assert.ok(section.includes(flag), `${name}: ${flag}`);
+    }
+  }
+});
+
+test('every reason that the tool may call a problem has a cure, and no other has', () => {
+  const fine = [
+    'Allocated',
+    'Announced',
+    'Verified',
+    'NotProbed',
+    'NoSecondNode',
+    'VerifierSilent',
+    'Spread',
+    'ProxyArp',
+  ];
+  const passing = ['NotHolder', 'AwaitingClaim', 'Listening', 'AskingTheWire', 'ProbingFirst', 'DataPathPending'];
+  const all = [
+    ...[...allocationReasons, ...announcedReasons, ...silenceReasons, ...conflictReasons, ...verifiedReasons],
+    ...[...handOffReasons, ...spreadReasons, ...nftReasons],
+  ];
+  const own = ['OtherClass', 'NotWritten', 'MoveWaits', 'Pending', 'NotLoadedYet'];
+  const bad = new Set([...all, ...own].filter((reason) => ![...fine, ...passing].includes(reason)));
+  assert.deepEqual([...curedReasons].sort(), [...bad].sort());
 });
 
 test('links between the documents lead somewhere', () => {

@@ -1,6 +1,5 @@
 /** What each node is to a VIP, from what is known: see node-verdicts.ts. */
 import type { Ip } from '../addr/ip.ts';
-import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type NodeLook, type ToldLink, verdictOn } from '../announce/node-verdicts.ts';
 import { type AdvertisementView, coversPool } from '../api/advertisement.ts';
 import type { Picture } from './picture.ts';
@@ -21,19 +20,19 @@ export function advertisementsOf({ cluster }: Picture, pool: string): readonly A
 
 /** Judges every node, the holder first, then those that could hold it. */
 export function nodeLooks(picture: Picture, { address, pool, holder, localService }: Placed): readonly NodeLook[] {
-  const { cluster, answers } = picture;
+  const { cluster, answers, endpoints, dead } = picture;
   const { nodes, installation } = cluster;
   const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
-  const endpoints = endpointNodes(cluster.endpointSlices);
   const links = new Map<string, readonly ToldLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
-  const dead = deadNodes(picture);
+  const advertisements = advertisementsOf(picture, pool);
+  const allExcluded = nodes.every(({ excluded }) => excluded);
   const looks = nodes.map((node) =>
     verdictOn(node, {
       address,
-      advertisements: advertisementsOf(picture, pool),
+      advertisements,
       holder,
-      allExcluded: nodes.every(({ excluded }) => excluded),
+      allExcluded,
       hasSpeaker: (name) => withPod.has(name),
       endpointNodes: localService === undefined ? undefined : (endpoints.get(localService) ?? new Set()),
       isAlive: (name) => !dead.has(name),
@@ -42,12 +41,4 @@ export function nodeLooks(picture: Picture, { address, pool, holder, localServic
   );
   const rank = ({ verdict }: NodeLook) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
   return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
-}
-
-/** The nodes that some speaker knows to be dead, and none to be alive. */
-export function deadNodes({ answers }: Pick<Picture, 'answers'>): ReadonlySet<string> {
-  const peers = answers.flatMap(({ status }) => status?.peers ?? []);
-  const answering = answers.flatMap(({ node, status }) => (status === undefined ? [] : [node]));
-  const alive = new Set([...peers.filter(({ liveness }) => liveness !== 'Dead').map(({ node }) => node), ...answering]);
-  return new Set(peers.map(({ node }) => node).filter((node) => !alive.has(node)));
 }

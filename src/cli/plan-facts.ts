@@ -4,9 +4,8 @@ import type { NodeLook } from '../announce/node-verdicts.ts';
 import type { Decision } from '../ipam/decision.ts';
 import { poolReports } from '../ipam/pool-report.ts';
 import type { Checked } from './manifests.ts';
-import { localServiceAt } from './node-drain.ts';
 import { nodeLooks } from './node-looks.ts';
-import { type Picture, pictureOf } from './picture.ts';
+import { localServiceAt, type Picture, pictureOf } from './picture.ts';
 
 /**
  * What becomes of a Service: `Gains` an address that it lacked, `Moves` to another one, `Loses` what it had, `PoolRemoved` it keeps one that is
@@ -139,8 +138,8 @@ function looksAt(
   { address, pool }: { readonly address: Ip; readonly pool: string },
   { before, after }: Pictures,
 ): { readonly before: readonly NodeLook[]; readonly after: readonly NodeLook[] } {
-  const entry = before.vips.find((vip) => vip.address === address);
-  const holder = before.cluster.ledger.find((one) => one.address === address)?.recorded?.node;
+  const entry = before.entries.get(address);
+  const holder = entry?.recorded?.node;
   const placed = { address, holder, localService: localServiceAt(before, address) };
   return {
     before: nodeLooks(before, { ...placed, pool: entry?.pool ?? pool }),

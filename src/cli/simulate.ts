@@ -1,12 +1,11 @@
 /** `simulate --node-down NODE`: where each address would go if nodes died, and how the load would be then. */
 import type { Ip } from '../addr/ip.ts';
-import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import type { Answer } from './answer.ts';
 import type { CommandSpec } from './command.ts';
 import { exits } from './failure.ts';
-import { localServiceAt, noSuchNode } from './node-drain.ts';
+import { noSuchNode } from './node-drain.ts';
 import { nodeLooks } from './node-looks.ts';
-import { type Picture, readPicture } from './picture.ts';
+import { localServiceAt, type Picture, readPicture } from './picture.ts';
 import { renderTable } from './table.ts';
 
 /** What would become of it. */
@@ -76,7 +75,7 @@ export function simulate(picture: Picture, down: readonly string[]): SimulateFac
       .length,
   }));
   const ours = new Set(held.flatMap(({ services }) => services));
-  const lost = [...endpointNodes(cluster.endpointSlices)]
+  const lost = [...picture.endpoints]
     .filter(([service, nodes]) => ours.has(service) && nodes.size > 0 && [...nodes].every((node) => gone.has(node)))
     .map(([service]) => service);
   return { down, moves, load, withoutEndpoints: lost.sort() };

@@ -84,6 +84,7 @@ const cures: Readonly<Record<string, string>> = {
   NoNft: 'build the image from the Dockerfile of this version: it has no nft',
   NotPermitted: 'the speaker needs CAP_NET_ADMIN: chart value speaker.nodeLayer.enabled',
   Refused: "Linux 5.15 and nft 1.0.6 or newer are needed; the speaker's log names the rule",
+  NotLoadedYet: "if it stays so for seconds: look at the log of the holder's speaker",
   MoveWaits:
     'kubectl berth move says why the node cannot have it; kubectl annotate ipallocation ADDRESS berth.dev/move-to- ends the wish',
   Pending: 'if it stays so for seconds: are the speakers ready? kubectl berth status',
@@ -91,7 +92,7 @@ const cures: Readonly<Record<string, string>> = {
 
 /** What to do about a reason. */
 export function cureOf(reason: string): string {
-  return cures[reason] ?? 'see docs/reasons.md';
+  return cures[reason] ?? 'it should pass by itself within seconds; docs/reasons.md says what to look at if not';
 }
 
 /** The reasons that have a cure. */

@@ -1,0 +1,164 @@
+/** What the tool finds out from a picture of the cluster. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AllocationView } from '../../../src/api/allocation.ts';
+import type { EndpointSliceView } from '../../../src/api/endpoints.ts';
+import { explainFacts } from '../../../src/cli/explain-facts.ts';
+import { simulate } from '../../../src/cli/simulate.ts';
+import { statusFacts } from '../../../src/cli/status-facts.ts';
+import { whoHas } from '../../../src/cli/who-has.ts';
+import { advertisement, entry, node, pool, service } from '../fixtures.ts';
+import { ip, showing } from '../ipam/plans.ts';
+import { link, picture, statusOf } from './pictures.ts';
+
+const s = service('s', showing('192.0.2.10'));
+const p = pool('p', ['192.0.2.10-192.0.2.12']);
+const slice = (nodes: readonly string[]): EndpointSliceView => ({
+  ...{ name: 's-1', uid: 'uid-slice', resourceVersion: '1', service: 'default/s' },
+  endpoints: nodes.map((name) => ({ addresses: [ip('10.0.0.1')], node: name, ready: true })),
+});
+
+/** An entry that a node holds and announces. */
+function held(by: string, facts: Partial<AllocationView> = {}): AllocationView {
+  const recorded = { node: by, term: 1, since: '2026-01-01T00:00:00Z', links: [{ name: 'eth0', mac: 'm' }] };
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  const condition = {
+    type: 'Announced',
+    status: 'True',
+    reason: 'Announced',
+    message: `at ${by}`,
+    lastTransitionTime,
+  } as const;
+  return entry('192.0.2.10', s, { recorded, conditions: [condition], ...facts });
+}
+
+/** A condition that says that nobody could announce it. */
+const silent: AllocationView = entry('192.0.2.10', s, {
+  conditions: [
+    { type: 'Announced', status: 'False', reason: 'NoCandidate', message: 'no node', lastTransitionTime: '' },
+  ],
+});
+
+const well = { pools: [p], services: [s], ledger: [held('n1')], endpointSlices: [slice(['n1', 'n2'])] };
+
+test('where all is well there is no problem, and no warning', () => {
+  const at = picture(well);
+  assert.deepEqual(explainFacts(at, s).problems, []);
+  const { services, vips, warnings } = statusFacts(at);
+  assert.deepEqual(
+    [services, vips, warnings],
+    [{ withAddress: 1, withoutAddress: [], others: 0 }, { announced: 1, verified: 0, silent: [], reserved: 0 }, []],
+  );
+});
+
+test('each node has the first verdict that counts', () => {
+  const excluded = [node('n1'), node('n2', { excluded: true }), node('n3', { draining: true })];
+  const local = { ...s, local: true };
+  const verdicts = (at: ReturnType<typeof picture>, of = s) =>
+    (explainFacts(at, of).vips[0]?.nodes ?? []).map(({ node: name, verdict }) => `${name} ${verdict}`);
+  assert.deepEqual(verdicts(picture(well)), ['n1 Holder', 'n2 Candidate', 'n3 Candidate']);
+  assert.deepEqual(verdicts(picture({ ...well, nodes: excluded })), ['n1 Holder', 'n2 Excluded', 'n3 Draining']);
+  const everywhere = excluded.map((one) => ({ ...one, excluded: true, draining: false }));
+  assert.deepEqual(verdicts(picture({ ...well, nodes: everywhere })), ['n1 Holder', 'n2 Candidate', 'n3 Candidate']);
+  assert.deepEqual(verdicts(picture({ ...well, services: [local] }), local), [
+    'n1 Holder',
+    'n2 Candidate',
+    'n3 NoLocalEndpoint',
+  ]);
+  const dead = [{ node: 'n3', liveness: 'Dead' as const, silentMs: 9_000 }];
+  const survivors = [statusOf('n1', { peers: dead }), statusOf('n2', { peers: dead })];
+  assert.deepEqual(verdicts(picture(well, survivors)), ['n1 Holder', 'n2 Candidate', 'n3 NotAlive']);
+  const links = [
+    statusOf('n1', { links: [link('eth0', '192.0.2.1/24', { unusable: 'NoCarrier' })] }),
+    statusOf('n2', { links: [link('eth0', '198.51.100.1/24')] }),
+    statusOf('n3', { links: [link('eth0', '192.0.2.8/29'), link('eth1', '192.0.2.10/31')] }),
+  ];
+  assert.deepEqual(verdicts(picture(well, links)), ['n3 Candidate', 'n1 LinkUnusable', 'n2 NoLink']);
+  const named = [advertisement({ interfaces: ['bond*'] })];
+  assert.deepEqual(verdicts(picture({ ...well, advertisements: named })), [
+    'n1 LinkNotNamed',
+    'n2 LinkNotNamed',
+    'n3 LinkNotNamed',
+  ]);
+  const chosen = [advertisement({ nodeSelectors: [{ matchLabels: { a: 'b' } }] })];
+  assert.deepEqual(verdicts(picture({ ...well, advertisements: chosen })), [
+    'n1 NotSelected',
+    'n2 NotSelected',
+    'n3 NotSelected',
+  ]);
+});
+
+test('explain names what is wrong, and a cure that fits', () => {
+  const first = (at: ReturnType<typeof picture>, of = s) => {
+    const [problem] = explainFacts(at, of).problems;
+    return `${problem?.reason}: ${problem?.todo}`;
+  };
+  const pending = service('s');
+  assert.match(first(picture({ services: [pending] }), pending), /^NoPool: create an IPAddressPool/);
+  assert.match(first(picture({ ...well, advertisements: [] })), /^NoAdvertisement: create an L2Advertisement/);
+  const other = service('s', { class: 'x.io/y' });
+  assert.match(first(picture({ services: [other] }), other), /^OtherClass: make the Service anew/);
+  const named = { ...well, ledger: [silent], advertisements: [advertisement({ interfaces: ['eth7'] })] };
+  assert.match(first(picture(named)), /^NoCandidate: correct interfaces/);
+  assert.match(first(picture({ ...well, endpointSlices: [] })), /^NoEndpoints: look at the Service's Pods/);
+  assert.match(first(picture({ ...well, ledger: [held('n1', { moveTo: 'n9' })] })), /^MoveWaits/);
+  const broken = statusOf('n1', { dataPath: { nodeLayer: 'NoNft', handOff: 'KubeProxy', present: [] } });
+  assert.match(first(picture(well, [broken])), /^NoNft: build the image/);
+});
+
+test('a record that its holder contradicts is not believed', () => {
+  const told = { uid: 'uid-192.0.2.10', address: '192.0.2.10', links: [], damped: false };
+  const speakers = ['n1', 'n2', 'n3'].map((name) =>
+    statusOf(name, { vips: [{ ...told, action: 'Silent', reason: name === 'n1' ? 'NoUsableLink' : 'NotHolder' }] }),
+  );
+  const [vip] = picture(well, speakers).vips;
+  assert.deepEqual([vip?.announced, vip?.reason], [false, 'NoUsableLink']);
+});
+
+test('simulate moves what dead nodes held, and says what they leave behind', () => {
+  const at = picture(well);
+  const [move] = simulate(at, ['n1']).moves;
+  assert.ok(move?.to === 'n2' || move?.to === 'n3');
+  const local = { ...s, local: true };
+  const two = simulate(picture({ ...well, services: [local] }), ['n1', 'n2']);
+  assert.deepEqual(two.moves, [{ address: '192.0.2.10', services: ['default/s'], from: 'n1' }]);
+  assert.deepEqual(two.withoutEndpoints, ['default/s']);
+  assert.deepEqual(simulate(at, ['n3']), {
+    ...{ down: ['n3'], moves: [], withoutEndpoints: [] },
+    load: [
+      { node: 'n1', before: 1, after: 1 },
+      { node: 'n2', before: 0, after: 0 },
+      { node: 'n3', before: 0, after: 0 },
+    ],
+  });
+});
+
+test('who-has tells of any address whose it is, or why nobody gets it', () => {
+  const nodes = [node('n1', { addresses: [ip('192.0.2.1')] })];
+  const buggy = pool('b', ['198.51.100.0/24'], { avoidBuggyIPs: true });
+  const at = picture({ ...well, nodes, pools: [p, buggy] });
+  const rows: readonly [string, string, RegExp][] = [
+    ['192.0.2.10', 'InUse', /default\/s/],
+    ['192.0.2.11', 'Free', /pool p would give it/],
+    ['192.0.2.1', 'Foreign', /node n1/],
+    ['198.51.100.0', 'NotGiven', /avoidBuggyIPs/],
+    ['203.0.113.9', 'NoPool', /in no IPAddressPool/],
+  ];
+  for (const [address, state, message] of rows) {
+    const found = whoHas(at, ip(address));
+    assert.equal(found.state, state, address);
+    assert.match(found.message, message, address);
+  }
+});
+
+test('status counts what is wrong by reason, and warns', () => {
+  const refused = [service('a'), service('b'), service('c', { requestedPools: ['gone'] })];
+  const deaf = statusOf('n1', { peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] });
+  const full = pool('p', ['192.0.2.10'], {});
+  const facts = statusFacts(picture({ ...well, pools: [full], services: [s, ...refused] }, [deaf]));
+  assert.deepEqual(facts.services.withoutAddress, [
+    { reason: 'PoolExhausted', count: 2 },
+    { reason: 'PoolNotFound', count: 1 },
+  ]);
+  assert.deepEqual(facts.warnings, ['n1 never heard n2: UDP 7932 between the nodes?']);
+});
