@@ -152,7 +152,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   const watching = client.exec([
     'sh',
     '-c',
-    `rm -f /tmp/migrate-stop-${lab.id}; for i in $(seq 1 600); do [ -e /tmp/migrate-stop-${lab.id} ] && break; curl -sS --fail --max-time 3 -o /dev/null http://${plain}/hostname || echo failed; sleep 0.1; done; echo asked $i`,
+    `rm -f /tmp/migrate-stop-${lab.id}; for i in $(seq 1 600); do [ -e /tmp/migrate-stop-${lab.id} ] && break; curl -sS --fail --max-time 10 -o /dev/null http://${plain}/hostname || echo failed; sleep 0.1; done; echo asked $i`,
   ]);
   const done = await runCli(
     lab,

@@ -59,7 +59,7 @@ export async function takeOver(work: TakeOver): Promise<readonly TakenAddress[]>
   for (const one of programs.filter(({ kind }) => kind === 'Deployment')) await stop(one, { session, reach });
   await make(reach, collections.pools, migration.pools);
   await make(reach, collections.advertisements, migration.advertisements);
-  tell(`made ${migration.pools.length} pools and ${migration.advertisements.length} advertisements`);
+  tell(`made IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
   for (const [i, group] of groups.entries()) {
     await takeGroup(group, work, reach);
     for (const { service } of group) {
