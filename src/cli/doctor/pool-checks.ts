@@ -1,7 +1,7 @@
 /** Checks of pools against the addresses that others use. */
 import { familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
 import { formatRange, isRange, parseRange } from '../../addr/range.ts';
-import { holds, intersect, type RangeSet, rangeSet } from '../../addr/range-set.ts';
+import { holds, intersect, type RangeSet, rangeSet, subtract } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
 import { cureOf } from '../words.ts';
@@ -110,18 +110,13 @@ function poolOffLink(facts: Facts): readonly Found[] {
   const found = facts.pools.flatMap(({ name, ranges }): readonly Found[] => {
     const covering = facts.advertisements.filter(({ pools }) => pools.length === 0 || pools.includes(name));
     if (covering.some(({ interfaces }) => interfaces.some((one) => !/[*?]/.test(one)))) return [];
-    const outside = ranges.filter((range) => intersect([range], subnets).length === 0);
+    const outside = subtract(ranges, subnets);
     if (outside.length === 0) return [];
+    const isWhole = intersect(ranges, subnets).length === 0;
+    const what = `${few(outside.map(formatRange))}: no node has a link in this network, so no node can answer`;
     const todo =
       'choose addresses of that network; or, if a router sends them there, name the link in the interfaces of the L2Advertisement';
-    return [
-      {
-        severity: 'error',
-        where: `pool ${name}`,
-        what: `${few(outside.map(formatRange))}: no node has a link in this network, so no node can answer`,
-        todo,
-      },
-    ];
+    return [{ severity: isWhole ? 'error' : 'warn', where: `pool ${name}`, what, todo }];
   });
   return orOk(found, 'every pool lies in a network of the nodes');
 }
