@@ -35,5 +35,6 @@ async function confirm(question: string): Promise<boolean> {
 }
 
 void runProgram({ argv: process.argv.slice(2), terminal, signal: interrupted.signal }).then((exit) => {
-  process.exitCode = exit;
+  // A connection that is still being made, to a node that does not answer, is not waited for; the output is.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(exit)));
 });

@@ -1,6 +1,6 @@
 /** `drain` and `undrain`: a node gives its addresses away, one by one, each taken over before it is given up; and may have some again. */
 import { allocationName, type Ip } from '../addr/ip.ts';
-import { parseAllocation, type RawAllocation } from '../api/allocation.ts';
+import { allocationCondition, allocationConditions, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { drainAnnotation } from '../api/node.ts';
 import { collections } from '../kube/resources.ts';
 import type { Answer } from './answer.ts';
@@ -10,7 +10,7 @@ import { nodeLooks } from './node-looks.ts';
 import { localServiceAt, type Picture, readPicture } from './picture.ts';
 import { ask, listAll } from './reading.ts';
 import type { Session } from './session.ts';
-import type { VipState } from './vip-state.ts';
+import { heldByNobody, type VipState } from './vip-state.ts';
 import { durationOf, waitFor } from './waiting.ts';
 
 /** What became of it. */
@@ -93,8 +93,9 @@ function hasOther(picture: Picture, { address, pool, holder }: VipState): boolea
 async function heldBy(session: Session, node: string): Promise<readonly string[]> {
   const entries = (await listAll<RawAllocation>(await session.reach(), collections.allocations)).map(parseAllocation);
   return entries.flatMap((entry) => {
-    const isHeld = entry?.recorded?.node === node && entry.recorded.since !== undefined && entry.services.length > 0;
-    return entry !== undefined && isHeld && entry.reservedUntil === undefined ? [entry.address] : [];
+    if (entry?.recorded?.node !== node || entry.reservedUntil !== undefined || entry.services.length === 0) return [];
+    const said = allocationCondition(entry, allocationConditions.announced)?.reason ?? '';
+    return entry.recorded.since === undefined || heldByNobody.has(said) ? [] : [entry.address];
   });
 }
 

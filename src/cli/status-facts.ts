@@ -98,6 +98,7 @@ function warningsOf(picture: Picture, vips: readonly VipState[]): readonly strin
   const without = cluster.nodes.map(({ name }) => name).filter((name) => !covered.has(name));
   if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker on ${without.join(', ')}`);
   for (const { node, ready } of speakers) if (!ready) warnings.push(`the speaker on ${node} is not ready`);
+  for (const node of picture.dead) warnings.push(`the other speakers do not hear ${node}: others take its addresses`);
   for (const { name, draining } of cluster.nodes) if (draining) warnings.push(`node ${name} is draining`);
   if (cluster.pools.length === 0) warnings.push('there is no IPAddressPool: no Service gets an address');
   for (const { pool, findings } of poolReports(settled.table, settled.book)) {

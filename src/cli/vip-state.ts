@@ -2,6 +2,7 @@
 import type { Demands } from '../announce/demands.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
+import type { VipStatus } from '../api/speaker-status.ts';
 import type { SpeakerAnswer } from './speakers.ts';
 
 /** An address, for people and programs. */
@@ -32,6 +33,9 @@ const unwantedWords = {
   NoLocalEndpoints: 'no node that may announce it has a ready endpoint (externalTrafficPolicy: Local)',
 } as const;
 
+/** Reasons that say that no node holds it, whoever is on record. */
+export const heldByNobody: ReadonlySet<string> = new Set(['NoCandidate', 'NoUsableLink', 'NoLocalEndpoints']);
+
 /** The states of all entries, in the order of their addresses. */
 export function vipStates(
   ledger: readonly AllocationView[],
@@ -39,20 +43,35 @@ export function vipStates(
   answers: readonly SpeakerAnswer[],
 ): readonly VipState[] {
   const unwanted = new Map(demands.unwanted.map(({ uid, reason }) => [uid, reason]));
+  const told = new Map<string, VipStatus[]>();
+  for (const vip of answers.flatMap(({ status }) => status?.vips ?? [])) {
+    const known = told.get(vip.uid);
+    if (known === undefined) told.set(vip.uid, [vip]);
+    else known.push(vip);
+  }
+  const isAllKnown = answers.length > 0 && answers.every(({ fault }) => fault === undefined);
   return [...ledger]
     .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
-    .map((entry) => stateOf(entry, unwanted.get(entry.uid), answers));
+    .map((entry) => stateOf(entry, { unwanted: unwanted.get(entry.uid), told: told.get(entry.uid) ?? [], isAllKnown }));
 }
 
-function stateOf(
-  entry: AllocationView,
-  unwanted: keyof typeof unwantedWords | undefined,
-  answers: readonly SpeakerAnswer[],
-): VipState {
+/** What others than the ledger say of an address. */
+interface Hearsay {
+  readonly unwanted: keyof typeof unwantedWords | undefined;
+  /** What each speaker does about it. */
+  readonly told: readonly VipStatus[];
+  /** Could every speaker be asked? */
+  readonly isAllKnown: boolean;
+}
+
+function stateOf(entry: AllocationView, hearsay: Hearsay): VipState {
   const { recorded, moveTo, reservedUntil, services } = entry;
   const verified = allocationCondition(entry, allocationConditions.verified);
   const conflict = allocationCondition(entry, allocationConditions.conflict);
-  const isHeld = recorded !== undefined && unwanted === undefined && reservedUntil === undefined;
+  const said = announcement(entry, hearsay);
+  // What is on record stays when nobody holds the address any more, because of its term.
+  const isInUse = recorded !== undefined && hearsay.unwanted === undefined && reservedUntil === undefined;
+  const isHeld = isInUse && !heldByNobody.has(said.reason);
   return {
     address: entry.address,
     pool: entry.pool,
@@ -60,7 +79,7 @@ function stateOf(
     ...(reservedUntil !== undefined && { reservedUntil: new Date(reservedUntil).toISOString() }),
     ...(isHeld && { holder: recorded.node }),
     links: isHeld ? (recorded.links ?? []) : [],
-    ...announcement(entry, unwanted, answers),
+    ...said,
     verified: (isHeld && verified?.status) || 'Unknown',
     verifiedReason: (isHeld && verified?.reason) || '',
     ...(isHeld && recorded.since !== undefined && { since: recorded.since }),
@@ -72,20 +91,17 @@ function stateOf(
 /** What the record says, unless the objects rule it out, or the holder itself says otherwise. */
 function announcement(
   entry: AllocationView,
-  unwanted: keyof typeof unwantedWords | undefined,
-  answers: readonly SpeakerAnswer[],
+  { unwanted, told, isAllKnown }: Hearsay,
 ): Pick<VipState, 'announced' | 'reason' | 'message'> {
   if (entry.reservedUntil !== undefined) return { announced: false, reason: 'Reserved', message: reservedWords(entry) };
   if (unwanted !== undefined) return { announced: false, reason: unwanted, message: unwantedWords[unwanted] };
   const condition: Condition | undefined = allocationCondition(entry, allocationConditions.announced);
-  const told = answers.flatMap(({ status }) => status?.vips.find(({ uid }) => uid === entry.uid) ?? []);
   const silence = told.find(({ action, reason }) => action !== 'Announce' && reason !== 'NotHolder')?.reason;
   if (condition === undefined) {
     const reason = silence ?? 'Pending';
     return { announced: false, reason, message: 'no speaker has written anything about it yet' };
   }
   const { status, reason, message } = condition;
-  const isAllKnown = answers.length > 0 && answers.every(({ fault }) => fault === undefined);
   if (status === 'True' && isAllKnown && told.length > 0 && !told.some(({ action }) => action === 'Announce')) {
     const why = silence ?? 'Pending';
     return { announced: false, reason: why, message: `no speaker announces it now; the last word was: ${message}` };

@@ -16,11 +16,8 @@ export function readKubeconfig({ file, context }: KubeconfigChoice): KubeConfig 
   const files = named ? named.split(delimiter).filter((one) => one !== '') : [join(homedir(), '.kube', 'config')];
   const present = files.filter((one) => existsSync(one));
   const config = new KubeConfig();
-  const [first, ...others] = present;
-  if (first !== undefined) {
-    config.loadFromFile(first);
-    for (const other of others) config.mergeConfig(readOne(other));
-  } else if (!named && process.env.KUBERNETES_SERVICE_HOST !== undefined) config.loadFromCluster();
+  if (present.length > 0) config.loadFromOptions(merged(present.map(readOne)));
+  else if (!named && process.env.KUBERNETES_SERVICE_HOST !== undefined) config.loadFromCluster();
   else throw new Error(`there is no kubeconfig at ${files.join(', ')}`);
   const names = config.getContexts().map(({ name }) => name);
   if (context !== undefined) {
@@ -33,6 +30,19 @@ export function readKubeconfig({ file, context }: KubeconfigChoice): KubeConfig 
     throw new Error(`no context of the kubeconfig is current: choose one of ${names.join(', ') || 'none'}`);
   }
   return config;
+}
+
+/** The first file that says something is right, as in kubectl. */
+function merged(all: readonly KubeConfig[]): Pick<KubeConfig, 'clusters' | 'users' | 'contexts' | 'currentContext'> {
+  const firsts = <T extends { readonly name: string }>(items: readonly T[]): T[] => [
+    ...new Map([...items].reverse().map((item) => [item.name, item])).values(),
+  ];
+  return {
+    clusters: firsts(all.flatMap(({ clusters }) => clusters)),
+    users: firsts(all.flatMap(({ users }) => users)),
+    contexts: firsts(all.flatMap(({ contexts }) => contexts)),
+    currentContext: all.map(({ currentContext }) => currentContext).find(Boolean) ?? '',
+  };
 }
 
 function readOne(file: string): KubeConfig {

@@ -26,6 +26,7 @@ export async function getByPortForward(config: KubeConfig, request: ForwardedReq
   const target = `/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`;
   let socket: { send(data: Buffer): void; close(): void } | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   try {
     return await new Promise<ForwardedAnswer>((resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
@@ -42,6 +43,8 @@ export async function getByPortForward(config: KubeConfig, request: ForwardedReq
       new WebSocketHandler(config)
         .connect(target, null, take)
         .then((open) => {
+          // It may come after the time is over.
+          if (isOver) return open.close();
           socket = open;
           open.onclose = () => reject(new Error('the connection was closed before the answer was there'));
           const text = `GET ${path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
@@ -50,6 +53,7 @@ export async function getByPortForward(config: KubeConfig, request: ForwardedReq
         .catch((error: unknown) => reject(new Error(wordsOf(error))));
     });
   } finally {
+    isOver = true;
     clearTimeout(timer);
     socket?.close();
   }

@@ -37,6 +37,8 @@ export type Op =
   | { readonly op: 'other writes'; readonly svc: string; readonly addresses: readonly string[] }
   /** Somebody deletes an entry of the ledger. */
   | { readonly op: 'lost'; readonly address: string }
+  /** A person wants whoever has an address to get another one. */
+  | { readonly op: 'renumber'; readonly address: string }
   /** A pass on what is there now; after so many writes it crashes. */
   | { readonly op: 'pass'; readonly writes?: number }
   /** The other controller reads; later it decides on what it read then. */
@@ -153,6 +155,7 @@ const ops = {
     svc,
     addresses: fc.oneof(fc.tuple(address4), fc.tuple(address6), fc.tuple(address4, address6), fc.constant([])),
   }),
+  renumber: fc.record({ op: fc.constant('renumber'), address: fc.oneof(address4, address4, address6) }),
   lost: fc.record({ op: fc.constant('lost'), address: fc.oneof(address4, address4, address6) }),
 } as const satisfies Readonly<Record<string, fc.Arbitrary<object>>>;
 
@@ -175,6 +178,7 @@ const common: Weights = {
   otherStrikes: 0,
   otherPasses: 0,
   otherWrites: 0,
+  renumber: 4,
   lost: 0,
 };
 
@@ -250,6 +254,9 @@ export function happen(op: Op, { world, leader, other }: Cast): void {
       break;
     case 'lost':
       world.ledger.delete(ip(op.address));
+      break;
+    case 'renumber':
+      world.renumber(ip(op.address));
       break;
     case 'pass':
       leader().pass(op.writes);

@@ -86,15 +86,22 @@ const planRules: Readonly<Record<string, (of: Case) => void>> = {
       }
     }
   },
-  'an address changes only where the Service asked for it, or could share no longer': ({ plan, table, entries }) => {
+  'an address changes only where the Service or a person asked for it, or it could share no longer': ({
+    plan,
+    table,
+    entries,
+  }) => {
     for (const decision of plan.decisions) {
       const { service } = decision;
       for (const { ip: text = '' } of service.ingress) {
         const entry = entries.get(ip(text));
         if (!entry?.services.some(({ uid }) => uid === service.uid)) continue;
         const has = decision.kind === 'Assigned' && decision.bindings.some(({ address }) => address === text);
-        const home = table.poolOf(entry.address)?.name ?? entry.pool;
-        assert.ok(has || mayLeave(decision, entry, home), `${service.key} loses ${text}: ${decision.reason}`);
+        const pool = table.poolOf(entry.address);
+        // A person wants it, and nobody else would get the address anyway.
+        const isRenumbered = entry.renumber && (pool === undefined || pool.state === 'Draining');
+        const isFree = isRenumbered || mayLeave(decision, entry, pool?.name ?? entry.pool);
+        assert.ok(has || isFree, `${service.key} loses ${text}: ${decision.reason}`);
       }
     }
   },

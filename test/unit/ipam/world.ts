@@ -68,6 +68,12 @@ export class World {
     this.services.set(key, { ...before, ...facts, resourceVersion: this.next() });
   }
 
+  /** A person annotates an entry. */
+  renumber(address: Ip): void {
+    const before = this.ledger.get(address);
+    if (before) this.ledger.set(address, { ...before, renumber: true, resourceVersion: this.next() });
+  }
+
   setPool(name: string, spec: RawPool['spec']): void {
     const before = this.pools.get(name);
     const count = this.next();
