@@ -66,10 +66,23 @@ const table: Readonly<Record<string, Row>> = {
   },
   linux: {
     folders: ['addr', 'wire', 'announce'],
-    modules: ['koffi', 'node:child_process', 'node:events', 'node:fs', 'node:util', 'node:worker_threads'],
+    modules: [
+      'koffi',
+      'node:child_process',
+      'node:events',
+      'node:fs',
+      'node:fs/promises',
+      'node:os',
+      'node:util',
+      'node:worker_threads',
+    ],
     why: 'the only place for system calls',
   },
-  controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
+  controller: {
+    folders: ['addr', 'api', 'ipam', 'kube', 'runtime'],
+    modules: ['node:fs/promises', 'node:path'],
+    why: 'composes; never loads FFI; reads the CRDs that the chart brings',
+  },
   speaker: {
     folders: ['addr', 'api', 'announce', 'dataplane', 'kube', 'linux', 'liveness', 'runtime', 'wire'],
     modules: [],
@@ -82,6 +95,7 @@ const table: Readonly<Record<string, Row>> = {
       'yaml',
       '@kubernetes/client-node/dist/config.js',
       'node:fs/promises',
+      'node:path',
       'node:stream/consumers',
       'node:timers/promises',
     ],

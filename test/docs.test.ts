@@ -9,6 +9,7 @@ import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verdicts.ts';
 import { handOffReasons } from '../src/api/hand-off.ts';
 import { commands } from '../src/cli/commands.ts';
+import { checkIds } from '../src/cli/doctor/checks.ts';
 import { curedReasons } from '../src/cli/words.ts';
 import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
@@ -35,6 +36,18 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Hand-off')), sorted(handOffReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Rules of the node')), sorted(nftReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
+});
+
+test('docs/troubleshooting.md has every reason, and every finding of the doctor, and no other', () => {
+  const text = readFileSync('docs/troubleshooting.md', 'utf8');
+  const reasons = [
+    ...[allocationReasons, poolVerdicts, announcedReasons, silenceReasons, conflictReasons, verifiedReasons],
+    ...[spreadReasons, handOffReasons, nftReasons],
+  ].flat();
+  for (const reason of reasons) assert.ok(text.includes(`\`${reason}\``), reason);
+  const section = text.split(/^## /m).find((part) => part.startsWith('What the doctor finds')) ?? '';
+  const told = [...section.matchAll(/^\| (`\w+`(?:, `\w+`)*) \|/gm)].flatMap(([, ids = '']) => ids.match(/\w+/g) ?? []);
+  assert.deepEqual([...told].sort(), [...checkIds].sort());
 });
 
 test('docs/services.md tells every promise that is tested, and no other', () => {
@@ -87,7 +100,7 @@ test('every reason that the tool may call a problem has a cure, and no other has
 });
 
 test('links between the documents lead somewhere', () => {
-  for (const file of [...globSync('*.md'), ...globSync('docs/**/*.md')]) {
+  for (const file of ['*.md', 'docs/**/*.md', 'charts/**/*.md'].flatMap((pattern) => globSync(pattern))) {
     for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       assert.ok(existsSync(join(dirname(file), target)), `${file} links to ${target}`);
     }

@@ -13,6 +13,9 @@ export const conditionTypes = {
   handOff: 'berth.dev/HandOff',
 } as const;
 
+/** Annotation of a Service, `true`: what another program wrote to its status is taken over. */
+export const takeOverAnnotation = 'berth.dev/take-over';
+
 /** One entry of `status.loadBalancer.ingress`. */
 export interface Ingress {
   readonly ip?: string;
@@ -75,6 +78,8 @@ export interface ServiceView extends Identity {
   readonly nodePorts: readonly number[];
   /** The hand-off that it asks for (annotation `berth.dev/hand-off`), as written. */
   readonly handOff: string | undefined;
+  /** A person wants Berth to serve it with the address that another program wrote (annotation `berth.dev/take-over: "true"`). */
+  readonly takeOver: boolean;
   /** A client stays with one Pod (`sessionAffinity: ClientIP`). */
   readonly sticky: boolean;
   /** In the Service's order. */
@@ -112,6 +117,7 @@ export function parseService(raw: RawService): ServiceView {
     ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => ({ protocol, port })),
     nodePorts: (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort),
     handOff: annotation(metadata.annotations ?? {}, 'hand-off'),
+    takeOver: metadata.annotations?.[takeOverAnnotation] === 'true',
     sticky: spec.sessionAffinity === 'ClientIP',
     families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',

@@ -1,4 +1,5 @@
 /** What a speaker tells of itself at `GET /status`: what only it knows, for the command line tool. Plain JSON: another version may read it. */
+import type { NodeFacts } from './node-facts.ts';
 
 /** The whole document. */
 export interface SpeakerStatus {
@@ -15,9 +16,6 @@ export interface SpeakerStatus {
   /** What the kernel of the node says that matters for load balancing; absent in speakers that do not look. */
   readonly facts?: NodeFacts;
 }
-
-/** What was found out about a node, by name. */
-export type NodeFacts = Readonly<Record<string, unknown>>;
 
 /** A link of the node. */
 export interface LinkStatus {

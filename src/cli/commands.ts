@@ -1,6 +1,8 @@
 /** All commands, in the order in which `--help` shows them. */
 import type { CommandSpec } from './command.ts';
+import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
+import { migrateCommand } from './migrate.ts';
 import { moveCommand } from './move.ts';
 import { drainCommand, undrainCommand } from './node-drain.ts';
 import { planCommand } from './plan.ts';
@@ -24,4 +26,6 @@ export const commands: readonly CommandSpec[] = [
   undrainCommand,
   moveCommand,
   renumberCommand,
+  doctorCommand,
+  migrateCommand,
 ];

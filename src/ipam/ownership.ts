@@ -28,10 +28,10 @@ export function isForeign({ ingress, ingressWriters }: ServiceView, { writer }: 
 /**
  * May the addresses in the status of a Service without an entry be made its own? What we wrote once, yes (the ledger was lost). What
  * another program wrote: where the class says that nobody else serves the Service (it was restored from a backup), or where we were
- * told to take over.
+ * told to take over, all of them or this one.
  */
 export function isAdoptable(service: ServiceView, rules: Ownership): boolean {
-  return !isForeign(service, rules) || service.class !== undefined || rules.takeOver;
+  return !isForeign(service, rules) || service.class !== undefined || rules.takeOver || service.takeOver;
 }
 
 /** The names of those who wrote the status, for people. */

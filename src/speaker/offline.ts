@@ -9,7 +9,7 @@ import { readValues, writeValues } from '../runtime/value-file.ts';
 import { isKnown, isSynced, type Watched } from './snapshot.ts';
 
 /** Rises with every change of a view or a claim: what another version of Berth wrote is not understood. */
-export const offlineVersion = 3;
+export const offlineVersion = 4;
 
 /** What the file holds. */
 export interface Saved {

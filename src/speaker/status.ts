@@ -6,6 +6,7 @@ import { unusableReason } from '../announce/usable-link.ts';
 import type { DataPathStatus, LinkStatus, PeerStatus, SpeakerStatus, VipStatus } from '../api/speaker-status.ts';
 import type { Link } from '../linux/links.ts';
 import type { Announcer } from './announcer.ts';
+import { readNodeFacts } from './node-facts.ts';
 import { isSynced, type Watched } from './snapshot.ts';
 
 /** Whom the document is put together from. */
@@ -15,15 +16,17 @@ export interface StatusSources {
   readonly holding: { readonly peers: readonly PeerStatus[] };
   readonly dataPath: { readonly status: DataPathStatus };
   readonly announcer: Pick<Announcer, 'counters'>;
+  readonly monitor: { readonly links: () => readonly Link[] };
 }
 
-/** The whole document. What the kernel says of the node (`facts`) belongs here too. */
-export function speakerStatus(
+/** The whole document, with what the kernel says now. */
+export async function speakerStatus(
   { version, nodeName: node }: { readonly version: string; readonly nodeName: string },
-  { watched, placing, holding, dataPath, announcer }: StatusSources,
-): SpeakerStatus {
+  { watched, placing, holding, dataPath, announcer, monitor }: StatusSources,
+): Promise<SpeakerStatus> {
+  const facts = await readNodeFacts(monitor.links());
   const own = { version, node, synced: isSynced(watched), ...placing.status };
-  return { ...own, peers: holding.peers, dataPath: dataPath.status, frames: announcer.counters() };
+  return { ...own, peers: holding.peers, dataPath: dataPath.status, frames: announcer.counters(), facts };
 }
 
 /** A link for people. */

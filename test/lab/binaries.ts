@@ -22,7 +22,7 @@ const programs = [
 ] as const;
 
 /** Programs that only some tests need: {@link ensureProgram} builds them when it is asked for them. */
-export type TestProgram = 'coredns' | 'e2e' | 'ginkgo' | 'skipper';
+export type TestProgram = 'coredns' | 'e2e' | 'ginkgo' | 'metallb-controller' | 'metallb-speaker' | 'skipper';
 
 /** Those of them whose main function is in the tests of their package. */
 const suites: readonly string[] = ['e2e'];

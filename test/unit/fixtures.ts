@@ -26,6 +26,7 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     ports: [{ protocol: 'TCP', port: 80 }],
     nodePorts: [30080],
     handOff: undefined,
+    takeOver: false,
     sticky: false,
     families: ['IPv4'],
     familyPolicy: 'SingleStack',

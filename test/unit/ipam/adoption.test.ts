@@ -160,6 +160,11 @@ test('status of another program: adopted only where the class is ours or we were
     { desc: 'our class', given: { pools, services: [foreign(ours)] }, expected: ['s 192.0.2.2'] },
     { desc: 'take over', given: { pools, services: [foreign({})], ownership: takeOver }, expected: ['s 192.0.2.2'] },
     {
+      desc: 'take over it alone',
+      given: { pools, services: [foreign({ takeOver: true })] },
+      expected: ['s 192.0.2.2'],
+    },
+    {
       desc: 'take over, another class',
       given: { pools, services: [foreign({ class: 'x/y' })], ownership: takeOver },
       expected: [],

@@ -142,13 +142,13 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: offlineVersion, ...fields },
     {
-      version: 3,
+      version: 4,
       allocations:
-        'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo ' +
+        'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo renumber ' +
         'recorded conflict conditions',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
-        'sharingKey ports nodePorts handOff sticky families familyPolicy local sourceRanges selector ingress ' +
+        'sharingKey ports nodePorts handOff takeOver sticky families familyPolicy local sourceRanges selector ingress ' +
         'ingressWriters conditions',
       advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',

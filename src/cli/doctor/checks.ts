@@ -1,0 +1,20 @@
+/** All checks of the doctor, in the order in which findings of one severity are told. */
+import type { Facts } from './facts.ts';
+import type { Check } from './finding.ts';
+import { implementationChecks } from './implementation-checks.ts';
+import { installationChecks } from './installation-checks.ts';
+import { linkChecks } from './link-checks.ts';
+import { nodeChecks } from './node-checks.ts';
+import { poolChecks } from './pool-checks.ts';
+
+/** All of them. */
+export const checks: readonly Check<Facts>[] = [
+  ...installationChecks,
+  ...implementationChecks,
+  ...poolChecks,
+  ...nodeChecks,
+  ...linkChecks,
+];
+
+/** The word of each. */
+export const checkIds: readonly string[] = checks.map(({ id }) => id);

@@ -1,0 +1,97 @@
+/** Checks of other programs that serve Services: load balancers, and kube-proxy. */
+import type { LinkSettings } from '../../api/node-facts.ts';
+import { type Facts, hasNodeLayer, told } from './facts.ts';
+import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
+import { othersAmong, othersBySettings } from './others.ts';
+
+/** In the order in which they are told. */
+export const implementationChecks: readonly Check<Facts>[] = [
+  { id: 'OtherImplementation', judge: otherImplementation },
+  { id: 'KubeProxyMode', judge: kubeProxyMode },
+  { id: 'StrictArp', judge: strictArp },
+];
+
+function otherImplementation({ workloads, others, ownership }: Facts): readonly Found[] {
+  const all = [
+    ...('value' in workloads ? othersAmong(workloads.value) : []),
+    ...('value' in others ? othersBySettings(others.value) : []),
+  ];
+  const found = all.map(({ name, where, isActive, onlyClass, todo }): Found => {
+    if (!isActive)
+      return {
+        severity: 'warn',
+        where,
+        what: `${name} is there, and does not run`,
+        todo: 'remove it, so that nothing starts it again',
+      };
+    if (onlyClass !== undefined) {
+      const isBoth = ownership.classes.includes(onlyClass);
+      return {
+        severity: isBoth ? 'error' : 'info',
+        where,
+        what: `${name} serves the class ${onlyClass} alone${isBoth ? ', and so does Berth' : ''}`,
+        todo: isBoth ? todo : '',
+      };
+    }
+    if (!ownership.withoutClass)
+      return {
+        severity: 'info',
+        where,
+        what: `${name} serves Services without a class; Berth leaves them alone`,
+        todo: '',
+      };
+    return {
+      severity: 'error',
+      where,
+      what: `${name} runs too: both serve Services without a class, and announce addresses on the same network`,
+      todo,
+    };
+  });
+  for (const looked of [workloads, others]) if ('why' in looked) found.push(...unknown(looked.why));
+  return orOk(found, 'no other load balancer is known to be there');
+}
+
+function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {
+  if ('why' in kubeProxy) return unknown(kubeProxy.why);
+  return ok(`kube-proxy uses ${kubeProxy.value.mode}`);
+}
+
+/** In IPVS mode every node has every VIP as an address of its own, and its kernel answers for it unless it is kept from that. */
+function strictArp(facts: Facts): readonly Found[] {
+  const { kubeProxy } = facts;
+  const asked = told(facts);
+  const usesIpvs = asked.filter(({ status }) => status.links.some(({ name }) => name === ipvsLink));
+  if ('why' in kubeProxy && asked.length === 0) return unknown(kubeProxy.why);
+  const config = 'value' in kubeProxy ? kubeProxy.value : undefined;
+  if (config?.mode !== 'ipvs' && usesIpvs.length === 0) return ok('no node has VIPs as addresses of its own (IPVS)');
+  const loose = usesIpvs.filter(({ status }) => status.facts?.allLinks && !isStrict(status.facts.allLinks));
+  if (config?.strictArp ?? loose.length === 0) return ok('kube-proxy uses IPVS with strictARP');
+  const where = config ? 'ConfigMap kube-system/kube-proxy' : `nodes ${few(loose.map(({ node }) => node))}`;
+  const todo = 'set ipvs.strictARP: true in the configuration of kube-proxy, and restart its Pods';
+  const what = 'kube-proxy uses IPVS without strictARP';
+  if (hasNodeLayer(facts)) {
+    return [
+      {
+        severity: 'info',
+        where,
+        what: `${what}; Berth's rules keep the kernels from answering`,
+        todo: `nothing; or ${todo}`,
+      },
+    ];
+  }
+  return [
+    {
+      severity: 'error',
+      where,
+      what: `${what}, and not every node has Berth's rules: every node answers for every address`,
+      todo,
+    },
+  ];
+}
+
+/** Where kube-proxy puts the VIPs. */
+const ipvsLink = 'kube-ipvs0';
+
+function isStrict({ arpIgnore = 0, arpAnnounce = 0 }: LinkSettings): boolean {
+  return arpIgnore >= 1 && arpAnnounce >= 2;
+}

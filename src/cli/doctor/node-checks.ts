@@ -1,0 +1,136 @@
+/** Checks of the nodes: whether they hear each other, and what their kernels can do. */
+import { type Facts, told } from './facts.ts';
+import { type Check, type Found, few, orOk, unknown } from './finding.ts';
+import { ofFacts, ofNodes } from './per-node.ts';
+
+/** In the order in which they are told. */
+export const nodeChecks: readonly Check<Facts>[] = [
+  { id: 'LivenessBlocked', judge: livenessBlocked },
+  { id: 'KernelTooOld', judge: kernelTooOld },
+  { id: 'RulesNotLoaded', judge: rulesNotLoaded },
+  { id: 'ForwardingOff', judge: forwardingOff },
+];
+
+function livenessBlocked(facts: Facts): readonly Found[] {
+  const asked = told(facts);
+  if (asked.length === 0) return unknown('no speaker told whom it hears');
+  const todo =
+    'let UDP 7932 (speaker.livenessPort) through between the nodes: firewalld, ufw, nftables, a NetworkPolicy for hosts; or one of them has another key (Secret berth-liveness)';
+  const found = asked.flatMap(({ node, status }): readonly Found[] => {
+    const never = status.peers.filter(({ reason }) => reason === 'LivenessBlocked').map((peer) => peer.node);
+    const dead = status.peers
+      .filter((peer) => peer.liveness === 'Dead' && hasReadySpeaker(facts, peer.node))
+      .map((peer) => peer.node);
+    const where = `node ${node}`;
+    return [
+      ...(never.length > 0
+        ? [
+            {
+              severity: 'error',
+              where,
+              what: `has never heard the speaker of ${few(never)}, which runs`,
+              todo,
+            } as const,
+          ]
+        : []),
+      ...(dead.length > 0
+        ? [
+            {
+              severity: 'error',
+              where,
+              what: `does not hear the speaker of ${few(dead)} any more, whose Pod is ready`,
+              todo,
+            } as const,
+          ]
+        : []),
+    ];
+  });
+  return orOk(found, 'every speaker hears the others');
+}
+
+function hasReadySpeaker({ pods }: Facts, node: string): boolean {
+  return pods.some((pod) => pod.role === 'speaker' && pod.node === node && pod.ready);
+}
+
+const oldest = { kernel: [5, 15], nft: [1, 0, 6] } as const;
+
+function kernelTooOld(facts: Facts): readonly Found[] {
+  return ofNodes(
+    facts,
+    (words, where) => {
+      const { kernel, nft } = words.facts ?? {};
+      const isOff = words.dataPath.nodeLayer === 'Off';
+      const old = [
+        ...(isBelow(kernel, oldest.kernel) ? [`Linux ${kernel} is older than ${oldest.kernel.join('.')}`] : []),
+        ...(isBelow(nft, oldest.nft) ? [`nft ${nft} is older than ${oldest.nft.join('.')}`] : []),
+      ];
+      if (old.length === 0) return [];
+      return [
+        {
+          severity: isOff ? 'info' : 'error',
+          where,
+          what: `${old.join('; ')}: the rules of the node layer need it`,
+          todo: 'a newer kernel or image; or speaker.nodeLayer.enabled: false',
+        },
+      ];
+    },
+    'the kernels are new enough',
+  );
+}
+
+function isBelow(version: string | undefined, least: readonly number[]): boolean {
+  if (version === undefined) return false;
+  const parts = (/\d+(\.\d+)*/.exec(version)?.[0] ?? '').split('.').map(Number);
+  const differs = least.findIndex((part, i) => (parts[i] ?? 0) !== part);
+  return differs >= 0 && (parts[differs] ?? 0) < (least[differs] ?? 0);
+}
+
+function rulesNotLoaded(facts: Facts): readonly Found[] {
+  return ofNodes(
+    facts,
+    ({ dataPath }, where) => {
+      const { nodeLayer } = dataPath;
+      if (nodeLayer === 'Loaded') return [];
+      if (nodeLayer === 'Off')
+        return [
+          {
+            severity: 'info',
+            where,
+            what: 'the node layer is off: new connections to Pods of a dead node fail until Kubernetes has noticed',
+            todo: 'chart value speaker.nodeLayer.enabled',
+          },
+        ];
+      return [
+        {
+          severity: 'error',
+          where,
+          what: `the rules of the node layer are not in the kernel: ${nodeLayer}`,
+          todo: 'docs/reasons.md, "Rules of the node"; the log of the speaker names the rule',
+        },
+      ];
+    },
+    'the rules of the node layer are in every kernel',
+  );
+}
+
+function forwardingOff(facts: Facts): readonly Found[] {
+  const families = new Set(
+    facts.services.filter(({ isLoadBalancer }) => isLoadBalancer).flatMap((one) => one.families),
+  );
+  return ofFacts(
+    facts,
+    ({ forwarding }, where) => {
+      const off = [
+        ...(forwarding?.ipv4 === false && (families.size === 0 || families.has('IPv4')) ? ['net.ipv4.ip_forward'] : []),
+        ...(forwarding?.ipv6 === false && families.has('IPv6') ? ['net.ipv6.conf.all.forwarding'] : []),
+      ];
+      return off.map((name) => ({
+        severity: 'error',
+        where,
+        what: `${name} is 0: the node passes no packet on to Pods`,
+        todo: `sysctl -w ${name}=1, and keep it in /etc/sysctl.d`,
+      }));
+    },
+    'every node forwards packets',
+  );
+}

@@ -1,0 +1,117 @@
+/** Objects of the API server as the facts that the doctor judges. */
+import { parse } from 'yaml';
+import type { RawMeta } from '../../api/meta.ts';
+import { parseTime } from '../../api/time.ts';
+import type { RawWorkload } from '../installation.ts';
+import type { KubeProxyConfig, PodState, Warning, Workload } from './facts.ts';
+
+interface ContainerState {
+  readonly ready?: boolean;
+  readonly state?: {
+    readonly waiting?: { readonly reason?: string; readonly message?: string };
+    readonly terminated?: { readonly reason?: string; readonly exitCode?: number };
+  };
+  readonly lastState?: { readonly terminated?: { readonly reason?: string; readonly exitCode?: number } };
+}
+
+/** A Pod with what tells why it is not ready. */
+export interface RawPodState {
+  readonly metadata: RawMeta;
+  readonly spec?: { readonly nodeName?: string; readonly containers?: readonly { readonly image?: string }[] };
+  readonly status?: {
+    readonly phase?: string;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+    }[];
+    readonly containerStatuses?: readonly ContainerState[];
+  };
+}
+
+/** The state of a Pod. */
+export function podStateOf({ metadata, spec, status = {} }: RawPodState): PodState {
+  const is = (type: string) => status.conditions?.find((one) => one.type === type);
+  const ready = is('Ready')?.status === 'True' && metadata.deletionTimestamp === undefined;
+  const scheduled = is('PodScheduled');
+  const [container] = status.containerStatuses ?? [];
+  const unscheduled =
+    scheduled?.status === 'False' ? `${scheduled.reason ?? 'Unschedulable'}: ${scheduled.message ?? ''}` : '';
+  return {
+    name: metadata.name,
+    role: metadata.labels?.['app.kubernetes.io/component'] ?? '',
+    node: spec?.nodeName ?? '',
+    ready,
+    image: spec?.containers?.[0]?.image ?? '',
+    trouble: ready
+      ? ''
+      : metadata.deletionTimestamp
+        ? 'it ends'
+        : unscheduled || troubleOf(container) || (status.phase ?? ''),
+  };
+}
+
+function troubleOf({ state, lastState }: ContainerState = {}): string {
+  const { reason, message } = state?.waiting ?? {};
+  const ended = state?.terminated ?? lastState?.terminated;
+  const end = ended && `its container ended with status ${ended.exitCode ?? '?'} (${ended.reason ?? 'no reason'})`;
+  const waiting = reason && (message ? `${reason}: ${message}` : reason);
+  return [waiting, end].filter((text) => text).join('; ') || 'its readiness probe fails';
+}
+
+/** A Deployment or DaemonSet. */
+export function workloadOf(
+  kind: Workload['kind'],
+  { metadata, spec, status = {} }: RawWorkload & { readonly status?: Readonly<Record<string, unknown>> },
+): Workload {
+  const containers = spec?.template?.spec?.containers ?? [];
+  const count = (field: string) => (typeof status[field] === 'number' ? status[field] : 0);
+  return {
+    ...{ kind, name: metadata.name, namespace: metadata.namespace ?? '' },
+    labels: { ...spec?.template?.metadata?.labels, ...metadata.labels },
+    images: containers.flatMap(({ image }) => image ?? []),
+    args: containers.flatMap(({ args = [] }) => args),
+    wanted: kind === 'Deployment' ? (spec?.replicas ?? 1) : count('desiredNumberScheduled'),
+    ready: kind === 'Deployment' ? count('readyReplicas') : count('numberReady'),
+  };
+}
+
+/** What kubeadm writes for kube-proxy: a KubeProxyConfiguration under `config.conf`. undefined: it is not to be read. */
+export function kubeProxyOf(data: Readonly<Record<string, string>>): KubeProxyConfig | undefined {
+  const text = data['config.conf'] ?? data['kube-proxy-config.yml'] ?? data['config.yaml'];
+  if (text === undefined) return undefined;
+  try {
+    const { mode, ipvs } = (parse(text) ?? {}) as {
+      readonly mode?: string;
+      readonly ipvs?: { readonly strictARP?: boolean };
+    };
+    // The default on Linux is iptables.
+    return { mode: mode || 'iptables', strictArp: ipvs?.strictARP === true };
+  } catch {
+    return undefined;
+  }
+}
+
+/** An Event of the core group, as the API server sends it. */
+export interface RawEvent {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string };
+  readonly lastTimestamp?: string | null;
+  readonly eventTime?: string | null;
+}
+
+/** The Warnings since a time, the newest first, one for each object and reason. */
+export function warningsOf(events: readonly RawEvent[], since: number): readonly Warning[] {
+  const at = ({ lastTimestamp, eventTime }: RawEvent) => parseTime(lastTimestamp ?? eventTime ?? '') || 0;
+  const recent = events.filter((event) => event.type === 'Warning' && at(event) >= since).sort((a, b) => at(b) - at(a));
+  const told = recent.map(({ involvedObject, reason = '', message = '' }) => {
+    const object = `${involvedObject?.kind ?? ''} ${involvedObject?.name ?? ''}`;
+    return { object, reason, message };
+  });
+  return told.filter(
+    (one, i) => told.findIndex(({ object, reason }) => object === one.object && reason === one.reason) === i,
+  );
+}

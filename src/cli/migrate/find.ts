@@ -1,0 +1,96 @@
+/** What is to be migrated, and what would become of it: read from files or from the cluster. */
+import { parseAdvertisement } from '../../api/advertisement.ts';
+import { parsePool } from '../../api/pool.ts';
+import type { RawService } from '../../api/service.ts';
+import { type Cluster, readCluster } from '../cluster.ts';
+import type { Workload } from '../doctor/facts.ts';
+import { Failure, wrong } from '../failure.ts';
+import type { Session } from '../session.ts';
+import { askSpeakers, type SpeakerAnswer } from '../speakers.ts';
+import type { Manifest } from './manifest.ts';
+import { convertMetalLb, type Migration } from './metallb.ts';
+import { type Preview, previewTakeOver } from './preview.ts';
+import { type Ground, linkOf } from './reach.ts';
+import { readFiles, readObjects, readPrograms, readServices } from './read-metallb.ts';
+import type { Situation } from './steps.ts';
+
+/** What was found. */
+export interface Found {
+  readonly migration: Migration;
+  readonly previews: readonly Preview[];
+  /** The cluster that it would be done in; undefined where Berth is in none that was looked at. */
+  readonly place: Place | undefined;
+  /** Why it was not looked at what becomes of the Services; empty: it was. */
+  readonly note: string;
+}
+
+/** Where it would be done. */
+export interface Place {
+  readonly cluster: Cluster;
+  readonly programs: readonly Workload[];
+  readonly situation: Omit<Situation, 'stop'>;
+}
+
+/** Converts what is in files. */
+export async function findInFiles(paths: readonly string[]): Promise<Found> {
+  const objects = await readFiles(paths);
+  const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service').map(asService);
+  const migration = convertMetalLb({ objects, services, classes: defaultClasses });
+  return { migration, previews: [], place: undefined, note: '' };
+}
+
+/** What the chart says where nobody has said anything else. */
+const defaultClasses = ['berth.dev/berth'];
+
+/** In files a Service has no uid, and its namespace may come from the one who applies it. */
+function asService({ metadata, spec = {} }: Manifest): RawService {
+  return { metadata: { namespace: 'default', uid: '', resourceVersion: '', ...metadata }, spec };
+}
+
+/** Converts what is in the cluster. Berth need not be installed for that, but for what becomes of the Services. */
+export async function findInCluster(session: Session): Promise<Found> {
+  const reach = await session.reach();
+  const objects = await readObjects(reach);
+  if (objects === undefined) {
+    throw wrong('the cluster has no objects of MetalLB (metallb.io)', 'give its manifests with --filename');
+  }
+  const services = await readServices(reach);
+  const cluster = await readCluster(session).catch((error: unknown) => {
+    if (error instanceof Failure) return error;
+    throw error;
+  });
+  if (cluster instanceof Failure) {
+    const migration = convertMetalLb({ objects, services, classes: defaultClasses });
+    return { migration, previews: [], place: undefined, note: cluster.message };
+  }
+  const { installation } = cluster;
+  const { ownership } = installation.settings;
+  const migration = convertMetalLb({ objects, services, classes: ownership.classes });
+  const previews = previewTakeOver(migration, { ...cluster, ownership });
+  const [programs, answers] = await Promise.all([readPrograms(reach), askSpeakers(session, installation)]);
+  const controllers = installation.controllers.filter(({ ready }) => ready).length;
+  const situation = { programs, controllers, ground: groundOf(migration, cluster, answers) };
+  return { migration, previews, place: { cluster, programs, situation }, note: '' };
+}
+
+/** Where announcements can be made when all is done. */
+function groundOf(migration: Migration, cluster: Cluster, answers: readonly SpeakerAnswer[]): Ground {
+  const { pools, advertisements, nodes } = cluster;
+  const identity = { uid: '', resourceVersion: '' };
+  const links = answers.flatMap(({ node, status }) => {
+    const usable = status?.links.filter(({ unusable, deaf }) => unusable === undefined && !deaf);
+    return usable === undefined ? [] : [[node, usable.map(linkOf)] as const];
+  });
+  const newPools = migration.pools.map(({ metadata, spec }) =>
+    parsePool({ metadata: { ...identity, ...metadata }, spec }),
+  );
+  const newAdvertisements = migration.advertisements.map(({ metadata, spec }) =>
+    parseAdvertisement({ metadata: { ...identity, ...metadata }, spec }),
+  );
+  return {
+    pools: [...pools, ...newPools],
+    advertisements: [...advertisements, ...newAdvertisements],
+    nodes,
+    links: new Map(links),
+  };
+}

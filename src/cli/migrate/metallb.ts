@@ -1,0 +1,165 @@
+/** The whole of a MetalLB installation as Berth's objects, and the report on what became of every field. */
+import type { RawService } from '../../api/service.ts';
+import { convertAdvertisement, type NewAdvertisement, newAdvertisement, poolsCovered } from './advertisements.ts';
+import { isBgp, reportBgp } from './bgp.ts';
+import { type Manifest, titleOf } from './manifest.ts';
+import { ParityNotes, type ParityRow } from './parity.ts';
+import { type Converted, convertAddresses, convertPool, type NewPool } from './pools.ts';
+import { type ConvertedService, convertService, isBalanced } from './services.ts';
+
+/** What is there. */
+export interface Installation {
+  /** Objects of `metallb.io`. Others are left out. */
+  readonly objects: readonly Manifest[];
+  readonly services: readonly RawService[];
+  /** Classes that Berth serves. */
+  readonly classes: readonly string[];
+}
+
+/** What it becomes. */
+export interface Migration {
+  readonly pools: readonly NewPool[];
+  readonly advertisements: readonly NewAdvertisement[];
+  readonly services: readonly ConvertedService[];
+  readonly rows: readonly ParityRow[];
+}
+
+/** What MetalLB's components write about themselves. */
+const reports = ['ServiceL2Status', 'ServiceBGPStatus', 'ConfigurationState'];
+const converted = ['IPAddressPool', 'L2Advertisement', 'AddressPool'];
+
+/** Converts everything, by rules alone: the same objects give the same result in any order. */
+export function convertMetalLb({ objects, services, classes }: Installation): Migration {
+  const { kept, rows: doubled } = withoutDoubles(
+    objects.filter(({ apiVersion }) => apiVersion.startsWith('metallb.io/')),
+  );
+  const ofKind = (kind: string) => kept.filter((object) => object.kind === kind);
+  const oldPools = ofKind('AddressPool').map(convertOldPool);
+  const allPools = [...ofKind('IPAddressPool'), ...ofKind('AddressPool')];
+  const advertisements = ofKind('L2Advertisement').map((raw) => convertAdvertisement(raw, allPools));
+  const byBgpAlone = poolsOfBgpAlone(kept, allPools);
+  const pools = ofKind('IPAddressPool').map((raw) =>
+    byBgpAlone.includes(raw.metadata.name)
+      ? leftToBgp(raw)
+      : withAdvertisement(convertPool(raw), { raw, kept, allPools }),
+  );
+  const made = [...pools, ...oldPools.map(({ pool }) => pool)];
+  const poolObjects = made.flatMap(({ object }) => object ?? []);
+  const context = { pools: poolObjects.map(({ metadata }) => metadata.name), classes, services };
+  const balanced = services.filter(isBalanced).map((service) => convertService(service, context));
+  return {
+    pools: poolObjects,
+    advertisements: [
+      ...advertisements.flatMap(({ object }) => object ?? []),
+      ...oldPools.flatMap(({ advertisement }) => advertisement ?? []),
+    ],
+    services: balanced,
+    rows: [
+      ...doubled,
+      ...[...made, ...advertisements, ...balanced].flatMap(({ rows }) => rows),
+      ...kept.filter(isBgp).flatMap(reportBgp),
+      ...kept.filter(isOther).map(reportOther),
+    ],
+  };
+}
+
+/** Names of pools that BGP announces and L2 does not: Berth could give their addresses, and nobody would answer for them. */
+function poolsOfBgpAlone(kept: readonly Manifest[], pools: readonly Manifest[]): readonly string[] {
+  const covers = (kind: string, pool: string) =>
+    kept.some((raw) => raw.kind === kind && (poolsCovered(raw, pools)?.includes(pool) ?? true));
+  const names = pools.map(({ metadata }) => metadata.name);
+  return names.filter((name) => covers('BGPAdvertisement', name) && !covers('L2Advertisement', name));
+}
+
+function leftToBgp(raw: Manifest): Converted<NewPool> {
+  const notes = new ParityNotes(titleOf(raw));
+  notes.notCarried(
+    '',
+    'it is announced by BGP alone, and Berth has none: nobody would answer for its addresses',
+    "stay with MetalLB for these Services; or, if the addresses lie in the nodes' network, make an L2Advertisement for MetalLB first",
+  );
+  return { object: undefined, rows: notes.rows };
+}
+
+function withAdvertisement(
+  pool: Converted<NewPool>,
+  {
+    raw,
+    kept,
+    allPools,
+  }: { readonly raw: Manifest; readonly kept: readonly Manifest[]; readonly allPools: readonly Manifest[] },
+): Converted<NewPool> {
+  const { name } = raw.metadata;
+  const covers = kept.some(
+    (one) => one.kind === 'L2Advertisement' && (poolsCovered(one, allPools)?.includes(name) ?? true),
+  );
+  if (pool.object === undefined) return pool;
+  const notes = new ParityNotes(titleOf(raw));
+  if (covers) notes.carried('', `IPAddressPool ${name}`);
+  else
+    notes.adapted(
+      '',
+      `IPAddressPool ${name}, which no L2Advertisement covers: nobody answers for its addresses, as before`,
+      'make an L2Advertisement',
+    );
+  return { object: pool.object, rows: [...pool.rows, ...notes.rows] };
+}
+
+interface OldPool {
+  readonly pool: Converted<NewPool>;
+  readonly advertisement: NewAdvertisement | undefined;
+}
+
+/** AddressPool, which MetalLB had until 0.13: it said itself how it is announced. */
+function convertOldPool(raw: Manifest): OldPool {
+  const { spec = {}, metadata } = raw;
+  const { protocol, bgpAdvertisements, autoAssign } = spec;
+  if (protocol !== 'layer2') return { pool: leftToBgp(raw), advertisement: undefined };
+  const notes = new ParityNotes(titleOf(raw));
+  const addresses = convertAddresses(spec.addresses, notes);
+  if (addresses.length === 0) return { pool: { object: undefined, rows: notes.rows }, advertisement: undefined };
+  notes.adapted('spec.protocol', `IPAddressPool ${metadata.name} and an L2Advertisement of the same name`);
+  if (autoAssign !== undefined) notes.carried('spec.autoAssign', String(autoAssign));
+  if (bgpAdvertisements !== undefined) notes.notCarried('spec.bgpAdvertisements', 'Berth has no BGP');
+  notes.unknown(spec, ['addresses', 'protocol', 'autoAssign', 'bgpAdvertisements']);
+  const object: NewPool = {
+    apiVersion: 'berth.dev/v1beta1',
+    kind: 'IPAddressPool',
+    metadata: { name: metadata.name },
+    spec: { addresses, ...(typeof autoAssign === 'boolean' && { autoAssign }) },
+  };
+  const advertisement = newAdvertisement(metadata.name, { ipAddressPools: [metadata.name] });
+  return { pool: { object, rows: notes.rows }, advertisement };
+}
+
+/** In files one name may stand twice; a cluster has the last one. */
+function withoutDoubles(objects: readonly Manifest[]): {
+  readonly kept: readonly Manifest[];
+  readonly rows: readonly ParityRow[];
+} {
+  const byTitle = new Map(objects.map((object) => [`${object.kind}/${object.metadata.name}`, object]));
+  const kept = objects.filter((object) => byTitle.get(`${object.kind}/${object.metadata.name}`) === object);
+  const rows = objects
+    .filter((object) => !kept.includes(object))
+    .map((object) => {
+      const as = 'another object of this kind and name follows in the files: only the last one counts';
+      return { object: titleOf(object), field: '', parity: 'NotCarried' as const, as, todo: 'give each its own name' };
+    });
+  return { kept, rows };
+}
+
+function isOther(object: Manifest): boolean {
+  return !isBgp(object) && !converted.includes(object.kind);
+}
+
+function reportOther(object: Manifest): ParityRow {
+  const title = titleOf(object);
+  return reports.includes(object.kind)
+    ? {
+        object: title,
+        field: '',
+        parity: 'NotNeeded',
+        as: 'kubectl get ipallocations tells the holder of every address',
+      }
+    : { object: title, field: '', parity: 'NotCarried', as: 'Berth does not know this kind' };
+}

@@ -1,0 +1,81 @@
+/** The parity report: what became of every field of what was migrated. */
+
+/** `Carried`: as it was. `Adapted`: in another form, or with a difference that the text names. `NotCarried`: Berth has nothing like it. `NotNeeded`: Berth does without. */
+export type Parity = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
+
+/** One line of the report. */
+export interface ParityRow {
+  /** `Kind namespace/name`. */
+  readonly object: string;
+  /** Path in the object; empty for the object as a whole. */
+  readonly field: string;
+  readonly parity: Parity;
+  /** What it became, or why it became nothing. */
+  readonly as: string;
+  /** What a person should do; undefined for nothing. */
+  readonly todo?: string;
+}
+
+/** Takes down what becomes of the fields of one object. */
+export class ParityNotes {
+  readonly rows: ParityRow[] = [];
+  readonly #object: string;
+
+  constructor(object: string) {
+    this.#object = object;
+  }
+
+  carried(field: string, as: string, todo?: string): void {
+    this.#add('Carried', field, { as, todo });
+  }
+
+  adapted(field: string, as: string, todo?: string): void {
+    this.#add('Adapted', field, { as, todo });
+  }
+
+  notCarried(field: string, as: string, todo?: string): void {
+    this.#add('NotCarried', field, { as, todo });
+  }
+
+  notNeeded(field: string, as: string): void {
+    this.#add('NotNeeded', field, { as, todo: undefined });
+  }
+
+  /** Fields that nobody has looked at: of a newer version, or misspelt. */
+  unknown(spec: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+    for (const field of Object.keys(spec).filter((name) => !known.includes(name))) {
+      this.notCarried(
+        `spec.${field}`,
+        'this version of Berth does not know the field',
+        'look it up in its documentation',
+      );
+    }
+  }
+
+  #add(parity: Parity, field: string, { as, todo }: { readonly as: string; readonly todo: string | undefined }): void {
+    this.rows.push({ object: this.#object, field, parity, as, ...(todo !== undefined && { todo }) });
+  }
+}
+
+const headings: Readonly<Record<Parity, string>> = {
+  NotCarried: 'Not carried: Berth has nothing like it',
+  Adapted: 'Carried with a difference',
+  Carried: 'Carried as it was',
+  NotNeeded: 'Not needed any more',
+};
+
+/** The report for people: what needs them first. */
+export function renderParity(rows: readonly ParityRow[]): string {
+  const parts = (Object.keys(headings) as Parity[]).flatMap((parity) => {
+    const some = rows.filter((row) => row.parity === parity);
+    return some.length === 0
+      ? []
+      : [[`${headings[parity]} (${some.length})`, ...some.map((row) => `  ${line(row)}`)].join('\n')];
+  });
+  return `${parts.join('\n\n')}\n`;
+}
+
+function line({ object, field, as, todo }: ParityRow): string {
+  const what = `${object}${field === '' ? '' : `, ${field}`}: ${as}`;
+  return todo === undefined ? what : `${what}\n      -> ${todo}`;
+}

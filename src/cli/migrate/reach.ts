@@ -1,0 +1,78 @@
+/** Could a node announce what a Service keeps? MetalLB answers on every link and for every address; Berth does not. */
+import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
+import { holds } from '../../addr/range-set.ts';
+import { isEdge, type LinkView, linksFor, parseLinkAddress } from '../../announce/links.ts';
+import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
+import { selects } from '../../api/meta.ts';
+import type { NodeView } from '../../api/node.ts';
+import type { PoolView } from '../../api/pool.ts';
+import type { Preview } from './preview.ts';
+
+/** What speaks against a take-over; `todo` says how it becomes possible. */
+export interface Obstacle {
+  readonly what: string;
+  readonly todo: string;
+}
+
+/** Where announcements can be made. */
+export interface Ground {
+  /** All of them, as they will be. */
+  readonly pools: readonly PoolView[];
+  readonly advertisements: readonly AdvertisementView[];
+  readonly nodes: readonly NodeView[];
+  /** The links of the nodes whose speakers answer, by node. */
+  readonly links: ReadonlyMap<string, readonly LinkView[]>;
+}
+
+/** A link as its speaker tells it; one that can be used. */
+export function linkOf({
+  name,
+  mac,
+  addresses,
+}: {
+  readonly name: string;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+}): LinkView {
+  const known = addresses.map(parseLinkAddress).filter((one) => one !== undefined);
+  return { name, mac, addresses: known, up: true, carrier: true, noArp: false, master: undefined };
+}
+
+/** Addresses that would fall silent. What no L2Advertisement covers is silent already. */
+export function silencedBy(previews: readonly Preview[], ground: Ground): readonly Obstacle[] {
+  return previews
+    .filter(({ fate }) => fate === 'Keeps')
+    .flatMap(({ service, addresses }) =>
+      addresses.flatMap((text): readonly Obstacle[] => {
+        const vip = parseIp(text);
+        const why = vip && whySilent(vip, ground);
+        return why === undefined
+          ? []
+          : [{ ...why, what: `Service ${service} would keep ${text}, and nobody would announce it: ${why.what}` }];
+      }),
+    );
+}
+
+function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Ground): Obstacle | undefined {
+  const pool = pools.find(({ ranges }) => holds(ranges, familyOf(vip), ipToNumber(vip)));
+  const covering = advertisements.filter((one) => pool !== undefined && coversPool(one, pool.name));
+  if (covering.length === 0) return undefined;
+  const labels = new Map(nodes.map((node) => [node.name, node.labels]));
+  const onNode = (node: string) =>
+    covering.filter(
+      ({ nodeSelectors }) =>
+        nodeSelectors.length === 0 || nodeSelectors.some((one) => selects(one, labels.get(node) ?? {})),
+    );
+  const all = [...links];
+  if (all.some(([node, own]) => onNode(node).length > 0 && linksFor(vip, onNode(node), own).length > 0))
+    return undefined;
+  if (all.some(([, own]) => own.some((link) => isEdge(vip, link)))) {
+    const todo =
+      'it is the first or last address of a subnet, which hosts do not ask for: give the Service another one first';
+    return { what: 'NetworkAddress', todo };
+  }
+  return {
+    what: 'NoUsableLink, no selected node has a link in its subnet',
+    todo: 'name the link in the interfaces of the L2Advertisement (a router sends the packets there), or give the Service another address first',
+  };
+}

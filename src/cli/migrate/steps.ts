@@ -1,0 +1,96 @@
+/** The order of a take-over, decided before anything is changed. */
+import type { RawService } from '../../api/service.ts';
+import type { Workload } from '../doctor/facts.ts';
+import type { Migration } from './metallb.ts';
+import type { Preview } from './preview.ts';
+import { type Ground, type Obstacle, silencedBy } from './reach.ts';
+import type { ConvertedService } from './services.ts';
+
+/** What a take-over depends on besides the Services. */
+export interface Situation {
+  /** MetalLB's workloads. */
+  readonly programs: readonly Workload[];
+  /** Are they to be stopped? */
+  readonly stop: boolean;
+  /** How many of Berth's controllers are ready, and how many of its speakers answer. */
+  readonly controllers: number;
+  readonly ground: Ground;
+}
+
+/** All that speaks against it. Nothing is changed while there is anything. */
+export function obstaclesTo(previews: readonly Preview[], situation: Situation): readonly Obstacle[] {
+  const { programs, stop, controllers, ground } = situation;
+  const changed = previews
+    .filter(({ fate }) => fate === 'Changes')
+    .map(({ service, addresses, message }) => ({
+      what: `Service ${service} would not keep ${addresses.join(', ') || 'its address'}: ${message}`,
+      todo: 'see what the report says of its pool; nothing is taken over while one Service would change',
+    }));
+  const absent = [
+    ...(controllers === 0 ? ["none of Berth's controllers is ready"] : []),
+    ...(ground.links.size === 0 ? ["none of Berth's speakers tells its links"] : []),
+  ];
+  return [
+    ...absent.map((what) => ({ what, todo: 'kubectl berth doctor tells why' })),
+    ...changed,
+    ...(ground.links.size === 0 ? [] : silencedBy(previews, ground)),
+    ...(stop ? orphanedBy(programs, previews) : runningOf(programs)),
+  ];
+}
+
+function runningOf(programs: readonly Workload[]): readonly Obstacle[] {
+  const running = programs.filter(({ kind, wanted }) => kind === 'Deployment' && wanted > 0);
+  return running.map(({ namespace, name }) => ({
+    what: `MetalLB's controller runs (Deployment ${namespace}/${name}): it would give addresses too`,
+    todo: `--stop-metallb, or: kubectl -n ${namespace} scale deployment ${name} --replicas=0`,
+  }));
+}
+
+/** Services of a class that only MetalLB serves. */
+function orphanedBy(programs: readonly Workload[], previews: readonly Preview[]): readonly Obstacle[] {
+  const classes = new Set(programs.flatMap(({ args }) => classIn(args)));
+  const orphaned = previews.filter(
+    ({ fate, addresses, className = '' }) => fate === 'NotOurs' && addresses.length > 0 && classes.has(className),
+  );
+  return orphaned.map(({ service, className }) => ({
+    what: `Service ${service} is of MetalLB's class ${className}, which Berth does not serve: nobody would announce its address any more`,
+    todo: `add ${className} to the chart's value loadBalancerClasses`,
+  }));
+}
+
+function classIn(args: readonly string[]): readonly string[] {
+  return args.flatMap((arg, i) =>
+    arg.startsWith('--lb-class=') ? [arg.slice('--lb-class='.length)] : arg === '--lb-class' ? [args[i + 1] ?? ''] : [],
+  );
+}
+
+/** Services that share an address go together: while one of them is another program's, so is the address. */
+export function groupsToTake(
+  { services }: Migration,
+  previews: readonly Preview[],
+): readonly (readonly ConvertedService[])[] {
+  const keeps = new Set(previews.filter(({ fate }) => fate === 'Keeps').map(({ service }) => service));
+  const groups: { readonly addresses: Set<string>; readonly members: ConvertedService[] }[] = [];
+  for (const one of services.filter(({ service }) => keeps.has(keyOf(service)))) {
+    const addresses = addressesOf(one.service);
+    const together = groups.filter((group) => addresses.some((address) => group.addresses.has(address)));
+    const group = { addresses: new Set(addresses), members: [one] };
+    for (const other of together) {
+      for (const address of other.addresses) group.addresses.add(address);
+      group.members.unshift(...other.members);
+      groups.splice(groups.indexOf(other), 1);
+    }
+    groups.push(group);
+  }
+  return groups.map(({ members }) => members);
+}
+
+/** `namespace/name`. */
+export function keyOf({ metadata }: Pick<RawService, 'metadata'>): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** What its status shows. */
+export function addressesOf({ status }: Pick<RawService, 'status'>): readonly string[] {
+  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+}

@@ -1,0 +1,213 @@
+/**
+ * Takes Services over with the addresses that they have. The order keeps every address answered for at every moment:
+ *
+ *   1. MetalLB's controller is stopped: from here on nobody else gives addresses. Its speakers go on announcing.
+ *   2. Berth's pools and advertisements are made. Berth leaves what another program serves alone.
+ *   3. Service by Service (those that share an address together): Berth is told to take it over, and it is looked at whether the Service has
+ *      its address in Berth's ledger and in its status. Berth announces it at once, an adopted address waits for nobody.
+ *   4. MetalLB's speakers are stopped.
+ *   5. Every address is looked at: a node holds and announces it.
+ */
+import { parseIp } from '../../addr/ip.ts';
+import type { RawAllocation } from '../../api/allocation.ts';
+import { parseService, type RawService, takeOverAnnotation } from '../../api/service.ts';
+import { isForeign, type Ownership } from '../../ipam/ownership.ts';
+import { type ApiRequest, hasStatus } from '../../kube/client.ts';
+import { collections, servicePath } from '../../kube/resources.ts';
+import { wait } from '../../runtime/wait.ts';
+import type { Workload } from '../doctor/facts.ts';
+import { wrong } from '../failure.ts';
+import { ask, listAll, readOne } from '../reading.ts';
+import type { Reach, Session } from '../session.ts';
+import type { Migration } from './metallb.ts';
+import type { ConvertedService } from './services.ts';
+import { addressesOf, keyOf } from './steps.ts';
+
+/** What is taken over, and how. */
+export interface TakeOver {
+  readonly session: Session;
+  readonly migration: Migration;
+  /** In the order in which they go. */
+  readonly groups: readonly (readonly ConvertedService[])[];
+  /** MetalLB's workloads, where they are to be stopped. */
+  readonly programs: readonly Workload[];
+  readonly ownership: Ownership;
+}
+
+/** An address after the take-over. */
+export interface TakenAddress {
+  readonly service: string;
+  readonly address: string;
+  /** The node that announces it; undefined: none does. */
+  readonly holder: string | undefined;
+  readonly message: string;
+}
+
+/** The node selector that no node fits: a DaemonSet cannot be scaled to nothing. */
+export const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
+
+const pollMs = 300;
+const patienceMs = 60_000;
+const mergePatch = 'application/merge-patch+json';
+
+/** Does it all. Throws a Failure at the first Service that has not kept its address; what was done stays, and a second run goes on from there. */
+export async function takeOver(work: TakeOver): Promise<readonly TakenAddress[]> {
+  const { session, migration, groups, programs } = work;
+  const reach = await session.reach();
+  const tell = (text: string) => session.terminal.note(`${text}\n`);
+  for (const one of programs.filter(({ kind }) => kind === 'Deployment')) await stop(one, { session, reach });
+  await make(reach, collections.pools, migration.pools);
+  await make(reach, collections.advertisements, migration.advertisements);
+  tell(`made ${migration.pools.length} pools and ${migration.advertisements.length} advertisements`);
+  for (const [i, group] of groups.entries()) {
+    await takeGroup(group, work, reach);
+    for (const { service } of group) {
+      tell(`${i + 1}/${groups.length} ${keyOf(service)} keeps ${addressesOf(service).join(', ')}`);
+    }
+  }
+  for (const one of programs.filter(({ kind }) => kind === 'DaemonSet')) await stop(one, { session, reach });
+  return announced(groups.flat(), { session, reach });
+}
+
+interface Hands {
+  readonly session: Session;
+  readonly reach: Reach;
+}
+
+async function stop({ kind, namespace, name }: Workload, { session, reach }: Hands): Promise<void> {
+  const isDeployment = kind === 'Deployment';
+  const path = `/apis/apps/v1/namespaces/${namespace}/${isDeployment ? 'deployments' : 'daemonsets'}/${name}`;
+  const body = isDeployment
+    ? { spec: { replicas: 0 } }
+    : { spec: { template: { spec: { nodeSelector: stoppedSelector } } } };
+  await patch(reach, { path, body });
+  const isGone = async () => {
+    const object = await readOne<{
+      readonly metadata?: { readonly generation?: number };
+      readonly status?: Readonly<Record<string, number | undefined>>;
+    }>(reach, path);
+    if ((object?.status?.observedGeneration ?? 0) < (object?.metadata?.generation ?? 0)) return false;
+    const counts = isDeployment ? ['replicas'] : ['desiredNumberScheduled', 'currentNumberScheduled', 'numberReady'];
+    return counts.every((field) => (object?.status?.[field] ?? 0) === 0);
+  };
+  if (!(await until(isGone, session)))
+    throw wrong(
+      `${kind} ${namespace}/${name} still has Pods after ${patienceMs / 1_000} s`,
+      'look at its Pods, then run the command again',
+    );
+  session.terminal.note(`stopped ${kind} ${namespace}/${name}\n`);
+}
+
+/** What is there already stays as it is: the preview knew it. */
+async function make(reach: Reach, path: string, objects: readonly unknown[]): Promise<void> {
+  for (const body of objects) {
+    try {
+      await reach.client.json({ method: 'POST', path, body });
+    } catch (error) {
+      if (!hasStatus(error, 409))
+        throw wrong(
+          `the API server refuses an object: ${(error as Error).message}`,
+          'nothing was taken over; kubectl apply -f of what the command prints without --apply tells more',
+        );
+    }
+  }
+}
+
+async function takeGroup(
+  group: readonly ConvertedService[],
+  { session, ownership }: TakeOver,
+  reach: Reach,
+): Promise<void> {
+  for (const { service, annotations } of group)
+    await annotate(reach, service, { ...annotations, [takeOverAnnotation]: 'true' });
+  try {
+    for (const { service } of group) {
+      let why = '';
+      const isTaken = async () => {
+        why = await missing(service, ownership, reach);
+        return why === '';
+      };
+      if (await until(isTaken, session)) continue;
+      throw wrong(
+        `Service ${keyOf(service)} was not taken over: ${why}`,
+        "its address is announced as before where MetalLB's speakers still run; the Services before it are taken over. kubectl describe service tells more",
+      );
+    }
+  } finally {
+    for (const { service } of group) await annotate(reach, service, { [takeOverAnnotation]: null });
+  }
+}
+
+/** What is still missing for a Service to be Berth's with its addresses; empty: nothing. Throws a Failure if an address has changed. */
+async function missing(before: RawService, ownership: Ownership, reach: Reach): Promise<string> {
+  const now = await readOne<RawService>(
+    reach,
+    servicePath({ namespace: before.metadata.namespace ?? '', name: before.metadata.name }),
+  );
+  if (now === undefined) return '';
+  const [had, has] = [addressesOf(before), addressesOf(now)];
+  if ([...had].sort().join() !== [...has].sort().join()) {
+    throw wrong(
+      `Service ${keyOf(before)} had ${had.join(', ')} and has ${has.join(', ') || 'nothing'} now: stopped here`,
+      'docs/migrate.md tells the way back',
+    );
+  }
+  const view = parseService(now);
+  if (isForeign(view, ownership)) {
+    const condition = view.conditions.find(({ type }) => type === 'berth.dev/Allocated');
+    return condition
+      ? `${condition.reason}: ${condition.message}`
+      : "Berth's controller has not looked at it yet; does it run?";
+  }
+  const entries = await listAll<RawAllocation>(reach, collections.allocations);
+  const own = entries
+    .filter(({ spec }) => spec.services.some(({ uid }) => uid === now.metadata.uid))
+    .map(({ spec }) => spec.address);
+  return own.length < had.length ? 'its addresses are not all in the ledger yet' : '';
+}
+
+async function annotate(
+  reach: Reach,
+  { metadata }: RawService,
+  annotations: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const path = servicePath({ namespace: metadata.namespace ?? '', name: metadata.name });
+  await patch(reach, { path, body: { metadata: { annotations } } });
+}
+
+async function patch(reach: Reach, request: Pick<ApiRequest, 'path' | 'body'>): Promise<void> {
+  await ask(reach, { ...request, method: 'PATCH', contentType: mergePatch }, 'patch');
+}
+
+async function announced(
+  services: readonly ConvertedService[],
+  { session, reach }: Hands,
+): Promise<readonly TakenAddress[]> {
+  const wanted = services.flatMap(({ service }) =>
+    addressesOf(service).map((address) => ({ service: keyOf(service), address })),
+  );
+  let found: readonly TakenAddress[] = [];
+  await until(async () => {
+    const entries = await listAll<RawAllocation>(reach, collections.allocations);
+    found = wanted.map((one) => withHolder(one, entries));
+    return found.every(({ holder }) => holder !== undefined);
+  }, session);
+  return found;
+}
+
+function withHolder(one: Pick<TakenAddress, 'service' | 'address'>, entries: readonly RawAllocation[]): TakenAddress {
+  const { status } = entries.find(({ spec }) => spec.address === parseIp(one.address)) ?? {};
+  const condition = status?.conditions?.find(({ type }) => type === 'Announced');
+  const message = condition ? `${condition.reason}: ${condition.message}` : 'nobody has said a word of it yet';
+  return { ...one, holder: condition?.status === 'True' ? status?.holder?.node : undefined, message };
+}
+
+/** Waits until it is so; false after too long, or when the person has had enough. */
+async function until(isSo: () => Promise<boolean>, { signal }: Session): Promise<boolean> {
+  const begin = performance.now();
+  while (!(await isSo())) {
+    if (signal.aborted || performance.now() - begin > patienceMs) return false;
+    await wait(pollMs, signal);
+  }
+  return true;
+}

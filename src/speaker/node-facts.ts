@@ -1,0 +1,43 @@
+/** What this node's kernel says that matters for load balancing, read when somebody asks. */
+import type { NodeFacts } from '../api/node-facts.ts';
+import { readIngressQdiscs } from '../linux/ingress-qdiscs.ts';
+import type { Link } from '../linux/links.ts';
+import {
+  kernelRelease,
+  readDefaultLinks,
+  readForwarding,
+  readLinkSettings,
+  readNftVersion,
+} from '../linux/node-facts.ts';
+
+let nftVersion: Promise<string | undefined> | undefined;
+
+/** The facts of the node with these links. */
+export async function readNodeFacts(links: readonly Link[]): Promise<NodeFacts> {
+  // The program does not change while this process runs.
+  nftVersion ??= readNftVersion();
+  const usual = links.filter(({ noArp, master }) => !noArp && master === undefined).map(({ name }) => name);
+  const [nft, forwarding, allLinks, defaultLinks, ...settings] = await Promise.all([
+    nftVersion,
+    readForwarding(),
+    readLinkSettings('all'),
+    readDefaultLinks(),
+    ...usual.map(readLinkSettings),
+  ]);
+  const programs = programsOn(links);
+  return {
+    ...{ kernel: kernelRelease(), forwarding, allLinks, defaultLinks },
+    links: Object.fromEntries(usual.map((name, i) => [name, settings[i] ?? {}])),
+    ...(nft !== undefined && { nft }),
+    ...(programs && { programs }),
+  };
+}
+
+function programsOn(links: readonly Link[]): readonly string[] | undefined {
+  try {
+    const qdiscs = readIngressQdiscs();
+    return links.filter(({ xdp, index }) => xdp || qdiscs.has(index)).map(({ name }) => name);
+  } catch {
+    return undefined;
+  }
+}

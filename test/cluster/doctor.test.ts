@@ -1,0 +1,228 @@
+/** Break it, and find the cause in one command. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { askCli, runCli } from './run-cli.ts';
+
+const lab = berth.sharedLab();
+const [first, , third] = lab.nodes;
+const stranger = lab.controlPlane;
+const [lowest = ''] = lab.subnet.vips.split('-');
+const vip = (i: number) => lowest.replace(/\d+$/, (last) => String(Number(last) + i));
+const stolen = vip(5);
+
+interface Finding {
+  readonly id: string;
+  readonly severity: string;
+  readonly where: string;
+  readonly what: string;
+  readonly todo: string;
+}
+
+const doctor = async () => (await askCli<{ findings: readonly Finding[] }>(lab, 'doctor')).findings;
+/** `severity where` of what a check found. */
+const of = (findings: readonly Finding[], id: string) =>
+  findings.filter((one) => one.id === id).map(({ severity, where }) => `${severity} ${where}`.trim());
+const must = async (host: typeof stranger, ...argv: readonly string[]) => {
+  const { code, stderr } = await host.exec(argv);
+  assert.equal(code, 0, `${argv.join(' ')}: ${stderr}`);
+};
+const firewall = `table inet doctor_test {
+  chain input { type filter hook input priority -10; udp dport 7932 drop; }
+  chain output { type filter hook output priority -10; udp dport 7932 drop; }
+}`;
+/** As kubeadm writes it. The lab gives kube-proxy its settings on the command line. */
+const kubeProxy = (mode: string, strictArp: boolean) => `
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: kube-proxy, namespace: kube-system, labels: { test: doctor } }
+data:
+  config.conf: |
+    apiVersion: kubeproxy.config.k8s.io/v1alpha1
+    kind: KubeProxyConfiguration
+    mode: ${mode}
+    ipvs: { strictARP: ${strictArp} }
+`;
+const program = (name: string, replicas: number, labels: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: doctor-test, labels: { ${labels} } }
+spec:
+  replicas: ${replicas}
+  selector: { matchLabels: { program: ${name} } }
+  template:
+    metadata: { labels: { program: ${name} } }
+    spec: { containers: [{ name: main, image: localhost/agnhost:lab, imagePullPolicy: Never, args: [pause] }] }
+`;
+const pool = (name: string, ...addresses: readonly string[]) => `
+apiVersion: berth.dev/v1beta1
+kind: IPAddressPool
+metadata: { name: ${name} }
+spec: { autoAssign: false, addresses: ${JSON.stringify(addresses)} }
+`;
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.poolManifest('main', `${lowest}-${vip(9)}`));
+  await lab.apply(berth.serviceManifest('one'));
+  await berth.addressOf(lab, 'one');
+});
+
+after(async () => {
+  assert.ok(first && third);
+  await third.exec(['nft', 'delete', 'table', 'inet', 'doctor_test']);
+  await stranger.exec(['ip', 'address', 'del', `${stolen}/32`, 'dev', 'eth0']);
+  await first.exec(['ip', 'link', 'del', 'side0']);
+  await first.exec(['sh', '-c', 'echo 0 > /proc/sys/net/ipv4/conf/eth0/proxy_arp']);
+  await lab.kubectl([
+    'label',
+    'namespace',
+    berth.namespace,
+    'pod-security.kubernetes.io/warn-',
+    'pod-security.kubernetes.io/enforce-',
+  ]);
+  await lab.kubectl(['delete', 'namespace', 'doctor-test', '--ignore-not-found']);
+  await lab.kubectl(['-n', 'kube-system', 'delete', 'configmap', 'kube-proxy', '--ignore-not-found']);
+  await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
+  await lab.kubectl(['delete', 'ipallocations', stolen, '--ignore-not-found']);
+  await berth.installBerth(lab);
+  await berth.cleanUp(lab);
+});
+
+test('where nothing is wrong the doctor finds no error, and says what it could not look at', async () => {
+  const findings = await eventually(
+    'a verdict without an error',
+    async () => {
+      const all = await doctor();
+      return all.some(({ severity }) => severity === 'error') ? undefined : all;
+    },
+    { timeoutMs: 60_000 },
+  );
+  assert.deepEqual(of(findings, 'KubeProxyMode'), ['unknown']);
+  for (const id of [
+    'SpeakerNotAsked',
+    'LivenessBlocked',
+    'KernelTooOld',
+    'RulesNotLoaded',
+    'ForwardingOff',
+    'PoolOffLink',
+    'NotAnnounced',
+  ]) {
+    assert.deepEqual(of(findings, id), ['ok'], JSON.stringify(findings.filter((one) => one.id === id)));
+  }
+  const { code, stdout } = await runCli(lab, 'doctor');
+  assert.equal(code, 0);
+  assert.match(stdout, /0 error, \d+ warn/);
+});
+
+test('B10 D12 E2 E7 each of many faults at once is found, with where it is and what to do', async () => {
+  assert.ok(first && third);
+  // Another load balancer that runs, and one that does not.
+  await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
+  await lab.apply(
+    [program('kube-vip', 1, 'app: kube-vip'), program('controller', 0, 'app: metallb, component: controller')].join(
+      '---',
+    ),
+  );
+  // A pool with addresses of nodes, one of Pods, one that no advertisement covers, and one of a link beside the default route.
+  const podIp = await lab.kubectl([
+    '-n',
+    berth.namespace,
+    'get',
+    'pods',
+    '--selector',
+    'app.kubernetes.io/component=controller',
+    '-o',
+    'jsonpath={.items[0].status.podIP}',
+  ]);
+  await lab.apply(
+    [pool('nodes', `${first.ip}-${third.ip}`), pool('pods', podIp), berth.poolManifest('side', '192.168.77.8/29')].join(
+      '---',
+    ),
+  );
+  await must(
+    first,
+    'sh',
+    '-c',
+    'ip link add side0 type veth peer name side1 && ip address add 192.168.77.1/24 dev side0 && ip link set side0 up && ip link set side1 up',
+  );
+  await must(
+    first,
+    'sh',
+    '-c',
+    'echo 1 > /proc/sys/net/ipv4/conf/side0/rp_filter; echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp',
+  );
+  // Pod Security that complains; IPVS without strictARP.
+  await lab.kubectl([
+    'label',
+    'namespace',
+    berth.namespace,
+    '--overwrite',
+    'pod-security.kubernetes.io/warn=restricted',
+    'pod-security.kubernetes.io/enforce=privileged',
+  ]);
+  await lab.apply(kubeProxy('ipvs', false));
+  // A Service of a class that nobody serves, and an address that another host has.
+  await lab.apply(berth.serviceManifest('classed', 'loadBalancerClass: example.org/none'));
+  await must(stranger, 'ip', 'address', 'add', `${stolen}/32`, 'dev', 'eth0');
+  await lab.apply(berth.serviceManifest('robbed', `loadBalancerIP: ${stolen}`));
+  // A firewall on one node.
+  await must(third, 'sh', '-c', `echo '${firewall}' | nft -f -`);
+  const path = 'jsonpath={.status.conditions[?(@.type=="Conflict")].reason}';
+  await eventually(
+    'the conflict',
+    async () =>
+      (await lab.kubectl(['get', 'ipallocation', stolen, '--ignore-not-found', '-o', path])) === 'AddressTaken',
+  );
+
+  const findings = await eventually('the firewall to be noticed', async () => {
+    const all = await doctor();
+    return of(all, 'LivenessBlocked').length >= 3 ? all : undefined;
+  });
+  const expected: Readonly<Record<string, readonly string[]>> = {
+    OtherImplementation: ['error Deployment doctor-test/kube-vip', 'warn Deployment doctor-test/controller'],
+    LivenessBlocked: lab.nodes.map(({ name }) => `error node ${name}`),
+    PoolOverlapsNodes: ['warn pool nodes'],
+    PoolNotAdvertised: ['warn pool nodes', 'warn pool pods'],
+    StrictReversePath: [`warn node ${first.name}, link side0`],
+    PoolOverlapsPods: ['error pool pods'],
+    ProxyArpOn: [`warn node ${first.name}, link eth0`],
+    PodSecurity: [`warn namespace ${berth.namespace}`],
+    KubeProxyMode: ['ok'],
+    StrictArp: ['info ConfigMap kube-system/kube-proxy'],
+    ClassNotServed: ['warn services default/classed'],
+    DuplicateAddress: [`error address ${stolen}`],
+  };
+  for (const [id, wheres] of Object.entries(expected))
+    assert.deepEqual([...of(findings, id)].sort(), [...wheres].sort(), id);
+  assert.ok(of(findings, 'ReturnPath').includes(`info node ${first.name}, link side0`));
+  const conflict = findings.find(({ id }) => id === 'DuplicateAddress');
+  const mac = (await stranger.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim();
+  assert.match(conflict?.what ?? '', new RegExp(mac), 'it names the host');
+  assert.ok(
+    findings.every(({ severity, todo }) => !['error', 'warn'].includes(severity) || todo !== ''),
+    'it says what to do',
+  );
+  const { code, stdout } = await runCli(lab, 'doctor');
+  assert.equal(code, 1);
+  assert.match(stdout, /ERROR {3}LivenessBlocked[\s\S]*UDP 7932/);
+});
+
+test('E7 without the node layer IPVS without strictARP is an error, and a namespace that lets no speaker start too', async () => {
+  await berth.installBerth(lab, ['speaker.nodeLayer.enabled=false']);
+  await lab.kubectl([
+    'label',
+    'namespace',
+    berth.namespace,
+    '--overwrite',
+    'pod-security.kubernetes.io/enforce=baseline',
+  ]);
+  const findings = await doctor();
+  assert.deepEqual(of(findings, 'StrictArp'), ['error ConfigMap kube-system/kube-proxy']);
+  assert.deepEqual(
+    of(findings, 'RulesNotLoaded'),
+    lab.nodes.map(({ name }) => `info node ${name}`),
+  );
+  assert.deepEqual(of(findings, 'PodSecurity'), [`error namespace ${berth.namespace}`]);
+});

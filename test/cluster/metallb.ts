@@ -1,0 +1,69 @@
+/** A real MetalLB in the lab, installed by its own manifest. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseAllDocuments, stringify } from 'yaml';
+import type { Lab } from '../lab/cluster.ts';
+import { metalLbFolder, metalLbImages } from '../lab/metallb.ts';
+
+/** Its namespace. */
+export const metalLbNamespace = 'metallb-system';
+
+interface Workload {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: { readonly template: { readonly spec: { readonly containers: Container[] } } };
+}
+
+interface Container {
+  image: string;
+  imagePullPolicy?: string;
+  args: string[];
+  readinessProbe?: unknown;
+  livenessProbe?: unknown;
+}
+
+/** Installs it and waits until it is ready. The API server of the lab reaches no Pod by a Service: the webhooks are left out. */
+export async function installMetalLb(lab: Lab): Promise<void> {
+  for (const archive of await metalLbImages((line) => console.error(line))) await lab.loadImage(archive);
+  const text = await readFile(join(await metalLbFolder(), 'config/manifests/metallb-native.yaml'), 'utf8');
+  const objects = documentsIn<Workload>(text).filter(({ kind }) => kind !== 'ValidatingWebhookConfiguration');
+  for (const { kind, metadata, spec } of objects) {
+    if (kind !== 'Deployment' && kind !== 'DaemonSet') continue;
+    for (const container of spec.template.spec.containers) {
+      container.image = `localhost/metallb-${metadata.name}:lab`;
+      container.imagePullPolicy = 'Never';
+      if (kind === 'Deployment') container.args.push('--webhook-mode=disabled');
+      // They wait for ten seconds before they ask for the first time.
+      delete container.readinessProbe;
+      delete container.livenessProbe;
+    }
+  }
+  await lab.kubectl(['apply', '--server-side', '--filename', '-'], {
+    input: objects.map((one) => stringify(one)).join('---\n'),
+  });
+  for (const workload of ['deployment/controller', 'daemonset/speaker']) {
+    await lab.kubectl(['-n', metalLbNamespace, 'rollout', 'status', workload, '--timeout=90s']);
+  }
+}
+
+/** Removes it with all that it was told. */
+export async function removeMetalLb(lab: Lab): Promise<void> {
+  const text = await readFile(join(await metalLbFolder(), 'config/manifests/metallb-native.yaml'), 'utf8');
+  await lab.kubectl(['delete', '--ignore-not-found', '--filename', '-'], { input: text });
+}
+
+/** The text of one of its sample files, or all of them by their names. */
+export async function sample(name: string): Promise<string> {
+  return readFile(join(await metalLbFolder(), 'configsamples', name), 'utf8');
+}
+
+/** The folder of the sample files. */
+export async function samplesFolder(): Promise<string> {
+  return join(await metalLbFolder(), 'configsamples');
+}
+
+/** The objects in YAML. */
+export function documentsIn<T>(text: string): T[] {
+  const documents = parseAllDocuments(text);
+  return Array.isArray(documents) ? documents.map((one) => one.toJS() as T).filter((one) => one !== null) : [];
+}

@@ -1,0 +1,202 @@
+/** From a real MetalLB to Berth: the same addresses, and somebody answers for them at every moment. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { stringify } from 'yaml';
+import { isManifest, type Manifest, titleOf } from '../../src/cli/migrate/manifest.ts';
+import { convertMetalLb } from '../../src/cli/migrate/metallb.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { documentsIn, installMetalLb, metalLbNamespace, removeMetalLb, sample, samplesFolder } from './metallb.ts';
+import { askCli, runCli } from './run-cli.ts';
+
+const lab = berth.sharedLab();
+const client = lab.client;
+/** MetalLB's samples have addresses of 192.168.0.0/16: the hosts get one each, in a subnet that holds them all. */
+const hosts = [...lab.nodes, client];
+const sampleAddress = (i: number) => `192.168.31.${100 + i}/19`;
+const metalLb = ['-n', metalLbNamespace];
+/** What the samples ask for, besides what the tests make. */
+const namespaces = ['namespace-a', 'shop'];
+
+interface SampleObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly spec?: { template?: { readonly spec: { containers: unknown } } };
+}
+
+/** A sample, with a backend that is in the lab in place of the one that is on the internet. */
+async function applySample(name: string): Promise<void> {
+  const objects = documentsIn<SampleObject>(await sample(name));
+  for (const { spec } of objects) {
+    if (spec?.template === undefined) continue;
+    spec.template.spec.containers = [
+      { name: 'web', image: 'localhost/agnhost:lab', imagePullPolicy: 'Never', args: ['netexec', '--http-port=80'] },
+    ];
+  }
+  await lab.apply(objects.map((object) => stringify(object)).join('---\n'));
+}
+
+const inNamespace = (name: string, manifest: string) =>
+  manifest.replace('metadata: {', `metadata: { namespace: ${name},`);
+const addresses = async () => {
+  const format =
+    'jsonpath={range .items[?(@.spec.type=="LoadBalancer")]}{.metadata.namespace}/{.metadata.name} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}';
+  const text = await lab.kubectl(['get', 'services', '-A', '-o', format]);
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();
+};
+
+before(async () => {
+  await Promise.all(
+    hosts.map((host, i) =>
+      host.exec(['ip', 'address', 'add', sampleAddress(i), 'dev', host.name === client.name ? client.link : 'eth0']),
+    ),
+  );
+  await installMetalLb(lab);
+  await lab.apply(berth.backends);
+  for (const name of namespaces)
+    await lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name}, labels: { test: migrate } } }`);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+
+after(async () => {
+  await lab.kubectl(['delete', 'services', '--selector', '!provider', '--ignore-not-found']);
+  await lab.kubectl(['delete', 'deployments', 'web', 'nginx', '--ignore-not-found']);
+  await lab.kubectl(['delete', 'namespaces', '--selector', 'test=migrate', '--ignore-not-found']);
+  await removeMetalLb(lab);
+  await berth.installBerth(lab);
+  await berth.cleanUp(lab);
+  await Promise.all(
+    hosts.map((host, i) =>
+      host.exec(['ip', 'address', 'del', sampleAddress(i), 'dev', host.name === client.name ? client.link : 'eth0']),
+    ),
+  );
+});
+
+test("every one of MetalLB's samples is converted, what it becomes is taken by the API server, and the report leaves nothing out", async () => {
+  await berth.installBerth(lab);
+  const folder = await samplesFolder();
+  const made: object[] = [];
+  for (const name of (await readdir(folder)).sort()) {
+    const there = documentsIn<Manifest>(await sample(name)).filter(isManifest);
+    const { pools, advertisements, rows } = convertMetalLb({ objects: there, services: [], classes: [] });
+    for (const object of there.filter(({ apiVersion }) => apiVersion.startsWith('metallb.io/'))) {
+      const isTold = rows.some((row) => row.object === titleOf(object));
+      assert.ok(isTold, `${name}: ${titleOf(object)}`);
+    }
+    const isL2 = /^(ipaddresspool|l2adv|simple_pool_adv_l2|deployment_l2)/.test(name);
+    assert.equal(pools.length + advertisements.length > 0, isL2, `${name}: BGP becomes nothing, L2 becomes something`);
+    made.push(...pools, ...advertisements);
+  }
+  await lab.kubectl(['create', '--dry-run=server', '--filename', '-'], {
+    input: made.map((one) => stringify(one)).join('---\n'),
+  });
+  // The same by the command, all files at once.
+  const { code, stdout, stderr } = await runCli(lab, 'migrate', 'metallb', '-f', folder);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /BGPPeer metallb-system\/peer: Berth talks to no router/);
+  assert.match(stdout, /kind: IPAddressPool/);
+});
+
+test("MetalLB's Services keep their addresses, every one of them answers all the while, and there is a way back", async () => {
+  await applySample('deployment_l2.yaml');
+  await applySample('ipaddresspool_with_selector.yaml');
+  await lab.kubectl(['rollout', 'status', 'deployment/nginx', '--timeout=90s']);
+  const shared = (prefix: string, ip: string) => `${prefix}/allow-shared-ip: k, ${prefix}/loadBalancerIPs: ${ip}`;
+  await lab.apply(
+    [
+      berth.serviceManifest('plain'),
+      berth.serviceManifest('asks', '', 'metallb.universe.tf/loadBalancerIPs: 192.168.10.77'),
+      berth.serviceManifest('field', 'loadBalancerIP: 192.168.10.78'),
+      berth.serviceManifest('shared', '', shared('metallb.io', '192.168.10.79')),
+      inNamespace('shop', berth.serviceManifest('joins', '', shared('metallb.universe.tf', '192.168.10.79'))).replace(
+        'port: 80,',
+        'port: 81,',
+      ),
+      inNamespace(
+        'namespace-a',
+        berth.serviceManifest('picks', '', 'metallb.io/address-pool: ippool-ns-service-alloc-sample'),
+      ).replace('annotations:', 'labels: { app: bar }, annotations:'),
+    ].join('---'),
+  );
+  const had = await eventually("MetalLB's addresses", async () => {
+    const all = await addresses();
+    return all.length === 7 && all.every((line) => /\d$/.test(line)) ? all : undefined;
+  });
+  const plain = await berth.ingressOf(lab, 'plain');
+  await eventually('an answer by MetalLB', () => berth.curl(lab, plain));
+
+  // Berth leaves them alone, and says what would become of them.
+  const before = await askCli<{ services: readonly { service: string; fate: string }[] }>(lab, 'migrate', 'metallb');
+  assert.deepEqual(
+    before.services.map(({ fate }) => fate),
+    Array(7).fill('Keeps'),
+  );
+  const doctor = await askCli<{ findings: readonly { id: string; severity: string; where: string }[] }>(lab, 'doctor');
+  const seen = doctor.findings.filter(({ id, severity }) => id === 'OtherImplementation' && severity === 'error');
+  assert.deepEqual(seen.map(({ where }) => where).sort(), [
+    'DaemonSet metallb-system/speaker',
+    'Deployment metallb-system/controller',
+  ]);
+  const refused = await runCli(lab, 'migrate', 'metallb', '--apply');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /nothing was changed[\s\S]*--stop-metallb/);
+  assert.deepEqual(await berth.ledgerOf(lab), []);
+
+  const watching = client.exec([
+    'sh',
+    '-c',
+    `rm -f /tmp/migrate-stop-${lab.id}; for i in $(seq 1 600); do [ -e /tmp/migrate-stop-${lab.id} ] && break; curl -sS --fail --max-time 3 -o /dev/null http://${plain}/hostname || echo failed; sleep 0.1; done; echo asked $i`,
+  ]);
+  const done = await runCli(
+    lab,
+    'migrate',
+    'metallb',
+    '--apply',
+    '--stop-metallb',
+    '--report',
+    `/tmp/migrate-report-${lab.id}`,
+  );
+  await client.exec(['touch', `/tmp/migrate-stop-${lab.id}`]);
+  const watched = await watching;
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /7 of 7 addresses taken over and announced/);
+  assert.deepEqual(await addresses(), had);
+  assert.match(watched.stdout, /^asked \d+/, `new connections failed: ${watched.stdout}`);
+  assert.equal((await berth.ledgerOf(lab)).length, 6, 'two share one');
+
+  // MetalLB is silent, and Berth alone answers.
+  await eventually(
+    'no Pod of MetalLB',
+    async () => (await lab.kubectl([...metalLb, 'get', 'pods', '-o', 'name'])) === '',
+  );
+  for (const line of had) {
+    const address = line.split(' ')[1] ?? '';
+    await eventually(`one answer for ${address}`, async () => (await berth.answeringMacs(lab, address)).size === 1);
+  }
+  await eventually('an answer by Berth', () => berth.curl(lab, plain));
+  const again = await runCli(lab, 'migrate', 'metallb', '--apply', '--stop-metallb');
+  assert.equal(again.code, 0, again.stderr);
+  assert.deepEqual(await addresses(), had);
+
+  // The way back, as docs/migrate.md tells it.
+  await lab.kubectl([
+    ...metalLb,
+    'patch',
+    'daemonset',
+    'speaker',
+    '--type=merge',
+    '-p',
+    '{"spec":{"template":{"spec":{"nodeSelector":{"berth.dev/stopped-by-migrate":null}}}}}',
+  ]);
+  await lab.kubectl([...metalLb, 'scale', 'deployment', 'controller', '--replicas=1']);
+  for (const workload of ['deployment/controller', 'daemonset/speaker'])
+    await lab.kubectl([...metalLb, 'rollout', 'status', workload, '--timeout=90s']);
+  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait']);
+  await eventually('an answer by MetalLB again', () => berth.curl(lab, plain));
+  assert.deepEqual(await addresses(), had);
+});
