@@ -1,6 +1,13 @@
-/** Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled; and the command line tool. */
-import { chmod, cp, glob, readFile, rm, writeFile } from 'node:fs/promises';
+/**
+ * Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled, for this machine or for those that
+ * `--arch` names (`--arch amd64 --arch arm64`); a bill of materials; and the command line tool. `--out` names another folder.
+ */
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build, type Plugin } from 'esbuild';
+import { type Architecture, architectures, copyKoffi, ownArchitecture } from './koffi.ts';
+import { billOfMaterials, type Lock, packageOf } from './sbom.ts';
 
 /**
  * An ES import of one of Node's modules reads all of its exports, the lazy ones too: `node:http` brings a whole second HTTP client,
@@ -29,13 +36,20 @@ const withoutUndici: Plugin = {
 };
 
 const root = new URL('..', import.meta.url).pathname;
-const out = `${root}dist`;
+const { values } = parseArgs({ options: { arch: { type: 'string', multiple: true }, out: { type: 'string' } } });
+const out = values.out === undefined ? `${root}dist` : resolve(values.out);
+const machines = (values.arch ?? [ownArchitecture()]).map((name) => {
+  if (!isArchitecture(name))
+    throw new Error(`no architecture ${name}: there are ${Object.keys(architectures).join(', ')}`);
+  return name;
+});
 
 await rm(out, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
+  metafile: true,
   absWorkingDir: root,
   entryPoints: { main: 'src/main.ts', 'packet-worker': 'src/linux/packet-worker.ts' },
-  outdir: 'dist',
+  outdir: out,
   bundle: true,
   // Roles and the kubeconfig reader are chunks of their own: a process loads only what it runs.
   splitting: true,
@@ -55,7 +69,14 @@ await build({
   },
   logLevel: 'warning',
 });
-await copyModule('koffi');
+const lock = JSON.parse(await readFile(`${root}package-lock.json`, 'utf8')) as Lock;
+// What nothing uses is left out of the bundle: it is no part of it.
+const used = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+  Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
+);
+const bundled = used.flatMap((file) => packageOf(file) ?? []);
+const copied = await copyKoffi(root, out, { machines, lock });
+await writeFile(`${out}/sbom.json`, billOfMaterials([...bundled, ...copied], lock));
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };
 await writeFile(`${out}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
 
@@ -63,7 +84,7 @@ await writeFile(`${out}/package.json`, `${JSON.stringify({ name: 'berth', versio
 await build({
   absWorkingDir: root,
   entryPoints: { 'kubectl-berth': 'src/kubectl-berth.ts' },
-  outfile: 'dist/cli/kubectl-berth',
+  outfile: `${out}/cli/kubectl-berth`,
   bundle: true,
   format: 'cjs',
   platform: 'node',
@@ -78,16 +99,6 @@ await build({
 await writeFile(`${out}/cli/package.json`, `${JSON.stringify({ name: 'kubectl-berth', version, type: 'commonjs' })}\n`);
 await chmod(`${out}/cli/kubectl-berth`, 0o755);
 
-/** Copies what an installed module loads at run time, and the prebuilt binary that npm chose for this machine. */
-async function copyModule(name: string): Promise<void> {
-  const manifest = await readFile(`${root}node_modules/${name}/package.json`, 'utf8');
-  const { optionalDependencies = {} } = JSON.parse(manifest) as { optionalDependencies?: Record<string, string> };
-  for (const module of [name, ...Object.keys(optionalDependencies)]) {
-    const from = `${root}node_modules/${module}`;
-    // The image has glibc; cnoke builds the module where no binary fits.
-    const options = { cwd: from, exclude: ['**/musl_*/**', 'cnoke.cjs'] };
-    for await (const file of glob('{package.json,LICENSE*,**/*.{js,cjs,node}}', options)) {
-      await cp(`${from}/${file}`, `${out}/node_modules/${module}/${file}`);
-    }
-  }
+function isArchitecture(text: string): text is Architecture {
+  return Object.hasOwn(architectures, text);
 }

@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './api/duration.ts';
 import { handOffs } from './api/hand-off.ts';
-import { createLogger, type Logger, logLevels } from './runtime/logger.ts';
+import { createLogger, followLevel, type Logger, logLevels } from './runtime/logger.ts';
 
 /** Runs a role until SIGTERM or SIGINT. A role that cannot go on ends the process with status 1 and one clear line. */
 async function play(
   role: string,
-  level: string,
+  { logLevel: level, logLevelFile: file }: { readonly logLevel: string; readonly logLevelFile?: string },
   run: (log: Logger, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const log = createLogger(role, level);
@@ -21,6 +21,7 @@ async function play(
     });
   }
   try {
+    if (file !== undefined) await followLevel(log, file, stop.signal);
     await run(log, stop.signal);
   } catch (error) {
     log.error(
@@ -32,6 +33,8 @@ async function play(
 }
 
 const logLevel = () => new Option('--log-level <level>', 'what to log').choices([...logLevels]).default('info');
+const logLevelFile = () =>
+  new Option('--log-level-file <file>', 'what to log, read again every few seconds; goes before --log-level');
 const kubeconfig = () =>
   new Option('--kubeconfig <file>', 'reach the API server by this file instead of the service account of the Pod');
 const namespace = () =>
@@ -101,7 +104,7 @@ program
     'berth-liveness',
   )
   .addOption(handOff())
-  .option('--health <address:port>', 'serve /healthz and /readyz here', ':8081')
+  .option('--health <address:port>', 'serve /healthz, /readyz and /metrics here', ':8081')
   .addOption(
     duration('--leader-elect-lease-duration <time>', 'others wait this long for a leader that does not renew', '15s'),
   )
@@ -110,6 +113,7 @@ program
   )
   .addOption(duration('--leader-elect-retry-period <time>', 'pause between two attempts to lead or to renew', '2s'))
   .addOption(logLevel())
+  .addOption(logLevelFile())
   .action(async (options, command: Command) => {
     const timing = {
       leaseDurationMs: options.leaderElectLeaseDuration,
@@ -120,8 +124,12 @@ program
     if (!ordered) command.error(`error: ${timingRule}`);
     const { runController } = await import('./controller/controller.ts');
     const classes = options.loadBalancerClass === false ? [] : (options.loadBalancerClass ?? ['berth.dev/berth']);
-    await play('controller', options.logLevel, (log, signal) =>
-      runController({ ...options, classes, withoutClass: options.servicesWithoutClass, timing }, log, signal),
+    await play('controller', options, (log, signal) =>
+      runController(
+        { ...options, version: version(), classes, withoutClass: options.servicesWithoutClass, timing },
+        log,
+        signal,
+      ),
     );
   });
 
@@ -163,11 +171,13 @@ program
       .default(7932)
       .argParser(port),
   )
-  .option('--health <address:port>', 'serve /healthz and /readyz here', '127.0.0.1:7931')
+  .option('--health <address:port>', 'serve /healthz, /readyz, /status and /metrics here', '127.0.0.1:7931')
+  .option('--metrics <address:port>', 'serve /metrics, and nothing else, here too: for a Prometheus on another host')
   .addOption(logLevel())
+  .addOption(logLevelFile())
   .action(async (options) => {
     const { runSpeaker } = await import('./speaker/speaker.ts');
-    await play('speaker', options.logLevel, (log, signal) =>
+    await play('speaker', options, (log, signal) =>
       runSpeaker({ ...options, version: version(), assumeAlive: options.assumeAlive ?? [] }, log, signal),
     );
   });
@@ -184,7 +194,18 @@ program
   .addOption(logLevel())
   .action(async (options) => {
     const { uninstall } = await import('./speaker/uninstall.ts');
-    await play('uninstall', options.logLevel, (log, signal) => uninstall(options, log, signal));
+    await play('uninstall', options, (log, signal) => uninstall(options, log, signal));
+  });
+
+program
+  .command('crds')
+  .description("replace the definitions of Berth's kinds (the chart's hook before an upgrade)")
+  .addOption(kubeconfig())
+  .requiredOption('--from <folder>', 'the definitions, in JSON, one a file')
+  .addOption(logLevel())
+  .action(async (options) => {
+    const { replaceCrds } = await import('./controller/crds.ts');
+    await play('crds', options, (log, signal) => replaceCrds(options, log, signal));
   });
 
 await program.parseAsync();

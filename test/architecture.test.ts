@@ -78,7 +78,11 @@ const table: Readonly<Record<string, Row>> = {
     ],
     why: 'the only place for system calls',
   },
-  controller: { folders: ['addr', 'api', 'ipam', 'kube', 'runtime'], modules: [], why: 'composes; never loads FFI' },
+  controller: {
+    folders: ['addr', 'api', 'ipam', 'kube', 'runtime'],
+    modules: ['node:fs/promises', 'node:path'],
+    why: 'composes; never loads FFI; reads the CRDs that the chart brings',
+  },
   speaker: {
     folders: ['addr', 'api', 'announce', 'dataplane', 'kube', 'linux', 'liveness', 'runtime', 'wire'],
     modules: [],

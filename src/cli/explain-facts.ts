@@ -4,10 +4,11 @@ import { handOffOf } from '../api/hand-off.ts';
 import type { ServiceView } from '../api/service.ts';
 import { explainAllocation } from '../ipam/explain.ts';
 import { allocationSnapshot } from './cluster.ts';
-import type { ExplainedPath, ExplainedVip, ExplainFacts } from './explained.ts';
+import type { ExplainedPath, ExplainedVip, ExplainFacts, Problem } from './explained.ts';
+import { deafnessText, deafSpeakers } from './hearing.ts';
 import { advertisementsOf, nodeLooks } from './node-looks.ts';
 import type { Picture } from './picture.ts';
-import { problemsOf } from './problems.ts';
+import { problem, problemsOf } from './problems.ts';
 import { type ServiceState, serviceStates } from './service-state.ts';
 import { faultsOf } from './speakers.ts';
 import type { VipState } from './vip-state.ts';
@@ -21,7 +22,16 @@ export function explainFacts(picture: Picture, service: ServiceView): ExplainFac
     .map((vip) => explainVip(vip, { service, picture }));
   const path = pathOf(picture, service);
   const facts = { service: state, class: service.class, pools: looks, vips, path, notes: notesOf(picture, vips) };
-  return { ...facts, problems: problemsOf(facts) };
+  return { ...facts, problems: [...problemsOf(facts), ...deafnessProblems(picture, vips)] };
+}
+
+/** Those who do not hear the holder cannot take over when it dies. */
+function deafnessProblems({ answers, cluster }: Picture, vips: readonly ExplainedVip[]): readonly Problem[] {
+  const holders = new Set(vips.flatMap(({ holder = [] }) => holder));
+  const isMissed = (node: string) => holders.has(node);
+  return deafSpeakers(answers)
+    .filter(({ never, lost }) => never.some(isMissed) || lost.some(isMissed))
+    .map((deafness) => problem('LivenessBlocked', deafnessText(deafness, cluster.installation.settings.livenessPort)));
 }
 
 function explainVip(

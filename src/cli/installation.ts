@@ -35,6 +35,8 @@ export interface Settings {
   readonly handOff: HandOff;
   /** Port of the speakers' health endpoint, on their nodes' loopback. */
   readonly healthPort: number;
+  /** UDP port by which the speakers hear each other. */
+  readonly livenessPort: number;
   /** Nodes whose speakers run without a Pod. */
   readonly assumeAlive: readonly string[];
 }
@@ -55,7 +57,7 @@ export interface Installation {
 
 const selector = 'app.kubernetes.io/name=berth';
 const defaultNamespace = 'berth-system';
-const defaultHealthPort = 7931;
+const defaultPorts = { health: 7931, liveness: 7932 } as const;
 
 /** Finds and reads it. */
 export async function readInstallation(session: Session): Promise<Installation> {
@@ -131,7 +133,8 @@ export function settingsOf(controller: readonly string[], speaker: readonly stri
       writer: 'berth-controller',
     },
     handOff: handOff !== undefined && handOffs.includes(handOff) ? handOff : 'KubeProxy',
-    healthPort: Number(/:(\d+)$/.exec(health)?.[1] ?? defaultHealthPort),
+    healthPort: Number(/:(\d+)$/.exec(health)?.[1] ?? defaultPorts.health),
+    livenessPort: Number(valuesOf(speaker, '--liveness-port')[0] ?? defaultPorts.liveness),
     assumeAlive: valuesOf(speaker, '--assume-alive'),
   };
 }

@@ -3,7 +3,10 @@ import type { NodeLook } from '../announce/node-verdicts.ts';
 import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 import { cureOf } from './words.ts';
 
-const problem = (reason: string, what: string): Problem => ({ reason, what, todo: cureOf(reason) });
+/** A problem with the cure of its reason. */
+export function problem(reason: string, what: string): Problem {
+  return { reason, what, todo: cureOf(reason) };
+}
 
 /** All that is wrong, what comes first in the way of a packet first. */
 export function problemsOf(facts: Omit<ExplainFacts, 'problems'>): readonly Problem[] {

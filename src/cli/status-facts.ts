@@ -1,5 +1,6 @@
 /** What `status` tells, from what is known. */
 import { poolReports } from '../ipam/pool-report.ts';
+import { deafnessText, deafSpeakers } from './hearing.ts';
 import type { Picture } from './picture.ts';
 import { serviceStates } from './service-state.ts';
 import { faultsOf } from './speakers.ts';
@@ -110,9 +111,9 @@ function warningsOf(picture: Picture, vips: readonly VipState[]): readonly strin
   for (const { address, announced, verified, verifiedReason } of vips) {
     if (announced && verified === 'False') warnings.push(`${address} is announced, but ${verifiedReason}`);
   }
+  const { livenessPort } = installation.settings;
+  for (const deafness of deafSpeakers(answers)) warnings.push(deafnessText(deafness, livenessPort));
   for (const { node, status } of answers) {
-    const unheard = status?.peers.filter(({ reason }) => reason === 'LivenessBlocked').map((peer) => peer.node) ?? [];
-    if (unheard.length > 0) warnings.push(`${node} never heard ${unheard.join(', ')}: UDP 7932 between the nodes?`);
     const layer = status?.dataPath.nodeLayer ?? 'Loaded';
     if (layer !== 'Loaded' && layer !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${layer}`);
   }

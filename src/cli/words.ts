@@ -63,8 +63,9 @@ const cures: Readonly<Record<string, string>> = {
   NoUsableLink:
     'name a link in interfaces of the L2Advertisement that has an address in the subnet, or leave the node out',
   NetworkAddress: 'name the address in exclude of the pool: nobody asks for the first or last address of a subnet',
-  LivenessBlocked: 'let the speakers hear each other: UDP 7932 between the nodes, and the same Secret for all',
-  HolderStillAnswers: 'let the speakers hear each other: UDP 7932 between the nodes',
+  LivenessBlocked:
+    'let the speakers hear each other by UDP: a firewall on the nodes, a NetworkPolicy, or another key (Secret)',
+  HolderStillAnswers: 'let the speakers hear each other by UDP: a firewall on the nodes, or a NetworkPolicy',
   AddressTaken: 'find the host with that MAC and take the address from it, or ask for another address',
   AnnouncedByOtherProgram: 'stop the other program on that node (MetalLB, kube-vip), or set strictARP in kube-proxy',
   ForeignClaim: 'find the host by its MAC: clients may reach either',

@@ -24,13 +24,16 @@ import { applyDecisions, clearStrays } from './apply.ts';
 import { InEffect } from './in-effect.ts';
 import { LedgerWriter, releaseAll } from './ledger.ts';
 import { ensureLivenessKey } from './liveness-key.ts';
+import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
-import { isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
+import { faultOf, isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
 export interface ControllerOptions {
+  /** Berth's own. */
+  readonly version: string;
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
   /** Classes of Services that are ours. */
@@ -72,10 +75,15 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     inEffect: new InEffect(),
   };
   const constant = { client, log, events, watched, ...state };
+  let leads = false;
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: {},
+    live: { loop: loop.fault, watches: () => faultOf(watched) },
     ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
+    metrics: controllerMetrics({
+      ...{ version: options.version, watched, leads: () => leads },
+      parts: [...loop.metrics, ...client.calls.metrics],
+    }),
   });
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
@@ -88,12 +96,14 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     const { namespace, timing } = options;
     const election = new Election({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
+    leads = !signal.aborted;
     void keepTrying(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
       log,
       signal,
     });
     await actWhileLeading(election, loop, signal);
   } finally {
+    leads = false;
     stop.abort();
     closeHealth();
     await Promise.all(informers);

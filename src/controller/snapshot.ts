@@ -39,6 +39,13 @@ export function isSynced(watched: Watched): boolean {
   return Object.values(watched).every(({ synced }) => synced);
 }
 
+/** What is wrong with the first informer that stands still. */
+export function faultOf(watched: Watched): string | undefined {
+  return Object.values(watched)
+    .map((informer) => informer.fault())
+    .find((fault) => fault !== undefined);
+}
+
 /** What is known now, for a decision. */
 export function snapshotOf(watched: Watched): Omit<Snapshot, 'ownership' | 'now'> {
   const { pools, namespaces, nodes, services, allocations } = watched;

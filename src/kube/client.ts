@@ -3,6 +3,7 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { CallMetrics } from './call-metrics.ts';
 import type { Connection } from './connection.ts';
 
 /** One request. `path` begins with `/api`. */
@@ -55,6 +56,7 @@ const maxSockets = 32;
 
 /** A client for one API server. Close it to let the process end. */
 export class KubeClient {
+  readonly calls = new CallMetrics();
   readonly #connection: Connection;
   readonly #requests: Agent | HttpAgent;
   readonly #watches: Agent | HttpAgent;
@@ -121,12 +123,21 @@ export class KubeClient {
       ...(payload && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) }),
     };
     const open = url.protocol === 'http:' ? httpRequest : httpsRequest;
+    const startedAt = performance.now();
+    const note = (code: string) => {
+      const seconds = (performance.now() - startedAt) / 1000;
+      this.calls.note({ method, path, watches: query.watch === 'true', code, seconds });
+    };
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const outgoing = open(url, { method, headers, agent, ...(signal && { signal }) }, resolve);
       outgoing.on('error', reject);
       outgoing.once('socket', (socket) => limitConnecting(socket, outgoing));
       outgoing.end(payload);
+    }).catch((error: NodeJS.ErrnoException) => {
+      note(signal?.aborted ? 'Aborted' : (error.code ?? 'Failed'));
+      throw error;
     });
+    note(`${response.statusCode}`);
     if ((response.statusCode ?? 500) < 300) return response;
     throw refusal(response.statusCode ?? 500, await text(response));
   }

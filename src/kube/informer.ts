@@ -1,6 +1,7 @@
 /** An informer: lists a kind once, watches it from there on, and keeps a small view of each object. */
 import type { Identity } from '../api/meta.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { Pulse } from '../runtime/pulse.ts';
 import { wait } from '../runtime/wait.ts';
 import { ApiError, hasStatus, type KubeClient } from './client.ts';
 import { ViewStore } from './view-store.ts';
@@ -20,6 +21,8 @@ export interface InformerOptions<R extends RawObject, V extends Identity> {
   readonly onChange: () => void;
   /** A watch that says nothing for so long is made anew. Bookmarks come once a minute: the default is 90 s. */
   readonly silenceMs?: number;
+  /** Longer than any request or pause may take: what is silent for so long is stuck. By default four minutes. */
+  readonly stuckMs?: number;
   /** The API server was asked, and has not answered at all. */
   readonly onUnreachable?: () => void;
 }
@@ -37,6 +40,8 @@ interface WatchEvent {
 const pageSize = '500';
 /** Bookmarks come once a minute: a longer silence is a connection that died without a word. */
 const defaultSilenceMs = 90_000;
+/** A silent watch is given up, and then a page of a list has 30 s. An API server that is away is asked all the time: that is no fault of ours. */
+const defaultStuckMs = 240_000;
 /** A proxy, or an API server on its way out, may end watches at once without an error. */
 const shortWatchMs = 1_000;
 const backoffMs = { first: 200, most: 10_000 } as const;
@@ -45,16 +50,30 @@ const backoffMs = { first: 200, most: 10_000 } as const;
 export class Informer<R extends RawObject, V extends Identity> {
   readonly store = new ViewStore<V>();
   readonly #options: InformerOptions<R, V>;
+  readonly #pulse: Pulse;
   #synced = false;
   #seeded = false;
+  #failures = 0;
 
   constructor(options: InformerOptions<R, V>) {
     this.#options = options;
+    this.#pulse = new Pulse(options.stuckMs ?? defaultStuckMs);
+  }
+
+  /** What is wrong: it neither hears from the API server nor asks it any more. */
+  fault(): string | undefined {
+    const fault = this.#pulse.fault();
+    return fault && `${this.#options.path} ${fault}`;
   }
 
   /** Has the first list been taken in? Before that, an absent object means nothing. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** How often a list or a watch has failed since the start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Is there something to work from: the API server's own word, or what was known before a restart? */
@@ -77,10 +96,19 @@ export class Informer<R extends RawObject, V extends Identity> {
 
   /** Lists and watches until the signal aborts; errors are logged and tried again with growing pauses. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#follow(signal);
+    } finally {
+      this.#pulse.rest();
+    }
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
     const { log, path } = this.#options;
     let version: string | undefined;
     let pauseMs: number = backoffMs.first;
     while (!signal.aborted) {
+      this.#pulse.beat();
       const startedAt = performance.now();
       try {
         version ??= await this.#list(signal);
@@ -90,6 +118,7 @@ export class Informer<R extends RawObject, V extends Identity> {
         if (idle) throw new Error('the watch ended as soon as it began');
       } catch (error) {
         if (signal.aborted) return;
+        this.#failures++;
         // 410: the version is older than what the API server remembers; anything else resumes where it stopped.
         if (hasStatus(error, 410)) version = undefined;
         else log.warn({ path, err: error }, 'watch failed');
@@ -110,6 +139,7 @@ export class Informer<R extends RawObject, V extends Identity> {
     while (token !== '') {
       const query = { ...this.#selection(), limit: pageSize, ...(token && { continue: token }) };
       const page: Page<R> = await client.json({ path, query, signal });
+      this.#pulse.beat();
       views.push(...page.items.map((item) => this.#parse(item)).filter((view) => view !== undefined));
       version = page.metadata.resourceVersion;
       token = page.metadata.continue ?? '';
@@ -140,6 +170,7 @@ export class Informer<R extends RawObject, V extends Identity> {
       const either = AbortSignal.any([signal, silence.signal]);
       for await (const event of client.lines<WatchEvent>({ path, query, signal: either })) {
         timer.refresh();
+        this.#pulse.beat();
         this.#take(event);
         seen = event.object.metadata.resourceVersion;
       }

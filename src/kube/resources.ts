@@ -13,6 +13,9 @@ export const collections = {
   allocations: `${berth}/ipallocations`,
 } as const;
 
+/** The definitions of kinds. */
+export const crdsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
 /** The Pods of one namespace. */
 export function podsPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/pods`;

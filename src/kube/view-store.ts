@@ -17,6 +17,11 @@ export class ViewStore<V extends Identity> {
     return this.#revision;
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#views.size;
+  }
+
   /** All views. */
   values(): readonly V[] {
     return [...this.#views.values()];

@@ -9,8 +9,9 @@ export type Checks = Readonly<Record<string, () => string | undefined>>;
 export interface HealthOptions {
   /** `ADDRESS:PORT`; port 0 takes any. */
   readonly listen: string;
-  readonly live: Checks;
-  readonly ready: Checks;
+  /** What is not given is not served. */
+  readonly live?: Checks;
+  readonly ready?: Checks;
   /** What `/metrics` says. */
   readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
   /** Further documents in JSON, by path. */
@@ -31,9 +32,10 @@ export async function serveHealth({
     if (document) return void answerDocument(document, response);
     const checks = request.url === '/readyz' ? ready : request.url === '/healthz' ? live : undefined;
     if (checks === undefined) return void response.writeHead(404).end('not found\n');
-    const failed = Object.entries(checks).flatMap(([name, check]) =>
-      check() === undefined ? [] : `${name}: ${check()}`,
-    );
+    const failed = Object.entries(checks).flatMap(([name, check]) => {
+      const fault = check();
+      return fault === undefined ? [] : `${name}: ${fault}`;
+    });
     response.writeHead(failed.length === 0 ? 200 : 503).end(failed.length === 0 ? 'ok\n' : `${failed.join('\n')}\n`);
   });
   const colon = listen.lastIndexOf(':');

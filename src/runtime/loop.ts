@@ -1,5 +1,7 @@
 /** The level-based loop of both roles: changes are counted together, one pass runs at a time, a failed one is tried again. */
 import type { Logger } from './logger.ts';
+import { Distribution, type Metric, Tally } from './metrics.ts';
+import { Pulse } from './pulse.ts';
 import { wait } from './wait.ts';
 
 /** What to run, and how often at least. */
@@ -9,6 +11,8 @@ export interface LoopOptions {
   readonly pass: (signal: AbortSignal) => Promise<void>;
   /** A pass runs after this time even if nothing changed. */
   readonly resyncMs: number;
+  /** A pass that takes longer is stuck: by default five minutes. */
+  readonly stuckMs?: number;
 }
 
 /** The least time from one pass to the next: changes that come together are decided together. */
@@ -17,17 +21,39 @@ const gapMs = 20;
 const tickMs = 50;
 /** What a timer can count. A pass that comes too early asks again. */
 const mostTimerMs = 2 ** 31 - 1;
+/** Far more than the longest pass: to be restarted in its middle helps nobody. */
+const defaultStuckMs = 300_000;
 const retryMs = { first: 500, most: 30_000 } as const;
 
 /** Runs a pass after each trigger, never two at once; triggers during a pass lead to one more. */
 export class Loop {
   readonly #options: LoopOptions;
   readonly #ticks = new Set<number>();
+  readonly #seconds = new Distribution({
+    name: 'berth_loop_pass_duration_seconds',
+    help: 'How long a pass of the main loop took',
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+  });
+  readonly #passes = new Tally();
+  readonly #pulse: Pulse;
   #pending = true;
   #wake: (() => void) | undefined;
 
   constructor(options: LoopOptions) {
     this.#options = options;
+    this.#pulse = new Pulse(options.resyncMs + (options.stuckMs ?? defaultStuckMs));
+  }
+
+  /** What is told of the passes. */
+  get metrics(): readonly (Metric | Distribution)[] {
+    const passes: Metric = {
+      name: 'berth_loop_passes_total',
+      help: 'Passes of the main loop by outcome; one that failed is tried again',
+      kind: 'counter',
+      labels: ['outcome'],
+      read: () => this.#passes.samples,
+    };
+    return [passes, this.#seconds];
   }
 
   /** Something changed. */
@@ -48,19 +74,32 @@ export class Loop {
     setTimeout(due, Math.min(tick * tickMs - performance.now(), mostTimerMs)).unref();
   }
 
+  /** What is wrong with the loop: it runs, and no pass begins or ends any more. */
+  fault = (): string | undefined => this.#pulse.fault();
+
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, pass, resyncMs } = this.#options;
+    try {
+      await this.#turn(signal);
+    } finally {
+      this.#pulse.rest();
+    }
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { log, resyncMs } = this.#options;
     let failures = 0;
     let passedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
+      this.#pulse.beat();
       if (!this.#pending) await this.#sleep(resyncMs, signal);
       await wait(Math.max(0, passedAt + gapMs - performance.now()), signal);
       if (signal.aborted) return;
       this.#pending = false;
+      this.#pulse.beat();
       passedAt = performance.now();
       try {
-        await pass(signal);
+        await this.#pass(signal);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -70,6 +109,18 @@ export class Loop {
         await wait(pauseMs, signal);
         this.#pending = true;
       }
+    }
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    let outcome = 'failed';
+    try {
+      await this.#options.pass(signal);
+      outcome = 'done';
+    } finally {
+      this.#passes.count({ outcome });
+      this.#seconds.observe((performance.now() - startedAt) / 1000);
     }
   }
 

@@ -3,9 +3,11 @@ import type { Ip } from '../addr/ip.ts';
 import type { Demands } from '../announce/demands.ts';
 import type { HolderDecision } from '../announce/holder-view.ts';
 import type { DataPathStatus } from '../api/speaker-status.ts';
+import type { DataPath } from '../dataplane/path.ts';
 import type { SpreadFinding } from '../dataplane/spread-report.ts';
 import type { Link } from '../linux/links.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { type Sample, Tally } from '../runtime/metrics.ts';
 import type { Holding } from './holding.ts';
 import { NodeLayer } from './node-layer.ts';
 import { PathTester } from './path-tester.ts';
@@ -38,6 +40,7 @@ export class NodeDataPath {
   readonly #spread: SpreadWatch;
   readonly #layer: NodeLayer | undefined;
   readonly #watch: PathWatch | undefined;
+  #path: DataPath | undefined;
 
   constructor(parts: DataPathParts) {
     const { log, options, onLinks } = parts;
@@ -49,16 +52,21 @@ export class NodeDataPath {
     this.#spread = new SpreadWatch({ log, tester, fault: () => layer?.failure });
     this.#watch =
       layer &&
-      new PathWatch({ ...parts, spread: this.#spread, blockedOn: this.blockedOn, onPath: (path) => layer.apply(path) });
+      new PathWatch({
+        ...parts,
+        spread: this.#spread,
+        blockedOn: this.blockedOn,
+        onPath: (path) => this.#follow(path),
+      });
   }
 
   /** Something may have changed. */
-  look(): void {
+  look = (): void => {
     const { watched, options } = this.#parts;
     const own = watched.pods.store.values().filter(({ node }) => node === options.nodeName);
     if (own.some(({ uninstalled }) => uninstalled)) void this.#layer?.remove();
     this.#watch?.look();
-  }
+  };
 
   /** Somebody answered for an address. */
   heard(address: string): void {
@@ -88,9 +96,23 @@ export class NodeDataPath {
     return { nodeLayer, handOff: options.handOff, present: holding.roll.present };
   }
 
+  /** How many VIPs go each way. */
+  get handOffs(): readonly Sample[] {
+    const tally = new Tally();
+    for (const { ports } of this.#path?.vips ?? []) {
+      tally.count({ hand_off: ports.some(({ nodePort }) => nodePort !== undefined) ? 'NodePort' : 'KubeProxy' });
+    }
+    return tally.samples;
+  }
+
   /** Why this speaker will not be back: its rules have left the kernel. */
   farewell(): string | undefined {
     return this.#layer?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined;
+  }
+
+  #follow(path: DataPath): void {
+    this.#path = path;
+    this.#layer?.apply(path);
   }
 
   /** Ends the work; the rules stay for the speaker that comes next. */

@@ -8,9 +8,10 @@ import { Keeper, type World } from '../announce/keeper.ts';
 import type { PeerStatus } from '../api/speaker-status.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
 import { type Beat, type Claim, type Message, type PeerLink, times, type VerdictNews } from '../liveness/messages.ts';
-import type { Liveness } from '../liveness/standing.ts';
+import { PeerLinks } from '../liveness/peer-links.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../runtime/signed-datagrams.ts';
+import { LivenessLog } from './liveness-log.ts';
 
 /** What the keeper of this node works with. */
 export interface HoldingOptions {
@@ -72,11 +73,12 @@ export class Holding {
   readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
   #roll: Roll = { present: [], lost: [] };
   readonly #listedAt = new Map<string, number>();
-  readonly #links = new Map<string, { readonly text: string; readonly links: readonly PeerLink[] }>();
-  readonly #liveness = new Map<string, Liveness>();
+  readonly #links = new PeerLinks();
+  readonly #livenessLog: LivenessLog;
 
   constructor(options: HoldingOptions) {
     this.#options = options;
+    this.#livenessLog = new LivenessLog(options.log);
   }
 
   /** Opens the socket and begins to beat. Rejects where the port is taken or there is no key. */
@@ -113,13 +115,12 @@ export class Holding {
 
   /** The links that a peer told last; undefined before it told any. */
   linksOf(node: string): readonly PeerLink[] | undefined {
-    return this.#links.get(node)?.links;
+    return this.#links.of(node);
   }
 
   /** The node of the cluster that has a link with this hardware address. */
   nodeOf(mac: string): string | undefined {
-    for (const [node, { links }] of this.#links) if (links.some((link) => link.mac === mac)) return node;
-    return undefined;
+    return this.#links.nodeOf(mac);
   }
 
   /** Is it this node's turn to report on a VIP that nobody holds? */
@@ -149,6 +150,11 @@ export class Holding {
     });
   }
 
+  /** How often each peer was taken for dead, and what became of the datagrams. */
+  get counts() {
+    return { silences: this.#livenessLog.silences, datagrams: { ...this.#datagrams?.counters, ...this.#receptions } };
+  }
+
   /** Tells a peer what was found out about VIPs that it holds. */
   sayVerdicts(node: string, found: Pick<VerdictNews, 'verdicts' | 'roundMs'>): void {
     for (const part of this.#keeper?.voice.verdictsFor(node, found) ?? []) this.#send(node, part);
@@ -174,7 +180,7 @@ export class Holding {
     clearTimeout(this.#timer);
     if (this.#soon) clearImmediate(this.#soon);
     this.#datagrams?.close();
-    this.#options.log.info({ ...this.#datagrams?.counters, ...this.#receptions }, 'liveness datagrams');
+    this.#options.log.info(this.counts.datagrams, 'liveness datagrams');
   }
 
   #take = (text: string, from: string): void => {
@@ -192,13 +198,9 @@ export class Holding {
     if (this.#keeper?.isStirred) this.#decideSoon();
   };
 
-  #noteLinks({ from, links, wantsClaims }: Beat): void {
-    const text = JSON.stringify(links);
-    if (this.#links.get(from.node)?.text !== text) {
-      this.#links.set(from.node, { text, links });
-      this.#options.onPeerLinks();
-    }
-    if (wantsClaims) this.#sendList(from.node);
+  #noteLinks(beat: Beat): void {
+    if (this.#links.take(beat)) this.#options.onPeerLinks();
+    if (beat.wantsClaims) this.#sendList(beat.from.node);
   }
 
   #beat = (): void => {
@@ -220,9 +222,8 @@ export class Holding {
 
   #send(node: string, message: Message): void {
     const known = this.#neighbourhood.addresses.get(node) ?? [];
-    const onLinks = (this.linksOf(node) ?? []).flatMap(({ addresses }) =>
-      addresses.map((text) => text.split('/')[0] ?? ''),
-    );
+    const isSilent = performance.now() - (this.#keeper?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
+    const onLinks = this.#links.addressesOf(node, isSilent);
     // A link-local address says nothing without the link.
     const isReachable = (address: string) => !isLinkLocal(address) && this.#neighbourhood.linkTo(address) !== undefined;
     const reachable = onLinks.filter(isReachable);
@@ -266,18 +267,6 @@ export class Holding {
     }
     if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
     if (reassert.length > 0) this.#options.reassert(reassert);
-    this.#logLiveness(keeper, now);
-  }
-
-  #logLiveness({ peers, others }: Keeper, now: number): void {
-    for (const node of others) {
-      const liveness = peers.livenessOf(node, now);
-      const before = this.#liveness.get(node);
-      if (before === liveness) continue;
-      this.#liveness.set(node, liveness);
-      const silentMs = Math.round(now - peers.lastHeard(node, now));
-      if (liveness === 'Dead') this.#options.log.warn({ peer: node, silentMs }, 'peer is silent');
-      else if (before !== undefined || liveness !== 'Unknown') this.#options.log.info({ peer: node, liveness }, 'peer');
-    }
+    this.#livenessLog.note(this.peers);
   }
 }

@@ -1,69 +1,129 @@
 /** What a speaker tells Prometheus. */
-import { tableName } from '../dataplane/ruleset.ts';
-import { VipCounts } from '../dataplane/vip-counts.ts';
-import { vipSet, watchedChain } from '../dataplane/vips.ts';
-import { type Counted, readChainCounter, readSetCounters } from '../linux/nft-counters.ts';
-import { type Metric, Metrics } from '../runtime/metrics.ts';
+import type { Report } from '../announce/reports.ts';
+import type { DataPathStatus, PeerStatus, VipStatus } from '../api/speaker-status.ts';
+import { informerMetrics } from '../kube/informer-metrics.ts';
+import { type Distribution, type Metric, Metrics, type Sample, Tally } from '../runtime/metrics.ts';
+import { processMetrics } from '../runtime/process-metrics.ts';
+import { kernelMetrics } from './kernel-metrics.ts';
+import type { Watched } from './snapshot.ts';
 
 /** What the metrics are read from. */
 export interface SpeakerFacts {
-  /** Are the rules of the node layer in the kernel? undefined: they are not wanted. */
-  readonly hasRules: () => boolean | undefined;
+  readonly version: string;
+  readonly watched: Watched;
+  readonly announcer: { readonly counters: () => Readonly<Record<string, number>> };
+  readonly holding: {
+    readonly peers: readonly PeerStatus[];
+    readonly counts: {
+      readonly silences: readonly Sample[];
+      readonly datagrams: Readonly<Record<string, number>>;
+    };
+  };
+  readonly placing: {
+    readonly status: { readonly vips: readonly VipStatus[] };
+    readonly reports: readonly Report[];
+  };
+  readonly dataPath: {
+    readonly hasRules: () => boolean | undefined;
+    readonly status: DataPathStatus;
+    /** How many addresses go each way. */
+    readonly handOffs: readonly Sample[];
+  };
+  /** Those of the parts that count by themselves. */
+  readonly parts: readonly (Metric | Distribution)[];
 }
 
 /** The metrics of a speaker. */
-export function speakerMetrics({ hasRules }: SpeakerFacts): Metrics {
-  const counts = new VipCounts();
-  const dropped = new VipCounts();
-  let reading: Promise<ReadonlyMap<string, Counted>> | undefined;
-  // Both metrics of one reader come from one reading.
-  const read = () => {
-    reading ??= readVips(hasRules() === true)
-      .then((now) => counts.add(now))
-      .finally(() => (reading = undefined));
-    return reading;
-  };
-  const ofVips = (unit: keyof Counted, what: string): Metric => ({
-    name: `berth_speaker_vip_received_${unit}_total`,
-    help: `${what} for a VIP that this node was to serve`,
-    kind: 'counter',
-    labels: ['vip'],
-    read: async () => [...(await read())].map(([vip, count]) => ({ labels: { vip }, value: count[unit] })),
-  });
+export function speakerMetrics(facts: SpeakerFacts): Metrics {
+  const { version, watched, dataPath, parts } = facts;
   return new Metrics([
-    ofVips('packets', 'Packets'),
-    ofVips('bytes', 'Bytes, with the IP header,'),
+    ...processMetrics('speaker', version),
+    ...vipMetrics(facts),
+    ...peerMetrics(facts),
+    ...kernelMetrics(() => dataPath.hasRules()),
     {
-      name: 'berth_speaker_syn_dropped_total',
-      help: 'SYNs that were dropped because a VIP had more of them in a second than the limit allows',
-      kind: 'counter',
-      read: async () => {
-        const now = dropped.add(hasRules() === true ? await readDrops() : new Map());
-        return [{ value: [...now.values()].reduce((all, { packets }) => all + packets, 0) }];
-      },
-    },
-    {
-      name: 'berth_speaker_rules_loaded',
-      help: '1 while the nftables rules of the node layer are in the kernel, 0 while they should be and are not',
+      name: 'berth_speaker_hand_off_vips',
+      help: 'VIPs by how this node passes their packets on, where the node layer is on',
       kind: 'gauge',
-      read: () => {
-        const loaded = hasRules();
-        return loaded === undefined ? [] : [{ value: loaded ? 1 : 0 }];
-      },
+      labels: ['hand_off'],
+      read: () => dataPath.handOffs,
     },
+    ...informerMetrics({ ...watched }),
+    ...parts,
   ]);
 }
 
-/** By family of the table. */
-async function readDrops(): Promise<ReadonlyMap<string, Counted>> {
-  const read = async (family: string) => [family, await readChainCounter(family, tableName, watchedChain)] as const;
-  return new Map(await Promise.all(['ip', 'ip6'].map(read)).catch(() => []));
+function vipMetrics({ announcer, placing }: SpeakerFacts): readonly Metric[] {
+  return [
+    {
+      name: 'berth_speaker_frames_total',
+      help: 'ARP and NDP frames that came, by what became of them: Answered, or why they were not',
+      kind: 'counter',
+      labels: ['outcome'],
+      read: () => samplesOf('outcome', announcer.counters()),
+    },
+    {
+      name: 'berth_speaker_vips',
+      help: 'VIPs by what this node does about them',
+      kind: 'gauge',
+      labels: ['action', 'reason'],
+      read: () => {
+        const tally = new Tally();
+        for (const { action, reason = '' } of placing.status.vips) tally.count({ action, reason });
+        return tally.samples;
+      },
+    },
+    {
+      name: 'berth_speaker_vip_conditions',
+      help: 'What this node says in the conditions of the VIPs that it answers for or reports on',
+      kind: 'gauge',
+      labels: ['condition', 'status', 'reason'],
+      read: () => {
+        const tally = new Tally();
+        for (const { conditions } of placing.reports) {
+          for (const { type, status, reason } of conditions) tally.count({ condition: type, status, reason });
+        }
+        return tally.samples;
+      },
+    },
+  ];
 }
 
-/** What is not there, or cannot be read now, has no counts. */
-async function readVips(hasRules: boolean): Promise<ReadonlyMap<string, Counted>> {
-  if (!hasRules) return new Map();
-  const families = ['ip', 'ip6'].map((family) => readSetCounters(family, tableName, vipSet).catch(() => new Map()));
-  const [ipv4, ipv6] = await Promise.all(families);
-  return new Map([...(ipv4 ?? []), ...(ipv6 ?? [])]);
+function peerMetrics({ holding }: SpeakerFacts): readonly Metric[] {
+  return [
+    {
+      name: 'berth_speaker_peer_alive',
+      help: '1 while another speaker is heard, 0 while it is dead, restarts or was never heard',
+      kind: 'gauge',
+      labels: ['peer', 'liveness'],
+      read: () =>
+        holding.peers.map(({ node: peer, liveness }) => ({
+          labels: { peer, liveness },
+          value: liveness === 'Alive' ? 1 : 0,
+        })),
+    },
+    {
+      name: 'berth_speaker_peer_silences_total',
+      help: 'How often another speaker was taken for dead',
+      kind: 'counter',
+      labels: ['peer'],
+      read: () => holding.counts.silences,
+    },
+    {
+      name: 'berth_speaker_liveness_datagrams_total',
+      help: 'Datagrams of the speakers by what became of them',
+      kind: 'counter',
+      labels: ['outcome'],
+      read: () => samplesOf('outcome', holding.counts.datagrams),
+    },
+  ];
+}
+
+function samplesOf(label: string, counts: Readonly<Record<string, number>>): readonly Sample[] {
+  return Object.entries(counts).map(([name, value]) => ({ labels: { [label]: pascal(name) }, value }));
+}
+
+/** Reasons are words such as `NotSent`, whoever counts them. */
+function pascal(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }

@@ -6,7 +6,7 @@ import { DemandReader, type DemandSnapshot, type Demands } from '../announce/dem
 import type { HolderDecision } from '../announce/holder-view.ts';
 import { isIdle } from '../announce/idle.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
-import { type Finding, Reporter } from '../announce/reports.ts';
+import { type Finding, type Report, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
@@ -24,6 +24,7 @@ import { ProxyWatch } from './proxy-watch.ts';
 import type { Recorder } from './record.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from './snapshot.ts';
 import { linkStatus, vipStatus } from './status.ts';
+import { Takeovers } from './takeovers.ts';
 import { Verifier } from './verifier.ts';
 import { WireAsker } from './wire-asker.ts';
 
@@ -62,6 +63,9 @@ export class Placing {
   readonly #conflicts: ConflictWatch;
   readonly #proxy = new ProxyWatch(() => this.#place());
   readonly #verifier: Verifier;
+  /** How VIPs come and go. */
+  readonly takeovers = new Takeovers();
+  #reports: readonly Report[] = [];
 
   constructor(parts: PlacingParts) {
     this.#parts = parts;
@@ -88,7 +92,7 @@ export class Placing {
   }
 
   /** The cluster, a peer or a link has changed. */
-  observe(): void {
+  observe = (): void => {
     const { watched, monitor, holding, options } = this.#parts;
     if (!isKnown(watched)) return;
     this.#links = monitor.links();
@@ -110,7 +114,7 @@ export class Placing {
       },
     );
     this.#place();
-  }
+  };
 
   /** The speakers have agreed. */
   decided(decisions: readonly HolderDecision[]): void {
@@ -157,6 +161,11 @@ export class Placing {
     };
   }
 
+  /** What is to be written down of the VIPs that this node answers for, or reports on. */
+  get reports(): readonly Report[] {
+    return this.#reports;
+  }
+
   /** Closes what it opened. */
   close(): void {
     this.#conflicts.close();
@@ -191,8 +200,9 @@ export class Placing {
     void announcer.apply(byLink(now, this.#links, (node, vip) => this.#macOf(node, vip)));
     if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     logChanges(log, this.#before ?? [], now);
+    this.takeovers.note(this.#before ?? [], now, () => holding.peers);
     this.#before = now;
-    const reports = this.#reporter.report(now, {
+    this.#reports = this.#reporter.report(now, {
       self: options.nodeName,
       links: this.#links,
       stateOf: (uid) => this.#conflicts.stateOf(uid),
@@ -203,7 +213,7 @@ export class Placing {
       isReporter: (address) => holding.isReporter(address),
     });
     // What an old snapshot led to is nothing to write down.
-    if (isSynced(watched)) recorder.record(reports);
+    if (isSynced(watched)) recorder.record(this.#reports);
   }
 
   #dataPathFault(uid: string): 'NoEndpoints' | 'DataPathUnproven' | undefined {

@@ -63,6 +63,13 @@ export function isSynced(watched: Watched): boolean {
   return Object.values(watched).every(({ synced }) => synced);
 }
 
+/** What is wrong with the first informer that stands still. */
+export function faultOf(watched: Watched): string | undefined {
+  return Object.values(watched)
+    .map((informer) => informer.fault())
+    .find((fault) => fault !== undefined);
+}
+
 /** Does each informer have something to work from: its first list, or until then what was known before a restart? */
 export function isKnown(watched: Watched): boolean {
   return Object.values(watched).every(({ known }) => known);

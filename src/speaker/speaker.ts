@@ -17,23 +17,20 @@
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { openLinkMonitor } from '../linux/link-monitor.ts';
-import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { startAnnouncer } from './announcer.ts';
 import { NodeDataPath } from './data-path.ts';
+import { type EndpointOptions, serveSpeaker } from './endpoint.ts';
 import { Holding } from './holding.ts';
-import { speakerMetrics } from './metrics.ts';
 import { openOffline } from './offline.ts';
 import type { PathOptions } from './path-watch.ts';
 import { Placing } from './placing.ts';
 import { Recorder } from './record.ts';
-import { isSynced, watchAll } from './snapshot.ts';
-import { speakerStatus } from './status.ts';
+import { watchAll } from './snapshot.ts';
 
 /** What a speaker is told on its command line. */
-export interface SpeakerOptions extends PathOptions {
-  readonly version: string;
+export interface SpeakerOptions extends PathOptions, EndpointOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
   /** Labels of the speakers' Pods. */
@@ -48,8 +45,6 @@ export interface SpeakerOptions extends PathOptions {
   readonly snapshot: string | undefined;
   /** Write rules for the data path into the kernel. */
   readonly nodeLayer: boolean;
-  /** `ADDRESS:PORT` of the health endpoint. */
-  readonly health: string;
 }
 
 /** A pass runs at least this often, and after every change in the cluster, of a link or of a peer's links. */
@@ -61,11 +56,8 @@ const relinkMs = 1_000;
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
   const running = AbortSignal.any([signal, failed.signal]);
-  const loop = new Loop({ log, resyncMs, pass: async () => observe() });
-  const observe = () => {
-    placing.observe();
-    dataPath.look();
-  };
+  const pass = async () => [placing.observe, dataPath.look].forEach((observe) => void observe());
+  const loop = new Loop({ log, resyncMs, pass });
   const monitor = openLinkMonitor(loop.trigger);
   const announcer = await startAnnouncer({
     log,
@@ -103,16 +95,8 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     ...{ watched, monitor, announcer, holding, recorder, options, log },
     ...{ blockedOn: dataPath.blockedOn, spreadOf: dataPath.spreadOf },
   });
-  const closeHealth = await serveHealth({
-    listen: options.health,
-    live: { worker: announcer.fault },
-    ready: {
-      informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
-      rules: () => dataPath.farewell(),
-    },
-    metrics: speakerMetrics({ hasRules: () => dataPath.hasRules() }),
-    documents: { '/status': () => speakerStatus(options, { watched, placing, holding, dataPath, announcer, monitor }) },
-  });
+  const parts = { watched, announcer, holding, placing, dataPath, monitor, loop, client };
+  const closeEndpoint = await serveSpeaker(options, parts);
   try {
     await holding.open();
     offline.start({ watched, claims: () => holding.toRemember, onUse: loop.trigger });
@@ -125,7 +109,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     const [counters] = await Promise.all([announcer.close(), offline.close(), dataPath.close()]);
     holding.close();
     placing.close();
-    closeHealth();
+    closeEndpoint();
     client.close();
     log.info(counters, 'frames answered and not answered');
   }

@@ -162,6 +162,32 @@ test('explain names the cause of a silent address, node by node', async () => {
   );
 });
 
+test('explain names another host with the address, and a firewall between the speakers', async () => {
+  await lab.apply(`${poolNamed('main', lab.subnet.vips)}${advertisement('{}')}`);
+  await lab.client.exec(['ip', 'address', 'add', `${first}/32`, 'dev', lab.client.link]);
+  try {
+    await lab.apply(berth.serviceManifest('asks', '', `berth.dev/loadBalancerIPs: ${first}`));
+    const taken = await explained('asks', 'AddressTaken');
+    assert.match(taken.problems[0]?.what ?? '', new RegExp(`another host, ${lab.client.mac}`));
+  } finally {
+    await lab.client.exec(['ip', 'address', 'del', `${first}/32`, 'dev', lab.client.link]);
+  }
+  // It is asked for again, ever more rarely.
+  await explained('asks', undefined);
+
+  const drop =
+    'add table inet cli; add chain inet cli in { type filter hook input priority -5; }; add rule inet cli in';
+  await Promise.all(lab.nodes.map((node) => node.exec(['nft', `${drop} udp dport 7932 drop`])));
+  try {
+    const blocked = await explained('asks', 'LivenessBlocked');
+    assert.match(blocked.problems.at(-1)?.what ?? '', /does not hear node\d.*is UDP 7932 open between the nodes/);
+    assert.match((await run('status')).stdout, /does not hear node\d.*is UDP 7932 open/);
+  } finally {
+    await Promise.all(lab.nodes.map((node) => node.exec(['nft', 'delete table inet cli'])));
+  }
+  await explained('asks', undefined);
+});
+
 test('simulate knows where drain brings an address; move brings it back, and says why where it cannot', async () => {
   await lab.apply(`${poolNamed('main', lab.subnet.vips)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
   const { vips } = await explained('one', undefined);

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { auditFlags } from './audit.ts';
 import type { Binaries } from './binaries.ts';
 import { hostFolder, type LabContext, mustBeAlive } from './context.ts';
 import { createAuthority, createCertificate, createKubeconfig, type Subject } from './pki.ts';
@@ -142,7 +143,7 @@ function startProgram(context: LabContext, name: keyof Binaries, flags: readonly
   return record;
 }
 
-function apiServerFlags({ plan, pki }: LabContext): readonly string[] {
+function apiServerFlags({ plan, pki, stateDir }: LabContext): readonly string[] {
   const file = (name: string) => join(pki, name);
   return [
     '--etcd-servers=http://127.0.0.1:2379',
@@ -165,6 +166,7 @@ function apiServerFlags({ plan, pki }: LabContext): readonly string[] {
     // No kube-proxy runs here: webhooks are reached by their pods' addresses.
     '--enable-aggregator-routing',
     '--profiling=false',
+    ...auditFlags(stateDir),
   ];
 }
 

@@ -68,8 +68,9 @@ async function isHandedOff(world: World, { name, vip, handOff }: Handed): Promis
 async function distribution(world: World): Promise<void> {
   const { vip } = await world.expose();
   await world.get({ address: vip });
-  const before = await packetsOf(world.lab, vip);
   await eventually('packets where they belong', async () => {
+    // Anew for each try: what was on its way while the address came to its holder is another node's for ever.
+    const before = await packetsOf(world.lab, vip);
     await client.answers(world.lab.client, { address: vip }, { connections: 30 });
     const after = await packetsOf(world.lab, vip);
     const serving = world.lab.nodes.map(({ name }) => name).filter((name) => (after[name] ?? 0) > (before[name] ?? 0));

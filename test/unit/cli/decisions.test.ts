@@ -160,5 +160,10 @@ test('status counts what is wrong by reason, and warns', () => {
     { reason: 'PoolExhausted', count: 2 },
     { reason: 'PoolNotFound', count: 1 },
   ]);
-  assert.deepEqual(facts.warnings, ['n1 never heard n2: UDP 7932 between the nodes?']);
+  assert.deepEqual(facts.warnings, []);
+  const both = statusFacts(
+    picture(well, [deaf, statusOf('n2', { peers: [{ node: 'n1', liveness: 'Dead', silentMs: 900 }] })]),
+  );
+  const question = 'is UDP 7932 open between the nodes, and the key the same?';
+  assert.deepEqual(both.warnings, [`n1 never heard n2: ${question}`, `n2 does not hear n1 any more: ${question}`]);
 });

@@ -1,0 +1,18 @@
+/** Writes the files that follow from others (`npm run generate`); a test says when one of them is out of date. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { generatedFiles } from './generated.ts';
+
+process.chdir(new URL('..', import.meta.url).pathname);
+for (const [file, text] of generatedFiles()) {
+  if (readOrEmpty(file) === text) continue;
+  writeFileSync(file, text);
+  console.log(`wrote ${file}`);
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

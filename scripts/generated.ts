@@ -1,0 +1,114 @@
+/** The files that follow from others: the README of the chart, its dashboard, the page on metrics, and the CRDs with the mark that tells one version from another. */
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { dashboard } from './dashboard.ts';
+import { metricsPage } from './metrics-page.ts';
+
+/** As much of JSON Schema as values.schema.json uses. */
+interface Schema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly required?: readonly string[];
+  readonly definitions?: Readonly<Record<string, Schema>>;
+  readonly $ref?: string;
+}
+
+/** One value of the chart: a row of the README's table. */
+export interface ValueRow {
+  readonly path: string;
+  readonly type: string;
+  /** What values.yaml says; undefined where it says nothing. */
+  readonly byDefault: unknown;
+  readonly description: string;
+  /** It only holds others. */
+  readonly isGroup: boolean;
+}
+
+const chart = 'charts/berth';
+
+/** Every file that is made, with the text that it must have. Paths are those from the repository's root. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>([
+    [`${chart}/README.md`, chartReadme()],
+    ['docs/metrics.md', metricsPage()],
+    [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
+  ]);
+  for (const crd of globSync('crds/*.yaml').sort()) {
+    const text = stamped(readFileSync(crd, 'utf8'));
+    files.set(crd, text).set(`${chart}/${crd}`, text);
+  }
+  return files;
+}
+
+/** The CRD with a digest of its spec among its annotations: so the chart sees whether the cluster's is another one. */
+export function stamped(crd: string): string {
+  const spec = crd.slice(crd.indexOf('\nspec:\n'));
+  const mark = `    berth.dev/schema: ${createHash('sha256').update(spec).digest('hex').slice(0, 16)}`;
+  const old = /^ {4}berth\.dev\/schema: .*$/m;
+  if (old.test(crd)) return crd.replace(old, mark);
+  return crd.replace(/^(metadata:\n {2}name: .*\n)/m, `$1  annotations:\n${mark}\n`);
+}
+
+/** All values, those inside of others after them. */
+export function valueRows(): readonly ValueRow[] {
+  const schema = JSON.parse(readFileSync(`${chart}/values.schema.json`, 'utf8')) as Schema;
+  const values: unknown = parse(readFileSync(`${chart}/values.yaml`, 'utf8'));
+  return rowsBelow(schema, { path: '', byDefault: values, root: schema });
+}
+
+interface Place {
+  readonly path: string;
+  readonly byDefault: unknown;
+  readonly root: Schema;
+}
+
+function rowsBelow(schema: Schema, { path, byDefault, root }: Place): readonly ValueRow[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, short]) => {
+    const reference = short.$ref?.replace('#/definitions/', '') ?? '';
+    const property = { ...root.definitions?.[reference], ...short };
+    const isList = property.items?.properties !== undefined;
+    const place = `${path}${name}${isList ? '[]' : ''}`;
+    const value = (byDefault as Record<string, unknown> | undefined)?.[name];
+    const inner = isList ? property.items : property;
+    const below = rowsBelow(inner ?? {}, { path: `${place}.`, byDefault: isList ? undefined : value, root });
+    const type = isList ? 'list' : typeOf(property);
+    const { description = '' } = property;
+    return [{ path: `${path}${name}`, type, byDefault: value, description, isGroup: below.length > 0 }, ...below];
+  });
+}
+
+function typeOf({ type, enum: choices }: Schema): string {
+  if (choices !== undefined) return choices.map((choice) => `\`${choice}\``).join(', ');
+  return { array: 'list', object: 'map' }[type ?? ''] ?? type ?? '';
+}
+
+/** The chart's README. */
+function chartReadme(): string {
+  const lines = valueRows().map(({ path, type, byDefault, description, isGroup }) => {
+    const silent = byDefault === undefined || (isGroup && !Array.isArray(byDefault));
+    const value = silent ? '' : `\`${JSON.stringify(byDefault)}\``;
+    return `| \`${path}\` | ${isGroup && type === 'map' ? '' : type} | ${value} | ${description} |`;
+  });
+  return `${head}${lines.join('\n')}\n`;
+}
+
+const head = `# The Berth chart
+
+\`\`\`
+helm install berth charts/berth --namespace berth-system --create-namespace --values my-values.yaml
+\`\`\`
+
+How to install, upgrade and remove Berth: [docs/install.md](../../docs/install.md). What its Pods may do, and why:
+[docs/security.md](../../docs/security.md).
+
+## Values
+
+A schema checks them: a name that is not here is refused. \`pools[].NAME\` is a field of each pool.
+
+| value | type | default | what it is for |
+|---|---|---|---|
+`;

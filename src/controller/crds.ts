@@ -1,0 +1,63 @@
+/**
+ * Replaces the definitions of Berth's kinds by those of the version that is about to be installed: Helm installs the `crds/` of a chart once
+ * and never again. The chart runs this before an upgrade, under an account of its own.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isStale, KubeClient } from '../kube/client.ts';
+import { connect } from '../kube/connection.ts';
+import { crdsPath } from '../kube/resources.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { wait } from '../runtime/wait.ts';
+
+/** Where the definitions are. */
+export interface CrdOptions {
+  readonly kubeconfig: string | undefined;
+  /** Folder with one definition per file, in JSON. */
+  readonly from: string;
+}
+
+interface Crd {
+  readonly metadata: {
+    readonly name: string;
+    readonly resourceVersion?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec: unknown;
+}
+
+const retryMs = 500;
+
+/** Replaces all of them. Rejects when one cannot be: the upgrade must not go on then. */
+export async function replaceCrds(options: CrdOptions, log: Logger, signal: AbortSignal): Promise<void> {
+  const client = new KubeClient(await connect(options.kubeconfig));
+  try {
+    const names = (await readdir(options.from)).filter((name) => name.endsWith('.json')).sort();
+    if (names.length === 0) throw new Error(`no definitions in ${options.from}`);
+    for (const name of names) {
+      const wanted = JSON.parse(await readFile(join(options.from, name), 'utf8')) as Crd;
+      await replace(client, wanted, signal);
+      log.info({ crd: wanted.metadata.name }, 'definition replaced');
+    }
+  } finally {
+    client.close();
+  }
+}
+
+/** The whole spec is written, not merged: what the new version does not have must go. */
+async function replace(client: KubeClient, wanted: Crd, signal: AbortSignal): Promise<void> {
+  const path = `${crdsPath}/${wanted.metadata.name}`;
+  for (;;) {
+    const live = await client.json<Crd>({ path, signal });
+    const annotations = { ...live.metadata.annotations, ...wanted.metadata.annotations };
+    const body = { ...live, metadata: { ...live.metadata, annotations }, spec: wanted.spec };
+    try {
+      await client.json({ method: 'PUT', path, body, signal });
+      return;
+    } catch (error) {
+      // The API server itself writes to its status.
+      if (!isStale(error)) throw error;
+      await wait(retryMs, signal);
+    }
+  }
+}

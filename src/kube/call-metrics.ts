@@ -1,0 +1,55 @@
+/** Counts and times what is asked of the API server. */
+import { Distribution, type Metric, Tally } from '../runtime/metrics.ts';
+
+/** What was asked, and what came of it. */
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly watches: boolean;
+  /** The HTTP status, or a word where there was no answer (`ECONNREFUSED`, `Aborted`). */
+  readonly code: string;
+  readonly seconds: number;
+}
+
+const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+
+/** The words of RBAC for a request: the verb, and the resource with its subresource. */
+export function wordsOf({ method, path, watches }: Pick<Call, 'method' | 'path' | 'watches'>) {
+  const [first = '', second, ...more] = path
+    .replace(/^\/api\/v1\/|^\/apis\/[^/]+\/[^/]+\//, '')
+    .replace(/^namespaces\/[^/]+\/(?=.)/, '')
+    .split('/');
+  const resource = [first, ...more].join('/');
+  const read = watches ? 'watch' : second === undefined ? 'list' : 'get';
+  return { verb: verbs[method] ?? read, resource };
+}
+
+/** All calls of one client. */
+export class CallMetrics {
+  readonly #calls = new Tally();
+  readonly #seconds = new Distribution({
+    name: 'berth_kube_request_duration_seconds',
+    help: 'Time until the API server began to answer; watches are not among them',
+    labels: ['verb'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  });
+
+  /** The API server has answered, or has not. */
+  note(call: Call): void {
+    const { verb, resource } = wordsOf(call);
+    this.#calls.count({ verb, resource, code: call.code });
+    if (!call.watches) this.#seconds.observe(call.seconds, { verb });
+  }
+
+  /** What is told of them. */
+  get metrics(): readonly (Metric | Distribution)[] {
+    const calls: Metric = {
+      name: 'berth_kube_requests_total',
+      help: 'Requests to the API server by verb, resource and HTTP status, or the word for why there was no answer',
+      kind: 'counter',
+      labels: ['verb', 'resource', 'code'],
+      read: () => this.#calls.samples,
+    };
+    return [calls, this.#seconds];
+  }
+}

@@ -1,0 +1,231 @@
+/** Each role has the rights that it uses and no other: the audit log of a busy installation beside the Roles that the API server holds. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { KubeClient } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { collections } from '../../src/kube/resources.ts';
+import { type AuditRecord, readAudit } from '../lab/audit.ts';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { enterNetworkOf } from './enter-network.ts';
+import { covers, documented, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
+import { denials, token } from './stolen-token.ts';
+
+const lab = berth.sharedLab();
+const { namespace } = berth;
+const [firstVip = '', lastVip = ''] = lab.subnet.vips.split('-');
+let client: KubeClient;
+let begun: string;
+
+before(async () => {
+  enterNetworkOf(lab.controlPlane);
+  client = new KubeClient(await connect(lab.kubeconfig));
+  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
+  // What a first start makes has to be made.
+  await lab.kubectl(['delete', 'secret,lease', '--all', '--namespace', namespace, '--ignore-not-found']);
+  begun = new Date().toISOString();
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+});
+after(async () => {
+  await berth.installBerth(lab);
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+  client?.close();
+});
+
+const userOf = (role: string) => `system:serviceaccount:${namespace}:berth-${role}`;
+
+/** What a role has asked for since the test began. */
+function recordsOf(role: string): readonly AuditRecord[] {
+  return readAudit(lab.stateDir).filter(
+    ({ user, requestReceivedTimestamp }) => user.username === userOf(role) && requestReceivedTimestamp >= begun,
+  );
+}
+
+/** No denied call, no call without a right, and every right is made use of, sooner or later. */
+async function compare(role: string, grants: readonly Grant[]): Promise<void> {
+  assert.ok(grants.length > 0, `${role} has no rights at all`);
+  await eventually(
+    `${role} has made use of all of its rights`,
+    () => {
+      const uses = recordsOf(role).map(useOf);
+      const unused = grants.filter((grant) => !uses.some((use) => covers(grant, use)));
+      assert.deepEqual(unused.map(grantText), []);
+      return true;
+    },
+    { timeoutMs: 20_000 },
+  );
+  const denied = recordsOf(role).filter(({ responseStatus }) => [401, 403].includes(responseStatus?.code ?? 0));
+  assert.deepEqual([...new Set(denied.map((record) => grantText(useOf(record))))], [], `${role}: denied calls`);
+  const strays = recordsOf(role)
+    .map(useOf)
+    .filter((use) => !grants.some((grant) => covers(grant, use)));
+  assert.deepEqual([...new Set(strays.map(grantText))], [], `${role}: calls that none of its Roles allows`);
+}
+
+/** The node that holds an address, as the ledger has it. */
+async function holderOf(vip: string): Promise<string | undefined> {
+  const holder = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node}'];
+  return (await lab.kubectl(holder)) || undefined;
+}
+
+async function movesFrom(vip: string, node: string): Promise<string> {
+  return eventually(`${vip} leaves ${node}`, async () => {
+    const now = await holderOf(vip);
+    return now !== node && now;
+  });
+}
+
+async function deletePods(role: string, node?: string): Promise<void> {
+  const where = node === undefined ? [] : ['--field-selector', `spec.nodeName=${node}`];
+  const selector = `app.kubernetes.io/component=${role}`;
+  await lab.kubectl([
+    '-n',
+    namespace,
+    'delete',
+    'pods',
+    '--selector',
+    selector,
+    ...where,
+    '--wait=false',
+    '--grace-period=1',
+  ]);
+}
+
+/** An entry that others write to all the time: sooner or later a write of the controller comes too late, and it has to read again. */
+async function contestReleases(): Promise<void> {
+  const path = `${collections.allocations}/${lastVip}`;
+  const hasRead = () =>
+    recordsOf('controller').some((record) => grantText(useOf(record)).startsWith('get ipallocations'));
+  const stop = new AbortController();
+  const disturb = async () => {
+    for (let i = 0; !stop.signal.aborted; i++) {
+      const body = { metadata: { annotations: { 'test/round': `${i}` } } };
+      await client
+        .json({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json' })
+        .catch(() => undefined);
+    }
+  };
+  const disturbers = Array.from({ length: 3 }, disturb);
+  try {
+    await eventually(
+      'a write that came too late',
+      async () => {
+        await lab.apply(berth.serviceManifest('contested', '', `berth.dev/loadBalancerIPs: ${lastVip}`));
+        await berth.addressOf(lab, 'contested');
+        await lab.kubectl(['delete', 'service', 'contested']);
+        return hasRead();
+      },
+      { timeoutMs: 60_000 },
+    );
+  } finally {
+    stop.abort();
+    await Promise.all(disturbers);
+  }
+}
+
+test('controller and speakers use every right that they have, and ask for nothing else', async () => {
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  const share = 'berth.dev/allow-shared-ip: together';
+  await lab.apply(berth.serviceManifest('one', '', share));
+  assert.equal(await berth.addressOf(lab, 'one'), firstVip);
+  const other = berth.serviceManifest('two', '', share).replace('port: 80', 'port: 81');
+  await lab.apply(other);
+  assert.equal(await berth.addressOf(lab, 'two'), firstVip);
+  // Tells why it has no address: an Event.
+  await lab.apply(berth.serviceManifest('outside', '', 'berth.dev/loadBalancerIPs: 198.51.100.1'));
+  await eventually('an Event', async () => (await berth.eventsOf(lab, 'Service', 'outside')) || undefined);
+  await eventually('an answer', () => berth.curl(lab, firstVip));
+  const holder = await eventually('a holder on record', () => holderOf(firstVip));
+
+  await lab.kubectl(['annotate', 'node', holder, 'berth.dev/drain=true']);
+  const next = await movesFrom(firstVip, holder).finally(() =>
+    lab.kubectl(['annotate', 'node', holder, 'berth.dev/drain-']),
+  );
+  await lab.kubectl(['annotate', 'ipallocation', firstVip, `berth.dev/move-to=${holder}`]);
+  await movesFrom(firstVip, next);
+  await deletePods('speaker', holder);
+  // The key is missing when the lead changes: the next leader makes it.
+  await lab.kubectl(['-n', namespace, 'delete', 'secret', 'berth-liveness']);
+  await deletePods('controller');
+  await berth.livenessKey(lab);
+  await berth.rolledOut(lab);
+  await eventually('an answer', () => berth.curl(lab, firstVip));
+  await contestReleases();
+  await lab.kubectl(['delete', 'service', 'one', 'two', 'outside']);
+  await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
+
+  for (const role of ['controller', 'speaker']) {
+    const grants = await grantsOf(client, { namespace, name: `berth-${role}` });
+    assert.deepEqual(grants.map(grantText).sort(), documented(role));
+    await compare(role, grants);
+  }
+});
+
+test('B10 a stolen token of a speaker writes about its own node only, and reads no Secret', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  assert.equal(await berth.addressOf(lab, 'one'), firstVip);
+  const holder = await eventually('a holder on record', () => holderOf(firstVip));
+  const other = lab.nodes.map(({ name }) => name).find((name) => name !== holder) ?? assert.fail();
+  const tokens = {
+    holder: await token(lab, 'speaker', holder),
+    other: await token(lab, 'speaker', other),
+    nowhere: await token(lab, 'speaker'),
+    controller: await token(lab, 'controller'),
+  };
+  await denials({ lab, tokens, vip: firstVip, holder, other });
+  await lab.kubectl(['delete', 'service', 'one']);
+});
+
+test('what docs/security.md tells to check is as it says', async () => {
+  const text = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
+  const questions = [...text.matchAll(/^kubectl (auth can-i .*?) +# (yes|no)$/gm)];
+  assert.ok(questions.length >= 6);
+  for (const [, command = '', answer] of questions) {
+    // kubectl fails when the answer is no.
+    const said = await lab.kubectl(command.split(/ +/)).catch((error: Error) => error.message);
+    assert.equal(/^yes\n$/.test(said) ? 'yes' : 'no', answer, `${command}: ${said}`);
+    assert.match(said, /(^|: |\n)(yes|no)\s*$/, command);
+  }
+  const [, show = assert.fail()] = /^kubectl (--namespace berth-system exec .*)$/m.exec(text) ?? [];
+  const { components } = JSON.parse(await lab.kubectl(show.split(' '))) as { components: readonly { name: string }[] };
+  assert.ok(components.some(({ name }) => name === 'koffi'));
+});
+
+test('who may patch entries can move an address, and cannot give it to another Service', async () => {
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  const names = ['clusterrole', 'clusterrolebinding'].map((kind) => [kind, 'test-mover']);
+  const [role = [], binding = []] = names;
+  await lab.kubectl(['create', ...role, '--verb=get,patch', '--resource=ipallocations.berth.dev']);
+  try {
+    await lab.kubectl(['create', ...binding, '--clusterrole=test-mover', '--user=mover']);
+    const patch = ['--as=mover', 'patch', 'ipallocation', vip, '--type=merge', '--dry-run=server', '-p'];
+    const wish = '{"metadata":{"annotations":{"berth.dev/move-to":"node1"}}}';
+    await eventually('the mover may move', () => lab.kubectl([...patch, wish]));
+    const gift = '{"spec":{"pool":"other"}}';
+    const refusal = /only who may delete an IPAllocation may change its spec/;
+    await assert.rejects(lab.kubectl([...patch, gift]), refusal);
+    await lab.kubectl([...patch.slice(1), gift]);
+  } finally {
+    for (const name of names) await lab.kubectl(['delete', ...name, '--ignore-not-found']);
+    await lab.kubectl(['delete', 'service', 'one']);
+  }
+});
+
+test('the hook before an uninstallation uses every right that it has', async () => {
+  const account = { namespace, name: 'berth-uninstall' };
+  // The Role exists for as long as the hook runs.
+  let grants: readonly Grant[] = [];
+  const done = new AbortController();
+  const looking = (async () => {
+    while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
+  })();
+  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait']).finally(() => done.abort());
+  await looking;
+  assert.deepEqual(grants.map(grantText).sort(), documented('uninstall'));
+  await compare('uninstall', grants);
+});

@@ -1,0 +1,79 @@
+/** A real Prometheus that asks Berth's Pods for their metrics, as it would in a cluster. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually, type LabHost } from '../lab/cluster.ts';
+import { unpackDebian } from '../lab/debian-package.ts';
+
+/** One line of an answer. */
+export interface Series {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A Prometheus that runs. */
+export interface Prometheus {
+  /** What an expression gives now; throws with Prometheus' own words where it is wrong. */
+  query(expression: string): Promise<readonly Series[]>;
+  /** How the rules are: each one's name and state of health. */
+  rules(): Promise<readonly { readonly name: string; readonly health: string; readonly lastError?: string }[]>;
+  close(): Promise<void>;
+}
+
+const listen = '127.0.0.1:9090';
+
+/** Starts Prometheus in a host's network; it asks the targets (`ADDRESS:PORT`) once a second, and evaluates the rules of a file. */
+export async function startPrometheus(
+  host: LabHost,
+  targets: readonly string[],
+  ruleFile: string,
+): Promise<Prometheus> {
+  const program = join(await unpackDebian('prometheus'), 'usr/bin/prometheus');
+  const folder = await mkdtemp(join(tmpdir(), 'berth-prometheus-'));
+  const config = {
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+    rule_files: [ruleFile],
+    scrape_configs: [{ job_name: 'berth', static_configs: [{ targets }] }],
+  };
+  await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));
+  const flags = { 'config.file': join(folder, 'prometheus.yml'), 'storage.tsdb.path': folder };
+  const args = Object.entries({ ...flags, 'web.listen-address': listen }).map(([name, value]) => `--${name}=${value}`);
+  const child = host.spawn([program, ...args], { stdio: 'ignore' });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const api = async (path: string, form: readonly string[] = []) => {
+    const { stdout, stderr } = await host.exec([
+      'curl',
+      '-sS',
+      '--max-time',
+      '5',
+      ...form,
+      `http://${listen}/api/v1/${path}`,
+    ]);
+    const { status, error, data } = JSON.parse(stdout || `{"status":"error","error":${JSON.stringify(stderr)}}`);
+    assert.equal(status, 'success', error);
+    return data;
+  };
+  const prometheus: Prometheus = {
+    query: async (expression) => {
+      const { result } = await api('query', ['--data-urlencode', `query=${expression}`]);
+      return (result as readonly { metric: Series['metric']; value: readonly [number, string] }[]).map((one) => ({
+        ...{ metric: one.metric, value: Number(one.value[1]) },
+      }));
+    },
+    rules: async () => (await api('rules')).groups.flatMap(({ rules }: { rules: readonly unknown[] }) => rules),
+    close: async () => {
+      child.kill('SIGTERM');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  try {
+    const up = async () => (await prometheus.query('sum(up)'))[0]?.value;
+    await eventually('an answer of every Pod', async () => (await up()) === targets.length);
+  } catch (error) {
+    await prometheus.close();
+    throw error;
+  }
+  return prometheus;
+}

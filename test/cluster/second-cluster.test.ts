@@ -1,0 +1,149 @@
+/** A second cluster: it takes up the ledger of the first, and lives beside it on the same wire. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { downLab, eventually, type Lab, upLab } from '../lab/cluster.ts';
+import { namespacePrefix } from '../lab/plan.ts';
+import { patiently } from '../lab/poll.ts';
+import { mustRun } from '../lab/run.ts';
+import * as berth from './berth.ts';
+import { speakerLogs } from './speaker-process.ts';
+
+const first = berth.sharedLab();
+const secondId = `${first.id.slice(0, 10)}second`;
+let second: Lab;
+
+before(async () => {
+  await berth.installBerth(first);
+  await first.apply(berth.backends);
+  second = await upLab({ id: secondId, nodes: 2 });
+  await second.buildBerth();
+});
+after(async () => {
+  try {
+    await downLab(secondId);
+  } finally {
+    await berth.cleanUp(first);
+    await first.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+  }
+});
+
+/** The addresses of Services by name. */
+async function addressesIn(lab: Lab): Promise<Readonly<Record<string, string>>> {
+  const format = 'jsonpath={range .items[*]}{.metadata.name} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}';
+  const text = await lab.kubectl(['get', 'services', '--selector', '!provider', '-o', format]);
+  return Object.fromEntries(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => [line.split(' ')[0], line.split(' ').slice(1).join(' ')]),
+  );
+}
+
+const berthObjects = 'ipaddresspools,l2advertisements,ipallocations';
+
+test('a ledger that was saved gives every Service its address in a new cluster', async () => {
+  await first.apply(berth.poolManifest('main', first.subnet.vips, first.subnet.vipsIpv6));
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const name of names) await first.apply(berth.serviceManifest(name, 'ipFamilyPolicy: PreferDualStack'));
+  for (const name of names) await berth.addressOf(first, name);
+  // What is left has no order that a fresh allocation would find again.
+  await first.kubectl(['delete', 'service', 'a', 'c']);
+  await eventually('the ledger without them', async () => (await berth.ledgerOf(first)).length === 8);
+  await first.apply(berth.serviceManifest('g'));
+  await berth.addressOf(first, 'g');
+  const before = await addressesIn(first);
+  assert.deepEqual(Object.keys(before).sort(), ['b', 'd', 'e', 'f', 'g']);
+
+  // docs/operations.md: Berth's objects first, then the Services, then Berth itself.
+  const objects = await first.kubectl(['get', berthObjects, '-o', 'yaml']);
+  for (const crd of ['ipaddresspools', 'ipallocations', 'l2advertisements']) {
+    await second.kubectl(['apply', '-f', new URL(`../../crds/berth.dev_${crd}.yaml`, import.meta.url).pathname]);
+  }
+  await second.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
+  await second.kubectl(['create', '-f', '-'], { input: objects });
+  for (const name of ['g', 'f', 'e', 'd', 'b']) {
+    const policy = name === 'g' ? '' : 'ipFamilyPolicy: PreferDualStack';
+    await second.apply(berth.serviceManifest(name, policy));
+  }
+  await berth.installBerth(second);
+  await eventually('the same addresses', async () => {
+    assert.deepEqual(await addressesIn(second), before);
+    return true;
+  });
+  assert.deepEqual([...(await berth.ledgerOf(second))].sort(), [...(await berth.ledgerOf(first))].sort());
+  await berth.cleanUp(first);
+  await berth.cleanUp(second);
+});
+
+test('two clusters on one wire, with nodes of the same names, keep to their own', async (t) => {
+  await join(first, second);
+  t.after(() => separate(first));
+  const began = new Date();
+  const [own, theirs] = rangesOf(first);
+  // The nodes of the second cluster have addresses in the first one's subnet, too.
+  for (const [i, { namespace, link }] of second.nodes.entries()) {
+    const address = first.nodes[0]?.ip.replace(/\d+\.\d+$/, `100.${i + 11}`);
+    await mustRun(['ip', '-n', namespace, 'address', 'add', `${address}/16`, 'dev', link]);
+  }
+  await second.apply(berth.backends);
+  for (const lab of [first, second]) {
+    await lab.kubectl(['rollout', 'status', 'deployment/web', `--timeout=${patiently(90)}s`]);
+  }
+  await first.apply(berth.poolManifest('main', own));
+  await second.apply(berth.poolManifest('main', theirs));
+  for (const lab of [first, second]) await lab.apply(berth.serviceManifest('one'));
+  const [here, there] = [await berth.addressOf(first, 'one'), await berth.addressOf(second, 'one')];
+  assert.notEqual(here, there);
+  const macsOf = ({ nodes }: Lab) => nodes.map(({ mac }) => mac);
+  for (const [vip, lab] of [
+    [here, first],
+    [there, second],
+  ] as const) {
+    await eventually(`an answer from ${vip}`, () => berth.curl(first, vip));
+    const answering = [...(await berth.answeringMacs(first, vip))];
+    assert.equal(answering.length, 1, `${vip}: ${answering}`);
+    assert.ok(macsOf(lab).includes(answering[0] ?? ''), `${vip} is answered for by ${answering}`);
+  }
+  // Neither takes the other for a peer, or loses one.
+  for (const lab of [first, second]) {
+    const logs = await speakerLogs(lab, began);
+    assert.doesNotMatch(logs, /peer is silent/);
+    assert.doesNotMatch(logs, /HolderStillAnswers|LivenessBlocked/);
+  }
+
+  // An address that the other cluster uses is found out before it is announced, and left alone.
+  await second.kubectl(['delete', 'service', 'one']);
+  await second.apply(berth.poolManifest('main', own));
+  await second.apply(berth.serviceManifest('two', `loadBalancerIP: ${here}`));
+  await eventually('the conflict', async () => {
+    const format = 'jsonpath={.items[*].status.conditions[?(@.type=="Conflict")].reason}';
+    assert.match(await second.kubectl(['get', 'ipallocations', '-o', format]), /AddressTaken/);
+    return true;
+  });
+  const [mac, ...more] = await berth.answeringMacs(first, here);
+  assert.deepEqual(more, []);
+  assert.ok(macsOf(first).includes(mac ?? ''));
+  await berth.curl(first, here);
+});
+
+/** Two ranges of a cluster's subnet. */
+function rangesOf({ subnet }: Lab): readonly [string, string] {
+  const [start = ''] = subnet.vips.split('-');
+  const prefix = start.replace(/\d+$/, '');
+  return [`${prefix}1-${prefix}9`, `${prefix}101-${prefix}109`];
+}
+
+const bridge = 'br0';
+const cable = 'to-second';
+
+/** Lays a cable from one cluster's switch to the other's. */
+async function join(one: Lab, other: Lab): Promise<void> {
+  const [here, there] = [one, other].map(({ id }) => `${namespacePrefix(id)}bridge`) as [string, string];
+  await mustRun(['ip', '-n', here, 'link', 'add', cable, 'type', 'veth', 'peer', 'name', 'to-first', 'netns', there]);
+  await mustRun(['ip', '-n', here, 'link', 'set', cable, 'master', bridge, 'up']);
+  await mustRun(['ip', '-n', there, 'link', 'set', 'to-first', 'master', bridge, 'up']);
+}
+
+async function separate({ id }: Lab): Promise<void> {
+  await mustRun(['ip', '-n', `${namespacePrefix(id)}bridge`, 'link', 'del', cable]);
+}

@@ -1,0 +1,43 @@
+/** What is made from other files is up to date, and complete. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { generatedFiles, stamped, valueRows } from '../scripts/generated.ts';
+
+test('generated files are up to date', () => {
+  for (const [file, text] of generatedFiles()) {
+    assert.equal(readFileSync(file, 'utf8'), text, `${file} is out of date: npm run generate`);
+  }
+});
+
+test('every value of the chart is described, has a default, and is in the schema', () => {
+  const rows = valueRows();
+  for (const { path, description } of rows) assert.match(description, /^\S.*[.:`]$/, `${path} has no description`);
+  const known = new Set(rows.map(({ path }) => path));
+  const check = (values: object, before: string) => {
+    for (const [name, value] of Object.entries(values)) {
+      const path = `${before}${name}`;
+      assert.ok(known.has(path), `values.yaml has ${path}, and the schema does not`);
+      const row = rows.find((one) => one.path === path);
+      if (row?.isGroup && !Array.isArray(value)) check(value as object, `${path}.`);
+    }
+  };
+  check(parse(readFileSync('charts/berth/values.yaml', 'utf8')) as object, '');
+  const silent = rows.filter(
+    ({ path, byDefault, isGroup }) => byDefault === undefined && !isGroup && path !== 'global',
+  );
+  assert.deepEqual(
+    silent.filter(({ path }) => !path.startsWith('pools[]')).map(({ path }) => path),
+    [],
+    'values without a default',
+  );
+});
+
+test('the mark of a CRD follows from its spec alone', () => {
+  const crd = 'kind: CustomResourceDefinition\nmetadata:\n  name: a\nspec:\n  scope: Cluster\n';
+  const once = stamped(crd);
+  assert.match(once, /^metadata:\n {2}name: a\n {2}annotations:\n {4}berth\.dev\/schema: [0-9a-f]{16}\nspec:\n/m);
+  assert.equal(stamped(once), once);
+  assert.notEqual(stamped(crd.replace('Cluster', 'Namespaced')), stamped(crd).replace('Cluster', 'Namespaced'));
+});

@@ -1,0 +1,79 @@
+/** Health: what has stood still for too long is told over HTTP, by its name; what rests is well. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KubeClient } from '../../../src/kube/client.ts';
+import { Informer } from '../../../src/kube/informer.ts';
+import { type Checks, serveHealth } from '../../../src/runtime/health.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { Loop } from '../../../src/runtime/loop.ts';
+import { Pulse } from '../../../src/runtime/pulse.ts';
+import { eventually } from '../../lab/poll.ts';
+
+const log = createLogger('test', 'silent');
+const never = () => new Promise<never>(() => undefined);
+let port = 20_000 + (process.pid % 10_000);
+
+/** Serves the checks until the test ends, and gives what asks for a path. */
+async function served(t: TestContext, checks: { readonly live?: Checks; readonly ready?: Checks }) {
+  const listen = `127.0.0.1:${port++}`;
+  t.after(await serveHealth({ listen, live: {}, ready: {}, ...checks }));
+  return async (path: string) => {
+    const response = await fetch(`http://${listen}${path}`, { headers: { connection: 'close' } });
+    return { status: response.status, text: await response.text() };
+  };
+}
+
+test('a pulse is a fault when it beats no more, and rest is none', async () => {
+  const pulse = new Pulse(20);
+  assert.equal(pulse.fault(), undefined);
+  pulse.beat();
+  assert.equal(pulse.fault(), undefined);
+  await delay(40);
+  assert.match(pulse.fault() ?? '', /has not turned for \d+ s/);
+  pulse.beat();
+  assert.equal(pulse.fault(), undefined);
+  await delay(40);
+  pulse.rest();
+  assert.equal(pulse.fault(), undefined);
+});
+
+test('a pass that never ends makes /healthz fail, and names the loop; /readyz is another question', async (t) => {
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const stuck = new Loop({ log, resyncMs: 1, stuckMs: 50, pass: never });
+  const waiting = new Loop({ log, resyncMs: 1, stuckMs: 50, pass: never });
+  const turning = new Loop({ log, resyncMs: 1, stuckMs: 30_000, pass: async () => undefined });
+  const ask = await served(t, { live: { stuck: stuck.fault, waiting: waiting.fault, turning: turning.fault } });
+  assert.deepEqual(await ask('/healthz'), { status: 200, text: 'ok\n' });
+  void stuck.run(stop.signal);
+  void turning.run(stop.signal);
+  await eventually('a failed check', async () => (await ask('/healthz')).status === 503);
+  // One that does not run, as a controller that does not lead, is no fault.
+  assert.match((await ask('/healthz')).text, /^stuck: has not turned for \d+ s\n$/);
+  assert.equal((await ask('/readyz')).status, 200);
+});
+
+test('a watch that neither hears nor asks any more makes /healthz fail; one whose API server is away does not', async (t) => {
+  const stop = new AbortController();
+  t.after(() => stop.abort());
+  const informerOf = (client: KubeClient, stuckMs: number) =>
+    new Informer({ client, log, path: '/api/v1/things', parse: () => undefined, onChange: () => undefined, stuckMs });
+  // Whatever gives the credentials hangs: no request is made, and none fails.
+  const hanging = new KubeClient({ server: new URL('http://127.0.0.1:1'), tls: {}, headers: never });
+  const refused = new KubeClient({ server: new URL('http://127.0.0.1:1'), tls: {}, headers: async () => ({}) });
+  t.after(() => [hanging, refused].forEach((client) => void client.close()));
+  const lost = informerOf(hanging, 100);
+  const away = informerOf(refused, 30_000);
+  const ask = await served(t, { live: { lost: () => lost.fault(), away: () => away.fault() } });
+  void lost.run(stop.signal);
+  void away.run(stop.signal);
+  await eventually('a failed check', async () => (await ask('/healthz')).status === 503);
+  assert.match((await ask('/healthz')).text, /^lost: \/api\/v1\/things has not turned for \d+ s\n$/);
+});
+
+test('what is asked for elsewhere is not found', async (t) => {
+  const ask = await served(t, {});
+  assert.equal((await ask('/')).status, 404);
+  assert.equal((await ask('/metrics')).status, 404);
+});
