@@ -114,7 +114,11 @@ test('a speaker that cannot start says why in one line, and ends', () => {
   ];
   try {
     for (const [args, message] of rows) {
-      const { status, stdout, stderr } = spawnSync('ip', [...start, ...args], { encoding: 'utf8', timeout: 30_000, killSignal: 'SIGKILL' });
+      const { status, stdout, stderr } = spawnSync('ip', [...start, ...args], {
+        encoding: 'utf8',
+        timeout: 30_000,
+        killSignal: 'SIGKILL',
+      });
       assert.equal(status, 1, stdout);
       assert.equal(stderr, '');
       assert.equal(stdout.split('\n').filter((line) => /"level":"error"/.test(line)).length, 1, stdout);
