@@ -290,6 +290,9 @@ test('words are completed in the way kubectl asks for it', async () => {
   const complete = async (...words: readonly string[]) => (await run('__complete', '--', ...words)).stdout;
   assert.equal(await complete('expl'), 'explain\n:4\n');
   assert.equal(await complete('explain', 'svc/o'), 'svc/one\n:4\n');
+  assert.equal(await complete('explain', '-n', 'kube-system', 'svc/o'), ':4\n');
+  assert.equal(await complete('-n', 'default', 'explain', '-o', 'json', 'svc/o'), 'svc/one\n:4\n');
+  assert.equal(await complete('renumber', '--pool', ''), 'main\n:4\n');
   assert.equal(await complete('move', first, 'node'), `${lab.nodes.map(({ name }) => name).join('\n')}\n:4\n`);
   assert.equal(await complete('status', '-o', 'j'), 'json\n:4\n');
   assert.match((await run('completion', 'bash')).stdout, /complete -F _kubectl_berth kubectl-berth/);
