@@ -216,6 +216,19 @@ test('simulate knows where drain brings an address; move brings it back, and say
   assert.deepEqual([moved.code, moved.stdout], [0, `${first} is at ${holder}\n`], moved.stderr);
   await eventually('an answer', () => berth.curl(lab, first));
 
+  await lab.kubectl(['annotate', 'ipallocation', first, 'berth.dev/move-to=nowhere']);
+  const ports = '[{ "port": 80, "targetPort": 8080, "name": "a" }, { "port": 81, "targetPort": 8080, "name": "b" }]';
+  await lab.kubectl(['patch', 'service', 'one', '--type', 'merge', '--patch', `{ "spec": { "ports": ${ports} } }`]);
+  await eventually('the ledger to know both ports', async () => {
+    const known = await lab.kubectl(['get', 'ipallocation', first, '-o', 'jsonpath={.spec.services[0].ports[*].port}']);
+    return known === '80 81';
+  });
+  assert.deepEqual(
+    (await explain('one')).problems.map(({ reason }) => reason),
+    ['MoveWaits'],
+    'the wish stays',
+  );
+
   const whose = await run('who-has', first);
   assert.equal(whose.code, 0);
   assert.match(whose.stdout, new RegExp(`InUse: used by default/one\\n(.*\\n)* +Holder +${holder}, eth0`));
