@@ -91,7 +91,7 @@ await build({
   target: 'node20',
   minifySyntax: true,
   minifyWhitespace: true,
-  legalComments: 'none',
+  legalComments: 'eof',
   define: { berthVersion: JSON.stringify(version) },
   plugins: [withoutUndici],
   logLevel: 'warning',

@@ -140,6 +140,14 @@ export function specOfEntry({ address, pool, services, sharingKey, adopted }: Al
   return { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
 }
 
+/** What people want of an entry, as annotations: an update that left them out would take them away. */
+export function wishesOf({ moveTo, renumber }: AllocationView): Readonly<Record<string, string>> {
+  return {
+    ...(moveTo !== undefined && { [moveAnnotation]: moveTo }),
+    ...(renumber && { [renumberAnnotation]: 'true' }),
+  };
+}
+
 /** The object that says this; creating it is what makes the address taken. */
 export function allocationObject(
   spec: AllocationSpec & { readonly address: Ip },

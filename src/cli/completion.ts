@@ -1,11 +1,11 @@
 /** Completion of command lines in shells: the scripts ask the tool itself, `kubectl-berth __complete WORDS...`, as kubectl asks its plugins. */
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { collections } from '../kube/resources.ts';
 import type { Completed } from './command.ts';
 import { commands } from './commands.ts';
 import { misused } from './failure.ts';
 import { listAll } from './reading.ts';
-import type { Session } from './session.ts';
+import type { GlobalOptions, Session } from './session.ts';
 
 /** Shells that there is a script for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -20,42 +20,71 @@ export function completionScript(shell: string): string {
   return `${head}${script}`;
 }
 
+/** Opens a session with the options of all commands that a person has typed so far. */
+export type OpenSession = (options: Partial<GlobalOptions>) => Session;
+
 /** What may come in the place of the last of the words, one a line, and kubectl's directive. */
-export async function complete(words: readonly string[], program: Command, session: Session): Promise<string> {
+export async function complete(words: readonly string[], program: Command, open: OpenSession): Promise<string> {
+  const line = readLine(words.slice(0, -1), program);
+  const session = open(line.globals);
   const typed = words.at(-1) ?? '';
-  const found = (await candidates(words.slice(0, -1), typed, { program, session }).catch(() => [])).filter((word) =>
-    word.startsWith(typed),
-  );
-  return `${[...found, noFiles].join('\n')}\n`;
+  try {
+    const found = await candidates(line, typed, { program, session }).catch(() => []);
+    return `${[...found.filter((word) => word.startsWith(typed)), noFiles].join('\n')}\n`;
+  } finally {
+    await session.close();
+  }
+}
+
+/** A command line up to the word that is completed. */
+interface Line {
+  /** Without options and their values. */
+  readonly bare: readonly string[];
+  readonly globals: Partial<GlobalOptions>;
+  /** The option whose value comes next. */
+  readonly open: Option | undefined;
+  readonly options: readonly Option[];
+}
+
+function readLine(before: readonly string[], program: Command): Line {
+  const command = program.commands.find((one) => before.includes(one.name()));
+  const options = [...(command?.options ?? []), ...program.options];
+  const bare: string[] = [];
+  const globals: Record<string, string> = {};
+  let open: Option | undefined;
+  for (const word of before) {
+    if (open !== undefined) {
+      if (program.options.includes(open)) globals[open.attributeName()] = word;
+      open = undefined;
+    } else if (!word.startsWith('-')) bare.push(word);
+    else open = options.find(({ short, long, required }) => required && (word === short || word === long));
+  }
+  return { bare, globals, open, options };
 }
 
 async function candidates(
-  before: readonly string[],
+  { bare, open, options }: Line,
   typed: string,
   { program, session }: { readonly program: Command; readonly session: Session },
 ): Promise<readonly string[]> {
-  const bare = before.filter((word) => !word.startsWith('-'));
-  const spec = commands.find(({ name }) => name === bare[0]);
-  const command = program.commands.find((one) => one.name() === bare[0]);
-  const last = before.at(-1) ?? '';
-  const option = [...(command?.options ?? []), ...program.options].find(
-    ({ short, long }) => last === short || last === long,
-  );
-  if (option?.argChoices) return option.argChoices;
-  if (option?.required) return option.long === '--node-down' ? names('node', session) : [];
-  if (typed.startsWith('-')) {
-    return [...(command?.options ?? []), ...program.options].flatMap(({ long, hidden }) =>
-      long && !hidden ? [long] : [],
-    );
-  }
-  if (bare.length === 0) return program.commands.map((one) => one.name()).filter((name) => !name.startsWith('_'));
-  if (bare[0] === 'completion') return shells;
-  const argument = spec?.args?.[bare.length - 1];
+  if (open?.argChoices) return open.argChoices;
+  if (open) return optionValues(open.long, session);
+  if (typed.startsWith('-')) return options.flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
+  const [name] = bare;
+  if (name === undefined) return program.commands.map((one) => one.name()).filter((one) => !one.startsWith('_'));
+  if (name === 'completion') return shells;
+  const argument = commands.find((one) => one.name === name)?.args?.[bare.length - 1];
   if (argument?.choices) return argument.choices;
   return argument?.completes === undefined ? [] : names(argument.completes, session);
 }
 
-async function names(kind: Completed, session: Session): Promise<readonly string[]> {
+async function optionValues(option: string | null | undefined, session: Session): Promise<readonly string[]> {
+  if (option === '--node-down') return names('node', session);
+  if (option === '--pool') return names('pool', session);
+  return option === '--namespace' ? names('namespace', session) : [];
+}
+
+async function names(kind: Completed | 'namespace', session: Session): Promise<readonly string[]> {
   const reach = await session.reach();
   const list = (path: string) =>
     listAll<{ metadata: { name: string }; spec?: { address?: string; type?: string } }>(reach, path);
@@ -64,7 +93,8 @@ async function names(kind: Completed, session: Session): Promise<readonly string
     return all.filter(({ spec }) => spec?.type === 'LoadBalancer').map(({ metadata }) => `svc/${metadata.name}`);
   }
   if (kind === 'vip') return (await list(collections.allocations)).map(({ spec }) => spec?.address ?? '');
-  return (await list(kind === 'pool' ? collections.pools : collections.nodes)).map(({ metadata }) => metadata.name);
+  const paths = { pool: collections.pools, node: collections.nodes, namespace: collections.namespaces } as const;
+  return (await list(paths[kind])).map(({ metadata }) => metadata.name);
 }
 
 const head = `# Completion of "kubectl-berth". For "kubectl berth" put a program named kubectl_complete-berth on your PATH:

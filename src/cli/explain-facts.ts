@@ -1,9 +1,9 @@
 /** Finds out what `explain` tells of a Service. */
-import type { Ip } from '../addr/ip.ts';
+import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 import { handOffOf } from '../api/hand-off.ts';
 import type { ServiceView } from '../api/service.ts';
 import { explainAllocation } from '../ipam/explain.ts';
-import { allocationSnapshot } from './cluster.ts';
+import { allocationSnapshot, type Cluster } from './cluster.ts';
 import type { ExplainedPath, ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 import { deafnessText, deafSpeakers } from './hearing.ts';
 import { advertisementsOf, nodeLooks } from './node-looks.ts';
@@ -59,18 +59,26 @@ function explainVip(
 }
 
 function pathOf({ cluster }: Picture, service: ServiceView): ExplainedPath {
-  const counts = new Map<string, number>();
-  for (const { service: key, endpoints } of cluster.endpointSlices) {
-    if (key !== service.key) continue;
-    for (const { node, ready } of endpoints) if (ready) counts.set(node, (counts.get(node) ?? 0) + 1);
-  }
   return {
     handOff: handOffOf(service, cluster.installation.settings.handOff),
     policy: service.local ? 'Local' : 'Cluster',
     ports: service.ports.map(({ protocol, port }) => `${port}/${protocol}`),
-    endpoints: [...counts].sort().map(([node, ready]) => ({ node, ready })),
+    endpoints: service.families.map((family) => ({ family, nodes: readyPerNode(cluster, service, family) })),
     sourceRanges: service.sourceRanges.length,
   };
+}
+
+/** How many endpoints of a family are ready on each node; a slice has one family. */
+function readyPerNode({ endpointSlices }: Cluster, { key }: ServiceView, family: Family) {
+  const counts = new Map<string, number>();
+  for (const { service, endpoints } of endpointSlices) {
+    if (service !== key) continue;
+    for (const { node, ready, addresses } of endpoints) {
+      const isOf = addresses.some((address) => familyOf(address) === family);
+      if (ready && isOf) counts.set(node, (counts.get(node) ?? 0) + 1);
+    }
+  }
+  return [...counts].sort().map(([node, ready]) => ({ node, ready }));
 }
 
 function notesOf({ cluster, answers }: Picture, vips: readonly ExplainedVip[]): readonly string[] {

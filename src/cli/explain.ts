@@ -129,8 +129,11 @@ function vipText(vip: ExplainedVip, style: Style): string {
 
 function pathText({ path }: ExplainFacts): string {
   const { handOff, policy, ports, endpoints, sourceRanges } = path;
-  const all = endpoints.reduce((sum, { ready }) => sum + ready, 0);
-  const where = endpoints.map(({ node, ready }) => `${node || 'no node'} ${ready}`).join(', ');
+  const ready = endpoints.map(({ family, nodes }) => {
+    const all = nodes.reduce((sum, one) => sum + one.ready, 0);
+    const where = nodes.map((one) => `${one.node || 'no node'} ${one.ready}`).join(', ');
+    return `${all} ${family}${all === 0 ? '' : ` (${where})`}`;
+  });
   const way =
     handOff.handOff === 'KubeProxy'
       ? 'kube-proxy knows the address itself'
@@ -139,7 +142,7 @@ function pathText({ path }: ExplainFacts): string {
   Hand-off: ${handOff.handOff} (${way})${handOff.message === undefined ? '' : `: ${handOff.message}`}
   Ports: ${ports.join(', ')}${sourceRanges > 0 ? `, for ${sourceRanges} source ranges only` : ''}
   externalTrafficPolicy: ${policy}
-  Ready endpoints: ${all}${all === 0 ? '' : ` (${where})`}\n`;
+  Ready endpoints: ${ready.join(', ')}\n`;
 }
 
 function indented(text: string): string {

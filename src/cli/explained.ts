@@ -1,4 +1,5 @@
 /** What `explain` tells of a Service: why it has this address or none, who holds it and why, what becomes of its packets, what is wrong. */
+import type { Family } from '../addr/ip.ts';
 import type { NodeLook } from '../announce/node-verdicts.ts';
 import type { HandOffChoice } from '../api/hand-off.ts';
 import type { FamilyLook } from '../ipam/explain.ts';
@@ -29,7 +30,11 @@ export interface ExplainedPath {
   readonly handOff: HandOffChoice;
   readonly policy: 'Cluster' | 'Local';
   readonly ports: readonly string[];
-  readonly endpoints: readonly { readonly node: string; readonly ready: number }[];
+  /** Those that are ready, by family and node. */
+  readonly endpoints: readonly {
+    readonly family: Family;
+    readonly nodes: readonly { readonly node: string; readonly ready: number }[];
+  }[];
   readonly sourceRanges: number;
 }
 

@@ -19,7 +19,7 @@ export function problemsOf(facts: Omit<ExplainFacts, 'problems'>): readonly Prob
   for (const vip of vips) problems.push(...problemsOfVip(vip));
   const { handOff } = path;
   if (handOff.reason !== undefined) problems.push(problem(handOff.reason, handOff.message ?? ''));
-  const isIdle = path.endpoints.length === 0 && vips.length > 0;
+  const isIdle = path.endpoints.every(({ nodes }) => nodes.length === 0) && vips.length > 0;
   if (isIdle && !problems.some((one) => one.reason === 'NoEndpoints' || one.reason === 'NoLocalEndpoints')) {
     problems.push(problem('NoEndpoints', 'no endpoint of the Service is ready'));
   }

@@ -91,14 +91,11 @@ function programOf(run: Run, print: (text: string) => void): Command {
     .allowUnknownOption()
     .helpOption(false)
     .argument('[words...]')
-    .action(async (words: readonly string[], _, command: Command) => {
-      const session = new Session(
-        { ...command.optsWithGlobals<Globals>() },
-        { out: print, note: () => undefined, confirm: async () => false, paint: plain },
-        new AbortController().signal,
-      );
-      print(await complete(words, program, session));
-      await session.close();
+    .action(async (words: readonly string[]) => {
+      const silent = { out: print, note: () => undefined, confirm: async () => false, paint: plain };
+      const open = (typed: Partial<GlobalOptions>) =>
+        new Session({ output: 'table', ...typed }, silent, new AbortController().signal);
+      print(await complete(words, program, open));
     });
   return program;
 }

@@ -9,6 +9,7 @@ import {
   type RawAllocation,
   type ServiceRef,
   specOfEntry,
+  wishesOf,
 } from '../api/allocation.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger.ts';
@@ -66,8 +67,8 @@ export class LedgerWriter {
     const svc = services.map(({ namespace, name }) => `${namespace}/${name}`);
     try {
       // Without a difference the API server would leave the entry, and its version, as it is.
-      const confirmed = confirming ? { 'berth.dev/confirmed': new Date().toISOString() } : undefined;
-      const body = allocationObject(spec, entry, confirmed);
+      const confirmed = confirming ? { 'berth.dev/confirmed': new Date().toISOString() } : {};
+      const body = allocationObject(spec, entry, { ...(entry && wishesOf(entry)), ...confirmed });
       watched.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
     } catch (error) {
       if (!isStale(error) && !(entry && hasStatus(error, 404))) throw error;
@@ -94,9 +95,9 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
   const path = pathOf(entry.address);
   try {
     if (spec) {
-      const body = allocationObject(spec, entry);
-      watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
       const { reservedUntil } = spec;
+      const body = allocationObject(spec, entry, reservedUntil === undefined ? wishesOf(entry) : {});
+      watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
       log.info(
         { vip, pool, svc, reservedUntil },
         reservedUntil ? 'address kept back' : 'service left a shared address',

@@ -1,6 +1,6 @@
 /** Takes the wish away that a VIP be at a certain node, once it is: when that node dies and comes back, nothing is to return to it. */
 import { allocationName } from '../addr/ip.ts';
-import { type AllocationView, allocationObject, type RawAllocation, specOfEntry } from '../api/allocation.ts';
+import { type AllocationView, allocationObject, type RawAllocation, specOfEntry, wishesOf } from '../api/allocation.ts';
 import { hasStatus, isStale } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
@@ -17,7 +17,7 @@ async function endMove(entry: AllocationView, { client, log, signal, watched }: 
   const { address, moveTo: node } = entry;
   const path = `${collections.allocations}/${allocationName(address)}`;
   try {
-    const body = allocationObject(specOfEntry(entry), entry);
+    const body = allocationObject(specOfEntry(entry), entry, wishesOf({ ...entry, moveTo: undefined }));
     watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
     log.info({ vip: address, node }, 'moved as wished');
   } catch (error) {

@@ -216,6 +216,19 @@ test('simulate knows where drain brings an address; move brings it back, and say
   assert.deepEqual([moved.code, moved.stdout], [0, `${first} is at ${holder}\n`], moved.stderr);
   await eventually('an answer', () => berth.curl(lab, first));
 
+  await lab.kubectl(['annotate', 'ipallocation', first, 'berth.dev/move-to=nowhere']);
+  const ports = '[{ "port": 80, "targetPort": 8080, "name": "a" }, { "port": 81, "targetPort": 8080, "name": "b" }]';
+  await lab.kubectl(['patch', 'service', 'one', '--type', 'merge', '--patch', `{ "spec": { "ports": ${ports} } }`]);
+  await eventually('the ledger to know both ports', async () => {
+    const known = await lab.kubectl(['get', 'ipallocation', first, '-o', 'jsonpath={.spec.services[0].ports[*].port}']);
+    return known === '80 81';
+  });
+  assert.deepEqual(
+    (await explain('one')).problems.map(({ reason }) => reason),
+    ['MoveWaits'],
+    'the wish stays',
+  );
+
   const whose = await run('who-has', first);
   assert.equal(whose.code, 0);
   assert.match(whose.stdout, new RegExp(`InUse: used by default/one\\n(.*\\n)* +Holder +${holder}, eth0`));
@@ -290,6 +303,9 @@ test('words are completed in the way kubectl asks for it', async () => {
   const complete = async (...words: readonly string[]) => (await run('__complete', '--', ...words)).stdout;
   assert.equal(await complete('expl'), 'explain\n:4\n');
   assert.equal(await complete('explain', 'svc/o'), 'svc/one\n:4\n');
+  assert.equal(await complete('explain', '-n', 'kube-system', 'svc/o'), ':4\n');
+  assert.equal(await complete('-n', 'default', 'explain', '-o', 'json', 'svc/o'), 'svc/one\n:4\n');
+  assert.equal(await complete('renumber', '--pool', ''), 'main\n:4\n');
   assert.equal(await complete('move', first, 'node'), `${lab.nodes.map(({ name }) => name).join('\n')}\n:4\n`);
   assert.equal(await complete('status', '-o', 'j'), 'json\n:4\n');
   assert.match((await run('completion', 'bash')).stdout, /complete -F _kubectl_berth kubectl-berth/);
