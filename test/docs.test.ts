@@ -89,6 +89,7 @@ test('every reason that the tool may call a problem has a cure, and no other has
     'VerifierSilent',
     'Spread',
     'ProxyArp',
+    'Reserved',
   ];
   const passing = ['NotHolder', 'AwaitingClaim', 'Listening', 'AskingTheWire', 'ProbingFirst', 'DataPathPending'];
   const all = [
