@@ -6,6 +6,9 @@ import { parseDuration } from './api/duration.ts';
 import { handOffs } from './api/hand-off.ts';
 import { createLogger, followLevel, type Logger, logLevels } from './runtime/logger.ts';
 
+/** How long a process that cannot go on may take to end by itself. */
+const lastMs = 1_000;
+
 /** Runs a role until SIGTERM or SIGINT. A role that cannot go on ends the process with status 1 and one clear line. */
 async function play(
   role: string,
@@ -29,6 +32,8 @@ async function play(
       (error as Error).message,
     );
     process.exitCode = 1;
+    // A thread or a socket that a start has left open must not keep a process that does nothing any more.
+    setTimeout(() => process.exit(), lastMs).unref();
   }
 }
 

@@ -40,7 +40,7 @@ export const migrateCommand: CommandSpec = {
     if (apply && paths) throw misused('--apply takes over what is in the cluster: it goes without --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb is a part of --apply');
     const found = paths ? await findInFiles(paths) : await findInCluster(session);
-    const text = `${renderParity(found.migration.rows)}${renderPreviews(found)}`;
+    const text = `${renderParity(found.migration.rows)}${renderPreviews(found)}${apply ? '' : renderObstacles(found)}`;
     if (report) await writeFile(report, text);
     else session.terminal.note(`${text}\n`);
     if (!apply) return printed(found);
@@ -110,9 +110,12 @@ function renderPreviews(found: Found): string {
       `  ${service} (${addresses.join(', ') || 'no address'}): ${fateText[fate]}: ${message}`,
   );
   const services = previews.length === 0 ? '' : `\nServices (${previews.length})\n${lines.join('\n')}\n`;
+  return `${services}${note === '' ? '' : `\nWhat becomes of the Services is not known: ${note}\n`}`;
+}
+
+function renderObstacles(found: Found): string {
   const obstacles = obstaclesOf(found, true).map(obstacleText);
-  const against = obstacles.length === 0 ? '' : `\nWhat speaks against --apply\n${obstacles.join('\n')}\n`;
-  return `${services}${against}${note === '' ? '' : `\nWhat becomes of the Services is not known: ${note}\n`}`;
+  return obstacles.length === 0 ? '' : `\nWhat speaks against --apply\n${obstacles.join('\n')}\n`;
 }
 
 function obstacleText({ what, todo }: Obstacle): string {

@@ -19,6 +19,8 @@ const pollFn = libc.func('int poll(void *fds, unsigned long count, int timeout)'
 const recvmmsgFn = libc.func('int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)');
 const sendmmsgFn = libc.func('int sendmmsg(int fd, void *messages, unsigned int count, int flags)');
 
+const madviseFn = libc.func('int madvise(uintptr_t start, size_t length, int advice)');
+
 /** SOCK_CLOEXEC and EFD_CLOEXEC, SOCK_NONBLOCK and EFD_NONBLOCK: O_CLOEXEC and O_NONBLOCK of open(2). */
 const closeOnExec = 0o2000000;
 const nonBlocking = 0o4000;
@@ -135,4 +137,9 @@ export function sendMessages(fd: number, messages: Uint8Array, count: number): n
 /** The address of a buffer's memory, which V8 never moves while the ArrayBuffer lives. */
 export function addressOf(memory: ArrayBuffer): bigint {
   return koffi.address(memory);
+}
+
+/** madvise(2) of this process's memory. Some advice loses what is there: know what is mapped. */
+export function adviseMemory(start: bigint, length: number, advice: number): void {
+  checked('madvise', madviseFn(start, length, advice));
 }

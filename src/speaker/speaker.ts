@@ -17,6 +17,7 @@
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { openLinkMonitor } from '../linux/link-monitor.ts';
+import { dropProgramPages } from '../linux/program-pages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { startAnnouncer } from './announcer.ts';
@@ -49,6 +50,8 @@ export interface SpeakerOptions extends PathOptions, EndpointOptions {
 
 /** A pass runs at least this often, and after every change in the cluster, of a link or of a peer's links. */
 const resyncMs = 5_000;
+/** By then a start is over. */
+const settledMs = 15_000;
 /** A link that failed is tried again after this time. */
 const relinkMs = 1_000;
 
@@ -99,6 +102,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const closeEndpoint = await serveSpeaker(options, parts);
   try {
     await holding.open();
+    giveBackLater(log);
     offline.start({ watched, claims: () => holding.toRemember, onUse: loop.trigger });
     await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
     failed.signal.throwIfAborted();
@@ -113,4 +117,16 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     client.close();
     log.info(counters, 'frames answered and not answered');
   }
+}
+
+/** What only the start needed is given back when it is over. */
+function giveBackLater(log: Logger): void {
+  const giveBack = () => {
+    try {
+      log.debug({ bytes: dropProgramPages() }, 'pages of the program given back');
+    } catch (error) {
+      log.debug({ err: error }, 'pages of the program stay');
+    }
+  };
+  setTimeout(giveBack, settledMs).unref();
 }

@@ -1,24 +1,16 @@
-/** The chart as Helm and the API server take it: with many values, and over an older version. */
+/** The chart as Helm and the API server take it, with many values. Nothing is installed. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { parse, parseAllDocuments, stringify } from 'yaml';
-import { KubeClient } from '../../src/kube/client.ts';
-import { connect } from '../../src/kube/connection.ts';
-import { readAudit } from '../lab/audit.ts';
-import { eventually } from '../lab/poll.ts';
+import { before, test } from 'node:test';
+import { parseAllDocuments } from 'yaml';
 import * as berth from './berth.ts';
-import { enterNetworkOf } from './enter-network.ts';
-import { covers, documented, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
 
 const lab = berth.sharedLab();
 const { namespace } = berth;
 const root = new URL('../..', import.meta.url).pathname;
 const chart = join(root, 'charts/berth');
-const oldChart = join(lab.stateDir, 'old-chart');
-const crds = join(root, 'crds');
 
 /** Kinds of programs that the cluster does not have. */
 const foreign = 'monitoring.coreos.com/v1';
@@ -31,17 +23,11 @@ interface Resource {
 }
 
 before(async () => {
-  enterNetworkOf(lab.controlPlane);
-  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
-  // Whoever led then could not give it back any more.
-  await lab.kubectl(['delete', 'lease', '--all', '--namespace', namespace, '--ignore-not-found']);
-});
-after(async () => {
-  // Whatever has become of the test, others get the CRDs of this work tree.
-  await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', crds]);
-  await berth.installBerth(lab);
-  await berth.cleanUp(lab);
-  await rm(oldChart, { recursive: true, force: true });
+  // Kinds and namespace have to be there for what is tried.
+  await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', join(root, 'crds')]);
+  await lab.kubectl(['apply', '--filename', '-'], {
+    input: `{apiVersion: v1, kind: Namespace, metadata: {name: ${namespace}}}`,
+  });
 });
 
 async function rendered(file: string): Promise<readonly Resource[]> {
@@ -175,103 +161,4 @@ test('E7 of all Pods, only the speaker needs more than Pod Security level "restr
   } finally {
     await lab.kubectl(['delete', 'namespace', ...levels, '--ignore-not-found', '--wait=false']);
   }
-});
-
-/** A version of the chart from before a field of pools, and from before the hook that replaces CRDs. */
-async function makeOldChart(): Promise<void> {
-  await rm(oldChart, { recursive: true, force: true });
-  await cp(chart, oldChart, { recursive: true });
-  await rm(join(oldChart, 'templates/crds.yaml'));
-  const version = await readFile(join(chart, 'Chart.yaml'), 'utf8');
-  await writeFile(join(oldChart, 'Chart.yaml'), version.replace(/^version: .*$/m, 'version: 0.0.9'));
-  for (const name of globSync('*.yaml', { cwd: crds })) {
-    const crd = parse(readFileSync(join(crds, name), 'utf8'));
-    delete crd.metadata.annotations;
-    delete crd.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.reuseAfter;
-    await writeFile(join(oldChart, 'crds', name), stringify(crd));
-  }
-  await lab.kubectl(['replace', '--filename', join(oldChart, 'crds')]);
-}
-
-async function knowsField(): Promise<boolean> {
-  const field = 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.reuseAfter.type}';
-  return (await lab.kubectl(['get', 'crd', 'ipaddresspools.berth.dev', '-o', field])) === 'string';
-}
-
-/** What the speaker of the first node tells a host of the network that asks it for its metrics; undefined when it does not answer. */
-async function metricsFromOutside(): Promise<string | undefined> {
-  const where = ['get', 'node', lab.nodes[0]?.name ?? '', '-o', 'jsonpath={.status.addresses[0].address}'];
-  const url = `http://${await lab.kubectl(where)}:7933/metrics`;
-  const { code, stdout } = await lab.client.exec(['curl', '-sS', '--fail', '--max-time', '2', url]);
-  return code === 0 ? stdout : undefined;
-}
-
-/** Installs or upgrades, with a pool in the values. */
-async function upgrade(from: string, ...more: readonly string[]): Promise<void> {
-  const image = 'image.repository=localhost/berth,image.tag=lab,image.pullPolicy=Never';
-  const pool = `pools[0].name=main,pools[0].addresses[0]=${lab.subnet.vips}`;
-  const sets = [image, pool, ...more].flatMap((set) => ['--set', set]);
-  await lab.helm(['upgrade', '--install', 'berth', from, '--namespace', namespace, '--create-namespace', ...sets]);
-}
-
-test('helm upgrade brings new CRDs, with a pool that needs them in the same values, and helm uninstall keeps them', async () => {
-  const begun = new Date().toISOString();
-  await makeOldChart();
-  await upgrade(oldChart);
-  await berth.rolledOut(lab);
-  assert.equal(await knowsField(), false);
-  await lab.apply(berth.backends);
-  await lab.apply(berth.serviceManifest('one'));
-  const vip = await berth.addressOf(lab, 'one');
-
-  const client = new KubeClient(await connect(lab.kubeconfig));
-  const account = { namespace, name: 'berth-crds' };
-  let grants: readonly Grant[] = [];
-  const done = new AbortController();
-  const looking = (async () => {
-    while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
-  })();
-  assert.equal(await metricsFromOutside(), undefined);
-  await upgrade(chart, 'pools[0].reuseAfter=1s', 'metrics.onNodeNetwork=true').finally(() => done.abort());
-  await looking;
-  client.close();
-  assert.equal(await knowsField(), true);
-  const field = ['get', 'ipaddresspool', 'main', '-o', 'jsonpath={.spec.reuseAfter}'];
-  assert.equal(await lab.kubectl(field), '1s');
-  await berth.rolledOut(lab);
-  assert.equal(await berth.ingressOf(lab, 'one'), vip);
-  await eventually('an answer', () => berth.curl(lab, vip));
-  assert.match((await metricsFromOutside()) ?? '', /^berth_speaker_rules_loaded 1$/m);
-
-  assert.deepEqual(grants.map(grantText).sort(), documented('crds'));
-  const user = `system:serviceaccount:${namespace}:${account.name}`;
-  const records = () =>
-    readAudit(lab.stateDir).filter((one) => one.user.username === user && one.requestReceivedTimestamp >= begun);
-  await eventually('the hook made use of all of its rights', () => {
-    const uses = records().map(useOf);
-    assert.deepEqual(grants.filter((grant) => !uses.some((use) => covers(grant, use))).map(grantText), []);
-    return grants.length > 0;
-  });
-  assert.deepEqual(
-    records().filter(({ responseStatus }) => responseStatus?.code === 403),
-    [],
-  );
-  // Nothing is to be done when the CRDs are the chart's already.
-  const again = await lab.helm([
-    'upgrade',
-    'berth',
-    chart,
-    '--namespace',
-    namespace,
-    '--reuse-values',
-    '--dry-run=server',
-  ]);
-  assert.doesNotMatch(again, /berth-crds/);
-
-  await lab.kubectl(['delete', 'service', 'one']);
-  await lab.kubectl(['delete', 'deployment', 'web']);
-  await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
-  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait']);
-  assert.equal(await knowsField(), true);
-  assert.equal(await lab.kubectl(['get', 'ipaddresspools', '-o', 'name']), '');
 });

@@ -1,6 +1,8 @@
 /** Break it, and find the cause in one command. */
 import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { parse, stringify } from 'yaml';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { askCli, runCli } from './run-cli.ts';
@@ -83,6 +85,8 @@ after(async () => {
     'pod-security.kubernetes.io/enforce-',
   ]);
   await lab.kubectl(['delete', 'namespace', 'doctor-test', '--ignore-not-found']);
+  await lab.kubectl(['delete', 'clusterrole,clusterrolebinding', 'doctor-test-reader', '--ignore-not-found']);
+  await lab.kubectl(['-n', berth.namespace, 'delete', 'role,rolebinding', 'doctor-test-reader', '--ignore-not-found']);
   await lab.kubectl(['-n', 'kube-system', 'delete', 'configmap', 'kube-proxy', '--ignore-not-found']);
   await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
   await lab.kubectl(['delete', 'ipallocations', stolen, '--ignore-not-found']);
@@ -185,7 +189,6 @@ test('B10 D12 E2 E7 each of many faults at once is found, with where it is and w
     LivenessBlocked: lab.nodes.map(({ name }) => `error node ${name}`),
     PoolOverlapsNodes: ['warn pool nodes'],
     PoolNotAdvertised: ['warn pool nodes', 'warn pool pods'],
-    StrictReversePath: [`warn node ${first.name}, link side0`],
     PoolOverlapsPods: ['error pool pods'],
     ProxyArpOn: [`warn node ${first.name}, link eth0`],
     PodSecurity: [`warn namespace ${berth.namespace}`],
@@ -196,7 +199,9 @@ test('B10 D12 E2 E7 each of many faults at once is found, with where it is and w
   };
   for (const [id, wheres] of Object.entries(expected))
     assert.deepEqual([...of(findings, id)].sort(), [...wheres].sort(), id);
+  // The pool with a Pod's address makes the bridge of the Pods such a link too.
   assert.ok(of(findings, 'ReturnPath').includes(`info node ${first.name}, link side0`));
+  assert.ok(of(findings, 'StrictReversePath').includes(`warn node ${first.name}, link side0`));
   const conflict = findings.find(({ id }) => id === 'DuplicateAddress');
   const mac = (await stranger.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim();
   assert.match(conflict?.what ?? '', new RegExp(mac), 'it names the host');
@@ -225,4 +230,62 @@ test('E7 without the node layer IPVS without strictARP is an error, and a namesp
     lab.nodes.map(({ name }) => `info node ${name}`),
   );
   assert.deepEqual(of(findings, 'PodSecurity'), [`error namespace ${berth.namespace}`]);
+});
+
+/** May read what every command reads, and nothing else. */
+const reader = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: reader, namespace: doctor-test }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: doctor-test-reader }
+rules:
+  - { apiGroups: [""], resources: [services, nodes, namespaces], verbs: [list] }
+  - { apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list] }
+  - { apiGroups: [berth.dev], resources: ["*"], verbs: [list] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: { name: doctor-test-reader, namespace: ${berth.namespace} }
+rules:
+  - { apiGroups: [""], resources: [pods], verbs: [list] }
+  - { apiGroups: [apps], resources: [deployments, daemonsets], verbs: [list] }
+  - { apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get] }
+`;
+const binding = (kind: 'ClusterRole' | 'Role') => `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ${kind}Binding
+metadata: { name: doctor-test-reader${kind === 'Role' ? `, namespace: ${berth.namespace}` : ''} }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: doctor-test-reader }
+subjects: [{ kind: ServiceAccount, name: reader, namespace: doctor-test }]
+`;
+
+test('F8 to who may read little the doctor says what it could not look at', async () => {
+  await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
+  await lab.apply([reader, binding('ClusterRole'), binding('Role')].join('---'));
+  const token = (await lab.kubectl(['-n', 'doctor-test', 'create', 'token', 'reader'])).trim();
+  const config = parse(await readFile(lab.kubeconfig, 'utf8')) as { users: { user: object }[] };
+  for (const user of config.users) user.user = { token };
+  const file = `${lab.stateDir}/reader.kubeconfig`;
+  await writeFile(file, stringify(config), { mode: 0o600 });
+  const { code, stdout, stderr } = await runCli(lab, 'doctor', '-o', 'json', '--kubeconfig', file);
+  await rm(file);
+  assert.ok(code === 0 || code === 1, stderr);
+  const { findings } = JSON.parse(stdout) as { readonly findings: readonly Finding[] };
+  for (const id of [
+    'OtherImplementation',
+    'KubeProxyMode',
+    'PodSecurity',
+    'PoolOverlapsServices',
+    'AdmissionPolicyMissing',
+    'Warnings',
+    'SpeakerNotAsked',
+    'LivenessBlocked',
+  ]) {
+    const severities = new Set(findings.filter((one) => one.id === id).map(({ severity }) => severity));
+    assert.deepEqual(severities, new Set(['unknown']), id);
+  }
+  assert.match(findings.find(({ id }) => id === 'Warnings')?.what ?? '', /you may not list events/);
 });

@@ -14,7 +14,14 @@ const lab = berth.sharedLab();
 const client = lab.client;
 /** MetalLB's samples have addresses of 192.168.0.0/16: the hosts get one each, in a subnet that holds them all. */
 const hosts = [...lab.nodes, client];
-const sampleAddress = (i: number) => `192.168.31.${100 + i}/19`;
+const onHosts = async (verb: 'add' | 'del') => {
+  for (const [i, host] of hosts.entries()) {
+    const link = host.name === client.name ? client.link : 'eth0';
+    for (const [address, ...flags] of [[`192.168.31.${100 + i}/19`], [`fc00:f853:ccd::${i + 1}/48`, 'nodad']]) {
+      await host.exec(['ip', 'address', verb, address ?? '', 'dev', link, ...(verb === 'add' ? flags : [])]);
+    }
+  }
+};
 const metalLb = ['-n', metalLbNamespace];
 /** What the samples ask for, besides what the tests make. */
 const namespaces = ['namespace-a', 'shop'];
@@ -44,18 +51,14 @@ const addresses = async () => {
   const format =
     'jsonpath={range .items[?(@.spec.type=="LoadBalancer")]}{.metadata.namespace}/{.metadata.name} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}';
   const text = await lab.kubectl(['get', 'services', '-A', '-o', format]);
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .sort();
+  const lines = text.split('\n').filter((line) => line !== '');
+  // MetalLB shows IPv4 first, Berth the Service's first family.
+  const sorted = lines.map((line) => line.split(' ')).map(([name, ...ips]) => [name, ...ips.sort()].join(' '));
+  return sorted.sort();
 };
 
 before(async () => {
-  await Promise.all(
-    hosts.map((host, i) =>
-      host.exec(['ip', 'address', 'add', sampleAddress(i), 'dev', host.name === client.name ? client.link : 'eth0']),
-    ),
-  );
+  await onHosts('add');
   await installMetalLb(lab);
   await lab.apply(berth.backends);
   for (const name of namespaces)
@@ -70,11 +73,7 @@ after(async () => {
   await removeMetalLb(lab);
   await berth.installBerth(lab);
   await berth.cleanUp(lab);
-  await Promise.all(
-    hosts.map((host, i) =>
-      host.exec(['ip', 'address', 'del', sampleAddress(i), 'dev', host.name === client.name ? client.link : 'eth0']),
-    ),
-  );
+  await onHosts('del');
 });
 
 test("every one of MetalLB's samples is converted, what it becomes is taken by the API server, and the report leaves nothing out", async () => {
@@ -110,6 +109,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   await lab.apply(
     [
       berth.serviceManifest('plain'),
+      berth.serviceManifest('both', 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6]'),
       berth.serviceManifest('asks', '', 'metallb.universe.tf/loadBalancerIPs: 192.168.10.77'),
       berth.serviceManifest('field', 'loadBalancerIP: 192.168.10.78'),
       berth.serviceManifest('shared', '', shared('metallb.io', '192.168.10.79')),
@@ -125,7 +125,9 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   );
   const had = await eventually("MetalLB's addresses", async () => {
     const all = await addresses();
-    return all.length === 7 && all.every((line) => /\d$/.test(line)) ? all : undefined;
+    return all.length === 8 && all.every((line) => line.split(' ').length >= 2 && !line.endsWith(' '))
+      ? all
+      : undefined;
   });
   const plain = await berth.ingressOf(lab, 'plain');
   await eventually('an answer by MetalLB', () => berth.curl(lab, plain));
@@ -134,7 +136,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   const before = await askCli<{ services: readonly { service: string; fate: string }[] }>(lab, 'migrate', 'metallb');
   assert.deepEqual(
     before.services.map(({ fate }) => fate),
-    Array(7).fill('Keeps'),
+    Array(8).fill('Keeps'),
   );
   const doctor = await askCli<{ findings: readonly { id: string; severity: string; where: string }[] }>(lab, 'doctor');
   const seen = doctor.findings.filter(({ id, severity }) => id === 'OtherImplementation' && severity === 'error');
@@ -150,7 +152,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   const watching = client.exec([
     'sh',
     '-c',
-    `rm -f /tmp/migrate-stop-${lab.id}; for i in $(seq 1 600); do [ -e /tmp/migrate-stop-${lab.id} ] && break; curl -sS --fail --max-time 3 -o /dev/null http://${plain}/hostname || echo failed; sleep 0.1; done; echo asked $i`,
+    `rm -f /tmp/migrate-stop-${lab.id}; for i in $(seq 1 600); do [ -e /tmp/migrate-stop-${lab.id} ] && break; curl -sS --fail --max-time 10 -o /dev/null http://${plain}/hostname || echo failed; sleep 0.1; done; echo asked $i`,
   ]);
   const done = await runCli(
     lab,
@@ -164,20 +166,21 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   await client.exec(['touch', `/tmp/migrate-stop-${lab.id}`]);
   const watched = await watching;
   assert.equal(done.code, 0, done.stderr);
-  assert.match(done.stdout, /7 of 7 addresses taken over and announced/);
+  assert.match(done.stdout, /9 of 9 addresses taken over and announced/);
   assert.deepEqual(await addresses(), had);
   assert.match(watched.stdout, /^asked \d+/, `new connections failed: ${watched.stdout}`);
-  assert.equal((await berth.ledgerOf(lab)).length, 6, 'two share one');
+  assert.equal((await berth.ledgerOf(lab)).length, 8, 'two share one, one has two');
 
   // MetalLB is silent, and Berth alone answers.
   await eventually(
     'no Pod of MetalLB',
     async () => (await lab.kubectl([...metalLb, 'get', 'pods', '-o', 'name'])) === '',
   );
-  for (const line of had) {
-    const address = line.split(' ')[1] ?? '';
+  for (const address of had.flatMap((line) => line.split(' ').slice(1)).filter((one) => !one.includes(':'))) {
     await eventually(`one answer for ${address}`, async () => (await berth.answeringMacs(lab, address)).size === 1);
   }
+  const six = had.flatMap((line) => line.split(' ')).find((one) => one.includes('::')) ?? '';
+  await eventually(`one answer for ${six}`, async () => (await berth.advertisingMacs(lab, six)).size === 1);
   await eventually('an answer by Berth', () => berth.curl(lab, plain));
   const again = await runCli(lab, 'migrate', 'metallb', '--apply', '--stop-metallb');
   assert.equal(again.code, 0, again.stderr);

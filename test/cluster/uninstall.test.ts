@@ -81,3 +81,30 @@ test('helm uninstall leaves the kernels of all nodes as they were', async () => 
     });
   }
 });
+
+test('helm uninstall leaves the addresses in the statuses, the ledger and the CRDs, and the next installation takes them up', async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  await lab.apply(berth.serviceManifest('one'));
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  const kept = async () => ({
+    ingress: await berth.ingressOf(lab, 'one'),
+    conditions: await lab.kubectl(['get', 'service', 'one', '-o', 'jsonpath={.status.conditions[*].type}']),
+    ledger: await berth.ledgerOf(lab),
+    crds: (await lab.kubectl(['get', 'crds', '-o', 'name'])).split('\n').filter((name) => name.endsWith('.berth.dev')),
+    key: await lab.kubectl(['-n', berth.namespace, 'get', 'secret', 'berth-liveness', '-o', 'name']),
+  });
+  await eventually('both conditions', async () => /Allocated.*Announced/.test((await kept()).conditions));
+  const before = await kept();
+
+  await uninstall();
+  assert.deepEqual(await kept(), before);
+  assert.equal(before.crds.length, 3);
+  assert.deepEqual(await berth.answeringMacs(lab, vip), new Set());
+
+  await berth.installBerth(lab);
+  await eventually('an answer again', () => berth.curl(lab, vip));
+  assert.equal(await berth.ingressOf(lab, 'one'), vip);
+  await berth.cleanUp(lab);
+});

@@ -1,61 +1,163 @@
-/** helm upgrade and helm rollback, while a client goes on asking. */
+/** From one version of the chart to the next one and back, while clients connect: the CRDs come along, no connection fails, and the CRDs stay. */
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { KubeClient } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { readAudit } from '../lab/audit.ts';
 import { eventually } from '../lab/poll.ts';
-import { probed } from '../probe/backend.ts';
-import { Prober } from '../probe/prober.ts';
 import * as berth from './berth.ts';
+import { enterNetworkOf } from './enter-network.ts';
+import { covers, documented, type Grant, grantsOf, grantText, useOf } from './permissions.ts';
 
 const lab = berth.sharedLab();
-const name = 'upgraded';
-const connections = 12;
-const watchMs = 3_000;
-let prober: Prober;
+const { namespace } = berth;
+const root = new URL('../..', import.meta.url).pathname;
+const chart = join(root, 'charts/berth');
+const oldChart = join(lab.stateDir, 'old-chart');
+const stopFile = join(lab.stateDir, 'stop-asking');
+const crds = join(root, 'crds');
+/** The account that replaces CRDs: it exists only while the hook runs. */
+const account = { namespace, name: 'berth-crds' };
 
 before(async () => {
-  await berth.installBerth(lab);
-  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
-  await lab.apply(probed(name));
-  await lab.kubectl(['rollout', 'status', `daemonset/${name}`, '--timeout=90s']);
-  prober = await Prober.start(lab, await berth.addressOf(lab, name));
+  enterNetworkOf(lab.controlPlane);
+  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
+  // Whoever led then could not give it back any more.
+  await lab.kubectl(['delete', 'lease', '--all', '--namespace', namespace, '--ignore-not-found']);
+  await makeOldChart();
 });
 after(async () => {
-  prober?.close();
-  await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'daemonset', name, '--ignore-not-found']);
+  // Whatever has become of the test, others get the CRDs of this work tree.
+  await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', crds]);
   await berth.installBerth(lab);
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+  await rm(oldChart, { recursive: true, force: true });
 });
 
-/** Does it while the client asks, and sees that nothing failed, no connection ended, and every Pod is another one. */
-async function withoutLoss(change: () => Promise<unknown>): Promise<void> {
-  await prober.peace();
-  await prober.openEchoes(connections);
-  const before = await pods();
-  const { total, outcomes } = await prober.during(async () => {
-    await change();
+/** A version of the chart from before a field of pools, and from before the hook that replaces CRDs; its CRDs are the cluster's then. */
+async function makeOldChart(): Promise<void> {
+  await rm(oldChart, { recursive: true, force: true });
+  await cp(chart, oldChart, { recursive: true });
+  await rm(join(oldChart, 'templates/crds.yaml'));
+  const version = await readFile(join(chart, 'Chart.yaml'), 'utf8');
+  await writeFile(join(oldChart, 'Chart.yaml'), version.replace(/^version: .*$/m, 'version: 0.0.9'));
+  for (const name of globSync('*.yaml', { cwd: crds })) {
+    const crd = parse(readFileSync(join(crds, name), 'utf8'));
+    delete crd.metadata.annotations;
+    delete crd.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.reuseAfter;
+    await writeFile(join(oldChart, 'crds', name), stringify(crd));
+  }
+  // The cluster may have none yet.
+  await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', crds]);
+  await lab.kubectl(['replace', '--filename', join(oldChart, 'crds')]);
+}
+
+async function knowsField(): Promise<boolean> {
+  const field = 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.reuseAfter.type}';
+  return (await lab.kubectl(['get', 'crd', 'ipaddresspools.berth.dev', '-o', field])) === 'string';
+}
+
+/** What the speaker of the first node tells a host of the network that asks it for its metrics; undefined when it does not answer. */
+async function metricsFromOutside(): Promise<string | undefined> {
+  const where = ['get', 'node', lab.nodes[0]?.name ?? '', '-o', 'jsonpath={.status.addresses[0].address}'];
+  const url = `http://${await lab.kubectl(where)}:7933/metrics`;
+  const { code, stdout } = await lab.client.exec(['curl', '-sS', '--fail', '--max-time', '2', url]);
+  return code === 0 ? stdout : undefined;
+}
+
+/** Installs or upgrades, with a pool in the values. */
+async function upgrade(from: string, ...more: readonly string[]): Promise<void> {
+  const image = 'image.repository=localhost/berth,image.tag=lab,image.pullPolicy=Never';
+  const pool = `pools[0].name=main,pools[0].addresses[0]=${lab.subnet.vips}`;
+  const sets = [image, pool, ...more].flatMap((set) => ['--set', set]);
+  await lab.helm(['upgrade', '--install', 'berth', from, '--namespace', namespace, '--create-namespace', ...sets]);
+  await berth.rolledOut(lab);
+}
+
+/** Connects anew again and again while the task runs, and says what became of that. */
+async function whileAsking(vip: string, task: () => Promise<void>): Promise<{ answered: number; failed: string }> {
+  const ask = `curl -sS --fail --max-time 5 -o /dev/null -w 'answered\\n' http://${vip}/hostname`;
+  const script = `while [ ! -e ${stopFile} ]; do ${ask} || date +%T.%N >&2; sleep 0.02; done`;
+  await rm(stopFile, { force: true });
+  const asking = lab.client.exec(['sh', '-c', script]);
+  await task().finally(() => writeFile(stopFile, ''));
+  const { stdout, stderr } = await asking;
+  await rm(stopFile);
+  return { answered: stdout.split('answered').length - 1, failed: stderr };
+}
+
+/** The rights of the hook's account, caught while it exists. */
+async function grantsDuring(task: () => Promise<void>): Promise<readonly Grant[]> {
+  const client = new KubeClient(await connect(lab.kubeconfig));
+  let grants: readonly Grant[] = [];
+  const done = new AbortController();
+  const looking = (async () => {
+    while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
+  })();
+  await task().finally(() => done.abort());
+  await looking;
+  client.close();
+  return grants;
+}
+
+test('helm upgrade brings new CRDs and a pool that needs them, no connection fails, and helm uninstall keeps them', async () => {
+  const begun = new Date().toISOString();
+  await upgrade(oldChart);
+  assert.equal(await knowsField(), false);
+  await lab.apply(berth.backends);
+  await lab.apply(berth.serviceManifest('one'));
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  const vip = await berth.addressOf(lab, 'one');
+  await eventually('an answer', () => berth.curl(lab, vip));
+  assert.equal(await metricsFromOutside(), undefined);
+
+  let grants: readonly Grant[] = [];
+  const there = await whileAsking(vip, async () => {
+    grants = await grantsDuring(() => upgrade(chart, 'pools[0].reuseAfter=1s', 'metrics.onNodeNetwork=true'));
+  });
+  assert.equal(there.failed, '');
+  assert.ok(there.answered > 50, `only ${there.answered} connections`);
+  assert.equal(await knowsField(), true);
+  const field = ['get', 'ipaddresspool', 'main', '-o', 'jsonpath={.spec.reuseAfter}'];
+  assert.equal(await lab.kubectl(field), '1s');
+  assert.equal(await berth.ingressOf(lab, 'one'), vip);
+  assert.match((await metricsFromOutside()) ?? '', /^berth_speaker_rules_loaded 1$/m);
+  await compare(grants, begun);
+  // Nothing is to be done when the CRDs are the chart's already.
+  const again = ['upgrade', 'berth', chart, '--namespace', namespace, '--reuse-values', '--dry-run=server'];
+  assert.doesNotMatch(await lab.helm(again), /berth-crds/);
+
+  const back = await whileAsking(vip, async () => {
+    await lab.helm(['rollback', 'berth', '1', '--namespace', namespace]);
     await berth.rolledOut(lab);
-  }, watchMs);
-  const { alive, broken } = await prober.echoes();
-  assert.deepEqual({ failed: total.failed, outcomes }, { failed: 0, outcomes: {} });
-  assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
-  await eventually('no Pod of before', async () => {
-    const now = await pods();
-    assert.deepEqual(
-      before.filter((uid) => now.includes(uid)),
-      [],
-    );
+  });
+  assert.equal(back.failed, '');
+  assert.equal(await knowsField(), true);
+  assert.equal(await berth.ingressOf(lab, 'one'), vip);
+
+  await lab.kubectl(['delete', 'service', 'one']);
+  await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
+  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait']);
+  assert.equal(await knowsField(), true);
+  assert.equal(await lab.kubectl(['get', 'ipaddresspools', '-o', 'name']), '');
+});
+
+/** The hook has the rights that docs/security.md says, made use of all of them, and was denied nothing. */
+async function compare(grants: readonly Grant[], since: string): Promise<void> {
+  assert.deepEqual(grants.map(grantText).sort(), documented('crds'));
+  const user = `system:serviceaccount:${namespace}:${account.name}`;
+  const records = () =>
+    readAudit(lab.stateDir).filter((one) => one.user.username === user && one.requestReceivedTimestamp >= since);
+  await eventually('the hook made use of all of its rights', () => {
+    const uses = records().map(useOf);
+    assert.deepEqual(grants.filter((grant) => !uses.some((use) => covers(grant, use))).map(grantText), []);
     return true;
   });
+  const denied = records().filter(({ responseStatus }) => responseStatus?.code === 403);
+  assert.deepEqual(denied, []);
 }
-
-async function pods(): Promise<readonly string[]> {
-  const uids = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}']);
-  return uids.split(' ');
-}
-
-test('helm upgrade replaces every Pod; no attempt to connect fails and no connection ends', () =>
-  withoutLoss(() =>
-    berth.installBerth(lab, ['controller.podAnnotations.version=two', 'speaker.podAnnotations.version=two']),
-  ));
-
-test('so does helm rollback', () => withoutLoss(() => lab.helm(['rollback', 'berth', '--namespace', berth.namespace])));

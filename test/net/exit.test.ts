@@ -1,6 +1,10 @@
 /** The life of the responder's process: it starts only with NET_RAW, obeys under load, and ends promptly. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { type FrameLab, requestFor, startFrameLab } from './frame-lab.ts';
@@ -88,5 +92,40 @@ test('without NET_RAW there is one clear error, and an exit code', async () => {
   } finally {
     responder.close();
     pair.close();
+  }
+});
+
+test('a speaker that cannot start says why in one line, and ends', () => {
+  const pair = createPair();
+  const folder = mkdtempSync(join(tmpdir(), 'berth-exit-'));
+  const kubeconfig = join(folder, 'kubeconfig');
+  const nowhere = {
+    clusters: [{ name: 'a', cluster: { server: 'https://127.0.0.1:1' } }],
+    contexts: [{ name: 'a', context: { cluster: 'a', user: 'a' } }],
+    users: [{ name: 'a', user: {} }],
+    'current-context': 'a',
+  };
+  writeFileSync(kubeconfig, JSON.stringify(nowhere));
+  const main = new URL('../../src/main.ts', import.meta.url).pathname;
+  const start = ['netns', 'exec', pair.node, process.execPath, main, 'speaker', '--node-name=a', '--health'];
+  const rows: readonly (readonly [readonly string[], RegExp])[] = [
+    [['127.0.0.1:7931'], /not in a cluster: give --kubeconfig FILE/],
+    [['192.0.2.1:7931', '--kubeconfig', kubeconfig], /cannot serve health on 192\.0\.2\.1:7931/],
+  ];
+  try {
+    for (const [args, message] of rows) {
+      const { status, stdout, stderr } = spawnSync('ip', [...start, ...args], {
+        encoding: 'utf8',
+        timeout: 30_000,
+        killSignal: 'SIGKILL',
+      });
+      assert.equal(status, 1, stdout);
+      assert.equal(stderr, '');
+      assert.equal(stdout.split('\n').filter((line) => /"level":"error"/.test(line)).length, 1, stdout);
+      assert.match(stdout, message);
+    }
+  } finally {
+    pair.close();
+    rmSync(folder, { recursive: true });
   }
 });

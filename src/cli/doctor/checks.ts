@@ -5,11 +5,13 @@ import { implementationChecks } from './implementation-checks.ts';
 import { installationChecks } from './installation-checks.ts';
 import { linkChecks } from './link-checks.ts';
 import { nodeChecks } from './node-checks.ts';
+import { objectChecks } from './object-checks.ts';
 import { poolChecks } from './pool-checks.ts';
 
 /** All of them. */
 export const checks: readonly Check<Facts>[] = [
   ...installationChecks,
+  ...objectChecks,
   ...implementationChecks,
   ...poolChecks,
   ...nodeChecks,

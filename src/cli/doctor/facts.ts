@@ -107,6 +107,8 @@ export interface Facts {
   readonly others: Looked<OtherAllocators>;
   readonly speakers: readonly SpeakerLook[];
   readonly warnings: Looked<readonly Warning[]>;
+  /** Names of the ValidatingAdmissionPolicies that have a binding. */
+  readonly boundPolicies: Looked<readonly string[]>;
 }
 
 /** The speakers that answered. */

@@ -26,15 +26,16 @@ export async function gatherFacts(session: Session): Promise<Facts> {
     readExternalIps(reach),
     askSpeakers(session, installation),
   ]);
-  const [namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings] = await Promise.all([
+  const [namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies] = await Promise.all([
     look(() => readNamespaceLabels(reach, namespace)),
     look(() => readServiceRanges(reach)),
     look(() => readKubeProxy(reach)),
     look(() => readWorkloads(reach)),
     look(() => readOtherAllocators(reach)),
     look(() => readWarnings(reach, namespace, cluster.now)),
+    look(() => readBoundPolicies(reach)),
   ]);
-  const looked = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings };
+  const looked = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies };
   return { ...own, ...looked, ...podAddresses, pods, externalIps, speakers };
 }
 
@@ -79,7 +80,8 @@ async function readPodAddresses(reach: Reach): Promise<Pick<Facts, 'podRanges' |
   const nodes = await listAll<RawNodeRanges>(reach, collections.nodes);
   const named = byNode(nodes.map(({ metadata, spec }) => [metadata.name, spec?.podCIDRs ?? []]));
   if (named.size > 0) return { podRanges: named, arePodsSampled: false };
-  return { podRanges: byNode(await samplePods(reach)), arePodsSampled: true };
+  const sample = await look(() => samplePods(reach));
+  return { podRanges: byNode('value' in sample ? sample.value : []), arePodsSampled: true };
 }
 
 function byNode(texts: NodeTexts): ReadonlyMap<string, RangeSet> {
@@ -176,4 +178,10 @@ const hourMs = 3_600_000;
 async function readWarnings(reach: Reach, namespace: string, now: number): Promise<readonly Warning[]> {
   const events = await listAll<RawEvent>(reach, `/api/v1/namespaces/${namespace}/events`);
   return warningsOf(events, now - hourMs);
+}
+
+async function readBoundPolicies(reach: Reach): Promise<readonly string[]> {
+  const path = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
+  const bindings = await listAll<{ readonly spec?: { readonly policyName?: string } }>(reach, path);
+  return bindings.flatMap(({ spec }) => spec?.policyName ?? []);
 }

@@ -1,7 +1,7 @@
 /** Checks of pools against the addresses that others use. */
 import { familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
 import { formatRange, isRange, parseRange } from '../../addr/range.ts';
-import { holds, intersect, type RangeSet, rangeSet } from '../../addr/range-set.ts';
+import { holds, intersect, type RangeSet, rangeSet, subtract } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
 import { cureOf } from '../words.ts';
@@ -58,9 +58,11 @@ function poolOverlapsPods({ pools, podRanges, arePodsSampled }: Facts): readonly
     ),
   );
   if (found.length === 0 && arePodsSampled) {
-    return unknown(
-      'no Node names the range of its Pods (spec.podCIDRs); of the Pods that were looked at none has an address of a pool',
-    );
+    const rest =
+      podRanges.size === 0
+        ? 'no Pod could be looked at'
+        : 'of the Pods that were looked at none has an address of a pool';
+    return unknown(`no Node names the range of its Pods (spec.podCIDRs); ${rest}`);
   }
   return orOk(found.slice(0, 10), 'no pool holds an address of Pods');
 }
@@ -108,18 +110,13 @@ function poolOffLink(facts: Facts): readonly Found[] {
   const found = facts.pools.flatMap(({ name, ranges }): readonly Found[] => {
     const covering = facts.advertisements.filter(({ pools }) => pools.length === 0 || pools.includes(name));
     if (covering.some(({ interfaces }) => interfaces.some((one) => !/[*?]/.test(one)))) return [];
-    const outside = ranges.filter((range) => intersect([range], subnets).length === 0);
+    const outside = subtract(ranges, subnets);
     if (outside.length === 0) return [];
+    const isWhole = intersect(ranges, subnets).length === 0;
+    const what = `${few(outside.map(formatRange))}: no node has a link in this network, so no node can answer`;
     const todo =
       'choose addresses of that network; or, if a router sends them there, name the link in the interfaces of the L2Advertisement';
-    return [
-      {
-        severity: 'error',
-        where: `pool ${name}`,
-        what: `${few(outside.map(formatRange))}: no node has a link in this network, so no node can answer`,
-        todo,
-      },
-    ];
+    return [{ severity: isWhole ? 'error' : 'warn', where: `pool ${name}`, what, todo }];
   });
   return orOk(found, 'every pool lies in a network of the nodes');
 }

@@ -1,4 +1,6 @@
 /** The order of a take-over, decided before anything is changed. */
+import { familyOf, ipToNumber, parseIp } from '../../addr/ip.ts';
+import { holds, rangeSet } from '../../addr/range-set.ts';
 import type { RawService } from '../../api/service.ts';
 import type { Workload } from '../doctor/facts.ts';
 import type { Migration } from './metallb.ts';
@@ -34,7 +36,7 @@ export function obstaclesTo(previews: readonly Preview[], situation: Situation):
     ...absent.map((what) => ({ what, todo: 'kubectl berth doctor tells why' })),
     ...changed,
     ...(ground.links.size === 0 ? [] : silencedBy(previews, ground)),
-    ...(stop ? orphanedBy(programs, previews) : runningOf(programs)),
+    ...(stop ? orphanedBy(situation, previews) : runningOf(programs)),
   ];
 }
 
@@ -46,15 +48,24 @@ function runningOf(programs: readonly Workload[]): readonly Obstacle[] {
   }));
 }
 
-/** Services of a class that only MetalLB serves. */
-function orphanedBy(programs: readonly Workload[], previews: readonly Preview[]): readonly Obstacle[] {
+/** Services that MetalLB serves and Berth does not: of MetalLB's class, or without one, with an address of its pools. */
+function orphanedBy({ programs, ground }: Situation, previews: readonly Preview[]): readonly Obstacle[] {
   const classes = new Set(programs.flatMap(({ args }) => classIn(args)));
-  const orphaned = previews.filter(
-    ({ fate, addresses, className = '' }) => fate === 'NotOurs' && addresses.length > 0 && classes.has(className),
+  const ranges = rangeSet(ground.pools.flatMap((pool) => pool.ranges));
+  const isInPool = (text: string) => {
+    const ip = parseIp(text);
+    return ip !== undefined && holds(ranges, familyOf(ip), ipToNumber(ip));
+  };
+  const left = previews.filter(({ fate, addresses }) => fate === 'NotOurs' && addresses.length > 0);
+  const orphaned = left.filter(({ className, addresses }) =>
+    className === undefined ? addresses.some(isInPool) : classes.has(className),
   );
   return orphaned.map(({ service, className }) => ({
-    what: `Service ${service} is of MetalLB's class ${className}, which Berth does not serve: nobody would announce its address any more`,
-    todo: `add ${className} to the chart's value loadBalancerClasses`,
+    what: `Service ${service} is of ${className === undefined ? 'no class' : `MetalLB's class ${className}`}, which Berth does not serve: nobody would announce its address any more`,
+    todo:
+      className === undefined
+        ? "the chart's value servicesWithoutClass: true"
+        : `add ${className} to the chart's value loadBalancerClasses`,
   }));
 }
 

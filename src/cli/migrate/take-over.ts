@@ -47,7 +47,8 @@ export interface TakenAddress {
 export const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
 
 const pollMs = 300;
-const patienceMs = 60_000;
+/** Berth waits for a minute before it writes to a status that another program has written to. */
+const patienceMs = 90_000;
 const mergePatch = 'application/merge-patch+json';
 
 /** Does it all. Throws a Failure at the first Service that has not kept its address; what was done stays, and a second run goes on from there. */
@@ -58,7 +59,7 @@ export async function takeOver(work: TakeOver): Promise<readonly TakenAddress[]>
   for (const one of programs.filter(({ kind }) => kind === 'Deployment')) await stop(one, { session, reach });
   await make(reach, collections.pools, migration.pools);
   await make(reach, collections.advertisements, migration.advertisements);
-  tell(`made ${migration.pools.length} pools and ${migration.advertisements.length} advertisements`);
+  tell(`made IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
   for (const [i, group] of groups.entries()) {
     await takeGroup(group, work, reach);
     for (const { service } of group) {

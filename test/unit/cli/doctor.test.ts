@@ -58,6 +58,7 @@ const well: Facts = {
   others: { value: { ciliumPools: [], calico: undefined, calicoPools: [] } },
   speakers: [speaker()],
   warnings: { value: [] },
+  boundPolicies: { value: ['berth-holders.berth.dev'] },
 };
 /** `severity id where` of all that is not well. */
 const found = (facts: Partial<Facts>) =>
@@ -114,6 +115,11 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       desc: 'E7 Pod Security that complains',
       facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/warn': 'restricted' } } },
       expected: ['warn PodSecurity namespace berth-system'],
+    },
+    {
+      desc: 'B10 no policy for stolen tokens',
+      facts: { boundPolicies: { value: ['x'] } },
+      expected: ['warn AdmissionPolicyMissing'],
     },
     {
       desc: 'E5 all nodes excluded',
@@ -181,7 +187,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
     {
       desc: 'a pool that holds Pods',
       facts: { pools: [pool('p', ['192.0.2.10', '10.0.0.9'])] },
-      expected: ['error PoolOverlapsPods pool p', 'error PoolOffLink pool p'],
+      expected: ['error PoolOverlapsPods pool p', 'warn PoolOffLink pool p'],
     },
     {
       desc: 'Pods whose ranges no Node names',
@@ -205,6 +211,11 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
         advertisements: [advertisement({ name: 'a', distribution: 'Spread', interfaces: ['eth0'] })],
       },
       expected: [],
+    },
+    {
+      desc: 'a pool that is partly of no network of the nodes',
+      facts: { pools: [pool('p', ['192.0.3.0-192.0.3.9', '192.0.2.10'])] },
+      expected: ['warn PoolOffLink pool p'],
     },
     {
       desc: 'a pool entry that is none',

@@ -295,6 +295,8 @@ test('a take-over is not begun while an address would change or fall silent, or 
   const classed = preview('a/classed', { fate: 'NotOurs', className: 'm' });
   assert.deepEqual(whats([classed]).length, 1);
   assert.deepEqual(whats([{ ...classed, className: 'other' }]), []);
+  assert.deepEqual(whats([{ ...classed, className: undefined }]).length, 1);
+  assert.deepEqual(whats([{ ...classed, className: undefined, addresses: ['10.1.1.1'] }]), [], "another program's");
 });
 
 test('Services that share an address, also by way of others, are taken over together', () => {

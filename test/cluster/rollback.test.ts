@@ -1,0 +1,61 @@
+/** helm upgrade and helm rollback, while a client goes on asking and its connections stay open. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import { probed } from '../probe/backend.ts';
+import { Prober } from '../probe/prober.ts';
+import * as berth from './berth.ts';
+
+const lab = berth.sharedLab();
+const name = 'rolled';
+const connections = 12;
+const watchMs = 3_000;
+let prober: Prober;
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  await lab.apply(probed(name));
+  await lab.kubectl(['rollout', 'status', `daemonset/${name}`, '--timeout=90s']);
+  prober = await Prober.start(lab, await berth.addressOf(lab, name));
+});
+after(async () => {
+  prober?.close();
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'daemonset', name, '--ignore-not-found']);
+  await berth.installBerth(lab);
+});
+
+/** Does it while the client asks, and sees that nothing failed, no connection ended, and every Pod is another one. */
+async function withoutLoss(change: () => Promise<unknown>): Promise<void> {
+  await prober.peace();
+  await prober.openEchoes(connections);
+  const before = await pods();
+  const { total, outcomes } = await prober.during(async () => {
+    await change();
+    await berth.rolledOut(lab);
+  }, watchMs);
+  const { alive, broken } = await prober.echoes();
+  assert.deepEqual({ failed: total.failed, outcomes }, { failed: 0, outcomes: {} });
+  assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
+  await eventually('no Pod of before', async () => {
+    const now = await pods();
+    assert.deepEqual(
+      before.filter((uid) => now.includes(uid)),
+      [],
+    );
+    return true;
+  });
+}
+
+async function pods(): Promise<readonly string[]> {
+  const uids = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}']);
+  return uids.split(' ');
+}
+
+test('helm upgrade replaces every Pod; no attempt to connect fails and no connection ends', () =>
+  withoutLoss(() =>
+    berth.installBerth(lab, ['controller.podAnnotations.version=two', 'speaker.podAnnotations.version=two']),
+  ));
+
+test('so does helm rollback', () => withoutLoss(() => lab.helm(['rollback', 'berth', '--namespace', berth.namespace])));
