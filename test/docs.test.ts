@@ -10,7 +10,7 @@ import { verifiedReasons } from '../src/announce/verdicts.ts';
 import { handOffReasons } from '../src/api/hand-off.ts';
 import { commands } from '../src/cli/commands.ts';
 import { checkIds } from '../src/cli/doctor/checks.ts';
-import { curedReasons } from '../src/cli/words.ts';
+import { curedReasons, toolReasons } from '../src/cli/words.ts';
 import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';
@@ -29,6 +29,7 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
   assert.deepEqual(sorted(firstColumn(text, 'Nodes, as an address sees them')), sorted(nodeVerdicts));
+  assert.deepEqual(sorted(firstColumn(text, 'What only the command line tool says')), sorted(toolReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));
@@ -88,14 +89,14 @@ test('every reason that the tool may call a problem has a cure, and no other has
     'VerifierSilent',
     'Spread',
     'ProxyArp',
+    'Reserved',
   ];
   const passing = ['NotHolder', 'AwaitingClaim', 'Listening', 'AskingTheWire', 'ProbingFirst', 'DataPathPending'];
   const all = [
     ...[...allocationReasons, ...announcedReasons, ...silenceReasons, ...conflictReasons, ...verifiedReasons],
     ...[...handOffReasons, ...spreadReasons, ...nftReasons],
   ];
-  const own = ['OtherClass', 'NotWritten', 'MoveWaits', 'Pending', 'NotLoadedYet'];
-  const bad = new Set([...all, ...own].filter((reason) => ![...fine, ...passing].includes(reason)));
+  const bad = new Set([...all, ...toolReasons].filter((reason) => ![...fine, ...passing].includes(reason)));
   assert.deepEqual([...curedReasons].sort(), [...bad].sort());
 });
 

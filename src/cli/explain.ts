@@ -4,8 +4,9 @@ import type { Answer } from './answer.ts';
 import type { Cluster } from './cluster.ts';
 import type { CommandSpec } from './command.ts';
 import { explainFacts } from './explain-facts.ts';
+import { explainLimited } from './explain-limited.ts';
 import type { ExplainedVip, ExplainFacts } from './explained.ts';
-import { exits, type Failure, misused, wrong } from './failure.ts';
+import { exits, type Failure, Forbidden, misused, wrong } from './failure.ts';
 import type { Paint } from './paint.ts';
 import { readPicture } from './picture.ts';
 import { renderTable, type TableStyle } from './table.ts';
@@ -24,10 +25,15 @@ export const explainCommand: CommandSpec = {
   ],
   run: async (session, { args }) => {
     const name = serviceName(args[0] ?? '');
-    const picture = await readPicture(session);
     const key = `${await session.namespace()}/${name}`;
-    const service = findService(picture.cluster, key);
-    return explainAnswer(explainFacts(picture, service), picture.cluster.now);
+    try {
+      const picture = await readPicture(session);
+      return explainAnswer(explainFacts(picture, findService(picture.cluster, key)), picture.cluster.now);
+    } catch (error) {
+      // Most people may read their own namespace only.
+      if (error instanceof Forbidden) return explainLimited(session, key, error.message);
+      throw error;
+    }
   },
 };
 

@@ -26,6 +26,9 @@ export class Failure extends Error {
   }
 }
 
+/** The API server answers, and refuses this person something. */
+export class Forbidden extends Failure {}
+
 /** What was named is not there, or cannot be done. */
 export function wrong(message: string, hint?: string): Failure {
   return new Failure(exits.wrong, message, hint);

@@ -4,7 +4,7 @@ import type { RawMeta } from '../api/meta.ts';
 import type { RawPod } from '../api/node.ts';
 import type { Ownership } from '../ipam/ownership.ts';
 import { leasesPath, podsPath, workloadsPath } from '../kube/resources.ts';
-import { exits, Failure } from './failure.ts';
+import { Forbidden } from './failure.ts';
 import { listAll, readOne } from './reading.ts';
 import type { Session } from './session.ts';
 
@@ -93,8 +93,7 @@ async function findSpeakers(session: Session): Promise<readonly RawWorkload[]> {
   try {
     return await listAll<RawWorkload>(reach, workloadsPath('daemonsets'), selector);
   } catch (error) {
-    if (!(error instanceof Failure) || error.exit !== exits.unreachable || !error.message.includes('may not'))
-      throw error;
+    if (!(error instanceof Forbidden)) throw error;
     return listAll<RawWorkload>(reach, workloadsPath('daemonsets', defaultNamespace), selector);
   }
 }

@@ -1,6 +1,6 @@
 /** Reads from the API server once, and says what went wrong in words that lead somewhere. */
 import { ApiError, type ApiRequest } from '../kube/client.ts';
-import { exits, Failure } from './failure.ts';
+import { exits, Failure, Forbidden } from './failure.ts';
 import type { Reach } from './session.ts';
 
 interface Page<R> {
@@ -61,7 +61,7 @@ export function explained(error: unknown, { server }: Reach, { verb, path }: Ask
   }
   if (error.status === 403) {
     const hint = `ask for verb ${verb} on ${resource}; kubectl auth can-i ${verb} ${resource} tells whether you have it`;
-    return new Failure(exits.unreachable, `you may not ${verb} ${resource}`, hint);
+    return new Forbidden(exits.unreachable, `you may not ${verb} ${resource}`, hint);
   }
   if (error.status === 404 && path.startsWith('/apis/berth.dev/')) {
     const hint = 'install Berth first (helm install berth charts/berth --namespace berth-system --create-namespace)';

@@ -70,7 +70,9 @@ export class Session {
 async function openReach({ kubeconfig: file, context }: GlobalOptions): Promise<Reach> {
   try {
     const config = readKubeconfig({ file, context });
-    const connection = await connectBy(config);
+    const connection = await connectBy(config).catch((error: Error) => {
+      throw new Error(`the log-in of context ${config.getCurrentContext()} failed: ${error.message}`, { cause: error });
+    });
     const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
     return { config, client: new KubeClient(connection), namespace, server: connection.server.origin };
   } catch (error) {

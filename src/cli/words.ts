@@ -91,6 +91,9 @@ const cures: Readonly<Record<string, string>> = {
   Pending: 'if it stays so for seconds: are the speakers ready? kubectl berth status',
 };
 
+/** Reasons that only this tool gives, of what nobody has written down. */
+export const toolReasons = ['OtherClass', 'NotWritten', 'Pending', 'Reserved', 'MoveWaits', 'NotLoadedYet'] as const;
+
 /** What to do about a reason. */
 export function cureOf(reason: string): string {
   return cures[reason] ?? 'it should pass by itself within seconds; docs/reasons.md says what to look at if not';

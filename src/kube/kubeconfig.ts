@@ -47,6 +47,11 @@ function merged(all: readonly KubeConfig[]): Pick<KubeConfig, 'clusters' | 'user
 
 function readOne(file: string): KubeConfig {
   const config = new KubeConfig();
-  config.loadFromFile(file);
+  try {
+    config.loadFromFile(file);
+  } catch (error) {
+    const [first] = (error as Error).message.split('\n');
+    throw new Error(`kubeconfig ${file} cannot be read: ${first}`, { cause: error });
+  }
   return config;
 }

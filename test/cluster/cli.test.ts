@@ -293,8 +293,19 @@ test('whoever cannot ask is told what is missing; whoever asks wrongly, what is 
     const forbidden = await run('pools', '--kubeconfig', file);
     assert.equal(forbidden.code, 3);
     assert.match(forbidden.stderr, /^error: you may not list ipaddresspools\.berth\.dev\n +ask for verb list/);
+    assert.equal((await run('explain', 'svc/one', '--kubeconfig', file)).code, 3);
+    await lab.kubectl(['create', 'role', 'cli-own', '--verb', 'get', '--resource', 'services']);
+    await lab.kubectl(['create', 'rolebinding', 'cli-own', '--role', 'cli-own', '--serviceaccount', 'default:default']);
+    await lab.apply(berth.serviceManifest('one'));
+    const own = await eventually('what the Service itself says', async () => {
+      const { stdout } = await run('explain', 'svc/one', '--kubeconfig', file);
+      return stdout.includes('NoPool') ? stdout : undefined;
+    });
+    assert.match(own, /NoPool: there is no IPAddressPool\n +what to do: create an IPAddressPool/);
+    assert.match(own, /you may not list ipaddresspools\.berth\.dev: this is only what the Service itself says/);
   } finally {
     await rm(file, { force: true });
+    await lab.kubectl(['delete', 'role,rolebinding', 'cli-own', '--ignore-not-found']);
   }
 });
 

@@ -32,6 +32,8 @@ test('the kubeconfig is found and put together as kubectl does it', () => {
   writeFileSync(join(folder, 'again'), readFileSync(a, 'utf8').replaceAll('a.example', 'z.example'));
   assert.equal(server({ file: `${a}:${join(folder, 'again')}` }), 'https://a.example:6443');
   assert.throws(() => readKubeconfig({ file: a, context: 'c' }), /no context "c": it has a$/);
+  writeFileSync(join(folder, 'broken'), ': : :\n  - [');
+  assert.throws(() => readKubeconfig({ file: join(folder, 'broken') }), /kubeconfig \S+broken cannot be read: [^\n]+$/);
   assert.throws(() => readKubeconfig({ file: join(folder, 'none') }), /there is no kubeconfig at/);
   assert.throws(
     () => readKubeconfig({ file: configFile('d', '') }),
