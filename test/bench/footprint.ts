@@ -4,6 +4,7 @@ import { downLab, downOnInterrupt, eventually, type Lab, upLab } from '../lab/cl
 import { machineLine } from './machine.ts';
 
 const id = 'bench';
+const restSeconds = 60;
 
 /** A running role: its process on its node, and what the kernel says of it. */
 interface Role {
@@ -23,6 +24,7 @@ export async function benchFootprint(rounds: number): Promise<void> {
     await lab.buildBerth();
     await installBerth(lab, ['controller.replicas=1']);
     const vip = await serve(lab);
+    await atRest(lab);
     const roles = await rolesOn(lab);
     const starts: number[] = [];
     for (let round = 0; round < rounds; round++) starts.push(await restartSpeaker(lab, vip));
@@ -40,6 +42,14 @@ async function serve(lab: Lab): Promise<string> {
     const ingress = ['get', 'service', 'one', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}'];
     return (await lab.kubectl(ingress)) || undefined;
   });
+}
+
+/** A minute after the start nothing is done any more that only a start does. */
+async function atRest({ nodes: [node] }: Lab): Promise<void> {
+  const script = `for p in $(grep -al /berth/main.js /proc/[0-9]*/cmdline | cut -d/ -f3); do
+    tr '\\0' ' ' < /proc/$p/cmdline | grep -q 'main.js speaker' && ps -o etimes= -p $p; done`;
+  const isOld = async () => Number((await node?.exec(['sh', '-c', script]))?.stdout) >= restSeconds;
+  await eventually('a speaker at rest', isOld, { timeoutMs: 2_000 * restSeconds, everyMs: 1_000 });
 }
 
 async function rolesOn(lab: Lab): Promise<readonly Role[]> {
