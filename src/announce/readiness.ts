@@ -11,11 +11,25 @@ import type { HeldVip } from './conflicts.ts';
  */
 export type Readiness = 'Pending' | 'Unproven' | 'Ready';
 
-/** When kube-proxy wrote its rules of each family last, milliseconds since 1970; undefined where it does not say. */
-export type LastSync = Readonly<Partial<Record<Family, number>>> | undefined;
+/** What kube-proxy says of its rules of one family. */
+export interface FamilySync {
+  /** When it wrote them last, milliseconds since 1970. */
+  readonly at: number;
+  /** Nothing that it was told waits for longer than it should. */
+  readonly isHealthy: boolean;
+}
+
+/** What it says of each family; undefined where it does not say. */
+export type LastSync = Readonly<Partial<Record<Family, FamilySync>>> | undefined;
 
 /** A first announcement waits for so long at most. Milliseconds. */
 export const patienceMs = 2_000;
+
+/**
+ * A Service may have had its address long before an L2Advertisement came for it: kube-proxy wrote its rules then, and writes none now. Once it
+ * must have been told, its own word that it is up to date will do. Milliseconds.
+ */
+export const toldMs = 10_000;
 
 interface Waiting {
   readonly family: Family;
@@ -55,9 +69,9 @@ export class Readinesses {
     for (const waiting of this.#waiting.values()) {
       const { family, since, state } = waiting;
       if (state === 'Ready') continue;
-      const at = last?.[family];
+      const sync = last?.[family];
       // Whoever does not say when is not waited for: another program may do kube-proxy's work.
-      if (at === undefined || at >= since) waiting.state = 'Ready';
+      if (sync === undefined || sync.at >= since || (sync.isHealthy && now - since >= toldMs)) waiting.state = 'Ready';
       else if (now - since >= patienceMs) waiting.state = 'Unproven';
       if (waiting.state !== state) changed = true;
     }

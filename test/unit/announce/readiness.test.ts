@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { patienceMs, Readinesses } from '../../../src/announce/readiness.ts';
+import { patienceMs, Readinesses, toldMs } from '../../../src/announce/readiness.ts';
 
 const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };
 const start = 1_000_000;
+const wrote = (at: number, isHealthy = false) => ({ IPv4: { at, isHealthy } });
 
 function waiting(held = first): Readinesses {
   const readinesses = new Readinesses();
@@ -16,24 +17,34 @@ function waiting(held = first): Readinesses {
 test('A7 a first announcement waits until kube-proxy has written its rules since', () => {
   const all = waiting();
   assert.equal(all.of('u'), 'Pending');
-  assert.equal(all.take({ IPv4: start - 1 }, start + 100), false);
+  assert.equal(all.take(wrote(start - 1), start + 100), false);
   assert.equal(all.of('u'), 'Pending');
-  assert.equal(all.take({ IPv4: start }, start + 200), true);
+  assert.equal(all.take(wrote(start), start + 200), true);
   assert.equal(all.of('u'), 'Ready');
   assert.equal(all.isAsking, false);
 });
 
 test('A7 after two seconds it is announced all the same, and called unproven until the rules are written', () => {
   const all = waiting();
-  assert.equal(all.take({ IPv4: start - 1 }, start + patienceMs - 1), false);
-  assert.equal(all.take({ IPv4: start - 1 }, start + patienceMs), true);
+  assert.equal(all.take(wrote(start - 1), start + patienceMs - 1), false);
+  assert.equal(all.take(wrote(start - 1), start + patienceMs), true);
   assert.deepEqual([all.of('u'), all.isPending, all.isAsking], ['Unproven', false, true]);
-  assert.equal(all.take({ IPv4: start + 3_000 }, start + 4_000), true);
+  assert.equal(all.take(wrote(start + 3_000), start + 4_000), true);
+  assert.equal(all.of('u'), 'Ready');
+});
+
+test('A7 a kube-proxy that was told long ago writes nothing now: its word that it is up to date will do after ten seconds', () => {
+  const all = waiting();
+  all.take(wrote(start - 60_000, true), start + patienceMs);
+  assert.equal(all.of('u'), 'Unproven');
+  assert.equal(all.take(wrote(start - 60_000, false), start + toldMs), false);
+  assert.equal(all.take(wrote(start - 60_000, true), start + toldMs - 1), false);
+  assert.equal(all.take(wrote(start - 60_000, true), start + toldMs), true);
   assert.equal(all.of('u'), 'Ready');
 });
 
 test('A7 nobody waits for a kube-proxy that is not there, or does not tell', () => {
-  for (const last of [undefined, {}, { IPv6: start - 1 }]) {
+  for (const last of [undefined, {}, { IPv6: { at: start - 1, isHealthy: true } }]) {
     const all = waiting();
     assert.equal(all.take(last, start + 1), true);
     assert.equal(all.of('u'), 'Ready');
