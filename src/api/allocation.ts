@@ -106,6 +106,14 @@ export function wasAnnounced({ adopted, recorded }: Pick<AllocationView, 'adopte
   return adopted || recorded?.since !== undefined;
 }
 
+/**
+ * The node that held one of these addresses with this hardware address, as far as is on record. So a node of the cluster is known as such
+ * also to a speaker that does not hear it: one that has just started, or has another key.
+ */
+export function nodeOnRecord(entries: readonly Pick<AllocationView, 'recorded'>[], mac: string): string | undefined {
+  return entries.find(({ recorded }) => recorded?.links?.some((link) => link.mac === mac))?.recorded?.node;
+}
+
 /** The condition of this type, as the speakers wrote it. */
 export function allocationCondition({ conditions }: AllocationView, type: string): Condition | undefined {
   return conditions.find((one) => one.type === type);

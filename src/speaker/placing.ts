@@ -8,7 +8,7 @@ import { isIdle } from '../announce/idle.ts';
 import { inSubnet, parseLinkAddress } from '../announce/links.ts';
 import { type Finding, type Report, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
-import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
+import { type AllocationView, allocationCondition, allocationConditions, nodeOnRecord } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { SpeakerStatus } from '../api/speaker-status.ts';
 import type { LinkMonitor } from '../linux/link-monitor.ts';
@@ -73,7 +73,7 @@ export class Placing {
     this.#asker = new WireAsker(log);
     this.#conflicts = new ConflictWatch({
       log,
-      nodeOf: (mac) => holding.nodeOf(mac),
+      nodeOf: (mac) => holding.nodeOf(mac) ?? nodeOnRecord(parts.watched.allocations.store.values(), mac),
       ask: (vips) => this.#askWhereHeld(vips),
       defend: (vips) => announcer.repeat(vips.map(({ address }) => address)),
       onChange: () => this.#place(),

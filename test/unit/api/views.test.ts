@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipFromNumber, parseIp } from '../../../src/addr/ip.ts';
 import { formatRange } from '../../../src/addr/range.ts';
-import { allocationObject, parseAllocation } from '../../../src/api/allocation.ts';
+import { allocationObject, nodeOnRecord, parseAllocation } from '../../../src/api/allocation.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { selects } from '../../../src/api/meta.ts';
 import { parseNamespace } from '../../../src/api/namespace.ts';
@@ -290,4 +290,15 @@ test('selectors select as in Kubernetes', () => {
   assert.equal(expression('NotIn', 'zone', ['a']), false);
   assert.equal(expression('Exists', 'disk'), true);
   assert.equal(expression('DoesNotExist', 'disk'), false);
+});
+
+test('a node is known by the hardware address with which it held an address', () => {
+  const links = [{ name: 'eth0', mac: '02:00:00:00:00:01' }];
+  const entries = [
+    { recorded: undefined },
+    { recorded: { node: 'n0', term: 1 } },
+    { recorded: { node: 'n1', term: 2, links } },
+  ];
+  assert.equal(nodeOnRecord(entries, '02:00:00:00:00:01'), 'n1');
+  assert.equal(nodeOnRecord(entries, '02:00:00:00:00:02'), undefined);
 });
