@@ -101,6 +101,11 @@ export class Conflicts {
     }
   }
 
+  /** Does it matter who says that this address is its own? */
+  isWatched(address: string): boolean {
+    return this.#byAddress.has(address);
+  }
+
   /** What is known of a VIP; one that is not watched is clear. */
   stateOf(uid: string): ConflictState {
     return this.#watched.get(uid)?.state ?? clear;

@@ -36,6 +36,8 @@ export class ConflictWatch {
 
   /** Somebody says that an address is its own. */
   heard(address: string, mac: string): void {
+    // Most of what is heard on a link is of no interest, and whose hardware address that is takes some looking.
+    if (!this.#conflicts.isWatched(address)) return;
     const node = this.#options.nodeOf(mac);
     if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#turn(true);
   }

@@ -140,14 +140,7 @@ export class Holding {
 
   /** How each of the other speakers is, as this one hears it. */
   get peers(): readonly PeerStatus[] {
-    const keeper = this.#keeper;
-    if (keeper === undefined) return [];
-    const now = performance.now();
-    return keeper.others.map((node) => {
-      const liveness = keeper.peers.livenessOf(node, now);
-      if (keeper.peers.get(node) === undefined) return { node, liveness, reason: 'LivenessBlocked' };
-      return { node, liveness, silentMs: Math.max(0, Math.round(now - keeper.peers.lastHeard(node, now))) };
-    });
+    return this.#keeper === undefined ? [] : peersOf(this.#keeper, performance.now());
   }
 
   /** How often each peer was taken for dead, and what became of the datagrams. */
@@ -267,6 +260,15 @@ export class Holding {
     }
     if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
     if (reassert.length > 0) this.#options.reassert(reassert);
-    this.#livenessLog.note(this.peers);
+    // By the same moment as the turn: what was judged for that is not judged again.
+    this.#livenessLog.note(peersOf(keeper, now));
   }
+}
+
+function peersOf({ others, peers }: Keeper, now: number): readonly PeerStatus[] {
+  return others.map((node) => {
+    const liveness = peers.livenessOf(node, now);
+    if (peers.get(node) === undefined) return { node, liveness, reason: 'LivenessBlocked' };
+    return { node, liveness, silentMs: Math.max(0, Math.round(now - peers.lastHeard(node, now))) };
+  });
 }

@@ -199,8 +199,7 @@ export class Placing {
     const { watched, announcer, recorder, options, holding, log } = this.#parts;
     void announcer.apply(byLink(now, this.#links, (node, vip) => this.#macOf(node, vip)));
     if (this.#before === undefined) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
-    logChanges(log, this.#before ?? [], now);
-    this.takeovers.note(this.#before ?? [], now, () => holding.peers);
+    this.#tellChanges(this.#before ?? [], now);
     this.#before = now;
     this.#reports = this.#reporter.report(now, {
       self: options.nodeName,
@@ -214,6 +213,14 @@ export class Placing {
     });
     // What an old snapshot led to is nothing to write down.
     if (isSynced(watched)) recorder.record(this.#reports);
+  }
+
+  #tellChanges(before: readonly Placement[], now: readonly Placement[]): void {
+    // As it is most of the time, with thousands of VIPs.
+    if (before.length === now.length && before.every((one, i) => one === now[i])) return;
+    const { log, holding } = this.#parts;
+    logChanges(log, before, now);
+    this.takeovers.note(before, now, () => holding.peers);
   }
 
   #dataPathFault(uid: string): 'NoEndpoints' | 'DataPathUnproven' | undefined {
