@@ -1,5 +1,6 @@
 /** Reads from the API server once, and says what went wrong in words that lead somewhere. */
 import { ApiError, type ApiRequest } from '../kube/client.ts';
+import { resourceAt } from '../kube/resources.ts';
 import { exits, Failure, Forbidden } from './failure.ts';
 import type { Reach } from './session.ts';
 
@@ -72,9 +73,7 @@ export function explained(error: unknown, { server }: Reach, { verb, path }: Ask
 
 /** `services`, `ipaddresspools.berth.dev`, as RBAC names the resource of a path. */
 export function resourceOf(path: string): string {
-  const parts = path.split('/').filter((part) => part !== '');
-  const group = parts[0] === 'apis' ? `.${parts[1]}` : '';
-  const rest = parts.slice(parts[0] === 'apis' ? 3 : 2);
-  const [resource = '', , sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
-  return `${resource}${group}${sub === undefined ? '' : `/${sub}`}`;
+  const { group, resource } = resourceAt(path);
+  const [kind = '', ...sub] = resource.split('/');
+  return [group === '' ? kind : `${kind}.${group}`, ...sub].join('/');
 }

@@ -1,5 +1,6 @@
 /** Counts and times what is asked of the API server. */
 import { Distribution, type Metric, Tally } from '../runtime/metrics.ts';
+import { resourceAt } from './resources.ts';
 
 /** What was asked, and what came of it. */
 export interface Call {
@@ -15,12 +16,8 @@ const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update',
 
 /** The words of RBAC for a request: the verb, and the resource with its subresource. */
 export function wordsOf({ method, path, watches }: Pick<Call, 'method' | 'path' | 'watches'>) {
-  const [first = '', second, ...more] = path
-    .replace(/^\/api\/v1\/|^\/apis\/[^/]+\/[^/]+\//, '')
-    .replace(/^namespaces\/[^/]+\/(?=.)/, '')
-    .split('/');
-  const resource = [first, ...more].join('/');
-  const read = watches ? 'watch' : second === undefined ? 'list' : 'get';
+  const { resource, isOne } = resourceAt(path);
+  const read = watches ? 'watch' : isOne ? 'get' : 'list';
   return { verb: verbs[method] ?? read, resource };
 }
 

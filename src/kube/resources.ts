@@ -16,6 +16,30 @@ export const collections = {
 /** The definitions of kinds. */
 export const crdsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
+/** What a path of the API is about, in the words of RBAC. */
+export interface ResourceAt {
+  /** Empty for the core group. */
+  readonly group: string;
+  /** With its subresource, such as `services/status`. */
+  readonly resource: string;
+  /** One object, and not all of them. */
+  readonly isOne: boolean;
+}
+
+/** What a path is about. */
+export function resourceAt(path: string): ResourceAt {
+  const parts = path.split('/').filter((part) => part !== '');
+  const isGrouped = parts[0] === 'apis';
+  const rest = parts.slice(isGrouped ? 3 : 2);
+  // Namespaces are a resource themselves.
+  const [resource = '', name, ...sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
+  return {
+    group: isGrouped ? (parts[1] ?? '') : '',
+    resource: [resource, ...sub].join('/'),
+    isOne: name !== undefined,
+  };
+}
+
 /** The Pods of one namespace. */
 export function podsPath(namespace: string): string {
   return `/api/v1/namespaces/${namespace}/pods`;
