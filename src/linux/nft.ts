@@ -27,6 +27,12 @@ export async function nftJson<T>(...words: readonly string[]): Promise<T> {
   return JSON.parse(await run(['--json', ...words], '')) as T;
 }
 
+/** The version that nft says it has; undefined where there is none. */
+export async function nftVersion(): Promise<string | undefined> {
+  const said = await run(['--version'], '').catch(() => '');
+  return /v(\d[\d.]*)/.exec(said)?.[1];
+}
+
 function run(argv: readonly string[], input: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('nft', argv, { stdio: ['pipe', 'pipe', 'pipe'] });

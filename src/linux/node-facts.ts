@@ -1,5 +1,4 @@
 /** Reads what the kernel of this node says of itself: settings of links, default routes, versions. What cannot be read is left out. */
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 
@@ -72,17 +71,6 @@ export function defaultLinks6(text: string): readonly string[] {
 /** `uname -r`. */
 export function kernelRelease(): string {
   return release();
-}
-
-/** The version that the program nft says it has; undefined where there is none. */
-export function readNftVersion(): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const child = spawn('nft', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    child.on('error', () => resolve(undefined));
-    child.on('close', () => resolve(/v(\d[\d.]*)/.exec(output)?.[1]));
-  });
 }
 
 async function readText(path: string): Promise<string> {

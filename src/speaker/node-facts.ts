@@ -2,23 +2,18 @@
 import type { NodeFacts } from '../api/node-facts.ts';
 import { readIngressQdiscs } from '../linux/ingress-qdiscs.ts';
 import type { Link } from '../linux/links.ts';
-import {
-  kernelRelease,
-  readDefaultLinks,
-  readForwarding,
-  readLinkSettings,
-  readNftVersion,
-} from '../linux/node-facts.ts';
+import { nftVersion } from '../linux/nft.ts';
+import { kernelRelease, readDefaultLinks, readForwarding, readLinkSettings } from '../linux/node-facts.ts';
 
-let nftVersion: Promise<string | undefined> | undefined;
+let version: Promise<string | undefined> | undefined;
 
 /** The facts of the node with these links. */
 export async function readNodeFacts(links: readonly Link[]): Promise<NodeFacts> {
   // The program does not change while this process runs.
-  nftVersion ??= readNftVersion();
+  version ??= nftVersion();
   const usual = links.filter(({ noArp, master }) => !noArp && master === undefined).map(({ name }) => name);
   const [nft, forwarding, allLinks, defaultLinks, ...settings] = await Promise.all([
-    nftVersion,
+    version,
     readForwarding(),
     readLinkSettings('all'),
     readDefaultLinks(),
