@@ -1,0 +1,25 @@
+/** What keeps the tests honest: nothing is skipped or expected to fail but what the one list names, and the list names real tests. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { expectedFailures } from './honesty/expected-failures.ts';
+
+const self = 'test/honesty.test.ts';
+const files = globSync('test/**/*.ts').filter((file) => file !== self && !file.startsWith('test/honesty/'));
+const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+
+test('every expected failure is a promise that its file states', () => {
+  const stated = (name: string, file: string) => {
+    const source = sources.get(`test/${file}`)?.replaceAll("\\'", "'") ?? '';
+    return ["'", '"', '`'].some((quote) => source.includes(`promise(${quote}${name}${quote}`));
+  };
+  const missing = Object.entries(expectedFailures).filter(([name, { file }]) => !stated(name, file));
+  assert.deepEqual(missing, []);
+});
+
+test('no test is skipped, put off or expected to fail in another place', () => {
+  const forbidden =
+    /\b(?:expectFailure|(?:test|it|describe|suite)\.(?:skip|todo|only|expectFailure))\b|\b(?:skip|todo|only): *(?:true|['"`])/;
+  const found = [...sources].filter(([, source]) => forbidden.test(source)).map(([file]) => file);
+  assert.deepEqual(found, []);
+});

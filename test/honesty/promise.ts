@@ -1,0 +1,13 @@
+/** A test that states a promise which Berth may not keep yet: the list of expected failures says so. */
+import { type TestContext, type TestOptions, test } from 'node:test';
+import { expectedFailures } from './expected-failures.ts';
+
+type Check = (context: TestContext) => void | Promise<void>;
+
+/** Declares a test. If its name is on the list of expected failures, the test must fail, and with the text that the list gives. */
+export function promise(name: string, ...rest: readonly [Check] | readonly [TestOptions, Check]): void {
+  const [options, check] = rest.length === 1 ? [{}, rest[0]] : rest;
+  const expected = expectedFailures[name];
+  const expectFailure = expected && { label: expected.fault, match: expected.shows };
+  test(name, { ...options, ...(expectFailure && { expectFailure }) }, check);
+}
