@@ -1,43 +1,80 @@
-/** Runs the tests: `npm test` runs all of them, `npm test -- unit net` only those suites; see CONTRIBUTING.md. */
+/** Runs the tests: `npm test` for a change, `npm run test:quick` for an answer at once, `npm run test:all` for all that there is. */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { seedOfRun, seedVariable } from '../test/runner/seed.ts';
+import { runStage } from '../test/runner/stage.ts';
+import { filesOf, type RareCommand, rare, suites } from '../test/runner/suites.ts';
+import { type Ended, printSummary } from '../test/runner/summary.ts';
 
-/** What each suite runs. `cluster` brings a real cluster up first; `check` is types, lint and format. */
-const suites: Readonly<Record<string, readonly string[]>> = {
-  check: [],
-  unit: ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/sim/**/*.test.ts'],
-  net: ['test/net/**/*.test.ts'],
-  cluster: ['test/cluster/**/*.test.ts'],
-};
+const usage = `npm test -- [SUITE...]
 
-/** Prints what the runner's own reporter does, and more. */
-const reporter = new URL('../test/reporter.ts', import.meta.url).pathname;
+Runs the suites that are named, or all of them: check (types, lint, format), ${Object.keys(suites).join(', ')}.
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const unknown = positionals.filter((name) => !(name in suites));
+  npm run test:quick   check, unit, sim and control
+  npm test             all suites
+  npm run test:all     all suites with their rare and slow parts, long random runs, mutations,
+                       Kubernetes' own tests, the guest
+
+${seedVariable}=N repeats the random tests of a run; the seed stands in its first line.`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean' }, all: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+});
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const unknown = positionals.filter((name) => name !== 'check' && !(name in suites));
 if (unknown.length > 0) {
-  console.error(`no suite ${unknown.join(', ')}: there are ${Object.keys(suites).join(', ')}`);
+  console.error(`no suite ${unknown.join(', ')}: there are check, ${Object.keys(suites).join(', ')}`);
   process.exit(2);
 }
-const chosen = positionals.length > 0 ? positionals : Object.keys(suites);
 
-if (chosen.includes('check')) {
-  run('node_modules/.bin/tsc', []);
-  run('node_modules/.bin/biome', ['check', '--error-on-warnings']);
+process.chdir(new URL('..', import.meta.url).pathname);
+const begin = performance.now();
+const seed = seedOfRun();
+process.env[seedVariable] = String(seed);
+if (values.all) process.env.BERTH_TESTS = 'all';
+console.log(`seed ${seed}: ${seedVariable}=${seed} repeats this run's random tests`);
+
+const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name);
+if (isChosen('check')) check();
+const ended: Ended[] = [];
+for (const [name, suite] of Object.entries(suites)) {
+  const files = filesOf(suite);
+  if (!isChosen(name) || (values.quick && !suite.isQuick) || files.length === 0) continue;
+  const startedAt = performance.now();
+  console.log(`\n${name}: ${files.length} files, ${suite.concurrency} at a time\n`);
+  const result = await runStage({ ...suite, files });
+  ended.push({ ...result, name, took: performance.now() - startedAt });
 }
-const files = chosen.flatMap((name) => suites[name] ?? []);
-if (files.length > 0) {
-  const lab = chosen.includes('cluster') ? ['--test-global-setup=test/lab/global-setup.ts'] : [];
-  // One file at a time: they share the cluster and two cores.
-  const options = ['--test-concurrency=1', '--test-timeout=600000', `--test-reporter=${reporter}`];
-  run(process.execPath, ['--test', ...options, ...lab, ...files]);
+const failedCommands = values.all ? runRare() : [];
+if (ended.length > 0) await printSummary(ended, performance.now() - begin);
+for (const command of failedCommands) console.error(`failed: ${command}`);
+const failures = ended.reduce((sum, { counts }) => sum + counts.failed + counts.cancelled, failedCommands.length);
+process.exit(failures > 0 ? 1 : 0);
+
+/** Types, lint and format: a fault there ends the run, for what follows may say nothing. */
+function check(): void {
+  for (const argv of [['node_modules/.bin/tsc'], ['node_modules/.bin/biome', 'check', '--error-on-warnings']]) {
+    const status = runCommand({ argv });
+    if (status !== 0) process.exit(status);
+  }
 }
 
-/** Ends the whole run with the command's own status when it fails. */
-function run(command: string, args: readonly string[]): void {
-  const { status, signal } = spawnSync(command, args, {
-    stdio: 'inherit',
-    cwd: new URL('..', import.meta.url).pathname,
-  });
-  if (status !== 0) process.exit(status ?? (signal ? 1 : 0));
+/** Runs what is rare and slow, one after the other; gives the names of what failed. */
+function runRare(): readonly string[] {
+  return rare
+    .filter((command) => {
+      console.log(`\n${command.name}\n`);
+      return runCommand(command) !== 0;
+    })
+    .map(({ name }) => name);
+}
+
+/** Runs a command to its end; gives its exit code. */
+function runCommand({ argv: [program = '', ...args], env }: Pick<RareCommand, 'argv' | 'env'>): number {
+  const { status, signal } = spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  return status ?? (signal ? 1 : 0);
 }

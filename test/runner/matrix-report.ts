@@ -1,38 +1,16 @@
-/** The runner's own report, and before its summary the matrix of Services' promises, where those were tested. */
-import { Readable } from 'node:stream';
-import { spec } from 'node:test/reporters';
-import { type Cell, renderMatrix } from './cluster/promises/matrix.ts';
-import { suitePrefix } from './cluster/promises/suites.ts';
-
-/** An event of the runner, as much of it as is read here. */
-interface RunnerEvent {
-  readonly type: string;
-  readonly data: {
-    readonly name?: string;
-    readonly nesting?: number;
-    readonly file?: string;
-    readonly message?: string;
-    readonly skip?: string | boolean;
-    readonly details?: { readonly error?: { readonly failureType?: string } };
-  };
-}
-
-/** What the runner calls: it takes its events and gives what is to be printed. */
-async function* reporter(source: AsyncIterable<RunnerEvent>): AsyncGenerator<string> {
-  yield* Readable.from(withMatrix(source)).pipe(new spec());
-}
-
-// biome-ignore lint/style/noDefaultExport: it is by its default export that the runner finds a reporter.
-export default reporter;
+/** Before a stage's summary: the matrix of Services' promises, where those were tested. */
+import { type Cell, renderMatrix } from '../cluster/promises/matrix.ts';
+import { suitePrefix } from '../cluster/promises/suites.ts';
+import { isSummary, type RunnerEvent } from './events.ts';
 
 /** Passes all events on, and puts the matrix before the summary. */
-async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<RunnerEvent> {
+export async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<RunnerEvent> {
   const cells: Cell[] = [];
-  // A suite's tests are told before the suite itself, file by file.
+  // The tests of a suite come before the suite itself, file by file.
   let open: Omit<Cell, 'column'>[] = [];
   for await (const event of source) {
     const { type, data } = event;
-    const { name = '', nesting, message = '' } = data;
+    const { name = '', nesting } = data;
     if (type === 'test:pass' || type === 'test:fail') {
       if (nesting === 1) open.push({ row: name, result: resultOf(event) });
       if (nesting === 0) {
@@ -41,8 +19,7 @@ async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<R
         open = [];
       }
     }
-    const isSummary = type === 'test:diagnostic' && nesting === 0 && /^tests \d+$/.test(message);
-    if (isSummary && cells.length > 0) {
+    if (isSummary(event) && cells.length > 0) {
       yield { type: 'test:stdout', data: { file: data.file ?? '', message: `\n${renderMatrix(cells.splice(0))}\n` } };
     }
     yield event;

@@ -1,0 +1,42 @@
+/** The events of Node's test runner, as much of them as is read here (nodejs.org/api/test.html#class-testsstream). */
+
+/** How many tests ended in each way. */
+export interface Counts {
+  readonly tests: number;
+  readonly suites: number;
+  readonly passed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly skipped: number;
+  readonly todo: number;
+}
+
+/** One event. */
+export interface RunnerEvent {
+  readonly type: string;
+  readonly data: {
+    readonly name?: string;
+    readonly nesting?: number;
+    readonly level?: string;
+    readonly file?: string;
+    readonly message?: string;
+    readonly skip?: string | boolean;
+    readonly details?: { readonly error?: { readonly failureType?: string } };
+    /** Of a summary: of one file, or of all where there is no `file`. */
+    readonly counts?: Counts;
+    /** Of a summary, in milliseconds. */
+    readonly duration_ms?: number;
+  };
+}
+
+const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
+/** Is the event the first line of the runner's own summary? */
+export function isSummary(event: RunnerEvent): boolean {
+  return isSummaryLine(event) && event.data.message?.startsWith('tests ') === true;
+}
+
+/** Is the event a line of the runner's own summary? */
+export function isSummaryLine({ type, data }: RunnerEvent): boolean {
+  return type === 'test:diagnostic' && data.nesting === 0 && summaryLine.test(data.message ?? '');
+}

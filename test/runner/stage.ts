@@ -1,0 +1,49 @@
+/** Runs the files of one stage by Node's test runner, and prints its report without the summary. */
+import { Readable } from 'node:stream';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { type Counts, isSummaryLine, type RunnerEvent } from './events.ts';
+import { withMatrix } from './matrix-report.ts';
+
+/** What to run. */
+export interface Stage {
+  readonly files: readonly string[];
+  /** How many files run at a time. */
+  readonly concurrency: number;
+  /** A module with `globalSetup` and `globalTeardown`. */
+  readonly setup?: string;
+}
+
+/** What came of a stage. */
+export interface StageResult {
+  readonly counts: Counts;
+  /** Milliseconds, by file. */
+  readonly durations: ReadonlyMap<string, number>;
+}
+
+/** A file that takes longer is ended. */
+const fileTimeoutMs = 600_000;
+
+const none: Counts = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
+
+/** Runs a stage to its end. Never throws for a test that fails. */
+export async function runStage({ files, concurrency, setup }: Stage): Promise<StageResult> {
+  const events = run({
+    ...{ files: [...files], concurrency, timeout: fileTimeoutMs },
+    ...(setup === undefined ? {} : { globalSetupPath: setup }),
+  });
+  const durations = new Map<string, number>();
+  let counts = none;
+  async function* read(): AsyncGenerator<RunnerEvent> {
+    for await (const event of withMatrix(events as AsyncIterable<RunnerEvent>)) {
+      const { file, duration_ms: ms = 0, counts: found } = event.data;
+      if (event.type === 'test:summary' && found) {
+        if (file === undefined) counts = found;
+        else durations.set(file, ms);
+      }
+      if (!isSummaryLine(event)) yield event;
+    }
+  }
+  for await (const text of Readable.from(read()).pipe(new spec())) process.stdout.write(text);
+  return { counts, durations };
+}

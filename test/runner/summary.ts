@@ -1,0 +1,39 @@
+/** The end of a run: its ten slowest files, the seconds of each suite, and the sum of the runner's own summaries. */
+import { relative } from 'node:path';
+import { Readable } from 'node:stream';
+import { spec } from 'node:test/reporters';
+import type { Counts } from './events.ts';
+import type { StageResult } from './stage.ts';
+
+/** A stage that has run. */
+export interface Ended extends StageResult {
+  readonly name: string;
+  /** Milliseconds. */
+  readonly took: number;
+}
+
+const slowest = 10;
+
+/** Prints the end of a run, in the format of Node's own reporter. */
+export async function printSummary(stages: readonly Ended[], tookMs: number): Promise<void> {
+  const files = stages.flatMap(({ durations }) => [...durations]).sort(([, a], [, b]) => b - a);
+  console.log('\nSeconds by suite, and the slowest files:\n');
+  for (const { name, took, counts } of stages) console.log(`${column(took)}  ${name}: ${counts.tests} tests`);
+  console.log('');
+  for (const [file, ms] of files.slice(0, slowest)) console.log(`${column(ms)}  ${relative('.', file)}`);
+  console.log('');
+  const total = (key: keyof Counts) => stages.reduce((sum, { counts }) => sum + counts[key], 0);
+  const lines = [
+    ...[`tests ${total('tests')}`, `suites ${total('suites')}`, `pass ${total('passed')}`, `fail ${total('failed')}`],
+    ...[`cancelled ${total('cancelled')}`, `skipped ${total('skipped')}`, `todo ${total('todo')}`],
+    `duration_ms ${Math.round(tookMs)}`,
+  ];
+  const events = lines.map((message) => {
+    return { type: 'test:diagnostic', data: { nesting: 0, message, level: 'info' } };
+  });
+  for await (const text of Readable.from(events).pipe(new spec())) process.stdout.write(text);
+}
+
+function column(ms: number): string {
+  return (ms / 1_000).toFixed(1).padStart(7);
+}
