@@ -23,3 +23,8 @@ test('no test is skipped, put off or expected to fail in another place', () => {
   const found = [...sources].filter(([, source]) => forbidden.test(source)).map(([file]) => file);
   assert.deepEqual(found, []);
 });
+
+test('every random test takes the seed of the run', () => {
+  const found = [...sources].filter(([, source]) => /from 'fast-check'/.test(source)).map(([file]) => file);
+  assert.deepEqual(found, ['test/property.ts']);
+});

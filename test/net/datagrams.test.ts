@@ -6,9 +6,9 @@ import { createSocket } from 'node:dgram';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, test } from 'node:test';
-import fc from 'fast-check';
 import { openDatagrams, type SignedDatagrams } from '../../src/runtime/signed-datagrams.ts';
 import { eventually } from '../lab/poll.ts';
+import { fc } from '../property.ts';
 import { startLineProcess } from './line-process.ts';
 import { createPair, linkName } from './namespaces.ts';
 

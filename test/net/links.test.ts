@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { Link } from '../../src/linux/links.ts';
 import { eventually } from '../lab/poll.ts';
+import { fc } from '../property.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
 

@@ -1,12 +1,12 @@
 /** G3: a change of the rules leads the kernel to the same tables as if they were made anew; the kernel takes all of it or nothing. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../src/addr/ip.ts';
 import { rulesetOf } from '../../src/dataplane/desired.ts';
 import type { DataPath, PortPath } from '../../src/dataplane/path.ts';
 import { changeText, tableName, wholeText } from '../../src/dataplane/ruleset.ts';
 import { slotsOf } from '../../src/dataplane/slots.ts';
+import { fc } from '../property.ts';
 import { createPair, linkName, type Pair } from './namespaces.ts';
 import { loadPath, nftIn, pathOf, run, vipPath, vips } from './path-lab.ts';
 

@@ -1,10 +1,10 @@
 /** Addresses and ranges. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { allocationName, ipFromNumber, ipToNumber, parseIp } from '../../../src/addr/ip.ts';
 import { formatRange, type IpRange, isRange, parseRange } from '../../../src/addr/range.ts';
 import { holds, intersect, type RangeSet, rangeSet, sizeOf, subtract } from '../../../src/addr/range-set.ts';
+import { fc } from '../../property.ts';
 
 test('an address has one spelling', () => {
   const rows: readonly [string, string | undefined][] = [

@@ -1,7 +1,6 @@
 /** Who announces which VIP on which link, and why not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { placementsOf } from '../../../src/announce/announcements.ts';
 import { type DemandSnapshot, demandsOf } from '../../../src/announce/demands.ts';
@@ -9,6 +8,7 @@ import { Ranking } from '../../../src/announce/holder.ts';
 import { decideHolders } from '../../../src/announce/holders.ts';
 import { type LinkView, linksFor } from '../../../src/announce/links.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
+import { fc } from '../../property.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 
 const vip = '192.0.2.10' as Ip;

@@ -1,7 +1,6 @@
 /** When VIPs are announced unasked, and in which order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import {
   type BurstState,
@@ -11,6 +10,7 @@ import {
   nextDueMs,
   planBursts,
 } from '../../../src/announce/burst.ts';
+import { fc } from '../../property.ts';
 
 interface Sent extends DueFrame {
   readonly atMs: number;

@@ -1,12 +1,12 @@
 /** What each kind of ARP frame is answered, and why the others are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { dropReasons } from '../../../src/announce/responder.ts';
 import { respondToArp } from '../../../src/announce/responder-arp.ts';
 import { type ArpFrame, arpFrameLength, decodeArp, encodeArp, ipv4Key } from '../../../src/wire/arp.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
+import { fc } from '../../property.ts';
 import { fuzzRuns } from '../fuzz.ts';
 
 const ourMac = '02:00:00:00:00:aa';

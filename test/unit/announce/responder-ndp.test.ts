@@ -1,13 +1,13 @@
 /** What each kind of Neighbor Solicitation is answered, and why other frames are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { dropReasons } from '../../../src/announce/responder.ts';
 import { respondToNdp } from '../../../src/announce/responder-ndp.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
 import { packIpv6 } from '../../../src/wire/ipv6-set.ts';
 import { checkNdp, decodeNdp, encodeNdp, type NdpFrame, ndpFrameLength } from '../../../src/wire/ndp.ts';
+import { fc } from '../../property.ts';
 import { fuzzRuns } from '../fuzz.ts';
 import { nearlyNdp, refreshed } from '../wire/ndp-frames.ts';
 

@@ -1,7 +1,6 @@
 /** A7 What the holder of a VIP concludes from what the others say, and who those are. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { isRange, parseRange } from '../../../src/addr/range.ts';
 import type { HolderAction, HolderDecision } from '../../../src/announce/holder-view.ts';
@@ -9,6 +8,7 @@ import { Verdicts, type VerifiedVip } from '../../../src/announce/verdicts.ts';
 import { Planner, type PlanView } from '../../../src/announce/verification-plan.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { type VerdictWord, verdictWords } from '../../../src/liveness/messages.ts';
+import { fc } from '../../property.ts';
 import { entry, service } from '../fixtures.ts';
 
 const vip: VerifiedVip = { uid: 'u', address: '192.0.2.200' as Ip, term: 2, verifier: 'n2' };

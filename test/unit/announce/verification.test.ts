@@ -1,10 +1,10 @@
 /** A7 When a node verifies which VIP of another one, and what it concludes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { Verification } from '../../../src/announce/verification.ts';
 import type { Aim, Target } from '../../../src/announce/verification-plan.ts';
+import { fc } from '../../property.ts';
 
 const holderMac = '02:00:00:00:00:01';
 const otherMac = '02:00:00:00:00:0f';

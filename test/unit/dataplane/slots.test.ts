@@ -1,8 +1,8 @@
 /** Slots: every node finds the same ones, and who comes or goes moves no others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { chanceOf, type Member, type Slot, slotCount, slotsOf, weightOf } from '../../../src/dataplane/slots.ts';
+import { fc } from '../../property.ts';
 
 const weight = fc.constantFrom(1, 1, 1, 2, 4, 8);
 /** Nodes of different names, and how many of them are the first part of a split. */

@@ -1,7 +1,8 @@
 /** What may happen in a small cluster, as small objects that fast-check can print and shrink. */
-import fc from 'fast-check';
+
 import type { RawPool } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
+import { fc } from '../../property.ts';
 import { writer } from '../fixtures.ts';
 import { ip, showing, shownByOther } from './plans.ts';
 import type { Controller, World } from './world.ts';

@@ -1,10 +1,10 @@
 /** What the status of a pool says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type PoolView, parsePool } from '../../../src/api/pool.ts';
 import { type Snapshot, settle } from '../../../src/ipam/allocate.ts';
 import { poolReports, sameCounts } from '../../../src/ipam/pool-report.ts';
+import { fc } from '../../property.ts';
 import { entry, node, pool, service } from '../fixtures.ts';
 import { ip, shownByOther, snapshotOf } from './plans.ts';
 

@@ -1,7 +1,6 @@
 /** Small clusters in which anything happens: what must hold at every moment, and where it ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type Ip, ipFromNumber } from '../../../src/addr/ip.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { planAllocations, settle } from '../../../src/ipam/allocate.ts';
@@ -11,6 +10,7 @@ import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
 import { askOf } from '../../../src/ipam/requests.ts';
 import { areAllCompatible, type Sharer, sharingConflict } from '../../../src/ipam/sharing.ts';
+import { fc } from '../../property.ts';
 import { ownership } from '../fixtures.ts';
 import { Judge } from './invariants.ts';
 import { besideOthers, happen, history, type Op } from './ops.ts';

@@ -1,8 +1,8 @@
 /** The store sees the same object from the watch and from our own writes, in any order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { ViewStore } from '../../../src/kube/view-store.ts';
+import { fc } from '../../property.ts';
 
 const view = (uid: string, version: number) => ({ name: uid, uid, resourceVersion: String(version) });
 const versions = (store: ViewStore<ReturnType<typeof view>>) =>

@@ -1,11 +1,11 @@
 /** What speakers tell each other, as text; and what of it counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import { type Beat, digestOf, type Message, noClaims } from '../../../src/liveness/messages.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 import { Voice } from '../../../src/liveness/voice.ts';
+import { fc } from '../../property.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const peer = { node: 'n2', incarnation: '2'.repeat(16) };

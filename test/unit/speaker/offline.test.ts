@@ -4,7 +4,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import fc from 'fast-check';
 import { parseAdvertisement } from '../../../src/api/advertisement.ts';
 import { parseAllocation } from '../../../src/api/allocation.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
@@ -16,6 +15,7 @@ import { createLogger } from '../../../src/runtime/logger.ts';
 import { writeValues } from '../../../src/runtime/value-file.ts';
 import { offlineVersion, openOffline, readSaved, type Saved, writeSaved } from '../../../src/speaker/offline.ts';
 import { isKnown, isSynced, watchAll } from '../../../src/speaker/snapshot.ts';
+import { fc } from '../../property.ts';
 
 let folder: string;
 let file: string;

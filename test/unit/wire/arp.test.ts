@@ -1,9 +1,9 @@
 /** ARP frames: bytes to packets and back, and no input that breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { type ArpFrame, arpFaults, arpFrameLength, decodeArp, encodeArp, ipv4Key } from '../../../src/wire/arp.ts';
+import { fc } from '../../property.ts';
 import { fuzzRuns } from '../fuzz.ts';
 
 const request: ArpFrame = {

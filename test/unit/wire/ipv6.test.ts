@@ -1,7 +1,6 @@
 /** IPv6 addresses in frames and in sets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type Ip, ipFromNumber } from '../../../src/addr/ip.ts';
 import {
   ipv6Bytes,
@@ -12,6 +11,7 @@ import {
   solicitedNodeGroup,
 } from '../../../src/wire/ipv6.ts';
 import { hasIpv6At, indexOfIpv6At, packIpv6 } from '../../../src/wire/ipv6-set.ts';
+import { fc } from '../../property.ts';
 
 const addresses = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map((value) => ipFromNumber(value, 'IPv6'));
 /** Neighbours in number: many share their first words, as the addresses of a pool do. */

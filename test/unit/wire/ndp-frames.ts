@@ -1,8 +1,9 @@
 /** Frames of Neighbor Discovery for tests: from hex, with the checksum made right, and arbitrary ones that are nearly right. */
-import fc from 'fast-check';
+
 import { readUint16, writeUint16 } from '../../../src/wire/ethernet.ts';
 import { ipv6Offset } from '../../../src/wire/ipv6.ts';
 import { writeNdpChecksum } from '../../../src/wire/ndp.ts';
+import { fc } from '../../property.ts';
 
 /** Bytes from hex with any spaces. */
 export function bytes(hex: string): Uint8Array {

@@ -1,10 +1,10 @@
 /** Neighbor Solicitation and Advertisement: bytes to packets and back, and no input that breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { icmpv6Sum } from '../../../src/wire/ipv6.ts';
 import { decodeNdp, encodeNdp, type NdpFrame, ndpFaults, ndpFrameLength } from '../../../src/wire/ndp.ts';
+import { fc } from '../../property.ts';
 import { fuzzRuns } from '../fuzz.ts';
 import { bytes, nearlyNdp, refreshed } from './ndp-frames.ts';
 

@@ -1,8 +1,8 @@
 /** rtnetlink: bytes to messages, and no input that breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decodeNetlink, encodeDumpRequest } from '../../../src/wire/netlink.ts';
+import { fc } from '../../property.ts';
 import * as kernel from './netlink-bytes.ts';
 
 const event = { dumped: false, interrupted: false };

@@ -1,10 +1,10 @@
 /** TCP segments: bytes to packets and back over both families, and no input that breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { ipv6TextAt } from '../../../src/wire/ipv6.ts';
 import { decodeTcp, encodeTcp, type TcpFrame, tcpFaults, tcpFlag } from '../../../src/wire/tcp.ts';
+import { fc } from '../../property.ts';
 
 const synchronize: TcpFrame = {
   destination: '02:00:00:00:00:aa',
