@@ -2,7 +2,6 @@
  * A node's way from the cluster's objects to its rules, by the program's own parts: the informers' parsers and stores, the reader of demands,
  * and the watch that gathers the data path. What the other speakers and the kernel say are values of the test.
  */
-import { mock } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { DemandReader } from '../../../src/announce/demands.ts';
 import type { HolderDecision } from '../../../src/announce/holder-view.ts';
@@ -16,6 +15,7 @@ import { PathWatch } from '../../../src/speaker/path-watch.ts';
 import { clusterSnapshot, watchAll } from '../../../src/speaker/snapshot.ts';
 import { SpreadWatch } from '../../../src/speaker/spread-watch.ts';
 import { eventually } from '../../lab/poll.ts';
+import { skipTime } from '../skipped-time.ts';
 import type { Cluster } from './objects.ts';
 
 /** What is known besides the cluster's objects. */
@@ -58,11 +58,6 @@ interface Options {
   readonly handOff?: HandOff;
   readonly synLimit?: number | undefined;
 }
-
-/** Time that is skipped, so that no test waits for it. */
-let skippedMs = 0;
-const now = performance.now.bind(performance);
-mock.method(performance, 'now', () => now() + skippedMs);
 
 /** Versions of objects only ever rise. */
 let version = 1;
@@ -123,7 +118,7 @@ export class Gathering {
 
   /** The same, of what it has heard before, so many milliseconds later. */
   async look(laterMs = 0): Promise<DataPath> {
-    skippedMs += laterMs;
+    skipTime(laterMs);
     const before = this.#looks;
     const held = this.#watched.allocations.store.values();
     const decisions = held.map((vip) => ({ vip, holder: this.#around.holders[vip.address] }));

@@ -35,6 +35,11 @@ export function elementsOf(family: string, name: string): readonly unknown[] | u
   return set && (set.elem ?? []);
 }
 
+/** What nft lists, as text. */
+export function listText(what: string): string {
+  return execFileSync('nft', ['list', ...what.split(' ')], { encoding: 'utf8' });
+}
+
 function listed(): readonly Readonly<Record<string, Listed>>[] {
   const text = execFileSync('nft', ['--json', '--stateless', 'list', 'ruleset'], { encoding: 'utf8' });
   return (JSON.parse(text) as { readonly nftables: readonly Readonly<Record<string, Listed>>[] }).nftables;

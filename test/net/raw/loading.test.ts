@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { rulesetOf } from '../../../src/dataplane/desired.ts';
 import { changeText, type Ruleset, wholeText } from '../../../src/dataplane/ruleset.ts';
+import { enterNewNamespace } from '../own-namespace.ts';
 import { Gathering } from './gathering.ts';
 import { elementsOf, listing, load } from './kernel.ts';
-import { enterNewNamespace } from './namespace.ts';
 import { clusterOf, type Fields, handedOff, rawAllocation, rawService, rawSlice } from './objects.ts';
 import { worlds } from './worlds.ts';
 
