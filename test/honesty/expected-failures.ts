@@ -110,5 +110,32 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'with net.ipv6.bindv6only=1 no heartbeat of IPv4 is heard',
     shows: /-\s+'by IPv4',\s+'by IPv6'/,
   },
+  // What is written to the API
+  'the Event about a pool is taken however long the name of the pool is': {
+    file: 'unit/written/controller.test.ts',
+    fault:
+      'the name of the Event is that of the pool and a dash: of the longest names that is too long, and the Event is refused',
+    shows: /name of an Event: 254 characters, 253 at most/,
+  },
+  'a Service gets its status however long the words of its annotations are': {
+    file: 'unit/written/controller.test.ts',
+    fault: 'the condition HandOff repeats the annotation: the status is refused, and the Service gets no address',
+    shows: /message: \d+ characters, 32768 at most/,
+  },
+  'an address that is spread over a hundred nodes has a record of its holder': {
+    file: 'unit/written/speaker.test.ts',
+    fault: 'the condition Spread names all nodes: the whole status is refused, with the holder in it',
+    shows: /message: \d+ characters, 1024 at most/,
+  },
+  'an address that is announced on forty links has a record of its holder': {
+    file: 'unit/written/speaker.test.ts',
+    fault: 'the condition Announced names all links: the whole status is refused, with the holder in it',
+    shows: /message: \d+ characters, 1024 at most/,
+  },
+  'a record that the API server refuses is told to people': {
+    file: 'unit/written/speaker.test.ts',
+    fault: 'a refused status of an IPAllocation is logged at level debug, which nobody sees',
+    shows: /said at level debug alone/,
+  },
   // The chart and the command line
 };
