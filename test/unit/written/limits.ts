@@ -1,5 +1,6 @@
 /** Whether what Berth writes fits where it writes it: the CRDs' schemas, and what Kubernetes asks of its own kinds. */
 import { isIP } from 'node:net';
+import type { AllocationSpec } from '../../../src/api/allocation.ts';
 import { faultsOf, type Schema, schemaOf } from './schema.ts';
 
 /** A write to the API server. */
@@ -19,7 +20,7 @@ export function faultsOfWrite({ method, path, body }: Write): readonly string[] 
     const schema = kinds[plural];
     if (schema === undefined) return [`${path}: a kind that Berth does not write`];
     const faults = isStatus ? faultsOfStatus(body, schema) : faultsOf(body, schema, plural);
-    return [...faults, ...nameFaults(body, path)];
+    return [...faults, ...ruleFaults(body, path)];
   }
   if (/\/services\/[^/]+\/status$/.test(path)) return serviceFaults(body as unknown as ServiceStatus);
   if (/\/events$/.test(path)) return eventFaults(body as unknown as Event);
@@ -34,14 +35,23 @@ function faultsOfStatus(body: Write['body'], schema: Schema): readonly string[] 
   return [...Object.keys(rest).map((key) => `${key}: written by the way`), ...faultsOf(status, status_, 'status')];
 }
 
-/** The name in the path is the object's; of an entry it is its address (the rule in the CRD). */
-function nameFaults({ metadata, spec }: Write['body'], path: string): readonly string[] {
+/** The rules of the CRD of entries, and that the name in the path is the object's. */
+function ruleFaults({ metadata, spec }: Write['body'], path: string): readonly string[] {
   const { name } = metadata as { readonly name: string };
-  const { address } = (spec ?? {}) as { readonly address?: string };
+  const { address, services = [], reservedUntil } = (spec ?? {}) as Partial<AllocationSpec>;
   const inPath = /\/ip\w+\/([^/]+)/.exec(path)?.[1];
-  const faults = inPath !== undefined && inPath !== name ? [`${name} is written at ${path}`] : [];
-  const isNamed = address === undefined || address === name || address.includes(':');
-  return isNamed ? faults : [...faults, `entry ${name} holds ${address}`];
+  const isKept = address === undefined || services.length > 0 || reservedUntil !== undefined;
+  return [
+    ...(inPath !== undefined && inPath !== name ? [`${name} is written at ${path}`] : []),
+    ...(address === undefined || addressNamed(name) === address ? [] : [`entry ${name} holds ${address}`]),
+    ...(isKept ? [] : [`entry ${name} is for nobody, and for no time`]),
+  ];
+}
+
+/** The address in canonical form (RFC 5952) that a name stands for, as the URL standard has it. */
+function addressNamed(name: string): string {
+  if (!/^[0-9a-f]{4}(-[0-9a-f]{4}){7}$/.test(name)) return name;
+  return new URL(`http://[${name.replaceAll('-', ':')}]`).hostname.slice(1, -1);
 }
 
 interface Ingress {

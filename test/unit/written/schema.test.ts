@@ -50,6 +50,25 @@ test('an entry of the ledger fits its schema, and each thing that is wrong with 
   for (const [facts, faults] of rows) assert.deepEqual(faultsOf({ ...entry, ...facts }, schema), faults);
 });
 
+test('an entry is called as its address is, and is for somebody or for a time', () => {
+  const rows: readonly (readonly [string, object, number])[] = [
+    ['192.0.2.1', {}, 0],
+    ['192.0.2.2', {}, 1],
+    ['192.0.2.1', { services: [] }, 1],
+    ['192.0.2.1', { services: [], reservedUntil: time }, 0],
+    ['2001-0db8-0000-0000-0000-0000-0000-0001', { address: '2001:db8::1' }, 0],
+    ['2001-0db8-0000-0000-0000-0000-0000-0001', { address: '2001:db8::2' }, 1],
+    ['2001-db8--1', { address: '2001:db8::1' }, 1],
+  ];
+  for (const [name, facts, count] of rows) {
+    const body = { ...entry, metadata: { name }, spec: { ...spec, ...facts } };
+    const faults = faultsOfWrite({ method: 'PUT', path: `/apis/berth.dev/v1beta1/ipallocations/${name}`, body });
+    assert.equal(faults.length, count, `${name}: ${faults}`);
+  }
+  const path = '/apis/berth.dev/v1beta1/ipallocations/192.0.2.9';
+  assert.equal(faultsOfWrite({ method: 'PUT', path, body: entry }).length, 1, 'another name in the path');
+});
+
 test('a word of a schema that nothing is known of is no silent yes', () => {
   const schema = { type: 'string', multipleOf: 2 } as unknown as Schema;
   assert.throws(() => faultsOf('x', schema), /multipleOf/);
