@@ -41,8 +41,8 @@ function one(spec: Fields, { metadata }: { readonly metadata?: Fields } = { meta
   return { services: [service], endpointSlices, allocations: [rawAllocation(vips.IPv4, [service])] };
 }
 
-/** What comes of the client's question: an answer, or the code of an error. Silence is waited for less long. */
-async function outcome(timeoutMs = 500): Promise<string | undefined> {
+/** What comes of the client's question: an answer, or the code of an error. Where silence is expected, it is waited for less long. */
+async function outcome(timeoutMs = 1_000): Promise<string | undefined> {
   const { text, error } = await lab.clientEnd.ask('tcp', { host: vips.IPv4, port: 80, timeoutMs });
   return text === undefined ? error : 'Answered';
 }
@@ -56,7 +56,7 @@ test('with hand-off NodePort the client of a range is answered, and any other on
 
 promise('a range in a spelling that Kubernetes reads lets in those that Kubernetes would let in', async () => {
   await loadFor(one({ loadBalancerSourceRanges: ['192.000.002.000/24'] }));
-  assert.equal(await outcome(), 'Timeout', 'a client outside of the range');
+  assert.equal(await outcome(2_000), 'Timeout', 'a client outside of the range');
 });
 
 /** As kube-proxy serves an address of a Service that has no ranges of the address's family: it lets every client in. */
@@ -74,7 +74,7 @@ promise('ranges of the other family alone mean the same with both hand-offs', as
   const spec = { loadBalancerSourceRanges: ['2001:db8::/32'] };
   nftIn(lab.node, kubeProxy);
   await loadFor(one(spec, {}));
-  const byKubeProxy = await outcome();
+  const byKubeProxy = await outcome(3_000);
   nftIn(lab.node, removal);
   await loadFor(one(spec));
   assert.deepEqual({ NodePort: await outcome() }, { NodePort: byKubeProxy });
