@@ -5,6 +5,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
+import { promise } from '../honesty/promise.ts';
 import * as berth from './berth.ts';
 
 const lab = berth.sharedLab();
@@ -30,8 +31,8 @@ before(async () => {
   });
 });
 
-async function rendered(file: string): Promise<readonly Resource[]> {
-  const text = await lab.helm(['template', 'trial', chart, '--namespace', namespace, '--values', file]);
+async function rendered(file: string, release = 'trial'): Promise<readonly Resource[]> {
+  const text = await lab.helm(['template', release, chart, '--namespace', namespace, '--values', file]);
   return parseAllDocuments(text)
     .map((document) => document.toJS() as Resource | null)
     .filter((object) => object !== null);
@@ -85,6 +86,63 @@ test('values of an older chart are refused by a word that says what to do', asyn
   for (const name of ['metrics', 'crds']) {
     const args = ['template', 'trial', chart, '--skip-schema-validation', '--set', `${name}=null`];
     await assert.rejects(lab.helm(args), new RegExp(`the value ${name} is missing: .* --reset-then-reuse-values`));
+  }
+});
+
+/** What the API server would say of the names and labels of an object that Helm has made for a release. */
+function faultsOf({ kind, metadata: { name, labels = {} } }: Resource): readonly string[] {
+  const numbers = Object.entries(labels).filter(([, value]) => typeof value !== 'string');
+  // A Service is a name in the DNS (RFC 1035); what else the chart makes may be longer than it will ever be.
+  const isName = kind !== 'Service' || /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
+  return [
+    ...numbers.map(([key, value]) => `${kind} ${name}: label ${key} is no text but ${value}`),
+    ...(isName ? [] : [`${kind} ${name}: ${name.length} characters, 63 at most, beginning with a letter`]),
+  ];
+}
+
+const largeValues = join(root, 'test/fixtures/values/large.yaml');
+
+promise('a release may have as long a name as Helm lets it have', async () => {
+  const objects = await rendered(largeValues, 'r'.repeat(53));
+  assert.deepEqual(objects.flatMap(faultsOf), []);
+});
+
+promise('a release may have a name that YAML reads as a number or as another word of its own', async () => {
+  for (const name of ['12345', '1e3', '0x10', 'true', 'null']) {
+    const objects = await rendered(largeValues, name);
+    assert.deepEqual(objects.flatMap(faultsOf), []);
+  }
+});
+
+/** The maps among the values, as Helm names them. */
+function mapsOf(values: object, at = ''): readonly string[] {
+  const maps = Object.entries(values).filter(
+    ([, value]) => typeof value === 'object' && !Array.isArray(value) && value,
+  );
+  return maps.flatMap(([key, value]) => [`${at}${key}`, ...mapsOf(value as object, `${at}${key}.`)]);
+}
+
+/** What Helm says to values in which a map is null, as people write it who want none of it; undefined where it has rendered them. */
+function refusalOfNull(map: string): Promise<string | undefined> {
+  const args = ['template', 'trial', chart, '--namespace', namespace, '--set', `${map}=null`];
+  return lab.helm(args).then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+}
+
+promise('no annotations for all objects may be written as null', async () => {
+  assert.equal(await refusalOfNull('commonAnnotations'), undefined);
+});
+
+promise('a map of values that is null counts as empty, or is refused by a word that names it', async () => {
+  const values = parseAllDocuments(readFileSync(join(chart, 'values.yaml'), 'utf8'))[0]?.toJS() as object;
+  for (const map of mapsOf(values).filter((name) => name !== 'commonAnnotations')) {
+    const refusal = await refusalOfNull(map);
+    const isSaid =
+      refusal === undefined ||
+      new RegExp(`the value ${map} is missing|at '/${map.replaceAll('.', '/')}'`).test(refusal);
+    assert.ok(isSaid, `${map}: ${refusal}`);
   }
 });
 

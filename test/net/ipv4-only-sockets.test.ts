@@ -1,0 +1,47 @@
+/** Beats over IPv4 where the kernel was told to keep the families apart (`net.ipv6.bindv6only`, ip-sysctl). */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { type TestContext, test } from 'node:test';
+import { openDatagrams } from '../../src/runtime/signed-datagrams.ts';
+import { promise } from '../honesty/promise.ts';
+import { eventually } from '../lab/poll.ts';
+import { enterNewNamespace } from './own-namespace.ts';
+
+enterNewNamespace([]);
+
+/** This namespace is nobody else's, and so is the port. */
+const port = 7_932;
+
+/** The texts that a speaker hears which are sent to it by both families, IPv4 first. */
+async function heard(t: TestContext, bindV6Only: boolean): Promise<readonly string[]> {
+  writeFileSync('/proc/sys/net/ipv6/bindv6only', bindV6Only ? '1' : '0');
+  const folder = mkdtempSync(`${tmpdir()}/berth-families-`);
+  t.after(() => rmSync(folder, { recursive: true }));
+  const keyFile = `${folder}/key`;
+  writeFileSync(keyFile, randomBytes(32).toString('base64'));
+  const texts: string[] = [];
+  const speaker = await openDatagrams({
+    ...{ port, keyFile },
+    onText: (text) => texts.push(text),
+    onFailed: (error) => assert.fail(error),
+  });
+  t.after(() => speaker.close());
+  speaker.send('by IPv4', ['127.0.0.1']);
+  // Each family has a socket of its own to send by: one after the other, or the order would not be known.
+  await eventually('the first one has left, or come', () => texts.length > 0, { timeoutMs: 100, everyMs: 5 }).catch(
+    () => undefined,
+  );
+  speaker.send('by IPv6', ['::1']);
+  await eventually('IPv6 is heard', () => texts.includes('by IPv6'), { everyMs: 5 });
+  return texts;
+}
+
+test('a speaker hears both families', async (t) => {
+  assert.deepEqual(await heard(t, false), ['by IPv4', 'by IPv6']);
+});
+
+promise('a speaker hears both families where sockets of IPv6 are for IPv6 alone by default', async (t) => {
+  assert.deepEqual(await heard(t, true), ['by IPv4', 'by IPv6']);
+});

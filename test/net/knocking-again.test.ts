@@ -1,0 +1,70 @@
+/** Knocks that go on while the way behind an address changes: what the kernel on the way remembers of the last knock leads nowhere. */
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Ip } from '../../src/addr/ip.ts';
+import { readLinks } from '../../src/linux/link-monitor.ts';
+import { TcpKnocker } from '../../src/linux/tcp-knocker.ts';
+import { promise } from '../honesty/promise.ts';
+import { eventually } from '../lab/poll.ts';
+import { type LineProcess, startLineProcess } from './line-process.ts';
+import { createPair, linkName, nodeMac, type Pair, writeSysctl } from './namespaces.ts';
+import { enterNamespace } from './own-namespace.ts';
+import { nftIn, own, vips } from './path-lab.ts';
+import { skipTime } from './skipped-time.ts';
+
+/** Longer than an answer to a knock is waited for. */
+const rowMs = 2_500;
+
+let pair: Pair;
+let server: LineProcess;
+let knocker: TcpKnocker;
+let answers = 0;
+
+before(async () => {
+  pair = createPair();
+  server = startLineProcess({ namespace: pair.node, file: './server-process.ts' });
+  await server.next('ready');
+  writeSysctl(pair.node, 'net/ipv4/ip_forward', '1');
+  enterNamespace(pair.client);
+  knocker = new TcpKnocker({ onAnswer: () => answers++, onFault: (_, error) => assert.fail(`${error}`) });
+});
+after(() => {
+  knocker?.close();
+  server?.close();
+  pair?.close();
+});
+
+/** As kube-proxy leads the connections for a VIP to a Pod. The rule counts connections, not packets. */
+function leadTo(endpoint: string): void {
+  const chain = 'chain services {\n type nat hook prerouting priority dstnat\n';
+  const rule = `ip daddr ${vips.IPv4} tcp dport 80 counter dnat to ${endpoint}`;
+  nftIn(pair.node, `add table ip proxy\ndelete table ip proxy\ntable ip proxy {\n ${chain} ${rule}\n }\n}\n`);
+}
+
+const led = () => Number(/packets (\d+)/.exec(nftIn(pair.node, 'list table ip proxy\n'))?.[1]);
+
+/** The knocker looks at its clock every so many milliseconds. */
+const lookMs = 10;
+
+/** Knocks as a verifier does that has had no answer: a row has ended, and the next one begins. */
+async function knockAgain(): Promise<void> {
+  skipTime(rowMs);
+  // Its timer is due before this one.
+  await delay(lookMs + 5);
+  const link = readLinks().find(({ name }) => name === linkName);
+  if (link === undefined) assert.fail(`no link ${linkName}`);
+  knocker.knock({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
+}
+
+promise('a VIP is found well once another Pod serves it, however often the dead one was knocked at', async () => {
+  leadTo('10.99.9.9:8080');
+  await knockAgain();
+  await eventually('the kernel has noted the connection', () => led() === 1, { everyMs: 10 });
+  leadTo(`${own.IPv4}:8080`);
+  for (let i = 0; i < 4 && answers === 0; i++) {
+    await knockAgain();
+    await eventually('an answer', () => answers > 0, { timeoutMs: 100, everyMs: 5 }).catch(() => undefined);
+  }
+  assert.equal(answers, 1, 'four rows of knocks went to the dead Pod');
+});

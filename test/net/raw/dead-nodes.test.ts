@@ -1,0 +1,81 @@
+/** Whose new connections a node drops because it takes another node for dead, where EndpointSlices are as anybody may write them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RawEndpointSlice } from '../../../src/api/endpoints.ts';
+import { promise } from '../../honesty/promise.ts';
+import { Gathering, type Surroundings, surroundings } from './gathering.ts';
+import { clusterOf, rawNode, rawService, rawSlice } from './objects.ts';
+
+/** Longer than Kubernetes itself takes to find out that a node is dead, with its defaults. */
+const minuteMs = 60_000;
+
+const service = rawService('web', []);
+const ready = { ready: true, serving: true, terminating: false };
+
+/** The address of n2, as its speaker has told it. */
+function addressOf({ peers: { n2 } = surroundings.peers }: Partial<Surroundings>): string {
+  return n2?.[0]?.addresses[0]?.split('/')[0] ?? '';
+}
+
+/** The addresses to which new connections are dropped, so long after n2 was heard last. */
+async function avoided(
+  endpointSlices: readonly RawEndpointSlice[],
+  laterMs: number,
+  around: Partial<Surroundings> = {},
+): Promise<readonly string[]> {
+  const node = new Gathering();
+  try {
+    const nodes = clusterOf().nodes.map((one) =>
+      one.metadata.name === 'n2' ? rawNode('n2', [addressOf(around)]) : one,
+    );
+    const cluster = clusterOf({ services: [service], endpointSlices, nodes });
+    await node.pathOf(cluster, { present: ['n1', 'n3'], lost: ['n2'], ...around });
+    return (await node.look(laterMs)).deadEndpoints.toSorted();
+  } finally {
+    node.close();
+  }
+}
+
+const pods = rawSlice('web', service, {
+  endpoints: [
+    { addresses: ['10.244.2.5'], nodeName: 'n2', conditions: ready },
+    { addresses: ['10.244.3.5'], nodeName: 'n3', conditions: ready },
+  ],
+});
+
+test('a node that is silent on the wire too gets no new connections to its Pods, and the others go on', async () => {
+  assert.deepEqual(await avoided([pods], 0), []);
+  assert.deepEqual(await avoided([pods], 400), ['10.244.2.5']);
+});
+
+promise('a node behind a router gets its new connections although its speaker is silent', async () => {
+  const { n3 = [] } = surroundings.peers;
+  const n2 = [{ name: 'eth0', mac: '02:00:00:00:00:12', addresses: ['192.0.2.3/24'] }];
+  assert.deepEqual(
+    await avoided([pods], minuteMs, { peers: { n2, n3 } }),
+    [],
+    'Pods of a node that only we do not hear',
+  );
+});
+
+promise("a node's own addresses are never avoided, whatever runs on its network", async () => {
+  const host = rawSlice('host', service, {
+    endpoints: [{ addresses: ['10.99.0.3'], nodeName: 'n2', conditions: ready }],
+  });
+  assert.deepEqual(
+    await avoided([pods, host], 400),
+    ['10.244.2.5'],
+    'SSH, kubelet and the API server are there as well',
+  );
+});
+
+promise('a Pod of a living node stays reachable, whatever node another slice names for its address', async () => {
+  const dns = rawService('kube-dns', [], { metadata: { namespace: 'kube-system' } });
+  const real = rawSlice('kube-dns', dns, {
+    endpoints: [{ addresses: ['10.244.3.53'], nodeName: 'n3', conditions: ready }],
+  });
+  const forged = rawSlice('forged', service, {
+    endpoints: [{ addresses: ['10.244.3.53', '10.99.0.4'], nodeName: 'n2', conditions: ready }],
+  });
+  assert.deepEqual(await avoided([pods, real, forged], 400), ['10.244.2.5'], 'what a stranger says of living nodes');
+});

@@ -1,0 +1,156 @@
+/**
+ * A node's way from the cluster's objects to its rules, by the program's own parts: the informers' parsers and stores, the reader of demands,
+ * and the watch that gathers the data path. What the other speakers and the kernel say are values of the test.
+ */
+import type { Ip } from '../../../src/addr/ip.ts';
+import { DemandReader } from '../../../src/announce/demands.ts';
+import type { HolderDecision } from '../../../src/announce/holder-view.ts';
+import type { HandOff } from '../../../src/api/hand-off.ts';
+import type { DataPath } from '../../../src/dataplane/path.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import type { Link } from '../../../src/linux/links.ts';
+import type { PeerLink } from '../../../src/liveness/messages.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { PathWatch } from '../../../src/speaker/path-watch.ts';
+import { clusterSnapshot, watchAll } from '../../../src/speaker/snapshot.ts';
+import { SpreadWatch } from '../../../src/speaker/spread-watch.ts';
+import { eventually } from '../../lab/poll.ts';
+import { skipTime } from '../skipped-time.ts';
+import type { Cluster } from './objects.ts';
+
+/** What is known besides the cluster's objects. */
+export interface Surroundings {
+  readonly links: readonly Link[];
+  /** What the other speakers tell of their links, by node. */
+  readonly peers: Readonly<Record<string, readonly PeerLink[]>>;
+  readonly present: readonly string[];
+  readonly lost: readonly string[];
+  /** Who holds each address. */
+  readonly holders: Readonly<Record<string, string>>;
+}
+
+/** The node's own link, and two peers on it. */
+export const surroundings: Surroundings = {
+  links: [linkOf('v0', ['10.99.0.2/16', 'fd99::2/64', 'fe80::2/64'])],
+  peers: {
+    n2: [{ name: 'eth0', mac: '02:00:00:00:00:12', addresses: ['10.99.0.3/16', 'fd99::3/64'] }],
+    n3: [{ name: 'eth0', mac: '02:00:00:00:00:13', addresses: ['10.99.0.4/16', 'fd99::4/64'] }],
+  },
+  present: ['n1', 'n2', 'n3'],
+  lost: [],
+  holders: {},
+};
+
+/** A link that works, with addresses as `address/prefix`. */
+export function linkOf(name: string, addresses: readonly string[], index = 2): Link {
+  return {
+    ...{ name, index, mac: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`, up: true, carrier: true },
+    ...{ noArp: false, master: undefined, xdp: false },
+    addresses: addresses.map((text) => {
+      const [address = '', prefix] = text.split('/');
+      return { address: address as Ip, prefix: Number(prefix) };
+    }),
+  };
+}
+
+/** What the installation was told. */
+interface Options {
+  readonly handOff?: HandOff;
+  readonly synLimit?: number | undefined;
+}
+
+/** Versions of objects only ever rise. */
+let version = 1;
+
+/** The node `n1`. */
+export class Gathering {
+  readonly #watched = watchAll(
+    {
+      client: undefined as unknown as KubeClient,
+      log: createLogger('test', 'silent'),
+      onChange: () => undefined,
+      onUnreachable: () => undefined,
+    },
+    { namespace: 'berth-system', peerSelector: '' },
+  );
+  readonly #reader = new DemandReader();
+  readonly #watch: PathWatch;
+  #around = surroundings;
+  #known = new Map<string, object>();
+  #looks = 0;
+  #path: DataPath | undefined;
+
+  constructor({ handOff = 'KubeProxy', synLimit }: Options = {}) {
+    for (const informer of Object.values(this.#watched)) informer.seed([]);
+    const log = createLogger('test', 'silent');
+    const around = () => this.#around;
+    this.#watch = new PathWatch({
+      watched: this.#watched,
+      holding: {
+        get roll() {
+          return around();
+        },
+        linksOf: this.#linksOf,
+      },
+      demands: () => {
+        this.#looks++;
+        return this.#reader.read(clusterSnapshot(this.#watched, []), this.#linksOf);
+      },
+      links: () => this.#around.links,
+      spread: new SpreadWatch({
+        log,
+        tester: { observe: () => undefined, blockedOn: () => [] },
+        fault: () => undefined,
+      }),
+      blockedOn: () => [],
+      ask: () => undefined,
+      options: { nodeName: 'n1', handOff, synLimit, conntrackZone: 7932 },
+      onPath: (path) => (this.#path = path),
+    });
+  }
+
+  /** What the node's rules are made from once it has heard of all of this. */
+  async pathOf(cluster: Cluster, around: Partial<Surroundings> = {}): Promise<DataPath> {
+    this.#around = { ...surroundings, ...around };
+    this.#takeIn(cluster);
+    return this.look();
+  }
+
+  /** The same, of what it has heard before, so many milliseconds later. */
+  async look(laterMs = 0): Promise<DataPath> {
+    skipTime(laterMs);
+    const before = this.#looks;
+    const held = this.#watched.allocations.store.values();
+    const decisions = held.map((vip) => ({ vip, holder: this.#around.holders[vip.address] }));
+    this.#watch.decided(decisions as unknown as readonly HolderDecision[]);
+    await eventually('it has looked', () => this.#looks > before, { everyMs: 1 });
+    if (this.#path === undefined) throw new Error('no path was made');
+    return this.#path;
+  }
+
+  /** Ends its timers. */
+  close(): void {
+    this.#watch.close();
+  }
+
+  #linksOf = (node: string): readonly PeerLink[] | undefined => this.#around.peers[node];
+
+  /** As events of a watch: what is new or another object than before, and what is gone. */
+  #takeIn(cluster: Cluster): void {
+    const known = new Map<string, object>();
+    for (const [kind, objects] of Object.entries(cluster) as [keyof Cluster, Cluster[keyof Cluster]][]) {
+      const informer = this.#watched[kind];
+      for (const object of objects) {
+        const key = `${kind} ${object.metadata.uid}`;
+        known.set(key, object);
+        if (this.#known.get(key) === object) continue;
+        const resourceVersion = String(++version);
+        informer.assume({ ...object, metadata: { ...object.metadata, resourceVersion } } as never);
+      }
+      for (const { uid } of informer.store.values()) {
+        if (!known.has(`${kind} ${uid}`)) informer.store.remove(uid, String(++version));
+      }
+    }
+    this.#known = known;
+  }
+}

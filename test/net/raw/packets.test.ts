@@ -1,0 +1,138 @@
+/** Who reaches what, by real packets, where Services, nodes and other hosts are as the API server tells them. */
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { promise } from '../../honesty/promise.ts';
+import { ip, linkName, writeSysctl } from '../namespaces.ts';
+import { type Endpoint, loadPath, nftIn, own, type PathLab, startEndpoint, startPathLab, vips } from '../path-lab.ts';
+import { Gathering, linkOf } from './gathering.ts';
+import {
+  type Cluster,
+  clusterOf,
+  type Fields,
+  handedOff,
+  rawAllocation,
+  rawNode,
+  rawService,
+  rawSlice,
+} from './objects.ts';
+
+let lab: PathLab;
+before(async () => {
+  lab = await startPathLab();
+  await lab.nodeEnd.serve('tcp', 30_080);
+});
+after(() => lab?.close());
+
+/** Loads the rules of a node that has heard of this. */
+async function loadFor(cluster: Partial<Cluster>): Promise<void> {
+  const node = new Gathering();
+  try {
+    const links = [linkOf(linkName, ['10.99.0.2/16', 'fd99::2/64'])];
+    loadPath(lab.node, await node.pathOf(clusterOf(cluster), { links }));
+  } finally {
+    node.close();
+  }
+}
+
+/** The objects of one Service at the VIP, with node port 30080, where the server of these tests is. */
+function one(spec: Fields, { metadata }: { readonly metadata?: Fields } = { metadata: handedOff }): Partial<Cluster> {
+  const service = rawService('web', [vips.IPv4], { spec, ...(metadata && { metadata }) });
+  const endpointSlices = [rawSlice('web', service, { endpoints: [{ addresses: ['10.244.1.5'], nodeName: 'n1' }] })];
+  return { services: [service], endpointSlices, allocations: [rawAllocation(vips.IPv4, [service])] };
+}
+
+/** What comes of the client's question: an answer, or the code of an error. Where silence is expected, it is waited for less long. */
+async function outcome(timeoutMs = 1_000): Promise<string | undefined> {
+  const { text, error } = await lab.clientEnd.ask('tcp', { host: vips.IPv4, port: 80, timeoutMs });
+  return text === undefined ? error : 'Answered';
+}
+
+test('with hand-off NodePort the client of a range is answered, and any other one is not', async () => {
+  await loadFor(one({ loadBalancerSourceRanges: ['10.99.0.0/16'] }));
+  assert.equal(await outcome(3_000), 'Answered');
+  await loadFor(one({ loadBalancerSourceRanges: ['192.0.2.0/24'] }));
+  assert.equal(await outcome(), 'Timeout');
+});
+
+promise('a range in a spelling that Kubernetes reads lets in those that Kubernetes would let in', async () => {
+  await loadFor(one({ loadBalancerSourceRanges: ['192.000.002.000/24'] }));
+  assert.equal(await outcome(2_000), 'Timeout', 'a client outside of the range');
+});
+
+/** As kube-proxy serves an address of a Service that has no ranges of the address's family: it lets every client in. */
+const kubeProxy = `table ip proxy {
+  chain services {
+    type nat hook prerouting priority dstnat
+    ip daddr ${vips.IPv4} tcp dport 80 dnat to ${own.IPv4}:30080
+  }
+}`;
+
+const removal = 'add table ip proxy\ndelete table ip proxy\n';
+
+promise('ranges of the other family alone mean the same with both hand-offs', async (t) => {
+  t.after(() => nftIn(lab.node, removal));
+  const spec = { loadBalancerSourceRanges: ['2001:db8::/32'] };
+  nftIn(lab.node, kubeProxy);
+  await loadFor(one(spec, {}));
+  const byKubeProxy = await outcome(3_000);
+  nftIn(lab.node, removal);
+  await loadFor(one(spec));
+  assert.deepEqual({ NodePort: await outcome() }, { NodePort: byKubeProxy });
+});
+
+promise('a port that is handed to a node port is served by a node that reports no address of the family', async () => {
+  await loadFor({ ...one({}), nodes: [rawNode('n1', ['fd99::2']), ...clusterOf().nodes.slice(1)] });
+  assert.equal(await outcome(), 'Answered', 'a client of the VIP');
+});
+
+/** The entry of the VIP as the speakers leave it when another host answered for it before it was ever announced. */
+const taken = {
+  conflict: { mac: '02:00:00:00:00:01' },
+  holder: { node: 'n1', term: 1, links: [] },
+  conditions: ['Announced', 'Conflict'].map((type) => {
+    const status = type === 'Conflict' ? 'True' : 'False';
+    return {
+      type,
+      status,
+      reason: 'AddressTaken',
+      message: 'another host',
+      lastTransitionTime: '2026-01-01T00:00:00Z',
+    };
+  }),
+};
+
+promise('packets for an address that another host was found to have are left alone', async (t) => {
+  const pod = await startPod(t);
+  // The client's host is the stranger.
+  ip(`-n ${lab.client} address add ${vips.IPv4}/32 dev ${linkName}`);
+  ip(`-n ${lab.client} route add ${podNetwork} via ${own.IPv4}`);
+  await lab.clientEnd.serve('tcp', 8_443, vips.IPv4);
+  const asked = async () => (await pod.ask('tcp', { host: vips.IPv4, port: 8_443, timeoutMs: 2_000 })).error;
+  nftIn(lab.node, 'flush ruleset\n');
+  assert.equal(await asked(), undefined, 'without rules of ours the Pod reaches the stranger');
+  const service = rawService('web', [vips.IPv4]);
+  await loadFor({ services: [service], allocations: [rawAllocation(vips.IPv4, [service], { status: taken })] });
+  assert.equal(await asked(), undefined, 'a Pod that talks to the stranger');
+});
+
+const podNetwork = '10.98.0.0/24';
+
+/** A Pod behind the node: a namespace of its own, and a program in it. */
+async function startPod(t: TestContext): Promise<Endpoint> {
+  const name = `${lab.node}p`;
+  ip(`netns add ${name}`);
+  t.after(() => ip(`netns del ${name}`));
+  ip(`-n ${name} link add eth0 type veth peer name pod netns ${lab.node}`);
+  for (const [namespace, link, address] of [
+    [name, 'eth0', '10.98.0.2/24'],
+    [lab.node, 'pod', '10.98.0.1/24'],
+  ]) {
+    ip(`-n ${namespace} address add ${address} dev ${link}`);
+    ip(`-n ${namespace} link set ${link} up`);
+  }
+  ip(`-n ${name} route add default via 10.98.0.1`);
+  writeSysctl(lab.node, 'net/ipv4/ip_forward', '1');
+  const end = await startEndpoint(name);
+  t.after(() => end.process.close());
+  return end;
+}

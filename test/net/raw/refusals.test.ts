@@ -1,0 +1,151 @@
+/** What one Service, one peer or one link makes the kernel refuse stays a matter of that one: all other rules are loaded, and stay alive. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { rulesetOf } from '../../../src/dataplane/desired.ts';
+import type { DataPath } from '../../../src/dataplane/path.ts';
+import { tableName, wholeText } from '../../../src/dataplane/ruleset.ts';
+import { decodeMessage } from '../../../src/liveness/codec.ts';
+import { wireVersion } from '../../../src/liveness/messages.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { NodeLayer } from '../../../src/speaker/node-layer.ts';
+import { promise } from '../../honesty/promise.ts';
+import { eventually } from '../../lab/poll.ts';
+import { enterNewNamespace } from '../own-namespace.ts';
+import { pathOf, vipPath } from '../path-lab.ts';
+import { skipTime } from '../skipped-time.ts';
+import { Gathering, linkOf, type Surroundings } from './gathering.ts';
+import { elementsOf, listing, listText, load } from './kernel.ts';
+import { type Cluster, clusterOf, handedOff, rawAdvertisement, rawAllocation, rawService } from './objects.ts';
+
+const oddLinks = ['a"b', 'eth*', 'v0.1', 'v0-1'];
+enterNewNamespace(['v0', ...oddLinks]);
+
+/** The data path of a node that has heard of this. */
+async function gathered(cluster: Partial<Cluster>, around: Partial<Surroundings> = {}): Promise<DataPath> {
+  const node = new Gathering();
+  try {
+    return await node.pathOf(clusterOf(cluster), around);
+  } finally {
+    node.close();
+  }
+}
+
+/** The node layer in this namespace, with nothing loaded. */
+function layerFor(t: TestContext): NodeLayer {
+  load('flush ruleset\n');
+  const layer = new NodeLayer(createLogger('test', 'silent'));
+  t.after(() => layer.close());
+  return layer;
+}
+
+/** Gives the layer a path, and waits until it has tried to load it. */
+async function tried(layer: NodeLayer, path: DataPath): Promise<void> {
+  layer.apply(path);
+  await eventually('it has tried', () => layer.failure !== 'NotLoadedYet', { everyMs: 5 });
+}
+
+/** The addresses whose rules are in the kernel. */
+function loaded(): readonly string[] {
+  return (elementsOf('ip', 'vips') ?? []).map((one) => JSON.stringify(one).match(/[\d.]{7,}/)?.[0] ?? '').sort();
+}
+
+const both = ['10.99.3.1', '10.99.3.2'];
+
+promise('overlapping source ranges of one Service keep the rules of no Service out of the kernel', async (t) => {
+  for (const loadBalancerSourceRanges of [
+    ['10.0.0.0/8', '10.1.0.0/16'],
+    ['0.0.0.0/0', '192.0.2.0/24'],
+  ]) {
+    const layer = layerFor(t);
+    const services = [
+      rawService('careless', both.slice(0, 1), { metadata: handedOff, spec: { loadBalancerSourceRanges } }),
+      rawService('other', both.slice(1)),
+    ];
+    const allocations = services.map((service, i) => rawAllocation(both[i] ?? '', [service]));
+    await tried(layer, await gathered({ services, allocations }));
+    assert.deepEqual(loaded(), both, `${loadBalancerSourceRanges}: ${layer.failure}`);
+  }
+});
+
+promise('an address whose rules the kernel does not take keeps the rules of no other one out', async (t) => {
+  const layer = layerFor(t);
+  const vips = ['10.99.3.999', ...both].map((vip) => vipPath(vip, 'tcp/80'));
+  await tried(layer, pathOf({ vips }));
+  assert.deepEqual(loaded(), both, `${layer.failure}`);
+});
+
+promise('what is loaded is kept alive while a change is refused', async (t) => {
+  const layer = layerFor(t);
+  await tried(layer, pathOf({ vips: both.map((vip) => vipPath(vip)) }));
+  assert.deepEqual(loaded(), both);
+  // As if most of the ten minutes had passed.
+  const gate = `element ip ${tableName} alive`;
+  load(`delete ${gate} { ip }\nadd ${gate} { ip timeout 60s }\n`);
+  await tried(layer, pathOf({ vips: ['10.99.3.999', ...both].map((vip) => vipPath(vip)) }));
+  skipTime(130_000);
+  layer.apply(pathOf({ vips: ['10.99.3.999', ...both].map((vip) => vipPath(vip)) }));
+  const left = () => JSON.stringify(elementsOf('ip', 'alive')).match(/"val":"ip","timeout":(\d+)/)?.[1];
+  await eventually('the gate is open for another while', () => Number(left()) > 60, { timeoutMs: 1_000, everyMs: 50 });
+});
+
+promise('a link of any name that the kernel allows keeps no rule out of the kernel', async () => {
+  const service = rawService('web', both.slice(0, 1));
+  for (const name of oddLinks) {
+    const links = [linkOf(name, ['10.99.0.2/16', 'fd99::2/64'])];
+    const cluster = { services: [service], allocations: [rawAllocation('10.99.3.1', [service])] };
+    const text = wholeText(rulesetOf(await gathered(cluster, { links })));
+    assert.doesNotThrow(() => load(text), name);
+  }
+});
+
+promise('links whose names differ in one sign are each a way in for Spread', async () => {
+  const service = rawService('web', ['10.99.3.1', '10.98.3.1']);
+  const cluster = {
+    services: [service],
+    allocations: ['10.99.3.1', '10.98.3.1'].map((address) => rawAllocation(address, [service])),
+    advertisements: [rawAdvertisement({ distribution: 'Spread' })],
+  };
+  const links = [linkOf('v0.1', ['10.99.0.2/16']), linkOf('v0-1', ['10.98.0.2/16'], 3)];
+  const path = await gathered(cluster, { links });
+  assert.deepEqual(path.spreadLinks, ['v0.1', 'v0-1']);
+  load(wholeText(rulesetOf(path)));
+  const hooks = [...listText(`table netdev ${tableName}`).matchAll(/hook ingress devices? (?:= )?\{? ?"([^"]+)"/g)];
+  assert.deepEqual(hooks.map(([, link]) => link).sort(), ['v0-1', 'v0.1'], 'the links that have a hook');
+});
+
+/** A beat as a node writes it that has the key, with this hardware address. */
+function beatWith(mac: string): string {
+  const from = { node: 'n2', incarnation: 'a' };
+  const link = { name: 'eth0', mac, addresses: ['10.99.0.3/16'] };
+  return JSON.stringify({
+    ...{ version: wireVersion, kind: 'Beat', from, to: { node: 'n1', incarnation: 'b', newest: '' }, sequence: 1 },
+    ...{ rules: 1, state: 'Serving', nextMs: 100, ages: { loop: 0, worker: 0 }, links: [link], heard: [] },
+    ...{ total: { count: 0, sum: 0 }, wantsClaims: false },
+  });
+}
+
+test('the beat of these tests is one that speakers take', () => {
+  assert.equal(decodeMessage(beatWith('02:00:00:00:00:12'))?.kind, 'Beat');
+});
+
+promise('what another speaker calls its hardware address adds no rule', async () => {
+  const mac =
+    '02:00:00:00:00:66 }; }\n chain evil { accept\n }\n set more { type ether_addr; elements = { 02:00:00:00:00:67';
+  const beat = decodeMessage(beatWith(mac));
+  const told = beat?.kind === 'Beat' ? beat.links : [];
+  const service = rawService('web', both.slice(0, 1));
+  const path = await gathered(
+    {
+      services: [service],
+      allocations: [rawAllocation('10.99.3.1', [service])],
+      advertisements: [rawAdvertisement({ distribution: 'Spread' })],
+    },
+    { peers: { n2: told, n3: [] } },
+  );
+  load(wholeText(rulesetOf(path)));
+  assert.deepEqual(
+    listing().filter((line) => line.includes('evil')),
+    [],
+    'a rule of a stranger is in the kernel',
+  );
+});

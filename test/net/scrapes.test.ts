@@ -1,0 +1,47 @@
+/** What it costs a node that somebody reads the metrics of its speaker. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import type { TestContext } from 'node:test';
+import { rulesetOf } from '../../src/dataplane/desired.ts';
+import { wholeText } from '../../src/dataplane/ruleset.ts';
+import { kernelMetrics } from '../../src/speaker/kernel-metrics.ts';
+import { promise } from '../honesty/promise.ts';
+import { enterNewNamespace } from './own-namespace.ts';
+import { pathOf, vipPath } from './path-lab.ts';
+
+enterNewNamespace(['v0']);
+
+/** Counts from now on how often this process starts nft. */
+function countStarts(t: TestContext): () => number {
+  const folder = mkdtempSync(`${tmpdir()}/berth-scrapes-`);
+  const path = process.env.PATH;
+  const nft = execFileSync('sh', ['-c', 'command -v nft'], { encoding: 'utf8' }).trim();
+  const log = `${folder}/log`;
+  writeFileSync(log, '');
+  writeFileSync(`${folder}/nft`, `#!/bin/sh\necho start >>${log}\nexec ${nft} "$@"\n`, { mode: 0o755 });
+  process.env.PATH = `${folder}:${path}`;
+  t.after(() => {
+    process.env.PATH = path;
+    rmSync(folder, { recursive: true });
+  });
+  return () => readFileSync(log, 'utf8').split('\n').length - 1;
+}
+
+promise('readers of the metrics that come one after the other start no program for each', async (t) => {
+  const starts = countStarts(t);
+  execFileSync('nft', ['-f', '-'], { input: wholeText(rulesetOf(pathOf({ vips: [vipPath('10.99.3.1')] }))) });
+  const metrics = kernelMetrics(() => true);
+  const before = starts();
+  const scrape = async () => {
+    const samples = await Promise.all(metrics.map(({ read }) => read()));
+    return samples.flat().length;
+  };
+  assert.ok((await scrape()) >= 3, 'there are counts');
+  const one = starts() - before;
+  assert.ok(one > 0);
+  for (let i = 0; i < 4; i++) await scrape();
+  const five = starts() - before;
+  assert.equal(five, one, `${five} programs were started for five readers, ${one} for the first`);
+});

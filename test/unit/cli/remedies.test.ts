@@ -1,0 +1,70 @@
+/** What the tool advises leads out, and what it says of nodes is true of those that could serve. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { demandsOf } from '../../../src/announce/demands.ts';
+import type { Facts } from '../../../src/cli/doctor/facts.ts';
+import { objectChecks } from '../../../src/cli/doctor/object-checks.ts';
+import { explainFacts } from '../../../src/cli/explain-facts.ts';
+import { promise } from '../../honesty/promise.ts';
+import { advertisement, entry, node, ownership, pool, service, writer } from '../fixtures.ts';
+import { decisionOf, ip, plan, showing } from '../ipam/plans.ts';
+import { picture } from './pictures.ts';
+
+const pools = [pool('p', ['192.0.2.10-192.0.2.19'])];
+const nodes = ['192.0.2.101', '192.0.2.102'].map((address, i) => node(`n${i + 1}`, { addresses: [ip(address)] }));
+
+/** Does what the doctor advises for a Service that shows what another program wrote, and says what comes of it. */
+function afterAdvice(addresses: readonly string[], manager: string): string {
+  const shown = { ingress: addresses.map((one) => ({ ip: one, ipMode: 'VIP' })), ingressWriters: [writer(manager)] };
+  const leftover = service('web', shown);
+  const check = objectChecks.find(({ id }) => id === 'StatusOfOthers') ?? assert.fail('there is no such check');
+  const facts = { services: [leftover], ownership, ledger: [], nodes } as unknown as Facts;
+  const [found] = check.judge(facts);
+  assert.equal(found?.severity, 'warn');
+  const todo = found.todo ?? '';
+  const isCleared = /status/.test(todo) && /null|clear/.test(todo);
+  const advised = isCleared ? { ingress: [], ingressWriters: [] } : { takeOver: /berth\.dev\/take-over/.test(todo) };
+  const decision = decisionOf(plan({ pools, nodes, services: [{ ...leftover, ...advised }] }), 'web');
+  return decision.kind === 'Assigned' ? 'Assigned' : `${decision.reason}: ${decision.message}`;
+}
+
+test("the advice for addresses of another program makes them Berth's, where they are in a pool", () => {
+  assert.equal(afterAdvice(['192.0.2.12'], 'metallb-controller'), 'Assigned');
+});
+
+promise('the advice for what a load balancer of node addresses has left behind leads to an address', () => {
+  assert.equal(afterAdvice(['192.0.2.101', '192.0.2.102'], 'k3s'), 'Assigned');
+});
+
+/** Two nodes with speakers, which carry the label that excludes nodes, and a third one that is not excluded and runs no speaker. */
+const excluded = ['n1', 'n2'].map((name) => node(name, { excluded: true }));
+const all = [...excluded, node('n3')];
+const web = service('web', showing('192.0.2.10'));
+const ledger = [entry('192.0.2.10', web)];
+
+promise('nodes that are excluded are candidates where no other node could serve, as the tool sees them', () => {
+  const { installation } = picture().cluster;
+  const speakers = installation.speakers.filter(({ node: name }) => name !== 'n3');
+  const at = picture({ pools, ledger, services: [web], nodes: all, installation: { ...installation, speakers } });
+  const verdicts = explainFacts(at, web).vips[0]?.nodes.map(({ node: name, verdict }) => `${name} ${verdict}`);
+  assert.deepEqual(verdicts?.sort(), ['n1 Candidate', 'n2 Candidate', 'n3 NoSpeaker']);
+});
+
+promise('nodes that are excluded are candidates where no other node could serve', () => {
+  const { vips } = demandsOf(
+    {
+      ledger,
+      service: () => web,
+      endpointNodes: new Map(),
+      advertisements: [advertisement()],
+      nodes: all,
+      speakers: new Set(['n1', 'n2']),
+    },
+    () => undefined,
+  );
+  assert.deepEqual(
+    vips.map(({ eligible }) => [...eligible]),
+    [['n1', 'n2']],
+    'the nodes that may announce the address',
+  );
+});

@@ -1,0 +1,204 @@
+/** Every status that a speaker writes to an IPAllocation fits its schema, whatever nodes, links and other hosts are called. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { type Placement, withheld } from '../../../src/announce/announcements.ts';
+import type { ConflictState } from '../../../src/announce/conflicts.ts';
+import { type ReportContext, reportsOf } from '../../../src/announce/reports.ts';
+import { Verdicts } from '../../../src/announce/verdicts.ts';
+import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
+import { spreadFinding } from '../../../src/dataplane/spread-report.ts';
+import { ApiError, type KubeClient } from '../../../src/kube/client.ts';
+import { Informer } from '../../../src/kube/informer.ts';
+import { verdictWords } from '../../../src/liveness/messages.ts';
+import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
+import { Recorder } from '../../../src/speaker/record.ts';
+import { promise } from '../../honesty/promise.ts';
+import { eventually } from '../../lab/poll.ts';
+import { skipTime } from '../../net/skipped-time.ts';
+import { longName } from './clusters.ts';
+import { keepingClient } from './controller-pass.ts';
+import { faultsOfWrite, type Write } from './limits.ts';
+
+const self = longName('s');
+const mac = '02:00:00:00:00:66';
+const vip = '2001:db8:1111:2222:3333:4444:5555:6666' as Ip;
+const uid = 'uid';
+
+/** Links with names as long as the kernel has them. */
+const linksOf = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ name: `enp${i}s0f0`.padEnd(15, 'x'), mac: `02:00:00:00:00:${10 + i}` }));
+
+/** What a speaker knows besides; the rest is as when all is well. */
+type Facts = Partial<Omit<ReportContext, 'self'>>;
+
+/** What a speaker writes with, and what is recorded already. */
+interface Desk {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly status: RawAllocation['status'];
+}
+
+const entryWith = (status: RawAllocation['status'] = {}): RawAllocation => {
+  const metadata = { name: vip.replaceAll(':', '-').replace('db8', '0db8'), uid, resourceVersion: '1' };
+  return { metadata, spec: { address: vip, pool: 'p', services: [] }, status };
+};
+
+/** Has the speaker of this node record what it does about the VIP, until that is aborted. */
+function record(placement: Placement, facts: Facts, { client, log, status }: Desk) {
+  const none = () => undefined;
+  const allocations = new Informer({ client, log, path: '', parse: parseAllocation, onChange: none });
+  allocations.assume(entryWith(status));
+  const done = new AbortController();
+  const recorder = new Recorder({ client, log, allocations, signal: done.signal });
+  const reports = reportsOf([placement], {
+    ...{ self, links: [], stateOf: () => ({ kind: 'Clear' }), verifiedOf: none, spreadOf: none, dataPathFault: none },
+    ...{ isReporter: () => true, ...facts },
+  });
+  recorder.record(reports);
+  // That nobody holds an address is written when it stays so.
+  skipTime(2_500);
+  recorder.record(reports);
+  return { reports, abort: () => done.abort() };
+}
+
+/** What this node's speaker writes to the entry of the VIP. */
+async function writesOf(
+  placement: Placement,
+  facts: Facts,
+  status: RawAllocation['status'] = {},
+): Promise<readonly Write[]> {
+  const { client, writes } = keepingClient([entryWith(status)]);
+  const recording = record(placement, facts, { client, log: createLogger('test', 'silent'), status });
+  if (recording.reports.length > 0) await eventually('it is written', () => writes.length > 0, { everyMs: 1 });
+  recording.abort();
+  return writes;
+}
+
+const announce = (links: readonly { readonly name: string }[]): Placement => {
+  return { vip, uid, holder: self, kind: 'Announce', term: 7, links: links.map(({ name }) => name), damped: false };
+};
+
+const states: fc.Arbitrary<ConflictState> = fc.constantFrom<ConflictState>(
+  { kind: 'Clear' },
+  { kind: 'Clear', proxy: mac },
+  { kind: 'Probing' },
+  { kind: 'Taken', mac },
+  { kind: 'OtherProgram', mac, node: longName('o') },
+  { kind: 'Contested', mac, node: longName('o') },
+  { kind: 'Contested', mac, node: undefined },
+);
+
+/** As another speaker may have found it: what a verdict may say is limited where it is received. */
+const verified = fc
+  .record({
+    verdict: fc.constantFrom(...verdictWords),
+    detail: fc.constantFrom('', '80', mac, 'SourceRanges', 'x'.repeat(64)),
+  })
+  .map(({ verdict, detail }) => {
+    const verdicts = new Verdicts();
+    verdicts.observe([{ uid, address: vip, term: 7, verifier: longName('v') }], 0);
+    const from = { node: longName('v'), incarnation: 'i' };
+    verdicts.take({ from, roundMs: 1_000, verdicts: [{ uid, term: 7, verdict, detail }] }, 0);
+    const standing = verdicts.standingOf(uid, 0);
+    return standing === 'Pending' ? undefined : standing;
+  });
+
+const spread = fc
+  .record({
+    hasPrograms: fc.boolean(),
+    fault: fc.constantFrom(undefined, undefined, 'NotPermitted'),
+    members: fc.constantFrom([], [longName('a'), longName('b')]),
+    blocked: fc.constantFrom([], [longName('c')]),
+  })
+  .map((facts) => spreadFinding({ vip, link: 'x'.repeat(15), ...facts }));
+
+const placements: fc.Arbitrary<Placement> = fc.oneof(
+  fc
+    .record({ damped: fc.boolean(), count: fc.integer({ min: 1, max: 15 }) })
+    .map(({ damped, count }) => ({ ...announce(linksOf(count)), damped })),
+  fc
+    .constantFrom('NoCandidate', 'NoLocalEndpoints', 'NetworkAddress', 'NoUsableLink', 'Listening')
+    .map((reason) => ({ vip, uid, holder: undefined, kind: 'Silent', reason })),
+) as fc.Arbitrary<Placement>;
+
+const recorded = fc.constantFrom<RawAllocation['status']>(
+  {},
+  { holder: { node: longName('f'), term: 6, since: '2026-01-01T00:00:00Z', links: linksOf(64) } },
+  {
+    conditions: [
+      {
+        type: 'Announced',
+        status: 'True',
+        reason: 'Announced',
+        message: '',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      },
+    ],
+  },
+);
+
+test('what a speaker writes of an address is taken by the API server, however long the names of nodes and links are', async () => {
+  let count = 0;
+  const facts = fc.record({
+    state: states,
+    verified: fc.option(verified, { nil: undefined }),
+    spread: fc.option(spread, { nil: undefined }),
+    fault: fc.constantFrom(undefined, 'NoEndpoints' as const, 'DataPathUnproven' as const),
+    readiness: fc.constantFrom('Ready' as const, 'Pending' as const),
+  });
+  const property = fc.asyncProperty(placements, facts, recorded, async (placement, now, before) => {
+    const context: Facts = {
+      links: linksOf(15),
+      stateOf: () => now.state,
+      verifiedOf: () => now.verified,
+      spreadOf: () => now.spread,
+      dataPathFault: () => now.fault,
+    };
+    const [placed = placement] = withheld(
+      [placement],
+      () => now.state,
+      () => now.readiness,
+    );
+    for (const write of await writesOf(placed, context, before)) {
+      count++;
+      assert.deepEqual(faultsOfWrite(write), [], `${JSON.stringify(write.body.status)}`);
+    }
+  });
+  await fc.assert(property, { numRuns: 200 });
+  assert.ok(count > 50, `${count} writes`);
+});
+
+promise('an address that is spread over a hundred nodes has a record of its holder', async () => {
+  const members = Array.from({ length: 100 }, (_, i) => `worker-${i}.example`);
+  const finding = spreadFinding({ vip, link: 'eth0', hasPrograms: false, fault: undefined, members, blocked: [] });
+  const writes = await writesOf(announce(linksOf(1)), { links: linksOf(1), spreadOf: () => finding });
+  assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'what the API server says of the record');
+});
+
+promise('an address that is announced on forty links has a record of its holder', async () => {
+  const links = linksOf(40);
+  const writes = await writesOf(announce(links), { links });
+  assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'what the API server says of the record');
+});
+
+promise('a record that the API server refuses is told to people', async () => {
+  const said: string[] = [];
+  const says = (level: string) => () => said.push(level);
+  const log = {
+    debug: says('debug'),
+    info: says('info'),
+    warn: says('warn'),
+    error: says('error'),
+  } as unknown as Logger;
+  const refuse = () => Promise.reject(new ApiError(422, { reason: 'Invalid', message: 'Too long' }));
+  const client = { apply: refuse } as unknown as KubeClient;
+  const { abort } = record(announce(linksOf(1)), { links: linksOf(1) }, { client, log, status: {} });
+  await eventually('something is said', () => said.length > 0, { everyMs: 1 });
+  abort();
+  assert.ok(
+    said.some((level) => level === 'warn' || level === 'error'),
+    `said at level ${said} alone`,
+  );
+});
