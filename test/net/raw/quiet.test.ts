@@ -1,10 +1,10 @@
 /** What follows from raw Services, and how little: the rules say what the Services ask for, and a change says no more than what has changed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { RawService } from '../../../src/api/service.ts';
 import { rulesetOf } from '../../../src/dataplane/desired.ts';
 import { changeText, type Ruleset } from '../../../src/dataplane/ruleset.ts';
+import { fc } from '../../property.ts';
 import { Gathering } from './gathering.ts';
 import {
   type Cluster,

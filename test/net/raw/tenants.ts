@@ -1,6 +1,7 @@
 /** Random Services and what belongs to them, with every field that the API server takes and somebody may use. */
-import fc from 'fast-check';
+
 import type { RawService } from '../../../src/api/service.ts';
+import { fc } from '../../property.ts';
 import { type Cluster, type Fields, rawService, rawSlice } from './objects.ts';
 
 /** A Service, and all objects that belong to it. */

@@ -1,5 +1,5 @@
 /** Random clusters of a few Services, and what a node knows of its links and of the other nodes. */
-import fc from 'fast-check';
+import { fc } from '../../property.ts';
 import { linkOf, type Surroundings, surroundings } from './gathering.ts';
 import { type Cluster, clusterOf, rawAdvertisement, rawAllocation, rawNode } from './objects.ts';
 import { type Tenant, tenantOf } from './tenants.ts';

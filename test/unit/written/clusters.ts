@@ -1,9 +1,10 @@
 /** Random clusters with the longest names and texts that the API server takes, as the controller reads them. */
-import fc from 'fast-check';
+
 import type { RawAllocation } from '../../../src/api/allocation.ts';
 import type { Condition } from '../../../src/api/meta.ts';
 import type { RawPool } from '../../../src/api/pool.ts';
 import type { RawService } from '../../../src/api/service.ts';
+import { fc } from '../../property.ts';
 import type { ControlledCluster } from './controller-pass.ts';
 
 /** The time of these clusters, and a moment before it. */

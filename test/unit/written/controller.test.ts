@@ -1,9 +1,9 @@
 /** Every object and every status that the controller writes fits its field, whatever names and words the cluster uses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { RawPool } from '../../../src/api/pool.ts';
 import { promise } from '../../honesty/promise.ts';
+import { fc } from '../../property.ts';
 import { clusters, longName, now } from './clusters.ts';
 import { type ControlledCluster, writesOf } from './controller-pass.ts';
 import { faultsOfWrite, type Write } from './limits.ts';

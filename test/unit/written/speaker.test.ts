@@ -1,7 +1,6 @@
 /** Every status that a speaker writes to an IPAllocation fits its schema, whatever nodes, links and other hosts are called. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { type Placement, withheld } from '../../../src/announce/announcements.ts';
 import type { ConflictState } from '../../../src/announce/conflicts.ts';
@@ -17,6 +16,7 @@ import { Recorder } from '../../../src/speaker/record.ts';
 import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { skipTime } from '../../net/skipped-time.ts';
+import { fc } from '../../property.ts';
 import { longName } from './clusters.ts';
 import { keepingClient } from './controller-pass.ts';
 import { faultsOfWrite, type Write } from './limits.ts';
