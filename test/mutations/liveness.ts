@@ -121,7 +121,7 @@ export const liveness: readonly Mutation[] = [
     old: 'sum: (sum - hashOf(claim) + sumRange) % sumRange };',
     new: 'sum: (sum - hashOf(claim)) % sumRange };',
     consequence: 'After a claim was given up, peers find the datagrams unreadable and the node dead.',
-    tests: ['unit/liveness/messages.test.ts'],
+    tests: ['unit/liveness/claim-book.test.ts'],
   },
   {
     id: 'terms-are-forgotten-with-the-holder',
@@ -129,7 +129,7 @@ export const liveness: readonly Mutation[] = [
     old: 'if (!this.#byVip.has(uid) && !exists(uid)) this.#terms.delete(uid);',
     new: 'if (!this.#byVip.has(uid)) this.#terms.delete(uid);',
     consequence: 'The next holder begins with a term that an old claim beats.',
-    tests: ['unit/liveness/messages.test.ts'],
+    tests: ['unit/liveness/claim-book.test.ts'],
   },
   {
     id: 'unsigned-datagrams-are-read',

@@ -49,7 +49,7 @@ export const speaker: readonly Mutation[] = [
     old: 'if (JSON.stringify(a.standIns ?? []) !== JSON.stringify(b.standIns ?? [])) return false;',
     new: '',
     consequence: 'Nobody answers for a speaker that restarts.',
-    tests: ['unit/speaker/announcer.test.ts'],
+    tests: ['unit/speaker/stand-ins.test.ts'],
   },
   {
     id: 'late-burst-is-sent-unasked',
@@ -65,7 +65,7 @@ export const speaker: readonly Mutation[] = [
     old: "else if (outcome === 'QueueFull') burst.holdUntilMs = now + retryMs;",
     new: "else if (outcome === 'QueueFull') burst.state = state;",
     consequence: 'On a busy link the announcements of a takeover are lost.',
-    tests: ['unit/speaker/burst-sender.test.ts'],
+    tests: ['unit/speaker/full-queue.test.ts'],
   },
   {
     id: 'snapshot-of-another-node-is-used',
@@ -97,7 +97,7 @@ export const speaker: readonly Mutation[] = [
     old: '    if (this.#synced) return;\n    this.#seeded = true;',
     new: '    this.#seeded = true;',
     consequence: 'What the API server has told is replaced by what was known before a restart.',
-    tests: ['unit/speaker/offline.test.ts'],
+    tests: ['unit/kube/informer-seed.test.ts'],
   },
   {
     id: 'draining-node-gets-new-connections',
@@ -121,7 +121,7 @@ export const speaker: readonly Mutation[] = [
     old: 'if (this.#proxies.has(mac)) return;',
     new: '',
     consequence: 'A router with proxy ARP makes every address look as if another host had it.',
-    tests: ['unit/speaker/verifier.test.ts'],
+    tests: ['unit/speaker/proxy-answers.test.ts'],
   },
   {
     id: 'handed-over-counts-as-dead',
