@@ -9,7 +9,7 @@ export const cli: readonly Mutation[] = [
     old: 'exit: isWrong ? exits.wrong : exits.fine,',
     new: 'exit: exits.fine,',
     consequence: 'A script that asks the doctor goes on although something is broken.',
-    tests: ['unit/cli/doctor.test.ts'],
+    tests: ['unit/cli/doctor-status.test.ts'],
   },
   {
     id: 'mild-findings-come-first',
@@ -25,7 +25,7 @@ export const cli: readonly Mutation[] = [
     old: 'return differs >= 0 && (parts[differs] ?? 0) < (least[differs] ?? 0);',
     new: 'return differs >= 0 && String(parts[differs] ?? 0) < String(least[differs] ?? 0);',
     consequence: 'A kernel that is too old is called new enough.',
-    tests: ['unit/cli/doctor.test.ts'],
+    tests: ['unit/cli/doctor-status.test.ts'],
   },
   {
     id: 'dead-node-takes-over-in-a-simulation',

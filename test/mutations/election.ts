@@ -9,7 +9,7 @@ export const election: readonly Mutation[] = [
     old: 'return other.claim.isolated;',
     new: 'return one.claim.isolated;',
     consequence: 'A node that was cut off takes addresses from the nodes that hear each other.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'lower-term-wins',
@@ -17,7 +17,7 @@ export const election: readonly Mutation[] = [
     old: 'return one.term > other.term;',
     new: 'return one.term < other.term;',
     consequence: 'A former holder that returns takes the address back, and connections break.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'restarting-claimant-counts-as-present',
@@ -25,7 +25,7 @@ export const election: readonly Mutation[] = [
     old: "if (candidate.liveness === 'Restarting') return 1;",
     new: "if (candidate.liveness === 'Restarting') return 2;",
     consequence: 'The claim of a speaker that restarts beats that of a node which answers.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'record-of-unknown-node-is-ignored',
@@ -33,7 +33,7 @@ export const election: readonly Mutation[] = [
     old: 'if (onRecord && (strongest === undefined || isStronger(onRecord, strongest, { vip, view }))) strongest = onRecord;',
     new: '',
     consequence: 'Behind a firewall a holder on record is overlooked, and two nodes answer.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'answers-before-claims-are-known',
@@ -41,7 +41,7 @@ export const election: readonly Mutation[] = [
     old: "if (claim === undefined && !complete) return silence(vip, 'Listening', { holder: self, term, waits: true });",
     new: '',
     consequence: 'A speaker that has restarted answers for what another node holds by now.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'answering-holder-is-replaced',
@@ -49,7 +49,7 @@ export const election: readonly Mutation[] = [
     old: "      if (holder.answersOnWire)\n        return quiet('HolderStillAnswers', { ask: isNext(vip, node, view) ? { node } : undefined });\n",
     new: '',
     consequence: 'A firewall on the liveness port gives every address two holders.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'silent-holder-is-replaced-unasked',
@@ -57,7 +57,7 @@ export const election: readonly Mutation[] = [
     old: 'if (!isolated && turn === 0 && !loss.bySilence) return true;',
     new: 'if (!isolated && turn === 0) return true;',
     consequence: 'A node that is only not heard loses its addresses while it answers for them.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'takeover-keeps-the-term',
@@ -65,7 +65,7 @@ export const election: readonly Mutation[] = [
     old: 'term: term + 1, isolated, leaving: false };',
     new: 'term, isolated, leaving: false };',
     consequence: 'Old and new holder cannot be told apart when they hear each other again.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'sleep-is-not-noticed',
@@ -73,7 +73,7 @@ export const election: readonly Mutation[] = [
     old: 'export const lateMs = 300;',
     new: 'export const lateMs = 3_000;',
     consequence: 'A machine that was paused for seconds answers for addresses that moved meanwhile.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'one-silent-peer-makes-a-link-deaf',
@@ -81,7 +81,7 @@ export const election: readonly Mutation[] = [
     old: 'const leastPeers = 2;',
     new: 'const leastPeers = 1;',
     consequence: "In a cluster of two nodes the other node's broken cable silences the survivor.",
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'no-damping-of-moves',
@@ -89,7 +89,7 @@ export const election: readonly Mutation[] = [
     old: 'const most = 3;',
     new: 'const most = 30;',
     consequence: 'An address flaps between nodes until the switches freeze it.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'fresh-addresses-pile-up',
@@ -97,7 +97,7 @@ export const election: readonly Mutation[] = [
     old: 'load(node) < cap && accepts(node)',
     new: 'accepts(node)',
     consequence: 'One node gets far more than its fair share of new addresses.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'isolated-node-takes-all-for-lost',
@@ -113,7 +113,7 @@ export const election: readonly Mutation[] = [
     old: 'now - incompleteSince >= times.incomplete',
     new: 'false',
     consequence: 'One peer that never tells its claims keeps free addresses silent for ever.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'lone-node-never-yields',
@@ -121,7 +121,7 @@ export const election: readonly Mutation[] = [
     old: 'if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);',
     new: '',
     consequence: 'A node that hears nobody goes on answering beside the new holder.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'unknown-nodes-are-no-obstacle',
@@ -129,7 +129,7 @@ export const election: readonly Mutation[] = [
     old: "if (isolated && node !== self) return candidate.liveness === 'Unknown' && !candidate.silentOnWire;",
     new: '',
     consequence: 'A node that hears nobody takes addresses of nodes that it has never heard.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'node-without-a-link-takes-over',
@@ -161,7 +161,7 @@ export const election: readonly Mutation[] = [
     old: 'return isAble && waitedMs < times.reclaim ? quiet({ waits: true }) : takeOver(vip, {}, view);',
     new: 'return takeOver(vip, {}, view);',
     consequence: 'A restart of a speaker moves its addresses, and connections break.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'planned-moves-are-damped',
@@ -169,7 +169,7 @@ export const election: readonly Mutation[] = [
     old: 'if (from === undefined || holder.planned(from)) return;',
     new: 'if (from === undefined) return;',
     consequence: 'After a few drains in a row an address cannot be moved any more.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'one-answer-vetoes-for-ever',
@@ -177,7 +177,7 @@ export const election: readonly Mutation[] = [
     old: 'return now - last < pauseMs.answered + answerMs + quickQuestions * pauseMs.first && !this.#isUnanswered(node, last);',
     new: 'return last > Number.NEGATIVE_INFINITY && !this.#isUnanswered(node, last);',
     consequence: 'A node that answered once is never replaced, however long it has been dead.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
   {
     id: 'another-hash-for-holders',
@@ -193,6 +193,6 @@ export const election: readonly Mutation[] = [
     old: "return standIn(vip, holding, view) ?? quiet('NotHolder');",
     new: "return quiet('NotHolder');",
     consequence: 'While a speaker restarts nobody answers for its addresses.',
-    tests: ['sim/scenarios.test.ts'],
+    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
   },
 ];

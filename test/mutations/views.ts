@@ -9,7 +9,7 @@ export const views: readonly Mutation[] = [
     old: 'ranges: exclude.faults.length === 0 ? subtract(addresses.ranges, exclude.ranges) : [],',
     new: 'ranges: subtract(addresses.ranges, exclude.ranges),',
     consequence: 'A typing error in exclude makes the pool give the address that it was to keep back.',
-    tests: ['unit/ipam/pools.test.ts'],
+    tests: ['unit/api/views.test.ts'],
   },
   {
     id: 'entry-with-another-address-counts',
