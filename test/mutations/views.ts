@@ -33,7 +33,7 @@ export const views: readonly Mutation[] = [
     old: "takeOver: metadata.annotations?.[takeOverAnnotation] === 'true',",
     new: 'takeOver: metadata.annotations?.[takeOverAnnotation] !== undefined,',
     consequence: 'take-over: "false" takes a Service over.',
-    tests: ['unit/api/views.test.ts'],
+    tests: ['unit/api/wishes.test.ts'],
   },
   {
     id: 'milliseconds-are-read-as-minutes',
@@ -57,7 +57,7 @@ export const views: readonly Mutation[] = [
     old: "return ready?.status === 'False' && ready.message?.includes('node is shutting down') === true;",
     new: "return ready?.status === 'False';",
     consequence: 'A node that is NotReady for any reason loses its addresses.',
-    tests: ['unit/api/views.test.ts'],
+    tests: ['unit/api/wishes.test.ts'],
   },
   {
     id: 'endpoint-without-conditions-does-not-serve',
