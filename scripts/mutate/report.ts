@@ -67,5 +67,5 @@ function remarkOn({ mutation, verdict }: Tried): readonly string[] {
       : [`${id} (src/${file}) survives: ${survives}`];
   }
   const stale = survives === undefined ? [] : [`${id} is killed, and marked as one that survives: delete the mark`];
-  return verdict.isNamed ? stale : [...stale, `${id} was found only by ${verdict.by}: name that file in its list`];
+  return verdict.isNamed ? stale : [...stale, `${id} is found by ${verdict.by}: name that file in the list`];
 }

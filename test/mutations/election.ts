@@ -33,7 +33,7 @@ export const election: readonly Mutation[] = [
     old: 'if (onRecord && (strongest === undefined || isStronger(onRecord, strongest, { vip, view }))) strongest = onRecord;',
     new: '',
     consequence: 'Behind a firewall a holder on record is overlooked, and two nodes answer.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'answers-before-claims-are-known',
@@ -41,7 +41,7 @@ export const election: readonly Mutation[] = [
     old: "if (claim === undefined && !complete) return silence(vip, 'Listening', { holder: self, term, waits: true });",
     new: '',
     consequence: 'A speaker that has restarted answers for what another node holds by now.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'answering-holder-is-replaced',
@@ -49,7 +49,7 @@ export const election: readonly Mutation[] = [
     old: "      if (holder.answersOnWire)\n        return quiet('HolderStillAnswers', { ask: isNext(vip, node, view) ? { node } : undefined });\n",
     new: '',
     consequence: 'A firewall on the liveness port gives every address two holders.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'silent-holder-is-replaced-unasked',
@@ -57,7 +57,7 @@ export const election: readonly Mutation[] = [
     old: 'if (!isolated && turn === 0 && !loss.bySilence) return true;',
     new: 'if (!isolated && turn === 0) return true;',
     consequence: 'A node that is only not heard loses its addresses while it answers for them.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'takeover-keeps-the-term',
@@ -81,7 +81,7 @@ export const election: readonly Mutation[] = [
     old: 'const leastPeers = 2;',
     new: 'const leastPeers = 1;',
     consequence: "In a cluster of two nodes the other node's broken cable silences the survivor.",
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'no-damping-of-moves',
@@ -113,7 +113,7 @@ export const election: readonly Mutation[] = [
     old: 'now - incompleteSince >= times.incomplete',
     new: 'false',
     consequence: 'One peer that never tells its claims keeps free addresses silent for ever.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'lone-node-never-yields',
@@ -121,7 +121,7 @@ export const election: readonly Mutation[] = [
     old: 'if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);',
     new: '',
     consequence: 'A node that hears nobody goes on answering beside the new holder.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: [],
   },
   {
     id: 'unknown-nodes-are-no-obstacle',

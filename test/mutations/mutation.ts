@@ -13,7 +13,7 @@ export interface Mutation {
   readonly new: string;
   /** What users would suffer from it, in one sentence. */
   readonly consequence: string;
-  /** The files of tests that should find it, below `test/`. They run first. */
+  /** The files of tests that should find it, below `test/`, the quickest first; empty while none is known that does. */
   readonly tests: readonly string[];
   /** Why no quick test can find it, where none can. */
   readonly survives?: string;

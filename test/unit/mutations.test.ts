@@ -16,7 +16,6 @@ test('every mutation changes a text that stands once in its file, and what comes
 
 test('every mutation names tests that are there', () => {
   for (const { id, tests } of all) {
-    assert.ok(tests.length > 0, id);
     for (const file of tests) assert.ok(existsSync(`test/${file}`), `mutation ${id}: there is no test/${file}`);
   }
 });
