@@ -185,6 +185,6 @@ export const controller: readonly Mutation[] = [
     old: '        await wait(pauseMs, signal);\n        this.#pending = true;',
     new: '        await wait(pauseMs, signal);',
     consequence: 'After a failed pass nothing is done until something else changes.',
-    tests: ['unit/runtime/loop.test.ts'],
+    tests: ['unit/runtime/failed-pass.test.ts'],
   },
 ];
