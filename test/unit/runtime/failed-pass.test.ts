@@ -19,7 +19,7 @@ test('a failed pass is made again after a pause, without a trigger', async (t) =
     },
   });
   const running = loop.run(stop.signal);
-  await eventually('a second pass', () => begun.length === 2, { everyMs: 20 });
+  await eventually('a second pass', () => begun.length === 2, { timeoutMs: 10_000, everyMs: 20 });
   const [first = 0, second = 0] = begun;
   assert.ok(second - first >= 490, `after ${second - first} ms`);
   stop.abort();
