@@ -22,7 +22,7 @@ export class Reach {
   /** Reads the tree of this root. */
   constructor(root: string) {
     this.#quick = globSync(quickTests, { cwd: root }).sort();
-    for (const file of globSync(['src/**/*.ts', 'test/**/*.ts'], { cwd: root })) {
+    for (const file of globSync(['src/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'], { cwd: root })) {
       const source = readFileSync(join(root, file), 'utf8');
       for (const [, target = ''] of references.flatMap((pattern) => [...source.matchAll(pattern)])) {
         const path = normalize(join(dirname(file), target));

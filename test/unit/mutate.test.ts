@@ -38,11 +38,11 @@ test('the tests of a file are the quick ones that run it, themselves or through 
     'src/a.ts': 'export const a = 1;',
     'src/b.ts': "import { a } from './a.ts';\nexport const b = a;",
     'src/c.ts': "import type { A } from './a.ts';\nexport type C = A;",
-    'src/main.ts': "const { b } = await import('./b.ts');",
+    'src/program.ts': "const { b } = await import('./b.ts');",
     'test/unit/direct.test.ts': "import {\n  a,\n} from '../../src/a.ts';",
     'test/unit/through-others.test.ts': "import { b } from '../../src/b.ts';",
     'test/unit/of-a-type.test.ts': "import '../../src/c.ts';",
-    'test/unit/of-a-process.test.ts': "const main = new URL('../../src/main.ts', import.meta.url);",
+    'test/unit/of-a-process.test.ts': "const main = new URL('../../src/program.ts', import.meta.url);",
     'test/net/slow.test.ts': "import { a } from '../../src/a.ts';",
   });
   const names = (file: string) =>
