@@ -1,0 +1,86 @@
+/** Slips in the command line tool: what it finds, what it changes, and the status that it ends with. */
+import type { Mutation } from './mutation.ts';
+
+/** Those of `cli`. */
+export const cli: readonly Mutation[] = [
+  {
+    id: 'doctor-ends-well-whatever-it-finds',
+    file: 'cli/doctor.ts',
+    old: 'exit: isWrong ? exits.wrong : exits.fine,',
+    new: 'exit: exits.fine,',
+    consequence: 'A script that asks the doctor goes on although something is broken.',
+    tests: ['unit/cli/doctor-status.test.ts'],
+  },
+  {
+    id: 'mild-findings-come-first',
+    file: 'cli/doctor/finding.ts',
+    old: 'return found.sort((a, b) => rank(a) - rank(b));',
+    new: 'return found.sort((a, b) => rank(b) - rank(a));',
+    consequence: 'The error that matters stands at the end of a long list.',
+    tests: ['unit/cli/doctor.test.ts'],
+  },
+  {
+    id: 'versions-are-compared-as-text',
+    file: 'cli/doctor/node-checks.ts',
+    old: 'return differs >= 0 && (parts[differs] ?? 0) < (least[differs] ?? 0);',
+    new: 'return differs >= 0 && String(parts[differs] ?? 0) < String(least[differs] ?? 0);',
+    consequence: 'A kernel that is too old is called new enough.',
+    tests: ['unit/cli/doctor-status.test.ts'],
+  },
+  {
+    id: 'dead-node-takes-over-in-a-simulation',
+    file: 'cli/simulate.ts',
+    old: "verdict === 'Candidate' && !gone.has(node)",
+    new: "verdict === 'Candidate'",
+    consequence: 'The simulation moves addresses to a node that it was told is down.',
+    tests: ['unit/cli/decisions.test.ts'],
+  },
+  {
+    id: 'wrong-usage-counts-as-a-finding',
+    file: 'cli/program.ts',
+    old: 'return error.exitCode === 0 ? exits.fine : exits.usage;',
+    new: 'return error.exitCode === 0 ? exits.fine : exits.wrong;',
+    consequence: 'A script with a typing error reports a fault of the cluster.',
+    tests: ['unit/cli/program.test.ts'],
+  },
+  {
+    id: 'unreachable-cluster-counts-as-a-finding',
+    file: 'cli/program.ts',
+    old: '    return error.exit;\n',
+    new: '    return exits.wrong;\n',
+    consequence: 'A script takes a cluster that cannot be asked for one with a fault.',
+    tests: ['unit/cli/program.test.ts'],
+  },
+  {
+    id: 'only-the-first-page-is-read',
+    file: 'cli/reading.ts',
+    old: '} while (token);',
+    new: '} while (token === undefined);',
+    consequence: 'In a large cluster the tool judges by the first 500 objects.',
+    tests: ['unit/cli/reading.test.ts'],
+  },
+  {
+    id: 'pools-of-bgp-are-taken-over',
+    file: 'cli/migrate/metallb.ts',
+    old: "return names.filter((name) => covers('BGPAdvertisement', name) && !covers('L2Advertisement', name));",
+    new: 'return [];',
+    consequence: 'The migration takes over addresses that nobody would answer for.',
+    tests: ['unit/cli/migrate.test.ts'],
+  },
+  {
+    id: 'sharing-key-joins-strangers-after-a-migration',
+    file: 'cli/migrate/services.ts',
+    old: "return `${namespaces.join(',')}/${key.replaceAll('/', '-')}`;",
+    new: "return `${namespaces.join(',')}/${key}`;",
+    consequence: 'A key with a slash means another list of namespaces than before.',
+    tests: ['unit/cli/migrate.test.ts'],
+  },
+  {
+    id: 'restricted-namespace-is-called-well',
+    file: 'cli/doctor/installation-checks.ts',
+    old: "if (level !== undefined && level !== 'privileged') {",
+    new: "if (level === 'restricted') {",
+    consequence: 'The doctor does not say that Pod Security keeps the speakers from starting.',
+    tests: ['unit/cli/doctor.test.ts'],
+  },
+];

@@ -1,0 +1,45 @@
+/** Which of the VIPs that a node holds are asked for on the wire before they are announced. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { heldOf, type Placement } from '../../../src/announce/announcements.ts';
+import type { Demand } from '../../../src/announce/demands.ts';
+import { advertisement } from '../fixtures.ts';
+
+const vip = '192.0.2.10' as Ip;
+
+interface Case {
+  readonly term: number;
+  readonly wasAnnounced?: boolean;
+  readonly wasTaken?: boolean;
+}
+
+/** Is it asked for first? */
+function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolean | undefined {
+  const placement: Placement = { kind: 'Announce', vip, uid: 'u', holder: 'n', term, links: ['eth0'], damped: false };
+  const demand: Demand = {
+    ...{ uid: 'u', address: vip, eligible: new Set(['n']), serves: () => true, recorded: undefined, moveTo: undefined },
+    ...{ advertisements: [advertisement()], wasAnnounced, wasTaken },
+  };
+  return heldOf([placement], { vips: [demand], unwanted: [] })[0]?.isFirst;
+}
+
+test('a VIP that nobody ever held is asked for first', () => assert.equal(isFirst({ term: 1 }), true));
+
+test('a VIP that was announced before waits for nothing, whoever took it then', () => {
+  assert.equal(isFirst({ term: 1, wasAnnounced: true }), false);
+  assert.equal(isFirst({ term: 2, wasAnnounced: true, wasTaken: true }), false);
+});
+
+test('a VIP that is taken over from a holder which could not write down that it announced it does not wait', () => {
+  assert.equal(isFirst({ term: 2 }), false);
+});
+
+test('a VIP that another host was found to have is asked for first, whoever held it before', () => {
+  assert.equal(isFirst({ term: 2, wasTaken: true }), true);
+});
+
+test('what is not announced is not asked for', () => {
+  const silent: Placement = { kind: 'Silent', vip, uid: 'u', holder: 'other', reason: 'NotHolder' };
+  assert.deepEqual(heldOf([silent], { vips: [], unwanted: [] }), []);
+});

@@ -1,0 +1,31 @@
+/**
+ * The scores of nodes for VIPs are a part of the agreement between speakers: while two versions of Berth run side by side, another
+ * score would give an address two holders. So the order that they lead to is written down here.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { Ranking } from '../../../src/announce/holder.ts';
+
+const nodes = ['node1', 'node2', 'node3', 'worker-a.example.org', 'worker-b.example.org'];
+const short: Readonly<Record<string, string>> = { 'worker-a.example.org': 'a', 'worker-b.example.org': 'b' };
+
+/** Which node comes first, second, ... for each VIP: `node1` as `1`. */
+const golden: Readonly<Record<string, string>> = {
+  '192.0.2.1': '1 3 a b 2',
+  '192.0.2.2': '3 1 b a 2',
+  '10.100.200.250': '3 2 1 a b',
+  '2001:db8::1': 'b 3 1 a 2',
+  '2001:db8::ffff:1': 'b 3 2 1 a',
+};
+
+test('the order of nodes for a VIP is the one that the other versions of Berth find', () => {
+  const ranking = new Ranking();
+  const order = (vip: string) => ranking.order(vip, nodes).map((node) => short[node] ?? node.replace('node', ''));
+  const now = Object.fromEntries(Object.keys(golden).map((vip) => [vip, order(vip).join(' ')]));
+  assert.deepEqual(now, golden);
+});
+
+test('the score of a node is the one that the other versions of Berth find', () => {
+  assert.equal(new Ranking().score('192.0.2.1' as Ip, 'node1'), 7_293_711_224_797_033);
+});

@@ -1,0 +1,32 @@
+/** What a person or a node has not said does not count as said. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseNode } from '../../../src/api/node.ts';
+import { parseService } from '../../../src/api/service.ts';
+
+const identity = { name: 'x', uid: 'u', resourceVersion: '1' };
+
+test('a Service is taken over only where the annotation says so', () => {
+  const takesOver = (annotations: Readonly<Record<string, string>>) =>
+    parseService({ metadata: { ...identity, namespace: 'n', annotations }, spec: { type: 'LoadBalancer' } }).takeOver;
+  assert.equal(takesOver({ 'berth.dev/take-over': 'true' }), true);
+  assert.equal(takesOver({}), false);
+  for (const value of ['false', 'no', '0', '']) assert.equal(takesOver({ 'berth.dev/take-over': value }), false, value);
+});
+
+test('a node gives its VIPs away where a person wants it or while it shuts down, and for no other reason', () => {
+  const drains = (ready: { readonly status: string; readonly message?: string }, annotations = {}) => {
+    const conditions = [
+      { type: 'MemoryPressure', status: 'False', message: 'node is shutting down' },
+      { type: 'Ready', ...ready },
+    ];
+    return parseNode({ metadata: { ...identity, annotations }, status: { conditions } }).draining;
+  };
+  assert.equal(drains({ status: 'True' }), false);
+  assert.equal(drains({ status: 'True' }, { 'berth.dev/drain': '' }), true);
+  assert.equal(drains({ status: 'False', message: 'node is shutting down' }), true);
+  assert.equal(drains({ status: 'True', message: 'node is shutting down' }), false);
+  assert.equal(drains({ status: 'False', message: 'container runtime is down' }), false);
+  assert.equal(drains({ status: 'False' }), false);
+  assert.equal(drains({ status: 'Unknown', message: 'Kubelet stopped posting node status.' }), false);
+});

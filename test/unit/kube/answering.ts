@@ -1,0 +1,25 @@
+/** A client of a server in this process that answers as a test wants it to. */
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { TestContext } from 'node:test';
+import { KubeClient } from '../../../src/kube/client.ts';
+
+/** Serves until the test ends. */
+export async function clientOf(t: TestContext, answer: RequestListener): Promise<KubeClient> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = new KubeClient({ server: new URL(`http://127.0.0.1:${port}`), tls: {}, headers: async () => ({}) });
+  t.after(() => {
+    client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  return client;
+}
+
+/** The JSON of a request's body. */
+export async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  return JSON.parse(await text(request));
+}

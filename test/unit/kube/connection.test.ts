@@ -1,0 +1,49 @@
+/** Credentials are asked for again and again: tokens are rotated, and a failed look is not the last one. */
+import assert from 'node:assert/strict';
+import type { RequestOptions } from 'node:https';
+import { type TestContext, test } from 'node:test';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+import { connectBy } from '../../../src/kube/connection.ts';
+
+/** A configuration whose credentials are these, one after the other; an Error is a look that fails. */
+function configOf(...credentials: readonly (string | Error)[]): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromOptions({
+    clusters: [{ name: 'c', server: 'https://c.example:6443' }],
+    users: [{ name: 'u' }],
+    contexts: [{ name: 'x', cluster: 'c', user: 'u' }],
+    currentContext: 'x',
+  });
+  let asked = 0;
+  config.applyToHTTPSOptions = async (options: RequestOptions) => {
+    const now = credentials[Math.min(asked++, credentials.length - 1)];
+    if (now instanceof Error) throw now;
+    options.headers = { authorization: `Bearer ${now}` };
+  };
+  return config;
+}
+
+/** A clock that a test sets. */
+function clockOf(t: TestContext): { now: number } {
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  return clock;
+}
+
+test('a token that was rotated is used within a minute', async (t) => {
+  const clock = clockOf(t);
+  // The first look is that of the connection itself.
+  const { headers } = await connectBy(configOf('zeroth', 'first', 'second'));
+  assert.deepEqual(await headers(), { authorization: 'Bearer first' });
+  clock.now = 59_000;
+  assert.deepEqual(await headers(), { authorization: 'Bearer first' }, 'the file is not read for each request');
+  clock.now = 60_001;
+  assert.deepEqual(await headers(), { authorization: 'Bearer second' });
+});
+
+test('credentials that could not be read are read again for the next request', async (t) => {
+  clockOf(t);
+  const { headers } = await connectBy(configOf('zeroth', new Error('no such file'), 'first'));
+  await assert.rejects(headers(), /no such file/);
+  assert.deepEqual(await headers(), { authorization: 'Bearer first' });
+});

@@ -1,0 +1,93 @@
+/** `npm run mutate`: it knows which tests run a file, believes no failure of another kind, and leaves nothing behind. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { Reach } from '../../scripts/mutate/reach.ts';
+import { runTests } from '../../scripts/mutate/run-tests.ts';
+import { eventually } from '../lab/poll.ts';
+import { mutate } from '../mutations/mutation.ts';
+
+/** A folder with these files, until the test ends. */
+function treeOf(t: TestContext, files: Readonly<Record<string, string>>): string {
+  const root = mkdtempSync(join(tmpdir(), 'berth-tree-'));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), text);
+  }
+  return root;
+}
+
+const slip = { id: 'a-slip', file: 'a.ts', consequence: 'None.', tests: [] };
+
+test('a mutation changes one place, and nothing that would not run', () => {
+  const source = '#!/usr/bin/env node\nconst a: number = 1;\nconst b = 2;\n';
+  assert.equal(mutate(source, { ...slip, old: 'b = 2', new: 'b = 3' }), source.replace('2', '3'));
+  assert.throws(() => mutate(source, { ...slip, old: 'const', new: 'let' }), /stands in src\/a\.ts 2 times/);
+  assert.throws(() => mutate(source, { ...slip, old: 'c =', new: 'd =' }), /stands in src\/a\.ts 0 times/);
+  assert.throws(() => mutate(source, { ...slip, old: '= 2', new: '= 2' }), /changes nothing/);
+  assert.throws(() => mutate(source, { ...slip, old: '= 2;', new: '= (2;' }), /does not parse/);
+});
+
+test('the tests of a file are the quick ones that run it, themselves or through others', (t) => {
+  const root = treeOf(t, {
+    'src/a.ts': 'export const a = 1;',
+    'src/b.ts': "import { a } from './a.ts';\nexport const b = a;",
+    'src/c.ts': "import type { A } from './a.ts';\nexport type C = A;",
+    'src/program.ts': "const { b } = await import('./b.ts');",
+    'test/unit/direct.test.ts': "import {\n  a,\n} from '../../src/a.ts';",
+    'test/unit/through-others.test.ts': "import { b } from '../../src/b.ts';",
+    'test/unit/of-a-type.test.ts': "import '../../src/c.ts';",
+    'test/unit/of-a-process.test.ts': "const main = new URL('../../src/program.ts', import.meta.url);",
+    'test/net/slow.test.ts': "import { a } from '../../src/a.ts';",
+  });
+  const names = (file: string) =>
+    new Reach(root).testsOf(file).map((one) => one.replace(/^test\/unit\/|\.test\.ts$/g, ''));
+  assert.deepEqual(names('src/a.ts'), ['direct', 'of-a-process', 'through-others']);
+  assert.deepEqual(names('src/c.ts'), ['of-a-type']);
+});
+
+test('a run passes, fails with the name of the first test that fails, or hangs', async (t) => {
+  const head = "import { test } from 'node:test';\n";
+  const root = treeOf(t, {
+    'good.test.ts': `${head}test('good', () => {});`,
+    'bad.test.ts': `${head}test('good', () => {});\ntest('bad', () => { throw new Error(); });`,
+    'broken.test.ts': 'throw new Error();',
+    'hanging.test.ts': `${head}test('hangs', () => new Promise(() => setInterval(() => {}, 1_000)));`,
+  });
+  const run = (file: string, limitMs = 30_000) => runTests(root, [file], { limitMs });
+  assert.deepEqual(await run('good.test.ts'), { kind: 'Passed' });
+  assert.deepEqual(await run('bad.test.ts'), { kind: 'Failed', file: 'bad.test.ts', test: 'bad' });
+  assert.equal((await run('broken.test.ts')).kind, 'Failed');
+  assert.deepEqual(await run('hanging.test.ts', 1_000), { kind: 'Hung' });
+});
+
+test('a run that is interrupted deletes its copy and ends what it started', async (t) => {
+  const folder = treeOf(t, {});
+  const child = spawn(process.execPath, ['scripts/mutate.ts', '--area', 'wire'], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: 'ignore',
+  });
+  t.after(() => child.kill('SIGKILL'));
+  // It works in its copy, and nothing else does.
+  const inCopy = () => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && runsIn(pid, folder));
+  await eventually('a run of tests', async () => inCopy().length > 0);
+  child.kill('SIGINT');
+  assert.deepEqual(await once(child, 'exit'), [130, null]);
+  await eventually('the end of the tests', async () => inCopy().length === 0);
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+/** Is this the working directory of a process? */
+function runsIn(pid: string, folder: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
+}
