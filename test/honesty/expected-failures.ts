@@ -48,6 +48,11 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
   // The wire and the links
+  'a VIP that is given up while the worker takes it in is never announced': {
+    file: 'unit/speaker/announcer.test.ts',
+    fault: 'the state of before is announced when the worker has answered, although another one was applied meanwhile',
+    shows: /announcements of 192\.0\.2\.10, which was given up\s+2 !== 0/,
+  },
   // The data path
   // The chart and the command line
 };
