@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from './loopback.ts';
 
@@ -81,4 +82,17 @@ test('A3 a silent peer is called on the links that it told before, too', async (
   await eventually('it is silent', () => livenessOf(speaker) === 'Dead', soon);
   const before = called;
   await eventually('it is called on the link of before', () => called > before, soon);
+});
+
+promise('a hardware address of a node that was removed is that of a node no more', async () => {
+  const { speaker, partner } = await acquainted();
+  const mac = '02:00:00:00:00:02';
+  partner.links = [{ name: 'eth0', mac, addresses: ['192.0.2.2/24'] }];
+  await eventually('the node is known by it', () => speaker.holding.nodeOf(mac) === 'n2', soon);
+  partner.isSilent = true;
+  speaker.observe([], { n1: nodes.n1 });
+  await eventually('it is forgotten as a peer', () => speaker.holding.peers.length === 0, soon);
+  speaker.observe([], { n1: nodes.n1 });
+  await turn();
+  assert.equal(speaker.holding.nodeOf(mac), undefined, 'the node that has the hardware address');
 });

@@ -154,6 +154,8 @@ export class Partner {
   isSilent = false;
   state: SpeakerState = 'Serving';
   links: readonly PeerLink[] = [];
+  /** The longest text that it was sent. */
+  longest = '';
   #sequence = 0;
 
   constructor(node: string) {
@@ -162,6 +164,7 @@ export class Partner {
 
   /** Hears a datagram. */
   take(text: string): void {
+    if (text.length > this.longest.length) this.longest = text;
     const message = decodeMessage(text);
     if (message === undefined) throw new Error(`not understood: ${text}`);
     this.heard.push(message);
