@@ -78,6 +78,12 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the links that a peer has told are kept for ever',
     shows: /the node that has the hardware address\s+'n2' !== undefined/,
   },
+  'claims and verdicts fit packets whatever the names of the nodes are': {
+    file: 'unit/liveness/sizes.test.ts',
+    fault:
+      'claims and verdicts are counted per datagram, not measured: long names of nodes make them larger than a packet',
+    shows: /claims of 5\d{3} bytes, verdicts of 18\d\d/,
+  },
   // The wire and the links
   'a frame on another link than that of the VIP says nothing of the VIP': {
     file: 'unit/speaker/heard.test.ts',
@@ -105,6 +111,21 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'on a link without an address in the subnet the stand-in uses the hardware address of the first link of the other node',
     shows: /mac: '02:00:00:00:01:02'/,
   },
+  'a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked': {
+    file: 'unit/liveness/sizes.test.ts',
+    fault: 'a beat tells all links, their addresses and the nodes that are blocked there, however many they are',
+    shows: /a heartbeat of 2[78]\d\d bytes/,
+  },
+  'a clock that is set back delays no first announcement': {
+    file: 'unit/announce/readiness.test.ts',
+    fault: 'the wait for kube-proxy is measured by the wall clock: set back by an hour, it takes an hour',
+    shows: /what waits since before the clock was set back/,
+  },
+  'a VIP goes by the endpoints of its own family': {
+    file: 'unit/speaker/snapshot.test.ts',
+    fault: 'endpoints of one family make a node a candidate for a VIP of the other one',
+    shows: /IPv4[\s\S]*\+\s+'n3'/,
+  },
   'a heartbeat fits one packet however many Pods the node runs': {
     file: 'unit/speaker/own-links.test.ts',
     fault: "every Ethernet-like interface is told in every beat, the ends of Pods' links included",
@@ -116,5 +137,20 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /announcements of 192\.0\.2\.10, which was given up\s+2 !== 0/,
   },
   // The data path
+  'a node behind a router is not dead because its speaker is silent': {
+    file: 'unit/dataplane/dead-nodes.test.ts',
+    fault: 'a node that nobody can ask counts as dead after three seconds of silence of its speaker',
+    shows: /taken for dead, and the wire was not asked[\s\S]*\+\s+'n'/,
+  },
+  'connections to an address of a node itself are never refused': {
+    file: 'unit/speaker/path-watch.test.ts',
+    fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
+    shows: /what is refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
+  },
+  'what a peer tells as a hardware address is one, or comes into no rule': {
+    file: 'unit/liveness/hostile.test.ts',
+    fault: 'a hardware address of a beat goes into the text for nft unchecked',
+    shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
+  },
   // The chart and the command line
 };
