@@ -84,6 +84,11 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'claims and verdicts are counted per datagram, not measured: long names of nodes make them larger than a packet',
     shows: /claims of 5\d{3} bytes, verdicts of 18\d\d/,
   },
+  'a speaker that stands still for a moment while it starts goes on with its start': {
+    file: 'unit/speaker/start.test.ts',
+    fault: 'the packet worker may report a stall before there is a holding to decide anew, which ends the speaker',
+    shows: /the speaker ended by itself:[\s\S]*Cannot access 'holding' before initialization/,
+  },
   // The wire and the links
   'a frame on another link than that of the VIP says nothing of the VIP': {
     file: 'unit/speaker/heard.test.ts',
