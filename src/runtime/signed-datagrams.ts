@@ -9,6 +9,8 @@ import { readFile } from 'node:fs/promises';
 /** What to open. */
 export interface DatagramOptions {
   readonly port: number;
+  /** The address of this host to take datagrams on; undefined: all. */
+  readonly address?: string | undefined;
   /** Path of the key file. It is read again every few seconds. */
   readonly keyFile: string;
   /** A datagram whose signature is right, and the address that it came from. */
@@ -38,10 +40,16 @@ const macBytes = 32;
 const rereadMs = 5_000;
 
 /** Opens the socket. Rejects where the port is taken (`EADDRINUSE`) or the key file holds no key. */
-export async function openDatagrams({ port, keyFile, onText, onFailed }: DatagramOptions): Promise<SignedDatagrams> {
+export async function openDatagrams({
+  port,
+  address: own,
+  keyFile,
+  onText,
+  onFailed,
+}: DatagramOptions): Promise<SignedDatagrams> {
   let keys = await readKeys(keyFile);
   const counters: DatagramCounters = { received: 0, unsigned: 0, notSent: 0 };
-  const socket = await bind(port);
+  const socket = await bind(port, own);
   socket.on('error', onFailed);
   socket.on('message', (datagram, { address }) => {
     const text = datagram.subarray(macBytes);
@@ -127,20 +135,24 @@ class Senders {
 const socketType = { both: 'udp6', ipv4: 'udp4' } as const;
 
 /** One socket for both families, or for IPv4 alone where the kernel has no IPv6. */
-async function bind(port: number): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
+async function bind(port: number, address?: string): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
+  if (address !== undefined) return bindAs(address.includes(':') ? 'udp6' : 'udp4', { port, address });
   try {
-    return await bindAs(socketType.both, port);
+    return await bindAs(socketType.both, { port });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error;
-    return bindAs(socketType.ipv4, port);
+    return bindAs(socketType.ipv4, { port });
   }
 }
 
-function bindAs(type: 'udp4' | 'udp6', port: number): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
+function bindAs(
+  type: 'udp4' | 'udp6',
+  to: { readonly port: number; readonly address?: string },
+): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({ type });
     socket.once('error', reject);
-    socket.bind(port, () => {
+    socket.bind(to, () => {
       socket.off('error', reject);
       resolve(Object.assign(socket, { type }));
     });

@@ -39,20 +39,23 @@ export interface Announcer {
 /** A packet worker whose loop has not turned for so long answers nobody: the process is restarted. */
 const workerSilenceMs = 5_000;
 
+/** What an announcer does to the kernel. */
+export interface AnnouncerKernel {
+  readonly startResponder: typeof startResponder;
+  readonly openFrameSender: typeof openFrameSender;
+}
+
 /** Starts the packet worker. Rejects where the process may not open packet sockets. */
-export async function startAnnouncer({
-  log,
-  onLinkFailed,
-  onHeard,
-  onStalled,
-  onThreadFailed,
-}: AnnouncerOptions): Promise<Announcer> {
+export async function startAnnouncer(
+  { log, onLinkFailed, onHeard, onStalled, onThreadFailed }: AnnouncerOptions,
+  kernel: AnnouncerKernel = { startResponder, openFrameSender },
+): Promise<Announcer> {
   let inEffect: readonly LinkVips[] | undefined;
   const linkFailed = () => {
     inEffect = undefined;
     onLinkFailed();
   };
-  const responder = await startResponder({
+  const responder = await kernel.startResponder({
     onLinkFailed: ({ link, code, message }) => {
       log.warn({ link, reason: code, message }, 'link does not answer');
       linkFailed();
@@ -69,7 +72,8 @@ export async function startAnnouncer({
     // The link itself may be well: the next pass tries again.
     inEffect = undefined;
   });
-  const bursts = new BurstSender({ log, open: openFrameSender, onLinkFailed: linkFailed, onLate: () => onStalled?.() });
+  const { openFrameSender: open } = kernel;
+  const bursts = new BurstSender({ log, open, onLinkFailed: linkFailed, onLate: () => onStalled?.() });
 
   return {
     apply: async (desired) => {

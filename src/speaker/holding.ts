@@ -18,6 +18,8 @@ export interface HoldingOptions {
   readonly log: Logger;
   readonly node: string;
   readonly port: number;
+  /** The address of this node to hear the others on; undefined: all. */
+  readonly address?: string;
   readonly keyFile: string;
   /** What this node claimed before its restart. */
   readonly claims: readonly Claim[];
@@ -83,8 +85,8 @@ export class Holding {
 
   /** Opens the socket and begins to beat. Rejects where the port is taken or there is no key. */
   async open(): Promise<void> {
-    const { port, keyFile, onFailed } = this.#options;
-    this.#datagrams = await openDatagrams({ port, keyFile, onFailed, onText: this.#take });
+    const { port, address, keyFile, onFailed } = this.#options;
+    this.#datagrams = await openDatagrams({ port, address, keyFile, onFailed, onText: this.#take });
     this.#beat();
   }
 

@@ -17,6 +17,11 @@ export interface Plan {
   readonly links?: readonly string[];
 }
 
+/**
+ * Of the small clusters every fourth sends real datagrams: to encode and decode all messages would take as long again as all that is tested.
+ */
+const mostInText = 10;
+
 /** Who asks for VIPs. */
 export const client = 'client';
 
@@ -30,6 +35,8 @@ export class Cluster {
   readonly meter: Meter;
   readonly links: readonly string[];
   readonly speakers = new Map<string, SimSpeaker>();
+  /** VIPs that a host which is none of the nodes answers for, with its hardware address. */
+  readonly strangers = new Map<string, string>();
   /** The client's neighbour cache. */
   readonly neighbours = new Map<string, string>();
 
@@ -44,9 +51,22 @@ export class Cluster {
     this.api.lagMs = [1, Math.max(10, 2 * nodes)];
     const internal = cabling === 'One' ? (links[0] ?? '') : 'mgmt';
     const paths = new Map([['internal', internal], ...links.map((link): [string, string] => [link, link])]);
-    const { schedule, random, fabric, api, meter, speakers } = this;
+    const { schedule, random, fabric, api, meter, speakers, strangers } = this;
     const onGarp = (uid: string, mac: string) => this.neighbours.set(uid, mac);
-    const around: Surroundings = { schedule, random, fabric, api, meter, paths, links, speakers, onGarp };
+    const isText = seed % 4 === 1 && nodes <= mostInText;
+    const around: Surroundings = {
+      schedule,
+      random,
+      fabric,
+      api,
+      meter,
+      paths,
+      links,
+      speakers,
+      strangers,
+      onGarp,
+      isText,
+    };
     for (let index = 0; index < nodes; index++) {
       const name = `node-${index}`;
       this.speakers.set(name, new SimSpeaker(around, { name, index }));

@@ -4,6 +4,12 @@ import type { Cluster } from './cluster.ts';
 /** A fault that happens now. It says what it did. */
 type Fault = (cluster: Cluster) => string;
 
+/** A fault that has happened. */
+export interface Broken {
+  readonly name: FaultName;
+  readonly what: string;
+}
+
 const oneNode = (cluster: Cluster) => cluster.random.pick(cluster.names);
 const someNodes = (cluster: Cluster) =>
   cluster.random.shuffled(cluster.names).slice(0, 1 + cluster.random.below(cluster.names.length - 1));
@@ -11,17 +17,26 @@ const oneCable = (cluster: Cluster) => cluster.random.pick([...cluster.links, 'm
 const later = (cluster: Cluster, ms: readonly [number, number], run: () => void) =>
   cluster.schedule.in(cluster.random.between(...ms), run);
 
+function cut(cluster: Cluster, state: 'NoCarrier' | 'Dark'): string {
+  const node = oneNode(cluster);
+  const cable = oneCable(cluster);
+  cluster.setCable(node, cable, state);
+  if (cluster.random.chance(0.7)) later(cluster, [50, 5_000], () => cluster.setCable(node, cable, 'Up'));
+  return `cut ${cable} of ${node}: ${state}`;
+}
+
 /** By name, with how often each is chosen. */
-const faults: Readonly<Record<string, { readonly weight: number; readonly run: Fault }>> = {
+const faults = {
   kill: {
     weight: 3,
     run: (cluster) => {
       const node = oneNode(cluster);
       const remembers = cluster.random.chance(0.5);
-      cluster.speaker(node).kill();
-      if (cluster.random.chance(0.3)) return `kill ${node}`;
+      const how = cluster.random.pick(['kill', 'powerOff'] as const);
+      cluster.speaker(node)[how]();
+      if (cluster.random.chance(0.3)) return `${how} ${node}`;
       later(cluster, [50, 4_000], () => cluster.speaker(node).start({ remembers }));
-      return `kill ${node} and start it again`;
+      return `${how} ${node} and start it again`;
     },
   },
   restart: {
@@ -42,17 +57,8 @@ const faults: Readonly<Record<string, { readonly weight: number; readonly run: F
       return `pause ${node} for ${Math.round(ms)} ms`;
     },
   },
-  cut: {
-    weight: 3,
-    run: (cluster) => {
-      const node = oneNode(cluster);
-      const cable = oneCable(cluster);
-      const state = cluster.random.pick(['NoCarrier', 'Dark'] as const);
-      cluster.setCable(node, cable, state);
-      if (cluster.random.chance(0.7)) later(cluster, [50, 5_000], () => cluster.setCable(node, cable, 'Up'));
-      return `cut ${cable} of ${node}: ${state}`;
-    },
-  },
+  cut: { weight: 2, run: (cluster) => cut(cluster, 'NoCarrier') },
+  dark: { weight: 2, run: (cluster) => cut(cluster, 'Dark') },
   part: {
     weight: 2,
     run: (cluster) => {
@@ -147,11 +153,15 @@ const faults: Readonly<Record<string, { readonly weight: number; readonly run: F
     weight: 1,
     run: (cluster) => `new ${cluster.addVip(cluster.uids.length)}`,
   },
-};
+} as const satisfies Readonly<Record<string, { readonly weight: number; readonly run: Fault }>>;
 
-const bag = Object.values(faults).flatMap(({ weight, run }) => Array<Fault>(weight).fill(run));
+/** What each is called. */
+export type FaultName = keyof typeof faults;
+
+const bag = (Object.keys(faults) as FaultName[]).flatMap((name) => Array<FaultName>(faults[name].weight).fill(name));
 
 /** Lets something go wrong. Says what. */
-export function breakSomething(cluster: Cluster): string {
-  return `${Math.round(cluster.now)} ms: ${cluster.random.pick(bag)(cluster)}`;
+export function breakSomething(cluster: Cluster): Broken {
+  const name = cluster.random.pick(bag);
+  return { name, what: `${Math.round(cluster.now)} ms: ${faults[name].run(cluster)}` };
 }

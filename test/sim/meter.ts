@@ -79,6 +79,11 @@ export class Meter {
     return Math.max(0, ...[...uids].flatMap((uid) => this.#lengths(this.records.get(uid)?.silent ?? [], since)));
   }
 
+  /** The longest stretch in which a VIP was answered for with two hardware addresses since then. */
+  longestTwofold(since: number): number {
+    return Math.max(0, ...[...this.records.values()].flatMap(({ twofold }) => this.#lengths(twofold, since)));
+  }
+
   /** The longest time that a VIP was answered for with two hardware addresses since then, in all. */
   mostTwofold(since: number, uids: Iterable<string> = this.records.keys()): number {
     const sums = [...uids].map((uid) => {

@@ -1,6 +1,6 @@
-/** One cluster, random faults, then everything is healed: what it cost, and whether it settled. */
+/** One cluster, random faults, then everything is healed: what the faults cost while they lasted, what the heal cost, and whether it settled. */
 import { Cluster } from './cluster.ts';
-import { breakSomething } from './faults.ts';
+import { breakSomething, type FaultName } from './faults.ts';
 import { Random } from './random.ts';
 
 /** What came of a run. Times in milliseconds; those after the heal count from it. */
@@ -8,6 +8,9 @@ export interface Outcome {
   readonly seed: number;
   readonly plan: string;
   readonly log: readonly string[];
+  /** The faults, and what they cost before the heal: the longest time with two answers, and without any of a VIP that had one. */
+  readonly faults: ReadonlySet<FaultName>;
+  readonly meanwhile: { readonly silentMs: number; readonly twofoldMs: number };
   /** The longest time that any VIP went without an answer after the heal, and with two. */
   readonly silentMs: number;
   readonly twofoldMs: number;
@@ -28,21 +31,29 @@ export function randomRun(seed: number): Outcome {
   const vips = 1 + random.below(12);
   const cluster = new Cluster({ seed, nodes, vips, cabling, links });
   cluster.boot({ withinMs: random.pick([100, 1_000, 3_000]), settleMs: random.between(500, 4_000) });
+  const { meter } = cluster;
+  const answered = cluster.uids.filter((uid) => meter.macsOf(uid).length > 0);
+  const brokenAt = cluster.now;
   const log: string[] = [];
-  const faults = 1 + random.below(6);
-  for (let i = 0; i < faults; i++) {
-    log.push(breakSomething(cluster));
+  const faults = new Set<FaultName>();
+  for (let left = 1 + random.below(6); left > 0; left--) {
+    const { name, what } = breakSomething(cluster);
+    faults.add(name);
+    log.push(what);
     cluster.run(random.between(10, random.pick([300, 1_500, 5_000])));
   }
+  const meanwhile = {
+    silentMs: meter.longestSilence(brokenAt, answered),
+    twofoldMs: meter.longestTwofold(brokenAt),
+  };
   const healedAt = cluster.now;
   cluster.heal();
   revive(cluster, random);
   cluster.run(12_000);
-  const { meter } = cluster;
   return {
     seed,
     plan: `${nodes} nodes, ${vips} VIPs, links ${links.join(' ')}, cabling ${cabling}, healed at ${Math.round(healedAt)}`,
-    log,
+    ...{ log, faults, meanwhile },
     silentMs: meter.longestSilence(healedAt),
     twofoldMs: meter.mostTwofold(healedAt),
     settledMs: meter.lastChange(healedAt) - healedAt,

@@ -4,7 +4,7 @@ import { Random as Choices } from '../cluster/random.ts';
 /** A generator. */
 export class Random extends Choices {
   constructor(seed: number) {
-    super(seed * 0x9e3779b1);
+    super(Math.imul(seed, 0x9e3779b1));
   }
 
   /** A whole number in [0, count). */

@@ -1,6 +1,8 @@
 /** A speaker: a real keeper with the loop that drives it, on virtual sockets. */
+import assert from 'node:assert/strict';
 import type { Vip } from '../../src/announce/holder-view.ts';
 import { Keeper } from '../../src/announce/keeper.ts';
+import { decodeMessage, encodeMessage } from '../../src/liveness/codec.ts';
 import type { Claim, Message, PeerLink } from '../../src/liveness/messages.ts';
 import type { Api, ApiVip, Snapshot } from './api.ts';
 import type { Fabric } from './fabric.ts';
@@ -20,6 +22,10 @@ export interface Surroundings {
   /** Links with VIPs; each is a cable of the same name, on which the client is too. */
   readonly links: readonly string[];
   readonly speakers: ReadonlyMap<string, SimSpeaker>;
+  /** Messages are encoded and decoded as on a real wire; otherwise they go by reference. */
+  readonly isText: boolean;
+  /** By uid: the hardware address of a host that is none of the nodes and answers for the VIP. */
+  readonly strangers: ReadonlyMap<string, string>;
   /** A new holder's gratuitous ARP reached the client. */
   readonly onGarp: (uid: string, mac: string) => void;
 }
@@ -30,6 +36,20 @@ const garpRoundsMs = [0, 100, 500, 1_000, 2_000, 5_000];
 /** What the kernel keeps of datagrams for a process that sleeps. */
 const mostQueued = 1_000;
 const listPauseMs = 200;
+/** A packet of Ethernet, less what tunnels and IPv6 take of it. */
+const mostBytes = 1_400;
+const signatureBytes = 32;
+
+/** What is carried of a message. A text is read where it comes first: one receiver has it from several paths. */
+type Datagram = () => Message;
+
+function datagramOf(message: Message, isText: boolean): Datagram {
+  if (!isText) return () => message;
+  const text = encodeMessage(message);
+  assert.ok(text.length + signatureBytes <= mostBytes, `a datagram of ${text.length} characters: ${text}`);
+  let read: Message | undefined;
+  return () => (read ??= decodeMessage(text) ?? assert.fail(`not understood: ${text}`));
+}
 
 /** One node's speaker. */
 export class SimSpeaker {
@@ -43,11 +63,12 @@ export class SimSpeaker {
   rules: number | undefined;
   readonly #around: Surroundings;
   #run = 0;
+  #hasPower = true;
   #paused = false;
   #clockOffset = 0;
   #snapshot: Snapshot | undefined;
   #remembered: readonly Claim[] = [];
-  #queue: { readonly message: Message; readonly path: string }[] = [];
+  #queue: { readonly datagram: Datagram; readonly path: string }[] = [];
   #answers: ReadonlyMap<string, Answer> = new Map();
   #held = new Map<string, number>();
   #shown: unknown;
@@ -88,6 +109,7 @@ export class SimSpeaker {
     const { schedule, random, api } = this.#around;
     if (this.keeper) return;
     const run = ++this.#run;
+    this.#hasPower = true;
     // The clock of a process counts from its start; so none is like another one.
     this.#clockOffset = random.between(0, 50) - schedule.now;
     const self = { node: this.name, incarnation: random.incarnation() };
@@ -116,7 +138,13 @@ export class SimSpeaker {
     schedule.in(random.between(0, 20), loop);
   }
 
-  /** SIGKILL, or the end of the node's power. */
+  /** The end of the node's power: its kernel answers for nothing, either. */
+  powerOff(): void {
+    this.#hasPower = false;
+    this.kill();
+  }
+
+  /** SIGKILL: the node's kernel goes on. */
   kill(): void {
     if (this.keeper === undefined) return;
     this.#remembered = [...this.keeper.claims.values()];
@@ -156,7 +184,7 @@ export class SimSpeaker {
     this.#woken = true;
     const first = this.#around.random.chance(0.5);
     if (first) this.#tick();
-    for (const { message, path } of this.#queue.splice(0)) this.receive(message, path);
+    for (const { datagram, path } of this.#queue.splice(0)) this.receive(datagram, path);
     this.#tick();
     this.#observeAnew();
   }
@@ -167,13 +195,14 @@ export class SimSpeaker {
     this.#show();
   }
 
-  receive(message: Message, path: string): void {
+  receive(datagram: Datagram, path: string): void {
     const { keeper } = this;
     if (keeper === undefined) return;
     if (this.#paused) {
-      if (this.#queue.length < mostQueued) this.#queue.push({ message, path });
+      if (this.#queue.length < mostQueued) this.#queue.push({ datagram, path });
       return;
     }
+    const message = datagram();
     const reception = keeper.hear(message, path, this.#now);
     if (keeper.isStirred) this.#tickSoon();
     if (reception !== 'Taken' || message.kind !== 'Beat') return;
@@ -209,7 +238,6 @@ export class SimSpeaker {
 
   #noteLinks(node: string, links: readonly PeerLink[]): void {
     const before = this.#peerLinks.get(node);
-    if (before === links) return;
     this.#peerLinks.set(node, links);
     if (JSON.stringify(before) !== JSON.stringify(links)) this.#observeAnew();
   }
@@ -278,11 +306,12 @@ export class SimSpeaker {
   }
 
   #send(to: string, message: Message): void {
-    const { fabric, paths, speakers } = this.#around;
+    const { fabric, paths, speakers, isText } = this.#around;
     const peer = speakers.get(to);
     if (peer === undefined) return;
+    const datagram = datagramOf(message, isText);
     for (const [path, cable] of paths) {
-      fabric.send({ from: this.name, to, cable }, () => peer.receive(message, path));
+      fabric.send({ from: this.name, to, cable }, () => peer.receive(datagram, path));
     }
   }
 
@@ -292,12 +321,16 @@ export class SimSpeaker {
     for (const message of this.keeper?.wholeList(node) ?? []) this.#send(node, message);
   }
 
-  /** A broadcast request; whoever answers for the VIP when it comes is heard. */
+  /** A broadcast request, by a link that has a signal; whoever answers for the VIP when it comes is heard. */
   #ask({ uid, address }: Vip): void {
-    const { schedule, fabric, speakers } = this.#around;
+    const { schedule, fabric, speakers, strangers } = this.#around;
     const link = this.#linkOf(uid);
-    if (link === undefined) return;
+    if (link === undefined || !fabric.hasCarrier(this.name, link)) return;
     schedule.in(fabric.latencyMs(), () => {
+      const stranger = strangers.get(uid);
+      if (stranger !== undefined && fabric.carries(this.name, 'stranger', link) && !fabric.isLost()) {
+        schedule.in(fabric.latencyMs(), () => this.heardOnWire(address, stranger));
+      }
       for (const other of speakers.values()) {
         if (other === this || !fabric.carries(this.name, other.name, link) || fabric.isLost()) continue;
         const mac = other.answerFor(uid);
@@ -311,7 +344,7 @@ export class SimSpeaker {
   #probe(link: string, address: string): void {
     const { schedule, fabric, speakers } = this.#around;
     for (const other of speakers.values()) {
-      if (other === this || other.addressOn(link) !== address) continue;
+      if (other === this || !other.#hasPower || other.addressOn(link) !== address) continue;
       if (!fabric.carries(this.name, other.name, link) || !fabric.carries(other.name, this.name, link)) return;
       if (fabric.isLost()) return;
       schedule.in(2 * fabric.latencyMs(), () => this.heardOnWire(address, other.macOn(link)));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { patienceMs, Readinesses, toldMs } from '../../../src/announce/readiness.ts';
+import { promise } from '../../honesty/promise.ts';
 
 const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };
 const start = 1_000_000;
@@ -61,4 +62,12 @@ test('what waits goes on waiting when the ledger has noted the announcement, and
   assert.equal(all.of('u'), 'Pending');
   all.observe([], start + 200);
   assert.equal(all.of('u'), 'Ready');
+});
+
+promise('a clock that is set back delays no first announcement', () => {
+  const all = waiting();
+  const hour = 3_600_000;
+  // Half a second after its patience has ended, by a clock that was set back meanwhile.
+  all.take(wrote(start - 1), start - hour + patienceMs + 500);
+  assert.notEqual(all.of('u'), 'Pending', 'what waits since before the clock was set back');
 });

@@ -7,6 +7,8 @@ import { promise } from '../../honesty/promise.ts';
 
 const address = '192.0.2.7' as Ip;
 const silent = [{ node: 'n', addresses: [address] }];
+/** One that has no address on a link of this node. */
+const far = [{ node: 'n', addresses: [] }];
 
 test('A4 a node whose kernel answers nobody is dead after a third of a second', () => {
   const nodes = new DeadNodes();
@@ -29,11 +31,18 @@ test('A4 a node whose speaker was killed is not dead: its kernel answers for it'
   assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'it was only slow');
 });
 
-promise('a node that cannot be asked for is not dead because its speaker is silent', () => {
+test('A4 of a node behind a router nobody asks, and for three seconds it may be away', () => {
   const nodes = new DeadNodes();
-  const far = [{ node: 'n', addresses: [] }];
   assert.deepEqual(nodes.review(far, 0), { dead: [], asks: [], nextAt: 100 });
-  assert.deepEqual(nodes.review(far, 60_000).dead, [], 'dead by our own silence');
+  assert.deepEqual(nodes.review(far, 2_999).dead, []);
+});
+
+promise('a node behind a router is not dead because its speaker is silent', () => {
+  const nodes = new DeadNodes();
+  // Longer than it takes to pull an image while the speakers are updated.
+  for (let now = 0; now <= 120_000; now += 100) {
+    assert.deepEqual(nodes.review(far, now).dead, [], 'taken for dead, and the wire was not asked');
+  }
 });
 
 test('A4 a node that is heard again begins anew', () => {

@@ -1,7 +1,7 @@
 /** What every node claims: the digest by which lists are compared, and the terms that outlive claims. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../property.ts';
 import { ClaimBook } from '../../../src/liveness/claim-book.ts';
 import { type Claim, digestOf, noClaims } from '../../../src/liveness/messages.ts';
 

@@ -1,6 +1,6 @@
 /** What the sender of bursts does about links that do not take its frames. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { SendOutcome } from '../../../src/linux/frame-sender.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
@@ -9,6 +9,12 @@ import { eventually } from '../../lab/poll.ts';
 
 const vips = ['192.0.2.10' as Ip];
 const link = (name: string) => ({ name, index: 1, mac: '02:00:00:00:00:01' });
+
+const made: BurstSender[] = [];
+// A sender that is open keeps the process alive for ten minutes, also where an assertion has failed.
+afterEach(() => {
+  for (const sender of made.splice(0)) sender.close();
+});
 
 /** A sender over links whose kernel is the given function. */
 function senderOver(kernel: (link: string) => SendOutcome, onLate: () => void = () => undefined) {
@@ -35,6 +41,7 @@ function senderOver(kernel: (link: string) => SendOutcome, onLate: () => void = 
       failures += 1;
     },
   });
+  made.push(bursts);
   const framesOf = (name: string) => sent.filter((other) => other === name).length;
   return { bursts, open, framesOf, failures: () => failures };
 }
@@ -55,7 +62,6 @@ test('a fault on one link ends its burst only, also in a later round', async () 
   ]);
   await eventually('the good link has its second round', () => framesOf('good') >= 4, soon);
   assert.deepEqual([framesOf('bad'), failures(), [...open]], [2, 1, ['good']]);
-  bursts.close();
 });
 
 test('frames that a full queue refused are sent later', async () => {
@@ -66,7 +72,6 @@ test('frames that a full queue refused are sent later', async () => {
   full = false;
   await eventually('the whole first round', () => framesOf('eth0') >= 2, soon);
   assert.equal(failures(), 0);
-  bursts.close();
 });
 
 test('a link that went down begins anew with the next apply', async () => {
@@ -78,7 +83,6 @@ test('a link that went down begins anew with the next apply', async () => {
     now = 'Sent';
     bursts.apply([{ link: link('eth0'), vips }]);
     assert.equal(framesOf('eth0'), 2, outcome);
-    bursts.close();
   }
 });
 
@@ -97,5 +101,4 @@ test('B1 a round that comes late is sent for what is held then', async () => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   await eventually('it is asked what is held', () => late.length > 0, soon);
   assert.deepEqual([late, framesOf('eth0')], [[2], 2]);
-  bursts.close();
 });

@@ -1,0 +1,150 @@
+/** Who holds a VIP, rule by rule: what claims count, what a holder does with its own, and what is left to others. */
+import { table } from './holder-table.ts';
+
+table('of several claims the strongest counts', [
+  ['one claim of a node that lives', { claims: { n2: '3' } }, 'NotHolder n2'],
+  ['of two the higher term', { claims: { n2: '3', n3: '4' } }, 'NotHolder n3'],
+  ['of two with one term the higher rank', { claims: { n2: '3', n3: '3' } }, 'NotHolder n2'],
+  ['this node has the higher term', { claims: { me: '4', n2: '3' } }, 'Hold 4'],
+  ['this node has the lower term', { claims: { me: '3', n2: '4' } }, 'NotHolder n2'],
+  ['one that was made alone gives way, whatever its term', { claims: { me: '9 alone', n2: '1' } }, 'NotHolder n2'],
+  ['of two that were made alone the higher term', { claims: { me: '3 alone', n2: '2 alone' } }, 'Hold 3'],
+  ["a dead node's counts against no other", { claims: { me: '1', n2: '9' }, heard: { n2: 'dead' } }, 'Hold 1'],
+  [
+    'unless the node answers on the wire: then it lives',
+    { claims: { me: '1', n2: '9' }, heard: { n2: 'dead answers-on-wire' } },
+    'HolderStillAnswers n2 asks n2',
+  ],
+  [
+    'that of a node which restarts does not count against one that lives',
+    { claims: { n2: '9', n3: '1' }, heard: { n2: 'restarting' } },
+    'NotHolder n3',
+  ],
+  [
+    'but against one that is dead',
+    { claims: { n2: '1', n3: '9' }, heard: { n2: 'restarting', n3: 'dead' } },
+    'StandIn n2',
+  ],
+  ['that of a node that is no more counts for nothing', { claims: { me: '1', n9: '9' } }, 'Hold 1'],
+  [
+    "so does a node's that was never heard and is silent on the wire",
+    { claims: { me: '1', n2: '9' }, heard: { n2: 'unknown silent-on-wire' } },
+    'Hold 1',
+  ],
+]);
+
+table('the record counts where nothing is heard', [
+  ['no claim: who is on record may claim it again', { record: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
+  ['so may the one of before a restart', { former: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
+  [
+    'of record and memory the higher term',
+    { record: 'n3 4', former: 'n2 3', heard: { n3: 'back' } },
+    'NotHolder n3 waits',
+  ],
+  ['and the memory of what is as new', { record: 'n3 3', former: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
+  ['a claim of a node that is heard counts more', { claims: { n3: '1' }, record: 'n2 9' }, 'NotHolder n3'],
+  ['a node on record that is no more is none', { record: 'n9 3', seen: 3 }, 'Hold 4'],
+  [
+    'of a node that was never heard, the record is as good as a claim that was made alone: it has the higher term',
+    { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'unknown' } },
+    'LivenessBlocked n2 asks n2',
+  ],
+  ['it has the lower term', { claims: { me: '4 alone' }, record: 'n2 3', heard: { n2: 'unknown' } }, 'Hold 4'],
+  [
+    'it has one that was not made alone against it',
+    { claims: { me: '2' }, record: 'n2 3', heard: { n2: 'unknown' } },
+    'Hold 2',
+  ],
+  [
+    'the node on record is silent on the wire',
+    { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'unknown silent-on-wire' } },
+    'Hold 2',
+  ],
+  [
+    'a dead node on record is known by its claims, and has none',
+    { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'dead' } },
+    'Hold 2',
+  ],
+]);
+
+table('a holder keeps its VIP while it lives and has a link for it', [
+  ['it goes on', { claims: { me: '3' } }, 'Hold 3'],
+  [
+    'it has lost its link: the next one is to take it',
+    { claims: { me: '3' }, linkless: 'me' },
+    'AwaitingClaim n2 waits',
+  ],
+  [
+    'it hears the others out: it is silent, and does not give it up',
+    { claims: { me: '3' }, state: 'listening' },
+    'Listening me claims 3',
+  ],
+  ['it was restarted, and knows all claims: nobody has taken it', { record: 'me 3' }, 'Hold 3'],
+  [
+    'it was restarted, and does not know all claims yet: another node may have taken it',
+    { record: 'me 3', state: 'incomplete' },
+    'Listening me waits',
+  ],
+  ['so it is with what it remembers', { former: 'me 3', state: 'incomplete' }, 'Listening me waits'],
+  ['what it has claimed since does not wait for that', { claims: { me: '3' }, state: 'incomplete' }, 'Hold 3'],
+  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone asks anybody'],
+  [
+    'claimed alone, and others are heard, but not all claims are known',
+    { claims: { me: '3 alone' }, state: 'incomplete' },
+    'Hold 3 alone',
+  ],
+  ['claimed alone, and not contested by those who are heard now', { claims: { me: '3 alone' } }, 'Hold 3'],
+  ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 asks anybody'],
+  [
+    'alone it looks out for the other claimant',
+    { claims: { me: '3', n3: '2' }, heard: { n3: 'dead' }, state: 'isolated' },
+    'Hold 3 asks n3',
+  ],
+]);
+
+table('a holder that is to go goes on until another node has taken it', [
+  ['it is drained', { claims: { me: '3' }, heard: { me: 'draining' } }, 'Hold 3 leaving'],
+  ['no advertisement selects it any more', { claims: { me: '3' }, unselected: 'me' }, 'Hold 3 leaving'],
+  ['no other node could take it', { claims: { me: '3' }, heard: { me: 'draining', n2: 'slow', n3: 'dead' } }, 'Hold 3'],
+  ['nor has one a link', { claims: { me: '3' }, heard: { me: 'draining' }, linkless: 'n2 n3' }, 'Hold 3'],
+  ['it has moved too often', { claims: { me: '3' }, unselected: 'me', state: 'damped' }, 'Hold 3 damped'],
+  [
+    'but a drain is a wish of people',
+    { claims: { me: '3' }, heard: { me: 'draining' }, state: 'damped' },
+    'Hold 3 leaving',
+  ],
+  ['a person wants it at a node', { claims: { me: '3' }, moveTo: 'n3' }, 'Hold 3 leaving to n3'],
+  ['that cannot have it', { claims: { me: '3' }, moveTo: 'n3', heard: { n3: 'dead' } }, 'Hold 3'],
+  ['that has it', { claims: { me: '3' }, moveTo: 'me' }, 'Hold 3'],
+]);
+
+table('from a node that lives nothing is taken before it says so', [
+  ['it was restarted, and has a moment to claim it again', { former: 'n2 3', heard: { n2: 'starting' } }, 'StandIn n2'],
+  [
+    'it is back without a claim for less than a second and a half',
+    { former: 'n2 3', heard: { n2: 'back' }, waitedMs: 1_499 },
+    'NotHolder n2 waits',
+  ],
+  [
+    'for longer, and no node answers for it',
+    { former: 'n2 3', seen: 3, heard: { n2: 'back' }, waitedMs: 1_500, wire: 'Unanswered', ranks: 'n3 me n2' },
+    'Hold 4',
+  ],
+  ['it has lost its link', { claims: { n2: '3' }, linkless: 'n2' }, 'Hold 4'],
+  ['it leaves', { claims: { n2: '3 leaving' } }, 'Hold 4'],
+  ['it leaves, and another node is the next', { claims: { n2: '3 leaving' }, ranks: 'n3 me n2' }, 'NotHolder n2 waits'],
+  ['it leaves to this one', { claims: { n2: '3 leaving-to-me' }, ranks: 'n3 n2 me' }, 'Hold 4'],
+  [
+    'it leaves while this one hears the others out',
+    { claims: { n2: '3 leaving' }, state: 'listening' },
+    'NotHolder n2',
+  ],
+  ['it is to go, and has not said so', { claims: { n2: '3' }, unselected: 'n2' }, 'NotHolder n2 waits'],
+  ['for less than five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 4_999 }, 'NotHolder n2 waits'],
+  ['for five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 5_000 }, 'Hold 4'],
+  [
+    'it is to go, and has moved too often',
+    { claims: { n2: '3' }, unselected: 'n2', state: 'damped' },
+    'NotHolder n2 damped',
+  ],
+]);

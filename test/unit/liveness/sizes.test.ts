@@ -1,0 +1,99 @@
+/** Every datagram that a speaker sends says what it was made from, and fits a packet. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fc } from '../../property.ts';
+import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
+import type { Message } from '../../../src/liveness/messages.ts';
+import { promise } from '../../honesty/promise.ts';
+import { seed } from '../../runner/seed.ts';
+import { type Bounds, extremeOf, type Knowledge, knowledge, saidBy } from './voices.ts';
+
+/** A packet of Ethernet, less what tunnels and IPv6 take of it. */
+const mostBytes = 1_400;
+/** The signature, and the digits by which the number of a datagram grows in a month. */
+const overhead = 32 + 8;
+
+/** As large as a cluster may be for today's datagrams. Node names of clouds have up to 43 characters. */
+const usual: Bounds = { name: 43, leavingTo: 12, peers: 100, claims: 60, links: 2, addresses: 2, blocked: 0 };
+/** Names as Kubernetes allows them (RFC 1123). */
+const named: Bounds = { ...usual, name: 253, leavingTo: 253 };
+/** A node with some more links, to which packets of some nodes do not come. */
+const linked: Bounds = { ...usual, links: 4, addresses: 4, blocked: 5 };
+
+function bytesOf(message: Message): number {
+  return Buffer.byteLength(encodeMessage(message)) + overhead;
+}
+
+/** What a message says, without what is undefined in it. */
+function plain(message: Message | undefined): unknown {
+  return message && JSON.parse(JSON.stringify(message));
+}
+
+const kinds = ['Beat', 'Claims', 'Verdicts'] as const;
+
+/** The largest datagram of each kind. */
+function largestOf(known: Knowledge): Readonly<Record<(typeof kinds)[number], number>> {
+  const messages = saidBy(known);
+  const largest = (kind: string) => Math.max(0, ...messages.filter((one) => one.kind === kind).map(bytesOf));
+  return { Beat: largest('Beat'), Claims: largest('Claims'), Verdicts: largest('Verdicts') };
+}
+
+test('a datagram is read as what it was made from, whatever the speaker knows', () => {
+  fc.assert(
+    fc.property(fc.oneof(...[usual, named, linked].map(knowledge)), (known) => {
+      for (const message of saidBy(known)) {
+        assert.deepEqual(plain(decodeMessage(encodeMessage(message))), plain(message));
+      }
+    }),
+    { seed: seed(), numRuns: 40 },
+  );
+});
+
+test('all that changed is said, and the whole list is whole', () => {
+  fc.assert(
+    fc.property(knowledge(usual), (known) => {
+      const news = saidBy(known).filter((message) => message.kind === 'Claims');
+      const byUid = (a: { uid: string }, b: { uid: string }) => (a.uid < b.uid ? -1 : 1);
+      const claims = [...new Map(known.claims.map((claim) => [claim.uid, claim])).values()];
+      const gone = new Set(known.claims.slice(0, known.dropped).map(({ uid }) => uid));
+      const told = news.filter(({ whole }) => whole === undefined);
+      assert.deepEqual(told.flatMap((one) => one.claims).toSorted(byUid), claims.toSorted(byUid));
+      assert.deepEqual(new Set(told.flatMap(({ dropped }) => dropped)), gone);
+      const list = news.filter(({ whole }) => whole !== undefined);
+      const kept = claims.filter(({ uid }) => !gone.has(uid));
+      assert.deepEqual(list.flatMap((one) => one.claims).toSorted(byUid), kept.toSorted(byUid));
+      assert.deepEqual(
+        list.map(({ whole }) => whole?.part),
+        list.map((_, part) => part),
+      );
+      assert.ok(list.every(({ whole }) => whole?.parts === list.length));
+    }),
+    { seed: seed(), numRuns: 40 },
+  );
+});
+
+test('in a usual cluster every datagram fits a packet', () => {
+  fc.assert(
+    fc.property(knowledge(usual), (known) => {
+      for (const [kind, bytes] of Object.entries(largestOf(known))) {
+        assert.ok(bytes <= mostBytes, `${kind}: ${bytes} bytes`);
+      }
+    }),
+    { seed: seed(), numRuns: 40, examples: [[extremeOf(usual)]] },
+  );
+});
+
+test('the usual cluster is as large as it may be: its largest datagrams nearly fill a packet', () => {
+  const largest = largestOf(extremeOf(usual));
+  for (const kind of kinds) assert.ok(largest[kind] > 0.93 * mostBytes, `${kind}: ${largest[kind]} bytes`);
+});
+
+promise('claims and verdicts fit packets whatever the names of the nodes are', () => {
+  const { Claims, Verdicts } = largestOf(extremeOf(named));
+  assert.ok(Math.max(Claims, Verdicts) <= mostBytes, `claims of ${Claims} bytes, verdicts of ${Verdicts}`);
+});
+
+promise('a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked', () => {
+  const { Beat } = largestOf(extremeOf(linked));
+  assert.ok(Beat <= mostBytes, `a heartbeat of ${Beat} bytes`);
+});

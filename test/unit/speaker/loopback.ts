@@ -1,0 +1,193 @@
+/** Speakers in one process, each on a loopback address of its own, with real sockets and one port. */
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Ip } from '../../../src/addr/ip.ts';
+import type { HolderDecision, Vip } from '../../../src/announce/holder-view.ts';
+import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
+import {
+  type Beat,
+  type ClaimsNews,
+  type Message,
+  noClaims,
+  type PeerLink,
+  type SpeakerState,
+} from '../../../src/liveness/messages.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { openDatagrams, type SignedDatagrams } from '../../../src/runtime/signed-datagrams.ts';
+import { Holding, type HoldingOptions } from '../../../src/speaker/holding.ts';
+
+/** A wait on a machine that may be busy; what is waited for comes in milliseconds. */
+export const soon = { timeoutMs: 5_000, everyMs: 5 } as const;
+
+/** Where the speaker is that a {@link Partner} answers. */
+export const speakerHost = 1;
+
+const key = randomBytes(32).toString('base64');
+
+/** A port, a key file, and addresses that no other process of these tests uses. */
+export class Loopback {
+  readonly port: number;
+  readonly keyFile: string;
+  readonly #open: { close(): void }[] = [];
+
+  private constructor(port: number, keyFile: string) {
+    this.port = port;
+    this.keyFile = keyFile;
+  }
+
+  /** Makes one. */
+  static async make(): Promise<Loopback> {
+    const folder = await mkdtemp(join(tmpdir(), 'berth-loopback-'));
+    const keyFile = join(folder, 'keys');
+    await writeFile(keyFile, `${key}\n`);
+    const socket = createSocket('udp4').bind(0, addressOf(1));
+    await once(socket, 'listening');
+    const { port } = socket.address();
+    socket.close();
+    const made = new Loopback(port, keyFile);
+    made.#open.push({ close: () => void rm(folder, { recursive: true, force: true }) });
+    return made;
+  }
+
+  /** Something that is to be closed at the end. */
+  keep<T extends { close(): void }>(one: T): T {
+    this.#open.push(one);
+    return one;
+  }
+
+  /** Closes all of it, what was opened last first. */
+  close(): void {
+    for (const one of this.#open.splice(0).reverse()) one.close();
+  }
+
+  /** A node's speaker as it runs on a node, without links, at the address of this number. */
+  async speaker(node: string, host: number, facts: Partial<HoldingOptions> = {}): Promise<Speaker> {
+    const speaker = new Speaker(this, { node, host }, facts);
+    await speaker.holding.open();
+    this.keep({ close: () => speaker.close() });
+    return speaker;
+  }
+
+  /** A partner of speakers that says only what it is told to. */
+  async partner(node: string, host: number): Promise<Partner> {
+    const partner = new Partner(node);
+    const { port, keyFile } = this;
+    const onFailed = (error: Error) => {
+      throw error;
+    };
+    const onText = (text: string) => partner.take(text);
+    partner.datagrams = this.keep(await openDatagrams({ port, address: addressOf(host), keyFile, onText, onFailed }));
+    return partner;
+  }
+}
+
+/** A loopback address: two bytes of it are this process's. */
+export function addressOf(host: number): string {
+  return `127.${1 + ((process.pid >> 8) % 250)}.${process.pid & 255}.${host}`;
+}
+
+/** A VIP that only these nodes may hold. */
+export function vipFor(nodes: readonly string[], i = 0): Vip {
+  const address = `192.0.${2 + (i >> 8)}.${i & 255}` as Ip;
+  return { uid: `uid-${i}`, address, eligible: new Set(nodes), serves: () => true, recorded: undefined };
+}
+
+/** What a speaker does not tell at all. */
+const nothing = () => undefined;
+
+/** A real {@link Holding}, and what it decides. */
+export class Speaker {
+  readonly holding: Holding;
+  decisions: readonly HolderDecision[] = [];
+  #isOpen = true;
+
+  constructor({ port, keyFile }: Loopback, { node, host }: Place, facts: Partial<HoldingOptions>) {
+    this.holding = new Holding({
+      ...{ log: createLogger('speaker', 'silent'), node, port, address: addressOf(host), keyFile, claims: [] },
+      ...{ workerAgeMs: () => 0, askWire: nothing, reassert: nothing, onPeerLinks: nothing, onRoll: nothing },
+      ...{ onVerdicts: nothing, onDecisions: (decisions) => (this.decisions = decisions) },
+      onFailed: (error) => {
+        throw error;
+      },
+      ...facts,
+    });
+  }
+
+  /** It sees the VIPs and these nodes, each at the address of its number; all addresses of this machine are on its link `lo`. */
+  observe(vips: readonly Vip[], nodes: Readonly<Record<string, number>>): void {
+    const names = Object.keys(nodes);
+    this.holding.observe(
+      { vips, nodes: new Map(names.map((name) => [name, { draining: false }])), links: [] },
+      {
+        addresses: new Map(Object.entries(nodes).map(([name, host]) => [name, [addressOf(host)]])),
+        linkTo: () => 'lo',
+      },
+    );
+  }
+
+  /** The VIPs that it holds. */
+  get held(): readonly string[] {
+    return this.decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip }) => vip.uid);
+  }
+
+  close(): void {
+    if (this.#isOpen) this.holding.close();
+    this.#isOpen = false;
+  }
+}
+
+interface Place {
+  readonly node: string;
+  readonly host: number;
+}
+
+/** Answers each beat of the first speaker by one. It asks for no claims, and makes none. */
+export class Partner {
+  readonly node: string;
+  datagrams: SignedDatagrams | undefined;
+  /** All that it was told, in order. */
+  readonly heard: Message[] = [];
+  isSilent = false;
+  state: SpeakerState = 'Serving';
+  links: readonly PeerLink[] = [];
+  /** The longest text that it was sent. */
+  longest = '';
+  #sequence = 0;
+
+  constructor(node: string) {
+    this.node = node;
+  }
+
+  /** Hears a datagram. */
+  take(text: string): void {
+    if (text.length > this.longest.length) this.longest = text;
+    const message = decodeMessage(text);
+    if (message === undefined) throw new Error(`not understood: ${text}`);
+    this.heard.push(message);
+    if (message.kind === 'Beat' && !this.isSilent) this.#answer(message);
+  }
+
+  /** The beats that it heard. */
+  get beats(): readonly Beat[] {
+    return this.heard.filter((message) => message.kind === 'Beat');
+  }
+
+  /** The claims that it heard of. */
+  get claims(): readonly ClaimsNews[] {
+    return this.heard.filter((message) => message.kind === 'Claims');
+  }
+
+  #answer({ from }: Beat): void {
+    const { node, state, links } = this;
+    const beat: Beat = {
+      ...{ kind: 'Beat', from: { node, incarnation: '2'.repeat(16) }, to: { ...from, newest: from.incarnation } },
+      ...{ sequence: ++this.#sequence, rules: 1, state, nextMs: 100, ages: { loop: 0, worker: 0 } },
+      ...{ links, heard: [], total: noClaims, wantsClaims: false },
+    };
+    this.datagrams?.send(encodeMessage(beat), [addressOf(speakerHost)]);
+  }
+}

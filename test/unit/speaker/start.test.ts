@@ -1,0 +1,86 @@
+/** A speaker that is disturbed while it starts. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promise } from '../../honesty/promise.ts';
+import { eventually } from '../../lab/poll.ts';
+
+const main = new URL('../../../src/main.ts', import.meta.url).pathname;
+/** The packet worker notices that it stood still for 300 ms. */
+const stallMs = 500;
+const kubeconfig = {
+  ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c', users: [{ name: 'u', user: {} }] },
+  // No server is there.
+  clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+  contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+};
+
+/** A speaker in a network of its own, whose start waits for its snapshot: that is a pipe. */
+function startSpeaker(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-start-'));
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const snapshot = join(folder, 'snapshot');
+  execFileSync('mkfifo', [snapshot]);
+  const options = {
+    ...{ kubeconfig: file('kubeconfig', JSON.stringify(kubeconfig)), 'node-name': 'n1', snapshot },
+    'liveness-key': file('keys', randomBytes(32).toString('base64')),
+  };
+  const speaker = [process.execPath, main, 'speaker', '--no-node-layer'];
+  const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+  // The shell becomes the speaker.
+  const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...speaker, ...flags]);
+  const exited = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await exited;
+    rmSync(folder, { recursive: true });
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
+  return { child, snapshot, exited, said: () => said };
+}
+
+/** Gives a writer of the pipe, once somebody wants to read it. */
+function writerOf(pipe: string): number | undefined {
+  try {
+    return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') return undefined;
+    throw error;
+  }
+}
+
+/** Do all threads of the process stand still? */
+function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) => /\) T/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
+}
+
+promise('a speaker that stands still for a moment while it starts goes on with its start', async (t) => {
+  const { child, snapshot, exited, said } = startSpeaker(t);
+  const { pid = 0 } = child;
+  const isOver = () => child.exitCode !== null;
+  const writer = await eventually('it reads its snapshot', () => writerOf(snapshot) ?? isOver(), { everyMs: 10 });
+  assert.equal(typeof writer, 'number', said());
+  child.kill('SIGSTOP');
+  await eventually('it stands still', () => isStopped(pid), { everyMs: 1 });
+  await delay(stallMs);
+  child.kill('SIGCONT');
+  await eventually('it has noticed', () => said().includes('packet worker stood still'), { everyMs: 5 });
+  closeSync(Number(writer));
+  await eventually('it is ready to go on', () => isOver() || said().includes('no snapshot to work from'), {
+    everyMs: 5,
+  });
+  child.kill('SIGTERM');
+  const [code] = await exited;
+  assert.equal(code, 0, `the speaker ended by itself: ${said()}`);
+});
