@@ -40,12 +40,15 @@ const applyType = 'application/apply-patch+yaml';
 const mergeType = 'application/merge-patch+json';
 const startNamespaces = ['default', 'kube-system', 'berth-system'];
 
+let stores = 0;
+
 /** The API server without its network. Objects that it gives are shared and cannot be changed. */
 export class ApiStore {
   readonly #options: Required<Pick<StoreOptions, 'now' | 'problemsOf'>>;
   readonly #shelf: Shelf;
   /** Counts what must never come twice, not even after a restore. */
   #serial = 0;
+  readonly #number = ++stores;
 
   constructor({
     revision = 1_000,
@@ -251,7 +254,15 @@ export class ApiStore {
     const manager = query.fieldManager || userAgent.split('/')[0] || 'unknown';
     const { now, problemsOf } = this.#options;
     this.#serial += 1;
-    return { target, manager, now: now(), serial: this.#serial, force: query.force === 'true', problemsOf };
+    return {
+      target,
+      manager,
+      now: now(),
+      store: this.#number,
+      serial: this.#serial,
+      force: query.force === 'true',
+      problemsOf,
+    };
   }
 }
 

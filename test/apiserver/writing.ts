@@ -19,6 +19,8 @@ export interface Writing {
   readonly target: Target;
   readonly manager: string;
   readonly now: number;
+  /** Another number for each store. */
+  readonly store: number;
   /** Another number each time. */
   readonly serial: number;
   readonly force?: boolean;
@@ -52,7 +54,7 @@ export function created(body: ApiObject, writing: Writing): ApiObject {
   const { deletionTimestamp: _, managedFields: __, ...kept } = given;
   const metadata = {
     ...{ ...kept, name, ...(namespace !== undefined && { namespace }) },
-    ...{ uid: uidOf(serial), resourceVersion: '', creationTimestamp: timeText(now) },
+    ...{ uid: uidOf(writing), resourceVersion: '', creationTimestamp: timeText(now) },
     ...(kind.hasGeneration && { generation: 1 }),
   };
   const { status, ...rest }: ApiObject = { ...body, apiVersion: kind.apiVersion, kind: kind.kind };
@@ -201,6 +203,7 @@ function mergePatched(before: unknown, patch: unknown): unknown {
   return all;
 }
 
-function uidOf(serial: number): string {
-  return `5eb1a000-0000-4000-8000-${serial.toString(16).padStart(12, '0')}`;
+/** No two stores give the same uid: views are told apart by them. */
+function uidOf({ serial, store }: Writing): string {
+  return `${store.toString(16).padStart(8, '0')}-0000-4000-8000-${serial.toString(16).padStart(12, '0')}`;
 }
