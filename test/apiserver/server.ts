@@ -216,7 +216,7 @@ export class ApiServer {
     try {
       const stop = this.store.watch(asked.path, asked.query, {
         event: (event) => {
-          if (watch.isSilent) return;
+          if (watch.isSilent || response.writableEnded) return;
           if (watch.waiting) watch.waiting.push(event);
           else response.write(`${JSON.stringify(event)}\n`);
         },

@@ -1,0 +1,113 @@
+/** What the real controller asks of the API server when all is well: what must be done, and not more. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Asked } from '../apiserver/faults.ts';
+import { eventually } from '../lab/poll.ts';
+import { usersOf } from './judge.ts';
+import { inWorld, paths, type World } from './world.ts';
+
+const soon = { timeoutMs: 20_000, everyMs: 5 };
+
+/** Requests that are about what Berth serves: neither the Lease, nor the start, nor what pools tell about themselves. */
+function aboutServing({ path, watches }: Asked): boolean {
+  return !watches && !/leases|secrets|ipaddresspools/.test(path);
+}
+
+const brief = ({ method, path }: Asked) => `${method} ${path}`;
+
+/** All Services of the namespace that show an address. */
+function shown({ store }: World): number {
+  return store.all(paths.services).filter(({ status }) => JSON.stringify(status).includes('"ip"')).length;
+}
+
+test(
+  'a Service gets an address by two writes, and is told why',
+  inWorld(async (world) => {
+    await world.startLeading();
+    const before = world.server.asked.length;
+    const { uid } = world.createService('a').metadata;
+    const address = await world.served('a');
+    assert.equal(address, '198.51.100.1');
+    assert.deepEqual(usersOf(world.entry(address)), [uid]);
+    const { status, reason } = world.condition('a', 'Allocated') ?? {};
+    assert.deepEqual([status, reason], ['True', 'Allocated']);
+    assert.deepEqual(world.server.asked.slice(before).filter(aboutServing).map(brief), [
+      `POST ${paths.allocations}`,
+      `PATCH ${paths.ofDefault}/a/status`,
+    ]);
+  }),
+);
+
+test(
+  'a Service that goes is asked for once, and its address is released by one write',
+  inWorld(async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const before = world.server.asked.length;
+    world.must('DELETE', `${paths.ofDefault}/a`);
+    await eventually('the entry gone', () => world.entry(address) === undefined, soon);
+    assert.deepEqual(world.server.asked.slice(before).filter(aboutServing).map(brief), [
+      `GET ${paths.ofDefault}/a`,
+      `DELETE ${paths.allocations}/${address}`,
+    ]);
+  }),
+);
+
+test(
+  'a hundred Services cost two requests each, and a few for all of them',
+  inWorld(async (world) => {
+    world.createPool('large', ['203.0.113.0/24']);
+    await world.startLeading();
+    const before = world.server.asked.length;
+    for (let i = 0; i < 100; i++) world.createService(`s${i}`);
+    await eventually('all are served', () => shown(world) === 100, soon);
+    const asked = world.server.asked.slice(before);
+    assert.ok(asked.filter(aboutServing).length <= 200, `${asked.filter(aboutServing).length} requests`);
+    // Pools are told once a second at most.
+    const seconds = (performance.now() - (asked[0]?.at ?? 0)) / 1000;
+    const others = asked.filter(({ path }) => /secrets|ipaddresspools/.test(path)).length;
+    assert.ok(others <= 3 + 2 * seconds, `${others} requests about pools in ${seconds} s`);
+  }),
+);
+
+test(
+  'what is as it should be costs no request, however often it is looked at and whoever leads',
+  inWorld(async (world) => {
+    const first = await world.startLeading();
+    for (const name of ['a', 'b', 'c']) world.createService(name);
+    for (const name of ['a', 'b', 'c']) await world.served(name);
+    const quietly = async (what: string) => {
+      const before = world.server.asked.length;
+      for (let i = 0; i < 3; i++) await world.pass();
+      const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
+      const isOfMarker = (text: string) => /marker|ipallocations(\/198\.51\.100\.4)?$/.test(text);
+      assert.deepEqual(
+        asked.filter((text) => !isOfMarker(text)),
+        [],
+        what,
+      );
+      // Created, shown, asked for, released.
+      assert.equal(asked.length, 3 * 4, what);
+    };
+    await quietly('the first leader');
+    await first.stop();
+    await world.startLeading();
+    await quietly('a new leader');
+  }),
+);
+
+test(
+  'what a speaker tells of an address is copied to its Service, once',
+  inWorld(async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const before = world.server.asked.length;
+    world.tell(address, { type: 'Announced', status: 'True', reason: 'Announced', message: 'by n1' });
+    await eventually('it is told', () => world.condition('a', 'Announced')?.message === 'by n1', soon);
+    await world.pass();
+    const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
+    assert.equal(asked.filter((text) => text.endsWith('/a/status')).length, 1, asked.join('\n'));
+  }),
+);
