@@ -48,9 +48,8 @@ const effects: Readonly<Record<string, Effect>> = {
 // They wait more than they work.
 suite('what must be done is done', { concurrency: true }, () => {
   for (const [how, effect] of Object.entries(effects)) {
-    test(
-      `where first requests ${how}`,
-      inWorld(async (world) => {
+    test(`where first requests ${how}`, (t) =>
+      inWorld(t, async (world) => {
         await world.startLeading();
         const faults = Object.entries(writes).map(
           ([what, wanted]) => [what, world.server.fault(wanted, effect, 1)] as const,
@@ -58,14 +57,12 @@ suite('what must be done is done', { concurrency: true }, () => {
         await live(world);
         const unmet = faults.filter(([, { count }]) => count === 0).map(([what]) => what);
         assert.deepEqual(unmet, [], 'every fault was met');
-      }),
-    );
+      }));
   }
 });
 
-test(
-  'a write that is always refused slows down no other object, and is tried ever more rarely',
-  inWorld(async (world) => {
+test('a write that is always refused slows down no other object, and is tried ever more rarely', (t) =>
+  inWorld(t, async (world) => {
     const controller = await world.startLeading();
     const bad = world.server.fault({ method: 'PATCH', path: statusOf('bad') }, { kind: 'Refuse', status: 422 });
     world.createService('bad');
@@ -81,12 +78,10 @@ test(
     );
     void bad.heal();
     await world.served('bad');
-  }),
-);
+  }));
 
-test(
-  'a Service that became a LoadBalancer again before that was heard keeps its address',
-  inWorld(async (world) => {
+test('a Service that became a LoadBalancer again before that was heard keeps its address', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', asking(home));
     await world.served('a', home);
@@ -101,12 +96,10 @@ test(
     release();
     await world.served('a', home);
     assert.deepEqual(world.shown('b'), []);
-  }),
-);
+  }));
 
-test(
-  'a status that another program changed meanwhile is decided again, on what is there now',
-  inWorld(async (world) => {
+test('a status that another program changed meanwhile is decided again, on what is there now', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     const late = world.server.fault({ method: 'PATCH', path: statusOf('a') }, { kind: 'Hold' }, 1);
     world.createService('a', asking(home));
@@ -115,12 +108,10 @@ test(
     assert.equal(await late.heal(), 409);
     await world.served('a', away);
     await eventually('the first entry is gone', () => world.entry(home) === undefined, soon);
-  }),
-);
+  }));
 
-test(
-  'what watches tell late does not keep Services waiting, for what was written is known',
-  inWorld(async (world) => {
+test('what watches tell late does not keep Services waiting, for what was written is known', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     const release = world.server.holdEvents(paths.allocations);
     for (const name of ['a', 'b', 'c']) world.createService(name);
@@ -130,12 +121,10 @@ test(
     release();
     await world.pass();
     assert.equal(conflicts(), 0);
-  }),
-);
+  }));
 
-test(
-  'an entry that was made behind its back is learned of, and another address is given',
-  inWorld(async (world) => {
+test('an entry that was made behind its back is learned of, and another address is given', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     const release = world.server.holdEvents(paths.allocations);
     const reservedUntil = '2999-01-01T00:00:00Z';
@@ -144,5 +133,4 @@ test(
     world.createService('a');
     assert.equal(await world.served('a'), '198.51.100.2');
     release();
-  }),
-);
+  }));

@@ -200,3 +200,17 @@ promise('one request that hangs does not cost the lead', async (t) => {
   ]);
   assert.equal(leader.lost?.message, undefined, 'the lead is lost, though every other request was answered');
 });
+
+promise('a leader that ends in the middle of a renewal gives its Lease back', async (t) => {
+  const stage = await Stage.open(t);
+  const stop = new AbortController();
+  const election = stage.candidate({ leaseDurationMs: 60_000, renewDeadlineMs: 50_000 });
+  await election.lead(stop.signal);
+  const renewal = stage.server.fault({ method: 'PUT' }, { kind: 'HoldAnswer' }, 1);
+  const holding = election.hold(stop.signal);
+  await renewal.met;
+  stop.abort();
+  await holding;
+  await election.giveBack();
+  assert.equal(stage.holder, '', 'the successor has to wait until the Lease runs out');
+});

@@ -7,9 +7,8 @@ import { inWorld, paths } from './world.ts';
 const soon = { timeoutMs: 20_000, everyMs: 5 };
 const names = ['a', 'b', 'c', 'd', 'e'];
 
-test(
-  'a controller that is told to end lets the next one lead at once, and that one knows everything already',
-  inWorld(async (world) => {
+test('a controller that is told to end lets the next one lead at once, and that one knows everything already', (t) =>
+  inWorld(t, async (world) => {
     const timing = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000 };
     // The first one ends between two renewals.
     const first = await world.startLeading({ ...timing, retryPeriodMs: 40_000 });
@@ -24,12 +23,10 @@ test(
     await world.served('b');
     assert.ok(second.leads);
     assert.equal(world.server.requests({ path: paths.services, watches: false }).length, lists);
-  }),
-);
+  }));
 
-test(
-  'a leader that loses the lead in the middle of a pass leaves the rest to the next one',
-  inWorld(async (world) => {
+test('a leader that loses the lead in the middle of a pass leaves the rest to the next one', (t) =>
+  inWorld(t, async (world) => {
     const [first, second] = [world.start(), world.start()];
     await world.giveLead(first);
     const held = world.server.fault({ method: 'POST', path: paths.allocations }, { kind: 'Hold' }, names.length);
@@ -44,12 +41,10 @@ test(
     const addresses = names.map((name) => world.shown(name)[0]);
     assert.equal(new Set(addresses).size, names.length, addresses.join());
     await eventually('an entry for each', () => world.store.all(paths.allocations).length === names.length, soon);
-  }),
-);
+  }));
 
-test(
-  'a controller that stands by writes nothing, whatever happens',
-  inWorld(async (world) => {
+test('a controller that stands by writes nothing, whatever happens', (t) =>
+  inWorld(t, async (world) => {
     world.must('POST', paths.leases, {
       metadata: { name: 'berth-controller' },
       spec: { holderIdentity: 'another', leaseDurationSeconds: 3_600 },
@@ -66,12 +61,10 @@ test(
     );
     assert.deepEqual(world.server.writes, []);
     assert.equal(controller.leads, false);
-  }),
-);
+  }));
 
-test(
-  'a leader that cannot renew ends, and the next one takes over when its time is over',
-  inWorld(async (world) => {
+test('a leader that cannot renew ends, and the next one takes over when its time is over', (t) =>
+  inWorld(t, async (world) => {
     const timing = { leaseDurationMs: 1_000, renewDeadlineMs: 500, retryPeriodMs: 20 };
     const first = await world.startLeading(timing);
     const second = world.start(timing);
@@ -89,5 +82,4 @@ test(
       .requests({ method: 'PUT', path: paths.lease })
       .find(({ body }) => !mine.test(JSON.stringify(body)));
     assert.ok((taken?.at ?? 0) >= lostAt, 'taken after the first one has ended');
-  }),
-);
+  }));

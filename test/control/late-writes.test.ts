@@ -161,9 +161,8 @@ const stories: Readonly<Record<string, Story>> = {
 };
 
 for (const [name, { before, late, cause, meanwhile, end, isRefused }] of Object.entries(stories)) {
-  test(
-    `a former leader too late ${name}`,
-    inWorld(async (world) => {
+  test(`a former leader too late ${name}`, (t) =>
+    inWorld(t, async (world) => {
       const [first, second] = [world.start(), world.start()];
       await world.giveLead(first);
       await before(world);
@@ -182,6 +181,5 @@ for (const [name, { before, late, cause, meanwhile, end, isRefused }] of Object.
       const entries = () => world.store.all(paths.allocations).map(({ metadata }) => metadata.name);
       await eventually('no entry is of nobody', () => entries().every((one) => used.has(one)), soon);
       world.judge.verify();
-    }),
-  );
+    }));
 }

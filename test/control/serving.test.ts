@@ -20,9 +20,8 @@ function shown({ store }: World): number {
   return store.all(paths.services).filter(({ status }) => JSON.stringify(status).includes('"ip"')).length;
 }
 
-test(
-  'a Service gets an address by two writes, and is told why',
-  inWorld(async (world) => {
+test('a Service gets an address by two writes, and is told why', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     const before = world.server.asked.length;
     const { uid } = world.createService('a').metadata;
@@ -35,12 +34,10 @@ test(
       `POST ${paths.allocations}`,
       `PATCH ${paths.ofDefault}/a/status`,
     ]);
-  }),
-);
+  }));
 
-test(
-  'a Service that goes is asked for once, and its address is released by one write',
-  inWorld(async (world) => {
+test('a Service that goes is asked for once, and its address is released by one write', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     const address = await world.served('a');
@@ -51,12 +48,10 @@ test(
       `GET ${paths.ofDefault}/a`,
       `DELETE ${paths.allocations}/${address}`,
     ]);
-  }),
-);
+  }));
 
-test(
-  'a hundred Services cost two requests each, and a few for all of them',
-  inWorld(async (world) => {
+test('a hundred Services cost two requests each, and a few for all of them', (t) =>
+  inWorld(t, async (world) => {
     world.createPool('large', ['203.0.113.0/24']);
     await world.startLeading();
     const before = world.server.asked.length;
@@ -68,12 +63,10 @@ test(
     const seconds = (performance.now() - (asked[0]?.at ?? 0)) / 1000;
     const others = asked.filter(({ path }) => /secrets|ipaddresspools/.test(path)).length;
     assert.ok(others <= 3 + 2 * seconds, `${others} requests about pools in ${seconds} s`);
-  }),
-);
+  }));
 
-test(
-  'what is as it should be costs no request, however often it is looked at and whoever leads',
-  inWorld(async (world) => {
+test('what is as it should be costs no request, however often it is looked at and whoever leads', (t) =>
+  inWorld(t, async (world) => {
     const first = await world.startLeading();
     for (const name of ['a', 'b', 'c']) world.createService(name);
     for (const name of ['a', 'b', 'c']) await world.served(name);
@@ -94,12 +87,10 @@ test(
     await first.stop();
     await world.startLeading();
     await quietly('a new leader');
-  }),
-);
+  }));
 
-test(
-  'what a speaker tells of an address is copied to its Service, once',
-  inWorld(async (world) => {
+test('what a speaker tells of an address is copied to its Service, once', (t) =>
+  inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     const address = await world.served('a');
@@ -109,5 +100,4 @@ test(
     await world.pass();
     const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
     assert.equal(asked.filter((text) => text.endsWith('/a/status')).length, 1, asked.join('\n'));
-  }),
-);
+  }));

@@ -33,14 +33,12 @@ const defaultTiming: LeaseTiming = { leaseDurationMs: 5_000, renewDeadlineMs: 4_
 const definitions = readDefinitions();
 const soon = { timeoutMs: 10_000, everyMs: 5 };
 
-/** A test in a world of its own, in which nothing may be given twice. */
-export function inWorld(run: (world: World, t: TestContext) => Promise<void>): (t: TestContext) => Promise<void> {
-  return async (t) => {
-    const world = await World.open();
-    t.after(() => world.close());
-    await run(world, t);
-    world.judge.verify();
-  };
+/** Runs a test in a world of its own, in which nothing may be given twice. */
+export async function inWorld(t: TestContext, run: (world: World) => Promise<void>): Promise<void> {
+  const world = await World.open();
+  t.after(() => world.close());
+  await run(world);
+  world.judge.verify();
 }
 
 /** The world of one test. */
