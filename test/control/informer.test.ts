@@ -165,6 +165,27 @@ suite('an informer', { concurrency: true }, () => {
     assert.equal(labels()[0], '{"step":"2"}');
   });
 
+  test('what was written while a list was under way outlives that list', async (t) => {
+    const stage = await Stage.open(t);
+    for (const name of ['a', 'b']) stage.create(name);
+    await stage.run();
+    await stage.agrees();
+    const list = stage.server.fault(lists, { kind: 'HoldAnswer' }, 1);
+    stage.server.fault(watches, { kind: 'Refuse', status: 410, reason: 'Expired' }, 1);
+    stage.server.breakWatches();
+    await list.met;
+    // The controller's own write, of which the list does not know yet.
+    stage.create('c');
+    stage.informer.assume(stage.server.store.request({ path: `${path}/c` }).body as RawNode);
+    const watching = stage.server.fault(watches, { kind: 'Hold' }, 1);
+    await list.heal();
+    await watching.met;
+    const names = stage.informer.store.values().map(({ name }) => name);
+    await watching.heal();
+    await stage.agrees();
+    assert.deepEqual(names.sort(), ['a', 'b', 'c'], 'what was made is known before the watch tells of it');
+  });
+
   test('an informer whose list hangs says that it stands still, until it goes on', async (t) => {
     const stage = await Stage.open(t, { stuckMs: 150 });
     const hung = stage.server.fault(lists, { kind: 'Hold' }, 1);

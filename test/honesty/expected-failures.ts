@@ -54,6 +54,11 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /joined an entry that is being deleted/,
   },
   // The API server and its clients
+  'a Service with a source range in an old spelling is not one without source ranges': {
+    file: 'unit/api/views.test.ts',
+    fault: 'a range that Berth does not read counts as no range at all, and lets everybody in',
+    shows: /it is open to everybody/,
+  },
   'a condition that another program holds on to is not written again and again': {
     file: 'control/tenants.test.ts',
     fault: 'a status that another manager co-owns is written in every pass, and each write leads to a pass',
@@ -128,21 +133,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'control/uninstall.test.ts',
     fault: 'one 429 ends it',
     shows: /it fails: a fault of the test/,
-  },
-  'what is said of a spread address fits its field, however many nodes serve it': {
-    file: 'control/texts.test.ts',
-    fault: 'the condition Spread lists all nodes: from about 40 on, all that the holder records is refused',
-    shows: /what is said of a spread address is too long/,
-  },
-  'what is said of a holder fits its field, however many links it has': {
-    file: 'control/texts.test.ts',
-    fault: 'the record of a holder lists all links',
-    shows: /a holder is too long/,
-  },
-  'a record that is refused is seen at level warn': {
-    file: 'control/texts.test.ts',
-    fault: 'it is logged at level debug',
-    shows: /the refusal is logged where only developers look/,
   },
   // Who holds an address
   // The wire and the links
