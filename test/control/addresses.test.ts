@@ -1,5 +1,6 @@
 /** An address stays with its users, and what others wrote on an entry stays there. */
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { usersOf } from './judge.ts';
@@ -68,6 +69,28 @@ promise('labels, annotations, owners and finalizers of others stay on an entry',
   }),
 );
 
+test('what people wish of an entry stays when it is written again, and a move that came about ends', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const wishes = { 'berth.dev/move-to': 'n2', 'berth.dev/renumber': 'true' };
+    world.must('PATCH', `${paths.allocations}/${address}`, { metadata: { annotations: wishes } });
+    world.patchService('a', { spec: { ports: [{ port: 81 }] } });
+    const knows = () => JSON.stringify(world.entry(address)?.spec).includes('81');
+    await eventually('the entry knows the port', knows, soon);
+    const annotations = () => world.entry(address)?.metadata.annotations;
+    assert.deepEqual(annotations(), wishes);
+    const since = '2026-01-01T00:00:00Z';
+    const announced = { type: 'Announced', status: 'True', reason: 'Announced', message: 'there' };
+    world.tell(address, announced, { node: 'n1', term: 1, since });
+    await world.pass();
+    assert.deepEqual(annotations(), wishes);
+    world.tell(address, announced, { node: 'n2', term: 2, since });
+    await eventually('the move is over', () => annotations()?.['berth.dev/move-to'] === undefined, soon);
+    assert.deepEqual(annotations(), { 'berth.dev/renumber': 'true' });
+  }));
+
 promise('the end of a move leaves a reservation as it is', (t) =>
   inWorld(t, async (world) => {
     const services = [{ namespace: 'default', name: 'gone', uid: 'x' }];
@@ -110,3 +133,25 @@ promise('an entry on its way out takes no new Service', (t) =>
     assert.notEqual(world.shown('b')[0], home, 'a new Service joined an entry that is being deleted');
   }),
 );
+
+test('what another program shows instead is replaced once it was quiet for a minute, and not before', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    const overwrite = (name: string, agoMs: number) => {
+      const status = { loadBalancer: { ingress: [{ ip: '203.0.113.99' }] } };
+      world.clock.aheadMs = -agoMs;
+      world.must('PUT', `${paths.ofDefault}/${name}/status`, { ...world.service(name), status });
+      world.clock.aheadMs = 0;
+    };
+    for (const name of ['busy', 'quiet']) world.createService(name);
+    for (const name of ['busy', 'quiet']) await world.served(name);
+    const [address] = world.shown('quiet');
+    overwrite('busy', 1_000);
+    overwrite('quiet', 120_000);
+    await world.served('quiet', address);
+    const reason = () => world.condition('busy', 'Allocated')?.reason;
+    await eventually('it is told', () => reason() === 'StatusContested', soon);
+    await world.pass();
+    assert.deepEqual(world.shown('busy'), ['203.0.113.99']);
+    world.judge.forgive(/203\.0\.113\.99/);
+  }));

@@ -31,7 +31,7 @@ export function usersOf(entry: ApiObject | undefined): readonly string[] {
 
 /** Watches a store. */
 export class Judge {
-  readonly #found: string[] = [];
+  #found: string[] = [];
   #store: ApiStore | undefined;
 
   /** To be called of every change. */
@@ -44,6 +44,11 @@ export class Judge {
   /** From now on the store is watched. */
   watch(store: ApiStore): void {
     this.#store = store;
+  }
+
+  /** What other programs do is not ours to answer for. */
+  forgive(what: RegExp): void {
+    this.#found = this.#found.filter((text) => !what.test(text));
   }
 
   /** Nothing was broken so far. */

@@ -13,6 +13,7 @@ function aboutServing({ path, watches }: Asked): boolean {
   return !watches && !/leases|secrets|ipaddresspools/.test(path);
 }
 
+const announced = { type: 'Announced', status: 'True', reason: 'Announced', message: 'by n1' };
 const brief = ({ method, path }: Asked) => `${method} ${path}`;
 
 /** All Services of the namespace that show an address. */
@@ -50,15 +51,21 @@ test('a Service that goes is asked for once, and its address is released by one 
     ]);
   }));
 
-test('a hundred Services cost two requests each, and a few for all of them', (t) =>
+test('a hundred Services cost two requests each, one more when they are announced, and a few for all of them', (t) =>
   inWorld(t, async (world) => {
     world.createPool('large', ['203.0.113.0/24']);
     await world.startLeading();
+    const count = 120;
+    const names = Array.from({ length: count }, (_, i) => `s${i}`);
     const before = world.server.asked.length;
-    for (let i = 0; i < 100; i++) world.createService(`s${i}`);
-    await eventually('all are served', () => shown(world) === 100, soon);
+    for (const name of names) world.createService(name);
+    await eventually('all are served', () => shown(world) === count, soon);
+    for (const name of names) world.tell(world.shown(name)[0] ?? '', announced);
+    const told = () => names.filter((name) => world.condition(name, 'Announced')?.status === 'True').length;
+    await eventually('all are told', () => told() === count, soon);
     const asked = world.server.asked.slice(before);
-    assert.ok(asked.filter(aboutServing).length <= 200, `${asked.filter(aboutServing).length} requests`);
+    const serving = asked.filter(aboutServing).length;
+    assert.ok(serving <= 3 * count, `${serving} requests`);
     // Pools are told once a second at most.
     const seconds = (performance.now() - (asked[0]?.at ?? 0)) / 1000;
     const others = asked.filter(({ path }) => /secrets|ipaddresspools/.test(path)).length;
@@ -89,13 +96,45 @@ test('what is as it should be costs no request, however often it is looked at an
     await quietly('a new leader');
   }));
 
+test('a Service that is no LoadBalancer any more has nothing of ours, and its address is free', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    world.patchService('a', { spec: { type: 'NodePort' } });
+    await eventually('its condition is gone', () => world.condition('a', 'Allocated') === undefined, soon);
+    await eventually('its entry is gone', () => world.entry(address) === undefined, soon);
+  }));
+
+test('a pool tells how much of it is used', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const told = () => world.must('GET', `${paths.pools}/p`).status as { used?: string; free?: string } | undefined;
+    await eventually('it tells', () => told()?.used === '1' && told()?.free === '19', soon);
+  }));
+
+test("the speakers' key is made once, and one that is there is left alone", (t) =>
+  inWorld(t, async (world) => {
+    const path = `${paths.secrets}/berth-liveness`;
+    const keys = () => (world.ask('GET', path).body as { data?: { keys?: string } }).data?.keys;
+    const first = await world.startLeading();
+    const made = await eventually('it is made', keys, soon);
+    const key = Buffer.from(Buffer.from(made, 'base64').toString(), 'base64');
+    assert.equal(key.length, 32);
+    await first.stop();
+    await world.startLeading();
+    await world.pass();
+    assert.equal(keys(), made);
+  }));
+
 test('what a speaker tells of an address is copied to its Service, once', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     const address = await world.served('a');
     const before = world.server.asked.length;
-    world.tell(address, { type: 'Announced', status: 'True', reason: 'Announced', message: 'by n1' });
+    world.tell(address, announced);
     await eventually('it is told', () => world.condition('a', 'Announced')?.message === 'by n1', soon);
     await world.pass();
     const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);

@@ -46,22 +46,32 @@ export class World {
   readonly judge: Judge;
   readonly server: ApiServer;
   readonly controllers: RunningController[] = [];
+  /** How far the API server's clock is ahead of that of the controllers. */
+  readonly clock: { aheadMs: number };
   readonly #folder: string;
 
-  private constructor(server: ApiServer, judge: Judge, folder: string) {
+  private constructor({
+    server,
+    judge,
+    clock,
+    folder,
+  }: Pick<World, 'server' | 'judge' | 'clock'> & { folder: string }) {
     this.server = server;
     this.judge = judge;
+    this.clock = clock;
     this.#folder = folder;
   }
 
   /** Makes one with a pool of 198.51.100.1 to .20, which is advertised. */
   static async open(): Promise<World> {
     const judge = new Judge();
-    const store = new ApiStore({ problemsOf: definitions, onChange: judge.see });
+    const clock = { aheadMs: 0 };
+    const now = () => Date.now() + clock.aheadMs;
+    const store = new ApiStore({ now, problemsOf: definitions, onChange: judge.see });
     judge.watch(store);
     const server = await ApiServer.open(store);
     const folder = await mkdtemp(join(tmpdir(), 'berth-control-'));
-    const world = new World(server, judge, folder);
+    const world = new World({ server, judge, clock, folder });
     await writeFile(world.kubeconfig, JSON.stringify(server.kubeconfig()));
     world.must('POST', paths.nodes, { metadata: { name: 'n1' } });
     world.createPool('p', ['198.51.100.1-198.51.100.20']);

@@ -125,12 +125,12 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /the new authority is not trusted/,
   },
   'an uninstallation goes on when a Pod has just gone': {
-    file: 'control/uninstall.test.ts',
+    file: 'control/hooks.test.ts',
     fault: 'one 404 ends it',
     shows: /it fails: a fault of the test/,
   },
   'an uninstallation goes on when the API server was busy for a moment': {
-    file: 'control/uninstall.test.ts',
+    file: 'control/hooks.test.ts',
     fault: 'one 429 ends it',
     shows: /it fails: a fault of the test/,
   },
