@@ -5,10 +5,11 @@
  */
 import type { Change, Listener } from './history.ts';
 import { kinds, type Target, targetOf } from './kinds.ts';
+import { listed } from './listing.ts';
 import { type ApiObject, type Fields, isFields, timeText } from './objects.ts';
 import { type ApiAnswer, alreadyExists, badRequest, conflict, notFound, Refusal } from './refusals.ts';
 import { selectorOf } from './selectors.ts';
-import { type Backup, keyOf, Shelf } from './shelf.ts';
+import { type Backup, Shelf } from './shelf.ts';
 import { appliedTo, blank, bodyOf, created, nameOf, patched, updated, type Writing } from './writing.ts';
 
 export type { Backup } from './shelf.ts';
@@ -133,35 +134,16 @@ export class ApiStore {
       throw new Refusal(404, 'NotFound', { message: 'the server could not find the requested resource' });
     const { name, subresource } = target;
     if (method === 'GET')
-      return { status: 200, body: name === undefined ? this.#list(target, request) : this.#read(target) };
+      return {
+        status: 200,
+        body: name === undefined ? listed(this.#shelf, target, request.query) : this.#read(target),
+      };
     if (method === 'POST' && name === undefined) return { status: 201, body: this.#create(target, request) };
     if (method === 'PUT' && name !== undefined) return { status: 200, body: this.#replace(target, request) };
     if (method === 'PATCH' && name !== undefined) return this.#patch(target, request);
     if (method === 'DELETE' && name !== undefined && subresource === '')
       return { status: 200, body: this.#delete(target, request) };
     throw new Refusal(405, 'MethodNotAllowed', { message: `${method} is not supported on ${path}` });
-  }
-
-  #list({ kind, namespace }: Target, { query = {} }: StoreRequest): unknown {
-    const { limit, continue: token, resourceVersion } = query;
-    const { at, after } = token ? placeOf(token) : { at: this.#shelf.revision, after: '' };
-    if (!token && Number(resourceVersion ?? 0) > this.#shelf.revision) {
-      throw new Refusal(504, 'Timeout', {
-        message: `Too large resource version: ${resourceVersion}, current: ${this.#shelf.revision}`,
-      });
-    }
-    const chosen = this.#shelf
-      .sorted(kind, at)
-      .filter(selectorOf(query, namespace))
-      .filter((one) => keyOf(one.metadata) > after);
-    const page = chosen.slice(0, Number(limit ?? chosen.length) || chosen.length);
-    const last = page.at(-1);
-    const next = last !== undefined && page.length < chosen.length && tokenOf(at, keyOf(last.metadata));
-    const metadata = {
-      resourceVersion: String(at),
-      ...(next && { continue: next, remainingItemCount: chosen.length - page.length }),
-    };
-    return { apiVersion: kind.apiVersion, kind: `${kind.kind}List`, metadata, items: page };
   }
 
   #read(target: Target): ApiObject {
@@ -267,11 +249,3 @@ export class ApiStore {
 }
 
 const namespaceKind = { collection: '/api/v1/namespaces' };
-
-function tokenOf(at: number, after: string): string {
-  return Buffer.from(JSON.stringify({ at, after })).toString('base64url');
-}
-
-function placeOf(token: string): { readonly at: number; readonly after: string } {
-  return JSON.parse(Buffer.from(token, 'base64url').toString()) as { at: number; after: string };
-}

@@ -80,12 +80,24 @@ class Storm {
     const dice = this.#dice;
     const what = dice.below(20);
     if (what < 10) this.#person();
-    else if (what < 14) this.#world.server.fault(dice.of(wanted), dice.of(effects), 1 + dice.below(2));
+    else if (what < 13) this.#world.server.fault(dice.of(wanted), dice.of(effects), 1 + dice.below(2));
+    else if (what === 13) this.#stale();
     else if (what < 16) this.#events();
     else if (what === 16) this.#world.store.compact();
     else if (what === 17) await this.#lead();
     else await delay(dice.below(60));
     await delay(dice.below(8));
+  }
+
+  /** Looks at single objects find what was there before, from a cache that lags. */
+  #stale(): void {
+    const { server, store } = this.#world;
+    const effect = { kind: 'Stale', backup: store.snapshot() } as const;
+    server.fault(
+      { method: 'GET', path: /(services|leases|ipallocations)\/./, watches: false },
+      effect,
+      1 + this.#dice.below(2),
+    );
   }
 
   /** It is over. */
@@ -104,8 +116,7 @@ class Storm {
   async #lead(): Promise<void> {
     const others = this.#running().filter(({ leads }) => !leads);
     const next = others[this.#dice.below(others.length)];
-    // One that has just started may need its time.
-    if (next) await this.#world.giveLead(next).catch(() => undefined);
+    if (next) await this.#world.giveLead(next);
     this.#running();
   }
 

@@ -67,16 +67,17 @@ promise('an entry that a finalizer keeps does not stop allocation', (t) =>
 promise('a leader that slept through its time writes nothing any more', (t) =>
   inWorld(t, async (world) => {
     let wokeAt = Number.POSITIVE_INFINITY;
-    const timing = { leaseDurationMs: 1_000, renewDeadlineMs: 400, retryPeriodMs: 50 };
+    const timing = { leaseDurationMs: 1_500, renewDeadlineMs: 1_000, retryPeriodMs: 50 };
     const controller = await world.startLeading(timing, ({ msg }) => {
       if (msg !== 'address allocated' || wokeAt < Number.POSITIVE_INFINITY) return;
       // Nothing of this process goes on meanwhile: a pass that takes long, or a machine that is paused.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100);
       wokeAt = performance.now();
     });
     for (const name of ['a', 'b', 'c']) world.createService(name);
     const lost = await controller.ended;
     assert.match(lost?.message ?? '', /^lost lease/);
+    assert.ok(Number.isFinite(wokeAt), 'it has slept');
     // What was under way before cannot be taken back. Statuses come after it.
     const late = world.server.requests({ method: 'PATCH', path: /services/ }).filter(({ at }) => at >= wokeAt);
     assert.equal(late.length, 0, 'statuses were written after the lease had run out');

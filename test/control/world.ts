@@ -111,9 +111,9 @@ export class World {
     return controller;
   }
 
-  /** Gives the lead to one of the controllers: the Lease names it from now on. */
+  /** Gives the lead to one of the controllers: the Lease names it from now on. One that ends meanwhile does not get it. */
   async giveLead(to: RunningController): Promise<void> {
-    await eventually('it is ready', () => to.identity, soon);
+    await eventually('it is ready', () => to.identity ?? to.isOver, soon);
     await eventually(
       'the lead given',
       () => {
@@ -125,7 +125,7 @@ export class World {
           if (status === 200) this.ask('PUT', paths.lease, { ...lease, spec });
           else this.ask('POST', paths.leases, { metadata: { name: 'berth-controller' }, spec });
         }
-        return to.leads;
+        return to.leads || to.isOver;
       },
       soon,
     );
