@@ -10,6 +10,7 @@ import { parseNamespace } from '../../../src/api/namespace.ts';
 import { parseNode, parseSpeakerPod } from '../../../src/api/node.ts';
 import { parsePool } from '../../../src/api/pool.ts';
 import { ingressText, oldestFirst, parseService } from '../../../src/api/service.ts';
+import { promise } from '../../honesty/promise.ts';
 
 const metadata = { name: 'x', namespace: 'ns', uid: 'u', resourceVersion: '7' };
 
@@ -230,6 +231,13 @@ test('source ranges are CIDRs, as they were checked', () => {
   const view = parseService({ metadata, spec: { loadBalancerSourceRanges: ranges } });
   assert.deepEqual(view.sourceRanges.map(formatRange), ['192.0.2.0/24', '2001:db8::/32']);
   assert.deepEqual(parseService({ metadata, spec: {} }).sourceRanges, []);
+});
+
+promise('a Service with a source range in an old spelling is not one without source ranges', () => {
+  const viewOf = (loadBalancerSourceRanges: readonly string[]) =>
+    parseService({ metadata, spec: { loadBalancerSourceRanges } });
+  // Kubernetes takes it, and reads it as 10.0.0.0/8.
+  assert.notDeepEqual(viewOf(['010.0.0.0/8']), viewOf([]), 'it is open to everybody');
 });
 
 test('an endpoint serves unless it is neither ready nor serving', () => {

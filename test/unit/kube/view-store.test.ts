@@ -30,28 +30,23 @@ test('an event of before the delete does not bring the object back, a later one 
   assert.deepEqual(versions(store), ['9']);
 });
 
-test('only what says something new is news', () => {
+test('a newer version is taken in though it says the same, and what it says that is new is news', () => {
   const store = new ViewStore<{ name: string; uid: string; resourceVersion: string; facts: { n: number } }>();
   const fact = (version: number, n: number) => ({ ...view('a', version), facts: { n } });
   assert.equal(store.put(fact(1, 1)), true);
-  assert.equal(store.put(fact(2, 1)), false);
+  store.put(fact(2, 1));
   assert.equal(store.get('a')?.resourceVersion, '2');
   assert.equal(store.put(fact(3, 2)), true);
 });
 
-test('a list replaces everything but what is newer than it', () => {
+test('a list replaces what it does not name, and brings what it does', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
-  store.put(view('old', 1));
-  store.put(view('created meanwhile', 12));
-  store.put(view('deleted meanwhile', 2));
-  store.remove('deleted meanwhile', '11');
-  store.replace([view('b', 2), view('deleted meanwhile', 2)], '10');
+  store.put(view('gone', 1));
+  store.put(view('changed', 2));
+  store.replace([view('changed', 9), view('new', 5)], '10');
   assert.deepEqual(
-    store
-      .values()
-      .map(({ uid }) => uid)
-      .sort(),
-    ['b', 'created meanwhile'],
+    store.values().map(({ uid, resourceVersion }) => `${uid} ${resourceVersion}`),
+    ['changed 9', 'new 5'],
   );
 });
 

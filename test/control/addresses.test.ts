@@ -1,0 +1,157 @@
+/** An address stays with its users, and what others wrote on an entry stays there. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { promise } from '../honesty/promise.ts';
+import { eventually } from '../lab/poll.ts';
+import { usersOf } from './judge.ts';
+import { inWorld, paths, type World } from './world.ts';
+
+const soon = { timeoutMs: 10_000, everyMs: 5 };
+const home = '198.51.100.11';
+const asksHome = { 'berth.dev/loadBalancerIPs': home };
+const key = { 'berth.dev/allow-shared-ip': 'k' };
+const finalizers = ['example.com/x'];
+
+/** Waits until it was decided about a Service. */
+async function decided(world: World, name: string): Promise<void> {
+  await eventually(`it is decided about ${name}`, () => world.condition(name, 'Allocated'), soon);
+}
+
+promise('an address that a Service on its way out still shows is given to no other', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a', { finalizers });
+    const address = await world.served('a');
+    world.must('DELETE', `${paths.ofDefault}/a`);
+    world.createService('b');
+    await world.served('b');
+    const isShown = world.shown('a').includes(address);
+    assert.ok(!isShown || world.shown('b')[0] !== address, 'both Services show one address');
+  }),
+);
+
+promise('an entry that names the present Service is not rewritten for its former self', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a', { annotations: asksHome });
+    await world.served('a', home);
+    // Of what another controller does from now on, only the ledger is heard.
+    const release = world.server.holdEvents(paths.services);
+    world.must('DELETE', `${paths.ofDefault}/a`);
+    const { uid } = world.createService('a', { annotations: asksHome }).metadata;
+    const { metadata, spec } = world.entry(home) ?? assert.fail('no entry');
+    const services = [{ namespace: 'default', name: 'a', uid, ports: [{ protocol: 'TCP', port: 80 }] }];
+    const before = world.server.asked.length;
+    world.must('PUT', `${paths.allocations}/${home}`, { metadata, spec: { ...(spec as object), services } });
+    const isAbout = ({ path }: { path: string }) => path.endsWith('/a') || path.endsWith(home);
+    const asked = () => world.server.asked.slice(before).some(isAbout);
+    await eventually('it does something about it', asked, { timeoutMs: 1_000, everyMs: 5 }).catch(() => undefined);
+    const users = usersOf(world.entry(home));
+    release();
+    assert.deepEqual(users, [uid], 'the entry names a Service that is gone');
+  }),
+);
+
+promise('labels, annotations, owners and finalizers of others stay on an entry', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const owner = { apiVersion: 'v1', kind: 'Node', name: 'n1', uid: '5' };
+    const theirs = { labels: { team: 'x' }, annotations: { note: 'y' }, ownerReferences: [owner], finalizers };
+    world.must('PATCH', `${paths.allocations}/${address}`, { metadata: theirs });
+    world.patchService('a', { spec: { ports: [{ port: 81 }] } });
+    const knows = () => JSON.stringify(world.entry(address)?.spec).includes('81');
+    await eventually('the entry knows the port', knows, soon);
+    const { labels, annotations, ownerReferences, finalizers: kept } = world.entry(address)?.metadata ?? {};
+    const found = { labels, annotations: { note: annotations?.note }, ownerReferences, finalizers: kept };
+    assert.deepEqual(found, theirs, 'what others wrote on the entry is gone');
+  }),
+);
+
+test('what people wish of an entry stays when it is written again, and a move that came about ends', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const wishes = { 'berth.dev/move-to': 'n2', 'berth.dev/renumber': 'true' };
+    world.must('PATCH', `${paths.allocations}/${address}`, { metadata: { annotations: wishes } });
+    world.patchService('a', { spec: { ports: [{ port: 81 }] } });
+    const knows = () => JSON.stringify(world.entry(address)?.spec).includes('81');
+    await eventually('the entry knows the port', knows, soon);
+    const annotations = () => world.entry(address)?.metadata.annotations;
+    assert.deepEqual(annotations(), wishes);
+    const since = '2026-01-01T00:00:00Z';
+    const announced = { type: 'Announced', status: 'True', reason: 'Announced', message: 'there' };
+    world.tell(address, announced, { node: 'n1', term: 1, since });
+    await world.pass();
+    assert.deepEqual(annotations(), wishes);
+    world.tell(address, announced, { node: 'n2', term: 2, since });
+    await eventually('the move is over', () => annotations()?.['berth.dev/move-to'] === undefined, soon);
+    assert.deepEqual(annotations(), { 'berth.dev/renumber': 'true' });
+  }));
+
+promise('the end of a move leaves a reservation as it is', (t) =>
+  inWorld(t, async (world) => {
+    const services = [{ namespace: 'default', name: 'gone', uid: 'x' }];
+    const reservedUntil = '2999-01-01T00:00:00Z';
+    const spec = { address: home, pool: 'p', services, reservedUntil };
+    const annotations = { 'berth.dev/move-to': 'n1' };
+    world.must('POST', paths.allocations, { metadata: { name: home, annotations }, spec });
+    const announced = { type: 'Announced', status: 'True', reason: 'Announced', message: 'by n1' };
+    world.tell(home, announced, { node: 'n1', term: 1, since: '2026-01-01T00:00:00Z' });
+    await world.startLeading();
+    const moves = () => world.entry(home)?.metadata.annotations?.['berth.dev/move-to'] !== undefined;
+    await eventually('the wish is gone', () => !moves(), soon);
+    const kept = (world.entry(home)?.spec as { reservedUntil?: string } | undefined)?.reservedUntil;
+    assert.equal(kept, reservedUntil, 'the reservation is gone');
+  }),
+);
+
+promise('a pool on its way out gives no address to a new Service', (t) =>
+  inWorld(t, async (world) => {
+    world.must('DELETE', `${paths.pools}/p`);
+    world.createPool('leaving', ['203.0.113.0/28']);
+    world.must('PATCH', `${paths.pools}/leaving`, { metadata: { finalizers } });
+    world.must('DELETE', `${paths.pools}/leaving`);
+    await world.startLeading();
+    world.createService('a');
+    await decided(world, 'a');
+    assert.deepEqual(world.shown('a'), [], 'a new Service has an address of a pool that is being deleted');
+  }),
+);
+
+promise('an entry on its way out takes no new Service', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a', { annotations: { ...key, ...asksHome } });
+    await world.served('a', home);
+    world.must('PATCH', `${paths.allocations}/${home}`, { metadata: { finalizers } });
+    world.must('DELETE', `${paths.allocations}/${home}`);
+    world.createService('b', { annotations: key, spec: { ports: [{ port: 81 }] } });
+    await decided(world, 'b');
+    assert.notEqual(world.shown('b')[0], home, 'a new Service joined an entry that is being deleted');
+  }),
+);
+
+test('what another program shows instead is replaced once it was quiet for a minute, and not before', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    const overwrite = (name: string, agoMs: number) => {
+      const status = { loadBalancer: { ingress: [{ ip: '203.0.113.99' }] } };
+      world.clock.aheadMs = -agoMs;
+      world.must('PUT', `${paths.ofDefault}/${name}/status`, { ...world.service(name), status });
+      world.clock.aheadMs = 0;
+    };
+    for (const name of ['busy', 'quiet']) world.createService(name);
+    for (const name of ['busy', 'quiet']) await world.served(name);
+    const [address] = world.shown('quiet');
+    overwrite('busy', 1_000);
+    overwrite('quiet', 120_000);
+    await world.served('quiet', address);
+    const reason = () => world.condition('busy', 'Allocated')?.reason;
+    await eventually('it is told', () => reason() === 'StatusContested', soon);
+    await world.pass();
+    assert.deepEqual(world.shown('busy'), ['203.0.113.99']);
+    world.judge.forgive(/203\.0\.113\.99/);
+  }));

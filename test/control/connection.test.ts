@@ -1,0 +1,107 @@
+/** The way to the API server: through proxies, and with authorities that change. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { KubeClient } from '../../src/kube/client.ts';
+import { connect } from '../../src/kube/connection.ts';
+import { ApiServer } from '../apiserver/server.ts';
+import { ApiStore } from '../apiserver/store.ts';
+import { promise } from '../honesty/promise.ts';
+
+const run = promisify(execFile);
+
+/** A folder for one test. */
+async function folderFor(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-connection-'));
+  t.after(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+/** A proxy that only counts what comes. */
+async function openProxy(t: TestContext): Promise<{ readonly url: string; readonly asked: string[] }> {
+  const asked: string[] = [];
+  const server: Server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.writeHead(502).end();
+  });
+  server.on('connect', (request, socket) => {
+    asked.push(request.url ?? '');
+    socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+async function ask(kubeconfig: object, folder: string): Promise<void> {
+  const file = join(folder, 'kubeconfig');
+  await writeFile(file, JSON.stringify(kubeconfig));
+  const client = new KubeClient(await connect(file));
+  try {
+    await client.json({ path: '/api/v1/nodes', signal: AbortSignal.timeout(500) });
+  } catch {
+    // What comes of it does not matter here.
+  } finally {
+    client.close();
+  }
+}
+
+promise('a proxy that the kubeconfig names is used', async (t) => {
+  const server = await ApiServer.open();
+  t.after(() => server.close());
+  const proxy = await openProxy(t);
+  await ask(server.kubeconfig({ 'proxy-url': proxy.url }), await folderFor(t));
+  assert.ok(proxy.asked.length > 0, `the proxy of the kubeconfig is not asked (${server.asked.length} went past it)`);
+});
+
+promise('a proxy that the environment names is used', async (t) => {
+  const proxy = await openProxy(t);
+  const before = process.env.HTTPS_PROXY;
+  process.env.HTTPS_PROXY = proxy.url;
+  t.after(() => {
+    if (before === undefined) delete process.env.HTTPS_PROXY;
+    else process.env.HTTPS_PROXY = before;
+  });
+  const server = await ApiServer.open();
+  t.after(() => server.close());
+  // An address that leads nowhere, for what is local never goes through a proxy.
+  await ask(server.kubeconfig({ server: 'https://192.0.2.1:6443' }), await folderFor(t));
+  assert.ok(proxy.asked.length > 0, 'the proxy of the environment is not asked');
+});
+
+/** A certificate for the loopback that is its own authority. */
+async function makeKeys(folder: string, name: string): Promise<{ readonly key: string; readonly cert: string }> {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+  await run('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', cert, ...names]);
+  return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
+}
+
+promise('an API server whose authority was replaced is trusted again without a restart', async (t) => {
+  const folder = await folderFor(t);
+  const [before, after] = [await makeKeys(folder, 'before'), await makeKeys(folder, 'after')];
+  const server = await ApiServer.open(new ApiStore(), before);
+  t.after(() => server.close());
+  const authority = join(folder, 'ca.crt');
+  await writeFile(authority, before.cert);
+  const file = join(folder, 'kubeconfig');
+  await writeFile(file, JSON.stringify(server.kubeconfig({ 'certificate-authority': authority })));
+  const client = new KubeClient(await connect(file));
+  t.after(() => client.close());
+  const look = () => client.json({ path: '/api/v1/nodes' });
+  await look();
+  await writeFile(authority, after.cert);
+  server.useKeys(after);
+  // The first attempts may be what tells.
+  const attempts = await Promise.allSettled([look(), look()]);
+  attempts.push(...(await Promise.allSettled([look()])));
+  const last = attempts.at(-1);
+  assert.equal(last?.status, 'fulfilled', 'the new authority is not trusted');
+});

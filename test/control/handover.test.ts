@@ -1,0 +1,85 @@
+/** Two controllers: the lead goes from one to the other at any moment, and nobody but the leader acts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../lab/poll.ts';
+import { inWorld, paths } from './world.ts';
+
+const soon = { timeoutMs: 20_000, everyMs: 5 };
+const names = ['a', 'b', 'c', 'd', 'e'];
+
+test('a controller that is told to end lets the next one lead at once, and that one knows everything already', (t) =>
+  inWorld(t, async (world) => {
+    const timing = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000 };
+    // The first one ends between two renewals.
+    const first = await world.startLeading({ ...timing, retryPeriodMs: 40_000 });
+    const second = world.start({ ...timing, retryPeriodMs: 20 });
+    await eventually('the second one waits', () => second.identity, soon);
+    world.createService('a');
+    await world.served('a');
+    const lists = world.server.requests({ path: paths.services, watches: false }).length;
+    await first.stop();
+    assert.equal(await first.ended, undefined);
+    world.createService('b');
+    await world.served('b');
+    assert.ok(second.leads);
+    assert.equal(world.server.requests({ path: paths.services, watches: false }).length, lists);
+  }));
+
+test('a leader that loses the lead in the middle of a pass leaves the rest to the next one', (t) =>
+  inWorld(t, async (world) => {
+    const [first, second] = [world.start(), world.start()];
+    await world.giveLead(first);
+    const held = world.server.fault({ method: 'POST', path: paths.allocations }, { kind: 'Hold' }, names.length);
+    for (const name of names) world.createService(name);
+    await eventually('all are under way', () => held.count === names.length, soon);
+    await world.giveLead(second);
+    const lost = await first.ended;
+    assert.match(lost?.message ?? '', /^lost lease/);
+    for (const name of names) await world.served(name);
+    await held.heal();
+    await world.pass();
+    const addresses = names.map((name) => world.shown(name)[0]);
+    assert.equal(new Set(addresses).size, names.length, addresses.join());
+    await eventually('an entry for each', () => world.store.all(paths.allocations).length === names.length, soon);
+  }));
+
+test('a controller that stands by writes nothing, whatever happens', (t) =>
+  inWorld(t, async (world) => {
+    world.must('POST', paths.leases, {
+      metadata: { name: 'berth-controller' },
+      spec: { holderIdentity: 'another', leaseDurationSeconds: 3_600 },
+    });
+    const controller = world.start();
+    await eventually('it waits', () => controller.identity, soon);
+    for (const name of names) world.createService(name);
+    world.must('DELETE', `${paths.ofDefault}/a`);
+    const asked = world.server.requests({ path: paths.lease }).length;
+    await eventually(
+      'it asks for the lead',
+      () => world.server.requests({ path: paths.lease }).length > asked + 3,
+      soon,
+    );
+    assert.deepEqual(world.server.writes, []);
+    assert.equal(controller.leads, false);
+  }));
+
+test('a leader that cannot renew ends, and the next one takes over when its time is over', (t) =>
+  inWorld(t, async (world) => {
+    const timing = { leaseDurationMs: 1_000, renewDeadlineMs: 500, retryPeriodMs: 20 };
+    const first = await world.startLeading(timing);
+    const second = world.start(timing);
+    await eventually('the second one waits', () => second.identity, soon);
+    // Of the two only the first one is cut off: its renewals name it.
+    const mine = new RegExp(first.identity ?? '-');
+    world.server.fault({ method: 'PUT', path: paths.lease, body: mine }, { kind: 'Refuse', status: 503 });
+    const lost = await first.ended;
+    assert.match(lost?.message ?? '', /^lost lease/);
+    const lostAt = performance.now();
+    world.createService('a');
+    await world.served('a');
+    assert.ok(second.leads);
+    const taken = world.server
+      .requests({ method: 'PUT', path: paths.lease })
+      .find(({ body }) => !mine.test(JSON.stringify(body)));
+    assert.ok((taken?.at ?? 0) >= lostAt, 'taken after the first one has ended');
+  }));

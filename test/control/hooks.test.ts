@@ -1,0 +1,119 @@
+/** What the chart runs before an upgrade and before it is uninstalled, also in a cluster that does not always answer. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { replaceCrds } from '../../src/controller/crds.ts';
+import { uninstall } from '../../src/speaker/uninstall.ts';
+import type { Change } from '../apiserver/history.ts';
+import type { ApiObject, Fields } from '../apiserver/objects.ts';
+import { ApiServer } from '../apiserver/server.ts';
+import { ApiStore } from '../apiserver/store.ts';
+import { promise } from '../honesty/promise.ts';
+import { keptLog, type LogLine } from './running-controller.ts';
+
+const pods = '/api/v1/namespaces/berth-system/pods';
+const labels = { 'app.kubernetes.io/component': 'speaker' };
+const nodes = ['n1', 'n2', 'n3'];
+
+/** An API server, the file that leads to it, and the file's folder. */
+async function open(t: TestContext, store: ApiStore) {
+  const server = await ApiServer.open(store);
+  const folder = await mkdtemp(join(tmpdir(), 'berth-hooks-'));
+  t.after(async () => {
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+  const kubeconfig = join(folder, 'kubeconfig');
+  await writeFile(kubeconfig, JSON.stringify(server.kubeconfig()));
+  return { server, kubeconfig, folder };
+}
+
+/** Speakers that obey, and a way to ask them. */
+async function prepare(t: TestContext) {
+  const write = (name: string, ready: boolean) => {
+    const status = { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
+    const pod = store.request({ path: `${pods}/${name}` }).body as ApiObject;
+    store.request({ method: 'PUT', path: `${pods}/${name}/status`, body: { ...pod, status } });
+  };
+  const onChange = ({ before, after }: Change) => {
+    const asked = 'berth.dev/uninstall';
+    const isAsked = before?.metadata.annotations?.[asked] === undefined && after?.metadata.annotations?.[asked];
+    if (isAsked) setImmediate(write, after?.metadata.name, false);
+  };
+  const store: ApiStore = new ApiStore({ onChange });
+  for (const nodeName of nodes) {
+    store.request({ method: 'POST', path: pods, body: { metadata: { name: nodeName, labels }, spec: { nodeName } } });
+    write(nodeName, true);
+  }
+  const { server, kubeconfig } = await open(t, store);
+  const lines: LogLine[] = [];
+  const peerSelector = 'app.kubernetes.io/component=speaker';
+  const options = { kubeconfig, namespace: 'berth-system', peerSelector, timeout: 5_000 };
+  const outcome = () =>
+    uninstall(options, keptLog(lines), new AbortController().signal).then(
+      () => lines.at(-1)?.msg,
+      (error: Error) => `it fails: ${error.message}`,
+    );
+  return { server, outcome };
+}
+
+test('every speaker that is ready is asked, and waited for', async (t) => {
+  const { server, outcome } = await prepare(t);
+  assert.equal(await outcome(), 'all rules are gone');
+  const asked = server.requests({ method: 'PATCH' }).map(({ path }) => path);
+  assert.deepEqual(
+    asked,
+    nodes.map((node) => `${pods}/${node}`),
+  );
+});
+
+promise('an uninstallation goes on when a Pod has just gone', async (t) => {
+  const { server, outcome } = await prepare(t);
+  server.fault({ method: 'PATCH', path: `${pods}/n2` }, { kind: 'Refuse', status: 404, reason: 'NotFound' }, 1);
+  assert.doesNotMatch((await outcome()) ?? '', /^it fails/);
+});
+
+promise('an uninstallation goes on when the API server was busy for a moment', async (t) => {
+  const { server, outcome } = await prepare(t);
+  server.fault({ method: 'PATCH' }, { kind: 'Refuse', status: 429, reason: 'TooManyRequests', retryAfter: 0 }, 1);
+  assert.doesNotMatch((await outcome()) ?? '', /^it fails/);
+});
+
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+test('definitions are replaced as a whole, whoever writes to them meanwhile, and their other annotations stay', async (t) => {
+  const store = new ApiStore();
+  const { server, kubeconfig, folder } = await open(t, store);
+  const from = join(folder, 'crds');
+  await mkdir(from);
+  const wanted = (name: string) => ({ metadata: { name, annotations: { schema: 'new' } }, spec: { new: name } });
+  for (const name of ['a.example', 'b.example']) {
+    const before = { metadata: { name, annotations: { schema: 'old', theirs: 'x' } }, spec: { old: true } };
+    store.request({ method: 'POST', path: definitions, body: before });
+    await writeFile(join(from, `${name}.json`), JSON.stringify(wanted(name)));
+  }
+  const late = server.fault({ method: 'PUT', path: `${definitions}/a.example` }, { kind: 'Hold' }, 1);
+  const replacing = replaceCrds({ kubeconfig, from }, keptLog([]), new AbortController().signal);
+  await late.met;
+  const read = (name: string) => store.request({ path: `${definitions}/${name}` }).body as ApiObject;
+  const status = { accepted: true };
+  store.request({ method: 'PUT', path: `${definitions}/a.example/status`, body: { ...read('a.example'), status } });
+  assert.equal(await late.heal(), 409);
+  await replacing;
+  for (const name of ['a.example', 'b.example']) {
+    const { metadata, spec } = read(name);
+    assert.deepEqual([metadata.annotations, spec], [{ schema: 'new', theirs: 'x' }, wanted(name).spec as Fields]);
+  }
+  assert.deepEqual(read('a.example').status, status);
+});
+
+test('an upgrade stops where a definition cannot be replaced', async (t) => {
+  const { kubeconfig, folder } = await open(t, new ApiStore());
+  const from = join(folder, 'crds');
+  await mkdir(from);
+  await assert.rejects(replaceCrds({ kubeconfig, from }, keptLog([]), new AbortController().signal), /no definitions/);
+  await writeFile(join(from, 'a.json'), JSON.stringify({ metadata: { name: 'absent.example' }, spec: {} }));
+  await assert.rejects(replaceCrds({ kubeconfig, from }, keptLog([]), new AbortController().signal), /not found/);
+});

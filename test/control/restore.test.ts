@@ -1,0 +1,100 @@
+/** A cluster that was set back, and what somebody changed or took away while the controller worked. */
+import assert from 'node:assert/strict';
+import { syncBuiltinESMExports } from 'node:module';
+import { setImmediate as turn } from 'node:timers/promises';
+import { promise } from '../honesty/promise.ts';
+import { eventually } from '../lab/poll.ts';
+import { lists, Stage, watches } from './informing.ts';
+import { inWorld, paths } from './world.ts';
+
+const soon = { timeoutMs: 10_000, everyMs: 5 };
+
+promise('after a list the views are what the list says, also when the cluster was set back', async (t) => {
+  const stage = await Stage.open(t);
+  for (const name of ['a', 'b']) stage.create(name);
+  await stage.run();
+  const backup = stage.server.store.snapshot();
+  stage.create('c');
+  stage.remove('b');
+  stage.label('a', { later: 'yes' });
+  await stage.agrees();
+  const listed = stage.count(lists);
+  stage.server.fault(watches, { kind: 'Refuse', status: 410, reason: 'Expired' }, 1);
+  stage.server.store.restore(backup);
+  await eventually('it lists again', () => stage.count(lists) > listed, soon);
+  await stage.agrees(700).catch(() => assert.fail('the views are of before the restore'));
+});
+
+promise('a leader goes on when the cluster was set back', (t) =>
+  inWorld(t, async (world) => {
+    const controller = await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const knows = (port: number) => JSON.stringify(world.entry(address)?.spec).includes(`${port}`);
+    const backup = world.store.snapshot();
+    world.patchService('a', { spec: { ports: [{ port: 8001 }] } });
+    await eventually('the entry knows the port', () => knows(8001), soon);
+    const { revision } = world.store;
+    world.store.restore(backup);
+    // Life goes on, past the version that was the last one before.
+    for (let i = 0; world.store.revision <= revision + 5; i++) {
+      world.must('PATCH', `${paths.nodes}/n1`, { metadata: { labels: { i: `${i}` } } });
+    }
+    world.patchService('a', { spec: { ports: [{ port: 8002 }] } });
+    const conflicts = () => controller.count('entry changed meanwhile');
+    await eventually('it knows the port, or tries again and again', () => knows(8002) || conflicts() > 5, soon);
+    assert.ok(knows(8002), 'the entry cannot be written any more');
+  }),
+);
+
+promise('a status that was refused because the Service was touched is written without a wait', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    await world.served('a');
+    // Pools are told of it once a second at most: that would wake the controller too.
+    await eventually(
+      'the pool is told',
+      () => JSON.stringify(world.must('GET', `${paths.pools}/p`)).includes('"used":"1"'),
+      soon,
+    );
+    const told = world.server.requests({ path: `${paths.pools}/p/status` }).at(-1)?.at ?? 0;
+    await eventually('that is over', () => performance.now() - told > 1_200, soon);
+    const late = world.server.fault({ method: 'PATCH', path: `${paths.ofDefault}/a/status` }, { kind: 'Hold' }, 1);
+    world.must('PUT', `${paths.ofDefault}/a/status`, { ...world.service('a'), status: {} });
+    await late.met;
+    // Another program's mark: nothing that an address depends on.
+    world.patchService('a', { metadata: { annotations: { 'example.com/seen': 'yes' } } });
+    assert.equal(await late.heal(), 409);
+    const shows = () => world.shown('a').length > 0;
+    await eventually('it shows its address', shows, { timeoutMs: 1_000, everyMs: 5 }).catch(() => undefined);
+    assert.ok(shows(), 'the Service waits for the next look at everything');
+  }),
+);
+
+promise("the speakers' key is made again when it was deleted", (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    const path = `${paths.secrets}/berth-liveness`;
+    const isThere = () => world.ask('GET', path).status === 200;
+    await eventually('the key is made', isThere, soon);
+    world.createService('a');
+    await world.served('a');
+    world.must('DELETE', path);
+    await world.pass();
+    // A minute, after which everything is looked at once more.
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    syncBuiltinESMExports();
+    try {
+      world.must('PATCH', `${paths.nodes}/n1`, { metadata: { labels: { a: 'b' } } });
+      for (let second = 0; second < 65 && !isThere(); second++) {
+        for (let i = 0; i < 10; i++) await turn();
+        t.mock.timers.tick(1_000);
+      }
+    } finally {
+      t.mock.timers.reset();
+      syncBuiltinESMExports();
+    }
+    assert.ok(isThere(), 'the key is not made again');
+  }),
+);

@@ -1,0 +1,142 @@
+/** What the real controller asks of the API server when all is well: what must be done, and not more. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Asked } from '../apiserver/faults.ts';
+import { eventually } from '../lab/poll.ts';
+import { usersOf } from './judge.ts';
+import { inWorld, paths, type World } from './world.ts';
+
+const soon = { timeoutMs: 20_000, everyMs: 5 };
+
+/** Requests that are about what Berth serves: neither the Lease, nor the start, nor what pools tell about themselves. */
+function aboutServing({ path, watches }: Asked): boolean {
+  return !watches && !/leases|secrets|ipaddresspools/.test(path);
+}
+
+const announced = { type: 'Announced', status: 'True', reason: 'Announced', message: 'by n1' };
+const brief = ({ method, path }: Asked) => `${method} ${path}`;
+
+/** All Services of the namespace that show an address. */
+function shown({ store }: World): number {
+  return store.all(paths.services).filter(({ status }) => JSON.stringify(status).includes('"ip"')).length;
+}
+
+test('a Service gets an address by two writes, and is told why', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    const before = world.server.asked.length;
+    const { uid } = world.createService('a').metadata;
+    const address = await world.served('a');
+    assert.equal(address, '198.51.100.1');
+    assert.deepEqual(usersOf(world.entry(address)), [uid]);
+    const { status, reason } = world.condition('a', 'Allocated') ?? {};
+    assert.deepEqual([status, reason], ['True', 'Allocated']);
+    assert.deepEqual(world.server.asked.slice(before).filter(aboutServing).map(brief), [
+      `POST ${paths.allocations}`,
+      `PATCH ${paths.ofDefault}/a/status`,
+    ]);
+  }));
+
+test('a Service that goes is asked for once, and its address is released by one write', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const before = world.server.asked.length;
+    world.must('DELETE', `${paths.ofDefault}/a`);
+    await eventually('the entry gone', () => world.entry(address) === undefined, soon);
+    assert.deepEqual(world.server.asked.slice(before).filter(aboutServing).map(brief), [
+      `GET ${paths.ofDefault}/a`,
+      `DELETE ${paths.allocations}/${address}`,
+    ]);
+  }));
+
+test('a hundred Services cost two requests each, one more when they are announced, and a few for all of them', (t) =>
+  inWorld(t, async (world) => {
+    world.createPool('large', ['203.0.113.0/24']);
+    await world.startLeading();
+    const count = 120;
+    const names = Array.from({ length: count }, (_, i) => `s${i}`);
+    const before = world.server.asked.length;
+    for (const name of names) world.createService(name);
+    await eventually('all are served', () => shown(world) === count, soon);
+    for (const name of names) world.tell(world.shown(name)[0] ?? '', announced);
+    const told = () => names.filter((name) => world.condition(name, 'Announced')?.status === 'True').length;
+    await eventually('all are told', () => told() === count, soon);
+    const asked = world.server.asked.slice(before);
+    const serving = asked.filter(aboutServing).length;
+    assert.ok(serving <= 3 * count, `${serving} requests`);
+    // Pools are told once a second at most.
+    const seconds = (performance.now() - (asked[0]?.at ?? 0)) / 1000;
+    const others = asked.filter(({ path }) => /secrets|ipaddresspools/.test(path)).length;
+    assert.ok(others <= 3 + 2 * seconds, `${others} requests about pools in ${seconds} s`);
+  }));
+
+test('what is as it should be costs no request, however often it is looked at and whoever leads', (t) =>
+  inWorld(t, async (world) => {
+    const first = await world.startLeading();
+    for (const name of ['a', 'b', 'c']) world.createService(name);
+    for (const name of ['a', 'b', 'c']) await world.served(name);
+    const quietly = async (what: string) => {
+      const before = world.server.asked.length;
+      for (let i = 0; i < 3; i++) await world.pass();
+      const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
+      const isOfMarker = (text: string) => /marker|ipallocations(\/198\.51\.100\.4)?$/.test(text);
+      assert.deepEqual(
+        asked.filter((text) => !isOfMarker(text)),
+        [],
+        what,
+      );
+      // Created, shown, asked for, released.
+      assert.equal(asked.length, 3 * 4, what);
+    };
+    await quietly('the first leader');
+    await first.stop();
+    await world.startLeading();
+    await quietly('a new leader');
+  }));
+
+test('a Service that is no LoadBalancer any more has nothing of ours, and its address is free', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    world.patchService('a', { spec: { type: 'NodePort' } });
+    await eventually('its condition is gone', () => world.condition('a', 'Allocated') === undefined, soon);
+    await eventually('its entry is gone', () => world.entry(address) === undefined, soon);
+  }));
+
+test('a pool tells how much of it is used', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const told = () => world.must('GET', `${paths.pools}/p`).status as { used?: string; free?: string } | undefined;
+    await eventually('it tells', () => told()?.used === '1' && told()?.free === '19', soon);
+  }));
+
+test("the speakers' key is made once, and one that is there is left alone", (t) =>
+  inWorld(t, async (world) => {
+    const path = `${paths.secrets}/berth-liveness`;
+    const keys = () => (world.ask('GET', path).body as { data?: { keys?: string } }).data?.keys;
+    const first = await world.startLeading();
+    const made = await eventually('it is made', keys, soon);
+    const key = Buffer.from(Buffer.from(made, 'base64').toString(), 'base64');
+    assert.equal(key.length, 32);
+    await first.stop();
+    await world.startLeading();
+    await world.pass();
+    assert.equal(keys(), made);
+  }));
+
+test('what a speaker tells of an address is copied to its Service, once', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    const address = await world.served('a');
+    const before = world.server.asked.length;
+    world.tell(address, announced);
+    await eventually('it is told', () => world.condition('a', 'Announced')?.message === 'by n1', soon);
+    await world.pass();
+    const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
+    assert.equal(asked.filter((text) => text.endsWith('/a/status')).length, 1, asked.join('\n'));
+  }));
