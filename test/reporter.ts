@@ -1,6 +1,7 @@
 /** The runner's own report, and before its summary the matrix of Services' promises, where those were tested. */
 import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
+import { columnName, columns } from './cluster/promises/column.ts';
 import { type Cell, renderMatrix } from './cluster/promises/matrix.ts';
 import { suitePrefix } from './cluster/promises/suites.ts';
 
@@ -43,7 +44,10 @@ async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<R
     }
     const isSummary = type === 'test:diagnostic' && nesting === 0 && /^tests \d+$/.test(message);
     if (isSummary && cells.length > 0) {
-      yield { type: 'test:stdout', data: { file: data.file ?? '', message: `\n${renderMatrix(cells.splice(0))}\n` } };
+      yield {
+        type: 'test:stdout',
+        data: { file: data.file ?? '', message: `\n${renderMatrix(cells.splice(0), columns.map(columnName))}\n` },
+      };
     }
     yield event;
   }
