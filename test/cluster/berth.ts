@@ -127,6 +127,18 @@ export async function answeringMacs(lab: Lab, address: string): Promise<Readonly
   return new Set([...stdout.toLowerCase().matchAll(/bytes from ([0-9a-f:]{17})/g)].map((match) => match[1] ?? ''));
 }
 
+/**
+ * The MACs that answer for an address, once there is any. The client may know the node that had the address a moment ago, and be served by it
+ * before any node announces.
+ */
+export function macsOf(lab: Lab, address: string): Promise<ReadonlySet<string>> {
+  const ask = address.includes(':') ? advertisingMacs : answeringMacs;
+  return eventually(`a host that answers for ${address}`, async () => {
+    const macs = await ask(lab, address);
+    return macs.size > 0 && macs;
+  });
+}
+
 /** The MACs that the answers to the client's multicast Neighbor Solicitations for an IPv6 address name. */
 export async function advertisingMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
   return new Set(await askerOf(lab.client).solicit({ link: lab.client.link, address }));

@@ -116,7 +116,8 @@ test('D11 a speaker that is not let write rules serves all the same, and says wh
     assert.match(message, /NotPermitted/);
     return true;
   });
-  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+  // The address may still be moving: all speakers are new, and a move is made before the old holder falls silent.
+  await eventually('one host that answers', async () => (await berth.answeringMacs(lab, vip)).size === 1);
   await berth.get(lab, vip);
   for (const node of lab.nodes) {
     assert.deepEqual(await capabilities(node), ['NET_RAW']);

@@ -33,7 +33,7 @@ async function servedVip(spec = ipv6Only): Promise<string> {
 
 /** The node that answers for a VIP; fails where not exactly one does. */
 async function holderOf(vip: string): Promise<LabHost> {
-  const macs = [...(await berth.advertisingMacs(lab, vip))];
+  const macs = [...(await berth.macsOf(lab, vip))];
   assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
   return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`${macs[0]} is no node's`);
 }
@@ -49,7 +49,7 @@ test('a Service of both families answers on both, each address from one node', a
   assert.deepEqual([ipv6, ipv4], [subnet.vipsIpv6.split('-')[0], subnet.vips.split('-')[0]]);
   for (const vip of [ipv4, ipv6])
     assert.match(await eventually(`curl ${vip}`, () => berth.get(lab, vip)), /^web-/, vip);
-  assert.equal((await berth.answeringMacs(lab, ipv4)).size, 1);
+  assert.equal((await berth.macsOf(lab, ipv4)).size, 1);
   const holder = await holderOf(ipv6);
   assert.match(await neighbour(ipv6), new RegExp(holder.mac));
   await eventually('both are announced', async () => {

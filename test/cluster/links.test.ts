@@ -21,7 +21,7 @@ beforeEach(async () => {
   await lab.apply(berth.serviceManifest('one'));
   vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
-  const [mac] = await berth.answeringMacs(lab, vip);
+  const [mac] = await berth.macsOf(lab, vip);
   holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
 });
 afterEach(() => berth.cleanUp(lab));

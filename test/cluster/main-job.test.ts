@@ -35,7 +35,7 @@ test('exactly one MAC answers ARP for a VIP, and it is that of a node', async ()
   for (const name of names) {
     const vip = await berth.addressOf(lab, name);
     await eventually(`curl ${vip}`, () => berth.curl(lab, vip));
-    const macs = [...(await berth.answeringMacs(lab, vip))];
+    const macs = [...(await berth.macsOf(lab, vip))];
     assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ')}`);
     assert.ok(nodeMacs.includes(macs[0] ?? ''), `${macs[0]} is no node's`);
   }
@@ -45,7 +45,7 @@ test('a deleted Service gives its address back, and silence follows', async () =
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
-  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
+  assert.equal((await berth.macsOf(lab, vip)).size, 1);
   await lab.api.delete('services', 'one');
   await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   assert.deepEqual(await berth.ledgerOf(lab), []);
@@ -61,7 +61,7 @@ test('E3 a Service that changes its type loses address and conditions, and gets 
     const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'one')).status;
     return conditions.length === 0;
   });
-  assert.equal((await berth.answeringMacs(lab, vip)).size, 0);
+  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   await lab.api.patch('services', 'one', { spec: { type: 'LoadBalancer' } });
   assert.equal(await berth.addressOf(lab, 'one'), vip);
 });
@@ -96,7 +96,7 @@ test("the death of the holder's node moves the VIP", async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
-  const [mac] = await berth.answeringMacs(lab, vip);
+  const [mac] = await berth.macsOf(lab, vip);
   const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
   await lab.killNode(holder);
   try {

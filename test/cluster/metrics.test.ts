@@ -44,7 +44,7 @@ test('Prometheus gets the truth, and every query of the dashboard and the alerts
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
-  const [mac] = await berth.answeringMacs(lab, vip);
+  const [mac] = await berth.macsOf(lab, vip);
   const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail('no holder');
   const watcher = lab.nodes.find((node) => node !== holder) ?? assert.fail('one node');
   const prometheus = await startPrometheus(watcher, await targets(), alerts);

@@ -98,7 +98,7 @@ test('two clusters on one wire, with nodes of the same names, keep to their own'
     [there, second],
   ] as const) {
     await eventually(`an answer from ${vip}`, () => berth.get(first, vip));
-    const answering = [...(await berth.answeringMacs(first, vip))];
+    const answering = [...(await berth.macsOf(first, vip))];
     assert.equal(answering.length, 1, `${vip}: ${answering}`);
     assert.ok(macsOf(lab).includes(answering[0] ?? ''), `${vip} is answered for by ${answering}`);
   }
@@ -117,7 +117,7 @@ test('two clusters on one wire, with nodes of the same names, keep to their own'
     const entries = await second.api.list<Entry>('ipallocations');
     return entries.some((entry) => conditionIn(entry, 'Conflict')?.reason === 'AddressTaken');
   });
-  const [mac, ...more] = await berth.answeringMacs(first, here);
+  const [mac, ...more] = await berth.macsOf(first, here);
   assert.deepEqual(more, []);
   assert.ok(macsOf(first).includes(mac ?? ''));
   await berth.get(first, here);

@@ -53,7 +53,7 @@ async function servedBy(expected: readonly string[]): Promise<void> {
 }
 
 async function holder(): Promise<LabHost> {
-  const [mac] = await berth.answeringMacs(lab, vip);
+  const [mac] = await berth.macsOf(lab, vip);
   return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
 }
 

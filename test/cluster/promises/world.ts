@@ -1,7 +1,7 @@
 /** What a row works with: the cluster, the column, and objects of its own that end with it. */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
-import { answeringMacs } from '../berth.ts';
+import { macsOf } from '../berth.ts';
 import { spreadOf } from '../node-layer.ts';
 import { conditionIn, type Pod, type ServiceObject } from '../objects.ts';
 import * as client from './client.ts';
@@ -170,7 +170,7 @@ export class World {
 
   /** The node that answers for an IPv4 address. */
   async holderOf(vip: string): Promise<string> {
-    const macs = [...(await answeringMacs(this.lab, vip))];
+    const macs = [...(await macsOf(this.lab, vip))];
     assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
     return this.lab.nodes.find(({ mac }) => mac === macs[0])?.name ?? assert.fail(`${macs[0]} is no node's`);
   }
