@@ -36,11 +36,13 @@ export const endpoints: readonly Row[] = [
   {
     name: 'terminating endpoints',
     promise: 'Where no other endpoint is left, those that terminate and still serve get the traffic.',
+    isLong: true,
     run: terminating,
   },
   {
     name: 'zero endpoints',
     promise: 'The client is refused, as at a node port, and the Service says why.',
+    isLong: true,
     run: zeroEndpoints,
   },
 ];

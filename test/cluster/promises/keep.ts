@@ -54,7 +54,7 @@ function keepInColumn(column: Column, lab: () => Lab): void {
   suite(`${suitePrefix}${columnName(column)}`, { concurrency }, () => {
     before(() => lab().apply(poolOf(lab(), column)));
     after(() => cleanUp(lab()));
-    for (const row of rows) {
+    for (const row of [...rows].sort((a, b) => Number(b.isLong ?? false) - Number(a.isLong ?? false))) {
       test(row.name, { skip: row.cannot?.(column) ?? false }, () => keep(row, column, lab()));
     }
   });

@@ -36,11 +36,13 @@ export const policies: readonly Row[] = [
     name: 'internalTrafficPolicy Local',
     promise:
       'Limits clients inside the cluster to the Pods of their own node; clients of the address are not concerned.',
+    isLong: true,
     run: internalLocal,
   },
   {
     name: 'clients inside the cluster',
     promise: 'Nodes and Pods reach the address too, with either `externalTrafficPolicy`.',
+    isLong: true,
     run: insideClients,
   },
   {
