@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -94,7 +95,11 @@ async function grantsDuring(task: () => Promise<void>): Promise<readonly Grant[]
   let grants: readonly Grant[] = [];
   const done = new AbortController();
   const looking = (async () => {
-    while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
+    while (grants.length === 0 && !done.signal.aborted) {
+      grants = await grantsOf(client, account).catch(() => []);
+      // The hook's Pod takes seconds to come and go, and needs the machine for that.
+      await delay(50);
+    }
   })();
   await task().finally(() => done.abort());
   await looking;
