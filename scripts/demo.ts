@@ -118,7 +118,7 @@ async function kubectl(lab: Lab, command: string): Promise<void> {
 
 async function apply(lab: Lab, manifest: string): Promise<void> {
   show('kubectl', 'apply -f -', manifest);
-  show('kubectl', 'apply -f -', await lab.apply(manifest));
+  show('kubectl', 'apply -f -', await lab.kubectl(['apply', '--filename', '-'], { input: manifest }));
 }
 
 async function onHost(host: LabHost, argv: readonly string[]): Promise<string> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { conditionIn, type ServiceObject } from './objects.ts';
 
 const lab = berth.sharedLab();
 const pool = lab.subnet.vips;
@@ -31,7 +32,7 @@ test('E4 a pool with a malformed address is refused with the field and the value
   for (const [address, message] of rows) {
     await assert.rejects(lab.apply(berth.poolManifest('bad', address)), message, address);
   }
-  await lab.kubectl(['delete', 'l2advertisement', 'bad', '--ignore-not-found']);
+  await lab.api.delete('l2advertisements', 'bad');
 });
 
 test('a range that ends before it starts is named on its pool, and the other pools serve', async () => {
@@ -39,8 +40,8 @@ test('a range that ends before it starts is named on its pool, and the other poo
   await lab.apply(berth.poolManifest('good', pool));
   await lab.apply(berth.serviceManifest('one'));
   assert.equal(await berth.addressOf(lab, 'one'), first);
-  await lab.kubectl(['wait', '--for=condition=Ready=false', 'ipaddresspool/a-reversed', '--timeout=30s']);
-  await lab.kubectl(['wait', '--for=condition=Ready', 'ipaddresspool/good', '--timeout=30s']);
+  await berth.poolSays(lab, 'a-reversed', 'Ready False');
+  await berth.poolSays(lab, 'good', 'Ready True');
   const events = await eventually(
     'an Event',
     async () => (await berth.eventsOf(lab, 'IPAddressPool', 'a-reversed')) || undefined,
@@ -57,9 +58,11 @@ test('excluded addresses are never given out, neither by themselves nor when ask
   assert.equal(await berth.addressOf(lab, 'one'), first.replace(/1$/, '2'));
   await lab.apply(berth.serviceManifest('asks', '', `berth.dev/loadBalancerIPs: ${first}`));
   await eventually('an Event', async () => /AddressNotInPool/.test(await berth.eventsOf(lab, 'Service', 'asks')));
-  const bad = '{"spec":{"exclude":["192.0.2.300"]}}';
-  const patch = ['patch', 'ipaddresspool', 'holes', '--type=merge', '-p', bad];
-  await assert.rejects(lab.kubectl(patch), /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is no address/);
+  const bad = { spec: { exclude: ['192.0.2.300'] } };
+  await assert.rejects(
+    lab.api.patch('ipaddresspools', 'holes', bad),
+    /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is no address/,
+  );
 });
 
 test('a Service that asks for what it cannot have says why in an Event', async () => {
@@ -73,20 +76,14 @@ test('a Service that asks for what it cannot have says why in an Event', async (
     await lab.apply(berth.serviceManifest(name, '', `metallb.io/loadBalancerIPs: ${request}`));
     const events = await eventually('an Event', async () => (await berth.eventsOf(lab, 'Service', name)) || undefined);
     assert.match(events, message);
-    const condition = await lab.kubectl([
-      'get',
-      'service',
-      name,
-      '-o',
-      'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].status}',
-    ]);
-    assert.equal(condition, 'False');
+    const found = await lab.api.get<ServiceObject>('services', name);
+    assert.equal(conditionIn(found, 'berth.dev/Allocated')?.status, 'False');
   }
 });
 
 test('E5 without an L2Advertisement a Service says that nobody answers for its address', async () => {
   await lab.apply(berth.poolManifest('silent', pool));
-  await lab.kubectl(['delete', 'l2advertisement', 'silent']);
+  await lab.api.delete('l2advertisements', 'silent');
   await lab.apply(berth.serviceManifest('one'));
   await berth.addressOf(lab, 'one');
   await eventually('an Event', async () =>
@@ -96,28 +93,13 @@ test('E5 without an L2Advertisement a Service says that nobody answers for its a
 
 test('E2 a status that another program wrote is left alone', async () => {
   await lab.apply(berth.poolManifest('good', pool));
-  await lab.kubectl(['-n', berth.namespace, 'scale', 'deployment/berth-controller', '--replicas=0']);
-  await eventually(
-    'no controller',
-    async () =>
-      (await lab.kubectl([
-        '-n',
-        berth.namespace,
-        'get',
-        'pods',
-        '-l',
-        'app.kubernetes.io/component=controller',
-        '-o',
-        'name',
-      ])) === '',
-  );
+  await berth.scaleController(lab, 0);
   try {
     await lab.apply(berth.serviceManifest('foreign'));
     const status = '{"status":{"loadBalancer":{"ingress":[{"ip":"198.51.100.7"}]}}}';
     await lab.kubectl(['patch', 'service', 'foreign', '--subresource=status', '--type=merge', '-p', status]);
   } finally {
-    await lab.kubectl(['-n', berth.namespace, 'scale', 'deployment/berth-controller', '--replicas=2']);
-    await berth.rolledOut(lab);
+    await berth.scaleController(lab, 2);
   }
   const events = await eventually(
     'an Event',

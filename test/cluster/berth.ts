@@ -1,33 +1,42 @@
 /** What the tests on the lab's cluster do again and again: install Berth, expose backends, look from the client. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { type Lab, openLab } from '../lab/cluster.ts';
-import { eventually, patiently } from '../lab/poll.ts';
+import { type Lab, type LabHost, openLab } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+import { askerOf } from '../probe/asker.ts';
+import { namespace } from './installation.ts';
+import { type Condition, type Conditioned, conditionIn, type Pool, type ServiceObject } from './objects.ts';
+import * as client from './promises/client.ts';
 
-/** The namespace that Berth is installed in. */
-export const namespace = 'berth-system';
+export { installBerth, namespace, rolledOut, scaleController, uninstallBerth } from './installation.ts';
 
 /** The cluster that the run has brought up. */
 export function sharedLab(): Lab {
   return openLab(process.env.BERTH_LAB);
 }
 
-/** Installs Berth by its chart, as a user would, and waits until every Pod of it is ready. */
-export async function installBerth(lab: Lab, sets: readonly string[] = []): Promise<void> {
-  const values = ['image.repository=localhost/berth', 'image.tag=lab', 'image.pullPolicy=Never', ...sets];
-  const chart = new URL('../../charts/berth', import.meta.url).pathname;
-  await lab.helm([
-    ...['upgrade', '--install', 'berth', chart, '--namespace', namespace, '--create-namespace'],
-    ...values.flatMap((value) => ['--set', value]),
-  ]);
-  await rolledOut(lab);
+/** Waits until Kubernetes takes a node for ready. */
+export async function nodeIsReady(lab: Lab, { name }: Pick<LabHost, 'name'>): Promise<void> {
+  const isReady = async () => conditionIn(await lab.api.get<Conditioned>('nodes', name), 'Ready')?.status === 'True';
+  await eventually(`${name} is ready`, isReady, { timeoutMs: 90_000 });
 }
 
-/** Waits until every Pod of Berth is ready. */
-export async function rolledOut(lab: Lab): Promise<void> {
-  for (const workload of ['deployment/berth-controller', 'daemonset/berth-speaker']) {
-    await lab.kubectl(['-n', namespace, 'rollout', 'status', workload, `--timeout=${patiently(90)}s`]);
-  }
+/** Waits until the API server serves a kind. */
+export async function established(lab: Lab, name: string): Promise<void> {
+  const isServed = async () => {
+    const crd = await lab.api.get<Conditioned>('customresourcedefinitions', name);
+    return conditionIn(crd, 'Established')?.status === 'True';
+  };
+  await eventually(`${name} is established`, isServed);
+}
+
+/** Waits until a condition of a pool says `Type Status`, and gives it. */
+export function poolSays(lab: Lab, name: string, expected: string): Promise<Condition> {
+  const [type = '', status] = expected.split(' ');
+  return eventually(`pool ${name}: ${expected}`, async () => {
+    const found = conditionIn(await lab.api.get<Pool>('ipaddresspools', name), type);
+    return found?.status === status ? found : undefined;
+  });
 }
 
 /** A pool and the L2Advertisement of the same name that covers it. */
@@ -45,7 +54,10 @@ spec: { ipAddressPools: [${name}] }
 `;
 }
 
-/** Three backends that tell their name and their client's address, one per node where that is possible. */
+/**
+ * Three backends that tell their name and their client's address, one per node where that is possible. They stay for the next file of tests:
+ * Pods take seconds to come and go.
+ */
 export const backends = `
 apiVersion: apps/v1
 kind: Deployment
@@ -82,12 +94,18 @@ export function addressOf(lab: Lab, name: string): Promise<string> {
   return eventually(`an address of Service ${name}`, async () => (await ingressOf(lab, name)) || undefined);
 }
 
-/** The address in a Service's status now; empty while it is pending. */
-export function ingressOf(lab: Lab, name: string): Promise<string> {
-  return lab.kubectl(['get', 'service', name, '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}']);
+/** The addresses in a Service's status now, divided by a space; empty while it is pending. */
+export async function ingressOf(lab: Lab, name: string): Promise<string> {
+  const { ingress = [] } = (await lab.api.get<ServiceObject>('services', name)).status.loadBalancer ?? {};
+  return ingress.map(({ ip }) => ip).join(' ');
 }
 
 /** What the client gets from a path behind an address; throws when it gets nothing within two seconds. */
+export function get(lab: Lab, address: string, path?: string): Promise<string> {
+  return client.get(lab.client, { address }, path);
+}
+
+/** The same by curl(1), as a user asks. */
 export async function curl(lab: Lab, address: string, path = '/hostname'): Promise<string> {
   const { code, stdout, stderr } = await lab.client.exec([
     'curl',
@@ -103,46 +121,51 @@ export async function curl(lab: Lab, address: string, path = '/hostname'): Promi
 
 /** The MACs that answer the client's broadcast ARP requests for an address: arping listens on the link and names every sender. */
 export async function answeringMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
-  const { client } = lab;
-  const { stdout } = await client.exec(['arping', '-c', '3', '-W', '0.3', '-i', client.link, address]);
+  const { exec, link } = lab.client;
+  const { stdout } = await exec(['arping', '-c', '3', '-W', '0.3', '-i', link, address]);
   assert.match(stdout, /3 packets transmitted/, 'arping did not ask');
   return new Set([...stdout.toLowerCase().matchAll(/bytes from ([0-9a-f:]{17})/g)].map((match) => match[1] ?? ''));
 }
 
+/**
+ * The MACs that answer for an address, once there is any. The client may know the node that had the address a moment ago, and be served by it
+ * before any node announces.
+ */
+export function macsOf(lab: Lab, address: string): Promise<ReadonlySet<string>> {
+  const ask = address.includes(':') ? advertisingMacs : answeringMacs;
+  return eventually(`a host that answers for ${address}`, async () => {
+    const macs = await ask(lab, address);
+    return macs.size > 0 && macs;
+  });
+}
+
 /** The MACs that the answers to the client's multicast Neighbor Solicitations for an IPv6 address name. */
 export async function advertisingMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
-  const program = new URL('../net/ndp-ask.ts', import.meta.url).pathname;
-  const { code, stdout, stderr } = await lab.client.exec([process.execPath, program, lab.client.link, address]);
-  assert.equal(code, 0, stderr);
-  return new Set(stdout.split('\n').filter((line) => line !== ''));
+  return new Set(await askerOf(lab.client).solicit({ link: lab.client.link, address }));
 }
 
 /** The names of the ledger's entries. */
 export async function ledgerOf(lab: Lab): Promise<readonly string[]> {
-  const names = await lab.kubectl(['get', 'ipallocations', '-o', 'jsonpath={.items[*].metadata.name}']);
-  return names.split(' ').filter((name) => name !== '');
+  return (await lab.api.list('ipallocations')).map(({ metadata }) => metadata.name);
 }
 
-/** The Events of an object, as `reason: note` lines. */
-export function eventsOf(lab: Lab, kind: string, name: string): Promise<string> {
-  const selector = `involvedObject.kind=${kind},involvedObject.name=${name}`;
-  const format = 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}';
-  return lab.kubectl(['get', 'events', '--field-selector', selector, '-o', format]);
+/** The Events of an object, as `reason: note` lines: not those of an earlier one of its name. */
+export async function eventsOf(lab: Lab, kind: 'Service' | 'IPAddressPool', name: string): Promise<string> {
+  const { uid } = (await lab.api.get(kind === 'Service' ? 'services' : 'ipaddresspools', name)).metadata;
+  const fieldSelector = `involvedObject.uid=${uid}`;
+  const events = await lab.api.list<{ readonly reason: string; readonly message: string }>('events', { fieldSelector });
+  return events.map(({ reason, message }) => `${reason}: ${message}\n`).join('');
 }
 
 /** A file with the key of the speakers' datagrams, once the controller has made it; it ends with the lab. */
 export async function livenessKey(lab: Lab): Promise<string> {
-  const read = [
-    '-n',
-    namespace,
-    'get',
-    'secret',
-    'berth-liveness',
-    '--ignore-not-found',
-    '-o',
-    'jsonpath={.data.keys}',
-  ];
-  const keys = await eventually('the key', async () => (await lab.kubectl(read)) || undefined);
+  const read = async () => {
+    const secret = await lab.api.find<{ readonly data?: { readonly keys?: string } }>('secrets', 'berth-liveness', {
+      namespace,
+    });
+    return secret?.data?.keys;
+  };
+  const keys = await eventually('the key', read);
   const file = `${lab.stateDir}/liveness-keys`;
   await writeFile(file, Buffer.from(keys, 'base64'), { mode: 0o600 });
   return file;
@@ -150,7 +173,7 @@ export async function livenessKey(lab: Lab): Promise<string> {
 
 /** Removes what a test made, and waits until the ledger is empty. */
 export async function cleanUp(lab: Lab): Promise<void> {
-  await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
+  await lab.api.deleteAll('services', { labelSelector: '!provider' });
   await eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0);
-  await lab.kubectl(['delete', 'ipaddresspools,l2advertisements', '--all']);
+  for (const kind of ['ipaddresspools', 'l2advertisements'] as const) await lab.api.deleteAll(kind);
 }

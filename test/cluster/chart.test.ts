@@ -47,8 +47,7 @@ test('helm lint has nothing to say, and the API server takes what comes of many 
     const objects = await rendered(file);
     const ours = objects.filter(({ apiVersion }) => apiVersion !== foreign);
     for (const { kind } of objects.filter(({ apiVersion }) => apiVersion === foreign)) optional.add(kind);
-    const input = ours.map((object) => JSON.stringify(object)).join('\n---\n');
-    await lab.kubectl(['create', '--dry-run=server', '--validate=strict', '--filename', '-'], { input });
+    await lab.api.tryToCreate(JSON.stringify({ items: ours }));
   }
   assert.deepEqual([...optional].sort(), ['PodMonitor', 'PrometheusRule', 'ServiceMonitor']);
 });
@@ -78,8 +77,7 @@ test('the values of docs/install.md are values of the chart', async () => {
     pools.push(...objects.filter(({ apiVersion }) => apiVersion.startsWith('berth.dev/')));
   }
   await rm(file);
-  const input = pools.map((object) => JSON.stringify(object)).join('\n---\n');
-  await lab.kubectl(['create', '--dry-run=server', '--filename', '-'], { input });
+  await lab.api.tryToCreate(JSON.stringify({ items: pools }));
 });
 
 test('values of an older chart are refused by a word that says what to do', async () => {
@@ -194,9 +192,8 @@ async function refusalOf(workload: Resource, level: string): Promise<string | un
   const pod = { ...template, apiVersion: 'v1', kind: 'Pod', metadata: { name: 'trial', namespace: level } };
   // The service account is not there, and the Pod is never made: what it may do on the node is all that is asked.
   const spec = { ...(template.spec as object), serviceAccountName: 'default' };
-  const create = ['create', '--dry-run=server', '--filename', '-'];
   const refused = (error: Error) => error.message;
-  return lab.kubectl(create, { input: JSON.stringify({ ...pod, spec }) }).then(() => undefined, refused);
+  return lab.api.tryToCreate(JSON.stringify({ ...pod, spec })).then(() => undefined, refused);
 }
 
 test('E7 of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {

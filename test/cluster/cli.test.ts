@@ -5,6 +5,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { after, afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import type { Entry } from './objects.ts';
 
 const lab = berth.sharedLab();
 const root = new URL('../..', import.meta.url).pathname;
@@ -78,13 +79,12 @@ before(async () => {
   assert.equal(built.status, 0, built.stderr);
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
 afterEach(() => berth.cleanUp(lab));
 after(async () => {
   await lab.kubectl(['label', 'nodes', '--all', `${excludeLabel}-`]);
   await lab.kubectl(['annotate', 'nodes', '--all', 'berth.dev/drain-']);
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
 
 test('explain names the cause of a Service without an address, and what to do', async () => {
@@ -214,14 +214,14 @@ test('simulate knows where drain brings an address; move brings it back, and say
   // The speakers may hear of it a little later than we.
   const moved = await run('move', first, holder);
   assert.deepEqual([moved.code, moved.stdout], [0, `${first} is at ${holder}\n`], moved.stderr);
-  await eventually('an answer', () => berth.curl(lab, first));
+  await eventually('an answer', () => berth.get(lab, first));
 
   await lab.kubectl(['annotate', 'ipallocation', first, 'berth.dev/move-to=nowhere']);
   const ports = '[{ "port": 80, "targetPort": 8080, "name": "a" }, { "port": 81, "targetPort": 8080, "name": "b" }]';
   await lab.kubectl(['patch', 'service', 'one', '--type', 'merge', '--patch', `{ "spec": { "ports": ${ports} } }`]);
   await eventually('the ledger to know both ports', async () => {
-    const known = await lab.kubectl(['get', 'ipallocation', first, '-o', 'jsonpath={.spec.services[0].ports[*].port}']);
-    return known === '80 81';
+    const { services = [] } = (await lab.api.get<Entry>('ipallocations', first)).spec;
+    return services[0]?.ports?.map(({ port }) => port).join(' ') === '80 81';
   });
   assert.deepEqual(
     (await explain('one')).problems.map(({ reason }) => reason),
@@ -257,8 +257,8 @@ test('plan foresees what a change does, and renumber brings Services out of a po
   } finally {
     await rm(`${lab.stateDir}/cli-plan.yaml`, { force: true });
   }
-  const names = await lab.kubectl(['get', 'ipaddresspools', '--output', 'jsonpath={.items[*].metadata.name}']);
-  assert.equal(names, 'old', 'a plan writes nothing');
+  const names = (await lab.api.list('ipaddresspools')).map(({ metadata }) => metadata.name);
+  assert.deepEqual(names, ['old'], 'a plan writes nothing');
 
   await lab.apply(poolNamed('new', second));
   const active = await run('renumber', '--pool', 'old', '--yes');
@@ -271,7 +271,7 @@ test('plan foresees what a change does, and renumber brings Services out of a po
   const done = await run('renumber', 'svc/one', '--yes');
   assert.equal(done.code, 0, done.stdout + done.stderr);
   assert.equal(await berth.ingressOf(lab, 'one'), second);
-  await eventually('an answer at the new address', () => berth.curl(lab, second));
+  await eventually('an answer at the new address', () => berth.get(lab, second));
   await eventually('the old entry to go', async () => (await berth.ledgerOf(lab)).join() === second);
 });
 

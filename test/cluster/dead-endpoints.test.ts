@@ -5,6 +5,7 @@ import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { addressesIn, nft } from './node-layer.ts';
+import type { Pod } from './objects.ts';
 import { speakerLogs } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
@@ -17,7 +18,7 @@ const seconds = 4;
 before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(berth.serviceManifest('one'));
 });
@@ -27,7 +28,6 @@ after(async () => {
     await forgetAttempts(node);
   }
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
 
 /** How many of the client's attempts, all at the same time, get no answer. */
@@ -59,14 +59,10 @@ async function holderAndOther(vip: string): Promise<readonly [LabHost, LabHost]>
 test('A4 new connections find another Pod than those of a dead node, and with our rule alone', async (t) => {
   const began = new Date();
   const vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
-  const where = await lab.kubectl(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].spec.nodeName}']);
-  assert.equal(new Set(where.trim().split(' ')).size, lab.nodes.length, 'not every node has a Pod');
+  await eventually('an answer', () => berth.get(lab, vip));
+  const pods = await lab.api.list<Pod>('pods', { labelSelector: 'app=web' });
+  assert.equal(new Set(pods.map(({ spec }) => spec.nodeName)).size, lab.nodes.length, 'not every node has a Pod');
   const [holder, dead] = await holderAndOther(vip);
-  const isReady = async () => {
-    const ready = '{.status.conditions[?(@.type=="Ready")].status}';
-    return (await lab.kubectl(['get', 'node', dead.name, '-o', `jsonpath=${ready}`])) === 'True';
-  };
   /** How many attempts fail when the node has just died; the rule forgets what it knows where that is wanted. */
   const failedWithout = async (forget: boolean) => {
     await lab.cutLink(dead);
@@ -87,7 +83,7 @@ test('A4 new connections find another Pod than those of a dead node, and with ou
         throw error;
       },
     );
-    await eventually(`${dead.name} is ready`, isReady, { timeoutMs: 60_000 });
+    await berth.nodeIsReady(lab, dead);
     await eventually('no failure', async () => (await failed(vip)) === 0);
     return count;
   };

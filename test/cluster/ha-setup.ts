@@ -3,7 +3,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually, type Lab } from '../lab/cluster.ts';
 import { mustRun } from '../lab/run.ts';
-import { installBerth, ledgerOf, namespace, rolledOut } from './berth.ts';
+import { installBerth, ledgerOf, scaleController } from './berth.ts';
 import { namespaces, pool } from './churn.ts';
 import { enterNetworkOf } from './enter-network.ts';
 
@@ -28,9 +28,10 @@ export async function prepare(lab: Lab): Promise<string> {
   await mustRun([process.execPath, join(root, 'scripts/build.ts')]);
   await cp(join(root, 'dist'), bundleOf(lab), { recursive: true });
   await installBerth(lab);
-  await scale(lab, 0);
+  // Controllers in Pods must not act beside those of the tests.
+  await scaleController(lab, 0);
   await lab.apply(manifests);
-  for (const name of namespaces) await lab.kubectl(['create', 'namespace', name]);
+  for (const name of namespaces) await lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name} } }`);
   return join(bundleOf(lab), 'main.js');
 }
 
@@ -38,25 +39,17 @@ export async function prepare(lab: Lab): Promise<string> {
 export async function restore(lab: Lab): Promise<void> {
   const failures: unknown[] = [];
   const steps = [
-    () => lab.kubectl(['delete', 'namespace', ...namespaces, '--ignore-not-found']),
-    () => scale(lab, 2),
+    () => Promise.all(namespaces.map((name) => lab.api.delete('namespaces', name))),
+    () => scaleController(lab, 2),
     () => eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0, { timeoutMs: 60_000 }),
-    () => lab.kubectl(['delete', 'ipaddresspools,l2advertisements', pool.name, '--ignore-not-found']),
+    () => lab.api.delete('ipaddresspools', pool.name),
+    () => lab.api.delete('l2advertisements', pool.name),
     () => rm(bundleOf(lab), { recursive: true, force: true }),
   ];
-  for (const step of steps) await step().catch((error: unknown) => failures.push(error));
+  for (const step of steps) await Promise.resolve(step()).catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
 }
 
 function bundleOf(lab: Lab): string {
   return join(lab.stateDir, 'ha-controller');
-}
-
-/** Controllers in Pods must not act beside those of the tests. */
-async function scale(lab: Lab, replicas: number): Promise<void> {
-  const inNamespace = ['-n', namespace];
-  await lab.kubectl([...inNamespace, 'scale', 'deployment/berth-controller', `--replicas=${replicas}`]);
-  if (replicas > 0) return rolledOut(lab);
-  const pods = ['--selector', 'app.kubernetes.io/component=controller', '--timeout=60s'];
-  await lab.kubectl([...inNamespace, 'wait', 'pod', '--for=delete', ...pods]);
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../lab/poll.ts';
+import { times } from '../lab/scope.ts';
 import * as berth from './berth.ts';
 import { Disturber, LeaseTamper, pairOf } from './disturb.ts';
 import { prepare, restore } from './ha-setup.ts';
@@ -24,8 +25,8 @@ const operations = ['create', 'remove', 'recreate', 'recreate', 'askOwn', 'askLo
 
 test('A8 two controllers that both believe they lead never give an address twice', async (t) => {
   const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '400ms' };
-  const sharing = sharingIsServed ? 200 : 0;
-  const world = await World.begin({ lab, program, timing, size: 1_000, sharing });
+  const sharing = sharingIsServed ? times(80, 200) : 0;
+  const world = await World.begin({ lab, program, timing, size: times(400, 1_000), sharing });
   const { churn, controllers } = world;
   const stop = new AbortController();
   const [rivals, flock, crowd] = [churn.slots.slice(0, 48), churn.slots.slice(48, 96), churn.slots.slice(96)];
@@ -46,13 +47,14 @@ test('A8 two controllers that both believe they lead never give an address twice
   const { entries } = await world.verify();
   const shared = entries.filter(({ uids }) => uids.length > 1);
   assert.equal(shared.length > 0, sharingIsServed);
-  assert.ok(controllers.count('leading') > 8, 'the lead hardly ever changed');
+  assert.ok(controllers.count('leading') > times(5, 8), 'the lead hardly ever changed');
   assert.ok(disturber.woken.length > 5, 'hardly any leader overslept');
 });
 
-test('controllers killed with SIGKILL 50 times lose nothing, double nothing, renumber nothing', async (t) => {
+test('controllers killed with SIGKILL again and again lose nothing, double nothing, renumber nothing', async (t) => {
   const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '150ms' };
-  const world = await World.begin({ lab, program, timing, size: 300, sharing: sharingIsServed ? 60 : 0 });
+  const size = times(150, 300);
+  const world = await World.begin({ lab, program, timing, size, sharing: sharingIsServed ? size / 5 : 0 });
   const { churn, history } = world;
   const stop = new AbortController();
   const [staying, moving] = [churn.slots.filter((_, i) => i % 2 === 0), churn.slots.filter((_, i) => i % 2 === 1)];
@@ -65,7 +67,7 @@ test('controllers killed with SIGKILL 50 times lose nothing, double nothing, ren
   await eventually('addresses', addressed, { timeoutMs: 60_000 });
   const before = addresses();
   const killing = async () => {
-    for (let count = 0; count < 50; count++) {
+    for (let count = 0; count < times(15, 50); count++) {
       const way = await killOne(world);
       kills[way] = (kills[way] ?? 0) + 1;
     }

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
+import { restart } from '../lab/workloads.ts';
 import { probed } from '../probe/backend.ts';
 import { Prober } from '../probe/prober.ts';
 import * as berth from './berth.ts';
 import { nft } from './node-layer.ts';
+import type { ServiceObject } from './objects.ts';
 
 const lab = berth.sharedLab();
 const name = 'handed';
@@ -17,23 +19,24 @@ before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(probed(name));
-  await lab.kubectl(['annotate', 'service', name, 'berth.dev/hand-off=NodePort']);
-  await lab.kubectl(['rollout', 'status', `daemonset/${name}`, '--timeout=90s']);
+  await lab.api.patch('services', name, { metadata: { annotations: { 'berth.dev/hand-off': 'NodePort' } } });
+  await lab.rolledOut(`daemonset/${name}`);
   vip = await berth.addressOf(lab, name);
-  const mode = 'jsonpath={.status.loadBalancer.ingress[0].ipMode}';
-  await eventually('ipMode Proxy', async () => (await lab.kubectl(['get', 'service', name, '-o', mode])) === 'Proxy');
+  const mode = async () =>
+    (await lab.api.get<ServiceObject>('services', name)).status.loadBalancer?.ingress?.[0]?.ipMode;
+  await eventually('ipMode Proxy', async () => (await mode()) === 'Proxy');
   prober = await Prober.start(lab, vip);
   await prober.peace();
 });
 after(async () => {
   prober?.close();
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'daemonset', name, '--ignore-not-found']);
+  await lab.api.delete('daemonsets', name);
 });
 
 test('D10 a restart of every speaker, one after the other, loses no rule: connections go on', async () => {
   await prober.openEchoes(connections);
-  await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
+  await restart(lab.api, 'daemonset/berth-speaker', { namespace: berth.namespace });
   await berth.rolledOut(lab);
   const { alive, broken } = await prober.echoes();
   assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
@@ -42,15 +45,16 @@ test('D10 a restart of every speaker, one after the other, loses no rule: connec
 test('A9 connections outlive a planned move of their VIP', async () => {
   await prober.openEchoes(connections);
   const before = prober.holder();
-  const annotate = (change: string) => lab.kubectl(['annotate', 'node', before.name, change]);
-  await annotate('berth.dev/drain=true');
+  const drain = (value: string | null) =>
+    lab.api.patch('nodes', before.name, { metadata: { annotations: { 'berth.dev/drain': value } } });
+  await drain('true');
   try {
     await eventually('another holder', () => prober.holder().name !== before.name, { timeoutMs: 20_000 });
     await prober.peace();
     const { alive, broken } = await prober.echoes();
     assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
   } finally {
-    await annotate('berth.dev/drain-');
+    await drain(null);
   }
 });
 
@@ -65,6 +69,6 @@ test('D10 what somebody takes out of the kernel is back within ten seconds', asy
   await nft(holder, ['delete', 'table', 'ip', 'berth']);
   await eventually('our rules', () => nft(holder, element), { timeoutMs: 10_000 });
   assert.notEqual(await handle(), before, 'nothing was taken out');
-  await eventually('an answer', () => berth.curl(lab, vip), { timeoutMs: 5_000 });
+  await eventually('an answer', () => berth.get(lab, vip), { timeoutMs: 5_000 });
   await prober.peace();
 });

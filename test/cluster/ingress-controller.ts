@@ -1,9 +1,6 @@
 /** A real Ingress controller, Skipper, with two backends behind it: two hosts, and two paths of each. */
-import { ensureProgram } from '../lab/binaries.ts';
 import type { Lab } from '../lab/cluster.ts';
-import { ensureProgramImage } from '../lab/program-image.ts';
-
-const image = 'localhost/skipper:lab';
+import { skipperImage, skipperName } from '../lab/skipper.ts';
 
 /** The backends' and the Ingress' namespace: tests remove all Services of the default one. */
 const namespace = 'ingress-test';
@@ -24,14 +21,11 @@ export const forwardedPath = '/header?key=X-Forwarded-For';
 
 /** Installs the controller on two nodes, the backends and the Ingress, and waits until all Pods are ready. */
 export async function installIngress(lab: Lab): Promise<void> {
-  const log = (line: string) => console.error(line);
-  await lab.loadImage(
-    await ensureProgramImage({ image, programs: [await ensureProgram('skipper', log)], args: [] }, log),
-  );
+  await lab.loadImage(await skipperImage((line) => console.error(line)));
   await lab.apply([account, controller, ...backendNames.map(backend), ingress()].join('---'));
-  await lab.kubectl(['rollout', 'status', 'deployment/ingress', '--timeout=90s']);
+  await lab.rolledOut('deployment/ingress');
   for (const name of backendNames) {
-    await lab.kubectl(['-n', namespace, 'rollout', 'status', `deployment/${name}`, '--timeout=90s']);
+    await lab.rolledOut(`deployment/${name}`, { namespace: namespace });
   }
 }
 
@@ -81,7 +75,7 @@ spec:
         - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: { matchLabels: { app: ingress } } }
       containers:
         - name: ingress
-          image: ${image}
+          image: ${skipperName}
           imagePullPolicy: Never
           args:
             - -kubernetes

@@ -29,8 +29,7 @@ for (const { policy, advertisement, seen } of cases) {
   const way = `externalTrafficPolicy ${policy}, distribution ${advertisement.distribution}`;
   test(`two hosts and two paths on one VIP with ${way}: backends see ${seen}`, async () => {
     await lab.apply(berth.poolManifest('main', lab.subnet.vips));
-    const patch = ['--type', 'merge', '--patch', JSON.stringify({ spec: advertisement })];
-    await lab.kubectl(['patch', 'l2advertisement', 'main', ...patch]);
+    await lab.api.patch('l2advertisements', 'main', { spec: advertisement });
     await lab.apply(ingressService(policy));
     const vip = await berth.addressOf(lab, 'ingress');
     for (const { host, path, backend } of routes) {

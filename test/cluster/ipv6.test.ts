@@ -1,11 +1,13 @@
 /** IPv6 on a real cluster: addresses of both families, Neighbor Discovery, curl, and a holder that dies. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { solicitedNodeGroup } from '../../src/wire/ipv6.ts';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import type { ServiceObject } from './objects.ts';
+import { speakerPod } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const { subnet, client } = lab;
@@ -15,24 +17,23 @@ const bothFamilies = 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv6, IPv4]
 before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
 beforeEach(() => lab.apply(berth.poolManifest('main', subnet.vips, subnet.vipsIpv6)));
 afterEach(() => berth.cleanUp(lab));
-after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
 /** The IPv6 address of a Service that has no other, when the client reaches it. */
 async function servedVip(spec = ipv6Only): Promise<string> {
   await lab.apply(berth.serviceManifest('one', spec));
   const vip = await berth.addressOf(lab, 'one');
   assert.match(vip, /^[0-9a-f:]+$/);
-  await eventually('an answer', () => berth.curl(lab, vip));
+  await eventually('an answer', () => berth.get(lab, vip));
   return vip;
 }
 
 /** The node that answers for a VIP; fails where not exactly one does. */
 async function holderOf(vip: string): Promise<LabHost> {
-  const macs = [...(await berth.advertisingMacs(lab, vip))];
+  const macs = [...(await berth.macsOf(lab, vip))];
   assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
   return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`${macs[0]} is no node's`);
 }
@@ -47,14 +48,14 @@ test('a Service of both families answers on both, each address from one node', a
   const [ipv6 = '', ipv4 = ''] = (await berth.addressOf(lab, 'both')).split(' ');
   assert.deepEqual([ipv6, ipv4], [subnet.vipsIpv6.split('-')[0], subnet.vips.split('-')[0]]);
   for (const vip of [ipv4, ipv6])
-    assert.match(await eventually(`curl ${vip}`, () => berth.curl(lab, vip)), /^web-/, vip);
-  assert.equal((await berth.answeringMacs(lab, ipv4)).size, 1);
+    assert.match(await eventually(`curl ${vip}`, () => berth.get(lab, vip)), /^web-/, vip);
+  assert.equal((await berth.macsOf(lab, ipv4)).size, 1);
   const holder = await holderOf(ipv6);
   assert.match(await neighbour(ipv6), new RegExp(holder.mac));
-  const conditions = 'jsonpath={range .status.conditions[*]}{.type} {.status}, {end}';
   await eventually('both are announced', async () => {
-    const said = await lab.kubectl(['get', 'service', 'both', '-o', conditions]);
-    return said === 'berth.dev/Allocated True, berth.dev/Announced True, ';
+    const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'both')).status;
+    const said = conditions.map(({ type, status }) => `${type} ${status}`);
+    return said.join(', ') === 'berth.dev/Allocated True, berth.dev/Announced True';
   });
 });
 
@@ -79,34 +80,28 @@ test('a host that gives itself the VIP finds that it is taken (DAD)', async () =
   } finally {
     await client.exec(['ip', 'address', 'del', `${vip}/64`, ...link]);
   }
-  assert.match(await eventually('an answer', () => berth.curl(lab, vip)), /^web-/);
+  assert.match(await eventually('an answer', () => berth.get(lab, vip)), /^web-/);
 });
 
 test('a deleted Service gives its IPv6 address back, and silence follows', async () => {
   const vip = await servedVip();
   await holderOf(vip);
-  await lab.kubectl(['delete', 'service', 'one']);
+  await lab.api.delete('services', 'one');
   await eventually('silence', async () => (await berth.advertisingMacs(lab, vip)).size === 0);
   assert.deepEqual(await berth.ledgerOf(lab), []);
 });
 
 test('externalTrafficPolicy Local: the holder has a backend, and the backend sees the client over IPv6', async () => {
   const vip = await servedVip(`${ipv6Only}, externalTrafficPolicy: Local`);
-  const seen = await eventually('an answer', () => berth.curl(lab, vip, '/clientip'));
+  const seen = await eventually('an answer', () => berth.get(lab, vip, '/clientip'));
   assert.equal(seen.replace(/^\[(.*)\]:\d+$/, '$1'), client.ipv6);
 });
 
 test("a restart of the holder's speaker moves nothing: another one answers with the holder's hardware address", async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);
-  const selector = [
-    '--selector',
-    'app.kubernetes.io/component=speaker',
-    '--field-selector',
-    `spec.nodeName=${holder.name}`,
-  ];
-  const pod = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', ...selector, '-o', 'name']);
-  const restarted = lab.kubectl(['-n', berth.namespace, 'delete', pod.trim()]).then(() => berth.rolledOut(lab));
+  const pod = await speakerPod(lab, holder);
+  const restarted = lab.api.delete('pods', pod, { namespace: berth.namespace }).then(() => berth.rolledOut(lab));
   let running = true;
   const answers: string[] = [];
   const watched = (async () => {
@@ -130,11 +125,11 @@ test("the death of the holder's node moves the VIP, and the client hears it unas
     await eventually("the client's entry has another MAC", moved, { timeoutMs: 90_000 });
     assert.match(await neighbour(vip), new RegExp((await holderOf(vip)).mac));
     // Until Kubernetes has noticed too, kube-proxy still sends some connections to the dead node's backend.
-    await eventually('curl through the new holder', () => berth.curl(lab, vip), { timeoutMs: 60_000 });
+    await eventually('curl through the new holder', () => berth.get(lab, vip), { timeoutMs: 60_000 });
   } finally {
     await lab.startNode(holder);
-    await lab.kubectl(['wait', '--for=condition=Ready', `node/${holder.name}`, '--timeout=90s']);
+    await berth.nodeIsReady(lab, holder);
     await berth.rolledOut(lab);
-    await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+    await lab.rolledOut('deployment/web');
   }
 });

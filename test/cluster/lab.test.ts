@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Lab, type LabHost, openLab } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import { run } from '../lab/run.ts';
+import { type Conditioned, conditionIn } from './objects.ts';
 
 const nodePort = 30080;
 
@@ -52,7 +53,7 @@ let lab: Lab;
 before(async () => {
   lab = openLab(process.env.BERTH_LAB);
   await lab.apply(backends);
-  await lab.kubectl(['-n', 'lab-test', 'rollout', 'status', 'daemonset/web', '--timeout=60s']);
+  await lab.rolledOut('daemonset/web', { namespace: 'lab-test', timeoutMs: 60_000 });
 });
 
 after(() => lab.kubectl(['delete', 'namespace', 'lab-test', '--wait=false']));
@@ -64,9 +65,8 @@ async function get(from: LabHost, url: string): Promise<string> {
   return stdout;
 }
 
-function readiness(node: LabHost): Promise<string> {
-  const path = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}';
-  return lab.kubectl(['get', 'node', node.name, '--output', path]);
+async function readiness(node: LabHost): Promise<string | undefined> {
+  return conditionIn(await lab.api.get<Conditioned>('nodes', node.name), 'Ready')?.status;
 }
 
 function becomes(node: LabHost, wanted: string): Promise<unknown> {

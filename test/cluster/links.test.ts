@@ -1,9 +1,10 @@
 /** The links of a holder change: the speaker, with nothing but NET_RAW, hears of it from the kernel. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, before, beforeEach, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { speakerPod } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const otherMac = '02:00:00:00:5e:01';
@@ -13,18 +14,17 @@ let holder: LabHost;
 before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
 beforeEach(async () => {
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(berth.serviceManifest('one'));
   vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
-  const [mac] = await berth.answeringMacs(lab, vip);
+  await eventually('an answer', () => berth.get(lab, vip));
+  const [mac] = await berth.macsOf(lab, vip);
   holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
 });
 afterEach(() => berth.cleanUp(lab));
-after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
 /** Waits until the client's kernel believes that a MAC has the VIP; it does not ask. */
 async function clientHearsOf(mac: string): Promise<void> {
@@ -34,10 +34,8 @@ async function clientHearsOf(mac: string): Promise<void> {
 
 /** What the holder's speaker has logged about the VIP. */
 async function logged(): Promise<readonly { readonly time: string; readonly msg: string; readonly reason?: string }[]> {
-  const where = `spec.nodeName=${holder.name}`;
-  const speaker = ['--selector', 'app.kubernetes.io/component=speaker', '--field-selector', where];
-  const pod = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', ...speaker, '--output', 'name']);
-  const lines = await lab.kubectl(['-n', berth.namespace, 'logs', pod.trim()]);
+  const { namespace } = berth;
+  const lines = await lab.api.log(await speakerPod(lab, holder), { namespace });
   return lines.split('\n').flatMap((line) => (line.includes(`"${vip}"`) ? JSON.parse(line) : []));
 }
 

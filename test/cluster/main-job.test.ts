@@ -1,8 +1,10 @@
 /** The main job on a real cluster: pool, address, ARP, curl; and its end. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
+import { restart } from '../lab/workloads.ts';
 import * as berth from './berth.ts';
+import { conditionIn, type Entry, type ServiceObject } from './objects.ts';
 
 const lab = berth.sharedLab();
 const pool = lab.subnet.vips;
@@ -12,11 +14,10 @@ const offset = (n: number) => firstVip.replace(/\d+$/, (last) => String(Number(l
 before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
 beforeEach(() => lab.apply(berth.poolManifest('main', pool)));
 afterEach(() => berth.cleanUp(lab));
-after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
 test('a Service gets the lowest free address and answers from the client', async () => {
   await lab.apply(berth.serviceManifest('one'));
@@ -34,7 +35,7 @@ test('exactly one MAC answers ARP for a VIP, and it is that of a node', async ()
   for (const name of names) {
     const vip = await berth.addressOf(lab, name);
     await eventually(`curl ${vip}`, () => berth.curl(lab, vip));
-    const macs = [...(await berth.answeringMacs(lab, vip))];
+    const macs = [...(await berth.macsOf(lab, vip))];
     assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ')}`);
     assert.ok(nodeMacs.includes(macs[0] ?? ''), `${macs[0]} is no node's`);
   }
@@ -44,8 +45,8 @@ test('a deleted Service gives its address back, and silence follows', async () =
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
-  assert.equal((await berth.answeringMacs(lab, vip)).size, 1);
-  await lab.kubectl(['delete', 'service', 'one']);
+  assert.equal((await berth.macsOf(lab, vip)).size, 1);
+  await lab.api.delete('services', 'one');
   await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   assert.deepEqual(await berth.ledgerOf(lab), []);
 });
@@ -54,14 +55,14 @@ test('E3 a Service that changes its type loses address and conditions, and gets 
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
-  await lab.kubectl(['patch', 'service', 'one', '-p', '{"spec":{"type":"ClusterIP"}}']);
+  await lab.api.patch('services', 'one', { spec: { type: 'ClusterIP' } });
   await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
   await eventually('no conditions', async () => {
-    const conditions = await lab.kubectl(['get', 'service', 'one', '-o', 'jsonpath={.status.conditions}']);
-    return conditions === '' || conditions === '[]';
+    const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'one')).status;
+    return conditions.length === 0;
   });
-  assert.equal((await berth.answeringMacs(lab, vip)).size, 0);
-  await lab.kubectl(['patch', 'service', 'one', '-p', '{"spec":{"type":"LoadBalancer"}}']);
+  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+  await lab.api.patch('services', 'one', { spec: { type: 'LoadBalancer' } });
   assert.equal(await berth.addressOf(lab, 'one'), vip);
 });
 
@@ -69,36 +70,33 @@ test('a controller restart keeps every address, and writes nothing', async () =>
   const names = ['a', 'b', 'c', 'd', 'e'];
   for (const name of names) await lab.apply(berth.serviceManifest(name));
   for (const name of names) await berth.addressOf(lab, name);
-  await lab.kubectl(['delete', 'service', 'b']);
-  const state = [
-    'get',
-    'services,ipallocations',
-    '-o',
-    'jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}',
-  ];
+  await lab.api.delete('services', 'b');
+  // What has changed has another version.
+  const state = async () =>
+    [...(await lab.api.list('services')), ...(await lab.api.list('ipallocations'))].map(
+      ({ metadata: { name, uid, resourceVersion } }) => `${name} ${uid} ${resourceVersion}`,
+    );
   await eventually('the release of b', async () => (await berth.ledgerOf(lab)).length === 4);
   // The last that the speakers write.
-  const verified = [
-    'get',
-    'ipallocations',
-    '-o',
-    'jsonpath={.items[*].status.conditions[?(@.type=="Verified")].status}',
-  ];
-  await eventually('all verified', async () => (await lab.kubectl(verified)) === 'True True True True');
-  const earlier = await lab.kubectl(state);
-  await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'deployment/berth-controller']);
+  await eventually('all verified', async () => {
+    const entries = await lab.api.list<Entry>('ipallocations');
+    return entries.every((entry) => conditionIn(entry, 'Verified')?.status === 'True');
+  });
+  const earlier = await state();
+  assert.ok(earlier.length >= 8, earlier.join('\n'));
+  await restart(lab.api, 'deployment/berth-controller', { namespace: berth.namespace });
   await berth.rolledOut(lab);
   await lab.apply(berth.serviceManifest('late'));
   await berth.addressOf(lab, 'late');
-  const later = (await lab.kubectl(state)).split('\n').filter((line) => !line.startsWith('late '));
-  for (const line of earlier.split('\n')) assert.ok(later.includes(line), `${line} changed:\n${later.join('\n')}`);
+  const later = await state();
+  for (const line of earlier) assert.ok(later.includes(line), `${line} changed:\n${later.join('\n')}`);
 });
 
 test("the death of the holder's node moves the VIP", async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
-  const [mac] = await berth.answeringMacs(lab, vip);
+  const [mac] = await berth.macsOf(lab, vip);
   const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
   await lab.killNode(holder);
   try {
@@ -114,37 +112,41 @@ test("the death of the holder's node moves the VIP", async () => {
     await eventually('curl through the new holder', () => berth.curl(lab, vip), { timeoutMs: 60_000 });
   } finally {
     await lab.startNode(holder);
-    await lab.kubectl(['wait', '--for=condition=Ready', `node/${holder.name}`, '--timeout=90s']);
+    await berth.nodeIsReady(lab, holder);
     await berth.rolledOut(lab);
-    await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+    await lab.rolledOut('deployment/web');
   }
 });
 
 test('Services that are not ours are left alone', async () => {
   await lab.apply(berth.serviceManifest('other', 'loadBalancerClass: example.com/other'));
-  await lab.kubectl(['create', 'service', 'clusterip', 'internal', '--tcp=80']);
-  await lab.kubectl(['create', 'service', 'nodeport', 'port', '--tcp=80']);
-  await lab.kubectl(['create', 'service', 'externalname', 'name', '--external-name=example.com']);
+  const plain = (name: string, spec: string) =>
+    `{ apiVersion: v1, kind: Service, metadata: { name: ${name} }, spec: { ${spec} } }`;
+  await lab.apply(plain('internal', 'type: ClusterIP, selector: { app: internal }, ports: [{ port: 80 }]'));
+  await lab.apply(plain('port', 'type: NodePort, selector: { app: port }, ports: [{ port: 80 }]'));
+  await lab.apply(plain('name', 'type: ExternalName, externalName: example.com'));
   const names = ['other', 'internal', 'port', 'name'];
   const versions = () =>
     Promise.all(
-      names.map((name) =>
-        lab.kubectl(['get', 'service', name, '-o', 'jsonpath={.metadata.resourceVersion} {.status}']),
-      ),
+      names.map(async (name) => {
+        const { metadata, status } = await lab.api.get<ServiceObject>('services', name);
+        return { version: metadata.resourceVersion, status };
+      }),
     );
   const earlier = await versions();
   // Served after them, so the controller has seen them all by then.
   await lab.apply(berth.serviceManifest('ours', 'loadBalancerClass: berth.dev/berth'));
   await berth.addressOf(lab, 'ours');
   assert.deepEqual(await versions(), earlier);
-  assert.match(
-    await lab.kubectl(['get', 'ipallocations', '-o', 'jsonpath={.items[*].spec.services[*].name}']),
-    /^ours$/,
+  const entries = await lab.api.list<Entry>('ipallocations');
+  assert.deepEqual(
+    entries.flatMap(({ spec }) => spec.services ?? []).map(({ name }) => name),
+    ['ours'],
   );
 });
 
 test('an exhausted pool leaves a Service pending with an Event, and the next release serves it', async () => {
-  await lab.kubectl(['delete', 'ipaddresspool', 'main']);
+  await lab.api.delete('ipaddresspools', 'main');
   await lab.apply(berth.poolManifest('small', `${firstVip}-${offset(1)}`));
   for (const name of ['a', 'b']) await lab.apply(berth.serviceManifest(name));
   for (const name of ['a', 'b']) await berth.addressOf(lab, name);
@@ -153,7 +155,7 @@ test('an exhausted pool leaves a Service pending with an Event, and the next rel
     (await berth.eventsOf(lab, 'Service', 'waits')).includes('PoolExhausted: no free IPv4 address in pool small'),
   );
   assert.equal(await berth.ingressOf(lab, 'waits'), '');
-  await lab.kubectl(['delete', 'service', 'a']);
+  await lab.api.delete('services', 'a');
   const vip = await berth.addressOf(lab, 'waits');
   assert.equal(vip, firstVip);
   await eventually('an answer', () => berth.curl(lab, vip));

@@ -41,8 +41,8 @@ export async function installMetalLb(lab: Lab): Promise<void> {
   await lab.kubectl(['apply', '--server-side', '--filename', '-'], {
     input: objects.map((one) => stringify(one)).join('---\n'),
   });
-  for (const workload of ['deployment/controller', 'daemonset/speaker']) {
-    await lab.kubectl(['-n', metalLbNamespace, 'rollout', 'status', workload, '--timeout=90s']);
+  for (const workload of ['deployment/controller', 'daemonset/speaker'] as const) {
+    await lab.rolledOut(workload, { namespace: metalLbNamespace });
   }
 }
 

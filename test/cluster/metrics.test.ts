@@ -9,6 +9,7 @@ import { eventually } from '../lab/cluster.ts';
 import { unpackDebian } from '../lab/debian-package.ts';
 import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
+import type { Pod } from './objects.ts';
 import { type Prometheus, startPrometheus } from './prometheus.ts';
 import { speakerLogs } from './speaker-process.ts';
 
@@ -19,7 +20,6 @@ before(() => berth.installBerth(lab, ['metrics.onNodeNetwork=true']));
 after(async () => {
   for (const node of lab.nodes) await lab.restoreLink(node);
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
   await berth.installBerth(lab);
 });
 
@@ -39,12 +39,12 @@ test('every alert can fire, and is silent while all is well', async () => {
 
 test('Prometheus gets the truth, and every query of the dashboard and the alerts works', async (t) => {
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
-  const [mac] = await berth.answeringMacs(lab, vip);
+  await eventually('an answer', () => berth.get(lab, vip));
+  const [mac] = await berth.macsOf(lab, vip);
   const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail('no holder');
   const watcher = lab.nodes.find((node) => node !== holder) ?? assert.fail('one node');
   const prometheus = await startPrometheus(watcher, await targets(), alerts);
@@ -72,7 +72,7 @@ test('Prometheus gets the truth, and every query of the dashboard and the alerts
   await becomes('sum(berth_speaker_takeover_duration_seconds_count) >= bool 1', 1);
   await lab.restoreLink(holder);
   await becomes('count(berth_speaker_peer_alive{liveness="Alive"} == 1)', 6);
-  await eventually('an answer', () => berth.curl(lab, vip));
+  await eventually('an answer', () => berth.get(lab, vip));
 
   await holdsForDashboard(prometheus);
   const rules = await eventually('every rule is evaluated', async () => {
@@ -81,16 +81,17 @@ test('Prometheus gets the truth, and every query of the dashboard and the alerts
   });
   for (const { name, health, lastError } of rules) assert.equal(health, 'ok', `${name}: ${lastError}`);
 
-  await lab.kubectl(['delete', 'service', 'one']);
+  await lab.api.delete('services', 'one');
   await becomes(`count({vip="${vip}"})`, undefined);
 });
 
 test('the log level changes while the Pods run', async () => {
   const began = new Date();
-  const uids = () => lab.kubectl(['-n', berth.namespace, 'get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}']);
+  const uids = async () =>
+    (await lab.api.list('pods', { namespace: berth.namespace })).map(({ metadata }) => metadata.uid);
   const before = await uids();
   await berth.installBerth(lab, ['metrics.onNodeNetwork=true', 'logLevel=debug']);
-  assert.equal(await uids(), before, 'Pods were replaced');
+  assert.deepEqual(await uids(), before, 'Pods were replaced');
   // The kubelet brings a changed ConfigMap to a Pod once in a minute or so, and when the Pod changes.
   await lab.kubectl(['-n', berth.namespace, 'annotate', 'pods', '--all', '--overwrite', `test=${began.getTime()}`]);
   const said = async () => (await speakerLogs(lab, began)).match(/log level changed/g)?.length === lab.nodes.length;
@@ -115,13 +116,10 @@ async function holdsForDashboard(prometheus: Prometheus): Promise<void> {
 
 /** Where Berth's Pods serve their metrics. */
 async function targets(): Promise<readonly string[]> {
-  const format =
-    'jsonpath={range .items[*]}{.metadata.labels.app\\.kubernetes\\.io/component} {.status.podIP}{"\\n"}{end}';
-  const pods = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', '-o', format]);
+  const pods = await lab.api.list<Pod>('pods', { namespace: berth.namespace });
   const ports: Readonly<Record<string, number>> = { controller: 8081, speaker: 7933 };
-  return pods
-    .trim()
-    .split('\n')
-    .map((line) => line.split(' '))
-    .map(([role = '', ip]) => `${ip}:${ports[role]}`);
+  return pods.map(({ metadata, status }) => {
+    const role = metadata.labels?.['app.kubernetes.io/component'] ?? '';
+    return `${status.podIP}:${ports[role]}`;
+  });
 }

@@ -2,20 +2,11 @@
 import assert from 'node:assert/strict';
 import { allocationName, type Ip } from '../../src/addr/ip.ts';
 import type { Lab, LabHost } from '../lab/cluster.ts';
-
-/** A condition of an IPAllocation, as much of it as tests look at. */
-export interface Finding {
-  readonly type: string;
-  readonly status: string;
-  readonly reason: string;
-  readonly message: string;
-}
+import { type Condition, conditionIn, type Entry } from './objects.ts';
 
 /** What the ledger says of the wish to spread an address; undefined while it says nothing. */
-export async function spreadOf(lab: Lab, vip: string): Promise<Finding | undefined> {
-  const entry = await lab.kubectl(['get', 'ipallocation', allocationName(vip as Ip), '-o', 'json']);
-  const { conditions = [] }: { readonly conditions?: readonly Finding[] } = JSON.parse(entry).status ?? {};
-  return conditions.find(({ type }) => type === 'Spread');
+export async function spreadOf(lab: Lab, vip: string): Promise<Condition | undefined> {
+  return conditionIn(await lab.api.get<Entry>('ipallocations', allocationName(vip as Ip)), 'Spread');
 }
 
 /** How many packets for an IPv4 address every node has taken so far; those that it has passed on are not among them. */

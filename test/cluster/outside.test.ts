@@ -1,6 +1,6 @@
 /** Both roles run outside the cluster, from source, for development. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 
@@ -9,12 +9,12 @@ const main = new URL('../../src/main.ts', import.meta.url).pathname;
 const node = process.execPath;
 
 before(async () => {
+  // Its CRDs stay, and the speakers' key.
   await berth.installBerth(lab);
-  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait']);
+  await berth.uninstallBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
-after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
 test('controller and speakers with --kubeconfig do the main job', async () => {
   const common = ['--kubeconfig', lab.kubeconfig, '--namespace', berth.namespace];
@@ -28,13 +28,13 @@ test('controller and speakers with --kubeconfig do the main job', async () => {
     await lab.apply(berth.poolManifest('main', lab.subnet.vips));
     await lab.apply(berth.serviceManifest('one'));
     const vip = await berth.addressOf(lab, 'one');
-    await eventually('an answer', () => berth.curl(lab, vip));
+    await eventually('an answer', () => berth.get(lab, vip));
     // The client may know the node that had the address in another test, and be served by it before anybody announces.
     await eventually('one node answers', async () => (await berth.answeringMacs(lab, vip)).size === 1);
     await berth.cleanUp(lab);
     await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   } finally {
-    await lab.kubectl(['delete', 'service', 'one', '--ignore-not-found']);
+    await lab.api.delete('services', 'one');
     await Promise.all(
       processes.map(
         (child) =>

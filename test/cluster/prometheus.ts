@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, type LabHost } from '../lab/cluster.ts';
 import { unpackDebian } from '../lab/debian-package.ts';
+import { askerOf } from '../probe/asker.ts';
 
 /** One line of an answer. */
 export interface Series {
@@ -21,7 +22,7 @@ export interface Prometheus {
   close(): Promise<void>;
 }
 
-const listen = '127.0.0.1:9090';
+const listen = { address: '127.0.0.1', port: 9090 };
 
 /** Starts Prometheus in a host's network; it asks the targets (`ADDRESS:PORT`) once a second, and evaluates the rules of a file. */
 export async function startPrometheus(
@@ -38,25 +39,23 @@ export async function startPrometheus(
   };
   await writeFile(join(folder, 'prometheus.yml'), JSON.stringify(config));
   const flags = { 'config.file': join(folder, 'prometheus.yml'), 'storage.tsdb.path': folder };
-  const args = Object.entries({ ...flags, 'web.listen-address': listen }).map(([name, value]) => `--${name}=${value}`);
+  const args = Object.entries({ ...flags, 'web.listen-address': `${listen.address}:${listen.port}` }).map(
+    ([name, value]) => `--${name}=${value}`,
+  );
   const child = host.spawn([program, ...args], { stdio: 'ignore' });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const api = async (path: string, form: readonly string[] = []) => {
-    const { stdout, stderr } = await host.exec([
-      'curl',
-      '-sS',
-      '--max-time',
-      '5',
-      ...form,
-      `http://${listen}/api/v1/${path}`,
-    ]);
-    const { status, error, data } = JSON.parse(stdout || `{"status":"error","error":${JSON.stringify(stderr)}}`);
+  const api = async (path: string) => {
+    const ask = { ...listen, path: `/api/v1/${path}`, connections: 1, timeoutMs: 5_000 };
+    const [reply] = await askerOf(host).http(ask);
+    // What it does not understand has another status, and an answer that says why.
+    if (reply === undefined || 'failed' in reply) throw new Error(`Prometheus does not answer: ${reply?.failed}`);
+    const { status, error, data } = JSON.parse(reply.body);
     assert.equal(status, 'success', error);
     return data;
   };
   const prometheus: Prometheus = {
     query: async (expression) => {
-      const { result } = await api('query', ['--data-urlencode', `query=${expression}`]);
+      const { result } = await api(`query?query=${encodeURIComponent(expression)}`);
       return (result as readonly { metric: Series['metric']; value: readonly [number, string] }[]).map((one) => ({
         ...{ metric: one.metric, value: Number(one.value[1]) },
       }));

@@ -17,13 +17,14 @@ function commands(program: string): readonly string[][] {
 }
 
 after(async () => {
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+  await lab.api.delete('deployments', 'web');
   await berth.cleanUp(lab);
-  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait', '--ignore-not-found']);
 });
 
 test('install in 60 seconds', async () => {
-  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait', '--ignore-not-found']);
+  await berth.uninstallBerth(lab);
+  // The README makes one of this name.
+  await lab.api.delete('deployments', 'web');
   const [install = []] = commands('helm');
   assert.equal(install[0], 'install');
   const here = install.map((word) =>

@@ -16,13 +16,13 @@ before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(probed(name));
-  await lab.kubectl(['rollout', 'status', `daemonset/${name}`, '--timeout=90s']);
+  await lab.rolledOut(`daemonset/${name}`);
   prober = await Prober.start(lab, await berth.addressOf(lab, name));
 });
 after(async () => {
   prober?.close();
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'daemonset', name, '--ignore-not-found']);
+  await lab.api.delete('daemonsets', name);
   await berth.installBerth(lab);
 });
 
@@ -49,8 +49,7 @@ async function withoutLoss(change: () => Promise<unknown>): Promise<void> {
 }
 
 async function pods(): Promise<readonly string[]> {
-  const uids = await lab.kubectl(['-n', berth.namespace, 'get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}']);
-  return uids.split(' ');
+  return (await lab.api.list('pods', { namespace: berth.namespace })).map(({ metadata }) => metadata.uid ?? '');
 }
 
 test('helm upgrade replaces every Pod; no attempt to connect fails and no connection ends', () =>

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { downLab, eventually, type Lab, upLab } from '../lab/cluster.ts';
 import { namespacePrefix } from '../lab/plan.ts';
-import { patiently } from '../lab/poll.ts';
 import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
+import { conditionIn, type Entry, type ServiceObject } from './objects.ts';
 import { speakerLogs } from './speaker-process.ts';
 
 const first = berth.sharedLab();
@@ -23,19 +23,17 @@ after(async () => {
     await downLab(secondId);
   } finally {
     await berth.cleanUp(first);
-    await first.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
   }
 });
 
 /** The addresses of Services by name. */
 async function addressesIn(lab: Lab): Promise<Readonly<Record<string, string>>> {
-  const format = 'jsonpath={range .items[*]}{.metadata.name} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}';
-  const text = await lab.kubectl(['get', 'services', '--selector', '!provider', '-o', format]);
+  const services = await lab.api.list<ServiceObject>('services', { labelSelector: '!provider' });
   return Object.fromEntries(
-    text
-      .trim()
-      .split('\n')
-      .map((line) => [line.split(' ')[0], line.split(' ').slice(1).join(' ')]),
+    services.map(({ metadata, status }) => [
+      metadata.name,
+      (status.loadBalancer?.ingress ?? []).map(({ ip }) => ip).join(' '),
+    ]),
   );
 }
 
@@ -47,7 +45,7 @@ test('a ledger that was saved gives every Service its address in a new cluster',
   for (const name of names) await first.apply(berth.serviceManifest(name, 'ipFamilyPolicy: PreferDualStack'));
   for (const name of names) await berth.addressOf(first, name);
   // What is left has no order that a fresh allocation would find again.
-  await first.kubectl(['delete', 'service', 'a', 'c']);
+  for (const name of ['a', 'c']) await first.api.delete('services', name);
   await eventually('the ledger without them', async () => (await berth.ledgerOf(first)).length === 8);
   await first.apply(berth.serviceManifest('g'));
   await berth.addressOf(first, 'g');
@@ -87,7 +85,7 @@ test('two clusters on one wire, with nodes of the same names, keep to their own'
   }
   await second.apply(berth.backends);
   for (const lab of [first, second]) {
-    await lab.kubectl(['rollout', 'status', 'deployment/web', `--timeout=${patiently(90)}s`]);
+    await lab.rolledOut('deployment/web');
   }
   await first.apply(berth.poolManifest('main', own));
   await second.apply(berth.poolManifest('main', theirs));
@@ -99,8 +97,8 @@ test('two clusters on one wire, with nodes of the same names, keep to their own'
     [here, first],
     [there, second],
   ] as const) {
-    await eventually(`an answer from ${vip}`, () => berth.curl(first, vip));
-    const answering = [...(await berth.answeringMacs(first, vip))];
+    await eventually(`an answer from ${vip}`, () => berth.get(first, vip));
+    const answering = [...(await berth.macsOf(first, vip))];
     assert.equal(answering.length, 1, `${vip}: ${answering}`);
     assert.ok(macsOf(lab).includes(answering[0] ?? ''), `${vip} is answered for by ${answering}`);
   }
@@ -112,18 +110,17 @@ test('two clusters on one wire, with nodes of the same names, keep to their own'
   }
 
   // An address that the other cluster uses is found out before it is announced, and left alone.
-  await second.kubectl(['delete', 'service', 'one']);
+  await second.api.delete('services', 'one');
   await second.apply(berth.poolManifest('main', own));
   await second.apply(berth.serviceManifest('two', `loadBalancerIP: ${here}`));
   await eventually('the conflict', async () => {
-    const format = 'jsonpath={.items[*].status.conditions[?(@.type=="Conflict")].reason}';
-    assert.match(await second.kubectl(['get', 'ipallocations', '-o', format]), /AddressTaken/);
-    return true;
+    const entries = await second.api.list<Entry>('ipallocations');
+    return entries.some((entry) => conditionIn(entry, 'Conflict')?.reason === 'AddressTaken');
   });
-  const [mac, ...more] = await berth.answeringMacs(first, here);
+  const [mac, ...more] = await berth.macsOf(first, here);
   assert.deepEqual(more, []);
   assert.ok(macsOf(first).includes(mac ?? ''));
-  await berth.curl(first, here);
+  await berth.get(first, here);
 });
 
 /** Two ranges of a cluster's subnet. */

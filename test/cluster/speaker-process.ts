@@ -1,6 +1,11 @@
 /** The speaker's process on a node, to be ended in the ways in which processes end; and what speakers log. */
+import assert from 'node:assert/strict';
+import { ApiError } from '../lab/api.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespace, rolledOut } from './berth.ts';
+import type { Pod } from './objects.ts';
+
+const speakers = { namespace, labelSelector: 'app.kubernetes.io/component=speaker' };
 
 /** What may be sent to a speaker: the first two end it, the third makes it stand still until the fourth. */
 export type SpeakerSignal = 'KILL' | 'TERM' | 'STOP' | 'CONT';
@@ -26,27 +31,28 @@ async function speakerOf(node: LabHost): Promise<string> {
 
 /** Gives every speaker whose container has restarted a new Pod: the kubelet waits longer each time before it restarts one. */
 export async function renewSpeakers(lab: Lab): Promise<void> {
-  const format = '{range .items[*]}{.metadata.name} {.status.containerStatuses[0].restartCount}{"\\n"}{end}';
-  const text = await lab.kubectl([...speakerPods('get'), '-o', `jsonpath=${format}`]);
-  const restarted = [...text.matchAll(/^(\S+) [1-9]\d*$/gm)].map(([, name = '']) => name);
-  if (restarted.length > 0) await lab.kubectl(['-n', namespace, 'delete', 'pod', ...restarted]);
+  const isRestarted = ({ status }: Pod) => (status.containerStatuses?.[0]?.restartCount ?? 0) > 0;
+  const restarted = (await lab.api.list<Pod>('pods', speakers)).filter(isRestarted);
+  await Promise.all(restarted.map(({ metadata }) => lab.api.delete('pods', metadata.name, { namespace })));
   await rolledOut(lab);
 }
 
 /** What all speakers have logged since a moment. */
 export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
-  const selector = ['-l', 'app.kubernetes.io/component=speaker'];
-  return lab.kubectl([
-    '-n',
-    namespace,
-    'logs',
-    ...selector,
-    '--tail=-1',
-    '--request-timeout=10s',
-    `--since-time=${since.toISOString()}`,
-  ]);
+  const pods = await lab.api.list<Pod>('pods', speakers);
+  const texts = pods.map(async ({ metadata: { name } }) => {
+    // One that is being made has said nothing yet.
+    const nothing = (error: unknown) => {
+      if (error instanceof ApiError) return '';
+      throw error;
+    };
+    return lab.api.log(name, { namespace, since }).catch(nothing);
+  });
+  return (await Promise.all(texts)).join('');
 }
 
-function speakerPods(verb: string): readonly string[] {
-  return ['-n', namespace, verb, 'pods', '-l', 'app.kubernetes.io/component=speaker'];
+/** The name of the Pod of a node's speaker. */
+export async function speakerPod(lab: Lab, node: LabHost): Promise<string> {
+  const pods = await lab.api.list('pods', { ...speakers, fieldSelector: `spec.nodeName=${node.name}` });
+  return pods[0]?.metadata.name ?? assert.fail(`no speaker at ${node.name}`);
 }

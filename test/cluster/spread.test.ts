@@ -6,6 +6,7 @@ import { eventually } from '../lab/poll.ts';
 import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
 import { packetsOf, spreadOf } from './node-layer.ts';
+import type { Pod } from './objects.ts';
 import { Asking } from './promises/asking.ts';
 import { answers } from './promises/client.ts';
 
@@ -16,17 +17,15 @@ let vip: string;
 before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
-  const spec = { spec: { distribution: 'Spread' } };
-  await lab.kubectl(['patch', 'l2advertisement', 'main', '--type=merge', '-p', JSON.stringify(spec)]);
+  await lab.api.patch('l2advertisements', 'main', { spec: { distribution: 'Spread' } });
   await lab.apply(berth.serviceManifest('one'));
   vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
+  await eventually('an answer', () => berth.get(lab, vip));
 });
 after(async () => {
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
 
 /** Waits until the ledger says this of the spread, `Status Reason: message`. */
@@ -54,7 +53,7 @@ async function servedBy(expected: readonly string[]): Promise<void> {
 }
 
 async function holder(): Promise<LabHost> {
-  const [mac] = await berth.answeringMacs(lab, vip);
+  const [mac] = await berth.macsOf(lab, vip);
   return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
 }
 
@@ -62,10 +61,11 @@ async function holder(): Promise<LabHost> {
 async function guardPort(node: LabHost): Promise<() => Promise<void>> {
   const bridge = node.namespace.replace(/[^-]+$/, 'bridge');
   const inBridge = (input: string) => mustRun(['ip', 'netns', 'exec', bridge, 'nft', '-f', '-'], { input });
-  const where = 'jsonpath={range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
-  const list = await lab.kubectl(['get', 'pods', '-l', 'app=web', '-o', where]);
-  const pod = new RegExp(`^${node.name} (\\S+)\\.\\d+$`, 'm').exec(list)?.[1] ?? assert.fail(list);
-  const pods = `${pod}.0/24`;
+  const [pod] = await lab.api.list<Pod>('pods', {
+    labelSelector: 'app=web',
+    fieldSelector: `spec.nodeName=${node.name}`,
+  });
+  const pods = `${pod?.status.podIP?.replace(/\d+$/, '0') ?? assert.fail(`no Pod at ${node.name}`)}/24`;
   const others = `ip saddr != ${node.ip} ip saddr != ${pods} ip saddr != ${lab.subnet.vips}`;
   await inBridge(`table bridge guard {
   chain forward {

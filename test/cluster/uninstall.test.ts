@@ -5,25 +5,21 @@ import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { nft, spreadOf } from './node-layer.ts';
+import type { ServiceObject } from './objects.ts';
 import { answers } from './promises/client.ts';
 
 const lab = berth.sharedLab();
 
 before(async () => {
   await berth.installBerth(lab);
-  await uninstall();
+  await berth.uninstallBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
 after(async () => {
   await berth.installBerth(lab);
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
-
-async function uninstall(): Promise<void> {
-  await lab.helm(['uninstall', 'berth', '--namespace', berth.namespace, '--wait']);
-}
 
 /** Settings of the network: of all links together, and of those that do not come and go with Pods. */
 const settings =
@@ -62,8 +58,7 @@ test('helm uninstall leaves the kernels of all nodes as they were', async () => 
 
   await berth.installBerth(lab);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6));
-  const spec = JSON.stringify({ spec: { distribution: 'Spread' } });
-  await lab.kubectl(['patch', 'l2advertisement', 'main', '--type=merge', '-p', spec]);
+  await lab.api.patch('l2advertisements', 'main', { spec: { distribution: 'Spread' } });
   await lab.apply(berth.serviceManifest('one', 'ipFamilyPolicy: RequireDualStack', 'berth.dev/hand-off: NodePort'));
   const vips = (await berth.addressOf(lab, 'one')).split(' ');
   for (const vip of vips) {
@@ -73,7 +68,7 @@ test('helm uninstall leaves the kernels of all nodes as they were', async () => 
   for (const node of lab.nodes) assert.match(await nft(node, ['list', 'tables']), /ip berth/);
   await berth.cleanUp(lab);
 
-  await uninstall();
+  await berth.uninstallBerth(lab);
   for (const [i, node] of lab.nodes.entries()) {
     await eventually(`nothing of ours at ${node.name}`, async () => {
       assert.deepEqual(await stateOf(node), before[i]);
@@ -87,24 +82,26 @@ test('helm uninstall leaves the addresses in the statuses, the ledger and the CR
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
+  await eventually('an answer', () => berth.get(lab, vip));
   const kept = async () => ({
     ingress: await berth.ingressOf(lab, 'one'),
-    conditions: await lab.kubectl(['get', 'service', 'one', '-o', 'jsonpath={.status.conditions[*].type}']),
+    conditions: (await lab.api.get<ServiceObject>('services', 'one')).status.conditions?.map(({ type }) => type).join(),
     ledger: await berth.ledgerOf(lab),
-    crds: (await lab.kubectl(['get', 'crds', '-o', 'name'])).split('\n').filter((name) => name.endsWith('.berth.dev')),
-    key: await lab.kubectl(['-n', berth.namespace, 'get', 'secret', 'berth-liveness', '-o', 'name']),
+    crds: (await lab.api.list('customresourcedefinitions'))
+      .map(({ metadata }) => metadata.name)
+      .filter((name) => name.endsWith('.berth.dev')),
+    key: (await lab.api.get('secrets', 'berth-liveness', { namespace: berth.namespace })).metadata.uid,
   });
-  await eventually('both conditions', async () => /Allocated.*Announced/.test((await kept()).conditions));
+  await eventually('both conditions', async () => /Allocated.*Announced/.test((await kept()).conditions ?? ''));
   const before = await kept();
 
-  await uninstall();
+  await berth.uninstallBerth(lab);
   assert.deepEqual(await kept(), before);
   assert.equal(before.crds.length, 3);
   assert.deepEqual(await berth.answeringMacs(lab, vip), new Set());
 
   await berth.installBerth(lab);
-  await eventually('an answer again', () => berth.curl(lab, vip));
+  await eventually('an answer again', () => berth.get(lab, vip));
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
   await berth.cleanUp(lab);
 });

@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -25,9 +26,7 @@ const account = { namespace, name: 'berth-crds' };
 
 before(async () => {
   enterNetworkOf(lab.controlPlane);
-  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
-  // Whoever led then could not give it back any more.
-  await lab.kubectl(['delete', 'lease', '--all', '--namespace', namespace, '--ignore-not-found']);
+  await berth.uninstallBerth(lab);
   await makeOldChart();
 });
 after(async () => {
@@ -35,7 +34,6 @@ after(async () => {
   await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', crds]);
   await berth.installBerth(lab);
   await berth.cleanUp(lab);
-  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
   await rm(oldChart, { recursive: true, force: true });
 });
 
@@ -58,8 +56,8 @@ async function makeOldChart(): Promise<void> {
 }
 
 async function knowsField(): Promise<boolean> {
-  const field = 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.reuseAfter.type}';
-  return (await lab.kubectl(['get', 'crd', 'ipaddresspools.berth.dev', '-o', field])) === 'string';
+  const crd = await lab.api.get('customresourcedefinitions', 'ipaddresspools.berth.dev');
+  return JSON.stringify(crd).includes('"reuseAfter":{');
 }
 
 /** What the speaker of the first node tells a host of the network that asks it for its metrics; undefined when it does not answer. */
@@ -97,7 +95,11 @@ async function grantsDuring(task: () => Promise<void>): Promise<readonly Grant[]
   let grants: readonly Grant[] = [];
   const done = new AbortController();
   const looking = (async () => {
-    while (grants.length === 0 && !done.signal.aborted) grants = await grantsOf(client, account).catch(() => []);
+    while (grants.length === 0 && !done.signal.aborted) {
+      grants = await grantsOf(client, account).catch(() => []);
+      // The hook's Pod takes seconds to come and go, and needs the machine for that.
+      await delay(50);
+    }
   })();
   await task().finally(() => done.abort());
   await looking;
@@ -111,9 +113,9 @@ test('helm upgrade brings new CRDs and a pool that needs them, no connection fai
   assert.equal(await knowsField(), false);
   await lab.apply(berth.backends);
   await lab.apply(berth.serviceManifest('one'));
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
   const vip = await berth.addressOf(lab, 'one');
-  await eventually('an answer', () => berth.curl(lab, vip));
+  await eventually('an answer', () => berth.get(lab, vip));
   assert.equal(await metricsFromOutside(), undefined);
 
   let grants: readonly Grant[] = [];
@@ -140,7 +142,7 @@ test('helm upgrade brings new CRDs and a pool that needs them, no connection fai
   assert.equal(await knowsField(), true);
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
 
-  await lab.kubectl(['delete', 'service', 'one']);
+  await lab.api.delete('services', 'one');
   await eventually('an empty ledger', async () => (await berth.ledgerOf(lab)).length === 0);
   await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait']);
   assert.equal(await knowsField(), true);

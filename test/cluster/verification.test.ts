@@ -1,19 +1,19 @@
 /** A7 Every VIP is verified from a second node, and its IPAllocation says so: the speakers have nothing but NET_RAW. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { conditionIn, type Entry } from './objects.ts';
 
 const lab = berth.sharedLab();
 
 before(async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
-  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.rolledOut('deployment/web');
 });
 beforeEach(() => lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6)));
 afterEach(() => berth.cleanUp(lab));
-after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
 interface Verified {
   readonly status: string;
@@ -25,10 +25,9 @@ interface Verified {
 
 /** The condition of the Service's address. */
 async function verifiedOf(name: string): Promise<Verified | undefined> {
-  const { items } = JSON.parse(await lab.kubectl(['get', 'ipallocations', '-o', 'json']));
-  const entry = items.find(({ spec }: { spec: { services: { name: string }[] } }) => spec.services[0]?.name === name);
-  const condition = entry?.status?.conditions?.find(({ type }: { type: string }) => type === 'Verified');
-  return condition && { ...condition, holder: entry.status.holder.node };
+  const entry = (await lab.api.list<Entry>('ipallocations')).find(({ spec }) => spec.services?.[0]?.name === name);
+  const condition = conditionIn(entry, 'Verified');
+  return condition && { ...condition, holder: entry?.status?.holder?.node ?? '' };
 }
 
 /** Waits until the condition says this. */
@@ -51,14 +50,14 @@ spec: { type: LoadBalancer, ${spec} }
 }
 
 /** A change of a Service: another port before the one that it had. */
-const otherPort = JSON.stringify({
+const otherPort = {
   spec: {
     ports: [
       { name: 'other', port: 81, targetPort: 8080 },
       { name: 'web', port: 80, targetPort: 8080 },
     ],
   },
-});
+};
 
 /** Runs nft(8) on every node: an address may move in the middle of a test. */
 async function nftEverywhere(argv: readonly string[], input = ''): Promise<void> {
@@ -99,7 +98,7 @@ test('A7 a firewall at the holder is found, and its end', async () => {
       `table ip berth-test { chain in { type filter hook prerouting priority -300; ${drop}; }; }`,
     );
     // The Service has changed: that is looked at soon.
-    await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', otherPort]);
+    await lab.api.patch('services', 'one', otherPort);
     const { message } = await becomes('one', 'False NoDataPath');
     assert.match(message, /^node node\d asked for .* TCP port 81$/);
   } finally {
@@ -117,7 +116,7 @@ test('A7 another host that answers for an address is named', async () => {
   const own = (verb: string) => client.exec(['ip', 'address', verb, `${vip}/32`, 'dev', client.link]);
   try {
     assert.equal((await own('add')).code, 0);
-    await lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', otherPort]);
+    await lab.api.patch('services', 'one', otherPort);
     const { message } = await becomes('one', 'False AnsweredByOther');
     assert.ok(message.includes(client.mac), message);
   } finally {

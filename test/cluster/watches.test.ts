@@ -28,8 +28,12 @@ beforeEach(async () => {
 afterEach(async () => {
   client.close();
   proxy.close();
-  await lab.kubectl(['delete', 'namespace', ...names, '--ignore-not-found', '--wait=false']);
+  for (const name of names) await lab.api.delete('namespaces', name, { wait: false });
 });
+
+function make(name: string): Promise<void> {
+  return lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name} } }`);
+}
 
 test('B11 a watch that is half open is made anew after a time without a word, and nothing is missed', async () => {
   const log = createLogger('test', 'info');
@@ -44,10 +48,10 @@ test('B11 a watch that is half open is made anew after a time without a word, an
   try {
     // What comes after the first list comes by the watch: so that is open then, and is what will be silent.
     await eventually('the first list', () => informer.synced);
-    await lab.kubectl(['create', 'namespace', names[0] ?? '']);
+    await make(names[0] ?? '');
     await eventually('the first one', () => knows(names[0] ?? ''));
     proxy.silence();
-    await lab.kubectl(['create', 'namespace', names[1] ?? '']);
+    await make(names[1] ?? '');
     assert.equal(knows(names[1] ?? ''), false, 'the watch is still half open');
     await eventually('the second one', () => knows(names[1] ?? ''), { timeoutMs: 10_000 });
   } finally {

@@ -1,6 +1,14 @@
 /** The lab as tests and the demo use it: a real Kubernetes cluster on this machine, and faults to inject. */
+import { Api } from './api.ts';
 import { contextOf, type LabContext, programsFolder } from './context.ts';
-import { adminKubeconfig, dnsOfCluster, serviceOfApi, startApiServer, stopApiServer } from './control-plane.ts';
+import {
+  adminKubeconfig,
+  apiSocket,
+  dnsOfCluster,
+  serviceOfApi,
+  startApiServer,
+  stopApiServer,
+} from './control-plane.ts';
 import { defaultId, downLab, killHosts } from './down.ts';
 import { hostOf, type LabHost } from './host.ts';
 import { recreateHost, setPort } from './network.ts';
@@ -10,6 +18,7 @@ import { eventually } from './poll.ts';
 import type { Log } from './progress.ts';
 import { type LabState, planOf, readState } from './state.ts';
 import { ensureLab, helm, installBerth, kubectl, type LabOptions } from './up.ts';
+import { type RolloutOptions, rolledOut, type Workload } from './workloads.ts';
 
 export { downLab } from './down.ts';
 export type { LabHost } from './host.ts';
@@ -45,6 +54,8 @@ export class Lab {
   readonly subnet: LabPlan['subnet'];
   /** Where Pods look for a name server: a free address of the Services' range. */
   readonly dnsAddress: string;
+  /** The API server, asked by this process itself. */
+  readonly api: Api;
   readonly #context: LabContext;
 
   constructor(state: LabState, log: Log = () => {}) {
@@ -54,6 +65,8 @@ export class Lab {
     this.stateDir = this.#context.stateDir;
     this.kubeconfig = adminKubeconfig(this.#context);
     this.programs = programsFolder(this.#context);
+    const { stateDir, pki } = this.#context;
+    this.api = new Api({ socketPath: apiSocket({ stateDir }), pki, address: plan.controlPlane.ip });
     this.nodes = plan.workers.map((node) => hostOf(plan.id, node));
     this.client = hostOf(plan.id, plan.client);
     this.controlPlane = hostOf(plan.id, plan.controlPlane);
@@ -72,8 +85,13 @@ export class Lab {
   }
 
   /** Applies objects in YAML. */
-  apply(yaml: string): Promise<string> {
-    return this.kubectl(['apply', '--filename', '-'], { input: yaml });
+  apply(yaml: string): Promise<void> {
+    return this.api.apply(yaml);
+  }
+
+  /** Waits until all Pods of a workload are new and available, as `kubectl rollout status` does. */
+  rolledOut(workload: Workload, options: RolloutOptions = {}): Promise<void> {
+    return rolledOut(this.api, workload, options);
   }
 
   /** Imports an image archive into every node that is on. */

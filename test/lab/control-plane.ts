@@ -26,6 +26,11 @@ export function apiServerUrl(context: LabContext): string {
   return `https://${context.plan.controlPlane.ip}:${apiPort}`;
 }
 
+/** Path of the socket by which processes outside of the lab's network reach the API server; the relay listens on it. */
+export function apiSocket({ stateDir }: Pick<LabContext, 'stateDir'>): string {
+  return join(stateDir, 'api.sock');
+}
+
 /** Path of the administrator's kubeconfig. */
 export function adminKubeconfig(context: LabContext): string {
   return join(context.pki, 'admin.kubeconfig');
@@ -74,9 +79,10 @@ export async function startControlPlane(context: LabContext): Promise<void> {
   ]);
 }
 
-/** Starts of the control plane what keeps objects, and waits until it is ready. */
+/** Starts of the control plane what keeps objects, and the way to it from outside, and waits until it is ready. */
 export async function startApi(context: LabContext): Promise<void> {
   const folder = hostFolder(context, context.plan.controlPlane.name);
+  startRelay(context);
   startProgram(context, 'etcd', [
     `--data-dir=${join(folder, 'etcd')}`,
     '--listen-client-urls=http://127.0.0.1:2379',
@@ -135,9 +141,18 @@ export function inControlPlane({ plan }: LabContext): readonly string[] {
 }
 
 function startProgram(context: LabContext, name: keyof Binaries, flags: readonly string[]): ProcessRecord {
+  return startHere(context, name, [context.binaries[name], ...flags]);
+}
+
+function startRelay(context: LabContext): void {
+  const program = join(import.meta.dirname, 'relay.ts');
+  startHere(context, 'relay', [process.execPath, program, apiSocket(context), `${apiPort}`]);
+}
+
+function startHere(context: LabContext, name: string, command: readonly string[]): ProcessRecord {
   const host = context.plan.controlPlane.name;
   const logFile = join(hostFolder(context, host), `${name}.log`);
-  const argv = [...inControlPlane(context), context.binaries[name], ...flags];
+  const argv = [...inControlPlane(context), ...command];
   const record = start({ name, host, argv, logFile });
   recordProcess(context.plan.id, record);
   return record;

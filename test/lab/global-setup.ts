@@ -1,6 +1,7 @@
 /** Gives a run of tests one cluster: `node --test --test-global-setup=test/lab/global-setup.ts`. BERTH_LAB names it. */
 import { downLab, upLab } from './cluster.ts';
 import { downOnInterrupt } from './interrupt.ts';
+import { buildFor } from './needs.ts';
 
 const id = process.env.BERTH_LAB ?? 'test';
 const log = (line: string) => process.stderr.write(`lab: ${line}\n`);
@@ -16,6 +17,8 @@ export async function globalSetup(): Promise<void> {
   const lab = await upLab({ id, nodes: 3, log });
   try {
     await lab.buildBerth();
+    // The runner's own arguments are the files.
+    await buildFor(process.argv.slice(1), log);
   } catch (error) {
     if (!keep) await downLab(id);
     throw error;

@@ -16,7 +16,7 @@ export function patiently(usual: number): number {
 }
 
 const defaultTimeoutMs = 30_000;
-const defaultEveryMs = 200;
+const defaultEveryMs = 100;
 
 /** What a value of `fn` is once it counts as an answer. */
 type Answer<T> = Exclude<T, undefined | false>;

@@ -1,4 +1,5 @@
 /** Before a stage's summary: the matrix of Services' promises, where those were tested. */
+import { columnName, columns } from '../cluster/promises/column.ts';
 import { type Cell, renderMatrix } from '../cluster/promises/matrix.ts';
 import { suitePrefix } from '../cluster/promises/suites.ts';
 import { isSummary, type RunnerEvent } from './events.ts';
@@ -20,7 +21,8 @@ export async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGene
       }
     }
     if (isSummary(event) && cells.length > 0) {
-      yield { type: 'test:stdout', data: { file: data.file ?? '', message: `\n${renderMatrix(cells.splice(0))}\n` } };
+      const matrix = renderMatrix(cells.splice(0), columns.map(columnName));
+      yield { type: 'test:stdout', data: { file: data.file ?? '', message: `\n${matrix}\n` } };
     }
     yield event;
   }

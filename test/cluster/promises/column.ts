@@ -1,5 +1,6 @@
 /** One way in which Berth and kube-proxy carry traffic together: a column of the matrix of promises. */
 import type { ProxyMode } from '../../lab/plan.ts';
+import { isAll } from '../../lab/scope.ts';
 
 /** How a node passes VIP traffic on. */
 export type HandOff = 'KubeProxy' | 'NodePort';
@@ -31,12 +32,35 @@ const distributions: Readonly<Record<Distribution, Readonly<Record<string, unkno
   Spread: { distribution: 'Spread' },
 };
 
-/** All columns of a cluster whose kube-proxy works in this mode. */
-export function columnsOf(proxyMode: ProxyMode): readonly Column[] {
+/** The modes of kube-proxy that the matrix is about. */
+const proxyModes: readonly ProxyMode[] = ['iptables', 'nftables'];
+
+/** All columns of the matrix. */
+export const columns: readonly Column[] = proxyModes.flatMap(allOf);
+
+function allOf(proxyMode: ProxyMode): readonly Column[] {
   const ways = Object.keys(distributions) as Distribution[];
   return (Object.keys(handOffs) as HandOff[]).flatMap((handOff) =>
     ways.map((distribution) => ({ proxyMode, handOff, distribution })),
   );
+}
+
+/**
+ * The columns of every run: each mode meets each hand-off and each distribution, and each hand-off each distribution. The other half, where
+ * the same pairs meet in other threes, is for runs of all.
+ */
+const pairs: readonly string[] = [
+  'iptables/KubeProxy/Single',
+  'iptables/NodePort/Spread',
+  'nftables/KubeProxy/Spread',
+  'nftables/NodePort/Single',
+];
+
+/** The columns that are run on a cluster whose kube-proxy works in this mode. */
+export function columnsOf(proxyMode: ProxyMode, all = isAll): readonly Column[] {
+  const ofMode = allOf(proxyMode);
+  const isWhole = all || !proxyModes.includes(proxyMode);
+  return isWhole ? ofMode : ofMode.filter((column) => pairs.includes(columnName(column)));
 }
 
 /** A column's name, as in the matrix. */

@@ -1,5 +1,6 @@
 /** Rows: what stands behind a Service. */
 import assert from 'node:assert/strict';
+import type { Pod } from '../objects.ts';
 import * as client from './client.ts';
 import { deployment, type Manifest, netexec, shared } from './manifests.ts';
 import { eventually } from './patience.ts';
@@ -35,11 +36,13 @@ export const endpoints: readonly Row[] = [
   {
     name: 'terminating endpoints',
     promise: 'Where no other endpoint is left, those that terminate and still serve get the traffic.',
+    isLong: true,
     run: terminating,
   },
   {
     name: 'zero endpoints',
     promise: 'The client is refused, as at a node port, and the Service says why.',
+    isLong: true,
     run: zeroEndpoints,
   },
 ];
@@ -52,12 +55,12 @@ async function noSelector(world: World): Promise<void> {
   const { name, vip } = await world.expose({ selector: null, ports });
   await world.says(name, announced, 'True NoEndpoints');
   const [[pod, nodeName] = []] = await world.pods(shared.web);
-  const podIp = await world.lab.kubectl(['get', 'pod', `${pod}`, '-o', 'jsonpath={.status.podIP}']);
+  const { podIP = '' } = (await world.lab.api.get<Pod>('pods', `${pod}`)).status;
   // The API server is a host that is no node.
   const outside = { addresses: [world.lab.controlPlane.ip] };
   await world.make(
     slice({ service: name, port: { name: 'outside', port: 6443 }, endpoint: outside }),
-    slice({ service: name, port: { name: 'inside', port: 8080 }, endpoint: { addresses: [podIp], nodeName } }),
+    slice({ service: name, port: { name: 'inside', port: 8080 }, endpoint: { addresses: [podIP], nodeName } }),
   );
   await world.answeredBy({ address: vip }, [`${pod}`]);
   const ask = ['curl', '-sSk', '--max-time', '2', `https://${vip}/version`];
@@ -125,6 +128,12 @@ async function sameHostPort(world: World): Promise<void> {
   assert.equal(new Set(pods.values()).size, world.lab.nodes.length);
 }
 
+interface EndpointSlice {
+  readonly endpoints?: readonly {
+    readonly conditions: { readonly ready: boolean; readonly serving: boolean; readonly terminating: boolean };
+  }[];
+}
+
 async function terminating(world: World): Promise<void> {
   // Time enough for what follows; the server answers all the while.
   const delay = netexec(8080, { args: ['--delay-shutdown=40'] });
@@ -134,15 +143,14 @@ async function terminating(world: World): Promise<void> {
   const services = [await world.expose(spec, 'cluster'), await world.expose({ ...spec, ...local }, 'local')];
   const [pod] = (await world.pods(world.name)).keys();
   for (const { vip } of services) await world.answeredBy({ address: vip }, [`${pod}`]);
-  await world.lab.kubectl(['scale', 'deployment', world.name, '--replicas=0']);
-  const state = 'jsonpath={.items[*].endpoints[*].conditions}';
+  await world.lab.api.patch('deployments', world.name, { spec: { replicas: 0 } });
   const { name } = services[0] ?? assert.fail();
   await eventually('the endpoint terminates', async () => {
-    const selector = `kubernetes.io/service-name=${name}`;
-    const { ready, serving, terminating } = JSON.parse(
-      await world.lab.kubectl(['get', 'endpointslices', '-l', selector, '-o', state]),
-    );
-    return terminating && serving && !ready;
+    const labelSelector = `kubernetes.io/service-name=${name}`;
+    const slices = await world.lab.api.list<EndpointSlice>('endpointslices', { labelSelector });
+    const [conditions, ...more] = slices.flatMap(({ endpoints }) => endpoints ?? []).map((one) => one.conditions);
+    assert.equal(more.length, 0);
+    return conditions?.terminating && conditions.serving && !conditions.ready;
   });
   for (const { vip } of services) {
     assert.deepEqual(await client.answers(world.lab.client, { address: vip }), new Set([pod]));

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Lab } from '../../lab/cluster.ts';
-import { patiently } from '../../lab/poll.ts';
 import { cleanUp } from '../berth.ts';
 import { advertisementOf, type Column, columnName } from './column.ts';
 import { sharedDeployments } from './manifests.ts';
@@ -47,7 +46,7 @@ async function makeShared(lab: Lab): Promise<void> {
   }));
   await lab.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   for (const { metadata } of sharedDeployments) {
-    await lab.kubectl(['rollout', 'status', `deployment/${metadata.name}`, `--timeout=${patiently(90)}s`]);
+    await lab.rolledOut(`deployment/${metadata.name}`);
   }
 }
 
@@ -55,7 +54,7 @@ function keepInColumn(column: Column, lab: () => Lab): void {
   suite(`${suitePrefix}${columnName(column)}`, { concurrency }, () => {
     before(() => lab().apply(poolOf(lab(), column)));
     after(() => cleanUp(lab()));
-    for (const row of rows) {
+    for (const row of [...rows].sort((a, b) => Number(b.isLong ?? false) - Number(a.isLong ?? false))) {
       test(row.name, { skip: row.cannot?.(column) ?? false }, () => keep(row, column, lab()));
     }
   });

@@ -8,8 +8,11 @@ export interface Cell {
   readonly result: string;
 }
 
-/** The matrix as text, rows and columns in the order in which they were first met; reasons are below it, by number. */
-export function renderMatrix(cells: readonly Cell[]): string {
+/**
+ * The matrix as text, rows and columns in the order in which they were first met; reasons are below it, by number, and so are the columns
+ * of `all` that were not run.
+ */
+export function renderMatrix(cells: readonly Cell[], all: readonly string[] = []): string {
   const rows = unique(cells.map(({ row }) => row));
   const columns = unique(cells.map(({ column }) => column));
   const reasons = unique(cells.map(({ result }) => result).filter((result) => !isVerdict(result)));
@@ -25,7 +28,12 @@ export function renderMatrix(cells: readonly Cell[]): string {
       .join('  ')
       .trimEnd(),
   );
-  return [...table, ...reasons.map((reason, i) => `(${i + 1}) ${reason}`)].map((line) => `${line}\n`).join('');
+  const others = all.filter((column) => !columns.includes(column));
+  const notes = [
+    ...reasons.map((reason, i) => `(${i + 1}) ${reason}`),
+    ...(others.length === 0 ? [] : [`Columns that were not run: ${others.join(', ')}.`]),
+  ];
+  return [...table, ...notes].map((line) => `${line}\n`).join('');
 }
 
 function isVerdict(result: string): boolean {

@@ -14,6 +14,7 @@ export const paths: readonly Row[] = [
     name: 'change of hand-off',
     promise:
       'The way to the Pods changes while the Service lives (annotation `berth.dev/hand-off`): no connection attempt fails.',
+    isLong: true,
     run: changeOfHandOff,
   },
   {

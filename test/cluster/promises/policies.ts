@@ -1,5 +1,6 @@
 /** Rows: traffic policies, and who may be a client. */
 import assert from 'node:assert/strict';
+import type { Pod } from '../objects.ts';
 import * as client from './client.ts';
 import { shared } from './manifests.ts';
 import { eventually } from './patience.ts';
@@ -35,11 +36,13 @@ export const policies: readonly Row[] = [
     name: 'internalTrafficPolicy Local',
     promise:
       'Limits clients inside the cluster to the Pods of their own node; clients of the address are not concerned.',
+    isLong: true,
     run: internalLocal,
   },
   {
     name: 'clients inside the cluster',
     promise: 'Nodes and Pods reach the address too, with either `externalTrafficPolicy`.',
+    isLong: true,
     run: insideClients,
   },
   {
@@ -75,20 +78,10 @@ async function healthCheck(world: World): Promise<void> {
   const [node] = (await world.pods(shared.single)).values();
   assert.equal(await world.holderOf(vip), node);
   for (const { name: each, ip } of world.lab.nodes) {
-    const ask = [
-      'curl',
-      '-sS',
-      '--max-time',
-      '2',
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{http_code}',
-      `http://${ip}:${healthCheckNodePort}/`,
-    ];
-    const expected = each === node ? '200' : '503';
+    const target = { address: ip, port: healthCheckNodePort };
+    const expected = each === node ? 200 : 503;
     await eventually(`${expected} from ${each}`, async () => {
-      return (await world.lab.client.exec(ask)).stdout === expected;
+      return (await client.statusOf(world.lab.client, target, '/')) === expected;
     });
   }
 }
@@ -123,7 +116,7 @@ async function insideClients(world: World): Promise<void> {
 async function dialled(world: World, pod: string, vip: string): Promise<string | undefined> {
   const [node] = world.lab.nodes;
   assert.ok(node);
-  const address = await world.lab.kubectl(['get', 'pod', pod, '-o', 'jsonpath={.status.podIP}']);
+  const { podIP: address = '' } = (await world.lab.api.get<Pod>('pods', pod)).status;
   const path = `/dial?protocol=http&request=hostname&tries=1&host=${vip}&port=80`;
   return JSON.parse(await client.get(node, { address, port: 8080 }, path)).responses?.[0];
 }

@@ -10,6 +10,8 @@ export interface Row {
   readonly promise: string;
   /** Why it cannot be kept in a column; undefined where it can. */
   readonly cannot?: (column: Column) => string | undefined;
+  /** It takes much longer than most, and so begins before them: the others run beside it. */
+  readonly isLong?: true;
   /** Throws where it is not kept. */
   readonly run: (world: World) => Promise<void>;
 }

@@ -13,6 +13,7 @@ export const types: readonly Row[] = [
     name: 'change of type',
     promise:
       'Between LoadBalancer and ClusterIP, NodePort, ExternalName, in every direction: the address comes and goes.',
+    isLong: true,
     run: changeOfType,
   },
   {

@@ -1,9 +1,9 @@
 /** What a row works with: the cluster, the column, and objects of its own that end with it. */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
-import { patiently } from '../../lab/poll.ts';
-import { answeringMacs } from '../berth.ts';
+import { macsOf } from '../berth.ts';
 import { spreadOf } from '../node-layer.ts';
+import { conditionIn, type Pod, type ServiceObject } from '../objects.ts';
 import * as client from './client.ts';
 import { annotationsOf, type Column, ipModeOf } from './column.ts';
 import { type Manifest, shared } from './manifests.ts';
@@ -18,20 +18,6 @@ export interface Exposed {
   /** Its first address. */
   readonly vip: string;
   readonly vips: readonly string[];
-}
-
-/** The parts of a Service that rows look at. */
-export interface ServiceObject {
-  readonly metadata: { readonly resourceVersion: string };
-  readonly spec: {
-    readonly clusterIP?: string;
-    readonly healthCheckNodePort?: number;
-    readonly ports: readonly { readonly port: number; readonly nodePort?: number }[];
-  };
-  readonly status: {
-    readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string; readonly ipMode: string }[] };
-    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
-  };
 }
 
 type Spec = Readonly<Record<string, unknown>>;
@@ -106,25 +92,24 @@ export class World {
   }
 
   /** A Service as it is now. */
-  async read(name: string): Promise<ServiceObject> {
-    return JSON.parse(await this.lab.kubectl(['get', 'service', name, '-o', 'json']));
+  read(name: string): Promise<ServiceObject> {
+    return this.lab.api.get<ServiceObject>('services', name);
   }
 
   /** Changes a Service's spec. */
   async patch(name: string, spec: Spec): Promise<void> {
-    await this.lab.kubectl(['patch', 'service', name, '--type=merge', '-p', JSON.stringify({ spec })]);
+    await this.lab.api.patch('services', name, { spec });
   }
 
   /** Sets an annotation of a Service, or takes it away. */
   async annotate(name: string, annotation: string, value: string | null): Promise<void> {
-    const patch = JSON.stringify({ metadata: { annotations: { [annotation]: value } } });
-    await this.lab.kubectl(['patch', 'service', name, '--type=merge', '-p', patch]);
+    await this.lab.api.patch('services', name, { metadata: { annotations: { [annotation]: value } } });
   }
 
   /** Waits until a condition of a Service says `Status Reason`. */
   async says(name: string, type: string, expected: string): Promise<void> {
     await eventually(`condition ${type} of Service ${name} is ${expected}`, async () => {
-      const found = (await this.read(name)).status.conditions?.find((one) => one.type === type);
+      const found = conditionIn(await this.read(name), type);
       if (`${found?.status} ${found?.reason}` !== expected) throw new Error(`it is ${JSON.stringify(found)}`);
       return true;
     });
@@ -174,19 +159,18 @@ export class World {
 
   /** The Pods of a Deployment, and which node each is on. */
   async pods(app: string): Promise<ReadonlyMap<string, string>> {
-    const format = 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName}{"\\n"}{end}';
-    const lines = (await this.lab.kubectl(['get', 'pods', '-l', `app=${app}`, '-o', format])).trim().split('\n');
-    return new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
+    const pods = await this.lab.api.list<Pod>('pods', { labelSelector: `app=${app}` });
+    return new Map(pods.map(({ metadata, spec }) => [metadata.name, spec.nodeName ?? '']));
   }
 
   /** Waits until all Pods of a Deployment are ready. */
   async ready(name: string): Promise<void> {
-    await this.lab.kubectl(['rollout', 'status', `deployment/${name}`, `--timeout=${patiently(60)}s`]);
+    await this.lab.rolledOut(`deployment/${name}`, { timeoutMs: 60_000 });
   }
 
   /** The node that answers for an IPv4 address. */
   async holderOf(vip: string): Promise<string> {
-    const macs = [...(await answeringMacs(this.lab, vip))];
+    const macs = [...(await macsOf(this.lab, vip))];
     assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
     return this.lab.nodes.find(({ mac }) => mac === macs[0])?.name ?? assert.fail(`${macs[0]} is no node's`);
   }
@@ -199,6 +183,7 @@ export class World {
 
 /** Removes what carries the label, without waiting for Pods to end. */
 export async function removeAll(lab: Lab, selector: string = label): Promise<void> {
-  const kinds = 'services,endpointslices,deployments,pods';
-  await lab.kubectl(['delete', kinds, '-l', selector, '--wait=false', '--ignore-not-found']);
+  for (const kind of ['services', 'endpointslices', 'deployments', 'pods'] as const) {
+    await lab.api.deleteAll(kind, { labelSelector: selector, wait: false });
+  }
 }

@@ -20,3 +20,9 @@ test('a row each, a column each, and below them why one cannot apply', () => {
     '',
   ]);
 });
+
+test('the columns that were not run are named', () => {
+  const cells = [{ row: 'a', column: 'one', result: 'pass' }];
+  assert.match(renderMatrix(cells, ['one', 'two', 'three']), /^Columns that were not run: two, three\.$/m);
+  assert.doesNotMatch(renderMatrix(cells, ['one']), /not run/);
+});

@@ -1,0 +1,93 @@
+/** Berth in the lab: installed by its chart, found as it was installed, and uninstalled. */
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hashOf } from '../lab/cache.ts';
+import type { Lab } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
+
+/** The namespace that Berth is installed in. */
+export const namespace = 'berth-system';
+
+const where = { namespace };
+const chart = new URL('../../charts/berth', import.meta.url).pathname;
+const image = ['image.repository=localhost/berth', 'image.tag=lab', 'image.pullPolicy=Never'];
+
+/**
+ * Installs Berth by its chart, as a user would, and waits until every Pod of it is ready. Where the last installation had the same chart and
+ * values, and nothing has changed since then, that is all.
+ */
+export async function installBerth(lab: Lab, sets: readonly string[] = []): Promise<void> {
+  const values = [...image, ...sets];
+  const state = await stateOf(lab, values);
+  if (state === undefined || state !== lastState(lab)) {
+    await dropLease(lab);
+    await lab.helm([
+      ...['upgrade', '--install', 'berth', chart, '--namespace', namespace, '--create-namespace'],
+      ...values.flatMap((value) => ['--set', value]),
+    ]);
+    writeFileSync(stateFile(lab), (await stateOf(lab, values)) ?? '');
+  }
+  await rolledOut(lab);
+}
+
+/** Waits until every Pod of Berth is ready. */
+export async function rolledOut(lab: Lab): Promise<void> {
+  for (const workload of ['deployment/berth-controller', 'daemonset/berth-speaker'] as const) {
+    await lab.rolledOut(workload, where);
+  }
+}
+
+/** Uninstalls Berth, where it is there, and waits for the end of its Pods. */
+export async function uninstallBerth(lab: Lab): Promise<void> {
+  await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
+  await dropLease(lab);
+}
+
+/** Runs so many controllers, and waits until they are there, or until the last one is gone. */
+export async function scaleController(lab: Lab, replicas: number): Promise<void> {
+  await lab.api.patch('deployments', 'berth-controller', { ...where, subresource: 'scale', spec: { replicas } });
+  if (replicas > 0) return rolledOut(lab);
+  await eventually('no controller', async () => (await controllers(lab)) === 0, { timeoutMs: 60_000 });
+}
+
+/**
+ * With its rights, a leader that is uninstalled has lost the right to give its Lease back. The next one would wait until that has run out,
+ * which is not what the test is about that installs Berth again.
+ */
+async function dropLease(lab: Lab): Promise<void> {
+  if ((await lab.api.find('deployments', 'berth-controller', where)) !== undefined) return;
+  await eventually('no controller', async () => (await controllers(lab)) === 0, { timeoutMs: 60_000 });
+  await lab.api.delete('leases', 'berth-controller', where);
+}
+
+async function controllers(lab: Lab): Promise<number> {
+  const labelSelector = 'app.kubernetes.io/component=controller';
+  return (await lab.api.list('pods', { ...where, labelSelector })).length;
+}
+
+/** What would be another if something had been changed since: the chart, the values, the release, or a spec that Pods are made from. */
+async function stateOf(lab: Lab, values: readonly string[]): Promise<string | undefined> {
+  const [controller, speaker, releases] = await Promise.all([
+    lab.api.find('deployments', 'berth-controller', where),
+    lab.api.find('daemonsets', 'berth-speaker', where),
+    lab.api.list('secrets', { ...where, labelSelector: 'owner=helm,name=berth' }),
+  ]);
+  if (controller === undefined || speaker === undefined) return undefined;
+  const made = [controller, speaker].map(({ metadata }) => `${metadata.uid} ${metadata.generation}`);
+  const release = releases.map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`);
+  const files = globSync('**/*', { cwd: chart, withFileTypes: true }).filter((file) => file.isFile());
+  const texts = files.map((file) => readFileSync(join(file.parentPath, file.name), 'utf8'));
+  return hashOf(...values, ...made, ...release.sort(), ...texts);
+}
+
+function lastState(lab: Lab): string | undefined {
+  try {
+    return readFileSync(stateFile(lab), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function stateFile(lab: Lab): string {
+  return join(lab.stateDir, 'installed');
+}
