@@ -1,19 +1,17 @@
 /** Sends and receives signed datagrams in a namespace, on command. */
-import { createInterface } from 'node:readline';
 import { openDatagrams } from '../../src/runtime/signed-datagrams.ts';
+import { obey, say, sayReady } from './fixture.ts';
 
 const [port = '', keyFile = ''] = process.argv.slice(2);
-const tell = (said: object) => process.stdout.write(`${JSON.stringify(said)}\n`);
 const datagrams = await openDatagrams({
   port: Number(port),
   keyFile,
-  onText: (text, from) => tell({ kind: 'text', text, from }),
-  onFailed: (error) => tell({ kind: 'failed', message: error.message }),
+  onText: (text, from) => say({ kind: 'text', text, from }),
+  onFailed: (error) => say({ kind: 'failed', message: error.message }),
 });
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const { send, to } = JSON.parse(line) as { readonly send: string; readonly to: readonly string[] };
+obey<{ readonly send: string; readonly to: readonly string[] }>(({ send, to }) => {
   datagrams.send(send, to);
-  tell({ kind: 'sent' });
+  say({ kind: 'sent' });
 });
 process.stdin.on('close', () => process.exit());
-tell({ kind: 'ready' });
+sayReady();

@@ -4,14 +4,13 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { rulesetOf } from '../../src/dataplane/desired.ts';
 import { changeText } from '../../src/dataplane/ruleset.ts';
-import { ip, writeSysctl } from './namespaces.ts';
+import { ip, run, writeSysctl } from './namespaces.ts';
 import {
   type Endpoint,
   loadPath,
   nftIn,
   type PathLab,
   pathOf,
-  run,
   startEndpoint,
   startPathLab,
   vipPath,

@@ -1,8 +1,8 @@
 /** D2: errors of routers about what the hand-off `NodePort` has sent reach the socket that sent it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createPair, ip, linkName, type Pair } from './namespaces.ts';
-import { type Endpoint, loadPath, own, pathOf, run, startEndpoint, vipPath, vips } from './path-lab.ts';
+import { createPair, ip, linkName, type Pair, run } from './namespaces.ts';
+import { type Endpoint, loadPath, own, pathOf, startEndpoint, vipPath, vips } from './path-lab.ts';
 
 /** Less than the first packets that a server sends. */
 const smallMtu = 1_300;

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { createPair, nodeMac, type Pair } from './namespaces.ts';
-import { nftIn, pointTo, run, startEndpoint, vips } from './path-lab.ts';
+import { createPair, nodeMac, type Pair, run } from './namespaces.ts';
+import { nftIn, pointTo, startEndpoint, vips } from './path-lab.ts';
 
 let pair: Pair;
 let layer: LineProcess | undefined;
@@ -85,7 +85,7 @@ test('tables of others are left alone', async () => {
 test('counts that grow are nobody’s change', async () => {
   const process = await start({ vips: [vips.IPv4], synLimit: 1 });
   await loaded(process);
-  pointTo(pair.client, vips.IPv4, nodeMac);
+  pointTo(pair.client, [vips.IPv4], nodeMac);
   const client = await startEndpoint(pair.client);
   try {
     await Promise.all(

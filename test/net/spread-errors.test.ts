@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { ip, linkName } from './namespaces.ts';
-import { type Endpoint, loadPath, nftIn, run, startEndpoint, vips } from './path-lab.ts';
+import { ip, linkName, run } from './namespaces.ts';
+import { type Endpoint, loadPath, nftIn, startEndpoint, vips } from './path-lab.ts';
 import { slotOf } from './slot-hash.ts';
 import * as lab from './spread-lab.ts';
 import { families, type Host, hosts } from './spread-lab.ts';

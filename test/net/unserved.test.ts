@@ -1,8 +1,8 @@
 /** What a node does with packets for a VIP that no Service takes, and with pings. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { linkName, writeSysctl } from './namespaces.ts';
-import { loadPath, nftIn, type PathLab, pathOf, run, startPathLab, vipPath, vips } from './path-lab.ts';
+import { linkName, run, writeSysctl } from './namespaces.ts';
+import { loadPath, nftIn, type PathLab, pathOf, startPathLab, vipPath, vips } from './path-lab.ts';
 
 let lab: PathLab;
 const families = ['IPv4', 'IPv6'] as const;

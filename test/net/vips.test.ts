@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { rulesetOf } from '../../src/dataplane/desired.ts';
 import { keepAliveText } from '../../src/dataplane/part.ts';
-import { nodeMac } from './namespaces.ts';
-import { loadPath, nftIn, type PathLab, pathOf, pointTo, run, startPathLab, vipPath, vips } from './path-lab.ts';
+import { nodeMac, run } from './namespaces.ts';
+import { loadPath, nftIn, type PathLab, pathOf, pointTo, startPathLab, vipPath, vips } from './path-lab.ts';
 
 let lab: PathLab;
 const other = '10.99.3.2';
@@ -14,7 +14,7 @@ const two = vipPath(other, 'tcp/80>30081', 'udp/80>30081');
 
 before(async () => {
   lab = await startPathLab();
-  pointTo(lab.client, other, nodeMac);
+  pointTo(lab.client, [other], nodeMac);
   for (const protocol of ['tcp', 'udp'] as const) {
     for (const port of [30_080, 30_081]) await lab.nodeEnd.serve(protocol, port);
   }
