@@ -21,23 +21,22 @@ let made = 0;
 
 const prefix = `berth-${process.pid}-`;
 
-/** How a pair is made. */
-export interface PairOptions {
+/** How namespaces are made. */
+export interface NamespaceOptions {
   /**
    * Whether the kernels ask for an IPv6 address before they use it (DAD, RFC 4862 section 5.4). Where they do not, their link-local
-   * addresses are there at once, and not after a second or two.
+   * addresses are there at once, and not after a second or two; what a host sends before that may be lost.
    */
-  readonly hasDad?: boolean;
+  readonly hasDad: boolean;
 }
 
 /** Makes a pair whose names carry this process's id, so that test runs do not meet. */
-export function createPair({ hasDad = true }: PairOptions = {}): Pair {
+export function createPair(options: NamespaceOptions = { hasDad: true }): Pair {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n` };
   const close = () => Object.values(names).forEach(deleteNamespace);
-  addNamespaces(Object.values(names));
+  addNamespaces(Object.values(names), options);
   try {
-    if (!hasDad) for (const name of Object.values(names)) writeSysctl(name, 'net/ipv6/conf/default/accept_dad', '0');
     ip(`-n ${names.client} link add ${linkName} type veth peer name ${linkName} netns ${names.node}`);
     setUpEnds(names);
     return { ...names, close };
@@ -48,9 +47,12 @@ export function createPair({ hasDad = true }: PairOptions = {}): Pair {
 }
 
 /** Makes namespaces; none is left of them where one cannot be made. */
-export function addNamespaces(names: readonly string[]): void {
+export function addNamespaces(names: readonly string[], { hasDad }: NamespaceOptions = { hasDad: false }): void {
   try {
-    for (const name of names) ip(`netns add ${name}`);
+    for (const name of names) {
+      ip(`netns add ${name}`);
+      if (!hasDad) writeSysctl(name, 'net/ipv6/conf/default/accept_dad', '0');
+    }
   } catch (cause) {
     deleteNamespaces(names);
     throw cause;

@@ -1,6 +1,7 @@
-/** Fixture: the node layer with a small path, inside a network namespace; it obeys JSON lines and tells what it logs. */
+/** Fixture: the node layer with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
 import type { Logger } from '../../src/runtime/logger.ts';
 import { NodeLayer } from '../../src/speaker/node-layer.ts';
+import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { pathOf, vipPath } from './path-lab.ts';
 
@@ -16,6 +17,7 @@ const logs = (level: string) => (facts: object, message: string) => {
   say({ ...rest, error: err?.message, kind: 'log', level, message });
 };
 const log = { debug: logs('debug'), info: logs('info'), warn: logs('warn') };
+quicken();
 const layer = new NodeLayer(log as unknown as Logger);
 
 obey<Command>(async (command) => {

@@ -62,7 +62,6 @@ export interface PathLab extends Pair {
 
 /** Starts one; close it also on failure. */
 export async function startPathLab(): Promise<PathLab> {
-  // What a host sends before its link-local address is its own may be lost.
   const pair = createPair({ hasDad: false });
   const ends: Endpoint[] = [];
   const close = () => {

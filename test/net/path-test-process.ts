@@ -1,8 +1,9 @@
-/** Fixture: a process that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
+/** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
 import type { Neighbour } from '../../src/dataplane/neighbour.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { PathTester } from '../../src/speaker/path-tester.ts';
+import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
@@ -11,6 +12,7 @@ const link = openLinkMonitor(() => undefined)
   .links()
   .find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
+quicken();
 const tester = new PathTester({
   log: createLogger('speaker', 'silent'),
   onChange: () => say({ kind: 'blocked', nodes: tester.blockedOn(linkName) }),
