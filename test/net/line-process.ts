@@ -44,8 +44,8 @@ export interface LineProcess {
 /** Long for a machine that does much else: a process that says nothing for so long will say nothing at all. */
 const deadlineMs = 30_000;
 
-/** A second start of the same program need not compile it: most of a start is that. */
-const env = {
+/** The environment of programs that the tests start: a second start need not compile anything, and most of a start is that. */
+export const env = {
   ...process.env,
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder(), 'compiled'),
 };

@@ -34,7 +34,7 @@ export interface NamespaceOptions {
 export function createPair(options: NamespaceOptions = { hasDad: true }): Pair {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n` };
-  const close = () => Object.values(names).forEach(deleteNamespace);
+  const close = () => deleteNamespaces(Object.values(names));
   addNamespaces(Object.values(names), options);
   try {
     ip(`-n ${names.client} link add ${linkName} type veth peer name ${linkName} netns ${names.node}`);
@@ -63,13 +63,9 @@ export function addNamespaces(names: readonly string[], { hasDad }: NamespaceOpt
 export function deleteNamespaces(names: readonly string[]): void {
   for (const name of names) {
     try {
-      deleteNamespace(name);
+      ip(`netns del ${name}`);
     } catch {}
   }
-}
-
-function deleteNamespace(name: string): void {
-  execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
 }
 
 function setUpEnds({ client, node }: { readonly client: string; readonly node: string }): void {
@@ -89,9 +85,9 @@ export const switchPort = { client: 'client', node: 'node' } as const;
 export async function createSwitchedPair(): Promise<SwitchedPair> {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n`, switch: `${prefix}${made}s` };
-  const close = () => Object.values(names).forEach(deleteNamespace);
+  const close = () => deleteNamespaces(Object.values(names));
   try {
-    for (const name of Object.values(names)) ip(`netns add ${name}`);
+    addNamespaces(Object.values(names), { hasDad: true });
     await switchOn(names.switch);
     for (const host of ['client', 'node'] as const) {
       const port = switchPort[host];
