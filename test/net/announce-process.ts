@@ -6,6 +6,7 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { Loop } from '../../src/runtime/loop.ts';
 import { startAnnouncer } from '../../src/speaker/announcer.ts';
 import { advertisement } from '../unit/fixtures.ts';
+import { say, sayReady } from './fixture.ts';
 
 const vip = (process.argv[2] ?? '') as Ip;
 const log = createLogger('speaker', 'info');
@@ -25,7 +26,8 @@ async function pass(): Promise<void> {
   const links = monitor.links();
   const names = linksFor(vip, [advertisement()], links);
   await announcer.apply(links.filter(({ name }) => names.includes(name)).map((link) => ({ link, vips: [vip] })));
-  process.stdout.write(`${JSON.stringify({ kind: 'announcing', names })}\n`);
+  say({ kind: 'announcing', names });
 }
 
+sayReady();
 await loop.run(new AbortController().signal);

@@ -1,19 +1,41 @@
-/** Sends and receives signed datagrams in a namespace, on command. */
-import { createInterface } from 'node:readline';
+/** Sends and receives signed datagrams in a namespace, on command; its clock is fast. Arguments: port, file with the keys. */
+import { createSocket } from 'node:dgram';
 import { openDatagrams } from '../../src/runtime/signed-datagrams.ts';
+import { quicken } from './fast-clock.ts';
+import { obey, say, sayReady } from './fixture.ts';
 
+/** One line of standard input; each is answered. */
+export type Command =
+  | { readonly do: 'send'; readonly text: string; readonly to: readonly string[] }
+  /** As somebody else would send them, to this process: datagrams in hexadecimal. Answered when all have come. */
+  | { readonly do: 'forge'; readonly datagrams: readonly string[] }
+  | { readonly do: 'counters' };
+
+quicken();
 const [port = '', keyFile = ''] = process.argv.slice(2);
-const tell = (said: object) => process.stdout.write(`${JSON.stringify(said)}\n`);
 const datagrams = await openDatagrams({
   port: Number(port),
   keyFile,
-  onText: (text, from) => tell({ kind: 'text', text, from }),
-  onFailed: (error) => tell({ kind: 'failed', message: error.message }),
+  onText: (text, from) => say({ kind: 'text', text, from }),
+  onFailed: (error) => say({ kind: 'failed', message: error.message }),
 });
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const { send, to } = JSON.parse(line) as { readonly send: string; readonly to: readonly string[] };
-  datagrams.send(send, to);
-  tell({ kind: 'sent' });
+
+const stranger = createSocket('udp4');
+const cameSoFar = () => datagrams.counters.received + datagrams.counters.unsigned;
+
+/** One after the other: a socket's buffer holds a few hundred only. */
+async function forge(texts: readonly string[]): Promise<void> {
+  for (const text of texts) {
+    const before = cameSoFar();
+    stranger.send(Buffer.from(text, 'hex'), Number(port), '127.0.0.1');
+    while (cameSoFar() === before) await new Promise(setImmediate);
+  }
+}
+
+obey<Command>(async (command) => {
+  if (command.do === 'send') datagrams.send(command.text, command.to);
+  if (command.do === 'forge') await forge(command.datagrams);
+  say({ kind: 'done', ...datagrams.counters });
 });
 process.stdin.on('close', () => process.exit());
-tell({ kind: 'ready' });
+sayReady();

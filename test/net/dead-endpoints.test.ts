@@ -4,14 +4,13 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { rulesetOf } from '../../src/dataplane/desired.ts';
 import { changeText } from '../../src/dataplane/ruleset.ts';
-import { ip, writeSysctl } from './namespaces.ts';
+import { addNamespaces, addressLine, deleteNamespaces, forwardIn, ip, ipBatch } from './namespaces.ts';
 import {
   type Endpoint,
   loadPath,
   nftIn,
   type PathLab,
   pathOf,
-  run,
   startEndpoint,
   startPathLab,
   vipPath,
@@ -24,51 +23,55 @@ const backends = [
   { link: 'b1', IPv4: '10.97.1.1' as Ip, IPv6: 'fd97:1::1' as Ip },
   { link: 'b2', IPv4: '10.97.2.1' as Ip, IPv6: 'fd97:2::1' as Ip },
 ] as const;
-const names: string[] = [];
+let names: readonly string[] = [];
 const ends: Endpoint[] = [];
 const families = ['IPv4', 'IPv6'] as const;
+const tableOf = { IPv4: 'ip', IPv6: 'ip6' } as const;
+type Family = (typeof families)[number];
 const served = Object.values(vips).map((vip) => vipPath(vip, 'tcp/80'));
 const plain = pathOf({ vips: served });
 const dead = pathOf({ vips: served, deadEndpoints: [backends[0].IPv4, backends[0].IPv6] });
 
 before(async () => {
   lab = await startPathLab();
-  writeSysctl(lab.node, 'net/ipv4/ip_forward', '1');
-  writeSysctl(lab.node, 'net/ipv6/conf/all/forwarding', '1');
+  forwardIn(lab.node);
+  names = backends.map(({ link }) => `${lab.node}${link}`);
+  addNamespaces(names);
   for (const [i, { link, IPv4, IPv6 }] of backends.entries()) {
-    const name = `${lab.node}${link}`;
-    ip(`netns add ${name}`);
-    names.push(name);
+    const name = names[i] as string;
     ip(`-n ${name} link add v0 type veth peer name ${link} netns ${lab.node}`);
-    ip(`-n ${name} link set v0 up`);
-    ip(`-n ${lab.node} link set ${link} up`);
-    ip(`-n ${name} address add ${IPv4}/24 dev v0`);
-    ip(`-n ${name} address add ${IPv6}/64 dev v0 nodad`);
-    ip(`-n ${lab.node} address add 10.97.${i + 1}.2/24 dev ${link}`);
-    ip(`-n ${lab.node} address add fd97:${i + 1}::2/64 dev ${link} nodad`);
-    ip(`-n ${name} route add default via 10.97.${i + 1}.2`);
-    ip(`-6 -n ${name} route add default via fd97:${i + 1}::2`);
+    ipBatch(lab.node, [
+      `link set ${link} up`,
+      ...[`10.97.${i + 1}.2/24`, `fd97:${i + 1}::2/64`].map((address) => addressLine(link, address)),
+    ]);
+    ipBatch(name, [
+      'link set v0 up',
+      ...[`${IPv4}/24`, `${IPv6}/64`].map((address) => addressLine('v0', address)),
+      `route add default via 10.97.${i + 1}.2`,
+      `route add default via fd97:${i + 1}::2`,
+    ]);
     const end = await startEndpoint(name);
     ends.push(end);
     await end.serve('tcp', 80);
   }
   // One connection to the one, the next to the other.
-  for (const [table, family] of [
-    ['ip', 'IPv4'],
-    ['ip6', 'IPv6'],
-  ] as const) {
+  const proxies = families.map((family) => {
     const [first, second] = backends.map((backend) => backend[family]);
-    const to = `numgen inc mod 2 map { 0 : ${first}, 1 : ${second} }`;
-    nftIn(
-      lab.node,
-      `table ${table} proxy {
-        chain in {
-          type nat hook prerouting priority -100
-          ${table} daddr ${vips[family]} tcp dport 80 dnat to ${to}
-        }
-      }`,
-    );
-  }
+    const at = tableOf[family];
+    const ports = 'type inet_service; size 65535; flags dynamic; counter;';
+    const isSyn = 'tcp flags & (syn | ack) == syn';
+    return `table ${at} proxy {
+      set syns { ${ports} }
+      set to_first { ${ports} }
+      chain in {
+        type nat hook prerouting priority -100
+        ${at} daddr ${vips[family]} tcp dport 80 dnat to numgen inc mod 2 map { 0 : ${first}, 1 : ${second} }
+      }
+      chain seen { type filter hook prerouting priority -310; ${isSyn} add @syns { tcp sport }; }
+      chain sent { type filter hook postrouting priority 0; ${isSyn} ${at} daddr ${first} add @to_first { tcp sport }; }
+    }`;
+  });
+  nftIn(lab.node, proxies.join('\n'));
 });
 beforeEach(() => {
   loadPath(lab.node, plain);
@@ -76,67 +79,87 @@ beforeEach(() => {
 });
 after(() => {
   for (const { process } of ends) process.close();
-  for (const name of names) ip(`netns del ${name}`);
+  deleteNamespaces(names);
   lab?.close();
 });
 
-/** The first host takes and says nothing any more, or does again. */
-function cut(isCut: boolean): void {
-  run(names[0] as string, 'nft', 'flush ruleset');
-  if (!isCut) return;
-  nftIn(names[0] as string, 'table inet cut {\n chain in {\n type filter hook prerouting priority -300\n drop\n }\n}');
+/** How many SYNs have come to the node from a port of the client, and how many of them it has sent on to the first host. */
+function synsFrom(family: Family, port: number): { readonly all: number; readonly toFirst: number } {
+  const count = (set: string) => {
+    const listing = nftIn(lab.node, `list set ${tableOf[family]} proxy ${set}\n`);
+    return Number(new RegExp(`\\b${port} counter packets (\\d+)`).exec(listing)?.[1] ?? 0);
+  };
+  return { all: count('syns'), toFirst: count('to_first') };
 }
 
-/** Connects some times, one after the other, and gives the time that each took; undefined: it came to nothing. */
-async function connects(
-  family: (typeof families)[number],
-  timeoutMs: number,
-): Promise<readonly (number | undefined)[]> {
-  const took: (number | undefined)[] = [];
-  for (let i = 0; i < 4; i++) {
-    const { text, ms } = await lab.clientEnd.ask('tcp', { host: vips[family], port: 80, timeoutMs });
-    took.push(text === undefined ? undefined : ms);
+/** The first host takes and says nothing any more, or does again. */
+function cut(isCut: boolean): void {
+  const drop = 'table inet cut {\n chain in {\n type filter hook prerouting priority -300\n drop\n }\n}';
+  nftIn(names[0] as string, `flush ruleset\n${isCut ? drop : ''}\n`);
+}
+
+/** Below the ports that kernels take by themselves. */
+let lastPort = 20_000;
+
+/** Connects twice, one after the other; gives the client's ports. */
+async function connect(family: Family): Promise<readonly number[]> {
+  const ports = [++lastPort, ++lastPort];
+  for (const localPort of ports) {
+    const { text, error } = await lab.clientEnd.ask('tcp', { host: vips[family], port: 80, localPort });
+    assert.match(`${text}`, / hello$/, `${family}: ${error}`);
   }
-  return took;
+  return ports;
+}
+
+/** All families at once, for a SYN is sent again after a second only. */
+function inEachFamily(work: (family: Family) => Promise<void>): Promise<unknown> {
+  return Promise.all(families.map(work));
 }
 
 test('A4 without our rule the connections that are sent to a dead host hang', async () => {
   cut(true);
-  for (const took of await Promise.all(families.map((family) => connects(family, 1_500)))) {
-    assert.equal(took.filter((ms) => ms === undefined).length, 2, `${took}`);
-  }
+  await inEachFamily(async (family) => {
+    const ports = [++lastPort, ++lastPort];
+    const target = { host: vips[family], port: 80, timeoutMs: 1_500 };
+    await Promise.all(ports.map((localPort) => lab.clientEnd.ask('tcp', { ...target, localPort })));
+    // The next SYN of one went there as well, and none of the other.
+    const toFirst = ports.map((port) => Math.min(2, synsFrom(family, port).toFirst));
+    assert.deepEqual(toFirst.sort(), [0, 2], family);
+  });
 });
 
 test('A4 with its address among the dead every connection comes about with the next SYN', async () => {
   cut(true);
   nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));
-  for (const family of families) {
-    const took = await connects(family, 3_000);
+  await inEachFamily(async (family) => {
+    const syns = (await connect(family)).map((port) => synsFrom(family, port));
     assert.ok(
-      took.every((ms) => ms !== undefined && ms < 2_000),
-      `${family}: ${took}`,
+      syns.every(({ all, toFirst }) => all <= 2 && toFirst === 0),
+      `${family}: ${JSON.stringify(syns)}`,
     );
-  }
+  });
 });
 
 test('A4 what is under way goes on, although its host is taken for dead; new ones avoid the host until it is not', async () => {
-  for (const family of families) {
-    loadPath(lab.node, plain);
-    for (const name of ['one', 'two']) await lab.clientEnd.open(`${family} ${name}`, { host: vips[family], port: 80 });
-    nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));
-    for (const name of ['one', 'two']) {
-      assert.match((await lab.clientEnd.say(`${family} ${name}`, 'still')).text ?? '', / still$/, name);
-    }
-    const avoided = await connects(family, 3_000);
+  const named = families.flatMap((family) => ['one', 'two'].map((name) => ({ family, name: `${family} ${name}` })));
+  for (const { family, name } of named) await lab.clientEnd.open(name, { host: vips[family], port: 80 });
+  nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));
+  for (const { name } of named) assert.match((await lab.clientEnd.say(name, 'still')).text ?? '', / still$/, name);
+  await inEachFamily(async (family) => {
+    const avoiding = (await connect(family)).map((port) => synsFrom(family, port));
     assert.ok(
-      avoided.some((ms) => (ms ?? 0) > 900),
-      `${family}: ${avoided}`,
+      avoiding.some(({ all }) => all === 2) && avoiding.every(({ toFirst }) => toFirst === 0),
+      `${family}: ${JSON.stringify(avoiding)}`,
     );
-    nftIn(lab.node, changeText(rulesetOf(dead), rulesetOf(plain)));
-    const took = await connects(family, 3_000);
-    assert.ok(
-      took.every((ms) => ms !== undefined && ms < 900),
-      `${family}: ${took}`,
-    );
-  }
+  });
+  nftIn(lab.node, changeText(rulesetOf(dead), rulesetOf(plain)));
+  await inEachFamily(async (family) => {
+    const again = (await connect(family)).map((port) => synsFrom(family, port));
+    const [one, other] = again.sort((a, b) => a.toFirst - b.toFirst);
+    const expected = [
+      { all: 1, toFirst: 0 },
+      { all: 1, toFirst: 1 },
+    ];
+    assert.deepEqual([one, other], expected, family);
+  });
 });

@@ -1,13 +1,17 @@
 /** Fixture: serves TCP and UDP ports, and talks to them, inside a network namespace. Every line of standard input is answered with one line. */
 import { createSocket } from 'node:dgram';
 import { connect, createServer, isIPv6, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
+import { obey as obeyLines, say, sayReady } from './fixture.ts';
 
 /** One line of standard input; the answer's kind is its `id`. */
 export type Command = { readonly id: string } & (
   | { readonly do: 'serve'; readonly protocol: 'tcp' | 'udp'; readonly port: number; readonly host?: string }
   /** One question by a socket of its own, which takes an answer from that address and port only. */
-  | ({ readonly do: 'ask'; readonly protocol: 'tcp' | 'udp'; readonly text: string } & Target)
+  | ({ readonly do: 'ask' } & Question)
+  /** A question, and another one after it: what has come of the first when the other one has its answer. */
+  | ({ readonly do: 'outrun'; readonly marker: Question } & Question)
+  /** Whole frames in hexadecimal, on a link. */
+  | { readonly do: 'raw'; readonly link: string; readonly frames: readonly string[] }
   /** A connection that stays. */
   | ({ readonly do: 'open'; readonly name: string } & Target)
   | { readonly do: 'say'; readonly name: string; readonly text: string; readonly timeoutMs?: number }
@@ -21,6 +25,12 @@ export interface Target {
   readonly timeoutMs?: number;
 }
 
+/** What is asked, and by which protocol. */
+export interface Question extends Target {
+  readonly protocol: 'tcp' | 'udp';
+  readonly text: string;
+}
+
 /** What came of it: a text, or why there is none. */
 export interface Answer {
   readonly text?: string;
@@ -28,7 +38,8 @@ export interface Answer {
   readonly ms: number;
 }
 
-const soonMs = 3_000;
+/** Long, for a busy machine: whoever counts on an answer waits for it. */
+const soonMs = 15_000;
 const open = new Map<string, Socket>();
 
 /** A server says who has asked it, and repeats the text; one that is told `send N` sends so many bytes instead. */
@@ -57,10 +68,19 @@ function serve({ protocol, port, host = '::' }: Extract<Command, { do: 'serve' }
   });
 }
 
+/** Who wants to know when a question is on its way, and may take it back. */
+interface Asker {
+  readonly onSent: () => void;
+  readonly signal: AbortSignal;
+}
+
 /** Connects; resolves to the code of an error where that fails. */
-function dial({ host, port, localPort, timeoutMs = soonMs }: Target): Promise<Socket | string> {
+function dial({ host, port, localPort, timeoutMs = soonMs }: Target, asker?: Asker): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, ...(localPort === undefined ? {} : { localPort }) });
+    // The event comes right before the system call.
+    if (asker) socket.once('connectionAttempt', () => setImmediate(asker.onSent));
+    asker?.signal.addEventListener('abort', () => end('Silent'));
     const timer = setTimeout(() => end('Timeout'), timeoutMs);
     const end = (outcome: Socket | string) => {
       clearTimeout(timer);
@@ -92,28 +112,65 @@ function exchange(socket: Socket, text: string, timeoutMs = soonMs): Promise<Omi
   });
 }
 
-function askByUdp({ host, port, localPort, text, timeoutMs = soonMs }: Target & { text: string }) {
+function askByUdp({ host, port, localPort, text, timeoutMs = soonMs }: Question, asker?: Asker) {
   return new Promise<Omit<Answer, 'ms'>>((resolve) => {
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    let ended = false;
     const end = (outcome: Omit<Answer, 'ms'>) => {
+      if (ended) return;
+      ended = true;
       clearTimeout(timer);
       socket.close();
       resolve(outcome);
     };
+    asker?.signal.addEventListener('abort', () => end({ error: 'Silent' }));
     const timer = setTimeout(() => end({ error: 'Timeout' }), timeoutMs);
     socket.on('error', (error: NodeJS.ErrnoException) => end({ error: error.code ?? error.message }));
     socket.on('message', (message) => end({ text: message.toString().trim() }));
-    socket.bind(localPort ?? 0, () => socket.connect(port, host, (error?: Error) => error ?? socket.send(text)));
+    const send = (error?: Error) => (error ? end({ error: error.message }) : socket.send(text, () => asker?.onSent()));
+    socket.bind(localPort ?? 0, () => socket.connect(port, host, send));
   });
 }
 
-async function ask(command: Extract<Command, { do: 'ask' }>): Promise<Omit<Answer, 'ms'>> {
-  if (command.protocol === 'udp') return await askByUdp(command);
-  const socket = await dial(command);
+async function ask(question: Question, asker?: Asker): Promise<Omit<Answer, 'ms'>> {
+  if (question.protocol === 'udp') return await askByUdp(question, asker);
+  const socket = await dial(question, asker);
   if (typeof socket === 'string') return { error: socket };
-  const answer = await exchange(socket, command.text, command.timeoutMs);
+  const answer = await exchange(socket, question.text, question.timeoutMs);
   socket.destroy();
   return answer;
+}
+
+/**
+ * Frames of one link keep their order, and a program takes what comes in turn: so a question whose marker was answered is silent for
+ * good. The marker is asked twice, for a program may take the first one together with what was before it.
+ */
+async function outrun({ marker, ...question }: Question & { readonly marker: Question }) {
+  const sent = Promise.withResolvers<void>();
+  const taken = new AbortController();
+  const answer = ask(question, { onSent: sent.resolve, signal: taken.signal });
+  await Promise.race([sent.promise, answer]);
+  for (let round = 0; round < 2; round++) {
+    const { error } = await ask(marker);
+    // Who refuses has answered as well.
+    if (error !== undefined && error !== 'ECONNREFUSED') return { error: `no answer to the marker: ${error}` };
+  }
+  taken.abort();
+  return await answer;
+}
+
+async function sendRaw({ link: name, frames }: Extract<Command, { do: 'raw' }>): Promise<object> {
+  const [{ openFrameSender }, { readLinks }] = await Promise.all([
+    import('../../src/linux/frame-sender.ts'),
+    import('../../src/linux/link-monitor.ts'),
+  ]);
+  const link = readLinks().find((one) => one.name === name);
+  if (link === undefined) throw new Error(`no link ${name}`);
+  const sender = openFrameSender(link);
+  const outcomes = frames.map((frame) => sender.send(Buffer.from(frame, 'hex')));
+  sender.close();
+  if (outcomes.some((outcome) => outcome !== 'Sent')) throw new Error(`${outcomes}`);
+  return {};
 }
 
 async function openNamed(command: Extract<Command, { do: 'open' }>): Promise<Omit<Answer, 'ms'>> {
@@ -126,17 +183,16 @@ async function openNamed(command: Extract<Command, { do: 'open' }>): Promise<Omi
 async function obey(command: Command): Promise<object> {
   if (command.do === 'serve') return await serve(command);
   if (command.do === 'ask') return await ask(command);
+  if (command.do === 'outrun') return await outrun(command);
+  if (command.do === 'raw') return await sendRaw(command);
   if (command.do === 'open') return await openNamed(command);
   const socket = open.get(command.name);
   if (socket === undefined) throw new Error(`no connection ${command.name}`);
   return await exchange(socket, command.text, command.timeoutMs);
 }
 
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
-
-createInterface({ input: process.stdin }).on('line', async (line) => {
-  const command = JSON.parse(line) as Command;
+obeyLines<Command>(async (command) => {
   const from = performance.now();
   say({ ...(await obey(command)), kind: command.id, ms: performance.now() - from });
 });
-say({ kind: 'ready' });
+sayReady();

@@ -1,34 +1,43 @@
 /** The life of the responder's process: it starts only with NET_RAW, obeys under load, and ends promptly. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { eventually } from '../lab/poll.ts';
+import { text } from 'node:stream/consumers';
+import { type TestContext, test } from 'node:test';
+import { patiently } from '../lab/poll.ts';
 import { type FrameLab, requestFor, startFrameLab } from './frame-lab.ts';
-import { startLineProcess } from './line-process.ts';
-import { createPair } from './namespaces.ts';
+import { env, startLineProcess } from './line-process.ts';
+import { createPair, inNamespace } from './namespaces.ts';
+import { soon } from './soon.ts';
 
 const vip = '10.99.1.1';
 
-async function withLab(use: (lab: FrameLab) => Promise<void>): Promise<void> {
+async function startLab(t: TestContext): Promise<FrameLab> {
   const lab = await startFrameLab();
-  try {
-    await lab.answer(vip);
-    await use(lab);
-  } finally {
-    lab.close();
-  }
+  t.after(() => lab.close());
+  await lab.answer(vip);
+  return lab;
 }
 
-/** Asks the process to end with `how` and returns how many milliseconds that took. */
+/** What else the machine does is not what is measured: the best of so many tries counts, and the first that is good enough ends them. */
+const tries = 5;
+
+/** Asserts that something takes less than so many milliseconds. */
+async function assertTakesLess(limitMs: number, measure: () => Promise<number>): Promise<void> {
+  const tookMs: number[] = [];
+  while (tookMs.length < tries && !tookMs.some((ms) => ms < limitMs)) tookMs.push(await measure());
+  assert.ok(Math.min(...tookMs) < limitMs, `${tookMs.map(Math.round).join(', ')} ms`);
+}
+
+/** Asks the process to end with `how`, and gives how many milliseconds that took. */
 async function endOf({ responder }: FrameLab, how: 'exit' | 'SIGTERM'): Promise<number> {
-  const exited = once(responder.child, 'exit');
+  const exited = once(responder.child, 'exit', { signal: AbortSignal.timeout(patiently(30_000)) });
   const fromMs = performance.now();
   if (how === 'SIGTERM') responder.child.kill('SIGTERM');
-  else responder.child.stdin?.write(`${JSON.stringify({ do: 'exit' })}\n`);
+  else responder.tell({ do: 'exit' });
   await exited;
   return performance.now() - fromMs;
 }
@@ -36,47 +45,49 @@ async function endOf({ responder }: FrameLab, how: 'exit' | 'SIGTERM'): Promise<
 /** Starts a flood of requests for the VIP, which ends with the lab. */
 async function flood(lab: FrameLab): Promise<void> {
   await lab.raw.ask({ flood: Buffer.from(requestFor(vip)).toString('hex') }, 'flooding');
-  await eventually('the responder answers a flood', async () => ((await lab.counters()).Answered ?? 0) > 10_000);
+  await soon('the responder answers a flood', async () => ((await lab.counters()).Answered ?? 0) > 10_000);
 }
 
-test('process.exit() ends the process in under a second while the worker waits (hazard C5)', () =>
-  withLab(async (lab) => assert.ok((await endOf(lab, 'exit')) < 1000)));
+test('process.exit() ends the process in under a second while the worker waits (hazard C5)', (t) =>
+  assertTakesLess(1_000, async () => endOf(await startLab(t), 'exit')));
 
-test('process.exit() ends the process in under a second under a flood (hazard C5)', () =>
-  withLab(async (lab) => {
-    await flood(lab);
-    assert.ok((await endOf(lab, 'exit')) < 1000);
-  }));
+for (const [how, what] of [
+  ['exit', 'process.exit()'],
+  ['SIGTERM', 'SIGTERM without a listener'],
+] as const) {
+  test(`${what} ends the process in under a second under a flood (hazard C5)`, (t) =>
+    assertTakesLess(1_000, async () => {
+      const lab = await startLab(t);
+      await flood(lab);
+      const tookMs = await endOf(lab, how);
+      // Another flood would disturb the next try.
+      lab.close();
+      return tookMs;
+    }));
+}
 
-test('SIGTERM without a listener ends the process in under a second under a flood (hazard C5)', () =>
-  withLab(async (lab) => {
-    await flood(lab);
-    assert.ok((await endOf(lab, 'SIGTERM')) < 1000);
-  }));
+test('a withdrawal is in effect within 100 ms under a flood (hazard C5)', async (t) => {
+  const lab = await startLab(t);
+  await flood(lab);
+  await assertTakesLess(100, async () => {
+    await lab.answer(vip);
+    const fromMs = performance.now();
+    await lab.answer();
+    return performance.now() - fromMs;
+  });
+  const { Answered: answered } = await lab.counters();
+  assert.equal((await lab.counters()).Answered, answered);
+});
 
-test('a withdrawal is in effect within 100 ms under a flood (hazard C5)', () =>
-  withLab(async (lab) => {
-    await flood(lab);
-    const tookMs: number[] = [];
-    // The best of five: what else the machine does is not what is measured.
-    for (let i = 0; i < 5; i++) {
-      await lab.answer(vip);
-      const fromMs = performance.now();
-      await lab.answer();
-      tookMs.push(performance.now() - fromMs);
-    }
-    assert.ok(Math.min(...tookMs) < 100, `${tookMs.join(', ')} ms`);
-    const { Answered: answered } = await lab.counters();
-    assert.equal((await lab.counters()).Answered, answered);
-  }));
-
-test('close() ends the thread without a word, and its beat stands still', () =>
-  withLab(async (lab) => {
-    assert.ok(((await lab.counters()).beatAgeMs ?? Number.NaN) < 1000);
-    await lab.responder.ask({ do: 'close' }, 'done');
-    await eventually('the beat is old', async () => ((await lab.counters()).beatAgeMs ?? 0) > 300);
-    assert.equal(lab.responder.stderr(), '');
-  }));
+test('close() ends the thread without a word, and its beat stands still', async (t) => {
+  const lab = await startLab(t);
+  const beatAgeMs = async () => (await lab.counters()).beatAgeMs ?? Number.NaN;
+  await soon('the beat is young', async () => (await beatAgeMs()) < 300);
+  await lab.responder.ask({ do: 'close' }, 'done');
+  // A thread that lives beats ten times a second, and may be late now and then; this one is gone.
+  await soon('the beat is old', async () => (await beatAgeMs()) > 1_000);
+  assert.equal(lab.responder.stderr(), '');
+});
 
 test('without NET_RAW there is one clear error, and an exit code', async () => {
   const pair = createPair();
@@ -95,7 +106,7 @@ test('without NET_RAW there is one clear error, and an exit code', async () => {
   }
 });
 
-test('a speaker that cannot start says why in one line, and ends', () => {
+test('a speaker that cannot start says why in one line, and ends', async () => {
   const pair = createPair();
   const folder = mkdtempSync(join(tmpdir(), 'berth-exit-'));
   const kubeconfig = join(folder, 'kubeconfig');
@@ -107,23 +118,30 @@ test('a speaker that cannot start says why in one line, and ends', () => {
   };
   writeFileSync(kubeconfig, JSON.stringify(nowhere));
   const main = new URL('../../src/main.ts', import.meta.url).pathname;
-  const start = ['netns', 'exec', pair.node, process.execPath, main, 'speaker', '--node-name=a', '--health'];
+  const words = [process.execPath, main, 'speaker', '--node-name=a', '--health'];
   const rows: readonly (readonly [readonly string[], RegExp])[] = [
     [['127.0.0.1:7931'], /not in a cluster: give --kubeconfig FILE/],
     [['192.0.2.1:7931', '--kubeconfig', kubeconfig], /cannot serve health on 192\.0\.2\.1:7931/],
   ];
   try {
-    for (const [args, message] of rows) {
-      const { status, stdout, stderr } = spawnSync('ip', [...start, ...args], {
-        encoding: 'utf8',
-        timeout: 30_000,
-        killSignal: 'SIGKILL',
-      });
-      assert.equal(status, 1, stdout);
-      assert.equal(stderr, '');
-      assert.equal(stdout.split('\n').filter((line) => /"level":"error"/.test(line)).length, 1, stdout);
-      assert.match(stdout, message);
-    }
+    await Promise.all(
+      rows.map(async ([args, message]) => {
+        const child = spawn(...inNamespace(pair.node, ...words, ...args), {
+          signal: AbortSignal.timeout(patiently(60_000)),
+          killSignal: 'SIGKILL',
+          env,
+        });
+        const [stdout, stderr, [status]] = await Promise.all([
+          text(child.stdout),
+          text(child.stderr),
+          once(child, 'exit'),
+        ]);
+        assert.equal(status, 1, stdout);
+        assert.equal(stderr, '');
+        assert.equal(stdout.split('\n').filter((line) => /"level":"error"/.test(line)).length, 1, stdout);
+        assert.match(stdout, message);
+      }),
+    );
   } finally {
     pair.close();
     rmSync(folder, { recursive: true });

@@ -1,5 +1,4 @@
 /** Fixture: sends raw frames on a link and tells which frames of ARP and NDP arrive on it; the tests start it in the client's namespace. */
-import { createInterface } from 'node:readline';
 import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { errnoName } from '../../src/linux/libc.ts';
@@ -8,9 +7,9 @@ import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { arpForThisHost, type FrameFilter, ndpForThisHost } from '../../src/linux/socket-filter.ts';
 import { decodeArp } from '../../src/wire/arp.ts';
 import { decodeNdp } from '../../src/wire/ndp.ts';
+import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const link = readLinks().find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
 const sender = openFrameSender(link);
@@ -41,13 +40,12 @@ function listen(): void {
 }
 
 /** A command is `{ "send": "<frame in hex>" }` or `{ "flood": "<frame in hex>" }`: as fast as it goes, for ever. */
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const command: { send?: string; flood?: string } = JSON.parse(line);
+obey<{ send?: string; flood?: string }>((command) => {
   if (command.send !== undefined) say({ kind: 'sent', outcome: sender.send(Buffer.from(command.send, 'hex')) });
   if (command.flood !== undefined) flood(Buffer.from(command.flood, 'hex'));
 });
 listen();
-say({ kind: 'ready' });
+sayReady();
 
 function flood(frame: Uint8Array): void {
   const frames = frameBatch(64, frame.length);

@@ -2,7 +2,6 @@
  * Fixture: a speaker without an API server. It agrees with two others who holds one VIP, by the speaker's own parts, and answers
  * for it. Arguments: its node, the file with the key, the VIP.
  */
-import { createInterface } from 'node:readline';
 import type { Ip } from '../../src/addr/ip.ts';
 import { inSubnet } from '../../src/announce/links.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
@@ -10,6 +9,7 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { startAnnouncer } from '../../src/speaker/announcer.ts';
 import { Holding } from '../../src/speaker/holding.ts';
 import { WireAsker } from '../../src/speaker/wire-asker.ts';
+import { obey, say, sayReady } from './fixture.ts';
 
 const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);
 /**
@@ -18,7 +18,6 @@ const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);
  */
 const nodes = { n1: ['10.99.0.2'], n2: ['10.99.0.1', '10.98.0.1'], n3: ['10.98.0.2'] } as const;
 
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const fail = (error: Error) => {
   throw error;
 };
@@ -58,9 +57,7 @@ const holding = new Holding({
 });
 
 /** Any line ends the answers. */
-createInterface({ input: process.stdin }).once('line', async () =>
-  say({ kind: 'closed', ...(await announcer.close()) }),
-);
+obey(async () => say({ kind: 'closed', ...(await announcer.close()) }));
 await holding.open();
 const eligible = new Set(['n1', 'n2']);
 holding.observe(
@@ -77,3 +74,4 @@ holding.observe(
     linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
   },
 );
+sayReady();

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { createPair, linkName, type Pair } from './namespaces.ts';
-import { run } from './path-lab.ts';
+import { createPair, linkName, type Pair, run } from './namespaces.ts';
 
 let pair: Pair;
 

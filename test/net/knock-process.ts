@@ -1,15 +1,14 @@
 /** Fixture: knocks at ports by raw frames, in the client's namespace; one line of standard input is one knock. */
 import { createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import { receiveNow } from '../../src/linux/libc.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { reserveTcpPort } from '../../src/linux/reserved-port.ts';
 import { tcpToPort } from '../../src/linux/socket-filter.ts';
 import { type Knock, TcpKnocker } from '../../src/linux/tcp-knocker.ts';
+import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const knocker = new TcpKnocker({
   onAnswer: (address) => say({ kind: 'answer', address }),
   onFault: (link, error) => say({ kind: 'fault', link, message: String(error) }),
@@ -48,8 +47,7 @@ function count(): number {
   return frames;
 }
 
-createInterface({ input: process.stdin }).on('line', (line) => {
-  const command: Command = JSON.parse(line);
+obey<Command>((command) => {
   if (command.do === 'reserve') {
     reserve();
     return;
@@ -74,4 +72,4 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   knocker.knock({ ...command, link });
   say({ kind: 'sent' });
 });
-say({ kind: 'ready' });
+sayReady();

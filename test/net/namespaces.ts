@@ -21,12 +21,21 @@ let made = 0;
 
 const prefix = `berth-${process.pid}-`;
 
+/** How namespaces are made. */
+export interface NamespaceOptions {
+  /**
+   * Whether the kernels ask for an IPv6 address before they use it (DAD, RFC 4862 section 5.4). Where they do not, their link-local
+   * addresses are there at once, and not after a second or two; what a host sends before that may be lost.
+   */
+  readonly hasDad: boolean;
+}
+
 /** Makes a pair whose names carry this process's id, so that test runs do not meet. */
-export function createPair(): Pair {
+export function createPair(options: NamespaceOptions = { hasDad: true }): Pair {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n` };
-  const close = () => Object.values(names).forEach(deleteNamespace);
-  for (const name of Object.values(names)) ip(`netns add ${name}`);
+  const close = () => deleteNamespaces(Object.values(names));
+  addNamespaces(Object.values(names), options);
   try {
     ip(`-n ${names.client} link add ${linkName} type veth peer name ${linkName} netns ${names.node}`);
     setUpEnds(names);
@@ -37,8 +46,26 @@ export function createPair(): Pair {
   }
 }
 
-function deleteNamespace(name: string): void {
-  execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
+/** Makes namespaces; none is left of them where one cannot be made. */
+export function addNamespaces(names: readonly string[], { hasDad }: NamespaceOptions = { hasDad: false }): void {
+  try {
+    for (const name of names) {
+      ip(`netns add ${name}`);
+      if (!hasDad) writeSysctl(name, 'net/ipv6/conf/default/accept_dad', '0');
+    }
+  } catch (cause) {
+    deleteNamespaces(names);
+    throw cause;
+  }
+}
+
+/** Deletes namespaces, and with them their links. One that is not there is no matter. */
+export function deleteNamespaces(names: readonly string[]): void {
+  for (const name of names) {
+    try {
+      ip(`netns del ${name}`);
+    } catch {}
+  }
 }
 
 function setUpEnds({ client, node }: { readonly client: string; readonly node: string }): void {
@@ -58,9 +85,9 @@ export const switchPort = { client: 'client', node: 'node' } as const;
 export async function createSwitchedPair(): Promise<SwitchedPair> {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n`, switch: `${prefix}${made}s` };
-  const close = () => Object.values(names).forEach(deleteNamespace);
+  const close = () => deleteNamespaces(Object.values(names));
   try {
-    for (const name of Object.values(names)) ip(`netns add ${name}`);
+    addNamespaces(Object.values(names), { hasDad: true });
     await switchOn(names.switch);
     for (const host of ['client', 'node'] as const) {
       const port = switchPort[host];
@@ -97,19 +124,44 @@ async function switchOn(name: string): Promise<void> {
 
 /** Writes a setting below /proc/sys in a namespace. */
 export function writeSysctl(namespace: string, path: string, value: string): void {
-  execFileSync('ip', ['netns', 'exec', namespace, 'sh', '-c', `echo ${value} >/proc/sys/${path}`]);
+  run(namespace, 'sh', '-c', `echo ${value} >/proc/sys/${path}`);
+}
+
+/** Lets a namespace pass packets on, as a router and a node of Kubernetes do. */
+export function forwardIn(namespace: string): void {
+  run(namespace, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding');
+}
+
+/** The words that run a program in a namespace. nsenter(1) takes half the time of `ip netns exec`, which mounts /sys anew. */
+export function inNamespace(namespace: string, ...words: readonly string[]): [string, string[]] {
+  return ['nsenter', [`--net=/run/netns/${namespace}`, ...words]];
+}
+
+/** Runs a program in a namespace; returns what it prints. */
+export function run(namespace: string, ...words: readonly string[]): string {
+  return execFileSync(...inNamespace(namespace, ...words), { encoding: 'utf8', stdio: 'pipe' });
 }
 
 function setUp(
   namespace: string,
   { mac, addresses }: { readonly mac: string; readonly addresses: readonly string[] },
 ): void {
-  ip(`-n ${namespace} link set ${linkName} address ${mac}`);
-  // Nobody else has the addresses: without "nodad" those of IPv6 could not be used for their first second.
-  for (const address of addresses) {
-    ip(`-n ${namespace} address add ${address} dev ${linkName}${address.includes(':') ? ' nodad' : ''}`);
-  }
-  ip(`-n ${namespace} link set ${linkName} up`);
+  ipBatch(namespace, [
+    `link set ${linkName} address ${mac}`,
+    ...addresses.map((address) => addressLine(linkName, address)),
+    `link set ${linkName} up`,
+  ]);
+}
+
+/** The line of ip(8) that gives a link an address. Nobody else has it: without "nodad" one of IPv6 could not be used for its first second. */
+export function addressLine(link: string, address: string): string {
+  return `address add ${address} dev ${link}${address.includes(':') ? ' nodad' : ''}`;
+}
+
+/** Runs lines of ip(8) in a namespace, in one process; throws at the first that fails. */
+export function ipBatch(namespace: string, lines: readonly string[]): void {
+  const input = `${lines.join('\n')}\n`;
+  execFileSync('ip', ['-n', namespace, '-batch', '-'], { input, encoding: 'utf8', stdio: ['pipe', 'ignore', 'pipe'] });
 }
 
 /** Runs ip(8) with words separated by spaces; returns what it prints. */

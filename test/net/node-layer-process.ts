@@ -1,7 +1,8 @@
-/** Fixture: the node layer with a small path, inside a network namespace; it obeys JSON lines and tells what it logs. */
-import { createInterface } from 'node:readline';
+/** Fixture: the node layer with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
 import type { Logger } from '../../src/runtime/logger.ts';
 import { NodeLayer } from '../../src/speaker/node-layer.ts';
+import { quicken } from './fast-clock.ts';
+import { obey, say, sayReady } from './fixture.ts';
 import { pathOf, vipPath } from './path-lab.ts';
 
 /** One line of standard input; all but `apply` are answered. */
@@ -11,16 +12,15 @@ interface Command {
   readonly synLimit?: number;
 }
 
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const logs = (level: string) => (facts: object, message: string) => {
   const { err, ...rest } = facts as { err?: Error };
   say({ ...rest, error: err?.message, kind: 'log', level, message });
 };
 const log = { debug: logs('debug'), info: logs('info'), warn: logs('warn') };
+quicken();
 const layer = new NodeLayer(log as unknown as Logger);
 
-createInterface({ input: process.stdin }).on('line', async (line) => {
-  const command: Command = JSON.parse(line);
+obey<Command>(async (command) => {
   if (command.do === 'apply') {
     const vips = (command.vips ?? []).map((vip) => vipPath(vip, 'tcp/80>30080'));
     layer.apply(pathOf({ vips, synLimit: command.synLimit }));
@@ -30,4 +30,4 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
   if (command.do === 'remove') await layer.remove();
   if (command.do === 'close' || command.do === 'remove') say({ kind: 'done' });
 });
-say({ kind: 'ready' });
+sayReady();

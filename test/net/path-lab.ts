@@ -5,10 +5,9 @@ import { rulesetOf } from '../../src/dataplane/desired.ts';
 import type { DataPath, PortPath, VipPath } from '../../src/dataplane/path.ts';
 import { wholeText } from '../../src/dataplane/ruleset.ts';
 import type { Spread } from '../../src/dataplane/spread.ts';
-import { eventually } from '../lab/poll.ts';
-import type { Answer, Command, Target } from './endpoint-process.ts';
+import type { Answer, Command, Question, Target } from './endpoint-process.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
+import { createPair, inNamespace, ip, ipBatch, linkName, nodeMac, type Pair } from './namespaces.ts';
 
 /** A VIP of each family, outside of what the hosts have. */
 export const vips = { IPv4: '10.99.3.1' as Ip, IPv6: 'fd99::301' as Ip } as const;
@@ -20,6 +19,10 @@ export const own = { IPv4: '10.99.0.2' as Ip, IPv6: 'fd99::2' as Ip } as const;
 export interface Endpoint {
   serve(protocol: 'tcp' | 'udp', port: number, host?: string): Promise<void>;
   ask(protocol: 'tcp' | 'udp', target: Target & { readonly text?: string }): Promise<Answer>;
+  /** Asks, then asks a marker that is certainly answered: `Silent` is the error if that answer came and no other. */
+  outrun(protocol: 'tcp' | 'udp', target: Target, marker: Omit<Question, 'text'>): Promise<Answer>;
+  /** Sends whole frames on the link of the pair. */
+  raw(...frames: readonly Uint8Array[]): Promise<void>;
   open(name: string, target: Target): Promise<Answer>;
   say(name: string, text: string, timeoutMs?: number): Promise<Answer>;
   readonly process: LineProcess;
@@ -41,8 +44,13 @@ export async function startEndpoint(namespace: string): Promise<Endpoint> {
       await tell({ do: 'serve', protocol, port, ...(host === undefined ? {} : { host }) });
     },
     ask: (protocol, target) => tell({ do: 'ask', protocol, text: 'hello', ...target }),
+    outrun: (protocol, target, marker) =>
+      tell({ do: 'outrun', protocol, text: 'hello', ...target, marker: { text: 'marker', ...marker } }),
+    raw: async (...frames) => {
+      await tell({ do: 'raw', link: linkName, frames: frames.map((frame) => Buffer.from(frame).toString('hex')) });
+    },
     open: (name, target) => tell({ do: 'open', name, ...target }),
-    say: (name, text, timeoutMs = 3_000) => tell({ do: 'say', name, text, timeoutMs }),
+    say: (name, text, timeoutMs) => tell({ do: 'say', name, text, timeoutMs }),
   };
 }
 
@@ -54,7 +62,7 @@ export interface PathLab extends Pair {
 
 /** Starts one; close it also on failure. */
 export async function startPathLab(): Promise<PathLab> {
-  const pair = createPair();
+  const pair = createPair({ hasDad: false });
   const ends: Endpoint[] = [];
   const close = () => {
     for (const { process } of ends) process.close();
@@ -63,13 +71,7 @@ export async function startPathLab(): Promise<PathLab> {
   try {
     ip(`-n ${pair.node} link set lo up`);
     ip(`-n ${pair.client} link set lo up`);
-    for (const vip of Object.values(vips)) pointTo(pair.client, vip, nodeMac);
-    // What a host sends before its link-local address is its own may be lost.
-    for (const name of [pair.client, pair.node]) {
-      await eventually(`${name} has its addresses`, () => !ip(`-n ${name} -6 address`).includes('tentative'), {
-        everyMs: 50,
-      });
-    }
+    pointTo(pair.client, Object.values(vips), nodeMac);
     ends.push(...(await Promise.all([startEndpoint(pair.client), startEndpoint(pair.node)])));
     const [clientEnd, nodeEnd] = ends as [Endpoint, Endpoint];
     return { ...pair, close, clientEnd, nodeEnd };
@@ -79,9 +81,12 @@ export async function startPathLab(): Promise<PathLab> {
   }
 }
 
-/** Tells a namespace's kernel for good who has an address. */
-export function pointTo(namespace: string, address: string, mac: string): void {
-  ip(`-n ${namespace} neigh replace ${address} lladdr ${mac} dev ${linkName} nud permanent`);
+/** Tells a namespace's kernel for good who has some addresses. */
+export function pointTo(namespace: string, addresses: readonly string[], mac: string): void {
+  ipBatch(
+    namespace,
+    addresses.map((address) => `neigh replace ${address} lladdr ${mac} dev ${linkName} nud permanent`),
+  );
 }
 
 /** Nothing is spread. */
@@ -128,16 +133,11 @@ function portPath(text: string): PortPath {
 
 /** Gives commands to nft(8) in a namespace; returns what it prints. */
 export function nftIn(namespace: string, commands: string, ...args: readonly string[]): string {
-  const words = ['netns', 'exec', namespace, 'nft', ...args, '-f', '-'];
-  return execFileSync('ip', words, { input: commands, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
+  const words = inNamespace(namespace, 'nft', ...args, '-f', '-');
+  return execFileSync(...words, { input: commands, encoding: 'utf8', stdio: 'pipe' });
 }
 
 /** Loads the rules of a path into a namespace, instead of whatever was there of ours. */
 export function loadPath(namespace: string, path: DataPath): void {
   nftIn(namespace, wholeText(rulesetOf(path)));
-}
-
-/** Runs a program in a namespace; returns what it prints. */
-export function run(namespace: string, ...words: readonly string[]): string {
-  return execFileSync('ip', ['netns', 'exec', namespace, ...words], { encoding: 'utf8', stdio: 'pipe' });
 }

@@ -1,22 +1,23 @@
-/** Fixture: a process that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
-import { createInterface } from 'node:readline';
+/** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
 import type { Neighbour } from '../../src/dataplane/neighbour.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { PathTester } from '../../src/speaker/path-tester.ts';
+import { quicken } from './fast-clock.ts';
+import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
 const neighbours = JSON.parse(process.argv[2] ?? '[]') as readonly Neighbour[];
-const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const link = openLinkMonitor(() => undefined)
   .links()
   .find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
+quicken();
 const tester = new PathTester({
   log: createLogger('speaker', 'silent'),
   onChange: () => say({ kind: 'blocked', nodes: tester.blockedOn(linkName) }),
 });
 tester.observe([{ link, neighbours }]);
 // The tester alone does not keep the process alive.
-createInterface({ input: process.stdin });
-say({ kind: 'ready' });
+obey(() => undefined);
+sayReady();

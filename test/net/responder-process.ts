@@ -1,5 +1,4 @@
 /** Fixture: a process that answers ARP and NDP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
-import { createInterface } from 'node:readline';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { DueFrame } from '../../src/announce/burst.ts';
 import { encodeUnsolicited } from '../../src/announce/unsolicited.ts';
@@ -8,6 +7,7 @@ import { readLinks } from '../../src/linux/link-monitor.ts';
 import { type LinkVips, startResponder } from '../../src/linux/responder-thread.ts';
 import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
 import { WireAsker } from '../../src/speaker/wire-asker.ts';
+import { obey as obeyLines, say as sayLine, sayReady } from './fixture.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */
 export type Command =
@@ -27,7 +27,7 @@ export interface Report {
   readonly [fact: string]: unknown;
 }
 
-const say = (report: Report) => process.stdout.write(`${JSON.stringify(report)}\n`);
+const say = (report: Report) => sayLine(report);
 
 /** What there is to decide after a stall: how long that takes, and what comes out of it. */
 let onStall: Extract<Command, { do: 'onStall' }> = { do: 'onStall' };
@@ -111,5 +111,5 @@ async function obey(command: Command): Promise<Report> {
   }
 }
 
-createInterface({ input: process.stdin }).on('line', async (line) => say(await obey(JSON.parse(line))));
-say({ kind: 'ready' });
+obeyLines<Command>(async (command) => say(await obey(command)));
+sayReady();

@@ -7,8 +7,8 @@ import type { DataPath, PortPath } from '../../src/dataplane/path.ts';
 import { changeText, tableName, wholeText } from '../../src/dataplane/ruleset.ts';
 import { slotsOf } from '../../src/dataplane/slots.ts';
 import { fc } from '../property.ts';
-import { createPair, linkName, type Pair } from './namespaces.ts';
-import { loadPath, nftIn, pathOf, run, vipPath, vips } from './path-lab.ts';
+import { createPair, linkName, type Pair, run } from './namespaces.ts';
+import { loadPath, nftIn, pathOf, vipPath, vips } from './path-lab.ts';
 
 let pair: Pair;
 before(() => {

@@ -5,8 +5,8 @@ import type { DataPath } from '../../src/dataplane/path.ts';
 import { testSources } from '../../src/dataplane/path-test.ts';
 import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/slots.ts';
 import type { SpreadPort } from '../../src/dataplane/spread.ts';
-import { ip, linkName } from './namespaces.ts';
-import { type Endpoint, nftIn, pathOf, pointTo, run, startEndpoint, vipPath, vips } from './path-lab.ts';
+import { addNamespaces, addressLine, deleteNamespaces, ip, ipBatch, linkName, run } from './namespaces.ts';
+import { type Endpoint, nftIn, pathOf, pointTo, startEndpoint, vipPath, vips } from './path-lab.ts';
 
 const prefix = `berth-${process.pid}-spread-`;
 
@@ -47,21 +47,17 @@ export async function startSpreadLab(): Promise<SpreadLab> {
   const names = [...Object.values(hosts).map(({ name }) => name), bridge];
   const close = () => {
     for (const { process } of ends) process.close();
-    for (const name of names) {
-      try {
-        ip(`netns del ${name}`);
-      } catch {}
-    }
+    deleteNamespaces(names);
   };
+  addNamespaces(names);
   try {
-    for (const name of names) ip(`netns add ${name}`);
-    ip(`-n ${bridge} link add br0 type bridge mcast_snooping 0`);
-    ip(`-n ${bridge} link set br0 up`);
+    ipBatch(bridge, ['link add br0 type bridge mcast_snooping 0', 'link set br0 up']);
     for (const [port, host] of Object.entries(hosts)) plugIn(bridge, port, host);
     count(bridge);
     const [clientEnd, ...nodes] = await Promise.all(Object.values(hosts).map(({ name }) => startEndpoint(name)));
     ends.push(clientEnd as Endpoint, ...nodes);
-    for (const node of nodes) for (const protocol of ['tcp', 'udp'] as const) await node.serve(protocol, 8_080);
+    const protocols = ['tcp', 'udp'] as const;
+    await Promise.all(nodes.flatMap((node) => protocols.map((protocol) => node.serve(protocol, 8_080))));
     return { bridge, clientEnd: clientEnd as Endpoint, close };
   } catch (cause) {
     close();
@@ -70,14 +66,18 @@ export async function startSpreadLab(): Promise<SpreadLab> {
 }
 
 function plugIn(bridge: string, port: string, { name, mac, IPv4, IPv6 }: Host): void {
-  ip(`-n ${name} link add ${linkName} address ${mac} type veth peer name ${port} netns ${bridge}`);
+  ipBatch(name, [
+    `link add ${linkName} address ${mac} type veth peer name ${port} netns ${bridge}`,
+    `link set ${linkName} up`,
+    ...[`${IPv4}/16`, `${IPv6}/64`].map((address) => addressLine(linkName, address)),
+  ]);
   ip(`-n ${bridge} link set dev ${port} master br0 up`);
-  ip(`-n ${name} link set ${linkName} up`);
-  ip(`-n ${name} address add ${IPv4}/16 dev ${linkName}`);
-  ip(`-n ${name} address add ${IPv6}/64 dev ${linkName} nodad`);
 }
 
-/** Counters of the bridge and of the client, by family: frames for the VIP; test packets and answers to them; who answers the client. */
+/**
+ * Counters of the bridge and of the client, by family: frames for the VIP; test packets and answers to them; who answers the client, and
+ * which of its ports, and which of them are reset.
+ */
 function count(bridge: string): void {
   const counters = (names: readonly string[]) => names.map((name) => `counter ${name} { }`).join('\n');
   const frames = families.map((family) => {
@@ -95,52 +95,79 @@ function count(bridge: string): void {
       }
     }`,
   );
-  for (const family of families) {
+  const tables = families.map((family) => {
     const at = tableIn[family];
-    const from = (host: Host, name: string) =>
-      `ether saddr ${host.mac} ${at} saddr ${vips[family]} counter name ${name}`;
-    nftIn(
-      client.name,
-      `table ${at} seen { ${counters([`${at}_from_a`, `${at}_from_b`])}
-        chain in { type filter hook prerouting priority -400
-          ${from(a, `${at}_from_a`)}
-          ${from(b, `${at}_from_b`)}
-        }
-      }`,
-    );
-  }
+    const from = (host: Host) => {
+      const name = `${at}_from_${host.node}`;
+      const isFrom = `ether saddr ${host.mac} ${at} saddr ${vips[family]}`;
+      return `${isFrom} counter name ${name}\n${isFrom} add @${name} { th dport }`;
+    };
+    return `table ${at} seen { ${counters([`${at}_from_a`, `${at}_from_b`])}
+      ${setsOfPorts(`${at}_from_a`, `${at}_from_b`, 'reset_ports')}
+      chain in { type filter hook prerouting priority -400
+        ${from(a)}
+        ${from(b)}
+        ${at} saddr ${vips[family]} tcp flags rst add @reset_ports { th dport }
+      }
+    }`;
+  });
+  nftIn(client.name, tables.join('\n'));
+}
+
+/** Sets that rules put ports into, each with a count. */
+function setsOfPorts(...names: readonly string[]): string {
+  const spec = 'type inet_service; size 65535; flags dynamic; counter';
+  return names.map((name) => `set ${name} { ${spec}; }`).join('\n');
+}
+
+/** The ports in a family's sets of a namespace, by the set's name, each with its count. */
+export function portsIn(
+  namespace: string,
+  family: (typeof families)[number],
+): Readonly<Record<string, ReadonlyMap<number, number>>> {
+  type Element = number | { readonly elem: { readonly val: number; readonly counter: { readonly packets: number } } };
+  const { nftables } = JSON.parse(run(namespace, 'nft', '-j', 'list', 'sets', tableIn[family])) as {
+    nftables: readonly {
+      readonly set?: { readonly name: string; readonly table: string; readonly elem?: readonly Element[] };
+    }[];
+  };
+  const ours = nftables.flatMap(({ set }) => (set && ['seen', 'proxy'].includes(set.table) ? [set] : []));
+  const entryOf = (element: Element): [number, number] =>
+    typeof element === 'number' ? [element, 0] : [element.elem.val, element.elem.counter.packets];
+  return Object.fromEntries(ours.map(({ name, elem = [] }) => [name, new Map(elem.map(entryOf))]));
 }
 
 /**
  * A node as it is without rules of ours, with what stands for kube-proxy: its own program serves the VIPs. Counters, by family: connections
- * that it serves, packets that were handed on to it by second chance, and test packets that the host has seen.
+ * that it serves, by the client's port too, packets that were handed on to it by second chance, and test packets that the host has seen;
+ * of the packets for a VIP that the other node has sent here, the client's ports.
  */
 export function resetNode({ name, ...host }: Host): void {
-  nftIn(name, 'flush ruleset\n');
-  for (const family of families) {
+  const other = host.node === a.node ? b : a;
+  const tables = families.map((family) => {
     const at = tableIn[family];
     const to = family === 'IPv4' ? host.IPv4 : `[${host.IPv6}]`;
     const hops = family === 'IPv4' ? 'ip ttl' : 'ip6 hoplimit';
     const serve = (protocol: string) =>
-      `${at} daddr ${vips[family]} ${protocol} dport 80 counter name ${at}_${protocol}`;
-    nftIn(
-      name,
-      `table ${at} proxy {
+      `${at} daddr ${vips[family]} ${protocol} dport 80 counter name ${at}_${protocol} add @${protocol}_served { th sport }`;
+    return `table ${at} proxy {
         counter ${at}_tcp { }
         counter ${at}_udp { }
         counter ${at}_again { }
         counter ${at}_tested { }
+        ${setsOfPorts('tcp_served', 'udp_served', 'handed')}
         chain in { type nat hook prerouting priority -100
           ${serve('tcp')} dnat to ${to}:8080
           ${serve('udp')} dnat to ${to}:8080
         }
         chain seen { type filter hook prerouting priority -400
           ${at} daddr ${vips[family]} ${hops} <= 12 counter name ${at}_again
+          ether saddr ${other.mac} ${at} daddr ${vips[family]} add @handed { th sport }
           ${at} saddr ${testSources[family]} counter name ${at}_tested
         }
-      }`,
-    );
-  }
+      }`;
+  });
+  nftIn(name, `flush ruleset\n${tables.join('\n')}`);
 }
 
 /** What the counters of a namespace say now. */
@@ -153,7 +180,7 @@ export function countersOf(namespace: string): Readonly<Record<string, number>> 
 
 /** The client is told who has the VIPs. */
 export function heldBy({ mac }: Host): void {
-  for (const vip of Object.values(vips)) pointTo(client.name, vip, mac);
+  pointTo(client.name, Object.values(vips), mac);
 }
 
 /** A table of slots for nodes of the same weight, of whom some have left. */

@@ -1,0 +1,25 @@
+/** TCP segments that no kernel would send: of connections that nobody knows, and many at a time. */
+import type { Ip } from '../../src/addr/ip.ts';
+import { encodeTcp } from '../../src/wire/tcp.ts';
+
+/** Below the ports that kernels take by themselves. */
+let lastPort = 24_000;
+
+/** Where such a segment is sent from, and where to. */
+export interface SegmentEnds {
+  readonly source: string;
+  readonly destination: string;
+  readonly from: Ip;
+  readonly to: Ip;
+  readonly port?: number;
+  readonly sourcePort?: number | undefined;
+}
+
+/** A segment to port 80, or another one, from a port that none came from before; `flags` are those of RFC 9293 section 3.1. */
+export function segment(ends: SegmentEnds, flags: number): Uint8Array {
+  const { source, destination, from, to, port = 80, sourcePort = ++lastPort } = ends;
+  return encodeTcp({
+    ...{ destination, source, flags, window: 1_024, sourceIp: from, destinationIp: to },
+    ...{ sourcePort, destinationPort: port, sequence: 1, acknowledgment: 1 },
+  });
+}
