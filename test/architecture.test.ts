@@ -142,6 +142,17 @@ test('every folder imports only what the table allows', () => {
   }
 });
 
+test('the oracle of the tests imports nothing of the program, so it shares none of its mistakes', () => {
+  const oracle = globSync('test/oracle/**/*.ts');
+  assert.ok(oracle.length > 5);
+  for (const file of oracle) {
+    for (const target of importsOf(file)) {
+      const isOwn = target.startsWith('.') && normalize(join(dirname(file), target)).startsWith('test/oracle/');
+      assert.ok(isOwn || target === 'node:net', `${file} may not import ${target}`);
+    }
+  }
+});
+
 test('no file imports itself through others', () => {
   const graph = new Map(
     files.map((file) => [

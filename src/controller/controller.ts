@@ -148,7 +148,10 @@ interface Rules {
 }
 
 /** One pass: everything that is known, decided anew, and put right. */
-async function pass({ contests, poolStatus, ...constant }: PassParts, { ownership, handOff }: Rules): Promise<void> {
+export async function pass(
+  { contests, poolStatus, ...constant }: PassParts,
+  { ownership, handOff }: Rules,
+): Promise<void> {
   const { watched, backoff, loop } = constant;
   const advertisements = watched.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));

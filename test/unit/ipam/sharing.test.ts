@@ -168,8 +168,8 @@ test('a Service that can share no longer leaves: whoever changed goes before who
       'a',
       'both need the annotation allow-shared-ip',
     ],
-    ['b is Local now: the younger goes', a, { ...b, ...local('x') }, 'b', 'with externalTrafficPolicy Local all'],
-    ['a is Local now: the younger goes', { ...a, ...local('x') }, b, 'b', 'with externalTrafficPolicy Local all'],
+    // Where the older one becomes Local: `keeping.test.ts`.
+    ['b is Local now', a, { ...b, ...local('x') }, 'b', 'with externalTrafficPolicy Local all'],
     ['both changed: the younger goes', { ...a, ...tcp(1), ...older }, { ...b, ...tcp(1) }, 'b', 'both use port TCP/1'],
   ];
   for (const [desc, first, second, leaver, why] of rows) {

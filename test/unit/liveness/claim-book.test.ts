@@ -1,9 +1,9 @@
 /** What every node claims: the digest by which lists are compared, and the terms that outlive claims. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../../property.ts';
 import { ClaimBook } from '../../../src/liveness/claim-book.ts';
 import { type Claim, digestOf, noClaims } from '../../../src/liveness/messages.ts';
+import { fc } from '../../property.ts';
 
 function claim(uid: string, term = 1): Claim {
   return { uid, term, isolated: false, leaving: false };

@@ -1,13 +1,13 @@
 /** Datagrams that no speaker would send: reading them never throws, and what is read of them is of the kind that it says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../../property.ts';
 import { spreadOut } from '../../../src/dataplane/spread.ts';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import type { Message } from '../../../src/liveness/messages.ts';
 import { PeerLinks } from '../../../src/liveness/peer-links.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 import { promise } from '../../honesty/promise.ts';
+import { fc } from '../../property.ts';
 import { seed } from '../../runner/seed.ts';
 import { extremeOf, knowledge, saidBy } from './voices.ts';
 

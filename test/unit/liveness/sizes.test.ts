@@ -1,10 +1,10 @@
 /** Every datagram that a speaker sends says what it was made from, and fits a packet. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../../property.ts';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import type { Message } from '../../../src/liveness/messages.ts';
 import { promise } from '../../honesty/promise.ts';
+import { fc } from '../../property.ts';
 import { seed } from '../../runner/seed.ts';
 import { type Bounds, extremeOf, type Knowledge, knowledge, saidBy } from './voices.ts';
 

@@ -1,5 +1,5 @@
 /** What a speaker says to its peers, from what it knows: for tests of its datagrams. */
-import { fc } from '../../property.ts';
+
 import {
   type Beat,
   type Claim,
@@ -13,6 +13,7 @@ import {
 } from '../../../src/liveness/messages.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 import { Voice } from '../../../src/liveness/voice.ts';
+import { fc } from '../../property.ts';
 
 /** How large a cluster and its names may be. */
 export interface Bounds {

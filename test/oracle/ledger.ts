@@ -1,0 +1,99 @@
+/** What the entries of the ledger say: whose an address is, what is kept back, and how much of a pool a namespace has. */
+import { addressIn, type Family } from './addresses.ts';
+import type { Cluster, Entry, Pool, Ref, Service } from './objects.ts';
+import { poolOfEntry } from './pools.ts';
+import { isEnding, isLoadBalancer } from './wishes.ts';
+
+/** The entry of an address. */
+export function entryOf({ entries }: Pick<Cluster, 'entries'>, address: string): Entry | undefined {
+  return entries.find(({ spec }) => spec.address === address);
+}
+
+/** The Services that an entry names. */
+export function refsOf(entry: Entry | undefined): readonly Ref[] {
+  return entry?.spec.services ?? [];
+}
+
+/** Is the address kept back, and not in use? */
+export function isReserved({ spec }: Entry): boolean {
+  return spec.reservedUntil !== undefined;
+}
+
+/** Until when it is kept back; milliseconds since 1970. An entry of nobody without a time is kept back no longer. */
+export function reservedUntil({ spec }: Entry): number {
+  return Date.parse(spec.reservedUntil ?? '') || 0;
+}
+
+/** Do the names agree? Then it is this Service, or an earlier one of its name. */
+export function isSameName(ref: Ref, { metadata }: Pick<Service, 'metadata'>): boolean {
+  return ref.namespace === metadata.namespace && ref.name === metadata.name;
+}
+
+/** The entries of addresses that the Service has by its uid. */
+export function entriesOf({ entries }: Pick<Cluster, 'entries'>, { metadata }: Service): readonly Entry[] {
+  return entries.filter((entry) => !isReserved(entry) && refsOf(entry).some(({ uid }) => uid === metadata.uid));
+}
+
+/** The family of an entry's address. */
+export function familyOf({ spec }: Entry): Family {
+  return addressIn(spec.address)?.family ?? 'IPv4';
+}
+
+/** The living Service that an entry names by its uid. */
+export function livingOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Service | undefined {
+  const service = services.find(({ metadata }) => metadata.uid === ref.uid);
+  return service && isLoadBalancer(service) && !isEnding(service) ? service : undefined;
+}
+
+/** How many addresses of a pool a namespace has, those kept back for its Services included. */
+export function countOf(cluster: Pick<Cluster, 'entries' | 'pools'>, pool: Pool, namespace: string): number {
+  const isCounted = (entry: Entry) =>
+    poolOfEntry(cluster, entry) === pool.metadata.name && refsOf(entry).some((ref) => ref.namespace === namespace);
+  return cluster.entries.filter(isCounted).length;
+}
+
+/** What an entry says once its address is given back: for whom it waits, and until when. Undefined: the entry goes. */
+export interface Waiting {
+  readonly for: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
+
+/** An address that another host has is kept back so long. */
+const quarantineMs = 3_600_000;
+
+/**
+ * What becomes of an entry that its Services leave. With `retainFor` it waits for Services of their names, if those are gone altogether, and with
+ * `reuseAfter` it rests from the moment that it was given back.
+ */
+export function waitingAfter(cluster: Cluster, entry: Entry): Waiting | undefined {
+  const { now } = cluster;
+  const name = poolOfEntry(cluster, entry);
+  const pool = cluster.pools.find(({ metadata }) => metadata.name === name);
+  const [retainMs, reuseMs] = [durationIn(pool?.spec.retainFor), durationIn(pool?.spec.reuseAfter)];
+  if (isReserved(entry)) {
+    const until = reservedUntil(entry) - retainMs + reuseMs;
+    return refsOf(entry).length > 0 && pool && until > now ? { for: [], until } : undefined;
+  }
+  if (isObstructed(entry)) return { for: [], until: now + quarantineMs };
+  const isThere = (ref: Ref) =>
+    cluster.services.some((one) => isSameName(ref, one) && isLoadBalancer(one) && !isEnding(one));
+  const absent = refsOf(entry).filter((ref) => !isThere(ref));
+  if (retainMs > 0 && absent.length > 0) return { for: absent.map(({ uid }) => uid), until: now + retainMs };
+  return reuseMs > 0 ? { for: [], until: now + reuseMs } : undefined;
+}
+
+const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+
+/** "A time such as 90s, 10m or 1h30m (h, m, s, ms)." */
+export function durationIn(text = '0s'): number {
+  const parts = [...text.matchAll(/(\d+)(ms|[hms])/g)];
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (unitMs[unit] ?? 0), 0);
+}
+
+/** Why the address was never announced and cannot be: another host has it, or it is the first or last of its subnet. */
+export function isObstructed({ spec, status }: Entry): boolean {
+  if (spec.adopted === true || status?.holder?.since !== undefined) return false;
+  const conflict = status?.conditions?.find(({ type }) => type === 'Conflict');
+  return conflict?.status === 'True' && ['AddressTaken', 'NetworkAddress'].includes(conflict.reason);
+}

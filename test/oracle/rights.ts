@@ -1,0 +1,124 @@
+/** May this Service have this address, which it does not have yet? If not: why not, in the words of docs/reasons.md. */
+import { addressIn, canonical, isBuggy } from './addresses.ts';
+import { countOf, entryOf, isObstructed, isReserved, isSameName, livingOf, refsOf } from './ledger.ts';
+import { type Cluster, type Entry, keyOf, type Pool, type Service } from './objects.ts';
+import { barOf, homeOf } from './pools.ts';
+import { barrierBetween, doPortsMeet, isLocalOnly, mostSharers } from './sharing.ts';
+import { isLoadBalancer, shownBy, wishesOf } from './wishes.ts';
+
+/** Something that speaks against it. */
+export interface Objection {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** A Service and an address that it could have. */
+export interface Match {
+  readonly service: Service;
+  readonly address: string;
+}
+
+/** All that speaks against it. */
+export function objectionsTo(cluster: Cluster, match: Match): readonly Objection[] {
+  return [
+    ...poolObjections(cluster, match),
+    ...ledgerObjections(cluster, match),
+    ...quotaObjections(cluster, match),
+    ...surroundingObjections(cluster, match),
+    ...sharingObjections(cluster, match),
+  ];
+}
+
+/** The rules of the pool that has the address. What a Service shows already it may keep of a pool that gives nothing new. */
+export function poolObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
+  const ip = addressIn(address);
+  const pool = ip && homeOf(cluster, ip);
+  if (ip === undefined || pool === undefined) return [say('AddressNotInPool', `${address} is in no pool`)];
+  const { name } = pool.metadata;
+  const { addresses, pools, key } = wishesOf(service);
+  const carries = shownBy(service).includes(address);
+  const bar = barOf(cluster, pool, service);
+  const objections: Objection[] = [];
+  if (pool.spec.avoidBuggyIPs && isBuggy(ip)) objections.push(say('AddressNotInPool', `${name} avoids ${address}`));
+  if (bar === 'NotForService' || bar === 'Fenced') objections.push(say('PoolNotAllowed', `${name}: ${bar}`));
+  if (carries) return objections;
+  if (bar === 'Cordoned' || bar === 'Draining') objections.push(say('PoolNotActive', `${name} is ${bar}`));
+  if (pools.length > 0 && !pools.includes(name)) objections.push(say('ConflictingRequest', `${name} is not asked for`));
+  const asks = pools.length > 0 || addresses.size > 0 || key !== undefined;
+  if (pool.spec.autoAssign === false && !asks) objections.push(say('NoPool', `${name} gives only on request`));
+  const wanted = addresses.get(ip.family);
+  if (wanted !== undefined && wanted !== address) objections.push(say('ConflictingRequest', `asks for ${wanted}`));
+  return objections;
+}
+
+/** What the ledger says of the address. */
+export function ledgerObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
+  const entry = entryOf(cluster, address);
+  if (entry === undefined) return [];
+  const objections: Objection[] = [];
+  if (isObstructed(entry) || entry.spec.quarantine) objections.push(say('AddressConflict', `${address} is another's`));
+  const isForOthers = refsOf(entry).length === 0 || refsOf(entry).some((ref) => !isSameName(ref, service));
+  if (isReserved(entry) && isForOthers) objections.push(say('AddressReserved', `${address} is kept back`));
+  return objections;
+}
+
+/** "Addresses of this pool that one namespace may have": one that it has already costs nothing. */
+export function quotaObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
+  const ip = addressIn(address);
+  const pool = ip && homeOf(cluster, ip);
+  const namespace = service.metadata.namespace ?? '';
+  const isCounted = refsOf(entryOf(cluster, address)).some((ref) => ref.namespace === namespace);
+  if (pool === undefined || isCounted || hasRoom(cluster, pool, { namespace, for: 1 })) return [];
+  return [say('QuotaExceeded', `${namespace} has ${countOf(cluster, pool, namespace)} of ${pool.metadata.name}`)];
+}
+
+/** May the namespace have so many more addresses of the pool? */
+export function hasRoom(
+  cluster: Pick<Cluster, 'entries' | 'pools'>,
+  pool: Pool,
+  { namespace, for: more }: { readonly namespace: string; readonly for: number },
+): boolean {
+  const { perNamespace } = pool.spec.quota ?? {};
+  return perNamespace === undefined || countOf(cluster, pool, namespace) + more <= perNamespace;
+}
+
+/** Nodes have the address, or another Service shows it: clients still go there. */
+export function surroundingObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
+  if (isOfNode(cluster, address)) return [say('AddressInUse', `${address} is a node's`)];
+  const refs = refsOf(entryOf(cluster, address));
+  const others = cluster.services.filter((other) => other !== service && shownBy(other).includes(address));
+  const isStranger = ({ metadata }: Service) => !refs.some(({ uid }) => uid === metadata.uid);
+  const stranger = others.find((other) => isLoadBalancer(other) && isStranger(other));
+  return stranger ? [say('AddressInUse', `${address} is shown by ${keyOf(stranger.metadata)}`)] : [];
+}
+
+/** The others that have the address. */
+export function sharingObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
+  const entry = entryOf(cluster, address);
+  if (entry === undefined || isReserved(entry)) return [];
+  const others = refsOf(entry).filter((ref) => !isSameName(ref, service));
+  const inUse = (why: string) => say('AddressInUse', `${address}: ${why}`);
+  if (others.length >= mostSharers) return [inUse('there is no room for more')];
+  return others.flatMap((ref) => {
+    const living = livingOf(cluster, ref);
+    const barrier = living ? barrierBetween(service, living) : barrierTo(entry, ref.ports, service);
+    return barrier === undefined ? [] : [inUse(`${barrier}, with ${keyOf(ref)}`)];
+  });
+}
+
+/** Does a node have this address? */
+export function isOfNode({ nodes }: Pick<Cluster, 'nodes'>, address: string): boolean {
+  return nodes.some(({ status }) => status?.addresses?.some((one) => canonical(one.address) === address));
+}
+
+/** Of a Service that is not known the ledger alone tells, and it does not tell the policy. */
+function barrierTo({ spec }: Entry, ports: Parameters<typeof doPortsMeet>[0], service: Service): string | undefined {
+  const { key } = wishesOf(service);
+  if (key === undefined || key !== spec.sharingKey) return 'Key';
+  if (ports === undefined || doPortsMeet(ports, service.spec.ports)) return 'Port';
+  return isLocalOnly(service) ? 'Policy' : undefined;
+}
+
+function say(reason: string, message: string): Objection {
+  return { reason, message };
+}

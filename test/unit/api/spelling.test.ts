@@ -1,0 +1,88 @@
+/** What people type: other spellings mean the same, and what means nothing is said. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AllocationView } from '../../../src/api/allocation.ts';
+import { parsePool } from '../../../src/api/pool.ts';
+import { parseService, type RawService, type ServiceView } from '../../../src/api/service.ts';
+import { VipPathReader } from '../../../src/dataplane/vip-paths.ts';
+import { settle } from '../../../src/ipam/allocate.ts';
+import { poolReports } from '../../../src/ipam/pool-report.ts';
+import { promise } from '../../honesty/promise.ts';
+import { entry, pool } from '../fixtures.ts';
+import { decisionOf, outcomes, plan, snapshotOf } from '../ipam/plans.ts';
+
+interface Typed {
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly spec?: Partial<RawService['spec']>;
+  readonly shownByOther?: string;
+}
+
+function service(name: string, { annotations = {}, spec = {}, shownByOther }: Typed): ServiceView {
+  const fieldsV1 = { 'f:status': { 'f:loadBalancer': { 'f:ingress': {} } } };
+  return parseService({
+    metadata: {
+      ...{ name, namespace: 'default', uid: `uid-${name}`, resourceVersion: '1', annotations },
+      ...(shownByOther && { managedFields: [{ manager: 'metallb', subresource: 'status', fieldsV1 }] }),
+    },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80, nodePort: 30_080 }], ipFamilies: ['IPv4'], ...spec },
+    ...(shownByOther && { status: { loadBalancer: { ingress: [{ ip: shownByOther }] } } }),
+  });
+}
+
+const pools = [pool('p', ['192.0.2.1-192.0.2.9'])];
+
+promise('a sharing key is the same with spaces and line ends around it', () => {
+  const typed = (key: string, port: number) => ({
+    annotations: { 'berth.dev/allow-shared-ip': key },
+    spec: { ports: [{ port }] },
+  });
+  const services = [service('a', typed('k', 80)), service('b', typed('k\n', 443)), service('c', typed(' k', 444))];
+  assert.deepEqual(outcomes(plan({ pools, services })), ['a 192.0.2.1', 'b 192.0.2.1', 'c 192.0.2.1']);
+});
+
+test('names of pools and addresses are the same with spaces and line ends around them', () => {
+  const annotations = { 'berth.dev/address-pool': ' p \n', 'berth.dev/loadBalancerIPs': ' 192.0.2.5\n' };
+  assert.deepEqual(outcomes(plan({ pools, services: [service('a', { annotations })] })), ['a 192.0.2.5']);
+});
+
+promise('a value of the annotation take-over that means nothing is told, or taken as it was meant', () => {
+  const annotations = { 'berth.dev/take-over': 'True' };
+  const foreign = service('a', { annotations, shownByOther: '192.0.2.3' });
+  const { kind, message } = decisionOf(plan({ pools, services: [foreign] }), 'a');
+  assert.ok(
+    kind === 'Assigned' || message.includes('take-over'),
+    `"True" does nothing, and all that is said is: ${message}`,
+  );
+});
+
+promise('a pool says that an entry with host bits stands for its whole network', () => {
+  const typed = parsePool({
+    metadata: { name: 'p', uid: 'uid-p', resourceVersion: '1' },
+    spec: { addresses: ['192.168.1.240/24'] },
+  });
+  const { table, book } = settle(snapshotOf({ pools: [typed] }));
+  const told = poolReports(table, book).flatMap(({ findings }) => findings.map(({ message }) => message));
+  assert.match(told.join('; '), /192\.168\.1\.240\/24/);
+});
+
+/** The clients that a Service of hand-off NodePort lets in; undefined: everybody. */
+function sourcesOf(...ranges: readonly string[]): readonly string[] | undefined {
+  const svc = service('s', { spec: { loadBalancerSourceRanges: ranges } });
+  const ledger: readonly AllocationView[] = [entry('192.0.2.1', svc)];
+  const facts = { ledger, service: () => svc, handOff: 'NodePort', now: 0, isServed: () => true } as const;
+  return new VipPathReader().read(facts)[0]?.ports[0]?.sources;
+}
+
+test('source ranges keep everybody else out', () => {
+  assert.equal(sourcesOf(), undefined, 'no ranges');
+  assert.deepEqual(sourcesOf('10.0.0.0/8'), ['10.0.0.0/8']);
+  assert.deepEqual(sourcesOf(' 10.0.0.0/8 '), ['10.0.0.0/8']);
+  assert.deepEqual(sourcesOf('2001:db8::/32'), [], 'of the other family');
+});
+
+promise('a source range in a spelling of old times keeps everybody else out', () => {
+  const sources = sourcesOf('010.0.0.0/8');
+  assert.ok(sources, 'everybody may come in');
+  const isNarrow = (range: string) => ['10.0.0.0/8', '8.0.0.0/8'].includes(range);
+  assert.ok(sources.every(isNarrow), `${sources} may come in`);
+});

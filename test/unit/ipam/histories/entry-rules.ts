@@ -1,0 +1,192 @@
+/** What must hold of every write to the ledger. The oracle says what may be; here stands which write must ask it what. */
+import assert from 'node:assert/strict';
+import { addressIn } from '../../../oracle/addresses.ts';
+import type { Given } from '../../../oracle/keeping.ts';
+import {
+  entriesOf,
+  entryOf,
+  familyOf,
+  isReserved,
+  isSameName,
+  livingOf,
+  refsOf,
+  reservedUntil,
+  waitingAfter,
+} from '../../../oracle/ledger.ts';
+import { type Cluster, type Entry, keyOf, oldestFirst, type Ref, type Service } from '../../../oracle/objects.ts';
+import { homeOf } from '../../../oracle/pools.ts';
+import {
+  isOfNode,
+  ledgerObjections,
+  poolObjections,
+  quotaObjections,
+  surroundingObjections,
+} from '../../../oracle/rights.ts';
+import { barrierBetween, doPortsMeet } from '../../../oracle/sharing.ts';
+import { isForeign, isToBeTakenOver, shownBy, wishesOf } from '../../../oracle/wishes.ts';
+import { isBarred, isOverwritten, whyLeaves } from './known-faults.ts';
+
+/** One write, what its writer knew, and what was really so. */
+export interface EntryWrite {
+  readonly address: string;
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+  readonly known: Cluster;
+  readonly live: Cluster;
+  /** How a Service came to an address. */
+  readonly givenOf: (uid: string, address: string) => Given | undefined;
+}
+
+/** A Service that the entry names now and did not name before. */
+interface Joining {
+  readonly ref: Ref;
+  readonly service: Service;
+  /** The entry named a Service of the same name before. */
+  readonly isReturning: boolean;
+}
+
+/** Every way in which a write to the ledger can be wrong. */
+export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
+  'an entry in use names a Service': ({ address, after }) => {
+    assert.ok(after === undefined || refsOf(after).length > 0 || isReserved(after), `${address} is of nobody`);
+  },
+  'an entry is pure about its names: each Service once, no port twice': ({ address, before, after, live }) => {
+    const added = refsOf(after).filter((ref) => !refsOf(before).some((other) => isSameText(ref, other)));
+    for (const ref of added) {
+      for (const other of refsOf(after).filter(({ uid }) => uid !== ref.uid)) {
+        // An edit that is not known yet may make or end a collision.
+        const ports = livingOf(live, other)?.spec.ports ?? [];
+        const both = (other.ports ?? []).filter((port) => doPortsMeet([port], ports));
+        assert.ok(!doPortsMeet(ref.ports, both), `${address}: ${keyOf(ref)} uses a port of ${keyOf(other)}`);
+        assert.notEqual(keyOf(ref), keyOf(other), `${address} names ${keyOf(ref)} twice`);
+      }
+    }
+    const isShared = added.length > 0 && refsOf(after).length > 1;
+    assert.ok(!isShared || after?.spec.sharingKey !== undefined, `${address} is shared without a key`);
+  },
+  'a Service that shows an address stays in its entry': (of) => {
+    const { address, before, live } = of;
+    if (before === undefined || isReserved(before)) return;
+    for (const ref of struckIn(of)) {
+      const service = livingOf(live, ref);
+      const isShown = service !== undefined && shownBy(service).includes(address);
+      assert.ok(!isShown || isOverwritten(of, ref), `${keyOf(ref)} shows ${address} and is struck from its entry`);
+    }
+  },
+  'an address that is kept back is for the Services that it is kept for': ({ address, before, after, live }) => {
+    if (before === undefined || !isReserved(before) || reservedUntil(before) <= live.now) return;
+    assert.ok(after, `${address} is given back too early`);
+    const isBack = refsOf(after).some((ref) => refsOf(before).some((one) => isSameText(ref, one)));
+    const isKept = isReserved(after) && refsOf(after).length === 0;
+    assert.ok(isBack || isKept, `${address} is given to ${refsOf(after).map(keyOf)}`);
+  },
+  'an address that is given back waits as its pool says': ({ address, before, after, known }) => {
+    if (before === undefined || (after !== undefined && !isReserved(after))) return;
+    const waiting = after && { for: refsOf(after).map(({ uid }) => uid), until: reservedUntil(after) };
+    assert.deepEqual(waiting, waitingAfter(known, before), address);
+  },
+  'a Service gets an address that a pool may give it': (of) => {
+    const { address, after, known } = of;
+    for (const { service, isReturning } of joiningOf(of)) {
+      const match = { service, address };
+      const name = keyOf(service.metadata);
+      assert.ok(!isOfNode(known, address), `${name} gets the node's address ${address}`);
+      if (isReturning) continue;
+      // Of two that show it the older one has it, and others may join those who have it.
+      const isStrange = !shownBy(service).includes(address) && refsOf(entryOf(known, address)).length === 0;
+      const others = known.services.filter((one) => !refsOf(after).some(({ uid }) => uid === one.metadata.uid));
+      const objections = [
+        ...poolObjections(known, match),
+        ...ledgerObjections(known, match),
+        ...quotaObjections(known, match),
+        ...(isStrange ? surroundingObjections({ ...known, services: others }, match) : []),
+      ];
+      assert.deepEqual(objections, [], `${name} gets ${address}`);
+      const { faults } = wishesOf(service);
+      assert.ok(faults.length === 0 || shownBy(service).includes(address), `${name} gets ${address}: ${faults}`);
+    }
+  },
+  'a Service that was made anew does not return to a pool that is draining or not for it': (of) => {
+    const { address, known } = of;
+    for (const { service, isReturning } of joiningOf(of)) {
+      if (!isReturning || shownBy(service).includes(address)) continue;
+      const ip = addressIn(address);
+      const state = ip && homeOf(known, ip)?.spec.state;
+      assert.notEqual(state, 'Draining', `${keyOf(service.metadata)} returns to ${address}`);
+    }
+  },
+  'of two Services that show an address without an entry the older one gets it': (of) => {
+    const { address, known, before } = of;
+    if (before !== undefined) return;
+    const joining = joiningOf(of).map(({ service }) => service);
+    for (const service of joining.filter((one) => shownBy(one).includes(address))) {
+      const others = known.services.filter((one) => !joining.includes(one) && shownBy(one).includes(address));
+      const older = others.filter((one) => oldestFirst(one, service) < 0 && mayAdopt(known, one, address));
+      assert.deepEqual(
+        older.map(({ metadata }) => keyOf(metadata)),
+        [],
+        `${keyOf(service.metadata)} gets ${address}`,
+      );
+    }
+  },
+  'Services share an address that may': (of) => {
+    const { address, after, known } = of;
+    for (const { service, isReturning } of joiningOf(of)) {
+      const name = keyOf(service.metadata);
+      assert.equal(after?.spec.sharingKey, wishesOf(service).key, `the key of ${address}, which ${name} joins`);
+      for (const ref of refsOf(after).filter((one) => !isSameName(one, service))) {
+        const other = livingOf(known, ref);
+        if (other === undefined || isLeaving(known, other, address)) continue;
+        const barrier = barrierBetween(service, other);
+        assert.ok(!isBarred(barrier, { isReturning }), `${name} joins ${keyOf(ref)} at ${address}: ${barrier}`);
+      }
+    }
+  },
+  'a Service gets another address only where it may leave its own': (of) => {
+    const { address, known, givenOf } = of;
+    for (const { service, ref } of joiningOf(of)) {
+      const family = addressIn(address)?.family;
+      const own = entriesOf(known, service).filter((entry) => familyOf(entry) === family);
+      // Of two that a crash has left it has one.
+      const [entry] = own;
+      if (entry === undefined || own.length > 1 || entry.spec.address === address) continue;
+      const holding = { service, entry, given: givenOf(ref.uid, entry.spec.address) };
+      assert.ok(whyLeaves(known, holding), `${keyOf(ref)} gets ${address} and must keep ${entry.spec.address}`);
+    }
+  },
+};
+
+/** The Services that the write strikes from the entry. */
+export function struckIn({ before, after }: EntryWrite): readonly Ref[] {
+  return refsOf(before).filter((ref) => !refsOf(after).some(({ uid }) => uid === ref.uid));
+}
+
+/** The Services that the write adds, as its writer knew them. */
+function joiningOf({ before, after, known }: EntryWrite): readonly Joining[] {
+  if (after === undefined || isReserved(after)) return [];
+  const added = refsOf(after).filter(({ uid }) => !refsOf(before).some((other) => other.uid === uid));
+  return added.map((ref) => {
+    const service = known.services.find(({ metadata }) => metadata.uid === ref.uid);
+    assert.ok(service, `the entry names ${keyOf(ref)}, which its writer does not know`);
+    return { ref, service, isReturning: refsOf(before).some((other) => isSameText(ref, other)) };
+  });
+}
+
+/** Could the Service have the address that it shows, by the rules of the pool? */
+function mayAdopt(known: Cluster, service: Service, address: string): boolean {
+  const match = { service, address };
+  const family = addressIn(address)?.family;
+  const isTheirs = isForeign(service, known.rules) && !isToBeTakenOver(service, known.rules);
+  if (isTheirs || !wishesOf(service).families.some((one) => one === family)) return false;
+  return [...poolObjections(known, match), ...quotaObjections(known, match)].length === 0;
+}
+
+/** Is it about to leave the address, as somebody else that it shares it with may be too? */
+function isLeaving(known: Cluster, service: Service, address: string): boolean {
+  const entry = entryOf(known, address);
+  return entry !== undefined && whyLeaves(known, { service, entry }) !== undefined;
+}
+
+function isSameText(a: Ref, b: Ref): boolean {
+  return keyOf(a) === keyOf(b);
+}

@@ -1,0 +1,50 @@
+/**
+ * What random histories cannot promise yet: each function excludes exactly the state of one known fault, and names the promise (on the list of
+ * expected failures) that shows it. Whoever mends the fault deletes the function.
+ */
+import { addressIn } from '../../../oracle/addresses.ts';
+import { type Holding, type Leave, whyMayLeave } from '../../../oracle/keeping.ts';
+import { refsOf } from '../../../oracle/ledger.ts';
+import { type Cluster, type Entry, keyOf, type Ref } from '../../../oracle/objects.ts';
+import { names } from '../../../oracle/pools.ts';
+import type { Barrier } from '../../../oracle/sharing.ts';
+import { isEnding, wishesOf } from '../../../oracle/wishes.ts';
+
+/** "An address is free once no Service shows it, also none that is being deleted": what ending Services show is not looked at. */
+export function withoutEnding(cluster: Cluster): Cluster {
+  return { ...cluster, services: cluster.services.filter((service) => !isEnding(service)) };
+}
+
+/**
+ * "A Service that was made anew stays in its entry, whatever a controller knows that lags behind": the writer knows the entry of the new
+ * Service, has not heard of that Service itself, and writes the former one back.
+ */
+export function isOverwritten(
+  { after, known }: { readonly after: Entry | undefined; readonly known: Cluster },
+  ref: Ref,
+): boolean {
+  const isUnheard = !known.services.some(({ metadata }) => metadata.uid === ref.uid);
+  return isUnheard && refsOf(after).some((other) => keyOf(other) === keyOf(ref));
+}
+
+/**
+ * "A Service keeps its address when the pool that it asks for is split or renamed": the address is of another pool by name, and so does not
+ * meet the wish any more that it met when it was given.
+ */
+export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined {
+  const why = whyMayLeave(cluster, holding);
+  const { service, entry, given } = holding;
+  if (why !== undefined || given === undefined || wishesOf(service).pools.length === 0) return why;
+  const ip = addressIn(entry.spec.address);
+  const pool = cluster.pools.find(({ metadata }) => metadata.name === given.pool);
+  return ip && pool && names(pool, ip) ? undefined : 'AsksForPool';
+}
+
+/**
+ * "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. And
+ * "of Services that share an address the one that was changed leaves it, also where the ledger does not say what was changed": one that was made
+ * anew with another policy returns, and the others leave.
+ */
+export function isBarred(barrier: Barrier | undefined, { isReturning = false } = {}): boolean {
+  return barrier !== undefined && barrier !== 'Pods' && !(isReturning && barrier === 'Policy');
+}

@@ -1,0 +1,94 @@
+/** What must hold of every write to a Service's status. */
+import assert from 'node:assert/strict';
+import { addressIn } from '../../../oracle/addresses.ts';
+import type { Given, Leave } from '../../../oracle/keeping.ts';
+import { entryOf, isReserved, refsOf } from '../../../oracle/ledger.ts';
+import { type Cluster, keyOf, type Service } from '../../../oracle/objects.ts';
+import { homeOf } from '../../../oracle/pools.ts';
+import { areSamePorts } from '../../../oracle/sharing.ts';
+import { isForeign, shownBy, wishesOf } from '../../../oracle/wishes.ts';
+import { whyLeaves } from './known-faults.ts';
+
+/** One write, what its writer knew, and what was really so. */
+export interface StatusWrite {
+  readonly before: Service;
+  readonly after: Service;
+  readonly known: Cluster;
+  readonly live: Cluster;
+  readonly givenOf: (uid: string, address: string) => Given | undefined;
+}
+
+/** How long another program must have been quiet before its addresses are replaced. */
+const quietMs = 60_000;
+
+/** Why a Service may be left without an address that it showed, and not only change it for another one. */
+const withoutAnother: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'PolicyDiffers', 'Obstructed']);
+
+/** Every way in which a write to a status can be wrong. */
+export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = {
+  'the ledger says that the Service has an address before the Service shows it': ({ before, after, live }) => {
+    const name = keyOf(after.metadata);
+    for (const address of newIn(after, before)) {
+      const entry = entryOf(live, address);
+      const ref = refsOf(entry).find(({ uid }) => uid === after.metadata.uid);
+      assert.ok(entry && ref, `${name} shows ${address}, and no entry says so`);
+      assert.ok(!isReserved(entry), `${name} shows ${address}, which is kept back`);
+      assert.ok(areSamePorts(ref.ports, after.spec.ports), `the entry of ${address} names other ports than ${name}`);
+      assert.equal(entry.spec.sharingKey, wishesOf(after).key, `the key of ${address}, which ${name} shows`);
+    }
+  },
+  'addresses come in the order of the families, one of each': ({ before, after }) => {
+    if (newIn(after, before).length === 0) return;
+    const has = shownBy(after).map((address) => addressIn(address)?.family);
+    const wanted = wishesOf(after).families.filter((family) => has.includes(family));
+    assert.deepEqual(has, wanted, keyOf(after.metadata));
+  },
+  'a Service that requires both families gets both, or nothing new': ({ before, after }) => {
+    const { families } = wishesOf(after);
+    if (after.spec.ipFamilyPolicy !== 'RequireDualStack' || shownBy(after).length === families.length) return;
+    assert.deepEqual(newIn(after, before), [], `${keyOf(after.metadata)} gets one family alone`);
+  },
+  'what another program wrote is replaced only once it was quiet, and never cleared': ({ before, after, live }) => {
+    if (!isForeign(before, live.rules) || shownBy(before).join() === shownBy(after).join()) return;
+    const times = (before.metadata.managedFields ?? [])
+      .filter(({ fieldsV1 }) => JSON.stringify(fieldsV1 ?? {}).includes('"f:ingress"'))
+      .map(({ time = '' }) => Date.parse(time));
+    const silentMs = live.now - Math.max(...times);
+    assert.ok(silentMs >= quietMs, `${keyOf(after.metadata)}, written ${silentMs} ms ago`);
+    assert.ok(shownBy(after).length > 0, `${keyOf(after.metadata)} is cleared`);
+  },
+  'an address that a Service has changes only where the Service, or a person, wants it': (of) => {
+    const { before, after, known, givenOf } = of;
+    for (const address of newIn(before, after)) {
+      const entry = entryOf(known, address);
+      if (entry === undefined || isReserved(entry)) continue;
+      if (!refsOf(entry).some(({ uid }) => uid === after.metadata.uid)) continue;
+      const given = givenOf(after.metadata.uid, address);
+      const why = whyLeaves(known, { service: after, entry, given });
+      const name = keyOf(after.metadata);
+      assert.ok(why, `${name} must keep ${address}, and shows ${shownBy(after)}`);
+      const family = addressIn(address)?.family;
+      const instead = shownBy(after).find((other) => addressIn(other)?.family === family);
+      assert.ok(instead ?? withoutAnother.has(why), `${name} loses ${address} and gets nothing: ${why}`);
+      if (instead !== undefined) assertWish(of, instead, why);
+    }
+  },
+};
+
+/** What a Service changes for its own wish is what it wished. */
+function assertWish({ after, known }: StatusWrite, address: string, why: Leave): void {
+  const { addresses, pools } = wishesOf(after);
+  const ip = addressIn(address);
+  const text = `${keyOf(after.metadata)} gets ${address}`;
+  if (why === 'AsksForAddress')
+    assert.ok([...addresses.values()].includes(address), `${text}, which it does not ask for`);
+  const home = ip && homeOf(known, ip)?.metadata.name;
+  const isOfPool = pools.includes(entryOf(known, address)?.spec.pool ?? '') || pools.includes(home ?? '');
+  if (why === 'AsksForPool') assert.ok(isOfPool, `${text} of pool ${home}, which it does not ask for`);
+}
+
+/** The addresses that the one shows and the other does not. */
+function newIn(one: Service, other: Service): readonly string[] {
+  const shown = shownBy(other);
+  return shownBy(one).filter((address) => !shown.includes(address));
+}

@@ -1,0 +1,150 @@
+/** An address stays with the Service that has it: what the program's own controllers do with real objects. */
+import assert from 'node:assert/strict';
+import { promise } from '../../honesty/promise.ts';
+import { entryOf, refsOf } from '../../oracle/ledger.ts';
+import { keyOf } from '../../oracle/objects.ts';
+import { isLoadBalancer, shownBy } from '../../oracle/wishes.ts';
+import type { MemoryCluster } from './histories/cluster.ts';
+import { kinds } from './histories/knowledge.ts';
+import { type Life, lived } from './histories/live.ts';
+import { type Facts, written } from './histories/random.ts';
+
+const pool = { addresses: ['192.0.2.1-192.0.2.9'] };
+const tcp = (port: number) => ({ ports: [{ protocol: 'TCP', port }] });
+const [web, mail] = [{ selector: { app: 'web' } }, { selector: { app: 'mail' } }];
+
+/** Makes Services, a second apart, and waits until all is done. */
+async function come({ cluster, rest }: Life, services: Readonly<Record<string, Facts>>): Promise<void> {
+  for (const [key, facts] of Object.entries(services)) {
+    cluster.create(key, written(facts));
+    cluster.wait(1_000);
+  }
+  await rest();
+}
+
+/** What each Service shows: `a/s 192.0.2.1`. */
+function shown({ facts }: MemoryCluster): readonly string[] {
+  return facts.services.filter(isLoadBalancer).map((service) => `${keyOf(service.metadata)} ${shownBy(service)}`);
+}
+
+promise('of Services that share an address the one leaves it that was changed, whatever was changed', async () => {
+  const key = { sharingKey: 'k' };
+  const local = { ...key, local: true };
+  const rows: readonly [string, Facts, Facts, Facts][] = [
+    ['the policy of the older one', key, key, { local: true }],
+    ['the selector of the older one', { ...local, ...web }, { ...local, ...web }, mail],
+    [
+      'the policy of the older one, and the other one asks for it',
+      key,
+      { ...key, requests: ['192.0.2.1'] },
+      { local: true },
+    ],
+  ];
+  const broken: string[] = [];
+  for (const [desc, older, younger, change] of rows) {
+    await lived({}, async (life) => {
+      life.cluster.setPool('p', pool);
+      await come(life, { 'a/older': { ...older, ...tcp(80) }, 'a/younger': { ...younger, ...tcp(443) } });
+      assert.deepEqual(shown(life.cluster), ['a/older 192.0.2.1', 'a/younger 192.0.2.1'], `${desc}: shared first`);
+      life.cluster.edit('a/older', written({ ...older, ...tcp(80), ...change }));
+      await life.rest();
+      const after = shown(life.cluster).join('; ');
+      if (after !== 'a/older 192.0.2.2; a/younger 192.0.2.1') broken.push(`${desc}: ${after}`);
+    });
+  }
+  assert.ok(broken.length === 0, broken.join(' | '));
+});
+
+promise('Services with the policy Local share an address only if they have the same Pods', async () => {
+  const local = { local: true, sharingKey: 'a,b/k' };
+  const rows: readonly [string, string, Facts][] = [
+    ['equal selectors in two namespaces', 'b/t', { ...local, ...web }],
+    ['no selectors', 'a/t', { ...local, selector: {} }],
+  ];
+  const broken: string[] = [];
+  for (const [desc, other, facts] of rows) {
+    await lived({}, async (life) => {
+      life.cluster.setPool('p', pool);
+      await come(life, { 'a/s': { ...facts, ...tcp(80) }, [other]: { ...facts, ...tcp(443) } });
+      const [one, two] = life.cluster.facts.services.map(shownBy).map(String);
+      assert.equal(one, '192.0.2.1', desc);
+      if (one === two) broken.push(`${desc} share ${one}`);
+    });
+  }
+  assert.ok(broken.length === 0, broken.join(' | '));
+});
+
+promise('a Service keeps its address when the pool that it asks for is split or renamed', async () => {
+  const low = { addresses: ['192.0.2.1-192.0.2.4'] };
+  const high = { addresses: ['192.0.2.5-192.0.2.9'] };
+  const rows: readonly [string, readonly string[], (cluster: MemoryCluster) => void][] = [
+    [
+      'split',
+      ['old'],
+      (cluster) => {
+        cluster.setPool('old', high);
+        cluster.setPool('new', low);
+      },
+    ],
+    [
+      'renamed, and the Service names a second pool',
+      ['old', 'spare'],
+      (cluster) => {
+        cluster.unsetPool('old');
+        cluster.setPool('new', pool);
+      },
+    ],
+  ];
+  const broken: string[] = [];
+  for (const [desc, requestedPools, change] of rows) {
+    await lived({}, async (life) => {
+      life.cluster.setPool('spare', { addresses: ['198.51.100.1'], autoAssign: false });
+      life.cluster.setPool('old', pool);
+      await come(life, { 'a/s': { requestedPools } });
+      assert.deepEqual(shown(life.cluster), ['a/s 192.0.2.1'], `${desc}: before`);
+      change(life.cluster);
+      await life.rest();
+      const after = shown(life.cluster).join();
+      if (after !== 'a/s 192.0.2.1') broken.push(`${desc}: ${after}`);
+    });
+  }
+  assert.ok(broken.length === 0, broken.join(' | '));
+});
+
+promise('an address is free once no Service shows it, also none that is being deleted', async () => {
+  // A pass may be watched after each of its writes.
+  for (let writes = 1; writes <= 6; writes++) {
+    await lived({}, async (life) => {
+      life.cluster.setPool('p', { addresses: ['192.0.2.1'] });
+      await come(life, { 'a/ending': {} });
+      life.cluster.terminate('a/ending');
+      life.cluster.create('a/next', written({}));
+      const leader = await life.leader();
+      await leader.pass({ writes });
+      const after = shown(life.cluster);
+      const both = after.filter((text) => text.endsWith(' 192.0.2.1'));
+      assert.ok(both.length <= 1, `two Services show one address: ${both.join(', ')}`);
+    });
+  }
+});
+
+promise('a Service that was made anew stays in its entry, whatever a controller knows that lags behind', async () => {
+  await lived({}, async (life) => {
+    life.cluster.setPool('p', pool);
+    await come(life, { 'a/s': {} });
+    const other = await life.other();
+    life.cluster.delete('a/s');
+    life.cluster.create('a/s', written({}));
+    await life.rest();
+    const { uid = '' } = life.cluster.service('a/s')?.metadata ?? {};
+    const named = () => refsOf(entryOf(life.cluster.facts, '192.0.2.1')).map((ref) => ref.uid);
+    assert.deepEqual([shown(life.cluster), named()], [['a/s 192.0.2.1'], [uid]], 'the new one has what its name had');
+    // It hears of the entry, and not of the Service.
+    await other.hear(kinds.allocations);
+    await other.pass();
+    assert.ok(
+      named().includes(uid),
+      'the entry of 192.0.2.1 names the former Service, and the new one shows the address',
+    );
+  });
+});

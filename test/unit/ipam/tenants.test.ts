@@ -1,0 +1,83 @@
+/** What one tenant writes must not reach another one. */
+import assert from 'node:assert/strict';
+import type { ServiceView } from '../../../src/api/service.ts';
+import { planAllocations } from '../../../src/ipam/allocate.ts';
+import { promise } from '../../honesty/promise.ts';
+import { entriesOf, isReserved, refsOf } from '../../oracle/ledger.ts';
+import { shownBy } from '../../oracle/wishes.ts';
+import { pool, service } from '../fixtures.ts';
+import { lived } from './histories/live.ts';
+import { written } from './histories/random.ts';
+import { snapshotOf } from './plans.ts';
+
+promise('a pool with a time that no clock can show stops no other Service', async () => {
+  await lived({}, async (life) => {
+    // The rule of the definition stands before such a time, where there is one.
+    life.cluster.setPool('bad', { addresses: ['192.0.2.1'], retainFor: '2400000000h', autoAssign: false });
+    life.cluster.setPool('good', { addresses: ['198.51.100.1'] });
+    life.cluster.create('a/s', written({ requests: ['192.0.2.1'] }));
+    await life.rest();
+    life.cluster.delete('a/s');
+    life.cluster.create('b/s', written({}));
+    const why = await life.rest().then(
+      () => 'no reason',
+      (error: Error) => error.message,
+    );
+    const [other] = life.cluster.facts.services;
+    assert.deepEqual(other && shownBy(other), ['198.51.100.1'], `the other Service waits: ${why}`);
+  });
+});
+
+promise('addresses that are kept back for a conflict count in the quota of the namespace that had them', async () => {
+  await lived({}, async (life) => {
+    life.cluster.setPool('p', { addresses: ['192.0.2.1-192.0.2.9'], quota: { perNamespace: 2 } });
+    life.cluster.create('a/s', written({}));
+    await life.rest();
+    for (let i = 0; i < 3; i++) {
+      const [svc] = life.cluster.facts.services;
+      const [entry] = svc ? entriesOf(life.cluster.facts, svc) : [];
+      const lastTransitionTime = new Date(life.cluster.now).toISOString();
+      const conflict = {
+        type: 'Conflict',
+        status: 'True',
+        reason: 'AddressTaken',
+        message: 'a host',
+        lastTransitionTime,
+      };
+      if (entry) life.cluster.report(entry.spec.address, { conditions: [conflict] });
+      await life.rest();
+    }
+    const { entries } = life.cluster.facts;
+    const isOfIt = ({ namespace }: { readonly namespace: string }) => namespace === 'a';
+    const kept = entries.filter(
+      (entry) =>
+        refsOf(entry).some(isOfIt) ||
+        (isReserved(entry) && entry.spec.quarantine && isOfIt(entry.spec.quarantine.service)),
+    );
+    assert.ok(kept.length <= 2, `namespace a keeps ${kept.length} addresses of a pool with a quota of 2`);
+  });
+});
+
+/** How often a pass looks at anything of a Service while so many with one sharing key come. */
+function looksFor(count: number): number {
+  let looks = 0;
+  const counted = (view: ServiceView) =>
+    new Proxy(view, {
+      get(of, field: keyof ServiceView) {
+        looks += 1;
+        return of[field];
+      },
+    });
+  const all = Array.from({ length: count }, (_, i) => service(`s${i}`, { sharingKey: 'k' }));
+  const pools = [pool('p', ['10.0.0.0/16'])];
+  const { decisions } = planAllocations(snapshotOf({ pools, services: all.map(counted) }));
+  assert.equal(decisions.filter(({ kind }) => kind === 'Assigned').length, count);
+  return looks;
+}
+
+promise('a pass over Services of one sharing key costs as much for each of them, however many they are', () => {
+  const [few, many] = [looksFor(50), looksFor(400)];
+  const each = (looks: number, count: number) => Math.round(looks / count);
+  const text = `${each(few, 50)} looks for each of 50 Services, ${each(many, 400)} for each of 400`;
+  assert.ok(each(many, 400) <= 2 * each(few, 50), `it grows: ${text}`);
+});
