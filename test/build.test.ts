@@ -55,12 +55,9 @@ test('the bill of materials names every package of the bundle, and none that is 
 /** e_machine of an ELF file: elf(5). */
 const machines: Readonly<Record<string, number>> = { amd64: 62, arm64: 183 };
 
-test('one build holds the native module for both architectures', (t) => {
+test('one build holds the native module for both architectures', () => {
   const out = join(folder, 'both');
   const { status, stderr } = build(out, '--arch', 'amd64', '--arch', 'arm64');
-  if (status !== 0 && /E(NOTFOUND|CONNREFUSED|TIMEDOUT|AI_AGAIN|NOTCACHED)/.test(stderr)) {
-    return t.skip('the registry cannot be reached');
-  }
   assert.equal(status, 0, stderr);
   const found = globSync('node_modules/**/*.node', { cwd: out }).map((file) => {
     const header = readFileSync(join(out, file)).subarray(0, 20);
