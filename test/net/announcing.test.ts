@@ -1,15 +1,12 @@
 /** An announcement follows its link: another MAC, a cable that is pulled, a link that is made again. */
-import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
+import { isAnsweredBy, neighbour } from './neighbour.ts';
+import { soon } from './soon.ts';
 
 const vip = '10.99.3.1';
 const otherMac = '02:00:00:00:00:bb';
-
-/** Long for a busy machine; the kernel may keep news of a carrier to itself for a second. */
-const soon = { timeoutMs: 3_000, everyMs: 5 };
 
 let pair: Pair;
 let speaker: LineProcess;
@@ -26,26 +23,15 @@ afterEach(() => {
 
 /** Waits until the last thing that the speaker did was to announce the VIP on these links. */
 function announcesOn(...names: readonly string[]): Promise<unknown> {
-  return eventually(`announced on ${names}`, () => {
-    assert.deepEqual(speaker.said.findLast(({ kind }) => kind === 'announcing')?.names, names);
-    return true;
-  });
+  const last = () => speaker.said.findLast(({ kind }) => kind === 'announcing')?.names as string[] | undefined;
+  return speaker.until(`it announces on ${names}`, () => last()?.join() === names.join());
 }
 
 /** What the client believes about the VIP. */
-const neighbour = () => ip(`-n ${pair.client} neigh show ${vip}`);
+const believed = () => neighbour(pair.client, vip);
 
-/** Makes the client's kernel forget the VIP and ask for it, and waits for the answer: hearsay makes an entry STALE only. */
-async function answeredWith(mac: string): Promise<void> {
-  ip(`-n ${pair.client} neigh flush to ${vip}`);
-  const answered = () => {
-    if (neighbour().includes(`${mac} REACHABLE`)) return true;
-    if (!neighbour().includes('INCOMPLETE')) ip(`-n ${pair.client} neigh flush to ${vip}`);
-    ip(`-n ${pair.client} neigh replace ${vip} dev ${linkName} use`);
-    return false;
-  };
-  await eventually(`an answer from ${mac}`, answered, soon);
-}
+/** Waits until the client has an answer of a hardware address to a question of its own. */
+const answeredWith = (mac: string) => isAnsweredBy(pair.client, vip, mac);
 
 /** Makes the client believe that another station has the VIP: only a gratuitous ARP puts that right. */
 function believeIn(mac: string): void {
@@ -55,7 +41,7 @@ function believeIn(mac: string): void {
 test('another MAC of the link: neighbours hear it at once, and the VIP is answered with it', async () => {
   await answeredWith(nodeMac);
   ip(`-n ${pair.node} link set ${linkName} address ${otherMac}`);
-  await eventually('gratuitous ARP', () => neighbour().includes(otherMac), soon);
+  await soon('gratuitous ARP', () => believed().includes(otherMac));
   await answeredWith(otherMac);
 });
 
@@ -65,7 +51,7 @@ test('a cable that is pulled ends the announcement, and plugged again it goes on
   await announcesOn();
   ip(`-n ${pair.client} link set ${linkName} up`);
   believeIn(otherMac);
-  await eventually('gratuitous ARP', () => neighbour().includes(nodeMac), soon);
+  await soon('gratuitous ARP', () => believed().includes(nodeMac));
   await answeredWith(nodeMac);
 });
 

@@ -3,8 +3,9 @@ import type { Ip } from '../../src/addr/ip.ts';
 import { type ArpFrame, encodeArp } from '../../src/wire/arp.ts';
 import { groupMac, ipv6TextAt, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
 import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
+import { eventually } from '../lab/poll.ts';
 import { type LineProcess, type Said, startLineProcess } from './line-process.ts';
-import { clientMac, createPair, linkName, type Pair } from './namespaces.ts';
+import { clientMac, createPair, linkName, type Pair, run } from './namespaces.ts';
 
 /** Both processes, ready. */
 export interface FrameLab extends Pair {
@@ -14,12 +15,31 @@ export interface FrameLab extends Pair {
   answer(...vips: readonly string[]): Promise<void>;
   /** Sends a frame from the client. */
   send(frame: Uint8Array): Promise<void>;
-  /** Waits for an ARP frame that says `senderIp`. */
-  replyFrom(senderIp: string): Promise<ArpFrame>;
-  /** Waits for an advertisement of `target`. */
-  advertisementOf(target: string): Promise<NdpFrame>;
+  /** Sends a request until it is answered: a responder that stood still for a moment drops what came meanwhile. Gives the reply. */
+  ask(request: Uint8Array, of: string): Promise<ArpFrame>;
+  /** The same with a solicitation; gives the advertisement. */
+  solicit(solicitation: Uint8Array, of: string): Promise<NdpFrame>;
+  /**
+   * Sends frames, and one after them that is certainly answered. Frames of one link are answered in order: what has not come back when
+   * that answer is there will not come back.
+   */
+  cameBack(frames: readonly Uint8Array[], marker: () => Promise<unknown>): Promise<CameBack>;
   /** The responder's counters. */
   counters(): Promise<Readonly<Record<string, number>>>;
+  /** Bytes that wait in the packet sockets of the node. */
+  queued(): number;
+}
+
+/** A frame that has come to the client. */
+export interface Seen {
+  readonly arp?: ArpFrame;
+  readonly ndp?: NdpFrame;
+}
+
+/** What came back, the answer to the marker too, and how much more the responder has counted by a name. */
+export interface CameBack {
+  readonly frames: readonly Seen[];
+  more(counter: string): number;
 }
 
 /** Starts a lab; close it also on failure. */
@@ -34,7 +54,7 @@ export async function startFrameLab(): Promise<FrameLab> {
   };
   try {
     await Promise.all([responder.next('ready'), raw.next('ready')]);
-    return { ...pair, responder, raw, close, ...actionsOf(responder, raw) };
+    return { ...pair, responder, raw, close, queued: () => queuedIn(pair.node), ...actionsOf(responder, raw) };
   } catch (cause) {
     close();
     throw cause;
@@ -42,28 +62,49 @@ export async function startFrameLab(): Promise<FrameLab> {
 }
 
 function actionsOf(responder: LineProcess, raw: LineProcess) {
+  const send = async (frame: Uint8Array) => {
+    await raw.ask({ send: Buffer.from(frame).toString('hex') }, 'sent');
+  };
+  const counters = async () =>
+    (await responder.ask({ do: 'counters' }, 'counters')) as Readonly<Record<string, number>> & Said;
+  const seenSince = (count: number) => raw.said.slice(count) as readonly (Said & Seen)[];
+  const sendUntil = <T>(frame: Uint8Array, find: (frames: readonly Seen[]) => T | undefined): Promise<T> => {
+    const before = raw.said.length;
+    const answer = () => find(seenSince(before));
+    const attempt = async () => {
+      await send(frame);
+      return (await raw.until('an answer', answer, 500)) ?? false;
+    };
+    return eventually('an answer', attempt, { everyMs: 1 }) as Promise<T>;
+  };
   return {
     answer: async (...vips: readonly string[]) => {
       await responder.ask({ do: 'apply', links: { [linkName]: vips } }, 'done');
     },
-    send: async (frame: Uint8Array) => {
-      await raw.ask({ send: Buffer.from(frame).toString('hex') }, 'sent');
-    },
-    replyFrom: async (senderIp: string) => {
+    send,
+    ask: (request: Uint8Array, of: string) =>
+      sendUntil(request, (frames) => frames.find(({ arp }) => arp?.senderIp === of)?.arp),
+    solicit: (solicitation: Uint8Array, of: string) =>
+      sendUntil(solicitation, (frames) => frames.find(({ ndp }) => ndp?.type === 136 && ndp.target === of)?.ndp),
+    cameBack: async (frames: readonly Uint8Array[], marker: () => Promise<unknown>) => {
       for (;;) {
-        const { arp } = (await raw.next('frame')) as Said & { arp?: ArpFrame };
-        if (arp?.senderIp === senderIp) return arp;
+        const [count, before] = [raw.said.length, await counters()];
+        for (const frame of frames) await send(frame);
+        await marker();
+        const after = await counters();
+        const more = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
+        // A responder that stood still says nothing of what it dropped.
+        if (more('Stalled') === 0) return { frames: seenSince(count).filter(({ kind }) => kind === 'frame'), more };
       }
     },
-    advertisementOf: async (target: string) => {
-      for (;;) {
-        const { ndp } = (await raw.next('frame')) as Said & { ndp?: NdpFrame };
-        if (ndp?.type === 136 && ndp.target === target) return ndp;
-      }
-    },
-    counters: async () =>
-      (await responder.ask({ do: 'counters' }, 'counters')) as Readonly<Record<string, number>> & Said,
+    counters,
   };
+}
+
+/** What waits in the packet sockets of a namespace: a column of /proc/net/packet. */
+function queuedIn(namespace: string): number {
+  const [, ...rows] = run(namespace, 'cat', '/proc/net/packet').trim().split('\n');
+  return rows.reduce((sum, row) => sum + Number(row.trim().split(/\s+/)[6]), 0);
 }
 
 /** A broadcast request of the client for an address, with some fields replaced. */

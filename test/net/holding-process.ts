@@ -1,6 +1,6 @@
 /**
  * Fixture: a speaker without an API server. It agrees with two others who holds one VIP, by the speaker's own parts, and answers
- * for it. Arguments: its node, the file with the key, the VIP.
+ * for it, from the moment that it is told to begin. Arguments: its node, the file with the key, the VIP.
  */
 import type { Ip } from '../../src/addr/ip.ts';
 import { inSubnet } from '../../src/announce/links.ts';
@@ -52,26 +52,34 @@ const holding = new Holding({
   onDecisions: (decisions) => {
     const held = decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip: { address } }) => address);
     void announcer.apply([{ link, vips: held, listens: ['IPv4'] }]);
-    say({ kind: 'holds', vips: held });
+    const [decision] = decisions;
+    const reason = decision?.action.kind === 'Silent' ? decision.action.reason : undefined;
+    say({ kind: 'holds', vips: held, holder: decision?.holder, reason });
   },
 });
 
-/** Any line ends the answers. */
-obey(async () => say({ kind: 'closed', ...(await announcer.close()) }));
+/** Begins, or says what became of all frames so far. */
+obey<{ readonly do: 'begin' | 'counters' }>((command) => {
+  if (command.do === 'begin') begin();
+  say({ kind: command.do, ...announcer.counters() });
+});
 await holding.open();
-const eligible = new Set(['n1', 'n2']);
-holding.observe(
-  {
-    vips: [{ uid: 'uid-1', address: vip as Ip, eligible, serves: () => true, recorded: { node: 'n1', term: 1 } }],
-    nodes: new Map(Object.keys(nodes).map((node) => [node, { draining: false }])),
-    links: links.map((one) => ({
-      ...one,
-      addresses: one.addresses.map(({ address, prefix }) => `${address}/${prefix}`),
-    })),
-  },
-  {
-    addresses: new Map(Object.entries(nodes)),
-    linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
-  },
-);
 sayReady();
+
+function begin(): void {
+  const eligible = new Set(['n1', 'n2']);
+  holding.observe(
+    {
+      vips: [{ uid: 'uid-1', address: vip as Ip, eligible, serves: () => true, recorded: { node: 'n1', term: 1 } }],
+      nodes: new Map(Object.keys(nodes).map((node) => [node, { draining: false }])),
+      links: links.map((one) => ({
+        ...one,
+        addresses: one.addresses.map(({ address, prefix }) => `${address}/${prefix}`),
+      })),
+    },
+    {
+      addresses: new Map(Object.entries(nodes)),
+      linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
+    },
+  );
+}

@@ -1,37 +1,42 @@
 /** D7: the links that programs may hang on, before nftables sees a packet. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { createPair, linkName, type Pair, run } from './namespaces.ts';
+import { type LineProcess, startLineProcess } from './line-process.ts';
+import { createPair, ipBatch, linkName, type Pair, run } from './namespaces.ts';
 
 let pair: Pair;
+let reader: LineProcess;
 
-before(() => {
+before(async () => {
   pair = createPair();
+  reader = startLineProcess({ namespace: pair.node, file: './qdisc-process.ts' });
+  await reader.next('ready');
 });
-after(() => pair?.close());
+after(() => {
+  reader?.close();
+  pair?.close();
+});
 
-const program = new URL('./qdisc-process.ts', import.meta.url).pathname;
-const found = () => JSON.parse(run(pair.node, process.execPath, program));
+const found = async () => (await reader.ask({}, 'found')).links;
 const tc = (...words: readonly string[]) => run(pair.node, 'tc', 'qdisc', ...words);
 
-test('D7 a link with clsact or an ingress discipline is found; one with any other is not', () => {
-  assert.deepEqual(found(), []);
+test('D7 a link with clsact or an ingress discipline is found; one with any other is not', async () => {
+  assert.deepEqual(await found(), []);
   tc('replace', 'dev', linkName, 'root', 'pfifo');
-  assert.deepEqual(found(), [], 'what sends is no matter');
+  assert.deepEqual(await found(), [], 'what sends is no matter');
   tc('add', 'dev', linkName, 'clsact');
-  assert.deepEqual(found(), [linkName]);
+  assert.deepEqual(await found(), [linkName]);
   tc('del', 'dev', linkName, 'clsact');
   tc('add', 'dev', linkName, 'ingress');
-  assert.deepEqual(found(), [linkName]);
+  assert.deepEqual(await found(), [linkName]);
   tc('del', 'dev', linkName, 'ingress');
-  assert.deepEqual(found(), []);
+  assert.deepEqual(await found(), []);
 });
 
-test('D7 it is found among more links than one answer of the kernel holds', () => {
+test('D7 it is found among more links than one answer of the kernel holds', async () => {
   const numbers = Array.from({ length: 150 }, (_, i) => i);
   const lines = numbers.map((i) => `link add left${i} up type veth peer name right${i}`);
-  execFileSync('ip', ['-n', pair.node, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+  ipBatch(pair.node, lines);
   for (const i of [0, 149]) tc('add', 'dev', `right${i}`, 'clsact');
-  assert.deepEqual(found(), ['right0', 'right149']);
+  assert.deepEqual(await found(), ['right0', 'right149']);
 });

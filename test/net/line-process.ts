@@ -1,10 +1,11 @@
 /** A child process inside a network namespace that is spoken to in JSON, one line per command and per answer. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cacheFolder } from '../lab/cache.ts';
-import { patiently } from '../lab/poll.ts';
+import { eventually, patiently } from '../lab/poll.ts';
 
 /** What the process says. */
 export interface Said {
@@ -35,8 +36,12 @@ export interface LineProcess {
   ask(command: object, kind: string): Promise<Said>;
   /** Waits for a line of a kind that nobody waited for yet. */
   next(kind: string): Promise<Said>;
-  /** Waits until `find` gives something other than undefined or false; it is asked again after every line. */
-  until<T>(what: string, find: () => T | undefined | false): Promise<T>;
+  /** Waits until `find` gives something other than undefined or false, for half a minute at most; it is asked again after every line. */
+  until<T>(what: string, find: () => T | undefined | false, timeoutMs?: number): Promise<T>;
+  /** Makes it stand still: fulfilled when every thread of it does. */
+  stop(): Promise<void>;
+  /** Lets it go on. */
+  goOn(): void;
   /** Kills it if it still runs. */
   close(): void;
 }
@@ -77,14 +82,14 @@ export function startLineProcess({ namespace, file, prefix = [], args = [] }: Li
   // What is written to a process that ends is lost; that it has ended is what is told.
   child.stdin.on('error', () => undefined);
 
-  async function until<T>(what: string, find: () => T | undefined | false): Promise<T> {
-    const timeout = AbortSignal.timeout(patiently(deadlineMs));
+  async function until<T>(what: string, find: () => T | undefined | false, timeoutMs = deadlineMs): Promise<T> {
+    const timeout = AbortSignal.timeout(patiently(timeoutMs));
     for (;;) {
       const found = find();
       if (found !== undefined && found !== false) return found;
       if (ended !== undefined) throw new Error(`${file} ${ended} before ${what}: ${errors}`);
       await once(news, 'news', { signal: timeout }).catch((cause) => {
-        throw new Error(`${file}: not within ${patiently(deadlineMs)} ms: ${what}: ${errors}`, { cause });
+        throw new Error(`${file}: not within ${patiently(timeoutMs)} ms: ${what}: ${errors}`, { cause });
       });
     }
   }
@@ -104,6 +109,19 @@ export function startLineProcess({ namespace, file, prefix = [], args = [] }: Li
       tell(command);
       return next(kind);
     },
+    stop: async () => {
+      child.kill('SIGSTOP');
+      await eventually('every thread stands still', () => statesOf(child.pid).every((state) => state === 'T'), {
+        everyMs: 1,
+      });
+    },
+    goOn: () => child.kill('SIGCONT'),
     close: () => child.kill('SIGKILL'),
   };
+}
+
+/** What each thread of a process does, in a letter of proc(5): one runs on until it has taken note of a signal. */
+function statesOf(pid = 0): readonly (string | undefined)[] {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.map((thread) => /\) (\S)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1]);
 }

@@ -5,13 +5,10 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { Link } from '../../src/linux/links.ts';
-import { eventually } from '../lab/poll.ts';
 import { fc } from '../property.ts';
-import { type LineProcess, startLineProcess } from './line-process.ts';
+import { env, type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
-
-/** Long for a busy machine; the kernel, too, may keep news of a carrier to itself for a second (its `linkwatch`). */
-const soon = { timeoutMs: 2_000, everyMs: 2 };
+import { soon } from './soon.ts';
 
 let pair: Pair;
 let watcher: LineProcess;
@@ -44,7 +41,7 @@ const addressesOf = (name: string) => linkNamed(name)?.addresses.map(({ address,
 
 /** Waits until the process has told of a link that is like this. */
 function toldOf(what: string, name: string, is: (link: Link) => boolean): Promise<unknown> {
-  return eventually(what, () => told().some((link) => link.name === name && is(link)), soon);
+  return soon(what, () => told().some((link) => link.name === name && is(link)));
 }
 
 /** The links as ip(8) tells them. */
@@ -89,7 +86,7 @@ function isSameAsByIp(by = watcher): Promise<unknown> {
       master: link.master,
       addresses: link.addresses.map((own) => JSON.stringify(own)).sort(),
     }));
-  return eventually('the links are those that ip tells', () => {
+  return soon('the links are those that ip tells', () => {
     assert.deepEqual(sorted(told(by)), sorted(linksByIp()));
     return true;
   });
@@ -153,7 +150,7 @@ test('a member of a bridge names it, also when the bridge gets another name, unt
   inNode(`link set ${linkName} nomaster`);
   await toldOf('no master', linkName, ({ master }) => master === undefined);
   inNode('link del lan');
-  await eventually('no bridge', () => linkNamed('lan') === undefined, soon);
+  await soon('no bridge', () => linkNamed('lan') === undefined);
 });
 
 test('a link that gets another name is the same link', async () => {
@@ -164,7 +161,7 @@ test('a link that gets another name is the same link', async () => {
   await toldOf('its name', 'wan', (link) => link.index === index);
   assert.equal(linkNamed('a0'), undefined);
   inNode('link del wan');
-  await eventually('no link', () => linkNamed('wan') === undefined && linkNamed('a1') === undefined, soon);
+  await soon('no link', () => linkNamed('wan') === undefined && linkNamed('a1') === undefined);
 });
 
 test('a link that is made again under its name has another index, and nothing of the former one', async () => {
@@ -183,26 +180,27 @@ test('a link that moves to another namespace is gone', async () => {
   inNode('link add c0 type veth peer name c1');
   await toldOf('the link', 'c0', () => true);
   inNode(`link set c0 netns ${pair.client}`);
-  await eventually('no link', () => linkNamed('c0') === undefined && linkNamed('c1') !== undefined, soon);
+  await soon('no link', () => linkNamed('c0') === undefined && linkNamed('c1') !== undefined);
   inNode('link del c1');
 });
 
 test('an IPv6 address is there once it is known to be unique, and not when it is a duplicate', async () => {
   ip(`-n ${pair.client} address add 2001:db8::1/64 dev ${linkName} nodad`);
   for (const address of ['2001:db8::1/64', '2001:db8::2/64']) inNode(`address add ${address} dev ${linkName}`);
-  await eventually('the unique one', () => addressesOf(linkName)?.includes('2001:db8::2/64'));
-  await eventually('the duplicate', () => inNode(`address show dev ${linkName}`).includes('dadfailed'));
-  await eventually('a link-local one', () => addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
+  await soon('the unique one', () => addressesOf(linkName)?.includes('2001:db8::2/64'));
+  await soon('the duplicate', () => inNode(`address show dev ${linkName}`).includes('dadfailed'));
+  await soon('a link-local one', () => addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
   await isSameAsByIp();
   assert.equal(addressesOf(linkName)?.includes('2001:db8::1/64'), false);
 });
 
 test('after more events than the socket holds, all is read anew', async () => {
-  await watcher.ask({ do: 'sleep', ms: 1_000 }, 'asleep');
+  await watcher.stop();
   inNodeBatch(Array.from({ length: 1_000 }, (_, i) => `link set ${linkName} mtu ${1400 + (i % 2)}`));
   inNode(`address add 10.96.0.2/24 dev ${linkName}`);
   assert.ok(droppedEvents() > 0, 'nothing was lost');
-  await eventually('the address', () => addressesOf(linkName)?.includes('10.96.0.2/24'));
+  watcher.goOn();
+  await soon('the address', () => addressesOf(linkName)?.includes('10.96.0.2/24'));
   await isSameAsByIp();
 });
 
@@ -292,6 +290,7 @@ test('where netlink sockets are forbidden the speaker ends with one clear line',
   const program = new URL('./no-netlink.ts', import.meta.url).pathname;
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'speaker', '--node-name', 'node'], {
     encoding: 'utf8',
+    env,
   });
   assert.deepEqual([status, stderr], [1, '']);
   const { level, reason, msg } = JSON.parse(stdout);

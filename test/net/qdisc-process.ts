@@ -1,9 +1,12 @@
-/** Fixture: prints the names of the links that have a queueing discipline at their ingress. */
+/** Fixture: tells, when asked by any line, the names of the links that have a queueing discipline at their ingress. */
 import { readIngressQdiscs } from '../../src/linux/ingress-qdiscs.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
+import { obey, say, sayReady } from './fixture.ts';
 
 const monitor = openLinkMonitor(() => undefined);
-const found = readIngressQdiscs();
-const links = monitor.links().filter(({ index }) => found.has(index));
-process.stdout.write(`${JSON.stringify(links.map(({ name }) => name).sort())}\n`);
-monitor.close();
+obey(() => {
+  const found = readIngressQdiscs();
+  const links = monitor.links().filter(({ index }) => found.has(index));
+  say({ kind: 'found', links: links.map(({ name }) => name).sort() });
+});
+sayReady();

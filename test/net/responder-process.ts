@@ -1,4 +1,5 @@
 /** Fixture: a process that answers ARP and NDP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
+import { existsSync } from 'node:fs';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { DueFrame } from '../../src/announce/burst.ts';
 import { encodeUnsolicited } from '../../src/announce/unsolicited.ts';
@@ -15,7 +16,7 @@ export type Command =
   | { readonly do: 'applyWhole'; readonly links: readonly (Omit<LinkVips, 'link'> & { readonly name: string })[] }
   | { readonly do: 'ask'; readonly link: string; readonly address: string; readonly to?: string }
   | { readonly do: 'counters' }
-  | { readonly do: 'onStall'; readonly links?: Readonly<Record<string, readonly string[]>>; readonly takesMs?: number }
+  | { readonly do: 'onStall'; readonly links?: Readonly<Record<string, readonly string[]>>; readonly waitsFor?: string }
   | { readonly do: 'announce'; readonly link: string; readonly frame: DueFrame }
   | { readonly do: 'send'; readonly link: string; readonly frame: string }
   | { readonly do: 'close' }
@@ -29,13 +30,13 @@ export interface Report {
 
 const say = (report: Report) => sayLine(report);
 
-/** What there is to decide after a stall: how long that takes, and what comes out of it. */
+/** What there is to decide after a stall: the file that it takes until, and what comes out of it. */
 let onStall: Extract<Command, { do: 'onStall' }> = { do: 'onStall' };
 
 const responder = await startResponder({
   onStalled: (ms) => {
     say({ kind: 'stalled', ms });
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, onStall.takesMs ?? 0);
+    while (onStall.waitsFor !== undefined && !existsSync(onStall.waitsFor)) sleepMs(5);
     if (onStall.links) void applyNamed(onStall.links);
     say({ kind: 'decided', ...responder.counters() });
   },
@@ -46,6 +47,11 @@ const responder = await startResponder({
   say({ kind: 'failed', code: error.code, message: error.message });
   process.exit(1);
 });
+
+/** Stands still. */
+function sleepMs(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
 

@@ -1,76 +1,77 @@
 /** A process that stood still: what waited for it is not answered, and nothing is until it knows again what the node holds. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../lab/poll.ts';
 import { type FrameLab, requestFor, startFrameLab } from './frame-lab.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
+import {
+  addNamespaces,
+  createPair,
+  deleteNamespaces,
+  ip,
+  ipBatch,
+  linkName,
+  nodeMac,
+  type Pair,
+} from './namespaces.ts';
+import { soon } from './soon.ts';
 
 const vip = '10.99.1.1';
 const last = '10.99.1.99';
 
-let lab: FrameLab;
+/** A thread that comes back after 300 ms was stopped, and it waits for frames for 100 ms at most. */
+const longEnoughMs = 500;
+const questions = 20;
 
+let lab: FrameLab;
+let folder: string;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-stall-'));
+});
 beforeEach(async () => {
   lab = await startFrameLab();
   await lab.answer(vip, last);
-  await lab.send(requestFor(vip));
-  await lab.replyFrom(vip);
+  await lab.ask(requestFor(vip), vip);
+  await soon('all is answered', () => lab.queued() === 0);
 });
 afterEach(() => lab?.close());
+after(() => rmSync(folder, { recursive: true }));
 
-/** Does it so often, 50 times a second. */
-async function paced(count: number, ask: () => Promise<unknown>): Promise<void> {
-  for (let asked = 0; asked < count; asked++) {
-    await ask();
-    await delay(20);
-  }
+/** Asks for the VIP some times. */
+async function askOften(): Promise<void> {
+  for (let asked = 0; asked < questions; asked++) await lab.send(requestFor(vip));
 }
 
-/** Stops a process. A thread of it runs on until each of them has taken note. */
-async function stop({ child: { pid = 0 } }: LineProcess): Promise<void> {
-  process.kill(pid, 'SIGSTOP');
-  const states = () =>
-    readdirSync(`/proc/${pid}/task`).map(
-      (thread) => /\) (\S)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1],
-    );
-  await eventually('every thread stands still', () => states().every((state) => state === 'T'), { everyMs: 1 });
-}
-
-/** Stops the responder for a second, in which it is asked for the VIP 50 times. */
+/** Stops the responder for long enough, and asks it for the VIP meanwhile. */
 async function stall(whileStopped: () => void = () => undefined): Promise<void> {
-  await stop(lab.responder);
-  await paced(50, () => lab.send(requestFor(vip)));
+  await lab.responder.stop();
+  await askOften();
+  await delay(longEnoughMs);
   whileStopped();
-  lab.responder.child.kill('SIGCONT');
+  lab.responder.goOn();
 }
 
 const repliesFrom = (address: string) =>
   lab.raw.said.filter(({ arp }) => (arp as { senderIp?: string } | undefined)?.senderIp === address).length;
 
 test('B1 after a stall nothing is answered, of what waited and of what comes, before it is decided anew', async () => {
-  const { Answered: before = Number.NaN } = await lab.counters();
-  await lab.responder.ask({ do: 'onStall', takesMs: 500 }, 'done');
+  const { Answered: before = Number.NaN, Stalled: dropped = Number.NaN } = await lab.counters();
+  const gate = join(folder, 'decide');
+  await lab.responder.ask({ do: 'onStall', waitsFor: gate }, 'done');
   // Whatever the order in which the process reads this and hears of its stall: it was decided on before.
-  const applyAgain = () =>
-    lab.responder.child.stdin?.write(`${JSON.stringify({ do: 'apply', links: { [linkName]: [vip, last] } })}\n`);
-  await stall(applyAgain);
-  const decided = () => lab.responder.said.find(({ kind }) => kind === 'decided');
-  let asked = 50;
-  for (; decided() === undefined && asked < 150; asked++) await paced(1, () => lab.send(requestFor(vip)));
-  const { Answered: answered, Stalled: stalled } = decided() ?? assert.fail();
-  assert.equal(answered, before);
-  assert.ok(Number(stalled) >= 60 && Number(stalled) <= asked, `${stalled} of ${asked} questions were dropped`);
-  // And then it goes on as before. The worker hears of the decision a moment later than the test does: ask until then.
-  const replies = repliesFrom(vip);
-  await eventually('an answer', async () => {
-    await lab.send(requestFor(vip));
-    return repliesFrom(vip) > replies;
-  });
+  await stall(() => lab.responder.tell({ do: 'apply', links: { [linkName]: [vip, last] } }));
+  await lab.responder.next('stalled');
+  await askOften();
+  await soon('the worker has had all questions', () => lab.queued() === 0);
+  writeFileSync(gate, '');
+  const { Answered: answered, Stalled: stalled } = await lab.responder.next('decided');
+  assert.deepEqual([answered, stalled], [before, dropped + 2 * questions]);
+  // And then it goes on as before.
+  await lab.ask(requestFor(vip), vip);
 });
 
 test('B1 a stall whose decision gives the VIP up answers nothing for it any more', async () => {
@@ -78,88 +79,97 @@ test('B1 a stall whose decision gives the VIP up answers nothing for it any more
   const replies = repliesFrom(vip);
   await stall();
   await lab.responder.next('decided');
-  await eventually('the other VIP is answered, and this one is known not to be', async () => {
-    await lab.send(requestFor(vip));
-    await lab.send(requestFor(last));
-    return repliesFrom(last) > 0 && ((await lab.counters()).NotOurVip ?? 0) > 0;
-  });
+  await lab.ask(requestFor(last), last);
+  const { more } = await lab.cameBack([requestFor(vip)], () => lab.ask(requestFor(last), last));
+  assert.equal(more('NotOurVip'), 1);
   assert.equal(repliesFrom(vip), replies);
 });
 
 test('B1 a node whose thread is late again and again goes on as soon as its own decision stands', async () => {
   for (let stalls = 1; stalls <= 5; stalls++) {
-    await stop(lab.responder);
-    await paced(20, () => lab.send(requestFor(vip)));
-    const replies = repliesFrom(vip);
-    lab.responder.child.kill('SIGCONT');
+    await stall();
     await lab.responder.next('decided');
-    await eventually(
-      `an answer after stall ${stalls}`,
-      async () => {
-        await lab.send(requestFor(vip));
-        return repliesFrom(vip) > replies;
-      },
-      { timeoutMs: 5_000, everyMs: 20 },
-    );
+    await lab.ask(requestFor(vip), vip);
   }
 });
 
-test('B1 a node that slept while another one took its VIP wakes up silent, and stays so', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-stall-'));
+test('B1 a node that slept while another one took its VIP wakes up silent, and stays so', async (t) => {
+  const { raw, n1, n2 } = await startSpeakers(t);
+  const answers = () => raw.said.filter(({ arp }) => isAnswerOfNode(arp)).length;
+  const ask = () => raw.ask({ send: Buffer.from(requestFor(vip)).toString('hex') }, 'sent');
+  const counters = () => n1.ask({ do: 'counters' }, 'counters');
+  await soon('it answers', async () => {
+    await ask();
+    return answers() > 0;
+  });
+  const { Stalled: dropped = 0 } = await counters();
+  await n1.stop();
+  await n2.until('the other node takes the VIP', () => lastSaid(n2)?.holder === 'n2');
+  const before = answers();
+  for (let asked = 0; asked < questions; asked++) await ask();
+  const saidBefore = n1.said.length;
+  n1.goOn();
+  await n1.next('stalled');
+  // From the moment that it wakes up until it has heard the others out, and knows who has the VIP, and once more after that.
+  const knows = () => n1.said.slice(saidBefore).some(({ holder, reason }) => holder === 'n2' && reason === 'NotHolder');
+  await soon('it knows who has the VIP', async () => {
+    await ask();
+    return knows();
+  });
+  const { NotOurVip: notOurs = 0 } = await counters();
+  await soon('a question is heard, and not answered', async () => {
+    await ask();
+    return Number((await counters()).NotOurVip) > Number(notOurs);
+  });
+  assert.equal(answers(), before);
+  assert.deepEqual([lastSaid(n1)?.vips, lastSaid(n2)?.vips], [[], [vip]]);
+  const stalled = Number((await counters()).Stalled) - Number(dropped);
+  assert.ok(stalled >= questions, `${stalled} of ${questions} questions were dropped`);
+});
+
+/** What a speaker has decided last. */
+function lastSaid({ said }: LineProcess) {
+  return said.findLast(({ kind }) => kind === 'holds');
+}
+
+/** Three speakers, of which the first one holds the VIP, and a host that hears what the first one says. */
+async function startSpeakers(t: TestContext) {
   const keyFile = join(folder, 'keys');
   writeFileSync(keyFile, Buffer.alloc(32, 7).toString('base64'));
   const pair = createPair();
+  t.after(() => pair.close());
   const third = addThird(pair);
-  const speakerOf = (node: string, namespace: string) =>
-    startLineProcess({ namespace, file: './holding-process.ts', args: [node, keyFile, vip] });
-  const raw = startLineProcess({ namespace: pair.client, file: './frame-process.ts' });
-  const [n1, n2, n3] = [speakerOf('n1', pair.node), speakerOf('n2', pair.client), speakerOf('n3', third.name)];
-  const holds = ({ said }: LineProcess) => said.findLast(({ kind }) => kind === 'holds')?.vips as string[] | undefined;
-  const answers = () => raw.said.filter(({ arp }) => isAnswerOfNode(arp)).length;
-  const ask = () => raw.ask({ send: Buffer.from(requestFor(vip)).toString('hex') }, 'sent');
-  try {
-    await raw.next('ready');
-    await eventually('the first node holds the VIP', () => holds(n1)?.length === 1 && holds(n2)?.length === 0);
-    await eventually('it answers', async () => {
-      await ask();
-      return answers() > 0;
-    });
-    await stop(n1);
-    await eventually('the other node takes the VIP', () => holds(n2)?.length === 1);
-    const before = answers();
-    await paced(50, ask);
-    n1.child.kill('SIGCONT');
-    await n1.next('stalled');
-    // For three times as long as it may hear the others out.
-    await paced(75, ask);
-    const { NotOurVip: notOurs, Stalled: stalled } = await n1.ask({}, 'closed');
-    assert.equal(answers(), before);
-    assert.deepEqual([holds(n1), holds(n2)], [[], [vip]]);
-    assert.ok(Number(stalled) >= 50 && Number(notOurs) > 0, `${stalled} dropped, ${notOurs} for others`);
-  } finally {
-    for (const process of [n1, n2, n3, raw]) process.close();
-    third.close();
-    pair.close();
-    rmSync(folder, { recursive: true });
-  }
-});
+  t.after(() => deleteNamespaces([third]));
+  const start = (namespace: string, file: string, ...args: readonly string[]) => {
+    const process = startLineProcess({ namespace, file, args });
+    t.after(() => process.close());
+    return process;
+  };
+  const raw = start(pair.client, './frame-process.ts');
+  const speakers = Object.entries({ n1: pair.node, n2: pair.client, n3: third });
+  const [n1, n2, n3] = speakers.map(([node, namespace]) =>
+    start(namespace, './holding-process.ts', node, keyFile, vip),
+  );
+  assert.ok(n1 && n2 && n3);
+  await Promise.all([raw, n1, n2, n3].map((process) => process.next('ready')));
+  // All at once: a node that is not there is taken for dead after a while.
+  for (const speaker of [n1, n2, n3]) speaker.tell({ do: 'begin' });
+  await n1.until('the first node holds the VIP', () => `${lastSaid(n1)?.vips}` === vip);
+  await n2.until('the second one knows of it', () => lastSaid(n2)?.holder === 'n1');
+  return { raw, n1, n2 };
+}
 
 function isAnswerOfNode(arp: unknown): boolean {
   const { senderIp, senderMac } = (arp ?? {}) as { readonly senderIp?: string; readonly senderMac?: string };
   return senderIp === vip && senderMac === nodeMac;
 }
 
-/** A node that only the client's side of a pair can hear. */
-function addThird({ client }: Pair): { readonly name: string; readonly close: () => void } {
+/** A node that only the client's side of a pair can hear; gives its namespace. */
+function addThird({ client }: Pair): string {
   const name = `${client}3`;
-  ip(`netns add ${name}`);
+  addNamespaces([name]);
   ip(`-n ${client} link add v1 type veth peer name v1 netns ${name}`);
-  for (const [namespace, address] of [
-    [client, '10.98.0.1/24'],
-    [name, '10.98.0.2/24'],
-  ]) {
-    ip(`-n ${namespace} address add ${address} dev v1`);
-    ip(`-n ${namespace} link set v1 up`);
-  }
-  return { name, close: () => ip(`netns del ${name}`) };
+  ipBatch(client, ['address add 10.98.0.1/24 dev v1', 'link set v1 up']);
+  ipBatch(name, ['address add 10.98.0.2/24 dev v1', 'link set v1 up']);
+  return name;
 }

@@ -7,6 +7,7 @@ import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { type FrameLab, startFrameLab } from './frame-lab.ts';
 import type { Said } from './line-process.ts';
 import { clientMac, ip, linkName, nodeMac, writeSysctl } from './namespaces.ts';
+import { neighbour } from './neighbour.ts';
 import { soon } from './soon.ts';
 
 const formerMac = '02:00:00:00:00:0f';
@@ -51,7 +52,7 @@ async function sendFromNode(frame: string, vip: string): Promise<void> {
   await lab.raw.until('the client has the frame', () => lab.raw.said.slice(seen).some(isAbout));
 }
 
-const entryOf = (vip: string) => ip(`-n ${lab.client} neigh show ${vip}`);
+const entryOf = (vip: string) => neighbour(lab.client, vip);
 
 for (const form of ['Request', 'Reply'] as const) {
   test(`the ${form} form moves a neighbour entry that another MAC held`, async () => {

@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { berthSeed } from '../seed.ts';
+import { seed as seedOfRun } from '../runner/seed.ts';
 import type { FaultName } from './faults.ts';
 import { type Outcome, randomRun } from './random-run.ts';
 
 const runs = Number(process.env.BERTH_SIM_RUNS ?? 300);
-const firstSeed = Number(process.env.BERTH_SIM_SEED ?? berthSeed);
+const firstSeed = Number(process.env.BERTH_SIM_SEED ?? seedOfRun());
 
 /** The longest that a VIP may go without an answer after the heal, and with two. */
 const mostSilentMs = 2_000;

@@ -1,0 +1,38 @@
+/** What the kernel of a namespace believes about its neighbours on the link of a pair. */
+import { ip, linkName } from './namespaces.ts';
+import { soon } from './soon.ts';
+
+/** The entry of an address, as ip(8) tells it; empty where there is none. */
+export function neighbour(namespace: string, address: string): string {
+  return ip(`-n ${namespace} neigh show ${address} dev ${linkName}`).trim();
+}
+
+/**
+ * Makes the kernel forget an address and ask all hosts for it, and waits for the answer of a hardware address. A kernel gives up after three
+ * questions, and the answerer may have been late: then it is asked again. Hearsay makes an entry STALE only, so that is no answer.
+ */
+export async function isAnsweredBy(namespace: string, address: string, mac: string): Promise<void> {
+  const ask = () => {
+    ip(`-n ${namespace} neigh flush to ${address}`);
+    ip(`-n ${namespace} neigh replace ${address} dev ${linkName} use`);
+  };
+  ask();
+  await soon(`an answer of ${mac} for ${address}`, () => {
+    const entry = neighbour(namespace, address);
+    if (entry.includes(`${mac} REACHABLE`)) return true;
+    if (!entry.includes('INCOMPLETE')) ask();
+    throw new Error(`it has "${entry}"`);
+  });
+}
+
+/** Makes the kernel ask the host with a hardware address whether it still has an address (NUD), and waits for its answer. */
+export async function isStillAnsweredBy(namespace: string, address: string, mac: string): Promise<void> {
+  const ask = () => ip(`-n ${namespace} neigh replace ${address} lladdr ${mac} dev ${linkName} nud probe`);
+  ask();
+  await soon(`${mac} still answers for ${address}`, () => {
+    const entry = neighbour(namespace, address);
+    if (entry.includes(`${mac} REACHABLE`)) return true;
+    if (!entry.includes('PROBE')) ask();
+    throw new Error(`it has "${entry}"`);
+  });
+}
