@@ -1,4 +1,5 @@
 /** Gives a run of tests one cluster: `node --test --test-global-setup=test/lab/global-setup.ts`. BERTH_LAB names it. */
+import { filesVariable } from '../runner/stage.ts';
 import { downLab, upLab } from './cluster.ts';
 import { downOnInterrupt } from './interrupt.ts';
 import { buildFor } from './needs.ts';
@@ -17,8 +18,8 @@ export async function globalSetup(): Promise<void> {
   const lab = await upLab({ id, nodes: 3, log });
   try {
     await lab.buildBerth();
-    // The runner's own arguments are the files.
-    await buildFor(process.argv.slice(1), log);
+    // Without the runner of scripts/test.ts, the files are Node's own arguments.
+    await buildFor(process.env[filesVariable]?.split('\n') ?? process.argv.slice(1), log);
   } catch (error) {
     if (!keep) await downLab(id);
     throw error;

@@ -21,6 +21,9 @@ export interface StageResult {
   readonly durations: ReadonlyMap<string, number>;
 }
 
+/** The variable that tells the global set-up which files run, a line each. */
+export const filesVariable = 'BERTH_TEST_FILES';
+
 /** A file that takes longer is ended. */
 const fileTimeoutMs = 600_000;
 
@@ -28,6 +31,7 @@ const none: Counts = { tests: 0, suites: 0, passed: 0, failed: 0, cancelled: 0, 
 
 /** Runs a stage to its end. Never throws for a test that fails. */
 export async function runStage({ files, concurrency, setup }: Stage): Promise<StageResult> {
+  process.env[filesVariable] = files.join('\n');
   const events = run({
     ...{ files: [...files], concurrency, timeout: fileTimeoutMs },
     ...(setup === undefined ? {} : { globalSetupPath: setup }),
