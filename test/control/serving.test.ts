@@ -60,9 +60,14 @@ test('a hundred Services cost two requests each, one more when they are announce
     const before = world.server.asked.length;
     for (const name of names) world.createService(name);
     await eventually('all are served', () => shown(world) === count, soon);
+    // Nothing else wakes the controller: pools have been told, and all that the speakers tell comes at once.
+    const poolsToldAt = () => world.server.requests({ path: /ipaddresspools\/.*\/status/ }).at(-1)?.at ?? 0;
+    await eventually('pools are told', () => performance.now() - poolsToldAt() > 1_100, soon);
+    const release = world.server.holdEvents(paths.allocations);
     for (const name of names) world.tell(world.shown(name)[0] ?? '', announced);
-    const told = () => names.filter((name) => world.condition(name, 'Announced')?.status === 'True').length;
-    await eventually('all are told', () => told() === count, soon);
+    release();
+    const areTold = () => names.filter((name) => world.condition(name, 'Announced')?.status === 'True').length;
+    await eventually('all are told', () => areTold() === count, soon);
     const asked = world.server.asked.slice(before);
     const serving = asked.filter(aboutServing).length;
     assert.ok(serving <= 3 * count, `${serving} requests`);
