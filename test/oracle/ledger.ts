@@ -19,7 +19,7 @@ export function isReserved({ spec }: Entry): boolean {
   return spec.reservedUntil !== undefined;
 }
 
-/** Until when it is kept back; milliseconds since 1970. An entry of nobody without a time is kept back no longer. */
+/** Until when it is kept back; milliseconds since 1970. An entry without Services and without a time is kept back no longer. */
 export function reservedUntil({ spec }: Entry): number {
   return Date.parse(spec.reservedUntil ?? '') || 0;
 }

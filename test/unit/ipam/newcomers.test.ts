@@ -168,7 +168,7 @@ function assertDecision(
 test('whether Services may share an address is what the documentation says', () => {
   fc.assert(
     fc.property(fc.array(coming, { minLength: 2, maxLength: 4 }), (all) => {
-      // Without a key nobody shares, and most have none.
+      // Services without a key share nothing, and most have none.
       const keyed = all.map((one) => ({ ...one, facts: { sharingKey: 'a,b/k', ...one.facts } }));
       const services = servicesOf(keyed, 0);
       const sharers = services.map((service) => sharerOf(parseService(service as RawService)));

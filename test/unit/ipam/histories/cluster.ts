@@ -63,6 +63,11 @@ export class MemoryCluster {
     mock.timers.setTime(this.#now);
   }
 
+  /** Time goes on as it does elsewhere. */
+  end(): void {
+    mock.timers.reset();
+  }
+
   /** A request of Berth's. */
   send = ({ method = 'GET', ...request }: ApiRequest, known: Knowledge): ApiAnswer => {
     this.wait(requestMs);
@@ -129,7 +134,7 @@ export class MemoryCluster {
     if (this.service(key)) this.#ask({ method: 'DELETE', path: pathOf(key) });
   }
 
-  /** Deletes a Service that a finalizer of somebody else's keeps. */
+  /** Deletes a Service that another program's finalizer keeps. */
   terminate(key: string): void {
     const before = this.service(key);
     if (before === undefined || before.metadata.deletionTimestamp) return;

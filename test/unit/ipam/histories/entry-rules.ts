@@ -35,6 +35,8 @@ export interface EntryWrite {
   readonly live: Cluster;
   /** How a Service came to an address. */
   readonly givenOf: (uid: string, address: string) => Given | undefined;
+  /** When the pass began that struck it from the entry of the address. */
+  readonly struckAtOf: (uid: string, address: string) => number | undefined;
 }
 
 /** A Service that the entry names now and did not name before. */
@@ -48,9 +50,9 @@ interface Joining {
 /** Every way in which a write to the ledger can be wrong. */
 export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
   'an entry in use names a Service': ({ address, after }) => {
-    assert.ok(after === undefined || refsOf(after).length > 0 || isReserved(after), `${address} is of nobody`);
+    assert.ok(after === undefined || refsOf(after).length > 0 || isReserved(after), `${address} is of no Service`);
   },
-  'an entry is pure about its names: each Service once, no port twice': ({ address, before, after, live }) => {
+  'an entry names each Service once, and no port twice': ({ address, before, after, live }) => {
     const added = refsOf(after).filter((ref) => !refsOf(before).some((other) => isSameText(ref, other)));
     for (const ref of added) {
       for (const other of refsOf(after).filter(({ uid }) => uid !== ref.uid)) {
@@ -71,6 +73,12 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const service = livingOf(live, ref);
       const isShown = service !== undefined && shownBy(service).includes(address);
       assert.ok(!isShown || isOverwritten(of, ref), `${keyOf(ref)} shows ${address} and is struck from its entry`);
+    }
+  },
+  'one pass does not take an address from a Service and give it back': (of) => {
+    for (const { ref } of joiningOf(of)) {
+      const isStruck = of.struckAtOf(ref.uid, of.address) === of.known.now;
+      assert.ok(!isStruck, `${keyOf(ref)} was struck from the entry of ${of.address} just now`);
     }
   },
   'an address that is kept back is for the Services that it is kept for': ({ address, before, after, live }) => {
@@ -136,6 +144,9 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       assert.equal(after?.spec.sharingKey, wishesOf(service).key, `the key of ${address}, which ${name} joins`);
       for (const ref of refsOf(after).filter((one) => !isSameName(one, service))) {
         const other = livingOf(known, ref);
+        // Of a Service that its writer does not know the entry alone tells.
+        const doMeet = other === undefined && !isReturning && doPortsMeet(ref.ports, service.spec.ports);
+        assert.ok(!doMeet, `${name} joins ${keyOf(ref)} at ${address}, and both use a port`);
         if (other === undefined || isLeaving(known, other, address)) continue;
         const barrier = barrierBetween(service, other);
         assert.ok(!isBarred(barrier, { isReturning }), `${name} joins ${keyOf(ref)} at ${address}: ${barrier}`);
@@ -181,7 +192,7 @@ function mayAdopt(known: Cluster, service: Service, address: string): boolean {
   return [...poolObjections(known, match), ...quotaObjections(known, match)].length === 0;
 }
 
-/** Is it about to leave the address, as somebody else that it shares it with may be too? */
+/** Is it about to leave the address? Of Services that were changed at the same time more than one may be. */
 function isLeaving(known: Cluster, service: Service, address: string): boolean {
   const entry = entryOf(known, address);
   return entry !== undefined && whyLeaves(known, { service, entry }) !== undefined;

@@ -1,6 +1,6 @@
 /**
  * What random histories cannot promise yet: each function excludes exactly the state of one known fault, and names the promise (on the list of
- * expected failures) that shows it. Whoever mends the fault deletes the function.
+ * expected failures) that shows it. The change that mends the fault deletes the function.
  */
 import { addressIn } from '../../../oracle/addresses.ts';
 import { type Holding, type Leave, whyMayLeave } from '../../../oracle/keeping.ts';

@@ -1,27 +1,36 @@
 /** Lets a history happen, with the program's own controllers in it. */
 import assert from 'node:assert/strict';
+import type { Snapshot } from '../../../../src/ipam/allocate.ts';
 import { MemoryCluster } from './cluster.ts';
 import { happen } from './happen.ts';
 import { Judge, type Leniency } from './judge.ts';
 import type { Op } from './ops.ts';
 import { Replica, takeFaults } from './replica.ts';
 
+/** How a life is looked at. */
+export interface Outlook extends Leniency {
+  /** Is shown what the leader decides on, each time before it does. */
+  readonly look?: (known: Snapshot) => void;
+}
+
 /** A cluster with its judge and its replicas. */
 export class Life {
   readonly judge: Judge;
   readonly cluster: MemoryCluster;
+  readonly #look: (known: Snapshot) => void;
   readonly #replicas = new Set<Replica>();
   #leader: Replica | undefined;
   #other: Replica | undefined;
 
-  constructor(leniency: Leniency = {}) {
+  constructor({ look = () => undefined, ...leniency }: Outlook = {}) {
+    this.#look = look;
     this.judge = new Judge(() => this.cluster.facts, leniency);
     this.cluster = new MemoryCluster(this.judge);
   }
 
   /** Starts a replica. It ends with this life. */
-  async start(): Promise<Replica> {
-    const replica = await Replica.start(this.cluster);
+  async start(former?: Replica): Promise<Replica> {
+    const replica = await Replica.start(this.cluster, former);
     this.#replicas.add(replica);
     return replica;
   }
@@ -30,6 +39,7 @@ export class Life {
   async leader(): Promise<Replica> {
     this.#leader = await this.#successorOf(this.#leader);
     await this.#leader.hear();
+    this.#look(this.#leader.snapshot);
     return this.#leader;
   }
 
@@ -74,18 +84,18 @@ export class Life {
   /** All replicas end. */
   end(): void {
     for (const replica of this.#replicas) replica.end();
+    this.cluster.end();
   }
 
   async #successorOf(replica: Replica | undefined): Promise<Replica> {
     if (replica !== undefined && !replica.client.isStopped) return replica;
-    replica?.end();
-    return this.start();
+    return this.start(replica);
   }
 }
 
 /** Lives a life and ends it. */
-export async function lived(leniency: Leniency, story: (life: Life) => Promise<void>): Promise<void> {
-  const life = new Life(leniency);
+export async function lived(outlook: Outlook, story: (life: Life) => Promise<void>): Promise<void> {
+  const life = new Life(outlook);
   try {
     await story(life);
   } finally {

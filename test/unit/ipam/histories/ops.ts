@@ -17,9 +17,9 @@ export type Op =
   | { readonly op: 'wait'; readonly ms: number }
   /** Another program writes a status. */
   | { readonly op: 'other writes'; readonly svc: string; readonly addresses: readonly string[] }
-  /** Somebody deletes an entry of the ledger. */
+  /** A person deletes an entry of the ledger. */
   | { readonly op: 'lost'; readonly address: string }
-  /** A person wants whoever has an address to get another one. */
+  /** A person wants the Services of an address to get another one. */
   | { readonly op: 'renumber'; readonly address: string }
   /** A pass on what is there now; after so many writes it crashes. */
   | { readonly op: 'pass'; readonly writes?: number }

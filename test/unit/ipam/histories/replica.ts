@@ -1,4 +1,5 @@
 /** A replica of the controller in a cluster in memory: its own informers, and its own pass, which a test begins. */
+import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import { pass } from '../../../../src/controller/controller.ts';
 import { InEffect } from '../../../../src/controller/in-effect.ts';
@@ -16,21 +17,16 @@ import type { MemoryCluster } from './cluster.ts';
 
 /** A loop that turns only when a test says so. It remembers when it was to turn again. */
 class StillLoop extends Loop {
-  /** Was it woken? */
-  isDue = false;
   /** In how many milliseconds it is to turn again, at the latest. */
   dueInMs: number | undefined;
 
   constructor() {
     super({ log, resyncMs: Number.MAX_SAFE_INTEGER, pass: () => Promise.resolve() });
-    this.trigger = () => {
-      this.isDue = true;
-    };
+    this.trigger = () => undefined;
   }
 
   /** A pass begins. */
   begin(): void {
-    this.isDue = false;
     this.dueInMs = undefined;
   }
 
@@ -68,8 +64,6 @@ class SilentPoolStatus extends PoolStatus {
 export interface Passed {
   /** Refused ones too. */
   readonly writes: number;
-  /** Was another pass asked for? */
-  readonly isDue: boolean;
   /** In how many milliseconds another one was asked for, at the latest. */
   readonly dueInMs: number | undefined;
 }
@@ -85,20 +79,24 @@ export class Replica {
   readonly #state = { contests: new Contests(), inEffect: new InEffect() };
   /** A pass that waits for the answers to its writes. */
   #underWay: Promise<void> | undefined;
-  #late: (() => void)[] = [];
+  /** Makes writes arrive whose answers are not waited for any more. */
+  readonly #late: (() => void)[];
 
-  private constructor(cluster: MemoryCluster) {
+  private constructor(cluster: MemoryCluster, former: Replica | undefined) {
     this.#cluster = cluster;
+    this.#late = former?.abandon() ?? [];
     this.client = new MemoryClient({ store: cluster.store, send: cluster.send });
     this.#events = new EventSender({ client: this.client, log, component: 'controller' });
     this.#watched = watchAll(this.client, log, () => undefined);
   }
 
-  /** Starts one: it reads everything. */
-  static async start(cluster: MemoryCluster): Promise<Replica> {
-    const replica = new Replica(cluster);
+  /** Starts one: it reads everything. What a former one has sent may still arrive. */
+  static async start(cluster: MemoryCluster, former?: Replica): Promise<Replica> {
+    const replica = new Replica(cluster, former);
     for (const informer of Object.values(replica.#watched)) void informer.run(replica.#stop.signal);
-    while (!isSynced(replica.#watched)) await Promise.resolve();
+    // An answer takes a few turns.
+    for (let turn = 0; turn < 100 && !isSynced(replica.#watched); turn++) await Promise.resolve();
+    assert.ok(isSynced(replica.#watched), 'the first lists are not read');
     await replica.hear();
     return replica;
   }
@@ -117,6 +115,8 @@ export class Replica {
   async pass(fate: Fate = {}): Promise<Passed> {
     await this.#giveUp();
     this.client.begin(fate);
+    // No two passes are of one time.
+    this.#cluster.wait(1);
     this.client.knowledge.decidedAt = this.#cluster.now;
     this.#loop.begin();
     const constant = { client: this.client, log, watched: this.#watched, loop: this.#loop, events: this.#events };
@@ -129,7 +129,7 @@ export class Replica {
       this.#underWay = running;
       await Promise.race([running, quiet()]);
     }
-    return { writes: this.client.writes, isDue: this.#loop.isDue, dueInMs: this.#loop.dueInMs };
+    return { writes: this.client.writes, dueInMs: this.#loop.dueInMs };
   }
 
   /** What it has sent and what was held back arrives, and the pass goes on to its end. */
@@ -144,6 +144,12 @@ export class Replica {
   end(): void {
     this.#stop.abort();
     this.client.close();
+  }
+
+  /** It ends as in a crash. Gives what makes the writes arrive that it had sent. */
+  abandon(): (() => void)[] {
+    this.end();
+    return [...this.#late, this.client.giveUp()];
   }
 
   /** A pass that waits for answers gives up, as after a time-out. Its writes are still on their way. */

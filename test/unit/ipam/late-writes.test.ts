@@ -1,0 +1,112 @@
+/** Writes that come late: a controller looks, stands still, and its writes arrive when others have decided meanwhile. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { entryOf, refsOf } from '../../oracle/ledger.ts';
+import { keyOf } from '../../oracle/objects.ts';
+import { shownBy } from '../../oracle/wishes.ts';
+import type { MemoryCluster } from './histories/cluster.ts';
+import { kinds } from './histories/knowledge.ts';
+import { lived } from './histories/live.ts';
+import { written } from './histories/random.ts';
+
+const pool = { addresses: ['192.0.2.1-192.0.2.9'] };
+
+/** The Services that the entry of an address names. */
+function usersOf({ facts }: MemoryCluster, address: string): readonly string[] {
+  return refsOf(entryOf(facts, address)).map(keyOf);
+}
+
+/** The addresses that the Service shows. */
+function shown(cluster: MemoryCluster, key: string): readonly string[] {
+  const service = cluster.service(key);
+  return service ? shownBy(service) : [];
+}
+
+test('a deletion that comes late takes no address from a Service that shows it again', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', pool);
+    cluster.create('a/s', written({ requests: ['192.0.2.1'] }));
+    await life.rest();
+    const other = await life.other();
+    // It moves on, and is to give its first address back.
+    cluster.edit('a/s', written({ requests: ['192.0.2.2'] }));
+    await (await life.leader()).pass();
+    assert.deepEqual([shown(cluster, 'a/s'), usersOf(cluster, '192.0.2.1')], [['192.0.2.2'], ['a/s']]);
+    await other.hear();
+    await other.pass({ holds: true });
+    // It wants its first address again, and shows it, before the deletion arrives.
+    cluster.edit('a/s', written({ requests: ['192.0.2.1'] }));
+    await (await life.leader()).pass();
+    assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.1']);
+    await other.strike();
+    assert.deepEqual(usersOf(cluster, '192.0.2.1'), ['a/s']);
+    life.assertSound('in the end');
+    await life.rest();
+    assert.deepEqual([shown(cluster, 'a/s'), usersOf(cluster, '192.0.2.1')], [['192.0.2.1'], ['a/s']]);
+  });
+});
+
+test('a Service is struck late from no entry that it has joined again', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    const key = { sharingKey: 'k' };
+    const mail = { ...key, ports: [{ protocol: 'TCP', port: 25 }] };
+    cluster.setPool('p', pool);
+    cluster.create('a/web', written(key));
+    await life.rest();
+    cluster.create('a/mail', written(mail));
+    await life.rest();
+    assert.deepEqual(usersOf(cluster, '192.0.2.1'), ['a/web', 'a/mail']);
+    const other = await life.other();
+    cluster.edit('a/mail', written({ ...mail, requests: ['192.0.2.2'] }));
+    await (await life.leader()).pass();
+    await other.hear();
+    await other.pass({ holds: true });
+    cluster.edit('a/mail', written({ ...mail, requests: ['192.0.2.1'] }));
+    await (await life.leader()).pass();
+    await other.strike();
+    assert.deepEqual([shown(cluster, 'a/mail'), usersOf(cluster, '192.0.2.1')], [['192.0.2.1'], ['a/web', 'a/mail']]);
+    life.assertSound('in the end');
+  });
+});
+
+test('a status that was decided before the Service changed is not written', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', pool);
+    const other = await life.other();
+    cluster.create('a/s', written({}));
+    await other.hear();
+    // Its entry is made, and its status is on its way.
+    await other.pass({ holds: true });
+    cluster.edit('a/s', written({ requests: ['192.0.2.7'] }));
+    await (await life.leader()).pass();
+    assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.7']);
+    await other.strike();
+    assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.7']);
+    life.assertSound('in the end');
+    await life.rest();
+    assert.deepEqual([usersOf(cluster, '192.0.2.1'), usersOf(cluster, '192.0.2.7')], [[], ['a/s']]);
+  });
+});
+
+test('a controller that lags behind asks before it gives an address back', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', pool);
+    cluster.create('a/s', written({}));
+    await life.rest();
+    const other = await life.other();
+    cluster.retype('a/s', 'ClusterIP');
+    await other.hear();
+    cluster.retype('a/s', 'LoadBalancer');
+    await (await life.leader()).pass();
+    assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.1']);
+    // It knows the entry as it is, and the Service as it was.
+    await other.hear(kinds.allocations);
+    await other.pass();
+    assert.deepEqual(usersOf(cluster, '192.0.2.1'), ['a/s']);
+    life.assertSound('in the end');
+  });
+});
