@@ -10,6 +10,8 @@ export interface Outcome {
   readonly log: readonly string[];
   /** The faults, and what they cost before the heal: the longest time with two answers, and without any of a VIP that had one. */
   readonly faults: ReadonlySet<FaultName>;
+  /** Had every VIP one holder, by the word of all, when the first fault came? Some clusters are still starting then. */
+  readonly wasSettled: boolean;
   readonly meanwhile: { readonly silentMs: number; readonly twofoldMs: number };
   /** The longest time that any VIP went without an answer after the heal, and with two. */
   readonly silentMs: number;
@@ -33,6 +35,7 @@ export function randomRun(seed: number): Outcome {
   cluster.boot({ withinMs: random.pick([100, 1_000, 3_000]), settleMs: random.between(500, 4_000) });
   const { meter } = cluster;
   const answered = cluster.uids.filter((uid) => meter.macsOf(uid).length > 0);
+  const wasSettled = cluster.unsettled().length === 0;
   const brokenAt = cluster.now;
   const log: string[] = [];
   const faults = new Set<FaultName>();
@@ -53,7 +56,7 @@ export function randomRun(seed: number): Outcome {
   return {
     seed,
     plan: `${nodes} nodes, ${vips} VIPs, links ${links.join(' ')}, cabling ${cabling}, healed at ${Math.round(healedAt)}`,
-    ...{ log, faults, meanwhile },
+    ...{ log, faults, wasSettled, meanwhile },
     silentMs: meter.longestSilence(healedAt),
     twofoldMs: meter.mostTwofold(healedAt),
     settledMs: meter.lastChange(healedAt) - healedAt,

@@ -35,6 +35,17 @@ promise('a node whose port is blocked and whose speaker stood still yields to th
   }
 });
 
+promise('a node whose port is blocked while the cluster starts holds no VIP beside another node', () => {
+  forSeeds(6, { nodes: 3, vips: 8 }, (cluster) => {
+    cluster.fabric.blocked.add('node-0');
+    cluster.boot({ withinMs: 1_000, settleMs: 8_000 });
+    const at = cluster.now;
+    cluster.run(1_000);
+    assert.deepEqual(cluster.unreached(), []);
+    atMost('two answers, eight seconds after the start', cluster.meter.mostTwofold(at), 0);
+  });
+});
+
 test('two nodes with a network of their own for VIPs: a dark cable of the other one silences no VIP of this one', () => {
   for (const state of ['NoCarrier', 'Dark'] as const) {
     forSeeds(5, { nodes: 2, vips: 8, cabling: 'Apart' }, (cluster) => {

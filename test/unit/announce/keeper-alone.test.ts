@@ -1,0 +1,113 @@
+/** What a speaker does while it does not know all that it should: claims that are never told, and peers that are heard on the wire alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { Keeper } from '../../../src/announce/keeper.ts';
+import { type Beat, type ClaimsDigest, noClaims } from '../../../src/liveness/messages.ts';
+
+const self = { node: 'n1', incarnation: '1'.repeat(16) };
+const peer = { node: 'n2', incarnation: '2'.repeat(16) };
+const peerMac = '02:00:00:00:00:02';
+const address = '192.0.2.10' as Ip;
+const eligible = new Set(['n1']);
+
+/** A speaker with one peer, and a VIP that only the speaker itself may hold. */
+class Pair {
+  now = 0;
+  readonly keeper = new Keeper(self, 0);
+  #sequence = 0;
+
+  constructor() {
+    const vip = { uid: 'u', address, eligible, serves: () => true, recorded: undefined };
+    const nodes = new Map(['n1', 'n2'].map((node) => [node, { draining: false }]));
+    const links = [{ name: 'eth0', mac: '02:00:00:00:00:01', addresses: ['192.0.2.1/24'] }];
+    this.keeper.observe({ vips: [vip], nodes, links });
+  }
+
+  /** Lets time pass in steps of 50 ms. */
+  run(ms: number, each: () => void = () => undefined): this {
+    for (const end = this.now + ms; this.now < end; this.now += 50) {
+      each();
+      this.keeper.tick(this.now);
+    }
+    return this;
+  }
+
+  /** The peer beats, and says that it has these claims. */
+  readonly beat = (total: ClaimsDigest = noClaims): void => {
+    const beat: Beat = {
+      ...{ kind: 'Beat', from: peer, to: { ...self, newest: self.incarnation }, sequence: ++this.#sequence },
+      ...{
+        rules: 1,
+        state: 'Serving',
+        nextMs: 100,
+        ages: { loop: 0, worker: 0 },
+        heard: [],
+        total,
+        wantsClaims: false,
+      },
+      links: [{ name: 'eth0', mac: peerMac, addresses: ['192.0.2.2/24'] }],
+    };
+    this.keeper.hear(beat, 'eth0', this.now);
+  };
+
+  get action(): string | undefined {
+    const [decision] = this.keeper.decisions;
+    return decision?.action.kind === 'Silent' ? decision.action.reason : decision?.action.kind;
+  }
+
+  get holds(): boolean {
+    return this.keeper.claims.has('u');
+  }
+}
+
+/** One that holds its VIP, and has heard nothing of its peer for half a second: it holds it as one that hears nobody. */
+function left(): Pair {
+  const pair = new Pair();
+  pair.run(1_000, pair.beat);
+  assert.equal(pair.action, 'Hold');
+  pair.run(500);
+  assert.equal(pair.keeper.claims.get('u')?.isolated, false);
+  return pair;
+}
+
+test('a peer that lives and does not tell its claims is waited for for a second, and no longer', () => {
+  const pair = new Pair();
+  const untold = () => pair.beat({ count: 1, sum: 1 });
+  pair.run(900, untold);
+  assert.equal(pair.action, 'Listening');
+  pair.run(300, untold);
+  assert.equal(pair.action, 'Hold');
+});
+
+test('a node that hears nobody gives way to a node that has answered for its VIP for half a second', () => {
+  const pair = left();
+  const answer = () => pair.keeper.heardOnWire(address, peerMac, pair.now);
+  pair.run(450, answer);
+  assert.equal(pair.holds, true);
+  pair.run(100, answer);
+  assert.equal(pair.holds, false);
+  assert.notEqual(pair.action, 'Hold');
+});
+
+test('not to a host that is no node, and not while it hears the others', () => {
+  const alone = left();
+  alone.run(2_000, () => alone.keeper.heardOnWire(address, '02:99:00:00:00:01', alone.now));
+  assert.equal(alone.action, 'Hold');
+  const heard = new Pair();
+  heard.run(3_000, () => {
+    heard.beat();
+    heard.keeper.heardOnWire(address, peerMac, heard.now);
+  });
+  assert.equal(heard.action, 'Hold');
+});
+
+test('what it has claimed alone it gives up at once to a node that answers', () => {
+  const pair = new Pair();
+  // The peer is heard once, which tells its hardware address, and falls silent while it is waited for.
+  pair.beat({ count: 1, sum: 1 });
+  pair.run(3_000);
+  assert.deepEqual([pair.action, pair.keeper.claims.get('u')?.isolated], ['Hold', true]);
+  pair.keeper.heardOnWire(address, peerMac, pair.now);
+  assert.equal(pair.holds, false);
+});
