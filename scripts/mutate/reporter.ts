@@ -2,7 +2,13 @@
 
 interface RunnerEvent {
   readonly type: string;
-  readonly data: { readonly name?: string; readonly file?: string };
+  readonly data: {
+    readonly name?: string;
+    /** Where the test is declared, which may be a file that others share. */
+    readonly file?: string;
+    /** The file that was run. */
+    readonly entryFile?: string;
+  };
 }
 
 /** A test that failed. */
@@ -15,7 +21,7 @@ export interface FailedTest {
 async function* reporter(source: AsyncIterable<RunnerEvent>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     if (type !== 'test:fail') continue;
-    const failed: FailedTest = { file: data.file ?? '', name: data.name ?? '' };
+    const failed: FailedTest = { file: data.entryFile ?? data.file ?? '', name: data.name ?? '' };
     yield `${JSON.stringify(failed)}\n`;
   }
 }

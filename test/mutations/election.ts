@@ -89,7 +89,7 @@ export const election: readonly Mutation[] = [
     old: 'const most = 3;',
     new: 'const most = 30;',
     consequence: 'An address flaps between nodes until the switches freeze it.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/moves.test.ts'],
   },
   {
     id: 'fresh-addresses-pile-up',
@@ -169,7 +169,7 @@ export const election: readonly Mutation[] = [
     old: 'if (from === undefined || holder.planned(from)) return;',
     new: 'if (from === undefined) return;',
     consequence: 'After a few drains in a row an address cannot be moved any more.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/moves.test.ts'],
   },
   {
     id: 'one-answer-vetoes-for-ever',
@@ -177,7 +177,7 @@ export const election: readonly Mutation[] = [
     old: 'return now - last < pauseMs.answered + answerMs + quickQuestions * pauseMs.first && !this.#isUnanswered(node, last);',
     new: 'return last > Number.NEGATIVE_INFINITY && !this.#isUnanswered(node, last);',
     consequence: 'A node that answered once is never replaced, however long it has been dead.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/wire-asks.test.ts'],
   },
   {
     id: 'another-hash-for-holders',

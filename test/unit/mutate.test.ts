@@ -55,7 +55,8 @@ test('a run passes, fails with the name of the first test that fails, or hangs',
   const head = "import { test } from 'node:test';\n";
   const root = treeOf(t, {
     'good.test.ts': `${head}test('good', () => {});`,
-    'bad.test.ts': `${head}test('good', () => {});\ntest('bad', () => { throw new Error(); });`,
+    'shared.ts': `${head}export const bad = () => test('bad', () => { throw new Error(); });`,
+    'bad.test.ts': `${head}import { bad } from './shared.ts';\ntest('good', () => {});\nbad();`,
     'broken.test.ts': 'throw new Error();',
     'hanging.test.ts': `${head}test('hangs', () => new Promise(() => setInterval(() => {}, 1_000)));`,
   });

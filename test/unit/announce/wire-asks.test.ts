@@ -1,0 +1,40 @@
+/** An answer on the wire says that a node lives now, and soon says nothing any more. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import type { Vip } from '../../../src/announce/holder-view.ts';
+import { WireAsks } from '../../../src/announce/wire-asks.ts';
+
+const address = '192.0.2.10' as Ip;
+const vip: Vip = { uid: 'u', address, eligible: new Set(['n']), serves: () => true, recorded: undefined };
+const wanted = [{ vip, node: 'n' }];
+
+test('a node that answered answers, until it has not for a second and a few questions', () => {
+  const asks = new WireAsks();
+  assert.ok(!asks.answersFor('n', 0), 'it was never heard');
+  asks.answered(address, 'n', 1_000);
+  assert.ok(asks.answersFor('n', 1_000));
+  assert.ok(asks.answersFor('n', 2_000));
+  assert.ok(!asks.answersFor('n', 3_000), 'nobody has asked it since');
+  assert.ok(!asks.answersFor('other', 1_000));
+});
+
+test('three questions without an answer are worth more than the answer before them', () => {
+  const asks = new WireAsks();
+  asks.due(wanted, 0);
+  asks.answered(address, 'n', 10);
+  // After an answer the next question has a second's time.
+  for (const now of [1_000, 1_050, 1_100]) assert.equal(asks.due(wanted, now).length, 1, `${now}`);
+  assert.ok(!asks.answersFor('n', 1_150));
+});
+
+test('that nobody answers is believed after so many questions in so long a time', () => {
+  const asks = new WireAsks();
+  const proof = { questions: 3, forMs: 150 };
+  for (const now of [0, 50, 100]) asks.due(wanted, now);
+  assert.ok(!asks.isUnanswered('u', { now: 149, ...proof }));
+  assert.ok(asks.isUnanswered('u', { now: 150, ...proof }));
+  asks.answered(address, undefined, 160);
+  assert.ok(!asks.isUnanswered('u', { now: 400, ...proof }));
+  assert.ok(asks.isAnswered('u'));
+});
