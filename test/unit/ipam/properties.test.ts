@@ -1,13 +1,13 @@
 /** Small clusters in which anything happens, with the program's own controllers in them: what holds at every moment, and where it ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fc } from '../../property.ts';
 import { type Plan, planAllocations, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
 import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
 import { isReserved } from '../../oracle/ledger.ts';
 import { keyOf } from '../../oracle/objects.ts';
 import { isEnding, shownBy, wishesOf } from '../../oracle/wishes.ts';
+import { fc } from '../../property.ts';
 import { type Life, lived } from './histories/live.ts';
 import { besideOthers, history } from './histories/ops.ts';
 import { assertAgreement, assertRest } from './histories/rest.ts';
