@@ -1,10 +1,15 @@
 /** What breaks, and what must go on meanwhile. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
+import { probed } from '../probe/backend.ts';
 import * as berth from './berth.ts';
 
+import { Scene, servedAll } from './scene.ts';
+
 const lab = berth.sharedLab();
+const backends = 'restarts';
 
 before(async () => {
   await berth.installBerth(lab);
@@ -56,22 +61,50 @@ test('when the leading controller dies without a word, the other one serves', as
   await berth.rolledOut(lab);
 });
 
-test('B6 a restart of all speakers moves nothing, and every VIP goes on answering', async () => {
+test('B6 a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
+  await lab.apply(probed(backends));
+  t.after(() => lab.kubectl(['delete', 'daemonset,service', backends]));
+  await lab.kubectl(['rollout', 'status', `daemonset/${backends}`, '--timeout=90s']);
+  const pods = ['-n', berth.namespace, 'get', 'pods', '--selector', 'app.kubernetes.io/component=speaker'];
+  const names = async () => (await lab.kubectl([...pods, '-o', 'name'])).split('\n').filter((line) => line !== '');
+  await Scene.play(t, { lab, backends }, async (scene) => {
+    const { prober, vip } = scene;
+    const record = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node} {.status.holder.term}'];
+    const recorded = async () => (await lab.kubectl(record)).trim();
+    const before = await eventually('a record', async () => (await recorded()) || undefined);
+    const earlier = await names();
+    const found = await prober.during(async () => {
+      await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
+      await berth.rolledOut(lab);
+    }, 500);
+    assert.deepEqual(
+      (await names()).filter((name) => earlier.includes(name)),
+      [],
+      'every speaker is another one',
+    );
+    scene.stayed(found);
+    servedAll(found);
+    assert.equal(await recorded(), before);
+  });
+});
+
+promise('an address that a Service shows while it is being deleted is given to no other Service', async () => {
   const vip = await berth.addressOf(lab, 'one');
-  const record = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node} {.status.holder.term}'];
-  const before = await eventually('a record', async () => (await lab.kubectl(record)).trim() || undefined);
-  const macs = await berth.answeringMacs(lab, vip);
-  assert.equal(macs.size, 1);
-  // What the client's kernel learns, four times a second, while the speakers are replaced one by one.
-  const learn = `ip neigh flush to ${vip}; ping -c 1 -W 0.2 ${vip} > /dev/null; ip neigh show to ${vip}; sleep 0.05`;
-  const heard = lab.client.exec(['sh', '-c', `for i in $(seq 80); do ${learn}; done`], { timeoutMs: 60_000 });
-  await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
-  await berth.rolledOut(lab);
-  const learned = [...(await heard).stdout.matchAll(/lladdr ([0-9a-f:]+)/g)].map((match) => match[1] ?? '');
-  assert.ok(learned.length > 60, `${learned.length} of 80 questions were answered`);
-  assert.deepEqual(new Set(learned), macs);
-  assert.equal((await lab.kubectl(record)).trim(), before);
-  await eventually('an answer', () => berth.curl(lab, vip));
+  const keep = (finalizers: readonly string[]) =>
+    lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', JSON.stringify({ metadata: { finalizers } })]);
+  const reason = 'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].reason}';
+  await keep(['example.com/not-yet']);
+  try {
+    await lab.kubectl(['delete', 'service', 'one', '--wait=false']);
+    await lab.apply(berth.serviceManifest('two', `loadBalancerIP: ${vip}`));
+    await eventually('a decision', async () => (await lab.kubectl(['get', 'service', 'two', '-o', reason])) !== '');
+    const shown = await berth.ingressOf(lab, 'one');
+    assert.equal(shown, vip, 'the API server keeps the status');
+    const given = await berth.ingressOf(lab, 'two');
+    assert.notEqual(given, shown, `two is given ${given}, which one shows while a finalizer keeps it`);
+  } finally {
+    await keep([]);
+  }
 });
 
 test('an entry of the ledger that was deleted by hand comes back with the same address', async () => {
@@ -121,21 +154,4 @@ test('a Service whose status cannot be written delays no other', async () => {
   assert.ok(Date.now() - startedAt < 10_000, 'the others had to wait');
   const reason = 'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].reason}';
   assert.equal(await lab.kubectl(['get', 'service', 'one', '-o', reason]), 'Mine');
-});
-
-test('in peace the lead stays where it is', async () => {
-  const lease = ['-n', berth.namespace, 'get', 'lease', 'berth-controller', '-o', 'jsonpath={.spec}'];
-  const spec = async () =>
-    JSON.parse(await lab.kubectl(lease)) as { holderIdentity: string; acquireTime: string; renewTime: string };
-  await berth.rolledOut(lab);
-  const { holderIdentity } = await eventually('a leader', async () =>
-    (await spec()).holderIdentity === '' ? undefined : spec(),
-  );
-  const seconds = ({ acquireTime, renewTime }: { acquireTime: string; renewTime: string }) =>
-    (Date.parse(renewTime) - Date.parse(acquireTime)) / 1000;
-  // Longer than the renewal's deadline and the Lease's own time.
-  const later = await eventually('renewals for 20 s', async () => (seconds(await spec()) > 20 ? spec() : undefined), {
-    timeoutMs: 60_000,
-  });
-  assert.equal(later.holderIdentity, holderIdentity);
 });
