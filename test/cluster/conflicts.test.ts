@@ -44,7 +44,7 @@ async function becomeProxy(): Promise<void> {
   const range = `${vip.replace(/\d+$/, '0')}/24`;
   const routes = [range, '0.0.0.0/1', '128.0.0.0/1'].map((to) => `ip route add ${to} dev ${inside}`);
   await onStranger(
-    ...[`ip link add ${inside} type dummy`, `ip link set ${inside} up`, ...routes],
+    ...[`ip link add ${inside} type bridge`, `ip link set ${inside} up`, ...routes],
     ...['echo 0 > /proc/sys/net/ipv4/neigh/eth0/proxy_delay', ...settings(1)],
   );
 }
