@@ -1,7 +1,6 @@
 /** What breaks, and what must go on meanwhile. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { probed } from '../probe/backend.ts';
 import * as berth from './berth.ts';
@@ -63,7 +62,7 @@ test('when the leading controller dies without a word, the other one serves', as
 
 test('B6 a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
   await lab.apply(probed(backends));
-  t.after(() => lab.kubectl(['delete', 'daemonset,service', backends]));
+  t.after(() => lab.kubectl(['delete', 'daemonset,service', backends, '--ignore-not-found']));
   await lab.kubectl(['rollout', 'status', `daemonset/${backends}`, '--timeout=90s']);
   const pods = ['-n', berth.namespace, 'get', 'pods', '--selector', 'app.kubernetes.io/component=speaker'];
   const names = async () => (await lab.kubectl([...pods, '-o', 'name'])).split('\n').filter((line) => line !== '');
@@ -86,25 +85,6 @@ test('B6 a restart of all speakers moves nothing, and every VIP goes on answerin
     servedAll(found);
     assert.equal(await recorded(), before);
   });
-});
-
-promise('an address that a Service shows while it is being deleted is given to no other Service', async () => {
-  const vip = await berth.addressOf(lab, 'one');
-  const keep = (finalizers: readonly string[]) =>
-    lab.kubectl(['patch', 'service', 'one', '--type=merge', '-p', JSON.stringify({ metadata: { finalizers } })]);
-  const reason = 'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].reason}';
-  await keep(['example.com/not-yet']);
-  try {
-    await lab.kubectl(['delete', 'service', 'one', '--wait=false']);
-    await lab.apply(berth.serviceManifest('two', `loadBalancerIP: ${vip}`));
-    await eventually('a decision', async () => (await lab.kubectl(['get', 'service', 'two', '-o', reason])) !== '');
-    const shown = await berth.ingressOf(lab, 'one');
-    assert.equal(shown, vip, 'the API server keeps the status');
-    const given = await berth.ingressOf(lab, 'two');
-    assert.notEqual(given, shown, `two is given ${given}, which one shows while a finalizer keeps it`);
-  } finally {
-    await keep([]);
-  }
 });
 
 test('an entry of the ledger that was deleted by hand comes back with the same address', async () => {
