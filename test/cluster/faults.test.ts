@@ -6,6 +6,7 @@ import { probed } from '../probe/backend.ts';
 import * as berth from './berth.ts';
 
 import { Scene, servedAll } from './scene.ts';
+import { followSpeakers } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const backends = 'restarts';
@@ -60,6 +61,15 @@ test('when the leading controller dies without a word, the other one serves', as
   await berth.rolledOut(lab);
 });
 
+/** A peer stands in for a speaker that restarts, three seconds at most (docs/architecture.md). */
+const standInMs = 3_000;
+
+/** How long speakers were missing that were given up after that time, in milliseconds: such a VIP rightly moves. */
+function lapsesIn(logs: string): readonly number[] {
+  const silences = [...logs.matchAll(/"silentMs":(\d+),"msg":"peer is silent"/g)].map(([, ms]) => Number(ms));
+  return silences.filter((ms) => ms >= standInMs);
+}
+
 test('B6 a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
   await lab.apply(probed(backends));
   t.after(() => lab.kubectl(['delete', 'daemonset,service', backends, '--ignore-not-found']));
@@ -72,18 +82,23 @@ test('B6 a restart of all speakers moves nothing, and every VIP goes on answerin
     const recorded = async () => (await lab.kubectl(record)).trim();
     const before = await eventually('a record', async () => (await recorded()) || undefined);
     const earlier = await names();
+    const logs = followSpeakers(lab);
     const found = await prober.during(async () => {
       await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
       await berth.rolledOut(lab);
     }, 500);
-    assert.deepEqual(
-      (await names()).filter((name) => earlier.includes(name)),
-      [],
-      'every speaker is another one',
-    );
-    scene.stayed(found);
-    servedAll(found);
-    assert.equal(await recorded(), before);
+    const stayed = (await names()).filter((name) => earlier.includes(name));
+    assert.deepEqual(stayed, [], 'every speaker is another one');
+    const lapses = lapsesIn(await logs());
+    if (lapses.length === 0) {
+      scene.stayed(found);
+      servedAll(found);
+      assert.equal(await recorded(), before);
+      return;
+    }
+    t.diagnostic(`this machine took longer than three seconds to start a speaker: ${lapses.join(' ')} ms`);
+    assert.ok(found.macs.length <= 1 + lapses.length, `${found.macs}`);
+    scene.neverSilent(found);
   });
 });
 

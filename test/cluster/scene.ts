@@ -68,6 +68,12 @@ export class Scene {
     alone(found, this.holder);
   }
 
+  /** One node has answered at any time, whichever. */
+  neverSilent(found: Findings): void {
+    assert.equal(found.twoMacsMs, 0, 'two holders');
+    answeredWithin(answerMs, found);
+  }
+
   /** Another node has taken over from one that is silent: within the promised time, and never did both answer. */
   wasTakenOver(found: Findings): void {
     this.#movedOnce(found);

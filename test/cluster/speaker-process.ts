@@ -50,3 +50,26 @@ export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
 function speakerPods(verb: string): readonly string[] {
   return ['-n', namespace, verb, 'pods', '-l', 'app.kubernetes.io/component=speaker'];
 }
+
+/** Collects what the speakers log from now on, those that end meanwhile included; gives all of it when it is asked. */
+export function followSpeakers(lab: Lab): () => Promise<string> {
+  const since = new Date();
+  const kubectl = [`${lab.programs}/kubectl`, '--kubeconfig', lab.kubeconfig, '-n', namespace];
+  const follow = [
+    'logs',
+    '-l',
+    'app.kubernetes.io/component=speaker',
+    '--follow',
+    `--since-time=${since.toISOString()}`,
+  ];
+  const child = lab.controlPlane.spawn([...kubectl, ...follow], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let told = '';
+  child.stdout?.on('data', (piece) => {
+    told += piece;
+  });
+  return async () => {
+    // It follows those that were there at its beginning.
+    child.kill('SIGKILL');
+    return told + (await speakerLogs(lab, since));
+  };
+}
