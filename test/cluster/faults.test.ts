@@ -6,7 +6,7 @@ import { probed } from '../probe/backend.ts';
 import * as berth from './berth.ts';
 
 import { Scene, servedAll } from './scene.ts';
-import { followSpeakers } from './speaker-process.ts';
+import { followSpeakers, lapsesIn } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const backends = 'restarts';
@@ -60,15 +60,6 @@ test('when the leading controller dies without a word, the other one serves', as
   await eventually('an address', async () => (await berth.ingressOf(lab, 'two')) !== '', { timeoutMs: 60_000 });
   await berth.rolledOut(lab);
 });
-
-/** A peer stands in for a speaker that restarts, three seconds at most (docs/architecture.md). */
-const standInMs = 3_000;
-
-/** How long speakers were missing that were given up after that time, in milliseconds: such a VIP rightly moves. */
-function lapsesIn(logs: string): readonly number[] {
-  const silences = [...logs.matchAll(/"silentMs":(\d+),"msg":"peer is silent"/g)].map(([, ms]) => Number(ms));
-  return silences.filter((ms) => ms >= standInMs);
-}
 
 test('B6 a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
   await lab.apply(probed(backends));

@@ -1,8 +1,11 @@
 /** Speakers that are restarted while the API server is away go on from what they knew. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
+import { isAlive } from '../lab/processes.ts';
+import { readProcesses } from '../lab/state.ts';
 import * as berth from './berth.ts';
 
 const lab = berth.sharedLab();
@@ -31,13 +34,17 @@ async function speakerOf(host: LabHost): Promise<string> {
 }
 
 /** Stops the kubelet of a node, so that it starts no container; gives what lets it go on. */
-async function holdKubelet(host: LabHost): Promise<() => Promise<unknown>> {
-  const { stdout } = await host.exec(['pgrep', '-x', 'kubelet']);
-  const pid = stdout.trim();
-  assert.match(pid, /^\d+$/, `kubelets of ${host.name}: ${stdout}`);
-  const { code, stderr } = await host.exec(['kill', '-STOP', pid]);
-  assert.equal(code, 0, stderr);
-  return () => host.exec(['kill', '-CONT', pid]);
+function holdKubelet({ name }: LabHost): () => void {
+  const kubelets = readProcesses(lab.id, name).filter((record) => record.name === 'kubelet' && isAlive(record));
+  const { pid } = kubelets[0] ?? assert.fail(`no kubelet on ${name}`);
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  process.kill(pid, 'SIGSTOP');
+  return () => {
+    process.kill(pid, 'SIGCONT');
+    // nsenter(1) stops itself when its child is stopped, and as long as it stands still the node could never end.
+    process.kill(parent, 'SIGCONT');
+  };
 }
 
 /** How often the snapshot of a node's speaker names something. */
@@ -78,15 +85,15 @@ test('B9 without the API server, speakers that were all killed answer again, and
   await lab.stopApiServer();
   try {
     // A speaker that comes back a second after the others is dead to them, and rightly loses the VIP: the others come after it here.
-    const goOn = new Map(await Promise.all(lab.nodes.map(async (host) => [host, await holdKubelet(host)] as const)));
+    const goOn = new Map(lab.nodes.map((host) => [host, holdKubelet(host)]));
     try {
       await Promise.all(lab.nodes.map((host) => host.exec(['kill', '-KILL', pids.get(host) ?? ''])));
       await lab.client.exec(['ip', 'neigh', 'flush', 'to', vip]);
       assert.deepEqual(await berth.answeringMacs(lab, vip), new Set(), 'nobody is left');
-      await goOn.get(holder)?.();
+      goOn.get(holder)?.();
       await eventually("the holder's speaker", () => restarted(holder), { timeoutMs: 60_000, everyMs: 20 });
     } finally {
-      for (const each of goOn.values()) await each();
+      for (const each of goOn.values()) each();
     }
     for (const host of lab.nodes) {
       await eventually(`the speaker of ${host.name}`, () => restarted(host), { timeoutMs: 60_000 });

@@ -5,7 +5,6 @@ import { after, before, test } from 'node:test';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { collections } from '../../src/kube/resources.ts';
-import { promise } from '../honesty/promise.ts';
 import { type AuditRecord, readAudit } from '../lab/audit.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
@@ -128,27 +127,6 @@ async function contestReleases(): Promise<void> {
   }
 }
 
-// Before the comparison of rights: what it takes to put things right is part of what the roles did.
-promise('a key of the speakers that was deleted is made again while the same controller leads', async () => {
-  const lease = ['-n', namespace, 'get', 'lease', 'berth-controller', '-o', 'jsonpath={.spec.holderIdentity}'];
-  const secret = ['-n', namespace, 'get', 'secret', 'berth-liveness', '--ignore-not-found', '-o', 'name'];
-  await berth.livenessKey(lab);
-  const leader = await eventually('a leader', async () => (await lab.kubectl(lease)) || undefined);
-  try {
-    await lab.kubectl(['-n', namespace, 'delete', 'secret', 'berth-liveness']);
-    const hasKey = async () => (await lab.kubectl(secret)) !== '';
-    const isMade = await eventually('a key', hasKey, { timeoutMs: 2_000 }).catch(() => false);
-    assert.equal(await lab.kubectl(lease), leader);
-    assert.ok(isMade, `${leader} leads on, and the Secret berth-liveness is gone`);
-  } finally {
-    // The next leader makes it. Speakers with the old key and with the new one do not hear each other.
-    await deletePods('controller');
-    await berth.livenessKey(lab);
-    await deletePods('speaker');
-    await berth.rolledOut(lab);
-  }
-});
-
 test('controller and speakers use every right that they have, and ask for nothing else', async () => {
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   const share = 'berth.dev/allow-shared-ip: together';
@@ -170,6 +148,7 @@ test('controller and speakers use every right that they have, and ask for nothin
   await lab.kubectl(['annotate', 'ipallocation', firstVip, `berth.dev/move-to=${holder}`]);
   await movesFrom(firstVip, next);
   await deletePods('speaker', holder);
+  await deletePods('controller');
   await berth.rolledOut(lab);
   await eventually('an answer', () => berth.curl(lab, firstVip));
   await contestReleases();

@@ -6,6 +6,7 @@ import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import { atRest, controllersRestart, creationOf, deletionOf, speakersRestart } from './budgets.ts';
 import { type Budget, type Counts, excessOf, requestsBetween, withoutElection } from './requests.ts';
+import { followSpeakers, lapsesIn } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 /** Longer than the minute after which everything is decided anew, and than two rounds of verification. */
@@ -109,10 +110,14 @@ test('a restart of all controllers costs their first lists, and nothing is writt
 });
 
 test('a restart of all speakers costs their first lists, and nothing is written', async (t) => {
+  const logs = followSpeakers(lab);
   const counts = await during(async () => {
     await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
     await berth.rolledOut(lab);
     await delay(settleMs);
   });
-  keeps(t, counts, speakersRestart);
+  // A speaker that is not back in time loses what it holds: that is written down.
+  const lapses = lapsesIn(await logs());
+  if (lapses.length > 0) t.diagnostic(`speakers were back after ${lapses.join(' and ')} ms only`);
+  keeps(t, counts, speakersRestart(lapses.length * (Object.keys(standing).length - 1)));
 });

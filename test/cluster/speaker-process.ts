@@ -73,3 +73,12 @@ export function followSpeakers(lab: Lab): () => Promise<string> {
     return told + (await speakerLogs(lab, since));
   };
 }
+
+/** A peer stands in for a speaker that restarts, three seconds at most (docs/architecture.md). */
+const standInMs = 3_000;
+
+/** How long speakers were missing that were given up after that time, in milliseconds: such a VIP rightly moves. */
+export function lapsesIn(logs: string): readonly number[] {
+  const silences = [...logs.matchAll(/"silentMs":(\d+),"msg":"peer is silent"/g)].map(([, ms]) => Number(ms));
+  return silences.filter((ms) => ms >= standInMs);
+}

@@ -25,11 +25,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a finalizer keeps ha-a\/s0: (?:uncovered|doubled) 198\.18\./,
   },
   // The API server and its clients
-  'a key of the speakers that was deleted is made again while the same controller leads': {
-    file: 'cluster/permissions.test.ts',
-    fault: 'The key is made once for each lead: a Secret that is deleted stays gone until the lead changes.',
-    shows: /leads on, and the Secret berth-liveness is gone/,
-  },
   // Who holds an address
   // The wire and the links
   'no address is announced while another host answers for it, however many addresses that host has': {
