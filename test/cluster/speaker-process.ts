@@ -77,8 +77,9 @@ export function followSpeakers(lab: Lab): () => Promise<string> {
 /** A peer stands in for a speaker that restarts, three seconds at most (docs/architecture.md). */
 const standInMs = 3_000;
 
-/** How long speakers were missing that were given up after that time, in milliseconds: such a VIP rightly moves. */
-export function lapsesIn(logs: string): readonly number[] {
-  const silences = [...logs.matchAll(/"silentMs":(\d+),"msg":"peer is silent"/g)].map(([, ms]) => Number(ms));
-  return silences.filter((ms) => ms >= standInMs);
+/** How long each speaker was missing that was given up after that time, in milliseconds by node: its VIPs rightly move. */
+export function lapsesIn(logs: string): ReadonlyMap<string, number> {
+  const silences = [...logs.matchAll(/"peer":"([^"]+)","silentMs":(\d+),"msg":"peer is silent"/g)];
+  const lapses = silences.map(([, peer = '', ms]): [string, number] => [peer, Number(ms)]);
+  return new Map(lapses.filter(([, ms]) => ms >= standInMs));
 }
