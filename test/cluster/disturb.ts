@@ -64,10 +64,13 @@ export function pairOf({ controllers }: World, lease: LeaseTamper): Promise<Pair
   );
 }
 
+/** How often the moment of a way may pass unseen before the test gives up: on a busy machine a watch tells of some writes too late. */
+const mostMissed = 6;
+
 /** Ways to get two controllers that both believe that they lead, over and over. */
 export class Disturber {
-  /** What was done, how often. */
-  readonly counts: Record<string, number> = {};
+  /** What was done, how often; and under `missed` how often the moment for it was over before it was seen. */
+  readonly counts: Record<string, number> = { missed: 0 };
   /** Leaders that were woken after another one had taken over: what they still wrote then is what this is about. */
   readonly woken: { readonly process: string; readonly at: number }[] = [];
   readonly #world: World;
@@ -84,7 +87,7 @@ export class Disturber {
     this.#rivals = rivals;
   }
 
-  /** Does each of its ways, those that once found faults more often, in random order; everybody is awake afterwards. */
+  /** Does each of its ways as often as it is written here, in random order; all controllers are awake afterwards. */
   async run(): Promise<void> {
     const { random } = this.#world;
     const { usurp, erase, oversleep, strike, boomerang, latecomer } = this;
@@ -92,10 +95,20 @@ export class Disturber {
     const more = [usurp, strike, latecomer, boomerang, boomerang, boomerang];
     const plan = random.shuffled(isAll ? [...some, ...more] : some);
     for (const way of plan) {
-      await way.call(this, await pairOf(this.#world, this.#lease));
-      this.counts[way.name] = (this.counts[way.name] ?? 0) + 1;
+      await this.#do(way);
       await delay(random.between(0, 200));
     }
+  }
+
+  /** Does one of them, until it came to all that it is about. */
+  async #do(way: (pair: Pair) => Promise<boolean>): Promise<void> {
+    for (let missed = 0; missed < mostMissed; missed++) {
+      const isDone = await way.call(this, await pairOf(this.#world, this.#lease));
+      const name = isDone ? way.name : 'missed';
+      this.counts[name] = (this.counts[name] ?? 0) + 1;
+      if (isDone) return;
+    }
+    throw new Error(`${way.name}: the moment for it never came in ${mostMissed} times`);
   }
 
   /** Log lines of writes that a leader made after it was woken and was none any more. */
@@ -107,29 +120,34 @@ export class Disturber {
   }
 
   /** The other one leads at once; the leader learns of it when it renews. */
-  async usurp({ standby }: Pair): Promise<void> {
+  async usurp({ standby }: Pair): Promise<boolean> {
     await this.#lease.give(standby.identity ?? '');
+    return true;
   }
 
   /** Both may take it. */
-  async erase(): Promise<void> {
+  async erase(): Promise<boolean> {
     await this.#lease.remove();
+    return true;
   }
 
   /** The leader sleeps for longer than the Lease's time. */
-  async oversleep({ leader }: Pair): Promise<void> {
+  async oversleep({ leader }: Pair): Promise<boolean> {
     await this.#whileAsleep(leader, () => delay(this.#world.random.between(3_100, 3_900)));
+    return true;
   }
 
   /** The leader falls asleep in the middle of its writes, and the other one leads at once. */
-  async strike({ leader, standby }: Pair): Promise<void> {
+  async strike({ leader, standby }: Pair): Promise<boolean> {
     const { history, random } = this.#world;
     const kind = random.pick(['entry', 'service'] as const);
-    await history.next((fact) => fact.kind === kind, 1_000);
+    const write = await history.next((fact) => fact.kind === kind, 1_000);
+    if (write === undefined) return false;
     await this.#whileAsleep(leader, async () => {
       await this.usurp({ leader, standby });
       await delay(random.between(300, 1_000));
     });
+    return true;
   }
 
   /**
@@ -137,16 +155,18 @@ export class Disturber {
    * before the deletion. The Services want to go back, and the other leader lets them, as their old entries are still there. The
    * deletions of him who wakes then must fail, or rivals that want the addresses get them, too, when the Services leave once more.
    */
-  async boomerang(pair: Pair): Promise<void> {
+  async boomerang(pair: Pair): Promise<boolean> {
     const [home, away] = this.#routes();
-    await this.#settle(home);
+    if (!(await this.#settle(home))) return false;
     const moment = (fact: EntryFact) => fact.gone && home.includes(fact.address);
-    await this.#moveAsleep(pair, { away, moment }, async () => {
+    const isDone = await this.#moveAsleep(pair, { away, moment }, async () => {
       await this.#flockTo(home);
       await within(1_500, () => this.#count(this.#flock, home) === home.length);
       await this.#rivalsTo(home);
+      return this.#count(this.#flock, home) > home.length / 2;
     });
     await this.#flockTo(away);
+    return isDone;
   }
 
   /**
@@ -154,14 +174,15 @@ export class Disturber {
    * to stay after all, the other leader deletes the new entries, and rivals get the addresses. The statuses that he who wakes writes then
    * must be refused.
    */
-  async latecomer(pair: Pair): Promise<void> {
+  async latecomer(pair: Pair): Promise<boolean> {
     const [home, away] = this.#routes();
-    await this.#settle(home);
+    if (!(await this.#settle(home))) return false;
     const moment = (fact: EntryFact) => !fact.gone && away.includes(fact.address);
-    await this.#moveAsleep(pair, { away, moment }, async () => {
+    return this.#moveAsleep(pair, { away, moment }, async () => {
       await this.#flockTo(home);
       await this.#rivalsTo(away);
       await within(1_500, () => this.#count(this.#rivals, away) === away.length);
+      return this.#count(this.#rivals, away) > 0;
     });
   }
 
@@ -170,27 +191,30 @@ export class Disturber {
     return [this.#flock.map(({ own }) => own[0]), this.#flock.map(({ own }) => own[1])];
   }
 
-  /** Everybody to an address of his own. */
-  async #settle(home: readonly string[]): Promise<void> {
+  /** Every Service to an address of its own. False if they do not get there. */
+  async #settle(home: readonly string[]): Promise<boolean> {
     const { churn } = this.#world;
     await churn.all(this.#rivals, (slot) => churn.ask(slot, slot.own[0]));
     await this.#flockTo(home);
-    await within(3_000, () => this.#count(this.#flock, home) === home.length);
+    return within(10_000, () => this.#count(this.#flock, home) === home.length);
   }
 
   async #moveAsleep(
     { leader, standby }: Pair,
     { away, moment }: { readonly away: readonly string[]; readonly moment: (fact: EntryFact) => boolean },
-    act: () => Promise<void>,
-  ): Promise<void> {
+    act: () => Promise<boolean>,
+  ): Promise<boolean> {
     const { history } = this.#world;
     const come = history.next((fact) => fact.kind === 'entry' && moment(fact), 2_000);
     const going = this.#flockTo(away);
-    await come;
-    await this.#whileAsleep(leader, async () => {
+    if ((await come) === undefined) {
+      await going;
+      return false;
+    }
+    return this.#whileAsleep(leader, async () => {
       await this.usurp({ leader, standby });
       await going;
-      await act();
+      return act();
     });
   }
 
@@ -213,10 +237,10 @@ export class Disturber {
     return slots.filter(({ key }, index) => history.shownBy(key).some((ip) => ip === addresses[index])).length;
   }
 
-  async #whileAsleep(leader: ControllerProcess, act: () => Promise<void>): Promise<void> {
+  async #whileAsleep<T>(leader: ControllerProcess, act: () => Promise<T>): Promise<T> {
     leader.freeze();
     try {
-      await act();
+      return await act();
     } finally {
       this.woken.push({ process: leader.name, at: Date.now() });
       leader.wake();
@@ -224,7 +248,7 @@ export class Disturber {
   }
 }
 
-/** Waits for something that need not happen. */
-async function within(timeoutMs: number, condition: () => boolean): Promise<void> {
-  await eventually('', condition, { timeoutMs, everyMs: 20 }).catch(() => undefined);
+/** Did it happen in time? */
+function within(timeoutMs: number, condition: () => boolean): Promise<boolean> {
+  return eventually('', condition, { timeoutMs, everyMs: 20 }).catch(() => false);
 }

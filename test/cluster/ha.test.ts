@@ -49,6 +49,7 @@ test('A8 two controllers that both believe they lead never give an address twice
   assert.equal(shared.length > 0, sharingIsServed);
   assert.ok(controllers.count('leading') > times(5, 8), 'the lead hardly ever changed');
   assert.ok(disturber.woken.length > 5, 'hardly any leader overslept');
+  assert.ok(disturber.lateWrites() > 0, 'no leader that was woken wrote anything that it had decided before');
 });
 
 test('controllers killed with SIGKILL again and again lose nothing, double nothing, renumber nothing', async (t) => {
@@ -76,6 +77,9 @@ test('controllers killed with SIGKILL again and again lose nothing, double nothi
     killing().finally(() => stop.abort()),
     churn.run(moving, ['create', 'remove', 'recreate', 'recreate'], stop.signal),
   );
+  const { idle = 0, ...busy } = kills;
+  const hit = Object.values(busy).reduce((sum, count) => sum + count, 0);
+  assert.ok(idle < hit / 2, `${idle} controllers were killed while they did nothing, and ${hit} at work`);
   await world.calm();
   await world.verify();
   world.verifyNothingRenumbered();

@@ -20,9 +20,9 @@ export interface ServiceFact extends Fact {
   readonly uid: string;
   /** `namespace/name`. */
   readonly key: string;
-  /** Exists, is a LoadBalancer and is not being deleted. */
+  /** Is to have an address: it exists, is a LoadBalancer and is not being deleted. */
   readonly live: boolean;
-  /** Addresses in its status. */
+  /** Addresses in its status while it exists. kube-proxy serves them whether it is being deleted or not. */
   readonly ips: readonly string[];
   readonly request: string | undefined;
   readonly port: number;
@@ -74,7 +74,7 @@ const readService: Reader<ServiceFact> = ({ metadata, spec, status }, gone) => (
   uid: metadata.uid,
   key: `${metadata.namespace}/${metadata.name}`,
   live: !gone && spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined,
-  ips: (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip])),
+  ips: gone ? [] : (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip === undefined ? [] : [ip])),
   request: metadata.annotations?.['berth.dev/loadBalancerIPs'],
   port: spec.ports?.[0]?.port ?? 0,
   sharingKey: metadata.annotations?.['berth.dev/allow-shared-ip'],
@@ -153,8 +153,7 @@ export class History {
 
   /** The addresses that the Service of this name shows now, as far as we have heard. */
   shownBy(key: string): readonly string[] {
-    const fact = this.#byKey.get(key);
-    return fact?.live ? fact.ips : [];
+    return this.#byKey.get(key)?.ips ?? [];
   }
 
   /** What there is now, as far as we have heard. */

@@ -5,9 +5,9 @@ import type { AnyFact, Lists, ServiceFact } from './history.ts';
 /** Something that must not be. */
 export interface Violation {
   /**
-   * `doubled`: two live Services show an address, and the ledger does not name both. Never allowed: both may get its traffic.
-   * `uncovered`: a live Service shows an address that the ledger does not give it, so the address may be given to another one.
-   * `collided`: two live Services show an address that they cannot share, as they use the same port or have no common key.
+   * `doubled`: two Services show an address, and the ledger does not name both. Never allowed: both may get its traffic.
+   * `uncovered`: a Service shows an address that the ledger does not give it, so the address may be given to another one.
+   * `collided`: two Services show an address that they cannot share, as they use the same port or have no common key.
    * `renumbered`: a Service that asked for nothing else lost the address that it had shown.
    */
   readonly rule: 'doubled' | 'uncovered' | 'collided' | 'renumbered';
@@ -20,8 +20,8 @@ export interface Violation {
  * The violations in a history. Facts are put in the order of their versions, in which they became true (see `Fact`), so what is compared
  * is the state of the whole cluster after each single write: no lag of a watch can make a violation, or hide one. There are no
  * transients to forgive either: an entry is written before the status shows its address and deleted after the status shows it no
- * longer; a Service that is deleted, or that is no LoadBalancer any more, shows nothing as of that very write. Nobody but the controllers
- * writes statuses and entries here, and no Service changes its port or its key.
+ * longer. What a Service shows is what its status says for as long as it exists, whatever its type and whether it is being deleted: kube-proxy
+ * goes by the status, too. Only the controllers write statuses and entries here, and no Service changes its port or its key.
  */
 export function violationsIn(facts: readonly AnyFact[]): readonly Violation[] {
   const named = new Map<string, readonly string[]>();
@@ -82,11 +82,11 @@ export function renumberedIn(facts: readonly AnyFact[]): readonly Violation[] {
 /** What is not as it must be when nothing changes any more, one sentence each. */
 export function disagreements({ services, entries }: Lists): readonly string[] {
   const live = services.filter((service) => service.live);
-  const byUid = new Map(live.map((service) => [service.uid, service]));
+  const byUid = new Map(services.map((service) => [service.uid, service]));
   const users = new Map(entries.map(({ address, uids }) => [address, uids]));
   return [
     ...live.filter(({ ips }) => ips.length !== 1).map(({ key, ips }) => `${key} has ${ips.length} addresses (${ips})`),
-    ...live.flatMap(({ key, uid, ips }) =>
+    ...services.flatMap(({ key, uid, ips }) =>
       ips
         .filter((ip) => !users.get(ip)?.includes(uid))
         .map((ip) => `${key} shows ${ip}, which the ledger does not give it`),
@@ -139,12 +139,13 @@ export function traceOf(violation: Violation, facts: readonly AnyFact[], lines: 
 function factText(fact: AnyFact): string {
   if (fact.kind === 'entry')
     return `${fact.version} entry ${fact.address} ${fact.gone ? 'deleted' : `names ${fact.uids.join(', ')}`}`;
-  const { version, key, uid, ips, request, live } = fact;
-  return `${version} Service ${key} ${uid} ${live ? `shows ${ips.join() || 'nothing'}` : 'gone'}${request ? `, asks for ${request}` : ''}`;
+  const { version, key, uid, ips, request, live, gone } = fact;
+  const state = gone ? 'gone' : `${live ? '' : 'wants none and '}shows ${ips.join() || 'nothing'}`;
+  return `${version} Service ${key} ${uid} ${state}${request ? `, asks for ${request}` : ''}`;
 }
 
 function shownBy(service: ServiceFact | undefined): readonly string[] {
-  return service?.live ? service.ips : [];
+  return service?.ips ?? [];
 }
 
 function inOrder(facts: readonly AnyFact[]): readonly AnyFact[] {

@@ -10,12 +10,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Ip } from '../../src/addr/ip.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { collections, servicePath } from '../../src/kube/resources.ts';
+import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import type { Slot } from './churn.ts';
 import { LeaseTamper } from './disturb.ts';
 import { prepare, restore } from './ha-setup.ts';
 import { World } from './ha-world.ts';
+import { violationsIn } from './invariants.ts';
 import { SlowProxy } from './slow-proxy.ts';
 
 const lab = berth.sharedLab();
@@ -41,6 +43,8 @@ interface Story {
   readonly before: () => Promise<void>;
   /** The write: method and path. */
   readonly late: readonly [string, string];
+  /** What the API server answers: it refuses every write that would do harm. */
+  readonly answer: 409 | 201;
   /** Makes the first controller send it. */
   readonly cause: () => Promise<void>;
   /** What happens until it arrives; `succeed` gives the lead to the second controller. */
@@ -88,6 +92,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 1,
       before: () => stage.settle(a, home),
       late: ['DELETE', entryOf(home)],
+      answer: 409,
       cause: () => churn.ask(a, away),
       meanwhile: async (succeed) => {
         await churn.ask(a, home);
@@ -106,6 +111,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 1,
       before: () => stage.settle(a, home),
       late: ['DELETE', entryOf(home)],
+      answer: 409,
       cause: () => churn.balance(a, false),
       meanwhile: async (succeed) => {
         await churn.balance(a, true);
@@ -124,6 +130,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 1,
       before: () => stage.settle(a, home),
       late: ['DELETE', entryOf(home)],
+      answer: 409,
       cause: () => churn.remove(a),
       meanwhile: async (succeed) => {
         await churn.create(a, home);
@@ -145,6 +152,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
         await stage.settle(b, home, undefined);
       },
       late: ['PUT', entryOf(home)],
+      answer: 409,
       cause: () => churn.ask(a, away),
       meanwhile: async (succeed) => {
         await churn.ask(a, home);
@@ -163,6 +171,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 3,
       before: () => stage.settle(a, home),
       late: ['PUT', entryOf(home)],
+      answer: 409,
       cause: () => churn.create(b),
       meanwhile: async (succeed) => {
         await churn.remove(b);
@@ -183,6 +192,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 2,
       before: () => stage.settle(a, home),
       late: ['PATCH', statusOf(a)],
+      answer: 409,
       cause: () => churn.ask(a, away),
       meanwhile: async (succeed) => {
         await churn.ask(a, home);
@@ -201,6 +211,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 2,
       before: async () => {},
       late: ['PATCH', statusOf(a)],
+      answer: 409,
       cause: () => churn.create(a, home),
       meanwhile: async (succeed) => {
         await churn.remove(a);
@@ -221,6 +232,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 2,
       before: () => stage.settle(a, home),
       late: ['POST', collections.allocations],
+      answer: 409,
       cause: () => churn.ask(a, away),
       meanwhile: async (succeed) => {
         await churn.ask(a, home);
@@ -239,6 +251,8 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       services: 1,
       before: () => stage.settle(a, home),
       late: ['POST', collections.allocations],
+      // No harm: the new leader finds an entry without a Service, and releases it.
+      answer: 201,
       cause: () => churn.ask(a, away),
       meanwhile: async (succeed) => {
         await churn.ask(a, home);
@@ -255,7 +269,7 @@ for (const [name, story] of Object.entries(stories)) {
     // Three ports and thirty keys: see `slotOf`.
     const world = await World.begin({ lab, program, timing, kubeconfigs, size: 180, sharing: 150 });
     t.after(() => world.end());
-    const { services, before, late, cause, meanwhile } = story(new Stage(world));
+    const { services, before, late, answer, cause, meanwhile } = story(new Stage(world));
     await lead(world, 0);
     await before();
     const held = proxy.hold(...late);
@@ -265,10 +279,40 @@ for (const [name, story] of Object.entries(stories)) {
     await cause();
     assert.ok(await Promise.race([came, delay(20_000, false)]), `no ${late.join(' ')}`);
     await meanwhile(() => lead(world, 1));
-    t.diagnostic(`${late.join(' ')}: ${await held.release()}`);
+    assert.equal(await held.release(), answer, late.join(' '));
     await world.verify(services);
   });
 }
+
+promise(
+  'the address of a Service that is being deleted goes to no other one before its status shows it no longer',
+  async (t) => {
+    const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '100ms' };
+    const world = await World.begin({ lab, program, timing, size: 2, sharing: 0 });
+    t.after(() => world.end());
+    const { churn, client, history } = world;
+    const stage = new Stage(world);
+    const [a, b] = stage.alone;
+    const [address] = a.own;
+    const keep = (finalizers: readonly string[]) => {
+      const body = { metadata: { finalizers } };
+      return client.json({ method: 'PATCH', path: servicePath(a), contentType: 'application/merge-patch+json', body });
+    };
+    await stage.settle(a, address);
+    await keep(['example.com/not-yet']);
+    try {
+      await churn.create(b, address);
+      const given = history.next((fact) => fact.kind === 'service' && fact.key === b.key && fact.ips.length > 0, 3_000);
+      await churn.remove(a);
+      // Whether b gets it now, or when a is gone, is all the same.
+      await given;
+      const found = violationsIn(history.facts).map((each) => `${each.rule} ${each.address}`);
+      assert.deepEqual(found, [], `a finalizer keeps ${a.key}: ${found}`);
+    } finally {
+      await keep([]);
+    }
+  },
+);
 
 /** Gives the lead to one of the two controllers, and waits until the other one has noticed. */
 async function lead({ client, controllers }: World, place: number): Promise<void> {

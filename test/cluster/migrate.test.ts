@@ -7,6 +7,7 @@ import { isManifest, type Manifest, titleOf } from '../../src/cli/migrate/manife
 import { convertMetalLb } from '../../src/cli/migrate/metallb.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { Everything } from './every.ts';
 import { documentsIn, installMetalLb, metalLbNamespace, removeMetalLb, sample, samplesFolder } from './metallb.ts';
 import { askCli, runCli } from './run-cli.ts';
 
@@ -57,12 +58,37 @@ const addresses = async () => {
   return sorted.sort();
 };
 
+/** Every address of every Service with its port, as in a URL. */
+const targets = async () => {
+  const format =
+    'jsonpath={range .items[?(@.spec.type=="LoadBalancer")]}{.spec.ports[0].port} {.status.loadBalancer.ingress[*].ip}{"\\n"}{end}';
+  const lines = (await lab.kubectl(['get', 'services', '-A', '-o', format])).split('\n').filter((line) => line !== '');
+  return lines.flatMap((line) => {
+    const [port, ...ips] = line.split(' ');
+    return ips.map((ip) => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`);
+  });
+};
+/** Has an address answered a request? */
+const asked = async (target: string) => {
+  const request = ['curl', '-sS', '--fail', '-o', '/dev/null', '--max-time', '2', `http://${target}/hostname`];
+  const { code, stderr } = await client.exec(request);
+  assert.equal(code, 0, stderr);
+  return true;
+};
+/** Of each address: the takeover lasts longer than that many seconds, and each is asked ten times a second. */
+const leastAttempts = 20;
+
 before(async () => {
   await onHosts('add');
   await installMetalLb(lab);
   await lab.apply(berth.backends);
   for (const name of namespaces)
-    await lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name}, labels: { test: migrate } } }`);
+    await lab.apply(
+      [
+        `{ apiVersion: v1, kind: Namespace, metadata: { name: ${name}, labels: { test: migrate } } }`,
+        inNamespace(name, berth.backends.replace('replicas: 3', 'replicas: 1')),
+      ].join('---'),
+    );
   await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
 });
 
@@ -101,7 +127,7 @@ test("every one of MetalLB's samples is converted, what it becomes is taken by t
   assert.match(stdout, /kind: IPAddressPool/);
 });
 
-test("MetalLB's Services keep their addresses, every one of them answers all the while, and there is a way back", async () => {
+test("MetalLB's Services keep their addresses, every one of them answers all the while, and there is a way back", async (t) => {
   await applySample('deployment_l2.yaml');
   await applySample('ipaddresspool_with_selector.yaml');
   await lab.kubectl(['rollout', 'status', 'deployment/nginx', '--timeout=90s']);
@@ -130,7 +156,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
       : undefined;
   });
   const plain = await berth.ingressOf(lab, 'plain');
-  await eventually('an answer by MetalLB', () => berth.curl(lab, plain));
+  for (const target of await targets()) await eventually(`an answer by MetalLB for ${target}`, () => asked(target));
 
   // Berth leaves them alone, and says what would become of them.
   const before = await askCli<{ services: readonly { service: string; fate: string }[] }>(lab, 'migrate', 'metallb');
@@ -149,11 +175,8 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   assert.match(refused.stderr, /nothing was changed[\s\S]*--stop-metallb/);
   assert.deepEqual(await berth.ledgerOf(lab), []);
 
-  const watching = client.exec([
-    'sh',
-    '-c',
-    `rm -f /tmp/migrate-stop-${lab.id}; for i in $(seq 1 600); do [ -e /tmp/migrate-stop-${lab.id} ] && break; curl -sS --fail --max-time 10 -o /dev/null http://${plain}/hostname || echo failed; sleep 0.1; done; echo asked $i`,
-  ]);
+  const watch = new Everything(client, await targets());
+  t.after(() => watch.close());
   const done = await runCli(
     lab,
     'migrate',
@@ -163,12 +186,9 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
     '--report',
     `/tmp/migrate-report-${lab.id}`,
   );
-  await client.exec(['touch', `/tmp/migrate-stop-${lab.id}`]);
-  const watched = await watching;
   assert.equal(done.code, 0, done.stderr);
   assert.match(done.stdout, /9 of 9 addresses taken over and announced/);
   assert.deepEqual(await addresses(), had);
-  assert.match(watched.stdout, /^asked \d+/, `new connections failed: ${watched.stdout}`);
   assert.equal((await berth.ledgerOf(lab)).length, 8, 'two share one, one has two');
 
   // MetalLB is silent, and Berth alone answers.
@@ -181,7 +201,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   }
   const six = had.flatMap((line) => line.split(' ')).find((one) => one.includes('::')) ?? '';
   await eventually(`one answer for ${six}`, async () => (await berth.advertisingMacs(lab, six)).size === 1);
-  await eventually('an answer by Berth', () => berth.curl(lab, plain));
+  await watch.wasServed(leastAttempts);
   const again = await runCli(lab, 'migrate', 'metallb', '--apply', '--stop-metallb');
   assert.equal(again.code, 0, again.stderr);
   assert.deepEqual(await addresses(), had);

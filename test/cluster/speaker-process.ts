@@ -56,3 +56,36 @@ export async function speakerPod(lab: Lab, node: LabHost): Promise<string> {
   const pods = await lab.api.list('pods', { ...speakers, fieldSelector: `spec.nodeName=${node.name}` });
   return pods[0]?.metadata.name ?? assert.fail(`no speaker at ${node.name}`);
 }
+
+/** Collects what the speakers log from now on, those that end meanwhile included; gives all of it when it is asked. */
+export function followSpeakers(lab: Lab): () => Promise<string> {
+  const since = new Date();
+  const kubectl = [`${lab.programs}/kubectl`, '--kubeconfig', lab.kubeconfig, '-n', namespace];
+  const follow = [
+    'logs',
+    '-l',
+    'app.kubernetes.io/component=speaker',
+    '--follow',
+    `--since-time=${since.toISOString()}`,
+  ];
+  const child = lab.controlPlane.spawn([...kubectl, ...follow], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let told = '';
+  child.stdout?.on('data', (piece) => {
+    told += piece;
+  });
+  return async () => {
+    // It follows those that were there at its beginning.
+    child.kill('SIGKILL');
+    return told + (await speakerLogs(lab, since));
+  };
+}
+
+/** A peer stands in for a speaker that restarts, three seconds at most (docs/architecture.md). */
+const standInMs = 3_000;
+
+/** How long each speaker was missing that was given up after that time, in milliseconds by node: its VIPs rightly move. */
+export function lapsesIn(logs: string): ReadonlyMap<string, number> {
+  const silences = [...logs.matchAll(/"peer":"([^"]+)","silentMs":(\d+),"msg":"peer is silent"/g)];
+  const lapses = silences.map(([, peer = '', ms]): [string, number] => [peer, Number(ms)]);
+  return new Map(lapses.filter(([, ms]) => ms >= standInMs));
+}

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 /** One record of the log (audit.k8s.io/v1 Event), as much of it as is read. */
 export interface AuditRecord {
+  /** The request: of a watch there are two records. */
+  readonly auditID: string;
   readonly verb: string;
   readonly user: { readonly username: string };
   readonly objectRef?: {

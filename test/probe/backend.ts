@@ -31,17 +31,32 @@ export function probed(name: string, serving: Serving = {}): string {
   return [
     workload('DaemonSet', name, { name, part: 'first' }),
     ...(second ? [workload('Deployment', secondName(name), { name, part: 'second' })] : []),
-    `
+    service(name, { backends: name, policy, annotations }),
+  ].join('---');
+}
+
+/** One more Service in front of the backends that {@link probed} has made under a name: a VIP without a past. */
+export function another(name: string, backends: string): string {
+  return service(name, { backends, policy: 'Cluster', annotations: '{}' });
+}
+
+interface ServiceParts {
+  readonly backends: string;
+  readonly policy: 'Cluster' | 'Local';
+  readonly annotations: string;
+}
+
+function service(name: string, { backends, policy, annotations }: ServiceParts): string {
+  return `
 apiVersion: v1
 kind: Service
 metadata: { name: ${name}, annotations: ${annotations} }
 spec:
   type: LoadBalancer
   externalTrafficPolicy: ${policy}
-  selector: { probed: ${name} }
+  selector: { probed: ${backends} }
   ports: [{ name: http, port: ${ports.http}, targetPort: 8080 }, { name: echo, port: ${ports.echo}, targetPort: 8081 }]
-`,
-  ].join('---');
+`;
 }
 
 /** The name of the Deployment. */

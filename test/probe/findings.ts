@@ -1,5 +1,5 @@
 /** What the prober's lines say of a span of time. Pure. */
-import { type Absence, type Attempt, pace, type Question, type Told } from './told.ts';
+import { type Absence, type Attempt, pace, type Question, type Stall, type Told } from './told.ts';
 
 /** Attempts of one second. */
 export interface Second {
@@ -14,6 +14,8 @@ export interface Findings {
   readonly outageMs: number;
   /** From one question that was answered to the next, at most. */
   readonly arpGapMs: number;
+  /** For how much of that gap the machine kept a process waiting that had something to do. */
+  readonly arpStalledMs: number;
   /** How long two hosts answered at the same time. */
   readonly twoMacsMs: number;
   /** Who answered alone, one after the other. */
@@ -41,9 +43,11 @@ export function findingsOf(told: readonly Told[], span: Span): Findings {
   const questions = ofKind<Question>(told, 'question');
   const here = attempts.filter(within(span));
   const answered = questions.filter(({ macs }) => macs.length > 0);
+  const silence = longestGap(answered, span);
   return {
-    outageMs: longestGap(attempts.filter(isGood), span),
-    arpGapMs: longestGap(answered, span),
+    outageMs: lengthOf(longestGap(attempts.filter(isGood), span)),
+    arpGapMs: lengthOf(silence),
+    arpStalledMs: stalledIn(silence, ofKind<Stall>(told, 'stall')),
     twoMacsMs: answered.filter(within(span)).filter(({ macs }) => macs.length > 1).length * pace.questionMs,
     macs: sequenceOf(answered, span),
     seconds: Array.from({ length: Math.ceil((span.to - span.from) / 1_000) }, (_, i) => {
@@ -74,11 +78,20 @@ function isGood({ outcome, ms }: Attempt): boolean {
 }
 
 /** Gaps count that end within the span, or have not ended at its end. */
-function longestGap(good: readonly { readonly at: number }[], { from, to }: Span): number {
+function longestGap(good: readonly { readonly at: number }[], { from, to }: Span): Span {
   const before = good.findLast(({ at }) => at < from);
   const times = [before?.at ?? from, ...good.map(({ at }) => at).filter((at) => at >= from && at < to)];
-  const gaps = times.map((at, i) => (times[i + 1] ?? Math.max(at, to - 2 * pace.attemptMs)) - at);
-  return Math.max(...gaps);
+  const gaps = times.map((at, i): Span => ({ from: at, to: times[i + 1] ?? Math.max(at, to - 2 * pace.attemptMs) }));
+  return gaps.reduce((longest, gap) => (lengthOf(gap) > lengthOf(longest) ? gap : longest));
+}
+
+function lengthOf({ from, to }: Span): number {
+  return to - from;
+}
+
+function stalledIn({ from, to }: Span, stalls: readonly Stall[]): number {
+  const parts = stalls.map(({ at, ms }) => Math.min(to, at + ms) - Math.max(from, at));
+  return parts.filter((ms) => ms > 0).reduce((sum, ms) => sum + ms, 0);
 }
 
 /** Where two answered, it is not clear who was first: what counts is who answered alone. */

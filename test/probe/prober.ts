@@ -25,6 +25,7 @@ const peaceTimeoutMs = 120_000;
 export class Prober {
   readonly #lab: Lab;
   readonly #child: ChildProcess;
+  readonly #bystander: ChildProcess;
   #told: Told[] = [];
   /** When attempts began that have ended before others that began earlier; by number. */
   readonly #ended = new Map<number, number>();
@@ -46,12 +47,8 @@ export class Prober {
     this.#lab = lab;
     const ip = lab.client.ip.replace(/\d+$/, '250');
     const order: ProbeOrder = { vip, ports, link: lab.client.link, asker: { mac: '02:be:27:ff:ff:01', ip } };
-    const program = new URL('./probe-process.ts', import.meta.url).pathname;
-    this.#child = lab.client.spawn([process.execPath, program, JSON.stringify(order)], { stdio: 'pipe' });
-    this.#child.stderr?.on('data', (text) => {
-      this.#errors += text;
-    });
-    if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
+    this.#child = this.#spawn('./probe-process.ts', JSON.stringify(order));
+    this.#bystander = this.#spawn('./bystander-process.ts');
   }
 
   /** What was found from one moment to another; waits until the attempts of that time have ended. */
@@ -118,6 +115,17 @@ export class Prober {
   /** Ends it. */
   close(): void {
     this.#child.kill('SIGKILL');
+    this.#bystander.kill('SIGKILL');
+  }
+
+  #spawn(file: string, ...args: readonly string[]): ChildProcess {
+    const program = new URL(file, import.meta.url).pathname;
+    const child = this.#lab.client.spawn([process.execPath, program, ...args], { stdio: 'pipe' });
+    child.stderr?.on('data', (text) => {
+      this.#errors += text;
+    });
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', (line) => this.#take(line));
+    return child;
   }
 
   #ask(command: Command): Promise<Echoes> {
@@ -157,8 +165,8 @@ export class Prober {
   }
 
   #mustRun(): void {
-    const { exitCode, signalCode } = this.#child;
-    if (exitCode !== null || signalCode !== null) {
+    for (const { exitCode, signalCode } of [this.#child, this.#bystander]) {
+      if (exitCode === null && signalCode === null) continue;
       throw new Error(`the prober ended with ${exitCode ?? signalCode}: ${this.#errors}`);
     }
   }

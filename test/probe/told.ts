@@ -58,8 +58,15 @@ export interface Absence {
   readonly ms: number;
 }
 
-/** A line of the process. */
-export type Told = Attempt | Question | Echoes | Absence | { readonly kind: 'ready' };
+/** A process that is of no more importance than a speaker wanted to run and could not, for so long: what speakers may have waited, too. */
+export interface Stall {
+  readonly kind: 'stall';
+  readonly at: number;
+  readonly ms: number;
+}
+
+/** A line of one of the two processes. */
+export type Told = Attempt | Question | Echoes | Absence | Stall | { readonly kind: 'ready' };
 
 /** A line to the process. */
 export type Command = { readonly do: 'open'; readonly count: number } | { readonly do: 'count' };

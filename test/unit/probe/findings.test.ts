@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findingsOf } from '../../probe/findings.ts';
+import { answeredWithin, atMostTwice, Late } from '../../probe/judgement.ts';
 import type { Told } from '../../probe/told.ts';
 
 const [a, b] = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'];
@@ -29,6 +30,7 @@ test('in peace there is no gap, one host and no failure', () => {
     {
       outageMs: 20,
       arpGapMs: 20,
+      arpStalledMs: 0,
       twoMacsMs: 0,
       macs: [a],
       seconds: 2,
@@ -73,4 +75,45 @@ test('two hosts that answer at the same time are no two moves', () => {
   );
   assert.equal(found.twoMacsMs, 100);
   assert.deepEqual(found.macs, [a, b]);
+});
+
+test('of a silence it is known for how long the machine kept others waiting, too', () => {
+  const dead = (at: number) => at >= 1_000 && at < 1_400;
+  const stall = (at: number, ms: number): Told => ({ kind: 'stall', at, ms });
+  const lines = told((at) => (dead(at) ? { macs: [] } : {}));
+  const found = (...stalls: readonly Told[]) => findingsOf([...lines, ...stalls], span);
+  assert.equal(found().arpStalledMs, 0);
+  assert.equal(found(stall(1_100, 50), stall(1_300, 30)).arpStalledMs, 80);
+  // What reaches over the edges counts for what is within: the silence is from 980 to 1,400.
+  assert.equal(found(stall(900, 100), stall(1_390, 100)).arpStalledMs, 20 + 10);
+  assert.equal(found(stall(500, 100), stall(2_000, 100)).arpStalledMs, 0);
+});
+
+test('a silence that is longer than promised is late, less the time in which the machine stood still', () => {
+  const dead = (at: number) => at >= 1_000 && at < 1_600;
+  const lines = told((at) => (dead(at) ? { macs: [] } : {}));
+  assert.throws(() => answeredWithin(500, findingsOf(lines, span)), /no answer for 620 ms, .* for 0: promised are 500/);
+  const stalled: Told = { kind: 'stall', at: 1_200, ms: 120 };
+  assert.doesNotThrow(() => answeredWithin(500, findingsOf([...lines, stalled], span)));
+  const absent: Told = { kind: 'absence', at: 1_200, ms: 300 };
+  assert.throws(() => answeredWithin(5_000, findingsOf([...lines, absent], span)), /the prober itself did not run/);
+});
+
+test('what is late is tried once more, and nothing else is', async (t) => {
+  const runs = async (...errors: readonly (Error | undefined)[]) => {
+    let run = 0;
+    const scenario = async () => {
+      const error = errors[run++];
+      if (error) throw error;
+    };
+    const failure = await atMostTwice(t, scenario).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    return [run, failure];
+  };
+  assert.deepEqual(await runs(undefined), [1, undefined]);
+  assert.deepEqual(await runs(new Late('slow'), undefined), [2, undefined]);
+  assert.deepEqual(await runs(new Late('slow'), new Late('still')), [2, 'still']);
+  assert.deepEqual(await runs(new Error('two holders'), undefined), [1, 'two holders']);
 });

@@ -1,0 +1,123 @@
+/** How much Berth asks of the API server: nothing but its Lease while nothing happens, and no more than its budget when something does. */
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../lab/poll.ts';
+import * as berth from './berth.ts';
+import { atRest, controllersRestart, creationOf, deletionOf, speakersRestart } from './budgets.ts';
+import { type Budget, type Counts, excessOf, requestsBetween, withoutElection } from './requests.ts';
+import { followSpeakers, lapsesIn } from './speaker-process.ts';
+
+const lab = berth.sharedLab();
+/** Longer than the minute after which everything is decided anew, and than two rounds of verification. */
+const restMs = 65_000;
+/** What follows from something that has happened comes sooner than that. */
+const settleMs = 3_000;
+/** The pause between two looks at the Lease (`--leader-elect-retry-period`). */
+const lookMs = 2_000;
+const many = Array.from({ length: 10 }, (_, i) => `many-${i}`);
+const standing = {
+  plain: berth.serviceManifest('plain'),
+  local: berth.serviceManifest('local', 'externalTrafficPolicy: Local'),
+  handed: berth.serviceManifest('handed', '', 'berth.dev/hand-off: NodePort'),
+  // It asks for what it cannot have.
+  refused: berth.serviceManifest('refused', '', 'berth.dev/loadBalancerIPs: 198.51.100.1'),
+};
+
+before(async () => {
+  await berth.installBerth(lab);
+  await lab.apply(berth.backends);
+  await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
+  await lab.apply(berth.poolManifest('main', lab.subnet.vips));
+  await lab.apply(Object.values(standing).join('---'));
+  await settled(Object.keys(standing).length - 1);
+});
+after(async () => {
+  await berth.cleanUp(lab);
+  await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
+});
+
+/** Waits until so many addresses are verified, which is the last that happens to them, and until that is told everywhere. */
+async function settled(count: number): Promise<void> {
+  const format = 'jsonpath={.items[*].status.conditions[?(@.type=="Verified")].status}';
+  const all = Array(count).fill('True').join(' ');
+  await eventually('all verified', async () => (await lab.kubectl(['get', 'ipallocations', '-o', format])) === all, {
+    timeoutMs: 60_000,
+  });
+  await delay(settleMs);
+}
+
+/** What was asked for while something happened, and until that has settled. */
+async function during(act: () => Promise<unknown>): Promise<Counts> {
+  const from = new Date();
+  await act();
+  return requestsBetween(lab, from, new Date());
+}
+
+function keeps(t: TestContext, counts: Counts, budget: Budget): void {
+  const asked = withoutElection(counts);
+  t.diagnostic(
+    Object.entries(asked)
+      .map(([what, count]) => `${count} ${what}`)
+      .sort()
+      .join(', ') || 'nothing',
+  );
+  assert.deepEqual(excessOf(asked, budget), []);
+}
+
+test('at rest nothing is written but the Lease, nothing is read but watches, and the lead stays where it is', async (t) => {
+  const lease = ['-n', berth.namespace, 'get', 'lease', 'berth-controller', '-o', 'jsonpath={.spec}'];
+  const spec = async () => {
+    const { holderIdentity, acquireTime } = JSON.parse(await lab.kubectl(lease)) as Readonly<Record<string, string>>;
+    return { holderIdentity, acquireTime };
+  };
+  const before = await spec();
+  assert.notEqual(before.holderIdentity, '');
+  const counts = await during(() => delay(restMs));
+  keeps(t, counts, atRest);
+  const of = (verb: string) => counts[`controller ${verb} leases.coordination.k8s.io`] ?? 0;
+  const looks = Math.ceil(restMs / lookMs);
+  // Two replicas look, and the one that leads renews.
+  assert.ok(of('get') <= 2 * looks && of('update') <= looks, `${of('get')} looks and ${of('update')} renewals`);
+  assert.ok(of('update') > looks / 2, `${of('update')} renewals: this is not the log of a controller at work`);
+  assert.deepEqual(await spec(), before);
+});
+
+test('from its creation to verified a Service costs no more requests than its budget', async (t) => {
+  const counts = await during(async () => {
+    await lab.apply(many.map((name) => berth.serviceManifest(name)).join('---'));
+    await settled(many.length + Object.keys(standing).length - 1);
+  });
+  keeps(t, counts, creationOf(many.length));
+});
+
+test('the end of a Service costs no more requests than its budget', async (t) => {
+  const counts = await during(async () => {
+    await lab.kubectl(['delete', 'service', ...many]);
+    await eventually('their entries are gone', async () => (await berth.ledgerOf(lab)).length < many.length);
+    await delay(settleMs);
+  });
+  keeps(t, counts, deletionOf(many.length));
+});
+
+test('a restart of all controllers costs their first lists, and nothing is written', async (t) => {
+  const counts = await during(async () => {
+    await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'deployment/berth-controller']);
+    await berth.rolledOut(lab);
+    await delay(settleMs);
+  });
+  keeps(t, counts, controllersRestart);
+});
+
+test('a restart of all speakers costs their first lists, and nothing is written', async (t) => {
+  const logs = followSpeakers(lab);
+  const counts = await during(async () => {
+    await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
+    await berth.rolledOut(lab);
+    await delay(settleMs);
+  });
+  // A speaker that is not back in time loses what it holds: that is written down.
+  const lapses = lapsesIn(await logs());
+  if (lapses.size > 0) t.diagnostic(`the speakers of ${[...lapses.keys()]} were not back within three seconds`);
+  keeps(t, counts, speakersRestart(lapses.size * (Object.keys(standing).length - 1)));
+});

@@ -1,0 +1,112 @@
+/** A VIP of its own for each test of who holds it: what was done to another one has no say, and it has moved never before. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
+import { another } from '../probe/backend.ts';
+import type { Findings } from '../probe/findings.ts';
+import { answeredWithin, atMostTwice, Late } from '../probe/judgement.ts';
+import { Prober } from '../probe/prober.ts';
+import { addressOf } from './berth.ts';
+
+/** README.md: a dead node is noticed within half a second. From the last answer of the one to the first answer of the other. */
+export const takeoverMs = 500;
+/** While a holder is there it answers every question; one goes out every 20 ms, and a few may be lost. */
+const answerMs = 250;
+/** Make-before-break: both answer until the former holder has heard of the next one, which tells at once. */
+const handOverMs = 150;
+const peaceMs = 1_000;
+
+/** Where a scene is played: the backends are those that {@link another} finds under this name. */
+export interface Place {
+  readonly lab: Lab;
+  readonly backends: string;
+}
+
+/** A VIP, and what asks for it. */
+export class Scene {
+  readonly vip: string;
+  readonly prober: Prober;
+  /** The node that held it at the beginning. */
+  readonly holder: LabHost;
+  /** All nodes but that one. */
+  readonly others: readonly LabHost[];
+
+  private constructor(lab: Lab, { vip, prober }: { readonly vip: string; readonly prober: Prober }) {
+    this.vip = vip;
+    this.prober = prober;
+    this.holder = prober.holder();
+    this.others = lab.nodes.filter(({ name }) => name !== this.holder.name);
+  }
+
+  /** Plays a scene with a new VIP; once more if an answer came late. */
+  static play(t: TestContext, place: Place, act: (scene: Scene) => Promise<void>): Promise<void> {
+    return atMostTwice(t, () => Scene.#once(place, act));
+  }
+
+  static async #once({ lab, backends }: Place, act: (scene: Scene) => Promise<void>): Promise<void> {
+    const name = `vip-${crypto.randomUUID().slice(0, 8)}`;
+    await lab.apply(another(name, backends));
+    let prober: Prober | undefined;
+    try {
+      const vip = await addressOf(lab, name);
+      prober = await Prober.start(lab, vip);
+      await prober.peace(peaceMs);
+      await act(new Scene(lab, { vip, prober }));
+    } finally {
+      prober?.close();
+      await lab.kubectl(['delete', 'service', name, '--ignore-not-found']);
+    }
+  }
+
+  /** Waits until another node answers. */
+  async moved(): Promise<void> {
+    await eventually('another holder', () => this.prober.holder().name !== this.holder.name, { everyMs: 20 });
+  }
+
+  /** The holder has answered, alone, all the time. */
+  stayed(found: Findings): void {
+    alone(found, this.holder);
+  }
+
+  /** One node has answered at any time, whichever. */
+  neverSilent(found: Findings): void {
+    assert.equal(found.twoMacsMs, 0, 'two holders');
+    answeredWithin(answerMs, found);
+  }
+
+  /** Another node has taken over from one that is silent: within the promised time, and never did both answer. */
+  wasTakenOver(found: Findings): void {
+    this.#movedOnce(found);
+    assert.equal(found.twoMacsMs, 0, 'two holders');
+    answeredWithin(takeoverMs, found);
+  }
+
+  /** The holder has handed it over: one of the two has answered at any time, and both for a moment at most. */
+  wasHandedOver(found: Findings): void {
+    this.#movedOnce(found);
+    if (found.twoMacsMs > handOverMs) throw new Late(`two holders for ${found.twoMacsMs} ms`);
+    answeredWithin(answerMs, found);
+  }
+
+  #movedOnce({ macs }: Findings): void {
+    assert.equal(macs.length, 2, `${macs}`);
+    assert.equal(macs[0], this.holder.mac);
+  }
+}
+
+/** This node alone has answered all the time. */
+export function alone(found: Findings, { mac }: LabHost): void {
+  assert.deepEqual(found.macs, [mac]);
+  assert.equal(found.twoMacsMs, 0, 'two holders');
+  answeredWithin(answerMs, found);
+}
+
+/** Every attempt has come to a good end. */
+export function servedAll({ total, outcomes }: Findings): void {
+  assert.equal(total.failed, 0, JSON.stringify(outcomes));
+}
+
+/** A connection that is open in the moment of a move ends: the next node does not know it. One attempt lasts a few of the 20 ms between two. */
+export function servedAllButOneUnderWay({ total, outcomes }: Findings): void {
+  assert.ok(total.failed <= 1 && total.failed === (outcomes.ECONNRESET ?? 0), JSON.stringify(outcomes));
+}
