@@ -80,6 +80,25 @@ test('a write that is always refused slows down no other object, and is tried ev
     await world.served('bad');
   }));
 
+test('a condition that another manager owns is a failure that is seen, and it is written when that one lets go', (t) =>
+  inWorld(t, async (world) => {
+    const controller = await world.startLeading();
+    const apply = (conditions: readonly object[]) =>
+      world.store.request({
+        ...{ method: 'PATCH', path: statusOf('a'), contentType: 'application/apply-patch+yaml' },
+        query: { fieldManager: 'other' },
+        body: { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, status: { conditions } },
+      });
+    world.createService('a');
+    const theirs = { type: 'berth.dev/Allocated', status: 'False', reason: 'Theirs', message: 'not yours' };
+    assert.equal(apply([{ ...theirs, lastTransitionTime: '2026-01-01T00:00:00Z' }]).status, 200);
+    const isSeen = () =>
+      controller.lines.some(({ level, msg, object }) => level === 'warn' && msg === 'write failed' && object === 'a');
+    await eventually('it is logged', isSeen, soon);
+    apply([]);
+    await world.served('a');
+  }));
+
 test('a Service that became a LoadBalancer again before that was heard keeps its address', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
