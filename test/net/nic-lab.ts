@@ -7,7 +7,7 @@ import type { Ip } from '../../src/addr/ip.ts';
 import type { LinkStatus, VipStatus } from '../../src/api/speaker-status.ts';
 import { type RawHost, rawHost, requestFor } from './frame-lab.ts';
 import { startLineProcess } from './line-process.ts';
-import { addNamespaces, addressLine, deleteNamespaces, ipBatch, linkName } from './namespaces.ts';
+import { addNamespaces, addressLine, deleteNamespaces, ipBatch, linkName, portForwards } from './namespaces.ts';
 import type { ClusterFacts } from './placing-process.ts';
 import { soon } from './soon.ts';
 
@@ -46,7 +46,16 @@ export interface Speaker {
   announces(address: string, ...links: readonly string[]): Promise<void>;
   /** What is known of another host that uses a VIP: its kind, or `none`. */
   conflictOf(address: string): Promise<string>;
+  /**
+   * What is known of another host that uses a VIP when the speaker has certainly heard what `work` has sent: it has answered twice after
+   * that, in its own network. It is done again where nothing is known, for a speaker that stood still for a moment hears nothing of what
+   * came meanwhile.
+   */
+  conflictAfter(address: string, work: () => Promise<unknown>, by: Pick<LanHost, 'ask'>): Promise<string>;
 }
+
+/** So often what a speaker could have missed once is tried. */
+const attempts = 3;
 
 /** The hardware address that strangers name. */
 const strangersMac = '02:00:00:00:00:66';
@@ -67,12 +76,13 @@ export function createNode(t: Pick<TestContext, 'after'>): NicLab {
   return {
     node,
     keyFile,
-    host: (addresses, nics) => {
+    host: async (addresses, nics) => {
       const namespace = `${prefix}h${++hosts}`;
       addNamespaces([namespace]);
       t.after(() => deleteNamespaces([namespace]));
       plugIn(node, namespace, { addresses, nics });
-      return startHost(t, namespace);
+      for (const { link } of nics) await portForwards(namespace, portOf(link));
+      return await startHost(t, namespace);
     },
     speaker: async (facts) => {
       const args = [JSON.stringify({ ...facts, keyFile } satisfies ClusterFacts)];
@@ -131,8 +141,22 @@ function claimsTo(address: string): readonly Uint8Array[] {
 
 function speakerOf(status: Speaker['status']): Speaker {
   const vipOf = async (address: string) => (await status()).vips.find((vip) => vip.address === address);
+  const conflictOf = async (address: string) => (await vipOf(address))?.conflict?.kind ?? 'none';
   return {
     status,
+    conflictOf,
+    conflictAfter: async (address, work, { ask }) => {
+      let conflict = 'none';
+      for (let attempt = 0; attempt < attempts && conflict === 'none'; attempt++) {
+        await work();
+        // All links are looked at in turn: with the second answer to this the turn of what came before is over.
+        for (let turn = 0; turn < 2; turn++) await ask(requestFor(address), address);
+        // And its main thread has taken note when it answers for the second time.
+        await status();
+        conflict = await conflictOf(address);
+      }
+      return conflict;
+    },
     announces: async (address, ...links) => {
       await soon(`${address} is announced on ${links}`, async () => {
         const vip = await vipOf(address);
@@ -140,6 +164,5 @@ function speakerOf(status: Speaker['status']): Speaker {
         throw new Error(JSON.stringify(vip));
       });
     },
-    conflictOf: async (address) => (await vipOf(address))?.conflict?.kind ?? 'none',
   };
 }

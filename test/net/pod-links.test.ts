@@ -6,12 +6,21 @@ import type { PeerLink } from '../../src/liveness/messages.ts';
 import { promise } from '../honesty/promise.ts';
 import { requestFor } from './frame-lab.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { addNamespaces, deleteNamespaces, forwardIn, ip, ipBatch, nodeMac, run, writeSysctl } from './namespaces.ts';
+import {
+  addNamespaces,
+  deleteNamespaces,
+  forwardIn,
+  ip,
+  ipBatch,
+  nodeMac,
+  portForwards,
+  run,
+  writeSysctl,
+} from './namespaces.ts';
 import { createNode, type LanHost, type NicLab, type Speaker } from './nic-lab.ts';
-import { soon } from './soon.ts';
 
-const vips = ['10.99.3.1', '10.99.3.2', '10.99.3.3', '10.99.3.4'] as const;
-const [vip, ofBridged, ofRouted, marker] = vips;
+const vips = ['10.99.3.1', '10.99.3.2', '10.99.3.3'] as const;
+const [vip, ofBridged, ofRouted] = vips;
 /** Calico gives all links of Pods the same hardware address on the node's side, and the same link-local one. */
 const calicoMac = 'ee:ee:ee:ee:ee:ee';
 /** A node of Kubernetes runs 110 Pods by default. */
@@ -38,6 +47,7 @@ before(async () => {
   ipBatch(node, ['link set cni0 up', 'address add 10.244.0.1/24 dev cni0']);
   bridged = await lab.host(['10.244.0.5/24'], [{ link: 'veth1', mac: '02:00:00:00:0c:05' }]);
   ip(`-n ${node} link set veth1 master cni0`);
+  await portForwards(node, 'veth1');
   // The links that come now are those of routed Pods.
   writeSysctl(node, 'net/ipv4/conf/default/proxy_arp', '1');
   routed = await lab.host(
@@ -103,24 +113,14 @@ test('a VIP is announced on the link of the network that it is in, and answered 
   assert.ok((await linksTold()).links.some(({ name, mac }) => name === 'v0' && mac === nodeMac));
 });
 
-/** Waits until a claim on the network of the nodes has been heard: what was sent before has been heard before. */
-async function markerIsHeard(): Promise<void> {
-  await soon('a claim of a host is heard', async () => {
-    await lan.claim(marker);
-    return (await speaker.conflictOf(marker)) !== 'none';
-  });
-}
-
 promise('what a Pod on a bridge says of a VIP is no claim to it', async () => {
-  await bridged.claim(ofBridged);
-  await markerIsHeard();
-  assert.equal(await speaker.conflictOf(ofBridged), 'none', 'a Pod on a bridge is believed');
+  const conflict = await speaker.conflictAfter(ofBridged, () => bridged.claim(ofBridged), lan);
+  assert.equal(conflict, 'none', 'a Pod on a bridge is believed');
 });
 
 promise('what a Pod on a routed link says of a VIP is no claim to it', async () => {
-  await routed.claim(ofRouted);
-  await markerIsHeard();
-  assert.equal(await speaker.conflictOf(ofRouted), 'none', 'a Pod on a routed link is believed');
+  const conflict = await speaker.conflictAfter(ofRouted, () => routed.claim(ofRouted), lan);
+  assert.equal(conflict, 'none', 'a Pod on a routed link is believed');
 });
 
 promise('links of Pods cost no packet sockets', () => {
