@@ -7,18 +7,24 @@ import { eventually } from '../lab/poll.ts';
 import { type LineProcess, type Said, startLineProcess } from './line-process.ts';
 import { clientMac, createPair, linkName, type Pair, run } from './namespaces.ts';
 
-/** Both processes, ready. */
-export interface FrameLab extends Pair {
-  readonly responder: LineProcess;
+/** A host that sends whole frames, and tells those that come. */
+export interface RawHost {
   readonly raw: LineProcess;
-  /** Makes these VIPs, and no others, answered on the node's link. */
-  answer(...vips: readonly string[]): Promise<void>;
-  /** Sends a frame from the client. */
+  /** Sends a frame. */
   send(frame: Uint8Array): Promise<void>;
   /** Sends a request until it is answered: a responder that stood still for a moment drops what came meanwhile. Gives the reply. */
   ask(request: Uint8Array, of: string): Promise<ArpFrame>;
   /** The same with a solicitation; gives the advertisement. */
   solicit(solicitation: Uint8Array, of: string): Promise<NdpFrame>;
+  /** The frames that have come, the first so many left out. */
+  seen(from?: number): readonly Seen[];
+}
+
+/** Both processes, ready. */
+export interface FrameLab extends Pair, RawHost {
+  readonly responder: LineProcess;
+  /** Makes these VIPs, and no others, answered on the node's link. */
+  answer(...vips: readonly string[]): Promise<void>;
   /**
    * Sends frames, and one after them that is certainly answered. Frames of one link are answered in order: what has not come back when
    * that answer is there will not come back.
@@ -54,23 +60,23 @@ export async function startFrameLab(): Promise<FrameLab> {
   };
   try {
     await Promise.all([responder.next('ready'), raw.next('ready')]);
-    return { ...pair, responder, raw, close, queued: () => queuedIn(pair.node), ...actionsOf(responder, raw) };
+    const host = rawHost(raw);
+    return { ...pair, ...host, responder, close, queued: () => queuedIn(pair.node), ...actionsOf(responder, host) };
   } catch (cause) {
     close();
     throw cause;
   }
 }
 
-function actionsOf(responder: LineProcess, raw: LineProcess) {
+/** What a process can do that sends and hears frames (`frame-process.ts`). */
+export function rawHost(raw: LineProcess): RawHost {
   const send = async (frame: Uint8Array) => {
     await raw.ask({ send: Buffer.from(frame).toString('hex') }, 'sent');
   };
-  const counters = async () =>
-    (await responder.ask({ do: 'counters' }, 'counters')) as Readonly<Record<string, number>> & Said;
-  const seenSince = (count: number) => raw.said.slice(count) as readonly (Said & Seen)[];
+  const seen = (from = 0) => raw.said.filter(({ kind }) => kind === 'frame').slice(from) as readonly Seen[];
   const sendUntil = <T>(frame: Uint8Array, find: (frames: readonly Seen[]) => T | undefined): Promise<T> => {
-    const before = raw.said.length;
-    const answer = () => find(seenSince(before));
+    const before = seen().length;
+    const answer = () => find(seen(before));
     const attempt = async () => {
       await send(frame);
       return (await raw.until('an answer', answer, 500)) ?? false;
@@ -78,23 +84,32 @@ function actionsOf(responder: LineProcess, raw: LineProcess) {
     return eventually('an answer', attempt, { everyMs: 1 }) as Promise<T>;
   };
   return {
-    answer: async (...vips: readonly string[]) => {
-      await responder.ask({ do: 'apply', links: { [linkName]: vips } }, 'done');
-    },
+    raw,
     send,
+    seen,
     ask: (request: Uint8Array, of: string) =>
       sendUntil(request, (frames) => frames.find(({ arp }) => arp?.senderIp === of)?.arp),
     solicit: (solicitation: Uint8Array, of: string) =>
       sendUntil(solicitation, (frames) => frames.find(({ ndp }) => ndp?.type === 136 && ndp.target === of)?.ndp),
+  };
+}
+
+function actionsOf(responder: LineProcess, { send, seen }: RawHost) {
+  const counters = async () =>
+    (await responder.ask({ do: 'counters' }, 'counters')) as Readonly<Record<string, number>> & Said;
+  return {
+    answer: async (...vips: readonly string[]) => {
+      await responder.ask({ do: 'apply', links: { [linkName]: vips } }, 'done');
+    },
     cameBack: async (frames: readonly Uint8Array[], marker: () => Promise<unknown>) => {
       for (;;) {
-        const [count, before] = [raw.said.length, await counters()];
+        const [count, before] = [seen().length, await counters()];
         for (const frame of frames) await send(frame);
         await marker();
         const after = await counters();
         const more = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
         // A responder that stood still says nothing of what it dropped.
-        if (more('Stalled') === 0) return { frames: seenSince(count).filter(({ kind }) => kind === 'frame'), more };
+        if (more('Stalled') === 0) return { frames: seen(count), more };
       }
     },
     counters,

@@ -108,10 +108,13 @@ const bridge = 'br0';
 
 /** Waits until both ports forward: a report that comes earlier is lost, and the next one comes after minutes. */
 export async function switchForwards(name: string): Promise<void> {
-  for (const port of Object.values(switchPort)) {
-    const state = () => execFileSync('bridge', ['-n', name, 'link', 'show', 'dev', port], { encoding: 'utf8' });
-    await soon(`port ${port} forwards`, () => state().includes('state forwarding'));
-  }
+  for (const port of Object.values(switchPort)) await portForwards(name, port);
+}
+
+/** Waits until the port of a bridge forwards. The kernel takes its time, up to a second, to see that it has a signal. */
+export async function portForwards(name: string, port: string): Promise<void> {
+  const state = () => execFileSync('bridge', ['-n', name, 'link', 'show', 'dev', port], { encoding: 'utf8' });
+  await soon(`port ${port} forwards`, () => state().includes('state forwarding'));
 }
 
 /**

@@ -5,7 +5,16 @@ import type { DataPath } from '../../src/dataplane/path.ts';
 import { testSources } from '../../src/dataplane/path-test.ts';
 import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/slots.ts';
 import type { SpreadPort } from '../../src/dataplane/spread.ts';
-import { addNamespaces, addressLine, deleteNamespaces, ip, ipBatch, linkName, run } from './namespaces.ts';
+import {
+  addNamespaces,
+  addressLine,
+  deleteNamespaces,
+  ip,
+  ipBatch,
+  linkName,
+  portForwards,
+  run,
+} from './namespaces.ts';
 import { type Endpoint, nftIn, pathOf, pointTo, startEndpoint, vipPath, vips } from './path-lab.ts';
 
 const prefix = `berth-${process.pid}-spread-`;
@@ -53,6 +62,7 @@ export async function startSpreadLab(): Promise<SpreadLab> {
   try {
     ipBatch(bridge, ['link add br0 type bridge mcast_snooping 0', 'link set br0 up']);
     for (const [port, host] of Object.entries(hosts)) plugIn(bridge, port, host);
+    for (const port of Object.keys(hosts)) await portForwards(bridge, port);
     count(bridge);
     const [clientEnd, ...nodes] = await Promise.all(Object.values(hosts).map(({ name }) => startEndpoint(name)));
     ends.push(clientEnd as Endpoint, ...nodes);
