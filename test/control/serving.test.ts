@@ -37,6 +37,19 @@ test('a Service gets an address by two writes, and is told why', (t) =>
     ]);
   }));
 
+test('Services that come to share an address cost one write of its entry', (t) =>
+  inWorld(t, async (world) => {
+    const annotations = { 'berth.dev/allow-shared-ip': 'k' };
+    const ports = [80, 81, 82];
+    for (const port of ports) world.createService(`s${port}`, { annotations, spec: { ports: [{ port }] } });
+    await world.startLeading();
+    const addresses = new Set<string>();
+    for (const port of ports) addresses.add(await world.served(`s${port}`));
+    assert.equal(addresses.size, 1);
+    const entries = world.server.writes.filter(({ path }) => path.includes('ipallocations'));
+    assert.deepEqual(entries.map(brief), [`POST ${paths.allocations}`]);
+  }));
+
 test('a Service that goes is asked for once, and its address is released by one write', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
