@@ -44,7 +44,8 @@ export class Loopback {
     const folder = await mkdtemp(join(tmpdir(), 'berth-loopback-'));
     const keyFile = join(folder, 'keys');
     await writeFile(keyFile, `${key}\n`);
-    const socket = createSocket('udp4').bind(0, addressOf(1));
+    // Of all addresses, so that it is free on each.
+    const socket = createSocket('udp4').bind(0);
     await once(socket, 'listening');
     const { port } = socket.address();
     socket.close();
