@@ -6,9 +6,12 @@ import { examine, type Severity, severities } from '../../../src/cli/doctor/find
 import { nodeChecks } from '../../../src/cli/doctor/node-checks.ts';
 import { doctorAnswer } from '../../../src/cli/doctor.ts';
 
+const none = '';
+const finding = { id: 'X', where: none, what: 'w', todo: none };
+
 test('the doctor ends with status 1 where it has found an error, and with 0 otherwise', () => {
   const exitOf = (...found: readonly Severity[]) =>
-    doctorAnswer(found.map((severity) => ({ id: 'X', severity, where: '', what: 'w', todo: '' }))).exit;
+    doctorAnswer(found.map((severity) => ({ ...finding, severity }))).exit;
   assert.equal(exitOf('error'), 1);
   assert.equal(exitOf('ok', 'info', 'error'), 1);
   assert.equal(exitOf(...severities.filter((severity) => severity !== 'error')), 0);
@@ -22,11 +25,11 @@ function verdictOn(kernel: string, nft: string): Severity | undefined {
     facts: { kernel, nft },
   };
   const facts = { speakers: [{ node: 'n1', fault: undefined, status }] } as Partial<Facts> as Facts;
-  const [finding] = examine(
+  const [found] = examine(
     nodeChecks.filter(({ id }) => id === 'KernelTooOld'),
     facts,
   );
-  return finding?.severity;
+  return found?.severity;
 }
 
 test('versions are compared part by part as numbers', () => {
