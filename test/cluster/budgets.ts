@@ -91,9 +91,24 @@ const move: Budget = {
   'controller patch services/status': { most: 2, reason: 'who announces it; and whether it is well' },
 };
 
+/** A VIP whose holder stays. */
+const otherVerifier: Budget = {
+  'speaker patch ipallocations.berth.dev/status': {
+    most: 2,
+    reason: 'another node verifies it while its verifier restarts, and its name stands there',
+  },
+};
+
 /** Every speaker is replaced by another one: what they hold, and what is on record of it, stays, but for so many moves. */
-export const speakersRestart = (moves: number): Budget => ({
-  ...rewatching('controller'),
-  ...starting('speaker'),
-  ...times(moves, move),
-});
+export function speakersRestart({ vips, moves }: { readonly vips: number; readonly moves: number }): Budget {
+  const writes = sum(times(vips, otherVerifier), times(moves, move));
+  return { ...rewatching('controller'), ...starting('speaker'), ...writes };
+}
+
+function sum(...budgets: readonly Budget[]): Budget {
+  const all: Record<string, Allowance> = {};
+  for (const [what, { most, reason }] of budgets.flatMap((budget) => Object.entries(budget))) {
+    all[what] = { most: (all[what]?.most ?? 0) + most, reason: all[what] ? `${all[what].reason}; ${reason}` : reason };
+  }
+  return all;
+}
