@@ -6,7 +6,7 @@ import { eventually } from '../lab/poll.ts';
 import { usersOf } from './judge.ts';
 import { inWorld, paths, type World } from './world.ts';
 
-const soon = { timeoutMs: 20_000, everyMs: 5 };
+const soon = { timeoutMs: 20_000, everyMs: 10 };
 const [home, away] = ['198.51.100.11', '198.51.100.12'] as const;
 const asking = (address: string) => ({ annotations: { 'berth.dev/loadBalancerIPs': address } });
 const entry = (address: string) => `${paths.allocations}/${address}`;

@@ -39,12 +39,13 @@ async function openProxy(t: TestContext): Promise<{ readonly url: string; readon
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-async function ask(kubeconfig: object, folder: string): Promise<void> {
+/** Asks for something, for so long at most. */
+async function ask(kubeconfig: object, folder: string, mostMs: number): Promise<void> {
   const file = join(folder, 'kubeconfig');
   await writeFile(file, JSON.stringify(kubeconfig));
   const client = new KubeClient(await connect(file));
   try {
-    await client.json({ path: '/api/v1/nodes', signal: AbortSignal.timeout(500) });
+    await client.json({ path: '/api/v1/nodes', signal: AbortSignal.timeout(mostMs) });
   } catch {
     // What comes of it does not matter here.
   } finally {
@@ -56,7 +57,7 @@ promise('a proxy that the kubeconfig names is used', async (t) => {
   const server = await ApiServer.open();
   t.after(() => server.close());
   const proxy = await openProxy(t);
-  await ask(server.kubeconfig({ 'proxy-url': proxy.url }), await folderFor(t));
+  await ask(server.kubeconfig({ 'proxy-url': proxy.url }), await folderFor(t), 10_000);
   assert.ok(proxy.asked.length > 0, `the proxy of the kubeconfig is not asked (${server.asked.length} went past it)`);
 });
 
@@ -71,7 +72,7 @@ promise('a proxy that the environment names is used', async (t) => {
   const server = await ApiServer.open();
   t.after(() => server.close());
   // An address that leads nowhere, for what is local never goes through a proxy.
-  await ask(server.kubeconfig({ server: 'https://192.0.2.1:6443' }), await folderFor(t));
+  await ask(server.kubeconfig({ server: 'https://192.0.2.1:6443' }), await folderFor(t), 500);
   assert.ok(proxy.asked.length > 0, 'the proxy of the environment is not asked');
 });
 

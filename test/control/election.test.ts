@@ -11,7 +11,7 @@ import { eventually } from '../lab/poll.ts';
 import { keptLog, type LogLine } from './running-controller.ts';
 import { paths } from './world.ts';
 
-const soon = { timeoutMs: 10_000, everyMs: 5 };
+const soon = { timeoutMs: 10_000, everyMs: 10 };
 const timing: LeaseTiming = { leaseDurationMs: 1_000, renewDeadlineMs: 800, retryPeriodMs: 20 };
 
 /** Candidates for one Lease. */

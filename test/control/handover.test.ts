@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { inWorld, paths } from './world.ts';
 
-const soon = { timeoutMs: 20_000, everyMs: 5 };
+const soon = { timeoutMs: 20_000, everyMs: 10 };
 const names = ['a', 'b', 'c', 'd', 'e'];
 
 test('a controller that is told to end lets the next one lead at once, and that one knows everything already', (t) =>

@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { lists, path, type RawNode, Stage, watches } from './informing.ts';
 
-const soon = { timeoutMs: 10_000, everyMs: 5 };
+const soon = { timeoutMs: 10_000, everyMs: 10 };
 
 // They wait more than they work.
 suite('an informer', { concurrency: true }, () => {

@@ -7,7 +7,7 @@ import { ApiServer } from '../apiserver/server.ts';
 import { eventually } from '../lab/poll.ts';
 import { keptLog, type LogLine } from './running-controller.ts';
 
-const soon = { timeoutMs: 10_000, everyMs: 5 };
+const soon = { timeoutMs: 10_000, everyMs: 10 };
 /** What is informed about. */
 export const path = '/api/v1/nodes';
 /** The requests of its lists. */

@@ -31,8 +31,13 @@ export function usersOf(entry: ApiObject | undefined): readonly string[] {
 
 /** Watches a store. */
 export class Judge {
-  #found: string[] = [];
+  #found: readonly string[] = [];
   #store: ApiStore | undefined;
+
+  /** What was broken so far. */
+  get found(): readonly string[] {
+    return this.#found;
+  }
 
   /** To be called of every change. */
   readonly see = (change: Change): void => {
@@ -56,6 +61,10 @@ export class Judge {
     assert.deepEqual(this.#found, []);
   }
 
+  #broken(text: string): void {
+    this.#found = [...this.#found, text];
+  }
+
   #seeService({ before, after, revision }: Change, store: ApiStore): void {
     if (after === undefined) return;
     const former = before ? shownBy(before) : [];
@@ -63,10 +72,10 @@ export class Judge {
     for (const ip of shownBy(after).filter((one) => !former.includes(one))) {
       const entry = store.all(allocations).find(({ spec }) => (spec as Entry['spec']).address === ip);
       if (!usersOf(entry).includes(after.metadata.uid)) {
-        this.#found.push(`${revision}: ${after.metadata.name} shows ${ip}, which the ledger does not give to it`);
+        this.#broken(`${revision}: ${after.metadata.name} shows ${ip}, which the ledger does not give to it`);
       }
       const twice = others.find((other) => shownBy(other).includes(ip) && !mayShare(other, after));
-      if (twice) this.#found.push(`${revision}: ${after.metadata.name} and ${twice.metadata.name} show ${ip}`);
+      if (twice) this.#broken(`${revision}: ${after.metadata.name} and ${twice.metadata.name} show ${ip}`);
     }
   }
 
@@ -75,7 +84,7 @@ export class Judge {
     const struck = usersOf(before).filter((uid) => !usersOf(after).includes(uid));
     for (const service of store.all(services)) {
       if (struck.includes(service.metadata.uid) && shownBy(service).includes(ip)) {
-        this.#found.push(`${revision}: ${service.metadata.name} is struck from ${ip}, which it shows`);
+        this.#broken(`${revision}: ${service.metadata.name} is struck from ${ip}, which it shows`);
       }
     }
   }

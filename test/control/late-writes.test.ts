@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { inWorld, paths, type World } from './world.ts';
 
-const soon = { timeoutMs: 10_000, everyMs: 5 };
+const soon = { timeoutMs: 10_000, everyMs: 10 };
 const [home, away] = ['198.51.100.11', '198.51.100.12'] as const;
 
 /** What happens to a few Services, to which a write of the first controller comes late. */

@@ -7,7 +7,7 @@ import { eventually } from '../lab/poll.ts';
 import { lists, Stage, watches } from './informing.ts';
 import { inWorld, paths } from './world.ts';
 
-const soon = { timeoutMs: 10_000, everyMs: 5 };
+const soon = { timeoutMs: 10_000, everyMs: 10 };
 
 promise('after a list the views are what the list says, also when the cluster was set back', async (t) => {
   const stage = await Stage.open(t);
@@ -67,7 +67,7 @@ promise('a status that was refused because the Service was touched is written wi
     world.patchService('a', { metadata: { annotations: { 'example.com/seen': 'yes' } } });
     assert.equal(await late.heal(), 409);
     const shows = () => world.shown('a').length > 0;
-    await eventually('it shows its address', shows, { timeoutMs: 1_000, everyMs: 5 }).catch(() => undefined);
+    await eventually('it shows its address', shows, { timeoutMs: 1_000, everyMs: 10 }).catch(() => undefined);
     assert.ok(shows(), 'the Service waits for the next look at everything');
   }),
 );

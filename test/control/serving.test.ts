@@ -6,7 +6,7 @@ import { eventually } from '../lab/poll.ts';
 import { usersOf } from './judge.ts';
 import { inWorld, paths, type World } from './world.ts';
 
-const soon = { timeoutMs: 20_000, everyMs: 5 };
+const soon = { timeoutMs: 20_000, everyMs: 10 };
 
 /** Requests that are about what Berth serves: neither the Lease, nor the start, nor what pools tell about themselves. */
 function aboutServing({ path, watches }: Asked): boolean {
@@ -72,7 +72,7 @@ test('a hundred Services cost two requests each, one more when they are announce
     const names = Array.from({ length: count }, (_, i) => `s${i}`);
     const before = world.server.asked.length;
     for (const name of names) world.createService(name);
-    await eventually('all are served', () => shown(world) === count, soon);
+    await eventually('all are served', () => shown(world) === count, { ...soon, everyMs: 100 });
     // Nothing else wakes the controller: pools have been told, and all that the speakers tell comes at once.
     const poolsToldAt = () => world.server.requests({ path: /ipaddresspools\/.*\/status/ }).at(-1)?.at ?? 0;
     await eventually('pools are told', () => performance.now() - poolsToldAt() > 1_100, soon);
@@ -80,7 +80,7 @@ test('a hundred Services cost two requests each, one more when they are announce
     for (const name of names) world.tell(world.shown(name)[0] ?? '', announced);
     release();
     const areTold = () => names.filter((name) => world.condition(name, 'Announced')?.status === 'True').length;
-    await eventually('all are told', () => areTold() === count, soon);
+    await eventually('all are told', () => areTold() === count, { ...soon, everyMs: 100 });
     const asked = world.server.asked.slice(before);
     const serving = asked.filter(aboutServing).length;
     assert.ok(serving <= 3 * count, `${serving} requests`);

@@ -31,7 +31,7 @@ export const paths = {
 const defaultTiming: LeaseTiming = { leaseDurationMs: 5_000, renewDeadlineMs: 4_000, retryPeriodMs: 50 };
 
 const definitions = readDefinitions();
-const soon = { timeoutMs: 10_000, everyMs: 5 };
+const soon = { timeoutMs: 10_000, everyMs: 10 };
 
 /** Runs a test in a world of its own, in which nothing may be given twice. */
 export async function inWorld(t: TestContext, run: (world: World) => Promise<void>): Promise<void> {

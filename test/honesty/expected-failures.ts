@@ -21,7 +21,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'an address that a Service on its way out still shows is given to no other': {
     file: 'control/addresses.test.ts',
     fault: 'a Service with a finalizer and a deletionTimestamp counts as gone',
-    shows: /both Services show one address/,
+    shows: /two Services showed one address at once/,
   },
   'an entry that names the present Service is not rewritten for its former self': {
     file: 'control/addresses.test.ts',
