@@ -269,7 +269,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a speaker that stands still for a moment while it starts goes on with its start': {
     file: 'unit/speaker/start.test.ts',
-    fault: 'the packet worker may report a stall before there is a holding to decide anew, which ends the speaker',
+    fault: 'the packet worker may report a stall before there is a holding that could decide, which ends the speaker',
     shows: /the speaker ended by itself:[\s\S]*Cannot access 'holding' before initialization/,
   },
   // The wire and the links
@@ -455,7 +455,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a node behind a router is not dead because its speaker is silent': {
     file: 'unit/dataplane/dead-nodes.test.ts',
-    fault: 'a node that nobody can ask counts as dead after three seconds of silence of its speaker',
+    fault: 'a node that cannot be asked counts as dead after three seconds of silence of its speaker',
     shows: /taken for dead, and the wire was not asked[\s\S]*\+\s+'n'/,
   },
   'connections to an address of a node itself are never refused': {

@@ -69,7 +69,7 @@ function report(t: TestContext, what: string, values: readonly number[]): void {
   t.diagnostic(`${what}: median ${at(0.5)}, 90 % ${at(0.9)}, 99 % ${at(0.99)}, most ${at(1)} ms`);
 }
 
-test('random faults cost what is promised, and after them every VIP soon has one answer, and all agree on who gives it', (t) => {
+test('random faults cost what is promised, and after them every VIP soon has one answer, and all agree on the node that gives it', (t) => {
   t.diagnostic(`${runs} runs from seed ${firstSeed}, the worst VIP of each run:`);
   const outcomes: Outcome[] = [];
   for (let seed = firstSeed; seed < firstSeed + runs; seed++) {

@@ -321,7 +321,7 @@ export class SimSpeaker {
     for (const message of this.keeper?.wholeList(node) ?? []) this.#send(node, message);
   }
 
-  /** A broadcast request, by a link that has a signal; whoever answers for the VIP when it comes is heard. */
+  /** A broadcast request, by a link that has a signal; each host that answers for the VIP when it comes is heard. */
   #ask({ uid, address }: Vip): void {
     const { schedule, fabric, speakers, strangers } = this.#around;
     const link = this.#linkOf(uid);

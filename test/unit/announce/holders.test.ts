@@ -1,4 +1,4 @@
-/** Who holds a VIP, rule by rule: what claims count, what a holder does with its own, and what is left to others. */
+/** The holder of a VIP, rule by rule: what claims count, what a holder does with its own, and what is left to others. */
 import { table } from './holder-table.ts';
 
 table('of several claims the strongest counts', [
@@ -34,7 +34,7 @@ table('of several claims the strongest counts', [
 ]);
 
 table('the record counts where nothing is heard', [
-  ['no claim: who is on record may claim it again', { record: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
+  ['no claim: the node on record may claim it again', { record: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
   ['so may the one of before a restart', { former: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
   [
     'of record and memory the higher term',
@@ -79,7 +79,7 @@ table('a holder keeps its VIP while it lives and has a link for it', [
     { claims: { me: '3' }, state: 'listening' },
     'Listening me claims 3',
   ],
-  ['it was restarted, and knows all claims: nobody has taken it', { record: 'me 3' }, 'Hold 3'],
+  ['it was restarted, and knows all claims: no other node has taken it', { record: 'me 3' }, 'Hold 3'],
   [
     'it was restarted, and does not know all claims yet: another node may have taken it',
     { record: 'me 3', state: 'incomplete' },
@@ -93,7 +93,7 @@ table('a holder keeps its VIP while it lives and has a link for it', [
     { claims: { me: '3 alone' }, state: 'incomplete' },
     'Hold 3 alone',
   ],
-  ['claimed alone, and not contested by those who are heard now', { claims: { me: '3 alone' } }, 'Hold 3'],
+  ['claimed alone, and not contested by those that are heard now', { claims: { me: '3 alone' } }, 'Hold 3'],
   ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 asks anybody'],
   [
     'alone it looks out for the other claimant',

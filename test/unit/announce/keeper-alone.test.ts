@@ -61,7 +61,7 @@ class Pair {
   }
 }
 
-/** One that holds its VIP, and has heard nothing of its peer for half a second: it holds it as one that hears nobody. */
+/** One that holds its VIP, and has heard nothing of its peer for half a second: it goes on as one that hears no other node. */
 function left(): Pair {
   const pair = new Pair();
   pair.run(1_000, pair.beat);
@@ -80,7 +80,7 @@ test('a peer that lives and does not tell its claims is waited for for a second,
   assert.equal(pair.action, 'Hold');
 });
 
-test('a node that hears nobody gives way to a node that has answered for its VIP for half a second', () => {
+test('a node that hears no other gives way to a node that has answered for its VIP for half a second', () => {
   const pair = left();
   const answer = () => pair.keeper.heardOnWire(address, peerMac, pair.now);
   pair.run(450, answer);

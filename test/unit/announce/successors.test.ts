@@ -1,4 +1,4 @@
-/** Who takes a VIP that has lost its holder, rule by rule: what the wire has to say first, and how long each node is waited for. */
+/** The successor of a VIP's holder, rule by rule: what the wire has to say first, and how long each node is waited for. */
 import { table } from './holder-table.ts';
 
 const n2 = { claims: { n2: '3' } };
@@ -46,7 +46,7 @@ table('from a dead node it is taken when the wire is silent too', [
   ['no node could have it', { ...n2, heard: { n2: 'dead' }, linkless: 'me n3' }, 'NoCandidate - waits'],
 ]);
 
-table('from a node that was never heard it is taken when nobody answers for it', [
+table('from a node that was never heard it is taken when no host answers for it', [
   [
     'the wire was not asked for long enough',
     { record: 'n2 3', heard: { n2: 'unknown' } },
@@ -87,7 +87,7 @@ table('a node that hears no other takes what no node answers for, and says that 
     'Hold 4 alone asks n2',
   ],
   [
-    'what nobody holds is asked for, too',
+    'what no node holds is asked for, too',
     { seen: 3, heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
     'AskingTheWire me asks anybody waits',
   ],
@@ -103,7 +103,7 @@ table('a node that hears no other takes what no node answers for, and says that 
   ],
 ]);
 
-table('what nobody is known to hold goes to the best candidate, once all claims are known', [
+table('what no node is known to hold goes to the best candidate, once all claims are known', [
   ['this one', { seen: 3 }, 'Hold 4'],
   ['another one', { seen: 3, ranks: 'n2 me n3' }, 'AwaitingClaim n2 waits'],
   ['a claim may be on its way', { seen: 3, state: 'incomplete' }, 'Listening - waits'],

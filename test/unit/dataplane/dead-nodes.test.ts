@@ -31,7 +31,7 @@ test('A4 a node whose speaker was killed is not dead: its kernel answers for it'
   assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'it was only slow');
 });
 
-test('A4 of a node behind a router nobody asks, and for three seconds it may be away', () => {
+test('A4 a node behind a router is not asked for, and for three seconds it may be away', () => {
   const nodes = new DeadNodes();
   assert.deepEqual(nodes.review(far, 0), { dead: [], asks: [], nextAt: 100 });
   assert.deepEqual(nodes.review(far, 2_999).dead, []);

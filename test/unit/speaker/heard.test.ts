@@ -1,4 +1,4 @@
-/** What a speaker makes of what other hosts say on the wire: whose address it is, and who lives. */
+/** What a speaker makes of what other hosts say on the wire: whose address it is, and which node lives. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -22,7 +22,7 @@ function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]
 
 /** A host says again and again that addresses are its own, for a second, by a frame on a link. */
 function insist({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
-  // Today nobody is told by which link a frame came. Whatever a mended speaker is told, this is where it comes in.
+  // Today the link of a frame is not told. Whatever a mended speaker is told, this is where it comes in.
   const hear: (address: string, mac: string, link: string) => void = box.placing.heard;
   time.run(1_000, () => {
     for (const address of addresses) hear.call(box.placing, address, stranger, on);
@@ -57,9 +57,9 @@ promise('a frame on another link than that of the VIP says nothing of the VIP', 
 });
 
 promise('a host that answers for four addresses of a pool is no proxy for that: none is announced', (t) => {
-  const nobody = service('gone');
+  const gone = service('gone');
   const quarantined = ['192.0.2.201', '192.0.2.202', '192.0.2.203'].map((address) =>
-    entry(address, nobody, { services: [], reservedUntil: 1, conflict: { mac: stranger } }),
+    entry(address, gone, { services: [], reservedUntil: 1, conflict: { mac: stranger } }),
   );
   const { entries, services } = shown(vip);
   const one = boxOf(t, { entries: [...quarantined, ...entries], services, ...alone });

@@ -1,4 +1,4 @@
-/** What a speaker tells the others over real sockets, and when: claims, restarts, calls to those who are silent. */
+/** What a speaker tells the others over real sockets, and when: claims, restarts, calls to those that are silent. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -49,7 +49,7 @@ function startSpeaker(t: TestContext) {
   return { child, snapshot, exited, said: () => said };
 }
 
-/** Gives a writer of the pipe, once somebody wants to read it. */
+/** Gives a writer of the pipe, once a program wants to read it. */
 function writerOf(pipe: string): number | undefined {
   try {
     return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
