@@ -8,11 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Effect, Wanted } from '../apiserver/faults.ts';
 import type { ApiObject } from '../apiserver/objects.ts';
 import { eventually } from '../lab/poll.ts';
+import { seed, wholeNumber } from '../runner/seed.ts';
 import { shownBy, usersOf } from './judge.ts';
 import { paths, World } from './world.ts';
 
-const first = Number(process.env.BERTH_CONTROL_SEED ?? 1);
-const runs = Number(process.env.BERTH_CONTROL_RUNS ?? 3);
+const first = wholeNumber('BERTH_CONTROL_SEED', seed());
+const runs = wholeNumber('BERTH_CONTROL_RUNS', 3);
 const steps = 80;
 const timing = { leaseDurationMs: 5_000, renewDeadlineMs: 4_000, retryPeriodMs: 20 };
 /** Watches that break are asked for ever more rarely: few may break, or the end takes long. */

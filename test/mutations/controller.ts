@@ -25,7 +25,7 @@ export const controller: readonly Mutation[] = [
     old: 'preconditions: { uid, resourceVersion }',
     new: 'preconditions: { uid }',
     consequence: 'A former leader deletes an entry that the present one has just given to a Service.',
-    tests: [],
+    tests: ['control/late-writes.test.ts'],
   },
   {
     id: 'release-asks-nobody',
@@ -33,7 +33,7 @@ export const controller: readonly Mutation[] = [
     old: 'for (const ref of former) if (await mayStillNeed(ref, entry.address, writer)) return;',
     new: '',
     consequence: 'An address that a Service still shows is given to another one.',
-    tests: [],
+    tests: ['control/serving.test.ts'],
   },
   {
     id: 'status-is-written-whatever-its-version',
@@ -41,7 +41,7 @@ export const controller: readonly Mutation[] = [
     old: 'metadata: { namespace, name, uid, resourceVersion },',
     new: 'metadata: { namespace, name, uid },',
     consequence: 'A decision on old knowledge overwrites what has changed since.',
-    tests: [],
+    tests: ['control/late-writes.test.ts'],
   },
   {
     id: 'address-is-shown-unconfirmed',
@@ -49,7 +49,7 @@ export const controller: readonly Mutation[] = [
     old: 'if (!(await confirmUnseen(service, desired, ledger)) || writer.signal.aborted) return;',
     new: '',
     consequence: 'A status shows an address whose entry a former leader is about to delete.',
-    tests: [],
+    tests: ['control/late-writes.test.ts'],
   },
   {
     id: 'lease-is-taken-at-once',
@@ -57,7 +57,7 @@ export const controller: readonly Mutation[] = [
     old: 'silentMs > leaseDurationSeconds * 1000',
     new: 'silentMs >= 0',
     consequence: 'Two controllers lead at the same time.',
-    tests: [],
+    tests: ['control/late-writes.test.ts', 'control/election.test.ts'],
   },
   {
     id: 'overslept-leader-goes-on',
@@ -65,7 +65,7 @@ export const controller: readonly Mutation[] = [
     old: 'if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process slept through its time`);',
     new: '',
     consequence: 'A controller that was paused writes beside its successor until it has asked for the Lease.',
-    tests: [],
+    tests: ['control/election.test.ts'],
   },
   {
     id: 'expired-version-is-watched-again',
@@ -73,7 +73,7 @@ export const controller: readonly Mutation[] = [
     old: 'if (hasStatus(error, 410)) version = undefined;\n        else log',
     new: 'log',
     consequence: 'After a compaction a watch fails for ever, and nothing that changes is seen.',
-    tests: [],
+    tests: ['control/informer.test.ts'],
   },
   {
     id: 'silence-counts-from-the-start-of-a-watch',
@@ -81,7 +81,7 @@ export const controller: readonly Mutation[] = [
     old: 'timer.refresh();',
     new: '',
     consequence: 'Every watch is made again after 90 seconds, however much it says.',
-    tests: [],
+    tests: ['control/informer.test.ts'],
   },
   {
     id: 'conflict-of-managers-counts-as-stale',

@@ -9,7 +9,7 @@ export const election: readonly Mutation[] = [
     old: 'return other.claim.isolated;',
     new: 'return one.claim.isolated;',
     consequence: 'A node that was cut off takes addresses from the nodes that hear each other.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'lower-term-wins',
@@ -17,7 +17,7 @@ export const election: readonly Mutation[] = [
     old: 'return one.term > other.term;',
     new: 'return one.term < other.term;',
     consequence: 'A former holder that returns takes the address back, and connections break.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'restarting-claimant-counts-as-present',
@@ -25,7 +25,7 @@ export const election: readonly Mutation[] = [
     old: "if (candidate.liveness === 'Restarting') return 1;",
     new: "if (candidate.liveness === 'Restarting') return 2;",
     consequence: 'The claim of a speaker that restarts beats that of a node which answers.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'record-of-unknown-node-is-ignored',
@@ -33,7 +33,7 @@ export const election: readonly Mutation[] = [
     old: 'if (onRecord && (strongest === undefined || isStronger(onRecord, strongest, { vip, view }))) strongest = onRecord;',
     new: '',
     consequence: 'Behind a firewall a holder on record is overlooked, and two nodes answer.',
-    tests: [],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'answers-before-claims-are-known',
@@ -41,7 +41,7 @@ export const election: readonly Mutation[] = [
     old: "if (claim === undefined && !complete) return silence(vip, 'Listening', { holder: self, term, waits: true });",
     new: '',
     consequence: 'A speaker that has restarted answers for what another node holds by now.',
-    tests: [],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'answering-holder-is-replaced',
@@ -49,7 +49,7 @@ export const election: readonly Mutation[] = [
     old: "      if (holder.answersOnWire)\n        return quiet('HolderStillAnswers', { ask: isNext(vip, node, view) ? { node } : undefined });\n",
     new: '',
     consequence: 'A firewall on the liveness port gives every address two holders.',
-    tests: [],
+    tests: ['unit/announce/holders.test.ts', 'unit/announce/successors.test.ts'],
   },
   {
     id: 'silent-holder-is-replaced-unasked',
@@ -57,7 +57,7 @@ export const election: readonly Mutation[] = [
     old: 'if (!isolated && turn === 0 && !loss.bySilence) return true;',
     new: 'if (!isolated && turn === 0) return true;',
     consequence: 'A node that is only not heard loses its addresses while it answers for them.',
-    tests: [],
+    tests: ['unit/announce/successors.test.ts'],
   },
   {
     id: 'takeover-keeps-the-term',
@@ -65,7 +65,7 @@ export const election: readonly Mutation[] = [
     old: 'term: term + 1, isolated, leaving: false };',
     new: 'term, isolated, leaving: false };',
     consequence: 'Old and new holder cannot be told apart when they hear each other again.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts', 'unit/announce/successors.test.ts'],
   },
   {
     id: 'sleep-is-not-noticed',
@@ -81,7 +81,7 @@ export const election: readonly Mutation[] = [
     old: 'const leastPeers = 2;',
     new: 'const leastPeers = 1;',
     consequence: "In a cluster of two nodes the other node's broken cable silences the survivor.",
-    tests: [],
+    tests: ['sim/wire.test.ts'],
   },
   {
     id: 'no-damping-of-moves',
@@ -113,7 +113,7 @@ export const election: readonly Mutation[] = [
     old: 'now - incompleteSince >= times.incomplete',
     new: 'false',
     consequence: 'One peer that never tells its claims keeps free addresses silent for ever.',
-    tests: [],
+    tests: ['unit/announce/keeper-alone.test.ts'],
   },
   {
     id: 'lone-node-never-yields',
@@ -121,7 +121,7 @@ export const election: readonly Mutation[] = [
     old: 'if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);',
     new: '',
     consequence: 'A node that hears nobody goes on answering beside the new holder.',
-    tests: [],
+    tests: ['unit/announce/keeper-alone.test.ts'],
   },
   {
     id: 'unknown-nodes-are-no-obstacle',
@@ -129,7 +129,7 @@ export const election: readonly Mutation[] = [
     old: "if (isolated && node !== self) return candidate.liveness === 'Unknown' && !candidate.silentOnWire;",
     new: '',
     consequence: 'A node that hears nobody takes addresses of nodes that it has never heard.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/successors.test.ts'],
   },
   {
     id: 'node-without-a-link-takes-over',
@@ -137,7 +137,7 @@ export const election: readonly Mutation[] = [
     old: 'return candidate.gains && serves(node);',
     new: 'return candidate.gains;',
     consequence: 'An address goes to a node that has no link in its subnet, and nobody answers.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/successors.test.ts'],
   },
   {
     id: 'takes-over-while-it-listens',
@@ -145,7 +145,7 @@ export const election: readonly Mutation[] = [
     old: 'if (listening || (claimsTo(vip.uid).size === 0 && !complete)) {',
     new: 'if (claimsTo(vip.uid).size === 0 && !complete) {',
     consequence: 'A speaker that starts takes addresses before it has heard who holds them.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/successors.test.ts'],
   },
   {
     id: 'hand-over-is-waited-for-for-ever',
@@ -153,7 +153,7 @@ export const election: readonly Mutation[] = [
     old: 'if (now - since < times.handOver) return quiet({ waits: true });',
     new: 'return quiet({ waits: true });',
     consequence: 'An address stays at a node that may not hold it any more and does not know.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'returning-holder-is-not-waited-for',
@@ -161,7 +161,7 @@ export const election: readonly Mutation[] = [
     old: 'return isAble && waitedMs < times.reclaim ? quiet({ waits: true }) : takeOver(vip, {}, view);',
     new: 'return takeOver(vip, {}, view);',
     consequence: 'A restart of a speaker moves its addresses, and connections break.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts'],
   },
   {
     id: 'planned-moves-are-damped',
@@ -193,6 +193,6 @@ export const election: readonly Mutation[] = [
     old: "return standIn(vip, holding, view) ?? quiet('NotHolder');",
     new: "return quiet('NotHolder');",
     consequence: 'While a speaker restarts nobody answers for its addresses.',
-    tests: ['unit/announce/keeper.test.ts', 'sim/scenarios.test.ts'],
+    tests: ['unit/announce/holders.test.ts'],
   },
 ];

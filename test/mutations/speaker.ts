@@ -17,7 +17,7 @@ export const speaker: readonly Mutation[] = [
     old: "    keeper.announceState('Restarting');\n    keeper.tick(performance.now());\n    this.#sendBeats(keeper, keeper.others);",
     new: "    keeper.announceState('Restarting');",
     consequence: 'Each restart of a speaker moves all of its addresses.',
-    tests: [],
+    tests: ['unit/speaker/holding.test.ts'],
   },
   {
     id: 'silent-peers-are-not-called-on-former-links',
@@ -25,7 +25,7 @@ export const speaker: readonly Mutation[] = [
     old: 'const isSilent = performance.now() - (this.#keeper?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;',
     new: 'const isSilent = false;',
     consequence: 'Two nodes whose link was down for a while never hear each other again.',
-    tests: [],
+    tests: ['unit/speaker/holding.test.ts'],
   },
   {
     id: 'claims-are-not-told-as-news',
@@ -33,7 +33,7 @@ export const speaker: readonly Mutation[] = [
     old: 'if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(node, part(node));',
     new: '',
     consequence: 'The other speakers learn of a takeover only when they ask for the whole list.',
-    tests: [],
+    tests: ['unit/speaker/holding.test.ts'],
   },
   {
     id: 'given-up-address-is-still-announced',
@@ -41,7 +41,7 @@ export const speaker: readonly Mutation[] = [
     old: 'bursts.withdraw(desired);',
     new: '',
     consequence: 'An address that was given up is announced once more, and clients go to the wrong node.',
-    tests: [],
+    tests: ['unit/speaker/announcer.test.ts'],
   },
   {
     id: 'stand-ins-are-no-change',
