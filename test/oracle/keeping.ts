@@ -1,6 +1,6 @@
 /** Must a Service keep the address that the ledger says is its own (docs/allocation.md, "What never happens")? */
 import { addressIn } from './addresses.ts';
-import { entriesOf, familyOf, isObstructed, isSameName, livingOf, refsOf } from './ledger.ts';
+import { entriesOf, familyOf, isObstructed, isSameName, livingOf, refsOf, successorOf } from './ledger.ts';
 import type { Cluster, Entry, Service } from './objects.ts';
 import { homeOf } from './pools.ts';
 import { areSamePorts, barrierBetween } from './sharing.ts';
@@ -73,8 +73,8 @@ function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean
 /** "A Service that is changed so that it can share no longer gets another address [...]; those it shared with keep theirs." */
 function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | undefined {
   const others = refsOf(entry).flatMap((ref) => {
-    const living = livingOf(cluster, ref);
-    return living && living !== service ? [living] : [];
+    const standing = livingOf(cluster, ref) ?? successorOf(cluster, ref);
+    return standing && standing !== service ? [standing] : [];
   });
   const conflicts = others.filter((other) => barrierBetween(service, other) !== undefined);
   if (conflicts.length === 0) return undefined;

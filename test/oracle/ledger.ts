@@ -45,6 +45,11 @@ export function livingOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Ser
   return service && isLoadBalancer(service) && !isEnding(service) ? service : undefined;
 }
 
+/** The Service that was made anew under the name of the one that an entry names. */
+export function successorOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Service | undefined {
+  return services.find((service) => isSameName(ref, service) && isLoadBalancer(service) && !isEnding(service));
+}
+
 /** How many addresses of a pool a namespace has, those kept back for its Services included. */
 export function countOf(cluster: Pick<Cluster, 'entries' | 'pools'>, pool: Pool, namespace: string): number {
   const isCounted = (entry: Entry) =>

@@ -23,7 +23,7 @@ test('whatever happens, no address is given twice, and in the end ledger, status
     lived({ look: assertPlain }, async (life) => {
       await life.happen(ops);
       await life.rest();
-      assertRest(life.cluster.facts);
+      assertRest(life.cluster, life.judge);
       const leader = await life.leader();
       assert.equal((await leader.pass()).writes, 0, 'one that was there all along finds nothing to do either');
     }),
@@ -38,7 +38,7 @@ test('beside other programs, and with entries lost, it comes to an end too', asy
       await life.rest();
       life.cluster.wait(quietMs);
       await life.rest();
-      assertAgreement(life.cluster.facts);
+      assertAgreement(life.cluster, life.judge);
     }),
   );
   await fc.assert(property, { numRuns });
@@ -49,7 +49,7 @@ test('once time has passed, no address is kept back, and a lost ledger is writte
     lived({}, async (life) => {
       await life.happen(ops);
       await waited(life);
-      assertRest(life.cluster.facts);
+      assertRest(life.cluster, life.judge);
       await assertLedgerComesBack(life);
     }),
   );

@@ -35,8 +35,6 @@ export interface EntryWrite {
   readonly live: Cluster;
   /** How a Service came to an address. */
   readonly givenOf: (uid: string, address: string) => Given | undefined;
-  /** When the pass began that struck it from the entry of the address. */
-  readonly struckAtOf: (uid: string, address: string) => number | undefined;
 }
 
 /** A Service that the entry names now and did not name before. */
@@ -73,12 +71,6 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const service = livingOf(live, ref);
       const isShown = service !== undefined && shownBy(service).includes(address);
       assert.ok(!isShown || isOverwritten(of, ref), `${keyOf(ref)} shows ${address} and is struck from its entry`);
-    }
-  },
-  'one pass does not take an address from a Service and give it back': (of) => {
-    for (const { ref } of joiningOf(of)) {
-      const isStruck = of.struckAtOf(ref.uid, of.address) === of.known.now;
-      assert.ok(!isStruck, `${keyOf(ref)} was struck from the entry of ${of.address} just now`);
     }
   },
   'an address that is kept back is for the Services that it is kept for': ({ address, before, after, live }) => {
@@ -149,7 +141,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
         assert.ok(!doMeet, `${name} joins ${keyOf(ref)} at ${address}, and both use a port`);
         if (other === undefined || isLeaving(known, other, address)) continue;
         const barrier = barrierBetween(service, other);
-        assert.ok(!isBarred(barrier, { isReturning }), `${name} joins ${keyOf(ref)} at ${address}: ${barrier}`);
+        assert.ok(!isBarred(barrier), `${name} joins ${keyOf(ref)} at ${address}: ${barrier}`);
       }
     }
   },

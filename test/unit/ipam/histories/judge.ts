@@ -26,8 +26,6 @@ export class Judge implements Witness {
   readonly #facts: () => Cluster;
   /** Services, by uid, and addresses whose entries were overwritten by a controller that had not heard of the Service. */
   readonly #overwritten = new Set<string>();
-  /** When the pass began that struck a Service, by uid, from the entry of an address. */
-  readonly #struck = new Map<string, number>();
   readonly #given = new Map<string, Given>();
 
   /** `facts` tells what is so now. */
@@ -36,20 +34,20 @@ export class Judge implements Witness {
     this.isLedgerWhole = !leniency.isBesideOthers;
   }
 
+  /** Was an entry of this Service overwritten, so that it may show what it does not have? */
+  isExcused = ({ metadata }: Service): boolean =>
+    [...this.#overwritten].some((one) => one.startsWith(`${metadata.uid} `));
+
   wrote({ collection, before, after }: Change, knownToWriter: Cluster): void {
     const known = withoutEnding(knownToWriter);
     const live = withoutEnding(this.#facts());
     const givenOf = (uid: string, address: string) => this.#given.get(`${uid} ${address}`);
-    const struckAtOf = (uid: string, address: string) => this.#struck.get(`${uid} ${address}`);
     if (collection === kinds.allocations) {
       const [was, is] = [before as Entry | undefined, after as Entry | undefined];
       const address = (is ?? was)?.spec.address ?? '';
-      const write = { address, before: was, after: is, known, live, givenOf, struckAtOf };
+      const write = { address, before: was, after: is, known, live, givenOf };
       this.#check(entryRules, write);
-      for (const ref of struckIn(write)) {
-        if (isOverwritten(write, ref)) this.#overwritten.add(`${ref.uid} ${address}`);
-        this.#struck.set(`${ref.uid} ${address}`, known.now);
-      }
+      for (const ref of struckIn(write)) if (isOverwritten(write, ref)) this.#overwritten.add(`${ref.uid} ${address}`);
       this.#remember(was, is, known);
     } else if (collection === kinds.services && before && after) {
       const [was, is] = [before, after] as unknown as readonly [Service, Service];

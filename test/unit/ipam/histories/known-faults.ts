@@ -28,7 +28,9 @@ export function isOverwritten(
 }
 
 /**
- * "A Service keeps its address when the pool that it asks for is split or renamed": the address is of another pool by name, and so does not
+ * "Of Services that share an address the one leaves it that was changed, whatever was changed": where it was the policy or the selector, the
+ * ledger does not tell which one was changed, and the oracle says `PolicyDiffers` of both. And
+ * "a Service keeps its address when the pool that it asks for is split or renamed": the address is of another pool by name, and so does not
  * meet the wish any more that it met when it was given.
  */
 export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined {
@@ -40,11 +42,7 @@ export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined
   return ip && pool && names(pool, ip) ? undefined : 'AsksForPool';
 }
 
-/**
- * "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. And
- * "of Services that share an address the one that was changed leaves it, also where the ledger does not say what was changed": one that was made
- * anew with another policy returns, and the others leave.
- */
-export function isBarred(barrier: Barrier | undefined, { isReturning = false } = {}): boolean {
-  return barrier !== undefined && barrier !== 'Pods' && !(isReturning && barrier === 'Policy');
+/** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */
+export function isBarred(barrier: Barrier | undefined): boolean {
+  return barrier !== undefined && barrier !== 'Pods';
 }

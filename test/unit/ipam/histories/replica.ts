@@ -115,8 +115,6 @@ export class Replica {
   async pass(fate: Fate = {}): Promise<Passed> {
     await this.#giveUp();
     this.client.begin(fate);
-    // No two passes are of one time.
-    this.#cluster.wait(1);
     this.client.knowledge.decidedAt = this.#cluster.now;
     this.#loop.begin();
     const constant = { client: this.client, log, watched: this.#watched, loop: this.#loop, events: this.#events };
