@@ -37,8 +37,15 @@ for (const { policy, advertisement, seen } of cases) {
       assert.match(answer, new RegExp(`^${backend}-`), `${host}${path}`);
     }
     const wanted = seen === 'the client' ? [lab.client.ip] : await nodeAddresses();
+    const hosts = new Set(routes.map((route) => route.host));
+    // The address may be that of the Service before this one, whose rules kube-proxy keeps for a moment.
+    for (const host of hosts) {
+      await eventually(`${host} is asked by ${seen}`, async () =>
+        wanted.includes(await curlHost(vip, host, forwardedPath)),
+      );
+    }
     for (let round = 0; round < rounds; round++) {
-      for (const host of new Set(routes.map((route) => route.host))) {
+      for (const host of hosts) {
         const forwarded = await curlHost(vip, host, forwardedPath);
         assert.ok(wanted.includes(forwarded), `${host} was asked by ${forwarded}, not by ${wanted.join(' or ')}`);
       }
