@@ -7,7 +7,7 @@ import { answeredWithin, atMostTwice } from '../probe/judgement.ts';
 import { Prober } from '../probe/prober.ts';
 import * as berth from './berth.ts';
 import { conditionIn, type Entry, type ServiceObject } from './objects.ts';
-import { takeoverMs } from './scene.ts';
+import { takeover } from './scene.ts';
 
 const lab = berth.sharedLab();
 const pool = lab.subnet.vips;
@@ -116,7 +116,7 @@ test("the death of the holder's node moves the VIP within half a second", (t) =>
       assert.equal(found.twoMacsMs, 0, 'two holders');
       // The new holder knows by the speakers' silence, long before Kubernetes, that the dead node's backend is of no use.
       await eventually('curl through the new holder', () => berth.curl(lab, vip), { timeoutMs: 10_000 });
-      answeredWithin(takeoverMs, found);
+      answeredWithin(takeover, found);
     } finally {
       prober.close();
       await lab.startNode(holder);

@@ -4,14 +4,17 @@ import type { TestContext } from 'node:test';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { another } from '../probe/backend.ts';
 import type { Findings } from '../probe/findings.ts';
-import { answeredWithin, atMostTwice, Late } from '../probe/judgement.ts';
+import { answeredWithin, atMostTwice, Late, type Promised } from '../probe/judgement.ts';
 import { Prober } from '../probe/prober.ts';
 import { addressOf } from './berth.ts';
 
-/** README.md: a dead node is noticed within half a second. From the last answer of the one to the first answer of the other. */
-export const takeoverMs = 500;
+/**
+ * README.md: a dead node is noticed within half a second. From the last answer of the one to the first answer of the other. A peer is dead
+ * after 400 ms of silence, which may have begun up to 100 ms before its death.
+ */
+export const takeover: Promised = { mostMs: 500, awaitedMs: 300 };
 /** While a holder is there it answers every question; one goes out every 20 ms, and a few may be lost. */
-const answerMs = 250;
+const always: Promised = { mostMs: 250, awaitedMs: 0 };
 /** Make-before-break: both answer until the former holder has heard of the next one, which tells at once. */
 const handOverMs = 150;
 const peaceMs = 1_000;
@@ -71,21 +74,21 @@ export class Scene {
   /** One node has answered at any time, whichever. */
   neverSilent(found: Findings): void {
     assert.equal(found.twoMacsMs, 0, 'two holders');
-    answeredWithin(answerMs, found);
+    answeredWithin(always, found);
   }
 
   /** Another node has taken over from one that is silent: within the promised time, and never did both answer. */
   wasTakenOver(found: Findings): void {
     this.#movedOnce(found);
     assert.equal(found.twoMacsMs, 0, 'two holders');
-    answeredWithin(takeoverMs, found);
+    answeredWithin(takeover, found);
   }
 
   /** The holder has handed it over: one of the two has answered at any time, and both for a moment at most. */
   wasHandedOver(found: Findings): void {
     this.#movedOnce(found);
     if (found.twoMacsMs > handOverMs) throw new Late(`two holders for ${found.twoMacsMs} ms`);
-    answeredWithin(answerMs, found);
+    answeredWithin(always, found);
   }
 
   #movedOnce({ macs }: Findings): void {
@@ -98,7 +101,7 @@ export class Scene {
 export function alone(found: Findings, { mac }: LabHost): void {
   assert.deepEqual(found.macs, [mac]);
   assert.equal(found.twoMacsMs, 0, 'two holders');
-  answeredWithin(answerMs, found);
+  answeredWithin(always, found);
 }
 
 /** Every attempt has come to a good end. */

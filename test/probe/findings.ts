@@ -14,8 +14,8 @@ export interface Findings {
   readonly outageMs: number;
   /** From one question that was answered to the next, at most. */
   readonly arpGapMs: number;
-  /** For how much of that gap the machine kept a process waiting that had something to do. */
-  readonly arpStalledMs: number;
+  /** When in that gap the machine kept a process waiting that had something to do, counted from the beginning of the gap. */
+  readonly arpStalls: readonly Span[];
   /** How long two hosts answered at the same time. */
   readonly twoMacsMs: number;
   /** Who answered alone, one after the other. */
@@ -47,7 +47,7 @@ export function findingsOf(told: readonly Told[], span: Span): Findings {
   return {
     outageMs: lengthOf(longestGap(attempts.filter(isGood), span)),
     arpGapMs: lengthOf(silence),
-    arpStalledMs: stalledIn(silence, ofKind<Stall>(told, 'stall')),
+    arpStalls: stallsIn(silence, ofKind<Stall>(told, 'stall')),
     twoMacsMs: answered.filter(within(span)).filter(({ macs }) => macs.length > 1).length * pace.questionMs,
     macs: sequenceOf(answered, span),
     seconds: Array.from({ length: Math.ceil((span.to - span.from) / 1_000) }, (_, i) => {
@@ -89,9 +89,9 @@ function lengthOf({ from, to }: Span): number {
   return to - from;
 }
 
-function stalledIn({ from, to }: Span, stalls: readonly Stall[]): number {
-  const parts = stalls.map(({ at, ms }) => Math.min(to, at + ms) - Math.max(from, at));
-  return parts.filter((ms) => ms > 0).reduce((sum, ms) => sum + ms, 0);
+function stallsIn({ from, to }: Span, stalls: readonly Stall[]): readonly Span[] {
+  const parts = stalls.map(({ at, ms }) => ({ from: Math.max(from, at) - from, to: Math.min(to, at + ms) - from }));
+  return parts.filter((part) => lengthOf(part) > 0);
 }
 
 /** Where two answered, it is not clear who was first: what counts is who answered alone. */
