@@ -4,7 +4,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { rulesetOf } from '../../src/dataplane/desired.ts';
 import { changeText } from '../../src/dataplane/ruleset.ts';
-import { addNamespaces, addressLine, deleteNamespaces, forwardIn, ip, ipBatch } from './namespaces.ts';
+import { addNamespaces, addressLine, deleteNamespaces, forwardIn, haveLinkLocal, ip, ipBatch } from './namespaces.ts';
 import {
   type Endpoint,
   loadPath,
@@ -53,6 +53,7 @@ before(async () => {
     const end = await startEndpoint(name);
     ends.push(end);
     await end.serve('tcp', 80);
+    await haveLinkLocal([name]);
   }
   // One connection to the one, the next to the other.
   const proxies = families.map((family) => {

@@ -1,6 +1,15 @@
 /** A client behind a router, over a link of a small MTU. */
 import type { Ip } from '../../src/addr/ip.ts';
-import { addNamespaces, addressLine, deleteNamespaces, forwardIn, ip, ipBatch, linkName } from './namespaces.ts';
+import {
+  addNamespaces,
+  addressLine,
+  deleteNamespaces,
+  forwardIn,
+  haveLinkLocal,
+  ip,
+  ipBatch,
+  linkName,
+} from './namespaces.ts';
 import { type Endpoint, startEndpoint } from './path-lab.ts';
 
 /** Less than the first packets that a server sends. */
@@ -32,6 +41,7 @@ export async function startFarClient(router: string): Promise<FarClient> {
       'route add default via fd98::fe',
     ]);
     const end = await startEndpoint(name);
+    await haveLinkLocal([name]);
     const close = () => {
       end.process.close();
       deleteNamespaces([name]);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type FarClient, far, smallMtu, startFarClient } from './far-client.ts';
-import { createPair, forwardIn, ip, ipBatch, type Pair, run } from './namespaces.ts';
+import { createPair, forwardIn, haveLinkLocal, ip, ipBatch, type Pair, run } from './namespaces.ts';
 import { type Endpoint, loadPath, own, pathOf, startEndpoint, vipPath, vips } from './path-lab.ts';
 
 const tables = { IPv4: 'ip', IPv6: 'ip6' } as const;
@@ -23,6 +23,7 @@ before(async () => {
   );
   nodeEnd = await startEndpoint(pair.node);
   for (const port of [30_080, 30_081]) await nodeEnd.serve('tcp', port);
+  await haveLinkLocal([pair.client, pair.node]);
   loadPath(pair.node, pathOf({ vips: Object.values(vips).map((vip) => vipPath(vip, 'tcp/80>30080')) }));
 });
 after(() => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { createPair, inNamespace, nodeMac, type Pair, run } from './namespaces.ts';
+import { createPair, haveLinkLocal, inNamespace, nodeMac, type Pair, run } from './namespaces.ts';
 import { nftIn } from './path-lab.ts';
 import { soon } from './soon.ts';
 
@@ -22,6 +22,7 @@ before(async () => {
   server = startLineProcess({ namespace: pair.node, file: './server-process.ts' });
   knocker = startLineProcess({ namespace: pair.client, file: './knock-process.ts' });
   await Promise.all([server.next('ready'), knocker.next('ready')]);
+  await haveLinkLocal([pair.client, pair.node]);
 });
 after(() => {
   server?.close();

@@ -140,6 +140,17 @@ export function writeSysctl(namespace: string, path: string, value: string): voi
   run(namespace, 'sh', '-c', `echo ${value} >/proc/sys/${path}`);
 }
 
+/**
+ * Waits until the links of these namespaces have their link-local addresses, without which a kernel asks for no neighbour in the name of
+ * somebody else, and so cannot send a reset or an error for a VIP. They come when the kernel has taken note of the carrier.
+ */
+export async function haveLinkLocal(names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const addresses = () => ip(`-n ${name} -6 address show dev ${linkName} scope link`);
+    await soon(`${name} has its link-local address`, () => /fe80::(?!.*tentative)/.test(addresses()));
+  }
+}
+
 /** Lets a namespace pass packets on, as a router and a node of Kubernetes do. */
 export function forwardIn(namespace: string): void {
   run(namespace, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding');

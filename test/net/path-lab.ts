@@ -7,8 +7,7 @@ import { wholeText } from '../../src/dataplane/ruleset.ts';
 import type { Spread } from '../../src/dataplane/spread.ts';
 import type { Answer, Command, Question, Target } from './endpoint-process.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
-import { createPair, inNamespace, ip, ipBatch, linkName, nodeMac, type Pair } from './namespaces.ts';
-import { ipv6IsReady } from './ready.ts';
+import { createPair, haveLinkLocal, inNamespace, ip, ipBatch, linkName, nodeMac, type Pair } from './namespaces.ts';
 
 /** A VIP of each family, outside of what the hosts have. */
 export const vips = { IPv4: '10.99.3.1' as Ip, IPv6: 'fd99::301' as Ip } as const;
@@ -73,8 +72,8 @@ export async function startPathLab(): Promise<PathLab> {
     ip(`-n ${pair.node} link set lo up`);
     ip(`-n ${pair.client} link set lo up`);
     pointTo(pair.client, Object.values(vips), nodeMac);
-    await Promise.all([ipv6IsReady(pair.client), ipv6IsReady(pair.node)]);
     ends.push(...(await Promise.all([startEndpoint(pair.client), startEndpoint(pair.node)])));
+    await haveLinkLocal([pair.client, pair.node]);
     const [clientEnd, nodeEnd] = ends as [Endpoint, Endpoint];
     return { ...pair, close, clientEnd, nodeEnd };
   } catch (cause) {

@@ -9,6 +9,7 @@ import {
   addNamespaces,
   addressLine,
   deleteNamespaces,
+  haveLinkLocal,
   ip,
   ipBatch,
   linkName,
@@ -66,6 +67,7 @@ export async function startSpreadLab(): Promise<SpreadLab> {
     count(bridge);
     const [clientEnd, ...nodes] = await Promise.all(Object.values(hosts).map(({ name }) => startEndpoint(name)));
     ends.push(clientEnd as Endpoint, ...nodes);
+    await haveLinkLocal(Object.values(hosts).map(({ name }) => name));
     const protocols = ['tcp', 'udp'] as const;
     await Promise.all(nodes.flatMap((node) => protocols.map((protocol) => node.serve(protocol, 8_080))));
     return { bridge, clientEnd: clientEnd as Endpoint, close };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { tcpFlag } from '../../src/wire/tcp.ts';
-import { clientMac, forwardIn, ip, linkName, nodeMac, run } from './namespaces.ts';
+import { addressLine, clientMac, forwardIn, ip, ipBatch, linkName, nodeMac, run } from './namespaces.ts';
 import { loadPath, nftIn, type PathLab, pathOf, pointTo, startPathLab, vipPath, vips } from './path-lab.ts';
 import { segment } from './segments.ts';
 import { soon } from './soon.ts';
@@ -36,8 +36,11 @@ before(async () => {
         icmp type echo-reply ip saddr ${nobodys} counter name strange_pongs
       }
     }
-    table ip6 seen { ${counters('redirects')}
-      chain in { ${hook('input')}; icmpv6 type nd-redirect counter name redirects; }
+    table ip6 seen { ${counters('resets', 'redirects')}
+      chain in { ${hook('input')}
+        tcp flags rst counter name resets
+        icmpv6 type nd-redirect counter name redirects
+      }
     }
     table arp seen { ${counters('for_vip', 'for_other')}
       chain in { ${hook('input')}
@@ -99,8 +102,15 @@ test('D9 refusals are limited: a scan does not make the node a source of packets
 });
 
 test('D9 the node sends no redirect for a packet that it refuses', async () => {
-  await lab.clientEnd.ask('udp', { host: vips.IPv6, port: 81 });
-  assert.equal(counted('ip6', 'redirects'), 0);
+  // To one address, and about one, the kernel sends a redirect a second at most: there has been none of these.
+  const [from, to] = ['fd99::9' as Ip, 'fd99::309' as Ip];
+  ipBatch(lab.client, [addressLine(linkName, `${from}/64`)]);
+  loadPath(lab.node, pathOf({ vips: [vipPath(to, 'tcp/80')] }));
+  const [resets, redirects] = [counted('ip6', 'resets'), counted('ip6', 'redirects')];
+  const ends = { source: clientMac, destination: nodeMac, from, to, port: 81 };
+  await lab.clientEnd.raw(segment(ends, tcpFlag.synchronize));
+  await soon('it is refused', () => counted('ip6', 'resets') > resets);
+  assert.equal(counted('ip6', 'redirects'), redirects);
 });
 
 test('D9 the node asks nobody on the link for the VIP', async () => {
