@@ -264,7 +264,7 @@ subjects: [{ kind: ServiceAccount, name: reader, namespace: doctor-test }]
 
 test('F8 to who may read little the doctor says what it could not look at', async () => {
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
-  await lab.apply([reader, binding('ClusterRole'), binding('Role')].join('---'));
+  await lab.apply([reader, binding('ClusterRole'), binding('Role')].join('\n---\n'));
   const token = (await lab.kubectl(['-n', 'doctor-test', 'create', 'token', 'reader'])).trim();
   const config = parse(await readFile(lab.kubeconfig, 'utf8')) as { users: { user: object }[] };
   for (const user of config.users) user.user = { token };

@@ -11,7 +11,7 @@ const timeoutMs = 5_000;
 
 const targets: readonly string[] = JSON.parse(process.argv[2] ?? '[]');
 const asked = new Map(
-  targets.map((target): [string, Asked] => [target, { count: 0, failures: [], longestConnectMs: 0 }]),
+  targets.map((target): [string, Asked] => [target, { count: 0, failures: [], broken: [], longestConnectMs: 0 }]),
 );
 let isOver = false;
 
@@ -32,6 +32,11 @@ function attempt(target: string): Promise<{ readonly connectMs: number; readonly
   });
 }
 
+/** Did the connection end after it was taken? A refused one says ECONNREFUSED, at connect. */
+function isReset(failure: string): boolean {
+  return failure === 'read ECONNRESET' || failure === 'socket hang up';
+}
+
 async function ask(target: string): Promise<void> {
   const told = asked.get(target);
   while (told && !isOver) {
@@ -39,7 +44,7 @@ async function ask(target: string): Promise<void> {
     const { connectMs, failure } = await attempt(target);
     told.count++;
     told.longestConnectMs = Math.max(told.longestConnectMs, connectMs);
-    if (failure !== undefined) told.failures.push(`${at} ${failure}`);
+    if (failure !== undefined) (isReset(failure) ? told.broken : told.failures).push(`${at} ${failure}`);
     await delay(everyMs);
   }
 }

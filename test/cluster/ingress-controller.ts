@@ -22,7 +22,7 @@ export const forwardedPath = '/header?key=X-Forwarded-For';
 /** Installs the controller on two nodes, the backends and the Ingress, and waits until all Pods are ready. */
 export async function installIngress(lab: Lab): Promise<void> {
   await lab.loadImage(await skipperImage((line) => console.error(line)));
-  await lab.apply([account, controller, ...backendNames.map(backend), ingress()].join('---'));
+  await lab.apply([account, controller, ...backendNames.map(backend), ingress()].join('\n---\n'));
   await lab.rolledOut('deployment/ingress');
   for (const name of backendNames) {
     await lab.rolledOut(`deployment/${name}`, { namespace: namespace });

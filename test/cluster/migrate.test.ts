@@ -87,7 +87,7 @@ before(async () => {
       [
         `{ apiVersion: v1, kind: Namespace, metadata: { name: ${name}, labels: { test: migrate } } }`,
         inNamespace(name, berth.backends.replace('replicas: 3', 'replicas: 1')),
-      ].join('---'),
+      ].join('\n---\n'),
     );
   await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
 });
@@ -147,7 +147,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
         'namespace-a',
         berth.serviceManifest('picks', '', 'metallb.io/address-pool: ippool-ns-service-alloc-sample'),
       ).replace('annotations:', 'labels: { app: bar }, annotations:'),
-    ].join('---'),
+    ].join('\n---\n'),
   );
   const had = await eventually("MetalLB's addresses", async () => {
     const all = await addresses();

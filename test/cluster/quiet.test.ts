@@ -29,7 +29,7 @@ before(async () => {
   await lab.apply(berth.backends);
   await lab.kubectl(['rollout', 'status', 'deployment/web', '--timeout=90s']);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
-  await lab.apply(Object.values(standing).join('---'));
+  await lab.apply(Object.values(standing).join('\n---\n'));
   await settled(Object.keys(standing).length - 1);
 });
 after(async () => {
@@ -85,7 +85,7 @@ test('at rest nothing is written but the Lease, nothing is read but watches, and
 
 test('from its creation to verified a Service costs no more requests than its budget', async (t) => {
   const counts = await during(async () => {
-    await lab.apply(many.map((name) => berth.serviceManifest(name)).join('---'));
+    await lab.apply(many.map((name) => berth.serviceManifest(name)).join('\n---\n'));
     await settled(many.length + Object.keys(standing).length - 1);
   });
   keeps(t, counts, creationOf(many.length));
