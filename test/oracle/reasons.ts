@@ -105,7 +105,8 @@ export function missedBy(of: Case): string | undefined {
 function wanting(of: Case): readonly Family[] {
   const leaves = entriesOf(of.cluster, of.service).filter(({ metadata, spec }) => {
     const pool = poolOf(of, spec.address);
-    const isWanted = metadata.annotations?.['berth.dev/renumber'] !== undefined;
+    const isAsked = [...wishesOf(of.service).addresses.values()].includes(spec.address);
+    const isWanted = metadata.annotations?.['berth.dev/renumber'] !== undefined && !isAsked;
     return isWanted && (pool === undefined || pool.spec.state === 'Draining');
   });
   return [...new Set([...lacking(of), ...unmet(of), ...leaves.map(familyOf)])];

@@ -92,9 +92,11 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const name = keyOf(service.metadata);
       assert.ok(!isOfNode(known, address), `${name} gets the node's address ${address}`);
       if (isReturning) continue;
-      // Of two that show it the older one has it, and others may join those who have it.
-      const isStrange = !shownBy(service).includes(address) && refsOf(entryOf(known, address)).length === 0;
-      const others = known.services.filter((one) => !refsOf(after).some(({ uid }) => uid === one.metadata.uid));
+      const isNamed = ({ metadata }: Service) => refsOf(after).some(({ uid }) => uid === metadata.uid);
+      const isShownByNamed = known.services.some((one) => isNamed(one) && shownBy(one).includes(address));
+      // Of two that show it the older one has it, and others may join the Services that have it.
+      const isStrange = !isShownByNamed && refsOf(entryOf(known, address)).length === 0;
+      const others = known.services.filter((one) => !isNamed(one));
       const objections = [
         ...poolObjections(known, match),
         ...ledgerObjections(known, match),

@@ -39,7 +39,8 @@ export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined
   if (why !== undefined || given === undefined || wishesOf(service).pools.length === 0) return why;
   const ip = addressIn(entry.spec.address);
   const pool = cluster.pools.find(({ metadata }) => metadata.name === given.pool);
-  return ip && pool && names(pool, ip) ? undefined : 'AsksForPool';
+  const isAsGiven = entry.spec.pool === given.pool && ip && pool && names(pool, ip);
+  return isAsGiven ? undefined : 'AsksForPool';
 }
 
 /** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */
