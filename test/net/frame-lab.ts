@@ -16,8 +16,10 @@ export interface RawHost {
   ask(request: Uint8Array, of: string): Promise<ArpFrame>;
   /** The same with a solicitation; gives the advertisement. */
   solicit(solicitation: Uint8Array, of: string): Promise<NdpFrame>;
-  /** The frames that have come, the first so many left out. */
+  /** The frames that have come, as far as they were told, the first so many left out. */
   seen(from?: number): readonly Seen[];
+  /** Waits until all frames that have come are told. */
+  sync(): Promise<void>;
 }
 
 /** Both processes, ready. */
@@ -26,8 +28,8 @@ export interface FrameLab extends Pair, RawHost {
   /** Makes these VIPs, and no others, answered on the node's link. */
   answer(...vips: readonly string[]): Promise<void>;
   /**
-   * Sends frames, and one after them that is certainly answered. Frames of one link are answered in order: what has not come back when
-   * that answer is there will not come back.
+   * Sends frames, and one before and one after them that is certainly answered. Frames of one link are answered in order: what has not
+   * come back when the last answer is there will not come back, and what was asked for earlier came before the first.
    */
   cameBack(frames: readonly Uint8Array[], marker: () => Promise<unknown>): Promise<CameBack>;
   /** The responder's counters. */
@@ -87,6 +89,9 @@ export function rawHost(raw: LineProcess): RawHost {
     raw,
     send,
     seen,
+    sync: async () => {
+      await raw.ask({ sync: true }, 'synced');
+    },
     ask: (request: Uint8Array, of: string) =>
       sendUntil(request, (frames) => frames.find(({ arp }) => arp?.senderIp === of)?.arp),
     solicit: (solicitation: Uint8Array, of: string) =>
@@ -103,6 +108,7 @@ function actionsOf(responder: LineProcess, { send, seen }: RawHost) {
     },
     cameBack: async (frames: readonly Uint8Array[], marker: () => Promise<unknown>) => {
       for (;;) {
+        await marker();
         const [count, before] = [seen().length, await counters()];
         for (const frame of frames) await send(frame);
         await marker();

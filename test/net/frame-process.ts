@@ -39,8 +39,16 @@ function listen(): void {
   setTimeout(listen, 1);
 }
 
-/** A command is `{ "send": "<frame in hex>" }` or `{ "flood": "<frame in hex>" }`: as fast as it goes, for ever. */
-obey<{ send?: string; flood?: string }>((command) => {
+/**
+ * A command is `{ "send": "<frame in hex>" }`, `{ "flood": "<frame in hex>" }`: as fast as it goes, for ever, or `{ "sync": true }`: what has
+ * come is told before the answer.
+ */
+obey<{ send?: string; flood?: string; sync?: boolean }>((command) => {
+  if (command.sync) {
+    tellArp();
+    tellNdp();
+    say({ kind: 'synced' });
+  }
   if (command.send !== undefined) say({ kind: 'sent', outcome: sender.send(Buffer.from(command.send, 'hex')) });
   if (command.flood !== undefined) flood(Buffer.from(command.flood, 'hex'));
 });

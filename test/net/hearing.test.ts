@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { type FrameLab, requestFor, solicitationFor, startFrameLab } from './frame-lab.ts';
+import { type FrameLab, requestFor, type Seen, solicitationFor, startFrameLab } from './frame-lab.ts';
 import { addressLine, clientMac, ip, ipBatch, linkName, nodeMac } from './namespaces.ts';
 import { soon } from './soon.ts';
 
@@ -29,6 +29,8 @@ function apply(whole: object): Promise<unknown> {
   return lab.responder.ask({ do: 'applyWhole', links: [{ name: linkName, vips: [], ...whole }] }, 'done');
 }
 
+const destinationOf = ({ arp, ndp }: Seen) => (arp ?? ndp)?.destination;
+
 /** Asks on the wire until the answer is heard, and returns whose it was. */
 function answerHeard(address: string, to?: string): Promise<unknown> {
   return soon(`an answer for ${address}`, async () => {
@@ -52,6 +54,9 @@ for (const family of families) {
   test(`A7 ${family}: one host alone can be asked`, async () => {
     await apply({ listens: [family] });
     assert.equal(await answerHeard(own[family], clientMac), clientMac);
+    const isQuestion = ({ arp, ndp }: Seen) => (arp?.targetIp ?? ndp?.target) === own[family];
+    const toItAlone = () => lab.seen().some((frame) => isQuestion(frame) && destinationOf(frame) === clientMac);
+    await lab.raw.until('a question has come to this host alone', toItAlone);
   });
 
   test(`${family}: a question from a link without an address is answered too`, async (t) => {

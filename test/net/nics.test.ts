@@ -34,6 +34,7 @@ test('of two links in one segment one answers for a VIP, and the other one does 
   const { lan, speaker } = await twoInOneSegment(t);
   // All links are looked at in turn: had the other one answered the first question, it would be here with the third.
   for (let round = 0; round < 3; round++) await lan.ask(requestFor(vip), vip);
+  await lan.sync();
   assert.deepEqual([...new Set(repliesOf(lan, vip))], [macs[0]]);
   lan.unplug('v0');
   await speaker.announces(vip, 'v1');
@@ -69,6 +70,7 @@ test('of two segments each VIP is answered in its own', async (t) => {
   ] as const) {
     await host.send(requestFor(foreign));
     assert.equal((await host.ask(requestFor(own), own)).senderMac, mac);
+    await host.sync();
     assert.deepEqual(repliesOf(host, foreign), []);
   }
 });

@@ -103,6 +103,7 @@ async function linksTold(): Promise<{ readonly text: string; readonly links: rea
 test('a VIP is announced on the link of the network that it is in, and answered on no link of a Pod', async () => {
   for (const pod of [bridged, routed]) await pod.send(requestFor(vip));
   assert.equal((await lan.ask(requestFor(vip), vip)).senderMac, nodeMac);
+  await bridged.sync();
   // On the routed link the kernel answers for whatever it has a route to (proxy ARP): it takes its time for that.
   assert.deepEqual(
     bridged.seen().filter(({ arp }) => arp?.senderIp === vip),
