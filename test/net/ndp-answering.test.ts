@@ -15,9 +15,6 @@ const unicast = { destination: nodeMac, destinationIp: vip as Ip };
 
 before(async () => {
   lab = await startFrameLab();
-  // The client asks for an address of its own at once, and is content with a tenth of a second (RFC 4862 section 5.4).
-  writeSysctl(lab.client, `net/ipv6/conf/${linkName}/router_solicitation_delay`, '0');
-  writeSysctl(lab.client, `net/ipv6/neigh/${linkName}/retrans_time_ms`, '100');
 });
 after(() => lab?.close());
 
@@ -120,23 +117,28 @@ test('the kernel of another host resolves a VIP, and keeps it reachable by unica
   assert.ok(((await lab.counters()).Answered ?? 0) > before);
 });
 
-const isAdvertisement = (ndp: NdpFrame | undefined) => ndp?.type === 136 && ndp.target === vip;
-
 test('a host that gives itself the VIP finds that it is taken (DAD)', async () => {
   await lab.answer(vip);
-  const seen = lab.raw.said.length;
+  const seen = lab.seen().length;
+  // The client asks at once, and waits for so long for an answer (RFC 4862 section 5.4).
+  writeSysctl(lab.client, `net/ipv6/conf/${linkName}/router_solicitation_delay`, '0');
+  const waits = (ms: number) => writeSysctl(lab.client, `net/ipv6/neigh/${linkName}/retrans_time_ms`, `${ms}`);
+  waits(20_000);
   ip(`-n ${lab.client} address add ${vip}/64 dev ${linkName}`);
   try {
     const address = () => ip(`-n ${lab.client} address show dev ${linkName} to ${vip}`);
     await soon('the address has failed', () => address().includes('dadfailed'));
+    waits(100);
     // Another address, which nobody has, is well: it was the answer that made the difference.
     ip(`-n ${lab.client} address add fd99::c8:77/64 dev ${linkName}`);
     const other = () => ip(`-n ${lab.client} address show dev ${linkName} to fd99::c8:77`);
     await soon('the other address is well', () => !/tentative|dadfailed/.test(other()));
   } finally {
+    waits(1_000);
     for (const own of [vip, 'fd99::c8:77']) ip(`-n ${lab.client} address del ${own}/64 dev ${linkName}`);
   }
-  const answers = lab.raw.said.slice(seen).filter(({ ndp }) => isAdvertisement(ndp as NdpFrame | undefined));
+  await lab.sync();
+  const answers = lab.seen(seen).filter(({ ndp }) => ndp?.type === 136 && ndp.target === vip);
   assert.notEqual(answers.length, 0);
 });
 
