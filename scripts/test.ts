@@ -45,7 +45,7 @@ for (const [name, suite] of Object.entries(suites)) {
   const files = filesOf(suite);
   if (!isChosen(name) || (values.quick && !suite.isQuick) || files.length === 0) continue;
   const startedAt = performance.now();
-  console.log(`\n${name}: ${files.length} files, ${suite.concurrency} at a time\n`);
+  console.log(`\n${name}: ${files.length} files, ${suite.lanes} at a time\n`);
   const result = await runStage({ ...suite, files });
   ended.push({ ...result, name, took: performance.now() - startedAt });
 }

@@ -1,19 +1,15 @@
 /** What the tests on the lab's cluster do again and again: install Berth, expose backends, look from the client. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { type Lab, type LabHost, openLab } from '../lab/cluster.ts';
+import type { Lab, LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import { askerOf } from '../probe/asker.ts';
 import { namespace } from './installation.ts';
 import { type Condition, type Conditioned, conditionIn, type Pool, type ServiceObject } from './objects.ts';
 import * as client from './promises/client.ts';
 
+export { sharedLab } from '../lab/shared.ts';
 export { installBerth, namespace, rolledOut, scaleController, uninstallBerth } from './installation.ts';
-
-/** The cluster that the run has brought up. */
-export function sharedLab(): Lab {
-  return openLab(process.env.BERTH_LAB);
-}
 
 /** Waits until Kubernetes takes a node for ready. */
 export async function nodeIsReady(lab: Lab, { name }: Pick<LabHost, 'name'>): Promise<void> {

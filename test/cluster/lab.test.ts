@@ -4,9 +4,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { type Lab, type LabHost, openLab } from '../lab/cluster.ts';
+import type { Lab, LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import { run } from '../lab/run.ts';
+import { sharedLab } from '../lab/shared.ts';
 import { type Conditioned, conditionIn } from './objects.ts';
 
 const nodePort = 30080;
@@ -51,7 +52,7 @@ spec:
 let lab: Lab;
 
 before(async () => {
-  lab = openLab(process.env.BERTH_LAB);
+  lab = sharedLab();
   await lab.apply(backends);
   await lab.rolledOut('daemonset/web', { namespace: 'lab-test', timeoutMs: 60_000 });
 });

@@ -7,7 +7,7 @@ import { namespace } from './berth.ts';
 import { grantText, useOf } from './permissions.ts';
 
 /** Requests by `role verb resource`. */
-export type Counts = Readonly<Record<string, number>>;
+export type Requests = Readonly<Record<string, readonly AuditRecord[]>>;
 
 /** How often something may be asked for, and why so often. */
 export interface Allowance {
@@ -15,13 +15,13 @@ export interface Allowance {
   readonly reason: string;
 }
 
-/** By `role verb resource`, as in {@link Counts}. What is not named may not be asked for at all. */
+/** By `role verb resource`, as in {@link Requests}. What is not named may not be asked for at all. */
 export type Budget = Readonly<Record<string, Allowance>>;
 
 const election = / leases\.coordination\.k8s\.io$/;
 
-/** Counts what was asked for from one moment to another. The Lease is left out: it is asked for by the clock, whatever else happens. */
-export async function requestsBetween(lab: Lab, from: Date, to: Date): Promise<Counts> {
+/** Gives what was asked for from one moment to another. */
+export async function requestsBetween(lab: Lab, from: Date, to: Date): Promise<Requests> {
   const [begun, ended] = [from.toISOString(), to.toISOString()];
   const records = await eventually('the whole log of that time', () => {
     const all = readAudit(lab.stateDir);
@@ -29,28 +29,32 @@ export async function requestsBetween(lab: Lab, from: Date, to: Date): Promise<C
     return all.some(({ requestReceivedTimestamp: at }) => at > ended) && all;
   });
   const ours = records.filter(({ requestReceivedTimestamp: at }) => at >= begun && at < ended);
-  return countsOf(new Map(ours.map((record) => [record.auditID, record])).values());
+  return byKind(new Map(ours.map((record) => [record.auditID, record])).values());
 }
 
-/** The counts without those of the Lease. */
-export function withoutElection(counts: Counts): Counts {
-  return Object.fromEntries(Object.entries(counts).filter(([what]) => !election.test(what)));
+/** The requests without those for the Lease, which the clock causes, whatever else happens. */
+export function withoutElection(requests: Requests): Requests {
+  return Object.fromEntries(Object.entries(requests).filter(([what]) => !election.test(what)));
 }
 
-/** What was asked for more often than the budget allows, a line each. */
-export function excessOf(counts: Counts, budget: Budget): readonly string[] {
-  return Object.entries(counts)
-    .filter(([what, count]) => count > (budget[what]?.most ?? 0))
-    .map(([what, count]) => `${what}: ${count} of ${budget[what]?.most ?? 0}`);
+/** What was asked for more often than the budget allows, a text each: how often, and each request with what it wrote. */
+export function excessOf(requests: Requests, budget: Budget): readonly string[] {
+  return Object.entries(requests)
+    .filter(([what, records]) => records.length > (budget[what]?.most ?? 0))
+    .map(([what, records]) => {
+      const lines = [`${what}: ${records.length} of ${budget[what]?.most ?? 0}`, ...records.map(textOf)];
+      return lines.join('\n  ');
+    });
 }
 
-function countsOf(records: Iterable<AuditRecord>): Counts {
-  const counts: Record<string, number> = {};
-  for (const record of records) {
+function textOf({ objectRef, requestReceivedTimestamp: at, requestObject }: AuditRecord): string {
+  return `${at} ${objectRef?.name ?? ''} ${JSON.stringify(requestObject) ?? ''}`;
+}
+
+function byKind(records: Iterable<AuditRecord>): Requests {
+  return Object.groupBy(records, (record) => {
     const { verb, resource } = useOf(record);
     const role = record.user.username.replace(`system:serviceaccount:${namespace}:berth-`, '');
-    const what = `${role} ${grantText({ namespace: undefined, verb, resource, name: undefined })}`;
-    counts[what] = (counts[what] ?? 0) + 1;
-  }
-  return counts;
+    return `${role} ${grantText({ namespace: undefined, verb, resource, name: undefined })}`;
+  }) as Requests;
 }

@@ -1,10 +1,11 @@
 /** What the Services documentation of Kubernetes promises for LoadBalancer, with kube-proxy in nftables mode: on a lab of its own. */
 import { downLab, downOnInterrupt, type Lab, upLab } from '../lab/cluster.ts';
+import { sharedId } from '../lab/shared.ts';
 import { installBerth } from './berth.ts';
 import { columnsOf } from './promises/column.ts';
 import { keepPromises } from './promises/keep.ts';
 
-const id = `${process.env.BERTH_LAB ?? 'test'}nft`;
+const id = `${sharedId()}nft`;
 /** As of the shared lab: set, it leaves the cluster for a look at it. */
 const keep = process.env.BERTH_LAB_KEEP !== undefined;
 

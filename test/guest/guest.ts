@@ -95,10 +95,9 @@ async function guest(names: readonly string[], options: Options): Promise<number
 }
 
 function testCommand(names: readonly string[]): string {
-  const reporter = './test/reporter.ts';
   const files = names.map((name) => `test/guest/${name}${suffix}`);
   // One file at a time: each has a cluster.
-  const options = ['--test-concurrency=1', '--test-timeout=3600000', `--test-reporter=${reporter}`];
+  const options = ['--test-concurrency=1', '--test-timeout=3600000', '--test-reporter=spec'];
   return [process.execPath, '--test', ...options, ...files].join(' ');
 }
 

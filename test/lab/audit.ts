@@ -17,10 +17,21 @@ export interface AuditRecord {
   };
   readonly responseStatus?: { readonly code?: number };
   readonly requestReceivedTimestamp: string;
+  /** What was written, of a status or an Event. */
+  readonly requestObject?: unknown;
 }
 
+const berth = { userGroups: ['system:serviceaccounts:berth-system'] } as const;
+
+/** What tells why something was written. */
+const told = [
+  { group: 'events.k8s.io', resources: ['events'] },
+  { group: 'berth.dev', resources: ['ipallocations/status', 'ipaddresspools/status'] },
+  { group: '', resources: ['services/status'] },
+] as const;
+
 /**
- * Nobody else's requests are written down, so the log costs next to nothing. Of a watch the answer's beginning and its end are two
+ * Requests of others are not written down, so the log costs next to nothing. Of a watch the answer's beginning and its end are two
  * records: the first one is enough to know that it was opened.
  */
 const policy = {
@@ -28,7 +39,7 @@ const policy = {
   kind: 'Policy',
   omitStages: ['RequestReceived'],
   omitManagedFields: true,
-  rules: [{ level: 'Metadata', userGroups: ['system:serviceaccounts:berth-system'] }, { level: 'None' }],
+  rules: [{ level: 'Request', ...berth, resources: told }, { level: 'Metadata', ...berth }, { level: 'None' }],
 } as const;
 
 /** Writes the policy, and gives the API server's flags for it. */

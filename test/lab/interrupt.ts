@@ -8,16 +8,22 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Exit code of a program that Ctrl-C ended, as a shell gives it. */
 const interruptedCode = 130;
 
+const watched = new Set<string>();
+
 /** From now on, Ctrl-C and its like take the lab down and end this process. Call what it gives when that shall be over. */
 export function downOnInterrupt(id: string): () => void {
-  const interrupt = () => {
-    takeDown(id);
-    process.exit(interruptedCode);
-  };
-  for (const name of signals) process.on(name, interrupt);
+  if (watched.size === 0) for (const name of signals) process.on(name, interrupt);
+  const isNew = !watched.has(id);
+  watched.add(id);
   return () => {
-    for (const name of signals) process.off(name, interrupt);
+    if (isNew) watched.delete(id);
+    if (watched.size === 0) for (const name of signals) process.off(name, interrupt);
   };
+}
+
+function interrupt(): void {
+  for (const id of watched) takeDown(id);
+  process.exit(interruptedCode);
 }
 
 /** Has another process take the lab down. All else in this one stands still meanwhile, so that nothing new is started. */

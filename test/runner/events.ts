@@ -29,12 +29,16 @@ export interface RunnerEvent {
   };
 }
 
-const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
-
-/** Is the event the first line of the runner's own summary? */
-export function isSummary(event: RunnerEvent): boolean {
-  return isSummaryLine(event) && event.data.message?.startsWith('tests ') === true;
+/** The sum of what several runs counted. */
+export function sumOf(all: readonly Counts[]): Counts {
+  const total = (key: keyof Counts) => all.reduce((sum, counts) => sum + counts[key], 0);
+  return {
+    ...{ tests: total('tests'), suites: total('suites'), passed: total('passed'), failed: total('failed') },
+    ...{ cancelled: total('cancelled'), skipped: total('skipped'), todo: total('todo') },
+  };
 }
+
+const summaryLine = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
 /** Is the event a line of the runner's own summary? */
 export function isSummaryLine({ type, data }: RunnerEvent): boolean {

@@ -1,10 +1,10 @@
-/** Before a stage's summary: the matrix of Services' promises, where those were tested. */
+/** At a stage's end: the matrix of Services' promises, where those were tested. */
 import { columnName, columns } from '../cluster/promises/column.ts';
 import { type Cell, renderMatrix } from '../cluster/promises/matrix.ts';
 import { suitePrefix } from '../cluster/promises/suites.ts';
-import { isSummary, type RunnerEvent } from './events.ts';
+import type { RunnerEvent } from './events.ts';
 
-/** Passes all events on, and puts the matrix before the summary. */
+/** Passes all events on, and puts the matrix behind them. */
 export async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<RunnerEvent> {
   const cells: Cell[] = [];
   // The tests of a suite come before the suite itself, file by file.
@@ -20,12 +20,10 @@ export async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGene
         open = [];
       }
     }
-    if (isSummary(event) && cells.length > 0) {
-      const matrix = renderMatrix(cells.splice(0), columns.map(columnName));
-      yield { type: 'test:stdout', data: { file: data.file ?? '', message: `\n${matrix}\n` } };
-    }
     yield event;
   }
+  if (cells.length === 0) return;
+  yield { type: 'test:stdout', data: { file: '', message: `\n${renderMatrix(cells, columns.map(columnName))}\n` } };
 }
 
 function resultOf({ type, data }: RunnerEvent): string {

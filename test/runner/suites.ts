@@ -4,8 +4,8 @@ import { globSync } from 'node:fs';
 /** One suite. */
 export interface Suite {
   readonly patterns: readonly string[];
-  /** How many files run at a time: those of a cluster share it, and both cores. */
-  readonly concurrency: number;
+  /** How many files run at a time. On clusters, each lane has its own. */
+  readonly lanes: number;
   /** Module with `globalSetup` and `globalTeardown`. */
   readonly setup?: string;
   /** Part of `npm run test:quick`? */
@@ -14,15 +14,15 @@ export interface Suite {
 
 /** All suites of tests. Types, lint and format (`check`) come before them. */
 export const suites: Readonly<Record<string, Suite>> = {
-  unit: { patterns: ['test/*.test.ts', 'test/unit/**/*.test.ts'], concurrency: 2, isQuick: true },
-  sim: { patterns: ['test/sim/**/*.test.ts'], concurrency: 2, isQuick: true },
-  control: { patterns: ['test/control/**/*.test.ts'], concurrency: 2, isQuick: true },
+  unit: { patterns: ['test/*.test.ts', 'test/unit/**/*.test.ts'], lanes: 2, isQuick: true },
+  sim: { patterns: ['test/sim/**/*.test.ts'], lanes: 2, isQuick: true },
+  control: { patterns: ['test/control/**/*.test.ts'], lanes: 2, isQuick: true },
   net: {
-    ...{ patterns: ['test/net/**/*.test.ts'], concurrency: 2, isQuick: false },
+    ...{ patterns: ['test/net/**/*.test.ts'], lanes: 2, isQuick: false },
     setup: 'test/net/global-setup.ts',
   },
   cluster: {
-    ...{ patterns: ['test/cluster/**/*.test.ts'], concurrency: 1, isQuick: false },
+    ...{ patterns: ['test/cluster/**/*.test.ts'], lanes: 2, isQuick: false },
     setup: 'test/lab/global-setup.ts',
   },
 };

@@ -2,7 +2,7 @@
 import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
-import type { Counts } from './events.ts';
+import { sumOf } from './events.ts';
 import type { StageResult } from './stage.ts';
 
 /** A stage that has run. */
@@ -22,11 +22,10 @@ export async function printSummary(stages: readonly Ended[], tookMs: number): Pr
   console.log('');
   for (const [file, ms] of files.slice(0, slowest)) console.log(`${column(ms)}  ${relative('.', file)}`);
   console.log('');
-  const total = (key: keyof Counts) => stages.reduce((sum, { counts }) => sum + counts[key], 0);
+  const { tests, suites, passed, failed, cancelled, skipped, todo } = sumOf(stages.map(({ counts }) => counts));
   const lines = [
-    ...[`tests ${total('tests')}`, `suites ${total('suites')}`, `pass ${total('passed')}`, `fail ${total('failed')}`],
-    ...[`cancelled ${total('cancelled')}`, `skipped ${total('skipped')}`, `todo ${total('todo')}`],
-    `duration_ms ${Math.round(tookMs)}`,
+    ...[`tests ${tests}`, `suites ${suites}`, `pass ${passed}`, `fail ${failed}`],
+    ...[`cancelled ${cancelled}`, `skipped ${skipped}`, `todo ${todo}`, `duration_ms ${Math.round(tookMs)}`],
   ];
   const events = lines.map((message) => {
     return { type: 'test:diagnostic', data: { nesting: 0, message, level: 'info' } };
