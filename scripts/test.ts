@@ -1,6 +1,8 @@
 /** Runs the tests: `npm test` for a change, `npm run test:quick` for an answer at once, `npm run test:all` for all that there is. */
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cacheFolder } from '../test/lab/cache.ts';
 import { seedOfRun, seedVariable } from '../test/runner/seed.ts';
 import { runStage } from '../test/runner/stage.ts';
 import { filesOf, type RareCommand, rare, suites } from '../test/runner/suites.ts';
@@ -35,6 +37,8 @@ process.chdir(new URL('..', import.meta.url).pathname);
 const begin = performance.now();
 const seed = seedOfRun();
 process.env[seedVariable] = String(seed);
+// Each file is a process, which loads much the same modules as the others: they are compiled once.
+process.env.NODE_COMPILE_CACHE ??= join(cacheFolder(), 'compiled');
 if (values.all) process.env.BERTH_TESTS = 'all';
 console.log(`seed ${seed}: ${seedVariable}=${seed} repeats this run's random tests`);
 

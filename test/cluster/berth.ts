@@ -9,7 +9,7 @@ import { type Condition, type Conditioned, conditionIn, type Pool, type ServiceO
 import * as client from './promises/client.ts';
 
 export { sharedLab } from '../lab/shared.ts';
-export { installBerth, namespace, rolledOut, scaleController, uninstallBerth } from './installation.ts';
+export { installBerth, namespace, placeSpeakers, rolledOut, scaleController, uninstallBerth } from './installation.ts';
 
 /** Waits until Kubernetes takes a node for ready. */
 export async function nodeIsReady(lab: Lab, { name }: Pick<LabHost, 'name'>): Promise<void> {

@@ -3,7 +3,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually, type Lab } from '../lab/cluster.ts';
 import { mustRun } from '../lab/run.ts';
-import { installBerth, ledgerOf, scaleController } from './berth.ts';
+import { installBerth, ledgerOf, placeSpeakers, scaleController } from './berth.ts';
 import { namespaces, pool } from './churn.ts';
 import { enterNetworkOf } from './enter-network.ts';
 
@@ -30,6 +30,8 @@ export async function prepare(lab: Lab): Promise<string> {
   await installBerth(lab);
   // Controllers in Pods must not act beside those of the tests.
   await scaleController(lab, 0);
+  // Speakers would have nothing to announce, and much to read.
+  await placeSpeakers(lab, 'nowhere');
   await lab.apply(manifests);
   for (const name of namespaces) await lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name} } }`);
   return join(bundleOf(lab), 'main.js');
@@ -40,6 +42,7 @@ export async function restore(lab: Lab): Promise<void> {
   const failures: unknown[] = [];
   const steps = [
     () => Promise.all(namespaces.map((name) => lab.api.delete('namespaces', name))),
+    () => placeSpeakers(lab, 'everywhere'),
     () => scaleController(lab, 2),
     () => eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0, { timeoutMs: 60_000 }),
     () => lab.api.delete('ipaddresspools', pool.name),

@@ -53,9 +53,6 @@ test('A8 two controllers that both believe they lead never give an address twice
   assert.equal(shared.length > 0, sharingIsServed);
   assert.ok(controllers.count('leading') > times(5, 8), 'the lead hardly ever changed');
   assert.ok(disturber.woken.length > 5, 'hardly any leader overslept');
-  const { missed = 0, strike = 0, boomerang = 0, latecomer = 0 } = disturber.counts;
-  const met = strike + boomerang + latecomer;
-  assert.ok(met > missed, `of the moments to put a leader to sleep ${met} came, and ${missed} did not`);
   assert.ok(disturber.lostLeads() > 5, 'hardly ever did two of them believe that they lead');
 });
 

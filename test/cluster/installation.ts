@@ -47,7 +47,15 @@ export async function uninstallBerth(lab: Lab): Promise<void> {
 export async function scaleController(lab: Lab, replicas: number): Promise<void> {
   await lab.api.patch('deployments', 'berth-controller', { ...where, subresource: 'scale', spec: { replicas } });
   if (replicas > 0) return rolledOut(lab);
-  await eventually('no controller', async () => (await controllers(lab)) === 0, { timeoutMs: 60_000 });
+  await eventually('no controller', async () => (await podsOf(lab, 'controller')) === 0, { timeoutMs: 60_000 });
+}
+
+/** Lets a speaker run on each node, or on none, and waits until it is so. */
+export async function placeSpeakers(lab: Lab, place: 'everywhere' | 'nowhere'): Promise<void> {
+  const nodeSelector = { 'berth.dev/no-such': place === 'nowhere' ? 'node' : null };
+  await lab.api.patch('daemonsets', 'berth-speaker', { ...where, spec: { template: { spec: { nodeSelector } } } });
+  if (place === 'everywhere') return rolledOut(lab);
+  await eventually('no speaker', async () => (await podsOf(lab, 'speaker')) === 0, { timeoutMs: 60_000 });
 }
 
 /**
@@ -56,12 +64,12 @@ export async function scaleController(lab: Lab, replicas: number): Promise<void>
  */
 async function dropLease(lab: Lab): Promise<void> {
   if ((await lab.api.find('deployments', 'berth-controller', where)) !== undefined) return;
-  await eventually('no controller', async () => (await controllers(lab)) === 0, { timeoutMs: 60_000 });
+  await eventually('no controller', async () => (await podsOf(lab, 'controller')) === 0, { timeoutMs: 60_000 });
   await lab.api.delete('leases', 'berth-controller', where);
 }
 
-async function controllers(lab: Lab): Promise<number> {
-  const labelSelector = 'app.kubernetes.io/component=controller';
+async function podsOf(lab: Lab, component: 'controller' | 'speaker'): Promise<number> {
+  const labelSelector = `app.kubernetes.io/component=${component}`;
   return (await lab.api.list('pods', { ...where, labelSelector })).length;
 }
 

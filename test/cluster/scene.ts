@@ -1,6 +1,7 @@
 /** A VIP of its own for each test of who holds it: what was done to another one has no say, and it has moved never before. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import type { SpeakerStatus } from '../../src/api/speaker-status.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { another } from '../probe/backend.ts';
 import type { Findings } from '../probe/findings.ts';
@@ -54,6 +55,7 @@ export class Scene {
       const vip = await addressOf(lab, name);
       prober = await Prober.start(lab, vip);
       await prober.peace(peaceMs);
+      await knownEverywhere(lab, { vip, holder: prober.holder().name });
       await act(new Scene(lab, { vip, prober }));
     } finally {
       prober?.close();
@@ -94,6 +96,17 @@ export class Scene {
   #movedOnce({ macs }: Findings): void {
     assert.equal(macs.length, 2, `${macs}`);
     assert.equal(macs[0], this.holder.mac);
+  }
+}
+
+/** Waits until every speaker knows who holds a VIP: one that has not heard of it, as after an outage of the API server, cannot take over. */
+async function knownEverywhere(lab: Lab, { vip, holder }: { readonly vip: string; readonly holder: string }) {
+  for (const node of lab.nodes) {
+    await eventually(`${node.name} knows that ${holder} holds ${vip}`, async () => {
+      const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
+      const { vips } = JSON.parse(stdout) as SpeakerStatus;
+      return vips.some((known) => known.address === vip && known.holder === holder);
+    });
   }
 }
 

@@ -7,7 +7,7 @@ import { checkServerIdentity } from 'node:tls';
 
 /** What a request is made of. */
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   /** Sent as JSON. */
@@ -35,7 +35,9 @@ export class ApiError extends Error {
   }
 }
 
-interface Answer {
+/** An answer of any kind. */
+export interface Answer {
+  /** Of HTTP. */
   readonly status: number;
   readonly body: string;
 }
@@ -63,12 +65,13 @@ export class ApiConnection {
 
   /** The text of an answer; throws an {@link ApiError} where that is no success. */
   async text(call: Call): Promise<string> {
-    const { status, body } = await this.#send(call);
+    const { status, body } = await this.answer(call);
     if (status >= 200 && status < 300) return body;
     throw new ApiError(status, messageIn(body) ?? `${call.method ?? 'GET'} ${call.path}: HTTP ${status}: ${body}`);
   }
 
-  #send(call: Call): Promise<Answer> {
+  /** What comes back, a success or not. */
+  answer(call: Call): Promise<Answer> {
     const { method = 'GET', path, query = {}, body, contentType = 'application/json' } = call;
     const parameters = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
     const search = new URLSearchParams(parameters).toString();
@@ -85,7 +88,7 @@ export class ApiConnection {
     sent.on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer within ${timeoutMs} ms`)));
     sent.on('error', (error: NodeJS.ErrnoException) => {
       // The server may close a connection in the moment in which it is used again: it has not read the request then.
-      if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(this.#send(call));
+      if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(this.answer(call));
       else reject(new Error(`${method} ${path}: ${error.message}`, { cause: error }));
     });
     sent.end(content);

@@ -3,7 +3,7 @@
  * the cluster does. Nothing here is Berth's own client.
  */
 import { parseAllDocuments } from 'yaml';
-import { ApiConnection, ApiError, type ApiServer } from './api-connection.ts';
+import { type Answer, ApiConnection, ApiError, type ApiServer, type Call } from './api-connection.ts';
 import { eventually } from './poll.ts';
 import { groupPath, pathOf, type Resource } from './resources.ts';
 
@@ -78,6 +78,11 @@ export class Api {
   /** An object; undefined where there is none. */
   find<T = KubeObject>(resource: Resource, name: string, where: Where = {}): Promise<T | undefined> {
     return unlessMissing(this.get<T>(resource, name, where));
+  }
+
+  /** What the API server answers, a success or not. */
+  answer(call: Call): Promise<Answer> {
+    return this.#server.answer(call);
   }
 
   /** All objects of a kind in a namespace, or those that the selectors choose. */
