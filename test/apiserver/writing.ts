@@ -76,21 +76,27 @@ export function updated(body: ApiObject, before: ApiObject, writing: Writing): A
   return finished(inPlaceOf(body, before, writing.target), { before, writing });
 }
 
+/** A patch that names another version is in conflict; one that names another uid would change it, which is invalid. */
+function checkPatch({ uid, resourceVersion }: ApiMeta, before: ApiObject, what: string): void {
+  if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) throw conflict(what);
+  if (uid && uid !== before.metadata.uid) throw invalid(what, ['metadata.uid: field is immutable']);
+}
+
 /** What a merge patch (RFC 7396) makes of an object. */
 export function patched(patch: Fields, before: ApiObject, writing: Writing): ApiObject {
-  return updated(bodyOf(mergePatched(before, patch)), before, writing);
+  const body = bodyOf(mergePatched(before, patch));
+  checkPatch(body.metadata, before, nameOf(writing.target.kind, before.metadata.name));
+  return updated(body, before, writing);
 }
 
 /** What server-side apply makes of an object. */
 export function appliedTo(config: ApiObject, before: ApiObject, writing: Writing): ApiObject {
   const { target, manager, now, force = false } = writing;
   const { kind, subresource } = target;
-  const { uid, resourceVersion } = config.metadata;
   const what = nameOf(kind, before.metadata.name);
   checkIdentity(config.metadata, before, what);
   if (config.metadata.managedFields) throw badRequest('metadata.managedFields must be nil');
-  if (uid && uid !== before.metadata.uid) throw uidConflict(what, uid, before);
-  if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) throw conflict(what);
+  checkPatch(config.metadata, before, what);
   const { status, ...main } = config;
   const part = subresource === 'status' ? { ...partOf(config), status } : kind.hasStatus ? main : config;
   const act = { manager, subresource, now, force };

@@ -59,9 +59,11 @@ export const applies: Checks = {
     await asking.patch(asking.service, { metadata: { labels: { a: 'b' } } });
     const status = { conditions: [condition('a/A')] };
     const late = await asking.apply('one', status, { metadata: { uid, resourceVersion } });
-    const other = await asking.apply('one', status, { metadata: { uid: '00000000-0000-4000-8000-000000000000' } });
+    const another = '00000000-0000-4000-8000-000000000000';
+    const other = await asking.apply('one', status, { metadata: { uid: another } });
+    const both = await asking.apply('one', status, { metadata: { uid: another, resourceVersion } });
     const right = await asking.apply('one', status, { metadata: { uid } });
-    assert.deepEqual([late.status, other.status, right.status], [409, 409, 200]);
+    assert.deepEqual([late.status, other.status, both.status, right.status], [409, 422, 409, 200]);
   },
 };
 

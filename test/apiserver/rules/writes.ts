@@ -95,6 +95,19 @@ export const updates: Checks = {
     const { metadata } = await asking.patch(asking.entry, { metadata: { labels: { a: null, e: 'f' } } });
     assert.deepEqual(metadata.labels, { c: 'd', e: 'f' });
   },
+  'a merge patch of another version is in conflict, and one of another uid is invalid': async (asking) => {
+    const made = await asking.createEntry();
+    const { resourceVersion } = made.metadata;
+    await asking.patch(asking.entry, { metadata: { labels: { a: 'b' } } });
+    const patch = (metadata: object) => ({
+      ...{ method: 'PATCH', path: asking.entry, contentType: mergeType },
+      body: { metadata, spec: { pool: 'other' } },
+    });
+    const uid = '00000000-0000-4000-8000-000000000000';
+    await asking.refused(409, 'Conflict', patch({ resourceVersion }));
+    await asking.refused(422, 'Invalid', patch({ uid }));
+    await asking.refused(409, 'Conflict', patch({ uid, resourceVersion }));
+  },
   'a Lease is taken by one of two that read the same version': async (asking) => {
     const body = { metadata: { name: asking.name }, spec: { holderIdentity: 'a', leaseDurationSeconds: 15 } };
     const made = await asking.get('POST', leases, { body });
