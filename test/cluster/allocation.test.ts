@@ -158,8 +158,12 @@ test('pools for some, with a fence and a quota', async () => {
     'mine',
     'addresses: [203.0.113.16/28], serviceAllocation: { namespaces: [default], strict: true }, quota: { perNamespace: 2 }',
   );
-  for (const name of ['one', 'two', 'three']) await service(name);
+  // One after the other: of Services of one second, the order is that of their names.
+  await service('one');
   await expect('one', '203.0.113.16 Allocated');
+  await service('two');
+  await expect('two', '203.0.113.17 Allocated');
+  await service('three');
   await expect('three', ' QuotaExceeded');
   await service('flees', '', 'berth.dev/address-pool: everybody');
   await expect('flees', ' PoolNotAllowed');
