@@ -54,7 +54,11 @@ export const atRest: Budget = { ...rewatching('controller'), ...rewatching('spea
 /** From a Service's creation until it is verified. */
 const creation: Budget = {
   'controller create ipallocations.berth.dev': { most: 1, reason: 'the entry, before the status' },
-  'controller patch services/status': { most: 2, reason: 'the address; and then that it is announced' },
+  'controller patch services/status': {
+    most: 3,
+    reason: 'the address; that it is announced; and, where its endpoints come after it, that it has none yet',
+  },
+  'controller create events.events.k8s.io': { most: 1, reason: 'that it has no endpoints yet, where those come late' },
   'controller patch ipaddresspools.berth.dev/status': { most: 1, reason: 'used and free, once for all of a pass' },
   'speaker patch ipallocations.berth.dev/status': {
     most: 3,
@@ -64,8 +68,12 @@ const creation: Budget = {
 
 /** From a Service's deletion until its address is free. */
 const deletion: Budget = {
-  'controller get services': { most: 1, reason: 'is it really gone?' },
-  'controller delete ipallocations.berth.dev': { most: 1, reason: 'its entry' },
+  'controller get services': { most: 2, reason: 'is it really gone? Once more where its entry has changed meanwhile' },
+  'controller delete ipallocations.berth.dev': { most: 2, reason: 'its entry; once more where that has changed' },
+  'controller get ipallocations.berth.dev': { most: 1, reason: 'how has the entry changed?' },
+  'speaker patch ipallocations.berth.dev/status': { most: 1, reason: 'no endpoints, where those go before it' },
+  'controller patch services/status': { most: 1, reason: 'the same, where they go before it' },
+  'controller create events.events.k8s.io': { most: 1, reason: 'the same' },
   'controller patch ipaddresspools.berth.dev/status': { most: 1, reason: 'used and free, once for all of a pass' },
 };
 

@@ -17,7 +17,7 @@ export const controller: readonly Mutation[] = [
     old: 'for (const view of newer) this.#views.set(view.uid, view);',
     new: '',
     consequence: 'What a write of ours has just made is forgotten, and its address looks free.',
-    tests: ['unit/kube/view-store.test.ts'],
+    tests: ['control/informer.test.ts'],
   },
   {
     id: 'entry-is-deleted-whatever-its-version',
