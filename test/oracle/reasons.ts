@@ -3,7 +3,7 @@ import { addressIn, type Family } from './addresses.ts';
 import { choiceFor, lowestFree, openingFor } from './choice.ts';
 import { entriesOf, entryOf, familyOf, isSameName, livingOf, refsOf } from './ledger.ts';
 import type { Cluster, Entry, Pool, Service } from './objects.ts';
-import { barOf, homeOf, isOpen, ownRanges } from './pools.ts';
+import { barOf, homeOf, isOpen, ownRanges, poolOfEntry } from './pools.ts';
 import { hasRoom, objectionsTo } from './rights.ts';
 import { barrierBetween } from './sharing.ts';
 import { isForeign, shownBy, wishesOf, writersOf } from './wishes.ts';
@@ -82,8 +82,8 @@ export function unmet(of: Case): readonly Family[] {
   const isUnmet = (entry: Entry) => {
     const wanted = addresses.get(familyOf(entry));
     if (wanted !== undefined) return wanted !== entry.spec.address;
-    const home = poolOf(of, entry.spec.address)?.metadata.name;
-    return pools.length > 0 && !pools.includes(entry.spec.pool) && !pools.includes(home ?? '');
+    // While the pool that it was taken from still has it, it is of that one, whichever older pool names it too.
+    return pools.length > 0 && ![entry.spec.pool, poolOfEntry(of.cluster, entry)].some((pool) => pools.includes(pool));
   };
   const kept = entriesOf(of.cluster, of.service).filter(isUnmet).map(familyOf);
   return families.filter((family) => kept.includes(family));
