@@ -94,11 +94,14 @@ export function missedBy(of: Case): string | undefined {
   const { cluster, service } = of;
   const { faults } = wishesOf(service);
   if (faults.length > 0) return undefined;
-  const needsAll = service.spec.ipFamilyPolicy === 'RequireDualStack' && entriesOf(cluster, service).length === 0;
-  const openings = needsAll
-    ? choiceFor(cluster, service)
-    : wanting(of).flatMap((family) => openingFor(cluster, service, family) ?? []);
-  return openings[0]?.address;
+  const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack';
+  if (needsBoth && entriesOf(cluster, service).length === 0) return choiceFor(cluster, service)[0]?.address;
+  const open = (family: Family) => openingFor(cluster, service, family);
+  // "`RequireDualStack` waits until both are there": until then it gets nothing in place of the one that it has either.
+  if (needsBoth && lacking(of).some((family) => open(family) === undefined)) return undefined;
+  return wanting(of)
+    .map(open)
+    .find((opening) => opening !== undefined)?.address;
 }
 
 /** What it lacks, what it asks for in place of what it has, and what a person wants it to leave. */
