@@ -5,7 +5,7 @@ import { entriesOf, familyOf, isReserved, livingOf, refsOf } from '../../../orac
 import { type Cluster, keyOf, type Service } from '../../../oracle/objects.ts';
 import { isTrue, missedBy } from '../../../oracle/reasons.ts';
 import { barrierBetween } from '../../../oracle/sharing.ts';
-import { isLoadBalancer, isOurs, shownBy, wishesOf } from '../../../oracle/wishes.ts';
+import { isForeign, isLoadBalancer, isOurs, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import type { MemoryCluster } from './cluster.ts';
 import type { Judge } from './judge.ts';
 import { isBarred, withoutEnding } from './known-faults.ts';
@@ -122,7 +122,9 @@ function ownOf(cluster: Cluster, service: Service): readonly string[] {
 /** What an ending Service still shows may well be withheld. */
 function assertNoneMissed({ cluster, facts }: Rest): void {
   for (const service of ours(cluster)) {
-    const own = entriesOf(cluster, service).map(({ spec }) => spec.address);
+    const entries = entriesOf(cluster, service).map(({ spec }) => spec.address);
+    // Of a family that it has no more it has none: a status of another program that shows such an address is left to that program.
+    const own = isForeign(service, cluster.rules) ? ownOf(cluster, service) : entries;
     // Of what it shows and does not have a person decides.
     const isOpen = shownBy(service).some((address) => !own.includes(address));
     const missed = isOpen ? undefined : missedBy({ cluster: facts, service });
