@@ -129,6 +129,38 @@ test('an address is of the pool that it was taken from, also where an older pool
   });
 });
 
+test('a Service that comes to require both families keeps its address until it can have both', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', pool);
+    await come(life, { 'a/s': {} });
+    const both = { families: ['IPv4', 'IPv6'], familyPolicy: 'RequireDualStack', requests: ['192.0.2.3'] };
+    cluster.edit('a/s', written(both));
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/s 192.0.2.1']);
+    assertRest(cluster, life.judge);
+    cluster.setPool('q', { addresses: ['2001:db8::1'] });
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/s 192.0.2.3,2001:db8::1']);
+    assertRest(cluster, life.judge);
+  });
+});
+
+test('an address that waited for a Service is shared as soon as the Service is back', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', { ...pool, retainFor: '10s' });
+    await come(life, { 'a/back': {} });
+    cluster.delete('a/back');
+    await life.rest();
+    cluster.create('a/back', written({ sharingKey: 'k', ...tcp(80) }));
+    cluster.create('a/joins', written({ sharingKey: 'k', ...tcp(443) }));
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/back 192.0.2.1', 'a/joins 192.0.2.1']);
+    assertRest(cluster, life.judge);
+  });
+});
+
 promise('an address is free once no Service shows it, also none that is being deleted', async () => {
   // A pass may be watched after each of its writes.
   for (let writes = 1; writes <= 6; writes++) {
