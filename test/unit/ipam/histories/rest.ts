@@ -1,11 +1,11 @@
 /** What must be so once nothing is left to do: ledger, statuses and pools agree, every reason is true, and nothing is withheld. */
 import assert from 'node:assert/strict';
 import { countsOf } from '../../../oracle/counts.ts';
-import { entriesOf, isReserved, livingOf, refsOf } from '../../../oracle/ledger.ts';
+import { entriesOf, familyOf, isReserved, livingOf, refsOf } from '../../../oracle/ledger.ts';
 import { type Cluster, keyOf, type Service } from '../../../oracle/objects.ts';
 import { isTrue, missedBy } from '../../../oracle/reasons.ts';
 import { barrierBetween } from '../../../oracle/sharing.ts';
-import { isLoadBalancer, isOurs, shownBy } from '../../../oracle/wishes.ts';
+import { isLoadBalancer, isOurs, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import type { MemoryCluster } from './cluster.ts';
 import type { Judge } from './judge.ts';
 import { isBarred, isLeftToOthers, withoutEnding } from './known-faults.ts';
@@ -112,16 +112,19 @@ function assertReason(service: Service, ...views: readonly Cluster[]): void {
   assert.ok(isSo, `${name} has ${has}: ${reason}, ${condition?.message}`);
 }
 
-/** The addresses that it has. */
+/** The addresses that it has. One of a family that it has no more may be in the ledger while its status waits for a person. */
 function ownOf(cluster: Cluster, service: Service): readonly string[] {
   if (isLeftToOthers(cluster, service)) return [];
-  return entriesOf(cluster, service).map(({ spec }) => spec.address);
+  const { families } = wishesOf(service);
+  const entries = entriesOf(cluster, service).filter((entry) => families.includes(familyOf(entry)));
+  return entries.map(({ spec }) => spec.address);
 }
 
 /** What an ending Service still shows may well be withheld. */
 function assertNoneMissed({ cluster, facts }: Rest): void {
   for (const service of ours(cluster)) {
-    const own = ownOf(cluster, service);
+    if (isLeftToOthers(cluster, service)) continue;
+    const own = entriesOf(cluster, service).map(({ spec }) => spec.address);
     // Of what it shows and does not have a person decides.
     const isOpen = shownBy(service).some((address) => !own.includes(address));
     const missed = isOpen ? undefined : missedBy({ cluster: facts, service });
