@@ -51,11 +51,12 @@ const mustLeave: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'Pol
  * program wrote it, and the Service in the entry.
  */
 export function isLeftToOthers(cluster: Cluster, service: Service): boolean {
-  if (!isForeign(service, cluster.rules)) return false;
-  return entriesOf(cluster, service).every((entry) => {
+  const entries = entriesOf(cluster, service);
+  const isLeft = (entry: Entry) => {
     const why = whyMayLeave(cluster, { service, entry });
     return why !== undefined && mustLeave.has(why);
-  });
+  };
+  return isForeign(service, cluster.rules) && entries.length > 0 && entries.every(isLeft);
 }
 
 /** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */
