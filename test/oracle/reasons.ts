@@ -1,7 +1,7 @@
 /** Which words of docs/reasons.md ("Allocation") are true of a Service, by what that page says they mean. */
 import { addressIn, type Family } from './addresses.ts';
 import { choiceFor, lowestFree, openingFor } from './choice.ts';
-import { entriesOf, entryOf, familyOf, isSameName, livingOf, refsOf } from './ledger.ts';
+import { entriesOf, entryOf, familyOf, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
 import type { Cluster, Entry, Pool, Service } from './objects.ts';
 import { barOf, homeOf, isOpen, ownRanges, poolOfEntry } from './pools.ts';
 import { hasRoom, objectionsTo } from './rights.ts';
@@ -34,6 +34,7 @@ const meanings: Readonly<Record<string, (of: Case) => boolean>> = {
     }),
   QuotaExceeded: (of) =>
     isObjected(of, 'QuotaExceeded') ||
+    !isRoomForShown(of) ||
     (wanting(of).length > 0 && [...openPools(of), ...poolsOfAsked(of)].some((pool) => !isRoom(of, pool))),
   AddressNotInPool: (of) => isObjected(of, 'AddressNotInPool'),
   AddressInUse: (of) => isObjected(of, 'AddressInUse'),
@@ -168,4 +169,13 @@ function isRoom(of: Case, pool: Pool): boolean {
   const { cluster, service } = of;
   const more = service.spec.ipFamilyPolicy === 'RequireDualStack' ? wanting(of).length : 1;
   return hasRoom(cluster, pool, { namespace: service.metadata.namespace ?? '', for: more });
+}
+
+/** What a Service shows is taken over as it is, both addresses or none: is there room in the quota for all that it does not have yet? */
+function isRoomForShown(of: Case): boolean {
+  const { cluster, service } = of;
+  const more = shownBy(service).filter((address) => !addressesOf(of).includes(address));
+  const pools = more.flatMap((address) => poolOfAddress(cluster, address) ?? []);
+  const namespace = service.metadata.namespace ?? '';
+  return pools.every((pool) => hasRoom(cluster, pool, { namespace, for: pools.filter((one) => one === pool).length }));
 }
