@@ -178,9 +178,10 @@ export class MemoryClient extends KubeClient {
   async #answer<T>(request: ApiRequest, known: Knowledge): Promise<T> {
     const { status, body } = this.#options.send(request, known);
     learn(this.knowledge, request, { status, body });
-    // What else an answer tells came after the decision.
-    const isOfLedger = request.path.startsWith(kinds.allocations);
-    if (isOfLedger) for (const one of [this.#decided, ...this.#forks]) learn(one, request, { status, body });
+    // What else an answer tells, also what it tells of the writes of others, came after the decision.
+    const { method = 'GET', path } = request;
+    const own = method !== 'GET' && path.startsWith(kinds.allocations) ? [this.#decided, ...this.#forks] : [];
+    for (const one of own) learn(one, request, { status, body });
     if (status >= 300) throw new ApiError(status, body as ApiStatus);
     return body as T;
   }
