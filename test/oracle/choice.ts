@@ -1,8 +1,8 @@
 /** What a Service could be given, and what one that has nothing yet gets, address by address (docs/allocation.md, "The choice"). */
 import { addressIn, type Family, isBuggy, textOf } from './addresses.ts';
-import { entryOf, familyOf, isReserved, isSameName, refsOf } from './ledger.ts';
+import { entryOf, familyOf, isReserved, isSameName, poolOfAddress, refsOf } from './ledger.ts';
 import type { Cluster, Entry, Pool, Service } from './objects.ts';
-import { homeOf, openPools, ownRanges } from './pools.ts';
+import { openPools, ownRanges } from './pools.ts';
 import { hasRoom, isOfNode, objectionsTo } from './rights.ts';
 import { shownBy, wishesOf } from './wishes.ts';
 
@@ -44,8 +44,7 @@ export function wishedOpening(cluster: Cluster, service: Service, family: Family
       ? []
       : cluster.entries.filter(shared).map(addressOf).sort(byValue);
   const address = candidates.find((one) => objectionsTo(cluster, { service, address: one }).length === 0);
-  const ip = addressIn(address ?? '');
-  const pool = ip && homeOf(cluster, ip);
+  const pool = poolOfAddress(cluster, address ?? '');
   return address === undefined || pool === undefined ? undefined : { family, address, pool };
 }
 

@@ -1,7 +1,7 @@
 /** What the entries of the ledger say: whose an address is, what is kept back, and how much of a pool a namespace has. */
 import { addressIn, type Family } from './addresses.ts';
 import type { Cluster, Entry, Pool, Ref, Service } from './objects.ts';
-import { poolOfEntry } from './pools.ts';
+import { homeOf, poolOfEntry } from './pools.ts';
 import { isEnding, isLoadBalancer } from './wishes.ts';
 
 /** The entry of an address. */
@@ -48,6 +48,14 @@ export function livingOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Ser
 /** The Service that was made anew under the name of the one that an entry names. */
 export function successorOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Service | undefined {
   return services.find((service) => isSameName(ref, service) && isLoadBalancer(service) && !isEnding(service));
+}
+
+/** The pool that an address counts for: by its entry where it has one, and otherwise the one that would give it. */
+export function poolOfAddress(cluster: Pick<Cluster, 'entries' | 'pools'>, address: string): Pool | undefined {
+  const [ip, entry] = [addressIn(address), entryOf(cluster, address)];
+  if (entry === undefined) return ip && homeOf(cluster, ip);
+  const name = poolOfEntry(cluster, entry);
+  return cluster.pools.find(({ metadata }) => metadata.name === name);
 }
 
 /** How many addresses of a pool a namespace has, those kept back for its Services included. */

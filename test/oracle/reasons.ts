@@ -1,9 +1,9 @@
 /** Which words of docs/reasons.md ("Allocation") are true of a Service, by what that page says they mean. */
 import { addressIn, type Family } from './addresses.ts';
 import { choiceFor, lowestFree, openingFor } from './choice.ts';
-import { entriesOf, entryOf, familyOf, isSameName, livingOf, refsOf } from './ledger.ts';
+import { entriesOf, entryOf, familyOf, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
 import type { Cluster, Entry, Pool, Service } from './objects.ts';
-import { barOf, homeOf, isOpen, ownRanges } from './pools.ts';
+import { barOf, homeOf, isOpen, ownRanges, poolOfEntry } from './pools.ts';
 import { hasRoom, objectionsTo } from './rights.ts';
 import { barrierBetween } from './sharing.ts';
 import { isForeign, shownBy, wishesOf, writersOf } from './wishes.ts';
@@ -34,6 +34,7 @@ const meanings: Readonly<Record<string, (of: Case) => boolean>> = {
     }),
   QuotaExceeded: (of) =>
     isObjected(of, 'QuotaExceeded') ||
+    !isRoomForShown(of) ||
     (wanting(of).length > 0 && [...openPools(of), ...poolsOfAsked(of)].some((pool) => !isRoom(of, pool))),
   AddressNotInPool: (of) => isObjected(of, 'AddressNotInPool'),
   AddressInUse: (of) => isObjected(of, 'AddressInUse'),
@@ -82,8 +83,8 @@ export function unmet(of: Case): readonly Family[] {
   const isUnmet = (entry: Entry) => {
     const wanted = addresses.get(familyOf(entry));
     if (wanted !== undefined) return wanted !== entry.spec.address;
-    const home = poolOf(of, entry.spec.address)?.metadata.name;
-    return pools.length > 0 && !pools.includes(entry.spec.pool) && !pools.includes(home ?? '');
+    // While the pool that it was taken from still has it, it is of that one, whichever older pool names it too.
+    return pools.length > 0 && ![entry.spec.pool, poolOfEntry(of.cluster, entry)].some((pool) => pools.includes(pool));
   };
   const kept = entriesOf(of.cluster, of.service).filter(isUnmet).map(familyOf);
   return families.filter((family) => kept.includes(family));
@@ -94,11 +95,14 @@ export function missedBy(of: Case): string | undefined {
   const { cluster, service } = of;
   const { faults } = wishesOf(service);
   if (faults.length > 0) return undefined;
-  const needsAll = service.spec.ipFamilyPolicy === 'RequireDualStack' && entriesOf(cluster, service).length === 0;
-  const openings = needsAll
-    ? choiceFor(cluster, service)
-    : wanting(of).flatMap((family) => openingFor(cluster, service, family) ?? []);
-  return openings[0]?.address;
+  const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack';
+  if (needsBoth && entriesOf(cluster, service).length === 0) return choiceFor(cluster, service)[0]?.address;
+  const open = (family: Family) => openingFor(cluster, service, family);
+  // "`RequireDualStack` waits until both are there": until then it gets nothing in place of the one that it has either.
+  if (needsBoth && lacking(of).some((family) => open(family) === undefined)) return undefined;
+  return wanting(of)
+    .map(open)
+    .find((opening) => opening !== undefined)?.address;
 }
 
 /** What it lacks, what it asks for in place of what it has, and what a person wants it to leave. */
@@ -165,4 +169,13 @@ function isRoom(of: Case, pool: Pool): boolean {
   const { cluster, service } = of;
   const more = service.spec.ipFamilyPolicy === 'RequireDualStack' ? wanting(of).length : 1;
   return hasRoom(cluster, pool, { namespace: service.metadata.namespace ?? '', for: more });
+}
+
+/** What a Service shows is taken over as it is, both addresses or none: is there room in the quota for all that it does not have yet? */
+function isRoomForShown(of: Case): boolean {
+  const { cluster, service } = of;
+  const more = shownBy(service).filter((address) => !addressesOf(of).includes(address));
+  const pools = more.flatMap((address) => poolOfAddress(cluster, address) ?? []);
+  const namespace = service.metadata.namespace ?? '';
+  return pools.every((pool) => hasRoom(cluster, pool, { namespace, for: pools.filter((one) => one === pool).length }));
 }

@@ -1,6 +1,6 @@
 /** May this Service have this address, which it does not have yet? If not: why not, in the words of docs/reasons.md. */
 import { addressIn, canonical, isBuggy } from './addresses.ts';
-import { countOf, entryOf, isObstructed, isReserved, isSameName, livingOf, refsOf } from './ledger.ts';
+import { countOf, entryOf, isObstructed, isReserved, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
 import { type Cluster, type Entry, keyOf, type Pool, type Service } from './objects.ts';
 import { barOf, homeOf } from './pools.ts';
 import { barrierBetween, doPortsMeet, isLocalOnly, mostSharers } from './sharing.ts';
@@ -64,8 +64,7 @@ export function ledgerObjections(cluster: Cluster, { service, address }: Match):
 
 /** "Addresses of this pool that one namespace may have": one that it has already costs nothing. */
 export function quotaObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
-  const ip = addressIn(address);
-  const pool = ip && homeOf(cluster, ip);
+  const pool = poolOfAddress(cluster, address);
   const namespace = service.metadata.namespace ?? '';
   const isCounted = refsOf(entryOf(cluster, address)).some((ref) => ref.namespace === namespace);
   if (pool === undefined || isCounted || hasRoom(cluster, pool, { namespace, for: 1 })) return [];

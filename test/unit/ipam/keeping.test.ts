@@ -1,5 +1,6 @@
 /** An address stays with the Service that has it: what the program's own controllers do with real objects. */
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { promise } from '../../honesty/promise.ts';
 import { entryOf, refsOf } from '../../oracle/ledger.ts';
 import { keyOf } from '../../oracle/objects.ts';
@@ -8,6 +9,7 @@ import type { MemoryCluster } from './histories/cluster.ts';
 import { kinds } from './histories/knowledge.ts';
 import { type Life, lived } from './histories/live.ts';
 import { type Facts, written } from './histories/random.ts';
+import { assertRest } from './histories/rest.ts';
 
 const pool = { addresses: ['192.0.2.1-192.0.2.9'] };
 const tcp = (port: number) => ({ ports: [{ protocol: 'TCP', port }] });
@@ -109,6 +111,54 @@ promise('a Service keeps its address when the pool that it asks for is split or 
     });
   }
   assert.ok(broken.length === 0, broken.join(' | '));
+});
+
+test('an address is of the pool that it was taken from, also where an older pool names it too', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('q', pool);
+    cluster.create('a/s', written({}));
+    await life.rest();
+    // Of one second the pool is older whose name comes first.
+    cluster.setPool('p', { ...pool, state: 'Cordoned' });
+    cluster.edit('a/s', written({ requestedPools: ['p'] }));
+    await life.rest();
+    const condition = cluster.service('a/s')?.status?.conditions?.find(({ type }) => type === 'berth.dev/Allocated');
+    assert.deepEqual([shown(cluster), condition?.reason], [['a/s 192.0.2.1'], 'PoolNotActive']);
+    assertRest(cluster, life.judge);
+  });
+});
+
+test('a Service that comes to require both families keeps its address until it can have both', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', pool);
+    await come(life, { 'a/s': {} });
+    const both = { families: ['IPv4', 'IPv6'], familyPolicy: 'RequireDualStack', requests: ['192.0.2.3'] };
+    cluster.edit('a/s', written(both));
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/s 192.0.2.1']);
+    assertRest(cluster, life.judge);
+    cluster.setPool('q', { addresses: ['2001:db8::1'] });
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/s 192.0.2.3,2001:db8::1']);
+    assertRest(cluster, life.judge);
+  });
+});
+
+test('an address that waited for a Service is shared as soon as the Service is back', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', { ...pool, retainFor: '10s' });
+    await come(life, { 'a/back': {} });
+    cluster.delete('a/back');
+    await life.rest();
+    cluster.create('a/back', written({ sharingKey: 'k', ...tcp(80) }));
+    cluster.create('a/joins', written({ sharingKey: 'k', ...tcp(443) }));
+    await life.rest();
+    assert.deepEqual(shown(cluster), ['a/back 192.0.2.1', 'a/joins 192.0.2.1']);
+    assertRest(cluster, life.judge);
+  });
 });
 
 promise('an address is free once no Service shows it, also none that is being deleted', async () => {

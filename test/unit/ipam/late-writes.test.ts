@@ -110,3 +110,27 @@ test('a controller that lags behind asks before it gives an address back', async
     life.assertSound('in the end');
   });
 });
+
+test('a write that comes after late ones is judged by what its pass decided on', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    cluster.setPool('p', pool);
+    const other = await life.other();
+    cluster.create('a/s', written({}));
+    await (await life.leader()).pass();
+    cluster.create('a/refused', written({ requests: ['192.0.2.1'] }));
+    await other.hear(kinds.services);
+    // The refusal is on its way. The entry is to follow: for what a Service shows that has no entry, as far as this controller knows.
+    await other.pass({ holds: true });
+    cluster.setPool('p', { addresses: ['192.0.2.5-192.0.2.9'] });
+    await other.hear(kinds.pools);
+    cluster.delete('a/s');
+    await (await life.leader()).pass();
+    assert.deepEqual(usersOf(cluster, '192.0.2.1'), []);
+    await other.strike();
+    assert.deepEqual(usersOf(cluster, '192.0.2.1'), ['a/s']);
+    life.assertSound('after the late entry');
+    await life.rest();
+    assert.deepEqual(usersOf(cluster, '192.0.2.1'), []);
+  });
+});

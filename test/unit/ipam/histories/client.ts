@@ -47,7 +47,9 @@ export class MemoryClient extends KubeClient {
   readonly knowledge = new Knowledge();
   readonly #options: ClientOptions;
   readonly #streams = new Set<Stream>();
-  /** What was known when each held write was sent, and what has become of the others of its pass. */
+  /** What the pass decided on, and what has become of its writes. */
+  #decided = new Knowledge();
+  /** The same for each write that is held back. */
   readonly #forks = new Set<Knowledge>();
   #held: Held[] = [];
   #fate: Fate = {};
@@ -74,6 +76,11 @@ export class MemoryClient extends KubeClient {
     this.#fate = fate;
     this.#writes = 0;
     this.#isStopped = fate.writes === 0;
+  }
+
+  /** The pass decides on what is known now. What watches tell while its writes are on their way comes too late for it. */
+  decide(): void {
+    this.#decided = this.knowledge.fork();
   }
 
   /** The writes that are on their way arrive, and no more are held back. */
@@ -114,12 +121,12 @@ export class MemoryClient extends KubeClient {
     const isLast = this.#writes === this.#fate.writes;
     if (isLast) this.#isStopped = true;
     if (!this.#fate.holds) {
-      const answer = this.#answer<T>(request, this.knowledge);
+      const answer = this.#answer<T>(request, this.#decided);
       if (!isLast) return answer;
       await answer.catch(() => undefined);
       return never();
     }
-    const known = this.knowledge.fork();
+    const known = this.#decided.fork();
     this.#forks.add(known);
     try {
       await this.#onItsWay(request, known);
@@ -171,9 +178,10 @@ export class MemoryClient extends KubeClient {
   async #answer<T>(request: ApiRequest, known: Knowledge): Promise<T> {
     const { status, body } = this.#options.send(request, known);
     learn(this.knowledge, request, { status, body });
-    // What else an answer tells came after the decision.
-    const isOfLedger = request.path.startsWith(kinds.allocations);
-    if (isOfLedger) for (const one of this.#forks) learn(one, request, { status, body });
+    // What else an answer tells, also what it tells of the writes of others, came after the decision.
+    const { method = 'GET', path } = request;
+    const own = method !== 'GET' && path.startsWith(kinds.allocations) ? [this.#decided, ...this.#forks] : [];
+    for (const one of own) learn(one, request, { status, body });
     if (status >= 300) throw new ApiError(status, body as ApiStatus);
     return body as T;
   }

@@ -18,6 +18,7 @@ import { homeOf } from '../../../oracle/pools.ts';
 import {
   isOfNode,
   ledgerObjections,
+  type Objection,
   poolObjections,
   quotaObjections,
   surroundingObjections,
@@ -87,7 +88,11 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
   },
   'a Service gets an address that a pool may give it': (of) => {
     const { address, after, known } = of;
-    for (const { service, isReturning } of joiningOf(of)) {
+    const joining = joiningOf(of);
+    // An address that was kept back is in use again, and may be shared, with the return of a Service that it was kept for.
+    const isBack = joining.some(({ isReturning }) => isReturning);
+    const isLifted = ({ reason }: Objection) => isBack && reason === 'AddressReserved';
+    for (const { service, isReturning } of joining) {
       const match = { service, address };
       const name = keyOf(service.metadata);
       assert.ok(!isOfNode(known, address), `${name} gets the node's address ${address}`);
@@ -99,7 +104,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const others = known.services.filter((one) => !isNamed(one));
       const objections = [
         ...poolObjections(known, match),
-        ...ledgerObjections(known, match),
+        ...ledgerObjections(known, match).filter((one) => !isLifted(one)),
         ...quotaObjections(known, match),
         ...(isStrange ? surroundingObjections({ ...known, services: others }, match) : []),
       ];

@@ -4,11 +4,11 @@
  */
 import { addressIn } from '../../../oracle/addresses.ts';
 import { type Holding, type Leave, whyMayLeave } from '../../../oracle/keeping.ts';
-import { refsOf } from '../../../oracle/ledger.ts';
-import { type Cluster, type Entry, keyOf, type Ref } from '../../../oracle/objects.ts';
+import { entriesOf, refsOf } from '../../../oracle/ledger.ts';
+import { type Cluster, type Entry, keyOf, type Ref, type Service } from '../../../oracle/objects.ts';
 import { names } from '../../../oracle/pools.ts';
 import type { Barrier } from '../../../oracle/sharing.ts';
-import { isEnding, wishesOf } from '../../../oracle/wishes.ts';
+import { isEnding, isForeign, wishesOf } from '../../../oracle/wishes.ts';
 
 /** "An address is free once no Service shows it, also none that is being deleted": what ending Services show is not looked at. */
 export function withoutEnding(cluster: Cluster): Cluster {
@@ -41,6 +41,22 @@ export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined
   const pool = cluster.pools.find(({ metadata }) => metadata.name === given.pool);
   const isAsGiven = entry.spec.pool === given.pool && ip && pool && names(pool, ip);
   return isAsGiven ? undefined : 'AsksForPool';
+}
+
+/** Why a Service must leave an address, and not only may. */
+const mustLeave: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'PolicyDiffers']);
+
+/**
+ * "What a quiet program left is replaced, also where the Service must leave what the ledger has for it": the status stays as the other
+ * program wrote it, and the Service in the entry.
+ */
+export function isLeftToOthers(cluster: Cluster, service: Service): boolean {
+  const entries = entriesOf(cluster, service);
+  const isLeft = (entry: Entry) => {
+    const why = whyMayLeave(cluster, { service, entry });
+    return why !== undefined && mustLeave.has(why);
+  };
+  return isForeign(service, cluster.rules) && entries.length > 0 && entries.every(isLeft);
 }
 
 /** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */

@@ -117,7 +117,7 @@ export class Replica {
     this.client.begin(fate);
     this.client.knowledge.decidedAt = this.#cluster.now;
     this.#loop.begin();
-    const constant = { client: this.client, log, watched: this.#watched, loop: this.#loop, events: this.#events };
+    const constant = { client: this.client, log, watched: this.#told, loop: this.#loop, events: this.#events };
     // What failed before is due again: a pass of a test comes as late as it likes.
     const anew = { backoff: new Backoff(), poolStatus: fate.reports ? new PoolStatus() : new SilentPoolStatus() };
     const parts = { ...constant, ...this.#state, ...anew, signal: this.#stop.signal };
@@ -148,6 +148,19 @@ export class Replica {
   abandon(): (() => void)[] {
     this.end();
     return [...this.#late, this.client.giveUp()];
+  }
+
+  /** What it watches, for a pass. A decision alone looks at namespaces: then the client is told that what is known now is decided on. */
+  get #told(): Watched {
+    const { client } = this;
+    const { namespaces, ...others } = this.#watched;
+    return {
+      ...others,
+      get namespaces() {
+        client.decide();
+        return namespaces;
+      },
+    };
   }
 
   /** A pass that waits for answers gives up, as after a time-out. Its writes are still on their way. */

@@ -8,7 +8,7 @@ import { barrierBetween } from '../../../oracle/sharing.ts';
 import { isLoadBalancer, isOurs, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import type { MemoryCluster } from './cluster.ts';
 import type { Judge } from './judge.ts';
-import { isBarred, withoutEnding } from './known-faults.ts';
+import { isBarred, isLeftToOthers, withoutEnding } from './known-faults.ts';
 
 /** The cluster without ending Services, all of it, and which Services a known fault has touched. */
 interface Rest {
@@ -112,8 +112,9 @@ function assertReason(service: Service, ...views: readonly Cluster[]): void {
   assert.ok(isSo, `${name} has ${has}: ${reason}, ${condition?.message}`);
 }
 
-/** The addresses that it has. One of a family that it has no more may be in the ledger while another program's status shows it. */
+/** The addresses that it has. One of a family that it has no more may be in the ledger while its status waits for a person. */
 function ownOf(cluster: Cluster, service: Service): readonly string[] {
+  if (isLeftToOthers(cluster, service)) return [];
   const { families } = wishesOf(service);
   const entries = entriesOf(cluster, service).filter((entry) => families.includes(familyOf(entry)));
   return entries.map(({ spec }) => spec.address);
@@ -122,6 +123,7 @@ function ownOf(cluster: Cluster, service: Service): readonly string[] {
 /** What an ending Service still shows may well be withheld. */
 function assertNoneMissed({ cluster, facts }: Rest): void {
   for (const service of ours(cluster)) {
+    if (isLeftToOthers(cluster, service)) continue;
     const own = entriesOf(cluster, service).map(({ spec }) => spec.address);
     // Of what it shows and does not have a person decides.
     const isOpen = shownBy(service).some((address) => !own.includes(address));

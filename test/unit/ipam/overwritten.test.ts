@@ -1,0 +1,53 @@
+/** What another program leaves in a Service's status, where Berth serves the Service. */
+import assert from 'node:assert/strict';
+import { promise } from '../../honesty/promise.ts';
+import { shownBy } from '../../oracle/wishes.ts';
+import { lived } from './histories/live.ts';
+import { type Facts, written } from './histories/random.ts';
+
+/** Another program is taken to be quiet after a minute. */
+const quietMs = 70_000;
+
+/** Why a Service leaves its address: what it asks for at first and then. What it gets in its place. */
+interface Row {
+  readonly desc: string;
+  readonly first: Facts;
+  readonly change: Facts;
+  readonly instead: string;
+}
+
+const mail: Facts = { sharingKey: 'k', ports: [{ protocol: 'TCP', port: 25 }] };
+
+promise(
+  'what a quiet program left is replaced, also where the Service must leave what the ledger has for it',
+  async () => {
+    const rows: readonly Row[] = [
+      { desc: 'it asks for another one', first: {}, change: { requests: ['192.0.2.7'] }, instead: '192.0.2.7' },
+      { desc: 'it can share no longer', first: mail, change: { ...mail, local: true }, instead: '192.0.2.2' },
+      { desc: 'it is of the other family', first: { families: ['IPv6'] }, change: {}, instead: '192.0.2.2' },
+    ];
+    const broken: string[] = [];
+    for (const { desc, first, change, instead } of rows) {
+      await lived({ isBesideOthers: true }, async ({ cluster, rest }) => {
+        const shown = () => cluster.facts.services.map((service) => shownBy(service).join());
+        cluster.setPool('p', { addresses: ['192.0.2.1-192.0.2.9', '2001:db8::1'] });
+        cluster.create('a/s', written({ sharingKey: 'k' }));
+        cluster.wait(1_000);
+        cluster.create('a/t', written(first));
+        await rest();
+        const [, before = ''] = shown();
+        assert.notEqual(before, '', desc);
+        cluster.edit('a/t', written(change));
+        // It empties the status and writes the same address again, so that the address is no more of Berth's writing.
+        cluster.overwrite('a/t', []);
+        cluster.overwrite('a/t', [before]);
+        await rest();
+        cluster.wait(quietMs);
+        await rest();
+        const [, after = ''] = shown();
+        if (after !== instead) broken.push(`${desc}: ${after} stays`);
+      });
+    }
+    assert.ok(broken.length === 0, broken.join(' | '));
+  },
+);
