@@ -7,6 +7,7 @@ import { eventually } from '../lab/poll.ts';
 import { isAlive } from '../lab/processes.ts';
 import { readProcesses } from '../lab/state.ts';
 import * as berth from './berth.ts';
+import { knowsHolder } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 
@@ -92,6 +93,7 @@ test('B9 without the API server, speakers that were all killed answer again, and
       assert.deepEqual(await berth.answeringMacs(lab, vip), new Set(), 'nobody is left');
       goOn.get(holder)?.();
       await eventually("the holder's speaker", () => restarted(holder), { timeoutMs: 60_000, everyMs: 20 });
+      await knowsHolder(holder, { vip, holder: name });
     } finally {
       for (const each of goOn.values()) each();
     }

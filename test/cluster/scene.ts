@@ -1,13 +1,13 @@
 /** A VIP of its own for each test of who holds it: what was done to another one has no say, and it has moved never before. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { SpeakerStatus } from '../../src/api/speaker-status.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { another } from '../probe/backend.ts';
 import type { Findings } from '../probe/findings.ts';
 import { answeredWithin, atMostTwice, Late, type Promised } from '../probe/judgement.ts';
 import { Prober } from '../probe/prober.ts';
 import { addressOf } from './berth.ts';
+import { knowsHolder, speakerLogs } from './speaker-process.ts';
 
 /**
  * README.md: a dead node is noticed within half a second. From the last answer of the one to the first answer of the other. A peer is dead
@@ -42,9 +42,17 @@ export class Scene {
     this.others = lab.nodes.filter(({ name }) => name !== this.holder.name);
   }
 
-  /** Plays a scene with a new VIP; once more if an answer came late. */
+  /** Plays a scene with a new VIP; once more if an answer came late. What the speakers wrote meanwhile is told where it does not end well. */
   static play(t: TestContext, place: Place, act: (scene: Scene) => Promise<void>): Promise<void> {
-    return atMostTwice(t, () => Scene.#once(place, act));
+    return atMostTwice(t, async () => {
+      const since = new Date();
+      try {
+        await Scene.#once(place, act);
+      } catch (error) {
+        t.diagnostic(await speakerLogs(place.lab, since).catch((failure: Error) => failure.message));
+        throw error;
+      }
+    });
   }
 
   static async #once({ lab, backends }: Place, act: (scene: Scene) => Promise<void>): Promise<void> {
@@ -55,7 +63,8 @@ export class Scene {
       const vip = await addressOf(lab, name);
       prober = await Prober.start(lab, vip);
       await prober.peace(peaceMs);
-      await knownEverywhere(lab, { vip, holder: prober.holder().name });
+      // One that has not heard of the VIP, as after an outage of the API server, cannot take over.
+      for (const node of lab.nodes) await knowsHolder(node, { vip, holder: prober.holder().name });
       await act(new Scene(lab, { vip, prober }));
     } finally {
       prober?.close();
@@ -96,17 +105,6 @@ export class Scene {
   #movedOnce({ macs }: Findings): void {
     assert.equal(macs.length, 2, `${macs}`);
     assert.equal(macs[0], this.holder.mac);
-  }
-}
-
-/** Waits until every speaker knows who holds a VIP: one that has not heard of it, as after an outage of the API server, cannot take over. */
-async function knownEverywhere(lab: Lab, { vip, holder }: { readonly vip: string; readonly holder: string }) {
-  for (const node of lab.nodes) {
-    await eventually(`${node.name} knows that ${holder} holds ${vip}`, async () => {
-      const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
-      const { vips } = JSON.parse(stdout) as SpeakerStatus;
-      return vips.some((known) => known.address === vip && known.holder === holder);
-    });
   }
 }
 

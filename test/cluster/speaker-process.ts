@@ -1,5 +1,6 @@
 /** The speaker's process on a node, to be ended in the ways in which processes end; and what speakers log. */
 import assert from 'node:assert/strict';
+import type { SpeakerStatus } from '../../src/api/speaker-status.ts';
 import { ApiError } from '../lab/api.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespace, rolledOut } from './berth.ts';
@@ -27,6 +28,15 @@ async function speakerOf(node: LabHost): Promise<string> {
   const [pid, ...more] = stdout.split('\n').filter((line) => line !== '');
   if (pid === undefined || more.length > 0) throw new Error(`speakers on ${node.name}: ${stdout || 'none'}`);
   return pid;
+}
+
+/** Waits until the speaker of a node knows by which node a VIP is held. */
+export async function knowsHolder(node: LabHost, { vip, holder }: { readonly vip: string; readonly holder: string }) {
+  await eventually(`${node.name} knows that ${holder} holds ${vip}`, async () => {
+    const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
+    const { vips } = JSON.parse(stdout) as SpeakerStatus;
+    return vips.some((known) => known.address === vip && known.holder === holder);
+  });
 }
 
 /** Gives every speaker whose container has restarted a new Pod: the kubelet waits longer each time before it restarts one. */
