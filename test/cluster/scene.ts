@@ -7,7 +7,7 @@ import type { Findings } from '../probe/findings.ts';
 import { answeredWithin, atMostTwice, Late, type Promised } from '../probe/judgement.ts';
 import { Prober } from '../probe/prober.ts';
 import { addressOf } from './berth.ts';
-import { knowsHolder, speakerLogs } from './speaker-process.ts';
+import { forgets, knowsHolder, speakerLogs } from './speaker-process.ts';
 
 /**
  * README.md: a dead node is noticed within half a second. From the last answer of the one to the first answer of the other. A peer is dead
@@ -59,8 +59,9 @@ export class Scene {
     const name = `vip-${crypto.randomUUID().slice(0, 8)}`;
     await lab.apply(another(name, backends));
     let prober: Prober | undefined;
+    let vip = '';
     try {
-      const vip = await addressOf(lab, name);
+      vip = await addressOf(lab, name);
       prober = await Prober.start(lab, vip);
       await prober.peace(peaceMs);
       // One that has not heard of the VIP, as after an outage of the API server, cannot take over.
@@ -68,7 +69,9 @@ export class Scene {
       await act(new Scene(lab, { vip, prober }));
     } finally {
       prober?.close();
-      await lab.kubectl(['delete', 'service', name, '--ignore-not-found']);
+      await lab.api.delete('services', name);
+      // The next scene gets the same address: a node that heard of the end late, since it was cut off, would still answer for it.
+      for (const node of lab.nodes) await forgets(node, vip);
     }
   }
 

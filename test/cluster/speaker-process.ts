@@ -32,11 +32,25 @@ async function speakerOf(node: LabHost): Promise<string> {
 
 /** Waits until the speaker of a node knows by which node a VIP is held. */
 export async function knowsHolder(node: LabHost, { vip, holder }: { readonly vip: string; readonly holder: string }) {
-  await eventually(`${node.name} knows that ${holder} holds ${vip}`, async () => {
-    const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
-    const { vips } = JSON.parse(stdout) as SpeakerStatus;
-    return vips.some((known) => known.address === vip && known.holder === holder);
-  });
+  const what = `${node.name} knows that ${holder} holds ${vip}`;
+  await eventually(what, async () => (await holdersAt(node)).get(vip) === holder);
+}
+
+/** Waits until the speaker of a node knows nothing of a VIP any more, or does not run. */
+export async function forgets(node: LabHost, vip: string): Promise<void> {
+  const knows = () =>
+    holdersAt(node).then(
+      (holders) => holders.has(vip),
+      () => false,
+    );
+  await eventually(`${node.name} forgets ${vip}`, async () => !(await knows()), { timeoutMs: 60_000 });
+}
+
+/** Who holds each VIP in the eyes of a node's speaker. */
+async function holdersAt(node: LabHost): Promise<ReadonlyMap<string, string | undefined>> {
+  const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
+  const { vips } = JSON.parse(stdout) as SpeakerStatus;
+  return new Map(vips.map(({ address, holder }) => [address, holder]));
 }
 
 /** Gives every speaker whose container has restarted a new Pod: the kubelet waits longer each time before it restarts one. */
