@@ -81,6 +81,12 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'a Service that must leave its only address counts as one without an entry: it is left to the other program for good',
     shows: /: it can share no longer: 192\.0\.2\.1 stays \| it is of the other family: 2001:db8::1 stays$/,
   },
+  'a Service that requires both families gets them where the quota has room for both': {
+    file: 'unit/ipam/quota.test.ts',
+    fault:
+      'where it also asks for another address, the one that it is to leave counts beside both, and it waits for ever',
+    shows: /with one of two addresses it waits, and has those of families 6$/,
+  },
   'a pool with a time that no clock can show stops no other Service': {
     file: 'unit/ipam/tenants.test.ts',
     fault: 'the decision about one entry throws, and with it the whole pass',

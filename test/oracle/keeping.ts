@@ -82,8 +82,11 @@ function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | 
   if (isChanged(service, entry)) {
     return conflicts.some((other) => !isChanged(other, entry) || isOlder(other)) ? 'CannotShare' : undefined;
   }
+  const unchanged = conflicts.filter((other) => !isChanged(other, entry));
   const isByPolicy = (other: Service) => ['Policy', 'Pods'].includes(barrierBetween(service, other) ?? '');
-  return conflicts.some((other) => !isChanged(other, entry) && isByPolicy(other)) ? 'PolicyDiffers' : undefined;
+  if (unchanged.some(isByPolicy)) return 'PolicyDiffers';
+  // Both were changed, and the entry was written since: it says of both what is so now. The older one keeps the address.
+  return unchanged.some(isOlder) ? 'CannotShare' : undefined;
 }
 
 /** Has the Service another key or other ports than the entry says? */

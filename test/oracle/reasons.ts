@@ -106,7 +106,7 @@ export function missedBy(of: Case): string | undefined {
 }
 
 /** What it lacks, what it asks for in place of what it has, and what a person wants it to leave. */
-function wanting(of: Case): readonly Family[] {
+export function wanting(of: Case): readonly Family[] {
   const leaves = entriesOf(of.cluster, of.service).filter(({ metadata, spec }) => {
     const pool = poolOf(of, spec.address);
     const isAsked = [...wishesOf(of.service).addresses.values()].includes(spec.address);

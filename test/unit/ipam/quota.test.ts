@@ -1,7 +1,11 @@
 /** How many addresses of a pool a namespace may have. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { promise } from '../../honesty/promise.ts';
+import { shownBy } from '../../oracle/wishes.ts';
 import { entry, pool, service, serviceIn } from '../fixtures.ts';
+import { lived } from './histories/live.ts';
+import { written } from './histories/random.ts';
 import { again, binds, check, decisionOf, outcomes, plan, showing } from './plans.ts';
 
 const limited = (quota: number) => pool('p', ['192.0.2.1-192.0.2.9', '2001:db8::1-2001:db8::9'], { quota });
@@ -158,4 +162,22 @@ test('adoption counts', () => {
     'b 192.0.2.5',
     'c QuotaExceeded, keeps status',
   ]);
+});
+
+promise('a Service that requires both families gets them where the quota has room for both', async () => {
+  await lived({}, async ({ cluster, rest }) => {
+    const families = () => cluster.facts.services.flatMap(shownBy).map((address) => (address.includes(':') ? 6 : 4));
+    cluster.setPool('p', { addresses: ['192.0.2.1', '2001:db8::1-2001:db8::2'], quota: { perNamespace: 2 } });
+    cluster.create('a/s', written({ families: ['IPv6'] }));
+    await rest();
+    assert.deepEqual(families(), [6]);
+    // It asks for another address of the family that it has, too.
+    const both = { families: ['IPv4', 'IPv6'], familyPolicy: 'RequireDualStack' };
+    cluster.edit('a/s', written({ ...both, requests: ['2001:db8::2'] }));
+    await rest();
+    assert.ok(
+      families().join() === '4,6',
+      `with one of two addresses it waits, and has those of families ${families()}`,
+    );
+  });
 });

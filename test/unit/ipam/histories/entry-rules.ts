@@ -188,6 +188,8 @@ function mayAdopt(known: Cluster, service: Service, address: string): boolean {
   const family = addressIn(address)?.family;
   const isTheirs = isForeign(service, known.rules) && !isToBeTakenOver(service, known.rules);
   if (isTheirs || !wishesOf(service).families.some((one) => one === family)) return false;
+  // It keeps what the ledger says is its own.
+  if (entriesOf(known, service).some((entry) => familyOf(entry) === family)) return false;
   return [...poolObjections(known, match), ...quotaObjections(known, match)].length === 0;
 }
 

@@ -7,6 +7,8 @@ import { type Holding, type Leave, whyMayLeave } from '../../../oracle/keeping.t
 import { entriesOf, refsOf } from '../../../oracle/ledger.ts';
 import { type Cluster, type Entry, keyOf, type Ref, type Service } from '../../../oracle/objects.ts';
 import { names } from '../../../oracle/pools.ts';
+import { lacking, wanting } from '../../../oracle/reasons.ts';
+import { hasRoom } from '../../../oracle/rights.ts';
 import type { Barrier } from '../../../oracle/sharing.ts';
 import { isEnding, isForeign, wishesOf } from '../../../oracle/wishes.ts';
 
@@ -57,6 +59,18 @@ export function isLeftToOthers(cluster: Cluster, service: Service): boolean {
     return why !== undefined && mustLeave.has(why);
   };
   return isForeign(service, cluster.rules) && entries.length > 0 && entries.every(isLeft);
+}
+
+/**
+ * "A Service that requires both families gets them where the quota has room for both": an address that it is to leave for another one counts
+ * beside all that it wants.
+ */
+export function isCrowded(cluster: Cluster, service: Service): boolean {
+  const [lacks, wants] = [lacking({ cluster, service }), wanting({ cluster, service })];
+  if (service.spec.ipFamilyPolicy !== 'RequireDualStack' || lacks.length === 0 || wants.length === lacks.length)
+    return false;
+  const more = { namespace: service.metadata.namespace ?? '', for: wants.length };
+  return cluster.pools.some((pool) => !hasRoom(cluster, pool, more));
 }
 
 /** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */

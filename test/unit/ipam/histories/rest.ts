@@ -8,7 +8,7 @@ import { barrierBetween } from '../../../oracle/sharing.ts';
 import { isLoadBalancer, isOurs, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import type { MemoryCluster } from './cluster.ts';
 import type { Judge } from './judge.ts';
-import { isBarred, isLeftToOthers, withoutEnding } from './known-faults.ts';
+import { isBarred, isCrowded, isLeftToOthers, withoutEnding } from './known-faults.ts';
 
 /** The cluster without ending Services, all of it, and which Services a known fault has touched. */
 interface Rest {
@@ -123,7 +123,7 @@ function ownOf(cluster: Cluster, service: Service): readonly string[] {
 /** What an ending Service still shows may well be withheld. */
 function assertNoneMissed({ cluster, facts }: Rest): void {
   for (const service of ours(cluster)) {
-    if (isLeftToOthers(cluster, service)) continue;
+    if (isLeftToOthers(cluster, service) || isCrowded(facts, service)) continue;
     const own = entriesOf(cluster, service).map(({ spec }) => spec.address);
     // Of what it shows and does not have a person decides.
     const isOpen = shownBy(service).some((address) => !own.includes(address));
