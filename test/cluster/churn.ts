@@ -4,6 +4,7 @@ import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
 import { hasStatus, type KubeClient } from '../../src/kube/client.ts';
 import { servicePath } from '../../src/kube/resources.ts';
 import { inParallel } from '../../src/runtime/parallel.ts';
+import { times } from '../lab/scope.ts';
 import type { Random } from './random.ts';
 
 /** The namespaces of all of these Services. */
@@ -41,6 +42,9 @@ export interface ChurnOptions {
 const balanced = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false };
 const keys = 30;
 const requestsAtOnce = 24;
+/** How many change Services at once, each after a pause of up to so many milliseconds: a part of it leaves a busy machine time for the rest. */
+const workers = times(4, 8);
+const pauseMs = times(120, 60);
 
 /** A crowd of Services. */
 export class Churn {
@@ -66,12 +70,11 @@ export class Churn {
 
   /** Does things at random until the signal aborts: several at once, but never two to the same slot. */
   async run(slots: readonly Slot[], operations: readonly Operation[], signal: AbortSignal): Promise<void> {
-    const workers = 8;
     const work = async (_: unknown, worker: number) => {
       const mine = slots.filter((_slot, index) => index % workers === worker);
       while (!signal.aborted) {
         await this.act(this.#random.pick(operations), this.#random.pick(mine));
-        await delay(this.#random.between(0, 60));
+        await delay(this.#random.between(0, pauseMs));
       }
     };
     await Promise.all(Array.from({ length: workers }, work));
