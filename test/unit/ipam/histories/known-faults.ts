@@ -84,6 +84,14 @@ export function isDrawnBack(cluster: Cluster, { service, entry, given }: Holding
   return isOld && isBeside && pools.includes(poolOfEntry(cluster, entry));
 }
 
+/**
+ * "An address that is kept back meanwhile is not confirmed as one in use": what confirms an entry leaves out its time, and the API server
+ * refuses an entry without Services and without a time.
+ */
+export function isOfReservation({ message }: Error): boolean {
+  return message.includes('berth.dev/confirmed') && message.endsWith('an entry without services needs reservedUntil');
+}
+
 /** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */
 export function isBarred(barrier: Barrier | undefined): boolean {
   return barrier !== undefined && barrier !== 'Pods';
