@@ -11,6 +11,7 @@ import {
   livingOf,
   refsOf,
   reservedUntil,
+  successorOf,
   waitingAfter,
 } from '../../../oracle/ledger.ts';
 import { type Cluster, type Entry, keyOf, oldestFirst, type Ref, type Service } from '../../../oracle/objects.ts';
@@ -142,8 +143,8 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const name = keyOf(service.metadata);
       assert.equal(after?.spec.sharingKey, wishesOf(service).key, `the key of ${address}, which ${name} joins`);
       for (const ref of refsOf(after).filter((one) => !isSameName(one, service))) {
-        const other = livingOf(known, ref);
-        // Of a Service that its writer does not know the entry alone tells.
+        const other = livingOf(known, ref) ?? successorOf(known, ref);
+        // Of a Service that its writer does not know, and none of its name either, the entry alone tells.
         const doMeet = other === undefined && !isReturning && doPortsMeet(ref.ports, service.spec.ports);
         assert.ok(!doMeet, `${name} joins ${keyOf(ref)} at ${address}, and both use a port`);
         if (other === undefined || isLeaving(known, other, address)) continue;
