@@ -16,6 +16,7 @@ import {
 } from '../../../oracle/ledger.ts';
 import { type Cluster, type Entry, keyOf, oldestFirst, type Ref, type Service } from '../../../oracle/objects.ts';
 import { homeOf } from '../../../oracle/pools.ts';
+import { lacking } from '../../../oracle/reasons.ts';
 import {
   isOfNode,
   ledgerObjections,
@@ -197,7 +198,11 @@ function mayAdopt(known: Cluster, service: Service, address: string): boolean {
 /** Is it about to leave the address? Of Services that were changed at the same time more than one may be. */
 function isLeaving(known: Cluster, service: Service, address: string): boolean {
   const entry = entryOf(known, address);
-  return entry !== undefined && whyLeaves(known, { service, entry }) !== undefined;
+  if (entry === undefined) return false;
+  // "`RequireDualStack` waits until both are there": it has no use for one address, which it does not show yet.
+  const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack' && !shownBy(service).includes(address);
+  const waits = needsBoth && lacking({ cluster: known, service }).length > 0;
+  return waits || whyLeaves(known, { service, entry }) !== undefined;
 }
 
 function isSameText(a: Ref, b: Ref): boolean {
