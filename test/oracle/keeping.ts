@@ -27,6 +27,8 @@ export interface Given {
   readonly pool: string;
   /** The pools that the Service asked for then. */
   readonly asked: readonly string[];
+  /** When it was decided; milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** A Service, the entry of its address, and how it came to it where that is known. */

@@ -198,3 +198,28 @@ promise('a Service that was made anew stays in its entry, whatever a controller 
     );
   });
 });
+
+promise('a wish that cannot be had changes nothing, also in the middle of a move', async () => {
+  const wishes = { requestedPools: ['old'] };
+  const rows: readonly [string, Facts][] = [
+    ['an address of no pool', { ...wishes, requests: ['203.0.113.1'] }],
+    ['two addresses', { ...wishes, requests: ['203.0.113.1', '203.0.113.2'] }],
+  ];
+  const broken: string[] = [];
+  for (const [desc, facts] of rows) {
+    await lived({}, async (life) => {
+      life.cluster.setPool('old', pool);
+      await come(life, { 'a/s': {} });
+      life.cluster.setPool('new', { addresses: ['198.51.100.1'] });
+      life.cluster.edit('a/s', written({ requestedPools: ['new'] }));
+      // It shows its new address, and the old one is not given back yet.
+      await (await life.leader()).pass();
+      assert.deepEqual(shown(life.cluster), ['a/s 198.51.100.1'], `${desc}: moved`);
+      life.cluster.edit('a/s', written(facts));
+      await life.rest();
+      const after = shown(life.cluster).join();
+      if (after !== 'a/s 198.51.100.1') broken.push(`${desc}: ${after}`);
+    });
+  }
+  assert.ok(broken.length === 0, broken.join(' | '));
+});

@@ -1,6 +1,7 @@
 /** Writes that come late: a controller looks, stands still, and its writes arrive when others have decided meanwhile. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { promise } from '../../honesty/promise.ts';
 import { entryOf, refsOf } from '../../oracle/ledger.ts';
 import { keyOf } from '../../oracle/objects.ts';
 import { shownBy } from '../../oracle/wishes.ts';
@@ -132,5 +133,34 @@ test('a write that comes after late ones is judged by what its pass decided on',
     life.assertSound('after the late entry');
     await life.rest();
     assert.deepEqual(usersOf(cluster, '192.0.2.1'), []);
+  });
+});
+
+promise('an address that is kept back meanwhile is not confirmed as one in use', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    const refused: unknown[] = [];
+    const { send } = cluster;
+    cluster.send = (request, known) => {
+      const answer = send(request, known);
+      if (answer.status === 422) refused.push((answer.body as { readonly message?: string }).message);
+      return answer;
+    };
+    const both = { families: ['IPv4', 'IPv6'], familyPolicy: 'PreferDualStack' };
+    cluster.setPool('p', { addresses: ['192.0.2.1', '2001:db8::1'], reuseAfter: '10s' });
+    const other = await life.other();
+    cluster.create('a/s', written(both));
+    await other.hear();
+    // It makes the second entry of a Service that is of one family, and of another port, by now.
+    cluster.edit('a/s', written({ ports: [{ protocol: 'UDP', port: 80 }] }));
+    await (await life.leader()).pass();
+    await other.pass();
+    // The port is on its way, and what confirms the second entry is to follow.
+    await other.pass({ holds: true });
+    await (await life.leader()).pass();
+    assert.equal(entryOf(cluster.facts, '2001:db8::1')?.spec.reservedUntil !== undefined, true, 'it is kept back');
+    await other.hear();
+    await other.strike();
+    assert.ok(refused.length === 0, `the API server refuses: ${refused}`);
   });
 });

@@ -3,7 +3,7 @@ import { mock } from 'node:test';
 import type { ApiRequest } from '../../../../src/kube/client.ts';
 import { collections, servicePath } from '../../../../src/kube/resources.ts';
 import type { Change } from '../../../apiserver/history.ts';
-import type { ApiAnswer } from '../../../apiserver/refusals.ts';
+import { type ApiAnswer, invalid } from '../../../apiserver/refusals.ts';
 import { ApiStore } from '../../../apiserver/store.ts';
 import { canonical } from '../../../oracle/addresses.ts';
 import { entryOf } from '../../../oracle/ledger.ts';
@@ -73,7 +73,7 @@ export class MemoryCluster {
     this.wait(requestMs);
     this.#writing = known;
     try {
-      return this.store.request({ ...request, method, userAgent: 'berth' });
+      return refusalOf(request.body) ?? this.store.request({ ...request, method, userAgent: 'berth' });
     } finally {
       this.#writing = undefined;
     }
@@ -217,6 +217,15 @@ function placeOf(key: string): { readonly namespace: string; readonly name: stri
 
 function pathOf(key: string): string {
   return servicePath(placeOf(key));
+}
+
+/** The one rule of the CRD between two fields of an entry, which the API server in memory does not know. */
+function refusalOf(body: unknown): ApiAnswer | undefined {
+  const { kind, metadata, spec } = (body ?? {}) as Partial<Entry> & { readonly kind?: string };
+  if (kind !== 'IPAllocation' || (spec?.services ?? []).length > 0 || spec?.reservedUntil !== undefined)
+    return undefined;
+  const said = Object.keys(metadata?.annotations ?? {}).join();
+  return invalid(`IPAllocation ${spec?.address} (${said})`, ['an entry without services needs reservedUntil']).answer;
 }
 
 /** Names of entries are addresses without colons: eight groups of four digits. */

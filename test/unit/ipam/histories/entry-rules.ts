@@ -11,10 +11,12 @@ import {
   livingOf,
   refsOf,
   reservedUntil,
+  successorOf,
   waitingAfter,
 } from '../../../oracle/ledger.ts';
 import { type Cluster, type Entry, keyOf, oldestFirst, type Ref, type Service } from '../../../oracle/objects.ts';
 import { homeOf } from '../../../oracle/pools.ts';
+import { lacking } from '../../../oracle/reasons.ts';
 import {
   isOfNode,
   ledgerObjections,
@@ -142,8 +144,8 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const name = keyOf(service.metadata);
       assert.equal(after?.spec.sharingKey, wishesOf(service).key, `the key of ${address}, which ${name} joins`);
       for (const ref of refsOf(after).filter((one) => !isSameName(one, service))) {
-        const other = livingOf(known, ref);
-        // Of a Service that its writer does not know the entry alone tells.
+        const other = livingOf(known, ref) ?? successorOf(known, ref);
+        // Of a Service that its writer does not know, and none of its name either, the entry alone tells.
         const doMeet = other === undefined && !isReturning && doPortsMeet(ref.ports, service.spec.ports);
         assert.ok(!doMeet, `${name} joins ${keyOf(ref)} at ${address}, and both use a port`);
         if (other === undefined || isLeaving(known, other, address)) continue;
@@ -196,7 +198,11 @@ function mayAdopt(known: Cluster, service: Service, address: string): boolean {
 /** Is it about to leave the address? Of Services that were changed at the same time more than one may be. */
 function isLeaving(known: Cluster, service: Service, address: string): boolean {
   const entry = entryOf(known, address);
-  return entry !== undefined && whyLeaves(known, { service, entry }) !== undefined;
+  if (entry === undefined) return false;
+  // "`RequireDualStack` waits until both are there": it has no use for one address, which it does not show yet.
+  const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack' && !shownBy(service).includes(address);
+  const waits = needsBoth && lacking({ cluster: known, service }).length > 0;
+  return waits || whyLeaves(known, { service, entry }) !== undefined;
 }
 
 function isSameText(a: Ref, b: Ref): boolean {

@@ -92,7 +92,7 @@ export class Judge implements Witness {
     for (const { uid } of refsOf(after)) {
       if (refsOf(before).some((ref) => ref.uid === uid)) continue;
       const service = known.services.find(({ metadata }) => metadata.uid === uid);
-      if (service) this.#given.set(`${uid} ${address}`, { pool, asked: wishesOf(service).pools });
+      if (service) this.#given.set(`${uid} ${address}`, { pool, asked: wishesOf(service).pools, at: known.now });
     }
   }
 }

@@ -4,9 +4,9 @@
  */
 import { addressIn } from '../../../oracle/addresses.ts';
 import { type Holding, type Leave, whyMayLeave } from '../../../oracle/keeping.ts';
-import { entriesOf, refsOf } from '../../../oracle/ledger.ts';
+import { entriesOf, familyOf, refsOf } from '../../../oracle/ledger.ts';
 import { type Cluster, type Entry, keyOf, type Ref, type Service } from '../../../oracle/objects.ts';
-import { names } from '../../../oracle/pools.ts';
+import { names, poolOfEntry } from '../../../oracle/pools.ts';
 import { lacking, wanting } from '../../../oracle/reasons.ts';
 import { hasRoom } from '../../../oracle/rights.ts';
 import type { Barrier } from '../../../oracle/sharing.ts';
@@ -71,6 +71,25 @@ export function isCrowded(cluster: Cluster, service: Service): boolean {
     return false;
   const more = { namespace: service.metadata.namespace ?? '', for: wants.length };
   return cluster.pools.some((pool) => !hasRoom(cluster, pool, more));
+}
+
+/**
+ * "A wish that cannot be had changes nothing, also in the middle of a move": of two addresses that a Service has, the one of a pool that it asks
+ * for counts, also where its pools do not count, as it asks for a certain address or contradicts itself.
+ */
+export function isDrawnBack(cluster: Cluster, { service, entry, given }: Holding): boolean {
+  const { addresses, pools, faults } = wishesOf(service);
+  const isOld = given !== undefined && given.at < cluster.now;
+  const isBeside = faults.length > 0 || addresses.has(familyOf(entry));
+  return isOld && isBeside && pools.includes(poolOfEntry(cluster, entry));
+}
+
+/**
+ * "An address that is kept back meanwhile is not confirmed as one in use": what confirms an entry leaves out its time, and the API server
+ * refuses an entry without Services and without a time.
+ */
+export function isOfReservation({ message }: Error): boolean {
+  return message.includes('berth.dev/confirmed') && message.endsWith('an entry without services needs reservedUntil');
 }
 
 /** "Services with the policy Local share an address only if they have the same Pods": equal selectors in two namespaces, and empty ones. */

@@ -14,6 +14,7 @@ import { Loop } from '../../../../src/runtime/loop.ts';
 import { ownership } from '../../fixtures.ts';
 import { type Fate, MemoryClient } from './client.ts';
 import type { MemoryCluster } from './cluster.ts';
+import { isOfReservation } from './known-faults.ts';
 
 /** A loop that turns only when a test says so. It remembers when it was to turn again. */
 class StillLoop extends Loop {
@@ -42,7 +43,7 @@ const usual: ReadonlySet<number> = new Set([404, 409]);
 const faults: unknown[] = [];
 
 const note = (error: unknown) => {
-  if (error instanceof ApiError && !usual.has(error.status)) faults.push(error);
+  if (error instanceof ApiError && !usual.has(error.status) && !isOfReservation(error)) faults.push(error);
   return '';
 };
 

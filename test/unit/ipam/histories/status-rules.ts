@@ -7,7 +7,7 @@ import { type Cluster, keyOf, type Service } from '../../../oracle/objects.ts';
 import { homeOf } from '../../../oracle/pools.ts';
 import { areSamePorts } from '../../../oracle/sharing.ts';
 import { isForeign, shownBy, wishesOf } from '../../../oracle/wishes.ts';
-import { whyLeaves } from './known-faults.ts';
+import { isDrawnBack, whyLeaves } from './known-faults.ts';
 
 /** One write, what its writer knew, and what was really so. */
 export interface StatusWrite {
@@ -66,9 +66,11 @@ export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = 
       const given = givenOf(after.metadata.uid, address);
       const why = whyLeaves(known, { service: after, entry, given });
       const name = keyOf(after.metadata);
-      assert.ok(why, `${name} must keep ${address}, and shows ${shownBy(after)}`);
       const family = addressIn(address)?.family;
       const instead = shownBy(after).find((other) => addressIn(other)?.family === family);
+      const [back, givenBack] = [entryOf(known, instead ?? ''), givenOf(after.metadata.uid, instead ?? '')];
+      if (back && isDrawnBack(known, { service: after, entry: back, given: givenBack })) continue;
+      assert.ok(why, `${name} must keep ${address}, and shows ${shownBy(after)}`);
       assert.ok(instead ?? withoutAnother.has(why), `${name} loses ${address} and gets nothing: ${why}`);
       if (instead !== undefined) assertWish(of, instead, why);
     }
