@@ -16,6 +16,11 @@ export interface Asked {
 
 /** A first packet that is lost is sent again after a second (RFC 6298). */
 const lostMs = 950;
+/**
+ * From one load balancer to the other; and, while the speakers of the former one end one after the other, to the next of them, which tells
+ * everybody that it has the address, and back.
+ */
+const mostMoves = 3;
 
 /** Attempts that go on until their end is asked for. */
 export class Everything {
@@ -33,8 +38,8 @@ export class Everything {
   }
 
   /**
-   * Ends it: every one was asked, and each attempt to connect was taken, without a packet that was lost. Each address has moved once: of a
-   * pair of load balancers neither keeps the connections of the other, so one that was under way in that moment may have ended.
+   * Ends it: every one was asked, and each attempt to connect was taken, without a packet that was lost. One that was under way while its
+   * address moved may have ended: of a pair of load balancers neither keeps the connections of the other.
    */
   async wasServed(atLeast: number): Promise<void> {
     this.#child.stdin?.end();
@@ -42,7 +47,7 @@ export class Everything {
     assert.equal(this.#errors, '');
     const wrong = Object.entries(JSON.parse(told) as Readonly<Record<string, Asked>>).filter(
       ([, { count, failures, broken, longestConnectMs }]) =>
-        count < atLeast || failures.length > 0 || broken.length > 1 || longestConnectMs > lostMs,
+        count < atLeast || failures.length > 0 || broken.length > mostMoves || longestConnectMs > lostMs,
     );
     assert.deepEqual(wrong, []);
   }
