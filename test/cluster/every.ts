@@ -18,7 +18,7 @@ export interface Asked {
 const lostMs = 950;
 /**
  * From one load balancer to the other; and, while the speakers of the former one end one after the other, to the next of them, which tells
- * everybody that it has the address, and back.
+ * all hosts that it has the address, and back.
  */
 const mostMoves = 3;
 

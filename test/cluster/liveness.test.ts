@@ -57,7 +57,7 @@ async function filter(rules: string): Promise<void> {
   }
 }
 
-test('B5 an excluded node gives its VIP away, and somebody answers all the time', (t) =>
+test('B5 an excluded node gives its VIP away, and a node answers all the time', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';

@@ -30,7 +30,7 @@ export class Asking {
   readonly #api: AskedApi;
   readonly #made: string[] = [];
   readonly name = `rule-${Date.now().toString(36)}-${count++}`;
-  /** An address of the ledger that is nobody else's. */
+  /** An address of the ledger that no other rule uses. */
   readonly address = `198.51.100.${(count % 200) + 1}`;
 
   constructor(api: AskedApi) {
@@ -79,7 +79,7 @@ export class Asking {
   createService(spec: object = {}, metadata: object = {}): Promise<ApiObject> {
     const body = {
       ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: this.name, ...metadata } },
-      // Of a class that nobody serves.
+      // Of a class that no load balancer serves.
       spec: { type: 'LoadBalancer', loadBalancerClass: 'example.com/none', ports: [{ port: 80 }], ...spec },
     };
     return this.get('POST', services, { body });

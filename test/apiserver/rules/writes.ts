@@ -9,7 +9,7 @@ export const identities: Checks = {
     await asking.createEntry();
     await asking.refused(409, 'AlreadyExists', { method: 'POST', path: allocations, body: asking.entryBody() });
   },
-  'an object made anew has another uid': async (asking) => {
+  'an object that is deleted and created again has another uid': async (asking) => {
     const first = await asking.createService();
     await asking.get('DELETE', asking.service);
     const second = await asking.createService();
