@@ -31,7 +31,9 @@ const apart: readonly FaultName[] = [...inTouch, 'dark', 'part', 'weather'];
  */
 function mostMeanwhile(outcome: Outcome): number {
   if (isCalm(outcome)) return 500;
-  if (isAllOf(inTouch, outcome) || (outcome.wasSettled && isAllOf(harmless, outcome))) return 1_000;
+  if (isAllOf(inTouch, outcome)) return 1_000;
+  // A node whose port is blocked hears of nothing: beside another fault it learns from the wire alone, where packets are lost, too.
+  if (outcome.wasSettled && isAllOf(harmless, outcome)) return outcome.faults.has('block') ? 2_000 : 1_000;
   return isAllOf(apart, outcome) ? 2_000 : Number.POSITIVE_INFINITY;
 }
 
