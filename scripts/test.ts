@@ -1,12 +1,13 @@
 /** Runs the tests: `npm test` for a change, `npm run test:quick` for an answer at once, `npm run test:all` for all that there is. */
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cacheFolder } from '../test/lab/cache.ts';
 import { seedOfRun, seedVariable } from '../test/runner/seed.ts';
 import { runStage } from '../test/runner/stage.ts';
 import { filesOf, type RareCommand, rare, suites } from '../test/runner/suites.ts';
 import { type Ended, printSummary } from '../test/runner/summary.ts';
+import { keepTimes, longestFirst, readTimes } from '../test/runner/times.ts';
 
 const usage = `npm test -- [SUITE...]
 
@@ -46,12 +47,13 @@ const isChosen = (name: string) => positionals.length === 0 || positionals.inclu
 if (isChosen('check')) check();
 const ended: Ended[] = [];
 for (const [name, suite] of Object.entries(suites)) {
-  const files = filesOf(suite);
+  const files = longestFirst(filesOf(suite), readTimes());
   if (!isChosen(name) || (values.quick && !suite.isQuick) || files.length === 0) continue;
   const startedAt = performance.now();
   console.log(`\n${name}: ${files.length} files, ${suite.lanes} at a time\n`);
   const result = await runStage({ ...suite, files });
   ended.push({ ...result, name, took: performance.now() - startedAt });
+  keepTimes(Object.fromEntries([...result.durations].map(([file, ms]) => [relative('.', file), ms])));
 }
 const failedCommands = values.all ? runRare() : [];
 if (ended.length > 0) await printSummary(ended, performance.now() - begin);

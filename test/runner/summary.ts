@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
 import { sumOf } from './events.ts';
 import type { StageResult } from './stage.ts';
+import { timesPath } from './times.ts';
 
 /** A stage that has run. */
 export interface Ended extends StageResult {
@@ -21,7 +22,7 @@ export async function printSummary(stages: readonly Ended[], tookMs: number): Pr
   for (const { name, took, counts } of stages) console.log(`${column(took)}  ${name}: ${counts.tests} tests`);
   console.log('');
   for (const [file, ms] of files.slice(0, slowest)) console.log(`${column(ms)}  ${relative('.', file)}`);
-  console.log('');
+  console.log(`\nAll files: ${timesPath()}\n`);
   const { tests, suites, passed, failed, cancelled, skipped, todo } = sumOf(stages.map(({ counts }) => counts));
   const lines = [
     ...[`tests ${tests}`, `suites ${suites}`, `pass ${passed}`, `fail ${failed}`],

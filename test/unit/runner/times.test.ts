@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { keepTimes, longestFirst, readTimes } from '../../runner/times.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'berth-times-'));
+after(() => rmSync(folder, { recursive: true }));
+
+test('what took longest comes first, and what never ran before it', () => {
+  const times = { 'short.test.ts': 1_000, 'long.test.ts': 9_000 };
+  assert.deepEqual(longestFirst(['long.test.ts', 'new.test.ts', 'short.test.ts'], times), [
+    ...['new.test.ts', 'long.test.ts', 'short.test.ts'],
+  ]);
+});
+
+test('files that never ran keep their order', () => {
+  assert.deepEqual(longestFirst(['a.test.ts', 'b.test.ts', 'c.test.ts'], {}), ['a.test.ts', 'b.test.ts', 'c.test.ts']);
+});
+
+test('a run keeps what it took beside what earlier runs took', () => {
+  const path = join(folder, 'new', 'times.json');
+  keepTimes({ 'a.test.ts': 10.4, 'b.test.ts': 20 }, path);
+  keepTimes({ 'b.test.ts': 5 }, path);
+  assert.deepEqual(readTimes(path), { 'a.test.ts': 10, 'b.test.ts': 5 });
+});
+
+test('a file that is damaged counts as none', () => {
+  const path = join(folder, 'damaged.json');
+  writeFileSync(path, '{"a.test.ts": ');
+  assert.deepEqual(readTimes(path), {});
+});
