@@ -14,6 +14,7 @@ interface Row {
 /** What each folder of src may import besides itself. */
 const table: Readonly<Record<string, Row>> = {
   addr: { folders: [], modules: ['ip-address'], why: 'addresses are values' },
+  hash: { folders: ['addr'], modules: [], why: 'speakers of two versions must find the same order' },
   wire: { folders: ['addr'], modules: [], why: 'bytes to packets and back, testable without a socket' },
   api: { folders: ['addr'], modules: [], why: 'cluster objects parsed once into views' },
   ipam: { folders: ['addr', 'api'], modules: [], why: 'a decision, testable without a cluster' },
@@ -23,7 +24,7 @@ const table: Readonly<Record<string, Row>> = {
     why: 'what speakers tell each other, and what follows; testable without a clock',
   },
   announce: {
-    folders: ['addr', 'api', 'liveness', 'wire'],
+    folders: ['addr', 'api', 'hash', 'liveness', 'wire'],
     modules: [],
     why: 'a decision, testable without a link',
   },
@@ -89,7 +90,7 @@ const table: Readonly<Record<string, Row>> = {
     why: 'composes',
   },
   cli: {
-    folders: ['addr', 'api', 'announce', 'dataplane', 'ipam', 'kube', 'liveness', 'runtime'],
+    folders: ['addr', 'api', 'announce', 'dataplane', 'hash', 'ipam', 'kube', 'liveness', 'runtime'],
     modules: [
       'commander',
       'yaml',

@@ -4,6 +4,7 @@
  * with virtual ones.
  */
 import type { Ip } from '../addr/ip.ts';
+import { Ranking } from '../hash/rendezvous.ts';
 import {
   type Beat,
   type Claim,
@@ -22,7 +23,6 @@ import { Voice } from '../liveness/voice.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
 import { Deafness, type Probe } from './deafness.ts';
 import { Decisions } from './decisions.ts';
-import { Ranking } from './holder.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './holder-view.ts';
 import { Listening } from './listening.ts';
 import { formerOf, isAllKnown } from './memory.ts';

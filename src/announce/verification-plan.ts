@@ -1,9 +1,9 @@
 /** Who verifies which VIP, and what there is to try: the same on every node, as far as their views agree. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
+import { Ranking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { DemandSnapshot } from './demands.ts';
-import { Ranking } from './holder.ts';
 import type { HolderDecision } from './holder-view.ts';
 import { parseLinkAddress } from './links.ts';
 import type { VerifiedVip } from './verdicts.ts';

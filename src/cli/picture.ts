@@ -1,9 +1,9 @@
 /** What most commands answer from: the cluster, what the speakers say, and what follows from both by the same pure decisions. */
 import { type Demands, demandsOf } from '../announce/demands.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
-import { Ranking } from '../announce/holder.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
+import { Ranking } from '../hash/rendezvous.ts';
 import { type Settled, settle } from '../ipam/allocate.ts';
 import { allocationSnapshot, type Cluster, demandSnapshot, readCluster } from './cluster.ts';
 import type { Session } from './session.ts';

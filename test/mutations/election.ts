@@ -181,11 +181,11 @@ export const election: readonly Mutation[] = [
   },
   {
     id: 'another-hash-for-holders',
-    file: 'announce/holder.ts',
+    file: 'hash/rendezvous.ts',
     old: 'h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);',
     new: 'h = Math.imul(h ^ (h >>> 13), 0xc2b2ae3d);',
     consequence: 'Speakers of two versions disagree on every holder during a rolling update.',
-    tests: ['unit/announce/ranking.test.ts'],
+    tests: ['unit/hash/rendezvous.test.ts'],
   },
   {
     id: 'restarting-peer-is-not-stood-in-for',

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { placementsOf } from '../../../src/announce/announcements.ts';
 import { type DemandSnapshot, demandsOf } from '../../../src/announce/demands.ts';
-import { Ranking } from '../../../src/announce/holder.ts';
 import { decideHolders } from '../../../src/announce/holders.ts';
 import { type LinkView, linksFor } from '../../../src/announce/links.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
+import { Ranking } from '../../../src/hash/rendezvous.ts';
 import { fc } from '../../property.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 

@@ -5,9 +5,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { Ranking } from '../../../src/announce/holder.ts';
 import type { Candidate, HolderDecision, HolderView, Vip } from '../../../src/announce/holder-view.ts';
 import { decideHolders } from '../../../src/announce/holders.ts';
+import { Ranking } from '../../../src/hash/rendezvous.ts';
 import type { Claim } from '../../../src/liveness/messages.ts';
 
 /** What `me` knows when it decides. All that is left out is as in a healthy cluster of three nodes. */

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { Ranking } from '../../../src/announce/holder.ts';
+import { Ranking } from '../../../src/hash/rendezvous.ts';
 
 const nodes = ['node1', 'node2', 'node3', 'worker-a.example.org', 'worker-b.example.org'];
 const short: Readonly<Record<string, string>> = { 'worker-a.example.org': 'a', 'worker-b.example.org': 'b' };
