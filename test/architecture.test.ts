@@ -23,8 +23,9 @@ const table: Readonly<Record<string, Row>> = {
     modules: [],
     why: 'what speakers tell each other, and what follows; testable without a clock',
   },
+  neighbor: { folders: ['addr', 'wire'], modules: [], why: 'frame in, frame out: knows no cluster, no speaker' },
   announce: {
-    folders: ['addr', 'api', 'hash', 'liveness', 'wire'],
+    folders: ['addr', 'api', 'hash', 'liveness'],
     modules: [],
     why: 'a decision, testable without a link',
   },
@@ -66,7 +67,7 @@ const table: Readonly<Record<string, Row>> = {
     why: 'the only place that talks to the API server',
   },
   linux: {
-    folders: ['addr', 'wire', 'announce'],
+    folders: ['addr', 'wire', 'neighbor'],
     modules: [
       'koffi',
       'node:child_process',
@@ -85,7 +86,7 @@ const table: Readonly<Record<string, Row>> = {
     why: 'composes; never loads FFI; reads the CRDs that the chart brings',
   },
   speaker: {
-    folders: ['addr', 'api', 'announce', 'dataplane', 'kube', 'linux', 'liveness', 'runtime', 'wire'],
+    folders: ['addr', 'api', 'announce', 'dataplane', 'kube', 'linux', 'liveness', 'neighbor', 'runtime', 'wire'],
     modules: [],
     why: 'composes',
   },
@@ -137,7 +138,7 @@ test('every folder imports only what the table allows', () => {
       }
       const to = folderOf(normalize(join(dirname(file), target)));
       assert.ok(to === from || row.folders.includes(to), `${file} may not import ${to}: ${row.why}`);
-      if (from === 'linux' && to === 'announce')
+      if (from === 'linux' && to === 'neighbor')
         assert.match(file, decisionsInLinux, `${file}: only the responder decides`);
     }
   }

@@ -1,8 +1,8 @@
 /** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. Part of the packet worker. */
 import { closeSync } from 'node:fs';
-import type { Exchange, Verdict } from '../announce/responder.ts';
-import { type ArpLink, respondToArp } from '../announce/responder-arp.ts';
-import { type NdpLink, respondToNdp } from '../announce/responder-ndp.ts';
+import { type ArpLink, respondToArp } from '../neighbor/arp-responder.ts';
+import type { Exchange, Verdict } from '../neighbor/frame-outcomes.ts';
+import { type NdpLink, respondToNdp } from '../neighbor/ndp-responder.ts';
 import { arpFrameLength, senderIpOf, senderMacOf } from '../wire/arp.ts';
 import { macLength } from '../wire/ethernet.ts';
 import { claimedIpOf, claimedMacOf, ndpFrameLength } from '../wire/ndp.ts';

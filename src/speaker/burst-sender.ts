@@ -1,5 +1,9 @@
 /** Sends the frames that announce VIPs unasked when they are due, link by link. */
 import type { Ip } from '../addr/ip.ts';
+import { lateMs } from '../announce/listening.ts';
+import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
+import type { LinkVips } from '../linux/responder-thread.ts';
+import { encodeUnsolicited } from '../neighbor/gratuitous-frames.ts';
 import {
   type BurstState,
   type DueFrame,
@@ -9,11 +13,7 @@ import {
   nextDueMs,
   planBursts,
   repeatBursts,
-} from '../announce/burst.ts';
-import { lateMs } from '../announce/listening.ts';
-import { encodeUnsolicited } from '../announce/unsolicited.ts';
-import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
-import type { LinkVips } from '../linux/responder-thread.ts';
+} from '../neighbor/gratuitous-schedule.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 type Link = LinkVips['link'];

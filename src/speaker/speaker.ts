@@ -4,8 +4,8 @@
  *   ledger, Services, nodes --kube/informer--> snapshot --announce/demands--> what is to be announced, and who may
  *   beats and claims of the other speakers --holding, announce/keeper--> who holds what
  *     both --announce/announcements--> placements
- *     placements --announcer, linux/responder--> the packet worker answers   (frame -> announce/responder -> frame)
- *     placements --announcer, announce/burst--> gratuitous ARP and unsolicited advertisements on gain
+ *     placements --announcer, linux/responder--> the packet worker answers   (frame -> neighbor/frame-outcomes -> frame)
+ *     placements --announcer, neighbor/gratuitous-schedule--> gratuitous ARP and unsolicited advertisements on gain
  *     placements --conflict-watch, announce/conflicts--> withheld where another host has the VIP
  *     the others' placements --verifier, announce/verification--> asked for and knocked at; the holder is told
  *     placements --announce/reports, record--> the ledger's copy

@@ -49,7 +49,7 @@ export const wire: readonly Mutation[] = [
     old: ' || compare(set[at + 2], w2) || compare(set[at + 3], w3);',
     new: ' || compare(set[at + 2], w2);',
     consequence: 'This node answers for every IPv6 address of the subnet.',
-    tests: ['unit/announce/responder-ndp.test.ts'],
+    tests: ['unit/neighbor/ndp-responder.test.ts'],
   },
   {
     id: 'length-of-a-packet-is-trusted',

@@ -1,12 +1,12 @@
 /** Fixture: a process that answers ARP and NDP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
 import { existsSync } from 'node:fs';
 import type { Ip } from '../../src/addr/ip.ts';
-import type { DueFrame } from '../../src/announce/burst.ts';
-import { encodeUnsolicited } from '../../src/announce/unsolicited.ts';
 import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { type LinkVips, startResponder } from '../../src/linux/responder-thread.ts';
 import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
+import { encodeUnsolicited } from '../../src/neighbor/gratuitous-frames.ts';
+import type { DueFrame } from '../../src/neighbor/gratuitous-schedule.ts';
 import { WireAsker } from '../../src/speaker/wire-asker.ts';
 import { obey as obeyLines, say as sayLine, sayReady } from './fixture.ts';
 

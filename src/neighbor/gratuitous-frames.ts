@@ -4,7 +4,7 @@ import { arpOperation, encodeArp } from '../wire/arp.ts';
 import { broadcastMac } from '../wire/ethernet.ts';
 import { allNodes } from '../wire/ipv6.ts';
 import { encodeNdp, ndpFlag, ndpType } from '../wire/ndp.ts';
-import type { DueFrame } from './burst.ts';
+import type { DueFrame } from './gratuitous-schedule.ts';
 
 /** The target hardware address of a request form: not asked for (RFC 5227 section 1.1: SHOULD be zero). */
 const unknownMac = '00:00:00:00:00:00';

@@ -9,7 +9,7 @@ import {
   idleBursts,
   nextDueMs,
   planBursts,
-} from '../../../src/announce/burst.ts';
+} from '../../../src/neighbor/gratuitous-schedule.ts';
 import { fc } from '../../property.ts';
 
 interface Sent extends DueFrame {

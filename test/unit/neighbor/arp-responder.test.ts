@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { dropReasons } from '../../../src/announce/responder.ts';
-import { respondToArp } from '../../../src/announce/responder-arp.ts';
+import { respondToArp } from '../../../src/neighbor/arp-responder.ts';
+import { dropReasons } from '../../../src/neighbor/frame-outcomes.ts';
 import { type ArpFrame, arpFrameLength, decodeArp, encodeArp, ipv4Key } from '../../../src/wire/arp.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
 import { fc } from '../../property.ts';

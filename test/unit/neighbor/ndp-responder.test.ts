@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { dropReasons } from '../../../src/announce/responder.ts';
-import { respondToNdp } from '../../../src/announce/responder-ndp.ts';
+import { dropReasons } from '../../../src/neighbor/frame-outcomes.ts';
+import { respondToNdp } from '../../../src/neighbor/ndp-responder.ts';
 import { macBytes } from '../../../src/wire/ethernet.ts';
 import { packIpv6 } from '../../../src/wire/ipv6-set.ts';
 import { checkNdp, decodeNdp, encodeNdp, type NdpFrame, ndpFrameLength } from '../../../src/wire/ndp.ts';

@@ -1,7 +1,7 @@
 /** Decides what one received ARP frame is answered, and writes the answer (RFC 826), or names the reason for silence. */
 import { arpOffset, arpOperation, checkArp, ipv4Length, writeArpHeader } from '../wire/arp.ts';
 import { isBroadcastAt, isMacAt, isStationAt, macLength, readInt32, readUint16 } from '../wire/ethernet.ts';
-import type { DropReason, Exchange, Verdict } from './responder.ts';
+import type { DropReason, Exchange, Verdict } from './frame-outcomes.ts';
 
 /** What one link answers. */
 export interface ArpLink {

@@ -14,7 +14,7 @@ import {
   writeNdpChecksum,
   writeNdpHeader,
 } from '../wire/ndp.ts';
-import type { DropReason, Exchange, Verdict } from './responder.ts';
+import type { DropReason, Exchange, Verdict } from './frame-outcomes.ts';
 
 /** What one link answers. */
 export interface NdpLink {

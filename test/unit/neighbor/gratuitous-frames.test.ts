@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { encodeUnsolicited } from '../../../src/announce/unsolicited.ts';
+import { encodeUnsolicited } from '../../../src/neighbor/gratuitous-frames.ts';
 import { decodeArp } from '../../../src/wire/arp.ts';
 import { decodeNdp } from '../../../src/wire/ndp.ts';
 
