@@ -4,9 +4,9 @@
  * makes no link deaf, since it lets ARP pass. One silent peer proves nothing: its link may be the broken one.
  */
 import { type Ip, parseIp } from '../addr/ip.ts';
+import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
-import { inSubnet, parseLinkAddress } from './links.ts';
 
 /** Somebody to be asked for on a link, to see whether it works. */
 export interface Probe {

@@ -1,12 +1,13 @@
 /** What the cluster's objects ask for: every VIP that is to be announced, and which nodes may and can announce it. */
-import { familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import type { Ip } from '../addr/ip.ts';
+import { contains, isEdgeOf, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { Vip } from './holder-view.ts';
-import { isNamedBy, isNamedExactly, parseLinkAddress } from './links.ts';
+import { isNamedBy, isNamedExactly } from './links.ts';
 
 /** Stands, among nodes, for all places that are none: an endpoint there serves too. */
 export const elsewhere = '';
@@ -162,27 +163,13 @@ function reachOf(advertisements: readonly AdvertisementView[], links: readonly P
   if (links.some(({ name }) => isNamedExactly(name, advertisements))) return () => true;
   const subnets = links
     .filter(({ name }) => isNamedBy(name, advertisements))
-    .flatMap(({ addresses }) => addresses.map(subnetOf))
-    .filter((subnet) => subnet !== undefined);
-  return (address) => {
-    const value = ipToNumber(address);
-    return subnets.some(({ family, network, hostBits }) => {
-      if (family !== familyOf(address) || value >> hostBits !== network) return false;
-      const host = BigInt.asUintN(Number(hostBits), value);
-      const isEdge = hostBits > 1n && (host === 0n || (family === 'IPv4' && host === (1n << hostBits) - 1n));
-      return !isEdge;
-    });
+    .flatMap(({ addresses }) => addresses.map(parseLinkAddress))
+    .filter((own) => own !== undefined)
+    .map(subnetOf);
+  return (ip) => {
+    const address = numericAddress(ip);
+    return subnets.some((subnet) => contains(subnet, address) && !isEdgeOf(subnet, address));
   };
-}
-
-function subnetOf(
-  text: string,
-): { readonly family: string; readonly network: bigint; readonly hostBits: bigint } | undefined {
-  const own = parseLinkAddress(text);
-  if (own === undefined) return undefined;
-  const { address, prefix } = own;
-  const hostBits = BigInt((familyOf(address) === 'IPv4' ? 32 : 128) - prefix);
-  return { family: familyOf(address), network: ipToNumber(address) >> hostBits, hostBits };
 }
 
 function shows(service: ServiceView, address: Ip): boolean {

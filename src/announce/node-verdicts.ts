@@ -1,8 +1,9 @@
 /** Why each node may hold a VIP, or may not: the first reason that counts, in the order in which they are asked. */
 import type { Ip } from '../addr/ip.ts';
+import { inSubnet, type LinkAddress, parseLinkAddress } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode } from '../api/advertisement.ts';
 import type { NodeView } from '../api/node.ts';
-import { inSubnet, isEdge, isNamedBy, isNamedExactly, type LinkView, parseLinkAddress } from './links.ts';
+import { isEdge, isNamedBy, isNamedExactly } from './links.ts';
 
 /**
  * What a node is to a VIP:
@@ -90,7 +91,7 @@ function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly T
   if (links === undefined) return { verdict: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
   const isFit = ({ unusable, deaf }: ToldLink) => unusable === undefined && !deaf;
-  const isNear = ({ ips }: { readonly ips: LinkView['addresses'] }) => ips.some((own) => inSubnet(vip, own));
+  const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
   const near = views.filter(isNear);
   const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));
   const chosen = named.find(isFit);
@@ -108,6 +109,6 @@ function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly T
   return { verdict: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
 }
 
-function ipsOf({ addresses }: ToldLink): LinkView['addresses'] {
+function ipsOf({ addresses }: ToldLink): readonly LinkAddress[] {
   return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
 }

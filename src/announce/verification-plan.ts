@@ -1,11 +1,11 @@
 /** Who verifies which VIP, and what there is to try: the same on every node, as far as their views agree. */
-import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
+import type { Ip } from '../addr/ip.ts';
+import { contains, numericAddress, parseLinkAddress, type Subnet, subnetOf } from '../addr/subnet.ts';
 import type { ServiceView } from '../api/service.ts';
 import { Ranking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { DemandSnapshot } from './demands.ts';
 import type { HolderDecision } from './holder-view.ts';
-import { parseLinkAddress } from './links.ts';
 import type { VerifiedVip } from './verdicts.ts';
 
 /** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
@@ -50,10 +50,7 @@ interface NearLink {
 }
 
 /** A subnet, and the living nodes with a link in it. */
-interface Subnet {
-  readonly family: Family;
-  readonly network: bigint;
-  readonly hostBits: bigint;
+interface LinkedSubnet extends Subnet {
   readonly links: Map<string, NearLink>;
 }
 
@@ -67,7 +64,7 @@ interface Near {
 export class Planner {
   readonly #ranking = new Ranking();
   #key = '';
-  #subnets: readonly Subnet[] = [];
+  #subnets: readonly LinkedSubnet[] = [];
   readonly #near = new Map<string, Near>();
 
   /** The plan that follows from all this. */
@@ -105,7 +102,7 @@ export class Planner {
     if (key === this.#key) return;
     this.#key = key;
     this.#near.clear();
-    const subnets = new Map<string, Subnet>();
+    const subnets = new Map<string, LinkedSubnet>();
     for (const node of living) {
       for (const { name, addresses } of linksOf(node) ?? []) {
         for (const text of addresses) addTo(subnets, text, { node, name });
@@ -116,9 +113,8 @@ export class Planner {
 
   /** The living nodes with a link in the subnet of a VIP. VIPs in the same subnets share the answer. */
   #nearTo(vip: Ip): Near {
-    const family = familyOf(vip);
-    const value = ipToNumber(vip);
-    const isIn = (subnet: Subnet) => subnet.family === family && value >> subnet.hostBits === subnet.network;
+    const address = numericAddress(vip);
+    const isIn = (subnet: Subnet) => contains(subnet, address);
     let key = '';
     for (const [i, subnet] of this.#subnets.entries()) if (isIn(subnet)) key += ` ${i}`;
     const known = this.#near.get(key);
@@ -132,20 +128,17 @@ export class Planner {
 
 /** Adds a link to the subnet of one of its addresses; of two links of a node in one subnet the first counts. */
 function addTo(
-  subnets: Map<string, Subnet>,
+  subnets: Map<string, LinkedSubnet>,
   text: string,
   { node, name }: { readonly node: string; readonly name: string },
 ): void {
   const own = parseLinkAddress(text);
   if (own === undefined) return;
-  const { address, prefix } = own;
-  const family = familyOf(address);
-  const hostBits = BigInt((family === 'IPv4' ? 32 : 128) - prefix);
-  const network = ipToNumber(address) >> hostBits;
-  const key = `${family} ${network}/${prefix}`;
-  const subnet = subnets.get(key) ?? { family, network, hostBits, links: new Map() };
+  const found = subnetOf(own);
+  const key = `${found.family} ${found.network}/${own.prefix}`;
+  const subnet = subnets.get(key) ?? { ...found, links: new Map() };
   subnets.set(key, subnet);
-  if (!subnet.links.has(node)) subnet.links.set(node, { name, address });
+  if (!subnet.links.has(node)) subnet.links.set(node, { name, address: own.address });
 }
 
 /** What an aim depends on. */
@@ -177,7 +170,7 @@ function aimOf(services: readonly ServiceView[], view: AimView): Aim {
 /** kube-proxy heeds the ranges of the address's family, and without one of those lets everybody in. */
 function admits({ sourceRanges }: ServiceView, source: Ip): boolean {
   if (sourceRanges.length === 0) return true;
-  const ranges = sourceRanges.filter(({ family }) => family === familyOf(source));
-  const value = ipToNumber(source);
+  const { family, value } = numericAddress(source);
+  const ranges = sourceRanges.filter((range) => range.family === family);
   return ranges.length === 0 || ranges.some(({ first, last }) => value >= first && value <= last);
 }

@@ -3,7 +3,7 @@
  * for it, from the moment that it is told to begin. Arguments: its node, the file with the key, the VIP.
  */
 import type { Ip } from '../../src/addr/ip.ts';
-import { inSubnet } from '../../src/announce/links.ts';
+import { inSubnet } from '../../src/addr/subnet.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startAnnouncer } from '../../src/speaker/announcer.ts';

@@ -1,7 +1,8 @@
 /** Could a node announce what a Service keeps? MetalLB answers on every link and for every address; Berth does not. */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { holds } from '../../addr/range-set.ts';
-import { isEdge, type LinkView, linksFor, parseLinkAddress } from '../../announce/links.ts';
+import { parseLinkAddress } from '../../addr/subnet.ts';
+import { isEdge, type LinkView, linksFor } from '../../announce/links.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
 import type { NodeView } from '../../api/node.ts';
