@@ -1,9 +1,9 @@
 /** What this node announces, and for every other VIP the one reason why it is silent. */
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
+import type { HolderAction, HolderDecision } from '../election/view.ts';
 import type { ConflictState, HeldVip } from './conflicts.ts';
 import type { Demand, Demands, Unwanted } from './demands.ts';
-import type { HolderAction, HolderDecision } from './holder-view.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
 import type { Readiness } from './readiness.ts';
 

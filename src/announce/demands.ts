@@ -5,8 +5,8 @@ import { type AdvertisementView, coversNode, coversPool } from '../api/advertise
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
 import type { ServiceView } from '../api/service.ts';
+import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
-import type { Vip } from './holder-view.ts';
 import { isNamedBy, isNamedExactly } from './links.ts';
 
 /** Stands, among nodes, for all places that are none: an endpoint there serves too. */

@@ -2,10 +2,10 @@
 import type { Ip } from '../addr/ip.ts';
 import { contains, numericAddress, parseLinkAddress, type Subnet, subnetOf } from '../addr/subnet.ts';
 import type { ServiceView } from '../api/service.ts';
+import type { HolderDecision } from '../election/view.ts';
 import { Ranking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { DemandSnapshot } from './demands.ts';
-import type { HolderDecision } from './holder-view.ts';
 import type { VerifiedVip } from './verdicts.ts';
 
 /** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */

@@ -46,7 +46,7 @@ export const simulateCommand: CommandSpec = {
   },
 };
 
-/** Decides: each orphan goes to the first candidate that is left, as `announce/successors.ts` chooses. */
+/** Decides: each orphan goes to the first candidate that is left, as `election/takeover.ts` chooses. */
 export function simulate(picture: Picture, down: readonly string[]): SimulateFacts {
   const { vips, cluster, ranking } = picture;
   const gone = new Set(down);

@@ -1,6 +1,6 @@
 /** Sends the frames that announce VIPs unasked when they are due, link by link. */
 import type { Ip } from '../addr/ip.ts';
-import { lateMs } from '../announce/listening.ts';
+import { lateMs } from '../election/listening.ts';
 import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
 import type { LinkVips } from '../linux/responder-thread.ts';
 import { encodeUnsolicited } from '../neighbor/gratuitous-frames.ts';

@@ -1,10 +1,10 @@
 /** The data path of this node as one: what it follows from, its rules in the kernel, and the tests that Spread needs. */
 import type { Ip } from '../addr/ip.ts';
 import type { Demands } from '../announce/demands.ts';
-import type { HolderDecision } from '../announce/holder-view.ts';
 import type { DataPathStatus } from '../api/speaker-status.ts';
 import type { DataPath } from '../dataplane/path.ts';
 import type { SpreadFinding } from '../dataplane/spread-report.ts';
+import type { HolderDecision } from '../election/view.ts';
 import type { Link } from '../linux/links.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type Sample, Tally } from '../runtime/metrics.ts';

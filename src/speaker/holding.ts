@@ -3,9 +3,9 @@
  * whatever matters. Needs no API server.
  */
 import { type Ip, isLinkLocal } from '../addr/ip.ts';
-import type { HolderDecision, Vip } from '../announce/holder-view.ts';
-import { Keeper, type World } from '../announce/keeper.ts';
 import type { PeerStatus } from '../api/speaker-status.ts';
+import { Keeper, type World } from '../election/holder-elector.ts';
+import type { HolderDecision, Vip } from '../election/view.ts';
 import { decodeMessage, encodeMessage } from '../liveness/codec.ts';
 import { type Beat, type Claim, type Message, type PeerLink, times, type VerdictNews } from '../liveness/messages.ts';
 import { PeerLinks } from '../liveness/peer-links.ts';

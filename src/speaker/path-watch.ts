@@ -2,7 +2,6 @@
 import { familyOf, type Ip, isLinkLocal } from '../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
 import type { Demands } from '../announce/demands.ts';
-import type { HolderDecision } from '../announce/holder-view.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { HandOff } from '../api/hand-off.ts';
@@ -11,6 +10,7 @@ import { DeadNodes } from '../dataplane/dead-nodes.ts';
 import type { Neighbour } from '../dataplane/neighbour.ts';
 import type { DataPath } from '../dataplane/path.ts';
 import { VipPathReader } from '../dataplane/vip-paths.ts';
+import type { HolderDecision } from '../election/view.ts';
 import type { Link } from '../linux/links.ts';
 import type { Holding } from './holding.ts';
 import { isKnown, type Watched } from './snapshot.ts';

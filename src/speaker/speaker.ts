@@ -2,7 +2,7 @@
  * The speaker: answers ARP and Neighbor Solicitations for the VIPs that this node holds.
  *
  *   ledger, Services, nodes --kube/informer--> snapshot --announce/demands--> what is to be announced, and who may
- *   beats and claims of the other speakers --holding, announce/keeper--> who holds what
+ *   beats and claims of the other speakers --holding, election/holder-elector--> who holds what
  *     both --announce/announcements--> placements
  *     placements --announcer, linux/responder--> the packet worker answers   (frame -> neighbor/frame-outcomes -> frame)
  *     placements --announcer, neighbor/gratuitous-schedule--> gratuitous ARP and unsolicited advertisements on gain

@@ -1,10 +1,10 @@
 /** Verifies VIPs of other nodes on the wire, and keeps what the others found out about those of this one; on the real clock. */
 import type { Ip } from '../addr/ip.ts';
-import type { HolderDecision } from '../announce/holder-view.ts';
 import { Verdicts, type VerifiedFinding, verifiedReasons } from '../announce/verdicts.ts';
 import { Verification } from '../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../announce/verification-plan.ts';
 import type { Condition } from '../api/meta.ts';
+import type { HolderDecision } from '../election/view.ts';
 import type { Link } from '../linux/links.ts';
 import { TcpKnocker } from '../linux/tcp-knocker.ts';
 import type { VerdictNews, VipVerdict } from '../liveness/messages.ts';

@@ -9,7 +9,7 @@ export const liveness: readonly Mutation[] = [
     old: "if (order === 'Replayed') return 'Replayed';",
     new: '',
     consequence: 'A recorded datagram keeps a dead node alive.',
-    tests: ['unit/liveness/messages.test.ts', 'unit/announce/keeper.test.ts'],
+    tests: ['unit/liveness/messages.test.ts', 'unit/election/holder-elector.test.ts'],
   },
   {
     id: 'ended-speakers-count-again',
@@ -17,7 +17,7 @@ export const liveness: readonly Mutation[] = [
     old: "if (peer.ended.has(from.incarnation)) return 'Replayed';",
     new: '',
     consequence: 'A recorded datagram from before a restart brings old claims back.',
-    tests: ['unit/liveness/messages.test.ts', 'unit/announce/keeper.test.ts'],
+    tests: ['unit/liveness/messages.test.ts', 'unit/election/holder-elector.test.ts'],
   },
   {
     id: 'claims-before-a-restart-are-forgotten',
@@ -25,7 +25,7 @@ export const liveness: readonly Mutation[] = [
     old: 'if (claims.size > 0) peer.former = new Map(claims);',
     new: '',
     consequence: 'A restart of a speaker moves its addresses.',
-    tests: ['unit/announce/keeper.test.ts'],
+    tests: ['unit/election/holder-elector.test.ts'],
   },
   {
     id: 'dead-after-seconds',

@@ -1,7 +1,7 @@
 /** A speaker: a real keeper with the loop that drives it, on virtual sockets. */
 import assert from 'node:assert/strict';
-import type { Vip } from '../../src/announce/holder-view.ts';
-import { Keeper } from '../../src/announce/keeper.ts';
+import { Keeper } from '../../src/election/holder-elector.ts';
+import type { Vip } from '../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../src/liveness/codec.ts';
 import type { Claim, Message, PeerLink } from '../../src/liveness/messages.ts';
 import type { Api, ApiVip, Snapshot } from './api.ts';

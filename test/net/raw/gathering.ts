@@ -4,9 +4,9 @@
  */
 import type { Ip } from '../../../src/addr/ip.ts';
 import { DemandReader } from '../../../src/announce/demands.ts';
-import type { HolderDecision } from '../../../src/announce/holder-view.ts';
 import type { HandOff } from '../../../src/api/hand-off.ts';
 import type { DataPath } from '../../../src/dataplane/path.ts';
+import type { HolderDecision } from '../../../src/election/view.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { PeerLink } from '../../../src/liveness/messages.ts';

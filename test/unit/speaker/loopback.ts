@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { HolderDecision, Vip } from '../../../src/announce/holder-view.ts';
+import type { HolderDecision, Vip } from '../../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import {
   type Beat,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { HolderDecision } from '../../../src/announce/holder-view.ts';
+import type { HolderDecision } from '../../../src/election/view.ts';
 import type { VipVerdict } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Verifier } from '../../../src/speaker/verifier.ts';

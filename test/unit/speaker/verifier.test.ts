@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import pino from 'pino';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { HolderDecision } from '../../../src/announce/holder-view.ts';
+import type { HolderDecision } from '../../../src/election/view.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { VipVerdict } from '../../../src/liveness/messages.ts';
 import { Verifier, type VerifierView } from '../../../src/speaker/verifier.ts';

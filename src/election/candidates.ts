@@ -2,8 +2,8 @@
 import { type Beat, type SpeakerState, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 import type { Review } from '../liveness/standing.ts';
-import type { Candidate, HolderView } from './holder-view.ts';
-import type { WireAsks } from './wire-asks.ts';
+import type { WireAsks } from './holder-probes.ts';
+import type { Candidate, HolderView } from './view.ts';
 
 /** Where a candidate is judged from. */
 export interface Judgement {

@@ -1,5 +1,5 @@
 /** Who takes a VIP that has lost its holder. */
-import { type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './holder-view.ts';
+import { type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './view.ts';
 
 /** How a VIP lost its holder. */
 export interface Loss {

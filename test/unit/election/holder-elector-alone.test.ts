@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { Keeper } from '../../../src/announce/keeper.ts';
+import { Keeper } from '../../../src/election/holder-elector.ts';
 import { type Beat, type ClaimsDigest, noClaims } from '../../../src/liveness/messages.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };

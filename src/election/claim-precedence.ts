@@ -1,6 +1,6 @@
 /** Which of several claims to a VIP counts. */
 import type { Claim } from '../liveness/messages.ts';
-import type { Candidate, HolderView, Vip } from './holder-view.ts';
+import type { Candidate, HolderView, Vip } from './view.ts';
 
 /** Who has a VIP; without a claim it is only remembered. */
 export interface Holding {

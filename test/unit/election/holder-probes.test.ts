@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { Vip } from '../../../src/announce/holder-view.ts';
-import { WireAsks } from '../../../src/announce/wire-asks.ts';
+import { WireAsks } from '../../../src/election/holder-probes.ts';
+import type { Vip } from '../../../src/election/view.ts';
 
 const address = '192.0.2.10' as Ip;
 const vip: Vip = { uid: 'u', address, eligible: new Set(['n']), serves: () => true, recorded: undefined };

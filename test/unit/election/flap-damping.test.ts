@@ -1,7 +1,7 @@
 /** A VIP that has moved too often stays where it is; what people have planned does not count. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Moves } from '../../../src/announce/moves.ts';
+import { Moves } from '../../../src/election/flap-damping.ts';
 
 const [byItself, planned] = [() => false, () => true];
 

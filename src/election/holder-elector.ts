@@ -21,13 +21,13 @@ import { Rhythm } from '../liveness/rhythm.ts';
 import type { Review } from '../liveness/standing.ts';
 import { Voice } from '../liveness/voice.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
-import { Deafness, type Probe } from './deafness.ts';
-import { Decisions } from './decisions.ts';
-import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './holder-view.ts';
+import { Decisions } from './decision-cache.ts';
+import { formerOf, isAllKnown } from './former-claims.ts';
+import { WireAsks } from './holder-probes.ts';
+import { Deafness, type Probe } from './link-probes.ts';
 import { Listening } from './listening.ts';
-import { formerOf, isAllKnown } from './memory.ts';
 import { questionsOf } from './questions.ts';
-import { WireAsks } from './wire-asks.ts';
+import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
 /** What the cluster's objects and the kernel say. */
 export interface World {

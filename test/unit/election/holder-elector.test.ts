@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { Vip } from '../../../src/announce/holder-view.ts';
-import { Keeper } from '../../../src/announce/keeper.ts';
+import { Keeper } from '../../../src/election/holder-elector.ts';
+import type { Vip } from '../../../src/election/view.ts';
 import type { Message } from '../../../src/liveness/messages.ts';
 
 const names = ['n1', 'n2', 'n3'];

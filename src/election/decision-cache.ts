@@ -1,9 +1,9 @@
 /** The decisions of one speaker, made anew only where something has changed. */
 import type { ClaimBook } from '../liveness/claim-book.ts';
 import { times } from '../liveness/messages.ts';
-import type { Candidate, HolderDecision, HolderView, Vip } from './holder-view.ts';
-import { decideHolders } from './holders.ts';
-import { Moves } from './moves.ts';
+import { decideHolders } from './decide-holders.ts';
+import { Moves } from './flap-damping.ts';
+import type { Candidate, HolderDecision, HolderView, Vip } from './view.ts';
 
 /** Decisions, by VIP. */
 export class Decisions {

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { Candidate, HolderDecision, HolderView, Vip } from '../../../src/announce/holder-view.ts';
-import { decideHolders } from '../../../src/announce/holders.ts';
+import { decideHolders } from '../../../src/election/decide-holders.ts';
+import type { Candidate, HolderDecision, HolderView, Vip } from '../../../src/election/view.ts';
 import { Ranking } from '../../../src/hash/rendezvous.ts';
 import type { Claim } from '../../../src/liveness/messages.ts';
 

@@ -1,5 +1,5 @@
 /** Who was asked for on the wire, and who answered: the last word before a VIP is taken from a node that nobody hears. */
-import type { Vip } from './holder-view.ts';
+import type { Vip } from './view.ts';
 
 interface Asked {
   readonly address: string;

@@ -2,21 +2,14 @@
  * Who holds each VIP, as one speaker decides it from what it hears: no API call on the way, no lock, no vote.
  *
  * A holder keeps its VIP while it lives and can serve it; nothing ever falls back by itself. Of two claims the stronger one stays
- * (`strength.ts`), so speakers whose views differ for a moment agree as soon as they hear each other. What nobody holds goes to the
- * candidate with the highest score (`successors.ts`); what nobody ever held is spread evenly (`fresh.ts`).
+ * (`claim-precedence.ts`), so speakers whose views differ for a moment agree as soon as they hear each other. What nobody holds goes to the
+ * candidate with the highest score (`takeover.ts`); what nobody ever held is spread evenly (`initial-placement.ts`).
  */
 import { type Claim, times } from '../liveness/messages.ts';
-import { placeFresh } from './fresh.ts';
-import {
-  type Candidate,
-  type HolderDecision,
-  type HolderReason,
-  type HolderView,
-  silence,
-  type Vip,
-} from './holder-view.ts';
-import { type Holding, holdingOf } from './strength.ts';
-import { hasSuccessor, isNext, takeOver, wantedAt } from './successors.ts';
+import { type Holding, holdingOf } from './claim-precedence.ts';
+import { placeFresh } from './initial-placement.ts';
+import { hasSuccessor, isNext, takeOver, wantedAt } from './takeover.ts';
+import { type Candidate, type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './view.ts';
 
 /** Decides the VIPs of the view. */
 export function decideHolders(view: HolderView): readonly HolderDecision[] {

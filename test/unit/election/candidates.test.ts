@@ -1,8 +1,8 @@
 /** Which nodes are dead beyond doubt: what runs there gets no new connections. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { livingIn, lostIn } from '../../../src/announce/candidates.ts';
-import type { Candidate, HolderView } from '../../../src/announce/holder-view.ts';
+import { livingIn, lostIn } from '../../../src/election/candidates.ts';
+import type { Candidate, HolderView } from '../../../src/election/view.ts';
 
 const alive: Candidate = {
   liveness: 'Alive',

@@ -1,8 +1,8 @@
 /** Which VIPs are asked for on the wire: those of silent holders, by those who would take them, and what a decision wants to know of. */
 import type { Review } from '../liveness/standing.ts';
-import type { Decisions } from './decisions.ts';
-import type { HolderView, Vip } from './holder-view.ts';
-import { isNext } from './successors.ts';
+import type { Decisions } from './decision-cache.ts';
+import { isNext } from './takeover.ts';
+import type { HolderView, Vip } from './view.ts';
 
 /** How many VIPs of one holder are asked for. */
 const samples = 3;

@@ -1,6 +1,7 @@
 /** Who gets a VIP that nobody ever held. */
-import { type HolderDecision, type HolderView, silence, type Vip } from './holder-view.ts';
-import { takeOver, turnMs } from './successors.ts';
+
+import { takeOver, turnMs } from './takeover.ts';
+import { type HolderDecision, type HolderView, silence, type Vip } from './view.ts';
 
 /** A node gets so much more than its fair share at most. */
 const share = 1.25;
