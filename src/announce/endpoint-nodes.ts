@@ -1,6 +1,6 @@
 /** On which nodes a Service has an endpoint that may get traffic. */
 import type { EndpointSliceView } from '../api/endpoints.ts';
-import { elsewhere } from './demands.ts';
+import { elsewhere } from './desired-vips.ts';
 
 /**
  * The nodes with an endpoint that is ready. Only where none is at all, those whose endpoints still serve while they end: kube-proxy sends

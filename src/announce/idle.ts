@@ -1,6 +1,6 @@
 /** Whether an address leads anywhere. */
 import type { AllocationView } from '../api/allocation.ts';
-import type { DemandSnapshot } from './demands.ts';
+import type { DemandSnapshot } from './desired-vips.ts';
 
 /** Does no Service at an address have an endpoint that kube-proxy would send its traffic to from this node? */
 export function isIdle(

@@ -2,9 +2,9 @@
 import type { Ip } from '../addr/ip.ts';
 import type { HolderRecord } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
-import type { Placement, SilenceReason } from './announcements.ts';
-import type { ConflictState } from './conflicts.ts';
-import type { VerifiedReason } from './verdicts.ts';
+import type { ConflictState } from './conflict-detector.ts';
+import type { Placement, SilenceReason } from './placements.ts';
+import type { VerifiedReason } from './verification-results.ts';
 
 /** Why the condition `Announced` is true. */
 export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'DataPathUnproven'] as const;

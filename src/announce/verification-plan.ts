@@ -5,8 +5,8 @@ import type { ServiceView } from '../api/service.ts';
 import type { HolderDecision } from '../election/view.ts';
 import { Ranking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
-import type { DemandSnapshot } from './demands.ts';
-import type { VerifiedVip } from './verdicts.ts';
+import type { DemandSnapshot } from './desired-vips.ts';
+import type { VerifiedVip } from './verification-results.ts';
 
 /** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
 export type Aim =

@@ -1,6 +1,6 @@
 /** The cluster as it is now, read once into the views that controller and speakers decide on. */
 
-import type { DemandSnapshot } from '../announce/demands.ts';
+import type { DemandSnapshot } from '../announce/desired-vips.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';

@@ -1,6 +1,6 @@
 /** What `explain` tells of a Service: why it has this address or none, who holds it and why, what becomes of its packets, what is wrong. */
 import type { Family } from '../addr/ip.ts';
-import type { NodeLook } from '../announce/node-verdicts.ts';
+import type { NodeLook } from '../announce/node-eligibility.ts';
 import type { HandOffChoice } from '../api/hand-off.ts';
 import type { FamilyLook } from '../ipam/explain.ts';
 import type { ServiceState } from './service-state.ts';

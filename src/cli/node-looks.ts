@@ -1,6 +1,6 @@
 /** What each node is to a VIP, from what is known: see node-verdicts.ts. */
 import type { Ip } from '../addr/ip.ts';
-import { type NodeLook, type ToldLink, verdictOn } from '../announce/node-verdicts.ts';
+import { type NodeLook, type ToldLink, verdictOn } from '../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../api/advertisement.ts';
 import type { Picture } from './picture.ts';
 

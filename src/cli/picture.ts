@@ -1,5 +1,5 @@
 /** What most commands answer from: the cluster, what the speakers say, and what follows from both by the same pure decisions. */
-import { type Demands, demandsOf } from '../announce/demands.ts';
+import { type Demands, demandsOf } from '../announce/desired-vips.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';

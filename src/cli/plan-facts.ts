@@ -1,6 +1,6 @@
 /** What a change of pools and advertisements would do: the same decisions, before and after. */
 import type { Ip } from '../addr/ip.ts';
-import type { NodeLook } from '../announce/node-verdicts.ts';
+import type { NodeLook } from '../announce/node-eligibility.ts';
 import type { Decision } from '../ipam/decision.ts';
 import { poolReports } from '../ipam/pool-report.ts';
 import type { Checked } from './manifests.ts';

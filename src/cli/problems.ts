@@ -1,5 +1,5 @@
 /** What is wrong with a Service, one line each, and what to do about it. */
-import type { NodeLook } from '../announce/node-verdicts.ts';
+import type { NodeLook } from '../announce/node-eligibility.ts';
 import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 import { cureOf } from './words.ts';
 

@@ -1,6 +1,6 @@
 /** Asks the speakers what only they know. A command works without it, and says whom it could not ask. */
 
-import type { LinksOf } from '../announce/demands.ts';
+import type { LinksOf } from '../announce/desired-vips.ts';
 import type { SpeakerStatus } from '../api/speaker-status.ts';
 import { getByPortForward } from '../kube/port-forward.ts';
 import { inParallel } from '../runtime/parallel.ts';

@@ -1,5 +1,5 @@
 /** How each address of the ledger is: who holds it, whether it is announced, and the one reason why not. */
-import type { Demands } from '../announce/demands.ts';
+import type { Demands } from '../announce/desired-vips.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { VipStatus } from '../api/speaker-status.ts';

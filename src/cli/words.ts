@@ -1,5 +1,5 @@
 /** What reasons mean and what to do about them, in one line each; docs/reasons.md says more. */
-import type { NodeVerdict } from '../announce/node-verdicts.ts';
+import type { NodeVerdict } from '../announce/node-eligibility.ts';
 import type { PoolVerdict } from '../ipam/reasons.ts';
 
 /** What a node is to an address. */

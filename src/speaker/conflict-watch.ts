@@ -1,5 +1,5 @@
 /** Runs the watch for other hosts that use our VIPs, on the real clock. */
-import { type ConflictState, Conflicts, type HeldVip } from '../announce/conflicts.ts';
+import { type ConflictState, Conflicts, type HeldVip } from '../announce/conflict-detector.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** What the watch works with. */

@@ -1,6 +1,6 @@
 /** The data path of this node as one: what it follows from, its rules in the kernel, and the tests that Spread needs. */
 import type { Ip } from '../addr/ip.ts';
-import type { Demands } from '../announce/demands.ts';
+import type { Demands } from '../announce/desired-vips.ts';
 import type { DataPathStatus } from '../api/speaker-status.ts';
 import type { DataPath } from '../dataplane/path.ts';
 import type { SpreadFinding } from '../dataplane/spread-report.ts';

@@ -1,7 +1,7 @@
 /** What this node's rules are made from: gathers it from the cluster, the other speakers and the kernel whenever one of them says something new. */
 import { familyOf, type Ip, isLinkLocal } from '../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
-import type { Demands } from '../announce/demands.ts';
+import type { Demands } from '../announce/desired-vips.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { HandOff } from '../api/hand-off.ts';

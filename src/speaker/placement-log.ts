@@ -1,5 +1,5 @@
 /** Logs what becomes of VIPs on this node. */
-import type { Placement, SilenceReason } from '../announce/announcements.ts';
+import type { Placement, SilenceReason } from '../announce/placements.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** One line per VIP whose state changed. */

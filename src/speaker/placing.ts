@@ -1,10 +1,10 @@
 /** What this node does about every VIP, and puts it into effect. */
 import { familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
-import { heldOf, type Placement, Placer, withheld } from '../announce/announcements.ts';
-import { type HeldVip, proxiesOf } from '../announce/conflicts.ts';
-import { DemandReader, type DemandSnapshot, type Demands } from '../announce/demands.ts';
+import { type HeldVip, proxiesOf } from '../announce/conflict-detector.ts';
+import { DemandReader, type DemandSnapshot, type Demands } from '../announce/desired-vips.ts';
 import { isIdle } from '../announce/idle.ts';
+import { heldOf, type Placement, Placer, withheld } from '../announce/placements.ts';
 import { type Finding, type Report, Reporter } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions, nodeOnRecord } from '../api/allocation.ts';

@@ -1,6 +1,6 @@
 /** Asks kube-proxy whether it knows the VIPs that are to be announced for the first time. */
-import type { HeldVip } from '../announce/conflicts.ts';
-import { type Readiness, Readinesses } from '../announce/readiness.ts';
+import type { HeldVip } from '../announce/conflict-detector.ts';
+import { type Readiness, Readinesses } from '../announce/proxy-sync-gate.ts';
 import { readProxySync } from '../kube/proxy-health.ts';
 
 const askMs = 50;

@@ -1,5 +1,5 @@
 /** What a speaker watches, and what it says of the cluster. */
-import type { DemandSnapshot } from '../announce/demands.ts';
+import type { DemandSnapshot } from '../announce/desired-vips.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';

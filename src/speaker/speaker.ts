@@ -1,12 +1,12 @@
 /**
  * The speaker: answers ARP and Neighbor Solicitations for the VIPs that this node holds.
  *
- *   ledger, Services, nodes --kube/informer--> snapshot --announce/demands--> what is to be announced, and who may
+ *   ledger, Services, nodes --kube/informer--> snapshot --announce/desired-vips--> what is to be announced, and who may
  *   beats and claims of the other speakers --holding, election/holder-elector--> who holds what
- *     both --announce/announcements--> placements
+ *     both --announce/placements--> placements
  *     placements --announcer, linux/responder--> the packet worker answers   (frame -> neighbor/frame-outcomes -> frame)
  *     placements --announcer, neighbor/gratuitous-schedule--> gratuitous ARP and unsolicited advertisements on gain
- *     placements --conflict-watch, announce/conflicts--> withheld where another host has the VIP
+ *     placements --conflict-watch, announce/conflict-detector--> withheld where another host has the VIP
  *     the others' placements --verifier, announce/verification--> asked for and knocked at; the holder is told
  *     placements --announce/reports, record--> the ledger's copy
  *   Services, ledger, endpoints, holders --data-path, path-watch--> what becomes of packets --node-layer, dataplane/desired--> nftables

@@ -1,6 +1,6 @@
 /** Plans the spread of VIPs over nodes from what is known now, sees to the tests of the paths, and knows why a wish is not fulfilled. */
 import type { Ip } from '../addr/ip.ts';
-import type { Demands } from '../announce/demands.ts';
+import type { Demands } from '../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import { Membership } from '../dataplane/membership.ts';
 import type { VipPath } from '../dataplane/path.ts';

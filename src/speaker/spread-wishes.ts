@@ -1,6 +1,6 @@
 /** Which VIPs the L2Advertisements want spread, and which nodes packets can be passed on to. */
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
-import type { Demand, Demands } from '../announce/demands.ts';
+import type { Demand, Demands } from '../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import type { Neighbour } from '../dataplane/neighbour.ts';
 import type { SpreadFacts, SpreadWish } from '../dataplane/spread-plan.ts';

@@ -1,6 +1,7 @@
 /** The document `/status`: what only this speaker knows, for the command line tool. */
-import type { Placement } from '../announce/announcements.ts';
-import type { ConflictState } from '../announce/conflicts.ts';
+
+import type { ConflictState } from '../announce/conflict-detector.ts';
+import type { Placement } from '../announce/placements.ts';
 import type { Finding } from '../announce/reports.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import type { DataPathStatus, LinkStatus, PeerStatus, SpeakerStatus, VipStatus } from '../api/speaker-status.ts';

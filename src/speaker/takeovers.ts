@@ -1,5 +1,5 @@
 /** Counts how VIPs come to this node and leave it, and how long nobody answered for those of a dead node. */
-import type { Placement } from '../announce/announcements.ts';
+import type { Placement } from '../announce/placements.ts';
 import type { PeerStatus } from '../api/speaker-status.ts';
 import { Distribution, type Metric, Tally } from '../runtime/metrics.ts';
 

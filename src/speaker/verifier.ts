@@ -1,8 +1,8 @@
 /** Verifies VIPs of other nodes on the wire, and keeps what the others found out about those of this one; on the real clock. */
 import type { Ip } from '../addr/ip.ts';
-import { Verdicts, type VerifiedFinding, verifiedReasons } from '../announce/verdicts.ts';
 import { Verification } from '../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../announce/verification-plan.ts';
+import { Verdicts, type VerifiedFinding, verifiedReasons } from '../announce/verification-results.ts';
 import type { Condition } from '../api/meta.ts';
 import type { HolderDecision } from '../election/view.ts';
 import type { Link } from '../linux/links.ts';

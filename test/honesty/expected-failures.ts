@@ -329,7 +329,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of 2[78]\d\d bytes/,
   },
   'a clock that is set back delays no first announcement': {
-    file: 'unit/announce/readiness.test.ts',
+    file: 'unit/announce/proxy-sync-gate.test.ts',
     fault: 'the wait for kube-proxy is measured by the wall clock: set back by an hour, it takes an hour',
     shows: /what waits since before the clock was set back/,
   },

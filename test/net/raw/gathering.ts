@@ -3,7 +3,7 @@
  * and the watch that gathers the data path. What the other speakers and the kernel say are values of the test.
  */
 import type { Ip } from '../../../src/addr/ip.ts';
-import { DemandReader } from '../../../src/announce/demands.ts';
+import { DemandReader } from '../../../src/announce/desired-vips.ts';
 import type { HandOff } from '../../../src/api/hand-off.ts';
 import type { DataPath } from '../../../src/dataplane/path.ts';
 import type { HolderDecision } from '../../../src/election/view.ts';

@@ -1,7 +1,7 @@
 /** On which nodes a Service may get traffic. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { elsewhere } from '../../../src/announce/demands.ts';
+import { elsewhere } from '../../../src/announce/desired-vips.ts';
 import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
 import type { EndpointSliceView, EndpointView } from '../../../src/api/endpoints.ts';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { heldOf, type Placement } from '../../../src/announce/announcements.ts';
-import type { Demand } from '../../../src/announce/demands.ts';
+import type { Demand } from '../../../src/announce/desired-vips.ts';
+import { heldOf, type Placement } from '../../../src/announce/placements.ts';
 import { advertisement } from '../fixtures.ts';
 
 const vip = '192.0.2.10' as Ip;

@@ -1,7 +1,7 @@
 /** Which VIPs lead nowhere. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { elsewhere } from '../../../src/announce/demands.ts';
+import { elsewhere } from '../../../src/announce/desired-vips.ts';
 import { isIdle } from '../../../src/announce/idle.ts';
 import { entry, service } from '../fixtures.ts';
 

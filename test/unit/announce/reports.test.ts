@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { type Placement, withheld } from '../../../src/announce/announcements.ts';
-import type { ConflictState } from '../../../src/announce/conflicts.ts';
+import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
+import { type Placement, withheld } from '../../../src/announce/placements.ts';
 import { type Report, reportsOf } from '../../../src/announce/reports.ts';
 
 const vip = '192.0.2.1' as Ip;

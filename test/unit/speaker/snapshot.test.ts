@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { demandsOf, elsewhere } from '../../../src/announce/demands.ts';
+import { demandsOf, elsewhere } from '../../../src/announce/desired-vips.ts';
 import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
 import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { clusterSnapshot } from '../../../src/speaker/snapshot.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { Demand } from '../../../src/announce/demands.ts';
+import type { Demand } from '../../../src/announce/desired-vips.ts';
 import { parseAdvertisement } from '../../../src/api/advertisement.ts';
 import type { VipPath } from '../../../src/dataplane/path.ts';
 import type { Link } from '../../../src/linux/links.ts';

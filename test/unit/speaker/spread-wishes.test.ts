@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { familyOf, type Ip } from '../../../src/addr/ip.ts';
-import type { Demand } from '../../../src/announce/demands.ts';
+import type { Demand } from '../../../src/announce/desired-vips.ts';
 import { type AdvertisementView, parseAdvertisement } from '../../../src/api/advertisement.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import type { Neighbour } from '../../../src/dataplane/neighbour.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { Placement } from '../../../src/announce/announcements.ts';
+import type { Placement } from '../../../src/announce/placements.ts';
 import type { PeerStatus } from '../../../src/api/speaker-status.ts';
 import { Metrics } from '../../../src/runtime/metrics.ts';
 import { Takeovers } from '../../../src/speaker/takeovers.ts';

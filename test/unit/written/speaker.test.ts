@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { type Placement, withheld } from '../../../src/announce/announcements.ts';
-import type { ConflictState } from '../../../src/announce/conflicts.ts';
+import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
+import { type Placement, withheld } from '../../../src/announce/placements.ts';
 import { type ReportContext, reportsOf } from '../../../src/announce/reports.ts';
-import { Verdicts } from '../../../src/announce/verdicts.ts';
+import { Verdicts } from '../../../src/announce/verification-results.ts';
 import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
 import { spreadFinding } from '../../../src/dataplane/spread-report.ts';
 import { ApiError, type KubeClient } from '../../../src/kube/client.ts';

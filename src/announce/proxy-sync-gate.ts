@@ -3,7 +3,7 @@
  * come earlier would find a port that nobody answers. A VIP that was announced before never waits, and none waits for long.
  */
 import { type Family, familyOf } from '../addr/ip.ts';
-import type { HeldVip } from './conflicts.ts';
+import type { HeldVip } from './conflict-detector.ts';
 
 /**
  * `Pending`: not yet, do not announce it. `Unproven`: announced without knowing. `Ready`: it can, or nobody knows of what would have to be

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { placementsOf } from '../../../src/announce/announcements.ts';
-import { type DemandSnapshot, demandsOf } from '../../../src/announce/demands.ts';
+import { type DemandSnapshot, demandsOf } from '../../../src/announce/desired-vips.ts';
 import { type LinkView, linksFor } from '../../../src/announce/links.ts';
+import { placementsOf } from '../../../src/announce/placements.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
 import { decideHolders } from '../../../src/election/decide-holders.ts';
 import { Ranking } from '../../../src/hash/rendezvous.ts';

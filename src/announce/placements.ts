@@ -2,10 +2,10 @@
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { HolderAction, HolderDecision } from '../election/view.ts';
-import type { ConflictState, HeldVip } from './conflicts.ts';
-import type { Demand, Demands, Unwanted } from './demands.ts';
+import type { ConflictState, HeldVip } from './conflict-detector.ts';
+import type { Demand, Demands, Unwanted } from './desired-vips.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
-import type { Readiness } from './readiness.ts';
+import type { Readiness } from './proxy-sync-gate.ts';
 
 /**
  * Why a node is silent about a VIP:

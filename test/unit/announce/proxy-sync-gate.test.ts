@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { patienceMs, Readinesses, toldMs } from '../../../src/announce/readiness.ts';
+import { patienceMs, Readinesses, toldMs } from '../../../src/announce/proxy-sync-gate.ts';
 import { promise } from '../../honesty/promise.ts';
 
 const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { type ConflictState, Conflicts, type HeldVip, proxiesOf } from '../../../src/announce/conflicts.ts';
+import { type ConflictState, Conflicts, type HeldVip, proxiesOf } from '../../../src/announce/conflict-detector.ts';
 
 const address = '192.0.2.1' as Ip;
 const first: HeldVip = { uid: 'u', address, isFirst: true };
