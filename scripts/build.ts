@@ -48,7 +48,7 @@ await rm(out, { recursive: true, force: true });
 const { metafile } = await build({
   metafile: true,
   absWorkingDir: root,
-  entryPoints: { main: 'src/main.ts', 'packet-worker': 'src/linux/packet-worker.ts' },
+  entryPoints: { main: 'src/main.ts', 'packet-worker': 'src/linux/worker/packet-worker.ts' },
   outdir: out,
   bundle: true,
   // Roles and the kubeconfig reader are chunks of their own: a process loads only what it runs.

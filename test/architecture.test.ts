@@ -128,7 +128,7 @@ const table: Readonly<Record<string, Row>> = {
 };
 
 /** The packet worker asks for decisions, and its counters are named after them; the rest of linux knows none. */
-const decisionsInLinux = /^src\/linux\/(link-answerer|responder-memory)\.ts$/;
+const decisionsInLinux = /^src\/linux\/worker\//;
 
 const files = globSync('src/**/*.ts').sort();
 
@@ -156,7 +156,7 @@ test('every folder imports only what the table allows', () => {
       const to = folderOf(normalize(join(dirname(file), target)));
       assert.ok(to === from || row.folders.includes(to), `${file} may not import ${to}: ${row.why}`);
       if (from === 'linux' && to === 'neighbor')
-        assert.match(file, decisionsInLinux, `${file}: only the responder decides`);
+        assert.match(file, decisionsInLinux, `${file}: only the packet worker decides`);
     }
   }
 });

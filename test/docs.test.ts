@@ -14,7 +14,7 @@ import { curedReasons, toolReasons } from '../src/cli/words.ts';
 import { spreadReasons } from '../src/dataplane/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';
-import { counterNames } from '../src/linux/responder-memory.ts';
+import { counterNames } from '../src/linux/worker/responder-memory.ts';
 import { rows } from './cluster/promises/table.ts';
 
 /** The first column of the tables below a heading of a document. */

@@ -9,8 +9,8 @@ import { readInt32 } from '../wire/ethernet.ts';
 import { ipv6Length, solicitedNodeGroup } from '../wire/ipv6.ts';
 import { openSocket, SystemError, setSocketOption } from './libc.ts';
 import type { LinkName } from './packet-socket.ts';
-import type { LinkFailure } from './responder-messages.ts';
-import type { LinkVips } from './responder-thread.ts';
+import type { LinkFailure } from './worker/responder-messages.ts';
+import type { LinkVips } from './worker/responder-thread.ts';
 
 /** <sys/socket.h> and <linux/in6.h>. */
 const AF_INET6 = 10;

@@ -1,9 +1,9 @@
 /** Puts what this node announces into effect on its links: first the answers, then the frames that announce it unasked. */
 import type { Ip } from '../addr/ip.ts';
 import { openFrameSender } from '../linux/frame-sender.ts';
-import type { ResponderCounters } from '../linux/responder-memory.ts';
-import { type LinkVips, startResponder } from '../linux/responder-thread.ts';
 import { SolicitedGroups } from '../linux/solicited-groups.ts';
+import type { ResponderCounters } from '../linux/worker/responder-memory.ts';
+import { type LinkVips, startResponder } from '../linux/worker/responder-thread.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { BurstSender } from './burst-sender.ts';
 

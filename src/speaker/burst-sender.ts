@@ -2,7 +2,7 @@
 import type { Ip } from '../addr/ip.ts';
 import { lateMs } from '../election/listening.ts';
 import type { FrameSender, SendOutcome } from '../linux/frame-sender.ts';
-import type { LinkVips } from '../linux/responder-thread.ts';
+import type { LinkVips } from '../linux/worker/responder-thread.ts';
 import { encodeUnsolicited } from '../neighbor/gratuitous-frames.ts';
 import {
   type BurstState,

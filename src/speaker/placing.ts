@@ -13,7 +13,7 @@ import type { SpeakerStatus } from '../api/speaker-status.ts';
 import type { HolderDecision } from '../election/view.ts';
 import type { LinkMonitor } from '../linux/link-monitor.ts';
 import type { Link } from '../linux/links.ts';
-import type { LinkVips } from '../linux/responder-thread.ts';
+import type { LinkVips } from '../linux/worker/responder-thread.ts';
 import type { PeerLink, VerdictNews } from '../liveness/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Announcer } from './announcer.ts';

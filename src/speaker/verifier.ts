@@ -6,7 +6,7 @@ import { Verdicts, type VerifiedFinding, verifiedReasons } from '../announce/ver
 import type { Condition } from '../api/meta.ts';
 import type { HolderDecision } from '../election/view.ts';
 import type { Link } from '../linux/links.ts';
-import { TcpKnocker } from '../linux/tcp-knocker.ts';
+import { TcpKnocker } from '../linux/syn-prober.ts';
 import type { VerdictNews, VipVerdict } from '../liveness/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 

@@ -1,11 +1,11 @@
 /** Load generator of the bench of answers: asks for one address on one link, flat out or one at a time, and prints what came back. */
 import { readFileSync } from 'node:fs';
 import type { Ip } from '../../src/addr/ip.ts';
-import { type FrameBatch, frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import type { Link } from '../../src/linux/links.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
 import { arpForThisHost, ndpForThisHost } from '../../src/linux/socket-filter.ts';
+import { type FrameBatch, frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { ipv4Key } from '../../src/wire/arp.ts';
 import { requestFor, solicitationFor } from '../net/frame-lab.ts';
 

@@ -66,7 +66,7 @@ async function buildResponder(): Promise<string> {
   const folder = mkdtempSync(`${root}node_modules/.berth-bench-`);
   await build({
     absWorkingDir: root,
-    entryPoints: ['test/net/responder-process.ts', 'src/linux/packet-worker.ts'],
+    entryPoints: ['test/net/responder-process.ts', 'src/linux/worker/packet-worker.ts'],
     entryNames: '[name]',
     outdir: folder,
     bundle: true,

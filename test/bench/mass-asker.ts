@@ -5,10 +5,10 @@
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
-import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
 import { arpForThisHost } from '../../src/linux/socket-filter.ts';
+import { frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { arpOperation, decodeArp, encodeArp } from '../../src/wire/arp.ts';
 import { broadcastMac } from '../../src/wire/ethernet.ts';
 

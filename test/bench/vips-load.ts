@@ -1,8 +1,8 @@
 /** Sends datagrams for many VIPs to the node at the other end of a pair of links, as fast as it goes, and prints what one took. */
 import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
-import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openSendSocket } from '../../src/linux/packet-socket.ts';
+import { frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { clientMac, linkName, nodeMac } from '../net/namespaces.ts';
 import { summaryOf } from './medians.ts';
 import { firstVip, vipPort } from './vips-path.ts';

@@ -1,10 +1,11 @@
 /** Fixture: sends raw frames on a link and tells which frames of ARP and NDP arrive on it; the tests start it in the client's namespace. */
-import { frameBatch } from '../../src/linux/frame-batch.ts';
+
 import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { errnoName } from '../../src/linux/libc.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { arpForThisHost, type FrameFilter, ndpForThisHost } from '../../src/linux/socket-filter.ts';
+import { frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { decodeArp } from '../../src/wire/arp.ts';
 import { decodeNdp } from '../../src/wire/ndp.ts';
 import { obey, say, sayReady } from './fixture.ts';

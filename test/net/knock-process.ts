@@ -5,7 +5,7 @@ import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { reserveTcpPort } from '../../src/linux/reserved-port.ts';
 import { tcpToPort } from '../../src/linux/socket-filter.ts';
-import { type Knock, TcpKnocker } from '../../src/linux/tcp-knocker.ts';
+import { type Knock, TcpKnocker } from '../../src/linux/syn-prober.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 

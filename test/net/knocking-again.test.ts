@@ -4,7 +4,7 @@ import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ip } from '../../src/addr/ip.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
-import { TcpKnocker } from '../../src/linux/tcp-knocker.ts';
+import { TcpKnocker } from '../../src/linux/syn-prober.ts';
 import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';

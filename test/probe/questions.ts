@@ -1,9 +1,9 @@
 /** The prober's questions by ARP: who answers for the VIP, asked from an address that no kernel has. */
 import type { Ip } from '../../src/addr/ip.ts';
-import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
 import type { FrameFilter } from '../../src/linux/socket-filter.ts';
+import { frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { arpFrameLength, arpOperation, decodeArp, encodeArp } from '../../src/wire/arp.ts';
 import { etherType } from '../../src/wire/ethernet.ts';
 import { now, type ProbeOrder, type Question } from './told.ts';

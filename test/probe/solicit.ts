@@ -2,11 +2,11 @@
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf } from '../../src/addr/ip.ts';
-import { frameBatch } from '../../src/linux/frame-batch.ts';
 import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { ndpForThisHost } from '../../src/linux/socket-filter.ts';
+import { frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { decodeNdp, ndpType } from '../../src/wire/ndp.ts';
 import { solicitationFor } from '../net/frame-lab.ts';
 

@@ -4,7 +4,7 @@ import { afterEach, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { FrameSender } from '../../../src/linux/frame-sender.ts';
-import type { ApplyOutcome, ResponderThread } from '../../../src/linux/responder-thread.ts';
+import type { ApplyOutcome, ResponderThread } from '../../../src/linux/worker/responder-thread.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { type Announcer, isSameState, startAnnouncer } from '../../../src/speaker/announcer.ts';
 import { promise } from '../../honesty/promise.ts';

@@ -13,7 +13,7 @@ import type { ServiceView } from '../../../src/api/service.ts';
 import type { SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import { Informer } from '../../../src/kube/informer.ts';
 import type { Link } from '../../../src/linux/links.ts';
-import type { LinkVips } from '../../../src/linux/responder-thread.ts';
+import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import type { Announcer } from '../../../src/speaker/announcer.ts';
 import { Holding, type HoldingOptions } from '../../../src/speaker/holding.ts';

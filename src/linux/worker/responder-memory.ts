@@ -1,5 +1,5 @@
 /** The memory that the main thread and the packet worker share: counters, the worker's last beat, the number of the newest message. */
-import { dropReasons, type Verdict } from '../neighbor/frame-outcomes.ts';
+import { dropReasons, type Verdict } from '../../neighbor/frame-outcomes.ts';
 
 /**
  * What a received frame may be counted as: a verdict of the responder, `NotSent` (answered, but the link took no more

@@ -2,12 +2,12 @@
 import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import { type Family, familyOf, type Ip } from '../addr/ip.ts';
-import { ipv4Key } from '../wire/arp.ts';
-import { macBytes } from '../wire/ethernet.ts';
-import { packIpv6 } from '../wire/ipv6-set.ts';
-import { openEventFd } from './libc.ts';
-import { assertMayOpen, type LinkName } from './packet-socket.ts';
+import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
+import { ipv4Key } from '../../wire/arp.ts';
+import { macBytes } from '../../wire/ethernet.ts';
+import { packIpv6 } from '../../wire/ipv6-set.ts';
+import { openEventFd } from '../libc.ts';
+import { assertMayOpen, type LinkName } from '../packet-socket.ts';
 import { allocateMemory, monotonicMs, type ResponderCounters, readCounters, viewMemory } from './responder-memory.ts';
 import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 

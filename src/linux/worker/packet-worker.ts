@@ -1,7 +1,7 @@
 /** The packet worker: one thread that answers ARP and Neighbor Solicitations on all links of the node, and never returns to the event loop until told to. */
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { poll, pollFdWords, pollIn } from './libc.ts';
+import { poll, pollFdWords, pollIn } from '../libc.ts';
 import {
   type AnsweringSocket,
   closeSocket,

@@ -1,5 +1,5 @@
 /** Memory for receiving and sending many frames with one system call each: recvmmsg(2), sendmmsg(2). */
-import { addressOf, receiveMessages, sendMessages } from './libc.ts';
+import { addressOf, receiveMessages, sendMessages } from '../libc.ts';
 
 /** Sizes of `struct mmsghdr` and `struct iovec` on 64-bit Linux. */
 const messageBytes = 64;

@@ -1,17 +1,17 @@
 /** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. Part of the packet worker. */
 import { closeSync } from 'node:fs';
-import { type ArpLink, respondToArp } from '../neighbor/arp-responder.ts';
-import type { Exchange, Verdict } from '../neighbor/frame-outcomes.ts';
-import { type NdpLink, respondToNdp } from '../neighbor/ndp-responder.ts';
-import { arpFrameLength, senderIpOf, senderMacOf } from '../wire/arp.ts';
-import { macLength } from '../wire/ethernet.ts';
-import { claimedIpOf, claimedMacOf, ndpFrameLength } from '../wire/ndp.ts';
+import { type ArpLink, respondToArp } from '../../neighbor/arp-responder.ts';
+import type { Exchange, Verdict } from '../../neighbor/frame-outcomes.ts';
+import { type NdpLink, respondToNdp } from '../../neighbor/ndp-responder.ts';
+import { arpFrameLength, senderIpOf, senderMacOf } from '../../wire/arp.ts';
+import { macLength } from '../../wire/ethernet.ts';
+import { claimedIpOf, claimedMacOf, ndpFrameLength } from '../../wire/ndp.ts';
+import { errnoName } from '../libc.ts';
+import { openReceiveSocket, readQueueDrops } from '../packet-socket.ts';
+import { arpForThisHost, ndpForThisHost } from '../socket-filter.ts';
 import { frameBatch } from './frame-batch.ts';
-import { errnoName } from './libc.ts';
-import { openReceiveSocket, readQueueDrops } from './packet-socket.ts';
 import { type CounterName, counterNames, monotonicMs } from './responder-memory.ts';
 import type { HeardClaim, LinkFailure, LinkTable } from './responder-messages.ts';
-import { arpForThisHost, ndpForThisHost } from './socket-filter.ts';
 
 /** The socket of a link. */
 interface OpenSocket {

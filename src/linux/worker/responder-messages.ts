@@ -1,5 +1,5 @@
 /** What the main thread and the packet worker tell each other. */
-import type { Family, Ip } from '../addr/ip.ts';
+import type { Family, Ip } from '../../addr/ip.ts';
 
 /** What one link is to answer in one family, ready for the hot path. */
 export interface LinkTable {
