@@ -11,7 +11,7 @@ import { handOffReasons } from '../src/api/hand-off.ts';
 import { commands } from '../src/cli/commands.ts';
 import { checkIds } from '../src/cli/doctor/checks.ts';
 import { curedReasons, toolReasons } from '../src/cli/words.ts';
-import { spreadReasons } from '../src/dataplane/spread-report.ts';
+import { spreadReasons } from '../src/dataplane/plan/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';
 import { counterNames } from '../src/linux/worker/responder-memory.ts';

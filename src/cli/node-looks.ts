@@ -1,4 +1,4 @@
-/** What each node is to a VIP, from what is known: see node-verdicts.ts. */
+/** What each node is to a VIP, from what is known: see node-eligibility.ts. */
 import type { Ip } from '../addr/ip.ts';
 import { type NodeLook, type ToldLink, verdictOn } from '../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../api/advertisement.ts';

@@ -2,8 +2,8 @@
 import type { Ip } from '../addr/ip.ts';
 import type { Demands } from '../announce/desired-vips.ts';
 import type { DataPathStatus } from '../api/speaker-status.ts';
-import type { DataPath } from '../dataplane/path.ts';
-import type { SpreadFinding } from '../dataplane/spread-report.ts';
+import type { DataPath } from '../dataplane/plan/spec.ts';
+import type { SpreadFinding } from '../dataplane/plan/spread-report.ts';
 import type { HolderDecision } from '../election/view.ts';
 import type { Link } from '../linux/links.ts';
 import type { Logger } from '../runtime/logger.ts';

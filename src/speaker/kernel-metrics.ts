@@ -1,7 +1,7 @@
 /** What the kernel has counted at the rules of the node layer. */
-import { tableName } from '../dataplane/ruleset.ts';
-import { VipCounts } from '../dataplane/vip-counts.ts';
-import { vipSet, watchedChain } from '../dataplane/vips.ts';
+import { tableName } from '../dataplane/nft/ruleset.ts';
+import { VipCounts } from '../dataplane/plan/vip-counts.ts';
+import { vipSet, watchedChain } from '../dataplane/rules/vip-counters.ts';
 import { type Counted, readChainCounter, readSetCounters } from '../linux/nft-counters.ts';
 import type { Metric } from '../runtime/metrics.ts';
 

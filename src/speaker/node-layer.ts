@@ -1,8 +1,9 @@
 /** Brings the data path's rules into the kernel, and sees to it that they stay there while this speaker lives. */
-import { rulesetOf } from '../dataplane/desired.ts';
-import { aliveMs, keepAliveText } from '../dataplane/part.ts';
-import type { DataPath } from '../dataplane/path.ts';
-import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../dataplane/ruleset.ts';
+
+import { aliveMs, keepAliveText } from '../dataplane/nft/fragment.ts';
+import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../dataplane/nft/ruleset.ts';
+import type { DataPath } from '../dataplane/plan/spec.ts';
+import { rulesetOf } from '../dataplane/rules/desired.ts';
 import { NftError, nft } from '../linux/nft.ts';
 import type { Logger } from '../runtime/logger.ts';
 

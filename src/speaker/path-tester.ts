@@ -1,8 +1,8 @@
-/** Sends the other nodes packets in the name of somebody else, and finds out whose arrive here: see dataplane/path-test. */
+/** Sends the other nodes packets in the name of somebody else, and finds out whose arrive here: see dataplane/rules/spoof-test. */
 import { familyOf } from '../addr/ip.ts';
-import type { Neighbour } from '../dataplane/neighbour.ts';
-import { PathTests, passedSet, testPort, testSources, testTimes } from '../dataplane/path-test.ts';
-import { tableName } from '../dataplane/ruleset.ts';
+import { tableName } from '../dataplane/nft/ruleset.ts';
+import type { Neighbour } from '../dataplane/plan/neighbor.ts';
+import { PathTests, passedSet, testPort, testSources, testTimes } from '../dataplane/rules/spoof-test.ts';
 import { openFrameSender } from '../linux/frame-sender.ts';
 import type { Link } from '../linux/links.ts';
 import { nft } from '../linux/nft.ts';

@@ -2,12 +2,12 @@
 import type { Ip } from '../addr/ip.ts';
 import type { Demands } from '../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
-import { Membership } from '../dataplane/membership.ts';
-import type { VipPath } from '../dataplane/path.ts';
-import type { SlotTable } from '../dataplane/slots.ts';
-import type { Spread, SpreadVip } from '../dataplane/spread.ts';
-import { planSpread, type SpreadWish } from '../dataplane/spread-plan.ts';
-import { type SpreadFinding, type SpreadState, spreadFinding } from '../dataplane/spread-report.ts';
+import { Membership } from '../dataplane/plan/membership.ts';
+import type { SlotTable } from '../dataplane/plan/slots.ts';
+import type { VipPath } from '../dataplane/plan/spec.ts';
+import { planSpread, type SpreadWish } from '../dataplane/plan/spread-plan.ts';
+import { type SpreadFinding, type SpreadState, spreadFinding } from '../dataplane/plan/spread-report.ts';
+import type { Spread, SpreadVip } from '../dataplane/rules/spread.ts';
 import { readIngressQdiscs } from '../linux/ingress-qdiscs.ts';
 import type { Link } from '../linux/links.ts';
 import type { Logger } from '../runtime/logger.ts';

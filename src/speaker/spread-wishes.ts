@@ -2,8 +2,8 @@
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 import type { Demand, Demands } from '../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../api/endpoints.ts';
-import type { Neighbour } from '../dataplane/neighbour.ts';
-import type { SpreadFacts, SpreadWish } from '../dataplane/spread-plan.ts';
+import type { Neighbour } from '../dataplane/plan/neighbor.ts';
+import type { SpreadFacts, SpreadWish } from '../dataplane/plan/spread-plan.ts';
 
 /** Where an address is. */
 export interface LinkOf {

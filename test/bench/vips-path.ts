@@ -1,7 +1,7 @@
 /** Data paths with many VIPs, as a node of a large installation has them. Pure. */
 import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
-import type { DataPath } from '../../src/dataplane/path.ts';
-import { slotsOf } from '../../src/dataplane/slots.ts';
+import { slotsOf } from '../../src/dataplane/plan/slots.ts';
+import type { DataPath } from '../../src/dataplane/plan/spec.ts';
 import { linkName } from '../net/namespaces.ts';
 
 /** How the VIPs are served: by kube-proxy, by rewriting to node ports, or by three nodes. */

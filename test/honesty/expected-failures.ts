@@ -478,7 +478,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /-\s+'by IPv4',\s+'by IPv6'/,
   },
   'a node behind a router is not dead because its speaker is silent': {
-    file: 'unit/dataplane/dead-nodes.test.ts',
+    file: 'unit/dataplane/plan/dead-nodes.test.ts',
     fault: 'a node that cannot be asked counts as dead after three seconds of silence of its speaker',
     shows: /taken for dead, and the wire was not asked[\s\S]*\+\s+'n'/,
   },

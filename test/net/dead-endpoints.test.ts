@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { rulesetOf } from '../../src/dataplane/desired.ts';
-import { changeText } from '../../src/dataplane/ruleset.ts';
+import { changeText } from '../../src/dataplane/nft/ruleset.ts';
+import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
 import { addNamespaces, addressLine, deleteNamespaces, forwardIn, haveLinkLocal, ip, ipBatch } from './namespaces.ts';
 import {
   type Endpoint,

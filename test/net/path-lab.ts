@@ -1,10 +1,10 @@
 /** What the tests of the rules share: a client and a node with our rules, programs that talk in both, and paths with sensible values. */
 import { execFileSync } from 'node:child_process';
 import type { Ip } from '../../src/addr/ip.ts';
-import { rulesetOf } from '../../src/dataplane/desired.ts';
-import type { DataPath, PortPath, VipPath } from '../../src/dataplane/path.ts';
-import { wholeText } from '../../src/dataplane/ruleset.ts';
-import type { Spread } from '../../src/dataplane/spread.ts';
+import { wholeText } from '../../src/dataplane/nft/ruleset.ts';
+import type { DataPath, PortPath, VipPath } from '../../src/dataplane/plan/spec.ts';
+import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
+import type { Spread } from '../../src/dataplane/rules/spread.ts';
 import type { Answer, Command, Question, Target } from './endpoint-process.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, haveLinkLocal, inNamespace, ip, ipBatch, linkName, nodeMac, type Pair } from './namespaces.ts';

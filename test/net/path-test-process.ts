@@ -1,5 +1,5 @@
 /** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
-import type { Neighbour } from '../../src/dataplane/neighbour.ts';
+import type { Neighbour } from '../../src/dataplane/plan/neighbor.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { PathTester } from '../../src/speaker/path-tester.ts';

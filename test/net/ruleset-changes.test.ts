@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { rulesetOf } from '../../src/dataplane/desired.ts';
-import type { DataPath, PortPath } from '../../src/dataplane/path.ts';
-import { changeText, tableName, wholeText } from '../../src/dataplane/ruleset.ts';
-import { slotsOf } from '../../src/dataplane/slots.ts';
+import { changeText, tableName, wholeText } from '../../src/dataplane/nft/ruleset.ts';
+import { slotsOf } from '../../src/dataplane/plan/slots.ts';
+import type { DataPath, PortPath } from '../../src/dataplane/plan/spec.ts';
+import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
 import { fc } from '../property.ts';
 import { createPair, linkName, type Pair, run } from './namespaces.ts';
 import { loadPath, nftIn, pathOf, vipPath, vips } from './path-lab.ts';

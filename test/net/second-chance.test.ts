@@ -1,7 +1,7 @@
 /** A9: a connection that is under way goes on when its VIP moves, for the new holder hands it to the old one. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import type { DataPath } from '../../src/dataplane/path.ts';
+import type { DataPath } from '../../src/dataplane/plan/spec.ts';
 import { tcpFlag } from '../../src/wire/tcp.ts';
 import { linkName } from './namespaces.ts';
 import { loadPath, nftIn, pathOf, vipPath, vips } from './path-lab.ts';

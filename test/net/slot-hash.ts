@@ -1,6 +1,6 @@
 /** The slot that the kernel finds for a client, computed without it: `jhash` of <linux/jhash.h> as nft(8) uses it. */
 import { type Ip, ipToNumber } from '../../src/addr/ip.ts';
-import { slotCount } from '../../src/dataplane/slots.ts';
+import { slotCount } from '../../src/dataplane/plan/slots.ts';
 
 const seed = 0x1efc;
 

@@ -1,7 +1,7 @@
 /** Questions of the client of a lab of `Spread`, and which node has served them. */
 import assert from 'node:assert/strict';
-import type { DataPath } from '../../src/dataplane/path.ts';
-import type { SlotTable } from '../../src/dataplane/slots.ts';
+import type { SlotTable } from '../../src/dataplane/plan/slots.ts';
+import type { DataPath } from '../../src/dataplane/plan/spec.ts';
 import { loadPath, vips } from './path-lab.ts';
 import * as lab from './spread-lab.ts';
 import { type families, type Host, hosts, tableIn } from './spread-lab.ts';

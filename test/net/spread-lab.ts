@@ -1,10 +1,10 @@
 /** What the tests of distribution `Spread` share: a client and two nodes at a bridge, whose rules are made of a table of slots. */
 import type { Ip } from '../../src/addr/ip.ts';
-import type { Neighbour } from '../../src/dataplane/neighbour.ts';
-import type { DataPath } from '../../src/dataplane/path.ts';
-import { testSources } from '../../src/dataplane/path-test.ts';
-import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/slots.ts';
-import type { SpreadPort } from '../../src/dataplane/spread.ts';
+import type { Neighbour } from '../../src/dataplane/plan/neighbor.ts';
+import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/plan/slots.ts';
+import type { DataPath } from '../../src/dataplane/plan/spec.ts';
+import { testSources } from '../../src/dataplane/rules/spoof-test.ts';
+import type { SpreadPort } from '../../src/dataplane/rules/spread.ts';
 import {
   addNamespaces,
   addressLine,

@@ -1,7 +1,7 @@
 /** D8: the nodes send each other packets in the name of somebody else, and find out whose are dropped on the way. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { passedSet } from '../../src/dataplane/path-test.ts';
+import { passedSet } from '../../src/dataplane/rules/spoof-test.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { linkName } from './namespaces.ts';
 import { loadPath, nftIn } from './path-lab.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { rulesetOf } from '../../src/dataplane/desired.ts';
-import { keepAliveText } from '../../src/dataplane/part.ts';
+import { keepAliveText } from '../../src/dataplane/nft/fragment.ts';
+import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
 import { tcpFlag } from '../../src/wire/tcp.ts';
 import { clientMac, nodeMac, run } from './namespaces.ts';
 import { loadPath, nftIn, own, type PathLab, pathOf, pointTo, startPathLab, vipPath, vips } from './path-lab.ts';

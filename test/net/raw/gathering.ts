@@ -5,7 +5,7 @@
 import type { Ip } from '../../../src/addr/ip.ts';
 import { DemandReader } from '../../../src/announce/desired-vips.ts';
 import type { HandOff } from '../../../src/api/hand-off.ts';
-import type { DataPath } from '../../../src/dataplane/path.ts';
+import type { DataPath } from '../../../src/dataplane/plan/spec.ts';
 import type { HolderDecision } from '../../../src/election/view.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { Link } from '../../../src/linux/links.ts';

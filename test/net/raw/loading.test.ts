@@ -1,8 +1,8 @@
 /** From Services as the API server gives them to the tables of a real kernel: everything loads, and a change leads to the same as a start. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rulesetOf } from '../../../src/dataplane/desired.ts';
-import { changeText, type Ruleset, wholeText } from '../../../src/dataplane/ruleset.ts';
+import { changeText, type Ruleset, wholeText } from '../../../src/dataplane/nft/ruleset.ts';
+import { rulesetOf } from '../../../src/dataplane/rules/desired.ts';
 import { fc } from '../../property.ts';
 import { enterNewNamespace } from '../own-namespace.ts';
 import { Gathering } from './gathering.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawService } from '../../../src/api/service.ts';
-import { rulesetOf } from '../../../src/dataplane/desired.ts';
-import { changeText, type Ruleset } from '../../../src/dataplane/ruleset.ts';
+import { changeText, type Ruleset } from '../../../src/dataplane/nft/ruleset.ts';
+import { rulesetOf } from '../../../src/dataplane/rules/desired.ts';
 import { fc } from '../../property.ts';
 import { Gathering } from './gathering.ts';
 import {

@@ -1,9 +1,9 @@
 /** What one Service, one peer or one link makes the kernel refuse stays a matter of that one: all other rules are loaded, and stay alive. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { rulesetOf } from '../../../src/dataplane/desired.ts';
-import type { DataPath } from '../../../src/dataplane/path.ts';
-import { tableName, wholeText } from '../../../src/dataplane/ruleset.ts';
+import { tableName, wholeText } from '../../../src/dataplane/nft/ruleset.ts';
+import type { DataPath } from '../../../src/dataplane/plan/spec.ts';
+import { rulesetOf } from '../../../src/dataplane/rules/desired.ts';
 import { decodeMessage } from '../../../src/liveness/codec.ts';
 import { wireVersion } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';
 import { parsePool } from '../../../src/api/pool.ts';
 import { parseService, type RawService, type ServiceView } from '../../../src/api/service.ts';
-import { VipPathReader } from '../../../src/dataplane/vip-paths.ts';
+import { VipPathReader } from '../../../src/dataplane/plan/vip-paths.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
 import { promise } from '../../honesty/promise.ts';

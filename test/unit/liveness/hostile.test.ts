@@ -1,7 +1,7 @@
 /** Datagrams that no speaker would send: reading them never throws, and what is read of them is of the kind that it says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { spreadOut } from '../../../src/dataplane/spread.ts';
+import { spreadOut } from '../../../src/dataplane/rules/spread.ts';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import type { Message } from '../../../src/liveness/messages.ts';
 import { PeerLinks } from '../../../src/liveness/peer-links.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
-import type { DataPath } from '../../../src/dataplane/path.ts';
+import type { DataPath } from '../../../src/dataplane/plan/spec.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { PathWatch } from '../../../src/speaker/path-watch.ts';
 import type { Watched } from '../../../src/speaker/snapshot.ts';

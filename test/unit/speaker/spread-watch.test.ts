@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { Demand } from '../../../src/announce/desired-vips.ts';
 import { parseAdvertisement } from '../../../src/api/advertisement.ts';
-import type { VipPath } from '../../../src/dataplane/path.ts';
+import type { VipPath } from '../../../src/dataplane/plan/spec.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import type { TestedLink } from '../../../src/speaker/path-tester.ts';

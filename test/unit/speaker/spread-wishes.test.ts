@@ -5,7 +5,7 @@ import { familyOf, type Ip } from '../../../src/addr/ip.ts';
 import type { Demand } from '../../../src/announce/desired-vips.ts';
 import { type AdvertisementView, parseAdvertisement } from '../../../src/api/advertisement.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
-import type { Neighbour } from '../../../src/dataplane/neighbour.ts';
+import type { Neighbour } from '../../../src/dataplane/plan/neighbor.ts';
 import { endpointCounts, type Hosts, wishesOf } from '../../../src/speaker/spread-wishes.ts';
 
 const [one, two, six] = ['192.0.2.1', '192.0.2.2', '2001:db8::1'] as Ip[] as [Ip, Ip, Ip];

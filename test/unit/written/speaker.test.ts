@@ -7,7 +7,7 @@ import { type Placement, withheld } from '../../../src/announce/placements.ts';
 import { type ReportContext, reportsOf } from '../../../src/announce/reports.ts';
 import { Verdicts } from '../../../src/announce/verification-results.ts';
 import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
-import { spreadFinding } from '../../../src/dataplane/spread-report.ts';
+import { spreadFinding } from '../../../src/dataplane/plan/spread-report.ts';
 import { ApiError, type KubeClient } from '../../../src/kube/client.ts';
 import { Informer } from '../../../src/kube/informer.ts';
 import { verdictWords } from '../../../src/liveness/messages.ts';

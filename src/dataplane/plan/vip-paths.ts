@@ -1,0 +1,111 @@
+/** The way of every VIP's packets, from the ledger and the Services. */
+import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
+import { formatRange } from '../../addr/range.ts';
+import type { AllocationView } from '../../api/allocation.ts';
+import { type HandOff, handOffOf, ipModeOf } from '../../api/hand-off.ts';
+import type { ServiceView } from '../../api/service.ts';
+import type { Protocol } from '../nft/icmp-error.ts';
+import type { PortPath, VipPath } from './spec.ts';
+
+/** What the paths depend on. */
+export interface PathSnapshot {
+  readonly ledger: readonly AllocationView[];
+  /** The Service with a uid. */
+  readonly service: (uid: string) => ServiceView | undefined;
+  /** The hand-off of Services that ask for none. */
+  readonly handOff: HandOff;
+  /** Does any endpoint serve a Service, of this key? */
+  readonly isServed: (service: string, family: Family) => boolean;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: number;
+}
+
+/** kube-proxy needs some time to serve a VIP that it is told of: packets are rewritten until then, milliseconds. */
+export const lingerMs = 10_000;
+
+/** Later than any moment. */
+const isDueStill = Number.POSITIVE_INFINITY;
+
+interface Known {
+  readonly services: readonly (ServiceView | undefined)[];
+  readonly rewritten: readonly boolean[];
+  readonly vacant: readonly boolean[];
+  readonly path: VipPath;
+}
+
+/** Reads them again and again; a path that has not changed is the same object. */
+export class VipPathReader {
+  readonly #known = new WeakMap<AllocationView, Known>();
+  /** When a Service's packets were last to be rewritten, by its uid: {@link isDueStill} where they are. */
+  #handedAt: ReadonlyMap<string, number> = new Map();
+  #lingering = false;
+
+  /** Are some packets rewritten that will not be for long? Then the paths change with time alone. */
+  get isLingering(): boolean {
+    return this.#lingering;
+  }
+
+  /** Reads them. What the ledger does not bind to a Service has no path. */
+  read(snapshot: PathSnapshot): readonly VipPath[] {
+    const handedAt = new Map<string, number>();
+    this.#lingering = false;
+    const paths = snapshot.ledger.flatMap((entry) => {
+      const path = this.#pathOf(entry, snapshot, handedAt);
+      return path === undefined ? [] : [path];
+    });
+    this.#handedAt = handedAt;
+    return paths;
+  }
+
+  #pathOf(entry: AllocationView, snapshot: PathSnapshot, handedAt: Map<string, number>): VipPath | undefined {
+    const services = entry.services.map(({ uid }) => snapshot.service(uid)).filter((view) => view?.isLoadBalancer);
+    if (services.length === 0) return undefined;
+    const { address } = entry;
+    const rewritten = services.map((service) => this.#isRewritten(service as ServiceView, snapshot, handedAt));
+    const family = familyOf(address);
+    // With `Local` the client shall try again: the address may be on its way to a node with an endpoint.
+    const vacant = services.map((view) => !view?.local && !snapshot.isServed(view?.key ?? '', family));
+    const known = this.#known.get(entry);
+    if (known && isSame(known.services, services) && isSame(known.rewritten, rewritten) && isSame(known.vacant, vacant))
+      return known.path;
+    const ports = services.flatMap((service, i) => {
+      const isVacant = vacant[i] === true;
+      return portsOf(service as ServiceView, address, rewritten[i] === true).map((port) => ({
+        ...port,
+        vacant: isVacant,
+      }));
+    });
+    const path = { address, ports };
+    this.#known.set(entry, { services, rewritten, vacant, path });
+    return path;
+  }
+
+  #isRewritten(service: ServiceView, { handOff, now }: PathSnapshot, handedAt: Map<string, number>): boolean {
+    const { uid, ingress } = service;
+    const choice = handOffOf(service, handOff);
+    const isDue = ipModeOf(choice) === 'Proxy' || ingress.some(({ ipMode }) => ipMode === 'Proxy');
+    const before = this.#handedAt.get(uid);
+    // Whoever was due when it was looked last was so until just now.
+    const last = isDue ? isDueStill : before === isDueStill ? now : before;
+    if (last === undefined || now - last > lingerMs) return false;
+    handedAt.set(uid, last);
+    if (!isDue) this.#lingering = true;
+    return true;
+  }
+}
+
+function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {
+  const family = familyOf(address);
+  const ranges = service.sourceRanges.filter((range) => range.family === family).map(formatRange);
+  return service.ports.map(({ protocol, port }, i) => {
+    const nodePort = isRewritten && protocol !== 'SCTP' ? service.nodePorts[i] || undefined : undefined;
+    const sources = service.sourceRanges.length === 0 ? undefined : ranges;
+    const { sticky, local, key } = service;
+    const facts = { sources, sticky, local: local ? key : undefined };
+    return { protocol: protocol.toLowerCase() as Protocol, port, nodePort, ...facts };
+  });
+}
+
+function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
+}

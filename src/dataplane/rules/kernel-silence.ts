@@ -1,0 +1,52 @@
+/**
+ * A kernel that has a VIP as an address of its own would answer ARP and Neighbor Solicitations for it on every node: kube-proxy in IPVS
+ * mode makes it so. The speaker's own frames do not pass these hooks, for they leave by a packet socket.
+ */
+import { familyOf, type Ip, ipToNumber, isLinkLocal } from '../../addr/ip.ts';
+import { chain, hookChain, type Part, setOf } from '../nft/fragment.ts';
+import type { LinkPath, VipPath } from '../plan/spec.ts';
+import { vipSet } from './vip-counters.ts';
+
+/**
+ * The kernel's answers are dropped. Its questions cannot be, or it would reach nobody: but one that is asked in the name of a VIP
+ * (RFC 826: the sender's address is taken note of) is asked in the name of the link's own address.
+ */
+export function fenceArp(vips: readonly VipPath[], links: readonly LinkPath[]): Part {
+  const renamed = links.flatMap(({ name, addresses }) => {
+    const own = addresses.find((address) => familyOf(address) === 'IPv4');
+    return own === undefined ? [] : [`oifname "${name}" arp saddr ip set ${own}`];
+  });
+  const own = vips.map(({ address }) => address).filter((address) => familyOf(address) === 'IPv4');
+  return {
+    collections: { [vipSet]: setOf('ipv4_addr', own) },
+    chains: {
+      fence: hookChain('filter hook output priority filter', [`arp saddr ip @${vipSet} goto fenced`]),
+      fenced: chain('arp operation reply drop', ...renamed),
+    },
+  };
+}
+
+/** The same for IPv6: an advertisement's target is in its body (RFC 4861 section 4.4), a solicitation's sender in the header. */
+export function fenceNdp(vips: readonly VipPath[], links: readonly LinkPath[]): Part {
+  const targets = vips.map(({ address }) => `0x${ipToNumber(address).toString(16).padStart(32, '0')}`);
+  const renamed = links.flatMap(({ name, addresses }) => {
+    const own = addresses.find(isGlobal);
+    const rule = `oifname "${name}" icmpv6 type nd-neighbor-solicit ip6 saddr @${vipSet}`;
+    return own === undefined ? [] : [`${rule} ip6 saddr set ${own}`];
+  });
+  return {
+    collections: {
+      advertised: { kind: 'set', spec: 'typeof @th,64,128', elements: new Map(targets.map((target) => [target, ''])) },
+    },
+    chains: {
+      fence: hookChain('filter hook output priority filter', [
+        'icmpv6 type nd-neighbor-advert @th,64,128 @advertised drop',
+        ...renamed,
+      ]),
+    },
+  };
+}
+
+function isGlobal(address: Ip): boolean {
+  return familyOf(address) === 'IPv6' && !isLinkLocal(address);
+}

@@ -1,0 +1,184 @@
+/**
+ * Distribution `Spread`: the node that holds a VIP passes each packet on, at the link's ingress, to the node that its flow's slot names. That
+ * node hands it to kube-proxy as if it had held the VIP, and answers the client itself.
+ *
+ * Before connection tracking, so that the holder knows no connection and can change without one being lost. All nodes have the tables, not
+ * only the holder: who gets a frame because a client has not heard of a move yet passes it on all the same.
+ */
+import { familyOf, type Ip } from '../../addr/ip.ts';
+import { type Dialect, dialects } from '../nft/family.ts';
+import { chain, gate, mapOf, type Part, setOf, sum } from '../nft/fragment.ts';
+import { carried, errorElement, errorKey, type Protocol } from '../nft/icmp-error.ts';
+import type { Chain, Collection } from '../nft/ruleset.ts';
+import { chainName, chainTo, type Neighbour } from '../plan/neighbor.ts';
+import { type SlotTable, slotCount } from '../plan/slots.ts';
+import { noteTests, testRules } from './spoof-test.ts';
+
+/** A VIP whose connections are spread. */
+export interface SpreadVip {
+  readonly vip: Ip;
+  /** The name of the link that it is on. */
+  readonly link: string;
+  readonly ports: readonly SpreadPort[];
+}
+
+/** One port of it. */
+export interface SpreadPort {
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** All connections of a client go to one node (`sessionAffinity: ClientIP`). */
+  readonly sticky: boolean;
+  readonly table: SlotTable;
+}
+
+/** What the rules follow from. */
+export interface Spread {
+  readonly self: string;
+  readonly spread: readonly SpreadVip[];
+  /** The links on which VIPs are to be spread, whether that is possible or not. */
+  readonly spreadLinks: readonly string[];
+  readonly peerMacs: readonly string[];
+  /** How this node reaches another one on the link that an address is on. */
+  readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
+}
+
+/** All nodes must hash alike. */
+const modulus = `mod ${slotCount} seed 0x1efc`;
+
+/** What a packet's slot follows from: all of its flow, or the client alone. */
+export type SlotKey = 'flow' | 'client';
+
+/** The expression that gives the slot of a packet. */
+export function slotExpression({ ip }: Dialect, key: SlotKey): string {
+  return key === 'flow' ? `jhash ${ip} saddr . th sport ${modulus}` : `jhash ${ip} saddr ${modulus}`;
+}
+
+/** A map from slots to what becomes of their packets. */
+export function slotMap(elements: Iterable<readonly [string, string]>): Collection {
+  // A number as numgen gives it is of the same type; nft 1.0.6 loads a map of jhash's type as well, but crashes when it lists it.
+  return { kind: 'map', spec: `typeof numgen inc mod ${slotCount} : verdict`, elements: new Map(elements) };
+}
+
+/** Fragments after the first carry no ports, so none is asked for them (RFC 791; RFC 8200 section 4.5). */
+const isFragment = { IPv4: 'ip frag-off & 0x3fff != 0', IPv6: 'exthdr frag exists' } as const;
+
+/** The rules at the ingress of all links that have such VIPs. */
+export function spreadOut(facts: Spread): Part {
+  const links = facts.spreadLinks;
+  if (links.length === 0) return {};
+  const parts = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
+  const entries = [...links].map((link): [string, Chain] => [
+    chainName('entry', link),
+    {
+      hook: `type filter hook ingress device "${link}" priority 0`,
+      rules: [
+        ...Object.values(dialects).map(({ ip }) => `${ip} daddr @spread_${ip} goto steer_${ip}`),
+        // Where Spread has ended, so has the interest in it.
+        gate,
+        ...testRules,
+      ],
+    },
+  ]);
+  const peers = { collections: { peer_macs: setOf('ether_addr', new Set(facts.peerMacs)) } };
+  return sum([peers, noteTests(), ...parts, { chains: Object.fromEntries(entries) }]);
+}
+
+function ofFamily(dialect: Dialect, facts: Spread): Part {
+  const { ip, address, family, errors } = dialect;
+  const spread = facts.spread.filter(({ vip }) => familyOf(vip) === family);
+  const ports = spread.flatMap((one) => one.ports.map((port) => ({ ...one, ...port })));
+  return sum([
+    {
+      collections: {
+        [`spread_${ip}`]: setOf(
+          address,
+          spread.map(({ vip }) => vip),
+        ),
+        [`ports_${ip}`]: mapOf(
+          `${address} . inet_proto . inet_service : verdict`,
+          ports.map((one) => [`${one.vip} . ${one.protocol} . ${one.port}`, `goto ${chainOf(dialect, one)}`]),
+        ),
+        // What a fragment's port is, nobody knows: where the ports are served by different nodes, the holder serves it.
+        [`fragments_${ip}`]: mapOf(
+          `${address} : verdict`,
+          spread.flatMap(({ vip, link, ports: [first, ...rest] }) =>
+            first !== undefined && rest.every(({ table }) => table === first.table)
+              ? [[vip, `goto ${chainOf(dialect, { ...first, link, sticky: true })}`] as const]
+              : [],
+          ),
+        ),
+        [`errors_${ip}`]: {
+          kind: 'map',
+          spec: `typeof ${errorKey(dialect)} : verdict`,
+          elements: new Map(
+            ports.map((one) => [
+              errorElement(one.vip, one.protocol, one.port),
+              `goto ${chainOf(dialect, one, 'error')}`,
+            ]),
+          ),
+        },
+      },
+      chains: {
+        [`steer_${ip}`]: chain(
+          gate,
+          // What another node has passed on is served here, whatever this node's own table says: or it could circle for ever.
+          'ether saddr @peer_macs accept',
+          `${isFragment[family]} ${ip} daddr vmap @fragments_${ip}`,
+          `${isFragment[family]} accept`,
+          `${ip} daddr . meta l4proto . th dport vmap @ports_${ip}`,
+          `${errors} ${errorKey(dialect)} vmap @errors_${ip}`,
+        ),
+      },
+    },
+    ...tablesOf(dialect, facts, spread),
+  ]);
+}
+
+/** The chains and the map of each table, on each link that needs it, and the chains that send to the other nodes. */
+function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[]): readonly Part[] {
+  const { ip, family } = dialect;
+  const { client, clientPort } = carried[family];
+  const needed = new Map<string, { readonly table: SlotTable; readonly link: string; readonly vip: Ip }>();
+  for (const { vip, link, ports } of spread) {
+    for (const { table } of ports) needed.set(slotsName(dialect, table, link), { table, link, vip });
+  }
+  const neighbours = new Map<string, Neighbour>();
+  const tables = [...needed].map(([name, { table, link, vip }]): Part => {
+    const verdicts = new Map<string, string>([[facts.self, 'accept']]);
+    for (const node of new Set(table.slots.map(({ first }) => first))) {
+      const to = facts.neighbourFor(node, vip);
+      if (to === undefined || node === facts.self) continue;
+      neighbours.set(chainTo(to), to);
+      verdicts.set(node, `goto ${chainTo(to)}`);
+    }
+    const elements = table.slots.map(({ first }, slot) => [`${slot}`, verdicts.get(first) ?? 'accept'] as const);
+    const names = { table, link };
+    return {
+      collections: { [name]: slotMap(elements) },
+      chains: {
+        [chainOf(dialect, { ...names, sticky: false })]: chain(`${slotExpression(dialect, 'flow')} vmap @${name}`),
+        [chainOf(dialect, { ...names, sticky: true })]: chain(`${slotExpression(dialect, 'client')} vmap @${name}`),
+        [chainOf(dialect, { ...names, sticky: false }, 'error')]: chain(
+          `jhash ${client} . ${clientPort} ${modulus} vmap @${name}`,
+        ),
+        [chainOf(dialect, { ...names, sticky: true }, 'error')]: chain(`jhash ${client} ${modulus} vmap @${name}`),
+      },
+    };
+  });
+  const sending = [...neighbours].map(([name, { address, link }]): Part => {
+    return { chains: { [name]: chain(`fwd ${ip} to ${address} device "${link}"`) } };
+  });
+  return [...tables, ...sending];
+}
+
+function slotsName({ ip }: Dialect, { name }: SlotTable, link: string): string {
+  return chainName('slots', name, link, ip);
+}
+
+function chainOf(
+  { ip }: Dialect,
+  { table, link, sticky }: Pick<SpreadPort, 'table' | 'sticky'> & { readonly link: string },
+  kind: 'packet' | 'error' = 'packet',
+): string {
+  return chainName(kind, sticky ? 'client' : 'flow', table.name, link, ip);
+}

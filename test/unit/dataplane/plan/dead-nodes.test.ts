@@ -1,0 +1,54 @@
+/** A node is dead when its kernel is silent too. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import { DeadNodes } from '../../../../src/dataplane/plan/dead-nodes.ts';
+import { promise } from '../../../honesty/promise.ts';
+
+const address = '192.0.2.7' as Ip;
+const silent = [{ node: 'n', addresses: [address] }];
+/** One that has no address on a link of this node. */
+const far = [{ node: 'n', addresses: [] }];
+
+test('A4 a node whose kernel answers nobody is dead after a third of a second', () => {
+  const nodes = new DeadNodes();
+  assert.deepEqual(nodes.review(silent, 0), { dead: [], asks: [address], nextAt: 100 });
+  assert.deepEqual(nodes.review(silent, 50).asks, []);
+  assert.deepEqual(nodes.review(silent, 100).asks, [address]);
+  assert.deepEqual(nodes.review(silent, 349).dead, []);
+  assert.deepEqual(nodes.review(silent, 350).dead, ['n']);
+  assert.equal(nodes.review([], 400).nextAt, undefined);
+});
+
+test('A4 a node whose speaker was killed is not dead: its kernel answers for it', () => {
+  const nodes = new DeadNodes();
+  nodes.review(silent, 0);
+  nodes.heard('192.0.2.8', 10);
+  nodes.heard(address, 20);
+  assert.deepEqual(nodes.review(silent, 2_519).dead, []);
+  assert.deepEqual(nodes.review(silent, 2_520).dead, ['n'], 'now it is silent');
+  nodes.heard(address, 2_600);
+  assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'it was only slow');
+});
+
+test('A4 a node behind a router is not asked for, and for three seconds it may be away', () => {
+  const nodes = new DeadNodes();
+  assert.deepEqual(nodes.review(far, 0), { dead: [], asks: [], nextAt: 100 });
+  assert.deepEqual(nodes.review(far, 2_999).dead, []);
+});
+
+promise('a node behind a router is not dead because its speaker is silent', () => {
+  const nodes = new DeadNodes();
+  // Longer than it takes to pull an image while the speakers are updated.
+  for (let now = 0; now <= 120_000; now += 100) {
+    assert.deepEqual(nodes.review(far, now).dead, [], 'taken for dead, and the wire was not asked');
+  }
+});
+
+test('A4 a node that is heard again begins anew', () => {
+  const nodes = new DeadNodes();
+  nodes.review(silent, 0);
+  nodes.review([], 100);
+  assert.deepEqual(nodes.review(silent, 300).dead, []);
+  assert.deepEqual(nodes.review(silent, 650).dead, ['n']);
+});

@@ -1,0 +1,67 @@
+/** Who gets the connections that a new holder does not know. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import { FormerHolders, type Neighbours } from '../../../../src/dataplane/plan/former-holders.ts';
+
+const vip = '192.0.2.1' as Ip;
+const hourMs = 3_600_000;
+const macOf = (node: string) => `mac of ${node}`;
+
+/** A node `self`, and what it makes of who holds the VIP; `reached` are the nodes that it reaches. */
+function observer(reached: readonly string[] = ['n1', 'n2']) {
+  const former = new FormerHolders();
+  return (holder: string | undefined, now: number, without: readonly string[] = []) => {
+    const neighbours: Neighbours = {
+      self: 'self',
+      neighbourFor: (node, at) =>
+        reached.includes(node) && !without.includes(node)
+          ? { node, address: at, mac: macOf(node), link: 'eth0' }
+          : undefined,
+      now,
+    };
+    const { chances } = former.observe([{ uid: 'u', vip, holder }], neighbours);
+    return chances.map(({ to }) => to.node);
+  };
+}
+
+test('A9 who takes a VIP over hands what it does not know to the node that held it', () => {
+  const observe = observer();
+  assert.deepEqual(observe('n1', 0), ['n1']);
+  assert.deepEqual(observe('self', 1_000), ['n1']);
+  assert.deepEqual(observe(undefined, 2_000), ['n1']);
+  assert.deepEqual(observe('n2', 3_000), ['n2']);
+  assert.deepEqual(observe('self', 4_000), ['n2']);
+});
+
+test('A9 an hour after the move nothing is handed on', () => {
+  const observe = observer();
+  observe('n1', 0);
+  assert.deepEqual(observe('self', hourMs), ['n1']);
+  assert.deepEqual(observe('self', hourMs + 1), []);
+  assert.deepEqual(observe('self', 0), [], 'it is forgotten');
+});
+
+test('A9 a holder that is dead, or on no link of ours, gets nothing, and something again when it is back', () => {
+  const observe = observer();
+  observe('n1', 0);
+  assert.deepEqual(observe('self', 1, ['n1']), []);
+  assert.deepEqual(observe('self', 2), ['n1']);
+  assert.deepEqual(observer(['n2'])('n1', 0), []);
+});
+
+test('A9 a speaker that has just started knows of no former holder', () => {
+  assert.deepEqual(observer()('self', 0), []);
+});
+
+test('A9 a VIP that is gone is forgotten', () => {
+  const former = new FormerHolders();
+  const neighbours: Neighbours = {
+    self: 'self',
+    neighbourFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
+    now: 0,
+  };
+  former.observe([{ uid: 'u', vip, holder: 'n1' }], neighbours);
+  former.observe([], neighbours);
+  assert.deepEqual(former.observe([{ uid: 'u', vip, holder: 'self' }], neighbours).chances, []);
+});
