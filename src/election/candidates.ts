@@ -1,7 +1,8 @@
 /** What a node is good for as a holder, from all that is known of it. */
+
+import type { Review } from '../liveness/failure-detector.ts';
 import { type Beat, type SpeakerState, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
-import type { Review } from '../liveness/standing.ts';
 import type { WireAsks } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
 

@@ -1,5 +1,5 @@
 /** The decisions of one speaker, made anew only where something has changed. */
-import type { ClaimBook } from '../liveness/claim-book.ts';
+import type { ClaimBook } from '../liveness/claim-store.ts';
 import { times } from '../liveness/messages.ts';
 import { decideHolders } from './decide-holders.ts';
 import { Moves } from './flap-damping.ts';

@@ -1,7 +1,8 @@
 /** What is known of claims, and what is remembered of them from before a restart. */
+
+import type { Review } from '../liveness/failure-detector.ts';
 import { type Claim, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
-import type { Review } from '../liveness/standing.ts';
 
 /** Are all claims of all peers that live known? Who does not tell them for long is not waited for. */
 export function isAllKnown(peers: Peers, review: Review, now: number): boolean {

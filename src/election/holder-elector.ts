@@ -5,6 +5,8 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import { Ranking } from '../hash/rendezvous.ts';
+import type { Review } from '../liveness/failure-detector.ts';
+import { Rhythm } from '../liveness/heartbeat-schedule.ts';
 import {
   type Beat,
   type Claim,
@@ -16,10 +18,8 @@ import {
   type SpeakerState,
   times,
 } from '../liveness/messages.ts';
+import { Voice } from '../liveness/outbox.ts';
 import { Peers, type Reception } from '../liveness/peers.ts';
-import { Rhythm } from '../liveness/rhythm.ts';
-import type { Review } from '../liveness/standing.ts';
-import { Voice } from '../liveness/voice.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
 import { Decisions } from './decision-cache.ts';
 import { formerOf, isAllKnown } from './former-claims.ts';

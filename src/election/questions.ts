@@ -1,5 +1,5 @@
 /** Which VIPs are asked for on the wire: those of silent holders, by those who would take them, and what a decision wants to know of. */
-import type { Review } from '../liveness/standing.ts';
+import type { Review } from '../liveness/failure-detector.ts';
 import type { Decisions } from './decision-cache.ts';
 import { isNext } from './takeover.ts';
 import type { HolderView, Vip } from './view.ts';

@@ -1,8 +1,8 @@
 /** What the decision on holders depends on, and what comes out of it. */
 import type { Ip } from '../addr/ip.ts';
 import type { Ranking } from '../hash/rendezvous.ts';
+import type { Liveness } from '../liveness/failure-detector.ts';
 import type { Claim } from '../liveness/messages.ts';
-import type { Liveness } from '../liveness/standing.ts';
 
 /** A VIP and what the cluster's objects say of it: another object whenever they say something else. */
 export interface Vip {

@@ -1,5 +1,5 @@
 /** What is remembered of one peer. */
-import type { Intake } from './intake.ts';
+import type { Intake } from './claim-replica.ts';
 import { type Beat, type Claim, type ClaimsDigest, noClaims } from './messages.ts';
 import type { ReplayWindow } from './replay-window.ts';
 

@@ -1,10 +1,11 @@
 /** What a speaker hears of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back. */
-import { ClaimBook } from './claim-book.ts';
-import { Intake } from './intake.ts';
+
+import { Intake } from './claim-replica.ts';
+import { ClaimBook } from './claim-store.ts';
+import { isSuspicion, type Liveness, type Review, reviewOf } from './failure-detector.ts';
 import { type Addressee, type Beat, type Incarnation, type Message, ruleVersion, times } from './messages.ts';
 import { newPeer, type Peer } from './peer.ts';
 import { ReplayWindow } from './replay-window.ts';
-import { isSuspicion, type Liveness, type Review, reviewOf } from './standing.ts';
 
 /** What became of a datagram whose signature was right. */
 export type Reception =

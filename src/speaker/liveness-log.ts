@@ -1,6 +1,6 @@
 /** Logs and counts how the other speakers come and go, as this one hears them. */
 import type { PeerStatus } from '../api/speaker-status.ts';
-import type { Liveness } from '../liveness/standing.ts';
+import type { Liveness } from '../liveness/failure-detector.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Sample } from '../runtime/metrics.ts';
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import { type Beat, digestOf, type Message, noClaims } from '../../../src/liveness/messages.ts';
+import { Voice } from '../../../src/liveness/outbox.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
-import { Voice } from '../../../src/liveness/voice.ts';
 import { fc } from '../../property.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };

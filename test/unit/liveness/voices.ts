@@ -11,8 +11,8 @@ import {
   type VerdictNews,
   verdictWords,
 } from '../../../src/liveness/messages.ts';
+import { Voice } from '../../../src/liveness/outbox.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
-import { Voice } from '../../../src/liveness/voice.ts';
 import { fc } from '../../property.ts';
 
 /** How large a cluster and its names may be. */

@@ -1,7 +1,7 @@
 /** What every node claims: the digest by which lists are compared, and the terms that outlive claims. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClaimBook } from '../../../src/liveness/claim-book.ts';
+import { ClaimBook } from '../../../src/liveness/claim-store.ts';
 import { type Claim, digestOf, noClaims } from '../../../src/liveness/messages.ts';
 import { fc } from '../../property.ts';
 

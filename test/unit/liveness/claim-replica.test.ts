@@ -1,8 +1,8 @@
 /** The claims of a peer are those of its newest datagrams, in whatever order they come. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClaimBook } from '../../../src/liveness/claim-book.ts';
-import { Intake } from '../../../src/liveness/intake.ts';
+import { Intake } from '../../../src/liveness/claim-replica.ts';
+import { ClaimBook } from '../../../src/liveness/claim-store.ts';
 import { type Claim, type ClaimsNews, noClaims } from '../../../src/liveness/messages.ts';
 
 const node = 'n2';

@@ -2,10 +2,11 @@
  * Whom this speaker beats, and when. In a small cluster everybody beats everybody; in a large one each node is watched by a few, and the
  * others hear from it now and then, or it would be a thousand datagrams a second on every node (100 nodes).
  */
+
+import type { Review } from './failure-detector.ts';
 import { times } from './messages.ts';
 import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
-import type { Review } from './standing.ts';
 
 /** From so many nodes on, this one included, each is watched by a few. */
 const manyNodes = 30;

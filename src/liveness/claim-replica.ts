@@ -1,5 +1,5 @@
 /** Takes in what one incarnation of a peer tells of its claims, in whatever order its datagrams come. */
-import type { ClaimBook } from './claim-book.ts';
+import type { ClaimBook } from './claim-store.ts';
 import type { Claim, ClaimsNews } from './messages.ts';
 import { windowSize } from './replay-window.ts';
 
