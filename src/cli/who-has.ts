@@ -1,6 +1,6 @@
 /** `who-has ADDRESS`: whose an address is, or who could have it. */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
-import { isBuggy } from '../ipam/book.ts';
+import { isBuggy } from '../ipam/working-ledger.ts';
 import type { Answer } from './answer.ts';
 import type { CommandSpec } from './command.ts';
 import { exits, misused } from './failure.ts';

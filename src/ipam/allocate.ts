@@ -5,14 +5,14 @@ import type { NamespaceView } from '../api/namespace.ts';
 import type { NodeView } from '../api/node.ts';
 import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
-import { Book, type Slot, type Stranger } from './book.ts';
 import type { Choices } from './choose.ts';
+import { claimHeld } from './current-allocations.ts';
 import { adopt, decide, guardShown, isContent } from './decide.ts';
 import { assigned, type Decision } from './decision.ts';
-import { claimHeld } from './holdings.ts';
 import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
 import { hasOurClass, isAdoptable, isForeign, type Ownership, shownBy } from './ownership.ts';
 import { PoolTable } from './pool-table.ts';
+import { Book, type Slot, type Stranger } from './working-ledger.ts';
 
 /** All that an allocation depends on. */
 export interface Snapshot {

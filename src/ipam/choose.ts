@@ -2,12 +2,12 @@
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
-import { type Book, formerRefs, isBuggy, isSameName, type Slot } from './book.ts';
-import { obstructionOf } from './obstruction.ts';
+import { obstructionOf } from './address-conflict.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
 import { askOf } from './requests.ts';
 import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
+import { type Book, formerRefs, isBuggy, isSameName, type Slot } from './working-ledger.ts';
 
 /** Where addresses come from. */
 export interface Choices {

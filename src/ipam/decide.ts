@@ -1,14 +1,14 @@
 /** One Service that does not have all that it could want: what it gets. */
 import { type Family, familyOf } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
-import type { Slot } from './book.ts';
 import { type Choices, type Seeker, takeAddress, takeFromPools, takeShared } from './choose.ts';
+import type { Holdings } from './current-allocations.ts';
 import { assigned, type Decision, refused } from './decision.ts';
-import type { Holdings } from './holdings.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
 import { isOutcome, listed, type Outcome } from './reasons.ts';
 import { isToLeave } from './renumbering.ts';
 import { type Ask, askOf } from './requests.ts';
+import type { Slot } from './working-ledger.ts';
 
 /** What a decision is made with. */
 export interface Context extends Choices {

@@ -1,9 +1,9 @@
 /** What was decided about one Service. */
 import type { Ip } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
-import type { Slot } from './book.ts';
 import type { PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
+import type { Slot } from './working-ledger.ts';
 
 /** One address of a Service. */
 export interface Binding {

@@ -3,11 +3,11 @@ import type { Ip } from '../addr/ip.ts';
 import type { AllocationSpec, AllocationView, Quarantine, ServiceRef } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
-import { type Book, formerRefs, type Slot } from './book.ts';
+import { obstructionOf } from './address-conflict.ts';
+import { samePorts } from './current-allocations.ts';
 import type { Decision } from './decision.ts';
-import { samePorts } from './holdings.ts';
-import { obstructionOf } from './obstruction.ts';
 import type { PoolTable } from './pool-table.ts';
+import { type Book, formerRefs, type Slot } from './working-ledger.ts';
 
 /** An entry to create, or to bring up to date so that it names all who use the address. */
 export interface Bind {

@@ -5,10 +5,10 @@ import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
 import type { Condition } from '../api/meta.ts';
 import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { formatTime } from '../api/time.ts';
-import type { Contests, Stance } from './contests.ts';
 import type { Assigned, Decision } from './decision.ts';
 import { type Ownership, writersOf } from './ownership.ts';
 import type { Outcome } from './reasons.ts';
+import type { Contests, Stance } from './status-conflicts.ts';
 
 /** The part of a Service's status that is ours, whole. */
 export interface DesiredStatus {

@@ -21,7 +21,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'unchanged-sharer-is-evicted',
-    file: 'ipam/holdings.ts',
+    file: 'ipam/current-allocations.ts',
     old: 'isAsRecorded(service, slot.entry) ? 0 : 1',
     new: 'isAsRecorded(service, slot.entry) ? 1 : 0',
     consequence: 'A Service that nobody touched loses its address because another one was changed.',
@@ -109,19 +109,19 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'service-is-moved-without-end',
-    file: 'ipam/obstruction.ts',
+    file: 'ipam/address-conflict.ts',
     old: 'if (asksFor(service, slot) || (moves.get(service.uid) ?? 0) >= mostMoves) continue;',
     new: 'if (asksFor(service, slot)) continue;',
     consequence: 'A host that answers for many addresses drives a Service through a whole pool.',
-    tests: ['unit/ipam/obstruction.test.ts'],
+    tests: ['unit/ipam/address-conflict.test.ts'],
   },
   {
     id: 'announced-address-is-taken-away',
-    file: 'ipam/obstruction.ts',
+    file: 'ipam/address-conflict.ts',
     old: 'if (wasAnnounced(entry)) return undefined;',
     new: '',
     consequence: 'An address that clients rely on is changed because another host claims it.',
-    tests: ['unit/ipam/obstruction.test.ts'],
+    tests: ['unit/ipam/address-conflict.test.ts'],
   },
   {
     id: 'quarantine-is-forgotten',
@@ -129,7 +129,7 @@ export const allocation: readonly Mutation[] = [
     old: 'if (quarantine) return { ...specOf(slot, [], now + quarantineMs), quarantine };',
     new: '',
     consequence: 'An address that another host uses is given to the next Service at once.',
-    tests: ['unit/ipam/obstruction.test.ts'],
+    tests: ['unit/ipam/address-conflict.test.ts'],
   },
   {
     id: 'rest-after-return-time-counts-twice',
@@ -165,11 +165,11 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'contest-without-end',
-    file: 'ipam/contests.ts',
+    file: 'ipam/status-conflicts.ts',
     old: 'const mostOverwrites = 2;',
     new: 'const mostOverwrites = 2_000;',
     consequence: 'Two programs write against each other for ever.',
-    tests: ['unit/ipam/contests.test.ts'],
+    tests: ['unit/ipam/status-conflicts.test.ts'],
   },
   {
     id: 'refusal-claims-what-others-wrote',

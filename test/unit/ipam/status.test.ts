@@ -6,7 +6,6 @@ import type { HandOff } from '../../../src/api/hand-off.ts';
 import type { Condition } from '../../../src/api/meta.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import type { Snapshot } from '../../../src/ipam/allocate.ts';
-import { Contests } from '../../../src/ipam/contests.ts';
 import {
   type DesiredStatus,
   desiredStatus,
@@ -15,6 +14,7 @@ import {
   noStatus,
   sameStatus,
 } from '../../../src/ipam/status.ts';
+import { Contests } from '../../../src/ipam/status-conflicts.ts';
 import { entry, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, plan, showing, shownByOther } from './plans.ts';
 

@@ -6,7 +6,7 @@ import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
 import { isSynced, snapshotOf, type Watched, watchAll } from '../../../../src/controller/snapshot.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
-import { Contests } from '../../../../src/ipam/contests.ts';
+import { Contests } from '../../../../src/ipam/status-conflicts.ts';
 import { ApiError } from '../../../../src/kube/client.ts';
 import { EventSender } from '../../../../src/kube/events.ts';
 import { Backoff } from '../../../../src/runtime/backoff.ts';

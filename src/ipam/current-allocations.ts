@@ -2,13 +2,13 @@
 import { familyOf } from '../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../api/allocation.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
-import { type Book, isSameName, type Slot } from './book.ts';
-import { leaveObstructed, obstructionOf } from './obstruction.ts';
+import { leaveObstructed, obstructionOf } from './address-conflict.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
 import { isToLeave } from './renumbering.ts';
 import { askOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
+import { type Book, isSameName, type Slot } from './working-ledger.ts';
 
 /** The addresses that Services have before anybody chooses. */
 export class Holdings {

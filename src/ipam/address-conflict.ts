@@ -2,9 +2,9 @@
 import { type AllocationView, allocationCondition, allocationConditions, wasAnnounced } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { ServiceView } from '../api/service.ts';
-import type { Book, Slot } from './book.ts';
 import type { Outcome } from './reasons.ts';
 import { askOf } from './requests.ts';
+import type { Book, Slot } from './working-ledger.ts';
 
 /** A Service is moved so often while the addresses that it left are kept back; after that a person decides. */
 const mostMoves = 3;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { Contests } from '../../../src/ipam/contests.ts';
+import { Contests } from '../../../src/ipam/status-conflicts.ts';
 import { ownership, service, writer } from '../fixtures.ts';
 import { showing } from './plans.ts';
 
