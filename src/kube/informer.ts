@@ -1,8 +1,8 @@
 /** An informer: lists a kind once, watches it from there on, and keeps a small view of each object. */
 import type { Identity } from '../api/meta.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { Pulse } from '../runtime/pulse.ts';
 import { wait } from '../runtime/wait.ts';
+import { Pulse } from '../runtime/watchdog.ts';
 import { ApiError, hasStatus, type KubeClient } from './client.ts';
 import { ViewStore } from './view-store.ts';
 

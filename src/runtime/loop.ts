@@ -1,8 +1,8 @@
 /** The level-based loop of both roles: changes are counted together, one pass runs at a time, a failed one is tried again. */
 import type { Logger } from './logger.ts';
 import { Distribution, type Metric, Tally } from './metrics.ts';
-import { Pulse } from './pulse.ts';
 import { wait } from './wait.ts';
+import { Pulse } from './watchdog.ts';
 
 /** What to run, and how often at least. */
 export interface LoopOptions {

@@ -7,7 +7,7 @@ import { Informer } from '../../../src/kube/informer.ts';
 import { type Checks, serveHealth } from '../../../src/runtime/health.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Loop } from '../../../src/runtime/loop.ts';
-import { Pulse } from '../../../src/runtime/pulse.ts';
+import { Pulse } from '../../../src/runtime/watchdog.ts';
 import { eventually } from '../../lab/poll.ts';
 
 const log = createLogger('test', 'silent');
