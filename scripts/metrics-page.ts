@@ -6,8 +6,8 @@ import { CallMetrics } from '../src/kube/call-metrics.ts';
 import { createLogger } from '../src/runtime/logger.ts';
 import { Loop } from '../src/runtime/loop.ts';
 import type { MetricKind } from '../src/runtime/metrics.ts';
-import { type SpeakerFacts, speakerMetrics } from '../src/speaker/metrics.ts';
-import { Takeovers } from '../src/speaker/takeovers.ts';
+import { Takeovers } from '../src/speaker/election/takeover-metrics.ts';
+import { type SpeakerFacts, speakerMetrics } from '../src/speaker/http/metrics.ts';
 
 interface Rule {
   readonly alert: string;

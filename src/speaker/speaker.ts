@@ -20,15 +20,15 @@ import { openLinkMonitor } from '../linux/link-monitor.ts';
 import { dropProgramPages } from '../linux/program-pages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
-import { startAnnouncer } from './announcer.ts';
-import { NodeDataPath } from './data-path.ts';
-import { type EndpointOptions, serveSpeaker } from './endpoint.ts';
-import { Holding } from './holding.ts';
-import { openOffline } from './offline.ts';
-import type { PathOptions } from './path-watch.ts';
-import { Placing } from './placing.ts';
-import { Recorder } from './record.ts';
-import { watchAll } from './snapshot.ts';
+import { Placing } from './announce/announcement-reconciler.ts';
+import { startAnnouncer } from './announce/announcer.ts';
+import { Recorder } from './announce/status-writer.ts';
+import type { PathOptions } from './dataplane/dataplane-watch.ts';
+import { NodeDataPath } from './dataplane/node-dataplane.ts';
+import { Holding } from './election/election-runner.ts';
+import { type EndpointOptions, serveSpeaker } from './http/endpoint.ts';
+import { watchAll } from './informers.ts';
+import { openOffline } from './snapshot-file.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions extends PathOptions, EndpointOptions {

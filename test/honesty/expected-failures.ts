@@ -255,33 +255,33 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
   'a takeover of thousands of VIPs is told in many turns, between which beats go out': {
-    file: 'unit/speaker/datagrams.test.ts',
+    file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'all claims go to every peer in one turn, before the next beat: the one that has taken over looks dead',
     shows: /80\d datagrams in one turn/,
   },
   'what cannot be a datagram of a speaker costs no signature': {
-    file: 'unit/speaker/datagrams.test.ts',
+    file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'the HMAC comes before every cheaper check, and the port is open to Pods',
     shows: /signatures over ten datagrams of a stranger\s+\d+ !== 0/,
   },
   'a new key file without a usable key is complained of': {
-    file: 'unit/speaker/datagrams.test.ts',
+    file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'a malformed new key file is ignored without a word',
     shows: /not within \d+ ms: the log complains of the key file: it gave false/,
   },
   'a VIP is not taken from a node that could not be asked for on the wire': {
-    file: 'unit/speaker/heard.test.ts',
+    file: 'unit/speaker/announce/heard.test.ts',
     fault:
       'a question that was never sent counts as asked and unanswered: behind a firewall every node holds every VIP',
     shows: /taken although no question was sent\s+true !== false/,
   },
   'a lone survivor goes on when a Pod starts on it, and a link comes with the Pod': {
-    file: 'unit/speaker/own-links.test.ts',
+    file: 'unit/speaker/announce/own-links.test.ts',
     fault: 'any new interface makes a node that hears no other one listen for half a second',
     shows: /milliseconds without an answer\s+\d+ !== 0/,
   },
   'a hardware address of a node that was removed is that of a node no more': {
-    file: 'unit/speaker/holding.test.ts',
+    file: 'unit/speaker/election/election-runner.test.ts',
     fault: 'the links that a peer has told are kept for ever',
     shows: /the node that has the hardware address\s+'n2' !== undefined/,
   },
@@ -298,27 +298,27 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   // The wire and the links
   'a frame on another link than that of the VIP says nothing of the VIP': {
-    file: 'unit/speaker/heard.test.ts',
+    file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a claim that is heard carries no link: what a Pod says on its own link counts as heard on that of the VIP',
     shows: /by what a Pod says on its own link/,
   },
   'a host that answers for four addresses of a pool is no proxy for that: none is announced': {
-    file: 'unit/speaker/heard.test.ts',
+    file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a host that answered for three addresses is taken for a proxy, and what it says is ignored',
     shows: /the stranger answers for the fourth[\s\S]*'DataPathPending'/,
   },
   'an adopted address that another host answers for is not announced': {
-    file: 'unit/speaker/heard.test.ts',
+    file: 'unit/speaker/announce/heard.test.ts',
     fault: 'an adopted address is announced without a question: two clusters may announce the same one',
     shows: /announced beside the host that answers for it\s+true !== false/,
   },
   "a node's own frame that it hears on its second link is no claim of another host": {
-    file: 'unit/speaker/heard.test.ts',
+    file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a node with two links in one segment reports its own announcement as a foreign claim',
     shows: /kind: 'Contested',[\s\S]*mac: '02:00:00:00:00:01'/,
   },
   'a stand-in answers with the hardware address of the link that the VIP is on': {
-    file: 'unit/speaker/own-links.test.ts',
+    file: 'unit/speaker/announce/own-links.test.ts',
     fault:
       'on a link without an address in the subnet the stand-in uses the hardware address of the first link of the other node',
     shows: /mac: '02:00:00:00:01:02'/,
@@ -334,17 +334,17 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /what waits since before the clock was set back/,
   },
   'a VIP goes by the endpoints of its own family': {
-    file: 'unit/speaker/snapshot.test.ts',
+    file: 'unit/speaker/informers.test.ts',
     fault: 'endpoints of one family make a node a candidate for a VIP of the other one',
     shows: /IPv4[\s\S]*\+\s+'n3'/,
   },
   'a heartbeat fits one packet however many Pods the node runs': {
-    file: 'unit/speaker/own-links.test.ts',
+    file: 'unit/speaker/announce/own-links.test.ts',
     fault: "every Ethernet-like interface is told in every beat, the ends of Pods' links included",
     shows: /a heartbeat of 11\d{3} bytes/,
   },
   'a VIP that is given up while the worker takes it in is never announced': {
-    file: 'unit/speaker/announcer.test.ts',
+    file: 'unit/speaker/announce/announcer.test.ts',
     fault: 'the state of before is announced when the worker has answered, although another one was applied meanwhile',
     shows: /announcements of 192\.0\.2\.10, which was given up\s+2 !== 0/,
   },
@@ -483,7 +483,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /taken for dead, and the wire was not asked[\s\S]*\+\s+'n'/,
   },
   'connections to an address of a node itself are never refused': {
-    file: 'unit/speaker/path-watch.test.ts',
+    file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
     fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
     shows: /what is refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },

@@ -4,7 +4,7 @@ import { linksFor } from '../../src/announce/links.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { Loop } from '../../src/runtime/loop.ts';
-import { startAnnouncer } from '../../src/speaker/announcer.ts';
+import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
 import { advertisement } from '../unit/fixtures.ts';
 import { say, sayReady } from './fixture.ts';
 

@@ -6,9 +6,9 @@ import type { Ip } from '../../src/addr/ip.ts';
 import { inSubnet } from '../../src/addr/subnet.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { startAnnouncer } from '../../src/speaker/announcer.ts';
-import { Holding } from '../../src/speaker/holding.ts';
-import { WireAsker } from '../../src/speaker/wire-asker.ts';
+import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
+import { WireAsker } from '../../src/speaker/announce/neighbor-prober.ts';
+import { Holding } from '../../src/speaker/election/election-runner.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
 const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);

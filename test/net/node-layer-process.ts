@@ -1,6 +1,6 @@
 /** Fixture: the node layer with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
 import type { Logger } from '../../src/runtime/logger.ts';
-import { NodeLayer } from '../../src/speaker/node-layer.ts';
+import { NodeLayer } from '../../src/speaker/dataplane/nft-applier.ts';
 import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { pathOf, vipPath } from './path-lab.ts';

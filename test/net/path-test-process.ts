@@ -2,7 +2,7 @@
 import type { Neighbour } from '../../src/dataplane/plan/neighbor.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { PathTester } from '../../src/speaker/path-tester.ts';
+import { PathTester } from '../../src/speaker/dataplane/spoof-tester.ts';
 import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';

@@ -7,11 +7,11 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { Loop } from '../../src/runtime/loop.ts';
-import { startAnnouncer } from '../../src/speaker/announcer.ts';
-import { Holding } from '../../src/speaker/holding.ts';
-import { Placing } from '../../src/speaker/placing.ts';
-import type { Recorder } from '../../src/speaker/record.ts';
-import { watchAll } from '../../src/speaker/snapshot.ts';
+import { Placing } from '../../src/speaker/announce/announcement-reconciler.ts';
+import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
+import type { Recorder } from '../../src/speaker/announce/status-writer.ts';
+import { Holding } from '../../src/speaker/election/election-runner.ts';
+import { watchAll } from '../../src/speaker/informers.ts';
 import { advertisement, entry, node, service } from '../unit/fixtures.ts';
 import { obey, say, sayReady } from './fixture.ts';
 

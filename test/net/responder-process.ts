@@ -7,7 +7,7 @@ import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
 import { type LinkVips, startResponder } from '../../src/linux/worker/responder-thread.ts';
 import { encodeUnsolicited } from '../../src/neighbor/gratuitous-frames.ts';
 import type { DueFrame } from '../../src/neighbor/gratuitous-schedule.ts';
-import { WireAsker } from '../../src/speaker/wire-asker.ts';
+import { WireAsker } from '../../src/speaker/announce/neighbor-prober.ts';
 import { obey as obeyLines, say as sayLine, sayReady } from './fixture.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */

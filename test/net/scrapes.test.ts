@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import type { TestContext } from 'node:test';
 import { wholeText } from '../../src/dataplane/nft/ruleset.ts';
 import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
-import { kernelMetrics } from '../../src/speaker/kernel-metrics.ts';
+import { kernelMetrics } from '../../src/speaker/http/kernel-metrics.ts';
 import { promise } from '../honesty/promise.ts';
 import { enterNewNamespace } from './own-namespace.ts';
 import { pathOf, vipPath } from './path-lab.ts';

@@ -7,7 +7,7 @@ import { rulesetOf } from '../../../src/dataplane/rules/desired.ts';
 import { decodeMessage } from '../../../src/liveness/codec.ts';
 import { wireVersion } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import { NodeLayer } from '../../../src/speaker/node-layer.ts';
+import { NodeLayer } from '../../../src/speaker/dataplane/nft-applier.ts';
 import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { enterNewNamespace } from '../own-namespace.ts';

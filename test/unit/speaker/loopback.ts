@@ -18,7 +18,7 @@ import {
 } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../../../src/runtime/signed-datagrams.ts';
-import { Holding, type HoldingOptions } from '../../../src/speaker/holding.ts';
+import { Holding, type HoldingOptions } from '../../../src/speaker/election/election-runner.ts';
 
 /** A wait on a machine that may be busy; what is waited for comes in milliseconds. */
 export const soon = { timeoutMs: 5_000, everyMs: 5 } as const;

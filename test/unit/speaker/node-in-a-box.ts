@@ -15,11 +15,11 @@ import { Informer } from '../../../src/kube/informer.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import type { Announcer } from '../../../src/speaker/announcer.ts';
-import { Holding, type HoldingOptions } from '../../../src/speaker/holding.ts';
-import { Placing } from '../../../src/speaker/placing.ts';
-import type { Recorder } from '../../../src/speaker/record.ts';
-import type { Watched } from '../../../src/speaker/snapshot.ts';
+import { Placing } from '../../../src/speaker/announce/announcement-reconciler.ts';
+import type { Announcer } from '../../../src/speaker/announce/announcer.ts';
+import type { Recorder } from '../../../src/speaker/announce/status-writer.ts';
+import { Holding, type HoldingOptions } from '../../../src/speaker/election/election-runner.ts';
+import type { Watched } from '../../../src/speaker/informers.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 
 /** The node in the box. */

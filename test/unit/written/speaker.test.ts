@@ -12,7 +12,7 @@ import { ApiError, type KubeClient } from '../../../src/kube/client.ts';
 import { Informer } from '../../../src/kube/informer.ts';
 import { verdictWords } from '../../../src/liveness/messages.ts';
 import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
-import { Recorder } from '../../../src/speaker/record.ts';
+import { Recorder } from '../../../src/speaker/announce/status-writer.ts';
 import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { skipTime } from '../../net/skipped-time.ts';

@@ -1,0 +1,62 @@
+/** Runs the watch for other hosts that use our VIPs, on the real clock. */
+import { type ConflictState, Conflicts, type HeldVip } from '../../announce/conflict-detector.ts';
+import type { Logger } from '../../runtime/logger.ts';
+
+/** What the watch works with. */
+export interface ConflictWatchOptions {
+  readonly log: Logger;
+  /** The node of the cluster that has this hardware address. */
+  readonly nodeOf: (mac: string) => string | undefined;
+  readonly ask: (vips: readonly HeldVip[]) => void;
+  /** Announce these once more. */
+  readonly defend: (vips: readonly HeldVip[]) => void;
+  readonly onChange: () => void;
+}
+
+/** Watches the VIPs that this node holds. */
+export class ConflictWatch {
+  readonly #options: ConflictWatchOptions;
+  readonly #conflicts = new Conflicts();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ConflictWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Takes in what is held, and the hosts that answer for any address. The states are up to date afterwards. */
+  observe(held: readonly HeldVip[], proxies: ReadonlySet<string>): void {
+    this.#conflicts.observe(held, proxies, performance.now());
+    this.#turn(false);
+  }
+
+  /** What is known of a VIP. */
+  stateOf(uid: string): ConflictState {
+    return this.#conflicts.stateOf(uid);
+  }
+
+  /** Somebody says that an address is its own. */
+  heard(address: string, mac: string): void {
+    // Most of what is heard on a link is of no interest, and whose hardware address that is takes some looking.
+    if (!this.#conflicts.isWatched(address)) return;
+    const node = this.#options.nodeOf(mac);
+    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#turn(true);
+  }
+
+  /** Watches no more. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #turn = (tell: boolean): void => {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    const { asks, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
+    if (asks.length > 0) this.#options.ask(asks);
+    for (const { address: vip, uid } of defend) {
+      this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announced again');
+    }
+    if (defend.length > 0) this.#options.defend(defend);
+    if (nextAt !== undefined) this.#timer = setTimeout(() => this.#turn(true), Math.max(1, nextAt - now));
+    if (hasChanged && tell) this.#options.onChange();
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Writes down in the ledger who holds an address, and what is wrong with it: a copy, for people, for the controller and for a cold start.
+ * Nothing waits for it, and it is written as soon as the API server is there again.
+ */
+import { allocationName } from '../../addr/ip.ts';
+import type { Finding, Report } from '../../announce/reports.ts';
+import {
+  type AllocationView,
+  allocationCondition,
+  type HolderRecord,
+  type RawAllocation,
+} from '../../api/allocation.ts';
+import type { Condition } from '../../api/meta.ts';
+import { formatTime } from '../../api/time.ts';
+import { hasStatus, type KubeClient } from '../../kube/client.ts';
+import type { Informer } from '../../kube/informer.ts';
+import { collections } from '../../kube/resources.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { inParallel } from '../../runtime/parallel.ts';
+
+/** What the record is written with. */
+export interface RecordOptions {
+  readonly client: KubeClient;
+  readonly log: Logger;
+  readonly allocations: Informer<RawAllocation, AllocationView>;
+  readonly signal: AbortSignal;
+}
+
+const manager = 'berth-speaker';
+const writesAtOnce = 8;
+const retryMs = 1_000;
+/** That nobody holds a VIP is worth a word only when it stays so. */
+const unheldMs = 2_000;
+
+/** Keeps the records of what this node reports. */
+export class Recorder {
+  readonly #options: RecordOptions;
+  readonly #backoff = new Backoff();
+  #reports: readonly Report[] = [];
+  /** Since when nobody has held a VIP, on a clock that never goes back. */
+  readonly #unheldSince = new Map<string, number>();
+  /** Which entry says all of a report: of most of them that is found out once. */
+  readonly #recorded = new WeakMap<Report, AllocationView>();
+  #writing = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RecordOptions) {
+    this.#options = options;
+  }
+
+  /** The whole of what this node reports now. Returns at once. */
+  record(reports: readonly Report[]): void {
+    this.#reports = reports;
+    const unheld = new Set(reports.filter(({ holder }) => holder === undefined).map(({ uid }) => uid));
+    for (const uid of this.#unheldSince.keys()) if (!unheld.has(uid)) this.#unheldSince.delete(uid);
+    for (const uid of unheld) if (!this.#unheldSince.has(uid)) this.#unheldSince.set(uid, performance.now());
+    if (!this.#writing) void this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    const { log, signal } = this.#options;
+    this.#writing = true;
+    const write = (report: Report) => this.#write(report);
+    const failures = await inParallel(this.#reports.filter(this.#isDue), write, { limit: writesAtOnce, signal });
+    this.#writing = false;
+    for (const { item, error } of failures) {
+      const retryInMs = this.#backoff.failed(item.uid);
+      if (!signal.aborted) log.debug({ vip: item.address, retryInMs, err: error }, 'holder not recorded');
+    }
+    const reported = new Set(this.#reports.map(({ uid }) => uid));
+    this.#backoff.keepOnly((uid) => reported.has(uid));
+    const due = this.#reports.filter(this.#isNews);
+    if (signal.aborted || due.length === 0) return;
+    clearTimeout(this.#timer);
+    const later = failures.length > 0 || !due.some(this.#isDue);
+    this.#timer = setTimeout(() => this.record(this.#reports), later ? retryMs : 0).unref();
+  }
+
+  #isDue = (report: Report): boolean => {
+    const since = this.#unheldSince.get(report.uid);
+    const isSettled = since === undefined || performance.now() - since >= unheldMs;
+    return isSettled && this.#backoff.isDue(report.uid) && this.#isNews(report);
+  };
+
+  #isNews = (report: Report): boolean => {
+    const entry = this.#options.allocations.store.get(report.uid);
+    if (entry === undefined || this.#recorded.get(report) === entry) return false;
+    if (!isRecorded(report, entry)) return true;
+    this.#recorded.set(report, entry);
+    return false;
+  };
+
+  async #write(report: Report): Promise<void> {
+    const { client, allocations, signal } = this.#options;
+    const { uid, address, conflict } = report;
+    const entry = allocations.store.get(uid);
+    if (entry === undefined) return;
+    const name = allocationName(address);
+    const now = Date.now();
+    const holder = holderOf(report, entry, now);
+    const conditions = report.conditions.map((finding) => dated(finding, entry, now));
+    const body = {
+      apiVersion: 'berth.dev/v1beta1',
+      kind: 'IPAllocation',
+      metadata: { name, uid },
+      status: { ...(holder && { holder }), ...(conflict && { conflict }), conditions },
+    };
+    const path = `${collections.allocations}/${name}/status`;
+    try {
+      allocations.assume(await client.apply<RawAllocation>({ path, body, signal, manager, force: true }));
+    } catch (error) {
+      // Released, or given to somebody else: the watch tells.
+      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+    }
+    this.#backoff.forget(uid);
+  }
+}
+
+/** Does the entry say all of this? Where nobody holds it, whoever held it last stays on record: the next term depends on it. */
+function isRecorded({ holder, conflict, conditions }: Report, entry: AllocationView): boolean {
+  const { recorded } = entry;
+  if (holder) {
+    if (recorded?.node !== holder.node || recorded.term !== holder.term) return false;
+    if ((recorded.since !== undefined) !== holder.announces) return false;
+    if (linksText(recorded) !== linksText(holder)) return false;
+  }
+  if (entry.conflict?.mac !== conflict?.mac || entry.conditions.length !== conditions.length) return false;
+  return conditions.every((finding) => {
+    const before = allocationCondition(entry, finding.type);
+    const { status, reason, message } = finding;
+    return before?.status === status && before.reason === reason && before.message === message;
+  });
+}
+
+function linksText({ links = [] }: Pick<HolderRecord, 'links'>): string {
+  return links.map(({ name, mac }) => `${name}/${mac}`).join(' ');
+}
+
+/** A holder that restarted goes on announcing: it does so since it began. */
+function holderOf({ holder }: Report, { recorded }: AllocationView, now: number): HolderRecord | undefined {
+  if (holder === undefined) return recorded;
+  const { node, term, links = [], announces } = holder;
+  if (!announces) return { node, term, links };
+  const isSame = recorded?.node === node && recorded.term === term;
+  return { node, term, links, since: (isSame ? recorded.since : undefined) ?? formatTime(now) };
+}
+
+/** With the time of the last change of its status, as the API conventions want it. */
+function dated(finding: Finding<string>, entry: AllocationView, now: number): Condition {
+  const before = allocationCondition(entry, finding.type);
+  const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : formatTime(now);
+  return { ...finding, lastTransitionTime };
+}

@@ -1,0 +1,177 @@
+/** Verifies VIPs of other nodes on the wire, and keeps what the others found out about those of this one; on the real clock. */
+import type { Ip } from '../../addr/ip.ts';
+import { Verification } from '../../announce/verification.ts';
+import { Planner, type PlanView, type Target } from '../../announce/verification-plan.ts';
+import { Verdicts, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
+import type { Condition } from '../../api/meta.ts';
+import type { HolderDecision } from '../../election/view.ts';
+import type { Link } from '../../linux/links.ts';
+import { TcpKnocker } from '../../linux/syn-prober.ts';
+import type { VerdictNews, VipVerdict } from '../../liveness/messages.ts';
+import type { Logger } from '../../runtime/logger.ts';
+
+/** What a verifier works with. */
+export interface VerifierOptions {
+  readonly log: Logger;
+  /** Asks on the wire who has an address: all hosts, or the one with a hardware address. */
+  readonly ask: (link: Link, address: Ip, to: string | undefined) => void;
+  /** Tells a node what was found out about VIPs that it holds. */
+  readonly say: (node: string, found: Pick<VerdictNews, 'verdicts' | 'roundMs'>) => void;
+  /** What is known of a VIP that this node holds has changed. */
+  readonly onChange: () => void;
+}
+
+/** What the cluster and the links say now. */
+export type VerifierView = Omit<PlanView, 'decisions' | 'living'> & {
+  readonly links: readonly Link[];
+  readonly living: () => readonly string[];
+};
+
+/** Changes that come together are planned together; whether peers live and die is looked at so often. */
+const planMs = { soon: 250, later: 2_000 } as const;
+/** Whatever changes in this time is written down together. */
+const changeMs = 1_000;
+
+/** Both sides of the verification on this node. */
+export class Verifier {
+  readonly #options: VerifierOptions;
+  readonly #planner = new Planner();
+  readonly #verification = new Verification();
+  readonly #verdicts = new Verdicts();
+  readonly #knocker: TcpKnocker;
+  #view: VerifierView | undefined;
+  #decisions: readonly HolderDecision[] = [];
+  #proxies: ReadonlySet<string> = new Set();
+  /** What the present plan was made from. */
+  #planned: readonly unknown[] = [];
+  #planTimer: NodeJS.Timeout | undefined;
+  #planAt = Number.POSITIVE_INFINITY;
+  #turnTimer: NodeJS.Timeout | undefined;
+  #changeTimer: NodeJS.Timeout | undefined;
+  #changedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+    this.#knocker = new TcpKnocker({
+      onAnswer: (address) => {
+        this.#verification.reached(address);
+        this.#turn();
+      },
+      onFault: (link, err) => options.log.debug({ link, err }, 'cannot knock'),
+    });
+  }
+
+  /** Takes in what the cluster and the links say now. */
+  observe(view: VerifierView): void {
+    this.#view = view;
+    this.#planIn(planMs.soon);
+  }
+
+  /** Takes in who holds what now. */
+  decided(decisions: readonly HolderDecision[]): void {
+    this.#decisions = decisions;
+    this.#planIn(planMs.soon);
+  }
+
+  /** Takes in the hosts that answer for any address: what they say proves nothing. */
+  ignore(proxies: ReadonlySet<string>): void {
+    this.#proxies = proxies;
+  }
+
+  /** Somebody with this hardware address says that it has an address. */
+  heard(address: string, mac: string): void {
+    if (this.#proxies.has(mac)) return;
+    this.#verification.heard(address, mac);
+    this.#turn();
+  }
+
+  /** A peer says what it found out about VIPs of this node. */
+  told(news: VerdictNews): void {
+    if (this.#verdicts.take(news, performance.now())) this.#changed();
+  }
+
+  /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
+  findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
+    const standing = this.#verdicts.standingOf(uid, performance.now());
+    return standing === 'Pending' ? findingIn(recorded) : standing;
+  }
+
+  /** Ends all of it. */
+  close(): void {
+    for (const timer of [this.#planTimer, this.#turnTimer, this.#changeTimer]) clearTimeout(timer);
+    this.#view = undefined;
+    this.#knocker.close();
+  }
+
+  #planIn(ms: number): void {
+    const at = performance.now() + ms;
+    if (at >= this.#planAt) return;
+    this.#planAt = at;
+    clearTimeout(this.#planTimer);
+    this.#planTimer = setTimeout(this.#plan, ms);
+  }
+
+  #plan = (): void => {
+    this.#planAt = Number.POSITIVE_INFINITY;
+    const view = this.#view;
+    if (view === undefined) return;
+    const living = view.living();
+    const facts = [view, this.#decisions, living.join()];
+    if (facts.some((fact, i) => fact !== this.#planned[i])) {
+      this.#planned = facts;
+      const now = performance.now();
+      const { targets, held } = this.#planner.planOf({ ...view, living, decisions: this.#decisions });
+      this.#verdicts.observe(held, now);
+      this.#verification.observe(targets, now);
+      this.#knocker.keepOnly(view.links);
+      this.#turn();
+    }
+    this.#planIn(planMs.later);
+  };
+
+  #turn = (): void => {
+    clearTimeout(this.#turnTimer);
+    if (this.#view === undefined) return;
+    const now = performance.now();
+    const { asks, knocks, found, nextAt } = this.#verification.turn(now);
+    for (const { target, to } of asks) {
+      const link = this.#linkOf(target);
+      if (link) this.#options.ask(link, target.address, to);
+    }
+    for (const { target, mac, port } of knocks) {
+      const link = this.#linkOf(target);
+      if (link) this.#knocker.knock({ link, source: target.source, mac, address: target.address, port });
+    }
+    this.#say(found);
+    if (nextAt !== undefined) this.#turnTimer = setTimeout(this.#turn, Math.max(1, nextAt - now));
+  };
+
+  #linkOf({ link }: Target): Link | undefined {
+    return this.#view?.links.find(({ name }) => name === link);
+  }
+
+  #say(found: readonly { readonly holder: string; readonly verdict: VipVerdict }[]): void {
+    const { roundMs } = this.#verification;
+    for (const [node, words] of Map.groupBy(found, ({ holder }) => holder)) {
+      this.#options.say(node, { verdicts: words.map(({ verdict }) => verdict), roundMs });
+    }
+  }
+
+  #changed(): void {
+    const now = performance.now();
+    this.#changeTimer ??= setTimeout(
+      () => {
+        this.#changeTimer = undefined;
+        this.#changedAt = performance.now();
+        this.#options.onChange();
+      },
+      Math.max(0, this.#changedAt + changeMs - now),
+    );
+  }
+}
+
+function findingIn(recorded: Condition | undefined): VerifiedFinding | undefined {
+  const reason = verifiedReasons.find((one) => one === recorded?.reason);
+  if (recorded === undefined || reason === undefined) return undefined;
+  return { type: 'Verified', status: recorded.status as VerifiedFinding['status'], reason, message: recorded.message };
+}

@@ -1,0 +1,245 @@
+/** What this node's rules are made from: gathers it from the cluster, the other speakers and the kernel whenever one of them says something new. */
+import { familyOf, type Ip, isLinkLocal } from '../../addr/ip.ts';
+import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
+import type { Demands } from '../../announce/desired-vips.ts';
+import { unusableReason } from '../../announce/usable-link.ts';
+import type { EndpointSliceView } from '../../api/endpoints.ts';
+import type { HandOff } from '../../api/hand-off.ts';
+import { DeadNodes } from '../../dataplane/plan/dead-nodes.ts';
+import { FormerHolders } from '../../dataplane/plan/former-holders.ts';
+import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
+import type { DataPath } from '../../dataplane/plan/spec.ts';
+import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
+import type { HolderDecision } from '../../election/view.ts';
+import type { Link } from '../../linux/links.ts';
+import type { Holding } from '../election/election-runner.ts';
+import { isKnown, type Watched } from '../informers.ts';
+import { type LinkOf, servedBy } from './spread-targets.ts';
+import type { SpreadWatch } from './spread-watch.ts';
+
+/** What a person has chosen for the data path of the installation. */
+export interface PathOptions {
+  readonly nodeName: string;
+  readonly handOff: HandOff;
+  readonly synLimit: number | undefined;
+  readonly conntrackZone: number;
+}
+
+/** What the watch works with. */
+export interface PathParts {
+  readonly watched: Watched;
+  readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
+  /** What is to be announced; undefined before it is known. */
+  readonly demands: () => Demands | undefined;
+  readonly links: () => readonly Link[];
+  readonly spread: SpreadWatch;
+  /** Nodes whose packets in the name of others do not arrive on a link. */
+  readonly blockedOn: (link: string) => readonly string[];
+  /** Asks who answers for addresses. */
+  readonly ask: (addresses: readonly Ip[]) => void;
+  readonly options: PathOptions;
+  readonly onPath: (path: DataPath) => void;
+}
+
+/** What comes together is looked at together. Milliseconds. */
+const gatherMs = 10;
+
+/** The rules of before a restart stay until the other speakers were heard, but for so long at most. Milliseconds. */
+const hearOutMs = 3_000;
+
+/** Makes a new {@link DataPath} of what is known, when something has changed. */
+export class PathWatch {
+  readonly #parts: PathParts;
+  readonly #reader = new VipPathReader();
+  readonly #former = new FormerHolders();
+  readonly #deadNodes = new DeadNodes();
+  #dead = '';
+  #asking: NodeJS.Timeout | undefined;
+  #decisions: readonly HolderDecision[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  /** When to look although nobody says anything. */
+  #lookAt = Number.POSITIVE_INFINITY;
+  #later: NodeJS.Timeout | undefined;
+  /** When the cluster was known for the first time. */
+  #knownAt: number | undefined;
+  #isBegun = false;
+  #seen: readonly unknown[] = [];
+  #neighbours = new Map<string, Neighbour | undefined>();
+  #neighboursKey = '';
+
+  constructor(parts: PathParts) {
+    this.#parts = parts;
+  }
+
+  /** The speakers have agreed. */
+  decided(decisions: readonly HolderDecision[]): void {
+    this.#decisions = decisions;
+    this.look();
+  }
+
+  /** Something may have changed. */
+  look = (): void => {
+    this.#timer ??= setTimeout(this.#gather, gatherMs).unref();
+  };
+
+  /** Ends the watch. */
+  close(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#later);
+    clearTimeout(this.#asking);
+  }
+
+  /** Somebody answered for an address. */
+  heard(address: string): void {
+    this.#deadNodes.heard(address, performance.now());
+  }
+
+  /** Nodes that no speaker hears are asked for until it is clear whether they are dead. */
+  #askForLost = (): void => {
+    const { holding, ask } = this.#parts;
+    clearTimeout(this.#asking);
+    const silent = holding.roll.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
+    const { dead, asks, nextAt } = this.#deadNodes.review(silent, performance.now());
+    if (asks.length > 0) ask(asks);
+    if (nextAt !== undefined) this.#asking = setTimeout(this.#askForLost, nextAt - performance.now()).unref();
+    const text = dead.join(' ');
+    if (text === this.#dead) return;
+    this.#dead = text;
+    this.look();
+  };
+
+  /** Its addresses in subnets of this node's links. */
+  #addressesOf(node: string): readonly Ip[] {
+    const own = this.#parts.links().flatMap(({ carrier, addresses }) => (carrier ? addresses : []));
+    const told = (this.#parts.holding.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
+    const ips = told.flatMap((one) => (one === undefined ? [] : [one.address]));
+    return ips.filter((ip) => !isLinkLocal(ip) && own.some((subnet) => inSubnet(ip, subnet)));
+  }
+
+  #gather = (): void => {
+    this.#timer = undefined;
+    this.#askForLost();
+    const { watched, holding, options, onPath } = this.#parts;
+    const demands = this.#parts.demands();
+    if (!isKnown(watched) || demands === undefined) return;
+    const links = this.#parts.links().filter((link) => unusableReason(link) === undefined);
+    const peers = watched.nodes.store.values().filter(({ name }) => name !== options.nodeName);
+    const key = JSON.stringify([links, peers.map(({ name }) => [name, holding.linksOf(name)])]);
+    const { allocations, services, endpointSlices, nodes, advertisements } = watched;
+    const stores = [allocations, services, endpointSlices, nodes, advertisements];
+    const revisions = stores.map(({ store }) => store.revision);
+    const now = performance.now();
+    if (this.#isEarly(now)) {
+      this.#lookIn(gatherMs);
+      return;
+    }
+    // What changes with time alone.
+    const blocked = links.flatMap(({ name }) => this.#parts.blockedOn(name)).join(' ');
+    const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
+    const seen = [...revisions, this.#decisions, holding.roll, key, blocked, this.#dead, ages];
+    if (seen.every((one, i) => one === this.#seen[i])) return;
+    this.#seen = [...revisions, this.#decisions, holding.roll, key, blocked, this.#dead, 0];
+    if (key !== this.#neighboursKey) this.#neighbours = new Map();
+    this.#neighboursKey = key;
+    onPath(this.#pathOf(links, demands, now));
+    this.#lookAt = this.#parts.spread.nextAt(now) ?? Number.POSITIVE_INFINITY;
+    if (this.#lookAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#lookAt - now);
+  };
+
+  /** Who has not heard the others out yet would take them for newcomers, and serve alone until they have settled. */
+  #isEarly(now: number): boolean {
+    this.#knownAt ??= now;
+    const { holding, options } = this.#parts;
+    const { present } = holding.roll;
+    const isHeard = (node: string) => node === options.nodeName || holding.linksOf(node) !== undefined;
+    this.#isBegun ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= hearOutMs;
+    return !this.#isBegun;
+  }
+
+  #lookIn(ms: number): void {
+    clearTimeout(this.#later);
+    this.#later = setTimeout(this.look, ms).unref();
+  }
+
+  #pathOf(links: readonly Link[], demands: Demands, now: number): DataPath {
+    const { watched, holding, options } = this.#parts;
+    const self = options.nodeName;
+    const nodes = new Map(watched.nodes.store.values().map((node) => [node.name, node]));
+    const lost = new Set(holding.roll.lost);
+    const isGone = (node: string) => lost.has(node) && !this.#parts.spread.isInDoubt(node, now);
+    const neighbourFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighbourFor(node, vip, links));
+    const slices = watched.endpointSlices.store.values();
+    const vips = this.#reader.read({
+      ledger: watched.allocations.store.values(),
+      service: (uid) => watched.services.store.get(uid),
+      handOff: options.handOff,
+      isServed: servedBy(slices),
+      now,
+    });
+    const present = new Set(holding.roll.present);
+    const planned = this.#parts.spread.plan({
+      ...{ demands, links, slices, paths: vips, now },
+      hosts: {
+        ...{ self, present, neighbourFor },
+        isDraining: (node) => nodes.get(node)?.draining === true,
+        linkFor: (vip) => linkOf(vip, links),
+      },
+      toldBy: (node) => (holding.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
+    });
+    const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
+    const peerMacs = [...nodes.keys()].flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac));
+    return {
+      ...{ self, vips, neighbourFor, peerMacs, ...planned },
+      ...this.#former.observe(held, { self, neighbourFor, now }),
+      nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
+      links: links.map(({ name, addresses }) => ({
+        name,
+        addresses: addresses.map(({ address }) => address),
+        hasVips: vips.some(({ address: vip }) => addresses.some((own) => inSubnet(vip, own))),
+      })),
+      deadEndpoints: this.#dead === '' ? [] : deadEndpointsOf(slices, new Set(this.#dead.split(' '))),
+      synLimit: options.synLimit,
+      zone: options.conntrackZone,
+    };
+  }
+
+  #neighbourFor(node: string, vip: Ip, links: readonly Link[]): Neighbour | undefined {
+    const key = `${node} ${vip}`;
+    if (!this.#neighbours.has(key)) this.#neighbours.set(key, this.#findNeighbour(node, vip, links));
+    return this.#neighbours.get(key);
+  }
+
+  /** By the link on which the VIP is: a packet that is handed on must not be routed. */
+  #findNeighbour(node: string, vip: Ip, links: readonly Link[]): Neighbour | undefined {
+    const link = linkFor(vip, links);
+    if (link === undefined) return undefined;
+    for (const { mac, addresses } of this.#parts.holding.linksOf(node) ?? []) {
+      const near = addresses.map(parseLinkAddress).find((own) => own !== undefined && inSubnet(vip, own));
+      if (near) return { node, address: near.address, mac, link: link.name };
+    }
+    return undefined;
+  }
+}
+
+/** The link in whose subnet an address is. */
+function linkFor(vip: Ip, links: readonly Link[]): Link | undefined {
+  return links.find(({ addresses }) => addresses.some((own) => inSubnet(vip, own)));
+}
+
+/** The same link, and in which of its subnets the address is. */
+function linkOf(vip: Ip, links: readonly Link[]): LinkOf | undefined {
+  const link = linkFor(vip, links);
+  const own = link?.addresses.find((one) => inSubnet(vip, one));
+  return link && own && { name: link.name, subnet: `${own.address}/${own.prefix}` };
+}
+
+function deadEndpointsOf(slices: readonly EndpointSliceView[], lost: ReadonlySet<string>): readonly Ip[] {
+  const dead = slices.flatMap(({ endpoints }) => endpoints.filter(({ node }) => lost.has(node)));
+  return [...new Set(dead.flatMap(({ addresses }) => addresses))];
+}
+
+/** The first of each family, as kube-proxy takes them. */
+function nodeAddressesOf(addresses: readonly Ip[]): DataPath['nodeAddresses'] {
+  const [IPv4, IPv6] = (['IPv4', 'IPv6'] as const).map((family) => addresses.find((one) => familyOf(one) === family));
+  return { ...(IPv4 ? { IPv4 } : {}), ...(IPv6 ? { IPv6 } : {}) };
+}

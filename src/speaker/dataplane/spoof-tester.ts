@@ -1,0 +1,121 @@
+/** Sends the other nodes packets in the name of somebody else, and finds out whose arrive here: see dataplane/rules/spoof-test. */
+import { familyOf } from '../../addr/ip.ts';
+import { tableName } from '../../dataplane/nft/ruleset.ts';
+import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
+import { PathTests, passedSet, testPort, testSources, testTimes } from '../../dataplane/rules/spoof-test.ts';
+import { openFrameSender } from '../../linux/frame-sender.ts';
+import type { Link } from '../../linux/links.ts';
+import { nft } from '../../linux/nft.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { encodeTcp, tcpFlag } from '../../wire/tcp.ts';
+
+/** The other nodes that share VIPs with this one on a link. */
+export interface TestedLink {
+  readonly link: Link;
+  readonly neighbours: readonly Neighbour[];
+}
+
+/** What the tester works with. */
+export interface PathTesterOptions {
+  readonly log: Logger;
+  /** {@link PathTester.blockedOn} says something else. */
+  readonly onChange: () => void;
+}
+
+/** Tests the paths of all links that have VIPs to spread. */
+export class PathTester {
+  readonly #options: PathTesterOptions;
+  readonly #tests = new Map<string, PathTests>();
+  #links: readonly TestedLink[] = [];
+  #blocked: ReadonlyMap<string, readonly string[]> = new Map();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: PathTesterOptions) {
+    this.#options = options;
+  }
+
+  /** The nodes whose packets do not arrive on a link. */
+  blockedOn(link: string): readonly string[] {
+    return this.#blocked.get(link) ?? [];
+  }
+
+  /** What to test from now on. */
+  observe(links: readonly TestedLink[]): void {
+    this.#links = links;
+    for (const name of this.#tests.keys()) if (!links.some(({ link }) => link.name === name)) this.#tests.delete(name);
+    if (links.length > 0) this.#timer ??= setTimeout(this.#round, 0).unref();
+    else this.#tell(new Map());
+  }
+
+  /** Our rules were made anew, and with them the set of those who passed. */
+  restart(): void {
+    for (const tests of this.#tests.values()) tests.restart();
+  }
+
+  /** Ends the tests. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#links = [];
+  }
+
+  #round = async (): Promise<void> => {
+    for (const { link, neighbours } of this.#links) this.#send(link, neighbours);
+    try {
+      const listing = await nft(`list set netdev ${tableName} ${passedSet}\n`);
+      this.#judge(new Set(listing.match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g)));
+    } catch {
+      // The set is not there yet, or not any more: the next round looks again.
+      this.restart();
+    }
+    this.#timer = this.#links.length === 0 ? undefined : setTimeout(this.#round, testTimes.everyMs).unref();
+  };
+
+  #send(link: Link, neighbours: readonly Neighbour[]): void {
+    try {
+      const sender = openFrameSender(link);
+      try {
+        for (const { address, mac } of neighbours) {
+          // Nobody answers a reset, should it come where our rules are not.
+          sender.send(
+            encodeTcp({
+              ...{ destination: mac, source: link.mac, flags: tcpFlag.reset, window: 0 },
+              ...{ sourceIp: testSources[familyOf(address)], destinationIp: address },
+              ...{ sourcePort: testPort, destinationPort: testPort, sequence: 0, acknowledgment: 0 },
+            }),
+          );
+        }
+      } finally {
+        sender.close();
+      }
+    } catch (error) {
+      this.#options.log.debug({ link: link.name, err: error }, 'no test packets on a link');
+    }
+  }
+
+  #judge(passed: ReadonlySet<string>): void {
+    const now = performance.now();
+    const blocked = new Map<string, readonly string[]>();
+    for (const { link, neighbours } of this.#links) {
+      const tests = this.#tests.get(link.name) ?? new PathTests();
+      this.#tests.set(link.name, tests);
+      const missing = tests.missing(neighbours, passed, now);
+      if (missing.length > 0) blocked.set(link.name, missing);
+    }
+    this.#tell(blocked);
+  }
+
+  #tell(blocked: ReadonlyMap<string, readonly string[]>): void {
+    const [before, now] = [this.#blocked, blocked].map((all) => JSON.stringify([...all]));
+    if (before === now) return;
+    this.#blocked = blocked;
+    const { log, onChange } = this.#options;
+    for (const [link, nodes] of blocked) {
+      log.warn(
+        { link, nodes, reason: 'SpreadPathBlocked' },
+        'packets in the name of others do not arrive from these nodes',
+      );
+    }
+    if (blocked.size === 0) log.info({}, 'packets in the name of others arrive from all nodes');
+    onChange();
+  }
+}

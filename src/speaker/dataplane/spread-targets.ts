@@ -1,0 +1,129 @@
+/** Which VIPs the L2Advertisements want spread, and which nodes packets can be passed on to. */
+import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
+import type { Demand, Demands } from '../../announce/desired-vips.ts';
+import type { EndpointSliceView } from '../../api/endpoints.ts';
+import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
+import type { SpreadFacts, SpreadWish } from '../../dataplane/plan/spread-plan.ts';
+
+/** Where an address is. */
+export interface LinkOf {
+  /** The link's name. */
+  readonly name: string;
+  /** The same text for addresses of the same subnet: links have several, and not all nodes have all of them. */
+  readonly subnet: string;
+}
+
+/** What is known of the nodes now. */
+export interface Hosts {
+  readonly self: string;
+  /** The nodes that live, or are back in a moment. */
+  readonly present: ReadonlySet<string>;
+  readonly isDraining: (node: string) => boolean;
+  /** The link of this node that an address is on. */
+  readonly linkFor: (vip: Ip) => LinkOf | undefined;
+  readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
+  /** Nodes whose packets in the name of others do not arrive at a node, as that node tells. */
+  readonly blockedAt: (node: string) => readonly string[];
+}
+
+/** What is to be spread. */
+export interface Wishes {
+  readonly wishFor: SpreadFacts['wishFor'];
+  /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
+  readonly neighbours: ReadonlyMap<string, readonly Neighbour[]>;
+}
+
+/** Reads what the L2Advertisements wish. */
+export function wishesOf({ vips }: Demands, hosts: Hosts): Wishes {
+  const isSpread = ({ advertisements }: Demand) => advertisements.some(({ distribution }) => distribution === 'Spread');
+  const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
+  const lists = new NodeLists(hosts);
+  const neighbours = new Map<string, Map<string, Neighbour>>();
+  for (const demand of spread.values()) {
+    const link = hosts.linkFor(demand.address);
+    if (link === undefined) continue;
+    const known = neighbours.get(link.name) ?? new Map<string, Neighbour>();
+    neighbours.set(link.name, known);
+    for (const node of lists.of(demand, link).reachable) {
+      const to = known.has(node) ? undefined : hosts.neighbourFor(node, demand.address);
+      if (to) known.set(node, to);
+    }
+  }
+  return {
+    neighbours: new Map([...neighbours].map(([link, all]) => [link, [...all.values()]])),
+    wishFor: (vip) => {
+      const demand = spread.get(vip);
+      const link = demand && hosts.linkFor(vip);
+      if (demand === undefined || link === undefined) return undefined;
+      const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
+      const { reachable, open } = lists.of(demand, link);
+      return { vip, link: link.name, scope, reachable, nodes: open } satisfies SpreadWish;
+    },
+  };
+}
+
+interface NodeList {
+  /** Nodes that live, and that nobody drains. */
+  readonly reachable: readonly string[];
+  /** Those of them that packets can be passed on to, and whose answers reach clients. */
+  readonly open: readonly string[];
+}
+
+/** Thousands of VIPs have the same nodes: they are looked at once for each subnet. */
+class NodeLists {
+  readonly #hosts: Hosts;
+  readonly #known = new Map<ReadonlySet<string>, Map<string, NodeList>>();
+
+  constructor(hosts: Hosts) {
+    this.#hosts = hosts;
+  }
+
+  of({ eligible, serves, address }: Demand, { name, subnet }: LinkOf): NodeList {
+    const lists = this.#known.get(eligible) ?? new Map<string, NodeList>();
+    this.#known.set(eligible, lists);
+    const key = `${name} ${subnet}`;
+    const before = lists.get(key);
+    if (before) return before;
+    const { self, present, isDraining, neighbourFor, blockedAt } = this.#hosts;
+    const isNear = (node: string) => node === self || neighbourFor(node, address) !== undefined;
+    const able = [...eligible].filter((node) => present.has(node) && !isDraining(node) && serves(node));
+    const reachable = able.filter(isNear);
+    // Whose packets do not arrive at one node may not send in the name of others at all: a client would not hear its answers either.
+    const spoofers = new Set([...present].flatMap((node) => blockedAt(node)));
+    const open = reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self));
+    const list = { reachable, open };
+    lists.set(key, list);
+    return list;
+  }
+}
+
+/** How many endpoints of each Service are ready on each node; where none is at all, those that still serve while they end. */
+export function endpointCounts(slices: readonly EndpointSliceView[]): SpreadFacts['endpoints'] {
+  let byService: ReadonlyMap<string, readonly EndpointSliceView[]> | undefined;
+  return (service, family) => {
+    byService ??= Map.groupBy(slices, (slice) => slice.service);
+    const all = (byService.get(service) ?? []).flatMap(({ endpoints }) => endpoints).filter(isOf(family));
+    const ready = all.filter((endpoint) => endpoint.ready);
+    const counts = new Map<string, number>();
+    for (const { node } of ready.length > 0 ? ready : all) counts.set(node, (counts.get(node) ?? 0) + 1);
+    return counts;
+  };
+}
+
+/** Whether any endpoint of a Service serves. */
+export function servedBy(slices: readonly EndpointSliceView[]): (service: string, family: Family) => boolean {
+  const key = (service: string, family: Family) => `${service} ${family}`;
+  let served: ReadonlySet<string> | undefined;
+  return (service, family) => {
+    served ??= new Set(
+      slices.flatMap((slice) =>
+        slice.endpoints.flatMap(({ addresses }) => addresses.map((address) => key(slice.service, familyOf(address)))),
+      ),
+    );
+    return served.has(key(service, family));
+  };
+}
+
+function isOf(family: Family): (endpoint: EndpointSliceView['endpoints'][number]) => boolean {
+  return ({ addresses }) => addresses.some((address) => familyOf(address) === family);
+}

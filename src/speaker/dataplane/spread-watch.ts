@@ -1,0 +1,141 @@
+/** Plans the spread of VIPs over nodes from what is known now, sees to the tests of the paths, and knows why a wish is not fulfilled. */
+import type { Ip } from '../../addr/ip.ts';
+import type { Demands } from '../../announce/desired-vips.ts';
+import type { EndpointSliceView } from '../../api/endpoints.ts';
+import { Membership } from '../../dataplane/plan/membership.ts';
+import type { SlotTable } from '../../dataplane/plan/slots.ts';
+import type { VipPath } from '../../dataplane/plan/spec.ts';
+import { planSpread, type SpreadWish } from '../../dataplane/plan/spread-plan.ts';
+import { type SpreadFinding, type SpreadState, spreadFinding } from '../../dataplane/plan/spread-report.ts';
+import type { Spread, SpreadVip } from '../../dataplane/rules/spread.ts';
+import { readIngressQdiscs } from '../../linux/ingress-qdiscs.ts';
+import type { Link } from '../../linux/links.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { PathTester } from './spoof-tester.ts';
+import { endpointCounts, type Hosts, wishesOf } from './spread-targets.ts';
+
+/** What the watch works with. */
+export interface SpreadParts {
+  readonly log: Logger;
+  readonly tester: Pick<PathTester, 'observe' | 'blockedOn'>;
+  /** Why our rules are not in the kernel; undefined while they are. */
+  readonly fault: () => string | undefined;
+}
+
+/** What is known now. */
+export interface SpreadWorld {
+  readonly demands: Demands;
+  readonly paths: readonly VipPath[];
+  readonly slices: readonly EndpointSliceView[];
+  readonly links: readonly Link[];
+  readonly hosts: Omit<Hosts, 'blockedAt'>;
+  /** What another node tells of the packets that do not arrive there. */
+  readonly toldBy: (node: string) => readonly string[];
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: number;
+}
+
+/** It is looked again whether programs hang on the links after this time. Milliseconds. */
+const programsMs = 10_000;
+
+/** Remembers who serves what. */
+export class SpreadWatch {
+  readonly #parts: SpreadParts;
+  readonly #membership = new Membership();
+  readonly #firsts = new WeakMap<SlotTable, readonly string[]>();
+  readonly #blocked = new WeakMap<readonly string[], readonly string[]>();
+  #states: ReadonlyMap<Ip, Omit<SpreadState, 'fault'>> = new Map();
+  #qdiscs: ReadonlySet<number> = new Set();
+  #qdiscsAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: SpreadParts) {
+    this.#parts = parts;
+  }
+
+  /** Was this node there a moment ago, and is not heard now? Then what it knows is still handed on to it. */
+  isInDoubt(node: string, now: number): boolean {
+    return this.#membership.isInDoubt(node, now);
+  }
+
+  /** When to plan anew although nothing has changed; undefined: never. */
+  nextAt(now: number): number | undefined {
+    const settled = this.#membership.nextAt(now) ?? Number.POSITIVE_INFINITY;
+    const looked = this.#states.size === 0 ? Number.POSITIVE_INFINITY : this.#qdiscsAt + programsMs;
+    const next = Math.min(settled, looked);
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+
+  /** Plans. */
+  plan(world: SpreadWorld): Pick<Spread, 'spread' | 'spreadLinks'> {
+    const { links, paths, now } = world;
+    const { tester } = this.#parts;
+    const hosts: Hosts = {
+      ...world.hosts,
+      blockedAt: (node) =>
+        node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
+    };
+    const { wishFor, neighbours } = wishesOf(world.demands, hosts);
+    const wanted = links.filter(({ name }) => neighbours.has(name));
+    const able = wanted.filter((link) => !this.#hasPrograms(link, now));
+    tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
+    const ableNames = new Set(able.map(({ name }) => name));
+    const isAble = (wish: SpreadWish) => ableNames.has(wish.link);
+    const spread = planSpread(this.#membership, {
+      paths,
+      wishFor: (vip) => {
+        const wish = wishFor(vip);
+        return wish && isAble(wish) ? wish : undefined;
+      },
+      endpoints: endpointCounts(world.slices),
+      present: world.hosts.present,
+      now,
+    });
+    const members = new Map(spread.map((one) => [one.vip, this.#membersOf(one)]));
+    const states = paths.flatMap(({ address: vip }) => {
+      const wish = wishFor(vip);
+      if (wish === undefined) return [];
+      const facts = { hasPrograms: !isAble(wish), members: members.get(vip) ?? [], blocked: this.#blockedOf(wish) };
+      return [[vip, { vip, link: wish.link, ...facts }] as const];
+    });
+    this.#states = new Map(states);
+    return { spread, spreadLinks: able.map(({ name }) => name) };
+  }
+
+  /** What became of the wish to spread a VIP; undefined where there is none. */
+  findingOf(vip: Ip): SpreadFinding | undefined {
+    const state = this.#states.get(vip);
+    return state && spreadFinding({ ...state, fault: this.#parts.fault() });
+  }
+
+  #hasPrograms({ index, xdp }: Link, now: number): boolean {
+    if (now - this.#qdiscsAt >= programsMs) {
+      this.#qdiscsAt = now;
+      try {
+        this.#qdiscs = readIngressQdiscs();
+      } catch (error) {
+        this.#parts.log.debug({ err: error }, 'the kernel does not tell what hangs on the links');
+      }
+    }
+    return xdp || this.#qdiscs.has(index);
+  }
+
+  #membersOf({ ports }: SpreadVip): readonly string[] {
+    const all = [...new Set(ports.map(({ table }) => table))].map((table) => {
+      return remembered(this.#firsts, table, () => [...new Set(table.slots.map(({ first }) => first))].sort());
+    });
+    return all.length === 1 ? (all[0] ?? []) : [...new Set(all.flat())].sort();
+  }
+
+  #blockedOf({ reachable, nodes }: SpreadWish): readonly string[] {
+    return remembered(this.#blocked, nodes, () => reachable.filter((node) => !nodes.includes(node)));
+  }
+}
+
+/** Thousands of VIPs have the same tables and the same nodes: what follows from them is found once. */
+function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, find: () => V): V {
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const value = find();
+  known.set(key, value);
+  return value;
+}

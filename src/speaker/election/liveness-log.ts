@@ -1,0 +1,42 @@
+/** Logs and counts how the other speakers come and go, as this one hears them. */
+import type { PeerStatus } from '../../api/speaker-status.ts';
+import type { Liveness } from '../../liveness/failure-detector.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Sample } from '../../runtime/metrics.ts';
+
+/** Remembers how each was. */
+export class LivenessLog {
+  readonly #log: Logger;
+  readonly #liveness = new Map<string, Liveness>();
+  readonly #silences = new Map<string, number>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** One line for each that is not as it was; who is not among them is forgotten. */
+  note(peers: readonly PeerStatus[]): void {
+    for (const { node, liveness, silentMs } of peers) {
+      const before = this.#liveness.get(node);
+      if (before === liveness) continue;
+      this.#liveness.set(node, liveness);
+      if (liveness === 'Dead') {
+        this.#silences.set(node, (this.#silences.get(node) ?? 0) + 1);
+        this.#log.warn({ peer: node, silentMs }, 'peer is silent');
+      } else if (before !== undefined || liveness !== 'Unknown') this.#log.info({ peer: node, liveness }, 'peer');
+    }
+    if (this.#liveness.size <= peers.length) return;
+    const known = new Set(peers.map(({ node }) => node));
+    for (const node of this.#liveness.keys()) if (!known.has(node)) this.#forget(node);
+  }
+
+  /** How often each peer that is there was taken for dead. */
+  get silences(): readonly Sample[] {
+    return [...this.#liveness.keys()].map((peer) => ({ labels: { peer }, value: this.#silences.get(peer) ?? 0 }));
+  }
+
+  #forget(node: string): void {
+    this.#liveness.delete(node);
+    this.#silences.delete(node);
+  }
+}

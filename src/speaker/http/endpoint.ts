@@ -1,0 +1,61 @@
+/** What a speaker tells over HTTP: its health and what only it knows on the node's loopback, and where that is wanted its metrics beyond. */
+import type { KubeClient } from '../../kube/client.ts';
+import type { LinkMonitor } from '../../linux/link-monitor.ts';
+import { serveHealth } from '../../runtime/health.ts';
+import type { Loop } from '../../runtime/loop.ts';
+import type { Placing } from '../announce/announcement-reconciler.ts';
+import type { Announcer } from '../announce/announcer.ts';
+import type { NodeDataPath } from '../dataplane/node-dataplane.ts';
+import type { Holding } from '../election/election-runner.ts';
+import { faultOf, isSynced, type Watched } from '../informers.ts';
+import { speakerMetrics } from './metrics.ts';
+import { speakerStatus } from './status.ts';
+
+/** Where to serve. */
+export interface EndpointOptions {
+  readonly version: string;
+  readonly nodeName: string;
+  /** `ADDRESS:PORT` of health, status and metrics. */
+  readonly health: string;
+  /** `ADDRESS:PORT` of the metrics alone; undefined: only where the health is. */
+  readonly metrics: string | undefined;
+}
+
+/** The parts of a speaker that are asked. */
+export interface EndpointParts {
+  readonly watched: Watched;
+  readonly announcer: Announcer;
+  readonly holding: Holding;
+  readonly placing: Placing;
+  readonly dataPath: NodeDataPath;
+  readonly monitor: LinkMonitor;
+  readonly loop: Loop;
+  readonly client: KubeClient;
+}
+
+/** Serves until the returned function is called. Rejects when an address cannot be listened on. */
+export async function serveSpeaker(options: EndpointOptions, parts: EndpointParts): Promise<() => void> {
+  const { watched, announcer, placing, dataPath, loop, client } = parts;
+  const metrics = speakerMetrics({
+    ...{ version: options.version, ...parts },
+    parts: [...placing.takeovers.metrics, ...loop.metrics, ...client.calls.metrics],
+  });
+  const closeHealth = await serveHealth({
+    listen: options.health,
+    live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(watched) },
+    ready: {
+      informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
+      rules: () => dataPath.farewell(),
+    },
+    metrics,
+    documents: { '/status': () => speakerStatus(options, parts) },
+  });
+  if (options.metrics === undefined) return closeHealth;
+  try {
+    const closeMetrics = await serveHealth({ listen: options.metrics, metrics });
+    return () => [closeHealth, closeMetrics].forEach((close) => void close());
+  } catch (error) {
+    closeHealth();
+    throw error;
+  }
+}

@@ -1,0 +1,63 @@
+/** What the kernel has counted at the rules of the node layer. */
+import { tableName } from '../../dataplane/nft/ruleset.ts';
+import { VipCounts } from '../../dataplane/plan/vip-counts.ts';
+import { vipSet, watchedChain } from '../../dataplane/rules/vip-counters.ts';
+import { type Counted, readChainCounter, readSetCounters } from '../../linux/nft-counters.ts';
+import type { Metric } from '../../runtime/metrics.ts';
+
+/** The metrics of the rules. `hasRules`: are they in the kernel? undefined: they are not wanted. */
+export function kernelMetrics(hasRules: () => boolean | undefined): readonly Metric[] {
+  const counts = new VipCounts();
+  const dropped = new VipCounts();
+  let reading: Promise<ReadonlyMap<string, Counted>> | undefined;
+  // Both metrics of one reader come from one reading.
+  const read = () => {
+    reading ??= readVips(hasRules() === true)
+      .then((now) => counts.add(now))
+      .finally(() => (reading = undefined));
+    return reading;
+  };
+  const ofVips = (unit: keyof Counted, what: string): Metric => ({
+    name: `berth_speaker_vip_received_${unit}_total`,
+    help: `${what} for a VIP that this node was to serve`,
+    kind: 'counter',
+    labels: ['vip'],
+    read: async () => [...(await read())].map(([vip, count]) => ({ labels: { vip }, value: count[unit] })),
+  });
+  return [
+    ofVips('packets', 'Packets'),
+    ofVips('bytes', 'Bytes, with the IP header,'),
+    {
+      name: 'berth_speaker_syn_dropped_total',
+      help: 'SYNs that were dropped because a VIP had more of them in a second than the limit allows',
+      kind: 'counter',
+      read: async () => {
+        const now = dropped.add(hasRules() === true ? await readDrops() : new Map());
+        return [{ value: [...now.values()].reduce((all, { packets }) => all + packets, 0) }];
+      },
+    },
+    {
+      name: 'berth_speaker_rules_loaded',
+      help: '1 while the nftables rules of the node layer are in the kernel, 0 while they should be and are not',
+      kind: 'gauge',
+      read: () => {
+        const loaded = hasRules();
+        return loaded === undefined ? [] : [{ value: loaded ? 1 : 0 }];
+      },
+    },
+  ];
+}
+
+/** By family of the table. */
+async function readDrops(): Promise<ReadonlyMap<string, Counted>> {
+  const read = async (family: string) => [family, await readChainCounter(family, tableName, watchedChain)] as const;
+  return new Map(await Promise.all(['ip', 'ip6'].map(read)).catch(() => []));
+}
+
+/** What is not there, or cannot be read now, has no counts. */
+async function readVips(hasRules: boolean): Promise<ReadonlyMap<string, Counted>> {
+  if (!hasRules) return new Map();
+  const families = ['ip', 'ip6'].map((family) => readSetCounters(family, tableName, vipSet).catch(() => new Map()));
+  const [ipv4, ipv6] = await Promise.all(families);
+  return new Map([...(ipv4 ?? []), ...(ipv6 ?? [])]);
+}

@@ -1,0 +1,92 @@
+/** What is announced while the packet worker takes in what has changed; and when a desired state counts as the one that is in effect. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import type { FrameSender } from '../../../../src/linux/frame-sender.ts';
+import type { ApplyOutcome, ResponderThread } from '../../../../src/linux/worker/responder-thread.ts';
+import { createLogger } from '../../../../src/runtime/logger.ts';
+import { type Announcer, isSameState, startAnnouncer } from '../../../../src/speaker/announce/announcer.ts';
+import { promise } from '../../../honesty/promise.ts';
+
+const link = { name: 'eth0', index: 2, mac: '02:00:00:00:00:01' };
+const vips = ['192.0.2.10' as Ip, '192.0.2.11' as Ip];
+const [first, second] = vips as [Ip, Ip];
+
+test('the same VIPs on the same links are the same state', () => {
+  const rows = [
+    { desc: 'equal', b: [{ link: { ...link, carrier: true }, vips: [...vips] }], same: true },
+    { desc: 'a VIP less', b: [{ link, vips: vips.slice(1) }], same: false },
+    { desc: 'another VIP', b: [{ link, vips: ['192.0.2.10' as Ip, '192.0.2.12' as Ip] }], same: false },
+    { desc: 'another MAC', b: [{ link: { ...link, mac: '02:00:00:00:00:02' }, vips }], same: false },
+    { desc: 'made again', b: [{ link: { ...link, index: 3 }, vips }], same: false },
+    { desc: 'no link', b: [], same: false },
+  ];
+  for (const { desc, b, same } of rows) assert.equal(isSameState([{ link, vips }], b), same, desc);
+});
+
+let announcer: Announcer | undefined;
+afterEach(() => announcer?.close());
+
+/** An announcer whose packet worker takes in a state when it is told to, and whose link notes the frames that it is given. */
+async function announcerOver() {
+  const sent: Ip[] = [];
+  const taken: (() => void)[] = [];
+  const worker: ResponderThread = {
+    apply: () => new Promise<ApplyOutcome>((resolve) => taken.push(() => resolve('InEffect'))),
+    counters: () => ({}) as ReturnType<ResponderThread['counters']>,
+    beatAgeMs: () => 0,
+    close: () => Promise.resolve(),
+  };
+  const sender: FrameSender = {
+    send: (frame) => {
+      // The sender's address of an ARP packet (RFC 826), behind 14 bytes of Ethernet.
+      sent.push([...frame.subarray(28, 32)].join('.') as Ip);
+      return 'Sent';
+    },
+    close: () => undefined,
+  };
+  const fail = (error?: Error) => assert.fail(error ?? 'the link failed');
+  announcer = await startAnnouncer(
+    { log: createLogger('speaker', 'silent'), onLinkFailed: fail, onThreadFailed: fail },
+    { startResponder: () => Promise.resolve(worker), openFrameSender: () => sender },
+  );
+  /** The worker has taken in the oldest state that it was given. */
+  const take = async () => {
+    taken.shift()?.();
+    await turn();
+  };
+  return { announcer, sent, take };
+}
+
+test('a VIP is announced when the worker answers for it, and not before', async () => {
+  const { announcer, sent, take } = await announcerOver();
+  void announcer.apply([{ link, vips }]);
+  await turn();
+  assert.deepEqual(sent, []);
+  await take();
+  assert.deepEqual([...new Set(sent)], vips);
+});
+
+test('of a VIP that is given up nothing more is said, not even while the worker takes that in (hazard C5)', async () => {
+  const { announcer, sent, take } = await announcerOver();
+  void announcer.apply([{ link, vips }]);
+  await take();
+  sent.length = 0;
+  void announcer.apply([{ link, vips: [second] }]);
+  announcer.repeat(vips);
+  assert.deepEqual([...new Set(sent)], [second]);
+  await take();
+  announcer.repeat(vips);
+  assert.deepEqual([...new Set(sent)], [second]);
+});
+
+promise('a VIP that is given up while the worker takes it in is never announced', async () => {
+  const { announcer, sent, take } = await announcerOver();
+  void announcer.apply([{ link, vips }]);
+  void announcer.apply([{ link, vips: [second] }]);
+  await take();
+  await take();
+  assert.ok(sent.includes(second), 'the other one is announced');
+  assert.equal(sent.filter((vip) => vip === first).length, 0, `announcements of ${first}, which was given up`);
+});

@@ -1,0 +1,93 @@
+/** What a speaker makes of what other hosts say on the wire: whose address it is, and which node lives. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import type { Link } from '../../../../src/linux/links.ts';
+import { promise } from '../../../honesty/promise.ts';
+import { advertisement, entry, node, service } from '../../fixtures.ts';
+import { announcedBy, link, NodeInABox, type Objects, self, shown, VirtualTime, vip } from '../node-in-a-box.ts';
+
+const stranger = '02:99:00:00:00:01';
+const alone = { nodes: [node(self)] };
+const eth0 = link('eth0');
+
+/** A node that has seen these objects. */
+function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]) {
+  const time = new VirtualTime(t);
+  const box = new NodeInABox(objects, links);
+  t.after(() => box.close());
+  box.placing.observe();
+  return { time, box };
+}
+
+/** A host says again and again that addresses are its own, for a second, by a frame on a link. */
+function insist({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
+  // Today the link of a frame is not told. Whatever a mended speaker is told, this is where it comes in.
+  const hear: (address: string, mac: string, link: string) => void = box.placing.heard;
+  time.run(1_000, () => {
+    for (const address of addresses) hear.call(box.placing, address, stranger, on);
+  });
+}
+
+test('an address that was never announced is not announced while another host answers for it', (t) => {
+  const one = boxOf(t, { ...shown(vip), ...alone });
+  one.time.run(50);
+  assert.equal(one.box.status()?.reason, 'ProbingFirst');
+  insist(one, [vip]);
+  assert.equal(one.box.status()?.reason, 'AddressTaken');
+  assert.equal(one.box.announces(), false);
+});
+
+test('an address that was announced before is announced at once, and a host that claims it is reported', (t) => {
+  const one = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone });
+  one.time.run(10);
+  assert.equal(one.box.announces(), true);
+  insist(one, [vip]);
+  assert.equal(one.box.announces(), true);
+  assert.deepEqual(one.box.status()?.conflict, { kind: 'Contested', mac: stranger });
+});
+
+promise('a frame on another link than that of the VIP says nothing of the VIP', (t) => {
+  const pod = link('cali1', { mac: 'ee:ee:ee:ee:ee:ee', addresses: [{ address: 'fe80::1' as Ip, prefix: 64 }] });
+  const one = boxOf(t, { ...shown(vip), ...alone }, [eth0, pod]);
+  one.time.run(50);
+  assert.equal(one.box.status()?.reason, 'ProbingFirst');
+  insist(one, [vip], 'cali1');
+  assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'by what a Pod says on its own link');
+});
+
+promise('a host that answers for four addresses of a pool is no proxy for that: none is announced', (t) => {
+  const gone = service('gone');
+  const quarantined = ['192.0.2.201', '192.0.2.202', '192.0.2.203'].map((address) =>
+    entry(address, gone, { services: [], reservedUntil: 1, conflict: { mac: stranger } }),
+  );
+  const { entries, services } = shown(vip);
+  const one = boxOf(t, { entries: [...quarantined, ...entries], services, ...alone });
+  insist(one, [vip]);
+  assert.equal(one.box.status()?.reason, 'AddressTaken', 'the stranger answers for the fourth');
+});
+
+promise('an adopted address that another host answers for is not announced', (t) => {
+  const one = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
+  insist(one, [vip]);
+  assert.equal(one.box.announces(), false, 'announced beside the host that answers for it');
+});
+
+promise("a node's own frame that it hears on its second link is no claim of another host", (t) => {
+  const second = link('eth1', { mac: '02:00:00:00:00:02' });
+  const { time, box } = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone }, [eth0, second]);
+  time.run(10);
+  assert.equal(box.announces(), true);
+  box.placing.heard(vip, eth0.mac);
+  assert.deepEqual(box.status()?.conflict, undefined);
+});
+
+promise('a VIP is not taken from a node that could not be asked for on the wire', (t) => {
+  // The advertisement names the link, which has no address: so it is for VLANs that carry VIPs alone.
+  const bare = link('vlan5', { addresses: [] });
+  const objects = { ...shown(vip, announcedBy('n2')), advertisements: [advertisement({ interfaces: ['vlan5'] })] };
+  const { time, box } = boxOf(t, objects, [bare]);
+  // The other node's port is blocked. It is not heard, and it holds the VIP.
+  time.run(5_000);
+  assert.equal(box.announces(), false, 'taken although no question was sent');
+});

@@ -1,0 +1,87 @@
+/** Which of a node's links matter to the speakers, and what becomes of VIPs when links come. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import type { Link } from '../../../../src/linux/links.ts';
+import { promise } from '../../../honesty/promise.ts';
+import { eventually } from '../../../lab/poll.ts';
+import { advertisement, node } from '../../fixtures.ts';
+import { addressOf, Loopback, soon, speakerHost } from '../loopback.ts';
+import { announcedBy, link, NodeInABox, self, shown, VirtualTime, vip } from '../node-in-a-box.ts';
+
+/** The end of a Pod's pair of links on the node, as Calico makes it. */
+function podLink(i: number): Link {
+  const addresses = [{ address: 'fe80::ecee:eeff:feee:eeee' as Ip, prefix: 64 }];
+  return link(`cali${i.toString(16).padStart(11, '0')}`, { mac: 'ee:ee:ee:ee:ee:ee', addresses });
+}
+
+/** The two nodes of a box with real datagrams. */
+const nodes = [speakerHost, 2].map((host, i) => node(`n${i + 1}`, { internalAddresses: [addressOf(host) as Ip] }));
+
+test('a lone survivor keeps its VIPs as long as its link is there', (t) => {
+  const time = new VirtualTime(t);
+  const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
+  t.after(() => box.close());
+  box.placing.observe();
+  time.run(2_000);
+  time.run(1_000, () => assert.ok(box.announces()));
+  box.links = [link('eth0', { carrier: false })];
+  box.placing.observe();
+  time.run(5);
+  assert.equal(box.announces(), false);
+});
+
+promise('a lone survivor goes on when a Pod starts on it, and a link comes with the Pod', (t) => {
+  const time = new VirtualTime(t);
+  const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
+  t.after(() => box.close());
+  box.placing.observe();
+  time.run(2_000);
+  assert.ok(box.announces());
+  box.links = [...box.links, podLink(1)];
+  box.placing.observe();
+  let silentMs = 0;
+  time.run(1_000, () => {
+    if (!box.announces()) silentMs += 5;
+  });
+  assert.equal(silentMs, 0, 'milliseconds without an answer');
+});
+
+promise('a heartbeat fits one packet however many Pods the node runs', async (t) => {
+  const loopback = await Loopback.make();
+  t.after(() => loopback.close());
+  const partner = await loopback.partner('n2', 2);
+  const links = [link('eth0'), ...Array.from({ length: 110 }, (_, i) => podLink(i))];
+  const { port, keyFile } = loopback;
+  const box = new NodeInABox({ nodes }, links, { port, keyFile, address: addressOf(speakerHost) });
+  t.after(() => box.close());
+  await box.holding.open();
+  box.placing.observe();
+  await eventually('a beat', () => partner.beats.length > 0, soon);
+  const bytes = partner.longest.length + 32;
+  assert.ok(bytes <= 1_400, `a heartbeat of ${bytes} bytes`);
+});
+
+promise('a stand-in answers with the hardware address of the link that the VIP is on', async (t) => {
+  const loopback = await Loopback.make();
+  t.after(() => loopback.close());
+  const partner = await loopback.partner('n2', 2);
+  const [mgmt, vlan5] = [
+    { name: 'mgmt', mac: '02:00:00:00:01:02', addresses: ['198.51.100.2/24'] },
+    { name: 'vlan5', mac: '02:00:00:00:02:02', addresses: [] },
+  ];
+  Object.assign(partner, { state: 'Restarting', links: [mgmt, vlan5] });
+  const { port, keyFile } = loopback;
+  const objects = {
+    ...shown(vip, announcedBy('n2')),
+    nodes,
+    advertisements: [advertisement({ interfaces: ['vlan5'] })],
+  };
+  const own = [link('vlan5', { addresses: [] })];
+  const box = new NodeInABox(objects, own, { port, keyFile, address: addressOf(speakerHost) });
+  t.after(() => box.close());
+  await box.holding.open();
+  box.placing.observe();
+  const standIn = await eventually('it stands in', () => box.applied.flatMap(({ standIns = [] }) => standIns)[0], soon);
+  assert.deepEqual(standIn, { vip, mac: vlan5.mac });
+});

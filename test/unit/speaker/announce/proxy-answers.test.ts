@@ -1,0 +1,60 @@
+/** A host that answers for any address does not make the holder's answer doubtful. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import type { HolderDecision } from '../../../../src/election/view.ts';
+import type { VipVerdict } from '../../../../src/liveness/messages.ts';
+import { createLogger } from '../../../../src/runtime/logger.ts';
+import { Verifier } from '../../../../src/speaker/announce/verifier.ts';
+import { entry, service } from '../../fixtures.ts';
+
+const address = '192.0.2.200' as Ip;
+const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '02:00:00:00:00:0f' } as const;
+/** Without a TCP port there is nothing to knock at: what the wire says is the verdict. */
+const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
+
+/** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
+async function verdictWith(proxies: readonly string[]): Promise<VipVerdict | undefined> {
+  const { promise: said, resolve: say } = Promise.withResolvers<readonly VipVerdict[]>();
+  const verifier = new Verifier({
+    log: createLogger('test', 'silent'),
+    ask: (_, of) => {
+      setImmediate(() => {
+        for (const mac of [macs.proxy, macs.holder]) verifier.heard(of, mac);
+      });
+    },
+    say: (_, { verdicts }) => say(verdicts),
+    onChange: () => undefined,
+  });
+  try {
+    verifier.ignore(new Set(proxies));
+    verifier.observe({
+      self: 'n2',
+      links: [
+        {
+          ...{ name: 'eth0', index: 2, mac: macs.self, up: true, carrier: true, noArp: false, master: undefined },
+          ...{ xdp: false, addresses: [{ address: '192.0.2.2' as Ip, prefix: 24 }] },
+        },
+      ],
+      living: () => ['n1', 'n2'],
+      linksOf: (node) =>
+        node === 'n1'
+          ? [{ name: 'eth0', mac: macs.holder, addresses: ['192.0.2.1/24'] }]
+          : [{ name: 'eth0', mac: macs.self, addresses: ['192.0.2.2/24'] }],
+      snapshot: {
+        ledger: [{ ...entry(address, udp), uid: 'u' }],
+        service: () => udp,
+        endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
+      },
+    });
+    const action = { kind: 'Silent', reason: 'NotHolder' };
+    verifier.decided([{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision]);
+    return (await said)[0];
+  } finally {
+    verifier.close();
+  }
+}
+
+test('what a known proxy answers is ignored', async () => {
+  assert.deepEqual(await verdictWith([macs.proxy]), { uid: 'u', term: 4, verdict: 'NotProbed', detail: 'NoTcpPort' });
+});

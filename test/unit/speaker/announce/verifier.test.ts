@@ -1,0 +1,97 @@
+/** A7 Both sides of the verification: one speaker asks, the other one takes its word. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import pino from 'pino';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import type { HolderDecision } from '../../../../src/election/view.ts';
+import type { Link } from '../../../../src/linux/links.ts';
+import type { VipVerdict } from '../../../../src/liveness/messages.ts';
+import { Verifier, type VerifierView } from '../../../../src/speaker/announce/verifier.ts';
+import { eventually } from '../../../lab/poll.ts';
+import { entry, service } from '../../fixtures.ts';
+
+const address = '192.0.2.200' as Ip;
+const holderMac = '02:00:00:00:00:01';
+const other = { n1: 'n2', n2: 'n1' } as const;
+const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
+const open: Verifier[] = [];
+afterEach(() => {
+  for (const verifier of open.splice(0)) verifier.close();
+});
+
+function link(n: number): Link {
+  const addresses = [{ address: `192.0.2.${n}` as Ip, prefix: 24 }];
+  const facts = { up: true, carrier: true, noArp: false, master: undefined, xdp: false };
+  return { name: 'eth0', index: n, mac: `02:00:00:00:00:0${n}`, addresses, ...facts };
+}
+
+function viewOf(self: string): VerifierView {
+  return {
+    self,
+    links: [link(Number(self.slice(1)))],
+    living: () => ['n1', 'n2'],
+    linksOf: (node) => [
+      { name: 'eth0', mac: `02:00:00:00:00:0${node.slice(1)}`, addresses: [`192.0.2.${node.slice(1)}/24`] },
+    ],
+    snapshot: {
+      ledger: [{ ...entry(address, udp), uid: 'u' }],
+      service: (uid) => (uid === udp.uid ? udp : undefined),
+      endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
+    },
+  };
+}
+
+/** The verifier of a node of two, of which n1 holds the VIP; whom it asked and what it said is noted. */
+function verifierOf(self: keyof typeof other) {
+  const asked: (string | undefined)[] = [];
+  const said: { readonly node: string; readonly verdicts: readonly VipVerdict[] }[] = [];
+  let changes = 0;
+  const verifier = new Verifier({
+    log: pino({ level: 'silent' }),
+    ask: (_, of, to) => {
+      asked.push(to);
+      setImmediate(() => verifier.heard(of, holderMac));
+    },
+    say: (node, { verdicts }) => said.push({ node, verdicts }),
+    onChange: () => changes++,
+  });
+  open.push(verifier);
+  verifier.observe(viewOf(self));
+  const action = self === 'n1' ? { kind: 'Hold' } : { kind: 'Silent', reason: 'NotHolder' };
+  verifier.decided([{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision]);
+  return { verifier, asked, said, changes: () => changes };
+}
+
+test('A7 what one finds out the other one knows, once, however often it is said', async () => {
+  const { said, asked } = verifierOf('n2');
+  await eventually('a verdict', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
+  assert.deepEqual(asked, [undefined]);
+  const [first = assert.fail()] = said;
+  assert.deepEqual(first, { node: 'n1', verdicts: [{ uid: 'u', term: 4, verdict: 'NotProbed', detail: 'NoTcpPort' }] });
+
+  const { verifier, changes } = verifierOf('n1');
+  const from = { node: 'n2', incarnation: '' };
+  const news = {
+    ...{ kind: 'Verdicts' as const, from, to: { ...from, newest: '' }, sequence: 1, total: { count: 0, sum: 0 } },
+    ...{ roundMs: 30_000, verdicts: first.verdicts },
+  };
+  await eventually(
+    'it is known',
+    () => {
+      verifier.told(news);
+      return verifier.findingOf('u', undefined)?.reason === 'NotProbed';
+    },
+    { timeoutMs: 5_000, everyMs: 10 },
+  );
+  await eventually('a change', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
+  verifier.told(news);
+  assert.equal(changes(), 1);
+});
+
+test('A7 after a restart what is on record counts on, until somebody says more', () => {
+  const { verifier } = verifierOf('n1');
+  const on = { type: 'Verified', status: 'True', reason: 'Verified', message: 'm' } as const;
+  assert.deepEqual(verifier.findingOf('u', { ...on, lastTransitionTime: '2026-01-01T00:00:00Z' }), on);
+  assert.equal(verifier.findingOf('u', undefined), undefined);
+  assert.equal(verifier.findingOf('u', { ...on, reason: 'Unheard', lastTransitionTime: '' }), undefined);
+});

@@ -1,0 +1,99 @@
+/** When a node's rules are made anew. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
+import type { DataPath } from '../../../../src/dataplane/plan/spec.ts';
+import { createLogger } from '../../../../src/runtime/logger.ts';
+import { PathWatch } from '../../../../src/speaker/dataplane/dataplane-watch.ts';
+import { SpreadWatch } from '../../../../src/speaker/dataplane/spread-watch.ts';
+import type { Watched } from '../../../../src/speaker/informers.ts';
+import { promise } from '../../../honesty/promise.ts';
+import { eventually } from '../../../lab/poll.ts';
+import { node } from '../../fixtures.ts';
+import { link, VirtualTime, watchedOf } from '../node-in-a-box.ts';
+
+/** Informers that know that there is nothing. */
+function emptyWatched(): Watched {
+  const none = { known: true, store: { revision: 0, values: () => [], get: () => undefined } };
+  const names = ['allocations', 'services', 'advertisements', 'nodes', 'endpointSlices', 'pods'];
+  return Object.fromEntries(names.map((name) => [name, none])) as unknown as Watched;
+}
+
+test('A9 after a start no rules are made before the others were heard out: those from before know who serves', async () => {
+  const made: DataPath[] = [];
+  let looks = 0;
+  const holding = { roll: { present: [] as string[], lost: [] }, linksOf: () => undefined };
+  const tester = { observe: () => undefined, blockedOn: () => [] };
+  const watch = new PathWatch({
+    ...{ watched: emptyWatched(), holding, links: () => [], blockedOn: () => [], ask: () => undefined },
+    demands: () => {
+      looks++;
+      return { vips: [], unwanted: [] };
+    },
+    spread: new SpreadWatch({ log: createLogger('speaker', 'silent'), tester, fault: () => undefined }),
+    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+    onPath: (path) => made.push(path),
+  });
+  const look = async () => {
+    const before = looks;
+    watch.look();
+    await eventually('it has looked', () => looks > before, { everyMs: 1 });
+  };
+  try {
+    await look();
+    assert.equal(made.length, 0);
+    holding.roll = { present: ['self'], lost: [] };
+    await look();
+    assert.deepEqual(
+      made.map(({ self }) => self),
+      ['self'],
+    );
+    await look();
+    assert.equal(made.length, 1, 'nothing has changed');
+  } finally {
+    watch.close();
+  }
+});
+
+/** Those of the addresses that are refused new connections once a node is silent on the wire, too: its endpoints, by a slice. */
+function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] {
+  const time = new VirtualTime(t);
+  const metadata = { name: 's-x', namespace: 'default', uid: 'u', resourceVersion: '1' };
+  const labels = { 'kubernetes.io/service-name': 's' };
+  const endpoints = addresses.map((one) => ({ addresses: [one], nodeName: 'dead', conditions: { ready: true } }));
+  const slice = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints }) ?? assert.fail();
+  const nodes = ['self', 'dead', 'well'].map((name, i) => {
+    const own = [`192.0.2.${i + 1}` as Ip];
+    return node(name, { addresses: own, internalAddresses: own });
+  });
+  const made: DataPath[] = [];
+  const links = [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['192.0.2.2/24'] }];
+  const watch = new PathWatch({
+    ...{ watched: watchedOf({ nodes, slices: [slice], entries: [], services: [] }), blockedOn: () => [] },
+    holding: { roll: { present: ['self', 'well'], lost: ['dead'] }, linksOf: () => links },
+    links: () => [link('eth0')],
+    ask: () => undefined,
+    demands: () => ({ vips: [], unwanted: [] }),
+    spread: new SpreadWatch({
+      log: createLogger('speaker', 'silent'),
+      tester: { observe: () => true, blockedOn: () => [] },
+      fault: () => undefined,
+    }),
+    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+    onPath: (path) => made.push(path),
+  });
+  t.after(() => watch.close());
+  watch.look();
+  time.run(1_000);
+  return made.at(-1)?.deadEndpoints ?? assert.fail('no rules were made');
+}
+
+test('A4 new connections to the Pods of a node that is dead are refused', (t) => {
+  assert.deepEqual(refusedOf(t, ['10.0.0.1']), ['10.0.0.1']);
+});
+
+promise('connections to an address of a node itself are never refused', (t) => {
+  const refused = refusedOf(t, ['10.0.0.1', '192.0.2.2', '192.0.2.3']);
+  assert.deepEqual(refused, ['10.0.0.1'], 'what is refused besides the Pod');
+});

@@ -1,0 +1,163 @@
+/** Which VIPs are to be spread, and over which nodes packets can be. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
+import type { Demand } from '../../../../src/announce/desired-vips.ts';
+import { type AdvertisementView, parseAdvertisement } from '../../../../src/api/advertisement.ts';
+import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
+import type { Neighbour } from '../../../../src/dataplane/plan/neighbor.ts';
+import { endpointCounts, type Hosts, wishesOf } from '../../../../src/speaker/dataplane/spread-targets.ts';
+
+const [one, two, six] = ['192.0.2.1', '192.0.2.2', '2001:db8::1'] as Ip[] as [Ip, Ip, Ip];
+const all = new Set(['self', 'a', 'b', 'c']);
+
+function advertisement(name: string, distribution = 'Spread'): AdvertisementView {
+  const metadata = { name, uid: `uid-${name}`, resourceVersion: '1' };
+  return parseAdvertisement({ metadata, spec: { distribution } } as never);
+}
+
+function demand(address: Ip, facts: Partial<Demand> = {}): Demand {
+  return {
+    ...{ uid: `uid-${address}`, address, eligible: all, serves: () => true, recorded: undefined },
+    ...{ advertisements: [advertisement('x')], wasAnnounced: true, wasTaken: false },
+    ...facts,
+  };
+}
+
+const neighbourOf = (node: string): Neighbour => {
+  return { node, address: '192.0.2.99' as Ip, mac: `mac of ${node}`, link: 'eth0' };
+};
+
+/** What is wished for VIPs, seen from `self`. */
+function read(demands: readonly Demand[], facts: Partial<Hosts> = {}) {
+  return wishesOf(
+    { vips: demands, unwanted: [] },
+    {
+      self: 'self',
+      present: all,
+      isDraining: () => false,
+      linkFor: (vip) => ({ name: 'eth0', subnet: familyOf(vip) }),
+      neighbourFor: neighbourOf,
+      blockedAt: () => [],
+      ...facts,
+    },
+  );
+}
+
+/** The nodes that may serve, and those of them that packets can be passed on to. */
+function nodesOf(facts: Partial<Hosts> = {}, of: Partial<Demand> = {}): readonly (readonly string[])[] {
+  const { reachable = [], nodes = [] } = read([demand(one, of)], facts).wishFor(one) ?? {};
+  return [[...reachable].sort(), [...nodes].sort()];
+}
+
+const both = (...nodes: readonly string[]) => [nodes, nodes];
+
+test('a VIP is spread if one of its advertisements says so, and a link of this node has its subnet', () => {
+  const single = advertisement('y', 'Single');
+  const { wishFor } = read([
+    demand(one, { advertisements: [single, advertisement('x')] }),
+    demand(two, { advertisements: [single] }),
+  ]);
+  assert.deepEqual(wishFor(one)?.scope, 'uid-y uid-x IPv4');
+  assert.equal(wishFor(one)?.link, 'eth0');
+  assert.equal(wishFor(two), undefined);
+  assert.equal(wishFor(six), undefined);
+  assert.equal(read([demand(one)], { linkFor: () => undefined }).wishFor(one), undefined);
+  assert.equal(read([demand(six)]).wishFor(six)?.scope, 'uid-x IPv6');
+});
+
+test('nodes may serve that are eligible, live, are not drained, have a link for it and are reached without a router', () => {
+  assert.deepEqual(nodesOf(), both('a', 'b', 'c', 'self'));
+  assert.deepEqual(nodesOf({}, { eligible: new Set(['a', 'self']) }), both('a', 'self'));
+  assert.deepEqual(nodesOf({ present: new Set(['a', 'b', 'self']) }), both('a', 'b', 'self'));
+  assert.deepEqual(nodesOf({ isDraining: (node) => node === 'b' }), both('a', 'c', 'self'));
+  assert.deepEqual(nodesOf({}, { serves: (node) => node !== 'self' }), both('a', 'b', 'c'));
+  assert.deepEqual(
+    nodesOf({ neighbourFor: (node) => (node === 'c' ? neighbourOf(node) : undefined) }),
+    both('c', 'self'),
+  );
+});
+
+test('VIPs in two subnets of a link have different nodes, where not all nodes have both; their order does not matter', () => {
+  const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
+  const facts: Partial<Hosts> = {
+    linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
+    neighbourFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighbourOf(node)),
+  };
+  for (const order of [
+    [near, far],
+    [far, near],
+  ]) {
+    const { wishFor } = read(
+      order.map((vip) => demand(vip)),
+      facts,
+    );
+    assert.deepEqual(
+      [near, far].map((vip) => wishFor(vip)?.nodes),
+      [
+        ['self', 'a', 'b', 'c'],
+        ['self', 'a', 'b'],
+      ],
+    );
+    assert.notEqual(wishFor(near)?.scope, wishFor(far)?.scope, 'nor may they share a table');
+  }
+});
+
+test('D8 who is reported by any node is left out everywhere, and who reports this one here', () => {
+  const reports = (by: Readonly<Record<string, readonly string[]>>) => ({
+    blockedAt: (node: string) => by[node] ?? [],
+  });
+  const everybody = ['a', 'b', 'c', 'self'];
+  assert.deepEqual(nodesOf(reports({ self: ['a'] })), [everybody, ['b', 'c', 'self']]);
+  assert.deepEqual(nodesOf(reports({ b: ['a'] })), [everybody, ['b', 'c', 'self']]);
+  assert.deepEqual(nodesOf(reports({ b: ['self'] })), [everybody, ['a', 'c']]);
+  assert.deepEqual(nodesOf(reports({ a: ['b'], b: ['a'] })), [everybody, ['c', 'self']]);
+  assert.deepEqual(nodesOf({ ...reports({ b: ['a'] }), present: new Set(['a', 'c', 'self']) }), both('a', 'c', 'self'));
+});
+
+test('neighbours are the other nodes of all VIPs to be spread, by link, blocked or not: they go on being tested', () => {
+  const eligible = { [one]: new Set(['a', 'self']), [two]: new Set(['a', 'b']), [six]: new Set(['c']) };
+  const demands = [one, two, six].map((vip) => demand(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
+  const single = demand('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
+  const { neighbours } = read([...demands, single], {
+    linkFor: (vip) => ({ name: vip === six ? 'eth1' : 'eth0', subnet: familyOf(vip) }),
+    blockedAt: () => ['a'],
+    neighbourFor: (node) => (node === 'self' ? undefined : neighbourOf(node)),
+  });
+  const names = [...neighbours].map(([link, list]) => [link, list.map(({ node }) => node)]);
+  assert.deepEqual(names, [
+    ['eth0', ['a', 'b']],
+    ['eth1', ['c']],
+  ]);
+});
+
+/** A slice of a Service, its endpoints as `ADDRESS NODE READY SERVING`. */
+function slice(service: string, ...endpoints: readonly string[]) {
+  const metadata = {
+    ...{ name: `${service}-x`, namespace: 'default', uid: `uid-${service}`, resourceVersion: '1' },
+    labels: { 'kubernetes.io/service-name': service },
+  };
+  const parsed = endpoints.map((text) => {
+    const [address = '', nodeName = '', ready, serving] = text.split(' ');
+    return { addresses: [address], nodeName, conditions: { ready: ready === 'yes', serving: serving === 'yes' } };
+  });
+  return parseEndpointSlice({ metadata, endpoints: parsed }) ?? assert.fail();
+}
+
+test('endpoints count that are ready; where none is, those that still serve', () => {
+  const slices = [
+    slice('web', '10.0.0.1 a yes yes', '10.0.0.2 a yes yes', '10.0.0.3 b no yes', '10.0.0.4 c no no'),
+    slice('web', '10.0.0.5 b yes yes', 'fd00::1 c yes yes'),
+    slice('old', '10.0.0.6 b no yes', '10.0.0.7 c no no'),
+  ];
+  const counts = endpointCounts(slices);
+  const entries = (name: string, family: 'IPv4' | 'IPv6') => [...counts(`default/${name}`, family)];
+  assert.deepEqual(entries('web', 'IPv4'), [
+    ['a', 2],
+    ['b', 1],
+  ]);
+  assert.deepEqual(entries('web', 'IPv6'), [['c', 1]]);
+  assert.deepEqual(entries('old', 'IPv4'), [['b', 1]]);
+  assert.deepEqual(entries('old', 'IPv6'), []);
+  assert.deepEqual(entries('none', 'IPv4'), []);
+});

@@ -1,0 +1,119 @@
+/** What becomes of the wish to spread VIPs: the plan, the tests of the paths, and why not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../../src/addr/ip.ts';
+import type { Demand } from '../../../../src/announce/desired-vips.ts';
+import { parseAdvertisement } from '../../../../src/api/advertisement.ts';
+import type { VipPath } from '../../../../src/dataplane/plan/spec.ts';
+import type { Link } from '../../../../src/linux/links.ts';
+import { createLogger } from '../../../../src/runtime/logger.ts';
+import type { TestedLink } from '../../../../src/speaker/dataplane/spoof-tester.ts';
+import { SpreadWatch, type SpreadWorld } from '../../../../src/speaker/dataplane/spread-watch.ts';
+
+const vip = '192.0.2.1' as Ip;
+const all = new Set(['self', 'a', 'b']);
+const lookMs = 10_000;
+
+/** No link has this number, so nothing hangs on it. */
+const link: Link = {
+  ...{ name: 'eth0', index: 0x7fff_ffff, mac: '02:00:00:00:00:01', up: true, carrier: true, noArp: false },
+  ...{ master: undefined, xdp: false, addresses: [] },
+};
+
+function demand(distribution: 'Spread' | 'Single'): Demand {
+  const metadata = { name: 'x', uid: 'uid-x', resourceVersion: '1' };
+  return {
+    ...{ uid: 'u', address: vip, eligible: all, serves: () => true, recorded: undefined },
+    advertisements: [parseAdvertisement({ metadata, spec: { distribution } } as never)],
+    ...{ wasAnnounced: true, wasTaken: false },
+  };
+}
+
+function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Single' } = {}): SpreadWorld {
+  const { wish = 'Spread', ...rest } = facts;
+  const none = { nodePort: undefined, sources: undefined, local: undefined, vacant: false };
+  const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
+  return {
+    demands: { vips: [demand(wish)], unwanted: [] },
+    ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
+    hosts: {
+      ...{
+        self: 'self',
+        present: all,
+        isDraining: () => false,
+        linkFor: () => ({ name: link.name, subnet: '192.0.2.9/24' }),
+      },
+      neighbourFor: (node, address) => (node === 'self' ? undefined : { node, address, mac: node, link: link.name }),
+    },
+    ...rest,
+  };
+}
+
+/** A watch, what it has had tested, and what it works with. */
+function watch({ blocked = [] as readonly string[], fault = undefined as string | undefined } = {}) {
+  const observed: (readonly TestedLink[])[] = [];
+  const tester = { observe: (links: readonly TestedLink[]) => observed.push(links) > 0, blockedOn: () => blocked };
+  const spread = new SpreadWatch({ log: createLogger('speaker', 'silent'), tester, fault: () => fault });
+  const tested = () => observed.at(-1)?.map((one) => [one.link.name, one.neighbours.map(({ node }) => node).sort()]);
+  return { spread, tested };
+}
+
+test('a VIP that is to be spread is spread over all nodes, and the paths to the others are tested', () => {
+  const { spread, tested } = watch();
+  const planned = spread.plan(world());
+  assert.deepEqual(planned.spreadLinks, ['eth0']);
+  assert.deepEqual(
+    planned.spread.map((one) => [one.vip, one.link, one.ports.map(({ port }) => port)]),
+    [[vip, 'eth0', [80]]],
+  );
+  assert.deepEqual(tested(), [['eth0', ['a', 'b']]]);
+  assert.equal(spread.findingOf(vip)?.message, 'over a, b, self');
+  assert.equal(spread.findingOf('192.0.2.2' as Ip), undefined);
+});
+
+test('where nobody wishes it nothing is spread, tested, looked at or found', () => {
+  const { spread, tested } = watch();
+  spread.plan(world());
+  assert.deepEqual(spread.plan(world({ wish: 'Single' })), { spread: [], spreadLinks: [] });
+  assert.deepEqual(tested(), []);
+  assert.equal(spread.findingOf(vip), undefined);
+  assert.equal(spread.nextAt(1), undefined);
+});
+
+test('D7 a link with programs is not used', () => {
+  const { spread, tested } = watch();
+  const planned = spread.plan(world({ links: [{ ...link, xdp: true }] }));
+  assert.deepEqual(planned, { spread: [], spreadLinks: [] });
+  assert.deepEqual(tested(), []);
+  assert.equal(spread.findingOf(vip)?.reason, 'LinkHasPrograms');
+});
+
+test('D8 what this node misses, and what others tell, leaves nodes out; they go on being tested', () => {
+  const { spread, tested } = watch({ blocked: ['a'] });
+  spread.plan(world());
+  assert.match(spread.findingOf(vip)?.message ?? '', /^over b, self, not over a: /);
+  assert.deepEqual(tested(), [['eth0', ['a', 'b']]]);
+  spread.plan(world({ toldBy: (node) => (node === 'a' ? ['b', 'self'] : []) }));
+  assert.deepEqual(spread.findingOf(vip)?.reason, 'SpreadPathBlocked');
+});
+
+test('rules that are not in the kernel spread nothing, whatever the plan', () => {
+  const { spread } = watch({ fault: 'NotPermitted' });
+  spread.plan(world());
+  assert.equal(spread.findingOf(vip)?.reason, 'RulesNotLoaded');
+});
+
+test('it is looked again when a node will have settled, and every ten seconds for programs', () => {
+  const { spread } = watch();
+  assert.equal(spread.nextAt(0), undefined);
+  const two = new Set(['self', 'a']);
+  spread.plan(world({ now: 0, hosts: { ...world().hosts, present: two } }));
+  assert.equal(spread.nextAt(0), lookMs);
+  spread.plan(world({ now: lookMs }));
+  assert.equal(spread.findingOf(vip)?.message, 'over a, self');
+  assert.equal(spread.nextAt(lookMs), 2 * lookMs);
+  spread.plan(world({ now: 2 * lookMs - 1 }));
+  assert.equal(spread.findingOf(vip)?.message, 'over a, self');
+  spread.plan(world({ now: 2 * lookMs }));
+  assert.equal(spread.findingOf(vip)?.message, 'over a, b, self');
+});

@@ -1,0 +1,138 @@
+/** What the datagrams of a speaker cost, at its own end and at the other one, and what it says of a key that is none. */
+import assert from 'node:assert/strict';
+import crypto, { randomBytes } from 'node:crypto';
+import { createSocket, Socket } from 'node:dgram';
+import { appendFile, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { afterEach, beforeEach, type TestContext } from 'node:test';
+import pino from 'pino';
+import { promise } from '../../../honesty/promise.ts';
+import { eventually } from '../../../lab/poll.ts';
+import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
+
+const nodes = { n1: speakerHost, n2: 2 };
+
+let loopback: Loopback;
+beforeEach(async () => {
+  loopback = await Loopback.make();
+});
+afterEach(() => loopback.close());
+
+async function hears(speaker: Speaker, partner: Partner): Promise<void> {
+  await eventually(
+    'it hears its partner',
+    () => speaker.holding.peers.some(({ node, liveness }) => node === partner.node && liveness === 'Alive'),
+    soon,
+  );
+}
+
+/** The most datagrams that are sent in one turn of the event loop, while something happens. */
+async function mostInOneTurn({ mock }: TestContext, during: () => Promise<void>): Promise<number> {
+  let [here, most, watching] = [0, 0, true];
+  const send = Socket.prototype.send;
+  const sends = mock.method(Socket.prototype, 'send', function (this: Socket, ...rest: never[]) {
+    most = Math.max(most, ++here);
+    return Reflect.apply(send, this, rest);
+  });
+  const nextTurn = () => {
+    here = 0;
+    if (watching) setImmediate(nextTurn);
+  };
+  nextTurn();
+  try {
+    await during();
+  } finally {
+    watching = false;
+    sends.mock.restore();
+  }
+  return most;
+}
+
+promise('a takeover of thousands of VIPs is told in many turns, between which beats go out', async (t) => {
+  const partner = await loopback.partner('n2', nodes.n2);
+  const speaker = await loopback.speaker('n1', nodes.n1);
+  // The others are at addresses where no program listens.
+  const all = { ...nodes, n3: 3, n4: 4, n5: 5 };
+  speaker.observe([], all);
+  await hears(speaker, partner);
+  const vips = Array.from({ length: 3_000 }, (_, i) => vipFor(['n1'], i));
+  const most = await mostInOneTurn(t, async () => {
+    speaker.observe(vips, all);
+    await eventually('it holds them', () => speaker.held.length === vips.length, soon);
+    await eventually('its partner is told', () => partner.beats.at(-1)?.total.count === vips.length, soon);
+  });
+  assert.ok(most > 0);
+  assert.ok(most <= 500, `${most} datagrams in one turn`);
+});
+
+/** How many signatures over this content are made while something happens. */
+async function signaturesOver(content: Buffer, during: () => Promise<void>): Promise<number> {
+  const { createHmac } = crypto;
+  let made = 0;
+  crypto.createHmac = (...how) => {
+    const hmac = createHmac(...how);
+    const update = hmac.update.bind(hmac);
+    hmac.update = (data: Buffer) => {
+      if (data.includes(content)) made++;
+      return update(data);
+    };
+    return hmac;
+  };
+  syncBuiltinESMExports();
+  try {
+    await during();
+  } finally {
+    crypto.createHmac = createHmac;
+    syncBuiltinESMExports();
+  }
+  return made;
+}
+
+promise('what cannot be a datagram of a speaker costs no signature', async () => {
+  const partner = await loopback.partner('n2', nodes.n2);
+  const speaker = await loopback.speaker('n1', nodes.n1);
+  speaker.observe([], nodes);
+  await hears(speaker, partner);
+  // Twice as long as any datagram of ours, no text, and from an address of no node.
+  const junk = randomBytes(3_000);
+  const stranger = loopback.keep(createSocket('udp4'));
+  const made = await signaturesOver(junk.subarray(100, 200), async () => {
+    for (let i = 0; i < 10; i++) stranger.send(junk, loopback.port, addressOf(nodes.n1));
+    const before = partner.beats.length;
+    // What came before the answers to these beats was looked at before them.
+    await eventually('beats are answered', () => partner.beats.length >= before + 3, soon);
+  });
+  assert.equal(made, 0, 'signatures over ten datagrams of a stranger');
+});
+
+promise('a new key file without a usable key is complained of', async (t) => {
+  // Before the socket is opened: the file is read again every five seconds.
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const lines: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+  const partner = await loopback.partner('n2', nodes.n2);
+  const speaker = await loopback.speaker('n1', nodes.n1, { log });
+  speaker.observe([], nodes);
+  await hears(speaker, partner);
+  // The file is read again: what is signed by a key that was added counts.
+  const added = randomBytes(32);
+  await appendFile(loopback.keyFile, `${added.toString('base64')}\n`);
+  t.mock.timers.tick(5_000);
+  const sender = loopback.keep(createSocket('udp4'));
+  const { counts } = speaker.holding;
+  const signed = Buffer.concat([crypto.createHmac('sha256', added).update('x').digest(), Buffer.from('x')]);
+  await eventually(
+    'the added key counts',
+    () => {
+      sender.send(signed, loopback.port, addressOf(nodes.n1));
+      return speaker.holding.counts.datagrams.Unreadable > counts.datagrams.Unreadable;
+    },
+    soon,
+  );
+  await writeFile(loopback.keyFile, 'no key at all\n');
+  t.mock.timers.tick(5_000);
+  await eventually('the log complains of the key file', () => lines.some((line) => /key/.test(line)), {
+    timeoutMs: 300,
+    everyMs: 10,
+  });
+});

@@ -1,0 +1,98 @@
+/** What a speaker tells the others over real sockets, and when: claims, restarts, calls to those that are silent. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { promise } from '../../../honesty/promise.ts';
+import { eventually } from '../../../lab/poll.ts';
+import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
+
+const nodes = { n1: speakerHost, n2: 2 };
+/** Another address of the second node. */
+const elsewhere = 3;
+
+let loopback: Loopback;
+beforeEach(async () => {
+  loopback = await Loopback.make();
+});
+afterEach(() => loopback.close());
+
+/** A speaker that has heard its partner. */
+async function acquainted(): Promise<{ readonly speaker: Speaker; readonly partner: Partner }> {
+  const partner = await loopback.partner('n2', nodes.n2);
+  const speaker = await loopback.speaker('n1', nodes.n1);
+  speaker.observe([], nodes);
+  await eventually('it hears its partner', () => livenessOf(speaker) === 'Alive', soon);
+  return { speaker, partner };
+}
+
+function livenessOf({ holding }: Speaker): string | undefined {
+  return holding.peers.find(({ node }) => node === 'n2')?.liveness;
+}
+
+test('two speakers share the VIPs, and each hears what the other one holds', async () => {
+  const [one, two] = [await loopback.speaker('n1', nodes.n1), await loopback.speaker('n2', nodes.n2)];
+  const vips = Array.from({ length: 20 }, (_, i) => vipFor(['n1', 'n2'], i));
+  for (const speaker of [one, two]) speaker.observe(vips, nodes);
+  await eventually('all are held', () => one.held.length + two.held.length === vips.length, soon);
+  assert.deepEqual([...one.held, ...two.held].sort(), vips.map(({ uid }) => uid).sort());
+  await eventually(
+    'both know of all',
+    () =>
+      [one, two].every(({ decisions }) =>
+        decisions.every(({ vip, holder }) => holder === (one.held.includes(vip.uid) ? 'n1' : 'n2')),
+      ),
+    soon,
+  );
+});
+
+test('claims are told to the others when they change, and not only when they ask', async () => {
+  const { speaker, partner } = await acquainted();
+  const vip = vipFor(['n1']);
+  speaker.observe([vip], nodes);
+  const isTold = () => partner.claims.some(({ claims, whole }) => whole === undefined && claims[0]?.uid === vip.uid);
+  await eventually('it is told of the VIP', isTold, soon);
+  speaker.observe([], nodes);
+  const isDropped = () => partner.claims.some(({ dropped }) => dropped[0] === vip.uid);
+  await eventually('it is told that the VIP is given up', isDropped, soon);
+});
+
+test('a speaker that ends says that it restarts, before its socket is closed', async () => {
+  const { speaker, partner } = await acquainted();
+  speaker.holding.sayRestarting();
+  // The sockets are given what was said within a turn of the loop; the next beat would be due much later.
+  for (let turns = 0; turns < 3; turns++) await turn();
+  speaker.close();
+  await eventually('it is said', () => partner.beats.at(-1)?.state === 'Restarting', soon);
+});
+
+test('A3 a silent peer is called on the links that it told before, too', async () => {
+  const { speaker, partner } = await acquainted();
+  const link = { name: 'mgmt', mac: '02:00:00:00:00:02', addresses: [`${addressOf(elsewhere)}/24`] };
+  let called = 0;
+  const socket = createSocket('udp4', () => called++).bind(loopback.port, addressOf(elsewhere));
+  loopback.keep(socket);
+  await once(socket, 'listening');
+  partner.links = [link];
+  await eventually('it is called on the link', () => called > 0, soon);
+  partner.links = [];
+  await eventually('the link is gone', () => speaker.holding.linksOf('n2')?.length === 0, soon);
+  partner.isSilent = true;
+  await eventually('it is silent', () => livenessOf(speaker) === 'Dead', soon);
+  const before = called;
+  await eventually('it is called on the link of before', () => called > before, soon);
+});
+
+promise('a hardware address of a node that was removed is that of a node no more', async () => {
+  const { speaker, partner } = await acquainted();
+  const mac = '02:00:00:00:00:02';
+  partner.links = [{ name: 'eth0', mac, addresses: ['192.0.2.2/24'] }];
+  await eventually('the node is known by it', () => speaker.holding.nodeOf(mac) === 'n2', soon);
+  partner.isSilent = true;
+  speaker.observe([], { n1: nodes.n1 });
+  await eventually('it is forgotten as a peer', () => speaker.holding.peers.length === 0, soon);
+  speaker.observe([], { n1: nodes.n1 });
+  await turn();
+  assert.equal(speaker.holding.nodeOf(mac), undefined, 'the node that has the hardware address');
+});

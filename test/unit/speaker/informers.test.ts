@@ -1,0 +1,72 @@
+/** What a speaker reads out of the cluster's objects. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
+import { demandsOf, elsewhere } from '../../../src/announce/desired-vips.ts';
+import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
+import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/endpoints.ts';
+import { clusterSnapshot } from '../../../src/speaker/informers.ts';
+import { promise } from '../../honesty/promise.ts';
+import { entry, node } from '../fixtures.ts';
+import { serviceAt, watchedOf } from './node-in-a-box.ts';
+
+/** A slice of the Service `n/s`: the names of its endpoints' nodes, those that end in parentheses. */
+function slice(...nodes: readonly string[]): EndpointSliceView {
+  const endpoints = nodes.map((text) => ({
+    addresses: [],
+    node: text.replace(/[()]/g, ''),
+    ready: !text.startsWith('('),
+  }));
+  return { name: 's-x', uid: 'u', resourceVersion: '1', service: 'n/s', endpoints };
+}
+
+test('a node whose endpoints are about to end counts only where no node has one that is ready', () => {
+  const rows: readonly [string, readonly EndpointSliceView[], readonly string[]][] = [
+    ['all are ready', [slice('n1', 'n2')], ['n1', 'n2']],
+    ['one ends', [slice('n1', '(n2)')], ['n1']],
+    ['all end', [slice('(n1)', '(n2)')], ['n1', 'n2']],
+    ['one node has both', [slice('n1', '(n1)')], ['n1']],
+    ['of another slice', [slice('(n1)'), slice('n2')], ['n2']],
+    ['on no node', [slice('', '(n1)')], [elsewhere]],
+    ['none', [slice()], []],
+  ];
+  for (const [desc, slices, nodes] of rows)
+    assert.deepEqual([...(endpointNodes(slices).get('n/s') ?? [])], nodes, desc);
+});
+
+/** A slice of a Service: its endpoints of one family as `ADDRESS NODE`. */
+function sliceOf(service: string, addressType: 'IPv4' | 'IPv6', ...endpoints: readonly string[]): EndpointSliceView {
+  const metadata = {
+    ...{ name: `${service}-${addressType}`, namespace: 'default', uid: `uid-${addressType}`, resourceVersion: '1' },
+    labels: { 'kubernetes.io/service-name': service },
+  };
+  const raw = endpoints.map((text) => {
+    const [address = '', nodeName = ''] = text.split(' ');
+    return { addresses: [address], nodeName, conditions: { ready: true } };
+  });
+  // What Kubernetes sends says the family, too.
+  return parseEndpointSlice(Object.assign({ metadata, endpoints: raw }, { addressType })) ?? assert.fail();
+}
+
+/** The nodes that may hold an address of a Service with `externalTrafficPolicy: Local`. */
+function eligibleFor(address: Ip, slicesOf: (service: string) => readonly EndpointSliceView[]): readonly string[] {
+  const svc = serviceAt(address, { local: true });
+  const nodes = ['n1', 'n2', 'n3'];
+  const watched = watchedOf({
+    ...{ entries: [entry(address, svc)], services: [svc], slices: slicesOf(svc.name) },
+    nodes: nodes.map((name) => node(name)),
+  });
+  const [demand = assert.fail('no demand')] = demandsOf(clusterSnapshot(watched, nodes), () => undefined).vips;
+  return [...demand.eligible];
+}
+
+test('a VIP of a Service whose policy is Local is for the nodes with an endpoint', () => {
+  const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2')];
+  assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2']);
+});
+
+promise('a VIP goes by the endpoints of its own family', () => {
+  const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2'), sliceOf(service, 'IPv6', 'fd00::1 n3')];
+  assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2'], 'IPv4');
+  assert.deepEqual(eligibleFor('2001:db8::10' as Ip, slices), ['n3'], 'IPv6');
+});

@@ -1,0 +1,188 @@
+/** The file that a speaker works from after a restart without the API server: what was written is read, and nothing else is. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { parseAdvertisement } from '../../../src/api/advertisement.ts';
+import { parseAllocation } from '../../../src/api/allocation.ts';
+import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
+import type { Identity } from '../../../src/api/meta.ts';
+import { parseNode, parseSpeakerPod } from '../../../src/api/node.ts';
+import { parseService } from '../../../src/api/service.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { writeValues } from '../../../src/runtime/value-file.ts';
+import { isKnown, isSynced, watchAll } from '../../../src/speaker/informers.ts';
+import { offlineVersion, openOffline, readSaved, type Saved, writeSaved } from '../../../src/speaker/snapshot-file.ts';
+import { fc } from '../../property.ts';
+
+let folder: string;
+let file: string;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'berth-offline-'));
+  file = join(folder, 'snapshot');
+});
+after(() => rmSync(folder, { recursive: true }));
+
+/** What is read, and the lines that are logged about it. */
+async function read(node = 'n1', of = file) {
+  const lines: { readonly level: string; readonly reason: string }[] = [];
+  const log = {
+    info: ({ reason }: { reason: string }) => lines.push({ level: 'info', reason }),
+    warn: ({ reason }: { reason: string }) => lines.push({ level: 'warn', reason }),
+  };
+  return { saved: await readSaved({ file: of, node, log: log as never }), lines };
+}
+
+const plain = { noNullPrototype: true } as const;
+const claim = fc.record({ uid: fc.uuid(), term: fc.nat(), isolated: fc.boolean(), leaving: fc.boolean() }, plain);
+const text = fc.string({ unit: 'binary', maxLength: 8 });
+const value = fc.oneof(
+  ...[text, fc.bigInt(), fc.integer(), fc.boolean(), fc.constant(undefined), fc.array(text, { maxLength: 3 })],
+  fc.array(fc.tuple(text, fc.bigInt()), { maxLength: 3 }).map((entries) => new Map(entries)),
+  fc.array(text, { maxLength: 3 }).map((items) => new Set(items)),
+);
+const view = fc
+  .record({ name: text, uid: fc.uuid(), resourceVersion: text, a: value, b: value }, plain)
+  .map((one): Identity => one);
+/** Of some kinds nothing, of others more than is written in one go. */
+const views = fc
+  .record({ of: fc.array(view, { minLength: 1, maxLength: 5 }), repeat: fc.constantFrom(1, 1, 400) }, plain)
+  .map(({ of, repeat }) => Array.from({ length: repeat }, () => of).flat());
+const saved = fc.record(
+  {
+    savedAt: text,
+    views: fc.dictionary(fc.constantFrom('services', 'nodes', 'pods'), views, plain),
+    claims: fc.array(claim),
+  },
+  plain,
+);
+
+const small: Saved = {
+  savedAt: '2026-01-01T00:00:00Z',
+  views: { services: [{ name: 'a', uid: 'u', resourceVersion: '1' }] },
+  claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
+};
+
+test('B9 what was written is read', async () => {
+  await fc.assert(
+    fc.asyncProperty(saved, async (written) => {
+      await writeSaved(file, 'n1', written);
+      const { saved: back, lines } = await read();
+      assert.deepEqual(back, written);
+      assert.deepEqual(lines, []);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('B9 a file that was cut off anywhere, or in which any byte is another one, is not used', async () => {
+  await writeSaved(file, 'n1', small);
+  const whole = readFileSync(file);
+  const broken = join(folder, 'broken');
+  const damage = [
+    ...Array.from(whole, (_, length) => whole.subarray(0, length)),
+    ...Array.from(whole, (byte, at) => whole.with(at, byte ^ (1 << (at % 8)))),
+    Buffer.concat([whole, Buffer.of(0)]),
+  ];
+  for (const bytes of damage) {
+    writeFileSync(broken, bytes);
+    const { saved: back, lines } = await read('n1', broken);
+    assert.deepEqual([back, lines], [undefined, [{ level: 'warn', reason: 'Damaged' }]]);
+  }
+});
+
+test('B9 a file of another version or node, and none at all, is not used; each is one line in the log', async () => {
+  const ignored = async (node?: string, of?: string) => {
+    const { saved: back, lines } = await read(node, of);
+    assert.equal(back, undefined);
+    return lines;
+  };
+  await writeSaved(file, 'n1', small);
+  assert.deepEqual(await ignored('n2'), [{ level: 'warn', reason: 'OtherNode' }]);
+  assert.deepEqual(await ignored('n1', join(folder, 'none')), [{ level: 'info', reason: 'ENOENT' }]);
+  await writeValues(file, [{ version: offlineVersion + 1, node: 'n1', savedAt: '' }]);
+  assert.deepEqual(await ignored(), [{ level: 'warn', reason: 'OtherVersion' }]);
+  for (const values of [[], [undefined], ['text']]) {
+    await writeValues(file, values);
+    assert.deepEqual(await ignored(), [{ level: 'warn', reason: 'OtherVersion' }]);
+  }
+});
+
+test('what cannot be written leaves the old file, and nothing beside it', async () => {
+  await writeSaved(file, 'n1', small);
+  const unwritable = { ...small, views: { services: [{ ...small.views.services?.[0], call: () => 0 } as never] } };
+  await assert.rejects(writeSaved(file, 'n1', unwritable));
+  assert.deepEqual((await read()).saved, small);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith('.new')),
+    [],
+  );
+});
+
+/**
+ * A file of an older Berth with the same version would be taken for what this one expects: whoever changes a view or a claim raises
+ * `offlineVersion`, and then this.
+ */
+test('the version of the file stands for these fields', () => {
+  const metadata = { name: '192.0.2.1', namespace: 'n', uid: 'u', resourceVersion: '1' };
+  const labels = { 'kubernetes.io/service-name': 's' };
+  const of = {
+    allocations: parseAllocation({ metadata, spec: { address: '192.0.2.1', pool: 'p', services: [] } }),
+    services: parseService({ metadata, spec: {} }),
+    advertisements: parseAdvertisement({ metadata }),
+    nodes: parseNode({ metadata }),
+    endpointSlices: parseEndpointSlice({ metadata: { ...metadata, labels } }),
+    pods: parseSpeakerPod({ metadata, spec: { nodeName: 'n1' } }),
+    claims: small.claims[0],
+  };
+  const fields = Object.fromEntries(Object.entries(of).map(([kind, one]) => [kind, Object.keys(one ?? {}).join(' ')]));
+  assert.deepEqual(
+    { version: offlineVersion, ...fields },
+    {
+      version: 4,
+      allocations:
+        'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo renumber ' +
+        'recorded conflict conditions',
+      services:
+        'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
+        'sharingKey ports nodePorts handOff takeOver sticky families familyPolicy local sourceRanges selector ingress ' +
+        'ingressWriters conditions',
+      advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution',
+      nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
+      endpointSlices: 'name uid resourceVersion service endpoints',
+      pods: 'name uid resourceVersion node ready uninstalled',
+      claims: 'uid term isolated leaving',
+    },
+  );
+});
+
+test('B9 the snapshot is used once, where the API server has told nothing, and at the end it says what is known then', async () => {
+  await writeSaved(file, 'n1', small);
+  const place = { file, node: 'n1', log: { info: () => undefined, warn: () => undefined } };
+  let used = 0;
+  const begin = async () => {
+    const log = createLogger('test', 'info');
+    log.level = 'silent';
+    const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
+    const watched = watchAll(common, { namespace: 'n', peerSelector: '' });
+    const offline = await openOffline(place);
+    const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
+    offline.start({ watched, claims: () => claims, onUse: () => used++ });
+    return { watched, offline };
+  };
+  // Nothing is known: there is nothing to say.
+  const first = await begin();
+  await first.offline.close();
+  assert.deepEqual((await read()).saved, small);
+  const second = await begin();
+  second.offline.use();
+  second.offline.use();
+  assert.deepEqual([used, isKnown(second.watched), isSynced(second.watched)], [1, true, false]);
+  assert.deepEqual(second.watched.services.store.values(), small.views.services);
+  await second.offline.close();
+  const { saved: back } = await read();
+  assert.deepEqual([back?.views, back?.claims.map(({ term }) => term)], [small.views, [4]]);
+});
