@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The command line tool: `kubectl-berth`, which kubectl runs as `kubectl berth`. */
 import { createInterface } from 'node:readline/promises';
-import { paintFor } from './cli/paint.ts';
+import type { Terminal } from './cli/cluster/session.ts';
+import { paintFor } from './cli/output/colors.ts';
 import { runProgram } from './cli/program.ts';
-import type { Terminal } from './cli/session.ts';
 
 const interrupted = new AbortController();
 process.once('SIGINT', () => interrupted.abort());

@@ -10,7 +10,7 @@ import { verifiedReasons } from '../src/announce/verification-results.ts';
 import { handOffReasons } from '../src/api/hand-off.ts';
 import { commands } from '../src/cli/commands.ts';
 import { checkIds } from '../src/cli/doctor/checks.ts';
-import { curedReasons, toolReasons } from '../src/cli/words.ts';
+import { curedReasons, toolReasons } from '../src/cli/output/reason-text.ts';
 import { spreadReasons } from '../src/dataplane/plan/spread-report.ts';
 import { allocationReasons, poolVerdicts } from '../src/ipam/reasons.ts';
 import { nftReasons } from '../src/linux/nft.ts';

@@ -1,6 +1,7 @@
 /** What a command of the tool is made of. A new one is a file with a {@link CommandSpec}, and a line in commands.ts. */
-import type { Answer } from './answer.ts';
-import type { Session } from './session.ts';
+
+import type { Session } from './cluster/session.ts';
+import type { Answer } from './output/answer.ts';
 
 /** An option of one command, in commander's words. */
 export interface OptionSpec {

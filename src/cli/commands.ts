@@ -1,17 +1,17 @@
 /** All commands, in the order in which `--help` shows them. */
 import type { CommandSpec } from './command.ts';
-import { doctorCommand } from './doctor.ts';
-import { explainCommand } from './explain.ts';
-import { migrateCommand } from './migrate.ts';
-import { moveCommand } from './move.ts';
-import { drainCommand, undrainCommand } from './node-drain.ts';
-import { planCommand } from './plan.ts';
-import { poolsCommand } from './pools.ts';
-import { renumberCommand } from './renumber.ts';
-import { simulateCommand } from './simulate.ts';
-import { statusCommand } from './status.ts';
-import { vipsCommand } from './vips.ts';
-import { whoHasCommand } from './who-has.ts';
+import { moveCommand } from './commands/move.ts';
+import { drainCommand, undrainCommand } from './commands/node-drain.ts';
+import { planCommand } from './commands/plan.ts';
+import { poolsCommand } from './commands/pools.ts';
+import { renumberCommand } from './commands/renumber.ts';
+import { simulateCommand } from './commands/simulate.ts';
+import { statusCommand } from './commands/status.ts';
+import { vipsCommand } from './commands/vips.ts';
+import { whoHasCommand } from './commands/who-has.ts';
+import { doctorCommand } from './doctor/command.ts';
+import { explainCommand } from './explain/command.ts';
+import { migrateCommand } from './migrate/command.ts';
 
 /** The commands that ask or change a cluster. */
 export const commands: readonly CommandSpec[] = [

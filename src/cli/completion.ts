@@ -1,11 +1,11 @@
 /** Completion of command lines in shells: the scripts ask the tool itself, `kubectl-berth __complete WORDS...`, as kubectl asks its plugins. */
 import type { Command, Option } from 'commander';
 import { collections } from '../kube/resources.ts';
+import { listAll } from './cluster/read.ts';
+import type { GlobalOptions, Session } from './cluster/session.ts';
 import type { Completed } from './command.ts';
 import { commands } from './commands.ts';
-import { misused } from './failure.ts';
-import { listAll } from './reading.ts';
-import type { GlobalOptions, Session } from './session.ts';
+import { misused } from './output/failure.ts';
 
 /** Shells that there is a script for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;

@@ -1,13 +1,13 @@
 /** The command line: options of all commands, help with examples, and how a run ends. */
 import { Command, CommanderError, Option } from 'commander';
-import { exitOf, type Format, formats, renderAnswer } from './answer.ts';
+import { type GlobalOptions, Session, type Terminal } from './cluster/session.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 import { commands } from './commands.ts';
 import { complete, completionScript, shells } from './completion.ts';
-import { type Exit, exits, Failure } from './failure.ts';
-import { plain } from './paint.ts';
-import { type GlobalOptions, Session, type Terminal } from './session.ts';
-import { version } from './version.ts';
+import { exitOf, type Format, formats, renderAnswer } from './output/answer.ts';
+import { plain } from './output/colors.ts';
+import { type Exit, exits, Failure } from './output/failure.ts';
+import { version } from './output/version.ts';
 
 /** What a run has from the process that it is in. */
 export interface Surroundings {

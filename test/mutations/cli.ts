@@ -5,7 +5,7 @@ import type { Mutation } from './mutation.ts';
 export const cli: readonly Mutation[] = [
   {
     id: 'doctor-ends-well-whatever-it-finds',
-    file: 'cli/doctor.ts',
+    file: 'cli/doctor/command.ts',
     old: 'exit: isWrong ? exits.wrong : exits.fine,',
     new: 'exit: exits.fine,',
     consequence: 'A script that asks the doctor goes on although something is broken.',
@@ -17,7 +17,7 @@ export const cli: readonly Mutation[] = [
     old: 'return found.sort((a, b) => rank(a) - rank(b));',
     new: 'return found.sort((a, b) => rank(b) - rank(a));',
     consequence: 'The error that matters stands at the end of a long list.',
-    tests: ['unit/cli/doctor.test.ts'],
+    tests: ['unit/cli/doctor/command.test.ts'],
   },
   {
     id: 'versions-are-compared-as-text',
@@ -29,7 +29,7 @@ export const cli: readonly Mutation[] = [
   },
   {
     id: 'dead-node-takes-over-in-a-simulation',
-    file: 'cli/simulate.ts',
+    file: 'cli/commands/simulate.ts',
     old: "verdict === 'Candidate' && !gone.has(node)",
     new: "verdict === 'Candidate'",
     consequence: 'The simulation moves addresses to a node that it was told is down.',
@@ -53,11 +53,11 @@ export const cli: readonly Mutation[] = [
   },
   {
     id: 'only-the-first-page-is-read',
-    file: 'cli/reading.ts',
+    file: 'cli/cluster/read.ts',
     old: '} while (token);',
     new: '} while (token === undefined);',
     consequence: 'In a large cluster the tool judges by the first 500 objects.',
-    tests: ['unit/cli/reading.test.ts'],
+    tests: ['unit/cli/cluster/read.test.ts'],
   },
   {
     id: 'pools-of-bgp-are-taken-over',
@@ -65,7 +65,7 @@ export const cli: readonly Mutation[] = [
     old: "return names.filter((name) => covers('BGPAdvertisement', name) && !covers('L2Advertisement', name));",
     new: 'return [];',
     consequence: 'The migration takes over addresses that nobody would answer for.',
-    tests: ['unit/cli/migrate.test.ts'],
+    tests: ['unit/cli/migrate/command.test.ts'],
   },
   {
     id: 'sharing-key-joins-strangers-after-a-migration',
@@ -73,7 +73,7 @@ export const cli: readonly Mutation[] = [
     old: "return `${namespaces.join(',')}/${key.replaceAll('/', '-')}`;",
     new: "return `${namespaces.join(',')}/${key}`;",
     consequence: 'A key with a slash means another list of namespaces than before.',
-    tests: ['unit/cli/migrate.test.ts'],
+    tests: ['unit/cli/migrate/command.test.ts'],
   },
   {
     id: 'restricted-namespace-is-called-well',
@@ -81,6 +81,6 @@ export const cli: readonly Mutation[] = [
     old: "if (level !== undefined && level !== 'privileged') {",
     new: "if (level === 'restricted') {",
     consequence: 'The doctor does not say that Pod Security keeps the speakers from starting.',
-    tests: ['unit/cli/doctor.test.ts'],
+    tests: ['unit/cli/doctor/command.test.ts'],
   },
 ];

@@ -4,12 +4,12 @@ import { type RangeSet, rangeSet } from '../../addr/range-set.ts';
 import type { RawNode } from '../../api/node.ts';
 import type { RawService } from '../../api/service.ts';
 import { collections, podsPath, workloadsPath } from '../../kube/resources.ts';
-import { readCluster } from '../cluster.ts';
-import { exits, Failure } from '../failure.ts';
-import type { RawWorkload } from '../installation.ts';
-import { ask, listAll, readOne } from '../reading.ts';
-import type { Reach, Session } from '../session.ts';
-import { askSpeakers } from '../speakers.ts';
+import { readCluster } from '../cluster/cluster.ts';
+import type { RawWorkload } from '../cluster/installation.ts';
+import { ask, listAll, readOne } from '../cluster/read.ts';
+import type { Reach, Session } from '../cluster/session.ts';
+import { askSpeakers } from '../cluster/speakers.ts';
+import { exits, Failure } from '../output/failure.ts';
 import type { Facts, KubeProxyConfig, Looked, OtherAllocators, PodState, Warning, Workload } from './facts.ts';
 import { kubeProxyOf, podStateOf, type RawEvent, type RawPodState, warningsOf, workloadOf } from './parse-facts.ts';
 

@@ -2,7 +2,7 @@
 import { parse } from 'yaml';
 import type { RawMeta } from '../../api/meta.ts';
 import { parseTime } from '../../api/time.ts';
-import type { RawWorkload } from '../installation.ts';
+import type { RawWorkload } from '../cluster/installation.ts';
 import type { KubeProxyConfig, PodState, Warning, Workload } from './facts.ts';
 
 interface ContainerState {

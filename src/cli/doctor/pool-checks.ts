@@ -4,7 +4,7 @@ import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { holds, intersect, type RangeSet, rangeSet, subtract } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
-import { cureOf } from '../words.ts';
+import { cureOf } from '../output/reason-text.ts';
 import { type Facts, told } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 

@@ -1,8 +1,8 @@
 /** MetalLB's L2Advertisements as Berth's. */
 import type { RawAdvertisement } from '../../api/advertisement.ts';
 import { type LabelSelector, selects } from '../../api/meta.ts';
+import { ParityNotes } from './field-report.ts';
 import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
-import { ParityNotes } from './parity.ts';
 import type { Converted } from './pools.ts';
 
 /** An advertisement to be made. */

@@ -1,6 +1,7 @@
 /** What MetalLB has for BGP: Berth announces by ARP and Neighbor Discovery alone, so nothing of it is carried, and it is said plainly. */
+
+import { ParityNotes, type ParityRow } from './field-report.ts';
 import { type Manifest, titleOf } from './manifest.ts';
-import { ParityNotes, type ParityRow } from './parity.ts';
 
 const kinds: Readonly<Record<string, string>> = {
   BGPAdvertisement: "Berth has no BGP: it answers ARP and Neighbor Solicitations in the nodes' own network",

@@ -2,11 +2,11 @@
 import { parseAdvertisement } from '../../api/advertisement.ts';
 import { parsePool } from '../../api/pool.ts';
 import type { RawService } from '../../api/service.ts';
-import { type Cluster, readCluster } from '../cluster.ts';
+import { type Cluster, readCluster } from '../cluster/cluster.ts';
+import type { Session } from '../cluster/session.ts';
+import { askSpeakers, type SpeakerAnswer } from '../cluster/speakers.ts';
 import type { Workload } from '../doctor/facts.ts';
-import { Failure, wrong } from '../failure.ts';
-import type { Session } from '../session.ts';
-import { askSpeakers, type SpeakerAnswer } from '../speakers.ts';
+import { Failure, wrong } from '../output/failure.ts';
 import type { Manifest } from './manifest.ts';
 import { convertMetalLb, type Migration } from './metallb.ts';
 import { type Preview, previewTakeOver } from './preview.ts';

@@ -2,8 +2,8 @@
 import type { RawService } from '../../api/service.ts';
 import { convertAdvertisement, type NewAdvertisement, newAdvertisement, poolsCovered } from './advertisements.ts';
 import { isBgp, reportBgp } from './bgp.ts';
+import { ParityNotes, type ParityRow } from './field-report.ts';
 import { type Manifest, titleOf } from './manifest.ts';
-import { ParityNotes, type ParityRow } from './parity.ts';
 import { type Converted, convertAddresses, convertPool, type NewPool } from './pools.ts';
 import { type ConvertedService, convertService, isBalanced } from './services.ts';
 

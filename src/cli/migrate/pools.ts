@@ -3,8 +3,8 @@ import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { rangeSet } from '../../addr/range-set.ts';
 import type { LabelSelector } from '../../api/meta.ts';
 import type { RawPool } from '../../api/pool.ts';
+import { ParityNotes, type ParityRow } from './field-report.ts';
 import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
-import { ParityNotes, type ParityRow } from './parity.ts';
 
 /** A pool to be made. */
 export interface NewPool {

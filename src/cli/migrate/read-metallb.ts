@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { RawService } from '../../api/service.ts';
 import { collections, workloadsPath } from '../../kube/resources.ts';
+import type { RawWorkload } from '../cluster/installation.ts';
+import { listAll, readOne } from '../cluster/read.ts';
+import type { Reach } from '../cluster/session.ts';
 import type { Workload } from '../doctor/facts.ts';
 import { isMetalLb } from '../doctor/others.ts';
 import { workloadOf } from '../doctor/parse-facts.ts';
-import { misused } from '../failure.ts';
-import type { RawWorkload } from '../installation.ts';
-import { listAll, readOne } from '../reading.ts';
-import type { Reach } from '../session.ts';
+import { misused } from '../output/failure.ts';
 import { type Manifest, manifestsOf } from './manifest.ts';
 
 const api = '/apis/metallb.io';

@@ -1,6 +1,6 @@
 /** What Services ask MetalLB for. Berth reads the same annotations; few of them need another form. */
 import type { RawService } from '../../api/service.ts';
-import { ParityNotes, type ParityRow } from './parity.ts';
+import { ParityNotes, type ParityRow } from './field-report.ts';
 
 /** What the migration needs to know besides a Service. */
 export interface ServiceContext {

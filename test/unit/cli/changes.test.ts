@@ -1,9 +1,9 @@
 /** What changes would do: plans of pools and advertisements, and of new addresses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Checked } from '../../../src/cli/manifests.ts';
-import { planFacts } from '../../../src/cli/plan-facts.ts';
-import { entriesFor, planRenumbering } from '../../../src/cli/renumber-plan.ts';
+import type { Checked } from '../../../src/cli/commands/manifests.ts';
+import { planFacts } from '../../../src/cli/commands/plan-facts.ts';
+import { entriesFor, planRenumbering } from '../../../src/cli/commands/renumber-plan.ts';
 import { advertisement, entry, pool, service } from '../fixtures.ts';
 import { showing } from '../ipam/plans.ts';
 import { picture } from './pictures.ts';

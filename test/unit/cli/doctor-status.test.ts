@@ -1,10 +1,10 @@
 /** What scripts do by the doctor: the status that it ends with. And what it says of versions, which are no text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { doctorAnswer } from '../../../src/cli/doctor/command.ts';
 import type { Facts, SpeakerWords } from '../../../src/cli/doctor/facts.ts';
 import { examine, type Severity, severities } from '../../../src/cli/doctor/finding.ts';
 import { nodeChecks } from '../../../src/cli/doctor/node-checks.ts';
-import { doctorAnswer } from '../../../src/cli/doctor.ts';
 
 const none = '';
 const finding = { id: 'X', where: none, what: 'w', todo: none };

@@ -1,9 +1,9 @@
 /** What people see: tables, ages, colours; and the same facts for programs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renderAnswer } from '../../../src/cli/answer.ts';
-import { paintFor, plain, widthOf } from '../../../src/cli/paint.ts';
-import { ageOf, type Column, renderTable } from '../../../src/cli/table.ts';
+import { renderAnswer } from '../../../src/cli/output/answer.ts';
+import { paintFor, plain, widthOf } from '../../../src/cli/output/colors.ts';
+import { ageOf, type Column, renderTable } from '../../../src/cli/output/table.ts';
 
 interface Fruit {
   readonly name: string;

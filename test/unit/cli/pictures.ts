@@ -1,8 +1,8 @@
 /** Pictures of small clusters, for tests. */
 import type { LinkStatus, SpeakerStatus } from '../../../src/api/speaker-status.ts';
-import type { Cluster } from '../../../src/cli/cluster.ts';
-import { settingsOf } from '../../../src/cli/installation.ts';
-import { type Picture, pictureOf } from '../../../src/cli/picture.ts';
+import type { Cluster } from '../../../src/cli/cluster/cluster.ts';
+import { type Picture, pictureOf } from '../../../src/cli/cluster/evaluation.ts';
+import { settingsOf } from '../../../src/cli/cluster/installation.ts';
 import { advertisement, node } from '../fixtures.ts';
 
 /** The nodes of the pictures, all alive, each with one link in 192.0.2.0/24. */

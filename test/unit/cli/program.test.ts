@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { plain } from '../../../src/cli/paint.ts';
+import { plain } from '../../../src/cli/output/colors.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 
 /** Runs a command line; what it writes, and its status. */

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { settingsOf } from '../../../src/cli/installation.ts';
-import { resourceOf } from '../../../src/cli/reading.ts';
+import { settingsOf } from '../../../src/cli/cluster/installation.ts';
+import { resourceOf } from '../../../src/cli/cluster/read.ts';
 import { readKubeconfig } from '../../../src/kube/kubeconfig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-kubeconfig-'));

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { demandsOf } from '../../../src/announce/desired-vips.ts';
 import type { Facts } from '../../../src/cli/doctor/facts.ts';
 import { objectChecks } from '../../../src/cli/doctor/object-checks.ts';
-import { explainFacts } from '../../../src/cli/explain-facts.ts';
+import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
 import { promise } from '../../honesty/promise.ts';
 import { advertisement, entry, node, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, ip, plan, showing } from '../ipam/plans.ts';

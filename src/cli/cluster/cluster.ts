@@ -1,0 +1,76 @@
+/** The cluster as it is now, read once into the views that controller and speakers decide on. */
+
+import type { DemandSnapshot } from '../../announce/desired-vips.ts';
+import { endpointNodes } from '../../announce/endpoint-nodes.ts';
+import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../../api/advertisement.ts';
+import { type AllocationView, parseAllocation, type RawAllocation } from '../../api/allocation.ts';
+import { type EndpointSliceView, parseEndpointSlice, type RawEndpointSlice } from '../../api/endpoints.ts';
+import { type NamespaceView, parseNamespace, type RawNamespace } from '../../api/namespace.ts';
+import { type NodeView, parseNode, type RawNode } from '../../api/node.ts';
+import { type PoolView, parsePool, type RawPool } from '../../api/pool.ts';
+import { parseService, type RawService, type ServiceView } from '../../api/service.ts';
+import type { Snapshot } from '../../ipam/allocate.ts';
+import { collections } from '../../kube/resources.ts';
+import { type Installation, readInstallation } from './installation.ts';
+import { listAll } from './read.ts';
+import type { Session } from './session.ts';
+
+/** Everything that the tool answers from, but for what only speakers know. */
+export interface Cluster {
+  readonly installation: Installation;
+  readonly pools: readonly PoolView[];
+  readonly advertisements: readonly AdvertisementView[];
+  readonly namespaces: readonly NamespaceView[];
+  readonly nodes: readonly NodeView[];
+  readonly services: readonly ServiceView[];
+  readonly ledger: readonly AllocationView[];
+  readonly endpointSlices: readonly EndpointSliceView[];
+  /** When it was read; milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Reads it. Throws a Failure that names what could not be read. */
+export async function readCluster(session: Session): Promise<Cluster> {
+  const reach = await session.reach();
+  const read = async <R, V>(path: string, parse: (raw: R) => V | undefined): Promise<readonly V[]> =>
+    (await listAll<R>(reach, path)).map(parse).filter((view): view is V & {} => view !== undefined);
+  // First, so that a cluster without Berth is told as that.
+  const pools = await read<RawPool, PoolView>(collections.pools, parsePool);
+  const [installation, advertisements, namespaces, nodes, services, ledger, endpointSlices] = await Promise.all([
+    readInstallation(session),
+    read<RawAdvertisement, AdvertisementView>(collections.advertisements, parseAdvertisement),
+    read<RawNamespace, NamespaceView>(collections.namespaces, parseNamespace),
+    read<RawNode, NodeView>(collections.nodes, parseNode),
+    read<RawService, ServiceView>(collections.services, parseService),
+    read<RawAllocation, AllocationView>(collections.allocations, parseAllocation),
+    read<RawEndpointSlice, EndpointSliceView>(collections.endpointSlices, parseEndpointSlice),
+  ]);
+  const views = { pools, advertisements, namespaces, nodes, services, ledger, endpointSlices };
+  return { installation, ...views, now: Date.now() };
+}
+
+/** What the controller would decide on. */
+export function allocationSnapshot(cluster: Cluster): Snapshot {
+  const { pools, namespaces, nodes, services, ledger, installation, now } = cluster;
+  return { pools, namespaces, nodes, services, ledger, ownership: installation.settings.ownership, now };
+}
+
+/** What the speakers would decide on. */
+export function demandSnapshot(cluster: Cluster): DemandSnapshot {
+  const { ledger, services, endpointSlices, advertisements, nodes, installation } = cluster;
+  const byUid = new Map(services.map((service) => [service.uid, service]));
+  const withPod = installation.speakers.map(({ node }) => node).filter((node) => node !== '');
+  return {
+    ledger,
+    service: (uid) => byUid.get(uid),
+    endpointNodes: endpointNodes(endpointSlices),
+    advertisements,
+    nodes,
+    speakers: new Set([...withPod, ...installation.settings.assumeAlive]),
+  };
+}
+
+/** A Service by its name. */
+export function serviceNamed(cluster: Cluster, key: string): ServiceView | undefined {
+  return cluster.services.find((service) => service.key === key);
+}

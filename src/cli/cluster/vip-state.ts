@@ -1,0 +1,115 @@
+/** How each address of the ledger is: who holds it, whether it is announced, and the one reason why not. */
+import type { Demands } from '../../announce/desired-vips.ts';
+import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
+import type { Condition } from '../../api/meta.ts';
+import type { VipStatus } from '../../api/speaker-status.ts';
+import type { SpeakerAnswer } from './speakers.ts';
+
+/** An address, for people and programs. */
+export interface VipState {
+  readonly address: string;
+  readonly pool: string;
+  /** `namespace/name` of the Services that use it. */
+  readonly services: readonly string[];
+  /** Until when it is kept back; absent: it is in use. */
+  readonly reservedUntil?: string;
+  readonly holder?: string;
+  readonly links: readonly { readonly name: string; readonly mac: string }[];
+  readonly announced: boolean;
+  readonly reason: string;
+  readonly message: string;
+  readonly verified: 'True' | 'False' | 'Unknown';
+  readonly verifiedReason: string;
+  readonly since?: string;
+  readonly conflict?: { readonly reason: string; readonly message: string };
+  readonly moveTo?: string;
+}
+
+/** The words for addresses that nobody is to announce. */
+const unwantedWords = {
+  NotInStatus: 'no Service shows it in its status yet',
+  NoAdvertisement: 'no L2Advertisement covers its pool',
+  NoCandidate: 'no node with a speaker may announce it',
+  NoLocalEndpoints: 'no node that may announce it has a ready endpoint (externalTrafficPolicy: Local)',
+} as const;
+
+/** Reasons that say that no node holds it, whoever is on record. */
+export const heldByNobody: ReadonlySet<string> = new Set(['NoCandidate', 'NoUsableLink', 'NoLocalEndpoints']);
+
+/** The states of all entries, in the order of their addresses. */
+export function vipStates(
+  ledger: readonly AllocationView[],
+  demands: Demands,
+  answers: readonly SpeakerAnswer[],
+): readonly VipState[] {
+  const unwanted = new Map(demands.unwanted.map(({ uid, reason }) => [uid, reason]));
+  const told = new Map<string, VipStatus[]>();
+  for (const vip of answers.flatMap(({ status }) => status?.vips ?? [])) {
+    const known = told.get(vip.uid);
+    if (known === undefined) told.set(vip.uid, [vip]);
+    else known.push(vip);
+  }
+  const isAllKnown = answers.length > 0 && answers.every(({ fault }) => fault === undefined);
+  return [...ledger]
+    .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
+    .map((entry) => stateOf(entry, { unwanted: unwanted.get(entry.uid), told: told.get(entry.uid) ?? [], isAllKnown }));
+}
+
+/** What others than the ledger say of an address. */
+interface Hearsay {
+  readonly unwanted: keyof typeof unwantedWords | undefined;
+  /** What each speaker does about it. */
+  readonly told: readonly VipStatus[];
+  /** Could every speaker be asked? */
+  readonly isAllKnown: boolean;
+}
+
+function stateOf(entry: AllocationView, hearsay: Hearsay): VipState {
+  const { recorded, moveTo, reservedUntil, services } = entry;
+  const verified = allocationCondition(entry, allocationConditions.verified);
+  const conflict = allocationCondition(entry, allocationConditions.conflict);
+  const said = announcement(entry, hearsay);
+  // What is on record stays when nobody holds the address any more, because of its term.
+  const isInUse = recorded !== undefined && hearsay.unwanted === undefined && reservedUntil === undefined;
+  const isHeld = isInUse && !heldByNobody.has(said.reason);
+  return {
+    address: entry.address,
+    pool: entry.pool,
+    services: services.map(({ namespace, name }) => `${namespace}/${name}`),
+    ...(reservedUntil !== undefined && { reservedUntil: new Date(reservedUntil).toISOString() }),
+    ...(isHeld && { holder: recorded.node }),
+    links: isHeld ? (recorded.links ?? []) : [],
+    ...said,
+    verified: (isHeld && verified?.status) || 'Unknown',
+    verifiedReason: (isHeld && verified?.reason) || '',
+    ...(isHeld && recorded.since !== undefined && { since: recorded.since }),
+    ...(conflict?.status === 'True' && { conflict: { reason: conflict.reason, message: conflict.message } }),
+    ...(moveTo !== undefined && { moveTo }),
+  };
+}
+
+/** What the record says, unless the objects rule it out, or the holder itself says otherwise. */
+function announcement(
+  entry: AllocationView,
+  { unwanted, told, isAllKnown }: Hearsay,
+): Pick<VipState, 'announced' | 'reason' | 'message'> {
+  if (entry.reservedUntil !== undefined) return { announced: false, reason: 'Reserved', message: reservedWords(entry) };
+  if (unwanted !== undefined) return { announced: false, reason: unwanted, message: unwantedWords[unwanted] };
+  const condition: Condition | undefined = allocationCondition(entry, allocationConditions.announced);
+  const silence = told.find(({ action, reason }) => action !== 'Announce' && reason !== 'NotHolder')?.reason;
+  if (condition === undefined) {
+    const reason = silence ?? 'Pending';
+    return { announced: false, reason, message: 'no speaker has written anything about it yet' };
+  }
+  const { status, reason, message } = condition;
+  if (status === 'True' && isAllKnown && told.length > 0 && !told.some(({ action }) => action === 'Announce')) {
+    const why = silence ?? 'Pending';
+    return { announced: false, reason: why, message: `no speaker announces it now; the last word was: ${message}` };
+  }
+  return { announced: status === 'True', reason, message };
+}
+
+function reservedWords({ quarantine, services }: AllocationView): string {
+  if (quarantine !== undefined) return `kept back: ${quarantine.message}`;
+  return services.length > 0 ? 'kept back for the Services of these names' : 'kept back after its last use';
+}

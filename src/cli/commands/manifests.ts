@@ -1,0 +1,94 @@
+/** Pools and advertisements in files, checked by the API server without being written (dry run). */
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { parseAllDocuments } from 'yaml';
+import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../../api/advertisement.ts';
+import { type PoolView, parsePool, type RawPool } from '../../api/pool.ts';
+import { ApiError } from '../../kube/client.ts';
+import { collections } from '../../kube/resources.ts';
+import { explained, readOne } from '../cluster/read.ts';
+import type { Reach } from '../cluster/session.ts';
+import { misused, wrong } from '../output/failure.ts';
+
+/** An object of a file. */
+export interface Manifest {
+  readonly kind: 'IPAddressPool' | 'L2Advertisement';
+  readonly metadata: { readonly name: string; readonly labels?: object; readonly annotations?: object };
+  readonly spec?: object;
+}
+
+/** What an apply of it would leave in the cluster. */
+export type Checked = { readonly name: string; readonly change: 'Created' | 'Changed' | 'Unchanged' } & (
+  | { readonly kind: 'IPAddressPool'; readonly view: PoolView }
+  | { readonly kind: 'L2Advertisement'; readonly view: AdvertisementView }
+);
+
+const paths = { IPAddressPool: collections.pools, L2Advertisement: collections.advertisements } as const;
+
+interface AnyObject {
+  readonly kind?: unknown;
+  readonly apiVersion?: unknown;
+  readonly metadata?: { readonly name?: unknown };
+  readonly items?: readonly AnyObject[];
+}
+
+/** The objects of Berth in files (`-`: standard input), and the kinds of what else is in them. Throws a Failure where a file is no YAML. */
+export async function readManifests(
+  files: readonly string[],
+): Promise<{ readonly manifests: readonly Manifest[]; readonly others: readonly string[] }> {
+  const objects: AnyObject[] = [];
+  for (const file of files) objects.push(...parseFile(file, await contentOf(file)));
+  const isOurs = ({ kind, apiVersion }: AnyObject) =>
+    typeof kind === 'string' && Object.hasOwn(paths, kind) && String(apiVersion).startsWith('berth.dev/');
+  const ours = objects.filter(isOurs);
+  for (const { kind, metadata } of ours) {
+    if (typeof metadata?.name !== 'string') throw wrong(`an ${kind} in ${files.join(', ')} has no metadata.name`);
+  }
+  const others = objects.filter((object) => !isOurs(object)).map(({ kind }) => String(kind));
+  return { manifests: ours as unknown as readonly Manifest[], others: [...new Set(others)] };
+}
+
+async function contentOf(file: string): Promise<string> {
+  try {
+    return file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
+  } catch (error) {
+    throw misused(`${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function parseFile(file: string, content: string): readonly AnyObject[] {
+  const objects: AnyObject[] = [];
+  for (const document of parseAllDocuments(content)) {
+    const [error] = 'errors' in document ? document.errors : [];
+    if (error) throw wrong(`${file} is no YAML: ${error.message.split('\n')[0]}`);
+    const object = document.toJS() as AnyObject | null;
+    if (object === null) continue;
+    objects.push(...(object.kind === 'List' ? (object.items ?? []) : [object]));
+  }
+  return objects;
+}
+
+/** Has the API server check an object, with all defaults, as if it were applied. Throws a Failure with its words where it refuses it. */
+export async function dryRun(reach: Reach, { kind, metadata, spec }: Manifest): Promise<Checked> {
+  const { name } = metadata;
+  const path = `${paths[kind]}/${name}`;
+  const before = await readOne<RawPool>(reach, path);
+  const object = { apiVersion: 'berth.dev/v1beta1', kind, metadata, spec };
+  const request =
+    before === undefined
+      ? ({ method: 'POST', path: paths[kind], body: object } as const)
+      : ({ method: 'PUT', path, body: { ...object, metadata: { ...before.metadata, ...metadata } } } as const);
+  try {
+    const raw = await reach.client.json<RawPool>({ ...request, query: { dryRun: 'All' } });
+    const isSame = before !== undefined && JSON.stringify(before.spec) === JSON.stringify(raw.spec);
+    const change = before === undefined ? 'Created' : isSame ? 'Unchanged' : 'Changed';
+    // Its generation is that of another spec: what is kept by generation must not be taken for it.
+    if (kind === 'IPAddressPool') return { name, change, kind, view: { ...parsePool(raw), generation: 0 } };
+    return { name, change, kind, view: parseAdvertisement(raw as unknown as RawAdvertisement) };
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 422 || error.status === 400)) {
+      throw wrong(`the API server refuses ${kind} ${name}: ${error.message}`);
+    }
+    throw explained(error, reach, { verb: before === undefined ? 'create' : 'update', path });
+  }
+}

@@ -1,0 +1,86 @@
+/** `pools`: what each pool has, what is used of it, and whether its addresses are announced. */
+import { formatRange } from '../../addr/range.ts';
+import { coversPool } from '../../api/advertisement.ts';
+import { settle } from '../../ipam/allocate.ts';
+import { poolReports } from '../../ipam/pool-report.ts';
+import { listed } from '../../ipam/reasons.ts';
+import { allocationSnapshot, type Cluster, readCluster } from '../cluster/cluster.ts';
+import type { CommandSpec } from '../command.ts';
+import type { Answer } from '../output/answer.ts';
+import { exits } from '../output/failure.ts';
+import { type Column, renderTable } from '../output/table.ts';
+
+/** A pool, for people and programs. */
+export interface PoolFacts {
+  readonly name: string;
+  readonly state: string;
+  readonly autoAssign: boolean;
+  readonly addresses: readonly string[];
+  readonly used: string;
+  readonly free: string;
+  readonly priority: number | undefined;
+  readonly strict: boolean;
+  readonly namespaces: readonly string[];
+  readonly quota: number | undefined;
+  /** Names of the L2Advertisements that cover it. */
+  readonly advertisedBy: readonly string[];
+  /** What is wrong with it. */
+  readonly problems: readonly string[];
+}
+
+/** The command. */
+export const poolsCommand: CommandSpec = {
+  name: 'pools',
+  summary: 'the pools, how full they are, and who may have their addresses',
+  description: 'Lists the IPAddressPools.\nStatus 1: a pool cannot be used as it is written.',
+  examples: [
+    ['kubectl berth pools', 'how full are they?'],
+    ['kubectl berth pools -o wide', 'with their addresses, quotas and namespaces'],
+  ],
+  run: async (session) => poolsAnswer(poolFacts(await readCluster(session))),
+};
+
+/** The facts of all pools, the oldest first. */
+export function poolFacts(cluster: Cluster): readonly PoolFacts[] {
+  const { table, book } = settle(allocationSnapshot(cluster));
+  return poolReports(table, book).map(({ pool, counts, findings }) => {
+    const { name, state, autoAssign, ranges, allocation, quota } = pool;
+    const advertisedBy = cluster.advertisements.filter((one) => coversPool(one, name)).map((one) => one.name);
+    const faults = findings.filter(({ type, status }) => (type === 'Ready') !== (status === 'True'));
+    const silent = advertisedBy.length === 0 ? ['NoAdvertisement: no L2Advertisement covers it'] : [];
+    return {
+      ...{ name, state, autoAssign, quota, advertisedBy },
+      addresses: ranges.map(formatRange),
+      ...{ used: counts.used, free: counts.free },
+      priority: allocation?.priority,
+      strict: allocation?.strict === true,
+      namespaces: allocation?.namespaces ?? [],
+      problems: [...faults.map(({ reason, message }) => `${reason}: ${message}`), ...silent],
+    };
+  });
+}
+
+const columns: readonly Column<PoolFacts>[] = [
+  { title: 'POOL', cell: ({ name }) => name },
+  { title: 'STATE', cell: ({ state }, { warn }) => (state === 'Active' ? state : warn(state)) },
+  { title: 'AUTO', cell: ({ autoAssign }) => String(autoAssign) },
+  { title: 'USED', cell: ({ used }) => used },
+  { title: 'FREE', cell: ({ free }, { warn }) => (free === '0' ? warn(free) : free) },
+  { title: 'ADVERTISED BY', cell: ({ advertisedBy }, { bad }) => listed(advertisedBy) || bad('nobody') },
+  { title: 'ADDRESSES', cell: ({ addresses }) => listed(addresses), wide: true },
+  { title: 'PRIORITY', cell: ({ priority }) => (priority === undefined ? '' : String(priority)), wide: true },
+  { title: 'NAMESPACES', cell: ({ namespaces }) => listed(namespaces), wide: true },
+  { title: 'STRICT', cell: ({ strict }) => (strict ? 'true' : ''), wide: true },
+  { title: 'QUOTA', cell: ({ quota }) => (quota === undefined ? '' : String(quota)), wide: true },
+];
+
+function poolsAnswer(facts: readonly PoolFacts[]): Answer {
+  const problems = facts.flatMap(({ name, problems: all }) => all.map((one) => `  ${name}: ${one}\n`));
+  return {
+    facts,
+    text: (style) =>
+      renderTable(facts, columns, { ...style, empty: 'There is no IPAddressPool.' }) +
+      (problems.length === 0 ? '' : `\n${style.paint.warn('Problems')}\n${problems.join('')}`),
+    exit: problems.length === 0 ? exits.fine : exits.wrong,
+  };
+}

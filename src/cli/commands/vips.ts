@@ -1,0 +1,63 @@
+/** `vips`: every address of the ledger, who has it and who holds it. */
+import { listed } from '../../ipam/reasons.ts';
+import { readPicture } from '../cluster/evaluation.ts';
+import { faultsOf } from '../cluster/speakers.ts';
+import type { VipState } from '../cluster/vip-state.ts';
+import type { CommandSpec } from '../command.ts';
+import type { Answer } from '../output/answer.ts';
+import { exits } from '../output/failure.ts';
+import { ageOf, type Column, renderTable } from '../output/table.ts';
+
+/** The command. */
+export const vipsCommand: CommandSpec = {
+  name: 'vips',
+  summary: 'the addresses: Service, pool, holder, link, verified, since when',
+  description:
+    'Lists the addresses of the ledger; with -n those of one namespace.\nStatus 1: one of them is not announced, or does not answer.',
+  examples: [
+    ['kubectl berth vips', 'who holds what?'],
+    ['kubectl berth vips -n shop -o wide', 'those of one namespace, with hardware addresses and reasons'],
+  ],
+  run: async (session) => {
+    const { vips, answers, cluster } = await readPicture(session);
+    const { namespace } = session.options;
+    const isIn = ({ services }: VipState) => services.some((service) => service.startsWith(`${namespace}/`));
+    for (const fault of faultsOf(answers)) session.terminal.note(`note: ${fault}\n`);
+    return vipsAnswer(namespace === undefined ? vips : vips.filter(isIn), cluster.now);
+  },
+};
+
+function columnsAt(now: number): readonly Column<VipState>[] {
+  const isReserved = ({ reservedUntil }: VipState) => reservedUntil !== undefined;
+  return [
+    { title: 'ADDRESS', cell: ({ address }) => address },
+    { title: 'SERVICE', cell: ({ services }) => listed(services, 3) },
+    { title: 'POOL', cell: ({ pool }) => pool },
+    { title: 'HOLDER', cell: ({ holder = '' }) => holder },
+    { title: 'LINK', cell: ({ links }) => links.map(({ name }) => name).join(', ') },
+    {
+      title: 'ANNOUNCED',
+      cell: (vip, { good, bad, dim }) =>
+        isReserved(vip) ? dim('Reserved') : vip.announced ? good('Yes') : bad(vip.reason),
+    },
+    {
+      title: 'VERIFIED',
+      cell: ({ verified, verifiedReason }, { good, bad }) =>
+        verified === 'True' ? good('Yes') : verified === 'False' ? bad(verifiedReason) : verifiedReason,
+    },
+    { title: 'SINCE', cell: ({ since }) => (since === undefined ? '' : ageOf(now - Date.parse(since))) },
+    { title: 'MAC', cell: ({ links }) => links.map(({ mac }) => mac).join(', '), wide: true },
+    { title: 'MOVE TO', cell: ({ moveTo = '' }) => moveTo, wide: true },
+    { title: 'MESSAGE', cell: ({ message }) => message, wide: true },
+  ];
+}
+
+function vipsAnswer(facts: readonly VipState[], now: number): Answer {
+  const inUse = facts.filter(({ reservedUntil }) => reservedUntil === undefined);
+  const isFine = inUse.every(({ announced, verified }) => announced && verified !== 'False');
+  return {
+    facts,
+    text: (style) => renderTable(facts, columnsAt(now), { ...style, empty: 'No address is in use.' }),
+    exit: isFine ? exits.fine : exits.wrong,
+  };
+}

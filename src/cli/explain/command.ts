@@ -1,0 +1,156 @@
+/** `explain`: why a Service has its address, or none; why that node holds it; what to do where something is wrong. */
+import type { ServiceView } from '../../api/service.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { readPicture } from '../cluster/evaluation.ts';
+import type { CommandSpec } from '../command.ts';
+import type { Answer } from '../output/answer.ts';
+import type { Paint } from '../output/colors.ts';
+import { exits, type Failure, Forbidden, misused, wrong } from '../output/failure.ts';
+import { nodeWords, poolWords } from '../output/reason-text.ts';
+import { renderTable, type TableStyle } from '../output/table.ts';
+import { explainFacts } from './explain-facts.ts';
+import { explainLimited } from './explain-limited.ts';
+import type { ExplainedVip, ExplainFacts } from './explained.ts';
+
+/** The command. */
+export const explainCommand: CommandSpec = {
+  name: 'explain',
+  summary: 'why a Service has its address or none, who holds it and why, and what to do',
+  description:
+    'Tells of a Service each pool and its verdict, each node and its verdict, what becomes of the packets, and for each problem what to do.\nStatus 1: there is a problem.',
+  args: [{ name: '<service>', what: 'svc/NAME, or NAME', completes: 'service' }],
+  examples: [
+    ['kubectl berth explain svc/web', 'why does web have this address, or none?'],
+    ['kubectl berth explain svc/web -n shop -o yaml', 'the same for a program, of another namespace'],
+  ],
+  run: async (session, { args }) => {
+    const name = serviceName(args[0] ?? '');
+    const key = `${await session.namespace()}/${name}`;
+    try {
+      const picture = await readPicture(session);
+      return explainAnswer(explainFacts(picture, findService(picture.cluster, key)), picture.cluster.now);
+    } catch (error) {
+      // Most people may read their own namespace only.
+      if (error instanceof Forbidden) return explainLimited(session, key, error.message);
+      throw error;
+    }
+  },
+};
+
+/** The name in `svc/NAME`, as kubectl takes it. */
+export function serviceName(text: string): string {
+  const found = /^(?:(?:svc|services?)\/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/i.exec(text)?.[1];
+  if (found === undefined) throw misused(`"${text}" names no Service`, 'write svc/NAME, and -n NAMESPACE');
+  return found;
+}
+
+/** A Service of type LoadBalancer. Throws a Failure that helps where there is none. */
+export function findService({ services }: Cluster, key: string): ServiceView {
+  const service = services.find((one) => one.key === key);
+  if (service === undefined) throw noSuchService(services, key);
+  if (!service.isLoadBalancer) {
+    throw wrong(`Service ${key} is not of type LoadBalancer, or is being deleted: Berth has nothing to do with it`);
+  }
+  return service;
+}
+
+function noSuchService(services: readonly ServiceView[], key: string): Failure {
+  const name = key.slice(key.indexOf('/') + 1);
+  const elsewhere = services.filter((one) => one.name === name && one.isLoadBalancer).map(({ namespace }) => namespace);
+  return wrong(
+    `there is no Service ${key}`,
+    elsewhere.length > 0 ? `there is one in ${elsewhere.join(', ')}: add -n` : undefined,
+  );
+}
+
+/** The answer. `now` is in milliseconds since 1970. */
+export function explainAnswer(facts: ExplainFacts, now: number): Answer {
+  const exit = facts.problems.length > 0 ? exits.wrong : exits.fine;
+  return { facts, text: (style) => explainText(facts, { ...style, now }), exit };
+}
+
+type Style = TableStyle & { readonly now: number };
+
+function explainText(facts: ExplainFacts, style: Style): string {
+  const { service, problems, notes, vips } = facts;
+  const { paint } = style;
+  const parts = [headText(facts, paint)];
+  if (service.ours) parts.push(poolsText(facts, style), ...vips.map((vip) => vipText(vip, style)), pathText(facts));
+  if (notes.length > 0) parts.push(`${paint.dim('Notes')}\n${notes.map((note) => `  ${note}\n`).join('')}`);
+  const lines = problems.map(({ reason, what, todo }) => `  ${paint.bad(reason)}: ${what}\n    what to do: ${todo}\n`);
+  parts.push(
+    problems.length === 0 ? `${paint.good('No problem found.')}\n` : `${paint.bold('Problems')}\n${lines.join('')}`,
+  );
+  return parts.join('\n');
+}
+
+function headText({ service, class: className, vips }: ExplainFacts, paint: Paint): string {
+  const { service: key, addresses, reason, message } = service;
+  const lines = [
+    `Service     ${paint.bold(key)}${className === undefined ? '' : `, class ${className}`}`,
+    `Address     ${addresses.length === 0 ? paint.bad('none') : paint.good(addresses.join(', '))}`,
+    `Why         ${reason}: ${message}`,
+  ];
+  for (const { address, announced, message: how } of vips) {
+    lines.push(
+      `Announced   ${announced ? paint.good('yes') : paint.bad('no')}: ${how.includes(address) ? how : `${address}: ${how}`}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function poolsText({ pools }: ExplainFacts, style: Style): string {
+  const rows = pools.flatMap(({ family, pools: looks }) => looks.map((look) => ({ family, ...look })));
+  const columns = [
+    { title: 'POOL', cell: ({ pool }: (typeof rows)[number]) => pool },
+    { title: 'FAMILY', cell: ({ family }: (typeof rows)[number]) => family },
+    { title: 'VERDICT', cell: ({ verdict }: (typeof rows)[number]) => verdict },
+    { title: 'MEANS', cell: ({ verdict }: (typeof rows)[number]) => poolWords[verdict] },
+  ];
+  const title = 'Pools, in the order in which the Service asks them\n';
+  return title + indented(renderTable(rows, columns, { ...style, empty: 'there is no IPAddressPool' }));
+}
+
+function vipText(vip: ExplainedVip, style: Style): string {
+  const { address, nodes, reason, holder, next, verified, verifiedReason, distribution, spread, nodeLayer, since } =
+    vip;
+  const columns = [
+    { title: 'NODE', cell: ({ node }: (typeof nodes)[number]) => node },
+    { title: 'VERDICT', cell: ({ verdict }: (typeof nodes)[number]) => verdict },
+    {
+      title: 'MEANS',
+      cell: ({ node, verdict, detail }: (typeof nodes)[number]) =>
+        `${nodeWords[verdict]}${node === next ? ', and is first in line' : ''}${detail === '' ? '' : ` (${detail})`}`,
+    },
+  ];
+  const held = holder === undefined ? 'nobody' : `${holder}${since === undefined ? '' : ` since ${since}`}`;
+  const spreadText = distribution === 'Single' ? '' : `: ${spread?.message ?? 'its holder has not said how'}`;
+  // What nobody asks for, nobody is kept from.
+  const table = reason === 'NoAdvertisement' ? '' : indented(renderTable(nodes, columns, style));
+  return `${address}: which node\n${table}  Held by: ${held}
+  Verified from a second node: ${verified}${verifiedReason === '' ? '' : ` (${verifiedReason})`}
+  Distribution: ${distribution}${spreadText}
+  Rules of the node: ${nodeLayer ?? 'not known'}\n`;
+}
+
+function pathText({ path }: ExplainFacts): string {
+  const { handOff, policy, ports, endpoints, sourceRanges } = path;
+  const ready = endpoints.map(({ family, nodes }) => {
+    const all = nodes.reduce((sum, one) => sum + one.ready, 0);
+    const where = nodes.map((one) => `${one.node || 'no node'} ${one.ready}`).join(', ');
+    return `${all} ${family}${all === 0 ? '' : ` (${where})`}`;
+  });
+  const way =
+    handOff.handOff === 'KubeProxy'
+      ? 'kube-proxy knows the address itself'
+      : "packets are rewritten to the Service's node port";
+  return `Data path
+  Hand-off: ${handOff.handOff} (${way})${handOff.message === undefined ? '' : `: ${handOff.message}`}
+  Ports: ${ports.join(', ')}${sourceRanges > 0 ? `, for ${sourceRanges} source ranges only` : ''}
+  externalTrafficPolicy: ${policy}
+  Ready endpoints: ${ready.join(', ')}\n`;
+}
+
+function indented(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}

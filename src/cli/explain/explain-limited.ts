@@ -1,0 +1,70 @@
+/** `explain` for those who may read their own namespace only: what the Service itself says, and what to do. */
+import { parseService, type RawService, type ServiceView } from '../../api/service.ts';
+import { servicePath } from '../../kube/resources.ts';
+import { readOne } from '../cluster/read.ts';
+import type { Session } from '../cluster/session.ts';
+import type { Answer } from '../output/answer.ts';
+import { exits, wrong } from '../output/failure.ts';
+import type { Problem } from './explained.ts';
+import { problem } from './problems.ts';
+
+/** What a Service says of itself. */
+export interface LimitedFacts {
+  readonly service: string;
+  readonly addresses: readonly string[];
+  readonly conditions: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly reason: string;
+    readonly message: string;
+  }[];
+  /** Why no more is told. */
+  readonly note: string;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the Service alone, and answers from its conditions. `why` says what could not be read. */
+export async function explainLimited(session: Session, key: string, why: string): Promise<Answer> {
+  const [namespace = '', name = ''] = key.split('/');
+  const raw = await readOne<RawService>(await session.reach(), servicePath({ namespace, name }));
+  if (raw === undefined) throw wrong(`there is no Service ${key}`);
+  const view = parseService(raw);
+  if (!view.isLoadBalancer) throw wrong(`Service ${key} is not of type LoadBalancer, or is being deleted`);
+  return limitedAnswer(limitedFacts(view, why));
+}
+
+/** What follows from its conditions. */
+export function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): LimitedFacts {
+  const told = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
+  const isGood = ({ status, reason }: (typeof told)[number]) =>
+    status === 'True' && ['Allocated', 'Announced', 'AddressConflict'].includes(reason);
+  const problems = told.filter((one) => !isGood(one)).map(({ reason, message }) => problem(reason, message));
+  const silent =
+    told.length > 0
+      ? []
+      : [problem('NotWritten', 'Berth has written nothing to the Service: another class, or no controller')];
+  const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
+  const note = `${why}: this is only what the Service itself says`;
+  return { service: key, addresses, conditions: told, note, problems: [...problems, ...silent] };
+}
+
+function limitedAnswer(facts: LimitedFacts): Answer {
+  const { service, addresses, conditions, note, problems } = facts;
+  return {
+    facts,
+    exit: problems.length > 0 ? exits.wrong : exits.fine,
+    text: ({ paint }) => {
+      const lines = [
+        `Service     ${paint.bold(service)}`,
+        `Address     ${addresses.join(', ') || paint.bad('none')}`,
+        ...conditions.map(({ type, status, reason, message }) => `${type}   ${status}, ${reason}: ${message}`),
+        '',
+        `${paint.dim('Note')}\n  ${note}`,
+        '',
+        ...problems.map(({ reason, what, todo }) => `${paint.bad(reason)}: ${what}\n  what to do: ${todo}`),
+        ...(problems.length === 0 ? [paint.good('No problem found.')] : []),
+      ];
+      return `${lines.join('\n')}\n`;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/** What each node is to a VIP, from what is known: see node-eligibility.ts. */
+import type { Ip } from '../../addr/ip.ts';
+import { type NodeLook, type ToldLink, verdictOn } from '../../announce/node-eligibility.ts';
+import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
+import type { Picture } from '../cluster/evaluation.ts';
+
+/** An address, and what decides who may hold it. */
+export interface Placed {
+  readonly address: Ip;
+  readonly pool: string;
+  readonly holder: string | undefined;
+  /** The Service that it is for, where that one's `externalTrafficPolicy` is `Local`. */
+  readonly localService: string | undefined;
+}
+
+/** The advertisements that cover a pool. */
+export function advertisementsOf({ cluster }: Picture, pool: string): readonly AdvertisementView[] {
+  return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
+}
+
+/** Judges every node, the holder first, then those that could hold it. */
+export function nodeLooks(picture: Picture, { address, pool, holder, localService }: Placed): readonly NodeLook[] {
+  const { cluster, answers, endpoints, dead } = picture;
+  const { nodes, installation } = cluster;
+  const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
+  const links = new Map<string, readonly ToldLink[]>();
+  for (const { node, status } of answers) if (status) links.set(node, status.links);
+  const advertisements = advertisementsOf(picture, pool);
+  const allExcluded = nodes.every(({ excluded }) => excluded);
+  const looks = nodes.map((node) =>
+    verdictOn(node, {
+      address,
+      advertisements,
+      holder,
+      allExcluded,
+      hasSpeaker: (name) => withPod.has(name),
+      endpointNodes: localService === undefined ? undefined : (endpoints.get(localService) ?? new Set()),
+      isAlive: (name) => !dead.has(name),
+      linksOf: (name) => links.get(name),
+    }),
+  );
+  const rank = ({ verdict }: NodeLook) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
+  return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
+}

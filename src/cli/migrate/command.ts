@@ -1,0 +1,131 @@
+/** `migrate`: from another implementation to Berth, with the same addresses. */
+import { writeFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
+import type { Session } from '../cluster/session.ts';
+import type { CommandSpec } from '../command.ts';
+import type { Answer } from '../output/answer.ts';
+import { exits, misused, wrong } from '../output/failure.ts';
+import { renderParity } from './field-report.ts';
+import { type Found, findInCluster, findInFiles, type Place } from './find.ts';
+import type { Preview } from './preview.ts';
+import type { Obstacle } from './reach.ts';
+import { readPrograms } from './read-metallb.ts';
+import { groupsToTake, obstaclesTo } from './steps.ts';
+import { type TakenAddress, takeOver } from './take-over.ts';
+
+/** The command. */
+export const migrateCommand: CommandSpec = {
+  name: 'migrate',
+  summary: 'take Services over from MetalLB with the same addresses',
+  description:
+    "Without --apply it changes nothing: it prints MetalLB's pools and advertisements as Berth's objects, and to standard error what becomes of every field and of every Service's address.\nWith --apply it makes the objects and takes the Services over, one by one. It stops at the first that would not keep its address.\nStatus 1: a Service would not keep its address, or nobody would announce it.",
+  args: [{ name: '<from>', what: 'the implementation', choices: ['metallb'] }],
+  options: [
+    {
+      flags: '-f, --filename <path>',
+      what: 'read manifests instead of the cluster: a file or a folder (repeat it for more)',
+      many: true,
+    },
+    { flags: '--report <file>', what: 'write the report on every field there instead of standard error' },
+    { flags: '--apply', what: 'take the Services of the cluster over' },
+    { flags: '--stop-metallb', what: "with --apply: stop MetalLB's controller first, and its speakers at the end" },
+  ],
+  examples: [
+    ['kubectl berth migrate metallb > berth.yaml', 'see what would become of everything'],
+    ['kubectl berth migrate metallb -f manifests/ --report report.txt', 'the same from files, without a cluster'],
+    ['kubectl berth migrate metallb --apply --stop-metallb', 'take everything over'],
+  ],
+  run: async (session, given) => {
+    const { filename: paths, report, apply, stopMetallb } = given.options as MigrateOptions;
+    if (apply && paths) throw misused('--apply takes over what is in the cluster: it goes without --filename');
+    if (stopMetallb && !apply) throw misused('--stop-metallb is a part of --apply');
+    const found = paths ? await findInFiles(paths) : await findInCluster(session);
+    const text = `${renderParity(found.migration.rows)}${renderPreviews(found)}${apply ? '' : renderObstacles(found)}`;
+    if (report) await writeFile(report, text);
+    else session.terminal.note(`${text}\n`);
+    if (!apply) return printed(found);
+    if (found.place === undefined) throw wrong(found.note);
+    return applied(session, { ...found, place: found.place, stop: stopMetallb === true });
+  },
+};
+
+interface MigrateOptions {
+  readonly filename?: readonly string[];
+  readonly report?: string;
+  readonly apply?: boolean;
+  readonly stopMetallb?: boolean;
+}
+
+function printed(found: Found): Answer {
+  const { migration, previews } = found;
+  const objects = [...migration.pools, ...migration.advertisements];
+  const obstacles = obstaclesOf(found, true);
+  return {
+    facts: { objects, services: previews, obstacles, report: migration.rows },
+    text: () =>
+      objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('') || '# nothing to be carried\n',
+    exit: obstacles.length > 0 ? exits.wrong : exits.fine,
+  };
+}
+
+function obstaclesOf({ previews, place }: Found, stop: boolean): readonly Obstacle[] {
+  return place === undefined ? [] : obstaclesTo(previews, { ...place.situation, stop });
+}
+
+interface Order extends Found {
+  readonly place: Place;
+  readonly stop: boolean;
+}
+
+async function applied(session: Session, order: Order): Promise<Answer> {
+  const { migration, previews, place, stop } = order;
+  const obstacles = obstaclesOf(order, stop);
+  if (obstacles.length > 0) throw wrong(`nothing was changed:\n${obstacles.map(obstacleText).join('\n')}`);
+  const groups = groupsToTake(migration, previews);
+  const { ownership } = place.cluster.installation.settings;
+  const taken = await takeOver({ session, migration, groups, programs: stop ? place.programs : [], ownership });
+  const silent = taken.filter(({ holder }) => holder === undefined);
+  const restarted = stop ? (await readPrograms(await session.reach())).filter(({ wanted }) => wanted > 0) : [];
+  for (const { kind, namespace, name } of restarted) {
+    const why =
+      'something puts it back (an operator, Argo CD, Flux): stop it there, or it gives and announces addresses too';
+    session.terminal.note(`${kind} ${namespace}/${name} runs again: ${why}\n`);
+  }
+  return {
+    facts: { services: previews, addresses: taken, report: migration.rows },
+    text: () =>
+      `${taken.map(lineOf).join('')}${taken.length - silent.length} of ${taken.length} addresses taken over and announced\n`,
+    exit: silent.length + restarted.length > 0 ? exits.wrong : exits.fine,
+  };
+}
+
+function lineOf({ service, address, holder, message }: TakenAddress): string {
+  return `${address}   ${service}   ${holder === undefined ? message : `announced by ${holder}`}\n`;
+}
+
+function renderPreviews(found: Found): string {
+  const { previews, note } = found;
+  const lines = previews.map(
+    ({ service, fate, addresses, message }) =>
+      `  ${service} (${addresses.join(', ') || 'no address'}): ${fateText[fate]}: ${message}`,
+  );
+  const services = previews.length === 0 ? '' : `\nServices (${previews.length})\n${lines.join('\n')}\n`;
+  return `${services}${note === '' ? '' : `\nWhat becomes of the Services is not known: ${note}\n`}`;
+}
+
+function renderObstacles(found: Found): string {
+  const obstacles = obstaclesOf(found, true).map(obstacleText);
+  return obstacles.length === 0 ? '' : `\nWhat speaks against --apply\n${obstacles.join('\n')}\n`;
+}
+
+function obstacleText({ what, todo }: Obstacle): string {
+  return `  ${what}\n    -> ${todo}`;
+}
+
+const fateText: Readonly<Record<Preview['fate'], string>> = {
+  Keeps: 'keeps its address',
+  Changes: 'WOULD NOT KEEP ITS ADDRESS',
+  Berth: "is Berth's already",
+  Pending: 'has no address yet',
+  NotOurs: 'is left alone',
+};

@@ -1,0 +1,60 @@
+/** Tables as kubectl prints them: columns as wide as their widest cell, three spaces between them. */
+import { type Paint, widthOf } from './colors.ts';
+
+/** One column of rows of type R. */
+export interface Column<R> {
+  readonly title: string;
+  readonly cell: (row: R, paint: Paint) => string;
+  /** Only with `-o wide`. */
+  readonly wide?: boolean;
+}
+
+/** How to print. */
+export interface TableStyle {
+  readonly paint: Paint;
+  readonly wide: boolean;
+}
+
+/** The table's lines, each with its newline; one line of `empty` where there are no rows. */
+export function renderTable<R>(
+  rows: readonly R[],
+  columns: readonly Column<R>[],
+  { paint, wide, empty = 'nothing' }: TableStyle & { readonly empty?: string },
+): string {
+  if (rows.length === 0) return `${empty}\n`;
+  const shown = columns.filter((column) => wide || !column.wide);
+  const lines = [
+    shown.map(({ title }) => title),
+    ...rows.map((row) => shown.map(({ cell }) => cell(row, paint) || '-')),
+  ];
+  const widths = shown.map((_, i) => Math.max(...lines.map((line) => widthOf(line[i] ?? ''))));
+  return lines
+    .map(
+      (line) =>
+        `${line
+          .map((text, i) => pad(text, widths[i] ?? 0))
+          .join('   ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+function pad(text: string, width: number): string {
+  return text + ' '.repeat(width - widthOf(text));
+}
+
+/** A time span as kubectl shows ages: `5s`, `3m20s`, `7h`, `2d4h`. */
+export function ageOf(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600), Math.floor(seconds / 86_400)];
+  if (seconds < 120) return `${seconds}s`;
+  if (minutes < 10) return withRest(`${minutes}m`, seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  if (hours < 8) return withRest(`${hours}h`, minutes % 60, 'm');
+  if (hours < 48) return `${hours}h`;
+  return days < 8 ? withRest(`${days}d`, hours % 24, 'h') : `${days}d`;
+}
+
+function withRest(whole: string, rest: number, unit: string): string {
+  return rest === 0 ? whole : `${whole}${rest}${unit}`;
+}

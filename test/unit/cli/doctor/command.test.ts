@@ -1,0 +1,437 @@
+/** What the doctor finds in what it knows. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isRange, parseRange } from '../../../../src/addr/range.ts';
+import { rangeSet } from '../../../../src/addr/range-set.ts';
+import { checkIds, checks } from '../../../../src/cli/doctor/checks.ts';
+import type { Facts, PodState, SpeakerWords, Workload } from '../../../../src/cli/doctor/facts.ts';
+import { examine } from '../../../../src/cli/doctor/finding.ts';
+import { kubeProxyOf, podStateOf, warningsOf } from '../../../../src/cli/doctor/parse-facts.ts';
+import { advertisement, entry, node, ownership, pool, service } from '../../fixtures.ts';
+
+const ranges = (...texts: readonly string[]) => rangeSet(texts.map(parseRange).filter(isRange));
+const pod = (name: string, facts: Partial<PodState> = {}): PodState => ({
+  ...{ name, role: 'speaker', node: 'n1', ready: true, image: 'berth:1', trouble: '' },
+  ...facts,
+});
+const link = (name: string, ...addresses: readonly string[]) => ({
+  name,
+  mac: '02:00:00:00:00:01',
+  addresses,
+  deaf: false,
+  blocked: [],
+});
+const words = (facts: Partial<SpeakerWords> = {}): SpeakerWords => ({
+  version: '1',
+  links: [link('eth0', '192.0.2.101/24')],
+  peers: [],
+  dataPath: { nodeLayer: 'Loaded' },
+  facts: {
+    kernel: '6.1.0',
+    nft: '1.0.6',
+    forwarding: { ipv4: true, ipv6: true },
+    allLinks: { rpFilter: 0 },
+    links: { eth0: { rpFilter: 0, proxyArp: 0 } },
+    defaultLinks: { ipv4: ['eth0'], ipv6: [] },
+    programs: [],
+  },
+  ...facts,
+});
+const speaker = (facts: Partial<SpeakerWords> = {}) => ({ node: 'n1', fault: undefined, status: words(facts) });
+/** A cluster without a fault. */
+const well: Facts = {
+  namespace: 'berth-system',
+  namespaceLabels: { value: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+  ownership,
+  pods: [pod('c', { role: 'controller' }), pod('s')],
+  pools: [pool('p', ['192.0.2.10-192.0.2.19'])],
+  advertisements: [advertisement({ name: 'a', distribution: 'Spread' })],
+  nodes: [node('n1', { addresses: ['192.0.2.101' as never] })],
+  services: [service('s')],
+  ledger: [],
+  podRanges: new Map([['n1', ranges('10.0.0.0/24')]]),
+  arePodsSampled: false,
+  serviceRanges: { value: ranges('10.96.0.0/12') },
+  externalIps: new Map(),
+  kubeProxy: { value: { mode: 'iptables', strictArp: false } },
+  workloads: { value: [] },
+  others: { value: { ciliumPools: [], calico: undefined, calicoPools: [] } },
+  speakers: [speaker()],
+  warnings: { value: [] },
+  boundPolicies: { value: ['berth-holders.berth.dev'] },
+};
+/** `severity id where` of all that is not well. */
+const found = (facts: Partial<Facts>) =>
+  examine(checks, { ...well, ...facts })
+    .filter(({ severity }) => severity !== 'ok')
+    .map(({ severity, id, where }) => `${severity} ${id} ${where}`.trim());
+const workload = (name: string, facts: Partial<Workload> = {}): Workload => ({
+  ...{ kind: 'Deployment', namespace: 'x', name, labels: {}, images: [], args: [], wanted: 1, ready: 1 },
+  ...facts,
+});
+const withCondition = (type: string, status: 'True' | 'False', reason: string) => [
+  entry('192.0.2.10', service('s'), { conditions: [{ type, status, reason, message: 'm', lastTransitionTime: '' }] }),
+];
+const withFacts = (facts: SpeakerWords['facts'], more: Partial<SpeakerWords> = {}) => ({
+  speakers: [speaker({ ...more, facts: { ...words().facts, ...facts } })],
+});
+/** A second link with the pool's network, which the default route does not leave by. */
+const side = { links: [link('eth0', '198.51.100.1/24'), link('eth1', '192.0.2.101/24')] };
+
+test('a cluster without a fault: every check says that all is well', () => {
+  assert.deepEqual(found({}), []);
+  assert.deepEqual(new Set(examine(checks, well).map(({ id }) => id)), new Set(checkIds));
+  assert.equal(new Set(checkIds).size, checkIds.length);
+});
+
+const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; readonly expected: readonly string[] }[] =
+  [
+    {
+      desc: 'a controller in standby that is not ready',
+      facts: { pods: [pod('a', { role: 'controller' }), pod('b', { role: 'controller', ready: false }), pod('s')] },
+      expected: ['warn ControllerNotReady pod berth-system/b on n1'],
+    },
+    {
+      desc: 'no speaker at all',
+      facts: { pods: [pod('c', { role: 'controller' })] },
+      expected: ['error SpeakerNotReady', 'warn SpeakerMissing node n1'],
+    },
+    {
+      desc: 'a speaker that cannot be asked',
+      facts: { speakers: [speaker(), { node: 'n2', fault: 'no answer', status: undefined }] },
+      expected: ['unknown SpeakerNotAsked node n2'],
+    },
+    {
+      desc: 'B7 two versions',
+      facts: { pods: [pod('c', { role: 'controller' }), pod('s', { image: 'berth:2' })] },
+      expected: ['warn VersionsMixed'],
+    },
+    {
+      desc: 'E7 Pod Security that lets no speaker start',
+      facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/enforce': 'baseline' } } },
+      expected: ['error PodSecurity namespace berth-system'],
+    },
+    {
+      desc: 'E7 Pod Security that complains',
+      facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/warn': 'restricted' } } },
+      expected: ['warn PodSecurity namespace berth-system'],
+    },
+    {
+      desc: 'B10 no policy for stolen tokens',
+      facts: { boundPolicies: { value: ['x'] } },
+      expected: ['warn AdmissionPolicyMissing'],
+    },
+    {
+      desc: 'E5 all nodes excluded',
+      facts: { nodes: [node('n1', { excluded: true })] },
+      expected: ['info NodesExcluded'],
+    },
+    {
+      desc: 'E5 no advertisement',
+      facts: { advertisements: [], ledger: [] },
+      expected: ['error AdvertisementSelectsNothing', 'warn PoolNotAdvertised pool p', 'unknown SpreadPathBlocked'],
+    },
+    {
+      desc: 'an advertisement of a pool that is not there',
+      facts: {
+        advertisements: [
+          advertisement({ name: 'a', distribution: 'Spread' }),
+          advertisement({ name: 'b', pools: ['q'] }),
+        ],
+      },
+      expected: ['error AdvertisementSelectsNothing L2Advertisement b'],
+    },
+    {
+      desc: 'an advertisement of no node',
+      facts: {
+        advertisements: [
+          advertisement({ name: 'a', distribution: 'Spread', nodeSelectors: [{ matchLabels: { a: 'b' } }] }),
+        ],
+      },
+      expected: ['error AdvertisementSelectsNothing L2Advertisement a'],
+    },
+    {
+      desc: 'a link that no node has',
+      facts: { advertisements: [advertisement({ name: 'a', distribution: 'Spread', interfaces: ['enp*'] })] },
+      expected: ['error AdvertisementSelectsNothing L2Advertisement a'],
+    },
+    {
+      desc: 'a class that nobody serves',
+      facts: { services: [service('s', { class: 'x/y' })] },
+      expected: ['warn ClassNotServed services default/s'],
+    },
+    {
+      desc: 'E2 an address that another program wrote',
+      facts: {
+        services: [service('s', { ingress: [{ ip: '192.0.2.10' }], ingressWriters: [{ manager: 'speaker', at: 0 }] })],
+      },
+      expected: ['warn StatusOfOthers services default/s'],
+    },
+    {
+      desc: 'a Warning of a Pod that is well again',
+      facts: {
+        warnings: {
+          value: [
+            { object: 'Pod s', reason: 'Unhealthy', message: '' },
+            { object: 'DaemonSet d', reason: 'FailedCreate', message: '' },
+          ],
+        },
+      },
+      expected: ['warn Warnings DaemonSet d'],
+    },
+    {
+      desc: 'a pool that holds a node',
+      facts: { pools: [pool('p', ['192.0.2.96/28'])] },
+      expected: ['warn PoolOverlapsNodes pool p'],
+    },
+    {
+      desc: 'a pool that holds Pods',
+      facts: { pools: [pool('p', ['192.0.2.10', '10.0.0.9'])] },
+      expected: ['error PoolOverlapsPods pool p', 'warn PoolOffLink pool p'],
+    },
+    {
+      desc: 'Pods whose ranges no Node names',
+      facts: { arePodsSampled: true },
+      expected: ['unknown PoolOverlapsPods'],
+    },
+    {
+      desc: 'a pool of cluster IPs',
+      facts: { pools: [pool('p', ['10.96.0.0/24'])] },
+      expected: ['error PoolOverlapsServices pool p', 'error PoolOffLink pool p'],
+    },
+    {
+      desc: "a pool with somebody's externalIP",
+      facts: { externalIps: new Map([['a/b', ranges('192.0.2.11')]]) },
+      expected: ['warn PoolOverlapsExternalIPs pool p'],
+    },
+    {
+      desc: 'a pool of no network of the nodes, which a link is named for',
+      facts: {
+        pools: [pool('p', ['203.0.113.0/28'])],
+        advertisements: [advertisement({ name: 'a', distribution: 'Spread', interfaces: ['eth0'] })],
+      },
+      expected: [],
+    },
+    {
+      desc: 'a pool that is partly of no network of the nodes',
+      facts: { pools: [pool('p', ['192.0.3.0-192.0.3.9', '192.0.2.10'])] },
+      expected: ['warn PoolOffLink pool p'],
+    },
+    {
+      desc: 'a pool entry that is none',
+      facts: { pools: [pool('p', ['192.0.2.10', '192.0.2.9-192.0.2.8'])] },
+      expected: ['error PoolNotReady pool p'],
+    },
+    {
+      desc: 'another host with an address',
+      facts: { ledger: withCondition('Conflict', 'True', 'ForeignClaim') },
+      expected: ['error DuplicateAddress address 192.0.2.10'],
+    },
+    {
+      desc: 'a proxy',
+      facts: { ledger: withCondition('Conflict', 'False', 'ProxyArp') },
+      expected: ['info DuplicateAddress address 192.0.2.10'],
+    },
+    {
+      desc: 'a silent address',
+      facts: { ledger: withCondition('Announced', 'False', 'NoCandidate') },
+      expected: ['error NotAnnounced address 192.0.2.10'],
+    },
+    {
+      desc: 'a second node without an answer',
+      facts: { ledger: withCondition('Verified', 'False', 'NotAnswered') },
+      expected: ['error NotVerified address 192.0.2.10'],
+    },
+    {
+      desc: 'IPVS without strictARP, with the node layer',
+      facts: { kubeProxy: { value: { mode: 'ipvs', strictArp: false } } },
+      expected: ['info StrictArp ConfigMap kube-system/kube-proxy'],
+    },
+    {
+      desc: 'IPVS without strictARP, without it',
+      facts: {
+        kubeProxy: { value: { mode: 'ipvs', strictArp: false } },
+        speakers: [speaker({ dataPath: { nodeLayer: 'Off' } })],
+      },
+      expected: ['error StrictArp ConfigMap kube-system/kube-proxy', 'info RulesNotLoaded node n1'],
+    },
+    {
+      desc: 'IPVS that only the links tell',
+      facts: {
+        kubeProxy: { why: 'no ConfigMap' },
+        speakers: [
+          speaker({ links: [link('eth0', '192.0.2.101/24'), link('kube-ipvs0')], dataPath: { nodeLayer: 'NoNft' } }),
+        ],
+      },
+      expected: ['error StrictArp nodes n1', 'error RulesNotLoaded node n1', 'unknown KubeProxyMode'],
+    },
+    {
+      desc: 'A2 a port that lets nothing through',
+      facts: { speakers: [speaker({ peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] })] },
+      expected: ['error LivenessBlocked node n1'],
+    },
+    {
+      desc: 'a peer that was heard once, and whose Pod is ready',
+      facts: {
+        pods: [...well.pods, pod('t', { node: 'n2' })],
+        speakers: [speaker({ peers: [{ node: 'n2', liveness: 'Dead' }] })],
+      },
+      expected: ['error LivenessBlocked node n1'],
+    },
+    {
+      desc: 'D11 an old kernel and an old nft',
+      facts: withFacts({ kernel: '5.4.0-1', nft: '0.9.8' }),
+      expected: ['error KernelTooOld node n1'],
+    },
+    {
+      desc: 'no forwarding',
+      facts: withFacts({ forwarding: { ipv4: false, ipv6: false } }),
+      expected: ['error ForwardingOff node n1'],
+    },
+    {
+      desc: 'D12 strict rp_filter on a second link',
+      facts: withFacts({ links: { eth1: { rpFilter: 1 } } }, side),
+      expected: ['warn StrictReversePath node n1, link eth1', 'info ReturnPath node n1, link eth1'],
+    },
+    {
+      desc: 'D12 loose rp_filter on a second link counts, whatever all say',
+      facts: withFacts({ allLinks: { rpFilter: 1 }, links: { eth1: { rpFilter: 2 } } }, side),
+      expected: ['info ReturnPath node n1, link eth1'],
+    },
+    {
+      desc: 'proxy ARP on a link of a pool',
+      facts: withFacts({ links: { eth0: { proxyArp: 1, proxyNdp: 1 } } }),
+      expected: ['warn ProxyArpOn node n1, link eth0', 'warn ProxyArpOn node n1, link eth0'],
+    },
+    {
+      desc: 'D7 programs on a link of a pool',
+      facts: withFacts({ programs: ['eth0', 'cni0'] }),
+      expected: ['warn IngressPrograms node n1'],
+    },
+    {
+      desc: 'D8 anti-spoofing',
+      facts: { speakers: [speaker({ links: [{ ...link('eth0', '192.0.2.101/24'), blocked: ['n2'] }] })] },
+      expected: ['warn SpreadPathBlocked node n1, link eth0'],
+    },
+    {
+      desc: 'a link that is deaf',
+      facts: { speakers: [speaker({ links: [{ ...link('eth0', '192.0.2.101/24'), deaf: true }] })] },
+      expected: ['warn LinkUnusable node n1, link eth0'],
+    },
+    {
+      desc: 'a speaker of an older version, which tells no facts',
+      facts: { speakers: [{ node: 'n1', fault: undefined, status: (({ facts: _, ...rest }) => rest)(words()) }] },
+      expected: ['ForwardingOff', 'StrictReversePath', 'ReturnPath', 'ProxyArpOn', 'IngressPrograms'].map(
+        (id) => `unknown ${id} node n1`,
+      ),
+    },
+  ];
+for (const { desc, facts, expected } of rows) test(`found: ${desc}`, () => assert.deepEqual(found(facts), expected));
+
+for (const { desc, workloads, severity } of [
+  {
+    desc: 'MetalLB by its labels',
+    workloads: [workload('controller', { labels: { app: 'metallb' } })],
+    severity: 'error',
+  },
+  {
+    desc: 'MetalLB that is scaled to nothing',
+    workloads: [workload('controller', { labels: { app: 'metallb' }, wanted: 0 })],
+    severity: 'warn',
+  },
+  {
+    desc: 'MetalLB with a class of its own',
+    workloads: [workload('controller', { labels: { app: 'metallb' }, args: ['--lb-class=m'] })],
+    severity: 'info',
+  },
+  {
+    desc: 'kube-vip by its image',
+    workloads: [workload('x', { images: ['ghcr.io/kube-vip/kube-vip:v1'] })],
+    severity: 'error',
+  },
+  {
+    desc: 'PureLB',
+    workloads: [workload('allocator', { images: ['ghcr.io/purelb/purelb/allocator:v1'] })],
+    severity: 'error',
+  },
+  { desc: 'OpenELB', workloads: [workload('openelb-manager')], severity: 'error' },
+  { desc: 'K3s ServiceLB', workloads: [workload('svclb-web-1', { kind: 'DaemonSet' })], severity: 'error' },
+  {
+    desc: 'a cloud provider',
+    workloads: [workload('x', { images: ['registry.k8s.io/openstack-cloud-controller-manager:v1'] })],
+    severity: 'error',
+  },
+  {
+    desc: 'Berth itself',
+    workloads: [workload('controller', { labels: { 'app.kubernetes.io/name': 'berth', app: 'metallb' } })],
+    severity: undefined,
+  },
+]) {
+  test(`E2 another load balancer: ${desc}`, () => {
+    const expected =
+      severity === undefined ? [] : [`${severity} OtherImplementation ${workloads[0]?.kind} x/${workloads[0]?.name}`];
+    assert.deepEqual(found({ workloads: { value: workloads } }), expected);
+  });
+}
+
+test('E2 the allocators of network plugins are known by their settings', () => {
+  const others = { ciliumPools: ['blue'], calico: 'AllServices', calicoPools: ['lb'] };
+  assert.deepEqual(found({ others: { value: others } }), [
+    'error OtherImplementation CiliumLoadBalancerIPPool blue',
+    'error OtherImplementation IPPool lb',
+  ]);
+  const idle = { ciliumPools: [], calico: 'AllServices', calicoPools: [] };
+  assert.deepEqual(found({ others: { value: idle } }), [
+    'warn OtherImplementation KubeControllersConfiguration default',
+  ]);
+});
+
+test("kube-proxy's configuration is read as kubeadm writes it", () => {
+  assert.deepEqual(kubeProxyOf({ 'config.conf': 'mode: ipvs\nipvs: { strictARP: true }\n' }), {
+    mode: 'ipvs',
+    strictArp: true,
+  });
+  assert.deepEqual(kubeProxyOf({ 'config.conf': 'mode: ""\n' }), { mode: 'iptables', strictArp: false });
+  assert.equal(kubeProxyOf({ 'config.conf': '{ [' }), undefined);
+  assert.equal(kubeProxyOf({}), undefined);
+});
+
+test('a Pod that is not ready says why', () => {
+  const metadata = { name: 'p', uid: 'u', resourceVersion: '1' };
+  const trouble = (status: Parameters<typeof podStateOf>[0]['status'] & object) =>
+    podStateOf({ metadata, status }).trouble;
+  assert.equal(
+    trouble({ conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes' }] }),
+    'Unschedulable: 0/3 nodes',
+  );
+  assert.equal(
+    trouble({
+      containerStatuses: [
+        {
+          state: { waiting: { reason: 'CrashLoopBackOff' } },
+          lastState: { terminated: { exitCode: 1, reason: 'Error' } },
+        },
+      ],
+    }),
+    'CrashLoopBackOff; its container ended with status 1 (Error)',
+  );
+  assert.equal(trouble({ containerStatuses: [{ ready: false }] }), 'its readiness probe fails');
+});
+
+test('of Warnings those of the last hour count, one of each kind, the newest first', () => {
+  const event = (name: string, minutes: number, type = 'Warning') => ({
+    type,
+    reason: 'R',
+    message: `${minutes}`,
+    involvedObject: { kind: 'Pod', name },
+    lastTimestamp: new Date(minutes * 60_000).toISOString(),
+  });
+  const told = warningsOf(
+    [event('a', 10), event('a', 30), event('b', 40), event('c', 50, 'Normal'), event('d', 1)],
+    5 * 60_000,
+  );
+  assert.deepEqual(
+    told.map(({ object, message }) => `${object} ${message}`),
+    ['Pod b 40', 'Pod a 30'],
+  );
+});
