@@ -3,7 +3,7 @@ import type { Ip } from '../addr/ip.ts';
 import { contains, numericAddress, parseLinkAddress, type Subnet, subnetOf } from '../addr/subnet.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { HolderDecision } from '../election/view.ts';
-import { Ranking } from '../hash/rendezvous.ts';
+import { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import type { DemandSnapshot } from './desired-vips.ts';
 import type { VerifiedVip } from './verification-results.ts';
@@ -62,7 +62,7 @@ interface Near {
 
 /** Makes plans, for thousands of VIPs while the main thread has more to do: who is near to what is remembered, and seldom changes. */
 export class Planner {
-  readonly #ranking = new Ranking();
+  readonly #ranking = new RendezvousRanking();
   #key = '';
   #subnets: readonly LinkedSubnet[] = [];
   readonly #near = new Map<string, Near>();

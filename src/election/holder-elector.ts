@@ -4,7 +4,7 @@
  * with virtual ones.
  */
 import type { Ip } from '../addr/ip.ts';
-import { Ranking } from '../hash/rendezvous.ts';
+import { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { Review } from '../liveness/failure-detector.ts';
 import { Rhythm } from '../liveness/heartbeat-schedule.ts';
 import {
@@ -71,7 +71,7 @@ export class Keeper {
   readonly #rhythm: Rhythm;
   readonly #wire = new WireAsks();
   readonly #deafness = new Deafness();
-  readonly #ranking = new Ranking();
+  readonly #ranking = new RendezvousRanking();
   readonly #decisions: Decisions;
   readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;

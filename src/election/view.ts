@@ -1,6 +1,6 @@
 /** What the decision on holders depends on, and what comes out of it. */
 import type { Ip } from '../addr/ip.ts';
-import type { Ranking } from '../hash/rendezvous.ts';
+import type { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { Liveness } from '../liveness/failure-detector.ts';
 import type { Claim } from '../liveness/messages.ts';
 
@@ -40,7 +40,7 @@ export interface Candidate {
 export interface HolderView {
   readonly self: string;
   readonly now: number;
-  readonly ranking: Ranking;
+  readonly ranking: RendezvousRanking;
   /** The VIPs to decide. */
   readonly vips: readonly Vip[];
   /** How many VIPs there are, and how many of those that are not decided here each node holds. */

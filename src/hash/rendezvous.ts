@@ -11,7 +11,7 @@ interface Digest {
 }
 
 /** Scores of VIPs and nodes. It keeps the digests of the nodes, which come again and again. */
-export class Ranking {
+export class RendezvousRanking {
   readonly #digests = new Map<string, Digest>();
 
   /** The candidate that should hold this VIP, of those that are acceptable. That is asked only where it matters. */

@@ -3,7 +3,7 @@ import { type Demands, demandsOf } from '../../announce/desired-vips.ts';
 import { endpointNodes } from '../../announce/endpoint-nodes.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import type { ServiceView } from '../../api/service.ts';
-import { Ranking } from '../../hash/rendezvous.ts';
+import { RendezvousRanking } from '../../hash/rendezvous.ts';
 import { type Settled, settle } from '../../ipam/allocate.ts';
 import { allocationSnapshot, type Cluster, demandSnapshot, readCluster } from './cluster.ts';
 import type { Session } from './session.ts';
@@ -19,7 +19,7 @@ export interface Picture {
   readonly demands: Demands;
   readonly vips: readonly VipState[];
   /** Which node comes first for an address. */
-  readonly ranking: Ranking;
+  readonly ranking: RendezvousRanking;
   /** The ledger's entries, by address; the Services, by uid. */
   readonly entries: ReadonlyMap<string, AllocationView>;
   readonly services: ReadonlyMap<string, ServiceView>;
@@ -40,7 +40,7 @@ export function pictureOf(cluster: Cluster, answers: readonly SpeakerAnswer[]): 
   const settled = settle(allocationSnapshot(cluster));
   const demands = demandsOf(demandSnapshot(cluster), linksOfAll(answers));
   return {
-    ...{ cluster, answers, settled, demands, ranking: new Ranking(), dead: deadNodes(answers) },
+    ...{ cluster, answers, settled, demands, ranking: new RendezvousRanking(), dead: deadNodes(answers) },
     vips: vipStates(cluster.ledger, demands, answers),
     entries: new Map(cluster.ledger.map((entry) => [entry.address, entry])),
     services: new Map(cluster.services.map((service) => [service.uid, service])),

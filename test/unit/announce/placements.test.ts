@@ -7,12 +7,12 @@ import { type LinkView, linksFor } from '../../../src/announce/links.ts';
 import { placementsOf } from '../../../src/announce/placements.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
 import { decideHolders } from '../../../src/election/decide-holders.ts';
-import { Ranking } from '../../../src/hash/rendezvous.ts';
+import { RendezvousRanking } from '../../../src/hash/rendezvous.ts';
 import { fc } from '../../property.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 
 const vip = '192.0.2.10' as Ip;
-const rankFor = (ip: Ip, nodes: readonly string[]) => new Ranking().order(ip, nodes);
+const rankFor = (ip: Ip, nodes: readonly string[]) => new RendezvousRanking().order(ip, nodes);
 
 function link(name: string, facts: Partial<LinkView> = {}): LinkView {
   const addresses = [
@@ -76,7 +76,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     claimsTo: (uid) => new Map(claimedBy === undefined ? [] : [[claimedBy, claims.get(uid) ?? assert.fail()]]),
     formerOf: () => undefined,
     termOf: () => (claimedBy === undefined ? 0 : 1),
-    ranking: new Ranking(),
+    ranking: new RendezvousRanking(),
     total: demands.vips.length,
     loads: () => new Map(),
     waiting: new Map(),

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { decideHolders } from '../../../src/election/decide-holders.ts';
 import type { Candidate, HolderDecision, HolderView, Vip } from '../../../src/election/view.ts';
-import { Ranking } from '../../../src/hash/rendezvous.ts';
+import { RendezvousRanking } from '../../../src/hash/rendezvous.ts';
 import type { Claim } from '../../../src/liveness/messages.ts';
 
 /** What `me` knows when it decides. All that is left out is as in a healthy cluster of three nodes. */
@@ -66,7 +66,7 @@ const heardAs: Readonly<Record<string, Partial<Candidate>>> = {
 const states = ['listening', 'isolated', 'incomplete', 'damped'];
 
 /** The ranks are as the row says. */
-class GivenRanks extends Ranking {
+class GivenRanks extends RendezvousRanking {
   readonly #ranks: readonly string[];
 
   constructor(ranks: readonly string[]) {

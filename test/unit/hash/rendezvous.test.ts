@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { Ranking } from '../../../src/hash/rendezvous.ts';
+import { RendezvousRanking } from '../../../src/hash/rendezvous.ts';
 
 const nodes = ['node1', 'node2', 'node3', 'worker-a.example.org', 'worker-b.example.org'];
 const short: Readonly<Record<string, string>> = { 'worker-a.example.org': 'a', 'worker-b.example.org': 'b' };
@@ -20,12 +20,12 @@ const golden: Readonly<Record<string, string>> = {
 };
 
 test('the order of nodes for a VIP is the one that the other versions of Berth find', () => {
-  const ranking = new Ranking();
+  const ranking = new RendezvousRanking();
   const order = (vip: string) => ranking.order(vip, nodes).map((node) => short[node] ?? node.replace('node', ''));
   const now = Object.fromEntries(Object.keys(golden).map((vip) => [vip, order(vip).join(' ')]));
   assert.deepEqual(now, golden);
 });
 
 test('the score of a node is the one that the other versions of Berth find', () => {
-  assert.equal(new Ranking().score('192.0.2.1' as Ip, 'node1'), 7_293_711_224_797_033);
+  assert.equal(new RendezvousRanking().score('192.0.2.1' as Ip, 'node1'), 7_293_711_224_797_033);
 });
