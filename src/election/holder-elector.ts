@@ -30,7 +30,7 @@ import { questionsOf } from './questions.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
 /** What the cluster's objects and the kernel say. */
-export interface World {
+export interface ElectionInput {
   readonly vips: readonly Vip[];
   /** The nodes that run a speaker, this one included, and whether people want them to give their VIPs away. */
   readonly nodes: ReadonlyMap<string, { readonly draining: boolean }>;
@@ -39,12 +39,12 @@ export interface World {
 }
 
 /** What a tick calls for. */
-export interface Turn {
+export interface Effects {
   /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
   /** Addresses to ask for on the wire now. */
   readonly asks: readonly Vip[];
-  /** Tell the peers at once: {@link Keeper.takeNews}, to each of {@link Keeper.others}. */
+  /** Tell the peers at once: {@link HolderElector.takeNews}, to each of {@link HolderElector.others}. */
   readonly news: boolean;
   /** The peers that get a beat now. */
   readonly beats: readonly string[];
@@ -64,7 +64,7 @@ const yieldMs = 500;
 const vipProof = { questions: 3, forMs: 150 } as const;
 
 /** The keeper of one speaker. */
-export class Keeper {
+export class HolderElector {
   readonly peers: Peers;
   readonly voice: Voice;
   readonly #self: string;
@@ -76,7 +76,7 @@ export class Keeper {
   readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;
   readonly #sightings = new Map<string, number>();
-  #world: World | undefined;
+  #world: ElectionInput | undefined;
   #view: HolderView | undefined;
   #others: readonly string[] = [];
   #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
@@ -122,7 +122,7 @@ export class Keeper {
   }
 
   /** Takes in what the cluster says now. */
-  observe(world: World): void {
+  observe(world: ElectionInput): void {
     const before = this.#world;
     if (before && world.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
       this.#listening.linkCameBack();
@@ -137,7 +137,7 @@ export class Keeper {
   }
 
   /** Takes in a datagram that came on a path. */
-  hear(message: Message, path: string, now: number): Reception {
+  receive(message: Message, path: string, now: number): Reception {
     return this.peers.receive(message, path, now);
   }
 
@@ -189,7 +189,7 @@ export class Keeper {
   }
 
   /** Decides anew what has changed. To be called when it asks for it, and after whatever stirs it. */
-  tick(now: number): Turn {
+  tick(now: number): Effects {
     // Nothing that was heard before is true any more.
     if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetBeats();
     this.peers.takeStir();

@@ -1,6 +1,6 @@
 /** A speaker: a real keeper with the loop that drives it, on virtual sockets. */
 import assert from 'node:assert/strict';
-import { Keeper } from '../../src/election/holder-elector.ts';
+import { HolderElector } from '../../src/election/holder-elector.ts';
 import type { Vip } from '../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../src/liveness/codec.ts';
 import type { Claim, Message, PeerLink } from '../../src/liveness/messages.ts';
@@ -56,7 +56,7 @@ export class SimSpeaker {
   readonly name: string;
   readonly index: number;
   /** undefined while the process does not run. */
-  keeper: Keeper | undefined;
+  keeper: HolderElector | undefined;
   /** How late its main loop and packet worker say that they are. */
   ages = { loop: 0, worker: 0 };
   /** The rules that it knows. */
@@ -113,7 +113,7 @@ export class SimSpeaker {
     // The clock of a process counts from its start; so none is like another one.
     this.#clockOffset = random.between(0, 50) - schedule.now;
     const self = { node: this.name, incarnation: random.incarnation() };
-    this.keeper = new Keeper(self, this.#now, remembers ? this.#remembered : []);
+    this.keeper = new HolderElector(self, this.#now, remembers ? this.#remembered : []);
     this.#peerLinks.clear();
     this.#listedAt.clear();
     this.#deaf = new Set();
@@ -203,7 +203,7 @@ export class SimSpeaker {
       return;
     }
     const message = datagram();
-    const reception = keeper.hear(message, path, this.#now);
+    const reception = keeper.receive(message, path, this.#now);
     if (keeper.isStirred) this.#tickSoon();
     if (reception !== 'Taken' || message.kind !== 'Beat') return;
     this.#noteLinks(message.from.node, message.links);

@@ -4,7 +4,7 @@
  */
 import { type Ip, isLinkLocal } from '../../addr/ip.ts';
 import type { PeerStatus } from '../../api/speaker-status.ts';
-import { Keeper, type World } from '../../election/holder-elector.ts';
+import { type ElectionInput, HolderElector } from '../../election/holder-elector.ts';
 import type { HolderDecision, Vip } from '../../election/view.ts';
 import { decodeMessage, encodeMessage } from '../../liveness/codec.ts';
 import {
@@ -69,7 +69,7 @@ export class Holding {
   readonly #options: HoldingOptions;
   readonly #incarnation = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
   /** Before the cluster is known there is nobody to listen to, and nothing to decide. */
-  #keeper: Keeper | undefined;
+  #keeper: HolderElector | undefined;
   #datagrams: SignedDatagrams | undefined;
   #neighbourhood: Neighbourhood = { addresses: new Map(), linkTo: () => undefined };
   #timer: NodeJS.Timeout | undefined;
@@ -98,10 +98,10 @@ export class Holding {
   }
 
   /** Takes in what the cluster says now. */
-  observe(world: World, neighbourhood: Neighbourhood): void {
+  observe(world: ElectionInput, neighbourhood: Neighbourhood): void {
     this.#neighbourhood = neighbourhood;
     const { node, claims } = this.#options;
-    this.#keeper ??= new Keeper({ node, incarnation: this.#incarnation }, performance.now(), claims);
+    this.#keeper ??= new HolderElector({ node, incarnation: this.#incarnation }, performance.now(), claims);
     this.#keeper.observe(world);
     this.#decideSoon();
   }
@@ -193,7 +193,7 @@ export class Holding {
     }
     const path = this.#neighbourhood.linkTo(from) ?? 'routed';
     const now = performance.now();
-    const reception = this.#keeper?.hear(message, path, now) ?? 'OtherAddressee';
+    const reception = this.#keeper?.receive(message, path, now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
     if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
     if (reception === 'Taken' && message.kind === 'Verdicts') this.#options.onVerdicts(message);
@@ -209,7 +209,7 @@ export class Holding {
     if (!this.#closed) this.#decide();
   };
 
-  #sendBeats(keeper: Keeper, nodes: readonly string[]): void {
+  #sendBeats(keeper: HolderElector, nodes: readonly string[]): void {
     const now = performance.now();
     const ages = { loop: Math.round(now - this.#turnedAt), worker: Math.round(this.#options.workerAgeMs()) };
     for (const node of nodes) this.#send(node, keeper.beatFor(node, now, ages));
@@ -274,7 +274,7 @@ export class Holding {
   }
 }
 
-function peersOf({ others, peers }: Keeper, now: number): readonly PeerStatus[] {
+function peersOf({ others, peers }: HolderElector, now: number): readonly PeerStatus[] {
   return others.map((node) => {
     const liveness = peers.livenessOf(node, now);
     if (peers.get(node) === undefined) return { node, liveness, reason: 'LivenessBlocked' };

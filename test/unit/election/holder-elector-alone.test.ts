@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { Keeper } from '../../../src/election/holder-elector.ts';
+import { HolderElector } from '../../../src/election/holder-elector.ts';
 import { type Beat, type ClaimsDigest, noClaims } from '../../../src/liveness/messages.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
@@ -14,7 +14,7 @@ const eligible = new Set(['n1']);
 /** A speaker with one peer, and a VIP that only the speaker itself may hold. */
 class Pair {
   now = 0;
-  readonly keeper = new Keeper(self, 0);
+  readonly keeper = new HolderElector(self, 0);
   #sequence = 0;
 
   constructor() {
@@ -48,7 +48,7 @@ class Pair {
       },
       links: [{ name: 'eth0', mac: peerMac, addresses: ['192.0.2.2/24'] }],
     };
-    this.keeper.hear(beat, 'eth0', this.now);
+    this.keeper.receive(beat, 'eth0', this.now);
   };
 
   get action(): string | undefined {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { Keeper } from '../../../src/election/holder-elector.ts';
+import { HolderElector } from '../../../src/election/holder-elector.ts';
 import type { Vip } from '../../../src/election/view.ts';
 import type { Message } from '../../../src/liveness/messages.ts';
 
@@ -12,7 +12,7 @@ const macOf = (node: string) => `02:00:00:00:00:0${node.slice(1)}`;
 
 /** A few speakers in one subnet. Time is virtual, and goes in steps of 10 ms. */
 class Network {
-  readonly keepers = new Map<string, Keeper>();
+  readonly keepers = new Map<string, HolderElector>();
   readonly records = new Map<string, { readonly node: string; readonly term: number }>();
   /** Nodes whose cable is cut or whose power is off. */
   readonly dark = new Set<string>();
@@ -33,7 +33,7 @@ class Network {
 
   start(name: string): void {
     const incarnation = String(++this.#incarnations).padStart(16, '0');
-    this.keepers.set(name, new Keeper({ node: name, incarnation }, this.now));
+    this.keepers.set(name, new HolderElector({ node: name, incarnation }, this.now));
     this.observe(name);
   }
 
@@ -55,7 +55,7 @@ class Network {
     }
   }
 
-  #turn(name: string, keeper: Keeper): void {
+  #turn(name: string, keeper: HolderElector): void {
     if (this.now % 100 !== 0 && !keeper.isStirred) return;
     const { news, beats, asks } = keeper.tick(this.now);
     if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(name, part(node));
@@ -79,13 +79,13 @@ class Network {
 
   /** Somebody on the wire sends again what he has captured, on another path. */
   replay(messages: readonly Message[], path: string): void {
-    for (const message of messages) this.keepers.get(message.to.node)?.hear(message, path, this.now);
+    for (const message of messages) this.keepers.get(message.to.node)?.receive(message, path, this.now);
   }
 
   #send(from: string, message: Message): void {
     this.captured.push(message);
     if (this.blocked || this.dark.has(from) || this.dark.has(message.to.node)) return;
-    this.keepers.get(message.to.node)?.hear(message, 'eth0', this.now);
+    this.keepers.get(message.to.node)?.receive(message, 'eth0', this.now);
   }
 
   /** The nodes that answer for an address. */
@@ -224,7 +224,7 @@ test('B3 datagrams that are sent again, on whatever path, have no effect on hold
 
 test('B9 claims from before a restart are remembered over the next one too, until somebody claims the VIP', () => {
   const claims = ['a', 'b'].map((uid) => ({ uid, term: 3, isolated: false, leaving: false }));
-  const keeper = new Keeper({ node: 'n1', incarnation: '1'.padStart(16, '0') }, 0, claims);
+  const keeper = new HolderElector({ node: 'n1', incarnation: '1'.padStart(16, '0') }, 0, claims);
   assert.deepEqual(keeper.toRemember, claims);
   keeper.peers.claims.set('n2', { uid: 'a', term: 4, isolated: false, leaving: false });
   const own = { uid: 'b', term: 5, isolated: false, leaving: false };
