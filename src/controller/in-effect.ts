@@ -1,7 +1,7 @@
 /** Remembers which decisions are in effect, so that a pass looks only at what has changed. */
 import type { Decision } from '../ipam/decision.ts';
 
-/** Decisions that were found in effect. One stands for its Service, its entries and the pools as they were: nothing else has to be looked at again. */
+/** DecisionCache that were found in effect. One stands for its Service, its entries and the pools as they were: nothing else has to be looked at again. */
 export class InEffect {
   #decisions = new WeakSet<Decision>();
   #advertised = '';

@@ -3,13 +3,13 @@
 import type { Review } from '../liveness/failure-detector.ts';
 import { type Beat, type SpeakerState, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
-import type { WireAsks } from './holder-probes.ts';
+import type { HolderProbes } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
 
 /** Where a candidate is judged from. */
 export interface Judgement {
   readonly peers: Peers;
-  readonly wire: WireAsks;
+  readonly wire: HolderProbes;
   readonly review: Review;
   readonly now: number;
   readonly isolated: boolean;

@@ -3,13 +3,13 @@ import type { Claim } from '../liveness/messages.ts';
 import type { Candidate, HolderView, Vip } from './view.ts';
 
 /** Who has a VIP; without a claim it is only remembered. */
-export interface Holding {
+export interface CurrentHolder {
   readonly node: string;
   readonly term: number;
   readonly claim: Claim | undefined;
 }
 
-interface Contender extends Holding {
+interface Contender extends CurrentHolder {
   readonly claim: Claim;
   /** How well it is known to be there. */
   readonly presence: 0 | 1 | 2;
@@ -19,7 +19,7 @@ interface Contender extends Holding {
  * Who has it: of those that claim it the strongest; if nobody does, who did so before a restart, or who is on record. Undefined if nobody
  * is known.
  */
-export function holdingOf(vip: Vip, view: HolderView): Holding | undefined {
+export function currentHolderOf(vip: Vip, view: HolderView): CurrentHolder | undefined {
   let strongest: Contender | undefined;
   for (const [node, claim] of view.claimsTo(vip.uid)) {
     const one = { node, term: claim.term, claim, presence: presenceOf(view.nodes.get(node)) };
@@ -63,7 +63,7 @@ function recordOfUnknown({ uid, recorded }: Vip, { nodes, claimsTo }: HolderView
   return { ...recorded, claim, presence: presenceOf(candidate) };
 }
 
-function remembered({ uid, recorded }: Vip, { formerOf, nodes }: HolderView): Holding | undefined {
+function remembered({ uid, recorded }: Vip, { formerOf, nodes }: HolderView): CurrentHolder | undefined {
   const former = formerOf(uid);
   const best = former && !(recorded && recorded.term > former.term) ? former : recorded;
   return best && nodes.has(best.node) ? { node: best.node, term: best.term, claim: undefined } : undefined;

@@ -6,7 +6,7 @@
  * candidate with the highest score (`takeover.ts`); what nobody ever held is spread evenly (`initial-placement.ts`).
  */
 import { type Claim, times } from '../liveness/messages.ts';
-import { type Holding, holdingOf } from './claim-precedence.ts';
+import { type CurrentHolder, currentHolderOf } from './claim-precedence.ts';
 import { placeFresh } from './initial-placement.ts';
 import { hasSuccessor, isNext, takeOver, wantedAt } from './takeover.ts';
 import { type Candidate, type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './view.ts';
@@ -16,7 +16,7 @@ export function decideHolders(view: HolderView): readonly HolderDecision[] {
   const fresh: Vip[] = [];
   const decided = new Map<Vip, HolderDecision>();
   for (const vip of view.vips) {
-    const holding = holdingOf(vip, view);
+    const holding = currentHolderOf(vip, view);
     if (holding) decided.set(vip, decideHeld(vip, holding, view));
     else if (view.termOf(vip.uid) > 0) decided.set(vip, takeOver(vip, {}, view));
     else fresh.push(vip);
@@ -25,7 +25,7 @@ export function decideHolders(view: HolderView): readonly HolderDecision[] {
   return view.vips.map((vip) => decided.get(vip) as HolderDecision);
 }
 
-function decideHeld(vip: Vip, holding: Holding, view: HolderView): HolderDecision {
+function decideHeld(vip: Vip, holding: CurrentHolder, view: HolderView): HolderDecision {
   const { self, nodes } = view;
   const { node, term } = holding;
   const holder = nodes.get(node);
@@ -52,7 +52,7 @@ function decideHeld(vip: Vip, holding: Holding, view: HolderView): HolderDecisio
 /** Another node that is alive holds it, or did. */
 function decideAlive(
   vip: Vip,
-  { node, term, claim, holder }: Holding & { readonly holder: Candidate },
+  { node, term, claim, holder }: CurrentHolder & { readonly holder: Candidate },
   view: HolderView,
 ): HolderDecision {
   const { now, listening, waiting, damped } = view;
@@ -83,7 +83,7 @@ function isWelcome({ eligible }: Vip, node: string, { draining }: Candidate): bo
 }
 
 /** This node holds it. Only a lost link ends that at once; for every softer reason it goes on until somebody else claims it. */
-function decideOwn(vip: Vip, { term, claim }: Holding, view: HolderView): HolderDecision {
+function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): HolderDecision {
   const { self, listening, isolated, complete, nodes, damped, termOf } = view;
   if (!vip.serves(self)) return takeOver(vip, { from: self }, view);
   if (listening) return silence(vip, 'Listening', { holder: self, term, claim });
@@ -107,7 +107,7 @@ function decideOwn(vip: Vip, { term, claim }: Holding, view: HolderView): Holder
 }
 
 /** The best of the others answers with the hardware address of the one that restarts: nobody has to learn anything. */
-function standIn(vip: Vip, { node, term }: Holding, view: HolderView): HolderDecision | undefined {
+function standIn(vip: Vip, { node, term }: CurrentHolder, view: HolderView): HolderDecision | undefined {
   const { self, listening, ranking, gaining } = view;
   const accepts = (one: string) => one !== node && vip.eligible.has(one) && vip.serves(one);
   if (listening || ranking.first(vip.address, gaining.now, accepts) !== self) return undefined;

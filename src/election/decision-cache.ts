@@ -2,14 +2,14 @@
 import type { ClaimBook } from '../liveness/claim-store.ts';
 import { times } from '../liveness/messages.ts';
 import { decideHolders } from './decide-holders.ts';
-import { Moves } from './flap-damping.ts';
+import { FlapDamping } from './flap-damping.ts';
 import type { Candidate, HolderDecision, HolderView, Vip } from './view.ts';
 
-/** Decisions, by VIP. */
-export class Decisions {
+/** DecisionCache, by VIP. */
+export class DecisionCache {
   readonly #claims: ClaimBook;
   readonly #self: string;
-  readonly #moves = new Moves();
+  readonly #moves = new FlapDamping();
   #vips = new Map<string, Vip>();
   #uids = new Map<string, string>();
   #byUid = new Map<string, HolderDecision>();

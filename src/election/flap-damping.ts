@@ -5,7 +5,7 @@ const most = 3;
 const windowMs = 180_000;
 
 /** The moves of the last minutes. */
-export class Moves {
+export class FlapDamping {
   readonly #holders = new Map<string, string>();
   readonly #moves = new Map<string, readonly number[]>();
 

@@ -21,10 +21,10 @@ import {
 import { Voice } from '../liveness/outbox.ts';
 import { Peers, type Reception } from '../liveness/peers.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
-import { Decisions } from './decision-cache.ts';
+import { DecisionCache } from './decision-cache.ts';
 import { formerOf, isAllKnown } from './former-claims.ts';
-import { WireAsks } from './holder-probes.ts';
-import { Deafness, type Probe } from './link-probes.ts';
+import { HolderProbes } from './holder-probes.ts';
+import { LinkProbes, type Probe } from './link-probes.ts';
 import { Listening } from './listening.ts';
 import { questionsOf } from './questions.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
@@ -69,10 +69,10 @@ export class HolderElector {
   readonly voice: Voice;
   readonly #self: string;
   readonly #rhythm: Rhythm;
-  readonly #wire = new WireAsks();
-  readonly #deafness = new Deafness();
+  readonly #wire = new HolderProbes();
+  readonly #deafness = new LinkProbes();
   readonly #ranking = new RendezvousRanking();
-  readonly #decisions: Decisions;
+  readonly #decisions: DecisionCache;
   readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;
   readonly #sightings = new Map<string, number>();
@@ -90,7 +90,7 @@ export class HolderElector {
     this.#self = self.node;
     this.voice = new Voice(this.peers);
     this.#rhythm = new Rhythm(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
-    this.#decisions = new Decisions(this.peers.claims, self.node);
+    this.#decisions = new DecisionCache(this.peers.claims, self.node);
     this.#listening = new Listening(now);
     this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
   }

@@ -28,7 +28,7 @@ const answerMs = 100;
 const mostAtOnce = 20;
 
 /** Remembers questions and answers. */
-export class WireAsks {
+export class HolderProbes {
   readonly #asked = new Map<string, Asked>();
   /** When a node last answered for anything. */
   readonly #answers = new Map<string, number>();

@@ -28,7 +28,7 @@ const pauseMs = { first: 50, later: 500 } as const;
 const quickQuestions = 5;
 
 /** Watches the links. */
-export class Deafness {
+export class LinkProbes {
   readonly #quiet = new Map<string, Quiet>();
   #deaf: ReadonlySet<string> = new Set();
   /** When a link will have been quiet for long enough to ask. */

@@ -1,6 +1,6 @@
 /** Which VIPs are asked for on the wire: those of silent holders, by those who would take them, and what a decision wants to know of. */
 import type { Review } from '../liveness/failure-detector.ts';
-import type { Decisions } from './decision-cache.ts';
+import type { DecisionCache } from './decision-cache.ts';
 import { isNext } from './takeover.ts';
 import type { HolderView, Vip } from './view.ts';
 
@@ -9,7 +9,7 @@ const samples = 3;
 
 /** The VIPs, each with the node that should answer if it lives. From suspicion on, a holder is asked for before it is found dead. */
 export function questionsOf(
-  decisions: Decisions,
+  decisions: DecisionCache,
   view: HolderView,
   review: Review,
 ): { readonly vip: Vip; readonly node: string | undefined }[] {

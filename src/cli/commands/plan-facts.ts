@@ -8,7 +8,7 @@ import { nodeLooks } from '../explain/node-eligibility.ts';
 import type { Checked } from './manifests.ts';
 
 /**
- * What becomes of a Service: `Gains` an address that it lacked, `Moves` to another one, `Loses` what it had, `PoolRemoved` it keeps one that is
+ * What becomes of a Service: `Gains` an address that it lacked, `FlapDamping` to another one, `Loses` what it had, `PoolRemoved` it keeps one that is
  * in no pool any more, `Returns` that one is in a pool again, `Silenced` nobody could announce its address any more, `Announced` somebody could
  * again, `Keeps`.
  */

@@ -38,7 +38,7 @@ export interface HoldingOptions {
   readonly reassert: (vips: readonly Vip[]) => void;
   /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;
-  /** {@link Holding.roll} has changed. */
+  /** {@link CurrentHolder.roll} has changed. */
   readonly onRoll: () => void;
   /** A peer has found something out about VIPs that this node holds. */
   readonly onVerdicts: (news: VerdictNews) => void;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { WireAsks } from '../../../src/election/holder-probes.ts';
+import { HolderProbes } from '../../../src/election/holder-probes.ts';
 import type { Vip } from '../../../src/election/view.ts';
 
 const address = '192.0.2.10' as Ip;
@@ -10,7 +10,7 @@ const vip: Vip = { uid: 'u', address, eligible: new Set(['n']), serves: () => tr
 const wanted = [{ vip, node: 'n' }];
 
 test('a node that answered answers, until it has not for a second and a few questions', () => {
-  const asks = new WireAsks();
+  const asks = new HolderProbes();
   assert.ok(!asks.answersFor('n', 0), 'it was never heard');
   asks.answered(address, 'n', 1_000);
   assert.ok(asks.answersFor('n', 1_000));
@@ -20,7 +20,7 @@ test('a node that answered answers, until it has not for a second and a few ques
 });
 
 test('three questions without an answer are worth more than the answer before them', () => {
-  const asks = new WireAsks();
+  const asks = new HolderProbes();
   asks.due(wanted, 0);
   asks.answered(address, 'n', 10);
   // After an answer the next question has a second's time.
@@ -29,7 +29,7 @@ test('three questions without an answer are worth more than the answer before th
 });
 
 test('that nobody answers is believed after so many questions in so long a time', () => {
-  const asks = new WireAsks();
+  const asks = new HolderProbes();
   const proof = { questions: 3, forMs: 150 };
   for (const now of [0, 50, 100]) asks.due(wanted, now);
   assert.ok(!asks.isUnanswered('u', { now: 149, ...proof }));

@@ -100,7 +100,7 @@ export function vipFor(nodes: readonly string[], i = 0): Vip {
 /** What a speaker does not tell at all. */
 const nothing = () => undefined;
 
-/** A real {@link Holding}, and what it decides. */
+/** A real {@link CurrentHolder}, and what it decides. */
 export class Speaker {
   readonly holding: Holding;
   decisions: readonly HolderDecision[] = [];
