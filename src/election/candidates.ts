@@ -1,7 +1,7 @@
 /** What a node is good for as a holder, from all that is known of it. */
 
-import type { Review } from '../liveness/failure-detector.ts';
-import { type Beat, type SpeakerState, times } from '../liveness/messages.ts';
+import type { PeerStates } from '../liveness/failure-detector.ts';
+import { type Heartbeat, type SpeakerState, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 import type { HolderProbes } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
@@ -10,7 +10,7 @@ import type { Candidate, HolderView } from './view.ts';
 export interface Judgement {
   readonly peers: Peers;
   readonly wire: HolderProbes;
-  readonly review: Review;
+  readonly review: PeerStates;
   readonly now: number;
   readonly isolated: boolean;
 }
@@ -29,7 +29,7 @@ export function ownCandidate(
     ages,
     listening,
     draining,
-  }: { readonly ages: Beat['ages']; readonly listening: boolean; readonly draining: boolean },
+  }: { readonly ages: Heartbeat['ages']; readonly listening: boolean; readonly draining: boolean },
 ): Candidate {
   const leaves = state === 'Draining' || draining;
   const gains = state === 'Serving' && !leaves && !listening && isQuick(ages);
@@ -45,7 +45,7 @@ export function candidateOf(
 ): Candidate {
   const peer = peers.get(node);
   const liveness = review.of.get(node)?.liveness ?? 'Unknown';
-  const beat = peer?.beat;
+  const beat = peer?.heartbeat;
   const leaves = draining === true || beat?.state === 'Draining';
   const able = draining !== undefined && beat !== undefined && isQuick(beat.ages) && !leaves;
   const isGone = liveness === 'Dead' || liveness === 'Unknown';
@@ -87,6 +87,6 @@ export function lostIn(view: HolderView | undefined): readonly string[] {
   return [...nodes].filter(([, candidate]) => isLost(candidate)).map(([node]) => node);
 }
 
-function isQuick({ loop, worker }: Beat['ages']): boolean {
+function isQuick({ loop, worker }: Heartbeat['ages']): boolean {
   return Math.max(loop, worker) < times.slow;
 }

@@ -1,5 +1,5 @@
 /** The decisions of one speaker, made anew only where something has changed. */
-import type { ClaimBook } from '../liveness/claim-store.ts';
+import type { ClaimStore } from '../liveness/claim-store.ts';
 import { times } from '../liveness/messages.ts';
 import { decideHolders } from './decide-holders.ts';
 import { FlapDamping } from './flap-damping.ts';
@@ -7,7 +7,7 @@ import type { Candidate, HolderDecision, HolderView, Vip } from './view.ts';
 
 /** DecisionCache, by VIP. */
 export class DecisionCache {
-  readonly #claims: ClaimBook;
+  readonly #claims: ClaimStore;
   readonly #self: string;
   readonly #moves = new FlapDamping();
   #vips = new Map<string, Vip>();
@@ -25,7 +25,7 @@ export class DecisionCache {
   #isOther = true;
   #isSettled = false;
 
-  constructor(claims: ClaimBook, self: string) {
+  constructor(claims: ClaimStore, self: string) {
     this.#claims = claims;
     this.#self = self;
   }
@@ -92,7 +92,7 @@ export class DecisionCache {
     const seen = `${listening} ${isolated} ${complete}${keyOf(nodes)}`;
     const isAll = seen !== this.#seen;
     // Those that wait do so for much longer than a beat.
-    const isTime = now - this.#waitedAt >= times.beat - 20;
+    const isTime = now - this.#waitedAt >= times.heartbeat - 20;
     if (isAll || isTime) this.#waitedAt = now;
     const waiting = isTime ? this.#waiting.keys() : [];
     const uids = isAll ? this.#vips.keys() : new Set([...this.#touched, ...claimed, ...waiting]);

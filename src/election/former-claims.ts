@@ -1,11 +1,11 @@
 /** What is known of claims, and what is remembered of them from before a restart. */
 
-import type { Review } from '../liveness/failure-detector.ts';
+import type { PeerStates } from '../liveness/failure-detector.ts';
 import { type Claim, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 
 /** Are all claims of all peers that live known? Who does not tell them for long is not waited for. */
-export function isAllKnown(peers: Peers, review: Review, now: number): boolean {
+export function isAllKnown(peers: Peers, review: PeerStates, now: number): boolean {
   for (const { node, incompleteSince } of peers.all()) {
     if (incompleteSince === undefined || now - incompleteSince >= times.incomplete) continue;
     if (review.of.get(node)?.liveness === 'Alive' || review.of.get(node)?.liveness === 'Restarting') return false;

@@ -5,12 +5,12 @@
  */
 import type { Ip } from '../addr/ip.ts';
 import { RendezvousRanking } from '../hash/rendezvous.ts';
-import type { Review } from '../liveness/failure-detector.ts';
-import { Rhythm } from '../liveness/heartbeat-schedule.ts';
+import type { PeerStates } from '../liveness/failure-detector.ts';
+import { HeartbeatSchedule } from '../liveness/heartbeat-schedule.ts';
 import {
-  type Beat,
   type Claim,
-  type ClaimsNews,
+  type ClaimDelta,
+  type Heartbeat,
   type Incarnation,
   type Message,
   type PeerLink,
@@ -18,7 +18,7 @@ import {
   type SpeakerState,
   times,
 } from '../liveness/messages.ts';
-import { Voice } from '../liveness/outbox.ts';
+import { Outbox } from '../liveness/outbox.ts';
 import { Peers, type Reception } from '../liveness/peers.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
 import { DecisionCache } from './decision-cache.ts';
@@ -44,10 +44,10 @@ export interface Effects {
   readonly decisions: readonly HolderDecision[];
   /** Addresses to ask for on the wire now. */
   readonly asks: readonly Vip[];
-  /** Tell the peers at once: {@link HolderElector.takeNews}, to each of {@link HolderElector.others}. */
-  readonly news: boolean;
+  /** Tell the peers at once: {@link HolderElector.takeDeltas}, to each of {@link HolderElector.others}. */
+  readonly hasDelta: boolean;
   /** The peers that get a beat now. */
-  readonly beats: readonly string[];
+  readonly heartbeats: readonly string[];
   /** VIPs that are held here and that somebody else claimed in vain: neighbours may have heard the other one last. */
   readonly reassert: readonly Vip[];
   /** Addresses of peers to ask for on a link now, to see whether anything comes through it. */
@@ -66,9 +66,9 @@ const vipProof = { questions: 3, forMs: 150 } as const;
 /** The keeper of one speaker. */
 export class HolderElector {
   readonly peers: Peers;
-  readonly voice: Voice;
+  readonly outbox: Outbox;
   readonly #self: string;
-  readonly #rhythm: Rhythm;
+  readonly #rhythm: HeartbeatSchedule;
   readonly #wire = new HolderProbes();
   readonly #deafness = new LinkProbes();
   readonly #ranking = new RendezvousRanking();
@@ -80,7 +80,7 @@ export class HolderElector {
   #view: HolderView | undefined;
   #others: readonly string[] = [];
   #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
-  #ages: Beat['ages'] = { loop: 0, worker: 0 };
+  #ages: Heartbeat['ages'] = { loop: 0, worker: 0 };
   #told: SpeakerState = 'Listening';
   #toldLinks: readonly PeerLink[] = [];
 
@@ -88,8 +88,8 @@ export class HolderElector {
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
     this.peers = new Peers(self);
     this.#self = self.node;
-    this.voice = new Voice(this.peers);
-    this.#rhythm = new Rhythm(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
+    this.outbox = new Outbox(this.peers);
+    this.#rhythm = new HeartbeatSchedule(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
     this.#decisions = new DecisionCache(this.peers.claims, self.node);
     this.#listening = new Listening(now);
     this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
@@ -117,8 +117,8 @@ export class HolderElector {
   }
 
   /** Something has come that is worth a tick before the next beat. */
-  get isStirred(): boolean {
-    return this.peers.isStirred || this.#decisions.isDirty;
+  get hasUrgentWork(): boolean {
+    return this.peers.hasUrgentWork || this.#decisions.isDirty;
   }
 
   /** Takes in what the cluster says now. */
@@ -191,7 +191,7 @@ export class HolderElector {
   /** Decides anew what has changed. To be called when it asks for it, and after whatever stirs it. */
   tick(now: number): Effects {
     // Nothing that was heard before is true any more.
-    if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetBeats();
+    if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetHeartbeats();
     this.peers.takeStir();
     const review = this.peers.review(now);
     this.#meet(review);
@@ -208,35 +208,35 @@ export class HolderElector {
     const { reassert } = this.#decisions.decide(view);
     const asks = this.#wire.due(questionsOf(this.#decisions, view, review), now);
     const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
-    const wireAt = Math.min(this.#wire.nextAt() ?? now + times.beat, this.#deafness.nextAt);
+    const wireAt = Math.min(this.#wire.nextAt() ?? now + times.heartbeat, this.#deafness.nextAt);
     return {
       decisions: this.#decisions.all,
       asks,
-      news: this.voice.hasNews,
-      beats: this.#rhythm.due(this.#others, review, now),
+      hasDelta: this.outbox.hasDelta,
+      heartbeats: this.#rhythm.due(this.#others, review, now),
       reassert,
       probes,
       deaf: this.#deafness.deaf,
-      again: Math.min(now + times.beat, wireAt, ...changes.filter((at) => at > now)),
+      again: Math.min(now + times.heartbeat, wireAt, ...changes.filter((at) => at > now)),
     };
   }
 
   /** What is said to a peer that gets a beat. */
-  beatFor(node: string, now: number, ages: Beat['ages']): Beat {
+  heartbeatFor(node: string, now: number, ages: Heartbeat['ages']): Heartbeat {
     this.#ages = ages;
     const nextMs = this.#rhythm.promiseTo(node);
     const state = this.#state === 'Serving' ? this.#told : this.#state;
-    return this.voice.beatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
+    return this.outbox.heartbeatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
   }
 
   /** What has changed since the peers were told last: one list for all of them, each with its own envelope. */
-  takeNews(): readonly ((node: string) => ClaimsNews)[] {
-    return this.voice.takeNews();
+  takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
+    return this.outbox.takeDeltas();
   }
 
   /** All claims, for a peer that asks for them. */
-  wholeList(node: string): readonly ClaimsNews[] {
-    return this.voice.wholeList(node);
+  fullSync(node: string): readonly ClaimDelta[] {
+    return this.outbox.fullSync(node);
   }
 
   get #links(): readonly PeerLink[] {
@@ -246,7 +246,7 @@ export class HolderElector {
   }
 
   /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */
-  #meet(review: Review): void {
+  #meet(review: PeerStates): void {
     const nodes = this.#world?.nodes ?? new Map<string, unknown>();
     const isHeard = (node: string) => ['Alive', 'Restarting'].includes(review.of.get(node)?.liveness ?? '');
     if (this.#world && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
@@ -254,7 +254,7 @@ export class HolderElector {
     this.#others = [...nodes.keys(), ...extra].filter((node) => node !== this.#self);
   }
 
-  #viewOf(review: Review, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {
+  #viewOf(review: PeerStates, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {
     const isolated = this.#others.length > 0 && this.peers.isIsolated(now);
     const nodes = new Map<string, Candidate>();
     const draining = (node: string) => this.#world?.nodes.get(node)?.draining;
@@ -287,7 +287,8 @@ export class HolderElector {
   }
 
   #nodeOf(mac: string): string | undefined {
-    for (const { node, beat } of this.peers.all()) if (beat?.links.some((link) => link.mac === mac)) return node;
+    for (const { node, heartbeat: beat } of this.peers.all())
+      if (beat?.links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
 }

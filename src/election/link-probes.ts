@@ -83,12 +83,12 @@ export class LinkProbes {
 
 /** The peers that beat to us every 100 ms, are heard now, and were heard on this link before. */
 function heardOn(link: string, peers: readonly Peer[], now: number): readonly Peer[] {
-  return peers.filter(({ beat, heardAt, paths }) => {
-    return beat !== undefined && beat.nextMs <= times.beat && now - heardAt < times.suspect && paths.has(link);
+  return peers.filter(({ heartbeat: beat, heardAt, paths }) => {
+    return beat !== undefined && beat.nextMs <= times.heartbeat && now - heardAt < times.suspect && paths.has(link);
   });
 }
 
-function addressesOn(link: PeerLink, { beat }: Peer): readonly Ip[] {
+function addressesOn(link: PeerLink, { heartbeat: beat }: Peer): readonly Ip[] {
   const all = (beat?.links ?? []).flatMap(({ addresses }) =>
     addresses.map((text) => parseIp(text.split('/')[0] ?? '')),
   );

@@ -37,7 +37,7 @@ export class Listening {
   goesOn(now: number, others: readonly string[], isKnown: (node: string) => boolean): boolean {
     if (this.#done) return false;
     const ms = now - this.#since;
-    const isOver = ms >= times.listen || (ms >= 2 * times.beat && others.every(isKnown));
+    const isOver = ms >= times.listen || (ms >= 2 * times.heartbeat && others.every(isKnown));
     this.#done = isOver || others.length === 0;
     return !this.#done;
   }

@@ -1,5 +1,5 @@
 /** Which VIPs are asked for on the wire: those of silent holders, by those who would take them, and what a decision wants to know of. */
-import type { Review } from '../liveness/failure-detector.ts';
+import type { PeerStates } from '../liveness/failure-detector.ts';
 import type { DecisionCache } from './decision-cache.ts';
 import { isNext } from './takeover.ts';
 import type { HolderView, Vip } from './view.ts';
@@ -11,7 +11,7 @@ const samples = 3;
 export function questionsOf(
   decisions: DecisionCache,
   view: HolderView,
-  review: Review,
+  review: PeerStates,
 ): { readonly vip: Vip; readonly node: string | undefined }[] {
   const questions: { readonly vip: Vip; readonly node: string | undefined }[] = [];
   const counts = new Map<string, number>();

@@ -1,6 +1,6 @@
 /** Takes in what one incarnation of a peer tells of its claims, in whatever order its datagrams come. */
-import type { ClaimBook } from './claim-store.ts';
-import type { Claim, ClaimsNews } from './messages.ts';
+import type { ClaimStore } from './claim-store.ts';
+import type { Claim, ClaimDelta } from './messages.ts';
 import { windowSize } from './replay-window.ts';
 
 interface WholeList {
@@ -9,32 +9,32 @@ interface WholeList {
 }
 
 /** The claims of one incarnation. */
-export class Intake {
-  readonly #book: ClaimBook;
+export class ClaimReplica {
+  readonly #book: ClaimStore;
   readonly #node: string;
   /** By uid: the sequence of the newest datagram that told of it. */
   readonly #versions = new Map<string, number>();
   #highest = 0;
   #whole: WholeList | undefined;
 
-  constructor(book: ClaimBook, node: string) {
+  constructor(book: ClaimStore, node: string) {
     this.#book = book;
     this.#node = node;
   }
 
   /** Takes in a datagram. */
-  take({ claims, dropped, whole, sequence }: ClaimsNews): void {
+  take({ claims, dropped, fullSync, sequence }: ClaimDelta): void {
     this.#highest = Math.max(this.#highest, sequence);
-    if (whole === undefined) {
+    if (fullSync === undefined) {
       for (const uid of dropped) this.#drop(uid, sequence);
       for (const claim of claims) this.#set(claim, sequence);
-    } else this.#takePart({ claims, sequence }, whole);
+    } else this.#takePart({ claims, sequence }, fullSync);
     this.#prune();
   }
 
   #takePart(
     chunk: { readonly claims: readonly Claim[]; readonly sequence: number },
-    { list, part, parts }: NonNullable<ClaimsNews['whole']>,
+    { list, part, parts }: NonNullable<ClaimDelta['fullSync']>,
   ): void {
     if (this.#whole !== undefined && this.#whole.list > list) return;
     if (this.#whole?.list !== list) this.#whole = { list, parts: new Map() };

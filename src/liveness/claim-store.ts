@@ -10,7 +10,7 @@ interface Account {
 const nobody: ReadonlyMap<string, Claim> = new Map();
 
 /** All claims that are known. */
-export class ClaimBook {
+export class ClaimStore {
   readonly #accounts = new Map<string, Account>();
   readonly #byVip = new Map<string, Map<string, Claim>>();
   /** The highest term that was ever seen of each VIP, held or given back. */

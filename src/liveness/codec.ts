@@ -3,7 +3,7 @@ import { type Claim, type Message, mostVerdicts, type VipVerdict, verdictWords, 
 
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
-  if (message.kind === 'Beat') return JSON.stringify({ version: wireVersion, ...message });
+  if (message.kind === 'Heartbeat') return JSON.stringify({ version: wireVersion, ...message });
   if (message.kind === 'Verdicts') {
     const verdicts = message.verdicts.map(({ uid, term, verdict, detail }) => [uid, term, verdict, detail]);
     return JSON.stringify({ version: wireVersion, ...message, verdicts });
@@ -22,7 +22,7 @@ export function decodeMessage(text: string): Message | undefined {
   }
   if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;
   const { version: _, ...fields } = value;
-  if (fields.kind === 'Beat' && isBeat(fields)) return fields as unknown as Message;
+  if (fields.kind === 'Heartbeat' && isBeat(fields)) return fields as unknown as Message;
   if (fields.kind === 'Verdicts' && isVerdicts(fields)) {
     const verdicts = (fields.verdicts as readonly PackedVerdict[]).map(
       ([uid, term, verdict, detail]): VipVerdict => ({ uid, term, verdict, detail }),
@@ -32,7 +32,7 @@ export function decodeMessage(text: string): Message | undefined {
   if (fields.kind !== 'Claims' || !isNews(fields)) return undefined;
   return {
     ...fields,
-    whole: fields.whole,
+    fullSync: fields.fullSync,
     claims: (fields.claims as readonly Packed[]).map(unpacked),
   } as unknown as Message;
 }
@@ -78,10 +78,10 @@ function isBeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Field
 
 const states: ReadonlySet<unknown> = new Set(['Listening', 'Serving', 'Restarting', 'Draining']);
 
-function isNews({ claims, dropped, whole }: Fields): boolean {
+function isNews({ claims, dropped, fullSync }: Fields): boolean {
   const isPart = (value: unknown) =>
     isRecord(value) && isCount(value.list) && isCount(value.part) && isCount(value.parts);
-  return isListOf(claims, isPacked) && isListOf(dropped, isText) && (whole === undefined || isPart(whole));
+  return isListOf(claims, isPacked) && isListOf(dropped, isText) && (fullSync === undefined || isPart(fullSync));
 }
 
 function isPacked(value: unknown): boolean {

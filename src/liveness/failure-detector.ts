@@ -15,7 +15,7 @@ import type { Peer } from './peer.ts';
 export type Liveness = 'Unknown' | 'Alive' | 'Restarting' | 'Dead';
 
 /** How one peer is, and when that changes if nothing is heard. */
-export interface Standing {
+export interface PeerState {
   readonly liveness: Liveness;
   /** When it was last heard, by us or by a peer that told us so. */
   readonly heardAt: number;
@@ -26,23 +26,23 @@ export interface Standing {
 }
 
 /** How all peers are. */
-export interface Review {
-  readonly of: ReadonlyMap<string, Standing>;
+export interface PeerStates {
+  readonly of: ReadonlyMap<string, PeerState>;
   /** A node that we watch, or we ourselves, are missed by somebody: tell everybody what we hear. */
   readonly alarm: boolean;
 }
 
 /** So many intervals without a beat are too long. */
-const patience = { suspect: times.suspect / times.beat, dead: times.dead / times.beat } as const;
+const patience = { suspect: times.suspect / times.heartbeat, dead: times.dead / times.heartbeat } as const;
 /** What is told of the same last beat differs by the latencies of those who tell it. */
 const hearsayMs = 200;
 
 /** Looks at all peers. `selfMissedAt` is when somebody told us last that it misses us. */
-export function reviewOf(peers: Iterable<Peer>, selfMissedAt: number, now: number): Review {
-  const of = new Map<string, Standing>();
+export function peerStatesAt(peers: Iterable<Peer>, selfMissedAt: number, now: number): PeerStates {
+  const of = new Map<string, PeerState>();
   let alarm = now - selfMissedAt < times.suspect;
   for (const peer of peers) {
-    const standing = standingOf(peer, now);
+    const standing = peerStateAt(peer, now);
     of.set(peer.node, standing);
     const isMissed = isAccused(peer, now) || (standing.isSuspect && now - peer.heardAt < times.alarm);
     if (isMissed && isWatched(peer, now)) alarm = true;
@@ -61,23 +61,23 @@ function isAccused({ missedAt }: Peer, now: number): boolean {
 }
 
 /** Does it beat to us every 100 ms? Where it says so and does not come through for long, others hear it better. */
-function isWatched({ beat, heardAt }: Peer, now: number): boolean {
-  return (beat === undefined || beat.nextMs <= times.beat) && now - heardAt < times.alarm;
+function isWatched({ heartbeat: beat, heardAt }: Peer, now: number): boolean {
+  return (beat === undefined || beat.nextMs <= times.heartbeat) && now - heardAt < times.alarm;
 }
 
-function standingOf(peer: Peer, now: number): Standing {
-  const { beat, incarnation, lostAt, stateSince } = peer;
-  const heardAt = Math.max(peer.heardAt, peer.vouchedAt);
+function peerStateAt(peer: Peer, now: number): PeerState {
+  const { heartbeat: beat, incarnation, lostAt, stateSince } = peer;
+  const heardAt = Math.max(peer.heardAt, peer.confirmedAliveAt);
   const silentMs = now - heardAt;
   const isShort = isAccused(peer, now) || isWatched(peer, now);
-  const interval = isShort ? times.beat : Math.max(beat?.nextMs ?? 0, times.slowBeat);
+  const interval = isShort ? times.heartbeat : Math.max(beat?.nextMs ?? 0, times.slowHeartbeat);
   const suspectMs = patience.suspect * interval;
   const deadMs = patience.dead * interval;
   const isRestarting = beat?.state === 'Restarting';
   // Its stand-in answers for it, and asks the wire in time for the end of the wait.
   const steps = isRestarting ? [times.restart - (times.dead - times.suspect), times.restart] : [suspectMs, deadMs];
   const changesMs = steps.find((ms) => ms > silentMs);
-  const standing = (liveness: Liveness): Standing => ({
+  const standing = (liveness: Liveness): PeerState => ({
     liveness,
     heardAt,
     isSuspect: liveness === 'Dead' || (liveness !== 'Unknown' && silentMs >= (steps[0] ?? 0)),

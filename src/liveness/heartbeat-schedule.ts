@@ -3,7 +3,7 @@
  * others hear from it now and then, or it would be a thousand datagrams a second on every node (100 nodes).
  */
 
-import type { Review } from './failure-detector.ts';
+import type { PeerStates } from './failure-detector.ts';
 import { times } from './messages.ts';
 import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
@@ -19,7 +19,7 @@ const callsPerSecond = 250;
 const settleMs = 2_000;
 
 /** When each peer is spoken to. */
-export class Rhythm {
+export class HeartbeatSchedule {
   readonly #peers: Peers;
   readonly #rank: (nodes: readonly string[]) => readonly string[];
   readonly #sent = new Map<string, { readonly at: number; readonly ms: number }>();
@@ -37,19 +37,19 @@ export class Rhythm {
 
   /** Everybody is told at once, and again for a while: this node's state or links have changed. */
   beLoud(now: number): void {
-    this.#loudUntil = now + 3 * times.beat;
+    this.#loudUntil = now + 3 * times.heartbeat;
     this.#sent.clear();
   }
 
   /** Those of the other nodes that get a beat now. */
-  due(others: readonly string[], review: Review, now: number): readonly string[] {
+  due(others: readonly string[], review: PeerStates, now: number): readonly string[] {
     this.#count = others.length;
     this.#choose(others, review);
     const silent = others.filter((node) => isSilent(node, review)).length;
     const callMs = Math.max(times.call, (1_000 * silent) / callsPerSecond);
     const isLoud = review.alarm || now < this.#loudUntil;
     return others.filter((node) => {
-      const wanted = isLoud ? times.beat : this.#intervalOf(node, { review, now, callMs });
+      const wanted = isLoud ? times.heartbeat : this.#intervalOf(node, { review, now, callMs });
       const sent = this.#sent.get(node);
       // What was promised is kept, even if the next beat will come later.
       const ms = Math.min(wanted, sent?.ms ?? 0);
@@ -61,28 +61,28 @@ export class Rhythm {
 
   /** After how many milliseconds a node gets its next beat at the latest. */
   promiseTo(node: string): number {
-    if (this.#watchers.has(node)) return times.beat;
-    return Math.max(times.slowBeat, (1_000 * this.#count) / slowPerSecond);
+    if (this.#watchers.has(node)) return times.heartbeat;
+    return Math.max(times.slowHeartbeat, (1_000 * this.#count) / slowPerSecond);
   }
 
   #intervalOf(
     node: string,
-    { review, now, callMs }: { readonly review: Review; readonly now: number; readonly callMs: number },
+    { review, now, callMs }: { readonly review: PeerStates; readonly now: number; readonly callMs: number },
   ): number {
     const peer = this.#peers.get(node);
-    if (peer !== undefined && isUnsettled(peer, now)) return times.beat;
+    if (peer !== undefined && isUnsettled(peer, now)) return times.heartbeat;
     const promised = this.promiseTo(node);
     return isSilent(node, review) ? Math.min(callMs, promised) : promised;
   }
 
   /** Slow beats to different nodes go out at different times. */
   #spreadOut(ms: number): number {
-    if (ms <= times.beat) return ms;
+    if (ms <= times.heartbeat) return ms;
     this.#spread = (this.#spread + 0.618) % 1;
     return ms * (1 + 0.4 * this.#spread);
   }
 
-  #choose(others: readonly string[], review: Review): void {
+  #choose(others: readonly string[], review: PeerStates): void {
     const many = others.length + 1 >= manyNodes;
     const candidates = many ? others.filter((node) => !isSilent(node, review)) : others;
     const among = candidates.join(' ');
@@ -92,14 +92,14 @@ export class Rhythm {
   }
 }
 
-function isSilent(node: string, { of }: Review): boolean {
+function isSilent(node: string, { of }: PeerStates): boolean {
   const liveness = of.get(node)?.liveness ?? 'Unknown';
   return liveness === 'Dead' || liveness === 'Unknown';
 }
 
 /** Does it not know us, or do we not know each other's claims? */
-function isUnsettled({ incarnation, newest, newestAt, beat, incompleteSince }: Peer, now: number): boolean {
-  if (newest !== incarnation && now - newestAt < times.slowBeat) return true;
+function isUnsettled({ incarnation, newest, newestAt, heartbeat: beat, incompleteSince }: Peer, now: number): boolean {
+  if (newest !== incarnation && now - newestAt < times.slowHeartbeat) return true;
   if (beat?.wantsClaims) return true;
   return incompleteSince !== undefined && now - incompleteSince < settleMs;
 }

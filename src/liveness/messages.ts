@@ -48,8 +48,8 @@ export interface ClaimsDigest {
 }
 
 /** What a speaker says to a peer again and again: every 100 ms to those that watch it, now and then to the others. */
-export interface Beat {
-  readonly kind: 'Beat';
+export interface Heartbeat {
+  readonly kind: 'Heartbeat';
   readonly from: Incarnation;
   readonly to: Addressee;
   /** Rises with every datagram of an incarnation. */
@@ -84,7 +84,7 @@ export interface Claim {
 }
 
 /** Changes of a speaker's claims, or a part of all of them. */
-export interface ClaimsNews {
+export interface ClaimDelta {
   readonly kind: 'Claims';
   readonly from: Incarnation;
   readonly to: Addressee;
@@ -94,7 +94,7 @@ export interface ClaimsNews {
   readonly claims: readonly Claim[];
   readonly dropped: readonly string[];
   /** undefined: changes. Otherwise one of the parts of the whole list of this number, which rises with every change. */
-  readonly whole: { readonly list: number; readonly part: number; readonly parts: number } | undefined;
+  readonly fullSync: { readonly list: number; readonly part: number; readonly parts: number } | undefined;
 }
 
 /**
@@ -145,11 +145,11 @@ export interface VerdictNews {
 }
 
 /** A datagram. */
-export type Message = Beat | ClaimsNews | VerdictNews;
+export type Message = Heartbeat | ClaimDelta | VerdictNews;
 
 /** Times of the protocol in milliseconds. */
 export const times = {
-  beat: 100,
+  heartbeat: 100,
   /** Silent for so long, a peer is looked for on the wire. */
   suspect: 250,
   /** Silent for so long on all paths and to all, a peer is dead. */
@@ -159,7 +159,7 @@ export const times = {
   /** A peer that is not heard, or never was, is spoken to so often, so that it is known again soon after a partition. */
   call: 250,
   /** How often those are spoken to at least that do not watch this node. */
-  slowBeat: 1_000,
+  slowHeartbeat: 1_000,
   /** How long a speaker that starts or wakes listens at most before it answers for anything. */
   listen: 500,
   /** A main loop or packet worker that stood still for so long gets nothing new; for `stuck`, it is dead. */

@@ -1,9 +1,9 @@
 /** What a speaker says: its beats, and its claims where they have changed or a peer asks for them. */
 import {
-  type Beat,
   type Claim,
+  type ClaimDelta,
   type ClaimsDigest,
-  type ClaimsNews,
+  type Heartbeat,
   isSameClaim,
   noClaims,
   type PeerLink,
@@ -14,11 +14,11 @@ import {
 import type { Peers } from './peers.ts';
 
 /** What a beat tells besides what was heard. */
-export interface Tidings {
+export interface HeartbeatFields {
   readonly now: number;
   readonly state: SpeakerState;
   readonly rules: number;
-  readonly ages: Beat['ages'];
+  readonly ages: Heartbeat['ages'];
   readonly links: readonly PeerLink[];
   readonly nextMs: number;
 }
@@ -33,26 +33,26 @@ const namesAtOnce = 600;
 const askMs = 100;
 
 /** The voice of one speaker. */
-export class Voice {
+export class Outbox {
   readonly #peers: Peers;
   #sequence = 0;
   #told: ReadonlyMap<string, Claim> = new Map();
   #toldDigest: ClaimsDigest = noClaims;
   #list = 0;
   #listDigest: ClaimsDigest = noClaims;
-  #heard: { readonly at: number; readonly list: Beat['heard'] } | undefined;
+  #heard: { readonly at: number; readonly list: Heartbeat['heard'] } | undefined;
 
   constructor(peers: Peers) {
     this.#peers = peers;
   }
 
   /** What is said to a peer now. */
-  beatFor(node: string, { now, ...tidings }: Tidings): Beat {
+  heartbeatFor(node: string, { now, ...tidings }: HeartbeatFields): Heartbeat {
     const peer = this.#peers.get(node);
-    const since = peer?.beat === undefined ? undefined : peer.incompleteSince;
+    const since = peer?.heartbeat === undefined ? undefined : peer.incompleteSince;
     const isPatient = tidings.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
     return {
-      kind: 'Beat',
+      kind: 'Heartbeat',
       ...this.#envelope(node),
       ...tidings,
       heard: this.#heardAt(now),
@@ -61,23 +61,23 @@ export class Voice {
   }
 
   /** Have this node's claims changed since the peers were told? */
-  get hasNews(): boolean {
+  get hasDelta(): boolean {
     const { count, sum } = this.#digest;
     return count !== this.#toldDigest.count || sum !== this.#toldDigest.sum;
   }
 
   /** What has changed since then: one list for all peers, each with its own envelope. */
-  takeNews(): readonly ((node: string) => ClaimsNews)[] {
+  takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
     const own = this.#own;
     const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#told.get(claim.uid)));
     const dropped = [...this.#told.keys()].filter((uid) => !own.has(uid));
     this.#told = new Map(own);
     this.#toldDigest = this.#digest;
-    return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), whole: undefined }));
+    return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), fullSync: undefined }));
   }
 
   /** All claims, for a peer that asks for them. What is sent twice fills the gaps of the first time. */
-  wholeList(node: string): readonly ClaimsNews[] {
+  fullSync(node: string): readonly ClaimDelta[] {
     const { count, sum } = this.#digest;
     if (this.#list === 0 || count !== this.#listDigest.count || sum !== this.#listDigest.sum) this.#list++;
     this.#listDigest = this.#digest;
@@ -87,7 +87,7 @@ export class Voice {
     return chunks.map((chunk, part) => ({
       ...chunk,
       ...this.#envelope(node),
-      whole: { list, part, parts: chunks.length },
+      fullSync: { list, part, parts: chunks.length },
     }));
   }
 
@@ -107,16 +107,19 @@ export class Voice {
     return this.#peers.claims.digestOf(this.#peers.self.node);
   }
 
-  #envelope(node: string): Pick<Beat, 'from' | 'to' | 'sequence' | 'total'> {
+  #envelope(node: string): Pick<Heartbeat, 'from' | 'to' | 'sequence' | 'total'> {
     const { self } = this.#peers;
     return { from: self, to: this.#peers.addressOf(node), sequence: ++this.#sequence, total: this.#digest };
   }
 
   /** The same for all who are told at one time. Where not all names fit, those who are missed come first, the others take turns. */
-  #heardAt(now: number): Beat['heard'] {
+  #heardAt(now: number): Heartbeat['heard'] {
     if (this.#heard?.at === now) return this.#heard.list;
     const all = [...this.#peers.all()]
-      .filter(({ beat, heardAt }) => beat !== undefined && beat.nextMs <= times.beat && now - heardAt < times.alarm)
+      .filter(
+        ({ heartbeat: beat, heardAt }) =>
+          beat !== undefined && beat.nextMs <= times.heartbeat && now - heardAt < times.alarm,
+      )
       .map(({ node, heardAt }): [string, number] => [node, Math.round(now - heardAt)]);
     const start = this.#sequence % Math.max(1, all.length);
     const turned = [...all.slice(start), ...all.slice(0, start)];
@@ -136,7 +139,7 @@ export class Voice {
 function parts(
   claims: readonly Claim[],
   dropped: readonly string[],
-): readonly Pick<ClaimsNews, 'kind' | 'claims' | 'dropped'>[] {
+): readonly Pick<ClaimDelta, 'kind' | 'claims' | 'dropped'>[] {
   const items = [...claims, ...dropped];
   return Array.from({ length: Math.ceil(items.length / itemsAtOnce) }, (_, i) => {
     const here = items.slice(i * itemsAtOnce, (i + 1) * itemsAtOnce);

@@ -1,5 +1,5 @@
 /** The links that the other speakers tell, and the addresses by which each can be reached. */
-import type { Beat, PeerLink } from './messages.ts';
+import type { Heartbeat, PeerLink } from './messages.ts';
 
 /** So many addresses that a peer had on links before are kept. */
 const mostFormer = 16;
@@ -22,7 +22,7 @@ export class PeerLinks {
    * Takes in a beat. True if its links are others than those that were told before. One that was overtaken says nothing: what waited for
    * an address to be found comes late, and tells of links as they were.
    */
-  take({ from: { node, incarnation }, sequence, links }: Pick<Beat, 'from' | 'sequence' | 'links'>): boolean {
+  take({ from: { node, incarnation }, sequence, links }: Pick<Heartbeat, 'from' | 'sequence' | 'links'>): boolean {
     const before = this.#told.get(node);
     if (before?.incarnation === incarnation && sequence < before.sequence) return false;
     const text = JSON.stringify(links);

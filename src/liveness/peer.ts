@@ -1,6 +1,6 @@
 /** What is remembered of one peer. */
-import type { Intake } from './claim-replica.ts';
-import { type Beat, type Claim, type ClaimsDigest, noClaims } from './messages.ts';
+import type { ClaimReplica } from './claim-replica.ts';
+import { type Claim, type ClaimsDigest, type Heartbeat, noClaims } from './messages.ts';
 import type { ReplayWindow } from './replay-window.ts';
 
 /** One other node's speaker. */
@@ -18,25 +18,25 @@ export interface Peer {
   heardAt: number;
   heardSequence: number;
   /** When others heard it last, as they told us. */
-  vouchedAt: number;
+  confirmedAliveAt: number;
   /** When somebody told us last that it misses it. */
   missedAt: number;
   /** When the present incarnation was first heard. */
   backAt: number;
   /** Since when it has not been dead. */
   aliveSince: number;
-  beat: Beat | undefined;
-  beatAt: number;
+  heartbeat: Heartbeat | undefined;
+  heartbeatAt: number;
   /** Since when it has been in the state that its beats tell. */
   stateSince: number;
   /** The highest sequence of a beat that was taken in. */
-  beatSequence: number;
+  heartbeatSequence: number;
   /** What the incarnation before claimed: it may claim that again. */
   former: ReadonlyMap<string, Claim>;
   /** The digest of all its claims, as its newest datagram told it. */
   digest: { readonly sequence: number; readonly claims: ClaimsDigest };
   /** Takes in its claims. */
-  intake: Intake | undefined;
+  replica: ClaimReplica | undefined;
   /** Since when its claims have not been all known. */
   incompleteSince: number | undefined;
   /** It is dead: when it had been heard last, by anybody. */
@@ -54,17 +54,17 @@ export function newPeer(node: string, now: number): Peer {
     paths: new Map(),
     heardAt: Number.NEGATIVE_INFINITY,
     heardSequence: -1,
-    vouchedAt: Number.NEGATIVE_INFINITY,
+    confirmedAliveAt: Number.NEGATIVE_INFINITY,
     missedAt: Number.NEGATIVE_INFINITY,
     backAt: now,
     aliveSince: now,
-    beat: undefined,
-    beatAt: Number.NEGATIVE_INFINITY,
+    heartbeat: undefined,
+    heartbeatAt: Number.NEGATIVE_INFINITY,
     stateSince: now,
-    beatSequence: -1,
+    heartbeatSequence: -1,
     former: new Map(),
     digest: { sequence: -1, claims: noClaims },
-    intake: undefined,
+    replica: undefined,
     incompleteSince: undefined,
     lostAt: undefined,
   };

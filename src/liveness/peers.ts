@@ -1,9 +1,9 @@
 /** What a speaker hears of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back. */
 
-import { Intake } from './claim-replica.ts';
-import { ClaimBook } from './claim-store.ts';
-import { isSuspicion, type Liveness, type Review, reviewOf } from './failure-detector.ts';
-import { type Addressee, type Beat, type Incarnation, type Message, ruleVersion, times } from './messages.ts';
+import { ClaimReplica } from './claim-replica.ts';
+import { ClaimStore } from './claim-store.ts';
+import { isSuspicion, type Liveness, type PeerStates, peerStatesAt } from './failure-detector.ts';
+import { type Addressee, type Heartbeat, type Incarnation, type Message, ruleVersion, times } from './messages.ts';
 import { newPeer, type Peer } from './peer.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -22,9 +22,9 @@ const pathLag = 3;
 export class Peers {
   readonly self: Incarnation;
   /** What everybody claims, this node included. */
-  readonly claims = new ClaimBook();
+  readonly claims = new ClaimStore();
   readonly #peers = new Map<string, Peer>();
-  #review: { readonly now: number; readonly received: number; readonly review: Review } | undefined;
+  #review: { readonly now: number; readonly received: number; readonly states: PeerStates } | undefined;
   #received = 0;
   #stirred = false;
   /** When a peer told us last that it misses us. */
@@ -47,7 +47,7 @@ export class Peers {
   /** The rules to decide by: the lowest version of all speakers that are heard. */
   rulesAt(now: number): number {
     let lowest = ruleVersion;
-    for (const { node, beat } of this.all()) {
+    for (const { node, heartbeat: beat } of this.all()) {
       if (beat && this.livenessOf(node, now) !== 'Dead') lowest = Math.min(lowest, beat.rules);
     }
     return lowest;
@@ -71,7 +71,7 @@ export class Peers {
   }
 
   /** As {@link takeStir}, without forgetting it. */
-  get isStirred(): boolean {
+  get hasUrgentWork(): boolean {
     return this.#stirred;
   }
 
@@ -104,10 +104,10 @@ export class Peers {
     if (order === 'Newest' && sequence >= peer.heardSequence - pathLag) known.at = now;
     if (sequence > peer.heardSequence) Object.assign(peer, { heardAt: now, heardSequence: sequence });
     // The same message comes over several paths, and one path is quicker than the other.
-    if (message.kind === 'Beat') {
-      if (sequence > peer.beatSequence) this.#takeBeat(peer, message, now);
+    if (message.kind === 'Heartbeat') {
+      if (sequence > peer.heartbeatSequence) this.#takeBeat(peer, message, now);
     } else if (message.kind === 'Claims') {
-      peer.intake?.take(message);
+      peer.replica?.take(message);
       if (this.claims.isTouched) this.#stirred = true;
     }
     if (sequence > peer.digest.sequence) peer.digest = { sequence, claims: message.total };
@@ -126,21 +126,21 @@ export class Peers {
     const { node, ended, former } = peer;
     Object.assign(peer, newPeer(node, now), {
       ...{ ended, former, incarnation, newest: incarnation, newestAt: now },
-      intake: new Intake(this.claims, node),
-    });
+      replica: new ClaimReplica(this.claims, node),
+    } satisfies Partial<Peer>);
     this.#stirred = true;
   }
 
-  #takeBeat(peer: Peer, beat: Beat, now: number): void {
-    const before = peer.beat;
+  #takeBeat(peer: Peer, beat: Heartbeat, now: number): void {
+    const before = peer.heartbeat;
     if (before?.state !== beat.state) peer.stateSince = now;
-    peer.beat = beat;
-    peer.beatAt = now;
-    peer.beatSequence = beat.sequence;
+    peer.heartbeat = beat;
+    peer.heartbeatAt = now;
+    peer.heartbeatSequence = beat.sequence;
     let isNew = false;
     for (const [node, ageMs] of beat.heard) {
       const other = this.#peers.get(node);
-      if (other) other.vouchedAt = Math.max(other.vouchedAt, now - ageMs);
+      if (other) other.confirmedAliveAt = Math.max(other.confirmedAliveAt, now - ageMs);
       if (!isSuspicion(ageMs)) continue;
       const missedAt = (node === this.self.node ? this.#missedAt : other?.missedAt) ?? now;
       if (now - missedAt >= times.suspect) isNew = true;
@@ -151,18 +151,18 @@ export class Peers {
   }
 
   /** How everybody is now. */
-  review(now: number): Review {
+  review(now: number): PeerStates {
     if (this.#review?.now !== now || this.#review.received !== this.#received) {
-      const review = reviewOf(this.#peers.values(), this.#missedAt, now);
+      const review = peerStatesAt(this.#peers.values(), this.#missedAt, now);
       for (const [node, { liveness, heardAt }] of review.of) {
         const peer = this.#peers.get(node);
         if (peer === undefined) continue;
         if (peer.lostAt !== undefined && liveness !== 'Dead') peer.aliveSince = now;
         peer.lostAt = liveness === 'Dead' ? (peer.lostAt ?? heardAt) : undefined;
       }
-      this.#review = { now, received: this.#received, review };
+      this.#review = { now, received: this.#received, states: review };
     }
-    return this.#review.review;
+    return this.#review.states;
   }
 
   /** How a peer is now. */
@@ -181,11 +181,11 @@ export class Peers {
   }
 
   /** We slept: nothing that was heard before says how anybody is now. */
-  forgetBeats(): void {
+  forgetHeartbeats(): void {
     for (const peer of this.#peers.values()) {
-      peer.beat = undefined;
+      peer.heartbeat = undefined;
       peer.heardAt = Number.NEGATIVE_INFINITY;
-      peer.vouchedAt = Number.NEGATIVE_INFINITY;
+      peer.confirmedAliveAt = Number.NEGATIVE_INFINITY;
       for (const path of peer.paths.values()) path.at = Number.NEGATIVE_INFINITY;
     }
     this.#received++;
@@ -197,7 +197,7 @@ export class Peers {
   }
 
   /** Do we know all its claims? */
-  isComplete({ node, beat, digest }: Peer): boolean {
+  isComplete({ node, heartbeat: beat, digest }: Peer): boolean {
     const known = this.claims.digestOf(node);
     return beat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
   }

@@ -30,7 +30,7 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'claims-are-not-told-as-news',
     file: 'speaker/election/election-runner.ts',
-    old: 'if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(node, part(node));',
+    old: 'if (news) for (const part of keeper.takeDeltas()) for (const node of keeper.others) this.#send(node, part(node));',
     new: '',
     consequence: 'The other speakers learn of a takeover only when they ask for the whole list.',
     tests: ['unit/speaker/election/election-runner.test.ts'],

@@ -95,7 +95,7 @@ function addRoutedPods(node: string): void {
 
 /** The links that the other speaker was told of in the last beat. */
 async function linksTold(): Promise<{ readonly text: string; readonly links: readonly PeerLink[] }> {
-  const last = () => peer.said.findLast(({ kind, text }) => kind === 'text' && `${text}`.includes('"Beat"'))?.text;
+  const last = () => peer.said.findLast(({ kind, text }) => kind === 'text' && `${text}`.includes('"Heartbeat"'))?.text;
   const text = `${await peer.until('a beat comes', last)}`;
   return { text, links: (JSON.parse(text) as { readonly links: readonly PeerLink[] }).links };
 }

@@ -204,8 +204,8 @@ export class SimSpeaker {
     }
     const message = datagram();
     const reception = keeper.receive(message, path, this.#now);
-    if (keeper.isStirred) this.#tickSoon();
-    if (reception !== 'Taken' || message.kind !== 'Beat') return;
+    if (keeper.hasUrgentWork) this.#tickSoon();
+    if (reception !== 'Taken' || message.kind !== 'Heartbeat') return;
     this.#noteLinks(message.from.node, message.links);
     if (message.wantsClaims) this.#sendList(message.from.node);
   }
@@ -285,10 +285,10 @@ export class SimSpeaker {
     for (const { uid } of turn.reassert) this.#held.delete(uid);
     this.#show({ force: turn.reassert.length > 0 || this.#woken });
     this.#woken = false;
-    if (turn.news) {
-      for (const news of keeper.takeNews()) for (const node of keeper.others) this.#send(node, news(node));
+    if (turn.hasDelta) {
+      for (const news of keeper.takeDeltas()) for (const node of keeper.others) this.#send(node, news(node));
     }
-    for (const node of turn.beats) this.#send(node, keeper.beatFor(node, this.#now, this.ages));
+    for (const node of turn.heartbeats) this.#send(node, keeper.heartbeatFor(node, this.#now, this.ages));
     for (const vip of turn.asks) this.#ask(vip);
     for (const { link, address } of turn.probes) this.#probe(link, address);
     if (turn.deaf !== this.#deaf) {
@@ -318,7 +318,7 @@ export class SimSpeaker {
   #sendList(node: string): void {
     if (this.#now - (this.#listedAt.get(node) ?? Number.NEGATIVE_INFINITY) < listPauseMs) return;
     this.#listedAt.set(node, this.#now);
-    for (const message of this.keeper?.wholeList(node) ?? []) this.#send(node, message);
+    for (const message of this.keeper?.fullSync(node) ?? []) this.#send(node, message);
   }
 
   /** A broadcast request, by a link that has a signal; each host that answers for the VIP when it comes is heard. */

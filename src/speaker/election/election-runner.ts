@@ -8,8 +8,8 @@ import { type ElectionInput, HolderElector } from '../../election/holder-elector
 import type { HolderDecision, Vip } from '../../election/view.ts';
 import { decodeMessage, encodeMessage } from '../../liveness/codec.ts';
 import {
-  type Beat,
   type Claim,
+  type Heartbeat,
   type Message,
   type PeerLink,
   times,
@@ -109,7 +109,7 @@ export class Holding {
   /** Somebody answered for an address on the wire. */
   heardOnWire(address: string, mac: string): void {
     this.#keeper?.heardOnWire(address, mac, performance.now());
-    if (this.#keeper?.isStirred) this.#decideSoon();
+    if (this.#keeper?.hasUrgentWork) this.#decideSoon();
   }
 
   /** What this node should know of its claims after a restart. */
@@ -159,7 +159,7 @@ export class Holding {
 
   /** Tells a peer what was found out about VIPs that it holds. */
   sayVerdicts(node: string, found: Pick<VerdictNews, 'verdicts' | 'roundMs'>): void {
-    for (const part of this.#keeper?.voice.verdictsFor(node, found) ?? []) this.#send(node, part);
+    for (const part of this.#keeper?.outbox.verdictsFor(node, found) ?? []) this.#send(node, part);
   }
 
   /** The links of this node that nothing comes through, although they have a signal. */
@@ -195,12 +195,12 @@ export class Holding {
     const now = performance.now();
     const reception = this.#keeper?.receive(message, path, now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
-    if (reception === 'Taken' && message.kind === 'Beat') this.#noteLinks(message);
+    if (reception === 'Taken' && message.kind === 'Heartbeat') this.#noteLinks(message);
     if (reception === 'Taken' && message.kind === 'Verdicts') this.#options.onVerdicts(message);
-    if (this.#keeper?.isStirred) this.#decideSoon();
+    if (this.#keeper?.hasUrgentWork) this.#decideSoon();
   };
 
-  #noteLinks(beat: Beat): void {
+  #noteLinks(beat: Heartbeat): void {
     if (this.#links.take(beat)) this.#options.onPeerLinks();
     if (beat.wantsClaims) this.#sendList(beat.from.node);
   }
@@ -212,14 +212,14 @@ export class Holding {
   #sendBeats(keeper: HolderElector, nodes: readonly string[]): void {
     const now = performance.now();
     const ages = { loop: Math.round(now - this.#turnedAt), worker: Math.round(this.#options.workerAgeMs()) };
-    for (const node of nodes) this.#send(node, keeper.beatFor(node, now, ages));
+    for (const node of nodes) this.#send(node, keeper.heartbeatFor(node, now, ages));
   }
 
   #sendList(node: string): void {
     const now = performance.now();
     if (now - (this.#listedAt.get(node) ?? Number.NEGATIVE_INFINITY) < listPauseMs) return;
     this.#listedAt.set(node, now);
-    for (const part of this.#keeper?.wholeList(node) ?? []) this.#send(node, part);
+    for (const part of this.#keeper?.fullSync(node) ?? []) this.#send(node, part);
   }
 
   #send(node: string, message: Message): void {
@@ -242,15 +242,15 @@ export class Holding {
 
   #decide(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#beat, times.beat);
+    this.#timer = setTimeout(this.#beat, times.heartbeat);
     const keeper = this.#keeper;
     if (keeper === undefined) return;
     const now = performance.now();
-    const { decisions, asks, probes, deaf, news, beats, reassert, again } = keeper.tick(now);
+    const { decisions, asks, probes, deaf, hasDelta: news, heartbeats: beats, reassert, again } = keeper.tick(now);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#beat, Math.max(1, again - now));
     this.#turnedAt = now;
-    if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(node, part(node));
+    if (news) for (const part of keeper.takeDeltas()) for (const node of keeper.others) this.#send(node, part(node));
     this.#sendBeats(keeper, beats);
     if (decisions !== this.#decisions) {
       this.#decisions = decisions;

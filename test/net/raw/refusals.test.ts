@@ -118,21 +118,21 @@ function beatWith(mac: string): string {
   const from = { node: 'n2', incarnation: 'a' };
   const link = { name: 'eth0', mac, addresses: ['10.99.0.3/16'] };
   return JSON.stringify({
-    ...{ version: wireVersion, kind: 'Beat', from, to: { node: 'n1', incarnation: 'b', newest: '' }, sequence: 1 },
+    ...{ version: wireVersion, kind: 'Heartbeat', from, to: { node: 'n1', incarnation: 'b', newest: '' }, sequence: 1 },
     ...{ rules: 1, state: 'Serving', nextMs: 100, ages: { loop: 0, worker: 0 }, links: [link], heard: [] },
     ...{ total: { count: 0, sum: 0 }, wantsClaims: false },
   });
 }
 
 test('the beat of these tests is one that speakers take', () => {
-  assert.equal(decodeMessage(beatWith('02:00:00:00:00:12'))?.kind, 'Beat');
+  assert.equal(decodeMessage(beatWith('02:00:00:00:00:12'))?.kind, 'Heartbeat');
 });
 
 promise('what another speaker calls its hardware address adds no rule', async () => {
   const mac =
     '02:00:00:00:00:66 }; }\n chain evil { accept\n }\n set more { type ether_addr; elements = { 02:00:00:00:00:67';
   const beat = decodeMessage(beatWith(mac));
-  const told = beat?.kind === 'Beat' ? beat.links : [];
+  const told = beat?.kind === 'Heartbeat' ? beat.links : [];
   const service = rawService('web', both.slice(0, 1));
   const path = await gathered(
     {

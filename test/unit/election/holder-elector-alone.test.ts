@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { HolderElector } from '../../../src/election/holder-elector.ts';
-import { type Beat, type ClaimsDigest, noClaims } from '../../../src/liveness/messages.ts';
+import { type ClaimsDigest, type Heartbeat, noClaims } from '../../../src/liveness/messages.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const peer = { node: 'n2', incarnation: '2'.repeat(16) };
@@ -35,8 +35,8 @@ class Pair {
 
   /** The peer beats, and says that it has these claims. */
   readonly beat = (total: ClaimsDigest = noClaims): void => {
-    const beat: Beat = {
-      ...{ kind: 'Beat', from: peer, to: { ...self, newest: self.incarnation }, sequence: ++this.#sequence },
+    const beat: Heartbeat = {
+      ...{ kind: 'Heartbeat', from: peer, to: { ...self, newest: self.incarnation }, sequence: ++this.#sequence },
       ...{
         rules: 1,
         state: 'Serving',

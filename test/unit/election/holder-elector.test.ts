@@ -56,15 +56,15 @@ class Network {
   }
 
   #turn(name: string, keeper: HolderElector): void {
-    if (this.now % 100 !== 0 && !keeper.isStirred) return;
-    const { news, beats, asks } = keeper.tick(this.now);
-    if (news) for (const part of keeper.takeNews()) for (const node of keeper.others) this.#send(name, part(node));
+    if (this.now % 100 !== 0 && !keeper.hasUrgentWork) return;
+    const { hasDelta: news, heartbeats: beats, asks } = keeper.tick(this.now);
+    if (news) for (const part of keeper.takeDeltas()) for (const node of keeper.others) this.#send(name, part(node));
     for (const node of beats) {
-      const said = keeper.beatFor(node, this.now, ages);
+      const said = keeper.heartbeatFor(node, this.now, ages);
       const beat = { ...said, rules: this.rules.get(name) ?? said.rules };
       this.#send(name, beat);
       const peer = this.keepers.get(node);
-      if (beat.wantsClaims && peer) for (const part of peer.wholeList(name)) this.#send(node, part);
+      if (beat.wantsClaims && peer) for (const part of peer.fullSync(name)) this.#send(node, part);
     }
     for (const { address } of asks) {
       const holder = this.holdersOf(address).find(

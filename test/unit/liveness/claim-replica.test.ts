@@ -1,9 +1,9 @@
 /** The claims of a peer are those of its newest datagrams, in whatever order they come. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Intake } from '../../../src/liveness/claim-replica.ts';
-import { ClaimBook } from '../../../src/liveness/claim-store.ts';
-import { type Claim, type ClaimsNews, noClaims } from '../../../src/liveness/messages.ts';
+import { ClaimReplica } from '../../../src/liveness/claim-replica.ts';
+import { ClaimStore } from '../../../src/liveness/claim-store.ts';
+import { type Claim, type ClaimDelta, noClaims } from '../../../src/liveness/messages.ts';
 
 const node = 'n2';
 
@@ -11,18 +11,18 @@ function claim(uid: string, term = 1): Claim {
   return { uid, term, isolated: false, leaving: false };
 }
 
-function news(sequence: number, facts: Partial<Pick<ClaimsNews, 'claims' | 'dropped' | 'whole'>>): ClaimsNews {
+function news(sequence: number, facts: Partial<Pick<ClaimDelta, 'claims' | 'dropped' | 'fullSync'>>): ClaimDelta {
   return {
     ...{ kind: 'Claims', from: { node, incarnation: '2'.repeat(16) }, sequence, total: noClaims },
     ...{ to: { node: 'n1', incarnation: '1'.repeat(16), newest: '1'.repeat(16) } },
-    ...{ claims: [], dropped: [], whole: undefined, ...facts },
+    ...{ claims: [], dropped: [], fullSync: undefined, ...facts },
   };
 }
 
 /** What the peer claims once these have come, in this order: `uid/term`. */
-function claimsAfter(...datagrams: readonly ClaimsNews[]): readonly string[] {
-  const book = new ClaimBook();
-  const intake = new Intake(book, node);
+function claimsAfter(...datagrams: readonly ClaimDelta[]): readonly string[] {
+  const book = new ClaimStore();
+  const intake = new ClaimReplica(book, node);
   for (const one of datagrams) intake.take(one);
   return [...book.of(node).values()].map(({ uid, term }) => `${uid}/${term}`).sort();
 }
@@ -42,7 +42,7 @@ test('of two words on one claim the later one counts', () => {
 test('a list takes away what it does not name, once all of its parts are there', () => {
   const before = news(1, { claims: ['a', 'b', 'c'].map((uid) => claim(uid)) });
   const part = (sequence: number, at: number, ...uids: readonly string[]) =>
-    news(sequence, { claims: uids.map((uid) => claim(uid)), whole: { list: 1, part: at, parts: 2 } });
+    news(sequence, { claims: uids.map((uid) => claim(uid)), fullSync: { list: 1, part: at, parts: 2 } });
   assert.deepEqual(claimsAfter(before, part(2, 0, 'a')), ['a/1', 'b/1', 'c/1'], 'one part is missing');
   assert.deepEqual(claimsAfter(before, part(2, 0, 'a'), part(3, 0, 'a')), ['a/1', 'b/1', 'c/1'], 'the same part again');
   assert.deepEqual(claimsAfter(before, part(2, 0, 'a'), part(3, 1, 'b')), ['a/1', 'b/1']);
@@ -50,16 +50,16 @@ test('a list takes away what it does not name, once all of its parts are there',
 });
 
 test('a list says nothing of what has changed since it was made', () => {
-  const whole = news(2, { claims: [claim('a')], whole: { list: 1, part: 0, parts: 1 } });
+  const all = news(2, { claims: [claim('a')], fullSync: { list: 1, part: 0, parts: 1 } });
   const later = news(3, { claims: [claim('b')], dropped: ['a'] });
-  assert.deepEqual(claimsAfter(whole, later), ['b/1']);
-  assert.deepEqual(claimsAfter(later, whole), ['b/1']);
+  assert.deepEqual(claimsAfter(all, later), ['b/1']);
+  assert.deepEqual(claimsAfter(later, all), ['b/1']);
 });
 
 test('a part of an older list is not put together with those of a newer one', () => {
   const before = news(1, { claims: [claim('z')] });
-  const newer = news(4, { claims: [claim('a')], whole: { list: 2, part: 0, parts: 2 } });
-  const older = news(3, { claims: [claim('b')], whole: { list: 1, part: 1, parts: 2 } });
+  const newer = news(4, { claims: [claim('a')], fullSync: { list: 2, part: 0, parts: 2 } });
+  const older = news(3, { claims: [claim('b')], fullSync: { list: 1, part: 1, parts: 2 } });
   assert.deepEqual(claimsAfter(before, newer, older), ['z/1']);
   assert.deepEqual(claimsAfter(before, older, newer), ['z/1']);
 });

@@ -1,7 +1,7 @@
 /** What every node claims: the digest by which lists are compared, and the terms that outlive claims. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClaimBook } from '../../../src/liveness/claim-store.ts';
+import { ClaimStore } from '../../../src/liveness/claim-store.ts';
 import { type Claim, digestOf, noClaims } from '../../../src/liveness/messages.ts';
 import { fc } from '../../property.ts';
 
@@ -20,7 +20,7 @@ test('whatever came and went, the digest is that of the claims that are left, an
   const step = fc.oneof(someClaim, fc.constantFrom('a', 'b', 'c', 'd'));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const book = new ClaimBook();
+      const book = new ClaimStore();
       for (const one of steps) {
         if (typeof one === 'string') book.drop('n', one);
         else book.set('n', one);
@@ -33,7 +33,7 @@ test('whatever came and went, the digest is that of the claims that are left, an
 });
 
 test('a node that has given up all it had has the digest of one that never had anything', () => {
-  const book = new ClaimBook();
+  const book = new ClaimStore();
   for (const uid of ['a', 'b', 'c']) book.set('n', claim(uid, 3));
   book.replace('n', []);
   assert.deepEqual(book.digestOf('n'), noClaims);
@@ -41,7 +41,7 @@ test('a node that has given up all it had has the digest of one that never had a
 });
 
 test('the term of a VIP outlives its claims as long as the VIP is there, and no longer', () => {
-  const book = new ClaimBook();
+  const book = new ClaimStore();
   for (const uid of ['held', 'given-back', 'gone']) book.set('n', claim(uid, 7));
   for (const uid of ['given-back', 'gone']) book.drop('n', uid);
   book.forgetTerms((uid) => uid !== 'gone');
@@ -52,7 +52,7 @@ test('the term of a VIP outlives its claims as long as the VIP is there, and no 
 });
 
 test('a term never falls, whatever lower one is claimed later', () => {
-  const book = new ClaimBook();
+  const book = new ClaimStore();
   book.set('n', claim('a', 7));
   book.set('m', claim('a', 2));
   assert.equal(book.termOf('a'), 7);

@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
-import { type Claim, type ClaimsNews, noClaims } from '../../../src/liveness/messages.ts';
+import { type Claim, type ClaimDelta, noClaims } from '../../../src/liveness/messages.ts';
 
-function newsOf(...claims: readonly Claim[]): ClaimsNews {
+function newsOf(...claims: readonly Claim[]): ClaimDelta {
   return {
     ...{ kind: 'Claims', from: { node: 'n2', incarnation: '2'.repeat(16) }, sequence: 7, total: noClaims },
     ...{
       to: { node: 'n1', incarnation: '1'.repeat(16), newest: '1'.repeat(16) },
       claims,
       dropped: [],
-      whole: undefined,
+      fullSync: undefined,
     },
   };
 }

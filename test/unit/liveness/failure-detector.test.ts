@@ -1,17 +1,17 @@
 /** Who counts as alive, by what the last beat said and how long ago that was. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Beat, noClaims, type SpeakerState } from '../../../src/liveness/messages.ts';
+import { type Heartbeat, noClaims, type SpeakerState } from '../../../src/liveness/messages.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const beatAt = 1_000;
 
 /** How a peer is some time after its only beat. */
-function livenessAfter(ms: number, facts: Partial<Pick<Beat, 'ages' | 'state'>> = {}) {
+function livenessAfter(ms: number, facts: Partial<Pick<Heartbeat, 'ages' | 'state'>> = {}) {
   const peers = new Peers(self);
-  const beat: Beat = {
-    ...{ kind: 'Beat', from: { node: 'n2', incarnation: '2'.repeat(16) }, sequence: 1 },
+  const beat: Heartbeat = {
+    ...{ kind: 'Heartbeat', from: { node: 'n2', incarnation: '2'.repeat(16) }, sequence: 1 },
     ...{ to: { ...self, newest: self.incarnation }, rules: 1, nextMs: 100, ages: { loop: 0, worker: 0 } },
     ...{ state: 'Serving' as SpeakerState, links: [], heard: [], total: noClaims, wantsClaims: false, ...facts },
   };

@@ -35,7 +35,7 @@ function isWellFormed(message: Message): boolean {
   const names = [from.node, from.incarnation, to.node, to.incarnation, to.newest];
   if (!all(names, isText) || !all([sequence, total.count, total.sum], isWhole)) return false;
   switch (message.kind) {
-    case 'Beat':
+    case 'Heartbeat':
       return (
         isWhole(message.rules) &&
         all([message.nextMs, message.ages.loop, message.ages.worker], isNumber) &&
@@ -53,7 +53,7 @@ function isWellFormed(message: Message): boolean {
           ({ uid, term, isolated, leaving, leavingTo = '' }) =>
             all([uid, leavingTo], isText) && isWhole(term) && all([isolated, leaving], isYesOrNo),
         ) &&
-        (message.whole === undefined || all(Object.values(message.whole), isWhole))
+        (message.fullSync === undefined || all(Object.values(message.fullSync), isWhole))
       );
     default:
       return (
@@ -71,7 +71,7 @@ function hear(text: string): void {
   const peers = new Peers(receiver);
   peers.receive(message, 'eth0', 1_000);
   peers.review(1_100);
-  if (message.kind === 'Beat') new PeerLinks().take(message);
+  if (message.kind === 'Heartbeat') new PeerLinks().take(message);
 }
 
 /** A value with another one in the place that the numbers lead to. */
@@ -113,7 +113,7 @@ test('no text at all makes reading throw', () => {
   const deep = 100_000;
   hear('['.repeat(deep));
   hear(`${'['.repeat(deep)}${']'.repeat(deep)}`);
-  hear(`{"version":1,"kind":"Beat","from":${'{"node":'.repeat(1_000)}1${'}'.repeat(1_000)}}`);
+  hear(`{"version":1,"kind":"Heartbeat","from":${'{"node":'.repeat(1_000)}1${'}'.repeat(1_000)}}`);
   fc.assert(
     fc.property(
       fc.oneof(
@@ -140,11 +140,11 @@ test('what this speaker says itself is read', () => {
 });
 
 promise('what a peer tells as a hardware address is one, or comes into no rule', () => {
-  const beat = JSON.parse(samples.find((text) => text.includes('"kind":"Beat"')) ?? assert.fail());
+  const beat = JSON.parse(samples.find((text) => text.includes('"kind":"Heartbeat"')) ?? assert.fail());
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:02 } ; add chain netdev berth evil', addresses: [] }];
   const message = decodeMessage(JSON.stringify({ ...beat, links }));
   const known = new PeerLinks();
-  if (message?.kind === 'Beat') known.take(message);
+  if (message?.kind === 'Heartbeat') known.take(message);
   const peerMacs = (known.of(beat.from.node) ?? []).map(({ mac }) => mac);
   const facts = { self: 'n1', spread: [], spreadLinks: ['eth0'], neighbourFor: () => undefined };
   const { collections = {} } = spreadOut({ ...facts, peerMacs: ['02:00:00:00:00:03', ...peerMacs] });

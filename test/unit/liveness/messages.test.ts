@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
-import { type Beat, digestOf, type Message, noClaims } from '../../../src/liveness/messages.ts';
-import { Voice } from '../../../src/liveness/outbox.ts';
+import { digestOf, type Heartbeat, type Message, noClaims } from '../../../src/liveness/messages.ts';
+import { Outbox } from '../../../src/liveness/outbox.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 import { fc } from '../../property.ts';
 
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const peer = { node: 'n2', incarnation: '2'.repeat(16) };
 
-function beat(sequence: number, facts: Partial<Beat> = {}): Beat {
+function beat(sequence: number, facts: Partial<Heartbeat> = {}): Heartbeat {
   return {
-    kind: 'Beat',
+    kind: 'Heartbeat',
     from: peer,
     to: { ...self, newest: self.incarnation },
     sequence,
@@ -39,7 +39,7 @@ const news: Message = {
     { uid: 'w', term: 1, isolated: true, leaving: true, leavingTo: 'n3' },
   ],
   dropped: ['v'],
-  whole: undefined,
+  fullSync: undefined,
 };
 
 const verdicts: Message = {
@@ -104,7 +104,7 @@ test('a kind of message that this speaker does not know is left unread: so may o
 
 test('verdicts fit into datagrams of 1,400 bytes', () => {
   const peers = new Peers(self);
-  const voice = new Voice(peers);
+  const voice = new Outbox(peers);
   const all = Array.from({ length: 100 }, (_, i) => ({
     ...{ uid: `${i}`.padStart(36, '0'), term: 12_345, detail: '02:00:00:00:00:0f' },
     verdict: 'AnsweredByOther' as const,

@@ -29,13 +29,13 @@ function plain(message: Message | undefined): unknown {
   return message && JSON.parse(JSON.stringify(message));
 }
 
-const kinds = ['Beat', 'Claims', 'Verdicts'] as const;
+const kinds = ['Heartbeat', 'Claims', 'Verdicts'] as const;
 
 /** The largest datagram of each kind. */
 function largestOf(known: Knowledge): Readonly<Record<(typeof kinds)[number], number>> {
   const messages = saidBy(known);
   const largest = (kind: string) => Math.max(0, ...messages.filter((one) => one.kind === kind).map(bytesOf));
-  return { Beat: largest('Beat'), Claims: largest('Claims'), Verdicts: largest('Verdicts') };
+  return { Heartbeat: largest('Heartbeat'), Claims: largest('Claims'), Verdicts: largest('Verdicts') };
 }
 
 test('a datagram is read as what it was made from, whatever the speaker knows', () => {
@@ -56,17 +56,17 @@ test('all that changed is said, and the whole list is whole', () => {
       const byUid = (a: { uid: string }, b: { uid: string }) => (a.uid < b.uid ? -1 : 1);
       const claims = [...new Map(known.claims.map((claim) => [claim.uid, claim])).values()];
       const gone = new Set(known.claims.slice(0, known.dropped).map(({ uid }) => uid));
-      const told = news.filter(({ whole }) => whole === undefined);
+      const told = news.filter(({ fullSync }) => fullSync === undefined);
       assert.deepEqual(told.flatMap((one) => one.claims).toSorted(byUid), claims.toSorted(byUid));
       assert.deepEqual(new Set(told.flatMap(({ dropped }) => dropped)), gone);
-      const list = news.filter(({ whole }) => whole !== undefined);
+      const list = news.filter(({ fullSync }) => fullSync !== undefined);
       const kept = claims.filter(({ uid }) => !gone.has(uid));
       assert.deepEqual(list.flatMap((one) => one.claims).toSorted(byUid), kept.toSorted(byUid));
       assert.deepEqual(
-        list.map(({ whole }) => whole?.part),
+        list.map(({ fullSync }) => fullSync?.part),
         list.map((_, part) => part),
       );
-      assert.ok(list.every(({ whole }) => whole?.parts === list.length));
+      assert.ok(list.every(({ fullSync }) => fullSync?.parts === list.length));
     }),
     { seed: seed(), numRuns: 40 },
   );
@@ -94,6 +94,6 @@ promise('claims and verdicts fit packets whatever the names of the nodes are', (
 });
 
 promise('a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked', () => {
-  const { Beat } = largestOf(extremeOf(linked));
-  assert.ok(Beat <= mostBytes, `a heartbeat of ${Beat} bytes`);
+  const { Heartbeat } = largestOf(extremeOf(linked));
+  assert.ok(Heartbeat <= mostBytes, `a heartbeat of ${Heartbeat} bytes`);
 });

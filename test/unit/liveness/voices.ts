@@ -1,8 +1,8 @@
 /** What a speaker says to its peers, from what it knows: for tests of its datagrams. */
 
 import {
-  type Beat,
   type Claim,
+  type Heartbeat,
   type Message,
   noClaims,
   type PeerLink,
@@ -11,7 +11,7 @@ import {
   type VerdictNews,
   verdictWords,
 } from '../../../src/liveness/messages.ts';
-import { Voice } from '../../../src/liveness/outbox.ts';
+import { Outbox } from '../../../src/liveness/outbox.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 import { fc } from '../../property.ts';
 
@@ -102,9 +102,14 @@ export function knowledge(bounds: Bounds): fc.Arbitrary<Knowledge> {
 
 const incarnation = '0123456789abcdef';
 
-function beatOf(node: string, to: string): Beat {
+function beatOf(node: string, to: string): Heartbeat {
   return {
-    ...{ kind: 'Beat', from: { node, incarnation }, to: { node: to, incarnation, newest: incarnation }, sequence: 1 },
+    ...{
+      kind: 'Heartbeat',
+      from: { node, incarnation },
+      to: { node: to, incarnation, newest: incarnation },
+      sequence: 1,
+    },
     ...{ rules: ruleVersion, state: 'Serving', nextMs: 100, ages: { loop: 0, worker: 0 } },
     ...{ links: [], heard: [], total: noClaims, wantsClaims: false },
   };
@@ -113,19 +118,19 @@ function beatOf(node: string, to: string): Beat {
 /** All that this speaker says to a peer: a beat, news of claims, the whole list, verdicts. */
 export function saidBy({ self, peers: known, claims, dropped, links, state, verdicts }: Knowledge): readonly Message[] {
   const peers = new Peers({ node: self, incarnation });
-  const voice = new Voice(peers);
+  const voice = new Outbox(peers);
   const now = 100_000;
   for (const { node, ageMs } of known) peers.receive(beatOf(node, self), 'eth0', now - ageMs);
   const to = known.find(({ node }) => node !== self)?.node ?? 'other';
   for (const claim of claims) peers.claims.set(self, claim);
-  const told = voice.takeNews().map((part) => part(to));
+  const told = voice.takeDeltas().map((part) => part(to));
   for (const { uid } of claims.slice(0, dropped)) peers.claims.drop(self, uid);
   const tidings = { now, state, rules: ruleVersion, ages: { loop: 12, worker: 123 }, links, nextMs: 1_234 };
   return [
     ...told,
-    voice.beatFor(to, tidings),
-    ...voice.takeNews().map((part) => part(to)),
-    ...voice.wholeList(to),
+    voice.heartbeatFor(to, tidings),
+    ...voice.takeDeltas().map((part) => part(to)),
+    ...voice.fullSync(to),
     ...voice.verdictsFor(to, { verdicts, roundMs: 300_000 }),
   ];
 }

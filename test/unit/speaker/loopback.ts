@@ -9,8 +9,8 @@ import type { Ip } from '../../../src/addr/ip.ts';
 import type { HolderDecision, Vip } from '../../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import {
-  type Beat,
-  type ClaimsNews,
+  type ClaimDelta,
+  type Heartbeat,
   type Message,
   noClaims,
   type PeerLink,
@@ -169,23 +169,23 @@ export class Partner {
     const message = decodeMessage(text);
     if (message === undefined) throw new Error(`not understood: ${text}`);
     this.heard.push(message);
-    if (message.kind === 'Beat' && !this.isSilent) this.#answer(message);
+    if (message.kind === 'Heartbeat' && !this.isSilent) this.#answer(message);
   }
 
   /** The beats that it heard. */
-  get beats(): readonly Beat[] {
-    return this.heard.filter((message) => message.kind === 'Beat');
+  get beats(): readonly Heartbeat[] {
+    return this.heard.filter((message) => message.kind === 'Heartbeat');
   }
 
   /** The claims that it heard of. */
-  get claims(): readonly ClaimsNews[] {
+  get claims(): readonly ClaimDelta[] {
     return this.heard.filter((message) => message.kind === 'Claims');
   }
 
-  #answer({ from }: Beat): void {
+  #answer({ from }: Heartbeat): void {
     const { node, state, links } = this;
-    const beat: Beat = {
-      ...{ kind: 'Beat', from: { node, incarnation: '2'.repeat(16) }, to: { ...from, newest: from.incarnation } },
+    const beat: Heartbeat = {
+      ...{ kind: 'Heartbeat', from: { node, incarnation: '2'.repeat(16) }, to: { ...from, newest: from.incarnation } },
       ...{ sequence: ++this.#sequence, rules: 1, state, nextMs: 100, ages: { loop: 0, worker: 0 } },
       ...{ links, heard: [], total: noClaims, wantsClaims: false },
     };

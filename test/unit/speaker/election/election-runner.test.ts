@@ -51,7 +51,8 @@ test('claims are told to the others when they change, and not only when they ask
   const { speaker, partner } = await acquainted();
   const vip = vipFor(['n1']);
   speaker.observe([vip], nodes);
-  const isTold = () => partner.claims.some(({ claims, whole }) => whole === undefined && claims[0]?.uid === vip.uid);
+  const isTold = () =>
+    partner.claims.some(({ claims, fullSync }) => fullSync === undefined && claims[0]?.uid === vip.uid);
   await eventually('it is told of the VIP', isTold, soon);
   speaker.observe([], nodes);
   const isDropped = () => partner.claims.some(({ dropped }) => dropped[0] === vip.uid);
