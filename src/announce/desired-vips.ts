@@ -13,7 +13,7 @@ import { isNamedBy, isNamedExactly } from './links.ts';
 export const elsewhere = '';
 
 /** All that the demands depend on, the same on every node. */
-export interface DemandSnapshot {
+export interface DesiredVipSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
   readonly service: (uid: string) => ServiceView | undefined;
@@ -26,17 +26,17 @@ export interface DemandSnapshot {
 }
 
 /** Why nobody is to announce an address. */
-export type NoDemandReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
+export type NotDesiredReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
 
 /** An address of the ledger that no node may announce. */
 export interface Unwanted {
   readonly uid: string;
   readonly address: Ip;
-  readonly reason: NoDemandReason;
+  readonly reason: NotDesiredReason;
 }
 
 /** A VIP, and by which advertisements it is to be announced. */
-export interface Demand extends Vip {
+export interface DesiredVip extends Vip {
   readonly advertisements: readonly AdvertisementView[];
   /** Was it ever announced, as far as the ledger knows? */
   readonly wasAnnounced: boolean;
@@ -45,8 +45,8 @@ export interface Demand extends Vip {
 }
 
 /** What is to be announced, and what is not. */
-export interface Demands {
-  readonly vips: readonly Demand[];
+export interface DesiredVips {
+  readonly vips: readonly DesiredVip[];
   readonly unwanted: readonly Unwanted[];
 }
 
@@ -54,29 +54,29 @@ export interface Demands {
 export type LinksOf = (node: string) => readonly PeerLink[] | undefined;
 
 /** Reads the objects. Only what the controller gave out is ever announced, whatever a Service's status says. */
-export function demandsOf(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
-  return new DemandReader().read(snapshot, linksOf);
+export function desiredVipsOf(snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVips {
+  return new DesiredVipReader().read(snapshot, linksOf);
 }
 
 interface Known {
   readonly service: ServiceView | undefined;
   readonly cover: Cover;
   readonly eligible: ReadonlySet<string>;
-  readonly demand: Demand | Unwanted;
+  readonly demand: DesiredVip | Unwanted;
 }
 
 /** Reads the objects again and again. What has not changed is the same object as before, so that nobody has to look at it again. */
-export class DemandReader {
+export class DesiredVipReader {
   readonly #known = new WeakMap<AllocationView, Known>();
   #covers = new Map<string, Cover>();
   #coversKey = '';
 
   /** Reads them. */
-  read(snapshot: DemandSnapshot, linksOf: LinksOf): Demands {
+  read(snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVips {
     const key = keyOf(snapshot, linksOf);
     if (key !== this.#coversKey) this.#covers = new Map();
     this.#coversKey = key;
-    const vips: Demand[] = [];
+    const vips: DesiredVip[] = [];
     const unwanted: Unwanted[] = [];
     for (const entry of snapshot.ledger) {
       const demand = this.#demandOf(entry, snapshot, linksOf);
@@ -86,7 +86,7 @@ export class DemandReader {
     return { vips, unwanted };
   }
 
-  #demandOf(entry: AllocationView, snapshot: DemandSnapshot, linksOf: LinksOf): Demand | Unwanted {
+  #demandOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
     const { address, services, pool } = entry;
     const service = services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
     const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
@@ -101,7 +101,7 @@ export class DemandReader {
   }
 }
 
-function demandFor(entry: AllocationView, { service, cover, eligible }: Omit<Known, 'demand'>): Demand | Unwanted {
+function demandFor(entry: AllocationView, { service, cover, eligible }: Omit<Known, 'demand'>): DesiredVip | Unwanted {
   const { address, uid, recorded, moveTo } = entry;
   const { advertisements } = cover;
   if (service === undefined) return { uid, address, reason: 'NotInStatus' };
@@ -115,7 +115,7 @@ function demandFor(entry: AllocationView, { service, cover, eligible }: Omit<Kno
 }
 
 /** What an advertisement's cover depends on, as text. */
-function keyOf({ advertisements, nodes, speakers }: DemandSnapshot, linksOf: LinksOf): string {
+function keyOf({ advertisements, nodes, speakers }: DesiredVipSnapshot, linksOf: LinksOf): string {
   const named = advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`);
   const facts = nodes.map(({ name, labels, excluded }) => [name, labels, excluded, linksOf(name)]);
   return JSON.stringify([named, facts, [...speakers]]);
@@ -126,11 +126,11 @@ interface Cover {
   readonly advertisements: readonly AdvertisementView[];
   readonly eligible: ReadonlySet<string>;
   /** Those of them that have an endpoint of a Service; the same set as long as they are the same. */
-  readonly withEndpoint: (service: string, endpointNodes: DemandSnapshot['endpointNodes']) => ReadonlySet<string>;
+  readonly withEndpoint: (service: string, endpointNodes: DesiredVipSnapshot['endpointNodes']) => ReadonlySet<string>;
   readonly serves: (node: string, address: Ip) => boolean;
 }
 
-function coverOf(pool: string, snapshot: DemandSnapshot, linksOf: LinksOf): Cover {
+function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
   const { nodes, speakers } = snapshot;
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
   // kubeadm labels every control plane: where all nodes carry the label, obeying it would mean silence.

@@ -1,11 +1,11 @@
 /** Whether an address leads anywhere. */
 import type { AllocationView } from '../api/allocation.ts';
-import type { DemandSnapshot } from './desired-vips.ts';
+import type { DesiredVipSnapshot } from './desired-vips.ts';
 
 /** Does no Service at an address have an endpoint that kube-proxy would send its traffic to from this node? */
 export function isIdle(
   { address, services }: Pick<AllocationView, 'address' | 'services'>,
-  { service, endpointNodes }: Pick<DemandSnapshot, 'service' | 'endpointNodes'>,
+  { service, endpointNodes }: Pick<DesiredVipSnapshot, 'service' | 'endpointNodes'>,
   node: string,
 ): boolean {
   const views = services.map(({ uid }) => service(uid)).filter((view) => view !== undefined);

@@ -3,9 +3,9 @@ import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { HolderAction, HolderDecision } from '../election/view.ts';
 import type { ConflictState, HeldVip } from './conflict-detector.ts';
-import type { Demand, Demands, Unwanted } from './desired-vips.ts';
+import type { DesiredVip, DesiredVips, Unwanted } from './desired-vips.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
-import type { Readiness } from './proxy-sync-gate.ts';
+import type { ProxySyncState } from './proxy-sync-gate.ts';
 
 /**
  * Why a node is silent about a VIP:
@@ -68,7 +68,11 @@ export interface Here {
 }
 
 /** Places every address of the ledger. */
-export function placementsOf(demands: Demands, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
+export function placementsOf(
+  demands: DesiredVips,
+  decisions: readonly HolderDecision[],
+  here: Here,
+): readonly Placement[] {
   return new Placer().place(demands, decisions, here);
 }
 
@@ -80,11 +84,11 @@ interface Placed {
 
 /** Places again and again. A placement that has not changed is the same object as before, so that nobody has to look at it again. */
 export class Placer {
-  readonly #placed = new WeakMap<Demand, Placed>();
+  readonly #placed = new WeakMap<DesiredVip, Placed>();
   readonly #unplaced = new WeakMap<Unwanted, Placement>();
 
   /** Places every address of the ledger. */
-  place(demands: Demands, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
+  place(demands: DesiredVips, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
     const byUid = new Map(decisions.map((decision) => [decision.vip.uid, decision]));
     const key = JSON.stringify(here);
     const placements: Placement[] = [];
@@ -111,7 +115,7 @@ export class Placer {
 }
 
 /** What this node holds, and whether it has to ask before it announces it. */
-export function heldOf(placements: readonly Placement[], { vips }: Demands): readonly HeldVip[] {
+export function heldOf(placements: readonly Placement[], { vips }: DesiredVips): readonly HeldVip[] {
   const demandOf = new Map(vips.map((demand) => [demand.uid, demand]));
   return placements.flatMap((placement): HeldVip[] => {
     if (placement.kind !== 'Announce') return [];
@@ -127,7 +131,7 @@ export function heldOf(placements: readonly Placement[], { vips }: Demands): rea
 export function withheld(
   placements: readonly Placement[],
   stateOf: (uid: string) => ConflictState,
-  readinessOf: (uid: string) => Readiness,
+  readinessOf: (uid: string) => ProxySyncState,
 ): readonly Placement[] {
   return placements.map((placement) => {
     if (placement.kind !== 'Announce') return placement;
@@ -146,7 +150,7 @@ function reasonToWithhold({ kind }: ConflictState): SilenceReason | undefined {
   return kind === 'OtherProgram' ? 'AnnouncedByOtherProgram' : undefined;
 }
 
-function place(demand: Demand, decision: HolderDecision | undefined, here: Here): Placement {
+function place(demand: DesiredVip, decision: HolderDecision | undefined, here: Here): Placement {
   const { address: vip, uid, advertisements } = demand;
   // A VIP that was not there yet when the others were decided.
   if (decision === undefined) return { kind: 'Silent', vip, uid, holder: undefined, reason: 'AwaitingClaim' };

@@ -9,7 +9,7 @@ import type { HeldVip } from './conflict-detector.ts';
  * `Pending`: not yet, do not announce it. `Unproven`: announced without knowing. `Ready`: it can, or nobody knows of what would have to be
  * waited for.
  */
-export type Readiness = 'Pending' | 'Unproven' | 'Ready';
+export type ProxySyncState = 'Pending' | 'Unproven' | 'Ready';
 
 /** What kube-proxy says of its rules of one family. */
 export interface FamilySync {
@@ -35,11 +35,11 @@ interface Waiting {
   readonly family: Family;
   /** Milliseconds since 1970. */
   readonly since: number;
-  state: Readiness;
+  state: ProxySyncState;
 }
 
 /** Remembers since when each VIP waits. The time is an argument, in milliseconds since 1970: kube-proxy tells it so. */
-export class Readinesses {
+export class ProxySyncGate {
   #waiting: ReadonlyMap<string, Waiting> = new Map();
 
   /** Takes in what is held. */
@@ -79,7 +79,7 @@ export class Readinesses {
   }
 
   /** How it is with a VIP. */
-  of(uid: string): Readiness {
+  of(uid: string): ProxySyncState {
     return this.#waiting.get(uid)?.state ?? 'Ready';
   }
 }

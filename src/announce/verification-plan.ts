@@ -5,7 +5,7 @@ import type { ServiceView } from '../api/service.ts';
 import type { HolderDecision } from '../election/view.ts';
 import { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
-import type { DemandSnapshot } from './desired-vips.ts';
+import type { DesiredVipSnapshot } from './desired-vips.ts';
 import type { VerifiedVip } from './verification-results.ts';
 
 /** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
@@ -35,7 +35,7 @@ export interface PlanView {
   readonly living: readonly string[];
   /** The links of a node, this one included. */
   readonly linksOf: (node: string) => readonly PeerLink[] | undefined;
-  readonly snapshot: Pick<DemandSnapshot, 'ledger' | 'service' | 'endpointNodes'>;
+  readonly snapshot: Pick<DesiredVipSnapshot, 'ledger' | 'service' | 'endpointNodes'>;
 }
 
 /** What this node verifies, and who verifies what it holds. */
@@ -147,7 +147,7 @@ interface AimView {
   readonly holder: string;
   /** The prober's address. */
   readonly source: Ip;
-  readonly snapshot: Pick<DemandSnapshot, 'endpointNodes'>;
+  readonly snapshot: Pick<DesiredVipSnapshot, 'endpointNodes'>;
 }
 
 /** The first TCP port of the first Service at the address whose endpoints a stranger at that source would reach. */

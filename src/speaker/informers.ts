@@ -1,5 +1,5 @@
 /** What a speaker watches, and what it says of the cluster. */
-import type { DemandSnapshot } from '../announce/desired-vips.ts';
+import type { DesiredVipSnapshot } from '../announce/desired-vips.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
@@ -76,7 +76,7 @@ export function isKnown(watched: Watched): boolean {
 }
 
 /** What the cluster says now. `others` names nodes whose speakers run without a Pod. */
-export function clusterSnapshot(watched: Watched, others: readonly string[]): DemandSnapshot {
+export function clusterSnapshot(watched: Watched, others: readonly string[]): DesiredVipSnapshot {
   return {
     ledger: watched.allocations.store.values(),
     service: (uid) => watched.services.store.get(uid),

@@ -1,6 +1,6 @@
 /** The cluster as it is now, read once into the views that controller and speakers decide on. */
 
-import type { DemandSnapshot } from '../../announce/desired-vips.ts';
+import type { DesiredVipSnapshot } from '../../announce/desired-vips.ts';
 import { endpointNodes } from '../../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../../api/allocation.ts';
@@ -56,7 +56,7 @@ export function allocationSnapshot(cluster: Cluster): Snapshot {
 }
 
 /** What the speakers would decide on. */
-export function demandSnapshot(cluster: Cluster): DemandSnapshot {
+export function desiredVipSnapshot(cluster: Cluster): DesiredVipSnapshot {
   const { ledger, services, endpointSlices, advertisements, nodes, installation } = cluster;
   const byUid = new Map(services.map((service) => [service.uid, service]));
   const withPod = installation.speakers.map(({ node }) => node).filter((node) => node !== '');

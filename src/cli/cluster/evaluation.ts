@@ -1,11 +1,11 @@
 /** What most commands answer from: the cluster, what the speakers say, and what follows from both by the same pure decisions. */
-import { type Demands, demandsOf } from '../../announce/desired-vips.ts';
+import { type DesiredVips, desiredVipsOf } from '../../announce/desired-vips.ts';
 import { endpointNodes } from '../../announce/endpoint-nodes.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import type { ServiceView } from '../../api/service.ts';
 import { RendezvousRanking } from '../../hash/rendezvous.ts';
 import { type Settled, settle } from '../../ipam/allocate.ts';
-import { allocationSnapshot, type Cluster, demandSnapshot, readCluster } from './cluster.ts';
+import { allocationSnapshot, type Cluster, desiredVipSnapshot, readCluster } from './cluster.ts';
 import type { Session } from './session.ts';
 import { askSpeakers, linksOfAll, type SpeakerAnswer } from './speakers.ts';
 import { type VipState, vipStates } from './vip-state.ts';
@@ -16,7 +16,7 @@ export interface Picture {
   readonly answers: readonly SpeakerAnswer[];
   /** What the controller would decide. */
   readonly settled: Settled;
-  readonly demands: Demands;
+  readonly demands: DesiredVips;
   readonly vips: readonly VipState[];
   /** Which node comes first for an address. */
   readonly ranking: RendezvousRanking;
@@ -38,7 +38,7 @@ export async function readPicture(session: Session): Promise<Picture> {
 /** What follows from it. */
 export function pictureOf(cluster: Cluster, answers: readonly SpeakerAnswer[]): Picture {
   const settled = settle(allocationSnapshot(cluster));
-  const demands = demandsOf(demandSnapshot(cluster), linksOfAll(answers));
+  const demands = desiredVipsOf(desiredVipSnapshot(cluster), linksOfAll(answers));
   return {
     ...{ cluster, answers, settled, demands, ranking: new RendezvousRanking(), dead: deadNodes(answers) },
     vips: vipStates(cluster.ledger, demands, answers),

@@ -1,5 +1,5 @@
 /** How each address of the ledger is: who holds it, whether it is announced, and the one reason why not. */
-import type { Demands } from '../../announce/desired-vips.ts';
+import type { DesiredVips } from '../../announce/desired-vips.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
 import type { VipStatus } from '../../api/speaker-status.ts';
@@ -39,7 +39,7 @@ export const heldByNobody: ReadonlySet<string> = new Set(['NoCandidate', 'NoUsab
 /** The states of all entries, in the order of their addresses. */
 export function vipStates(
   ledger: readonly AllocationView[],
-  demands: Demands,
+  demands: DesiredVips,
   answers: readonly SpeakerAnswer[],
 ): readonly VipState[] {
   const unwanted = new Map(demands.unwanted.map(({ uid, reason }) => [uid, reason]));

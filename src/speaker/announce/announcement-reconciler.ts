@@ -2,7 +2,7 @@
 import { familyOf, type Ip, parseIp } from '../../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
 import { type HeldVip, proxiesOf } from '../../announce/conflict-detector.ts';
-import { DemandReader, type DemandSnapshot, type Demands } from '../../announce/desired-vips.ts';
+import { DesiredVipReader, type DesiredVipSnapshot, type DesiredVips } from '../../announce/desired-vips.ts';
 import { isIdle } from '../../announce/idle.ts';
 import { heldOf, type Placement, Placer, withheld } from '../../announce/placements.ts';
 import { type Finding, type Report, Reporter } from '../../announce/reports.ts';
@@ -51,12 +51,12 @@ export interface PlacingParts {
 export class Placing {
   readonly #parts: PlacingParts;
   readonly #asker: WireAsker;
-  readonly #reader = new DemandReader();
+  readonly #reader = new DesiredVipReader();
   readonly #placer = new Placer();
   readonly #reporter = new Reporter();
   #links: readonly Link[] = [];
-  #snapshot: DemandSnapshot | undefined;
-  #demands: Demands | undefined;
+  #snapshot: DesiredVipSnapshot | undefined;
+  #demands: DesiredVips | undefined;
   #decisions: readonly HolderDecision[] = [];
   #placements: readonly Placement[] = [];
   #before: readonly Placement[] | undefined;
@@ -87,7 +87,7 @@ export class Placing {
   }
 
   /** What the cluster asks for; undefined before it is known. */
-  get demands(): Demands | undefined {
+  get demands(): DesiredVips | undefined {
     return this.#demands;
   }
 

@@ -1,6 +1,6 @@
 /** Asks kube-proxy whether it knows the VIPs that are to be announced for the first time. */
 import type { HeldVip } from '../../announce/conflict-detector.ts';
-import { type Readiness, Readinesses } from '../../announce/proxy-sync-gate.ts';
+import { ProxySyncGate, type ProxySyncState } from '../../announce/proxy-sync-gate.ts';
 import { readProxySync } from '../../kube/proxy-health.ts';
 
 const askMs = 50;
@@ -9,7 +9,7 @@ const laterMs = 1_000;
 
 /** Keeps asking while somebody waits. */
 export class ProxyWatch {
-  readonly #readinesses = new Readinesses();
+  readonly #readinesses = new ProxySyncGate();
   readonly #onChange: () => void;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -26,7 +26,7 @@ export class ProxyWatch {
   }
 
   /** How it is with a VIP. */
-  of(uid: string): Readiness {
+  of(uid: string): ProxySyncState {
     return this.#readinesses.of(uid);
   }
 

@@ -1,7 +1,7 @@
 /** What this node's rules are made from: gathers it from the cluster, the other speakers and the kernel whenever one of them says something new. */
 import { familyOf, type Ip, isLinkLocal } from '../../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
-import type { Demands } from '../../announce/desired-vips.ts';
+import type { DesiredVips } from '../../announce/desired-vips.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
 import type { HandOff } from '../../api/hand-off.ts';
@@ -30,7 +30,7 @@ export interface PathParts {
   readonly watched: Watched;
   readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
   /** What is to be announced; undefined before it is known. */
-  readonly demands: () => Demands | undefined;
+  readonly demands: () => DesiredVips | undefined;
   readonly links: () => readonly Link[];
   readonly spread: SpreadWatch;
   /** Nodes whose packets in the name of others do not arrive on a link. */
@@ -161,7 +161,7 @@ export class PathWatch {
     this.#later = setTimeout(this.look, ms).unref();
   }
 
-  #pathOf(links: readonly Link[], demands: Demands, now: number): DataPath {
+  #pathOf(links: readonly Link[], demands: DesiredVips, now: number): DataPath {
     const { watched, holding, options } = this.#parts;
     const self = options.nodeName;
     const nodes = new Map(watched.nodes.store.values().map((node) => [node.name, node]));

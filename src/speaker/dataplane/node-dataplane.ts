@@ -1,6 +1,6 @@
 /** The data path of this node as one: what it follows from, its rules in the kernel, and the tests that Spread needs. */
 import type { Ip } from '../../addr/ip.ts';
-import type { Demands } from '../../announce/desired-vips.ts';
+import type { DesiredVips } from '../../announce/desired-vips.ts';
 import type { DataPathStatus } from '../../api/speaker-status.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import type { SpreadFinding } from '../../dataplane/plan/spread-report.ts';
@@ -22,7 +22,7 @@ export interface DataPathParts {
   readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
   readonly links: () => readonly Link[];
   /** What is to be announced; undefined before it is known. */
-  readonly demands: () => Demands | undefined;
+  readonly demands: () => DesiredVips | undefined;
   /** Asks who answers for addresses. */
   readonly ask: (addresses: readonly Ip[]) => void;
   /** What the other nodes are told of this one's links has changed. */

@@ -1,6 +1,6 @@
 /** Which VIPs the L2Advertisements want spread, and which nodes packets can be passed on to. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
-import type { Demand, Demands } from '../../announce/desired-vips.ts';
+import type { DesiredVip, DesiredVips } from '../../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
 import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
 import type { SpreadFacts, SpreadWish } from '../../dataplane/plan/spread-plan.ts';
@@ -34,8 +34,9 @@ export interface Wishes {
 }
 
 /** Reads what the L2Advertisements wish. */
-export function wishesOf({ vips }: Demands, hosts: Hosts): Wishes {
-  const isSpread = ({ advertisements }: Demand) => advertisements.some(({ distribution }) => distribution === 'Spread');
+export function wishesOf({ vips }: DesiredVips, hosts: Hosts): Wishes {
+  const isSpread = ({ advertisements }: DesiredVip) =>
+    advertisements.some(({ distribution }) => distribution === 'Spread');
   const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
   const lists = new NodeLists(hosts);
   const neighbours = new Map<string, Map<string, Neighbour>>();
@@ -78,7 +79,7 @@ class NodeLists {
     this.#hosts = hosts;
   }
 
-  of({ eligible, serves, address }: Demand, { name, subnet }: LinkOf): NodeList {
+  of({ eligible, serves, address }: DesiredVip, { name, subnet }: LinkOf): NodeList {
     const lists = this.#known.get(eligible) ?? new Map<string, NodeList>();
     this.#known.set(eligible, lists);
     const key = `${name} ${subnet}`;

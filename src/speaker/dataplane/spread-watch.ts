@@ -1,6 +1,6 @@
 /** Plans the spread of VIPs over nodes from what is known now, sees to the tests of the paths, and knows why a wish is not fulfilled. */
 import type { Ip } from '../../addr/ip.ts';
-import type { Demands } from '../../announce/desired-vips.ts';
+import type { DesiredVips } from '../../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
 import { Membership } from '../../dataplane/plan/membership.ts';
 import type { SlotTable } from '../../dataplane/plan/slots.ts';
@@ -24,7 +24,7 @@ export interface SpreadParts {
 
 /** What is known now. */
 export interface SpreadWorld {
-  readonly demands: Demands;
+  readonly demands: DesiredVips;
   readonly paths: readonly VipPath[];
   readonly slices: readonly EndpointSliceView[];
   readonly links: readonly Link[];

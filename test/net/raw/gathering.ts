@@ -3,7 +3,7 @@
  * and the watch that gathers the data path. What the other speakers and the kernel say are values of the test.
  */
 import type { Ip } from '../../../src/addr/ip.ts';
-import { DemandReader } from '../../../src/announce/desired-vips.ts';
+import { DesiredVipReader } from '../../../src/announce/desired-vips.ts';
 import type { HandOff } from '../../../src/api/hand-off.ts';
 import type { DataPath } from '../../../src/dataplane/plan/spec.ts';
 import type { HolderDecision } from '../../../src/election/view.ts';
@@ -73,7 +73,7 @@ export class Gathering {
     },
     { namespace: 'berth-system', peerSelector: '' },
   );
-  readonly #reader = new DemandReader();
+  readonly #reader = new DesiredVipReader();
   readonly #watch: PathWatch;
   #around = surroundings;
   #known = new Map<string, object>();

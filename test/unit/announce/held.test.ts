@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import type { Demand } from '../../../src/announce/desired-vips.ts';
+import type { DesiredVip } from '../../../src/announce/desired-vips.ts';
 import { heldOf, type Placement } from '../../../src/announce/placements.ts';
 import { advertisement } from '../fixtures.ts';
 
@@ -17,7 +17,7 @@ interface Case {
 /** Is it asked for first? */
 function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolean | undefined {
   const placement: Placement = { kind: 'Announce', vip, uid: 'u', holder: 'n', term, links: ['eth0'], damped: false };
-  const demand: Demand = {
+  const demand: DesiredVip = {
     ...{ uid: 'u', address: vip, eligible: new Set(['n']), serves: () => true, recorded: undefined, moveTo: undefined },
     ...{ advertisements: [advertisement()], wasAnnounced, wasTaken },
   };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { type DemandSnapshot, demandsOf } from '../../../src/announce/desired-vips.ts';
+import { type DesiredVipSnapshot, desiredVipsOf } from '../../../src/announce/desired-vips.ts';
 import { type LinkView, linksFor } from '../../../src/announce/links.ts';
 import { placementsOf } from '../../../src/announce/placements.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
@@ -32,7 +32,7 @@ function link(name: string, facts: Partial<LinkView> = {}): LinkView {
   };
 }
 
-interface Facts extends Partial<DemandSnapshot> {
+interface Facts extends Partial<DesiredVipSnapshot> {
   readonly self?: string;
   readonly links?: readonly LinkView[];
   /** Nodes that claim the VIP. */
@@ -57,7 +57,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     mac,
     addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`),
   }));
-  const demands = demandsOf(snapshot, () => told);
+  const demands = desiredVipsOf(snapshot, () => told);
   const alive = {
     gains: true,
     gainsSoon: true,

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { patienceMs, Readinesses, toldMs } from '../../../src/announce/proxy-sync-gate.ts';
+import { ProxySyncGate, patienceMs, toldMs } from '../../../src/announce/proxy-sync-gate.ts';
 import { promise } from '../../honesty/promise.ts';
 
 const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };
 const start = 1_000_000;
 const wrote = (at: number, isHealthy = false) => ({ IPv4: { at, isHealthy } });
 
-function waiting(held = first): Readinesses {
-  const readinesses = new Readinesses();
+function waiting(held = first): ProxySyncGate {
+  const readinesses = new ProxySyncGate();
   readinesses.observe([held], start);
   return readinesses;
 }

@@ -1,7 +1,7 @@
 /** What the tool advises leads out, and what it says of nodes is true of those that could serve. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { demandsOf } from '../../../src/announce/desired-vips.ts';
+import { desiredVipsOf } from '../../../src/announce/desired-vips.ts';
 import type { Facts } from '../../../src/cli/doctor/facts.ts';
 import { objectChecks } from '../../../src/cli/doctor/object-checks.ts';
 import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
@@ -51,7 +51,7 @@ promise('nodes that are excluded are candidates where no other node could serve,
 });
 
 promise('nodes that are excluded are candidates where no other node could serve', () => {
-  const { vips } = demandsOf(
+  const { vips } = desiredVipsOf(
     {
       ledger,
       service: () => web,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { demandsOf, elsewhere } from '../../../src/announce/desired-vips.ts';
+import { desiredVipsOf, elsewhere } from '../../../src/announce/desired-vips.ts';
 import { endpointNodes } from '../../../src/announce/endpoint-nodes.ts';
 import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { clusterSnapshot } from '../../../src/speaker/informers.ts';
@@ -56,7 +56,7 @@ function eligibleFor(address: Ip, slicesOf: (service: string) => readonly Endpoi
     ...{ entries: [entry(address, svc)], services: [svc], slices: slicesOf(svc.name) },
     nodes: nodes.map((name) => node(name)),
   });
-  const [demand = assert.fail('no demand')] = demandsOf(clusterSnapshot(watched, nodes), () => undefined).vips;
+  const [demand = assert.fail('no demand')] = desiredVipsOf(clusterSnapshot(watched, nodes), () => undefined).vips;
   return [...demand.eligible];
 }
 

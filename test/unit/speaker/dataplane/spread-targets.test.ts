@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
-import type { Demand } from '../../../../src/announce/desired-vips.ts';
+import type { DesiredVip } from '../../../../src/announce/desired-vips.ts';
 import { type AdvertisementView, parseAdvertisement } from '../../../../src/api/advertisement.ts';
 import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
 import type { Neighbour } from '../../../../src/dataplane/plan/neighbor.ts';
@@ -16,7 +16,7 @@ function advertisement(name: string, distribution = 'Spread'): AdvertisementView
   return parseAdvertisement({ metadata, spec: { distribution } } as never);
 }
 
-function demand(address: Ip, facts: Partial<Demand> = {}): Demand {
+function demand(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   return {
     ...{ uid: `uid-${address}`, address, eligible: all, serves: () => true, recorded: undefined },
     ...{ advertisements: [advertisement('x')], wasAnnounced: true, wasTaken: false },
@@ -29,7 +29,7 @@ const neighbourOf = (node: string): Neighbour => {
 };
 
 /** What is wished for VIPs, seen from `self`. */
-function read(demands: readonly Demand[], facts: Partial<Hosts> = {}) {
+function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
   return wishesOf(
     { vips: demands, unwanted: [] },
     {
@@ -45,7 +45,7 @@ function read(demands: readonly Demand[], facts: Partial<Hosts> = {}) {
 }
 
 /** The nodes that may serve, and those of them that packets can be passed on to. */
-function nodesOf(facts: Partial<Hosts> = {}, of: Partial<Demand> = {}): readonly (readonly string[])[] {
+function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): readonly (readonly string[])[] {
   const { reachable = [], nodes = [] } = read([demand(one, of)], facts).wishFor(one) ?? {};
   return [[...reachable].sort(), [...nodes].sort()];
 }

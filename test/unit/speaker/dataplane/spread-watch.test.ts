@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
-import type { Demand } from '../../../../src/announce/desired-vips.ts';
+import type { DesiredVip } from '../../../../src/announce/desired-vips.ts';
 import { parseAdvertisement } from '../../../../src/api/advertisement.ts';
 import type { VipPath } from '../../../../src/dataplane/plan/spec.ts';
 import type { Link } from '../../../../src/linux/links.ts';
@@ -20,7 +20,7 @@ const link: Link = {
   ...{ master: undefined, xdp: false, addresses: [] },
 };
 
-function demand(distribution: 'Spread' | 'Single'): Demand {
+function demand(distribution: 'Spread' | 'Single'): DesiredVip {
   const metadata = { name: 'x', uid: 'uid-x', resourceVersion: '1' };
   return {
     ...{ uid: 'u', address: vip, eligible: all, serves: () => true, recorded: undefined },
