@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { nodeVerdicts } from '../src/announce/node-eligibility.ts';
+import { ineligibleReasons } from '../src/announce/node-eligibility.ts';
 import { silenceReasons } from '../src/announce/placements.ts';
 import { announcedReasons, conflictReasons } from '../src/announce/reports.ts';
 import { verifiedReasons } from '../src/announce/verification-results.ts';
@@ -28,7 +28,7 @@ test('docs/reasons.md explains every reason, and no other', () => {
   const sorted = (words: readonly string[]) => [...words].sort();
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
-  assert.deepEqual(sorted(firstColumn(text, 'Nodes, as an address sees them')), sorted(nodeVerdicts));
+  assert.deepEqual(sorted(firstColumn(text, 'Nodes, as an address sees them')), sorted(ineligibleReasons));
   assert.deepEqual(sorted(firstColumn(text, 'What only the command line tool says')), sorted(toolReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));

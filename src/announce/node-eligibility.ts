@@ -15,7 +15,7 @@ import { isEdge, isNamedBy, isNamedExactly } from './links.ts';
  * - `LinkUnusable` the link in the subnet is down, a member of a bond or bridge, or deaf;
  * - `NoLink` it has no link in the subnet; `NetworkAddress` the address is the first or last of the link's subnet.
  */
-export const nodeVerdicts = [
+export const ineligibleReasons = [
   'Holder',
   'Candidate',
   'NoSpeaker',
@@ -30,8 +30,8 @@ export const nodeVerdicts = [
   'NetworkAddress',
 ] as const;
 
-/** One of {@link nodeVerdicts}. */
-export type NodeVerdict = (typeof nodeVerdicts)[number];
+/** One of {@link ineligibleReasons}. */
+export type IneligibleReason = (typeof ineligibleReasons)[number];
 
 /** A link as its node's speaker tells it. */
 export interface ToldLink {
@@ -44,7 +44,7 @@ export interface ToldLink {
 }
 
 /** What a verdict depends on. */
-export interface VerdictContext {
+export interface EligibilityContext {
   readonly address: Ip;
   /** The advertisements of its pool. */
   readonly advertisements: readonly AdvertisementView[];
@@ -60,18 +60,18 @@ export interface VerdictContext {
 }
 
 /** A node, and what it is to a VIP. */
-export interface NodeLook {
+export interface NodeEligibility {
   readonly node: string;
-  readonly verdict: NodeVerdict;
+  readonly verdict: IneligibleReason;
   /** Which link, what is wrong with it. */
   readonly detail: string;
 }
 
 /** Judges one node. */
-export function verdictOn(node: NodeView, context: VerdictContext): NodeLook {
+export function eligibilityOf(node: NodeView, context: EligibilityContext): NodeEligibility {
   const { name, labels, excluded, draining } = node;
   const { advertisements, holder, allExcluded, hasSpeaker, endpointNodes, isAlive } = context;
-  const look = (verdict: NodeVerdict, detail = ''): NodeLook => ({ node: name, verdict, detail });
+  const look = (verdict: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, verdict, detail });
   if (!hasSpeaker(name)) return look('NoSpeaker');
   if (excluded && !allExcluded) return look('Excluded');
   const here = advertisements.filter((advertisement) => coversNode(advertisement, labels));
@@ -84,7 +84,7 @@ export function verdictOn(node: NodeView, context: VerdictContext): NodeLook {
   return look(name === holder ? 'Holder' : 'Candidate', link.detail);
 }
 
-type Linked = { readonly verdict: NodeVerdict | undefined; readonly detail: string };
+type Linked = { readonly verdict: IneligibleReason | undefined; readonly detail: string };
 
 /** The way of `linksFor`, with the reason where it leads nowhere. */
 function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {

@@ -4,10 +4,10 @@
  * Pure: the time is an argument, in milliseconds on a clock that never goes back.
  */
 import type { Ip } from '../addr/ip.ts';
-import { type VerdictNews, type VipVerdict, verdictWords } from '../liveness/messages.ts';
+import { type ProbeReport, type ProbeResult, probeOutcomes } from '../liveness/messages.ts';
 
 /** What the condition `Verified` says. */
-export const verifiedReasons = [...verdictWords, 'NoSecondNode', 'VerifierSilent'] as const;
+export const verifiedReasons = [...probeOutcomes, 'NoSecondNode', 'VerifierSilent'] as const;
 
 /** One of {@link verifiedReasons}. */
 export type VerifiedReason = (typeof verifiedReasons)[number];
@@ -43,11 +43,11 @@ interface Held {
   /** Since when a word has been waited for. */
   since: number;
   aloneSince: number | undefined;
-  word: (VipVerdict & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
+  word: (ProbeResult & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
 }
 
 /** The words of all verifiers on the VIPs that this node holds. */
-export class Verdicts {
+export class VerificationResults {
   readonly #held = new Map<string, Held>();
 
   /** Takes in what this node holds now. */
@@ -65,7 +65,7 @@ export class Verdicts {
   }
 
   /** Takes in what a node has said. Has any standing changed? Only what it found out under the present term counts. */
-  take({ from, verdicts, roundMs }: Pick<VerdictNews, 'from' | 'verdicts' | 'roundMs'>, now: number): boolean {
+  take({ from, verdicts, roundMs }: Pick<ProbeReport, 'from' | 'verdicts' | 'roundMs'>, now: number): boolean {
     let hasChanged = false;
     for (const verdict of verdicts) {
       const held = this.#held.get(verdict.uid);
@@ -100,7 +100,7 @@ function unknown(reason: VerifiedReason, message: string): VerifiedFinding {
   return { type: 'Verified', status: 'Unknown', reason, message };
 }
 
-function findingOf(address: Ip, { verdict, detail, by }: VipVerdict & { readonly by: string }): VerifiedFinding {
+function findingOf(address: Ip, { verdict, detail, by }: ProbeResult & { readonly by: string }): VerifiedFinding {
   const isFalse = (message: string): VerifiedFinding => {
     return { type: 'Verified', status: 'False', reason: verdict, message };
   };

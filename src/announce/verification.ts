@@ -3,7 +3,7 @@
  * the holder. At most twenty VIPs a second, in turn; broadcasts are rare: a VIP that was found well is asked for at its holder.
  * Pure: the time is an argument, in milliseconds on a clock that never goes back.
  */
-import type { VipVerdict } from '../liveness/messages.ts';
+import type { ProbeResult } from '../liveness/messages.ts';
 import type { Target } from './verification-plan.ts';
 
 /** What a turn calls for. */
@@ -13,7 +13,7 @@ export interface VerificationTurn {
   /** Knock at a port of the VIP at this hardware address. */
   readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
   /** Tell holders what was found. */
-  readonly found: readonly { readonly holder: string; readonly verdict: VipVerdict }[];
+  readonly found: readonly { readonly holder: string; readonly verdict: ProbeResult }[];
   /** When the next turn is wanted; undefined if nothing is to come. */
   readonly nextAt: number | undefined;
 }
@@ -177,7 +177,7 @@ export class Verification {
     }
   }
 
-  #conclude(watch: Watch, { verdict, detail }: Pick<VipVerdict, 'verdict' | 'detail'>, { turn, now }: Moment): void {
+  #conclude(watch: Watch, { verdict, detail }: Pick<ProbeResult, 'verdict' | 'detail'>, { turn, now }: Moment): void {
     const { uid, term, holder } = watch.target;
     const isFailure = failures.has(verdict);
     watch.failures = isFailure ? watch.failures + 1 : 0;

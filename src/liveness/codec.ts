@@ -1,5 +1,5 @@
 /** Messages as text. JSON, so that a capture can be read by people; a datagram of another wire version is left unread. */
-import { type Claim, type Message, mostVerdicts, type VipVerdict, verdictWords, wireVersion } from './messages.ts';
+import { type Claim, type Message, mostResults, type ProbeResult, probeOutcomes, wireVersion } from './messages.ts';
 
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
@@ -25,7 +25,7 @@ export function decodeMessage(text: string): Message | undefined {
   if (fields.kind === 'Heartbeat' && isBeat(fields)) return fields as unknown as Message;
   if (fields.kind === 'Verdicts' && isVerdicts(fields)) {
     const verdicts = (fields.verdicts as readonly PackedVerdict[]).map(
-      ([uid, term, verdict, detail]): VipVerdict => ({ uid, term, verdict, detail }),
+      ([uid, term, verdict, detail]): ProbeResult => ({ uid, term, verdict, detail }),
     );
     return { ...fields, verdicts } as unknown as Message;
   }
@@ -43,7 +43,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Packed = readonly [uid: string, term: number, flags: number, leavingTo?: string];
 
 /** A verdict in a datagram. */
-type PackedVerdict = readonly [uid: string, term: number, verdict: VipVerdict['verdict'], detail: string];
+type PackedVerdict = readonly [uid: string, term: number, verdict: ProbeResult['verdict'], detail: string];
 
 const flags = { isolated: 1, leaving: 2 } as const;
 
@@ -90,10 +90,10 @@ function isPacked(value: unknown): boolean {
 }
 
 function isVerdicts({ roundMs, verdicts }: Fields): boolean {
-  return isCount(roundMs) && isListOf(verdicts, isVerdict) && (verdicts as readonly unknown[]).length <= mostVerdicts;
+  return isCount(roundMs) && isListOf(verdicts, isVerdict) && (verdicts as readonly unknown[]).length <= mostResults;
 }
 
-const words: ReadonlySet<unknown> = new Set(verdictWords);
+const words: ReadonlySet<unknown> = new Set(probeOutcomes);
 
 /** What it says ends up in the status of an object. */
 function isVerdict(value: unknown): boolean {

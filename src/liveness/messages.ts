@@ -105,7 +105,7 @@ export interface ClaimDelta {
  * - `NotProbed` the holder answered for it, and there is nothing to knock at: `detail` is `NoTcpPort` or `SourceRanges`;
  * - `NoEndpoints` the holder answered for it, and no endpoint serves.
  */
-export const verdictWords = [
+export const probeOutcomes = [
   'Verified',
   'NotAnswered',
   'AnsweredByOther',
@@ -114,25 +114,25 @@ export const verdictWords = [
   'NoEndpoints',
 ] as const;
 
-/** One of {@link verdictWords}. */
-export type VerdictWord = (typeof verdictWords)[number];
+/** One of {@link probeOutcomes}. */
+export type ProbeOutcome = (typeof probeOutcomes)[number];
 
 /** What was found out about one VIP, under one holder. */
-export interface VipVerdict {
+export interface ProbeResult {
   /** The IPAllocation's uid. */
   readonly uid: string;
   /** The term of the holder that was found. */
   readonly term: number;
-  readonly verdict: VerdictWord;
+  readonly verdict: ProbeOutcome;
   /** Letters, digits and `.:/-`, 64 at most. */
   readonly detail: string;
 }
 
 /** So many verdicts are in one datagram at most. */
-export const mostVerdicts = 32;
+export const mostResults = 32;
 
-/** Verdicts on VIPs of the receiver. Speakers of before this kind of message leave it unread; one that is lost comes again with the next round. */
-export interface VerdictNews {
+/** VerificationResults on VIPs of the receiver. Speakers of before this kind of message leave it unread; one that is lost comes again with the next round. */
+export interface ProbeReport {
   readonly kind: 'Verdicts';
   readonly from: Incarnation;
   readonly to: Addressee;
@@ -141,11 +141,11 @@ export interface VerdictNews {
   readonly total: ClaimsDigest;
   /** After how many milliseconds the sender comes to each of its VIPs again. */
   readonly roundMs: number;
-  readonly verdicts: readonly VipVerdict[];
+  readonly verdicts: readonly ProbeResult[];
 }
 
 /** A datagram. */
-export type Message = Heartbeat | ClaimDelta | VerdictNews;
+export type Message = Heartbeat | ClaimDelta | ProbeReport;
 
 /** Times of the protocol in milliseconds. */
 export const times = {

@@ -7,9 +7,9 @@ import {
   isSameClaim,
   noClaims,
   type PeerLink,
+  type ProbeReport,
   type SpeakerState,
   times,
-  type VerdictNews,
 } from './messages.ts';
 import type { Peers } from './peers.ts';
 
@@ -25,7 +25,7 @@ export interface HeartbeatFields {
 
 /** Claims, or uids of dropped ones, in one datagram of 1,400 bytes. */
 const itemsAtOnce = 15;
-/** Verdicts in one: they are longer. */
+/** VerificationResults in one: they are longer. */
 const verdictsAtOnce = 12;
 /** Characters of nodes' names in one beat. */
 const namesAtOnce = 600;
@@ -92,7 +92,7 @@ export class Outbox {
   }
 
   /** What was found out about VIPs that a peer holds, in as many datagrams as that takes. */
-  verdictsFor(node: string, { verdicts, roundMs }: Pick<VerdictNews, 'verdicts' | 'roundMs'>): readonly VerdictNews[] {
+  reportsFor(node: string, { verdicts, roundMs }: Pick<ProbeReport, 'verdicts' | 'roundMs'>): readonly ProbeReport[] {
     return Array.from({ length: Math.ceil(verdicts.length / verdictsAtOnce) }, (_, i) => ({
       ...{ kind: 'Verdicts', ...this.#envelope(node), roundMs },
       verdicts: verdicts.slice(i * verdictsAtOnce, (i + 1) * verdictsAtOnce),

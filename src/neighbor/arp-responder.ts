@@ -1,7 +1,7 @@
 /** Decides what one received ARP frame is answered, and writes the answer (RFC 826), or names the reason for silence. */
 import { arpOffset, arpOperation, checkArp, ipv4Length, writeArpHeader } from '../wire/arp.ts';
 import { isBroadcastAt, isMacAt, isStationAt, macLength, readInt32, readUint16 } from '../wire/ethernet.ts';
-import type { DropReason, Exchange, Verdict } from './frame-outcomes.ts';
+import type { DropReason, Exchange, FrameOutcome } from './frame-outcomes.ts';
 
 /** What one link answers. */
 export interface ArpLink {
@@ -15,7 +15,7 @@ export interface ArpLink {
 }
 
 /** Decides on a frame; if the verdict is `Answered`, `arpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
-export function respondToArp(link: ArpLink, exchange: Exchange): Verdict {
+export function respondToArp(link: ArpLink, exchange: Exchange): FrameOutcome {
   const { request, reply } = exchange;
   const reason = checkArp(request, exchange.length) ?? reasonForSilence(link, request);
   if (reason !== undefined) return reason;

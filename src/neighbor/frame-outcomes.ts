@@ -20,7 +20,7 @@ export const dropReasons = [...new Set([...arpFaults, ...ndpFaults, ...silenceRe
 export type DropReason = (typeof dropReasons)[number];
 
 /** What became of a frame. */
-export type Verdict = 'Answered' | DropReason;
+export type FrameOutcome = 'Answered' | DropReason;
 
 /** A received frame and the room for its answer; all buffers are the caller's and are used again. */
 export interface Exchange {

@@ -14,7 +14,7 @@ import {
   writeNdpChecksum,
   writeNdpHeader,
 } from '../wire/ndp.ts';
-import type { DropReason, Exchange, Verdict } from './frame-outcomes.ts';
+import type { DropReason, Exchange, FrameOutcome } from './frame-outcomes.ts';
 
 /** What one link answers. */
 export interface NdpLink {
@@ -30,7 +30,7 @@ export interface NdpLink {
 }
 
 /** Decides on a frame; if the verdict is `Answered`, `ndpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
-export function respondToNdp(link: NdpLink, exchange: Exchange): Verdict {
+export function respondToNdp(link: NdpLink, exchange: Exchange): FrameOutcome {
   const { request, reply } = exchange;
   const reason = checkNdp(request, exchange.length) ?? reasonForSilence(link, request);
   if (reason !== undefined) return reason;

@@ -5,7 +5,7 @@ import { localServiceAt, type Picture, readPicture } from '../cluster/evaluation
 import { ask, readOne } from '../cluster/read.ts';
 import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
-import { nodeLooks } from '../explain/node-eligibility.ts';
+import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
 import { nodeWords } from '../output/reason-text.ts';
@@ -39,7 +39,7 @@ function assertMovable(picture: Picture, address: string, node: string): string 
   const vip = picture.vips.find((one) => one.address === address && one.reservedUntil === undefined);
   if (vip === undefined) throw wrong(`no Service has ${address}`, `kubectl berth who-has ${address} tells about it`);
   const placed = { address: parseIp(address) ?? ('' as never), pool: vip.pool, holder: vip.holder };
-  const looks = nodeLooks(picture, { ...placed, localService: localServiceAt(picture, address) });
+  const looks = nodeEligibilities(picture, { ...placed, localService: localServiceAt(picture, address) });
   const look = looks.find((one) => one.node === node);
   if (look === undefined) throw noSuchNode(picture, node);
   if (look.verdict === 'Holder') return node;

@@ -13,7 +13,7 @@ import { ask, listAll } from '../cluster/read.ts';
 import type { Session } from '../cluster/session.ts';
 import { heldByNobody, type VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
-import { nodeLooks } from '../explain/node-eligibility.ts';
+import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, wrong } from '../output/failure.ts';
 import { durationOf, waitFor } from '../output/wait-for.ts';
@@ -91,7 +91,7 @@ function drainAnswer(facts: DrainFacts): Answer {
 /** Could another node hold it? */
 function hasOther(picture: Picture, { address, pool, holder }: VipState): boolean {
   const local = localServiceAt(picture, address);
-  const looks = nodeLooks(picture, { address: address as Ip, pool, holder, localService: local });
+  const looks = nodeEligibilities(picture, { address: address as Ip, pool, holder, localService: local });
   return looks.some(({ verdict }) => verdict === 'Candidate');
 }
 

@@ -1,10 +1,10 @@
 /** What a change of pools and advertisements would do: the same decisions, before and after. */
 import type { Ip } from '../../addr/ip.ts';
-import type { NodeLook } from '../../announce/node-eligibility.ts';
+import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import type { Decision } from '../../ipam/decision.ts';
 import { poolReports } from '../../ipam/pool-report.ts';
 import { localServiceAt, type Picture, pictureOf } from '../cluster/evaluation.ts';
-import { nodeLooks } from '../explain/node-eligibility.ts';
+import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Checked } from './manifests.ts';
 
 /**
@@ -116,7 +116,7 @@ function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures):
     if (kept.some((one) => !isAnnounceable(one.before) && isAnnounceable(one.after))) return 'Announced';
     return 'Keeps';
   })();
-  const isHeld = (some: readonly NodeLook[]) => some.some(({ verdict }) => verdict === 'Holder');
+  const isHeld = (some: readonly NodeEligibility[]) => some.some(({ verdict }) => verdict === 'Holder');
   const takenOver = kept.filter((one) => isHeld(one.before) && !isHeld(one.after) && isAnnounceable(one.after));
   return {
     service: now.service.key,
@@ -137,22 +137,22 @@ function bindingsOf(decision: Decision | undefined): readonly { readonly address
 function looksAt(
   { address, pool }: { readonly address: Ip; readonly pool: string },
   { before, after }: Pictures,
-): { readonly before: readonly NodeLook[]; readonly after: readonly NodeLook[] } {
+): { readonly before: readonly NodeEligibility[]; readonly after: readonly NodeEligibility[] } {
   const entry = before.entries.get(address);
   const holder = entry?.recorded?.node;
   const placed = { address, holder, localService: localServiceAt(before, address) };
   return {
-    before: nodeLooks(before, { ...placed, pool: entry?.pool ?? pool }),
-    after: nodeLooks(after, { ...placed, pool }),
+    before: nodeEligibilities(before, { ...placed, pool: entry?.pool ?? pool }),
+    after: nodeEligibilities(after, { ...placed, pool }),
   };
 }
 
-function silenceOf(looks: readonly NodeLook[]): string {
+function silenceOf(looks: readonly NodeEligibility[]): string {
   const verdicts = [...new Set(looks.map(({ verdict }) => verdict))];
   return `no node could announce it any more (${verdicts.join(', ')})`;
 }
 
-function isAnnounceable(looks: readonly NodeLook[]): boolean {
+function isAnnounceable(looks: readonly NodeEligibility[]): boolean {
   return looks.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
 }
 

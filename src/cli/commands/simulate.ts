@@ -2,7 +2,7 @@
 import type { Ip } from '../../addr/ip.ts';
 import { localServiceAt, type Picture, readPicture } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
-import { nodeLooks } from '../explain/node-eligibility.ts';
+import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits } from '../output/failure.ts';
 import { renderTable } from '../output/table.ts';
@@ -55,7 +55,7 @@ export function simulate(picture: Picture, down: readonly string[]): SimulateFac
     .filter(({ holder }) => gone.has(holder))
     .map(({ address, pool, holder: from, services }) => {
       const ip = address as Ip;
-      const looks = nodeLooks(picture, {
+      const looks = nodeEligibilities(picture, {
         address: ip,
         pool,
         holder: from,

@@ -4,7 +4,7 @@ import { isBuggy } from '../../ipam/working-ledger.ts';
 import { type Picture, readPicture } from '../cluster/evaluation.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
-import { advertisementsOf, nodeLooks } from '../explain/node-eligibility.ts';
+import { advertisementsOf, nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused } from '../output/failure.ts';
 
@@ -43,7 +43,7 @@ export function whoHas(picture: Picture, address: Ip): WhoHasFacts {
   const { table } = settled;
   const home = table.poolOf(address);
   const vip = vips.find((one) => one.address === address);
-  const looks = nodeLooks(picture, {
+  const looks = nodeEligibilities(picture, {
     address,
     pool: home?.name ?? vip?.pool ?? '',
     holder: undefined,

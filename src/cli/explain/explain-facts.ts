@@ -9,7 +9,7 @@ import { type ServiceState, serviceStates } from '../cluster/service-state.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { ExplainedPath, ExplainedVip, ExplainFacts, Problem } from './explained.ts';
-import { advertisementsOf, nodeLooks } from './node-eligibility.ts';
+import { advertisementsOf, nodeEligibilities } from './node-eligibility.ts';
 import { problem, problemsOf } from './problems.ts';
 import { deafnessText, deafSpeakers } from './unheard-speakers.ts';
 
@@ -39,7 +39,7 @@ function explainVip(
   { service, picture }: { readonly service: ServiceView; readonly picture: Picture },
 ): ExplainedVip {
   const { address, pool, holder } = vip;
-  const nodes = nodeLooks(picture, {
+  const nodes = nodeEligibilities(picture, {
     address: address as Ip,
     pool,
     holder,

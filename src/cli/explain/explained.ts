@@ -1,6 +1,6 @@
 /** What `explain` tells of a Service: why it has this address or none, who holds it and why, what becomes of its packets, what is wrong. */
 import type { Family } from '../../addr/ip.ts';
-import type { NodeLook } from '../../announce/node-eligibility.ts';
+import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import type { HandOffChoice } from '../../api/hand-off.ts';
 import type { FamilyLook } from '../../ipam/explain.ts';
 import type { ServiceState } from '../cluster/service-state.ts';
@@ -15,7 +15,7 @@ export interface Problem {
 
 /** An address of the Service, and what each node is to it. */
 export interface ExplainedVip extends VipState {
-  readonly nodes: readonly NodeLook[];
+  readonly nodes: readonly NodeEligibility[];
   /** Who would take it, if its holder died now. */
   readonly next: string | undefined;
   readonly distribution: 'Single' | 'Spread';

@@ -1,6 +1,6 @@
 /** What each node is to a VIP, from what is known: see node-eligibility.ts. */
 import type { Ip } from '../../addr/ip.ts';
-import { type NodeLook, type ToldLink, verdictOn } from '../../announce/node-eligibility.ts';
+import { eligibilityOf, type NodeEligibility, type ToldLink } from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import type { Picture } from '../cluster/evaluation.ts';
 
@@ -19,7 +19,10 @@ export function advertisementsOf({ cluster }: Picture, pool: string): readonly A
 }
 
 /** Judges every node, the holder first, then those that could hold it. */
-export function nodeLooks(picture: Picture, { address, pool, holder, localService }: Placed): readonly NodeLook[] {
+export function nodeEligibilities(
+  picture: Picture,
+  { address, pool, holder, localService }: Placed,
+): readonly NodeEligibility[] {
   const { cluster, answers, endpoints, dead } = picture;
   const { nodes, installation } = cluster;
   const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
@@ -28,7 +31,7 @@ export function nodeLooks(picture: Picture, { address, pool, holder, localServic
   const advertisements = advertisementsOf(picture, pool);
   const allExcluded = nodes.every(({ excluded }) => excluded);
   const looks = nodes.map((node) =>
-    verdictOn(node, {
+    eligibilityOf(node, {
       address,
       advertisements,
       holder,
@@ -39,6 +42,6 @@ export function nodeLooks(picture: Picture, { address, pool, holder, localServic
       linksOf: (name) => links.get(name),
     }),
   );
-  const rank = ({ verdict }: NodeLook) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
+  const rank = ({ verdict }: NodeEligibility) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
   return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }

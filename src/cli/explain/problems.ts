@@ -1,5 +1,5 @@
 /** What is wrong with a Service, one line each, and what to do about it. */
-import type { NodeLook } from '../../announce/node-eligibility.ts';
+import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import { cureOf } from '../output/reason-text.ts';
 import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 
@@ -62,7 +62,7 @@ function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
   return { reason, what: `${what} (${why})`, todo: cure ?? cureOf('NoCandidate') };
 }
 
-function named(nodes: readonly NodeLook[], verdict: NodeLook['verdict']): string {
+function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verdict']): string {
   const found = nodes.filter((look) => look.verdict === verdict);
   const details = [...new Set(found.map(({ detail }) => detail))];
   const groups = details.map((detail) => {
@@ -72,7 +72,7 @@ function named(nodes: readonly NodeLook[], verdict: NodeLook['verdict']): string
   return groups.join('; ');
 }
 
-const cures: Readonly<Partial<Record<NodeLook['verdict'], string>>> = {
+const cures: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
   NoSpeaker:
     'let speakers run: kubectl get pods of the namespace of Berth, speaker.nodeSelector and tolerations of the chart',
   Excluded:

@@ -1,9 +1,9 @@
 /** What reasons mean and what to do about them, in one line each; docs/reasons.md says more. */
-import type { NodeVerdict } from '../../announce/node-eligibility.ts';
+import type { IneligibleReason } from '../../announce/node-eligibility.ts';
 import type { PoolVerdict } from '../../ipam/reasons.ts';
 
 /** What a node is to an address. */
-export const nodeWords: Readonly<Record<NodeVerdict, string>> = {
+export const nodeWords: Readonly<Record<IneligibleReason, string>> = {
   Holder: 'holds it, and keeps it while it can',
   Candidate: 'could hold it',
   NoSpeaker: 'no speaker runs there',

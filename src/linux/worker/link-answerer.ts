@@ -1,7 +1,7 @@
 /** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. Part of the packet worker. */
 import { closeSync } from 'node:fs';
 import { type ArpLink, respondToArp } from '../../neighbor/arp-responder.ts';
-import type { Exchange, Verdict } from '../../neighbor/frame-outcomes.ts';
+import type { Exchange, FrameOutcome } from '../../neighbor/frame-outcomes.ts';
 import { type NdpLink, respondToNdp } from '../../neighbor/ndp-responder.ts';
 import { arpFrameLength, senderIpOf, senderMacOf } from '../../wire/arp.ts';
 import { macLength } from '../../wire/ethernet.ts';
@@ -95,9 +95,9 @@ export function createDiscarder(counts: Float64Array): (socket: AnsweringSocket)
 
 /** The responder, and what other hosts say of addresses is heard. */
 function listening<Link>(
-  respond: (link: Link, exchange: Exchange) => Verdict,
+  respond: (link: Link, exchange: Exchange) => FrameOutcome,
   hear: (frame: Uint8Array) => void,
-): (link: Link, exchange: Exchange) => Verdict {
+): (link: Link, exchange: Exchange) => FrameOutcome {
   return (link, exchange) => {
     const verdict = respond(link, exchange);
     if (verdict === 'NotRequest' || verdict === 'ForeignClaim') hear(exchange.request);
@@ -124,7 +124,7 @@ function listener(
 
 /** The same for one protocol, whose replies all have one length. */
 function answererFor<Link>(
-  respond: (link: Link, exchange: Exchange) => Verdict,
+  respond: (link: Link, exchange: Exchange) => FrameOutcome,
   { snapLength, replyLength }: { readonly snapLength: number; readonly replyLength: number },
 ): (socket: Link & OpenSocket, options: AnswererOptions) => LinkFailure | undefined {
   const requests = frameBatch(batchSize, snapLength);

@@ -1,5 +1,5 @@
 /** The memory that the main thread and the packet worker share: counters, the worker's last beat, the number of the newest message. */
-import { dropReasons, type Verdict } from '../../neighbor/frame-outcomes.ts';
+import { dropReasons, type FrameOutcome } from '../../neighbor/frame-outcomes.ts';
 
 /**
  * What a received frame may be counted as: a verdict of the responder, `NotSent` (answered, but the link took no more
@@ -9,7 +9,7 @@ import { dropReasons, type Verdict } from '../../neighbor/frame-outcomes.ts';
 export const counterNames = ['Answered', ...dropReasons, 'NotSent', 'QueueFull', 'Stalled'] as const;
 
 /** One of {@link counterNames}. */
-export type CounterName = Verdict | 'NotSent' | 'QueueFull' | 'Stalled';
+export type CounterName = FrameOutcome | 'NotSent' | 'QueueFull' | 'Stalled';
 
 /** Frames since the start, by what became of them. */
 export type ResponderCounters = Readonly<Record<CounterName, number>>;

@@ -14,7 +14,7 @@ import type { HolderDecision } from '../../election/view.ts';
 import type { LinkMonitor } from '../../linux/link-monitor.ts';
 import type { Link } from '../../linux/links.ts';
 import type { LinkVips } from '../../linux/worker/responder-thread.ts';
-import type { PeerLink, VerdictNews } from '../../liveness/messages.ts';
+import type { PeerLink, ProbeReport } from '../../liveness/messages.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Holding } from '../election/election-runner.ts';
 import { Takeovers } from '../election/takeover-metrics.ts';
@@ -124,7 +124,7 @@ export class Placing {
   }
 
   /** A peer says what it found out about VIPs of this node. */
-  told(news: VerdictNews): void {
+  told(news: ProbeReport): void {
     this.#verifier.told(news);
   }
 

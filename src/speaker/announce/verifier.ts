@@ -2,12 +2,12 @@
 import type { Ip } from '../../addr/ip.ts';
 import { Verification } from '../../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../../announce/verification-plan.ts';
-import { Verdicts, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
+import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
 import type { Condition } from '../../api/meta.ts';
 import type { HolderDecision } from '../../election/view.ts';
 import type { Link } from '../../linux/links.ts';
 import { TcpKnocker } from '../../linux/syn-prober.ts';
-import type { VerdictNews, VipVerdict } from '../../liveness/messages.ts';
+import type { ProbeReport, ProbeResult } from '../../liveness/messages.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
 /** What a verifier works with. */
@@ -16,7 +16,7 @@ export interface VerifierOptions {
   /** Asks on the wire who has an address: all hosts, or the one with a hardware address. */
   readonly ask: (link: Link, address: Ip, to: string | undefined) => void;
   /** Tells a node what was found out about VIPs that it holds. */
-  readonly say: (node: string, found: Pick<VerdictNews, 'verdicts' | 'roundMs'>) => void;
+  readonly say: (node: string, found: Pick<ProbeReport, 'verdicts' | 'roundMs'>) => void;
   /** What is known of a VIP that this node holds has changed. */
   readonly onChange: () => void;
 }
@@ -37,7 +37,7 @@ export class Verifier {
   readonly #options: VerifierOptions;
   readonly #planner = new Planner();
   readonly #verification = new Verification();
-  readonly #verdicts = new Verdicts();
+  readonly #verdicts = new VerificationResults();
   readonly #knocker: TcpKnocker;
   #view: VerifierView | undefined;
   #decisions: readonly HolderDecision[] = [];
@@ -86,7 +86,7 @@ export class Verifier {
   }
 
   /** A peer says what it found out about VIPs of this node. */
-  told(news: VerdictNews): void {
+  told(news: ProbeReport): void {
     if (this.#verdicts.take(news, performance.now())) this.#changed();
   }
 
@@ -150,7 +150,7 @@ export class Verifier {
     return this.#view?.links.find(({ name }) => name === link);
   }
 
-  #say(found: readonly { readonly holder: string; readonly verdict: VipVerdict }[]): void {
+  #say(found: readonly { readonly holder: string; readonly verdict: ProbeResult }[]): void {
     const { roundMs } = this.#verification;
     for (const [node, words] of Map.groupBy(found, ({ holder }) => holder)) {
       this.#options.say(node, { verdicts: words.map(({ verdict }) => verdict), roundMs });

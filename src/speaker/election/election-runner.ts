@@ -12,8 +12,8 @@ import {
   type Heartbeat,
   type Message,
   type PeerLink,
+  type ProbeReport,
   times,
-  type VerdictNews,
 } from '../../liveness/messages.ts';
 import { PeerLinks } from '../../liveness/peer-links.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -41,7 +41,7 @@ export interface HoldingOptions {
   /** {@link CurrentHolder.roll} has changed. */
   readonly onRoll: () => void;
   /** A peer has found something out about VIPs that this node holds. */
-  readonly onVerdicts: (news: VerdictNews) => void;
+  readonly onVerdicts: (news: ProbeReport) => void;
   /** The socket is of no more use. */
   readonly onFailed: (error: Error) => void;
 }
@@ -158,8 +158,8 @@ export class Holding {
   }
 
   /** Tells a peer what was found out about VIPs that it holds. */
-  sayVerdicts(node: string, found: Pick<VerdictNews, 'verdicts' | 'roundMs'>): void {
-    for (const part of this.#keeper?.outbox.verdictsFor(node, found) ?? []) this.#send(node, part);
+  sayVerdicts(node: string, found: Pick<ProbeReport, 'verdicts' | 'roundMs'>): void {
+    for (const part of this.#keeper?.outbox.reportsFor(node, found) ?? []) this.#send(node, part);
   }
 
   /** The links of this node that nothing comes through, although they have a signal. */

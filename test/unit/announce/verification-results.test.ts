@@ -4,40 +4,40 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { isRange, parseRange } from '../../../src/addr/range.ts';
 import { Planner, type PlanView } from '../../../src/announce/verification-plan.ts';
-import { Verdicts, type VerifiedVip } from '../../../src/announce/verification-results.ts';
+import { VerificationResults, type VerifiedVip } from '../../../src/announce/verification-results.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import type { HolderAction, HolderDecision } from '../../../src/election/view.ts';
-import { type VerdictWord, verdictWords } from '../../../src/liveness/messages.ts';
+import { type ProbeOutcome, probeOutcomes } from '../../../src/liveness/messages.ts';
 import { fc } from '../../property.ts';
 import { entry, service } from '../fixtures.ts';
 
 const vip: VerifiedVip = { uid: 'u', address: '192.0.2.200' as Ip, term: 2, verifier: 'n2' };
 
 function news(
-  verdict: VerdictWord,
+  verdict: ProbeOutcome,
   facts: { readonly term?: number; readonly detail?: string; readonly roundMs?: number } = {},
 ) {
   const { term = 2, detail = '80', roundMs = 30_000 } = facts;
   return { from: { node: 'n2', incarnation: '' }, roundMs, verdicts: [{ uid: 'u', term, verdict, detail }] };
 }
 
-function heldSince0(facts: Partial<VerifiedVip> = {}): Verdicts {
-  const verdicts = new Verdicts();
+function heldSince0(facts: Partial<VerifiedVip> = {}): VerificationResults {
+  const verdicts = new VerificationResults();
   verdicts.observe([{ ...vip, ...facts }], 0);
   return verdicts;
 }
 
-function outcome(verdicts: Verdicts, now: number): string {
+function outcome(verdicts: VerificationResults, now: number): string {
   const standing = verdicts.standingOf('u', now);
   return standing === 'Pending' ? standing : `${standing.status} ${standing.reason}`;
 }
 
-const statuses: Readonly<Record<VerdictWord, string>> = {
+const statuses: Readonly<Record<ProbeOutcome, string>> = {
   ...{ Verified: 'True', NotAnswered: 'False', AnsweredByOther: 'False', NoDataPath: 'False' },
   ...{ NotProbed: 'Unknown', NoEndpoints: 'Unknown' },
 };
 
-for (const word of verdictWords) {
+for (const word of probeOutcomes) {
   test(`A7 ${word} is ${statuses[word]}, and says the same in the next round`, () => {
     const verdicts = heldSince0();
     assert.equal(verdicts.take(news(word), 1_000), true);
@@ -49,7 +49,7 @@ for (const word of verdictWords) {
 }
 
 test('A7 a message names the node and what is wrong', () => {
-  const messageOf = (word: VerdictWord, detail: string) => {
+  const messageOf = (word: ProbeOutcome, detail: string) => {
     const verdicts = heldSince0();
     verdicts.take(news(word, { detail }), 0);
     const standing = verdicts.standingOf('u', 0);

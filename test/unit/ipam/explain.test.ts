@@ -6,7 +6,7 @@ import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { entry, pool, service, serviceIn } from '../fixtures.ts';
 import { allocation, outcomeText, plan, shownByOther, snapshotOf } from './plans.ts';
 
-/** The decision, then `FAMILY ADDRESS pool:Verdict ...` of each family. */
+/** The decision, then `FAMILY ADDRESS pool:FrameOutcome ...` of each family. */
 function story(facts: Partial<Snapshot>, key = 'default/s'): readonly string[] {
   const { decision, looks } = explainAllocation(snapshotOf(facts), key);
   const families = looks.map(({ family, address, pools }) =>

@@ -109,14 +109,14 @@ test('verdicts fit into datagrams of 1,400 bytes', () => {
     ...{ uid: `${i}`.padStart(36, '0'), term: 12_345, detail: '02:00:00:00:00:0f' },
     verdict: 'AnsweredByOther' as const,
   }));
-  const parts = voice.verdictsFor('n'.repeat(63), { verdicts: all, roundMs: 300_000 });
+  const parts = voice.reportsFor('n'.repeat(63), { verdicts: all, roundMs: 300_000 });
   assert.deepEqual(
     parts.flatMap((part) => part.verdicts),
     all,
   );
   for (const part of parts) assert.ok(encodeMessage(part).length + 32 <= 1_400, `${encodeMessage(part).length}`);
   assert.equal(new Set(parts.map(({ sequence }) => sequence)).size, parts.length);
-  assert.deepEqual(voice.verdictsFor('n2', { verdicts: [], roundMs: 1 }), []);
+  assert.deepEqual(voice.reportsFor('n2', { verdicts: [], roundMs: 1 }), []);
 });
 
 test('verdicts of a peer count as its word, and change no claims', () => {

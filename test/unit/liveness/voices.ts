@@ -6,10 +6,10 @@ import {
   type Message,
   noClaims,
   type PeerLink,
+  type ProbeReport,
+  probeOutcomes,
   ruleVersion,
   type SpeakerState,
-  type VerdictNews,
-  verdictWords,
 } from '../../../src/liveness/messages.ts';
 import { Outbox } from '../../../src/liveness/outbox.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
@@ -39,7 +39,7 @@ export interface Knowledge {
   readonly dropped: number;
   readonly links: readonly PeerLink[];
   readonly state: SpeakerState;
-  readonly verdicts: VerdictNews['verdicts'];
+  readonly verdicts: ProbeReport['verdicts'];
 }
 
 const letters = fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz0123456789');
@@ -81,7 +81,7 @@ function linkWith({ addresses, blocked, name }: Bounds): fc.Arbitrary<PeerLink> 
 const verdict = fc.record({
   uid: fc.uuid(),
   term: fc.nat(99_999),
-  verdict: fc.constantFrom(...verdictWords),
+  verdict: fc.constantFrom(...probeOutcomes),
   detail: fc.constantFrom('', '65535', 'SourceRanges', '02:00:00:00:00:0f'),
 });
 
@@ -131,7 +131,7 @@ export function saidBy({ self, peers: known, claims, dropped, links, state, verd
     voice.heartbeatFor(to, tidings),
     ...voice.takeDeltas().map((part) => part(to)),
     ...voice.fullSync(to),
-    ...voice.verdictsFor(to, { verdicts, roundMs: 300_000 }),
+    ...voice.reportsFor(to, { verdicts, roundMs: 300_000 }),
   ];
 }
 

@@ -5,12 +5,12 @@ import type { Ip } from '../../../src/addr/ip.ts';
 import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
 import { type Placement, withheld } from '../../../src/announce/placements.ts';
 import { type ReportContext, reportsOf } from '../../../src/announce/reports.ts';
-import { Verdicts } from '../../../src/announce/verification-results.ts';
+import { VerificationResults } from '../../../src/announce/verification-results.ts';
 import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
 import { spreadFinding } from '../../../src/dataplane/plan/spread-report.ts';
 import { ApiError, type KubeClient } from '../../../src/kube/client.ts';
 import { Informer } from '../../../src/kube/informer.ts';
-import { verdictWords } from '../../../src/liveness/messages.ts';
+import { probeOutcomes } from '../../../src/liveness/messages.ts';
 import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { Recorder } from '../../../src/speaker/announce/status-writer.ts';
 import { promise } from '../../honesty/promise.ts';
@@ -93,11 +93,11 @@ const states: fc.Arbitrary<ConflictState> = fc.constantFrom<ConflictState>(
 /** As another speaker may have found it: what a verdict may say is limited where it is received. */
 const verified = fc
   .record({
-    verdict: fc.constantFrom(...verdictWords),
+    verdict: fc.constantFrom(...probeOutcomes),
     detail: fc.constantFrom('', '80', mac, 'SourceRanges', 'x'.repeat(64)),
   })
   .map(({ verdict, detail }) => {
-    const verdicts = new Verdicts();
+    const verdicts = new VerificationResults();
     verdicts.observe([{ uid, address: vip, term: 7, verifier: longName('v') }], 0);
     const from = { node: longName('v'), incarnation: 'i' };
     verdicts.take({ from, roundMs: 1_000, verdicts: [{ uid, term: 7, verdict, detail }] }, 0);

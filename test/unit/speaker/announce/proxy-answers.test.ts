@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { HolderDecision } from '../../../../src/election/view.ts';
-import type { VipVerdict } from '../../../../src/liveness/messages.ts';
+import type { ProbeResult } from '../../../../src/liveness/messages.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
 import { Verifier } from '../../../../src/speaker/announce/verifier.ts';
 import { entry, service } from '../../fixtures.ts';
@@ -14,8 +14,8 @@ const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '0
 const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
 
 /** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
-async function verdictWith(proxies: readonly string[]): Promise<VipVerdict | undefined> {
-  const { promise: said, resolve: say } = Promise.withResolvers<readonly VipVerdict[]>();
+async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
+  const { promise: said, resolve: say } = Promise.withResolvers<readonly ProbeResult[]>();
   const verifier = new Verifier({
     log: createLogger('test', 'silent'),
     ask: (_, of) => {

@@ -5,7 +5,7 @@ import pino from 'pino';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { HolderDecision } from '../../../../src/election/view.ts';
 import type { Link } from '../../../../src/linux/links.ts';
-import type { VipVerdict } from '../../../../src/liveness/messages.ts';
+import type { ProbeResult } from '../../../../src/liveness/messages.ts';
 import { Verifier, type VerifierView } from '../../../../src/speaker/announce/verifier.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { entry, service } from '../../fixtures.ts';
@@ -44,7 +44,7 @@ function viewOf(self: string): VerifierView {
 /** The verifier of a node of two, of which n1 holds the VIP; whom it asked and what it said is noted. */
 function verifierOf(self: keyof typeof other) {
   const asked: (string | undefined)[] = [];
-  const said: { readonly node: string; readonly verdicts: readonly VipVerdict[] }[] = [];
+  const said: { readonly node: string; readonly verdicts: readonly ProbeResult[] }[] = [];
   let changes = 0;
   const verifier = new Verifier({
     log: pino({ level: 'silent' }),
