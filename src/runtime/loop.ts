@@ -62,7 +62,7 @@ export class Loop {
     this.#wake?.();
   };
 
-  /** A pass is wanted after this time, whatever changes until then. Wishes for nearly the same moment are one. */
+  /** A pass is wanted after this time, whatever changes until then. SpreadTargets for nearly the same moment are one. */
   triggerIn(ms: number): void {
     const tick = Math.ceil((performance.now() + ms) / tickMs);
     if (this.#ticks.has(tick)) return;

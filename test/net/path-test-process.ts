@@ -1,19 +1,19 @@
 /** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
-import type { Neighbour } from '../../src/dataplane/plan/neighbor.ts';
+import type { Neighbor } from '../../src/dataplane/plan/neighbor.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { PathTester } from '../../src/speaker/dataplane/spoof-tester.ts';
+import { SpoofTester } from '../../src/speaker/dataplane/spoof-tester.ts';
 import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
-const neighbours = JSON.parse(process.argv[2] ?? '[]') as readonly Neighbour[];
+const neighbours = JSON.parse(process.argv[2] ?? '[]') as readonly Neighbor[];
 const link = openLinkMonitor(() => undefined)
   .links()
   .find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
 quicken();
-const tester = new PathTester({
+const tester = new SpoofTester({
   log: createLogger('speaker', 'silent'),
   onChange: () => say({ kind: 'blocked', nodes: tester.blockedOn(linkName) }),
 });

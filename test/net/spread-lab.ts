@@ -1,6 +1,6 @@
 /** What the tests of distribution `Spread` share: a client and two nodes at a bridge, whose rules are made of a table of slots. */
 import type { Ip } from '../../src/addr/ip.ts';
-import type { Neighbour } from '../../src/dataplane/plan/neighbor.ts';
+import type { Neighbor } from '../../src/dataplane/plan/neighbor.ts';
 import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/plan/slots.ts';
 import type { DataPath } from '../../src/dataplane/plan/spec.ts';
 import { testSources } from '../../src/dataplane/rules/spoof-test.ts';
@@ -217,7 +217,7 @@ export function spreadPath(
   { sticky = false, nodePort = '', ...facts }: Partial<DataPath> & Partial<SpreadPort> & { nodePort?: string } = {},
 ): DataPath {
   const protocols = ['tcp', 'udp'] as const;
-  const neighbourFor = (node: string, vip: Ip): Neighbour | undefined => {
+  const neighbourFor = (node: string, vip: Ip): Neighbor | undefined => {
     const host = [a, b].find((one) => one.node === node && node !== self.node);
     return host && { node, address: host[vip.includes(':') ? 'IPv6' : 'IPv4'], mac: host.mac, link: linkName };
   };

@@ -8,7 +8,7 @@ export interface Suite {
   readonly lanes: number;
   /** Module with `globalSetup` and `globalTeardown`. */
   readonly setup?: string;
-  /** Part of `npm run test:quick`? */
+  /** TableFragment of `npm run test:quick`? */
   readonly isQuick: boolean;
 }
 

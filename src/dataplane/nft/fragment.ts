@@ -2,7 +2,7 @@
 import { type Chain, type Collection, type Table, type TableFamily, tableName } from './ruleset.ts';
 
 /** What a feature adds to a table. */
-export interface Part {
+export interface TableFragment {
   readonly collections?: Readonly<Record<string, Collection>>;
   readonly chains?: Readonly<Record<string, Chain>>;
 }
@@ -43,7 +43,7 @@ export function mapOf(type: string, elements: Iterable<readonly [string, string]
 }
 
 /** Several parts as one. No two of them may name anything the same. */
-export function sum(parts: readonly Part[]): Part {
+export function sum(parts: readonly TableFragment[]): TableFragment {
   const merged = <T>(records: readonly (Readonly<Record<string, T>> | undefined)[]): Readonly<Record<string, T>> => {
     const entries = records.flatMap((record) => Object.entries(record ?? {}));
     const all = Object.fromEntries(entries);
@@ -57,7 +57,7 @@ export function sum(parts: readonly Part[]): Part {
 }
 
 /** A table of all these features, behind one gate. */
-export function tableOf(family: TableFamily, parts: readonly Part[]): Table {
+export function tableOf(family: TableFamily, parts: readonly TableFragment[]): Table {
   const alive: Collection = {
     kind: 'set',
     spec: 'type ether_type; flags timeout',

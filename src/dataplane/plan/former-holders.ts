@@ -1,7 +1,7 @@
 /** Who held each VIP before, so that connections from then can be handed on: see `second-chance.ts`. */
 import type { Ip } from '../../addr/ip.ts';
 import type { Chances } from '../rules/second-chance.ts';
-import type { Neighbour } from './neighbor.ts';
+import type { Neighbor } from './neighbor.ts';
 
 /** Who holds a VIP now. */
 export interface Held {
@@ -11,10 +11,10 @@ export interface Held {
 }
 
 /** What is known of the other nodes now. */
-export interface Neighbours {
+export interface Neighbors {
   readonly self: string;
   /** How this node reaches another one on the link that a VIP is on; undefined where it does not. */
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
+  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
   /** Milliseconds on a clock that never goes back. */
   readonly now: number;
 }
@@ -32,7 +32,7 @@ export class FormerHolders {
   #former: ReadonlyMap<string, Former> = new Map();
 
   /** Takes in who holds what, and says who gets what this node does not know. */
-  observe(held: readonly Held[], { self, neighbourFor, now }: Neighbours): Chances {
+  observe(held: readonly Held[], { self, neighbourFor, now }: Neighbors): Chances {
     const former = new Map<string, Former>();
     const chances: Chances['chances'][number][] = [];
     for (const { uid, vip, holder } of held) {

@@ -2,7 +2,7 @@
 import type { Ip } from '../../addr/ip.ts';
 
 /** Another node, as this one reaches it on a link. */
-export interface Neighbour {
+export interface Neighbor {
   readonly node: string;
   /** Its address and hardware address on the link. */
   readonly address: Ip;
@@ -12,7 +12,7 @@ export interface Neighbour {
 }
 
 /** The chain that sends to a neighbour. Names of chains are letters, digits and few signs. */
-export function chainTo({ address, link }: Neighbour): string {
+export function chainTo({ address, link }: Neighbor): string {
   return chainName('to', address, link);
 }
 

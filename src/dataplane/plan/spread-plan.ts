@@ -6,7 +6,7 @@ import { type Member, weightOf } from './slots.ts';
 import type { VipPath } from './spec.ts';
 
 /** A VIP that an L2Advertisement wants spread. */
-export interface SpreadWish {
+export interface SpreadTarget {
   readonly vip: Ip;
   /** VIPs of one scope have the same nodes to choose from, as far as their Services leave them the choice. */
   readonly scope: string;
@@ -22,7 +22,7 @@ export interface SpreadWish {
 export interface SpreadFacts {
   readonly paths: readonly VipPath[];
   /** The wish for an address, if there is one. */
-  readonly wishFor: (vip: Ip) => SpreadWish | undefined;
+  readonly wishFor: (vip: Ip) => SpreadTarget | undefined;
   /** How many endpoints of a Service are ready on each node. */
   readonly endpoints: (service: string, family: Family) => ReadonlyMap<string, number>;
   /** The nodes that live, or are back in a moment. */
@@ -58,7 +58,7 @@ export function planSpread(membership: Membership, facts: SpreadFacts): readonly
 }
 
 /** With `externalTrafficPolicy: Local` a node serves with its own endpoints alone, so its share is theirs. */
-function membersOf({ nodes, vip }: SpreadWish, local: string | undefined, facts: SpreadFacts): readonly Member[] {
+function membersOf({ nodes, vip }: SpreadTarget, local: string | undefined, facts: SpreadFacts): readonly Member[] {
   if (local === undefined) return nodes.map((node) => ({ node, weight: 1 }));
   const ready = facts.endpoints(local, familyOf(vip));
   return nodes.map((node) => ({ node, weight: weightOf(ready.get(node) ?? 0) })).filter(({ weight }) => weight > 0);

@@ -5,10 +5,10 @@
  */
 import { familyOf, type Ip } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
-import { hookChain, type Part, setOf } from '../nft/fragment.ts';
+import { hookChain, setOf, type TableFragment } from '../nft/fragment.ts';
 
 /** Drops what would begin with an endpoint that is dead. What is under way goes on: the node may be well, and only we do not hear it. */
-export function avoidDeadEndpoints({ family, ip, address }: Dialect, endpoints: readonly Ip[]): Part {
+export function avoidDeadEndpoints({ family, ip, address }: Dialect, endpoints: readonly Ip[]): TableFragment {
   const rule = `ct state new ${ip} daddr @dead_endpoints drop`;
   return {
     collections: {

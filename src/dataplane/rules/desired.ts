@@ -6,7 +6,7 @@ import type { Ruleset } from '../nft/ruleset.ts';
 import type { DataPath } from '../plan/spec.ts';
 import { avoidDeadEndpoints } from './dead-endpoints.ts';
 import { handOff } from './hand-off.ts';
-import { fenceArp, fenceNdp } from './kernel-silence.ts';
+import { silenceKernelArp, silenceKernelNdp } from './kernel-silence.ts';
 import { handOn } from './second-chance.ts';
 import { spreadOut } from './spread.ts';
 import { answerPings, refuseUnserved } from './unserved.ts';
@@ -17,7 +17,7 @@ export function rulesetOf(path: DataPath): Ruleset {
   return [
     familyTable('IPv4', path),
     familyTable('IPv6', path),
-    tableOf('arp', [fenceArp(path.vips, path.links)]),
+    tableOf('arp', [silenceKernelArp(path.vips, path.links)]),
     tableOf('netdev', [spreadOut(path)]),
   ];
 }
@@ -37,6 +37,6 @@ function familyTable(family: Family, path: DataPath): Ruleset[number] {
     answerPings(dialect, path),
     avoidDeadEndpoints(dialect, path.deadEndpoints),
     refuseUnserved(dialect, vips, path.links),
-    ...(family === 'IPv6' ? [fenceNdp(vips, path.links)] : []),
+    ...(family === 'IPv6' ? [silenceKernelNdp(vips, path.links)] : []),
   ]);
 }

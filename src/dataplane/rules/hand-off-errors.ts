@@ -4,7 +4,7 @@
  */
 import { type Family, type Ip, ipToNumber } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
-import { chain, type Part } from '../nft/fragment.ts';
+import { chain, type TableFragment } from '../nft/fragment.ts';
 import { carried, errorElement, errorKey, hex, type Protocol } from '../nft/icmp-error.ts';
 
 /** A port whose packets are rewritten, and what to. */
@@ -32,7 +32,7 @@ const spares: Readonly<Record<Family, string>> = { IPv4: '@th,32,16', IPv6: '@th
 export const clearSpare: Readonly<Record<Family, readonly string[]>> = { IPv4: [], IPv6: ['ip6 flowlabel set 0'] };
 
 /** The maps and the chain that rewrite them. */
-export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { own, zone }: ErrorFacts): Part {
+export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { own, zone }: ErrorFacts): TableFragment {
   const { source, port: innerPort } = carried[dialect.family];
   const spare = spares[dialect.family];
   const key = errorKey(dialect);

@@ -11,7 +11,7 @@
  */
 import type { Ip } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
-import { chain, hookChain, mapOf, type Part, setOf, sum } from '../nft/fragment.ts';
+import { chain, hookChain, mapOf, setOf, sum, type TableFragment } from '../nft/fragment.ts';
 import type { DataPath, PortPath, VipPath } from '../plan/spec.ts';
 import { clearSpare, errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
 
@@ -22,7 +22,7 @@ const begins = { tcp: 'tcp flags & (syn | ack) == syn', udp: '' } as const;
 const protocols = ['tcp', 'udp'] as const;
 
 /** The rules of the hand-off in one family; nothing where no port is handed off so. `zone` is the connection tracking zone. */
-export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAddresses'>, zone: number): Part {
+export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAddresses'>, zone: number): TableFragment {
   const { ip, family } = dialect;
   const own = path.nodeAddresses[family];
   const ports = path.vips.flatMap(handedPorts);
@@ -33,7 +33,7 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
   const outward = [`ct original zone ${zone} ct direction reply ${ip} saddr ${own} goto give_back`];
   const unknown = `ct original zone ${zone} ct state new tcp flags & (syn | rst) == 0 ${ip} daddr ${own}`;
   const errors = handOffErrors(dialect, ports, { own, zone });
-  const chains: Part = {
+  const chains: TableFragment = {
     chains: {
       hand_off: hookChain('filter hook prerouting priority raw - 10', [...inward, errorRule(dialect)]),
       // What is of no connection known here gets its VIP back for the second chance, and where it has none is rewritten once more.
@@ -71,7 +71,7 @@ interface Facts {
   readonly zone: number;
 }
 
-function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports, own, zone }: Facts): Part {
+function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports, own, zone }: Facts): TableFragment {
   const { ip, address: type } = dialect;
   const mine = ports.filter((port) => port.protocol === protocol);
   const at = ({ address, port }: Handed) => `${address} . ${port}`;

@@ -3,7 +3,7 @@
  * mode makes it so. The speaker's own frames do not pass these hooks, for they leave by a packet socket.
  */
 import { familyOf, type Ip, ipToNumber, isLinkLocal } from '../../addr/ip.ts';
-import { chain, hookChain, type Part, setOf } from '../nft/fragment.ts';
+import { chain, hookChain, setOf, type TableFragment } from '../nft/fragment.ts';
 import type { LinkPath, VipPath } from '../plan/spec.ts';
 import { vipSet } from './vip-counters.ts';
 
@@ -11,7 +11,7 @@ import { vipSet } from './vip-counters.ts';
  * The kernel's answers are dropped. Its questions cannot be, or it would reach nobody: but one that is asked in the name of a VIP
  * (RFC 826: the sender's address is taken note of) is asked in the name of the link's own address.
  */
-export function fenceArp(vips: readonly VipPath[], links: readonly LinkPath[]): Part {
+export function silenceKernelArp(vips: readonly VipPath[], links: readonly LinkPath[]): TableFragment {
   const renamed = links.flatMap(({ name, addresses }) => {
     const own = addresses.find((address) => familyOf(address) === 'IPv4');
     return own === undefined ? [] : [`oifname "${name}" arp saddr ip set ${own}`];
@@ -27,7 +27,7 @@ export function fenceArp(vips: readonly VipPath[], links: readonly LinkPath[]): 
 }
 
 /** The same for IPv6: an advertisement's target is in its body (RFC 4861 section 4.4), a solicitation's sender in the header. */
-export function fenceNdp(vips: readonly VipPath[], links: readonly LinkPath[]): Part {
+export function silenceKernelNdp(vips: readonly VipPath[], links: readonly LinkPath[]): TableFragment {
   const targets = vips.map(({ address }) => `0x${ipToNumber(address).toString(16).padStart(32, '0')}`);
   const renamed = links.flatMap(({ name, addresses }) => {
     const own = addresses.find(isGlobal);

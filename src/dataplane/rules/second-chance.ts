@@ -7,15 +7,15 @@
  */
 import type { Ip } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
-import { chain, hookChain, mapOf, type Part, sum } from '../nft/fragment.ts';
-import { chainName, chainTo, type Neighbour } from '../plan/neighbor.ts';
+import { chain, hookChain, mapOf, sum, type TableFragment } from '../nft/fragment.ts';
+import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
 import { chanceOf, type Slot } from '../plan/slots.ts';
 import { type Spread, slotExpression, slotMap } from './spread.ts';
 
 /** Where the packets of a VIP go that belong to no connection known here. */
 export interface SecondChance {
   readonly vip: Ip;
-  readonly to: Neighbour;
+  readonly to: Neighbor;
 }
 
 /** What the rules follow from. */
@@ -30,12 +30,12 @@ export interface Chances {
 const handedOnHops = 12;
 
 /** Hands packets on. A SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1). */
-export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): Part {
+export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): TableFragment {
   const slotted = slotChances(dialect, spread);
   const neighbours = new Map([...chances.map(({ to }) => to), ...slotted.neighbours].map((to) => [chainTo(to), to]));
   if (neighbours.size === 0) return {};
   const { ip, address, hops } = dialect;
-  const rules: Part = {
+  const rules: TableFragment = {
     collections: {
       chances: mapOf(
         `${address} : verdict`,
@@ -60,15 +60,15 @@ export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): 
 }
 
 interface Slotted {
-  readonly parts: readonly Part[];
+  readonly parts: readonly TableFragment[];
   readonly ports: readonly (readonly [string, string])[];
-  readonly neighbours: readonly Neighbour[];
+  readonly neighbours: readonly Neighbor[];
 }
 
 /** Where connections are spread, it is the slot that has a node from before. */
 function slotChances(dialect: Dialect, { spread, self, neighbourFor }: Spread): Slotted {
-  const tables = new Map<string, Part>();
-  const neighbours: Neighbour[] = [];
+  const tables = new Map<string, TableFragment>();
+  const neighbours: Neighbor[] = [];
   const ports = spread.flatMap(({ vip, link, ports }) =>
     ports
       .filter(({ protocol }) => protocol === 'tcp')

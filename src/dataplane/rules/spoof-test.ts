@@ -4,7 +4,7 @@
  * the time, and take note of whose arrive.
  */
 import type { Family, Ip } from '../../addr/ip.ts';
-import { chain, type Part, setOf } from '../nft/fragment.ts';
+import { chain, setOf, type TableFragment } from '../nft/fragment.ts';
 
 /** The sources of the test packets, from the addresses kept for documentation: nobody has them (RFC 5737, RFC 3849). */
 export const testSources: Readonly<Record<Family, Ip>> = {
@@ -22,7 +22,7 @@ export const testTimes = { everyMs: 3_000, judgeMs: 8_000 } as const;
 export const passedSet = 'passed';
 
 /** Takes note of test packets, and lets nobody else see them: the kernel would have to wonder what they are. */
-export function noteTests(): Part {
+export function noteTests(): TableFragment {
   return {
     collections: { [passedSet]: setOf('ether_addr; size 4096; flags dynamic; timeout 12s') },
     chains: { tested: chain(`ether saddr @peer_macs update @${passedSet} { ether saddr }`, 'drop') },
@@ -42,7 +42,7 @@ export interface Tester {
 }
 
 /** Judges whose packets do not arrive. */
-export class PathTests {
+export class SpoofTests {
   #since: ReadonlyMap<string, number> = new Map();
   #missing: ReadonlySet<string> = new Set();
 

@@ -7,10 +7,10 @@
  */
 import { familyOf, type Ip } from '../../addr/ip.ts';
 import { type Dialect, dialects } from '../nft/family.ts';
-import { chain, gate, mapOf, type Part, setOf, sum } from '../nft/fragment.ts';
+import { chain, gate, mapOf, setOf, sum, type TableFragment } from '../nft/fragment.ts';
 import { carried, errorElement, errorKey, type Protocol } from '../nft/icmp-error.ts';
 import type { Chain, Collection } from '../nft/ruleset.ts';
-import { chainName, chainTo, type Neighbour } from '../plan/neighbor.ts';
+import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
 import { type SlotTable, slotCount } from '../plan/slots.ts';
 import { noteTests, testRules } from './spoof-test.ts';
 
@@ -39,7 +39,7 @@ export interface Spread {
   readonly spreadLinks: readonly string[];
   readonly peerMacs: readonly string[];
   /** How this node reaches another one on the link that an address is on. */
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
+  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
 }
 
 /** All nodes must hash alike. */
@@ -63,7 +63,7 @@ export function slotMap(elements: Iterable<readonly [string, string]>): Collecti
 const isFragment = { IPv4: 'ip frag-off & 0x3fff != 0', IPv6: 'exthdr frag exists' } as const;
 
 /** The rules at the ingress of all links that have such VIPs. */
-export function spreadOut(facts: Spread): Part {
+export function spreadOut(facts: Spread): TableFragment {
   const links = facts.spreadLinks;
   if (links.length === 0) return {};
   const parts = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
@@ -83,7 +83,7 @@ export function spreadOut(facts: Spread): Part {
   return sum([peers, noteTests(), ...parts, { chains: Object.fromEntries(entries) }]);
 }
 
-function ofFamily(dialect: Dialect, facts: Spread): Part {
+function ofFamily(dialect: Dialect, facts: Spread): TableFragment {
   const { ip, address, family, errors } = dialect;
   const spread = facts.spread.filter(({ vip }) => familyOf(vip) === family);
   const ports = spread.flatMap((one) => one.ports.map((port) => ({ ...one, ...port })));
@@ -135,15 +135,15 @@ function ofFamily(dialect: Dialect, facts: Spread): Part {
 }
 
 /** The chains and the map of each table, on each link that needs it, and the chains that send to the other nodes. */
-function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[]): readonly Part[] {
+function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[]): readonly TableFragment[] {
   const { ip, family } = dialect;
   const { client, clientPort } = carried[family];
   const needed = new Map<string, { readonly table: SlotTable; readonly link: string; readonly vip: Ip }>();
   for (const { vip, link, ports } of spread) {
     for (const { table } of ports) needed.set(slotsName(dialect, table, link), { table, link, vip });
   }
-  const neighbours = new Map<string, Neighbour>();
-  const tables = [...needed].map(([name, { table, link, vip }]): Part => {
+  const neighbours = new Map<string, Neighbor>();
+  const tables = [...needed].map(([name, { table, link, vip }]): TableFragment => {
     const verdicts = new Map<string, string>([[facts.self, 'accept']]);
     for (const node of new Set(table.slots.map(({ first }) => first))) {
       const to = facts.neighbourFor(node, vip);
@@ -165,7 +165,7 @@ function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[])
       },
     };
   });
-  const sending = [...neighbours].map(([name, { address, link }]): Part => {
+  const sending = [...neighbours].map(([name, { address, link }]): TableFragment => {
     return { chains: { [name]: chain(`fwd ${ip} to ${address} device "${link}"`) } };
   });
   return [...tables, ...sending];

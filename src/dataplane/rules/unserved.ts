@@ -3,7 +3,7 @@
  * address: the client waits three seconds, or the packet circles between the router and this node until its TTL ends.
  */
 import type { Dialect } from '../nft/family.ts';
-import { chain, hookChain, type Part, setOf } from '../nft/fragment.ts';
+import { chain, hookChain, setOf, type TableFragment } from '../nft/fragment.ts';
 import type { DataPath, LinkPath, PortPath, VipPath } from '../plan/spec.ts';
 import { vipSet } from './vip-counters.ts';
 
@@ -23,7 +23,7 @@ export function refuseUnserved(
   { ip, address, icmp }: Dialect,
   vips: readonly VipPath[],
   links: readonly LinkPath[],
-): Part {
+): TableFragment {
   const ports = vips.flatMap((vip) =>
     vip.ports.map((port) => ({ ...port, at: `${vip.address} . ${port.protocol} . ${port.port}` })),
   );
@@ -66,7 +66,10 @@ export function refuseUnserved(
  * Pings of a VIP are answered by the node that they come to, from the VIP. Before kube-proxy's own NAT, which knows no ICMP; no other
  * packet is touched.
  */
-export function answerPings({ family, ip, icmp }: Dialect, { nodeAddresses }: Pick<DataPath, 'nodeAddresses'>): Part {
+export function answerPings(
+  { family, ip, icmp }: Dialect,
+  { nodeAddresses }: Pick<DataPath, 'nodeAddresses'>,
+): TableFragment {
   const own = nodeAddresses[family];
   if (own === undefined) return {};
   const rule = `${icmp} type echo-request ${ip} daddr @${vipSet} dnat to ${own}`;

@@ -1,4 +1,4 @@
-/** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. Part of the packet worker. */
+/** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. TableFragment of the packet worker. */
 import { closeSync } from 'node:fs';
 import { type ArpLink, respondToArp } from '../../neighbor/arp-responder.ts';
 import type { Exchange, FrameOutcome } from '../../neighbor/frame-outcomes.ts';

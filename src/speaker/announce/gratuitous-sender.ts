@@ -103,7 +103,7 @@ export class BurstSender {
     this.#options.onLinkFailed();
   }
 
-  /** Neighbours believe whoever spoke last: after a sleep it must be clear first who holds what. */
+  /** Neighbors believe whoever spoke last: after a sleep it must be clear first who holds what. */
   #wake = (): void => {
     if (performance.now() - this.#dueAt > lateMs) this.#options.onLate?.();
     this.#sendDue();

@@ -7,7 +7,7 @@ import type { EndpointSliceView } from '../../api/endpoints.ts';
 import type { HandOff } from '../../api/hand-off.ts';
 import { DeadNodes } from '../../dataplane/plan/dead-nodes.ts';
 import { FormerHolders } from '../../dataplane/plan/former-holders.ts';
-import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
+import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
 import type { HolderDecision } from '../../election/view.ts';
@@ -64,7 +64,7 @@ export class PathWatch {
   #knownAt: number | undefined;
   #isBegun = false;
   #seen: readonly unknown[] = [];
-  #neighbours = new Map<string, Neighbour | undefined>();
+  #neighbours = new Map<string, Neighbor | undefined>();
   #neighboursKey = '';
 
   constructor(parts: PathParts) {
@@ -203,14 +203,14 @@ export class PathWatch {
     };
   }
 
-  #neighbourFor(node: string, vip: Ip, links: readonly Link[]): Neighbour | undefined {
+  #neighbourFor(node: string, vip: Ip, links: readonly Link[]): Neighbor | undefined {
     const key = `${node} ${vip}`;
     if (!this.#neighbours.has(key)) this.#neighbours.set(key, this.#findNeighbour(node, vip, links));
     return this.#neighbours.get(key);
   }
 
   /** By the link on which the VIP is: a packet that is handed on must not be routed. */
-  #findNeighbour(node: string, vip: Ip, links: readonly Link[]): Neighbour | undefined {
+  #findNeighbour(node: string, vip: Ip, links: readonly Link[]): Neighbor | undefined {
     const link = linkFor(vip, links);
     if (link === undefined) return undefined;
     for (const { mac, addresses } of this.#parts.holding.linksOf(node) ?? []) {

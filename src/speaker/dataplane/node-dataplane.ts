@@ -12,7 +12,7 @@ import type { Holding } from '../election/election-runner.ts';
 import type { Watched } from '../informers.ts';
 import { type PathOptions, PathWatch } from './dataplane-watch.ts';
 import { NodeLayer } from './nft-applier.ts';
-import { PathTester } from './spoof-tester.ts';
+import { SpoofTester } from './spoof-tester.ts';
 import { SpreadWatch } from './spread-watch.ts';
 
 /** What it works with. */
@@ -36,7 +36,7 @@ export interface DataPathParts {
 /** Follows the cluster, the other speakers and the kernel. */
 export class NodeDataPath {
   readonly #parts: DataPathParts;
-  readonly #tester: PathTester;
+  readonly #tester: SpoofTester;
   readonly #spread: SpreadWatch;
   readonly #layer: NodeLayer | undefined;
   readonly #watch: PathWatch | undefined;
@@ -45,7 +45,7 @@ export class NodeDataPath {
   constructor(parts: DataPathParts) {
     const { log, options, onLinks } = parts;
     this.#parts = parts;
-    const tester = new PathTester({ log, onChange: onLinks });
+    const tester = new SpoofTester({ log, onChange: onLinks });
     const layer = options.nodeLayer ? new NodeLayer(log, () => tester.restart()) : undefined;
     this.#tester = tester;
     this.#layer = layer;

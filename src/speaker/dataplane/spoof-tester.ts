@@ -1,8 +1,8 @@
 /** Sends the other nodes packets in the name of somebody else, and finds out whose arrive here: see dataplane/rules/spoof-test. */
 import { familyOf } from '../../addr/ip.ts';
 import { tableName } from '../../dataplane/nft/ruleset.ts';
-import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
-import { PathTests, passedSet, testPort, testSources, testTimes } from '../../dataplane/rules/spoof-test.ts';
+import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
+import { passedSet, SpoofTests, testPort, testSources, testTimes } from '../../dataplane/rules/spoof-test.ts';
 import { openFrameSender } from '../../linux/frame-sender.ts';
 import type { Link } from '../../linux/links.ts';
 import { nft } from '../../linux/nft.ts';
@@ -12,25 +12,25 @@ import { encodeTcp, tcpFlag } from '../../wire/tcp.ts';
 /** The other nodes that share VIPs with this one on a link. */
 export interface TestedLink {
   readonly link: Link;
-  readonly neighbours: readonly Neighbour[];
+  readonly neighbours: readonly Neighbor[];
 }
 
 /** What the tester works with. */
-export interface PathTesterOptions {
+export interface SpoofTesterOptions {
   readonly log: Logger;
-  /** {@link PathTester.blockedOn} says something else. */
+  /** {@link SpoofTester.blockedOn} says something else. */
   readonly onChange: () => void;
 }
 
 /** Tests the paths of all links that have VIPs to spread. */
-export class PathTester {
-  readonly #options: PathTesterOptions;
-  readonly #tests = new Map<string, PathTests>();
+export class SpoofTester {
+  readonly #options: SpoofTesterOptions;
+  readonly #tests = new Map<string, SpoofTests>();
   #links: readonly TestedLink[] = [];
   #blocked: ReadonlyMap<string, readonly string[]> = new Map();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: PathTesterOptions) {
+  constructor(options: SpoofTesterOptions) {
     this.#options = options;
   }
 
@@ -70,7 +70,7 @@ export class PathTester {
     this.#timer = this.#links.length === 0 ? undefined : setTimeout(this.#round, testTimes.everyMs).unref();
   };
 
-  #send(link: Link, neighbours: readonly Neighbour[]): void {
+  #send(link: Link, neighbours: readonly Neighbor[]): void {
     try {
       const sender = openFrameSender(link);
       try {
@@ -96,7 +96,7 @@ export class PathTester {
     const now = performance.now();
     const blocked = new Map<string, readonly string[]>();
     for (const { link, neighbours } of this.#links) {
-      const tests = this.#tests.get(link.name) ?? new PathTests();
+      const tests = this.#tests.get(link.name) ?? new SpoofTests();
       this.#tests.set(link.name, tests);
       const missing = tests.missing(neighbours, passed, now);
       if (missing.length > 0) blocked.set(link.name, missing);

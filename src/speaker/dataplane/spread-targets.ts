@@ -2,8 +2,8 @@
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import type { DesiredVip, DesiredVips } from '../../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
-import type { Neighbour } from '../../dataplane/plan/neighbor.ts';
-import type { SpreadFacts, SpreadWish } from '../../dataplane/plan/spread-plan.ts';
+import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
+import type { SpreadFacts, SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
 
 /** Where an address is. */
 export interface LinkOf {
@@ -21,29 +21,29 @@ export interface Hosts {
   readonly isDraining: (node: string) => boolean;
   /** The link of this node that an address is on. */
   readonly linkFor: (vip: Ip) => LinkOf | undefined;
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbour | undefined;
+  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
   /** Nodes whose packets in the name of others do not arrive at a node, as that node tells. */
   readonly blockedAt: (node: string) => readonly string[];
 }
 
 /** What is to be spread. */
-export interface Wishes {
+export interface SpreadTargets {
   readonly wishFor: SpreadFacts['wishFor'];
   /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
-  readonly neighbours: ReadonlyMap<string, readonly Neighbour[]>;
+  readonly neighbours: ReadonlyMap<string, readonly Neighbor[]>;
 }
 
 /** Reads what the L2Advertisements wish. */
-export function wishesOf({ vips }: DesiredVips, hosts: Hosts): Wishes {
+export function spreadTargetsOf({ vips }: DesiredVips, hosts: Hosts): SpreadTargets {
   const isSpread = ({ advertisements }: DesiredVip) =>
     advertisements.some(({ distribution }) => distribution === 'Spread');
   const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
   const lists = new NodeLists(hosts);
-  const neighbours = new Map<string, Map<string, Neighbour>>();
+  const neighbours = new Map<string, Map<string, Neighbor>>();
   for (const demand of spread.values()) {
     const link = hosts.linkFor(demand.address);
     if (link === undefined) continue;
-    const known = neighbours.get(link.name) ?? new Map<string, Neighbour>();
+    const known = neighbours.get(link.name) ?? new Map<string, Neighbor>();
     neighbours.set(link.name, known);
     for (const node of lists.of(demand, link).reachable) {
       const to = known.has(node) ? undefined : hosts.neighbourFor(node, demand.address);
@@ -58,7 +58,7 @@ export function wishesOf({ vips }: DesiredVips, hosts: Hosts): Wishes {
       if (demand === undefined || link === undefined) return undefined;
       const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
       const { reachable, open } = lists.of(demand, link);
-      return { vip, link: link.name, scope, reachable, nodes: open } satisfies SpreadWish;
+      return { vip, link: link.name, scope, reachable, nodes: open } satisfies SpreadTarget;
     },
   };
 }

@@ -5,19 +5,19 @@ import type { EndpointSliceView } from '../../api/endpoints.ts';
 import { Membership } from '../../dataplane/plan/membership.ts';
 import type { SlotTable } from '../../dataplane/plan/slots.ts';
 import type { VipPath } from '../../dataplane/plan/spec.ts';
-import { planSpread, type SpreadWish } from '../../dataplane/plan/spread-plan.ts';
+import { planSpread, type SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
 import { type SpreadFinding, type SpreadState, spreadFinding } from '../../dataplane/plan/spread-report.ts';
 import type { Spread, SpreadVip } from '../../dataplane/rules/spread.ts';
 import { readIngressQdiscs } from '../../linux/ingress-qdiscs.ts';
 import type { Link } from '../../linux/links.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { PathTester } from './spoof-tester.ts';
-import { endpointCounts, type Hosts, wishesOf } from './spread-targets.ts';
+import type { SpoofTester } from './spoof-tester.ts';
+import { endpointCounts, type Hosts, spreadTargetsOf } from './spread-targets.ts';
 
 /** What the watch works with. */
 export interface SpreadParts {
   readonly log: Logger;
-  readonly tester: Pick<PathTester, 'observe' | 'blockedOn'>;
+  readonly tester: Pick<SpoofTester, 'observe' | 'blockedOn'>;
   /** Why our rules are not in the kernel; undefined while they are. */
   readonly fault: () => string | undefined;
 }
@@ -74,12 +74,12 @@ export class SpreadWatch {
       blockedAt: (node) =>
         node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
     };
-    const { wishFor, neighbours } = wishesOf(world.demands, hosts);
+    const { wishFor, neighbours } = spreadTargetsOf(world.demands, hosts);
     const wanted = links.filter(({ name }) => neighbours.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
     tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
     const ableNames = new Set(able.map(({ name }) => name));
-    const isAble = (wish: SpreadWish) => ableNames.has(wish.link);
+    const isAble = (wish: SpreadTarget) => ableNames.has(wish.link);
     const spread = planSpread(this.#membership, {
       paths,
       wishFor: (vip) => {
@@ -126,7 +126,7 @@ export class SpreadWatch {
     return all.length === 1 ? (all[0] ?? []) : [...new Set(all.flat())].sort();
   }
 
-  #blockedOf({ reachable, nodes }: SpreadWish): readonly string[] {
+  #blockedOf({ reachable, nodes }: SpreadTarget): readonly string[] {
     return remembered(this.#blocked, nodes, () => reachable.filter((node) => !nodes.includes(node)));
   }
 }

@@ -34,7 +34,7 @@ export interface HoldingOptions {
   readonly workerAgeMs: () => number;
   readonly onDecisions: (decisions: readonly HolderDecision[]) => void;
   readonly askWire: (addresses: readonly Ip[]) => void;
-  /** Neighbours may have heard another node last: tell them again. */
+  /** Neighbors may have heard another node last: tell them again. */
   readonly reassert: (vips: readonly Vip[]) => void;
   /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;

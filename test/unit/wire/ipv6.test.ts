@@ -14,7 +14,7 @@ import { hasIpv6At, indexOfIpv6At, packIpv6 } from '../../../src/wire/ipv6-set.t
 import { fc } from '../../property.ts';
 
 const addresses = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map((value) => ipFromNumber(value, 'IPv6'));
-/** Neighbours in number: many share their first words, as the addresses of a pool do. */
+/** Neighbors in number: many share their first words, as the addresses of a pool do. */
 const close = fc
   .tuple(fc.constantFrom(0n, 1n << 32n, 1n << 64n, 1n << 96n, 0xffffffffn << 96n), fc.nat(3))
   .map(([base, number]) => ipFromNumber(base + BigInt(number), 'IPv6'));

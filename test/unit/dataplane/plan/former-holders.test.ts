@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
-import { FormerHolders, type Neighbours } from '../../../../src/dataplane/plan/former-holders.ts';
+import { FormerHolders, type Neighbors } from '../../../../src/dataplane/plan/former-holders.ts';
 
 const vip = '192.0.2.1' as Ip;
 const hourMs = 3_600_000;
@@ -12,7 +12,7 @@ const macOf = (node: string) => `mac of ${node}`;
 function observer(reached: readonly string[] = ['n1', 'n2']) {
   const former = new FormerHolders();
   return (holder: string | undefined, now: number, without: readonly string[] = []) => {
-    const neighbours: Neighbours = {
+    const neighbours: Neighbors = {
       self: 'self',
       neighbourFor: (node, at) =>
         reached.includes(node) && !without.includes(node)
@@ -56,7 +56,7 @@ test('A9 a speaker that has just started knows of no former holder', () => {
 
 test('A9 a VIP that is gone is forgotten', () => {
   const former = new FormerHolders();
-  const neighbours: Neighbours = {
+  const neighbours: Neighbors = {
     self: 'self',
     neighbourFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
     now: 0,

@@ -1,7 +1,7 @@
 /** D8: whose packets in the name of others do not arrive. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PathTests, testTimes } from '../../../../src/dataplane/rules/spoof-test.ts';
+import { SpoofTests, testTimes } from '../../../../src/dataplane/rules/spoof-test.ts';
 
 const { judgeMs } = testTimes;
 const [a, b] = ['a', 'b'].map((node) => ({ node, mac: `mac of ${node}` })) as [
@@ -12,7 +12,7 @@ const none: ReadonlySet<string> = new Set();
 const all = new Set([a.mac, b.mac]);
 
 test('D8 a node is late only when it has been expected for long enough', () => {
-  const tests = new PathTests();
+  const tests = new SpoofTests();
   assert.deepEqual(tests.missing([a, b], none, 100), []);
   assert.deepEqual(tests.missing([a, b], none, 99 + judgeMs), []);
   assert.deepEqual(tests.missing([b, a], none, 100 + judgeMs), ['a', 'b']);
@@ -20,7 +20,7 @@ test('D8 a node is late only when it has been expected for long enough', () => {
 });
 
 test('D8 who comes later has the same time', () => {
-  const tests = new PathTests();
+  const tests = new SpoofTests();
   tests.missing([a], none, 0);
   assert.deepEqual(tests.missing([a, b], none, judgeMs), ['a']);
   assert.deepEqual(tests.missing([a, b], none, 2 * judgeMs - 1), ['a']);
@@ -28,14 +28,14 @@ test('D8 who comes later has the same time', () => {
 });
 
 test('D8 who had arrived and arrives no more is missing at once: its time began long ago', () => {
-  const tests = new PathTests();
+  const tests = new SpoofTests();
   tests.missing([a], all, 0);
   assert.deepEqual(tests.missing([a], all, judgeMs), []);
   assert.deepEqual(tests.missing([a], none, judgeMs + 1), ['a']);
 });
 
 test('D8 a set that was emptied makes nobody late', () => {
-  const tests = new PathTests();
+  const tests = new SpoofTests();
   tests.missing([a], all, 0);
   tests.restart();
   assert.deepEqual(tests.missing([a], none, judgeMs), []);
@@ -43,7 +43,7 @@ test('D8 a set that was emptied makes nobody late', () => {
 });
 
 test('D8 who is missing stays so until something arrives, also when the set was emptied or the node was away', () => {
-  const tests = new PathTests();
+  const tests = new SpoofTests();
   tests.missing([a], none, 0);
   assert.deepEqual(tests.missing([a], none, judgeMs), ['a']);
   tests.restart();
@@ -56,7 +56,7 @@ test('D8 who is missing stays so until something arrives, also when the set was 
 });
 
 test('D8 another hardware address has its own time', () => {
-  const tests = new PathTests();
+  const tests = new SpoofTests();
   tests.missing([a], all, 0);
   assert.deepEqual(tests.missing([{ node: 'a', mac: 'another' }], none, judgeMs), []);
   assert.deepEqual(tests.missing([{ node: 'a', mac: 'another' }], none, 2 * judgeMs), ['a']);

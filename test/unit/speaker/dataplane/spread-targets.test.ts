@@ -5,8 +5,8 @@ import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
 import type { DesiredVip } from '../../../../src/announce/desired-vips.ts';
 import { type AdvertisementView, parseAdvertisement } from '../../../../src/api/advertisement.ts';
 import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
-import type { Neighbour } from '../../../../src/dataplane/plan/neighbor.ts';
-import { endpointCounts, type Hosts, wishesOf } from '../../../../src/speaker/dataplane/spread-targets.ts';
+import type { Neighbor } from '../../../../src/dataplane/plan/neighbor.ts';
+import { endpointCounts, type Hosts, spreadTargetsOf } from '../../../../src/speaker/dataplane/spread-targets.ts';
 
 const [one, two, six] = ['192.0.2.1', '192.0.2.2', '2001:db8::1'] as Ip[] as [Ip, Ip, Ip];
 const all = new Set(['self', 'a', 'b', 'c']);
@@ -24,13 +24,13 @@ function demand(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   };
 }
 
-const neighbourOf = (node: string): Neighbour => {
+const neighbourOf = (node: string): Neighbor => {
   return { node, address: '192.0.2.99' as Ip, mac: `mac of ${node}`, link: 'eth0' };
 };
 
 /** What is wished for VIPs, seen from `self`. */
 function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
-  return wishesOf(
+  return spreadTargetsOf(
     { vips: demands, unwanted: [] },
     {
       self: 'self',
