@@ -8,7 +8,7 @@ import type { Target } from './verification-plan.ts';
 
 /** What a turn calls for. */
 export interface VerificationTurn {
-  /** Ask who has the VIP: everybody, or one host. */
+  /** AllocationRequest who has the VIP: everybody, or one host. */
   readonly asks: readonly { readonly target: Target; readonly to: string | undefined }[];
   /** Knock at a port of the VIP at this hardware address. */
   readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];

@@ -10,7 +10,7 @@ import { coversPool } from '../api/advertisement.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { settle } from '../ipam/allocate.ts';
 import type { Ownership } from '../ipam/ownership.ts';
-import { Contests } from '../ipam/status-conflicts.ts';
+import { StatusConflicts } from '../ipam/status-conflicts.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
@@ -70,7 +70,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const events = new EventSender({ client, log, component: 'controller' });
   const state = {
     backoff: new Backoff(),
-    contests: new Contests(),
+    contests: new StatusConflicts(),
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
   };
@@ -139,7 +139,7 @@ async function actWhileLeading(election: Election, loop: Loop, signal: AbortSign
   await election.giveBack();
 }
 
-type PassParts = Omit<Writer, 'status'> & { readonly contests: Contests; readonly poolStatus: PoolStatus };
+type PassParts = Omit<Writer, 'status'> & { readonly contests: StatusConflicts; readonly poolStatus: PoolStatus };
 
 /** What the installation was told. */
 interface Rules {

@@ -98,7 +98,7 @@ export interface HolderDecision {
   readonly claim: Claim | undefined;
   /** It waits for somebody. */
   readonly waits: boolean;
-  /** Ask the wire for it; `node` is who should answer if it lives. */
+  /** AllocationRequest the wire for it; `node` is who should answer if it lives. */
   readonly ask: { readonly node: string | undefined } | undefined;
   /** It should move, but has moved too often of late (`MoveDamped`). */
   readonly damped: boolean;

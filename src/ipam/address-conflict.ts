@@ -3,8 +3,8 @@ import { type AllocationView, allocationCondition, allocationConditions, wasAnno
 import type { Condition } from '../api/meta.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { Outcome } from './reasons.ts';
-import { askOf } from './requests.ts';
-import type { Book, Slot } from './working-ledger.ts';
+import { allocationRequestOf } from './requests.ts';
+import type { Slot, WorkingLedger } from './working-ledger.ts';
 
 /** A Service is moved so often while the addresses that it left are kept back; after that a person decides. */
 const mostMoves = 3;
@@ -20,7 +20,10 @@ export function obstructionOf(entry: AllocationView): Condition | undefined {
 }
 
 /** Takes such addresses from the Services that did not ask for them. */
-export function leaveObstructed(book: Book, evict: (service: ServiceView, slot: Slot, why: Outcome) => void): void {
+export function leaveObstructed(
+  book: WorkingLedger,
+  evict: (service: ServiceView, slot: Slot, why: Outcome) => void,
+): void {
   const moves = movesOf(book);
   for (const slot of book.slots.values()) {
     const why = slot.entry && obstructionOf(slot.entry);
@@ -34,7 +37,7 @@ export function leaveObstructed(book: Book, evict: (service: ServiceView, slot: 
 }
 
 /** How often each Service was moved of late, by uid. */
-function movesOf({ slots }: Book): ReadonlyMap<string, number> {
+function movesOf({ slots }: WorkingLedger): ReadonlyMap<string, number> {
   const moves = new Map<string, number>();
   for (const { entry } of slots.values()) {
     const uid = entry?.quarantine?.service.uid;
@@ -44,5 +47,5 @@ function movesOf({ slots }: Book): ReadonlyMap<string, number> {
 }
 
 function asksFor(service: ServiceView, { family, address }: Slot): boolean {
-  return askOf(service).addresses.get(family) === address;
+  return allocationRequestOf(service).addresses.get(family) === address;
 }

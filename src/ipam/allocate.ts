@@ -12,7 +12,7 @@ import { assigned, type Decision } from './decision.ts';
 import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
 import { hasOurClass, isAdoptable, isForeign, type Ownership, shownBy } from './ownership.ts';
 import { PoolTable } from './pool-table.ts';
-import { Book, type Slot, type Stranger } from './working-ledger.ts';
+import { type ForeignUser, type Slot, WorkingLedger } from './working-ledger.ts';
 
 /** All that an allocation depends on. */
 export interface Snapshot {
@@ -70,7 +70,7 @@ export function settle(snapshot: Snapshot): Settled {
   const isOurs = (service: ServiceView) =>
     hasOurClass(service, ownership) || (service.isLoadBalancer && bound.has(service.uid));
   const ours = services.filter(isOurs);
-  const book = new Book(ledger, strangersOf(snapshot, bound), table.pools);
+  const book = new WorkingLedger(ledger, strangersOf(snapshot, bound), table.pools);
   const holdings = claimHeld(ours, { book, table, now: snapshot.now });
   const context = { book, table, holdings, ownership };
   const pending = ours.filter((service) => !isContent(service, context)).sort(oldestFirst);
@@ -114,8 +114,11 @@ function tableOf({ pools, namespaces }: Snapshot): PoolTable {
 }
 
 /** Addresses that are in use by others: nodes, and Services whose status another program wrote and that have no entry. */
-function strangersOf({ nodes, services, ownership }: Snapshot, bound: ReadonlySet<string>): ReadonlyMap<Ip, Stranger> {
-  const strangers = new Map<Ip, Stranger>();
+function strangersOf(
+  { nodes, services, ownership }: Snapshot,
+  bound: ReadonlySet<string>,
+): ReadonlyMap<Ip, ForeignUser> {
+  const strangers = new Map<Ip, ForeignUser>();
   for (const service of services) {
     if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) continue;
     if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) continue;

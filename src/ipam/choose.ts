@@ -5,13 +5,13 @@ import type { ServiceView } from '../api/service.ts';
 import { obstructionOf } from './address-conflict.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
-import { askOf } from './requests.ts';
+import { allocationRequestOf } from './requests.ts';
 import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
-import { type Book, formerRefs, isBuggy, isSameName, type Slot } from './working-ledger.ts';
+import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** Where addresses come from. */
 export interface Choices {
-  readonly book: Book;
+  readonly book: WorkingLedger;
   readonly table: PoolTable;
 }
 
@@ -58,7 +58,7 @@ export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptio
 /** Takes an address that Services with the same key have, or nothing. */
 export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
   const { service, book, table } = seeker;
-  const { sharingKey } = askOf(service);
+  const { sharingKey } = allocationRequestOf(service);
   if (sharingKey === undefined) return undefined;
   const ranked = table.ranked(service);
   for (const slot of book.sharedBy(sharingKey, family)) {
@@ -149,14 +149,14 @@ function claimWithin({ service, book, table }: Seeker, slot: Slot): Slot | Outco
   book.claim(slot, service);
   const after = book.countOf(slot.pool, service.namespace);
   if (pool?.quota === undefined || after <= pool.quota || after === before) {
-    book.shareBy(slot, askOf(service).sharingKey);
+    book.shareBy(slot, allocationRequestOf(service).sharingKey);
     return slot;
   }
   book.leave(slot, service);
   return quotaExceeded(service, pool);
 }
 
-function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, book: Book): boolean {
+function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, book: WorkingLedger): boolean {
   return pool.quota !== undefined && book.countOf(pool.name, namespace) >= pool.quota;
 }
 

@@ -6,12 +6,12 @@ import { leaveObstructed, obstructionOf } from './address-conflict.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
 import { isToLeave } from './renumbering.ts';
-import { askOf } from './requests.ts';
+import { allocationRequestOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
-import { type Book, isSameName, type Slot } from './working-ledger.ts';
+import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** The addresses that Services have before anybody chooses. */
-export class Holdings {
+export class CurrentAllocations {
   readonly #slots = new Map<ServiceView, readonly Slot[]>();
   /** Those that had to leave an address that they shared, and why. */
   readonly evicted = new Map<ServiceView, Outcome>();
@@ -27,7 +27,9 @@ export class Holdings {
     if (before === undefined) this.#slots.set(service, [slot]);
     else {
       const slots = [...before, slot];
-      const inOrder = askOf(service).families.flatMap((family) => slots.filter((one) => one.family === family));
+      const inOrder = allocationRequestOf(service).families.flatMap((family) =>
+        slots.filter((one) => one.family === family),
+      );
       this.#slots.set(service, inOrder);
     }
   }
@@ -48,16 +50,16 @@ export class Holdings {
 }
 
 interface Context {
-  readonly book: Book;
+  readonly book: WorkingLedger;
   readonly table: PoolTable;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
 /** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
-export function claimHeld(services: readonly ServiceView[], context: Context): Holdings {
+export function claimHeld(services: readonly ServiceView[], context: Context): CurrentAllocations {
   const { book, table } = context;
-  const holdings = new Holdings();
+  const holdings = new CurrentAllocations();
   const entries = slotsByOwner(services, book);
   const claim = (service: ServiceView, slot: Slot) => {
     book.claim(slot, service);
@@ -68,7 +70,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
     const own = entries.get(service.uid) ?? [];
     const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
     if (own.length === 0 && former.length === 0) continue;
-    for (const family of askOf(service).families) {
+    for (const family of allocationRequestOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
       const slot = current(service, own.filter(ofFamily), table) ?? current(service, former.filter(ofFamily), table);
       if (slot) claim(service, slot);
@@ -80,7 +82,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
   // Who had to leave before a crash may have its new entry already.
   for (const service of [...holdings.evicted.keys()].sort(oldestFirst)) {
     const spare = (entries.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
-    for (const family of askOf(service).families) {
+    for (const family of allocationRequestOf(service).families) {
       if (holdings.of(service).some((slot) => slot.family === family)) continue;
       const slot = current(
         service,
@@ -92,7 +94,7 @@ export function claimHeld(services: readonly ServiceView[], context: Context): H
   }
   for (const slot of book.slots.values()) {
     const [first] = slot.users;
-    if (first) book.shareBy(slot, askOf(first).sharingKey);
+    if (first) book.shareBy(slot, allocationRequestOf(first).sharingKey);
   }
   return holdings;
 }
@@ -104,7 +106,7 @@ function isAlone(service: ServiceView, { users, entry }: Slot): boolean {
 }
 
 /** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */
-function slotsByOwner(services: readonly ServiceView[], book: Book): ReadonlyMap<string, readonly Slot[]> {
+function slotsByOwner(services: readonly ServiceView[], book: WorkingLedger): ReadonlyMap<string, readonly Slot[]> {
   const living = new Set(services.map(({ uid }) => uid));
   const byOwner = new Map<string, Slot[]>();
   for (const slot of book.slots.values()) {
@@ -134,7 +136,7 @@ function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book
  */
 function current(service: ServiceView, slots: readonly Slot[], table: PoolTable): Slot | undefined {
   if (slots.length < 2) return slots[0];
-  const { addresses, pools } = askOf(service);
+  const { addresses, pools } = allocationRequestOf(service);
   const tests: readonly ((slot: Slot) => boolean)[] = [
     ({ family, address }) => addresses.get(family) === address,
     ({ pool }) => pools.includes(pool),
@@ -162,7 +164,7 @@ function rehome(slot: Slot, { book, table }: Context): void {
  * Of Services that share an address and no longer can (a port, a policy or a key was changed), those leave that came last: those that
  * changed since the entry was written, then the younger ones.
  */
-function separate(slot: Slot, holdings: Holdings, book: Book): void {
+function separate(slot: Slot, holdings: CurrentAllocations, book: WorkingLedger): void {
   slot.users.sort(oldestFirst);
   if (areAllCompatible(slot.users.map(sharerOf))) return;
   const rank = new Map(slot.users.map((service) => [service, isAsRecorded(service, slot.entry) ? 0 : 1]));
@@ -185,7 +187,7 @@ function separate(slot: Slot, holdings: Holdings, book: Book): void {
 
 function isAsRecorded(service: ServiceView, entry: AllocationView | undefined): boolean {
   const ref = entry?.services.find((one) => isSameName(service, one));
-  return entry?.sharingKey === askOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
+  return entry?.sharingKey === allocationRequestOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
 }
 
 /** Does the entry know all the ports of the Service, and no others? */

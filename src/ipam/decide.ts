@@ -2,31 +2,31 @@
 import { type Family, familyOf } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 import { type Choices, type Seeker, takeAddress, takeFromPools, takeShared } from './choose.ts';
-import type { Holdings } from './current-allocations.ts';
+import type { CurrentAllocations } from './current-allocations.ts';
 import { assigned, type Decision, refused } from './decision.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
 import { isOutcome, listed, type Outcome } from './reasons.ts';
 import { isToLeave } from './renumbering.ts';
-import { type Ask, askOf } from './requests.ts';
+import { type AllocationRequest, allocationRequestOf } from './requests.ts';
 import type { Slot } from './working-ledger.ts';
 
 /** What a decision is made with. */
 export interface Context extends Choices {
-  readonly holdings: Holdings;
+  readonly holdings: CurrentAllocations;
   readonly ownership: Ownership;
 }
 
 /** Has the Service all that it could want, so that nothing is left to decide? */
 export function isContent(service: ServiceView, { holdings, table }: Pick<Context, 'holdings' | 'table'>): boolean {
   const slots = holdings.of(service);
-  const ask = askOf(service);
+  const ask = allocationRequestOf(service);
   if (ask.fault || slots.length < ask.families.length || holdings.evicted.has(service)) return false;
   return slots.every((slot) => !wantsAnother(ask, slot, isToLeave(slot, table)));
 }
 
 /** Does the Service ask for another address than this one of its own, or is it to leave this one, which it does not ask for? */
 function wantsAnother(
-  { addresses, pools }: Ask,
+  { addresses, pools }: AllocationRequest,
   { family, address, pool }: Pick<Slot, 'family' | 'address' | 'pool'>,
   leaves: boolean,
 ): boolean {
@@ -47,7 +47,7 @@ export interface Conflict extends Outcome {
  */
 export function adopt(service: ServiceView, context: Context): Conflict | undefined {
   const { book, holdings, table, ownership } = context;
-  const ask = askOf(service);
+  const ask = allocationRequestOf(service);
   if (holdings.evicted.has(service) || !isAdoptable(service, ownership)) return undefined;
   const isNew = holdings.of(service).length === 0;
   const conflicts: Conflict[] = [];
@@ -81,7 +81,7 @@ export function guardShown(service: ServiceView, { book, holdings }: Context): v
 /** Decides a Service. `conflict` says why it did not get what its status shows. */
 export function decide(service: ServiceView, context: Context, conflict: Conflict | undefined): Decision {
   const { table, holdings, ownership } = context;
-  const ask = askOf(service);
+  const ask = allocationRequestOf(service);
   const held = holdings.of(service);
   if (held.length === 0 && !isAdoptable(service, ownership))
     return refused(service, contested(service, ownership), true);
@@ -116,7 +116,7 @@ function waiting(
   for (const slot of slots) if (!kept.includes(slot)) book.leave(slot, service);
   for (const slot of kept) {
     if (!slots.includes(slot)) book.resume(slot, service);
-    book.shareBy(slot, askOf(service).sharingKey);
+    book.shareBy(slot, allocationRequestOf(service).sharingKey);
   }
   const declined = { ...why, message: `RequireDualStack: ${why.message}` };
   const evicted = holdings.evicted.get(service);
@@ -136,7 +136,7 @@ interface Chosen {
 }
 
 /** Looks at each family: what it has, what it wants instead, what it lacks. */
-function choose(seeker: Seeker, ask: Ask, held: readonly Slot[]): Chosen {
+function choose(seeker: Seeker, ask: AllocationRequest, held: readonly Slot[]): Chosen {
   const found = new Map<Family, Slot>(held.map((slot) => [slot.family, slot]));
   const refusals = new Map<Family, Outcome>();
   const settleFor = (family: Family, result: Slot | Outcome) => {

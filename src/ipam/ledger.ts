@@ -7,7 +7,7 @@ import { obstructionOf } from './address-conflict.ts';
 import { samePorts } from './current-allocations.ts';
 import type { Decision } from './decision.ts';
 import type { PoolTable } from './pool-table.ts';
-import { type Book, formerRefs, type Slot } from './working-ledger.ts';
+import { formerRefs, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** An entry to create, or to bring up to date so that it names all who use the address. */
 export interface Bind {
@@ -30,7 +30,7 @@ export interface Release {
 }
 
 /** Entries to create or to bring up to date. Nobody is struck from an entry here: that is a release. */
-export function bindsOf(book: Book): ReadonlyMap<Ip, Bind> {
+export function bindsOf(book: WorkingLedger): ReadonlyMap<Ip, Bind> {
   const binds = new Map<Ip, Bind>();
   for (const slot of book.slots.values()) {
     if (slot.users.length === 0 || isRecorded(slot)) continue;
@@ -55,7 +55,7 @@ const quarantineMs = 3_600_000;
 
 /** What can be given back, and when the next address that is kept back can. */
 export function releasesOf(
-  book: Book,
+  book: WorkingLedger,
   { services, decisions, table, now }: Surroundings,
 ): { readonly releases: readonly Release[]; readonly nextAt: number | undefined } {
   const releases: Release[] = [];

@@ -6,7 +6,7 @@ import type { Condition } from '../api/meta.ts';
 import type { PoolCounts, PoolView } from '../api/pool.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { listed } from './reasons.ts';
-import type { Book, Slot } from './working-ledger.ts';
+import type { Slot, WorkingLedger } from './working-ledger.ts';
 import { isBuggy } from './working-ledger.ts';
 
 /** A condition without its time. */
@@ -20,7 +20,7 @@ export interface PoolReport {
 }
 
 /** Reports on every pool. */
-export function poolReports(table: PoolTable, book: Book): readonly PoolReport[] {
+export function poolReports(table: PoolTable, book: WorkingLedger): readonly PoolReport[] {
   const tallies = new Map(table.pools.map((pool) => [pool.name, tallyOf(pool)]));
   for (const slot of book.slots.values()) {
     const bound = tallies.get(slot.pool);

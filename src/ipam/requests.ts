@@ -4,7 +4,7 @@ import type { ServiceView } from '../api/service.ts';
 import { brief, listed, type Outcome } from './reasons.ts';
 
 /** A Service's wishes. */
-export interface Ask {
+export interface AllocationRequest {
   /** The families that it needs addresses of, in its own order. */
   readonly families: readonly Family[];
   /** The address that it wants of a family. */
@@ -18,16 +18,16 @@ export interface Ask {
 }
 
 /** Views never change, and a pass asks every one of them. */
-const asks = new WeakMap<ServiceView, Ask>();
+const asks = new WeakMap<ServiceView, AllocationRequest>();
 
 /** What a Service asks for. */
-export function askOf(service: ServiceView): Ask {
+export function allocationRequestOf(service: ServiceView): AllocationRequest {
   const known = asks.get(service);
   if (known !== undefined) return known;
   const families = service.families.length === 0 ? (['IPv4'] as const) : service.families;
   const addresses = requestedAddresses(service, families);
   const sharing = normalKey(service);
-  const ask: Ask = {
+  const ask: AllocationRequest = {
     families,
     addresses: 'reason' in addresses ? new Map() : addresses,
     pools: service.requestedPools,

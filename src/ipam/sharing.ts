@@ -1,6 +1,6 @@
 /** May Services share an address? */
 import type { ServicePort, ServiceView } from '../api/service.ts';
-import { askOf } from './requests.ts';
+import { allocationRequestOf } from './requests.ts';
 
 /** One of those that share, or want to. */
 export interface Sharer {
@@ -16,7 +16,11 @@ export interface Sharer {
 
 /** A Service as a sharer. */
 export function sharerOf(service: ServiceView): Sharer {
-  return { key: askOf(service).sharingKey, ports: service.ports, backends: service.local ? service.selector : '' };
+  return {
+    key: allocationRequestOf(service).sharingKey,
+    ports: service.ports,
+    backends: service.local ? service.selector : '',
+  };
 }
 
 /** Why two cannot share an address; undefined if they can. */

@@ -29,7 +29,7 @@ const truceMs = 600_000;
 const mostOverwrites = 2;
 
 /** Remembers what was written to whom. Times are milliseconds since 1970. */
-export class Contests {
+export class StatusConflicts {
   readonly #records = new Map<string, Record>();
 
   /** May this be written to the Service, which shows something else? */

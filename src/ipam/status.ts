@@ -8,7 +8,7 @@ import { formatTime } from '../api/time.ts';
 import type { Assigned, Decision } from './decision.ts';
 import { type Ownership, writersOf } from './ownership.ts';
 import type { Outcome } from './reasons.ts';
-import type { Contests, Stance } from './status-conflicts.ts';
+import type { Stance, StatusConflicts } from './status-conflicts.ts';
 
 /** The part of a Service's status that is ours, whole. */
 export interface DesiredStatus {
@@ -28,7 +28,7 @@ export interface StatusContext {
   readonly advertised: (pool: string) => boolean;
   /** The ledger's entry of an address, with what the speakers say of it. */
   readonly entryOf: (address: Ip) => AllocationView | undefined;
-  readonly contests: Contests;
+  readonly contests: StatusConflicts;
   /** The hand-off of Services that ask for none. */
   readonly handOff: HandOff;
   /** Milliseconds since 1970. */

@@ -23,17 +23,17 @@ export interface Slot {
 }
 
 /** Who has an address that is not ours to give. */
-export interface Stranger {
+export interface ForeignUser {
   readonly who: 'a node' | 'a Service that another program serves' | 'a Service that shows it';
   /** Who may have it nevertheless: the Service that shows it. */
   readonly owner: ServiceView | undefined;
 }
 
 /** Working state of one pass. Addresses are taken, and given back only before anybody else has asked. */
-export class Book {
+export class WorkingLedger {
   readonly slots = new Map<Ip, Slot>();
   readonly #byKey = new Map<string, Slot[]>();
-  readonly #strangers: Map<Ip, Stranger>;
+  readonly #strangers: Map<Ip, ForeignUser>;
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = { IPv4: new Set(), IPv6: new Set() };
   readonly #cursors = new Map<EffectivePool, Readonly<Record<Family, Cursor>>>();
   /** Addresses by pool and namespace, for pools with a quota. */
@@ -41,7 +41,7 @@ export class Book {
 
   constructor(
     ledger: readonly AllocationView[],
-    strangers: ReadonlyMap<Ip, Stranger>,
+    strangers: ReadonlyMap<Ip, ForeignUser>,
     pools: readonly EffectivePool[],
   ) {
     this.#strangers = new Map(strangers);
@@ -56,7 +56,7 @@ export class Book {
   }
 
   /** Whose the address is, if it is not for this Service. */
-  strangerAt(address: Ip, service: ServiceView): Stranger['who'] | undefined {
+  strangerAt(address: Ip, service: ServiceView): ForeignUser['who'] | undefined {
     const stranger = this.#strangers.get(address);
     return stranger?.owner === service ? undefined : stranger?.who;
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { Contests } from '../../../src/ipam/status-conflicts.ts';
+import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
 import { ownership, service, writer } from '../fixtures.ts';
 import { showing } from './plans.ts';
 
@@ -16,7 +16,7 @@ const minute = 60_000;
 type Step = readonly [seconds: number, shows: ServiceView, stance: string];
 
 /** `Write` and `Force` are carried out. */
-function play(steps: readonly Step[], contests = new Contests(), ingress = wanted): void {
+function play(steps: readonly Step[], contests = new StatusConflicts(), ingress = wanted): void {
   for (const [seconds, shows, expected] of steps) {
     const now = seconds * 1_000;
     const stance = contests.stance(shows, ingress, { ownership, now });
@@ -103,7 +103,7 @@ test('E2 one overwrite counts once, however often it is looked at, and whatever 
 });
 
 test('E2 another address is another matter, another Service too', () => {
-  const contests = new Contests();
+  const contests = new StatusConflicts();
   play(
     [
       [0, empty, 'Write'],
@@ -117,7 +117,7 @@ test('E2 another address is another matter, another Service too', () => {
 });
 
 test('what is gone is forgotten', () => {
-  const contests = new Contests();
+  const contests = new StatusConflicts();
   play(
     [
       [0, empty, 'Write'],

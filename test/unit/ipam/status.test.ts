@@ -14,7 +14,7 @@ import {
   noStatus,
   sameStatus,
 } from '../../../src/ipam/status.ts';
-import { Contests } from '../../../src/ipam/status-conflicts.ts';
+import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
 import { entry, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, plan, showing, shownByOther } from './plans.ts';
 
@@ -33,7 +33,7 @@ function statusOf(
     ownership,
     advertised: () => advertised,
     entryOf: (address) => entries.get(address),
-    contests: new Contests(),
+    contests: new StatusConflicts(),
     handOff,
     now,
   });

@@ -13,7 +13,7 @@ import { PoolStatus } from '../../../src/controller/pool-status.ts';
 import { snapshotOf, watchAll } from '../../../src/controller/snapshot.ts';
 import type { Writer } from '../../../src/controller/writer.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
-import { Contests } from '../../../src/ipam/status-conflicts.ts';
+import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
 import { ApiError, type ApiRequest, type KubeClient } from '../../../src/kube/client.ts';
 import { EventSender } from '../../../src/kube/events.ts';
 import { Backoff } from '../../../src/runtime/backoff.ts';
@@ -79,7 +79,7 @@ export async function writesOf(
     loop: { trigger: () => undefined, triggerIn: () => undefined } as unknown as Loop,
     signal: new AbortController().signal,
     status: {
-      ...{ ownership, advertised, contests: new Contests(), handOff, now },
+      ...{ ownership, advertised, contests: new StatusConflicts(), handOff, now },
       entryOf: (address) => watched.allocations.store.values().find((entry) => entry.address === address),
     },
   });

@@ -9,7 +9,7 @@ export interface Facts {
   readonly families?: readonly string[];
   readonly familyPolicy?: string;
   readonly requests?: readonly string[];
-  /** Ask by the field of the spec, and not by an annotation. */
+  /** AllocationRequest by the field of the spec, and not by an annotation. */
   readonly byField?: boolean;
   readonly requestedPools?: readonly string[];
   readonly sharingKey?: string;

@@ -6,7 +6,7 @@ import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
 import { isSynced, snapshotOf, type Watched, watchAll } from '../../../../src/controller/snapshot.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
-import { Contests } from '../../../../src/ipam/status-conflicts.ts';
+import { StatusConflicts } from '../../../../src/ipam/status-conflicts.ts';
 import { ApiError } from '../../../../src/kube/client.ts';
 import { EventSender } from '../../../../src/kube/events.ts';
 import { Backoff } from '../../../../src/runtime/backoff.ts';
@@ -77,7 +77,7 @@ export class Replica {
   readonly #stop = new AbortController();
   readonly #loop = new StillLoop();
   readonly #events: EventSender;
-  readonly #state = { contests: new Contests(), inEffect: new InEffect() };
+  readonly #state = { contests: new StatusConflicts(), inEffect: new InEffect() };
   /** A pass that waits for the answers to its writes. */
   #underWay: Promise<void> | undefined;
   /** Makes writes arrive whose answers are not waited for any more. */
