@@ -14,7 +14,7 @@ import { StatusConflicts } from '../ipam/status-conflicts.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
-import { Election, type LeaseTiming } from '../kube/leader.ts';
+import { LeaderElector, type LeaseTiming } from '../kube/leader.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -94,7 +94,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     const services = watched.services.store.values().length;
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
     const { namespace, timing } = options;
-    const election = new Election({ client, log, namespace, lease: 'berth-controller', timing });
+    const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
     leads = !signal.aborted;
     void keepTrying(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
@@ -127,7 +127,7 @@ async function keepTrying(
 }
 
 /** Acts while the Lease is held. Nothing is begun after it was lost, and it is given back only when nothing is under way any more. */
-async function actWhileLeading(election: Election, loop: Loop, signal: AbortSignal): Promise<void> {
+async function actWhileLeading(election: LeaderElector, loop: Loop, signal: AbortSignal): Promise<void> {
   const lost = new AbortController();
   const acting = loop.run(AbortSignal.any([signal, lost.signal]));
   try {

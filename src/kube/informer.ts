@@ -2,7 +2,7 @@
 import type { Identity } from '../api/meta.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
-import { Pulse } from '../runtime/watchdog.ts';
+import { Watchdog } from '../runtime/watchdog.ts';
 import { ApiError, hasStatus, type KubeClient } from './client.ts';
 import { ViewStore } from './view-store.ts';
 
@@ -50,14 +50,14 @@ const backoffMs = { first: 200, most: 10_000 } as const;
 export class Informer<R extends RawObject, V extends Identity> {
   readonly store = new ViewStore<V>();
   readonly #options: InformerOptions<R, V>;
-  readonly #pulse: Pulse;
+  readonly #pulse: Watchdog;
   #synced = false;
   #seeded = false;
   #failures = 0;
 
   constructor(options: InformerOptions<R, V>) {
     this.#options = options;
-    this.#pulse = new Pulse(options.stuckMs ?? defaultStuckMs);
+    this.#pulse = new Watchdog(options.stuckMs ?? defaultStuckMs);
   }
 
   /** What is wrong: it neither hears from the API server nor asks it any more. */

@@ -17,7 +17,7 @@ export interface LeaseTiming {
 }
 
 /** Which Lease, and who we are. */
-export interface ElectionOptions {
+export interface LeaderElectorOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly namespace: string;
@@ -40,13 +40,13 @@ interface Lease {
 const giveBackMs = 2_000;
 
 /** A candidate for the Lease. */
-export class Election {
+export class LeaderElector {
   readonly identity = `${hostname()}_${crypto.randomUUID()}`;
-  readonly #options: ElectionOptions;
+  readonly #options: LeaderElectorOptions;
   /** The Lease as last read, and when it was last seen to change: by our clock, so clocks need not agree. */
   #seen: { readonly lease: Lease; readonly changedAt: number } | undefined;
 
-  constructor(options: ElectionOptions) {
+  constructor(options: LeaderElectorOptions) {
     this.#options = options;
   }
 

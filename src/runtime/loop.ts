@@ -2,7 +2,7 @@
 import type { Logger } from './logger.ts';
 import { Distribution, type Metric, Tally } from './metrics.ts';
 import { wait } from './wait.ts';
-import { Pulse } from './watchdog.ts';
+import { Watchdog } from './watchdog.ts';
 
 /** What to run, and how often at least. */
 export interface LoopOptions {
@@ -35,13 +35,13 @@ export class Loop {
     buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
   });
   readonly #passes = new Tally();
-  readonly #pulse: Pulse;
+  readonly #pulse: Watchdog;
   #pending = true;
   #wake: (() => void) | undefined;
 
   constructor(options: LoopOptions) {
     this.#options = options;
-    this.#pulse = new Pulse(options.resyncMs + (options.stuckMs ?? defaultStuckMs));
+    this.#pulse = new Watchdog(options.resyncMs + (options.stuckMs ?? defaultStuckMs));
   }
 
   /** What is told of the passes. */

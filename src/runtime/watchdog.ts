@@ -1,7 +1,7 @@
 /** Tells when something that should turn for ever has stood still. A process that only answers its health port is not well. */
 
 /** Beats while a loop turns. */
-export class Pulse {
+export class Watchdog {
   readonly #mostMs: number;
   #beatAt: number | undefined;
 

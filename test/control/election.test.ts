@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubeClient } from '../../src/kube/client.ts';
-import { Election, type LeaseTiming } from '../../src/kube/leader.ts';
+import { LeaderElector, type LeaseTiming } from '../../src/kube/leader.ts';
 import type { ApiObject, Fields } from '../apiserver/objects.ts';
 import { ApiServer } from '../apiserver/server.ts';
 import { promise } from '../honesty/promise.ts';
@@ -40,17 +40,17 @@ class Stage {
     return this.#stop.signal;
   }
 
-  candidate(over: Partial<LeaseTiming> = {}): Election {
+  candidate(over: Partial<LeaseTiming> = {}): LeaderElector {
     const log = keptLog(this.lines);
     const names = { namespace: 'berth-system', lease: 'berth-controller' };
-    return new Election({ client: this.client, log, ...names, timing: { ...timing, ...over } });
+    return new LeaderElector({ client: this.client, log, ...names, timing: { ...timing, ...over } });
   }
 
   /** One that leads, and what becomes of it: undefined while it does. */
   async leader(over: Partial<LeaseTiming> = {}) {
     const election = this.candidate(over);
     await election.lead(this.signal);
-    const state: { election: Election; lost: Error | undefined; lostAt: number } = {
+    const state: { election: LeaderElector; lost: Error | undefined; lostAt: number } = {
       election,
       lost: undefined,
       lostAt: 0,
@@ -106,7 +106,7 @@ test('of several candidates one leads, and when it gives the Lease back the next
   const stage = await Stage.open(t);
   const long = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000 };
   const candidates = [stage.candidate(long), stage.candidate(long), stage.candidate(long)];
-  const leading: Election[] = [];
+  const leading: LeaderElector[] = [];
   for (const one of candidates) void one.lead(stage.signal).then(() => leading.push(one));
   await eventually('one leads', () => leading.length > 0, soon);
   await eventually('all have asked', () => stage.server.asked.length > 12, soon);

@@ -7,7 +7,7 @@ import { Informer } from '../../../src/kube/informer.ts';
 import { type Checks, serveHealth } from '../../../src/runtime/health.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Loop } from '../../../src/runtime/loop.ts';
-import { Pulse } from '../../../src/runtime/watchdog.ts';
+import { Watchdog } from '../../../src/runtime/watchdog.ts';
 import { eventually } from '../../lab/poll.ts';
 
 const log = createLogger('test', 'silent');
@@ -25,7 +25,7 @@ async function served(t: TestContext, checks: { readonly live?: Checks; readonly
 }
 
 test('a pulse is a fault when it beats no more, and rest is none', async () => {
-  const pulse = new Pulse(20);
+  const pulse = new Watchdog(20);
   assert.equal(pulse.fault(), undefined);
   pulse.beat();
   assert.equal(pulse.fault(), undefined);
