@@ -23,15 +23,15 @@ import { Loop } from '../runtime/loop.ts';
 import { Placing } from './announce/announcement-reconciler.ts';
 import { startAnnouncer } from './announce/announcer.ts';
 import { Recorder } from './announce/status-writer.ts';
-import type { PathOptions } from './dataplane/dataplane-watch.ts';
-import { NodeDataPath } from './dataplane/node-dataplane.ts';
+import type { DataplaneOptions } from './dataplane/dataplane-watch.ts';
+import { NodeDataplane } from './dataplane/node-dataplane.ts';
 import { Holding } from './election/election-runner.ts';
 import { type EndpointOptions, serveSpeaker } from './http/endpoint.ts';
 import { watchAll } from './informers.ts';
 import { openOffline } from './snapshot-file.ts';
 
 /** What a speaker is told on its command line. */
-export interface SpeakerOptions extends PathOptions, EndpointOptions {
+export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
   /** Labels of the speakers' Pods. */
@@ -87,7 +87,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     onVerdicts: (news) => placing.told(news),
     onFailed: (error) => failed.abort(error),
   });
-  const dataPath = new NodeDataPath({
+  const dataPath = new NodeDataplane({
     ...{ log, watched, holding, options, onLinks: loop.trigger },
     links: () => monitor.links(),
     demands: () => placing.demands,

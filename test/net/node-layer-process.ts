@@ -1,6 +1,6 @@
 /** Fixture: the node layer with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
 import type { Logger } from '../../src/runtime/logger.ts';
-import { NodeLayer } from '../../src/speaker/dataplane/nft-applier.ts';
+import { NftApplier } from '../../src/speaker/dataplane/nft-applier.ts';
 import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { pathOf, vipPath } from './path-lab.ts';
@@ -18,7 +18,7 @@ const logs = (level: string) => (facts: object, message: string) => {
 };
 const log = { debug: logs('debug'), info: logs('info'), warn: logs('warn') };
 quicken();
-const layer = new NodeLayer(log as unknown as Logger);
+const layer = new NftApplier(log as unknown as Logger);
 
 obey<Command>(async (command) => {
   if (command.do === 'apply') {

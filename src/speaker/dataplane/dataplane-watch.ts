@@ -18,7 +18,7 @@ import { type LinkOf, servedBy } from './spread-targets.ts';
 import type { SpreadWatch } from './spread-watch.ts';
 
 /** What a person has chosen for the data path of the installation. */
-export interface PathOptions {
+export interface DataplaneOptions {
   readonly nodeName: string;
   readonly handOff: HandOff;
   readonly synLimit: number | undefined;
@@ -26,7 +26,7 @@ export interface PathOptions {
 }
 
 /** What the watch works with. */
-export interface PathParts {
+export interface DataplaneWatchParts {
   readonly watched: Watched;
   readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
   /** What is to be announced; undefined before it is known. */
@@ -37,7 +37,7 @@ export interface PathParts {
   readonly blockedOn: (link: string) => readonly string[];
   /** Asks who answers for addresses. */
   readonly ask: (addresses: readonly Ip[]) => void;
-  readonly options: PathOptions;
+  readonly options: DataplaneOptions;
   readonly onPath: (path: DataPath) => void;
 }
 
@@ -48,8 +48,8 @@ const gatherMs = 10;
 const hearOutMs = 3_000;
 
 /** Makes a new {@link DataPath} of what is known, when something has changed. */
-export class PathWatch {
-  readonly #parts: PathParts;
+export class DataplaneWatch {
+  readonly #parts: DataplaneWatchParts;
   readonly #reader = new VipPathReader();
   readonly #former = new FormerHolders();
   readonly #deadNodes = new DeadNodes();
@@ -67,7 +67,7 @@ export class PathWatch {
   #neighbours = new Map<string, Neighbor | undefined>();
   #neighboursKey = '';
 
-  constructor(parts: PathParts) {
+  constructor(parts: DataplaneWatchParts) {
     this.#parts = parts;
   }
 

@@ -17,7 +17,7 @@ const leastPause = 20;
 const retryMs = 5_000;
 
 /** Our tables in the kernel. */
-export class NodeLayer {
+export class NftApplier {
   readonly #log: Logger;
   readonly #onRemade: () => void;
   #desired: DataPath | undefined;

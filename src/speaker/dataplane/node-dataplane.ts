@@ -10,13 +10,13 @@ import type { Logger } from '../../runtime/logger.ts';
 import { type Sample, Tally } from '../../runtime/metrics.ts';
 import type { Holding } from '../election/election-runner.ts';
 import type { Watched } from '../informers.ts';
-import { type PathOptions, PathWatch } from './dataplane-watch.ts';
-import { NodeLayer } from './nft-applier.ts';
+import { type DataplaneOptions, DataplaneWatch } from './dataplane-watch.ts';
+import { NftApplier } from './nft-applier.ts';
 import { SpoofTester } from './spoof-tester.ts';
 import { SpreadWatch } from './spread-watch.ts';
 
 /** What it works with. */
-export interface DataPathParts {
+export interface NodeDataplaneParts {
   readonly log: Logger;
   readonly watched: Watched;
   readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
@@ -27,32 +27,32 @@ export interface DataPathParts {
   readonly ask: (addresses: readonly Ip[]) => void;
   /** What the other nodes are told of this one's links has changed. */
   readonly onLinks: () => void;
-  readonly options: PathOptions & {
+  readonly options: DataplaneOptions & {
     /** Write rules into the kernel at all. */
     readonly nodeLayer: boolean;
   };
 }
 
 /** Follows the cluster, the other speakers and the kernel. */
-export class NodeDataPath {
-  readonly #parts: DataPathParts;
+export class NodeDataplane {
+  readonly #parts: NodeDataplaneParts;
   readonly #tester: SpoofTester;
   readonly #spread: SpreadWatch;
-  readonly #layer: NodeLayer | undefined;
-  readonly #watch: PathWatch | undefined;
+  readonly #layer: NftApplier | undefined;
+  readonly #watch: DataplaneWatch | undefined;
   #path: DataPath | undefined;
 
-  constructor(parts: DataPathParts) {
+  constructor(parts: NodeDataplaneParts) {
     const { log, options, onLinks } = parts;
     this.#parts = parts;
     const tester = new SpoofTester({ log, onChange: onLinks });
-    const layer = options.nodeLayer ? new NodeLayer(log, () => tester.restart()) : undefined;
+    const layer = options.nodeLayer ? new NftApplier(log, () => tester.restart()) : undefined;
     this.#tester = tester;
     this.#layer = layer;
     this.#spread = new SpreadWatch({ log, tester, fault: () => layer?.failure });
     this.#watch =
       layer &&
-      new PathWatch({
+      new DataplaneWatch({
         ...parts,
         spread: this.#spread,
         blockedOn: this.blockedOn,

@@ -5,7 +5,7 @@ import { serveHealth } from '../../runtime/health.ts';
 import type { Loop } from '../../runtime/loop.ts';
 import type { Placing } from '../announce/announcement-reconciler.ts';
 import type { Announcer } from '../announce/announcer.ts';
-import type { NodeDataPath } from '../dataplane/node-dataplane.ts';
+import type { NodeDataplane } from '../dataplane/node-dataplane.ts';
 import type { Holding } from '../election/election-runner.ts';
 import { faultOf, isSynced, type Watched } from '../informers.ts';
 import { speakerMetrics } from './metrics.ts';
@@ -27,7 +27,7 @@ export interface EndpointParts {
   readonly announcer: Announcer;
   readonly holding: Holding;
   readonly placing: Placing;
-  readonly dataPath: NodeDataPath;
+  readonly dataPath: NodeDataplane;
   readonly monitor: LinkMonitor;
   readonly loop: Loop;
   readonly client: KubeClient;

@@ -11,7 +11,7 @@ import type { KubeClient } from '../../../src/kube/client.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { PeerLink } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import { PathWatch } from '../../../src/speaker/dataplane/dataplane-watch.ts';
+import { DataplaneWatch } from '../../../src/speaker/dataplane/dataplane-watch.ts';
 import { SpreadWatch } from '../../../src/speaker/dataplane/spread-watch.ts';
 import { clusterSnapshot, watchAll } from '../../../src/speaker/informers.ts';
 import { eventually } from '../../lab/poll.ts';
@@ -74,7 +74,7 @@ export class Gathering {
     { namespace: 'berth-system', peerSelector: '' },
   );
   readonly #reader = new DesiredVipReader();
-  readonly #watch: PathWatch;
+  readonly #watch: DataplaneWatch;
   #around = surroundings;
   #known = new Map<string, object>();
   #looks = 0;
@@ -84,7 +84,7 @@ export class Gathering {
     for (const informer of Object.values(this.#watched)) informer.seed([]);
     const log = createLogger('test', 'silent');
     const around = () => this.#around;
-    this.#watch = new PathWatch({
+    this.#watch = new DataplaneWatch({
       watched: this.#watched,
       holding: {
         get roll() {

@@ -7,7 +7,7 @@ import { rulesetOf } from '../../../src/dataplane/rules/desired.ts';
 import { decodeMessage } from '../../../src/liveness/codec.ts';
 import { wireVersion } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import { NodeLayer } from '../../../src/speaker/dataplane/nft-applier.ts';
+import { NftApplier } from '../../../src/speaker/dataplane/nft-applier.ts';
 import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { enterNewNamespace } from '../own-namespace.ts';
@@ -31,15 +31,15 @@ async function gathered(cluster: Partial<Cluster>, around: Partial<Surroundings>
 }
 
 /** The node layer in this namespace, with nothing loaded. */
-function layerFor(t: TestContext): NodeLayer {
+function layerFor(t: TestContext): NftApplier {
   load('flush ruleset\n');
-  const layer = new NodeLayer(createLogger('test', 'silent'));
+  const layer = new NftApplier(createLogger('test', 'silent'));
   t.after(() => layer.close());
   return layer;
 }
 
 /** Gives the layer a path, and waits until it has tried to load it. */
-async function tried(layer: NodeLayer, path: DataPath): Promise<void> {
+async function tried(layer: NftApplier, path: DataPath): Promise<void> {
   layer.apply(path);
   await eventually('it has tried', () => layer.failure !== 'NotLoadedYet', { everyMs: 5 });
 }

@@ -5,7 +5,7 @@ import type { Ip } from '../../../../src/addr/ip.ts';
 import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
 import type { DataPath } from '../../../../src/dataplane/plan/spec.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
-import { PathWatch } from '../../../../src/speaker/dataplane/dataplane-watch.ts';
+import { DataplaneWatch } from '../../../../src/speaker/dataplane/dataplane-watch.ts';
 import { SpreadWatch } from '../../../../src/speaker/dataplane/spread-watch.ts';
 import type { Watched } from '../../../../src/speaker/informers.ts';
 import { promise } from '../../../honesty/promise.ts';
@@ -25,7 +25,7 @@ test('A9 after a start no rules are made before the others were heard out: those
   let looks = 0;
   const holding = { roll: { present: [] as string[], lost: [] }, linksOf: () => undefined };
   const tester = { observe: () => undefined, blockedOn: () => [] };
-  const watch = new PathWatch({
+  const watch = new DataplaneWatch({
     ...{ watched: emptyWatched(), holding, links: () => [], blockedOn: () => [], ask: () => undefined },
     demands: () => {
       looks++;
@@ -69,7 +69,7 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   });
   const made: DataPath[] = [];
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['192.0.2.2/24'] }];
-  const watch = new PathWatch({
+  const watch = new DataplaneWatch({
     ...{ watched: watchedOf({ nodes, slices: [slice], entries: [], services: [] }), blockedOn: () => [] },
     holding: { roll: { present: ['self', 'well'], lost: ['dead'] }, linksOf: () => links },
     links: () => [link('eth0')],
