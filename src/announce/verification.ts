@@ -10,7 +10,7 @@ import type { Target } from './verification-plan.ts';
 export interface VerificationTurn {
   /** AllocationRequest who has the VIP: everybody, or one host. */
   readonly asks: readonly { readonly target: Target; readonly to: string | undefined }[];
-  /** Knock at a port of the VIP at this hardware address. */
+  /** SynProbe at a port of the VIP at this hardware address. */
   readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
   /** Tell holders what was found. */
   readonly found: readonly { readonly holder: string; readonly verdict: ProbeResult }[];

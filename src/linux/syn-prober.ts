@@ -12,13 +12,13 @@ import { type ReservedPort, reserveTcpPort } from './reserved-port.ts';
 import { tcpToPort } from './socket-filter.ts';
 
 /** The link that is knocked on. */
-export interface KnockLink extends LinkName {
+export interface ProbeLink extends LinkName {
   readonly mac: string;
 }
 
 /** Whom to knock at. */
-export interface Knock {
-  readonly link: KnockLink;
+export interface SynProbe {
+  readonly link: ProbeLink;
   /** An address of this host on the link. */
   readonly source: Ip;
   /** The hardware address to send to. */
@@ -28,7 +28,7 @@ export interface Knock {
 }
 
 /** What a knocker tells its owner. */
-export interface KnockerOptions {
+export interface SynProberOptions {
   /** Something came back from there: SYN-ACK, or RST. */
   readonly onAnswer: (address: Ip) => void;
   /** Nothing is sent or heard on a link: the next knock opens it anew. */
@@ -41,7 +41,7 @@ interface OpenLink {
 }
 
 /** A row of knocks: every one of them is the same SYN, so an answer to any is one to all. */
-interface Row extends Knock {
+interface Row extends SynProbe {
   readonly sequence: number;
   until: number;
   isAnswered: boolean;
@@ -60,20 +60,20 @@ const passing: ReadonlySet<string> = new Set(['EAGAIN', 'ENOBUFS', 'EINTR']);
 const window = 1_024;
 
 /** Owns the port and, for each link and family that was knocked on, a packet socket. */
-export class TcpKnocker {
-  readonly #options: KnockerOptions;
+export class SynProber {
+  readonly #options: SynProberOptions;
   readonly #links = new Map<string, OpenLink>();
   readonly #rows = new Map<Ip, Row>();
   readonly #bytes = new Uint8Array(128);
   #reserved: ReservedPort | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: KnockerOptions) {
+  constructor(options: SynProberOptions) {
     this.#options = options;
   }
 
   /** Sends one SYN. The next one to the same address and port is the same segment again, until there was an answer. */
-  knock(knock: Knock): void {
+  probe(knock: SynProbe): void {
     const before = this.#rows.get(knock.address);
     const goesOn = before !== undefined && !before.isAnswered && before.port === knock.port && before.mac === knock.mac;
     const sequence = goesOn ? before.sequence : (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);

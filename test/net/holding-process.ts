@@ -7,7 +7,7 @@ import { inSubnet } from '../../src/addr/subnet.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
-import { WireAsker } from '../../src/speaker/announce/neighbor-prober.ts';
+import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
 import { Holding } from '../../src/speaker/election/election-runner.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
@@ -37,7 +37,7 @@ const announcer = await startAnnouncer({
     say({ kind: 'stalled' });
   },
 });
-const asker = new WireAsker(log);
+const asker = new NeighborProber(log);
 const holding = new Holding({
   ...{ log, node: self, port: 7932, keyFile, claims: [] },
   workerAgeMs: announcer.workerAgeMs,

@@ -5,17 +5,17 @@ import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket } from '../../src/linux/packet-socket.ts';
 import { reserveTcpPort } from '../../src/linux/reserved-port.ts';
 import { tcpToPort } from '../../src/linux/socket-filter.ts';
-import { type Knock, TcpKnocker } from '../../src/linux/syn-prober.ts';
+import { type SynProbe, SynProber } from '../../src/linux/syn-prober.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
-const knocker = new TcpKnocker({
+const knocker = new SynProber({
   onAnswer: (address) => say({ kind: 'answer', address }),
   onFault: (link, error) => say({ kind: 'fault', link, message: String(error) }),
 });
 
 /** A knock, or something else. */
-type Command = Omit<Knock, 'link'> & { readonly do?: 'close' | 'reserve' | 'filter' | 'count' };
+type Command = Omit<SynProbe, 'link'> & { readonly do?: 'close' | 'reserve' | 'filter' | 'count' };
 
 /** Whether somebody else may listen on a port: the code of the error where not. */
 function listenOn(port: number, host: string): Promise<string> {
@@ -69,7 +69,7 @@ obey<Command>((command) => {
     say({ kind: 'filters' });
     return;
   }
-  knocker.knock({ ...command, link });
+  knocker.probe({ ...command, link });
   say({ kind: 'sent' });
 });
 sayReady();

@@ -4,7 +4,7 @@ import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ip } from '../../src/addr/ip.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
-import { TcpKnocker } from '../../src/linux/syn-prober.ts';
+import { SynProber } from '../../src/linux/syn-prober.ts';
 import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
@@ -18,7 +18,7 @@ const rowMs = 2_500;
 
 let pair: Pair;
 let server: LineProcess;
-let knocker: TcpKnocker;
+let knocker: SynProber;
 let answers = 0;
 
 before(async () => {
@@ -27,7 +27,7 @@ before(async () => {
   await server.next('ready');
   writeSysctl(pair.node, 'net/ipv4/ip_forward', '1');
   enterNamespace(pair.client);
-  knocker = new TcpKnocker({ onAnswer: () => answers++, onFault: (_, error) => assert.fail(`${error}`) });
+  knocker = new SynProber({ onAnswer: () => answers++, onFault: (_, error) => assert.fail(`${error}`) });
 });
 after(() => {
   knocker?.close();
@@ -54,7 +54,7 @@ async function knockAgain(): Promise<void> {
   await delay(lookMs + 5);
   const link = readLinks().find(({ name }) => name === linkName);
   if (link === undefined) assert.fail(`no link ${linkName}`);
-  knocker.knock({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
+  knocker.probe({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
 }
 
 promise('a VIP is found well once another Pod serves it, however often the dead one was knocked at', async () => {

@@ -7,7 +7,7 @@ import { SolicitedGroups } from '../../src/linux/solicited-groups.ts';
 import { type LinkVips, startResponder } from '../../src/linux/worker/responder-thread.ts';
 import { encodeUnsolicited } from '../../src/neighbor/gratuitous-frames.ts';
 import type { DueFrame } from '../../src/neighbor/gratuitous-schedule.ts';
-import { WireAsker } from '../../src/speaker/announce/neighbor-prober.ts';
+import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
 import { obey as obeyLines, say as sayLine, sayReady } from './fixture.ts';
 
 /** One line of standard input. Every command but `exit` is answered with one line. */
@@ -55,7 +55,7 @@ function sleepMs(ms: number): void {
 
 const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
 
-const asker = new WireAsker({ debug: (...words: readonly unknown[]) => console.error(...words) });
+const asker = new NeighborProber({ debug: (...words: readonly unknown[]) => console.error(...words) });
 
 function applyNamed(links: Readonly<Record<string, readonly string[]>>): Promise<void> {
   return applyAll(Object.entries(links).map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })));

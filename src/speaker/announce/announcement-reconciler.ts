@@ -22,7 +22,7 @@ import { linkStatus, vipStatus } from '../http/status.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from '../informers.ts';
 import type { Announcer } from './announcer.ts';
 import { ConflictWatch } from './conflict-watch.ts';
-import { WireAsker } from './neighbor-prober.ts';
+import { NeighborProber } from './neighbor-prober.ts';
 import { logChanges } from './placement-log.ts';
 import { ProxyWatch } from './proxy-watch.ts';
 import type { Recorder } from './status-writer.ts';
@@ -50,7 +50,7 @@ export interface PlacingParts {
 /** Brings together what the cluster asks for, what the speakers agreed on, and what this node's links can do. */
 export class Placing {
   readonly #parts: PlacingParts;
-  readonly #asker: WireAsker;
+  readonly #asker: NeighborProber;
   readonly #reader = new DesiredVipReader();
   readonly #placer = new Placer();
   readonly #reporter = new Reporter();
@@ -70,7 +70,7 @@ export class Placing {
   constructor(parts: PlacingParts) {
     this.#parts = parts;
     const { log, holding, announcer } = parts;
-    this.#asker = new WireAsker(log);
+    this.#asker = new NeighborProber(log);
     this.#conflicts = new ConflictWatch({
       log,
       nodeOf: (mac) => holding.nodeOf(mac) ?? nodeOnRecord(parts.watched.allocations.store.values(), mac),

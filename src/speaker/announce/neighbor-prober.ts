@@ -14,7 +14,7 @@ const noAddress = '0.0.0.0' as Ip;
 const noMac = '00:00:00:00:00:00';
 
 /** Sends the questions; the packet worker hears the answers. */
-export class WireAsker {
+export class NeighborProber {
   readonly #log: Pick<Logger, 'debug'>;
   readonly #senders = new Map<string, FrameSender>();
 

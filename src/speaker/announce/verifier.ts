@@ -6,7 +6,7 @@ import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../.
 import type { Condition } from '../../api/meta.ts';
 import type { HolderDecision } from '../../election/view.ts';
 import type { Link } from '../../linux/links.ts';
-import { TcpKnocker } from '../../linux/syn-prober.ts';
+import { SynProber } from '../../linux/syn-prober.ts';
 import type { ProbeReport, ProbeResult } from '../../liveness/messages.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
@@ -38,7 +38,7 @@ export class Verifier {
   readonly #planner = new Planner();
   readonly #verification = new Verification();
   readonly #verdicts = new VerificationResults();
-  readonly #knocker: TcpKnocker;
+  readonly #knocker: SynProber;
   #view: VerifierView | undefined;
   #decisions: readonly HolderDecision[] = [];
   #proxies: ReadonlySet<string> = new Set();
@@ -52,7 +52,7 @@ export class Verifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    this.#knocker = new TcpKnocker({
+    this.#knocker = new SynProber({
       onAnswer: (address) => {
         this.#verification.reached(address);
         this.#turn();
@@ -140,7 +140,7 @@ export class Verifier {
     }
     for (const { target, mac, port } of knocks) {
       const link = this.#linkOf(target);
-      if (link) this.#knocker.knock({ link, source: target.source, mac, address: target.address, port });
+      if (link) this.#knocker.probe({ link, source: target.source, mac, address: target.address, port });
     }
     this.#say(found);
     if (nextAt !== undefined) this.#turnTimer = setTimeout(this.#turn, Math.max(1, nextAt - now));
