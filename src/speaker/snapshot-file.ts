@@ -9,7 +9,7 @@ import { readValues, writeValues } from '../runtime/value-file.ts';
 import { isKnown, isSynced, type Watched } from './informers.ts';
 
 /** Rises with every change of a view or a claim: what another version of Berth wrote is not understood. */
-export const offlineVersion = 4;
+export const snapshotVersion = 4;
 
 /** What the file holds. */
 export interface Saved {
@@ -32,7 +32,7 @@ interface Part {
 }
 
 /** Where the file is and whose it is. */
-export interface OfflineFile {
+export interface SnapshotFileOptions {
   /** undefined: nothing is kept. */
   readonly file: string | undefined;
   readonly node: string;
@@ -44,7 +44,7 @@ const partSize = 250;
 const claimsName = 'claims';
 
 /** What was saved by this version of Berth on this node; undefined, and one line in the log, where there is nothing of use. */
-export async function readSaved({ file, node, log }: OfflineFile): Promise<Saved | undefined> {
+export async function readSaved({ file, node, log }: SnapshotFileOptions): Promise<Saved | undefined> {
   if (file === undefined) return undefined;
   const ignored = (reason: string, message?: string) => {
     log[reason === 'ENOENT' ? 'info' : 'warn']({ file, reason, message }, 'no snapshot to work from');
@@ -52,7 +52,7 @@ export async function readSaved({ file, node, log }: OfflineFile): Promise<Saved
   };
   try {
     const [header, ...parts] = (await readValues(file)) as [Header | undefined, ...Part[]];
-    if (header?.version !== offlineVersion) return ignored('OtherVersion');
+    if (header?.version !== snapshotVersion) return ignored('OtherVersion');
     if (header.node !== node) return ignored('OtherNode', header.node);
     return savedOf(header, parts);
   } catch (error) {
@@ -77,7 +77,7 @@ export function writeSaved(file: string, node: string, saved: Saved): Promise<vo
 }
 
 function* valuesOf(node: string, { savedAt, views, claims }: Saved): Generator<Header | Part> {
-  yield { version: offlineVersion, node, savedAt };
+  yield { version: snapshotVersion, node, savedAt };
   for (const [of, all] of [...Object.entries(views), [claimsName, claims] as const]) {
     for (let at = 0; at < all.length; at += partSize) yield { of, items: all.slice(at, at + partSize) };
   }
@@ -97,13 +97,13 @@ const patienceMs = 1_000;
 const saveMs = 5_000;
 
 /** Reads the snapshot that was left before a restart. */
-export async function openOffline(place: OfflineFile): Promise<Offline> {
-  return new Offline(place, await readSaved(place));
+export async function openSnapshotFile(place: SnapshotFileOptions): Promise<SnapshotFile> {
+  return new SnapshotFile(place, await readSaved(place));
 }
 
 /** Uses the snapshot when the API server does not answer, and keeps it up to date. */
-export class Offline {
-  readonly #place: OfflineFile;
+export class SnapshotFile {
+  readonly #place: SnapshotFileOptions;
   /** Until it is used, or not needed any more: it is as large as all informers. */
   #saved: Saved | undefined;
   #live: Live | undefined;
@@ -114,7 +114,7 @@ export class Offline {
   #patience: NodeJS.Timeout | undefined;
   #rhythm: NodeJS.Timeout | undefined;
 
-  constructor(place: OfflineFile, saved: Saved | undefined) {
+  constructor(place: SnapshotFileOptions, saved: Saved | undefined) {
     this.#place = place;
     this.#saved = saved;
   }

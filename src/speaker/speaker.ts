@@ -22,13 +22,13 @@ import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { Placing } from './announce/announcement-reconciler.ts';
 import { startAnnouncer } from './announce/announcer.ts';
-import { Recorder } from './announce/status-writer.ts';
+import { HolderStatusWriter } from './announce/status-writer.ts';
 import type { DataplaneOptions } from './dataplane/dataplane-watch.ts';
 import { NodeDataplane } from './dataplane/node-dataplane.ts';
 import { Holding } from './election/election-runner.ts';
 import { type EndpointOptions, serveSpeaker } from './http/endpoint.ts';
 import { watchAll } from './informers.ts';
-import { openOffline } from './snapshot-file.ts';
+import { openSnapshotFile } from './snapshot-file.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
@@ -75,7 +75,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const client = new KubeClient(await connect(options.kubeconfig));
   const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, options);
   const { nodeName: node, livenessPort: port, livenessKey: keyFile, snapshot: file } = options;
-  const offline = await openOffline({ file, node, log });
+  const offline = await openSnapshotFile({ file, node, log });
   const holding = new Holding({
     ...{ log, node, port, keyFile, claims: offline.claims },
     workerAgeMs: announcer.workerAgeMs,
@@ -93,7 +93,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     demands: () => placing.demands,
     ask: (addresses) => placing.ask(addresses),
   });
-  const recorder = new Recorder({ client, log, allocations: watched.allocations, signal: running });
+  const recorder = new HolderStatusWriter({ client, log, allocations: watched.allocations, signal: running });
   const placing = new Placing({
     ...{ watched, monitor, announcer, holding, recorder, options, log },
     ...{ blockedOn: dataPath.blockedOn, spreadOf: dataPath.spreadOf },

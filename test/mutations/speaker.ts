@@ -78,7 +78,7 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'snapshot-of-another-version-is-used',
     file: 'speaker/snapshot-file.ts',
-    old: "if (header?.version !== offlineVersion) return ignored('OtherVersion');",
+    old: "if (header?.version !== snapshotVersion) return ignored('OtherVersion');",
     new: "if (header === undefined) return ignored('OtherVersion');",
     consequence: 'After an upgrade a speaker works from views that it cannot read.',
     tests: ['unit/speaker/snapshot-file.test.ts'],

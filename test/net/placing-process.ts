@@ -9,7 +9,7 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { Loop } from '../../src/runtime/loop.ts';
 import { Placing } from '../../src/speaker/announce/announcement-reconciler.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
-import type { Recorder } from '../../src/speaker/announce/status-writer.ts';
+import type { HolderStatusWriter } from '../../src/speaker/announce/status-writer.ts';
 import { Holding } from '../../src/speaker/election/election-runner.ts';
 import { watchAll } from '../../src/speaker/informers.ts';
 import { advertisement, entry, node, service } from '../unit/fixtures.ts';
@@ -77,7 +77,7 @@ const holding = new Holding({
   onVerdicts: (news) => placing.told(news),
   onFailed: fail,
 });
-const recorder = { record: nothing } as unknown as Recorder;
+const recorder = { record: nothing } as unknown as HolderStatusWriter;
 const options = { nodeName: 'n1', assumeAlive: ['n1', ...Object.keys(peers)] };
 const placing = new Placing({
   ...{ watched, monitor, announcer, holding, recorder, options, log },

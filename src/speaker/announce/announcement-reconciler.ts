@@ -25,7 +25,7 @@ import { ConflictWatch } from './conflict-watch.ts';
 import { NeighborProber } from './neighbor-prober.ts';
 import { logChanges } from './placement-log.ts';
 import { ProxyWatch } from './proxy-watch.ts';
-import type { Recorder } from './status-writer.ts';
+import type { HolderStatusWriter } from './status-writer.ts';
 import { Verifier } from './verifier.ts';
 
 /** What the placing of VIPs works with. */
@@ -34,7 +34,7 @@ export interface PlacingParts {
   readonly monitor: LinkMonitor;
   readonly announcer: Announcer;
   readonly holding: Holding;
-  readonly recorder: Recorder;
+  readonly recorder: HolderStatusWriter;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
   /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */

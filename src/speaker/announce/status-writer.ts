@@ -20,7 +20,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 
 /** What the record is written with. */
-export interface RecordOptions {
+export interface HolderStatusWriterOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly allocations: Informer<RawAllocation, AllocationView>;
@@ -34,8 +34,8 @@ const retryMs = 1_000;
 const unheldMs = 2_000;
 
 /** Keeps the records of what this node reports. */
-export class Recorder {
-  readonly #options: RecordOptions;
+export class HolderStatusWriter {
+  readonly #options: HolderStatusWriterOptions;
   readonly #backoff = new Backoff();
   #reports: readonly Report[] = [];
   /** Since when nobody has held a VIP, on a clock that never goes back. */
@@ -45,7 +45,7 @@ export class Recorder {
   #writing = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: RecordOptions) {
+  constructor(options: HolderStatusWriterOptions) {
     this.#options = options;
   }
 

@@ -17,7 +17,7 @@ import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Placing } from '../../../src/speaker/announce/announcement-reconciler.ts';
 import type { Announcer } from '../../../src/speaker/announce/announcer.ts';
-import type { Recorder } from '../../../src/speaker/announce/status-writer.ts';
+import type { HolderStatusWriter } from '../../../src/speaker/announce/status-writer.ts';
 import { Holding, type HoldingOptions } from '../../../src/speaker/election/election-runner.ts';
 import type { Watched } from '../../../src/speaker/informers.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
@@ -151,7 +151,7 @@ export class NodeInABox {
       ...{ watched: this.watched, holding: this.holding, log, blockedOn: () => [], spreadOf: nothing },
       monitor: { links: () => this.links, close: nothing },
       announcer: announcer as Announcer,
-      recorder: { record: nothing } as unknown as Recorder,
+      recorder: { record: nothing } as unknown as HolderStatusWriter,
       options: { nodeName: self, assumeAlive: this.watched.nodes.store.values().map(({ name }) => name) },
     });
   }

@@ -14,7 +14,13 @@ import type { KubeClient } from '../../../src/kube/client.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { writeValues } from '../../../src/runtime/value-file.ts';
 import { isKnown, isSynced, watchAll } from '../../../src/speaker/informers.ts';
-import { offlineVersion, openOffline, readSaved, type Saved, writeSaved } from '../../../src/speaker/snapshot-file.ts';
+import {
+  openSnapshotFile,
+  readSaved,
+  type Saved,
+  snapshotVersion,
+  writeSaved,
+} from '../../../src/speaker/snapshot-file.ts';
 import { fc } from '../../property.ts';
 
 let folder: string;
@@ -103,7 +109,7 @@ test('B9 a file of another version or node, and none at all, is not used; each i
   await writeSaved(file, 'n1', small);
   assert.deepEqual(await ignored('n2'), [{ level: 'warn', reason: 'OtherNode' }]);
   assert.deepEqual(await ignored('n1', join(folder, 'none')), [{ level: 'info', reason: 'ENOENT' }]);
-  await writeValues(file, [{ version: offlineVersion + 1, node: 'n1', savedAt: '' }]);
+  await writeValues(file, [{ version: snapshotVersion + 1, node: 'n1', savedAt: '' }]);
   assert.deepEqual(await ignored(), [{ level: 'warn', reason: 'OtherVersion' }]);
   for (const values of [[], [undefined], ['text']]) {
     await writeValues(file, values);
@@ -124,7 +130,7 @@ test('what cannot be written leaves the old file, and nothing beside it', async 
 
 /**
  * A file of an older Berth with the same version would be taken for what this one expects: whoever changes a view or a claim raises
- * `offlineVersion`, and then this.
+ * `snapshotVersion`, and then this.
  */
 test('the version of the file stands for these fields', () => {
   const metadata = { name: '192.0.2.1', namespace: 'n', uid: 'u', resourceVersion: '1' };
@@ -140,7 +146,7 @@ test('the version of the file stands for these fields', () => {
   };
   const fields = Object.fromEntries(Object.entries(of).map(([kind, one]) => [kind, Object.keys(one ?? {}).join(' ')]));
   assert.deepEqual(
-    { version: offlineVersion, ...fields },
+    { version: snapshotVersion, ...fields },
     {
       version: 4,
       allocations:
@@ -168,7 +174,7 @@ test('B9 the snapshot is used once, where the API server has told nothing, and a
     log.level = 'silent';
     const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
     const watched = watchAll(common, { namespace: 'n', peerSelector: '' });
-    const offline = await openOffline(place);
+    const offline = await openSnapshotFile(place);
     const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
     offline.start({ watched, claims: () => claims, onUse: () => used++ });
     return { watched, offline };

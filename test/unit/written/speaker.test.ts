@@ -12,7 +12,7 @@ import { ApiError, type KubeClient } from '../../../src/kube/client.ts';
 import { Informer } from '../../../src/kube/informer.ts';
 import { probeOutcomes } from '../../../src/liveness/messages.ts';
 import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
-import { Recorder } from '../../../src/speaker/announce/status-writer.ts';
+import { HolderStatusWriter } from '../../../src/speaker/announce/status-writer.ts';
 import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { skipTime } from '../../net/skipped-time.ts';
@@ -51,7 +51,7 @@ function record(placement: Placement, facts: Facts, { client, log, status }: Des
   const allocations = new Informer({ client, log, path: '', parse: parseAllocation, onChange: none });
   allocations.assume(entryWith(status));
   const done = new AbortController();
-  const recorder = new Recorder({ client, log, allocations, signal: done.signal });
+  const recorder = new HolderStatusWriter({ client, log, allocations, signal: done.signal });
   const reports = reportsOf([placement], {
     ...{ self, links: [], stateOf: () => ({ kind: 'Clear' }), verifiedOf: none, spreadOf: none, dataPathFault: none },
     ...{ isReporter: () => true, ...facts },
