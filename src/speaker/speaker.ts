@@ -20,12 +20,12 @@ import { openLinkMonitor } from '../linux/link-monitor.ts';
 import { dropProgramPages } from '../linux/program-pages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
-import { Placing } from './announce/announcement-reconciler.ts';
+import { AnnouncementReconciler } from './announce/announcement-reconciler.ts';
 import { startAnnouncer } from './announce/announcer.ts';
 import { HolderStatusWriter } from './announce/status-writer.ts';
 import type { DataplaneOptions } from './dataplane/dataplane-watch.ts';
 import { NodeDataplane } from './dataplane/node-dataplane.ts';
-import { Holding } from './election/election-runner.ts';
+import { ElectionRunner } from './election/election-runner.ts';
 import { type EndpointOptions, serveSpeaker } from './http/endpoint.ts';
 import { watchAll } from './informers.ts';
 import { openSnapshotFile } from './snapshot-file.ts';
@@ -76,11 +76,11 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, options);
   const { nodeName: node, livenessPort: port, livenessKey: keyFile, snapshot: file } = options;
   const offline = await openSnapshotFile({ file, node, log });
-  const holding = new Holding({
+  const holding = new ElectionRunner({
     ...{ log, node, port, keyFile, claims: offline.claims },
     workerAgeMs: announcer.workerAgeMs,
     onDecisions: (decisions) => [placing, dataPath].forEach((one) => void one.decided(decisions)),
-    onRoll: () => dataPath.look(),
+    onMembership: () => dataPath.look(),
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
@@ -94,7 +94,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     ask: (addresses) => placing.ask(addresses),
   });
   const recorder = new HolderStatusWriter({ client, log, allocations: watched.allocations, signal: running });
-  const placing = new Placing({
+  const placing = new AnnouncementReconciler({
     ...{ watched, monitor, announcer, holding, recorder, options, log },
     ...{ blockedOn: dataPath.blockedOn, spreadOf: dataPath.spreadOf },
   });

@@ -8,7 +8,7 @@ import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
 import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
-import { Holding } from '../../src/speaker/election/election-runner.ts';
+import { ElectionRunner } from '../../src/speaker/election/election-runner.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
 const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);
@@ -38,7 +38,7 @@ const announcer = await startAnnouncer({
   },
 });
 const asker = new NeighborProber(log);
-const holding = new Holding({
+const holding = new ElectionRunner({
   ...{ log, node: self, port: 7932, keyFile, claims: [] },
   workerAgeMs: announcer.workerAgeMs,
   askWire: (addresses) => {
@@ -46,7 +46,7 @@ const holding = new Holding({
   },
   reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
   onPeerLinks: () => undefined,
-  onRoll: () => undefined,
+  onMembership: () => undefined,
   onVerdicts: () => undefined,
   onFailed: fail,
   onDecisions: (decisions) => {

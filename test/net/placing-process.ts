@@ -7,10 +7,10 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { Loop } from '../../src/runtime/loop.ts';
-import { Placing } from '../../src/speaker/announce/announcement-reconciler.ts';
+import { AnnouncementReconciler } from '../../src/speaker/announce/announcement-reconciler.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
 import type { HolderStatusWriter } from '../../src/speaker/announce/status-writer.ts';
-import { Holding } from '../../src/speaker/election/election-runner.ts';
+import { ElectionRunner } from '../../src/speaker/election/election-runner.ts';
 import { watchAll } from '../../src/speaker/informers.ts';
 import { advertisement, entry, node, service } from '../unit/fixtures.ts';
 import { obey, say, sayReady } from './fixture.ts';
@@ -66,11 +66,11 @@ watched.nodes.seed([
 watched.endpointSlices.seed([]);
 watched.pods.seed([]);
 
-const holding = new Holding({
+const holding = new ElectionRunner({
   ...{ log, node: 'n1', port: 7932, keyFile, claims: [] },
   workerAgeMs: announcer.workerAgeMs,
   onDecisions: (decisions) => placing.decided(decisions),
-  onRoll: nothing,
+  onMembership: nothing,
   askWire: (addresses) => placing.ask(addresses),
   reassert: (again) => announcer.repeat(again.map(({ address }) => address)),
   onPeerLinks: loop.trigger,
@@ -79,7 +79,7 @@ const holding = new Holding({
 });
 const recorder = { record: nothing } as unknown as HolderStatusWriter;
 const options = { nodeName: 'n1', assumeAlive: ['n1', ...Object.keys(peers)] };
-const placing = new Placing({
+const placing = new AnnouncementReconciler({
   ...{ watched, monitor, announcer, holding, recorder, options, log },
   ...{ blockedOn: () => [], spreadOf: nothing },
 });

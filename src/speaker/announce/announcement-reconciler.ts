@@ -16,7 +16,7 @@ import type { Link } from '../../linux/links.ts';
 import type { LinkVips } from '../../linux/worker/responder-thread.ts';
 import type { PeerLink, ProbeReport } from '../../liveness/messages.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Holding } from '../election/election-runner.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
 import { Takeovers } from '../election/takeover-metrics.ts';
 import { linkStatus, vipStatus } from '../http/status.ts';
 import { clusterSnapshot, isKnown, isSynced, type Watched } from '../informers.ts';
@@ -29,11 +29,11 @@ import type { HolderStatusWriter } from './status-writer.ts';
 import { Verifier } from './verifier.ts';
 
 /** What the placing of VIPs works with. */
-export interface PlacingParts {
+export interface AnnouncementReconcilerParts {
   readonly watched: Watched;
   readonly monitor: LinkMonitor;
   readonly announcer: Announcer;
-  readonly holding: Holding;
+  readonly holding: ElectionRunner;
   readonly recorder: HolderStatusWriter;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
@@ -48,8 +48,8 @@ export interface PlacingParts {
 }
 
 /** Brings together what the cluster asks for, what the speakers agreed on, and what this node's links can do. */
-export class Placing {
-  readonly #parts: PlacingParts;
+export class AnnouncementReconciler {
+  readonly #parts: AnnouncementReconcilerParts;
   readonly #asker: NeighborProber;
   readonly #reader = new DesiredVipReader();
   readonly #placer = new Placer();
@@ -67,7 +67,7 @@ export class Placing {
   readonly takeovers = new Takeovers();
   #reports: readonly Report[] = [];
 
-  constructor(parts: PlacingParts) {
+  constructor(parts: AnnouncementReconcilerParts) {
     this.#parts = parts;
     const { log, holding, announcer } = parts;
     this.#asker = new NeighborProber(log);

@@ -12,7 +12,7 @@ import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
 import type { HolderDecision } from '../../election/view.ts';
 import type { Link } from '../../linux/links.ts';
-import type { Holding } from '../election/election-runner.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
 import { isKnown, type Watched } from '../informers.ts';
 import { type LinkOf, servedBy } from './spread-targets.ts';
 import type { SpreadWatch } from './spread-watch.ts';
@@ -28,7 +28,7 @@ export interface DataplaneOptions {
 /** What the watch works with. */
 export interface DataplaneWatchParts {
   readonly watched: Watched;
-  readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
+  readonly holding: Pick<ElectionRunner, 'linksOf' | 'roll'>;
   /** What is to be announced; undefined before it is known. */
   readonly demands: () => DesiredVips | undefined;
   readonly links: () => readonly Link[];

@@ -8,7 +8,7 @@ import type { HolderDecision } from '../../election/view.ts';
 import type { Link } from '../../linux/links.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { type Sample, Tally } from '../../runtime/metrics.ts';
-import type { Holding } from '../election/election-runner.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
 import type { Watched } from '../informers.ts';
 import { type DataplaneOptions, DataplaneWatch } from './dataplane-watch.ts';
 import { NftApplier } from './nft-applier.ts';
@@ -19,7 +19,7 @@ import { SpreadWatch } from './spread-watch.ts';
 export interface NodeDataplaneParts {
   readonly log: Logger;
   readonly watched: Watched;
-  readonly holding: Pick<Holding, 'linksOf' | 'roll'>;
+  readonly holding: Pick<ElectionRunner, 'linksOf' | 'roll'>;
   readonly links: () => readonly Link[];
   /** What is to be announced; undefined before it is known. */
   readonly demands: () => DesiredVips | undefined;

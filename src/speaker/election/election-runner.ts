@@ -21,7 +21,7 @@ import { openDatagrams, type SignedDatagrams } from '../../runtime/signed-datagr
 import { LivenessLog } from './liveness-log.ts';
 
 /** What the keeper of this node works with. */
-export interface HoldingOptions {
+export interface ElectionRunnerOptions {
   readonly log: Logger;
   readonly node: string;
   readonly port: number;
@@ -39,7 +39,7 @@ export interface HoldingOptions {
   /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
   readonly onPeerLinks: () => void;
   /** {@link CurrentHolder.roll} has changed. */
-  readonly onRoll: () => void;
+  readonly onMembership: () => void;
   /** A peer has found something out about VIPs that this node holds. */
   readonly onVerdicts: (news: ProbeReport) => void;
   /** The socket is of no more use. */
@@ -47,7 +47,7 @@ export interface HoldingOptions {
 }
 
 /** Where the nodes are, and which subnets this one is in. */
-export interface Neighbourhood {
+export interface Neighborhood {
   /** Addresses of each node that runs a speaker. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
   /** The name of the link whose subnet an address is in; undefined where it is reached by a router. */
@@ -55,7 +55,7 @@ export interface Neighbourhood {
 }
 
 /** The nodes, as the speakers see them. */
-export interface Roll {
+export interface NodeMembership {
   /** They live, or are back in a moment: their kernels serve meanwhile. */
   readonly present: readonly string[];
   readonly lost: readonly string[];
@@ -65,13 +65,13 @@ export interface Roll {
 const listPauseMs = 200;
 
 /** The keeper and its sockets. */
-export class Holding {
-  readonly #options: HoldingOptions;
+export class ElectionRunner {
+  readonly #options: ElectionRunnerOptions;
   readonly #incarnation = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
   /** Before the cluster is known there is nobody to listen to, and nothing to decide. */
   #keeper: HolderElector | undefined;
   #datagrams: SignedDatagrams | undefined;
-  #neighbourhood: Neighbourhood = { addresses: new Map(), linkTo: () => undefined };
+  #neighbourhood: Neighborhood = { addresses: new Map(), linkTo: () => undefined };
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #soon: NodeJS.Immediate | undefined;
@@ -80,12 +80,12 @@ export class Holding {
   #turnedAt = performance.now();
   /** What became of the datagrams whose signature was right. */
   readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
-  #roll: Roll = { present: [], lost: [] };
+  #roll: NodeMembership = { present: [], lost: [] };
   readonly #listedAt = new Map<string, number>();
   readonly #links = new PeerLinks();
   readonly #livenessLog: LivenessLog;
 
-  constructor(options: HoldingOptions) {
+  constructor(options: ElectionRunnerOptions) {
     this.#options = options;
     this.#livenessLog = new LivenessLog(options.log);
   }
@@ -98,7 +98,7 @@ export class Holding {
   }
 
   /** Takes in what the cluster says now. */
-  observe(world: ElectionInput, neighbourhood: Neighbourhood): void {
+  observe(world: ElectionInput, neighbourhood: Neighborhood): void {
     this.#neighbourhood = neighbourhood;
     const { node, claims } = this.#options;
     this.#keeper ??= new HolderElector({ node, incarnation: this.#incarnation }, performance.now(), claims);
@@ -143,7 +143,7 @@ export class Holding {
   }
 
   /** Which nodes are there, and which are dead beyond doubt; the same object as before if nothing has changed. */
-  get roll(): Roll {
+  get roll(): NodeMembership {
     return this.#roll;
   }
 
@@ -262,10 +262,10 @@ export class Holding {
       this.#options.onPeerLinks();
     }
     // Who hears the others out knows nothing yet: what it knew before is the best there is.
-    const roll = { present: keeper.present ?? this.#roll.present, lost: keeper.lost };
-    if (JSON.stringify(roll) !== JSON.stringify(this.#roll)) {
-      this.#roll = roll;
-      this.#options.onRoll();
+    const membership = { present: keeper.present ?? this.#roll.present, lost: keeper.lost };
+    if (JSON.stringify(membership) !== JSON.stringify(this.#roll)) {
+      this.#roll = membership;
+      this.#options.onMembership();
     }
     if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
     if (reassert.length > 0) this.#options.reassert(reassert);

@@ -3,10 +3,10 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { LinkMonitor } from '../../linux/link-monitor.ts';
 import { serveHealth } from '../../runtime/health.ts';
 import type { Loop } from '../../runtime/loop.ts';
-import type { Placing } from '../announce/announcement-reconciler.ts';
+import type { AnnouncementReconciler } from '../announce/announcement-reconciler.ts';
 import type { Announcer } from '../announce/announcer.ts';
 import type { NodeDataplane } from '../dataplane/node-dataplane.ts';
-import type { Holding } from '../election/election-runner.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
 import { faultOf, isSynced, type Watched } from '../informers.ts';
 import { speakerMetrics } from './metrics.ts';
 import { speakerStatus } from './status.ts';
@@ -25,8 +25,8 @@ export interface EndpointOptions {
 export interface EndpointParts {
   readonly watched: Watched;
   readonly announcer: Announcer;
-  readonly holding: Holding;
-  readonly placing: Placing;
+  readonly holding: ElectionRunner;
+  readonly placing: AnnouncementReconciler;
   readonly dataPath: NodeDataplane;
   readonly monitor: LinkMonitor;
   readonly loop: Loop;

@@ -18,7 +18,7 @@ import {
 } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../../../src/runtime/signed-datagrams.ts';
-import { Holding, type HoldingOptions } from '../../../src/speaker/election/election-runner.ts';
+import { ElectionRunner, type ElectionRunnerOptions } from '../../../src/speaker/election/election-runner.ts';
 
 /** A wait on a machine that may be busy; what is waited for comes in milliseconds. */
 export const soon = { timeoutMs: 5_000, everyMs: 5 } as const;
@@ -66,7 +66,7 @@ export class Loopback {
   }
 
   /** A node's speaker as it runs on a node, without links, at the address of this number. */
-  async speaker(node: string, host: number, facts: Partial<HoldingOptions> = {}): Promise<Speaker> {
+  async speaker(node: string, host: number, facts: Partial<ElectionRunnerOptions> = {}): Promise<Speaker> {
     const speaker = new Speaker(this, { node, host }, facts);
     await speaker.holding.open();
     this.keep({ close: () => speaker.close() });
@@ -102,14 +102,14 @@ const nothing = () => undefined;
 
 /** A real {@link CurrentHolder}, and what it decides. */
 export class Speaker {
-  readonly holding: Holding;
+  readonly holding: ElectionRunner;
   decisions: readonly HolderDecision[] = [];
   #isOpen = true;
 
-  constructor({ port, keyFile }: Loopback, { node, host }: Place, facts: Partial<HoldingOptions>) {
-    this.holding = new Holding({
+  constructor({ port, keyFile }: Loopback, { node, host }: Place, facts: Partial<ElectionRunnerOptions>) {
+    this.holding = new ElectionRunner({
       ...{ log: createLogger('speaker', 'silent'), node, port, address: addressOf(host), keyFile, claims: [] },
-      ...{ workerAgeMs: () => 0, askWire: nothing, reassert: nothing, onPeerLinks: nothing, onRoll: nothing },
+      ...{ workerAgeMs: () => 0, askWire: nothing, reassert: nothing, onPeerLinks: nothing, onMembership: nothing },
       ...{ onVerdicts: nothing, onDecisions: (decisions) => (this.decisions = decisions) },
       onFailed: (error) => {
         throw error;

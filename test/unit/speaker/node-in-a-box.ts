@@ -15,10 +15,10 @@ import { Informer } from '../../../src/kube/informer.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import { Placing } from '../../../src/speaker/announce/announcement-reconciler.ts';
+import { AnnouncementReconciler } from '../../../src/speaker/announce/announcement-reconciler.ts';
 import type { Announcer } from '../../../src/speaker/announce/announcer.ts';
 import type { HolderStatusWriter } from '../../../src/speaker/announce/status-writer.ts';
-import { Holding, type HoldingOptions } from '../../../src/speaker/election/election-runner.ts';
+import { ElectionRunner, type ElectionRunnerOptions } from '../../../src/speaker/election/election-runner.ts';
 import type { Watched } from '../../../src/speaker/informers.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 
@@ -114,22 +114,22 @@ export class VirtualTime {
 /** The box. */
 export class NodeInABox {
   readonly watched: Watched;
-  readonly holding: Holding;
-  readonly placing: Placing;
+  readonly holding: ElectionRunner;
+  readonly placing: AnnouncementReconciler;
   /** The state of the links that was applied last. */
   applied: readonly LinkVips[] = [];
   /** How often the holding wanted the wire to be asked. */
   asked = 0;
   links: readonly Link[];
 
-  constructor(objects: Objects, links: readonly Link[], facts: Partial<HoldingOptions> = {}) {
+  constructor(objects: Objects, links: readonly Link[], facts: Partial<ElectionRunnerOptions> = {}) {
     this.watched = watchedOf(objects);
     this.links = links;
     const log = createLogger('speaker', 'silent');
     const nothing = () => undefined;
-    this.holding = new Holding({
+    this.holding = new ElectionRunner({
       ...{ log, node: self, port: 0, keyFile: '', claims: [], workerAgeMs: () => 0 },
-      ...{ reassert: nothing, onRoll: nothing, onVerdicts: nothing },
+      ...{ reassert: nothing, onMembership: nothing, onVerdicts: nothing },
       onDecisions: (decisions) => this.placing.decided(decisions),
       askWire: (addresses) => {
         this.asked++;
@@ -147,7 +147,7 @@ export class NodeInABox {
       },
       repeat: nothing,
     };
-    this.placing = new Placing({
+    this.placing = new AnnouncementReconciler({
       ...{ watched: this.watched, holding: this.holding, log, blockedOn: () => [], spreadOf: nothing },
       monitor: { links: () => this.links, close: nothing },
       announcer: announcer as Announcer,
