@@ -2,7 +2,7 @@
 /** The command line tool: `kubectl-berth`, which kubectl runs as `kubectl berth`. */
 import { createInterface } from 'node:readline/promises';
 import type { Terminal } from './cli/cluster/session.ts';
-import { paintFor } from './cli/output/colors.ts';
+import { colorsFor } from './cli/output/colors.ts';
 import { runProgram } from './cli/program.ts';
 
 const interrupted = new AbortController();
@@ -19,7 +19,7 @@ function terminal(wantsColour: boolean): Terminal {
     out: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
     confirm,
-    paint: paintFor(process.stdout.isTTY === true, { noColor }),
+    paint: colorsFor(process.stdout.isTTY === true, { noColor }),
   };
 }
 

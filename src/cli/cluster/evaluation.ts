@@ -11,7 +11,7 @@ import { askSpeakers, linksOfAll, type SpeakerAnswer } from './speakers.ts';
 import { type VipState, vipStates } from './vip-state.ts';
 
 /** All that is known. */
-export interface Picture {
+export interface Evaluation {
   readonly cluster: Cluster;
   readonly answers: readonly SpeakerAnswer[];
   /** What the controller would decide. */
@@ -30,13 +30,13 @@ export interface Picture {
 }
 
 /** Reads everything once. */
-export async function readPicture(session: Session): Promise<Picture> {
+export async function readEvaluation(session: Session): Promise<Evaluation> {
   const cluster = await readCluster(session);
-  return pictureOf(cluster, await askSpeakers(session, cluster.installation));
+  return evaluationOf(cluster, await askSpeakers(session, cluster.installation));
 }
 
 /** What follows from it. */
-export function pictureOf(cluster: Cluster, answers: readonly SpeakerAnswer[]): Picture {
+export function evaluationOf(cluster: Cluster, answers: readonly SpeakerAnswer[]): Evaluation {
   const settled = settle(allocationSnapshot(cluster));
   const demands = desiredVipsOf(desiredVipSnapshot(cluster), linksOfAll(answers));
   return {
@@ -56,7 +56,7 @@ function deadNodes(answers: readonly SpeakerAnswer[]): ReadonlySet<string> {
 }
 
 /** The Service behind an address, where only nodes with its endpoints may hold that. */
-export function localServiceAt({ entries, services }: Picture, address: string): string | undefined {
+export function localServiceAt({ entries, services }: Evaluation, address: string): string | undefined {
   const refs = entries.get(address)?.services ?? [];
   return refs.map(({ uid }) => services.get(uid)).find((service) => service?.local)?.key;
 }

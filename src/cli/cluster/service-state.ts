@@ -2,7 +2,7 @@
 import type { ServiceView } from '../../api/service.ts';
 import type { Decision } from '../../ipam/decision.ts';
 import type { Ownership } from '../../ipam/ownership.ts';
-import type { Picture } from './evaluation.ts';
+import type { Evaluation } from './evaluation.ts';
 
 /** A Service, for people and programs. */
 export interface ServiceState {
@@ -16,7 +16,7 @@ export interface ServiceState {
 }
 
 /** The states of all of them, by name. */
-export function serviceStates({ cluster, settled }: Pick<Picture, 'cluster' | 'settled'>): readonly ServiceState[] {
+export function serviceStates({ cluster, settled }: Pick<Evaluation, 'cluster' | 'settled'>): readonly ServiceState[] {
   const decisions = new Map(settled.plan.decisions.map((decision) => [decision.service.key, decision]));
   const { ownership } = cluster.installation.settings;
   const all = cluster.services.filter(({ isLoadBalancer }) => isLoadBalancer);

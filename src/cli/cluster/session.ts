@@ -4,7 +4,7 @@ import { KubeClient } from '../../kube/client.ts';
 import { connectBy } from '../../kube/connection.ts';
 import { readKubeconfig } from '../../kube/kubeconfig.ts';
 import type { Format } from '../output/answer.ts';
-import type { Paint } from '../output/colors.ts';
+import type { Colors } from '../output/colors.ts';
 import { exits, Failure } from '../output/failure.ts';
 
 /** Options of all commands. */
@@ -23,7 +23,7 @@ export interface Terminal {
   readonly note: (text: string) => void;
   /** A question that a person answers with yes or no; false where nobody can be asked. */
   readonly confirm: (question: string) => Promise<boolean>;
-  readonly paint: Paint;
+  readonly paint: Colors;
 }
 
 /** How the cluster is reached. */

@@ -1,7 +1,7 @@
 /** `move VIP NODE`: brings an address to a node, make-before-break. */
 import { parseIp } from '../../addr/ip.ts';
 import { moveAnnotation, type RawAllocation } from '../../api/allocation.ts';
-import { localServiceAt, type Picture, readPicture } from '../cluster/evaluation.ts';
+import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import { ask, readOne } from '../cluster/read.ts';
 import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
@@ -28,14 +28,14 @@ export const moveCommand: CommandSpec = {
     const address = parseIp(text);
     if (address === undefined) throw misused(`"${text}" is no IP address`);
     const timeoutMs = durationOf(options.timeout);
-    const from = assertMovable(await readPicture(session), address, node);
+    const from = assertMovable(await readEvaluation(session), address, node);
     if (from === node) return answer({ address, node, moved: true }, `${address} is at ${node} already\n`);
     return move(session, { address, node, timeoutMs });
   },
 };
 
 /** Throws a Failure with the reason where the node cannot have it; gives who holds it now. */
-function assertMovable(picture: Picture, address: string, node: string): string | undefined {
+function assertMovable(picture: Evaluation, address: string, node: string): string | undefined {
   const vip = picture.vips.find((one) => one.address === address && one.reservedUntil === undefined);
   if (vip === undefined) throw wrong(`no Service has ${address}`, `kubectl berth who-has ${address} tells about it`);
   const placed = { address: parseIp(address) ?? ('' as never), pool: vip.pool, holder: vip.holder };

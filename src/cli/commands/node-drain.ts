@@ -8,7 +8,7 @@ import {
 } from '../../api/allocation.ts';
 import { drainAnnotation } from '../../api/node.ts';
 import { collections } from '../../kube/resources.ts';
-import { localServiceAt, type Picture, readPicture } from '../cluster/evaluation.ts';
+import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import { ask, listAll } from '../cluster/read.ts';
 import type { Session } from '../cluster/session.ts';
 import { heldByNobody, type VipState } from '../cluster/vip-state.ts';
@@ -60,7 +60,7 @@ export const undrainCommand: CommandSpec = {
 };
 
 async function drain(session: Session, node: string, timeoutMs: number): Promise<Answer> {
-  const picture = await readPicture(session);
+  const picture = await readEvaluation(session);
   if (!picture.cluster.nodes.some(({ name }) => name === node)) throw noSuchNode(picture, node);
   const before = picture.vips.filter(({ holder }) => holder === node);
   const stuck = before.filter((vip) => !hasOther(picture, vip));
@@ -89,7 +89,7 @@ function drainAnswer(facts: DrainFacts): Answer {
 }
 
 /** Could another node hold it? */
-function hasOther(picture: Picture, { address, pool, holder }: VipState): boolean {
+function hasOther(picture: Evaluation, { address, pool, holder }: VipState): boolean {
   const local = localServiceAt(picture, address);
   const looks = nodeEligibilities(picture, { address: address as Ip, pool, holder, localService: local });
   return looks.some(({ verdict }) => verdict === 'Candidate');
@@ -112,7 +112,7 @@ async function annotateNode(session: Session, node: string, value: string | null
 }
 
 /** A Failure that names those that there are. */
-export function noSuchNode({ cluster }: Picture, node: string): Error {
+export function noSuchNode({ cluster }: Evaluation, node: string): Error {
   return wrong(`there is no node ${node}`, `there are ${cluster.nodes.map(({ name }) => name).join(', ')}`);
 }
 

@@ -3,7 +3,7 @@ import type { Ip } from '../../addr/ip.ts';
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import type { Decision } from '../../ipam/decision.ts';
 import { poolReports } from '../../ipam/pool-report.ts';
-import { localServiceAt, type Picture, pictureOf } from '../cluster/evaluation.ts';
+import { type Evaluation, evaluationOf, localServiceAt } from '../cluster/evaluation.ts';
 import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Checked } from './manifests.ts';
 
@@ -58,7 +58,7 @@ export interface Deleted {
 const harmful: ReadonlySet<PlanEffect> = new Set(['Moves', 'Loses', 'PoolRemoved', 'Silenced']);
 
 /** Plans. */
-export function planFacts(before: Picture, checked: readonly Checked[], deleted: readonly Deleted[]): PlanFacts {
+export function planFacts(before: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): PlanFacts {
   const after = afterChange(before, checked, deleted);
   const services = servicesOf(before, after);
   const objects = [
@@ -75,7 +75,7 @@ export function planFacts(before: Picture, checked: readonly Checked[], deleted:
 }
 
 /** The picture as it would be. */
-export function afterChange(picture: Picture, checked: readonly Checked[], deleted: readonly Deleted[]): Picture {
+export function afterChange(picture: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): Evaluation {
   const { cluster, answers } = picture;
   const replaced = <V extends { readonly name: string }>(kind: Checked['kind'], views: readonly V[]): readonly V[] => {
     const changed = checked.filter((one) => one.kind === kind);
@@ -84,10 +84,10 @@ export function afterChange(picture: Picture, checked: readonly Checked[], delet
   };
   const pools = replaced('IPAddressPool', cluster.pools);
   const advertisements = replaced('L2Advertisement', cluster.advertisements);
-  return pictureOf({ ...cluster, pools, advertisements }, answers);
+  return evaluationOf({ ...cluster, pools, advertisements }, answers);
 }
 
-function servicesOf(before: Picture, after: Picture): readonly PlannedService[] {
+function servicesOf(before: Evaluation, after: Evaluation): readonly PlannedService[] {
   const decisionsBefore = new Map(before.settled.plan.decisions.map((one) => [one.service.key, one]));
   return after.settled.plan.decisions
     .map((decision) => effectOn(decision, decisionsBefore.get(decision.service.key), { before, after }))
@@ -95,8 +95,8 @@ function servicesOf(before: Picture, after: Picture): readonly PlannedService[] 
 }
 
 interface Pictures {
-  readonly before: Picture;
-  readonly after: Picture;
+  readonly before: Evaluation;
+  readonly after: Evaluation;
 }
 
 function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures): PlannedService {
@@ -156,7 +156,7 @@ function isAnnounceable(looks: readonly NodeEligibility[]): boolean {
   return looks.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
 }
 
-function problemsOf({ settled, cluster }: Picture, kind: Checked['kind'], name: string): readonly string[] {
+function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {
   if (kind === 'L2Advertisement') {
     const missing = cluster.advertisements
       .filter((one) => one.name === name)
@@ -170,8 +170,8 @@ function problemsOf({ settled, cluster }: Picture, kind: Checked['kind'], name: 
     .map(({ reason, message }) => `${reason}: ${message}`);
 }
 
-function poolsOf(before: Picture, after: Picture): PlanFacts['pools'] {
-  const counts = ({ settled }: Picture) =>
+function poolsOf(before: Evaluation, after: Evaluation): PlanFacts['pools'] {
+  const counts = ({ settled }: Evaluation) =>
     new Map(poolReports(settled.table, settled.book).map((report) => [report.pool.name, report.counts]));
   const [was, is] = [counts(before), counts(after)];
   return [...new Set([...was.keys(), ...is.keys()])].sort().map((name) => ({

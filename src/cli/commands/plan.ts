@@ -1,6 +1,6 @@
 /** `plan -f FILE`: what applying pools and advertisements would do, before it is done. */
 
-import { readPicture } from '../cluster/evaluation.ts';
+import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused } from '../output/failure.ts';
@@ -37,7 +37,7 @@ export const planCommand: CommandSpec = {
     const { manifests, others } = await readManifests(files);
     if (others.length > 0)
       session.terminal.note(`note: ${others.join(', ')}: left out, only pools and advertisements are planned\n`);
-    const picture = await readPicture(session);
+    const picture = await readEvaluation(session);
     const reach = await session.reach();
     const checked = [];
     for (const manifest of manifests) checked.push(await dryRun(reach, manifest));

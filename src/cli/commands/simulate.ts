@@ -1,6 +1,6 @@
 /** `simulate --node-down NODE`: where each address would go if nodes died, and how the load would be then. */
 import type { Ip } from '../../addr/ip.ts';
-import { localServiceAt, type Picture, readPicture } from '../cluster/evaluation.ts';
+import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
@@ -38,7 +38,7 @@ export const simulateCommand: CommandSpec = {
     ['kubectl berth simulate --node-down node2 --node-down node3', 'and node3 with it?'],
   ],
   run: async (session, { options }) => {
-    const picture = await readPicture(session);
+    const picture = await readEvaluation(session);
     const down = options.nodeDown as readonly string[];
     const unknown = down.find((node) => !picture.cluster.nodes.some(({ name }) => name === node));
     if (unknown !== undefined) throw noSuchNode(picture, unknown);
@@ -47,7 +47,7 @@ export const simulateCommand: CommandSpec = {
 };
 
 /** Decides: each orphan goes to the first candidate that is left, as `election/takeover.ts` chooses. */
-export function simulate(picture: Picture, down: readonly string[]): SimulateFacts {
+export function simulate(picture: Evaluation, down: readonly string[]): SimulateFacts {
   const { vips, cluster, ranking } = picture;
   const gone = new Set(down);
   const held = vips.flatMap(({ holder, ...vip }) => (holder === undefined ? [] : [{ ...vip, holder }]));

@@ -1,10 +1,10 @@
 /** What `status` tells, from what is known. */
 import { poolReports } from '../../ipam/pool-report.ts';
-import type { Picture } from '../cluster/evaluation.ts';
+import type { Evaluation } from '../cluster/evaluation.ts';
 import { serviceStates } from '../cluster/service-state.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
-import { deafnessText, deafSpeakers } from '../explain/unheard-speakers.ts';
+import { unheardSpeakers, unheardText } from '../explain/unheard-speakers.ts';
 
 /** So many, and why. */
 export interface Counted {
@@ -42,7 +42,7 @@ export interface StatusFacts {
 }
 
 /** Gathers it. */
-export function statusFacts(picture: Picture): StatusFacts {
+export function statusFacts(picture: Evaluation): StatusFacts {
   const { cluster, settled, answers } = picture;
   const { installation } = cluster;
   const { controllers, replicas, leader, namespace, version } = installation;
@@ -88,7 +88,7 @@ export function countedBy(all: readonly { readonly reason: string }[]): readonly
     .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1));
 }
 
-function warningsOf(picture: Picture, vips: readonly VipState[]): readonly string[] {
+function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly string[] {
   const { cluster, answers, settled } = picture;
   const { installation } = cluster;
   const { controllers, speakers, namespace } = installation;
@@ -112,7 +112,7 @@ function warningsOf(picture: Picture, vips: readonly VipState[]): readonly strin
     if (announced && verified === 'False') warnings.push(`${address} is announced, but ${verifiedReason}`);
   }
   const { livenessPort } = installation.settings;
-  for (const deafness of deafSpeakers(answers)) warnings.push(deafnessText(deafness, livenessPort));
+  for (const deafness of unheardSpeakers(answers)) warnings.push(unheardText(deafness, livenessPort));
   for (const { node, status } of answers) {
     const layer = status?.dataPath.nodeLayer ?? 'Loaded';
     if (layer !== 'Loaded' && layer !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${layer}`);

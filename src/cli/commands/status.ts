@@ -1,6 +1,6 @@
 /** `status`: the cluster at a glance. */
 
-import { readPicture } from '../cluster/evaluation.ts';
+import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits } from '../output/failure.ts';
@@ -17,7 +17,7 @@ export const statusCommand: CommandSpec = {
     ['kubectl berth status', 'everything at a glance'],
     ['kubectl berth status -o json', 'the same for a program'],
   ],
-  run: async (session) => statusAnswer(statusFacts(await readPicture(session))),
+  run: async (session) => statusAnswer(statusFacts(await readEvaluation(session))),
 };
 
 /** The answer. */

@@ -1,6 +1,6 @@
 /** `vips`: every address of the ledger, who has it and who holds it. */
 import { listed } from '../../ipam/reasons.ts';
-import { readPicture } from '../cluster/evaluation.ts';
+import { readEvaluation } from '../cluster/evaluation.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
@@ -19,7 +19,7 @@ export const vipsCommand: CommandSpec = {
     ['kubectl berth vips -n shop -o wide', 'those of one namespace, with hardware addresses and reasons'],
   ],
   run: async (session) => {
-    const { vips, answers, cluster } = await readPicture(session);
+    const { vips, answers, cluster } = await readEvaluation(session);
     const { namespace } = session.options;
     const isIn = ({ services }: VipState) => services.some((service) => service.startsWith(`${namespace}/`));
     for (const fault of faultsOf(answers)) session.terminal.note(`note: ${fault}\n`);

@@ -1,7 +1,7 @@
 /** `who-has ADDRESS`: whose an address is, or who could have it. */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { isBuggy } from '../../ipam/working-ledger.ts';
-import { type Picture, readPicture } from '../cluster/evaluation.ts';
+import { type Evaluation, readEvaluation } from '../cluster/evaluation.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
 import { advertisementsOf, nodeEligibilities } from '../explain/node-eligibility.ts';
@@ -33,12 +33,12 @@ export const whoHasCommand: CommandSpec = {
   run: async (session, { args }) => {
     const address = parseIp(args[0] ?? '');
     if (address === undefined) throw misused(`"${args[0]}" is no IP address`);
-    return whoHasAnswer(whoHas(await readPicture(session), address));
+    return whoHasAnswer(whoHas(await readEvaluation(session), address));
   },
 };
 
 /** Looks it up. */
-export function whoHas(picture: Picture, address: Ip): WhoHasFacts {
+export function whoHas(picture: Evaluation, address: Ip): WhoHasFacts {
   const { settled, vips, cluster } = picture;
   const { table } = settled;
   const home = table.poolOf(address);
@@ -75,7 +75,7 @@ export function whoHas(picture: Picture, address: Ip): WhoHasFacts {
   return found('Free', `nobody has it; pool ${home.name} would give it${limits}${silent}`);
 }
 
-function whyNotGiven({ settled }: Picture, pool: string, address: Ip): string | undefined {
+function whyNotGiven({ settled }: Evaluation, pool: string, address: Ip): string | undefined {
   const home = settled.table.named(pool);
   if (home === undefined) return undefined;
   if (home.avoidBuggyIPs && isBuggy(familyOf(address), ipToNumber(address))) return 'avoidBuggyIPs';

@@ -2,7 +2,7 @@
 
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
-import type { Paint } from '../output/colors.ts';
+import type { Colors } from '../output/colors.ts';
 import { exits } from '../output/failure.ts';
 import type { TableStyle } from '../output/table.ts';
 import { checks } from './checks.ts';
@@ -33,7 +33,7 @@ export function doctorAnswer(findings: readonly Finding[]): Answer {
   };
 }
 
-const painted: Readonly<Record<Severity, (paint: Paint) => (text: string) => string>> = {
+const painted: Readonly<Record<Severity, (paint: Colors) => (text: string) => string>> = {
   error: ({ bad }) => bad,
   warn: ({ warn }) => warn,
   unknown: ({ dim }) => dim,

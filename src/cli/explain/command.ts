@@ -1,10 +1,10 @@
 /** `explain`: why a Service has its address, or none; why that node holds it; what to do where something is wrong. */
 import type { ServiceView } from '../../api/service.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import { readPicture } from '../cluster/evaluation.ts';
+import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
-import type { Paint } from '../output/colors.ts';
+import type { Colors } from '../output/colors.ts';
 import { exits, type Failure, Forbidden, misused, wrong } from '../output/failure.ts';
 import { nodeWords, poolWords } from '../output/reason-text.ts';
 import { renderTable, type TableStyle } from '../output/table.ts';
@@ -27,7 +27,7 @@ export const explainCommand: CommandSpec = {
     const name = serviceName(args[0] ?? '');
     const key = `${await session.namespace()}/${name}`;
     try {
-      const picture = await readPicture(session);
+      const picture = await readEvaluation(session);
       return explainAnswer(explainFacts(picture, findService(picture.cluster, key)), picture.cluster.now);
     } catch (error) {
       // Most people may read their own namespace only.
@@ -84,7 +84,7 @@ function explainText(facts: ExplainFacts, style: Style): string {
   return parts.join('\n');
 }
 
-function headText({ service, class: className, vips }: ExplainFacts, paint: Paint): string {
+function headText({ service, class: className, vips }: ExplainFacts, paint: Colors): string {
   const { service: key, addresses, reason, message } = service;
   const lines = [
     `Service     ${paint.bold(key)}${className === undefined ? '' : `, class ${className}`}`,

@@ -4,17 +4,17 @@ import { handOffOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
 import { explainAllocation } from '../../ipam/explain.ts';
 import { allocationSnapshot, type Cluster } from '../cluster/cluster.ts';
-import type { Picture } from '../cluster/evaluation.ts';
+import type { Evaluation } from '../cluster/evaluation.ts';
 import { type ServiceState, serviceStates } from '../cluster/service-state.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { ExplainedPath, ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 import { advertisementsOf, nodeEligibilities } from './node-eligibility.ts';
 import { problem, problemsOf } from './problems.ts';
-import { deafnessText, deafSpeakers } from './unheard-speakers.ts';
+import { unheardSpeakers, unheardText } from './unheard-speakers.ts';
 
 /** Explains a Service of type LoadBalancer. */
-export function explainFacts(picture: Picture, service: ServiceView): ExplainFacts {
+export function explainFacts(picture: Evaluation, service: ServiceView): ExplainFacts {
   const state = serviceStates(picture).find((one) => one.service === service.key) as ServiceState;
   const { looks } = explainAllocation(allocationSnapshot(picture.cluster), service.key);
   const vips = picture.vips
@@ -26,17 +26,17 @@ export function explainFacts(picture: Picture, service: ServiceView): ExplainFac
 }
 
 /** Those who do not hear the holder cannot take over when it dies. */
-function deafnessProblems({ answers, cluster }: Picture, vips: readonly ExplainedVip[]): readonly Problem[] {
+function deafnessProblems({ answers, cluster }: Evaluation, vips: readonly ExplainedVip[]): readonly Problem[] {
   const holders = new Set(vips.flatMap(({ holder = [] }) => holder));
   const isMissed = (node: string) => holders.has(node);
-  return deafSpeakers(answers)
+  return unheardSpeakers(answers)
     .filter(({ never, lost }) => never.some(isMissed) || lost.some(isMissed))
-    .map((deafness) => problem('LivenessBlocked', deafnessText(deafness, cluster.installation.settings.livenessPort)));
+    .map((deafness) => problem('LivenessBlocked', unheardText(deafness, cluster.installation.settings.livenessPort)));
 }
 
 function explainVip(
   vip: VipState,
-  { service, picture }: { readonly service: ServiceView; readonly picture: Picture },
+  { service, picture }: { readonly service: ServiceView; readonly picture: Evaluation },
 ): ExplainedVip {
   const { address, pool, holder } = vip;
   const nodes = nodeEligibilities(picture, {
@@ -58,7 +58,7 @@ function explainVip(
   };
 }
 
-function pathOf({ cluster }: Picture, service: ServiceView): ExplainedPath {
+function pathOf({ cluster }: Evaluation, service: ServiceView): ExplainedPath {
   return {
     handOff: handOffOf(service, cluster.installation.settings.handOff),
     policy: service.local ? 'Local' : 'Cluster',
@@ -81,7 +81,7 @@ function readyPerNode({ endpointSlices }: Cluster, { key }: ServiceView, family:
   return [...counts].sort().map(([node, ready]) => ({ node, ready }));
 }
 
-function notesOf({ cluster, answers }: Picture, vips: readonly ExplainedVip[]): readonly string[] {
+function notesOf({ cluster, answers }: Evaluation, vips: readonly ExplainedVip[]): readonly string[] {
   const notes = [...faultsOf(answers)];
   if (vips.length > 0 && cluster.nodes.length > 0 && cluster.nodes.every(({ excluded }) => excluded)) {
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';

@@ -2,7 +2,7 @@
 import type { Ip } from '../../addr/ip.ts';
 import { eligibilityOf, type NodeEligibility, type ToldLink } from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
-import type { Picture } from '../cluster/evaluation.ts';
+import type { Evaluation } from '../cluster/evaluation.ts';
 
 /** An address, and what decides who may hold it. */
 export interface Placed {
@@ -14,13 +14,13 @@ export interface Placed {
 }
 
 /** The advertisements that cover a pool. */
-export function advertisementsOf({ cluster }: Picture, pool: string): readonly AdvertisementView[] {
+export function advertisementsOf({ cluster }: Evaluation, pool: string): readonly AdvertisementView[] {
   return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
 }
 
 /** Judges every node, the holder first, then those that could hold it. */
 export function nodeEligibilities(
-  picture: Picture,
+  picture: Evaluation,
   { address, pool, holder, localService }: Placed,
 ): readonly NodeEligibility[] {
   const { cluster, answers, endpoints, dead } = picture;

@@ -2,7 +2,7 @@
 import type { SpeakerAnswer } from '../cluster/speakers.ts';
 
 /** A speaker and those that it does not hear. */
-export interface Deafness {
+export interface UnheardSpeaker {
   readonly node: string;
   /** They were never heard in its life (`LivenessBlocked`). */
   readonly never: readonly string[];
@@ -11,7 +11,7 @@ export interface Deafness {
 }
 
 /** The deaf ones. A node whose speaker cannot be asked may well be dead: it is not missed here. */
-export function deafSpeakers(answers: readonly SpeakerAnswer[]): readonly Deafness[] {
+export function unheardSpeakers(answers: readonly SpeakerAnswer[]): readonly UnheardSpeaker[] {
   const alive = new Set(answers.flatMap(({ node, status }) => (status === undefined ? [] : [node])));
   return answers.flatMap(({ node, status }) => {
     const peers = (status?.peers ?? []).filter((peer) => alive.has(peer.node));
@@ -22,7 +22,7 @@ export function deafSpeakers(answers: readonly SpeakerAnswer[]): readonly Deafne
 }
 
 /** One line about it. */
-export function deafnessText({ node, never, lost }: Deafness, port: number): string {
+export function unheardText({ node, never, lost }: UnheardSpeaker, port: number): string {
   const parts = [
     ...(never.length > 0 ? [`never heard ${never.join(', ')}`] : []),
     ...(lost.length > 0 ? [`does not hear ${lost.join(', ')} any more`] : []),

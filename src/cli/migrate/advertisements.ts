@@ -1,7 +1,7 @@
 /** MetalLB's L2Advertisements as Berth's. */
 import type { RawAdvertisement } from '../../api/advertisement.ts';
 import { type LabelSelector, selects } from '../../api/meta.ts';
-import { ParityNotes } from './field-report.ts';
+import { FieldReport } from './field-report.ts';
 import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
 import type { Converted } from './pools.ts';
 
@@ -32,7 +32,7 @@ const longestLink = 15;
 
 /** An L2Advertisement of MetalLB; `pools` are all of its pools. */
 export function convertAdvertisement(raw: Manifest, pools: readonly Manifest[]): Converted<NewAdvertisement> {
-  const notes = new ParityNotes(titleOf(raw));
+  const notes = new FieldReport(titleOf(raw));
   const { spec = {}, metadata } = raw;
   const covered = convertPools(raw, pools, notes);
   if (covered !== undefined && covered.length === 0) {
@@ -64,7 +64,7 @@ const known = [
   'preferredNodeSelectors',
 ];
 
-function convertPools(raw: Manifest, pools: readonly Manifest[], notes: ParityNotes): readonly string[] | undefined {
+function convertPools(raw: Manifest, pools: readonly Manifest[], notes: FieldReport): readonly string[] | undefined {
   const { spec = {} } = raw;
   const names = textsOf(spec.ipAddressPools);
   const missing = names.filter((name) => !pools.some(({ metadata }) => metadata.name === name));
@@ -84,7 +84,7 @@ function convertPools(raw: Manifest, pools: readonly Manifest[], notes: ParityNo
   return covered;
 }
 
-function convertInterfaces(value: unknown, notes: ParityNotes): readonly string[] {
+function convertInterfaces(value: unknown, notes: FieldReport): readonly string[] {
   const names = [...new Set(textsOf(value))];
   const good = names.filter((name) => name !== '' && name.length <= longestLink);
   for (const name of names.filter((one) => !good.includes(one))) {
@@ -99,7 +99,7 @@ function convertInterfaces(value: unknown, notes: ParityNotes): readonly string[
   return good;
 }
 
-function reportWithoutLike(spec: Readonly<Record<string, unknown>>, notes: ParityNotes): void {
+function reportWithoutLike(spec: Readonly<Record<string, unknown>>, notes: FieldReport): void {
   if (objectsOf(spec.serviceSelectors).length > 0) {
     notes.notCarried(
       'spec.serviceSelectors',

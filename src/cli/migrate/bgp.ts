@@ -1,6 +1,6 @@
 /** What MetalLB has for BGP: Berth announces by ARP and Neighbor Discovery alone, so nothing of it is carried, and it is said plainly. */
 
-import { ParityNotes, type ParityRow } from './field-report.ts';
+import { FieldReport, type FieldRow } from './field-report.ts';
 import { type Manifest, titleOf } from './manifest.ts';
 
 const kinds: Readonly<Record<string, string>> = {
@@ -16,8 +16,8 @@ export function isBgp({ kind }: Manifest): boolean {
 }
 
 /** The rows of such an object: one for itself, one for each of its fields. */
-export function reportBgp(raw: Manifest): readonly ParityRow[] {
-  const notes = new ParityNotes(titleOf(raw));
+export function reportBgp(raw: Manifest): readonly FieldRow[] {
+  const notes = new FieldReport(titleOf(raw));
   const why = kinds[raw.kind] ?? '';
   notes.notCarried('', why, todoOf(raw.kind));
   for (const field of Object.keys(raw.spec ?? {})) notes.notCarried(`spec.${field}`, `as the ${raw.kind}`);

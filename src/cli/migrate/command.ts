@@ -5,7 +5,7 @@ import type { Session } from '../cluster/session.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
-import { renderParity } from './field-report.ts';
+import { renderFieldReport } from './field-report.ts';
 import { type Found, findInCluster, findInFiles, type Place } from './find.ts';
 import type { Preview } from './preview.ts';
 import type { Obstacle } from './reach.ts';
@@ -40,7 +40,7 @@ export const migrateCommand: CommandSpec = {
     if (apply && paths) throw misused('--apply takes over what is in the cluster: it goes without --filename');
     if (stopMetallb && !apply) throw misused('--stop-metallb is a part of --apply');
     const found = paths ? await findInFiles(paths) : await findInCluster(session);
-    const text = `${renderParity(found.migration.rows)}${renderPreviews(found)}${apply ? '' : renderObstacles(found)}`;
+    const text = `${renderFieldReport(found.migration.rows)}${renderPreviews(found)}${apply ? '' : renderObstacles(found)}`;
     if (report) await writeFile(report, text);
     else session.terminal.note(`${text}\n`);
     if (!apply) return printed(found);

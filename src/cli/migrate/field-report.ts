@@ -1,15 +1,15 @@
 /** The parity report: what became of every field of what was migrated. */
 
 /** `Carried`: as it was. `Adapted`: in another form, or with a difference that the text names. `NotCarried`: Berth has nothing like it. `NotNeeded`: Berth does without. */
-export type Parity = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
+export type FieldFate = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
 
 /** One line of the report. */
-export interface ParityRow {
+export interface FieldRow {
   /** `Kind namespace/name`. */
   readonly object: string;
   /** Path in the object; empty for the object as a whole. */
   readonly field: string;
-  readonly parity: Parity;
+  readonly parity: FieldFate;
   /** What it became, or why it became nothing. */
   readonly as: string;
   /** What a person should do; undefined for nothing. */
@@ -17,8 +17,8 @@ export interface ParityRow {
 }
 
 /** Takes down what becomes of the fields of one object. */
-export class ParityNotes {
-  readonly rows: ParityRow[] = [];
+export class FieldReport {
+  readonly rows: FieldRow[] = [];
   readonly #object: string;
 
   constructor(object: string) {
@@ -52,12 +52,16 @@ export class ParityNotes {
     }
   }
 
-  #add(parity: Parity, field: string, { as, todo }: { readonly as: string; readonly todo: string | undefined }): void {
+  #add(
+    parity: FieldFate,
+    field: string,
+    { as, todo }: { readonly as: string; readonly todo: string | undefined },
+  ): void {
     this.rows.push({ object: this.#object, field, parity, as, ...(todo !== undefined && { todo }) });
   }
 }
 
-const headings: Readonly<Record<Parity, string>> = {
+const headings: Readonly<Record<FieldFate, string>> = {
   NotCarried: 'Not carried: Berth has nothing like it',
   Adapted: 'Carried with a difference',
   Carried: 'Carried as it was',
@@ -65,8 +69,8 @@ const headings: Readonly<Record<Parity, string>> = {
 };
 
 /** The report for people: what needs them first. */
-export function renderParity(rows: readonly ParityRow[]): string {
-  const parts = (Object.keys(headings) as Parity[]).flatMap((parity) => {
+export function renderFieldReport(rows: readonly FieldRow[]): string {
+  const parts = (Object.keys(headings) as FieldFate[]).flatMap((parity) => {
     const some = rows.filter((row) => row.parity === parity);
     return some.length === 0
       ? []
@@ -75,7 +79,7 @@ export function renderParity(rows: readonly ParityRow[]): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function line({ object, field, as, todo }: ParityRow): string {
+function line({ object, field, as, todo }: FieldRow): string {
   const what = `${object}${field === '' ? '' : `, ${field}`}: ${as}`;
   return todo === undefined ? what : `${what}\n      -> ${todo}`;
 }

@@ -2,7 +2,7 @@
 import type { RawService } from '../../api/service.ts';
 import { convertAdvertisement, type NewAdvertisement, newAdvertisement, poolsCovered } from './advertisements.ts';
 import { isBgp, reportBgp } from './bgp.ts';
-import { ParityNotes, type ParityRow } from './field-report.ts';
+import { FieldReport, type FieldRow } from './field-report.ts';
 import { type Manifest, titleOf } from './manifest.ts';
 import { type Converted, convertAddresses, convertPool, type NewPool } from './pools.ts';
 import { type ConvertedService, convertService, isBalanced } from './services.ts';
@@ -21,7 +21,7 @@ export interface Migration {
   readonly pools: readonly NewPool[];
   readonly advertisements: readonly NewAdvertisement[];
   readonly services: readonly ConvertedService[];
-  readonly rows: readonly ParityRow[];
+  readonly rows: readonly FieldRow[];
 }
 
 /** What MetalLB's components write about themselves. */
@@ -72,7 +72,7 @@ function poolsOfBgpAlone(kept: readonly Manifest[], pools: readonly Manifest[]):
 }
 
 function leftToBgp(raw: Manifest): Converted<NewPool> {
-  const notes = new ParityNotes(titleOf(raw));
+  const notes = new FieldReport(titleOf(raw));
   notes.notCarried(
     '',
     'it is announced by BGP alone, and Berth has none: nobody would answer for its addresses',
@@ -94,7 +94,7 @@ function withAdvertisement(
     (one) => one.kind === 'L2Advertisement' && (poolsCovered(one, allPools)?.includes(name) ?? true),
   );
   if (pool.object === undefined) return pool;
-  const notes = new ParityNotes(titleOf(raw));
+  const notes = new FieldReport(titleOf(raw));
   if (covers) notes.carried('', `IPAddressPool ${name}`);
   else
     notes.adapted(
@@ -115,7 +115,7 @@ function convertOldPool(raw: Manifest): OldPool {
   const { spec = {}, metadata } = raw;
   const { protocol, bgpAdvertisements, autoAssign } = spec;
   if (protocol !== 'layer2') return { pool: leftToBgp(raw), advertisement: undefined };
-  const notes = new ParityNotes(titleOf(raw));
+  const notes = new FieldReport(titleOf(raw));
   const addresses = convertAddresses(spec.addresses, notes);
   if (addresses.length === 0) return { pool: { object: undefined, rows: notes.rows }, advertisement: undefined };
   notes.adapted('spec.protocol', `IPAddressPool ${metadata.name} and an L2Advertisement of the same name`);
@@ -135,7 +135,7 @@ function convertOldPool(raw: Manifest): OldPool {
 /** In files one name may stand twice; a cluster has the last one. */
 function withoutDoubles(objects: readonly Manifest[]): {
   readonly kept: readonly Manifest[];
-  readonly rows: readonly ParityRow[];
+  readonly rows: readonly FieldRow[];
 } {
   const byTitle = new Map(objects.map((object) => [`${object.kind}/${object.metadata.name}`, object]));
   const kept = objects.filter((object) => byTitle.get(`${object.kind}/${object.metadata.name}`) === object);
@@ -152,7 +152,7 @@ function isOther(object: Manifest): boolean {
   return !isBgp(object) && !converted.includes(object.kind);
 }
 
-function reportOther(object: Manifest): ParityRow {
+function reportOther(object: Manifest): FieldRow {
   const title = titleOf(object);
   return reports.includes(object.kind)
     ? {

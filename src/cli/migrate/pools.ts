@@ -3,7 +3,7 @@ import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { rangeSet } from '../../addr/range-set.ts';
 import type { LabelSelector } from '../../api/meta.ts';
 import type { RawPool } from '../../api/pool.ts';
-import { ParityNotes, type ParityRow } from './field-report.ts';
+import { FieldReport, type FieldRow } from './field-report.ts';
 import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
 
 /** A pool to be made. */
@@ -17,7 +17,7 @@ export interface NewPool {
 /** What became of an object; undefined where it became nothing. */
 export interface Converted<T> {
   readonly object: T | undefined;
-  readonly rows: readonly ParityRow[];
+  readonly rows: readonly FieldRow[];
 }
 
 /** The API server takes no longer list. */
@@ -29,7 +29,7 @@ const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '
 
 /** An IPAddressPool of MetalLB. */
 export function convertPool(raw: Manifest): Converted<NewPool> {
-  const notes = new ParityNotes(titleOf(raw));
+  const notes = new FieldReport(titleOf(raw));
   const { spec = {}, metadata } = raw;
   const addresses = convertAddresses(spec.addresses, notes);
   if (addresses.length === 0) {
@@ -61,7 +61,7 @@ function labelsOf(labels: Readonly<Record<string, string>> = {}): Pick<NewPool['
 }
 
 /** Texts that both understand stay as they are: people look for them. */
-export function convertAddresses(value: unknown, notes: ParityNotes): readonly string[] {
+export function convertAddresses(value: unknown, notes: FieldReport): readonly string[] {
   const taken: string[] = [];
   for (const [i, text] of textsOf(value).entries()) {
     const field = `spec.addresses[${i}]`;
@@ -105,7 +105,7 @@ interface MetalLbAllocation {
   readonly serviceSelectors?: readonly LabelSelector[];
 }
 
-function convertAllocation(value: unknown, notes: ParityNotes): Pick<RawPool['spec'], 'serviceAllocation'> {
+function convertAllocation(value: unknown, notes: FieldReport): Pick<RawPool['spec'], 'serviceAllocation'> {
   if (typeof value !== 'object' || value === null) return {};
   const at = 'spec.serviceAllocation';
   const { priority, ...rest } = value as MetalLbAllocation;

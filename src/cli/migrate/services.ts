@@ -1,6 +1,6 @@
 /** What Services ask MetalLB for. Berth reads the same annotations; few of them need another form. */
 import type { RawService } from '../../api/service.ts';
-import { ParityNotes, type ParityRow } from './field-report.ts';
+import { FieldReport, type FieldRow } from './field-report.ts';
 
 /** What the migration needs to know besides a Service. */
 export interface ServiceContext {
@@ -16,7 +16,7 @@ export interface ConvertedService {
   readonly service: RawService;
   /** Annotations that it needs; none in most cases. */
   readonly annotations: Readonly<Record<string, string>>;
-  readonly rows: readonly ParityRow[];
+  readonly rows: readonly FieldRow[];
 }
 
 const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const;
@@ -29,7 +29,7 @@ export function isBalanced({ spec, metadata }: RawService): boolean {
 /** A Service of type LoadBalancer. */
 export function convertService(service: RawService, context: ServiceContext): ConvertedService {
   const { metadata, spec } = service;
-  const notes = new ParityNotes(`Service ${metadata.namespace ?? ''}/${metadata.name}`);
+  const notes = new FieldReport(`Service ${metadata.namespace ?? ''}/${metadata.name}`);
   const annotations: Record<string, string> = {};
   for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
     const prefix = prefixes.find((one) => key.startsWith(one));
@@ -60,13 +60,13 @@ export function convertService(service: RawService, context: ServiceContext): Co
 function reportPool(
   value: string,
   field: string,
-  { notes, pools }: { readonly notes: ParityNotes; readonly pools: readonly string[] },
+  { notes, pools }: { readonly notes: FieldReport; readonly pools: readonly string[] },
 ): void {
   if (pools.includes(value)) notes.carried(field, value);
   else notes.notCarried(field, `there will be no pool ${value}`, 'let the Service ask for another one, or for none');
 }
 
-function reportClass(name: string | undefined, notes: ParityNotes, { classes }: ServiceContext): void {
+function reportClass(name: string | undefined, notes: FieldReport, { classes }: ServiceContext): void {
   if (name === undefined) return;
   if (classes.includes(name)) notes.carried('spec.loadBalancerClass', name);
   else {

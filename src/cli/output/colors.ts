@@ -1,7 +1,7 @@
 /** Colours for a terminal: they only repeat what the words say. */
 
 /** Paints a text. */
-export interface Paint {
+export interface Colors {
   readonly good: (text: string) => string;
   readonly warn: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -12,13 +12,13 @@ export interface Paint {
 const wrap = (code: number) => (text: string) => (text === '' ? '' : `\x1b[${code}m${text}\x1b[0m`);
 const same = (text: string) => text;
 
-const colours: Paint = { good: wrap(32), warn: wrap(33), bad: wrap(31), dim: wrap(2), bold: wrap(1) };
+const colours: Colors = { good: wrap(32), warn: wrap(33), bad: wrap(31), dim: wrap(2), bold: wrap(1) };
 
 /** Leaves every text as it is. */
-export const plain: Paint = { good: same, warn: same, bad: same, dim: same, bold: same };
+export const plain: Colors = { good: same, warn: same, bad: same, dim: same, bold: same };
 
 /** Colours where somebody sees them and has not asked to be spared (https://no-color.org). */
-export function paintFor(isTerminal: boolean, { noColor }: { readonly noColor: boolean }): Paint {
+export function colorsFor(isTerminal: boolean, { noColor }: { readonly noColor: boolean }): Colors {
   return isTerminal && !noColor ? colours : plain;
 }
 

@@ -1,17 +1,17 @@
 /** Tables as kubectl prints them: columns as wide as their widest cell, three spaces between them. */
-import { type Paint, widthOf } from './colors.ts';
+import { type Colors, widthOf } from './colors.ts';
 
 /** One column of rows of type R. */
 export interface Column<R> {
   readonly title: string;
-  readonly cell: (row: R, paint: Paint) => string;
+  readonly cell: (row: R, paint: Colors) => string;
   /** Only with `-o wide`. */
   readonly wide?: boolean;
 }
 
 /** How to print. */
 export interface TableStyle {
-  readonly paint: Paint;
+  readonly paint: Colors;
   readonly wide: boolean;
 }
 

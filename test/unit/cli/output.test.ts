@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderAnswer } from '../../../src/cli/output/answer.ts';
-import { paintFor, plain, widthOf } from '../../../src/cli/output/colors.ts';
+import { colorsFor, plain, widthOf } from '../../../src/cli/output/colors.ts';
 import { ageOf, type Column, renderTable } from '../../../src/cli/output/table.ts';
 
 interface Fruit {
@@ -28,10 +28,11 @@ test('a table has columns as wide as their widest cell, a dash where there is no
 });
 
 test('colours are for terminals alone, and do not shift columns', () => {
-  const paint = paintFor(true, { noColor: false });
+  const paint = colorsFor(true, { noColor: false });
   const table = renderTable(fruits, columns, { paint, wide: true });
   assert.ok(table.includes('\x1b[31myellow\x1b[0m   m\n'));
-  for (const one of [paintFor(false, { noColor: false }), paintFor(true, { noColor: true })]) assert.equal(one, plain);
+  for (const one of [colorsFor(false, { noColor: false }), colorsFor(true, { noColor: true })])
+    assert.equal(one, plain);
   assert.equal(widthOf(paint.good('four')), 4);
 });
 

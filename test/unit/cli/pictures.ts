@@ -1,7 +1,7 @@
 /** Pictures of small clusters, for tests. */
 import type { LinkStatus, SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import type { Cluster } from '../../../src/cli/cluster/cluster.ts';
-import { type Picture, pictureOf } from '../../../src/cli/cluster/evaluation.ts';
+import { type Evaluation, evaluationOf } from '../../../src/cli/cluster/evaluation.ts';
 import { settingsOf } from '../../../src/cli/cluster/installation.ts';
 import { advertisement, node } from '../fixtures.ts';
 
@@ -28,7 +28,7 @@ export function statusOf(name: string, facts: Partial<SpeakerStatus> = {}): Spea
 export function picture(
   facts: Partial<Cluster> = {},
   speakers: readonly SpeakerStatus[] = nodeNames.map((name) => statusOf(name)),
-): Picture {
+): Evaluation {
   const cluster: Cluster = {
     installation: {
       ...{ namespace: 'berth-system', version: '1', settings: settingsOf([], []), replicas: 1, leader: 'c' },
@@ -40,7 +40,7 @@ export function picture(
     now: 0,
     ...facts,
   };
-  return pictureOf(
+  return evaluationOf(
     cluster,
     speakers.map((status) => ({ node: status.node, status, fault: undefined })),
   );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawService } from '../../../../src/api/service.ts';
-import { renderParity } from '../../../../src/cli/migrate/field-report.ts';
+import { renderFieldReport } from '../../../../src/cli/migrate/field-report.ts';
 import { type Manifest, manifestsOf } from '../../../../src/cli/migrate/manifest.ts';
 import { convertMetalLb, type Migration } from '../../../../src/cli/migrate/metallb.ts';
 import { type Preview, previewTakeOver } from '../../../../src/cli/migrate/preview.ts';
@@ -151,7 +151,7 @@ test('nothing of BGP is carried, nor a pool that BGP alone announces, and each f
   );
   assert.deepEqual(rowsOf(done, 'BGPPeer'), ['NotCarried ', 'NotCarried spec.myASN', 'NotCarried spec.peerASN']);
   assert.deepEqual(rowsOf(done, 'far'), ['NotCarried ']);
-  assert.match(renderParity(done.rows), /BGPAdvertisement metallb-system\/y: Berth has no BGP/);
+  assert.match(renderFieldReport(done.rows), /BGPAdvertisement metallb-system\/y: Berth has no BGP/);
 });
 
 test("an AddressPool of old becomes a pool and an advertisement, or nothing where it is BGP's", () => {
