@@ -8,10 +8,10 @@ import type { PeerLink } from '../liveness/messages.ts';
 import type { DesiredVipSnapshot } from './desired-vips.ts';
 import type { VerifiedVip } from './verification-results.ts';
 
-/** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the verdict. */
+/** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the outcome. */
 export type Aim =
   | { readonly kind: 'Port'; readonly port: number }
-  | { readonly kind: 'Nothing'; readonly verdict: 'NotProbed' | 'NoEndpoints'; readonly detail: string };
+  | { readonly kind: 'Nothing'; readonly outcome: 'NotProbed' | 'NoEndpoints'; readonly detail: string };
 
 /** A VIP that this node verifies. */
 export interface Target {
@@ -153,15 +153,15 @@ interface AimView {
 /** The first TCP port of the first Service at the address whose endpoints a stranger at that source would reach. */
 function aimOf(services: readonly ServiceView[], view: AimView): Aim {
   const { address, holder, source, snapshot } = view;
-  let aim: Aim = { kind: 'Nothing', verdict: 'NotProbed', detail: 'NoTcpPort' };
+  let aim: Aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'NoTcpPort' };
   for (const service of services) {
     if (!service.isLoadBalancer || !service.ingress.some(({ ip }) => ip === address)) continue;
     const port = service.ports.find(({ protocol }) => protocol === 'TCP')?.port;
     if (port === undefined) continue;
     const endpoints = snapshot.endpointNodes.get(service.key) ?? new Set();
     const serves = service.local ? endpoints.has(holder) : endpoints.size > 0;
-    if (!admits(service, source)) aim = { kind: 'Nothing', verdict: 'NotProbed', detail: 'SourceRanges' };
-    else if (!serves) aim = { kind: 'Nothing', verdict: 'NoEndpoints', detail: '' };
+    if (!admits(service, source)) aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'SourceRanges' };
+    else if (!serves) aim = { kind: 'Nothing', outcome: 'NoEndpoints', detail: '' };
     else return { kind: 'Port', port };
   }
   return aim;

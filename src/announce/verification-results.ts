@@ -65,14 +65,14 @@ export class VerificationResults {
   }
 
   /** Takes in what a node has said. Has any standing changed? Only what it found out under the present term counts. */
-  take({ from, verdicts, roundMs }: Pick<ProbeReport, 'from' | 'verdicts' | 'roundMs'>, now: number): boolean {
+  take({ from, results, roundMs }: Pick<ProbeReport, 'from' | 'results' | 'roundMs'>, now: number): boolean {
     let hasChanged = false;
-    for (const verdict of verdicts) {
-      const held = this.#held.get(verdict.uid);
-      if (held === undefined || held.vip.term !== verdict.term) continue;
-      const before = JSON.stringify(this.standingOf(verdict.uid, now));
-      held.word = { ...verdict, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
-      if (JSON.stringify(this.standingOf(verdict.uid, now)) !== before) hasChanged = true;
+    for (const result of results) {
+      const held = this.#held.get(result.uid);
+      if (held === undefined || held.vip.term !== result.term) continue;
+      const before = JSON.stringify(this.standingOf(result.uid, now));
+      held.word = { ...result, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
+      if (JSON.stringify(this.standingOf(result.uid, now)) !== before) hasChanged = true;
     }
     return hasChanged;
   }
@@ -100,11 +100,11 @@ function unknown(reason: VerifiedReason, message: string): VerifiedFinding {
   return { type: 'Verified', status: 'Unknown', reason, message };
 }
 
-function findingOf(address: Ip, { verdict, detail, by }: ProbeResult & { readonly by: string }): VerifiedFinding {
+function findingOf(address: Ip, { outcome, detail, by }: ProbeResult & { readonly by: string }): VerifiedFinding {
   const isFalse = (message: string): VerifiedFinding => {
-    return { type: 'Verified', status: 'False', reason: verdict, message };
+    return { type: 'Verified', status: 'False', reason: outcome, message };
   };
-  switch (verdict) {
+  switch (outcome) {
     case 'Verified': {
       const message = `node ${by} asked for ${address}, the holder answered, and port ${detail} did`;
       return { type: 'Verified', status: 'True', reason: 'Verified', message };
@@ -119,15 +119,15 @@ function findingOf(address: Ip, { verdict, detail, by }: ProbeResult & { readonl
       );
     case 'NoEndpoints':
       return unknown(
-        verdict,
+        outcome,
         `the holder of ${address} answers node ${by}, but no endpoint serves that it could reach`,
       );
     case 'NotProbed': {
       const answers = `the holder of ${address} answers node ${by}, which cannot try more`;
-      if (detail === 'SourceRanges') return unknown(verdict, `${answers}: loadBalancerSourceRanges do not let it in`);
-      return unknown(verdict, `${answers}: no Service has a TCP port there`);
+      if (detail === 'SourceRanges') return unknown(outcome, `${answers}: loadBalancerSourceRanges do not let it in`);
+      return unknown(outcome, `${answers}: no Service has a TCP port there`);
     }
     default:
-      return verdict satisfies never;
+      return outcome satisfies never;
   }
 }

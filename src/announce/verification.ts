@@ -13,7 +13,7 @@ export interface VerificationTurn {
   /** SynProbe at a port of the VIP at this hardware address. */
   readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
   /** Tell holders what was found. */
-  readonly found: readonly { readonly holder: string; readonly verdict: ProbeResult }[];
+  readonly found: readonly { readonly holder: string; readonly result: ProbeResult }[];
   /** When the next turn is wanted; undefined if nothing is to come. */
   readonly nextAt: number | undefined;
 }
@@ -62,7 +62,7 @@ const waitMs = { Fresh: 1_000, Retry: 2_000, Failing: 5_000, Round: 30_000 } as 
 type QueueName = keyof typeof waitMs;
 const queueNames = ['Fresh', 'Retry', 'Failing', 'Round'] as const;
 
-/** A verdict that something is wrong needs two probes: rules of a new holder may take a moment. */
+/** An outcome that something is wrong needs two probes: rules of a new holder may take a moment. */
 const failuresToSay = 2;
 const failuresToCalm = 5;
 
@@ -146,13 +146,13 @@ export class Verification {
     const { target } = watch;
     const isSettled = !probe.isBroadcast || now - probe.since >= settleMs;
     if (probe.other !== undefined && isSettled) {
-      this.#conclude(watch, { verdict: 'AnsweredByOther', detail: probe.other }, { turn, now });
+      this.#conclude(watch, { outcome: 'AnsweredByOther', detail: probe.other }, { turn, now });
     } else if (probe.mac !== undefined && isSettled) {
       watch.mac = probe.mac;
       if (target.aim.kind === 'Nothing') this.#conclude(watch, target.aim, { turn, now });
       else Object.assign(probe, { step: 'Knock', since: now, tries: 0 });
     } else if (now - probe.since >= givenUpAt) {
-      this.#conclude(watch, { verdict: 'NotAnswered', detail: '' }, { turn, now });
+      this.#conclude(watch, { outcome: 'NotAnswered', detail: '' }, { turn, now });
     } else if (isTryDue(probe, now)) {
       // Where the holder alone does not answer, everybody is asked.
       if (probe.tries++ > 0) probe.isBroadcast = true;
@@ -166,24 +166,24 @@ export class Verification {
     if (target.aim.kind !== 'Port' || probe.mac === undefined) return;
     const { port } = target.aim;
     if (probe.other !== undefined) {
-      this.#conclude(watch, { verdict: 'AnsweredByOther', detail: probe.other }, { turn, now });
+      this.#conclude(watch, { outcome: 'AnsweredByOther', detail: probe.other }, { turn, now });
     } else if (probe.isReached) {
-      this.#conclude(watch, { verdict: 'Verified', detail: String(port) }, { turn, now });
+      this.#conclude(watch, { outcome: 'Verified', detail: String(port) }, { turn, now });
     } else if (now - probe.since >= givenUpAt) {
-      this.#conclude(watch, { verdict: 'NoDataPath', detail: String(port) }, { turn, now });
+      this.#conclude(watch, { outcome: 'NoDataPath', detail: String(port) }, { turn, now });
     } else if (isTryDue(probe, now)) {
       probe.tries++;
       turn.knocks.push({ target, mac: probe.mac, port });
     }
   }
 
-  #conclude(watch: Watch, { verdict, detail }: Pick<ProbeResult, 'verdict' | 'detail'>, { turn, now }: Moment): void {
+  #conclude(watch: Watch, { outcome, detail }: Pick<ProbeResult, 'outcome' | 'detail'>, { turn, now }: Moment): void {
     const { uid, term, holder } = watch.target;
-    const isFailure = failures.has(verdict);
+    const isFailure = failures.has(outcome);
     watch.failures = isFailure ? watch.failures + 1 : 0;
     if (isFailure) watch.mac = undefined;
     if (!isFailure || watch.failures >= failuresToSay) {
-      turn.found.push({ holder, verdict: { uid, term, verdict, detail } });
+      turn.found.push({ holder, result: { uid, term, outcome, detail } });
     }
     this.#running.delete(watch);
     watch.probe = undefined;
@@ -238,7 +238,7 @@ interface Calls {
   readonly found: VerificationTurn['found'][number][];
 }
 
-/** The verdicts that something is wrong. */
+/** The results that something is wrong. */
 const failures: ReadonlySet<string> = new Set(['NotAnswered', 'AnsweredByOther', 'NoDataPath']);
 
 function isTryDue({ since, tries }: Probe, now: number): boolean {

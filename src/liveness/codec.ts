@@ -4,9 +4,9 @@ import { type Claim, type Message, mostResults, type ProbeResult, probeOutcomes,
 /** The text of a message. */
 export function encodeMessage(message: Message): string {
   if (message.kind === 'Heartbeat') return JSON.stringify({ version: wireVersion, ...message });
-  if (message.kind === 'Verdicts') {
-    const verdicts = message.verdicts.map(({ uid, term, verdict, detail }) => [uid, term, verdict, detail]);
-    return JSON.stringify({ version: wireVersion, ...message, verdicts });
+  if (message.kind === 'ProbeReport') {
+    const results = message.results.map(({ uid, term, outcome, detail }) => [uid, term, outcome, detail]);
+    return JSON.stringify({ version: wireVersion, ...message, results });
   }
   // Twenty times the same field names would not fit into a datagram.
   return JSON.stringify({ version: wireVersion, ...message, claims: message.claims.map(packed) });
@@ -23,11 +23,11 @@ export function decodeMessage(text: string): Message | undefined {
   if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;
   const { version: _, ...fields } = value;
   if (fields.kind === 'Heartbeat' && isBeat(fields)) return fields as unknown as Message;
-  if (fields.kind === 'Verdicts' && isVerdicts(fields)) {
-    const verdicts = (fields.verdicts as readonly PackedVerdict[]).map(
-      ([uid, term, verdict, detail]): ProbeResult => ({ uid, term, verdict, detail }),
+  if (fields.kind === 'ProbeReport' && isReport(fields)) {
+    const results = (fields.results as readonly PackedResult[]).map(
+      ([uid, term, outcome, detail]): ProbeResult => ({ uid, term, outcome, detail }),
     );
-    return { ...fields, verdicts } as unknown as Message;
+    return { ...fields, results } as unknown as Message;
   }
   if (fields.kind !== 'Claims' || !isNews(fields)) return undefined;
   return {
@@ -42,8 +42,8 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A claim in a datagram; the flags are bits. */
 type Packed = readonly [uid: string, term: number, flags: number, leavingTo?: string];
 
-/** A verdict in a datagram. */
-type PackedVerdict = readonly [uid: string, term: number, verdict: ProbeResult['verdict'], detail: string];
+/** A result in a datagram. */
+type PackedResult = readonly [uid: string, term: number, outcome: ProbeResult['outcome'], detail: string];
 
 const flags = { isolated: 1, leaving: 2 } as const;
 
@@ -89,17 +89,17 @@ function isPacked(value: unknown): boolean {
   return value.length === 3 || isText(value[3]);
 }
 
-function isVerdicts({ roundMs, verdicts }: Fields): boolean {
-  return isCount(roundMs) && isListOf(verdicts, isVerdict) && (verdicts as readonly unknown[]).length <= mostResults;
+function isReport({ roundMs, results }: Fields): boolean {
+  return isCount(roundMs) && isListOf(results, isResult) && (results as readonly unknown[]).length <= mostResults;
 }
 
 const words: ReadonlySet<unknown> = new Set(probeOutcomes);
 
 /** What it says ends up in the status of an object. */
-function isVerdict(value: unknown): boolean {
+function isResult(value: unknown): boolean {
   if (!Array.isArray(value) || value.length !== 4) return false;
-  const [uid, term, verdict, detail] = value;
-  return isText(uid) && isCount(term) && words.has(verdict) && isText(detail) && /^[\w.:/-]{0,64}$/.test(detail);
+  const [uid, term, outcome, detail] = value;
+  return isText(uid) && isCount(term) && words.has(outcome) && isText(detail) && /^[\w.:/-]{0,64}$/.test(detail);
 }
 
 function isLink(value: unknown): boolean {

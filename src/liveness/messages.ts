@@ -123,17 +123,17 @@ export interface ProbeResult {
   readonly uid: string;
   /** The term of the holder that was found. */
   readonly term: number;
-  readonly verdict: ProbeOutcome;
+  readonly outcome: ProbeOutcome;
   /** Letters, digits and `.:/-`, 64 at most. */
   readonly detail: string;
 }
 
-/** So many verdicts are in one datagram at most. */
+/** So many results are in one datagram at most. */
 export const mostResults = 32;
 
 /** VerificationResults on VIPs of the receiver. Speakers of before this kind of message leave it unread; one that is lost comes again with the next round. */
 export interface ProbeReport {
-  readonly kind: 'Verdicts';
+  readonly kind: 'ProbeReport';
   readonly from: Incarnation;
   readonly to: Addressee;
   readonly sequence: number;
@@ -141,7 +141,7 @@ export interface ProbeReport {
   readonly total: ClaimsDigest;
   /** After how many milliseconds the sender comes to each of its VIPs again. */
   readonly roundMs: number;
-  readonly verdicts: readonly ProbeResult[];
+  readonly results: readonly ProbeResult[];
 }
 
 /** A datagram. */

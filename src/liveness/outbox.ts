@@ -26,7 +26,7 @@ export interface HeartbeatFields {
 /** Claims, or uids of dropped ones, in one datagram of 1,400 bytes. */
 const itemsAtOnce = 15;
 /** VerificationResults in one: they are longer. */
-const verdictsAtOnce = 12;
+const resultsAtOnce = 12;
 /** Characters of nodes' names in one beat. */
 const namesAtOnce = 600;
 /** A peer whose claims do not fit what it says of them is asked for them after so long: they are often on their way. */
@@ -92,10 +92,10 @@ export class Outbox {
   }
 
   /** What was found out about VIPs that a peer holds, in as many datagrams as that takes. */
-  reportsFor(node: string, { verdicts, roundMs }: Pick<ProbeReport, 'verdicts' | 'roundMs'>): readonly ProbeReport[] {
-    return Array.from({ length: Math.ceil(verdicts.length / verdictsAtOnce) }, (_, i) => ({
-      ...{ kind: 'Verdicts', ...this.#envelope(node), roundMs },
-      verdicts: verdicts.slice(i * verdictsAtOnce, (i + 1) * verdictsAtOnce),
+  reportsFor(node: string, { results, roundMs }: Pick<ProbeReport, 'results' | 'roundMs'>): readonly ProbeReport[] {
+    return Array.from({ length: Math.ceil(results.length / resultsAtOnce) }, (_, i) => ({
+      ...{ kind: 'ProbeReport', ...this.#envelope(node), roundMs },
+      results: results.slice(i * resultsAtOnce, (i + 1) * resultsAtOnce),
     }));
   }
 

@@ -84,7 +84,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
     askWire: (addresses) => placing.ask(addresses),
     reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
     onPeerLinks: loop.trigger,
-    onVerdicts: (news) => placing.told(news),
+    onProbed: (news) => placing.told(news),
     onFailed: (error) => failed.abort(error),
   });
   const dataPath = new NodeDataplane({

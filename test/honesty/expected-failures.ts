@@ -285,11 +285,11 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the links that a peer has told are kept for ever',
     shows: /the node that has the hardware address\s+'n2' !== undefined/,
   },
-  'claims and verdicts fit packets whatever the names of the nodes are': {
+  'claims and results fit packets whatever the names of the nodes are': {
     file: 'unit/liveness/sizes.test.ts',
     fault:
-      'claims and verdicts are counted per datagram, not measured: long names of nodes make them larger than a packet',
-    shows: /claims of 5\d{3} bytes, verdicts of 18\d\d/,
+      'claims and results are counted per datagram, not measured: long names of nodes make them larger than a packet',
+    shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
   'a speaker that stands still for a moment while it starts goes on with its start': {
     file: 'unit/speaker/start.test.ts',

@@ -150,7 +150,7 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'word-of-an-old-holder-counts',
     file: 'announce/verification-results.ts',
-    old: 'if (held === undefined || held.vip.term !== verdict.term) continue;',
+    old: 'if (held === undefined || held.vip.term !== result.term) continue;',
     new: 'if (held === undefined) continue;',
     consequence: 'A finding about the former holder is reported as a fault of the new one.',
     tests: ['unit/announce/verification-results.test.ts'],

@@ -36,7 +36,7 @@ export const liveness: readonly Mutation[] = [
     tests: ['unit/liveness/failure-detector.test.ts'],
   },
   {
-    id: 'verdict-text-is-not-checked',
+    id: 'outcome-text-is-not-checked',
     file: 'liveness/codec.ts',
     old: ' && /^[\\w.:/-]{0,64}$/.test(detail);',
     new: ';',

@@ -47,7 +47,7 @@ const holding = new ElectionRunner({
   reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
   onPeerLinks: () => undefined,
   onMembership: () => undefined,
-  onVerdicts: () => undefined,
+  onProbed: () => undefined,
   onFailed: fail,
   onDecisions: (decisions) => {
     const held = decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip: { address } }) => address);

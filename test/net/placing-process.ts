@@ -74,7 +74,7 @@ const holding = new ElectionRunner({
   askWire: (addresses) => placing.ask(addresses),
   reassert: (again) => announcer.repeat(again.map(({ address }) => address)),
   onPeerLinks: loop.trigger,
-  onVerdicts: (news) => placing.told(news),
+  onProbed: (news) => placing.told(news),
   onFailed: fail,
 });
 const recorder = { record: nothing } as unknown as HolderStatusWriter;

@@ -81,7 +81,7 @@ export class AnnouncementReconciler {
     this.#verifier = new Verifier({
       log,
       ask: (link, address, to) => this.#asker.ask(link, address, to),
-      say: (node, found) => holding.sayVerdicts(node, found),
+      say: (node, found) => holding.report(node, found),
       onChange: () => this.#place(),
     });
   }

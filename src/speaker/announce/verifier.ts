@@ -16,7 +16,7 @@ export interface VerifierOptions {
   /** Asks on the wire who has an address: all hosts, or the one with a hardware address. */
   readonly ask: (link: Link, address: Ip, to: string | undefined) => void;
   /** Tells a node what was found out about VIPs that it holds. */
-  readonly say: (node: string, found: Pick<ProbeReport, 'verdicts' | 'roundMs'>) => void;
+  readonly say: (node: string, found: Pick<ProbeReport, 'results' | 'roundMs'>) => void;
   /** What is known of a VIP that this node holds has changed. */
   readonly onChange: () => void;
 }
@@ -37,7 +37,7 @@ export class Verifier {
   readonly #options: VerifierOptions;
   readonly #planner = new Planner();
   readonly #verification = new Verification();
-  readonly #verdicts = new VerificationResults();
+  readonly #results = new VerificationResults();
   readonly #knocker: SynProber;
   #view: VerifierView | undefined;
   #decisions: readonly HolderDecision[] = [];
@@ -87,12 +87,12 @@ export class Verifier {
 
   /** A peer says what it found out about VIPs of this node. */
   told(news: ProbeReport): void {
-    if (this.#verdicts.take(news, performance.now())) this.#changed();
+    if (this.#results.take(news, performance.now())) this.#changed();
   }
 
   /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
   findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
-    const standing = this.#verdicts.standingOf(uid, performance.now());
+    const standing = this.#results.standingOf(uid, performance.now());
     return standing === 'Pending' ? findingIn(recorded) : standing;
   }
 
@@ -121,7 +121,7 @@ export class Verifier {
       this.#planned = facts;
       const now = performance.now();
       const { targets, held } = this.#planner.planOf({ ...view, living, decisions: this.#decisions });
-      this.#verdicts.observe(held, now);
+      this.#results.observe(held, now);
       this.#verification.observe(targets, now);
       this.#knocker.keepOnly(view.links);
       this.#turn();
@@ -150,10 +150,10 @@ export class Verifier {
     return this.#view?.links.find(({ name }) => name === link);
   }
 
-  #say(found: readonly { readonly holder: string; readonly verdict: ProbeResult }[]): void {
+  #say(found: readonly { readonly holder: string; readonly result: ProbeResult }[]): void {
     const { roundMs } = this.#verification;
     for (const [node, words] of Map.groupBy(found, ({ holder }) => holder)) {
-      this.#options.say(node, { verdicts: words.map(({ verdict }) => verdict), roundMs });
+      this.#options.say(node, { results: words.map(({ result }) => result), roundMs });
     }
   }
 

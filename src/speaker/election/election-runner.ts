@@ -41,7 +41,7 @@ export interface ElectionRunnerOptions {
   /** {@link CurrentHolder.roll} has changed. */
   readonly onMembership: () => void;
   /** A peer has found something out about VIPs that this node holds. */
-  readonly onVerdicts: (news: ProbeReport) => void;
+  readonly onProbed: (news: ProbeReport) => void;
   /** The socket is of no more use. */
   readonly onFailed: (error: Error) => void;
 }
@@ -158,7 +158,7 @@ export class ElectionRunner {
   }
 
   /** Tells a peer what was found out about VIPs that it holds. */
-  sayVerdicts(node: string, found: Pick<ProbeReport, 'verdicts' | 'roundMs'>): void {
+  report(node: string, found: Pick<ProbeReport, 'results' | 'roundMs'>): void {
     for (const part of this.#keeper?.outbox.reportsFor(node, found) ?? []) this.#send(node, part);
   }
 
@@ -196,7 +196,7 @@ export class ElectionRunner {
     const reception = this.#keeper?.receive(message, path, now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
     if (reception === 'Taken' && message.kind === 'Heartbeat') this.#noteLinks(message);
-    if (reception === 'Taken' && message.kind === 'Verdicts') this.#options.onVerdicts(message);
+    if (reception === 'Taken' && message.kind === 'ProbeReport') this.#options.onProbed(message);
     if (this.#keeper?.hasUrgentWork) this.#decideSoon();
   };
 

@@ -14,21 +14,21 @@ import { entry, service } from '../fixtures.ts';
 const vip: VerifiedVip = { uid: 'u', address: '192.0.2.200' as Ip, term: 2, verifier: 'n2' };
 
 function news(
-  verdict: ProbeOutcome,
+  outcome: ProbeOutcome,
   facts: { readonly term?: number; readonly detail?: string; readonly roundMs?: number } = {},
 ) {
   const { term = 2, detail = '80', roundMs = 30_000 } = facts;
-  return { from: { node: 'n2', incarnation: '' }, roundMs, verdicts: [{ uid: 'u', term, verdict, detail }] };
+  return { from: { node: 'n2', incarnation: '' }, roundMs, results: [{ uid: 'u', term, outcome, detail }] };
 }
 
 function heldSince0(facts: Partial<VerifiedVip> = {}): VerificationResults {
-  const verdicts = new VerificationResults();
-  verdicts.observe([{ ...vip, ...facts }], 0);
-  return verdicts;
+  const results = new VerificationResults();
+  results.observe([{ ...vip, ...facts }], 0);
+  return results;
 }
 
-function outcome(verdicts: VerificationResults, now: number): string {
-  const standing = verdicts.standingOf('u', now);
+function outcome(results: VerificationResults, now: number): string {
+  const standing = results.standingOf('u', now);
   return standing === 'Pending' ? standing : `${standing.status} ${standing.reason}`;
 }
 
@@ -39,20 +39,20 @@ const statuses: Readonly<Record<ProbeOutcome, string>> = {
 
 for (const word of probeOutcomes) {
   test(`A7 ${word} is ${statuses[word]}, and says the same in the next round`, () => {
-    const verdicts = heldSince0();
-    assert.equal(verdicts.take(news(word), 1_000), true);
-    const first = verdicts.standingOf('u', 1_000);
-    assert.equal(outcome(verdicts, 1_000), `${statuses[word]} ${word}`);
-    assert.equal(verdicts.take(news(word), 31_000), false);
-    assert.deepEqual(verdicts.standingOf('u', 31_000), first);
+    const results = heldSince0();
+    assert.equal(results.take(news(word), 1_000), true);
+    const first = results.standingOf('u', 1_000);
+    assert.equal(outcome(results, 1_000), `${statuses[word]} ${word}`);
+    assert.equal(results.take(news(word), 31_000), false);
+    assert.deepEqual(results.standingOf('u', 31_000), first);
   });
 }
 
 test('A7 a message names the node and what is wrong', () => {
   const messageOf = (word: ProbeOutcome, detail: string) => {
-    const verdicts = heldSince0();
-    verdicts.take(news(word, { detail }), 0);
-    const standing = verdicts.standingOf('u', 0);
+    const results = heldSince0();
+    results.take(news(word, { detail }), 0);
+    const standing = results.standingOf('u', 0);
     return standing === 'Pending' ? '' : standing.message;
   };
   assert.match(messageOf('NoDataPath', '80'), /^node n2 .*192\.0\.2\.200.* TCP port 80$/);
@@ -62,43 +62,43 @@ test('A7 a message names the node and what is wrong', () => {
 });
 
 test('A7 only a word on the present term counts', () => {
-  const verdicts = heldSince0();
-  assert.equal(verdicts.take(news('NoDataPath', { term: 1 }), 0), false);
-  assert.equal(outcome(verdicts, 0), 'Pending');
-  verdicts.take(news('Verified'), 0);
-  verdicts.observe([{ ...vip, term: 3 }], 10);
-  assert.equal(outcome(verdicts, 10), 'Pending');
-  verdicts.observe([], 20);
-  assert.equal(verdicts.take(news('Verified', { term: 3 }), 20), false);
-  assert.equal(outcome(verdicts, 20), 'Pending');
+  const results = heldSince0();
+  assert.equal(results.take(news('NoDataPath', { term: 1 }), 0), false);
+  assert.equal(outcome(results, 0), 'Pending');
+  results.take(news('Verified'), 0);
+  results.observe([{ ...vip, term: 3 }], 10);
+  assert.equal(outcome(results, 10), 'Pending');
+  results.observe([], 20);
+  assert.equal(results.take(news('Verified', { term: 3 }), 20), false);
+  assert.equal(outcome(results, 20), 'Pending');
 });
 
 test('A7 a word is old after three minutes, or three rounds of a node that has very many VIPs', () => {
-  const verdicts = heldSince0();
-  verdicts.take(news('Verified'), 0);
-  assert.equal(outcome(verdicts, 179_999), 'True Verified');
-  assert.equal(outcome(verdicts, 180_000), 'Unknown VerifierSilent');
-  verdicts.take(news('Verified', { roundMs: 250_000 }), 200_000);
-  assert.equal(outcome(verdicts, 949_999), 'True Verified');
-  assert.equal(outcome(verdicts, 950_000), 'Unknown VerifierSilent');
+  const results = heldSince0();
+  results.take(news('Verified'), 0);
+  assert.equal(outcome(results, 179_999), 'True Verified');
+  assert.equal(outcome(results, 180_000), 'Unknown VerifierSilent');
+  results.take(news('Verified', { roundMs: 250_000 }), 200_000);
+  assert.equal(outcome(results, 949_999), 'True Verified');
+  assert.equal(outcome(results, 950_000), 'Unknown VerifierSilent');
 });
 
 test('A7 nothing was ever said: after three minutes that is known too', () => {
-  const verdicts = heldSince0();
-  assert.equal(outcome(verdicts, 179_999), 'Pending');
-  assert.equal(outcome(verdicts, 180_000), 'Unknown VerifierSilent');
+  const results = heldSince0();
+  assert.equal(outcome(results, 179_999), 'Pending');
+  assert.equal(outcome(results, 180_000), 'Unknown VerifierSilent');
 });
 
 test('A7 no second node, once that is no restart of one', () => {
-  const verdicts = heldSince0();
-  verdicts.take(news('Verified'), 0);
-  verdicts.observe([{ ...vip, verifier: undefined }], 1_000);
-  assert.equal(outcome(verdicts, 10_999), 'True Verified');
-  assert.equal(outcome(verdicts, 11_000), 'Unknown NoSecondNode');
-  verdicts.observe([vip], 20_000);
-  assert.equal(outcome(verdicts, 20_000), 'Pending');
-  verdicts.take(news('Verified'), 21_000);
-  assert.equal(outcome(verdicts, 21_000), 'True Verified');
+  const results = heldSince0();
+  results.take(news('Verified'), 0);
+  results.observe([{ ...vip, verifier: undefined }], 1_000);
+  assert.equal(outcome(results, 10_999), 'True Verified');
+  assert.equal(outcome(results, 11_000), 'Unknown NoSecondNode');
+  results.observe([vip], 20_000);
+  assert.equal(outcome(results, 20_000), 'Pending');
+  results.take(news('Verified'), 21_000);
+  assert.equal(outcome(results, 21_000), 'True Verified');
 });
 
 const links = (n: number) => [
@@ -187,7 +187,7 @@ test('A7 nodes without a link in the subnet, and those that do not live, verify 
 const ranges = (...texts: readonly string[]) => texts.map(parseRange).filter(isRange);
 const udp = { protocol: 'UDP', port: 53 };
 const tcp = { protocol: 'TCP', port: 8080 };
-const nothing = (verdict: string, detail = '') => ({ kind: 'Nothing', verdict, detail });
+const nothing = (outcome: string, detail = '') => ({ kind: 'Nothing', outcome, detail });
 const aims = [
   { desc: 'the first TCP port', services: [shown('web', { ports: [udp, tcp] })], aim: { kind: 'Port', port: 8080 } },
   { desc: 'UDP alone', services: [shown('web', { ports: [udp] })], aim: nothing('NotProbed', 'NoTcpPort') },

@@ -52,8 +52,8 @@ class Run {
         this.knocks.push({ at, address: of.address, mac });
         if (this.world.opens(of.address)) this.verification.reached(of.address);
       }
-      for (const { verdict } of found) {
-        this.found.push({ at, uid: verdict.uid, said: `${verdict.verdict} ${verdict.detail}`.trim() });
+      for (const { result } of found) {
+        this.found.push({ at, uid: result.uid, said: `${result.outcome} ${result.detail}`.trim() });
       }
       const isAnswered = asks.length > 0 || knocks.length > 0;
       const next = isAnswered ? at : Math.max(at + 1, nextAt ?? Number.POSITIVE_INFINITY);
@@ -143,7 +143,7 @@ test('A7 three SYNs at 0, 300 and 1,000 ms; what comes for the last one counts',
 });
 
 test('A7 where there is nothing to knock at, the holder has to answer all the same', () => {
-  const aim: Aim = { kind: 'Nothing', verdict: 'NotProbed', detail: 'NoTcpPort' };
+  const aim: Aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'NoTcpPort' };
   const run = runOf(target(1, { aim }));
   run.until(3_000);
   assert.deepEqual(run.said(), ['NotProbed NoTcpPort']);
@@ -209,7 +209,7 @@ test('A7 at most twenty VIPs a second, every one in its turn, and new ones first
   assert.ok(Math.max(...times.values()) <= 4);
 });
 
-test('A7 whatever is heard and observed, it comes to rest, and every verdict is on a present target', () => {
+test('A7 whatever is heard and observed, it comes to rest, and every outcome is on a present target', () => {
   const event = fc.oneof(
     fc.record({ kind: fc.constant('observe' as const), uids: fc.array(fc.nat(5)), term: fc.nat(3) }),
     fc.record({ kind: fc.constant('heard' as const), n: fc.nat(5), mac: fc.constantFrom(holderMac, otherMac) }),
@@ -231,7 +231,7 @@ test('A7 whatever is heard and observed, it comes to rest, and every verdict is 
         } else if (what.kind === 'heard') verification.heard(target(what.n).address, what.mac);
         else verification.reached(target(what.n).address);
         const { found, asks, knocks, nextAt } = verification.turn(now);
-        for (const { verdict } of found) assert.equal(present.get(verdict.uid), verdict.term);
+        for (const { result } of found) assert.equal(present.get(result.uid), result.term);
         for (const { target: of } of [...asks, ...knocks]) assert.equal(present.get(of.uid), of.term);
         assert.equal(nextAt === undefined, present.size === 0);
         assert.ok(nextAt === undefined || nextAt >= now);

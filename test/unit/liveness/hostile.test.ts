@@ -58,7 +58,7 @@ function isWellFormed(message: Message): boolean {
     default:
       return (
         isWhole(message.roundMs) &&
-        message.verdicts.every(({ uid, term, detail }) => all([uid, detail], isText) && isWhole(term))
+        message.results.every(({ uid, term, detail }) => all([uid, detail], isText) && isWhole(term))
       );
   }
 }

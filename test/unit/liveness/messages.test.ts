@@ -42,22 +42,22 @@ const news: Message = {
   fullSync: undefined,
 };
 
-const verdicts: Message = {
-  kind: 'Verdicts',
+const results: Message = {
+  kind: 'ProbeReport',
   from: peer,
   to: { ...self, newest: self.incarnation },
   sequence: 8,
   total: noClaims,
   roundMs: 30_000,
-  verdicts: [
-    { uid: 'u', term: 3, verdict: 'Verified', detail: '80' },
-    { uid: 'v', term: 1, verdict: 'AnsweredByOther', detail: '02:00:00:00:00:0f' },
-    { uid: 'w', term: 1, verdict: 'NotAnswered', detail: '' },
+  results: [
+    { uid: 'u', term: 3, outcome: 'Verified', detail: '80' },
+    { uid: 'v', term: 1, outcome: 'AnsweredByOther', detail: '02:00:00:00:00:0f' },
+    { uid: 'w', term: 1, outcome: 'NotAnswered', detail: '' },
   ],
 };
 
 test('a message is what its text says', () => {
-  for (const message of [beat(1), news, verdicts]) assert.deepEqual(decodeMessage(encodeMessage(message)), message);
+  for (const message of [beat(1), news, results]) assert.deepEqual(decodeMessage(encodeMessage(message)), message);
 });
 
 test('what is no message of our version is left unread', () => {
@@ -72,11 +72,11 @@ test('what is no message of our version is left unread', () => {
   );
 });
 
-test('A7 verdicts that say anything else than a word and a short detail are left unread', () => {
-  const said = JSON.parse(encodeMessage(verdicts));
+test('A7 results that say anything else than a word and a short detail are left unread', () => {
+  const said = JSON.parse(encodeMessage(results));
   const good = ['u', 1, 'Verified', '80'];
   const read = (change: object) => decodeMessage(JSON.stringify({ ...said, ...change }));
-  assert.notEqual(read({ verdicts: [good] }), undefined);
+  assert.notEqual(read({ results: [good] }), undefined);
   const rows: readonly unknown[] = [
     ...[undefined, 'x', [undefined], [[]], [good.slice(1)], [[...good, 1]], [['u', -1, 'Verified', '80']]],
     ...[
@@ -87,43 +87,43 @@ test('A7 verdicts that say anything else than a word and a short detail are left
     ],
     Array.from({ length: 33 }, () => good),
   ];
-  for (const list of rows) assert.equal(read({ verdicts: list }), undefined, JSON.stringify(list));
+  for (const list of rows) assert.equal(read({ results: list }), undefined, JSON.stringify(list));
   for (const roundMs of [undefined, -1, '1', 1.5]) assert.equal(read({ roundMs }), undefined);
   fc.assert(
     fc.property(fc.constantFrom(...Object.keys(said)), fc.jsonValue(), (field, value) => {
       read({ [field]: value });
-      read({ verdicts: [value] });
-      read({ verdicts: [[...good.slice(0, 3), value]] });
+      read({ results: [value] });
+      read({ results: [[...good.slice(0, 3), value]] });
     }),
   );
 });
 
 test('a kind of message that this speaker does not know is left unread: so may others be that are older', () => {
-  assert.equal(decodeMessage(JSON.stringify({ version: 1, ...verdicts, kind: 'Later' })), undefined);
+  assert.equal(decodeMessage(JSON.stringify({ version: 1, ...results, kind: 'Later' })), undefined);
 });
 
-test('verdicts fit into datagrams of 1,400 bytes', () => {
+test('results fit into datagrams of 1,400 bytes', () => {
   const peers = new Peers(self);
   const voice = new Outbox(peers);
   const all = Array.from({ length: 100 }, (_, i) => ({
     ...{ uid: `${i}`.padStart(36, '0'), term: 12_345, detail: '02:00:00:00:00:0f' },
-    verdict: 'AnsweredByOther' as const,
+    outcome: 'AnsweredByOther' as const,
   }));
-  const parts = voice.reportsFor('n'.repeat(63), { verdicts: all, roundMs: 300_000 });
+  const parts = voice.reportsFor('n'.repeat(63), { results: all, roundMs: 300_000 });
   assert.deepEqual(
-    parts.flatMap((part) => part.verdicts),
+    parts.flatMap((part) => part.results),
     all,
   );
   for (const part of parts) assert.ok(encodeMessage(part).length + 32 <= 1_400, `${encodeMessage(part).length}`);
   assert.equal(new Set(parts.map(({ sequence }) => sequence)).size, parts.length);
-  assert.deepEqual(voice.reportsFor('n2', { verdicts: [], roundMs: 1 }), []);
+  assert.deepEqual(voice.reportsFor('n2', { results: [], roundMs: 1 }), []);
 });
 
-test('verdicts of a peer count as its word, and change no claims', () => {
+test('results of a peer count as its word, and change no claims', () => {
   const peers = new Peers(self);
-  assert.equal(peers.receive(verdicts, 'eth0', 0), 'Taken');
+  assert.equal(peers.receive(results, 'eth0', 0), 'Taken');
   assert.equal(peers.claims.of('n2').size, 0);
-  assert.equal(peers.receive(verdicts, 'eth0', 0), 'Replayed');
+  assert.equal(peers.receive(results, 'eth0', 0), 'Replayed');
 });
 
 test('claims in any order have one digest, and others another', () => {

@@ -29,13 +29,13 @@ function plain(message: Message | undefined): unknown {
   return message && JSON.parse(JSON.stringify(message));
 }
 
-const kinds = ['Heartbeat', 'Claims', 'Verdicts'] as const;
+const kinds = ['Heartbeat', 'Claims', 'ProbeReport'] as const;
 
 /** The largest datagram of each kind. */
 function largestOf(known: Knowledge): Readonly<Record<(typeof kinds)[number], number>> {
   const messages = saidBy(known);
   const largest = (kind: string) => Math.max(0, ...messages.filter((one) => one.kind === kind).map(bytesOf));
-  return { Heartbeat: largest('Heartbeat'), Claims: largest('Claims'), Verdicts: largest('Verdicts') };
+  return { Heartbeat: largest('Heartbeat'), Claims: largest('Claims'), ProbeReport: largest('ProbeReport') };
 }
 
 test('a datagram is read as what it was made from, whatever the speaker knows', () => {
@@ -88,9 +88,9 @@ test('the usual cluster is as large as it may be: its largest datagrams nearly f
   for (const kind of kinds) assert.ok(largest[kind] > 0.93 * mostBytes, `${kind}: ${largest[kind]} bytes`);
 });
 
-promise('claims and verdicts fit packets whatever the names of the nodes are', () => {
-  const { Claims, Verdicts } = largestOf(extremeOf(named));
-  assert.ok(Math.max(Claims, Verdicts) <= mostBytes, `claims of ${Claims} bytes, verdicts of ${Verdicts}`);
+promise('claims and results fit packets whatever the names of the nodes are', () => {
+  const { Claims, ProbeReport } = largestOf(extremeOf(named));
+  assert.ok(Math.max(Claims, ProbeReport) <= mostBytes, `claims of ${Claims} bytes, results of ${ProbeReport}`);
 });
 
 promise('a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked', () => {

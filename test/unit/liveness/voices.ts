@@ -39,7 +39,7 @@ export interface Knowledge {
   readonly dropped: number;
   readonly links: readonly PeerLink[];
   readonly state: SpeakerState;
-  readonly verdicts: ProbeReport['verdicts'];
+  readonly results: ProbeReport['results'];
 }
 
 const letters = fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz0123456789');
@@ -78,10 +78,10 @@ function linkWith({ addresses, blocked, name }: Bounds): fc.Arbitrary<PeerLink> 
   return fc.oneof(fc.record(facts), fc.record({ ...facts, blocked: nodes }));
 }
 
-const verdict = fc.record({
+const outcome = fc.record({
   uid: fc.uuid(),
   term: fc.nat(99_999),
-  verdict: fc.constantFrom(...probeOutcomes),
+  outcome: fc.constantFrom(...probeOutcomes),
   detail: fc.constantFrom('', '65535', 'SourceRanges', '02:00:00:00:00:0f'),
 });
 
@@ -96,7 +96,7 @@ export function knowledge(bounds: Bounds): fc.Arbitrary<Knowledge> {
     dropped: fc.nat(bounds.claims),
     links: many(linkWith(bounds), bounds.links),
     state: states,
-    verdicts: many(verdict, 40),
+    results: many(outcome, 40),
   });
 }
 
@@ -115,8 +115,8 @@ function beatOf(node: string, to: string): Heartbeat {
   };
 }
 
-/** All that this speaker says to a peer: a beat, news of claims, the whole list, verdicts. */
-export function saidBy({ self, peers: known, claims, dropped, links, state, verdicts }: Knowledge): readonly Message[] {
+/** All that this speaker says to a peer: a beat, news of claims, the whole list, results. */
+export function saidBy({ self, peers: known, claims, dropped, links, state, results }: Knowledge): readonly Message[] {
   const peers = new Peers({ node: self, incarnation });
   const voice = new Outbox(peers);
   const now = 100_000;
@@ -131,7 +131,7 @@ export function saidBy({ self, peers: known, claims, dropped, links, state, verd
     voice.heartbeatFor(to, tidings),
     ...voice.takeDeltas().map((part) => part(to)),
     ...voice.fullSync(to),
-    ...voice.reportsFor(to, { verdicts, roundMs: 300_000 }),
+    ...voice.reportsFor(to, { results, roundMs: 300_000 }),
   ];
 }
 
@@ -150,8 +150,8 @@ export function extremeOf({ name, leavingTo, peers, claims, links, addresses, bl
       ...{ name: named(15, i), mac: '02:00:00:00:00:0f', addresses: some(addresses, addressOf) },
       ...(blocked > 0 && { blocked: some(blocked, (node) => named(name, node)) }),
     })),
-    verdicts: some(40, (i) => {
-      return { uid: uid(i), term: 99_999, verdict: 'AnsweredByOther', detail: '02:00:00:00:00:0f' };
+    results: some(40, (i) => {
+      return { uid: uid(i), term: 99_999, outcome: 'AnsweredByOther', detail: '02:00:00:00:00:0f' };
     }),
   };
 }

@@ -110,7 +110,7 @@ export class Speaker {
     this.holding = new ElectionRunner({
       ...{ log: createLogger('speaker', 'silent'), node, port, address: addressOf(host), keyFile, claims: [] },
       ...{ workerAgeMs: () => 0, askWire: nothing, reassert: nothing, onPeerLinks: nothing, onMembership: nothing },
-      ...{ onVerdicts: nothing, onDecisions: (decisions) => (this.decisions = decisions) },
+      ...{ onProbed: nothing, onDecisions: (decisions) => (this.decisions = decisions) },
       onFailed: (error) => {
         throw error;
       },

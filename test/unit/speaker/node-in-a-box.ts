@@ -129,7 +129,7 @@ export class NodeInABox {
     const nothing = () => undefined;
     this.holding = new ElectionRunner({
       ...{ log, node: self, port: 0, keyFile: '', claims: [], workerAgeMs: () => 0 },
-      ...{ reassert: nothing, onMembership: nothing, onVerdicts: nothing },
+      ...{ reassert: nothing, onMembership: nothing, onProbed: nothing },
       onDecisions: (decisions) => this.placing.decided(decisions),
       askWire: (addresses) => {
         this.asked++;

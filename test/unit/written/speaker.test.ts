@@ -93,15 +93,15 @@ const states: fc.Arbitrary<ConflictState> = fc.constantFrom<ConflictState>(
 /** As another speaker may have found it: what a verdict may say is limited where it is received. */
 const verified = fc
   .record({
-    verdict: fc.constantFrom(...probeOutcomes),
+    outcome: fc.constantFrom(...probeOutcomes),
     detail: fc.constantFrom('', '80', mac, 'SourceRanges', 'x'.repeat(64)),
   })
-  .map(({ verdict, detail }) => {
-    const verdicts = new VerificationResults();
-    verdicts.observe([{ uid, address: vip, term: 7, verifier: longName('v') }], 0);
+  .map(({ outcome, detail }) => {
+    const results = new VerificationResults();
+    results.observe([{ uid, address: vip, term: 7, verifier: longName('v') }], 0);
     const from = { node: longName('v'), incarnation: 'i' };
-    verdicts.take({ from, roundMs: 1_000, verdicts: [{ uid, term: 7, verdict, detail }] }, 0);
-    const standing = verdicts.standingOf(uid, 0);
+    results.take({ from, roundMs: 1_000, results: [{ uid, term: 7, outcome, detail }] }, 0);
+    const standing = results.standingOf(uid, 0);
     return standing === 'Pending' ? undefined : standing;
   });
 

@@ -10,7 +10,7 @@ import { entry, service } from '../../fixtures.ts';
 
 const address = '192.0.2.200' as Ip;
 const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '02:00:00:00:00:0f' } as const;
-/** Without a TCP port there is nothing to knock at: what the wire says is the verdict. */
+/** Without a TCP port there is nothing to knock at: what the wire says is the outcome. */
 const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
 
 /** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
@@ -23,7 +23,7 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
         for (const mac of [macs.proxy, macs.holder]) verifier.heard(of, mac);
       });
     },
-    say: (_, { verdicts }) => say(verdicts),
+    say: (_, { results }) => say(results),
     onChange: () => undefined,
   });
   try {
@@ -56,5 +56,5 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
 }
 
 test('what a known proxy answers is ignored', async () => {
-  assert.deepEqual(await verdictWith([macs.proxy]), { uid: 'u', term: 4, verdict: 'NotProbed', detail: 'NoTcpPort' });
+  assert.deepEqual(await verdictWith([macs.proxy]), { uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' });
 });

@@ -44,7 +44,7 @@ function viewOf(self: string): VerifierView {
 /** The verifier of a node of two, of which n1 holds the VIP; whom it asked and what it said is noted. */
 function verifierOf(self: keyof typeof other) {
   const asked: (string | undefined)[] = [];
-  const said: { readonly node: string; readonly verdicts: readonly ProbeResult[] }[] = [];
+  const said: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
   let changes = 0;
   const verifier = new Verifier({
     log: pino({ level: 'silent' }),
@@ -52,7 +52,7 @@ function verifierOf(self: keyof typeof other) {
       asked.push(to);
       setImmediate(() => verifier.heard(of, holderMac));
     },
-    say: (node, { verdicts }) => said.push({ node, verdicts }),
+    say: (node, { results }) => said.push({ node, results }),
     onChange: () => changes++,
   });
   open.push(verifier);
@@ -64,16 +64,16 @@ function verifierOf(self: keyof typeof other) {
 
 test('A7 what one finds out the other one knows, once, however often it is said', async () => {
   const { said, asked } = verifierOf('n2');
-  await eventually('a verdict', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
+  await eventually('a outcome', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
   assert.deepEqual(asked, [undefined]);
   const [first = assert.fail()] = said;
-  assert.deepEqual(first, { node: 'n1', verdicts: [{ uid: 'u', term: 4, verdict: 'NotProbed', detail: 'NoTcpPort' }] });
+  assert.deepEqual(first, { node: 'n1', results: [{ uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' }] });
 
   const { verifier, changes } = verifierOf('n1');
   const from = { node: 'n2', incarnation: '' };
   const news = {
-    ...{ kind: 'Verdicts' as const, from, to: { ...from, newest: '' }, sequence: 1, total: { count: 0, sum: 0 } },
-    ...{ roundMs: 30_000, verdicts: first.verdicts },
+    ...{ kind: 'ProbeReport' as const, from, to: { ...from, newest: '' }, sequence: 1, total: { count: 0, sum: 0 } },
+    ...{ roundMs: 30_000, results: first.results },
   };
   await eventually(
     'it is known',
