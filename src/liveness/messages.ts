@@ -1,9 +1,9 @@
 /** What speakers tell each other: a beat ten times a second, and their claims when those change. */
 
-/** The format of the datagrams. A speaker understands its own and the one before. */
+/** The format of the datagrams. A speaker drops those of another format. */
 export const wireVersion = 1;
 
-/** The rules by which holders are chosen. All speakers use the lowest that they hear. */
+/** The rules by which holders are chosen. Heartbeats carry the version; nothing depends on it while there is one version only. */
 export const ruleVersion = 1;
 
 /**

@@ -3,7 +3,7 @@
 import { ClaimReplica } from './claim-replica.ts';
 import { ClaimStore } from './claim-store.ts';
 import { isSuspicion, type Liveness, type PeerStates, peerStatesAt } from './failure-detector.ts';
-import { type Addressee, type Heartbeat, type Incarnation, type Message, ruleVersion, times } from './messages.ts';
+import { type Addressee, type Heartbeat, type Incarnation, type Message, times } from './messages.ts';
 import { newPeer, type Peer } from './peer.ts';
 import { ReplayWindow } from './replay-window.ts';
 
@@ -42,15 +42,6 @@ export class Peers {
   /** A peer that was heard at least once. */
   get(node: string): Peer | undefined {
     return this.#peers.get(node);
-  }
-
-  /** The rules to decide by: the lowest version of all speakers that are heard. */
-  rulesAt(now: number): number {
-    let lowest = ruleVersion;
-    for (const { node, heartbeat: beat } of this.all()) {
-      if (beat && this.livenessOf(node, now) !== 'Dead') lowest = Math.min(lowest, beat.rules);
-    }
-    return lowest;
   }
 
   /** Peers that are not wanted any more are forgotten. */

@@ -1,4 +1,4 @@
-/** What a speaker watches, and what it says of the cluster. */
+/** The informers of a speaker, and what they say of the cluster. */
 import type { DesiredVipSnapshot } from '../announce/desired-vips.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
@@ -19,7 +19,7 @@ import { collections, podsPath } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** The speaker's informers. */
-export interface Watched {
+export interface Informers {
   readonly allocations: Informer<RawAllocation, AllocationView>;
   readonly services: Informer<RawService, ServiceView>;
   readonly advertisements: Informer<RawAdvertisement, AdvertisementView>;
@@ -46,7 +46,7 @@ export interface Watching {
 }
 
 /** Makes the informers. */
-export function watchAll(common: Watching, peers: Peers): Watched {
+export function makeInformers(common: Watching, peers: Peers): Informers {
   const { peerSelector: labelSelector } = peers;
   return {
     allocations: new Informer({ ...common, path: collections.allocations, parse: parseAllocation }),
@@ -59,31 +59,31 @@ export function watchAll(common: Watching, peers: Peers): Watched {
 }
 
 /** Have all informers taken in their first list? */
-export function isSynced(watched: Watched): boolean {
-  return Object.values(watched).every(({ synced }) => synced);
+export function isSynced(informers: Informers): boolean {
+  return Object.values(informers).every(({ synced }) => synced);
 }
 
 /** What is wrong with the first informer that stands still. */
-export function faultOf(watched: Watched): string | undefined {
-  return Object.values(watched)
+export function faultOf(informers: Informers): string | undefined {
+  return Object.values(informers)
     .map((informer) => informer.fault())
     .find((fault) => fault !== undefined);
 }
 
 /** Does each informer have something to work from: its first list, or until then what was known before a restart? */
-export function isKnown(watched: Watched): boolean {
-  return Object.values(watched).every(({ known }) => known);
+export function isKnown(informers: Informers): boolean {
+  return Object.values(informers).every(({ known }) => known);
 }
 
 /** What the cluster says now. `others` names nodes whose speakers run without a Pod. */
-export function clusterSnapshot(watched: Watched, others: readonly string[]): DesiredVipSnapshot {
+export function clusterSnapshot(informers: Informers, others: readonly string[]): DesiredVipSnapshot {
   return {
-    ledger: watched.allocations.store.values(),
-    service: (uid) => watched.services.store.get(uid),
-    endpointNodes: endpointNodes(watched.endpointSlices.store.values()),
-    advertisements: watched.advertisements.store.values(),
-    nodes: watched.nodes.store.values(),
+    ledger: informers.allocations.store.values(),
+    service: (uid) => informers.services.store.get(uid),
+    endpointNodes: endpointNodes(informers.endpointSlices.store.values()),
+    advertisements: informers.advertisements.store.values(),
+    nodes: informers.nodes.store.values(),
     // A Pod that is on its way, or on its way out, counts: whether its speaker lives is told by its beats.
-    speakers: new Set([...watched.pods.store.values().map(({ node }) => node), ...others]),
+    speakers: new Set([...informers.pods.store.values().map(({ node }) => node), ...others]),
   };
 }

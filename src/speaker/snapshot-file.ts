@@ -6,7 +6,7 @@ import type { Identity } from '../api/meta.ts';
 import { type Claim, digestOf } from '../liveness/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { readValues, writeValues } from '../runtime/value-file.ts';
-import { isKnown, isSynced, type Watched } from './informers.ts';
+import { type Informers, isKnown, isSynced } from './informers.ts';
 
 /** Rises with every change of a view or a claim: what another version of Berth wrote is not understood. */
 export const snapshotVersion = 4;
@@ -85,7 +85,7 @@ function* valuesOf(node: string, { savedAt, views, claims }: Saved): Generator<H
 
 /** What the snapshot is made of, and who works from it. */
 export interface Live {
-  readonly watched: Watched;
+  readonly informers: Informers;
   /** The claims to remember. */
   readonly claims: () => readonly Claim[];
   /** The informers have something to work from. */
@@ -135,8 +135,8 @@ export class SnapshotFile {
   use = (): void => {
     const [saved, live] = [this.#saved, this.#live];
     this.#saved = undefined;
-    if (saved === undefined || live === undefined || isSynced(live.watched)) return;
-    for (const [name, informer] of Object.entries(live.watched)) informer.seed((saved.views[name] ?? []) as never);
+    if (saved === undefined || live === undefined || isSynced(live.informers)) return;
+    for (const [name, informer] of Object.entries(live.informers)) informer.seed((saved.views[name] ?? []) as never);
     this.#place.log.warn({ savedAt: saved.savedAt }, 'working from the snapshot until the API server answers');
     live.onUse();
   };
@@ -156,9 +156,9 @@ export class SnapshotFile {
 
   async #saveChanges(): Promise<void> {
     const [{ file, node, log }, live] = [this.#place, this.#live];
-    if (file === undefined || live === undefined || !isKnown(live.watched)) return;
+    if (file === undefined || live === undefined || !isKnown(live.informers)) return;
     const claims = live.claims();
-    const stores = Object.entries(live.watched).map(([name, { store }]) => [name, store] as const);
+    const stores = Object.entries(live.informers).map(([name, { store }]) => [name, store] as const);
     const state = JSON.stringify([stores.map(([, { revision }]) => revision), digestOf(claims)]);
     if (state === this.#written) return;
     const views = Object.fromEntries(stores.map(([name, store]) => [name, store.values()]));

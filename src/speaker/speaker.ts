@@ -1,34 +1,47 @@
 /**
  * The speaker: answers ARP and Neighbor Solicitations for the VIPs that this node holds.
  *
- *   ledger, Services, nodes --kube/informer--> snapshot --announce/desired-vips--> what is to be announced, and who may
- *   beats and claims of the other speakers --holding, election/holder-elector--> who holds what
- *     both --announce/placements--> placements
- *     placements --announcer, linux/responder--> the packet worker answers   (frame -> neighbor/frame-outcomes -> frame)
+ *   ledger, Services, nodes --informers--> desired-state --announce/desired-vips--> which VIPs there are, and which nodes may announce each
+ *   heartbeats and claims of the peers --election-runner, election/holder-elector--> which node holds which VIP
+ *     both --announcement-reconciler, announce/placements--> placements
+ *     placements --announcer, linux/worker--> the packet worker answers   (frame -> neighbor/arp-responder, ndp-responder -> frame)
  *     placements --announcer, neighbor/gratuitous-schedule--> gratuitous ARP and unsolicited advertisements on gain
  *     placements --conflict-watch, announce/conflict-detector--> withheld where another host has the VIP
- *     the others' placements --verifier, announce/verification--> asked for and knocked at; the holder is told
- *     placements --announce/reports, record--> the ledger's copy
- *   Services, ledger, endpoints, holders --data-path, path-watch--> what becomes of packets --node-layer, dataplane/desired--> nftables
+ *     the peers' placements --verifier, announce/verification--> probed; the holder gets the results
+ *     placements --status-reporter, announce/reports--> status-writer: the ledger's copy
+ *   Services, ledger, endpoints, holders --dataplane-watch, dataplane/plan--> a plan --nft-applier, dataplane/rules--> nftables
  *
  * The way from a dead holder to the next one never touches the API server.
  */
-
+import { nodeOnRecord } from '../api/allocation.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { openLinkMonitor } from '../linux/link-monitor.ts';
 import { dropProgramPages } from '../linux/program-pages.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { Emitter } from '../runtime/emitter.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { AnnouncementReconciler } from './announce/announcement-reconciler.ts';
 import { startAnnouncer } from './announce/announcer.ts';
+import { ConflictWatch } from './announce/conflict-watch.ts';
+import { NeighborProber } from './announce/neighbor-prober.ts';
+import { ProxyWatch } from './announce/proxy-watch.ts';
+import { StatusReporter } from './announce/status-reporter.ts';
 import { HolderStatusWriter } from './announce/status-writer.ts';
+import { Verifier } from './announce/verifier.ts';
 import type { DataplaneOptions } from './dataplane/dataplane-watch.ts';
 import { NodeDataplane } from './dataplane/node-dataplane.ts';
-import { ElectionRunner } from './election/election-runner.ts';
+import { SpoofTester } from './dataplane/spoof-tester.ts';
+import { DesiredState } from './desired-state.ts';
+import { ElectionRunner, newIncarnation } from './election/election-runner.ts';
+import { LivenessLog } from './election/liveness-log.ts';
+import { PeerTransport } from './election/peer-transport.ts';
+import { Takeovers } from './election/takeover-metrics.ts';
 import { type EndpointOptions, serveSpeaker } from './http/endpoint.ts';
-import { watchAll } from './informers.ts';
+import { makeInformers } from './informers.ts';
 import { openSnapshotFile } from './snapshot-file.ts';
+import { wireSpeaker } from './wiring.ts';
 
 /** What a speaker is told on its command line. */
 export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
@@ -52,71 +65,94 @@ export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
 const resyncMs = 5_000;
 /** By then a start is over. */
 const settledMs = 15_000;
-/** A link that failed is tried again after this time. */
-const relinkMs = 1_000;
 
-/** Runs the speaker until the signal aborts. Rejects when it may not open its sockets or cannot start otherwise. */
+/**
+ * Runs the speaker until the signal aborts. Rejects when it may not open its sockets or cannot start otherwise. What was opened is closed
+ * again in reverse order, also where the start fails half-way.
+ */
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
   const running = AbortSignal.any([signal, failed.signal]);
-  const pass = async () => [placing.observe, dataPath.look].forEach((observe) => void observe());
+  await using open = new AsyncDisposableStack();
+  const parts = await makeParts(options, { log, open, signal: running });
+  const { informers, runner, transport, loop, snapshot } = parts;
+  wireSpeaker(parts, (error) => failed.abort(error));
+  open.defer(await serveSpeaker(options, parts));
+  await transport.open();
+  runner.start();
+  // Nothing moves because of a restart: the others wait a moment for this one.
+  open.defer(() => runner.sayRestarting());
+  giveBackLater(log);
+  snapshot.start({ informers, claims: () => runner.toRemember, onUse: loop.trigger });
+  await Promise.all([loop.run(running), ...Object.values(informers).map((informer) => informer.run(running))]);
+  failed.signal.throwIfAborted();
+}
+
+/** What the making of the parts needs. */
+interface Surroundings {
+  readonly log: Logger;
+  /** Takes what is to be closed at the end. */
+  readonly open: AsyncDisposableStack;
+  readonly signal: AbortSignal;
+}
+
+/** Makes all parts, each after those that it depends on. None hears of another one before it is wired. */
+async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroundings) {
+  const { nodeName, livenessPort: port, livenessKey: keyFile } = options;
+  const [changed, unreachable] = [new Emitter(), new Emitter()];
+  const monitor = open.adopt(openLinkMonitor(changed.emit), (one) => one.close());
+  const announcer = open.adopt(await startAnnouncer(log), async (one) =>
+    log.info(await one.close(), 'frames answered and not answered'),
+  );
+  const client = open.adopt(new KubeClient(await connect(options.kubeconfig)), (one) => one.close());
+  const informers = makeInformers({ client, log, onChange: changed.emit, onUnreachable: unreachable.emit }, options);
+  const file = { file: options.snapshot, node: nodeName, log };
+  const snapshot = open.adopt(await openSnapshotFile(file), (one) => one.close());
+
+  const prober = open.adopt(new NeighborProber(log), (one) => one.close());
+  const transport = open.adopt(new PeerTransport({ log, port, keyFile }), (one) => one.close());
+  const runner = open.adopt(
+    new ElectionRunner({
+      ...{ node: nodeName, incarnation: newIncarnation(), claims: snapshot.claims, workerAgeMs: announcer.workerAgeMs },
+      ports: { clock: systemClock, send: transport.send, probe: prober.probe },
+    }),
+    (one) => one.close(),
+  );
+  const livenessLog = new LivenessLog(log);
+
+  const tester = open.adopt(new SpoofTester(log), (one) => one.close());
+  const { blockedOn } = tester;
+  const desired = new DesiredState({ informers, monitor, runner, blockedOn, options });
+  const dataplane = open.adopt(
+    new NodeDataplane({ log, informers, runner, desired, prober, tester, options, links: () => monitor.links() }),
+    (one) => one.close(),
+  );
+
+  const verifier = open.adopt(new Verifier({ log, nodeName, prober, runner }), (one) => one.close());
+  const proxy = open.adopt(new ProxyWatch(), (one) => one.close());
+  const nodeOf = (mac: string) => runner.nodeOf(mac) ?? nodeOnRecord(informers.allocations.store.values(), mac);
+  const conflicts = open.adopt(new ConflictWatch({ log, nodeOf }), (one) => one.close());
+  const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
+  const reconciler = new AnnouncementReconciler(announcing);
+  const writer = new HolderStatusWriter({ client, log, allocations: informers.allocations, signal });
+  const reporter = new StatusReporter({ ...announcing, writer, blockedOn, spreadOf: dataplane.spreadOf });
+  const takeovers = new Takeovers();
+
+  const pass = async () => [desired.observe, dataplane.look].forEach((observe) => void observe());
   const loop = new Loop({ log, resyncMs, pass });
-  const monitor = openLinkMonitor(loop.trigger);
-  const announcer = await startAnnouncer({
-    log,
-    onLinkFailed: () => loop.triggerIn(relinkMs),
-    onThreadFailed: (error) => failed.abort(error),
-    onHeard: (address, mac) => {
-      placing.heard(address, mac);
-      dataPath.heard(address);
-    },
-    onStalled: () => holding.decideNow(),
-  });
-  const client = new KubeClient(await connect(options.kubeconfig));
-  const watched = watchAll({ client, log, onChange: loop.trigger, onUnreachable: () => offline.use() }, options);
-  const { nodeName: node, livenessPort: port, livenessKey: keyFile, snapshot: file } = options;
-  const offline = await openSnapshotFile({ file, node, log });
-  const holding = new ElectionRunner({
-    ...{ log, node, port, keyFile, claims: offline.claims },
-    workerAgeMs: announcer.workerAgeMs,
-    onDecisions: (decisions) => [placing, dataPath].forEach((one) => void one.decided(decisions)),
-    onMembership: () => dataPath.look(),
-    askWire: (addresses) => placing.ask(addresses),
-    reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
-    onPeerLinks: loop.trigger,
-    onProbed: (news) => placing.told(news),
-    onFailed: (error) => failed.abort(error),
-  });
-  const dataPath = new NodeDataplane({
-    ...{ log, watched, holding, options, onLinks: loop.trigger },
-    links: () => monitor.links(),
-    demands: () => placing.demands,
-    ask: (addresses) => placing.ask(addresses),
-  });
-  const recorder = new HolderStatusWriter({ client, log, allocations: watched.allocations, signal: running });
-  const placing = new AnnouncementReconciler({
-    ...{ watched, monitor, announcer, holding, recorder, options, log },
-    ...{ blockedOn: dataPath.blockedOn, spreadOf: dataPath.spreadOf },
-  });
-  const parts = { watched, announcer, holding, placing, dataPath, monitor, loop, client };
-  const closeEndpoint = await serveSpeaker(options, parts);
-  try {
-    await holding.open();
-    giveBackLater(log);
-    offline.start({ watched, claims: () => holding.toRemember, onUse: loop.trigger });
-    await Promise.all([loop.run(running), ...Object.values(watched).map((informer) => informer.run(running))]);
-    failed.signal.throwIfAborted();
-  } finally {
-    // Nothing moves because of a restart: the others wait a moment for this one.
-    holding.sayRestarting();
-    monitor.close();
-    const [counters] = await Promise.all([announcer.close(), offline.close(), dataPath.close()]);
-    holding.close();
-    placing.close();
-    closeEndpoint();
-    client.close();
-    log.info(counters, 'frames answered and not answered');
-  }
+  const sources = { changed, unreachable, monitor, client, informers, snapshot };
+  return {
+    ...sources,
+    ...announcing,
+    transport,
+    livenessLog,
+    tester,
+    dataplane,
+    reporter,
+    reconciler,
+    takeovers,
+    loop,
+  };
 }
 
 /** What only the start needed is given back when it is over. */

@@ -291,11 +291,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'claims and results are counted per datagram, not measured: long names of nodes make them larger than a packet',
     shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
-  'a speaker that stands still for a moment while it starts goes on with its start': {
-    file: 'unit/speaker/start.test.ts',
-    fault: 'the packet worker may report a stall before there is a holding that could decide, which ends the speaker',
-    shows: /the speaker ended by itself:[\s\S]*Cannot access 'holding' before initialization/,
-  },
   // The wire and the links
   'a frame on another link than that of the VIP says nothing of the VIP': {
     file: 'unit/speaker/announce/heard.test.ts',

@@ -14,15 +14,15 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'restart-is-not-told',
     file: 'speaker/election/election-runner.ts',
-    old: "    keeper.announceState('Restarting');\n    keeper.tick(performance.now());\n    this.#sendBeats(keeper, keeper.others);",
-    new: "    keeper.announceState('Restarting');",
+    old: "    elector.announceState('Restarting');\n    elector.tick(this.#now);\n    this.#sendHeartbeats(elector, elector.others);",
+    new: "    elector.announceState('Restarting');",
     consequence: 'Each restart of a speaker moves all of its addresses.',
     tests: ['unit/speaker/election/election-runner.test.ts'],
   },
   {
     id: 'silent-peers-are-not-called-on-former-links',
     file: 'speaker/election/election-runner.ts',
-    old: 'const isSilent = performance.now() - (this.#keeper?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;',
+    old: 'const isSilent = this.#now - (this.#elector?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;',
     new: 'const isSilent = false;',
     consequence: 'Two nodes whose link was down for a while never hear each other again.',
     tests: ['unit/speaker/election/election-runner.test.ts'],
@@ -30,7 +30,7 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'claims-are-not-told-as-news',
     file: 'speaker/election/election-runner.ts',
-    old: 'if (news) for (const part of keeper.takeDeltas()) for (const node of keeper.others) this.#send(node, part(node));',
+    old: 'if (effects.hasDelta) this.#sendDeltas(elector);',
     new: '',
     consequence: 'The other speakers learn of a takeover only when they ask for the whole list.',
     tests: ['unit/speaker/election/election-runner.test.ts'],

@@ -14,12 +14,10 @@ const never = 2 ** 31 - 1;
 
 const loop = new Loop({ log, resyncMs: never, pass: () => pass() });
 const monitor = openLinkMonitor(loop.trigger);
-const announcer = await startAnnouncer({
-  log,
-  onLinkFailed: () => loop.triggerIn(1_000),
-  onThreadFailed: (error) => {
-    throw error;
-  },
+const announcer = await startAnnouncer(log);
+announcer.linkFailed.to(() => loop.triggerIn(1_000));
+announcer.threadFailed.to((error) => {
+  throw error;
 });
 
 async function pass(): Promise<void> {

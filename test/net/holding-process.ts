@@ -5,10 +5,13 @@
 import type { Ip } from '../../src/addr/ip.ts';
 import { inSubnet } from '../../src/addr/subnet.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
 import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
-import { ElectionRunner } from '../../src/speaker/election/election-runner.ts';
+import { ElectionRunner, newIncarnation } from '../../src/speaker/election/election-runner.ts';
+import { PeerTransport } from '../../src/speaker/election/peer-transport.ts';
+import { wireElection } from '../../src/speaker/wiring.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
 const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);
@@ -27,35 +30,26 @@ const monitor = openLinkMonitor(() => undefined);
 const links = monitor.links().filter(({ name }) => name.startsWith('v'));
 const [link = fail(new Error('no link'))] = links;
 
-const announcer = await startAnnouncer({
-  log,
-  onLinkFailed: () => fail(new Error('the link failed')),
-  onThreadFailed: fail,
-  onHeard: (address, mac) => holding.heardOnWire(address, mac),
-  onStalled: () => {
-    holding.decideNow();
-    say({ kind: 'stalled' });
-  },
+const announcer = await startAnnouncer(log);
+announcer.linkFailed.to(() => fail(new Error('the link failed')));
+announcer.threadFailed.to(fail);
+const prober = new NeighborProber(log);
+prober.observe([link]);
+const transport = new PeerTransport({ log, port: 7932, keyFile });
+transport.failed.to(fail);
+const runner = new ElectionRunner({
+  ...{ node: self, incarnation: newIncarnation(), claims: [], workerAgeMs: announcer.workerAgeMs },
+  ports: { clock: systemClock, send: transport.send, probe: prober.probe },
 });
-const asker = new NeighborProber(log);
-const holding = new ElectionRunner({
-  ...{ log, node: self, port: 7932, keyFile, claims: [] },
-  workerAgeMs: announcer.workerAgeMs,
-  askWire: (addresses) => {
-    for (const address of addresses) asker.ask(link, address);
-  },
-  reassert: (vips) => announcer.repeat(vips.map(({ address }) => address)),
-  onPeerLinks: () => undefined,
-  onMembership: () => undefined,
-  onProbed: () => undefined,
-  onFailed: fail,
-  onDecisions: (decisions) => {
-    const held = decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip: { address } }) => address);
-    void announcer.apply([{ link, vips: held, listens: ['IPv4'] }]);
-    const [decision] = decisions;
-    const reason = decision?.action.kind === 'Silent' ? decision.action.reason : undefined;
-    say({ kind: 'holds', vips: held, holder: decision?.holder, reason });
-  },
+wireElection({ announcer, runner, transport });
+announcer.stalled.to(() => say({ kind: 'stalled' }));
+runner.decided.to(() => {
+  const { decisions } = runner;
+  const held = decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip: { address } }) => address);
+  void announcer.apply([{ link, vips: held, listens: ['IPv4'] }]);
+  const [decision] = decisions;
+  const reason = decision?.action.kind === 'Silent' ? decision.action.reason : undefined;
+  say({ kind: 'holds', vips: held, holder: decision?.holder, reason });
 });
 
 /** Begins, or says what became of all frames so far. */
@@ -63,23 +57,22 @@ obey<{ readonly do: 'begin' | 'counters' }>((command) => {
   if (command.do === 'begin') begin();
   say({ kind: command.do, ...announcer.counters() });
 });
-await holding.open();
+await transport.open();
+runner.start();
 sayReady();
 
 function begin(): void {
   const eligible = new Set(['n1', 'n2']);
-  holding.observe(
-    {
-      vips: [{ uid: 'uid-1', address: vip as Ip, eligible, serves: () => true, recorded: { node: 'n1', term: 1 } }],
-      nodes: new Map(Object.keys(nodes).map((node) => [node, { draining: false }])),
-      links: links.map((one) => ({
-        ...one,
-        addresses: one.addresses.map(({ address, prefix }) => `${address}/${prefix}`),
-      })),
-    },
-    {
-      addresses: new Map(Object.entries(nodes)),
-      linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
-    },
-  );
+  transport.observe({
+    addresses: new Map(Object.entries(nodes)),
+    linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
+  });
+  runner.observe({
+    vips: [{ uid: 'uid-1', address: vip as Ip, eligible, serves: () => true, recorded: { node: 'n1', term: 1 } }],
+    nodes: new Map(Object.keys(nodes).map((node) => [node, { draining: false }])),
+    links: links.map((one) => ({
+      ...one,
+      addresses: one.addresses.map(({ address, prefix }) => `${address}/${prefix}`),
+    })),
+  });
 }

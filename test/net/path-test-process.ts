@@ -13,10 +13,8 @@ const link = openLinkMonitor(() => undefined)
   .find(({ name }) => name === linkName);
 if (link === undefined) throw new Error(`no link ${linkName}`);
 quicken();
-const tester = new SpoofTester({
-  log: createLogger('speaker', 'silent'),
-  onChange: () => say({ kind: 'blocked', nodes: tester.blockedOn(linkName) }),
-});
+const tester = new SpoofTester(createLogger('speaker', 'silent'));
+tester.changed.to(() => say({ kind: 'blocked', nodes: tester.blockedOn(linkName) }));
 tester.observe([{ link, neighbours }]);
 // The tester alone does not keep the process alive.
 obey(() => undefined);

@@ -5,13 +5,23 @@
 import { familyOf, type Ip } from '../../src/addr/ip.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { Emitter } from '../../src/runtime/emitter.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { Loop } from '../../src/runtime/loop.ts';
 import { AnnouncementReconciler } from '../../src/speaker/announce/announcement-reconciler.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
-import type { HolderStatusWriter } from '../../src/speaker/announce/status-writer.ts';
-import { ElectionRunner } from '../../src/speaker/election/election-runner.ts';
-import { watchAll } from '../../src/speaker/informers.ts';
+import { ConflictWatch } from '../../src/speaker/announce/conflict-watch.ts';
+import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
+import { ProxyWatch } from '../../src/speaker/announce/proxy-watch.ts';
+import { StatusReporter } from '../../src/speaker/announce/status-reporter.ts';
+import { Verifier } from '../../src/speaker/announce/verifier.ts';
+import { DesiredState } from '../../src/speaker/desired-state.ts';
+import { ElectionRunner, newIncarnation } from '../../src/speaker/election/election-runner.ts';
+import { PeerTransport } from '../../src/speaker/election/peer-transport.ts';
+import { Takeovers } from '../../src/speaker/election/takeover-metrics.ts';
+import { makeInformers } from '../../src/speaker/informers.ts';
+import { wireAnnouncing } from '../../src/speaker/wiring.ts';
 import { advertisement, entry, node, service } from '../unit/fixtures.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
@@ -32,59 +42,60 @@ const fail = (error: Error) => {
   throw error;
 };
 const log = createLogger('speaker', 'fatal');
-const loop = new Loop({ log, resyncMs: 5_000, pass: async () => placing.observe() });
-const monitor = openLinkMonitor(loop.trigger);
-const announcer = await startAnnouncer({
-  log,
-  onLinkFailed: () => loop.triggerIn(1_000),
-  onHeard: (address, mac) => placing.heard(address, mac),
-  onStalled: () => holding.decideNow(),
-  onThreadFailed: fail,
-});
+const changed = new Emitter();
+const monitor = openLinkMonitor(changed.emit);
+const announcer = await startAnnouncer(log);
+announcer.threadFailed.to(fail);
 // Nobody is asked: what the cluster says is known.
 const client = undefined as unknown as KubeClient;
 const nothing = () => undefined;
-const watched = watchAll(
+const informers = makeInformers(
   { client, log, onChange: nothing, onUnreachable: nothing },
   { namespace: 'berth-system', peerSelector: '' },
 );
 const services = vips.map(({ address }, i) =>
   service(`s${i}`, { ingress: [{ ip: address as Ip }], families: [familyOf(address as Ip)] }),
 );
-watched.services.seed(services);
-watched.allocations.seed(
+informers.services.seed(services);
+informers.allocations.seed(
   vips.map(({ address, heldBy }, i) => {
     const recorded = heldBy === undefined ? undefined : { node: heldBy, term: 1, since: '2026-01-01T00:00:00Z' };
     return entry(address, services[i] ?? service(''), { recorded });
   }),
 );
-watched.advertisements.seed([advertisement({ interfaces })]);
-watched.nodes.seed([
+informers.advertisements.seed([advertisement({ interfaces })]);
+informers.nodes.seed([
   node('n1'),
   ...Object.entries(peers).map(([name, internalAddresses]) => node(name, { internalAddresses })),
 ]);
-watched.endpointSlices.seed([]);
-watched.pods.seed([]);
+informers.endpointSlices.seed([]);
+informers.pods.seed([]);
 
-const holding = new ElectionRunner({
-  ...{ log, node: 'n1', port: 7932, keyFile, claims: [] },
-  workerAgeMs: announcer.workerAgeMs,
-  onDecisions: (decisions) => placing.decided(decisions),
-  onMembership: nothing,
-  askWire: (addresses) => placing.ask(addresses),
-  reassert: (again) => announcer.repeat(again.map(({ address }) => address)),
-  onPeerLinks: loop.trigger,
-  onProbed: (news) => placing.told(news),
-  onFailed: fail,
+const nodeName = 'n1';
+const nobody = () => [];
+const prober = new NeighborProber(log);
+const transport = new PeerTransport({ log, port: 7932, keyFile });
+transport.failed.to(fail);
+const runner = new ElectionRunner({
+  ...{ node: nodeName, incarnation: newIncarnation(), claims: [], workerAgeMs: announcer.workerAgeMs },
+  ports: { clock: systemClock, send: transport.send, probe: prober.probe },
 });
-const recorder = { record: nothing } as unknown as HolderStatusWriter;
-const options = { nodeName: 'n1', assumeAlive: ['n1', ...Object.keys(peers)] };
-const placing = new AnnouncementReconciler({
-  ...{ watched, monitor, announcer, holding, recorder, options, log },
-  ...{ blockedOn: () => [], spreadOf: nothing },
-});
+const options = { nodeName, assumeAlive: ['n1', ...Object.keys(peers)] };
+const desired = new DesiredState({ informers, monitor, runner, blockedOn: nobody, options });
+const verifier = new Verifier({ log, nodeName, prober, runner });
+const [conflicts, proxy] = [new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) }), new ProxyWatch()];
+const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
+const reconciler = new AnnouncementReconciler(announcing);
+const writer = { record: nothing };
+const reporter = new StatusReporter({ ...announcing, writer, blockedOn: nobody, spreadOf: nothing });
+wireAnnouncing({ ...announcing, transport, reconciler, reporter, takeovers: new Takeovers() });
+const loop = new Loop({ log, resyncMs: 5_000, pass: async () => desired.observe() });
+changed.to(loop.trigger);
+announcer.linkFailed.to(() => loop.triggerIn(1_000));
+runner.linksChanged.to(loop.trigger);
 
-obey(() => say({ kind: 'status', ...placing.status }));
-await holding.open();
+obey(() => say({ kind: 'status', ...reporter.status }));
+await transport.open();
+runner.start();
 sayReady();
 await loop.run(new AbortController().signal);

@@ -55,7 +55,7 @@ function sleepMs(ms: number): void {
 
 const groups = new SolicitedGroups((failure) => say({ kind: 'linkFailed', ...failure }));
 
-const asker = new NeighborProber({ debug: (...words: readonly unknown[]) => console.error(...words) });
+const prober = new NeighborProber({ debug: (...words: readonly unknown[]) => console.error(...words) });
 
 function applyNamed(links: Readonly<Record<string, readonly string[]>>): Promise<void> {
   return applyAll(Object.entries(links).map(([name, vips]) => ({ link: linkNamed(name), vips: vips as Ip[] })));
@@ -91,7 +91,7 @@ async function obey(command: Command): Promise<Report> {
       await applyAll(command.links.map(({ name, ...rest }) => ({ ...rest, link: linkNamed(name) })));
       return { kind: 'done' };
     case 'ask':
-      asker.ask(linkNamed(command.link), command.address as Ip, command.to);
+      prober.probeOn(linkNamed(command.link), command.address as Ip, command.to);
       return { kind: 'done' };
     case 'counters': {
       const { rss } = process.memoryUsage();

@@ -154,15 +154,15 @@ export class Cluster {
   /** Who holds a VIP, as every speaker that runs sees it. */
   viewsOf(uid: string): ReadonlySet<string | undefined> {
     const views = new Set<string | undefined>();
-    for (const { keeper } of this.speakers.values()) {
-      if (keeper) views.add(keeper.decisions.find(({ vip }) => vip.uid === uid)?.holder);
+    for (const { isRunning, decisions } of this.speakers.values()) {
+      if (isRunning) views.add(decisions.find(({ vip }) => vip.uid === uid)?.holder);
     }
     return views;
   }
 
   /** The VIPs that this node holds by its own decision. */
   heldBy(name: string): readonly string[] {
-    const decisions = this.speaker(name).keeper?.decisions ?? [];
+    const { decisions } = this.speaker(name);
     return decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip }) => vip.uid);
   }
 

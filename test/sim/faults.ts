@@ -142,9 +142,9 @@ const faults = {
     weight: 1,
     run: (cluster) => {
       const speaker = cluster.speaker(oneNode(cluster));
-      speaker.ages = { loop: 0, worker: cluster.random.between(500, 10_000) };
+      speaker.workerAgeMs = cluster.random.between(500, 10_000);
       later(cluster, [500, 3_000], () => {
-        speaker.ages = { loop: 0, worker: 0 };
+        speaker.workerAgeMs = 0;
       });
       return `worker of ${speaker.name} stuck`;
     },

@@ -70,7 +70,7 @@ export function randomRun(seed: number): Outcome {
 function revive(cluster: Cluster, random: Random): void {
   for (const name of cluster.names) {
     cluster.api.setNode(name, { draining: false });
-    cluster.speaker(name).ages = { loop: 0, worker: 0 };
+    cluster.speaker(name).workerAgeMs = 0;
     cluster.speaker(name).wake();
   }
   for (const { uid, eligible } of cluster.api.snapshot.vips) {

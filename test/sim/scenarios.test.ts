@@ -386,7 +386,7 @@ test('a worker that stands still is replaced, a slow one gets nothing new (hazar
   forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
     const slow = anyHolder(cluster);
-    cluster.speaker(slow).ages = { loop: 0, worker: 1_500 };
+    cluster.speaker(slow).workerAgeMs = 1_500;
     cluster.run(1_000);
     assertCalm(cluster, () => cluster.run(2_000));
     const before = cluster.heldBy(slow).length;

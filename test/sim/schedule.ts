@@ -1,4 +1,5 @@
 /** Virtual time: what is to happen, in order. */
+import type { Clock } from '../../src/runtime/clock.ts';
 
 interface Entry {
   readonly at: number;
@@ -15,6 +16,20 @@ export class Schedule {
   /** Runs something after a while. */
   in(ms: number, run: () => void): void {
     this.#push({ at: this.now + ms, order: this.#count++, run });
+  }
+
+  /** The clock of a process that is never late. */
+  clock(): Clock {
+    const after = (ms: number, call: () => void) => {
+      let isWanted = true;
+      this.in(ms, () => {
+        if (isWanted) call();
+      });
+      return () => {
+        isWanted = false;
+      };
+    };
+    return { now: () => this.now, after, soon: (call) => after(0, call) };
   }
 
   /** Lets time pass. */

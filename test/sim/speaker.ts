@@ -1,9 +1,10 @@
-/** A speaker: a real keeper with the loop that drives it, on virtual sockets. */
+/** A speaker: the real runner of the election, on a virtual clock and virtual sockets. */
 import assert from 'node:assert/strict';
-import { HolderElector } from '../../src/election/holder-elector.ts';
-import type { Vip } from '../../src/election/view.ts';
+import type { HolderDecision, Vip } from '../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../src/liveness/codec.ts';
 import type { Claim, Message, PeerLink } from '../../src/liveness/messages.ts';
+import type { Cancel, Clock } from '../../src/runtime/clock.ts';
+import { ElectionRunner } from '../../src/speaker/election/election-runner.ts';
 import type { Api, ApiVip, Snapshot } from './api.ts';
 import type { Fabric } from './fabric.ts';
 import type { Answer, Meter } from './meter.ts';
@@ -30,12 +31,10 @@ export interface Surroundings {
   readonly onGarp: (uid: string, mac: string) => void;
 }
 
-const beatMs = 100;
 const jitterMs = 4;
 const garpRoundsMs = [0, 100, 500, 1_000, 2_000, 5_000];
 /** What the kernel keeps of datagrams for a process that sleeps. */
 const mostQueued = 1_000;
-const listPauseMs = 200;
 /** A packet of Ethernet, less what tunnels and IPv6 take of it. */
 const mostBytes = 1_400;
 const signatureBytes = 32;
@@ -56,11 +55,9 @@ export class SimSpeaker {
   readonly name: string;
   readonly index: number;
   /** undefined while the process does not run. */
-  keeper: HolderElector | undefined;
-  /** How late its main loop and packet worker say that they are. */
-  ages = { loop: 0, worker: 0 };
-  /** The rules that it knows. */
-  rules: number | undefined;
+  runner: ElectionRunner | undefined;
+  /** How late its packet worker says that it is. Milliseconds. */
+  workerAgeMs = 0;
   readonly #around: Surroundings;
   #run = 0;
   #hasPower = true;
@@ -68,17 +65,12 @@ export class SimSpeaker {
   #clockOffset = 0;
   #snapshot: Snapshot | undefined;
   #remembered: readonly Claim[] = [];
+  /** Datagrams that came while it stood still, and timers that ran out. */
   #queue: { readonly datagram: Datagram; readonly path: string }[] = [];
+  #overdue: (() => void)[] = [];
   #answers: ReadonlyMap<string, Answer> = new Map();
   #held = new Map<string, number>();
-  #shown: unknown;
-  #deaf: ReadonlySet<string> = new Set();
-  #woken = false;
-  #soon = false;
-  #againAt = 0;
   #recordAt = 0;
-  readonly #listedAt = new Map<string, number>();
-  readonly #peerLinks = new Map<string, readonly PeerLink[]>();
   #vips = new Map<ApiVip, Vip>();
 
   constructor(around: Surroundings, { name, index }: { readonly name: string; readonly index: number }) {
@@ -88,11 +80,16 @@ export class SimSpeaker {
   }
 
   get isUp(): boolean {
-    return this.keeper !== undefined && !this.#paused;
+    return this.runner !== undefined && !this.#paused;
   }
 
   get isRunning(): boolean {
-    return this.keeper !== undefined;
+    return this.runner !== undefined;
+  }
+
+  /** What it has decided. */
+  get decisions(): readonly HolderDecision[] {
+    return this.runner?.decisions ?? [];
   }
 
   macOn(link: string): string {
@@ -107,35 +104,27 @@ export class SimSpeaker {
   /** Starts the process. */
   start({ remembers }: { readonly remembers: boolean }): void {
     const { schedule, random, api } = this.#around;
-    if (this.keeper) return;
+    if (this.runner) return;
     const run = ++this.#run;
     this.#hasPower = true;
     // The clock of a process counts from its start; so none is like another one.
     this.#clockOffset = random.between(0, 50) - schedule.now;
-    const self = { node: this.name, incarnation: random.incarnation() };
-    this.keeper = new HolderElector(self, this.#now, remembers ? this.#remembered : []);
-    this.#peerLinks.clear();
-    this.#listedAt.clear();
-    this.#deaf = new Set();
+    this.runner = this.#makeRunner(remembers ? this.#remembered : []);
     this.#vips.clear();
     this.#recordAt = 0;
     this.#queue = [];
+    this.#overdue = [];
     this.#held.clear();
     this.#paused = false;
-    this.#againAt = 0;
-    this.#soon = false;
     this.#observe();
     api.watch(this.name, (snapshot) => {
-      if (this.#run !== run || this.keeper === undefined) return;
+      if (this.#run !== run || this.runner === undefined) return;
       this.#snapshot = snapshot;
       if (!this.#paused) this.#observe();
     });
-    const loop = () => {
-      if (this.#run !== run || this.keeper === undefined) return;
-      if (!this.#paused) this.#tick();
-      schedule.in(beatMs + random.between(-jitterMs, jitterMs), loop);
-    };
-    schedule.in(random.between(0, 20), loop);
+    schedule.in(random.between(0, 20), () => {
+      if (this.#run === run) this.runner?.start();
+    });
   }
 
   /** The end of the node's power: its kernel answers for nothing, either. */
@@ -146,9 +135,10 @@ export class SimSpeaker {
 
   /** SIGKILL: the node's kernel goes on. */
   kill(): void {
-    if (this.keeper === undefined) return;
-    this.#remembered = [...this.keeper.claims.values()];
-    this.keeper = undefined;
+    if (this.runner === undefined) return;
+    this.#remembered = this.runner.toRemember;
+    this.runner.close();
+    this.runner = undefined;
     this.#run++;
     this.#around.api.unwatch(this.name);
     this.#show();
@@ -157,8 +147,7 @@ export class SimSpeaker {
   /** SIGTERM, and back after a while. */
   restart({ downMs, remembers = true }: { readonly downMs: number; readonly remembers?: boolean }): void {
     if (!this.isUp) return;
-    this.keeper?.announceState('Restarting');
-    this.#tick();
+    this.runner?.sayRestarting();
     const run = this.#run;
     // The process goes on answering for a moment, so that nobody is asked in vain before the stand-in knows.
     this.#around.schedule.in(20, () => {
@@ -179,13 +168,19 @@ export class SimSpeaker {
 
   /** Goes on. Requests that waited for the packet worker are dropped by it: its main loop is late. */
   wake(): void {
-    if (!this.#paused || this.keeper === undefined) return;
+    const { runner } = this;
+    if (!this.#paused || runner === undefined) return;
     this.#paused = false;
-    this.#woken = true;
+    // The packet worker tells of the stall, timers have run out, and datagrams wait: the event loop takes them in any order.
+    const timers = () => {
+      for (const call of this.#overdue.splice(0)) call();
+      runner.decideNow();
+    };
     const first = this.#around.random.chance(0.5);
-    if (first) this.#tick();
+    if (first) timers();
     for (const { datagram, path } of this.#queue.splice(0)) this.receive(datagram, path);
-    this.#tick();
+    timers();
+    this.#show();
     this.#observeAnew();
   }
 
@@ -196,24 +191,14 @@ export class SimSpeaker {
   }
 
   receive(datagram: Datagram, path: string): void {
-    const { keeper } = this;
-    if (keeper === undefined) return;
-    if (this.#paused) {
-      if (this.#queue.length < mostQueued) this.#queue.push({ datagram, path });
-      return;
-    }
-    const message = datagram();
-    const reception = keeper.receive(message, path, this.#now);
-    if (keeper.hasUrgentWork) this.#tickSoon();
-    if (reception !== 'Taken' || message.kind !== 'Heartbeat') return;
-    this.#noteLinks(message.from.node, message.links);
-    if (message.wantsClaims) this.#sendList(message.from.node);
+    const { runner } = this;
+    if (runner === undefined) return;
+    if (!this.#paused) runner.receive(datagram(), path);
+    else if (this.#queue.length < mostQueued) this.#queue.push({ datagram, path });
   }
 
   heardOnWire(address: string, mac: string): void {
-    if (!this.isUp) return;
-    this.keeper?.heardOnWire(address, mac, this.#now);
-    this.#tickSoon();
+    if (this.isUp) this.runner?.heardOnWire(address, mac);
   }
 
   /** The hardware address that it answers with. */
@@ -221,8 +206,47 @@ export class SimSpeaker {
     return this.isUp ? this.#answers.get(uid)?.mac : undefined;
   }
 
-  get #now(): number {
-    return this.#around.schedule.now + this.#clockOffset;
+  /** The real runner, on this process's virtual clock, network and wire. */
+  #makeRunner(claims: readonly Claim[]): ElectionRunner {
+    const runner = new ElectionRunner({
+      ...{ node: this.name, incarnation: this.#around.random.incarnation(), claims },
+      workerAgeMs: () => this.workerAgeMs,
+      ports: { clock: this.#clock(), send: this.#send, probe: (addresses) => addresses.forEach(this.#probe) },
+    });
+    runner.decided.to(() => this.#show());
+    runner.reasserted.to((vips) => {
+      for (const { uid } of vips) this.#held.delete(uid);
+      this.#show();
+    });
+    runner.linksChanged.to(() => this.#observeAnew());
+    runner.ticked.to(() => this.#keepRecords());
+    return runner;
+  }
+
+  /** Timers are late by some milliseconds, and wait where the process stands still. */
+  #clock(): Clock {
+    const { schedule, random } = this.#around;
+    const run = this.#run;
+    const offset = this.#clockOffset;
+    const after = (ms: number, call: () => void): Cancel => {
+      let isWanted = true;
+      const due = () => {
+        if (isWanted) call();
+      };
+      schedule.in(ms, () => {
+        if (this.#run !== run || !isWanted) return;
+        if (this.#paused) this.#overdue.push(due);
+        else due();
+      });
+      return () => {
+        isWanted = false;
+      };
+    };
+    return {
+      now: () => schedule.now + offset,
+      after: (ms, call) => after(ms + random.between(0, jitterMs), call),
+      soon: (call) => after(random.between(0.2, 3), call),
+    };
   }
 
   get #ownLinks(): readonly PeerLink[] {
@@ -236,13 +260,7 @@ export class SimSpeaker {
       }));
   }
 
-  #noteLinks(node: string, links: readonly PeerLink[]): void {
-    const before = this.#peerLinks.get(node);
-    this.#peerLinks.set(node, links);
-    if (JSON.stringify(before) !== JSON.stringify(links)) this.#observeAnew();
-  }
-
-  /** Who can serve what is different now: a VIP is another object when it says something else. */
+  /** Which nodes can serve what is different now: a VIP is another object when it says something else. */
   #observeAnew(): void {
     this.#vips.clear();
     this.#observe();
@@ -250,62 +268,22 @@ export class SimSpeaker {
 
   #observe(): void {
     const snapshot = this.#snapshot;
-    if (snapshot === undefined || this.keeper === undefined) return;
-    const own = this.#ownLinks;
+    if (snapshot === undefined || this.runner === undefined) return;
     const known = this.#vips;
     this.#vips = new Map(snapshot.vips.map((vip) => [vip, known.get(vip) ?? this.#vipOf(vip)]));
-    this.keeper.observe({ vips: [...this.#vips.values()], nodes: snapshot.nodes, links: own });
-    this.#tickSoon();
+    this.runner.observe({ vips: [...this.#vips.values()], nodes: snapshot.nodes, links: this.#ownLinks });
   }
 
   #vipOf({ uid, address, link, eligible, recorded, moveTo }: ApiVip): Vip {
     const { fabric } = this.#around;
     const serves = (node: string) => {
-      if (node === this.name) return fabric.hasCarrier(node, link) && !this.#deaf.has(link);
-      return this.#peerLinks.get(node)?.some(({ name }) => name === link) ?? true;
+      if (node === this.name) return fabric.hasCarrier(node, link) && !this.runner?.deafLinks.has(link);
+      return this.runner?.linksOf(node)?.some(({ name }) => name === link) ?? true;
     };
     return { uid, address, eligible, recorded, moveTo, serves };
   }
 
-  #tickSoon(): void {
-    if (this.#soon) return;
-    this.#soon = true;
-    const run = this.#run;
-    this.#around.schedule.in(this.#around.random.between(0.2, 3), () => {
-      this.#soon = false;
-      if (this.#run === run && this.isUp) this.#tick();
-    });
-  }
-
-  #tick(): void {
-    const { keeper } = this;
-    if (keeper === undefined) return;
-    const { schedule } = this.#around;
-    const turn = keeper.tick(this.#now);
-    for (const { uid } of turn.reassert) this.#held.delete(uid);
-    this.#show({ force: turn.reassert.length > 0 || this.#woken });
-    this.#woken = false;
-    if (turn.hasDelta) {
-      for (const news of keeper.takeDeltas()) for (const node of keeper.others) this.#send(node, news(node));
-    }
-    for (const node of turn.heartbeats) this.#send(node, keeper.heartbeatFor(node, this.#now, this.ages));
-    for (const vip of turn.asks) this.#ask(vip);
-    for (const { link, address } of turn.probes) this.#probe(link, address);
-    if (turn.deaf !== this.#deaf) {
-      this.#deaf = turn.deaf;
-      this.#observeAnew();
-    }
-    this.#keepRecords();
-    const run = this.#run;
-    const again = turn.again - this.#clockOffset;
-    if (again >= schedule.now + beatMs || (again >= this.#againAt && this.#againAt > schedule.now)) return;
-    this.#againAt = again;
-    schedule.in(Math.max(1, again - schedule.now), () => {
-      if (this.#run === run && this.isUp && schedule.now >= this.#againAt) this.#tick();
-    });
-  }
-
-  #send(to: string, message: Message): void {
+  #send = (to: string, message: Message): void => {
     const { fabric, paths, speakers, isText } = this.#around;
     const peer = speakers.get(to);
     if (peer === undefined) return;
@@ -313,19 +291,19 @@ export class SimSpeaker {
     for (const [path, cable] of paths) {
       fabric.send({ from: this.name, to, cable }, () => peer.receive(datagram, path));
     }
-  }
+  };
 
-  #sendList(node: string): void {
-    if (this.#now - (this.#listedAt.get(node) ?? Number.NEGATIVE_INFINITY) < listPauseMs) return;
-    this.#listedAt.set(node, this.#now);
-    for (const message of this.keeper?.fullSync(node) ?? []) this.#send(node, message);
-  }
+  /** Asks on the link in whose subnet the address is: for a VIP, or for a node's own address. */
+  #probe = (address: string): void => {
+    const vip = [...this.#vips.keys()].find((one) => one.address === address);
+    if (vip) this.#probeVip(vip);
+    else for (const link of this.#around.links) this.#probeNode(link, address);
+  };
 
   /** A broadcast request, by a link that has a signal; each host that answers for the VIP when it comes is heard. */
-  #ask({ uid, address }: Vip): void {
+  #probeVip({ uid, address, link }: ApiVip): void {
     const { schedule, fabric, speakers, strangers } = this.#around;
-    const link = this.#linkOf(uid);
-    if (link === undefined || !fabric.hasCarrier(this.name, link)) return;
+    if (!fabric.hasCarrier(this.name, link)) return;
     schedule.in(fabric.latencyMs(), () => {
       const stranger = strangers.get(uid);
       if (stranger !== undefined && fabric.carries(this.name, 'stranger', link) && !fabric.isLost()) {
@@ -341,7 +319,7 @@ export class SimSpeaker {
   }
 
   /** A node's kernel answers for the node's own addresses, whatever its speaker does. */
-  #probe(link: string, address: string): void {
+  #probeNode(link: string, address: string): void {
     const { schedule, fabric, speakers } = this.#around;
     for (const other of speakers.values()) {
       if (other === this || !other.#hasPower || other.addressOn(link) !== address) continue;
@@ -351,21 +329,13 @@ export class SimSpeaker {
     }
   }
 
-  #linkOf(uid: string): string | undefined {
-    for (const vip of this.#vips.keys()) if (vip.uid === uid) return vip.link;
-    return undefined;
-  }
-
   /** Puts the decisions into effect, and says what the client sees of them. */
-  #show({ force = true } = {}): void {
-    const { keeper } = this;
-    if (!force && keeper?.decisions === this.#shown) return;
-    this.#shown = keeper?.decisions;
+  #show(): void {
     const { fabric, meter, schedule, speakers, links } = this.#around;
     const answers = new Map<string, Answer>();
     const seen = new Map<string, Answer>();
     const link = new Map([...this.#vips.keys()].map(({ uid, link }) => [uid, link]));
-    for (const { vip, action } of keeper?.decisions ?? []) {
+    for (const { vip, action } of this.decisions) {
       const on = link.get(vip.uid) ?? links[0] ?? '';
       if (action.kind === 'Silent' || !fabric.hasCarrier(this.name, on)) continue;
       const holds = action.kind === 'Hold';
@@ -412,7 +382,7 @@ export class SimSpeaker {
     this.#recordAt = schedule.now + 1_000;
     const records = new Map(this.#snapshot?.vips.map(({ uid, recorded }) => [uid, recorded]));
     const run = this.#run;
-    for (const { vip, action, term } of this.keeper?.decisions ?? []) {
+    for (const { vip, action, term } of this.decisions) {
       const record = records.get(vip.uid);
       if (action.kind !== 'Hold' || (record?.node === this.name && record.term === term)) continue;
       schedule.in(random.between(20, 300), () => {

@@ -4,24 +4,20 @@ import { openFrameSender } from '../../linux/frame-sender.ts';
 import { SolicitedGroups } from '../../linux/solicited-groups.ts';
 import type { ResponderCounters } from '../../linux/worker/responder-memory.ts';
 import { type LinkVips, startResponder } from '../../linux/worker/responder-thread.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { BurstSender } from './gratuitous-sender.ts';
 
-/** What the owner of an announcer is told. */
-export interface AnnouncerOptions {
-  readonly log: Logger;
-  /** Nothing is answered or sent on some link, until the next `apply`. */
-  readonly onLinkFailed: () => void;
-  /** Another host answers for an address, or uses it as its own. */
-  readonly onHeard?: (address: string, mac: string) => void;
-  /** This process may have been stopped: decides anew, and calls `apply` with what that brings, before it returns. */
-  readonly onStalled?: () => void;
-  /** The packet worker ended by a fault of the program. */
-  readonly onThreadFailed: (error: Error) => void;
-}
-
-/** The packet worker, the memberships in groups and the sender of bursts as one. */
+/** The packet worker, the memberships in groups and the sender of gratuitous frames as one. */
 export interface Announcer {
+  /** Nothing is answered or sent on some link, until the next `apply`. */
+  readonly linkFailed: Emitter;
+  /** Another host answers for an address, or uses it as its own. */
+  readonly heard: Emitter<[address: string, mac: string]>;
+  /** This process may have been stopped: a receiver decides anew, and calls `apply` with what that brings, before it returns. */
+  readonly stalled: Emitter;
+  /** The packet worker ended by a fault of the program. */
+  readonly threadFailed: Emitter<[error: Error]>;
   /** The whole desired state; does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
   /** Tells the neighbours again where these VIPs are. */
@@ -47,25 +43,31 @@ export interface AnnouncerKernel {
 
 /** Starts the packet worker. Rejects where the process may not open packet sockets. */
 export async function startAnnouncer(
-  { log, onLinkFailed, onHeard, onStalled, onThreadFailed }: AnnouncerOptions,
+  log: Logger,
   kernel: AnnouncerKernel = { startResponder, openFrameSender },
 ): Promise<Announcer> {
+  const events = {
+    linkFailed: new Emitter(),
+    heard: new Emitter<[address: string, mac: string]>(),
+    stalled: new Emitter(),
+    threadFailed: new Emitter<[error: Error]>(),
+  };
   let inEffect: readonly LinkVips[] | undefined;
   const linkFailed = () => {
     inEffect = undefined;
-    onLinkFailed();
+    events.linkFailed.emit();
   };
   const responder = await kernel.startResponder({
     onLinkFailed: ({ link, code, message }) => {
       log.warn({ link, reason: code, message }, 'link does not answer');
       linkFailed();
     },
-    onHeard: ({ address, mac }) => onHeard?.(address, mac),
+    onHeard: ({ address, mac }) => events.heard.emit(address, mac),
     onStalled: (ms) => {
       log.warn({ ms: Math.round(ms) }, 'packet worker stood still');
-      onStalled?.();
+      events.stalled.emit();
     },
-    onThreadFailed,
+    onThreadFailed: events.threadFailed.emit,
   });
   const groups = new SolicitedGroups(({ link, code, message }) => {
     log.warn({ link, reason: code, message }, 'switches may keep Neighbor Solicitations from this link');
@@ -73,9 +75,10 @@ export async function startAnnouncer(
     inEffect = undefined;
   });
   const { openFrameSender: open } = kernel;
-  const bursts = new BurstSender({ log, open, onLinkFailed: linkFailed, onLate: () => onStalled?.() });
+  const bursts = new BurstSender({ log, open, onLinkFailed: linkFailed, onLate: events.stalled.emit });
 
   return {
+    ...events,
     apply: async (desired) => {
       if (inEffect !== undefined && isSameState(inEffect, desired)) return;
       // Noted before the wait: a link that fails meanwhile takes the note away.

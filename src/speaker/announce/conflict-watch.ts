@@ -1,5 +1,6 @@
 /** Runs the watch for other hosts that use our VIPs, on the real clock. */
 import { type ConflictState, Conflicts, type HeldVip } from '../../announce/conflict-detector.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
 /** What the watch works with. */
@@ -7,14 +8,16 @@ export interface ConflictWatchOptions {
   readonly log: Logger;
   /** The node of the cluster that has this hardware address. */
   readonly nodeOf: (mac: string) => string | undefined;
-  readonly ask: (vips: readonly HeldVip[]) => void;
-  /** Announce these once more. */
-  readonly defend: (vips: readonly HeldVip[]) => void;
-  readonly onChange: () => void;
 }
 
 /** Watches the VIPs that this node holds. */
 export class ConflictWatch {
+  /** It must be asked on the wire which other hosts have these. */
+  readonly probing = new Emitter<[vips: readonly HeldVip[]]>();
+  /** These must be announced once more. */
+  readonly defending = new Emitter<[vips: readonly HeldVip[]]>();
+  /** The state of a VIP is another one, for a reason that `observe` did not bring. */
+  readonly changed = new Emitter();
   readonly #options: ConflictWatchOptions;
   readonly #conflicts = new Conflicts();
   #timer: NodeJS.Timeout | undefined;
@@ -35,12 +38,12 @@ export class ConflictWatch {
   }
 
   /** Somebody says that an address is its own. */
-  heard(address: string, mac: string): void {
+  heard = (address: string, mac: string): void => {
     // Most of what is heard on a link is of no interest, and whose hardware address that is takes some looking.
     if (!this.#conflicts.isWatched(address)) return;
     const node = this.#options.nodeOf(mac);
     if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#turn(true);
-  }
+  };
 
   /** Watches no more. */
   close(): void {
@@ -51,12 +54,12 @@ export class ConflictWatch {
     clearTimeout(this.#timer);
     const now = performance.now();
     const { asks, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
-    if (asks.length > 0) this.#options.ask(asks);
+    if (asks.length > 0) this.probing.emit(asks);
     for (const { address: vip, uid } of defend) {
       this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announced again');
     }
-    if (defend.length > 0) this.#options.defend(defend);
+    if (defend.length > 0) this.defending.emit(defend);
     if (nextAt !== undefined) this.#timer = setTimeout(() => this.#turn(true), Math.max(1, nextAt - now));
-    if (hasChanged && tell) this.#options.onChange();
+    if (hasChanged && tell) this.changed.emit();
   };
 }

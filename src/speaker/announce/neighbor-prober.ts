@@ -1,37 +1,60 @@
-/** Asks on the wire who has an address: by ARP probes (RFC 5227 section 1.1), which change nobody's cache, and by Neighbor Solicitations. */
-import { familyOf, type Ip } from '../../addr/ip.ts';
+/** Asks on the wire which host has an address: by ARP probes (RFC 5227 section 1.1), which change no cache, and by Neighbor Solicitations. */
+import { familyOf, type Ip, parseIp } from '../../addr/ip.ts';
+import { inSubnet } from '../../addr/subnet.ts';
 import { type FrameSender, openFrameSender } from '../../linux/frame-sender.ts';
-import type { LinkName } from '../../linux/packet-socket.ts';
+import type { Link } from '../../linux/links.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { arpOperation, encodeArp } from '../../wire/arp.ts';
 import { broadcastMac } from '../../wire/ethernet.ts';
 import { groupMac, ipv6TextAt, solicitedNodeGroup, unspecified } from '../../wire/ipv6.ts';
 import { encodeNdp, ndpType } from '../../wire/ndp.ts';
 
-type AskedLink = LinkName & { readonly mac: string; readonly addresses: readonly { readonly address: Ip }[] };
+type ProbedLink = Pick<Link, 'name' | 'index' | 'mac'> & { readonly addresses: readonly { readonly address: Ip }[] };
 
 const noAddress = '0.0.0.0' as Ip;
 const noMac = '00:00:00:00:00:00';
 
-/** Sends the questions; the packet worker hears the answers. */
+/** Sends the probes; the packet worker hears the answers. */
 export class NeighborProber {
   readonly #log: Pick<Logger, 'debug'>;
   readonly #senders = new Map<string, FrameSender>();
+  #links: readonly Link[] = [];
 
   constructor(log: Pick<Logger, 'debug'>) {
     this.#log = log;
   }
 
-  /** Asks all hosts, or the one with a hardware address, once. A link that cannot send is tried again next time. */
-  ask(link: AskedLink, address: Ip, to?: string): void {
+  /** The links of this node now. */
+  observe(links: readonly Link[]): void {
+    this.#links = links;
+  }
+
+  /** The link in whose subnet an address is; undefined where a router is between. */
+  linkTo = (text: string): Link | undefined => {
+    const address = parseIp(text);
+    // Two links may have addresses of one subnet: nothing comes by the one that is down.
+    const isNear = ({ carrier, addresses }: Link) => carrier && addresses.some((own) => inSubnet(address as Ip, own));
+    return address && this.#links.find(isNear);
+  };
+
+  /** Asks all hosts once for each address, on the link in whose subnet it is. */
+  probe = (addresses: readonly Ip[]): void => {
+    for (const address of addresses) {
+      const link = this.linkTo(address);
+      if (link) this.probeOn(link, address);
+    }
+  };
+
+  /** Asks all hosts of a link once, or the one with a hardware address. A link that cannot send is tried again next time. */
+  probeOn(link: ProbedLink, address: Ip, to?: string): void {
     const key = `${link.index}/${link.name}`;
     try {
       const sender = this.#senders.get(key) ?? openFrameSender(link);
       this.#senders.set(key, sender);
-      const frame = familyOf(address) === 'IPv4' ? probeFor(link, address, to) : solicitationFor(link, address, to);
+      const frame = familyOf(address) === 'IPv4' ? arpProbe(link, address, to) : solicitation(link, address, to);
       if (sender.send(frame) === 'LinkGone') this.#drop(key);
     } catch (error) {
-      this.#log.debug({ link: link.name, err: error }, 'cannot ask on the wire');
+      this.#log.debug({ link: link.name, err: error }, 'cannot send probes on a link');
       this.#drop(key);
     }
   }
@@ -47,7 +70,7 @@ export class NeighborProber {
   }
 }
 
-function probeFor({ mac }: AskedLink, address: Ip, to = broadcastMac): Uint8Array {
+function arpProbe({ mac }: ProbedLink, address: Ip, to = broadcastMac): Uint8Array {
   return encodeArp({
     ...{ destination: to, source: mac, operation: arpOperation.request },
     ...{ senderMac: mac, senderIp: noAddress, targetMac: noMac, targetIp: address },
@@ -55,14 +78,14 @@ function probeFor({ mac }: AskedLink, address: Ip, to = broadcastMac): Uint8Arra
 }
 
 /**
- * From an address of the link, for the answer to a question from none (DAD) goes to all nodes (RFC 4861 section 7.2.4). Whoever is asked
- * may note where this address is, and that is true.
+ * From an address of the link, for the answer to a solicitation from none (DAD) goes to all nodes (RFC 4861 section 7.2.4). A host that is
+ * asked may note where this address is, and that is true.
  */
-function solicitationFor({ mac, addresses }: AskedLink, address: Ip, to?: string): Uint8Array {
+function solicitation({ mac, addresses }: ProbedLink, address: Ip, to?: string): Uint8Array {
   const own = addresses.find((one) => familyOf(one.address) === 'IPv6')?.address;
   const group = solicitedNodeGroup(address);
   return encodeNdp({
-    // One host is asked as a kernel does that has heard of it before (RFC 4861 section 7.3.3).
+    // One host is asked as a kernel asks a neighbor that it has heard of before (RFC 4861 section 7.3.3).
     ...{ destination: to ?? groupMac(group), destinationIp: to === undefined ? ipv6TextAt(group, 0) : address },
     ...{ source: mac, target: address },
     ...{ type: ndpType.solicitation, flags: 0 },

@@ -2,6 +2,7 @@
 import type { HeldVip } from '../../announce/conflict-detector.ts';
 import { ProxySyncGate, type ProxySyncState } from '../../announce/proxy-sync-gate.ts';
 import { readProxySync } from '../../kube/proxy-health.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 
 const askMs = 50;
 /** Once all are announced, what is unproven can wait. */
@@ -9,25 +10,21 @@ const laterMs = 1_000;
 
 /** Keeps asking while somebody waits. */
 export class ProxyWatch {
-  readonly #readinesses = new ProxySyncGate();
-  readonly #onChange: () => void;
+  /** A VIP need not wait any longer. */
+  readonly changed = new Emitter();
+  readonly #gate = new ProxySyncGate();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `onChange` is called when a VIP need not wait any longer. */
-  constructor(onChange: () => void) {
-    this.#onChange = onChange;
-  }
-
   /** Takes in what is held. */
   observe(held: readonly HeldVip[]): void {
-    this.#readinesses.observe(held, Date.now());
-    if (this.#readinesses.isAsking) this.#timer ??= setTimeout(this.#ask, 0);
+    this.#gate.observe(held, Date.now());
+    if (this.#gate.isAsking) this.#timer ??= setTimeout(this.#ask, 0);
   }
 
   /** How it is with a VIP. */
   of(uid: string): ProxySyncState {
-    return this.#readinesses.of(uid);
+    return this.#gate.of(uid);
   }
 
   /** Asks no more. */
@@ -37,10 +34,10 @@ export class ProxyWatch {
   }
 
   #ask = async (): Promise<void> => {
-    const changed = this.#readinesses.take(await readProxySync(), Date.now());
+    const changed = this.#gate.take(await readProxySync(), Date.now());
     this.#timer = undefined;
     if (this.#closed) return;
-    if (this.#readinesses.isAsking) this.#timer = setTimeout(this.#ask, this.#readinesses.isPending ? askMs : laterMs);
-    if (changed) this.#onChange();
+    if (this.#gate.isAsking) this.#timer = setTimeout(this.#ask, this.#gate.isPending ? askMs : laterMs);
+    if (changed) this.changed.emit();
   };
 }

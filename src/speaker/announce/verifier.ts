@@ -1,31 +1,26 @@
 /** Verifies VIPs of other nodes on the wire, and keeps what the others found out about those of this one; on the real clock. */
-import type { Ip } from '../../addr/ip.ts';
 import { Verification } from '../../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../../announce/verification-plan.ts';
 import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
 import type { Condition } from '../../api/meta.ts';
-import type { HolderDecision } from '../../election/view.ts';
 import type { Link } from '../../linux/links.ts';
 import { SynProber } from '../../linux/syn-prober.ts';
 import type { ProbeReport, ProbeResult } from '../../liveness/messages.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
+import type { NeighborProber } from './neighbor-prober.ts';
 
 /** What a verifier works with. */
 export interface VerifierOptions {
   readonly log: Logger;
-  /** Asks on the wire who has an address: all hosts, or the one with a hardware address. */
-  readonly ask: (link: Link, address: Ip, to: string | undefined) => void;
-  /** Tells a node what was found out about VIPs that it holds. */
-  readonly say: (node: string, found: Pick<ProbeReport, 'results' | 'roundMs'>) => void;
-  /** What is known of a VIP that this node holds has changed. */
-  readonly onChange: () => void;
+  readonly nodeName: string;
+  readonly prober: Pick<NeighborProber, 'probeOn'>;
+  readonly runner: Pick<ElectionRunner, 'decisions' | 'living' | 'report'>;
 }
 
 /** What the cluster and the links say now. */
-export type VerifierView = Omit<PlanView, 'decisions' | 'living'> & {
-  readonly links: readonly Link[];
-  readonly living: () => readonly string[];
-};
+export type VerifierView = Pick<PlanView, 'linksOf' | 'snapshot'> & { readonly links: readonly Link[] };
 
 /** Changes that come together are planned together; whether peers live and die is looked at so often. */
 const planMs = { soon: 250, later: 2_000 } as const;
@@ -34,13 +29,14 @@ const changeMs = 1_000;
 
 /** Both sides of the verification on this node. */
 export class Verifier {
+  /** What is known of a VIP that this node holds has changed. */
+  readonly changed = new Emitter();
   readonly #options: VerifierOptions;
   readonly #planner = new Planner();
   readonly #verification = new Verification();
   readonly #results = new VerificationResults();
-  readonly #knocker: SynProber;
+  readonly #synProber: SynProber;
   #view: VerifierView | undefined;
-  #decisions: readonly HolderDecision[] = [];
   #proxies: ReadonlySet<string> = new Set();
   /** What the present plan was made from. */
   #planned: readonly unknown[] = [];
@@ -52,43 +48,40 @@ export class Verifier {
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    this.#knocker = new SynProber({
+    this.#synProber = new SynProber({
       onAnswer: (address) => {
         this.#verification.reached(address);
         this.#turn();
       },
-      onFault: (link, err) => options.log.debug({ link, err }, 'cannot knock'),
+      onFault: (link, err) => options.log.debug({ link, err }, 'cannot send SYNs'),
     });
   }
 
   /** Takes in what the cluster and the links say now. */
-  observe(view: VerifierView): void {
+  observe = (view: VerifierView): void => {
     this.#view = view;
     this.#planIn(planMs.soon);
-  }
+  };
 
-  /** Takes in who holds what now. */
-  decided(decisions: readonly HolderDecision[]): void {
-    this.#decisions = decisions;
-    this.#planIn(planMs.soon);
-  }
+  /** The election decided anew. */
+  decided = (): void => this.#planIn(planMs.soon);
 
   /** Takes in the hosts that answer for any address: what they say proves nothing. */
   ignore(proxies: ReadonlySet<string>): void {
     this.#proxies = proxies;
   }
 
-  /** Somebody with this hardware address says that it has an address. */
-  heard(address: string, mac: string): void {
+  /** A host with this hardware address says that it has an address. */
+  heard = (address: string, mac: string): void => {
     if (this.#proxies.has(mac)) return;
     this.#verification.heard(address, mac);
     this.#turn();
-  }
+  };
 
-  /** A peer says what it found out about VIPs of this node. */
-  told(news: ProbeReport): void {
-    if (this.#results.take(news, performance.now())) this.#changed();
-  }
+  /** A peer reports what its probes of VIPs of this node found. */
+  takeReport = (report: ProbeReport): void => {
+    if (this.#results.take(report, performance.now())) this.#noteChange();
+  };
 
   /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
   findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
@@ -100,7 +93,7 @@ export class Verifier {
   close(): void {
     for (const timer of [this.#planTimer, this.#turnTimer, this.#changeTimer]) clearTimeout(timer);
     this.#view = undefined;
-    this.#knocker.close();
+    this.#synProber.close();
   }
 
   #planIn(ms: number): void {
@@ -115,15 +108,16 @@ export class Verifier {
     this.#planAt = Number.POSITIVE_INFINITY;
     const view = this.#view;
     if (view === undefined) return;
-    const living = view.living();
-    const facts = [view, this.#decisions, living.join()];
+    const { nodeName: self, runner } = this.#options;
+    const { living, decisions } = runner;
+    const facts = [view, decisions, living.join()];
     if (facts.some((fact, i) => fact !== this.#planned[i])) {
       this.#planned = facts;
       const now = performance.now();
-      const { targets, held } = this.#planner.planOf({ ...view, living, decisions: this.#decisions });
+      const { targets, held } = this.#planner.planOf({ ...view, self, living, decisions });
       this.#results.observe(held, now);
       this.#verification.observe(targets, now);
-      this.#knocker.keepOnly(view.links);
+      this.#synProber.keepOnly(view.links);
       this.#turn();
     }
     this.#planIn(planMs.later);
@@ -136,13 +130,13 @@ export class Verifier {
     const { asks, knocks, found, nextAt } = this.#verification.turn(now);
     for (const { target, to } of asks) {
       const link = this.#linkOf(target);
-      if (link) this.#options.ask(link, target.address, to);
+      if (link) this.#options.prober.probeOn(link, target.address, to);
     }
     for (const { target, mac, port } of knocks) {
       const link = this.#linkOf(target);
-      if (link) this.#knocker.probe({ link, source: target.source, mac, address: target.address, port });
+      if (link) this.#synProber.probe({ link, source: target.source, mac, address: target.address, port });
     }
-    this.#say(found);
+    this.#report(found);
     if (nextAt !== undefined) this.#turnTimer = setTimeout(this.#turn, Math.max(1, nextAt - now));
   };
 
@@ -150,20 +144,20 @@ export class Verifier {
     return this.#view?.links.find(({ name }) => name === link);
   }
 
-  #say(found: readonly { readonly holder: string; readonly result: ProbeResult }[]): void {
+  #report(found: readonly { readonly holder: string; readonly result: ProbeResult }[]): void {
     const { roundMs } = this.#verification;
     for (const [node, words] of Map.groupBy(found, ({ holder }) => holder)) {
-      this.#options.say(node, { results: words.map(({ result }) => result), roundMs });
+      this.#options.runner.report(node, { results: words.map(({ result }) => result), roundMs });
     }
   }
 
-  #changed(): void {
+  #noteChange(): void {
     const now = performance.now();
     this.#changeTimer ??= setTimeout(
       () => {
         this.#changeTimer = undefined;
         this.#changedAt = performance.now();
-        this.#options.onChange();
+        this.changed.emit();
       },
       Math.max(0, this.#changedAt + changeMs - now),
     );

@@ -10,10 +10,12 @@ import { FormerHolders } from '../../dataplane/plan/former-holders.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
-import type { HolderDecision } from '../../election/view.ts';
 import type { Link } from '../../linux/links.ts';
+import { Emitter } from '../../runtime/emitter.ts';
+import type { NeighborProber } from '../announce/neighbor-prober.ts';
+import type { DesiredState } from '../desired-state.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
-import { isKnown, type Watched } from '../informers.ts';
+import { type Informers, isKnown } from '../informers.ts';
 import { type LinkOf, servedBy } from './spread-targets.ts';
 import type { SpreadWatch } from './spread-watch.ts';
 
@@ -27,18 +29,15 @@ export interface DataplaneOptions {
 
 /** What the watch works with. */
 export interface DataplaneWatchParts {
-  readonly watched: Watched;
-  readonly holding: Pick<ElectionRunner, 'linksOf' | 'roll'>;
-  /** What is to be announced; undefined before it is known. */
-  readonly demands: () => DesiredVips | undefined;
+  readonly informers: Informers;
+  readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'>;
+  readonly desired: Pick<DesiredState, 'view'>;
   readonly links: () => readonly Link[];
   readonly spread: SpreadWatch;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
-  /** Asks who answers for addresses. */
-  readonly ask: (addresses: readonly Ip[]) => void;
+  readonly prober: Pick<NeighborProber, 'probe'>;
   readonly options: DataplaneOptions;
-  readonly onPath: (path: DataPath) => void;
 }
 
 /** What comes together is looked at together. Milliseconds. */
@@ -49,13 +48,14 @@ const hearOutMs = 3_000;
 
 /** Makes a new {@link DataPath} of what is known, when something has changed. */
 export class DataplaneWatch {
+  /** There is another plan. */
+  readonly planned = new Emitter<[plan: DataPath]>();
   readonly #parts: DataplaneWatchParts;
   readonly #reader = new VipPathReader();
   readonly #former = new FormerHolders();
   readonly #deadNodes = new DeadNodes();
   #dead = '';
   #asking: NodeJS.Timeout | undefined;
-  #decisions: readonly HolderDecision[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** When to look although nobody says anything. */
   #lookAt = Number.POSITIVE_INFINITY;
@@ -71,12 +71,6 @@ export class DataplaneWatch {
     this.#parts = parts;
   }
 
-  /** The speakers have agreed. */
-  decided(decisions: readonly HolderDecision[]): void {
-    this.#decisions = decisions;
-    this.look();
-  }
-
   /** Something may have changed. */
   look = (): void => {
     this.#timer ??= setTimeout(this.#gather, gatherMs).unref();
@@ -89,18 +83,18 @@ export class DataplaneWatch {
     clearTimeout(this.#asking);
   }
 
-  /** Somebody answered for an address. */
+  /** A host answered for an address. */
   heard(address: string): void {
     this.#deadNodes.heard(address, performance.now());
   }
 
   /** Nodes that no speaker hears are asked for until it is clear whether they are dead. */
   #askForLost = (): void => {
-    const { holding, ask } = this.#parts;
+    const { runner, prober } = this.#parts;
     clearTimeout(this.#asking);
-    const silent = holding.roll.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
+    const silent = runner.membership.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
     const { dead, asks, nextAt } = this.#deadNodes.review(silent, performance.now());
-    if (asks.length > 0) ask(asks);
+    if (asks.length > 0) prober.probe(asks);
     if (nextAt !== undefined) this.#asking = setTimeout(this.#askForLost, nextAt - performance.now()).unref();
     const text = dead.join(' ');
     if (text === this.#dead) return;
@@ -111,7 +105,7 @@ export class DataplaneWatch {
   /** Its addresses in subnets of this node's links. */
   #addressesOf(node: string): readonly Ip[] {
     const own = this.#parts.links().flatMap(({ carrier, addresses }) => (carrier ? addresses : []));
-    const told = (this.#parts.holding.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
+    const told = (this.#parts.runner.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
     const ips = told.flatMap((one) => (one === undefined ? [] : [one.address]));
     return ips.filter((ip) => !isLinkLocal(ip) && own.some((subnet) => inSubnet(ip, subnet)));
   }
@@ -119,13 +113,13 @@ export class DataplaneWatch {
   #gather = (): void => {
     this.#timer = undefined;
     this.#askForLost();
-    const { watched, holding, options, onPath } = this.#parts;
-    const demands = this.#parts.demands();
-    if (!isKnown(watched) || demands === undefined) return;
+    const { informers, runner, options } = this.#parts;
+    const desired = this.#parts.desired.view?.vips;
+    if (!isKnown(informers) || desired === undefined) return;
     const links = this.#parts.links().filter((link) => unusableReason(link) === undefined);
-    const peers = watched.nodes.store.values().filter(({ name }) => name !== options.nodeName);
-    const key = JSON.stringify([links, peers.map(({ name }) => [name, holding.linksOf(name)])]);
-    const { allocations, services, endpointSlices, nodes, advertisements } = watched;
+    const peers = informers.nodes.store.values().filter(({ name }) => name !== options.nodeName);
+    const key = JSON.stringify([links, peers.map(({ name }) => [name, runner.linksOf(name)])]);
+    const { allocations, services, endpointSlices, nodes, advertisements } = informers;
     const stores = [allocations, services, endpointSlices, nodes, advertisements];
     const revisions = stores.map(({ store }) => store.revision);
     const now = performance.now();
@@ -136,12 +130,12 @@ export class DataplaneWatch {
     // What changes with time alone.
     const blocked = links.flatMap(({ name }) => this.#parts.blockedOn(name)).join(' ');
     const ages = this.#reader.isLingering || now >= this.#lookAt ? now : 0;
-    const seen = [...revisions, this.#decisions, holding.roll, key, blocked, this.#dead, ages];
+    const seen = [...revisions, runner.decisions, runner.membership, key, blocked, this.#dead, ages];
     if (seen.every((one, i) => one === this.#seen[i])) return;
-    this.#seen = [...revisions, this.#decisions, holding.roll, key, blocked, this.#dead, 0];
+    this.#seen = [...revisions, runner.decisions, runner.membership, key, blocked, this.#dead, 0];
     if (key !== this.#neighboursKey) this.#neighbours = new Map();
     this.#neighboursKey = key;
-    onPath(this.#pathOf(links, demands, now));
+    this.planned.emit(this.#pathOf(links, desired, now));
     this.#lookAt = this.#parts.spread.nextAt(now) ?? Number.POSITIVE_INFINITY;
     if (this.#lookAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#lookAt - now);
   };
@@ -149,9 +143,9 @@ export class DataplaneWatch {
   /** Who has not heard the others out yet would take them for newcomers, and serve alone until they have settled. */
   #isEarly(now: number): boolean {
     this.#knownAt ??= now;
-    const { holding, options } = this.#parts;
-    const { present } = holding.roll;
-    const isHeard = (node: string) => node === options.nodeName || holding.linksOf(node) !== undefined;
+    const { runner, options } = this.#parts;
+    const { present } = runner.membership;
+    const isHeard = (node: string) => node === options.nodeName || runner.linksOf(node) !== undefined;
     this.#isBegun ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= hearOutMs;
     return !this.#isBegun;
   }
@@ -161,33 +155,33 @@ export class DataplaneWatch {
     this.#later = setTimeout(this.look, ms).unref();
   }
 
-  #pathOf(links: readonly Link[], demands: DesiredVips, now: number): DataPath {
-    const { watched, holding, options } = this.#parts;
+  #pathOf(links: readonly Link[], desired: DesiredVips, now: number): DataPath {
+    const { informers, runner, options } = this.#parts;
     const self = options.nodeName;
-    const nodes = new Map(watched.nodes.store.values().map((node) => [node.name, node]));
-    const lost = new Set(holding.roll.lost);
+    const nodes = new Map(informers.nodes.store.values().map((node) => [node.name, node]));
+    const lost = new Set(runner.membership.lost);
     const isGone = (node: string) => lost.has(node) && !this.#parts.spread.isInDoubt(node, now);
     const neighbourFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighbourFor(node, vip, links));
-    const slices = watched.endpointSlices.store.values();
+    const slices = informers.endpointSlices.store.values();
     const vips = this.#reader.read({
-      ledger: watched.allocations.store.values(),
-      service: (uid) => watched.services.store.get(uid),
+      ledger: informers.allocations.store.values(),
+      service: (uid) => informers.services.store.get(uid),
       handOff: options.handOff,
       isServed: servedBy(slices),
       now,
     });
-    const present = new Set(holding.roll.present);
+    const present = new Set(runner.membership.present);
     const planned = this.#parts.spread.plan({
-      ...{ demands, links, slices, paths: vips, now },
+      ...{ desired, links, slices, paths: vips, now },
       hosts: {
         ...{ self, present, neighbourFor },
         isDraining: (node) => nodes.get(node)?.draining === true,
         linkFor: (vip) => linkOf(vip, links),
       },
-      toldBy: (node) => (holding.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
+      toldBy: (node) => (runner.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
     });
-    const held = this.#decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
-    const peerMacs = [...nodes.keys()].flatMap((node) => (holding.linksOf(node) ?? []).map(({ mac }) => mac));
+    const held = runner.decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
+    const peerMacs = [...nodes.keys()].flatMap((node) => (runner.linksOf(node) ?? []).map(({ mac }) => mac));
     return {
       ...{ self, vips, neighbourFor, peerMacs, ...planned },
       ...this.#former.observe(held, { self, neighbourFor, now }),
@@ -213,7 +207,7 @@ export class DataplaneWatch {
   #findNeighbour(node: string, vip: Ip, links: readonly Link[]): Neighbor | undefined {
     const link = linkFor(vip, links);
     if (link === undefined) return undefined;
-    for (const { mac, addresses } of this.#parts.holding.linksOf(node) ?? []) {
+    for (const { mac, addresses } of this.#parts.runner.linksOf(node) ?? []) {
       const near = addresses.map(parseLinkAddress).find((own) => own !== undefined && inSubnet(vip, own));
       if (near) return { node, address: near.address, mac, link: link.name };
     }

@@ -6,6 +6,7 @@ import { passedSet, SpoofTests, testPort, testSources, testTimes } from '../../d
 import { openFrameSender } from '../../linux/frame-sender.ts';
 import type { Link } from '../../linux/links.ts';
 import { nft } from '../../linux/nft.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { encodeTcp, tcpFlag } from '../../wire/tcp.ts';
 
@@ -15,29 +16,22 @@ export interface TestedLink {
   readonly neighbours: readonly Neighbor[];
 }
 
-/** What the tester works with. */
-export interface SpoofTesterOptions {
-  readonly log: Logger;
-  /** {@link SpoofTester.blockedOn} says something else. */
-  readonly onChange: () => void;
-}
-
 /** Tests the paths of all links that have VIPs to spread. */
 export class SpoofTester {
-  readonly #options: SpoofTesterOptions;
+  /** {@link blockedOn} says something else. */
+  readonly changed = new Emitter();
+  readonly #log: Logger;
   readonly #tests = new Map<string, SpoofTests>();
   #links: readonly TestedLink[] = [];
   #blocked: ReadonlyMap<string, readonly string[]> = new Map();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: SpoofTesterOptions) {
-    this.#options = options;
+  constructor(log: Logger) {
+    this.#log = log;
   }
 
   /** The nodes whose packets do not arrive on a link. */
-  blockedOn(link: string): readonly string[] {
-    return this.#blocked.get(link) ?? [];
-  }
+  blockedOn = (link: string): readonly string[] => this.#blocked.get(link) ?? [];
 
   /** What to test from now on. */
   observe(links: readonly TestedLink[]): void {
@@ -88,7 +82,7 @@ export class SpoofTester {
         sender.close();
       }
     } catch (error) {
-      this.#options.log.debug({ link: link.name, err: error }, 'no test packets on a link');
+      this.#log.debug({ link: link.name, err: error }, 'no test packets on a link');
     }
   }
 
@@ -108,14 +102,13 @@ export class SpoofTester {
     const [before, now] = [this.#blocked, blocked].map((all) => JSON.stringify([...all]));
     if (before === now) return;
     this.#blocked = blocked;
-    const { log, onChange } = this.#options;
     for (const [link, nodes] of blocked) {
-      log.warn(
+      this.#log.warn(
         { link, nodes, reason: 'SpreadPathBlocked' },
         'packets in the name of others do not arrive from these nodes',
       );
     }
-    if (blocked.size === 0) log.info({}, 'packets in the name of others arrive from all nodes');
-    onChange();
+    if (blocked.size === 0) this.#log.info({}, 'packets in the name of others arrive from all nodes');
+    this.changed.emit();
   }
 }

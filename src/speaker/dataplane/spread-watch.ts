@@ -24,7 +24,7 @@ export interface SpreadParts {
 
 /** What is known now. */
 export interface SpreadWorld {
-  readonly demands: DesiredVips;
+  readonly desired: DesiredVips;
   readonly paths: readonly VipPath[];
   readonly slices: readonly EndpointSliceView[];
   readonly links: readonly Link[];
@@ -74,7 +74,7 @@ export class SpreadWatch {
       blockedAt: (node) =>
         node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
     };
-    const { wishFor, neighbours } = spreadTargetsOf(world.demands, hosts);
+    const { wishFor, neighbours } = spreadTargetsOf(world.desired, hosts);
     const wanted = links.filter(({ name }) => neighbours.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
     tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));

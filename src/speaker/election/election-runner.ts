@@ -1,12 +1,11 @@
 /**
- * Runs the keeper with real sockets: beats to every peer ten times a second, claims at once when they change, and a decision after
- * whatever matters. Needs no API server.
+ * Runs the elector: heartbeats to the peers, claims at once when they change, and a decision after whatever matters. Needs no API server.
+ * Clock, network and wire are ports, so the simulation runs this very class.
  */
-import { type Ip, isLinkLocal } from '../../addr/ip.ts';
+import type { Ip } from '../../addr/ip.ts';
 import type { PeerStatus } from '../../api/speaker-status.ts';
 import { type ElectionInput, HolderElector } from '../../election/holder-elector.ts';
 import type { HolderDecision, Vip } from '../../election/view.ts';
-import { decodeMessage, encodeMessage } from '../../liveness/codec.ts';
 import {
   type Claim,
   type Heartbeat,
@@ -16,42 +15,29 @@ import {
   times,
 } from '../../liveness/messages.ts';
 import { PeerLinks } from '../../liveness/peer-links.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import { openDatagrams, type SignedDatagrams } from '../../runtime/signed-datagrams.ts';
-import { LivenessLog } from './liveness-log.ts';
+import type { Reception } from '../../liveness/peers.ts';
+import type { Cancel, Clock } from '../../runtime/clock.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 
-/** What the keeper of this node works with. */
+/** What the runner reaches the world by. */
+export interface RunnerPorts {
+  readonly clock: Clock;
+  /** Sends a message to a node; `onLinks` are the addresses that the node has on its links, as it told them. */
+  readonly send: (node: string, message: Message, onLinks: readonly string[]) => void;
+  /** Asks on the wire which hosts have these addresses. */
+  readonly probe: (addresses: readonly Ip[]) => void;
+}
+
+/** What the runner works with. */
 export interface ElectionRunnerOptions {
-  readonly log: Logger;
   readonly node: string;
-  readonly port: number;
-  /** The address of this node to hear the others on; undefined: all. */
-  readonly address?: string;
-  readonly keyFile: string;
+  /** Tells this run of the speaker from earlier ones: 16 hexadecimal digits. */
+  readonly incarnation: string;
   /** What this node claimed before its restart. */
   readonly claims: readonly Claim[];
   /** Milliseconds since the packet worker turned. */
   readonly workerAgeMs: () => number;
-  readonly onDecisions: (decisions: readonly HolderDecision[]) => void;
-  readonly askWire: (addresses: readonly Ip[]) => void;
-  /** Neighbors may have heard another node last: tell them again. */
-  readonly reassert: (vips: readonly Vip[]) => void;
-  /** A peer's links, or those of this node that are deaf, have changed: who can serve what has to be looked at anew. */
-  readonly onPeerLinks: () => void;
-  /** {@link CurrentHolder.roll} has changed. */
-  readonly onMembership: () => void;
-  /** A peer has found something out about VIPs that this node holds. */
-  readonly onProbed: (news: ProbeReport) => void;
-  /** The socket is of no more use. */
-  readonly onFailed: (error: Error) => void;
-}
-
-/** Where the nodes are, and which subnets this one is in. */
-export interface Neighborhood {
-  /** Addresses of each node that runs a speaker. */
-  readonly addresses: ReadonlyMap<string, readonly string[]>;
-  /** The name of the link whose subnet an address is in; undefined where it is reached by a router. */
-  readonly linkTo: (address: string) => string | undefined;
+  readonly ports: RunnerPorts;
 }
 
 /** The nodes, as the speakers see them. */
@@ -61,65 +47,88 @@ export interface NodeMembership {
   readonly lost: readonly string[];
 }
 
-/** A peer is asked to be patient: its list is sent this often at most. */
-const listPauseMs = 200;
+/** A name for one run of a speaker, as {@link ElectionRunnerOptions.incarnation} wants it. */
+export function newIncarnation(): string {
+  return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
+}
 
-/** The keeper and its sockets. */
+/** A peer's list of claims is sent to it at most every so many milliseconds. */
+const fullSyncPauseMs = 200;
+
+/** The elector with what drives it. */
 export class ElectionRunner {
+  /** {@link decisions} is another list. */
+  readonly decided = new Emitter();
+  /** Neighbors may have heard another node last: they need to hear of these VIPs again. */
+  readonly reasserted = new Emitter<[vips: readonly Vip[]]>();
+  /** A peer's links, or those of this node that are deaf, have changed. */
+  readonly linksChanged = new Emitter();
+  /** {@link membership} has changed. */
+  readonly membershipChanged = new Emitter();
+  /** A peer reports what its probes of VIPs that this node holds found. */
+  readonly probed = new Emitter<[report: ProbeReport]>();
+  /** It has decided, at this time of its clock. */
+  readonly ticked = new Emitter<[now: number]>();
   readonly #options: ElectionRunnerOptions;
-  readonly #incarnation = crypto.randomUUID().replaceAll('-', '').slice(0, 16);
   /** Before the cluster is known there is nobody to listen to, and nothing to decide. */
-  #keeper: HolderElector | undefined;
-  #datagrams: SignedDatagrams | undefined;
-  #neighbourhood: Neighborhood = { addresses: new Map(), linkTo: () => undefined };
-  #timer: NodeJS.Timeout | undefined;
+  #elector: HolderElector | undefined;
+  #next: Cancel | undefined;
+  #soon: Cancel | undefined;
   #closed = false;
-  #soon: NodeJS.Immediate | undefined;
-  #decisions: readonly HolderDecision[] | undefined;
-  #deaf: ReadonlySet<string> = new Set();
-  #turnedAt = performance.now();
-  /** What became of the datagrams whose signature was right. */
-  readonly #receptions = { Taken: 0, OtherAddressee: 0, Replayed: 0, Unreadable: 0 };
-  #roll: NodeMembership = { present: [], lost: [] };
-  readonly #listedAt = new Map<string, number>();
+  #decisions: readonly HolderDecision[] = [];
+  #deafLinks: ReadonlySet<string> = new Set();
+  #tickedAt: number;
+  #membership: NodeMembership = { present: [], lost: [] };
+  readonly #receptions: Record<Reception, number> = { Taken: 0, OtherAddressee: 0, Replayed: 0 };
+  readonly #syncedAt = new Map<string, number>();
   readonly #links = new PeerLinks();
-  readonly #livenessLog: LivenessLog;
 
   constructor(options: ElectionRunnerOptions) {
     this.#options = options;
-    this.#livenessLog = new LivenessLog(options.log);
+    this.#tickedAt = this.#now;
   }
 
-  /** Opens the socket and begins to beat. Rejects where the port is taken or there is no key. */
-  async open(): Promise<void> {
-    const { port, address, keyFile, onFailed } = this.#options;
-    this.#datagrams = await openDatagrams({ port, address, keyFile, onFailed, onText: this.#take });
-    this.#beat();
+  /** Begins to send heartbeats. */
+  start(): void {
+    this.decideNow();
   }
 
   /** Takes in what the cluster says now. */
-  observe(world: ElectionInput, neighbourhood: Neighborhood): void {
-    this.#neighbourhood = neighbourhood;
-    const { node, claims } = this.#options;
-    this.#keeper ??= new HolderElector({ node, incarnation: this.#incarnation }, performance.now(), claims);
-    this.#keeper.observe(world);
+  observe(input: ElectionInput): void {
+    const { node, incarnation, claims } = this.#options;
+    this.#elector ??= new HolderElector({ node, incarnation }, this.#now, claims);
+    this.#elector.observe(input);
     this.#decideSoon();
   }
 
-  /** Somebody answered for an address on the wire. */
-  heardOnWire(address: string, mac: string): void {
-    this.#keeper?.heardOnWire(address, mac, performance.now());
-    if (this.#keeper?.hasUrgentWork) this.#decideSoon();
+  /** Takes in a message that came on a path. */
+  receive = (message: Message, path: string): void => {
+    const reception = this.#elector?.receive(message, path, this.#now) ?? 'OtherAddressee';
+    this.#receptions[reception]++;
+    if (reception === 'Taken' && message.kind === 'Heartbeat') this.#noteLinks(message);
+    if (reception === 'Taken' && message.kind === 'ProbeReport') this.probed.emit(message);
+    if (this.#elector?.hasUrgentWork) this.#decideSoon();
+  };
+
+  /** A host with this hardware address answered for an address on the wire. */
+  heardOnWire = (address: string, mac: string): void => {
+    this.#elector?.heardOnWire(address, mac, this.#now);
+    if (this.#elector?.hasUrgentWork) this.#decideSoon();
+  };
+
+  /** Decides at once: when this returns, nothing is held that was decided on before a sleep. */
+  decideNow = (): void => {
+    if (!this.#closed) this.#decide();
+  };
+
+  /** What is decided; the same list as before if nothing has changed. */
+  get decisions(): readonly HolderDecision[] {
+    return this.#decisions;
   }
 
   /** What this node should know of its claims after a restart. */
   get toRemember(): readonly Claim[] {
-    return this.#keeper?.toRemember ?? this.#options.claims;
-  }
-
-  /** Decides at once: when this returns, nothing is held that was decided on before a sleep. */
-  decideNow(): void {
-    this.#beat();
+    return this.#elector?.toRemember ?? this.#options.claims;
   }
 
   /** The links that a peer told last; undefined before it told any. */
@@ -134,144 +143,149 @@ export class ElectionRunner {
 
   /** Is it this node's turn to report on a VIP that nobody holds? */
   isReporter(address: Ip): boolean {
-    return this.#keeper?.isReporter(address) === true;
+    return this.#elector?.isReporter(address) === true;
   }
 
   /** The nodes that live, this one included; none before it has heard the others out. */
   get living(): readonly string[] {
-    return this.#keeper?.living ?? [];
+    return this.#elector?.living ?? [];
   }
 
   /** Which nodes are there, and which are dead beyond doubt; the same object as before if nothing has changed. */
-  get roll(): NodeMembership {
-    return this.#roll;
+  get membership(): NodeMembership {
+    return this.#membership;
   }
 
   /** How each of the other speakers is, as this one hears it. */
   get peers(): readonly PeerStatus[] {
-    return this.#keeper === undefined ? [] : peersOf(this.#keeper, performance.now());
+    return this.peersAt(this.#now);
   }
 
-  /** How often each peer was taken for dead, and what became of the datagrams. */
-  get counts() {
-    return { silences: this.#livenessLog.silences, datagrams: { ...this.#datagrams?.counters, ...this.#receptions } };
+  /** The same at a time of the runner's clock. */
+  peersAt(now: number): readonly PeerStatus[] {
+    return this.#elector === undefined ? [] : peersOf(this.#elector, now);
   }
 
-  /** Tells a peer what was found out about VIPs that it holds. */
-  report(node: string, found: Pick<ProbeReport, 'results' | 'roundMs'>): void {
-    for (const part of this.#keeper?.outbox.reportsFor(node, found) ?? []) this.#send(node, part);
+  /** What became of the messages that came. */
+  get receptions(): Readonly<Record<Reception, number>> {
+    return this.#receptions;
   }
 
   /** The links of this node that nothing comes through, although they have a signal. */
   get deafLinks(): ReadonlySet<string> {
-    return this.#deaf;
+    return this.#deafLinks;
+  }
+
+  /** Reports to a peer what probes of VIPs that it holds found. */
+  report(node: string, found: Pick<ProbeReport, 'results' | 'roundMs'>): void {
+    for (const part of this.#elector?.outbox.reportsFor(node, found) ?? []) this.#send(node, part);
   }
 
   /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
   sayRestarting(): void {
-    const keeper = this.#keeper;
-    if (keeper === undefined) return;
-    keeper.announceState('Restarting');
-    keeper.tick(performance.now());
-    this.#sendBeats(keeper, keeper.others);
+    const elector = this.#elector;
+    if (elector === undefined) return;
+    elector.announceState('Restarting');
+    elector.tick(this.#now);
+    this.#sendHeartbeats(elector, elector.others);
   }
 
-  /** Ends the beats. */
+  /** Ends the heartbeats. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
-    if (this.#soon) clearImmediate(this.#soon);
-    this.#datagrams?.close();
-    this.#options.log.info(this.counts.datagrams, 'liveness datagrams');
+    this.#next?.();
+    this.#soon?.();
   }
 
-  #take = (text: string, from: string): void => {
-    const message = decodeMessage(text);
-    if (message === undefined) {
-      this.#receptions.Unreadable++;
-      return;
-    }
-    const path = this.#neighbourhood.linkTo(from) ?? 'routed';
-    const now = performance.now();
-    const reception = this.#keeper?.receive(message, path, now) ?? 'OtherAddressee';
-    this.#receptions[reception]++;
-    if (reception === 'Taken' && message.kind === 'Heartbeat') this.#noteLinks(message);
-    if (reception === 'Taken' && message.kind === 'ProbeReport') this.#options.onProbed(message);
-    if (this.#keeper?.hasUrgentWork) this.#decideSoon();
-  };
-
-  #noteLinks(beat: Heartbeat): void {
-    if (this.#links.take(beat)) this.#options.onPeerLinks();
-    if (beat.wantsClaims) this.#sendList(beat.from.node);
+  get #now(): number {
+    return this.#options.ports.clock.now();
   }
 
-  #beat = (): void => {
-    if (!this.#closed) this.#decide();
-  };
-
-  #sendBeats(keeper: HolderElector, nodes: readonly string[]): void {
-    const now = performance.now();
-    const ages = { loop: Math.round(now - this.#turnedAt), worker: Math.round(this.#options.workerAgeMs()) };
-    for (const node of nodes) this.#send(node, keeper.heartbeatFor(node, now, ages));
+  #noteLinks(heartbeat: Heartbeat): void {
+    if (this.#links.take(heartbeat)) this.linksChanged.emit();
+    if (heartbeat.wantsClaims) this.#sendFullSync(heartbeat.from.node);
   }
 
-  #sendList(node: string): void {
-    const now = performance.now();
-    if (now - (this.#listedAt.get(node) ?? Number.NEGATIVE_INFINITY) < listPauseMs) return;
-    this.#listedAt.set(node, now);
-    for (const part of this.#keeper?.fullSync(node) ?? []) this.#send(node, part);
+  #sendHeartbeats(elector: HolderElector, nodes: readonly string[]): void {
+    const now = this.#now;
+    const ages = { loop: Math.round(now - this.#tickedAt), worker: Math.round(this.#options.workerAgeMs()) };
+    for (const node of nodes) this.#send(node, elector.heartbeatFor(node, now, ages));
+  }
+
+  #sendFullSync(node: string): void {
+    const now = this.#now;
+    if (now - (this.#syncedAt.get(node) ?? Number.NEGATIVE_INFINITY) < fullSyncPauseMs) return;
+    this.#syncedAt.set(node, now);
+    for (const part of this.#elector?.fullSync(node) ?? []) this.#send(node, part);
   }
 
   #send(node: string, message: Message): void {
-    const known = this.#neighbourhood.addresses.get(node) ?? [];
-    const isSilent = performance.now() - (this.#keeper?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
-    const onLinks = this.#links.addressesOf(node, isSilent);
-    // A link-local address says nothing without the link.
-    const isReachable = (address: string) => !isLinkLocal(address) && this.#neighbourhood.linkTo(address) !== undefined;
-    const reachable = onLinks.filter(isReachable);
-    this.#datagrams?.send(encodeMessage(message), [...new Set([...known, ...reachable])]);
+    const isSilent = this.#now - (this.#elector?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
+    this.#options.ports.send(node, message, this.#links.addressesOf(node, isSilent));
   }
 
   /** Datagrams that come together are decided together. */
   #decideSoon(): void {
-    this.#soon ??= setImmediate(() => {
+    this.#soon ??= this.#options.ports.clock.soon(() => {
       this.#soon = undefined;
-      this.#decide();
+      this.decideNow();
     });
   }
 
-  #decide(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#beat, times.heartbeat);
-    const keeper = this.#keeper;
-    if (keeper === undefined) return;
-    const now = performance.now();
-    const { decisions, asks, probes, deaf, hasDelta: news, heartbeats: beats, reassert, again } = keeper.tick(now);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#beat, Math.max(1, again - now));
-    this.#turnedAt = now;
-    if (news) for (const part of keeper.takeDeltas()) for (const node of keeper.others) this.#send(node, part(node));
-    this.#sendBeats(keeper, beats);
-    if (decisions !== this.#decisions) {
-      this.#decisions = decisions;
-      this.#options.onDecisions(decisions);
-    }
-    if (deaf !== this.#deaf && deaf.size + this.#deaf.size > 0) {
-      this.#deaf = deaf;
-      this.#options.log.warn({ links: [...deaf] }, 'links that nothing comes through');
-      this.#options.onPeerLinks();
-    }
-    // Who hears the others out knows nothing yet: what it knew before is the best there is.
-    const membership = { present: keeper.present ?? this.#roll.present, lost: keeper.lost };
-    if (JSON.stringify(membership) !== JSON.stringify(this.#roll)) {
-      this.#roll = membership;
-      this.#options.onMembership();
-    }
-    if (asks.length + probes.length > 0) this.#options.askWire([...asks, ...probes].map(({ address }) => address));
-    if (reassert.length > 0) this.#options.reassert(reassert);
-    // By the same moment as the turn: what was judged for that is not judged again.
-    this.#livenessLog.note(peersOf(keeper, now));
+  #decideIn(ms: number): void {
+    this.#next?.();
+    this.#next = this.#options.ports.clock.after(ms, this.decideNow);
   }
+
+  #decide(): void {
+    const elector = this.#elector;
+    if (elector === undefined) {
+      this.#decideIn(times.heartbeat);
+      return;
+    }
+    const now = this.#now;
+    const effects = elector.tick(now);
+    this.#decideIn(Math.max(1, effects.again - now));
+    this.#tickedAt = now;
+    if (effects.hasDelta) this.#sendDeltas(elector);
+    this.#sendHeartbeats(elector, effects.heartbeats);
+    this.#noteDecisions(effects.decisions);
+    this.#noteDeafLinks(effects.deaf);
+    this.#noteMembership(elector);
+    const probes = [...effects.asks, ...effects.probes].map(({ address }) => address);
+    if (probes.length > 0) this.#options.ports.probe(probes);
+    if (effects.reassert.length > 0) this.reasserted.emit(effects.reassert);
+    // By the time of the tick: what was judged for that is not judged again.
+    this.ticked.emit(now);
+  }
+
+  #sendDeltas(elector: HolderElector): void {
+    for (const part of elector.takeDeltas()) for (const node of elector.others) this.#send(node, part(node));
+  }
+
+  #noteDecisions(decisions: readonly HolderDecision[]): void {
+    if (decisions === this.#decisions) return;
+    this.#decisions = decisions;
+    this.decided.emit();
+  }
+
+  #noteDeafLinks(deaf: ReadonlySet<string>): void {
+    if (deaf === this.#deafLinks || deaf.size + this.#deafLinks.size === 0) return;
+    this.#deafLinks = deaf;
+    this.linksChanged.emit();
+  }
+
+  /** A speaker that hears the others out knows nothing yet: what it knew before is the best there is. */
+  #noteMembership({ present = this.#membership.present, lost }: HolderElector): void {
+    const membership = { present, lost };
+    if (isSameMembership(membership, this.#membership)) return;
+    this.#membership = membership;
+    this.membershipChanged.emit();
+  }
+}
+
+function isSameMembership(a: NodeMembership, b: NodeMembership): boolean {
+  return a.present.join(' ') === b.present.join(' ') && a.lost.join(' ') === b.lost.join(' ');
 }
 
 function peersOf({ others, peers }: HolderElector, now: number): readonly PeerStatus[] {

@@ -9,6 +9,7 @@ export class LivenessLog {
   readonly #log: Logger;
   readonly #liveness = new Map<string, Liveness>();
   readonly #silences = new Map<string, number>();
+  #deafLinks = '';
 
   constructor(log: Logger) {
     this.#log = log;
@@ -28,6 +29,14 @@ export class LivenessLog {
     if (this.#liveness.size <= peers.length) return;
     const known = new Set(peers.map(({ node }) => node));
     for (const node of this.#liveness.keys()) if (!known.has(node)) this.#forget(node);
+  }
+
+  /** One line where other links than before are deaf: nothing comes through them, although they have a signal. */
+  noteDeafLinks(links: ReadonlySet<string>): void {
+    const names = [...links].join(' ');
+    if (names === this.#deafLinks) return;
+    this.#deafLinks = names;
+    this.#log.warn({ links: [...links] }, 'links that nothing comes through');
   }
 
   /** How often each peer that is there was taken for dead. */

@@ -3,11 +3,14 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { LinkMonitor } from '../../linux/link-monitor.ts';
 import { serveHealth } from '../../runtime/health.ts';
 import type { Loop } from '../../runtime/loop.ts';
-import type { AnnouncementReconciler } from '../announce/announcement-reconciler.ts';
 import type { Announcer } from '../announce/announcer.ts';
+import type { StatusReporter } from '../announce/status-reporter.ts';
 import type { NodeDataplane } from '../dataplane/node-dataplane.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
-import { faultOf, isSynced, type Watched } from '../informers.ts';
+import type { LivenessLog } from '../election/liveness-log.ts';
+import type { PeerTransport } from '../election/peer-transport.ts';
+import type { Takeovers } from '../election/takeover-metrics.ts';
+import { faultOf, type Informers, isSynced } from '../informers.ts';
 import { speakerMetrics } from './metrics.ts';
 import { speakerStatus } from './status.ts';
 
@@ -23,11 +26,14 @@ export interface EndpointOptions {
 
 /** The parts of a speaker that are asked. */
 export interface EndpointParts {
-  readonly watched: Watched;
+  readonly informers: Informers;
   readonly announcer: Announcer;
-  readonly holding: ElectionRunner;
-  readonly placing: AnnouncementReconciler;
-  readonly dataPath: NodeDataplane;
+  readonly runner: ElectionRunner;
+  readonly transport: PeerTransport;
+  readonly livenessLog: LivenessLog;
+  readonly reporter: StatusReporter;
+  readonly takeovers: Takeovers;
+  readonly dataplane: NodeDataplane;
   readonly monitor: LinkMonitor;
   readonly loop: Loop;
   readonly client: KubeClient;
@@ -35,17 +41,17 @@ export interface EndpointParts {
 
 /** Serves until the returned function is called. Rejects when an address cannot be listened on. */
 export async function serveSpeaker(options: EndpointOptions, parts: EndpointParts): Promise<() => void> {
-  const { watched, announcer, placing, dataPath, loop, client } = parts;
+  const { informers, announcer, takeovers, dataplane, loop, client } = parts;
   const metrics = speakerMetrics({
     ...{ version: options.version, ...parts },
-    parts: [...placing.takeovers.metrics, ...loop.metrics, ...client.calls.metrics],
+    parts: [...takeovers.metrics, ...loop.metrics, ...client.calls.metrics],
   });
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(watched) },
+    live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(informers) },
     ready: {
-      informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet'),
-      rules: () => dataPath.farewell(),
+      informers: () => (isSynced(informers) ? undefined : 'first lists are not read yet'),
+      rules: () => dataplane.farewell(),
     },
     metrics,
     documents: { '/status': () => speakerStatus(options, parts) },

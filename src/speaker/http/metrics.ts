@@ -4,26 +4,25 @@ import type { DataPathStatus, PeerStatus, VipStatus } from '../../api/speaker-st
 import { informerMetrics } from '../../kube/informer-metrics.ts';
 import { type Distribution, type Metric, Metrics, type Sample, Tally } from '../../runtime/metrics.ts';
 import { processMetrics } from '../../runtime/process-metrics.ts';
-import type { Watched } from '../informers.ts';
+import type { Informers } from '../informers.ts';
 import { kernelMetrics } from './kernel-metrics.ts';
 
 /** What the metrics are read from. */
 export interface SpeakerFacts {
   readonly version: string;
-  readonly watched: Watched;
+  readonly informers: Informers;
   readonly announcer: { readonly counters: () => Readonly<Record<string, number>> };
-  readonly holding: {
+  readonly runner: {
     readonly peers: readonly PeerStatus[];
-    readonly counts: {
-      readonly silences: readonly Sample[];
-      readonly datagrams: Readonly<Record<string, number>>;
-    };
+    readonly receptions: Readonly<Record<string, number>>;
   };
-  readonly placing: {
+  readonly transport: { readonly counts: Readonly<Record<string, number>> };
+  readonly livenessLog: { readonly silences: readonly Sample[] };
+  readonly reporter: {
     readonly status: { readonly vips: readonly VipStatus[] };
     readonly reports: readonly Report[];
   };
-  readonly dataPath: {
+  readonly dataplane: {
     readonly hasRules: () => boolean | undefined;
     readonly status: DataPathStatus;
     /** How many addresses go each way. */
@@ -35,25 +34,25 @@ export interface SpeakerFacts {
 
 /** The metrics of a speaker. */
 export function speakerMetrics(facts: SpeakerFacts): Metrics {
-  const { version, watched, dataPath, parts } = facts;
+  const { version, informers, dataplane, parts } = facts;
   return new Metrics([
     ...processMetrics('speaker', version),
     ...vipMetrics(facts),
     ...peerMetrics(facts),
-    ...kernelMetrics(() => dataPath.hasRules()),
+    ...kernelMetrics(() => dataplane.hasRules()),
     {
       name: 'berth_speaker_hand_off_vips',
       help: 'VIPs by how this node passes their packets on, where the node layer is on',
       kind: 'gauge',
       labels: ['hand_off'],
-      read: () => dataPath.handOffs,
+      read: () => dataplane.handOffs,
     },
-    ...informerMetrics({ ...watched }),
+    ...informerMetrics({ ...informers }),
     ...parts,
   ]);
 }
 
-function vipMetrics({ announcer, placing }: SpeakerFacts): readonly Metric[] {
+function vipMetrics({ announcer, reporter }: SpeakerFacts): readonly Metric[] {
   return [
     {
       name: 'berth_speaker_frames_total',
@@ -69,7 +68,7 @@ function vipMetrics({ announcer, placing }: SpeakerFacts): readonly Metric[] {
       labels: ['action', 'reason'],
       read: () => {
         const tally = new Tally();
-        for (const { action, reason = '' } of placing.status.vips) tally.count({ action, reason });
+        for (const { action, reason = '' } of reporter.status.vips) tally.count({ action, reason });
         return tally.samples;
       },
     },
@@ -80,7 +79,7 @@ function vipMetrics({ announcer, placing }: SpeakerFacts): readonly Metric[] {
       labels: ['condition', 'status', 'reason'],
       read: () => {
         const tally = new Tally();
-        for (const { conditions } of placing.reports) {
+        for (const { conditions } of reporter.reports) {
           for (const { type, status, reason } of conditions) tally.count({ condition: type, status, reason });
         }
         return tally.samples;
@@ -89,7 +88,7 @@ function vipMetrics({ announcer, placing }: SpeakerFacts): readonly Metric[] {
   ];
 }
 
-function peerMetrics({ holding }: SpeakerFacts): readonly Metric[] {
+function peerMetrics({ runner, transport, livenessLog }: SpeakerFacts): readonly Metric[] {
   return [
     {
       name: 'berth_speaker_peer_alive',
@@ -97,7 +96,7 @@ function peerMetrics({ holding }: SpeakerFacts): readonly Metric[] {
       kind: 'gauge',
       labels: ['peer', 'liveness'],
       read: () =>
-        holding.peers.map(({ node: peer, liveness }) => ({
+        runner.peers.map(({ node: peer, liveness }) => ({
           labels: { peer, liveness },
           value: liveness === 'Alive' ? 1 : 0,
         })),
@@ -107,14 +106,14 @@ function peerMetrics({ holding }: SpeakerFacts): readonly Metric[] {
       help: 'How often another speaker was taken for dead',
       kind: 'counter',
       labels: ['peer'],
-      read: () => holding.counts.silences,
+      read: () => livenessLog.silences,
     },
     {
       name: 'berth_speaker_liveness_datagrams_total',
       help: 'Datagrams of the speakers by what became of them',
       kind: 'counter',
       labels: ['outcome'],
-      read: () => samplesOf('outcome', holding.counts.datagrams),
+      read: () => samplesOf('outcome', { ...transport.counts, ...runner.receptions }),
     },
   ];
 }

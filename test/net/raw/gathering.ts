@@ -13,7 +13,8 @@ import type { PeerLink } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { DataplaneWatch } from '../../../src/speaker/dataplane/dataplane-watch.ts';
 import { SpreadWatch } from '../../../src/speaker/dataplane/spread-watch.ts';
-import { clusterSnapshot, watchAll } from '../../../src/speaker/informers.ts';
+import type { DesiredView } from '../../../src/speaker/desired-state.ts';
+import { clusterSnapshot, makeInformers } from '../../../src/speaker/informers.ts';
 import { eventually } from '../../lab/poll.ts';
 import { skipTime } from '../skipped-time.ts';
 import type { Cluster } from './objects.ts';
@@ -64,7 +65,7 @@ let version = 1;
 
 /** The node `n1`. */
 export class Gathering {
-  readonly #watched = watchAll(
+  readonly #informers = makeInformers(
     {
       client: undefined as unknown as KubeClient,
       log: createLogger('test', 'silent'),
@@ -78,23 +79,33 @@ export class Gathering {
   #around = surroundings;
   #known = new Map<string, object>();
   #looks = 0;
+  #decisions: readonly HolderDecision[] = [];
   #path: DataPath | undefined;
 
   constructor({ handOff = 'KubeProxy', synLimit }: Options = {}) {
-    for (const informer of Object.values(this.#watched)) informer.seed([]);
+    for (const informer of Object.values(this.#informers)) informer.seed([]);
     const log = createLogger('test', 'silent');
     const around = () => this.#around;
+    const decisions = () => this.#decisions;
+    const view = () => {
+      this.#looks++;
+      return { vips: this.#reader.read(clusterSnapshot(this.#informers, []), this.#linksOf) } as DesiredView;
+    };
     this.#watch = new DataplaneWatch({
-      watched: this.#watched,
-      holding: {
-        get roll() {
+      informers: this.#informers,
+      runner: {
+        get membership() {
           return around();
+        },
+        get decisions() {
+          return decisions();
         },
         linksOf: this.#linksOf,
       },
-      demands: () => {
-        this.#looks++;
-        return this.#reader.read(clusterSnapshot(this.#watched, []), this.#linksOf);
+      desired: {
+        get view() {
+          return view();
+        },
       },
       links: () => this.#around.links,
       spread: new SpreadWatch({
@@ -103,10 +114,10 @@ export class Gathering {
         fault: () => undefined,
       }),
       blockedOn: () => [],
-      ask: () => undefined,
+      prober: { probe: () => undefined },
       options: { nodeName: 'n1', handOff, synLimit, conntrackZone: 7932 },
-      onPath: (path) => (this.#path = path),
     });
+    this.#watch.planned.to((path) => (this.#path = path));
   }
 
   /** What the node's rules are made from once it has heard of all of this. */
@@ -120,9 +131,10 @@ export class Gathering {
   async look(laterMs = 0): Promise<DataPath> {
     skipTime(laterMs);
     const before = this.#looks;
-    const held = this.#watched.allocations.store.values();
+    const held = this.#informers.allocations.store.values();
     const decisions = held.map((vip) => ({ vip, holder: this.#around.holders[vip.address] }));
-    this.#watch.decided(decisions as unknown as readonly HolderDecision[]);
+    this.#decisions = decisions as unknown as readonly HolderDecision[];
+    this.#watch.look();
     await eventually('it has looked', () => this.#looks > before, { everyMs: 1 });
     if (this.#path === undefined) throw new Error('no path was made');
     return this.#path;
@@ -139,7 +151,7 @@ export class Gathering {
   #takeIn(cluster: Cluster): void {
     const known = new Map<string, object>();
     for (const [kind, objects] of Object.entries(cluster) as [keyof Cluster, Cluster[keyof Cluster]][]) {
-      const informer = this.#watched[kind];
+      const informer = this.#informers[kind];
       for (const object of objects) {
         const key = `${kind} ${object.metadata.uid}`;
         known.set(key, object);

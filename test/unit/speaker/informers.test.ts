@@ -8,7 +8,7 @@ import { type EndpointSliceView, parseEndpointSlice } from '../../../src/api/end
 import { clusterSnapshot } from '../../../src/speaker/informers.ts';
 import { promise } from '../../honesty/promise.ts';
 import { entry, node } from '../fixtures.ts';
-import { serviceAt, watchedOf } from './node-in-a-box.ts';
+import { informersOf, serviceAt } from './node-in-a-box.ts';
 
 /** A slice of the Service `n/s`: the names of its endpoints' nodes, those that end in parentheses. */
 function slice(...nodes: readonly string[]): EndpointSliceView {
@@ -52,7 +52,7 @@ function sliceOf(service: string, addressType: 'IPv4' | 'IPv6', ...endpoints: re
 function eligibleFor(address: Ip, slicesOf: (service: string) => readonly EndpointSliceView[]): readonly string[] {
   const svc = serviceAt(address, { local: true });
   const nodes = ['n1', 'n2', 'n3'];
-  const watched = watchedOf({
+  const watched = informersOf({
     ...{ entries: [entry(address, svc)], services: [svc], slices: slicesOf(svc.name) },
     nodes: nodes.map((name) => node(name)),
   });

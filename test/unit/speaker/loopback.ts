@@ -16,9 +16,13 @@ import {
   type PeerLink,
   type SpeakerState,
 } from '../../../src/liveness/messages.ts';
-import { createLogger } from '../../../src/runtime/logger.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { Emitter } from '../../../src/runtime/emitter.ts';
+import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../../../src/runtime/signed-datagrams.ts';
-import { ElectionRunner, type ElectionRunnerOptions } from '../../../src/speaker/election/election-runner.ts';
+import { ElectionRunner, newIncarnation } from '../../../src/speaker/election/election-runner.ts';
+import { PeerTransport } from '../../../src/speaker/election/peer-transport.ts';
+import { wireElection } from '../../../src/speaker/wiring.ts';
 
 /** A wait on a machine that may be busy; what is waited for comes in milliseconds. */
 export const soon = { timeoutMs: 5_000, everyMs: 5 } as const;
@@ -66,9 +70,10 @@ export class Loopback {
   }
 
   /** A node's speaker as it runs on a node, without links, at the address of this number. */
-  async speaker(node: string, host: number, facts: Partial<ElectionRunnerOptions> = {}): Promise<Speaker> {
-    const speaker = new Speaker(this, { node, host }, facts);
-    await speaker.holding.open();
+  async speaker(node: string, host: number, log = createLogger('speaker', 'silent')): Promise<Speaker> {
+    const speaker = new Speaker(this, { node, host }, log);
+    await speaker.transport.open();
+    speaker.runner.start();
     this.keep({ close: () => speaker.close() });
     return speaker;
   }
@@ -97,37 +102,37 @@ export function vipFor(nodes: readonly string[], i = 0): Vip {
   return { uid: `uid-${i}`, address, eligible: new Set(nodes), serves: () => true, recorded: undefined };
 }
 
-/** What a speaker does not tell at all. */
-const nothing = () => undefined;
-
-/** A real {@link CurrentHolder}, and what it decides. */
+/** A real {@link ElectionRunner} on real sockets. */
 export class Speaker {
-  readonly holding: ElectionRunner;
-  decisions: readonly HolderDecision[] = [];
+  readonly runner: ElectionRunner;
+  readonly transport: PeerTransport;
   #isOpen = true;
 
-  constructor({ port, keyFile }: Loopback, { node, host }: Place, facts: Partial<ElectionRunnerOptions>) {
-    this.holding = new ElectionRunner({
-      ...{ log: createLogger('speaker', 'silent'), node, port, address: addressOf(host), keyFile, claims: [] },
-      ...{ workerAgeMs: () => 0, askWire: nothing, reassert: nothing, onPeerLinks: nothing, onMembership: nothing },
-      ...{ onProbed: nothing, onDecisions: (decisions) => (this.decisions = decisions) },
-      onFailed: (error) => {
-        throw error;
-      },
-      ...facts,
+  constructor({ port, keyFile }: Loopback, { node, host }: Place, log: Logger) {
+    this.transport = new PeerTransport({ log, port, keyFile, address: addressOf(host) });
+    this.transport.failed.to((error) => {
+      throw error;
     });
+    this.runner = new ElectionRunner({
+      ...{ node, incarnation: newIncarnation(), claims: [], workerAgeMs: () => 0 },
+      ports: { clock: systemClock, send: this.transport.send, probe: () => undefined },
+    });
+    const silent = { stalled: new Emitter(), heard: new Emitter<[string, string]>(), repeat: () => undefined };
+    wireElection({ announcer: silent, runner: this.runner, transport: this.transport });
+  }
+
+  get decisions(): readonly HolderDecision[] {
+    return this.runner.decisions;
   }
 
   /** It sees the VIPs and these nodes, each at the address of its number; all addresses of this machine are on its link `lo`. */
   observe(vips: readonly Vip[], nodes: Readonly<Record<string, number>>): void {
     const names = Object.keys(nodes);
-    this.holding.observe(
-      { vips, nodes: new Map(names.map((name) => [name, { draining: false }])), links: [] },
-      {
-        addresses: new Map(Object.entries(nodes).map(([name, host]) => [name, [addressOf(host)]])),
-        linkTo: () => 'lo',
-      },
-    );
+    this.transport.observe({
+      addresses: new Map(Object.entries(nodes).map(([name, host]) => [name, [addressOf(host)]])),
+      linkTo: () => 'lo',
+    });
+    this.runner.observe({ vips, nodes: new Map(names.map((name) => [name, { draining: false }])), links: [] });
   }
 
   /** The VIPs that it holds. */
@@ -136,7 +141,10 @@ export class Speaker {
   }
 
   close(): void {
-    if (this.#isOpen) this.holding.close();
+    if (this.#isOpen) {
+      this.runner.close();
+      this.transport.close();
+    }
     this.#isOpen = false;
   }
 }

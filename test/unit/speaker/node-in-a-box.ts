@@ -1,5 +1,5 @@
 /**
- * A node's speaker below the API server: the real placing and the real holding, over given objects and links. Its time is virtual, its links
+ * A node's speaker below the API server: the real election and the real announcing, over given objects and links. Its time is virtual, its links
  * are known to no kernel, so no frame is sent, and unless it has a {@link Loopback} it hears no other speaker.
  */
 import type { TestContext } from 'node:test';
@@ -14,12 +14,21 @@ import type { SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import { Informer } from '../../../src/kube/informer.ts';
 import type { Link } from '../../../src/linux/links.ts';
 import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { Emitter } from '../../../src/runtime/emitter.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { AnnouncementReconciler } from '../../../src/speaker/announce/announcement-reconciler.ts';
-import type { Announcer } from '../../../src/speaker/announce/announcer.ts';
-import type { HolderStatusWriter } from '../../../src/speaker/announce/status-writer.ts';
-import { ElectionRunner, type ElectionRunnerOptions } from '../../../src/speaker/election/election-runner.ts';
-import type { Watched } from '../../../src/speaker/informers.ts';
+import { ConflictWatch } from '../../../src/speaker/announce/conflict-watch.ts';
+import { NeighborProber } from '../../../src/speaker/announce/neighbor-prober.ts';
+import { ProxyWatch } from '../../../src/speaker/announce/proxy-watch.ts';
+import { StatusReporter } from '../../../src/speaker/announce/status-reporter.ts';
+import { Verifier } from '../../../src/speaker/announce/verifier.ts';
+import { DesiredState } from '../../../src/speaker/desired-state.ts';
+import { ElectionRunner, newIncarnation } from '../../../src/speaker/election/election-runner.ts';
+import { PeerTransport, type PeerTransportOptions } from '../../../src/speaker/election/peer-transport.ts';
+import { Takeovers } from '../../../src/speaker/election/takeover-metrics.ts';
+import type { Informers } from '../../../src/speaker/informers.ts';
+import { wireAnnouncing } from '../../../src/speaker/wiring.ts';
 import { advertisement, entry, node, service } from '../fixtures.ts';
 
 /** The node in the box. */
@@ -76,8 +85,8 @@ function knowing<V extends Identity>(views: readonly V[]): Informer<never, V> {
   return informer;
 }
 
-/** What a speaker watches, as these objects. */
-export function watchedOf(objects: Objects): Watched {
+/** The informers of a speaker, as these objects. */
+export function informersOf(objects: Objects): Informers {
   const { entries, services } = { ...shown(vip), ...objects };
   const { nodes = [node(self), node('n2')], advertisements = [advertisement()], slices = [] } = objects;
   return {
@@ -87,7 +96,7 @@ export function watchedOf(objects: Objects): Watched {
     nodes: knowing(nodes),
     endpointSlices: knowing(slices),
     pods: knowing([]),
-  } as unknown as Watched;
+  } as unknown as Informers;
 }
 
 /** Time that passes when it is told to. */
@@ -111,49 +120,84 @@ export class VirtualTime {
   }
 }
 
+/** Where the box hears other speakers; by default it opens no socket. */
+export type BoxTransport = Pick<PeerTransportOptions, 'port' | 'keyFile' | 'address'>;
+
 /** The box. */
 export class NodeInABox {
-  readonly watched: Watched;
-  readonly holding: ElectionRunner;
-  readonly placing: AnnouncementReconciler;
+  readonly informers: Informers;
+  readonly runner: ElectionRunner;
+  readonly desired: DesiredState;
   /** The state of the links that was applied last. */
   applied: readonly LinkVips[] = [];
-  /** How often the holding wanted the wire to be asked. */
+  /** How often the election wanted the wire to be asked. */
   asked = 0;
   links: readonly Link[];
+  readonly #transport: PeerTransport;
+  readonly #reporter: StatusReporter;
+  readonly #announcer = {
+    ...{ stalled: new Emitter(), heard: new Emitter<[address: string, mac: string]>(), repeat: () => undefined },
+    apply: async (desired: readonly LinkVips[]) => {
+      this.applied = desired;
+    },
+  };
+  readonly #open: readonly { close(): void }[];
 
-  constructor(objects: Objects, links: readonly Link[], facts: Partial<ElectionRunnerOptions> = {}) {
-    this.watched = watchedOf(objects);
+  constructor(objects: Objects, links: readonly Link[], on: BoxTransport = { port: 0, keyFile: '' }) {
     this.links = links;
+    this.informers = informersOf(objects);
+    const { informers } = this;
     const log = createLogger('speaker', 'silent');
-    const nothing = () => undefined;
-    this.holding = new ElectionRunner({
-      ...{ log, node: self, port: 0, keyFile: '', claims: [], workerAgeMs: () => 0 },
-      ...{ reassert: nothing, onMembership: nothing, onProbed: nothing },
-      onDecisions: (decisions) => this.placing.decided(decisions),
-      askWire: (addresses) => {
-        this.asked++;
-        this.placing.ask(addresses);
-      },
-      onPeerLinks: () => this.placing.observe(),
-      onFailed: (error) => {
-        throw error;
-      },
-      ...facts,
-    });
-    const announcer: Pick<Announcer, 'apply' | 'repeat'> = {
-      apply: async (desired) => {
-        this.applied = desired;
-      },
-      repeat: nothing,
+    const prober = new NeighborProber(log);
+    const transport = new PeerTransport({ log, ...on });
+    const probe = (addresses: readonly Ip[]) => {
+      this.asked++;
+      prober.probe(addresses);
     };
-    this.placing = new AnnouncementReconciler({
-      ...{ watched: this.watched, holding: this.holding, log, blockedOn: () => [], spreadOf: nothing },
-      monitor: { links: () => this.links, close: nothing },
-      announcer: announcer as Announcer,
-      recorder: { record: nothing } as unknown as HolderStatusWriter,
-      options: { nodeName: self, assumeAlive: this.watched.nodes.store.values().map(({ name }) => name) },
+    const runner = new ElectionRunner({
+      ...{ node: self, incarnation: newIncarnation(), claims: [], workerAgeMs: () => 0 },
+      ports: { clock: systemClock, send: transport.send, probe },
     });
+    const [blockedOn, nothing] = [() => [], () => undefined];
+    const options = { nodeName: self, assumeAlive: informers.nodes.store.values().map(({ name }) => name) };
+    const monitor = { links: () => this.links };
+    const desired = new DesiredState({ informers, monitor, runner, blockedOn, options });
+    const verifier = new Verifier({ log, nodeName: self, prober, runner });
+    const [conflicts, proxy] = [new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) }), new ProxyWatch()];
+    const announcer = this.#announcer;
+    const announcing = {
+      informers,
+      desired,
+      runner,
+      announcer,
+      prober,
+      conflicts,
+      proxy,
+      verifier,
+      nodeName: self,
+      log,
+    };
+    const reconciler = new AnnouncementReconciler(announcing);
+    const reporter = new StatusReporter({ ...announcing, writer: { record: nothing }, blockedOn, spreadOf: nothing });
+    wireAnnouncing({ ...announcing, transport, reconciler, reporter, takeovers: new Takeovers() });
+    runner.linksChanged.to(desired.observe);
+    this.runner = runner;
+    this.desired = desired;
+    this.#transport = transport;
+    this.#reporter = reporter;
+    this.#open = [verifier, proxy, conflicts, runner, transport, prober];
+  }
+
+  /** Opens its socket. */
+  async open(): Promise<void> {
+    await this.#transport.open();
+    this.runner.start();
+  }
+
+  /** A host says, by a frame on a link, that an address is its own. */
+  hear(address: string, mac: string, _link: string): void {
+    // Today the link of a frame is not told. Whatever a mended speaker is told, this is where it comes in.
+    this.#announcer.heard.emit(address, mac);
   }
 
   /** Is the address answered for with this node's own hardware address? */
@@ -163,12 +207,11 @@ export class NodeInABox {
 
   /** What the speaker says of an address. */
   status(address: Ip = vip): SpeakerStatus['vips'][number] | undefined {
-    return this.placing.status.vips.find((one) => one.address === address);
+    return this.#reporter.status.vips.find((one) => one.address === address);
   }
 
   /** Ends it. */
   close(): void {
-    this.placing.close();
-    this.holding.close();
+    for (const one of this.#open) one.close();
   }
 }

@@ -13,7 +13,7 @@ import { parseService } from '../../../src/api/service.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { writeValues } from '../../../src/runtime/value-file.ts';
-import { isKnown, isSynced, watchAll } from '../../../src/speaker/informers.ts';
+import { isKnown, isSynced, makeInformers } from '../../../src/speaker/informers.ts';
 import {
   openSnapshotFile,
   readSaved,
@@ -173,11 +173,11 @@ test('B9 the snapshot is used once, where the API server has told nothing, and a
     const log = createLogger('test', 'info');
     log.level = 'silent';
     const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
-    const watched = watchAll(common, { namespace: 'n', peerSelector: '' });
+    const informers = makeInformers(common, { namespace: 'n', peerSelector: '' });
     const offline = await openSnapshotFile(place);
     const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
-    offline.start({ watched, claims: () => claims, onUse: () => used++ });
-    return { watched, offline };
+    offline.start({ informers, claims: () => claims, onUse: () => used++ });
+    return { informers, offline };
   };
   // Nothing is known: there is nothing to say.
   const first = await begin();
@@ -186,8 +186,8 @@ test('B9 the snapshot is used once, where the API server has told nothing, and a
   const second = await begin();
   second.offline.use();
   second.offline.use();
-  assert.deepEqual([used, isKnown(second.watched), isSynced(second.watched)], [1, true, false]);
-  assert.deepEqual(second.watched.services.store.values(), small.views.services);
+  assert.deepEqual([used, isKnown(second.informers), isSynced(second.informers)], [1, true, false]);
+  assert.deepEqual(second.informers.services.store.values(), small.views.services);
   await second.offline.close();
   const { saved: back } = await read();
   assert.deepEqual([back?.views, back?.claims.map(({ term }) => term)], [small.views, [4]]);

@@ -6,9 +6,8 @@ import { once } from 'node:events';
 import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 
 const main = new URL('../../../src/main.ts', import.meta.url).pathname;
@@ -65,7 +64,7 @@ function isStopped(pid: number): boolean {
   return threads.every((thread) => /\) T/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
 }
 
-promise('a speaker that stands still for a moment while it starts goes on with its start', async (t) => {
+test('a speaker that stands still for a moment while it starts goes on with its start', async (t) => {
   const { child, snapshot, exited, said } = startSpeaker(t);
   const { pid = 0 } = child;
   const isOver = () => child.exitCode !== null;

@@ -47,10 +47,11 @@ async function announcerOver() {
     close: () => undefined,
   };
   const fail = (error?: Error) => assert.fail(error ?? 'the link failed');
-  announcer = await startAnnouncer(
-    { log: createLogger('speaker', 'silent'), onLinkFailed: fail, onThreadFailed: fail },
-    { startResponder: () => Promise.resolve(worker), openFrameSender: () => sender },
-  );
+  announcer = await startAnnouncer(createLogger('speaker', 'silent'), {
+    ...{ startResponder: () => Promise.resolve(worker), openFrameSender: () => sender },
+  });
+  announcer.linkFailed.to(fail);
+  announcer.threadFailed.to(fail);
   /** The worker has taken in the oldest state that it was given. */
   const take = async () => {
     taken.shift()?.();

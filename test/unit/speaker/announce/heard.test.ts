@@ -16,16 +16,14 @@ function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]
   const time = new VirtualTime(t);
   const box = new NodeInABox(objects, links);
   t.after(() => box.close());
-  box.placing.observe();
+  box.desired.observe();
   return { time, box };
 }
 
 /** A host says again and again that addresses are its own, for a second, by a frame on a link. */
 function insist({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
-  // Today the link of a frame is not told. Whatever a mended speaker is told, this is where it comes in.
-  const hear: (address: string, mac: string, link: string) => void = box.placing.heard;
   time.run(1_000, () => {
-    for (const address of addresses) hear.call(box.placing, address, stranger, on);
+    for (const address of addresses) box.hear(address, stranger, on);
   });
 }
 
@@ -78,7 +76,7 @@ promise("a node's own frame that it hears on its second link is no claim of anot
   const { time, box } = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone }, [eth0, second]);
   time.run(10);
   assert.equal(box.announces(), true);
-  box.placing.heard(vip, eth0.mac);
+  box.hear(vip, eth0.mac, 'eth1');
   assert.deepEqual(box.status()?.conflict, undefined);
 });
 

@@ -22,11 +22,11 @@ test('a lone survivor keeps its VIPs as long as its link is there', (t) => {
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
-  box.placing.observe();
+  box.desired.observe();
   time.run(2_000);
   time.run(1_000, () => assert.ok(box.announces()));
   box.links = [link('eth0', { carrier: false })];
-  box.placing.observe();
+  box.desired.observe();
   time.run(5);
   assert.equal(box.announces(), false);
 });
@@ -35,11 +35,11 @@ promise('a lone survivor goes on when a Pod starts on it, and a link comes with 
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
-  box.placing.observe();
+  box.desired.observe();
   time.run(2_000);
   assert.ok(box.announces());
   box.links = [...box.links, podLink(1)];
-  box.placing.observe();
+  box.desired.observe();
   let silentMs = 0;
   time.run(1_000, () => {
     if (!box.announces()) silentMs += 5;
@@ -55,8 +55,8 @@ promise('a heartbeat fits one packet however many Pods the node runs', async (t)
   const { port, keyFile } = loopback;
   const box = new NodeInABox({ nodes }, links, { port, keyFile, address: addressOf(speakerHost) });
   t.after(() => box.close());
-  await box.holding.open();
-  box.placing.observe();
+  await box.open();
+  box.desired.observe();
   await eventually('a beat', () => partner.beats.length > 0, soon);
   const bytes = partner.longest.length + 32;
   assert.ok(bytes <= 1_400, `a heartbeat of ${bytes} bytes`);
@@ -80,8 +80,8 @@ promise('a stand-in answers with the hardware address of the link that the VIP i
   const own = [link('vlan5', { addresses: [] })];
   const box = new NodeInABox(objects, own, { port, keyFile, address: addressOf(speakerHost) });
   t.after(() => box.close());
-  await box.holding.open();
-  box.placing.observe();
+  await box.open();
+  box.desired.observe();
   const standIn = await eventually('it stands in', () => box.applied.flatMap(({ standIns = [] }) => standIns)[0], soon);
   assert.deepEqual(standIn, { vip, mac: vlan5.mac });
 });

@@ -16,27 +16,28 @@ const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UD
 /** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
 async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
   const { promise: said, resolve: say } = Promise.withResolvers<readonly ProbeResult[]>();
+  const action = { kind: 'Silent', reason: 'NotHolder' };
+  const decisions = [{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision];
   const verifier = new Verifier({
-    log: createLogger('test', 'silent'),
-    ask: (_, of) => {
-      setImmediate(() => {
-        for (const mac of [macs.proxy, macs.holder]) verifier.heard(of, mac);
-      });
+    ...{ log: createLogger('test', 'silent'), nodeName: 'n2' },
+    prober: {
+      probeOn: (_, of) => {
+        setImmediate(() => {
+          for (const mac of [macs.proxy, macs.holder]) verifier.heard(of, mac);
+        });
+      },
     },
-    say: (_, { results }) => say(results),
-    onChange: () => undefined,
+    runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => say(results) },
   });
   try {
     verifier.ignore(new Set(proxies));
     verifier.observe({
-      self: 'n2',
       links: [
         {
           ...{ name: 'eth0', index: 2, mac: macs.self, up: true, carrier: true, noArp: false, master: undefined },
           ...{ xdp: false, addresses: [{ address: '192.0.2.2' as Ip, prefix: 24 }] },
         },
       ],
-      living: () => ['n1', 'n2'],
       linksOf: (node) =>
         node === 'n1'
           ? [{ name: 'eth0', mac: macs.holder, addresses: ['192.0.2.1/24'] }]
@@ -47,8 +48,6 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
         endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
       },
     });
-    const action = { kind: 'Silent', reason: 'NotHolder' };
-    verifier.decided([{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision]);
     return (await said)[0];
   } finally {
     verifier.close();

@@ -27,9 +27,7 @@ function link(n: number): Link {
 
 function viewOf(self: string): VerifierView {
   return {
-    self,
     links: [link(Number(self.slice(1)))],
-    living: () => ['n1', 'n2'],
     linksOf: (node) => [
       { name: 'eth0', mac: `02:00:00:00:00:0${node.slice(1)}`, addresses: [`192.0.2.${node.slice(1)}/24`] },
     ],
@@ -46,25 +44,27 @@ function verifierOf(self: keyof typeof other) {
   const asked: (string | undefined)[] = [];
   const said: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
   let changes = 0;
+  const action = self === 'n1' ? { kind: 'Hold' } : { kind: 'Silent', reason: 'NotHolder' };
+  const decisions = [{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision];
   const verifier = new Verifier({
-    log: pino({ level: 'silent' }),
-    ask: (_, of, to) => {
-      asked.push(to);
-      setImmediate(() => verifier.heard(of, holderMac));
+    ...{ log: pino({ level: 'silent' }), nodeName: self },
+    prober: {
+      probeOn: (_, of, to) => {
+        asked.push(to);
+        setImmediate(() => verifier.heard(of, holderMac));
+      },
     },
-    say: (node, { results }) => said.push({ node, results }),
-    onChange: () => changes++,
+    runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => said.push({ node, results }) },
   });
+  verifier.changed.to(() => changes++);
   open.push(verifier);
   verifier.observe(viewOf(self));
-  const action = self === 'n1' ? { kind: 'Hold' } : { kind: 'Silent', reason: 'NotHolder' };
-  verifier.decided([{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision]);
   return { verifier, asked, said, changes: () => changes };
 }
 
 test('A7 what one finds out the other one knows, once, however often it is said', async () => {
   const { said, asked } = verifierOf('n2');
-  await eventually('a outcome', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
+  await eventually('an outcome', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
   assert.deepEqual(asked, [undefined]);
   const [first = assert.fail()] = said;
   assert.deepEqual(first, { node: 'n1', results: [{ uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' }] });
@@ -78,13 +78,13 @@ test('A7 what one finds out the other one knows, once, however often it is said'
   await eventually(
     'it is known',
     () => {
-      verifier.told(news);
+      verifier.takeReport(news);
       return verifier.findingOf('u', undefined)?.reason === 'NotProbed';
     },
     { timeoutMs: 5_000, everyMs: 10 },
   );
   await eventually('a change', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
-  verifier.told(news);
+  verifier.takeReport(news);
   assert.equal(changes(), 1);
 });
 

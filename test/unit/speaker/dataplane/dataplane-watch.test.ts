@@ -7,34 +7,42 @@ import type { DataPath } from '../../../../src/dataplane/plan/spec.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
 import { DataplaneWatch } from '../../../../src/speaker/dataplane/dataplane-watch.ts';
 import { SpreadWatch } from '../../../../src/speaker/dataplane/spread-watch.ts';
-import type { Watched } from '../../../../src/speaker/informers.ts';
+import type { DesiredView } from '../../../../src/speaker/desired-state.ts';
+import type { Informers } from '../../../../src/speaker/informers.ts';
 import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { node } from '../../fixtures.ts';
-import { link, VirtualTime, watchedOf } from '../node-in-a-box.ts';
+import { informersOf, link, VirtualTime } from '../node-in-a-box.ts';
+
+const prober = { probe: () => undefined };
+
+/** No VIP is to be announced. */
+const noVips = { vips: { vips: [], unwanted: [] } } as unknown as DesiredView;
 
 /** Informers that know that there is nothing. */
-function emptyWatched(): Watched {
+function noInformers(): Informers {
   const none = { known: true, store: { revision: 0, values: () => [], get: () => undefined } };
   const names = ['allocations', 'services', 'advertisements', 'nodes', 'endpointSlices', 'pods'];
-  return Object.fromEntries(names.map((name) => [name, none])) as unknown as Watched;
+  return Object.fromEntries(names.map((name) => [name, none])) as unknown as Informers;
 }
 
 test('A9 after a start no rules are made before the others were heard out: those from before know who serves', async () => {
   const made: DataPath[] = [];
   let looks = 0;
-  const holding = { roll: { present: [] as string[], lost: [] }, linksOf: () => undefined };
+  const runner = { membership: { present: [] as string[], lost: [] }, decisions: [], linksOf: () => undefined };
   const tester = { observe: () => undefined, blockedOn: () => [] };
   const watch = new DataplaneWatch({
-    ...{ watched: emptyWatched(), holding, links: () => [], blockedOn: () => [], ask: () => undefined },
-    demands: () => {
-      looks++;
-      return { vips: [], unwanted: [] };
+    ...{ informers: noInformers(), runner, links: () => [], blockedOn: () => [], prober },
+    desired: {
+      get view() {
+        looks++;
+        return noVips;
+      },
     },
     spread: new SpreadWatch({ log: createLogger('speaker', 'silent'), tester, fault: () => undefined }),
     options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
-    onPath: (path) => made.push(path),
   });
+  watch.planned.to((path) => made.push(path));
   const look = async () => {
     const before = looks;
     watch.look();
@@ -43,7 +51,7 @@ test('A9 after a start no rules are made before the others were heard out: those
   try {
     await look();
     assert.equal(made.length, 0);
-    holding.roll = { present: ['self'], lost: [] };
+    runner.membership = { present: ['self'], lost: [] };
     await look();
     assert.deepEqual(
       made.map(({ self }) => self),
@@ -70,19 +78,18 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   const made: DataPath[] = [];
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['192.0.2.2/24'] }];
   const watch = new DataplaneWatch({
-    ...{ watched: watchedOf({ nodes, slices: [slice], entries: [], services: [] }), blockedOn: () => [] },
-    holding: { roll: { present: ['self', 'well'], lost: ['dead'] }, linksOf: () => links },
+    ...{ informers: informersOf({ nodes, slices: [slice], entries: [], services: [] }), blockedOn: () => [] },
+    runner: { membership: { present: ['self', 'well'], lost: ['dead'] }, decisions: [], linksOf: () => links },
     links: () => [link('eth0')],
-    ask: () => undefined,
-    demands: () => ({ vips: [], unwanted: [] }),
+    ...{ prober, desired: { view: noVips } },
     spread: new SpreadWatch({
       log: createLogger('speaker', 'silent'),
       tester: { observe: () => true, blockedOn: () => [] },
       fault: () => undefined,
     }),
     options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
-    onPath: (path) => made.push(path),
   });
+  watch.planned.to((path) => made.push(path));
   t.after(() => watch.close());
   watch.look();
   time.run(1_000);

@@ -34,7 +34,7 @@ function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Singl
   const none = { nodePort: undefined, sources: undefined, local: undefined, vacant: false };
   const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
   return {
-    demands: { vips: [demand(wish)], unwanted: [] },
+    desired: { vips: [demand(wish)], unwanted: [] },
     ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
     hosts: {
       ...{

@@ -21,7 +21,7 @@ afterEach(() => loopback.close());
 async function hears(speaker: Speaker, partner: Partner): Promise<void> {
   await eventually(
     'it hears its partner',
-    () => speaker.holding.peers.some(({ node, liveness }) => node === partner.node && liveness === 'Alive'),
+    () => speaker.runner.peers.some(({ node, liveness }) => node === partner.node && liveness === 'Alive'),
     soon,
   );
 }
@@ -111,7 +111,7 @@ promise('a new key file without a usable key is complained of', async (t) => {
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
   const partner = await loopback.partner('n2', nodes.n2);
-  const speaker = await loopback.speaker('n1', nodes.n1, { log });
+  const speaker = await loopback.speaker('n1', nodes.n1, log);
   speaker.observe([], nodes);
   await hears(speaker, partner);
   // The file is read again: what is signed by a key that was added counts.
@@ -119,13 +119,13 @@ promise('a new key file without a usable key is complained of', async (t) => {
   await appendFile(loopback.keyFile, `${added.toString('base64')}\n`);
   t.mock.timers.tick(5_000);
   const sender = loopback.keep(createSocket('udp4'));
-  const { counts } = speaker.holding;
+  const { counts } = speaker.transport;
   const signed = Buffer.concat([crypto.createHmac('sha256', added).update('x').digest(), Buffer.from('x')]);
   await eventually(
     'the added key counts',
     () => {
       sender.send(signed, loopback.port, addressOf(nodes.n1));
-      return speaker.holding.counts.datagrams.Unreadable > counts.datagrams.Unreadable;
+      return (speaker.transport.counts.Unreadable ?? 0) > (counts.Unreadable ?? 0);
     },
     soon,
   );

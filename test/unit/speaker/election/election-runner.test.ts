@@ -27,8 +27,8 @@ async function acquainted(): Promise<{ readonly speaker: Speaker; readonly partn
   return { speaker, partner };
 }
 
-function livenessOf({ holding }: Speaker): string | undefined {
-  return holding.peers.find(({ node }) => node === 'n2')?.liveness;
+function livenessOf({ runner }: Speaker): string | undefined {
+  return runner.peers.find(({ node }) => node === 'n2')?.liveness;
 }
 
 test('two speakers share the VIPs, and each hears what the other one holds', async () => {
@@ -61,7 +61,7 @@ test('claims are told to the others when they change, and not only when they ask
 
 test('a speaker that ends says that it restarts, before its socket is closed', async () => {
   const { speaker, partner } = await acquainted();
-  speaker.holding.sayRestarting();
+  speaker.runner.sayRestarting();
   // The sockets are given what was said within a turn of the loop; the next beat would be due much later.
   for (let turns = 0; turns < 3; turns++) await turn();
   speaker.close();
@@ -78,7 +78,7 @@ test('A3 a silent peer is called on the links that it told before, too', async (
   partner.links = [link];
   await eventually('it is called on the link', () => called > 0, soon);
   partner.links = [];
-  await eventually('the link is gone', () => speaker.holding.linksOf('n2')?.length === 0, soon);
+  await eventually('the link is gone', () => speaker.runner.linksOf('n2')?.length === 0, soon);
   partner.isSilent = true;
   await eventually('it is silent', () => livenessOf(speaker) === 'Dead', soon);
   const before = called;
@@ -89,11 +89,11 @@ promise('a hardware address of a node that was removed is that of a node no more
   const { speaker, partner } = await acquainted();
   const mac = '02:00:00:00:00:02';
   partner.links = [{ name: 'eth0', mac, addresses: ['192.0.2.2/24'] }];
-  await eventually('the node is known by it', () => speaker.holding.nodeOf(mac) === 'n2', soon);
+  await eventually('the node is known by it', () => speaker.runner.nodeOf(mac) === 'n2', soon);
   partner.isSilent = true;
   speaker.observe([], { n1: nodes.n1 });
-  await eventually('it is forgotten as a peer', () => speaker.holding.peers.length === 0, soon);
+  await eventually('it is forgotten as a peer', () => speaker.runner.peers.length === 0, soon);
   speaker.observe([], { n1: nodes.n1 });
   await turn();
-  assert.equal(speaker.holding.nodeOf(mac), undefined, 'the node that has the hardware address');
+  assert.equal(speaker.runner.nodeOf(mac), undefined, 'the node that has the hardware address');
 });

@@ -1,0 +1,137 @@
+/** Reports what becomes of VIPs on this node: to the API server, in the ledger's status, and to a person who asks the speaker. */
+import type { Ip } from '../../addr/ip.ts';
+import type { ConflictState } from '../../announce/conflict-detector.ts';
+import { isIdle } from '../../announce/idle.ts';
+import type { Placement } from '../../announce/placements.ts';
+import { type Finding, type Report, Reporter } from '../../announce/reports.ts';
+import { unusableReason } from '../../announce/usable-link.ts';
+import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
+import type { Condition } from '../../api/meta.ts';
+import type { LinkStatus, SpeakerStatus, VipStatus } from '../../api/speaker-status.ts';
+import type { Link } from '../../linux/links.ts';
+import type { DesiredState } from '../desired-state.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
+import { type Informers, isSynced } from '../informers.ts';
+import type { ConflictWatch } from './conflict-watch.ts';
+import type { ProxyWatch } from './proxy-watch.ts';
+import type { HolderStatusWriter } from './status-writer.ts';
+import type { Verifier } from './verifier.ts';
+
+/** What it works with. */
+export interface StatusReporterParts {
+  readonly informers: Informers;
+  readonly desired: Pick<DesiredState, 'view'>;
+  readonly runner: Pick<ElectionRunner, 'decisions' | 'deafLinks' | 'isReporter'>;
+  readonly conflicts: Pick<ConflictWatch, 'stateOf'>;
+  readonly proxy: Pick<ProxyWatch, 'of'>;
+  readonly verifier: Pick<Verifier, 'findingOf'>;
+  readonly writer: Pick<HolderStatusWriter, 'record'>;
+  /** Nodes whose packets in the name of others do not arrive on a link. */
+  readonly blockedOn: (link: string) => readonly string[];
+  /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */
+  readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
+  readonly nodeName: string;
+}
+
+/** What the conditions of VIPs and the document `/status` say. */
+export class StatusReporter {
+  readonly #parts: StatusReporterParts;
+  readonly #reporter = new Reporter();
+  #placements: readonly Placement[] = [];
+  #reports: readonly Report[] = [];
+
+  constructor(parts: StatusReporterParts) {
+    this.#parts = parts;
+  }
+
+  /** What is to be written down of the VIPs that this node answers for, or reports on. */
+  get reports(): readonly Report[] {
+    return this.#reports;
+  }
+
+  /** What becomes of the VIPs now. */
+  report(placements: readonly Placement[]): void {
+    const { informers, desired, runner, conflicts, verifier, writer, spreadOf, nodeName: self } = this.#parts;
+    this.#placements = placements;
+    this.#reports = this.#reporter.report(placements, {
+      ...{ self, spreadOf, links: desired.view?.links ?? [] },
+      stateOf: (uid) => conflicts.stateOf(uid),
+      verifiedOf: (uid) => verifier.findingOf(uid, recordOf(informers.allocations.store.get(uid), self)),
+      dataPathFault: (uid) => this.#dataPathFault(uid),
+      isReporter: (address) => runner.isReporter(address),
+    });
+    // What an old snapshot led to is nothing to write down.
+    if (isSynced(informers)) writer.record(this.#reports);
+  }
+
+  /** This node's links, and what becomes of every VIP here. */
+  get status(): Pick<SpeakerStatus, 'links' | 'vips'> {
+    const { desired, runner, blockedOn, spreadOf, conflicts } = this.#parts;
+    const terms = new Map(runner.decisions.map(({ vip, term }) => [vip.uid, term]));
+    return {
+      links: (desired.view?.links ?? []).map((link) =>
+        linkStatus(link, { deaf: runner.deafLinks.has(link.name), blocked: blockedOn(link.name) }),
+      ),
+      vips: this.#placements.map((placement) =>
+        vipStatus(placement, {
+          term: terms.get(placement.uid),
+          conflict: conflicts.stateOf(placement.uid),
+          spread: spreadOf(placement.vip),
+        }),
+      ),
+    };
+  }
+
+  #dataPathFault(uid: string): 'NoEndpoints' | 'DataPathUnproven' | undefined {
+    const { informers, desired, proxy, nodeName } = this.#parts;
+    const entry = informers.allocations.store.get(uid);
+    if (entry && desired.view && isIdle(entry, desired.view.snapshot, nodeName)) return 'NoEndpoints';
+    return proxy.of(uid) === 'Unproven' ? 'DataPathUnproven' : undefined;
+  }
+}
+
+/** What is on record as verified of a VIP that this node held when it was written. */
+function recordOf(entry: AllocationView | undefined, self: string): Condition | undefined {
+  return entry?.recorded?.node === self ? allocationCondition(entry, allocationConditions.verified) : undefined;
+}
+
+/** A link for people. */
+function linkStatus(link: Link, { deaf, blocked }: Pick<LinkStatus, 'deaf' | 'blocked'>): LinkStatus {
+  const { name, mac, carrier } = link;
+  const unusable = unusableReason(link);
+  const addresses = link.addresses.map(({ address, prefix }) => `${address}/${prefix}`);
+  return { name, mac, addresses, carrier, deaf, blocked, ...(unusable && { unusable }) };
+}
+
+/** What is known of a VIP besides its placement. */
+interface VipFacts {
+  readonly term: number | undefined;
+  readonly conflict: ConflictState;
+  readonly spread: Finding<string> | undefined;
+}
+
+/** A VIP for people. */
+function vipStatus(placement: Placement, { term, conflict, spread }: VipFacts): VipStatus {
+  const { uid, vip: address, holder, kind: action } = placement;
+  return {
+    ...{ uid, address, action },
+    ...(holder !== undefined && { holder }),
+    ...(term !== undefined && { term }),
+    ...('reason' in placement && { reason: placement.reason }),
+    links: 'links' in placement ? placement.links : [],
+    damped: placement.kind === 'Announce' && placement.damped,
+    ...(isTold(conflict) && { conflict: conflictStatus(conflict) }),
+    ...(spread && { spread: { reason: spread.reason, message: spread.message } }),
+  };
+}
+
+function isTold(state: ConflictState): boolean {
+  return state.kind !== 'Clear' || state.proxy !== undefined;
+}
+
+function conflictStatus(state: ConflictState): NonNullable<VipStatus['conflict']> {
+  if (state.kind === 'Clear') return { kind: 'ProxyArp', ...(state.proxy && { mac: state.proxy }) };
+  const mac = 'mac' in state ? state.mac : undefined;
+  const node = 'node' in state ? state.node : undefined;
+  return { kind: state.kind, ...(mac && { mac }), ...(node && { node }) };
+}

@@ -1,0 +1,86 @@
+/** What this node is to announce and could announce, read anew in each pass: from the cluster's objects, this node's links and the peers'. */
+import { DesiredVipReader, type DesiredVipSnapshot, type DesiredVips } from '../announce/desired-vips.ts';
+import { unusableReason } from '../announce/usable-link.ts';
+import type { ElectionInput } from '../election/holder-elector.ts';
+import type { LinkMonitor } from '../linux/link-monitor.ts';
+import type { Link } from '../linux/links.ts';
+import type { PeerLink } from '../liveness/messages.ts';
+import { Emitter } from '../runtime/emitter.ts';
+import type { ElectionRunner } from './election/election-runner.ts';
+import { clusterSnapshot, type Informers, isKnown } from './informers.ts';
+
+/** What it is read from. */
+export interface DesiredStateParts {
+  readonly informers: Informers;
+  readonly monitor: Pick<LinkMonitor, 'links'>;
+  readonly runner: Pick<ElectionRunner, 'linksOf' | 'deafLinks'>;
+  /** Nodes whose packets in the name of others do not arrive on a link. */
+  readonly blockedOn: (link: string) => readonly string[];
+  readonly options: {
+    readonly nodeName: string;
+    /** Nodes whose speakers run without a Pod. */
+    readonly assumeAlive: readonly string[];
+  };
+}
+
+/** All of it, as of one pass. */
+export interface DesiredView {
+  readonly snapshot: DesiredVipSnapshot;
+  readonly vips: DesiredVips;
+  /** The links of this node. */
+  readonly links: readonly Link[];
+  /** What the election depends on. */
+  readonly election: ElectionInput;
+  /** Addresses of each node that runs a speaker. */
+  readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** The links of a node on which it could announce, this node included. */
+  readonly linksOf: (node: string) => readonly PeerLink[] | undefined;
+}
+
+/** Reads it. */
+export class DesiredState {
+  /** It was read anew. */
+  readonly changed = new Emitter<[view: DesiredView]>();
+  readonly #parts: DesiredStateParts;
+  readonly #reader = new DesiredVipReader();
+  #view: DesiredView | undefined;
+
+  constructor(parts: DesiredStateParts) {
+    this.#parts = parts;
+  }
+
+  /** As of the last pass; undefined before the cluster is known. */
+  get view(): DesiredView | undefined {
+    return this.#view;
+  }
+
+  /** The cluster, a peer or a link has changed. Does nothing before the cluster is known. */
+  observe = (): void => {
+    const { informers, monitor, runner, options } = this.#parts;
+    if (!isKnown(informers)) return;
+    const { nodeName: self, assumeAlive } = options;
+    const links = monitor.links();
+    const all = this.#peerLinks(links);
+    const own = all.filter(({ name }) => !runner.deafLinks.has(name));
+    const snapshot = clusterSnapshot(informers, assumeAlive);
+    const linksOf = (node: string) => (node === self ? own : runner.linksOf(node));
+    const vips = this.#reader.read(snapshot, linksOf);
+    const speakers = snapshot.nodes.filter(({ name }) => name === self || snapshot.speakers.has(name));
+    this.#view = {
+      ...{ snapshot, vips, links, linksOf },
+      election: { vips: vips.vips, links: all, nodes: new Map(speakers.map((view) => [view.name, view])) },
+      addresses: new Map(speakers.map(({ name, internalAddresses }) => [name, internalAddresses])),
+    };
+    this.changed.emit(this.#view);
+  };
+
+  /** The links that can announce, as this node tells them to its peers. */
+  #peerLinks(links: readonly Link[]): readonly PeerLink[] {
+    const usable = links.filter((link) => unusableReason(link) === undefined);
+    return usable.map(({ name, mac, addresses }) => {
+      const link = { name, mac, addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`) };
+      const blocked = this.#parts.blockedOn(name);
+      return blocked.length === 0 ? link : { ...link, blocked };
+    });
+  }
+}

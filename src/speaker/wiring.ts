@@ -1,0 +1,113 @@
+/**
+ * Which event of a speaker reaches which of its parts, a line each. All parts are there when this begins, so none can be called before it
+ * exists. Of several receivers the first is called first.
+ */
+import type { Emitter } from '../runtime/emitter.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Loop } from '../runtime/loop.ts';
+import type { AnnouncementReconciler } from './announce/announcement-reconciler.ts';
+import type { Announcer } from './announce/announcer.ts';
+import type { ConflictWatch } from './announce/conflict-watch.ts';
+import type { NeighborProber } from './announce/neighbor-prober.ts';
+import { logChanges } from './announce/placement-log.ts';
+import type { ProxyWatch } from './announce/proxy-watch.ts';
+import type { StatusReporter } from './announce/status-reporter.ts';
+import type { Verifier } from './announce/verifier.ts';
+import type { NodeDataplane } from './dataplane/node-dataplane.ts';
+import type { SpoofTester } from './dataplane/spoof-tester.ts';
+import type { DesiredState } from './desired-state.ts';
+import type { ElectionRunner } from './election/election-runner.ts';
+import type { LivenessLog } from './election/liveness-log.ts';
+import type { PeerTransport } from './election/peer-transport.ts';
+import type { Takeovers } from './election/takeover-metrics.ts';
+import type { SnapshotFile } from './snapshot-file.ts';
+
+/** What decides which node holds a VIP. */
+export interface ElectionParts {
+  readonly announcer: Pick<Announcer, 'stalled' | 'heard' | 'repeat'>;
+  readonly runner: ElectionRunner;
+  readonly transport: PeerTransport;
+}
+
+/** What announces the VIPs that this node holds. */
+export interface AnnouncingParts extends ElectionParts {
+  readonly log: Logger;
+  readonly desired: DesiredState;
+  readonly prober: NeighborProber;
+  readonly conflicts: ConflictWatch;
+  readonly proxy: ProxyWatch;
+  readonly verifier: Verifier;
+  readonly reconciler: AnnouncementReconciler;
+  readonly reporter: StatusReporter;
+  readonly takeovers: Takeovers;
+}
+
+/** All parts of a speaker. */
+export interface SpeakerParts extends AnnouncingParts {
+  readonly announcer: Announcer;
+  readonly livenessLog: LivenessLog;
+  readonly dataplane: NodeDataplane;
+  readonly tester: SpoofTester;
+  readonly snapshot: Pick<SnapshotFile, 'use'>;
+  readonly loop: Loop;
+  /** The cluster or a link of this node has changed. */
+  readonly changed: Emitter;
+  /** The API server does not answer. */
+  readonly unreachable: Emitter;
+}
+
+/** A link that failed is tried again after this time. Milliseconds. */
+const relinkMs = 1_000;
+
+/** The election hears the peers and the wire. */
+export function wireElection({ announcer, runner, transport }: ElectionParts): void {
+  transport.received.to(runner.receive);
+  announcer.stalled.to(runner.decideNow);
+  announcer.heard.to(runner.heardOnWire);
+  runner.reasserted.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
+}
+
+/** What the cluster asks for and what the election decides becomes announcements, and reports of them. */
+export function wireAnnouncing(parts: AnnouncingParts): void {
+  const { log, announcer, runner, transport, desired, prober, conflicts, proxy, verifier, reconciler } = parts;
+  const { reporter, takeovers } = parts;
+  wireElection(parts);
+  announcer.heard.to(conflicts.heard);
+  announcer.heard.to(verifier.heard);
+  desired.changed.to(({ links }) => prober.observe(links));
+  desired.changed.to(verifier.observe);
+  desired.changed.to(({ addresses }) =>
+    transport.observe({ addresses, linkTo: (address) => prober.linkTo(address)?.name }),
+  );
+  desired.changed.to(({ election }) => runner.observe(election));
+  desired.changed.to(reconciler.reconcile);
+  runner.decided.to(verifier.decided);
+  runner.decided.to(reconciler.reconcile);
+  runner.probed.to(verifier.takeReport);
+  conflicts.probing.to(reconciler.probeHeld);
+  conflicts.defending.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
+  conflicts.changed.to(reconciler.reconcile);
+  proxy.changed.to(reconciler.reconcile);
+  verifier.changed.to(reconciler.reconcile);
+  reconciler.changed.to((before, now) => logChanges(log, before, now));
+  reconciler.changed.to((before, now) => takeovers.note(before, now, () => runner.peers));
+  reconciler.placed.to((now) => reporter.report(now));
+}
+
+/** The whole speaker. `fail` ends it. */
+export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): void {
+  const { announcer, runner, transport, livenessLog, dataplane, tester, snapshot, changed, unreachable, loop } = parts;
+  wireAnnouncing(parts);
+  changed.to(loop.trigger);
+  unreachable.to(snapshot.use);
+  announcer.linkFailed.to(() => loop.triggerIn(relinkMs));
+  announcer.threadFailed.to(fail);
+  announcer.heard.to(dataplane.heard);
+  transport.failed.to(fail);
+  runner.linksChanged.to(() => livenessLog.noteDeafLinks(runner.deafLinks));
+  runner.linksChanged.to(loop.trigger);
+  runner.decided.to(dataplane.look);
+  runner.membershipChanged.to(dataplane.look);
+  runner.ticked.to((now) => livenessLog.note(runner.peersAt(now)));
+  tester.changed.to(loop.trigger);
+}
