@@ -10,6 +10,8 @@ interface Schema {
   readonly type?: string;
   readonly enum?: readonly string[];
   readonly description?: string;
+  /** A former name, which the templates refuse: it is not described. */
+  readonly deprecated?: boolean;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
   readonly required?: readonly string[];
@@ -70,6 +72,7 @@ function rowsBelow(schema: Schema, { path, byDefault, root }: Place): readonly V
   return Object.entries(schema.properties ?? {}).flatMap(([name, short]) => {
     const reference = short.$ref?.replace('#/definitions/', '') ?? '';
     const property = { ...root.definitions?.[reference], ...short };
+    if (property.deprecated === true) return [];
     const isList = property.items?.properties !== undefined;
     const place = `${path}${name}${isList ? '[]' : ''}`;
     const value = (byDefault as Record<string, unknown> | undefined)?.[name];

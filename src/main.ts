@@ -163,7 +163,7 @@ program
     '/etc/berth/liveness/keys',
   )
   .option('--snapshot <file>', 'keep what the speaker knows here, so that it can start while the API server is away')
-  .option('--no-node-layer', 'write no rules into the kernel (they need CAP_NET_ADMIN)')
+  .option('--no-nftables', 'write no rules into the kernel (they need CAP_NET_ADMIN)')
   .addOption(handOff())
   .addOption(
     new Option(

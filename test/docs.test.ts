@@ -91,7 +91,14 @@ test('every reason that the tool may call a problem has a cure, and no other has
     'ProxyArp',
     'Reserved',
   ];
-  const passing = ['NotHolder', 'AwaitingClaim', 'Listening', 'AskingTheWire', 'ProbingFirst', 'DataPathPending'];
+  const passing = [
+    'NotHolder',
+    'AwaitingClaim',
+    'Listening',
+    'ConfirmingHolderDown',
+    'ProbingFirst',
+    'DataPathPending',
+  ];
   const all = [
     ...[...allocationReasons, ...announcedReasons, ...silenceReasons, ...conflictReasons, ...verifiedReasons],
     ...[...handOffReasons, ...spreadReasons, ...nftReasons],

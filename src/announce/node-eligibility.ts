@@ -101,7 +101,7 @@ function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly T
   }
   const [broken] = named;
   if (broken !== undefined)
-    return { verdict: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'Deaf'}` };
+    return { verdict: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };
   const [other] = near;
   const patterns = [...new Set(here.flatMap(({ interfaces }) => interfaces))].join(', ');
   if (other !== undefined) return { verdict: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };

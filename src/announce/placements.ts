@@ -16,7 +16,7 @@ import type { ProxySyncState } from './proxy-sync-gate.ts';
  * - `Listening` this speaker has just started, or woken up, and hears the others out first;
  * - `HolderStillAnswers` the holder is silent to all speakers, but answers on the wire: it keeps the VIP;
  * - `LivenessBlocked` the holder was never heard, although its node has a speaker: a firewall on the liveness port?
- * - `AskingTheWire` nobody is known to hold it, and this node makes sure before it takes it;
+ * - `ConfirmingHolderDown` nobody is known to hold it, and this node makes sure before it takes it;
  * - `NoUsableLink` this node should, but has no link for it;
  * - `NetworkAddress` it is the network or the broadcast address of this node's link, or of IPv6 the one of all its routers;
  * - `ProbingFirst` it was never announced: other hosts are asked first whether they have it;
@@ -33,7 +33,7 @@ export const silenceReasons = [
   'Listening',
   'HolderStillAnswers',
   'LivenessBlocked',
-  'AskingTheWire',
+  'ConfirmingHolderDown',
   'NoUsableLink',
   'NetworkAddress',
   'ProbingFirst',

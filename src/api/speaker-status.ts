@@ -66,7 +66,7 @@ export interface VipStatus {
 /** The rules of the node. */
 export interface DataPathStatus {
   /** `Loaded`, `Off` (not wanted), or why they are not in the kernel. */
-  readonly nodeLayer: string;
+  readonly nftables: string;
   /** The hand-off of Services that do not say which. */
   readonly handOff: string;
   /** The nodes that live as this one sees them. */

@@ -58,7 +58,7 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
   if (next !== self)
     return quiet('AwaitingClaim', isolated && mayTake(self, vip, view) ? { ask: { node: undefined } } : {});
   if (!isAnswered && !isProven(vip, { loss, turn }, view)) {
-    return quiet('AskingTheWire', { ask: { node: turn === 0 ? from : undefined } });
+    return quiet('ConfirmingHolderDown', { ask: { node: turn === 0 ? from : undefined } });
   }
   const claim = { uid: vip.uid, term: term + 1, isolated, leaving: false };
   return {

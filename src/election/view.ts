@@ -77,7 +77,7 @@ export type HolderReason =
   | 'Listening'
   | 'HolderStillAnswers'
   | 'LivenessBlocked'
-  | 'AskingTheWire'
+  | 'ConfirmingHolderDown'
   | 'AwaitingClaim';
 
 /** What this node does about a VIP. */

@@ -181,7 +181,7 @@ function refusedByPool(
       };
     case 'NotForService':
       return { reason: 'PoolNotAllowed', message: `${of}, which is not for this Service of namespace ${namespace}` };
-    case 'Fenced':
+    case 'RestrictedToStrictPools':
       return { reason: 'PoolNotAllowed', message: `${of}, but a strict pool keeps this Service to itself` };
     case 'Cordoned':
     case 'Draining':
@@ -213,7 +213,7 @@ function refusal(seeker: Seeker, family: Family): Outcome {
     return { reason: 'PoolNotActive', message: `pool ${names(resting)} gives nothing new: ${resting[0]?.verdict}` };
   }
   const asked = requestedPools.length > 0 ? `pool ${listed(requestedPools)}` : 'any pool';
-  if (requestedPools.length > 0 && of('NotForService', 'Fenced').length > 0) {
+  if (requestedPools.length > 0 && of('NotForService', 'RestrictedToStrictPools').length > 0) {
     return { reason: 'PoolNotAllowed', message: `asks for ${asked}, which is not for this Service` };
   }
   const why = `${listed(looks.map(({ pool, verdict }) => `${pool.name}: ${verdict}`))}`;

@@ -31,7 +31,7 @@ export interface RankedPool {
 }
 
 /** Why a pool gives a Service nothing new, not even on request. */
-export type Bar = Extract<PoolVerdict, 'NotForService' | 'Fenced' | 'Cordoned' | 'Draining'>;
+export type Bar = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
 
 interface Ranking {
   readonly ranked: readonly RankedPool[];
@@ -147,7 +147,7 @@ type Match = 'ForAll' | 'Match' | 'None';
 /** Lasting reasons that lie with the Service go before those that lie with the pool. */
 function barOf(pool: PoolView, match: Match, outside: boolean): Bar | undefined {
   if (match === 'None') return 'NotForService';
-  if (outside) return 'Fenced';
+  if (outside) return 'RestrictedToStrictPools';
   return pool.state === 'Active' ? undefined : pool.state;
 }
 

@@ -42,7 +42,7 @@ export const poolVerdicts = [
   'Available',
   'NotRequested',
   'NotForService',
-  'Fenced',
+  'RestrictedToStrictPools',
   'Cordoned',
   'Draining',
   'NotAutoAssign',

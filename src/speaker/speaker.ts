@@ -58,7 +58,7 @@ export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
   /** File for what the speaker knows, so that it can start without the API server; undefined: it cannot. */
   readonly snapshot: string | undefined;
   /** Write rules for the data path into the kernel. */
-  readonly nodeLayer: boolean;
+  readonly nftables: boolean;
 }
 
 /** A pass runs at least this often, and after every change in the cluster, of a link or of a peer's links. */

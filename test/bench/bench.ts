@@ -128,7 +128,7 @@ program
       .choices(['KubeProxy', 'NodePort'])
       .default('KubeProxy'),
   )
-  .option('--no-node-layer', 'without rules of ours in the kernel, to compare')
+  .option('--no-nftables', 'without rules of ours in the kernel, to compare')
   .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
   .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'failover')
   .option('--json <file>', 'write all that was measured into this file')

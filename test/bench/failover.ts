@@ -22,7 +22,7 @@ export interface FailoverOptions {
   readonly policy: 'Cluster' | 'Local';
   readonly handOff: 'KubeProxy' | 'NodePort';
   /** Whether Berth may have rules in the kernel. */
-  readonly nodeLayer: boolean;
+  readonly nftables: boolean;
   /** Id of the lab. One that runs already is used as it is. */
   readonly lab: string;
   /** Leave the lab up. */
@@ -59,12 +59,12 @@ export async function benchFailover(options: FailoverOptions): Promise<void> {
   }
 }
 
-function servedAs({ distribution, policy, handOff, nodeLayer }: FailoverOptions): string {
-  return `${distribution}, externalTrafficPolicy ${policy}, hand-off ${handOff}${nodeLayer ? '' : ', without the node layer'}`;
+function servedAs({ distribution, policy, handOff, nftables }: FailoverOptions): string {
+  return `${distribution}, externalTrafficPolicy ${policy}, hand-off ${handOff}${nftables ? '' : ', without the nftables rules'}`;
 }
 
-async function serve(lab: Lab, { distribution, policy, handOff, nodeLayer }: FailoverOptions): Promise<string> {
-  await berth.installBerth(lab, [`speaker.nodeLayer.enabled=${nodeLayer}`]);
+async function serve(lab: Lab, { distribution, policy, handOff, nftables }: FailoverOptions): Promise<string> {
+  await berth.installBerth(lab, [`speaker.nftables.enabled=${nftables}`]);
   await lab.apply(berth.poolManifest(subject, lab.subnet.vips));
   const patch = JSON.stringify({ spec: { distribution } });
   await lab.kubectl(['patch', 'l2advertisement', subject, '--type=merge', '--patch', patch]);
@@ -72,7 +72,7 @@ async function serve(lab: Lab, { distribution, policy, handOff, nodeLayer }: Fai
   for (const workload of [`daemonset/${subject}`, `deployment/${secondName(subject)}`]) {
     await lab.kubectl(['rollout', 'status', workload, '--timeout=90s']);
   }
-  if (nodeLayer && distribution === 'Spread') await spread(lab);
+  if (nftables && distribution === 'Spread') await spread(lab);
   return berth.addressOf(lab, subject);
 }
 

@@ -87,6 +87,11 @@ test('values of an older chart are refused by a word that says what to do', asyn
   }
 });
 
+test('a value by its former name is refused by a word that has the new one', async () => {
+  const args = ['template', 'trial', chart, '--set', 'speaker.nodeLayer.enabled=false'];
+  await assert.rejects(lab.helm(args), /the value speaker\.nodeLayer has a new name: speaker\.nftables/);
+});
+
 /** What the API server would say of the names and labels of an object that Helm has made for a release. */
 function faultsOf({ kind, metadata: { name, labels = {} } }: Resource): readonly string[] {
   const numbers = Object.entries(labels).filter(([, value]) => typeof value !== 'string');

@@ -83,9 +83,9 @@ test('the VIP is on no interface, and the speaker has NET_RAW and NET_ADMIN alon
   }
 });
 
-test('D11 without the node layer the speaker has NET_RAW alone, serves, and puts nothing into the kernel', async (t) => {
+test('D11 without the nftables rules the speaker has NET_RAW alone, serves, and puts nothing into the kernel', async (t) => {
   t.after(() => berth.installBerth(lab));
-  await berth.installBerth(lab, ['speaker.nodeLayer.enabled=false']);
+  await berth.installBerth(lab, ['speaker.nftables.enabled=false']);
   for (const node of lab.nodes) await removeTables(node);
   await servedVips();
   for (const node of lab.nodes) {

@@ -214,8 +214,8 @@ test('B10 D12 E2 E7 each of many faults at once is found, with where it is and w
   assert.match(stdout, /ERROR {3}LivenessBlocked[\s\S]*UDP 7932/);
 });
 
-test('E7 without the node layer IPVS without strictARP is an error, and a namespace that lets no speaker start too', async () => {
-  await berth.installBerth(lab, ['speaker.nodeLayer.enabled=false']);
+test('E7 without the nftables rules IPVS without strictARP is an error, and a namespace that lets no speaker start too', async () => {
+  await berth.installBerth(lab, ['speaker.nftables.enabled=false']);
   await lab.kubectl([
     'label',
     'namespace',

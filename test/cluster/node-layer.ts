@@ -1,4 +1,4 @@
-/** The node layer as tests look at it: in the kernels of the nodes, and in the ledger. */
+/** The nftables rules as tests look at them: in the kernels of the nodes, and in the ledger. */
 import assert from 'node:assert/strict';
 import { allocationName, type Ip } from '../../src/addr/ip.ts';
 import type { Lab, LabHost } from '../lab/cluster.ts';

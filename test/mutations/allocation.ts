@@ -102,7 +102,7 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'strict-pool-keeps-nobody',
     file: 'ipam/pool-table.ts',
-    old: "if (outside) return 'Fenced';",
+    old: "if (outside) return 'RestrictedToStrictPools';",
     new: '',
     consequence: 'A Service that a strict pool should keep to itself gets an address of another pool.',
     tests: ['unit/ipam/pools.test.ts'],

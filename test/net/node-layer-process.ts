@@ -1,4 +1,4 @@
-/** Fixture: the node layer with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
+/** Fixture: the applier of nftables rules with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
 import type { Logger } from '../../src/runtime/logger.ts';
 import { NftApplier } from '../../src/speaker/dataplane/nft-applier.ts';
 import { quicken } from './fast-clock.ts';

@@ -1,4 +1,4 @@
-/** The node layer keeps its rules in a real kernel, whoever takes them away, and says why where it cannot. */
+/** The applier keeps its rules in a real kernel, whatever program takes them away, and says why where it cannot. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { createPair, nodeMac, type Pair, run } from './namespaces.ts';
 import { nftIn, pointTo, startEndpoint, vips } from './path-lab.ts';
 import { soon } from './soon.ts';
 
-/** A node layer in a pair of its own. */
+/** An applier in a pair of its own. */
 interface Layer {
   readonly pair: Pair;
   readonly process: LineProcess;
@@ -61,7 +61,7 @@ const inTime = { timeoutMs: 60_000, everyMs: 100 };
 
 /** A program that stands for nft: it is nft, and notes what it was called with. */
 function notingNft(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-node-layer-'));
+  const folder = mkdtempSync(join(tmpdir(), 'berth-nftables-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const notes = join(folder, 'notes');
   writeFileSync(notes, '');

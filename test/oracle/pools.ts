@@ -12,7 +12,7 @@ import {
 import { wishesOf } from './wishes.ts';
 
 /** Why a pool gives a Service nothing new, whatever it asks for. */
-export type Bar = 'NotForService' | 'Fenced' | 'Cordoned' | 'Draining';
+export type Bar = 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining';
 
 interface Reading {
   readonly ranges: readonly Range[];
@@ -57,7 +57,7 @@ export function poolOfEntry(cluster: Pick<Cluster, 'pools'>, { spec }: Entry): s
 export function barOf(cluster: Cluster, pool: Pool, service: Service): Bar | undefined {
   if (!isFor(cluster, pool, service)) return 'NotForService';
   const isStrict = (one: Pool) => one.spec.serviceAllocation?.strict === true && isFor(cluster, one, service);
-  if (cluster.pools.some(isStrict) && !isStrict(pool)) return 'Fenced';
+  if (cluster.pools.some(isStrict) && !isStrict(pool)) return 'RestrictedToStrictPools';
   const { state } = pool.spec;
   return state === 'Cordoned' || state === 'Draining' ? state : undefined;
 }

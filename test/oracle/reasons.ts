@@ -22,7 +22,8 @@ const meanings: Readonly<Record<string, (of: Case) => boolean>> = {
   PoolNotFound: (of) => wanting(of).length > 0 && asksForPools(of) && askedPools(of).length === 0,
   PoolNotAllowed: (of) =>
     isObjected(of, 'PoolNotAllowed') ||
-    (wanting(of).length > 0 && askedPools(of).some((pool) => isClosed(of, pool, ['NotForService', 'Fenced']))),
+    (wanting(of).length > 0 &&
+      askedPools(of).some((pool) => isClosed(of, pool, ['NotForService', 'RestrictedToStrictPools']))),
   PoolNotActive: (of) =>
     isObjected(of, 'PoolNotActive') ||
     (wanting(of).length > 0 && usablePools(of).some((pool) => isClosed(of, pool, ['Cordoned', 'Draining']))),

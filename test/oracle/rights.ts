@@ -40,7 +40,8 @@ export function poolObjections(cluster: Cluster, { service, address }: Match): r
   const bar = barOf(cluster, pool, service);
   const objections: Objection[] = [];
   if (pool.spec.avoidBuggyIPs && isBuggy(ip)) objections.push(say('AddressNotInPool', `${name} avoids ${address}`));
-  if (bar === 'NotForService' || bar === 'Fenced') objections.push(say('PoolNotAllowed', `${name}: ${bar}`));
+  if (bar === 'NotForService' || bar === 'RestrictedToStrictPools')
+    objections.push(say('PoolNotAllowed', `${name}: ${bar}`));
   if (carries) return objections;
   if (bar === 'Cordoned' || bar === 'Draining') objections.push(say('PoolNotActive', `${name} is ${bar}`));
   if (pools.length > 0 && !pools.includes(name)) objections.push(say('ConflictingRequest', `${name} is not asked for`));

@@ -5,6 +5,9 @@
 {{- fail (printf "the value %s is missing: values of an older version need `helm upgrade --reset-then-reuse-values`" $name) }}
 {{- end }}
 {{- end }}
+{{- if hasKey .Values.speaker "nodeLayer" }}
+{{- fail "the value speaker.nodeLayer has a new name: speaker.nftables" }}
+{{- end }}
 {{- end }}
 
 {{/* Labels of every object. */}}

@@ -114,7 +114,7 @@ function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly st
   const { livenessPort } = installation.settings;
   for (const deafness of unheardSpeakers(answers)) warnings.push(unheardText(deafness, livenessPort));
   for (const { node, status } of answers) {
-    const layer = status?.dataPath.nodeLayer ?? 'Loaded';
+    const layer = status?.dataPath.nftables ?? 'Loaded';
     if (layer !== 'Loaded' && layer !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${layer}`);
   }
   return warnings;

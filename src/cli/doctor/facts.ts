@@ -55,7 +55,7 @@ export interface SpeakerWords {
     readonly blocked: readonly string[];
   }[];
   readonly peers: readonly { readonly node: string; readonly liveness: string; readonly reason?: string }[];
-  readonly dataPath: { readonly nodeLayer: string };
+  readonly dataPath: { readonly nftables: string };
   readonly facts?: Partial<NodeFacts>;
 }
 
@@ -116,8 +116,8 @@ export function told({ speakers }: Facts): readonly (SpeakerLook & { readonly st
   return speakers.filter((one): one is SpeakerLook & { readonly status: SpeakerWords } => one.status !== undefined);
 }
 
-/** Runs the rules of the node layer on every node that told? */
-export function hasNodeLayer(facts: Facts): boolean {
+/** Runs the nftables rules on every node that told? */
+export function hasNftablesRules(facts: Facts): boolean {
   const all = told(facts);
-  return all.length > 0 && all.every(({ status }) => status.dataPath.nodeLayer === 'Loaded');
+  return all.length > 0 && all.every(({ status }) => status.dataPath.nftables === 'Loaded');
 }

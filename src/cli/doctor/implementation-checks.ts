@@ -1,6 +1,6 @@
 /** Checks of other programs that serve Services: load balancers, and kube-proxy. */
 import type { LinkSettings } from '../../api/node-facts.ts';
-import { type Facts, hasNodeLayer, told } from './facts.ts';
+import { type Facts, hasNftablesRules, told } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 import { othersAmong, othersBySettings } from './others.ts';
 
@@ -69,7 +69,7 @@ function strictArp(facts: Facts): readonly Found[] {
   const where = config ? 'ConfigMap kube-system/kube-proxy' : `nodes ${few(loose.map(({ node }) => node))}`;
   const todo = 'set ipvs.strictARP: true in the configuration of kube-proxy, and restart its Pods';
   const what = 'kube-proxy uses IPVS without strictARP';
-  if (hasNodeLayer(facts)) {
+  if (hasNftablesRules(facts)) {
     return [
       {
         severity: 'info',

@@ -59,7 +59,7 @@ function kernelTooOld(facts: Facts): readonly Found[] {
     facts,
     (words, where) => {
       const { kernel, nft } = words.facts ?? {};
-      const isOff = words.dataPath.nodeLayer === 'Off';
+      const isOff = words.dataPath.nftables === 'Off';
       const old = [
         ...(isBelow(kernel, oldest.kernel) ? [`Linux ${kernel} is older than ${oldest.kernel.join('.')}`] : []),
         ...(isBelow(nft, oldest.nft) ? [`nft ${nft} is older than ${oldest.nft.join('.')}`] : []),
@@ -69,8 +69,8 @@ function kernelTooOld(facts: Facts): readonly Found[] {
         {
           severity: isOff ? 'info' : 'error',
           where,
-          what: `${old.join('; ')}: the rules of the node layer need it`,
-          todo: 'a newer kernel or image; or speaker.nodeLayer.enabled: false',
+          what: `${old.join('; ')}: the nftables rules need it`,
+          todo: 'a newer kernel or image; or speaker.nftables.enabled: false',
         },
       ];
     },
@@ -89,27 +89,27 @@ function rulesNotLoaded(facts: Facts): readonly Found[] {
   return ofNodes(
     facts,
     ({ dataPath }, where) => {
-      const { nodeLayer } = dataPath;
-      if (nodeLayer === 'Loaded') return [];
-      if (nodeLayer === 'Off')
+      const { nftables } = dataPath;
+      if (nftables === 'Loaded') return [];
+      if (nftables === 'Off')
         return [
           {
             severity: 'info',
             where,
-            what: 'the node layer is off: new connections to Pods of a dead node fail until Kubernetes has noticed',
-            todo: 'chart value speaker.nodeLayer.enabled',
+            what: 'the nftables rules are off: new connections to Pods of a dead node fail until Kubernetes has noticed',
+            todo: 'chart value speaker.nftables.enabled',
           },
         ];
       return [
         {
           severity: 'error',
           where,
-          what: `the rules of the node layer are not in the kernel: ${nodeLayer}`,
+          what: `the nftables rules are not in the kernel: ${nftables}`,
           todo: 'docs/reasons.md, "Rules of the node"; the log of the speaker names the rule',
         },
       ];
     },
-    'the rules of the node layer are in every kernel',
+    'the nftables rules are in every kernel',
   );
 }
 

@@ -159,7 +159,14 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
 }
 
 /** Reasons that pass by themselves, or are as a person wants them. */
-const calm = new Set(['NotInStatus', 'AwaitingClaim', 'Listening', 'ProbingFirst', 'DataPathPending', 'AskingTheWire']);
+const calm = new Set([
+  'NotInStatus',
+  'AwaitingClaim',
+  'Listening',
+  'ProbingFirst',
+  'DataPathPending',
+  'ConfirmingHolderDown',
+]);
 
 function notAnnounced({ ledger }: Facts): readonly Found[] {
   const found = ledger.flatMap((entry): readonly Found[] => {

@@ -112,8 +112,7 @@ function poolsText({ pools }: ExplainFacts, style: Style): string {
 }
 
 function vipText(vip: ExplainedVip, style: Style): string {
-  const { address, nodes, reason, holder, next, verified, verifiedReason, distribution, spread, nodeLayer, since } =
-    vip;
+  const { address, nodes, reason, holder, next, verified, verifiedReason, distribution, spread, nftables, since } = vip;
   const columns = [
     { title: 'NODE', cell: ({ node }: (typeof nodes)[number]) => node },
     { title: 'VERDICT', cell: ({ verdict }: (typeof nodes)[number]) => verdict },
@@ -130,7 +129,7 @@ function vipText(vip: ExplainedVip, style: Style): string {
   return `${address}: which node\n${table}  Held by: ${held}
   Verified from a second node: ${verified}${verifiedReason === '' ? '' : ` (${verifiedReason})`}
   Distribution: ${distribution}${spreadText}
-  Rules of the node: ${nodeLayer ?? 'not known'}\n`;
+  Rules of the node: ${nftables ?? 'not known'}\n`;
 }
 
 function pathText({ path }: ExplainFacts): string {

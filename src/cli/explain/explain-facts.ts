@@ -54,7 +54,7 @@ function explainVip(
     next: picture.ranking.first(address as Ip, candidates, () => true),
     distribution: isSpread ? 'Spread' : 'Single',
     spread: told?.vips.find((one) => one.address === address)?.spread,
-    nodeLayer: told?.dataPath.nodeLayer,
+    nftables: told?.dataPath.nftables,
   };
 }
 

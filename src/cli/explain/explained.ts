@@ -22,7 +22,7 @@ export interface ExplainedVip extends VipState {
   /** What became of the wish to spread it, as its holder says. */
   readonly spread: { readonly reason: string; readonly message: string } | undefined;
   /** The rules of the holder: `Loaded`, `Off`, or why not; undefined: nobody could ask. */
-  readonly nodeLayer: string | undefined;
+  readonly nftables: string | undefined;
 }
 
 /** What becomes of the packets. */

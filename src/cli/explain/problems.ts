@@ -44,7 +44,7 @@ function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
   if (vip.distribution === 'Spread' && vip.spread && vip.spread.reason !== 'Spread') {
     problems.push(problem(vip.spread.reason, vip.spread.message));
   }
-  const layer = vip.nodeLayer ?? 'Loaded';
+  const layer = vip.nftables ?? 'Loaded';
   if (layer !== 'Loaded' && layer !== 'Off') {
     problems.push(problem(layer, `the rules of ${holder} are not in its kernel (${layer})`));
   }

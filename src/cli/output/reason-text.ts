@@ -24,7 +24,7 @@ export const poolWords: Readonly<Record<PoolVerdict, string>> = {
   Available: 'has a free address',
   NotRequested: 'the Service asks for other pools',
   NotForService: 'serviceAllocation does not match the Service or its namespace',
-  Fenced: 'a strict pool keeps the Service to itself',
+  RestrictedToStrictPools: 'a strict pool keeps the Service to itself',
   Cordoned: 'gives nothing new (state: Cordoned)',
   Draining: 'gives nothing new (state: Draining)',
   NotAutoAssign: 'only for Services that ask for it (autoAssign: false)',
@@ -83,7 +83,7 @@ const cures: Readonly<Record<string, string>> = {
   SpreadPathBlocked: "allow the pool's addresses on the nodes' ports (anti-spoofing), or use distribution: Single",
   NoMember: "look at the Service's Pods: no node that lives has a ready one",
   NoNft: 'build the image from the Dockerfile of this version: it has no nft',
-  NotPermitted: 'the speaker needs CAP_NET_ADMIN: chart value speaker.nodeLayer.enabled',
+  NotPermitted: 'the speaker needs CAP_NET_ADMIN: chart value speaker.nftables.enabled',
   Refused: "Linux 5.15 and nft 1.0.6 or newer are needed; the speaker's log names the rule",
   NotLoadedYet: "if it stays so for seconds: look at the log of the holder's speaker",
   MoveWaits:

@@ -41,7 +41,7 @@ export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked 
   };
   if (hasPrograms)
     return no('LinkHasPrograms', `programs at the ingress of ${link} (tc, XDP) see packets before our rules do`);
-  if (fault !== undefined) return no('RulesNotLoaded', `the rules of the node layer are not in the kernel (${fault})`);
+  if (fault !== undefined) return no('RulesNotLoaded', `the nftables rules are not in the kernel (${fault})`);
   const away = blocked.join(', ');
   if (members.length === 0) {
     if (away === '')

@@ -160,12 +160,12 @@ export class NftApplier {
     const reason = error instanceof NftError ? error.reason : 'Unknown';
     if (reason === this.#failure) return;
     this.#failure = reason;
-    this.#log.warn({ reason, err: error, hint: hints[reason] }, 'the rules of the node layer are not in the kernel');
+    this.#log.warn({ reason, err: error, hint: hints[reason] }, 'the nftables rules are not in the kernel');
   }
 }
 
 const hints: Readonly<Record<string, string>> = {
   NoNft: 'the image has no nft: build it from the Dockerfile of this version',
-  NotPermitted: 'the speaker needs CAP_NET_ADMIN (chart value speaker.nodeLayer.enabled)',
+  NotPermitted: 'the speaker needs CAP_NET_ADMIN (chart value speaker.nftables.enabled)',
   Refused: 'Linux 5.15 and nft 1.0.6 or newer are needed; err.message names the line',
 };

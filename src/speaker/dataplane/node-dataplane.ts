@@ -26,7 +26,7 @@ export interface NodeDataplaneParts {
   readonly tester: SpoofTester;
   readonly options: DataplaneOptions & {
     /** Write rules into the kernel at all. */
-    readonly nodeLayer: boolean;
+    readonly nftables: boolean;
   };
 }
 
@@ -41,7 +41,7 @@ export class NodeDataplane {
   constructor(parts: NodeDataplaneParts) {
     const { log, options, tester } = parts;
     this.#parts = parts;
-    const applier = options.nodeLayer ? new NftApplier(log, () => tester.restart()) : undefined;
+    const applier = options.nftables ? new NftApplier(log, () => tester.restart()) : undefined;
     this.#applier = applier;
     this.#spread = new SpreadWatch({ log, tester, fault: () => applier?.failure });
     if (applier === undefined) return;
@@ -75,8 +75,8 @@ export class NodeDataplane {
   /** What a person is told of it: see {@link DataPathStatus}. */
   get status(): DataPathStatus {
     const { options, runner } = this.#parts;
-    const nodeLayer = this.#applier === undefined ? 'Off' : (this.#applier.failure ?? 'Loaded');
-    return { nodeLayer, handOff: options.handOff, present: runner.membership.present };
+    const nftables = this.#applier === undefined ? 'Off' : (this.#applier.failure ?? 'Loaded');
+    return { nftables, handOff: options.handOff, present: runner.membership.present };
   }
 
   /** How many VIPs go each way. */

@@ -1,4 +1,4 @@
-/** What the kernel has counted at the rules of the node layer. */
+/** What the kernel has counted at the nftables rules. */
 import { tableName } from '../../dataplane/nft/ruleset.ts';
 import { VipCounts } from '../../dataplane/plan/vip-counts.ts';
 import { vipSet, watchedChain } from '../../dataplane/rules/vip-counters.ts';
@@ -38,7 +38,7 @@ export function kernelMetrics(hasRules: () => boolean | undefined): readonly Met
     },
     {
       name: 'berth_speaker_rules_loaded',
-      help: '1 while the nftables rules of the node layer are in the kernel, 0 while they should be and are not',
+      help: '1 while the nftables rules are in the kernel, 0 while they should be and are not',
       kind: 'gauge',
       read: () => {
         const loaded = hasRules();

@@ -42,7 +42,7 @@ export function speakerMetrics(facts: SpeakerFacts): Metrics {
     ...kernelMetrics(() => dataplane.hasRules()),
     {
       name: 'berth_speaker_hand_off_vips',
-      help: 'VIPs by how this node passes their packets on, where the node layer is on',
+      help: 'VIPs by how this node passes their packets on, where the nftables rules are on',
       kind: 'gauge',
       labels: ['hand_off'],
       read: () => dataplane.handOffs,

@@ -30,7 +30,7 @@ async function gathered(cluster: Partial<Cluster>, around: Partial<Surroundings>
   }
 }
 
-/** The node layer in this namespace, with nothing loaded. */
+/** The nftables rules in this namespace, with nothing loaded. */
 function layerFor(t: TestContext): NftApplier {
   load('flush ruleset\n');
   const layer = new NftApplier(createLogger('test', 'silent'));

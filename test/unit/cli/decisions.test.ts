@@ -102,7 +102,7 @@ test('explain names what is wrong, and a cure that fits', () => {
   assert.match(first(picture(named)), /^NoCandidate: correct interfaces/);
   assert.match(first(picture({ ...well, endpointSlices: [] })), /^NoEndpoints: look at the Service's Pods/);
   assert.match(first(picture({ ...well, ledger: [held('n1', { moveTo: 'n9' })] })), /^MoveWaits/);
-  const broken = statusOf('n1', { dataPath: { nodeLayer: 'NoNft', handOff: 'KubeProxy', present: [] } });
+  const broken = statusOf('n1', { dataPath: { nftables: 'NoNft', handOff: 'KubeProxy', present: [] } });
   assert.match(first(picture(well, [broken])), /^NoNft: build the image/);
 });
 

@@ -21,7 +21,7 @@ test('the doctor ends with status 1 where it has found an error, and with 0 othe
 /** What is said of a node whose kernel and nft have these versions. */
 function verdictOn(kernel: string, nft: string): Severity | undefined {
   const status: SpeakerWords = {
-    ...{ version: '1', links: [], peers: [], dataPath: { nodeLayer: 'Loaded' } },
+    ...{ version: '1', links: [], peers: [], dataPath: { nftables: 'Loaded' } },
     facts: { kernel, nft },
   };
   const facts = { speakers: [{ node: 'n1', fault: undefined, status }] } as Partial<Facts> as Facts;

@@ -19,7 +19,7 @@ export function statusOf(name: string, facts: Partial<SpeakerStatus> = {}): Spea
     ...{ version: '1', node: name, synced: true, vips: [], frames: {} },
     links: [link('eth0', '192.0.2.250/24')],
     peers: nodeNames.filter((one) => one !== name).map((one) => ({ node: one, liveness: 'Alive', silentMs: 10 })),
-    dataPath: { nodeLayer: 'Loaded', handOff: 'KubeProxy', present: [...nodeNames] },
+    dataPath: { nftables: 'Loaded', handOff: 'KubeProxy', present: [...nodeNames] },
     ...facts,
   };
 }

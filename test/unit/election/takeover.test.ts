@@ -4,13 +4,13 @@ import { table } from './holder-table.ts';
 const n2 = { claims: { n2: '3' } };
 
 table('from a dead node it is taken when the wire is silent too', [
-  ['the wire was not asked yet', { ...n2, heard: { n2: 'dead' } }, 'AskingTheWire me asks n2 waits'],
+  ['the wire was not asked yet', { ...n2, heard: { n2: 'dead' } }, 'ConfirmingHolderDown me asks n2 waits'],
   ['the node is silent on the wire', { ...n2, heard: { n2: 'dead silent-on-wire' } }, 'Hold 4'],
   ['this VIP is not answered for', { ...n2, heard: { n2: 'dead' }, wire: 'Unanswered' }, 'Hold 4'],
   [
     'the node is silent on the wire, but this VIP is answered for: another node may have it',
     { ...n2, heard: { n2: 'dead silent-on-wire' }, wire: 'Answered' },
-    'AskingTheWire me asks n2 waits',
+    'ConfirmingHolderDown me asks n2 waits',
   ],
   [
     'the node answers on the wire: it keeps its VIPs',
@@ -31,7 +31,7 @@ table('from a dead node it is taken when the wire is silent too', [
   [
     'the next one has had a second, and the wire says nothing',
     { ...n2, heard: { n2: 'dead silent-on-wire' }, ranks: 'n3 me n2', waitedMs: 1_000 },
-    'AskingTheWire me asks anybody waits',
+    'ConfirmingHolderDown me asks anybody waits',
   ],
   [
     'the next one has had a second, and has not taken it',
@@ -79,7 +79,7 @@ table('a node that hears no other takes what no node answers for, and says that 
   [
     'the wire was not asked yet',
     { ...n2, heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
-    'AskingTheWire me asks n2 waits',
+    'ConfirmingHolderDown me asks n2 waits',
   ],
   [
     'the holder is silent on the wire',
@@ -89,7 +89,7 @@ table('a node that hears no other takes what no node answers for, and says that 
   [
     'what no node holds is asked for, too',
     { seen: 3, heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
-    'AskingTheWire me asks anybody waits',
+    'ConfirmingHolderDown me asks anybody waits',
   ],
   [
     'a node that was never heard comes first where it has the higher rank',
@@ -120,6 +120,6 @@ table('what no node is known to hold goes to the best candidate, once all claims
   [
     'it was never held, and no other node is heard',
     { heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
-    'AskingTheWire me asks anybody waits',
+    'ConfirmingHolderDown me asks anybody waits',
   ],
 ]);

@@ -44,7 +44,10 @@ test('wishes and fences', () => {
   const wish = service('s', { requestedPools: ['q'] });
   assert.deepEqual(story({ pools: [p, q], services: [wish] }), ['192.0.2.3', 'IPv4 192.0.2.3 q:Chosen p:NotRequested']);
   const fence = pool('fence', ['192.0.2.4'], allocation({ strict: true, namespaces: ['default'] }));
-  assert.deepEqual(story({ pools: [p, fence], services: [s] }), ['192.0.2.4', 'IPv4 192.0.2.4 fence:Chosen p:Fenced']);
+  assert.deepEqual(story({ pools: [p, fence], services: [s] }), [
+    '192.0.2.4',
+    'IPv4 192.0.2.4 fence:Chosen p:RestrictedToStrictPools',
+  ]);
 });
 
 test('both families, each with its own story', () => {

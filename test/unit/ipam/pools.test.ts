@@ -223,8 +223,11 @@ test('a namespace that is not known yet has no labels that a selector could choo
 test('a strict pool keeps the Services that it is for to itself and other strict ones', () => {
   const fence = { namespaces: ['default'], strict: true };
   const elsewhere = serviceIn('other', 's');
-  assert.equal(order({ a: undefined, b: { namespaces: ['default'] }, c: fence }), 'b:Fenced c a:Fenced');
-  assert.equal(order({ a: undefined, c: fence, d: { ...fence, priority: 1 } }), 'd c a:Fenced');
+  assert.equal(
+    order({ a: undefined, b: { namespaces: ['default'] }, c: fence }),
+    'b:RestrictedToStrictPools c a:RestrictedToStrictPools',
+  );
+  assert.equal(order({ a: undefined, c: fence, d: { ...fence, priority: 1 } }), 'd c a:RestrictedToStrictPools');
   assert.equal(order({ a: undefined, c: fence }, elsewhere), 'a c:NotForService');
   const asksFor = (facts: object) => [service('s', facts)];
   const pools = [pool('open', ['192.0.2.1']), pool('fence', ['192.0.2.9'], allocation(fence))];

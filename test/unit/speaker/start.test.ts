@@ -33,7 +33,7 @@ function startSpeaker(t: TestContext) {
     ...{ kubeconfig: file('kubeconfig', JSON.stringify(kubeconfig)), 'node-name': 'n1', snapshot },
     'liveness-key': file('keys', randomBytes(32).toString('base64')),
   };
-  const speaker = [process.execPath, main, 'speaker', '--no-node-layer'];
+  const speaker = [process.execPath, main, 'speaker', '--no-nftables'];
   const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
   // The shell becomes the speaker.
   const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...speaker, ...flags]);

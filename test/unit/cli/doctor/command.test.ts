@@ -25,7 +25,7 @@ const words = (facts: Partial<SpeakerWords> = {}): SpeakerWords => ({
   version: '1',
   links: [link('eth0', '192.0.2.101/24')],
   peers: [],
-  dataPath: { nodeLayer: 'Loaded' },
+  dataPath: { nftables: 'Loaded' },
   facts: {
     kernel: '6.1.0',
     nft: '1.0.6',
@@ -243,7 +243,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error NotVerified address 192.0.2.10'],
     },
     {
-      desc: 'IPVS without strictARP, with the node layer',
+      desc: 'IPVS without strictARP, with the nftables rules',
       facts: { kubeProxy: { value: { mode: 'ipvs', strictArp: false } } },
       expected: ['info StrictArp ConfigMap kube-system/kube-proxy'],
     },
@@ -251,7 +251,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       desc: 'IPVS without strictARP, without it',
       facts: {
         kubeProxy: { value: { mode: 'ipvs', strictArp: false } },
-        speakers: [speaker({ dataPath: { nodeLayer: 'Off' } })],
+        speakers: [speaker({ dataPath: { nftables: 'Off' } })],
       },
       expected: ['error StrictArp ConfigMap kube-system/kube-proxy', 'info RulesNotLoaded node n1'],
     },
@@ -260,7 +260,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       facts: {
         kubeProxy: { why: 'no ConfigMap' },
         speakers: [
-          speaker({ links: [link('eth0', '192.0.2.101/24'), link('kube-ipvs0')], dataPath: { nodeLayer: 'NoNft' } }),
+          speaker({ links: [link('eth0', '192.0.2.101/24'), link('kube-ipvs0')], dataPath: { nftables: 'NoNft' } }),
         ],
       },
       expected: ['error StrictArp nodes n1', 'error RulesNotLoaded node n1', 'unknown KubeProxyMode'],

@@ -25,7 +25,7 @@ const rows: readonly (readonly [Partial<SpreadState>, string, string])[] = [
   [
     { fault: 'NoNft', members: [], blocked: ['a'] },
     'RulesNotLoaded',
-    `the rules of the node layer are not in the kernel (NoNft)${alone}`,
+    `the nftables rules are not in the kernel (NoNft)${alone}`,
   ],
   [
     { members: [], blocked: ['a', 'b'] },
