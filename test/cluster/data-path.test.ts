@@ -4,7 +4,7 @@ import { afterEach, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
-import { spreadOf } from './node-layer.ts';
+import { spreadOf } from './nftables.ts';
 import type { ServiceObject } from './objects.ts';
 
 const lab = berth.sharedLab();

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
-import { addressesIn, nft } from './node-layer.ts';
+import { addressesIn, nft } from './nftables.ts';
 import type { Pod } from './objects.ts';
 import { speakerLogs } from './speaker-process.ts';
 

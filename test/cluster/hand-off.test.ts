@@ -6,7 +6,7 @@ import { restart } from '../lab/workloads.ts';
 import { probed } from '../probe/backend.ts';
 import { Prober } from '../probe/prober.ts';
 import * as berth from './berth.ts';
-import { nft } from './node-layer.ts';
+import { nft } from './nftables.ts';
 import type { ServiceObject } from './objects.ts';
 
 const lab = berth.sharedLab();

@@ -5,7 +5,7 @@ import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
-import { packetsOf, spreadOf } from './node-layer.ts';
+import { packetsOf, spreadOf } from './nftables.ts';
 import type { Pod } from './objects.ts';
 import { Asking } from './promises/asking.ts';
 import { answers } from './promises/client.ts';

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
-import { nft, spreadOf } from './node-layer.ts';
+import { nft, spreadOf } from './nftables.ts';
 import type { ServiceObject } from './objects.ts';
 import { answers } from './promises/client.ts';
 

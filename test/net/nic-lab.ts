@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import type { LinkStatus, VipStatus } from '../../src/api/speaker-status.ts';
+import type { ClusterFacts } from './announcing-process.ts';
 import { type RawHost, rawHost, requestFor } from './frame-lab.ts';
 import { startLineProcess } from './line-process.ts';
 import { addNamespaces, addressLine, deleteNamespaces, ipBatch, linkName, portForwards } from './namespaces.ts';
-import type { ClusterFacts } from './placing-process.ts';
 import { soon } from './soon.ts';
 
 /** A link of the node. */
@@ -86,7 +86,7 @@ export function createNode(t: Pick<TestContext, 'after'>): NicLab {
     },
     speaker: async (facts) => {
       const args = [JSON.stringify({ ...facts, keyFile } satisfies ClusterFacts)];
-      const process = startLineProcess({ namespace: node, file: './placing-process.ts', args });
+      const process = startLineProcess({ namespace: node, file: './announcing-process.ts', args });
       t.after(() => process.close());
       await process.next('ready');
       return speakerOf(async () => (await process.ask({}, 'status')) as never);

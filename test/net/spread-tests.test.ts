@@ -26,7 +26,7 @@ after(() => {
 async function startTester({ name }: Host, other: Host, family: (typeof families)[number]): Promise<LineProcess> {
   const neighbours = [{ node: other.node, address: other[family], mac: other.mac, link: linkName }];
   const args = [JSON.stringify(neighbours)];
-  const process = startLineProcess({ namespace: name, file: './path-test-process.ts', args });
+  const process = startLineProcess({ namespace: name, file: './spoof-test-process.ts', args });
   testers.push(process);
   await process.next('ready');
   return process;

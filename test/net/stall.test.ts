@@ -152,7 +152,7 @@ async function startSpeakers(t: TestContext) {
   const raw = start(pair.client, './frame-process.ts');
   const speakers = Object.entries({ n1: pair.node, n2: pair.client, n3: third });
   const [n1, n2, n3] = speakers.map(([node, namespace]) =>
-    start(namespace, './holding-process.ts', node, keyFile, vip),
+    start(namespace, './election-process.ts', node, keyFile, vip),
   );
   assert.ok(n1 && n2 && n3);
   await Promise.all([raw, n1, n2, n3].map((process) => process.next('ready')));

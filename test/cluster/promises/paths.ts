@@ -1,6 +1,6 @@
 /** Rows: the ways on which packets reach the Pods, which are Berth's own. */
 import assert from 'node:assert/strict';
-import { packetsOf } from '../node-layer.ts';
+import { packetsOf } from '../nftables.ts';
 import { Asking } from './asking.ts';
 import * as client from './client.ts';
 import { type HandOff, handOffAnnotation, ipModeOf } from './column.ts';

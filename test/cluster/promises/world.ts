@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
 import { macsOf } from '../berth.ts';
-import { spreadOf } from '../node-layer.ts';
+import { spreadOf } from '../nftables.ts';
 import { conditionIn, type Pod, type ServiceObject } from '../objects.ts';
 import * as client from './client.ts';
 import { annotationsOf, type Column, ipModeOf } from './column.ts';

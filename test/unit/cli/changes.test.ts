@@ -6,7 +6,7 @@ import { planFacts } from '../../../src/cli/commands/plan-facts.ts';
 import { entriesFor, planRenumbering } from '../../../src/cli/commands/renumber-plan.ts';
 import { advertisement, entry, pool, service } from '../fixtures.ts';
 import { showing } from '../ipam/plans.ts';
-import { picture } from './pictures.ts';
+import { picture } from './evaluations.ts';
 
 const s = service('s', showing('192.0.2.10'));
 const waiting = service('w', { created: '2026-02-01T00:00:00Z' });

@@ -9,7 +9,7 @@ import { whoHas } from '../../../src/cli/commands/who-has.ts';
 import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
 import { advertisement, entry, node, pool, service } from '../fixtures.ts';
 import { ip, showing } from '../ipam/plans.ts';
-import { link, picture, statusOf } from './pictures.ts';
+import { link, picture, statusOf } from './evaluations.ts';
 
 const s = service('s', showing('192.0.2.10'));
 const p = pool('p', ['192.0.2.10-192.0.2.12']);

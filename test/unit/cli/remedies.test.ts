@@ -8,7 +8,7 @@ import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
 import { promise } from '../../honesty/promise.ts';
 import { advertisement, entry, node, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, ip, plan, showing } from '../ipam/plans.ts';
-import { picture } from './pictures.ts';
+import { picture } from './evaluations.ts';
 
 const pools = [pool('p', ['192.0.2.10-192.0.2.19'])];
 const nodes = ['192.0.2.101', '192.0.2.102'].map((address, i) => node(`n${i + 1}`, { addresses: [ip(address)] }));

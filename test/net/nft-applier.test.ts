@@ -29,7 +29,7 @@ async function startIn(
   { node }: Pair,
   { facts, prefix = [] }: { readonly facts: object; readonly prefix?: readonly string[] },
 ): Promise<LineProcess> {
-  const layer = startLineProcess({ namespace: node, file: './node-layer-process.ts', prefix });
+  const layer = startLineProcess({ namespace: node, file: './nft-applier-process.ts', prefix });
   t.after(() => layer.close());
   await layer.next('ready');
   layer.tell({ do: 'apply', ...facts });
