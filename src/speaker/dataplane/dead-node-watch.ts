@@ -1,0 +1,65 @@
+/** Probes nodes that no speaker hears any more, until it is clear whether they are dead. */
+import { type Ip, isLinkLocal } from '../../addr/ip.ts';
+import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
+import { DeadNodes } from '../../dataplane/plan/dead-nodes.ts';
+import type { Link } from '../../linux/links.ts';
+import { Emitter } from '../../runtime/emitter.ts';
+import type { NeighborProber } from '../announce/neighbor-prober.ts';
+import type { ElectionRunner } from '../election/election-runner.ts';
+
+/** What the watch works with. */
+export interface DeadNodeWatchParts {
+  readonly runner: Pick<ElectionRunner, 'linksOf' | 'membership'>;
+  readonly links: () => readonly Link[];
+  readonly prober: Pick<NeighborProber, 'probe'>;
+}
+
+/** Knows the nodes that are dead: silent to all speakers, and on the wire. */
+export class DeadNodeWatch {
+  /** {@link dead} is another list. */
+  readonly changed = new Emitter();
+  readonly #parts: DeadNodeWatchParts;
+  readonly #nodes = new DeadNodes();
+  #dead: readonly string[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: DeadNodeWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** The names of the dead nodes; the same list as before if nothing has changed. */
+  get dead(): readonly string[] {
+    return this.#dead;
+  }
+
+  /** A host answered for an address. */
+  heard(address: string): void {
+    this.#nodes.heard(address, performance.now());
+  }
+
+  /** Probes what is due. Must be called when the membership changes; it calls itself for the next probes. */
+  review = (): void => {
+    const { runner, prober } = this.#parts;
+    clearTimeout(this.#timer);
+    const silent = runner.membership.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
+    const { dead, asks, nextAt } = this.#nodes.review(silent, performance.now());
+    if (asks.length > 0) prober.probe(asks);
+    if (nextAt !== undefined) this.#timer = setTimeout(this.review, nextAt - performance.now()).unref();
+    if (dead.join(' ') === this.#dead.join(' ')) return;
+    this.#dead = dead;
+    this.changed.emit();
+  };
+
+  /** Ends the probes. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Addresses of a node in subnets of this node's links. */
+  #addressesOf(node: string): readonly Ip[] {
+    const own = this.#parts.links().flatMap(({ carrier, addresses }) => (carrier ? addresses : []));
+    const all = (this.#parts.runner.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
+    const ips = all.flatMap((one) => (one === undefined ? [] : [one.address]));
+    return ips.filter((ip) => !isLinkLocal(ip) && own.some((subnet) => inSubnet(ip, subnet)));
+  }
+}
