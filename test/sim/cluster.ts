@@ -1,5 +1,6 @@
 /** A cluster in virtual time: speakers, an API server, a network, a client that watches. */
 import type { Ip } from '../../src/addr/ip.ts';
+import { Adversary } from './adversary.ts';
 import { Api } from './api.ts';
 import { type CableState, Fabric } from './fabric.ts';
 import { Meter } from './meter.ts';
@@ -37,6 +38,7 @@ export class Cluster {
   readonly speakers = new Map<string, SimSpeaker>();
   /** VIPs that a host which is none of the nodes answers for, with its hardware address. */
   readonly strangers = new Map<string, string>();
+  readonly adversary: Adversary;
   /** The client's neighbour cache. */
   readonly neighbours = new Map<string, string>();
 
@@ -52,6 +54,8 @@ export class Cluster {
     const internal = cabling === 'One' ? (links[0] ?? '') : 'mgmt';
     const paths = new Map([['internal', internal], ...links.map((link): [string, string] => [link, link])]);
     const { schedule, random, fabric, api, meter, speakers, strangers } = this;
+    this.adversary = new Adversary({ schedule, random, speakers, strangers });
+    const onSent = this.adversary.see;
     const onGarp = (uid: string, mac: string) => this.neighbours.set(uid, mac);
     const isText = seed % 4 === 1 && nodes <= mostInText;
     const around: Surroundings = {
@@ -64,6 +68,7 @@ export class Cluster {
       links,
       speakers,
       strangers,
+      onSent,
       onGarp,
       isText,
     };
@@ -143,6 +148,7 @@ export class Cluster {
   /** The network, the firewalls and the API server are well again. */
   heal(): void {
     this.fabric.heal();
+    this.strangers.clear();
     this.api.recover();
     this.#linksChanged();
   }

@@ -149,6 +149,23 @@ const faults = {
       return `worker of ${speaker.name} stuck`;
     },
   },
+  replay: {
+    weight: 2,
+    run: (cluster) => {
+      const ms = cluster.random.between(200, 5_000);
+      cluster.adversary.replay(ms);
+      return `captured datagrams are sent again for ${Math.round(ms)} ms`;
+    },
+  },
+  claim: {
+    weight: 1,
+    run: (cluster) => {
+      const { uid, address } = cluster.random.pick(cluster.api.snapshot.vips);
+      const ms = cluster.random.between(200, 5_000);
+      cluster.adversary.claim(uid, address, ms);
+      return `a host claims ${uid} for ${Math.round(ms)} ms`;
+    },
+  },
   newVip: {
     weight: 1,
     run: (cluster) => `new ${cluster.addVip(cluster.uids.length)}`,

@@ -16,10 +16,12 @@ const mostSilentMs = 2_000;
 const mostTwofoldMs = 500;
 
 /** What silences no VIP that is answered for: every holder lives, and the wire shows it. */
-const harmless: readonly FaultName[] = ['apiDown', 'halfOpen', 'block', 'weather', 'newVip', 'eligible', 'drain'];
+const harmless: readonly FaultName[] = [
+  ...(['apiDown', 'halfOpen', 'block', 'weather', 'newVip', 'eligible', 'drain', 'replay', 'claim'] as const),
+];
 /** What leaves the speakers in touch: all that run hear each other, or know that a cable is out. */
 const inTouch: readonly FaultName[] = [
-  ...(['apiDown', 'halfOpen', 'newVip', 'eligible', 'drain'] as const),
+  ...(['apiDown', 'halfOpen', 'newVip', 'eligible', 'drain', 'replay', 'claim'] as const),
   ...(['kill', 'restart', 'pause', 'stuck', 'cut'] as const),
 ];
 /** And what parts them, both sides alike. */

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly isText: boolean;
   /** By uid: the hardware address of a host that is none of the nodes and answers for the VIP. */
   readonly strangers: ReadonlyMap<string, string>;
+  /** A host on the wire sees each datagram that is sent. */
+  readonly onSent: (to: string, datagram: Datagram) => void;
   /** A new holder's gratuitous ARP reached the client. */
   readonly onGarp: (uid: string, mac: string) => void;
 }
@@ -40,7 +42,7 @@ const mostBytes = 1_400;
 const signatureBytes = 32;
 
 /** What is carried of a message. A text is read where it comes first: one receiver has it from several paths. */
-type Datagram = () => Message;
+export type Datagram = () => Message;
 
 function datagramOf(message: Message, isText: boolean): Datagram {
   if (!isText) return () => message;
@@ -284,10 +286,11 @@ export class SimSpeaker {
   }
 
   #send = (to: string, message: Message): void => {
-    const { fabric, paths, speakers, isText } = this.#around;
+    const { fabric, paths, speakers, isText, onSent } = this.#around;
     const peer = speakers.get(to);
     if (peer === undefined) return;
     const datagram = datagramOf(message, isText);
+    onSent(to, datagram);
     for (const [path, cable] of paths) {
       fabric.send({ from: this.name, to, cable }, () => peer.receive(datagram, path));
     }
