@@ -72,7 +72,7 @@ function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean
   return home === undefined || home.spec.state === 'Draining';
 }
 
-/** "A Service that is changed so that it can share no longer gets another address [...]; those it shared with keep theirs." */
+/** "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs." */
 function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | undefined {
   const others = refsOf(entry).flatMap((ref) => {
     const standing = livingOf(cluster, ref) ?? successorOf(cluster, ref);
