@@ -27,9 +27,9 @@ test('docs/reasons.md explains every reason, and no other', () => {
   const text = readFileSync('docs/reasons.md', 'utf8');
   const sorted = (words: readonly string[]) => [...words].sort();
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
-  assert.deepEqual(sorted(firstColumn(text, 'Pools, as a Service saw them')), sorted(poolVerdicts));
-  assert.deepEqual(sorted(firstColumn(text, 'Nodes, as an address sees them')), sorted(ineligibleReasons));
-  assert.deepEqual(sorted(firstColumn(text, 'What only the command line tool says')), sorted(toolReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Verdicts on pools')), sorted(poolVerdicts));
+  assert.deepEqual(sorted(firstColumn(text, 'Verdicts on nodes')), sorted(ineligibleReasons));
+  assert.deepEqual(sorted(firstColumn(text, 'Reasons of the command line tool alone')), sorted(toolReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Announcement')), sorted([...announcedReasons, ...silenceReasons]));
   assert.deepEqual(sorted(firstColumn(text, 'Conflicts')), sorted(conflictReasons));
   assert.deepEqual(sorted(firstColumn(text, 'Verification')), sorted(verifiedReasons));

@@ -64,7 +64,7 @@ function isOfAskedPool(cluster: Cluster, { service, entry, given }: Holding): bo
   return pools.includes(entry.spec.pool) && pools.includes(home?.metadata.name ?? entry.spec.pool);
 }
 
-/** "The annotation `berth.dev/renumber` [...] where theirs is of a pool with `state: Draining`, or of none any more" (docs/cli.md). */
+/** "If theirs belongs to a pool with `state: Draining`, or to no pool any more [...] the annotation `berth.dev/renumber`" (docs/cli.md). */
 function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean {
   if (metadata.annotations?.['berth.dev/renumber'] === undefined) return false;
   const ip = addressIn(spec.address);
@@ -72,7 +72,7 @@ function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean
   return home === undefined || home.spec.state === 'Draining';
 }
 
-/** "A Service that is changed so that it can share no longer gets another address [...]; those it shared with keep theirs." */
+/** "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs." */
 function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | undefined {
   const others = refsOf(entry).flatMap((ref) => {
     const standing = livingOf(cluster, ref) ?? successorOf(cluster, ref);

@@ -19,7 +19,7 @@ export const endpoints: readonly Row[] = [
   },
   {
     name: 'publishNotReadyAddresses',
-    promise: 'Pods that are not ready get no traffic, unless the Service says so.',
+    promise: 'Pods that are not ready get no traffic, unless the Service asks for it.',
     run: notReady,
   },
   {
@@ -35,13 +35,13 @@ export const endpoints: readonly Row[] = [
   },
   {
     name: 'terminating endpoints',
-    promise: 'Where no other endpoint is left, those that terminate and still serve get the traffic.',
+    promise: 'If no other endpoint is left, terminating endpoints that still serve get the traffic.',
     isLong: true,
     run: terminating,
   },
   {
     name: 'zero endpoints',
-    promise: 'The client is refused, as at a node port, and the Service says why.',
+    promise: 'The client is refused, as at a node port, and the Service has the reason.',
     isLong: true,
     run: zeroEndpoints,
   },

@@ -24,18 +24,18 @@ export const policies: readonly Row[] = [
   },
   {
     name: 'externalTrafficPolicy Local',
-    promise: "Only Pods of the node that the traffic comes to answer, and they see the client's address.",
+    promise: "Only Pods of the node that receives the traffic answer, and they see the client's address.",
     run: externalLocal,
   },
   {
     name: 'healthCheckNodePort',
-    promise: 'With `Local`, every node tells at this port whether it has endpoints; the number can be chosen.',
+    promise: 'With `Local`, every node reports at this port whether it has endpoints; the number can be chosen.',
     run: healthCheck,
   },
   {
     name: 'internalTrafficPolicy Local',
     promise:
-      'Limits clients inside the cluster to the Pods of their own node; clients of the address are not concerned.',
+      'Limits clients inside the cluster to the Pods of their own node; clients of the address are not affected.',
     isLong: true,
     run: internalLocal,
   },
@@ -47,7 +47,7 @@ export const policies: readonly Row[] = [
   },
   {
     name: 'loadBalancerSourceRanges',
-    promise: 'Only clients of these ranges reach the address; without ranges everybody does.',
+    promise: 'Only clients of these ranges reach the address; without ranges every client does.',
     run: sourceRanges,
   },
   {

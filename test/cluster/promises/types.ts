@@ -23,7 +23,7 @@ export const types: readonly Row[] = [
   },
   {
     name: 'loadBalancerClass',
-    promise: "Services of another implementation's class are left alone; ours can be named.",
+    promise: "Services of another implementation's class are left alone; Berth's class can be named.",
     run: classes,
   },
   {
