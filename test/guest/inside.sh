@@ -6,7 +6,9 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs -o mode=755 tmpfs /run
-mount -t tmpfs -o mode=1777 tmpfs /tmp
+# Not over /tmp: the work tree may be there.
+mkdir -m 1777 /run/tmp
+export TMPDIR=/run/tmp
 mount -t cgroup2 none /sys/fs/cgroup
 ln -sf /proc/self/fd /dev/fd
 ln -sf /proc/self/fd/0 /dev/stdin
