@@ -1,6 +1,6 @@
-/** What a release says about itself: one version everywhere, and notes for it. */
+/** What a release says about itself, and the files that GitHub reads: one version, one address, workflows with few rights. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { summaryOf, versionSection } from '../scripts/changelog.ts';
@@ -82,4 +82,48 @@ test('a version without a section, without a date or without an entry is refused
   assert.throws(() => versionSection(changelog, '2.0.0'), /no heading "## \[2\.0\.0\] - YYYY-MM-DD"/);
   assert.throws(() => versionSection(changelog, '0.9.0'), /no heading "## \[0\.9\.0\] - YYYY-MM-DD"/);
   assert.throws(() => versionSection('## [1.0.0] - 2026-01-02\n', '1.0.0'), /says nothing about 1\.0\.0/);
+});
+
+interface Job {
+  readonly uses?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly 'timeout-minutes'?: number;
+  readonly steps?: readonly { readonly uses?: string }[];
+}
+
+interface Workflow {
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+test('every job of a workflow has a time limit, names its permissions, and uses actions by their major version', () => {
+  const workflows = globSync('.github/workflows/*.yml');
+  assert.ok(workflows.length >= 2);
+  for (const file of workflows) {
+    const { permissions, jobs } = parse(read(file)) as Workflow;
+    for (const [name, job] of Object.entries(jobs)) {
+      assert.ok(
+        job['timeout-minutes'] !== undefined || job.uses?.startsWith('./'),
+        `${file}: ${name} has no time limit`,
+      );
+      const granted = Object.entries(job.permissions ?? permissions ?? {});
+      assert.notDeepEqual(granted, [], `${file}: ${name} names no permissions`);
+      const writes = granted.filter(([, access]) => access !== 'read');
+      assert.ok(writes.length <= 1, `${file}: ${name} may write to more than one thing`);
+      for (const { uses } of job.steps ?? []) {
+        if (uses !== undefined) assert.match(uses, /^(actions|docker)\/[\w-]+@v\d+$/, `${file}: ${name}`);
+      }
+    }
+  }
+});
+
+test('every YAML file for GitHub can be read, and the repository has one address', () => {
+  const { homepage } = JSON.parse(read('package.json')) as { readonly homepage: string };
+  const files = ['.github/**/*.{yml,md}', '*.md', 'docs/**/*.md', 'charts/berth/*.{md,yaml}', 'package.json'];
+  for (const file of files.flatMap((pattern) => globSync(pattern))) {
+    if (file.endsWith('.yml')) assert.ok(parse(read(file)), file);
+    for (const [address] of read(file).matchAll(/https:\/\/github\.com\/berth[\w-]*(\/[\w-]+)?/g)) {
+      assert.equal(address, homepage, file);
+    }
+  }
 });
