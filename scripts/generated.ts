@@ -1,7 +1,11 @@
-/** The files that follow from others: the README of the chart, its dashboard, the page on metrics, and the CRDs with the mark that tells one version from another. */
+/**
+ * The files that follow from others: the chart's Chart.yaml, README and dashboard, the page on metrics, and the CRDs with the mark that tells
+ * one version from another.
+ */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { chartMetadata } from './chart-metadata.ts';
 import { dashboard } from './dashboard.ts';
 import { metricsPage } from './metrics-page.ts';
 
@@ -35,6 +39,7 @@ const chart = 'charts/berth';
 /** Every file that is made, with the text that it must have. Paths are those from the repository's root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>([
+    [`${chart}/Chart.yaml`, chartMetadata()],
     [`${chart}/README.md`, chartReadme()],
     ['docs/metrics.md', metricsPage()],
     [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],

@@ -199,6 +199,13 @@ test('every file opens with its purpose, and none is longer than a few screens',
   }
 });
 
+test('no folder has more files than a reader takes in at a glance', () => {
+  const folders = Map.groupBy(files, dirname);
+  for (const [folder, { length }] of folders) {
+    assert.ok(length <= 18, `${folder} has ${length} files at one level: find the folder that is missing`);
+  }
+});
+
 test('every export has a doc comment', () => {
   for (const file of files) {
     const lines = readFileSync(file, 'utf8').split('\n');

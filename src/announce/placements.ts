@@ -67,15 +67,6 @@ export interface Here {
   readonly links: readonly LinkView[];
 }
 
-/** Places every address of the ledger. */
-export function placementsOf(
-  demands: DesiredVips,
-  decisions: readonly HolderDecision[],
-  here: Here,
-): readonly Placement[] {
-  return new Placer().place(demands, decisions, here);
-}
-
 interface Placed {
   readonly decision: HolderDecision | undefined;
   readonly here: string;

@@ -51,11 +51,6 @@ export interface ReportContext {
   readonly isReporter: (address: Ip) => boolean;
 }
 
-/** The reports of this node. */
-export function reportsOf(placements: readonly Placement[], context: ReportContext): readonly Report[] {
-  return new Reporter().report(placements, context);
-}
-
 interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;

@@ -39,6 +39,11 @@ export interface Plan {
   readonly nextAt: number | undefined;
 }
 
+/** A plan with the state that it ends in. */
+export interface Settled extends Choices {
+  readonly plan: Plan;
+}
+
 /**
  * Decides every Service, so that any order of events ends in the same allocation: first all keep what the ledger says is theirs, then
  * those that show an address without an entry get it back, then the others choose, the oldest first.
@@ -50,17 +55,9 @@ export interface Plan {
  * | its name's, from before    | nothing, or it      | gets it back, unless its pool is draining                            |
  * | nothing                    | an address          | that address, or refused with the reason                             |
  * | nothing                    | nothing, or a pool  | what its status shows; what its sharing key shares; the lowest free one |
+ *
+ * The result keeps the state of the pools, by which decisions are explained.
  */
-export function planAllocations(snapshot: Snapshot): Plan {
-  return settle(snapshot).plan;
-}
-
-/** A plan with the state that it ends in. */
-export interface Settled extends Choices {
-  readonly plan: Plan;
-}
-
-/** Decides, and keeps the state of the pools for those who want to explain it. */
 export function settle(snapshot: Snapshot): Settled {
   const { services, ledger, ownership } = snapshot;
   const table = tableOf(snapshot);

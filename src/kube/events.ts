@@ -22,6 +22,16 @@ export interface EventNote {
   readonly note: string;
 }
 
+/** An Event as the API server takes it. */
+export interface EventObject extends EventNote {
+  readonly apiVersion: 'events.k8s.io/v1';
+  readonly kind: 'Event';
+  readonly metadata: { readonly generateName: string; readonly namespace: string };
+  readonly eventTime: string;
+  readonly reportingController: string;
+  readonly reportingInstance: string;
+}
+
 /** The API refuses longer notes; a character cut in two may take two more bytes. */
 const noteBytes = 1020;
 
@@ -37,7 +47,7 @@ export class EventSender {
   async send({ regarding, type, reason, action, note }: EventNote): Promise<void> {
     const { client, log, component } = this.#options;
     const namespace = regarding.namespace ?? 'default';
-    const body = {
+    const body: EventObject = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
       metadata: { generateName: `${regarding.name}-`, namespace },

@@ -25,7 +25,8 @@ export interface LeaderElectorOptions {
   readonly timing: LeaseTiming;
 }
 
-interface Lease {
+/** A Lease as the API server sends and takes it. */
+export interface Lease {
   readonly apiVersion: 'coordination.k8s.io/v1';
   readonly kind: 'Lease';
   readonly metadata: Pick<RawMeta, 'name'> & { readonly namespace: string; readonly resourceVersion?: string };

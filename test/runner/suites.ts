@@ -8,7 +8,7 @@ export interface Suite {
   readonly lanes: number;
   /** Module with `globalSetup` and `globalTeardown`. */
   readonly setup?: string;
-  /** TableFragment of `npm run test:quick`? */
+  /** Does `npm run test:quick` run it? */
   readonly isQuick: boolean;
 }
 

@@ -69,8 +69,3 @@ export function desiredVipSnapshot(cluster: Cluster): DesiredVipSnapshot {
     speakers: new Set([...withPod, ...installation.settings.assumeAlive]),
   };
 }
-
-/** A Service by its name. */
-export function serviceNamed(cluster: Cluster, key: string): ServiceView | undefined {
-  return cluster.services.find((service) => service.key === key);
-}

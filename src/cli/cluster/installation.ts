@@ -3,6 +3,7 @@ import { type HandOff, handOffs } from '../../api/hand-off.ts';
 import type { RawMeta } from '../../api/meta.ts';
 import type { RawPod } from '../../api/node.ts';
 import type { Ownership } from '../../ipam/ownership.ts';
+import type { Lease } from '../../kube/leader.ts';
 import { leasesPath, podsPath, workloadsPath } from '../../kube/resources.ts';
 import { Forbidden } from '../output/failure.ts';
 import { listAll, readOne } from './read.ts';
@@ -67,7 +68,7 @@ export async function readInstallation(session: Session): Promise<Installation> 
   const [deployments, pods, lease] = await Promise.all([
     listAll<RawWorkload>(reach, workloadsPath('deployments', namespace), selector),
     listAll<RawPod>(reach, podsPath(namespace), selector),
-    readOne<{ spec?: { holderIdentity?: string } }>(reach, `${leasesPath(namespace)}/berth-controller`),
+    readOne<Lease>(reach, `${leasesPath(namespace)}/berth-controller`),
   ]);
   const podsOf = (role: string) =>
     pods.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === role).map(podView);

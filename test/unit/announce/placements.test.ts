@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { type DesiredVipSnapshot, desiredVipsOf } from '../../../src/announce/desired-vips.ts';
 import { type LinkView, linksFor } from '../../../src/announce/links.ts';
-import { placementsOf } from '../../../src/announce/placements.ts';
+import { Placer } from '../../../src/announce/placements.ts';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
 import { decideHolders } from '../../../src/election/decide-holders.ts';
 import { RendezvousRanking } from '../../../src/hash/rendezvous.ts';
@@ -87,7 +87,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     damped: () => false,
   });
   const labels = nodes.find(({ name }) => name === self)?.labels ?? {};
-  const [placement = assert.fail()] = placementsOf(demands, decisions, { self, labels, links });
+  const [placement = assert.fail()] = new Placer().place(demands, decisions, { self, labels, links });
   return placement.kind === 'Silent' ? placement.reason : `${placement.kind} ${placement.links.join(',')}`;
 }
 

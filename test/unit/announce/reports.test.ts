@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
 import { type Placement, withheld } from '../../../src/announce/placements.ts';
-import { type Report, reportsOf } from '../../../src/announce/reports.ts';
+import { type Report, Reporter } from '../../../src/announce/reports.ts';
 
 const vip = '192.0.2.1' as Ip;
 const mac = '02:00:00:00:00:99';
@@ -24,7 +24,7 @@ function reports(
   state: ConflictState = { kind: 'Clear' },
   { isReporter = true, fault, readiness = 'Ready' }: Facts = {},
 ): readonly Report[] {
-  return reportsOf(
+  return new Reporter().report(
     withheld(
       [placement],
       () => state,

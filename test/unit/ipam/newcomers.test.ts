@@ -6,7 +6,7 @@ import { parseNamespace } from '../../../src/api/namespace.ts';
 import { parseNode } from '../../../src/api/node.ts';
 import { parsePool } from '../../../src/api/pool.ts';
 import { parseService, type RawService } from '../../../src/api/service.ts';
-import { planAllocations, type Snapshot } from '../../../src/ipam/allocate.ts';
+import { type Plan, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
 import { areAllCompatible, sharerOf } from '../../../src/ipam/sharing.ts';
 import { choiceFor, type Opening, withAddress } from '../../oracle/choice.ts';
 import type { Cluster, Pool, Service } from '../../oracle/objects.ts';
@@ -128,7 +128,7 @@ test('Services that come to a cluster get exactly what the documentation says, o
       const start = { ...first.cluster, services: shown, entries };
       const newcomers = servicesOf(after, 10);
       const end = settled(start, newcomers);
-      const { decisions } = planAllocations(snapshotOf({ ...start, services: [...shown, ...newcomers] }));
+      const { decisions } = settle(snapshotOf({ ...start, services: [...shown, ...newcomers] })).plan;
       const decided = new Map(decisions.map((decision) => [decision.service.uid, decision]));
       for (const service of shown) {
         const has = first.chosen.get(there.find(({ metadata }) => metadata.uid === service.metadata.uid) ?? service);
@@ -149,7 +149,7 @@ test('Services that come to a cluster get exactly what the documentation says, o
 function assertDecision(
   { cluster, service }: { readonly cluster: Cluster; readonly service: Service },
   expected: readonly Opening[],
-  decision: ReturnType<typeof planAllocations>['decisions'][number] | undefined,
+  decision: Plan['decisions'][number] | undefined,
 ): void {
   const { name } = service.metadata;
   const has = decision?.kind === 'Assigned' ? decision.bindings : [];

@@ -4,7 +4,7 @@ import type { Ip } from '../../../src/addr/ip.ts';
 import type { AllocationSpec } from '../../../src/api/allocation.ts';
 import type { ServiceAllocation } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { type Plan, planAllocations, type Snapshot } from '../../../src/ipam/allocate.ts';
+import { type Plan, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
 import type { Assigned, Decision } from '../../../src/ipam/decision.ts';
 import { entry, ownership, service, writer } from '../fixtures.ts';
 
@@ -15,7 +15,7 @@ export function snapshotOf(facts: Partial<Snapshot>): Snapshot {
 
 /** The plan for a snapshot of nothing but these facts. */
 export function plan(facts: Partial<Snapshot>): Plan {
-  return planAllocations(snapshotOf(facts));
+  return settle(snapshotOf(facts)).plan;
 }
 
 /** `ADDRESS+ADDRESS` with the reason unless it is `Allocated`; the reason alone where there is no address. */

@@ -1,7 +1,7 @@
 /** Small clusters in which anything happens, with the program's own controllers in them: what holds at every moment, and where it ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Plan, planAllocations, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
+import { type Plan, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
 import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
 import { isReserved } from '../../oracle/ledger.ts';
@@ -101,12 +101,12 @@ function assertSameInAnyOrder(known: Snapshot): void {
     ...{ pools: turned(pools), namespaces: turned(namespaces) },
     ...{ services: turned(services), ledger: turned(ledger) },
   };
-  assert.deepEqual(canonical(planAllocations({ ...known, ...other })), canonical(planAllocations(known)));
+  assert.deepEqual(canonical(settle({ ...known, ...other }).plan), canonical(settle(known).plan));
 }
 
 /** What is explained is what was decided. */
 function assertExplained(known: Snapshot): void {
-  for (const decision of planAllocations(known).decisions) {
+  for (const decision of settle(known).plan.decisions) {
     const told = explainAllocation(known, decision.service.key);
     assert.equal(told.decision && outcomeText(told.decision), outcomeText(decision));
     const addresses = told.looks.map(({ address }) => address).filter((address) => address !== undefined);

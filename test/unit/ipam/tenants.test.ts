@@ -1,7 +1,7 @@
 /** What one tenant writes must not reach another one. */
 import assert from 'node:assert/strict';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { planAllocations } from '../../../src/ipam/allocate.ts';
+import { settle } from '../../../src/ipam/allocate.ts';
 import { promise } from '../../honesty/promise.ts';
 import { entriesOf, isReserved, refsOf } from '../../oracle/ledger.ts';
 import { shownBy } from '../../oracle/wishes.ts';
@@ -70,7 +70,7 @@ function looksFor(count: number): number {
     });
   const all = Array.from({ length: count }, (_, i) => service(`s${i}`, { sharingKey: 'k' }));
   const pools = [pool('p', ['10.0.0.0/16'])];
-  const { decisions } = planAllocations(snapshotOf({ pools, services: all.map(counted) }));
+  const { decisions } = settle(snapshotOf({ pools, services: all.map(counted) })).plan;
   assert.equal(decisions.filter(({ kind }) => kind === 'Assigned').length, count);
   return looks;
 }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
 import { type Placement, withheld } from '../../../src/announce/placements.ts';
-import { type ReportContext, reportsOf } from '../../../src/announce/reports.ts';
+import { type ReportContext, Reporter } from '../../../src/announce/reports.ts';
 import { VerificationResults } from '../../../src/announce/verification-results.ts';
 import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
 import { spreadFinding } from '../../../src/dataplane/plan/spread-report.ts';
@@ -52,7 +52,7 @@ function record(placement: Placement, facts: Facts, { client, log, status }: Des
   allocations.assume(entryWith(status));
   const done = new AbortController();
   const recorder = new HolderStatusWriter({ client, log, allocations, signal: done.signal });
-  const reports = reportsOf([placement], {
+  const reports = new Reporter().report([placement], {
     ...{ self, links: [], stateOf: () => ({ kind: 'Clear' }), verifiedOf: none, spreadOf: none, dataPathFault: none },
     ...{ isReporter: () => true, ...facts },
   });
