@@ -1,7 +1,11 @@
-/** The files that follow from others: the README of the chart, its dashboard, the page on metrics, and the CRDs with the mark that tells one version from another. */
+/**
+ * The files that follow from others: the README of the chart, its dashboard, the pages on metrics and on the CRDs, and the CRDs with the mark
+ * that tells one version from another.
+ */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { crdsPage } from './crds-page.ts';
 import { dashboard } from './dashboard.ts';
 import { metricsPage } from './metrics-page.ts';
 
@@ -37,6 +41,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>([
     [`${chart}/README.md`, chartReadme()],
     ['docs/metrics.md', metricsPage()],
+    ['docs/crds.md', crdsPage()],
     [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
   ]);
   for (const crd of globSync('crds/*.yaml').sort()) {
