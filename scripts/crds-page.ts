@@ -241,7 +241,7 @@ Every field of Berth's kinds. This page is made from \`crds/*.yaml\` by \`npm ru
 server checks all of it, the rules too: there is no webhook.
 
 How the fields work together: [allocation](allocation.md), [architecture](architecture.md) and
-[data path](data-path.md).
+[data path](data-path.md). A manifest for each task: [examples](../examples/README.md).
 
 - \`LIST[]\` is an item of a list.
 - "Applied as a whole": server-side apply replaces the whole list or map; it merges no items.

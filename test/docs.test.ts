@@ -113,7 +113,9 @@ test('every reason that the tool may call a problem has a cure, and no other has
 });
 
 test('links between the documents lead somewhere', () => {
-  for (const file of ['*.md', 'docs/**/*.md', 'charts/**/*.md'].flatMap((pattern) => globSync(pattern))) {
+  for (const file of ['*.md', 'docs/**/*.md', 'charts/**/*.md', 'examples/*.md'].flatMap((pattern) =>
+    globSync(pattern),
+  )) {
     const text = withoutCode(readFileSync(file, 'utf8'));
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       assert.ok(existsSync(join(dirname(file), target)), `${file} links to ${target}`);
