@@ -1,7 +1,7 @@
 /** The documents say what the code does. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ineligibleReasons } from '../src/announce/node-eligibility.ts';
 import { silenceReasons } from '../src/announce/placements.ts';
@@ -120,5 +120,24 @@ test('links between the documents lead somewhere', () => {
     for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       assert.ok(existsSync(join(dirname(file), target)), `${file} links to ${target}`);
     }
+  }
+});
+
+test('docs/adr/README.md has every decision with its state', () => {
+  const index = readFileSync('docs/adr/README.md', 'utf8');
+  const told = [...index.matchAll(/^\| \[(\d+)\]\(([\w-]+\.md)\) \| .+ \| (.+) \|$/gm)];
+  const files = globSync('docs/adr/0*.md').sort();
+  const written = files.map((file) => {
+    const [, number, state] = /^# (\d+)\. .+\n\nStatus: (.+)\n/.exec(readFileSync(file, 'utf8')) ?? assert.fail(file);
+    return [number, basename(file), state];
+  });
+  assert.deepEqual(
+    told.map(([, ...row]) => row),
+    written,
+  );
+  for (const [number, file = '', state = ''] of written) {
+    assert.equal(Number(number), Number.parseInt(file, 10), file);
+    const [, other] = /^superseded by (\d+)$/.exec(state) ?? [];
+    assert.ok(state === 'accepted' || written.some(([one]) => one === other), `${file} is ${state}`);
   }
 });
