@@ -123,6 +123,14 @@ test('links between the documents lead somewhere', () => {
   }
 });
 
+test('docs/README.md leads to every page', () => {
+  const index = readFileSync('docs/README.md', 'utf8');
+  const linked = new Set([...index.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, target = '']) => join('docs', target)));
+  const pages = ['docs/*.md', 'docs/adr/README.md', 'examples/README.md'].flatMap((pattern) => globSync(pattern));
+  const missing = pages.filter((page) => page !== 'docs/README.md' && !linked.has(page));
+  assert.deepEqual(missing, []);
+});
+
 test('docs/adr/README.md has every decision with its state', () => {
   const index = readFileSync('docs/adr/README.md', 'utf8');
   const told = [...index.matchAll(/^\| \[(\d+)\]\(([\w-]+\.md)\) \| .+ \| (.+) \|$/gm)];
