@@ -149,3 +149,15 @@ test('docs/adr/README.md has every decision with its state', () => {
     assert.ok(state === 'accepted' || written.some(([one]) => one === other), `${file} is ${state}`);
   }
 });
+
+test('the tour of CONTRIBUTING.md names files that exist, and what is said to be in them is there', () => {
+  const [, tour = ''] = readFileSync('CONTRIBUTING.md', 'utf8').split(/^## A tour$/m);
+  const named = [...tour.matchAll(/`((?:src|test|crds|charts|docs|scripts)\/[\w./-]+)`/g)].map(([, file = '']) => file);
+  assert.ok(named.length > 60);
+  for (const file of named) assert.ok(existsSync(file), file);
+  const inside = [...tour.matchAll(/`(\w+)(?:\(\))?` of\s+`([\w./-]+)`/g)];
+  assert.ok(inside.length >= 7);
+  for (const [, name = '', file = ''] of inside) {
+    assert.match(readFileSync(file, 'utf8'), new RegExp(`\\b${name}\\b`), `${file} has no ${name}`);
+  }
+});
