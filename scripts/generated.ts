@@ -1,11 +1,12 @@
 /**
- * The files that follow from others: the chart's Chart.yaml, README and dashboard, the page on metrics, and the CRDs with the mark that tells
- * one version from another.
+ * The files that follow from others: the chart's Chart.yaml, README and dashboard, the pages on metrics and on the CRDs, and the CRDs with the
+ * mark that tells one version from another.
  */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { chartMetadata } from './chart-metadata.ts';
+import { crdsPage } from './crds-page.ts';
 import { dashboard } from './dashboard.ts';
 import { metricsPage } from './metrics-page.ts';
 
@@ -42,6 +43,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [`${chart}/Chart.yaml`, chartMetadata()],
     [`${chart}/README.md`, chartReadme()],
     ['docs/metrics.md', metricsPage()],
+    ['docs/crds.md', crdsPage()],
     [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
   ]);
   for (const crd of globSync('crds/*.yaml').sort()) {

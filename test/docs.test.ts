@@ -1,7 +1,7 @@
 /** The documents say what the code does. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ineligibleReasons } from '../src/announce/node-eligibility.ts';
 import { silenceReasons } from '../src/announce/placements.ts';
@@ -21,6 +21,11 @@ import { rows } from './cluster/promises/table.ts';
 function firstColumn(text: string, heading: string): readonly string[] {
   const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? '';
   return [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1] ?? '');
+}
+
+/** A pattern in code may look like a link. */
+function withoutCode(text: string): string {
+  return text.replace(/^ *```.*?^ *```/gms, '').replace(/`[^`\n]*`/g, '');
 }
 
 test('docs/reasons.md explains every reason, and no other', () => {
@@ -108,9 +113,51 @@ test('every reason that the tool may call a problem has a cure, and no other has
 });
 
 test('links between the documents lead somewhere', () => {
-  for (const file of ['*.md', 'docs/**/*.md', 'charts/**/*.md'].flatMap((pattern) => globSync(pattern))) {
-    for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+  for (const file of ['*.md', 'docs/**/*.md', 'charts/**/*.md', 'examples/*.md'].flatMap((pattern) =>
+    globSync(pattern),
+  )) {
+    const text = withoutCode(readFileSync(file, 'utf8'));
+    for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
       assert.ok(existsSync(join(dirname(file), target)), `${file} links to ${target}`);
     }
+  }
+});
+
+test('docs/README.md leads to every page', () => {
+  const index = readFileSync('docs/README.md', 'utf8');
+  const linked = new Set([...index.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, target = '']) => join('docs', target)));
+  const pages = ['docs/*.md', 'docs/adr/README.md', 'examples/README.md'].flatMap((pattern) => globSync(pattern));
+  const missing = pages.filter((page) => page !== 'docs/README.md' && !linked.has(page));
+  assert.deepEqual(missing, []);
+});
+
+test('docs/adr/README.md has every decision with its state', () => {
+  const index = readFileSync('docs/adr/README.md', 'utf8');
+  const told = [...index.matchAll(/^\| \[(\d+)\]\(([\w-]+\.md)\) \| .+ \| (.+) \|$/gm)];
+  const files = globSync('docs/adr/0*.md').sort();
+  const written = files.map((file) => {
+    const [, number, state] = /^# (\d+)\. .+\n\nStatus: (.+)\n/.exec(readFileSync(file, 'utf8')) ?? assert.fail(file);
+    return [number, basename(file), state];
+  });
+  assert.deepEqual(
+    told.map(([, ...row]) => row),
+    written,
+  );
+  for (const [number, file = '', state = ''] of written) {
+    assert.equal(Number(number), Number.parseInt(file, 10), file);
+    const [, other] = /^superseded by (\d+)$/.exec(state) ?? [];
+    assert.ok(state === 'accepted' || written.some(([one]) => one === other), `${file} is ${state}`);
+  }
+});
+
+test('the tour of CONTRIBUTING.md names files that exist, and what is said to be in them is there', () => {
+  const [, tour = ''] = readFileSync('CONTRIBUTING.md', 'utf8').split(/^## A tour$/m);
+  const named = [...tour.matchAll(/`((?:src|test|crds|charts|docs|scripts)\/[\w./-]+)`/g)].map(([, file = '']) => file);
+  assert.ok(named.length > 60);
+  for (const file of named) assert.ok(existsSync(file), file);
+  const inside = [...tour.matchAll(/`(\w+)(?:\(\))?` of\s+`([\w./-]+)`/g)];
+  assert.ok(inside.length >= 7);
+  for (const [, name = '', file = ''] of inside) {
+    assert.match(readFileSync(file, 'utf8'), new RegExp(`\\b${name}\\b`), `${file} has no ${name}`);
   }
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { crds, fieldRows } from '../scripts/crds-page.ts';
 import { generatedFiles, stamped, valueRows } from '../scripts/generated.ts';
 
 test('generated files are up to date', () => {
@@ -40,4 +41,15 @@ test('the mark of a CRD follows from its spec alone', () => {
   assert.match(once, /^metadata:\n {2}name: a\n {2}annotations:\n {4}berth\.dev\/schema: [0-9a-f]{16}\nspec:\n/m);
   assert.equal(stamped(once), once);
   assert.notEqual(stamped(crd.replace('Cluster', 'Namespaced')), stamped(crd).replace('Cluster', 'Namespaced'));
+});
+
+test('every field of a CRD is described', () => {
+  for (const crd of crds()) {
+    const rows = fieldRows(crd);
+    assert.ok(rows.length > 5);
+    for (const { path, type, description } of rows) {
+      assert.match(description, /^\S.*[.?]$/s, `${crd.spec.names.kind} ${path} has no description`);
+      assert.notEqual(type, '', `${crd.spec.names.kind} ${path} has no type`);
+    }
+  }
 });

@@ -90,7 +90,7 @@ test('Services with one key share an address, and one that can share no longer m
   await eventually('the entry without it', async () => (await names()) === 'one default/web');
 });
 
-test('E6 a key of several namespaces is good in those only', async () => {
+test('a sharing key of several namespaces is good in those only', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: team-a } }');
   try {
@@ -112,7 +112,7 @@ test('E6 a key of several namespaces is good in those only', async () => {
   }
 });
 
-test('G1 an address waits for its Service to come back, and is given to nobody else for a while', async () => {
+test('an address waits for its Service to come back, and is given to nobody else for a while', async () => {
   await pool('p', 'addresses: [203.0.113.8/31], retainFor: 1h, reuseAfter: 1h');
   await service('one');
   await service('two');
@@ -188,7 +188,7 @@ test('a cordoned pool gives nothing new; a draining one lets its Services go whe
   await expect('one', '203.0.113.17 Allocated');
 });
 
-test('A8 what happened while the controller was down: gone is released, made anew keeps, wiped comes back, lost is adopted', async () => {
+test('changes while the controller was down: a Service that is gone is released, one made again keeps its address, an emptied status comes back, a lost entry is adopted', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   const names = ['gone', 'anew', 'wiped', 'lost'];
   for (const name of names) {
@@ -214,7 +214,7 @@ test('A8 what happened while the controller was down: gone is released, made ane
   assert.equal((await berth.ledgerOf(lab)).length, 4);
 });
 
-test('E2 a program that empties the status again and again is named and left alone', async () => {
+test('a program that empties the status again and again is named and left alone', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await service('one');
   await expect('one', '203.0.113.8 Allocated');
@@ -224,7 +224,7 @@ test('E2 a program that empties the status again and again is named and left alo
   await expect('one', ' StatusContested');
 });
 
-test('E2 an address that another program wrote over ours is left until that program is quiet', async () => {
+test('an address that another program wrote over ours is left until that program is quiet', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await service('one');
   await expect('one', '203.0.113.8 Allocated');
@@ -235,7 +235,7 @@ test('E2 an address that another program wrote over ours is left until that prog
   await eventually('an Event', async () => why.test(await berth.eventsOf(lab, 'Service', 'one')));
 });
 
-test('E1 addresses of Services that others serve, and of nodes, are given to nobody (C7)', async () => {
+test('addresses of Services that other programs serve, and of nodes, are given to no Service', async () => {
   const [node] = lab.nodes;
   await pool('p', `addresses: [203.0.113.8/31, ${node?.ip}]`);
   await service('foreign', 'loadBalancerClass: example.com/other');

@@ -12,7 +12,7 @@ const [first = '', last = ''] = pool.split('-');
 before(() => berth.installBerth(lab));
 afterEach(() => berth.cleanUp(lab));
 
-test('E4 a pool with a malformed address is refused with the field and the value', async () => {
+test('a pool with a malformed address is refused with the field and the value', async () => {
   const rows: readonly [string, RegExp][] = [
     ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is no address, no CIDR and no range/],
     ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is no address/],
@@ -81,7 +81,7 @@ test('a Service that asks for what it cannot have says why in an Event', async (
   }
 });
 
-test('E5 without an L2Advertisement a Service says that nobody answers for its address', async () => {
+test("without an L2Advertisement the Service's condition says that no node answers for its address", async () => {
   await lab.apply(berth.poolManifest('silent', pool));
   await lab.api.delete('l2advertisements', 'silent');
   await lab.apply(berth.serviceManifest('one'));
@@ -91,7 +91,7 @@ test('E5 without an L2Advertisement a Service says that nobody answers for its a
   );
 });
 
-test('E2 a status that another program wrote is left alone', async () => {
+test('a status that another program wrote is left alone', async () => {
   await lab.apply(berth.poolManifest('good', pool));
   await berth.scaleController(lab, 0);
   try {

@@ -201,7 +201,7 @@ async function refusalOf(workload: Resource, level: string): Promise<string | un
   return lab.api.tryToCreate(JSON.stringify({ ...pod, spec })).then(() => undefined, refused);
 }
 
-test('E7 of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {
+test('of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {
   const levels = ['baseline', 'restricted'];
   const objects = await rendered(join(root, 'test/fixtures/values/minimal.yaml'));
   try {

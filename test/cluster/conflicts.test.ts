@@ -73,7 +73,7 @@ afterEach(async () => {
 });
 after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
-test('A6 an address that another host uses is not announced: the Service gets the next one, and it is kept back', async () => {
+test('an address that another host uses is not announced: the Service gets the next one, and it is kept back', async () => {
   await own(vip);
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));
@@ -101,7 +101,7 @@ test('A6 an address that another host uses is not announced: the Service gets th
   assert.match(events, new RegExp(`${next}`));
 });
 
-test('A6 an address that was asked for stays with its Service, which says who has it, and is announced when that host is gone', async () => {
+test('an address that was asked for stays with its Service, which says who has it, and is announced when that host is gone', async () => {
   await own(vip);
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one', `loadBalancerIP: ${vip}`));
@@ -118,7 +118,7 @@ test('A6 an address that was asked for stays with its Service, which says who ha
   assert.equal(await condition(`ipallocation/${vip}`, 'Conflict'), '');
 });
 
-test('A6 a router that answers for every address is a proxy: no Service moves more than three times, and it is announced', async () => {
+test('a router that answers for every address is a proxy: no Service moves more than three times, and it is announced', async () => {
   await becomeProxy();
   try {
     // An address that no host can have (RFC 5737), and one that no host has: a proxy answers for both, a host with many addresses for neither.
@@ -168,14 +168,14 @@ test('another host that claims an announced address is answered and reported, an
   assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([mac]));
 });
 
-test('C7 the first address of a subnet is not announced: the Service gets another one', async () => {
+test('the first address of a subnet is not announced: the Service gets another one', async () => {
   await lab.apply(berth.poolManifest('main', network, next));
   await lab.apply(berth.serviceManifest('one'));
   await eventually('the other address', async () => (await berth.ingressOf(lab, 'one')) === next);
   await eventually('an answer', () => berth.curl(lab, next));
 });
 
-test('B10 a speaker may write that its own node holds an address, and of no other node', async () => {
+test('a speaker may write that its own node holds an address, and of no other node', async () => {
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));
   const holder = await eventually('a holder', async () => {

@@ -83,7 +83,7 @@ test('the VIP is on no interface, and the speaker has NET_RAW and NET_ADMIN alon
   }
 });
 
-test('D11 without the nftables rules the speaker has NET_RAW alone, serves, and puts nothing into the kernel', async (t) => {
+test('without the nftables rules the speaker has NET_RAW alone, serves, and puts nothing into the kernel', async (t) => {
   t.after(() => berth.installBerth(lab));
   await berth.installBerth(lab, ['speaker.nftables.enabled=false']);
   for (const node of lab.nodes) await removeTables(node);
@@ -94,7 +94,7 @@ test('D11 without the nftables rules the speaker has NET_RAW alone, serves, and 
   }
 });
 
-test('D11 a speaker that is not let write rules serves all the same, and says why there are none', async (t) => {
+test('a speaker that may not write rules serves all the same, and says why there are none', async (t) => {
   const isMade = `{"spec":{"template":{"spec":{"containers":[{"name":"speaker","securityContext":{"capabilities":{"add":`;
   const grant = (names: string) => {
     const patch = `${isMade}[${names}]}}}]}}}}`;

@@ -1,4 +1,4 @@
-/** A4 kube-proxy goes on choosing Pods of a dead node for 40 seconds: the holder's rules see to it that the client's next SYN finds another. */
+/** kube-proxy goes on choosing Pods of a dead node for 40 seconds: the holder's rules see to it that the client's next SYN finds another. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
@@ -56,7 +56,7 @@ async function holderAndOther(vip: string): Promise<readonly [LabHost, LabHost]>
   return [holder, lab.nodes.find((node) => node !== holder) ?? assert.fail()];
 }
 
-test('A4 new connections find another Pod than those of a dead node, and with our rule alone', async (t) => {
+test('new connections find another Pod than those of a dead node, and with our rule alone', async (t) => {
   const began = new Date();
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));

@@ -120,7 +120,7 @@ test('where nothing is wrong the doctor finds no error, and says what it could n
   assert.match(stdout, /0 error, \d+ warn/);
 });
 
-test('B10 D12 E2 E7 each of many faults at once is found, with where it is and what to do', async () => {
+test('the doctor finds each of many faults at once, and says where it is and what to do', async () => {
   assert.ok(first && third);
   // Another load balancer that runs, and one that does not.
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
@@ -214,7 +214,7 @@ test('B10 D12 E2 E7 each of many faults at once is found, with where it is and w
   assert.match(stdout, /ERROR {3}LivenessBlocked[\s\S]*UDP 7932/);
 });
 
-test('E7 without the nftables rules IPVS without strictARP is an error, and a namespace that lets no speaker start too', async () => {
+test('without the nftables rules IPVS without strictARP is an error, and a namespace that lets no speaker start too', async () => {
   await berth.installBerth(lab, ['speaker.nftables.enabled=false']);
   await lab.kubectl([
     'label',
@@ -262,7 +262,7 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: doctor-test
 subjects: [{ kind: ServiceAccount, name: reader, namespace: doctor-test }]
 `;
 
-test('F8 to who may read little the doctor says what it could not look at', async () => {
+test('the doctor tells a user with few rights what it could not look at', async () => {
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
   await lab.apply([reader, binding('ClusterRole'), binding('Role')].join('\n---\n'));
   const token = (await lab.kubectl(['-n', 'doctor-test', 'create', 'token', 'reader'])).trim();

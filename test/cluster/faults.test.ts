@@ -61,7 +61,7 @@ test('when the leading controller dies without a word, the other one serves', as
   await berth.rolledOut(lab);
 });
 
-test('B6 a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
+test('a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
   await lab.apply(probed(backends));
   t.after(() => lab.kubectl(['delete', 'daemonset,service', backends, '--ignore-not-found']));
   await lab.kubectl(['rollout', 'status', `daemonset/${backends}`, '--timeout=90s']);

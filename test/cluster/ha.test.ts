@@ -23,7 +23,7 @@ after(() => restore(lab));
 /** What a crowd of Services does. */
 const operations = ['create', 'remove', 'recreate', 'recreate', 'askOwn', 'askLow', 'askNothing', 'flipType'] as const;
 
-test('A8 two controllers that both believe they lead never give an address twice', async (t) => {
+test('two controllers that both believe they lead never give an address twice', async (t) => {
   const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '400ms' };
   const sharing = sharingIsServed ? times(80, 200) : 0;
   const world = await World.begin({ lab, program, timing, size: times(240, 1_000), sharing });

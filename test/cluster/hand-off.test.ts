@@ -34,7 +34,7 @@ after(async () => {
   await lab.api.delete('daemonsets', name);
 });
 
-test('D10 a restart of every speaker, one after the other, loses no rule: connections go on', async () => {
+test('a restart of every speaker, one after the other, loses no rule: connections go on', async () => {
   await prober.openEchoes(connections);
   await restart(lab.api, 'daemonset/berth-speaker', { namespace: berth.namespace });
   await berth.rolledOut(lab);
@@ -42,7 +42,7 @@ test('D10 a restart of every speaker, one after the other, loses no rule: connec
   assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
 });
 
-test('A9 connections outlive a planned move of their VIP', async () => {
+test('connections outlive a planned move of their VIP', async () => {
   await prober.openEchoes(connections);
   const before = prober.holder();
   const drain = (value: string | null) =>
@@ -58,7 +58,7 @@ test('A9 connections outlive a planned move of their VIP', async () => {
   }
 });
 
-test('D10 what somebody takes out of the kernel is back within ten seconds', async () => {
+test('rules that another program takes out of the kernel are back within ten seconds', async () => {
   const holder = prober.holder();
   const element = ['get', 'element', 'ip', 'berth', 'tcp_to', `{ ${vip} . 80 }`];
   const ours = /"family": "ip", "name": "berth", "handle": (\d+)/;

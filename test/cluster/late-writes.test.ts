@@ -263,7 +263,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
 };
 
 for (const [name, story] of Object.entries(stories)) {
-  test(`A8 a former leader too late ${name}`, async (t) => {
+  test(`a former leader too late ${name}`, async (t) => {
     const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '100ms' };
     const kubeconfigs = [slowKubeconfig, lab.kubeconfig] as const;
     // Three ports and thirty keys: see `slotOf`.

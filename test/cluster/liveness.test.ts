@@ -57,7 +57,7 @@ async function filter(rules: string): Promise<void> {
   }
 }
 
-test('B5 an excluded node gives its VIP away, and a node answers all the time', (t) =>
+test('an excluded node gives its VIP away, and a node answers all the time', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
@@ -73,7 +73,7 @@ test('B5 an excluded node gives its VIP away, and a node answers all the time', 
     }
   }));
 
-test('B5 a node that is not Ready keeps its VIP while its speaker is heard', (t) =>
+test('a node that is not Ready keeps its VIP while its speaker is heard', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const set = (status: string) => {
@@ -146,7 +146,7 @@ test('a speaker that is killed is replaced within half a second', (t) =>
     servedAllButOneUnderWay(found);
   }));
 
-test('A2 a firewall on the liveness port moves nothing, and a speaker names the reason', (t) =>
+test('a firewall on the liveness port moves nothing, and a speaker names the reason', (t) =>
   play(t, async (scene) => {
     const { prober } = scene;
     const since = new Date();
@@ -162,7 +162,7 @@ test('A2 a firewall on the liveness port moves nothing, and a speaker names the 
     scene.stayed(await prober.during(async () => {}, watchMs));
   }));
 
-test('A3 B1 the last speaker takes the VIP from those that stand still, and wakes up to no second holder', (t) =>
+test('the last speaker takes the VIP from those that stand still, and wakes up to no second holder', (t) =>
   play(t, async (scene) => {
     const { prober, holder, others } = scene;
     const [last, third] = others as [LabHost, LabHost];
@@ -178,7 +178,7 @@ test('A3 B1 the last speaker takes the VIP from those that stand still, and wake
     scene.wasTakenOver(await prober.findings({ from, to: now() }));
   }));
 
-test('A3 with a network of its own for management, only the network of the VIP decides who holds it', (t) =>
+test('with a network of its own for management, only the network of the VIP decides who holds it', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const second = await SecondNetwork.create(lab);
@@ -203,7 +203,7 @@ test('A3 with a network of its own for management, only the network of the VIP d
     }
   }));
 
-test('A1 without the API server a dead holder is replaced, and its return moves nothing', (t) =>
+test('without the API server a dead holder is replaced, and its return moves nothing', (t) =>
   play(t, async (scene) => {
     const { prober, holder, vip } = scene;
     await lab.stopApiServer();

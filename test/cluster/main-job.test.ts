@@ -54,7 +54,7 @@ test('a deleted Service gives its address back, and silence follows', async () =
   assert.deepEqual(await berth.ledgerOf(lab), []);
 });
 
-test('E3 a Service that changes its type loses address and conditions, and gets both again', async () => {
+test('a Service that changes its type loses address and conditions, and gets both again', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));

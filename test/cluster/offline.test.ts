@@ -55,7 +55,7 @@ async function namedOn(host: LabHost, what: string): Promise<number> {
   return stdout.split('\n').filter((line) => line !== '').length;
 }
 
-test('B9 without the API server, speakers that were all killed answer again, and the same node holds the VIP', async () => {
+test('without the API server, speakers that were all killed answer again, and the same node holds the VIP', async () => {
   const vip = await berth.addressOf(lab, 'one');
   const record = [
     'get',

@@ -162,7 +162,7 @@ test('controller and speakers use every right that they have, and ask for nothin
   }
 });
 
-test('B10 a stolen token of a speaker writes about its own node only, and reads no Secret', async () => {
+test('a stolen token of a speaker writes about its own node only, and reads no Secret', async () => {
   await lab.apply(berth.serviceManifest('one'));
   assert.equal(await berth.addressOf(lab, 'one'), firstVip);
   const holder = await eventually('a holder on record', () => holderOf(firstVip));

@@ -53,7 +53,7 @@ async function check(rows: readonly Row[], object: (text: string) => string): Pr
   }
 }
 
-test('E4 addresses of a pool: IPv4 and IPv6, in three forms', async () => {
+test('addresses of a pool: IPv4 and IPv6, in three forms', async () => {
   const rows: readonly Row[] = [
     ['192.0.2.0/28'],
     ['192.0.2.10-192.0.2.20'],
@@ -87,7 +87,7 @@ test('E4 addresses of a pool: IPv4 and IPv6, in three forms', async () => {
   await check(rows, (address) => pool(`{ addresses: ["${address}"] }`));
 });
 
-test('E4 a pool has no addresses that no host can have', async () => {
+test('a pool has no addresses that no host can have', async () => {
   const rows: readonly Row[] = [
     ['223.255.255.255'],
     ['126.0.0.0/8'],
@@ -118,7 +118,7 @@ test('E4 a pool has no addresses that no host can have', async () => {
   await check(rows, (address) => pool(`{ addresses: ["${address}"] }`));
 });
 
-test('E4 G2 a pool has no IPv4-mapped address and no zone', async () => {
+test('a pool has no IPv4-mapped address and no zone', async () => {
   const texts = ['::ffff:192.0.2.1', '::ffff:c000:201', '::ffff:192.0.2.0/120', 'fe80::1%eth0', '2001:db8::/64%eth0'];
   for (const text of texts) {
     await assert.rejects(create(pool(`{ addresses: ["${text}"] }`)), /spec\.addresses\[0\].* is no address/, text);
@@ -126,7 +126,7 @@ test('E4 G2 a pool has no IPv4-mapped address and no zone', async () => {
   }
 });
 
-test('E4 addresses that are excluded have the same forms', async () => {
+test('addresses that are excluded have the same forms', async () => {
   const rows: readonly Row[] = [
     ['192.0.2.1'],
     ['192.0.2.1-192.0.2.9'],
@@ -137,7 +137,7 @@ test('E4 addresses that are excluded have the same forms', async () => {
   await check(rows, (address) => poolWith(`exclude: ["${address}"]`));
 });
 
-test('E4 lists of a pool have an end, and the largest pool is accepted', async () => {
+test('lists of a pool have an end, and the largest pool is accepted', async () => {
   const group = (i: number) => `2001:db8:aaaa:bbbb:cccc:dddd:${(0x1000 + i).toString(16)}`;
   const ranges = Array.from({ length: 257 }, (_, i) => `${group(i)}:1000 - ${group(i)}:2000`);
   const expressions = Array.from({ length: 64 }, (_, i) => ({ key: `${i}`, operator: 'In', values: ['a', 'b'] }));
@@ -150,7 +150,7 @@ test('E4 lists of a pool have an end, and the largest pool is accepted', async (
   await assert.rejects(create(pool('{ autoAssign: true }')), /spec\.addresses: Required value/);
 });
 
-test('E4 the other fields of a pool', async () => {
+test('the other fields of a pool', async () => {
   const long = 'n'.repeat(64);
   const rows: readonly Row[] = [
     ['avoidBuggyIPs: true'],
@@ -180,7 +180,7 @@ test('E4 the other fields of a pool', async () => {
   await check(rows, poolWith);
 });
 
-test('E4 the times of a pool', async () => {
+test('the times of a pool', async () => {
   const refused = (text: string) => new RegExp(`: "${text}" is no time from 0s to 8760h, such as 90s, 10m or 1h30m`);
   const rows: readonly Row[] = [
     ['0s'],
@@ -206,7 +206,7 @@ test('E4 the times of a pool', async () => {
   await assert.rejects(create(poolWith('retainFor: 90')), /spec\.retainFor: Invalid value.*must be of type string/);
 });
 
-test('E4 operators of selectors and their values', async () => {
+test('operators of selectors and their values', async () => {
   const rows: readonly Row[] = [
     ['{}'],
     ['{ matchLabels: { team: a } }'],
@@ -243,7 +243,7 @@ test('a pool gets the defaults', async () => {
 
 const services = 'services: [{ namespace: default, name: one, uid: some }]';
 
-test('G2 the name of an IPAllocation is its address', async () => {
+test('the name of an IPAllocation is its address', async () => {
   const v6 = (address: string) =>
     new RegExp(`the name must be the address, "${address}", as eight groups of four digits`);
   const rows: readonly (readonly [name: string, address: string, message?: RegExp])[] = [
@@ -267,7 +267,7 @@ test('G2 the name of an IPAllocation is its address', async () => {
   }
 });
 
-test('G2 the address of an IPAllocation is in canonical form, neither IPv4-mapped nor with a zone', async () => {
+test('the address of an IPAllocation is in canonical form, neither IPv4-mapped nor with a zone', async () => {
   const rows: readonly (readonly [name: string, address: string])[] = [
     ['2001-0db8-0000-0000-0000-0000-0000-0001', '2001:DB8::1'],
     ['2001-0db8-0000-0000-0000-0000-0000-0001', '2001:db8:0::1'],
@@ -287,7 +287,7 @@ test('G2 the address of an IPAllocation is in canonical form, neither IPv4-mappe
   }
 });
 
-test('G2 the other fields of an IPAllocation', async () => {
+test('the other fields of an IPAllocation', async () => {
   const service = (i: number) => ({ namespace: 'default', name: `s${i}`, uid: `u${i}` });
   const ports = Array.from({ length: 16385 }, (_, i) => ({ protocol: 'UDP', port: i + 1 }));
   const some = (count: number) => JSON.stringify(Array.from({ length: count }, (_, i) => service(i)));
@@ -426,7 +426,7 @@ test('the chart tells the controller to take over only when asked to', async () 
   assert.match(controller, /^ +- --take-over$/m);
 });
 
-test('E4 the chart refuses values of pools that it does not know', async () => {
+test('the chart refuses values of pools that it does not know', async () => {
   const rows: readonly (readonly [string, RegExp])[] = [
     ['state=Closed', /state.*must be one of 'Active', 'Cordoned', 'Draining'/],
     ['quota.perNamespace=0', /perNamespace.*minimum/],

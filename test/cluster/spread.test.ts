@@ -79,7 +79,7 @@ async function guardPort(node: LabHost): Promise<() => Promise<void>> {
   };
 }
 
-test('D8 a node whose network drops packets in the name of others serves nothing until that ends', async () => {
+test('a node whose network drops packets in the name of others serves nothing until that ends', async () => {
   await says(/^True Spread: over node1, node2, node3$/);
   await servedBy(names);
   const held = await holder();
@@ -103,7 +103,7 @@ test('D8 a node whose network drops packets in the name of others serves nothing
   await servedBy(names);
 });
 
-test('D8 a holder whose network drops packets in the name of others serves alone', async () => {
+test('a holder whose network drops packets in the name of others serves alone', async () => {
   const held = await holder();
   const open = await guardPort(held);
   try {
@@ -116,7 +116,7 @@ test('D8 a holder whose network drops packets in the name of others serves alone
   await servedBy(names);
 });
 
-test('D7 where programs see the packets of a link first, the holder serves alone', async () => {
+test('where programs see the packets of a link first, the holder serves alone', async () => {
   const each = (...args: readonly string[]) =>
     Promise.all(lab.nodes.map((node) => node.exec(['tc', 'qdisc', ...args, 'dev', node.link, 'clsact'])));
   for (const { code, stderr } of await each('add')) assert.equal(code, 0, stderr);

@@ -1,4 +1,4 @@
-/** A7 Every VIP is verified from a second node, and its IPAllocation says so: the speakers have nothing but NET_RAW. */
+/** Every VIP is verified from a second node, and its IPAllocation says so: the speakers have nothing but NET_RAW. */
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -74,7 +74,7 @@ async function halfOpen(): Promise<string> {
   return found.map(({ stdout }) => stdout).join('');
 }
 
-test('A7 addresses of both families whose holder and data path answer are verified, and nothing is half open', async () => {
+test('addresses of both families whose holder and data path answer are verified, and nothing is half open', async () => {
   await lab.apply(berth.serviceManifest('both', 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6]'));
   await berth.addressOf(lab, 'both');
   await eventually('True for both', async () => {
@@ -87,7 +87,7 @@ test('A7 addresses of both families whose holder and data path answer are verifi
   await eventually('nothing half open', async () => (await halfOpen()) === '', { timeoutMs: 5_000 });
 });
 
-test('A7 a firewall at the holder is found, and its end', async () => {
+test('verification finds a firewall at the holder, and its end', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await becomes('one', 'True Verified');
@@ -108,7 +108,7 @@ test('A7 a firewall at the holder is found, and its end', async () => {
   await becomes('one', 'True Verified');
 });
 
-test('A7 another host that answers for an address is named', async () => {
+test('verification names another host that answers for an address', async () => {
   const { client } = lab;
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
@@ -135,7 +135,7 @@ const unknown = [
   { name: 'nobody', spec: 'selector: { app: nobody }, ports: [{ port: 80 }]', reason: 'NoEndpoints' },
 ] as const;
 
-test('A7 where nothing can be probed the condition is Unknown, not False', async () => {
+test('where nothing can be probed the condition Verified is Unknown, not False', async () => {
   for (const { name, spec } of unknown) await lab.apply(serviceManifest(name, spec));
   for (const { name, reason } of unknown) await becomes(name, `Unknown ${reason}`);
 });

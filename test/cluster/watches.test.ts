@@ -35,7 +35,7 @@ function make(name: string): Promise<void> {
   return lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name} } }`);
 }
 
-test('B11 a watch that is half open is made anew after a time without a word, and nothing is missed', async () => {
+test('a watch that is half open is started again after a time without a word, and nothing is missed', async () => {
   const log = createLogger('test', 'info');
   log.level = 'silent';
   const informer = new Informer<RawNamespace, NamespaceView>({

@@ -1,4 +1,4 @@
-/** C3: kube-proxy in IPVS mode, with `strictARP`. */
+/** kube-proxy in IPVS mode, with `strictARP`. */
 import { testIpvs } from './ipvs.ts';
 
 testIpvs('ipvs-strict');

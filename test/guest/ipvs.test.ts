@@ -1,4 +1,4 @@
-/** C3: kube-proxy in IPVS mode, without `strictARP`. */
+/** kube-proxy in IPVS mode, without `strictARP`. */
 import { testIpvs } from './ipvs.ts';
 
 testIpvs('ipvs');

@@ -1,4 +1,4 @@
-/** kube-proxy in IPVS mode has every VIP on an interface of every node (C3): what that does to who answers for it. */
+/** kube-proxy in IPVS mode has every VIP on an interface of every node: what that does to who answers for it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { addressOf, advertisingMacs, answeringMacs, curl, poolManifest } from '../cluster/berth.ts';
@@ -68,7 +68,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     }
   });
 
-  test('C3 one node answers for the VIP, by ARP and NDP', async () => {
+  test('one node answers for the VIP, by ARP and NDP', async () => {
     const { mac } = await holder();
     assert.deepEqual(await answeringMacs(bare.lab, vip), new Set([mac]));
     assert.equal((await advertisingMacs(bare.lab, vip6)).size, 1);
@@ -81,7 +81,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     assert.doesNotMatch(events, /AddressTaken|AnnouncedByOtherProgram|AddressConflict/);
   });
 
-  test('C3 what a node without the VIP asks from it does not lead the client astray', async () => {
+  test("requests in the VIP's name by a node that does not hold it do not lead the client astray", async () => {
     const { client, nodes } = bare.lab;
     const [mac6 = ''] = await advertisingMacs(bare.lab, vip6);
     const families = [

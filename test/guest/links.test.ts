@@ -1,4 +1,4 @@
-/** Links that the usual kernel of the lab does not have: VLANs (C4), bonds, and a network that takes its time. */
+/** Links that the usual kernel of the lab does not have: VLANs, bonds, and a network that takes its time. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { addressOf, answeringMacs, poolManifest } from '../cluster/berth.ts';
@@ -45,7 +45,7 @@ async function macOf(node: LabHost, link: string): Promise<string> {
   return (await node.exec(['cat', `/sys/class/net/${link}/address`])).stdout.trim();
 }
 
-test('C4 a VIP of a VLAN is answered on that VLAN, and one of the untagged network without a tag', async () => {
+test('a VIP of a VLAN is answered on that VLAN, and one of the untagged network without a tag', async () => {
   const { client, nodes, subnet } = bare.lab;
   const [native = ''] = subnet.vips.split('-');
   const vip = '192.168.10.200';

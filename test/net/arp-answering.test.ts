@@ -68,7 +68,7 @@ test('a frame for another station is not answered, even in promiscuous mode', as
   ip(`-n ${lab.node} link set ${linkName} promisc off`);
 });
 
-test('a frame of another VLAN is not answered into the untagged network (hazard C4)', () =>
+test('a frame of another VLAN is not answered into the untagged network', () =>
   assertNoReply(withVlanTag(requestFor(vip), 5), vip));
 
 test('a withdrawn VIP is not answered any more', async () => {

@@ -56,7 +56,7 @@ function forge(receiver: LineProcess, ...datagrams: readonly Uint8Array[]): Prom
 /** The texts that a process has taken. */
 const textsOf = ({ said }: LineProcess) => said.filter(({ kind }) => kind === 'text').map(({ text }) => text);
 
-test('B3 what is signed by any of the keys is taken, what is not is counted and dropped', async (t) => {
+test('a datagram that any of the keys signed is taken, any other one is counted and dropped', async (t) => {
   const receiver = await open(t, pair.node);
   const { received, unsigned } = await forge(receiver, signed(first, 'a'), signed(second, 'b'), signed(stranger, 'c'));
   assert.deepEqual(textsOf(receiver), ['a', 'b']);
@@ -77,7 +77,7 @@ test('no change to a datagram, and no part of it, is taken', async (t) => {
   assert.deepEqual(textsOf(receiver), ['a beat']);
 });
 
-test('B3 a key is changed without a silent moment: the new one is accepted before anybody signs with it', async (t) => {
+test('a key is changed without a silent moment: the new one is accepted before any node signs with it', async (t) => {
   const receiver = await open(t, pair.node);
   // As the mounted Secret changes: by another file in its place.
   writeKeys(second, stranger);

@@ -1,4 +1,4 @@
-/** A4: a load balancer that still sends a share of the new connections to a host that is dead, as kube-proxy does for most of a minute. */
+/** A load balancer that still sends a share of the new connections to a host that is dead, as kube-proxy does for most of a minute. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -117,7 +117,7 @@ function inEachFamily(work: (family: Family) => Promise<void>): Promise<unknown>
   return Promise.all(families.map(work));
 }
 
-test('A4 without our rule the connections that are sent to a dead host hang', async () => {
+test('without our rule the connections that are sent to a dead host hang', async () => {
   cut(true);
   await inEachFamily(async (family) => {
     const ports = [++lastPort, ++lastPort];
@@ -129,7 +129,7 @@ test('A4 without our rule the connections that are sent to a dead host hang', as
   });
 });
 
-test('A4 with its address among the dead every connection comes about with the next SYN', async () => {
+test('with the address of a dead host among the dead endpoints, every connection is made with the next SYN', async () => {
   cut(true);
   nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));
   await inEachFamily(async (family) => {
@@ -141,7 +141,7 @@ test('A4 with its address among the dead every connection comes about with the n
   });
 });
 
-test('A4 what is under way goes on, although its host is taken for dead; new ones avoid the host until it is not', async () => {
+test('open connections go on although their host is taken for dead; new ones avoid the host until it is not', async () => {
   const named = families.flatMap((family) => ['one', 'two'].map((name) => ({ family, name: `${family} ${name}` })));
   for (const { family, name } of named) await lab.clientEnd.open(name, { host: vips[family], port: 80 });
   nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));

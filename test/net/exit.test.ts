@@ -48,14 +48,14 @@ async function flood(lab: FrameLab): Promise<void> {
   await soon('the responder answers a flood', async () => ((await lab.counters()).Answered ?? 0) > 10_000);
 }
 
-test('process.exit() ends the process in under a second while the worker waits (hazard C5)', (t) =>
+test('process.exit() ends the process in under a second while the worker waits', (t) =>
   assertTakesLess(1_000, async () => endOf(await startLab(t), 'exit')));
 
 for (const [how, what] of [
   ['exit', 'process.exit()'],
   ['SIGTERM', 'SIGTERM without a listener'],
 ] as const) {
-  test(`${what} ends the process in under a second under a flood (hazard C5)`, (t) =>
+  test(`${what} ends the process in under a second under a flood`, (t) =>
     assertTakesLess(1_000, async () => {
       const lab = await startLab(t);
       await flood(lab);
@@ -66,7 +66,7 @@ for (const [how, what] of [
     }));
 }
 
-test('a withdrawal is in effect within 100 ms under a flood (hazard C5)', async (t) => {
+test('a withdrawal is in effect within 100 ms under a flood', async (t) => {
   const lab = await startLab(t);
   await flood(lab);
   await assertTakesLess(100, async () => {

@@ -1,4 +1,4 @@
-/** C3: a kernel that has a VIP as an address of its own keeps still about it on the link; the responder does not. */
+/** A kernel that has a VIP as an address of its own keeps still about it on the link; the responder does not. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, beforeEach, test } from 'node:test';
@@ -50,7 +50,7 @@ function ndpQuestion(target: string): Promise<NdpFrame> {
   return questionFor(target, vips.IPv6, ({ ndp }) => (ndp?.type === 135 && ndp.target === target ? ndp : undefined));
 }
 
-test('C3 the kernel does not answer ARP for a VIP that it has, but for its other addresses', async () => {
+test('the kernel does not answer ARP for a VIP that it has, but for its other addresses', async () => {
   // Whoever asks is named in the answer, in whose name it may come.
   const asker = '10.99.0.5' as Ip;
   const question = requestFor(vips.IPv4, { senderIp: asker });
@@ -61,7 +61,7 @@ test('C3 the kernel does not answer ARP for a VIP that it has, but for its other
   );
 });
 
-test('C3 the kernel does not answer solicitations for a VIP that it has, but for its other addresses', async () => {
+test('the kernel does not answer solicitations for a VIP that it has, but for its other addresses', async () => {
   const { frames } = await lab.cameBack([solicitationFor(vips.IPv6)], () =>
     lab.solicit(solicitationFor(own.IPv6), own.IPv6),
   );
@@ -71,20 +71,20 @@ test('C3 the kernel does not answer solicitations for a VIP that it has, but for
   );
 });
 
-test('C3 what the kernel asks in the name of a VIP is asked in the name of the link', async () => {
+test("a kernel that has a VIP asks in the name of the link's own address, not in that of the VIP", async () => {
   const { senderIp, senderMac } = await arpQuestion('10.99.0.77');
   assert.deepEqual([senderIp, senderMac], [own.IPv4, nodeMac]);
   const { sourceIp, linkAddress } = await ndpQuestion('fd99::77');
   assert.deepEqual([sourceIp, linkAddress], [own.IPv6, nodeMac]);
 });
 
-test('C3 the frames of the responder pass', async () => {
+test("the responder's frames pass the rules that silence the kernel", async () => {
   await lab.answer(...Object.values(vips));
   assert.equal((await lab.ask(requestFor(vips.IPv4), vips.IPv4)).senderMac, nodeMac);
   assert.equal((await lab.solicit(solicitationFor(vips.IPv6), vips.IPv6)).linkAddress, nodeMac);
 });
 
-test('C3 without our rules the kernel does all that', async () => {
+test('without our rules the kernel answers for a VIP that it has, and asks in its name', async () => {
   nftIn(lab.node, 'flush ruleset\n');
   await lab.ask(requestFor(vips.IPv4), vips.IPv4);
   await lab.solicit(solicitationFor(vips.IPv6), vips.IPv6);

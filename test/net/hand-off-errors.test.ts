@@ -1,4 +1,4 @@
-/** D2: errors of routers about what the hand-off `NodePort` has sent reach the socket that sent it. */
+/** Errors of routers about what the hand-off `NodePort` has sent reach the socket that sent it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type FarClient, far, smallMtu, startFarClient } from './far-client.ts';
@@ -38,7 +38,7 @@ function pathMtu(family: 'IPv4' | 'IPv6'): string {
 }
 
 for (const family of ['IPv4', 'IPv6'] as const) {
-  test(`D2 a packet that is too big for a link on the way is sent again in pieces, ${family}`, async () => {
+  test(`a packet that is too big for a link on the way is sent again in pieces, ${family}`, async () => {
     ip(`-n ${pair.node} ${family === 'IPv4' ? '-4' : '-6'} route flush cache`);
     const { text, error } = await client.end.ask('tcp', { host: vips[family], port: 80, text: 'send 100000' });
     const listing = run(pair.node, 'nft', 'list', 'table', tables[family], 'berth');

@@ -56,7 +56,7 @@ test('hand-off NodePort leaves the node port itself as it is', async () => {
   }
 });
 
-test('D3 what begins on the node itself reaches the VIP, and has its answer from there', async () => {
+test('a connection that begins on the node itself reaches the VIP, and has its answer from there', async () => {
   loadPath(lab.node, both);
   for (const family of families) {
     for (const [protocol, port] of ports) {
@@ -66,7 +66,7 @@ test('D3 what begins on the node itself reaches the VIP, and has its answer from
   }
 });
 
-test('D3 what begins on the node itself reaches the VIP also where the endpoint is on another host', async () => {
+test('a connection that begins on the node itself reaches the VIP also where the endpoint is on another host', async () => {
   loadPath(lab.node, both);
   for (const [table, family] of [
     ['ip', 'IPv4'],
@@ -83,7 +83,7 @@ test('D3 what begins on the node itself reaches the VIP also where the endpoint 
   nftIn(lab.node, 'delete table ip proxy\ndelete table ip6 proxy');
 });
 
-test('D4 a client may use one source port to the VIP and to the node port at the same time', async () => {
+test('a client may use one source port to the VIP and to the node port at the same time', async () => {
   loadPath(lab.node, both);
   for (const [i, family] of families.entries()) {
     const localPort = 20_100 + i;

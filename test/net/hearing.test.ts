@@ -51,7 +51,7 @@ for (const family of families) {
     assert.equal(await answerHeard(own[family]), clientMac);
   });
 
-  test(`A7 ${family}: one host alone can be asked`, async () => {
+  test(`${family}: a request can go to one host alone`, async () => {
     await apply({ listens: [family] });
     assert.equal(await answerHeard(own[family], clientMac), clientMac);
     const isQuestion = ({ arp, ndp }: Seen) => (arp?.targetIp ?? ndp?.target) === own[family];

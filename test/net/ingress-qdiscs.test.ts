@@ -1,4 +1,4 @@
-/** D7: the links that programs may hang on, before nftables sees a packet. */
+/** The links that programs may hang on, before nftables sees a packet. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type LineProcess, startLineProcess } from './line-process.ts';
@@ -20,7 +20,7 @@ after(() => {
 const found = async () => (await reader.ask({}, 'found')).links;
 const tc = (...words: readonly string[]) => run(pair.node, 'tc', 'qdisc', ...words);
 
-test('D7 a link with clsact or an ingress discipline is found; one with any other is not', async () => {
+test('a link with clsact or an ingress discipline is found; one with any other is not', async () => {
   assert.deepEqual(await found(), []);
   tc('replace', 'dev', linkName, 'root', 'pfifo');
   assert.deepEqual(await found(), [], 'what sends is no matter');
@@ -33,7 +33,7 @@ test('D7 a link with clsact or an ingress discipline is found; one with any othe
   assert.deepEqual(await found(), []);
 });
 
-test('D7 it is found among more links than one answer of the kernel holds', async () => {
+test('a link with an ingress discipline is found among more links than one answer of the kernel holds', async () => {
   const numbers = Array.from({ length: 150 }, (_, i) => i);
   const lines = numbers.map((i) => `link add left${i} up type veth peer name right${i}`);
   ipBatch(pair.node, lines);

@@ -1,4 +1,4 @@
-/** A7 Knocking at a real kernel's ports: what answers, that nothing is accepted, and that nothing stays half open. */
+/** Knocking at a real kernel's ports: what answers, that nothing is accepted, and that nothing stays half open. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -59,7 +59,7 @@ async function leavesNothingHalfOpen(work: () => Promise<unknown>): Promise<void
 }
 
 for (const family of families) {
-  test(`A7 ${family}: a port that listens answers; nothing is accepted, and nothing stays half open`, async () => {
+  test(`${family}: a probed port that listens answers; nothing is accepted, and nothing stays half open`, async () => {
     const before = counter('TcpPassiveOpens');
     await leavesNothingHalfOpen(async () => {
       await knock(family, 8080);
@@ -72,13 +72,13 @@ for (const family of families) {
     );
   });
 
-  test(`A7 ${family}: a port that nobody listens on answers too, by RST`, async () => {
+  test(`${family}: a probed port that no program listens on answers too, by RST`, async () => {
     await knock(family, 9);
     assert.equal((await knocker.next('answer')).address, addresses[family].address);
   });
 }
 
-test('A7 nothing stays half open where a firewall keeps the answer from the kernel of the prober', async (t) => {
+test('a probe leaves nothing half open where a firewall keeps the answer from the kernel of the prober', async (t) => {
   const rules = 'tcp flags syn / syn,ack,rst accept; meta l4proto tcp drop;';
   nftIn(pair.client, `table inet t { chain in { type filter hook input priority 0; ${rules}; }; }`);
   t.after(() => nftIn(pair.client, 'delete table inet t\n'));
@@ -90,7 +90,7 @@ test('A7 nothing stays half open where a firewall keeps the answer from the kern
   await nothingIsHalfOpen();
 });
 
-test('A7 a port behind a firewall does not answer, and does once that is gone: also the same knock again', async (t) => {
+test('a port behind a firewall does not answer a probe, and answers once the firewall is gone, the same probe too', async (t) => {
   t.after(() => nftIn(pair.node, 'flush ruleset\n'));
   nftIn(pair.node, 'table inet t { chain in { type filter hook prerouting priority -300; tcp dport 8080 drop; }; }');
   const before = answers();
@@ -104,7 +104,7 @@ test('A7 a port behind a firewall does not answer, and does once that is gone: a
   assert.equal((await knocker.next('answer')).address, addresses.IPv4.address);
 });
 
-test('A7 every knock is answered once, however often the same port was knocked at', async () => {
+test('every probe of a port is answered once, however often the port was probed', async () => {
   const before = answers();
   await leavesNothingHalfOpen(async () => {
     for (let i = 1; i <= 20; i++) {
@@ -115,7 +115,7 @@ test('A7 every knock is answered once, however often the same port was knocked a
   });
 });
 
-test("A7 a reserved port is nobody else's until it is given back", async () => {
+test('no other program gets a reserved port until it is given back', async () => {
   const { during, after } = await knocker.ask({ do: 'reserve' }, 'reserved');
   assert.deepEqual(during, ['EADDRINUSE', 'EADDRINUSE']);
   assert.equal(after, 'Listens');
@@ -127,7 +127,7 @@ function speak(namespace: string, address: string, port: number): void {
   spawnSync(...inNamespace(namespace, 'bash', '-c', words));
 }
 
-test('A7 the kernel hands over nothing but TCP to the reserved port', async () => {
+test('the kernel hands over nothing but TCP to the reserved port', async () => {
   // Below the ports that kernels take by themselves.
   const port = 20_404;
   await knocker.ask({ do: 'filter', port }, 'filters');
@@ -143,7 +143,7 @@ test('A7 the kernel hands over nothing but TCP to the reserved port', async () =
   }
 });
 
-test('A7 whoever knocks listens nowhere, and leaves no socket behind', async (t) => {
+test('the prober of ports listens nowhere, and leaves no socket behind', async (t) => {
   const own = createPair();
   t.after(() => own.close());
   const other = startLineProcess({ namespace: own.client, file: './knock-process.ts' });

@@ -74,7 +74,7 @@ test('a frame for another station is not answered, even in promiscuous mode', as
   ip(`-n ${lab.node} link set ${linkName} promisc off`);
 });
 
-test('a frame of another VLAN is not answered into the untagged network (hazard C4)', async () => {
+test('a frame of another VLAN is not answered into the untagged network', async () => {
   await assertNoAnswer([withVlanTag(solicitationFor(vip), 5)], vip);
 });
 

@@ -100,7 +100,7 @@ for (const [what, commands] of [
   ['the whole ruleset', () => 'flush ruleset\n'],
   ['one rule', oneRule],
 ] as const) {
-  test(`D10 what somebody takes away is made anew: ${what}`, async (t) => {
+  test(`rules that another program removes are loaded again: ${what}`, async (t) => {
     const { pair, process } = await start(t, { vips: Object.values(vips) });
     await loaded(process);
     const before = listing(pair);
@@ -141,7 +141,7 @@ test('counts that grow are nobody’s change', async (t) => {
   assert.ok(dropped() > 0);
 });
 
-test('D11 without NET_ADMIN there is one clear line, and the reason', async (t) => {
+test('without NET_ADMIN there is one clear log line, and the reason', async (t) => {
   const without = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
   const { pair, process } = await start(t, { vips: [vips.IPv4] }, without);
   const { reason, level, hint } = await process.next('log');
@@ -151,7 +151,7 @@ test('D11 without NET_ADMIN there is one clear line, and the reason', async (t) 
   assert.equal(listing(pair), '');
 });
 
-test('D11 where there is no nft, the reason says so', async (t) => {
+test('where there is no nft, the reason says so', async (t) => {
   const { process } = await start(t, { vips: [vips.IPv4] }, ['env', 'PATH=/nonexistent']);
   assert.equal((await process.next('log')).reason, 'NoNft');
   assert.equal(await failureOf(process), 'NoNft');

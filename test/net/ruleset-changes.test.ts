@@ -1,4 +1,4 @@
-/** G3: a change of the rules leads the kernel to the same tables as if they were made anew; the kernel takes all of it or nothing. */
+/** A change of the rules leads the kernel to the same tables as if they were made anew; the kernel takes all of it or nothing. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -133,7 +133,7 @@ const pathArbitrary: fc.Arbitrary<DataPath> = fc
     return { ...path, ...wish, self: 'n1', neighbourFor: (node, of) => peerOf(node, of) };
   });
 
-test('G3 a change leads to the same tables as making them anew', () => {
+test('a change of the rules leads to the same tables as loading all of them', () => {
   fc.assert(
     fc.property(pathArbitrary, pathArbitrary, (first, second) => {
       const [before, then] = [rulesetOf(first), rulesetOf(second)];
@@ -147,7 +147,7 @@ test('G3 a change leads to the same tables as making them anew', () => {
   );
 });
 
-test('G3 a change is one transaction: a wrong line leaves everything as it was', () => {
+test('a change of the rules is one transaction: a wrong line leaves everything as it was', () => {
   const [before, then] = [pathOf({ vips: [vipPath(vips.IPv4, 'tcp/80>30080')] }), pathOf({ vips: [] })].map(rulesetOf);
   assert.ok(before && then);
   nftIn(pair.node, `flush ruleset\n${wholeText(before)}`);
@@ -160,7 +160,7 @@ test('G3 a change is one transaction: a wrong line leaves everything as it was',
   }
 });
 
-test('G3 other programs can list our tables, and load what is listed', () => {
+test('other programs can list our tables, and load what is listed', () => {
   loadPath(
     pair.node,
     pathOf({ vips: Object.values(vips).map((one) => vipPath(one, 'tcp/80>30080', 'udp/53')), synLimit: 9 }),

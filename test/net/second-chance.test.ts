@@ -1,4 +1,4 @@
-/** A9: a connection that is under way goes on when its VIP moves, for the new holder hands it to the old one. */
+/** A connection that is under way goes on when its VIP moves, for the new holder hands it to the old one. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { DataPath } from '../../src/dataplane/plan/spec.ts';
@@ -68,7 +68,7 @@ async function begins(family: Family): Promise<number> {
   return localPort;
 }
 
-test('A9 a connection that began at the former holder goes on, its bytes in order; new ones are served by the new holder', async () => {
+test('a connection that began at the former holder goes on, its bytes in order; new ones are served by the new holder', async () => {
   loadPath(a.name, pathFor(b));
   loadPath(b.name, pathFor(a));
   for (const family of families) {
@@ -82,7 +82,7 @@ test('A9 a connection that began at the former holder goes on, its bytes in orde
   }
 });
 
-test('A9 without our rules such a connection is reset', async () => {
+test('without our rules a connection that began at the former holder is reset', async () => {
   for (const family of families) {
     const { name } = await movedConnection(family);
     const { error } = await started.clientEnd.say(name, 'gone');
@@ -103,7 +103,7 @@ function resets(family: Family, port: number): number {
   return lab.portsIn(client.name, family).reset_ports?.get(port) ?? 0;
 }
 
-test('A9 what nobody knows is handed on once, although each node takes the other for the one that may know it', async () => {
+test('a segment of a connection that no node knows is handed on once, although each node takes the other for the one that may know it', async () => {
   loadPath(a.name, pathFor(b));
   loadPath(b.name, pathFor(a));
   for (const family of families) {
@@ -114,7 +114,7 @@ test('A9 what nobody knows is handed on once, although each node takes the other
   }
 });
 
-test('A9 what begins a connection, or resets one, is never handed on', async () => {
+test('a segment that begins a connection, or resets one, is never handed on', async () => {
   loadPath(a.name, pathFor(b));
   loadPath(b.name, pathFor(a));
   const { synchronize, acknowledge, reset } = tcpFlag;
@@ -129,7 +129,7 @@ test('A9 what begins a connection, or resets one, is never handed on', async () 
   }
 });
 
-test('A9 with hand-off NodePort a connection goes on as well', async () => {
+test('with hand-off NodePort a connection that began at the former holder goes on as well', async () => {
   const handed = ({ IPv4, IPv6 }: Host): Partial<DataPath> => {
     return { nodeAddresses: { IPv4, IPv6 }, vips: Object.values(vips).map((vip) => vipPath(vip, 'tcp/80>8080')) };
   };

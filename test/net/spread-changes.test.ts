@@ -44,7 +44,7 @@ async function goOn(family: Family, connections: readonly { name: string }[], wo
   }
 }
 
-test('A9 the holder changes, and connections go on at their nodes: nobody has to hand anything on', async () => {
+test('the holder changes, and connections go on at their nodes: no node has to hand anything on', async () => {
   loadTable(lab.tableFor([a, b]));
   for (const family of families) {
     lab.heldBy(a);
@@ -64,7 +64,7 @@ test('A9 the holder changes, and connections go on at their nodes: nobody has to
   }
 });
 
-test('A9 a node joins the table, and leaves it: connections go on by second chance', async () => {
+test('a node joins the table, and leaves it: connections go on by second chance', async () => {
   for (const family of families) {
     const at = tableIn[family];
     loadTable(lab.tableFor([a]));

@@ -1,4 +1,4 @@
-/** D1: errors of routers about a connection that is spread reach the node that serves it, whoever holds the VIP. */
+/** Errors of routers about a connection that is spread reach the node that serves it, whoever holds the VIP. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type FarClient, far, smallMtu, startFarClient } from './far-client.ts';
@@ -60,7 +60,7 @@ function askMuch(family: Family) {
 for (const [handOff, nodePort] of Object.entries(handOffs)) {
   for (const family of families) {
     for (const sticky of [false, true]) {
-      test(`D1 a packet that is too big for a link on the way is sent again in pieces by the node that serves: ${handOff}, ${family}${sticky ? ', sticky' : ''}`, async () => {
+      test(`a packet that is too big for a link on the way is sent again in pieces by the node that serves: ${handOff}, ${family}${sticky ? ', sticky' : ''}`, async () => {
         for (const [holder, other] of [
           [a, b],
           [b, a],
@@ -76,7 +76,7 @@ for (const [handOff, nodePort] of Object.entries(handOffs)) {
   }
 }
 
-test('D1 without the rules for errors the client waits in vain', async () => {
+test('without the rules for errors the client waits in vain', async () => {
   lab.heldBy(a);
   load(b, 'IPv4', { nodePort: '', sticky: false });
   const rule = 'icmp type destination-unreachable counter';

@@ -1,4 +1,4 @@
-/** D8: the nodes send each other packets in the name of somebody else, and find out whose are dropped on the way. */
+/** The nodes send each other packets in the name of somebody else, and find out whose are dropped on the way. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { passedSet } from '../../src/dataplane/rules/spoof-test.ts';
@@ -48,7 +48,7 @@ function missing({ said }: LineProcess): string {
   return `${said.findLast(({ kind }) => kind === 'blocked')?.nodes ?? ''}`;
 }
 
-test('D8 test packets are noted, and neither seen by the host nor answered; where the network drops them they are missing', async () => {
+test('spoof-test packets are noted, and neither seen by the host nor answered; where the network drops them they are missing', async () => {
   for (const node of [a, b]) loadPath(node.name, lab.spreadPath(node, lab.tableFor([a, b])));
   const [atA, atB] = [await startTester(a, b, 'IPv4'), await startTester(b, a, 'IPv6')];
   await soon('the packets are noted', () => passed(a).includes(b.mac) && passed(b).includes(a.mac));
@@ -74,7 +74,7 @@ test('D8 test packets are noted, and neither seen by the host nor answered; wher
   await atB.until('B misses nothing', () => missing(atB) === '');
 });
 
-test('D8 who is no node is not noted, and only test packets are taken away', async () => {
+test('a sender that is no node is not noted, and only spoof-test packets are taken away', async () => {
   for (const process of testers.splice(0)) process.close();
   loadPath(a.name, lab.spreadPath(a, lab.tableFor([a]), { peerMacs: [a.mac] }));
   await startTester(b, a, 'IPv4');

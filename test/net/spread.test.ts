@@ -54,7 +54,7 @@ test('whoever gets the packets passes them on alike: all nodes have the table', 
   }
 });
 
-test('A5 what a node has passed on is served, whatever the other one believes', async () => {
+test('a packet that a node has passed on is served by the next one, whatever the table of that one says', async () => {
   for (const [node, other] of bothWays) loadPath(node.name, lab.spreadPath(node, lab.tableFor([other])));
   for (const [holder, other] of bothWays) {
     lab.heldBy(holder);
@@ -71,7 +71,7 @@ test('A5 what a node has passed on is served, whatever the other one believes', 
   }
 });
 
-test('A5 without the hardware addresses of the nodes such a packet circles until its hops end', async () => {
+test('without the hardware addresses of the nodes a packet that is passed on circles until its hops end', async () => {
   for (const [node, other] of bothWays) {
     loadPath(node.name, lab.spreadPath(node, lab.tableFor([other]), { peerMacs: [] }));
   }
@@ -82,7 +82,7 @@ test('A5 without the hardware addresses of the nodes such a packet circles until
   await soon('it has crossed the bridge twenty times', () => crossings() > before + 20);
 });
 
-test('A5 a segment of a connection that nobody knows crosses three times at most, and is reset', async () => {
+test('a segment of a connection that no node knows crosses the link three times at most, and is reset', async () => {
   // Each node gives the slot to the other one, and believes that the other one had it before.
   for (const [node, other] of bothWays) {
     const slots = lab.tableFor([other]).slots.map((slot) => ({ ...slot, second: other.node, former: other.node }));
@@ -113,7 +113,7 @@ test('the slot of a sticky port is that of the client, whatever its ports', asyn
   }
 });
 
-test('D6 a datagram in fragments comes whole to one node, that of the client', async () => {
+test('a datagram in fragments comes whole to one node, that of the client', async () => {
   const text = 'x'.repeat(4_000);
   for (const family of families) {
     for (const node of [a, b]) {
@@ -123,7 +123,7 @@ test('D6 a datagram in fragments comes whole to one node, that of the client', a
   }
 });
 
-test('D6 where the ports of a VIP have different nodes, the holder serves fragments', async () => {
+test('where the ports of a VIP have different nodes, the holder serves fragments', async () => {
   const text = 'x'.repeat(4_000);
   for (const node of [a, b]) {
     const path = lab.spreadPath(node, lab.tableFor([b]));

@@ -59,7 +59,7 @@ async function stall(whileStopped: () => void = () => undefined): Promise<void> 
 
 const repliesFrom = (address: string) => lab.seen().filter(({ arp }) => arp?.senderIp === address).length;
 
-test('B1 after a stall nothing is answered, of what waited and of what comes, before it is decided anew', async () => {
+test('after a stall no frame is answered, neither those that waited nor those that come, before the holder is decided again', async () => {
   const { Answered: before = Number.NaN, Stalled: dropped = Number.NaN } = await lab.counters();
   const gate = join(folder, 'decide');
   await lab.responder.ask({ do: 'onStall', waitsFor: gate }, 'done');
@@ -75,7 +75,7 @@ test('B1 after a stall nothing is answered, of what waited and of what comes, be
   await lab.ask(requestFor(vip), vip);
 });
 
-test('B1 a stall whose decision gives the VIP up answers nothing for it any more', async () => {
+test('after a stall whose decision gives the VIP up, no frame for it is answered', async () => {
   await lab.responder.ask({ do: 'onStall', links: { [linkName]: [last] } }, 'done');
   const replies = repliesFrom(vip);
   await stall();
@@ -86,7 +86,7 @@ test('B1 a stall whose decision gives the VIP up answers nothing for it any more
   assert.equal(repliesFrom(vip), replies);
 });
 
-test('B1 a node whose thread is late again and again goes on as soon as its own decision stands', async () => {
+test('a node whose thread is late again and again goes on as soon as its own decision stands', async () => {
   for (let stalls = 1; stalls <= 5; stalls++) {
     await stall();
     await lab.responder.next('decided');
@@ -94,7 +94,7 @@ test('B1 a node whose thread is late again and again goes on as soon as its own 
   }
 });
 
-test('B1 a node that slept while another one took its VIP wakes up silent, and stays so', async (t) => {
+test('a node that slept while another one took its VIP wakes up silent, and stays so', async (t) => {
   const { raw, n1, n2 } = await startSpeakers(t);
   const answers = async () => {
     await raw.sync();

@@ -66,7 +66,7 @@ function synsFrom(family: (typeof families)[number], port: number): number {
   return Number(new RegExp(`\\b${port} counter packets (\\d+)`).exec(listing)?.[1] ?? 0);
 }
 
-test('D9 a port that no Service has is refused at once: TCP by a reset, UDP by an error', async () => {
+test('a port that no Service has is refused at once: TCP by a reset, UDP by an error', async () => {
   for (const [i, family] of families.entries()) {
     for (const protocol of ['tcp', 'udp'] as const) {
       const localPort = 20_000 + i;
@@ -78,7 +78,7 @@ test('D9 a port that no Service has is refused at once: TCP by a reset, UDP by a
   }
 });
 
-test('D9 a port that kube-proxy does not serve yet is dropped in silence', async () => {
+test('a packet for a port that kube-proxy does not serve yet is dropped in silence', async () => {
   for (const family of families) {
     for (const protocol of ['tcp', 'udp'] as const) {
       const [served, refused] = [80, 81].map((port) => ({ host: vips[family], port }));
@@ -89,7 +89,7 @@ test('D9 a port that kube-proxy does not serve yet is dropped in silence', async
   }
 });
 
-test('D9 refusals are limited: a scan does not make the node a source of packets', async () => {
+test('refusals are limited: a scan does not make the node a source of packets', async () => {
   const before = counted('ip', 'resets');
   const ends = { source: clientMac, destination: nodeMac, from: '10.99.0.1' as Ip, to: vips.IPv4 };
   const scan = Array.from({ length: 500 }, (_, i) => segment({ ...ends, port: 1_000 + i }, tcpFlag.synchronize));
@@ -101,7 +101,7 @@ test('D9 refusals are limited: a scan does not make the node a source of packets
   assert.ok(answered < 300, `${answered} answers to 500 packets`);
 });
 
-test('D9 the node sends no redirect for a packet that it refuses', async () => {
+test('the node sends no redirect for a packet that it refuses', async () => {
   // To one address, and about one, the kernel sends a redirect a second at most: there has been none of these.
   const [from, to] = ['fd99::9' as Ip, 'fd99::309' as Ip];
   ipBatch(lab.client, [addressLine(linkName, `${from}/64`)]);
@@ -113,7 +113,7 @@ test('D9 the node sends no redirect for a packet that it refuses', async () => {
   assert.equal(counted('ip6', 'redirects'), redirects);
 });
 
-test('D9 the node asks nobody on the link for the VIP', async () => {
+test('the node asks no host on the link for the VIP', async () => {
   const [served, refused] = [80, 81].map((port) => ({ host: vips.IPv4, port }));
   assert.ok(served && refused);
   assert.equal((await lab.clientEnd.outrun('tcp', served, { protocol: 'tcp', ...refused })).error, 'Silent');

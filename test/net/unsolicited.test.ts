@@ -62,7 +62,7 @@ for (const form of ['Request', 'Reply'] as const) {
     await soon('the entry has our MAC', () => entryOf(vip).includes(nodeMac));
   });
 
-  test(`the ${form} form does so also right after a reply of the former holder (hazard C1)`, async () => {
+  test(`the ${form} form moves it also right after a reply of the former holder`, async () => {
     const vip = form === 'Request' ? '10.99.2.3' : '10.99.2.4';
     setFormerHolder(vip);
     // The former holder answers once more: the lock time counts from this reply.
@@ -82,7 +82,7 @@ test('an unsolicited advertisement moves an IPv6 neighbour entry that another MA
   await soon('the entry has our MAC', () => entryOf(vip).includes(nodeMac));
 });
 
-test('it does so at once after an answer of the former holder: IPv6 has no lock time (hazard C1)', async () => {
+test('an unsolicited advertisement moves it also right after an answer of the former holder: IPv6 has no lock time', async () => {
   const vip = 'fd99::c8:22' as Ip;
   setFormerHolder(vip);
   const answer = encodeNdp({

@@ -22,18 +22,18 @@ function assertBetween(rates: readonly number[], least: number, most: number): v
   assert.ok(Math.min(...rates) >= least && Math.max(...rates) <= most, `${rates.map(Math.round)}: ${least} to ${most}`);
 }
 
-test('B12 in a small cluster every node speaks to every other one ten times a second', () => {
+test('in a small cluster every node speaks to every other one ten times a second', () => {
   for (const nodes of [3, 29]) assertBetween(ratesOf(clusterOf(nodes)), 9 * (nodes - 1), 11 * (nodes - 1));
 });
 
-test('B12 of 100 nodes each speaks to five ten times a second, to the rest now and then; a dead one is replaced as soon', () => {
+test('of 100 nodes each speaks to five ten times a second, to the rest now and then; a dead one is replaced as soon', () => {
   const cluster = clusterOf(100);
   // Five watchers ten times, and 94 others once a second or a little more rarely.
   assertBetween(ratesOf(cluster), 5 * 9 + 94 / 1.4, 200);
   assertTakenOver(cluster);
 });
 
-test('B8 a VIP that was moved three times in three minutes stays, unless its holder dies', () => {
+test('a VIP that was moved three times in three minutes stays, unless its holder dies', () => {
   const cluster = new Cluster({ seed: 1, nodes: 4, vips: 1 }).boot();
   const holders: (string | undefined)[] = [];
   for (let move = 0; move < 6; move++) {

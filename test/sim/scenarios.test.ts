@@ -40,7 +40,7 @@ test('a holder whose cable is pulled out is replaced within 500 ms, and gets not
   }
 });
 
-test('a node returns: nothing moves, not even while the API server is down and has it on record (hazard A1)', () => {
+test('a node returns: nothing moves, not even while the API server is down and has it on record', () => {
   for (const apiDown of [false, true]) {
     for (const remembers of [false, true]) {
       forSeeds(10, { nodes: 3, vips: 9 }, (cluster) => {
@@ -60,7 +60,7 @@ test('a node returns: nothing moves, not even while the API server is down and h
   }
 });
 
-test('a blocked port, from the start or all of a sudden, moves nothing (hazard A2)', () => {
+test('a blocked port, from the start or all of a sudden, moves nothing', () => {
   for (const nodes of [2, 3, 5]) {
     forSeeds(10, { nodes, vips: 8 }, (cluster) => {
       for (const name of cluster.names) cluster.fabric.blocked.add(name);
@@ -97,7 +97,7 @@ test('behind a blocked port a dead holder is still replaced', () => {
   });
 });
 
-test('two nodes: after a partition the one that kept its VIP keeps it (hazard A3)', () => {
+test('two nodes: after a partition the one that kept its VIP keeps it', () => {
   forSeeds(30, { nodes: 2, vips: 6 }, (cluster) => {
     cluster.boot();
     const holders = cluster.holders();
@@ -130,7 +130,7 @@ test('a partition heals within 500 ms', () => {
   }
 });
 
-test('speakers restart one after the other: nothing moves, and somebody always answers (hazard B6)', () => {
+test('speakers restart one after the other: nothing moves, and a node always answers', () => {
   for (const nodes of [2, 3, 5]) {
     for (const remembers of [true, false]) {
       forSeeds(5, { nodes, vips: 8 }, (cluster) => {
@@ -160,7 +160,7 @@ test('one that does not come back after SIGTERM is replaced', () => {
   });
 });
 
-test('a speaker that was paused does not answer for what others have taken (hazard B1)', () => {
+test('a speaker that was paused does not answer for what others have taken', () => {
   for (const ms of [450, 800, 3_000, 30_000]) {
     forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
       cluster.boot();
@@ -178,7 +178,7 @@ test('a speaker that was paused does not answer for what others have taken (haza
   }
 });
 
-test('two nodes: what one takes over while the other one sleeps stays with it (hazards B1, A3)', () => {
+test('two nodes: what one takes over while the other one sleeps stays with it', () => {
   for (const ms of [800, 3_000, 30_000]) {
     forSeeds(10, { nodes: 2, vips: 4 }, (cluster) => {
       cluster.boot();
@@ -264,7 +264,7 @@ test('a wish for a node that cannot have the VIP moves nothing', () => {
   });
 });
 
-test('views of who may announce that differ never silence a VIP, and never let it fly to and fro (hazard B5)', () => {
+test('views of who may announce that differ never silence a VIP, and never let it fly to and fro', () => {
   for (let stale = 0; stale < 8; stale++) {
     forSeeds(4, { nodes: 3, vips: 3 }, (cluster) => {
       cluster.boot();
@@ -324,7 +324,7 @@ test('after a power cut every node takes up what it had', () => {
   }
 });
 
-test('new VIPs are spread evenly, and answered for at once (hazard B4)', () => {
+test('new VIPs are spread evenly, and answered for at once', () => {
   for (const nodes of [3, 5, 10]) {
     forSeeds(10, { nodes, vips: 0 }, (cluster) => {
       cluster.boot();
@@ -382,7 +382,7 @@ test('two nodes that do not hear each other while a third hears both: nothing mo
   }
 });
 
-test('a worker that stands still is replaced, a slow one gets nothing new (hazard B2)', () => {
+test('a worker that stands still is replaced, a slow one gets nothing new', () => {
   forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
     const slow = anyHolder(cluster);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
 import { anyHolder, assertCalm, assertSettled, atMost, forSeeds } from './checks.ts';
 
-test('the port of one node is blocked: it holds what it held, and nothing moves when the port is open again (hazard A2)', () => {
+test('the port of one node is blocked: it holds what it held, and nothing moves when the port is open again', () => {
   for (const nodes of [2, 3, 5]) {
     forSeeds(5, { nodes, vips: 8 }, (cluster) => {
       cluster.boot();

@@ -33,7 +33,7 @@ test('a number and its address are the same thing', () => {
   );
 });
 
-test('G2 an entry is named the same for every spelling of its address', () => {
+test('an entry of the ledger is named the same for every spelling of its address', () => {
   for (const text of ['2001:db8::a', '2001:0DB8:0:0::000A']) {
     assert.equal(allocationName(parseIp(text) ?? assert.fail()), '2001-0db8-0000-0000-0000-0000-0000-000a');
   }
@@ -58,7 +58,7 @@ test('a range is a CIDR, first-last or one address', () => {
   }
 });
 
-test('E4 a bad range says what is wrong with it', () => {
+test('the fault of a bad range says what is wrong with it', () => {
   const rows: readonly [string, string, RegExp][] = [
     ['192.0.2.9-192.0.2.1', 'InvalidRange', /ends before it starts/],
     ['192.0.2.1-2001:db8::1', 'InvalidRange', /mixes/],

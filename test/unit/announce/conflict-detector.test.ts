@@ -46,34 +46,34 @@ function wireWith(vip: HeldVip, claim?: typeof stranger | typeof peer): Wire {
   return wire;
 }
 
-test('C6 a VIP that was never announced is asked for three times in 300 ms', () => {
+test('a VIP that was never announced is probed three times in 300 ms first', () => {
   const wire = wireWith(first);
   assert.equal(wire.run(299).kind, 'Probing');
   assert.equal(wire.run(1).kind, 'Clear');
   assert.deepEqual(wire.asked, [0, 100, 200]);
 });
 
-test('C6 a VIP that was announced before does not wait, and is not asked for', () => {
+test('a VIP that was announced before does not wait, and is not probed', () => {
   const wire = wireWith(known, stranger);
   assert.equal(wire.run(10_000).kind, 'Clear');
   assert.deepEqual(wire.asked, []);
 });
 
-test('A6 a VIP that another host has is not announced; it is asked for ever more rarely', () => {
+test('a VIP that another host has is not announced; it is probed ever more rarely', () => {
   const wire = wireWith(first, stranger);
   assert.deepEqual(wire.run(1), { kind: 'Taken', mac: stranger.mac });
   assert.equal(wire.run(600_000).kind, 'Taken');
   assert.ok(wire.asked.length < 75, `${wire.asked.length} questions in ten minutes`);
 });
 
-test('A6 when the host has gone the VIP is announced within a round of questions', () => {
+test('when the other host has gone the VIP is announced within a round of probes', () => {
   const wire = wireWith(first, stranger);
   wire.run(60_000);
   wire.claim = undefined;
   assert.equal(wire.run(11_000).kind, 'Clear');
 });
 
-test('A6 an answer from a node of the cluster is another program there, which is waited for', () => {
+test('an answer from a node of the cluster is another program there, which is waited for', () => {
   const wire = wireWith(first, peer);
   assert.deepEqual(wire.run(1_000), { kind: 'OtherProgram', mac: peer.mac, node: 'n2' });
   wire.claim = undefined;
@@ -114,13 +114,13 @@ test('a VIP that another node has taken is not defended', () => {
   assert.deepEqual(wire.defended, []);
 });
 
-test('A6 a host that answered for two addresses is no proxy: it may have both', () => {
+test('a host that answered for two addresses is no proxy: it may have both', () => {
   const { mac } = stranger;
   const entries = ['192.0.2.1', '192.0.2.2', '192.0.2.2'].map((text) => ({ address: text as Ip, mac }));
   assert.deepEqual(proxiesOf(entries), new Set());
 });
 
-test('A6 what a host says that answers for any address is ignored, from when that is known', () => {
+test('answers of a host that answers for any address are ignored, from when that is known', () => {
   const proxies = new Set([stranger.mac]);
   const wire = wireWith(first, stranger);
   assert.equal(wire.run(1).kind, 'Taken');

@@ -140,29 +140,29 @@ test('every silence has one reason', () => {
       local,
     ],
     ['excluded beside another', 'AwaitingClaim', { nodes: [node('n1', { excluded: true }), node('n2')] }],
-    ['E5 all nodes excluded', 'Announce eth0', { nodes: [node('n1', { excluded: true })] }],
+    ['all nodes excluded', 'Announce eth0', { nodes: [node('n1', { excluded: true })] }],
     ['no link', 'NoUsableLink', { links: [] }],
-    ['C7 network address of the link', 'NetworkAddress', ...of('192.0.2.0')],
-    ['C7 broadcast address of the link', 'NetworkAddress', ...of('192.0.2.255')],
-    ['C7 address of all routers of the link (RFC 4291 section 2.6.1)', 'NetworkAddress', ...of('2001:db8::')],
+    ['network address of the link', 'NetworkAddress', ...of('192.0.2.0')],
+    ['broadcast address of the link', 'NetworkAddress', ...of('192.0.2.255')],
+    ['address of all routers of the link (RFC 4291 section 2.6.1)', 'NetworkAddress', ...of('2001:db8::')],
     ['the last address of an IPv6 subnet', 'Announce eth0', ...of('2001:db8::ffff:ffff:ffff:ffff')],
     ['an entry that is only kept back', 'NotInStatus', { ledger: [entry(vip, service('s'), { services: [] })] }],
   ];
   for (const [desc, expected, facts, svc] of rows) assert.equal(outcome(facts, svc), expected, desc);
 });
 
-test('C8 the links that answer: only an exact name waives the subnet', () => {
+test('a link answers outside of its subnets only if it is named exactly', () => {
   const other = { addresses: [{ address: '198.51.100.1' as Ip, prefix: 24 }] };
   const bare = { addresses: [] };
   const rows: readonly [string, readonly LinkView[], readonly string[][], readonly string[]][] = [
     ['in the subnet', [link('eth0'), link('eth1', other)], [[]], ['eth0']],
     ['not in the subnet', [link('eth1', other)], [[]], []],
-    ['B10 two links in one subnet: the first', [link('eth0'), link('eth1')], [[]], ['eth0']],
+    ['two links in one subnet: the first', [link('eth0'), link('eth1')], [[]], ['eth0']],
     ['glob', [link('eth0'), link('ens1')], [['ens*']], ['ens1']],
     ['glob with one character', [link('eth0'), link('eth10')], [['eth?']], ['eth0']],
     ['a dot in a name is a dot', [link('ethx1')], [['eth.1']], []],
-    ['C8 an exact name waives the subnet', [link('vlan5', bare)], [['vlan5']], ['vlan5']],
-    ['C8 a glob does not', [link('vlan5', bare)], [['vlan*']], []],
+    ['an exact name waives the subnet', [link('vlan5', bare)], [['vlan5']], ['vlan5']],
+    ['a glob does not', [link('vlan5', bare)], [['vlan*']], []],
     ['several advertisements add up', [link('eth0'), link('vlan5', bare)], [['vlan5'], ['eth*']], ['vlan5', 'eth0']],
     ['an exact name in the subnet is enough', [link('eth0'), link('eth1')], [['eth1'], []], ['eth1']],
     ['down', [link('eth0', { up: false })], [['eth0']], []],

@@ -15,7 +15,7 @@ function waiting(held = first): ProxySyncGate {
   return readinesses;
 }
 
-test('A7 a first announcement waits until kube-proxy has written its rules since', () => {
+test('a first announcement waits until kube-proxy has written its rules since', () => {
   const all = waiting();
   assert.equal(all.of('u'), 'Pending');
   assert.equal(all.take(wrote(start - 1), start + 100), false);
@@ -25,7 +25,7 @@ test('A7 a first announcement waits until kube-proxy has written its rules since
   assert.equal(all.isAsking, false);
 });
 
-test('A7 after two seconds it is announced all the same, and called unproven until the rules are written', () => {
+test("after two seconds without kube-proxy's rules a VIP is announced all the same, and called unproven until they are written", () => {
   const all = waiting();
   assert.equal(all.take(wrote(start - 1), start + patienceMs - 1), false);
   assert.equal(all.take(wrote(start - 1), start + patienceMs), true);
@@ -34,7 +34,7 @@ test('A7 after two seconds it is announced all the same, and called unproven unt
   assert.equal(all.of('u'), 'Ready');
 });
 
-test('A7 a kube-proxy that was told long ago writes nothing now: its word that it is up to date will do after ten seconds', () => {
+test('a kube-proxy that got the VIP long ago writes nothing now: after ten seconds its report that it is up to date is enough', () => {
   const all = waiting();
   all.take(wrote(start - 60_000, true), start + patienceMs);
   assert.equal(all.of('u'), 'Unproven');
@@ -44,7 +44,7 @@ test('A7 a kube-proxy that was told long ago writes nothing now: its word that i
   assert.equal(all.of('u'), 'Ready');
 });
 
-test('A7 nobody waits for a kube-proxy that is not there, or does not tell', () => {
+test('no VIP waits for a kube-proxy that is not there, or does not report', () => {
   for (const last of [undefined, {}, { IPv6: { at: start - 1, isHealthy: true } }]) {
     const all = waiting();
     assert.equal(all.take(last, start + 1), true);
@@ -52,7 +52,7 @@ test('A7 nobody waits for a kube-proxy that is not there, or does not tell', () 
   }
 });
 
-test('A7 what was announced before never waits: neither a takeover nor a restart', () => {
+test('a VIP that was announced before never waits for kube-proxy: neither at a takeover nor at a restart', () => {
   assert.equal(waiting({ ...first, isFirst: false }).of('u'), 'Ready');
 });
 

@@ -76,7 +76,7 @@ test('the record names node, term and the links that answer', () => {
   assert.equal(report?.conditions[0]?.message, '192.0.2.1 is at node n1, eth0 (02:00:00:00:00:01)');
 });
 
-test('B8 a VIP that moved too often says that it stays', () => {
+test('the condition of a VIP that moved too often says that it stays', () => {
   assert.equal(text(reports({ ...announce, damped: true })), 'announces: Announced True MoveDamped');
 });
 

@@ -1,4 +1,4 @@
-/** A7 What the holder of a VIP concludes from what the others say, and who those are. */
+/** What the holder of a VIP concludes from what the others say, and who those are. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -38,7 +38,7 @@ const statuses: Readonly<Record<ProbeOutcome, string>> = {
 };
 
 for (const word of probeOutcomes) {
-  test(`A7 ${word} is ${statuses[word]}, and says the same in the next round`, () => {
+  test(`result ${word}: the condition is ${statuses[word]}, and the same in the next round`, () => {
     const results = heldSince0();
     assert.equal(results.take(news(word), 1_000), true);
     const first = results.standingOf('u', 1_000);
@@ -48,7 +48,7 @@ for (const word of probeOutcomes) {
   });
 }
 
-test('A7 a message names the node and what is wrong', () => {
+test('the message of the condition Verified names the node and what is wrong', () => {
   const messageOf = (word: ProbeOutcome, detail: string) => {
     const results = heldSince0();
     results.take(news(word, { detail }), 0);
@@ -61,7 +61,7 @@ test('A7 a message names the node and what is wrong', () => {
   assert.match(messageOf('NotProbed', 'NoTcpPort'), /TCP port/);
 });
 
-test('A7 only a word on the present term counts', () => {
+test('only a result for the present term counts', () => {
   const results = heldSince0();
   assert.equal(results.take(news('NoDataPath', { term: 1 }), 0), false);
   assert.equal(outcome(results, 0), 'Pending');
@@ -73,7 +73,7 @@ test('A7 only a word on the present term counts', () => {
   assert.equal(outcome(results, 20), 'Pending');
 });
 
-test('A7 a word is old after three minutes, or three rounds of a node that has very many VIPs', () => {
+test('a result is old after three minutes, or three rounds of a node that has very many VIPs', () => {
   const results = heldSince0();
   results.take(news('Verified'), 0);
   assert.equal(outcome(results, 179_999), 'True Verified');
@@ -83,13 +83,13 @@ test('A7 a word is old after three minutes, or three rounds of a node that has v
   assert.equal(outcome(results, 950_000), 'Unknown VerifierSilent');
 });
 
-test('A7 nothing was ever said: after three minutes that is known too', () => {
+test('a VIP that no result ever came for is VerifierSilent after three minutes', () => {
   const results = heldSince0();
   assert.equal(outcome(results, 179_999), 'Pending');
   assert.equal(outcome(results, 180_000), 'Unknown VerifierSilent');
 });
 
-test('A7 no second node, once that is no restart of one', () => {
+test('a VIP without a verifier is NoSecondNode, once that is no restart of one', () => {
   const results = heldSince0();
   results.take(news('Verified'), 0);
   results.observe([{ ...vip, verifier: undefined }], 1_000);
@@ -131,7 +131,7 @@ type Facts = Partial<PlanView> & {
   readonly services?: readonly ServiceView[];
 };
 
-test('A7 every VIP has one verifier, which is not its holder, and the holder knows it', () => {
+test('every VIP has one verifier, which is not its holder, and the holder knows it', () => {
   const address = fc.tuple(fc.nat(255), fc.nat(255)).map(([a, b]) => `10.1.${a}.${b}` as Ip);
   const nodes = Array.from({ length: 6 }, (_, i) => `n${i + 1}`);
   const near = (node: string) => [
@@ -164,14 +164,14 @@ function targetOf(facts: Facts = {}) {
   return targets[0];
 }
 
-test('A7 a target names the holder, its hardware addresses, and our own address in the subnet', () => {
+test('a target of verification names the holder, its hardware addresses, and our own address in the subnet', () => {
   const { self, macs, holder, term, link, source, aim } = targetOf() ?? assert.fail('no target');
   assert.deepEqual([macs, holder, term, link], [['02:00:00:00:00:01'], 'n1', 2, 'eth0']);
   assert.equal(source, `192.0.2.${self.slice(1)}`);
   assert.deepEqual(aim, { kind: 'Port', port: 80 });
 });
 
-test('A7 nodes without a link in the subnet, and those that do not live, verify nothing', () => {
+test('nodes without a link in the subnet, and those that do not live, verify nothing', () => {
   const far = (node: string) =>
     node === 'n2' ? links(2) : [{ name: 'eth0', mac: '02:00:00:00:00:09', addresses: ['10.0.0.1/8'] }];
   assert.equal(targetOf({ linksOf: far })?.self, 'n2');
@@ -222,10 +222,10 @@ const aims = [
 ] as const;
 
 for (const { desc, services, aim } of aims) {
-  test(`A7 what is tried: ${desc}`, () => assert.deepEqual(targetOf({ services })?.aim, aim));
+  test(`verification tries: ${desc}`, () => assert.deepEqual(targetOf({ services })?.aim, aim));
 }
 
-test('A7 what is tried: nothing, where the policy is Local and the holder has no endpoint', () => {
+test('verification tries nothing where the policy is Local and the holder has no endpoint', () => {
   const services = [shown('web', { local: true })];
   const snapshot = {
     ledger: [{ ...entry(vip.address, services[0] ?? assert.fail()), uid: 'u' }],

@@ -1,4 +1,4 @@
-/** A7 When a node verifies which VIP of another one, and what it concludes. */
+/** When a node verifies which VIP of another one, and what it concludes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -74,7 +74,7 @@ function runOf(...targets: readonly Target[]): Run {
   return run;
 }
 
-test('A7 a VIP is asked for, knocked at by way of the holder, and verified, soon and every thirty seconds', () => {
+test('a VIP is probed, its port by way of the holder, and verified, soon and every thirty seconds', () => {
   const run = runOf(target(1));
   run.until(62_000);
   assert.deepEqual(run.said(), ['Verified 80', 'Verified 80', 'Verified 80']);
@@ -85,7 +85,7 @@ test('A7 a VIP is asked for, knocked at by way of the holder, and verified, soon
   assert.ok((run.found[0]?.at ?? 0) <= 1_200, `${run.found[0]?.at}`);
 });
 
-test('C2 all hosts are asked once, then the holder alone, and all again after ten minutes', () => {
+test('verification asks all hosts for a VIP once, then the holder alone, and all again after ten minutes', () => {
   const run = runOf(target(1));
   run.until(650_000);
   const broadcasts = run.asks.filter(({ to }) => to === undefined).map(({ at }) => at);
@@ -107,7 +107,7 @@ const worlds = [
 ] as const;
 
 for (const { desc, world, said } of worlds) {
-  test(`A7 ${desc}: ${said}, after two probes of three tries, and True soon after it ends`, () => {
+  test(`${desc}: Verified is ${said} after two probes of three tries, and True soon after it ends`, () => {
     const run = runOf(target(1));
     run.world = { ...good, ...world };
     run.until(12_000);
@@ -120,7 +120,7 @@ for (const { desc, world, said } of worlds) {
   });
 }
 
-test('A7 one probe that fails says nothing, if the next one does not', () => {
+test('one probe that fails changes no condition if the next one does not fail', () => {
   const run = runOf(target(1));
   run.world = { ...good, opens: () => false };
   run.until(3_500);
@@ -129,7 +129,7 @@ test('A7 one probe that fails says nothing, if the next one does not', () => {
   assert.deepEqual(run.said(), ['Verified 80']);
 });
 
-test('A7 three SYNs at 0, 300 and 1,000 ms; what comes for the last one counts', () => {
+test('a port gets three SYNs, at 0, 300 and 1,000 ms; an answer to the last one counts', () => {
   const run = runOf(target(1));
   let knocks = 0;
   run.world = { ...good, opens: () => ++knocks === 3 };
@@ -142,7 +142,7 @@ test('A7 three SYNs at 0, 300 and 1,000 ms; what comes for the last one counts',
   assert.deepEqual(run.said(), ['Verified 80']);
 });
 
-test('A7 where there is nothing to knock at, the holder has to answer all the same', () => {
+test('where there is no port to probe, the holder must answer for the VIP all the same', () => {
   const aim: Aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'NoTcpPort' };
   const run = runOf(target(1, { aim }));
   run.until(3_000);
@@ -154,7 +154,7 @@ test('A7 where there is nothing to knock at, the holder has to answer all the sa
   assert.equal(silent.said()[0], 'NotAnswered');
 });
 
-test('A7 where the holder alone does not answer any more, all hosts are asked', () => {
+test('where the holder alone does not answer any more, verification asks all hosts', () => {
   const run = runOf(target(1));
   run.until(5_000);
   run.world = { ...good, macs: (_, to) => (to === undefined ? [otherMac] : []) };
@@ -162,7 +162,7 @@ test('A7 where the holder alone does not answer any more, all hosts are asked', 
   assert.equal(run.said().at(-1), `AnsweredByOther ${otherMac}`);
 });
 
-test('A7 a VIP with another holder, term or port is verified anew at once, and nothing is said of the one before', () => {
+test('a VIP with another holder, term or port is verified again at once, and nothing is reported of the one before', () => {
   const changes = [{ holder: 'n3', macs: [otherMac] }, { term: 2 }, { aim: { kind: 'Port', port: 81 } as const }];
   for (const change of changes) {
     const run = runOf(target(1));
@@ -175,7 +175,7 @@ test('A7 a VIP with another holder, term or port is verified anew at once, and n
   }
 });
 
-test('A7 what is gone is not verified any more', () => {
+test('a VIP that is gone is not verified any more', () => {
   const run = runOf(target(1), target(2));
   run.until(1_050);
   run.observe([target(2)]);
@@ -185,7 +185,7 @@ test('A7 what is gone is not verified any more', () => {
   assert.equal(run.verification.turn(60_000).nextAt, undefined);
 });
 
-test('A7 at most twenty VIPs a second, every one in its turn, and new ones first', () => {
+test('at most twenty VIPs are verified in a second, every one in its turn, and new ones first', () => {
   const many = Array.from({ length: 1_000 }, (_, n) => target(n));
   const run = runOf(...many);
   run.until(61_000);
@@ -209,7 +209,7 @@ test('A7 at most twenty VIPs a second, every one in its turn, and new ones first
   assert.ok(Math.max(...times.values()) <= 4);
 });
 
-test('A7 whatever is heard and observed, it comes to rest, and every outcome is on a present target', () => {
+test('whatever is heard and observed, verification comes to rest, and every outcome is of a present target', () => {
   const event = fc.oneof(
     fc.record({ kind: fc.constant('observe' as const), uids: fc.array(fc.nat(5)), term: fc.nat(3) }),
     fc.record({ kind: fc.constant('heard' as const), n: fc.nat(5), mac: fc.constantFrom(holderMac, otherMac) }),

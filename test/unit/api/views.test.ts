@@ -202,7 +202,7 @@ test('an entry says who has the address, or until when it is kept back', () => {
   assert.equal(view({ sharingKey: 'ns/k' })?.sharingKey, 'ns/k');
 });
 
-test('G2 A8 an entry is created under one name for every spelling, and updated only as it was read', () => {
+test('an entry is created under one name for every spelling, and updated only as it was read', () => {
   const spec = { address: parseIp('2001:DB8:0::1') ?? assert.fail(), pool: 'p', services: [] };
   const name = '2001-0db8-0000-0000-0000-0000-0000-0001';
   const created = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation', metadata: { name }, spec };
@@ -211,7 +211,7 @@ test('G2 A8 an entry is created under one name for every spelling, and updated o
   assert.deepEqual(allocationObject(spec, of), { ...created, metadata: of });
 });
 
-test('C7 the addresses of a node are those of any kind; its names are none', () => {
+test('the addresses of a node are those of any kind; its names are none', () => {
   const addresses = [
     { type: 'InternalIP', address: '192.0.2.1' },
     { type: 'ExternalIP', address: '2001:DB8::1' },

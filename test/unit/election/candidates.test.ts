@@ -23,7 +23,7 @@ function view(peer: Partial<Candidate>, facts: Partial<HolderView> = {}): Holder
   return { nodes, listening: false, isolated: false, ...facts } as HolderView;
 }
 
-test('A4 a node is lost that is dead to all and does not answer on the wire', () => {
+test('a node is lost that is dead to all and does not answer on the wire', () => {
   const dead = { liveness: 'Dead' } as const;
   const rows: readonly [string, HolderView | undefined, boolean][] = [
     ['it lives', view({}), false],

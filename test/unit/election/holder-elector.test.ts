@@ -125,7 +125,7 @@ test('every new VIP gets one holder, and none gets more than its share', () => {
   for (const [node, load] of loads) assert.ok(load <= Math.ceil((1.25 * 30) / 3), `${node} holds ${load}`);
 });
 
-test('a dead node loses its VIPs within half a second, the others keep theirs, and its return moves nothing (A1)', () => {
+test('a dead node loses its VIPs within half a second, the others keep theirs, and its return moves nothing', () => {
   const network = settled();
   const before = network.holders();
   const dead = before[network.vips[0] ?? ''] ?? assert.fail();
@@ -146,7 +146,7 @@ test('a dead node loses its VIPs within half a second, the others keep theirs, a
   network.run(3_000, () => assert.deepEqual(network.holders(), after));
 });
 
-test('A2 a firewall on the port moves nothing: the holders still answer on the wire', () => {
+test('a firewall on the port moves nothing: the holders still answer on the wire', () => {
   const network = settled();
   const before = network.holders();
   network.blocked = true;
@@ -155,7 +155,7 @@ test('A2 a firewall on the port moves nothing: the holders still answer on the w
   network.run(2_000, () => assert.deepEqual(network.holders(), before));
 });
 
-test('B6 a speaker that says it restarts keeps its VIPs, and another one stands in meanwhile', () => {
+test('a speaker that says it restarts keeps its VIPs, and another one stands in meanwhile', () => {
   const network = settled();
   const before = network.holders();
   const vip = network.vips[0] ?? '';
@@ -183,7 +183,7 @@ test('all nodes start from the record after a power cut', () => {
   assert.deepEqual(network.holders(), before);
 });
 
-test('B3 datagrams that are sent again, on whatever path, have no effect on holders: they neither move a VIP nor keep the dead alive', () => {
+test('datagrams that are sent again, on whatever path, have no effect on holders: they neither move a VIP nor keep the dead alive', () => {
   const network = settled();
   const before = network.holders();
   const old = network.captured.slice();
@@ -206,7 +206,7 @@ test('B3 datagrams that are sent again, on whatever path, have no effect on hold
   assert.ok(movedAt - diedAt <= 500, `all moved after ${movedAt - diedAt} ms`);
 });
 
-test('B9 claims from before a restart are remembered over the next one too, until somebody claims the VIP', () => {
+test('claims from before a restart are remembered over the next one too, until somebody claims the VIP', () => {
   const claims = ['a', 'b'].map((uid) => ({ uid, term: 3, isolated: false, leaving: false }));
   const elector = new HolderElector({ node: 'n1', incarnation: '1'.padStart(16, '0') }, 0, claims);
   assert.deepEqual(elector.toRemember, claims);

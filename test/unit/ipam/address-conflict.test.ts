@@ -1,4 +1,4 @@
-/** Addresses that another host has: who leaves them, who stays, and that they are kept back (hazard A6). */
+/** Addresses that another host has: who leaves them, who stays, and that they are kept back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';

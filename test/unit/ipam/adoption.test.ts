@@ -23,7 +23,7 @@ test('a lost ledger is written again from what the Services show, before anybody
   assert.deepEqual(binds(plan({ pools, services: sharers })), ['create 192.0.2.3 p a,b key default/k']);
 });
 
-test('E1 adoption obeys the rules of the pool; what it may not have a Service goes on showing', () => {
+test('adoption obeys the rules of the pool; what it may not have a Service goes on showing', () => {
   const without = (facts: Parameters<typeof allocation>[0]) => [{ ...p, ...allocation(facts) }];
   const fence = pool('fence', ['198.51.100.1'], allocation({ strict: true }));
   const kept = (reason: string) => [`s ${reason}, keeps status`];
@@ -66,7 +66,7 @@ test('E1 adoption obeys the rules of the pool; what it may not have a Service go
   ]);
 });
 
-test('E1 of two that show one address the older one has it, the other keeps its status', () => {
+test('of two that show one address the older one has it, the other keeps its status', () => {
   const services = [service('young', showing('192.0.2.2')), service('old', { ...older, ...showing('192.0.2.2') })];
   const of = plan({ pools, services });
   assert.deepEqual(outcomes(of), ['young AdoptionConflict, keeps status', 'old 192.0.2.2']);
@@ -79,7 +79,7 @@ test('E1 of two that show one address the older one has it, the other keeps its 
   assert.deepEqual(outcomes(unsolved), ['young AddressNotInPool, keeps status', 'old 192.0.2.2']);
 });
 
-test('E1 what a Service goes on showing is given to nobody else', () => {
+test('an address that a Service goes on showing is given to no other', () => {
   const fence = pool(
     'fence',
     ['198.51.100.1'],

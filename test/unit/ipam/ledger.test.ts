@@ -90,7 +90,7 @@ test('two entries after a crash between two writes: requested, then shown, then 
   }
 });
 
-test('A8 what a Service had stays its own until it shows what it was given: somebody who does not know may show it yet', () => {
+test('the former address of a Service stays its own until the Service shows the new one: another controller may show the former one yet', () => {
   const anew = service('s', { requests: ['192.0.2.3'] });
   const ledger = [entry('192.0.2.2', s), entry('192.0.2.3', s)];
   const before = { pools: [p], services: [anew, service('t', { requests: ['192.0.2.2'] })], ledger };
@@ -99,7 +99,7 @@ test('A8 what a Service had stays its own until it shows what it was given: some
   assert.deepEqual(releases(plan(shown(before))), ['delete 192.0.2.2']);
 });
 
-test('A8d a Service of the same name with another uid has what its former self had', () => {
+test('a Service of the same name with another uid has what its former self had', () => {
   const ledger = [entry('192.0.2.2', s)];
   const anew = again(s);
   const of = plan({ pools: [p], services: [anew], ledger });
@@ -132,7 +132,7 @@ test('entries of Services that are gone, or no LoadBalancers any more, are relea
   assert.deepEqual([of.decisions, of.strays], [[], [typed]]);
 });
 
-test('E3 a Service with an entry is ours, whatever became of its class rule; its type decides', () => {
+test('a Service with an entry is ours, whatever became of its class rule; its type decides', () => {
   const rules = { ...ownership, withoutClass: false };
   const of = plan({ pools: [p], services: [s], ledger: [entry('192.0.2.2', s)], ownership: rules });
   assert.deepEqual([outcomes(of), releases(of), of.strays], [['s 192.0.2.2'], [], []]);
@@ -141,7 +141,7 @@ test('E3 a Service with an entry is ours, whatever became of its class rule; its
   assert.deepEqual([gone.decisions, releases(gone), gone.strays], [[], ['delete 192.0.2.2'], [typed]]);
 });
 
-test('E3 an address that only waits for a Service does not make the Service ours', () => {
+test('an address that only waits for a Service does not make the Service ours', () => {
   const kept = entry('192.0.2.2', s, { reservedUntil: 1_000 });
   const theirs = service('s', { class: 'metallb.io/x' });
   const of = plan({ pools: [{ ...p, retainMs: 1_000 }], services: [theirs], ledger: [kept] });
@@ -161,7 +161,7 @@ test('only Services of our classes are decided', () => {
 
 const keeps = (facts: Partial<PoolView>) => [pool('p', ['192.0.2.2'], facts)];
 
-test('G1 retainFor: an address waits for a Service of the same name, then cools down, then is free', () => {
+test('retainFor: an address waits for a Service of the same name, then cools down, then is free', () => {
   const facts = { retainMs: 1_000, reuseAfterMs: 1_500 };
   const rows: readonly [string, Partial<PoolView>, readonly string[]][] = [
     ['nothing', {}, ['delete 192.0.2.2']],
@@ -187,7 +187,7 @@ test('G1 retainFor: an address waits for a Service of the same name, then cools 
   assert.deepEqual(releases(plan({ pools: [], ledger: [entry('192.0.2.2', s)] })), ['delete 192.0.2.2'], 'pool gone');
 });
 
-test('G1 what is kept back is nobody’s but of the Service that it waits for', () => {
+test('an address that is kept back goes to no Service but the one that it waits for', () => {
   const pools = keeps({ retainMs: 1_000, reuseAfterMs: 1_000 });
   const waiting = entry('192.0.2.2', s, { reservedUntil: 1_000, sharingKey: 'default/k' });
   const cooling = entry('192.0.2.2', s, { services: [], reservedUntil: 1_000 });

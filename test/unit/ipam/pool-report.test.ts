@@ -51,7 +51,7 @@ test('what is in use and what is free, as it is once the plan is carried out', (
       ['p: 0 IPv4, 0 IPv6 used, 6 IPv4, 8 IPv6 free'],
     ],
     [
-      'C7 E1 of others: neither used nor free',
+      'addresses of nodes and of other programs: neither used nor free',
       {
         pools: [p],
         nodes: [node('n', { addresses: [ip('192.0.2.1'), ip('2001:db8::1'), ip('203.0.113.1')] })],

@@ -49,7 +49,7 @@ test('where no pool gives anything, the reason says why', () => {
   ]);
 });
 
-test('C7 E1 what others use is never given out', () => {
+test('addresses of nodes, and those that other programs gave, are never given out', () => {
   const nodes = [node('n', { addresses: ['192.0.2.1' as never, '2001:db8::1' as never] })];
   const six = { families: ['IPv6' as const] };
   const asks = service('s', { requests: ['192.0.2.1'] });
@@ -57,33 +57,37 @@ test('C7 E1 what others use is never given out', () => {
   const contested = 'm StatusContested, keeps status';
   const otherClass = { ...metallb, class: 'metallb.io/x' };
   check([
-    { desc: 'C7 node', given: { pools: [p], nodes, services: [s] }, expected: ['s 192.0.2.2'] },
+    { desc: 'node', given: { pools: [p], nodes, services: [s] }, expected: ['s 192.0.2.2'] },
     {
-      desc: 'C7 node, IPv6',
+      desc: 'node, IPv6',
       given: { pools: [pool('p', ['2001:db8::/126'])], nodes, services: [service('s', six)] },
       expected: ['s 2001:db8::'],
     },
-    { desc: 'C7 node, asked for', given: { pools: [p], nodes, services: [asks] }, expected: ['s AddressInUse'] },
-    { desc: 'E1 other program', given: { pools: [p], services: [metallb, s] }, expected: [contested, 's 192.0.2.2'] },
-    { desc: 'E1 asked for', given: { pools: [p], services: [metallb, asks] }, expected: [contested, 's AddressInUse'] },
-    { desc: 'E1 other class', given: { pools: [p], services: [otherClass, s] }, expected: ['s 192.0.2.2'] },
+    { desc: 'node, asked for', given: { pools: [p], nodes, services: [asks] }, expected: ['s AddressInUse'] },
+    { desc: 'other program', given: { pools: [p], services: [metallb, s] }, expected: [contested, 's 192.0.2.2'] },
     {
-      desc: 'E1 other class, asked for',
+      desc: 'other program, asked for',
+      given: { pools: [p], services: [metallb, asks] },
+      expected: [contested, 's AddressInUse'],
+    },
+    { desc: 'other class', given: { pools: [p], services: [otherClass, s] }, expected: ['s 192.0.2.2'] },
+    {
+      desc: 'other class, asked for',
       given: { pools: [p], services: [otherClass, asks] },
       expected: ['s AddressInUse'],
     },
     {
-      desc: 'E1 one of ours whose status another program overwrote',
+      desc: 'one of ours whose status another program overwrote',
       given: { pools: [p], services: [metallb, s], ledger: [entry('192.0.2.3', metallb)] },
       expected: ['m 192.0.2.3', 's 192.0.2.2'],
     },
     {
-      desc: 'C7 a node came to an address that is in use: the Service keeps it',
+      desc: 'a node came to an address that is in use: the Service keeps it',
       given: { pools: [p], nodes, services: [s], ledger: [entry('192.0.2.1', s)] },
       expected: ['s 192.0.2.1'],
     },
     {
-      desc: 'C7 but once made anew it gets another one',
+      desc: 'a node came to an address that was in use: the Service, once made again, gets another one',
       given: { pools: [p], nodes, services: [again(s)], ledger: [entry('192.0.2.1', s)] },
       expected: ['s 192.0.2.2'],
     },

@@ -62,12 +62,12 @@ test('a Service gets the address that it asks for, or one reason why not', () =>
     { desc: 'no address', given: { pools, services: [asks('any')] }, expected: ['s InvalidRequest'] },
     { desc: 'a prefix', given: { pools, services: [asks('192.0.2.1/32')] }, expected: ['s InvalidRequest'] },
     { desc: 'half an address', given: { pools, services: [asks('192.0.2')] }, expected: ['s InvalidRequest'] },
-    { desc: 'G2 a zone', given: { pools, services: [asks('fe80::1%eth0')] }, expected: ['s InvalidRequest'] },
+    { desc: 'a zone', given: { pools, services: [asks('fe80::1%eth0')] }, expected: ['s InvalidRequest'] },
     { desc: 'one good, one bad', given: { pools, services: [asks('192.0.2.1', 'x')] }, expected: ['s InvalidRequest'] },
   ]);
 });
 
-test('G2 an IPv4 address in IPv6 clothes is not that IPv4 address', () => {
+test('an IPv4-mapped IPv6 address is not that IPv4 address', () => {
   const mapped = (families: ServiceView['families']) => [service('s', { families, requests: ['::ffff:192.0.2.1'] })];
   check([
     { desc: 'IPv4', given: { pools, services: mapped(['IPv4']) }, expected: ['s ConflictingRequest'] },

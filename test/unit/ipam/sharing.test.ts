@@ -49,7 +49,7 @@ test('two Services share an address if key, ports and policy allow it', () => {
   }
 });
 
-test('E6 a key is good in the namespaces that it names, a plain one in its own', () => {
+test('a sharing key is good in the namespaces that it names, a plain one in its own', () => {
   const rows: readonly [string, string, string, string, boolean][] = [
     ['plain keys of two namespaces', 'one', 'k', 'two', false],
     ['plain key, guessed by its full name', 'one', 'k', 'two', false],
@@ -79,7 +79,7 @@ test('E6 a key is good in the namespaces that it names, a plain one in its own',
   );
 });
 
-test('A8c an entry alone says which ports are taken, also by a Service that the snapshot does not know', () => {
+test('an entry alone says which ports of a shared address are taken, also by a Service that the snapshot does not know', () => {
   const unknown = service('unknown', { ...key, ...tcp(80) });
   const known = { sharingKey: 'default/k' };
   const joins = (facts: Partial<ServiceView>) => [service('s', { ...key, ...facts })];
@@ -129,7 +129,7 @@ test('A8c an entry alone says which ports are taken, also by a Service that the 
   );
 });
 
-test('A8c what two Services use of an address is in its entry', () => {
+test('the ports of two Services that share an address are in its entry', () => {
   const a = service('a', { ...key, ...tcp(80) });
   const b = service('b', { ...key, ...tcp(443) });
   const of = plan({ pools, services: [b, a], ledger: [] });

@@ -1,4 +1,4 @@
-/** E2 Programs that write the status of our Services too. */
+/** Programs that write the status of our Services too. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
@@ -26,14 +26,14 @@ function play(steps: readonly Step[], contests = new StatusConflicts(), ingress 
   }
 }
 
-test('E2 an empty status is written at once, and again when it was emptied', () => {
+test('an empty status is written at once, and again when another program has emptied it', () => {
   play([
     [0, empty, 'Write'],
     [1, empty, 'Write'],
   ]);
 });
 
-test('E2 what another program wrote is replaced after it was quiet for a minute', () => {
+test('a status that another program wrote is replaced after that program was quiet for a minute', () => {
   play([
     [100, foreign(80_000), 'Wait 40'],
     [139, foreign(80_000), 'Wait 1'],
@@ -44,12 +44,12 @@ test('E2 what another program wrote is replaced after it was quiet for a minute'
   play([[0, foreign(10 * minute), 'Wait 60']]);
 });
 
-test('E2 what we wrote ourselves is replaced at once', () => {
+test('a status that we wrote ourselves is replaced at once', () => {
   const former = service('s', showing('192.0.2.9'));
   play([[0, former, 'Write']]);
 });
 
-test('E2 what another program wrote too (it has the same value) is replaced like its own', () => {
+test('a status that another program wrote too (it has the same value) is replaced like its own', () => {
   const writers = [writer('berth-controller', 90_000), writer('other', 0)];
   const both = service('s', { ...showing('192.0.2.9'), ingressWriters: writers });
   play([
@@ -58,7 +58,7 @@ test('E2 what another program wrote too (it has the same value) is replaced like
   ]);
 });
 
-test('E2 an empty status: two in a row end it for ten minutes', () => {
+test('a status that is emptied twice in a row is left empty for ten minutes', () => {
   play([
     [0, empty, 'Write'],
     [10, empty, 'Write'],
@@ -69,7 +69,7 @@ test('E2 an empty status: two in a row end it for ten minutes', () => {
   ]);
 });
 
-test('E2 a late overwrite begins a new row', () => {
+test('a late overwrite begins a new row of overwrites', () => {
   play([
     [0, empty, 'Write'],
     [10, empty, 'Write'],
@@ -79,7 +79,7 @@ test('E2 a late overwrite begins a new row', () => {
   play([0, 61, 122, 183, 244].map((at) => [at, empty, 'Write']));
 });
 
-test('E2 a foreign status: two overwrites in a row end it for good', () => {
+test('a status that another program overwrites twice in a row is left to it for good', () => {
   const steps: readonly Step[] = [
     [0, empty, 'Write'],
     [10, foreign(10_000), 'Wait 60'],
@@ -92,7 +92,7 @@ test('E2 a foreign status: two overwrites in a row end it for good', () => {
   play([...steps, [90_000, empty, 'Write']]);
 });
 
-test('E2 one overwrite counts once, however often it is looked at, and whatever it turns into', () => {
+test('one overwrite of a status counts once, however often it is looked at, and whatever it turns into', () => {
   play([
     [0, empty, 'Write'],
     [10, foreign(10_000), 'Wait 60'],
@@ -102,7 +102,7 @@ test('E2 one overwrite counts once, however often it is looked at, and whatever 
   ]);
 });
 
-test('E2 another address is another matter, another Service too', () => {
+test('overwrites of another address, or of another Service, are counted apart', () => {
   const contests = new StatusConflicts();
   play(
     [

@@ -102,7 +102,7 @@ test('each outcome has its condition', () => {
   for (const [desc, svc, facts, expected] of rows) assert.deepEqual(texts(statusOf(svc, facts)), expected, desc);
 });
 
-test('E5 an address that no L2Advertisement covers says that nobody answers for it', () => {
+test('the status of an address that no L2Advertisement covers says that no node answers for it', () => {
   const expected = ['berth.dev/Allocated True Allocated', 'berth.dev/Announced False NoAdvertisement'];
   assert.deepEqual(texts(statusOf(service('s'), { advertised: false })), expected);
   assert.deepEqual(texts(statusOf(service('s'), { advertised: false, pools: [] })), [
@@ -168,7 +168,7 @@ test('an Event is sent on change only', () => {
   assert.equal(isNews({ ...condition, status: 'False' }, condition), true);
 });
 
-test('E2 a status that another program wrote just now waits, one that it left is replaced by force', () => {
+test('a status that another program wrote just now waits, one that it left is replaced by force', () => {
   const ledger = [entry('192.0.2.1', service('s'))];
   const since = (ms: number) =>
     statusOf(service('s', { ...shownByOther('203.0.113.1'), ingressWriters: [writer('other', now - ms)] }), { ledger });

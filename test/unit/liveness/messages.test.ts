@@ -72,7 +72,7 @@ test('what is no message of our version is left unread', () => {
   );
 });
 
-test('A7 results that say anything else than a word and a short detail are left unread', () => {
+test('probe results that say anything else than an outcome and a short detail are left unread', () => {
   const said = JSON.parse(encodeMessage(results));
   const good = ['u', 1, 'Verified', '80'];
   const read = (change: object) => decodeMessage(JSON.stringify({ ...said, ...change }));
@@ -141,7 +141,7 @@ test('claims in any order have one digest, and others another', () => {
   );
 });
 
-test('B3 only a peer that names our incarnation counts, and nothing counts twice', () => {
+test('a datagram counts only if it names our incarnation, and none counts twice', () => {
   const peers = new Peers(self);
   const elsewhere = { ...self, incarnation: '', newest: '' };
   assert.equal(peers.receive(beat(1, { to: elsewhere }), 'eth0', 0), 'OtherAddressee');
@@ -153,7 +153,7 @@ test('B3 only a peer that names our incarnation counts, and nothing counts twice
   assert.equal(peers.livenessOf('n2', 420), 'Dead');
 });
 
-test('B3 a new incarnation is taken on, the old one never again', () => {
+test('a new incarnation of a peer counts, the old one never again', () => {
   const peers = new Peers(self);
   peers.receive(beat(5), 'eth0', 0);
   const again = { ...peer, incarnation: '3'.repeat(16) };
@@ -161,7 +161,7 @@ test('B3 a new incarnation is taken on, the old one never again', () => {
   assert.notEqual(peers.receive(beat(6), 'eth0', 60), 'Taken');
 });
 
-test('B2 a peer whose loop stands still is dead, however regularly its beats come', () => {
+test('a peer whose loop stands still is dead, however regularly its beats come', () => {
   const peers = new Peers(self);
   peers.receive(beat(1, { ages: { loop: 0, worker: 6_000 } }), 'eth0', 0);
   assert.equal(peers.livenessOf('n2', 10), 'Dead');

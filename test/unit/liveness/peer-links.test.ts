@@ -30,7 +30,7 @@ test('a speaker that was restarted counts its beats anew', () => {
   assert.deepEqual(peers.of('n1'), [eth0, mgmt]);
 });
 
-test('A3 who is silent is called on the links that it told before, too', () => {
+test('a peer that is silent is called at the addresses of its former links, too', () => {
   const peers = new PeerLinks();
   peers.take(beat(1, [eth0, mgmt]));
   peers.take(beat(2, [eth0]));

@@ -91,14 +91,14 @@ for (const { desc, change, reason } of silent) {
   test(`${desc} is ${reason}`, () => assert.equal(answerTo(change).verdict, reason));
 }
 
-test('B6 for a node that restarts the answer tells its hardware address, in a frame of our own', () => {
+test('for a node that restarts the answer has the hardware address of that node, in a frame of our own', () => {
   const { verdict, reply } = answerTo({ targetIp: stoodInVip });
   assert.equal(verdict, 'Answered');
   assert.ok(typeof reply === 'object');
   assert.deepEqual([reply.senderMac, reply.source, reply.senderIp], [peerMac, ourMac, stoodInVip]);
 });
 
-test('a frame that is no ARP has the reason of the decoder (hazard C4: a VLAN tag)', () => {
+test('a frame that is no ARP has the reason of the decoder (a VLAN tag)', () => {
   const tagged = encodeArp(request);
   tagged.set([0x81, 0x00], 12);
   assert.equal(respondToArp(link, exchange(tagged)), 'VlanTagged');

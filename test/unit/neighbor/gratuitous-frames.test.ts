@@ -8,7 +8,7 @@ import { decodeNdp } from '../../../src/wire/ndp.ts';
 
 const mac = '02:00:00:00:00:aa';
 
-test('both forms of ARP are broadcast and name the VIP twice; the reply form has target MAC = sender MAC (hazard C1)', () => {
+test('both forms of ARP are broadcast and name the VIP twice; the reply form has target MAC = sender MAC', () => {
   const vip = '192.0.2.10' as Ip;
   const both = { destination: 'ff:ff:ff:ff:ff:ff', source: mac, senderMac: mac, senderIp: vip, targetIp: vip };
   const decoded = (form: 'Request' | 'Reply') => decodeArp(encodeUnsolicited(mac, { vip, form }));

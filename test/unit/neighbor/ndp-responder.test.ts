@@ -148,7 +148,7 @@ for (const { desc, change, reason } of silent) {
   test(`${desc} is ${reason}`, () => assert.equal(answerTo(change).verdict, reason));
 }
 
-test('a frame that is no solicitation has the reason of the decoder (hazard C4: a VLAN tag)', () => {
+test('a frame that is no solicitation has the reason of the decoder (a VLAN tag)', () => {
   const tagged = encodeNdp(request);
   tagged.set([0x81, 0x00], 12);
   assert.equal(respondToNdp(link, exchange(tagged)), 'VlanTagged');

@@ -72,7 +72,7 @@ const small: Saved = {
   claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
 };
 
-test('B9 what was written is read', async () => {
+test('a snapshot that was written is read', async () => {
   await fc.assert(
     fc.asyncProperty(saved, async (written) => {
       await writeSaved(file, 'n1', written);
@@ -84,7 +84,7 @@ test('B9 what was written is read', async () => {
   );
 });
 
-test('B9 a file that was cut off anywhere, or in which any byte is another one, is not used', async () => {
+test('a snapshot file that was cut off anywhere, or in which any byte is another one, is not used', async () => {
   await writeSaved(file, 'n1', small);
   const whole = readFileSync(file);
   const broken = join(folder, 'broken');
@@ -100,7 +100,7 @@ test('B9 a file that was cut off anywhere, or in which any byte is another one, 
   }
 });
 
-test('B9 a file of another version or node, and none at all, is not used; each is one line in the log', async () => {
+test('a snapshot file of another version or node, and none at all, is not used; each is one line in the log', async () => {
   const ignored = async (node?: string, of?: string) => {
     const { saved: back, lines } = await read(node, of);
     assert.equal(back, undefined);
@@ -165,7 +165,7 @@ test('the version of the file stands for these fields', () => {
   );
 });
 
-test('B9 the snapshot is used once, where the API server has told nothing, and at the end it says what is known then', async () => {
+test('the snapshot is used once, where the API server has told nothing, and at the end it says what is known then', async () => {
   await writeSaved(file, 'n1', small);
   const place = { file, node: 'n1', log: { info: () => undefined, warn: () => undefined } };
   let used = 0;

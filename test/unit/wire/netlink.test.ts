@@ -97,7 +97,7 @@ test('a link without hardware address, or with one of another length', () => {
   assert.deepEqual(macOf(kernel.macAttribute(10, 0, 0, 1)), ['0a:00:00:01']);
 });
 
-test('D7 a link says whether a program looks at its frames, however it is attached', () => {
+test('a link says whether a program looks at its frames, however it is attached', () => {
   const xdpOf = (...more: readonly (readonly number[])[]) =>
     bodies(kernel.message(16, kernel.linkBody({ attributes: [...eth0, ...more] })), newAddress).map(
       (body) => body.kind === 'Link' && body.xdp,
@@ -108,7 +108,7 @@ test('D7 a link says whether a program looks at its frames, however it is attach
   assert.deepEqual(xdpOf(kernel.attribute(43, [9, 0, 2, 0, 1])), [false, false], 'what it carries is too short');
 });
 
-test('D7 a queueing discipline has a link and a name', () => {
+test('a queueing discipline has a link and a name', () => {
   const kindOf = (name: string) => kernel.attribute(1, [...Buffer.from(name), 0]);
   const options = kernel.attribute(2, []);
   const body = kernel.qdiscBody(7, [kindOf('clsact'), options]);

@@ -102,32 +102,32 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['unknown SpeakerNotAsked node n2'],
     },
     {
-      desc: 'B7 two versions',
+      desc: 'two versions',
       facts: { pods: [pod('c', { role: 'controller' }), pod('s', { image: 'berth:2' })] },
       expected: ['warn VersionsMixed'],
     },
     {
-      desc: 'E7 Pod Security that lets no speaker start',
+      desc: 'Pod Security that lets no speaker start',
       facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/enforce': 'baseline' } } },
       expected: ['error PodSecurity namespace berth-system'],
     },
     {
-      desc: 'E7 Pod Security that complains',
+      desc: 'Pod Security that complains',
       facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/warn': 'restricted' } } },
       expected: ['warn PodSecurity namespace berth-system'],
     },
     {
-      desc: 'B10 no policy for stolen tokens',
+      desc: 'no policy for stolen tokens',
       facts: { boundPolicies: { value: ['x'] } },
       expected: ['warn AdmissionPolicyMissing'],
     },
     {
-      desc: 'E5 all nodes excluded',
+      desc: 'all nodes excluded',
       facts: { nodes: [node('n1', { excluded: true })] },
       expected: ['info NodesExcluded'],
     },
     {
-      desc: 'E5 no advertisement',
+      desc: 'no advertisement',
       facts: { advertisements: [], ledger: [] },
       expected: ['error AdvertisementSelectsNothing', 'warn PoolNotAdvertised pool p', 'unknown SpreadPathBlocked'],
     },
@@ -161,7 +161,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn ClassNotServed services default/s'],
     },
     {
-      desc: 'E2 an address that another program wrote',
+      desc: 'an address that another program wrote',
       facts: {
         services: [service('s', { ingress: [{ ip: '192.0.2.10' }], ingressWriters: [{ manager: 'speaker', at: 0 }] })],
       },
@@ -266,7 +266,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error StrictArp nodes n1', 'error RulesNotLoaded node n1', 'unknown KubeProxyMode'],
     },
     {
-      desc: 'A2 a port that lets nothing through',
+      desc: 'a port that lets nothing through',
       facts: { speakers: [speaker({ peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] })] },
       expected: ['error LivenessBlocked node n1'],
     },
@@ -279,7 +279,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error LivenessBlocked node n1'],
     },
     {
-      desc: 'D11 an old kernel and an old nft',
+      desc: 'an old kernel and an old nft',
       facts: withFacts({ kernel: '5.4.0-1', nft: '0.9.8' }),
       expected: ['error KernelTooOld node n1'],
     },
@@ -289,12 +289,12 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error ForwardingOff node n1'],
     },
     {
-      desc: 'D12 strict rp_filter on a second link',
+      desc: 'strict rp_filter on a second link',
       facts: withFacts({ links: { eth1: { rpFilter: 1 } } }, side),
       expected: ['warn StrictReversePath node n1, link eth1', 'info ReturnPath node n1, link eth1'],
     },
     {
-      desc: 'D12 loose rp_filter on a second link counts, whatever all say',
+      desc: 'loose rp_filter on a second link counts, whatever all say',
       facts: withFacts({ allLinks: { rpFilter: 1 }, links: { eth1: { rpFilter: 2 } } }, side),
       expected: ['info ReturnPath node n1, link eth1'],
     },
@@ -304,12 +304,12 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn ProxyArpOn node n1, link eth0', 'warn ProxyArpOn node n1, link eth0'],
     },
     {
-      desc: 'D7 programs on a link of a pool',
+      desc: 'programs on a link of a pool',
       facts: withFacts({ programs: ['eth0', 'cni0'] }),
       expected: ['warn IngressPrograms node n1'],
     },
     {
-      desc: 'D8 anti-spoofing',
+      desc: 'anti-spoofing',
       facts: { speakers: [speaker({ links: [{ ...link('eth0', '192.0.2.101/24'), blocked: ['n2'] }] })] },
       expected: ['warn SpreadPathBlocked node n1, link eth0'],
     },
@@ -367,14 +367,14 @@ for (const { desc, workloads, severity } of [
     severity: undefined,
   },
 ]) {
-  test(`E2 another load balancer: ${desc}`, () => {
+  test(`another load balancer: ${desc}`, () => {
     const expected =
       severity === undefined ? [] : [`${severity} OtherImplementation ${workloads[0]?.kind} x/${workloads[0]?.name}`];
     assert.deepEqual(found({ workloads: { value: workloads } }), expected);
   });
 }
 
-test('E2 the allocators of network plugins are known by their settings', () => {
+test('the allocators of network plugins are known by their settings', () => {
   const others = { ciliumPools: ['blue'], calico: 'AllServices', calicoPools: ['lb'] };
   assert.deepEqual(found({ others: { value: others } }), [
     'error OtherImplementation CiliumLoadBalancerIPPool blue',

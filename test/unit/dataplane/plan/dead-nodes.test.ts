@@ -10,7 +10,7 @@ const silent = [{ node: 'n', addresses: [address] }];
 /** One that has no address on a link of this node. */
 const far = [{ node: 'n', addresses: [] }];
 
-test('A4 a node whose kernel answers nobody is dead after a third of a second', () => {
+test('a node whose kernel answers nobody is dead after a third of a second', () => {
   const nodes = new DeadNodes();
   assert.deepEqual(nodes.review(silent, 0), { dead: [], asks: [address], nextAt: 100 });
   assert.deepEqual(nodes.review(silent, 50).asks, []);
@@ -20,7 +20,7 @@ test('A4 a node whose kernel answers nobody is dead after a third of a second', 
   assert.equal(nodes.review([], 400).nextAt, undefined);
 });
 
-test('A4 a node whose speaker was killed is not dead: its kernel answers for it', () => {
+test('a node whose speaker was killed is not dead: its kernel answers for it', () => {
   const nodes = new DeadNodes();
   nodes.review(silent, 0);
   nodes.heard('192.0.2.8', 10);
@@ -31,7 +31,7 @@ test('A4 a node whose speaker was killed is not dead: its kernel answers for it'
   assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'it was only slow');
 });
 
-test('A4 a node behind a router is not asked for, and for three seconds it may be away', () => {
+test('a node behind a router is not asked for, and for three seconds it may be away', () => {
   const nodes = new DeadNodes();
   assert.deepEqual(nodes.review(far, 0), { dead: [], asks: [], nextAt: 100 });
   assert.deepEqual(nodes.review(far, 2_999).dead, []);
@@ -45,7 +45,7 @@ promise('a node behind a router is not dead because its speaker is silent', () =
   }
 });
 
-test('A4 a node that is heard again begins anew', () => {
+test('a dead node that is heard again begins as if it had never been dead', () => {
   const nodes = new DeadNodes();
   nodes.review(silent, 0);
   nodes.review([], 100);

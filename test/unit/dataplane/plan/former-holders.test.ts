@@ -25,7 +25,7 @@ function observer(reached: readonly string[] = ['n1', 'n2']) {
   };
 }
 
-test('A9 who takes a VIP over hands what it does not know to the node that held it', () => {
+test('a node that takes a VIP over hands the connections that it does not know to the node that held it', () => {
   const observe = observer();
   assert.deepEqual(observe('n1', 0), ['n1']);
   assert.deepEqual(observe('self', 1_000), ['n1']);
@@ -34,7 +34,7 @@ test('A9 who takes a VIP over hands what it does not know to the node that held 
   assert.deepEqual(observe('self', 4_000), ['n2']);
 });
 
-test('A9 an hour after the move nothing is handed on', () => {
+test('an hour after a VIP has moved nothing is handed on', () => {
   const observe = observer();
   observe('n1', 0);
   assert.deepEqual(observe('self', hourMs), ['n1']);
@@ -42,7 +42,7 @@ test('A9 an hour after the move nothing is handed on', () => {
   assert.deepEqual(observe('self', 0), [], 'it is forgotten');
 });
 
-test('A9 a holder that is dead, or on no link of ours, gets nothing, and something again when it is back', () => {
+test('a former holder that is dead, or on no link of ours, gets nothing, and something again when it is back', () => {
   const observe = observer();
   observe('n1', 0);
   assert.deepEqual(observe('self', 1, ['n1']), []);
@@ -50,11 +50,11 @@ test('A9 a holder that is dead, or on no link of ours, gets nothing, and somethi
   assert.deepEqual(observer(['n2'])('n1', 0), []);
 });
 
-test('A9 a speaker that has just started knows of no former holder', () => {
+test('a speaker that has just started knows of no former holder', () => {
   assert.deepEqual(observer()('self', 0), []);
 });
 
-test('A9 a VIP that is gone is forgotten', () => {
+test('the former holder of a VIP that is gone is forgotten', () => {
   const former = new FormerHolders();
   const neighbours: Neighbors = {
     self: 'self',

@@ -35,7 +35,7 @@ test('who is there at the first look has settled; who comes later serves after t
   assert.equal(membership.nextAt(1_000 + settleMs), undefined);
 });
 
-test('A9 a break in its life makes a node wait again', () => {
+test('a node whose life had a break waits again before it joins Spread', () => {
   const membership = new Membership();
   tableOf(membership, ['a', 'b'], { now: 0 });
   tableOf(membership, ['a'], { now: 20_000 });
@@ -61,7 +61,7 @@ test('the next one to settle is the one that came first', () => {
   assert.equal(new Membership().nextAt(0), undefined);
 });
 
-test('A9 who leaves is remembered for an hour while it lives, and forgotten when it is dead or back', () => {
+test('a node that leaves Spread is remembered for an hour while it lives, and forgotten when it is dead or back', () => {
   const leave = () => {
     const membership = new Membership();
     tableOf(membership, ['a', 'b'], { now: 0 });

@@ -125,7 +125,7 @@ test('all versions of Berth find the same slots', () => {
   );
 });
 
-test('A9 what a node does not know of a slot goes to the one who had it, or would have it', () => {
+test('a connection that a node does not know goes to the node that had its slot, or would have it', () => {
   const slot = (first: string, second?: string, former?: string): Slot => ({ first, second, former });
   const rows: readonly (readonly [Slot, string, string | undefined])[] = [
     [slot('a'), 'a', undefined],
@@ -142,7 +142,7 @@ test('A9 what a node does not know of a slot goes to the one who had it, or woul
   for (const [of, self, to] of rows) assert.equal(chanceOf(of, self), to, `${JSON.stringify(of)} at ${self}`);
 });
 
-test('G7 weights are powers of two, so that one endpoint more or less rarely moves a slot', () => {
+test('weights of nodes are powers of two, so that one endpoint more or less rarely moves a slot', () => {
   const rows = [
     ...[
       [0, 0],

@@ -57,7 +57,7 @@ test('a VIP is spread where an advertisement wishes it, all its ports over all n
     ],
   );
   const [first, second] = tables(spread) as [SlotTable, SlotTable];
-  assert.ok(first === second, 'D6 fragments are steered where the table is one');
+  assert.ok(first === second, 'fragments are steered where the table is one');
   assert.deepEqual(nodesOf(first), ['a', 'b']);
   assert.ok(Math.abs(share(first, 'a') - 512) < 100);
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VipCounts } from '../../../../src/dataplane/plan/vip-counts.ts';
 
-test('G8 counts rise although the rules are made anew, and end with the VIP', () => {
+test('the counts of a VIP rise although the rules are loaded again, and end with the VIP', () => {
   const counts = new VipCounts();
   const after = (packets: number) => counts.add(new Map([['v', { packets, bytes: packets * 100 }]])).get('v');
   assert.deepEqual(after(5), { packets: 5, bytes: 500 });

@@ -1,4 +1,4 @@
-/** D2: what is changed in an error of a router leaves its checksum as it was. */
+/** What is changed in an error of a router leaves its checksum as it was. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ip, ipToNumber } from '../../../../src/addr/ip.ts';
@@ -13,7 +13,7 @@ function sumOf(...values: readonly bigint[]): number {
   return Number(sum % 0xffffn);
 }
 
-test('D2 the spare word makes up for the new source and port, in both families', () => {
+test('the spare word of an ICMP error makes up for the new source and port, in both families', () => {
   const rows = [
     ['IPv4', '192.0.2.1', '10.0.0.1', 80, 30_080],
     ['IPv4', '1.0.0.0', '255.255.255.254', 65_535, 1],

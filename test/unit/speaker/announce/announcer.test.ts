@@ -69,7 +69,7 @@ test('a VIP is announced when the worker answers for it, and not before', async 
   assert.deepEqual([...new Set(sent)], vips);
 });
 
-test('of a VIP that is given up nothing more is said, not even while the worker takes that in (hazard C5)', async () => {
+test('of a VIP that is given up nothing more is said, not even while the worker takes that in', async () => {
   const { announcer, sent, take } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   await take();

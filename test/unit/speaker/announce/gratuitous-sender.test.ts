@@ -86,7 +86,7 @@ test('a link that went down begins anew with the next apply', async () => {
   }
 });
 
-test('B1 a round that comes late is sent for what is held then', async () => {
+test('a round of gratuitous frames that comes late is sent for the VIPs that are held then', async () => {
   const late: number[] = [];
   const { bursts, framesOf } = senderOver(
     () => 'Sent',

@@ -1,4 +1,4 @@
-/** A7 Both sides of the verification: one speaker asks, the other one takes its word. */
+/** Both sides of the verification: one speaker asks, the other one takes its word. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import pino from 'pino';
@@ -62,7 +62,7 @@ function verifierOf(self: keyof typeof other) {
   return { verifier, asked, said, changes: () => changes };
 }
 
-test('A7 what one finds out the other one knows, once, however often it is said', async () => {
+test('the holder gets the result of its verifier once, however often that is sent', async () => {
   const { said, asked } = verifierOf('n2');
   await eventually('an outcome', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
   assert.deepEqual(asked, [undefined]);
@@ -88,7 +88,7 @@ test('A7 what one finds out the other one knows, once, however often it is said'
   assert.equal(changes(), 1);
 });
 
-test('A7 after a restart what is on record counts on, until somebody says more', () => {
+test('after a restart the result on record counts on, until a newer one comes', () => {
   const { verifier } = verifierOf('n1');
   const on = { type: 'Verified', status: 'True', reason: 'Verified', message: 'm' } as const;
   assert.deepEqual(verifier.findingOf('u', { ...on, lastTransitionTime: '2026-01-01T00:00:00Z' }), on);

@@ -26,7 +26,7 @@ function noInformers(): Informers {
   return Object.fromEntries(names.map((name) => [name, none])) as unknown as Informers;
 }
 
-test('A9 after a start no rules are made before the others were heard out: those from before know who serves', async () => {
+test('after a start no rules are made before the speaker has listened: the rules from before know which node serves', async () => {
   const made: DataPath[] = [];
   let looks = 0;
   const runner = { membership: { present: [] as string[], lost: [] }, decisions: [], linksOf: () => undefined };
@@ -96,7 +96,7 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   return made.at(-1)?.deadEndpoints ?? assert.fail('no rules were made');
 }
 
-test('A4 new connections to the Pods of a node that is dead are refused', (t) => {
+test('new connections to the Pods of a node that is dead are dropped', (t) => {
   assert.deepEqual(refusedOf(t, ['10.0.0.1']), ['10.0.0.1']);
 });
 

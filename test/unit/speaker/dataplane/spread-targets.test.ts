@@ -103,7 +103,7 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
   }
 });
 
-test('D8 who is reported by any node is left out everywhere, and who reports this one here', () => {
+test('a node that any node reports is left out of Spread everywhere, and a node that reports this one is left out here', () => {
   const reports = (by: Readonly<Record<string, readonly string[]>>) => ({
     blockedAt: (node: string) => by[node] ?? [],
   });

@@ -80,7 +80,7 @@ test('where nobody wishes it nothing is spread, tested, looked at or found', () 
   assert.equal(spread.nextAt(1), undefined);
 });
 
-test('D7 a link with programs is not used', () => {
+test('a link with programs at its ingress is not used for Spread', () => {
   const { spread, tested } = watch();
   const planned = spread.plan(world({ links: [{ ...link, xdp: true }] }));
   assert.deepEqual(planned, { spread: [], spreadLinks: [] });
@@ -88,7 +88,7 @@ test('D7 a link with programs is not used', () => {
   assert.equal(spread.findingOf(vip)?.reason, 'LinkHasPrograms');
 });
 
-test('D8 what this node misses, and what others tell, leaves nodes out; they go on being tested', () => {
+test('nodes whose spoof tests this node or a peer misses are left out of Spread, and go on being tested', () => {
   const { spread, tested } = watch({ blocked: ['a'] });
   spread.plan(world());
   assert.match(spread.findingOf(vip)?.message ?? '', /^over b, self, not over a: /);

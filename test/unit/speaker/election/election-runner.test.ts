@@ -68,7 +68,7 @@ test('a speaker that ends says that it restarts, before its socket is closed', a
   await eventually('it is said', () => partner.beats.at(-1)?.state === 'Restarting', soon);
 });
 
-test('A3 a silent peer is called on the links that it told before, too', async () => {
+test('a silent peer is called at the addresses of its former links, too', async () => {
   const { speaker, partner } = await acquainted();
   const link = { name: 'mgmt', mac: '02:00:00:00:00:02', addresses: [`${addressOf(elsewhere)}/24`] };
   let called = 0;
