@@ -13,13 +13,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
 });
 
-function terminal(wantsColour: boolean): Terminal {
-  const noColor = !wantsColour || (process.env.NO_COLOR ?? '') !== '';
+function terminal(wantsColor: boolean): Terminal {
+  const noColor = !wantsColor || (process.env.NO_COLOR ?? '') !== '';
   return {
     out: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
     confirm,
-    paint: colorsFor(process.stdout.isTTY === true, { noColor }),
+    colors: colorsFor(process.stdout.isTTY === true, { noColor }),
   };
 }
 
@@ -27,8 +27,8 @@ async function confirm(question: string): Promise<boolean> {
   if (process.stdin.isTTY !== true) return false;
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const said = await lines.question(`${question} [y/N] `, { signal: interrupted.signal });
-    return /^y(es)?$/i.test(said.trim());
+    const answer = await lines.question(`${question} [y/N] `, { signal: interrupted.signal });
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     lines.close();
   }

@@ -23,14 +23,14 @@ export interface Given {
 }
 
 /** Kinds of objects that shells complete. */
-export type Completed = 'pool' | 'node' | 'vip' | 'service';
+export type CompletionKind = 'pool' | 'node' | 'vip' | 'service';
 
 /** An argument of a command. */
 export interface ArgumentSpec {
   /** `<address>`, or `[address]` where it may be left out. */
   readonly name: string;
   readonly what: string;
-  readonly completes?: Completed;
+  readonly completes?: CompletionKind;
   readonly choices?: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import type { Command, Option } from 'commander';
 import { collections } from '../kube/resources.ts';
 import { listAll } from './cluster/read.ts';
 import type { GlobalOptions, Session } from './cluster/session.ts';
-import type { Completed } from './command.ts';
+import type { CompletionKind } from './command.ts';
 import { commands } from './commands.ts';
 import { misused } from './output/failure.ts';
 
@@ -84,7 +84,7 @@ async function optionValues(option: string | null | undefined, session: Session)
   return option === '--namespace' ? names('namespace', session) : [];
 }
 
-async function names(kind: Completed | 'namespace', session: Session): Promise<readonly string[]> {
+async function names(kind: CompletionKind | 'namespace', session: Session): Promise<readonly string[]> {
   const reach = await session.reach();
   const list = (path: string) =>
     listAll<{ metadata: { name: string }; spec?: { address?: string; type?: string } }>(reach, path);

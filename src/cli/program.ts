@@ -10,18 +10,18 @@ import { type Exit, exits, Failure } from './output/failure.ts';
 import { version } from './output/version.ts';
 
 /** What a run has from the process that it is in. */
-export interface Surroundings {
+export interface ProcessContext {
   /** Without the names of the program. */
   readonly argv: readonly string[];
   /** For an answer with and without colours. */
-  readonly terminal: (wantsColour: boolean) => Terminal;
+  readonly terminal: (wantsColor: boolean) => Terminal;
   readonly signal: AbortSignal;
 }
 
 type Globals = Omit<GlobalOptions, 'output'> & { readonly output: Format; readonly color: boolean };
 
 /** Runs one command line; gives the status to end with. */
-export async function runProgram({ argv, terminal, signal }: Surroundings): Promise<Exit> {
+export async function runProgram({ argv, terminal, signal }: ProcessContext): Promise<Exit> {
   const ended: { exit: Exit } = { exit: exits.fine };
   const plainTerminal = terminal(false);
   const run = async (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals: Globals) => {
@@ -30,7 +30,7 @@ export async function runProgram({ argv, terminal, signal }: Surroundings): Prom
     const session = new Session({ ...options, output }, at, signal);
     try {
       const answer = await spec.run(session, given);
-      at.out(renderAnswer(answer, output, { paint: at.paint }));
+      at.out(renderAnswer(answer, output, { colors: at.colors }));
       ended.exit = exitOf(answer);
     } finally {
       await session.close();
@@ -92,7 +92,7 @@ function programOf(run: Run, print: (text: string) => void): Command {
     .helpOption(false)
     .argument('[words...]')
     .action(async (words: readonly string[]) => {
-      const silent = { out: print, note: () => undefined, confirm: async () => false, paint: plain };
+      const silent = { out: print, note: () => undefined, confirm: async () => false, colors: plain };
       const open = (typed: Partial<GlobalOptions>) =>
         new Session({ output: 'table', ...typed }, silent, new AbortController().signal);
       print(await complete(words, program, open));

@@ -42,13 +42,13 @@ export async function ask<T>(reach: Reach, request: ApiRequest, verb: string): P
 }
 
 /** What a request that failed was for. */
-interface Asked {
+interface FailedRequest {
   readonly verb: string;
   readonly path: string;
 }
 
 /** A Failure for an error of the client; other errors stay as they are. */
-export function explained(error: unknown, { server }: Reach, { verb, path }: Asked): unknown {
+export function explained(error: unknown, { server }: Reach, { verb, path }: FailedRequest): unknown {
   if (error instanceof Failure) return error;
   if (!(error instanceof ApiError)) {
     const { code, message, cause } = error as Error & { readonly code?: string };

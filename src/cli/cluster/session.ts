@@ -23,7 +23,7 @@ export interface Terminal {
   readonly note: (text: string) => void;
   /** A question that a person answers with yes or no; false where nobody can be asked. */
   readonly confirm: (question: string) => Promise<boolean>;
-  readonly paint: Colors;
+  readonly colors: Colors;
 }
 
 /** How the cluster is reached. */

@@ -16,7 +16,7 @@ export interface SpeakerAnswer {
 }
 
 const timeoutMs = 5_000;
-const atOnce = 16;
+const concurrency = 16;
 
 /** Asks all speakers through the API server's port-forward. Never rejects because of one. */
 export async function askSpeakers(session: Session, installation: Installation): Promise<readonly SpeakerAnswer[]> {
@@ -36,7 +36,7 @@ export async function askSpeakers(session: Session, installation: Installation):
         answers.set(node, { node, status: undefined, fault: (error as Error).message });
       }
     },
-    { limit: atOnce, signal: session.signal },
+    { limit: concurrency, signal: session.signal },
   );
   return [...answers.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
 }

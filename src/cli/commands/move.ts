@@ -8,7 +8,7 @@ import type { CommandSpec } from '../command.ts';
 import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
-import { nodeWords } from '../output/reason-text.ts';
+import { nodeVerdictText } from '../output/reason-text.ts';
 import { durationOf, waitFor } from '../output/wait-for.ts';
 import { entryPath, noSuchNode } from './node-drain.ts';
 
@@ -35,19 +35,22 @@ export const moveCommand: CommandSpec = {
 };
 
 /** Throws a Failure with the reason where the node cannot have it; gives who holds it now. */
-function assertMovable(picture: Evaluation, address: string, node: string): string | undefined {
-  const vip = picture.vips.find((one) => one.address === address && one.reservedUntil === undefined);
+function assertMovable(evaluation: Evaluation, address: string, node: string): string | undefined {
+  const vip = evaluation.vips.find((one) => one.address === address && one.reservedUntil === undefined);
   if (vip === undefined) throw wrong(`no Service has ${address}`, `kubectl berth who-has ${address} tells about it`);
   const placed = { address: parseIp(address) ?? ('' as never), pool: vip.pool, holder: vip.holder };
-  const looks = nodeEligibilities(picture, { ...placed, localService: localServiceAt(picture, address) });
-  const look = looks.find((one) => one.node === node);
-  if (look === undefined) throw noSuchNode(picture, node);
-  if (look.verdict === 'Holder') return node;
-  if (look.verdict === 'Candidate') return vip.holder;
-  const able = looks.filter(({ verdict }) => verdict === 'Candidate').map((one) => one.node);
+  const eligibilities = nodeEligibilities(evaluation, { ...placed, localService: localServiceAt(evaluation, address) });
+  const eligibility = eligibilities.find((one) => one.node === node);
+  if (eligibility === undefined) throw noSuchNode(evaluation, node);
+  if (eligibility.verdict === 'Holder') return node;
+  if (eligibility.verdict === 'Candidate') return vip.holder;
+  const able = eligibilities.filter(({ verdict }) => verdict === 'Candidate').map((one) => one.node);
   const hint = able.length > 0 ? `these can: ${able.join(', ')}` : 'no other node can either';
-  const detail = look.detail === '' ? '' : ` (${look.detail})`;
-  throw wrong(`${node} cannot have ${address}: ${look.verdict}: ${nodeWords[look.verdict]}${detail}`, hint);
+  const detail = eligibility.detail === '' ? '' : ` (${eligibility.detail})`;
+  throw wrong(
+    `${node} cannot have ${address}: ${eligibility.verdict}: ${nodeVerdictText[eligibility.verdict]}${detail}`,
+    hint,
+  );
 }
 
 interface Move {

@@ -11,7 +11,7 @@ import { collections } from '../../kube/resources.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import { ask, listAll } from '../cluster/read.ts';
 import type { Session } from '../cluster/session.ts';
-import { heldByNobody, type VipState } from '../cluster/vip-state.ts';
+import { reasonsWithoutHolder, type VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';
 import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
@@ -60,10 +60,10 @@ export const undrainCommand: CommandSpec = {
 };
 
 async function drain(session: Session, node: string, timeoutMs: number): Promise<Answer> {
-  const picture = await readEvaluation(session);
-  if (!picture.cluster.nodes.some(({ name }) => name === node)) throw noSuchNode(picture, node);
-  const before = picture.vips.filter(({ holder }) => holder === node);
-  const stuck = before.filter((vip) => !hasOther(picture, vip));
+  const evaluation = await readEvaluation(session);
+  if (!evaluation.cluster.nodes.some(({ name }) => name === node)) throw noSuchNode(evaluation, node);
+  const before = evaluation.vips.filter(({ holder }) => holder === node);
+  const stuck = before.filter((vip) => !hasOther(evaluation, vip));
   for (const { address } of stuck) {
     session.terminal.note(`${address} stays: no other node can have it (kubectl berth who-has ${address})\n`);
   }
@@ -89,18 +89,18 @@ function drainAnswer(facts: DrainFacts): Answer {
 }
 
 /** Could another node hold it? */
-function hasOther(picture: Evaluation, { address, pool, holder }: VipState): boolean {
-  const local = localServiceAt(picture, address);
-  const looks = nodeEligibilities(picture, { address: address as Ip, pool, holder, localService: local });
-  return looks.some(({ verdict }) => verdict === 'Candidate');
+function hasOther(evaluation: Evaluation, { address, pool, holder }: VipState): boolean {
+  const local = localServiceAt(evaluation, address);
+  const eligibilities = nodeEligibilities(evaluation, { address: address as Ip, pool, holder, localService: local });
+  return eligibilities.some(({ verdict }) => verdict === 'Candidate');
 }
 
 async function heldBy(session: Session, node: string): Promise<readonly string[]> {
   const entries = (await listAll<RawAllocation>(await session.reach(), collections.allocations)).map(parseAllocation);
   return entries.flatMap((entry) => {
     if (entry?.recorded?.node !== node || entry.reservedUntil !== undefined || entry.services.length === 0) return [];
-    const said = allocationCondition(entry, allocationConditions.announced)?.reason ?? '';
-    return entry.recorded.since === undefined || heldByNobody.has(said) ? [] : [entry.address];
+    const reason = allocationCondition(entry, allocationConditions.announced)?.reason ?? '';
+    return entry.recorded.since === undefined || reasonsWithoutHolder.has(reason) ? [] : [entry.address];
   });
 }
 

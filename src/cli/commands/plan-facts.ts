@@ -74,9 +74,13 @@ export function planFacts(before: Evaluation, checked: readonly Checked[], delet
   };
 }
 
-/** The picture as it would be. */
-export function afterChange(picture: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): Evaluation {
-  const { cluster, answers } = picture;
+/** The evaluation as it would be. */
+export function afterChange(
+  evaluation: Evaluation,
+  checked: readonly Checked[],
+  deleted: readonly Deleted[],
+): Evaluation {
+  const { cluster, answers } = evaluation;
   const replaced = <V extends { readonly name: string }>(kind: Checked['kind'], views: readonly V[]): readonly V[] => {
     const changed = checked.filter((one) => one.kind === kind);
     const gone = new Set([...changed, ...deleted.filter((one) => one.kind === kind)].map(({ name }) => name));
@@ -94,17 +98,17 @@ function servicesOf(before: Evaluation, after: Evaluation): readonly PlannedServ
     .sort((a, b) => (a.service < b.service ? -1 : 1));
 }
 
-interface Pictures {
+interface BeforeAfter {
   readonly before: Evaluation;
   readonly after: Evaluation;
 }
 
-function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures): PlannedService {
+function effectOn(now: Decision, was: Decision | undefined, evaluations: BeforeAfter): PlannedService {
   const [had, has] = [bindingsOf(was), bindingsOf(now)];
   const from: readonly string[] = had.map(({ address }) => address);
   const to: readonly string[] = has.map(({ address }) => address);
-  const looks = has.map((binding) => ({ ...looksAt(binding, pictures), address: binding.address }));
-  const kept = looks.filter(({ address }) => from.includes(address));
+  const eligibilities = has.map((binding) => ({ ...eligibilitiesOf(binding, evaluations), address: binding.address }));
+  const kept = eligibilities.filter(({ address }) => from.includes(address));
   const effect = ((): PlanEffect => {
     if (from.length === 0 && to.length > 0) return 'Gains';
     if (from.length > 0 && to.length === 0) return 'Loses';
@@ -124,7 +128,7 @@ function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures):
     before: from,
     after: to,
     reason: now.reason,
-    message: effect === 'Silenced' ? silenceOf(looks.flatMap((one) => one.after)) : now.message,
+    message: effect === 'Silenced' ? silenceOf(eligibilities.flatMap((one) => one.after)) : now.message,
     takenOver: takenOver.map(({ address }) => address),
   };
 }
@@ -134,9 +138,9 @@ function bindingsOf(decision: Decision | undefined): readonly { readonly address
 }
 
 /** The pool of an address that stays is the one that has it now: a change may give it to another one. */
-function looksAt(
+function eligibilitiesOf(
   { address, pool }: { readonly address: Ip; readonly pool: string },
-  { before, after }: Pictures,
+  { before, after }: BeforeAfter,
 ): { readonly before: readonly NodeEligibility[]; readonly after: readonly NodeEligibility[] } {
   const entry = before.entries.get(address);
   const holder = entry?.recorded?.node;
@@ -147,13 +151,13 @@ function looksAt(
   };
 }
 
-function silenceOf(looks: readonly NodeEligibility[]): string {
-  const verdicts = [...new Set(looks.map(({ verdict }) => verdict))];
+function silenceOf(eligibilities: readonly NodeEligibility[]): string {
+  const verdicts = [...new Set(eligibilities.map(({ verdict }) => verdict))];
   return `no node could announce it any more (${verdicts.join(', ')})`;
 }
 
-function isAnnounceable(looks: readonly NodeEligibility[]): boolean {
-  return looks.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
+function isAnnounceable(eligibilities: readonly NodeEligibility[]): boolean {
+  return eligibilities.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
 }
 
 function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {

@@ -37,11 +37,11 @@ export const planCommand: CommandSpec = {
     const { manifests, others } = await readManifests(files);
     if (others.length > 0)
       session.terminal.note(`note: ${others.join(', ')}: left out, only pools and advertisements are planned\n`);
-    const picture = await readEvaluation(session);
+    const evaluation = await readEvaluation(session);
     const reach = await session.reach();
     const checked = [];
     for (const manifest of manifests) checked.push(await dryRun(reach, manifest));
-    return planAnswer(planFacts(picture, checked, deleted));
+    return planAnswer(planFacts(evaluation, checked, deleted));
   },
 };
 
@@ -58,8 +58,8 @@ const columns: readonly Column<PlannedService>[] = [
   { title: 'SERVICE', cell: ({ service }) => service },
   {
     title: 'EFFECT',
-    cell: ({ effect }, paint) =>
-      bad.has(effect) ? paint.bad(effect) : effect === 'Keeps' ? effect : paint.good(effect),
+    cell: ({ effect }, colors) =>
+      bad.has(effect) ? colors.bad(effect) : effect === 'Keeps' ? effect : colors.good(effect),
   },
   { title: 'NOW', cell: ({ before }) => before.join(', ') },
   { title: 'THEN', cell: ({ after }) => after.join(', ') },
@@ -73,9 +73,9 @@ function planAnswer(facts: PlanFacts): Answer {
     facts,
     exit: harm > 0 ? exits.wrong : exits.fine,
     text: (style) => {
-      const { paint } = style;
+      const { colors } = style;
       const lines = objects.map(({ kind, name, change, problems }) => {
-        const faults = problems.map((problem) => `\n  ${paint.bad(problem)}`).join('');
+        const faults = problems.map((problem) => `\n  ${colors.bad(problem)}`).join('');
         return `${kind} ${name}: ${change}${faults}\n`;
       });
       const poolTable = renderTable(

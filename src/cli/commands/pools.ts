@@ -80,7 +80,7 @@ function poolsAnswer(facts: readonly PoolFacts[]): Answer {
     facts,
     text: (style) =>
       renderTable(facts, columns, { ...style, empty: 'There is no IPAddressPool.' }) +
-      (problems.length === 0 ? '' : `\n${style.paint.warn('Problems')}\n${problems.join('')}`),
+      (problems.length === 0 ? '' : `\n${style.colors.warn('Problems')}\n${problems.join('')}`),
     exit: problems.length === 0 ? exits.fine : exits.wrong,
   };
 }

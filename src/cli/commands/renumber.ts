@@ -47,7 +47,7 @@ export const renumberCommand: CommandSpec = {
 
 async function confirm({ terminal }: Session, planned: readonly Renumbered[], yes: boolean): Promise<void> {
   if (yes) return;
-  terminal.note(tableOf(planned, { paint: terminal.paint, wide: false }));
+  terminal.note(tableOf(planned, { colors: terminal.colors, wide: false }));
   if (await terminal.confirm('Give these Services other addresses?')) return;
   throw new Failure(exits.usage, 'nothing was changed', '--yes does not ask');
 }

@@ -38,30 +38,30 @@ export const simulateCommand: CommandSpec = {
     ['kubectl berth simulate --node-down node2 --node-down node3', 'and node3 with it?'],
   ],
   run: async (session, { options }) => {
-    const picture = await readEvaluation(session);
+    const evaluation = await readEvaluation(session);
     const down = options.nodeDown as readonly string[];
-    const unknown = down.find((node) => !picture.cluster.nodes.some(({ name }) => name === node));
-    if (unknown !== undefined) throw noSuchNode(picture, unknown);
-    return simulateAnswer(simulate(picture, down));
+    const unknown = down.find((node) => !evaluation.cluster.nodes.some(({ name }) => name === node));
+    if (unknown !== undefined) throw noSuchNode(evaluation, unknown);
+    return simulateAnswer(simulate(evaluation, down));
   },
 };
 
 /** Decides: each orphan goes to the first candidate that is left, as `election/takeover.ts` chooses. */
-export function simulate(picture: Evaluation, down: readonly string[]): SimulateFacts {
-  const { vips, cluster, ranking } = picture;
+export function simulate(evaluation: Evaluation, down: readonly string[]): SimulateFacts {
+  const { vips, cluster, ranking } = evaluation;
   const gone = new Set(down);
   const held = vips.flatMap(({ holder, ...vip }) => (holder === undefined ? [] : [{ ...vip, holder }]));
   const moves = held
     .filter(({ holder }) => gone.has(holder))
     .map(({ address, pool, holder: from, services }) => {
       const ip = address as Ip;
-      const looks = nodeEligibilities(picture, {
+      const eligibilities = nodeEligibilities(evaluation, {
         address: ip,
         pool,
         holder: from,
-        localService: localServiceAt(picture, address),
+        localService: localServiceAt(evaluation, address),
       });
-      const able = looks
+      const able = eligibilities
         .filter(({ node, verdict }) => verdict === 'Candidate' && !gone.has(node))
         .map(({ node }) => node);
       const to = ranking.first(ip, able, () => true);
@@ -75,7 +75,7 @@ export function simulate(picture: Evaluation, down: readonly string[]): Simulate
       .length,
   }));
   const ours = new Set(held.flatMap(({ services }) => services));
-  const lost = [...picture.endpoints]
+  const lost = [...evaluation.endpoints]
     .filter(([service, nodes]) => ours.has(service) && nodes.size > 0 && [...nodes].every((node) => gone.has(node)))
     .map(([service]) => service);
   return { down, moves, load, withoutEndpoints: lost.sort() };
@@ -88,28 +88,28 @@ function simulateAnswer(facts: SimulateFacts): Answer {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
     text: (style) => {
-      const { paint } = style;
+      const { colors } = style;
       const moved = renderTable(
         moves,
         [
           { title: 'ADDRESS', cell: ({ address }) => address },
           { title: 'SERVICE', cell: ({ services }) => services.join(', ') },
           { title: 'FROM', cell: ({ from }) => from },
-          { title: 'TO', cell: ({ to }) => to ?? paint.bad('nobody') },
+          { title: 'TO', cell: ({ to }) => to ?? colors.bad('nobody') },
         ],
         { ...style, empty: `No address is at ${down.join(', ')}: nothing would move.` },
       );
       const loads = renderTable(
         load,
         [
-          { title: 'NODE', cell: ({ node }) => (down.includes(node) ? paint.dim(`${node} (down)`) : node) },
+          { title: 'NODE', cell: ({ node }) => (down.includes(node) ? colors.dim(`${node} (down)`) : node) },
           { title: 'VIPS NOW', cell: ({ before }) => String(before) },
           { title: 'THEN', cell: ({ after }) => String(after) },
         ],
         style,
       );
       const lost = withoutEndpoints.map(
-        (service) => `${paint.bad('NoEndpoints')}: all ready Pods of ${service} are on ${down.join(', ')}\n`,
+        (service) => `${colors.bad('NoEndpoints')}: all ready Pods of ${service} are on ${down.join(', ')}\n`,
       );
       return `${moved}\n${loads}${lost.length > 0 ? `\n${lost.join('')}` : ''}`;
     },

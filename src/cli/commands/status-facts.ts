@@ -42,12 +42,12 @@ export interface StatusFacts {
 }
 
 /** Gathers it. */
-export function statusFacts(picture: Evaluation): StatusFacts {
-  const { cluster, settled, answers } = picture;
+export function statusFacts(evaluation: Evaluation): StatusFacts {
+  const { cluster, settled, answers } = evaluation;
   const { installation } = cluster;
   const { controllers, replicas, leader, namespace, version } = installation;
-  const services = serviceStates(picture).filter(({ ours }) => ours);
-  const vips = picture.vips.filter(({ reservedUntil }) => reservedUntil === undefined);
+  const services = serviceStates(evaluation).filter(({ ours }) => ours);
+  const vips = evaluation.vips.filter(({ reservedUntil }) => reservedUntil === undefined);
   const announced = vips.filter((vip) => vip.announced);
   const held = (node: string) => announced.filter(({ holder }) => holder === node).length;
   return {
@@ -72,9 +72,9 @@ export function statusFacts(picture: Evaluation): StatusFacts {
       announced: announced.length,
       verified: announced.filter(({ verified }) => verified === 'True').length,
       silent: countedBy(vips.filter((vip) => !vip.announced)),
-      reserved: picture.vips.length - vips.length,
+      reserved: evaluation.vips.length - vips.length,
     },
-    warnings: warningsOf(picture, vips),
+    warnings: warningsOf(evaluation, vips),
     notes: faultsOf(answers),
   };
 }
@@ -88,8 +88,8 @@ export function countedBy(all: readonly { readonly reason: string }[]): readonly
     .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1));
 }
 
-function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly string[] {
-  const { cluster, answers, settled } = picture;
+function warningsOf(evaluation: Evaluation, vips: readonly VipState[]): readonly string[] {
+  const { cluster, answers, settled } = evaluation;
   const { installation } = cluster;
   const { controllers, speakers, namespace } = installation;
   const warnings: string[] = [];
@@ -99,7 +99,8 @@ function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly st
   const without = cluster.nodes.map(({ name }) => name).filter((name) => !covered.has(name));
   if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker on ${without.join(', ')}`);
   for (const { node, ready } of speakers) if (!ready) warnings.push(`the speaker on ${node} is not ready`);
-  for (const node of picture.dead) warnings.push(`the other speakers do not hear ${node}: others take its addresses`);
+  for (const node of evaluation.dead)
+    warnings.push(`the other speakers do not hear ${node}: others take its addresses`);
   for (const { name, draining } of cluster.nodes) if (draining) warnings.push(`node ${name} is draining`);
   if (cluster.pools.length === 0) warnings.push('there is no IPAddressPool: no Service gets an address');
   for (const { pool, findings } of poolReports(settled.table, settled.book)) {
@@ -112,10 +113,10 @@ function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly st
     if (announced && verified === 'False') warnings.push(`${address} is announced, but ${verifiedReason}`);
   }
   const { livenessPort } = installation.settings;
-  for (const deafness of unheardSpeakers(answers)) warnings.push(unheardText(deafness, livenessPort));
+  for (const unheard of unheardSpeakers(answers)) warnings.push(unheardText(unheard, livenessPort));
   for (const { node, status } of answers) {
-    const layer = status?.dataPath.nftables ?? 'Loaded';
-    if (layer !== 'Loaded' && layer !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${layer}`);
+    const rules = status?.dataPath.nftables ?? 'Loaded';
+    if (rules !== 'Loaded' && rules !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${rules}`);
   }
   return warnings;
 }

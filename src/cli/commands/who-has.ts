@@ -38,18 +38,18 @@ export const whoHasCommand: CommandSpec = {
 };
 
 /** Looks it up. */
-export function whoHas(picture: Evaluation, address: Ip): WhoHasFacts {
-  const { settled, vips, cluster } = picture;
+export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
+  const { settled, vips, cluster } = evaluation;
   const { table } = settled;
   const home = table.poolOf(address);
   const vip = vips.find((one) => one.address === address);
-  const looks = nodeEligibilities(picture, {
+  const eligibilities = nodeEligibilities(evaluation, {
     address,
     pool: home?.name ?? vip?.pool ?? '',
     holder: undefined,
     localService: undefined,
   });
-  const nodes = looks.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
+  const nodes = eligibilities.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
   const found = (state: string, message: string): WhoHasFacts => ({
     ...{ address, state, message, nodes },
     ...(home && { pool: home.name }),
@@ -68,10 +68,10 @@ export function whoHas(picture: Evaluation, address: Ip): WhoHasFacts {
     const why = range === undefined ? '' : `; pool ${range.name} gives nothing: ${range.faults[0]?.message}`;
     return found('NoPool', `in no IPAddressPool, or excluded there${why}`);
   }
-  const reason = whyNotGiven(picture, home.name, address);
+  const reason = whyNotGiven(evaluation, home.name, address);
   if (reason !== undefined) return found('NotGiven', `pool ${home.name} has it, and does not give it: ${reason}`);
   const limits = home.autoAssign ? '' : ', to Services that ask for it';
-  const silent = advertisementsOf(picture, home.name).length === 0 ? '; no L2Advertisement covers the pool' : '';
+  const silent = advertisementsOf(evaluation, home.name).length === 0 ? '; no L2Advertisement covers the pool' : '';
   return found('Free', `nobody has it; pool ${home.name} would give it${limits}${silent}`);
 }
 
@@ -88,20 +88,20 @@ function whoHasAnswer(facts: WhoHasFacts): Answer {
   return {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
-    text: ({ paint }) => {
-      const lines = [`${paint.bold(address)}   ${state}: ${message}`];
+    text: ({ colors }) => {
+      const lines = [`${colors.bold(address)}   ${state}: ${message}`];
       if (pool !== undefined) lines.push(`  Pool        ${pool}`);
       else if (vip !== undefined) lines.push(`  Pool        ${vip.pool} gave it, which has it no more`);
       if (vip !== undefined && vip.reservedUntil === undefined) {
         const at = vip.links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
         lines.push(
-          `  Holder      ${vip.holder === undefined ? paint.bad('none') : `${vip.holder}, ${at || 'no link'}`}`,
+          `  Holder      ${vip.holder === undefined ? colors.bad('none') : `${vip.holder}, ${at || 'no link'}`}`,
         );
-        lines.push(`  Announced   ${vip.announced ? paint.good('yes') : paint.bad('no')}: ${vip.message}`);
+        lines.push(`  Announced   ${vip.announced ? colors.good('yes') : colors.bad('no')}: ${vip.message}`);
         lines.push(`  Verified    ${vip.verified}${vip.verifiedReason === '' ? '' : ` (${vip.verifiedReason})`}`);
-        if (vip.conflict) lines.push(`  Conflict    ${paint.bad(vip.conflict.message)}`);
+        if (vip.conflict) lines.push(`  Conflict    ${colors.bad(vip.conflict.message)}`);
       } else if (state === 'Free')
-        lines.push(`  Nodes       ${nodes.join(', ') || paint.bad('none could announce it')}`);
+        lines.push(`  Nodes       ${nodes.join(', ') || colors.bad('none could announce it')}`);
       return `${lines.join('\n')}\n`;
     },
   };

@@ -33,7 +33,7 @@ export function doctorAnswer(findings: readonly Finding[]): Answer {
   };
 }
 
-const painted: Readonly<Record<Severity, (paint: Colors) => (text: string) => string>> = {
+const colorOf: Readonly<Record<Severity, (colors: Colors) => (text: string) => string>> = {
   error: ({ bad }) => bad,
   warn: ({ warn }) => warn,
   unknown: ({ dim }) => dim,
@@ -42,10 +42,10 @@ const painted: Readonly<Record<Severity, (paint: Colors) => (text: string) => st
 };
 
 /** Each finding is a paragraph: what to do is a sentence, which no column holds. */
-function doctorText(findings: readonly Finding[], { paint, wide }: TableStyle): string {
+function doctorText(findings: readonly Finding[], { colors, wide }: TableStyle): string {
   const shown = findings.filter(({ severity }) => wide || severity !== 'ok');
   const paragraphs = shown.map(({ severity, id, where, what, todo }) => {
-    const head = `${painted[severity](paint)(severity.toUpperCase().padEnd(7))} ${paint.bold(id)}${where === '' ? '' : `  ${where}`}`;
+    const head = `${colorOf[severity](colors)(severity.toUpperCase().padEnd(7))} ${colors.bold(id)}${where === '' ? '' : `  ${where}`}`;
     return [head, `        ${what}`, ...(todo === '' ? [] : [`        -> ${todo}`])].join('\n');
   });
   return `${[...paragraphs, summaryOf(findings)].join('\n')}\n`;
@@ -53,8 +53,8 @@ function doctorText(findings: readonly Finding[], { paint, wide }: TableStyle): 
 
 function summaryOf(findings: readonly Finding[]): string {
   const count = (severity: Severity) => findings.filter((one) => one.severity === severity).length;
-  const words = (['error', 'warn', 'unknown', 'info', 'ok'] as const).map(
+  const counts = (['error', 'warn', 'unknown', 'info', 'ok'] as const).map(
     (severity) => `${count(severity)} ${severity}`,
   );
-  return `${words.join(', ')}; docs/troubleshooting.md has more on each word`;
+  return `${counts.join(', ')}; docs/troubleshooting.md has more on each word`;
 }

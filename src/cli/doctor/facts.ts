@@ -9,7 +9,7 @@ import type { ServiceView } from '../../api/service.ts';
 import type { Ownership } from '../../ipam/ownership.ts';
 
 /** Something that was looked for: it may be forbidden to look, or not be there to be looked at. */
-export type Looked<T> = { readonly value: T } | { readonly why: string };
+export type ReadResult<T> = { readonly value: T } | { readonly why: string };
 
 /** A Deployment or DaemonSet of any namespace. */
 export interface Workload {
@@ -36,15 +36,15 @@ export interface PodState {
 }
 
 /** What one speaker told. */
-export interface SpeakerLook {
+export interface SpeakerReport {
   readonly node: string;
   /** Why it could not be asked; undefined: it could. */
   readonly fault: string | undefined;
-  readonly status: SpeakerWords | undefined;
+  readonly status: JudgedStatus | undefined;
 }
 
 /** The part of a speaker's status that is judged. */
-export interface SpeakerWords {
+export interface JudgedStatus {
   readonly version: string;
   readonly links: readonly {
     readonly name: string;
@@ -86,7 +86,7 @@ export interface OtherAllocators {
 export interface Facts {
   /** Berth's namespace. */
   readonly namespace: string;
-  readonly namespaceLabels: Looked<Readonly<Record<string, string>>>;
+  readonly namespaceLabels: ReadResult<Readonly<Record<string, string>>>;
   readonly ownership: Ownership;
   readonly pods: readonly PodState[];
   readonly pools: readonly PoolView[];
@@ -99,25 +99,25 @@ export interface Facts {
   /** Those of some Pods. */
   readonly arePodsSampled: boolean;
   /** Addresses of Services inside the cluster. */
-  readonly serviceRanges: Looked<RangeSet>;
+  readonly serviceRanges: ReadResult<RangeSet>;
   /** `spec.externalIPs` of Services, by the Service's key. */
   readonly externalIps: ReadonlyMap<string, RangeSet>;
-  readonly kubeProxy: Looked<KubeProxyConfig>;
-  readonly workloads: Looked<readonly Workload[]>;
-  readonly others: Looked<OtherAllocators>;
-  readonly speakers: readonly SpeakerLook[];
-  readonly warnings: Looked<readonly Warning[]>;
+  readonly kubeProxy: ReadResult<KubeProxyConfig>;
+  readonly workloads: ReadResult<readonly Workload[]>;
+  readonly others: ReadResult<OtherAllocators>;
+  readonly speakers: readonly SpeakerReport[];
+  readonly warnings: ReadResult<readonly Warning[]>;
   /** Names of the ValidatingAdmissionPolicies that have a binding. */
-  readonly boundPolicies: Looked<readonly string[]>;
+  readonly boundPolicies: ReadResult<readonly string[]>;
 }
 
 /** The speakers that answered. */
-export function told({ speakers }: Facts): readonly (SpeakerLook & { readonly status: SpeakerWords })[] {
-  return speakers.filter((one): one is SpeakerLook & { readonly status: SpeakerWords } => one.status !== undefined);
+export function answeringSpeakers({ speakers }: Facts): readonly (SpeakerReport & { readonly status: JudgedStatus })[] {
+  return speakers.filter((one): one is SpeakerReport & { readonly status: JudgedStatus } => one.status !== undefined);
 }
 
 /** Runs the nftables rules on every node that told? */
 export function hasNftablesRules(facts: Facts): boolean {
-  const all = told(facts);
+  const all = answeringSpeakers(facts);
   return all.length > 0 && all.every(({ status }) => status.dataPath.nftables === 'Loaded');
 }

@@ -10,7 +10,7 @@ import { ask, listAll, readOne } from '../cluster/read.ts';
 import type { Reach, Session } from '../cluster/session.ts';
 import { askSpeakers } from '../cluster/speakers.ts';
 import { exits, Failure } from '../output/failure.ts';
-import type { Facts, KubeProxyConfig, Looked, OtherAllocators, PodState, Warning, Workload } from './facts.ts';
+import type { Facts, KubeProxyConfig, OtherAllocators, PodState, ReadResult, Warning, Workload } from './facts.ts';
 import { kubeProxyOf, podStateOf, type RawEvent, type RawPodState, warningsOf, workloadOf } from './parse-facts.ts';
 
 /** Reads everything once. Throws a Failure where not even Berth's own objects can be read. */
@@ -27,20 +27,20 @@ export async function gatherFacts(session: Session): Promise<Facts> {
     askSpeakers(session, installation),
   ]);
   const [namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies] = await Promise.all([
-    look(() => readNamespaceLabels(reach, namespace)),
-    look(() => readServiceRanges(reach)),
-    look(() => readKubeProxy(reach)),
-    look(() => readWorkloads(reach)),
-    look(() => readOtherAllocators(reach)),
-    look(() => readWarnings(reach, namespace, cluster.now)),
-    look(() => readBoundPolicies(reach)),
+    tryRead(() => readNamespaceLabels(reach, namespace)),
+    tryRead(() => readServiceRanges(reach)),
+    tryRead(() => readKubeProxy(reach)),
+    tryRead(() => readWorkloads(reach)),
+    tryRead(() => readOtherAllocators(reach)),
+    tryRead(() => readWarnings(reach, namespace, cluster.now)),
+    tryRead(() => readBoundPolicies(reach)),
   ]);
-  const looked = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies };
-  return { ...own, ...looked, ...podAddresses, pods, externalIps, speakers };
+  const results = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies };
+  return { ...own, ...results, ...podAddresses, pods, externalIps, speakers };
 }
 
 /** A refusal is an answer too. */
-async function look<T>(read: () => Promise<T>): Promise<Looked<T>> {
+async function tryRead<T>(read: () => Promise<T>): Promise<ReadResult<T>> {
   try {
     return { value: await read() };
   } catch (error) {
@@ -80,7 +80,7 @@ async function readPodAddresses(reach: Reach): Promise<Pick<Facts, 'podRanges' |
   const nodes = await listAll<RawNodeRanges>(reach, collections.nodes);
   const named = byNode(nodes.map(({ metadata, spec }) => [metadata.name, spec?.podCIDRs ?? []]));
   if (named.size > 0) return { podRanges: named, arePodsSampled: false };
-  const sample = await look(() => samplePods(reach));
+  const sample = await tryRead(() => samplePods(reach));
   return { podRanges: byNode('value' in sample ? sample.value : []), arePodsSampled: true };
 }
 

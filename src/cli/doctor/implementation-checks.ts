@@ -1,6 +1,6 @@
 /** Checks of other programs that serve Services: load balancers, and kube-proxy. */
 import type { LinkSettings } from '../../api/node-facts.ts';
-import { type Facts, hasNftablesRules, told } from './facts.ts';
+import { answeringSpeakers, type Facts, hasNftablesRules } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 import { othersAmong, othersBySettings } from './others.ts';
 
@@ -47,7 +47,7 @@ function otherImplementation({ workloads, others, ownership }: Facts): readonly 
       todo,
     };
   });
-  for (const looked of [workloads, others]) if ('why' in looked) found.push(...unknown(looked.why));
+  for (const result of [workloads, others]) if ('why' in result) found.push(...unknown(result.why));
   return orOk(found, 'no other load balancer is known to be there');
 }
 
@@ -59,7 +59,7 @@ function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {
 /** In IPVS mode every node has every VIP as an address of its own, and its kernel answers for it unless it is kept from that. */
 function strictArp(facts: Facts): readonly Found[] {
   const { kubeProxy } = facts;
-  const asked = told(facts);
+  const asked = answeringSpeakers(facts);
   const usesIpvs = asked.filter(({ status }) => status.links.some(({ name }) => name === ipvsLink));
   if ('why' in kubeProxy && asked.length === 0) return unknown(kubeProxy.why);
   const config = 'value' in kubeProxy ? kubeProxy.value : undefined;

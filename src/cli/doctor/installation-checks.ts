@@ -1,5 +1,5 @@
 /** Checks of Berth's own Pods, and of what the cluster lets them do. */
-import { type Facts, told } from './facts.ts';
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 
 /** In the order in which they are told. */
@@ -59,7 +59,7 @@ function speakerNotAsked({ speakers }: Facts): readonly Found[] {
 
 function versionsMixed(facts: Facts): readonly Found[] {
   const images = [...new Set(facts.pods.map(({ image }) => image))].sort();
-  const versions = [...new Set(told(facts).map(({ status }) => status.version))].sort();
+  const versions = [...new Set(answeringSpeakers(facts).map(({ status }) => status.version))].sort();
   if (images.length <= 1 && versions.length <= 1)
     return ok(`one version everywhere${versions[0] ? `: ${versions[0]}` : ''}`);
   const what =
@@ -141,10 +141,10 @@ function nodesExcluded({ nodes }: Facts): readonly Found[] {
 }
 
 /** What was said of Pods that are ready now, or gone, is over. */
-function warnings({ warnings: looked, namespace, pods }: Facts): readonly Found[] {
-  if ('why' in looked) return unknown(looked.why);
+function warnings({ warnings: result, namespace, pods }: Facts): readonly Found[] {
+  if ('why' in result) return unknown(result.why);
   const troubled = pods.filter(({ ready }) => !ready).map(({ name }) => `Pod ${name}`);
-  const open = looked.value.filter(({ object }) => !object.startsWith('Pod ') || troubled.includes(object));
+  const open = result.value.filter(({ object }) => !object.startsWith('Pod ') || troubled.includes(object));
   const found = open.slice(0, 5).map(
     ({ object, reason, message }): Found => ({
       severity: 'warn',

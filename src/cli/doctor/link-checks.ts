@@ -1,7 +1,7 @@
 /** Checks of the links in the network of a pool: which way answers go, and who else answers there. */
 import { isRange, parseRange } from '../../addr/range.ts';
 import { intersect, rangeSet } from '../../addr/range-set.ts';
-import type { Facts, SpeakerWords } from './facts.ts';
+import type { Facts, JudgedStatus } from './facts.ts';
 import { type Check, type Found, few, unknown } from './finding.ts';
 import { ofFacts, ofNodes } from './per-node.ts';
 
@@ -16,19 +16,19 @@ export const linkChecks: readonly Check<Facts>[] = [
 ];
 
 /** Links that could answer for an address of a pool. */
-function vipLinks({ pools }: Facts, { links }: SpeakerWords): SpeakerWords['links'] {
+function vipLinks({ pools }: Facts, { links }: JudgedStatus): JudgedStatus['links'] {
   const wanted = rangeSet(pools.flatMap(({ ranges }) => ranges));
   const subnets = (addresses: readonly string[]) => rangeSet(addresses.map(parseRange).filter(isRange));
   return links.filter(({ addresses }) => intersect(subnets(addresses), wanted).length > 0);
 }
 
 /** Those of them that no default route leaves by. */
-function sideLinks(facts: Facts, words: SpeakerWords): readonly string[] {
-  const { ipv4 = [], ipv6 = [] } = words.facts?.defaultLinks ?? {};
+function sideLinks(facts: Facts, status: JudgedStatus): readonly string[] {
+  const { ipv4 = [], ipv6 = [] } = status.facts?.defaultLinks ?? {};
   const main = new Set([...ipv4, ...ipv6]);
   return main.size === 0
     ? []
-    : vipLinks(facts, words)
+    : vipLinks(facts, status)
         .map(({ name }) => name)
         .filter((name) => !main.has(name));
 }
@@ -36,8 +36,8 @@ function sideLinks(facts: Facts, words: SpeakerWords): readonly string[] {
 function strictReversePath(facts: Facts): readonly Found[] {
   return ofFacts(
     facts,
-    ({ allLinks, links }, where, words) => {
-      const strict = sideLinks(facts, words).filter(
+    ({ allLinks, links }, where, status) => {
+      const strict = sideLinks(facts, status).filter(
         (name) => Math.max(allLinks?.rpFilter ?? 0, links?.[name]?.rpFilter ?? 0) === 1,
       );
       return strict.map((name) => ({
@@ -54,8 +54,8 @@ function strictReversePath(facts: Facts): readonly Found[] {
 function returnPath(facts: Facts): readonly Found[] {
   return ofFacts(
     facts,
-    (_, where, words) =>
-      sideLinks(facts, words).map((name) => ({
+    (_, where, status) =>
+      sideLinks(facts, status).map((name) => ({
         severity: 'info',
         where: `${where}, link ${name}`,
         what: 'addresses are announced here, and answers to clients beyond a router leave by the default route, another link; rules for policy routing are not looked at',
@@ -69,8 +69,8 @@ function returnPath(facts: Facts): readonly Found[] {
 function proxyArpOn(facts: Facts): readonly Found[] {
   return ofFacts(
     facts,
-    ({ allLinks, links = {} }, where, words) =>
-      vipLinks(facts, words).flatMap(({ name }) => {
+    ({ allLinks, links = {} }, where, status) =>
+      vipLinks(facts, status).flatMap(({ name }) => {
         const names = [
           ...(links[name]?.proxyArp || allLinks?.proxyArp ? ['ipv4.conf.*.proxy_arp'] : []),
           ...(links[name]?.proxyNdp || allLinks?.proxyNdp ? ['ipv6.conf.*.proxy_ndp'] : []),
@@ -90,9 +90,9 @@ function ingressPrograms(facts: Facts): readonly Found[] {
   const wantsSpread = facts.advertisements.some(({ distribution }) => distribution === 'Spread');
   return ofNodes(
     facts,
-    (words, where) => {
-      const names = vipLinks(facts, words).map(({ name }) => name);
-      const { programs } = words.facts ?? {};
+    (status, where) => {
+      const names = vipLinks(facts, status).map(({ name }) => name);
+      const { programs } = status.facts ?? {};
       if (programs === undefined) return unknown('whether programs hang on the links', where);
       const hit = programs.filter((name) => names.includes(name));
       if (hit.length === 0) return [];
@@ -133,8 +133,8 @@ function spreadPathBlocked(facts: Facts): readonly Found[] {
 function linkUnusable(facts: Facts): readonly Found[] {
   return ofNodes(
     facts,
-    (words, where) =>
-      vipLinks(facts, words)
+    (status, where) =>
+      vipLinks(facts, status)
         .filter(({ unusable, deaf }) => deaf || unusable !== undefined)
         .map(({ name, unusable, deaf }) => ({
           severity: 'warn',

@@ -1,5 +1,5 @@
 /** Checks of the nodes: whether they hear each other, and what their kernels can do. */
-import { type Facts, told } from './facts.ts';
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 import { ofFacts, ofNodes } from './per-node.ts';
 
@@ -12,7 +12,7 @@ export const nodeChecks: readonly Check<Facts>[] = [
 ];
 
 function livenessBlocked(facts: Facts): readonly Found[] {
-  const asked = told(facts);
+  const asked = answeringSpeakers(facts);
   if (asked.length === 0) return unknown('no speaker told whom it hears');
   const todo =
     'let UDP 7932 (speaker.livenessPort) through between the nodes: firewalld, ufw, nftables, a NetworkPolicy for hosts; or one of them has another key (Secret berth-liveness)';
@@ -57,9 +57,9 @@ const oldest = { kernel: [5, 15], nft: [1, 0, 6] } as const;
 function kernelTooOld(facts: Facts): readonly Found[] {
   return ofNodes(
     facts,
-    (words, where) => {
-      const { kernel, nft } = words.facts ?? {};
-      const isOff = words.dataPath.nftables === 'Off';
+    (status, where) => {
+      const { kernel, nft } = status.facts ?? {};
+      const isOff = status.dataPath.nftables === 'Off';
       const old = [
         ...(isBelow(kernel, oldest.kernel) ? [`Linux ${kernel} is older than ${oldest.kernel.join('.')}`] : []),
         ...(isBelow(nft, oldest.nft) ? [`nft ${nft} is older than ${oldest.nft.join('.')}`] : []),

@@ -4,7 +4,7 @@ import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
 import type { NodeView } from '../../api/node.ts';
 import { hasOurClass, isForeign, writersOf } from '../../ipam/ownership.ts';
-import { type Facts, told } from './facts.ts';
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk } from './finding.ts';
 
 /** In the order in which they are told. */
@@ -89,7 +89,7 @@ function linkless(
   facts: Facts,
 ): readonly { readonly node: string; readonly links: readonly string[] }[] {
   const names = new Set(selected.map(({ name }) => name));
-  const asked = told(facts).filter(({ node }) => names.has(node));
+  const asked = answeringSpeakers(facts).filter(({ node }) => names.has(node));
   const usable = asked.map(({ node, status }) => {
     const links = status.links.filter(({ unusable }) => unusable === undefined).map(({ name }) => name);
     return { node, links };

@@ -107,11 +107,11 @@ export interface RawEvent {
 export function warningsOf(events: readonly RawEvent[], since: number): readonly Warning[] {
   const at = ({ lastTimestamp, eventTime }: RawEvent) => parseTime(lastTimestamp ?? eventTime ?? '') || 0;
   const recent = events.filter((event) => event.type === 'Warning' && at(event) >= since).sort((a, b) => at(b) - at(a));
-  const told = recent.map(({ involvedObject, reason = '', message = '' }) => {
+  const newestFirst = recent.map(({ involvedObject, reason = '', message = '' }) => {
     const object = `${involvedObject?.kind ?? ''} ${involvedObject?.name ?? ''}`;
     return { object, reason, message };
   });
-  return told.filter(
-    (one, i) => told.findIndex(({ object, reason }) => object === one.object && reason === one.reason) === i,
+  return newestFirst.filter(
+    (one, i) => newestFirst.findIndex(({ object, reason }) => object === one.object && reason === one.reason) === i,
   );
 }

@@ -1,14 +1,14 @@
 /** Judges each node by what its speaker told. */
 import type { NodeFacts } from '../../api/node-facts.ts';
-import { type Facts, type SpeakerWords, told } from './facts.ts';
+import { answeringSpeakers, type Facts, type JudgedStatus } from './facts.ts';
 import { type Found, orOk, unknown } from './finding.ts';
 
 /** What is found on one node; `where` names it. */
-export type OfNode = (words: SpeakerWords, where: string) => readonly Found[];
+export type NodeJudge = (status: JudgedStatus, where: string) => readonly Found[];
 
 /** What is found on each node whose speaker told; unknown where none did. */
-export function ofNodes(facts: Facts, judge: OfNode, good: string): readonly Found[] {
-  const asked = told(facts);
+export function ofNodes(facts: Facts, judge: NodeJudge, good: string): readonly Found[] {
+  const asked = answeringSpeakers(facts);
   if (asked.length === 0) return unknown('no speaker told anything of its node');
   return orOk(
     asked.flatMap(({ node, status }) => judge(status, `node ${node}`)),
@@ -19,10 +19,12 @@ export function ofNodes(facts: Facts, judge: OfNode, good: string): readonly Fou
 /** The same for what the kernel says, which speakers of an older version do not tell. */
 export function ofFacts(
   facts: Facts,
-  judge: (kernel: Partial<NodeFacts>, where: string, words: SpeakerWords) => readonly Found[],
+  judge: (kernel: Partial<NodeFacts>, where: string, status: JudgedStatus) => readonly Found[],
   good: string,
 ): readonly Found[] {
-  const judged: OfNode = (words, where) =>
-    words.facts ? judge(words.facts, where, words) : unknown('its speaker does not tell what the kernel says', where);
+  const judged: NodeJudge = (status, where) =>
+    status.facts
+      ? judge(status.facts, where, status)
+      : unknown('its speaker does not tell what the kernel says', where);
   return ofNodes(facts, judged, good);
 }

@@ -4,8 +4,8 @@ import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { holds, intersect, type RangeSet, rangeSet, subtract } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
-import { cureOf } from '../output/reason-text.ts';
-import { type Facts, told } from './facts.ts';
+import { remedyOf } from '../output/reason-text.ts';
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 
 /** In the order in which they are told. */
@@ -100,7 +100,7 @@ function poolOverlapsExternalIps({ pools, externalIps }: Facts): readonly Found[
 
 /** A link answers for addresses of its own subnets, unless an advertisement names it exactly. */
 function poolOffLink(facts: Facts): readonly Found[] {
-  const speakers = told(facts);
+  const speakers = answeringSpeakers(facts);
   if (speakers.length === 0) return unknown('no speaker told the links of its node');
   const subnets = rangeSet(
     speakers.flatMap(({ status }) =>
@@ -141,7 +141,7 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
           severity: 'error',
           where,
           what: `${condition.reason}: ${condition.message}`,
-          todo: cureOf(condition.reason),
+          todo: remedyOf(condition.reason),
         },
       ];
     if (quarantine)
@@ -178,7 +178,7 @@ function notAnnounced({ ledger }: Facts): readonly Found[] {
         severity,
         where: `address ${entry.address}`,
         what: `${condition.reason}: ${condition.message}`,
-        todo: `${cureOf(condition.reason)}; kubectl berth who-has ${entry.address} tells of each node`,
+        todo: `${remedyOf(condition.reason)}; kubectl berth who-has ${entry.address} tells of each node`,
       },
     ];
   });
@@ -189,7 +189,7 @@ function notVerified({ ledger }: Facts): readonly Found[] {
   const found = ledger.flatMap((entry): readonly Found[] => {
     const condition = allocationCondition(entry, allocationConditions.verified);
     if (entry.reservedUntil !== undefined || condition?.status !== 'False') return [];
-    const todo = cureOf(condition.reason);
+    const todo = remedyOf(condition.reason);
     return [
       { severity: 'error', where: `address ${entry.address}`, what: `${condition.reason}: ${condition.message}`, todo },
     ];

@@ -6,7 +6,7 @@ import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import type { Colors } from '../output/colors.ts';
 import { exits, type Failure, Forbidden, misused, wrong } from '../output/failure.ts';
-import { nodeWords, poolWords } from '../output/reason-text.ts';
+import { nodeVerdictText, poolVerdictText } from '../output/reason-text.ts';
 import { renderTable, type TableStyle } from '../output/table.ts';
 import { explainFacts } from './explain-facts.ts';
 import { explainLimited } from './explain-limited.ts';
@@ -27,8 +27,8 @@ export const explainCommand: CommandSpec = {
     const name = serviceName(args[0] ?? '');
     const key = `${await session.namespace()}/${name}`;
     try {
-      const picture = await readEvaluation(session);
-      return explainAnswer(explainFacts(picture, findService(picture.cluster, key)), picture.cluster.now);
+      const evaluation = await readEvaluation(session);
+      return explainAnswer(explainFacts(evaluation, findService(evaluation.cluster, key)), evaluation.cluster.now);
     } catch (error) {
       // Most people may read their own namespace only.
       if (error instanceof Forbidden) return explainLimited(session, key, error.message);
@@ -73,27 +73,27 @@ type Style = TableStyle & { readonly now: number };
 
 function explainText(facts: ExplainFacts, style: Style): string {
   const { service, problems, notes, vips } = facts;
-  const { paint } = style;
-  const parts = [headText(facts, paint)];
+  const { colors } = style;
+  const parts = [headText(facts, colors)];
   if (service.ours) parts.push(poolsText(facts, style), ...vips.map((vip) => vipText(vip, style)), pathText(facts));
-  if (notes.length > 0) parts.push(`${paint.dim('Notes')}\n${notes.map((note) => `  ${note}\n`).join('')}`);
-  const lines = problems.map(({ reason, what, todo }) => `  ${paint.bad(reason)}: ${what}\n    what to do: ${todo}\n`);
+  if (notes.length > 0) parts.push(`${colors.dim('Notes')}\n${notes.map((note) => `  ${note}\n`).join('')}`);
+  const lines = problems.map(({ reason, what, todo }) => `  ${colors.bad(reason)}: ${what}\n    what to do: ${todo}\n`);
   parts.push(
-    problems.length === 0 ? `${paint.good('No problem found.')}\n` : `${paint.bold('Problems')}\n${lines.join('')}`,
+    problems.length === 0 ? `${colors.good('No problem found.')}\n` : `${colors.bold('Problems')}\n${lines.join('')}`,
   );
   return parts.join('\n');
 }
 
-function headText({ service, class: className, vips }: ExplainFacts, paint: Colors): string {
+function headText({ service, class: className, vips }: ExplainFacts, colors: Colors): string {
   const { service: key, addresses, reason, message } = service;
   const lines = [
-    `Service     ${paint.bold(key)}${className === undefined ? '' : `, class ${className}`}`,
-    `Address     ${addresses.length === 0 ? paint.bad('none') : paint.good(addresses.join(', '))}`,
+    `Service     ${colors.bold(key)}${className === undefined ? '' : `, class ${className}`}`,
+    `Address     ${addresses.length === 0 ? colors.bad('none') : colors.good(addresses.join(', '))}`,
     `Why         ${reason}: ${message}`,
   ];
   for (const { address, announced, message: how } of vips) {
     lines.push(
-      `Announced   ${announced ? paint.good('yes') : paint.bad('no')}: ${how.includes(address) ? how : `${address}: ${how}`}`,
+      `Announced   ${announced ? colors.good('yes') : colors.bad('no')}: ${how.includes(address) ? how : `${address}: ${how}`}`,
     );
   }
   return `${lines.join('\n')}\n`;
@@ -105,7 +105,7 @@ function poolsText({ pools }: ExplainFacts, style: Style): string {
     { title: 'POOL', cell: ({ pool }: (typeof rows)[number]) => pool },
     { title: 'FAMILY', cell: ({ family }: (typeof rows)[number]) => family },
     { title: 'VERDICT', cell: ({ verdict }: (typeof rows)[number]) => verdict },
-    { title: 'MEANS', cell: ({ verdict }: (typeof rows)[number]) => poolWords[verdict] },
+    { title: 'MEANS', cell: ({ verdict }: (typeof rows)[number]) => poolVerdictText[verdict] },
   ];
   const title = 'Pools, in the order in which the Service asks them\n';
   return title + indented(renderTable(rows, columns, { ...style, empty: 'there is no IPAddressPool' }));
@@ -119,7 +119,7 @@ function vipText(vip: ExplainedVip, style: Style): string {
     {
       title: 'MEANS',
       cell: ({ node, verdict, detail }: (typeof nodes)[number]) =>
-        `${nodeWords[verdict]}${node === next ? ', and is first in line' : ''}${detail === '' ? '' : ` (${detail})`}`,
+        `${nodeVerdictText[verdict]}${node === next ? ', and is first in line' : ''}${detail === '' ? '' : ` (${detail})`}`,
     },
   ];
   const held = holder === undefined ? 'nobody' : `${holder}${since === undefined ? '' : ` since ${since}`}`;

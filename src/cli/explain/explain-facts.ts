@@ -14,47 +14,47 @@ import { problem, problemsOf } from './problems.ts';
 import { unheardSpeakers, unheardText } from './unheard-speakers.ts';
 
 /** Explains a Service of type LoadBalancer. */
-export function explainFacts(picture: Evaluation, service: ServiceView): ExplainFacts {
-  const state = serviceStates(picture).find((one) => one.service === service.key) as ServiceState;
-  const { looks } = explainAllocation(allocationSnapshot(picture.cluster), service.key);
-  const vips = picture.vips
+export function explainFacts(evaluation: Evaluation, service: ServiceView): ExplainFacts {
+  const state = serviceStates(evaluation).find((one) => one.service === service.key) as ServiceState;
+  const { looks } = explainAllocation(allocationSnapshot(evaluation.cluster), service.key);
+  const vips = evaluation.vips
     .filter(({ services, reservedUntil }) => services.includes(service.key) && reservedUntil === undefined)
-    .map((vip) => explainVip(vip, { service, picture }));
-  const path = pathOf(picture, service);
-  const facts = { service: state, class: service.class, pools: looks, vips, path, notes: notesOf(picture, vips) };
-  return { ...facts, problems: [...problemsOf(facts), ...deafnessProblems(picture, vips)] };
+    .map((vip) => explainVip(vip, { service, evaluation }));
+  const path = pathOf(evaluation, service);
+  const facts = { service: state, class: service.class, pools: looks, vips, path, notes: notesOf(evaluation, vips) };
+  return { ...facts, problems: [...problemsOf(facts), ...unheardProblems(evaluation, vips)] };
 }
 
 /** Those who do not hear the holder cannot take over when it dies. */
-function deafnessProblems({ answers, cluster }: Evaluation, vips: readonly ExplainedVip[]): readonly Problem[] {
+function unheardProblems({ answers, cluster }: Evaluation, vips: readonly ExplainedVip[]): readonly Problem[] {
   const holders = new Set(vips.flatMap(({ holder = [] }) => holder));
   const isMissed = (node: string) => holders.has(node);
   return unheardSpeakers(answers)
     .filter(({ never, lost }) => never.some(isMissed) || lost.some(isMissed))
-    .map((deafness) => problem('LivenessBlocked', unheardText(deafness, cluster.installation.settings.livenessPort)));
+    .map((unheard) => problem('LivenessBlocked', unheardText(unheard, cluster.installation.settings.livenessPort)));
 }
 
 function explainVip(
   vip: VipState,
-  { service, picture }: { readonly service: ServiceView; readonly picture: Evaluation },
+  { service, evaluation }: { readonly service: ServiceView; readonly evaluation: Evaluation },
 ): ExplainedVip {
   const { address, pool, holder } = vip;
-  const nodes = nodeEligibilities(picture, {
+  const nodes = nodeEligibilities(evaluation, {
     address: address as Ip,
     pool,
     holder,
     localService: service.local ? service.key : undefined,
   });
   const candidates = nodes.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
-  const told = picture.answers.find(({ node }) => node === holder)?.status;
-  const isSpread = advertisementsOf(picture, pool).some(({ distribution }) => distribution === 'Spread');
+  const holderStatus = evaluation.answers.find(({ node }) => node === holder)?.status;
+  const isSpread = advertisementsOf(evaluation, pool).some(({ distribution }) => distribution === 'Spread');
   return {
     ...vip,
     nodes,
-    next: picture.ranking.first(address as Ip, candidates, () => true),
+    next: evaluation.ranking.first(address as Ip, candidates, () => true),
     distribution: isSpread ? 'Spread' : 'Single',
-    spread: told?.vips.find((one) => one.address === address)?.spread,
-    nftables: told?.dataPath.nftables,
+    spread: holderStatus?.vips.find((one) => one.address === address)?.spread,
+    nftables: holderStatus?.dataPath.nftables,
   };
 }
 

@@ -18,7 +18,7 @@ export interface LimitedFacts {
     readonly reason: string;
     readonly message: string;
   }[];
-  /** Why no more is told. */
+  /** Why no more is shown. */
   readonly note: string;
   readonly problems: readonly Problem[];
 }
@@ -35,17 +35,17 @@ export async function explainLimited(session: Session, key: string, why: string)
 
 /** What follows from its conditions. */
 export function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): LimitedFacts {
-  const told = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
-  const isGood = ({ status, reason }: (typeof told)[number]) =>
+  const shown = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
+  const isGood = ({ status, reason }: (typeof shown)[number]) =>
     status === 'True' && ['Allocated', 'Announced', 'AddressConflict'].includes(reason);
-  const problems = told.filter((one) => !isGood(one)).map(({ reason, message }) => problem(reason, message));
+  const problems = shown.filter((one) => !isGood(one)).map(({ reason, message }) => problem(reason, message));
   const silent =
-    told.length > 0
+    shown.length > 0
       ? []
       : [problem('NotWritten', 'Berth has written nothing to the Service: another class, or no controller')];
   const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
   const note = `${why}: this is only what the Service itself says`;
-  return { service: key, addresses, conditions: told, note, problems: [...problems, ...silent] };
+  return { service: key, addresses, conditions: shown, note, problems: [...problems, ...silent] };
 }
 
 function limitedAnswer(facts: LimitedFacts): Answer {
@@ -53,16 +53,16 @@ function limitedAnswer(facts: LimitedFacts): Answer {
   return {
     facts,
     exit: problems.length > 0 ? exits.wrong : exits.fine,
-    text: ({ paint }) => {
+    text: ({ colors }) => {
       const lines = [
-        `Service     ${paint.bold(service)}`,
-        `Address     ${addresses.join(', ') || paint.bad('none')}`,
+        `Service     ${colors.bold(service)}`,
+        `Address     ${addresses.join(', ') || colors.bad('none')}`,
         ...conditions.map(({ type, status, reason, message }) => `${type}   ${status}, ${reason}: ${message}`),
         '',
-        `${paint.dim('Note')}\n  ${note}`,
+        `${colors.dim('Note')}\n  ${note}`,
         '',
-        ...problems.map(({ reason, what, todo }) => `${paint.bad(reason)}: ${what}\n  what to do: ${todo}`),
-        ...(problems.length === 0 ? [paint.good('No problem found.')] : []),
+        ...problems.map(({ reason, what, todo }) => `${colors.bad(reason)}: ${what}\n  what to do: ${todo}`),
+        ...(problems.length === 0 ? [colors.good('No problem found.')] : []),
       ];
       return `${lines.join('\n')}\n`;
     },

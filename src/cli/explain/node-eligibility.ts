@@ -20,17 +20,17 @@ export function advertisementsOf({ cluster }: Evaluation, pool: string): readonl
 
 /** Judges every node, the holder first, then those that could hold it. */
 export function nodeEligibilities(
-  picture: Evaluation,
+  evaluation: Evaluation,
   { address, pool, holder, localService }: Placed,
 ): readonly NodeEligibility[] {
-  const { cluster, answers, endpoints, dead } = picture;
+  const { cluster, answers, endpoints, dead } = evaluation;
   const { nodes, installation } = cluster;
   const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
   const links = new Map<string, readonly ToldLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
-  const advertisements = advertisementsOf(picture, pool);
+  const advertisements = advertisementsOf(evaluation, pool);
   const allExcluded = nodes.every(({ excluded }) => excluded);
-  const looks = nodes.map((node) =>
+  const eligibilities = nodes.map((node) =>
     eligibilityOf(node, {
       address,
       advertisements,
@@ -43,5 +43,5 @@ export function nodeEligibilities(
     }),
   );
   const rank = ({ verdict }: NodeEligibility) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
-  return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
+  return eligibilities.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }

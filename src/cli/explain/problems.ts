@@ -1,11 +1,11 @@
 /** What is wrong with a Service, one line each, and what to do about it. */
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
-import { cureOf } from '../output/reason-text.ts';
+import { remedyOf } from '../output/reason-text.ts';
 import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 
 /** A problem with the cure of its reason. */
 export function problem(reason: string, what: string): Problem {
-  return { reason, what, todo: cureOf(reason) };
+  return { reason, what, todo: remedyOf(reason) };
 }
 
 /** All that is wrong, what comes first in the way of a packet first. */
@@ -44,9 +44,9 @@ function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
   if (vip.distribution === 'Spread' && vip.spread && vip.spread.reason !== 'Spread') {
     problems.push(problem(vip.spread.reason, vip.spread.message));
   }
-  const layer = vip.nftables ?? 'Loaded';
-  if (layer !== 'Loaded' && layer !== 'Off') {
-    problems.push(problem(layer, `the rules of ${holder} are not in its kernel (${layer})`));
+  const rules = vip.nftables ?? 'Loaded';
+  if (rules !== 'Loaded' && rules !== 'Off') {
+    problems.push(problem(rules, `the rules of ${holder} are not in its kernel (${rules})`));
   }
   return problems;
 }
@@ -56,23 +56,23 @@ function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
   if (reason !== 'NoCandidate' && reason !== 'NoUsableLink' && reason !== 'Pending') return problem(reason, what);
   const verdicts = new Set(nodes.map(({ verdict }) => verdict));
   const [only] = verdicts;
-  const cure = verdicts.size === 1 && only !== undefined ? cures[only] : undefined;
+  const cure = verdicts.size === 1 && only !== undefined ? remedies[only] : undefined;
   const why = [...verdicts].map((verdict) => `${verdict}: ${named(nodes, verdict)}`).join('; ');
   if (reason === 'Pending' && verdicts.has('Candidate')) return problem(reason, what);
-  return { reason, what: `${what} (${why})`, todo: cure ?? cureOf('NoCandidate') };
+  return { reason, what: `${what} (${why})`, todo: cure ?? remedyOf('NoCandidate') };
 }
 
 function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verdict']): string {
-  const found = nodes.filter((look) => look.verdict === verdict);
+  const found = nodes.filter((node) => node.verdict === verdict);
   const details = [...new Set(found.map(({ detail }) => detail))];
   const groups = details.map((detail) => {
-    const names = found.filter((look) => look.detail === detail).map(({ node }) => node);
+    const names = found.filter((node) => node.detail === detail).map(({ node }) => node);
     return `${names.join(', ')}${detail === '' ? '' : ` (${detail})`}`;
   });
   return groups.join('; ');
 }
 
-const cures: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
+const remedies: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
   NoSpeaker:
     'let speakers run: kubectl get pods of the namespace of Berth, speaker.nodeSelector and tolerations of the chart',
   Excluded:

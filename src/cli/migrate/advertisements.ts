@@ -28,7 +28,7 @@ export function poolsCovered({ spec = {} }: Manifest, pools: readonly Manifest[]
 }
 
 /** The longest name that the kernel gives a link (IFNAMSIZ). */
-const longestLink = 15;
+const maxLinkNameLength = 15;
 
 /** An L2Advertisement of MetalLB; `pools` are all of its pools. */
 export function convertAdvertisement(raw: Manifest, pools: readonly Manifest[]): Converted<NewAdvertisement> {
@@ -86,7 +86,7 @@ function convertPools(raw: Manifest, pools: readonly Manifest[], notes: FieldRep
 
 function convertInterfaces(value: unknown, notes: FieldReport): readonly string[] {
   const names = [...new Set(textsOf(value))];
-  const good = names.filter((name) => name !== '' && name.length <= longestLink);
+  const good = names.filter((name) => name !== '' && name.length <= maxLinkNameLength);
   for (const name of names.filter((one) => !good.includes(one))) {
     notes.notCarried('spec.interfaces', `"${name}" is the name of no link`);
   }

@@ -72,12 +72,12 @@ function obstaclesOf({ previews, place }: Found, stop: boolean): readonly Obstac
   return place === undefined ? [] : obstaclesTo(previews, { ...place.situation, stop });
 }
 
-interface Order extends Found {
+interface TakeOverOrder extends Found {
   readonly place: Place;
   readonly stop: boolean;
 }
 
-async function applied(session: Session, order: Order): Promise<Answer> {
+async function applied(session: Session, order: TakeOverOrder): Promise<Answer> {
   const { migration, previews, place, stop } = order;
   const obstacles = obstaclesOf(order, stop);
   if (obstacles.length > 0) throw wrong(`nothing was changed:\n${obstacles.map(obstacleText).join('\n')}`);

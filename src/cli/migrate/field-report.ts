@@ -1,4 +1,4 @@
-/** The parity report: what became of every field of what was migrated. */
+/** The fate report: what became of every field of what was migrated. */
 
 /** `Carried`: as it was. `Adapted`: in another form, or with a difference that the text names. `NotCarried`: Berth has nothing like it. `NotNeeded`: Berth does without. */
 export type FieldFate = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
@@ -9,7 +9,7 @@ export interface FieldRow {
   readonly object: string;
   /** Path in the object; empty for the object as a whole. */
   readonly field: string;
-  readonly parity: FieldFate;
+  readonly fate: FieldFate;
   /** What it became, or why it became nothing. */
   readonly as: string;
   /** What a person should do; undefined for nothing. */
@@ -52,12 +52,8 @@ export class FieldReport {
     }
   }
 
-  #add(
-    parity: FieldFate,
-    field: string,
-    { as, todo }: { readonly as: string; readonly todo: string | undefined },
-  ): void {
-    this.rows.push({ object: this.#object, field, parity, as, ...(todo !== undefined && { todo }) });
+  #add(fate: FieldFate, field: string, { as, todo }: { readonly as: string; readonly todo: string | undefined }): void {
+    this.rows.push({ object: this.#object, field, fate, as, ...(todo !== undefined && { todo }) });
   }
 }
 
@@ -70,11 +66,11 @@ const headings: Readonly<Record<FieldFate, string>> = {
 
 /** The report for people: what needs them first. */
 export function renderFieldReport(rows: readonly FieldRow[]): string {
-  const parts = (Object.keys(headings) as FieldFate[]).flatMap((parity) => {
-    const some = rows.filter((row) => row.parity === parity);
+  const parts = (Object.keys(headings) as FieldFate[]).flatMap((fate) => {
+    const some = rows.filter((row) => row.fate === fate);
     return some.length === 0
       ? []
-      : [[`${headings[parity]} (${some.length})`, ...some.map((row) => `  ${line(row)}`)].join('\n')];
+      : [[`${headings[fate]} (${some.length})`, ...some.map((row) => `  ${line(row)}`)].join('\n')];
   });
   return `${parts.join('\n\n')}\n`;
 }

@@ -10,7 +10,7 @@ import { Failure, wrong } from '../output/failure.ts';
 import type { Manifest } from './manifest.ts';
 import { convertMetalLb, type Migration } from './metallb.ts';
 import { type Preview, previewTakeOver } from './preview.ts';
-import { type Ground, linkOf } from './reach.ts';
+import { linkOf, type Topology } from './reach.ts';
 import { readFiles, readObjects, readPrograms, readServices } from './read-metallb.ts';
 import type { Situation } from './steps.ts';
 
@@ -69,12 +69,12 @@ export async function findInCluster(session: Session): Promise<Found> {
   const previews = previewTakeOver(migration, { ...cluster, ownership });
   const [programs, answers] = await Promise.all([readPrograms(reach), askSpeakers(session, installation)]);
   const controllers = installation.controllers.filter(({ ready }) => ready).length;
-  const situation = { programs, controllers, ground: groundOf(migration, cluster, answers) };
+  const situation = { programs, controllers, topology: topologyOf(migration, cluster, answers) };
   return { migration, previews, place: { cluster, programs, situation }, note: '' };
 }
 
 /** Where announcements can be made when all is done. */
-function groundOf(migration: Migration, cluster: Cluster, answers: readonly SpeakerAnswer[]): Ground {
+function topologyOf(migration: Migration, cluster: Cluster, answers: readonly SpeakerAnswer[]): Topology {
   const { pools, advertisements, nodes } = cluster;
   const identity = { uid: '', resourceVersion: '' };
   const links = answers.flatMap(({ node, status }) => {

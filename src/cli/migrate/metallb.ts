@@ -143,7 +143,7 @@ function withoutDoubles(objects: readonly Manifest[]): {
     .filter((object) => !kept.includes(object))
     .map((object) => {
       const as = 'another object of this kind and name follows in the files: only the last one counts';
-      return { object: titleOf(object), field: '', parity: 'NotCarried' as const, as, todo: 'give each its own name' };
+      return { object: titleOf(object), field: '', fate: 'NotCarried' as const, as, todo: 'give each its own name' };
     });
   return { kept, rows };
 }
@@ -158,8 +158,8 @@ function reportOther(object: Manifest): FieldRow {
     ? {
         object: title,
         field: '',
-        parity: 'NotNeeded',
+        fate: 'NotNeeded',
         as: 'kubectl get ipallocations tells the holder of every address',
       }
-    : { object: title, field: '', parity: 'NotCarried', as: 'Berth does not know this kind' };
+    : { object: title, field: '', fate: 'NotCarried', as: 'Berth does not know this kind' };
 }

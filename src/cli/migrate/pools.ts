@@ -21,7 +21,7 @@ export interface Converted<T> {
 }
 
 /** The API server takes no longer list. */
-const mostEntries = 256;
+const maxEntries = 256;
 /** What no host answers or asks for; the API server refuses pools that begin or end there. */
 const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/16', 'fe80::/10', 'ff00::/8']
   .map(parseRange)
@@ -73,12 +73,12 @@ export function convertAddresses(value: unknown, notes: FieldReport): readonly s
       notes.carried(field, entry);
     } else notes.notCarried(field, fault, 'give the pool other addresses');
   }
-  if (taken.length <= mostEntries) return taken;
+  if (taken.length <= maxEntries) return taken;
   const merged = rangeSet(taken.map(parseRange).filter(isRange)).map(formatRange);
-  const fits = merged.length <= mostEntries;
+  const fits = merged.length <= maxEntries;
   notes.adapted(
     'spec.addresses',
-    `merged into ${merged.length} ranges: a pool may have ${mostEntries}`,
+    `merged into ${merged.length} ranges: a pool may have ${maxEntries}`,
     fits ? undefined : 'divide the pool in two',
   );
   return merged;

@@ -16,7 +16,7 @@ export interface Obstacle {
 }
 
 /** Where announcements can be made. */
-export interface Ground {
+export interface Topology {
   /** All of them, as they will be. */
   readonly pools: readonly PoolView[];
   readonly advertisements: readonly AdvertisementView[];
@@ -40,13 +40,13 @@ export function linkOf({
 }
 
 /** Addresses that would fall silent. What no L2Advertisement covers is silent already. */
-export function silencedBy(previews: readonly Preview[], ground: Ground): readonly Obstacle[] {
+export function silencedBy(previews: readonly Preview[], topology: Topology): readonly Obstacle[] {
   return previews
     .filter(({ fate }) => fate === 'Keeps')
     .flatMap(({ service, addresses }) =>
       addresses.flatMap((text): readonly Obstacle[] => {
         const vip = parseIp(text);
-        const why = vip && whySilent(vip, ground);
+        const why = vip && whySilent(vip, topology);
         return why === undefined
           ? []
           : [{ ...why, what: `Service ${service} would keep ${text}, and nobody would announce it: ${why.what}` }];
@@ -54,7 +54,7 @@ export function silencedBy(previews: readonly Preview[], ground: Ground): readon
     );
 }
 
-function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Ground): Obstacle | undefined {
+function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Topology): Obstacle | undefined {
   const pool = pools.find(({ ranges }) => holds(ranges, familyOf(vip), ipToNumber(vip)));
   const covering = advertisements.filter((one) => pool !== undefined && coversPool(one, pool.name));
   if (covering.length === 0) return undefined;

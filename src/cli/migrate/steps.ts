@@ -5,7 +5,7 @@ import type { RawService } from '../../api/service.ts';
 import type { Workload } from '../doctor/facts.ts';
 import type { Migration } from './metallb.ts';
 import type { Preview } from './preview.ts';
-import { type Ground, type Obstacle, silencedBy } from './reach.ts';
+import { type Obstacle, silencedBy, type Topology } from './reach.ts';
 import type { ConvertedService } from './services.ts';
 
 /** What a take-over depends on besides the Services. */
@@ -16,12 +16,12 @@ export interface Situation {
   readonly stop: boolean;
   /** How many of Berth's controllers are ready, and how many of its speakers answer. */
   readonly controllers: number;
-  readonly ground: Ground;
+  readonly topology: Topology;
 }
 
 /** All that speaks against it. Nothing is changed while there is anything. */
 export function obstaclesTo(previews: readonly Preview[], situation: Situation): readonly Obstacle[] {
-  const { programs, stop, controllers, ground } = situation;
+  const { programs, stop, controllers, topology } = situation;
   const changed = previews
     .filter(({ fate }) => fate === 'Changes')
     .map(({ service, addresses, message }) => ({
@@ -30,12 +30,12 @@ export function obstaclesTo(previews: readonly Preview[], situation: Situation):
     }));
   const absent = [
     ...(controllers === 0 ? ["none of Berth's controllers is ready"] : []),
-    ...(ground.links.size === 0 ? ["none of Berth's speakers tells its links"] : []),
+    ...(topology.links.size === 0 ? ["none of Berth's speakers tells its links"] : []),
   ];
   return [
     ...absent.map((what) => ({ what, todo: 'kubectl berth doctor tells why' })),
     ...changed,
-    ...(ground.links.size === 0 ? [] : silencedBy(previews, ground)),
+    ...(topology.links.size === 0 ? [] : silencedBy(previews, topology)),
     ...(stop ? orphanedBy(situation, previews) : runningOf(programs)),
   ];
 }
@@ -49,9 +49,9 @@ function runningOf(programs: readonly Workload[]): readonly Obstacle[] {
 }
 
 /** Services that MetalLB serves and Berth does not: of MetalLB's class, or without one, with an address of its pools. */
-function orphanedBy({ programs, ground }: Situation, previews: readonly Preview[]): readonly Obstacle[] {
+function orphanedBy({ programs, topology }: Situation, previews: readonly Preview[]): readonly Obstacle[] {
   const classes = new Set(programs.flatMap(({ args }) => classIn(args)));
-  const ranges = rangeSet(ground.pools.flatMap((pool) => pool.ranges));
+  const ranges = rangeSet(topology.pools.flatMap((pool) => pool.ranges));
   const isInPool = (text: string) => {
     const ip = parseIp(text);
     return ip !== undefined && holds(ranges, familyOf(ip), ipToNumber(ip));

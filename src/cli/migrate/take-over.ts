@@ -48,34 +48,34 @@ export const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as con
 
 const pollMs = 300;
 /** Berth waits for a minute before it writes to a status that another program has written to. */
-const patienceMs = 90_000;
+const timeoutMs = 90_000;
 const mergePatch = 'application/merge-patch+json';
 
 /** Does it all. Throws a Failure at the first Service that has not kept its address; what was done stays, and a second run goes on from there. */
 export async function takeOver(work: TakeOver): Promise<readonly TakenAddress[]> {
   const { session, migration, groups, programs } = work;
   const reach = await session.reach();
-  const tell = (text: string) => session.terminal.note(`${text}\n`);
+  const note = (text: string) => session.terminal.note(`${text}\n`);
   for (const one of programs.filter(({ kind }) => kind === 'Deployment')) await stop(one, { session, reach });
   await make(reach, collections.pools, migration.pools);
   await make(reach, collections.advertisements, migration.advertisements);
-  tell(`made IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
+  note(`made IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
   for (const [i, group] of groups.entries()) {
     await takeGroup(group, work, reach);
     for (const { service } of group) {
-      tell(`${i + 1}/${groups.length} ${keyOf(service)} keeps ${addressesOf(service).join(', ')}`);
+      note(`${i + 1}/${groups.length} ${keyOf(service)} keeps ${addressesOf(service).join(', ')}`);
     }
   }
   for (const one of programs.filter(({ kind }) => kind === 'DaemonSet')) await stop(one, { session, reach });
   return announced(groups.flat(), { session, reach });
 }
 
-interface Hands {
+interface Connection {
   readonly session: Session;
   readonly reach: Reach;
 }
 
-async function stop({ kind, namespace, name }: Workload, { session, reach }: Hands): Promise<void> {
+async function stop({ kind, namespace, name }: Workload, { session, reach }: Connection): Promise<void> {
   const isDeployment = kind === 'Deployment';
   const path = `/apis/apps/v1/namespaces/${namespace}/${isDeployment ? 'deployments' : 'daemonsets'}/${name}`;
   const body = isDeployment
@@ -93,7 +93,7 @@ async function stop({ kind, namespace, name }: Workload, { session, reach }: Han
   };
   if (!(await until(isGone, session)))
     throw wrong(
-      `${kind} ${namespace}/${name} still has Pods after ${patienceMs / 1_000} s`,
+      `${kind} ${namespace}/${name} still has Pods after ${timeoutMs / 1_000} s`,
       'look at its Pods, then run the command again',
     );
   session.terminal.note(`stopped ${kind} ${namespace}/${name}\n`);
@@ -182,7 +182,7 @@ async function patch(reach: Reach, request: Pick<ApiRequest, 'path' | 'body'>): 
 
 async function announced(
   services: readonly ConvertedService[],
-  { session, reach }: Hands,
+  { session, reach }: Connection,
 ): Promise<readonly TakenAddress[]> {
   const wanted = services.flatMap(({ service }) =>
     addressesOf(service).map((address) => ({ service: keyOf(service), address })),
@@ -207,7 +207,7 @@ function withHolder(one: Pick<TakenAddress, 'service' | 'address'>, entries: rea
 async function until(isSo: () => Promise<boolean>, { signal }: Session): Promise<boolean> {
   const begin = performance.now();
   while (!(await isSo())) {
-    if (signal.aborted || performance.now() - begin > patienceMs) return false;
+    if (signal.aborted || performance.now() - begin > timeoutMs) return false;
     await wait(pollMs, signal);
   }
   return true;

@@ -3,7 +3,7 @@ import type { IneligibleReason } from '../../announce/node-eligibility.ts';
 import type { PoolVerdict } from '../../ipam/reasons.ts';
 
 /** What a node is to an address. */
-export const nodeWords: Readonly<Record<IneligibleReason, string>> = {
+export const nodeVerdictText: Readonly<Record<IneligibleReason, string>> = {
   Holder: 'holds it, and keeps it while it can',
   Candidate: 'could hold it',
   NoSpeaker: 'no speaker runs there',
@@ -19,7 +19,7 @@ export const nodeWords: Readonly<Record<IneligibleReason, string>> = {
 };
 
 /** What became of a pool. */
-export const poolWords: Readonly<Record<PoolVerdict, string>> = {
+export const poolVerdictText: Readonly<Record<PoolVerdict, string>> = {
   Chosen: 'the address comes from here',
   Available: 'has a free address',
   NotRequested: 'the Service asks for other pools',
@@ -34,7 +34,7 @@ export const poolWords: Readonly<Record<PoolVerdict, string>> = {
 };
 
 /** What to do about each reason that something is not as it should be. */
-const cures: Readonly<Record<string, string>> = {
+const remedies: Readonly<Record<string, string>> = {
   NoPool: 'create an IPAddressPool that gives this Service an address, or change the one that the table names',
   PoolNotFound: 'correct the annotation berth.dev/address-pool: kubectl get ipaddresspools names the pools',
   PoolNotAllowed: 'ask for another pool or address, or change serviceAllocation of the pool',
@@ -95,9 +95,9 @@ const cures: Readonly<Record<string, string>> = {
 export const toolReasons = ['OtherClass', 'NotWritten', 'Pending', 'Reserved', 'MoveWaits', 'NotLoadedYet'] as const;
 
 /** What to do about a reason. */
-export function cureOf(reason: string): string {
-  return cures[reason] ?? 'it should pass by itself within seconds; docs/reasons.md says what to look at if not';
+export function remedyOf(reason: string): string {
+  return remedies[reason] ?? 'it should pass by itself within seconds; docs/reasons.md says what to look at if not';
 }
 
 /** The reasons that have a cure. */
-export const curedReasons: readonly string[] = Object.keys(cures);
+export const reasonsWithRemedy: readonly string[] = Object.keys(remedies);

@@ -4,14 +4,14 @@ import { type Colors, widthOf } from './colors.ts';
 /** One column of rows of type R. */
 export interface Column<R> {
   readonly title: string;
-  readonly cell: (row: R, paint: Colors) => string;
+  readonly cell: (row: R, colors: Colors) => string;
   /** Only with `-o wide`. */
   readonly wide?: boolean;
 }
 
 /** How to print. */
 export interface TableStyle {
-  readonly paint: Colors;
+  readonly colors: Colors;
   readonly wide: boolean;
 }
 
@@ -19,13 +19,13 @@ export interface TableStyle {
 export function renderTable<R>(
   rows: readonly R[],
   columns: readonly Column<R>[],
-  { paint, wide, empty = 'nothing' }: TableStyle & { readonly empty?: string },
+  { colors, wide, empty = 'nothing' }: TableStyle & { readonly empty?: string },
 ): string {
   if (rows.length === 0) return `${empty}\n`;
   const shown = columns.filter((column) => wide || !column.wide);
   const lines = [
     shown.map(({ title }) => title),
-    ...rows.map((row) => shown.map(({ cell }) => cell(row, paint) || '-')),
+    ...rows.map((row) => shown.map(({ cell }) => cell(row, colors) || '-')),
   ];
   const widths = shown.map((_, i) => Math.max(...lines.map((line) => widthOf(line[i] ?? ''))));
   return lines

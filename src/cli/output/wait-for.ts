@@ -7,21 +7,21 @@ import { misused } from './failure.ts';
 const everyMs = 500;
 
 /**
- * Asks again and again. `look` gives a line of progress while it is not there yet, and undefined when it is; a line is told when it is
+ * Asks again and again. `progress` gives a line of progress while it is not there yet, and undefined when it is; a line is lastLine when it is
  * another one than the last. Gives whether it became true in time.
  */
 export async function waitFor(
   session: Session,
   timeoutMs: number,
-  look: () => Promise<string | undefined>,
+  progress: () => Promise<string | undefined>,
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  let told = '';
+  let lastLine = '';
   for (;;) {
-    const line = await look();
+    const line = await progress();
     if (line === undefined) return true;
-    if (line !== told) session.terminal.note(`${line}\n`);
-    told = line;
+    if (line !== lastLine) session.terminal.note(`${line}\n`);
+    lastLine = line;
     if (performance.now() >= deadline) return false;
     await pause(everyMs, undefined, { signal: session.signal });
   }
