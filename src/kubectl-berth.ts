@@ -8,7 +8,7 @@ import { runProgram } from './cli/program.ts';
 const interrupted = new AbortController();
 process.once('SIGINT', () => interrupted.abort());
 process.once('SIGTERM', () => interrupted.abort());
-// A reader that has seen enough (head, less) is no fault.
+// A reader that closes the pipe early (head, less) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
 });
@@ -35,6 +35,6 @@ async function confirm(question: string): Promise<boolean> {
 }
 
 void runProgram({ argv: process.argv.slice(2), terminal, signal: interrupted.signal }).then((exit) => {
-  // A connection that is still being made, to a node that does not answer, is not waited for; the output is.
+  // Wait for the output, but not for a connection that is still being opened to a node that does not answer.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(exit)));
 });

@@ -1,17 +1,17 @@
-/** How each address of the ledger is: who holds it, whether it is announced, and the one reason why not. */
+/** The state of each address of the ledger: its holder, whether it is announced, and the one reason if it is not. */
 import type { DesiredVips } from '../../announce/desired-vips.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
 import type { VipStatus } from '../../api/speaker-status.ts';
 import type { SpeakerAnswer } from './speakers.ts';
 
-/** An address, for people and programs. */
+/** The state of an address, for people and programs. */
 export interface VipState {
   readonly address: string;
   readonly pool: string;
   /** `namespace/name` of the Services that use it. */
   readonly services: readonly string[];
-  /** Until when it is kept back; absent: it is in use. */
+  /** The end of its reservation; absent if the address is in use. */
   readonly reservedUntil?: string;
   readonly holder?: string;
   readonly links: readonly { readonly name: string; readonly mac: string }[];
@@ -25,18 +25,18 @@ export interface VipState {
   readonly moveTo?: string;
 }
 
-/** The words for addresses that nobody is to announce. */
+/** Messages for addresses that no node should announce. */
 const unwantedText = {
-  NotInStatus: 'no Service shows it in its status yet',
+  NotInStatus: 'no Service has it in its status yet',
   NoAdvertisement: 'no L2Advertisement covers its pool',
   NoCandidate: 'no node with a speaker may announce it',
   NoLocalEndpoints: 'no node that may announce it has a ready endpoint (externalTrafficPolicy: Local)',
 } as const;
 
-/** Reasons that say that no node holds it, whoever is on record. */
+/** Reasons that mean that no node holds the address, even if the status still records a holder. */
 export const reasonsWithoutHolder: ReadonlySet<string> = new Set(['NoCandidate', 'NoUsableLink', 'NoLocalEndpoints']);
 
-/** The states of all entries, in the order of their addresses. */
+/** The states of all entries, sorted by address. */
 export function vipStates(
   ledger: readonly AllocationView[],
   demands: DesiredVips,
@@ -57,12 +57,12 @@ export function vipStates(
     );
 }
 
-/** What others than the ledger say of an address. */
+/** What is known about an address from other sources than its ledger entry. */
 interface Evidence {
   readonly unwanted: keyof typeof unwantedText | undefined;
-  /** What each speaker does about it. */
+  /** What each speaker reports about it. */
   readonly reported: readonly VipStatus[];
-  /** Could every speaker be asked? */
+  /** Whether every speaker answered. */
   readonly isAllKnown: boolean;
 }
 
@@ -71,7 +71,7 @@ function stateOf(entry: AllocationView, evidence: Evidence): VipState {
   const verified = allocationCondition(entry, allocationConditions.verified);
   const conflict = allocationCondition(entry, allocationConditions.conflict);
   const announcement = announcementOf(entry, evidence);
-  // What is on record stays when nobody holds the address any more, because of its term.
+  // The recorded holder stays in the status after it gave the address up, because of the term.
   const isInUse = recorded !== undefined && evidence.unwanted === undefined && reservedUntil === undefined;
   const isHeld = isInUse && !reasonsWithoutHolder.has(announcement.reason);
   return {
@@ -90,7 +90,7 @@ function stateOf(entry: AllocationView, evidence: Evidence): VipState {
   };
 }
 
-/** What the record says, unless the objects rule it out, or the holder itself says otherwise. */
+/** The recorded condition, unless the objects contradict it or no speaker announces the address any more. */
 function announcementOf(
   entry: AllocationView,
   { unwanted, reported, isAllKnown }: Evidence,
@@ -106,12 +106,16 @@ function announcementOf(
   const { status, reason, message } = condition;
   if (status === 'True' && isAllKnown && reported.length > 0 && !reported.some(({ action }) => action === 'Announce')) {
     const why = silentReason ?? 'Pending';
-    return { announced: false, reason: why, message: `no speaker announces it now; the last word was: ${message}` };
+    return {
+      announced: false,
+      reason: why,
+      message: `no speaker announces it now; the last condition was: ${message}`,
+    };
   }
   return { announced: status === 'True', reason, message };
 }
 
 function reservedText({ quarantine, services }: AllocationView): string {
-  if (quarantine !== undefined) return `kept back: ${quarantine.message}`;
-  return services.length > 0 ? 'kept back for the Services of these names' : 'kept back after its last use';
+  if (quarantine !== undefined) return `reserved: ${quarantine.message}`;
+  return services.length > 0 ? 'reserved for Services of the same names' : 'reserved for a time after its last use';
 }

@@ -1,4 +1,7 @@
-/** `simulate --node-down NODE`: where each address would go if nodes died, and how the load would be then. */
+/**
+ * `simulate --node-down NODE`: shows the new holder of each address if nodes died, and the addresses per node
+ * after that.
+ */
 import type { Ip } from '../../addr/ip.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
@@ -8,34 +11,32 @@ import { exits } from '../output/failure.ts';
 import { renderTable } from '../output/table.ts';
 import { noSuchNode } from './node-drain.ts';
 
-/** What would become of it. */
+/** The result of a simulation. */
 export interface SimulateFacts {
   readonly down: readonly string[];
-  /** Addresses that would move; `to` is absent where nobody could take it. */
+  /** Addresses that would move; `to` is absent if no node could take the address over. */
   readonly moves: readonly {
     readonly address: string;
     readonly services: readonly string[];
     readonly from: string;
     readonly to?: string;
   }[];
-  /** Addresses per node, before and after. */
+  /** The number of addresses per node, before and after. */
   readonly load: readonly { readonly node: string; readonly before: number; readonly after: number }[];
-  /** Services that would have no endpoint left. */
+  /** Services that would have no ready endpoint left. */
   readonly withoutEndpoints: readonly string[];
 }
 
 /** The command. */
 export const simulateCommand: CommandSpec = {
   name: 'simulate',
-  summary: 'where the addresses would go if a node died',
+  summary: 'show the new holders of the addresses if a node died',
   description:
-    'Decides by the same rules as the speakers, over what is known now; changes nothing.\nStatus 1: an address would have no holder, or a Service no endpoint.',
-  options: [
-    { flags: '--node-down <node>', what: 'the node that dies (repeat it for more)', many: true, required: true },
-  ],
+    "Makes the speakers' decisions over the current state. Nothing is changed.\nStatus 1: an address would have no holder, or a Service no endpoint.",
+  options: [{ flags: '--node-down <node>', what: 'the node that dies (can be repeated)', many: true, required: true }],
   examples: [
-    ['kubectl berth simulate --node-down node2', 'what if node2 died?'],
-    ['kubectl berth simulate --node-down node2 --node-down node3', 'and node3 with it?'],
+    ['kubectl berth simulate --node-down node2', 'if node2 died'],
+    ['kubectl berth simulate --node-down node2 --node-down node3', 'if node2 and node3 died'],
   ],
   run: async (session, { options }) => {
     const evaluation = await readEvaluation(session);
@@ -46,7 +47,10 @@ export const simulateCommand: CommandSpec = {
   },
 };
 
-/** Decides: each orphan goes to the first candidate that is left, as `election/takeover.ts` chooses. */
+/**
+ * Simulates the death: each address of a dead node goes to the first remaining candidate, as in
+ * `election/takeover.ts`.
+ */
 export function simulate(evaluation: Evaluation, down: readonly string[]): SimulateFacts {
   const { vips, cluster, ranking } = evaluation;
   const gone = new Set(down);
@@ -95,9 +99,9 @@ function simulateAnswer(facts: SimulateFacts): Answer {
           { title: 'ADDRESS', cell: ({ address }) => address },
           { title: 'SERVICE', cell: ({ services }) => services.join(', ') },
           { title: 'FROM', cell: ({ from }) => from },
-          { title: 'TO', cell: ({ to }) => to ?? colors.bad('nobody') },
+          { title: 'TO', cell: ({ to }) => to ?? colors.bad('none') },
         ],
-        { ...style, empty: `No address is at ${down.join(', ')}: nothing would move.` },
+        { ...style, empty: `No address is held by ${down.join(' or ')}: nothing would move.` },
       );
       const loads = renderTable(
         load,

@@ -1,4 +1,4 @@
-/** What `status` tells, from what is known. */
+/** The facts of `status`. */
 import { poolReports } from '../../ipam/pool-report.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 import { serviceStates } from '../cluster/service-state.ts';
@@ -6,13 +6,13 @@ import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import { unheardSpeakers, unheardText } from '../explain/unheard-speakers.ts';
 
-/** So many, and why. */
+/** A number of objects with the same reason. */
 export interface Counted {
   readonly reason: string;
   readonly count: number;
 }
 
-/** The cluster at a glance. */
+/** An overview of the cluster. */
 export interface StatusFacts {
   readonly version: string | undefined;
   readonly namespace: string;
@@ -35,13 +35,13 @@ export interface StatusFacts {
     readonly silent: readonly Counted[];
     readonly reserved: number;
   };
-  /** What a person should look at. */
+  /** What an administrator should check. */
   readonly warnings: readonly string[];
-  /** What could not be found out. */
+  /** What could not be read. */
   readonly notes: readonly string[];
 }
 
-/** Gathers it. */
+/** Collects the overview. */
 export function statusFacts(evaluation: Evaluation): StatusFacts {
   const { cluster, settled, answers } = evaluation;
   const { installation } = cluster;
@@ -79,7 +79,7 @@ export function statusFacts(evaluation: Evaluation): StatusFacts {
   };
 }
 
-/** Each reason with how often it is there, the most frequent first. */
+/** Counts the reasons, the most frequent first. */
 export function countedBy(all: readonly { readonly reason: string }[]): readonly Counted[] {
   const counts = new Map<string, number>();
   for (const { reason } of all) counts.set(reason, (counts.get(reason) ?? 0) + 1);
@@ -93,14 +93,14 @@ function warningsOf(evaluation: Evaluation, vips: readonly VipState[]): readonly
   const { installation } = cluster;
   const { controllers, speakers, namespace } = installation;
   const warnings: string[] = [];
-  if (installation.version === undefined) warnings.push(`no Berth is found in namespace ${namespace}`);
-  else if (!controllers.some(({ ready }) => ready)) warnings.push('no controller is ready: nothing is allocated');
+  if (installation.version === undefined) warnings.push(`Berth was not found in namespace ${namespace}`);
+  else if (!controllers.some(({ ready }) => ready)) warnings.push('no controller is ready: no address is allocated');
   const covered = new Set(speakers.map(({ node }) => node));
   const without = cluster.nodes.map(({ name }) => name).filter((name) => !covered.has(name));
-  if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker on ${without.join(', ')}`);
+  if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker runs on ${without.join(', ')}`);
   for (const { node, ready } of speakers) if (!ready) warnings.push(`the speaker on ${node} is not ready`);
   for (const node of evaluation.dead)
-    warnings.push(`the other speakers do not hear ${node}: others take its addresses`);
+    warnings.push(`the other speakers get no heartbeats from ${node}: other nodes hold its addresses`);
   for (const { name, draining } of cluster.nodes) if (draining) warnings.push(`node ${name} is draining`);
   if (cluster.pools.length === 0) warnings.push('there is no IPAddressPool: no Service gets an address');
   for (const { pool, findings } of poolReports(settled.table, settled.book)) {
@@ -116,7 +116,8 @@ function warningsOf(evaluation: Evaluation, vips: readonly VipState[]): readonly
   for (const unheard of unheardSpeakers(answers)) warnings.push(unheardText(unheard, livenessPort));
   for (const { node, status } of answers) {
     const rules = status?.dataPath.nftables ?? 'Loaded';
-    if (rules !== 'Loaded' && rules !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${rules}`);
+    if (rules !== 'Loaded' && rules !== 'Off')
+      warnings.push(`the nftables rules of ${node} are not in its kernel: ${rules}`);
   }
   return warnings;
 }

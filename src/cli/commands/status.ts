@@ -1,4 +1,4 @@
-/** `status`: the cluster at a glance. */
+/** `status`: shows an overview of Berth in the cluster. */
 
 import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
@@ -10,11 +10,11 @@ import { type Counted, type StatusFacts, statusFacts } from './status-facts.ts';
 /** The command. */
 export const statusCommand: CommandSpec = {
   name: 'status',
-  summary: 'the cluster at a glance',
+  summary: 'show an overview of Berth in the cluster',
   description:
-    'Shows what is installed and runs, how full the pools are, which Services have no address and which addresses nobody announces, by reason.\nStatus 1: a Service has no address, an address is silent, or there is a warning.',
+    'Shows which Pods of Berth run, how full the pools are, how many Services have no address, and how many addresses are not announced, by reason.\nStatus 1: a Service has no address, an address is not announced, or there is a warning.',
   examples: [
-    ['kubectl berth status', 'everything at a glance'],
+    ['kubectl berth status', 'the overview'],
     ['kubectl berth status -o json', 'the same for a program'],
   ],
   run: async (session) => statusAnswer(statusFacts(await readEvaluation(session))),
@@ -37,10 +37,10 @@ function statusText(facts: StatusFacts, style: TableStyle): string {
   const ready = speakers.filter((speaker) => speaker.ready).length;
   const lines = [
     `Berth        ${facts.version ?? colors.bad('not found')} in namespace ${facts.namespace}`,
-    `Controller   ${of(controller.ready, controller.wanted)}${controller.leader ? `, ${controller.leader} leads` : `, ${colors.bad('nobody leads')}`}`,
+    `Controller   ${of(controller.ready, controller.wanted)}${controller.leader ? `, ${controller.leader} leads` : `, ${colors.bad('no leader')}`}`,
     `Speakers     ${of(ready, speakers.length)}`,
     `Services     ${services.withAddress} with an address${without(services.withoutAddress, 'without', colors.bad)}${services.others > 0 ? `, ${services.others} of other classes` : ''}`,
-    `VIPs         ${vips.announced} announced, ${vips.verified} verified${without(vips.silent, 'silent', colors.bad)}${vips.reserved > 0 ? `, ${vips.reserved} kept back` : ''}`,
+    `VIPs         ${vips.announced} announced, ${vips.verified} verified${without(vips.silent, 'not announced', colors.bad)}${vips.reserved > 0 ? `, ${vips.reserved} reserved` : ''}`,
   ];
   const poolTable = renderTable(
     pools,

@@ -1,4 +1,7 @@
-/** Reads the facts that the doctor judges. What may not be read, or is not there, is known to be unknown. */
+/**
+ * Reads the facts that the doctor judges. A part that may not be read, or does not exist, has the reason in
+ * its place.
+ */
 import { isRange, parseRange } from '../../addr/range.ts';
 import { type RangeSet, rangeSet } from '../../addr/range-set.ts';
 import type { RawNode } from '../../api/node.ts';
@@ -13,7 +16,7 @@ import { exits, Failure } from '../output/failure.ts';
 import type { Facts, KubeProxyConfig, OtherAllocators, PodState, ReadResult, Warning, Workload } from './facts.ts';
 import { kubeProxyOf, podStateOf, type RawEvent, type RawPodState, warningsOf, workloadOf } from './parse-facts.ts';
 
-/** Reads everything once. Throws a Failure where not even Berth's own objects can be read. */
+/** Reads everything once. Throws a Failure if Berth's own objects cannot be read. */
 export async function gatherFacts(session: Session): Promise<Facts> {
   const reach = await session.reach();
   const cluster = await readCluster(session);
@@ -39,7 +42,7 @@ export async function gatherFacts(session: Session): Promise<Facts> {
   return { ...own, ...results, ...podAddresses, pods, externalIps, speakers };
 }
 
-/** A refusal is an answer too. */
+/** Reads a part; a Failure becomes the reason in the result. */
 async function tryRead<T>(read: () => Promise<T>): Promise<ReadResult<T>> {
   try {
     return { value: await read() };
@@ -95,7 +98,10 @@ interface RawAddressedPod {
   readonly status?: { readonly podIPs?: readonly { readonly ip?: string }[] };
 }
 
-/** Some Pods' addresses: network plugins with ranges of their own do not write them to the Nodes, and all Pods would be too many. */
+/**
+ * Reads the addresses of some Pods. Network plugins with their own ranges do not write them to the Nodes, and
+ * to read all Pods would be too much.
+ */
 async function samplePods(reach: Reach): Promise<NodeTexts> {
   const request = { path: '/api/v1/pods', query: { limit: '200' } };
   const page = await ask<{ readonly items?: readonly RawAddressedPod[] }>(reach, request, 'list');
@@ -103,7 +109,7 @@ async function samplePods(reach: Reach): Promise<NodeTexts> {
   return pods.map(({ spec, status }) => [spec?.nodeName ?? '', (status?.podIPs ?? []).flatMap(({ ip }) => ip ?? [])]);
 }
 
-/** ServiceCIDR is in every cluster from 1.33 on. */
+/** Reads the ServiceCIDRs, which exist in every cluster from Kubernetes 1.33 on. */
 async function readServiceRanges(reach: Reach): Promise<RangeSet> {
   const objects = await listAll<{ readonly spec?: { readonly cidrs?: readonly string[] } }>(
     reach,
@@ -122,9 +128,12 @@ async function readKubeProxy(reach: Reach): Promise<KubeProxyConfig> {
   const config = map && kubeProxyOf(map.data ?? {});
   if (config) return config;
   const what = map
-    ? 'holds no configuration that can be read'
-    : 'is not there: kube-proxy was not set up by kubeadm, or another program does its work';
-  throw new Failure(exits.unreachable, `how kube-proxy works: ConfigMap kube-system/kube-proxy ${what}`);
+    ? 'has no readable configuration'
+    : 'does not exist: kube-proxy was not set up by kubeadm, or another program replaces it';
+  throw new Failure(
+    exits.unreachable,
+    `the mode of kube-proxy is unknown: the ConfigMap kube-system/kube-proxy ${what}`,
+  );
 }
 
 async function readWorkloads(reach: Reach): Promise<readonly Workload[]> {
@@ -168,7 +177,7 @@ async function readOtherAllocators(reach: Reach): Promise<OtherAllocators> {
   };
 }
 
-/** A kind that the cluster does not serve has no objects. */
+/** Lists the objects of a kind; none if the cluster does not serve the kind. */
 async function listIfServed<T>(reach: Reach, path: string): Promise<readonly T[]> {
   return (await readOne<{ readonly items?: readonly T[] }>(reach, path))?.items ?? [];
 }

@@ -1,4 +1,4 @@
-/** Finds out what `explain` tells of a Service. */
+/** Collects the facts of `explain` for a Service. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import { handOffOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
@@ -25,7 +25,7 @@ export function explainFacts(evaluation: Evaluation, service: ServiceView): Expl
   return { ...facts, problems: [...problemsOf(facts), ...unheardProblems(evaluation, vips)] };
 }
 
-/** Those who do not hear the holder cannot take over when it dies. */
+/** Speakers that get no heartbeats from the holder: they cannot take over when it dies. */
 function unheardProblems({ answers, cluster }: Evaluation, vips: readonly ExplainedVip[]): readonly Problem[] {
   const holders = new Set(vips.flatMap(({ holder = [] }) => holder));
   const isMissed = (node: string) => holders.has(node);
@@ -68,7 +68,7 @@ function pathOf({ cluster }: Evaluation, service: ServiceView): ExplainedPath {
   };
 }
 
-/** How many endpoints of a family are ready on each node; a slice has one family. */
+/** Counts the ready endpoints of a family on each node; a slice has one family. */
 function readyPerNode({ endpointSlices }: Cluster, { key }: ServiceView, family: Family) {
   const counts = new Map<string, number>();
   for (const { service, endpoints } of endpointSlices) {
@@ -85,7 +85,9 @@ function notesOf({ cluster, answers }: Evaluation, vips: readonly ExplainedVip[]
   const notes = [...faultsOf(answers)];
   if (vips.length > 0 && cluster.nodes.length > 0 && cluster.nodes.every(({ excluded }) => excluded)) {
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
-    notes.push(`all nodes carry the label ${label}: it is not obeyed, or nobody could announce anything`);
+    notes.push(
+      `all nodes carry the label ${label}: Berth ignores it, because otherwise no node could announce any address`,
+    );
   }
   return notes;
 }

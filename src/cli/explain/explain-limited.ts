@@ -1,4 +1,4 @@
-/** `explain` for those who may read their own namespace only: what the Service itself says, and what to do. */
+/** `explain` for users who may read their own namespace only: the conditions of the Service, and what to do. */
 import { parseService, type RawService, type ServiceView } from '../../api/service.ts';
 import { servicePath } from '../../kube/resources.ts';
 import { readOne } from '../cluster/read.ts';
@@ -8,7 +8,7 @@ import { exits, wrong } from '../output/failure.ts';
 import type { Problem } from './explained.ts';
 import { problem } from './problems.ts';
 
-/** What a Service says of itself. */
+/** The facts in the status of a Service. */
 export interface LimitedFacts {
   readonly service: string;
   readonly addresses: readonly string[];
@@ -18,12 +18,12 @@ export interface LimitedFacts {
     readonly reason: string;
     readonly message: string;
   }[];
-  /** Why no more is shown. */
+  /** Why the answer contains no more. */
   readonly note: string;
   readonly problems: readonly Problem[];
 }
 
-/** Reads the Service alone, and answers from its conditions. `why` says what could not be read. */
+/** Reads the Service only, and answers from its conditions. `why` names what could not be read. */
 export async function explainLimited(session: Session, key: string, why: string): Promise<Answer> {
   const [namespace = '', name = ''] = key.split('/');
   const raw = await readOne<RawService>(await session.reach(), servicePath({ namespace, name }));
@@ -33,7 +33,7 @@ export async function explainLimited(session: Session, key: string, why: string)
   return limitedAnswer(limitedFacts(view, why));
 }
 
-/** What follows from its conditions. */
+/** Derives the facts from the conditions of the Service. */
 export function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): LimitedFacts {
   const shown = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
   const isGood = ({ status, reason }: (typeof shown)[number]) =>
@@ -42,9 +42,14 @@ export function limitedFacts({ key, ingress, conditions }: ServiceView, why: str
   const silent =
     shown.length > 0
       ? []
-      : [problem('NotWritten', 'Berth has written nothing to the Service: another class, or no controller')];
+      : [
+          problem(
+            'NotWritten',
+            'Berth has written no condition to the Service: Berth does not serve its class, or no controller runs',
+          ),
+        ];
   const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
-  const note = `${why}: this is only what the Service itself says`;
+  const note = `${why}: this answer uses the status of the Service only`;
   return { service: key, addresses, conditions: shown, note, problems: [...problems, ...silent] };
 }
 

@@ -274,7 +274,7 @@ test('a take-over is not begun while an address would change or fall silent, or 
   assert.deepEqual(whats([preview('a/fine'), preview('a/new', { fate: 'Pending', addresses: [] })]), []);
   assert.deepEqual(whats([preview('a/b', { fate: 'Changes' })]), ['Service a/b would not keep 192.0.2.10']);
   assert.deepEqual(whats([preview('a/edge', { addresses: ['192.0.2.0'] })]), [
-    'Service a/edge would keep 192.0.2.0, and nobody would announce it',
+    'Service a/edge would keep 192.0.2.0, but no node would announce it',
   ]);
   assert.deepEqual(
     whats([preview('a/far', { addresses: ['203.0.113.1'] }), preview('a/node', { addresses: ['198.51.100.1'] })])
@@ -290,7 +290,7 @@ test('a take-over is not begun while an address would change or fall silent, or 
   assert.deepEqual(whats([], { stop: false }), ["MetalLB's controller runs (Deployment m/controller)"]);
   assert.deepEqual(whats([], { controllers: 0 }), ["none of Berth's controllers is ready"]);
   assert.deepEqual(whats([preview('a/fine')], { topology: { ...topology, links: new Map() } }), [
-    "none of Berth's speakers tells its links",
+    "none of Berth's speakers reports its links",
   ]);
   const classed = preview('a/classed', { fate: 'NotOurs', className: 'm' });
   assert.deepEqual(whats([classed]).length, 1);
