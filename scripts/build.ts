@@ -1,6 +1,7 @@
 /**
- * Bundles Berth into dist/: main.js, the packet worker, and the one native module, which cannot be bundled, for this machine or for those that
- * `--arch` names (`--arch amd64 --arch arm64`); a bill of materials; and the command line tool. `--out` names another folder.
+ * Builds dist/: the bundles main.js and packet-worker.js, the one native module, which cannot be bundled, a bill of
+ * materials, and the command line tool. `--arch amd64 --arch arm64` chooses the machines of the native module
+ * (default: this machine). `--out` chooses another folder.
  */
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -10,8 +11,9 @@ import { type Architecture, architectures, copyKoffi, ownArchitecture } from './
 import { billOfMaterials, type Lock, packageOf } from './sbom.ts';
 
 /**
- * An ES import of one of Node's modules reads all of its exports, the lazy ones too: `node:http` brings a whole second HTTP client,
- * `node:process` a line editor. Asking for the module itself reads nothing: 9 MB less in a speaker.
+ * Loads Node's modules by `process.getBuiltinModule`. An ES import reads all exports of a module, also the lazy ones:
+ * `node:http` then loads a second HTTP client, and `node:process` a line editor. `getBuiltinModule` reads no export,
+ * which saves 9 MB in a speaker.
  */
 const lazyBuiltins: Plugin = {
   name: 'lazy-builtins',
@@ -24,8 +26,8 @@ const lazyBuiltins: Plugin = {
 };
 
 /**
- * The kubeconfig reader brings an HTTP client that it needs for the generated API, which we do not use, and which runs on the newest Node.js
- * only. The tool runs on older ones, without it.
+ * Leaves out undici. The kubeconfig reader imports this HTTP client for the generated API, which Berth does not use, and
+ * undici runs on the newest Node.js only. Without it the tool also runs on older versions.
  */
 const withoutUndici: Plugin = {
   name: 'without-undici',
@@ -40,7 +42,7 @@ const { values } = parseArgs({ options: { arch: { type: 'string', multiple: true
 const out = values.out === undefined ? `${root}dist` : resolve(values.out);
 const machines = (values.arch ?? [ownArchitecture()]).map((name) => {
   if (!isArchitecture(name))
-    throw new Error(`no architecture ${name}: there are ${Object.keys(architectures).join(', ')}`);
+    throw new Error(`unknown architecture ${name}: use one of ${Object.keys(architectures).join(', ')}`);
   return name;
 });
 
@@ -51,7 +53,7 @@ const { metafile } = await build({
   entryPoints: { main: 'src/main.ts', 'packet-worker': 'src/linux/worker/packet-worker.ts' },
   outdir: out,
   bundle: true,
-  // Roles and the kubeconfig reader are chunks of their own: a process loads only what it runs.
+  // Each role and the kubeconfig reader are separate chunks: a process loads only the code that it runs.
   splitting: true,
   format: 'esm',
   platform: 'node',
@@ -63,14 +65,14 @@ const { metafile } = await build({
   legalComments: 'linked',
   external: ['koffi'],
   plugins: [lazyBuiltins],
-  // Some dependencies are CommonJS and ask for Node's modules by require().
+  // Some dependencies are CommonJS and load Node's modules by require().
   banner: {
     js: "import { createRequire as __berthRequire } from 'node:module'; const require = __berthRequire(import.meta.url);",
   },
   logLevel: 'warning',
 });
 const lock = JSON.parse(await readFile(`${root}package-lock.json`, 'utf8')) as Lock;
-// What nothing uses is left out of the bundle: it is no part of it.
+// The bundle leaves out unused code, so packages without any used code do not count.
 const used = Object.values(metafile.outputs).flatMap(({ inputs }) =>
   Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : [])),
 );
@@ -80,7 +82,8 @@ await writeFile(`${out}/sbom.json`, billOfMaterials([...bundled, ...copied], loc
 const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };
 await writeFile(`${out}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
 
-// The tool is one file that runs wherever it is copied to, with whatever Node.js a workstation has: CommonJS needs no package.json beside it.
+// The tool is one file that can be copied anywhere and runs on the Node.js of a workstation.
+// CommonJS needs no package.json beside it.
 await build({
   absWorkingDir: root,
   entryPoints: { 'kubectl-berth': 'src/kubectl-berth.ts' },

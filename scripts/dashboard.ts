@@ -1,11 +1,11 @@
-/** Grafana's dashboard of Berth, as a list of its panels. */
+/** The Grafana dashboard of Berth, generated from a list of panels. */
 
-/** A panel: what it shows, in which unit, and the queries with their legends. */
+/** A panel: its title, its unit, and its queries with their legends. */
 interface Panel {
   readonly title: string;
   readonly type?: 'stat' | 'timeseries' | 'table';
   readonly unit?: string;
-  /** Of 24 columns. */
+  /** The width in columns; the dashboard has 24. */
   readonly width?: number;
   readonly queries: readonly (readonly [expression: string, legend: string])[];
 }
@@ -16,7 +16,7 @@ const panels: readonly Panel[] = [
     queries: [['sum(berth_controller_services{reason="Allocated"})', 'with']],
   },
   {
-    ...{ title: 'Services without, by reason', type: 'stat', width: 8 },
+    ...{ title: 'Services without an address, by reason', type: 'stat', width: 8 },
     queries: [['sum by (reason) (berth_controller_services{reason!="Allocated"})', '{{reason}}']],
   },
   {
@@ -28,7 +28,7 @@ const panels: readonly Panel[] = [
     queries: [['sum(berth_controller_vips{condition="Verified",status="True"})', 'verified']],
   },
   {
-    ...{ title: 'Controllers that lead', type: 'stat', width: 4 },
+    ...{ title: 'Leading controllers', type: 'stat', width: 4 },
     queries: [['sum(berth_controller_leading)', 'leading']],
   },
   {
@@ -40,25 +40,25 @@ const panels: readonly Panel[] = [
     queries: [['count by (node) (berth_controller_vip_holder)', '{{node}}']],
   },
   {
-    title: 'VIPs that nobody answers for, or that do not answer, or are used by others',
+    title: 'VIPs that are not announced, not reachable, or used by another host',
     queries: [
       ['sum by (reason) (berth_controller_vips{condition=~"Announced|Verified",status="False"})', '{{reason}}'],
       ['sum by (reason) (berth_controller_vips{condition="Conflict",status="True"})', '{{reason}}'],
     ],
   },
   {
-    ...{ title: 'VIPs that changed their node, per minute', unit: 'short' },
+    ...{ title: 'Changes of holders, per minute', unit: 'short' },
     queries: [['sum by (cause) (rate(berth_speaker_vip_gains_total[5m])) * 60', '{{cause}}']],
   },
   {
-    ...{ title: 'Time without an answer after the death of a holder', unit: 's' },
+    ...{ title: 'Duration of takeovers after the death of a holder', unit: 's' },
     queries: [
       ['histogram_quantile(0.5, sum by (le) (rate(berth_speaker_takeover_duration_seconds_bucket[1h])))', 'median'],
       ['histogram_quantile(0.99, sum by (le) (rate(berth_speaker_takeover_duration_seconds_bucket[1h])))', '99 %'],
     ],
   },
   {
-    title: 'Speakers that others hear',
+    title: 'Speakers whose heartbeats arrive at other speakers',
     queries: [['sum by (peer) (berth_speaker_peer_alive)', '{{peer}}']],
   },
   {
@@ -95,7 +95,7 @@ const height = 8;
 // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder is Grafana's.
 const datasource = { type: 'prometheus', uid: '${datasource}' };
 
-/** The dashboard as Grafana imports it. */
+/** Returns the dashboard in Grafana's import format. */
 export function dashboard(): unknown {
   let [x, y] = [0, 0];
   const placed = panels.map(({ title, type = 'timeseries', unit = 'short', width = 8, queries }, index) => {

@@ -1,10 +1,13 @@
-/** The main job, narrated, on a real cluster: pool, Service, address, ARP, curl. `-- --keep` leaves the cluster. */
+/**
+ * A demo on a real cluster, with comments: pool, Service, address, ARP, curl. `-- --keep` keeps the cluster at
+ * the end.
+ */
 import { Command } from 'commander';
 import { downLab, downOnInterrupt, eventually, type Lab, type LabHost, upLab } from '../test/lab/cluster.ts';
 
 const { keep, proxyMode } = new Command('npm run demo --')
-  .description('bring a real cluster up, install Berth, expose a Deployment and curl it')
-  .option('--keep', 'leave the cluster running at the end')
+  .description('start a real cluster, install Berth, expose a Deployment and request it with curl')
+  .option('--keep', 'keep the cluster running at the end')
   .option('--proxy-mode <mode>', 'kube-proxy mode: iptables or nftables', 'iptables')
   .parse()
   .opts<{ keep?: boolean; proxyMode: 'iptables' | 'nftables' }>();
@@ -15,7 +18,7 @@ const chart = new URL('../charts/berth', import.meta.url).pathname;
 downOnInterrupt(id);
 try {
   step('A cluster: a control plane, three nodes and a client host on one network');
-  // One that an earlier run has left.
+  // An earlier run may have left a cluster.
   await downLab(id);
   const lab = await upLab({ id, nodes: 3, proxyMode, log: (line) => console.log(`  ${line}`) });
   await showCluster(lab);
@@ -23,7 +26,7 @@ try {
   const vip = await expose(lab);
   await showPath(lab, vip);
   step(`Done: http://${vip}/ is served`);
-  if (keep) tellHowToUse(vip);
+  if (keep) printUsage(vip);
 } catch (error) {
   console.error(`\nThe demo failed: ${(error as Error).message}`);
   process.exitCode = 1;
@@ -36,8 +39,8 @@ async function showCluster(lab: Lab): Promise<void> {
 }
 
 async function install(lab: Lab): Promise<void> {
-  step('Berth, by its chart');
-  console.log('  building the image, loading it into the nodes');
+  step('Install Berth with its chart');
+  console.log('  building the image and loading it into the nodes');
   await lab.buildBerth();
   const image = '--set image.repository=localhost/berth,image.tag=lab,image.pullPolicy=Never';
   const args = `install berth ${chart} --namespace berth-system --create-namespace ${image} --wait`;
@@ -47,7 +50,7 @@ async function install(lab: Lab): Promise<void> {
 }
 
 async function expose(lab: Lab): Promise<string> {
-  step('A pool, and where it is announced');
+  step('A pool, and an L2Advertisement that announces it');
   await apply(
     lab,
     `apiVersion: berth.dev/v1beta1
@@ -78,24 +81,26 @@ metadata: { name: default }`,
 }
 
 async function showPath(lab: Lab, vip: string): Promise<void> {
-  step('The client host asks for it');
+  step('The client host sends a request');
   const curl = ['curl', '-sS', '-i', '--max-time', '2', `http://${vip}/hostname`];
   const answer = await eventually('HTTP 200 through the VIP', async () => {
     const { stdout } = await lab.client.exec(curl);
     return stdout.startsWith('HTTP/1.1 200') ? stdout : undefined;
   });
   show('client', curl.join(' '), answer);
-  const neighbour = await onHost(lab.client, ['ip', 'neigh', 'show', vip]);
-  const holder = lab.nodes.find(({ mac }) => neighbour.includes(mac));
-  if (holder === undefined) throw new Error(`the MAC that answered is no node's: ${neighbour}`);
-  console.log(`\n  That MAC is ${holder.name}'s: it holds the VIP. Its kube-proxy takes the packet from there:\n`);
+  const neighbor = await onHost(lab.client, ['ip', 'neigh', 'show', vip]);
+  const holder = lab.nodes.find(({ mac }) => neighbor.includes(mac));
+  if (holder === undefined) throw new Error(`no node has the MAC that answered: ${neighbor}`);
+  console.log(
+    `\n  That MAC is ${holder.name}'s: it holds the VIP. The kube-proxy of this node forwards the packets:\n`,
+  );
   if (proxyMode === 'nftables') await onHost(holder, ['sh', '-c', `nft list table ip kube-proxy | grep -A3 '${vip}'`]);
   else await onHost(holder, ['sh', '-c', `iptables -t nat -S KUBE-SERVICES | grep -w ${vip}`]);
 }
 
-function tellHowToUse(vip: string): void {
+function printUsage(vip: string): void {
   console.log(`
-  The cluster is still there. Use it, and take it down when you have seen enough:
+  The cluster is still running. Use it, and delete it when you are done:
 
     npm run lab -- exec --id ${id} client -- curl -s http://${vip}/hostname
     npm run lab -- exec --id ${id} control-plane -- kubectl get services
@@ -106,9 +111,9 @@ function step(title: string): void {
   console.log(`\n# ${title}\n`);
 }
 
-/** Prints a command and what it said. */
-function show(who: string, command: string, output = ''): void {
-  console.log(`  ${who}$ ${command}`);
+/** Prints a command and its output. */
+function show(host: string, command: string, output = ''): void {
+  console.log(`  ${host}$ ${command}`);
   for (const line of output.trimEnd().split('\n')) if (line !== '') console.log(`    ${line}`);
 }
 

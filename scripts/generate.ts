@@ -1,4 +1,4 @@
-/** Writes the files that follow from others (`npm run generate`); a test says when one of them is out of date. */
+/** Writes the generated files (`npm run generate`). A test fails if one of them is out of date. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { generatedFiles } from './generated.ts';
 

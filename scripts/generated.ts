@@ -1,6 +1,6 @@
 /**
- * The files that follow from others: the chart's Chart.yaml, README and dashboard, the pages on metrics and on the CRDs, and the CRDs with the
- * mark that tells one version from another.
+ * The generated files: the chart's Chart.yaml, README and dashboard, docs/metrics.md, docs/crds.md, and the CRDs with an annotation that marks
+ * their version.
  */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
@@ -10,12 +10,12 @@ import { crdsPage } from './crds-page.ts';
 import { dashboard } from './dashboard.ts';
 import { metricsPage } from './metrics-page.ts';
 
-/** As much of JSON Schema as values.schema.json uses. */
+/** The part of JSON Schema that values.schema.json uses. */
 interface Schema {
   readonly type?: string;
   readonly enum?: readonly string[];
   readonly description?: string;
-  /** A former name, which the templates refuse: it is not described. */
+  /** Whether this is a former name, which the templates refuse; the README leaves it out. */
   readonly deprecated?: boolean;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
@@ -24,20 +24,20 @@ interface Schema {
   readonly $ref?: string;
 }
 
-/** One value of the chart: a row of the README's table. */
+/** One value of the chart: a row in the README's table. */
 export interface ValueRow {
   readonly path: string;
   readonly type: string;
-  /** What values.yaml says; undefined where it says nothing. */
+  /** The default in values.yaml; undefined if it has none. */
   readonly byDefault: unknown;
   readonly description: string;
-  /** It only holds others. */
+  /** Whether the value only contains other values. */
   readonly isGroup: boolean;
 }
 
 const chart = 'charts/berth';
 
-/** Every file that is made, with the text that it must have. Paths are those from the repository's root. */
+/** Returns the text of every generated file. Paths are relative to the repository's root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>([
     [`${chart}/Chart.yaml`, chartMetadata()],
@@ -53,7 +53,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return files;
 }
 
-/** The CRD with a digest of its spec among its annotations: so the chart sees whether the cluster's is another one. */
+/**
+ * Adds a digest of the CRD's spec as an annotation. By it the chart finds out whether the CRD in the cluster
+ * differs.
+ */
 export function stamped(crd: string): string {
   const spec = crd.slice(crd.indexOf('\nspec:\n'));
   const mark = `    berth.dev/schema: ${createHash('sha256').update(spec).digest('hex').slice(0, 16)}`;
@@ -62,7 +65,7 @@ export function stamped(crd: string): string {
   return crd.replace(/^(metadata:\n {2}name: .*\n)/m, `$1  annotations:\n${mark}\n`);
 }
 
-/** All values, those inside of others after them. */
+/** Returns all values; nested values follow the value that contains them. */
 export function valueRows(): readonly ValueRow[] {
   const schema = JSON.parse(readFileSync(`${chart}/values.schema.json`, 'utf8')) as Schema;
   const values: unknown = parse(readFileSync(`${chart}/values.yaml`, 'utf8'));
@@ -96,7 +99,7 @@ function typeOf({ type, enum: choices }: Schema): string {
   return { array: 'list', object: 'map' }[type ?? ''] ?? type ?? '';
 }
 
-/** The chart's README. */
+/** Returns the chart's README. */
 function chartReadme(): string {
   const lines = valueRows().map(({ path, type, byDefault, description, isGroup }) => {
     const silent = byDefault === undefined || (isGroup && !Array.isArray(byDefault));
@@ -112,13 +115,13 @@ const head = `# The Berth chart
 helm install berth charts/berth --namespace berth-system --create-namespace --values my-values.yaml
 \`\`\`
 
-How to install, upgrade and remove Berth: [docs/install.md](../../docs/install.md). What its Pods may do, and why:
-[docs/security.md](../../docs/security.md).
+[docs/install.md](../../docs/install.md) describes how to install, upgrade and remove Berth.
+[docs/security.md](../../docs/security.md) describes the permissions of its Pods.
 
 ## Values
 
-A schema checks them: a name that is not here is refused. \`pools[].NAME\` is a field of each pool.
+A schema checks the values: it refuses names that are not in this table. \`pools[].NAME\` is a field of each pool.
 
-| value | type | default | what it is for |
+| value | type | default | description |
 |---|---|---|---|
 `;

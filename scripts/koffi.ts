@@ -1,4 +1,7 @@
-/** The native module's binaries: npm has installed the one for this machine; those for other machines come from its registry. */
+/**
+ * The binaries of the native module: npm has installed the one for this machine; the others come from npm's
+ * registry.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -7,18 +10,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lock } from './sbom.ts';
 
-/** The machines that Berth runs on, as container images name them, and as the module does. */
+/** The architectures that Berth runs on: their names for container images, and those of the module. */
 export const architectures = { amd64: 'x64', arm64: 'arm64' } as const;
 
-/** One of them. */
+/** One of {@link architectures}. */
 export type Architecture = keyof typeof architectures;
 
-/** This machine's. */
+/** Returns the architecture of this machine. */
 export function ownArchitecture(): Architecture {
   return process.arch === 'arm64' ? 'arm64' : 'amd64';
 }
 
-/** Copies the module with the binaries for the machines; gives the packages that were copied, as package-lock.json names them. */
+/**
+ * Copies the module with the binaries for the machines. Returns the copied packages by their names in
+ * package-lock.json.
+ */
 export async function copyKoffi(
   root: string,
   out: string,
@@ -39,9 +45,9 @@ export async function copyKoffi(
   return packages.map((name) => `node_modules/${name}`);
 }
 
-/** What is loaded at run time, and the license. */
+/** Copies the files that are loaded at run time, and the license. */
 async function copyFiles(from: string, to: string): Promise<void> {
-  // The image has glibc; cnoke builds the module where no binary fits.
+  // The image has glibc, so the musl binaries are not needed. cnoke would build the module, which is not needed either.
   const options = { cwd: from, exclude: ['**/musl_*/**', 'cnoke.cjs'] };
   let binaries = 0;
   for await (const file of glob('{package.json,LICENSE*,**/*.{js,cjs,node}}', options)) {
@@ -51,15 +57,18 @@ async function copyFiles(from: string, to: string): Promise<void> {
   if (binaries === 0 && from.includes('koffi-linux')) throw new Error(`no binary in ${from}`);
 }
 
-/** What package-lock.json says of a package. */
+/** The version and integrity of a package in package-lock.json. */
 interface Pinned {
   readonly version: string | undefined;
   readonly integrity: string | undefined;
 }
 
-/** npm installs no package for another machine, but gives its archive; that must be the one that package-lock.json names. */
+/**
+ * Downloads the archive of a package for another machine, which npm would not install. It must match
+ * package-lock.json.
+ */
 async function copyFetched(name: string, { version, integrity }: Pinned, out: string): Promise<void> {
-  if (version === undefined || integrity === undefined) throw new Error(`package-lock.json does not know ${name}`);
+  if (version === undefined || integrity === undefined) throw new Error(`package-lock.json does not contain ${name}`);
   const folder = await mkdtemp(join(tmpdir(), 'berth-koffi-'));
   try {
     const argv = ['pack', `${name}@${version}`, '--json', '--prefer-offline', '--pack-destination', folder];
@@ -68,7 +77,8 @@ async function copyFetched(name: string, { version, integrity }: Pinned, out: st
     const digest = createHash('sha512')
       .update(await readFile(archive))
       .digest('base64');
-    if (`sha512-${digest}` !== integrity) throw new Error(`${name}@${version} is not what package-lock.json names`);
+    if (`sha512-${digest}` !== integrity)
+      throw new Error(`${name}@${version} does not match its integrity in package-lock.json`);
     const unpacked = join(folder, 'unpacked');
     await mkdir(unpacked);
     run('tar', ['-xzf', archive, '-C', unpacked, '--strip-components=1']);

@@ -1,4 +1,4 @@
-/** The page on metrics and alerts: made from what the programs serve and from the chart's rules. */
+/** Generates docs/metrics.md from the metrics of the programs and the alerts of the chart. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { type ControllerFacts, controllerMetrics } from '../src/controller/metrics.ts';
@@ -16,11 +16,11 @@ interface Rule {
   readonly annotations: { readonly description: string };
 }
 
-/** The page as Markdown. */
+/** Returns the page as Markdown. */
 export function metricsPage(): string {
   const loop = new Loop({ log: createLogger('page', 'error'), resyncMs: 1, pass: async () => undefined });
   const shared = [...loop.metrics, ...new CallMetrics().metrics];
-  // What the metrics are read from is not asked for: nobody reads them here.
+  // Only names, labels and help texts are needed here, so the sources of the values are left out.
   const controller = controllerMetrics({ version: '', parts: shared, watched: {} } as unknown as ControllerFacts);
   const parts = [...new Takeovers().metrics, ...shared];
   const speaker = speakerMetrics({ version: '', parts, watched: {}, dataPath: {} } as unknown as SpeakerFacts);
@@ -33,7 +33,7 @@ export function metricsPage(): string {
     '## Both programs',
     table(both),
     '## The controller',
-    'Only the replica that leads tells of the cluster; the others would count everything once more.',
+    'Only the leading replica exposes metrics of the cluster: otherwise every object would be counted several times.',
     table(own(controller)),
     '## The speaker',
     table(own(speaker)),
@@ -46,7 +46,7 @@ function table(kinds: readonly MetricKind[]): string {
   const rows = kinds.map(
     ({ name, kind, labels, help }) => `| \`${name}\` | ${kind} | ${labels.join(', ')} | ${help} |`,
   );
-  return ['| metric | kind | labels | what it says |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| metric | kind | labels | description |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 function alerts(): string {
@@ -59,16 +59,18 @@ function alerts(): string {
       const text = annotations.description.trim().replaceAll('{{ $labels.instance }}', 'an instance');
       return `| \`${alert}\` | ${labels.severity} | ${after} | ${text} |`;
     });
-  return `${['| alert | severity | after | what it means, and what to do |', '|---|---|---|---|', ...rows].join('\n')}\n`;
+  return `${['| alert | severity | after | meaning, and what to do |', '|---|---|---|---|', ...rows].join('\n')}\n`;
 }
 
 const head = `# Metrics and alerts
 
-Both programs serve \`/metrics\` in the text format of Prometheus: the controller at its Pod's port \`controller.healthPort\` (8081), a
-speaker at its node's loopback (\`speaker.healthPort\`, 7931). A speaker shares its node's network, so nothing else is open before you ask
-for it: \`metrics.onNodeNetwork\`, \`metrics.podMonitor.enabled\` or \`metrics.serviceMonitor.enabled\` make it serve \`/metrics\`, and nothing
-else, at the node's address too (\`metrics.speakerPort\`, 7933). \`metrics.prometheusRule.enabled\` and \`metrics.dashboard.enabled\` bring the
-alerts below and a dashboard for Grafana.
+Both programs serve \`/metrics\` in the text format of Prometheus. The controller serves it on its
+Pod's address (\`controller.healthPort\`, 8081), a speaker on its node's loopback address
+(\`speaker.healthPort\`, 7931). A speaker uses its node's network, so by default it opens no other port
+for metrics. With \`metrics.onNodeNetwork\`, \`metrics.podMonitor.enabled\` or
+\`metrics.serviceMonitor.enabled\` it serves \`/metrics\`, and nothing else, on the node's address too
+(\`metrics.speakerPort\`, 7933). \`metrics.prometheusRule.enabled\` and \`metrics.dashboard.enabled\` add
+the alerts below and a dashboard for Grafana.
 
 With the Prometheus operator:
 
@@ -77,8 +79,10 @@ helm upgrade berth charts/berth --namespace berth-system --reset-then-reuse-valu
   --set metrics.podMonitor.enabled=true --set metrics.prometheusRule.enabled=true --set metrics.dashboard.enabled=true
 \`\`\`
 
-Reasons in labels are the words of [reasons](reasons.md). What is gone (a Service, a pool, a node) has no values any more.`;
+[Reasons](reasons.md) explains the values of the label \`reason\`. A deleted Service, pool or node has no
+values any more.`;
 
 const alertsHead = `## Alerts
 
-\`charts/berth/files/alerts.yaml\`, each tested with \`promtool\`. For each: \`kubectl berth status\` first.`;
+\`charts/berth/files/alerts.yaml\` has these alerts; each is tested with \`promtool\`. For every alert, run
+\`kubectl berth status\` first.`;

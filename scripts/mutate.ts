@@ -1,4 +1,4 @@
-/** Tries out whether the tests find the slips of `test/mutations`; `npm run mutate -- --help` says how. */
+/** Checks that the tests find the mutations of `test/mutations`. `npm run mutate -- --help` shows the options. */
 import { parseArgs } from 'node:util';
 import { mutations } from '../test/mutations/list.ts';
 import type { Mutation } from '../test/mutations/mutation.ts';
@@ -8,17 +8,17 @@ import { renderList, renderSummary, type Tried } from './mutate/report.ts';
 import { endAll } from './mutate/run-tests.ts';
 import { Trial } from './mutate/trial.ts';
 
-const usage = `npm run mutate [-- OPTIONS]: makes each slip of test/mutations in a copy of the tree, and runs the tests that should find it
+const usage = `npm run mutate [-- OPTIONS]: makes each mutation of test/mutations in a copy of the tree, and runs the tests that should find it
 
-  --only ID,ID     these only
-  --area NAME      those of an area only: ${Object.keys(mutations).join(', ')}
-  --list           says what there is, and tries nothing
-  --help           says this
+  --only ID,ID     only these mutations
+  --area NAME      only the mutations of this area: ${Object.keys(mutations).join(', ')}
+  --list           list the mutations, and run nothing
+  --help           show this text
 
-Status 1: the tests do not find one, and the list does not say why that must be.`;
+Status 1: the tests do not find a mutation, and the list does not mark it as one that survives.`;
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Exit code of a program that Ctrl-C ended, as a shell gives it. */
+/** The exit code that a shell reports for a program that was ended by Ctrl-C. */
 const interruptedCode = 130;
 
 const { values } = readArguments();
@@ -40,7 +40,7 @@ function readArguments() {
   }
 }
 
-/** The mutations that the command line names, by area. */
+/** Returns the mutations that the command line names, by area. */
 function choose({
   only,
   area,
@@ -50,17 +50,17 @@ function choose({
 }): ReadonlyMap<string, Mutation[]> {
   const [ids, areas] = [only, area].map((words) => words?.flatMap((word) => word.split(',')));
   const all = Object.values(mutations).flat();
-  const strangers = [
+  const unknown = [
     ...(ids ?? []).filter((id) => !all.some((one) => one.id === id)),
     ...(areas ?? []).filter((name) => !(name in mutations)),
   ];
-  if (strangers.length > 0) misused(`there is no mutation and no area ${strangers.join(', ')}`);
+  if (unknown.length > 0) misused(`no such mutation or area: ${unknown.join(', ')}`);
   const inAreas = Object.entries(mutations).filter(([name]) => areas?.includes(name) ?? true);
   const chosen = inAreas.map(([name, some]) => [name, some.filter(({ id }) => ids?.includes(id) ?? true)] as const);
   return new Map(chosen.filter(([, some]) => some.length > 0));
 }
 
-/** Tries them, and says what came of them. Is there nothing to be mended? */
+/** Tries the mutations, and prints the results. Returns whether all results are as expected. */
 async function tryAll(chosen: ReadonlyMap<string, readonly Mutation[]>): Promise<boolean> {
   const root = new URL('..', import.meta.url).pathname;
   const copy = new Copy(root);

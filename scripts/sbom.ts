@@ -1,6 +1,9 @@
-/** A software bill of materials (CycloneDX 1.5) of what is in dist/: the packages that were bundled or copied, and no others. */
+/**
+ * A software bill of materials (CycloneDX 1.5) of dist/: it lists the packages that were bundled or copied,
+ * and no others.
+ */
 
-/** One package as package-lock.json has it. */
+/** One package in package-lock.json. */
 export interface LockedPackage {
   readonly version: string;
   readonly license?: string;
@@ -8,19 +11,19 @@ export interface LockedPackage {
   readonly dev?: boolean;
 }
 
-/** package-lock.json, as much of it as is read. */
+/** The part of package-lock.json that is read. */
 export interface Lock {
   readonly packages: Readonly<Record<string, LockedPackage>>;
 }
 
-/** The folder below node_modules that a file belongs to (`node_modules/@scope/name`); undefined for our own files. */
+/** Returns the folder of a file's package (`node_modules/@scope/name`); undefined for Berth's own files. */
 export function packageOf(file: string): string | undefined {
   return /(?:^|\/)((?:node_modules\/(?:@[^/]+\/)?[^/]+\/)*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1];
 }
 
 /**
- * npm's own `npm sbom` lists what is installed: of what a bundle takes that is a fraction, it tells the time, and it calls the program after
- * its folder. The same input gives the same text here.
+ * Makes the bill of materials. The same input gives the same text. `npm sbom` does not fit: it lists everything that is
+ * installed, of which the bundle contains a fraction; it contains the time; and it names the program after its folder.
  */
 export function billOfMaterials(packages: Iterable<string>, lock: Lock): string {
   const { version = '' } = lock.packages[''] ?? {};
@@ -37,8 +40,9 @@ export function billOfMaterials(packages: Iterable<string>, lock: Lock): string 
 }
 
 function componentOf(folder: string, locked: LockedPackage | undefined): object {
-  if (locked?.license === undefined) throw new Error(`package-lock.json does not know ${folder}, or its license`);
-  if (locked.dev) throw new Error(`${folder} is for development only, and is in the bundle`);
+  if (locked?.license === undefined)
+    throw new Error(`package-lock.json does not contain ${folder}, or not its license`);
+  if (locked.dev) throw new Error(`${folder} is in the bundle, but it is a development dependency`);
   const name = folder.replace(/^.*node_modules\//, '');
   const [algorithm = '', digest = ''] = (locked.integrity ?? '').split(/-(.*)/s);
   const content = Buffer.from(digest, 'base64').toString('hex');
@@ -46,7 +50,10 @@ function componentOf(folder: string, locked: LockedPackage | undefined): object 
   return { ...component('library', { ...locked, name, license: locked.license }), hashes };
 }
 
-/** SPDX knows expressions (`(MIT OR Apache-2.0)`) and single licenses; CycloneDX has a field for each. */
+/**
+ * Makes a component. A license is an SPDX expression (`(MIT OR Apache-2.0)`) or a single id; CycloneDX has a
+ * field for each.
+ */
 function component(
   type: string,
   { name, version, license }: { readonly name: string; readonly version: string; readonly license: string },

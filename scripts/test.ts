@@ -1,4 +1,7 @@
-/** Runs the tests: `npm test` for a change, `npm run test:quick` for an answer at once, `npm run test:all` for all that there is. */
+/**
+ * Runs the tests: `npm test` after a change, `npm run test:quick` for a fast result, `npm run test:all` for
+ * everything.
+ */
 import { spawnSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,14 +14,14 @@ import { keepTimes, longestFirst, readTimes } from '../test/runner/times.ts';
 
 const usage = `npm test -- [SUITE...]
 
-Runs the suites that are named, or all of them: check (types, lint, format), ${Object.keys(suites).join(', ')}.
+Runs the named suites, or all suites: check (types, lint, format), ${Object.keys(suites).join(', ')}.
 
   npm run test:quick   check, unit, sim and control
   npm test             all suites
   npm run test:all     all suites with their rare and slow parts, long random runs, mutations,
                        Kubernetes' own tests, the guest
 
-${seedVariable}=N repeats the random tests of a run; the seed stands in its first line.`;
+${seedVariable}=N repeats the random tests of a run; the first line of its output has the seed.`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,7 +33,7 @@ if (values.help) {
 }
 const unknown = positionals.filter((name) => name !== 'check' && !(name in suites));
 if (unknown.length > 0) {
-  console.error(`no suite ${unknown.join(', ')}: there are check, ${Object.keys(suites).join(', ')}`);
+  console.error(`no such suite: ${unknown.join(', ')}; the suites are check, ${Object.keys(suites).join(', ')}`);
   process.exit(2);
 }
 
@@ -38,7 +41,7 @@ process.chdir(new URL('..', import.meta.url).pathname);
 const begin = performance.now();
 const seed = seedOfRun();
 process.env[seedVariable] = String(seed);
-// Each file is a process, which loads much the same modules as the others: they are compiled once.
+// Every test file is a process of its own, and most of them load the same modules. The cache compiles a module once.
 process.env.NODE_COMPILE_CACHE ??= join(cacheFolder(), 'compiled');
 if (values.all) process.env.BERTH_TESTS = 'all';
 console.log(`seed ${seed}: ${seedVariable}=${seed} repeats this run's random tests`);
@@ -61,7 +64,7 @@ for (const command of failedCommands) console.error(`failed: ${command}`);
 const failures = ended.reduce((sum, { counts }) => sum + counts.failed + counts.cancelled, failedCommands.length);
 process.exit(failures > 0 ? 1 : 0);
 
-/** Types, lint and format: a fault there ends the run, for what follows may say nothing. */
+/** Checks types, lint and format. An error ends the run, because the results of the tests would mean nothing. */
 function check(): void {
   for (const argv of [['node_modules/.bin/tsc'], ['node_modules/.bin/biome', 'check', '--error-on-warnings']]) {
     const status = runCommand({ argv });
@@ -69,7 +72,7 @@ function check(): void {
   }
 }
 
-/** Runs what is rare and slow, one after the other; gives the names of what failed. */
+/** Runs the rare and slow commands, one after the other. Returns the names of those that failed. */
 function runRare(): readonly string[] {
   return rare
     .filter((command) => {
@@ -79,7 +82,7 @@ function runRare(): readonly string[] {
     .map(({ name }) => name);
 }
 
-/** Runs a command to its end; gives its exit code. */
+/** Runs a command to its end. Returns its exit code. */
 function runCommand({ argv: [program = '', ...args], env }: Pick<RareCommand, 'argv' | 'env'>): number {
   const { status, signal } = spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
   return status ?? (signal ? 1 : 0);

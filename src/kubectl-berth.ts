@@ -8,18 +8,18 @@ import { runProgram } from './cli/program.ts';
 const interrupted = new AbortController();
 process.once('SIGINT', () => interrupted.abort());
 process.once('SIGTERM', () => interrupted.abort());
-// A reader that has seen enough (head, less) is no fault.
+// A reader that closes the pipe early (head, less) is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
 });
 
-function terminal(wantsColour: boolean): Terminal {
-  const noColor = !wantsColour || (process.env.NO_COLOR ?? '') !== '';
+function terminal(wantsColor: boolean): Terminal {
+  const noColor = !wantsColor || (process.env.NO_COLOR ?? '') !== '';
   return {
     out: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
     confirm,
-    paint: colorsFor(process.stdout.isTTY === true, { noColor }),
+    colors: colorsFor(process.stdout.isTTY === true, { noColor }),
   };
 }
 
@@ -27,14 +27,14 @@ async function confirm(question: string): Promise<boolean> {
   if (process.stdin.isTTY !== true) return false;
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const said = await lines.question(`${question} [y/N] `, { signal: interrupted.signal });
-    return /^y(es)?$/i.test(said.trim());
+    const answer = await lines.question(`${question} [y/N] `, { signal: interrupted.signal });
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     lines.close();
   }
 }
 
 void runProgram({ argv: process.argv.slice(2), terminal, signal: interrupted.signal }).then((exit) => {
-  // A connection that is still being made, to a node that does not answer, is not waited for; the output is.
+  // Wait for the output, but not for a connection that is still being opened to a node that does not answer.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(exit)));
 });

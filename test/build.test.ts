@@ -72,10 +72,13 @@ test('one build holds the native module for both architectures', () => {
 });
 
 test('an architecture that there is not is refused', () => {
-  assert.match(build(join(folder, 'none'), '--arch', 'mips').stderr, /no architecture mips: there are amd64, arm64/);
+  assert.match(
+    build(join(folder, 'none'), '--arch', 'mips').stderr,
+    /unknown architecture mips: use one of amd64, arm64/,
+  );
 });
 
 test('what package-lock.json does not know, or is for development, cannot be in a bill of materials', () => {
-  assert.throws(() => billOfMaterials(['node_modules/none'], lock), /does not know node_modules\/none/);
-  assert.throws(() => billOfMaterials(['node_modules/typescript'], lock), /for development only/);
+  assert.throws(() => billOfMaterials(['node_modules/none'], lock), /does not contain node_modules\/none/);
+  assert.throws(() => billOfMaterials(['node_modules/typescript'], lock), /is a development dependency/);
 });

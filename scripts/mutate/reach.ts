@@ -1,11 +1,14 @@
-/** Which quick tests run a source file: those that import it, themselves or through others, or start it as a process. */
+/**
+ * Finds the quick tests that run a source file: tests that import it, directly or indirectly, or start it as a
+ * process.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-/** Tests that need neither a cluster nor another network. */
+/** Tests that need neither a cluster nor network namespaces. */
 const quickTests = ['test/*.test.ts', 'test/unit/**/*.test.ts', 'test/sim/**/*.test.ts', 'test/control/**/*.test.ts'];
 
-/** An import that is there when the program runs, and a program that a test starts. */
+/** Patterns of imports that exist at run time, and of programs that a test starts. */
 const references = [
   /\b(?:import|export)\s+(?!type\b)[^;'"]*?\bfrom\s+'(\.[^']+)'/g,
   /\bimport\s+'(\.[^']+)'/g,
@@ -19,7 +22,7 @@ export class Reach {
   readonly #importers = new Map<string, string[]>();
   readonly #quick: readonly string[];
 
-  /** Reads the tree of this root. */
+  /** Reads the tree at a path. */
   constructor(root: string) {
     this.#quick = globSync(quickTests, { cwd: root }).sort();
     for (const file of globSync(['src/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts'], { cwd: root })) {
@@ -31,10 +34,10 @@ export class Reach {
     }
   }
 
-  /** The quick tests that run this file. */
+  /** Returns the quick tests that run a file. */
   testsOf(file: string): readonly string[] {
     const reached = new Set([file]);
-    // A set goes on with what is added while it is walked through.
+    // The loop also visits the elements that are added to the set during the loop.
     for (const one of reached) for (const importer of this.#importers.get(one) ?? []) reached.add(importer);
     return this.#quick.filter((test) => reached.has(test));
   }

@@ -1,8 +1,8 @@
-/** What a run of mutations comes to, as text. */
+/** The results of a run of mutations, as text. */
 import type { Mutation } from '../../test/mutations/mutation.ts';
 import type { Verdict } from './trial.ts';
 
-/** A mutation, and what became of it. */
+/** A mutation and its result. */
 export interface Tried {
   readonly area: string;
   readonly mutation: Mutation;
@@ -10,7 +10,7 @@ export interface Tried {
   readonly seconds: number;
 }
 
-/** Every mutation with its consequence, by area. */
+/** Lists every mutation with its consequence, by area. */
 export function renderList(areas: ReadonlyMap<string, readonly Mutation[]>): string {
   return [...areas]
     .flatMap(([area, some]) => [`${area} (${some.length})`, ...some.map((one) => `  ${one.id}: ${one.consequence}`)])
@@ -28,7 +28,7 @@ const columns = [
   'seconds',
 ] as const;
 
-/** A row for each area, and a line for every mutation that asks for work. */
+/** Formats the results: a row for each area, and a line for every mutation that needs work. */
 export function renderSummary(tried: readonly Tried[]): string {
   const rows = [...Map.groupBy(tried, ({ area }) => area)].map(([area, some]) => rowOf(area, some));
   const table = [columns, ...rows, rowOf('all', tried)];
@@ -57,15 +57,17 @@ function rowOf(area: string, some: readonly Tried[]): readonly string[] {
   ];
 }
 
-/** What a person has to do about it; nothing where a test that the list names has killed it. */
+/** Says what to do about a mutation. Empty if a test that the list names has killed it. */
 function remarkOn({ mutation, verdict }: Tried): readonly string[] {
   const { id, file, consequence, survives } = mutation;
-  if (verdict.kind === 'Unknown') return [`${id}: not known, for its tests fail ${verdict.why}`];
+  if (verdict.kind === 'Unknown') return [`${id}: unknown, because its tests fail ${verdict.why}`];
   if (verdict.kind === 'Survived') {
     return survives === undefined
       ? [`${id} (src/${file}) SURVIVES: ${consequence}`]
       : [`${id} (src/${file}) survives: ${survives}`];
   }
-  const stale = survives === undefined ? [] : [`${id} is killed, and marked as one that survives: delete the mark`];
-  return verdict.isNamed ? stale : [...stale, `${id} is found by ${verdict.by}: name that file in the list`];
+  const stale = survives === undefined ? [] : [`${id} is killed, but marked as one that survives: delete the mark`];
+  return verdict.isNamed
+    ? stale
+    : [...stale, `${id} is found by ${verdict.by}: add that file to its tests in the list`];
 }

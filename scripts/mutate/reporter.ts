@@ -1,10 +1,13 @@
-/** Writes a line for every test that fails, and nothing else: the first one is enough to end the run. */
+/**
+ * A reporter of the test runner that writes one line for every test that fails. The first line is enough to
+ * end the run.
+ */
 
 interface RunnerEvent {
   readonly type: string;
   readonly data: {
     readonly name?: string;
-    /** Where the test is declared, which may be a file that others share. */
+    /** The file that declares the test; it may be a shared one. */
     readonly file?: string;
     /** The file that was run. */
     readonly entryFile?: string;
@@ -17,7 +20,7 @@ export interface FailedTest {
   readonly name: string;
 }
 
-/** What the runner calls: it takes its events and gives what is to be printed. */
+/** The runner passes its events to this function, and prints the strings that it yields. */
 async function* reporter(source: AsyncIterable<RunnerEvent>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     if (type !== 'test:fail') continue;
@@ -26,5 +29,5 @@ async function* reporter(source: AsyncIterable<RunnerEvent>): AsyncGenerator<str
   }
 }
 
-// biome-ignore lint/style/noDefaultExport: it is by its default export that the runner finds a reporter.
+// biome-ignore lint/style/noDefaultExport: the runner loads the default export of a reporter.
 export default reporter;

@@ -1,41 +1,41 @@
-/** Runs files of tests until the first one fails. */
+/** Runs test files until the first test fails. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FailedTest } from './reporter.ts';
 
-/** What came of a run. */
+/** The result of a run. */
 export type RunOutcome =
   | { readonly kind: 'Passed' }
   | { readonly kind: 'Failed'; readonly file: string; readonly test: string }
-  /** It took longer than it may: with a mutation that is a finding too. */
+  /** The run exceeded its time limit. With a mutation, this counts as found, too. */
   | { readonly kind: 'Hung' };
 
 const reporter = new URL('reporter.ts', import.meta.url).pathname;
 
-/** The processes that run now. */
+/** The running processes. */
 const running = new Set<ChildProcess>();
 
-/** Ends all that runs, with all that it has started. */
+/** Ends all running processes, with all their child processes. */
 export function endAll(): void {
   for (const child of running) end(child);
 }
 
-/** Runs these files, two at a time, in a tree. */
+/** Runs test files in a tree, two at a time. */
 export async function runTests(
   root: string,
   files: readonly string[],
   { limitMs }: { readonly limitMs: number },
 ): Promise<RunOutcome> {
   const args = ['--test', '--test-concurrency=2', `--test-reporter=${reporter}`, ...files];
-  // A group of its own: a test's own processes end with it, and Ctrl-C comes to this process alone.
+  // Its own process group: the processes of a test end with it, and Ctrl-C reaches only the parent.
   const child = spawn(process.execPath, args, {
     ...{ cwd: root, detached: true, stdio: ['ignore', 'pipe', 'ignore'] },
-    // By this the runner knows that a test has started it, and would run nothing.
+    // With this variable the runner would assume that it is a child of another runner, and run nothing.
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
   });
   running.add(child);
-  // What a test has left running would keep the pipe open.
+  // A process that a test has left running would keep the pipe open.
   child.once('exit', () => end(child));
   const closed = new Promise<number | null>((resolve) => child.once('close', resolve));
   let outcome: RunOutcome = { kind: 'Passed' };
@@ -52,8 +52,8 @@ export async function runTests(
   const code = await closed;
   clearTimeout(timer);
   running.delete(child);
-  const said = outcome as RunOutcome;
-  return said.kind === 'Passed' && code !== 0 ? { kind: 'Failed', file: '', test: `exit code ${code}` } : said;
+  const result = outcome as RunOutcome;
+  return result.kind === 'Passed' && code !== 0 ? { kind: 'Failed', file: '', test: `exit code ${code}` } : result;
 }
 
 function end({ pid }: ChildProcess): void {

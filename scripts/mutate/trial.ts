@@ -1,31 +1,34 @@
-/** Tries mutations out: the tests that should find one run first, then all quick tests that run the mutated file. */
+/** Tries mutations: the tests that should find a mutation run first, then all quick tests that run the mutated file. */
 import type { Mutation } from '../../test/mutations/mutation.ts';
 import type { Copy } from './copy.ts';
 import type { Reach } from './reach.ts';
 import { type RunOutcome, runTests } from './run-tests.ts';
 
-/** What became of a mutation. */
+/** The result of a mutation. */
 export type Verdict =
-  /** `isNamed`: by a file that the list names. */
+  /** `isNamed`: the list names the test file that found it. */
   | { readonly kind: 'Killed'; readonly by: string; readonly isNamed: boolean }
   | { readonly kind: 'Survived' }
-  /** The tests that should find it fail without it too: nothing is known. */
+  /** The tests that should find it also fail without it, so the result is unknown. */
   | { readonly kind: 'Unknown'; readonly why: string };
 
-/** Files that run together. */
+/** Test files that run together. */
 interface Stage {
   readonly files: readonly string[];
   readonly isNamed: boolean;
 }
 
-/** Most files take a second or two, the longest a minute; on a busy machine it may be three times as much. */
+/**
+ * Most files take one or two seconds, the longest takes a minute. On a busy machine a file may take three
+ * times as long.
+ */
 const limitMs = { named: 300_000, reaching: 1_200_000 } as const;
 
-/** Tries one mutation after the other. */
+/** Tries mutations, one after the other. */
 export class Trial {
   readonly #copy: Copy;
   readonly #reach: Reach;
-  /** Files of tests, and what came of them without a mutation. */
+  /** The results of test files without a mutation. */
   readonly #sound = new Map<string, Promise<RunOutcome>>();
 
   constructor(copy: Copy, reach: Reach) {
@@ -33,7 +36,7 @@ export class Trial {
     this.#reach = reach;
   }
 
-  /** Tries it. The copy is as it was afterwards. */
+  /** Tries a mutation. Afterwards the copy is unchanged. */
   async judge(mutation: Mutation): Promise<Verdict> {
     for (const { files, isNamed } of this.#stagesOf(mutation)) {
       const limit = isNamed ? limitMs.named : limitMs.reaching;
@@ -42,12 +45,12 @@ export class Trial {
       if (outcome.kind === 'Passed') continue;
       const fault = await this.#faultOf(outcome.kind === 'Failed' && outcome.file !== '' ? [outcome.file] : files);
       if (fault !== undefined) return { kind: 'Unknown', why: fault };
-      return { kind: 'Killed', by: inWords(outcome, files), isNamed };
+      return { kind: 'Killed', by: describe(outcome, files), isNamed };
     }
     return { kind: 'Survived' };
   }
 
-  /** What is run, until something fails: the simulation, which takes longest, comes last. */
+  /** The stages, which run until a test fails. The simulation takes longest, so it comes last. */
   #stagesOf({ file, tests }: Mutation): readonly Stage[] {
     const named = tests.map((test) => `test/${test}`);
     const others = this.#reach.testsOf(`src/${file}`).filter((test) => !named.includes(test));
@@ -59,19 +62,22 @@ export class Trial {
     ];
   }
 
-  /** Only a test that passes without the mutation, and well within the time, proves anything; each file is asked once. */
+  /**
+   * A failure counts only if the test passes without the mutation, within half of the time limit. Each file is
+   * checked once.
+   */
   async #faultOf(files: readonly string[]): Promise<string | undefined> {
     for (const file of files) {
       const before = this.#sound.get(file) ?? runTests(this.#copy.root, [file], { limitMs: limitMs.named / 2 });
       this.#sound.set(file, before);
       const outcome = await before;
-      if (outcome.kind !== 'Passed') return `without it too: ${inWords(outcome, [file])}`;
+      if (outcome.kind !== 'Passed') return `also without the mutation: ${describe(outcome, [file])}`;
     }
     return undefined;
   }
 }
 
-function inWords(outcome: RunOutcome, files: readonly string[]): string {
-  if (outcome.kind !== 'Failed') return `${files.join(', ')}: no end within the time limit`;
+function describe(outcome: RunOutcome, files: readonly string[]): string {
+  if (outcome.kind !== 'Failed') return `${files.join(', ')}: exceeded the time limit`;
   return outcome.file === '' ? `${files.join(', ')}: ${outcome.test}` : `${outcome.file}: ${outcome.test}`;
 }

@@ -1,36 +1,36 @@
-/** What a command of the tool is made of. A new one is a file with a {@link CommandSpec}, and a line in commands.ts. */
+/** The parts of a command. To add a command, write a file with a {@link CommandSpec} and add a line to commands.ts. */
 
 import type { Session } from './cluster/session.ts';
 import type { Answer } from './output/answer.ts';
 
-/** An option of one command, in commander's words. */
+/** An option of one command, in the terms of the library commander. */
 export interface OptionSpec {
-  /** `--timeout <time>`. */
+  /** Such as `--timeout <time>`. */
   readonly flags: string;
   readonly what: string;
   readonly byDefault?: string | boolean;
-  /** It may be given more than once. */
+  /** Whether the option may be given more than once. */
   readonly many?: boolean;
   readonly choices?: readonly string[];
   readonly required?: boolean;
 }
 
-/** What was given on the command line besides the options of all commands. */
+/** The arguments and options of one command, without the options of all commands. */
 export interface Given {
   readonly args: readonly string[];
-  /** By their names in camel case. */
+  /** Values by option name; names are in camel case. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** Kinds of objects that shells complete. */
-export type Completed = 'pool' | 'node' | 'vip' | 'service';
+/** Kinds of objects whose names the shell completes. */
+export type CompletionKind = 'pool' | 'node' | 'vip' | 'service';
 
 /** An argument of a command. */
 export interface ArgumentSpec {
-  /** `<address>`, or `[address]` where it may be left out. */
+  /** `<address>`, or `[address]` if the argument is optional. */
   readonly name: string;
   readonly what: string;
-  readonly completes?: Completed;
+  readonly completes?: CompletionKind;
   readonly choices?: readonly string[];
 }
 
@@ -38,12 +38,12 @@ export interface ArgumentSpec {
 export interface CommandSpec {
   readonly name: string;
   readonly summary: string;
-  /** More than the summary, for `--help`. */
+  /** A longer text than the summary, for `--help`. */
   readonly description?: string;
   readonly args?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
-  /** Whole command lines, and what they do. */
+  /** Complete command lines, and what each of them does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** Does the work. Throws a Failure where it cannot answer. */
+  /** Runs the command. Throws a Failure if it cannot answer. */
   readonly run: (session: Session, given: Given) => Promise<Answer>;
 }

@@ -13,7 +13,7 @@ import { doctorCommand } from './doctor/command.ts';
 import { explainCommand } from './explain/command.ts';
 import { migrateCommand } from './migrate/command.ts';
 
-/** The commands that ask or change a cluster. */
+/** The commands that read or change a cluster. */
 export const commands: readonly CommandSpec[] = [
   statusCommand,
   poolsCommand,

@@ -1,29 +1,33 @@
-/** Completion of command lines in shells: the scripts ask the tool itself, `kubectl-berth __complete WORDS...`, as kubectl asks its plugins. */
+/**
+ * Completion of command lines in shells: the scripts call `kubectl-berth __complete WORDS...`, as kubectl
+ * calls its plugins.
+ */
 import type { Command, Option } from 'commander';
 import { collections } from '../kube/resources.ts';
 import { listAll } from './cluster/read.ts';
 import type { GlobalOptions, Session } from './cluster/session.ts';
-import type { Completed } from './command.ts';
+import type { CompletionKind } from './command.ts';
 import { commands } from './commands.ts';
 import { misused } from './output/failure.ts';
 
-/** Shells that there is a script for. */
+/** Shells that the tool has a script for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
-/** What kubectl reads after the words: no file names (cobra's ShellCompDirectiveNoFileComp). */
+/** The directive that kubectl reads after the candidates: no file names (cobra's ShellCompDirectiveNoFileComp). */
 const noFiles = ':4';
 
-/** The script for a shell. */
+/** Returns the script for a shell. */
 export function completionScript(shell: string): string {
   const script = scripts[shell as (typeof shells)[number]];
-  if (script === undefined) throw misused(`there is no script for "${shell}": choose ${shells.join(', ')}`);
+  if (script === undefined)
+    throw misused(`there is no completion script for "${shell}"`, `choose ${shells.join(', ')}`);
   return `${head}${script}`;
 }
 
-/** Opens a session with the options of all commands that a person has typed so far. */
+/** Opens a session with those options of all commands that are on the command line so far. */
 export type OpenSession = (options: Partial<GlobalOptions>) => Session;
 
-/** What may come in the place of the last of the words, one a line, and kubectl's directive. */
+/** Lists the candidates for the last word, one a line, followed by kubectl's directive. */
 export async function complete(words: readonly string[], program: Command, open: OpenSession): Promise<string> {
   const line = readLine(words.slice(0, -1), program);
   const session = open(line.globals);
@@ -36,12 +40,12 @@ export async function complete(words: readonly string[], program: Command, open:
   }
 }
 
-/** A command line up to the word that is completed. */
+/** The command line before the word that is completed. */
 interface Line {
-  /** Without options and their values. */
+  /** The words without options and their values. */
   readonly bare: readonly string[];
   readonly globals: Partial<GlobalOptions>;
-  /** The option whose value comes next. */
+  /** The option whose value is the next word. */
   readonly open: Option | undefined;
   readonly options: readonly Option[];
 }
@@ -84,7 +88,7 @@ async function optionValues(option: string | null | undefined, session: Session)
   return option === '--namespace' ? names('namespace', session) : [];
 }
 
-async function names(kind: Completed | 'namespace', session: Session): Promise<readonly string[]> {
+async function names(kind: CompletionKind | 'namespace', session: Session): Promise<readonly string[]> {
   const reach = await session.reach();
   const list = (path: string) =>
     listAll<{ metadata: { name: string }; spec?: { address?: string; type?: string } }>(reach, path);
@@ -97,7 +101,7 @@ async function names(kind: Completed | 'namespace', session: Session): Promise<r
   return (await list(paths[kind])).map(({ metadata }) => metadata.name);
 }
 
-const head = `# Completion of "kubectl-berth". For "kubectl berth" put a program named kubectl_complete-berth on your PATH:
+const head = `# Completion of "kubectl-berth". For "kubectl berth", put a program with the name kubectl_complete-berth on your PATH:
 #   #!/bin/sh
 #   exec kubectl-berth __complete -- "$@"
 `;

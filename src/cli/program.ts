@@ -9,19 +9,19 @@ import { plain } from './output/colors.ts';
 import { type Exit, exits, Failure } from './output/failure.ts';
 import { version } from './output/version.ts';
 
-/** What a run has from the process that it is in. */
-export interface Surroundings {
-  /** Without the names of the program. */
+/** The parts of the process that a run uses. */
+export interface ProcessContext {
+  /** The arguments, without node and the name of the program. */
   readonly argv: readonly string[];
-  /** For an answer with and without colours. */
-  readonly terminal: (wantsColour: boolean) => Terminal;
+  /** Returns the terminal, with or without colors. */
+  readonly terminal: (wantsColor: boolean) => Terminal;
   readonly signal: AbortSignal;
 }
 
 type Globals = Omit<GlobalOptions, 'output'> & { readonly output: Format; readonly color: boolean };
 
-/** Runs one command line; gives the status to end with. */
-export async function runProgram({ argv, terminal, signal }: Surroundings): Promise<Exit> {
+/** Runs one command line. Returns the exit status. */
+export async function runProgram({ argv, terminal, signal }: ProcessContext): Promise<Exit> {
   const ended: { exit: Exit } = { exit: exits.fine };
   const plainTerminal = terminal(false);
   const run = async (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals: Globals) => {
@@ -30,7 +30,7 @@ export async function runProgram({ argv, terminal, signal }: Surroundings): Prom
     const session = new Session({ ...options, output }, at, signal);
     try {
       const answer = await spec.run(session, given);
-      at.out(renderAnswer(answer, output, { paint: at.paint }));
+      at.out(renderAnswer(answer, output, { colors: at.colors }));
       ended.exit = exitOf(answer);
     } finally {
       await session.close();
@@ -53,7 +53,7 @@ function failed(error: unknown, { note }: Terminal, signal: AbortSignal): Exit {
     note(`error: ${error.message}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return error.exit;
   }
-  // A fault of the tool: its message is all that helps, and where it was is for those who ask.
+  // A fault of the tool itself: the message is enough for most people; BERTH_DEBUG adds the stack.
   const { message, stack } = error as Error;
   note(`error: ${process.env.BERTH_DEBUG === undefined ? message : stack}\n`);
   return exits.unreachable;
@@ -63,27 +63,31 @@ type Run = (spec: CommandSpec, given: Parameters<CommandSpec['run']>[1], globals
 
 function programOf(run: Run, print: (text: string) => void): Command {
   const program = new Command('kubectl-berth')
-    .description('Looks into Berth, the LoadBalancer of this cluster, and changes what a person may change.')
+    .description(
+      'Shows the state of Berth, the LoadBalancer of this cluster, and changes what an administrator may change.',
+    )
     .usage('[options] <command>')
     .version(version)
     .exitOverride()
-    .showHelpAfterError('(--help tells more)')
+    .showHelpAfterError('(see --help)')
     .configureHelp({ showGlobalOptions: true })
-    .option('--kubeconfig <file>', 'how to reach the cluster (default: KUBECONFIG, or ~/.kube/config)')
-    .option('--context <name>', 'context of the kubeconfig')
+    .option('--kubeconfig <file>', 'the kubeconfig file (default: KUBECONFIG, or ~/.kube/config)')
+    .option('--context <name>', 'context in the kubeconfig')
     .option('-n, --namespace <name>', 'namespace of Services')
     .option('--berth-namespace <name>', "namespace of Berth (default: found by the label of the speakers' DaemonSet)")
-    .addOption(new Option('-o, --output <format>', 'form of the answer').choices(formats).default('table'))
-    .option('--no-color', 'no colours, also on a terminal (NO_COLOR does the same)')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(formats).default('table'))
+    .option('--no-color', 'no colors, not even on a terminal (NO_COLOR has the same effect)')
     .addHelpText(
       'after',
-      '\nStatus: 0 fine, 1 something is wrong with what was asked about, 2 wrong usage, 3 the cluster could not be asked.',
+      '\nExit status: 0 no problem, 1 a problem was found, 2 wrong usage, 3 the cluster could not be read.',
     );
   for (const spec of commands) addCommand(program, spec, run);
   program
     .command('completion')
-    .summary('print a script that completes command lines')
-    .description('Prints a script for a shell. For kubectl berth: see the comment at its head.')
+    .summary('print the completion script for a shell')
+    .description(
+      'Prints the completion script for a shell. For kubectl berth: see the comment at the top of the script.',
+    )
     .argument('<shell>', shells.join(', '))
     .action((shell: string) => print(completionScript(shell)));
   program
@@ -92,7 +96,7 @@ function programOf(run: Run, print: (text: string) => void): Command {
     .helpOption(false)
     .argument('[words...]')
     .action(async (words: readonly string[]) => {
-      const silent = { out: print, note: () => undefined, confirm: async () => false, paint: plain };
+      const silent = { out: print, note: () => undefined, confirm: async () => false, colors: plain };
       const open = (typed: Partial<GlobalOptions>) =>
         new Session({ output: 'table', ...typed }, silent, new AbortController().signal);
       print(await complete(words, program, open));
@@ -129,7 +133,7 @@ function optionOf({ flags, what, byDefault, many, choices, required }: OptionSpe
   return required ? option.makeOptionMandatory() : option;
 }
 
-/** Each line, and below it what it does. */
+/** Formats the examples: a comment that says what the line does, and below it the line. */
 export function examplesOf({ examples }: CommandSpec): string {
   return examples.map(([line, what]) => `  # ${what}\n  ${line}`).join('\n');
 }

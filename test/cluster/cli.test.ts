@@ -180,8 +180,11 @@ test('explain names another host with the address, and a firewall between the sp
   await Promise.all(lab.nodes.map((node) => node.exec(['nft', `${drop} udp dport 7932 drop`])));
   try {
     const blocked = await explained('asks', 'LivenessBlocked');
-    assert.match(blocked.problems.at(-1)?.what ?? '', /does not hear node\d.*is UDP 7932 open between the nodes/);
-    assert.match((await run('status')).stdout, /does not hear node\d.*is UDP 7932 open/);
+    assert.match(
+      blocked.problems.at(-1)?.what ?? '',
+      /gets no more heartbeats from node\d.*check that UDP 7932 passes between the nodes/,
+    );
+    assert.match((await run('status')).stdout, /gets no more heartbeats from node\d.*check that UDP 7932 passes/);
   } finally {
     await Promise.all(lab.nodes.map((node) => node.exec(['nft', 'delete table inet cli'])));
   }
@@ -209,11 +212,11 @@ test('simulate knows where drain brings an address; move brings it back, and say
 
   const refused = await run('move', first, holder);
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, new RegExp(`^error: ${holder} cannot have ${first}: Draining`));
+  assert.match(refused.stderr, new RegExp(`^error: ${holder} cannot hold ${first}: Draining`));
   assert.equal((await run('undrain', holder)).code, 0);
   // The speakers may hear of it a little later than we.
   const moved = await run('move', first, holder);
-  assert.deepEqual([moved.code, moved.stdout], [0, `${first} is at ${holder}\n`], moved.stderr);
+  assert.deepEqual([moved.code, moved.stdout], [0, `${holder} holds ${first}\n`], moved.stderr);
   await eventually('an answer', () => berth.get(lab, first));
 
   await lab.kubectl(['annotate', 'ipallocation', first, 'berth.dev/move-to=nowhere']);
@@ -302,7 +305,7 @@ test('whoever cannot ask is told what is missing; whoever asks wrongly, what is 
       return stdout.includes('NoPool') ? stdout : undefined;
     });
     assert.match(own, /NoPool: there is no IPAddressPool\n +what to do: create an IPAddressPool/);
-    assert.match(own, /you may not list ipaddresspools\.berth\.dev: this is only what the Service itself says/);
+    assert.match(own, /you may not list ipaddresspools\.berth\.dev: this answer uses the status of the Service only/);
   } finally {
     await rm(file, { force: true });
     await lab.kubectl(['delete', 'role,rolebinding', 'cli-own', '--ignore-not-found']);

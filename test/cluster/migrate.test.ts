@@ -123,7 +123,7 @@ test("every one of MetalLB's samples is converted, what it becomes is taken by t
   // The same by the command, all files at once.
   const { code, stdout, stderr } = await runCli(lab, 'migrate', 'metallb', '-f', folder);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /BGPPeer metallb-system\/peer: Berth talks to no router/);
+  assert.match(stderr, /BGPPeer metallb-system\/peer: Berth opens no session to a router/);
   assert.match(stdout, /kind: IPAddressPool/);
 });
 

@@ -204,7 +204,7 @@ test('who may patch entries can move an address, and cannot give it to another S
     const wish = '{"metadata":{"annotations":{"berth.dev/move-to":"node1"}}}';
     await eventually('the mover may move', () => lab.kubectl([...patch, wish]));
     const gift = '{"spec":{"pool":"other"}}';
-    const refusal = /only who may delete an IPAllocation may change its spec/;
+    const refusal = /a change of the spec of an IPAllocation needs the permission to delete it/;
     await assert.rejects(lab.kubectl([...patch, gift]), refusal);
     await lab.kubectl([...patch.slice(1), gift]);
   } finally {

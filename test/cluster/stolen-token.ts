@@ -76,7 +76,7 @@ export async function denials({ lab, tokens, vip, holder, other }: Theft): Promi
   await eachDenied(lab, tokens.holder, speakers);
   await eachDenied(lab, tokens.controller, controllers);
 
-  const policy = /may not say who holds this address/;
+  const policy = /may write only its own node as the holder of this address/;
   const noted = { status: { conditions: [] } };
   const attempts: readonly (readonly [keyof Theft['tokens'], Attempt, RegExp?])[] = [
     ['other', ['PATCH', `${entry}/status`, says(other)]],

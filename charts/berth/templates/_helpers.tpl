@@ -1,4 +1,4 @@
-{{/* Values of an older chart lack what is new: says so, where a template would only say that it met nothing. */}}
+{{/* Values of an older chart lack new keys. This check fails with a clear message; a template would fail with a nil pointer. */}}
 {{- define "berth.checkValues" -}}
 {{- range $name := list "crds" "hooks" "metrics" "networkPolicy" }}
 {{- if not (kindIs "map" (get $.Values $name)) }}
@@ -22,7 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* An object's metadata: (dict "root" $ "name" NAME), with "cluster" true where it is in no namespace; more "labels", "annotations". */}}
+{{/* An object's metadata: (dict "root" $ "name" NAME); "cluster" true for an object without a namespace; more "labels", "annotations". */}}
 {{- define "berth.metadata" -}}
 metadata:
   name: {{ .name }}
@@ -40,7 +40,7 @@ metadata:
   {{- end }}
 {{- end }}
 
-{{/* Labels that choose the Pods of one role: (dict "root" $ "role" "speaker"). */}}
+{{/* Labels that select the Pods of one role: (dict "root" $ "role" "speaker"). */}}
 {{- define "berth.selector" -}}
 app.kubernetes.io/name: berth
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -62,7 +62,7 @@ metadata:
   {{- end }}
 {{- end }}
 
-{{/* What a Pod needs to get the image. */}}
+{{/* The pull secrets of a Pod. */}}
 {{- define "berth.pullSecrets" -}}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
@@ -70,14 +70,14 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* A digest says more than a tag, so it goes before it. */}}
+{{/* The image. A digest is more exact than a tag, so it has precedence. */}}
 {{- define "berth.image" -}}
 {{- with .Values.image }}
 {{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
 {{- end }}
 {{- end }}
 
-{{/* A Pod that needs no right on its node. */}}
+{{/* The security context of a Pod that needs no privileges on its node. */}}
 {{- define "berth.unprivilegedPod" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -86,7 +86,7 @@ seccompProfile:
   type: RuntimeDefault
 {{- end }}
 
-{{/* A container that needs no right on its node. */}}
+{{/* The security context of a container that needs no privileges on its node. */}}
 {{- define "berth.unprivilegedContainer" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -94,7 +94,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* The namespace of a Pod, as its container is told. */}}
+{{/* The environment variable with the namespace of the Pod. */}}
 {{- define "berth.namespaceVariable" -}}
 - name: POD_NAMESPACE
   valueFrom:
@@ -102,14 +102,14 @@ capabilities:
       fieldPath: metadata.namespace
 {{- end }}
 
-{{/* Not empty where speakers serve their metrics at the node's address: Prometheus comes from another node. */}}
+{{/* The port of the speakers' metrics on the node's address, for a Prometheus on another node; empty if they do not serve them there. */}}
 {{- define "berth.speakerMetrics" -}}
 {{- with .Values.metrics }}
 {{- if or .onNodeNetwork .podMonitor.enabled .serviceMonitor.enabled }}{{ .speakerPort }}{{ end }}
 {{- end }}
 {{- end }}
 
-{{/* Not empty where a CRD of the chart is in the cluster and differs from it. Without a cluster to ask (helm template): empty. */}}
+{{/* The CRDs in the cluster that differ from the chart's; empty if there are none, or without a cluster (helm template). */}}
 {{- define "berth.staleCrds" -}}
 {{- range $path, $_ := .Files.Glob "crds/*.yaml" }}
 {{- $crd := $.Files.Get $path | fromYaml }}
@@ -122,7 +122,7 @@ capabilities:
 {{- end }}
 {{- end }}
 
-{{/* What may change while the Pods run: the kubelet brings it to them within a minute or two, and no Pod is replaced for it. */}}
+{{/* Settings that may change while the Pods run. The kubelet updates the volume, usually within two minutes; no Pod is replaced. */}}
 {{- define "berth.settingsVolume" -}}
 - name: settings
   configMap:

@@ -1,4 +1,4 @@
-/** The cluster as it is now, read once into the views that controller and speakers decide on. */
+/** The current state of the cluster, read once into the views that controller and speakers decide on. */
 
 import type { DesiredVipSnapshot } from '../../announce/desired-vips.ts';
 import { endpointNodes } from '../../announce/endpoint-nodes.ts';
@@ -15,7 +15,7 @@ import { type Installation, readInstallation } from './installation.ts';
 import { listAll } from './read.ts';
 import type { Session } from './session.ts';
 
-/** Everything that the tool answers from, but for what only speakers know. */
+/** The data of the API server that the commands work on. The speakers' own data is not part of it. */
 export interface Cluster {
   readonly installation: Installation;
   readonly pools: readonly PoolView[];
@@ -25,16 +25,16 @@ export interface Cluster {
   readonly services: readonly ServiceView[];
   readonly ledger: readonly AllocationView[];
   readonly endpointSlices: readonly EndpointSliceView[];
-  /** When it was read; milliseconds since 1970. */
+  /** The time of the reading, in milliseconds since 1970. */
   readonly now: number;
 }
 
-/** Reads it. Throws a Failure that names what could not be read. */
+/** Reads the cluster. Throws a Failure that names the resource that could not be read. */
 export async function readCluster(session: Session): Promise<Cluster> {
   const reach = await session.reach();
   const read = async <R, V>(path: string, parse: (raw: R) => V | undefined): Promise<readonly V[]> =>
     (await listAll<R>(reach, path)).map(parse).filter((view): view is V & {} => view !== undefined);
-  // First, so that a cluster without Berth is told as that.
+  // Read first: if Berth is not installed, the error says so.
   const pools = await read<RawPool, PoolView>(collections.pools, parsePool);
   const [installation, advertisements, namespaces, nodes, services, ledger, endpointSlices] = await Promise.all([
     readInstallation(session),
@@ -49,13 +49,13 @@ export async function readCluster(session: Session): Promise<Cluster> {
   return { installation, ...views, now: Date.now() };
 }
 
-/** What the controller would decide on. */
+/** The input of the controller's decisions. */
 export function allocationSnapshot(cluster: Cluster): Snapshot {
   const { pools, namespaces, nodes, services, ledger, installation, now } = cluster;
   return { pools, namespaces, nodes, services, ledger, ownership: installation.settings.ownership, now };
 }
 
-/** What the speakers would decide on. */
+/** The input of the speakers' decisions. */
 export function desiredVipSnapshot(cluster: Cluster): DesiredVipSnapshot {
   const { ledger, services, endpointSlices, advertisements, nodes, installation } = cluster;
   const byUid = new Map(services.map((service) => [service.uid, service]));

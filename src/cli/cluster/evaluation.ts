@@ -1,4 +1,7 @@
-/** What most commands answer from: the cluster, what the speakers say, and what follows from both by the same pure decisions. */
+/**
+ * The evaluation that most commands use: the cluster, the speakers' answers, and the decisions of controller
+ * and speakers over both.
+ */
 import { type DesiredVips, desiredVipsOf } from '../../announce/desired-vips.ts';
 import { endpointNodes } from '../../announce/endpoint-nodes.ts';
 import type { AllocationView } from '../../api/allocation.ts';
@@ -10,22 +13,22 @@ import type { Session } from './session.ts';
 import { askSpeakers, linksOfAll, type SpeakerAnswer } from './speakers.ts';
 import { type VipState, vipStates } from './vip-state.ts';
 
-/** All that is known. */
+/** The cluster, the speakers' answers, and the decisions that follow from them. */
 export interface Evaluation {
   readonly cluster: Cluster;
   readonly answers: readonly SpeakerAnswer[];
-  /** What the controller would decide. */
+  /** The decisions that the controller would make. */
   readonly settled: Settled;
   readonly demands: DesiredVips;
   readonly vips: readonly VipState[];
-  /** Which node comes first for an address. */
+  /** The order of the nodes for each address. */
   readonly ranking: RendezvousRanking;
-  /** The ledger's entries, by address; the Services, by uid. */
+  /** The ledger's entries by address, and the Services by uid. */
   readonly entries: ReadonlyMap<string, AllocationView>;
   readonly services: ReadonlyMap<string, ServiceView>;
   /** The nodes with an endpoint that may get traffic, by `namespace/name` of the Service. */
   readonly endpoints: ReadonlyMap<string, ReadonlySet<string>>;
-  /** The nodes that some speaker knows to be dead, and none to be alive. */
+  /** The nodes that at least one speaker reports as dead and no speaker reports as alive. */
   readonly dead: ReadonlySet<string>;
 }
 
@@ -35,7 +38,7 @@ export async function readEvaluation(session: Session): Promise<Evaluation> {
   return evaluationOf(cluster, await askSpeakers(session, cluster.installation));
 }
 
-/** What follows from it. */
+/** Makes the decisions over a cluster and the speakers' answers. */
 export function evaluationOf(cluster: Cluster, answers: readonly SpeakerAnswer[]): Evaluation {
   const settled = settle(allocationSnapshot(cluster));
   const demands = desiredVipsOf(desiredVipSnapshot(cluster), linksOfAll(answers));
@@ -55,7 +58,7 @@ function deadNodes(answers: readonly SpeakerAnswer[]): ReadonlySet<string> {
   return new Set(peers.map(({ node }) => node).filter((node) => !alive.has(node)));
 }
 
-/** The Service behind an address, where only nodes with its endpoints may hold that. */
+/** The Service of an address that only nodes with its endpoints may hold (`externalTrafficPolicy: Local`). */
 export function localServiceAt({ entries, services }: Evaluation, address: string): string | undefined {
   const refs = entries.get(address)?.services ?? [];
   return refs.map(({ uid }) => services.get(uid)).find((service) => service?.local)?.key;

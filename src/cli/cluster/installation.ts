@@ -1,4 +1,4 @@
-/** Where Berth is installed, what it was told there, and which of its Pods run: read from the objects that the chart makes. */
+/** Where Berth is installed, its settings, and which of its Pods run: read from the objects that the chart creates. */
 import { type HandOff, handOffs } from '../../api/hand-off.ts';
 import type { RawMeta } from '../../api/meta.ts';
 import type { RawPod } from '../../api/node.ts';
@@ -9,7 +9,7 @@ import { Forbidden } from '../output/failure.ts';
 import { listAll, readOne } from './read.ts';
 import type { Session } from './session.ts';
 
-/** A Deployment or DaemonSet of ours as the API server sends it. */
+/** A Deployment or DaemonSet as the API server sends it. */
 export interface RawWorkload {
   readonly metadata: RawMeta;
   readonly spec?: {
@@ -23,33 +23,33 @@ export interface RawWorkload {
   };
 }
 
-/** A Pod of ours. */
+/** A Pod of Berth. */
 export interface BerthPod {
   readonly name: string;
   readonly node: string;
   readonly ready: boolean;
 }
 
-/** What an installation was told: how it decides. */
+/** The settings of an installation that affect decisions. */
 export interface Settings {
   readonly ownership: Ownership;
   readonly handOff: HandOff;
   /** Port of the speakers' health endpoint, on their nodes' loopback. */
   readonly healthPort: number;
-  /** UDP port by which the speakers hear each other. */
+  /** UDP port of the speakers' heartbeats. */
   readonly livenessPort: number;
   /** Nodes whose speakers run without a Pod. */
   readonly assumeAlive: readonly string[];
 }
 
-/** Berth in a cluster. */
+/** The installation of Berth in a cluster. */
 export interface Installation {
   readonly namespace: string;
-  /** Version of the chart's objects; undefined: Berth was not installed by the chart, or is not there. */
+  /** Version of the chart's objects; undefined if Berth is not installed, or not by the chart. */
   readonly version: string | undefined;
   readonly settings: Settings;
   readonly controllers: readonly BerthPod[];
-  /** How many there should be. */
+  /** The number of controllers that the Deployment asks for. */
   readonly replicas: number;
   /** Name of the controller Pod that leads. */
   readonly leader: string | undefined;
@@ -60,7 +60,7 @@ const selector = 'app.kubernetes.io/name=berth';
 const defaultNamespace = 'berth-system';
 const defaultPorts = { health: 7931, liveness: 7932 } as const;
 
-/** Finds and reads it. */
+/** Finds the installation and reads it. */
 export async function readInstallation(session: Session): Promise<Installation> {
   const reach = await session.reach();
   const daemonSets = await findSpeakers(session);
@@ -85,7 +85,10 @@ export async function readInstallation(session: Session): Promise<Installation> 
   };
 }
 
-/** The speakers' DaemonSet tells by its labels where Berth is; whoever may not look everywhere looks in one namespace. */
+/**
+ * Finds the speakers' DaemonSet by its labels. If the user may not list all namespaces, only the default one
+ * is searched.
+ */
 async function findSpeakers(session: Session): Promise<readonly RawWorkload[]> {
   const reach = await session.reach();
   const { berthNamespace } = session.options;
@@ -116,7 +119,10 @@ function argsOf(workload: RawWorkload | undefined): readonly string[] {
   return workload?.spec?.template?.spec?.containers?.[0]?.args ?? [];
 }
 
-/** What the arguments of both roles say; where one is missing, what main.ts takes instead. */
+/**
+ * Reads the settings from the arguments of both roles. For a missing argument the result has the default of
+ * main.ts.
+ */
 export function settingsOf(controller: readonly string[], speaker: readonly string[]): Settings {
   const handOff = valuesOf(controller, '--hand-off')[0] as HandOff | undefined;
   const classes = valuesOf(controller, '--load-balancer-class');

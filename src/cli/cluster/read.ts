@@ -1,4 +1,4 @@
-/** Reads from the API server once, and says what went wrong in words that lead somewhere. */
+/** Reads from the API server once, and turns errors into messages that say what to do. */
 import { ApiError, type ApiRequest } from '../../kube/client.ts';
 import { resourceAt } from '../../kube/resources.ts';
 import { exits, Failure, Forbidden } from '../output/failure.ts';
@@ -9,7 +9,7 @@ interface Page<R> {
   readonly items?: readonly R[];
 }
 
-/** All objects at a path, page by page. */
+/** Reads all objects at a path, page by page. */
 export async function listAll<R>(reach: Reach, path: string, labelSelector?: string): Promise<readonly R[]> {
   const items: R[] = [];
   let token: string | undefined;
@@ -22,7 +22,7 @@ export async function listAll<R>(reach: Reach, path: string, labelSelector?: str
   return items;
 }
 
-/** One object, or undefined where there is none. */
+/** Reads one object; undefined if it does not exist. */
 export async function readOne<R>(reach: Reach, path: string): Promise<R | undefined> {
   try {
     return await reach.client.json<R>({ path });
@@ -32,7 +32,7 @@ export async function readOne<R>(reach: Reach, path: string): Promise<R | undefi
   }
 }
 
-/** One request; `verb` is what RBAC calls it. */
+/** Sends one request; `verb` is its RBAC verb. */
 export async function ask<T>(reach: Reach, request: ApiRequest, verb: string): Promise<T> {
   try {
     return await reach.client.json<T>(request);
@@ -41,27 +41,27 @@ export async function ask<T>(reach: Reach, request: ApiRequest, verb: string): P
   }
 }
 
-/** What a request that failed was for. */
-interface Asked {
+/** The verb and path of a request that failed. */
+interface FailedRequest {
   readonly verb: string;
   readonly path: string;
 }
 
-/** A Failure for an error of the client; other errors stay as they are. */
-export function explained(error: unknown, { server }: Reach, { verb, path }: Asked): unknown {
+/** Turns an error of the client into a Failure; a Failure stays as it is. */
+export function explained(error: unknown, { server }: Reach, { verb, path }: FailedRequest): unknown {
   if (error instanceof Failure) return error;
   if (!(error instanceof ApiError)) {
     const { code, message, cause } = error as Error & { readonly code?: string };
     const why = message || code || String(cause ?? 'no answer');
-    const hint = 'is the cluster up, and is this the right --context? kubectl cluster-info asks the same server';
+    const hint = 'check that the cluster is up and the --context is right: kubectl cluster-info asks the same server';
     return new Failure(exits.unreachable, `the API server ${server} cannot be reached: ${why}`, hint);
   }
   const resource = resourceOf(path);
   if (error.status === 401) {
-    return new Failure(exits.unreachable, `the API server ${server} does not know who you are`, 'log in again');
+    return new Failure(exits.unreachable, `the API server ${server} does not accept your credentials`, 'log in again');
   }
   if (error.status === 403) {
-    const hint = `ask for verb ${verb} on ${resource}; kubectl auth can-i ${verb} ${resource} tells whether you have it`;
+    const hint = `ask for verb ${verb} on ${resource}; kubectl auth can-i ${verb} ${resource} shows whether you have it`;
     return new Forbidden(exits.unreachable, `you may not ${verb} ${resource}`, hint);
   }
   if (error.status === 404 && path.startsWith('/apis/berth.dev/')) {
@@ -71,7 +71,7 @@ export function explained(error: unknown, { server }: Reach, { verb, path }: Ask
   return new Failure(exits.unreachable, `${verb} ${resource} failed: ${error.message || `HTTP ${error.status}`}`);
 }
 
-/** `services`, `ipaddresspools.berth.dev`, as RBAC names the resource of a path. */
+/** The resource of a path in RBAC's form: `services`, `ipaddresspools.berth.dev`. */
 export function resourceOf(path: string): string {
   const { group, resource } = resourceAt(path);
   const [kind = '', ...sub] = resource.split('/');

@@ -1,21 +1,21 @@
-/** How each Service of type LoadBalancer is: its addresses, or the one reason why it has none. */
+/** The state of each Service of type LoadBalancer: its addresses, or the one reason why it has none. */
 import type { ServiceView } from '../../api/service.ts';
 import type { Decision } from '../../ipam/decision.ts';
 import type { Ownership } from '../../ipam/ownership.ts';
 import type { Evaluation } from './evaluation.ts';
 
-/** A Service, for people and programs. */
+/** The state of a Service, for people and programs. */
 export interface ServiceState {
   /** `namespace/name`. */
   readonly service: string;
-  /** Whether its class makes it Berth's. */
+  /** Whether Berth serves its class. */
   readonly ours: boolean;
   readonly addresses: readonly string[];
   readonly reason: string;
   readonly message: string;
 }
 
-/** The states of all of them, by name. */
+/** The states of all Services of type LoadBalancer, sorted by name. */
 export function serviceStates({ cluster, settled }: Pick<Evaluation, 'cluster' | 'settled'>): readonly ServiceState[] {
   const decisions = new Map(settled.plan.decisions.map((decision) => [decision.service.key, decision]));
   const { ownership } = cluster.installation.settings;
@@ -29,9 +29,10 @@ function stateOf(service: ServiceView, decision: Decision | undefined, ownership
   const { key, ingress } = service;
   const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
   if (decision === undefined) {
-    const named = service.class === undefined ? 'it names no class' : `its class is ${service.class}`;
+    const named =
+      service.class === undefined ? 'the Service has no class' : `the Service has the class ${service.class}`;
     const own = [...ownership.classes, ...(ownership.withoutClass ? ['Services without a class'] : [])];
-    const message = `${named}, and Berth serves ${own.join(', ') || 'none'} here: another program's`;
+    const message = `${named}; Berth serves ${own.join(', ') || 'no class'} here, so another program must serve this Service`;
     return { service: key, ours: false, addresses, reason: 'OtherClass', message };
   }
   const { reason, message } = decision;
@@ -41,6 +42,6 @@ function stateOf(service: ServiceView, decision: Decision | undefined, ownership
   return {
     ...facts,
     reason: 'NotWritten',
-    message: `it is to have ${message}: the controller has not written that yet`,
+    message: `the controller has not yet written ${message} to the status`,
   };
 }

@@ -1,4 +1,4 @@
-/** One run of the tool: how the cluster is reached, where the output goes, what was asked for. */
+/** One run of the tool: the connection to the cluster, the terminal, and the options. */
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { KubeClient } from '../../kube/client.ts';
 import { connectBy } from '../../kube/connection.ts';
@@ -16,30 +16,30 @@ export interface GlobalOptions {
   readonly output: Format;
 }
 
-/** Where words go. */
+/** Where output goes. */
 export interface Terminal {
   readonly out: (text: string) => void;
-  /** Progress, notes and errors: never part of the answer. */
+  /** Prints progress, notes and errors. These are never part of the answer. */
   readonly note: (text: string) => void;
-  /** A question that a person answers with yes or no; false where nobody can be asked. */
+  /** Asks a yes-or-no question. Returns false if there is no terminal to ask on. */
   readonly confirm: (question: string) => Promise<boolean>;
-  readonly paint: Colors;
+  readonly colors: Colors;
 }
 
-/** How the cluster is reached. */
+/** The connection to the cluster. */
 export interface Reach {
   readonly config: KubeConfig;
   readonly client: KubeClient;
-  /** The namespace that the kubeconfig's context names, or `default`. */
+  /** The namespace of the kubeconfig's context, or `default`. */
   readonly namespace: string;
   readonly server: string;
 }
 
-/** One run. */
+/** One run of the tool. */
 export class Session {
   readonly options: GlobalOptions;
   readonly terminal: Terminal;
-  /** Aborts when the person presses Ctrl-C. */
+  /** Aborts when the user presses Ctrl-C. */
   readonly signal: AbortSignal;
   #reach: Promise<Reach> | undefined;
 
@@ -49,18 +49,21 @@ export class Session {
     this.signal = signal;
   }
 
-  /** The connection, made when it is first asked for. Throws a Failure where there is no way to the cluster. */
+  /**
+   * Returns the connection, which is opened at the first call. Throws a Failure if the kubeconfig leads to no
+   * cluster.
+   */
   reach(): Promise<Reach> {
     this.#reach ??= openReach(this.options);
     return this.#reach;
   }
 
-  /** The namespace that a name without one is looked for in. */
+  /** The namespace of a name that is given without one. */
   async namespace(): Promise<string> {
     return this.options.namespace ?? (await this.reach()).namespace;
   }
 
-  /** Lets the process end. */
+  /** Closes the connection, so that the process can end. */
   async close(): Promise<void> {
     const reach = await this.#reach?.catch(() => undefined);
     reach?.client.close();
@@ -71,7 +74,7 @@ async function openReach({ kubeconfig: file, context }: GlobalOptions): Promise<
   try {
     const config = readKubeconfig({ file, context });
     const connection = await connectBy(config).catch((error: Error) => {
-      throw new Error(`the log-in of context ${config.getCurrentContext()} failed: ${error.message}`, { cause: error });
+      throw new Error(`login with context ${config.getCurrentContext()} failed: ${error.message}`, { cause: error });
     });
     const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
     return { config, client: new KubeClient(connection), namespace, server: connection.server.origin };

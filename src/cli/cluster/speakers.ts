@@ -1,4 +1,7 @@
-/** Asks the speakers what only they know. A command works without it, and says whom it could not ask. */
+/**
+ * Reads the status of every speaker. A command works without these answers, and names the nodes whose speaker
+ * did not answer.
+ */
 
 import type { LinksOf } from '../../announce/desired-vips.ts';
 import type { SpeakerStatus } from '../../api/speaker-status.ts';
@@ -7,18 +10,18 @@ import { inParallel } from '../../runtime/parallel.ts';
 import type { Installation } from './installation.ts';
 import type { Session } from './session.ts';
 
-/** What became of the question to one node. */
+/** The answer of the speaker of one node. */
 export interface SpeakerAnswer {
   readonly node: string;
   readonly status: SpeakerStatus | undefined;
-  /** Why it could not be asked; undefined: it could. */
+  /** Why the speaker did not answer; undefined if it did. */
   readonly fault: string | undefined;
 }
 
 const timeoutMs = 5_000;
-const atOnce = 16;
+const concurrency = 16;
 
-/** Asks all speakers through the API server's port-forward. Never rejects because of one. */
+/** Asks all speakers through the API server's port-forward. A speaker that fails never rejects the call. */
 export async function askSpeakers(session: Session, installation: Installation): Promise<readonly SpeakerAnswer[]> {
   const { config } = await session.reach();
   const { namespace, speakers, settings } = installation;
@@ -29,19 +32,19 @@ export async function askSpeakers(session: Session, installation: Installation):
       try {
         const request = { namespace, pod, port: settings.healthPort, path: '/status', timeoutMs };
         const { status, body } = await getByPortForward(config, request);
-        if (status === 404) throw new Error('its version tells nothing: it has no /status');
+        if (status === 404) throw new Error('its version does not serve /status');
         if (status !== 200) throw new Error(`it answers HTTP ${status}`);
         answers.set(node, { node, status: JSON.parse(body) as SpeakerStatus, fault: undefined });
       } catch (error) {
         answers.set(node, { node, status: undefined, fault: (error as Error).message });
       }
     },
-    { limit: atOnce, signal: session.signal },
+    { limit: concurrency, signal: session.signal },
   );
   return [...answers.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
-/** The links of the nodes, as they tell them; undefined where nobody does. */
+/** The usable links of each node, as its speaker reports them; undefined for a node whose speaker did not answer. */
 export function linksOfAll(answers: readonly SpeakerAnswer[]): LinksOf {
   const known = new Map(answers.flatMap(({ node, status }) => (status === undefined ? [] : [[node, status] as const])));
   return (node) =>
@@ -51,7 +54,9 @@ export function linksOfAll(answers: readonly SpeakerAnswer[]): LinksOf {
       .map(({ name, mac, addresses }) => ({ name, mac, addresses }));
 }
 
-/** One line for each node that could not be asked. */
+/** One line for each speaker that did not answer. */
 export function faultsOf(answers: readonly SpeakerAnswer[]): readonly string[] {
-  return answers.flatMap(({ node, fault }) => (fault === undefined ? [] : [`speaker on ${node} not asked: ${fault}`]));
+  return answers.flatMap(({ node, fault }) =>
+    fault === undefined ? [] : [`no answer from the speaker on ${node}: ${fault}`],
+  );
 }

@@ -1,17 +1,17 @@
-/** How each address of the ledger is: who holds it, whether it is announced, and the one reason why not. */
+/** The state of each address of the ledger: its holder, whether it is announced, and the one reason if it is not. */
 import type { DesiredVips } from '../../announce/desired-vips.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
 import type { VipStatus } from '../../api/speaker-status.ts';
 import type { SpeakerAnswer } from './speakers.ts';
 
-/** An address, for people and programs. */
+/** The state of an address, for people and programs. */
 export interface VipState {
   readonly address: string;
   readonly pool: string;
   /** `namespace/name` of the Services that use it. */
   readonly services: readonly string[];
-  /** Until when it is kept back; absent: it is in use. */
+  /** The end of its reservation; absent if the address is in use. */
   readonly reservedUntil?: string;
   readonly holder?: string;
   readonly links: readonly { readonly name: string; readonly mac: string }[];
@@ -25,53 +25,55 @@ export interface VipState {
   readonly moveTo?: string;
 }
 
-/** The words for addresses that nobody is to announce. */
-const unwantedWords = {
-  NotInStatus: 'no Service shows it in its status yet',
+/** Messages for addresses that no node should announce. */
+const unwantedText = {
+  NotInStatus: 'no Service has it in its status yet',
   NoAdvertisement: 'no L2Advertisement covers its pool',
   NoCandidate: 'no node with a speaker may announce it',
   NoLocalEndpoints: 'no node that may announce it has a ready endpoint (externalTrafficPolicy: Local)',
 } as const;
 
-/** Reasons that say that no node holds it, whoever is on record. */
-export const heldByNobody: ReadonlySet<string> = new Set(['NoCandidate', 'NoUsableLink', 'NoLocalEndpoints']);
+/** Reasons that mean that no node holds the address, even if the status still records a holder. */
+export const reasonsWithoutHolder: ReadonlySet<string> = new Set(['NoCandidate', 'NoUsableLink', 'NoLocalEndpoints']);
 
-/** The states of all entries, in the order of their addresses. */
+/** The states of all entries, sorted by address. */
 export function vipStates(
   ledger: readonly AllocationView[],
   demands: DesiredVips,
   answers: readonly SpeakerAnswer[],
 ): readonly VipState[] {
   const unwanted = new Map(demands.unwanted.map(({ uid, reason }) => [uid, reason]));
-  const told = new Map<string, VipStatus[]>();
+  const reported = new Map<string, VipStatus[]>();
   for (const vip of answers.flatMap(({ status }) => status?.vips ?? [])) {
-    const known = told.get(vip.uid);
-    if (known === undefined) told.set(vip.uid, [vip]);
+    const known = reported.get(vip.uid);
+    if (known === undefined) reported.set(vip.uid, [vip]);
     else known.push(vip);
   }
   const isAllKnown = answers.length > 0 && answers.every(({ fault }) => fault === undefined);
   return [...ledger]
     .sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0))
-    .map((entry) => stateOf(entry, { unwanted: unwanted.get(entry.uid), told: told.get(entry.uid) ?? [], isAllKnown }));
+    .map((entry) =>
+      stateOf(entry, { unwanted: unwanted.get(entry.uid), reported: reported.get(entry.uid) ?? [], isAllKnown }),
+    );
 }
 
-/** What others than the ledger say of an address. */
-interface Hearsay {
-  readonly unwanted: keyof typeof unwantedWords | undefined;
-  /** What each speaker does about it. */
-  readonly told: readonly VipStatus[];
-  /** Could every speaker be asked? */
+/** What is known about an address from other sources than its ledger entry. */
+interface Evidence {
+  readonly unwanted: keyof typeof unwantedText | undefined;
+  /** What each speaker reports about it. */
+  readonly reported: readonly VipStatus[];
+  /** Whether every speaker answered. */
   readonly isAllKnown: boolean;
 }
 
-function stateOf(entry: AllocationView, hearsay: Hearsay): VipState {
+function stateOf(entry: AllocationView, evidence: Evidence): VipState {
   const { recorded, moveTo, reservedUntil, services } = entry;
   const verified = allocationCondition(entry, allocationConditions.verified);
   const conflict = allocationCondition(entry, allocationConditions.conflict);
-  const said = announcement(entry, hearsay);
-  // What is on record stays when nobody holds the address any more, because of its term.
-  const isInUse = recorded !== undefined && hearsay.unwanted === undefined && reservedUntil === undefined;
-  const isHeld = isInUse && !heldByNobody.has(said.reason);
+  const announcement = announcementOf(entry, evidence);
+  // The recorded holder stays in the status after it gave the address up, because of the term.
+  const isInUse = recorded !== undefined && evidence.unwanted === undefined && reservedUntil === undefined;
+  const isHeld = isInUse && !reasonsWithoutHolder.has(announcement.reason);
   return {
     address: entry.address,
     pool: entry.pool,
@@ -79,7 +81,7 @@ function stateOf(entry: AllocationView, hearsay: Hearsay): VipState {
     ...(reservedUntil !== undefined && { reservedUntil: new Date(reservedUntil).toISOString() }),
     ...(isHeld && { holder: recorded.node }),
     links: isHeld ? (recorded.links ?? []) : [],
-    ...said,
+    ...announcement,
     verified: (isHeld && verified?.status) || 'Unknown',
     verifiedReason: (isHeld && verified?.reason) || '',
     ...(isHeld && recorded.since !== undefined && { since: recorded.since }),
@@ -88,28 +90,32 @@ function stateOf(entry: AllocationView, hearsay: Hearsay): VipState {
   };
 }
 
-/** What the record says, unless the objects rule it out, or the holder itself says otherwise. */
-function announcement(
+/** The recorded condition, unless the objects contradict it or no speaker announces the address any more. */
+function announcementOf(
   entry: AllocationView,
-  { unwanted, told, isAllKnown }: Hearsay,
+  { unwanted, reported, isAllKnown }: Evidence,
 ): Pick<VipState, 'announced' | 'reason' | 'message'> {
-  if (entry.reservedUntil !== undefined) return { announced: false, reason: 'Reserved', message: reservedWords(entry) };
-  if (unwanted !== undefined) return { announced: false, reason: unwanted, message: unwantedWords[unwanted] };
+  if (entry.reservedUntil !== undefined) return { announced: false, reason: 'Reserved', message: reservedText(entry) };
+  if (unwanted !== undefined) return { announced: false, reason: unwanted, message: unwantedText[unwanted] };
   const condition: Condition | undefined = allocationCondition(entry, allocationConditions.announced);
-  const silence = told.find(({ action, reason }) => action !== 'Announce' && reason !== 'NotHolder')?.reason;
+  const silentReason = reported.find(({ action, reason }) => action !== 'Announce' && reason !== 'NotHolder')?.reason;
   if (condition === undefined) {
-    const reason = silence ?? 'Pending';
+    const reason = silentReason ?? 'Pending';
     return { announced: false, reason, message: 'no speaker has written anything about it yet' };
   }
   const { status, reason, message } = condition;
-  if (status === 'True' && isAllKnown && told.length > 0 && !told.some(({ action }) => action === 'Announce')) {
-    const why = silence ?? 'Pending';
-    return { announced: false, reason: why, message: `no speaker announces it now; the last word was: ${message}` };
+  if (status === 'True' && isAllKnown && reported.length > 0 && !reported.some(({ action }) => action === 'Announce')) {
+    const why = silentReason ?? 'Pending';
+    return {
+      announced: false,
+      reason: why,
+      message: `no speaker announces it now; the last condition was: ${message}`,
+    };
   }
   return { announced: status === 'True', reason, message };
 }
 
-function reservedWords({ quarantine, services }: AllocationView): string {
-  if (quarantine !== undefined) return `kept back: ${quarantine.message}`;
-  return services.length > 0 ? 'kept back for the Services of these names' : 'kept back after its last use';
+function reservedText({ quarantine, services }: AllocationView): string {
+  if (quarantine !== undefined) return `reserved: ${quarantine.message}`;
+  return services.length > 0 ? 'reserved for Services of the same names' : 'reserved for a time after its last use';
 }

@@ -1,4 +1,4 @@
-/** Pools and advertisements in files, checked by the API server without being written (dry run). */
+/** Reads pools and advertisements from files, and has the API server check them without writing them (dry run). */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { parseAllDocuments } from 'yaml';
@@ -10,14 +10,14 @@ import { explained, readOne } from '../cluster/read.ts';
 import type { Reach } from '../cluster/session.ts';
 import { misused, wrong } from '../output/failure.ts';
 
-/** An object of a file. */
+/** An object in a file. */
 export interface Manifest {
   readonly kind: 'IPAddressPool' | 'L2Advertisement';
   readonly metadata: { readonly name: string; readonly labels?: object; readonly annotations?: object };
   readonly spec?: object;
 }
 
-/** What an apply of it would leave in the cluster. */
+/** The object that an apply would leave in the cluster. */
 export type Checked = { readonly name: string; readonly change: 'Created' | 'Changed' | 'Unchanged' } & (
   | { readonly kind: 'IPAddressPool'; readonly view: PoolView }
   | { readonly kind: 'L2Advertisement'; readonly view: AdvertisementView }
@@ -32,7 +32,10 @@ interface AnyObject {
   readonly items?: readonly AnyObject[];
 }
 
-/** The objects of Berth in files (`-`: standard input), and the kinds of what else is in them. Throws a Failure where a file is no YAML. */
+/**
+ * Reads Berth's objects from files (`-` is standard input), and the kinds of all other objects. Throws a
+ * Failure if a file is not YAML.
+ */
 export async function readManifests(
   files: readonly string[],
 ): Promise<{ readonly manifests: readonly Manifest[]; readonly others: readonly string[] }> {
@@ -60,7 +63,7 @@ function parseFile(file: string, content: string): readonly AnyObject[] {
   const objects: AnyObject[] = [];
   for (const document of parseAllDocuments(content)) {
     const [error] = 'errors' in document ? document.errors : [];
-    if (error) throw wrong(`${file} is no YAML: ${error.message.split('\n')[0]}`);
+    if (error) throw wrong(`${file} is not valid YAML: ${error.message.split('\n')[0]}`);
     const object = document.toJS() as AnyObject | null;
     if (object === null) continue;
     objects.push(...(object.kind === 'List' ? (object.items ?? []) : [object]));
@@ -68,7 +71,10 @@ function parseFile(file: string, content: string): readonly AnyObject[] {
   return objects;
 }
 
-/** Has the API server check an object, with all defaults, as if it were applied. Throws a Failure with its words where it refuses it. */
+/**
+ * Has the API server check an object and set its defaults, as in an apply. Throws a Failure with the server's
+ * message if it refuses the object.
+ */
 export async function dryRun(reach: Reach, { kind, metadata, spec }: Manifest): Promise<Checked> {
   const { name } = metadata;
   const path = `${paths[kind]}/${name}`;
@@ -82,7 +88,7 @@ export async function dryRun(reach: Reach, { kind, metadata, spec }: Manifest): 
     const raw = await reach.client.json<RawPool>({ ...request, query: { dryRun: 'All' } });
     const isSame = before !== undefined && JSON.stringify(before.spec) === JSON.stringify(raw.spec);
     const change = before === undefined ? 'Created' : isSame ? 'Unchanged' : 'Changed';
-    // Its generation is that of another spec: what is kept by generation must not be taken for it.
+    // The returned generation belongs to the spec before this change: data that is cached by generation must not match.
     if (kind === 'IPAddressPool') return { name, change, kind, view: { ...parsePool(raw), generation: 0 } };
     return { name, change, kind, view: parseAdvertisement(raw as unknown as RawAdvertisement) };
   } catch (error) {

@@ -1,4 +1,4 @@
-/** `move VIP NODE`: brings an address to a node, make-before-break. */
+/** `move VIP NODE`: moves an address to a node, make-before-break. */
 import { parseIp } from '../../addr/ip.ts';
 import { moveAnnotation, type RawAllocation } from '../../api/allocation.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
@@ -8,46 +8,49 @@ import type { CommandSpec } from '../command.ts';
 import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Answer } from '../output/answer.ts';
 import { exits, misused, wrong } from '../output/failure.ts';
-import { nodeWords } from '../output/reason-text.ts';
+import { nodeVerdictText } from '../output/reason-text.ts';
 import { durationOf, waitFor } from '../output/wait-for.ts';
 import { entryPath, noSuchNode } from './node-drain.ts';
 
 /** The command. */
 export const moveCommand: CommandSpec = {
   name: 'move',
-  summary: 'bring an address to a node, and wait until it is there',
+  summary: 'move an address to a node, and wait until the node holds it',
   description:
-    'Annotates the IPAllocation with berth.dev/move-to, after looking whether that node can have the address. The new holder takes it before the old one gives it up.\nStatus 1: the node cannot have it, or does not by the end of the timeout.',
+    'Checks that the node can hold the address, then annotates the IPAllocation with berth.dev/move-to. The new holder takes the address before the old one gives it up.\nStatus 1: the node cannot hold the address, or does not hold it at the end of the timeout.',
   args: [
     { name: '<address>', what: 'the address', completes: 'vip' },
     { name: '<node>', what: 'the node', completes: 'node' },
   ],
   options: [{ flags: '--timeout <time>', what: 'how long to wait', byDefault: '1m' }],
-  examples: [['kubectl berth move 192.0.2.10 node3', 'node3 is to hold 192.0.2.10']],
+  examples: [['kubectl berth move 192.0.2.10 node3', 'move 192.0.2.10 to node3']],
   run: async (session, { args: [text = '', node = ''], options }) => {
     const address = parseIp(text);
-    if (address === undefined) throw misused(`"${text}" is no IP address`);
+    if (address === undefined) throw misused(`"${text}" is not an IP address`);
     const timeoutMs = durationOf(options.timeout);
     const from = assertMovable(await readEvaluation(session), address, node);
-    if (from === node) return answer({ address, node, moved: true }, `${address} is at ${node} already\n`);
+    if (from === node) return answer({ address, node, moved: true }, `${node} already holds ${address}\n`);
     return move(session, { address, node, timeoutMs });
   },
 };
 
-/** Throws a Failure with the reason where the node cannot have it; gives who holds it now. */
-function assertMovable(picture: Evaluation, address: string, node: string): string | undefined {
-  const vip = picture.vips.find((one) => one.address === address && one.reservedUntil === undefined);
-  if (vip === undefined) throw wrong(`no Service has ${address}`, `kubectl berth who-has ${address} tells about it`);
+/** Throws a Failure with the reason if the node cannot hold the address. Returns the current holder. */
+function assertMovable(evaluation: Evaluation, address: string, node: string): string | undefined {
+  const vip = evaluation.vips.find((one) => one.address === address && one.reservedUntil === undefined);
+  if (vip === undefined) throw wrong(`no Service has ${address}`, `kubectl berth who-has ${address} shows its state`);
   const placed = { address: parseIp(address) ?? ('' as never), pool: vip.pool, holder: vip.holder };
-  const looks = nodeEligibilities(picture, { ...placed, localService: localServiceAt(picture, address) });
-  const look = looks.find((one) => one.node === node);
-  if (look === undefined) throw noSuchNode(picture, node);
-  if (look.verdict === 'Holder') return node;
-  if (look.verdict === 'Candidate') return vip.holder;
-  const able = looks.filter(({ verdict }) => verdict === 'Candidate').map((one) => one.node);
-  const hint = able.length > 0 ? `these can: ${able.join(', ')}` : 'no other node can either';
-  const detail = look.detail === '' ? '' : ` (${look.detail})`;
-  throw wrong(`${node} cannot have ${address}: ${look.verdict}: ${nodeWords[look.verdict]}${detail}`, hint);
+  const eligibilities = nodeEligibilities(evaluation, { ...placed, localService: localServiceAt(evaluation, address) });
+  const eligibility = eligibilities.find((one) => one.node === node);
+  if (eligibility === undefined) throw noSuchNode(evaluation, node);
+  if (eligibility.verdict === 'Holder') return node;
+  if (eligibility.verdict === 'Candidate') return vip.holder;
+  const able = eligibilities.filter(({ verdict }) => verdict === 'Candidate').map((one) => one.node);
+  const hint = able.length > 0 ? `nodes that can: ${able.join(', ')}` : 'no other node can hold it either';
+  const detail = eligibility.detail === '' ? '' : ` (${eligibility.detail})`;
+  throw wrong(
+    `${node} cannot hold ${address}: ${eligibility.verdict}: ${nodeVerdictText[eligibility.verdict]}${detail}`,
+    hint,
+  );
 }
 
 interface Move {
@@ -65,13 +68,13 @@ async function move(session: Session, { address, node, timeoutMs }: Move): Promi
   const moved = await waitFor(session, timeoutMs, async () => {
     const holder = (await readOne<RawAllocation>(reach, path))?.status?.holder;
     at = holder?.node ?? '';
-    return at === node && holder?.since !== undefined ? undefined : `${address} is at ${at || 'no node'}`;
+    return at === node && holder?.since !== undefined ? undefined : `holder of ${address}: ${at || 'none'}`;
   });
-  if (moved) return answer({ address, node, moved }, `${address} is at ${node}\n`);
-  const end = `kubectl annotate ipallocation ${entryPath(address).split('/').at(-1)} berth.dev/move-to- ends the wish`;
+  if (moved) return answer({ address, node, moved }, `${node} holds ${address}\n`);
+  const end = `kubectl annotate ipallocation ${entryPath(address).split('/').at(-1)} berth.dev/move-to- cancels the move`;
   return answer(
     { address, node, moved },
-    `${address} is still at ${at || 'no node'}: it goes to ${node} when it can; ${end}\n`,
+    `${at || 'no node'} still holds ${address}; it moves to ${node} as soon as it can; ${end}\n`,
   );
 }
 

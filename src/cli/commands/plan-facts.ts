@@ -1,4 +1,4 @@
-/** What a change of pools and advertisements would do: the same decisions, before and after. */
+/** The effects of a change of pools and advertisements, found by the same decisions before and after the change. */
 import type { Ip } from '../../addr/ip.ts';
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import type { Decision } from '../../ipam/decision.ts';
@@ -8,9 +8,10 @@ import { nodeEligibilities } from '../explain/node-eligibility.ts';
 import type { Checked } from './manifests.ts';
 
 /**
- * What becomes of a Service: `Gains` an address that it lacked, `FlapDamping` to another one, `Loses` what it had, `PoolRemoved` it keeps one that is
- * in no pool any more, `Returns` that one is in a pool again, `Silenced` nobody could announce its address any more, `Announced` somebody could
- * again, `Keeps`.
+ * The effect on a Service. `Gains`: it gets an address that it lacked. `Moves`: it gets another address.
+ * `Loses`: it loses its address. `PoolRemoved`: it keeps an address that is no longer in a pool. `Returns`:
+ * that address is in a pool again. `Silenced`: no node could announce its address any more. `Announced`: a
+ * node could announce it again. `Keeps`: nothing changes.
  */
 export type PlanEffect = 'Gains' | 'Moves' | 'Loses' | 'PoolRemoved' | 'Returns' | 'Silenced' | 'Announced' | 'Keeps';
 
@@ -20,10 +21,10 @@ export interface PlannedService {
   readonly effect: PlanEffect;
   readonly before: readonly string[];
   readonly after: readonly string[];
-  /** Of the allocation after the change. */
+  /** The reason of the allocation after the change. */
   readonly reason: string;
   readonly message: string;
-  /** Addresses whose holder could not keep them: another node would take over. */
+  /** Addresses that the holder could not keep, and that another node would take over. */
   readonly takenOver: readonly string[];
 }
 
@@ -49,7 +50,7 @@ export interface PlanFacts {
   readonly harm: number;
 }
 
-/** An object that is to go. */
+/** An object that the change deletes. */
 export interface Deleted {
   readonly kind: Checked['kind'];
   readonly name: string;
@@ -57,7 +58,7 @@ export interface Deleted {
 
 const harmful: ReadonlySet<PlanEffect> = new Set(['Moves', 'Loses', 'PoolRemoved', 'Silenced']);
 
-/** Plans. */
+/** Makes the plan. */
 export function planFacts(before: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): PlanFacts {
   const after = afterChange(before, checked, deleted);
   const services = servicesOf(before, after);
@@ -74,9 +75,13 @@ export function planFacts(before: Evaluation, checked: readonly Checked[], delet
   };
 }
 
-/** The picture as it would be. */
-export function afterChange(picture: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): Evaluation {
-  const { cluster, answers } = picture;
+/** The evaluation of the cluster after the change. */
+export function afterChange(
+  evaluation: Evaluation,
+  checked: readonly Checked[],
+  deleted: readonly Deleted[],
+): Evaluation {
+  const { cluster, answers } = evaluation;
   const replaced = <V extends { readonly name: string }>(kind: Checked['kind'], views: readonly V[]): readonly V[] => {
     const changed = checked.filter((one) => one.kind === kind);
     const gone = new Set([...changed, ...deleted.filter((one) => one.kind === kind)].map(({ name }) => name));
@@ -94,17 +99,17 @@ function servicesOf(before: Evaluation, after: Evaluation): readonly PlannedServ
     .sort((a, b) => (a.service < b.service ? -1 : 1));
 }
 
-interface Pictures {
+interface BeforeAfter {
   readonly before: Evaluation;
   readonly after: Evaluation;
 }
 
-function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures): PlannedService {
+function effectOn(now: Decision, was: Decision | undefined, evaluations: BeforeAfter): PlannedService {
   const [had, has] = [bindingsOf(was), bindingsOf(now)];
   const from: readonly string[] = had.map(({ address }) => address);
   const to: readonly string[] = has.map(({ address }) => address);
-  const looks = has.map((binding) => ({ ...looksAt(binding, pictures), address: binding.address }));
-  const kept = looks.filter(({ address }) => from.includes(address));
+  const eligibilities = has.map((binding) => ({ ...eligibilitiesOf(binding, evaluations), address: binding.address }));
+  const kept = eligibilities.filter(({ address }) => from.includes(address));
   const effect = ((): PlanEffect => {
     if (from.length === 0 && to.length > 0) return 'Gains';
     if (from.length > 0 && to.length === 0) return 'Loses';
@@ -124,7 +129,7 @@ function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures):
     before: from,
     after: to,
     reason: now.reason,
-    message: effect === 'Silenced' ? silenceOf(looks.flatMap((one) => one.after)) : now.message,
+    message: effect === 'Silenced' ? silenceOf(eligibilities.flatMap((one) => one.after)) : now.message,
     takenOver: takenOver.map(({ address }) => address),
   };
 }
@@ -133,10 +138,13 @@ function bindingsOf(decision: Decision | undefined): readonly { readonly address
   return decision?.kind === 'Assigned' ? decision.bindings : [];
 }
 
-/** The pool of an address that stays is the one that has it now: a change may give it to another one. */
-function looksAt(
+/**
+ * Judges the nodes before and after the change. Before it, the pool is that of the entry; the change may put
+ * the address into another pool.
+ */
+function eligibilitiesOf(
   { address, pool }: { readonly address: Ip; readonly pool: string },
-  { before, after }: Pictures,
+  { before, after }: BeforeAfter,
 ): { readonly before: readonly NodeEligibility[]; readonly after: readonly NodeEligibility[] } {
   const entry = before.entries.get(address);
   const holder = entry?.recorded?.node;
@@ -147,13 +155,13 @@ function looksAt(
   };
 }
 
-function silenceOf(looks: readonly NodeEligibility[]): string {
-  const verdicts = [...new Set(looks.map(({ verdict }) => verdict))];
-  return `no node could announce it any more (${verdicts.join(', ')})`;
+function silenceOf(eligibilities: readonly NodeEligibility[]): string {
+  const verdicts = [...new Set(eligibilities.map(({ verdict }) => verdict))];
+  return `no node can announce it any more (${verdicts.join(', ')})`;
 }
 
-function isAnnounceable(looks: readonly NodeEligibility[]): boolean {
-  return looks.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
+function isAnnounceable(eligibilities: readonly NodeEligibility[]): boolean {
+  return eligibilities.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
 }
 
 function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {
@@ -161,7 +169,7 @@ function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], nam
     const missing = cluster.advertisements
       .filter((one) => one.name === name)
       .flatMap(({ pools }) => pools.filter((pool) => !cluster.pools.some((one) => one.name === pool)));
-    return missing.map((pool) => `names pool ${pool}, which does not exist`);
+    return missing.map((pool) => `names the pool ${pool}, which does not exist`);
   }
   const reports = poolReports(settled.table, settled.book).filter(({ pool }) => pool.name === name);
   const findings = reports.flatMap((report) => report.findings);

@@ -1,4 +1,4 @@
-/** `plan -f FILE`: what applying pools and advertisements would do, before it is done. */
+/** `plan -f FILE`: shows the effects of a change of pools and advertisements before it is applied. */
 
 import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
@@ -11,24 +11,24 @@ import { type Deleted, type PlanFacts, type PlannedService, planFacts } from './
 /** The command. */
 export const planCommand: CommandSpec = {
   name: 'plan',
-  summary: 'what applying pools and advertisements would do, before it is done',
+  summary: 'show the effects of a change of pools and advertisements before you apply it',
   description:
-    'The API server checks the objects (dry run), and the decisions of controller and speakers are made over the cluster as it would be. Nothing is written.\nStatus 1: an object is refused or overlaps another, or a Service would lose, change or keep an address that nobody gives or announces any more.',
+    'The API server checks the objects (dry run). Then the tool makes the decisions of controller and speakers over the changed cluster. Nothing is written.\nStatus 1: an object is refused or overlaps another one; or a Service would lose or change its address, or keep one that is in no pool or that no node can announce.',
   options: [
     {
       flags: '-f, --filename <file>',
-      what: 'file with IPAddressPools and L2Advertisements, - for standard input (repeat it for more)',
+      what: 'a file with IPAddressPools and L2Advertisements, or - for standard input (can be repeated)',
       many: true,
     },
     {
       flags: '--delete <object>',
-      what: 'pool/NAME or advertisement/NAME that would be deleted (repeat it for more)',
+      what: 'an object that the change deletes: pool/NAME or advertisement/NAME (can be repeated)',
       many: true,
     },
   ],
   examples: [
-    ['kubectl berth plan -f pool.yaml', 'what would kubectl apply -f pool.yaml do?'],
-    ['kubectl berth plan --delete pool/old -f new.yaml', 'and if the pool old were deleted with it?'],
+    ['kubectl berth plan -f pool.yaml', 'the effects of kubectl apply -f pool.yaml'],
+    ['kubectl berth plan --delete pool/old -f new.yaml', 'the effects of new.yaml, with the pool old deleted'],
   ],
   run: async (session, { options }) => {
     const files = (options.filename ?? []) as readonly string[];
@@ -36,19 +36,19 @@ export const planCommand: CommandSpec = {
     if (files.length + deleted.length === 0) throw misused('nothing to plan', 'give -f FILE, or --delete pool/NAME');
     const { manifests, others } = await readManifests(files);
     if (others.length > 0)
-      session.terminal.note(`note: ${others.join(', ')}: left out, only pools and advertisements are planned\n`);
-    const picture = await readEvaluation(session);
+      session.terminal.note(`note: ignored ${others.join(', ')}: a plan covers pools and advertisements only\n`);
+    const evaluation = await readEvaluation(session);
     const reach = await session.reach();
     const checked = [];
     for (const manifest of manifests) checked.push(await dryRun(reach, manifest));
-    return planAnswer(planFacts(picture, checked, deleted));
+    return planAnswer(planFacts(evaluation, checked, deleted));
   },
 };
 
 function deletedObject(text: string): Deleted {
   const [, kind, name] = /^(pool|advertisement)\/([a-z0-9.-]+)$/.exec(text) ?? [];
   if (kind === undefined || name === undefined)
-    throw misused(`"${text}" is no object`, 'write pool/NAME or advertisement/NAME');
+    throw misused(`"${text}" does not name an object`, 'write pool/NAME or advertisement/NAME');
   return { kind: kind === 'pool' ? 'IPAddressPool' : 'L2Advertisement', name };
 }
 
@@ -58,8 +58,8 @@ const columns: readonly Column<PlannedService>[] = [
   { title: 'SERVICE', cell: ({ service }) => service },
   {
     title: 'EFFECT',
-    cell: ({ effect }, paint) =>
-      bad.has(effect) ? paint.bad(effect) : effect === 'Keeps' ? effect : paint.good(effect),
+    cell: ({ effect }, colors) =>
+      bad.has(effect) ? colors.bad(effect) : effect === 'Keeps' ? effect : colors.good(effect),
   },
   { title: 'NOW', cell: ({ before }) => before.join(', ') },
   { title: 'THEN', cell: ({ after }) => after.join(', ') },
@@ -73,9 +73,9 @@ function planAnswer(facts: PlanFacts): Answer {
     facts,
     exit: harm > 0 ? exits.wrong : exits.fine,
     text: (style) => {
-      const { paint } = style;
+      const { colors } = style;
       const lines = objects.map(({ kind, name, change, problems }) => {
-        const faults = problems.map((problem) => `\n  ${paint.bad(problem)}`).join('');
+        const faults = problems.map((problem) => `\n  ${colors.bad(problem)}`).join('');
         return `${kind} ${name}: ${change}${faults}\n`;
       });
       const poolTable = renderTable(
@@ -92,7 +92,7 @@ function planAnswer(facts: PlanFacts): Answer {
       const kept = services.filter((one) => !isChanged(one)).length;
       const taken = services.flatMap(({ takenOver }) => takenOver);
       const moves = taken.length === 0 ? '' : `${taken.join(', ')}: another node would take over\n`;
-      return `${lines.join('')}\n${poolTable}${table}\n${moves}${kept} Services keep what they have. Nothing was written.\n`;
+      return `${lines.join('')}\n${poolTable}${table}\n${moves}Services without a change: ${kept}. Nothing was written.\n`;
     },
   };
 }

@@ -1,4 +1,4 @@
-/** `pools`: what each pool has, what is used of it, and whether its addresses are announced. */
+/** `pools`: lists the addresses of each pool, how many are used, and whether they are announced. */
 import { formatRange } from '../../addr/range.ts';
 import { coversPool } from '../../api/advertisement.ts';
 import { settle } from '../../ipam/allocate.ts';
@@ -10,7 +10,7 @@ import type { Answer } from '../output/answer.ts';
 import { exits } from '../output/failure.ts';
 import { type Column, renderTable } from '../output/table.ts';
 
-/** A pool, for people and programs. */
+/** The state of a pool, for people and programs. */
 export interface PoolFacts {
   readonly name: string;
   readonly state: string;
@@ -24,23 +24,24 @@ export interface PoolFacts {
   readonly quota: number | undefined;
   /** Names of the L2Advertisements that cover it. */
   readonly advertisedBy: readonly string[];
-  /** What is wrong with it. */
+  /** Its problems. */
   readonly problems: readonly string[];
 }
 
 /** The command. */
 export const poolsCommand: CommandSpec = {
   name: 'pools',
-  summary: 'the pools, how full they are, and who may have their addresses',
-  description: 'Lists the IPAddressPools.\nStatus 1: a pool cannot be used as it is written.',
+  summary: 'list the pools, how full they are, and which Services they serve',
+  description:
+    'Lists the IPAddressPools.\nStatus 1: a pool has a problem: an entry that cannot be used, an overlap, or no L2Advertisement.',
   examples: [
-    ['kubectl berth pools', 'how full are they?'],
+    ['kubectl berth pools', 'how full each pool is'],
     ['kubectl berth pools -o wide', 'with their addresses, quotas and namespaces'],
   ],
   run: async (session) => poolsAnswer(poolFacts(await readCluster(session))),
 };
 
-/** The facts of all pools, the oldest first. */
+/** Collects the facts of all pools, the oldest first. */
 export function poolFacts(cluster: Cluster): readonly PoolFacts[] {
   const { table, book } = settle(allocationSnapshot(cluster));
   return poolReports(table, book).map(({ pool, counts, findings }) => {
@@ -66,7 +67,7 @@ const columns: readonly Column<PoolFacts>[] = [
   { title: 'AUTO', cell: ({ autoAssign }) => String(autoAssign) },
   { title: 'USED', cell: ({ used }) => used },
   { title: 'FREE', cell: ({ free }, { warn }) => (free === '0' ? warn(free) : free) },
-  { title: 'ADVERTISED BY', cell: ({ advertisedBy }, { bad }) => listed(advertisedBy) || bad('nobody') },
+  { title: 'ADVERTISED BY', cell: ({ advertisedBy }, { bad }) => listed(advertisedBy) || bad('none') },
   { title: 'ADDRESSES', cell: ({ addresses }) => listed(addresses), wide: true },
   { title: 'PRIORITY', cell: ({ priority }) => (priority === undefined ? '' : String(priority)), wide: true },
   { title: 'NAMESPACES', cell: ({ namespaces }) => listed(namespaces), wide: true },
@@ -80,7 +81,7 @@ function poolsAnswer(facts: readonly PoolFacts[]): Answer {
     facts,
     text: (style) =>
       renderTable(facts, columns, { ...style, empty: 'There is no IPAddressPool.' }) +
-      (problems.length === 0 ? '' : `\n${style.paint.warn('Problems')}\n${problems.join('')}`),
+      (problems.length === 0 ? '' : `\n${style.colors.warn('Problems')}\n${problems.join('')}`),
     exit: problems.length === 0 ? exits.fine : exits.wrong,
   };
 }

@@ -1,20 +1,20 @@
-/** Which Services would get another address if theirs were renumbered, as the controller would decide. */
+/** Which Services would get another address by a renumbering, found by the controller's own decisions. */
 import type { AllocationView } from '../../api/allocation.ts';
 import { settle } from '../../ipam/allocate.ts';
 import { allocationSnapshot, type Cluster } from '../cluster/cluster.ts';
 import { wrong } from '../output/failure.ts';
 
-/** One address of one Service. */
+/** One address of one Service, and its replacement. */
 export interface Renumbered {
   readonly service: string;
   readonly from: string;
-  /** What it would get; absent: it stays. */
+  /** The new address; absent if the old one stays. */
   readonly to?: string;
-  /** Why it stays. */
+  /** Why the old one stays. */
   readonly why?: string;
 }
 
-/** The entries of a Service, or those that a pool gave. Throws a Failure where there are none. */
+/** The entries of a Service, or of a pool. Throws a Failure if there are none. */
 export function entriesFor(
   cluster: Cluster,
   { service, pool }: { readonly service: string | undefined; readonly pool: string | undefined },
@@ -34,7 +34,7 @@ export function entriesFor(
   return found;
 }
 
-/** Decides over the cluster as it would be with the wish. */
+/** Makes the controller's decisions as if the entries had the annotation `berth.dev/renumber`. */
 export function planRenumbering(cluster: Cluster, entries: readonly AllocationView[]): readonly Renumbered[] {
   const snapshot = allocationSnapshot(cluster);
   const wanted = new Set(entries);
@@ -53,12 +53,15 @@ export function planRenumbering(cluster: Cluster, entries: readonly AllocationVi
       if (home !== undefined && home.state !== 'Draining') {
         return {
           ...known,
-          why: `pool ${home.name} is ${home.state}: only what a pool with state: Draining gave is renumbered`,
+          why: `pool ${home.name} is ${home.state}: only addresses of a pool with state: Draining are renumbered`,
         };
       }
       if (decision?.service.requests.includes(entry.address))
         return { ...known, why: 'the Service asks for this address' };
-      return { ...known, why: decision === undefined ? 'it is not known' : `${decision.reason}: ${decision.message}` };
+      return {
+        ...known,
+        why: decision === undefined ? 'Berth does not serve this Service' : `${decision.reason}: ${decision.message}`,
+      };
     }),
   );
 }

@@ -1,4 +1,4 @@
-/** `renumber`: gives Services whose pool is on its way out, or gone, another address. */
+/** `renumber`: gives another address to Services whose pool is draining or was removed. */
 import { type RawAllocation, renumberAnnotation } from '../../api/allocation.ts';
 import { parseService, type RawService } from '../../api/service.ts';
 import { servicePath } from '../../kube/resources.ts';
@@ -17,23 +17,24 @@ import { entriesFor, planRenumbering, type Renumbered } from './renumber-plan.ts
 /** The command. */
 export const renumberCommand: CommandSpec = {
   name: 'renumber',
-  summary: 'give Services whose pool is draining or gone another address',
+  summary: 'give another address to Services whose pool is draining or was removed',
   description:
-    'Shows who would get which address, asks, annotates the IPAllocations with berth.dev/renumber, and waits until the Services show the new ones. The controller gives a new address before it takes the old one. An address of a pool that goes on is never taken; clients of the old addresses, and DNS, have to follow.\nStatus 1: an address stays as it is.',
+    'Shows the new address of each Service and asks for confirmation. Then it annotates the IPAllocations with berth.dev/renumber, and waits until the Services have their new addresses. The controller assigns the new address before it releases the old one. An address of an active pool is never changed. You must update clients and DNS.\nStatus 1: an address was not changed.',
   args: [{ name: '[service]', what: 'svc/NAME, or NAME', completes: 'service' }],
   options: [
     { flags: '--pool <pool>', what: 'all Services with an address of this pool' },
-    { flags: '--dry-run', what: 'show, and change nothing' },
-    { flags: '-y, --yes', what: 'do not ask' },
+    { flags: '--dry-run', what: 'show the new addresses, and change nothing' },
+    { flags: '-y, --yes', what: 'do not ask for confirmation' },
     { flags: '--timeout <time>', what: 'how long to wait', byDefault: '1m' },
   ],
   examples: [
-    ['kubectl berth renumber --pool old --dry-run', 'who would get what, if the pool old were emptied?'],
-    ['kubectl berth renumber svc/web -n shop --yes', 'give web another address now'],
+    ['kubectl berth renumber --pool old --dry-run', 'the new address of every Service of the pool old'],
+    ['kubectl berth renumber svc/web -n shop --yes', 'give the Service web another address now'],
   ],
   run: async (session, { args: [text], options }) => {
     const pool = options.pool as string | undefined;
-    if ((text === undefined) === (pool === undefined)) throw misused('renumber what?', 'give svc/NAME, or --pool POOL');
+    if ((text === undefined) === (pool === undefined))
+      throw misused('nothing to renumber', 'give either svc/NAME or --pool POOL');
     const timeoutMs = durationOf(options.timeout);
     const service = text === undefined ? undefined : `${await session.namespace()}/${serviceName(text)}`;
     const cluster = await readCluster(session);
@@ -41,18 +42,21 @@ export const renumberCommand: CommandSpec = {
     const isDone = options.dryRun === true || !planned.some(({ to }) => to !== undefined);
     if (isDone) return answer(planned, 'Nothing was changed.');
     await confirm(session, planned, options.yes === true);
-    return answer(await carryOut(session, planned, timeoutMs), 'Clients and DNS have to follow.');
+    return answer(await carryOut(session, planned, timeoutMs), 'Update clients and DNS.');
   },
 };
 
 async function confirm({ terminal }: Session, planned: readonly Renumbered[], yes: boolean): Promise<void> {
   if (yes) return;
-  terminal.note(tableOf(planned, { paint: terminal.paint, wide: false }));
-  if (await terminal.confirm('Give these Services other addresses?')) return;
-  throw new Failure(exits.usage, 'nothing was changed', '--yes does not ask');
+  terminal.note(tableOf(planned, { colors: terminal.colors, wide: false }));
+  if (await terminal.confirm('Change these addresses?')) return;
+  throw new Failure(exits.usage, 'not confirmed, nothing was changed', 'use --yes to skip the question');
 }
 
-/** Addresses of a plan that all who share them leave: one that would stay with somebody is left alone. */
+/**
+ * Renumbers those addresses of a plan that all their Services leave. An address that would stay with one
+ * Service is not changed.
+ */
 async function carryOut(
   session: Session,
   planned: readonly Renumbered[],
@@ -72,14 +76,14 @@ async function carryOut(
       shown.set(service, raw === undefined ? [] : parseService(raw).ingress.flatMap(({ ip = [] }) => ip));
     }
     const late = moving.filter(({ service, from }) => shown.get(service)?.includes(from));
-    return late.length === 0 ? undefined : `${late.length} of ${moving.length} have their old address still`;
+    return late.length === 0 ? undefined : `${late.length} of ${moving.length} Services still have their old address`;
   });
   return planned.map((one) => {
     if (!moving.includes(one))
-      return one.why === undefined ? { ...without(one), why: 'one that shares it stays' } : one;
+      return one.why === undefined ? { ...without(one), why: 'a Service that shares it keeps it' } : one;
     const has = shown.get(one.service) ?? [];
     if (has.includes(one.from))
-      return { ...without(one), why: 'not within the timeout: the controller does it when it can' };
+      return { ...without(one), why: 'not changed within the timeout; the controller changes it as soon as it can' };
     const to = has.find((ip) => ip.includes(':') === one.from.includes(':'));
     return to === undefined ? without(one) : { ...one, to };
   });

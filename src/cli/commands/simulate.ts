@@ -1,4 +1,7 @@
-/** `simulate --node-down NODE`: where each address would go if nodes died, and how the load would be then. */
+/**
+ * `simulate --node-down NODE`: shows the new holder of each address if nodes died, and the addresses per node
+ * after that.
+ */
 import type { Ip } from '../../addr/ip.ts';
 import { type Evaluation, localServiceAt, readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
@@ -8,60 +11,61 @@ import { exits } from '../output/failure.ts';
 import { renderTable } from '../output/table.ts';
 import { noSuchNode } from './node-drain.ts';
 
-/** What would become of it. */
+/** The result of a simulation. */
 export interface SimulateFacts {
   readonly down: readonly string[];
-  /** Addresses that would move; `to` is absent where nobody could take it. */
+  /** Addresses that would move; `to` is absent if no node could take the address over. */
   readonly moves: readonly {
     readonly address: string;
     readonly services: readonly string[];
     readonly from: string;
     readonly to?: string;
   }[];
-  /** Addresses per node, before and after. */
+  /** The number of addresses per node, before and after. */
   readonly load: readonly { readonly node: string; readonly before: number; readonly after: number }[];
-  /** Services that would have no endpoint left. */
+  /** Services that would have no ready endpoint left. */
   readonly withoutEndpoints: readonly string[];
 }
 
 /** The command. */
 export const simulateCommand: CommandSpec = {
   name: 'simulate',
-  summary: 'where the addresses would go if a node died',
+  summary: 'show the new holders of the addresses if a node died',
   description:
-    'Decides by the same rules as the speakers, over what is known now; changes nothing.\nStatus 1: an address would have no holder, or a Service no endpoint.',
-  options: [
-    { flags: '--node-down <node>', what: 'the node that dies (repeat it for more)', many: true, required: true },
-  ],
+    "Makes the speakers' decisions over the current state. Nothing is changed.\nStatus 1: an address would have no holder, or a Service no endpoint.",
+  options: [{ flags: '--node-down <node>', what: 'the node that dies (can be repeated)', many: true, required: true }],
   examples: [
-    ['kubectl berth simulate --node-down node2', 'what if node2 died?'],
-    ['kubectl berth simulate --node-down node2 --node-down node3', 'and node3 with it?'],
+    ['kubectl berth simulate --node-down node2', 'if node2 died'],
+    ['kubectl berth simulate --node-down node2 --node-down node3', 'if node2 and node3 died'],
   ],
   run: async (session, { options }) => {
-    const picture = await readEvaluation(session);
+    const evaluation = await readEvaluation(session);
     const down = options.nodeDown as readonly string[];
-    const unknown = down.find((node) => !picture.cluster.nodes.some(({ name }) => name === node));
-    if (unknown !== undefined) throw noSuchNode(picture, unknown);
-    return simulateAnswer(simulate(picture, down));
+    const unknown = down.find((node) => !evaluation.cluster.nodes.some(({ name }) => name === node));
+    if (unknown !== undefined) throw noSuchNode(evaluation, unknown);
+    return simulateAnswer(simulate(evaluation, down));
   },
 };
 
-/** Decides: each orphan goes to the first candidate that is left, as `election/takeover.ts` chooses. */
-export function simulate(picture: Evaluation, down: readonly string[]): SimulateFacts {
-  const { vips, cluster, ranking } = picture;
+/**
+ * Simulates the death: each address of a dead node goes to the first remaining candidate, as in
+ * `election/takeover.ts`.
+ */
+export function simulate(evaluation: Evaluation, down: readonly string[]): SimulateFacts {
+  const { vips, cluster, ranking } = evaluation;
   const gone = new Set(down);
   const held = vips.flatMap(({ holder, ...vip }) => (holder === undefined ? [] : [{ ...vip, holder }]));
   const moves = held
     .filter(({ holder }) => gone.has(holder))
     .map(({ address, pool, holder: from, services }) => {
       const ip = address as Ip;
-      const looks = nodeEligibilities(picture, {
+      const eligibilities = nodeEligibilities(evaluation, {
         address: ip,
         pool,
         holder: from,
-        localService: localServiceAt(picture, address),
+        localService: localServiceAt(evaluation, address),
       });
-      const able = looks
+      const able = eligibilities
         .filter(({ node, verdict }) => verdict === 'Candidate' && !gone.has(node))
         .map(({ node }) => node);
       const to = ranking.first(ip, able, () => true);
@@ -75,7 +79,7 @@ export function simulate(picture: Evaluation, down: readonly string[]): Simulate
       .length,
   }));
   const ours = new Set(held.flatMap(({ services }) => services));
-  const lost = [...picture.endpoints]
+  const lost = [...evaluation.endpoints]
     .filter(([service, nodes]) => ours.has(service) && nodes.size > 0 && [...nodes].every((node) => gone.has(node)))
     .map(([service]) => service);
   return { down, moves, load, withoutEndpoints: lost.sort() };
@@ -88,28 +92,28 @@ function simulateAnswer(facts: SimulateFacts): Answer {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
     text: (style) => {
-      const { paint } = style;
+      const { colors } = style;
       const moved = renderTable(
         moves,
         [
           { title: 'ADDRESS', cell: ({ address }) => address },
           { title: 'SERVICE', cell: ({ services }) => services.join(', ') },
           { title: 'FROM', cell: ({ from }) => from },
-          { title: 'TO', cell: ({ to }) => to ?? paint.bad('nobody') },
+          { title: 'TO', cell: ({ to }) => to ?? colors.bad('none') },
         ],
-        { ...style, empty: `No address is at ${down.join(', ')}: nothing would move.` },
+        { ...style, empty: `No address is held by ${down.join(' or ')}: nothing would move.` },
       );
       const loads = renderTable(
         load,
         [
-          { title: 'NODE', cell: ({ node }) => (down.includes(node) ? paint.dim(`${node} (down)`) : node) },
+          { title: 'NODE', cell: ({ node }) => (down.includes(node) ? colors.dim(`${node} (down)`) : node) },
           { title: 'VIPS NOW', cell: ({ before }) => String(before) },
           { title: 'THEN', cell: ({ after }) => String(after) },
         ],
         style,
       );
       const lost = withoutEndpoints.map(
-        (service) => `${paint.bad('NoEndpoints')}: all ready Pods of ${service} are on ${down.join(', ')}\n`,
+        (service) => `${colors.bad('NoEndpoints')}: all ready Pods of ${service} are on ${down.join(', ')}\n`,
       );
       return `${moved}\n${loads}${lost.length > 0 ? `\n${lost.join('')}` : ''}`;
     },

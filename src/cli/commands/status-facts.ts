@@ -1,4 +1,4 @@
-/** What `status` tells, from what is known. */
+/** The facts of `status`. */
 import { poolReports } from '../../ipam/pool-report.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 import { serviceStates } from '../cluster/service-state.ts';
@@ -6,13 +6,13 @@ import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import { unheardSpeakers, unheardText } from '../explain/unheard-speakers.ts';
 
-/** So many, and why. */
+/** A number of objects with the same reason. */
 export interface Counted {
   readonly reason: string;
   readonly count: number;
 }
 
-/** The cluster at a glance. */
+/** An overview of the cluster. */
 export interface StatusFacts {
   readonly version: string | undefined;
   readonly namespace: string;
@@ -35,19 +35,19 @@ export interface StatusFacts {
     readonly silent: readonly Counted[];
     readonly reserved: number;
   };
-  /** What a person should look at. */
+  /** What an administrator should check. */
   readonly warnings: readonly string[];
-  /** What could not be found out. */
+  /** What could not be read. */
   readonly notes: readonly string[];
 }
 
-/** Gathers it. */
-export function statusFacts(picture: Evaluation): StatusFacts {
-  const { cluster, settled, answers } = picture;
+/** Collects the overview. */
+export function statusFacts(evaluation: Evaluation): StatusFacts {
+  const { cluster, settled, answers } = evaluation;
   const { installation } = cluster;
   const { controllers, replicas, leader, namespace, version } = installation;
-  const services = serviceStates(picture).filter(({ ours }) => ours);
-  const vips = picture.vips.filter(({ reservedUntil }) => reservedUntil === undefined);
+  const services = serviceStates(evaluation).filter(({ ours }) => ours);
+  const vips = evaluation.vips.filter(({ reservedUntil }) => reservedUntil === undefined);
   const announced = vips.filter((vip) => vip.announced);
   const held = (node: string) => announced.filter(({ holder }) => holder === node).length;
   return {
@@ -72,14 +72,14 @@ export function statusFacts(picture: Evaluation): StatusFacts {
       announced: announced.length,
       verified: announced.filter(({ verified }) => verified === 'True').length,
       silent: countedBy(vips.filter((vip) => !vip.announced)),
-      reserved: picture.vips.length - vips.length,
+      reserved: evaluation.vips.length - vips.length,
     },
-    warnings: warningsOf(picture, vips),
+    warnings: warningsOf(evaluation, vips),
     notes: faultsOf(answers),
   };
 }
 
-/** Each reason with how often it is there, the most frequent first. */
+/** Counts the reasons, the most frequent first. */
 export function countedBy(all: readonly { readonly reason: string }[]): readonly Counted[] {
   const counts = new Map<string, number>();
   for (const { reason } of all) counts.set(reason, (counts.get(reason) ?? 0) + 1);
@@ -88,18 +88,19 @@ export function countedBy(all: readonly { readonly reason: string }[]): readonly
     .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1));
 }
 
-function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly string[] {
-  const { cluster, answers, settled } = picture;
+function warningsOf(evaluation: Evaluation, vips: readonly VipState[]): readonly string[] {
+  const { cluster, answers, settled } = evaluation;
   const { installation } = cluster;
   const { controllers, speakers, namespace } = installation;
   const warnings: string[] = [];
-  if (installation.version === undefined) warnings.push(`no Berth is found in namespace ${namespace}`);
-  else if (!controllers.some(({ ready }) => ready)) warnings.push('no controller is ready: nothing is allocated');
+  if (installation.version === undefined) warnings.push(`Berth was not found in namespace ${namespace}`);
+  else if (!controllers.some(({ ready }) => ready)) warnings.push('no controller is ready: no address is allocated');
   const covered = new Set(speakers.map(({ node }) => node));
   const without = cluster.nodes.map(({ name }) => name).filter((name) => !covered.has(name));
-  if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker on ${without.join(', ')}`);
+  if (without.length > 0 && speakers.length > 0) warnings.push(`no speaker runs on ${without.join(', ')}`);
   for (const { node, ready } of speakers) if (!ready) warnings.push(`the speaker on ${node} is not ready`);
-  for (const node of picture.dead) warnings.push(`the other speakers do not hear ${node}: others take its addresses`);
+  for (const node of evaluation.dead)
+    warnings.push(`the other speakers get no heartbeats from ${node}: other nodes hold its addresses`);
   for (const { name, draining } of cluster.nodes) if (draining) warnings.push(`node ${name} is draining`);
   if (cluster.pools.length === 0) warnings.push('there is no IPAddressPool: no Service gets an address');
   for (const { pool, findings } of poolReports(settled.table, settled.book)) {
@@ -112,10 +113,11 @@ function warningsOf(picture: Evaluation, vips: readonly VipState[]): readonly st
     if (announced && verified === 'False') warnings.push(`${address} is announced, but ${verifiedReason}`);
   }
   const { livenessPort } = installation.settings;
-  for (const deafness of unheardSpeakers(answers)) warnings.push(unheardText(deafness, livenessPort));
+  for (const unheard of unheardSpeakers(answers)) warnings.push(unheardText(unheard, livenessPort));
   for (const { node, status } of answers) {
-    const layer = status?.dataPath.nftables ?? 'Loaded';
-    if (layer !== 'Loaded' && layer !== 'Off') warnings.push(`the rules of ${node} are not in its kernel: ${layer}`);
+    const rules = status?.dataPath.nftables ?? 'Loaded';
+    if (rules !== 'Loaded' && rules !== 'Off')
+      warnings.push(`the nftables rules of ${node} are not in its kernel: ${rules}`);
   }
   return warnings;
 }

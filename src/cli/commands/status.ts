@@ -1,4 +1,4 @@
-/** `status`: the cluster at a glance. */
+/** `status`: shows an overview of Berth in the cluster. */
 
 import { readEvaluation } from '../cluster/evaluation.ts';
 import type { CommandSpec } from '../command.ts';
@@ -10,11 +10,11 @@ import { type Counted, type StatusFacts, statusFacts } from './status-facts.ts';
 /** The command. */
 export const statusCommand: CommandSpec = {
   name: 'status',
-  summary: 'the cluster at a glance',
+  summary: 'show an overview of Berth in the cluster',
   description:
-    'Shows what is installed and runs, how full the pools are, which Services have no address and which addresses nobody announces, by reason.\nStatus 1: a Service has no address, an address is silent, or there is a warning.',
+    'Shows which Pods of Berth run, how full the pools are, how many Services have no address, and how many addresses are not announced, by reason.\nStatus 1: a Service has no address, an address is not announced, or there is a warning.',
   examples: [
-    ['kubectl berth status', 'everything at a glance'],
+    ['kubectl berth status', 'the overview'],
     ['kubectl berth status -o json', 'the same for a program'],
   ],
   run: async (session) => statusAnswer(statusFacts(await readEvaluation(session))),
@@ -29,18 +29,18 @@ export function statusAnswer(facts: StatusFacts): Answer {
 
 function statusText(facts: StatusFacts, style: TableStyle): string {
   const { controller, speakers, services, vips, pools, warnings, notes } = facts;
-  const { paint } = style;
+  const { colors } = style;
   const of = (ready: number, wanted: number) => {
     const text = `${ready}/${wanted} ready`;
-    return ready < wanted || wanted === 0 ? paint.bad(text) : paint.good(text);
+    return ready < wanted || wanted === 0 ? colors.bad(text) : colors.good(text);
   };
   const ready = speakers.filter((speaker) => speaker.ready).length;
   const lines = [
-    `Berth        ${facts.version ?? paint.bad('not found')} in namespace ${facts.namespace}`,
-    `Controller   ${of(controller.ready, controller.wanted)}${controller.leader ? `, ${controller.leader} leads` : `, ${paint.bad('nobody leads')}`}`,
+    `Berth        ${facts.version ?? colors.bad('not found')} in namespace ${facts.namespace}`,
+    `Controller   ${of(controller.ready, controller.wanted)}${controller.leader ? `, ${controller.leader} leads` : `, ${colors.bad('no leader')}`}`,
     `Speakers     ${of(ready, speakers.length)}`,
-    `Services     ${services.withAddress} with an address${without(services.withoutAddress, 'without', paint.bad)}${services.others > 0 ? `, ${services.others} of other classes` : ''}`,
-    `VIPs         ${vips.announced} announced, ${vips.verified} verified${without(vips.silent, 'silent', paint.bad)}${vips.reserved > 0 ? `, ${vips.reserved} kept back` : ''}`,
+    `Services     ${services.withAddress} with an address${without(services.withoutAddress, 'without', colors.bad)}${services.others > 0 ? `, ${services.others} of other classes` : ''}`,
+    `VIPs         ${vips.announced} announced, ${vips.verified} verified${without(vips.silent, 'not announced', colors.bad)}${vips.reserved > 0 ? `, ${vips.reserved} reserved` : ''}`,
   ];
   const poolTable = renderTable(
     pools,
@@ -63,7 +63,7 @@ function statusText(facts: StatusFacts, style: TableStyle): string {
   );
   const list = (title: string, texts: readonly string[], as: (text: string) => string) =>
     texts.length === 0 ? '' : `\n${as(title)}\n${texts.map((text) => `  ${text}\n`).join('')}`;
-  return `${lines.join('\n')}\n\n${poolTable}\n${nodeTable}${list('Warnings', warnings, paint.warn)}${list('Notes', notes, paint.dim)}`;
+  return `${lines.join('\n')}\n\n${poolTable}\n${nodeTable}${list('Warnings', warnings, colors.warn)}${list('Notes', notes, colors.dim)}`;
 }
 
 function without(counted: readonly Counted[], word: string, as: (text: string) => string): string {

@@ -1,4 +1,4 @@
-/** `vips`: every address of the ledger, who has it and who holds it. */
+/** `vips`: lists every address of the ledger with its Services and its holder. */
 import { listed } from '../../ipam/reasons.ts';
 import { readEvaluation } from '../cluster/evaluation.ts';
 import { faultsOf } from '../cluster/speakers.ts';
@@ -11,12 +11,12 @@ import { ageOf, type Column, renderTable } from '../output/table.ts';
 /** The command. */
 export const vipsCommand: CommandSpec = {
   name: 'vips',
-  summary: 'the addresses: Service, pool, holder, link, verified, since when',
+  summary: 'list the addresses with Service, pool, holder, link and verification',
   description:
-    'Lists the addresses of the ledger; with -n those of one namespace.\nStatus 1: one of them is not announced, or does not answer.',
+    'Lists the addresses of the ledger; with -n, those of one namespace.\nStatus 1: an address is not announced, or another node cannot reach it.',
   examples: [
-    ['kubectl berth vips', 'who holds what?'],
-    ['kubectl berth vips -n shop -o wide', 'those of one namespace, with hardware addresses and reasons'],
+    ['kubectl berth vips', 'all addresses and their holders'],
+    ['kubectl berth vips -n shop -o wide', 'the addresses of one namespace, with MAC addresses and messages'],
   ],
   run: async (session) => {
     const { vips, answers, cluster } = await readEvaluation(session);

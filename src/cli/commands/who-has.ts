@@ -1,4 +1,4 @@
-/** `who-has ADDRESS`: whose an address is, or who could have it. */
+/** `who-has ADDRESS`: shows which Service has an address, or which pool would give it out. */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { isBuggy } from '../../ipam/working-ledger.ts';
 import { type Evaluation, readEvaluation } from '../cluster/evaluation.ts';
@@ -8,13 +8,16 @@ import { advertisementsOf, nodeEligibilities } from '../explain/node-eligibility
 import type { Answer } from '../output/answer.ts';
 import { exits, misused } from '../output/failure.ts';
 
-/** What is known of an address. */
+/** The facts about an address. */
 export interface WhoHasFacts {
   readonly address: string;
-  /** `InUse`, `Reserved`, `Foreign` (a node's, or another program's), `Free`, `NotGiven` (in a pool that does not give it), `NoPool`. */
+  /**
+   * `InUse`, `Reserved`, `Foreign` (of a node, or of another program), `Free`, `NotGiven` (in a pool that does
+   * not give it out), `NoPool`.
+   */
   readonly state: string;
   readonly message: string;
-  /** The pool that has it. */
+  /** The pool that contains it. */
   readonly pool?: string;
   /** Its entry in the ledger. */
   readonly vip?: VipState;
@@ -25,54 +28,53 @@ export interface WhoHasFacts {
 /** The command. */
 export const whoHasCommand: CommandSpec = {
   name: 'who-has',
-  summary: 'whose an address is, or which pool would give it',
+  summary: 'show which Service has an address, or which pool would give it out',
   description:
-    'Looks an address up: ledger, holder, pool, Services.\nStatus 1: nobody has it and no pool gives it, or it is not announced.',
+    'Looks an address up in the ledger, the pools, the Services and the nodes.\nStatus 1: the address is in use and not announced, or it is not in use and no pool gives it out, or it belongs to a node or another program.',
   args: [{ name: '<address>', what: 'IPv4 or IPv6', completes: 'vip' }],
-  examples: [['kubectl berth who-has 192.0.2.10', 'which Service is behind 192.0.2.10, and on which node?']],
+  examples: [['kubectl berth who-has 192.0.2.10', 'the Service and the holder of 192.0.2.10']],
   run: async (session, { args }) => {
     const address = parseIp(args[0] ?? '');
-    if (address === undefined) throw misused(`"${args[0]}" is no IP address`);
+    if (address === undefined) throw misused(`"${args[0]}" is not an IP address`);
     return whoHasAnswer(whoHas(await readEvaluation(session), address));
   },
 };
 
-/** Looks it up. */
-export function whoHas(picture: Evaluation, address: Ip): WhoHasFacts {
-  const { settled, vips, cluster } = picture;
+/** Looks an address up. */
+export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
+  const { settled, vips, cluster } = evaluation;
   const { table } = settled;
   const home = table.poolOf(address);
   const vip = vips.find((one) => one.address === address);
-  const looks = nodeEligibilities(picture, {
+  const eligibilities = nodeEligibilities(evaluation, {
     address,
     pool: home?.name ?? vip?.pool ?? '',
     holder: undefined,
     localService: undefined,
   });
-  const nodes = looks.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
+  const nodes = eligibilities.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
   const found = (state: string, message: string): WhoHasFacts => ({
     ...{ address, state, message, nodes },
     ...(home && { pool: home.name }),
     ...(vip && { vip }),
   });
-  if (vip?.reservedUntil !== undefined)
-    return found('Reserved', `kept back until ${vip.reservedUntil}: ${vip.message}`);
+  if (vip?.reservedUntil !== undefined) return found('Reserved', `reserved until ${vip.reservedUntil}: ${vip.message}`);
   if (vip !== undefined) return found('InUse', `used by ${vip.services.join(', ')}`);
   const node = cluster.nodes.find(({ addresses }) => addresses.includes(address));
-  if (node !== undefined) return found('Foreign', `an address of node ${node.name}: no Service gets it`);
+  if (node !== undefined) return found('Foreign', `an address of the node ${node.name}: Berth gives it to no Service`);
   const shown = cluster.services.find(({ ingress }) => ingress.some(({ ip }) => ip === address));
   if (shown !== undefined)
-    return found('Foreign', `in the status of Service ${shown.key}, and not in the ledger: another program wrote it`);
+    return found('Foreign', `in the status of Service ${shown.key}, but not in the ledger: another program wrote it`);
   if (home === undefined) {
     const range = cluster.pools.find(({ faults, ranges }) => faults.length > 0 && ranges.length === 0);
-    const why = range === undefined ? '' : `; pool ${range.name} gives nothing: ${range.faults[0]?.message}`;
+    const why = range === undefined ? '' : `; pool ${range.name} gives out nothing: ${range.faults[0]?.message}`;
     return found('NoPool', `in no IPAddressPool, or excluded there${why}`);
   }
-  const reason = whyNotGiven(picture, home.name, address);
-  if (reason !== undefined) return found('NotGiven', `pool ${home.name} has it, and does not give it: ${reason}`);
-  const limits = home.autoAssign ? '' : ', to Services that ask for it';
-  const silent = advertisementsOf(picture, home.name).length === 0 ? '; no L2Advertisement covers the pool' : '';
-  return found('Free', `nobody has it; pool ${home.name} would give it${limits}${silent}`);
+  const reason = whyNotGiven(evaluation, home.name, address);
+  if (reason !== undefined) return found('NotGiven', `in pool ${home.name}, which does not give it out: ${reason}`);
+  const limits = home.autoAssign ? '' : ' to Services that ask for it';
+  const silent = advertisementsOf(evaluation, home.name).length === 0 ? '; no L2Advertisement covers the pool' : '';
+  return found('Free', `no Service has it; pool ${home.name} would give it out${limits}${silent}`);
 }
 
 function whyNotGiven({ settled }: Evaluation, pool: string, address: Ip): string | undefined {
@@ -88,20 +90,21 @@ function whoHasAnswer(facts: WhoHasFacts): Answer {
   return {
     facts,
     exit: isFine ? exits.fine : exits.wrong,
-    text: ({ paint }) => {
-      const lines = [`${paint.bold(address)}   ${state}: ${message}`];
+    text: ({ colors }) => {
+      const lines = [`${colors.bold(address)}   ${state}: ${message}`];
       if (pool !== undefined) lines.push(`  Pool        ${pool}`);
-      else if (vip !== undefined) lines.push(`  Pool        ${vip.pool} gave it, which has it no more`);
+      else if (vip !== undefined)
+        lines.push(`  Pool        none; it came from ${vip.pool}, which does not contain it any more`);
       if (vip !== undefined && vip.reservedUntil === undefined) {
         const at = vip.links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
         lines.push(
-          `  Holder      ${vip.holder === undefined ? paint.bad('none') : `${vip.holder}, ${at || 'no link'}`}`,
+          `  Holder      ${vip.holder === undefined ? colors.bad('none') : `${vip.holder}, ${at || 'no link'}`}`,
         );
-        lines.push(`  Announced   ${vip.announced ? paint.good('yes') : paint.bad('no')}: ${vip.message}`);
+        lines.push(`  Announced   ${vip.announced ? colors.good('yes') : colors.bad('no')}: ${vip.message}`);
         lines.push(`  Verified    ${vip.verified}${vip.verifiedReason === '' ? '' : ` (${vip.verifiedReason})`}`);
-        if (vip.conflict) lines.push(`  Conflict    ${paint.bad(vip.conflict.message)}`);
+        if (vip.conflict) lines.push(`  Conflict    ${colors.bad(vip.conflict.message)}`);
       } else if (state === 'Free')
-        lines.push(`  Nodes       ${nodes.join(', ') || paint.bad('none could announce it')}`);
+        lines.push(`  Nodes       ${nodes.join(', ') || colors.bad('none can announce it')}`);
       return `${lines.join('\n')}\n`;
     },
   };

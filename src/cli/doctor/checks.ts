@@ -1,4 +1,4 @@
-/** All checks of the doctor, in the order in which findings of one severity are told. */
+/** All checks of the doctor. Findings of one severity are printed in this order. */
 import type { Facts } from './facts.ts';
 import type { Check } from './finding.ts';
 import { implementationChecks } from './implementation-checks.ts';
@@ -8,7 +8,7 @@ import { nodeChecks } from './node-checks.ts';
 import { objectChecks } from './object-checks.ts';
 import { poolChecks } from './pool-checks.ts';
 
-/** All of them. */
+/** All checks. */
 export const checks: readonly Check<Facts>[] = [
   ...installationChecks,
   ...objectChecks,
@@ -18,5 +18,5 @@ export const checks: readonly Check<Facts>[] = [
   ...linkChecks,
 ];
 
-/** The word of each. */
+/** The id of each check. */
 export const checkIds: readonly string[] = checks.map(({ id }) => id);

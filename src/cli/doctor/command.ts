@@ -1,4 +1,4 @@
-/** `doctor`: looks for what keeps load balancing from working, and says what to do. */
+/** `doctor`: checks the cluster for problems of load balancing, and says what to do about them. */
 
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
@@ -12,18 +12,18 @@ import { gatherFacts } from './gather.ts';
 /** The command. */
 export const doctorCommand: CommandSpec = {
   name: 'doctor',
-  summary: 'look for what keeps load balancing from working',
+  summary: 'check the cluster for problems of load balancing',
   description:
-    "Looks at Berth's Pods and objects, at kube-proxy, at other load balancers, at the addresses that others use, and by the speakers at every node's kernel and links. Says what to do about what it finds. What it cannot look at it calls unknown.\nStatus 1: it found an error.",
+    "Checks Berth's Pods and objects, kube-proxy, other load balancers, and addresses that other hosts use. Through the speakers it also checks the kernel and the links of every node. For each problem it says what to do. A check that cannot run is reported as unknown, with the reason.\nStatus 1: it found an error.",
   examples: [
-    ['kubectl berth doctor', 'what is wrong, the worst first'],
-    ['kubectl berth doctor -o wide', 'with all that is well'],
+    ['kubectl berth doctor', 'all problems, the worst first'],
+    ['kubectl berth doctor -o wide', 'with the checks that found no problem'],
     ['kubectl berth doctor -o json', 'all findings for a program'],
   ],
   run: async (session) => doctorAnswer(examine(checks, await gatherFacts(session))),
 };
 
-/** The answer. */
+/** Makes the answer from the findings. */
 export function doctorAnswer(findings: readonly Finding[]): Answer {
   const isWrong = findings.some(({ severity }) => severity === 'error');
   return {
@@ -33,7 +33,7 @@ export function doctorAnswer(findings: readonly Finding[]): Answer {
   };
 }
 
-const painted: Readonly<Record<Severity, (paint: Colors) => (text: string) => string>> = {
+const colorOf: Readonly<Record<Severity, (colors: Colors) => (text: string) => string>> = {
   error: ({ bad }) => bad,
   warn: ({ warn }) => warn,
   unknown: ({ dim }) => dim,
@@ -41,11 +41,11 @@ const painted: Readonly<Record<Severity, (paint: Colors) => (text: string) => st
   ok: ({ good }) => good,
 };
 
-/** Each finding is a paragraph: what to do is a sentence, which no column holds. */
-function doctorText(findings: readonly Finding[], { paint, wide }: TableStyle): string {
+/** Formats each finding as a paragraph: the remedy is a sentence, which is too long for a column. */
+function doctorText(findings: readonly Finding[], { colors, wide }: TableStyle): string {
   const shown = findings.filter(({ severity }) => wide || severity !== 'ok');
   const paragraphs = shown.map(({ severity, id, where, what, todo }) => {
-    const head = `${painted[severity](paint)(severity.toUpperCase().padEnd(7))} ${paint.bold(id)}${where === '' ? '' : `  ${where}`}`;
+    const head = `${colorOf[severity](colors)(severity.toUpperCase().padEnd(7))} ${colors.bold(id)}${where === '' ? '' : `  ${where}`}`;
     return [head, `        ${what}`, ...(todo === '' ? [] : [`        -> ${todo}`])].join('\n');
   });
   return `${[...paragraphs, summaryOf(findings)].join('\n')}\n`;
@@ -53,8 +53,8 @@ function doctorText(findings: readonly Finding[], { paint, wide }: TableStyle): 
 
 function summaryOf(findings: readonly Finding[]): string {
   const count = (severity: Severity) => findings.filter((one) => one.severity === severity).length;
-  const words = (['error', 'warn', 'unknown', 'info', 'ok'] as const).map(
+  const counts = (['error', 'warn', 'unknown', 'info', 'ok'] as const).map(
     (severity) => `${count(severity)} ${severity}`,
   );
-  return `${words.join(', ')}; docs/troubleshooting.md has more on each word`;
+  return `${counts.join(', ')}; docs/troubleshooting.md explains each finding`;
 }

@@ -1,4 +1,4 @@
-/** All that the doctor judges: what the API server says, and what each speaker says of its node. */
+/** The facts that the doctor judges: the data of the API server, and the status of each speaker. */
 import type { RangeSet } from '../../addr/range-set.ts';
 import type { AdvertisementView } from '../../api/advertisement.ts';
 import type { AllocationView } from '../../api/allocation.ts';
@@ -8,8 +8,8 @@ import type { PoolView } from '../../api/pool.ts';
 import type { ServiceView } from '../../api/service.ts';
 import type { Ownership } from '../../ipam/ownership.ts';
 
-/** Something that was looked for: it may be forbidden to look, or not be there to be looked at. */
-export type Looked<T> = { readonly value: T } | { readonly why: string };
+/** The result of a reading that may fail: the value, or why it could not be read. */
+export type ReadResult<T> = { readonly value: T } | { readonly why: string };
 
 /** A Deployment or DaemonSet of any namespace. */
 export interface Workload {
@@ -19,7 +19,7 @@ export interface Workload {
   readonly labels: Readonly<Record<string, string>>;
   readonly images: readonly string[];
   readonly args: readonly string[];
-  /** How many Pods it should have, and has. */
+  /** The number of Pods that it asks for, and of those that are ready. */
   readonly wanted: number;
   readonly ready: number;
 }
@@ -31,20 +31,20 @@ export interface PodState {
   readonly node: string;
   readonly ready: boolean;
   readonly image: string;
-  /** In the kubelet's or the scheduler's words; empty where nobody says. */
+  /** The reason of the kubelet or the scheduler; empty if there is none. */
   readonly trouble: string;
 }
 
-/** What one speaker told. */
-export interface SpeakerLook {
+/** The answer of one speaker. */
+export interface SpeakerReport {
   readonly node: string;
-  /** Why it could not be asked; undefined: it could. */
+  /** Why it did not answer; undefined if it did. */
   readonly fault: string | undefined;
-  readonly status: SpeakerWords | undefined;
+  readonly status: JudgedStatus | undefined;
 }
 
-/** The part of a speaker's status that is judged. */
-export interface SpeakerWords {
+/** The part of a speaker's status that the doctor judges. */
+export interface JudgedStatus {
   readonly version: string;
   readonly links: readonly {
     readonly name: string;
@@ -59,34 +59,37 @@ export interface SpeakerWords {
   readonly facts?: Partial<NodeFacts>;
 }
 
-/** What kube-proxy was told; `config` is undefined where there is no such ConfigMap. */
+/** The configuration of kube-proxy. */
 export interface KubeProxyConfig {
   readonly mode: string;
   readonly strictArp: boolean;
 }
 
-/** A Warning that was written about an object of Berth's namespace. */
+/** A Warning Event about an object in Berth's namespace. */
 export interface Warning {
   readonly object: string;
   readonly reason: string;
   readonly message: string;
 }
 
-/** Other programs' settings that tell whether they give addresses to Services. */
+/** Settings of network plugins that show whether they give addresses to Services. */
 export interface OtherAllocators {
   /** Names of CiliumLoadBalancerIPPools. */
   readonly ciliumPools: readonly string[];
-  /** What Calico's controllers assign addresses to (`AllServices`, `RequestedServicesOnly`); undefined: it does not. */
+  /**
+   * The Services that Calico's controllers give addresses to (`AllServices`, `RequestedServicesOnly`);
+   * undefined if none.
+   */
   readonly calico: string | undefined;
   /** Names of Calico's IPPools for LoadBalancers. */
   readonly calicoPools: readonly string[];
 }
 
-/** Everything. */
+/** All facts. */
 export interface Facts {
   /** Berth's namespace. */
   readonly namespace: string;
-  readonly namespaceLabels: Looked<Readonly<Record<string, string>>>;
+  readonly namespaceLabels: ReadResult<Readonly<Record<string, string>>>;
   readonly ownership: Ownership;
   readonly pods: readonly PodState[];
   readonly pools: readonly PoolView[];
@@ -94,30 +97,30 @@ export interface Facts {
   readonly nodes: readonly NodeView[];
   readonly services: readonly ServiceView[];
   readonly ledger: readonly AllocationView[];
-  /** Addresses of Pods, by node: the ranges that the Nodes name, or else those of some Pods. */
+  /** Addresses of Pods, by node: the ranges in the Nodes' spec, or else the addresses of some Pods. */
   readonly podRanges: ReadonlyMap<string, RangeSet>;
-  /** Those of some Pods. */
+  /** Whether `podRanges` has the addresses of some Pods only. */
   readonly arePodsSampled: boolean;
-  /** Addresses of Services inside the cluster. */
-  readonly serviceRanges: Looked<RangeSet>;
+  /** The ranges of cluster IPs. */
+  readonly serviceRanges: ReadResult<RangeSet>;
   /** `spec.externalIPs` of Services, by the Service's key. */
   readonly externalIps: ReadonlyMap<string, RangeSet>;
-  readonly kubeProxy: Looked<KubeProxyConfig>;
-  readonly workloads: Looked<readonly Workload[]>;
-  readonly others: Looked<OtherAllocators>;
-  readonly speakers: readonly SpeakerLook[];
-  readonly warnings: Looked<readonly Warning[]>;
+  readonly kubeProxy: ReadResult<KubeProxyConfig>;
+  readonly workloads: ReadResult<readonly Workload[]>;
+  readonly others: ReadResult<OtherAllocators>;
+  readonly speakers: readonly SpeakerReport[];
+  readonly warnings: ReadResult<readonly Warning[]>;
   /** Names of the ValidatingAdmissionPolicies that have a binding. */
-  readonly boundPolicies: Looked<readonly string[]>;
+  readonly boundPolicies: ReadResult<readonly string[]>;
 }
 
 /** The speakers that answered. */
-export function told({ speakers }: Facts): readonly (SpeakerLook & { readonly status: SpeakerWords })[] {
-  return speakers.filter((one): one is SpeakerLook & { readonly status: SpeakerWords } => one.status !== undefined);
+export function answeringSpeakers({ speakers }: Facts): readonly (SpeakerReport & { readonly status: JudgedStatus })[] {
+  return speakers.filter((one): one is SpeakerReport & { readonly status: JudgedStatus } => one.status !== undefined);
 }
 
-/** Runs the nftables rules on every node that told? */
+/** Whether the nftables rules are loaded on every node whose speaker answered. */
 export function hasNftablesRules(facts: Facts): boolean {
-  const all = told(facts);
+  const all = answeringSpeakers(facts);
   return all.length > 0 && all.every(({ status }) => status.dataPath.nftables === 'Loaded');
 }

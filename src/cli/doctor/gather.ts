@@ -1,4 +1,7 @@
-/** Reads the facts that the doctor judges. What may not be read, or is not there, is known to be unknown. */
+/**
+ * Reads the facts that the doctor judges. A part that may not be read, or does not exist, has the reason in
+ * its place.
+ */
 import { isRange, parseRange } from '../../addr/range.ts';
 import { type RangeSet, rangeSet } from '../../addr/range-set.ts';
 import type { RawNode } from '../../api/node.ts';
@@ -10,10 +13,10 @@ import { ask, listAll, readOne } from '../cluster/read.ts';
 import type { Reach, Session } from '../cluster/session.ts';
 import { askSpeakers } from '../cluster/speakers.ts';
 import { exits, Failure } from '../output/failure.ts';
-import type { Facts, KubeProxyConfig, Looked, OtherAllocators, PodState, Warning, Workload } from './facts.ts';
+import type { Facts, KubeProxyConfig, OtherAllocators, PodState, ReadResult, Warning, Workload } from './facts.ts';
 import { kubeProxyOf, podStateOf, type RawEvent, type RawPodState, warningsOf, workloadOf } from './parse-facts.ts';
 
-/** Reads everything once. Throws a Failure where not even Berth's own objects can be read. */
+/** Reads everything once. Throws a Failure if Berth's own objects cannot be read. */
 export async function gatherFacts(session: Session): Promise<Facts> {
   const reach = await session.reach();
   const cluster = await readCluster(session);
@@ -27,20 +30,20 @@ export async function gatherFacts(session: Session): Promise<Facts> {
     askSpeakers(session, installation),
   ]);
   const [namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies] = await Promise.all([
-    look(() => readNamespaceLabels(reach, namespace)),
-    look(() => readServiceRanges(reach)),
-    look(() => readKubeProxy(reach)),
-    look(() => readWorkloads(reach)),
-    look(() => readOtherAllocators(reach)),
-    look(() => readWarnings(reach, namespace, cluster.now)),
-    look(() => readBoundPolicies(reach)),
+    tryRead(() => readNamespaceLabels(reach, namespace)),
+    tryRead(() => readServiceRanges(reach)),
+    tryRead(() => readKubeProxy(reach)),
+    tryRead(() => readWorkloads(reach)),
+    tryRead(() => readOtherAllocators(reach)),
+    tryRead(() => readWarnings(reach, namespace, cluster.now)),
+    tryRead(() => readBoundPolicies(reach)),
   ]);
-  const looked = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies };
-  return { ...own, ...looked, ...podAddresses, pods, externalIps, speakers };
+  const results = { namespaceLabels, serviceRanges, kubeProxy, workloads, others, warnings, boundPolicies };
+  return { ...own, ...results, ...podAddresses, pods, externalIps, speakers };
 }
 
-/** A refusal is an answer too. */
-async function look<T>(read: () => Promise<T>): Promise<Looked<T>> {
+/** Reads a part; a Failure becomes the reason in the result. */
+async function tryRead<T>(read: () => Promise<T>): Promise<ReadResult<T>> {
   try {
     return { value: await read() };
   } catch (error) {
@@ -80,7 +83,7 @@ async function readPodAddresses(reach: Reach): Promise<Pick<Facts, 'podRanges' |
   const nodes = await listAll<RawNodeRanges>(reach, collections.nodes);
   const named = byNode(nodes.map(({ metadata, spec }) => [metadata.name, spec?.podCIDRs ?? []]));
   if (named.size > 0) return { podRanges: named, arePodsSampled: false };
-  const sample = await look(() => samplePods(reach));
+  const sample = await tryRead(() => samplePods(reach));
   return { podRanges: byNode('value' in sample ? sample.value : []), arePodsSampled: true };
 }
 
@@ -95,7 +98,10 @@ interface RawAddressedPod {
   readonly status?: { readonly podIPs?: readonly { readonly ip?: string }[] };
 }
 
-/** Some Pods' addresses: network plugins with ranges of their own do not write them to the Nodes, and all Pods would be too many. */
+/**
+ * Reads the addresses of some Pods. Network plugins with their own ranges do not write them to the Nodes, and
+ * to read all Pods would be too much.
+ */
 async function samplePods(reach: Reach): Promise<NodeTexts> {
   const request = { path: '/api/v1/pods', query: { limit: '200' } };
   const page = await ask<{ readonly items?: readonly RawAddressedPod[] }>(reach, request, 'list');
@@ -103,7 +109,7 @@ async function samplePods(reach: Reach): Promise<NodeTexts> {
   return pods.map(({ spec, status }) => [spec?.nodeName ?? '', (status?.podIPs ?? []).flatMap(({ ip }) => ip ?? [])]);
 }
 
-/** ServiceCIDR is in every cluster from 1.33 on. */
+/** Reads the ServiceCIDRs, which exist in every cluster from Kubernetes 1.33 on. */
 async function readServiceRanges(reach: Reach): Promise<RangeSet> {
   const objects = await listAll<{ readonly spec?: { readonly cidrs?: readonly string[] } }>(
     reach,
@@ -122,9 +128,12 @@ async function readKubeProxy(reach: Reach): Promise<KubeProxyConfig> {
   const config = map && kubeProxyOf(map.data ?? {});
   if (config) return config;
   const what = map
-    ? 'holds no configuration that can be read'
-    : 'is not there: kube-proxy was not set up by kubeadm, or another program does its work';
-  throw new Failure(exits.unreachable, `how kube-proxy works: ConfigMap kube-system/kube-proxy ${what}`);
+    ? 'has no readable configuration'
+    : 'does not exist: kube-proxy was not set up by kubeadm, or another program replaces it';
+  throw new Failure(
+    exits.unreachable,
+    `the mode of kube-proxy is unknown: the ConfigMap kube-system/kube-proxy ${what}`,
+  );
 }
 
 async function readWorkloads(reach: Reach): Promise<readonly Workload[]> {
@@ -168,7 +177,7 @@ async function readOtherAllocators(reach: Reach): Promise<OtherAllocators> {
   };
 }
 
-/** A kind that the cluster does not serve has no objects. */
+/** Lists the objects of a kind; none if the cluster does not serve the kind. */
 async function listIfServed<T>(reach: Reach, path: string): Promise<readonly T[]> {
   return (await readOne<{ readonly items?: readonly T[] }>(reach, path))?.items ?? [];
 }

@@ -1,10 +1,10 @@
-/** Checks of other programs that serve Services: load balancers, and kube-proxy. */
+/** Checks of other programs that serve Services: other load balancers, and kube-proxy. */
 import type { LinkSettings } from '../../api/node-facts.ts';
-import { type Facts, hasNftablesRules, told } from './facts.ts';
+import { answeringSpeakers, type Facts, hasNftablesRules } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 import { othersAmong, othersBySettings } from './others.ts';
 
-/** In the order in which they are told. */
+/** The checks, in the order in which their findings are printed. */
 export const implementationChecks: readonly Check<Facts>[] = [
   { id: 'OtherImplementation', judge: otherImplementation },
   { id: 'KubeProxyMode', judge: kubeProxyMode },
@@ -21,15 +21,15 @@ function otherImplementation({ workloads, others, ownership }: Facts): readonly 
       return {
         severity: 'warn',
         where,
-        what: `${name} is there, and does not run`,
-        todo: 'remove it, so that nothing starts it again',
+        what: `${name} is installed, but does not run`,
+        todo: 'remove it, so that it is not started again',
       };
     if (onlyClass !== undefined) {
       const isBoth = ownership.classes.includes(onlyClass);
       return {
         severity: isBoth ? 'error' : 'info',
         where,
-        what: `${name} serves the class ${onlyClass} alone${isBoth ? ', and so does Berth' : ''}`,
+        what: `${name} serves the class ${onlyClass} only${isBoth ? ', and Berth serves this class too' : ''}`,
         todo: isBoth ? todo : '',
       };
     }
@@ -37,18 +37,18 @@ function otherImplementation({ workloads, others, ownership }: Facts): readonly 
       return {
         severity: 'info',
         where,
-        what: `${name} serves Services without a class; Berth leaves them alone`,
+        what: `${name} serves Services without a class; Berth does not`,
         todo: '',
       };
     return {
       severity: 'error',
       where,
-      what: `${name} runs too: both serve Services without a class, and announce addresses on the same network`,
+      what: `${name} runs too: both programs serve Services without a class, and announce addresses in the same network`,
       todo,
     };
   });
-  for (const looked of [workloads, others]) if ('why' in looked) found.push(...unknown(looked.why));
-  return orOk(found, 'no other load balancer is known to be there');
+  for (const result of [workloads, others]) if ('why' in result) found.push(...unknown(result.why));
+  return orOk(found, 'no other known load balancer is installed');
 }
 
 function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {
@@ -56,14 +56,17 @@ function kubeProxyMode({ kubeProxy }: Facts): readonly Found[] {
   return ok(`kube-proxy uses ${kubeProxy.value.mode}`);
 }
 
-/** In IPVS mode every node has every VIP as an address of its own, and its kernel answers for it unless it is kept from that. */
+/**
+ * In IPVS mode every node has every VIP as a local address. Its kernel answers ARP for the VIP unless
+ * strictARP or Berth's rules prevent that.
+ */
 function strictArp(facts: Facts): readonly Found[] {
   const { kubeProxy } = facts;
-  const asked = told(facts);
+  const asked = answeringSpeakers(facts);
   const usesIpvs = asked.filter(({ status }) => status.links.some(({ name }) => name === ipvsLink));
   if ('why' in kubeProxy && asked.length === 0) return unknown(kubeProxy.why);
   const config = 'value' in kubeProxy ? kubeProxy.value : undefined;
-  if (config?.mode !== 'ipvs' && usesIpvs.length === 0) return ok('no node has VIPs as addresses of its own (IPVS)');
+  if (config?.mode !== 'ipvs' && usesIpvs.length === 0) return ok('no node has VIPs as local addresses (IPVS)');
   const loose = usesIpvs.filter(({ status }) => status.facts?.allLinks && !isStrict(status.facts.allLinks));
   if (config?.strictArp ?? loose.length === 0) return ok('kube-proxy uses IPVS with strictARP');
   const where = config ? 'ConfigMap kube-system/kube-proxy' : `nodes ${few(loose.map(({ node }) => node))}`;
@@ -74,7 +77,7 @@ function strictArp(facts: Facts): readonly Found[] {
       {
         severity: 'info',
         where,
-        what: `${what}; Berth's rules keep the kernels from answering`,
+        what: `${what}; Berth's nftables rules prevent the kernels from answering`,
         todo: `nothing; or ${todo}`,
       },
     ];
@@ -83,13 +86,13 @@ function strictArp(facts: Facts): readonly Found[] {
     {
       severity: 'error',
       where,
-      what: `${what}, and not every node has Berth's rules: every node answers for every address`,
+      what: `${what}, and not every node has Berth's nftables rules: nodes without them answer for every address`,
       todo,
     },
   ];
 }
 
-/** Where kube-proxy puts the VIPs. */
+/** The link on which kube-proxy configures the VIPs. */
 const ipvsLink = 'kube-ipvs0';
 
 function isStrict({ arpIgnore = 0, arpAnnounce = 0 }: LinkSettings): boolean {

@@ -1,8 +1,8 @@
-/** Checks of Berth's own Pods, and of what the cluster lets them do. */
-import { type Facts, told } from './facts.ts';
+/** Checks of Berth's own Pods, and of the cluster's policies for them. */
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 
-/** In the order in which they are told. */
+/** The checks, in the order in which their findings are printed. */
 export const installationChecks: readonly Check<Facts>[] = [
   { id: 'ControllerNotReady', judge: (facts) => notReady(facts, 'controller') },
   { id: 'SpeakerNotReady', judge: (facts) => notReady(facts, 'speaker') },
@@ -24,7 +24,7 @@ function notReady({ pods, namespace }: Facts, role: string): readonly Found[] {
       {
         severity: 'error',
         what,
-        todo: `kubectl -n ${namespace} describe ${kind} tells why; helm list -A tells where Berth is`,
+        todo: `kubectl -n ${namespace} describe ${kind} shows why; helm list -A shows where Berth is installed`,
       },
     ];
   }
@@ -44,34 +44,36 @@ function speakerMissing({ pods, nodes }: Facts): readonly Found[] {
   const having = new Set(pods.filter(({ role }) => role === 'speaker').map(({ node }) => node));
   const missing = nodes.map(({ name }) => name).filter((name) => !having.has(name));
   if (missing.length === 0) return ok('every node runs a speaker');
-  const what = 'no speaker runs there: the node can hold no address';
-  const todo = 'chart values speaker.nodeSelector and speaker.tolerations; nodes that are not Linux cannot have one';
+  const what = 'no speaker runs on this node: it cannot hold addresses';
+  const todo = 'check the chart values speaker.nodeSelector and speaker.tolerations; a speaker needs Linux';
   return missing.map((node) => ({ severity: 'warn', where: `node ${node}`, what, todo }));
 }
 
 function speakerNotAsked({ speakers }: Facts): readonly Found[] {
   const silent = speakers.filter(({ fault }) => fault !== undefined);
   const found = silent.flatMap(({ node, fault }) =>
-    unknown(`what the speaker knows of its node: ${fault}`, `node ${node}`),
+    unknown(`the speaker did not report its status: ${fault}`, `node ${node}`),
   );
-  return orOk(found, `all ${speakers.length} speakers told what they know`);
+  return orOk(found, `all ${speakers.length} speakers reported their status`);
 }
 
 function versionsMixed(facts: Facts): readonly Found[] {
   const images = [...new Set(facts.pods.map(({ image }) => image))].sort();
-  const versions = [...new Set(told(facts).map(({ status }) => status.version))].sort();
+  const versions = [...new Set(answeringSpeakers(facts).map(({ status }) => status.version))].sort();
   if (images.length <= 1 && versions.length <= 1)
-    return ok(`one version everywhere${versions[0] ? `: ${versions[0]}` : ''}`);
+    return ok(`all Pods have the same version${versions[0] ? `: ${versions[0]}` : ''}`);
   const what =
-    images.length > 1 ? `several images run: ${few(images)}` : `the speakers are of versions ${few(versions)}`;
+    images.length > 1
+      ? `different images run: ${few(images)}`
+      : `the speakers have different versions: ${few(versions)}`;
   return [
-    { severity: 'warn', what, todo: 'an upgrade goes on, or has stopped half-way: kubectl rollout status tells' },
+    { severity: 'warn', what, todo: 'an upgrade is in progress, or has stopped half-way: see kubectl rollout status' },
   ];
 }
 
 const security = 'pod-security.kubernetes.io/';
 
-/** The speaker shares the node's network and has NET_RAW: only `privileged` lets it run. */
+/** The speaker uses the node's network and has NET_RAW: only the level `privileged` admits it. */
 function podSecurity({ namespace, namespaceLabels, pods }: Facts): readonly Found[] {
   if ('why' in namespaceLabels) return unknown(namespaceLabels.why);
   const where = `namespace ${namespace}`;
@@ -82,7 +84,7 @@ function podSecurity({ namespace, namespaceLabels, pods }: Facts): readonly Foun
       {
         severity: 'error',
         where,
-        what: `Pod Security enforces ${level}: no speaker can start here, and those that run do not come back`,
+        what: `Pod Security enforces ${level}: no speaker can start here; those that run cannot restart as new Pods`,
         todo,
       },
     ];
@@ -96,36 +98,36 @@ function podSecurity({ namespace, namespaceLabels, pods }: Facts): readonly Foun
       {
         severity: 'warn',
         where,
-        what: `Pod Security is set to ${levels}: every start of a speaker is complained about`,
+        what: `Pod Security is set to ${levels}: every new Pod of a speaker causes a warning or an audit entry`,
         todo: todo.replace('enforce', soft[0] ?? ''),
       },
     ];
   }
   if (level === 'privileged' || pods.some(({ role, ready }) => role === 'speaker' && ready))
-    return ok('Pod Security lets speakers run');
-  return unknown('the namespace has no label: what the cluster enforces by default cannot be seen', where);
+    return ok('Pod Security admits speakers');
+  return unknown('the namespace has no Pod Security label, and the default of the cluster cannot be read', where);
 }
 
-/** The chart's policy is named after its release. */
+/** The name of the chart's policy contains the name of the release. */
 function admissionPolicyMissing({ boundPolicies }: Facts): readonly Found[] {
   if ('why' in boundPolicies) return unknown(boundPolicies.why);
   if (boundPolicies.value.some((name) => name.endsWith('-holders.berth.dev'))) {
-    return ok('a speaker can say of its own node only that it holds an address');
+    return ok('a speaker can write only its own node as the holder of an address');
   }
   const what =
-    'no bound ValidatingAdmissionPolicy ties what a speaker writes to its node: a stolen token could name any holder';
-  return [{ severity: 'warn', what, todo: 'helm upgrade makes it again' }];
+    'no ValidatingAdmissionPolicy with a binding limits speakers to their own node: a stolen token could write any node as the holder';
+  return [{ severity: 'warn', what, todo: 'helm upgrade creates it again' }];
 }
 
 function nodesExcluded({ nodes }: Facts): readonly Found[] {
   const excluded = nodes.filter((node) => node.excluded).map(({ name }) => name);
   const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
-  if (excluded.length === 0) return ok('no node is kept out of load balancing');
+  if (excluded.length === 0) return ok('no node is excluded from load balancing');
   if (excluded.length === nodes.length) {
     return [
       {
         severity: 'info',
-        what: `every node carries the label ${label}, so it is not heeded`,
+        what: `every node has the label ${label}, so Berth ignores it`,
         todo: `kubectl label nodes --all ${label}-`,
       },
     ];
@@ -134,17 +136,17 @@ function nodesExcluded({ nodes }: Facts): readonly Found[] {
     {
       severity: 'info',
       where: `nodes ${few(excluded)}`,
-      what: `kept out of load balancing by the label ${label}`,
-      todo: 'nothing, if that is as you want it',
+      what: `excluded from load balancing by the label ${label}`,
+      todo: 'nothing, if this is intended',
     },
   ];
 }
 
-/** What was said of Pods that are ready now, or gone, is over. */
-function warnings({ warnings: looked, namespace, pods }: Facts): readonly Found[] {
-  if ('why' in looked) return unknown(looked.why);
+/** Warnings about Pods that are ready now, or deleted, no longer matter. */
+function warnings({ warnings: result, namespace, pods }: Facts): readonly Found[] {
+  if ('why' in result) return unknown(result.why);
   const troubled = pods.filter(({ ready }) => !ready).map(({ name }) => `Pod ${name}`);
-  const open = looked.value.filter(({ object }) => !object.startsWith('Pod ') || troubled.includes(object));
+  const open = result.value.filter(({ object }) => !object.startsWith('Pod ') || troubled.includes(object));
   const found = open.slice(0, 5).map(
     ({ object, reason, message }): Found => ({
       severity: 'warn',
@@ -153,5 +155,5 @@ function warnings({ warnings: looked, namespace, pods }: Facts): readonly Found[
       todo: `kubectl -n ${namespace} get events`,
     }),
   );
-  return orOk(found, `no Warning of the last hour in namespace ${namespace} that still matters`);
+  return orOk(found, `no Warning Event of the last hour in namespace ${namespace} that still matters`);
 }

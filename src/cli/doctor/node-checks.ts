@@ -1,9 +1,9 @@
-/** Checks of the nodes: whether they hear each other, and what their kernels can do. */
-import { type Facts, told } from './facts.ts';
+/** Checks of the nodes: heartbeats between them, and the features of their kernels. */
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 import { ofFacts, ofNodes } from './per-node.ts';
 
-/** In the order in which they are told. */
+/** The checks, in the order in which their findings are printed. */
 export const nodeChecks: readonly Check<Facts>[] = [
   { id: 'LivenessBlocked', judge: livenessBlocked },
   { id: 'KernelTooOld', judge: kernelTooOld },
@@ -12,10 +12,10 @@ export const nodeChecks: readonly Check<Facts>[] = [
 ];
 
 function livenessBlocked(facts: Facts): readonly Found[] {
-  const asked = told(facts);
-  if (asked.length === 0) return unknown('no speaker told whom it hears');
+  const asked = answeringSpeakers(facts);
+  if (asked.length === 0) return unknown('no speaker reported its peers');
   const todo =
-    'let UDP 7932 (speaker.livenessPort) through between the nodes: firewalld, ufw, nftables, a NetworkPolicy for hosts; or one of them has another key (Secret berth-liveness)';
+    'let UDP 7932 (speaker.livenessPort) pass between the nodes: check firewalld, ufw, nftables, and NetworkPolicies for hosts; also check that all speakers have the same key (Secret berth-liveness)';
   const found = asked.flatMap(({ node, status }): readonly Found[] => {
     const never = status.peers.filter(({ reason }) => reason === 'LivenessBlocked').map((peer) => peer.node);
     const dead = status.peers
@@ -28,7 +28,7 @@ function livenessBlocked(facts: Facts): readonly Found[] {
             {
               severity: 'error',
               where,
-              what: `has never heard the speaker of ${few(never)}, which runs`,
+              what: `has never got a heartbeat from the speaker of ${few(never)}, which runs`,
               todo,
             } as const,
           ]
@@ -38,14 +38,14 @@ function livenessBlocked(facts: Facts): readonly Found[] {
             {
               severity: 'error',
               where,
-              what: `does not hear the speaker of ${few(dead)} any more, whose Pod is ready`,
+              what: `gets no more heartbeats from the speaker of ${few(dead)}, whose Pod is ready`,
               todo,
             } as const,
           ]
         : []),
     ];
   });
-  return orOk(found, 'every speaker hears the others');
+  return orOk(found, 'every speaker gets the heartbeats of all others');
 }
 
 function hasReadySpeaker({ pods }: Facts, node: string): boolean {
@@ -57,9 +57,9 @@ const oldest = { kernel: [5, 15], nft: [1, 0, 6] } as const;
 function kernelTooOld(facts: Facts): readonly Found[] {
   return ofNodes(
     facts,
-    (words, where) => {
-      const { kernel, nft } = words.facts ?? {};
-      const isOff = words.dataPath.nftables === 'Off';
+    (status, where) => {
+      const { kernel, nft } = status.facts ?? {};
+      const isOff = status.dataPath.nftables === 'Off';
       const old = [
         ...(isBelow(kernel, oldest.kernel) ? [`Linux ${kernel} is older than ${oldest.kernel.join('.')}`] : []),
         ...(isBelow(nft, oldest.nft) ? [`nft ${nft} is older than ${oldest.nft.join('.')}`] : []),
@@ -69,8 +69,8 @@ function kernelTooOld(facts: Facts): readonly Found[] {
         {
           severity: isOff ? 'info' : 'error',
           where,
-          what: `${old.join('; ')}: the nftables rules need it`,
-          todo: 'a newer kernel or image; or speaker.nftables.enabled: false',
+          what: `${old.join('; ')}: too old for the nftables rules`,
+          todo: 'use a newer kernel or image; or set speaker.nftables.enabled: false',
         },
       ];
     },
@@ -96,8 +96,8 @@ function rulesNotLoaded(facts: Facts): readonly Found[] {
           {
             severity: 'info',
             where,
-            what: 'the nftables rules are off: new connections to Pods of a dead node fail until Kubernetes has noticed',
-            todo: 'chart value speaker.nftables.enabled',
+            what: 'the nftables rules are off: new connections to Pods of a dead node fail until Kubernetes notices its death',
+            todo: 'nothing, or set the chart value speaker.nftables.enabled: true',
           },
         ];
       return [
@@ -105,7 +105,7 @@ function rulesNotLoaded(facts: Facts): readonly Found[] {
           severity: 'error',
           where,
           what: `the nftables rules are not in the kernel: ${nftables}`,
-          todo: 'docs/reasons.md, "Rules of the node"; the log of the speaker names the rule',
+          todo: 'see docs/reasons.md, "Rules of the node"; the log of the speaker names the rule',
         },
       ];
     },
@@ -127,7 +127,7 @@ function forwardingOff(facts: Facts): readonly Found[] {
       return off.map((name) => ({
         severity: 'error',
         where,
-        what: `${name} is 0: the node passes no packet on to Pods`,
+        what: `${name} is 0: the node forwards no packets to Pods`,
         todo: `sysctl -w ${name}=1, and keep it in /etc/sysctl.d`,
       }));
     },

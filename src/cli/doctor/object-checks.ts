@@ -4,10 +4,10 @@ import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
 import type { NodeView } from '../../api/node.ts';
 import { hasOurClass, isForeign, writersOf } from '../../ipam/ownership.ts';
-import { type Facts, told } from './facts.ts';
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk } from './finding.ts';
 
-/** In the order in which they are told. */
+/** The checks, in the order in which their findings are printed. */
 export const objectChecks: readonly Check<Facts>[] = [
   { id: 'PoolNotAdvertised', judge: poolNotAdvertised },
   { id: 'AdvertisementSelectsNothing', judge: advertisementSelectsNothing },
@@ -21,7 +21,7 @@ function poolNotAdvertised({ pools, advertisements, ledger }: Facts): readonly F
   const bare = pools.filter(({ name }) => !advertisements.some((one) => coversPool(one, name)));
   const found = bare.map(({ name }): Found => {
     const isUsed = ledger.some(({ pool }) => pool === name);
-    const what = `no L2Advertisement covers it: nobody answers for its addresses${isUsed ? ', and Services have some' : ''}`;
+    const what = `no L2Advertisement covers it: no node answers for its addresses${isUsed ? ', and Services use some of them' : ''}`;
     return {
       severity: isUsed ? 'error' : 'warn',
       where: `pool ${name}`,
@@ -39,7 +39,7 @@ function advertisementSelectsNothing(facts: Facts): readonly Found[] {
       {
         severity: pools.length === 0 ? 'info' : 'error',
         what: 'there is no L2Advertisement: nothing is announced',
-        todo: 'create one; an empty spec covers all',
+        todo: 'create one; an empty spec covers all pools',
       },
     ];
   const found = advertisements.flatMap((one): readonly Found[] => {
@@ -60,7 +60,7 @@ function advertisementSelectsNothing(facts: Facts): readonly Found[] {
       lost.push({
         severity: 'error',
         where,
-        what: 'its nodeSelectors choose no node',
+        what: 'its nodeSelectors match no node',
         todo: 'correct spec.nodeSelectors: kubectl get nodes --show-labels',
       });
     const without = linkless(one, selected, facts);
@@ -82,14 +82,17 @@ function isSelected(selectors: Facts['advertisements'][number]['nodeSelectors'],
   return selectors.length === 0 || selectors.some((selector) => selects(selector, labels));
 }
 
-/** The selected nodes that have none of the links, and what they have. Of nodes whose speaker did not tell, nothing is known. */
+/**
+ * The selected nodes that have none of the named links, with the links that they have. Nodes whose speaker did
+ * not answer are left out.
+ */
 function linkless(
   advertisement: AdvertisementView,
   selected: readonly NodeView[],
   facts: Facts,
 ): readonly { readonly node: string; readonly links: readonly string[] }[] {
   const names = new Set(selected.map(({ name }) => name));
-  const asked = told(facts).filter(({ node }) => names.has(node));
+  const asked = answeringSpeakers(facts).filter(({ node }) => names.has(node));
   const usable = asked.map(({ node, status }) => {
     const links = status.links.filter(({ unusable }) => unusable === undefined).map(({ name }) => name);
     return { node, links };
@@ -108,17 +111,17 @@ function classNotServed({ services, ownership }: Facts): readonly Found[] {
       ? {
           severity: 'warn',
           where,
-          what: 'wait for an address, name no class, and Berth is told to leave such Services alone',
-          todo: 'chart value servicesWithoutClass: true, or give the Service the class berth.dev/berth',
+          what: 'wait for an address and have no class, and Berth is configured to ignore such Services',
+          todo: 'set the chart value servicesWithoutClass: true, or give the Service the class berth.dev/berth',
         }
       : {
           severity: 'warn',
           where,
-          what: `wait for an address, and their class ${name} is not one that Berth serves`,
-          todo: `if nobody else serves it, add it to the chart's value loadBalancerClasses`,
+          what: `wait for an address and have the class ${name}, which Berth does not serve`,
+          todo: `if no other program serves it, add it to the chart's value loadBalancerClasses`,
         };
   });
-  return orOk(found, 'no Service waits that is not for Berth');
+  return orOk(found, 'no Service of a class that Berth does not serve waits for an address');
 }
 
 function statusOfOthers({ services, ownership, ledger }: Facts): readonly Found[] {
@@ -131,11 +134,11 @@ function statusOfOthers({ services, ownership, ledger }: Facts): readonly Found[
     ([writer, some]): Found => ({
       severity: 'warn',
       where: `services ${few(some.map(({ key }) => key))}`,
-      what: `have addresses that ${writer} wrote: Berth leaves them alone`,
+      what: `have addresses that ${writer} wrote: Berth does not change them`,
       todo: 'to take them over with these addresses: kubectl berth migrate metallb, or the annotation berth.dev/take-over: "true"',
     }),
   );
-  return orOk(found, 'no other program has written addresses to Services of ours');
+  return orOk(found, "no other program has written addresses to Berth's Services");
 }
 
 function grouped<T, K>(all: readonly T[], keyOf: (one: T) => K): ReadonlyMap<K, readonly T[]> {

@@ -1,14 +1,14 @@
-/** Other programs that give addresses to Services or announce them: how each is known, and how it is silenced. */
+/** Other programs that give addresses to Services or announce them: how to recognize each one, and how to stop it. */
 import type { OtherAllocators, Workload } from './facts.ts';
 
-/** One that is there. */
+/** An installed program of this kind. */
 export interface Other {
   readonly name: string;
-  /** `DaemonSet metallb-system/speaker`. */
+  /** Its object, such as `DaemonSet metallb-system/speaker`. */
   readonly where: string;
-  /** Has it Pods, or whatever else makes it act? */
+  /** Whether it has Pods, or settings that make it act. */
   readonly isActive: boolean;
-  /** The only class of Services that it serves; undefined: those without a class too. */
+  /** The only class of Services that it serves; undefined if it also serves Services without a class. */
   readonly onlyClass: string | undefined;
   readonly todo: string;
 }
@@ -28,23 +28,23 @@ const marks: readonly Mark[] = [
   {
     name: 'MetalLB',
     matches: isMetalLb,
-    todo: 'kubectl berth migrate metallb takes its addresses over; or give one of the two a class of its own',
+    todo: 'take its addresses over with kubectl berth migrate metallb; or give one of the two programs its own class',
     classArg: '--lb-class',
   },
   {
     name: 'kube-vip',
     matches: (one) => image(/kube-vip/)(one) || one.name.startsWith('kube-vip'),
-    todo: 'set svc_enable to false in its environment (it may go on serving the address of the API server), or give it a class (lb_class_only)',
+    todo: 'set svc_enable to false in its environment (it may still serve the address of the API server), or give it a class (lb_class_only)',
   },
   {
     name: 'PureLB',
     matches: (one) => image(/purelb/)(one) || label('app.kubernetes.io/name', 'purelb')(one),
-    todo: 'uninstall it, or start its allocator with its own class alone',
+    todo: 'uninstall it, or let its allocator serve its own class only',
   },
   {
     name: 'OpenELB',
     matches: (one) => image(/openelb|porter-manager/)(one) || one.name.startsWith('openelb'),
-    todo: 'uninstall it, or give it a class of its own',
+    todo: 'uninstall it, or give it its own class',
   },
   {
     name: 'K3s ServiceLB',
@@ -54,11 +54,11 @@ const marks: readonly Mark[] = [
   {
     name: 'a cloud provider',
     matches: image(/cloud-controller-manager|cloud-provider/),
-    todo: 'turn its service controller off (--controllers=*,-service), or give Berth a class and servicesWithoutClass: false',
+    todo: 'turn its service controller off (--controllers=*,-service), or give Berth a class and set servicesWithoutClass: false',
   },
 ];
 
-/** Those that can be told by their Deployments and DaemonSets. Berth's own are none. */
+/** Finds the programs that have Deployments or DaemonSets. Those of Berth do not count. */
 export function othersAmong(workloads: readonly Workload[]): readonly Other[] {
   return workloads
     .filter((one) => one.labels['app.kubernetes.io/name'] !== 'berth')
@@ -72,7 +72,7 @@ export function othersAmong(workloads: readonly Workload[]): readonly Other[] {
     });
 }
 
-/** Those that are part of a network plugin, and act by their settings. */
+/** Finds the programs that are part of a network plugin and act because of its settings. */
 export function othersBySettings({ ciliumPools, calico, calicoPools }: OtherAllocators): readonly Other[] {
   const found: Other[] = [];
   if (ciliumPools.length > 0) {
@@ -95,7 +95,7 @@ function argumentOf(args: readonly string[], flag: string): string | undefined {
   return arg === undefined ? undefined : arg === flag ? args[at + 1] : arg.slice(flag.length + 1);
 }
 
-/** MetalLB's controller or speaker, of its manifests, its chart or its operator. */
+/** Whether a workload is MetalLB's controller or speaker, installed by its manifests, its chart or its operator. */
 export function isMetalLb(one: Workload): boolean {
   return (
     label('app', 'metallb')(one) ||

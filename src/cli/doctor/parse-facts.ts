@@ -1,4 +1,4 @@
-/** Objects of the API server as the facts that the doctor judges. */
+/** Parses objects of the API server into the facts that the doctor judges. */
 import { parse } from 'yaml';
 import type { RawMeta } from '../../api/meta.ts';
 import { parseTime } from '../../api/time.ts';
@@ -14,7 +14,7 @@ interface ContainerState {
   readonly lastState?: { readonly terminated?: { readonly reason?: string; readonly exitCode?: number } };
 }
 
-/** A Pod with what tells why it is not ready. */
+/** A Pod with the fields that show why it is not ready. */
 export interface RawPodState {
   readonly metadata: RawMeta;
   readonly spec?: { readonly nodeName?: string; readonly containers?: readonly { readonly image?: string }[] };
@@ -30,7 +30,7 @@ export interface RawPodState {
   };
 }
 
-/** The state of a Pod. */
+/** Parses the state of a Pod. */
 export function podStateOf({ metadata, spec, status = {} }: RawPodState): PodState {
   const is = (type: string) => status.conditions?.find((one) => one.type === type);
   const ready = is('Ready')?.status === 'True' && metadata.deletionTimestamp === undefined;
@@ -47,7 +47,7 @@ export function podStateOf({ metadata, spec, status = {} }: RawPodState): PodSta
     trouble: ready
       ? ''
       : metadata.deletionTimestamp
-        ? 'it ends'
+        ? 'it is being deleted'
         : unscheduled || troubleOf(container) || (status.phase ?? ''),
   };
 }
@@ -60,7 +60,7 @@ function troubleOf({ state, lastState }: ContainerState = {}): string {
   return [waiting, end].filter((text) => text).join('; ') || 'its readiness probe fails';
 }
 
-/** A Deployment or DaemonSet. */
+/** Parses a Deployment or DaemonSet. */
 export function workloadOf(
   kind: Workload['kind'],
   { metadata, spec, status = {} }: RawWorkload & { readonly status?: Readonly<Record<string, unknown>> },
@@ -77,7 +77,10 @@ export function workloadOf(
   };
 }
 
-/** What kubeadm writes for kube-proxy: a KubeProxyConfiguration under `config.conf`. undefined: it is not to be read. */
+/**
+ * Parses kubeadm's ConfigMap for kube-proxy: a KubeProxyConfiguration under `config.conf`. Returns undefined
+ * if it cannot be read.
+ */
 export function kubeProxyOf(data: Readonly<Record<string, string>>): KubeProxyConfig | undefined {
   const text = data['config.conf'] ?? data['kube-proxy-config.yml'] ?? data['config.yaml'];
   if (text === undefined) return undefined;
@@ -103,15 +106,15 @@ export interface RawEvent {
   readonly eventTime?: string | null;
 }
 
-/** The Warnings since a time, the newest first, one for each object and reason. */
+/** The Warning Events since a time, the newest first, one for each object and reason. */
 export function warningsOf(events: readonly RawEvent[], since: number): readonly Warning[] {
   const at = ({ lastTimestamp, eventTime }: RawEvent) => parseTime(lastTimestamp ?? eventTime ?? '') || 0;
   const recent = events.filter((event) => event.type === 'Warning' && at(event) >= since).sort((a, b) => at(b) - at(a));
-  const told = recent.map(({ involvedObject, reason = '', message = '' }) => {
+  const newestFirst = recent.map(({ involvedObject, reason = '', message = '' }) => {
     const object = `${involvedObject?.kind ?? ''} ${involvedObject?.name ?? ''}`;
     return { object, reason, message };
   });
-  return told.filter(
-    (one, i) => told.findIndex(({ object, reason }) => object === one.object && reason === one.reason) === i,
+  return newestFirst.filter(
+    (one, i) => newestFirst.findIndex(({ object, reason }) => object === one.object && reason === one.reason) === i,
   );
 }

@@ -1,14 +1,14 @@
-/** Checks of pools against the addresses that others use. */
+/** Checks of pools against other addresses in use, and of the addresses that Services have. */
 import { familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
 import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { holds, intersect, type RangeSet, rangeSet, subtract } from '../../addr/range-set.ts';
 import { allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { PoolView } from '../../api/pool.ts';
-import { cureOf } from '../output/reason-text.ts';
-import { type Facts, told } from './facts.ts';
+import { remedyOf } from '../output/reason-text.ts';
+import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 
-/** In the order in which they are told. */
+/** The checks, in the order in which their findings are printed. */
 export const poolChecks: readonly Check<Facts>[] = [
   { id: 'PoolNotReady', judge: poolNotReady },
   { id: 'PoolOverlapsNodes', judge: poolOverlapsNodes },
@@ -28,7 +28,7 @@ function poolNotReady({ pools }: Facts): readonly Found[] {
         severity: 'error',
         where: `pool ${name}`,
         what: `${reason}: ${message}`,
-        todo: 'correct the entry; the others of the pool are used',
+        todo: 'correct the entry; Berth uses the other entries of the pool',
       }),
     ),
   );
@@ -40,31 +40,28 @@ function poolOverlapsNodes({ pools, nodes }: Facts): readonly Found[] {
     const inside = nodes.flatMap((node) =>
       node.addresses.filter((ip) => has(ranges, ip)).map((ip) => `${ip} (${node.name})`),
     );
-    const what = `holds addresses of nodes: ${few(inside)}; Berth does not give those, but the pool reaches into what hosts use`;
-    const todo =
-      'name them in spec.exclude, with whatever else has an address there, or choose a range that nothing else uses';
+    const what = `contains addresses of nodes: ${few(inside)}; Berth does not give these out, but other hosts may have addresses there too`;
+    const todo = 'add them and all other used addresses to spec.exclude, or choose a range that no host uses';
     return inside.length === 0 ? [] : [{ severity: 'warn', where: `pool ${name}`, what, todo } as const];
   });
-  return orOk(found, 'no pool holds an address of a node');
+  return orOk(found, 'no pool contains an address of a node');
 }
 
 function poolOverlapsPods({ pools, podRanges, arePodsSampled }: Facts): readonly Found[] {
   const found = pools.flatMap(({ name, ranges }) =>
     [...podRanges].flatMap(([node, pods]) =>
       overlap(ranges, pods).map((text): Found => {
-        const what = `${text} is ${arePodsSampled ? 'the address of Pods' : 'a range of Pods'} (node ${node})`;
-        return { severity: 'error', where: `pool ${name}`, what, todo: 'choose a range of the network of the nodes' };
+        const what = `${text} belongs to ${arePodsSampled ? 'Pods' : 'a range of Pods'} (node ${node})`;
+        return { severity: 'error', where: `pool ${name}`, what, todo: "choose a range in the nodes' network" };
       }),
     ),
   );
   if (found.length === 0 && arePodsSampled) {
     const rest =
-      podRanges.size === 0
-        ? 'no Pod could be looked at'
-        : 'of the Pods that were looked at none has an address of a pool';
-    return unknown(`no Node names the range of its Pods (spec.podCIDRs); ${rest}`);
+      podRanges.size === 0 ? 'no Pod could be read' : 'none of the Pods that were read has an address of a pool';
+    return unknown(`no Node has the range of its Pods in spec.podCIDRs; ${rest}`);
   }
-  return orOk(found.slice(0, 10), 'no pool holds an address of Pods');
+  return orOk(found.slice(0, 10), 'no pool contains an address of a Pod');
 }
 
 function poolOverlapsServices({ pools, serviceRanges }: Facts): readonly Found[] {
@@ -74,12 +71,12 @@ function poolOverlapsServices({ pools, serviceRanges }: Facts): readonly Found[]
       (text): Found => ({
         severity: 'error',
         where: `pool ${name}`,
-        what: `${text} is a range of cluster IPs of Services`,
-        todo: 'choose a range of the network of the nodes',
+        what: `${text} is in a range of cluster IPs of Services`,
+        todo: "choose a range in the nodes' network",
       }),
     ),
   );
-  return orOk(found, 'no pool holds a cluster IP');
+  return orOk(found, 'no pool contains a cluster IP');
 }
 
 function poolOverlapsExternalIps({ pools, externalIps }: Facts): readonly Found[] {
@@ -89,19 +86,19 @@ function poolOverlapsExternalIps({ pools, externalIps }: Facts): readonly Found[
         (text): Found => ({
           severity: 'warn',
           where: `pool ${name}`,
-          what: `${text} is one of spec.externalIPs of Service ${key}: kube-proxy catches its packets on every node`,
-          todo: 'name it in spec.exclude, or remove it from the Service',
+          what: `${text} is in spec.externalIPs of Service ${key}: kube-proxy takes its packets on every node`,
+          todo: 'add it to spec.exclude of the pool, or remove it from the Service',
         }),
       ),
     ),
   );
-  return orOk(found, 'no pool holds an externalIP of a Service');
+  return orOk(found, 'no pool contains an external IP of a Service');
 }
 
-/** A link answers for addresses of its own subnets, unless an advertisement names it exactly. */
+/** A link answers for addresses of its own subnets only, unless an advertisement contains its exact name. */
 function poolOffLink(facts: Facts): readonly Found[] {
-  const speakers = told(facts);
-  if (speakers.length === 0) return unknown('no speaker told the links of its node');
+  const speakers = answeringSpeakers(facts);
+  if (speakers.length === 0) return unknown('no speaker reported the links of its node');
   const subnets = rangeSet(
     speakers.flatMap(({ status }) =>
       status.links.flatMap(({ addresses }) => addresses.map(parseRange).filter(isRange)),
@@ -115,10 +112,10 @@ function poolOffLink(facts: Facts): readonly Found[] {
     const isWhole = intersect(ranges, subnets).length === 0;
     const what = `${few(outside.map(formatRange))}: no node has a link in this network, so no node can answer`;
     const todo =
-      'choose addresses of that network; or, if a router sends them there, name the link in the interfaces of the L2Advertisement';
+      "choose addresses in the nodes' network; or, if a router sends their packets to the nodes, name the link in interfaces of the L2Advertisement";
     return [{ severity: isWhole ? 'error' : 'warn', where: `pool ${name}`, what, todo }];
   });
-  return orOk(found, 'every pool lies in a network of the nodes');
+  return orOk(found, "every pool is in a network of the nodes' links");
 }
 
 function duplicateAddress({ ledger }: Facts): readonly Found[] {
@@ -132,7 +129,7 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
           severity: 'info',
           where,
           what: `ProxyArp: ${condition.message}`,
-          todo: 'nothing, or turn proxy ARP off for this range at the router',
+          todo: 'nothing, or turn off proxy ARP for this range at the router',
         },
       ];
     if (condition?.status === 'True')
@@ -141,7 +138,7 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
           severity: 'error',
           where,
           what: `${condition.reason}: ${condition.message}`,
-          todo: cureOf(condition.reason),
+          todo: remedyOf(condition.reason),
         },
       ];
     if (quarantine)
@@ -149,17 +146,17 @@ function duplicateAddress({ ledger }: Facts): readonly Found[] {
         {
           severity: 'warn',
           where,
-          what: `kept back, ${quarantine.reason}: ${quarantine.message}`,
-          todo: 'find that host, or name the address in the exclude of its pool',
+          what: `reserved, ${quarantine.reason}: ${quarantine.message}`,
+          todo: 'find that host, or add the address to exclude of its pool',
         },
       ];
     return [];
   });
-  return orOk(found, 'no other host is known to use an address of ours');
+  return orOk(found, "no other host is known to use one of Berth's addresses");
 }
 
-/** Reasons that pass by themselves, or are as a person wants them. */
-const calm = new Set([
+/** Reasons that pass by themselves, or that are intended. */
+const harmless = new Set([
   'NotInStatus',
   'AwaitingClaim',
   'Listening',
@@ -172,13 +169,13 @@ function notAnnounced({ ledger }: Facts): readonly Found[] {
   const found = ledger.flatMap((entry): readonly Found[] => {
     const condition = allocationCondition(entry, allocationConditions.announced);
     if (entry.reservedUntil !== undefined || condition === undefined || condition.status === 'True') return [];
-    const severity = calm.has(condition.reason) ? 'info' : 'error';
+    const severity = harmless.has(condition.reason) ? 'info' : 'error';
     return [
       {
         severity,
         where: `address ${entry.address}`,
         what: `${condition.reason}: ${condition.message}`,
-        todo: `${cureOf(condition.reason)}; kubectl berth who-has ${entry.address} tells of each node`,
+        todo: `${remedyOf(condition.reason)}; kubectl berth who-has ${entry.address} shows its state`,
       },
     ];
   });
@@ -189,12 +186,12 @@ function notVerified({ ledger }: Facts): readonly Found[] {
   const found = ledger.flatMap((entry): readonly Found[] => {
     const condition = allocationCondition(entry, allocationConditions.verified);
     if (entry.reservedUntil !== undefined || condition?.status !== 'False') return [];
-    const todo = cureOf(condition.reason);
+    const todo = remedyOf(condition.reason);
     return [
       { severity: 'error', where: `address ${entry.address}`, what: `${condition.reason}: ${condition.message}`, todo },
     ];
   });
-  return orOk(found, 'no second node misses an address');
+  return orOk(found, 'no address failed its verification from a second node');
 }
 
 function has(ranges: RangeSet, ip: Ip): boolean {

@@ -1,4 +1,7 @@
-/** `explain`: why a Service has its address, or none; why that node holds it; what to do where something is wrong. */
+/**
+ * `explain`: shows why a Service has its address or none, why that node holds it, and what to do about each
+ * problem.
+ */
 import type { ServiceView } from '../../api/service.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { readEvaluation } from '../cluster/evaluation.ts';
@@ -6,7 +9,7 @@ import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';
 import type { Colors } from '../output/colors.ts';
 import { exits, type Failure, Forbidden, misused, wrong } from '../output/failure.ts';
-import { nodeWords, poolWords } from '../output/reason-text.ts';
+import { nodeVerdictText, poolVerdictText } from '../output/reason-text.ts';
 import { renderTable, type TableStyle } from '../output/table.ts';
 import { explainFacts } from './explain-facts.ts';
 import { explainLimited } from './explain-limited.ts';
@@ -15,41 +18,41 @@ import type { ExplainedVip, ExplainFacts } from './explained.ts';
 /** The command. */
 export const explainCommand: CommandSpec = {
   name: 'explain',
-  summary: 'why a Service has its address or none, who holds it and why, and what to do',
+  summary: 'show why a Service has its address or none, which node holds it, and what to do about problems',
   description:
-    'Tells of a Service each pool and its verdict, each node and its verdict, what becomes of the packets, and for each problem what to do.\nStatus 1: there is a problem.',
+    'Shows the verdict on each pool and each node for a Service, the way of its packets, and for each problem what to do.\nStatus 1: there is a problem.',
   args: [{ name: '<service>', what: 'svc/NAME, or NAME', completes: 'service' }],
   examples: [
-    ['kubectl berth explain svc/web', 'why does web have this address, or none?'],
-    ['kubectl berth explain svc/web -n shop -o yaml', 'the same for a program, of another namespace'],
+    ['kubectl berth explain svc/web', 'why the Service web has this address, or none'],
+    ['kubectl berth explain svc/web -n shop -o yaml', 'the same for a program, for a Service of the namespace shop'],
   ],
   run: async (session, { args }) => {
     const name = serviceName(args[0] ?? '');
     const key = `${await session.namespace()}/${name}`;
     try {
-      const picture = await readEvaluation(session);
-      return explainAnswer(explainFacts(picture, findService(picture.cluster, key)), picture.cluster.now);
+      const evaluation = await readEvaluation(session);
+      return explainAnswer(explainFacts(evaluation, findService(evaluation.cluster, key)), evaluation.cluster.now);
     } catch (error) {
-      // Most people may read their own namespace only.
+      // Most users may read their own namespace only.
       if (error instanceof Forbidden) return explainLimited(session, key, error.message);
       throw error;
     }
   },
 };
 
-/** The name in `svc/NAME`, as kubectl takes it. */
+/** Parses `svc/NAME` or `NAME`, in the forms that kubectl accepts. */
 export function serviceName(text: string): string {
   const found = /^(?:(?:svc|services?)\/)?([a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/i.exec(text)?.[1];
-  if (found === undefined) throw misused(`"${text}" names no Service`, 'write svc/NAME, and -n NAMESPACE');
+  if (found === undefined) throw misused(`"${text}" is not the name of a Service`, 'write svc/NAME, and -n NAMESPACE');
   return found;
 }
 
-/** A Service of type LoadBalancer. Throws a Failure that helps where there is none. */
+/** Finds a Service of type LoadBalancer. Throws a Failure with a hint if there is none. */
 export function findService({ services }: Cluster, key: string): ServiceView {
   const service = services.find((one) => one.key === key);
   if (service === undefined) throw noSuchService(services, key);
   if (!service.isLoadBalancer) {
-    throw wrong(`Service ${key} is not of type LoadBalancer, or is being deleted: Berth has nothing to do with it`);
+    throw wrong(`Service ${key} is not of type LoadBalancer, or is being deleted: Berth does not serve it`);
   }
   return service;
 }
@@ -59,7 +62,9 @@ function noSuchService(services: readonly ServiceView[], key: string): Failure {
   const elsewhere = services.filter((one) => one.name === name && one.isLoadBalancer).map(({ namespace }) => namespace);
   return wrong(
     `there is no Service ${key}`,
-    elsewhere.length > 0 ? `there is one in ${elsewhere.join(', ')}: add -n` : undefined,
+    elsewhere.length > 0
+      ? `namespaces with a Service of this name: ${elsewhere.join(', ')}; choose one with -n`
+      : undefined,
   );
 }
 
@@ -73,41 +78,41 @@ type Style = TableStyle & { readonly now: number };
 
 function explainText(facts: ExplainFacts, style: Style): string {
   const { service, problems, notes, vips } = facts;
-  const { paint } = style;
-  const parts = [headText(facts, paint)];
+  const { colors } = style;
+  const parts = [headText(facts, colors)];
   if (service.ours) parts.push(poolsText(facts, style), ...vips.map((vip) => vipText(vip, style)), pathText(facts));
-  if (notes.length > 0) parts.push(`${paint.dim('Notes')}\n${notes.map((note) => `  ${note}\n`).join('')}`);
-  const lines = problems.map(({ reason, what, todo }) => `  ${paint.bad(reason)}: ${what}\n    what to do: ${todo}\n`);
+  if (notes.length > 0) parts.push(`${colors.dim('Notes')}\n${notes.map((note) => `  ${note}\n`).join('')}`);
+  const lines = problems.map(({ reason, what, todo }) => `  ${colors.bad(reason)}: ${what}\n    what to do: ${todo}\n`);
   parts.push(
-    problems.length === 0 ? `${paint.good('No problem found.')}\n` : `${paint.bold('Problems')}\n${lines.join('')}`,
+    problems.length === 0 ? `${colors.good('No problem found.')}\n` : `${colors.bold('Problems')}\n${lines.join('')}`,
   );
   return parts.join('\n');
 }
 
-function headText({ service, class: className, vips }: ExplainFacts, paint: Colors): string {
+function headText({ service, class: className, vips }: ExplainFacts, colors: Colors): string {
   const { service: key, addresses, reason, message } = service;
   const lines = [
-    `Service     ${paint.bold(key)}${className === undefined ? '' : `, class ${className}`}`,
-    `Address     ${addresses.length === 0 ? paint.bad('none') : paint.good(addresses.join(', '))}`,
+    `Service     ${colors.bold(key)}${className === undefined ? '' : `, class ${className}`}`,
+    `Address     ${addresses.length === 0 ? colors.bad('none') : colors.good(addresses.join(', '))}`,
     `Why         ${reason}: ${message}`,
   ];
   for (const { address, announced, message: how } of vips) {
     lines.push(
-      `Announced   ${announced ? paint.good('yes') : paint.bad('no')}: ${how.includes(address) ? how : `${address}: ${how}`}`,
+      `Announced   ${announced ? colors.good('yes') : colors.bad('no')}: ${how.includes(address) ? how : `${address}: ${how}`}`,
     );
   }
   return `${lines.join('\n')}\n`;
 }
 
 function poolsText({ pools }: ExplainFacts, style: Style): string {
-  const rows = pools.flatMap(({ family, pools: looks }) => looks.map((look) => ({ family, ...look })));
+  const rows = pools.flatMap(({ family, pools: verdicts }) => verdicts.map((one) => ({ family, ...one })));
   const columns = [
     { title: 'POOL', cell: ({ pool }: (typeof rows)[number]) => pool },
     { title: 'FAMILY', cell: ({ family }: (typeof rows)[number]) => family },
     { title: 'VERDICT', cell: ({ verdict }: (typeof rows)[number]) => verdict },
-    { title: 'MEANS', cell: ({ verdict }: (typeof rows)[number]) => poolWords[verdict] },
+    { title: 'MEANS', cell: ({ verdict }: (typeof rows)[number]) => poolVerdictText[verdict] },
   ];
-  const title = 'Pools, in the order in which the Service asks them\n';
+  const title = 'Pools, in the order in which they are tried\n';
   return title + indented(renderTable(rows, columns, { ...style, empty: 'there is no IPAddressPool' }));
 }
 
@@ -119,17 +124,17 @@ function vipText(vip: ExplainedVip, style: Style): string {
     {
       title: 'MEANS',
       cell: ({ node, verdict, detail }: (typeof nodes)[number]) =>
-        `${nodeWords[verdict]}${node === next ? ', and is first in line' : ''}${detail === '' ? '' : ` (${detail})`}`,
+        `${nodeVerdictText[verdict]}${node === next ? ', and is the next holder' : ''}${detail === '' ? '' : ` (${detail})`}`,
     },
   ];
-  const held = holder === undefined ? 'nobody' : `${holder}${since === undefined ? '' : ` since ${since}`}`;
-  const spreadText = distribution === 'Single' ? '' : `: ${spread?.message ?? 'its holder has not said how'}`;
-  // What nobody asks for, nobody is kept from.
+  const held = holder === undefined ? 'no node' : `${holder}${since === undefined ? '' : ` since ${since}`}`;
+  const spreadText = distribution === 'Single' ? '' : `: ${spread?.message ?? 'its holder has not reported the state'}`;
+  // Without an advertisement all nodes have the same verdict: the table would add nothing.
   const table = reason === 'NoAdvertisement' ? '' : indented(renderTable(nodes, columns, style));
-  return `${address}: which node\n${table}  Held by: ${held}
+  return `${address}: nodes\n${table}  Held by: ${held}
   Verified from a second node: ${verified}${verifiedReason === '' ? '' : ` (${verifiedReason})`}
   Distribution: ${distribution}${spreadText}
-  Rules of the node: ${nftables ?? 'not known'}\n`;
+  nftables rules of the holder: ${nftables ?? 'unknown'}\n`;
 }
 
 function pathText({ path }: ExplainFacts): string {
@@ -141,7 +146,7 @@ function pathText({ path }: ExplainFacts): string {
   });
   const way =
     handOff.handOff === 'KubeProxy'
-      ? 'kube-proxy knows the address itself'
+      ? 'kube-proxy serves the address itself'
       : "packets are rewritten to the Service's node port";
   return `Data path
   Hand-off: ${handOff.handOff} (${way})${handOff.message === undefined ? '' : `: ${handOff.message}`}

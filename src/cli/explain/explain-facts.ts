@@ -1,4 +1,4 @@
-/** Finds out what `explain` tells of a Service. */
+/** Collects the facts of `explain` for a Service. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import { handOffOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
@@ -14,47 +14,47 @@ import { problem, problemsOf } from './problems.ts';
 import { unheardSpeakers, unheardText } from './unheard-speakers.ts';
 
 /** Explains a Service of type LoadBalancer. */
-export function explainFacts(picture: Evaluation, service: ServiceView): ExplainFacts {
-  const state = serviceStates(picture).find((one) => one.service === service.key) as ServiceState;
-  const { looks } = explainAllocation(allocationSnapshot(picture.cluster), service.key);
-  const vips = picture.vips
+export function explainFacts(evaluation: Evaluation, service: ServiceView): ExplainFacts {
+  const state = serviceStates(evaluation).find((one) => one.service === service.key) as ServiceState;
+  const { looks } = explainAllocation(allocationSnapshot(evaluation.cluster), service.key);
+  const vips = evaluation.vips
     .filter(({ services, reservedUntil }) => services.includes(service.key) && reservedUntil === undefined)
-    .map((vip) => explainVip(vip, { service, picture }));
-  const path = pathOf(picture, service);
-  const facts = { service: state, class: service.class, pools: looks, vips, path, notes: notesOf(picture, vips) };
-  return { ...facts, problems: [...problemsOf(facts), ...deafnessProblems(picture, vips)] };
+    .map((vip) => explainVip(vip, { service, evaluation }));
+  const path = pathOf(evaluation, service);
+  const facts = { service: state, class: service.class, pools: looks, vips, path, notes: notesOf(evaluation, vips) };
+  return { ...facts, problems: [...problemsOf(facts), ...unheardProblems(evaluation, vips)] };
 }
 
-/** Those who do not hear the holder cannot take over when it dies. */
-function deafnessProblems({ answers, cluster }: Evaluation, vips: readonly ExplainedVip[]): readonly Problem[] {
+/** Speakers that get no heartbeats from the holder: they cannot take over when it dies. */
+function unheardProblems({ answers, cluster }: Evaluation, vips: readonly ExplainedVip[]): readonly Problem[] {
   const holders = new Set(vips.flatMap(({ holder = [] }) => holder));
   const isMissed = (node: string) => holders.has(node);
   return unheardSpeakers(answers)
     .filter(({ never, lost }) => never.some(isMissed) || lost.some(isMissed))
-    .map((deafness) => problem('LivenessBlocked', unheardText(deafness, cluster.installation.settings.livenessPort)));
+    .map((unheard) => problem('LivenessBlocked', unheardText(unheard, cluster.installation.settings.livenessPort)));
 }
 
 function explainVip(
   vip: VipState,
-  { service, picture }: { readonly service: ServiceView; readonly picture: Evaluation },
+  { service, evaluation }: { readonly service: ServiceView; readonly evaluation: Evaluation },
 ): ExplainedVip {
   const { address, pool, holder } = vip;
-  const nodes = nodeEligibilities(picture, {
+  const nodes = nodeEligibilities(evaluation, {
     address: address as Ip,
     pool,
     holder,
     localService: service.local ? service.key : undefined,
   });
   const candidates = nodes.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
-  const told = picture.answers.find(({ node }) => node === holder)?.status;
-  const isSpread = advertisementsOf(picture, pool).some(({ distribution }) => distribution === 'Spread');
+  const holderStatus = evaluation.answers.find(({ node }) => node === holder)?.status;
+  const isSpread = advertisementsOf(evaluation, pool).some(({ distribution }) => distribution === 'Spread');
   return {
     ...vip,
     nodes,
-    next: picture.ranking.first(address as Ip, candidates, () => true),
+    next: evaluation.ranking.first(address as Ip, candidates, () => true),
     distribution: isSpread ? 'Spread' : 'Single',
-    spread: told?.vips.find((one) => one.address === address)?.spread,
-    nftables: told?.dataPath.nftables,
+    spread: holderStatus?.vips.find((one) => one.address === address)?.spread,
+    nftables: holderStatus?.dataPath.nftables,
   };
 }
 
@@ -68,7 +68,7 @@ function pathOf({ cluster }: Evaluation, service: ServiceView): ExplainedPath {
   };
 }
 
-/** How many endpoints of a family are ready on each node; a slice has one family. */
+/** Counts the ready endpoints of a family on each node; a slice has one family. */
 function readyPerNode({ endpointSlices }: Cluster, { key }: ServiceView, family: Family) {
   const counts = new Map<string, number>();
   for (const { service, endpoints } of endpointSlices) {
@@ -85,7 +85,9 @@ function notesOf({ cluster, answers }: Evaluation, vips: readonly ExplainedVip[]
   const notes = [...faultsOf(answers)];
   if (vips.length > 0 && cluster.nodes.length > 0 && cluster.nodes.every(({ excluded }) => excluded)) {
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
-    notes.push(`all nodes carry the label ${label}: it is not obeyed, or nobody could announce anything`);
+    notes.push(
+      `all nodes carry the label ${label}: Berth ignores it, because otherwise no node could announce any address`,
+    );
   }
   return notes;
 }

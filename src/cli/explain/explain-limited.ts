@@ -1,4 +1,4 @@
-/** `explain` for those who may read their own namespace only: what the Service itself says, and what to do. */
+/** `explain` for users who may read their own namespace only: the conditions of the Service, and what to do. */
 import { parseService, type RawService, type ServiceView } from '../../api/service.ts';
 import { servicePath } from '../../kube/resources.ts';
 import { readOne } from '../cluster/read.ts';
@@ -8,7 +8,7 @@ import { exits, wrong } from '../output/failure.ts';
 import type { Problem } from './explained.ts';
 import { problem } from './problems.ts';
 
-/** What a Service says of itself. */
+/** The facts in the status of a Service. */
 export interface LimitedFacts {
   readonly service: string;
   readonly addresses: readonly string[];
@@ -18,12 +18,12 @@ export interface LimitedFacts {
     readonly reason: string;
     readonly message: string;
   }[];
-  /** Why no more is told. */
+  /** Why the answer contains no more. */
   readonly note: string;
   readonly problems: readonly Problem[];
 }
 
-/** Reads the Service alone, and answers from its conditions. `why` says what could not be read. */
+/** Reads the Service only, and answers from its conditions. `why` names what could not be read. */
 export async function explainLimited(session: Session, key: string, why: string): Promise<Answer> {
   const [namespace = '', name = ''] = key.split('/');
   const raw = await readOne<RawService>(await session.reach(), servicePath({ namespace, name }));
@@ -33,19 +33,24 @@ export async function explainLimited(session: Session, key: string, why: string)
   return limitedAnswer(limitedFacts(view, why));
 }
 
-/** What follows from its conditions. */
+/** Derives the facts from the conditions of the Service. */
 export function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): LimitedFacts {
-  const told = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
-  const isGood = ({ status, reason }: (typeof told)[number]) =>
+  const shown = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
+  const isGood = ({ status, reason }: (typeof shown)[number]) =>
     status === 'True' && ['Allocated', 'Announced', 'AddressConflict'].includes(reason);
-  const problems = told.filter((one) => !isGood(one)).map(({ reason, message }) => problem(reason, message));
+  const problems = shown.filter((one) => !isGood(one)).map(({ reason, message }) => problem(reason, message));
   const silent =
-    told.length > 0
+    shown.length > 0
       ? []
-      : [problem('NotWritten', 'Berth has written nothing to the Service: another class, or no controller')];
+      : [
+          problem(
+            'NotWritten',
+            'Berth has written no condition to the Service: Berth does not serve its class, or no controller runs',
+          ),
+        ];
   const addresses = ingress.flatMap(({ ip }) => (ip === undefined ? [] : [ip]));
-  const note = `${why}: this is only what the Service itself says`;
-  return { service: key, addresses, conditions: told, note, problems: [...problems, ...silent] };
+  const note = `${why}: this answer uses the status of the Service only`;
+  return { service: key, addresses, conditions: shown, note, problems: [...problems, ...silent] };
 }
 
 function limitedAnswer(facts: LimitedFacts): Answer {
@@ -53,16 +58,16 @@ function limitedAnswer(facts: LimitedFacts): Answer {
   return {
     facts,
     exit: problems.length > 0 ? exits.wrong : exits.fine,
-    text: ({ paint }) => {
+    text: ({ colors }) => {
       const lines = [
-        `Service     ${paint.bold(service)}`,
-        `Address     ${addresses.join(', ') || paint.bad('none')}`,
+        `Service     ${colors.bold(service)}`,
+        `Address     ${addresses.join(', ') || colors.bad('none')}`,
         ...conditions.map(({ type, status, reason, message }) => `${type}   ${status}, ${reason}: ${message}`),
         '',
-        `${paint.dim('Note')}\n  ${note}`,
+        `${colors.dim('Note')}\n  ${note}`,
         '',
-        ...problems.map(({ reason, what, todo }) => `${paint.bad(reason)}: ${what}\n  what to do: ${todo}`),
-        ...(problems.length === 0 ? [paint.good('No problem found.')] : []),
+        ...problems.map(({ reason, what, todo }) => `${colors.bad(reason)}: ${what}\n  what to do: ${todo}`),
+        ...(problems.length === 0 ? [colors.good('No problem found.')] : []),
       ];
       return `${lines.join('\n')}\n`;
     },

@@ -1,4 +1,7 @@
-/** What `explain` tells of a Service: why it has this address or none, who holds it and why, what becomes of its packets, what is wrong. */
+/**
+ * The facts of `explain`: why a Service has this address or none, its holder and why, the way of its packets,
+ * and the problems.
+ */
 import type { Family } from '../../addr/ip.ts';
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
 import type { HandOffChoice } from '../../api/hand-off.ts';
@@ -6,31 +9,31 @@ import type { FamilyLook } from '../../ipam/explain.ts';
 import type { ServiceState } from '../cluster/service-state.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 
-/** Something that is wrong. */
+/** A problem, and what to do about it. */
 export interface Problem {
   readonly reason: string;
   readonly what: string;
   readonly todo: string;
 }
 
-/** An address of the Service, and what each node is to it. */
+/** An address of the Service, and the verdict on each node for it. */
 export interface ExplainedVip extends VipState {
   readonly nodes: readonly NodeEligibility[];
-  /** Who would take it, if its holder died now. */
+  /** The node that would take the address over if its holder died now. */
   readonly next: string | undefined;
   readonly distribution: 'Single' | 'Spread';
-  /** What became of the wish to spread it, as its holder says. */
+  /** The state of distribution `Spread`, as the holder reports it. */
   readonly spread: { readonly reason: string; readonly message: string } | undefined;
-  /** The rules of the holder: `Loaded`, `Off`, or why not; undefined: nobody could ask. */
+  /** The state of the holder's nftables rules: `Loaded`, `Off`, or why not; undefined if its speaker did not answer. */
   readonly nftables: string | undefined;
 }
 
-/** What becomes of the packets. */
+/** The way of the packets to the Pods. */
 export interface ExplainedPath {
   readonly handOff: HandOffChoice;
   readonly policy: 'Cluster' | 'Local';
   readonly ports: readonly string[];
-  /** Those that are ready, by family and node. */
+  /** The ready endpoints, by family and node. */
   readonly endpoints: readonly {
     readonly family: Family;
     readonly nodes: readonly { readonly node: string; readonly ready: number }[];
@@ -38,7 +41,7 @@ export interface ExplainedPath {
   readonly sourceRanges: number;
 }
 
-/** The whole answer. */
+/** The complete answer. */
 export interface ExplainFacts {
   readonly service: ServiceState;
   readonly class: string | undefined;

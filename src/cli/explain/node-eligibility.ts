@@ -1,15 +1,15 @@
-/** What each node is to a VIP, from what is known: see node-eligibility.ts. */
+/** The verdict on each node for a VIP, from the evaluation of the cluster: see announce/node-eligibility.ts. */
 import type { Ip } from '../../addr/ip.ts';
 import { eligibilityOf, type NodeEligibility, type ToldLink } from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 
-/** An address, and what decides who may hold it. */
+/** An address, and the facts that decide which nodes may hold it. */
 export interface Placed {
   readonly address: Ip;
   readonly pool: string;
   readonly holder: string | undefined;
-  /** The Service that it is for, where that one's `externalTrafficPolicy` is `Local`. */
+  /** The Service of the address, if its `externalTrafficPolicy` is `Local`. */
   readonly localService: string | undefined;
 }
 
@@ -18,19 +18,19 @@ export function advertisementsOf({ cluster }: Evaluation, pool: string): readonl
   return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
 }
 
-/** Judges every node, the holder first, then those that could hold it. */
+/** Judges every node. The holder comes first, then the nodes that can take the address over. */
 export function nodeEligibilities(
-  picture: Evaluation,
+  evaluation: Evaluation,
   { address, pool, holder, localService }: Placed,
 ): readonly NodeEligibility[] {
-  const { cluster, answers, endpoints, dead } = picture;
+  const { cluster, answers, endpoints, dead } = evaluation;
   const { nodes, installation } = cluster;
   const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
   const links = new Map<string, readonly ToldLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
-  const advertisements = advertisementsOf(picture, pool);
+  const advertisements = advertisementsOf(evaluation, pool);
   const allExcluded = nodes.every(({ excluded }) => excluded);
-  const looks = nodes.map((node) =>
+  const eligibilities = nodes.map((node) =>
     eligibilityOf(node, {
       address,
       advertisements,
@@ -43,5 +43,5 @@ export function nodeEligibilities(
     }),
   );
   const rank = ({ verdict }: NodeEligibility) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
-  return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
+  return eligibilities.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }

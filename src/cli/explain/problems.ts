@@ -1,14 +1,14 @@
-/** What is wrong with a Service, one line each, and what to do about it. */
+/** The problems of a Service, one line each, and what to do about them. */
 import type { NodeEligibility } from '../../announce/node-eligibility.ts';
-import { cureOf } from '../output/reason-text.ts';
+import { remedyOf } from '../output/reason-text.ts';
 import type { ExplainedVip, ExplainFacts, Problem } from './explained.ts';
 
-/** A problem with the cure of its reason. */
+/** Makes a problem with the remedy of its reason. */
 export function problem(reason: string, what: string): Problem {
-  return { reason, what, todo: cureOf(reason) };
+  return { reason, what, todo: remedyOf(reason) };
 }
 
-/** All that is wrong, what comes first in the way of a packet first. */
+/** Finds all problems, in the order in which a packet meets them. */
 export function problemsOf(facts: Omit<ExplainFacts, 'problems'>): readonly Problem[] {
   const { service, vips, path } = facts;
   const problems: Problem[] = [];
@@ -30,57 +30,60 @@ function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
   const { address, announced, reason, message, conflict, verified, verifiedReason, moveTo, holder } = vip;
   const problems: Problem[] = [];
   const isSaid = message.includes(address);
-  // A second node has proven the data path since.
+  // A second node has verified the data path since then.
   const isProven = reason === 'DataPathUnproven' && verified === 'True';
   if (!announced || (reason !== 'Announced' && !isProven))
     problems.push(silent(vip, isSaid ? message : `${address}: ${message}`));
   if (conflict !== undefined && conflict.reason !== reason) problems.push(problem(conflict.reason, conflict.message));
   if (announced && verified === 'False') {
-    problems.push(problem(verifiedReason, `another node does not reach ${address} through ${holder}`));
+    problems.push(problem(verifiedReason, `another node cannot reach ${address} through ${holder}`));
   }
   if (moveTo !== undefined && moveTo !== holder) {
-    problems.push(problem('MoveWaits', `${address} is to move to ${moveTo}, and has not`));
+    problems.push(problem('MoveWaits', `${address} has not moved to ${moveTo} yet`));
   }
   if (vip.distribution === 'Spread' && vip.spread && vip.spread.reason !== 'Spread') {
     problems.push(problem(vip.spread.reason, vip.spread.message));
   }
-  const layer = vip.nftables ?? 'Loaded';
-  if (layer !== 'Loaded' && layer !== 'Off') {
-    problems.push(problem(layer, `the rules of ${holder} are not in its kernel (${layer})`));
+  const rules = vip.nftables ?? 'Loaded';
+  if (rules !== 'Loaded' && rules !== 'Off') {
+    problems.push(problem(rules, `the nftables rules of ${holder} are not in its kernel (${rules})`));
   }
   return problems;
 }
 
-/** Where nobody may announce it, the cure is that of what keeps the nodes from it, if that is the same for all. */
+/**
+ * The problem of an address that is not announced. If all nodes are ruled out for the same reason, the remedy
+ * is that of this reason.
+ */
 function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
   if (reason !== 'NoCandidate' && reason !== 'NoUsableLink' && reason !== 'Pending') return problem(reason, what);
   const verdicts = new Set(nodes.map(({ verdict }) => verdict));
   const [only] = verdicts;
-  const cure = verdicts.size === 1 && only !== undefined ? cures[only] : undefined;
+  const cure = verdicts.size === 1 && only !== undefined ? remedies[only] : undefined;
   const why = [...verdicts].map((verdict) => `${verdict}: ${named(nodes, verdict)}`).join('; ');
   if (reason === 'Pending' && verdicts.has('Candidate')) return problem(reason, what);
-  return { reason, what: `${what} (${why})`, todo: cure ?? cureOf('NoCandidate') };
+  return { reason, what: `${what} (${why})`, todo: cure ?? remedyOf('NoCandidate') };
 }
 
 function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verdict']): string {
-  const found = nodes.filter((look) => look.verdict === verdict);
+  const found = nodes.filter((node) => node.verdict === verdict);
   const details = [...new Set(found.map(({ detail }) => detail))];
   const groups = details.map((detail) => {
-    const names = found.filter((look) => look.detail === detail).map(({ node }) => node);
+    const names = found.filter((node) => node.detail === detail).map(({ node }) => node);
     return `${names.join(', ')}${detail === '' ? '' : ` (${detail})`}`;
   });
   return groups.join('; ');
 }
 
-const cures: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
+const remedies: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
   NoSpeaker:
-    'let speakers run: kubectl get pods of the namespace of Berth, speaker.nodeSelector and tolerations of the chart',
+    "start speakers: check the Pods in Berth's namespace, and the chart values speaker.nodeSelector and speaker.tolerations",
   Excluded:
-    'remove the label node.kubernetes.io/exclude-from-external-load-balancers from a node that is to announce it',
+    'remove the label node.kubernetes.io/exclude-from-external-load-balancers from a node that should announce the address',
   NotSelected: 'correct nodeSelectors of the L2Advertisement: they select none of the nodes',
   LinkNotNamed: 'correct interfaces of the L2Advertisement: the nodes have other links in the subnet',
   NoLink:
     "use addresses of the nodes' network in the pool, or name the link exactly in interfaces of the L2Advertisement",
   Draining: 'kubectl berth undrain NODE, for one of the nodes',
-  NotAlive: "look at the speakers' Pods, and at UDP 7932 between the nodes",
+  NotAlive: "check the speakers' Pods, and that UDP 7932 passes between the nodes",
 };

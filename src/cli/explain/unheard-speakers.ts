@@ -1,16 +1,22 @@
-/** Which speakers do not hear each other, although both can be asked: what a firewall on their port looks like. */
+/**
+ * Speakers that get no heartbeats from each other although both answer the tool: the sign of a firewall on
+ * their port.
+ */
 import type { SpeakerAnswer } from '../cluster/speakers.ts';
 
-/** A speaker and those that it does not hear. */
+/** A speaker, and the peers that it gets no heartbeats from. */
 export interface UnheardSpeaker {
   readonly node: string;
-  /** They were never heard in its life (`LivenessBlocked`). */
+  /** Peers that sent no heartbeat since this speaker started (`LivenessBlocked`). */
   readonly never: readonly string[];
-  /** They were heard once, and are not any more. */
+  /** Peers whose heartbeats stopped. */
   readonly lost: readonly string[];
 }
 
-/** The deaf ones. A node whose speaker cannot be asked may well be dead: it is not missed here. */
+/**
+ * Finds these speakers. A node whose speaker does not answer the tool may be dead, so it does not count as a
+ * missing peer.
+ */
 export function unheardSpeakers(answers: readonly SpeakerAnswer[]): readonly UnheardSpeaker[] {
   const alive = new Set(answers.flatMap(({ node, status }) => (status === undefined ? [] : [node])));
   return answers.flatMap(({ node, status }) => {
@@ -21,11 +27,11 @@ export function unheardSpeakers(answers: readonly SpeakerAnswer[]): readonly Unh
   });
 }
 
-/** One line about it. */
+/** One line about such a speaker. */
 export function unheardText({ node, never, lost }: UnheardSpeaker, port: number): string {
   const parts = [
-    ...(never.length > 0 ? [`never heard ${never.join(', ')}`] : []),
-    ...(lost.length > 0 ? [`does not hear ${lost.join(', ')} any more`] : []),
+    ...(never.length > 0 ? [`has never got a heartbeat from ${never.join(', ')}`] : []),
+    ...(lost.length > 0 ? [`gets no more heartbeats from ${lost.join(', ')}`] : []),
   ];
-  return `${node} ${parts.join(', and ')}: is UDP ${port} open between the nodes, and the key the same?`;
+  return `${node} ${parts.join(' and ')}: check that UDP ${port} passes between the nodes, and that all speakers have the same key`;
 }

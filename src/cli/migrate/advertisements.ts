@@ -1,11 +1,11 @@
-/** MetalLB's L2Advertisements as Berth's. */
+/** Converts MetalLB's L2Advertisements to Berth's. */
 import type { RawAdvertisement } from '../../api/advertisement.ts';
 import { type LabelSelector, selects } from '../../api/meta.ts';
 import { FieldReport } from './field-report.ts';
 import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
 import type { Converted } from './pools.ts';
 
-/** An advertisement to be made. */
+/** An advertisement to create. */
 export interface NewAdvertisement {
   readonly apiVersion: 'berth.dev/v1beta1';
   readonly kind: 'L2Advertisement';
@@ -13,12 +13,12 @@ export interface NewAdvertisement {
   readonly spec: NonNullable<RawAdvertisement['spec']>;
 }
 
-/** An advertisement of these pools, from every node and link. */
+/** Makes an advertisement with this name and spec. */
 export function newAdvertisement(name: string, spec: NewAdvertisement['spec']): NewAdvertisement {
   return { apiVersion: 'berth.dev/v1beta1', kind: 'L2Advertisement', metadata: { name }, spec };
 }
 
-/** Names of the pools that an advertisement of MetalLB covers, of L2 or BGP; undefined for all of them. */
+/** The names of the pools that an advertisement of MetalLB covers (L2 or BGP); undefined for all pools. */
 export function poolsCovered({ spec = {} }: Manifest, pools: readonly Manifest[]): readonly string[] | undefined {
   const names = textsOf(spec.ipAddressPools);
   const selectors = objectsOf<LabelSelector>(spec.ipAddressPoolSelectors);
@@ -27,16 +27,19 @@ export function poolsCovered({ spec = {} }: Manifest, pools: readonly Manifest[]
   return [...new Set([...names, ...chosen.map(({ metadata }) => metadata.name)])];
 }
 
-/** The longest name that the kernel gives a link (IFNAMSIZ). */
-const longestLink = 15;
+/** The maximum length of a link's name in the kernel (IFNAMSIZ - 1). */
+const maxLinkNameLength = 15;
 
-/** An L2Advertisement of MetalLB; `pools` are all of its pools. */
+/** Converts an L2Advertisement of MetalLB; `pools` are all of MetalLB's pools. */
 export function convertAdvertisement(raw: Manifest, pools: readonly Manifest[]): Converted<NewAdvertisement> {
   const notes = new FieldReport(titleOf(raw));
   const { spec = {}, metadata } = raw;
   const covered = convertPools(raw, pools, notes);
   if (covered !== undefined && covered.length === 0) {
-    notes.notCarried('', 'its selectors choose no pool: it announced nothing, and an empty list means all pools');
+    notes.notCarried(
+      '',
+      'its selectors match no pool: it announced nothing, and for Berth an empty list means all pools',
+    );
     return { object: undefined, rows: notes.rows };
   }
   const nodeSelectors = objectsOf<LabelSelector>(spec.nodeSelectors);
@@ -70,15 +73,15 @@ function convertPools(raw: Manifest, pools: readonly Manifest[], notes: FieldRep
   const missing = names.filter((name) => !pools.some(({ metadata }) => metadata.name === name));
   const covered = poolsCovered(raw, pools);
   if (names.length > 0) {
-    const todo = missing.length === 0 ? undefined : `there is no pool ${missing.join(', ')}: correct the name`;
+    const todo = missing.length === 0 ? undefined : `correct the name: there is no pool ${missing.join(', ')}`;
     notes.carried('spec.ipAddressPools', names.join(', '), todo);
   }
   if (objectsOf(spec.ipAddressPoolSelectors).length > 0) {
     const became = covered?.join(', ') || 'no pool';
     notes.adapted(
       'spec.ipAddressPoolSelectors',
-      `the names of the pools that they choose now: ${became}`,
-      'name pools that you make later yourself',
+      `the names of the pools that they match now: ${became}`,
+      'add the names of pools that you create later yourself',
     );
   }
   return covered;
@@ -86,14 +89,14 @@ function convertPools(raw: Manifest, pools: readonly Manifest[], notes: FieldRep
 
 function convertInterfaces(value: unknown, notes: FieldReport): readonly string[] {
   const names = [...new Set(textsOf(value))];
-  const good = names.filter((name) => name !== '' && name.length <= longestLink);
+  const good = names.filter((name) => name !== '' && name.length <= maxLinkNameLength);
   for (const name of names.filter((one) => !good.includes(one))) {
-    notes.notCarried('spec.interfaces', `"${name}" is the name of no link`);
+    notes.notCarried('spec.interfaces', `"${name}" is not a valid name of a link`);
   }
   if (good.length > 0) {
     notes.carried(
       'spec.interfaces',
-      `${good.join(', ')}; a node without such a link is no candidate (MetalLB elected it, and nobody answered)`,
+      `${good.join(', ')}; a node without such a link is no candidate (MetalLB could elect such a node, and then no node answered)`,
     );
   }
   return good;
@@ -103,15 +106,15 @@ function reportWithoutLike(spec: Readonly<Record<string, unknown>>, notes: Field
   if (objectsOf(spec.serviceSelectors).length > 0) {
     notes.notCarried(
       'spec.serviceSelectors',
-      'every Service of the pools is announced',
-      'give the Services a pool of their own (annotation address-pool, or serviceAllocation.serviceSelectors), and advertise that one',
+      'Berth announces every Service of the pools',
+      'give the Services their own pool (annotation address-pool, or serviceAllocation.serviceSelectors), and advertise that pool',
     );
   }
   if (objectsOf(spec.preferredNodeSelectors).length > 0) {
     notes.notCarried(
       'spec.preferredNodeSelectors',
-      'an address stays where it is while its node lives; no node is preferred',
-      'move the address by hand: annotation berth.dev/move-to of its IPAllocation',
+      'an address stays on its node while the node lives; Berth prefers no node',
+      'move the address by hand: kubectl berth move, or the annotation berth.dev/move-to of its IPAllocation',
     );
   }
 }

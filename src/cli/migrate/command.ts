@@ -1,4 +1,4 @@
-/** `migrate`: from another implementation to Berth, with the same addresses. */
+/** `migrate`: takes Services over from another implementation, with the same addresses. */
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import type { Session } from '../cluster/session.ts';
@@ -18,27 +18,27 @@ export const migrateCommand: CommandSpec = {
   name: 'migrate',
   summary: 'take Services over from MetalLB with the same addresses',
   description:
-    "Without --apply it changes nothing: it prints MetalLB's pools and advertisements as Berth's objects, and to standard error what becomes of every field and of every Service's address.\nWith --apply it makes the objects and takes the Services over, one by one. It stops at the first that would not keep its address.\nStatus 1: a Service would not keep its address, or nobody would announce it.",
+    "Without --apply it changes nothing. It prints MetalLB's pools and advertisements as Berth's objects to standard output, and a report on every field and every Service's address to standard error.\nWith --apply it creates the objects and takes the Services over, one by one. It stops at the first Service that would not keep its address.\nStatus 1: a Service would not keep its address, or no node would announce it.",
   args: [{ name: '<from>', what: 'the implementation', choices: ['metallb'] }],
   options: [
     {
       flags: '-f, --filename <path>',
-      what: 'read manifests instead of the cluster: a file or a folder (repeat it for more)',
+      what: 'read manifests instead of the cluster: a file or a folder (can be repeated)',
       many: true,
     },
-    { flags: '--report <file>', what: 'write the report on every field there instead of standard error' },
-    { flags: '--apply', what: 'take the Services of the cluster over' },
+    { flags: '--report <file>', what: 'write the report to this file instead of standard error' },
+    { flags: '--apply', what: 'take over the Services of the cluster' },
     { flags: '--stop-metallb', what: "with --apply: stop MetalLB's controller first, and its speakers at the end" },
   ],
   examples: [
-    ['kubectl berth migrate metallb > berth.yaml', 'see what would become of everything'],
+    ['kubectl berth migrate metallb > berth.yaml', "print Berth's objects and the report; change nothing"],
     ['kubectl berth migrate metallb -f manifests/ --report report.txt', 'the same from files, without a cluster'],
-    ['kubectl berth migrate metallb --apply --stop-metallb', 'take everything over'],
+    ['kubectl berth migrate metallb --apply --stop-metallb', 'take all Services over'],
   ],
   run: async (session, given) => {
     const { filename: paths, report, apply, stopMetallb } = given.options as MigrateOptions;
-    if (apply && paths) throw misused('--apply takes over what is in the cluster: it goes without --filename');
-    if (stopMetallb && !apply) throw misused('--stop-metallb is a part of --apply');
+    if (apply && paths) throw misused('--apply works on the cluster only: leave out --filename');
+    if (stopMetallb && !apply) throw misused('--stop-metallb needs --apply');
     const found = paths ? await findInFiles(paths) : await findInCluster(session);
     const text = `${renderFieldReport(found.migration.rows)}${renderPreviews(found)}${apply ? '' : renderObstacles(found)}`;
     if (report) await writeFile(report, text);
@@ -63,7 +63,7 @@ function printed(found: Found): Answer {
   return {
     facts: { objects, services: previews, obstacles, report: migration.rows },
     text: () =>
-      objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('') || '# nothing to be carried\n',
+      objects.map((object) => `---\n${stringify(object, { lineWidth: 0 })}`).join('') || '# no objects to carry over\n',
     exit: obstacles.length > 0 ? exits.wrong : exits.fine,
   };
 }
@@ -72,12 +72,12 @@ function obstaclesOf({ previews, place }: Found, stop: boolean): readonly Obstac
   return place === undefined ? [] : obstaclesTo(previews, { ...place.situation, stop });
 }
 
-interface Order extends Found {
+interface TakeOverOrder extends Found {
   readonly place: Place;
   readonly stop: boolean;
 }
 
-async function applied(session: Session, order: Order): Promise<Answer> {
+async function applied(session: Session, order: TakeOverOrder): Promise<Answer> {
   const { migration, previews, place, stop } = order;
   const obstacles = obstaclesOf(order, stop);
   if (obstacles.length > 0) throw wrong(`nothing was changed:\n${obstacles.map(obstacleText).join('\n')}`);
@@ -88,7 +88,7 @@ async function applied(session: Session, order: Order): Promise<Answer> {
   const restarted = stop ? (await readPrograms(await session.reach())).filter(({ wanted }) => wanted > 0) : [];
   for (const { kind, namespace, name } of restarted) {
     const why =
-      'something puts it back (an operator, Argo CD, Flux): stop it there, or it gives and announces addresses too';
+      'another program restores it (an operator, Argo CD, Flux): stop it there, or it also gives out and announces addresses';
     session.terminal.note(`${kind} ${namespace}/${name} runs again: ${why}\n`);
   }
   return {
@@ -110,12 +110,12 @@ function renderPreviews(found: Found): string {
       `  ${service} (${addresses.join(', ') || 'no address'}): ${fateText[fate]}: ${message}`,
   );
   const services = previews.length === 0 ? '' : `\nServices (${previews.length})\n${lines.join('\n')}\n`;
-  return `${services}${note === '' ? '' : `\nWhat becomes of the Services is not known: ${note}\n`}`;
+  return `${services}${note === '' ? '' : `\nThe Services were not checked: ${note}\n`}`;
 }
 
 function renderObstacles(found: Found): string {
   const obstacles = obstaclesOf(found, true).map(obstacleText);
-  return obstacles.length === 0 ? '' : `\nWhat speaks against --apply\n${obstacles.join('\n')}\n`;
+  return obstacles.length === 0 ? '' : `\nObstacles to --apply\n${obstacles.join('\n')}\n`;
 }
 
 function obstacleText({ what, todo }: Obstacle): string {
@@ -125,7 +125,7 @@ function obstacleText({ what, todo }: Obstacle): string {
 const fateText: Readonly<Record<Preview['fate'], string>> = {
   Keeps: 'keeps its address',
   Changes: 'WOULD NOT KEEP ITS ADDRESS',
-  Berth: "is Berth's already",
+  Berth: 'is already served by Berth',
   Pending: 'has no address yet',
-  NotOurs: 'is left alone',
+  NotOurs: 'is not changed',
 };

@@ -1,22 +1,25 @@
-/** The parity report: what became of every field of what was migrated. */
+/** The field report of a migration: the result for every field of every object. */
 
-/** `Carried`: as it was. `Adapted`: in another form, or with a difference that the text names. `NotCarried`: Berth has nothing like it. `NotNeeded`: Berth does without. */
+/**
+ * `Carried`: unchanged. `Adapted`: in another form, or with a difference that the text names. `NotCarried`:
+ * Berth has no equivalent. `NotNeeded`: Berth works without it.
+ */
 export type FieldFate = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
 
 /** One line of the report. */
 export interface FieldRow {
-  /** `Kind namespace/name`. */
+  /** The object, as `Kind namespace/name`. */
   readonly object: string;
-  /** Path in the object; empty for the object as a whole. */
+  /** The path in the object; empty for the whole object. */
   readonly field: string;
-  readonly parity: FieldFate;
-  /** What it became, or why it became nothing. */
+  readonly fate: FieldFate;
+  /** The result, or why there is none. */
   readonly as: string;
-  /** What a person should do; undefined for nothing. */
+  /** What the user should do; undefined for nothing. */
   readonly todo?: string;
 }
 
-/** Takes down what becomes of the fields of one object. */
+/** Collects the rows of one object. */
 export class FieldReport {
   readonly rows: FieldRow[] = [];
   readonly #object: string;
@@ -41,40 +44,36 @@ export class FieldReport {
     this.#add('NotNeeded', field, { as, todo: undefined });
   }
 
-  /** Fields that nobody has looked at: of a newer version, or misspelt. */
+  /** Reports fields that the migration does not know: from a newer version, or misspelt. */
   unknown(spec: Readonly<Record<string, unknown>>, known: readonly string[]): void {
     for (const field of Object.keys(spec).filter((name) => !known.includes(name))) {
       this.notCarried(
         `spec.${field}`,
         'this version of Berth does not know the field',
-        'look it up in its documentation',
+        "see MetalLB's documentation of the field",
       );
     }
   }
 
-  #add(
-    parity: FieldFate,
-    field: string,
-    { as, todo }: { readonly as: string; readonly todo: string | undefined },
-  ): void {
-    this.rows.push({ object: this.#object, field, parity, as, ...(todo !== undefined && { todo }) });
+  #add(fate: FieldFate, field: string, { as, todo }: { readonly as: string; readonly todo: string | undefined }): void {
+    this.rows.push({ object: this.#object, field, fate, as, ...(todo !== undefined && { todo }) });
   }
 }
 
 const headings: Readonly<Record<FieldFate, string>> = {
-  NotCarried: 'Not carried: Berth has nothing like it',
-  Adapted: 'Carried with a difference',
-  Carried: 'Carried as it was',
+  NotCarried: 'Not carried over: Berth has no equivalent',
+  Adapted: 'Carried over with a difference',
+  Carried: 'Carried over unchanged',
   NotNeeded: 'Not needed any more',
 };
 
-/** The report for people: what needs them first. */
+/** Formats the report for people. Rows that need attention come first. */
 export function renderFieldReport(rows: readonly FieldRow[]): string {
-  const parts = (Object.keys(headings) as FieldFate[]).flatMap((parity) => {
-    const some = rows.filter((row) => row.parity === parity);
+  const parts = (Object.keys(headings) as FieldFate[]).flatMap((fate) => {
+    const some = rows.filter((row) => row.fate === fate);
     return some.length === 0
       ? []
-      : [[`${headings[parity]} (${some.length})`, ...some.map((row) => `  ${line(row)}`)].join('\n')];
+      : [[`${headings[fate]} (${some.length})`, ...some.map((row) => `  ${line(row)}`)].join('\n')];
   });
   return `${parts.join('\n\n')}\n`;
 }

@@ -1,4 +1,4 @@
-/** What is to be migrated, and what would become of it: read from files or from the cluster. */
+/** Reads the objects to migrate from files or from the cluster, and converts them. */
 import { parseAdvertisement } from '../../api/advertisement.ts';
 import { parsePool } from '../../api/pool.ts';
 import type { RawService } from '../../api/service.ts';
@@ -10,28 +10,28 @@ import { Failure, wrong } from '../output/failure.ts';
 import type { Manifest } from './manifest.ts';
 import { convertMetalLb, type Migration } from './metallb.ts';
 import { type Preview, previewTakeOver } from './preview.ts';
-import { type Ground, linkOf } from './reach.ts';
+import { linkOf, type Topology } from './reach.ts';
 import { readFiles, readObjects, readPrograms, readServices } from './read-metallb.ts';
 import type { Situation } from './steps.ts';
 
-/** What was found. */
+/** The result of the conversion. */
 export interface Found {
   readonly migration: Migration;
   readonly previews: readonly Preview[];
-  /** The cluster that it would be done in; undefined where Berth is in none that was looked at. */
+  /** The cluster of the take-over; undefined for files, or if Berth's data in the cluster could not be read. */
   readonly place: Place | undefined;
-  /** Why it was not looked at what becomes of the Services; empty: it was. */
+  /** Why the Services were not checked; empty if they were, or if there is no cluster. */
   readonly note: string;
 }
 
-/** Where it would be done. */
+/** The cluster of a take-over. */
 export interface Place {
   readonly cluster: Cluster;
   readonly programs: readonly Workload[];
   readonly situation: Omit<Situation, 'stop'>;
 }
 
-/** Converts what is in files. */
+/** Converts the objects in files. */
 export async function findInFiles(paths: readonly string[]): Promise<Found> {
   const objects = await readFiles(paths);
   const services = objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Service').map(asService);
@@ -39,15 +39,18 @@ export async function findInFiles(paths: readonly string[]): Promise<Found> {
   return { migration, previews: [], place: undefined, note: '' };
 }
 
-/** What the chart says where nobody has said anything else. */
+/** The chart's default of loadBalancerClasses. */
 const defaultClasses = ['berth.dev/berth'];
 
-/** In files a Service has no uid, and its namespace may come from the one who applies it. */
+/** Completes a Service of a file, which has no uid, and whose namespace may be set only when it is applied. */
 function asService({ metadata, spec = {} }: Manifest): RawService {
   return { metadata: { namespace: 'default', uid: '', resourceVersion: '', ...metadata }, spec };
 }
 
-/** Converts what is in the cluster. Berth need not be installed for that, but for what becomes of the Services. */
+/**
+ * Converts the objects in the cluster. The check of the Services needs Berth to be installed; the conversion
+ * does not.
+ */
 export async function findInCluster(session: Session): Promise<Found> {
   const reach = await session.reach();
   const objects = await readObjects(reach);
@@ -69,12 +72,12 @@ export async function findInCluster(session: Session): Promise<Found> {
   const previews = previewTakeOver(migration, { ...cluster, ownership });
   const [programs, answers] = await Promise.all([readPrograms(reach), askSpeakers(session, installation)]);
   const controllers = installation.controllers.filter(({ ready }) => ready).length;
-  const situation = { programs, controllers, ground: groundOf(migration, cluster, answers) };
+  const situation = { programs, controllers, topology: topologyOf(migration, cluster, answers) };
   return { migration, previews, place: { cluster, programs, situation }, note: '' };
 }
 
-/** Where announcements can be made when all is done. */
-function groundOf(migration: Migration, cluster: Cluster, answers: readonly SpeakerAnswer[]): Ground {
+/** The pools, advertisements and links after the take-over. */
+function topologyOf(migration: Migration, cluster: Cluster, answers: readonly SpeakerAnswer[]): Topology {
   const { pools, advertisements, nodes } = cluster;
   const identity = { uid: '', resourceVersion: '' };
   const links = answers.flatMap(({ node, status }) => {

@@ -1,4 +1,4 @@
-/** The whole of a MetalLB installation as Berth's objects, and the report on what became of every field. */
+/** Converts a whole MetalLB installation to Berth's objects, and reports on every field. */
 import type { RawService } from '../../api/service.ts';
 import { convertAdvertisement, type NewAdvertisement, newAdvertisement, poolsCovered } from './advertisements.ts';
 import { isBgp, reportBgp } from './bgp.ts';
@@ -7,16 +7,16 @@ import { type Manifest, titleOf } from './manifest.ts';
 import { type Converted, convertAddresses, convertPool, type NewPool } from './pools.ts';
 import { type ConvertedService, convertService, isBalanced } from './services.ts';
 
-/** What is there. */
+/** The input of a conversion. */
 export interface Installation {
-  /** Objects of `metallb.io`. Others are left out. */
+  /** Objects; those that are not of `metallb.io` are ignored. */
   readonly objects: readonly Manifest[];
   readonly services: readonly RawService[];
   /** Classes that Berth serves. */
   readonly classes: readonly string[];
 }
 
-/** What it becomes. */
+/** The result of a conversion. */
 export interface Migration {
   readonly pools: readonly NewPool[];
   readonly advertisements: readonly NewAdvertisement[];
@@ -24,11 +24,11 @@ export interface Migration {
   readonly rows: readonly FieldRow[];
 }
 
-/** What MetalLB's components write about themselves. */
+/** Kinds in which MetalLB's components report their own state. */
 const reports = ['ServiceL2Status', 'ServiceBGPStatus', 'ConfigurationState'];
 const converted = ['IPAddressPool', 'L2Advertisement', 'AddressPool'];
 
-/** Converts everything, by rules alone: the same objects give the same result in any order. */
+/** Converts everything. The result depends on the objects only, not on their order. */
 export function convertMetalLb({ objects, services, classes }: Installation): Migration {
   const { kept, rows: doubled } = withoutDoubles(
     objects.filter(({ apiVersion }) => apiVersion.startsWith('metallb.io/')),
@@ -63,7 +63,10 @@ export function convertMetalLb({ objects, services, classes }: Installation): Mi
   };
 }
 
-/** Names of pools that BGP announces and L2 does not: Berth could give their addresses, and nobody would answer for them. */
+/**
+ * The names of pools that are announced by BGP and not by L2: Berth could give out their addresses, but no
+ * node would answer for them.
+ */
 function poolsOfBgpAlone(kept: readonly Manifest[], pools: readonly Manifest[]): readonly string[] {
   const covers = (kind: string, pool: string) =>
     kept.some((raw) => raw.kind === kind && (poolsCovered(raw, pools)?.includes(pool) ?? true));
@@ -75,8 +78,8 @@ function leftToBgp(raw: Manifest): Converted<NewPool> {
   const notes = new FieldReport(titleOf(raw));
   notes.notCarried(
     '',
-    'it is announced by BGP alone, and Berth has none: nobody would answer for its addresses',
-    "stay with MetalLB for these Services; or, if the addresses lie in the nodes' network, make an L2Advertisement for MetalLB first",
+    'it is announced by BGP only, which Berth does not have: no node would answer for its addresses',
+    "keep MetalLB for these Services; or, if the addresses are in the nodes' network, create an L2Advertisement of MetalLB first",
   );
   return { object: undefined, rows: notes.rows };
 }
@@ -99,8 +102,8 @@ function withAdvertisement(
   else
     notes.adapted(
       '',
-      `IPAddressPool ${name}, which no L2Advertisement covers: nobody answers for its addresses, as before`,
-      'make an L2Advertisement',
+      `IPAddressPool ${name}, which no L2Advertisement covers: no node answers for its addresses, as before`,
+      'create an L2Advertisement',
     );
   return { object: pool.object, rows: [...pool.rows, ...notes.rows] };
 }
@@ -110,7 +113,7 @@ interface OldPool {
   readonly advertisement: NewAdvertisement | undefined;
 }
 
-/** AddressPool, which MetalLB had until 0.13: it said itself how it is announced. */
+/** Converts an AddressPool, a kind that MetalLB had until 0.13. It defines its own advertisement. */
 function convertOldPool(raw: Manifest): OldPool {
   const { spec = {}, metadata } = raw;
   const { protocol, bgpAdvertisements, autoAssign } = spec;
@@ -132,7 +135,7 @@ function convertOldPool(raw: Manifest): OldPool {
   return { pool: { object, rows: notes.rows }, advertisement };
 }
 
-/** In files one name may stand twice; a cluster has the last one. */
+/** Removes duplicates: files may contain a name twice, and a cluster would have the last object. */
 function withoutDoubles(objects: readonly Manifest[]): {
   readonly kept: readonly Manifest[];
   readonly rows: readonly FieldRow[];
@@ -142,8 +145,8 @@ function withoutDoubles(objects: readonly Manifest[]): {
   const rows = objects
     .filter((object) => !kept.includes(object))
     .map((object) => {
-      const as = 'another object of this kind and name follows in the files: only the last one counts';
-      return { object: titleOf(object), field: '', parity: 'NotCarried' as const, as, todo: 'give each its own name' };
+      const as = 'the files contain another object of this kind and name below: only the last one counts';
+      return { object: titleOf(object), field: '', fate: 'NotCarried' as const, as, todo: 'give each its own name' };
     });
   return { kept, rows };
 }
@@ -158,8 +161,8 @@ function reportOther(object: Manifest): FieldRow {
     ? {
         object: title,
         field: '',
-        parity: 'NotNeeded',
-        as: 'kubectl get ipallocations tells the holder of every address',
+        fate: 'NotNeeded',
+        as: 'kubectl get ipallocations shows the holder of every address',
       }
-    : { object: title, field: '', parity: 'NotCarried', as: 'Berth does not know this kind' };
+    : { object: title, field: '', fate: 'NotCarried', as: 'Berth does not know this kind' };
 }

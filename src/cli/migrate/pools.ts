@@ -1,4 +1,4 @@
-/** MetalLB's pools as Berth's. */
+/** Converts MetalLB's pools to Berth's. */
 import { formatRange, isRange, parseRange } from '../../addr/range.ts';
 import { rangeSet } from '../../addr/range-set.ts';
 import type { LabelSelector } from '../../api/meta.ts';
@@ -6,7 +6,7 @@ import type { RawPool } from '../../api/pool.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
 import { type Manifest, objectsOf, textsOf, titleOf } from './manifest.ts';
 
-/** A pool to be made. */
+/** A pool to create. */
 export interface NewPool {
   readonly apiVersion: 'berth.dev/v1beta1';
   readonly kind: 'IPAddressPool';
@@ -14,20 +14,20 @@ export interface NewPool {
   readonly spec: RawPool['spec'];
 }
 
-/** What became of an object; undefined where it became nothing. */
+/** The result for an object; `object` is undefined if it has no equivalent. */
 export interface Converted<T> {
   readonly object: T | undefined;
   readonly rows: readonly FieldRow[];
 }
 
-/** The API server takes no longer list. */
-const mostEntries = 256;
-/** What no host answers or asks for; the API server refuses pools that begin or end there. */
+/** The maximum length of spec.addresses in the CRD. */
+const maxEntries = 256;
+/** Addresses that no Service can have; the API server refuses pools that begin or end there. */
 const unusable = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/16', 'fe80::/10', 'ff00::/8']
   .map(parseRange)
   .filter(isRange);
 
-/** An IPAddressPool of MetalLB. */
+/** Converts an IPAddressPool of MetalLB. */
 export function convertPool(raw: Manifest): Converted<NewPool> {
   const notes = new FieldReport(titleOf(raw));
   const { spec = {}, metadata } = raw;
@@ -54,13 +54,16 @@ export function convertPool(raw: Manifest): Converted<NewPool> {
 
 const header = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool' } as const;
 
-/** Labels that Helm and others put there are theirs. */
+/** Keeps the labels, except those of Helm and Kubernetes. */
 function labelsOf(labels: Readonly<Record<string, string>> = {}): Pick<NewPool['metadata'], 'labels'> {
   const own = Object.entries(labels).filter(([key]) => !/(^|\.)(kubernetes\.io|helm\.sh)\//.test(key));
   return own.length === 0 ? {} : { labels: Object.fromEntries(own) };
 }
 
-/** Texts that both understand stay as they are: people look for them. */
+/**
+ * Converts the entries. An entry that both programs understand stays as it is written, so that users can
+ * search for it.
+ */
 export function convertAddresses(value: unknown, notes: FieldReport): readonly string[] {
   const taken: string[] = [];
   for (const [i, text] of textsOf(value).entries()) {
@@ -73,13 +76,13 @@ export function convertAddresses(value: unknown, notes: FieldReport): readonly s
       notes.carried(field, entry);
     } else notes.notCarried(field, fault, 'give the pool other addresses');
   }
-  if (taken.length <= mostEntries) return taken;
+  if (taken.length <= maxEntries) return taken;
   const merged = rangeSet(taken.map(parseRange).filter(isRange)).map(formatRange);
-  const fits = merged.length <= mostEntries;
+  const fits = merged.length <= maxEntries;
   notes.adapted(
     'spec.addresses',
-    `merged into ${merged.length} ranges: a pool may have ${mostEntries}`,
-    fits ? undefined : 'divide the pool in two',
+    `merged into ${merged.length} ranges: a pool may have at most ${maxEntries}`,
+    fits ? undefined : 'split the pool into two',
   );
   return merged;
 }
@@ -94,7 +97,7 @@ function faultOf(text: string): string | undefined {
   if (hit) return `${text} begins or ends in ${formatRange(hit)}, which no Service can have`;
   const bits = range.family === 'IPv4' ? 24n : 112n;
   return range.last - range.first >= 1n << bits && text.includes('/')
-    ? `${text} is larger than a pool may be`
+    ? `${text} is larger than the maximum of a pool`
     : undefined;
 }
 
@@ -116,17 +119,21 @@ function convertAllocation(value: unknown, notes: FieldReport): Pick<RawPool['sp
   if (namespaceSelectors.length > 0) {
     notes.adapted(
       `${at}.namespaceSelectors`,
-      'the same selectors; where they choose no namespace the pool is for nobody, while MetalLB gave it to whoever asked for it by name',
+      'the same selectors; if they match no namespace, the pool serves no Service, whereas MetalLB served Services that asked for it by name',
     );
   }
   if (serviceSelectors.length > 0) notes.carried(`${at}.serviceSelectors`, 'the same selectors');
   const order = priority !== undefined && priority >= 0 ? { priority } : {};
   if (priority !== undefined && priority < 0) {
-    notes.adapted(`${at}.priority`, `${priority} became 0, which is asked last`, 'give the pools priorities from 1 on');
+    notes.adapted(
+      `${at}.priority`,
+      `${priority} became 0, which is tried last`,
+      'give the pools priorities of 1 and higher',
+    );
   } else if (priority !== undefined) {
     notes.carried(
       `${at}.priority`,
-      `${priority}; among equals the pool whose name comes first is asked first (MetalLB: any)`,
+      `${priority}; among equal priorities the pool with the first name is tried first (MetalLB: any of them)`,
     );
   }
   return {

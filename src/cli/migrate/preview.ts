@@ -1,4 +1,4 @@
-/** What a take-over would do to every Service, found by the very decision that the controller makes. */
+/** Shows the effect of a take-over on every Service, found by the controller's own decisions. */
 import type { AllocationView } from '../../api/allocation.ts';
 import type { NamespaceView } from '../../api/namespace.ts';
 import type { NodeView } from '../../api/node.ts';
@@ -9,7 +9,7 @@ import { isForeign, type Ownership, shownBy } from '../../ipam/ownership.ts';
 import type { Migration } from './metallb.ts';
 import type { ConvertedService } from './services.ts';
 
-/** The cluster as it is. */
+/** The cluster before the take-over. */
 export interface Before {
   /** Berth's pools that exist already. */
   readonly pools: readonly PoolView[];
@@ -22,12 +22,13 @@ export interface Before {
 }
 
 /**
- * `Keeps`: another program wrote its address, and it keeps it. `Changes`: it would not, so it is not touched. `Berth`: Berth serves it
- * already. `Pending`: it has no address yet. `NotOurs`: of a class that Berth does not serve.
+ * `Keeps`: another program wrote its address, and the Service keeps it. `Changes`: it would not keep it, so it
+ * is not changed. `Berth`: Berth serves it already. `Pending`: it has no address yet. `NotOurs`: Berth does
+ * not serve its class.
  */
 export type Fate = 'Keeps' | 'Changes' | 'Berth' | 'Pending' | 'NotOurs';
 
-/** What becomes of one Service. */
+/** The effect on one Service. */
 export interface Preview {
   /** `namespace/name`. */
   readonly service: string;
@@ -36,11 +37,11 @@ export interface Preview {
   readonly className: string | undefined;
   /** The addresses that its status shows. */
   readonly addresses: readonly string[];
-  /** Why; for people. */
+  /** The reason, for people. */
   readonly message: string;
 }
 
-/** The fate of every Service, by name. */
+/** The effect on every Service, sorted by name. */
 export function previewTakeOver({ pools, services }: Migration, before: Before): readonly Preview[] {
   const ownership: Ownership = { ...before.ownership, takeOver: true };
   const known = new Set(before.pools.map(({ name }) => name));
@@ -83,7 +84,7 @@ function whyChanged(after: readonly string[], message: string): string {
   return after.length === 0 ? message : `it would have ${after.join(', ')}: ${message}`;
 }
 
-/** The Service with the annotations that it will have. */
+/** The Service with the annotations of the conversion. */
 function annotated({ service, annotations }: ConvertedService): RawService {
   const { metadata } = service;
   return { ...service, metadata: { ...metadata, annotations: { ...metadata.annotations, ...annotations } } };

@@ -1,4 +1,7 @@
-/** Could a node announce what a Service keeps? MetalLB answers on every link and for every address; Berth does not. */
+/**
+ * Checks whether a node could announce the addresses that Services keep. MetalLB answers on every link and for
+ * every address; Berth does not.
+ */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { holds } from '../../addr/range-set.ts';
 import { parseLinkAddress } from '../../addr/subnet.ts';
@@ -9,15 +12,15 @@ import type { NodeView } from '../../api/node.ts';
 import type { PoolView } from '../../api/pool.ts';
 import type { Preview } from './preview.ts';
 
-/** What speaks against a take-over; `todo` says how it becomes possible. */
+/** An obstacle to a take-over; `todo` says how to remove it. */
 export interface Obstacle {
   readonly what: string;
   readonly todo: string;
 }
 
-/** Where announcements can be made. */
-export interface Ground {
-  /** All of them, as they will be. */
+/** The pools, advertisements, nodes and links that decide which addresses can be announced. */
+export interface Topology {
+  /** All pools, as they are after the take-over. */
   readonly pools: readonly PoolView[];
   readonly advertisements: readonly AdvertisementView[];
   readonly nodes: readonly NodeView[];
@@ -25,7 +28,7 @@ export interface Ground {
   readonly links: ReadonlyMap<string, readonly LinkView[]>;
 }
 
-/** A link as its speaker tells it; one that can be used. */
+/** Makes a usable link from the status of a speaker. */
 export function linkOf({
   name,
   mac,
@@ -39,22 +42,25 @@ export function linkOf({
   return { name, mac, addresses: known, up: true, carrier: true, noArp: false, master: undefined };
 }
 
-/** Addresses that would fall silent. What no L2Advertisement covers is silent already. */
-export function silencedBy(previews: readonly Preview[], ground: Ground): readonly Obstacle[] {
+/**
+ * Finds the addresses that no node would announce after the take-over. Those that no L2Advertisement covers
+ * are not announced before either.
+ */
+export function silencedBy(previews: readonly Preview[], topology: Topology): readonly Obstacle[] {
   return previews
     .filter(({ fate }) => fate === 'Keeps')
     .flatMap(({ service, addresses }) =>
       addresses.flatMap((text): readonly Obstacle[] => {
         const vip = parseIp(text);
-        const why = vip && whySilent(vip, ground);
+        const why = vip && whySilent(vip, topology);
         return why === undefined
           ? []
-          : [{ ...why, what: `Service ${service} would keep ${text}, and nobody would announce it: ${why.what}` }];
+          : [{ ...why, what: `Service ${service} would keep ${text}, but no node would announce it: ${why.what}` }];
       }),
     );
 }
 
-function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Ground): Obstacle | undefined {
+function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Topology): Obstacle | undefined {
   const pool = pools.find(({ ranges }) => holds(ranges, familyOf(vip), ipToNumber(vip)));
   const covering = advertisements.filter((one) => pool !== undefined && coversPool(one, pool.name));
   if (covering.length === 0) return undefined;
@@ -69,11 +75,11 @@ function whySilent(vip: Ip, { pools, advertisements, nodes, links }: Ground): Ob
     return undefined;
   if (all.some(([, own]) => own.some((link) => isEdge(vip, link)))) {
     const todo =
-      'it is the first or last address of a subnet, which hosts do not ask for: give the Service another one first';
+      'it is the first or last address of a subnet, and hosts send no ARP request for it: give the Service another one first';
     return { what: 'NetworkAddress', todo };
   }
   return {
     what: 'NoUsableLink, no selected node has a link in its subnet',
-    todo: 'name the link in the interfaces of the L2Advertisement (a router sends the packets there), or give the Service another address first',
+    todo: 'if a router sends its packets to the nodes, name the link in interfaces of the L2Advertisement; otherwise give the Service another address first',
   };
 }

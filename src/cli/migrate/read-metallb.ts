@@ -1,4 +1,4 @@
-/** Reads MetalLB's objects: from the cluster, or from files as they lie in somebody's repository. */
+/** Reads MetalLB's objects from the cluster or from files. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -14,7 +14,7 @@ import { misused } from '../output/failure.ts';
 import { type Manifest, manifestsOf } from './manifest.ts';
 
 const api = '/apis/metallb.io';
-/** All kinds that a MetalLB of the last years may have, and where they are served. */
+/** All kinds of MetalLB's versions of the last years, and where they are served. */
 const kinds: readonly (readonly [kind: string, version: string, plural: string])[] = [
   ['IPAddressPool', 'v1beta1', 'ipaddresspools'],
   ['AddressPool', 'v1beta1', 'addresspools'],
@@ -25,7 +25,10 @@ const kinds: readonly (readonly [kind: string, version: string, plural: string])
   ['Community', 'v1beta1', 'communities'],
 ];
 
-/** The objects in the cluster; a kind that it does not serve has none. undefined: it serves none of them. */
+/**
+ * Reads the objects in the cluster. A kind that the cluster does not serve has no objects; undefined if it
+ * serves none of the kinds.
+ */
 export async function readObjects(reach: Reach): Promise<readonly Manifest[] | undefined> {
   const lists = await Promise.all(
     kinds.map(async ([kind, version, plural]) => {
@@ -36,12 +39,12 @@ export async function readObjects(reach: Reach): Promise<readonly Manifest[] | u
   return lists.every((list) => list === undefined) ? undefined : lists.flatMap((list) => list ?? []);
 }
 
-/** All Services. */
+/** Reads all Services. */
 export function readServices(reach: Reach): Promise<readonly RawService[]> {
   return listAll<RawService>(reach, collections.services);
 }
 
-/** MetalLB's own Deployments and DaemonSets, in whatever namespace. */
+/** Reads MetalLB's Deployments and DaemonSets of all namespaces. */
 export async function readPrograms(reach: Reach): Promise<readonly Workload[]> {
   const [deployments, daemonSets] = await Promise.all([
     listAll<RawWorkload>(reach, workloadsPath('deployments')),
@@ -54,10 +57,11 @@ export async function readPrograms(reach: Reach): Promise<readonly Workload[]> {
   return all.filter(isMetalLb);
 }
 
-/** The objects in files and folders (`*.yaml`, `*.yml`, `*.json`, also in folders below). */
+/** Reads the objects in files and folders (`*.yaml`, `*.yml`, `*.json`, also in subfolders). */
 export async function readFiles(paths: readonly string[]): Promise<readonly Manifest[]> {
   const files = (await Promise.all(paths.map(filesAt))).flat();
-  if (files.length === 0) throw misused(`no manifest in ${paths.join(', ')}`, 'files end in .yaml, .yml or .json');
+  if (files.length === 0)
+    throw misused(`no manifest in ${paths.join(', ')}`, 'names of manifests end in .yaml, .yml or .json');
   return (await Promise.all(files.map(manifestsIn))).flat();
 }
 
@@ -79,7 +83,7 @@ async function manifestsIn(file: string): Promise<readonly Manifest[]> {
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
     const [error] = document.errors;
-    if (error) throw misused(`${file} is no YAML: ${error.message}`);
+    if (error) throw misused(`${file} is not valid YAML: ${error.message}`);
     return manifestsOf(document.toJS());
   });
 }

@@ -1,32 +1,35 @@
-/** What Services ask MetalLB for. Berth reads the same annotations; few of them need another form. */
+/**
+ * Converts the annotations of Services. Berth reads most of MetalLB's annotations unchanged; a few need
+ * another form.
+ */
 import type { RawService } from '../../api/service.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
 
-/** What the migration needs to know besides a Service. */
+/** The other input of a Service's conversion. */
 export interface ServiceContext {
-  /** Names of the pools that Berth will have. */
+  /** The names of Berth's pools after the conversion. */
   readonly pools: readonly string[];
   /** Classes that Berth serves. */
   readonly classes: readonly string[];
   readonly services: readonly RawService[];
 }
 
-/** What is to be written to a Service, and the report on it. */
+/** The annotations to write to a Service, and the report on it. */
 export interface ConvertedService {
   readonly service: RawService;
-  /** Annotations that it needs; none in most cases. */
+  /** The annotations; none in most cases. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly rows: readonly FieldRow[];
 }
 
 const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const;
 
-/** Is it a Service that MetalLB could have served? */
+/** Whether MetalLB could serve this Service. */
 export function isBalanced({ spec, metadata }: RawService): boolean {
   return spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined;
 }
 
-/** A Service of type LoadBalancer. */
+/** Converts a Service of type LoadBalancer. */
 export function convertService(service: RawService, context: ServiceContext): ConvertedService {
   const { metadata, spec } = service;
   const notes = new FieldReport(`Service ${metadata.namespace ?? ''}/${metadata.name}`);
@@ -40,15 +43,15 @@ export function convertService(service: RawService, context: ServiceContext): Co
     else if (name === 'loadBalancerIPs') notes.carried(field, value);
     else if (name === 'allow-shared-ip') {
       const sharing = sharingKeyFor(service, context.services);
-      if (sharing === undefined) notes.carried(field, value === '' ? 'shares with nobody' : value);
+      if (sharing === undefined) notes.carried(field, value === '' ? 'shares with no other Service' : value);
       else {
         annotations['berth.dev/allow-shared-ip'] = sharing;
         notes.adapted(
           field,
-          `berth.dev/allow-shared-ip: ${sharing}, which names the namespaces that may share; MetalLB goes on reading its own`,
+          `berth.dev/allow-shared-ip: ${sharing}, which names the namespaces that may share; MetalLB still reads its own annotation`,
         );
       }
-    } else if (name === 'ip-allocated-from-pool') notes.notNeeded(field, 'kubectl get ipallocations tells the pool');
+    } else if (name === 'ip-allocated-from-pool') notes.notNeeded(field, 'kubectl get ipallocations shows the pool');
     else notes.notCarried(field, 'Berth does not know the annotation');
   }
   if (spec.loadBalancerIP !== undefined && spec.loadBalancerIP !== '')
@@ -63,7 +66,7 @@ function reportPool(
   { notes, pools }: { readonly notes: FieldReport; readonly pools: readonly string[] },
 ): void {
   if (pools.includes(value)) notes.carried(field, value);
-  else notes.notCarried(field, `there will be no pool ${value}`, 'let the Service ask for another one, or for none');
+  else notes.notCarried(field, `there will be no pool ${value}`, 'change the annotation to another pool, or remove it');
 }
 
 function reportClass(name: string | undefined, notes: FieldReport, { classes }: ServiceContext): void {
@@ -72,15 +75,16 @@ function reportClass(name: string | undefined, notes: FieldReport, { classes }: 
   else {
     notes.notCarried(
       'spec.loadBalancerClass',
-      `Berth does not serve the class ${name}, and it cannot be changed in a Service`,
-      `if it was MetalLB's, add it to the chart's value loadBalancerClasses`,
+      `Berth does not serve the class ${name}, and the class of a Service cannot be changed`,
+      `if it is MetalLB's class, add it to the chart's value loadBalancerClasses`,
     );
   }
 }
 
 /**
- * The key that a Service needs, where MetalLB's own does not do: Services of several namespaces share by a key that names them all, and
- * what stands before a slash is such a list. undefined: it does.
+ * The sharing key that a Service needs for Berth; undefined if MetalLB's key works. Services of different
+ * namespaces need a key that begins with a list of all these namespaces and a slash. So a key of MetalLB that
+ * contains a slash must change, too.
  */
 function sharingKeyFor(service: RawService, all: readonly RawService[]): string | undefined {
   const key = sharingKeyOf(service);

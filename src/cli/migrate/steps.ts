@@ -1,41 +1,41 @@
-/** The order of a take-over, decided before anything is changed. */
+/** The obstacles and the order of a take-over, decided before anything is changed. */
 import { familyOf, ipToNumber, parseIp } from '../../addr/ip.ts';
 import { holds, rangeSet } from '../../addr/range-set.ts';
 import type { RawService } from '../../api/service.ts';
 import type { Workload } from '../doctor/facts.ts';
 import type { Migration } from './metallb.ts';
 import type { Preview } from './preview.ts';
-import { type Ground, type Obstacle, silencedBy } from './reach.ts';
+import { type Obstacle, silencedBy, type Topology } from './reach.ts';
 import type { ConvertedService } from './services.ts';
 
-/** What a take-over depends on besides the Services. */
+/** The facts that a take-over depends on besides the Services. */
 export interface Situation {
   /** MetalLB's workloads. */
   readonly programs: readonly Workload[];
-  /** Are they to be stopped? */
+  /** Whether the take-over stops them. */
   readonly stop: boolean;
-  /** How many of Berth's controllers are ready, and how many of its speakers answer. */
+  /** The number of Berth's controllers that are ready. */
   readonly controllers: number;
-  readonly ground: Ground;
+  readonly topology: Topology;
 }
 
-/** All that speaks against it. Nothing is changed while there is anything. */
+/** Finds all obstacles. With any obstacle, nothing is changed. */
 export function obstaclesTo(previews: readonly Preview[], situation: Situation): readonly Obstacle[] {
-  const { programs, stop, controllers, ground } = situation;
+  const { programs, stop, controllers, topology } = situation;
   const changed = previews
     .filter(({ fate }) => fate === 'Changes')
     .map(({ service, addresses, message }) => ({
       what: `Service ${service} would not keep ${addresses.join(', ') || 'its address'}: ${message}`,
-      todo: 'see what the report says of its pool; nothing is taken over while one Service would change',
+      todo: 'see the report on its pool; nothing is taken over while one Service would change its address',
     }));
   const absent = [
     ...(controllers === 0 ? ["none of Berth's controllers is ready"] : []),
-    ...(ground.links.size === 0 ? ["none of Berth's speakers tells its links"] : []),
+    ...(topology.links.size === 0 ? ["none of Berth's speakers reports its links"] : []),
   ];
   return [
-    ...absent.map((what) => ({ what, todo: 'kubectl berth doctor tells why' })),
+    ...absent.map((what) => ({ what, todo: 'kubectl berth doctor shows why' })),
     ...changed,
-    ...(ground.links.size === 0 ? [] : silencedBy(previews, ground)),
+    ...(topology.links.size === 0 ? [] : silencedBy(previews, topology)),
     ...(stop ? orphanedBy(situation, previews) : runningOf(programs)),
   ];
 }
@@ -43,15 +43,18 @@ export function obstaclesTo(previews: readonly Preview[], situation: Situation):
 function runningOf(programs: readonly Workload[]): readonly Obstacle[] {
   const running = programs.filter(({ kind, wanted }) => kind === 'Deployment' && wanted > 0);
   return running.map(({ namespace, name }) => ({
-    what: `MetalLB's controller runs (Deployment ${namespace}/${name}): it would give addresses too`,
-    todo: `--stop-metallb, or: kubectl -n ${namespace} scale deployment ${name} --replicas=0`,
+    what: `MetalLB's controller runs (Deployment ${namespace}/${name}): it would also give out addresses`,
+    todo: `use --stop-metallb, or: kubectl -n ${namespace} scale deployment ${name} --replicas=0`,
   }));
 }
 
-/** Services that MetalLB serves and Berth does not: of MetalLB's class, or without one, with an address of its pools. */
-function orphanedBy({ programs, ground }: Situation, previews: readonly Preview[]): readonly Obstacle[] {
+/**
+ * Services that MetalLB serves and Berth does not: those of MetalLB's class, and those without a class with an
+ * address of MetalLB's pools.
+ */
+function orphanedBy({ programs, topology }: Situation, previews: readonly Preview[]): readonly Obstacle[] {
   const classes = new Set(programs.flatMap(({ args }) => classIn(args)));
-  const ranges = rangeSet(ground.pools.flatMap((pool) => pool.ranges));
+  const ranges = rangeSet(topology.pools.flatMap((pool) => pool.ranges));
   const isInPool = (text: string) => {
     const ip = parseIp(text);
     return ip !== undefined && holds(ranges, familyOf(ip), ipToNumber(ip));
@@ -61,10 +64,10 @@ function orphanedBy({ programs, ground }: Situation, previews: readonly Preview[
     className === undefined ? addresses.some(isInPool) : classes.has(className),
   );
   return orphaned.map(({ service, className }) => ({
-    what: `Service ${service} is of ${className === undefined ? 'no class' : `MetalLB's class ${className}`}, which Berth does not serve: nobody would announce its address any more`,
+    what: `Service ${service} has ${className === undefined ? 'no class' : `MetalLB's class ${className}`}, and Berth does not serve such Services: no node would announce its address any more`,
     todo:
       className === undefined
-        ? "the chart's value servicesWithoutClass: true"
+        ? "set the chart's value servicesWithoutClass: true"
         : `add ${className} to the chart's value loadBalancerClasses`,
   }));
 }
@@ -75,7 +78,10 @@ function classIn(args: readonly string[]): readonly string[] {
   );
 }
 
-/** Services that share an address go together: while one of them is another program's, so is the address. */
+/**
+ * Groups the Services that share an address: while another program serves one of them, it also announces the
+ * address.
+ */
 export function groupsToTake(
   { services }: Migration,
   previews: readonly Preview[],
@@ -96,12 +102,12 @@ export function groupsToTake(
   return groups.map(({ members }) => members);
 }
 
-/** `namespace/name`. */
+/** Names a Service as `namespace/name`. */
 export function keyOf({ metadata }: Pick<RawService, 'metadata'>): string {
   return `${metadata.namespace ?? ''}/${metadata.name}`;
 }
 
-/** What its status shows. */
+/** The addresses in the status of a Service. */
 export function addressesOf({ status }: Pick<RawService, 'status'>): readonly string[] {
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
 }

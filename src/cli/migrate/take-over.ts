@@ -1,12 +1,13 @@
 /**
- * Takes Services over with the addresses that they have. The order keeps every address answered for at every moment:
+ * Takes Services over with their current addresses. In this order of steps, every address is announced at every moment:
  *
- *   1. MetalLB's controller is stopped: from here on nobody else gives addresses. Its speakers go on announcing.
- *   2. Berth's pools and advertisements are made. Berth leaves what another program serves alone.
- *   3. Service by Service (those that share an address together): Berth is told to take it over, and it is looked at whether the Service has
- *      its address in Berth's ledger and in its status. Berth announces it at once, an adopted address waits for nobody.
- *   4. MetalLB's speakers are stopped.
- *   5. Every address is looked at: a node holds and announces it.
+ *   1. Stop MetalLB's controller: from now on no other program gives out addresses. MetalLB's speakers still announce.
+ *   2. Create Berth's pools and advertisements. Berth does not change Services that another program serves.
+ *   3. Service by Service (Services that share an address together): annotate it, so that Berth takes it over, and wait
+ *      until Berth's ledger and the Service's status have its address. Berth announces an adopted address at once,
+ *      without probing it first.
+ *   4. Stop MetalLB's speakers.
+ *   5. Wait until a node holds and announces every address.
  */
 import { parseIp } from '../../addr/ip.ts';
 import type { RawAllocation } from '../../api/allocation.ts';
@@ -23,13 +24,13 @@ import type { Migration } from './metallb.ts';
 import type { ConvertedService } from './services.ts';
 import { addressesOf, keyOf } from './steps.ts';
 
-/** What is taken over, and how. */
+/** The input of a take-over. */
 export interface TakeOver {
   readonly session: Session;
   readonly migration: Migration;
-  /** In the order in which they go. */
+  /** The groups of Services, in the order of the take-over. */
   readonly groups: readonly (readonly ConvertedService[])[];
-  /** MetalLB's workloads, where they are to be stopped. */
+  /** The workloads of MetalLB to stop. */
   readonly programs: readonly Workload[];
   readonly ownership: Ownership;
 }
@@ -38,44 +39,47 @@ export interface TakeOver {
 export interface TakenAddress {
   readonly service: string;
   readonly address: string;
-  /** The node that announces it; undefined: none does. */
+  /** The node that announces it; undefined if no node does. */
   readonly holder: string | undefined;
   readonly message: string;
 }
 
-/** The node selector that no node fits: a DaemonSet cannot be scaled to nothing. */
+/** A node selector that no node matches: a DaemonSet cannot be scaled to zero. */
 export const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
 
 const pollMs = 300;
-/** Berth waits for a minute before it writes to a status that another program has written to. */
-const patienceMs = 90_000;
+/** Longer than the minute that Berth waits before it writes to a status that another program has written to. */
+const timeoutMs = 90_000;
 const mergePatch = 'application/merge-patch+json';
 
-/** Does it all. Throws a Failure at the first Service that has not kept its address; what was done stays, and a second run goes on from there. */
+/**
+ * Runs the take-over. Throws a Failure at the first Service that has not kept its address. The steps before
+ * that are not undone, and a second run continues from there.
+ */
 export async function takeOver(work: TakeOver): Promise<readonly TakenAddress[]> {
   const { session, migration, groups, programs } = work;
   const reach = await session.reach();
-  const tell = (text: string) => session.terminal.note(`${text}\n`);
+  const note = (text: string) => session.terminal.note(`${text}\n`);
   for (const one of programs.filter(({ kind }) => kind === 'Deployment')) await stop(one, { session, reach });
   await make(reach, collections.pools, migration.pools);
   await make(reach, collections.advertisements, migration.advertisements);
-  tell(`made IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
+  note(`created IPAddressPools (${migration.pools.length}) and L2Advertisements (${migration.advertisements.length})`);
   for (const [i, group] of groups.entries()) {
     await takeGroup(group, work, reach);
     for (const { service } of group) {
-      tell(`${i + 1}/${groups.length} ${keyOf(service)} keeps ${addressesOf(service).join(', ')}`);
+      note(`${i + 1}/${groups.length} ${keyOf(service)} keeps ${addressesOf(service).join(', ')}`);
     }
   }
   for (const one of programs.filter(({ kind }) => kind === 'DaemonSet')) await stop(one, { session, reach });
   return announced(groups.flat(), { session, reach });
 }
 
-interface Hands {
+interface Connection {
   readonly session: Session;
   readonly reach: Reach;
 }
 
-async function stop({ kind, namespace, name }: Workload, { session, reach }: Hands): Promise<void> {
+async function stop({ kind, namespace, name }: Workload, { session, reach }: Connection): Promise<void> {
   const isDeployment = kind === 'Deployment';
   const path = `/apis/apps/v1/namespaces/${namespace}/${isDeployment ? 'deployments' : 'daemonsets'}/${name}`;
   const body = isDeployment
@@ -93,13 +97,13 @@ async function stop({ kind, namespace, name }: Workload, { session, reach }: Han
   };
   if (!(await until(isGone, session)))
     throw wrong(
-      `${kind} ${namespace}/${name} still has Pods after ${patienceMs / 1_000} s`,
-      'look at its Pods, then run the command again',
+      `${kind} ${namespace}/${name} still has Pods after ${timeoutMs / 1_000} s`,
+      'check its Pods, then run the command again',
     );
   session.terminal.note(`stopped ${kind} ${namespace}/${name}\n`);
 }
 
-/** What is there already stays as it is: the preview knew it. */
+/** Creates objects. An object that exists already is not changed: the preview has taken it into account. */
 async function make(reach: Reach, path: string, objects: readonly unknown[]): Promise<void> {
   for (const body of objects) {
     try {
@@ -108,7 +112,7 @@ async function make(reach: Reach, path: string, objects: readonly unknown[]): Pr
       if (!hasStatus(error, 409))
         throw wrong(
           `the API server refuses an object: ${(error as Error).message}`,
-          'nothing was taken over; kubectl apply -f of what the command prints without --apply tells more',
+          'no Service was taken over; for details, run the command without --apply and kubectl apply -f its output',
         );
     }
   }
@@ -131,7 +135,7 @@ async function takeGroup(
       if (await until(isTaken, session)) continue;
       throw wrong(
         `Service ${keyOf(service)} was not taken over: ${why}`,
-        "its address is announced as before where MetalLB's speakers still run; the Services before it are taken over. kubectl describe service tells more",
+        "MetalLB's speakers still announce its address if they run; the Services before it are taken over. For details see kubectl describe service",
       );
     }
   } finally {
@@ -139,7 +143,10 @@ async function takeGroup(
   }
 }
 
-/** What is still missing for a Service to be Berth's with its addresses; empty: nothing. Throws a Failure if an address has changed. */
+/**
+ * Says why Berth does not serve a Service with its addresses yet; empty if it does. Throws a Failure if an
+ * address has changed.
+ */
 async function missing(before: RawService, ownership: Ownership, reach: Reach): Promise<string> {
   const now = await readOne<RawService>(
     reach,
@@ -149,8 +156,8 @@ async function missing(before: RawService, ownership: Ownership, reach: Reach): 
   const [had, has] = [addressesOf(before), addressesOf(now)];
   if ([...had].sort().join() !== [...has].sort().join()) {
     throw wrong(
-      `Service ${keyOf(before)} had ${had.join(', ')} and has ${has.join(', ') || 'nothing'} now: stopped here`,
-      'docs/migrate.md tells the way back',
+      `Service ${keyOf(before)} had ${had.join(', ')} and now has ${has.join(', ') || 'no address'}: stopped here`,
+      'docs/migrate.md describes the way back',
     );
   }
   const view = parseService(now);
@@ -158,13 +165,13 @@ async function missing(before: RawService, ownership: Ownership, reach: Reach): 
     const condition = view.conditions.find(({ type }) => type === 'berth.dev/Allocated');
     return condition
       ? `${condition.reason}: ${condition.message}`
-      : "Berth's controller has not looked at it yet; does it run?";
+      : "Berth's controller has not handled it yet; check that a controller runs";
   }
   const entries = await listAll<RawAllocation>(reach, collections.allocations);
   const own = entries
     .filter(({ spec }) => spec.services.some(({ uid }) => uid === now.metadata.uid))
     .map(({ spec }) => spec.address);
-  return own.length < had.length ? 'its addresses are not all in the ledger yet' : '';
+  return own.length < had.length ? 'not all of its addresses are in the ledger yet' : '';
 }
 
 async function annotate(
@@ -182,7 +189,7 @@ async function patch(reach: Reach, request: Pick<ApiRequest, 'path' | 'body'>): 
 
 async function announced(
   services: readonly ConvertedService[],
-  { session, reach }: Hands,
+  { session, reach }: Connection,
 ): Promise<readonly TakenAddress[]> {
   const wanted = services.flatMap(({ service }) =>
     addressesOf(service).map((address) => ({ service: keyOf(service), address })),
@@ -199,15 +206,15 @@ async function announced(
 function withHolder(one: Pick<TakenAddress, 'service' | 'address'>, entries: readonly RawAllocation[]): TakenAddress {
   const { status } = entries.find(({ spec }) => spec.address === parseIp(one.address)) ?? {};
   const condition = status?.conditions?.find(({ type }) => type === 'Announced');
-  const message = condition ? `${condition.reason}: ${condition.message}` : 'nobody has said a word of it yet';
+  const message = condition ? `${condition.reason}: ${condition.message}` : 'no speaker has reported on it yet';
   return { ...one, holder: condition?.status === 'True' ? status?.holder?.node : undefined, message };
 }
 
-/** Waits until it is so; false after too long, or when the person has had enough. */
+/** Waits for a condition. Returns false after the timeout, or when the user aborts. */
 async function until(isSo: () => Promise<boolean>, { signal }: Session): Promise<boolean> {
   const begin = performance.now();
   while (!(await isSo())) {
-    if (signal.aborted || performance.now() - begin > patienceMs) return false;
+    if (signal.aborted || performance.now() - begin > timeoutMs) return false;
     await wait(pollMs, signal);
   }
   return true;

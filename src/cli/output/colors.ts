@@ -1,6 +1,6 @@
-/** Colours for a terminal: they only repeat what the words say. */
+/** Colors for a terminal. They add no information: the text says the same. */
 
-/** Paints a text. */
+/** Functions that color a text. */
 export interface Colors {
   readonly good: (text: string) => string;
   readonly warn: (text: string) => string;
@@ -12,18 +12,18 @@ export interface Colors {
 const wrap = (code: number) => (text: string) => (text === '' ? '' : `\x1b[${code}m${text}\x1b[0m`);
 const same = (text: string) => text;
 
-const colours: Colors = { good: wrap(32), warn: wrap(33), bad: wrap(31), dim: wrap(2), bold: wrap(1) };
+const ansiColors: Colors = { good: wrap(32), warn: wrap(33), bad: wrap(31), dim: wrap(2), bold: wrap(1) };
 
-/** Leaves every text as it is. */
+/** Leaves every text without color. */
 export const plain: Colors = { good: same, warn: same, bad: same, dim: same, bold: same };
 
-/** Colours where somebody sees them and has not asked to be spared (https://no-color.org). */
+/** Returns colors for a terminal, unless the user switched them off (https://no-color.org). */
 export function colorsFor(isTerminal: boolean, { noColor }: { readonly noColor: boolean }): Colors {
-  return isTerminal && !noColor ? colours : plain;
+  return isTerminal && !noColor ? ansiColors : plain;
 }
 
-/** How long a text is on the screen. */
+/** Returns the width of a text on the screen, without color codes. */
 export function widthOf(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what paints
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the color codes
   return text.replace(/\x1b\[\d+m/g, '').length;
 }

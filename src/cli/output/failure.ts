@@ -1,20 +1,20 @@
-/** How a command ends that cannot answer: in one sentence, with what to do, and a status that scripts can tell apart. */
+/** How a command fails: with one sentence, a hint on what to do, and an exit status that scripts can test. */
 
-/** The statuses of the program. */
+/** The exit statuses of the program. */
 export const exits = {
   fine: 0,
-  /** Something is wrong with what was asked about. */
+  /** The command found a problem. */
   wrong: 1,
-  /** The command line makes no sense. */
+  /** The command line is wrong. */
   usage: 2,
-  /** The cluster could not be asked. */
+  /** The cluster could not be read. */
   unreachable: 3,
 } as const;
 
 /** One of {@link exits}. */
 export type Exit = (typeof exits)[keyof typeof exits];
 
-/** Ends a command. `hint` says what to do. */
+/** An error that ends a command. `hint` says what to do. */
 export class Failure extends Error {
   readonly exit: Exit;
   readonly hint: string | undefined;
@@ -26,15 +26,15 @@ export class Failure extends Error {
   }
 }
 
-/** The API server answers, and refuses this person something. */
+/** The API server answered, and refused a request because of the user's permissions. */
 export class Forbidden extends Failure {}
 
-/** What was named is not there, or cannot be done. */
+/** Makes a Failure for an object that does not exist, or for a change that is not possible. */
 export function wrong(message: string, hint?: string): Failure {
   return new Failure(exits.wrong, message, hint);
 }
 
-/** The command line makes no sense. */
+/** Makes a Failure for a wrong command line. */
 export function misused(message: string, hint?: string): Failure {
   return new Failure(exits.usage, message, hint);
 }

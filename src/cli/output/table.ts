@@ -1,31 +1,31 @@
-/** Tables as kubectl prints them: columns as wide as their widest cell, three spaces between them. */
+/** Tables in kubectl's form: each column is as wide as its widest cell, with three spaces between columns. */
 import { type Colors, widthOf } from './colors.ts';
 
 /** One column of rows of type R. */
 export interface Column<R> {
   readonly title: string;
-  readonly cell: (row: R, paint: Colors) => string;
-  /** Only with `-o wide`. */
+  readonly cell: (row: R, colors: Colors) => string;
+  /** Whether the column is shown with `-o wide` only. */
   readonly wide?: boolean;
 }
 
-/** How to print. */
+/** How to print a table. */
 export interface TableStyle {
-  readonly paint: Colors;
+  readonly colors: Colors;
   readonly wide: boolean;
 }
 
-/** The table's lines, each with its newline; one line of `empty` where there are no rows. */
+/** Formats a table; every line ends with a newline. Without rows, the result is the line `empty`. */
 export function renderTable<R>(
   rows: readonly R[],
   columns: readonly Column<R>[],
-  { paint, wide, empty = 'nothing' }: TableStyle & { readonly empty?: string },
+  { colors, wide, empty = 'nothing' }: TableStyle & { readonly empty?: string },
 ): string {
   if (rows.length === 0) return `${empty}\n`;
   const shown = columns.filter((column) => wide || !column.wide);
   const lines = [
     shown.map(({ title }) => title),
-    ...rows.map((row) => shown.map(({ cell }) => cell(row, paint) || '-')),
+    ...rows.map((row) => shown.map(({ cell }) => cell(row, colors) || '-')),
   ];
   const widths = shown.map((_, i) => Math.max(...lines.map((line) => widthOf(line[i] ?? ''))));
   return lines
@@ -43,7 +43,7 @@ function pad(text: string, width: number): string {
   return text + ' '.repeat(width - widthOf(text));
 }
 
-/** A time span as kubectl shows ages: `5s`, `3m20s`, `7h`, `2d4h`. */
+/** Formats a time span in the form of kubectl's ages: `5s`, `3m20s`, `7h`, `2d4h`. */
 export function ageOf(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3_600), Math.floor(seconds / 86_400)];

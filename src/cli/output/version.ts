@@ -1,7 +1,7 @@
 /** The version of the tool. */
 
-/** The build sets it; there is none where the sources run as they are. */
+/** Set by the build; undefined when the sources run directly. */
 declare const berthVersion: string | undefined;
 
-/** As in package.json. */
+/** The version in package.json. */
 export const version: string = typeof berthVersion === 'string' ? berthVersion : 'from source';

@@ -1,4 +1,4 @@
-/** Waits for something to become true in the cluster, and lets a person see how it goes. */
+/** Waits for a condition in the cluster, and prints the progress. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseDuration } from '../../api/duration.ts';
 import type { Session } from '../cluster/session.ts';
@@ -7,29 +7,30 @@ import { misused } from './failure.ts';
 const everyMs = 500;
 
 /**
- * Asks again and again. `look` gives a line of progress while it is not there yet, and undefined when it is; a line is told when it is
- * another one than the last. Gives whether it became true in time.
+ * Calls `progress` every 500 ms until it returns undefined, which means that the condition is met. Otherwise
+ * it returns a line of progress, which is printed if it differs from the last one. Returns whether the
+ * condition was met within the timeout.
  */
 export async function waitFor(
   session: Session,
   timeoutMs: number,
-  look: () => Promise<string | undefined>,
+  progress: () => Promise<string | undefined>,
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
-  let told = '';
+  let lastLine = '';
   for (;;) {
-    const line = await look();
+    const line = await progress();
     if (line === undefined) return true;
-    if (line !== told) session.terminal.note(`${line}\n`);
-    told = line;
+    if (line !== lastLine) session.terminal.note(`${line}\n`);
+    lastLine = line;
     if (performance.now() >= deadline) return false;
     await pause(everyMs, undefined, { signal: session.signal });
   }
 }
 
-/** The milliseconds of an option such as `90s`. */
+/** Parses the value of an option such as `90s` into milliseconds. */
 export function durationOf(text: unknown): number {
   const ms = parseDuration(String(text));
-  if (ms === undefined) throw misused(`"${text}" is no duration`, 'write 90s, or 5m');
+  if (ms === undefined) throw misused(`"${text}" is not a duration`, 'write it like 90s or 5m');
   return ms;
 }

@@ -97,10 +97,10 @@ test('explain names what is wrong, and a cure that fits', () => {
   assert.match(first(picture({ services: [pending] }), pending), /^NoPool: create an IPAddressPool/);
   assert.match(first(picture({ ...well, advertisements: [] })), /^NoAdvertisement: create an L2Advertisement/);
   const other = service('s', { class: 'x.io/y' });
-  assert.match(first(picture({ services: [other] }), other), /^OtherClass: make the Service anew/);
+  assert.match(first(picture({ services: [other] }), other), /^OtherClass: create the Service again/);
   const named = { ...well, ledger: [silent], advertisements: [advertisement({ interfaces: ['eth7'] })] };
   assert.match(first(picture(named)), /^NoCandidate: correct interfaces/);
-  assert.match(first(picture({ ...well, endpointSlices: [] })), /^NoEndpoints: look at the Service's Pods/);
+  assert.match(first(picture({ ...well, endpointSlices: [] })), /^NoEndpoints: check the Service's Pods/);
   assert.match(first(picture({ ...well, ledger: [held('n1', { moveTo: 'n9' })] })), /^MoveWaits/);
   const broken = statusOf('n1', { dataPath: { nftables: 'NoNft', handOff: 'KubeProxy', present: [] } });
   assert.match(first(picture(well, [broken])), /^NoNft: build the image/);
@@ -164,6 +164,9 @@ test('status counts what is wrong by reason, and warns', () => {
   const both = statusFacts(
     picture(well, [deaf, statusOf('n2', { peers: [{ node: 'n1', liveness: 'Dead', silentMs: 900 }] })]),
   );
-  const question = 'is UDP 7932 open between the nodes, and the key the same?';
-  assert.deepEqual(both.warnings, [`n1 never heard n2: ${question}`, `n2 does not hear n1 any more: ${question}`]);
+  const check = 'check that UDP 7932 passes between the nodes, and that all speakers have the same key';
+  assert.deepEqual(both.warnings, [
+    `n1 has never got a heartbeat from n2: ${check}`,
+    `n2 gets no more heartbeats from n1: ${check}`,
+  ]);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { doctorAnswer } from '../../../src/cli/doctor/command.ts';
-import type { Facts, SpeakerWords } from '../../../src/cli/doctor/facts.ts';
+import type { Facts, JudgedStatus } from '../../../src/cli/doctor/facts.ts';
 import { examine, type Severity, severities } from '../../../src/cli/doctor/finding.ts';
 import { nodeChecks } from '../../../src/cli/doctor/node-checks.ts';
 
@@ -20,7 +20,7 @@ test('the doctor ends with status 1 where it has found an error, and with 0 othe
 
 /** What is said of a node whose kernel and nft have these versions. */
 function verdictOn(kernel: string, nft: string): Severity | undefined {
-  const status: SpeakerWords = {
+  const status: JudgedStatus = {
     ...{ version: '1', links: [], peers: [], dataPath: { nftables: 'Loaded' } },
     facts: { kernel, nft },
   };

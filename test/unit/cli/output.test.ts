@@ -21,19 +21,19 @@ const fruits = [
 ];
 
 test('a table has columns as wide as their widest cell, a dash where there is nothing, and no blanks at the end', () => {
-  const style = { paint: plain, wide: false };
+  const style = { colors: plain, wide: false };
   assert.equal(renderTable(fruits, columns, style), 'NAME     COLOUR\nbanana   yellow\nfig      -\n');
   assert.match(renderTable(fruits, columns, { ...style, wide: true }), /^NAME {5}COLOUR {3}MORE\n/);
   assert.equal(renderTable([], columns, { ...style, empty: 'no fruit' }), 'no fruit\n');
 });
 
 test('colours are for terminals alone, and do not shift columns', () => {
-  const paint = colorsFor(true, { noColor: false });
-  const table = renderTable(fruits, columns, { paint, wide: true });
+  const colors = colorsFor(true, { noColor: false });
+  const table = renderTable(fruits, columns, { colors, wide: true });
   assert.ok(table.includes('\x1b[31myellow\x1b[0m   m\n'));
   for (const one of [colorsFor(false, { noColor: false }), colorsFor(true, { noColor: true })])
     assert.equal(one, plain);
-  assert.equal(widthOf(paint.good('four')), 4);
+  assert.equal(widthOf(colors.good('four')), 4);
 });
 
 test('ages are as kubectl shows them', () => {
@@ -53,7 +53,7 @@ test('ages are as kubectl shows them', () => {
 
 test('programs get the facts, whatever people are told', () => {
   const answer = { facts: { list: ['a'], gone: undefined }, text: () => 'for people\n' };
-  assert.equal(renderAnswer(answer, 'table', { paint: plain }), 'for people\n');
-  assert.deepEqual(JSON.parse(renderAnswer(answer, 'json', { paint: plain })), { list: ['a'] });
-  assert.equal(renderAnswer(answer, 'yaml', { paint: plain }), 'list:\n  - a\n');
+  assert.equal(renderAnswer(answer, 'table', { colors: plain }), 'for people\n');
+  assert.deepEqual(JSON.parse(renderAnswer(answer, 'json', { colors: plain })), { list: ['a'] });
+  assert.equal(renderAnswer(answer, 'yaml', { colors: plain }), 'list:\n  - a\n');
 });

@@ -16,7 +16,7 @@ async function run(...argv: readonly string[]) {
     out: (text: string) => void out.push(text),
     note: (text: string) => void notes.push(text),
     confirm: async () => false,
-    paint: plain,
+    colors: plain,
   });
   const exit = await runProgram({ argv, terminal, signal: new AbortController().signal });
   return { exit, out: out.join(''), notes: notes.join('') };

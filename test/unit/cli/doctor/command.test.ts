@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isRange, parseRange } from '../../../../src/addr/range.ts';
 import { rangeSet } from '../../../../src/addr/range-set.ts';
 import { checkIds, checks } from '../../../../src/cli/doctor/checks.ts';
-import type { Facts, PodState, SpeakerWords, Workload } from '../../../../src/cli/doctor/facts.ts';
+import type { Facts, JudgedStatus, PodState, Workload } from '../../../../src/cli/doctor/facts.ts';
 import { examine } from '../../../../src/cli/doctor/finding.ts';
 import { kubeProxyOf, podStateOf, warningsOf } from '../../../../src/cli/doctor/parse-facts.ts';
 import { advertisement, entry, node, ownership, pool, service } from '../../fixtures.ts';
@@ -21,7 +21,7 @@ const link = (name: string, ...addresses: readonly string[]) => ({
   deaf: false,
   blocked: [],
 });
-const words = (facts: Partial<SpeakerWords> = {}): SpeakerWords => ({
+const words = (facts: Partial<JudgedStatus> = {}): JudgedStatus => ({
   version: '1',
   links: [link('eth0', '192.0.2.101/24')],
   peers: [],
@@ -37,7 +37,7 @@ const words = (facts: Partial<SpeakerWords> = {}): SpeakerWords => ({
   },
   ...facts,
 });
-const speaker = (facts: Partial<SpeakerWords> = {}) => ({ node: 'n1', fault: undefined, status: words(facts) });
+const speaker = (facts: Partial<JudgedStatus> = {}) => ({ node: 'n1', fault: undefined, status: words(facts) });
 /** A cluster without a fault. */
 const well: Facts = {
   namespace: 'berth-system',
@@ -72,7 +72,7 @@ const workload = (name: string, facts: Partial<Workload> = {}): Workload => ({
 const withCondition = (type: string, status: 'True' | 'False', reason: string) => [
   entry('192.0.2.10', service('s'), { conditions: [{ type, status, reason, message: 'm', lastTransitionTime: '' }] }),
 ];
-const withFacts = (facts: SpeakerWords['facts'], more: Partial<SpeakerWords> = {}) => ({
+const withFacts = (facts: JudgedStatus['facts'], more: Partial<JudgedStatus> = {}) => ({
   speakers: [speaker({ ...more, facts: { ...words().facts, ...facts } })],
 });
 /** A second link with the pool's network, which the default route does not leave by. */

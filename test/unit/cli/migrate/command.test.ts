@@ -6,7 +6,7 @@ import { renderFieldReport } from '../../../../src/cli/migrate/field-report.ts';
 import { type Manifest, manifestsOf } from '../../../../src/cli/migrate/manifest.ts';
 import { convertMetalLb, type Migration } from '../../../../src/cli/migrate/metallb.ts';
 import { type Preview, previewTakeOver } from '../../../../src/cli/migrate/preview.ts';
-import { type Ground, linkOf } from '../../../../src/cli/migrate/reach.ts';
+import { linkOf, type Topology } from '../../../../src/cli/migrate/reach.ts';
 import { groupsToTake, obstaclesTo } from '../../../../src/cli/migrate/steps.ts';
 import { advertisement, entry, node, ownership, pool as poolView, service as serviceView } from '../../fixtures.ts';
 
@@ -49,9 +49,9 @@ const balancer = (
 };
 const migrate = (objects: readonly Manifest[], services: readonly RawService[] = []): Migration =>
   convertMetalLb({ objects, services, classes: ['berth.dev/berth'] });
-/** `parity field` of the rows of one object. */
+/** `fate field` of the rows of one object. */
 const rowsOf = ({ rows }: Migration, object: string) =>
-  rows.filter((row) => row.object.includes(object)).map(({ parity, field }) => `${parity} ${field}`);
+  rows.filter((row) => row.object.includes(object)).map(({ fate, field }) => `${fate} ${field}`);
 
 test('a pool is carried with every field, and a field that nobody knows is in the report', () => {
   const serviceAllocation = {
@@ -254,7 +254,7 @@ test('a take-over is not begun while an address would change or fall silent, or 
     ...{ service, fate: 'Keeps', className: undefined, addresses: ['192.0.2.10'], message: 'm' },
     ...facts,
   });
-  const ground: Ground = {
+  const topology: Topology = {
     pools: [poolView('p', ['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24'])],
     advertisements: [advertisement({ pools: ['p'], nodeSelectors: [{ matchLabels: { lb: 'yes' } }] })],
     nodes: [node('n1', { labels: { lb: 'yes' } }), node('n2')],
@@ -268,29 +268,29 @@ test('a take-over is not begun while an address would change or fall silent, or 
     { ...program, kind: 'Deployment', name: 'controller', args: ['--lb-class=m'] } as const,
     { ...program, kind: 'DaemonSet', name: 'speaker', args: [] } as const,
   ];
-  const situation = { programs, stop: true, controllers: 1, ground };
+  const situation = { programs, stop: true, controllers: 1, topology };
   const whats = (previews: readonly Preview[], more: Partial<typeof situation> = {}) =>
     obstaclesTo(previews, { ...situation, ...more }).map(({ what }) => what.replace(/:.*/, ''));
   assert.deepEqual(whats([preview('a/fine'), preview('a/new', { fate: 'Pending', addresses: [] })]), []);
   assert.deepEqual(whats([preview('a/b', { fate: 'Changes' })]), ['Service a/b would not keep 192.0.2.10']);
   assert.deepEqual(whats([preview('a/edge', { addresses: ['192.0.2.0'] })]), [
-    'Service a/edge would keep 192.0.2.0, and nobody would announce it',
+    'Service a/edge would keep 192.0.2.0, but no node would announce it',
   ]);
   assert.deepEqual(
     whats([preview('a/far', { addresses: ['203.0.113.1'] }), preview('a/node', { addresses: ['198.51.100.1'] })])
       .length,
     2,
   );
-  const everywhere = { ...ground, advertisements: [advertisement({ interfaces: ['eth0'] })] };
-  assert.deepEqual(whats([preview('a/far', { addresses: ['203.0.113.1'] })], { ground: everywhere }), []);
+  const everywhere = { ...topology, advertisements: [advertisement({ interfaces: ['eth0'] })] };
+  assert.deepEqual(whats([preview('a/far', { addresses: ['203.0.113.1'] })], { topology: everywhere }), []);
   assert.deepEqual(
-    whats([preview('a/bare', { addresses: ['203.0.113.1'] })], { ground: { ...ground, advertisements: [] } }),
+    whats([preview('a/bare', { addresses: ['203.0.113.1'] })], { topology: { ...topology, advertisements: [] } }),
     [],
   );
   assert.deepEqual(whats([], { stop: false }), ["MetalLB's controller runs (Deployment m/controller)"]);
   assert.deepEqual(whats([], { controllers: 0 }), ["none of Berth's controllers is ready"]);
-  assert.deepEqual(whats([preview('a/fine')], { ground: { ...ground, links: new Map() } }), [
-    "none of Berth's speakers tells its links",
+  assert.deepEqual(whats([preview('a/fine')], { topology: { ...topology, links: new Map() } }), [
+    "none of Berth's speakers reports its links",
   ]);
   const classed = preview('a/classed', { fate: 'NotOurs', className: 'm' });
   assert.deepEqual(whats([classed]).length, 1);
