@@ -45,15 +45,15 @@ export function candidateOf(
 ): Candidate {
   const peer = peers.get(node);
   const liveness = review.of.get(node)?.liveness ?? 'Unknown';
-  const beat = peer?.heartbeat;
-  const leaves = draining === true || beat?.state === 'Draining';
-  const able = draining !== undefined && beat !== undefined && isQuick(beat.ages) && !leaves;
+  const heartbeat = peer?.heartbeat;
+  const leaves = draining === true || heartbeat?.state === 'Draining';
+  const able = draining !== undefined && heartbeat !== undefined && isQuick(heartbeat.ages) && !leaves;
   const isGone = liveness === 'Dead' || liveness === 'Unknown';
   const proof = liveness === 'Unknown' ? proofs.unknown : isolated ? proofs.alone : proofs.dead;
   return {
     liveness,
-    gains: liveness === 'Alive' && able && beat?.state === 'Serving',
-    gainsSoon: liveness === 'Restarting' && able && beat?.state === 'Listening',
+    gains: liveness === 'Alive' && able && heartbeat?.state === 'Serving',
+    gainsSoon: liveness === 'Restarting' && able && heartbeat?.state === 'Listening',
     draining: leaves,
     backAt: peer?.backAt ?? 0,
     answersOnWire: isGone && wire.answersFor(node, now),

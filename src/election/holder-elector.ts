@@ -287,8 +287,8 @@ export class HolderElector {
   }
 
   #nodeOf(mac: string): string | undefined {
-    for (const { node, heartbeat: beat } of this.peers.all())
-      if (beat?.links.some((link) => link.mac === mac)) return node;
+    for (const { node, heartbeat } of this.peers.all())
+      if (heartbeat?.links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
 }

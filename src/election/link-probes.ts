@@ -83,13 +83,15 @@ export class LinkProbes {
 
 /** The peers that beat to us every 100 ms, are heard now, and were heard on this link before. */
 function heardOn(link: string, peers: readonly Peer[], now: number): readonly Peer[] {
-  return peers.filter(({ heartbeat: beat, heardAt, paths }) => {
-    return beat !== undefined && beat.nextMs <= times.heartbeat && now - heardAt < times.suspect && paths.has(link);
+  return peers.filter(({ heartbeat, heardAt, paths }) => {
+    return (
+      heartbeat !== undefined && heartbeat.nextMs <= times.heartbeat && now - heardAt < times.suspect && paths.has(link)
+    );
   });
 }
 
-function addressesOn(link: PeerLink, { heartbeat: beat }: Peer): readonly Ip[] {
-  const all = (beat?.links ?? []).flatMap(({ addresses }) =>
+function addressesOn(link: PeerLink, { heartbeat }: Peer): readonly Ip[] {
+  const all = (heartbeat?.links ?? []).flatMap(({ addresses }) =>
     addresses.map((text) => parseIp(text.split('/')[0] ?? '')),
   );
   return all.filter((address) => address !== undefined && isOn(link, address)) as Ip[];

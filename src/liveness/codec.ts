@@ -22,7 +22,7 @@ export function decodeMessage(text: string): Message | undefined {
   }
   if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;
   const { version: _, ...fields } = value;
-  if (fields.kind === 'Heartbeat' && isBeat(fields)) return fields as unknown as Message;
+  if (fields.kind === 'Heartbeat' && isHeartbeat(fields)) return fields as unknown as Message;
   if (fields.kind === 'ProbeReport' && isReport(fields)) {
     const results = (fields.results as readonly PackedResult[]).map(
       ([uid, term, outcome, detail]): ProbeResult => ({ uid, term, outcome, detail }),
@@ -62,7 +62,7 @@ function isEnvelope({ from, to, sequence, total }: Fields): boolean {
   return isIncarnation(from) && isIncarnation(to) && isText(to.newest) && isCount(sequence) && isDigest;
 }
 
-function isBeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
+function isHeartbeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
   return (
     isCount(rules) &&
     isNumber(nextMs) &&

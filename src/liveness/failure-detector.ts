@@ -61,19 +61,19 @@ function isAccused({ missedAt }: Peer, now: number): boolean {
 }
 
 /** Does it beat to us every 100 ms? Where it says so and does not come through for long, others hear it better. */
-function isWatched({ heartbeat: beat, heardAt }: Peer, now: number): boolean {
-  return (beat === undefined || beat.nextMs <= times.heartbeat) && now - heardAt < times.alarm;
+function isWatched({ heartbeat, heardAt }: Peer, now: number): boolean {
+  return (heartbeat === undefined || heartbeat.nextMs <= times.heartbeat) && now - heardAt < times.alarm;
 }
 
 function peerStateAt(peer: Peer, now: number): PeerState {
-  const { heartbeat: beat, incarnation, lostAt, stateSince } = peer;
+  const { heartbeat, incarnation, lostAt, stateSince } = peer;
   const heardAt = Math.max(peer.heardAt, peer.confirmedAliveAt);
   const silentMs = now - heardAt;
   const isShort = isAccused(peer, now) || isWatched(peer, now);
-  const interval = isShort ? times.heartbeat : Math.max(beat?.nextMs ?? 0, times.slowHeartbeat);
+  const interval = isShort ? times.heartbeat : Math.max(heartbeat?.nextMs ?? 0, times.slowHeartbeat);
   const suspectMs = patience.suspect * interval;
   const deadMs = patience.dead * interval;
-  const isRestarting = beat?.state === 'Restarting';
+  const isRestarting = heartbeat?.state === 'Restarting';
   // Its stand-in answers for it, and asks the wire in time for the end of the wait.
   const steps = isRestarting ? [times.restart - (times.dead - times.suspect), times.restart] : [suspectMs, deadMs];
   const changesMs = steps.find((ms) => ms > silentMs);
@@ -87,7 +87,8 @@ function peerStateAt(peer: Peer, now: number): PeerState {
   if (isRestarting) return standing(silentMs < times.restart ? 'Restarting' : 'Dead');
   // Once dead, it is dead until something newer is heard.
   if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + hearsayMs)) return standing('Dead');
-  if (beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck) return standing('Dead');
-  const isListening = beat?.state === 'Listening' && now - stateSince < times.restart;
+  if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)
+    return standing('Dead');
+  const isListening = heartbeat?.state === 'Listening' && now - stateSince < times.restart;
   return standing(isListening ? 'Restarting' : 'Alive');
 }

@@ -98,8 +98,8 @@ function isSilent(node: string, { of }: PeerStates): boolean {
 }
 
 /** Does it not know us, or do we not know each other's claims? */
-function isUnsettled({ incarnation, newest, newestAt, heartbeat: beat, incompleteSince }: Peer, now: number): boolean {
+function isUnsettled({ incarnation, newest, newestAt, heartbeat, incompleteSince }: Peer, now: number): boolean {
   if (newest !== incarnation && now - newestAt < times.slowHeartbeat) return true;
-  if (beat?.wantsClaims) return true;
+  if (heartbeat?.wantsClaims) return true;
   return incompleteSince !== undefined && now - incompleteSince < settleMs;
 }

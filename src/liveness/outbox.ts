@@ -117,8 +117,8 @@ export class Outbox {
     if (this.#heard?.at === now) return this.#heard.list;
     const all = [...this.#peers.all()]
       .filter(
-        ({ heartbeat: beat, heardAt }) =>
-          beat !== undefined && beat.nextMs <= times.heartbeat && now - heardAt < times.alarm,
+        ({ heartbeat, heardAt }) =>
+          heartbeat !== undefined && heartbeat.nextMs <= times.heartbeat && now - heardAt < times.alarm,
       )
       .map(({ node, heardAt }): [string, number] => [node, Math.round(now - heardAt)]);
     const start = this.#sequence % Math.max(1, all.length);

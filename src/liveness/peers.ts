@@ -96,7 +96,7 @@ export class Peers {
     if (sequence > peer.heardSequence) Object.assign(peer, { heardAt: now, heardSequence: sequence });
     // The same message comes over several paths, and one path is quicker than the other.
     if (message.kind === 'Heartbeat') {
-      if (sequence > peer.heartbeatSequence) this.#takeBeat(peer, message, now);
+      if (sequence > peer.heartbeatSequence) this.#takeHeartbeat(peer, message, now);
     } else if (message.kind === 'Claims') {
       peer.replica?.take(message);
       if (this.claims.isTouched) this.#stirred = true;
@@ -122,14 +122,14 @@ export class Peers {
     this.#stirred = true;
   }
 
-  #takeBeat(peer: Peer, beat: Heartbeat, now: number): void {
+  #takeHeartbeat(peer: Peer, heartbeat: Heartbeat, now: number): void {
     const before = peer.heartbeat;
-    if (before?.state !== beat.state) peer.stateSince = now;
-    peer.heartbeat = beat;
+    if (before?.state !== heartbeat.state) peer.stateSince = now;
+    peer.heartbeat = heartbeat;
     peer.heartbeatAt = now;
-    peer.heartbeatSequence = beat.sequence;
+    peer.heartbeatSequence = heartbeat.sequence;
     let isNew = false;
-    for (const [node, ageMs] of beat.heard) {
+    for (const [node, ageMs] of heartbeat.heard) {
       const other = this.#peers.get(node);
       if (other) other.confirmedAliveAt = Math.max(other.confirmedAliveAt, now - ageMs);
       if (!isSuspicion(ageMs)) continue;
@@ -138,7 +138,7 @@ export class Peers {
       if (other) other.missedAt = now;
       else if (node === this.self.node) this.#missedAt = now;
     }
-    if (isNew || before?.state !== beat.state || peer.lostAt !== undefined) this.#stirred = true;
+    if (isNew || before?.state !== heartbeat.state || peer.lostAt !== undefined) this.#stirred = true;
   }
 
   /** How everybody is now. */
@@ -188,9 +188,9 @@ export class Peers {
   }
 
   /** Do we know all its claims? */
-  isComplete({ node, heartbeat: beat, digest }: Peer): boolean {
+  isComplete({ node, heartbeat, digest }: Peer): boolean {
     const known = this.claims.digestOf(node);
-    return beat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
+    return heartbeat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
   }
 
   /** Does nobody speak to us? Known before anybody is found dead, since it tells what to think of that. */

@@ -110,7 +110,7 @@ export const liveness: readonly Mutation[] = [
   {
     id: 'stuck-speaker-counts-as-alive',
     file: 'liveness/failure-detector.ts',
-    old: "if (beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck) return standing('Dead');",
+    old: "  if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)\n    return standing('Dead');\n",
     new: '',
     consequence: 'A node whose packet worker is stuck keeps its addresses, and nobody answers.',
     tests: ['unit/liveness/failure-detector.test.ts'],
