@@ -10,15 +10,15 @@ interface WholeList {
 
 /** The claims of one incarnation. */
 export class ClaimReplica {
-  readonly #book: ClaimStore;
+  readonly #store: ClaimStore;
   readonly #node: string;
   /** By uid: the sequence of the newest datagram that told of it. */
   readonly #versions = new Map<string, number>();
   #highest = 0;
   #whole: WholeList | undefined;
 
-  constructor(book: ClaimStore, node: string) {
-    this.#book = book;
+  constructor(store: ClaimStore, node: string) {
+    this.#store = store;
     this.#node = node;
   }
 
@@ -44,19 +44,19 @@ export class ClaimReplica {
     this.#whole = undefined;
     const all = new Set(chunks.flatMap((one) => one.claims.map(({ uid }) => uid)));
     const oldest = Math.min(...chunks.map((one) => one.sequence));
-    for (const uid of [...this.#book.of(this.#node).keys()]) if (!all.has(uid)) this.#drop(uid, oldest);
+    for (const uid of [...this.#store.of(this.#node).keys()]) if (!all.has(uid)) this.#drop(uid, oldest);
     for (const one of chunks) for (const claim of one.claims) this.#set(claim, one.sequence);
   }
 
   #set(claim: Claim, sequence: number): void {
-    if (this.#isNews(claim.uid, sequence)) this.#book.set(this.#node, claim);
+    if (this.#isNewer(claim.uid, sequence)) this.#store.set(this.#node, claim);
   }
 
   #drop(uid: string, sequence: number): void {
-    if (this.#isNews(uid, sequence)) this.#book.drop(this.#node, uid);
+    if (this.#isNewer(uid, sequence)) this.#store.drop(this.#node, uid);
   }
 
-  #isNews(uid: string, sequence: number): boolean {
+  #isNewer(uid: string, sequence: number): boolean {
     if (sequence <= (this.#versions.get(uid) ?? 0)) return false;
     this.#versions.set(uid, sequence);
     return true;
@@ -64,7 +64,7 @@ export class ClaimReplica {
 
   /** What is older than the window of replays does not come any more. */
   #prune(): void {
-    if (this.#versions.size < this.#book.of(this.#node).size + 4 * windowSize) return;
+    if (this.#versions.size < this.#store.of(this.#node).size + 4 * windowSize) return;
     for (const [uid, sequence] of this.#versions) {
       if (sequence < this.#highest - windowSize) this.#versions.delete(uid);
     }

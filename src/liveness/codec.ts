@@ -29,7 +29,7 @@ export function decodeMessage(text: string): Message | undefined {
     );
     return { ...fields, results } as unknown as Message;
   }
-  if (fields.kind !== 'Claims' || !isNews(fields)) return undefined;
+  if (fields.kind !== 'Claims' || !isClaimDelta(fields)) return undefined;
   return {
     ...fields,
     fullSync: fields.fullSync,
@@ -78,7 +78,7 @@ function isHeartbeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: 
 
 const states: ReadonlySet<unknown> = new Set(['Listening', 'Serving', 'Restarting', 'Draining']);
 
-function isNews({ claims, dropped, fullSync }: Fields): boolean {
+function isClaimDelta({ claims, dropped, fullSync }: Fields): boolean {
   const isPart = (value: unknown) =>
     isRecord(value) && isCount(value.list) && isCount(value.part) && isCount(value.parts);
   return isListOf(claims, isPacked) && isListOf(dropped, isText) && (fullSync === undefined || isPart(fullSync));

@@ -26,19 +26,19 @@ export class PeerLinks {
     const before = this.#told.get(node);
     if (before?.incarnation === incarnation && sequence < before.sequence) return false;
     const text = JSON.stringify(links);
-    const isNews = before?.text !== text;
+    const isChanged = before?.text !== text;
     const now = links.flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''));
-    const known = isNews ? [...(before?.now ?? []), ...(before?.former ?? [])] : (before?.former ?? []);
+    const known = isChanged ? [...(before?.now ?? []), ...(before?.former ?? [])] : (before?.former ?? []);
     const former = [...new Set(known)].filter((address) => !now.includes(address)).slice(0, mostFormer);
     this.#told.set(node, {
       sequence,
       incarnation,
       text,
-      links: isNews ? links : (before?.links ?? links),
+      links: isChanged ? links : (before?.links ?? links),
       now,
       former,
     });
-    return isNews;
+    return isChanged;
   }
 
   /** The links that a peer told last; undefined before it told any. */
