@@ -68,28 +68,28 @@ export class HolderElector {
   readonly peers: Peers;
   readonly outbox: Outbox;
   readonly #self: string;
-  readonly #rhythm: HeartbeatSchedule;
-  readonly #wire = new HolderProbes();
-  readonly #deafness = new LinkProbes();
+  readonly #schedule: HeartbeatSchedule;
+  readonly #holderProbes = new HolderProbes();
+  readonly #linkProbes = new LinkProbes();
   readonly #ranking = new RendezvousRanking();
   readonly #decisions: DecisionCache;
   readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;
-  readonly #sightings = new Map<string, number>();
-  #world: ElectionInput | undefined;
+  readonly #answeredSince = new Map<string, number>();
+  #input: ElectionInput | undefined;
   #view: HolderView | undefined;
   #others: readonly string[] = [];
   #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
   #ages: Heartbeat['ages'] = { loop: 0, worker: 0 };
-  #told: SpeakerState = 'Listening';
-  #toldLinks: readonly PeerLink[] = [];
+  #sentState: SpeakerState = 'Listening';
+  #sentLinks: readonly PeerLink[] = [];
 
   /** `own` are the claims from before a restart, which count only where nobody claims anything. */
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
     this.peers = new Peers(self);
     this.#self = self.node;
     this.outbox = new Outbox(this.peers);
-    this.#rhythm = new HeartbeatSchedule(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
+    this.#schedule = new HeartbeatSchedule(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
     this.#decisions = new DecisionCache(this.peers.claims, self.node);
     this.#listening = new Listening(now);
     this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
@@ -122,13 +122,13 @@ export class HolderElector {
   }
 
   /** Takes in what the cluster says now. */
-  observe(world: ElectionInput): void {
-    const before = this.#world;
-    if (before && world.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
+  observe(input: ElectionInput): void {
+    const before = this.#input;
+    if (before && input.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
       this.#listening.linkCameBack();
     }
-    this.#world = world;
-    this.#decisions.observe(world.vips);
+    this.#input = input;
+    this.#decisions.observe(input.vips);
   }
 
   /** Says that this speaker restarts, or gives its VIPs away. */
@@ -143,18 +143,18 @@ export class HolderElector {
 
   /** Somebody with this hardware address answered for an address. */
   heardOnWire(address: string, mac: string, now: number): void {
-    this.#deafness.answered(address, this.#world?.links ?? [], now);
+    this.#linkProbes.answered(address, this.#input?.links ?? [], now);
     const uid = this.#decisions.uidOf(address);
     const own = uid === undefined ? undefined : this.claims.get(uid);
     // Most of what is heard is of no interest here: another node tells its neighbours of VIPs that it holds.
-    if (uid === undefined || (own === undefined && !this.#wire.isAsked(uid))) return;
+    if (uid === undefined || (own === undefined && !this.#holderProbes.isAsked(uid))) return;
     const node = this.#nodeOf(mac);
-    this.#wire.answered(address, node, now);
+    this.#holderProbes.answered(address, node, now);
     this.#decisions.touch(uid);
     if (node === undefined || own === undefined || !this.#view?.isolated) return;
     // Who hears nobody gives way to a node that it knows; at once, if it has claimed the VIP alone.
-    const since = this.#sightings.get(uid) ?? now;
-    this.#sightings.set(uid, since);
+    const since = this.#answeredSince.get(uid) ?? now;
+    this.#answeredSince.set(uid, since);
     if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
   }
 
@@ -180,8 +180,8 @@ export class HolderElector {
 
   /** Is it hearing the others out before it answers for anything? */
   isListening(now: number): boolean {
-    if (this.#world === undefined) return true;
-    const others = [...this.#world.nodes.keys()].filter((node) => node !== this.#self);
+    if (this.#input === undefined) return true;
+    const others = [...this.#input.nodes.keys()].filter((node) => node !== this.#self);
     return this.#listening.goesOn(now, others, (node) => {
       const peer = this.peers.get(node);
       return peer !== undefined && this.peers.isComplete(peer);
@@ -192,31 +192,31 @@ export class HolderElector {
   tick(now: number): Effects {
     // Nothing that was heard before is true any more.
     if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetHeartbeats();
-    this.peers.takeStir();
+    this.peers.takeUrgentWork();
     const review = this.peers.review(now);
-    this.#meet(review);
+    this.#updateOthers(review);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
-    const probes = this.#deafness.review(this.#world?.links ?? [], [...this.peers.all()], now);
+    const probes = this.#linkProbes.review(this.#input?.links ?? [], [...this.peers.all()], now);
     const links = this.#links;
-    if (state !== this.#told || !isSameLinks(links, this.#toldLinks)) this.#rhythm.beLoud(now);
-    this.#told = state;
-    this.#toldLinks = links;
+    if (state !== this.#sentState || !isSameLinks(links, this.#sentLinks)) this.#schedule.sendSoonToAll(now);
+    this.#sentState = state;
+    this.#sentLinks = links;
     const view = this.#viewOf(review, { now, listening });
     this.#view = view;
-    if (!view.isolated) this.#sightings.clear();
+    if (!view.isolated) this.#answeredSince.clear();
     const { reassert } = this.#decisions.decide(view);
-    const asks = this.#wire.due(questionsOf(this.#decisions, view, review), now);
+    const asks = this.#holderProbes.due(questionsOf(this.#decisions, view, review), now);
     const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
-    const wireAt = Math.min(this.#wire.nextAt() ?? now + times.heartbeat, this.#deafness.nextAt);
+    const wireAt = Math.min(this.#holderProbes.nextAt() ?? now + times.heartbeat, this.#linkProbes.nextAt);
     return {
       decisions: this.#decisions.all,
       asks,
       hasDelta: this.outbox.hasDelta,
-      heartbeats: this.#rhythm.due(this.#others, review, now),
+      heartbeats: this.#schedule.due(this.#others, review, now),
       reassert,
       probes,
-      deaf: this.#deafness.deaf,
+      deaf: this.#linkProbes.deaf,
       again: Math.min(now + times.heartbeat, wireAt, ...changes.filter((at) => at > now)),
     };
   }
@@ -224,8 +224,8 @@ export class HolderElector {
   /** What is said to a peer that gets a beat. */
   heartbeatFor(node: string, now: number, ages: Heartbeat['ages']): Heartbeat {
     this.#ages = ages;
-    const nextMs = this.#rhythm.promiseTo(node);
-    const state = this.#state === 'Serving' ? this.#told : this.#state;
+    const nextMs = this.#schedule.promiseTo(node);
+    const state = this.#state === 'Serving' ? this.#sentState : this.#state;
     return this.outbox.heartbeatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
   }
 
@@ -240,16 +240,16 @@ export class HolderElector {
   }
 
   get #links(): readonly PeerLink[] {
-    const { deaf } = this.#deafness;
-    const all = this.#world?.links ?? [];
+    const { deaf } = this.#linkProbes;
+    const all = this.#input?.links ?? [];
     return deaf.size === 0 ? all : all.filter(({ name }) => !deaf.has(name));
   }
 
   /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */
-  #meet(review: PeerStates): void {
-    const nodes = this.#world?.nodes ?? new Map<string, unknown>();
+  #updateOthers(review: PeerStates): void {
+    const nodes = this.#input?.nodes ?? new Map<string, unknown>();
     const isHeard = (node: string) => ['Alive', 'Restarting'].includes(review.of.get(node)?.liveness ?? '');
-    if (this.#world && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
+    if (this.#input && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
     const extra = [...this.peers.all()].map(({ node }) => node).filter((node) => !nodes.has(node) && isHeard(node));
     this.#others = [...nodes.keys(), ...extra].filter((node) => node !== this.#self);
   }
@@ -257,17 +257,17 @@ export class HolderElector {
   #viewOf(review: PeerStates, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {
     const isolated = this.#others.length > 0 && this.peers.isIsolated(now);
     const nodes = new Map<string, Candidate>();
-    const draining = (node: string) => this.#world?.nodes.get(node)?.draining;
+    const draining = (node: string) => this.#input?.nodes.get(node)?.draining;
     const own = { ages: this.#ages, listening, draining: draining(this.#self) === true };
     nodes.set(this.#self, ownCandidate(this.#state, own));
-    const known = { peers: this.peers, wire: this.#wire, review, now, isolated };
+    const known = { peers: this.peers, wire: this.#holderProbes, review, now, isolated };
     for (const node of this.#others) nodes.set(node, candidateOf(node, draining(node), known));
     return {
       self: this.#self,
       now,
       ranking: this.#ranking,
       vips: [],
-      total: this.#world?.vips.length ?? 0,
+      total: this.#input?.vips.length ?? 0,
       loads: () => new Map(),
       nodes,
       gaining: gainingOf(nodes),
@@ -278,8 +278,8 @@ export class HolderElector {
       isolated,
       complete: isAllKnown(this.peers, review, now),
       wire: (uid) => {
-        if (this.#wire.isUnanswered(uid, { now, ...vipProof })) return 'Unanswered';
-        return this.#wire.isAnswered(uid) ? 'Answered' : undefined;
+        if (this.#holderProbes.isUnanswered(uid, { now, ...vipProof })) return 'Unanswered';
+        return this.#holderProbes.isAnswered(uid) ? 'Answered' : undefined;
       },
       waiting: this.#decisions.waiting,
       damped: (uid) => this.#decisions.isDamped(uid, now),

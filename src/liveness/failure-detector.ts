@@ -35,16 +35,16 @@ export interface PeerStates {
 /** So many intervals without a beat are too long. */
 const patience = { suspect: times.suspect / times.heartbeat, dead: times.dead / times.heartbeat } as const;
 /** What is told of the same last beat differs by the latencies of those who tell it. */
-const hearsayMs = 200;
+const reportSkewMs = 200;
 
 /** Looks at all peers. `selfMissedAt` is when somebody told us last that it misses us. */
 export function peerStatesAt(peers: Iterable<Peer>, selfMissedAt: number, now: number): PeerStates {
   const of = new Map<string, PeerState>();
   let alarm = now - selfMissedAt < times.suspect;
   for (const peer of peers) {
-    const standing = peerStateAt(peer, now);
-    of.set(peer.node, standing);
-    const isMissed = isAccused(peer, now) || (standing.isSuspect && now - peer.heardAt < times.alarm);
+    const state = peerStateAt(peer, now);
+    of.set(peer.node, state);
+    const isMissed = isMissedByPeer(peer, now) || (state.isSuspect && now - peer.heardAt < times.alarm);
     if (isMissed && isWatched(peer, now)) alarm = true;
   }
   return { of, alarm };
@@ -56,7 +56,7 @@ export function isSuspicion(ageMs: number): boolean {
 }
 
 /** Who misses a node says so every 100 ms. */
-function isAccused({ missedAt }: Peer, now: number): boolean {
+function isMissedByPeer({ missedAt }: Peer, now: number): boolean {
   return now - missedAt < times.suspect;
 }
 
@@ -69,7 +69,7 @@ function peerStateAt(peer: Peer, now: number): PeerState {
   const { heartbeat, incarnation, lostAt, stateSince } = peer;
   const heardAt = Math.max(peer.heardAt, peer.confirmedAliveAt);
   const silentMs = now - heardAt;
-  const isShort = isAccused(peer, now) || isWatched(peer, now);
+  const isShort = isMissedByPeer(peer, now) || isWatched(peer, now);
   const interval = isShort ? times.heartbeat : Math.max(heartbeat?.nextMs ?? 0, times.slowHeartbeat);
   const suspectMs = patience.suspect * interval;
   const deadMs = patience.dead * interval;
@@ -77,18 +77,18 @@ function peerStateAt(peer: Peer, now: number): PeerState {
   // Its stand-in answers for it, and asks the wire in time for the end of the wait.
   const steps = isRestarting ? [times.restart - (times.dead - times.suspect), times.restart] : [suspectMs, deadMs];
   const changesMs = steps.find((ms) => ms > silentMs);
-  const standing = (liveness: Liveness): PeerState => ({
+  const stateWith = (liveness: Liveness): PeerState => ({
     liveness,
     heardAt,
     isSuspect: liveness === 'Dead' || (liveness !== 'Unknown' && silentMs >= (steps[0] ?? 0)),
     changesAt: liveness === 'Unknown' || changesMs === undefined ? undefined : heardAt + changesMs,
   });
-  if (incarnation === undefined) return standing('Unknown');
-  if (isRestarting) return standing(silentMs < times.restart ? 'Restarting' : 'Dead');
+  if (incarnation === undefined) return stateWith('Unknown');
+  if (isRestarting) return stateWith(silentMs < times.restart ? 'Restarting' : 'Dead');
   // Once dead, it is dead until something newer is heard.
-  if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + hearsayMs)) return standing('Dead');
+  if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + reportSkewMs)) return stateWith('Dead');
   if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)
-    return standing('Dead');
+    return stateWith('Dead');
   const isListening = heartbeat?.state === 'Listening' && now - stateSince < times.restart;
-  return standing(isListening ? 'Restarting' : 'Alive');
+  return stateWith(isListening ? 'Restarting' : 'Alive');
 }

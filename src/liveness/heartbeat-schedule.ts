@@ -27,7 +27,7 @@ export class HeartbeatSchedule {
   #among = '';
   #count = 0;
   #spread = 0;
-  #loudUntil = Number.NEGATIVE_INFINITY;
+  #quickUntil = Number.NEGATIVE_INFINITY;
 
   /** `rank` puts the nodes in an order that is this node's own. */
   constructor(peers: Peers, rank: (nodes: readonly string[]) => readonly string[]) {
@@ -36,8 +36,8 @@ export class HeartbeatSchedule {
   }
 
   /** Everybody is told at once, and again for a while: this node's state or links have changed. */
-  beLoud(now: number): void {
-    this.#loudUntil = now + 3 * times.heartbeat;
+  sendSoonToAll(now: number): void {
+    this.#quickUntil = now + 3 * times.heartbeat;
     this.#sent.clear();
   }
 
@@ -47,9 +47,9 @@ export class HeartbeatSchedule {
     this.#choose(others, review);
     const silent = others.filter((node) => isSilent(node, review)).length;
     const callMs = Math.max(times.call, (1_000 * silent) / callsPerSecond);
-    const isLoud = review.alarm || now < this.#loudUntil;
+    const isQuick = review.alarm || now < this.#quickUntil;
     return others.filter((node) => {
-      const wanted = isLoud ? times.heartbeat : this.#intervalOf(node, { review, now, callMs });
+      const wanted = isQuick ? times.heartbeat : this.#intervalOf(node, { review, now, callMs });
       const sent = this.#sent.get(node);
       // What was promised is kept, even if the next beat will come later.
       const ms = Math.min(wanted, sent?.ms ?? 0);

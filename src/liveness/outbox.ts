@@ -30,14 +30,14 @@ const resultsAtOnce = 12;
 /** Characters of nodes' names in one beat. */
 const namesAtOnce = 600;
 /** A peer whose claims do not fit what it says of them is asked for them after so long: they are often on their way. */
-const askMs = 100;
+const requestMs = 100;
 
 /** The voice of one speaker. */
 export class Outbox {
   readonly #peers: Peers;
   #sequence = 0;
-  #told: ReadonlyMap<string, Claim> = new Map();
-  #toldDigest: ClaimsDigest = noClaims;
+  #sent: ReadonlyMap<string, Claim> = new Map();
+  #sentDigest: ClaimsDigest = noClaims;
   #list = 0;
   #listDigest: ClaimsDigest = noClaims;
   #heard: { readonly at: number; readonly list: Heartbeat['heard'] } | undefined;
@@ -47,32 +47,32 @@ export class Outbox {
   }
 
   /** What is said to a peer now. */
-  heartbeatFor(node: string, { now, ...tidings }: HeartbeatFields): Heartbeat {
+  heartbeatFor(node: string, { now, ...fields }: HeartbeatFields): Heartbeat {
     const peer = this.#peers.get(node);
     const since = peer?.heartbeat === undefined ? undefined : peer.incompleteSince;
-    const isPatient = tidings.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
+    const isPatient = fields.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
     return {
       kind: 'Heartbeat',
       ...this.#envelope(node),
-      ...tidings,
+      ...fields,
       heard: this.#heardAt(now),
-      wantsClaims: since !== undefined && now - since >= (isPatient ? askMs : 0),
+      wantsClaims: since !== undefined && now - since >= (isPatient ? requestMs : 0),
     };
   }
 
   /** Have this node's claims changed since the peers were told? */
   get hasDelta(): boolean {
     const { count, sum } = this.#digest;
-    return count !== this.#toldDigest.count || sum !== this.#toldDigest.sum;
+    return count !== this.#sentDigest.count || sum !== this.#sentDigest.sum;
   }
 
   /** What has changed since then: one list for all peers, each with its own envelope. */
   takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
     const own = this.#own;
-    const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#told.get(claim.uid)));
-    const dropped = [...this.#told.keys()].filter((uid) => !own.has(uid));
-    this.#told = new Map(own);
-    this.#toldDigest = this.#digest;
+    const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#sent.get(claim.uid)));
+    const dropped = [...this.#sent.keys()].filter((uid) => !own.has(uid));
+    this.#sent = new Map(own);
+    this.#sentDigest = this.#digest;
     return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), fullSync: undefined }));
   }
 
@@ -122,11 +122,11 @@ export class Outbox {
       )
       .map(({ node, heardAt }): [string, number] => [node, Math.round(now - heardAt)]);
     const start = this.#sequence % Math.max(1, all.length);
-    const turned = [...all.slice(start), ...all.slice(0, start)];
-    const missed = turned.filter(([, ageMs]) => ageMs >= times.suspect);
+    const rotated = [...all.slice(start), ...all.slice(0, start)];
+    const missed = rotated.filter(([, ageMs]) => ageMs >= times.suspect);
     const list: [string, number][] = [];
     let size = 0;
-    for (const item of [...missed, ...turned.filter(([, ageMs]) => ageMs < times.suspect)]) {
+    for (const item of [...missed, ...rotated.filter(([, ageMs]) => ageMs < times.suspect)]) {
       size += item[0].length + 8;
       if (size > namesAtOnce) break;
       list.push(item);

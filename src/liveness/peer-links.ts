@@ -4,7 +4,7 @@ import type { Heartbeat, PeerLink } from './messages.ts';
 /** So many addresses that a peer had on links before are kept. */
 const mostFormer = 16;
 
-interface Told {
+interface ReportedLinks {
   readonly sequence: number;
   readonly incarnation: string;
   readonly text: string;
@@ -16,21 +16,21 @@ interface Told {
 
 /** What each peer told last. */
 export class PeerLinks {
-  readonly #told = new Map<string, Told>();
+  readonly #reported = new Map<string, ReportedLinks>();
 
   /**
    * Takes in a beat. True if its links are others than those that were told before. One that was overtaken says nothing: what waited for
    * an address to be found comes late, and tells of links as they were.
    */
   take({ from: { node, incarnation }, sequence, links }: Pick<Heartbeat, 'from' | 'sequence' | 'links'>): boolean {
-    const before = this.#told.get(node);
+    const before = this.#reported.get(node);
     if (before?.incarnation === incarnation && sequence < before.sequence) return false;
     const text = JSON.stringify(links);
     const isChanged = before?.text !== text;
     const now = links.flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''));
     const known = isChanged ? [...(before?.now ?? []), ...(before?.former ?? [])] : (before?.former ?? []);
     const former = [...new Set(known)].filter((address) => !now.includes(address)).slice(0, mostFormer);
-    this.#told.set(node, {
+    this.#reported.set(node, {
       sequence,
       incarnation,
       text,
@@ -43,12 +43,12 @@ export class PeerLinks {
 
   /** The links that a peer told last; undefined before it told any. */
   of(node: string): readonly PeerLink[] | undefined {
-    return this.#told.get(node)?.links;
+    return this.#reported.get(node)?.links;
   }
 
   /** The peer that has a link with this hardware address. */
   nodeOf(mac: string): string | undefined {
-    for (const [node, { links }] of this.#told) if (links.some((link) => link.mac === mac)) return node;
+    for (const [node, { links }] of this.#reported) if (links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
 
@@ -57,7 +57,7 @@ export class PeerLinks {
    * would ever tell: who is silent is called on the links of before, too.
    */
   addressesOf(node: string, isSilent: boolean): readonly string[] {
-    const { now = [], former = [] } = this.#told.get(node) ?? {};
+    const { now = [], former = [] } = this.#reported.get(node) ?? {};
     return isSilent ? [...now, ...former] : now;
   }
 }

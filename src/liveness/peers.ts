@@ -26,7 +26,7 @@ export class Peers {
   readonly #peers = new Map<string, Peer>();
   #review: { readonly now: number; readonly received: number; readonly states: PeerStates } | undefined;
   #received = 0;
-  #stirred = false;
+  #isUrgent = false;
   /** When a peer told us last that it misses us. */
   #missedAt = Number.NEGATIVE_INFINITY;
 
@@ -55,15 +55,15 @@ export class Peers {
   }
 
   /** Has something come since this was called last that changes more than the time of the last beat? */
-  takeStir(): boolean {
-    const stirred = this.#stirred;
-    this.#stirred = false;
-    return stirred;
+  takeUrgentWork(): boolean {
+    const isUrgent = this.#isUrgent;
+    this.#isUrgent = false;
+    return isUrgent;
   }
 
-  /** As {@link takeStir}, without forgetting it. */
+  /** As {@link takeUrgentWork}, without forgetting it. */
   get hasUrgentWork(): boolean {
-    return this.#stirred;
+    return this.#isUrgent;
   }
 
   /** Whom a datagram for a node is for. */
@@ -82,7 +82,7 @@ export class Peers {
     this.#received++;
     if (to.incarnation !== this.self.incarnation && to.newest !== this.self.incarnation) {
       // It does not know us yet. Nothing that it says counts before it proves that it hears us now.
-      if (from.incarnation !== peer.newest && from.incarnation !== peer.incarnation) this.#stirred = true;
+      if (from.incarnation !== peer.newest && from.incarnation !== peer.incarnation) this.#isUrgent = true;
       Object.assign(peer, { newest: from.incarnation, newestAt: now });
       return 'OtherAddressee';
     }
@@ -99,7 +99,7 @@ export class Peers {
       if (sequence > peer.heartbeatSequence) this.#takeHeartbeat(peer, message, now);
     } else if (message.kind === 'Claims') {
       peer.replica?.take(message);
-      if (this.claims.isTouched) this.#stirred = true;
+      if (this.claims.isTouched) this.#isUrgent = true;
     }
     if (sequence > peer.digest.sequence) peer.digest = { sequence, claims: message.total };
     const complete = this.isComplete(peer);
@@ -119,7 +119,7 @@ export class Peers {
       ...{ ended, former, incarnation, newest: incarnation, newestAt: now },
       replica: new ClaimReplica(this.claims, node),
     } satisfies Partial<Peer>);
-    this.#stirred = true;
+    this.#isUrgent = true;
   }
 
   #takeHeartbeat(peer: Peer, heartbeat: Heartbeat, now: number): void {
@@ -138,20 +138,20 @@ export class Peers {
       if (other) other.missedAt = now;
       else if (node === this.self.node) this.#missedAt = now;
     }
-    if (isNew || before?.state !== heartbeat.state || peer.lostAt !== undefined) this.#stirred = true;
+    if (isNew || before?.state !== heartbeat.state || peer.lostAt !== undefined) this.#isUrgent = true;
   }
 
   /** How everybody is now. */
   review(now: number): PeerStates {
     if (this.#review?.now !== now || this.#review.received !== this.#received) {
-      const review = peerStatesAt(this.#peers.values(), this.#missedAt, now);
-      for (const [node, { liveness, heardAt }] of review.of) {
+      const states = peerStatesAt(this.#peers.values(), this.#missedAt, now);
+      for (const [node, { liveness, heardAt }] of states.of) {
         const peer = this.#peers.get(node);
         if (peer === undefined) continue;
         if (peer.lostAt !== undefined && liveness !== 'Dead') peer.aliveSince = now;
         peer.lostAt = liveness === 'Dead' ? (peer.lostAt ?? heardAt) : undefined;
       }
-      this.#review = { now, received: this.#received, states: review };
+      this.#review = { now, received: this.#received, states };
     }
     return this.#review.states;
   }
