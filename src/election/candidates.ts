@@ -17,9 +17,9 @@ export interface Judgement {
 
 /** When it is believed of a silent node, and of one that was never heard, that nobody answers for it on the wire. */
 const proofs = {
-  dead: { questions: 2, forMs: 100 },
-  alone: { questions: 3, forMs: 100 },
-  unknown: { questions: 3, forMs: times.wireSilence },
+  dead: { probes: 2, forMs: 100 },
+  alone: { probes: 3, forMs: 100 },
+  unknown: { probes: 3, forMs: times.wireSilence },
 } as const;
 
 /** This node as a candidate. */

@@ -38,11 +38,11 @@ function decideHeld(vip: Vip, holding: CurrentHolder, view: HolderView): HolderD
       return standIn(vip, holding, view) ?? quiet('NotHolder');
     case 'Dead':
       if (holder.answersOnWire)
-        return quiet('HolderStillAnswers', { ask: isNext(vip, node, view) ? { node } : undefined });
+        return quiet('HolderStillAnswers', { probe: isNext(vip, node, view) ? { node } : undefined });
       return takeOver(vip, { from: node, bySilence: true }, view);
     case 'Unknown':
       if (!holder.silentOnWire)
-        return quiet('LivenessBlocked', { ask: isNext(vip, node, view) ? { node } : undefined });
+        return quiet('LivenessBlocked', { probe: isNext(vip, node, view) ? { node } : undefined });
       return takeOver(vip, { from: node, bySilence: true }, view);
     default:
       return decideAlive(vip, { ...holding, holder }, view);
@@ -102,8 +102,8 @@ function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): 
   };
   const action = { kind: 'Hold' } as const;
   // Who is alone looks out for others that answer.
-  const ask = isolated ? { node: otherClaimant(vip, view) } : undefined;
-  return { vip, holder: self, term: kept.term, action, claim: kept, waits: false, ask, damped: isDamped };
+  const probe = isolated ? { node: otherClaimant(vip, view) } : undefined;
+  return { vip, holder: self, term: kept.term, action, claim: kept, waits: false, probe, damped: isDamped };
 }
 
 /** The best of the others answers with the hardware address of the one that restarts: nobody has to learn anything. */
@@ -112,7 +112,7 @@ function standIn(vip: Vip, { node, term }: CurrentHolder, view: HolderView): Hol
   const accepts = (one: string) => one !== node && vip.eligible.has(one) && vip.serves(one);
   if (listening || ranking.first(vip.address, gaining.now, accepts) !== self) return undefined;
   const action = { kind: 'StandIn', node } as const;
-  return { vip, holder: node, term, action, claim: undefined, waits: false, ask: undefined, damped: false };
+  return { vip, holder: node, term, action, claim: undefined, waits: false, probe: undefined, damped: false };
 }
 
 function otherClaimant({ uid }: Vip, { self, claimsTo }: HolderView): string | undefined {

@@ -15,7 +15,7 @@ export class DecisionCache {
   #byUid = new Map<string, HolderDecision>();
   #all: readonly HolderDecision[] = [];
   #waiting = new Map<string, number>();
-  readonly #asking = new Set<string>();
+  readonly #probing = new Set<string>();
   readonly #touched = new Set<string>();
   /** When those that wait were decided last. */
   #waitedAt = Number.NEGATIVE_INFINITY;
@@ -78,8 +78,8 @@ export class DecisionCache {
   }
 
   /** The decisions that want to know something of the wire. */
-  *asking(): Iterable<HolderDecision> {
-    for (const uid of this.#asking) {
+  *probing(): Iterable<HolderDecision> {
+    for (const uid of this.#probing) {
       const decision = this.#byUid.get(uid);
       if (decision) yield decision;
     }
@@ -114,7 +114,7 @@ export class DecisionCache {
   #take(decisions: readonly HolderDecision[], { now, nodes }: HolderView): void {
     let hasChanged = this.#all.length !== this.#vips.size;
     for (const decision of decisions) {
-      const { vip, claim, waits, holder, ask, action } = decision;
+      const { vip, claim, waits, holder, probe, action } = decision;
       const planned = (from: string) => nodes.get(from)?.draining === true || vip.moveTo === holder;
       const before = this.#byUid.get(vip.uid);
       if (!isSame(decision, before)) hasChanged = true;
@@ -123,8 +123,8 @@ export class DecisionCache {
       else this.#claims.drop(this.#self, vip.uid);
       if (!waits) this.#waiting.delete(vip.uid);
       else if (!this.#waiting.has(vip.uid)) this.#waiting.set(vip.uid, now);
-      if (ask) this.#asking.add(vip.uid);
-      else this.#asking.delete(vip.uid);
+      if (probe) this.#probing.add(vip.uid);
+      else this.#probing.delete(vip.uid);
       const isHeld = action.kind === 'Hold' || (action.kind === 'Silent' && action.reason === 'NotHolder');
       if (isHeld && holder !== undefined) this.#moves.note(vip.uid, { node: holder, planned }, now);
     }
@@ -137,7 +137,7 @@ export class DecisionCache {
     const exists = (uid: string) => this.#vips.has(uid);
     for (const uid of this.#byUid.keys()) if (!exists(uid)) this.#byUid.delete(uid);
     for (const uid of this.#waiting.keys()) if (!exists(uid)) this.#waiting.delete(uid);
-    for (const uid of this.#asking) if (!exists(uid)) this.#asking.delete(uid);
+    for (const uid of this.#probing) if (!exists(uid)) this.#probing.delete(uid);
     for (const uid of this.#claims.of(this.#self).keys()) if (!exists(uid)) this.#claims.drop(this.#self, uid);
     this.#claims.forgetTerms(exists);
     this.#moves.prune(exists, now);

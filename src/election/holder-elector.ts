@@ -26,7 +26,7 @@ import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe } from './link-probes.ts';
 import { Listening } from './listening.ts';
-import { questionsOf } from './questions.ts';
+import { probeTargetsOf } from './questions.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
 /** What the cluster's objects and the kernel say. */
@@ -43,7 +43,7 @@ export interface Effects {
   /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
   /** Addresses to ask for on the wire now. */
-  readonly asks: readonly Vip[];
+  readonly holderProbes: readonly Vip[];
   /** Tell the peers at once: {@link HolderElector.takeDeltas}, to each of {@link HolderElector.others}. */
   readonly hasDelta: boolean;
   /** The peers that get a beat now. */
@@ -51,7 +51,7 @@ export interface Effects {
   /** VIPs that are held here and that somebody else claimed in vain: neighbours may have heard the other one last. */
   readonly reassert: readonly Vip[];
   /** Addresses of peers to ask for on a link now, to see whether anything comes through it. */
-  readonly probes: readonly Probe[];
+  readonly linkProbes: readonly Probe[];
   /** Links of this node that nothing comes through: no VIP is to be served there. The same set as before if nothing has changed. */
   readonly deaf: ReadonlySet<string>;
   /** When the next tick is wanted, if nothing comes before: within a beat at the latest. */
@@ -61,7 +61,7 @@ export interface Effects {
 /** So long somebody else must answer for a VIP before a node that hears nobody gives it up, unless it claimed it alone. */
 const yieldMs = 500;
 /** When it is believed of a VIP that nobody answers for it. */
-const vipProof = { questions: 3, forMs: 150 } as const;
+const vipProof = { probes: 3, forMs: 150 } as const;
 
 /** The keeper of one speaker. */
 export class HolderElector {
@@ -147,7 +147,7 @@ export class HolderElector {
     const uid = this.#decisions.uidOf(address);
     const own = uid === undefined ? undefined : this.claims.get(uid);
     // Most of what is heard is of no interest here: another node tells its neighbours of VIPs that it holds.
-    if (uid === undefined || (own === undefined && !this.#holderProbes.isAsked(uid))) return;
+    if (uid === undefined || (own === undefined && !this.#holderProbes.isProbed(uid))) return;
     const node = this.#nodeOf(mac);
     this.#holderProbes.answered(address, node, now);
     this.#decisions.touch(uid);
@@ -197,7 +197,7 @@ export class HolderElector {
     this.#updateOthers(review);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
-    const probes = this.#linkProbes.review(this.#input?.links ?? [], [...this.peers.all()], now);
+    const linkProbes = this.#linkProbes.review(this.#input?.links ?? [], [...this.peers.all()], now);
     const links = this.#links;
     if (state !== this.#sentState || !isSameLinks(links, this.#sentLinks)) this.#schedule.sendSoonToAll(now);
     this.#sentState = state;
@@ -206,16 +206,16 @@ export class HolderElector {
     this.#view = view;
     if (!view.isolated) this.#answeredSince.clear();
     const { reassert } = this.#decisions.decide(view);
-    const asks = this.#holderProbes.due(questionsOf(this.#decisions, view, review), now);
+    const holderProbes = this.#holderProbes.due(probeTargetsOf(this.#decisions, view, review), now);
     const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
     const wireAt = Math.min(this.#holderProbes.nextAt() ?? now + times.heartbeat, this.#linkProbes.nextAt);
     return {
       decisions: this.#decisions.all,
-      asks,
+      holderProbes,
       hasDelta: this.outbox.hasDelta,
       heartbeats: this.#schedule.due(this.#others, review, now),
       reassert,
-      probes,
+      linkProbes,
       deaf: this.#linkProbes.deaf,
       again: Math.min(now + times.heartbeat, wireAt, ...changes.filter((at) => at > now)),
     };

@@ -1,7 +1,7 @@
 /** Who was asked for on the wire, and who answered: the last word before a VIP is taken from a node that nobody hears. */
 import type { Vip } from './view.ts';
 
-interface Asked {
+interface Probed {
   readonly address: string;
   readonly node: string | undefined;
   /** When the present row of questions without an answer began; undefined after an answer. */
@@ -15,13 +15,13 @@ interface Asked {
 /** How long a silence must be, in questions and in milliseconds, to be believed. */
 export interface Proof {
   readonly now: number;
-  readonly questions: number;
+  readonly probes: number;
   readonly forMs: number;
 }
 
 /** The pause between two questions for one VIP: while it matters most, then, and where somebody answers again and again. */
 const pauseMs = { first: 50, later: 200, answered: 1_000 } as const;
-const quickQuestions = 5;
+const quickProbes = 5;
 /** An answer comes within this time or not at all. */
 const answerMs = 100;
 /** So many questions go out at one time. */
@@ -29,24 +29,24 @@ const mostAtOnce = 20;
 
 /** Remembers questions and answers. */
 export class HolderProbes {
-  readonly #asked = new Map<string, Asked>();
+  readonly #probed = new Map<string, Probed>();
   /** When a node last answered for anything. */
   readonly #answers = new Map<string, number>();
 
   /** Of the VIPs that are wanted, those that are to be asked for now. What is not wanted any more is forgotten. */
   due(wanted: readonly { readonly vip: Vip; readonly node: string | undefined }[], now: number): readonly Vip[] {
     const uids = new Set(wanted.map(({ vip }) => vip.uid));
-    for (const uid of this.#asked.keys()) if (!uids.has(uid)) this.#asked.delete(uid);
-    const askedAt = ({ vip }: { readonly vip: Vip }) => this.#asked.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
+    for (const uid of this.#probed.keys()) if (!uids.has(uid)) this.#probed.delete(uid);
+    const probedAt = ({ vip }: { readonly vip: Vip }) => this.#probed.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
     const due = wanted.filter(({ vip }) => {
-      const before = this.#asked.get(vip.uid);
+      const before = this.#probed.get(vip.uid);
       return before === undefined || now >= before.at + pauseAfter(before);
     });
     // Where there are too many, they take turns.
-    const first = due.length <= mostAtOnce ? due : due.sort((a, b) => askedAt(a) - askedAt(b)).slice(0, mostAtOnce);
+    const first = due.length <= mostAtOnce ? due : due.sort((a, b) => probedAt(a) - probedAt(b)).slice(0, mostAtOnce);
     for (const { vip, node } of first) {
-      const before = this.#asked.get(vip.uid);
-      this.#asked.set(vip.uid, {
+      const before = this.#probed.get(vip.uid);
+      this.#probed.set(vip.uid, {
         address: vip.address,
         node,
         since: before?.since ?? now,
@@ -61,65 +61,66 @@ export class HolderProbes {
   /** When the next question is due; undefined if none is. */
   nextAt(): number | undefined {
     let next: number | undefined;
-    for (const asked of this.#asked.values()) {
-      const at = asked.at + pauseAfter(asked);
+    for (const probed of this.#probed.values()) {
+      const at = probed.at + pauseAfter(probed);
       if (next === undefined || at < next) next = at;
     }
     return next;
   }
 
   /** Is this VIP being asked for? */
-  isAsked(uid: string): boolean {
-    return this.#asked.has(uid);
+  isProbed(uid: string): boolean {
+    return this.#probed.has(uid);
   }
 
   /** A node, or a host that is none that we know (undefined), answered for an address. */
   answered(address: string, node: string | undefined, now: number): void {
     if (node !== undefined) this.#answers.set(node, now);
-    for (const [uid, asked] of this.#asked) {
-      if (asked.address === address) this.#asked.set(uid, { ...asked, since: undefined, count: 0, wasAnswered: true });
+    for (const [uid, probed] of this.#probed) {
+      if (probed.address === address)
+        this.#probed.set(uid, { ...probed, since: undefined, count: 0, wasAnswered: true });
     }
   }
 
   /** Does the node answer? */
   answersFor(node: string, now: number): boolean {
     const last = this.#answers.get(node) ?? Number.NEGATIVE_INFINITY;
-    return now - last < pauseMs.answered + answerMs + quickQuestions * pauseMs.first && !this.#isUnanswered(node, last);
+    return now - last < pauseMs.answered + answerMs + quickProbes * pauseMs.first && !this.#isUnanswered(node, last);
   }
 
   /** Were VIPs of the node asked for again and again, without an answer? */
   isSilent(node: string, proof: Proof): boolean {
     if (this.answersFor(node, proof.now)) return false;
-    for (const asked of this.#asked.values()) if (asked.node === node && isProven(asked, proof)) return true;
+    for (const probed of this.#probed.values()) if (probed.node === node && isProven(probed, proof)) return true;
     return false;
   }
 
   /** Was this VIP asked for again and again without an answer? */
   isUnanswered(uid: string, proof: Proof): boolean {
-    const asked = this.#asked.get(uid);
-    return asked !== undefined && isProven(asked, proof);
+    const probed = this.#probed.get(uid);
+    return probed !== undefined && isProven(probed, proof);
   }
 
   /** Does somebody answer for this VIP when it is asked for? */
   isAnswered(uid: string): boolean {
-    const asked = this.#asked.get(uid);
-    return asked?.wasAnswered === true && asked.count < 3;
+    const probed = this.#probed.get(uid);
+    return probed?.wasAnswered === true && probed.count < 3;
   }
 
   /** Have questions for its VIPs come to nothing since then? */
   #isUnanswered(node: string, since: number): boolean {
-    for (const asked of this.#asked.values()) {
-      if (asked.node === node && asked.count >= 3 && (asked.since ?? 0) > since) return true;
+    for (const probed of this.#probed.values()) {
+      if (probed.node === node && probed.count >= 3 && (probed.since ?? 0) > since) return true;
     }
     return false;
   }
 }
 
-function pauseAfter({ since, count }: Asked): number {
+function pauseAfter({ since, count }: Probed): number {
   if (since === undefined) return pauseMs.answered;
-  return count < quickQuestions ? pauseMs.first : pauseMs.later;
+  return count < quickProbes ? pauseMs.first : pauseMs.later;
 }
 
-function isProven({ since, count }: Asked, { now, questions, forMs }: Proof): boolean {
-  return since !== undefined && count >= questions && now - since >= forMs;
+function isProven({ since, count }: Probed, { now, probes, forMs }: Proof): boolean {
+  return since !== undefined && count >= probes && now - since >= forMs;
 }

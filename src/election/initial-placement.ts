@@ -30,7 +30,7 @@ export function placeFresh(
     if (chosen !== self) return silence(vip, 'AwaitingClaim', { holder: chosen, term: 0, waits: true });
     const claim = { uid: vip.uid, term: 1, isolated: false, leaving: false };
     const action = { kind: 'Hold' } as const;
-    return { vip, holder: self, term: 1, action, claim, waits: false, ask: undefined, damped: false };
+    return { vip, holder: self, term: 1, action, claim, waits: false, probe: undefined, damped: false };
   });
 }
 

@@ -16,16 +16,16 @@ export interface Probe {
 
 interface Quiet {
   readonly since: number;
-  askedAt: number;
-  questions: number;
+  probedAt: number;
+  probes: number;
 }
 
 /** So many peers must be missed on a link. */
 const leastPeers = 2;
 const mostProbes = 3;
-const leastQuestions = 3;
+const leastProbes = 3;
 const pauseMs = { first: 50, later: 500 } as const;
-const quickQuestions = 5;
+const quickProbes = 5;
 
 /** Watches the links. */
 export class LinkProbes {
@@ -52,11 +52,11 @@ export class LinkProbes {
         this.#quiet.delete(link.name);
         continue;
       }
-      const quiet = this.#quiet.get(link.name) ?? { since: now, askedAt: Number.NEGATIVE_INFINITY, questions: 0 };
+      const quiet = this.#quiet.get(link.name) ?? { since: now, probedAt: Number.NEGATIVE_INFINITY, probes: 0 };
       this.#quiet.set(link.name, quiet);
-      if (quiet.questions >= leastQuestions && now - quiet.since >= times.dead - times.suspect) deaf.add(link.name);
-      if (now - quiet.askedAt < (quiet.questions < quickQuestions ? pauseMs.first : pauseMs.later)) continue;
-      Object.assign(quiet, { askedAt: now, questions: quiet.questions + 1 });
+      if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) deaf.add(link.name);
+      if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
+      Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 });
       const addresses = known.flatMap((peer) => addressesOn(link, peer));
       probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
     }
@@ -67,8 +67,8 @@ export class LinkProbes {
 
   /** When it wants to look again, at the latest. */
   get nextAt(): number {
-    const asking = [...this.#quiet.values()].filter(({ questions }) => questions < quickQuestions);
-    return Math.min(this.#missedAt, ...asking.map(({ askedAt }) => askedAt + pauseMs.first));
+    const quick = [...this.#quiet.values()].filter(({ probes }) => probes < quickProbes);
+    return Math.min(this.#missedAt, ...quick.map(({ probedAt }) => probedAt + pauseMs.first));
   }
 
   /** Somebody answered for this address. */
@@ -76,7 +76,7 @@ export class LinkProbes {
     const ip = parseIp(address);
     for (const link of links) {
       if (ip === undefined || !this.#quiet.has(link.name) || !isOn(link, ip)) continue;
-      this.#quiet.set(link.name, { since: now, askedAt: now, questions: 0 });
+      this.#quiet.set(link.name, { since: now, probedAt: now, probes: 0 });
     }
   }
 }

@@ -56,9 +56,9 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
   if (next === undefined) return quiet('NoCandidate');
   if (next !== self && isAnswered) return quiet('NotHolder', { holder: from });
   if (next !== self)
-    return quiet('AwaitingClaim', isolated && mayTake(self, vip, view) ? { ask: { node: undefined } } : {});
+    return quiet('AwaitingClaim', isolated && mayTake(self, vip, view) ? { probe: { node: undefined } } : {});
   if (!isAnswered && !isProven(vip, { loss, turn }, view)) {
-    return quiet('ConfirmingHolderDown', { ask: { node: turn === 0 ? from : undefined } });
+    return quiet('ConfirmingHolderDown', { probe: { node: turn === 0 ? from : undefined } });
   }
   const claim = { uid: vip.uid, term: term + 1, isolated, leaving: false };
   return {
@@ -68,7 +68,7 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
     action: { kind: 'Hold' },
     claim,
     waits: false,
-    ask: isolated ? { node: from } : undefined,
+    probe: isolated ? { node: from } : undefined,
     damped: false,
   };
 }

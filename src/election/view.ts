@@ -99,7 +99,7 @@ export interface HolderDecision {
   /** It waits for somebody. */
   readonly waits: boolean;
   /** AllocationRequest the wire for it; `node` is who should answer if it lives. */
-  readonly ask: { readonly node: string | undefined } | undefined;
+  readonly probe: { readonly node: string | undefined } | undefined;
   /** It should move, but has moved too often of late (`MoveDamped`). */
   readonly damped: boolean;
 }
@@ -120,5 +120,5 @@ export function silence(
   facts: Pick<HolderDecision, 'holder' | 'term'> & Partial<HolderDecision>,
 ): HolderDecision {
   const action = { kind: 'Silent', reason } as const;
-  return { vip, action, claim: undefined, waits: false, ask: undefined, damped: false, ...facts };
+  return { vip, action, claim: undefined, waits: false, probe: undefined, damped: false, ...facts };
 }

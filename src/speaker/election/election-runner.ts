@@ -252,7 +252,7 @@ export class ElectionRunner {
     this.#noteDecisions(effects.decisions);
     this.#noteDeafLinks(effects.deaf);
     this.#noteMembership(elector);
-    const probes = [...effects.asks, ...effects.probes].map(({ address }) => address);
+    const probes = [...effects.holderProbes, ...effects.linkProbes].map(({ address }) => address);
     if (probes.length > 0) this.#options.ports.probe(probes);
     if (effects.reassert.length > 0) this.reasserted.emit(effects.reassert);
     // By the time of the tick: what was judged for that is not judged again.

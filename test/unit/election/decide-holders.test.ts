@@ -13,7 +13,7 @@ table('of several claims the strongest counts', [
   [
     'unless the node answers on the wire: then it lives',
     { claims: { me: '1', n2: '9' }, heard: { n2: 'dead answers-on-wire' } },
-    'HolderStillAnswers n2 asks n2',
+    'HolderStillAnswers n2 probes n2',
   ],
   [
     'that of a node which restarts does not count against one that lives',
@@ -47,7 +47,7 @@ table('the record counts where nothing is heard', [
   [
     'of a node that was never heard, the record is as good as a claim that was made alone: it has the higher term',
     { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'unknown' } },
-    'LivenessBlocked n2 asks n2',
+    'LivenessBlocked n2 probes n2',
   ],
   ['it has the lower term', { claims: { me: '4 alone' }, record: 'n2 3', heard: { n2: 'unknown' } }, 'Hold 4'],
   [
@@ -87,18 +87,18 @@ table('a holder keeps its VIP while it lives and has a link for it', [
   ],
   ['so it is with what it remembers', { former: 'me 3', state: 'incomplete' }, 'Listening me waits'],
   ['what it has claimed since does not wait for that', { claims: { me: '3' }, state: 'incomplete' }, 'Hold 3'],
-  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone asks anybody'],
+  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone probes anybody'],
   [
     'claimed alone, and others are heard, but not all claims are known',
     { claims: { me: '3 alone' }, state: 'incomplete' },
     'Hold 3 alone',
   ],
   ['claimed alone, and not contested by those that are heard now', { claims: { me: '3 alone' } }, 'Hold 3'],
-  ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 asks anybody'],
+  ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 probes anybody'],
   [
     'alone it looks out for the other claimant',
     { claims: { me: '3', n3: '2' }, heard: { n3: 'dead' }, state: 'isolated' },
-    'Hold 3 asks n3',
+    'Hold 3 probes n3',
   ],
 ]);
 
