@@ -26,7 +26,7 @@ import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe } from './link-probes.ts';
 import { Listening } from './listening.ts';
-import { probeTargetsOf } from './questions.ts';
+import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
 /** What the cluster's objects and the kernel say. */
