@@ -29,7 +29,7 @@ export type ConflictState =
 /** What a turn calls for. */
 export interface ConflictTurn {
   /** VIPs to ask for on the wire now. */
-  readonly asks: readonly HeldVip[];
+  readonly probes: readonly HeldVip[];
   /** VIPs to be announced once more, because somebody else has claimed them (RFC 5227 section 2.4). */
   readonly defend: readonly HeldVip[];
   /** The state of some VIP is another one than at the last turn. */
@@ -42,7 +42,7 @@ interface Watched {
   vip: HeldVip;
   state: ConflictState;
   since: number;
-  askedAt: number;
+  probedAt: number;
   pauseMs: number;
   /** Questions since the last answer. */
   unanswered: number;
@@ -53,7 +53,7 @@ interface Watched {
   proxy: string | undefined;
 }
 
-const probes = { count: 3, pauseMs: 100 } as const;
+const firstProbes = { count: 3, pauseMs: 100 } as const;
 /** A VIP that somebody else has is asked for again after this time, which doubles up to the longest; it is free after three questions without an answer. */
 const retryMs = { first: 250, longest: 10_000 } as const;
 /** A VIP is defended at most this often (RFC 5227 section 2.4 (b)). */
@@ -68,7 +68,7 @@ const strayMs = 300;
 /** Another of our speakers may say for a moment that a VIP is its own: a takeover. */
 const takeoverMs = 2_000;
 /** VIPs by the thousand are asked for in turn: 500 questions a second. */
-const asksAtOnce = 50;
+const probesAtOnce = 50;
 const turnMs = 100;
 
 const clear: ConflictState = { kind: 'Clear' };
@@ -139,7 +139,7 @@ export class Conflicts {
 
   /** Asks, gives verdicts, defends. To be called after whatever was heard or observed, and when it asks for it. */
   turn(now: number): ConflictTurn {
-    const asks: HeldVip[] = [];
+    const probes: HeldVip[] = [];
     const defend: HeldVip[] = [];
     let nextAt = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched.values()) {
@@ -149,14 +149,14 @@ export class Conflicts {
       }
       if (watched.state.kind === 'Contested') this.#defend(watched, defend, now);
       else this.#judge(watched, now);
-      if (isDue(watched, now) && asks.length < asksAtOnce && now >= this.#pausedUntil) ask(watched, asks, now);
+      if (isDue(watched, now) && probes.length < probesAtOnce && now >= this.#pausedUntil) probe(watched, probes, now);
       nextAt = Math.min(nextAt, nextOf(watched));
     }
-    if (asks.length === asksAtOnce) this.#pausedUntil = now + turnMs;
+    if (probes.length === probesAtOnce) this.#pausedUntil = now + turnMs;
     const hasChanged = this.#hasChanged;
     this.#hasChanged = false;
     const soonest = Math.max(now + 1, nextAt <= now ? this.#pausedUntil : nextAt);
-    return { asks, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
+    return { probes, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
   }
 
   #heardWhileAnnounced(
@@ -183,7 +183,7 @@ export class Conflicts {
     const state: ConflictState = vip.isFirst ? { kind: 'Probing' } : clear;
     const never = Number.NEGATIVE_INFINITY;
     const watched: Watched = {
-      ...{ vip, state, since: now, askedAt: never, pauseMs: probes.pauseMs, unanswered: 0 },
+      ...{ vip, state, since: now, probedAt: never, pauseMs: firstProbes.pauseMs, unanswered: 0 },
       ...{ foreign: undefined, defendedAt: never, strayAt: undefined, proxy: undefined },
     };
     this.#watched.set(vip.uid, watched);
@@ -193,9 +193,9 @@ export class Conflicts {
 
   /** Silence after enough questions: nobody has it. */
   #judge(watched: Watched, now: number): void {
-    const { state, unanswered, askedAt } = watched;
-    if (state.kind === 'Clear' || unanswered < probes.count) return;
-    if (now - askedAt < probes.pauseMs) return;
+    const { state, unanswered, probedAt } = watched;
+    if (state.kind === 'Clear' || unanswered < firstProbes.count) return;
+    if (now - probedAt < firstProbes.pauseMs) return;
     this.#set(watched, watched.proxy === undefined ? clear : { kind: 'Clear', proxy: watched.proxy });
   }
 
@@ -236,25 +236,25 @@ export function proxiesOf(
 
 function isDue(watched: Watched, now: number): boolean {
   const { kind } = watched.state;
-  return kind !== 'Clear' && kind !== 'Contested' && now - watched.askedAt >= pauseOf(watched);
+  return kind !== 'Clear' && kind !== 'Contested' && now - watched.probedAt >= pauseOf(watched);
 }
 
 /** Once a question was not answered the next ones follow quickly. */
 function pauseOf({ state, unanswered, pauseMs }: Watched): number {
-  if (state.kind === 'Probing') return probes.pauseMs;
+  if (state.kind === 'Probing') return firstProbes.pauseMs;
   return unanswered > 0 ? retryMs.first : pauseMs;
 }
 
-function ask(watched: Watched, asks: HeldVip[], now: number): void {
-  asks.push(watched.vip);
-  watched.askedAt = now;
+function probe(watched: Watched, probes: HeldVip[], now: number): void {
+  probes.push(watched.vip);
+  watched.probedAt = now;
   watched.unanswered++;
 }
 
 function nextOf(watched: Watched): number {
-  const { state, askedAt, foreign, defendedAt, since, strayAt } = watched;
+  const { state, probedAt, foreign, defendedAt, since, strayAt } = watched;
   if (state.kind === 'Clear') return strayAt === undefined ? Number.POSITIVE_INFINITY : strayAt + strayMs;
-  if (state.kind !== 'Contested') return Math.max(since, askedAt + pauseOf(watched));
+  if (state.kind !== 'Contested') return Math.max(since, probedAt + pauseOf(watched));
   const mayDefend = foreign !== undefined && foreign.node === undefined && foreign.at > defendedAt;
   return Math.min((foreign?.at ?? 0) + contestedMs, mayDefend ? defendedAt + defendMs : Number.POSITIVE_INFINITY);
 }

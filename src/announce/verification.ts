@@ -9,9 +9,9 @@ import type { Target } from './verification-plan.ts';
 /** What a turn calls for. */
 export interface VerificationTurn {
   /** AllocationRequest who has the VIP: everybody, or one host. */
-  readonly asks: readonly { readonly target: Target; readonly to: string | undefined }[];
+  readonly neighborProbes: readonly { readonly target: Target; readonly to: string | undefined }[];
   /** SynProbe at a port of the VIP at this hardware address. */
-  readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
+  readonly synProbes: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
   /** Tell holders what was found. */
   readonly found: readonly { readonly holder: string; readonly result: ProbeResult }[];
   /** When the next turn is wanted; undefined if nothing is to come. */
@@ -19,7 +19,7 @@ export interface VerificationTurn {
 }
 
 interface Probe {
-  step: 'Ask' | 'Knock';
+  step: 'Neighbor' | 'Port';
   /** When the step began. */
   since: number;
   tries: number;
@@ -113,12 +113,12 @@ export class Verification {
   /** Something came back from the port that was knocked at. */
   reached(address: string): void {
     const probe = this.#byAddress.get(address)?.probe;
-    if (probe?.step === 'Knock') probe.isReached = true;
+    if (probe?.step === 'Port') probe.isReached = true;
   }
 
   /** Goes on with what is due. To be called after whatever was heard or observed, and when it asks for it. */
   turn(now: number): VerificationTurn {
-    const turn: Calls = { asks: [], knocks: [], found: [] };
+    const turn: Calls = { neighborProbes: [], synProbes: [], found: [] };
     for (const watch of this.#running) this.#goOn(watch, turn, now);
     for (let next = this.#next(now); next && now >= this.#mayStartAt; next = this.#next(now)) {
       this.#mayStartAt = Math.max(this.#mayStartAt, now - catchUpMs) + pauseMs;
@@ -133,16 +133,16 @@ export class Verification {
     this.#running.add(watch);
     const isBroadcast = watch.mac === undefined || now - watch.broadcastAt >= broadcastMs;
     const found = { mac: undefined, other: undefined, isReached: false };
-    watch.probe = { step: 'Ask', since: now, tries: 0, isBroadcast, ...found };
+    watch.probe = { step: 'Neighbor', since: now, tries: 0, isBroadcast, ...found };
   }
 
   #goOn(watch: Watch, turn: Calls, now: number): void {
     const { probe } = watch;
-    if (probe?.step === 'Ask') this.#ask(watch, probe, { turn, now });
-    if (watch.probe?.step === 'Knock') this.#knock(watch, watch.probe, { turn, now });
+    if (probe?.step === 'Neighbor') this.#probeNeighbor(watch, probe, { turn, now });
+    if (watch.probe?.step === 'Port') this.#probePort(watch, watch.probe, { turn, now });
   }
 
-  #ask(watch: Watch, probe: Probe, { turn, now }: Moment): void {
+  #probeNeighbor(watch: Watch, probe: Probe, { turn, now }: Moment): void {
     const { target } = watch;
     const isSettled = !probe.isBroadcast || now - probe.since >= settleMs;
     if (probe.other !== undefined && isSettled) {
@@ -150,18 +150,18 @@ export class Verification {
     } else if (probe.mac !== undefined && isSettled) {
       watch.mac = probe.mac;
       if (target.aim.kind === 'Nothing') this.#conclude(watch, target.aim, { turn, now });
-      else Object.assign(probe, { step: 'Knock', since: now, tries: 0 });
+      else Object.assign(probe, { step: 'Port', since: now, tries: 0 });
     } else if (now - probe.since >= givenUpAt) {
       this.#conclude(watch, { outcome: 'NotAnswered', detail: '' }, { turn, now });
     } else if (isTryDue(probe, now)) {
       // Where the holder alone does not answer, everybody is asked.
       if (probe.tries++ > 0) probe.isBroadcast = true;
       if (probe.isBroadcast) watch.broadcastAt = now;
-      turn.asks.push({ target, to: probe.isBroadcast ? undefined : watch.mac });
+      turn.neighborProbes.push({ target, to: probe.isBroadcast ? undefined : watch.mac });
     }
   }
 
-  #knock(watch: Watch, probe: Probe, { turn, now }: Moment): void {
+  #probePort(watch: Watch, probe: Probe, { turn, now }: Moment): void {
     const { target } = watch;
     if (target.aim.kind !== 'Port' || probe.mac === undefined) return;
     const { port } = target.aim;
@@ -173,7 +173,7 @@ export class Verification {
       this.#conclude(watch, { outcome: 'NoDataPath', detail: String(port) }, { turn, now });
     } else if (isTryDue(probe, now)) {
       probe.tries++;
-      turn.knocks.push({ target, mac: probe.mac, port });
+      turn.synProbes.push({ target, mac: probe.mac, port });
     }
   }
 
@@ -233,8 +233,8 @@ interface Moment {
 
 /** What a turn calls for, while it is being made. */
 interface Calls {
-  readonly asks: VerificationTurn['asks'][number][];
-  readonly knocks: VerificationTurn['knocks'][number][];
+  readonly neighborProbes: VerificationTurn['neighborProbes'][number][];
+  readonly synProbes: VerificationTurn['synProbes'][number][];
   readonly found: VerificationTurn['found'][number][];
 }
 
@@ -249,5 +249,5 @@ function isTryDue({ since, tries }: Probe, now: number): boolean {
 function dueAt({ step, since, tries, isBroadcast, mac, other }: Probe): number {
   const tryAt = since + (triesAt[tries] ?? givenUpAt);
   const isAnswered = mac !== undefined || other !== undefined;
-  return step === 'Ask' && isAnswered ? since + (isBroadcast ? settleMs : 0) : tryAt;
+  return step === 'Neighbor' && isAnswered ? since + (isBroadcast ? settleMs : 0) : tryAt;
 }

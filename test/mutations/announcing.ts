@@ -6,8 +6,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'one-probe-in-place-of-three',
     file: 'announce/conflict-detector.ts',
-    old: 'const probes = { count: 3, pauseMs: 100 } as const;',
-    new: 'const probes = { count: 1, pauseMs: 100 } as const;',
+    old: 'const firstProbes = { count: 3, pauseMs: 100 } as const;',
+    new: 'const firstProbes = { count: 1, pauseMs: 100 } as const;',
     consequence: 'An address that another host uses is announced because one question was lost.',
     tests: ['unit/announce/conflict-detector.test.ts'],
   },

@@ -142,8 +142,8 @@ export const dataPath: readonly Mutation[] = [
   {
     id: 'silence-of-a-moment-is-death',
     file: 'dataplane/plan/dead-nodes.ts',
-    old: 'ask: 100, askLater: 1_000, silence: 350,',
-    new: 'ask: 100, askLater: 1_000, silence: 50,',
+    old: 'probe: 100, probeLater: 1_000, silence: 350,',
+    new: 'probe: 100, probeLater: 1_000, silence: 50,',
     consequence: 'One lost question makes all others drop new connections to a healthy node.',
     tests: ['unit/dataplane/plan/dead-nodes.test.ts'],
   },

@@ -16,17 +16,17 @@ export interface Finding {
   /** Nodes whose kernel is silent too. */
   readonly dead: readonly string[];
   /** Addresses to ask for on the wire now. */
-  readonly asks: readonly Ip[];
+  readonly probes: readonly Ip[];
   /** When to look again; undefined: nothing is open. */
   readonly nextAt: number | undefined;
 }
 
 /** Milliseconds. Two questions that are lost must not make a node dead. */
-const times = { ask: 100, askLater: 1_000, silence: 350, silenceAfterAnswer: 2_500, behindRouter: 3_000 } as const;
+const times = { probe: 100, probeLater: 1_000, silence: 350, silenceAfterAnswer: 2_500, behindRouter: 3_000 } as const;
 
 interface Watched {
   readonly since: number;
-  askedAt: number;
+  probedAt: number;
   answeredAt: number | undefined;
 }
 
@@ -48,22 +48,22 @@ export class DeadNodes {
     this.#silent = silent;
     for (const node of this.#watched.keys()) if (!silent.some((one) => one.node === node)) this.#watched.delete(node);
     const dead: string[] = [];
-    const asks: Ip[] = [];
+    const probes: Ip[] = [];
     for (const { node, addresses } of silent) {
       const watched = this.#watched.get(node) ?? {
         since: now,
-        askedAt: Number.NEGATIVE_INFINITY,
+        probedAt: Number.NEGATIVE_INFINITY,
         answeredAt: undefined,
       };
       this.#watched.set(node, watched);
       const isDead = now >= deadAt(watched, addresses);
       if (isDead) dead.push(node);
-      const pause = isDead || watched.answeredAt !== undefined ? times.askLater : times.ask;
-      if (now - watched.askedAt < pause) continue;
-      watched.askedAt = now;
-      asks.push(...addresses);
+      const pause = isDead || watched.answeredAt !== undefined ? times.probeLater : times.probe;
+      if (now - watched.probedAt < pause) continue;
+      watched.probedAt = now;
+      probes.push(...addresses);
     }
-    return { dead, asks, nextAt: silent.length === 0 ? undefined : now + times.ask };
+    return { dead, probes, nextAt: silent.length === 0 ? undefined : now + times.probe };
   }
 }
 

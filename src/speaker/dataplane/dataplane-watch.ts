@@ -93,8 +93,8 @@ export class DataplaneWatch {
     const { runner, prober } = this.#parts;
     clearTimeout(this.#asking);
     const silent = runner.membership.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
-    const { dead, asks, nextAt } = this.#deadNodes.review(silent, performance.now());
-    if (asks.length > 0) prober.probe(asks);
+    const { dead, probes, nextAt } = this.#deadNodes.review(silent, performance.now());
+    if (probes.length > 0) prober.probe(probes);
     if (nextAt !== undefined) this.#asking = setTimeout(this.#askForLost, nextAt - performance.now()).unref();
     const text = dead.join(' ');
     if (text === this.#dead) return;
