@@ -16,8 +16,8 @@ export function decideHolders(view: HolderView): readonly HolderDecision[] {
   const fresh: Vip[] = [];
   const decided = new Map<Vip, HolderDecision>();
   for (const vip of view.vips) {
-    const holding = currentHolderOf(vip, view);
-    if (holding) decided.set(vip, decideHeld(vip, holding, view));
+    const current = currentHolderOf(vip, view);
+    if (current) decided.set(vip, decideHeld(vip, current, view));
     else if (view.termOf(vip.uid) > 0) decided.set(vip, takeOver(vip, {}, view));
     else fresh.push(vip);
   }
@@ -25,17 +25,17 @@ export function decideHolders(view: HolderView): readonly HolderDecision[] {
   return view.vips.map((vip) => decided.get(vip) as HolderDecision);
 }
 
-function decideHeld(vip: Vip, holding: CurrentHolder, view: HolderView): HolderDecision {
+function decideHeld(vip: Vip, current: CurrentHolder, view: HolderView): HolderDecision {
   const { self, nodes } = view;
-  const { node, term } = holding;
+  const { node, term } = current;
   const holder = nodes.get(node);
-  if (node === self) return decideOwn(vip, holding, view);
+  if (node === self) return decideOwn(vip, current, view);
   if (holder === undefined) return takeOver(vip, {}, view);
   const quiet = (reason: HolderReason, facts: Partial<HolderDecision> = {}) =>
     silence(vip, reason, { holder: node, term, ...facts });
   switch (holder.liveness) {
     case 'Restarting':
-      return standIn(vip, holding, view) ?? quiet('NotHolder');
+      return standIn(vip, current, view) ?? quiet('NotHolder');
     case 'Dead':
       if (holder.answersOnWire)
         return quiet('HolderStillAnswers', { probe: isNext(vip, node, view) ? { node } : undefined });
@@ -45,7 +45,7 @@ function decideHeld(vip: Vip, holding: CurrentHolder, view: HolderView): HolderD
         return quiet('LivenessBlocked', { probe: isNext(vip, node, view) ? { node } : undefined });
       return takeOver(vip, { from: node, bySilence: true }, view);
     default:
-      return decideAlive(vip, { ...holding, holder }, view);
+      return decideAlive(vip, { ...current, holder }, view);
   }
 }
 

@@ -190,7 +190,7 @@ export const election: readonly Mutation[] = [
   {
     id: 'restarting-peer-is-not-stood-in-for',
     file: 'election/decide-holders.ts',
-    old: "return standIn(vip, holding, view) ?? quiet('NotHolder');",
+    old: "return standIn(vip, current, view) ?? quiet('NotHolder');",
     new: "return quiet('NotHolder');",
     consequence: 'While a speaker restarts nobody answers for its addresses.',
     tests: ['unit/election/decide-holders.test.ts'],
