@@ -62,7 +62,7 @@ interface Known {
   readonly service: ServiceView | undefined;
   readonly cover: Cover;
   readonly eligible: ReadonlySet<string>;
-  readonly demand: DesiredVip | Unwanted;
+  readonly desired: DesiredVip | Unwanted;
 }
 
 /** Reads the objects again and again. What has not changed is the same object as before, so that nobody has to look at it again. */
@@ -79,14 +79,14 @@ export class DesiredVipReader {
     const vips: DesiredVip[] = [];
     const unwanted: Unwanted[] = [];
     for (const entry of snapshot.ledger) {
-      const demand = this.#demandOf(entry, snapshot, linksOf);
-      if ('reason' in demand) unwanted.push(demand);
-      else vips.push(demand);
+      const desired = this.#desiredOf(entry, snapshot, linksOf);
+      if ('reason' in desired) unwanted.push(desired);
+      else vips.push(desired);
     }
     return { vips, unwanted };
   }
 
-  #demandOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
+  #desiredOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
     const { address, services, pool } = entry;
     const service = services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
     const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
@@ -94,14 +94,18 @@ export class DesiredVipReader {
     const isLocal = service?.local === true;
     const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;
     const known = this.#known.get(entry);
-    if (known && known.service === service && known.cover === cover && known.eligible === eligible) return known.demand;
-    const demand = demandFor(entry, { service, cover, eligible });
-    this.#known.set(entry, { service, cover, eligible, demand });
-    return demand;
+    if (known && known.service === service && known.cover === cover && known.eligible === eligible)
+      return known.desired;
+    const desired = desiredFor(entry, { service, cover, eligible });
+    this.#known.set(entry, { service, cover, eligible, desired });
+    return desired;
   }
 }
 
-function demandFor(entry: AllocationView, { service, cover, eligible }: Omit<Known, 'demand'>): DesiredVip | Unwanted {
+function desiredFor(
+  entry: AllocationView,
+  { service, cover, eligible }: Omit<Known, 'desired'>,
+): DesiredVip | Unwanted {
   const { address, uid, recorded, moveTo } = entry;
   const { advertisements } = cover;
   if (service === undefined) return { uid, address, reason: 'NotInStatus' };

@@ -69,11 +69,11 @@ export interface Here {
 
 /** Places every address of the ledger. */
 export function placementsOf(
-  demands: DesiredVips,
+  desiredVips: DesiredVips,
   decisions: readonly HolderDecision[],
   here: Here,
 ): readonly Placement[] {
-  return new Placer().place(demands, decisions, here);
+  return new Placer().place(desiredVips, decisions, here);
 }
 
 interface Placed {
@@ -88,18 +88,18 @@ export class Placer {
   readonly #unplaced = new WeakMap<Unwanted, Placement>();
 
   /** Places every address of the ledger. */
-  place(demands: DesiredVips, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
+  place(desiredVips: DesiredVips, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
     const byUid = new Map(decisions.map((decision) => [decision.vip.uid, decision]));
     const key = JSON.stringify(here);
     const placements: Placement[] = [];
-    for (const unwanted of demands.unwanted) placements.push(this.#unwanted(unwanted));
-    for (const demand of demands.vips) {
-      const decision = byUid.get(demand.uid);
-      const known = this.#placed.get(demand);
+    for (const unwanted of desiredVips.unwanted) placements.push(this.#unwanted(unwanted));
+    for (const desiredVip of desiredVips.vips) {
+      const decision = byUid.get(desiredVip.uid);
+      const known = this.#placed.get(desiredVip);
       if (known && known.decision === decision && known.here === key) placements.push(known.placement);
       else {
-        const placement = place(demand, decision, here);
-        this.#placed.set(demand, { decision, here: key, placement });
+        const placement = place(desiredVip, decision, here);
+        this.#placed.set(desiredVip, { decision, here: key, placement });
         placements.push(placement);
       }
     }
@@ -116,13 +116,13 @@ export class Placer {
 
 /** What this node holds, and whether it has to ask before it announces it. */
 export function heldOf(placements: readonly Placement[], { vips }: DesiredVips): readonly HeldVip[] {
-  const demandOf = new Map(vips.map((demand) => [demand.uid, demand]));
+  const desiredVipOf = new Map(vips.map((desiredVip) => [desiredVip.uid, desiredVip]));
   return placements.flatMap((placement): HeldVip[] => {
     if (placement.kind !== 'Announce') return [];
     const { uid, vip: address, term } = placement;
-    const demand = demandOf.get(uid);
+    const desiredVip = desiredVipOf.get(uid);
     // Whoever takes it over from one that announced it already, and could not write that down, does not wait.
-    const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);
+    const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);
     return [{ uid, address, isFirst }];
   });
 }
@@ -150,8 +150,8 @@ function reasonToWithhold({ kind }: ConflictState): SilenceReason | undefined {
   return kind === 'OtherProgram' ? 'AnnouncedByOtherProgram' : undefined;
 }
 
-function place(demand: DesiredVip, decision: HolderDecision | undefined, here: Here): Placement {
-  const { address: vip, uid, advertisements } = demand;
+function place(desiredVip: DesiredVip, decision: HolderDecision | undefined, here: Here): Placement {
+  const { address: vip, uid, advertisements } = desiredVip;
   // A VIP that was not there yet when the others were decided.
   if (decision === undefined) return { kind: 'Silent', vip, uid, holder: undefined, reason: 'AwaitingClaim' };
   const { holder, term, action, damped } = decision;

@@ -46,8 +46,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'announced-address-is-asked-for-first',
     file: 'announce/placements.ts',
-    old: 'const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);',
-    new: 'const isFirst = demand !== undefined && !demand.wasAnnounced;',
+    old: 'const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);',
+    new: 'const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced;',
     consequence: 'Each takeover of an address that could not be written down yet takes 300 ms longer.',
     tests: ['unit/announce/held.test.ts'],
   },
