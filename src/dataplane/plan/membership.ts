@@ -55,13 +55,13 @@ export class Membership {
     const groups = new Map<string, Group>();
     const tables = new Map<string, SlotTable>();
     const byGroup = new Map<string, SlotTable>();
-    for (const wish of wanted) {
-      const { group, members } = wish;
+    for (const one of wanted) {
+      const { group, members } = one;
       if (groups.has(group)) continue;
       const settled = members.filter(({ node }) => now - (this.#since?.get(node) ?? now) >= settleMs);
       const next = this.#follow(this.#groups.get(group), settled, { present, now });
       groups.set(group, next);
-      const table = tableOf(wish, next, (key) => tables.get(key) ?? this.#tables.get(key));
+      const table = tableOf(one, next, (key) => tables.get(key) ?? this.#tables.get(key));
       tables.set(table.key, table);
       byGroup.set(group, table);
     }

@@ -21,8 +21,8 @@ export interface SpreadTarget {
 /** What the plan depends on. */
 export interface SpreadFacts {
   readonly paths: readonly VipPath[];
-  /** The wish for an address, if there is one. */
-  readonly wishFor: (vip: Ip) => SpreadTarget | undefined;
+  /** The target for an address, if there is one. */
+  readonly targetFor: (vip: Ip) => SpreadTarget | undefined;
   /** How many endpoints of a Service are ready on each node. */
   readonly endpoints: (service: string, family: Family) => ReadonlyMap<string, number>;
   /** The nodes that live, or are back in a moment. */
@@ -33,22 +33,22 @@ export interface SpreadFacts {
 /** Spreads what is to be spread. A table with nobody in it spreads nothing: the holder serves. */
 export function planSpread(membership: Membership, facts: SpreadFacts): readonly SpreadVip[] {
   const wanted = new Map<string, Wanted>();
-  const wishes = facts.paths.flatMap((path) => {
-    const wish = facts.wishFor(path.address);
-    if (wish === undefined) return [];
+  const targets = facts.paths.flatMap((path) => {
+    const target = facts.targetFor(path.address);
+    if (target === undefined) return [];
     const ports = path.ports.map((port) => {
-      return { ...port, group: [port.local ?? '', wish.scope, wish.link].join(' ') };
+      return { ...port, group: [port.local ?? '', target.scope, target.link].join(' ') };
     });
-    return [{ wish, ports }];
+    return [{ target, ports }];
   });
-  for (const { wish, ports } of wishes) {
+  for (const { target, ports } of targets) {
     for (const { group, local } of ports) {
       if (wanted.has(group)) continue;
-      wanted.set(group, { group, members: membersOf(wish, local, facts), shared: local !== undefined });
+      wanted.set(group, { group, members: membersOf(target, local, facts), shared: local !== undefined });
     }
   }
   const tables = membership.tables([...wanted.values()], facts.present, facts.now);
-  return wishes.flatMap(({ wish: { vip, link }, ports }) => {
+  return targets.flatMap(({ target: { vip, link }, ports }) => {
     const served = ports.flatMap(({ protocol, port, sticky, group }) => {
       const table = tables.get(group);
       return table === undefined || table.slots.length === 0 ? [] : [{ protocol, port, sticky, table }];

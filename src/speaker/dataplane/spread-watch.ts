@@ -74,7 +74,7 @@ export class SpreadWatch {
       blockedAt: (node) =>
         node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
     };
-    const { wishFor, neighbours } = spreadTargetsOf(world.desired, hosts);
+    const { targetFor, neighbours } = spreadTargetsOf(world.desired, hosts);
     const wanted = links.filter(({ name }) => neighbours.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
     tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
@@ -82,8 +82,8 @@ export class SpreadWatch {
     const isAble = (wish: SpreadTarget) => ableNames.has(wish.link);
     const spread = planSpread(this.#membership, {
       paths,
-      wishFor: (vip) => {
-        const wish = wishFor(vip);
+      targetFor: (vip) => {
+        const wish = targetFor(vip);
         return wish && isAble(wish) ? wish : undefined;
       },
       endpoints: endpointCounts(world.slices),
@@ -92,7 +92,7 @@ export class SpreadWatch {
     });
     const members = new Map(spread.map((one) => [one.vip, this.#membersOf(one)]));
     const states = paths.flatMap(({ address: vip }) => {
-      const wish = wishFor(vip);
+      const wish = targetFor(vip);
       if (wish === undefined) return [];
       const facts = { hasPrograms: !isAble(wish), members: members.get(vip) ?? [], blocked: this.#blockedOf(wish) };
       return [[vip, { vip, link: wish.link, ...facts }] as const];
