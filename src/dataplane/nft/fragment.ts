@@ -43,7 +43,7 @@ export function mapOf(type: string, elements: Iterable<readonly [string, string]
 }
 
 /** Several parts as one. No two of them may name anything the same. */
-export function sum(parts: readonly TableFragment[]): TableFragment {
+export function sum(fragments: readonly TableFragment[]): TableFragment {
   const merged = <T>(records: readonly (Readonly<Record<string, T>> | undefined)[]): Readonly<Record<string, T>> => {
     const entries = records.flatMap((record) => Object.entries(record ?? {}));
     const all = Object.fromEntries(entries);
@@ -51,19 +51,19 @@ export function sum(parts: readonly TableFragment[]): TableFragment {
     return all;
   };
   return {
-    collections: merged(parts.map(({ collections }) => collections)),
-    chains: merged(parts.map(({ chains }) => chains)),
+    collections: merged(fragments.map(({ collections }) => collections)),
+    chains: merged(fragments.map(({ chains }) => chains)),
   };
 }
 
 /** A table of all these features, behind one gate. */
-export function tableOf(family: TableFamily, parts: readonly TableFragment[]): Table {
+export function tableOf(family: TableFamily, fragments: readonly TableFragment[]): Table {
   const alive: Collection = {
     kind: 'set',
     spec: 'type ether_type; flags timeout',
     elements: new Map(gateElements.map((key) => [key, gateElement])),
   };
-  const { collections = {}, chains = {} } = sum([{ collections: { [gateName]: alive } }, ...parts]);
+  const { collections = {}, chains = {} } = sum([{ collections: { [gateName]: alive } }, ...fragments]);
   return { family, collections: new Map(Object.entries(collections)), chains: new Map(Object.entries(chains)) };
 }
 

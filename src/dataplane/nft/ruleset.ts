@@ -70,7 +70,7 @@ function removal(family: TableFamily): string {
 }
 
 function tableText({ family, collections, chains }: Table): string {
-  const parts = [
+  const declarations = [
     ...[...collections].map(([name, { kind, spec, elements }]) => {
       const members = elements.size === 0 ? '' : ` elements = { ${[...elements].map(elementText).join(', ')} };`;
       return `  ${kind} ${name} { ${spec};${members} }`;
@@ -80,7 +80,7 @@ function tableText({ family, collections, chains }: Table): string {
       return `  chain ${name} {\n${lines.map((line) => `    ${line}\n`).join('')}  }`;
     }),
   ];
-  return `table ${family} ${tableName} {\n${parts.join('\n')}\n}`;
+  return `table ${family} ${tableName} {\n${declarations.join('\n')}\n}`;
 }
 
 function elementText([key, value]: readonly [string, string]): string {

@@ -56,11 +56,11 @@ export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): 
       ),
     },
   };
-  return sum([rules, ...slotted.parts]);
+  return sum([rules, ...slotted.fragments]);
 }
 
 interface Slotted {
-  readonly parts: readonly TableFragment[];
+  readonly fragments: readonly TableFragment[];
   readonly ports: readonly (readonly [string, string])[];
   readonly neighbours: readonly Neighbor[];
 }
@@ -90,5 +90,5 @@ function slotChances(dialect: Dialect, { spread, self, neighbourFor }: Spread): 
         return [`${vip} . ${port}`, `goto ${name}_${sticky ? 'client' : 'flow'}`] as const;
       }),
   );
-  return { parts: [...tables.values()], ports, neighbours };
+  return { fragments: [...tables.values()], ports, neighbours };
 }

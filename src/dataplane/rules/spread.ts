@@ -66,7 +66,7 @@ const isFragment = { IPv4: 'ip frag-off & 0x3fff != 0', IPv6: 'exthdr frag exist
 export function spreadOut(facts: Spread): TableFragment {
   const links = facts.spreadLinks;
   if (links.length === 0) return {};
-  const parts = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
+  const fragments = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
   const entries = [...links].map((link): [string, Chain] => [
     chainName('entry', link),
     {
@@ -80,7 +80,7 @@ export function spreadOut(facts: Spread): TableFragment {
     },
   ]);
   const peers = { collections: { peer_macs: setOf('ether_addr', new Set(facts.peerMacs)) } };
-  return sum([peers, noteTests(), ...parts, { chains: Object.fromEntries(entries) }]);
+  return sum([peers, noteTests(), ...fragments, { chains: Object.fromEntries(entries) }]);
 }
 
 function ofFamily(dialect: Dialect, facts: Spread): TableFragment {
