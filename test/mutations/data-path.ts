@@ -68,10 +68,10 @@ export const dataPath: readonly Mutation[] = [
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
-    id: 'kernel-answers-are-not-fenced',
+    id: 'kernel-answers-are-not-silenced',
     file: 'dataplane/rules/kernel-silence.ts',
-    old: "fenced: chain('arp operation reply drop', ...renamed),",
-    new: 'fenced: chain(...renamed),',
+    old: "silenced: chain('arp operation reply drop', ...renamed),",
+    new: 'silenced: chain(...renamed),',
     consequence: 'With kube-proxy in IPVS mode every node answers for every address.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },

@@ -20,8 +20,8 @@ export function silenceKernelArp(vips: readonly VipPath[], links: readonly LinkP
   return {
     collections: { [vipSet]: setOf('ipv4_addr', own) },
     chains: {
-      fence: hookChain('filter hook output priority filter', [`arp saddr ip @${vipSet} goto fenced`]),
-      fenced: chain('arp operation reply drop', ...renamed),
+      silence_kernel: hookChain('filter hook output priority filter', [`arp saddr ip @${vipSet} goto silenced`]),
+      silenced: chain('arp operation reply drop', ...renamed),
     },
   };
 }
@@ -39,7 +39,7 @@ export function silenceKernelNdp(vips: readonly VipPath[], links: readonly LinkP
       advertised: { kind: 'set', spec: 'typeof @th,64,128', elements: new Map(targets.map((target) => [target, ''])) },
     },
     chains: {
-      fence: hookChain('filter hook output priority filter', [
+      silence_kernel: hookChain('filter hook output priority filter', [
         'icmpv6 type nd-neighbor-advert @th,64,128 @advertised drop',
         ...renamed,
       ]),

@@ -67,7 +67,10 @@ test('the second chance leaves alone what begins a connection, and what ends one
 });
 
 test('the answers of a kernel that has a VIP as its own are dropped, and its questions get another name', () => {
-  assert.deepEqual(rulesOf('arp', 'fenced'), ['arp operation reply drop', 'oifname "eth0" arp saddr ip set 192.0.2.1']);
+  assert.deepEqual(rulesOf('arp', 'silenced'), [
+    'arp operation reply drop',
+    'oifname "eth0" arp saddr ip set 192.0.2.1',
+  ]);
 });
 
 test('to an endpoint of a dead node no connection begins, and what is under way goes on', () => {
