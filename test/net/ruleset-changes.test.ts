@@ -130,7 +130,7 @@ const pathArbitrary: fc.Arbitrary<DataPath> = fc
       ports.length === 0 ? [] : [{ vip: address, link: linkName, ports: ports.map((port) => ({ ...port, table })) }],
     );
     const wish = spreads ? { spread, spreadLinks: [linkName] } : { spread: [], spreadLinks: [] };
-    return { ...path, ...wish, self: 'n1', neighbourFor: (node, of) => peerOf(node, of) };
+    return { ...path, ...wish, self: 'n1', neighborFor: (node, of) => peerOf(node, of) };
   });
 
 test('G3 a change leads to the same tables as making them anew', () => {

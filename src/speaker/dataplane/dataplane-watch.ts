@@ -161,7 +161,7 @@ export class DataplaneWatch {
     const nodes = new Map(informers.nodes.store.values().map((node) => [node.name, node]));
     const lost = new Set(runner.membership.lost);
     const isGone = (node: string) => lost.has(node) && !this.#parts.spread.isInDoubt(node, now);
-    const neighbourFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighbourFor(node, vip, links));
+    const neighborFor = (node: string, vip: Ip) => (isGone(node) ? undefined : this.#neighborFor(node, vip, links));
     const slices = informers.endpointSlices.store.values();
     const vips = this.#reader.read({
       ledger: informers.allocations.store.values(),
@@ -174,7 +174,7 @@ export class DataplaneWatch {
     const planned = this.#parts.spread.plan({
       ...{ desired, links, slices, paths: vips, now },
       hosts: {
-        ...{ self, present, neighbourFor },
+        ...{ self, present, neighborFor },
         isDraining: (node) => nodes.get(node)?.draining === true,
         linkFor: (vip) => linkOf(vip, links),
       },
@@ -183,8 +183,8 @@ export class DataplaneWatch {
     const held = runner.decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     const peerMacs = [...nodes.keys()].flatMap((node) => (runner.linksOf(node) ?? []).map(({ mac }) => mac));
     return {
-      ...{ self, vips, neighbourFor, peerMacs, ...planned },
-      ...this.#former.observe(held, { self, neighbourFor, now }),
+      ...{ self, vips, neighborFor, peerMacs, ...planned },
+      ...this.#former.observe(held, { self, neighborFor, now }),
       nodeAddresses: nodeAddressesOf(nodes.get(self)?.internalAddresses ?? []),
       links: links.map(({ name, addresses }) => ({
         name,
@@ -197,7 +197,7 @@ export class DataplaneWatch {
     };
   }
 
-  #neighbourFor(node: string, vip: Ip, links: readonly Link[]): Neighbor | undefined {
+  #neighborFor(node: string, vip: Ip, links: readonly Link[]): Neighbor | undefined {
     const key = `${node} ${vip}`;
     if (!this.#neighbours.has(key)) this.#neighbours.set(key, this.#findNeighbour(node, vip, links));
     return this.#neighbours.get(key);

@@ -37,7 +37,7 @@ function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
       present: all,
       isDraining: () => false,
       linkFor: (vip) => ({ name: 'eth0', subnet: familyOf(vip) }),
-      neighbourFor: neighbourOf,
+      neighborFor: neighbourOf,
       blockedAt: () => [],
       ...facts,
     },
@@ -73,7 +73,7 @@ test('nodes may serve that are eligible, live, are not drained, have a link for 
   assert.deepEqual(nodesOf({ isDraining: (node) => node === 'b' }), both('a', 'c', 'self'));
   assert.deepEqual(nodesOf({}, { serves: (node) => node !== 'self' }), both('a', 'b', 'c'));
   assert.deepEqual(
-    nodesOf({ neighbourFor: (node) => (node === 'c' ? neighbourOf(node) : undefined) }),
+    nodesOf({ neighborFor: (node) => (node === 'c' ? neighbourOf(node) : undefined) }),
     both('c', 'self'),
   );
 });
@@ -82,7 +82,7 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
   const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
   const facts: Partial<Hosts> = {
     linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
-    neighbourFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighbourOf(node)),
+    neighborFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighbourOf(node)),
   };
   for (const order of [
     [near, far],
@@ -122,7 +122,7 @@ test('neighbours are the other nodes of all VIPs to be spread, by link, blocked 
   const { neighbours } = read([...demands, single], {
     linkFor: (vip) => ({ name: vip === six ? 'eth1' : 'eth0', subnet: familyOf(vip) }),
     blockedAt: () => ['a'],
-    neighbourFor: (node) => (node === 'self' ? undefined : neighbourOf(node)),
+    neighborFor: (node) => (node === 'self' ? undefined : neighbourOf(node)),
   });
   const names = [...neighbours].map(([link, list]) => [link, list.map(({ node }) => node)]);
   assert.deepEqual(names, [
