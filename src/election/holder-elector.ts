@@ -53,7 +53,7 @@ export interface Effects {
   /** Addresses of peers to ask for on a link now, to see whether anything comes through it. */
   readonly linkProbes: readonly Probe[];
   /** Links of this node that nothing comes through: no VIP is to be served there. The same set as before if nothing has changed. */
-  readonly deaf: ReadonlySet<string>;
+  readonly noInboundTraffic: ReadonlySet<string>;
   /** When the next tick is wanted, if nothing comes before: within a beat at the latest. */
   readonly again: number;
 }
@@ -216,7 +216,7 @@ export class HolderElector {
       heartbeats: this.#schedule.due(this.#others, review, now),
       reassert,
       linkProbes,
-      deaf: this.#linkProbes.deaf,
+      noInboundTraffic: this.#linkProbes.noInboundTraffic,
       again: Math.min(now + times.heartbeat, wireAt, ...changes.filter((at) => at > now)),
     };
   }
@@ -240,9 +240,9 @@ export class HolderElector {
   }
 
   get #links(): readonly PeerLink[] {
-    const { deaf } = this.#linkProbes;
+    const { noInboundTraffic } = this.#linkProbes;
     const all = this.#input?.links ?? [];
-    return deaf.size === 0 ? all : all.filter(({ name }) => !deaf.has(name));
+    return noInboundTraffic.size === 0 ? all : all.filter(({ name }) => !noInboundTraffic.has(name));
   }
 
   /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */

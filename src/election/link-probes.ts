@@ -30,19 +30,19 @@ const quickProbes = 5;
 /** Watches the links. */
 export class LinkProbes {
   readonly #quiet = new Map<string, Quiet>();
-  #deaf: ReadonlySet<string> = new Set();
+  #noInboundTraffic: ReadonlySet<string> = new Set();
   /** When a link will have been quiet for long enough to ask. */
   #missedAt = Number.POSITIVE_INFINITY;
 
   /** The links that nothing comes through; the same set as long as it does not change. */
-  get deaf(): ReadonlySet<string> {
-    return this.#deaf;
+  get noInboundTraffic(): ReadonlySet<string> {
+    return this.#noInboundTraffic;
   }
 
   /** Looks at all links. Gives the addresses to ask for. */
   review(links: readonly PeerLink[], peers: readonly Peer[], now: number): readonly Probe[] {
     const probes: Probe[] = [];
-    const deaf = new Set<string>();
+    const silent = new Set<string>();
     this.#missedAt = Number.POSITIVE_INFINITY;
     for (const link of links) {
       const known = heardOn(link.name, peers, now);
@@ -54,14 +54,15 @@ export class LinkProbes {
       }
       const quiet = this.#quiet.get(link.name) ?? { since: now, probedAt: Number.NEGATIVE_INFINITY, probes: 0 };
       this.#quiet.set(link.name, quiet);
-      if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) deaf.add(link.name);
+      if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) silent.add(link.name);
       if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
       Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 });
       const addresses = known.flatMap((peer) => addressesOn(link, peer));
       probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
     }
     for (const name of this.#quiet.keys()) if (!links.some((link) => link.name === name)) this.#quiet.delete(name);
-    if (deaf.size !== this.#deaf.size || [...deaf].some((name) => !this.#deaf.has(name))) this.#deaf = deaf;
+    if (silent.size !== this.#noInboundTraffic.size || [...silent].some((name) => !this.#noInboundTraffic.has(name)))
+      this.#noInboundTraffic = silent;
     return probes;
   }
 

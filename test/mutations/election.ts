@@ -76,7 +76,7 @@ export const election: readonly Mutation[] = [
     tests: ['unit/election/holder-elector.test.ts', 'sim/scenarios.test.ts'],
   },
   {
-    id: 'one-silent-peer-makes-a-link-deaf',
+    id: 'one-silent-peer-fails-a-link',
     file: 'election/link-probes.ts',
     old: 'const leastPeers = 2;',
     new: 'const leastPeers = 1;',

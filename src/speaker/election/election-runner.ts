@@ -250,7 +250,7 @@ export class ElectionRunner {
     if (effects.hasDelta) this.#sendDeltas(elector);
     this.#sendHeartbeats(elector, effects.heartbeats);
     this.#noteDecisions(effects.decisions);
-    this.#noteDeafLinks(effects.deaf);
+    this.#noteDeafLinks(effects.noInboundTraffic);
     this.#noteMembership(elector);
     const probes = [...effects.holderProbes, ...effects.linkProbes].map(({ address }) => address);
     if (probes.length > 0) this.#options.ports.probe(probes);
