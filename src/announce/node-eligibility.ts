@@ -62,7 +62,7 @@ export interface EligibilityContext {
 /** A node, and what it is to a VIP. */
 export interface NodeEligibility {
   readonly node: string;
-  readonly verdict: IneligibleReason;
+  readonly reason: IneligibleReason;
   /** Which link, what is wrong with it. */
   readonly detail: string;
 }
@@ -71,7 +71,7 @@ export interface NodeEligibility {
 export function eligibilityOf(node: NodeView, context: EligibilityContext): NodeEligibility {
   const { name, labels, excluded, draining } = node;
   const { advertisements, holder, allExcluded, hasSpeaker, endpointNodes, isAlive } = context;
-  const look = (verdict: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, verdict, detail });
+  const look = (reason: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, reason, detail });
   if (!hasSpeaker(name)) return look('NoSpeaker');
   if (excluded && !allExcluded) return look('Excluded');
   const here = advertisements.filter((advertisement) => coversNode(advertisement, labels));
@@ -79,16 +79,16 @@ export function eligibilityOf(node: NodeView, context: EligibilityContext): Node
   if (endpointNodes !== undefined && !endpointNodes.has(name)) return look('NoLocalEndpoint');
   if (!isAlive(name)) return look('NotAlive');
   const link = linkLook(context.address, here, context.linksOf(name));
-  if (link.verdict !== undefined) return look(link.verdict, link.detail);
+  if (link.reason !== undefined) return look(link.reason, link.detail);
   if (draining) return look('Draining', link.detail);
   return look(name === holder ? 'Holder' : 'Candidate', link.detail);
 }
 
-type Linked = { readonly verdict: IneligibleReason | undefined; readonly detail: string };
+type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };
 
 /** The way of `linksFor`, with the reason where it leads nowhere. */
 function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {
-  if (links === undefined) return { verdict: undefined, detail: 'its links are not known' };
+  if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
   const isFit = ({ unusable, deaf }: ToldLink) => unusable === undefined && !deaf;
   const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
@@ -97,16 +97,16 @@ function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly T
   const chosen = named.find(isFit);
   if (chosen !== undefined) {
     const isBorder = isEdge(vip, { addresses: chosen.ips });
-    return { verdict: isBorder ? 'NetworkAddress' : undefined, detail: `link ${chosen.name}` };
+    return { reason: isBorder ? 'NetworkAddress' : undefined, detail: `link ${chosen.name}` };
   }
   const [broken] = named;
   if (broken !== undefined)
-    return { verdict: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };
+    return { reason: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };
   const [other] = near;
   const patterns = [...new Set(here.flatMap(({ interfaces }) => interfaces))].join(', ');
-  if (other !== undefined) return { verdict: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
+  if (other !== undefined) return { reason: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
   const subnets = views.filter(isFit).flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own}`));
-  return { verdict: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
+  return { reason: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
 }
 
 function ipsOf({ addresses }: ToldLink): readonly LinkAddress[] {

@@ -42,12 +42,12 @@ function assertMovable(picture: Evaluation, address: string, node: string): stri
   const looks = nodeEligibilities(picture, { ...placed, localService: localServiceAt(picture, address) });
   const look = looks.find((one) => one.node === node);
   if (look === undefined) throw noSuchNode(picture, node);
-  if (look.verdict === 'Holder') return node;
-  if (look.verdict === 'Candidate') return vip.holder;
-  const able = looks.filter(({ verdict }) => verdict === 'Candidate').map((one) => one.node);
+  if (look.reason === 'Holder') return node;
+  if (look.reason === 'Candidate') return vip.holder;
+  const able = looks.filter(({ reason }) => reason === 'Candidate').map((one) => one.node);
   const hint = able.length > 0 ? `these can: ${able.join(', ')}` : 'no other node can either';
   const detail = look.detail === '' ? '' : ` (${look.detail})`;
-  throw wrong(`${node} cannot have ${address}: ${look.verdict}: ${nodeWords[look.verdict]}${detail}`, hint);
+  throw wrong(`${node} cannot have ${address}: ${look.reason}: ${nodeWords[look.reason]}${detail}`, hint);
 }
 
 interface Move {

@@ -92,7 +92,7 @@ function drainAnswer(facts: DrainFacts): Answer {
 function hasOther(picture: Evaluation, { address, pool, holder }: VipState): boolean {
   const local = localServiceAt(picture, address);
   const looks = nodeEligibilities(picture, { address: address as Ip, pool, holder, localService: local });
-  return looks.some(({ verdict }) => verdict === 'Candidate');
+  return looks.some(({ reason }) => reason === 'Candidate');
 }
 
 async function heldBy(session: Session, node: string): Promise<readonly string[]> {

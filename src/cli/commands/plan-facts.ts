@@ -116,7 +116,7 @@ function effectOn(now: Decision, was: Decision | undefined, pictures: Pictures):
     if (kept.some((one) => !isAnnounceable(one.before) && isAnnounceable(one.after))) return 'Announced';
     return 'Keeps';
   })();
-  const isHeld = (some: readonly NodeEligibility[]) => some.some(({ verdict }) => verdict === 'Holder');
+  const isHeld = (some: readonly NodeEligibility[]) => some.some(({ reason }) => reason === 'Holder');
   const takenOver = kept.filter((one) => isHeld(one.before) && !isHeld(one.after) && isAnnounceable(one.after));
   return {
     service: now.service.key,
@@ -148,12 +148,12 @@ function looksAt(
 }
 
 function silenceOf(looks: readonly NodeEligibility[]): string {
-  const verdicts = [...new Set(looks.map(({ verdict }) => verdict))];
-  return `no node could announce it any more (${verdicts.join(', ')})`;
+  const reasons = [...new Set(looks.map(({ reason }) => reason))];
+  return `no node could announce it any more (${reasons.join(', ')})`;
 }
 
 function isAnnounceable(looks: readonly NodeEligibility[]): boolean {
-  return looks.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
+  return looks.some(({ reason }) => reason === 'Holder' || reason === 'Candidate');
 }
 
 function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {

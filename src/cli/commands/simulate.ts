@@ -62,7 +62,7 @@ export function simulate(picture: Evaluation, down: readonly string[]): Simulate
         localService: localServiceAt(picture, address),
       });
       const able = looks
-        .filter(({ node, verdict }) => verdict === 'Candidate' && !gone.has(node))
+        .filter(({ node, reason }) => reason === 'Candidate' && !gone.has(node))
         .map(({ node }) => node);
       const to = ranking.first(ip, able, () => true);
       return { address, services, from, ...(to !== undefined && { to }) };

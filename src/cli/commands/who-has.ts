@@ -49,7 +49,7 @@ export function whoHas(picture: Evaluation, address: Ip): WhoHasFacts {
     holder: undefined,
     localService: undefined,
   });
-  const nodes = looks.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
+  const nodes = looks.filter(({ reason }) => reason === 'Candidate').map(({ node }) => node);
   const found = (state: string, message: string): WhoHasFacts => ({
     ...{ address, state, message, nodes },
     ...(home && { pool: home.name }),

@@ -115,11 +115,11 @@ function vipText(vip: ExplainedVip, style: Style): string {
   const { address, nodes, reason, holder, next, verified, verifiedReason, distribution, spread, nftables, since } = vip;
   const columns = [
     { title: 'NODE', cell: ({ node }: (typeof nodes)[number]) => node },
-    { title: 'VERDICT', cell: ({ verdict }: (typeof nodes)[number]) => verdict },
+    { title: 'VERDICT', cell: ({ reason: found }: (typeof nodes)[number]) => found },
     {
       title: 'MEANS',
-      cell: ({ node, verdict, detail }: (typeof nodes)[number]) =>
-        `${nodeWords[verdict]}${node === next ? ', and is first in line' : ''}${detail === '' ? '' : ` (${detail})`}`,
+      cell: ({ node, reason: found, detail }: (typeof nodes)[number]) =>
+        `${nodeWords[found]}${node === next ? ', and is first in line' : ''}${detail === '' ? '' : ` (${detail})`}`,
     },
   ];
   const held = holder === undefined ? 'nobody' : `${holder}${since === undefined ? '' : ` since ${since}`}`;

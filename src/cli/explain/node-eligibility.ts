@@ -42,6 +42,6 @@ export function nodeEligibilities(
       linksOf: (name) => links.get(name),
     }),
   );
-  const rank = ({ verdict }: NodeEligibility) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
+  const rank = ({ reason }: NodeEligibility) => (reason === 'Holder' ? 0 : reason === 'Candidate' ? 1 : 2);
   return looks.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }

@@ -54,16 +54,16 @@ function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
 /** Where nobody may announce it, the cure is that of what keeps the nodes from it, if that is the same for all. */
 function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
   if (reason !== 'NoCandidate' && reason !== 'NoUsableLink' && reason !== 'Pending') return problem(reason, what);
-  const verdicts = new Set(nodes.map(({ verdict }) => verdict));
-  const [only] = verdicts;
-  const cure = verdicts.size === 1 && only !== undefined ? cures[only] : undefined;
-  const why = [...verdicts].map((verdict) => `${verdict}: ${named(nodes, verdict)}`).join('; ');
-  if (reason === 'Pending' && verdicts.has('Candidate')) return problem(reason, what);
+  const reasons = new Set(nodes.map(({ reason: found }) => found));
+  const [only] = reasons;
+  const cure = reasons.size === 1 && only !== undefined ? cures[only] : undefined;
+  const why = [...reasons].map((one) => `${one}: ${named(nodes, one)}`).join('; ');
+  if (reason === 'Pending' && reasons.has('Candidate')) return problem(reason, what);
   return { reason, what: `${what} (${why})`, todo: cure ?? cureOf('NoCandidate') };
 }
 
-function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verdict']): string {
-  const found = nodes.filter((look) => look.verdict === verdict);
+function named(nodes: readonly NodeEligibility[], reason: NodeEligibility['reason']): string {
+  const found = nodes.filter((look) => look.reason === reason);
   const details = [...new Set(found.map(({ detail }) => detail))];
   const groups = details.map((detail) => {
     const names = found.filter((look) => look.detail === detail).map(({ node }) => node);
@@ -72,7 +72,7 @@ function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verd
   return groups.join('; ');
 }
 
-const cures: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
+const cures: Readonly<Partial<Record<NodeEligibility['reason'], string>>> = {
   NoSpeaker:
     'let speakers run: kubectl get pods of the namespace of Berth, speaker.nodeSelector and tolerations of the chart',
   Excluded:
