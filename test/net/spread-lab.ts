@@ -2,9 +2,8 @@
 import type { Ip } from '../../src/addr/ip.ts';
 import type { Neighbor } from '../../src/dataplane/plan/neighbor.ts';
 import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/plan/slots.ts';
-import type { DataPath } from '../../src/dataplane/plan/spec.ts';
+import type { DataPath, SpreadPort } from '../../src/dataplane/plan/spec.ts';
 import { testSources } from '../../src/dataplane/rules/spoof-test.ts';
-import type { SpreadPort } from '../../src/dataplane/rules/spread.ts';
 import {
   addNamespaces,
   addressLine,

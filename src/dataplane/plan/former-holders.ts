@@ -1,7 +1,7 @@
 /** Who held each VIP before, so that connections from then can be handed on: see `second-chance.ts`. */
 import type { Ip } from '../../addr/ip.ts';
-import type { Chances } from '../rules/second-chance.ts';
 import type { Neighbor } from './neighbor.ts';
+import type { Chances } from './spec.ts';
 
 /** Who holds a VIP now. */
 export interface Held {

@@ -1,8 +1,8 @@
 /** What the data path of a node is decided from: plain facts, with no word of nft. */
 import type { Family, Ip } from '../../addr/ip.ts';
 import type { Protocol } from '../nft/icmp-error.ts';
-import type { Chances } from '../rules/second-chance.ts';
-import type { Spread } from '../rules/spread.ts';
+import type { Neighbor } from './neighbor.ts';
+import type { SlotTable } from './slots.ts';
 
 /** A port of a VIP, as a Service has it. */
 export interface PortPath {
@@ -32,6 +32,45 @@ export interface LinkPath {
   readonly addresses: readonly Ip[];
   /** VIPs are in its subnets. */
   readonly hasVips: boolean;
+}
+
+/** A VIP whose connections are spread. */
+export interface SpreadVip {
+  readonly vip: Ip;
+  /** The name of the link that it is on. */
+  readonly link: string;
+  readonly ports: readonly SpreadPort[];
+}
+
+/** One port of it. */
+export interface SpreadPort {
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** All connections of a client go to one node (`sessionAffinity: ClientIP`). */
+  readonly sticky: boolean;
+  readonly table: SlotTable;
+}
+
+/** What the rules follow from. */
+export interface Spread {
+  readonly self: string;
+  readonly spread: readonly SpreadVip[];
+  /** The links on which VIPs are to be spread, whether that is possible or not. */
+  readonly spreadLinks: readonly string[];
+  readonly peerMacs: readonly string[];
+  /** How this node reaches another one on the link that an address is on. */
+  readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
+}
+
+/** Where the packets of a VIP go that belong to no connection known here. */
+export interface SecondChance {
+  readonly vip: Ip;
+  readonly to: Neighbor;
+}
+
+/** What the rules follow from. */
+export interface Chances {
+  readonly chances: readonly SecondChance[];
 }
 
 /** All that the rules of a node follow from. */

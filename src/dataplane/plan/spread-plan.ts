@@ -1,9 +1,8 @@
 /** Which VIPs are spread, and over which nodes. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
-import type { SpreadVip } from '../rules/spread.ts';
 import type { Membership, Wanted } from './membership.ts';
 import { type Member, weightOf } from './slots.ts';
-import type { VipPath } from './spec.ts';
+import type { SpreadVip, VipPath } from './spec.ts';
 
 /** A VIP that an L2Advertisement wants spread. */
 export interface SpreadTarget {

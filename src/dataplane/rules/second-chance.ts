@@ -5,23 +5,12 @@
  * That the kernel does not know a connection is the sign, not a list of moves: so nothing has to be told in time, and every node has the
  * rule before it needs it.
  */
-import type { Ip } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
 import { chain, hookChain, mapOf, sum, type TableFragment } from '../nft/fragment.ts';
 import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
 import { chanceOf, type Slot } from '../plan/slots.ts';
-import { type Spread, slotExpression, slotMap } from './spread.ts';
-
-/** Where the packets of a VIP go that belong to no connection known here. */
-export interface SecondChance {
-  readonly vip: Ip;
-  readonly to: Neighbor;
-}
-
-/** What the rules follow from. */
-export interface Chances {
-  readonly chances: readonly SecondChance[];
-}
+import type { Chances, Spread } from '../plan/spec.ts';
+import { slotExpression, slotMap } from './spread.ts';
 
 /**
  * What is handed on has so many hops left, and what has no more than that is not handed on: so whatever each node believes of the others,

@@ -8,39 +8,12 @@
 import { familyOf, type Ip } from '../../addr/ip.ts';
 import { type Dialect, dialects } from '../nft/family.ts';
 import { chain, gate, mapOf, setOf, sum, type TableFragment } from '../nft/fragment.ts';
-import { carried, errorElement, errorKey, type Protocol } from '../nft/icmp-error.ts';
+import { carried, errorElement, errorKey } from '../nft/icmp-error.ts';
 import type { Chain, Collection } from '../nft/ruleset.ts';
 import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
 import { type SlotTable, slotCount } from '../plan/slots.ts';
+import type { Spread, SpreadPort, SpreadVip } from '../plan/spec.ts';
 import { noteTests, testRules } from './spoof-test.ts';
-
-/** A VIP whose connections are spread. */
-export interface SpreadVip {
-  readonly vip: Ip;
-  /** The name of the link that it is on. */
-  readonly link: string;
-  readonly ports: readonly SpreadPort[];
-}
-
-/** One port of it. */
-export interface SpreadPort {
-  readonly protocol: Protocol;
-  readonly port: number;
-  /** All connections of a client go to one node (`sessionAffinity: ClientIP`). */
-  readonly sticky: boolean;
-  readonly table: SlotTable;
-}
-
-/** What the rules follow from. */
-export interface Spread {
-  readonly self: string;
-  readonly spread: readonly SpreadVip[];
-  /** The links on which VIPs are to be spread, whether that is possible or not. */
-  readonly spreadLinks: readonly string[];
-  readonly peerMacs: readonly string[];
-  /** How this node reaches another one on the link that an address is on. */
-  readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
-}
 
 /** All nodes must hash alike. */
 const modulus = `mod ${slotCount} seed 0x1efc`;

@@ -4,9 +4,8 @@ import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import { Membership } from '../../../../src/dataplane/plan/membership.ts';
 import type { SlotTable } from '../../../../src/dataplane/plan/slots.ts';
-import type { PortPath, VipPath } from '../../../../src/dataplane/plan/spec.ts';
+import type { PortPath, SpreadVip, VipPath } from '../../../../src/dataplane/plan/spec.ts';
 import { planSpread, type SpreadFacts, type SpreadTarget } from '../../../../src/dataplane/plan/spread-plan.ts';
-import type { SpreadVip } from '../../../../src/dataplane/rules/spread.ts';
 
 const [one, two, six] = ['192.0.2.1', '192.0.2.2', '2001:db8::1'] as Ip[] as [Ip, Ip, Ip];
 
