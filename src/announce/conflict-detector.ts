@@ -144,7 +144,7 @@ export class Conflicts {
     let nextAt = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched.values()) {
       if (watched.strayAt !== undefined && now - watched.strayAt >= strayMs) {
-        Object.assign(watched, { strayAt: undefined, defendedAt: now });
+        Object.assign(watched, { strayAt: undefined, defendedAt: now } satisfies Partial<Watched>);
         defend.push(watched.vip);
       }
       if (watched.state.kind === 'Contested') this.#defend(watched, defend, now);

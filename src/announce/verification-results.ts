@@ -57,9 +57,10 @@ export class VerificationResults {
     for (const vip of vips) {
       const held = this.#held.get(vip.uid) ?? { vip, since: now, aloneSince: undefined, word: undefined };
       this.#held.set(vip.uid, held);
-      if (held.vip.term !== vip.term) Object.assign(held, { since: now, word: undefined });
+      if (held.vip.term !== vip.term) Object.assign(held, { since: now, word: undefined } satisfies Partial<Held>);
       held.vip = vip;
-      if (vip.verifier !== undefined && isAlone(held, now)) Object.assign(held, { since: now, word: undefined });
+      if (vip.verifier !== undefined && isAlone(held, now))
+        Object.assign(held, { since: now, word: undefined } satisfies Partial<Held>);
       held.aloneSince = vip.verifier === undefined ? (held.aloneSince ?? now) : undefined;
     }
   }

@@ -150,7 +150,7 @@ export class Verification {
     } else if (probe.mac !== undefined && isSettled) {
       watch.mac = probe.mac;
       if (target.aim.kind === 'Nothing') this.#conclude(watch, target.aim, { turn, now });
-      else Object.assign(probe, { step: 'Port', since: now, tries: 0 });
+      else Object.assign(probe, { step: 'Port', since: now, tries: 0 } satisfies Partial<Probe>);
     } else if (now - probe.since >= givenUpAt) {
       this.#conclude(watch, { outcome: 'NotAnswered', detail: '' }, { turn, now });
     } else if (isTryDue(probe, now)) {

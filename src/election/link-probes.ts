@@ -56,7 +56,7 @@ export class LinkProbes {
       this.#quiet.set(link.name, quiet);
       if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) silent.add(link.name);
       if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
-      Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 });
+      Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 } satisfies Partial<Quiet>);
       const addresses = known.flatMap((peer) => addressesOn(link, peer));
       probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
     }

@@ -83,7 +83,7 @@ export class Peers {
     if (to.incarnation !== this.self.incarnation && to.newest !== this.self.incarnation) {
       // It does not know us yet. Nothing that it says counts before it proves that it hears us now.
       if (from.incarnation !== peer.newest && from.incarnation !== peer.incarnation) this.#isUrgent = true;
-      Object.assign(peer, { newest: from.incarnation, newestAt: now });
+      Object.assign(peer, { newest: from.incarnation, newestAt: now } satisfies Partial<Peer>);
       return 'OtherAddressee';
     }
     if (peer.incarnation !== from.incarnation) this.#welcome(peer, from.incarnation, now);
@@ -93,7 +93,8 @@ export class Peers {
     if (order === 'Replayed') return 'Replayed';
     // Who sends on another path what came on this one before does not keep a dead peer alive by it.
     if (order === 'Newest' && sequence >= peer.heardSequence - pathLag) known.at = now;
-    if (sequence > peer.heardSequence) Object.assign(peer, { heardAt: now, heardSequence: sequence });
+    if (sequence > peer.heardSequence)
+      Object.assign(peer, { heardAt: now, heardSequence: sequence } satisfies Partial<Peer>);
     // The same message comes over several paths, and one path is quicker than the other.
     if (message.kind === 'Heartbeat') {
       if (sequence > peer.heartbeatSequence) this.#takeHeartbeat(peer, message, now);
