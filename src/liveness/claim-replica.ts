@@ -1,4 +1,4 @@
-/** Takes in what one incarnation of a peer tells of its claims, in whatever order its datagrams come. */
+/** Applies the claims that one incarnation of a peer sends, in whatever order its datagrams arrive. */
 import type { ClaimStore } from './claim-store.ts';
 import type { Claim, ClaimDelta } from './messages.ts';
 import { windowSize } from './replay-window.ts';
@@ -12,7 +12,7 @@ interface WholeList {
 export class ClaimReplica {
   readonly #store: ClaimStore;
   readonly #node: string;
-  /** By uid: the sequence of the newest datagram that told of it. */
+  /** By uid: the sequence of the newest datagram that mentioned it. */
   readonly #versions = new Map<string, number>();
   #highest = 0;
   #whole: WholeList | undefined;
@@ -22,7 +22,7 @@ export class ClaimReplica {
     this.#node = node;
   }
 
-  /** Takes in a datagram. */
+  /** Applies a datagram. */
   take({ claims, dropped, fullSync, sequence }: ClaimDelta): void {
     this.#highest = Math.max(this.#highest, sequence);
     if (fullSync === undefined) {
@@ -62,7 +62,7 @@ export class ClaimReplica {
     return true;
   }
 
-  /** What is older than the window of replays does not come any more. */
+  /** Datagrams older than the replay window are dropped before they come here, so their versions are not needed. */
   #prune(): void {
     if (this.#versions.size < this.#store.of(this.#node).size + 4 * windowSize) return;
     for (const [uid, sequence] of this.#versions) {

@@ -1,4 +1,7 @@
-/** What a speaker says: its beats, and its claims where they have changed or a peer asks for them. */
+/**
+ * Makes the messages that a speaker sends: its heartbeats, the changes of its claims, and all claims for a peer that
+ * requests them.
+ */
 import {
   type Claim,
   type ClaimDelta,
@@ -13,7 +16,7 @@ import {
 } from './messages.ts';
 import type { Peers } from './peers.ts';
 
-/** What a beat tells besides what was heard. */
+/** The fields of a heartbeat that its caller decides. */
 export interface HeartbeatFields {
   readonly now: number;
   readonly state: SpeakerState;
@@ -23,16 +26,16 @@ export interface HeartbeatFields {
   readonly nextMs: number;
 }
 
-/** Claims, or uids of dropped ones, in one datagram of 1,400 bytes. */
+/** Claims, or uids of dropped claims, in one datagram of 1,400 bytes. */
 const itemsAtOnce = 15;
-/** VerificationResults in one: they are longer. */
+/** Results of probes in one datagram: they are longer. */
 const resultsAtOnce = 12;
-/** Characters of nodes' names in one beat. */
+/** Characters of node names in one heartbeat. */
 const namesAtOnce = 600;
-/** A peer whose claims do not fit what it says of them is asked for them after so long: they are often on their way. */
+/** After this time a peer is asked for its claims if they do not match its digest: often they are on their way. */
 const requestMs = 100;
 
-/** The voice of one speaker. */
+/** The outgoing messages of one speaker. */
 export class Outbox {
   readonly #peers: Peers;
   #sequence = 0;
@@ -46,7 +49,7 @@ export class Outbox {
     this.#peers = peers;
   }
 
-  /** What is said to a peer now. */
+  /** The heartbeat for a peer now. */
   heartbeatFor(node: string, { now, ...fields }: HeartbeatFields): Heartbeat {
     const peer = this.#peers.get(node);
     const since = peer?.heartbeat === undefined ? undefined : peer.incompleteSince;
@@ -60,13 +63,13 @@ export class Outbox {
     };
   }
 
-  /** Have this node's claims changed since the peers were told? */
+  /** Have this node's claims changed since the last {@link takeDeltas}? */
   get hasDelta(): boolean {
     const { count, sum } = this.#digest;
     return count !== this.#sentDigest.count || sum !== this.#sentDigest.sum;
   }
 
-  /** What has changed since then: one list for all peers, each with its own envelope. */
+  /** The changes since then: the same list for all peers, with an envelope for each. */
   takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
     const own = this.#own;
     const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#sent.get(claim.uid)));
@@ -76,7 +79,10 @@ export class Outbox {
     return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), fullSync: undefined }));
   }
 
-  /** All claims, for a peer that asks for them. What is sent twice fills the gaps of the first time. */
+  /**
+   * All claims, for a peer that requests them. A second list of the same claims has the same number, so it fills the
+   * gaps of the first one.
+   */
   fullSync(node: string): readonly ClaimDelta[] {
     const { count, sum } = this.#digest;
     if (this.#list === 0 || count !== this.#listDigest.count || sum !== this.#listDigest.sum) this.#list++;
@@ -91,7 +97,7 @@ export class Outbox {
     }));
   }
 
-  /** What was found out about VIPs that a peer holds, in as many datagrams as that takes. */
+  /** The results of probes for VIPs that a peer holds, in as many datagrams as needed. */
   reportsFor(node: string, { results, roundMs }: Pick<ProbeReport, 'results' | 'roundMs'>): readonly ProbeReport[] {
     return Array.from({ length: Math.ceil(results.length / resultsAtOnce) }, (_, i) => ({
       ...{ kind: 'ProbeReport', ...this.#envelope(node), roundMs },
@@ -112,7 +118,10 @@ export class Outbox {
     return { from: self, to: this.#peers.addressOf(node), sequence: ++this.#sequence, total: this.#digest };
   }
 
-  /** The same for all who are told at one time. Where not all names fit, those who are missed come first, the others take turns. */
+  /**
+   * The same list for all peers at one time. If not all names fit, missed nodes come first, and the other nodes take
+   * turns.
+   */
   #heardAt(now: number): Heartbeat['heard'] {
     if (this.#heard?.at === now) return this.#heard.list;
     const all = [...this.#peers.all()]

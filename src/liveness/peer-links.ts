@@ -1,7 +1,7 @@
-/** The links that the other speakers tell, and the addresses by which each can be reached. */
+/** The links that the other speakers report, and the addresses by which each speaker can be reached. */
 import type { Heartbeat, PeerLink } from './messages.ts';
 
-/** So many addresses that a peer had on links before are kept. */
+/** At most this many former addresses of a peer are kept. */
 const mostFormer = 16;
 
 interface ReportedLinks {
@@ -9,18 +9,18 @@ interface ReportedLinks {
   readonly incarnation: string;
   readonly text: string;
   readonly links: readonly PeerLink[];
-  /** The addresses on these links, and those on links that it told before. */
+  /** The addresses on these links, and the addresses on links that it reported before. */
   readonly now: readonly string[];
   readonly former: readonly string[];
 }
 
-/** What each peer told last. */
+/** The newest report of each peer. */
 export class PeerLinks {
   readonly #reported = new Map<string, ReportedLinks>();
 
   /**
-   * Takes in a beat. True if its links are others than those that were told before. One that was overtaken says nothing: what waited for
-   * an address to be found comes late, and tells of links as they were.
+   * Processes a heartbeat. True if its links differ from those of the heartbeats before. A heartbeat that was overtaken
+   * is ignored: it may have waited for the resolution of an address, and reports links as they were before.
    */
   take({ from: { node, incarnation }, sequence, links }: Pick<Heartbeat, 'from' | 'sequence' | 'links'>): boolean {
     const before = this.#reported.get(node);
@@ -41,7 +41,7 @@ export class PeerLinks {
     return isChanged;
   }
 
-  /** The links that a peer told last; undefined before it told any. */
+  /** The links that a peer reported last; undefined before its first report. */
   of(node: string): readonly PeerLink[] | undefined {
     return this.#reported.get(node)?.links;
   }
@@ -53,8 +53,8 @@ export class PeerLinks {
   }
 
   /**
-   * The addresses on a peer's links. Two nodes may each think that the other cannot be reached by a link that works again, and then neither
-   * would ever tell: who is silent is called on the links of before, too.
+   * The addresses on a peer's links. Two nodes may each believe that the other cannot be reached by a link that works
+   * again, and then neither would send on it. So a silent peer gets heartbeats on its former addresses too.
    */
   addressesOf(node: string, isSilent: boolean): readonly string[] {
     const { now = [], former = [] } = this.#reported.get(node) ?? {};
