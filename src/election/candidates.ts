@@ -1,4 +1,4 @@
-/** What a node is good for as a holder, from all that is known of it. */
+/** Decides whether each node may be given VIPs, from everything that is known of it. */
 
 import type { PeerStates } from '../liveness/failure-detector.ts';
 import { type Heartbeat, type SpeakerState, times } from '../liveness/messages.ts';
@@ -6,7 +6,7 @@ import type { Peers } from '../liveness/peers.ts';
 import type { HolderProbes } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
 
-/** Where a candidate is judged from. */
+/** The facts from which a candidate is judged. */
 export interface Judgement {
   readonly peers: Peers;
   readonly wire: HolderProbes;
@@ -15,7 +15,10 @@ export interface Judgement {
   readonly isolated: boolean;
 }
 
-/** When it is believed of a silent node, and of one that was never heard, that nobody answers for it on the wire. */
+/**
+ * How many unanswered probes, in how long a time, prove that a node does not answer: dead, seen by an isolated node, or
+ * never heard.
+ */
 const proofs = {
   dead: { probes: 2, forMs: 100 },
   alone: { probes: 3, forMs: 100 },
@@ -37,7 +40,10 @@ export function ownCandidate(
   return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, ...onWire };
 }
 
-/** Another node as a candidate; `draining` says what people want of it, undefined where the cluster does not know it. */
+/**
+ * Another node as a candidate. `draining` is the wish of an administrator; undefined if the cluster does not know the
+ * node.
+ */
 export function candidateOf(
   node: string,
   draining: boolean | undefined,
@@ -61,14 +67,17 @@ export function candidateOf(
   };
 }
 
-/** The nodes that live, this one included; none before it has heard the others out. */
+/** The live nodes, this one included; none while this node listens. */
 export function livingIn(view: HolderView | undefined): readonly string[] {
   if (view === undefined || view.listening) return [];
   const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
   return living.map(([node]) => node);
 }
 
-/** The nodes that live, or are back in a moment: their kernels serve meanwhile. undefined before the others were heard out. */
+/**
+ * The live and the restarting nodes: the kernel of a restarting node goes on serving. undefined while this node
+ * listens.
+ */
 export function presentIn(view: HolderView | undefined): readonly string[] | undefined {
   if (view === undefined || view.listening) return undefined;
   const present = [...view.nodes].filter(([, { liveness }]) => liveness !== 'Dead' && liveness !== 'Unknown');
@@ -76,8 +85,8 @@ export function presentIn(view: HolderView | undefined): readonly string[] | und
 }
 
 /**
- * The nodes that are dead beyond doubt. Who hears nobody at all may be the one that is cut off: to such a node a peer is lost only where
- * nobody answered on the wire for what it held.
+ * The nodes that are certainly dead. A node that hears no peer may itself be cut off. For such a node a peer is lost
+ * only if no host has answered on the wire for the VIPs that the peer held.
  */
 export function lostIn(view: HolderView | undefined): readonly string[] {
   if (view === undefined || view.listening) return [];

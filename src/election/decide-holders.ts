@@ -1,9 +1,11 @@
 /**
- * Who holds each VIP, as one speaker decides it from what it hears: no API call on the way, no lock, no vote.
+ * Decides the holder of each VIP, as one speaker sees it from the messages of its peers: without an API call, a lock or
+ * a vote.
  *
- * A holder keeps its VIP while it lives and can serve it; nothing ever falls back by itself. Of two claims the stronger one stays
- * (`claim-precedence.ts`), so speakers whose views differ for a moment agree as soon as they hear each other. What nobody holds goes to the
- * candidate with the highest score (`takeover.ts`); what nobody ever held is spread evenly (`initial-placement.ts`).
+ * A holder keeps its VIP while it is alive and can serve it; no VIP ever moves back by itself. Of two claims the
+ * stronger one stays (`claim-precedence.ts`). So speakers whose views differ for a moment agree as soon as they hear
+ * each other. A VIP without a holder goes to the candidate with the highest score (`takeover.ts`). VIPs that no node
+ * ever held are spread evenly (`initial-placement.ts`).
  */
 import { type Claim, times } from '../liveness/messages.ts';
 import { type CurrentHolder, currentHolderOf } from './claim-precedence.ts';
@@ -49,7 +51,7 @@ function decideHeld(vip: Vip, current: CurrentHolder, view: HolderView): HolderD
   }
 }
 
-/** Another node that is alive holds it, or did. */
+/** Decides on a VIP whose current holder is another node, which is alive. */
 function decideAlive(
   vip: Vip,
   { node, term, claim, holder }: CurrentHolder & { readonly holder: Candidate },
@@ -58,7 +60,7 @@ function decideAlive(
   const { now, listening, waiting, damped } = view;
   const quiet = (facts: Partial<HolderDecision> = {}) => silence(vip, 'NotHolder', { holder: node, term, ...facts });
   if (claim === undefined) {
-    // It came back, or its link did, and may claim again what it held.
+    // The node or its link came back, and may claim again what it held.
     const isAble = (holder.gains || holder.gainsSoon || now - holder.backAt < times.reclaim) && vip.serves(node);
     const waitedMs = now - (waiting.get(vip.uid) ?? now);
     return isAble && waitedMs < times.reclaim ? quiet({ waits: true }) : takeOver(vip, {}, view);
@@ -71,18 +73,22 @@ function decideAlive(
   }
   if (claim.leaving) return takeOver(vip, { from: node, isAnswered: true, to: claim.leavingTo }, view);
   if (!holder.draining && damped(vip.uid)) return quiet({ damped: true });
-  // Only the holder knows whether it has seen what we see. It goes on, until it says that it wants to go, or says nothing for long.
+  // Only the holder knows whether it has seen the same objects. It goes on until it gives the VIP away, or until the
+  // wait is over.
   const since = waiting.get(vip.uid) ?? now;
   if (now - since < times.handOver) return quiet({ waits: true });
   return takeOver(vip, { from: node, isAnswered: true, waitedSince: since + times.handOver }, view);
 }
 
-/** Is nothing said against its holding the VIP? */
+/** May the node go on holding the VIP? */
 function isWelcome({ eligible }: Vip, node: string, { draining }: Candidate): boolean {
   return eligible.has(node) && !draining;
 }
 
-/** This node holds it. Only a lost link ends that at once; for every softer reason it goes on until somebody else claims it. */
+/**
+ * Decides on a VIP that this node holds. Only a lost link ends that at once; for any other reason it goes on until
+ * another node claims the VIP.
+ */
 function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): HolderDecision {
   const { self, listening, isolated, complete, nodes, damped, termOf } = view;
   if (!vip.serves(self)) return takeOver(vip, { from: self }, view);
@@ -95,18 +101,21 @@ function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): 
   const kept: Claim = {
     uid: vip.uid,
     term: claim?.term ?? Math.max(term, termOf(vip.uid)),
-    // Made alone, and not contested now that all claims of the others are known: it is as good as any.
+    // Made in isolation, and not contested now that all claims of the peers are known: an ordinary claim from now on.
     isolated: (claim?.isolated ?? isolated) && (isolated || !complete),
     leaving: leavingTo !== undefined || (isUnwelcome && !isDamped && hasSuccessor(vip, self, view)),
     leavingTo,
   };
   const action = { kind: 'Hold' } as const;
-  // Who is alone looks out for others that answer.
+  // An isolated node looks for other nodes that answer for its VIPs.
   const probe = isolated ? { node: otherClaimant(vip, view) } : undefined;
   return { vip, holder: self, term: kept.term, action, claim: kept, waits: false, probe, damped: isDamped };
 }
 
-/** The best of the others answers with the hardware address of the one that restarts: nobody has to learn anything. */
+/**
+ * The best other candidate answers with the hardware address of the restarting node: no neighbor has to learn a new
+ * address.
+ */
 function standIn(vip: Vip, { node, term }: CurrentHolder, view: HolderView): HolderDecision | undefined {
   const { self, listening, ranking, gaining } = view;
   const accepts = (one: string) => one !== node && vip.eligible.has(one) && vip.serves(one);

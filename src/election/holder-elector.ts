@@ -1,7 +1,7 @@
 /**
- * Keeps one speaker's claims: takes in what it hears, decides who holds what, says what it tells the others and what it asks the wire.
- * Pure: the time is an argument, in milliseconds on a clock that never goes back. The speaker runs it with real sockets, the simulation
- * with virtual ones.
+ * The elector of one speaker: processes the datagrams of its peers, decides the holder of every VIP, and returns the
+ * heartbeats, claims and probes to send. Pure: the time is an argument, in milliseconds on a monotonic clock. The
+ * speaker runs it with real sockets, the simulation with virtual ones.
  */
 import type { Ip } from '../addr/ip.ts';
 import { RendezvousRanking } from '../hash/rendezvous.ts';
@@ -29,41 +29,41 @@ import { Listening } from './listening.ts';
 import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
-/** What the cluster's objects and the kernel say. */
+/** The facts from the cluster's objects and from the kernel. */
 export interface ElectionInput {
   readonly vips: readonly Vip[];
-  /** The nodes that run a speaker, this one included, and whether people want them to give their VIPs away. */
+  /** The nodes that run a speaker, this one included, and whether an administrator drains them. */
   readonly nodes: ReadonlyMap<string, { readonly draining: boolean }>;
   /** This node's links. */
   readonly links: readonly PeerLink[];
 }
 
-/** What a tick calls for. */
+/** The effects of a tick. */
 export interface Effects {
   /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
-  /** Addresses to ask for on the wire now. */
+  /** VIPs to probe on the wire now. */
   readonly holderProbes: readonly Vip[];
-  /** Tell the peers at once: {@link HolderElector.takeDeltas}, to each of {@link HolderElector.others}. */
+  /** This node's claims have changed: send {@link HolderElector.takeDeltas} to {@link HolderElector.others} at once. */
   readonly hasDelta: boolean;
-  /** The peers that get a beat now. */
+  /** The peers that get a heartbeat now. */
   readonly heartbeats: readonly string[];
-  /** VIPs that are held here and that somebody else claimed in vain: neighbours may have heard the other one last. */
+  /** VIPs that this node holds and that another live node claims too: neighbors may have heard the other node last. */
   readonly reassert: readonly Vip[];
-  /** Addresses of peers to ask for on a link now, to see whether anything comes through it. */
+  /** Addresses of peers to probe on a link now, to find out whether it has inbound traffic. */
   readonly linkProbes: readonly Probe[];
-  /** Links of this node that nothing comes through: no VIP is to be served there. The same set as before if nothing has changed. */
+  /** Links without inbound traffic: no VIP may be served there. The same set as before if nothing has changed. */
   readonly noInboundTraffic: ReadonlySet<string>;
-  /** When the next tick is wanted, if nothing comes before: within a beat at the latest. */
+  /** When the next tick is due if nothing comes before: after the interval of heartbeats at the latest. */
   readonly again: number;
 }
 
-/** So long somebody else must answer for a VIP before a node that hears nobody gives it up, unless it claimed it alone. */
+/** An isolated node yields a VIP if another node answers for it this long; at once if its claim is isolated. */
 const yieldMs = 500;
-/** When it is believed of a VIP that nobody answers for it. */
+/** The proof that no host answers for a VIP. */
 const vipProof = { probes: 3, forMs: 150 } as const;
 
-/** The keeper of one speaker. */
+/** The elector of one speaker. */
 export class HolderElector {
   readonly peers: Peers;
   readonly outbox: Outbox;
@@ -84,7 +84,7 @@ export class HolderElector {
   #sentState: SpeakerState = 'Listening';
   #sentLinks: readonly PeerLink[] = [];
 
-  /** `own` are the claims from before a restart, which count only where nobody claims anything. */
+  /** `own` are the claims from before a restart. They count only for VIPs without any claim. */
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
     this.peers = new Peers(self);
     this.#self = self.node;
@@ -100,28 +100,28 @@ export class HolderElector {
     return this.peers.claims.of(this.#self);
   }
 
-  /** What it should know after a restart: its claims, and those from before the last one that nobody has made since. */
+  /** The claims to remember for a restart: the present ones, and older ones to VIPs that no node has claimed since. */
   get toRemember(): readonly Claim[] {
     const open = [...this.#remembered.values()].filter(({ uid }) => this.peers.claims.to(uid).size === 0);
     return [...this.claims.values(), ...open];
   }
 
-  /** What is decided, as of the last tick. */
+  /** The decisions of the last tick. */
   get decisions(): readonly HolderDecision[] {
     return this.#decisions.all;
   }
 
-  /** The other nodes to talk to, as of the last tick: those of the world, and those that are heard without being there. */
+  /** The other nodes to send to, as of the last tick: those of the input, and those heard without an object. */
   get others(): readonly string[] {
     return this.#others;
   }
 
-  /** Something has come that is worth a tick before the next beat. */
+  /** Does something that arrived require a tick at once? */
   get hasUrgentWork(): boolean {
     return this.peers.hasUrgentWork || this.#decisions.isDirty;
   }
 
-  /** Takes in what the cluster says now. */
+  /** Replaces the facts of the cluster and the kernel. */
   observe(input: ElectionInput): void {
     const before = this.#input;
     if (before && input.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
@@ -131,54 +131,54 @@ export class HolderElector {
     this.#decisions.observe(input.vips);
   }
 
-  /** Says that this speaker restarts, or gives its VIPs away. */
+  /** Sets the state that this speaker announces to its peers. */
   announceState(state: 'Serving' | 'Restarting' | 'Draining'): void {
     this.#state = state;
   }
 
-  /** Takes in a datagram that came on a path. */
+  /** Processes a datagram that arrived on a path. */
   receive(message: Message, path: string, now: number): Reception {
     return this.peers.receive(message, path, now);
   }
 
-  /** Somebody with this hardware address answered for an address. */
+  /** A host with this hardware address answered for an address. */
   heardOnWire(address: string, mac: string, now: number): void {
     this.#linkProbes.answered(address, this.#input?.links ?? [], now);
     const uid = this.#decisions.uidOf(address);
     const own = uid === undefined ? undefined : this.claims.get(uid);
-    // Most of what is heard is of no interest here: another node tells its neighbours of VIPs that it holds.
+    // Most frames do not matter here: other nodes announce the VIPs that they hold.
     if (uid === undefined || (own === undefined && !this.#holderProbes.isProbed(uid))) return;
     const node = this.#nodeOf(mac);
     this.#holderProbes.answered(address, node, now);
     this.#decisions.touch(uid);
     if (node === undefined || own === undefined || !this.#view?.isolated) return;
-    // Who hears nobody gives way to a node that it knows; at once, if it has claimed the VIP alone.
+    // An isolated node yields to a known node that answers; at once, if it has claimed the VIP in isolation.
     const since = this.#answeredSince.get(uid) ?? now;
     this.#answeredSince.set(uid, since);
     if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
   }
 
-  /** The nodes that live, this one included; none before it has heard the others out. */
+  /** The live nodes, this one included; none while this node listens. */
   get living(): readonly string[] {
     return livingIn(this.#view);
   }
 
-  /** The nodes that live, or are back in a moment; undefined before it has heard the others out. */
+  /** The live and the restarting nodes; undefined while this node listens. */
   get present(): readonly string[] | undefined {
     return presentIn(this.#view);
   }
 
-  /** The nodes that are dead beyond doubt: silent to everybody, on the wire too. */
+  /** The nodes that are certainly dead: silent to all peers, and on the wire too. */
   get lost(): readonly string[] {
     return lostIn(this.#view);
   }
 
-  /** Of all nodes that live, is this the one to report on a VIP that nobody holds? */
+  /** Is this the one of all live nodes that reports on a VIP without a holder? */
   isReporter(address: Ip): boolean {
     return this.#ranking.first(address, this.living, () => true) === this.#self;
   }
 
-  /** Is it hearing the others out before it answers for anything? */
+  /** Does this node listen to its peers before it answers for any VIP? */
   isListening(now: number): boolean {
     if (this.#input === undefined) return true;
     const others = [...this.#input.nodes.keys()].filter((node) => node !== this.#self);
@@ -188,9 +188,9 @@ export class HolderElector {
     });
   }
 
-  /** Decides anew what has changed. To be called when it asks for it, and after whatever stirs it. */
+  /** Decides what has changed. Must be called at {@link Effects.again}, and at once if {@link hasUrgentWork}. */
   tick(now: number): Effects {
-    // Nothing that was heard before is true any more.
+    // After a sleep nothing that was heard before is valid any more.
     if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetHeartbeats();
     this.peers.takeUrgentWork();
     const review = this.peers.review(now);
@@ -221,7 +221,7 @@ export class HolderElector {
     };
   }
 
-  /** What is said to a peer that gets a beat. */
+  /** The heartbeat for a peer. */
   heartbeatFor(node: string, now: number, ages: Heartbeat['ages']): Heartbeat {
     this.#ages = ages;
     const nextMs = this.#schedule.promiseTo(node);
@@ -229,12 +229,12 @@ export class HolderElector {
     return this.outbox.heartbeatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
   }
 
-  /** What has changed since the peers were told last: one list for all of them, each with its own envelope. */
+  /** The changes of this node's claims since the last call: the same list for all peers, with an envelope for each. */
   takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
     return this.outbox.takeDeltas();
   }
 
-  /** All claims, for a peer that asks for them. */
+  /** All claims of this node, for a peer that requests them. */
   fullSync(node: string): readonly ClaimDelta[] {
     return this.outbox.fullSync(node);
   }
@@ -245,7 +245,7 @@ export class HolderElector {
     return noInboundTraffic.size === 0 ? all : all.filter(({ name }) => !noInboundTraffic.has(name));
   }
 
-  /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */
+  /** The other nodes to send to. A node that is heard is not forgotten when its object is deleted. */
   #updateOthers(review: PeerStates): void {
     const nodes = this.#input?.nodes ?? new Map<string, unknown>();
     const isHeard = (node: string) => ['Alive', 'Restarting'].includes(review.of.get(node)?.liveness ?? '');

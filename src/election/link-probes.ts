@@ -1,14 +1,15 @@
 /**
- * Links of this node that nothing comes through, although they have a signal: a cable that ends at a dead switch, a VLAN that is not there.
- * Peers that were heard on such a link are heard on others only, and answer for their own addresses no more. A firewall on the port alone
- * makes no link deaf, since it lets ARP pass. One silent peer proves nothing: its link may be the broken one.
+ * Finds links of this node without inbound traffic, although they have a carrier: a cable to a dead switch, or a VLAN
+ * that does not exist. The peers that were heard on such a link are now heard on other links only, and they do not
+ * answer probes for their own addresses on it. A firewall on the port alone does not make a link count as broken, since
+ * ARP still passes. One silent peer proves nothing: its own link may be the broken one.
  */
 import { type Ip, parseIp } from '../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
 
-/** Somebody to be asked for on a link, to see whether it works. */
+/** An address to probe on a link, to find out whether the link works. */
 export interface Probe {
   readonly link: string;
   readonly address: Ip;
@@ -20,26 +21,26 @@ interface Quiet {
   probes: number;
 }
 
-/** So many peers must be missed on a link. */
+/** At least this many peers must be missed on a link. */
 const leastPeers = 2;
 const mostProbes = 3;
 const leastProbes = 3;
 const pauseMs = { first: 50, later: 500 } as const;
 const quickProbes = 5;
 
-/** Watches the links. */
+/** Watches the links of this node. */
 export class LinkProbes {
   readonly #quiet = new Map<string, Quiet>();
   #noInboundTraffic: ReadonlySet<string> = new Set();
-  /** When a link will have been quiet for long enough to ask. */
+  /** When a link will have been quiet long enough to be probed. */
   #missedAt = Number.POSITIVE_INFINITY;
 
-  /** The links that nothing comes through; the same set as long as it does not change. */
+  /** The links without inbound traffic; the same set as long as it does not change. */
   get noInboundTraffic(): ReadonlySet<string> {
     return this.#noInboundTraffic;
   }
 
-  /** Looks at all links. Gives the addresses to ask for. */
+  /** Reviews all links. Returns the addresses to probe. */
   review(links: readonly PeerLink[], peers: readonly Peer[], now: number): readonly Probe[] {
     const probes: Probe[] = [];
     const silent = new Set<string>();
@@ -66,13 +67,13 @@ export class LinkProbes {
     return probes;
   }
 
-  /** When it wants to look again, at the latest. */
+  /** When the next review is due at the latest. */
   get nextAt(): number {
     const quick = [...this.#quiet.values()].filter(({ probes }) => probes < quickProbes);
     return Math.min(this.#missedAt, ...quick.map(({ probedAt }) => probedAt + pauseMs.first));
   }
 
-  /** Somebody answered for this address. */
+  /** A host answered for this address. */
   answered(address: string, links: readonly PeerLink[], now: number): void {
     const ip = parseIp(address);
     for (const link of links) {
@@ -82,7 +83,7 @@ export class LinkProbes {
   }
 }
 
-/** The peers that beat to us every 100 ms, are heard now, and were heard on this link before. */
+/** The peers that send a heartbeat to this node every 100 ms, are heard now, and were heard on this link before. */
 function heardOn(link: string, peers: readonly Peer[], now: number): readonly Peer[] {
   return peers.filter(({ heartbeat, heardAt, paths }) => {
     return (

@@ -1,13 +1,18 @@
-/** Which VIPs are asked for on the wire: those of silent holders, by those who would take them, and what a decision wants to know of. */
+/**
+ * Chooses the VIPs to probe on the wire: those for which a decision needs a probe, and those of suspect holders that
+ * this node would take over.
+ */
 import type { PeerStates } from '../liveness/failure-detector.ts';
 import type { DecisionCache } from './decision-cache.ts';
 import { isNext } from './takeover.ts';
 import type { HolderView, Vip } from './view.ts';
 
-/** How many VIPs of one holder are asked for. */
+/** At most this many VIPs of one holder are probed. */
 const samples = 3;
 
-/** The VIPs, each with the node that should answer if it lives. From suspicion on, a holder is asked for before it is found dead. */
+/**
+ * The VIPs, each with the node that should answer if it is alive. A suspect holder is probed before it counts as dead.
+ */
 export function probeTargetsOf(
   decisions: DecisionCache,
   view: HolderView,
