@@ -66,7 +66,7 @@ function decideAlive(
     return isAble && waitedMs < times.reclaim ? quiet({ waits: true }) : takeOver(vip, {}, view);
   }
   if (!vip.serves(node)) return takeOver(vip, { from: node }, view);
-  if (listening || isWelcome(vip, node, holder)) {
+  if (listening || mayKeep(vip, node, holder)) {
     return claim.leaving && !listening
       ? takeOver(vip, { from: node, isAnswered: true, to: claim.leavingTo }, view)
       : quiet();
@@ -81,7 +81,7 @@ function decideAlive(
 }
 
 /** May the node go on holding the VIP? */
-function isWelcome({ eligible }: Vip, node: string, { draining }: Candidate): boolean {
+function mayKeep({ eligible }: Vip, node: string, { draining }: Candidate): boolean {
   return eligible.has(node) && !draining;
 }
 
@@ -95,15 +95,15 @@ function decideOwn(vip: Vip, { term, claim }: CurrentHolder, view: HolderView): 
   if (listening) return silence(vip, 'Listening', { holder: self, term, claim });
   if (claim === undefined && !complete) return silence(vip, 'Listening', { holder: self, term, waits: true });
   const candidate = nodes.get(self);
-  const isUnwelcome = candidate !== undefined && !isWelcome(vip, self, candidate);
-  const isDamped = isUnwelcome && !candidate.draining && damped(vip.uid);
+  const shouldLeave = candidate !== undefined && !mayKeep(vip, self, candidate);
+  const isDamped = shouldLeave && !candidate.draining && damped(vip.uid);
   const leavingTo = vip.moveTo === self ? undefined : wantedAt(vip, view);
   const kept: Claim = {
     uid: vip.uid,
     term: claim?.term ?? Math.max(term, termOf(vip.uid)),
     // Made in isolation, and not contested now that all claims of the peers are known: an ordinary claim from now on.
     isolated: (claim?.isolated ?? isolated) && (isolated || !complete),
-    leaving: leavingTo !== undefined || (isUnwelcome && !isDamped && hasSuccessor(vip, self, view)),
+    leaving: leavingTo !== undefined || (shouldLeave && !isDamped && hasSuccessor(vip, self, view)),
     leavingTo,
   };
   const action = { kind: 'Hold' } as const;

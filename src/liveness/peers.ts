@@ -92,7 +92,7 @@ export class Peers {
       Object.assign(peer, { newest: from.incarnation, newestAt: now } satisfies Partial<Peer>);
       return 'OtherAddressee';
     }
-    if (peer.incarnation !== from.incarnation) this.#welcome(peer, from.incarnation, now);
+    if (peer.incarnation !== from.incarnation) this.#startIncarnation(peer, from.incarnation, now);
     const known = peer.paths.get(path) ?? { window: new ReplayWindow(), at: now };
     peer.paths.set(path, known);
     const order = known.window.take(sequence);
@@ -114,7 +114,7 @@ export class Peers {
     return 'Taken';
   }
 
-  #welcome(peer: Peer, incarnation: string, now: number): void {
+  #startIncarnation(peer: Peer, incarnation: string, now: number): void {
     if (peer.incarnation !== undefined) peer.ended.add(peer.incarnation);
     for (const oldest of peer.ended) if (peer.ended.size > mostEnded) peer.ended.delete(oldest);
     const claims = this.claims.of(peer.node);
