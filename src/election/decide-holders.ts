@@ -13,7 +13,39 @@ import { placeFresh } from './initial-placement.ts';
 import { hasSuccessor, isNext, takeOver, wantedAt } from './takeover.ts';
 import { type Candidate, type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './view.ts';
 
-/** Decides the VIPs of the view. */
+/**
+ * Decides the VIPs of the view. This is the truth table for one VIP, in the order of the code: the first row that fits
+ * decides. "Takeover" means that the next candidate claims the VIP, and that the other nodes wait for its claim
+ * (`takeover.ts`). A node that hears no peer decides by the same rows; it also probes for the VIPs that it holds.
+ *
+ * | rule | current holder | heard | decided |
+ * |---|---|---|---|
+ * | 1 | this node, without a link for the VIP | - | takeover by another node |
+ * | 2 | this node | this node listens | silent, `Listening`; keeps its claim |
+ * | 3 | this node, without a claim | claims of peers are incomplete | silent, `Listening`; waits |
+ * | 4 | this node | an administrator moves the VIP to a node that can take it | hold; leaving to that node |
+ * | 5 | this node, not eligible, not draining | the VIP moved too often | hold; damped |
+ * | 6 | this node, not eligible or draining | another node can take the VIP | hold; leaving |
+ * | 7 | this node | anything else | hold |
+ * | 8 | a node without a speaker | - | takeover |
+ * | 9 | another node | restarting, and this node is the best candidate | stand in for it |
+ * | 10 | another node | restarting | silent, `NotHolder` |
+ * | 11 | another node | dead, but answers on the wire | silent, `HolderStillAnswers` |
+ * | 12 | another node | dead | takeover, if no host answers for the VIP |
+ * | 13 | another node | never heard, not proven silent on the wire | silent, `LivenessBlocked` |
+ * | 14 | another node | never heard, silent on the wire | takeover, if no host answers for the VIP |
+ * | 15 | another node, without a claim | alive, can claim it again, for less than 1.5 s | silent, `NotHolder`; waits |
+ * | 16 | another node, without a claim | alive | takeover |
+ * | 17 | another node, without a link for the VIP | alive | takeover |
+ * | 18 | another node | alive, while this node listens | silent, `NotHolder` |
+ * | 19 | another node | alive, leaving | takeover; holder answers until then |
+ * | 20 | another node, eligible and not draining | alive | silent, `NotHolder` |
+ * | 21 | another node, not eligible, not draining | alive; the VIP moved too often | silent, `NotHolder`; damped |
+ * | 22 | another node, not eligible or draining | alive, for less than 5 s | silent, `NotHolder`; waits |
+ * | 23 | another node, not eligible or draining | alive, for 5 s | takeover; holder answers until then |
+ * | 24 | none, but a term of the VIP is known | - | takeover |
+ * | 25 | none ever | - | initial placement |
+ */
 export function decideHolders(view: HolderView): readonly HolderDecision[] {
   const fresh: Vip[] = [];
   const decided = new Map<Vip, HolderDecision>();
