@@ -1,4 +1,6 @@
-/** What the speakers write down of each VIP: who holds it, since when it is announced, and why not. */
+/**
+ * Makes the reports that speakers write to the status of each VIP: its holder, and whether it is announced, or why not.
+ */
 import type { Ip } from '../addr/ip.ts';
 import type { HolderRecord } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
@@ -6,10 +8,10 @@ import type { ConflictState } from './conflict-detector.ts';
 import type { Placement, SilenceReason } from './placements.ts';
 import type { VerifiedReason } from './verification-results.ts';
 
-/** Why the condition `Announced` is true. */
+/** The reasons of the condition `Announced` if it is true. */
 export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'DataPathUnproven'] as const;
 
-/** What the condition `Conflict` says. */
+/** The reasons of the condition `Conflict`. */
 export const conflictReasons = [
   'AddressTaken',
   'AnnouncedByOtherProgram',
@@ -20,34 +22,37 @@ export const conflictReasons = [
 
 type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason | VerifiedReason;
 
-/** A condition that has no time yet. Its reason is one of these words, or one of whoever found it. */
+/** A condition without its time. Its reason is one of these, or one of the caller's. */
 export type Finding<R extends string = Reason> = Omit<Condition, 'lastTransitionTime' | 'reason'> & {
   readonly reason: R;
 };
 
-/** All that an entry's status is to say. */
+/** Everything to write to the status of one entry. */
 export interface Report {
   readonly uid: string;
   readonly address: Ip;
-  /** undefined: nobody holds it. What is on record stays, because of its term. */
+  /** undefined: no node holds it. The record stays, because of its term. */
   readonly holder: (Omit<HolderRecord, 'since'> & { readonly announces: boolean }) | undefined;
   /** Another host that uses it. */
   readonly conflict: { readonly mac: string } | undefined;
   readonly conditions: readonly Finding<string>[];
 }
 
-/** What the reports depend on besides the placements. */
+/** The facts on which the reports depend, besides the placements. */
 export interface ReportContext {
   readonly self: string;
   readonly links: readonly { readonly name: string; readonly mac: string }[];
   readonly stateOf: (uid: string) => ConflictState;
-  /** What another node found when it asked for the VIP. */
+  /** The result of another node's verification of the VIP. */
   readonly verifiedOf: (uid: string) => Finding | undefined;
-  /** Whether its connections are spread over several nodes; undefined where that is not wanted. */
+  /** Whether its connections are spread over several nodes; undefined if that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
-  /** What keeps traffic from a VIP that this node announces: no endpoint serves, or kube-proxy has not said that it knows the VIP. */
+  /**
+   * Why a VIP that this node announces may get no traffic: no endpoint serves, or kube-proxy has not confirmed that it
+   * knows the VIP.
+   */
   readonly dataPathFault: (uid: string) => 'NoEndpoints' | 'DataPathUnproven' | undefined;
-  /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
+  /** Does this node report on VIPs without a holder? Exactly one of the live nodes does. */
   readonly isReporter: (address: Ip) => boolean;
 }
 
@@ -65,7 +70,7 @@ interface Reported {
   readonly reports: readonly Report[];
 }
 
-/** Reports again and again. A report that has not changed is the same object as before. */
+/** Makes reports repeatedly. A report that has not changed is the same object as before. */
 export class Reporter {
   readonly #reported = new WeakMap<HeldPlacement, Reported>();
 
@@ -131,7 +136,7 @@ function held(
   ];
 }
 
-/** Where an address is announced, and whether it leads anywhere. */
+/** Where an address is announced, and what is wrong with its data path. */
 interface AnnouncedFrom {
   readonly links: readonly { readonly name: string; readonly mac: string }[];
   readonly self: string;
@@ -180,7 +185,7 @@ function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
   return conflict('ForeignClaim', `${who}, ${state.mac}, claims ${address} too: clients may reach either`);
 }
 
-/** Why nobody holds it, as far as that is worth a person's while. */
+/** Why no node holds a VIP, if an administrator should know. */
 function whyNobody({ vip, reason }: Extract<Placement, { readonly kind: 'Silent' }>): Finding | undefined {
   const silent = (why: SilenceReason, message: string): Finding => {
     return { type: 'Announced', status: 'False', reason: why, message };

@@ -1,18 +1,18 @@
 /**
- * What the holder of a VIP hears of it from the node that verifies it, and the condition `Verified` that follows. Nobody can see by himself
- * whether others reach him.
- * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ * Keeps the results that the holder of a VIP gets from its verifier, and derives the condition `Verified`. A node
+ * cannot find out by itself whether other hosts reach it. Pure: the time is an argument, in milliseconds on a monotonic
+ * clock.
  */
 import type { Ip } from '../addr/ip.ts';
 import { type ProbeReport, type ProbeResult, probeOutcomes } from '../liveness/messages.ts';
 
-/** What the condition `Verified` says. */
+/** The reasons of the condition `Verified`. */
 export const verifiedReasons = [...probeOutcomes, 'NoSecondNode', 'VerifierSilent'] as const;
 
 /** One of {@link verifiedReasons}. */
 export type VerifiedReason = (typeof verifiedReasons)[number];
 
-/** The condition, without its time. Nothing in it changes from one round to the next. */
+/** The condition, without its time. While the result is the same, nothing in it changes from one round to the next. */
 export interface VerifiedFinding {
   readonly type: 'Verified';
   readonly status: 'True' | 'False' | 'Unknown';
@@ -25,32 +25,32 @@ export interface VerifiedVip {
   readonly uid: string;
   readonly address: Ip;
   readonly term: number;
-  /** The node that should verify it; undefined where no other one has a link for it. */
+  /** The node that should verify it; undefined if no other node has a link for it. */
   readonly verifier: string | undefined;
 }
 
-/** What is known of a VIP: `Pending` nothing yet, what was known before counts on. */
+/** What is known of a VIP. `Pending`: nothing yet, and the condition from before stays. */
 export type Standing = VerifiedFinding | 'Pending';
 
-/** A word counts for so long, or for this many rounds of whoever said it, where it has very many VIPs. */
+/** A result is valid for `validMs`, or for this many rounds of its verifier if that is longer. */
 const validMs = 180_000;
 const validRounds = 3;
-/** Peers that restart are back within this time. */
+/** Restarting peers are back within this time. */
 const aloneMs = 10_000;
 
 interface Held {
   vip: VerifiedVip;
-  /** Since when a word has been waited for. */
+  /** Since when a result is awaited. */
   since: number;
   aloneSince: number | undefined;
   word: (ProbeResult & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
 }
 
-/** The words of all verifiers on the VIPs that this node holds. */
+/** The results of all verifiers for the VIPs that this node holds. */
 export class VerificationResults {
   readonly #held = new Map<string, Held>();
 
-  /** Takes in what this node holds now. */
+  /** Replaces the VIPs that this node holds. */
   observe(vips: readonly VerifiedVip[], now: number): void {
     const uids = new Set(vips.map(({ uid }) => uid));
     for (const uid of this.#held.keys()) if (!uids.has(uid)) this.#held.delete(uid);
@@ -65,7 +65,7 @@ export class VerificationResults {
     }
   }
 
-  /** Takes in what a node has said. Has any standing changed? Only what it found out under the present term counts. */
+  /** Applies a report of a peer. True if it changes what is known. Only results for the present term count. */
   take({ from, results, roundMs }: Pick<ProbeReport, 'from' | 'results' | 'roundMs'>, now: number): boolean {
     let hasChanged = false;
     for (const result of results) {
