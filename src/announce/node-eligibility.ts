@@ -78,23 +78,23 @@ export interface NodeEligibility {
 export function eligibilityOf(node: NodeView, context: EligibilityContext): NodeEligibility {
   const { name, labels, excluded, draining } = node;
   const { advertisements, holder, allExcluded, hasSpeaker, endpointNodes, isAlive } = context;
-  const look = (reason: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, reason, detail });
-  if (!hasSpeaker(name)) return look('NoSpeaker');
-  if (excluded && !allExcluded) return look('Excluded');
+  const result = (reason: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, reason, detail });
+  if (!hasSpeaker(name)) return result('NoSpeaker');
+  if (excluded && !allExcluded) return result('Excluded');
   const here = advertisements.filter((advertisement) => coversNode(advertisement, labels));
-  if (here.length === 0) return look('NotSelected');
-  if (endpointNodes !== undefined && !endpointNodes.has(name)) return look('NoLocalEndpoint');
-  if (!isAlive(name)) return look('NotAlive');
-  const link = linkLook(context.address, here, context.linksOf(name));
-  if (link.reason !== undefined) return look(link.reason, link.detail);
-  if (draining) return look('Draining', link.detail);
-  return look(name === holder ? 'Holder' : 'Candidate', link.detail);
+  if (here.length === 0) return result('NotSelected');
+  if (endpointNodes !== undefined && !endpointNodes.has(name)) return result('NoLocalEndpoint');
+  if (!isAlive(name)) return result('NotAlive');
+  const link = linkReason(context.address, here, context.linksOf(name));
+  if (link.reason !== undefined) return result(link.reason, link.detail);
+  if (draining) return result('Draining', link.detail);
+  return result(name === holder ? 'Holder' : 'Candidate', link.detail);
 }
 
 type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };
 
 /** Chooses a link as `linksFor` does, and returns the reason if there is none. */
-function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {
+function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {
   if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
   const isFit = ({ unusable, deaf }: ToldLink) => unusable === undefined && !deaf;

@@ -82,7 +82,7 @@ export class Reporter {
       if (placement.kind === 'Announce' || placement.kind === 'Withhold') {
         reports.push(...this.#held(placement, links, context));
       } else if (placement.kind === 'Silent' && placement.holder === undefined) {
-        const finding = whyNobody(placement);
+        const finding = whyNotHeld(placement);
         if (finding && context.isReporter(placement.vip)) reports.push(unheld(placement, finding));
       }
     }
@@ -150,14 +150,14 @@ function announced(
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
   const message = `${vip} is at node ${self}, ${on}`;
   if (fault !== undefined) {
-    return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultWords[fault]}` };
+    return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultTexts[fault]}` };
   }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
   const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
 }
 
-const faultWords = {
+const faultTexts = {
   NoEndpoints: 'no endpoint serves that traffic could go to from there',
   DataPathUnproven: 'kube-proxy there has not written its rules since the address was given',
 } as const;
@@ -186,7 +186,7 @@ function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
 }
 
 /** Why no node holds a VIP, if an administrator should know. */
-function whyNobody({ vip, reason }: Extract<Placement, { readonly kind: 'Silent' }>): Finding | undefined {
+function whyNotHeld({ vip, reason }: Extract<Placement, { readonly kind: 'Silent' }>): Finding | undefined {
   const silent = (why: SilenceReason, message: string): Finding => {
     return { type: 'Announced', status: 'False', reason: why, message };
   };

@@ -30,7 +30,7 @@ export interface VerifiedVip {
 }
 
 /** What is known of a VIP. `Pending`: nothing yet, and the condition from before stays. */
-export type Standing = VerifiedFinding | 'Pending';
+export type VerificationState = VerifiedFinding | 'Pending';
 
 /** A result is valid for `validMs`, or for this many rounds of its verifier if that is longer. */
 const validMs = 180_000;
@@ -43,7 +43,7 @@ interface Held {
   /** Since when a result is awaited. */
   since: number;
   aloneSince: number | undefined;
-  word: (ProbeResult & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
+  result: (ProbeResult & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
 }
 
 /** The results of all verifiers for the VIPs that this node holds. */
@@ -55,12 +55,12 @@ export class VerificationResults {
     const uids = new Set(vips.map(({ uid }) => uid));
     for (const uid of this.#held.keys()) if (!uids.has(uid)) this.#held.delete(uid);
     for (const vip of vips) {
-      const held = this.#held.get(vip.uid) ?? { vip, since: now, aloneSince: undefined, word: undefined };
+      const held = this.#held.get(vip.uid) ?? { vip, since: now, aloneSince: undefined, result: undefined };
       this.#held.set(vip.uid, held);
-      if (held.vip.term !== vip.term) Object.assign(held, { since: now, word: undefined } satisfies Partial<Held>);
+      if (held.vip.term !== vip.term) Object.assign(held, { since: now, result: undefined } satisfies Partial<Held>);
       held.vip = vip;
       if (vip.verifier !== undefined && isAlone(held, now))
-        Object.assign(held, { since: now, word: undefined } satisfies Partial<Held>);
+        Object.assign(held, { since: now, result: undefined } satisfies Partial<Held>);
       held.aloneSince = vip.verifier === undefined ? (held.aloneSince ?? now) : undefined;
     }
   }
@@ -71,24 +71,24 @@ export class VerificationResults {
     for (const result of results) {
       const held = this.#held.get(result.uid);
       if (held === undefined || held.vip.term !== result.term) continue;
-      const before = JSON.stringify(this.standingOf(result.uid, now));
-      held.word = { ...result, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
-      if (JSON.stringify(this.standingOf(result.uid, now)) !== before) hasChanged = true;
+      const before = JSON.stringify(this.stateOf(result.uid, now));
+      held.result = { ...result, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
+      if (JSON.stringify(this.stateOf(result.uid, now)) !== before) hasChanged = true;
     }
     return hasChanged;
   }
 
   /** What is known of a VIP. */
-  standingOf(uid: string, now: number): Standing {
+  stateOf(uid: string, now: number): VerificationState {
     const held = this.#held.get(uid);
     if (held === undefined) return 'Pending';
-    const { vip, word, since } = held;
+    const { vip, result, since } = held;
     const { address } = vip;
     if (isAlone(held, now)) {
       return unknown('NoSecondNode', `no other node that lives has a link in the subnet of ${address}`);
     }
-    if (word !== undefined && now - word.at < word.validMs) return findingOf(address, word);
-    if (now - (word?.at ?? since) < validMs) return 'Pending';
+    if (result !== undefined && now - result.at < result.validMs) return findingOf(address, result);
+    if (now - (result?.at ?? since) < validMs) return 'Pending';
     return unknown('VerifierSilent', `no other node has said for three minutes whether it reaches ${address}`);
   }
 }

@@ -85,7 +85,7 @@ export class Verifier {
 
   /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
   findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
-    const standing = this.#results.standingOf(uid, performance.now());
+    const standing = this.#results.stateOf(uid, performance.now());
     return standing === 'Pending' ? findingIn(recorded) : standing;
   }
 
