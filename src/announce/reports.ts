@@ -148,18 +148,18 @@ function announced(
   { links, self, fault }: AnnouncedFrom,
 ): Finding {
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
-  const message = `${vip} is at node ${self}, ${on}`;
+  const message = `${vip} is announced by node ${self} on ${on}`;
   if (fault !== undefined) {
     return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultTexts[fault]}` };
   }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
-  const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
+  const stays = `${message}; it should move, but it moved three times in three minutes, so it stays while the node is alive`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
 }
 
 const faultTexts = {
-  NoEndpoints: 'no endpoint serves that traffic could go to from there',
-  DataPathUnproven: 'kube-proxy there has not written its rules since the address was given',
+  NoEndpoints: 'no endpoint serves that can be reached from that node',
+  DataPathUnproven: 'kube-proxy on that node has not written its rules since the address was assigned',
 } as const;
 
 function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
@@ -177,12 +177,12 @@ function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
     return conflict('AnnouncedByOtherProgram', `${who} answers for ${address}: it is not announced until that stops`);
   }
   if (state.kind === 'Clear' && state.proxy !== undefined) {
-    const message = `${state.proxy} answers for ${address} as it does for any address (proxy ARP): ignored`;
+    const message = `host ${state.proxy} answers for any address (proxy ARP), also for ${address}: it is ignored`;
     return { type: 'Conflict', status: 'False', reason: 'ProxyArp', message };
   }
   if (state.kind !== 'Contested') return undefined;
   const who = state.node === undefined ? 'another host' : `another program on node ${state.node}`;
-  return conflict('ForeignClaim', `${who}, ${state.mac}, claims ${address} too: clients may reach either`);
+  return conflict('ForeignClaim', `${who}, ${state.mac}, claims ${address} too: clients may reach either of them`);
 }
 
 /** Why no node holds a VIP, if an administrator should know. */
@@ -194,10 +194,13 @@ function whyNotHeld({ vip, reason }: Extract<Placement, { readonly kind: 'Silent
     case 'NoLocalEndpoints':
       return silent(reason, `no node that may announce ${vip} has a ready endpoint (externalTrafficPolicy: Local)`);
     case 'NetworkAddress':
-      return silent(reason, `${vip} is the first or the last address of its subnet: no host asks for it`);
+      return silent(
+        reason,
+        `${vip} is the first or the last address of its subnet: hosts do not resolve such an address`,
+      );
     case 'NoCandidate':
     case 'NoUsableLink': {
-      const message = `no node with a live speaker that an L2Advertisement selects has a link with an address in the subnet of ${vip}`;
+      const message = `no node with a live speaker, selected by an L2Advertisement, has a link in the subnet of ${vip}`;
       return silent('NoCandidate', message);
     }
     default:

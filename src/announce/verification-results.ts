@@ -85,11 +85,11 @@ export class VerificationResults {
     const { vip, result, since } = held;
     const { address } = vip;
     if (isAlone(held, now)) {
-      return unknown('NoSecondNode', `no other node that lives has a link in the subnet of ${address}`);
+      return unknown('NoSecondNode', `no other live node has a link in the subnet of ${address}`);
     }
     if (result !== undefined && now - result.at < result.validMs) return findingOf(address, result);
     if (now - (result?.at ?? since) < validMs) return 'Pending';
-    return unknown('VerifierSilent', `no other node has said for three minutes whether it reaches ${address}`);
+    return unknown('VerifierSilent', `no other node has reported for three minutes whether it reaches ${address}`);
   }
 }
 
@@ -105,28 +105,24 @@ function findingOf(address: Ip, { outcome, detail, by }: ProbeResult & { readonl
   const isFalse = (message: string): VerifiedFinding => {
     return { type: 'Verified', status: 'False', reason: outcome, message };
   };
+  const probed = `node ${by} probed ${address}`;
   switch (outcome) {
     case 'Verified': {
-      const message = `node ${by} asked for ${address}, the holder answered, and port ${detail} did`;
+      const message = `${probed}: the holder answered, and so did TCP port ${detail}`;
       return { type: 'Verified', status: 'True', reason: 'Verified', message };
     }
     case 'NotAnswered':
-      return isFalse(`node ${by} asked for ${address}, and nobody answered`);
+      return isFalse(`${probed}: no host answered`);
     case 'AnsweredByOther':
-      return isFalse(`node ${by} asked for ${address}, and ${detail} answered, which is not the holder's`);
+      return isFalse(`${probed}: ${detail} answered, which is not the holder`);
     case 'NoDataPath':
-      return isFalse(
-        `node ${by} asked for ${address}, and the holder answered, but nothing came back from TCP port ${detail}`,
-      );
+      return isFalse(`${probed}: the holder answered, but TCP port ${detail} did not`);
     case 'NoEndpoints':
-      return unknown(
-        outcome,
-        `the holder of ${address} answers node ${by}, but no endpoint serves that it could reach`,
-      );
+      return unknown(outcome, `${probed}: the holder answered, but no endpoint serves that it can reach`);
     case 'NotProbed': {
-      const answers = `the holder of ${address} answers node ${by}, which cannot try more`;
-      if (detail === 'SourceRanges') return unknown(outcome, `${answers}: loadBalancerSourceRanges do not let it in`);
-      return unknown(outcome, `${answers}: no Service has a TCP port there`);
+      const why =
+        detail === 'SourceRanges' ? `loadBalancerSourceRanges exclude node ${by}` : 'no Service has a TCP port';
+      return unknown(outcome, `${probed}: the holder answered, and no port was probed, since ${why}`);
     }
     default:
       return outcome satisfies never;

@@ -55,7 +55,7 @@ test('A7 a message names the node and what is wrong', () => {
     const state = results.stateOf('u', 0);
     return state === 'Pending' ? '' : state.message;
   };
-  assert.match(messageOf('NoDataPath', '80'), /^node n2 .*192\.0\.2\.200.* TCP port 80$/);
+  assert.match(messageOf('NoDataPath', '80'), /^node n2 .*192\.0\.2\.200.* TCP port 80 did not$/);
   assert.match(messageOf('AnsweredByOther', '02:00:00:00:00:0f'), /02:00:00:00:00:0f/);
   assert.match(messageOf('NotProbed', 'SourceRanges'), /loadBalancerSourceRanges/);
   assert.match(messageOf('NotProbed', 'NoTcpPort'), /TCP port/);
