@@ -41,7 +41,7 @@ export const ineligibleReasons = [
 export type IneligibleReason = (typeof ineligibleReasons)[number];
 
 /** A link as the speaker of its node reports it. */
-export interface ToldLink {
+export interface ReportedLink {
   readonly name: string;
   /** As `address/prefix`. */
   readonly addresses: readonly string[];
@@ -63,7 +63,7 @@ export interface EligibilityContext {
   readonly endpointNodes: ReadonlySet<string> | undefined;
   readonly isAlive: (node: string) => boolean;
   /** undefined: its speaker could not be queried. */
-  readonly linksOf: (node: string) => readonly ToldLink[] | undefined;
+  readonly linksOf: (node: string) => readonly ReportedLink[] | undefined;
 }
 
 /** A node, and its relation to a VIP. */
@@ -94,10 +94,10 @@ export function eligibilityOf(node: NodeView, context: EligibilityContext): Node
 type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };
 
 /** Chooses a link as `linksFor` does, and returns the reason if there is none. */
-function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {
+function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ReportedLink[] | undefined): Linked {
   if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
-  const isFit = ({ unusable, deaf }: ToldLink) => unusable === undefined && !deaf;
+  const isFit = ({ unusable, deaf }: ReportedLink) => unusable === undefined && !deaf;
   const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
   const near = views.filter(isNear);
   const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));
@@ -116,6 +116,6 @@ function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly
   return { reason: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
 }
 
-function ipsOf({ addresses }: ToldLink): readonly LinkAddress[] {
+function ipsOf({ addresses }: ReportedLink): readonly LinkAddress[] {
   return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
 }

@@ -31,7 +31,7 @@ export const patienceMs = 2_000;
  * writes none now. After this time kube-proxy must have received the Service, so a healthy report is enough.
  * Milliseconds.
  */
-export const toldMs = 10_000;
+export const syncedMs = 10_000;
 
 interface Waiting {
   readonly family: Family;
@@ -58,7 +58,7 @@ export class ProxySyncGate {
   }
 
   /** Does any VIP still need a report of kube-proxy? */
-  get isAsking(): boolean {
+  get needsReport(): boolean {
     return [...this.#waiting.values()].some(({ state }) => state !== 'Ready');
   }
 
@@ -75,7 +75,8 @@ export class ProxySyncGate {
       if (state === 'Ready') continue;
       const sync = last?.[family];
       // Without a report there is nothing to wait for: another program may replace kube-proxy.
-      if (sync === undefined || sync.at >= since || (sync.isHealthy && now - since >= toldMs)) waiting.state = 'Ready';
+      if (sync === undefined || sync.at >= since || (sync.isHealthy && now - since >= syncedMs))
+        waiting.state = 'Ready';
       else if (now - since >= patienceMs) waiting.state = 'Unproven';
       if (waiting.state !== state) changed = true;
     }

@@ -1,6 +1,6 @@
 /** What each node is to a VIP, from what is known: see node-eligibility.ts. */
 import type { Ip } from '../../addr/ip.ts';
-import { eligibilityOf, type NodeEligibility, type ToldLink } from '../../announce/node-eligibility.ts';
+import { eligibilityOf, type NodeEligibility, type ReportedLink } from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 
@@ -26,7 +26,7 @@ export function nodeEligibilities(
   const { cluster, answers, endpoints, dead } = picture;
   const { nodes, installation } = cluster;
   const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
-  const links = new Map<string, readonly ToldLink[]>();
+  const links = new Map<string, readonly ReportedLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
   const advertisements = advertisementsOf(picture, pool);
   const allExcluded = nodes.every(({ excluded }) => excluded);

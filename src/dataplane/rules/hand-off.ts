@@ -81,7 +81,7 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
   const { ip, address: type } = dialect;
   const mine = ports.filter((port) => port.protocol === protocol);
   const at = ({ address, port }: Handed) => `${address} . ${port}`;
-  const back = (told: (port: Handed) => string) => mine.map((one) => [`${one.nodePort}`, told(one)] as const);
+  const back = (read: (port: Handed) => string) => mine.map((one) => [`${one.nodePort}`, read(one)] as const);
   const guarded = mine.filter(({ sources }) => sources !== undefined);
   const allowed = guarded.flatMap((one) => (one.sources ?? []).map((source) => `${at(one)} . ${source}`));
   const key = `${ip} daddr . ${protocol} dport`;
