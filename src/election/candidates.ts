@@ -40,10 +40,7 @@ export function ownCandidate(
   return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, ...onWire };
 }
 
-/**
- * Another node as a candidate. `draining` is the wish of an administrator; undefined if the cluster does not know the
- * node.
- */
+/** Another node as a candidate. `draining` is set by an administrator; undefined if the cluster has no such node. */
 export function candidateOf(
   node: string,
   draining: boolean | undefined,

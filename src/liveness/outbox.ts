@@ -32,7 +32,7 @@ const itemsAtOnce = 15;
 const resultsAtOnce = 12;
 /** Characters of node names in one heartbeat. */
 const namesAtOnce = 600;
-/** After this time a peer is asked for its claims if they do not match its digest: often they are on their way. */
+/** After this time a peer's claims are requested if they do not match its digest: often they are on their way. */
 const requestMs = 100;
 
 /** The outgoing messages of one speaker. */

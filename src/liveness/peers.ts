@@ -178,7 +178,7 @@ export class Peers {
     return this.#peers.get(node)?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** Called after a sleep of this node: heartbeats from before say nothing about the peers now. */
+  /** Called after a sleep of this node: heartbeats from before no longer count. */
   forgetHeartbeats(): void {
     for (const peer of this.#peers.values()) {
       peer.heartbeat = undefined;

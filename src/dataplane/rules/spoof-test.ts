@@ -48,7 +48,7 @@ export interface Tester {
   readonly mac: string;
 }
 
-/** Decides whose test packets do not arrive. */
+/** Decides which nodes' test packets do not arrive. */
 export class SpoofTests {
   #since: ReadonlyMap<string, number> = new Map();
   #missing: ReadonlySet<string> = new Set();
