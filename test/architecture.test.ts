@@ -161,6 +161,17 @@ test('every folder imports only what the table allows', () => {
   }
 });
 
+test('the plan of the data path imports nothing of the rules that follow from it', () => {
+  const plan = files.filter((file) => file.startsWith('src/dataplane/plan/'));
+  assert.ok(plan.length > 5);
+  for (const file of plan) {
+    for (const target of importsOf(file)) {
+      const path = normalize(join(dirname(file), target));
+      assert.ok(!path.startsWith('src/dataplane/rules/'), `${file} may not import ${path}`);
+    }
+  }
+});
+
 test('the oracle of the tests imports nothing of the program, so it shares none of its mistakes', () => {
   const oracle = globSync('test/oracle/**/*.ts');
   assert.ok(oracle.length > 5);

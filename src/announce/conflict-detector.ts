@@ -1,8 +1,8 @@
 /**
- * Does another host use a VIP? Before a VIP is announced for the first time ever it is asked for on the wire, three times in 300 ms; while it is
- * announced, whoever else claims it is noticed. RFC 5227 (IPv4) and RFC 4862 section 5.4 (IPv6) would ask for seconds: a stated departure,
- * made good by listening on. A VIP that was announced before never waits: clients depend on it.
- * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ * Detects whether another host uses a VIP. Before the first announcement ever, a VIP is probed on the wire, three times
+ * in 300 ms. While it is announced, claims of other hosts are noticed. RFC 5227 (IPv4) and RFC 4862 section 5.4 (IPv6)
+ * require seconds: Berth departs from them, and makes up for it by listening on. A VIP that was announced before is
+ * never probed first, since clients depend on it. Pure: the time is an argument, in milliseconds on a monotonic clock.
  */
 import type { Ip } from '../addr/ip.ts';
 
@@ -10,31 +10,31 @@ import type { Ip } from '../addr/ip.ts';
 export interface HeldVip {
   readonly uid: string;
   readonly address: Ip;
-  /** It was never announced before, as far as is known. */
+  /** It was never announced before, as far as this node knows. */
   readonly isFirst: boolean;
 }
 
-/** Whether a VIP is used by somebody else; `proxy` is a host that answers for it as it does for any address. */
+/** Whether another host uses a VIP. `proxy` is a host that answers for it because it answers for any address. */
 export type ConflictState =
   | { readonly kind: 'Clear'; readonly proxy?: string }
-  /** Asked for, before it is announced for the first time. */
+  /** It is probed before it is announced for the first time. */
   | { readonly kind: 'Probing' }
   /** Another host answered: it is not announced. */
   | { readonly kind: 'Taken'; readonly mac: string }
-  /** A node of the cluster answered, by another program than this one: it is not announced until that stops. */
+  /** Another program on a node of the cluster answered: it is not announced until that stops. */
   | { readonly kind: 'OtherProgram'; readonly mac: string; readonly node: string }
-  /** It is announced, and another host claims it too; `node` is one of the cluster. */
+  /** It is announced, and another host claims it too. `node` is set if that is a node of the cluster. */
   | { readonly kind: 'Contested'; readonly mac: string; readonly node: string | undefined };
 
-/** What a turn calls for. */
+/** The effects of a turn. */
 export interface ConflictTurn {
-  /** VIPs to ask for on the wire now. */
-  readonly asks: readonly HeldVip[];
-  /** VIPs to be announced once more, because somebody else has claimed them (RFC 5227 section 2.4). */
+  /** VIPs to probe on the wire now. */
+  readonly probes: readonly HeldVip[];
+  /** VIPs to announce again, because another host has claimed them (RFC 5227 section 2.4). */
   readonly defend: readonly HeldVip[];
-  /** The state of some VIP is another one than at the last turn. */
+  /** The state of at least one VIP has changed since the last turn. */
   readonly hasChanged: boolean;
-  /** When the next turn is wanted; undefined if nothing is to come. */
+  /** When the next turn is due; undefined if none is. */
   readonly nextAt: number | undefined;
 }
 
@@ -42,33 +42,36 @@ interface Watched {
   vip: HeldVip;
   state: ConflictState;
   since: number;
-  askedAt: number;
+  probedAt: number;
   pauseMs: number;
-  /** Questions since the last answer. */
+  /** Probes since the last answer. */
   unanswered: number;
   foreign: { readonly mac: string; readonly node: string | undefined; readonly since: number; at: number } | undefined;
   defendedAt: number;
-  /** When another of our nodes said that it has the VIP, and was not put right since. */
+  /** When another node of the cluster claimed the VIP, if it was not corrected since. */
   strayAt: number | undefined;
   proxy: string | undefined;
 }
 
-const probes = { count: 3, pauseMs: 100 } as const;
-/** A VIP that somebody else has is asked for again after this time, which doubles up to the longest; it is free after three questions without an answer. */
+const firstProbes = { count: 3, pauseMs: 100 } as const;
+/**
+ * A VIP that another host has is probed again after this time, which doubles up to the longest. It is free after three
+ * unanswered probes.
+ */
 const retryMs = { first: 250, longest: 10_000 } as const;
 /** A VIP is defended at most this often (RFC 5227 section 2.4 (b)). */
 const defendMs = 10_000;
-/** A foreign claim is reported for so long. */
+/** A foreign claim is reported for this long. */
 const contestedMs = 60_000;
 /**
- * A node that stood still, or returned, may say in passing what is not true any more, and clients believe whoever spoke last: the holder has
- * the last word, once it is clear that it is still the holder.
+ * A node that stood still, or returned, may claim a VIP that it no longer holds, and clients believe the newest frame.
+ * So the holder announces the VIP again after this time, when it is clear that it is still the holder.
  */
 const strayMs = 300;
-/** Another of our speakers may say for a moment that a VIP is its own: a takeover. */
+/** During a takeover another speaker may claim a VIP for a moment: no conflict within this time. */
 const takeoverMs = 2_000;
-/** VIPs by the thousand are asked for in turn: 500 questions a second. */
-const asksAtOnce = 50;
+/** Thousands of VIPs are probed in turn: at most 500 probes a second. */
+const probesAtOnce = 50;
 const turnMs = 100;
 
 const clear: ConflictState = { kind: 'Clear' };
@@ -81,7 +84,7 @@ export class Conflicts {
   #hasChanged = false;
   #pausedUntil = Number.NEGATIVE_INFINITY;
 
-  /** Takes in what this node holds, and the hosts that answer for any address ({@link proxiesOf}). */
+  /** Replaces the VIPs that this node holds, and the hosts that answer for any address ({@link proxiesOf}). */
   observe(held: readonly HeldVip[], proxies: ReadonlySet<string>, now: number): void {
     this.#proxies = proxies;
     const uids = new Set(held.map(({ uid }) => uid));
@@ -101,19 +104,19 @@ export class Conflicts {
     }
   }
 
-  /** Does it matter who says that this address is its own? */
+  /** Does a claim to this address matter here? */
   isWatched(address: string): boolean {
     return this.#byAddress.has(address);
   }
 
-  /** What is known of a VIP; one that is not watched is clear. */
+  /** The state of a VIP; one that is not watched is clear. */
   stateOf(uid: string): ConflictState {
     return this.#watched.get(uid)?.state ?? clear;
   }
 
   /**
-   * Somebody with this hardware address says that an address is its own; `node` if that is a node of the cluster. True if a turn is called
-   * for.
+   * A host with this hardware address claims an address; `node` is set if it is a node of the cluster. True if a turn
+   * is due.
    */
   heard(
     claim: { readonly address: string; readonly mac: string; readonly node: string | undefined },
@@ -128,7 +131,7 @@ export class Conflicts {
     }
     const { state } = watched;
     if (state.kind === 'Clear' || state.kind === 'Contested') return this.#heardWhileAnnounced(watched, claim, now);
-    // A question of many answers counts once.
+    // Several answers to one probe count once.
     if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
     watched.unanswered = 0;
     if (state.kind !== 'Probing' && state.mac === mac) return false;
@@ -137,26 +140,29 @@ export class Conflicts {
     return true;
   }
 
-  /** Asks, gives verdicts, defends. To be called after whatever was heard or observed, and when it asks for it. */
+  /**
+   * Probes, decides and defends. Must be called after {@link observe}, after {@link heard} returned true, and at
+   * `nextAt`.
+   */
   turn(now: number): ConflictTurn {
-    const asks: HeldVip[] = [];
+    const probes: HeldVip[] = [];
     const defend: HeldVip[] = [];
     let nextAt = Number.POSITIVE_INFINITY;
     for (const watched of this.#watched.values()) {
       if (watched.strayAt !== undefined && now - watched.strayAt >= strayMs) {
-        Object.assign(watched, { strayAt: undefined, defendedAt: now });
+        Object.assign(watched, { strayAt: undefined, defendedAt: now } satisfies Partial<Watched>);
         defend.push(watched.vip);
       }
       if (watched.state.kind === 'Contested') this.#defend(watched, defend, now);
       else this.#judge(watched, now);
-      if (isDue(watched, now) && asks.length < asksAtOnce && now >= this.#pausedUntil) ask(watched, asks, now);
+      if (isDue(watched, now) && probes.length < probesAtOnce && now >= this.#pausedUntil) probe(watched, probes, now);
       nextAt = Math.min(nextAt, nextOf(watched));
     }
-    if (asks.length === asksAtOnce) this.#pausedUntil = now + turnMs;
+    if (probes.length === probesAtOnce) this.#pausedUntil = now + turnMs;
     const hasChanged = this.#hasChanged;
     this.#hasChanged = false;
     const soonest = Math.max(now + 1, nextAt <= now ? this.#pausedUntil : nextAt);
-    return { asks, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
+    return { probes, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
   }
 
   #heardWhileAnnounced(
@@ -172,7 +178,7 @@ export class Conflicts {
       watched.strayAt = Math.max(now, watched.defendedAt + takeoverMs);
       return true;
     }
-    // A claim that is known of is due to be answered some time, but not because it was heard again.
+    // A claim that is already known is answered when the pause is over, not because it was heard again.
     if (state.kind === 'Contested' && state.mac === mac)
       return node === undefined && now - watched.defendedAt >= defendMs;
     this.#set(watched, { kind: 'Contested', mac, node });
@@ -183,7 +189,7 @@ export class Conflicts {
     const state: ConflictState = vip.isFirst ? { kind: 'Probing' } : clear;
     const never = Number.NEGATIVE_INFINITY;
     const watched: Watched = {
-      ...{ vip, state, since: now, askedAt: never, pauseMs: probes.pauseMs, unanswered: 0 },
+      ...{ vip, state, since: now, probedAt: never, pauseMs: firstProbes.pauseMs, unanswered: 0 },
       ...{ foreign: undefined, defendedAt: never, strayAt: undefined, proxy: undefined },
     };
     this.#watched.set(vip.uid, watched);
@@ -191,11 +197,11 @@ export class Conflicts {
     this.#hasChanged = true;
   }
 
-  /** Silence after enough questions: nobody has it. */
+  /** After enough unanswered probes no other host has the VIP. */
   #judge(watched: Watched, now: number): void {
-    const { state, unanswered, askedAt } = watched;
-    if (state.kind === 'Clear' || unanswered < probes.count) return;
-    if (now - askedAt < probes.pauseMs) return;
+    const { state, unanswered, probedAt } = watched;
+    if (state.kind === 'Clear' || unanswered < firstProbes.count) return;
+    if (now - probedAt < firstProbes.pauseMs) return;
     this.#set(watched, watched.proxy === undefined ? clear : { kind: 'Clear', proxy: watched.proxy });
   }
 
@@ -205,7 +211,7 @@ export class Conflicts {
       watched.foreign = undefined;
       this.#set(watched, clear);
     } else if (foreign.node === undefined && foreign.at > watched.defendedAt && now - watched.defendedAt >= defendMs) {
-      // Two programs of one cluster would answer each other for ever: that is for people to end.
+      // Two programs of one cluster would answer each other without end: an administrator must resolve that.
       watched.defendedAt = now;
       defend.push(watched.vip);
     }
@@ -219,8 +225,8 @@ export class Conflicts {
 }
 
 /**
- * Hosts that answer for whatever they are asked for (proxy ARP, RFC 1027): those that answered for three different addresses, none of which
- * was ever announced. What they say of a VIP is ignored.
+ * Hosts that answer for any address (proxy ARP, RFC 1027): those that answered for at least three different addresses,
+ * none of which was ever announced. Their claims to VIPs are ignored.
  */
 export function proxiesOf(
   conflicts: Iterable<{ readonly address: Ip; readonly mac: string | undefined }>,
@@ -236,25 +242,25 @@ export function proxiesOf(
 
 function isDue(watched: Watched, now: number): boolean {
   const { kind } = watched.state;
-  return kind !== 'Clear' && kind !== 'Contested' && now - watched.askedAt >= pauseOf(watched);
+  return kind !== 'Clear' && kind !== 'Contested' && now - watched.probedAt >= pauseOf(watched);
 }
 
-/** Once a question was not answered the next ones follow quickly. */
+/** After an unanswered probe the next ones follow quickly. */
 function pauseOf({ state, unanswered, pauseMs }: Watched): number {
-  if (state.kind === 'Probing') return probes.pauseMs;
+  if (state.kind === 'Probing') return firstProbes.pauseMs;
   return unanswered > 0 ? retryMs.first : pauseMs;
 }
 
-function ask(watched: Watched, asks: HeldVip[], now: number): void {
-  asks.push(watched.vip);
-  watched.askedAt = now;
+function probe(watched: Watched, probes: HeldVip[], now: number): void {
+  probes.push(watched.vip);
+  watched.probedAt = now;
   watched.unanswered++;
 }
 
 function nextOf(watched: Watched): number {
-  const { state, askedAt, foreign, defendedAt, since, strayAt } = watched;
+  const { state, probedAt, foreign, defendedAt, since, strayAt } = watched;
   if (state.kind === 'Clear') return strayAt === undefined ? Number.POSITIVE_INFINITY : strayAt + strayMs;
-  if (state.kind !== 'Contested') return Math.max(since, askedAt + pauseOf(watched));
+  if (state.kind !== 'Contested') return Math.max(since, probedAt + pauseOf(watched));
   const mayDefend = foreign !== undefined && foreign.node === undefined && foreign.at > defendedAt;
   return Math.min((foreign?.at ?? 0) + contestedMs, mayDefend ? defendedAt + defendMs : Number.POSITIVE_INFINITY);
 }

@@ -1,4 +1,7 @@
-/** What the cluster's objects ask for: every VIP that is to be announced, and which nodes may and can announce it. */
+/**
+ * Derives the desired VIPs from the cluster's objects: every VIP to announce, and the nodes that may and can announce
+ * it.
+ */
 import type { Ip } from '../addr/ip.ts';
 import { contains, isEdgeOf, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
@@ -9,10 +12,10 @@ import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import { isNamedBy, isNamedExactly } from './links.ts';
 
-/** Stands, among nodes, for all places that are none: an endpoint there serves too. */
+/** Stands for all places that are not nodes: an endpoint there serves too. */
 export const elsewhere = '';
 
-/** All that the demands depend on, the same on every node. */
+/** All facts on which the desired VIPs depend: the same on every node. */
 export interface DesiredVipSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
@@ -25,7 +28,7 @@ export interface DesiredVipSnapshot {
   readonly speakers: ReadonlySet<string>;
 }
 
-/** Why nobody is to announce an address. */
+/** Why no node may announce an address. */
 export type NotDesiredReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
 
 /** An address of the ledger that no node may announce. */
@@ -35,25 +38,25 @@ export interface Unwanted {
   readonly reason: NotDesiredReason;
 }
 
-/** A VIP, and by which advertisements it is to be announced. */
+/** A VIP, and the advertisements that select it. */
 export interface DesiredVip extends Vip {
   readonly advertisements: readonly AdvertisementView[];
-  /** Was it ever announced, as far as the ledger knows? */
+  /** Was it ever announced, according to the ledger? */
   readonly wasAnnounced: boolean;
-  /** Another host was found to have it. */
+  /** Another host was found to use it, according to the ledger. */
   readonly wasTaken: boolean;
 }
 
-/** What is to be announced, and what is not. */
+/** The addresses to announce, and the addresses that no node may announce. */
 export interface DesiredVips {
   readonly vips: readonly DesiredVip[];
   readonly unwanted: readonly Unwanted[];
 }
 
-/** The links of a node, as its speaker tells them; undefined where it has not told them yet. */
+/** The links of a node, as its speaker reports them; undefined before its first report. */
 export type LinksOf = (node: string) => readonly PeerLink[] | undefined;
 
-/** Reads the objects. Only what the controller gave out is ever announced, whatever a Service's status says. */
+/** Reads the objects once. Only addresses of the ledger are announced, whatever the status of a Service contains. */
 export function desiredVipsOf(snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVips {
   return new DesiredVipReader().read(snapshot, linksOf);
 }
@@ -62,16 +65,19 @@ interface Known {
   readonly service: ServiceView | undefined;
   readonly cover: Cover;
   readonly eligible: ReadonlySet<string>;
-  readonly demand: DesiredVip | Unwanted;
+  readonly desired: DesiredVip | Unwanted;
 }
 
-/** Reads the objects again and again. What has not changed is the same object as before, so that nobody has to look at it again. */
+/**
+ * Reads the objects repeatedly. A VIP that has not changed is the same object as before, so that no caller has to
+ * compare it.
+ */
 export class DesiredVipReader {
   readonly #known = new WeakMap<AllocationView, Known>();
   #covers = new Map<string, Cover>();
   #coversKey = '';
 
-  /** Reads them. */
+  /** Reads the objects. */
   read(snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVips {
     const key = keyOf(snapshot, linksOf);
     if (key !== this.#coversKey) this.#covers = new Map();
@@ -79,14 +85,14 @@ export class DesiredVipReader {
     const vips: DesiredVip[] = [];
     const unwanted: Unwanted[] = [];
     for (const entry of snapshot.ledger) {
-      const demand = this.#demandOf(entry, snapshot, linksOf);
-      if ('reason' in demand) unwanted.push(demand);
-      else vips.push(demand);
+      const desired = this.#desiredOf(entry, snapshot, linksOf);
+      if ('reason' in desired) unwanted.push(desired);
+      else vips.push(desired);
     }
     return { vips, unwanted };
   }
 
-  #demandOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
+  #desiredOf(entry: AllocationView, snapshot: DesiredVipSnapshot, linksOf: LinksOf): DesiredVip | Unwanted {
     const { address, services, pool } = entry;
     const service = services.map((ref) => snapshot.service(ref.uid)).find((view) => view && shows(view, address));
     const cover = this.#covers.get(pool) ?? coverOf(pool, snapshot, linksOf);
@@ -94,38 +100,42 @@ export class DesiredVipReader {
     const isLocal = service?.local === true;
     const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;
     const known = this.#known.get(entry);
-    if (known && known.service === service && known.cover === cover && known.eligible === eligible) return known.demand;
-    const demand = demandFor(entry, { service, cover, eligible });
-    this.#known.set(entry, { service, cover, eligible, demand });
-    return demand;
+    if (known && known.service === service && known.cover === cover && known.eligible === eligible)
+      return known.desired;
+    const desired = desiredFor(entry, { service, cover, eligible });
+    this.#known.set(entry, { service, cover, eligible, desired });
+    return desired;
   }
 }
 
-function demandFor(entry: AllocationView, { service, cover, eligible }: Omit<Known, 'demand'>): DesiredVip | Unwanted {
+function desiredFor(
+  entry: AllocationView,
+  { service, cover, eligible }: Omit<Known, 'desired'>,
+): DesiredVip | Unwanted {
   const { address, uid, recorded, moveTo } = entry;
   const { advertisements } = cover;
   if (service === undefined) return { uid, address, reason: 'NotInStatus' };
   if (advertisements.length === 0) return { uid, address, reason: 'NoAdvertisement' };
   if (cover.eligible.size === 0) return { uid, address, reason: 'NoCandidate' };
-  // Whoever holds it goes on: to fall silent would not bring an endpoint back.
+  // A holder goes on announcing it: its silence would not bring an endpoint back.
   if (eligible.size === 0 && recorded === undefined) return { uid, address, reason: 'NoLocalEndpoints' };
   const serves = (node: string) => cover.serves(node, address);
   const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
   return { uid, address, eligible, serves, recorded, moveTo, advertisements, ...before };
 }
 
-/** What an advertisement's cover depends on, as text. */
+/** The facts on which the cover of a pool depends, as text. */
 function keyOf({ advertisements, nodes, speakers }: DesiredVipSnapshot, linksOf: LinksOf): string {
   const named = advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`);
   const facts = nodes.map(({ name, labels, excluded }) => [name, labels, excluded, linksOf(name)]);
   return JSON.stringify([named, facts, [...speakers]]);
 }
 
-/** What the advertisements of a pool allow. */
+/** The nodes that the advertisements of a pool allow, and the addresses that each can serve. */
 interface Cover {
   readonly advertisements: readonly AdvertisementView[];
   readonly eligible: ReadonlySet<string>;
-  /** Those of them that have an endpoint of a Service; the same set as long as they are the same. */
+  /** The eligible nodes with an endpoint of a Service; the same set as long as it does not change. */
   readonly withEndpoint: (service: string, endpointNodes: DesiredVipSnapshot['endpointNodes']) => ReadonlySet<string>;
   readonly serves: (node: string, address: Ip) => boolean;
 }
@@ -133,7 +143,7 @@ interface Cover {
 function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
   const { nodes, speakers } = snapshot;
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
-  // kubeadm labels every control plane: where all nodes carry the label, obeying it would mean silence.
+  // kubeadm labels every control plane node: if all nodes carry the label, it is ignored, or no node could announce.
   const obeyExclusion = nodes.some(({ excluded }) => !excluded);
   const able = nodes
     .filter(({ name, excluded }) => speakers.has(name) && !(excluded && obeyExclusion))
@@ -143,7 +153,7 @@ function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): 
   const reach = memoized((node: string) => {
     const here = advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
     const links = linksOf(node);
-    // Who has not told its links may well have the right one: nothing is taken from it for that.
+    // A node that has not reported its links may have the right one: it counts as if it had.
     return links === undefined ? () => true : reachOf(here, links);
   });
   const sets = new Map<string, { readonly key: string; readonly nodes: ReadonlySet<string> }>();
@@ -158,7 +168,7 @@ function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): 
   return { advertisements, eligible, withEndpoint, serves: (node, address) => reach(node)(address) };
 }
 
-/** Which addresses a node reaches by its links, as `linksFor` would choose them. */
+/** Does a node reach an address by its links? The same rule as in `linksFor`. */
 function reachOf(advertisements: readonly AdvertisementView[], links: readonly PeerLink[]): (address: Ip) => boolean {
   if (links.some(({ name }) => isNamedExactly(name, advertisements))) return () => true;
   const subnets = links

@@ -1,10 +1,10 @@
-/** On which nodes a Service has an endpoint that may get traffic. */
+/** Finds the nodes on which a Service has an endpoint that may get traffic. */
 import type { EndpointSliceView } from '../api/endpoints.ts';
 import { elsewhere } from './desired-vips.ts';
 
 /**
- * The nodes with an endpoint that is ready. Only where none is at all, those whose endpoints still serve while they end: kube-proxy sends
- * traffic there as well (KEP-1669), but what begins there may not be able to stay.
+ * The nodes with a ready endpoint, by Service. If a Service has none, the nodes with endpoints that still serve while
+ * they terminate: kube-proxy sends traffic there as well (KEP-1669), but new connections there may end early.
  */
 export function endpointNodes(slices: readonly EndpointSliceView[]): ReadonlyMap<string, ReadonlySet<string>> {
   const nodes = new Map<string, Record<'ready' | 'ending', Set<string>>>();

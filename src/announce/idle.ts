@@ -1,8 +1,8 @@
-/** Whether an address leads anywhere. */
+/** Finds addresses whose Services have no endpoint to serve them. */
 import type { AllocationView } from '../api/allocation.ts';
 import type { DesiredVipSnapshot } from './desired-vips.ts';
 
-/** Does no Service at an address have an endpoint that kube-proxy would send its traffic to from this node? */
+/** Is there no Service at the address with an endpoint to which kube-proxy on this node would send traffic? */
 export function isIdle(
   { address, services }: Pick<AllocationView, 'address' | 'services'>,
   { service, endpointNodes }: Pick<DesiredVipSnapshot, 'service' | 'endpointNodes'>,

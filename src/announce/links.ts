@@ -1,19 +1,19 @@
-/** Which links of this node a VIP is announced on. */
+/** Chooses the links of this node on which a VIP is announced. */
 import type { Ip } from '../addr/ip.ts';
 import { inSubnet, isEdgeOf, type LinkAddress, numericAddress, subnetOf } from '../addr/subnet.ts';
 import type { AdvertisementView } from '../api/advertisement.ts';
 import { type LinkFacts, unusableReason } from './usable-link.ts';
 
-/** What the choice of links depends on. */
+/** A link, with the facts on which the choice depends. */
 export interface LinkView extends LinkFacts {
   readonly name: string;
   readonly addresses: readonly LinkAddress[];
 }
 
 /**
- * The links that announce a VIP: of those that the advertisements name, each one named exactly, and otherwise the
- * first with an address in the VIP's subnet. Only an exact name waives the subnet check (a VLAN without address); of two links
- * in one subnet one answers, or clients would hear two MACs.
+ * The links that announce a VIP: every link that an advertisement names exactly, and the first link, of those that the
+ * advertisements allow, with an address in the VIP's subnet. Only an exact name waives the subnet check (for a VLAN
+ * without an address). Of two links in one subnet only one answers, or clients would hear two MAC addresses.
  */
 export function linksFor(
   vip: Ip,
@@ -36,7 +36,7 @@ export function isNamedExactly(link: string, advertisements: readonly Advertisem
   return advertisements.some(({ interfaces }) => interfaces.includes(link));
 }
 
-/** Does one of the advertisements name the link, exactly or by a glob, or all links? */
+/** Does one of the advertisements allow the link: by its name, by a glob, or because it allows all links? */
 export function isNamedBy(link: string, advertisements: readonly AdvertisementView[]): boolean {
   return advertisements.some(
     ({ interfaces }) => interfaces.length === 0 || interfaces.some((pattern) => matches(pattern, link)),
@@ -49,7 +49,7 @@ export function isEdge(vip: Ip, { addresses }: Pick<LinkView, 'addresses'>): boo
   return addresses.some((own) => isEdgeOf(subnetOf(own), address));
 }
 
-/** Globs know `*` (any text) and `?` (one character). */
+/** A glob may contain `*` (any text) and `?` (one character). */
 function matches(pattern: string, name: string): boolean {
   const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&');
   return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`).test(name);

@@ -1,4 +1,6 @@
-/** Why each node may hold a VIP, or may not: the first reason that counts, in the order in which they are asked. */
+/**
+ * Finds out for each node why it may hold a VIP, or may not: the first reason that applies, in the order of the checks.
+ */
 import type { Ip } from '../addr/ip.ts';
 import { inSubnet, type LinkAddress, parseLinkAddress } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode } from '../api/advertisement.ts';
@@ -6,14 +8,19 @@ import type { NodeView } from '../api/node.ts';
 import { isEdge, isNamedBy, isNamedExactly } from './links.ts';
 
 /**
- * What a node is to a VIP:
- * - `Holder` it holds it; `Candidate` it could;
- * - `NoSpeaker` no speaker runs there; `Excluded` it carries the label that keeps it out of load balancing;
- * - `NotSelected` no L2Advertisement of the pool selects it; `NoLocalEndpoint` it has no endpoint (`externalTrafficPolicy: Local`);
- * - `NotAlive` the other speakers do not hear it; `Draining` its addresses are to go elsewhere;
- * - `LinkNotNamed` it has a link in the subnet, and the advertisement's `interfaces` do not name that one;
- * - `LinkUnusable` the link in the subnet is down, a member of a bond or bridge, or deaf;
- * - `NoLink` it has no link in the subnet; `NetworkAddress` the address is the first or last of the link's subnet.
+ * The relation of a node to a VIP:
+ * - `Holder`: it holds the VIP;
+ * - `Candidate`: it could hold the VIP;
+ * - `NoSpeaker`: it runs no speaker;
+ * - `Excluded`: it carries the label that excludes it from load balancing;
+ * - `NotSelected`: no L2Advertisement of the pool selects it;
+ * - `NoLocalEndpoint`: it has no endpoint (`externalTrafficPolicy: Local`);
+ * - `NotAlive`: the other speakers do not hear it;
+ * - `Draining`: its addresses must move to other nodes;
+ * - `LinkNotNamed`: it has a link in the subnet, but the advertisement's `interfaces` do not name that link;
+ * - `LinkUnusable`: its link in the subnet is down, is a member of a bond or bridge, or has no inbound traffic;
+ * - `NoLink`: it has no link in the subnet;
+ * - `NetworkAddress`: the address is the first or the last one of the link's subnet.
  */
 export const ineligibleReasons = [
   'Holder',
@@ -33,8 +40,8 @@ export const ineligibleReasons = [
 /** One of {@link ineligibleReasons}. */
 export type IneligibleReason = (typeof ineligibleReasons)[number];
 
-/** A link as its node's speaker tells it. */
-export interface ToldLink {
+/** A link as the speaker of its node reports it. */
+export interface ReportedLink {
   readonly name: string;
   /** As `address/prefix`. */
   readonly addresses: readonly string[];
@@ -43,72 +50,72 @@ export interface ToldLink {
   readonly deaf: boolean;
 }
 
-/** What a verdict depends on. */
+/** The facts on which the reason depends. */
 export interface EligibilityContext {
   readonly address: Ip;
   /** The advertisements of its pool. */
   readonly advertisements: readonly AdvertisementView[];
   readonly holder: string | undefined;
-  /** Do all nodes carry the label that excludes them? Then it counts for none. */
+  /** Do all nodes carry the label that excludes them? Then it is ignored. */
   readonly allExcluded: boolean;
   readonly hasSpeaker: (node: string) => boolean;
-  /** The nodes with an endpoint, where only those may hold it; undefined: any may. */
+  /** The nodes with an endpoint, if only those may hold the VIP; undefined: any node may. */
   readonly endpointNodes: ReadonlySet<string> | undefined;
   readonly isAlive: (node: string) => boolean;
-  /** undefined: nobody could ask it. */
-  readonly linksOf: (node: string) => readonly ToldLink[] | undefined;
+  /** undefined: its speaker could not be queried. */
+  readonly linksOf: (node: string) => readonly ReportedLink[] | undefined;
 }
 
-/** A node, and what it is to a VIP. */
+/** A node, and its relation to a VIP. */
 export interface NodeEligibility {
   readonly node: string;
-  readonly verdict: IneligibleReason;
-  /** Which link, what is wrong with it. */
+  readonly reason: IneligibleReason;
+  /** The link, and the problem with it. */
   readonly detail: string;
 }
 
-/** Judges one node. */
+/** The reason for one node. */
 export function eligibilityOf(node: NodeView, context: EligibilityContext): NodeEligibility {
   const { name, labels, excluded, draining } = node;
   const { advertisements, holder, allExcluded, hasSpeaker, endpointNodes, isAlive } = context;
-  const look = (verdict: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, verdict, detail });
-  if (!hasSpeaker(name)) return look('NoSpeaker');
-  if (excluded && !allExcluded) return look('Excluded');
+  const result = (reason: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, reason, detail });
+  if (!hasSpeaker(name)) return result('NoSpeaker');
+  if (excluded && !allExcluded) return result('Excluded');
   const here = advertisements.filter((advertisement) => coversNode(advertisement, labels));
-  if (here.length === 0) return look('NotSelected');
-  if (endpointNodes !== undefined && !endpointNodes.has(name)) return look('NoLocalEndpoint');
-  if (!isAlive(name)) return look('NotAlive');
-  const link = linkLook(context.address, here, context.linksOf(name));
-  if (link.verdict !== undefined) return look(link.verdict, link.detail);
-  if (draining) return look('Draining', link.detail);
-  return look(name === holder ? 'Holder' : 'Candidate', link.detail);
+  if (here.length === 0) return result('NotSelected');
+  if (endpointNodes !== undefined && !endpointNodes.has(name)) return result('NoLocalEndpoint');
+  if (!isAlive(name)) return result('NotAlive');
+  const link = linkReason(context.address, here, context.linksOf(name));
+  if (link.reason !== undefined) return result(link.reason, link.detail);
+  if (draining) return result('Draining', link.detail);
+  return result(name === holder ? 'Holder' : 'Candidate', link.detail);
 }
 
-type Linked = { readonly verdict: IneligibleReason | undefined; readonly detail: string };
+type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: string };
 
-/** The way of `linksFor`, with the reason where it leads nowhere. */
-function linkLook(vip: Ip, here: readonly AdvertisementView[], links: readonly ToldLink[] | undefined): Linked {
-  if (links === undefined) return { verdict: undefined, detail: 'its links are not known' };
+/** Chooses a link as `linksFor` does, and returns the reason if there is none. */
+function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ReportedLink[] | undefined): Linked {
+  if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
-  const isFit = ({ unusable, deaf }: ToldLink) => unusable === undefined && !deaf;
+  const isFit = ({ unusable, deaf }: ReportedLink) => unusable === undefined && !deaf;
   const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
   const near = views.filter(isNear);
   const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));
   const chosen = named.find(isFit);
   if (chosen !== undefined) {
     const isBorder = isEdge(vip, { addresses: chosen.ips });
-    return { verdict: isBorder ? 'NetworkAddress' : undefined, detail: `link ${chosen.name}` };
+    return { reason: isBorder ? 'NetworkAddress' : undefined, detail: `link ${chosen.name}` };
   }
   const [broken] = named;
   if (broken !== undefined)
-    return { verdict: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };
+    return { reason: 'LinkUnusable', detail: `link ${broken.name}: ${broken.unusable ?? 'NoInboundTraffic'}` };
   const [other] = near;
   const patterns = [...new Set(here.flatMap(({ interfaces }) => interfaces))].join(', ');
-  if (other !== undefined) return { verdict: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
+  if (other !== undefined) return { reason: 'LinkNotNamed', detail: `link ${other.name}; interfaces: ${patterns}` };
   const subnets = views.filter(isFit).flatMap(({ name, addresses }) => addresses.map((own) => `${name} ${own}`));
-  return { verdict: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
+  return { reason: 'NoLink', detail: `has ${subnets.filter((text) => !/ fe80:/i.test(text)).join(', ') || 'none'}` };
 }
 
-function ipsOf({ addresses }: ToldLink): readonly LinkAddress[] {
+function ipsOf({ addresses }: ReportedLink): readonly LinkAddress[] {
   return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
 }

@@ -1,4 +1,4 @@
-/** What this node announces, and for every other VIP the one reason why it is silent. */
+/** Decides what this node announces, and for every other VIP the one reason why it is silent. */
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { HolderAction, HolderDecision } from '../election/view.ts';
@@ -9,19 +9,25 @@ import type { ProxySyncState } from './proxy-sync-gate.ts';
 
 /**
  * Why a node is silent about a VIP:
- * - `NotInStatus` no Service of the entry shows the address (yet): kube-proxy would not take its traffic;
- * - `NoAdvertisement` no L2Advertisement covers the pool;
- * - `NoCandidate` no node may announce it; `NoLocalEndpoints` none of them has an endpoint (`externalTrafficPolicy: Local`);
- * - `NotHolder` another node does; `AwaitingClaim` another node should, and has not said yet that it does;
- * - `Listening` this speaker has just started, or woken up, and hears the others out first;
- * - `HolderStillAnswers` the holder is silent to all speakers, but answers on the wire: it keeps the VIP;
- * - `LivenessBlocked` the holder was never heard, although its node has a speaker: a firewall on the liveness port?
- * - `ConfirmingHolderDown` nobody is known to hold it, and this node makes sure before it takes it;
- * - `NoUsableLink` this node should, but has no link for it;
- * - `NetworkAddress` it is the network or the broadcast address of this node's link, or of IPv6 the one of all its routers;
- * - `ProbingFirst` it was never announced: other hosts are asked first whether they have it;
- * - `DataPathPending` nor was it, and kube-proxy on this node has not written its rules since it is there: two seconds at most;
- * - `AddressTaken` another host has it; `AnnouncedByOtherProgram` a node of the cluster does, by another program.
+ * - `NotInStatus`: no Service of the entry has the address in its status (yet), so kube-proxy would not handle its
+ *   traffic;
+ * - `NoAdvertisement`: no L2Advertisement covers the pool;
+ * - `NoCandidate`: no node may announce it;
+ * - `NoLocalEndpoints`: no node that may announce it has an endpoint (`externalTrafficPolicy: Local`);
+ * - `NotHolder`: another node announces it;
+ * - `AwaitingClaim`: another node should announce it, and has not claimed it yet;
+ * - `Listening`: this speaker has just started or woken up, and listens to its peers first;
+ * - `HolderStillAnswers`: the holder is silent to all speakers, but answers on the wire, so it keeps the VIP;
+ * - `LivenessBlocked`: the holder was never heard, although its node runs a speaker (a firewall on the liveness port?);
+ * - `ConfirmingHolderDown`: no holder is known to be alive, and this node probes the VIP before it takes it over;
+ * - `NoUsableLink`: this node should announce it, but has no link for it;
+ * - `NetworkAddress`: it is the network or the broadcast address of this node's link, or the subnet-router anycast
+ *   address of IPv6;
+ * - `ProbingFirst`: it was never announced, and this node first probes whether another host has it;
+ * - `DataPathPending`: it was never announced, and kube-proxy on this node has not written its rules since the VIP is
+ *   there; for at most two seconds;
+ * - `AddressTaken`: another host has it;
+ * - `AnnouncedByOtherProgram`: another program on a node of the cluster has it.
  */
 export const silenceReasons = [
   'NotInStatus',
@@ -42,25 +48,25 @@ export const silenceReasons = [
   'AnnouncedByOtherProgram',
 ] as const;
 
-/** One word of `silenceReasons`. */
+/** One of {@link silenceReasons}. */
 export type SilenceReason = (typeof silenceReasons)[number];
 
-/** What this node does about one VIP. */
+/** What this node does with one VIP. */
 export type Placement = { readonly vip: Ip; readonly uid: string; readonly holder: string | undefined } & (
   | { readonly kind: 'Announce'; readonly term: number; readonly links: readonly string[]; readonly damped: boolean }
-  /** Holds it, and does not announce it: another host may be using it. */
+  /** Holds it, and does not announce it: another host may use it, or kube-proxy may not serve it yet. */
   | {
       readonly kind: 'Withhold';
       readonly term: number;
       readonly links: readonly string[];
       readonly reason: SilenceReason;
     }
-  /** Answers for a node that restarts, with its hardware address. */
+  /** Answers for a restarting node, with that node's hardware address. */
   | { readonly kind: 'StandIn'; readonly links: readonly string[] }
   | { readonly kind: 'Silent'; readonly reason: SilenceReason }
 );
 
-/** What the placements depend on besides what is demanded. */
+/** The facts of this node on which the placements depend. */
 export interface Here {
   readonly self: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -73,24 +79,27 @@ interface Placed {
   readonly placement: Placement;
 }
 
-/** Places again and again. A placement that has not changed is the same object as before, so that nobody has to look at it again. */
+/**
+ * Computes placements repeatedly. One that has not changed is the same object as before, so that no caller has to
+ * compare it.
+ */
 export class Placer {
   readonly #placed = new WeakMap<DesiredVip, Placed>();
   readonly #unplaced = new WeakMap<Unwanted, Placement>();
 
-  /** Places every address of the ledger. */
-  place(demands: DesiredVips, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
+  /** The placement of every address of the ledger. */
+  place(desiredVips: DesiredVips, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
     const byUid = new Map(decisions.map((decision) => [decision.vip.uid, decision]));
     const key = JSON.stringify(here);
     const placements: Placement[] = [];
-    for (const unwanted of demands.unwanted) placements.push(this.#unwanted(unwanted));
-    for (const demand of demands.vips) {
-      const decision = byUid.get(demand.uid);
-      const known = this.#placed.get(demand);
+    for (const unwanted of desiredVips.unwanted) placements.push(this.#unwanted(unwanted));
+    for (const desiredVip of desiredVips.vips) {
+      const decision = byUid.get(desiredVip.uid);
+      const known = this.#placed.get(desiredVip);
       if (known && known.decision === decision && known.here === key) placements.push(known.placement);
       else {
-        const placement = place(demand, decision, here);
-        this.#placed.set(demand, { decision, here: key, placement });
+        const placement = place(desiredVip, decision, here);
+        this.#placed.set(desiredVip, { decision, here: key, placement });
         placements.push(placement);
       }
     }
@@ -105,20 +114,20 @@ export class Placer {
   }
 }
 
-/** What this node holds, and whether it has to ask before it announces it. */
+/** The VIPs that this node holds, and whether it must probe each before its announcement. */
 export function heldOf(placements: readonly Placement[], { vips }: DesiredVips): readonly HeldVip[] {
-  const demandOf = new Map(vips.map((demand) => [demand.uid, demand]));
+  const desiredVipOf = new Map(vips.map((desiredVip) => [desiredVip.uid, desiredVip]));
   return placements.flatMap((placement): HeldVip[] => {
     if (placement.kind !== 'Announce') return [];
     const { uid, vip: address, term } = placement;
-    const demand = demandOf.get(uid);
-    // Whoever takes it over from one that announced it already, and could not write that down, does not wait.
-    const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);
+    const desiredVip = desiredVipOf.get(uid);
+    // With a higher term another node has announced the VIP before, even if it could not record that: no probes then.
+    const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);
     return [{ uid, address, isFirst }];
   });
 }
 
-/** What is held here, and is not to be announced because of others who use it. */
+/** Withholds VIPs that another host uses, that are still probed, or that kube-proxy does not serve yet. */
 export function withheld(
   placements: readonly Placement[],
   stateOf: (uid: string) => ConflictState,
@@ -141,9 +150,9 @@ function reasonToWithhold({ kind }: ConflictState): SilenceReason | undefined {
   return kind === 'OtherProgram' ? 'AnnouncedByOtherProgram' : undefined;
 }
 
-function place(demand: DesiredVip, decision: HolderDecision | undefined, here: Here): Placement {
-  const { address: vip, uid, advertisements } = demand;
-  // A VIP that was not there yet when the others were decided.
+function place(desiredVip: DesiredVip, decision: HolderDecision | undefined, here: Here): Placement {
+  const { address: vip, uid, advertisements } = desiredVip;
+  // The VIP did not exist yet at the time of the decisions.
   if (decision === undefined) return { kind: 'Silent', vip, uid, holder: undefined, reason: 'AwaitingClaim' };
   const { holder, term, action, damped } = decision;
   const near = advertisements.filter((advertisement) => coversNode(advertisement, here.labels));

@@ -1,35 +1,37 @@
 /**
- * Whether a node can serve a VIP that it announces for the first time: kube-proxy has written its rules since the VIP was there. Clients that
- * come earlier would find a port that nobody answers. A VIP that was announced before never waits, and none waits for long.
+ * Decides whether a node can serve a VIP that it announces for the first time: kube-proxy must have written its rules
+ * since the VIP exists. Clients that connect earlier would find a port without an answer. A VIP that was announced
+ * before never waits, and no VIP waits for long.
  */
 import { type Family, familyOf } from '../addr/ip.ts';
 import type { HeldVip } from './conflict-detector.ts';
 
 /**
- * `Pending`: not yet, do not announce it. `Unproven`: announced without knowing. `Ready`: it can, or nobody knows of what would have to be
- * waited for.
+ * `Pending`: kube-proxy is not in sync yet, do not announce the VIP. `Unproven`: announced without proof. `Ready`:
+ * kube-proxy is in sync, or it reports nothing that could be waited for.
  */
 export type ProxySyncState = 'Pending' | 'Unproven' | 'Ready';
 
-/** What kube-proxy says of its rules of one family. */
+/** What kube-proxy reports about its rules of one family. */
 export interface FamilySync {
-  /** When it wrote them last, milliseconds since 1970. */
+  /** When it last wrote them, in milliseconds since 1970. */
   readonly at: number;
-  /** Nothing that it was told waits for longer than it should. */
+  /** No change has waited for longer than it should. */
   readonly isHealthy: boolean;
 }
 
-/** What it says of each family; undefined where it does not say. */
+/** What it reports about each family; undefined if it reports nothing. */
 export type LastSync = Readonly<Partial<Record<Family, FamilySync>>> | undefined;
 
-/** A first announcement waits for so long at most. Milliseconds. */
+/** A first announcement waits for at most this long. Milliseconds. */
 export const patienceMs = 2_000;
 
 /**
- * A Service may have had its address long before an L2Advertisement came for it: kube-proxy wrote its rules then, and writes none now. Once it
- * must have been told, its own word that it is up to date will do. Milliseconds.
+ * A Service may have had its address long before an L2Advertisement selected it: kube-proxy wrote its rules then, and
+ * writes none now. After this time kube-proxy must have received the Service, so a healthy report is enough.
+ * Milliseconds.
  */
-export const toldMs = 10_000;
+export const syncedMs = 10_000;
 
 interface Waiting {
   readonly family: Family;
@@ -38,11 +40,13 @@ interface Waiting {
   state: ProxySyncState;
 }
 
-/** Remembers since when each VIP waits. The time is an argument, in milliseconds since 1970: kube-proxy tells it so. */
+/**
+ * Remembers since when each VIP waits. The time is an argument, in milliseconds since 1970, as kube-proxy reports it.
+ */
 export class ProxySyncGate {
   #waiting: ReadonlyMap<string, Waiting> = new Map();
 
-  /** Takes in what is held. */
+  /** Replaces the VIPs that this node holds. */
   observe(held: readonly HeldVip[], now: number): void {
     const first = held.filter(({ uid, isFirst }) => isFirst || this.#waiting.has(uid));
     this.#waiting = new Map(
@@ -53,32 +57,33 @@ export class ProxySyncGate {
     );
   }
 
-  /** Does any of them still need to know? */
-  get isAsking(): boolean {
+  /** Does any VIP still need a report of kube-proxy? */
+  get needsReport(): boolean {
     return [...this.#waiting.values()].some(({ state }) => state !== 'Ready');
   }
 
-  /** Does any of them wait? */
+  /** Does any VIP wait for its announcement? */
   get isPending(): boolean {
     return [...this.#waiting.values()].some(({ state }) => state === 'Pending');
   }
 
-  /** Takes in what kube-proxy says; is any of them other than before? */
+  /** Applies a report of kube-proxy. True if the state of any VIP has changed. */
   take(last: LastSync, now: number): boolean {
     let changed = false;
     for (const waiting of this.#waiting.values()) {
       const { family, since, state } = waiting;
       if (state === 'Ready') continue;
       const sync = last?.[family];
-      // Whoever does not say when is not waited for: another program may do kube-proxy's work.
-      if (sync === undefined || sync.at >= since || (sync.isHealthy && now - since >= toldMs)) waiting.state = 'Ready';
+      // Without a report there is nothing to wait for: another program may replace kube-proxy.
+      if (sync === undefined || sync.at >= since || (sync.isHealthy && now - since >= syncedMs))
+        waiting.state = 'Ready';
       else if (now - since >= patienceMs) waiting.state = 'Unproven';
       if (waiting.state !== state) changed = true;
     }
     return changed;
   }
 
-  /** How it is with a VIP. */
+  /** The state of a VIP. */
   of(uid: string): ProxySyncState {
     return this.#waiting.get(uid)?.state ?? 'Ready';
   }

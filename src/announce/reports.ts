@@ -1,4 +1,6 @@
-/** What the speakers write down of each VIP: who holds it, since when it is announced, and why not. */
+/**
+ * Makes the reports that speakers write to the status of each VIP: its holder, and whether it is announced, or why not.
+ */
 import type { Ip } from '../addr/ip.ts';
 import type { HolderRecord } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
@@ -6,10 +8,10 @@ import type { ConflictState } from './conflict-detector.ts';
 import type { Placement, SilenceReason } from './placements.ts';
 import type { VerifiedReason } from './verification-results.ts';
 
-/** Why the condition `Announced` is true. */
+/** The reasons of the condition `Announced` if it is true. */
 export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'DataPathUnproven'] as const;
 
-/** What the condition `Conflict` says. */
+/** The reasons of the condition `Conflict`. */
 export const conflictReasons = [
   'AddressTaken',
   'AnnouncedByOtherProgram',
@@ -20,34 +22,37 @@ export const conflictReasons = [
 
 type Reason = (typeof announcedReasons)[number] | (typeof conflictReasons)[number] | SilenceReason | VerifiedReason;
 
-/** A condition that has no time yet. Its reason is one of these words, or one of whoever found it. */
+/** A condition without its time. Its reason is one of these, or one of the caller's. */
 export type Finding<R extends string = Reason> = Omit<Condition, 'lastTransitionTime' | 'reason'> & {
   readonly reason: R;
 };
 
-/** All that an entry's status is to say. */
+/** Everything to write to the status of one entry. */
 export interface Report {
   readonly uid: string;
   readonly address: Ip;
-  /** undefined: nobody holds it. What is on record stays, because of its term. */
+  /** undefined: no node holds it. The record stays, because of its term. */
   readonly holder: (Omit<HolderRecord, 'since'> & { readonly announces: boolean }) | undefined;
   /** Another host that uses it. */
   readonly conflict: { readonly mac: string } | undefined;
   readonly conditions: readonly Finding<string>[];
 }
 
-/** What the reports depend on besides the placements. */
+/** The facts on which the reports depend, besides the placements. */
 export interface ReportContext {
   readonly self: string;
   readonly links: readonly { readonly name: string; readonly mac: string }[];
   readonly stateOf: (uid: string) => ConflictState;
-  /** What another node found when it asked for the VIP. */
+  /** The result of another node's verification of the VIP. */
   readonly verifiedOf: (uid: string) => Finding | undefined;
-  /** Whether its connections are spread over several nodes; undefined where that is not wanted. */
+  /** Whether its connections are spread over several nodes; undefined if that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
-  /** What keeps traffic from a VIP that this node announces: no endpoint serves, or kube-proxy has not said that it knows the VIP. */
+  /**
+   * Why a VIP that this node announces may get no traffic: no endpoint serves, or kube-proxy has not confirmed that it
+   * knows the VIP.
+   */
   readonly dataPathFault: (uid: string) => 'NoEndpoints' | 'DataPathUnproven' | undefined;
-  /** Does this node report on VIPs that nobody holds? Of all that live, one does. */
+  /** Does this node report on VIPs without a holder? Exactly one of the live nodes does. */
   readonly isReporter: (address: Ip) => boolean;
 }
 
@@ -60,7 +65,7 @@ interface Reported {
   readonly reports: readonly Report[];
 }
 
-/** Reports again and again. A report that has not changed is the same object as before. */
+/** Makes reports repeatedly. A report that has not changed is the same object as before. */
 export class Reporter {
   readonly #reported = new WeakMap<HeldPlacement, Reported>();
 
@@ -72,7 +77,7 @@ export class Reporter {
       if (placement.kind === 'Announce' || placement.kind === 'Withhold') {
         reports.push(...this.#held(placement, links, context));
       } else if (placement.kind === 'Silent' && placement.holder === undefined) {
-        const finding = whyNobody(placement);
+        const finding = whyNotHeld(placement);
         if (finding && context.isReporter(placement.vip)) reports.push(unheld(placement, finding));
       }
     }
@@ -126,7 +131,7 @@ function held(
   ];
 }
 
-/** Where an address is announced, and whether it leads anywhere. */
+/** Where an address is announced, and what is wrong with its data path. */
 interface AnnouncedFrom {
   readonly links: readonly { readonly name: string; readonly mac: string }[];
   readonly self: string;
@@ -138,18 +143,18 @@ function announced(
   { links, self, fault }: AnnouncedFrom,
 ): Finding {
   const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
-  const message = `${vip} is at node ${self}, ${on}`;
+  const message = `${vip} is announced by node ${self} on ${on}`;
   if (fault !== undefined) {
-    return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultWords[fault]}` };
+    return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultTexts[fault]}` };
   }
   if (!damped) return { type: 'Announced', status: 'True', reason: 'Announced', message };
-  const stays = `${message}; it should move, but has moved three times in three minutes, and stays while the node lives`;
+  const stays = `${message}; it should move, but it moved three times in three minutes, so it stays while the node is alive`;
   return { type: 'Announced', status: 'True', reason: 'MoveDamped', message: stays };
 }
 
-const faultWords = {
-  NoEndpoints: 'no endpoint serves that traffic could go to from there',
-  DataPathUnproven: 'kube-proxy there has not written its rules since the address was given',
+const faultTexts = {
+  NoEndpoints: 'no endpoint serves that can be reached from that node',
+  DataPathUnproven: 'kube-proxy on that node has not written its rules since the address was assigned',
 } as const;
 
 function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
@@ -167,16 +172,16 @@ function conflictOf(address: Ip, state: ConflictState): Finding | undefined {
     return conflict('AnnouncedByOtherProgram', `${who} answers for ${address}: it is not announced until that stops`);
   }
   if (state.kind === 'Clear' && state.proxy !== undefined) {
-    const message = `${state.proxy} answers for ${address} as it does for any address (proxy ARP): ignored`;
+    const message = `host ${state.proxy} answers for any address (proxy ARP), also for ${address}: it is ignored`;
     return { type: 'Conflict', status: 'False', reason: 'ProxyArp', message };
   }
   if (state.kind !== 'Contested') return undefined;
   const who = state.node === undefined ? 'another host' : `another program on node ${state.node}`;
-  return conflict('ForeignClaim', `${who}, ${state.mac}, claims ${address} too: clients may reach either`);
+  return conflict('ForeignClaim', `${who}, ${state.mac}, claims ${address} too: clients may reach either of them`);
 }
 
-/** Why nobody holds it, as far as that is worth a person's while. */
-function whyNobody({ vip, reason }: Extract<Placement, { readonly kind: 'Silent' }>): Finding | undefined {
+/** Why no node holds a VIP, if an administrator should know. */
+function whyNotHeld({ vip, reason }: Extract<Placement, { readonly kind: 'Silent' }>): Finding | undefined {
   const silent = (why: SilenceReason, message: string): Finding => {
     return { type: 'Announced', status: 'False', reason: why, message };
   };
@@ -184,10 +189,13 @@ function whyNobody({ vip, reason }: Extract<Placement, { readonly kind: 'Silent'
     case 'NoLocalEndpoints':
       return silent(reason, `no node that may announce ${vip} has a ready endpoint (externalTrafficPolicy: Local)`);
     case 'NetworkAddress':
-      return silent(reason, `${vip} is the first or the last address of its subnet: no host asks for it`);
+      return silent(
+        reason,
+        `${vip} is the first or the last address of its subnet: hosts do not resolve such an address`,
+      );
     case 'NoCandidate':
     case 'NoUsableLink': {
-      const message = `no node with a live speaker that an L2Advertisement selects has a link with an address in the subnet of ${vip}`;
+      const message = `no node with a live speaker, selected by an L2Advertisement, has a link in the subnet of ${vip}`;
       return silent('NoCandidate', message);
     }
     default:

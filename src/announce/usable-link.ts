@@ -1,6 +1,6 @@
-/** Whether a link can carry announcements at all, and why not. */
+/** Decides whether a link can carry announcements, and why not. */
 
-/** What the decision needs to know of a link. */
+/** The facts of a link on which the decision depends. */
 export interface LinkFacts {
   /** Hardware address in text. */
   readonly mac: string;
@@ -13,14 +13,15 @@ export interface LinkFacts {
 
 /**
  * Why a link carries no announcements:
- * - `NoArp` it is a tunnel or the loopback;
- * - `NoEthernetAddress` it has no hardware address of six bytes, or only zeros;
- * - `Member` it belongs to a bond or bridge, which is the link to use;
- * - `Down` it is not set up; `NoCarrier` it is up, but its cable has no signal.
+ * - `NoArp`: it is a tunnel or the loopback;
+ * - `NoEthernetAddress`: it has no hardware address of six bytes, or only zeros;
+ * - `Member`: it belongs to a bond or bridge, which is the link to use;
+ * - `Down`: it is not set up;
+ * - `NoCarrier`: it is up, but its cable has no signal.
  */
 export type UnusableReason = 'NoArp' | 'NoEthernetAddress' | 'Member' | 'Down' | 'NoCarrier';
 
-/** Why this link cannot carry announcements now, or undefined if it can. Lasting reasons go before passing ones. */
+/** Why this link cannot carry announcements now; undefined if it can. Permanent reasons go before temporary ones. */
 export function unusableReason({ mac, up, carrier, noArp, master }: LinkFacts): UnusableReason | undefined {
   if (noArp) return 'NoArp';
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) || mac === '00:00:00:00:00:00') return 'NoEthernetAddress';

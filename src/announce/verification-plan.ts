@@ -1,4 +1,4 @@
-/** Who verifies which VIP, and what there is to try: the same on every node, as far as their views agree. */
+/** Decides which node verifies which VIP, and which port it probes: the same on every node whose view is the same. */
 import type { Ip } from '../addr/ip.ts';
 import { contains, numericAddress, parseLinkAddress, type Subnet, subnetOf } from '../addr/subnet.ts';
 import type { ServiceView } from '../api/service.ts';
@@ -8,7 +8,7 @@ import type { PeerLink } from '../liveness/messages.ts';
 import type { DesiredVipSnapshot } from './desired-vips.ts';
 import type { VerifiedVip } from './verification-results.ts';
 
-/** What is tried once the holder has answered for a VIP: a port, or nothing, and then that is the outcome. */
+/** The port to probe after the holder has answered for a VIP. Or nothing: then the outcome is known already. */
 export type Aim =
   | { readonly kind: 'Port'; readonly port: number }
   | { readonly kind: 'Nothing'; readonly outcome: 'NotProbed' | 'NoEndpoints'; readonly detail: string };
@@ -27,18 +27,18 @@ export interface Target {
   readonly aim: Aim;
 }
 
-/** All that the plan depends on. */
+/** All facts on which the plan depends. */
 export interface PlanView {
   readonly self: string;
   readonly decisions: readonly HolderDecision[];
-  /** The nodes that live, this one included. */
+  /** The live nodes, this one included. */
   readonly living: readonly string[];
   /** The links of a node, this one included. */
   readonly linksOf: (node: string) => readonly PeerLink[] | undefined;
   readonly snapshot: Pick<DesiredVipSnapshot, 'ledger' | 'service' | 'endpointNodes'>;
 }
 
-/** What this node verifies, and who verifies what it holds. */
+/** The VIPs that this node verifies, and the verifiers of the VIPs that it holds. */
 export interface Plan {
   readonly targets: readonly Target[];
   readonly held: readonly VerifiedVip[];
@@ -49,25 +49,28 @@ interface NearLink {
   readonly address: Ip;
 }
 
-/** A subnet, and the living nodes with a link in it. */
+/** A subnet, and the live nodes with a link in it. */
 interface LinkedSubnet extends Subnet {
   readonly links: Map<string, NearLink>;
 }
 
-/** Nodes that are near to a VIP. */
+/** The nodes with a link in the subnet of a VIP. */
 interface Near {
   readonly nodes: readonly string[];
   readonly links: ReadonlyMap<string, NearLink>;
 }
 
-/** Makes plans, for thousands of VIPs while the main thread has more to do: who is near to what is remembered, and seldom changes. */
+/**
+ * Makes plans for thousands of VIPs on a busy main thread. It caches which nodes have a link in which subnet, since
+ * that seldom changes.
+ */
 export class Planner {
   readonly #ranking = new RendezvousRanking();
   #key = '';
   #subnets: readonly LinkedSubnet[] = [];
   readonly #near = new Map<string, Near>();
 
-  /** The plan that follows from all this. */
+  /** The plan for these facts. */
   planOf(view: PlanView): Plan {
     this.#meet(view);
     const { self, decisions, living, linksOf, snapshot } = view;
@@ -111,7 +114,7 @@ export class Planner {
     this.#subnets = [...subnets.values()];
   }
 
-  /** The living nodes with a link in the subnet of a VIP. VIPs in the same subnets share the answer. */
+  /** The live nodes with a link in the subnet of a VIP. VIPs in the same subnets share the result. */
   #nearTo(vip: Ip): Near {
     const address = numericAddress(vip);
     const isIn = (subnet: Subnet) => contains(subnet, address);
@@ -126,7 +129,7 @@ export class Planner {
   }
 }
 
-/** Adds a link to the subnet of one of its addresses; of two links of a node in one subnet the first counts. */
+/** Adds a link to the subnet of one of its addresses. Of two links of a node in one subnet the first one counts. */
 function addTo(
   subnets: Map<string, LinkedSubnet>,
   text: string,
@@ -141,7 +144,7 @@ function addTo(
   if (!subnet.links.has(node)) subnet.links.set(node, { name, address: own.address });
 }
 
-/** What an aim depends on. */
+/** The facts on which an aim depends. */
 interface AimView {
   readonly address: Ip;
   readonly holder: string;
@@ -150,7 +153,7 @@ interface AimView {
   readonly snapshot: Pick<DesiredVipSnapshot, 'endpointNodes'>;
 }
 
-/** The first TCP port of the first Service at the address whose endpoints a stranger at that source would reach. */
+/** The first TCP port of the first Service at the address that admits the prober and has an endpoint that serves. */
 function aimOf(services: readonly ServiceView[], view: AimView): Aim {
   const { address, holder, source, snapshot } = view;
   let aim: Aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'NoTcpPort' };
@@ -167,7 +170,7 @@ function aimOf(services: readonly ServiceView[], view: AimView): Aim {
   return aim;
 }
 
-/** kube-proxy heeds the ranges of the address's family, and without one of those lets everybody in. */
+/** kube-proxy applies the ranges of the address's family only. Without a range of that family it admits all clients. */
 function admits({ sourceRanges }: ServiceView, source: Ip): boolean {
   if (sourceRanges.length === 0) return true;
   const { family, value } = numericAddress(source);

@@ -1,18 +1,18 @@
 /**
- * What the holder of a VIP hears of it from the node that verifies it, and the condition `Verified` that follows. Nobody can see by himself
- * whether others reach him.
- * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ * Keeps the results that the holder of a VIP gets from its verifier, and derives the condition `Verified`. A node
+ * cannot find out by itself whether other hosts reach it. Pure: the time is an argument, in milliseconds on a monotonic
+ * clock.
  */
 import type { Ip } from '../addr/ip.ts';
 import { type ProbeReport, type ProbeResult, probeOutcomes } from '../liveness/messages.ts';
 
-/** What the condition `Verified` says. */
+/** The reasons of the condition `Verified`. */
 export const verifiedReasons = [...probeOutcomes, 'NoSecondNode', 'VerifierSilent'] as const;
 
 /** One of {@link verifiedReasons}. */
 export type VerifiedReason = (typeof verifiedReasons)[number];
 
-/** The condition, without its time. Nothing in it changes from one round to the next. */
+/** The condition, without its time. While the result is the same, nothing in it changes from one round to the next. */
 export interface VerifiedFinding {
   readonly type: 'Verified';
   readonly status: 'True' | 'False' | 'Unknown';
@@ -25,70 +25,71 @@ export interface VerifiedVip {
   readonly uid: string;
   readonly address: Ip;
   readonly term: number;
-  /** The node that should verify it; undefined where no other one has a link for it. */
+  /** The node that should verify it; undefined if no other node has a link for it. */
   readonly verifier: string | undefined;
 }
 
-/** What is known of a VIP: `Pending` nothing yet, what was known before counts on. */
-export type Standing = VerifiedFinding | 'Pending';
+/** What is known of a VIP. `Pending`: nothing yet, and the condition from before stays. */
+export type VerificationState = VerifiedFinding | 'Pending';
 
-/** A word counts for so long, or for this many rounds of whoever said it, where it has very many VIPs. */
+/** A result is valid for `validMs`, or for this many rounds of its verifier if that is longer. */
 const validMs = 180_000;
 const validRounds = 3;
-/** Peers that restart are back within this time. */
+/** Restarting peers are back within this time. */
 const aloneMs = 10_000;
 
 interface Held {
   vip: VerifiedVip;
-  /** Since when a word has been waited for. */
+  /** Since when a result is awaited. */
   since: number;
   aloneSince: number | undefined;
-  word: (ProbeResult & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
+  result: (ProbeResult & { readonly by: string; readonly at: number; readonly validMs: number }) | undefined;
 }
 
-/** The words of all verifiers on the VIPs that this node holds. */
+/** The results of all verifiers for the VIPs that this node holds. */
 export class VerificationResults {
   readonly #held = new Map<string, Held>();
 
-  /** Takes in what this node holds now. */
+  /** Replaces the VIPs that this node holds. */
   observe(vips: readonly VerifiedVip[], now: number): void {
     const uids = new Set(vips.map(({ uid }) => uid));
     for (const uid of this.#held.keys()) if (!uids.has(uid)) this.#held.delete(uid);
     for (const vip of vips) {
-      const held = this.#held.get(vip.uid) ?? { vip, since: now, aloneSince: undefined, word: undefined };
+      const held = this.#held.get(vip.uid) ?? { vip, since: now, aloneSince: undefined, result: undefined };
       this.#held.set(vip.uid, held);
-      if (held.vip.term !== vip.term) Object.assign(held, { since: now, word: undefined });
+      if (held.vip.term !== vip.term) Object.assign(held, { since: now, result: undefined } satisfies Partial<Held>);
       held.vip = vip;
-      if (vip.verifier !== undefined && isAlone(held, now)) Object.assign(held, { since: now, word: undefined });
+      if (vip.verifier !== undefined && isAlone(held, now))
+        Object.assign(held, { since: now, result: undefined } satisfies Partial<Held>);
       held.aloneSince = vip.verifier === undefined ? (held.aloneSince ?? now) : undefined;
     }
   }
 
-  /** Takes in what a node has said. Has any standing changed? Only what it found out under the present term counts. */
+  /** Applies a report of a peer. True if it changes what is known. Only results for the present term count. */
   take({ from, results, roundMs }: Pick<ProbeReport, 'from' | 'results' | 'roundMs'>, now: number): boolean {
     let hasChanged = false;
     for (const result of results) {
       const held = this.#held.get(result.uid);
       if (held === undefined || held.vip.term !== result.term) continue;
-      const before = JSON.stringify(this.standingOf(result.uid, now));
-      held.word = { ...result, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
-      if (JSON.stringify(this.standingOf(result.uid, now)) !== before) hasChanged = true;
+      const before = JSON.stringify(this.stateOf(result.uid, now));
+      held.result = { ...result, by: from.node, at: now, validMs: Math.max(validMs, validRounds * roundMs) };
+      if (JSON.stringify(this.stateOf(result.uid, now)) !== before) hasChanged = true;
     }
     return hasChanged;
   }
 
   /** What is known of a VIP. */
-  standingOf(uid: string, now: number): Standing {
+  stateOf(uid: string, now: number): VerificationState {
     const held = this.#held.get(uid);
     if (held === undefined) return 'Pending';
-    const { vip, word, since } = held;
+    const { vip, result, since } = held;
     const { address } = vip;
     if (isAlone(held, now)) {
-      return unknown('NoSecondNode', `no other node that lives has a link in the subnet of ${address}`);
+      return unknown('NoSecondNode', `no other live node has a link in the subnet of ${address}`);
     }
-    if (word !== undefined && now - word.at < word.validMs) return findingOf(address, word);
-    if (now - (word?.at ?? since) < validMs) return 'Pending';
-    return unknown('VerifierSilent', `no other node has said for three minutes whether it reaches ${address}`);
+    if (result !== undefined && now - result.at < result.validMs) return findingOf(address, result);
+    if (now - (result?.at ?? since) < validMs) return 'Pending';
+    return unknown('VerifierSilent', `no other node has reported for three minutes whether it reaches ${address}`);
   }
 }
 
@@ -104,28 +105,24 @@ function findingOf(address: Ip, { outcome, detail, by }: ProbeResult & { readonl
   const isFalse = (message: string): VerifiedFinding => {
     return { type: 'Verified', status: 'False', reason: outcome, message };
   };
+  const probed = `node ${by} probed ${address}`;
   switch (outcome) {
     case 'Verified': {
-      const message = `node ${by} asked for ${address}, the holder answered, and port ${detail} did`;
+      const message = `${probed}: the holder answered, and so did TCP port ${detail}`;
       return { type: 'Verified', status: 'True', reason: 'Verified', message };
     }
     case 'NotAnswered':
-      return isFalse(`node ${by} asked for ${address}, and nobody answered`);
+      return isFalse(`${probed}: no host answered`);
     case 'AnsweredByOther':
-      return isFalse(`node ${by} asked for ${address}, and ${detail} answered, which is not the holder's`);
+      return isFalse(`${probed}: ${detail} answered, which is not the holder`);
     case 'NoDataPath':
-      return isFalse(
-        `node ${by} asked for ${address}, and the holder answered, but nothing came back from TCP port ${detail}`,
-      );
+      return isFalse(`${probed}: the holder answered, but TCP port ${detail} did not`);
     case 'NoEndpoints':
-      return unknown(
-        outcome,
-        `the holder of ${address} answers node ${by}, but no endpoint serves that it could reach`,
-      );
+      return unknown(outcome, `${probed}: the holder answered, but no endpoint serves that it can reach`);
     case 'NotProbed': {
-      const answers = `the holder of ${address} answers node ${by}, which cannot try more`;
-      if (detail === 'SourceRanges') return unknown(outcome, `${answers}: loadBalancerSourceRanges do not let it in`);
-      return unknown(outcome, `${answers}: no Service has a TCP port there`);
+      const why =
+        detail === 'SourceRanges' ? `loadBalancerSourceRanges exclude node ${by}` : 'no Service has a TCP port';
+      return unknown(outcome, `${probed}: the holder answered, and no port was probed, since ${why}`);
     }
     default:
       return outcome satisfies never;

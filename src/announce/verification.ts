@@ -1,31 +1,32 @@
 /**
- * When a node verifies which VIP of another one, and what it concludes: it asks on the wire who has the VIP, and then knocks at a port, by way of
- * the holder. At most twenty VIPs a second, in turn; broadcasts are rare: a VIP that was found well is asked for at its holder.
- * Pure: the time is an argument, in milliseconds on a clock that never goes back.
+ * Schedules the verification of VIPs that other nodes hold, and draws its conclusions. A verification probes on the
+ * wire which host has the VIP, and then probes a port with a SYN through the holder. At most twenty VIPs a second are
+ * verified, in turn. Broadcasts are rare: a VIP that was verified is probed at its holder only. Pure: the time is an
+ * argument, in milliseconds on a monotonic clock.
  */
 import type { ProbeResult } from '../liveness/messages.ts';
 import type { Target } from './verification-plan.ts';
 
-/** What a turn calls for. */
+/** The effects of a turn. */
 export interface VerificationTurn {
-  /** AllocationRequest who has the VIP: everybody, or one host. */
-  readonly asks: readonly { readonly target: Target; readonly to: string | undefined }[];
-  /** SynProbe at a port of the VIP at this hardware address. */
-  readonly knocks: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
-  /** Tell holders what was found. */
+  /** ARP requests and Neighbor Solicitations for a VIP: to all hosts, or to one. */
+  readonly neighborProbes: readonly { readonly target: Target; readonly to: string | undefined }[];
+  /** SYNs to a port of a VIP, at this hardware address. */
+  readonly synProbes: readonly { readonly target: Target; readonly mac: string; readonly port: number }[];
+  /** Results to send to the holders. */
   readonly found: readonly { readonly holder: string; readonly result: ProbeResult }[];
-  /** When the next turn is wanted; undefined if nothing is to come. */
+  /** When the next turn is due; undefined if none is. */
   readonly nextAt: number | undefined;
 }
 
 interface Probe {
-  step: 'Ask' | 'Knock';
+  step: 'Neighbor' | 'Port';
   /** When the step began. */
   since: number;
   tries: number;
-  /** All hosts are asked, not the holder alone. */
+  /** The probe goes to all hosts, not to the holder only. */
   isBroadcast: boolean;
-  /** The holder answered with this hardware address; another host with that. */
+  /** The hardware addresses with which the holder, and another host, answered. */
   mac: string | undefined;
   other: string | undefined;
   isReached: boolean;
@@ -36,37 +37,38 @@ interface Watch {
   key: string;
   queue: QueueName;
   probe: Probe | undefined;
-  /** How often in a row it was not found well. */
+  /** How many verifications in a row have failed. */
   failures: number;
   /** Where the holder answered last. */
   mac: string | undefined;
   broadcastAt: number;
 }
 
-/** When each try of a step is made, and when it is given up, in milliseconds since the step began. */
+/** When each try of a step is made, and when the step fails, in milliseconds since it began. */
 const triesAt = [0, 300, 1_000] as const;
 const givenUpAt = 2_000;
-/** So long after a broadcast others than the holder may answer too. */
+/** For this long after a broadcast other hosts than the holder may answer too. */
 const settleMs = 100;
-/** A VIP that was found well is asked for by broadcast this often: that is as often as its holder announces it. */
+/** A verified VIP is probed by broadcast at this interval: as often as its holder announces it. */
 const broadcastMs = 600_000;
-/** Twenty VIPs a second; a late timer makes up for so many milliseconds. */
+/** Twenty VIPs a second. A late timer makes up for at most `catchUpMs`. */
 const pauseMs = 50;
 const catchUpMs = 100;
 
 /**
- * How long after what happened the next probe is due. Each queue is in the order of time, because all of its members wait equally long:
- * `Fresh` another holder, or something else of the VIP has changed; `Retry` it was not found well; `Failing` again and again.
+ * The wait before the next verification, by queue. Each queue is in the order of time, because all its members wait
+ * equally long. `Fresh`: the holder or another fact of the VIP has changed. `Retry`: the verification failed.
+ * `Failing`: it failed repeatedly. `Round`: it succeeded, or had no clear result.
  */
 const waitMs = { Fresh: 1_000, Retry: 2_000, Failing: 5_000, Round: 30_000 } as const;
 type QueueName = keyof typeof waitMs;
 const queueNames = ['Fresh', 'Retry', 'Failing', 'Round'] as const;
 
-/** An outcome that something is wrong needs two probes: rules of a new holder may take a moment. */
+/** A failure is reported after this many verifications: the rules of a new holder may take a moment. */
 const failuresToSay = 2;
 const failuresToCalm = 5;
 
-/** Verifies the VIPs that are this node's to verify. */
+/** Verifies the VIPs that this node must verify. */
 export class Verification {
   readonly #watches = new Map<string, Watch>();
   readonly #byAddress = new Map<string, Watch>();
@@ -76,12 +78,12 @@ export class Verification {
   };
   #mayStartAt = Number.NEGATIVE_INFINITY;
 
-  /** How long it takes to come to each VIP again. */
+  /** The time between two verifications of a VIP. */
   get roundMs(): number {
     return Math.max(waitMs.Round, this.#watches.size * pauseMs);
   }
 
-  /** Takes in the VIPs to verify. One that is new, or about which something has changed, is verified soon. */
+  /** Replaces the VIPs to verify. A VIP that is new or has changed is verified soon. */
   observe(targets: readonly Target[], now: number): void {
     const uids = new Set(targets.map(({ uid }) => uid));
     for (const [uid, watch] of this.#watches) if (!uids.has(uid)) this.#forget(uid, watch);
@@ -101,7 +103,7 @@ export class Verification {
     }
   }
 
-  /** Somebody with this hardware address says that it has an address. */
+  /** A host with this hardware address answered for an address. */
   heard(address: string, mac: string): void {
     const watch = this.#byAddress.get(address);
     const probe = watch?.probe;
@@ -110,15 +112,17 @@ export class Verification {
     else probe.other ??= mac;
   }
 
-  /** Something came back from the port that was knocked at. */
+  /** The probed port of an address answered. */
   reached(address: string): void {
     const probe = this.#byAddress.get(address)?.probe;
-    if (probe?.step === 'Knock') probe.isReached = true;
+    if (probe?.step === 'Port') probe.isReached = true;
   }
 
-  /** Goes on with what is due. To be called after whatever was heard or observed, and when it asks for it. */
+  /**
+   * Continues what is due. Must be called after {@link observe}, {@link heard} and {@link reached}, and at `nextAt`.
+   */
   turn(now: number): VerificationTurn {
-    const turn: Calls = { asks: [], knocks: [], found: [] };
+    const turn: Calls = { neighborProbes: [], synProbes: [], found: [] };
     for (const watch of this.#running) this.#goOn(watch, turn, now);
     for (let next = this.#next(now); next && now >= this.#mayStartAt; next = this.#next(now)) {
       this.#mayStartAt = Math.max(this.#mayStartAt, now - catchUpMs) + pauseMs;
@@ -133,16 +137,16 @@ export class Verification {
     this.#running.add(watch);
     const isBroadcast = watch.mac === undefined || now - watch.broadcastAt >= broadcastMs;
     const found = { mac: undefined, other: undefined, isReached: false };
-    watch.probe = { step: 'Ask', since: now, tries: 0, isBroadcast, ...found };
+    watch.probe = { step: 'Neighbor', since: now, tries: 0, isBroadcast, ...found };
   }
 
   #goOn(watch: Watch, turn: Calls, now: number): void {
     const { probe } = watch;
-    if (probe?.step === 'Ask') this.#ask(watch, probe, { turn, now });
-    if (watch.probe?.step === 'Knock') this.#knock(watch, watch.probe, { turn, now });
+    if (probe?.step === 'Neighbor') this.#probeNeighbor(watch, probe, { turn, now });
+    if (watch.probe?.step === 'Port') this.#probePort(watch, watch.probe, { turn, now });
   }
 
-  #ask(watch: Watch, probe: Probe, { turn, now }: Moment): void {
+  #probeNeighbor(watch: Watch, probe: Probe, { turn, now }: Moment): void {
     const { target } = watch;
     const isSettled = !probe.isBroadcast || now - probe.since >= settleMs;
     if (probe.other !== undefined && isSettled) {
@@ -150,18 +154,18 @@ export class Verification {
     } else if (probe.mac !== undefined && isSettled) {
       watch.mac = probe.mac;
       if (target.aim.kind === 'Nothing') this.#conclude(watch, target.aim, { turn, now });
-      else Object.assign(probe, { step: 'Knock', since: now, tries: 0 });
+      else Object.assign(probe, { step: 'Port', since: now, tries: 0 } satisfies Partial<Probe>);
     } else if (now - probe.since >= givenUpAt) {
       this.#conclude(watch, { outcome: 'NotAnswered', detail: '' }, { turn, now });
     } else if (isTryDue(probe, now)) {
-      // Where the holder alone does not answer, everybody is asked.
+      // If the holder does not answer, the next try goes to all hosts.
       if (probe.tries++ > 0) probe.isBroadcast = true;
       if (probe.isBroadcast) watch.broadcastAt = now;
-      turn.asks.push({ target, to: probe.isBroadcast ? undefined : watch.mac });
+      turn.neighborProbes.push({ target, to: probe.isBroadcast ? undefined : watch.mac });
     }
   }
 
-  #knock(watch: Watch, probe: Probe, { turn, now }: Moment): void {
+  #probePort(watch: Watch, probe: Probe, { turn, now }: Moment): void {
     const { target } = watch;
     if (target.aim.kind !== 'Port' || probe.mac === undefined) return;
     const { port } = target.aim;
@@ -173,7 +177,7 @@ export class Verification {
       this.#conclude(watch, { outcome: 'NoDataPath', detail: String(port) }, { turn, now });
     } else if (isTryDue(probe, now)) {
       probe.tries++;
-      turn.knocks.push({ target, mac: probe.mac, port });
+      turn.synProbes.push({ target, mac: probe.mac, port });
     }
   }
 
@@ -202,7 +206,7 @@ export class Verification {
     this.#queues[watch.queue].delete(watch);
   }
 
-  /** What is due now: a new holder's VIPs first, then whatever has waited longest. */
+  /** The next VIP that is due: those with a new holder first, then the one that has waited longest. */
   #next(now: number): Watch | undefined {
     let next: Watch | undefined;
     let earliest = Number.POSITIVE_INFINITY;
@@ -231,14 +235,14 @@ interface Moment {
   readonly now: number;
 }
 
-/** What a turn calls for, while it is being made. */
+/** The effects of the present turn. */
 interface Calls {
-  readonly asks: VerificationTurn['asks'][number][];
-  readonly knocks: VerificationTurn['knocks'][number][];
+  readonly neighborProbes: VerificationTurn['neighborProbes'][number][];
+  readonly synProbes: VerificationTurn['synProbes'][number][];
   readonly found: VerificationTurn['found'][number][];
 }
 
-/** The results that something is wrong. */
+/** The outcomes that count as failures. */
 const failures: ReadonlySet<string> = new Set(['NotAnswered', 'AnsweredByOther', 'NoDataPath']);
 
 function isTryDue({ since, tries }: Probe, now: number): boolean {
@@ -249,5 +253,5 @@ function isTryDue({ since, tries }: Probe, now: number): boolean {
 function dueAt({ step, since, tries, isBroadcast, mac, other }: Probe): number {
   const tryAt = since + (triesAt[tries] ?? givenUpAt);
   const isAnswered = mac !== undefined || other !== undefined;
-  return step === 'Ask' && isAnswered ? since + (isBroadcast ? settleMs : 0) : tryAt;
+  return step === 'Neighbor' && isAnswered ? since + (isBroadcast ? settleMs : 0) : tryAt;
 }

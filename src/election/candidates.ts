@@ -1,4 +1,4 @@
-/** What a node is good for as a holder, from all that is known of it. */
+/** Decides whether each node may be given VIPs, from everything that is known of it. */
 
 import type { PeerStates } from '../liveness/failure-detector.ts';
 import { type Heartbeat, type SpeakerState, times } from '../liveness/messages.ts';
@@ -6,7 +6,7 @@ import type { Peers } from '../liveness/peers.ts';
 import type { HolderProbes } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
 
-/** Where a candidate is judged from. */
+/** The facts from which a candidate is judged. */
 export interface Judgement {
   readonly peers: Peers;
   readonly wire: HolderProbes;
@@ -15,11 +15,14 @@ export interface Judgement {
   readonly isolated: boolean;
 }
 
-/** When it is believed of a silent node, and of one that was never heard, that nobody answers for it on the wire. */
+/**
+ * How many unanswered probes, in how long a time, prove that a node does not answer: dead, seen by an isolated node, or
+ * never heard.
+ */
 const proofs = {
-  dead: { questions: 2, forMs: 100 },
-  alone: { questions: 3, forMs: 100 },
-  unknown: { questions: 3, forMs: times.wireSilence },
+  dead: { probes: 2, forMs: 100 },
+  alone: { probes: 3, forMs: 100 },
+  unknown: { probes: 3, forMs: times.wireSilence },
 } as const;
 
 /** This node as a candidate. */
@@ -37,7 +40,7 @@ export function ownCandidate(
   return { liveness: 'Self', gains, gainsSoon: gains, draining: leaves, backAt: 0, ...onWire };
 }
 
-/** Another node as a candidate; `draining` says what people want of it, undefined where the cluster does not know it. */
+/** Another node as a candidate. `draining` is set by an administrator; undefined if the cluster has no such node. */
 export function candidateOf(
   node: string,
   draining: boolean | undefined,
@@ -45,15 +48,15 @@ export function candidateOf(
 ): Candidate {
   const peer = peers.get(node);
   const liveness = review.of.get(node)?.liveness ?? 'Unknown';
-  const beat = peer?.heartbeat;
-  const leaves = draining === true || beat?.state === 'Draining';
-  const able = draining !== undefined && beat !== undefined && isQuick(beat.ages) && !leaves;
+  const heartbeat = peer?.heartbeat;
+  const leaves = draining === true || heartbeat?.state === 'Draining';
+  const able = draining !== undefined && heartbeat !== undefined && isQuick(heartbeat.ages) && !leaves;
   const isGone = liveness === 'Dead' || liveness === 'Unknown';
   const proof = liveness === 'Unknown' ? proofs.unknown : isolated ? proofs.alone : proofs.dead;
   return {
     liveness,
-    gains: liveness === 'Alive' && able && beat?.state === 'Serving',
-    gainsSoon: liveness === 'Restarting' && able && beat?.state === 'Listening',
+    gains: liveness === 'Alive' && able && heartbeat?.state === 'Serving',
+    gainsSoon: liveness === 'Restarting' && able && heartbeat?.state === 'Listening',
     draining: leaves,
     backAt: peer?.backAt ?? 0,
     answersOnWire: isGone && wire.answersFor(node, now),
@@ -61,14 +64,17 @@ export function candidateOf(
   };
 }
 
-/** The nodes that live, this one included; none before it has heard the others out. */
+/** The live nodes, this one included; none while this node listens. */
 export function livingIn(view: HolderView | undefined): readonly string[] {
   if (view === undefined || view.listening) return [];
   const living = [...view.nodes].filter(([, { liveness }]) => liveness === 'Self' || liveness === 'Alive');
   return living.map(([node]) => node);
 }
 
-/** The nodes that live, or are back in a moment: their kernels serve meanwhile. undefined before the others were heard out. */
+/**
+ * The live and the restarting nodes: the kernel of a restarting node goes on serving. undefined while this node
+ * listens.
+ */
 export function presentIn(view: HolderView | undefined): readonly string[] | undefined {
   if (view === undefined || view.listening) return undefined;
   const present = [...view.nodes].filter(([, { liveness }]) => liveness !== 'Dead' && liveness !== 'Unknown');
@@ -76,8 +82,8 @@ export function presentIn(view: HolderView | undefined): readonly string[] | und
 }
 
 /**
- * The nodes that are dead beyond doubt. Who hears nobody at all may be the one that is cut off: to such a node a peer is lost only where
- * nobody answered on the wire for what it held.
+ * The nodes that are certainly dead. A node that hears no peer may itself be cut off. For such a node a peer is lost
+ * only if no host has answered on the wire for the VIPs that the peer held.
  */
 export function lostIn(view: HolderView | undefined): readonly string[] {
   if (view === undefined || view.listening) return [];

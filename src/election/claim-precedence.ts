@@ -1,8 +1,8 @@
-/** Which of several claims to a VIP counts. */
+/** Decides which of several claims to a VIP counts. */
 import type { Claim } from '../liveness/messages.ts';
 import type { Candidate, HolderView, Vip } from './view.ts';
 
-/** Who has a VIP; without a claim it is only remembered. */
+/** The current holder of a VIP. Without a claim, it is known only from the record or from before a restart. */
 export interface CurrentHolder {
   readonly node: string;
   readonly term: number;
@@ -11,13 +11,13 @@ export interface CurrentHolder {
 
 interface Contender extends CurrentHolder {
   readonly claim: Claim;
-  /** How well it is known to be there. */
+  /** How certain it is that the node is alive: 2 alive, 1 restarting, 0 dead. */
   readonly presence: 0 | 1 | 2;
 }
 
 /**
- * Who has it: of those that claim it the strongest; if nobody does, who did so before a restart, or who is on record. Undefined if nobody
- * is known.
+ * The current holder: the node with the strongest claim. Without any claim, the node that claimed the VIP before a
+ * restart, or the node on record. Undefined if no holder is known.
  */
 export function currentHolderOf(vip: Vip, view: HolderView): CurrentHolder | undefined {
   let strongest: Contender | undefined;
@@ -31,9 +31,12 @@ export function currentHolderOf(vip: Vip, view: HolderView): CurrentHolder | und
 }
 
 /**
- * Of two claims the one of a node that lives counts, then the one that was not made alone, then the higher term, then the higher score.
- * A dead node's claim counts only where nobody else has one: it says whom the VIP is taken from. That of a node which restarts does where
- * no other that lives has one: the other would not hear of it, and go on.
+ * Is one claim stronger than another one? The claim of a live node is stronger, then the claim that was not made in
+ * isolation, then the higher term, then the higher score.
+ *
+ * The claim of a dead node counts only if there is no other one: it names the node from which the VIP is taken over.
+ * The claim of a restarting node counts only if no live node has one: a live node would not learn of the stronger claim
+ * from a restarting node, and would go on holding the VIP.
  */
 function isStronger(
   one: Contender,
@@ -47,7 +50,7 @@ function isStronger(
   return a === b ? one.node > other.node : a > b;
 }
 
-/** A node that the wire knows of lives, whatever the beats say. */
+/** A node that answers on the wire is alive, even if its heartbeats are not heard. */
 function presenceOf(candidate: Candidate | undefined): Contender['presence'] {
   if (candidate === undefined) return 0;
   if (candidate.liveness === 'Restarting') return 1;
@@ -55,7 +58,10 @@ function presenceOf(candidate: Candidate | undefined): Contender['presence'] {
   return candidate.liveness !== 'Unknown' || !candidate.silentOnWire ? 2 : 0;
 }
 
-/** Of a peer that was never heard, the record is all that is known of its claims. It is as good as one that was made alone. */
+/**
+ * The record is all that is known of the claims of a peer that was never heard. It counts like a claim that was made in
+ * isolation.
+ */
 function recordOfUnknown({ uid, recorded }: Vip, { nodes, claimsTo }: HolderView): Contender | undefined {
   const candidate = recorded && nodes.get(recorded.node);
   if (candidate?.liveness !== 'Unknown' || recorded === undefined || claimsTo(uid).has(recorded.node)) return undefined;

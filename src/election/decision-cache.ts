@@ -1,11 +1,11 @@
-/** The decisions of one speaker, made anew only where something has changed. */
+/** The decisions of one speaker. A VIP is decided again only if something about it has changed. */
 import type { ClaimStore } from '../liveness/claim-store.ts';
 import { times } from '../liveness/messages.ts';
 import { decideHolders } from './decide-holders.ts';
 import { FlapDamping } from './flap-damping.ts';
 import type { Candidate, HolderDecision, HolderView, Vip } from './view.ts';
 
-/** DecisionCache, by VIP. */
+/** The decisions, by VIP. */
 export class DecisionCache {
   readonly #claims: ClaimStore;
   readonly #self: string;
@@ -15,13 +15,13 @@ export class DecisionCache {
   #byUid = new Map<string, HolderDecision>();
   #all: readonly HolderDecision[] = [];
   #waiting = new Map<string, number>();
-  readonly #asking = new Set<string>();
+  readonly #probing = new Set<string>();
   readonly #touched = new Set<string>();
-  /** When those that wait were decided last. */
+  /** When the waiting VIPs were last decided. */
   #waitedAt = Number.NEGATIVE_INFINITY;
-  /** What the last decision on all VIPs depended on. */
+  /** The facts behind the last decision on all VIPs, as text. */
   #seen: string | undefined;
-  /** Have other VIPs come, or some gone, since the last decision? */
+  /** Were VIPs added, changed or removed since the last decision? */
   #isOther = true;
   #isSettled = false;
 
@@ -40,12 +40,12 @@ export class DecisionCache {
     return this.#waiting;
   }
 
-  /** Is something to be decided that a beat would not call for? */
+  /** Is there a VIP to decide before the next tick is due? */
   get isDirty(): boolean {
     return this.#touched.size > 0 || this.#isOther;
   }
 
-  /** Has everything been decided since the world was observed? */
+  /** Has every VIP been decided since the last {@link observe}? */
   get isSettled(): boolean {
     return this.#isSettled;
   }
@@ -60,7 +60,7 @@ export class DecisionCache {
     return this.#moves.isDamped(uid, now);
   }
 
-  /** Takes in which VIPs there are. Those that are not the same objects as before are decided anew. */
+  /** Replaces the set of VIPs. A VIP that is not the same object as before is decided again. */
   observe(vips: readonly Vip[]): void {
     this.#isSettled = false;
     const before = this.#vips;
@@ -72,26 +72,28 @@ export class DecisionCache {
     this.#isOther = true;
   }
 
-  /** Something was learnt of this VIP. */
+  /** Decides this VIP again at the next call of {@link decide}. */
   touch(uid: string): void {
     this.#touched.add(uid);
   }
 
-  /** The decisions that want to know something of the wire. */
-  *asking(): Iterable<HolderDecision> {
-    for (const uid of this.#asking) {
+  /** The decisions that need a probe. */
+  *probing(): Iterable<HolderDecision> {
+    for (const uid of this.#probing) {
       const decision = this.#byUid.get(uid);
       if (decision) yield decision;
     }
   }
 
-  /** Decides what has to be decided. Gives the VIPs that are held here and that somebody else claimed in vain. */
+  /**
+   * Decides the VIPs that need a decision. Returns the VIPs that this node holds and that another live node claims too.
+   */
   decide(view: HolderView): { readonly reassert: readonly Vip[] } {
     const { nodes, listening, isolated, complete, now } = view;
     const claimed = this.#claims.takeTouched();
     const seen = `${listening} ${isolated} ${complete}${keyOf(nodes)}`;
     const isAll = seen !== this.#seen;
-    // Those that wait do so for much longer than a beat.
+    // The waits are much longer than the interval of heartbeats, so once per interval is enough.
     const isTime = now - this.#waitedAt >= times.heartbeat - 20;
     if (isAll || isTime) this.#waitedAt = now;
     const waiting = isTime ? this.#waiting.keys() : [];
@@ -114,7 +116,7 @@ export class DecisionCache {
   #take(decisions: readonly HolderDecision[], { now, nodes }: HolderView): void {
     let hasChanged = this.#all.length !== this.#vips.size;
     for (const decision of decisions) {
-      const { vip, claim, waits, holder, ask, action } = decision;
+      const { vip, claim, waits, holder, probe, action } = decision;
       const planned = (from: string) => nodes.get(from)?.draining === true || vip.moveTo === holder;
       const before = this.#byUid.get(vip.uid);
       if (!isSame(decision, before)) hasChanged = true;
@@ -123,12 +125,12 @@ export class DecisionCache {
       else this.#claims.drop(this.#self, vip.uid);
       if (!waits) this.#waiting.delete(vip.uid);
       else if (!this.#waiting.has(vip.uid)) this.#waiting.set(vip.uid, now);
-      if (ask) this.#asking.add(vip.uid);
-      else this.#asking.delete(vip.uid);
+      if (probe) this.#probing.add(vip.uid);
+      else this.#probing.delete(vip.uid);
       const isHeld = action.kind === 'Hold' || (action.kind === 'Silent' && action.reason === 'NotHolder');
       if (isHeld && holder !== undefined) this.#moves.note(vip.uid, { node: holder, planned }, now);
     }
-    // What this node has just decided does not call for another decision.
+    // The claims that this node has just made need no further decision.
     this.#claims.takeTouched();
     if (hasChanged) this.#all = [...this.#vips.keys()].flatMap((uid) => this.#byUid.get(uid) ?? []);
   }
@@ -137,7 +139,7 @@ export class DecisionCache {
     const exists = (uid: string) => this.#vips.has(uid);
     for (const uid of this.#byUid.keys()) if (!exists(uid)) this.#byUid.delete(uid);
     for (const uid of this.#waiting.keys()) if (!exists(uid)) this.#waiting.delete(uid);
-    for (const uid of this.#asking) if (!exists(uid)) this.#asking.delete(uid);
+    for (const uid of this.#probing) if (!exists(uid)) this.#probing.delete(uid);
     for (const uid of this.#claims.of(this.#self).keys()) if (!exists(uid)) this.#claims.drop(this.#self, uid);
     this.#claims.forgetTerms(exists);
     this.#moves.prune(exists, now);
@@ -164,7 +166,7 @@ export class DecisionCache {
   }
 }
 
-/** Tells apart whatever of the nodes matters. */
+/** All facts about the nodes on which decisions depend, as text. */
 function keyOf(nodes: ReadonlyMap<string, Candidate>): string {
   let key = '';
   for (const [node, { liveness, gains, gainsSoon, draining, backAt, answersOnWire, silentOnWire }] of nodes) {

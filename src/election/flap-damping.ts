@@ -1,15 +1,15 @@
-/** How often each VIP has moved without anybody having planned it. Some fabrics freeze an address that moves too often. */
+/** Counts the unplanned moves of each VIP. Some fabrics freeze an address that moves too often. */
 
-/** After so many moves in this time a VIP moves only from a holder that does not answer. */
+/** After this many moves within the window a VIP moves only from a holder that does not answer. */
 const most = 3;
 const windowMs = 180_000;
 
-/** The moves of the last minutes. */
+/** The unplanned moves within the window. */
 export class FlapDamping {
   readonly #holders = new Map<string, string>();
   readonly #moves = new Map<string, readonly number[]>();
 
-  /** Notes who holds a VIP. */
+  /** Notes the holder of a VIP. */
   note(uid: string, holder: { readonly node: string; readonly planned: (from: string) => boolean }, now: number): void {
     const from = this.#holders.get(uid);
     if (from === holder.node) return;

@@ -1,10 +1,12 @@
-/** What is known of claims, and what is remembered of them from before a restart. */
+/** Are all claims known, and which claims were made before a restart? */
 
 import type { PeerStates } from '../liveness/failure-detector.ts';
 import { type Claim, times } from '../liveness/messages.ts';
 import type { Peers } from '../liveness/peers.ts';
 
-/** Are all claims of all peers that live known? Who does not tell them for long is not waited for. */
+/**
+ * Are all claims of all live peers known? A peer that fails to send its claims within `times.incomplete` is ignored.
+ */
 export function isAllKnown(peers: Peers, review: PeerStates, now: number): boolean {
   for (const { node, incompleteSince } of peers.all()) {
     if (incompleteSince === undefined || now - incompleteSince >= times.incomplete) continue;
@@ -13,7 +15,7 @@ export function isAllKnown(peers: Peers, review: PeerStates, now: number): boole
   return true;
 }
 
-/** Who claimed a VIP before a restart: a peer that has come back just now, or this node. */
+/** The node that claimed a VIP before a restart: a peer that has just come back, or this node. */
 export function formerOf(
   uid: string,
   {

@@ -1,7 +1,7 @@
 /**
- * Keeps one speaker's claims: takes in what it hears, decides who holds what, says what it tells the others and what it asks the wire.
- * Pure: the time is an argument, in milliseconds on a clock that never goes back. The speaker runs it with real sockets, the simulation
- * with virtual ones.
+ * The elector of one speaker: processes the datagrams of its peers, decides the holder of every VIP, and returns the
+ * heartbeats, claims and probes to send. Pure: the time is an argument, in milliseconds on a monotonic clock. The
+ * speaker runs it with real sockets, the simulation with virtual ones.
  */
 import type { Ip } from '../addr/ip.ts';
 import { RendezvousRanking } from '../hash/rendezvous.ts';
@@ -26,70 +26,70 @@ import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
 import { LinkProbes, type Probe } from './link-probes.ts';
 import { Listening } from './listening.ts';
-import { questionsOf } from './questions.ts';
+import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
 
-/** What the cluster's objects and the kernel say. */
+/** The facts from the cluster's objects and from the kernel. */
 export interface ElectionInput {
   readonly vips: readonly Vip[];
-  /** The nodes that run a speaker, this one included, and whether people want them to give their VIPs away. */
+  /** The nodes that run a speaker, this one included, and whether an administrator drains them. */
   readonly nodes: ReadonlyMap<string, { readonly draining: boolean }>;
   /** This node's links. */
   readonly links: readonly PeerLink[];
 }
 
-/** What a tick calls for. */
+/** The effects of a tick. */
 export interface Effects {
   /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
-  /** Addresses to ask for on the wire now. */
-  readonly asks: readonly Vip[];
-  /** Tell the peers at once: {@link HolderElector.takeDeltas}, to each of {@link HolderElector.others}. */
+  /** VIPs to probe on the wire now. */
+  readonly holderProbes: readonly Vip[];
+  /** This node's claims have changed: send {@link HolderElector.takeDeltas} to {@link HolderElector.others} at once. */
   readonly hasDelta: boolean;
-  /** The peers that get a beat now. */
+  /** The peers that get a heartbeat now. */
   readonly heartbeats: readonly string[];
-  /** VIPs that are held here and that somebody else claimed in vain: neighbours may have heard the other one last. */
+  /** VIPs that this node holds and that another live node claims too: neighbors may have heard the other node last. */
   readonly reassert: readonly Vip[];
-  /** Addresses of peers to ask for on a link now, to see whether anything comes through it. */
-  readonly probes: readonly Probe[];
-  /** Links of this node that nothing comes through: no VIP is to be served there. The same set as before if nothing has changed. */
-  readonly deaf: ReadonlySet<string>;
-  /** When the next tick is wanted, if nothing comes before: within a beat at the latest. */
+  /** Addresses of peers to probe on a link now, to find out whether it has inbound traffic. */
+  readonly linkProbes: readonly Probe[];
+  /** Links without inbound traffic: no VIP may be served there. The same set as before if nothing has changed. */
+  readonly noInboundTraffic: ReadonlySet<string>;
+  /** When the next tick is due if nothing comes before: after the interval of heartbeats at the latest. */
   readonly again: number;
 }
 
-/** So long somebody else must answer for a VIP before a node that hears nobody gives it up, unless it claimed it alone. */
+/** An isolated node yields a VIP if another node answers for it this long; at once if its claim is isolated. */
 const yieldMs = 500;
-/** When it is believed of a VIP that nobody answers for it. */
-const vipProof = { questions: 3, forMs: 150 } as const;
+/** The proof that no host answers for a VIP. */
+const vipProof = { probes: 3, forMs: 150 } as const;
 
-/** The keeper of one speaker. */
+/** The elector of one speaker. */
 export class HolderElector {
   readonly peers: Peers;
   readonly outbox: Outbox;
   readonly #self: string;
-  readonly #rhythm: HeartbeatSchedule;
-  readonly #wire = new HolderProbes();
-  readonly #deafness = new LinkProbes();
+  readonly #schedule: HeartbeatSchedule;
+  readonly #holderProbes = new HolderProbes();
+  readonly #linkProbes = new LinkProbes();
   readonly #ranking = new RendezvousRanking();
   readonly #decisions: DecisionCache;
   readonly #listening: Listening;
   readonly #remembered: ReadonlyMap<string, Claim>;
-  readonly #sightings = new Map<string, number>();
-  #world: ElectionInput | undefined;
+  readonly #answeredSince = new Map<string, number>();
+  #input: ElectionInput | undefined;
   #view: HolderView | undefined;
   #others: readonly string[] = [];
   #state: Exclude<SpeakerState, 'Listening'> = 'Serving';
   #ages: Heartbeat['ages'] = { loop: 0, worker: 0 };
-  #told: SpeakerState = 'Listening';
-  #toldLinks: readonly PeerLink[] = [];
+  #sentState: SpeakerState = 'Listening';
+  #sentLinks: readonly PeerLink[] = [];
 
-  /** `own` are the claims from before a restart, which count only where nobody claims anything. */
+  /** `own` are the claims from before a restart. They count only for VIPs without any claim. */
   constructor(self: Incarnation, now: number, own: readonly Claim[] = []) {
     this.peers = new Peers(self);
     this.#self = self.node;
     this.outbox = new Outbox(this.peers);
-    this.#rhythm = new HeartbeatSchedule(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
+    this.#schedule = new HeartbeatSchedule(this.peers, (nodes) => this.#ranking.order(self.node, nodes));
     this.#decisions = new DecisionCache(this.peers.claims, self.node);
     this.#listening = new Listening(now);
     this.#remembered = new Map(own.map((claim) => [claim.uid, claim]));
@@ -100,156 +100,156 @@ export class HolderElector {
     return this.peers.claims.of(this.#self);
   }
 
-  /** What it should know after a restart: its claims, and those from before the last one that nobody has made since. */
+  /** The claims to remember for a restart: the present ones, and older ones to VIPs that no node has claimed since. */
   get toRemember(): readonly Claim[] {
     const open = [...this.#remembered.values()].filter(({ uid }) => this.peers.claims.to(uid).size === 0);
     return [...this.claims.values(), ...open];
   }
 
-  /** What is decided, as of the last tick. */
+  /** The decisions of the last tick. */
   get decisions(): readonly HolderDecision[] {
     return this.#decisions.all;
   }
 
-  /** The other nodes to talk to, as of the last tick: those of the world, and those that are heard without being there. */
+  /** The other nodes to send to, as of the last tick: those of the input, and those heard without an object. */
   get others(): readonly string[] {
     return this.#others;
   }
 
-  /** Something has come that is worth a tick before the next beat. */
+  /** Does something that arrived require a tick at once? */
   get hasUrgentWork(): boolean {
     return this.peers.hasUrgentWork || this.#decisions.isDirty;
   }
 
-  /** Takes in what the cluster says now. */
-  observe(world: ElectionInput): void {
-    const before = this.#world;
-    if (before && world.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
+  /** Replaces the facts of the cluster and the kernel. */
+  observe(input: ElectionInput): void {
+    const before = this.#input;
+    if (before && input.links.some(({ name }) => !before.links.some((link) => link.name === name))) {
       this.#listening.linkCameBack();
     }
-    this.#world = world;
-    this.#decisions.observe(world.vips);
+    this.#input = input;
+    this.#decisions.observe(input.vips);
   }
 
-  /** Says that this speaker restarts, or gives its VIPs away. */
+  /** Sets the state that this speaker announces to its peers. */
   announceState(state: 'Serving' | 'Restarting' | 'Draining'): void {
     this.#state = state;
   }
 
-  /** Takes in a datagram that came on a path. */
+  /** Processes a datagram that arrived on a path. */
   receive(message: Message, path: string, now: number): Reception {
     return this.peers.receive(message, path, now);
   }
 
-  /** Somebody with this hardware address answered for an address. */
+  /** A host with this hardware address answered for an address. */
   heardOnWire(address: string, mac: string, now: number): void {
-    this.#deafness.answered(address, this.#world?.links ?? [], now);
+    this.#linkProbes.answered(address, this.#input?.links ?? [], now);
     const uid = this.#decisions.uidOf(address);
     const own = uid === undefined ? undefined : this.claims.get(uid);
-    // Most of what is heard is of no interest here: another node tells its neighbours of VIPs that it holds.
-    if (uid === undefined || (own === undefined && !this.#wire.isAsked(uid))) return;
+    // Most frames do not matter here: other nodes announce the VIPs that they hold.
+    if (uid === undefined || (own === undefined && !this.#holderProbes.isProbed(uid))) return;
     const node = this.#nodeOf(mac);
-    this.#wire.answered(address, node, now);
+    this.#holderProbes.answered(address, node, now);
     this.#decisions.touch(uid);
     if (node === undefined || own === undefined || !this.#view?.isolated) return;
-    // Who hears nobody gives way to a node that it knows; at once, if it has claimed the VIP alone.
-    const since = this.#sightings.get(uid) ?? now;
-    this.#sightings.set(uid, since);
+    // An isolated node yields to a known node that answers; at once, if it has claimed the VIP in isolation.
+    const since = this.#answeredSince.get(uid) ?? now;
+    this.#answeredSince.set(uid, since);
     if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);
   }
 
-  /** The nodes that live, this one included; none before it has heard the others out. */
+  /** The live nodes, this one included; none while this node listens. */
   get living(): readonly string[] {
     return livingIn(this.#view);
   }
 
-  /** The nodes that live, or are back in a moment; undefined before it has heard the others out. */
+  /** The live and the restarting nodes; undefined while this node listens. */
   get present(): readonly string[] | undefined {
     return presentIn(this.#view);
   }
 
-  /** The nodes that are dead beyond doubt: silent to everybody, on the wire too. */
+  /** The nodes that are certainly dead: silent to all peers, and on the wire too. */
   get lost(): readonly string[] {
     return lostIn(this.#view);
   }
 
-  /** Of all nodes that live, is this the one to report on a VIP that nobody holds? */
+  /** Is this the one of all live nodes that reports on a VIP without a holder? */
   isReporter(address: Ip): boolean {
     return this.#ranking.first(address, this.living, () => true) === this.#self;
   }
 
-  /** Is it hearing the others out before it answers for anything? */
+  /** Does this node listen to its peers before it answers for any VIP? */
   isListening(now: number): boolean {
-    if (this.#world === undefined) return true;
-    const others = [...this.#world.nodes.keys()].filter((node) => node !== this.#self);
+    if (this.#input === undefined) return true;
+    const others = [...this.#input.nodes.keys()].filter((node) => node !== this.#self);
     return this.#listening.goesOn(now, others, (node) => {
       const peer = this.peers.get(node);
       return peer !== undefined && this.peers.isComplete(peer);
     });
   }
 
-  /** Decides anew what has changed. To be called when it asks for it, and after whatever stirs it. */
+  /** Decides what has changed. Must be called at {@link Effects.again}, and at once if {@link hasUrgentWork}. */
   tick(now: number): Effects {
-    // Nothing that was heard before is true any more.
+    // After a sleep nothing that was heard before is valid any more.
     if (this.#listening.beginsAgain(now, this.#view?.isolated === true)) this.peers.forgetHeartbeats();
-    this.peers.takeStir();
+    this.peers.takeUrgentWork();
     const review = this.peers.review(now);
-    this.#meet(review);
+    this.#updateOthers(review);
     const listening = this.isListening(now);
     const state = this.#state === 'Serving' && listening ? 'Listening' : this.#state;
-    const probes = this.#deafness.review(this.#world?.links ?? [], [...this.peers.all()], now);
+    const linkProbes = this.#linkProbes.review(this.#input?.links ?? [], [...this.peers.all()], now);
     const links = this.#links;
-    if (state !== this.#told || !isSameLinks(links, this.#toldLinks)) this.#rhythm.beLoud(now);
-    this.#told = state;
-    this.#toldLinks = links;
+    if (state !== this.#sentState || !isSameLinks(links, this.#sentLinks)) this.#schedule.sendSoonToAll(now);
+    this.#sentState = state;
+    this.#sentLinks = links;
     const view = this.#viewOf(review, { now, listening });
     this.#view = view;
-    if (!view.isolated) this.#sightings.clear();
+    if (!view.isolated) this.#answeredSince.clear();
     const { reassert } = this.#decisions.decide(view);
-    const asks = this.#wire.due(questionsOf(this.#decisions, view, review), now);
+    const holderProbes = this.#holderProbes.due(probeTargetsOf(this.#decisions, view, review), now);
     const changes = [...review.of.values()].map(({ changesAt }) => changesAt ?? Number.POSITIVE_INFINITY);
-    const wireAt = Math.min(this.#wire.nextAt() ?? now + times.heartbeat, this.#deafness.nextAt);
+    const wireAt = Math.min(this.#holderProbes.nextAt() ?? now + times.heartbeat, this.#linkProbes.nextAt);
     return {
       decisions: this.#decisions.all,
-      asks,
+      holderProbes,
       hasDelta: this.outbox.hasDelta,
-      heartbeats: this.#rhythm.due(this.#others, review, now),
+      heartbeats: this.#schedule.due(this.#others, review, now),
       reassert,
-      probes,
-      deaf: this.#deafness.deaf,
+      linkProbes,
+      noInboundTraffic: this.#linkProbes.noInboundTraffic,
       again: Math.min(now + times.heartbeat, wireAt, ...changes.filter((at) => at > now)),
     };
   }
 
-  /** What is said to a peer that gets a beat. */
+  /** The heartbeat for a peer. */
   heartbeatFor(node: string, now: number, ages: Heartbeat['ages']): Heartbeat {
     this.#ages = ages;
-    const nextMs = this.#rhythm.promiseTo(node);
-    const state = this.#state === 'Serving' ? this.#told : this.#state;
+    const nextMs = this.#schedule.promiseTo(node);
+    const state = this.#state === 'Serving' ? this.#sentState : this.#state;
     return this.outbox.heartbeatFor(node, { now, state, rules: ruleVersion, ages, links: this.#links, nextMs });
   }
 
-  /** What has changed since the peers were told last: one list for all of them, each with its own envelope. */
+  /** The changes of this node's claims since the last call: the same list for all peers, with an envelope for each. */
   takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
     return this.outbox.takeDeltas();
   }
 
-  /** All claims, for a peer that asks for them. */
+  /** All claims of this node, for a peer that requests them. */
   fullSync(node: string): readonly ClaimDelta[] {
     return this.outbox.fullSync(node);
   }
 
   get #links(): readonly PeerLink[] {
-    const { deaf } = this.#deafness;
-    const all = this.#world?.links ?? [];
-    return deaf.size === 0 ? all : all.filter(({ name }) => !deaf.has(name));
+    const { noInboundTraffic } = this.#linkProbes;
+    const all = this.#input?.links ?? [];
+    return noInboundTraffic.size === 0 ? all : all.filter(({ name }) => !noInboundTraffic.has(name));
   }
 
-  /** Whom there is to talk to. A node that is heard is not forgotten because its object is gone. */
-  #meet(review: PeerStates): void {
-    const nodes = this.#world?.nodes ?? new Map<string, unknown>();
+  /** The other nodes to send to. A node that is heard is not forgotten when its object is deleted. */
+  #updateOthers(review: PeerStates): void {
+    const nodes = this.#input?.nodes ?? new Map<string, unknown>();
     const isHeard = (node: string) => ['Alive', 'Restarting'].includes(review.of.get(node)?.liveness ?? '');
-    if (this.#world && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
+    if (this.#input && !this.#decisions.isSettled) this.peers.keepOnly((node) => nodes.has(node) || isHeard(node));
     const extra = [...this.peers.all()].map(({ node }) => node).filter((node) => !nodes.has(node) && isHeard(node));
     this.#others = [...nodes.keys(), ...extra].filter((node) => node !== this.#self);
   }
@@ -257,17 +257,17 @@ export class HolderElector {
   #viewOf(review: PeerStates, { now, listening }: { readonly now: number; readonly listening: boolean }): HolderView {
     const isolated = this.#others.length > 0 && this.peers.isIsolated(now);
     const nodes = new Map<string, Candidate>();
-    const draining = (node: string) => this.#world?.nodes.get(node)?.draining;
+    const draining = (node: string) => this.#input?.nodes.get(node)?.draining;
     const own = { ages: this.#ages, listening, draining: draining(this.#self) === true };
     nodes.set(this.#self, ownCandidate(this.#state, own));
-    const known = { peers: this.peers, wire: this.#wire, review, now, isolated };
+    const known = { peers: this.peers, wire: this.#holderProbes, review, now, isolated };
     for (const node of this.#others) nodes.set(node, candidateOf(node, draining(node), known));
     return {
       self: this.#self,
       now,
       ranking: this.#ranking,
       vips: [],
-      total: this.#world?.vips.length ?? 0,
+      total: this.#input?.vips.length ?? 0,
       loads: () => new Map(),
       nodes,
       gaining: gainingOf(nodes),
@@ -278,8 +278,8 @@ export class HolderElector {
       isolated,
       complete: isAllKnown(this.peers, review, now),
       wire: (uid) => {
-        if (this.#wire.isUnanswered(uid, { now, ...vipProof })) return 'Unanswered';
-        return this.#wire.isAnswered(uid) ? 'Answered' : undefined;
+        if (this.#holderProbes.isUnanswered(uid, { now, ...vipProof })) return 'Unanswered';
+        return this.#holderProbes.isAnswered(uid) ? 'Answered' : undefined;
       },
       waiting: this.#decisions.waiting,
       damped: (uid) => this.#decisions.isDamped(uid, now),
@@ -287,8 +287,8 @@ export class HolderElector {
   }
 
   #nodeOf(mac: string): string | undefined {
-    for (const { node, heartbeat: beat } of this.peers.all())
-      if (beat?.links.some((link) => link.mac === mac)) return node;
+    for (const { node, heartbeat } of this.peers.all())
+      if (heartbeat?.links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
 }

@@ -1,52 +1,55 @@
-/** Who was asked for on the wire, and who answered: the last word before a VIP is taken from a node that nobody hears. */
+/**
+ * Remembers which VIPs were probed on the wire, and which nodes answered: the last check before a VIP is taken from a
+ * node that no peer hears.
+ */
 import type { Vip } from './view.ts';
 
-interface Asked {
+interface Probed {
   readonly address: string;
   readonly node: string | undefined;
-  /** When the present row of questions without an answer began; undefined after an answer. */
+  /** When the present row of unanswered probes began; undefined after an answer. */
   readonly since: number | undefined;
-  /** How many questions it has. */
+  /** How many probes the row has. */
   readonly count: number;
   readonly at: number;
   readonly wasAnswered: boolean;
 }
 
-/** How long a silence must be, in questions and in milliseconds, to be believed. */
+/** How long a silence must be, in probes and in milliseconds, to count as proof. */
 export interface Proof {
   readonly now: number;
-  readonly questions: number;
+  readonly probes: number;
   readonly forMs: number;
 }
 
-/** The pause between two questions for one VIP: while it matters most, then, and where somebody answers again and again. */
+/** The pause between two probes for one VIP: at first, later, and after an answer. */
 const pauseMs = { first: 50, later: 200, answered: 1_000 } as const;
-const quickQuestions = 5;
+const quickProbes = 5;
 /** An answer comes within this time or not at all. */
 const answerMs = 100;
-/** So many questions go out at one time. */
+/** At most this many probes are sent at one time. */
 const mostAtOnce = 20;
 
-/** Remembers questions and answers. */
+/** Probes and their answers. */
 export class HolderProbes {
-  readonly #asked = new Map<string, Asked>();
+  readonly #probed = new Map<string, Probed>();
   /** When a node last answered for anything. */
   readonly #answers = new Map<string, number>();
 
-  /** Of the VIPs that are wanted, those that are to be asked for now. What is not wanted any more is forgotten. */
+  /** The wanted VIPs that must be probed now. Forgets the VIPs that are not wanted any more. */
   due(wanted: readonly { readonly vip: Vip; readonly node: string | undefined }[], now: number): readonly Vip[] {
     const uids = new Set(wanted.map(({ vip }) => vip.uid));
-    for (const uid of this.#asked.keys()) if (!uids.has(uid)) this.#asked.delete(uid);
-    const askedAt = ({ vip }: { readonly vip: Vip }) => this.#asked.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
+    for (const uid of this.#probed.keys()) if (!uids.has(uid)) this.#probed.delete(uid);
+    const probedAt = ({ vip }: { readonly vip: Vip }) => this.#probed.get(vip.uid)?.at ?? Number.NEGATIVE_INFINITY;
     const due = wanted.filter(({ vip }) => {
-      const before = this.#asked.get(vip.uid);
+      const before = this.#probed.get(vip.uid);
       return before === undefined || now >= before.at + pauseAfter(before);
     });
-    // Where there are too many, they take turns.
-    const first = due.length <= mostAtOnce ? due : due.sort((a, b) => askedAt(a) - askedAt(b)).slice(0, mostAtOnce);
+    // If there are too many, they take turns.
+    const first = due.length <= mostAtOnce ? due : due.sort((a, b) => probedAt(a) - probedAt(b)).slice(0, mostAtOnce);
     for (const { vip, node } of first) {
-      const before = this.#asked.get(vip.uid);
-      this.#asked.set(vip.uid, {
+      const before = this.#probed.get(vip.uid);
+      this.#probed.set(vip.uid, {
         address: vip.address,
         node,
         since: before?.since ?? now,
@@ -58,68 +61,69 @@ export class HolderProbes {
     return first.map(({ vip }) => vip);
   }
 
-  /** When the next question is due; undefined if none is. */
+  /** When the next probe is due; undefined if none is. */
   nextAt(): number | undefined {
     let next: number | undefined;
-    for (const asked of this.#asked.values()) {
-      const at = asked.at + pauseAfter(asked);
+    for (const probed of this.#probed.values()) {
+      const at = probed.at + pauseAfter(probed);
       if (next === undefined || at < next) next = at;
     }
     return next;
   }
 
-  /** Is this VIP being asked for? */
-  isAsked(uid: string): boolean {
-    return this.#asked.has(uid);
+  /** Is this VIP being probed? */
+  isProbed(uid: string): boolean {
+    return this.#probed.has(uid);
   }
 
-  /** A node, or a host that is none that we know (undefined), answered for an address. */
+  /** A host answered for an address; `node` is undefined if it is no known node. */
   answered(address: string, node: string | undefined, now: number): void {
     if (node !== undefined) this.#answers.set(node, now);
-    for (const [uid, asked] of this.#asked) {
-      if (asked.address === address) this.#asked.set(uid, { ...asked, since: undefined, count: 0, wasAnswered: true });
+    for (const [uid, probed] of this.#probed) {
+      if (probed.address === address)
+        this.#probed.set(uid, { ...probed, since: undefined, count: 0, wasAnswered: true });
     }
   }
 
-  /** Does the node answer? */
+  /** Has the node answered lately, for any VIP? */
   answersFor(node: string, now: number): boolean {
     const last = this.#answers.get(node) ?? Number.NEGATIVE_INFINITY;
-    return now - last < pauseMs.answered + answerMs + quickQuestions * pauseMs.first && !this.#isUnanswered(node, last);
+    return now - last < pauseMs.answered + answerMs + quickProbes * pauseMs.first && !this.#isUnanswered(node, last);
   }
 
-  /** Were VIPs of the node asked for again and again, without an answer? */
+  /** Is it proven that the node does not answer for its VIPs? */
   isSilent(node: string, proof: Proof): boolean {
     if (this.answersFor(node, proof.now)) return false;
-    for (const asked of this.#asked.values()) if (asked.node === node && isProven(asked, proof)) return true;
+    for (const probed of this.#probed.values()) if (probed.node === node && isProven(probed, proof)) return true;
     return false;
   }
 
-  /** Was this VIP asked for again and again without an answer? */
+  /** Is it proven that no host answers for this VIP? */
   isUnanswered(uid: string, proof: Proof): boolean {
-    const asked = this.#asked.get(uid);
-    return asked !== undefined && isProven(asked, proof);
+    const probed = this.#probed.get(uid);
+    return probed !== undefined && isProven(probed, proof);
   }
 
-  /** Does somebody answer for this VIP when it is asked for? */
+  /** Does a host answer for this VIP when it is probed? */
   isAnswered(uid: string): boolean {
-    const asked = this.#asked.get(uid);
-    return asked?.wasAnswered === true && asked.count < 3;
+    const probed = this.#probed.get(uid);
+    return probed?.wasAnswered === true && probed.count < 3;
   }
 
-  /** Have questions for its VIPs come to nothing since then? */
+  /** Have probes for its VIPs gone unanswered since then? */
   #isUnanswered(node: string, since: number): boolean {
-    for (const asked of this.#asked.values()) {
-      if (asked.node === node && asked.count >= 3 && (asked.since ?? 0) > since) return true;
+    for (const probed of this.#probed.values()) {
+      if (probed.node === node && probed.count >= 3 && (probed.since ?? 0) > since) return true;
     }
     return false;
   }
 }
 
-function pauseAfter({ since, count }: Asked): number {
+function pauseAfter({ since, count }: Probed): number {
   if (since === undefined) return pauseMs.answered;
-  return count < quickQuestions ? pauseMs.first : pauseMs.later;
+  return count < quickProbes ? pauseMs.first : pauseMs.later;
 }
 
-function isProven({ since, count }: Asked, { now, questions, forMs }: Proof): boolean {
-  return since !== undefined && count >= questions && now - since >= forMs;
+function isProven({ since, count }: Probed, { now, probes, forMs }: Proof): boolean {
+  return since !== undefined && count >= probes && now - since >= forMs;
 }

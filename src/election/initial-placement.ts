@@ -1,14 +1,14 @@
-/** Who gets a VIP that nobody ever held. */
+/** Places VIPs that no node ever held. */
 
 import { takeOver, turnMs } from './takeover.ts';
 import { type HolderDecision, type HolderView, silence, type Vip } from './view.ts';
 
-/** A node gets so much more than its fair share at most. */
+/** A node gets at most this factor of its fair share. */
 const share = 1.25;
 
 /**
- * By score, but to nobody whose load has reached ceil(1.25 x fair share); where all have, to the least loaded. The bound is for these
- * alone: what is held stays where it is.
+ * Each VIP goes to the candidate with the highest score whose load is below ceil(1.25 x fair share). If all have
+ * reached that, it goes to the least loaded one. The bound applies to new VIPs only: a held VIP stays where it is.
  */
 export function placeFresh(
   fresh: readonly Vip[],
@@ -30,11 +30,11 @@ export function placeFresh(
     if (chosen !== self) return silence(vip, 'AwaitingClaim', { holder: chosen, term: 0, waits: true });
     const claim = { uid: vip.uid, term: 1, isolated: false, leaving: false };
     const action = { kind: 'Hold' } as const;
-    return { vip, holder: self, term: 1, action, claim, waits: false, ask: undefined, damped: false };
+    return { vip, holder: self, term: 1, action, claim, waits: false, probe: undefined, damped: false };
   });
 }
 
-/** The best of those that have room; where none has, the least loaded. */
+/** The best candidate with room for another VIP; if none has, the least loaded one. */
 function choose(vip: Vip, loads: ReadonlyMap<string, number>, view: HolderView): string | undefined {
   const { total, ranking, gaining } = view;
   const load = (node: string) => loads.get(node) ?? 0;
@@ -47,7 +47,7 @@ function choose(vip: Vip, loads: ReadonlyMap<string, number>, view: HolderView):
   return able.length === 0 ? undefined : able.reduce((least, node) => (load(node) < load(least) ? node : least));
 }
 
-/** Every speaker goes through them in the same order. */
+/** Every speaker places them in the same order. */
 function byAddress(a: Vip, b: Vip): number {
   return a.address < b.address ? -1 : 1;
 }

@@ -1,14 +1,15 @@
 /**
- * Links of this node that nothing comes through, although they have a signal: a cable that ends at a dead switch, a VLAN that is not there.
- * Peers that were heard on such a link are heard on others only, and answer for their own addresses no more. A firewall on the port alone
- * makes no link deaf, since it lets ARP pass. One silent peer proves nothing: its link may be the broken one.
+ * Finds links of this node without inbound traffic, although they have a carrier: a cable to a dead switch, or a VLAN
+ * that does not exist. The peers that were heard on such a link are now heard on other links only, and they do not
+ * answer probes for their own addresses on it. A firewall on the port alone does not make a link count as broken, since
+ * ARP still passes. One silent peer proves nothing: its own link may be the broken one.
  */
 import { type Ip, parseIp } from '../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../addr/subnet.ts';
 import { type PeerLink, times } from '../liveness/messages.ts';
 import type { Peer } from '../liveness/peer.ts';
 
-/** Somebody to be asked for on a link, to see whether it works. */
+/** An address to probe on a link, to find out whether the link works. */
 export interface Probe {
   readonly link: string;
   readonly address: Ip;
@@ -16,33 +17,33 @@ export interface Probe {
 
 interface Quiet {
   readonly since: number;
-  askedAt: number;
-  questions: number;
+  probedAt: number;
+  probes: number;
 }
 
-/** So many peers must be missed on a link. */
+/** At least this many peers must be missed on a link. */
 const leastPeers = 2;
 const mostProbes = 3;
-const leastQuestions = 3;
+const leastProbes = 3;
 const pauseMs = { first: 50, later: 500 } as const;
-const quickQuestions = 5;
+const quickProbes = 5;
 
-/** Watches the links. */
+/** Watches the links of this node. */
 export class LinkProbes {
   readonly #quiet = new Map<string, Quiet>();
-  #deaf: ReadonlySet<string> = new Set();
-  /** When a link will have been quiet for long enough to ask. */
+  #noInboundTraffic: ReadonlySet<string> = new Set();
+  /** When a link will have been quiet long enough to be probed. */
   #missedAt = Number.POSITIVE_INFINITY;
 
-  /** The links that nothing comes through; the same set as long as it does not change. */
-  get deaf(): ReadonlySet<string> {
-    return this.#deaf;
+  /** The links without inbound traffic; the same set as long as it does not change. */
+  get noInboundTraffic(): ReadonlySet<string> {
+    return this.#noInboundTraffic;
   }
 
-  /** Looks at all links. Gives the addresses to ask for. */
+  /** Reviews all links. Returns the addresses to probe. */
   review(links: readonly PeerLink[], peers: readonly Peer[], now: number): readonly Probe[] {
     const probes: Probe[] = [];
-    const deaf = new Set<string>();
+    const silent = new Set<string>();
     this.#missedAt = Number.POSITIVE_INFINITY;
     for (const link of links) {
       const known = heardOn(link.name, peers, now);
@@ -52,44 +53,47 @@ export class LinkProbes {
         this.#quiet.delete(link.name);
         continue;
       }
-      const quiet = this.#quiet.get(link.name) ?? { since: now, askedAt: Number.NEGATIVE_INFINITY, questions: 0 };
+      const quiet = this.#quiet.get(link.name) ?? { since: now, probedAt: Number.NEGATIVE_INFINITY, probes: 0 };
       this.#quiet.set(link.name, quiet);
-      if (quiet.questions >= leastQuestions && now - quiet.since >= times.dead - times.suspect) deaf.add(link.name);
-      if (now - quiet.askedAt < (quiet.questions < quickQuestions ? pauseMs.first : pauseMs.later)) continue;
-      Object.assign(quiet, { askedAt: now, questions: quiet.questions + 1 });
+      if (quiet.probes >= leastProbes && now - quiet.since >= times.dead - times.suspect) silent.add(link.name);
+      if (now - quiet.probedAt < (quiet.probes < quickProbes ? pauseMs.first : pauseMs.later)) continue;
+      Object.assign(quiet, { probedAt: now, probes: quiet.probes + 1 } satisfies Partial<Quiet>);
       const addresses = known.flatMap((peer) => addressesOn(link, peer));
       probes.push(...addresses.slice(0, mostProbes).map((address) => ({ link: link.name, address })));
     }
     for (const name of this.#quiet.keys()) if (!links.some((link) => link.name === name)) this.#quiet.delete(name);
-    if (deaf.size !== this.#deaf.size || [...deaf].some((name) => !this.#deaf.has(name))) this.#deaf = deaf;
+    if (silent.size !== this.#noInboundTraffic.size || [...silent].some((name) => !this.#noInboundTraffic.has(name)))
+      this.#noInboundTraffic = silent;
     return probes;
   }
 
-  /** When it wants to look again, at the latest. */
+  /** When the next review is due at the latest. */
   get nextAt(): number {
-    const asking = [...this.#quiet.values()].filter(({ questions }) => questions < quickQuestions);
-    return Math.min(this.#missedAt, ...asking.map(({ askedAt }) => askedAt + pauseMs.first));
+    const quick = [...this.#quiet.values()].filter(({ probes }) => probes < quickProbes);
+    return Math.min(this.#missedAt, ...quick.map(({ probedAt }) => probedAt + pauseMs.first));
   }
 
-  /** Somebody answered for this address. */
+  /** A host answered for this address. */
   answered(address: string, links: readonly PeerLink[], now: number): void {
     const ip = parseIp(address);
     for (const link of links) {
       if (ip === undefined || !this.#quiet.has(link.name) || !isOn(link, ip)) continue;
-      this.#quiet.set(link.name, { since: now, askedAt: now, questions: 0 });
+      this.#quiet.set(link.name, { since: now, probedAt: now, probes: 0 });
     }
   }
 }
 
-/** The peers that beat to us every 100 ms, are heard now, and were heard on this link before. */
+/** The peers that send a heartbeat to this node every 100 ms, are heard now, and were heard on this link before. */
 function heardOn(link: string, peers: readonly Peer[], now: number): readonly Peer[] {
-  return peers.filter(({ heartbeat: beat, heardAt, paths }) => {
-    return beat !== undefined && beat.nextMs <= times.heartbeat && now - heardAt < times.suspect && paths.has(link);
+  return peers.filter(({ heartbeat, heardAt, paths }) => {
+    return (
+      heartbeat !== undefined && heartbeat.nextMs <= times.heartbeat && now - heardAt < times.suspect && paths.has(link)
+    );
   });
 }
 
-function addressesOn(link: PeerLink, { heartbeat: beat }: Peer): readonly Ip[] {
-  const all = (beat?.links ?? []).flatMap(({ addresses }) =>
+function addressesOn(link: PeerLink, { heartbeat }: Peer): readonly Ip[] {
+  const all = (heartbeat?.links ?? []).flatMap(({ addresses }) =>
     addresses.map((text) => parseIp(text.split('/')[0] ?? '')),
   );
   return all.filter((address) => address !== undefined && isOn(link, address)) as Ip[];

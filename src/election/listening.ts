@@ -1,7 +1,10 @@
-/** When a speaker hears the others out before it answers for anything: after its start, after a sleep, after a cable came back. */
+/**
+ * Decides when a speaker only listens to its peers and answers for no VIP: after its start, after a sleep, after the
+ * return of a link.
+ */
 import { times } from '../liveness/messages.ts';
 
-/** A main loop that comes so late was stopped: others may have taken its VIPs. */
+/** A main loop that is this late was stopped: other nodes may have taken its VIPs. */
 export const lateMs = 300;
 
 /** Whether one speaker listens. */
@@ -16,12 +19,12 @@ export class Listening {
     this.#tickedAt = now;
   }
 
-  /** A link is there that was not there a moment ago. */
+  /** A link has appeared. */
   linkCameBack(): void {
     this.#linkCameBack = true;
   }
 
-  /** Begins again after a sleep; or after a while without a cable, if nobody was heard in it. Says whether it does. */
+  /** Listens again after a sleep, and when a link appears while no peer is heard. True if it begins again. */
   beginsAgain(now: number, isolated: boolean): boolean {
     const begins = now - this.#tickedAt > lateMs || (this.#linkCameBack && isolated);
     this.#tickedAt = now;
@@ -33,7 +36,7 @@ export class Listening {
     return begins;
   }
 
-  /** Goes on until all others have told their claims, or for the longest time that it may take. */
+  /** Listens until the claims of all other nodes are known, but for at most `times.listen`. */
   goesOn(now: number, others: readonly string[], isKnown: (node: string) => boolean): boolean {
     if (this.#done) return false;
     const ms = now - this.#since;

@@ -1,29 +1,29 @@
-/** Who takes a VIP that has lost its holder. */
+/** Decides which node takes over a VIP that has lost its holder. */
 import { type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './view.ts';
 
-/** How a VIP lost its holder. */
+/** Why and how a VIP lost its holder. */
 export interface Loss {
-  /** Who held it. It is no candidate. */
+  /** The former holder. It is no candidate. */
   readonly from?: string | undefined;
-  /** The holder wants this node to have it. */
+  /** The node to which the holder wants to give it. */
   readonly to?: string | undefined;
-  /** It is taken because the holder is silent: the wire has to confirm that. */
+  /** It is taken over because the holder is silent: probes must confirm that. */
   readonly bySilence?: boolean;
-  /** The holder goes on answering until somebody has taken it. */
+  /** The holder goes on answering until another node has taken it over. */
   readonly isAnswered?: boolean;
-  /** Since when the first successor has been expected to take it. */
+  /** Since when the first successor is expected to take it over. */
   readonly waitedSince?: number;
 }
 
-/** How long a chosen node has to claim before the next one may. */
+/** A chosen node must claim the VIP within this time; after that it is the turn of the next one. */
 export const turnMs = 1_000;
 
-/** Is there another node than this one that could take the VIP now? */
+/** Is there a node, other than `except`, that could take the VIP now? */
 export function hasSuccessor(vip: Vip, except: string, { gaining }: HolderView): boolean {
   return gaining.now.some((node) => node !== except && isAble(node, vip, { gaining }));
 }
 
-/** The node that a person wants the VIP at, if that one can take it now. */
+/** The node to which an administrator wants to move the VIP, if that node can take it now. */
 export function wantedAt(vip: Vip, view: HolderView): string | undefined {
   return vip.moveTo !== undefined && isAble(vip.moveTo, vip, view) ? vip.moveTo : undefined;
 }
@@ -32,21 +32,22 @@ function isAble(node: string, { eligible, serves }: Vip, { gaining }: Pick<Holde
   return gaining.now.includes(node) && eligible.has(node) && serves(node);
 }
 
-/** Would this node take the VIP if that holder were dead? */
+/** Would this node take over the VIP if its holder were dead? */
 export function isNext(vip: Vip, holder: string, view: HolderView): boolean {
   return nextOf(vip, { from: holder, turn: 0 }, view) === view.self;
 }
 
 /**
- * The VIP has no holder: the candidate with the highest score takes it; if that one does not, the next, and so on. Who hears nobody, and
- * who is not the first, takes only what nobody answers for on the wire.
+ * Decides on a VIP without a holder. The candidate with the highest score takes it over; if that one does not, the next
+ * one does, and so on. An isolated node, and any node but the first, takes it only if no host answers for it on the
+ * wire.
  */
 export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision {
   const { self, now, listening, isolated, complete, waiting, claimsTo, termOf } = view;
   const { from, isAnswered = false } = loss;
   const turn = Math.max(0, Math.floor((now - (loss.waitedSince ?? waiting.get(vip.uid) ?? now)) / turnMs));
   const term = termOf(vip.uid);
-  // A claim that we do not know yet may be among those that are on their way.
+  // A claim to this VIP may be among the claims that have not arrived yet.
   if (listening || (claimsTo(vip.uid).size === 0 && !complete)) {
     return silence(vip, 'Listening', { holder: undefined, term, waits: true });
   }
@@ -56,9 +57,9 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
   if (next === undefined) return quiet('NoCandidate');
   if (next !== self && isAnswered) return quiet('NotHolder', { holder: from });
   if (next !== self)
-    return quiet('AwaitingClaim', isolated && mayTake(self, vip, view) ? { ask: { node: undefined } } : {});
+    return quiet('AwaitingClaim', isolated && mayTake(self, vip, view) ? { probe: { node: undefined } } : {});
   if (!isAnswered && !isProven(vip, { loss, turn }, view)) {
-    return quiet('ConfirmingHolderDown', { ask: { node: turn === 0 ? from : undefined } });
+    return quiet('ConfirmingHolderDown', { probe: { node: turn === 0 ? from : undefined } });
   }
   const claim = { uid: vip.uid, term: term + 1, isolated, leaving: false };
   return {
@@ -68,7 +69,7 @@ export function takeOver(vip: Vip, loss: Loss, view: HolderView): HolderDecision
     action: { kind: 'Hold' },
     claim,
     waits: false,
-    ask: isolated ? { node: from } : undefined,
+    probe: isolated ? { node: from } : undefined,
     damped: false,
   };
 }
@@ -87,7 +88,10 @@ function nextOf(
   return ranking.order(vip.address, possible)[turn % Math.max(1, possible.length)];
 }
 
-/** Alone, a node cannot know who of those that it never heard lives. */
+/**
+ * An isolated node cannot know which of the nodes that it never heard are alive: any that is not silent on the wire may
+ * take the VIP.
+ */
 function mayTake(node: string, { eligible, serves }: Vip, { self, isolated, nodes }: HolderView): boolean {
   const candidate = nodes.get(node);
   if (candidate === undefined || !eligible.has(node)) return false;
@@ -103,6 +107,7 @@ function isProven(
   if (!isolated && turn === 0 && !loss.bySilence) return true;
   const said = wire(uid);
   if (said === 'Unanswered') return true;
-  // That a few VIPs of a node are not answered for is proof for all of them, but not against those who may have taken one since.
+  // Silence about a few VIPs of a node proves that the node is silent about all, but not that no other node has taken
+  // one since.
   return turn === 0 && said !== 'Answered' && loss.from !== undefined && nodes.get(loss.from)?.silentOnWire === true;
 }

@@ -1,76 +1,79 @@
-/** What the decision on holders depends on, and what comes out of it. */
+/** The input and the output of the decision on holders. */
 import type { Ip } from '../addr/ip.ts';
 import type { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { Liveness } from '../liveness/failure-detector.ts';
 import type { Claim } from '../liveness/messages.ts';
 
-/** A VIP and what the cluster's objects say of it: another object whenever they say something else. */
+/** A VIP and its facts from the cluster's objects. Whenever a fact changes, it is another object. */
 export interface Vip {
   /** The IPAllocation's uid. */
   readonly uid: string;
   readonly address: Ip;
-  /** Nodes that may announce it: selected by an advertisement, not excluded, with an endpoint where that is asked for. */
+  /**
+   * Nodes that may announce it: selected by an advertisement, not excluded, and with an endpoint if the Service
+   * requires one.
+   */
   readonly eligible: ReadonlySet<string>;
-  /** Nodes that have a link for it, as far as is known. */
+  /** Does a node have a link for it, as far as is known? */
   readonly serves: (node: string) => boolean;
-  /** The node that a person wants it at. */
+  /** The node to which an administrator wants to move it. */
   readonly moveTo?: string | undefined;
-  /** What the API server has on record: a copy, which counts where nothing is heard. */
+  /** The holder on record in the API server: a copy, which counts only if nothing is heard. */
   readonly recorded: { readonly node: string; readonly term: number } | undefined;
 }
 
 /** A node as a candidate. */
 export interface Candidate {
   readonly liveness: Liveness | 'Self';
-  /** May be given VIPs that it does not hold: it serves, its loops turn, nobody drains it. */
+  /** May be given new VIPs: it serves, its loops turn, and it is not draining. */
   readonly gains: boolean;
-  /** It hears the others out at the moment, and may be given VIPs after that. */
+  /** It is listening at the moment, and may be given VIPs after that. */
   readonly gainsSoon: boolean;
-  /** People, or its own speaker, want it to give its VIPs away. */
+  /** It must give its VIPs away: an administrator drains it, or its speaker does. */
   readonly draining: boolean;
   /** When its present incarnation was first heard. */
   readonly backAt: number;
-  /** Somebody with its hardware address answered on the wire lately. */
+  /** A host with its hardware address answered on the wire lately. */
   readonly answersOnWire: boolean;
-  /** Nobody has answered on the wire for its VIPs, although asked again and again. */
+  /** No host has answered repeated probes for its VIPs. */
   readonly silentOnWire: boolean;
 }
 
-/** All that the holders depend on. */
+/** All facts on which the decision depends. */
 export interface HolderView {
   readonly self: string;
   readonly now: number;
   readonly ranking: RendezvousRanking;
   /** The VIPs to decide. */
   readonly vips: readonly Vip[];
-  /** How many VIPs there are, and how many of those that are not decided here each node holds. */
+  /** The number of all VIPs, and how many of those that are not in `vips` each node holds. */
   readonly total: number;
   readonly loads: () => ReadonlyMap<string, number>;
   /** The nodes that run a speaker, this one included. */
   readonly nodes: ReadonlyMap<string, Candidate>;
-  /** Of them those that may be given VIPs: now, or at the latest in a moment. */
+  /** The nodes that may be given VIPs: now, or now and in a moment. */
   readonly gaining: { readonly now: readonly string[]; readonly soon: readonly string[] };
-  /** The claims to a VIP, by node; this one included. */
+  /** The claims to a VIP, by node; this node's claim included. */
   readonly claimsTo: (uid: string) => ReadonlyMap<string, Claim>;
-  /** Who claimed it before a restart, and may claim it again. */
+  /** The node that claimed it before a restart, and may claim it again. */
   readonly formerOf: (uid: string) => { readonly node: string; readonly term: number } | undefined;
-  /** The highest term of a VIP that was ever seen; 0 if nobody held it yet. */
+  /** The highest term of a VIP so far; 0 if no node has held it yet. */
   readonly termOf: (uid: string) => number;
-  /** Just started or woken up: it hears the others out before it answers for anything. */
+  /** This node has just started or woken up: it listens to its peers, and answers for no VIP. */
   readonly listening: boolean;
-  /** Hears no other speaker although there are some. */
+  /** This node hears no other speaker, although there are some. */
   readonly isolated: boolean;
-  /** All claims of all peers that live are known. */
+  /** All claims of all live peers are known. */
   readonly complete: boolean;
-  /** Has somebody answered for this VIP on the wire, or nobody although we asked again and again? */
+  /** Did a host answer probes for this VIP, or did none answer repeated probes? */
   readonly wire: (uid: string) => 'Answered' | 'Unanswered' | undefined;
-  /** Since when each VIP waits for a holder, or for the successor of one that should go. */
+  /** Since when each VIP waits for a holder, or for the successor of a holder that should give it away. */
   readonly waiting: ReadonlyMap<string, number>;
-  /** Has it moved so often of late that it stays where it is while its holder lives? */
+  /** Has the VIP moved so often lately that it stays while its holder is alive? */
   readonly damped: (uid: string) => boolean;
 }
 
-/** Why this node is silent about a VIP. */
+/** Why this node does not answer for a VIP. */
 export type HolderReason =
   | 'NotHolder'
   | 'NoCandidate'
@@ -80,31 +83,31 @@ export type HolderReason =
   | 'ConfirmingHolderDown'
   | 'AwaitingClaim';
 
-/** What this node does about a VIP. */
+/** What this node does with a VIP. */
 export type HolderAction =
   | { readonly kind: 'Hold' }
-  /** Answer for a peer that restarts, with its hardware address. */
+  /** Answers for a restarting peer, with the peer's hardware address. */
   | { readonly kind: 'StandIn'; readonly node: string }
   | { readonly kind: 'Silent'; readonly reason: HolderReason };
 
 /** The outcome for one VIP. */
 export interface HolderDecision {
   readonly vip: Vip;
-  /** Who holds it, or should. */
+  /** The node that holds it, or should take it. */
   readonly holder: string | undefined;
   readonly term: number;
   readonly action: HolderAction;
-  /** What this node claims after this; undefined: nothing. */
+  /** This node's claim after the decision; undefined: none. */
   readonly claim: Claim | undefined;
-  /** It waits for somebody. */
+  /** It waits for a claim of some node. */
   readonly waits: boolean;
-  /** AllocationRequest the wire for it; `node` is who should answer if it lives. */
-  readonly ask: { readonly node: string | undefined } | undefined;
-  /** It should move, but has moved too often of late (`MoveDamped`). */
+  /** A probe for it is needed; `node` should answer if it is alive. */
+  readonly probe: { readonly node: string | undefined } | undefined;
+  /** It should move, but has moved too often lately (`MoveDamped`). */
   readonly damped: boolean;
 }
 
-/** The nodes that may be given VIPs. */
+/** The nodes that may be given VIPs, now and soon. */
 export function gainingOf(nodes: ReadonlyMap<string, Candidate>): HolderView['gaining'] {
   const all = [...nodes];
   return {
@@ -113,12 +116,12 @@ export function gainingOf(nodes: ReadonlyMap<string, Candidate>): HolderView['ga
   };
 }
 
-/** A decision to do nothing. */
+/** A decision to answer nothing. */
 export function silence(
   vip: Vip,
   reason: HolderReason,
   facts: Pick<HolderDecision, 'holder' | 'term'> & Partial<HolderDecision>,
 ): HolderDecision {
   const action = { kind: 'Silent', reason } as const;
-  return { vip, action, claim: undefined, waits: false, ask: undefined, damped: false, ...facts };
+  return { vip, action, claim: undefined, waits: false, probe: undefined, damped: false, ...facts };
 }

@@ -1,6 +1,7 @@
 /**
- * Which of the candidates holds a VIP: rendezvous hashing, so that every node finds the same answer without asking. Each pair of VIP and
- * node has its own score, so a node that goes takes only its own VIPs away, and one that comes takes only what it wins.
+ * Ranks the candidates for a VIP by rendezvous hashing, so that every node finds the same answer without a message.
+ * Each pair of VIP and node has its own score. So a node that leaves moves only its own VIPs, and a node that joins
+ * moves only the VIPs that it wins.
  */
 import type { Ip } from '../addr/ip.ts';
 
@@ -10,11 +11,13 @@ interface Digest {
   readonly low: number;
 }
 
-/** Scores of VIPs and nodes. It keeps the digests of the nodes, which come again and again. */
+/** Computes the scores of nodes for VIPs. It keeps the digests of the nodes, which are needed again and again. */
 export class RendezvousRanking {
   readonly #digests = new Map<string, Digest>();
 
-  /** The candidate that should hold this VIP, of those that are acceptable. That is asked only where it matters. */
+  /**
+   * The acceptable candidate with the highest score for this VIP. `accepts` is called only where the result matters.
+   */
   first(vip: Ip, candidates: readonly string[], accepts: (node: string) => boolean): string | undefined {
     const own = digestOf(vip);
     let first: string | undefined;
@@ -28,7 +31,7 @@ export class RendezvousRanking {
     return first;
   }
 
-  /** The candidates, the one that should hold this VIP first. The same works for any other name. */
+  /** The candidates in the order of their scores, the highest first. `name` is a VIP or any other name. */
   order(name: string, candidates: readonly string[]): readonly string[] {
     const own = digestOf(name);
     const scored = candidates.map((node) => ({ node, score: scoreOf(own, this.#digestOf(node)) }));
@@ -51,10 +54,10 @@ export class RendezvousRanking {
 }
 
 /**
- * 53 bits in which every bit of both digests counts. Equal scores are a matter of 1 in 2^53; the name decides them, so that the order of
- * the input never does. Every pass scores every VIP with every node, which SHA-256 is too
- * slow for, and nobody gains by a collision. To change it is to break rolling updates: speakers of two versions would
- * not agree on a holder.
+ * 53 bits that depend on every bit of both digests. Two scores are equal with a probability of 1 in 2^53; then the name
+ * decides, so that the order of the input never does. Every pass scores every VIP with every node: SHA-256 is too slow
+ * for that, and a collision is of no use to an attacker. A change of this function breaks rolling updates: speakers of
+ * two versions would not agree on a holder.
  */
 function scoreOf(vip: Digest, node: Digest): number {
   const high = avalanche(avalanche(vip.high ^ node.low) + node.high);

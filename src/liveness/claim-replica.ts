@@ -1,4 +1,4 @@
-/** Takes in what one incarnation of a peer tells of its claims, in whatever order its datagrams come. */
+/** Applies the claims that one incarnation of a peer sends, in whatever order its datagrams arrive. */
 import type { ClaimStore } from './claim-store.ts';
 import type { Claim, ClaimDelta } from './messages.ts';
 import { windowSize } from './replay-window.ts';
@@ -10,19 +10,19 @@ interface WholeList {
 
 /** The claims of one incarnation. */
 export class ClaimReplica {
-  readonly #book: ClaimStore;
+  readonly #store: ClaimStore;
   readonly #node: string;
-  /** By uid: the sequence of the newest datagram that told of it. */
+  /** By uid: the sequence of the newest datagram that mentioned it. */
   readonly #versions = new Map<string, number>();
   #highest = 0;
   #whole: WholeList | undefined;
 
-  constructor(book: ClaimStore, node: string) {
-    this.#book = book;
+  constructor(store: ClaimStore, node: string) {
+    this.#store = store;
     this.#node = node;
   }
 
-  /** Takes in a datagram. */
+  /** Applies a datagram. */
   take({ claims, dropped, fullSync, sequence }: ClaimDelta): void {
     this.#highest = Math.max(this.#highest, sequence);
     if (fullSync === undefined) {
@@ -44,27 +44,27 @@ export class ClaimReplica {
     this.#whole = undefined;
     const all = new Set(chunks.flatMap((one) => one.claims.map(({ uid }) => uid)));
     const oldest = Math.min(...chunks.map((one) => one.sequence));
-    for (const uid of [...this.#book.of(this.#node).keys()]) if (!all.has(uid)) this.#drop(uid, oldest);
+    for (const uid of [...this.#store.of(this.#node).keys()]) if (!all.has(uid)) this.#drop(uid, oldest);
     for (const one of chunks) for (const claim of one.claims) this.#set(claim, one.sequence);
   }
 
   #set(claim: Claim, sequence: number): void {
-    if (this.#isNews(claim.uid, sequence)) this.#book.set(this.#node, claim);
+    if (this.#isNewer(claim.uid, sequence)) this.#store.set(this.#node, claim);
   }
 
   #drop(uid: string, sequence: number): void {
-    if (this.#isNews(uid, sequence)) this.#book.drop(this.#node, uid);
+    if (this.#isNewer(uid, sequence)) this.#store.drop(this.#node, uid);
   }
 
-  #isNews(uid: string, sequence: number): boolean {
+  #isNewer(uid: string, sequence: number): boolean {
     if (sequence <= (this.#versions.get(uid) ?? 0)) return false;
     this.#versions.set(uid, sequence);
     return true;
   }
 
-  /** What is older than the window of replays does not come any more. */
+  /** Datagrams older than the replay window are dropped before they come here, so their versions are not needed. */
   #prune(): void {
-    if (this.#versions.size < this.#book.of(this.#node).size + 4 * windowSize) return;
+    if (this.#versions.size < this.#store.of(this.#node).size + 4 * windowSize) return;
     for (const [uid, sequence] of this.#versions) {
       if (sequence < this.#highest - windowSize) this.#versions.delete(uid);
     }

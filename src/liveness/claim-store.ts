@@ -1,4 +1,4 @@
-/** What every node claims, to be looked up by node and by VIP. */
+/** The claims of every node, by node and by VIP. */
 import { type Claim, type ClaimsDigest, isSameClaim, noClaims, withClaim, withoutClaim } from './messages.ts';
 
 /** The claims of one node. */
@@ -13,7 +13,7 @@ const nobody: ReadonlyMap<string, Claim> = new Map();
 export class ClaimStore {
   readonly #accounts = new Map<string, Account>();
   readonly #byVip = new Map<string, Map<string, Claim>>();
-  /** The highest term that was ever seen of each VIP, held or given back. */
+  /** The highest term of each VIP that was ever seen, whether it is held or was given up. */
   readonly #terms = new Map<string, number>();
   #touched = new Set<string>();
 
@@ -32,12 +32,12 @@ export class ClaimStore {
     return this.#accounts.get(node)?.digest ?? noClaims;
   }
 
-  /** The highest term of a VIP that anybody ever told; 0 if nobody ever held it. */
+  /** The highest term of a VIP in any claim so far; 0 if no node ever held it. */
   termOf(uid: string): number {
     return this.#terms.get(uid) ?? 0;
   }
 
-  /** A node claims something, or claims it in other words. */
+  /** Adds a node's claim, or replaces it. */
   set(node: string, claim: Claim): void {
     const account = this.#accounts.get(node) ?? { claims: new Map<string, Claim>(), digest: noClaims };
     this.#accounts.set(node, account);
@@ -52,7 +52,7 @@ export class ClaimStore {
     this.#touched.add(claim.uid);
   }
 
-  /** A node does not claim something any more. */
+  /** Removes a node's claim. */
   drop(node: string, uid: string): void {
     const account = this.#accounts.get(node);
     const before = account?.claims.get(uid);
@@ -64,26 +64,26 @@ export class ClaimStore {
     this.#touched.add(uid);
   }
 
-  /** All that a node claims now. */
+  /** Replaces all claims of a node. */
   replace(node: string, claims: readonly Claim[]): void {
     const wanted = new Set(claims.map(({ uid }) => uid));
     for (const uid of this.of(node).keys()) if (!wanted.has(uid)) this.drop(node, uid);
     for (const claim of claims) this.set(node, claim);
   }
 
-  /** The VIPs whose claims have changed since this was called last. */
+  /** The VIPs whose claims have changed since the last call. */
   takeTouched(): ReadonlySet<string> {
     const touched = this.#touched;
     if (touched.size > 0) this.#touched = new Set();
     return touched;
   }
 
-  /** Has any claim changed since then? */
+  /** Has any claim changed since the last {@link takeTouched}? */
   get isTouched(): boolean {
     return this.#touched.size > 0;
   }
 
-  /** Forgets the terms of VIPs that do not exist and that nobody claims. */
+  /** Forgets the terms of VIPs that do not exist and that no node claims. */
   forgetTerms(exists: (uid: string) => boolean): void {
     for (const uid of this.#terms.keys()) if (!this.#byVip.has(uid) && !exists(uid)) this.#terms.delete(uid);
   }

@@ -1,4 +1,7 @@
-/** Messages as text. JSON, so that a capture can be read by people; a datagram of another wire version is left unread. */
+/**
+ * Encodes and decodes messages. They are JSON, so that people can read a capture. Datagrams of another wire version are
+ * ignored.
+ */
 import { type Claim, type Message, mostResults, type ProbeResult, probeOutcomes, wireVersion } from './messages.ts';
 
 /** The text of a message. */
@@ -8,11 +11,11 @@ export function encodeMessage(message: Message): string {
     const results = message.results.map(({ uid, term, outcome, detail }) => [uid, term, outcome, detail]);
     return JSON.stringify({ version: wireVersion, ...message, results });
   }
-  // Twenty times the same field names would not fit into a datagram.
+  // With field names in every claim, the claims of one message would not fit into a datagram.
   return JSON.stringify({ version: wireVersion, ...message, claims: message.claims.map(packed) });
 }
 
-/** The message in a text, or undefined where it is none of a version that we understand. */
+/** The message in a text; undefined if it is malformed or of another wire version. */
 export function decodeMessage(text: string): Message | undefined {
   let value: unknown;
   try {
@@ -22,14 +25,14 @@ export function decodeMessage(text: string): Message | undefined {
   }
   if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;
   const { version: _, ...fields } = value;
-  if (fields.kind === 'Heartbeat' && isBeat(fields)) return fields as unknown as Message;
+  if (fields.kind === 'Heartbeat' && isHeartbeat(fields)) return fields as unknown as Message;
   if (fields.kind === 'ProbeReport' && isReport(fields)) {
     const results = (fields.results as readonly PackedResult[]).map(
       ([uid, term, outcome, detail]): ProbeResult => ({ uid, term, outcome, detail }),
     );
     return { ...fields, results } as unknown as Message;
   }
-  if (fields.kind !== 'Claims' || !isNews(fields)) return undefined;
+  if (fields.kind !== 'Claims' || !isClaimDelta(fields)) return undefined;
   return {
     ...fields,
     fullSync: fields.fullSync,
@@ -39,7 +42,7 @@ export function decodeMessage(text: string): Message | undefined {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A claim in a datagram; the flags are bits. */
+/** A claim in a datagram. `flags` is a bit mask. */
 type Packed = readonly [uid: string, term: number, flags: number, leavingTo?: string];
 
 /** A result in a datagram. */
@@ -62,7 +65,7 @@ function isEnvelope({ from, to, sequence, total }: Fields): boolean {
   return isIncarnation(from) && isIncarnation(to) && isText(to.newest) && isCount(sequence) && isDigest;
 }
 
-function isBeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
+function isHeartbeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Fields): boolean {
   return (
     isCount(rules) &&
     isNumber(nextMs) &&
@@ -78,7 +81,7 @@ function isBeat({ ages, links, heard, state, rules, wantsClaims, nextMs }: Field
 
 const states: ReadonlySet<unknown> = new Set(['Listening', 'Serving', 'Restarting', 'Draining']);
 
-function isNews({ claims, dropped, fullSync }: Fields): boolean {
+function isClaimDelta({ claims, dropped, fullSync }: Fields): boolean {
   const isPart = (value: unknown) =>
     isRecord(value) && isCount(value.list) && isCount(value.part) && isCount(value.parts);
   return isListOf(claims, isPacked) && isListOf(dropped, isText) && (fullSync === undefined || isPart(fullSync));
@@ -95,7 +98,7 @@ function isReport({ roundMs, results }: Fields): boolean {
 
 const words: ReadonlySet<unknown> = new Set(probeOutcomes);
 
-/** What it says ends up in the status of an object. */
+/** Strict, because the detail is written to the status of an object. */
 function isResult(value: unknown): boolean {
   if (!Array.isArray(value) || value.length !== 4) return false;
   const [uid, term, outcome, detail] = value;

@@ -1,93 +1,97 @@
 /**
- * Who is alive, from what a speaker hears itself and what the others tell it.
+ * Decides which peers are alive, from the heartbeats that a speaker hears and from the reports of its peers.
  *
- * A peer is dead when it has been silent on all paths, to us and to every peer that we hear. One that was never heard is unknown, not
- * dead: a firewall on the port must not make every node take everything.
+ * A peer is dead when it has been silent on all paths, to this node and to every peer that this node hears. A peer that
+ * was never heard is unknown, not dead: with a firewall on the port, otherwise every node would take over all VIPs.
  *
- * In a large cluster a node is heard every 100 ms by a few only. Those who miss one of theirs tell everybody; who hears it all the same,
- * and the node itself, answer by telling everybody too (as SWIM does: Das, Gupta and Motivala 2002). So all nodes judge a silent one by
- * the same short time, and false suspicions end before it is over.
+ * In a large cluster only a few nodes hear a node every 100 ms. If one of them misses it, it reports that to all nodes.
+ * The nodes that still hear it, and the node itself, then send to all nodes too (as in SWIM: Das, Gupta and Motivala
+ * 2002). So all nodes apply the same short time to a silent node, and a false suspicion ends within that time.
  */
 import { times } from './messages.ts';
 import type { Peer } from './peer.ts';
 
-/** How a peer is. `Restarting`: it does not answer for what it holds, and will again in a moment. */
+/** The liveness of a peer. `Restarting`: it does not answer for the VIPs that it holds, and will again in a moment. */
 export type Liveness = 'Unknown' | 'Alive' | 'Restarting' | 'Dead';
 
-/** How one peer is, and when that changes if nothing is heard. */
+/** The state of one peer, and when it changes if nothing more is heard. */
 export interface PeerState {
   readonly liveness: Liveness;
-  /** When it was last heard, by us or by a peer that told us so. */
+  /** When it was last heard, by this node or by a peer that reported it. */
   readonly heardAt: number;
-  /** Silent for so long that the wire is to be asked. */
+  /** Silent for so long that its VIPs must be probed on the wire. */
   readonly isSuspect: boolean;
-  /** When silence will have gone on for long enough for the next step; undefined if there is none. */
+  /** When its silence will have lasted long enough for the next state; undefined if there is none. */
   readonly changesAt: number | undefined;
 }
 
-/** How all peers are. */
+/** The states of all peers. */
 export interface PeerStates {
   readonly of: ReadonlyMap<string, PeerState>;
-  /** A node that we watch, or we ourselves, are missed by somebody: tell everybody what we hear. */
+  /** A node that this one watches, or this node itself, is missed by a peer: send heartbeats to all peers. */
   readonly alarm: boolean;
 }
 
-/** So many intervals without a beat are too long. */
+/** After this many intervals without a heartbeat a peer is suspect, or dead. */
 const patience = { suspect: times.suspect / times.heartbeat, dead: times.dead / times.heartbeat } as const;
-/** What is told of the same last beat differs by the latencies of those who tell it. */
-const hearsayMs = 200;
+/** Reports of the same heartbeat differ by the latencies of the nodes that report it. */
+const reportSkewMs = 200;
 
-/** Looks at all peers. `selfMissedAt` is when somebody told us last that it misses us. */
+/** The states of all peers. `selfMissedAt` is when a peer last reported that it misses this node. */
 export function peerStatesAt(peers: Iterable<Peer>, selfMissedAt: number, now: number): PeerStates {
   const of = new Map<string, PeerState>();
   let alarm = now - selfMissedAt < times.suspect;
   for (const peer of peers) {
-    const standing = peerStateAt(peer, now);
-    of.set(peer.node, standing);
-    const isMissed = isAccused(peer, now) || (standing.isSuspect && now - peer.heardAt < times.alarm);
+    const state = peerStateAt(peer, now);
+    of.set(peer.node, state);
+    const isMissed = isMissedByPeer(peer, now) || (state.isSuspect && now - peer.heardAt < times.alarm);
     if (isMissed && isWatched(peer, now)) alarm = true;
   }
   return { of, alarm };
 }
 
-/** Is an age that a beat tells of another node a suspicion? Later it is clear what became of the node. */
+/** Is the age of a node in a peer's heartbeat a suspicion? At a higher age its state is clear. */
 export function isSuspicion(ageMs: number): boolean {
   return ageMs >= times.suspect && ageMs < times.alarm;
 }
 
-/** Who misses a node says so every 100 ms. */
-function isAccused({ missedAt }: Peer, now: number): boolean {
+/** A peer that misses a node reports that every 100 ms. */
+function isMissedByPeer({ missedAt }: Peer, now: number): boolean {
   return now - missedAt < times.suspect;
 }
 
-/** Does it beat to us every 100 ms? Where it says so and does not come through for long, others hear it better. */
-function isWatched({ heartbeat: beat, heardAt }: Peer, now: number): boolean {
-  return (beat === undefined || beat.nextMs <= times.heartbeat) && now - heardAt < times.alarm;
+/**
+ * Does it send a heartbeat to this node every 100 ms? After a long silence that no longer counts: other peers hear it
+ * better.
+ */
+function isWatched({ heartbeat, heardAt }: Peer, now: number): boolean {
+  return (heartbeat === undefined || heartbeat.nextMs <= times.heartbeat) && now - heardAt < times.alarm;
 }
 
 function peerStateAt(peer: Peer, now: number): PeerState {
-  const { heartbeat: beat, incarnation, lostAt, stateSince } = peer;
+  const { heartbeat, incarnation, lostAt, stateSince } = peer;
   const heardAt = Math.max(peer.heardAt, peer.confirmedAliveAt);
   const silentMs = now - heardAt;
-  const isShort = isAccused(peer, now) || isWatched(peer, now);
-  const interval = isShort ? times.heartbeat : Math.max(beat?.nextMs ?? 0, times.slowHeartbeat);
+  const isShort = isMissedByPeer(peer, now) || isWatched(peer, now);
+  const interval = isShort ? times.heartbeat : Math.max(heartbeat?.nextMs ?? 0, times.slowHeartbeat);
   const suspectMs = patience.suspect * interval;
   const deadMs = patience.dead * interval;
-  const isRestarting = beat?.state === 'Restarting';
-  // Its stand-in answers for it, and asks the wire in time for the end of the wait.
+  const isRestarting = heartbeat?.state === 'Restarting';
+  // Its stand-in answers for it, and probes it shortly before the wait ends.
   const steps = isRestarting ? [times.restart - (times.dead - times.suspect), times.restart] : [suspectMs, deadMs];
   const changesMs = steps.find((ms) => ms > silentMs);
-  const standing = (liveness: Liveness): PeerState => ({
+  const stateWith = (liveness: Liveness): PeerState => ({
     liveness,
     heardAt,
     isSuspect: liveness === 'Dead' || (liveness !== 'Unknown' && silentMs >= (steps[0] ?? 0)),
     changesAt: liveness === 'Unknown' || changesMs === undefined ? undefined : heardAt + changesMs,
   });
-  if (incarnation === undefined) return standing('Unknown');
-  if (isRestarting) return standing(silentMs < times.restart ? 'Restarting' : 'Dead');
-  // Once dead, it is dead until something newer is heard.
-  if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + hearsayMs)) return standing('Dead');
-  if (beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck) return standing('Dead');
-  const isListening = beat?.state === 'Listening' && now - stateSince < times.restart;
-  return standing(isListening ? 'Restarting' : 'Alive');
+  if (incarnation === undefined) return stateWith('Unknown');
+  if (isRestarting) return stateWith(silentMs < times.restart ? 'Restarting' : 'Dead');
+  // A dead peer stays dead until something newer is heard.
+  if (silentMs >= deadMs || (lostAt !== undefined && heardAt <= lostAt + reportSkewMs)) return stateWith('Dead');
+  if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)
+    return stateWith('Dead');
+  const isListening = heartbeat?.state === 'Listening' && now - stateSince < times.restart;
+  return stateWith(isListening ? 'Restarting' : 'Alive');
 }

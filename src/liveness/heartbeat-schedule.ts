@@ -1,6 +1,7 @@
 /**
- * Whom this speaker beats, and when. In a small cluster everybody beats everybody; in a large one each node is watched by a few, and the
- * others hear from it now and then, or it would be a thousand datagrams a second on every node (100 nodes).
+ * Decides which peers get a heartbeat, and when. In a small cluster every speaker sends heartbeats to every other one
+ * every 100 ms. In a large cluster only a few peers watch each node, and the other peers get its heartbeats rarely:
+ * otherwise every node of 100 would send a thousand datagrams a second.
  */
 
 import type { PeerStates } from './failure-detector.ts';
@@ -8,17 +9,20 @@ import { times } from './messages.ts';
 import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
 
-/** From so many nodes on, this one included, each is watched by a few. */
+/** From this many nodes on, this one included, only a few peers watch each node. */
 const manyNodes = 30;
 const watchers = 5;
-/** A node speaks to so many others in a second, besides its watchers. */
+/** A node sends heartbeats to this many peers in a second, besides its watchers. */
 const slowPerSecond = 100;
-/** It calls so many that it does not hear in a second. */
+/** It sends heartbeats to at most this many silent peers in a second. */
 const callsPerSecond = 250;
-/** How long a peer gets beats at the quick pace until both know each other's claims; later it goes on slowly. */
+/**
+ * For at most this long a peer gets heartbeats at the quick pace until both know each other's claims; after that at the
+ * slow pace.
+ */
 const settleMs = 2_000;
 
-/** When each peer is spoken to. */
+/** When each peer gets a heartbeat. */
 export class HeartbeatSchedule {
   readonly #peers: Peers;
   readonly #rank: (nodes: readonly string[]) => readonly string[];
@@ -27,31 +31,31 @@ export class HeartbeatSchedule {
   #among = '';
   #count = 0;
   #spread = 0;
-  #loudUntil = Number.NEGATIVE_INFINITY;
+  #quickUntil = Number.NEGATIVE_INFINITY;
 
-  /** `rank` puts the nodes in an order that is this node's own. */
+  /** `rank` orders nodes differently for every speaker. */
   constructor(peers: Peers, rank: (nodes: readonly string[]) => readonly string[]) {
     this.#peers = peers;
     this.#rank = rank;
   }
 
-  /** Everybody is told at once, and again for a while: this node's state or links have changed. */
-  beLoud(now: number): void {
-    this.#loudUntil = now + 3 * times.heartbeat;
+  /** All peers get a heartbeat at once, and every 100 ms for a while: this node's state or links have changed. */
+  sendSoonToAll(now: number): void {
+    this.#quickUntil = now + 3 * times.heartbeat;
     this.#sent.clear();
   }
 
-  /** Those of the other nodes that get a beat now. */
+  /** The other nodes that get a heartbeat now. */
   due(others: readonly string[], review: PeerStates, now: number): readonly string[] {
     this.#count = others.length;
     this.#choose(others, review);
     const silent = others.filter((node) => isSilent(node, review)).length;
     const callMs = Math.max(times.call, (1_000 * silent) / callsPerSecond);
-    const isLoud = review.alarm || now < this.#loudUntil;
+    const isQuick = review.alarm || now < this.#quickUntil;
     return others.filter((node) => {
-      const wanted = isLoud ? times.heartbeat : this.#intervalOf(node, { review, now, callMs });
+      const wanted = isQuick ? times.heartbeat : this.#intervalOf(node, { review, now, callMs });
       const sent = this.#sent.get(node);
-      // What was promised is kept, even if the next beat will come later.
+      // The promise of the last heartbeat is kept, even if the interval is longer now.
       const ms = Math.min(wanted, sent?.ms ?? 0);
       if (sent !== undefined && now - sent.at < ms * 0.7) return false;
       this.#sent.set(node, { at: now, ms: this.#spreadOut(Math.min(wanted, this.promiseTo(node))) });
@@ -59,7 +63,7 @@ export class HeartbeatSchedule {
     });
   }
 
-  /** After how many milliseconds a node gets its next beat at the latest. */
+  /** A node gets its next heartbeat after this many milliseconds at the latest. */
   promiseTo(node: string): number {
     if (this.#watchers.has(node)) return times.heartbeat;
     return Math.max(times.slowHeartbeat, (1_000 * this.#count) / slowPerSecond);
@@ -75,7 +79,7 @@ export class HeartbeatSchedule {
     return isSilent(node, review) ? Math.min(callMs, promised) : promised;
   }
 
-  /** Slow beats to different nodes go out at different times. */
+  /** Spreads slow heartbeats to different nodes over time. */
   #spreadOut(ms: number): number {
     if (ms <= times.heartbeat) return ms;
     this.#spread = (this.#spread + 0.618) % 1;
@@ -97,9 +101,9 @@ function isSilent(node: string, { of }: PeerStates): boolean {
   return liveness === 'Dead' || liveness === 'Unknown';
 }
 
-/** Does it not know us, or do we not know each other's claims? */
-function isUnsettled({ incarnation, newest, newestAt, heartbeat: beat, incompleteSince }: Peer, now: number): boolean {
+/** Does it not know this node, or does one of both not know the other's claims? */
+function isUnsettled({ incarnation, newest, newestAt, heartbeat, incompleteSince }: Peer, now: number): boolean {
   if (newest !== incarnation && now - newestAt < times.slowHeartbeat) return true;
-  if (beat?.wantsClaims) return true;
+  if (heartbeat?.wantsClaims) return true;
   return incompleteSince !== undefined && now - incompleteSince < settleMs;
 }

@@ -1,33 +1,37 @@
-/** What speakers tell each other: a beat ten times a second, and their claims when those change. */
+/** The messages between speakers: heartbeats ten times a second, claims when they change, and results of probes. */
 
-/** The format of the datagrams. A speaker drops those of another format. */
+/** The version of the datagram format. A speaker drops datagrams of another version. */
 export const wireVersion = 1;
 
-/** The rules by which holders are chosen. Heartbeats carry the version; nothing depends on it while there is one version only. */
+/**
+ * The version of the rules that choose holders. Heartbeats carry it; nothing depends on it while there is only one
+ * version.
+ */
 export const ruleVersion = 1;
 
 /**
- * One run of a speaker. A number drawn at its start tells it from earlier runs on the same node; no clock does, since clocks jump.
- * Whoever names the other's incarnation has heard that other one now: so it serves as the challenge against replayed datagrams too.
+ * One run of a speaker. A random number drawn at its start distinguishes it from earlier runs on the same node. A clock
+ * could not, since clocks jump. A datagram that names the receiver's incarnation was sent by a speaker that has heard
+ * the receiver since its start. So the incarnation is also the challenge against replayed datagrams.
  */
 export interface Incarnation {
   readonly node: string;
-  /** 16 hexadecimal digits; empty where it is not known yet. */
+  /** 16 hexadecimal digits; empty if it is not known yet. */
   readonly incarnation: string;
 }
 
-/** Whom a datagram is for. */
+/** The receiver of a datagram. */
 export interface Addressee extends Incarnation {
   /**
-   * The newest incarnation that the sender has heard of. It differs from the one that proved itself where the receiver was restarted,
-   * or where somebody replays what an old incarnation said.
+   * The newest incarnation of the receiver that the sender has heard of. It differs from the incarnation that proved
+   * itself if the receiver was restarted, or if another host replays datagrams of an old incarnation.
    */
   readonly newest: string;
 }
 
 /**
- * `Listening`: it started or woke up a moment ago, and answers for nothing yet. `Restarting`: back in a moment, nothing is to move.
- * `Draining`: everything is to move.
+ * `Listening`: the speaker started or woke up a moment ago, and answers for no VIP yet. `Restarting`: it will be back
+ * in a moment, and no VIP should move. `Draining`: all its VIPs should move.
  */
 export type SpeakerState = 'Listening' | 'Serving' | 'Restarting' | 'Draining';
 
@@ -37,17 +41,23 @@ export interface PeerLink {
   readonly mac: string;
   /** As `address/prefix`. */
   readonly addresses: readonly string[];
-  /** Nodes whose packets in the name of others do not arrive here, although they send them; absent where all do. */
+  /**
+   * Nodes whose packets with foreign source addresses do not arrive on this link, although they send them; absent if
+   * all arrive.
+   */
   readonly blocked?: readonly string[];
 }
 
-/** A sum over claims that tells two lists apart. */
+/** A sum over claims that differs between two lists of claims. */
 export interface ClaimsDigest {
   readonly count: number;
   readonly sum: number;
 }
 
-/** What a speaker says to a peer again and again: every 100 ms to those that watch it, now and then to the others. */
+/**
+ * A periodic message to a peer: every 100 ms to the peers that watch the sender, every second or less often to other
+ * peers.
+ */
 export interface Heartbeat {
   readonly kind: 'Heartbeat';
   readonly from: Incarnation;
@@ -56,54 +66,59 @@ export interface Heartbeat {
   readonly sequence: number;
   readonly rules: number;
   readonly state: SpeakerState;
-  /** After how many milliseconds the receiver gets the next beat, at the latest. */
+  /** The receiver gets the next heartbeat after this many milliseconds at the latest. */
   readonly nextMs: number;
-  /** Milliseconds since the main loop and the packet worker last turned. */
+  /** Milliseconds since the last turn of the main loop, and of the packet worker. */
   readonly ages: { readonly loop: number; readonly worker: number };
   readonly links: readonly PeerLink[];
-  /** How long ago, in milliseconds, each of the nodes that beat to the sender every 100 ms was heard. */
+  /**
+   * The nodes that send a heartbeat to the sender every 100 ms, and how many milliseconds ago it heard each of them.
+   */
   readonly heard: readonly (readonly [node: string, ageMs: number])[];
-  /** All claims of the sender. */
+  /** The digest of all claims of the sender. */
   readonly total: ClaimsDigest;
-  /** The receiver's claims, as known here, do not have the digest that it tells: it is to send them all. */
+  /** The sender's copy of the receiver's claims does not match their digest: the receiver must send all of them. */
   readonly wantsClaims: boolean;
 }
 
 /** A node holds, or wants to hold, a VIP. */
 export interface Claim {
-  /** The IPAllocation's uid: an address that got another owner is another VIP. */
+  /** The IPAllocation's uid: an address that gets another owner is another VIP. */
   readonly uid: string;
   /** Rises with every change of holder. */
   readonly term: number;
-  /** Made by a node that heard no other one: it gives way to any claim that was not. */
+  /** Made by a node that heard no other node: it yields to any claim that was not. */
   readonly isolated: boolean;
-  /** The node holds it, but wants another one to take it. */
+  /** The node holds the VIP, but wants another node to take it over. */
   readonly leaving: boolean;
-  /** It is leaving, and this node is to have it, if it can. */
+  /** The node that should take it over, if it can. */
   readonly leavingTo?: string | undefined;
 }
 
-/** Changes of a speaker's claims, or a part of all of them. */
+/** Changes of a speaker's claims, or one part of its whole list. */
 export interface ClaimDelta {
   readonly kind: 'Claims';
   readonly from: Incarnation;
   readonly to: Addressee;
   readonly sequence: number;
-  /** All claims of the sender, with these changes. */
+  /** The digest of all claims of the sender, with these changes. */
   readonly total: ClaimsDigest;
   readonly claims: readonly Claim[];
   readonly dropped: readonly string[];
-  /** undefined: changes. Otherwise one of the parts of the whole list of this number, which rises with every change. */
+  /**
+   * undefined: changes only. Otherwise one part of the whole list with this number. The number rises with every change.
+   */
   readonly fullSync: { readonly list: number; readonly part: number; readonly parts: number } | undefined;
 }
 
 /**
- * What a node found out about a VIP that another one holds:
- * - `Verified` the holder answered for it, and its data path did: `detail` is the port;
- * - `NotAnswered` nobody answered for it; `AnsweredByOther` somebody else did: `detail` is the hardware address;
- * - `NoDataPath` the holder answered for it, but nothing came back from a port: `detail` is the port;
- * - `NotProbed` the holder answered for it, and there is nothing to knock at: `detail` is `NoTcpPort` or `SourceRanges`;
- * - `NoEndpoints` the holder answered for it, and no endpoint serves.
+ * The result of a node's probes for a VIP that another node holds:
+ * - `Verified`: the holder answered for it, and so did a port of its data path: `detail` is the port;
+ * - `NotAnswered`: no host answered for it;
+ * - `AnsweredByOther`: another host answered for it: `detail` is the hardware address;
+ * - `NoDataPath`: the holder answered for it, but the port did not: `detail` is the port;
+ * - `NotProbed`: the holder answered for it, and there is no port to probe: `detail` is `NoTcpPort` or `SourceRanges`;
+ * - `NoEndpoints`: the holder answered for it, and no endpoint serves.
  */
 export const probeOutcomes = [
   'Verified',
@@ -117,29 +132,32 @@ export const probeOutcomes = [
 /** One of {@link probeOutcomes}. */
 export type ProbeOutcome = (typeof probeOutcomes)[number];
 
-/** What was found out about one VIP, under one holder. */
+/** The result for one VIP, under one holder. */
 export interface ProbeResult {
   /** The IPAllocation's uid. */
   readonly uid: string;
-  /** The term of the holder that was found. */
+  /** The term of the holder that was probed. */
   readonly term: number;
   readonly outcome: ProbeOutcome;
-  /** Letters, digits and `.:/-`, 64 at most. */
+  /** At most 64 characters: letters, digits, `_` and `.:/-`. */
   readonly detail: string;
 }
 
-/** So many results are in one datagram at most. */
+/** One datagram carries at most this many results. */
 export const mostResults = 32;
 
-/** VerificationResults on VIPs of the receiver. Speakers of before this kind of message leave it unread; one that is lost comes again with the next round. */
+/**
+ * Results for VIPs that the receiver holds. Speakers that do not know this kind of message ignore it. If one is lost,
+ * the next round sends it again.
+ */
 export interface ProbeReport {
   readonly kind: 'ProbeReport';
   readonly from: Incarnation;
   readonly to: Addressee;
   readonly sequence: number;
-  /** All claims of the sender. */
+  /** The digest of all claims of the sender. */
   readonly total: ClaimsDigest;
-  /** After how many milliseconds the sender comes to each of its VIPs again. */
+  /** The sender probes each of its VIPs again after this many milliseconds. */
   readonly roundMs: number;
   readonly results: readonly ProbeResult[];
 }
@@ -150,30 +168,38 @@ export type Message = Heartbeat | ClaimDelta | ProbeReport;
 /** Times of the protocol in milliseconds. */
 export const times = {
   heartbeat: 100,
-  /** Silent for so long, a peer is looked for on the wire. */
+  /** A peer that is silent for this long is probed on the wire. */
   suspect: 250,
-  /** Silent for so long on all paths and to all, a peer is dead. */
+  /** A peer that is silent for this long, on all paths and to all peers, is dead. */
   dead: 400,
-  /** How long a suspicion is told to everybody. */
+  /** For this long a suspicion is sent to all peers. */
   alarm: 1_500,
-  /** A peer that is not heard, or never was, is spoken to so often, so that it is known again soon after a partition. */
+  /**
+   * In a large cluster a peer that is not heard gets a heartbeat this often, or less often if very many are silent: so
+   * both know each other soon after a partition.
+   */
   call: 250,
-  /** How often those are spoken to at least that do not watch this node. */
+  /**
+   * The interval of heartbeats to peers that do not watch this node. Longer in a cluster of more than 100 other nodes.
+   */
   slowHeartbeat: 1_000,
-  /** How long a speaker that starts or wakes listens at most before it answers for anything. */
+  /** A speaker that starts or wakes up listens for at most this long before it answers for a VIP. */
   listen: 500,
-  /** A main loop or packet worker that stood still for so long gets nothing new; for `stuck`, it is dead. */
+  /**
+   * If the main loop or the packet worker stood still for `slow`, the node gets no new VIPs; for `stuck`, it counts as
+   * dead.
+   */
   slow: 1_000,
   stuck: 5_000,
-  /** How long a peer that said `Restarting` is waited for. */
+  /** Peers wait this long for a peer in state `Restarting`. */
   restart: 3_000,
-  /** How long others wait for a holder that should go and does not say so. */
+  /** Peers wait this long for a holder that should give a VIP away and does not announce it. */
   handOver: 5_000,
-  /** How long a peer that came back has to claim again what it held. */
+  /** Within this time a peer that came back must claim again what it held. */
   reclaim: 1_500,
-  /** How long a peer whose claims are not all known keeps others from what nobody claims. */
+  /** For this long a peer whose claims are incomplete keeps other nodes from taking VIPs without a claim. */
   incomplete: 1_000,
-  /** How long nobody must have answered on the wire before the VIP of a peer that was never heard is taken. */
+  /** The VIP of a peer that was never heard is taken over if no host has answered for it for this long. */
   wireSilence: 1_000,
 } as const;
 
@@ -192,12 +218,12 @@ export function withClaim({ count, sum }: ClaimsDigest, claim: Claim): ClaimsDig
   return { count: count + 1, sum: (sum + hashOf(claim)) % sumRange };
 }
 
-/** The digest with one claim less. */
+/** The digest without one of its claims. */
 export function withoutClaim({ count, sum }: ClaimsDigest, claim: Claim): ClaimsDigest {
   return { count: count - 1, sum: (sum - hashOf(claim) + sumRange) % sumRange };
 }
 
-/** Do two claims of one node to one VIP say the same? */
+/** Are two claims of one node to one VIP equal? */
 export function isSameClaim(a: Claim, b: Claim | undefined): boolean {
   if (b === undefined || a.term !== b.term || a.isolated !== b.isolated) return false;
   return a.leaving === b.leaving && a.leavingTo === b.leavingTo;
@@ -205,7 +231,7 @@ export function isSameClaim(a: Claim, b: Claim | undefined): boolean {
 
 const sumRange = 2 ** 48;
 
-/** 48 bits of a claim. */
+/** A 48-bit hash of a claim. */
 function hashOf({ uid, term, isolated, leaving, leavingTo = '' }: Claim): number {
   let high = 0x9e3779b1 ^ term;
   let low = 0x27d4eb2f ^ (isolated ? 0x85ebca77 : 0) ^ (leaving ? 0xc2b2ae3d : 0);

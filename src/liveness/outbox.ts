@@ -1,4 +1,7 @@
-/** What a speaker says: its beats, and its claims where they have changed or a peer asks for them. */
+/**
+ * Makes the messages that a speaker sends: its heartbeats, the changes of its claims, and all claims for a peer that
+ * requests them.
+ */
 import {
   type Claim,
   type ClaimDelta,
@@ -13,7 +16,7 @@ import {
 } from './messages.ts';
 import type { Peers } from './peers.ts';
 
-/** What a beat tells besides what was heard. */
+/** The fields of a heartbeat that its caller decides. */
 export interface HeartbeatFields {
   readonly now: number;
   readonly state: SpeakerState;
@@ -23,21 +26,21 @@ export interface HeartbeatFields {
   readonly nextMs: number;
 }
 
-/** Claims, or uids of dropped ones, in one datagram of 1,400 bytes. */
+/** Claims, or uids of dropped claims, in one datagram of 1,400 bytes. */
 const itemsAtOnce = 15;
-/** VerificationResults in one: they are longer. */
+/** Results of probes in one datagram: they are longer. */
 const resultsAtOnce = 12;
-/** Characters of nodes' names in one beat. */
+/** Characters of node names in one heartbeat. */
 const namesAtOnce = 600;
-/** A peer whose claims do not fit what it says of them is asked for them after so long: they are often on their way. */
-const askMs = 100;
+/** After this time a peer's claims are requested if they do not match its digest: often they are on their way. */
+const requestMs = 100;
 
-/** The voice of one speaker. */
+/** The outgoing messages of one speaker. */
 export class Outbox {
   readonly #peers: Peers;
   #sequence = 0;
-  #told: ReadonlyMap<string, Claim> = new Map();
-  #toldDigest: ClaimsDigest = noClaims;
+  #sent: ReadonlyMap<string, Claim> = new Map();
+  #sentDigest: ClaimsDigest = noClaims;
   #list = 0;
   #listDigest: ClaimsDigest = noClaims;
   #heard: { readonly at: number; readonly list: Heartbeat['heard'] } | undefined;
@@ -46,37 +49,40 @@ export class Outbox {
     this.#peers = peers;
   }
 
-  /** What is said to a peer now. */
-  heartbeatFor(node: string, { now, ...tidings }: HeartbeatFields): Heartbeat {
+  /** The heartbeat for a peer now. */
+  heartbeatFor(node: string, { now, ...fields }: HeartbeatFields): Heartbeat {
     const peer = this.#peers.get(node);
     const since = peer?.heartbeat === undefined ? undefined : peer.incompleteSince;
-    const isPatient = tidings.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
+    const isPatient = fields.state !== 'Listening' && peer !== undefined && now - peer.aliveSince > times.reclaim;
     return {
       kind: 'Heartbeat',
       ...this.#envelope(node),
-      ...tidings,
+      ...fields,
       heard: this.#heardAt(now),
-      wantsClaims: since !== undefined && now - since >= (isPatient ? askMs : 0),
+      wantsClaims: since !== undefined && now - since >= (isPatient ? requestMs : 0),
     };
   }
 
-  /** Have this node's claims changed since the peers were told? */
+  /** Have this node's claims changed since the last {@link takeDeltas}? */
   get hasDelta(): boolean {
     const { count, sum } = this.#digest;
-    return count !== this.#toldDigest.count || sum !== this.#toldDigest.sum;
+    return count !== this.#sentDigest.count || sum !== this.#sentDigest.sum;
   }
 
-  /** What has changed since then: one list for all peers, each with its own envelope. */
+  /** The changes since then: the same list for all peers, with an envelope for each. */
   takeDeltas(): readonly ((node: string) => ClaimDelta)[] {
     const own = this.#own;
-    const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#told.get(claim.uid)));
-    const dropped = [...this.#told.keys()].filter((uid) => !own.has(uid));
-    this.#told = new Map(own);
-    this.#toldDigest = this.#digest;
+    const claims = [...own.values()].filter((claim) => !isSameClaim(claim, this.#sent.get(claim.uid)));
+    const dropped = [...this.#sent.keys()].filter((uid) => !own.has(uid));
+    this.#sent = new Map(own);
+    this.#sentDigest = this.#digest;
     return parts(claims, dropped).map((part) => (node) => ({ ...part, ...this.#envelope(node), fullSync: undefined }));
   }
 
-  /** All claims, for a peer that asks for them. What is sent twice fills the gaps of the first time. */
+  /**
+   * All claims, for a peer that requests them. A second list of the same claims has the same number, so it fills the
+   * gaps of the first one.
+   */
   fullSync(node: string): readonly ClaimDelta[] {
     const { count, sum } = this.#digest;
     if (this.#list === 0 || count !== this.#listDigest.count || sum !== this.#listDigest.sum) this.#list++;
@@ -91,7 +97,7 @@ export class Outbox {
     }));
   }
 
-  /** What was found out about VIPs that a peer holds, in as many datagrams as that takes. */
+  /** The results of probes for VIPs that a peer holds, in as many datagrams as needed. */
   reportsFor(node: string, { results, roundMs }: Pick<ProbeReport, 'results' | 'roundMs'>): readonly ProbeReport[] {
     return Array.from({ length: Math.ceil(results.length / resultsAtOnce) }, (_, i) => ({
       ...{ kind: 'ProbeReport', ...this.#envelope(node), roundMs },
@@ -112,21 +118,24 @@ export class Outbox {
     return { from: self, to: this.#peers.addressOf(node), sequence: ++this.#sequence, total: this.#digest };
   }
 
-  /** The same for all who are told at one time. Where not all names fit, those who are missed come first, the others take turns. */
+  /**
+   * The same list for all peers at one time. If not all names fit, missed nodes come first, and the other nodes take
+   * turns.
+   */
   #heardAt(now: number): Heartbeat['heard'] {
     if (this.#heard?.at === now) return this.#heard.list;
     const all = [...this.#peers.all()]
       .filter(
-        ({ heartbeat: beat, heardAt }) =>
-          beat !== undefined && beat.nextMs <= times.heartbeat && now - heardAt < times.alarm,
+        ({ heartbeat, heardAt }) =>
+          heartbeat !== undefined && heartbeat.nextMs <= times.heartbeat && now - heardAt < times.alarm,
       )
       .map(({ node, heardAt }): [string, number] => [node, Math.round(now - heardAt)]);
     const start = this.#sequence % Math.max(1, all.length);
-    const turned = [...all.slice(start), ...all.slice(0, start)];
-    const missed = turned.filter(([, ageMs]) => ageMs >= times.suspect);
+    const rotated = [...all.slice(start), ...all.slice(0, start)];
+    const missed = rotated.filter(([, ageMs]) => ageMs >= times.suspect);
     const list: [string, number][] = [];
     let size = 0;
-    for (const item of [...missed, ...turned.filter(([, ageMs]) => ageMs < times.suspect)]) {
+    for (const item of [...missed, ...rotated.filter(([, ageMs]) => ageMs < times.suspect)]) {
       size += item[0].length + 8;
       if (size > namesAtOnce) break;
       list.push(item);

@@ -1,63 +1,63 @@
-/** The links that the other speakers tell, and the addresses by which each can be reached. */
+/** The links that the other speakers report, and the addresses by which each speaker can be reached. */
 import type { Heartbeat, PeerLink } from './messages.ts';
 
-/** So many addresses that a peer had on links before are kept. */
+/** At most this many former addresses of a peer are kept. */
 const mostFormer = 16;
 
-interface Told {
+interface ReportedLinks {
   readonly sequence: number;
   readonly incarnation: string;
   readonly text: string;
   readonly links: readonly PeerLink[];
-  /** The addresses on these links, and those on links that it told before. */
+  /** The addresses on these links, and the addresses on links that it reported before. */
   readonly now: readonly string[];
   readonly former: readonly string[];
 }
 
-/** What each peer told last. */
+/** The newest report of each peer. */
 export class PeerLinks {
-  readonly #told = new Map<string, Told>();
+  readonly #reported = new Map<string, ReportedLinks>();
 
   /**
-   * Takes in a beat. True if its links are others than those that were told before. One that was overtaken says nothing: what waited for
-   * an address to be found comes late, and tells of links as they were.
+   * Processes a heartbeat. True if its links differ from those of the heartbeats before. A heartbeat that was overtaken
+   * is ignored: it may have waited for the resolution of an address, and reports links as they were before.
    */
   take({ from: { node, incarnation }, sequence, links }: Pick<Heartbeat, 'from' | 'sequence' | 'links'>): boolean {
-    const before = this.#told.get(node);
+    const before = this.#reported.get(node);
     if (before?.incarnation === incarnation && sequence < before.sequence) return false;
     const text = JSON.stringify(links);
-    const isNews = before?.text !== text;
+    const isChanged = before?.text !== text;
     const now = links.flatMap(({ addresses }) => addresses.map((address) => address.split('/')[0] ?? ''));
-    const known = isNews ? [...(before?.now ?? []), ...(before?.former ?? [])] : (before?.former ?? []);
+    const known = isChanged ? [...(before?.now ?? []), ...(before?.former ?? [])] : (before?.former ?? []);
     const former = [...new Set(known)].filter((address) => !now.includes(address)).slice(0, mostFormer);
-    this.#told.set(node, {
+    this.#reported.set(node, {
       sequence,
       incarnation,
       text,
-      links: isNews ? links : (before?.links ?? links),
+      links: isChanged ? links : (before?.links ?? links),
       now,
       former,
     });
-    return isNews;
+    return isChanged;
   }
 
-  /** The links that a peer told last; undefined before it told any. */
+  /** The links that a peer reported last; undefined before its first report. */
   of(node: string): readonly PeerLink[] | undefined {
-    return this.#told.get(node)?.links;
+    return this.#reported.get(node)?.links;
   }
 
   /** The peer that has a link with this hardware address. */
   nodeOf(mac: string): string | undefined {
-    for (const [node, { links }] of this.#told) if (links.some((link) => link.mac === mac)) return node;
+    for (const [node, { links }] of this.#reported) if (links.some((link) => link.mac === mac)) return node;
     return undefined;
   }
 
   /**
-   * The addresses on a peer's links. Two nodes may each think that the other cannot be reached by a link that works again, and then neither
-   * would ever tell: who is silent is called on the links of before, too.
+   * The addresses on a peer's links. Two nodes may each believe that the other cannot be reached by a link that works
+   * again, and then neither would send on it. So a silent peer gets heartbeats on its former addresses too.
    */
   addressesOf(node: string, isSilent: boolean): readonly string[] {
-    const { now = [], former = [] } = this.#told.get(node) ?? {};
+    const { now = [], former = [] } = this.#reported.get(node) ?? {};
     return isSilent ? [...now, ...former] : now;
   }
 }

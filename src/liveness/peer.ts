@@ -1,49 +1,49 @@
-/** What is remembered of one peer. */
+/** The state that a speaker keeps of one peer. */
 import type { ClaimReplica } from './claim-replica.ts';
 import { type Claim, type ClaimsDigest, type Heartbeat, noClaims } from './messages.ts';
 import type { ReplayWindow } from './replay-window.ts';
 
-/** One other node's speaker. */
+/** The speaker of another node. */
 export interface Peer {
   readonly node: string;
-  /** The incarnation that proved that it hears us; undefined before. */
+  /** The incarnation that has proved that it hears this node; undefined before that. */
   incarnation: string | undefined;
-  /** The newest incarnation that we have heard of, and when. */
+  /** The newest incarnation that this node has heard of, and when. */
   newest: string;
   newestAt: number;
   readonly ended: Set<string>;
-  /** By path: what came on it, and when the newest did. */
+  /** By path: the sequences that arrived on it, and when the newest did. */
   readonly paths: Map<string, { readonly window: ReplayWindow; at: number }>;
-  /** When it was heard last, on any path, and the highest sequence of all paths. */
+  /** When it was last heard on any path, and the highest sequence of all paths. */
   heardAt: number;
   heardSequence: number;
-  /** When others heard it last, as they told us. */
+  /** When another peer last heard it, according to that peer's heartbeats. */
   confirmedAliveAt: number;
-  /** When somebody told us last that it misses it. */
+  /** When a peer last reported that it misses this one. */
   missedAt: number;
   /** When the present incarnation was first heard. */
   backAt: number;
-  /** Since when it has not been dead. */
+  /** Since when it has been known and not dead. */
   aliveSince: number;
   heartbeat: Heartbeat | undefined;
   heartbeatAt: number;
-  /** Since when it has been in the state that its beats tell. */
+  /** Since when its heartbeats carry their present state. */
   stateSince: number;
-  /** The highest sequence of a beat that was taken in. */
+  /** The highest sequence of its heartbeats so far. */
   heartbeatSequence: number;
-  /** What the incarnation before claimed: it may claim that again. */
+  /** The claims of the incarnation before: it may make them again. */
   former: ReadonlyMap<string, Claim>;
-  /** The digest of all its claims, as its newest datagram told it. */
+  /** The digest of all its claims, from its newest datagram. */
   digest: { readonly sequence: number; readonly claims: ClaimsDigest };
-  /** Takes in its claims. */
+  /** Applies the claims that it sends. */
   replica: ClaimReplica | undefined;
-  /** Since when its claims have not been all known. */
+  /** Since when this node's copy of its claims is incomplete. */
   incompleteSince: number | undefined;
-  /** It is dead: when it had been heard last, by anybody. */
+  /** Set while it is dead: when it was last heard, by any node. */
   lostAt: number | undefined;
 }
 
-/** A peer of which nothing was heard yet. */
+/** A peer that was not heard yet. */
 export function newPeer(node: string, now: number): Peer {
   return {
     node,

@@ -1,4 +1,7 @@
-/** What a speaker hears of the others. Pure: the time is an argument, in milliseconds on any clock that never goes back. */
+/**
+ * What a speaker knows of its peers from their datagrams. Pure: the time is an argument, in milliseconds on a monotonic
+ * clock.
+ */
 
 import { ClaimReplica } from './claim-replica.ts';
 import { ClaimStore } from './claim-store.ts';
@@ -7,34 +10,36 @@ import { type Addressee, type Heartbeat, type Incarnation, type Message, times }
 import { newPeer, type Peer } from './peer.ts';
 import { ReplayWindow } from './replay-window.ts';
 
-/** What became of a datagram whose signature was right. */
+/** The outcome of a datagram with a valid signature. */
 export type Reception =
   | 'Taken'
-  /** Not for this incarnation of this node. Its sender learns ours from our next beat. */
+  /** Not for this incarnation of this node. The sender learns our incarnation from our next heartbeat. */
   | 'OtherAddressee'
-  /** Of an incarnation that has ended, or older than one that was taken on the same path. */
+  /**
+   * From an incarnation that has ended, or a sequence that already came on the same path or is too old for its window.
+   */
   | 'Replayed';
 
-/** One path may be so many datagrams behind another. */
+/** One path may be at most this many datagrams behind another one. */
 const pathLag = 3;
 
 /** All peers, by name. */
 export class Peers {
   readonly self: Incarnation;
-  /** What everybody claims, this node included. */
+  /** The claims of all nodes, this one included. */
   readonly claims = new ClaimStore();
   readonly #peers = new Map<string, Peer>();
   #review: { readonly now: number; readonly received: number; readonly states: PeerStates } | undefined;
   #received = 0;
-  #stirred = false;
-  /** When a peer told us last that it misses us. */
+  #isUrgent = false;
+  /** When a peer last reported that it misses this node. */
   #missedAt = Number.NEGATIVE_INFINITY;
 
   constructor(self: Incarnation) {
     this.self = self;
   }
 
-  /** Those that were heard at least once. */
+  /** The peers that were heard at least once. */
   all(): Iterable<Peer> {
     return this.#peers.values();
   }
@@ -44,7 +49,7 @@ export class Peers {
     return this.#peers.get(node);
   }
 
-  /** Peers that are not wanted any more are forgotten. */
+  /** Forgets the peers that are not wanted any more. */
   keepOnly(isWanted: (node: string) => boolean): void {
     for (const node of this.#peers.keys()) {
       if (isWanted(node)) continue;
@@ -54,25 +59,25 @@ export class Peers {
     this.#received++;
   }
 
-  /** Has something come since this was called last that changes more than the time of the last beat? */
-  takeStir(): boolean {
-    const stirred = this.#stirred;
-    this.#stirred = false;
-    return stirred;
+  /** Has a datagram since the last call changed more than the time of the last heartbeat? */
+  takeUrgentWork(): boolean {
+    const isUrgent = this.#isUrgent;
+    this.#isUrgent = false;
+    return isUrgent;
   }
 
-  /** As {@link takeStir}, without forgetting it. */
+  /** As {@link takeUrgentWork}, without a reset. */
   get hasUrgentWork(): boolean {
-    return this.#stirred;
+    return this.#isUrgent;
   }
 
-  /** Whom a datagram for a node is for. */
+  /** The addressee of a datagram to a node. */
   addressOf(node: string): Addressee {
     const peer = this.#peers.get(node);
     return { node, incarnation: peer?.incarnation ?? '', newest: peer?.newest ?? '' };
   }
 
-  /** Takes in a datagram that came on a path. */
+  /** Processes a datagram that arrived on a path. */
   receive(message: Message, path: string, now: number): Reception {
     const { from, to, sequence } = message;
     if (from.node === this.self.node || to.node !== this.self.node) return 'OtherAddressee';
@@ -81,25 +86,27 @@ export class Peers {
     this.#peers.set(from.node, peer);
     this.#received++;
     if (to.incarnation !== this.self.incarnation && to.newest !== this.self.incarnation) {
-      // It does not know us yet. Nothing that it says counts before it proves that it hears us now.
-      if (from.incarnation !== peer.newest && from.incarnation !== peer.incarnation) this.#stirred = true;
-      Object.assign(peer, { newest: from.incarnation, newestAt: now });
+      // The sender does not know this node yet. Its content is ignored until the sender proves that it hears this node
+      // now.
+      if (from.incarnation !== peer.newest && from.incarnation !== peer.incarnation) this.#isUrgent = true;
+      Object.assign(peer, { newest: from.incarnation, newestAt: now } satisfies Partial<Peer>);
       return 'OtherAddressee';
     }
-    if (peer.incarnation !== from.incarnation) this.#welcome(peer, from.incarnation, now);
+    if (peer.incarnation !== from.incarnation) this.#startIncarnation(peer, from.incarnation, now);
     const known = peer.paths.get(path) ?? { window: new ReplayWindow(), at: now };
     peer.paths.set(path, known);
     const order = known.window.take(sequence);
     if (order === 'Replayed') return 'Replayed';
-    // Who sends on another path what came on this one before does not keep a dead peer alive by it.
+    // A host that sends an old datagram again on another path cannot keep a dead peer alive.
     if (order === 'Newest' && sequence >= peer.heardSequence - pathLag) known.at = now;
-    if (sequence > peer.heardSequence) Object.assign(peer, { heardAt: now, heardSequence: sequence });
-    // The same message comes over several paths, and one path is quicker than the other.
+    if (sequence > peer.heardSequence)
+      Object.assign(peer, { heardAt: now, heardSequence: sequence } satisfies Partial<Peer>);
+    // The same message arrives on several paths, and one path may be faster than another.
     if (message.kind === 'Heartbeat') {
-      if (sequence > peer.heartbeatSequence) this.#takeBeat(peer, message, now);
+      if (sequence > peer.heartbeatSequence) this.#takeHeartbeat(peer, message, now);
     } else if (message.kind === 'Claims') {
       peer.replica?.take(message);
-      if (this.claims.isTouched) this.#stirred = true;
+      if (this.claims.isTouched) this.#isUrgent = true;
     }
     if (sequence > peer.digest.sequence) peer.digest = { sequence, claims: message.total };
     const complete = this.isComplete(peer);
@@ -107,11 +114,11 @@ export class Peers {
     return 'Taken';
   }
 
-  #welcome(peer: Peer, incarnation: string, now: number): void {
+  #startIncarnation(peer: Peer, incarnation: string, now: number): void {
     if (peer.incarnation !== undefined) peer.ended.add(peer.incarnation);
     for (const oldest of peer.ended) if (peer.ended.size > mostEnded) peer.ended.delete(oldest);
     const claims = this.claims.of(peer.node);
-    // One that was restarted twice has not claimed anything in between: what it had before counts on.
+    // A peer that was restarted twice may have claimed nothing in between: then its claims from before still count.
     if (claims.size > 0) peer.former = new Map(claims);
     this.claims.replace(peer.node, []);
     const { node, ended, former } = peer;
@@ -119,17 +126,17 @@ export class Peers {
       ...{ ended, former, incarnation, newest: incarnation, newestAt: now },
       replica: new ClaimReplica(this.claims, node),
     } satisfies Partial<Peer>);
-    this.#stirred = true;
+    this.#isUrgent = true;
   }
 
-  #takeBeat(peer: Peer, beat: Heartbeat, now: number): void {
+  #takeHeartbeat(peer: Peer, heartbeat: Heartbeat, now: number): void {
     const before = peer.heartbeat;
-    if (before?.state !== beat.state) peer.stateSince = now;
-    peer.heartbeat = beat;
+    if (before?.state !== heartbeat.state) peer.stateSince = now;
+    peer.heartbeat = heartbeat;
     peer.heartbeatAt = now;
-    peer.heartbeatSequence = beat.sequence;
+    peer.heartbeatSequence = heartbeat.sequence;
     let isNew = false;
-    for (const [node, ageMs] of beat.heard) {
+    for (const [node, ageMs] of heartbeat.heard) {
       const other = this.#peers.get(node);
       if (other) other.confirmedAliveAt = Math.max(other.confirmedAliveAt, now - ageMs);
       if (!isSuspicion(ageMs)) continue;
@@ -138,40 +145,40 @@ export class Peers {
       if (other) other.missedAt = now;
       else if (node === this.self.node) this.#missedAt = now;
     }
-    if (isNew || before?.state !== beat.state || peer.lostAt !== undefined) this.#stirred = true;
+    if (isNew || before?.state !== heartbeat.state || peer.lostAt !== undefined) this.#isUrgent = true;
   }
 
-  /** How everybody is now. */
+  /** The states of all peers now. */
   review(now: number): PeerStates {
     if (this.#review?.now !== now || this.#review.received !== this.#received) {
-      const review = peerStatesAt(this.#peers.values(), this.#missedAt, now);
-      for (const [node, { liveness, heardAt }] of review.of) {
+      const states = peerStatesAt(this.#peers.values(), this.#missedAt, now);
+      for (const [node, { liveness, heardAt }] of states.of) {
         const peer = this.#peers.get(node);
         if (peer === undefined) continue;
         if (peer.lostAt !== undefined && liveness !== 'Dead') peer.aliveSince = now;
         peer.lostAt = liveness === 'Dead' ? (peer.lostAt ?? heardAt) : undefined;
       }
-      this.#review = { now, received: this.#received, states: review };
+      this.#review = { now, received: this.#received, states };
     }
     return this.#review.states;
   }
 
-  /** How a peer is now. */
+  /** The liveness of a peer now. */
   livenessOf(node: string, now: number): Liveness {
     return this.review(now).of.get(node)?.liveness ?? 'Unknown';
   }
 
-  /** When a node was last heard, by us on any path or by a peer that told us so. */
+  /** When a node was last heard, by this node on any path or by a peer that reported it. */
   lastHeard(node: string, now: number): number {
     return this.review(now).of.get(node)?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** When we heard a node last, on any path. */
+  /** When this node last heard a node, on any path. */
   lastHeardByUs(node: string): number {
     return this.#peers.get(node)?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
-  /** We slept: nothing that was heard before says how anybody is now. */
+  /** Called after a sleep of this node: heartbeats from before no longer count. */
   forgetHeartbeats(): void {
     for (const peer of this.#peers.values()) {
       peer.heartbeat = undefined;
@@ -182,23 +189,25 @@ export class Peers {
     this.#received++;
   }
 
-  /** Was it heard on this path in the time in which a live peer is? */
+  /** Was it heard on this path within the time in which a live peer is heard? */
   isHeardOn(node: string, path: string, now: number): boolean {
     return now - (this.#peers.get(node)?.paths.get(path)?.at ?? Number.NEGATIVE_INFINITY) < times.dead;
   }
 
-  /** Do we know all its claims? */
-  isComplete({ node, heartbeat: beat, digest }: Peer): boolean {
+  /** Does this node know all its claims? */
+  isComplete({ node, heartbeat, digest }: Peer): boolean {
     const known = this.claims.digestOf(node);
-    return beat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
+    return heartbeat !== undefined && digest.claims.count === known.count && digest.claims.sum === known.sum;
   }
 
-  /** Does nobody speak to us? Known before anybody is found dead, since it tells what to think of that. */
+  /**
+   * Does this node hear no peer? This is known before any peer counts as dead, since such a death proves nothing then.
+   */
   isIsolated(now: number): boolean {
     for (const { heardAt } of this.#peers.values()) if (now - heardAt < times.suspect) return false;
     return true;
   }
 }
 
-/** How many ended incarnations are remembered, so that their datagrams are never taken again. */
+/** How many ended incarnations of a peer are remembered, so that their datagrams are never accepted again. */
 const mostEnded = 64;

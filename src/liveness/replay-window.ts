@@ -1,14 +1,16 @@
-/** Which datagrams of a path have come already (as RFC 4303 section 3.4.3 does it): each counts once, late ones too. */
+/**
+ * Remembers which datagrams of a path have arrived (as RFC 4303 section 3.4.3 does): each counts once, also a late one.
+ */
 
-/** A datagram that is so many behind the newest is too old. */
+/** A datagram that is this far behind the newest one is too old. */
 export const windowSize = 2_048;
 
-/** The sequences that have come. */
+/** The sequences that have arrived. */
 export class ReplayWindow {
   #highest = -1;
   readonly #seen = new Set<number>();
 
-  /** Takes in a sequence: is it the newest, one that was overtaken, or one that came before or is too old? */
+  /** Notes a sequence. Is it the newest one, late, or a replay (it came before, or is too old)? */
   take(sequence: number): 'Newest' | 'Late' | 'Replayed' {
     if (sequence <= this.#highest - windowSize || this.#seen.has(sequence)) return 'Replayed';
     this.#seen.add(sequence);

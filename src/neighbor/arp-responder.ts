@@ -1,20 +1,26 @@
-/** Decides what one received ARP frame is answered, and writes the answer (RFC 826), or names the reason for silence. */
+/**
+ * Decides whether a received ARP frame is answered. Writes the reply (RFC 826), or returns the reason why there is
+ * none.
+ */
 import { arpOffset, arpOperation, checkArp, ipv4Length, writeArpHeader } from '../wire/arp.ts';
 import { isBroadcastAt, isMacAt, isStationAt, macLength, readInt32, readUint16 } from '../wire/ethernet.ts';
 import type { DropReason, Exchange, FrameOutcome } from './frame-outcomes.ts';
 
-/** What one link answers. */
+/** The VIPs that are answered on one link. */
 export interface ArpLink {
   /** The six bytes of the link's hardware address. */
   readonly mac: Uint8Array;
   /**
-   * The VIPs answered on this link, each as `ipv4Key` gives it, and the hardware address to answer: this link's own, or that of a node
-   * which restarts and for which this one stands in.
+   * The VIPs that are answered on this link, each as `ipv4Key` returns it, and the hardware address in the reply. That
+   * is the link's own address, or the address of a restarting node for which this node stands in.
    */
   readonly vips: ReadonlyMap<number, Uint8Array>;
 }
 
-/** Decides on a frame; if the verdict is `Answered`, `arpFrameLength` bytes of `reply` are to be sent. Allocates nothing. */
+/**
+ * Decides on a frame. If the outcome is `Answered`, the caller must send `arpFrameLength` bytes of `reply`. Allocates
+ * nothing.
+ */
 export function respondToArp(link: ArpLink, exchange: Exchange): FrameOutcome {
   const { request, reply } = exchange;
   const reason = checkArp(request, exchange.length) ?? reasonForSilence(link, request);
@@ -23,7 +29,10 @@ export function respondToArp(link: ArpLink, exchange: Exchange): FrameOutcome {
   return 'Answered';
 }
 
-/** Probes, whose sender address is 0.0.0.0, get no exception: answering them defends the VIP (RFC 5227 section 2.1.1). */
+/**
+ * ARP probes (sender address 0.0.0.0) are answered like any request: the reply defends the VIP (RFC 5227 section
+ * 2.1.1).
+ */
 function reasonForSilence(link: ArpLink, request: Uint8Array): DropReason | undefined {
   if (isMacAt(request, arpOffset.senderMac, link.mac)) return 'FromSelf';
   if (!isBroadcastAt(request, arpOffset.destination) && !isMacAt(request, arpOffset.destination, link.mac)) {
@@ -36,8 +45,8 @@ function reasonForSilence(link: ArpLink, request: Uint8Array): DropReason | unde
 }
 
 /**
- * The reply goes to the sender's hardware address alone; sender and target change places (RFC 826 "Packet Reception"). The frame's
- * source is always our own: switches learn from it where a host is.
+ * The reply goes to the sender's hardware address only; sender and target change places (RFC 826 "Packet Reception").
+ * The frame's source is always the link's own address: switches learn from it where a host is.
  */
 function writeReply({ mac, vips }: ArpLink, request: Uint8Array, reply: Uint8Array): void {
   writeArpHeader(reply, arpOperation.reply);

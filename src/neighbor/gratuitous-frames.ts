@@ -1,4 +1,4 @@
-/** The frames that announce a VIP to neighbours that did not ask: gratuitous ARP and unsolicited Neighbor Advertisements. */
+/** Encodes the frames that announce a VIP without a request: gratuitous ARP and unsolicited Neighbor Advertisements. */
 import type { Ip } from '../addr/ip.ts';
 import { arpOperation, encodeArp } from '../wire/arp.ts';
 import { broadcastMac } from '../wire/ethernet.ts';
@@ -6,17 +6,17 @@ import { allNodes } from '../wire/ipv6.ts';
 import { encodeNdp, ndpFlag, ndpType } from '../wire/ndp.ts';
 import type { DueFrame } from './gratuitous-schedule.ts';
 
-/** The target hardware address of a request form: not asked for (RFC 5227 section 1.1: SHOULD be zero). */
+/** The target hardware address of a request: not used (RFC 5227 section 1.1: SHOULD be zero). */
 const unknownMac = '00:00:00:00:00:00';
 
-/** A frame to all neighbours that says the VIP is at `mac`. */
+/** A frame that announces to all neighbors that the VIP is at `mac`. */
 export function encodeUnsolicited(mac: string, { vip, form }: DueFrame): Uint8Array {
   return form === 'Advertisement' ? encodeAdvertisement(mac, vip) : encodeGarp(mac, vip, form);
 }
 
 /**
- * The reply form carries the sender's hardware address as target too: Linux takes it for gratuitous only then, and otherwise
- * ignores it for a second after any earlier reply (`arp_is_garp` and `locktime`, arp(7)).
+ * The reply form carries the sender's hardware address also as the target. Linux treats it as gratuitous only then.
+ * Otherwise Linux ignores it for one second after any earlier reply (`arp_is_garp` and `locktime`, arp(7)).
  */
 function encodeGarp(mac: string, vip: Ip, form: 'Request' | 'Reply'): Uint8Array {
   const request = form === 'Request';
@@ -32,9 +32,10 @@ function encodeGarp(mac: string, vip: Ip, form: 'Request' | 'Reply'): Uint8Array
 }
 
 /**
- * To all nodes, unsolicited, overriding what they knew (RFC 4861 section 7.2.6). Only those that have an entry for the VIP change it; the
- * others ask when they want to know. It comes from the VIP, as `responder-ndp.ts` says: the kernel's link-local address may be
- * tentative still, which no packet may come from (RFC 4862 section 5.4), just when a link comes up and all of its VIPs are announced.
+ * Goes to all nodes, unsolicited, with the override flag (RFC 4861 section 7.2.6). Only hosts that have an entry for
+ * the VIP change it; other hosts solicit the address when they need it. The source is the VIP, for the reasons in
+ * `ndp-responder.ts`, and for one more. When a link comes up, all its VIPs are announced, and the kernel's link-local
+ * address may still be tentative: no packet may come from a tentative address (RFC 4862 section 5.4).
  */
 function encodeAdvertisement(mac: string, vip: Ip): Uint8Array {
   return encodeNdp({

@@ -1,6 +1,6 @@
 /**
- * When VIPs are announced unasked on one link, so that neighbours learn a new holder at once: gratuitous ARP for IPv4, unsolicited
- * Neighbor Advertisements for IPv6. What the frames say is in `unsolicited.ts`.
+ * Decides when VIPs are announced on one link without a request, so that neighbors learn a new holder at once: by
+ * gratuitous ARP for IPv4, by unsolicited Neighbor Advertisements for IPv6. `gratuitous-frames.ts` encodes the frames.
  */
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 
@@ -19,7 +19,7 @@ interface Waiting {
   readonly dueMs: number;
 }
 
-/** What is still to be sent on one link. Immutable: every function below returns the next state. */
+/** The frames that one link has yet to send. Immutable: every function below returns the next state. */
 export interface BurstState {
   /** One queue per step, in order of `dueMs`; the last is the refresh. */
   readonly queues: readonly (readonly Waiting[])[];
@@ -29,18 +29,22 @@ export interface BurstState {
 }
 
 /**
- * When the rounds of a burst start, in milliseconds after the gain. RFC 4861 section 7.2.6 would have three advertisements, a second
- * apart: a client that misses them loses its connections, so IPv6 VIPs have all six rounds too.
+ * When the rounds of a burst start, in milliseconds after this node gained the VIP. RFC 4861 section 7.2.6 allows three
+ * advertisements, one second apart. But a client that misses them loses its connections, so IPv6 VIPs get all six
+ * rounds too.
  */
 const roundsMs = [0, 100, 500, 1000, 2000, 5000] as const;
 
-/** The forms of a round. Linux takes the request form of ARP always, so it goes first; see `unsolicited.ts` for the reply form. */
+/**
+ * The forms of a round. Linux always accepts the request form of ARP, so it goes first; for the reply form see
+ * `gratuitous-frames.ts`.
+ */
 const formsOf = { IPv4: ['Request', 'Reply'], IPv6: ['Advertisement'] } as const satisfies Record<Family, unknown>;
 
-/** A VIP that has had its burst is repeated once per 10 minutes: a switch ages MAC addresses, not VIPs. */
+/** After its burst a VIP is announced once every 10 minutes: a switch ages MAC addresses, not VIPs. */
 const refreshMs = 600_000;
 
-/** The steps of a burst, then the refresh: which of the family's forms, and how long after the step before. */
+/** The steps of a burst, then the refresh: the index of the family's form, and the wait after the step before. */
 const steps = [
   ...roundsMs.flatMap((roundMs, round) => [
     { form: 0, waitMs: roundMs - (roundsMs[round - 1] ?? 0) },
@@ -49,7 +53,7 @@ const steps = [
   { form: 0, waitMs: refreshMs },
 ];
 
-/** 480/s and 20 at once make at most 500 frames in any second, on every link. */
+/** 480 per second and 20 at once are at most 500 frames in any second, on each link. */
 const framesPerSecond = 480;
 const framesAtOnce = 20;
 
@@ -60,7 +64,7 @@ export const idleBursts: BurstState = {
   refilledMs: 0,
 };
 
-/** The state for the whole wanted set of VIPs: those not there yet start a burst now, those gone send nothing more. */
+/** The state for the whole set of wanted VIPs: new VIPs start a burst now, removed VIPs send nothing more. */
 export function planBursts(state: BurstState, vips: readonly Ip[], nowMs: number): BurstState {
   const wanted = new Set(vips);
   const known = new Set(state.queues.flat().map(({ vip }) => vip));
@@ -71,12 +75,12 @@ export function planBursts(state: BurstState, vips: readonly Ip[], nowMs: number
   };
 }
 
-/** The state in which all but these VIPs send nothing more. */
+/** The state in which only these VIPs send frames. */
 export function keepBursts(state: BurstState, vips: ReadonlySet<Ip>): BurstState {
   return { ...state, queues: state.queues.map((queue) => queue.filter(({ vip }) => vips.has(vip))) };
 }
 
-/** The state in which these VIPs start their burst anew: neighbours may have heard another node last. */
+/** The state in which these VIPs start their burst again: neighbors may have heard another node last. */
 export function repeatBursts(state: BurstState, vips: readonly Ip[], nowMs: number): BurstState {
   const repeated = new Set(vips);
   const all = [...new Set(state.queues.flat().map(({ vip }) => vip))];
@@ -85,8 +89,8 @@ export function repeatBursts(state: BurstState, vips: readonly Ip[], nowMs: numb
 }
 
 /**
- * The frames to send now, in order, and the state after them. Earlier steps of any VIP go before later steps of
- * another, so a thousand VIPs are all announced once before the first is announced twice.
+ * The frames to send now, in order, and the state after them. Earlier steps of any VIP go before later steps of another
+ * one: a thousand VIPs are all announced once before the first is announced twice.
  */
 export function dueFrames(
   state: BurstState,
@@ -102,7 +106,7 @@ export function dueFrames(
     frames.push(...due.map(({ vip }) => ({ vip, form: formAt(step, familyOf(vip)) ?? 'Request' })));
     for (const { vip } of due) {
       const next = stepAfter(step, familyOf(vip));
-      // Waits count from this moment, so no queue gets out of order.
+      // The wait starts now, so every queue stays in order.
       queues[next]?.push({ vip, dueMs: nowMs + (steps[next]?.waitMs ?? refreshMs) });
     }
   }
@@ -113,7 +117,7 @@ function formAt(step: number, family: Family): UnsolicitedForm | undefined {
   return formsOf[family][steps[step]?.form ?? 0];
 }
 
-/** A family without a second form skips its steps; the refresh follows itself for ever. */
+/** A family without a second form skips the steps of that form. The refresh follows itself without end. */
 function stepAfter(step: number, family: Family): number {
   const last = steps.length - 1;
   if (step === last) return last;
@@ -128,7 +132,7 @@ export function nextDueMs(state: BurstState, nowMs: number): number | undefined 
   return Math.max(0, tokenMs, Math.min(...heads) - nowMs);
 }
 
-/** How many at the head of a queue are due. */
+/** How many VIPs at the head of a queue are due. */
 function dueCount(queue: readonly Waiting[], nowMs: number): number {
   const waiting = queue.findIndex(({ dueMs }) => dueMs > nowMs);
   return waiting === -1 ? queue.length : waiting;

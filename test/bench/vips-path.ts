@@ -60,7 +60,7 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
       ...{ self: self.name, vips: vips.slice(0, count), spread: spread.slice(0, count) },
       spreadLinks: kind === 'Spread' ? [linkName] : [],
       peerMacs: peers.map(({ mac }) => mac),
-      neighbourFor: (node) => {
+      neighborFor: (node) => {
         const peer = neighbours.get(node);
         return peer && { node, address: peer.address, mac: peer.mac, link: linkName };
       },

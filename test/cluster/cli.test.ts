@@ -25,7 +25,7 @@ interface Explained {
   readonly pools: readonly { readonly pools: readonly { readonly pool: string; readonly verdict: string }[] }[];
   readonly vips: readonly {
     readonly holder?: string;
-    readonly nodes: readonly { readonly node: string; readonly verdict: string }[];
+    readonly nodes: readonly { readonly node: string; readonly reason: string }[];
   }[];
   readonly notes: readonly string[];
   readonly problems: readonly { readonly reason: string; readonly what: string; readonly todo: string }[];
@@ -120,7 +120,7 @@ test('explain names the cause of a silent address, node by node', async () => {
   await lab.apply(advertisement('{ interfaces: [eth7] }'));
   const wrongLink = await explained('one', 'NoCandidate');
   assert.deepEqual(
-    wrongLink.vips[0]?.nodes.map(({ verdict }) => verdict),
+    wrongLink.vips[0]?.nodes.map(({ reason }) => reason),
     lab.nodes.map(() => 'LinkNotNamed'),
   );
   assert.match(wrongLink.problems[0]?.what ?? '', /link eth0; interfaces: eth7/);
@@ -129,7 +129,7 @@ test('explain names the cause of a silent address, node by node', async () => {
   await lab.apply(advertisement('{ nodeSelectors: [{ matchLabels: { nobody: has-this } }] }'));
   const unselected = await eventually('NotSelected', async () => {
     const facts = await explain('one');
-    return facts.vips[0]?.nodes.every(({ verdict }) => verdict === 'NotSelected') ? facts : undefined;
+    return facts.vips[0]?.nodes.every(({ reason }) => reason === 'NotSelected') ? facts : undefined;
   });
   assert.match(unselected.problems[0]?.todo ?? '', /nodeSelectors/);
 
@@ -142,10 +142,10 @@ test('explain names the cause of a silent address, node by node', async () => {
   );
   const excluded = await eventually('Excluded', async () => {
     const { vips, problems } = await explain('one');
-    const verdicts = Object.fromEntries(vips[0]?.nodes.map(({ node, verdict }) => [node, verdict]) ?? []);
-    return verdicts[others[0] ?? ''] === 'Excluded' ? { verdicts, problems } : undefined;
+    const reasons = Object.fromEntries(vips[0]?.nodes.map(({ node, reason }) => [node, reason]) ?? []);
+    return reasons[others[0] ?? ''] === 'Excluded' ? { reasons, problems } : undefined;
   });
-  assert.equal(excluded.verdicts[a ?? ''], 'NotSelected');
+  assert.equal(excluded.reasons[a ?? ''], 'NotSelected');
   assert.match(excluded.problems[0]?.what ?? '', /Excluded: node\d, node\d/);
 
   await lab.apply(advertisement('{}'));
@@ -157,7 +157,7 @@ test('explain names the cause of a silent address, node by node', async () => {
   await lab.apply(berth.serviceManifest('local', 'externalTrafficPolicy: Local, selector: { app: nobody }'));
   const local = await explained('local', 'NoLocalEndpoints');
   assert.deepEqual(
-    local.vips[0]?.nodes.map(({ verdict }) => verdict),
+    local.vips[0]?.nodes.map(({ reason }) => reason),
     lab.nodes.map(() => 'NoLocalEndpoint'),
   );
 });

@@ -100,7 +100,7 @@ test('verification finds a firewall at the holder, and its end', async () => {
     // The Service has changed: that is looked at soon.
     await lab.api.patch('services', 'one', otherPort);
     const { message } = await becomes('one', 'False NoDataPath');
-    assert.match(message, /^node node\d asked for .* TCP port 81$/);
+    assert.match(message, /^node node\d probed .* TCP port 81 did not$/);
   } finally {
     // Also where it was not made, as when another node's nft failed.
     await nftEverywhere(['-f', '-'], 'table ip berth-test; delete table ip berth-test');

@@ -6,8 +6,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'one-probe-in-place-of-three',
     file: 'announce/conflict-detector.ts',
-    old: 'const probes = { count: 3, pauseMs: 100 } as const;',
-    new: 'const probes = { count: 1, pauseMs: 100 } as const;',
+    old: 'const firstProbes = { count: 3, pauseMs: 100 } as const;',
+    new: 'const firstProbes = { count: 1, pauseMs: 100 } as const;',
     consequence: 'An address that another host uses is announced because one question was lost.',
     tests: ['unit/announce/conflict-detector.test.ts'],
   },
@@ -46,8 +46,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'announced-address-is-asked-for-first',
     file: 'announce/placements.ts',
-    old: 'const isFirst = demand !== undefined && !demand.wasAnnounced && (term === 1 || demand.wasTaken);',
-    new: 'const isFirst = demand !== undefined && !demand.wasAnnounced;',
+    old: 'const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);',
+    new: 'const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced;',
     consequence: 'Each takeover of an address that could not be written down yet takes 300 ms longer.',
     tests: ['unit/announce/held.test.ts'],
   },

@@ -30,8 +30,8 @@ export const cli: readonly Mutation[] = [
   {
     id: 'dead-node-takes-over-in-a-simulation',
     file: 'cli/commands/simulate.ts',
-    old: "verdict === 'Candidate' && !gone.has(node)",
-    new: "verdict === 'Candidate'",
+    old: "reason === 'Candidate' && !gone.has(node)",
+    new: "reason === 'Candidate'",
     consequence: 'The simulation moves addresses to a node that it was told is down.',
     tests: ['unit/cli/decisions.test.ts'],
   },

@@ -46,7 +46,7 @@ export const election: readonly Mutation[] = [
   {
     id: 'answering-holder-is-replaced',
     file: 'election/decide-holders.ts',
-    old: "      if (holder.answersOnWire)\n        return quiet('HolderStillAnswers', { ask: isNext(vip, node, view) ? { node } : undefined });\n",
+    old: "      if (holder.answersOnWire)\n        return quiet('HolderStillAnswers', { probe: isNext(vip, node, view) ? { node } : undefined });\n",
     new: '',
     consequence: 'A firewall on the liveness port gives every address two holders.',
     tests: ['unit/election/decide-holders.test.ts', 'unit/election/takeover.test.ts'],
@@ -76,7 +76,7 @@ export const election: readonly Mutation[] = [
     tests: ['unit/election/holder-elector.test.ts', 'sim/scenarios.test.ts'],
   },
   {
-    id: 'one-silent-peer-makes-a-link-deaf',
+    id: 'one-silent-peer-fails-a-link',
     file: 'election/link-probes.ts',
     old: 'const leastPeers = 2;',
     new: 'const leastPeers = 1;',
@@ -174,7 +174,7 @@ export const election: readonly Mutation[] = [
   {
     id: 'one-answer-vetoes-for-ever',
     file: 'election/holder-probes.ts',
-    old: 'return now - last < pauseMs.answered + answerMs + quickQuestions * pauseMs.first && !this.#isUnanswered(node, last);',
+    old: 'return now - last < pauseMs.answered + answerMs + quickProbes * pauseMs.first && !this.#isUnanswered(node, last);',
     new: 'return last > Number.NEGATIVE_INFINITY && !this.#isUnanswered(node, last);',
     consequence: 'A node that answered once is never replaced, however long it has been dead.',
     tests: ['unit/election/holder-probes.test.ts'],
@@ -190,7 +190,7 @@ export const election: readonly Mutation[] = [
   {
     id: 'restarting-peer-is-not-stood-in-for',
     file: 'election/decide-holders.ts',
-    old: "return standIn(vip, holding, view) ?? quiet('NotHolder');",
+    old: "return standIn(vip, current, view) ?? quiet('NotHolder');",
     new: "return quiet('NotHolder');",
     consequence: 'While a speaker restarts nobody answers for its addresses.',
     tests: ['unit/election/decide-holders.test.ts'],

@@ -102,15 +102,15 @@ export const liveness: readonly Mutation[] = [
   {
     id: 'restarting-without-end',
     file: 'liveness/failure-detector.ts',
-    old: "if (isRestarting) return standing(silentMs < times.restart ? 'Restarting' : 'Dead');",
-    new: "if (isRestarting) return standing('Restarting');",
+    old: "if (isRestarting) return stateWith(silentMs < times.restart ? 'Restarting' : 'Dead');",
+    new: "if (isRestarting) return stateWith('Restarting');",
     consequence: 'A speaker that said it would be back, and is not, keeps its addresses for ever.',
     tests: ['unit/liveness/failure-detector.test.ts'],
   },
   {
     id: 'stuck-speaker-counts-as-alive',
     file: 'liveness/failure-detector.ts',
-    old: "if (beat !== undefined && Math.max(beat.ages.loop, beat.ages.worker) >= times.stuck) return standing('Dead');",
+    old: "  if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)\n    return stateWith('Dead');\n",
     new: '',
     consequence: 'A node whose packet worker is stuck keeps its addresses, and nobody answers.',
     tests: ['unit/liveness/failure-detector.test.ts'],

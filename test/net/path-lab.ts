@@ -2,9 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import type { Ip } from '../../src/addr/ip.ts';
 import { wholeText } from '../../src/dataplane/nft/ruleset.ts';
-import type { DataPath, PortPath, VipPath } from '../../src/dataplane/plan/spec.ts';
+import type { DataPath, PortPath, Spread, VipPath } from '../../src/dataplane/plan/spec.ts';
 import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
-import type { Spread } from '../../src/dataplane/rules/spread.ts';
 import type { Answer, Command, Question, Target } from './endpoint-process.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, haveLinkLocal, inNamespace, ip, ipBatch, linkName, nodeMac, type Pair } from './namespaces.ts';
@@ -96,7 +95,7 @@ export const noSpread: Spread = {
   spread: [],
   spreadLinks: [],
   peerMacs: [],
-  neighbourFor: () => undefined,
+  neighborFor: () => undefined,
 };
 
 /** A path of the pair's node, with some facts replaced. */

@@ -130,7 +130,7 @@ const pathArbitrary: fc.Arbitrary<DataPath> = fc
       ports.length === 0 ? [] : [{ vip: address, link: linkName, ports: ports.map((port) => ({ ...port, table })) }],
     );
     const wish = spreads ? { spread, spreadLinks: [linkName] } : { spread: [], spreadLinks: [] };
-    return { ...path, ...wish, self: 'n1', neighbourFor: (node, of) => peerOf(node, of) };
+    return { ...path, ...wish, self: 'n1', neighborFor: (node, of) => peerOf(node, of) };
   });
 
 test('a change of the rules leads to the same tables as loading all of them', () => {

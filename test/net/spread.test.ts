@@ -148,6 +148,6 @@ test('while the gate is shut the holder serves alone', async () => {
 });
 
 test('a slot whose node is not known here as a neighbour is served by the holder', async () => {
-  loadPath(a.name, lab.spreadPath(a, lab.tableFor([b]), { neighbourFor: () => undefined }));
+  loadPath(a.name, lab.spreadPath(a, lab.tableFor([b]), { neighborFor: () => undefined }));
   for (const family of families) assert.deepEqual(await nodesFor(started, { protocol: 'tcp', family }), [a.node]);
 });

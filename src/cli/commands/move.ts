@@ -42,13 +42,13 @@ function assertMovable(evaluation: Evaluation, address: string, node: string): s
   const eligibilities = nodeEligibilities(evaluation, { ...placed, localService: localServiceAt(evaluation, address) });
   const eligibility = eligibilities.find((one) => one.node === node);
   if (eligibility === undefined) throw noSuchNode(evaluation, node);
-  if (eligibility.verdict === 'Holder') return node;
-  if (eligibility.verdict === 'Candidate') return vip.holder;
-  const able = eligibilities.filter(({ verdict }) => verdict === 'Candidate').map((one) => one.node);
+  if (eligibility.reason === 'Holder') return node;
+  if (eligibility.reason === 'Candidate') return vip.holder;
+  const able = eligibilities.filter(({ reason }) => reason === 'Candidate').map((one) => one.node);
   const hint = able.length > 0 ? `nodes that can: ${able.join(', ')}` : 'no other node can hold it either';
   const detail = eligibility.detail === '' ? '' : ` (${eligibility.detail})`;
   throw wrong(
-    `${node} cannot hold ${address}: ${eligibility.verdict}: ${nodeVerdictText[eligibility.verdict]}${detail}`,
+    `${node} cannot hold ${address}: ${eligibility.reason}: ${nodeVerdictText[eligibility.reason]}${detail}`,
     hint,
   );
 }

@@ -97,7 +97,7 @@ function drainAnswer(facts: DrainFacts): Answer {
 function hasOther(evaluation: Evaluation, { address, pool, holder }: VipState): boolean {
   const local = localServiceAt(evaluation, address);
   const eligibilities = nodeEligibilities(evaluation, { address: address as Ip, pool, holder, localService: local });
-  return eligibilities.some(({ verdict }) => verdict === 'Candidate');
+  return eligibilities.some(({ reason }) => reason === 'Candidate');
 }
 
 async function heldBy(session: Session, node: string): Promise<readonly string[]> {

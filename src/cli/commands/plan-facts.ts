@@ -121,7 +121,7 @@ function effectOn(now: Decision, was: Decision | undefined, evaluations: BeforeA
     if (kept.some((one) => !isAnnounceable(one.before) && isAnnounceable(one.after))) return 'Announced';
     return 'Keeps';
   })();
-  const isHeld = (some: readonly NodeEligibility[]) => some.some(({ verdict }) => verdict === 'Holder');
+  const isHeld = (some: readonly NodeEligibility[]) => some.some(({ reason }) => reason === 'Holder');
   const takenOver = kept.filter((one) => isHeld(one.before) && !isHeld(one.after) && isAnnounceable(one.after));
   return {
     service: now.service.key,
@@ -156,12 +156,12 @@ function eligibilitiesOf(
 }
 
 function silenceOf(eligibilities: readonly NodeEligibility[]): string {
-  const verdicts = [...new Set(eligibilities.map(({ verdict }) => verdict))];
-  return `no node can announce it any more (${verdicts.join(', ')})`;
+  const reasons = [...new Set(eligibilities.map(({ reason }) => reason))];
+  return `no node can announce it any more (${reasons.join(', ')})`;
 }
 
 function isAnnounceable(eligibilities: readonly NodeEligibility[]): boolean {
-  return eligibilities.some(({ verdict }) => verdict === 'Holder' || verdict === 'Candidate');
+  return eligibilities.some(({ reason }) => reason === 'Holder' || reason === 'Candidate');
 }
 
 function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], name: string): readonly string[] {

@@ -66,7 +66,7 @@ export function simulate(evaluation: Evaluation, down: readonly string[]): Simul
         localService: localServiceAt(evaluation, address),
       });
       const able = eligibilities
-        .filter(({ node, verdict }) => verdict === 'Candidate' && !gone.has(node))
+        .filter(({ node, reason }) => reason === 'Candidate' && !gone.has(node))
         .map(({ node }) => node);
       const to = ranking.first(ip, able, () => true);
       return { address, services, from, ...(to !== undefined && { to }) };

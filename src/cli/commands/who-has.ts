@@ -52,7 +52,7 @@ export function whoHas(evaluation: Evaluation, address: Ip): WhoHasFacts {
     holder: undefined,
     localService: undefined,
   });
-  const nodes = eligibilities.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
+  const nodes = eligibilities.filter(({ reason }) => reason === 'Candidate').map(({ node }) => node);
   const found = (state: string, message: string): WhoHasFacts => ({
     ...{ address, state, message, nodes },
     ...(home && { pool: home.name }),

@@ -120,11 +120,11 @@ function vipText(vip: ExplainedVip, style: Style): string {
   const { address, nodes, reason, holder, next, verified, verifiedReason, distribution, spread, nftables, since } = vip;
   const columns = [
     { title: 'NODE', cell: ({ node }: (typeof nodes)[number]) => node },
-    { title: 'VERDICT', cell: ({ verdict }: (typeof nodes)[number]) => verdict },
+    { title: 'VERDICT', cell: ({ reason: found }: (typeof nodes)[number]) => found },
     {
       title: 'MEANS',
-      cell: ({ node, verdict, detail }: (typeof nodes)[number]) =>
-        `${nodeVerdictText[verdict]}${node === next ? ', and is the next holder' : ''}${detail === '' ? '' : ` (${detail})`}`,
+      cell: ({ node, reason: found, detail }: (typeof nodes)[number]) =>
+        `${nodeVerdictText[found]}${node === next ? ', and is the next holder' : ''}${detail === '' ? '' : ` (${detail})`}`,
     },
   ];
   const held = holder === undefined ? 'no node' : `${holder}${since === undefined ? '' : ` since ${since}`}`;

@@ -45,7 +45,7 @@ function explainVip(
     holder,
     localService: service.local ? service.key : undefined,
   });
-  const candidates = nodes.filter(({ verdict }) => verdict === 'Candidate').map(({ node }) => node);
+  const candidates = nodes.filter(({ reason }) => reason === 'Candidate').map(({ node }) => node);
   const holderStatus = evaluation.answers.find(({ node }) => node === holder)?.status;
   const isSpread = advertisementsOf(evaluation, pool).some(({ distribution }) => distribution === 'Spread');
   return {

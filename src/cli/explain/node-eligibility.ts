@@ -1,6 +1,6 @@
 /** The verdict on each node for a VIP, from the evaluation of the cluster: see announce/node-eligibility.ts. */
 import type { Ip } from '../../addr/ip.ts';
-import { eligibilityOf, type NodeEligibility, type ToldLink } from '../../announce/node-eligibility.ts';
+import { eligibilityOf, type NodeEligibility, type ReportedLink } from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 
@@ -26,7 +26,7 @@ export function nodeEligibilities(
   const { cluster, answers, endpoints, dead } = evaluation;
   const { nodes, installation } = cluster;
   const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
-  const links = new Map<string, readonly ToldLink[]>();
+  const links = new Map<string, readonly ReportedLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
   const advertisements = advertisementsOf(evaluation, pool);
   const allExcluded = nodes.every(({ excluded }) => excluded);
@@ -42,6 +42,6 @@ export function nodeEligibilities(
       linksOf: (name) => links.get(name),
     }),
   );
-  const rank = ({ verdict }: NodeEligibility) => (verdict === 'Holder' ? 0 : verdict === 'Candidate' ? 1 : 2);
+  const rank = ({ reason }: NodeEligibility) => (reason === 'Holder' ? 0 : reason === 'Candidate' ? 1 : 2);
   return eligibilities.sort((a, b) => rank(a) - rank(b) || (a.node < b.node ? -1 : 1));
 }

@@ -57,16 +57,16 @@ function problemsOfVip(vip: ExplainedVip): readonly Problem[] {
  */
 function silent({ reason, nodes }: ExplainedVip, what: string): Problem {
   if (reason !== 'NoCandidate' && reason !== 'NoUsableLink' && reason !== 'Pending') return problem(reason, what);
-  const verdicts = new Set(nodes.map(({ verdict }) => verdict));
-  const [only] = verdicts;
-  const cure = verdicts.size === 1 && only !== undefined ? remedies[only] : undefined;
-  const why = [...verdicts].map((verdict) => `${verdict}: ${named(nodes, verdict)}`).join('; ');
-  if (reason === 'Pending' && verdicts.has('Candidate')) return problem(reason, what);
+  const reasons = new Set(nodes.map(({ reason: found }) => found));
+  const [only] = reasons;
+  const cure = reasons.size === 1 && only !== undefined ? remedies[only] : undefined;
+  const why = [...reasons].map((one) => `${one}: ${named(nodes, one)}`).join('; ');
+  if (reason === 'Pending' && reasons.has('Candidate')) return problem(reason, what);
   return { reason, what: `${what} (${why})`, todo: cure ?? remedyOf('NoCandidate') };
 }
 
-function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verdict']): string {
-  const found = nodes.filter((node) => node.verdict === verdict);
+function named(nodes: readonly NodeEligibility[], reason: NodeEligibility['reason']): string {
+  const found = nodes.filter((node) => node.reason === reason);
   const details = [...new Set(found.map(({ detail }) => detail))];
   const groups = details.map((detail) => {
     const names = found.filter((node) => node.detail === detail).map(({ node }) => node);
@@ -75,7 +75,7 @@ function named(nodes: readonly NodeEligibility[], verdict: NodeEligibility['verd
   return groups.join('; ');
 }
 
-const remedies: Readonly<Partial<Record<NodeEligibility['verdict'], string>>> = {
+const remedies: Readonly<Partial<Record<NodeEligibility['reason'], string>>> = {
   NoSpeaker:
     "start speakers: check the Pods in Berth's namespace, and the chart values speaker.nodeSelector and speaker.tolerations",
   Excluded:

@@ -1,17 +1,17 @@
-/** What differs between IPv4 and IPv6 in the language of nft, so that every rule is written once. */
+/** The differences between IPv4 and IPv6 in the language of nft, so that every rule is written only once. */
 import type { Family } from '../../addr/ip.ts';
 
-/** Words of a family. */
+/** The nft expressions of a family. */
 export interface Dialect {
   readonly family: Family;
   /** The table's family, and the header in expressions: `ip daddr`. */
   readonly ip: 'ip' | 'ip6';
-  /** Type of its addresses in sets. */
+  /** The type of its addresses in sets. */
   readonly address: 'ipv4_addr' | 'ipv6_addr';
   readonly icmp: 'icmp' | 'icmpv6';
   /** ICMP messages that carry the packet that caused them (RFC 792; RFC 4443 section 2.1). */
   readonly errors: string;
-  /** The hops that a packet has left. */
+  /** The number of hops that a packet has left. */
   readonly hops: 'ip ttl' | 'ip6 hoplimit';
 }
 

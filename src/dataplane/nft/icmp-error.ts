@@ -1,14 +1,20 @@
-/** ICMP errors carry the packet that they are about (RFC 792; RFC 4443 section 2.4): where its fields are, and how sets name its connection. */
+/**
+ * ICMP errors carry the packet that caused them (RFC 792; RFC 4443 section 2.4): the offsets of its fields, and the
+ * keys of its connection in sets.
+ */
 import type { Family, Ip } from '../../addr/ip.ts';
 import type { Dialect } from './family.ts';
 
-/** Transport protocols of ports. */
+/** The transport protocols of ports. */
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
 /** Their numbers in the IP header. */
 const numbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
-/** Fields of the packet that is carried (no options), in bits from the error's beginning. It went from a VIP to a client. */
+/**
+ * Fields of the carried packet (without IP options), by their offsets in bits from the start of the error. The packet
+ * went from a VIP to a client.
+ */
 export interface CarriedPacket {
   readonly protocol: string;
   readonly source: string;
@@ -17,7 +23,7 @@ export interface CarriedPacket {
   readonly clientPort: string;
 }
 
-/** Where they are in each family. */
+/** The offsets in each family. */
 export const carried: Readonly<Record<Family, CarriedPacket>> = {
   IPv4: {
     ...{ protocol: '@th,136,8', source: '@th,160,32', port: '@th,224,16' },
@@ -29,17 +35,20 @@ export const carried: Readonly<Record<Family, CarriedPacket>> = {
   },
 };
 
-/** What an error about a port of a VIP is looked up by. An error is sent to the source of what it is about: that need not be looked at. */
+/**
+ * The expression that looks up an error about a port of a VIP. An error goes to the source of the packet that caused
+ * it, so that source need not be compared.
+ */
 export function errorKey({ ip, family }: Dialect): string {
   return `${ip} daddr . ${carried[family].protocol} . ${carried[family].port}`;
 }
 
-/** The element of a set of such keys that stands for a port. */
+/** The element for a port in a set of such keys. */
 export function errorElement(vip: Ip, protocol: Protocol, port: number): string {
   return `${vip} . ${hex(numbers[protocol])} . ${hex(port)}`;
 }
 
-/** A number as nft takes it for a field without a type of its own. */
+/** A number in the form that nft accepts for a field without a type. */
 export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`;
 }

@@ -1,23 +1,23 @@
 /**
- * Our nftables tables as values, and the commands that make the kernel's be the same (nft(8)): all of them, or only what has changed. A
- * batch of commands is one transaction: the kernel takes all of it or nothing.
+ * Berth's nftables tables as values, and the commands (nft(8)) that load them into the kernel: whole tables, or only
+ * the changes. A batch of commands is one transaction: the kernel applies all of it or nothing.
  */
 
-/** The families of tables that we use. `inet` is not among them: it cannot send a packet on to another host (`dup`). */
+/** The families of Berth's tables. `inet` is not among them: its rules cannot send a packet to another host (`dup`). */
 export type TableFamily = 'ip' | 'ip6' | 'arp' | 'netdev';
 
 /** A named set or map. */
 export interface Collection {
   readonly kind: 'set' | 'map';
-  /** What is in it: `type ipv4_addr; counter`. A change of it makes the whole table anew. */
+  /** The specification: `type ipv4_addr; counter`. If it changes, the whole table is created again. */
   readonly spec: string;
-  /** Keys, and in a map their values; in a set what belongs to the element, mostly nothing. */
+  /** Keys and values. In a set the value is what follows the element: mostly nothing. */
   readonly elements: ReadonlyMap<string, string>;
 }
 
-/** A chain. One with a hook is called by the kernel, the others by rules. */
+/** A chain. A chain with a hook is called by the kernel, any other one by rules. */
 export interface Chain {
-  /** `type filter hook forward priority 10`. A change of it makes the whole table anew. */
+  /** `type filter hook forward priority 10`. If it changes, the whole table is created again. */
   readonly hook?: string;
   readonly rules: readonly string[];
 }
@@ -29,25 +29,25 @@ export interface Table {
   readonly chains: ReadonlyMap<string, Chain>;
 }
 
-/** All tables of ours, at most one of a family. */
+/** All tables of Berth, at most one of each family. */
 export type Ruleset = readonly Table[];
 
-/** The name of all our tables. */
+/** The name of all tables of Berth. */
 export const tableName = 'berth';
 
-/** All families that a table of ours can be in. */
+/** All families in which Berth may have a table. */
 export const tableFamilies: readonly TableFamily[] = ['ip', 'ip6', 'arp', 'netdev'];
 
-/** So many elements go into one command: nft's parser is quick with long lines, people who read them are not. */
+/** One command has at most this many elements: nft parses long lines quickly, but people do not read them quickly. */
 const elementsPerCommand = 500;
 
-/** Commands that make our tables be this, whatever they were before. */
+/** Commands that load this ruleset, whatever the tables were before. */
 export function wholeText(ruleset: Ruleset): string {
   const removals = tableFamilies.map((family) => removal(family));
   return `${[...removals, ...ruleset.map(tableText)].join('\n')}\n`;
 }
 
-/** Commands that lead from one ruleset to another; the empty text where nothing differs. */
+/** Commands that change one ruleset into another one; an empty text if nothing differs. */
 export function changeText(before: Ruleset, after: Ruleset): string {
   const lines = tableFamilies.flatMap((family) => {
     const [old, now] = [before, after].map((ruleset) => ruleset.find((table) => table.family === family));
@@ -59,18 +59,18 @@ export function changeText(before: Ruleset, after: Ruleset): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** Do these commands change nothing but elements of sets and maps? */
+/** Do these commands change only elements of sets and maps? */
 export function onlyElements(change: string): boolean {
   return change.split('\n').every((line) => line === '' || /^(add|delete) element /.test(line));
 }
 
-/** To delete a table that is not there is an error: so it is made first. */
+/** The deletion of a missing table is an error: so it is added first. */
 function removal(family: TableFamily): string {
   return `add table ${family} ${tableName}\ndelete table ${family} ${tableName}`;
 }
 
 function tableText({ family, collections, chains }: Table): string {
-  const parts = [
+  const declarations = [
     ...[...collections].map(([name, { kind, spec, elements }]) => {
       const members = elements.size === 0 ? '' : ` elements = { ${[...elements].map(elementText).join(', ')} };`;
       return `  ${kind} ${name} { ${spec};${members} }`;
@@ -80,7 +80,7 @@ function tableText({ family, collections, chains }: Table): string {
       return `  chain ${name} {\n${lines.map((line) => `    ${line}\n`).join('')}  }`;
     }),
   ];
-  return `table ${family} ${tableName} {\n${parts.join('\n')}\n}`;
+  return `table ${family} ${tableName} {\n${declarations.join('\n')}\n}`;
 }
 
 function elementText([key, value]: readonly [string, string]): string {
@@ -88,7 +88,7 @@ function elementText([key, value]: readonly [string, string]): string {
   return value.startsWith('timeout') ? `${key} ${value}` : `${key} : ${value}`;
 }
 
-/** Is what cannot be changed in place the same? */
+/** Are the parts equal that cannot be changed in place? */
 function isSameShape(a: Table, b: Table): boolean {
   const specs = [...b.collections].every(([name, { kind, spec }]) => {
     const before = a.collections.get(name);
@@ -97,9 +97,7 @@ function isSameShape(a: Table, b: Table): boolean {
   return specs && [...b.chains].every(([name, { hook }]) => !a.chains.has(name) || a.chains.get(name)?.hook === hook);
 }
 
-/**
- * The order matters: what is referred to is made before what refers to it, and taken away after it.
- */
+/** The order matters: an object is added before rules refer to it, and deleted after them. */
 function changesOf(before: Table, after: Table): readonly string[] {
   const at = `${after.family} ${tableName}`;
   const gone = [...before.chains.keys()].filter((name) => !after.chains.has(name));

@@ -1,41 +1,41 @@
 /**
- * Whether a node is dead, or only its speaker. Speakers that hear nothing of a node take its VIPs over at once; but its Pods may be well: a
- * speaker that was killed is back in a moment. The node's kernel answers for the node's own addresses as long as it lives (RFC 826, RFC 4861),
- * so it is asked for those.
+ * Finds out whether a node is dead, or only its speaker. If no speaker hears a node, its VIPs are taken over at once.
+ * But its Pods may still work: a speaker that was killed is back in a moment. The node's kernel answers for the node's
+ * own addresses while it runs (RFC 826, RFC 4861), so this node probes those addresses.
  */
 import type { Ip } from '../../addr/ip.ts';
 
-/** A node that no speaker hears, and its addresses on links of this one; none where it is behind a router. */
+/** A node that no speaker hears, and its addresses in subnets of this node's links; none if it is behind a router. */
 export interface SilentNode {
   readonly node: string;
   readonly addresses: readonly Ip[];
 }
 
-/** What comes out of a look at them. */
+/** The result of a review. */
 export interface Finding {
-  /** Nodes whose kernel is silent too. */
+  /** Nodes whose kernels are silent too. */
   readonly dead: readonly string[];
-  /** Addresses to ask for on the wire now. */
-  readonly asks: readonly Ip[];
-  /** When to look again; undefined: nothing is open. */
+  /** Addresses to probe on the wire now. */
+  readonly probes: readonly Ip[];
+  /** When the next review is due; undefined if none is. */
   readonly nextAt: number | undefined;
 }
 
-/** Milliseconds. Two questions that are lost must not make a node dead. */
-const times = { ask: 100, askLater: 1_000, silence: 350, silenceAfterAnswer: 2_500, behindRouter: 3_000 } as const;
+/** Milliseconds. Two lost probes must not make a node dead. */
+const times = { probe: 100, probeLater: 1_000, silence: 350, silenceAfterAnswer: 2_500, behindRouter: 3_000 } as const;
 
 interface Watched {
   readonly since: number;
-  askedAt: number;
+  probedAt: number;
   answeredAt: number | undefined;
 }
 
-/** Remembers since when each node is silent, and when its kernel answered last. Times are on a clock that never goes back. */
+/** Remembers since when each node is silent, and when its kernel last answered. Times are on a monotonic clock. */
 export class DeadNodes {
   readonly #watched = new Map<string, Watched>();
   #silent: readonly SilentNode[] = [];
 
-  /** Somebody answered for an address. */
+  /** A host answered for an address. */
   heard(address: string, now: number): void {
     for (const { node, addresses } of this.#silent) {
       const watched = this.#watched.get(node);
@@ -43,27 +43,27 @@ export class DeadNodes {
     }
   }
 
-  /** Looks at the nodes that no speaker hears. */
+  /** Reviews the nodes that no speaker hears. */
   review(silent: readonly SilentNode[], now: number): Finding {
     this.#silent = silent;
     for (const node of this.#watched.keys()) if (!silent.some((one) => one.node === node)) this.#watched.delete(node);
     const dead: string[] = [];
-    const asks: Ip[] = [];
+    const probes: Ip[] = [];
     for (const { node, addresses } of silent) {
       const watched = this.#watched.get(node) ?? {
         since: now,
-        askedAt: Number.NEGATIVE_INFINITY,
+        probedAt: Number.NEGATIVE_INFINITY,
         answeredAt: undefined,
       };
       this.#watched.set(node, watched);
       const isDead = now >= deadAt(watched, addresses);
       if (isDead) dead.push(node);
-      const pause = isDead || watched.answeredAt !== undefined ? times.askLater : times.ask;
-      if (now - watched.askedAt < pause) continue;
-      watched.askedAt = now;
-      asks.push(...addresses);
+      const pause = isDead || watched.answeredAt !== undefined ? times.probeLater : times.probe;
+      if (now - watched.probedAt < pause) continue;
+      watched.probedAt = now;
+      probes.push(...addresses);
     }
-    return { dead, asks, nextAt: silent.length === 0 ? undefined : now + times.ask };
+    return { dead, probes, nextAt: silent.length === 0 ? undefined : now + times.probe };
   }
 }
 

@@ -1,25 +1,28 @@
-/** Who held each VIP before, so that connections from then can be handed on: see `second-chance.ts`. */
+/**
+ * Remembers which node held each VIP before, so that packets of older connections are handed on to it: see
+ * `second-chance.ts`.
+ */
 import type { Ip } from '../../addr/ip.ts';
-import type { Chances } from '../rules/second-chance.ts';
 import type { Neighbor } from './neighbor.ts';
+import type { Chances } from './spec.ts';
 
-/** Who holds a VIP now. */
+/** The present holder of a VIP. */
 export interface Held {
   readonly uid: string;
   readonly vip: Ip;
   readonly holder: string | undefined;
 }
 
-/** What is known of the other nodes now. */
+/** The facts about the other nodes. */
 export interface Neighbors {
   readonly self: string;
-  /** How this node reaches another one on the link that a VIP is on; undefined where it does not. */
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
-  /** Milliseconds on a clock that never goes back. */
+  /** How this node reaches another one on the link of a VIP; undefined if it does not. */
+  readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
+  /** Milliseconds on a monotonic clock. */
   readonly now: number;
 }
 
-/** No connection is handed on for longer after its VIP has moved. Milliseconds. */
+/** For this long after the move of a VIP its older connections are handed on. Milliseconds. */
 const chanceMs = 3_600_000;
 
 interface Former {
@@ -31,15 +34,15 @@ interface Former {
 export class FormerHolders {
   #former: ReadonlyMap<string, Former> = new Map();
 
-  /** Takes in who holds what, and says who gets what this node does not know. */
-  observe(held: readonly Held[], { self, neighbourFor, now }: Neighbors): Chances {
+  /** Notes the present holders. Returns the node that gets packets of unknown connections, by VIP. */
+  observe(held: readonly Held[], { self, neighborFor, now }: Neighbors): Chances {
     const former = new Map<string, Former>();
     const chances: Chances['chances'][number][] = [];
     for (const { uid, vip, holder } of held) {
       const other = holder !== undefined && holder !== self ? { node: holder, at: now } : this.#former.get(uid);
       if (other === undefined || now - other.at > chanceMs) continue;
       former.set(uid, other);
-      const to = neighbourFor(other.node, vip);
+      const to = neighborFor(other.node, vip);
       if (to === undefined) continue;
       chances.push({ vip, to });
     }

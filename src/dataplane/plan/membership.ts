@@ -1,38 +1,44 @@
-/** Which nodes share the slots of a table, over time: who has just come waits, and who has just left is remembered. */
+/**
+ * Decides which nodes share the slots of a table, over time: a node that has just joined waits, and a node that has
+ * just left is remembered.
+ */
 import { type Member, type SlotTable, slotsOf } from './slots.ts';
 
-/** A table that is wanted. */
+/** A wanted table. */
 export interface Wanted {
-  /** Whose table it is: wishes of the same group are one. */
+  /** The identity of the table: entries of the same group are one table. */
   readonly group: string;
-  /** Who may serve now. Those who are not settled yet are left out. */
+  /** The nodes that may serve now. Nodes that have not settled yet are left out. */
   readonly members: readonly Member[];
-  /** Groups with the same members share one table: for groups of which there are many. */
+  /** Do groups with the same members share one table? For groups of which there are many. */
   readonly shared: boolean;
 }
 
-/** A node serves after it has been there for so long without a break. Milliseconds. */
+/** A node serves after it has been present for this long without a break. Milliseconds. */
 export const settleMs = 10_000;
-/** A node that is not heard may only be late. What it knows is handed on to it for so long; it gets nothing new. Milliseconds. */
+/**
+ * A node that is not heard may only be late. For this long it gets packets of its connections, but no new connections.
+ * Milliseconds.
+ */
 export const doubtMs = 10_000;
-/** So long connections are expected to live on at a node that has left. Milliseconds. */
+/** Connections at a node that has left are expected to end within this time. Milliseconds. */
 const rememberMs = 3_600_000;
 
 interface Group {
   readonly members: readonly Member[];
-  /** Who served more than now, with the most that they served. */
+  /** The nodes that served more than now, each with its highest weight. */
   readonly left: ReadonlyMap<string, { readonly weight: number; readonly at: number }>;
 }
 
-/** Remembers who was there since when, and who has left which group. */
+/** Remembers since when each node is present, and which nodes have left which group. */
 export class Membership {
   #since: ReadonlyMap<string, number> | undefined;
-  /** Since when those are not heard who were there. */
+  /** Since when each formerly present node is missing. */
   readonly #missing = new Map<string, number>();
   #groups: ReadonlyMap<string, Group> = new Map();
   #tables: ReadonlyMap<string, SlotTable> = new Map();
 
-  /** When the next node will have settled, or be given up; undefined if there is none. Milliseconds. */
+  /** When the next node will have settled, or will be given up; undefined if there is none. Milliseconds. */
   nextAt(now: number): number | undefined {
     const settled = [...(this.#since ?? new Map<string, number>()).values()].map((since) => since + settleMs);
     const givenUp = [...this.#missing.values()].map((since) => since + doubtMs);
@@ -40,28 +46,28 @@ export class Membership {
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
-  /** Was this node there a moment ago, and is not heard now? */
+  /** Was this node present a moment ago, and is it missing now? */
   isInDoubt(node: string, now: number): boolean {
     const since = this.#missing.get(node);
     return since !== undefined && now - since < doubtMs;
   }
 
-  /** The tables of all groups. `present` are the nodes that live, or are back in a moment. */
+  /** The tables of all groups. `present` are the live and the restarting nodes. */
   tables(wanted: readonly Wanted[], present: ReadonlySet<string>, now: number): ReadonlyMap<string, SlotTable> {
     this.#miss(present, now);
-    // Whoever was there before this speaker looked for the first time has been there for long.
+    // Nodes that are present at the first call count as present for a long time.
     const began = this.#since === undefined ? Number.NEGATIVE_INFINITY : now;
     this.#since = new Map([...present].map((node) => [node, this.#since?.get(node) ?? began]));
     const groups = new Map<string, Group>();
     const tables = new Map<string, SlotTable>();
     const byGroup = new Map<string, SlotTable>();
-    for (const wish of wanted) {
-      const { group, members } = wish;
+    for (const one of wanted) {
+      const { group, members } = one;
       if (groups.has(group)) continue;
       const settled = members.filter(({ node }) => now - (this.#since?.get(node) ?? now) >= settleMs);
       const next = this.#follow(this.#groups.get(group), settled, { present, now });
       groups.set(group, next);
-      const table = tableOf(wish, next, (key) => tables.get(key) ?? this.#tables.get(key));
+      const table = tableOf(one, next, (key) => tables.get(key) ?? this.#tables.get(key));
       tables.set(table.key, table);
       byGroup.set(group, table);
     }
@@ -82,7 +88,7 @@ export class Membership {
     { present, now }: { readonly present: ReadonlySet<string>; readonly now: number },
   ): Group {
     const left = new Map(before?.left);
-    // Who is to serve less than before has left some slots, too.
+    // A node with a lower weight than before has left some slots, too.
     for (const { node, weight } of before?.members ?? []) {
       if (weight >= (left.get(node)?.weight ?? 0)) left.set(node, { weight, at: now });
     }
@@ -93,7 +99,7 @@ export class Membership {
   }
 }
 
-/** Its table: the one that is known, if nothing has changed. */
+/** The table of a group: the known one if nothing has changed. */
 function tableOf(
   { group, shared }: Wanted,
   { members, left }: Group,
@@ -108,7 +114,7 @@ function tableOf(
   return known(key) ?? { name, key, slots: slotsOf(now, leavers) };
 }
 
-/** A short name for a text: 64 bits in hexadecimal (FNV-1a over both directions). */
+/** A short name for a text: 64 bits in hexadecimal (FNV-1a forwards and backwards). */
 function digest(text: string): string {
   const half = (letters: string) => {
     let hash = 0x811c9dc5;

@@ -1,7 +1,7 @@
-/** The other nodes, as this one reaches them without a router. */
+/** The other nodes that this node reaches without a router. */
 import type { Ip } from '../../addr/ip.ts';
 
-/** Another node, as this one reaches it on a link. */
+/** Another node that this node reaches on a link. */
 export interface Neighbor {
   readonly node: string;
   /** Its address and hardware address on the link. */
@@ -11,12 +11,12 @@ export interface Neighbor {
   readonly link: string;
 }
 
-/** The chain that sends to a neighbour. Names of chains are letters, digits and few signs. */
+/** The name of the chain that sends to a neighbor. */
 export function chainTo({ address, link }: Neighbor): string {
   return chainName('to', address, link);
 }
 
-/** A name of a chain, a set or a map from words of any kind. */
+/** The name of a chain, a set or a map, from any words: nft allows only letters, digits and a few other characters. */
 export function chainName(...words: readonly string[]): string {
   return words.join('_').replace(/[^A-Za-z0-9_]/g, '_');
 }

@@ -1,37 +1,41 @@
 /**
- * Which node serves which share of a VIP's connections. Connections fall into slots by a hash of the client's address and port; each slot
- * belongs to the node with the highest score for it (weighted rendezvous: Wang and Ravishankar 1998). So every node finds the same table
- * without asking, and a node that comes or goes moves only the slots that it gains or leaves.
+ * Decides which node serves which share of a VIP's connections. A hash of the client's address and port puts each
+ * connection into a slot. Each slot belongs to the node with the highest score for it (weighted rendezvous: Wang and
+ * Ravishankar 1998). So every node computes the same table without a message, and a node that joins or leaves moves
+ * only the slots that it gains or loses.
  */
 
-/** How many slots there are. With 100 nodes a node has about ten. */
+/** The number of slots of a table. With 100 nodes each node has about ten. */
 export const slotCount = 1_024;
 
-/** A node that serves, and its share as against the others. */
+/** A node that serves, and the weight of its share. */
 export interface Member {
   readonly node: string;
   readonly weight: number;
 }
 
-/** Whose a slot is. */
+/** The nodes of a slot. */
 export interface Slot {
   readonly first: string;
-  /** Whose it would be if there were no first one, leavers included: who had it before, if the first has just come. */
+  /**
+   * The node that would have it without the first one, leavers included: the node that had it before, if the first one
+   * has just joined.
+   */
   readonly second: string | undefined;
-  /** Whose it was, of those who have just left. */
+  /** The node that had it, if that one has just left. */
   readonly former: string | undefined;
 }
 
 /** A table of slots. */
 export interface SlotTable {
-  /** Tables of the same name replace each other. */
+  /** A table replaces another one of the same name. */
   readonly name: string;
-  /** Another one for every other content. */
+  /** Different for every different content. */
   readonly key: string;
   readonly slots: readonly Slot[];
 }
 
-/** The slots of these members. `leavers` served until lately, and may still know connections; they get nothing new. */
+/** The slots of these members. `leavers` served until lately, and may still know connections; they get no new ones. */
 export function slotsOf(members: readonly Member[], leavers: readonly Member[]): readonly Slot[] {
   if (members.length === 0) return [];
   const seeds = new Map([...members, ...leavers].map(({ node }) => [node, seedOf(node)]));
@@ -45,13 +49,13 @@ export function slotsOf(members: readonly Member[], leavers: readonly Member[]):
   });
 }
 
-/** To whom a node hands what it does not know of a slot; undefined: to nobody. */
+/** The node to which this node hands on packets of unknown connections in a slot; undefined: to none. */
 export function chanceOf({ first, second, former }: Slot, self: string): string | undefined {
   if (former !== undefined && former !== self) return former;
   return first === self ? second : first;
 }
 
-/** Endpoints come and go: shares that are powers of two move fewer slots. */
+/** The number of endpoints changes often: weights that are powers of two move fewer slots. */
 export function weightOf(endpoints: number): number {
   return endpoints === 0 ? 0 : 2 ** Math.round(Math.log2(endpoints));
 }
@@ -71,12 +75,12 @@ function topTwo(members: readonly Member[], scoreOf: (member: Member) => number)
   return [first, second].filter((one) => one !== undefined);
 }
 
-/** Equal scores are decided by the name, so that the order of the input never does. */
+/** The name decides between equal scores, so that the order of the input never does. */
 function isHigher(a: Scored, b: Scored): boolean {
   return a.score > b.score || (a.score === b.score && a.node < b.node);
 }
 
-/** The share of slots that a node wins is its share of the weights (Schindelhauer and Schomaker 2005). */
+/** A node wins slots in proportion to its weight (Schindelhauer and Schomaker 2005). */
 function scored(seed: number, slot: number, weight: number): number {
   const uniform = (avalanche(seed ^ Math.imul(slot + 1, 0x9e3779b1)) + 0.5) / 2 ** 32;
   return -weight / Math.log(uniform);
@@ -89,7 +93,7 @@ function seedOf(name: string): number {
   return avalanche(hash);
 }
 
-/** Every bit of the input counts for every bit of the output (MurmurHash3's finalizer). */
+/** Every bit of the input affects every bit of the output (MurmurHash3's finalizer). */
 function avalanche(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -1,54 +1,53 @@
-/** Which VIPs are spread, and over which nodes. */
+/** Decides which VIPs are spread, and over which nodes. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
-import type { SpreadVip } from '../rules/spread.ts';
 import type { Membership, Wanted } from './membership.ts';
 import { type Member, weightOf } from './slots.ts';
-import type { VipPath } from './spec.ts';
+import type { SpreadVip, VipPath } from './spec.ts';
 
-/** A VIP that an L2Advertisement wants spread. */
+/** A VIP that an L2Advertisement with distribution `Spread` selects. */
 export interface SpreadTarget {
   readonly vip: Ip;
-  /** VIPs of one scope have the same nodes to choose from, as far as their Services leave them the choice. */
+  /** VIPs of one scope have the same possible nodes, unless their Services restrict them. */
   readonly scope: string;
-  /** The name of this node's link that the VIP is on. */
+  /** The name of this node's link with the VIP. */
   readonly link: string;
-  /** Nodes that may serve it: they live, and nobody drains them. */
+  /** Nodes that may serve it: they are alive and not draining. */
   readonly reachable: readonly string[];
-  /** Those of them that packets can be passed on to. */
+  /** Those of them to which packets can be forwarded. */
   readonly nodes: readonly string[];
 }
 
-/** What the plan depends on. */
+/** The facts on which the plan depends. */
 export interface SpreadFacts {
   readonly paths: readonly VipPath[];
-  /** The wish for an address, if there is one. */
-  readonly wishFor: (vip: Ip) => SpreadTarget | undefined;
-  /** How many endpoints of a Service are ready on each node. */
+  /** The target for an address, if there is one. */
+  readonly targetFor: (vip: Ip) => SpreadTarget | undefined;
+  /** The number of ready endpoints of a Service, by node. */
   readonly endpoints: (service: string, family: Family) => ReadonlyMap<string, number>;
-  /** The nodes that live, or are back in a moment. */
+  /** The live and the restarting nodes. */
   readonly present: ReadonlySet<string>;
   readonly now: number;
 }
 
-/** Spreads what is to be spread. A table with nobody in it spreads nothing: the holder serves. */
+/** Plans the tables of all VIPs to spread. A VIP whose table has no member is not spread: its holder serves it. */
 export function planSpread(membership: Membership, facts: SpreadFacts): readonly SpreadVip[] {
   const wanted = new Map<string, Wanted>();
-  const wishes = facts.paths.flatMap((path) => {
-    const wish = facts.wishFor(path.address);
-    if (wish === undefined) return [];
+  const targets = facts.paths.flatMap((path) => {
+    const target = facts.targetFor(path.address);
+    if (target === undefined) return [];
     const ports = path.ports.map((port) => {
-      return { ...port, group: [port.local ?? '', wish.scope, wish.link].join(' ') };
+      return { ...port, group: [port.local ?? '', target.scope, target.link].join(' ') };
     });
-    return [{ wish, ports }];
+    return [{ target, ports }];
   });
-  for (const { wish, ports } of wishes) {
+  for (const { target, ports } of targets) {
     for (const { group, local } of ports) {
       if (wanted.has(group)) continue;
-      wanted.set(group, { group, members: membersOf(wish, local, facts), shared: local !== undefined });
+      wanted.set(group, { group, members: membersOf(target, local, facts), shared: local !== undefined });
     }
   }
   const tables = membership.tables([...wanted.values()], facts.present, facts.now);
-  return wishes.flatMap(({ wish: { vip, link }, ports }) => {
+  return targets.flatMap(({ target: { vip, link }, ports }) => {
     const served = ports.flatMap(({ protocol, port, sticky, group }) => {
       const table = tables.get(group);
       return table === undefined || table.slots.length === 0 ? [] : [{ protocol, port, sticky, table }];
@@ -57,7 +56,7 @@ export function planSpread(membership: Membership, facts: SpreadFacts): readonly
   });
 }
 
-/** With `externalTrafficPolicy: Local` a node serves with its own endpoints alone, so its share is theirs. */
+/** With `externalTrafficPolicy: Local` a node serves with its own endpoints only, so they determine its weight. */
 function membersOf({ nodes, vip }: SpreadTarget, local: string | undefined, facts: SpreadFacts): readonly Member[] {
   if (local === undefined) return nodes.map((node) => ({ node, weight: 1 }));
   const ready = facts.endpoints(local, familyOf(vip));

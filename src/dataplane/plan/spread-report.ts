@@ -1,23 +1,23 @@
-/** Whether a VIP that is to be spread is, and why not: in words for people. */
+/** Reports whether a VIP is spread as its L2Advertisement wants, or why not. */
 import type { Ip } from '../../addr/ip.ts';
 
-/** What became of the wish. */
+/** The reasons of the condition `Spread`. */
 export const spreadReasons = ['Spread', 'LinkHasPrograms', 'RulesNotLoaded', 'SpreadPathBlocked', 'NoMember'] as const;
 
 /** One of {@link spreadReasons}. */
 export type SpreadReason = (typeof spreadReasons)[number];
 
-/** What the finding follows from. */
+/** The facts from which the finding follows. */
 export interface SpreadState {
   readonly vip: Ip;
   readonly link: string;
-  /** Programs see the link's packets before our rules do. */
+  /** Programs process the link's packets before Berth's rules do. */
   readonly hasPrograms: boolean;
-  /** Why our rules are not in the kernel; undefined where they are. */
+  /** Why Berth's rules are not in the kernel; undefined if they are. */
   readonly fault: string | undefined;
   /** The nodes that serve it, this one included. */
   readonly members: readonly string[];
-  /** Nodes that are left out because packets in the name of others do not pass. */
+  /** Nodes that are left out because the network drops packets in the name of others. */
   readonly blocked: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export interface SpreadFinding {
   readonly message: string;
 }
 
-/** The first of the reasons why not, or who serves it. */
+/** The first reason why it is not spread, or the nodes that serve it. */
 export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked }: SpreadState): SpreadFinding {
   const no = (reason: SpreadReason, message: string): SpreadFinding => {
     return {
@@ -40,12 +40,15 @@ export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked 
     };
   };
   if (hasPrograms)
-    return no('LinkHasPrograms', `programs at the ingress of ${link} (tc, XDP) see packets before our rules do`);
+    return no(
+      'LinkHasPrograms',
+      `programs at the ingress of ${link} (tc, XDP) process packets before Berth's rules do`,
+    );
   if (fault !== undefined) return no('RulesNotLoaded', `the nftables rules are not in the kernel (${fault})`);
   const away = blocked.join(', ');
   if (members.length === 0) {
     if (away === '')
-      return no('NoMember', 'no node can serve it: none that lives has a ready endpoint and a link in its subnet');
+      return no('NoMember', 'no node can serve it: no live node has a ready endpoint and a link in its subnet');
     return no('SpreadPathBlocked', `the network drops packets in the name of others from or to ${away}`);
   }
   const without = away === '' ? '' : `, not over ${away}: the network drops packets in the name of others there`;

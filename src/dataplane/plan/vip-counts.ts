@@ -1,4 +1,4 @@
-/** Counts that go on rising although the kernel begins anew: whenever the rules are made anew, so are the counters. */
+/** Keeps counts rising although the kernel's counters restart at zero whenever the rules are loaded again. */
 
 /** Packets and bytes. */
 export interface Count {
@@ -6,16 +6,19 @@ export interface Count {
   readonly bytes: number;
 }
 
-/** Adds up what the kernel counts. */
+/** Adds up the kernel's counters. */
 export class VipCounts {
   #seen: ReadonlyMap<string, { readonly base: Count; readonly last: Count }> = new Map();
 
-  /** Takes in what the kernel counts now, and gives what was counted since this speaker began. What is not counted any more is forgotten. */
+  /**
+   * Adds the kernel's present counters. Returns the counts since the start of this speaker. Forgets VIPs without a
+   * counter.
+   */
   add(now: ReadonlyMap<string, Count>): ReadonlyMap<string, Count> {
     const seen = new Map(
       [...now].map(([vip, last]) => {
         const before = this.#seen.get(vip);
-        // Less than before: the kernel has begun anew.
+        // Less than before: the kernel's counter has restarted.
         const base = before && last.packets < before.last.packets ? sum(before.base, before.last) : before?.base;
         return [vip, { base: base ?? { packets: 0, bytes: 0 }, last }];
       }),

@@ -1,4 +1,4 @@
-/** The way of every VIP's packets, from the ledger and the Services. */
+/** Derives the path of every VIP's packets from the ledger and the Services. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import { formatRange } from '../../addr/range.ts';
 import type { AllocationView } from '../../api/allocation.ts';
@@ -7,23 +7,26 @@ import type { ServiceView } from '../../api/service.ts';
 import type { Protocol } from '../nft/icmp-error.ts';
 import type { PortPath, VipPath } from './spec.ts';
 
-/** What the paths depend on. */
+/** The facts on which the paths depend. */
 export interface PathSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
   readonly service: (uid: string) => ServiceView | undefined;
-  /** The hand-off of Services that ask for none. */
+  /** The hand-off of Services without an annotation for it. */
   readonly handOff: HandOff;
-  /** Does any endpoint serve a Service, of this key? */
+  /** Does any endpoint serve the Service with this key? */
   readonly isServed: (service: string, family: Family) => boolean;
-  /** Milliseconds on a clock that never goes back. */
+  /** Milliseconds on a monotonic clock. */
   readonly now: number;
 }
 
-/** kube-proxy needs some time to serve a VIP that it is told of: packets are rewritten until then, milliseconds. */
+/**
+ * kube-proxy needs some time before it serves a VIP of a changed Service: packets are rewritten for this long.
+ * Milliseconds.
+ */
 export const lingerMs = 10_000;
 
-/** Later than any moment. */
+/** The packets are still rewritten: later than any moment. */
 const isDueStill = Number.POSITIVE_INFINITY;
 
 interface Known {
@@ -33,19 +36,19 @@ interface Known {
   readonly path: VipPath;
 }
 
-/** Reads them again and again; a path that has not changed is the same object. */
+/** Reads the paths repeatedly. A path that has not changed is the same object as before. */
 export class VipPathReader {
   readonly #known = new WeakMap<AllocationView, Known>();
-  /** When a Service's packets were last to be rewritten, by its uid: {@link isDueStill} where they are. */
+  /** By uid of the Service: when its packets last had to be rewritten; {@link isDueStill} while they must be. */
   #handedAt: ReadonlyMap<string, number> = new Map();
   #lingering = false;
 
-  /** Are some packets rewritten that will not be for long? Then the paths change with time alone. */
+  /** Are packets rewritten that soon will not be? Then the paths change with time alone. */
   get isLingering(): boolean {
     return this.#lingering;
   }
 
-  /** Reads them. What the ledger does not bind to a Service has no path. */
+  /** Reads the paths. An address that the ledger does not bind to a Service has none. */
   read(snapshot: PathSnapshot): readonly VipPath[] {
     const handedAt = new Map<string, number>();
     this.#lingering = false;
@@ -63,7 +66,7 @@ export class VipPathReader {
     const { address } = entry;
     const rewritten = services.map((service) => this.#isRewritten(service as ServiceView, snapshot, handedAt));
     const family = familyOf(address);
-    // With `Local` the client shall try again: the address may be on its way to a node with an endpoint.
+    // With `Local` the client must try again: the address may be about to move to a node with an endpoint.
     const vacant = services.map((view) => !view?.local && !snapshot.isServed(view?.key ?? '', family));
     const known = this.#known.get(entry);
     if (known && isSame(known.services, services) && isSame(known.rewritten, rewritten) && isSame(known.vacant, vacant))
@@ -85,7 +88,7 @@ export class VipPathReader {
     const choice = handOffOf(service, handOff);
     const isDue = ipModeOf(choice) === 'Proxy' || ingress.some(({ ipMode }) => ipMode === 'Proxy');
     const before = this.#handedAt.get(uid);
-    // Whoever was due when it was looked last was so until just now.
+    // A Service that was due at the last read was due until now.
     const last = isDue ? isDueStill : before === isDueStill ? now : before;
     if (last === undefined || now - last > lingerMs) return false;
     handedAt.set(uid, last);

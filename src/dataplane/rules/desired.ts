@@ -1,4 +1,4 @@
-/** The whole desired state of our tables. */
+/** The complete desired state of Berth's tables. */
 import { type Family, familyOf } from '../../addr/ip.ts';
 import { dialects } from '../nft/family.ts';
 import { tableOf } from '../nft/fragment.ts';
@@ -12,7 +12,7 @@ import { spreadOut } from './spread.ts';
 import { answerPings, refuseUnserved } from './unserved.ts';
 import { watchVips } from './vip-counters.ts';
 
-/** The tables that a node's data path calls for. */
+/** The tables for a node's data path. */
 export function rulesetOf(path: DataPath): Ruleset {
   return [
     familyTable('IPv4', path),

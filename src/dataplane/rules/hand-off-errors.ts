@@ -1,13 +1,14 @@
 /**
- * ICMP errors about packets of the hand-off `NodePort` (Path MTU discovery, RFC 1191, RFC 8201): the packet that they carry is the one that was sent,
- * with the VIP as its source, while the kernel knows the connection by the node port. So what they carry is rewritten too.
+ * Rewrites ICMP errors about packets of the hand-off `NodePort` (Path MTU discovery, RFC 1191, RFC 8201). Such an error
+ * carries the packet as it was sent, with the VIP as its source, but the kernel knows the connection by the node port.
+ * So the carried packet is rewritten too.
  */
 import { type Family, type Ip, ipToNumber } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
 import { chain, type TableFragment } from '../nft/fragment.ts';
 import { carried, errorElement, errorKey, hex, type Protocol } from '../nft/icmp-error.ts';
 
-/** A port whose packets are rewritten, and what to. */
+/** A port whose packets are rewritten, and the node port to which they are. */
 export interface Rewritten {
   readonly address: Ip;
   readonly protocol: Protocol;
@@ -15,23 +16,27 @@ export interface Rewritten {
   readonly nodePort: number;
 }
 
-/** What the errors are rewritten to belong to. */
+/** The node address and the conntrack zone of the rewritten errors. */
 export interface ErrorFacts {
   readonly own: Ip;
   readonly zone: number;
 }
 
 /**
- * nft does not keep the checksum of ICMP right when the message's body changes. So the change is made up for in a word that is known to be
- * zero; a message with something in it is left alone, and the kernel drops it. IPv4: what the message's header leaves unused, zero from
- * Linux and most routers (others: RFC 4884). IPv6: the lower part of the flow label, which {@link clearSpare} has seen to.
+ * nft does not update the ICMP checksum when the body of a message changes. So the change is balanced in a word that is
+ * known to be zero. If that word is not zero, the message is not rewritten, and the kernel drops it. IPv4: the unused
+ * word of the ICMP header, zero from Linux and most routers (exceptions: RFC 4884). IPv6: the lower part of the flow
+ * label, which {@link clearSpare} sets to zero.
  */
 const spares: Readonly<Record<Family, string>> = { IPv4: '@th,32,16', IPv6: '@th,80,16' };
 
-/** What is done to packets that are sent, so that an error about them can be rewritten: who sets no flow label says zero (RFC 6437 section 2). */
+/**
+ * Rules for sent packets, so that errors about them can be rewritten: a packet without a flow label has zero there (RFC
+ * 6437 section 2).
+ */
 export const clearSpare: Readonly<Record<Family, readonly string[]>> = { IPv4: [], IPv6: ['ip6 flowlabel set 0'] };
 
-/** The maps and the chain that rewrite them. */
+/** The set, the maps and the chain that rewrite the errors. */
 export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { own, zone }: ErrorFacts): TableFragment {
   const { source, port: innerPort } = carried[dialect.family];
   const spare = spares[dialect.family];
@@ -58,19 +63,19 @@ export function handOffErrors(dialect: Dialect, ports: readonly Rewritten[], { o
         `${spare} set ${key} map @error_sums`,
         `${innerPort} set ${key} map @error_ports`,
         `${source} set ${hex(ipToNumber(own))}`,
-        // The outer address: of the checksum of ICMPv6 it is a part too, and nft sees to that itself.
+        // The outer address. It is part of the ICMPv6 checksum too; nft updates that itself.
         `${dialect.ip} daddr set ${own}`,
       ),
     },
   };
 }
 
-/** The rule that leads there. */
+/** The rule that sends errors to that chain. */
 export function errorRule(dialect: Dialect): string {
   return `${dialect.errors} ${spares[dialect.family]} 0 ${errorKey(dialect)} @errors_handed goto hand_off_error`;
 }
 
-/** What must be added to a sum of words in one's complement (RFC 1071) to make up for the new source and port. */
+/** The number to add to a one's complement sum of words (RFC 1071) to balance the new source and port. */
 function balance({ address, port, nodePort }: Rewritten, own: Ip): number {
   const before = [...wordsOf(address), port];
   const after = [...wordsOf(own), nodePort];
@@ -79,7 +84,7 @@ function balance({ address, port, nodePort }: Rewritten, own: Ip): number {
   return sum;
 }
 
-/** An address in words of 16 bits; leading zeros add nothing to a sum. */
+/** An address in 16-bit words; leading zeros add nothing to a sum. */
 function wordsOf(ip: Ip): readonly number[] {
   const words: number[] = [];
   for (let rest = ipToNumber(ip); rest > 0n; rest >>= 16n) words.push(Number(rest & 0xffffn));

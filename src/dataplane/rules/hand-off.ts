@@ -1,13 +1,16 @@
 /**
- * Hand-off `NodePort`: packets for a VIP's port become packets for the Service's node port, and whatever serves that serves them.
+ * Hand-off `NodePort`: packets for a port of a VIP become packets for the Service's node port, and the program that
+ * serves node ports serves them.
  *
- * The rewrite keeps no state and comes before the kernel's connection tracking: NAT by rules of ours would be the end of kube-proxy's,
- * for once one chain has decided on a connection's NAT the others are not asked. The connections get a zone of their own (original
- * direction only), so that a client may use the same source port to the VIP and to the node port, and so that their replies are known:
- * those are given the VIP's address and port back after NAT has done its work.
+ * The rewrite is stateless and comes before conntrack. NAT cannot be used here: once one chain has decided a
+ * connection's NAT, the kernel consults no other, so kube-proxy's rules would never run. The connections get a
+ * conntrack zone of their own (original direction only). So a client may use the same source port to the VIP and to the
+ * node port, and the replies can be recognized. After NAT the rules write the VIP's address and port back into the
+ * replies.
  *
- * Where nobody serves a port, kube-proxy would refuse the node port, in a message about that: no client would know what it is about. So
- * what begins there is not rewritten, and refused as what it is (see `unserved.ts`).
+ * If no endpoint serves a port, kube-proxy would refuse the node port with an ICMP message about the node port, which
+ * the client could not match to its connection. So new connections to such a port are not rewritten, and are refused
+ * for the VIP itself (see `unserved.ts`).
  */
 import type { Ip } from '../../addr/ip.ts';
 import type { Dialect } from '../nft/family.ts';
@@ -15,13 +18,15 @@ import { chain, hookChain, mapOf, setOf, sum, type TableFragment } from '../nft/
 import type { DataPath, PortPath, VipPath } from '../plan/spec.ts';
 import { clearSpare, errorRule, handOffErrors, type Rewritten } from './hand-off-errors.ts';
 
-/** What begins a connection: one that is under way may go on with a Pod that gets no new ones. UDP knows no beginning. */
+/**
+ * Matches the start of a connection: an established one may go on with a Pod that gets no new ones. UDP has no start.
+ */
 const begins = { tcp: 'tcp flags & (syn | ack) == syn', udp: '' } as const;
 
-/** Transport protocols whose checksum nft can keep right. */
+/** Transport protocols whose checksum nft can update. */
 const protocols = ['tcp', 'udp'] as const;
 
-/** The rules of the hand-off in one family; nothing where no port is handed off so. `zone` is the connection tracking zone. */
+/** The rules of the hand-off in one family; none if no port is handed off this way. `zone` is the conntrack zone. */
 export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAddresses'>, zone: number): TableFragment {
   const { ip, family } = dialect;
   const own = path.nodeAddresses[family];
@@ -36,15 +41,16 @@ export function handOff(dialect: Dialect, path: Pick<DataPath, 'vips' | 'nodeAdd
   const chains: TableFragment = {
     chains: {
       hand_off: hookChain('filter hook prerouting priority raw - 10', [...inward, errorRule(dialect)]),
-      // What is of no connection known here gets its VIP back for the second chance, and where it has none is rewritten once more.
+      // A packet of an unknown connection gets its VIP back for the second chance. Without a second chance it is
+      // rewritten again.
       hand_off_unknown: hookChain('filter hook prerouting priority mangle - 11', [
         `${unknown} tcp dport @tcp_returned goto take_back`,
       ]),
       take_back: chain(`${ip} daddr set tcp dport map @tcp_vip`, 'tcp dport set tcp dport map @tcp_port'),
       hand_off_again: hookChain('filter hook prerouting priority mangle - 9', inward.slice(0, 1)),
-      // What the second chance hands on passes here too, untracked: it is the next node that rewrites it.
+      // Packets that the second chance hands on pass here too, untracked: the next node rewrites them.
       hand_off_local: hookChain('route hook output priority raw - 10', ['ct state untracked accept', ...inward]),
-      // After srcnat (100), and after its counterpart for what is for this node itself.
+      // After srcnat (100), and after its counterpart for packets to this node itself.
       replies_out: hookChain('filter hook postrouting priority 300', outward),
       replies_in: hookChain('filter hook input priority 300', outward),
       give_back: chain(
@@ -75,13 +81,13 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
   const { ip, address: type } = dialect;
   const mine = ports.filter((port) => port.protocol === protocol);
   const at = ({ address, port }: Handed) => `${address} . ${port}`;
-  const back = (told: (port: Handed) => string) => mine.map((one) => [`${one.nodePort}`, told(one)] as const);
+  const back = (read: (port: Handed) => string) => mine.map((one) => [`${one.nodePort}`, read(one)] as const);
   const guarded = mine.filter(({ sources }) => sources !== undefined);
   const allowed = guarded.flatMap((one) => (one.sources ?? []).map((source) => `${at(one)} . ${source}`));
   const key = `${ip} daddr . ${protocol} dport`;
   return {
     collections: {
-      // The keys of the maps once more, as sets: before Linux 6.4 a rule cannot ask a map whether it has a key.
+      // The keys of the maps again, as sets: before Linux 6.4 a rule cannot test whether a map has a key.
       [`${protocol}_handed`]: setOf(`${type} . inet_service`, mine.map(at)),
       [`${protocol}_returned`]: setOf(
         'inet_service',
@@ -108,7 +114,7 @@ function rewrite(dialect: Dialect, protocol: (typeof protocols)[number], { ports
         `${key} @${protocol}_guarded ${key} . ${ip} saddr != @${protocol}_allowed drop`,
         `${key} @${protocol}_vacant ${begins[protocol]} accept`,
         `ct original zone set ${zone}`,
-        // The port first: the address is part of what it is looked up by.
+        // The port first: the address is part of the key of its map.
         `${protocol} dport set ${key} map @${protocol}_to`,
         `${ip} daddr set ${own}`,
       ),

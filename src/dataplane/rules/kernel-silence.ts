@@ -1,6 +1,7 @@
 /**
- * A kernel that has a VIP as an address of its own would answer ARP and Neighbor Solicitations for it on every node: kube-proxy in IPVS
- * mode makes it so. The speaker's own frames do not pass these hooks, for they leave by a packet socket.
+ * Keeps the kernel silent about VIPs. kube-proxy in IPVS mode assigns the VIPs to every node, and a kernel that owns a
+ * VIP would answer ARP and Neighbor Solicitations for it. The speaker's own frames do not pass these hooks, since they
+ * leave through a packet socket.
  */
 import { familyOf, type Ip, ipToNumber, isLinkLocal } from '../../addr/ip.ts';
 import { chain, hookChain, setOf, type TableFragment } from '../nft/fragment.ts';
@@ -8,8 +9,8 @@ import type { LinkPath, VipPath } from '../plan/spec.ts';
 import { vipSet } from './vip-counters.ts';
 
 /**
- * The kernel's answers are dropped. Its questions cannot be, or it would reach nobody: but one that is asked in the name of a VIP
- * (RFC 826: the sender's address is taken note of) is asked in the name of the link's own address.
+ * Drops the kernel's ARP replies for VIPs. Its requests cannot be dropped, or it would reach no host. But a request
+ * with a VIP as the sender's address gets the link's own address instead, since receivers learn from it (RFC 826).
  */
 export function silenceKernelArp(vips: readonly VipPath[], links: readonly LinkPath[]): TableFragment {
   const renamed = links.flatMap(({ name, addresses }) => {
@@ -20,13 +21,16 @@ export function silenceKernelArp(vips: readonly VipPath[], links: readonly LinkP
   return {
     collections: { [vipSet]: setOf('ipv4_addr', own) },
     chains: {
-      fence: hookChain('filter hook output priority filter', [`arp saddr ip @${vipSet} goto fenced`]),
-      fenced: chain('arp operation reply drop', ...renamed),
+      silence_kernel: hookChain('filter hook output priority filter', [`arp saddr ip @${vipSet} goto silenced`]),
+      silenced: chain('arp operation reply drop', ...renamed),
     },
   };
 }
 
-/** The same for IPv6: an advertisement's target is in its body (RFC 4861 section 4.4), a solicitation's sender in the header. */
+/**
+ * The same for IPv6. The target of an advertisement is in its body (RFC 4861 section 4.4), the sender of a solicitation
+ * in the IP header.
+ */
 export function silenceKernelNdp(vips: readonly VipPath[], links: readonly LinkPath[]): TableFragment {
   const targets = vips.map(({ address }) => `0x${ipToNumber(address).toString(16).padStart(32, '0')}`);
   const renamed = links.flatMap(({ name, addresses }) => {
@@ -39,7 +43,7 @@ export function silenceKernelNdp(vips: readonly VipPath[], links: readonly LinkP
       advertised: { kind: 'set', spec: 'typeof @th,64,128', elements: new Map(targets.map((target) => [target, ''])) },
     },
     chains: {
-      fence: hookChain('filter hook output priority filter', [
+      silence_kernel: hookChain('filter hook output priority filter', [
         'icmpv6 type nd-neighbor-advert @th,64,128 @advertised drop',
         ...renamed,
       ]),

@@ -1,27 +1,34 @@
 /**
- * Networks that check whose address a host uses (port security, IP source guard) drop what Spread lives on: the holder passes packets on in
- * the name of clients, and every node answers in the name of the VIP. So the nodes send each other packets in the name of somebody else, all
- * the time, and take note of whose arrive.
+ * Tests whether the network lets packets with foreign source addresses pass. Spread depends on them: the holder
+ * forwards packets with the addresses of clients, and every node answers with the VIP. Networks that check source
+ * addresses (port security, IP source guard) drop such packets. So the nodes continuously send each other test packets
+ * with a foreign source address, and note whose packets arrive.
  */
 import type { Family, Ip } from '../../addr/ip.ts';
 import { chain, setOf, type TableFragment } from '../nft/fragment.ts';
 
-/** The sources of the test packets, from the addresses kept for documentation: nobody has them (RFC 5737, RFC 3849). */
+/**
+ * The sources of the test packets, from the addresses reserved for documentation: no host has them (RFC 5737, RFC
+ * 3849).
+ */
 export const testSources: Readonly<Record<Family, Ip>> = {
   IPv4: '198.51.100.79' as Ip,
   IPv6: '2001:db8::7932' as Ip,
 };
 
-/** The port that they go to (RFC 863, discard). */
+/** The destination port of the test packets (RFC 863, discard). */
 export const testPort = 9;
 
-/** How often each node sends one to each other, and when it is clear that none arrives. Milliseconds. */
+/**
+ * The interval at which each node sends a test packet to each other one, and the wait before a missing one counts.
+ * Milliseconds.
+ */
 export const testTimes = { everyMs: 3_000, judgeMs: 8_000 } as const;
 
-/** The set of the hardware addresses whose test packets have arrived lately. */
+/** The set of hardware addresses whose test packets have arrived lately. */
 export const passedSet = 'passed';
 
-/** Takes note of test packets, and lets nobody else see them: the kernel would have to wonder what they are. */
+/** Notes test packets and drops them: the rest of the kernel must not see them. */
 export function noteTests(): TableFragment {
   return {
     collections: { [passedSet]: setOf('ether_addr; size 4096; flags dynamic; timeout 12s') },
@@ -29,26 +36,27 @@ export function noteTests(): TableFragment {
   };
 }
 
-/** The rules that lead there. */
+/** The rules that send test packets to that chain. */
 export const testRules: readonly string[] = [
   `ip saddr ${testSources.IPv4} tcp dport ${testPort} goto tested`,
   `ip6 saddr ${testSources.IPv6} tcp dport ${testPort} goto tested`,
 ];
 
-/** A peer that test packets should come from. */
+/** A peer whose test packets should arrive. */
 export interface Tester {
   readonly node: string;
   readonly mac: string;
 }
 
-/** Judges whose packets do not arrive. */
+/** Decides which nodes' test packets do not arrive. */
 export class SpoofTests {
   #since: ReadonlyMap<string, number> = new Map();
   #missing: ReadonlySet<string> = new Set();
 
   /**
-   * The nodes whose packets are missing although they have been sending for long enough. Once missing, they are until something arrives.
-   * `passed` are the hardware addresses in the set; `now` is in milliseconds on a clock that never goes back.
+   * The nodes whose packets do not arrive, although they have been sending for long enough. A missing node stays
+   * missing until a packet arrives. `passed` are the hardware addresses in the set; `now` is in milliseconds on a
+   * monotonic clock.
    */
   missing(testers: readonly Tester[], passed: ReadonlySet<string>, now: number): readonly string[] {
     const key = ({ node, mac }: Tester) => `${node} ${mac}`;
@@ -60,7 +68,7 @@ export class SpoofTests {
     return missing.map(({ node }) => node).sort();
   }
 
-  /** The set was emptied: nobody is late yet. */
+  /** Called when the set was emptied: no node is late yet. */
   restart(): void {
     this.#since = new Map();
   }

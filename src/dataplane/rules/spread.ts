@@ -1,51 +1,25 @@
 /**
- * Distribution `Spread`: the node that holds a VIP passes each packet on, at the link's ingress, to the node that its flow's slot names. That
- * node hands it to kube-proxy as if it had held the VIP, and answers the client itself.
+ * Distribution `Spread`: the node that holds a VIP forwards each packet, at the link's ingress, to the node of its
+ * flow's slot. That node hands the packet to kube-proxy as if it held the VIP, and answers the client directly.
  *
- * Before connection tracking, so that the holder knows no connection and can change without one being lost. All nodes have the tables, not
- * only the holder: who gets a frame because a client has not heard of a move yet passes it on all the same.
+ * The rules come before conntrack, so the holder keeps no state of connections, and another node can become the holder
+ * without the loss of a connection. All nodes have the tables, not only the holder: a node that gets a frame because a
+ * client has not learned of a move yet forwards it too.
  */
 import { familyOf, type Ip } from '../../addr/ip.ts';
 import { type Dialect, dialects } from '../nft/family.ts';
 import { chain, gate, mapOf, setOf, sum, type TableFragment } from '../nft/fragment.ts';
-import { carried, errorElement, errorKey, type Protocol } from '../nft/icmp-error.ts';
+import { carried, errorElement, errorKey } from '../nft/icmp-error.ts';
 import type { Chain, Collection } from '../nft/ruleset.ts';
 import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
 import { type SlotTable, slotCount } from '../plan/slots.ts';
+import type { Spread, SpreadPort, SpreadVip } from '../plan/spec.ts';
 import { noteTests, testRules } from './spoof-test.ts';
 
-/** A VIP whose connections are spread. */
-export interface SpreadVip {
-  readonly vip: Ip;
-  /** The name of the link that it is on. */
-  readonly link: string;
-  readonly ports: readonly SpreadPort[];
-}
-
-/** One port of it. */
-export interface SpreadPort {
-  readonly protocol: Protocol;
-  readonly port: number;
-  /** All connections of a client go to one node (`sessionAffinity: ClientIP`). */
-  readonly sticky: boolean;
-  readonly table: SlotTable;
-}
-
-/** What the rules follow from. */
-export interface Spread {
-  readonly self: string;
-  readonly spread: readonly SpreadVip[];
-  /** The links on which VIPs are to be spread, whether that is possible or not. */
-  readonly spreadLinks: readonly string[];
-  readonly peerMacs: readonly string[];
-  /** How this node reaches another one on the link that an address is on. */
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
-}
-
-/** All nodes must hash alike. */
+/** All nodes must use the same hash. */
 const modulus = `mod ${slotCount} seed 0x1efc`;
 
-/** What a packet's slot follows from: all of its flow, or the client alone. */
+/** The input of a packet's slot: its whole flow, or the client only. */
 export type SlotKey = 'flow' | 'client';
 
 /** The expression that gives the slot of a packet. */
@@ -53,34 +27,35 @@ export function slotExpression({ ip }: Dialect, key: SlotKey): string {
   return key === 'flow' ? `jhash ${ip} saddr . th sport ${modulus}` : `jhash ${ip} saddr ${modulus}`;
 }
 
-/** A map from slots to what becomes of their packets. */
+/** A map from slots to verdicts. */
 export function slotMap(elements: Iterable<readonly [string, string]>): Collection {
-  // A number as numgen gives it is of the same type; nft 1.0.6 loads a map of jhash's type as well, but crashes when it lists it.
+  // A number from numgen has the same type. nft 1.0.6 also loads a map of jhash's type, but crashes when it lists the
+  // map.
   return { kind: 'map', spec: `typeof numgen inc mod ${slotCount} : verdict`, elements: new Map(elements) };
 }
 
-/** Fragments after the first carry no ports, so none is asked for them (RFC 791; RFC 8200 section 4.5). */
+/** Fragments after the first one carry no ports, so no rule looks up their ports (RFC 791; RFC 8200 section 4.5). */
 const isFragment = { IPv4: 'ip frag-off & 0x3fff != 0', IPv6: 'exthdr frag exists' } as const;
 
-/** The rules at the ingress of all links that have such VIPs. */
+/** The rules at the ingress of all links with such VIPs. */
 export function spreadOut(facts: Spread): TableFragment {
   const links = facts.spreadLinks;
   if (links.length === 0) return {};
-  const parts = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
+  const fragments = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
   const entries = [...links].map((link): [string, Chain] => [
     chainName('entry', link),
     {
       hook: `type filter hook ingress device "${link}" priority 0`,
       rules: [
         ...Object.values(dialects).map(({ ip }) => `${ip} daddr @spread_${ip} goto steer_${ip}`),
-        // Where Spread has ended, so has the interest in it.
+        // If Spread has ended, the tests have too.
         gate,
         ...testRules,
       ],
     },
   ]);
   const peers = { collections: { peer_macs: setOf('ether_addr', new Set(facts.peerMacs)) } };
-  return sum([peers, noteTests(), ...parts, { chains: Object.fromEntries(entries) }]);
+  return sum([peers, noteTests(), ...fragments, { chains: Object.fromEntries(entries) }]);
 }
 
 function ofFamily(dialect: Dialect, facts: Spread): TableFragment {
@@ -98,7 +73,8 @@ function ofFamily(dialect: Dialect, facts: Spread): TableFragment {
           `${address} . inet_proto . inet_service : verdict`,
           ports.map((one) => [`${one.vip} . ${one.protocol} . ${one.port}`, `goto ${chainOf(dialect, one)}`]),
         ),
-        // What a fragment's port is, nobody knows: where the ports are served by different nodes, the holder serves it.
+        // The port of a fragment is unknown: if different nodes serve the ports of a VIP, the holder serves its
+        // fragments.
         [`fragments_${ip}`]: mapOf(
           `${address} : verdict`,
           spread.flatMap(({ vip, link, ports: [first, ...rest] }) =>
@@ -121,7 +97,8 @@ function ofFamily(dialect: Dialect, facts: Spread): TableFragment {
       chains: {
         [`steer_${ip}`]: chain(
           gate,
-          // What another node has passed on is served here, whatever this node's own table says: or it could circle for ever.
+          // A packet that another node has forwarded is served here, whatever this node's own table says: otherwise it
+          // could circle.
           'ether saddr @peer_macs accept',
           `${isFragment[family]} ${ip} daddr vmap @fragments_${ip}`,
           `${isFragment[family]} accept`,
@@ -134,7 +111,7 @@ function ofFamily(dialect: Dialect, facts: Spread): TableFragment {
   ]);
 }
 
-/** The chains and the map of each table, on each link that needs it, and the chains that send to the other nodes. */
+/** The chains and the map of each table, on each link that needs it, and the chains that forward to the other nodes. */
 function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[]): readonly TableFragment[] {
   const { ip, family } = dialect;
   const { client, clientPort } = carried[family];
@@ -142,13 +119,13 @@ function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[])
   for (const { vip, link, ports } of spread) {
     for (const { table } of ports) needed.set(slotsName(dialect, table, link), { table, link, vip });
   }
-  const neighbours = new Map<string, Neighbor>();
+  const neighbors = new Map<string, Neighbor>();
   const tables = [...needed].map(([name, { table, link, vip }]): TableFragment => {
     const verdicts = new Map<string, string>([[facts.self, 'accept']]);
     for (const node of new Set(table.slots.map(({ first }) => first))) {
-      const to = facts.neighbourFor(node, vip);
+      const to = facts.neighborFor(node, vip);
       if (to === undefined || node === facts.self) continue;
-      neighbours.set(chainTo(to), to);
+      neighbors.set(chainTo(to), to);
       verdicts.set(node, `goto ${chainTo(to)}`);
     }
     const elements = table.slots.map(({ first }, slot) => [`${slot}`, verdicts.get(first) ?? 'accept'] as const);
@@ -165,7 +142,7 @@ function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[])
       },
     };
   });
-  const sending = [...neighbours].map(([name, { address, link }]): TableFragment => {
+  const sending = [...neighbors].map(([name, { address, link }]): TableFragment => {
     return { chains: { [name]: chain(`fwd ${ip} to ${address} device "${link}"`) } };
   });
   return [...tables, ...sending];

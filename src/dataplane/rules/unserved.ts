@@ -1,23 +1,29 @@
 /**
- * Packets for a VIP that nothing has taken before the node would send them on. Untouched, they go back to the link, where nobody has the
- * address: the client waits three seconds, or the packet circles between the router and this node until its TTL ends.
+ * Refuses packets for a VIP that no other rule has handled before the node would forward them. Without these rules they
+ * would go back to the link, where no host has the address. The client would wait three seconds, or the packet would
+ * circle between the router and this node until its TTL ends.
  */
 import type { Dialect } from '../nft/family.ts';
 import { chain, hookChain, setOf, type TableFragment } from '../nft/fragment.ts';
 import type { DataPath, LinkPath, PortPath, VipPath } from '../plan/spec.ts';
 import { vipSet } from './vip-counters.ts';
 
-/** Answers per second and kind: a scan must not make us a source of packets. */
+/** The limit of answers of each kind: a scan must not make this node a source of packets. */
 const answers = 'limit rate 100/second burst 50 packets';
 
 /**
- * A port that no Service has is refused, as by a host that has the address (RFC 9293 section 3.10.7.1, RFC 1122 section 3.2.2.1). A port that
- * one has is dropped in silence: kube-proxy does not know the Service yet, and the client's next SYN finds it.
+ * A port of no Service is refused, as by a host that has the address (RFC 9293 section 3.10.7.1, RFC 1122 section
+ * 3.2.2.1). A packet for a port of a Service is dropped without an answer: kube-proxy does not know the Service yet,
+ * and the client's next SYN finds it.
  *
- * After the `filter` chains of others, so that what they drop stays dropped without an answer. But a port without any endpoint, and a packet
- * that would leave by the link that it came from, are refused before the node would send them on: to a client on the link it would first send
- * a redirect, and each one that it thinks of takes away what it may say by ICMP (inetpeer: one limit for both). So kube-proxy's refusal, an
- * ICMP message, would never leave as long as packets came more often than once a second.
+ * The rules come after the `filter` chains of other programs, so that packets dropped there stay dropped without an
+ * answer.
+ *
+ * But two kinds of packets are refused before the node would forward them: those for a port without any endpoint, and
+ * those that would leave by the link that they came from. To a client on the same link the kernel would first send an
+ * ICMP redirect. Each attempted redirect counts against the rate limit of other ICMP messages (inetpeer: one limit for
+ * both). So kube-proxy's refusal, an ICMP message, would never leave while packets arrive more often than once a
+ * second.
  */
 export function refuseUnserved(
   { ip, address, icmp }: Dialect,
@@ -48,7 +54,8 @@ export function refuseUnserved(
         `${key} @vacant goto refused`,
         `${turnsBack} goto refused`,
       ]),
-      // Only on the way back to where VIPs are: a CNI may carry them to a link of its own and serve them there (Antrea's proxy).
+      // Only for packets that leave by a link with VIPs: a CNI may forward them to a link of its own and serve them
+      // there (Antrea's proxy).
       unserved: hookChain('filter hook forward priority filter + 10', [
         `oifname @vip_links ${ip} daddr @${vipSet} goto refuse`,
       ]),
@@ -63,8 +70,8 @@ export function refuseUnserved(
 }
 
 /**
- * Pings of a VIP are answered by the node that they come to, from the VIP. Before kube-proxy's own NAT, which knows no ICMP; no other
- * packet is touched.
+ * The node that gets a ping of a VIP answers it, from the VIP. The rule comes before kube-proxy's own NAT, which
+ * ignores ICMP; it matches no other packet.
  */
 export function answerPings(
   { family, ip, icmp }: Dialect,
@@ -76,7 +83,7 @@ export function answerPings(
   return { chains: { pings: hookChain('nat hook prerouting priority dstnat - 10', [rule]) } };
 }
 
-/** Where only some clients are let in and it is kube-proxy that does it, it also tells them that nobody is there. */
+/** May Berth refuse connections to the port? If kube-proxy enforces its source ranges, kube-proxy refuses them too. */
 function isOurs({ vacant, sources, nodePort }: PortPath): boolean {
   return vacant && (sources === undefined || nodePort !== undefined);
 }

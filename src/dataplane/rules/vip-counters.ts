@@ -1,15 +1,15 @@
-/** The VIPs as a set, with what each was sent: packets and bytes, and if wanted a limit of new connections. */
+/** The set of VIPs with counters of packets and bytes, and optionally a limit of new connections. */
 import type { Dialect } from '../nft/family.ts';
 import { chain, hookChain, setOf, type TableFragment } from '../nft/fragment.ts';
 import type { VipPath } from '../plan/spec.ts';
 
-/** The set of all VIPs of the family. Its elements count. */
+/** The set of all VIPs of the family. Its elements have counters. */
 export const vipSet = 'vips';
 
-/** The chain that drops what is too much. */
+/** The chain that applies the limit. */
 export const watchedChain = 'watched';
 
-/** Counts what comes for a VIP before anything happens to it, and holds back a flood of SYNs (RFC 4987). */
+/** Counts packets to a VIP before any other rule sees them, and limits a flood of SYNs (RFC 4987). */
 export function watchVips(
   { ip, address }: Dialect,
   vips: readonly VipPath[],
@@ -28,7 +28,7 @@ export function watchVips(
     },
     chains: {
       watch: hookChain('filter hook prerouting priority raw - 20', [`${ip} daddr @${vipSet} goto ${watchedChain}`]),
-      // The lookup that leads here has counted the packet.
+      // The lookup in the set has already counted the packet.
       [watchedChain]: limited ? chain(`${isSyn} ${limit}`) : chain('accept'),
     },
   };

@@ -53,8 +53,8 @@ export class ConflictWatch {
   #turn = (tell: boolean): void => {
     clearTimeout(this.#timer);
     const now = performance.now();
-    const { asks, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
-    if (asks.length > 0) this.probing.emit(asks);
+    const { probes, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
+    if (probes.length > 0) this.probing.emit(probes);
     for (const { address: vip, uid } of defend) {
       this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announced again');
     }

@@ -19,7 +19,7 @@ export class ProxyWatch {
   /** Takes in what is held. */
   observe(held: readonly HeldVip[]): void {
     this.#gate.observe(held, Date.now());
-    if (this.#gate.isAsking) this.#timer ??= setTimeout(this.#ask, 0);
+    if (this.#gate.needsReport) this.#timer ??= setTimeout(this.#ask, 0);
   }
 
   /** How it is with a VIP. */
@@ -37,7 +37,7 @@ export class ProxyWatch {
     const changed = this.#gate.take(await readProxySync(), Date.now());
     this.#timer = undefined;
     if (this.#closed) return;
-    if (this.#gate.isAsking) this.#timer = setTimeout(this.#ask, this.#gate.isPending ? askMs : laterMs);
+    if (this.#gate.needsReport) this.#timer = setTimeout(this.#ask, this.#gate.isPending ? askMs : laterMs);
     if (changed) this.changed.emit();
   };
 }

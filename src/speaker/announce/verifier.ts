@@ -85,7 +85,7 @@ export class Verifier {
 
   /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
   findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
-    const standing = this.#results.standingOf(uid, performance.now());
+    const standing = this.#results.stateOf(uid, performance.now());
     return standing === 'Pending' ? findingIn(recorded) : standing;
   }
 
@@ -127,12 +127,12 @@ export class Verifier {
     clearTimeout(this.#turnTimer);
     if (this.#view === undefined) return;
     const now = performance.now();
-    const { asks, knocks, found, nextAt } = this.#verification.turn(now);
-    for (const { target, to } of asks) {
+    const { neighborProbes, synProbes, found, nextAt } = this.#verification.turn(now);
+    for (const { target, to } of neighborProbes) {
       const link = this.#linkOf(target);
       if (link) this.#options.prober.probeOn(link, target.address, to);
     }
-    for (const { target, mac, port } of knocks) {
+    for (const { target, mac, port } of synProbes) {
       const link = this.#linkOf(target);
       if (link) this.#synProber.probe({ link, source: target.source, mac, address: target.address, port });
     }

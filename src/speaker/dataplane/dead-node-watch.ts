@@ -42,8 +42,8 @@ export class DeadNodeWatch {
     const { runner, prober } = this.#parts;
     clearTimeout(this.#timer);
     const silent = runner.membership.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
-    const { dead, asks, nextAt } = this.#nodes.review(silent, performance.now());
-    if (asks.length > 0) prober.probe(asks);
+    const { dead, probes, nextAt } = this.#nodes.review(silent, performance.now());
+    if (probes.length > 0) prober.probe(probes);
     if (nextAt !== undefined) this.#timer = setTimeout(this.review, nextAt - performance.now()).unref();
     if (dead.join(' ') === this.#dead.join(' ')) return;
     this.#dead = dead;

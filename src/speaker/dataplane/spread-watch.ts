@@ -4,10 +4,9 @@ import type { DesiredVips } from '../../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
 import { Membership } from '../../dataplane/plan/membership.ts';
 import type { SlotTable } from '../../dataplane/plan/slots.ts';
-import type { VipPath } from '../../dataplane/plan/spec.ts';
+import type { Spread, SpreadVip, VipPath } from '../../dataplane/plan/spec.ts';
 import { planSpread, type SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
 import { type SpreadFinding, type SpreadState, spreadFinding } from '../../dataplane/plan/spread-report.ts';
-import type { Spread, SpreadVip } from '../../dataplane/rules/spread.ts';
 import { readIngressQdiscs } from '../../linux/ingress-qdiscs.ts';
 import type { Link } from '../../linux/links.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -74,7 +73,7 @@ export class SpreadWatch {
       blockedAt: (node) =>
         node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
     };
-    const { wishFor, neighbours } = spreadTargetsOf(world.desired, hosts);
+    const { targetFor, neighbours } = spreadTargetsOf(world.desired, hosts);
     const wanted = links.filter(({ name }) => neighbours.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
     tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
@@ -82,8 +81,8 @@ export class SpreadWatch {
     const isAble = (wish: SpreadTarget) => ableNames.has(wish.link);
     const spread = planSpread(this.#membership, {
       paths,
-      wishFor: (vip) => {
-        const wish = wishFor(vip);
+      targetFor: (vip) => {
+        const wish = targetFor(vip);
         return wish && isAble(wish) ? wish : undefined;
       },
       endpoints: endpointCounts(world.slices),
@@ -92,7 +91,7 @@ export class SpreadWatch {
     });
     const members = new Map(spread.map((one) => [one.vip, this.#membersOf(one)]));
     const states = paths.flatMap(({ address: vip }) => {
-      const wish = wishFor(vip);
+      const wish = targetFor(vip);
       if (wish === undefined) return [];
       const facts = { hasPrograms: !isAble(wish), members: members.get(vip) ?? [], blocked: this.#blockedOf(wish) };
       return [[vip, { vip, link: wish.link, ...facts }] as const];

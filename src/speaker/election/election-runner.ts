@@ -250,9 +250,9 @@ export class ElectionRunner {
     if (effects.hasDelta) this.#sendDeltas(elector);
     this.#sendHeartbeats(elector, effects.heartbeats);
     this.#noteDecisions(effects.decisions);
-    this.#noteDeafLinks(effects.deaf);
+    this.#noteDeafLinks(effects.noInboundTraffic);
     this.#noteMembership(elector);
-    const probes = [...effects.asks, ...effects.probes].map(({ address }) => address);
+    const probes = [...effects.holderProbes, ...effects.linkProbes].map(({ address }) => address);
     if (probes.length > 0) this.#options.ports.probe(probes);
     if (effects.reassert.length > 0) this.reasserted.emit(effects.reassert);
     // By the time of the tick: what was judged for that is not judged again.

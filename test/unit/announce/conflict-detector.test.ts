@@ -23,10 +23,10 @@ class Wire {
   run(ms: number): ConflictState {
     const end = this.now + ms;
     while (true) {
-      const { asks, defend, nextAt } = this.conflicts.turn(this.now);
-      if (asks.length > 0) this.asked.push(this.now);
+      const { probes, defend, nextAt } = this.conflicts.turn(this.now);
+      if (probes.length > 0) this.asked.push(this.now);
       if (defend.length > 0) this.defended.push(this.now);
-      if (asks.length > 0 && this.claim) {
+      if (probes.length > 0 && this.claim) {
         this.conflicts.heard(this.claim, this.now);
         continue;
       }
@@ -152,9 +152,9 @@ test('thousands of VIPs are asked for at 500 a second at most, and all get their
   const perSecond = new Map<number, number>();
   let now = 0;
   for (let turns = 0; turns < 10_000; turns++) {
-    const { asks, nextAt } = conflicts.turn(now);
+    const { probes, nextAt } = conflicts.turn(now);
     const second = Math.floor(now / 1000);
-    perSecond.set(second, (perSecond.get(second) ?? 0) + asks.length);
+    perSecond.set(second, (perSecond.get(second) ?? 0) + probes.length);
     if (nextAt === undefined) break;
     now = nextAt;
   }

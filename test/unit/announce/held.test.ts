@@ -17,11 +17,11 @@ interface Case {
 /** Is it asked for first? */
 function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolean | undefined {
   const placement: Placement = { kind: 'Announce', vip, uid: 'u', holder: 'n', term, links: ['eth0'], damped: false };
-  const demand: DesiredVip = {
+  const desiredVip: DesiredVip = {
     ...{ uid: 'u', address: vip, eligible: new Set(['n']), serves: () => true, recorded: undefined, moveTo: undefined },
     ...{ advertisements: [advertisement()], wasAnnounced, wasTaken },
   };
-  return heldOf([placement], { vips: [demand], unwanted: [] })[0]?.isFirst;
+  return heldOf([placement], { vips: [desiredVip], unwanted: [] })[0]?.isFirst;
 }
 
 test('a VIP that nobody ever held is asked for first', () => assert.equal(isFirst({ term: 1 }), true));

@@ -57,7 +57,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     mac,
     addresses: addresses.map(({ address, prefix }) => `${address}/${prefix}`),
   }));
-  const demands = desiredVipsOf(snapshot, () => told);
+  const desiredVips = desiredVipsOf(snapshot, () => told);
   const alive = {
     gains: true,
     gainsSoon: true,
@@ -66,18 +66,18 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     answersOnWire: false,
     silentOnWire: false,
   } as const;
-  const claims = new Map(demands.vips.map(({ uid }) => [uid, { uid, term: 1, isolated: false, leaving: false }]));
+  const claims = new Map(desiredVips.vips.map(({ uid }) => [uid, { uid, term: 1, isolated: false, leaving: false }]));
   const decisions = decideHolders({
     self,
     now: 0,
-    vips: demands.vips,
+    vips: desiredVips.vips,
     nodes: new Map(nodes.map(({ name }) => [name, { liveness: name === self ? 'Self' : 'Alive', ...alive }])),
     gaining: { now: nodes.map(({ name }) => name), soon: nodes.map(({ name }) => name) },
     claimsTo: (uid) => new Map(claimedBy === undefined ? [] : [[claimedBy, claims.get(uid) ?? assert.fail()]]),
     formerOf: () => undefined,
     termOf: () => (claimedBy === undefined ? 0 : 1),
     ranking: new RendezvousRanking(),
-    total: demands.vips.length,
+    total: desiredVips.vips.length,
     loads: () => new Map(),
     waiting: new Map(),
     listening: false,
@@ -87,7 +87,7 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
     damped: () => false,
   });
   const labels = nodes.find(({ name }) => name === self)?.labels ?? {};
-  const [placement = assert.fail()] = new Placer().place(demands, decisions, { self, labels, links });
+  const [placement = assert.fail()] = new Placer().place(desiredVips, decisions, { self, labels, links });
   return placement.kind === 'Silent' ? placement.reason : `${placement.kind} ${placement.links.join(',')}`;
 }
 

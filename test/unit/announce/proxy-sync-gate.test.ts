@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
-import { ProxySyncGate, patienceMs, toldMs } from '../../../src/announce/proxy-sync-gate.ts';
+import { ProxySyncGate, patienceMs, syncedMs } from '../../../src/announce/proxy-sync-gate.ts';
 import { promise } from '../../honesty/promise.ts';
 
 const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };
@@ -22,14 +22,14 @@ test('a first announcement waits until kube-proxy has written its rules since', 
   assert.equal(all.of('u'), 'Pending');
   assert.equal(all.take(wrote(start), start + 200), true);
   assert.equal(all.of('u'), 'Ready');
-  assert.equal(all.isAsking, false);
+  assert.equal(all.needsReport, false);
 });
 
 test("after two seconds without kube-proxy's rules a VIP is announced all the same, and called unproven until they are written", () => {
   const all = waiting();
   assert.equal(all.take(wrote(start - 1), start + patienceMs - 1), false);
   assert.equal(all.take(wrote(start - 1), start + patienceMs), true);
-  assert.deepEqual([all.of('u'), all.isPending, all.isAsking], ['Unproven', false, true]);
+  assert.deepEqual([all.of('u'), all.isPending, all.needsReport], ['Unproven', false, true]);
   assert.equal(all.take(wrote(start + 3_000), start + 4_000), true);
   assert.equal(all.of('u'), 'Ready');
 });
@@ -38,9 +38,9 @@ test('a kube-proxy that got the VIP long ago writes nothing now: after ten secon
   const all = waiting();
   all.take(wrote(start - 60_000, true), start + patienceMs);
   assert.equal(all.of('u'), 'Unproven');
-  assert.equal(all.take(wrote(start - 60_000, false), start + toldMs), false);
-  assert.equal(all.take(wrote(start - 60_000, true), start + toldMs - 1), false);
-  assert.equal(all.take(wrote(start - 60_000, true), start + toldMs), true);
+  assert.equal(all.take(wrote(start - 60_000, false), start + syncedMs), false);
+  assert.equal(all.take(wrote(start - 60_000, true), start + syncedMs - 1), false);
+  assert.equal(all.take(wrote(start - 60_000, true), start + syncedMs), true);
   assert.equal(all.of('u'), 'Ready');
 });
 

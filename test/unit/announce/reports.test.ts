@@ -73,7 +73,7 @@ test('the record names node, term and the links that answer', () => {
   const [report] = reports(announce);
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:01' }];
   assert.deepEqual(report?.holder, { node: 'n1', term: 3, announces: true, links });
-  assert.equal(report?.conditions[0]?.message, '192.0.2.1 is at node n1, eth0 (02:00:00:00:00:01)');
+  assert.equal(report?.conditions[0]?.message, '192.0.2.1 is announced by node n1 on eth0 (02:00:00:00:00:01)');
 });
 
 test('the condition of a VIP that moved too often says that it stays', () => {
@@ -87,7 +87,10 @@ test('a VIP that leads nowhere is announced, and says so', () => {
     text(reports(announce, { kind: 'Clear' }, { fault: 'NoEndpoints' })),
     'announces: Announced True NoEndpoints',
   );
-  assert.match(report?.conditions[0]?.message ?? '', /^192\.0\.2\.1 is at node n1, .*; but no endpoint serves/);
+  assert.match(
+    report?.conditions[0]?.message ?? '',
+    /^192\.0\.2\.1 is announced by node n1 on .*; but no endpoint serves/,
+  );
 });
 
 test('one node reports that nobody holds a VIP; what concerns another holder is not reported', () => {

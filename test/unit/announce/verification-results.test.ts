@@ -28,8 +28,8 @@ function heldSince0(facts: Partial<VerifiedVip> = {}): VerificationResults {
 }
 
 function outcome(results: VerificationResults, now: number): string {
-  const standing = results.standingOf('u', now);
-  return standing === 'Pending' ? standing : `${standing.status} ${standing.reason}`;
+  const state = results.stateOf('u', now);
+  return state === 'Pending' ? state : `${state.status} ${state.reason}`;
 }
 
 const statuses: Readonly<Record<ProbeOutcome, string>> = {
@@ -41,10 +41,10 @@ for (const word of probeOutcomes) {
   test(`result ${word}: the condition is ${statuses[word]}, and the same in the next round`, () => {
     const results = heldSince0();
     assert.equal(results.take(news(word), 1_000), true);
-    const first = results.standingOf('u', 1_000);
+    const first = results.stateOf('u', 1_000);
     assert.equal(outcome(results, 1_000), `${statuses[word]} ${word}`);
     assert.equal(results.take(news(word), 31_000), false);
-    assert.deepEqual(results.standingOf('u', 31_000), first);
+    assert.deepEqual(results.stateOf('u', 31_000), first);
   });
 }
 
@@ -52,10 +52,10 @@ test('the message of the condition Verified names the node and what is wrong', (
   const messageOf = (word: ProbeOutcome, detail: string) => {
     const results = heldSince0();
     results.take(news(word, { detail }), 0);
-    const standing = results.standingOf('u', 0);
-    return standing === 'Pending' ? '' : standing.message;
+    const state = results.stateOf('u', 0);
+    return state === 'Pending' ? '' : state.message;
   };
-  assert.match(messageOf('NoDataPath', '80'), /^node n2 .*192\.0\.2\.200.* TCP port 80$/);
+  assert.match(messageOf('NoDataPath', '80'), /^node n2 .*192\.0\.2\.200.* TCP port 80 did not$/);
   assert.match(messageOf('AnsweredByOther', '02:00:00:00:00:0f'), /02:00:00:00:00:0f/);
   assert.match(messageOf('NotProbed', 'SourceRanges'), /loadBalancerSourceRanges/);
   assert.match(messageOf('NotProbed', 'NoTcpPort'), /TCP port/);

@@ -29,8 +29,8 @@ const good: World = { macs: () => [holderMac], opens: () => true };
 /** Runs a verification from one moment to another, and notes what it calls for. */
 class Run {
   readonly verification = new Verification();
-  readonly asks: { readonly at: number; readonly address: string; readonly to: string | undefined }[] = [];
-  readonly knocks: { readonly at: number; readonly address: string; readonly mac: string }[] = [];
+  readonly neighborProbes: { readonly at: number; readonly address: string; readonly to: string | undefined }[] = [];
+  readonly synProbes: { readonly at: number; readonly address: string; readonly mac: string }[] = [];
   readonly found: { readonly at: number; readonly uid: string; readonly said: string }[] = [];
   world: World = good;
   #now = 0;
@@ -42,20 +42,20 @@ class Run {
   until(end: number): void {
     for (let turns = 0; ; turns++) {
       assert.ok(turns < 100_000, 'it never comes to an end');
-      const { asks, knocks, found, nextAt } = this.verification.turn(this.#now);
+      const { neighborProbes, synProbes, found, nextAt } = this.verification.turn(this.#now);
       const at = this.#now;
-      for (const { target: of, to } of asks) {
-        this.asks.push({ at, address: of.address, to });
+      for (const { target: of, to } of neighborProbes) {
+        this.neighborProbes.push({ at, address: of.address, to });
         for (const mac of this.world.macs(of.address, to)) this.verification.heard(of.address, mac);
       }
-      for (const { target: of, mac } of knocks) {
-        this.knocks.push({ at, address: of.address, mac });
+      for (const { target: of, mac } of synProbes) {
+        this.synProbes.push({ at, address: of.address, mac });
         if (this.world.opens(of.address)) this.verification.reached(of.address);
       }
       for (const { result } of found) {
         this.found.push({ at, uid: result.uid, said: `${result.outcome} ${result.detail}`.trim() });
       }
-      const isAnswered = asks.length > 0 || knocks.length > 0;
+      const isAnswered = neighborProbes.length > 0 || synProbes.length > 0;
       const next = isAnswered ? at : Math.max(at + 1, nextAt ?? Number.POSITIVE_INFINITY);
       if (next > end) break;
       this.#now = next;
@@ -79,7 +79,7 @@ test('a VIP is probed, its port by way of the holder, and verified, soon and eve
   run.until(62_000);
   assert.deepEqual(run.said(), ['Verified 80', 'Verified 80', 'Verified 80']);
   assert.deepEqual(
-    run.knocks.map(({ mac }) => mac),
+    run.synProbes.map(({ mac }) => mac),
     [holderMac, holderMac, holderMac],
   );
   assert.ok((run.found[0]?.at ?? 0) <= 1_200, `${run.found[0]?.at}`);
@@ -88,11 +88,11 @@ test('a VIP is probed, its port by way of the holder, and verified, soon and eve
 test('verification asks all hosts for a VIP once, then the holder alone, and all again after ten minutes', () => {
   const run = runOf(target(1));
   run.until(650_000);
-  const broadcasts = run.asks.filter(({ to }) => to === undefined).map(({ at }) => at);
+  const broadcasts = run.neighborProbes.filter(({ to }) => to === undefined).map(({ at }) => at);
   assert.equal(broadcasts.length, 2, `${broadcasts}`);
   assert.ok((broadcasts[1] ?? 0) >= 600_000);
-  assert.ok(run.asks.length > 20);
-  assert.ok(run.asks.every(({ to }) => to === undefined || to === holderMac));
+  assert.ok(run.neighborProbes.length > 20);
+  assert.ok(run.neighborProbes.every(({ to }) => to === undefined || to === holderMac));
 });
 
 const worlds = [
@@ -131,12 +131,12 @@ test('one probe that fails changes no condition if the next one does not fail', 
 
 test('a port gets three SYNs, at 0, 300 and 1,000 ms; an answer to the last one counts', () => {
   const run = runOf(target(1));
-  let knocks = 0;
-  run.world = { ...good, opens: () => ++knocks === 3 };
+  let synProbes = 0;
+  run.world = { ...good, opens: () => ++synProbes === 3 };
   run.until(5_000);
-  const [first = { at: 0 }] = run.knocks;
+  const [first = { at: 0 }] = run.synProbes;
   assert.deepEqual(
-    run.knocks.map(({ at }) => at - first.at),
+    run.synProbes.map(({ at }) => at - first.at),
     [0, 300, 1_000],
   );
   assert.deepEqual(run.said(), ['Verified 80']);
@@ -147,7 +147,7 @@ test('where there is no port to probe, the holder must answer for the VIP all th
   const run = runOf(target(1, { aim }));
   run.until(3_000);
   assert.deepEqual(run.said(), ['NotProbed NoTcpPort']);
-  assert.deepEqual(run.knocks, []);
+  assert.deepEqual(run.synProbes, []);
   const silent = runOf(target(1, { aim }));
   silent.world = { ...good, macs: () => [] };
   silent.until(10_000);
@@ -189,7 +189,7 @@ test('at most twenty VIPs are verified in a second, every one in its turn, and n
   const many = Array.from({ length: 1_000 }, (_, n) => target(n));
   const run = runOf(...many);
   run.until(61_000);
-  const starts = run.asks.map(({ at }) => at);
+  const starts = run.neighborProbes.map(({ at }) => at);
   for (const at of starts) {
     const inSecond = starts.filter((other) => other >= at && other < at + 1_000).length;
     assert.ok(inSecond <= 23, `${inSecond} in the second after ${at}`);
@@ -230,9 +230,9 @@ test('whatever is heard and observed, verification comes to rest, and every outc
           );
         } else if (what.kind === 'heard') verification.heard(target(what.n).address, what.mac);
         else verification.reached(target(what.n).address);
-        const { found, asks, knocks, nextAt } = verification.turn(now);
+        const { found, neighborProbes, synProbes, nextAt } = verification.turn(now);
         for (const { result } of found) assert.equal(present.get(result.uid), result.term);
-        for (const { target: of } of [...asks, ...knocks]) assert.equal(present.get(of.uid), of.term);
+        for (const { target: of } of [...neighborProbes, ...synProbes]) assert.equal(present.get(of.uid), of.term);
         assert.equal(nextAt === undefined, present.size === 0);
         assert.ok(nextAt === undefined || nextAt >= now);
       }

@@ -51,37 +51,37 @@ test('where all is well there is no problem, and no warning', () => {
   );
 });
 
-test('each node has the first verdict that counts', () => {
+test('each node has the first reason that counts', () => {
   const excluded = [node('n1'), node('n2', { excluded: true }), node('n3', { draining: true })];
   const local = { ...s, local: true };
-  const verdicts = (at: ReturnType<typeof picture>, of = s) =>
-    (explainFacts(at, of).vips[0]?.nodes ?? []).map(({ node: name, verdict }) => `${name} ${verdict}`);
-  assert.deepEqual(verdicts(picture(well)), ['n1 Holder', 'n2 Candidate', 'n3 Candidate']);
-  assert.deepEqual(verdicts(picture({ ...well, nodes: excluded })), ['n1 Holder', 'n2 Excluded', 'n3 Draining']);
+  const reasons = (at: ReturnType<typeof picture>, of = s) =>
+    (explainFacts(at, of).vips[0]?.nodes ?? []).map(({ node: name, reason }) => `${name} ${reason}`);
+  assert.deepEqual(reasons(picture(well)), ['n1 Holder', 'n2 Candidate', 'n3 Candidate']);
+  assert.deepEqual(reasons(picture({ ...well, nodes: excluded })), ['n1 Holder', 'n2 Excluded', 'n3 Draining']);
   const everywhere = excluded.map((one) => ({ ...one, excluded: true, draining: false }));
-  assert.deepEqual(verdicts(picture({ ...well, nodes: everywhere })), ['n1 Holder', 'n2 Candidate', 'n3 Candidate']);
-  assert.deepEqual(verdicts(picture({ ...well, services: [local] }), local), [
+  assert.deepEqual(reasons(picture({ ...well, nodes: everywhere })), ['n1 Holder', 'n2 Candidate', 'n3 Candidate']);
+  assert.deepEqual(reasons(picture({ ...well, services: [local] }), local), [
     'n1 Holder',
     'n2 Candidate',
     'n3 NoLocalEndpoint',
   ]);
   const dead = [{ node: 'n3', liveness: 'Dead' as const, silentMs: 9_000 }];
   const survivors = [statusOf('n1', { peers: dead }), statusOf('n2', { peers: dead })];
-  assert.deepEqual(verdicts(picture(well, survivors)), ['n1 Holder', 'n2 Candidate', 'n3 NotAlive']);
+  assert.deepEqual(reasons(picture(well, survivors)), ['n1 Holder', 'n2 Candidate', 'n3 NotAlive']);
   const links = [
     statusOf('n1', { links: [link('eth0', '192.0.2.1/24', { unusable: 'NoCarrier' })] }),
     statusOf('n2', { links: [link('eth0', '198.51.100.1/24')] }),
     statusOf('n3', { links: [link('eth0', '192.0.2.8/29'), link('eth1', '192.0.2.10/31')] }),
   ];
-  assert.deepEqual(verdicts(picture(well, links)), ['n3 Candidate', 'n1 LinkUnusable', 'n2 NoLink']);
+  assert.deepEqual(reasons(picture(well, links)), ['n3 Candidate', 'n1 LinkUnusable', 'n2 NoLink']);
   const named = [advertisement({ interfaces: ['bond*'] })];
-  assert.deepEqual(verdicts(picture({ ...well, advertisements: named })), [
+  assert.deepEqual(reasons(picture({ ...well, advertisements: named })), [
     'n1 LinkNotNamed',
     'n2 LinkNotNamed',
     'n3 LinkNotNamed',
   ]);
   const chosen = [advertisement({ nodeSelectors: [{ matchLabels: { a: 'b' } }] })];
-  assert.deepEqual(verdicts(picture({ ...well, advertisements: chosen })), [
+  assert.deepEqual(reasons(picture({ ...well, advertisements: chosen })), [
     'n1 NotSelected',
     'n2 NotSelected',
     'n3 NotSelected',

@@ -46,8 +46,8 @@ promise('nodes that are excluded are candidates where no other node could serve,
   const { installation } = picture().cluster;
   const speakers = installation.speakers.filter(({ node: name }) => name !== 'n3');
   const at = picture({ pools, ledger, services: [web], nodes: all, installation: { ...installation, speakers } });
-  const verdicts = explainFacts(at, web).vips[0]?.nodes.map(({ node: name, verdict }) => `${name} ${verdict}`);
-  assert.deepEqual(verdicts?.sort(), ['n1 Candidate', 'n2 Candidate', 'n3 NoSpeaker']);
+  const reasons = explainFacts(at, web).vips[0]?.nodes.map(({ node: name, reason }) => `${name} ${reason}`);
+  assert.deepEqual(reasons?.sort(), ['n1 Candidate', 'n2 Candidate', 'n3 NoSpeaker']);
 });
 
 promise('nodes that are excluded are candidates where no other node could serve', () => {

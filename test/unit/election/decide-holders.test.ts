@@ -1,5 +1,93 @@
 /** The holder of a VIP, rule by rule: what claims count, what a holder does with its own, and what is left to others. */
-import { table } from './holder-table.ts';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { type Row, table } from './holder-table.ts';
+
+/** An instance of each row of the truth table above `decideHolders`, which has its number. */
+const truthTable: readonly Row[] = [
+  ['1 this node has no link for it', { claims: { me: '3' }, linkless: 'me' }, 'AwaitingClaim n2 waits'],
+  ['2 this node listens', { claims: { me: '3' }, state: 'listening' }, 'Listening me claims 3'],
+  [
+    '3 this node has no claim, and does not know all claims',
+    { record: 'me 3', state: 'incomplete' },
+    'Listening me waits',
+  ],
+  [
+    '4 an administrator moves it to a node that can take it',
+    { claims: { me: '3' }, moveTo: 'n3' },
+    'Hold 3 leaving to n3',
+  ],
+  [
+    '5 this node is not eligible, and it moved too often',
+    { claims: { me: '3' }, unselected: 'me', state: 'damped' },
+    'Hold 3 damped',
+  ],
+  ['6 this node is not eligible', { claims: { me: '3' }, unselected: 'me' }, 'Hold 3 leaving'],
+  ['6 this node is draining', { claims: { me: '3' }, heard: { me: 'draining' } }, 'Hold 3 leaving'],
+  [
+    '6 this node is draining, and it moved too often',
+    { claims: { me: '3' }, heard: { me: 'draining' }, state: 'damped' },
+    'Hold 3 leaving',
+  ],
+  ['7 no other node can take it', { claims: { me: '3' }, heard: { me: 'draining', n2: 'slow', n3: 'dead' } }, 'Hold 3'],
+  ['7 this node holds it', { claims: { me: '3' } }, 'Hold 3'],
+  ['8 the holder runs no speaker', { claims: { n9: '3' } }, 'Hold 4'],
+  ['9 the holder restarts', { claims: { n2: '3' }, heard: { n2: 'restarting' } }, 'StandIn n2'],
+  [
+    '10 another node is the best candidate',
+    { claims: { n2: '3' }, heard: { n2: 'restarting' }, ranks: 'n3 me n2' },
+    'NotHolder n2',
+  ],
+  ['10 this node listens', { claims: { n2: '3' }, heard: { n2: 'restarting' }, state: 'listening' }, 'NotHolder n2'],
+  [
+    '11 the dead holder answers',
+    { claims: { n2: '3' }, heard: { n2: 'dead answers-on-wire' } },
+    'HolderStillAnswers n2 probes n2',
+  ],
+  ['12 the holder is dead', { claims: { n2: '3' }, heard: { n2: 'dead' } }, 'ConfirmingHolderDown me probes n2 waits'],
+  ['12 no host answers for it', { claims: { n2: '3' }, heard: { n2: 'dead' }, wire: 'Unanswered' }, 'Hold 4'],
+  ['13 the holder was never heard', { claims: { n2: '3' }, heard: { n2: 'unknown' } }, 'LivenessBlocked n2 probes n2'],
+  ['14 it is silent on the wire', { claims: { n2: '3' }, heard: { n2: 'unknown silent-on-wire' } }, 'Hold 4'],
+  ['15 the holder is back', { record: 'n2 3', heard: { n2: 'back' }, waitedMs: 1_499 }, 'NotHolder n2 waits'],
+  [
+    '16 it does not claim it again, and no host answers',
+    { record: 'n2 3', seen: 3, waitedMs: 1_500, wire: 'Unanswered', ranks: 'n3 me n2' },
+    'Hold 4',
+  ],
+  ['17 the holder has no link for it', { claims: { n2: '3' }, linkless: 'n2' }, 'Hold 4'],
+  ['18 this node listens', { claims: { n2: '3 leaving' }, state: 'listening' }, 'NotHolder n2'],
+  ['19 the holder leaves', { claims: { n2: '3 leaving' } }, 'Hold 4'],
+  [
+    '19 a holder that is not eligible leaves',
+    { claims: { n2: '3 leaving' }, unselected: 'n2', ranks: 'n3 me n2' },
+    'NotHolder n2 waits',
+  ],
+  ['20 the holder is alive', { claims: { n2: '3' } }, 'NotHolder n2'],
+  [
+    '21 it is not eligible, and it moved too often',
+    { claims: { n2: '3' }, unselected: 'n2', state: 'damped' },
+    'NotHolder n2 damped',
+  ],
+  ['22 it is not eligible', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 4_999 }, 'NotHolder n2 waits'],
+  [
+    '22 it is draining, and it moved too often',
+    { claims: { n2: '3' }, heard: { n2: 'draining' }, state: 'damped' },
+    'NotHolder n2 waits',
+  ],
+  ['23 for five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 5_000 }, 'Hold 4'],
+  ['24 it had a holder once', { seen: 3 }, 'Hold 4'],
+  ['25 it never had one', {}, 'Hold 1'],
+];
+
+table('every row of the truth table is decided as it says', truthTable);
+
+test('the truth table has an instance of each of its rows', () => {
+  const source = readFileSync('src/election/decide-holders.ts', 'utf8');
+  const rows = [...source.matchAll(/^ \* \| (\d+) \|/gm)].map(([, number]) => number);
+  assert.ok(rows.length > 20);
+  assert.deepEqual([...new Set(truthTable.map(([rule]) => rule.split(' ')[0]))], rows);
+});
 
 table('of several claims the strongest counts', [
   ['one claim of a node that lives', { claims: { n2: '3' } }, 'NotHolder n2'],
@@ -13,7 +101,7 @@ table('of several claims the strongest counts', [
   [
     'unless the node answers on the wire: then it lives',
     { claims: { me: '1', n2: '9' }, heard: { n2: 'dead answers-on-wire' } },
-    'HolderStillAnswers n2 asks n2',
+    'HolderStillAnswers n2 probes n2',
   ],
   [
     'that of a node which restarts does not count against one that lives',
@@ -47,7 +135,7 @@ table('the record counts where nothing is heard', [
   [
     'of a node that was never heard, the record is as good as a claim that was made alone: it has the higher term',
     { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'unknown' } },
-    'LivenessBlocked n2 asks n2',
+    'LivenessBlocked n2 probes n2',
   ],
   ['it has the lower term', { claims: { me: '4 alone' }, record: 'n2 3', heard: { n2: 'unknown' } }, 'Hold 4'],
   [
@@ -87,18 +175,18 @@ table('a holder keeps its VIP while it lives and has a link for it', [
   ],
   ['so it is with what it remembers', { former: 'me 3', state: 'incomplete' }, 'Listening me waits'],
   ['what it has claimed since does not wait for that', { claims: { me: '3' }, state: 'incomplete' }, 'Hold 3'],
-  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone asks anybody'],
+  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone probes anybody'],
   [
     'claimed alone, and others are heard, but not all claims are known',
     { claims: { me: '3 alone' }, state: 'incomplete' },
     'Hold 3 alone',
   ],
   ['claimed alone, and not contested by those that are heard now', { claims: { me: '3 alone' } }, 'Hold 3'],
-  ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 asks anybody'],
+  ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 probes anybody'],
   [
     'alone it looks out for the other claimant',
     { claims: { me: '3', n3: '2' }, heard: { n3: 'dead' }, state: 'isolated' },
-    'Hold 3 asks n3',
+    'Hold 3 probes n3',
   ],
 ]);
 

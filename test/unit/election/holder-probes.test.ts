@@ -30,7 +30,7 @@ test('three questions without an answer are worth more than the answer before th
 
 test('that nobody answers is believed after so many questions in so long a time', () => {
   const asks = new HolderProbes();
-  const proof = { questions: 3, forMs: 150 };
+  const proof = { probes: 3, forMs: 150 };
   for (const now of [0, 50, 100]) asks.due(wanted, now);
   assert.ok(!asks.isUnanswered('u', { now: 149, ...proof }));
   assert.ok(asks.isUnanswered('u', { now: 150, ...proof }));

@@ -138,7 +138,7 @@ function viewOf(known: Known): HolderView {
   };
 }
 
-function textOf({ action, term, holder, claim, waits, ask, damped }: HolderDecision): string {
+function textOf({ action, term, holder, claim, waits, probe, damped }: HolderDecision): string {
   const said = claim && [
     claim.isolated && 'alone',
     claim.leaving && 'leaving',
@@ -149,7 +149,7 @@ function textOf({ action, term, holder, claim, waits, ask, damped }: HolderDecis
     ...(action.kind === 'Silent' ? [action.reason, holder ?? '-'] : [what]),
     ...(said ?? []),
     ...((action.kind === 'Silent' && claim && [`claims ${claim.term}`]) || []),
-    ...[ask && `asks ${ask.node ?? 'anybody'}`, waits && 'waits', damped && 'damped'],
+    ...[probe && `probes ${probe.node ?? 'anybody'}`, waits && 'waits', damped && 'damped'],
   ]
     .filter((word) => word !== undefined && word !== false && word !== '')
     .join(' ');

@@ -4,23 +4,23 @@ import { table } from './holder-table.ts';
 const n2 = { claims: { n2: '3' } };
 
 table('from a dead node it is taken when the wire is silent too', [
-  ['the wire was not asked yet', { ...n2, heard: { n2: 'dead' } }, 'ConfirmingHolderDown me asks n2 waits'],
+  ['the wire was not asked yet', { ...n2, heard: { n2: 'dead' } }, 'ConfirmingHolderDown me probes n2 waits'],
   ['the node is silent on the wire', { ...n2, heard: { n2: 'dead silent-on-wire' } }, 'Hold 4'],
   ['this VIP is not answered for', { ...n2, heard: { n2: 'dead' }, wire: 'Unanswered' }, 'Hold 4'],
   [
     'the node is silent on the wire, but this VIP is answered for: another node may have it',
     { ...n2, heard: { n2: 'dead silent-on-wire' }, wire: 'Answered' },
-    'ConfirmingHolderDown me asks n2 waits',
+    'ConfirmingHolderDown me probes n2 waits',
   ],
   [
     'the node answers on the wire: it keeps its VIPs',
     { ...n2, heard: { n2: 'dead answers-on-wire' } },
-    'HolderStillAnswers n2 asks n2',
+    'HolderStillAnswers n2 probes n2',
   ],
   [
     'also those that it was not heard to answer for',
     { ...n2, heard: { n2: 'dead answers-on-wire' }, wire: 'Unanswered' },
-    'HolderStillAnswers n2 asks n2',
+    'HolderStillAnswers n2 probes n2',
   ],
   [
     'it is asked for by the one that would take them',
@@ -31,7 +31,7 @@ table('from a dead node it is taken when the wire is silent too', [
   [
     'the next one has had a second, and the wire says nothing',
     { ...n2, heard: { n2: 'dead silent-on-wire' }, ranks: 'n3 me n2', waitedMs: 1_000 },
-    'ConfirmingHolderDown me asks anybody waits',
+    'ConfirmingHolderDown me probes anybody waits',
   ],
   [
     'the next one has had a second, and has not taken it',
@@ -50,7 +50,7 @@ table('from a node that was never heard it is taken when no host answers for it'
   [
     'the wire was not asked for long enough',
     { record: 'n2 3', heard: { n2: 'unknown' } },
-    'LivenessBlocked n2 asks n2',
+    'LivenessBlocked n2 probes n2',
   ],
   [
     'it is asked for by the one that would take it',
@@ -79,27 +79,27 @@ table('a node that hears no other takes what no node answers for, and says that 
   [
     'the wire was not asked yet',
     { ...n2, heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
-    'ConfirmingHolderDown me asks n2 waits',
+    'ConfirmingHolderDown me probes n2 waits',
   ],
   [
     'the holder is silent on the wire',
     { ...n2, heard: { n2: 'dead silent-on-wire', n3: 'dead' }, state: 'isolated' },
-    'Hold 4 alone asks n2',
+    'Hold 4 alone probes n2',
   ],
   [
     'what no node holds is asked for, too',
     { seen: 3, heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
-    'ConfirmingHolderDown me asks anybody waits',
+    'ConfirmingHolderDown me probes anybody waits',
   ],
   [
     'a node that was never heard comes first where it has the higher rank',
     { ...n2, heard: { n2: 'dead silent-on-wire', n3: 'unknown' }, ranks: 'n3 me n2', state: 'isolated' },
-    'AwaitingClaim n3 asks anybody waits',
+    'AwaitingClaim n3 probes anybody waits',
   ],
   [
     'until it is silent on the wire',
     { ...n2, heard: { n2: 'dead silent-on-wire', n3: 'unknown silent-on-wire' }, ranks: 'n3 me n2', state: 'isolated' },
-    'Hold 4 alone asks n2',
+    'Hold 4 alone probes n2',
   ],
 ]);
 
@@ -120,6 +120,6 @@ table('what no node is known to hold goes to the best candidate, once all claims
   [
     'it was never held, and no other node is heard',
     { heard: { n2: 'dead', n3: 'dead' }, state: 'isolated' },
-    'ConfirmingHolderDown me asks anybody waits',
+    'ConfirmingHolderDown me probes anybody waits',
   ],
 ]);

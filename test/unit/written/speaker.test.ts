@@ -101,8 +101,8 @@ const verified = fc
     results.observe([{ uid, address: vip, term: 7, verifier: longName('v') }], 0);
     const from = { node: longName('v'), incarnation: 'i' };
     results.take({ from, roundMs: 1_000, results: [{ uid, term: 7, outcome, detail }] }, 0);
-    const standing = results.standingOf(uid, 0);
-    return standing === 'Pending' ? undefined : standing;
+    const state = results.stateOf(uid, 0);
+    return state === 'Pending' ? undefined : state;
   });
 
 const spread = fc

@@ -12,9 +12,9 @@ const far = [{ node: 'n', addresses: [] }];
 
 test('a node whose kernel answers nobody is dead after a third of a second', () => {
   const nodes = new DeadNodes();
-  assert.deepEqual(nodes.review(silent, 0), { dead: [], asks: [address], nextAt: 100 });
-  assert.deepEqual(nodes.review(silent, 50).asks, []);
-  assert.deepEqual(nodes.review(silent, 100).asks, [address]);
+  assert.deepEqual(nodes.review(silent, 0), { dead: [], probes: [address], nextAt: 100 });
+  assert.deepEqual(nodes.review(silent, 50).probes, []);
+  assert.deepEqual(nodes.review(silent, 100).probes, [address]);
   assert.deepEqual(nodes.review(silent, 349).dead, []);
   assert.deepEqual(nodes.review(silent, 350).dead, ['n']);
   assert.equal(nodes.review([], 400).nextAt, undefined);
@@ -33,7 +33,7 @@ test('a node whose speaker was killed is not dead: its kernel answers for it', (
 
 test('a node behind a router is not asked for, and for three seconds it may be away', () => {
   const nodes = new DeadNodes();
-  assert.deepEqual(nodes.review(far, 0), { dead: [], asks: [], nextAt: 100 });
+  assert.deepEqual(nodes.review(far, 0), { dead: [], probes: [], nextAt: 100 });
   assert.deepEqual(nodes.review(far, 2_999).dead, []);
 });
 

@@ -14,7 +14,7 @@ function observer(reached: readonly string[] = ['n1', 'n2']) {
   return (holder: string | undefined, now: number, without: readonly string[] = []) => {
     const neighbours: Neighbors = {
       self: 'self',
-      neighbourFor: (node, at) =>
+      neighborFor: (node, at) =>
         reached.includes(node) && !without.includes(node)
           ? { node, address: at, mac: macOf(node), link: 'eth0' }
           : undefined,
@@ -58,7 +58,7 @@ test('the former holder of a VIP that is gone is forgotten', () => {
   const former = new FormerHolders();
   const neighbours: Neighbors = {
     self: 'self',
-    neighbourFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
+    neighborFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
     now: 0,
   };
   former.observe([{ uid: 'u', vip, holder: 'n1' }], neighbours);

@@ -4,9 +4,8 @@ import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import { Membership } from '../../../../src/dataplane/plan/membership.ts';
 import type { SlotTable } from '../../../../src/dataplane/plan/slots.ts';
-import type { PortPath, VipPath } from '../../../../src/dataplane/plan/spec.ts';
+import type { PortPath, SpreadVip, VipPath } from '../../../../src/dataplane/plan/spec.ts';
 import { planSpread, type SpreadFacts, type SpreadTarget } from '../../../../src/dataplane/plan/spread-plan.ts';
-import type { SpreadVip } from '../../../../src/dataplane/rules/spread.ts';
 
 const [one, two, six] = ['192.0.2.1', '192.0.2.2', '2001:db8::1'] as Ip[] as [Ip, Ip, Ip];
 
@@ -22,7 +21,7 @@ function plan(paths: readonly VipPath[], facts: Partial<SpreadFacts> & { readonl
   const { nodes = ['a', 'b'], ...rest } = facts;
   return planSpread(new Membership(), {
     paths,
-    wishFor: (vip) => wish(vip, { nodes }),
+    targetFor: (vip) => wish(vip, { nodes }),
     endpoints: () => new Map(),
     present: new Set(['a', 'b', 'c']),
     now: 0,
@@ -41,7 +40,7 @@ const nodesOf = ({ slots }: SlotTable) => [...new Set(slots.map(({ first }) => f
 test('a VIP is spread where an advertisement wishes it, all its ports over all nodes in equal parts', () => {
   const ports = [port(80), port(53, { protocol: 'udp', sticky: true })];
   const spread = plan([path(one, ...ports), path(two, port(80))], {
-    wishFor: (vip) => (vip === one ? wish(vip) : undefined),
+    targetFor: (vip) => (vip === one ? wish(vip) : undefined),
   });
   assert.deepEqual(
     spread.map(({ vip, link, ports }) => [vip, link, ports.map(({ table, ...rest }) => rest)]),
@@ -64,13 +63,13 @@ test('a VIP is spread where an advertisement wishes it, all its ports over all n
 
 test('VIPs of the same scope and link have one table; others have their own', () => {
   const spread = plan([path(one, port(80)), path(two, port(80)), path(six, port(80))], {
-    wishFor: (vip) => wish(vip, vip === six ? { scope: 'other' } : {}),
+    targetFor: (vip) => wish(vip, vip === six ? { scope: 'other' } : {}),
   });
   const [first, second, third] = tables(spread);
   assert.ok(first === second);
   assert.notEqual(first?.name, third?.name);
   const links = plan([path(one, port(80)), path(two, port(80))], {
-    wishFor: (vip) => wish(vip, { link: vip === one ? 'eth0' : 'eth1' }),
+    targetFor: (vip) => wish(vip, { link: vip === one ? 'eth0' : 'eth1' }),
   });
   assert.equal(new Set(tables(links).map(({ name }) => name)).size, 2);
 });

@@ -20,7 +20,7 @@ const rows: readonly (readonly [Partial<SpreadState>, string, string])[] = [
   [
     { hasPrograms: true, fault: 'NoNft', members: [] },
     'LinkHasPrograms',
-    `programs at the ingress of eth0 (tc, XDP) see packets before our rules do${alone}`,
+    `programs at the ingress of eth0 (tc, XDP) process packets before Berth's rules do${alone}`,
   ],
   [
     { fault: 'NoNft', members: [], blocked: ['a'] },
@@ -35,7 +35,7 @@ const rows: readonly (readonly [Partial<SpreadState>, string, string])[] = [
   [
     { members: [] },
     'NoMember',
-    `no node can serve it: none that lives has a ready endpoint and a link in its subnet${alone}`,
+    `no node can serve it: no live node has a ready endpoint and a link in its subnet${alone}`,
   ],
 ];
 

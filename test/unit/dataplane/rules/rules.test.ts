@@ -26,7 +26,7 @@ const path: DataPath = {
   deadEndpoints: ['10.0.0.5', 'fd00::5'] as Ip[],
   chances: [{ vip, to: peer }],
   spread: [{ vip, link: 'eth0', ports: [{ protocol: 'tcp', port: 80, sticky: false, table }] }],
-  ...{ spreadLinks: ['eth0'], peerMacs: [peer.mac], neighbourFor: (node) => (node === 'b' ? peer : undefined) },
+  ...{ spreadLinks: ['eth0'], peerMacs: [peer.mac], neighborFor: (node) => (node === 'b' ? peer : undefined) },
 };
 const tables = new Map(rulesetOf(path).map((one) => [one.family, one]));
 
@@ -67,7 +67,10 @@ test('the second chance leaves alone what begins a connection, and what ends one
 });
 
 test('the answers of a kernel that has a VIP as its own are dropped, and its questions get another name', () => {
-  assert.deepEqual(rulesOf('arp', 'fenced'), ['arp operation reply drop', 'oifname "eth0" arp saddr ip set 192.0.2.1']);
+  assert.deepEqual(rulesOf('arp', 'silenced'), [
+    'arp operation reply drop',
+    'oifname "eth0" arp saddr ip set 192.0.2.1',
+  ]);
 });
 
 test('to an endpoint of a dead node no connection begins, and what is under way goes on', () => {

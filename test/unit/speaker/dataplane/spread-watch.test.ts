@@ -43,7 +43,7 @@ function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Singl
         isDraining: () => false,
         linkFor: () => ({ name: link.name, subnet: '192.0.2.9/24' }),
       },
-      neighbourFor: (node, address) => (node === 'self' ? undefined : { node, address, mac: node, link: link.name }),
+      neighborFor: (node, address) => (node === 'self' ? undefined : { node, address, mac: node, link: link.name }),
     },
     ...rest,
   };
