@@ -95,7 +95,7 @@ async function confirmUnseen(
  * refused: false. Whoever changed the Service has woken the loop.
  */
 async function writeStatus(service: ServiceView, desired: DesiredStatus, writer: Writer): Promise<boolean> {
-  const { client, signal, watched, status } = writer;
+  const { client, signal, informers, status } = writer;
   const { namespace, name, uid, resourceVersion } = service;
   const { ingress, conditions, force } = desired;
   const body = {
@@ -114,7 +114,7 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
       force,
     });
     if (ingress) status.contests.wrote(service, ingress, status.now);
-    watched.services.assume(raw);
+    informers.services.assume(raw);
     return true;
   } catch (error) {
     if (isStale(error)) return false;

@@ -27,7 +27,7 @@ import { ensureLivenessKey } from './liveness-key.ts';
 import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
-import { faultOf, isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
+import { faultOf, isKnown, isSynced, makeInformers, snapshotOf } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
@@ -66,7 +66,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     resyncMs,
     pass: (acting) => pass({ ...constant, loop, signal: acting }, { ownership, handOff }),
   });
-  const watched = watchAll(client, log, loop.trigger);
+  const informers = makeInformers(client, log, loop.trigger);
   const events = new EventSender({ client, log, component: 'controller' });
   const state = {
     backoff: new Backoff(),
@@ -74,24 +74,24 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
   };
-  const constant = { client, log, events, watched, ...state };
+  const constant = { client, log, events, informers, ...state };
   let leads = false;
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: { loop: loop.fault, watches: () => faultOf(watched) },
-    ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
+    live: { loop: loop.fault, watches: () => faultOf(informers) },
+    ready: { informers: () => (isSynced(informers) ? undefined : 'first lists are not read yet') },
     metrics: controllerMetrics({
-      ...{ version: options.version, watched, leads: () => leads },
+      ...{ version: options.version, informers, leads: () => leads },
       parts: [...loop.metrics, ...client.calls.metrics],
     }),
   });
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
-  const informers = Object.values(watched).map((informer) => informer.run(running));
+  const runs = Object.values(informers).map((informer) => informer.run(running));
   try {
-    while (!isSynced(watched) && !signal.aborted) await wait(syncPollMs, signal);
+    while (!isSynced(informers) && !signal.aborted) await wait(syncPollMs, signal);
     if (signal.aborted) return;
-    const services = watched.services.store.values().length;
+    const services = informers.services.store.values().length;
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
     const { namespace, timing } = options;
     const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
@@ -106,7 +106,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     leads = false;
     stop.abort();
     closeHealth();
-    await Promise.all(informers);
+    await Promise.all(runs);
     client.close();
   }
 }
@@ -152,17 +152,17 @@ export async function pass(
   { contests, poolStatus, ...constant }: PassParts,
   { ownership, handOff }: Rules,
 ): Promise<void> {
-  const { watched, backoff, loop } = constant;
-  const advertisements = watched.advertisements.store.values();
+  const { informers, backoff, loop } = constant;
+  const advertisements = informers.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
   constant.inEffect.forget(advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`).join(' '));
   const now = Date.now();
   const writerNow = (): Writer => {
-    const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
+    const entries = new Map(informers.allocations.store.values().map((entry) => [entry.address, entry]));
     const entryOf = (address: Ip) => entries.get(address);
     return { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
   };
-  const decideAll = () => settle({ ...snapshotOf(watched), ownership, now });
+  const decideAll = () => settle({ ...snapshotOf(informers), ownership, now });
 
   let settled = decideAll();
   let writer = writerNow();
@@ -175,10 +175,10 @@ export async function pass(
   const { decisions, binds, strays, nextAt } = settled.plan;
   await applyDecisions(decisions, new LedgerWriter(binds, writer), writer);
   await clearStrays(strays, writer);
-  await endMoves(watched.allocations.store.values(), writer);
+  await endMoves(informers.allocations.store.values(), writer);
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
-  backoff.keepOnly((uid) => isKnown(watched, uid));
+  backoff.keepOnly((uid) => isKnown(informers, uid));
   // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
-  contests.keepOnly((uid) => watched.services.store.get(uid)?.isLoadBalancer === true);
+  contests.keepOnly((uid) => informers.services.store.get(uid)?.isLoadBalancer === true);
 }

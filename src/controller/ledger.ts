@@ -54,13 +54,13 @@ export class LedgerWriter {
 
   async #touch(address: Ip): Promise<boolean> {
     const known = this.#writer.status.entryOf(address);
-    const entry = known && this.#writer.watched.allocations.store.get(known.uid);
+    const entry = known && this.#writer.informers.allocations.store.get(known.uid);
     if (entry === undefined) return false;
     return this.#write({ entry, spec: specOfEntry(entry), former: [] }, true);
   }
 
   async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {
-    const { client, log, loop, signal, watched } = this.#writer;
+    const { client, log, loop, signal, informers } = this.#writer;
     const path = entry ? pathOf(spec.address) : collections.allocations;
     const method = entry ? 'PUT' : 'POST';
     const { address: vip, pool, services } = spec;
@@ -69,7 +69,7 @@ export class LedgerWriter {
       // Without a difference the API server would leave the entry, and its version, as it is.
       const confirmed = confirming ? { 'berth.dev/confirmed': new Date().toISOString() } : {};
       const body = allocationObject(spec, entry, { ...(entry && wishesOf(entry)), ...confirmed });
-      watched.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
+      informers.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
     } catch (error) {
       if (!isStale(error) && !(entry && hasStatus(error, 404))) throw error;
       log.info({ svc, vip }, 'entry changed meanwhile');
@@ -89,7 +89,7 @@ export function releaseAll(releases: readonly Release[], writer: Writer): Promis
 
 async function release({ entry, former, spec }: Release, writer: Writer): Promise<void> {
   for (const ref of former) if (await mayStillNeed(ref, entry.address, writer)) return;
-  const { client, log, loop, signal, watched } = writer;
+  const { client, log, loop, signal, informers } = writer;
   const { uid, resourceVersion, address: vip, pool } = entry;
   const svc = former.map(({ namespace, name }) => `${namespace}/${name}`);
   const path = pathOf(entry.address);
@@ -97,7 +97,7 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
     if (spec) {
       const { reservedUntil } = spec;
       const body = allocationObject(spec, entry, reservedUntil === undefined ? wishesOf(entry) : {});
-      watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
+      informers.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
       log.info(
         { vip, pool, svc, reservedUntil },
         reservedUntil ? 'address kept back' : 'service left a shared address',
@@ -105,7 +105,7 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
     } else {
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
       await client.json({ method: 'DELETE', path, body, signal });
-      watched.allocations.store.remove(uid, resourceVersion);
+      informers.allocations.store.remove(uid, resourceVersion);
       log.info({ vip, pool, svc }, 'address released');
     }
   } catch (error) {
@@ -118,24 +118,24 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
 }
 
 /** Asks the API server itself: does the Service show the address, or has it changed since we decided that it needs it no longer? */
-async function mayStillNeed(ref: ServiceRef, address: Ip, { client, signal, watched }: Writer): Promise<boolean> {
+async function mayStillNeed(ref: ServiceRef, address: Ip, { client, signal, informers }: Writer): Promise<boolean> {
   const live = await readService(client, ref, signal);
   if (live?.uid !== ref.uid || !live.isLoadBalancer) return false;
   if (live.ingress.some(({ ip }) => ip === address)) return true;
-  return watched.services.store.get(ref.uid)?.resourceVersion !== live.resourceVersion;
+  return informers.services.store.get(ref.uid)?.resourceVersion !== live.resourceVersion;
 }
 
 /** Takes in what the ledger really says of an address. Throws when it cannot be read: a person has to look at it. */
-async function learn(address: Ip, { client, signal, watched }: Writer): Promise<void> {
-  const known = watched.allocations.store.values().find((entry) => entry.address === address);
+async function learn(address: Ip, { client, signal, informers }: Writer): Promise<void> {
+  const known = informers.allocations.store.values().find((entry) => entry.address === address);
   try {
     const raw = await client.json<RawAllocation>({ path: pathOf(address), signal });
     if (parseAllocation(raw) === undefined) throw new Error(`IPAllocation ${raw.metadata.name} holds another address`);
-    if (known && known.uid !== raw.metadata.uid) watched.allocations.store.remove(known.uid, known.resourceVersion);
-    watched.allocations.assume(raw);
+    if (known && known.uid !== raw.metadata.uid) informers.allocations.store.remove(known.uid, known.resourceVersion);
+    informers.allocations.assume(raw);
   } catch (error) {
     if (!hasStatus(error, 404)) throw error;
-    if (known) watched.allocations.store.remove(known.uid, known.resourceVersion);
+    if (known) informers.allocations.store.remove(known.uid, known.resourceVersion);
   }
 }
 

@@ -6,12 +6,12 @@ import { conditionTypes, type ServiceView } from '../api/service.ts';
 import { informerMetrics } from '../kube/informer-metrics.ts';
 import { type Distribution, type Metric, Metrics, type Sample, Tally } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
-import type { Watched } from './snapshot.ts';
+import type { Informers } from './snapshot.ts';
 
 /** What the metrics are read from. */
 export interface ControllerFacts {
   readonly version: string;
-  readonly watched: Watched;
+  readonly informers: Informers;
   readonly leads: () => boolean;
   /** Those of the parts that count by themselves. */
   readonly parts: readonly (Metric | Distribution)[];
@@ -25,12 +25,12 @@ interface Told {
 const families = ['IPv4', 'IPv6'] as const;
 
 /** The metrics of a controller. */
-export function controllerMetrics({ version, watched, leads, parts }: ControllerFacts): Metrics {
+export function controllerMetrics({ version, informers, leads, parts }: ControllerFacts): Metrics {
   const gauge = (name: string, help: string, { labels, samples }: Told): Metric => ({
     ...{ name: `berth_controller_${name}`, help, labels, kind: 'gauge' },
     read: () => (leads() ? samples() : []),
   });
-  const { pools, allocations, services } = watched;
+  const { pools, allocations, services } = informers;
   return new Metrics([
     ...processMetrics('controller', version),
     {
@@ -59,7 +59,7 @@ export function controllerMetrics({ version, watched, leads, parts }: Controller
       labels: ['vip', 'pool', 'node'],
       samples: () => allocations.store.values().flatMap(holderOf),
     }),
-    ...informerMetrics({ ...watched }),
+    ...informerMetrics({ ...informers }),
     ...parts,
   ]);
 }

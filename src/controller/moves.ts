@@ -13,12 +13,12 @@ export function endMoves(entries: readonly AllocationView[], writer: Writer): Pr
   return writeEach(writer, fulfilled, { of: (entry) => entry, write: (entry) => endMove(entry, writer) });
 }
 
-async function endMove(entry: AllocationView, { client, log, signal, watched }: Writer): Promise<void> {
+async function endMove(entry: AllocationView, { client, log, signal, informers }: Writer): Promise<void> {
   const { address, moveTo: node } = entry;
   const path = `${collections.allocations}/${allocationName(address)}`;
   try {
     const body = allocationObject(specOfEntry(entry), entry, wishesOf({ ...entry, moveTo: undefined }));
-    watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
+    informers.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
     log.info({ vip: address, node }, 'moved as wished');
   } catch (error) {
     // Changed meanwhile, or gone: the watch tells, and the next pass looks again.

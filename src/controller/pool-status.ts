@@ -22,7 +22,7 @@ export class PoolStatus {
       return;
     }
     this.#reportedAt = performance.now();
-    const { store } = writer.watched.pools;
+    const { store } = writer.informers.pools;
     const news = poolReports(table, book).filter((report) => {
       const known = store.get(report.pool.uid);
       return known !== undefined && !isReported(known, report);
@@ -35,9 +35,9 @@ function isReported(pool: PoolView, { counts, findings }: PoolReport): boolean {
   return sameCounts(pool.counts, counts) && findings.every((finding) => !isNews(pool, finding));
 }
 
-async function write(report: PoolReport, { client, events, signal, status, watched }: Writer): Promise<void> {
+async function write(report: PoolReport, { client, events, signal, status, informers }: Writer): Promise<void> {
   const { pool, counts, findings } = report;
-  const before = watched.pools.store.get(pool.uid) ?? pool;
+  const before = informers.pools.store.get(pool.uid) ?? pool;
   const conditions = findings.map((finding) => {
     const known = conditionOf(before, finding.type);
     const same = known?.status === finding.status;
@@ -52,7 +52,7 @@ async function write(report: PoolReport, { client, events, signal, status, watch
   const { writer: manager } = status.ownership;
   try {
     const path = `${collections.pools}/${pool.name}/status`;
-    watched.pools.assume(await client.apply({ path, body, signal, manager }));
+    informers.pools.assume(await client.apply({ path, body, signal, manager }));
   } catch (error) {
     // Deleted meanwhile.
     if (hasStatus(error, 404)) return;

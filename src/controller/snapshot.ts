@@ -12,7 +12,7 @@ import { collections } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** The controller's informers. */
-export interface Watched {
+export interface Informers {
   readonly pools: Informer<RawPool, PoolView>;
   readonly advertisements: Informer<RawAdvertisement, AdvertisementView>;
   readonly namespaces: Informer<RawNamespace, NamespaceView>;
@@ -22,7 +22,7 @@ export interface Watched {
 }
 
 /** Makes the informers; `onChange` is called after each change of any of them. */
-export function watchAll(client: KubeClient, log: Logger, onChange: () => void): Watched {
+export function makeInformers(client: KubeClient, log: Logger, onChange: () => void): Informers {
   const common = { client, log, onChange };
   return {
     pools: new Informer({ ...common, path: collections.pools, parse: parsePool }),
@@ -35,20 +35,20 @@ export function watchAll(client: KubeClient, log: Logger, onChange: () => void):
 }
 
 /** Have all informers taken in their first list? Before that an address in use could look free. */
-export function isSynced(watched: Watched): boolean {
-  return Object.values(watched).every(({ synced }) => synced);
+export function isSynced(informers: Informers): boolean {
+  return Object.values(informers).every(({ synced }) => synced);
 }
 
 /** What is wrong with the first informer that stands still. */
-export function faultOf(watched: Watched): string | undefined {
-  return Object.values(watched)
+export function faultOf(informers: Informers): string | undefined {
+  return Object.values(informers)
     .map((informer) => informer.fault())
     .find((fault) => fault !== undefined);
 }
 
 /** What is known now, for a decision. */
-export function snapshotOf(watched: Watched): Omit<Snapshot, 'ownership' | 'now'> {
-  const { pools, namespaces, nodes, services, allocations } = watched;
+export function snapshotOf(informers: Informers): Omit<Snapshot, 'ownership' | 'now'> {
+  const { pools, namespaces, nodes, services, allocations } = informers;
   return {
     pools: pools.store.values(),
     namespaces: namespaces.store.values(),
@@ -59,6 +59,6 @@ export function snapshotOf(watched: Watched): Omit<Snapshot, 'ownership' | 'now'
 }
 
 /** Is this the uid of something that may be written to? */
-export function isKnown({ pools, services, allocations }: Watched, uid: string): boolean {
+export function isKnown({ pools, services, allocations }: Informers, uid: string): boolean {
   return [services, allocations, pools].some(({ store }) => store.get(uid) !== undefined);
 }

@@ -8,14 +8,14 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Loop } from '../runtime/loop.ts';
 import { inParallel } from '../runtime/parallel.ts';
 import type { InEffect } from './in-effect.ts';
-import type { Watched } from './snapshot.ts';
+import type { Informers } from './snapshot.ts';
 
 /** Everything that the writes of one pass need. */
 export interface Writer {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly events: EventSender;
-  readonly watched: Watched;
+  readonly informers: Informers;
   readonly status: StatusContext;
   readonly inEffect: InEffect;
   readonly backoff: Backoff;

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { pass } from '../../../../src/controller/controller.ts';
 import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
-import { isSynced, snapshotOf, type Watched, watchAll } from '../../../../src/controller/snapshot.ts';
+import { type Informers, isSynced, makeInformers, snapshotOf } from '../../../../src/controller/snapshot.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
 import { StatusConflicts } from '../../../../src/ipam/status-conflicts.ts';
 import { ApiError } from '../../../../src/kube/client.ts';
@@ -73,7 +73,7 @@ export interface Passed {
 export class Replica {
   readonly client: MemoryClient;
   readonly #cluster: MemoryCluster;
-  readonly #watched: Watched;
+  readonly #informers: Informers;
   readonly #stop = new AbortController();
   readonly #loop = new StillLoop();
   readonly #events: EventSender;
@@ -88,23 +88,23 @@ export class Replica {
     this.#late = former?.abandon() ?? [];
     this.client = new MemoryClient({ store: cluster.store, send: cluster.send });
     this.#events = new EventSender({ client: this.client, log, component: 'controller' });
-    this.#watched = watchAll(this.client, log, () => undefined);
+    this.#informers = makeInformers(this.client, log, () => undefined);
   }
 
   /** Starts one: it reads everything. What a former one has sent may still arrive. */
   static async start(cluster: MemoryCluster, former?: Replica): Promise<Replica> {
     const replica = new Replica(cluster, former);
-    for (const informer of Object.values(replica.#watched)) void informer.run(replica.#stop.signal);
+    for (const informer of Object.values(replica.#informers)) void informer.run(replica.#stop.signal);
     // An answer takes a few turns.
-    for (let turn = 0; turn < 100 && !isSynced(replica.#watched); turn++) await Promise.resolve();
-    assert.ok(isSynced(replica.#watched), 'the first lists are not read');
+    for (let turn = 0; turn < 100 && !isSynced(replica.#informers); turn++) await Promise.resolve();
+    assert.ok(isSynced(replica.#informers), 'the first lists are not read');
     await replica.hear();
     return replica;
   }
 
   /** What it would decide on. */
   get snapshot(): Snapshot {
-    return { ...snapshotOf(this.#watched), ownership, now: this.#cluster.now };
+    return { ...snapshotOf(this.#informers), ownership, now: this.#cluster.now };
   }
 
   /** What its watches have to tell arrives: of all kinds, or of one. */
@@ -118,7 +118,7 @@ export class Replica {
     this.client.begin(fate);
     this.client.knowledge.decidedAt = this.#cluster.now;
     this.#loop.begin();
-    const constant = { client: this.client, log, watched: this.#told, loop: this.#loop, events: this.#events };
+    const constant = { client: this.client, log, informers: this.#told, loop: this.#loop, events: this.#events };
     // What failed before is due again: a pass of a test comes as late as it likes.
     const anew = { backoff: new Backoff(), poolStatus: fate.reports ? new PoolStatus() : new SilentPoolStatus() };
     const parts = { ...constant, ...this.#state, ...anew, signal: this.#stop.signal };
@@ -152,9 +152,9 @@ export class Replica {
   }
 
   /** What it watches, for a pass. A decision alone looks at namespaces: then the client is told that what is known now is decided on. */
-  get #told(): Watched {
+  get #told(): Informers {
     const { client } = this;
-    const { namespaces, ...others } = this.#watched;
+    const { namespaces, ...others } = this.#informers;
     return {
       ...others,
       get namespaces() {
