@@ -14,6 +14,7 @@ import { StatusConflicts } from '../ipam/status-conflicts.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
+import { faultOf, isSynced } from '../kube/informer-set.ts';
 import { LeaderElector, type LeaseTiming } from '../kube/leader.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { serveHealth } from '../runtime/health.ts';
@@ -27,7 +28,7 @@ import { ensureLivenessKey } from './liveness-key.ts';
 import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
-import { faultOf, isKnown, isSynced, makeInformers, snapshotOf } from './snapshot.ts';
+import { hasObject, makeInformers, snapshotOf } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** What the controller is told on its command line. */
@@ -178,7 +179,7 @@ export async function pass(
   await endMoves(informers.allocations.store.values(), writer);
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
-  backoff.keepOnly((uid) => isKnown(informers, uid));
+  backoff.keepOnly((uid) => hasObject(informers, uid));
   // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
   contests.keepOnly((uid) => informers.services.store.get(uid)?.isLoadBalancer === true);
 }

@@ -34,18 +34,6 @@ export function makeInformers(client: KubeClient, log: Logger, onChange: () => v
   };
 }
 
-/** Have all informers taken in their first list? Before that an address in use could look free. */
-export function isSynced(informers: Informers): boolean {
-  return Object.values(informers).every(({ synced }) => synced);
-}
-
-/** What is wrong with the first informer that stands still. */
-export function faultOf(informers: Informers): string | undefined {
-  return Object.values(informers)
-    .map((informer) => informer.fault())
-    .find((fault) => fault !== undefined);
-}
-
 /** What is known now, for a decision. */
 export function snapshotOf(informers: Informers): Omit<Snapshot, 'ownership' | 'now'> {
   const { pools, namespaces, nodes, services, allocations } = informers;
@@ -59,6 +47,6 @@ export function snapshotOf(informers: Informers): Omit<Snapshot, 'ownership' | '
 }
 
 /** Is this the uid of something that may be written to? */
-export function isKnown({ pools, services, allocations }: Informers, uid: string): boolean {
+export function hasObject({ pools, services, allocations }: Informers, uid: string): boolean {
   return [services, allocations, pools].some(({ store }) => store.get(uid) !== undefined);
 }

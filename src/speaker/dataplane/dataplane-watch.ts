@@ -10,12 +10,13 @@ import { FormerHolders } from '../../dataplane/plan/former-holders.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
+import { isKnown } from '../../kube/informer-set.ts';
 import type { Link } from '../../linux/links.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
 import type { DesiredState } from '../desired-state.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
-import { type Informers, isKnown } from '../informers.ts';
+import type { Informers } from '../informers.ts';
 import { type LinkOf, servedBy } from './spread-targets.ts';
 import type { SpreadWatch } from './spread-watch.ts';
 
