@@ -9,6 +9,7 @@ import type { Ip } from '../addr/ip.ts';
 import { coversPool } from '../api/advertisement.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { settle } from '../ipam/allocate.ts';
+import { AllocationCache } from '../ipam/allocation-cache.ts';
 import type { Ownership } from '../ipam/ownership.ts';
 import { StatusConflicts } from '../ipam/status-conflicts.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -71,6 +72,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const events = new EventSender({ client, log, component: 'controller' });
   const state = {
     backoff: new Backoff(),
+    cache: new AllocationCache(),
     contests: new StatusConflicts(),
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
@@ -140,7 +142,12 @@ async function actWhileLeading(election: LeaderElector, loop: Loop, signal: Abor
   await election.giveBack();
 }
 
-type PassParts = Omit<Writer, 'status'> & { readonly contests: StatusConflicts; readonly poolStatus: PoolStatus };
+/** The parts that a pass uses. The last three keep their state from one pass to the next. */
+type PassParts = Omit<Writer, 'status'> & {
+  readonly cache: AllocationCache;
+  readonly contests: StatusConflicts;
+  readonly poolStatus: PoolStatus;
+};
 
 /** What the installation was told. */
 interface Rules {
@@ -150,7 +157,7 @@ interface Rules {
 
 /** One pass: everything that is known, decided anew, and put right. */
 export async function pass(
-  { contests, poolStatus, ...constant }: PassParts,
+  { cache, contests, poolStatus, ...constant }: PassParts,
   { ownership, handOff }: Rules,
 ): Promise<void> {
   const { informers, backoff, loop } = constant;
@@ -163,7 +170,7 @@ export async function pass(
     const entryOf = (address: Ip) => entries.get(address);
     return { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
   };
-  const decideAll = () => settle({ ...snapshotOf(informers), ownership, now });
+  const decideAll = () => settle({ ...snapshotOf(informers), ownership, now }, cache);
 
   let settled = decideAll();
   let writer = writerNow();

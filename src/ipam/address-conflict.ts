@@ -3,7 +3,7 @@ import { type AllocationView, allocationCondition, allocationConditions, wasAnno
 import type { Condition } from '../api/meta.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { Outcome } from './reasons.ts';
-import { allocationRequestOf } from './requests.ts';
+import type { RequestOf } from './requests.ts';
 import type { Slot, WorkingLedger } from './working-ledger.ts';
 
 /** A Service is moved so often while the addresses that it left are kept back; after that a person decides. */
@@ -23,8 +23,11 @@ export function obstructionOf(entry: AllocationView): Condition | undefined {
 export function leaveObstructed(
   book: WorkingLedger,
   evict: (service: ServiceView, slot: Slot, why: Outcome) => void,
+  requestOf: RequestOf,
 ): void {
   const moves = movesOf(book);
+  const asksFor = (service: ServiceView, { family, address }: Slot) =>
+    requestOf(service).addresses.get(family) === address;
   for (const slot of book.slots.values()) {
     const why = slot.entry && obstructionOf(slot.entry);
     if (why === undefined) continue;
@@ -44,8 +47,4 @@ function movesOf({ slots }: WorkingLedger): ReadonlyMap<string, number> {
     if (uid !== undefined) moves.set(uid, (moves.get(uid) ?? 0) + 1);
   }
   return moves;
-}
-
-function asksFor(service: ServiceView, { family, address }: Slot): boolean {
-  return allocationRequestOf(service).addresses.get(family) === address;
 }

@@ -5,14 +5,14 @@ import type { NamespaceView } from '../api/namespace.ts';
 import type { NodeView } from '../api/node.ts';
 import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
+import { AllocationCache } from './allocation-cache.ts';
 import type { Choices } from './choose.ts';
 import { claimHeld } from './current-allocations.ts';
 import { adopt, decide, guardShown, isContent } from './decide.ts';
-import { assigned, type Decision } from './decision.ts';
+import type { Decision } from './decision.ts';
 import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
 import { hasOurClass, isAdoptable, isForeign, type Ownership, shownBy } from './ownership.ts';
-import { PoolTable } from './pool-table.ts';
-import { type ForeignUser, type Slot, WorkingLedger } from './working-ledger.ts';
+import { type ForeignUser, WorkingLedger } from './working-ledger.ts';
 
 /** All that an allocation depends on. */
 export interface Snapshot {
@@ -51,8 +51,8 @@ export interface Plan {
  * | nothing                    | an address          | that address, or refused with the reason                             |
  * | nothing                    | nothing, or a pool  | what its status shows; what its sharing key shares; the lowest free one |
  */
-export function planAllocations(snapshot: Snapshot): Plan {
-  return settle(snapshot).plan;
+export function planAllocations(snapshot: Snapshot, cache?: AllocationCache): Plan {
+  return settle(snapshot, cache).plan;
 }
 
 /** A plan with the state that it ends in. */
@@ -60,10 +60,11 @@ export interface Settled extends Choices {
   readonly plan: Plan;
 }
 
-/** Decides, and keeps the state of the pools for those who want to explain it. */
-export function settle(snapshot: Snapshot): Settled {
+/** Decides, and keeps the state of the pools for those who want to explain it. A caller that decides again and again hands in its cache. */
+export function settle(snapshot: Snapshot, cache = new AllocationCache()): Settled {
   const { services, ledger, ownership } = snapshot;
-  const table = tableOf(snapshot);
+  const table = cache.tableOf(snapshot.pools, snapshot.namespaces);
+  const { requestOf } = cache;
   // An address that only waits for a Service says nothing of whose the Service is when it comes back.
   const inUse = ledger.filter(({ reservedUntil }) => reservedUntil === undefined);
   const bound = new Set(inUse.flatMap((entry) => entry.services.map(({ uid }) => uid)));
@@ -71,46 +72,18 @@ export function settle(snapshot: Snapshot): Settled {
     hasOurClass(service, ownership) || (service.isLoadBalancer && bound.has(service.uid));
   const ours = services.filter(isOurs);
   const book = new WorkingLedger(ledger, strangersOf(snapshot, bound), table.pools);
-  const holdings = claimHeld(ours, { book, table, now: snapshot.now });
-  const context = { book, table, holdings, ownership };
+  const holdings = claimHeld(ours, { book, table, requestOf, now: snapshot.now });
+  const context = { book, table, requestOf, holdings, ownership };
   const pending = ours.filter((service) => !isContent(service, context)).sort(oldestFirst);
   const adoptions = new Map(pending.map((service) => [service, adopt(service, context)]));
   for (const service of ours) guardShown(service, context);
   const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));
-  const kept = (service: ServiceView) => keptDecision(service, holdings.of(service), table);
+  const kept = (service: ServiceView) => cache.keptDecision(service, holdings.of(service), table);
   const decisions = ours.map((service) => decided.get(service) ?? kept(service));
   const { releases, nextAt } = releasesOf(book, { services, decisions, table, now: snapshot.now });
   const others = services.filter((service) => !isOurs(service));
   const strays = others.filter(({ conditions }) => conditions.length > 0);
-  return { book, table, plan: { decisions, binds: bindsOf(book), releases, strays, nextAt } };
-}
-
-interface Kept {
-  readonly table: PoolTable;
-  readonly entries: readonly (AllocationView | undefined)[];
-  readonly decision: Decision;
-}
-
-const keptBefore = new WeakMap<ServiceView, Kept>();
-
-/** Of a Service that keeps what it has: the same decision as before, as long as neither it, nor its entries, nor the pools have changed. */
-function keptDecision(service: ServiceView, slots: readonly Slot[], table: PoolTable): Decision {
-  const before = keptBefore.get(service);
-  const isSame = (slot: Slot, i: number) => slot.entry !== undefined && slot.entry === before?.entries[i];
-  if (before?.table === table && before.entries.length === slots.length && slots.every(isSame)) return before.decision;
-  const decision = assigned(service, { slots, table });
-  keptBefore.set(service, { table, entries: slots.map(({ entry }) => entry), decision });
-  return decision;
-}
-
-let lastTable: { readonly key: readonly unknown[]; readonly table: PoolTable } | undefined;
-
-/** Pools and namespaces change rarely, and a table of many ranges costs time: the last one is kept. */
-function tableOf({ pools, namespaces }: Snapshot): PoolTable {
-  const key = [...pools.map((pool) => (pool.generation > 0 ? `${pool.uid}/${pool.generation}` : pool)), ...namespaces];
-  const same = lastTable?.key.length === key.length && key.every((part, i) => part === lastTable?.key[i]);
-  if (!same || lastTable === undefined) lastTable = { key, table: new PoolTable(pools, namespaces) };
-  return lastTable.table;
+  return { book, table, requestOf, plan: { decisions, binds: bindsOf(book), releases, strays, nextAt } };
 }
 
 /** Addresses that are in use by others: nodes, and Services whose status another program wrote and that have no entry. */

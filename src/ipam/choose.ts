@@ -5,7 +5,7 @@ import type { ServiceView } from '../api/service.ts';
 import { obstructionOf } from './address-conflict.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
-import { allocationRequestOf } from './requests.ts';
+import type { RequestOf } from './requests.ts';
 import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
 import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
@@ -13,6 +13,7 @@ import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from '
 export interface Choices {
   readonly book: WorkingLedger;
   readonly table: PoolTable;
+  readonly requestOf: RequestOf;
 }
 
 /** A Service that looks for an address. */
@@ -49,7 +50,7 @@ export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptio
     const reason = adopting && isShown ? 'AdoptionConflict' : 'AddressInUse';
     return { reason, message: `${address} is in use by ${stranger}` };
   }
-  const obstacle = slot && obstacleAt(slot, service);
+  const obstacle = slot && obstacleAt(slot, seeker);
   if (obstacle)
     return adopting && obstacle.reason === 'AddressInUse' ? { ...obstacle, reason: 'AdoptionConflict' } : obstacle;
   return claimWithin(seeker, book.open(address, pool.name));
@@ -57,8 +58,8 @@ export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptio
 
 /** Takes an address that Services with the same key have, or nothing. */
 export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
-  const { service, book, table } = seeker;
-  const { sharingKey } = allocationRequestOf(service);
+  const { service, book, table, requestOf } = seeker;
+  const { sharingKey } = requestOf(service);
   if (sharingKey === undefined) return undefined;
   const ranked = table.ranked(service);
   for (const slot of book.sharedBy(sharingKey, family)) {
@@ -67,7 +68,7 @@ export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
     const found = ranked.find(({ pool }) => pool === home);
     const open = found && (found.fault === undefined || found.fault === 'NotAutoAssign');
     if (!open || (found.pool.avoidBuggyIPs && isBuggy(family, slot.value))) continue;
-    if (book.strangerAt(slot.address, service) || obstacleAt(slot, service)) continue;
+    if (book.strangerAt(slot.address, service) || obstacleAt(slot, seeker)) continue;
     const taken = claimWithin(seeker, slot);
     if (!isOutcome(taken)) return taken;
   }
@@ -112,7 +113,10 @@ export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family
 }
 
 /** Why the Service cannot use this address beside those who have it; undefined if it can. */
-export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefined {
+export function obstacleAt(
+  slot: Slot,
+  { service, requestOf }: Pick<Seeker, 'service' | 'requestOf'>,
+): Outcome | undefined {
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
@@ -125,10 +129,10 @@ export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefine
     return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the most` };
   }
   const sharers: readonly Sharer[] = [
-    ...others.map(sharerOf),
+    ...others.map((other) => sharerOf(other, requestOf(other))),
     ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
   ];
-  const own = sharerOf(service);
+  const own = sharerOf(service, requestOf(service));
   for (const sharer of sharers) {
     const conflict = sharingConflict(own, sharer);
     if (conflict === undefined) continue;
@@ -143,13 +147,13 @@ function isReserved(entry: AllocationView | undefined): entry is AllocationView 
 }
 
 /** Claims the slot unless the quota of its pool forbids it: an address that the namespace has already costs nothing. */
-function claimWithin({ service, book, table }: Seeker, slot: Slot): Slot | Outcome {
+function claimWithin({ service, book, table, requestOf }: Seeker, slot: Slot): Slot | Outcome {
   const pool = table.named(slot.pool);
   const before = book.countOf(slot.pool, service.namespace);
   book.claim(slot, service);
   const after = book.countOf(slot.pool, service.namespace);
   if (pool?.quota === undefined || after <= pool.quota || after === before) {
-    book.shareBy(slot, allocationRequestOf(service).sharingKey);
+    book.shareBy(slot, requestOf(service).sharingKey);
     return slot;
   }
   book.leave(slot, service);

@@ -6,15 +6,20 @@ import { leaveObstructed, obstructionOf } from './address-conflict.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
 import { isToLeave } from './renumbering.ts';
-import { allocationRequestOf } from './requests.ts';
+import type { RequestOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
 import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** The addresses that Services have before anybody chooses. */
 export class CurrentAllocations {
+  readonly #requestOf: RequestOf;
   readonly #slots = new Map<ServiceView, readonly Slot[]>();
   /** Those that had to leave an address that they shared, and why. */
   readonly evicted = new Map<ServiceView, Outcome>();
+
+  constructor(requestOf: RequestOf) {
+    this.#requestOf = requestOf;
+  }
 
   /** The addresses of a Service, in the order of its families. */
   of(service: ServiceView): readonly Slot[] {
@@ -27,7 +32,7 @@ export class CurrentAllocations {
     if (before === undefined) this.#slots.set(service, [slot]);
     else {
       const slots = [...before, slot];
-      const inOrder = allocationRequestOf(service).families.flatMap((family) =>
+      const inOrder = this.#requestOf(service).families.flatMap((family) =>
         slots.filter((one) => one.family === family),
       );
       this.#slots.set(service, inOrder);
@@ -52,14 +57,15 @@ export class CurrentAllocations {
 interface Context {
   readonly book: WorkingLedger;
   readonly table: PoolTable;
+  readonly requestOf: RequestOf;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
 /** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
 export function claimHeld(services: readonly ServiceView[], context: Context): CurrentAllocations {
-  const { book, table } = context;
-  const holdings = new CurrentAllocations();
+  const { book, requestOf } = context;
+  const holdings = new CurrentAllocations(requestOf);
   const entries = slotsByOwner(services, book);
   const claim = (service: ServiceView, slot: Slot) => {
     book.claim(slot, service);
@@ -70,31 +76,32 @@ export function claimHeld(services: readonly ServiceView[], context: Context): C
     const own = entries.get(service.uid) ?? [];
     const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
     if (own.length === 0 && former.length === 0) continue;
-    for (const family of allocationRequestOf(service).families) {
+    for (const family of requestOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
-      const slot = current(service, own.filter(ofFamily), table) ?? current(service, former.filter(ofFamily), table);
+      const slot =
+        current(service, own.filter(ofFamily), context) ?? current(service, former.filter(ofFamily), context);
       if (slot) claim(service, slot);
     }
   }
   const shared = [...book.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
-  for (const slot of shared) separate(slot, holdings, book);
-  leaveObstructed(book, (...eviction) => holdings.evict(...eviction));
+  for (const slot of shared) separate(slot, holdings, context);
+  leaveObstructed(book, (...eviction) => holdings.evict(...eviction), requestOf);
   // Who had to leave before a crash may have its new entry already.
   for (const service of [...holdings.evicted.keys()].sort(oldestFirst)) {
     const spare = (entries.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
-    for (const family of allocationRequestOf(service).families) {
+    for (const family of requestOf(service).families) {
       if (holdings.of(service).some((slot) => slot.family === family)) continue;
       const slot = current(
         service,
         spare.filter((one) => one.family === family),
-        table,
+        context,
       );
       if (slot) claim(service, slot);
     }
   }
   for (const slot of book.slots.values()) {
     const [first] = slot.users;
-    if (first) book.shareBy(slot, allocationRequestOf(first).sharingKey);
+    if (first) book.shareBy(slot, requestOf(first).sharingKey);
   }
   return holdings;
 }
@@ -134,9 +141,13 @@ function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book
  * A crash between the two writes of a move leaves two entries: the one that the Service asks for counts, then one of a pool that it asks
  * for, then one that it is not to leave, then the one in its status, then the lowest.
  */
-function current(service: ServiceView, slots: readonly Slot[], table: PoolTable): Slot | undefined {
+function current(
+  service: ServiceView,
+  slots: readonly Slot[],
+  { table, requestOf }: Pick<Context, 'table' | 'requestOf'>,
+): Slot | undefined {
   if (slots.length < 2) return slots[0];
-  const { addresses, pools } = allocationRequestOf(service);
+  const { addresses, pools } = requestOf(service);
   const tests: readonly ((slot: Slot) => boolean)[] = [
     ({ family, address }) => addresses.get(family) === address,
     ({ pool }) => pools.includes(pool),
@@ -164,15 +175,20 @@ function rehome(slot: Slot, { book, table }: Context): void {
  * Of Services that share an address and no longer can (a port, a policy or a key was changed), those leave that came last: those that
  * changed since the entry was written, then the younger ones.
  */
-function separate(slot: Slot, holdings: CurrentAllocations, book: WorkingLedger): void {
+function separate(slot: Slot, holdings: CurrentAllocations, { book, requestOf }: Context): void {
+  const sharer = (service: ServiceView) => sharerOf(service, requestOf(service));
   slot.users.sort(oldestFirst);
-  if (areAllCompatible(slot.users.map(sharerOf))) return;
+  if (areAllCompatible(slot.users.map(sharer))) return;
+  const isAsRecorded = (service: ServiceView, entry: AllocationView | undefined) => {
+    const ref = entry?.services.find((one) => isSameName(service, one));
+    return entry?.sharingKey === requestOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
+  };
   const rank = new Map(slot.users.map((service) => [service, isAsRecorded(service, slot.entry) ? 0 : 1]));
   const sorted = [...slot.users].sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   const stay: ServiceView[] = [];
   for (const service of sorted) {
     const conflict = stay
-      .map((other) => sharingConflict(sharerOf(service), sharerOf(other)))
+      .map((other) => sharingConflict(sharer(service), sharer(other)))
       .find((why) => why !== undefined);
     if (conflict === undefined) {
       stay.push(service);
@@ -183,11 +199,6 @@ function separate(slot: Slot, holdings: CurrentAllocations, book: WorkingLedger)
     holdings.evict(service, slot, { reason: 'SharingConflict', message });
   }
   slot.users.sort((a, b) => stay.indexOf(a) - stay.indexOf(b));
-}
-
-function isAsRecorded(service: ServiceView, entry: AllocationView | undefined): boolean {
-  const ref = entry?.services.find((one) => isSameName(service, one));
-  return entry?.sharingKey === allocationRequestOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
 }
 
 /** Does the entry know all the ports of the Service, and no others? */

@@ -7,7 +7,7 @@ import { assigned, type Decision, refused } from './decision.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
 import { isOutcome, listed, type Outcome } from './reasons.ts';
 import { isToLeave } from './renumbering.ts';
-import { type AllocationRequest, allocationRequestOf } from './requests.ts';
+import type { AllocationRequest } from './requests.ts';
 import type { Slot } from './working-ledger.ts';
 
 /** What a decision is made with. */
@@ -17,9 +17,9 @@ export interface Context extends Choices {
 }
 
 /** Has the Service all that it could want, so that nothing is left to decide? */
-export function isContent(service: ServiceView, { holdings, table }: Pick<Context, 'holdings' | 'table'>): boolean {
+export function isContent(service: ServiceView, { holdings, table, requestOf }: Omit<Context, 'ownership'>): boolean {
   const slots = holdings.of(service);
-  const ask = allocationRequestOf(service);
+  const ask = requestOf(service);
   if (ask.fault || slots.length < ask.families.length || holdings.evicted.has(service)) return false;
   return slots.every((slot) => !wantsAnother(ask, slot, isToLeave(slot, table)));
 }
@@ -46,8 +46,8 @@ export interface Conflict extends Outcome {
  * is its status as a whole: of two families it gets both or none.
  */
 export function adopt(service: ServiceView, context: Context): Conflict | undefined {
-  const { book, holdings, table, ownership } = context;
-  const ask = allocationRequestOf(service);
+  const { book, holdings, table, ownership, requestOf } = context;
+  const ask = requestOf(service);
   if (holdings.evicted.has(service) || !isAdoptable(service, ownership)) return undefined;
   const isNew = holdings.of(service).length === 0;
   const conflicts: Conflict[] = [];
@@ -80,8 +80,8 @@ export function guardShown(service: ServiceView, { book, holdings }: Context): v
 
 /** Decides a Service. `conflict` says why it did not get what its status shows. */
 export function decide(service: ServiceView, context: Context, conflict: Conflict | undefined): Decision {
-  const { table, holdings, ownership } = context;
-  const ask = allocationRequestOf(service);
+  const { table, holdings, ownership, requestOf } = context;
+  const ask = requestOf(service);
   const held = holdings.of(service);
   if (held.length === 0 && !isAdoptable(service, ownership))
     return refused(service, contested(service, ownership), true);
@@ -104,7 +104,7 @@ export function decide(service: ServiceView, context: Context, conflict: Conflic
 /** RequireDualStack: what the Service shows stays, a wish for another one too; anything else would be held without use. */
 function waiting(
   service: ServiceView,
-  { book, table, holdings }: Context,
+  { book, table, holdings, requestOf }: Context,
   {
     slots,
     why,
@@ -116,7 +116,7 @@ function waiting(
   for (const slot of slots) if (!kept.includes(slot)) book.leave(slot, service);
   for (const slot of kept) {
     if (!slots.includes(slot)) book.resume(slot, service);
-    book.shareBy(slot, allocationRequestOf(service).sharingKey);
+    book.shareBy(slot, requestOf(service).sharingKey);
   }
   const declined = { ...why, message: `RequireDualStack: ${why.message}` };
   const evicted = holdings.evicted.get(service);

@@ -5,7 +5,6 @@ import { verdictOf } from './choose.ts';
 import type { Decision } from './decision.ts';
 import type { EffectivePool } from './pool-table.ts';
 import type { PoolVerdict } from './reasons.ts';
-import { allocationRequestOf } from './requests.ts';
 
 /** What became of a pool. */
 export interface PoolLook {
@@ -33,7 +32,7 @@ export function explainAllocation(snapshot: Snapshot, key: string): Explanation 
   const decision = settled.plan.decisions.find(({ service }) => service.key === key);
   if (decision === undefined) return { decision, looks: [] };
   const { service } = decision;
-  const looks = allocationRequestOf(service).families.map((family) => {
+  const looks = settled.requestOf(service).families.map((family) => {
     const slot = [...settled.book.slots.values()].find((one) => one.family === family && one.users.includes(service));
     const look = (pool: EffectivePool, fault: PoolVerdict | undefined): PoolLook => ({
       pool: pool.name,

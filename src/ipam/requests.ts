@@ -17,25 +17,21 @@ export interface AllocationRequest {
   readonly fault: Outcome | undefined;
 }
 
-/** Views never change, and a pass asks every one of them. */
-const asks = new WeakMap<ServiceView, AllocationRequest>();
+/** Gives what a Service asks for, read once: see `AllocationCache`. */
+export type RequestOf = (service: ServiceView) => AllocationRequest;
 
 /** What a Service asks for. */
 export function allocationRequestOf(service: ServiceView): AllocationRequest {
-  const known = asks.get(service);
-  if (known !== undefined) return known;
   const families = service.families.length === 0 ? (['IPv4'] as const) : service.families;
   const addresses = requestedAddresses(service, families);
   const sharing = normalKey(service);
-  const ask: AllocationRequest = {
+  return {
     families,
     addresses: 'reason' in addresses ? new Map() : addresses,
     pools: service.requestedPools,
     sharingKey: typeof sharing === 'object' ? undefined : sharing,
     fault: 'reason' in addresses ? addresses : typeof sharing === 'object' ? sharing : undefined,
   };
-  asks.set(service, ask);
-  return ask;
 }
 
 function requestedAddresses(service: ServiceView, families: readonly Family[]): ReadonlyMap<Family, Ip> | Outcome {

@@ -1,6 +1,6 @@
 /** May Services share an address? */
 import type { ServicePort, ServiceView } from '../api/service.ts';
-import { allocationRequestOf } from './requests.ts';
+import type { AllocationRequest } from './requests.ts';
 
 /** One of those that share, or want to. */
 export interface Sharer {
@@ -15,9 +15,9 @@ export interface Sharer {
 }
 
 /** A Service as a sharer. */
-export function sharerOf(service: ServiceView): Sharer {
+export function sharerOf(service: ServiceView, { sharingKey }: AllocationRequest): Sharer {
   return {
-    key: allocationRequestOf(service).sharingKey,
+    key: sharingKey,
     ports: service.ports,
     backends: service.local ? service.selector : '',
   };

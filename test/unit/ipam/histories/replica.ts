@@ -6,6 +6,7 @@ import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
 import { type Informers, makeInformers, snapshotOf } from '../../../../src/controller/snapshot.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
+import { AllocationCache } from '../../../../src/ipam/allocation-cache.ts';
 import { StatusConflicts } from '../../../../src/ipam/status-conflicts.ts';
 import { ApiError } from '../../../../src/kube/client.ts';
 import { EventSender } from '../../../../src/kube/events.ts';
@@ -78,7 +79,7 @@ export class Replica {
   readonly #stop = new AbortController();
   readonly #loop = new StillLoop();
   readonly #events: EventSender;
-  readonly #state = { contests: new StatusConflicts(), inEffect: new InEffect() };
+  readonly #state = { cache: new AllocationCache(), contests: new StatusConflicts(), inEffect: new InEffect() };
   /** A pass that waits for the answers to its writes. */
   #underWay: Promise<void> | undefined;
   /** Makes writes arrive whose answers are not waited for any more. */
