@@ -14,7 +14,7 @@ afterEach(() => berth.cleanUp(lab));
 
 test('E4 a pool with a malformed address is refused with the field and the value', async () => {
   const rows: readonly [string, RegExp][] = [
-    ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is no address, no CIDR and no range/],
+    ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is not an address, a CIDR or a range/],
     ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is no address/],
     ['192.0.2.1-', /spec\.addresses\[0\].*"192\.0\.2\.1-" is no address/],
     ['192.0.2.1-192.0.2.2-192.0.2.3', /spec\.addresses\[0\].*is no address/],
