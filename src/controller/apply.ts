@@ -6,8 +6,8 @@ import {
   conditionOf,
   type DesiredStatus,
   desiredStatus,
+  hasChanged,
   isMirrorOnly,
-  isNews,
   noStatus,
   sameStatus,
 } from '../ipam/status.ts';
@@ -113,7 +113,7 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
       manager,
       force,
     });
-    if (ingress) status.contests.wrote(service, ingress, status.now);
+    if (ingress) status.conflicts.wrote(service, ingress, status.now);
     informers.services.assume(raw);
     return true;
   } catch (error) {
@@ -131,7 +131,7 @@ async function report(decision: Decision, desired: DesiredStatus, { events, log 
   const regarding = regardingOf(service);
   for (const condition of desired.conditions) {
     const { type, reason, message } = condition;
-    if (quiet.has(reason) || !isNews(conditionOf(service, type), condition)) continue;
+    if (quiet.has(reason) || !hasChanged(conditionOf(service, type), condition)) continue;
     log.info({ svc: service.key, reason, message }, 'service not served in full');
     const action = type === conditionTypes.allocated ? 'Allocate' : 'Announce';
     await events.send({ regarding, type: 'Warning', reason, action, note: message });

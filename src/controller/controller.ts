@@ -73,7 +73,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const state = {
     backoff: new Backoff(),
     cache: new AllocationCache(),
-    contests: new StatusConflicts(),
+    conflicts: new StatusConflicts(),
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
   };
@@ -145,7 +145,7 @@ async function actWhileLeading(election: LeaderElector, loop: Loop, signal: Abor
 /** The parts that a pass uses. The last three keep their state from one pass to the next. */
 type PassParts = Omit<Writer, 'status'> & {
   readonly cache: AllocationCache;
-  readonly contests: StatusConflicts;
+  readonly conflicts: StatusConflicts;
   readonly poolStatus: PoolStatus;
 };
 
@@ -157,7 +157,7 @@ interface Rules {
 
 /** One pass: everything that is known, decided anew, and put right. */
 export async function pass(
-  { cache, contests, poolStatus, ...constant }: PassParts,
+  { cache, conflicts, poolStatus, ...constant }: PassParts,
   { ownership, handOff }: Rules,
 ): Promise<void> {
   const { informers, backoff, loop } = constant;
@@ -168,7 +168,7 @@ export async function pass(
   const writerNow = (): Writer => {
     const entries = new Map(informers.allocations.store.values().map((entry) => [entry.address, entry]));
     const entryOf = (address: Ip) => entries.get(address);
-    return { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
+    return { ...constant, status: { ownership, advertised, entryOf, conflicts, now, handOff } };
   };
   const decideAll = () => settle({ ...snapshotOf(informers), ownership, now }, cache);
 
@@ -188,5 +188,5 @@ export async function pass(
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
   backoff.keepOnly((uid) => hasObject(informers, uid));
   // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
-  contests.keepOnly((uid) => informers.services.store.get(uid)?.isLoadBalancer === true);
+  conflicts.keepOnly((uid) => informers.services.store.get(uid)?.isLoadBalancer === true);
 }

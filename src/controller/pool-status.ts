@@ -15,7 +15,7 @@ export class PoolStatus {
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   /** Writes the status of every pool that says something else, unless it was looked at just now: then a later pass does. */
-  async apply({ table, book }: Pick<Settled, 'table' | 'book'>, writer: Writer): Promise<void> {
+  async apply({ table, ledger }: Pick<Settled, 'table' | 'ledger'>, writer: Writer): Promise<void> {
     const leftMs = this.#reportedAt + paceMs - performance.now();
     if (leftMs > 0) {
       writer.loop.triggerIn(leftMs);
@@ -23,7 +23,7 @@ export class PoolStatus {
     }
     this.#reportedAt = performance.now();
     const { store } = writer.informers.pools;
-    const news = poolReports(table, book).filter((report) => {
+    const news = poolReports(table, ledger).filter((report) => {
       const known = store.get(report.pool.uid);
       return known !== undefined && !isReported(known, report);
     });
@@ -32,7 +32,7 @@ export class PoolStatus {
 }
 
 function isReported(pool: PoolView, { counts, findings }: PoolReport): boolean {
-  return sameCounts(pool.counts, counts) && findings.every((finding) => !isNews(pool, finding));
+  return sameCounts(pool.counts, counts) && findings.every((finding) => !hasChanged(pool, finding));
 }
 
 async function write(report: PoolReport, { client, events, signal, status, informers }: Writer): Promise<void> {
@@ -59,7 +59,7 @@ async function write(report: PoolReport, { client, events, signal, status, infor
     throw error;
   }
   const regarding = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', name: pool.name, uid: pool.uid };
-  for (const { reason, message } of findings.filter((finding) => isFault(finding) && isNews(before, finding))) {
+  for (const { reason, message } of findings.filter((finding) => isFault(finding) && hasChanged(before, finding))) {
     await events.send({ regarding, type: 'Warning', reason, action: 'Read', note: message });
   }
 }
@@ -68,7 +68,7 @@ function isFault({ type, status }: Finding): boolean {
   return type === 'Ready' ? status !== 'True' : status === 'True';
 }
 
-function isNews(pool: PoolView, finding: Finding): boolean {
+function hasChanged(pool: PoolView, finding: Finding): boolean {
   const before = conditionOf(pool, finding.type);
   return before?.reason !== finding.reason || before.message !== finding.message || before.status !== finding.status;
 }

@@ -21,19 +21,19 @@ export function obstructionOf(entry: AllocationView): Condition | undefined {
 
 /** Takes such addresses from the Services that did not ask for them. */
 export function leaveObstructed(
-  book: WorkingLedger,
+  ledger: WorkingLedger,
   evict: (service: ServiceView, slot: Slot, why: Outcome) => void,
   requestOf: RequestOf,
 ): void {
-  const moves = movesOf(book);
+  const moves = movesOf(ledger);
   const asksFor = (service: ServiceView, { family, address }: Slot) =>
     requestOf(service).addresses.get(family) === address;
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const why = slot.entry && obstructionOf(slot.entry);
     if (why === undefined) continue;
     for (const service of [...slot.users]) {
       if (asksFor(service, slot) || (moves.get(service.uid) ?? 0) >= mostMoves) continue;
-      book.leave(slot, service);
+      ledger.leave(slot, service);
       evict(service, slot, { reason: 'AddressConflict', message: why.message });
     }
   }

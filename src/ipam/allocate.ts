@@ -7,8 +7,8 @@ import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { AllocationCache } from './allocation-cache.ts';
 import type { Choices } from './choose.ts';
-import { claimHeld } from './current-allocations.ts';
-import { adopt, decide, guardShown, isContent } from './decide.ts';
+import { claimCurrent } from './current-allocations.ts';
+import { adopt, decide, guardShown, isSatisfied } from './decide.ts';
 import type { Decision } from './decision.ts';
 import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
 import { hasOurClass, isAdoptable, isForeign, type Ownership, shownBy } from './ownership.ts';
@@ -62,43 +62,43 @@ export interface Settled extends Choices {
 
 /** Decides, and keeps the state of the pools for those who want to explain it. A caller that decides again and again hands in its cache. */
 export function settle(snapshot: Snapshot, cache = new AllocationCache()): Settled {
-  const { services, ledger, ownership } = snapshot;
+  const { services, ledger: entries, ownership } = snapshot;
   const table = cache.tableOf(snapshot.pools, snapshot.namespaces);
   const { requestOf } = cache;
   // An address that only waits for a Service says nothing of whose the Service is when it comes back.
-  const inUse = ledger.filter(({ reservedUntil }) => reservedUntil === undefined);
+  const inUse = entries.filter(({ reservedUntil }) => reservedUntil === undefined);
   const bound = new Set(inUse.flatMap((entry) => entry.services.map(({ uid }) => uid)));
   const isOurs = (service: ServiceView) =>
     hasOurClass(service, ownership) || (service.isLoadBalancer && bound.has(service.uid));
   const ours = services.filter(isOurs);
-  const book = new WorkingLedger(ledger, strangersOf(snapshot, bound), table.pools);
-  const holdings = claimHeld(ours, { book, table, requestOf, now: snapshot.now });
-  const context = { book, table, requestOf, holdings, ownership };
-  const pending = ours.filter((service) => !isContent(service, context)).sort(oldestFirst);
+  const ledger = new WorkingLedger(entries, foreignUsersOf(snapshot, bound), table.pools);
+  const current = claimCurrent(ours, { ledger, table, requestOf, now: snapshot.now });
+  const context = { ledger, table, requestOf, current, ownership };
+  const pending = ours.filter((service) => !isSatisfied(service, context)).sort(oldestFirst);
   const adoptions = new Map(pending.map((service) => [service, adopt(service, context)]));
   for (const service of ours) guardShown(service, context);
   const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));
-  const kept = (service: ServiceView) => cache.keptDecision(service, holdings.of(service), table);
+  const kept = (service: ServiceView) => cache.keptDecision(service, current.of(service), table);
   const decisions = ours.map((service) => decided.get(service) ?? kept(service));
-  const { releases, nextAt } = releasesOf(book, { services, decisions, table, now: snapshot.now });
+  const { releases, nextAt } = releasesOf(ledger, { services, decisions, table, now: snapshot.now });
   const others = services.filter((service) => !isOurs(service));
   const strays = others.filter(({ conditions }) => conditions.length > 0);
-  return { book, table, requestOf, plan: { decisions, binds: bindsOf(book), releases, strays, nextAt } };
+  return { ledger, table, requestOf, plan: { decisions, binds: bindsOf(ledger), releases, strays, nextAt } };
 }
 
 /** Addresses that are in use by others: nodes, and Services whose status another program wrote and that have no entry. */
-function strangersOf(
+function foreignUsersOf(
   { nodes, services, ownership }: Snapshot,
   bound: ReadonlySet<string>,
 ): ReadonlyMap<Ip, ForeignUser> {
-  const strangers = new Map<Ip, ForeignUser>();
+  const users = new Map<Ip, ForeignUser>();
   for (const service of services) {
     if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) continue;
     if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) continue;
     for (const ip of shownBy(service)) {
-      strangers.set(ip, { who: 'a Service that another program serves', owner: undefined });
+      users.set(ip, { who: 'a Service that another program serves', owner: undefined });
     }
   }
-  for (const { addresses } of nodes) for (const ip of addresses) strangers.set(ip, { who: 'a node', owner: undefined });
-  return strangers;
+  for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { who: 'a node', owner: undefined });
+  return users;
 }

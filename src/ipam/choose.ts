@@ -11,7 +11,7 @@ import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from '
 
 /** Where addresses come from. */
 export interface Choices {
-  readonly book: WorkingLedger;
+  readonly ledger: WorkingLedger;
   readonly table: PoolTable;
   readonly requestOf: RequestOf;
 }
@@ -25,63 +25,63 @@ export interface Seeker extends Choices {
 const mostSharers = 128;
 
 /** What a Service carries already counts for more than what it asks for: such a pool need not be open for anything new. */
-export interface TakeOptions {
+export interface AssignOptions {
   readonly adopting: boolean;
 }
 
 /** Takes a certain address, alone or shared, or says why not. */
-export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptions): Slot | Outcome {
-  const { service, book, table } = seeker;
+export function assignAddress(seeker: Seeker, address: Ip, { adopting }: AssignOptions): Slot | Outcome {
+  const { service, ledger, table } = seeker;
   const value = ipToNumber(address);
   const pool = table.poolOf(address, value);
   if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is in no IPAddressPool` };
-  const slot = book.slots.get(address);
+  const slot = ledger.slots.get(address);
   const ranked = table.ranked(service).find((one) => one.pool === pool);
-  const fault = adopting ? ranked?.bar : ranked?.fault;
+  const fault = adopting ? ranked?.exclusion : ranked?.fault;
   const refused = fault && refusedByPool(service, pool, { fault, address, adopting });
   if (refused) return refused;
   if (pool.avoidBuggyIPs && isBuggy(familyOf(address), value)) {
     const message = `${address} is left out of pool ${pool.name}, which avoids addresses that end in .0 or .255`;
     return { reason: 'AddressNotInPool', message };
   }
-  const stranger = book.strangerAt(address, service);
-  const isShown = stranger === 'a Service that shows it';
-  if (stranger) {
+  const foreignUser = ledger.foreignUserAt(address, service);
+  const isShown = foreignUser === 'a Service that shows it';
+  if (foreignUser) {
     const reason = adopting && isShown ? 'AdoptionConflict' : 'AddressInUse';
-    return { reason, message: `${address} is in use by ${stranger}` };
+    return { reason, message: `${address} is in use by ${foreignUser}` };
   }
   const obstacle = slot && obstacleAt(slot, seeker);
   if (obstacle)
     return adopting && obstacle.reason === 'AddressInUse' ? { ...obstacle, reason: 'AdoptionConflict' } : obstacle;
-  return claimWithin(seeker, book.open(address, pool.name));
+  return claimWithinQuota(seeker, ledger.open(address, pool.name));
 }
 
 /** Takes an address that Services with the same key have, or nothing. */
-export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
-  const { service, book, table, requestOf } = seeker;
+export function assignShared(seeker: Seeker, family: Family): Slot | undefined {
+  const { service, ledger, table, requestOf } = seeker;
   const { sharingKey } = requestOf(service);
   if (sharingKey === undefined) return undefined;
   const ranked = table.ranked(service);
-  for (const slot of book.sharedBy(sharingKey, family)) {
+  for (const slot of ledger.sharedBy(sharingKey, family)) {
     if (slot.users.includes(service)) continue;
     const home = table.poolOf(slot.address, slot.value);
     const found = ranked.find(({ pool }) => pool === home);
     const open = found && (found.fault === undefined || found.fault === 'NotAutoAssign');
     if (!open || (found.pool.avoidBuggyIPs && isBuggy(family, slot.value))) continue;
-    if (book.strangerAt(slot.address, service) || obstacleAt(slot, seeker)) continue;
-    const taken = claimWithin(seeker, slot);
+    if (ledger.foreignUserAt(slot.address, service) || obstacleAt(slot, seeker)) continue;
+    const taken = claimWithinQuota(seeker, slot);
     if (!isOutcome(taken)) return taken;
   }
   return undefined;
 }
 
 /** Takes free addresses of these families: all from one pool if one has them, else each from the first pool that has one. */
-export function takeFromPools(
+export function assignFromPools(
   seeker: Seeker,
   families: readonly Family[],
   preferred?: string,
 ): ReadonlyMap<Family, Slot | Outcome> {
-  const { service, book, table } = seeker;
+  const { service, ledger, table } = seeker;
   if (families.length === 0) return new Map();
   const open = table.open(service);
   const first = preferred === undefined ? undefined : open.find(({ name }) => name === preferred);
@@ -90,8 +90,8 @@ export function takeFromPools(
   const take = (family: Family): Slot | Outcome => {
     for (const pool of whole ? [whole] : pools) {
       if (verdictOf(seeker, pool, family) !== 'Available') continue;
-      const address = book.lowestFree(pool, family) as Ip;
-      return claimWithin(seeker, book.open(address, pool.name));
+      const address = ledger.lowestFree(pool, family) as Ip;
+      return claimWithinQuota(seeker, ledger.open(address, pool.name));
     }
     return refusal(seeker, family);
   };
@@ -99,15 +99,15 @@ export function takeFromPools(
 }
 
 function hasAll(seeker: Seeker, pool: EffectivePool, families: readonly Family[]): boolean {
-  const { service, book } = seeker;
-  const room = pool.quota === undefined || book.countOf(pool.name, service.namespace) + families.length <= pool.quota;
+  const { service, ledger } = seeker;
+  const room = pool.quota === undefined || ledger.countOf(pool.name, service.namespace) + families.length <= pool.quota;
   return room && families.every((family) => verdictOf(seeker, pool, family) === 'Available');
 }
 
 /** Has an open pool something for this Service now? */
-export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
-  const reached = isQuotaReached(service, pool, book);
-  if (!reached && book.lowestFree(pool, family) !== undefined) return 'Available';
+export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
+  const reached = isQuotaReached(service, pool, ledger);
+  if (!reached && ledger.lowestFree(pool, family) !== undefined) return 'Available';
   if (!pool.own.some((range) => range.family === family)) return 'NoSuchFamily';
   return reached ? 'QuotaReached' : 'Exhausted';
 }
@@ -147,21 +147,21 @@ function isReserved(entry: AllocationView | undefined): entry is AllocationView 
 }
 
 /** Claims the slot unless the quota of its pool forbids it: an address that the namespace has already costs nothing. */
-function claimWithin({ service, book, table, requestOf }: Seeker, slot: Slot): Slot | Outcome {
+function claimWithinQuota({ service, ledger, table, requestOf }: Seeker, slot: Slot): Slot | Outcome {
   const pool = table.named(slot.pool);
-  const before = book.countOf(slot.pool, service.namespace);
-  book.claim(slot, service);
-  const after = book.countOf(slot.pool, service.namespace);
+  const before = ledger.countOf(slot.pool, service.namespace);
+  ledger.claim(slot, service);
+  const after = ledger.countOf(slot.pool, service.namespace);
   if (pool?.quota === undefined || after <= pool.quota || after === before) {
-    book.shareBy(slot, requestOf(service).sharingKey);
+    ledger.shareBy(slot, requestOf(service).sharingKey);
     return slot;
   }
-  book.leave(slot, service);
+  ledger.leave(slot, service);
   return quotaExceeded(service, pool);
 }
 
-function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, book: WorkingLedger): boolean {
-  return pool.quota !== undefined && book.countOf(pool.name, namespace) >= pool.quota;
+function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, ledger: WorkingLedger): boolean {
+  return pool.quota !== undefined && ledger.countOf(pool.name, namespace) >= pool.quota;
 }
 
 function quotaExceeded({ namespace }: ServiceView, { name, quota }: EffectivePool): Outcome {
@@ -174,7 +174,7 @@ function quotaExceeded({ namespace }: ServiceView, { name, quota }: EffectivePoo
 function refusedByPool(
   { namespace, requestedPools }: ServiceView,
   { name }: EffectivePool,
-  { fault, address, adopting }: { readonly fault: PoolVerdict; readonly address: Ip } & TakeOptions,
+  { fault, address, adopting }: { readonly fault: PoolVerdict; readonly address: Ip } & AssignOptions,
 ): Outcome | undefined {
   const of = `${address} is in pool ${name}`;
   switch (fault) {

@@ -5,7 +5,7 @@ import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { leaveObstructed, obstructionOf } from './address-conflict.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
-import { isToLeave } from './renumbering.ts';
+import { mustRenumber } from './renumbering.ts';
 import type { RequestOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
 import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
@@ -55,7 +55,7 @@ export class CurrentAllocations {
 }
 
 interface Context {
-  readonly book: WorkingLedger;
+  readonly ledger: WorkingLedger;
   readonly table: PoolTable;
   readonly requestOf: RequestOf;
   /** Milliseconds since 1970. */
@@ -63,35 +63,36 @@ interface Context {
 }
 
 /** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
-export function claimHeld(services: readonly ServiceView[], context: Context): CurrentAllocations {
-  const { book, requestOf } = context;
-  const holdings = new CurrentAllocations(requestOf);
-  const entries = slotsByOwner(services, book);
+export function claimCurrent(services: readonly ServiceView[], context: Context): CurrentAllocations {
+  const { ledger, requestOf } = context;
+  const current = new CurrentAllocations(requestOf);
+  const byOwner = slotsByOwner(services, ledger);
   const claim = (service: ServiceView, slot: Slot) => {
-    book.claim(slot, service);
-    holdings.add(service, slot);
+    ledger.claim(slot, service);
+    current.add(service, slot);
   };
-  for (const slot of book.slots.values()) rehome(slot, context);
+  for (const slot of ledger.slots.values()) moveToPool(slot, context);
   for (const service of services) {
-    const own = entries.get(service.uid) ?? [];
-    const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
+    const own = byOwner.get(service.uid) ?? [];
+    const former = (byOwner.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
     if (own.length === 0 && former.length === 0) continue;
     for (const family of requestOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
       const slot =
-        current(service, own.filter(ofFamily), context) ?? current(service, former.filter(ofFamily), context);
+        preferredSlot(service, own.filter(ofFamily), context) ??
+        preferredSlot(service, former.filter(ofFamily), context);
       if (slot) claim(service, slot);
     }
   }
-  const shared = [...book.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
-  for (const slot of shared) separate(slot, holdings, context);
-  leaveObstructed(book, (...eviction) => holdings.evict(...eviction), requestOf);
+  const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
+  for (const slot of shared) separate(slot, current, context);
+  leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
   // Who had to leave before a crash may have its new entry already.
-  for (const service of [...holdings.evicted.keys()].sort(oldestFirst)) {
-    const spare = (entries.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
+  for (const service of [...current.evicted.keys()].sort(oldestFirst)) {
+    const spare = (byOwner.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
     for (const family of requestOf(service).families) {
-      if (holdings.of(service).some((slot) => slot.family === family)) continue;
-      const slot = current(
+      if (current.of(service).some((slot) => slot.family === family)) continue;
+      const slot = preferredSlot(
         service,
         spare.filter((one) => one.family === family),
         context,
@@ -99,11 +100,11 @@ export function claimHeld(services: readonly ServiceView[], context: Context): C
       if (slot) claim(service, slot);
     }
   }
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const [first] = slot.users;
-    if (first) book.shareBy(slot, requestOf(first).sharingKey);
+    if (first) ledger.shareBy(slot, requestOf(first).sharingKey);
   }
-  return holdings;
+  return current;
 }
 
 /** Is the entry of nobody but this Service, and of use to it? */
@@ -113,10 +114,10 @@ function isAlone(service: ServiceView, { users, entry }: Slot): boolean {
 }
 
 /** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */
-function slotsByOwner(services: readonly ServiceView[], book: WorkingLedger): ReadonlyMap<string, readonly Slot[]> {
+function slotsByOwner(services: readonly ServiceView[], ledger: WorkingLedger): ReadonlyMap<string, readonly Slot[]> {
   const living = new Set(services.map(({ uid }) => uid));
   const byOwner = new Map<string, Slot[]>();
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     for (const ref of slot.entry?.services ?? []) {
       const owner = living.has(ref.uid) ? ref.uid : `${ref.namespace}/${ref.name}`;
       const slots = byOwner.get(owner);
@@ -128,20 +129,20 @@ function slotsByOwner(services: readonly ServiceView[], book: WorkingLedger): Re
 }
 
 /** May a Service have what another one of its name had? Not once the time is over, nor where its pool no longer wants it. */
-function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book, table, now }: Context): boolean {
+function mayReturn(service: ServiceView, { entry, address, value }: Slot, { ledger, table, now }: Context): boolean {
   if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
-  if (book.strangerAt(address, service) === 'a node') return false;
+  if (ledger.foreignUserAt(address, service) === 'a node') return false;
   const pool = table.poolOf(address, value);
   if (pool === undefined) return true;
-  const bar = table.ranked(service).find((ranked) => ranked.pool === pool)?.bar;
-  return bar === undefined || bar === 'Cordoned';
+  const exclusion = table.ranked(service).find((ranked) => ranked.pool === pool)?.exclusion;
+  return exclusion === undefined || exclusion === 'Cordoned';
 }
 
 /**
  * A crash between the two writes of a move leaves two entries: the one that the Service asks for counts, then one of a pool that it asks
  * for, then one that it is not to leave, then the one in its status, then the lowest.
  */
-function current(
+function preferredSlot(
   service: ServiceView,
   slots: readonly Slot[],
   { table, requestOf }: Pick<Context, 'table' | 'requestOf'>,
@@ -151,7 +152,7 @@ function current(
   const tests: readonly ((slot: Slot) => boolean)[] = [
     ({ family, address }) => addresses.get(family) === address,
     ({ pool }) => pools.includes(pool),
-    (slot) => !isToLeave(slot, table),
+    (slot) => !mustRenumber(slot, table),
     ({ address }) => service.ingress.some(({ ip }) => ip === address),
   ];
   const rank = (slot: Slot) => tests.map((passes) => (passes(slot) ? 0 : 1)).join('');
@@ -164,18 +165,18 @@ function byAddress(a: Slot, b: Slot): number {
 }
 
 /** A pool that was renamed or split takes its addresses along. */
-function rehome(slot: Slot, { book, table }: Context): void {
+function moveToPool(slot: Slot, { ledger, table }: Context): void {
   const home = table.named(slot.pool);
   if (home && names(home, familyOf(slot.address), slot.value)) return;
   const pool = table.poolOf(slot.address, slot.value);
-  if (pool) book.rehome(slot, pool.name);
+  if (pool) ledger.moveToPool(slot, pool.name);
 }
 
 /**
  * Of Services that share an address and no longer can (a port, a policy or a key was changed), those leave that came last: those that
  * changed since the entry was written, then the younger ones.
  */
-function separate(slot: Slot, holdings: CurrentAllocations, { book, requestOf }: Context): void {
+function separate(slot: Slot, current: CurrentAllocations, { ledger, requestOf }: Context): void {
   const sharer = (service: ServiceView) => sharerOf(service, requestOf(service));
   slot.users.sort(oldestFirst);
   if (areAllCompatible(slot.users.map(sharer))) return;
@@ -195,8 +196,8 @@ function separate(slot: Slot, holdings: CurrentAllocations, { book, requestOf }:
       continue;
     }
     const message = `cannot share ${slot.address} any longer: ${conflict}`;
-    book.leave(slot, service);
-    holdings.evict(service, slot, { reason: 'SharingConflict', message });
+    ledger.leave(slot, service);
+    current.evict(service, slot, { reason: 'SharingConflict', message });
   }
   slot.users.sort((a, b) => stay.indexOf(a) - stay.indexOf(b));
 }

@@ -33,7 +33,7 @@ export function explainAllocation(snapshot: Snapshot, key: string): Explanation 
   if (decision === undefined) return { decision, looks: [] };
   const { service } = decision;
   const looks = settled.requestOf(service).families.map((family) => {
-    const slot = [...settled.book.slots.values()].find((one) => one.family === family && one.users.includes(service));
+    const slot = [...settled.ledger.slots.values()].find((one) => one.family === family && one.users.includes(service));
     const look = (pool: EffectivePool, fault: PoolVerdict | undefined): PoolLook => ({
       pool: pool.name,
       verdict: slot?.pool === pool.name ? 'Chosen' : (fault ?? verdictOf({ ...settled, service }, pool, family)),

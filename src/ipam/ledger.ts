@@ -30,9 +30,9 @@ export interface Release {
 }
 
 /** Entries to create or to bring up to date. Nobody is struck from an entry here: that is a release. */
-export function bindsOf(book: WorkingLedger): ReadonlyMap<Ip, Bind> {
+export function bindsOf(ledger: WorkingLedger): ReadonlyMap<Ip, Bind> {
   const binds = new Map<Ip, Bind>();
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     if (slot.users.length === 0 || isRecorded(slot)) continue;
     const services = [...formerRefs(slot), ...slot.users.map(refOf)];
     const former = (slot.entry?.services ?? []).filter((ref) => !services.some(({ uid }) => uid === ref.uid));
@@ -42,7 +42,7 @@ export function bindsOf(book: WorkingLedger): ReadonlyMap<Ip, Bind> {
 }
 
 /** What decides over releases besides the ledger itself. */
-export interface Surroundings {
+export interface ReleaseContext {
   readonly services: readonly ServiceView[];
   readonly decisions: readonly Decision[];
   readonly table: PoolTable;
@@ -55,8 +55,8 @@ const quarantineMs = 3_600_000;
 
 /** What can be given back, and when the next address that is kept back can. */
 export function releasesOf(
-  book: WorkingLedger,
-  { services, decisions, table, now }: Surroundings,
+  ledger: WorkingLedger,
+  { services, decisions, table, now }: ReleaseContext,
 ): { readonly releases: readonly Release[]; readonly nextAt: number | undefined } {
   const releases: Release[] = [];
   let nextAt: number | undefined;
@@ -66,7 +66,7 @@ export function releasesOf(
     living ??= new Set(services.filter(({ isLoadBalancer }) => isLoadBalancer).map(({ key }) => key));
     return living.has(`${namespace}/${name}`);
   };
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const { entry } = slot;
     if (entry === undefined) continue;
     const refs = formerRefs(slot);
@@ -116,7 +116,7 @@ function reservedUntil({ reservedUntil: until, services }: AllocationView): numb
 function keptBack(
   slot: Slot,
   former: readonly ServiceRef[],
-  { isLiving, now, table }: Pick<Surroundings, 'now' | 'table'> & { readonly isLiving: (ref: ServiceRef) => boolean },
+  { isLiving, now, table }: Pick<ReleaseContext, 'now' | 'table'> & { readonly isLiving: (ref: ServiceRef) => boolean },
 ): Release['spec'] {
   const quarantine = quarantineOf(slot, former);
   if (quarantine) return { ...specOf(slot, [], now + quarantineMs), quarantine };

@@ -20,15 +20,15 @@ export interface PoolReport {
 }
 
 /** Reports on every pool. */
-export function poolReports(table: PoolTable, book: WorkingLedger): readonly PoolReport[] {
+export function poolReports(table: PoolTable, ledger: WorkingLedger): readonly PoolReport[] {
   const tallies = new Map(table.pools.map((pool) => [pool.name, tallyOf(pool)]));
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const bound = tallies.get(slot.pool);
     if (bound && isInUse(slot)) bound[slot.family].assigned++;
     count(slot.address, slot.value, slot.family);
   }
-  for (const [address, { value, family }] of book.strangers())
-    if (!book.slots.has(address)) count(address, value, family);
+  for (const [address, { value, family }] of ledger.foreignUsers())
+    if (!ledger.slots.has(address)) count(address, value, family);
   function count(address: Ip, value: bigint, family: Family): void {
     const home = table.poolOf(address, value);
     const tally = home && tallies.get(home.name);

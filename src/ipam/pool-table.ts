@@ -27,11 +27,11 @@ export interface RankedPool {
   /** Why the Service cannot have a new address of this pool; undefined if it can. */
   readonly fault: PoolVerdict | undefined;
   /** The same, whatever the Service asks for: what a wish for another pool must not hide. */
-  readonly bar: Bar | undefined;
+  readonly exclusion: PoolExclusion | undefined;
 }
 
 /** Why a pool gives a Service nothing new, not even on request. */
-export type Bar = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
+export type PoolExclusion = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
 
 interface Ranking {
   readonly ranked: readonly RankedPool[];
@@ -104,12 +104,12 @@ export class PoolTable {
 
   #rank(service: ServiceView): readonly RankedPool[] {
     const matches = new Map(this.pools.map((pool) => [pool, this.#match(pool.allocation, service)]));
-    const fenced = this.pools.some((pool) => pool.allocation?.strict && matches.get(pool) === 'Match');
+    const isRestricted = this.pools.some((pool) => pool.allocation?.strict && matches.get(pool) === 'Match');
     const ranked = this.pools.map((pool) => {
       const match = matches.get(pool) ?? 'None';
-      const outside = fenced && !(pool.allocation?.strict && match === 'Match');
-      const bar = barOf(pool, match, outside);
-      return { pool, match, fault: faultOf(pool, bar, service.requestedPools), bar };
+      const isOutside = isRestricted && !(pool.allocation?.strict && match === 'Match');
+      const exclusion = exclusionOf(pool, match, isOutside);
+      return { pool, match, fault: faultOf(pool, exclusion, service.requestedPools), exclusion };
     });
     const named = (pool: EffectivePool) => {
       const index = service.requestedPools.indexOf(pool.name);
@@ -145,15 +145,19 @@ export class PoolTable {
 type Match = 'ForAll' | 'Match' | 'None';
 
 /** Lasting reasons that lie with the Service go before those that lie with the pool. */
-function barOf(pool: PoolView, match: Match, outside: boolean): Bar | undefined {
+function exclusionOf(pool: PoolView, match: Match, isOutside: boolean): PoolExclusion | undefined {
   if (match === 'None') return 'NotForService';
-  if (outside) return 'RestrictedToStrictPools';
+  if (isOutside) return 'RestrictedToStrictPools';
   return pool.state === 'Active' ? undefined : pool.state;
 }
 
-function faultOf(pool: PoolView, bar: Bar | undefined, requested: readonly string[]): PoolVerdict | undefined {
+function faultOf(
+  pool: PoolView,
+  exclusion: PoolExclusion | undefined,
+  requested: readonly string[],
+): PoolVerdict | undefined {
   if (requested.length > 0 && !requested.includes(pool.name)) return 'NotRequested';
-  return bar ?? (requested.length === 0 && !pool.autoAssign ? 'NotAutoAssign' : undefined);
+  return exclusion ?? (requested.length === 0 && !pool.autoAssign ? 'NotAutoAssign' : undefined);
 }
 
 function withoutOverlaps(pools: readonly PoolView[]): readonly EffectivePool[] {

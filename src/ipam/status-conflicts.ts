@@ -7,7 +7,7 @@ import { type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { isForeign, type Ownership } from './ownership.ts';
 
 /** What may be written to a Service's ingress. */
-export type Stance =
+export type WriteDecision =
   | { readonly kind: 'Write' }
   /** Replace what another program wrote. */
   | { readonly kind: 'Force' }
@@ -16,7 +16,7 @@ export type Stance =
   /** It was overwritten again and again. An empty status is tried again after a long time. */
   | { readonly kind: 'Contested'; readonly retryInMs: number | undefined };
 
-interface Record {
+interface WriteRecord {
   readonly ingress: string;
   readonly wroteAt: number;
   readonly overwrites: number;
@@ -25,23 +25,23 @@ interface Record {
 }
 
 const quietMs = 60_000;
-const truceMs = 600_000;
+const contestedMs = 600_000;
 const mostOverwrites = 2;
 
 /** Remembers what was written to whom. Times are milliseconds since 1970. */
 export class StatusConflicts {
-  readonly #records = new Map<string, Record>();
+  readonly #records = new Map<string, WriteRecord>();
 
   /** May this be written to the Service, which shows something else? */
-  stance(
+  decideWrite(
     service: ServiceView,
     ingress: readonly Ingress[],
     { ownership, now }: { readonly ownership: Ownership; readonly now: number },
-  ): Stance {
-    const record = this.#noticed(service, ingress, now);
+  ): WriteDecision {
+    const record = this.#noteOverwrite(service, ingress, now);
     const foreign = isForeign(service, ownership);
     if (record && record.overwrites >= mostOverwrites && record.overwrittenAt !== undefined) {
-      const leftMs = record.overwrittenAt + truceMs - now;
+      const leftMs = record.overwrittenAt + contestedMs - now;
       if (foreign) return { kind: 'Contested', retryInMs: undefined };
       if (leftMs > 0) return { kind: 'Contested', retryInMs: leftMs };
     }
@@ -66,13 +66,13 @@ export class StatusConflicts {
   }
 
   /** An overwrite soon after our write is one of a row; a late one begins a new row. */
-  #noticed({ uid }: ServiceView, ingress: readonly Ingress[], now: number): Record | undefined {
+  #noteOverwrite({ uid }: ServiceView, ingress: readonly Ingress[], now: number): WriteRecord | undefined {
     const record = this.#records.get(uid);
     if (record === undefined || record.ingress !== ingressText(ingress)) return undefined;
     if (record.overwrittenAt !== undefined) return record;
     const inARow = now - record.wroteAt < quietMs;
-    const noticed = { ...record, overwrites: inARow ? record.overwrites + 1 : 1, overwrittenAt: now };
-    this.#records.set(uid, noticed);
-    return noticed;
+    const noted = { ...record, overwrites: inARow ? record.overwrites + 1 : 1, overwrittenAt: now };
+    this.#records.set(uid, noted);
+    return noted;
   }
 }

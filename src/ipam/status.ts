@@ -8,7 +8,7 @@ import { formatTime } from '../api/time.ts';
 import type { Assigned, Decision } from './decision.ts';
 import { type Ownership, writersOf } from './ownership.ts';
 import type { Outcome } from './reasons.ts';
-import type { Stance, StatusConflicts } from './status-conflicts.ts';
+import type { StatusConflicts, WriteDecision } from './status-conflicts.ts';
 
 /** The part of a Service's status that is ours, whole. */
 export interface DesiredStatus {
@@ -28,7 +28,7 @@ export interface StatusContext {
   readonly advertised: (pool: string) => boolean;
   /** The ledger's entry of an address, with what the speakers say of it. */
   readonly entryOf: (address: Ip) => AllocationView | undefined;
-  readonly contests: StatusConflicts;
+  readonly conflicts: StatusConflicts;
   /** The hand-off of Services that ask for none. */
   readonly handOff: HandOff;
   /** Milliseconds since 1970. */
@@ -54,8 +54,8 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
   const choice = handOffOf(service, context.handOff);
   const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: ipModeOf(choice) }));
   const same = ingressText(service.ingress) === ingressText(ingress);
-  const stance: Stance = same ? { kind: 'Write' } : context.contests.stance(service, ingress, context);
-  const outcome = contestedBy(stance, decision, context.ownership) ?? decision;
+  const write: WriteDecision = same ? { kind: 'Write' } : context.conflicts.decideWrite(service, ingress, context);
+  const outcome = contestedBy(write, decision, context.ownership) ?? decision;
   const conditions = [
     condition(decision, { type: conditionTypes.allocated, status: 'True', ...pick(outcome) }, context),
   ];
@@ -66,12 +66,12 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
     const finding = { status: 'False', reason: choice.reason, message: choice.message ?? '' } as const;
     conditions.push(condition(decision, { type: conditionTypes.handOff, ...finding }, context));
   }
-  const mayWrite = stance.kind === 'Write' || stance.kind === 'Force';
+  const mayWrite = write.kind === 'Write' || write.kind === 'Force';
   return {
     ingress: mayWrite ? ingress : undefined,
     conditions,
-    force: stance.kind === 'Force',
-    retryInMs: 'retryInMs' in stance ? stance.retryInMs : undefined,
+    force: write.kind === 'Force',
+    retryInMs: 'retryInMs' in write ? write.retryInMs : undefined,
   };
 }
 
@@ -101,7 +101,7 @@ export function conditionOf(service: ServiceView, type: string): Condition | und
 }
 
 /** Has what the condition says changed? Only then a person needs an Event. */
-export function isNews(before: Condition | undefined, after: Condition): boolean {
+export function hasChanged(before: Condition | undefined, after: Condition): boolean {
   return before?.status !== after.status || before.reason !== after.reason || before.message !== after.message;
 }
 
@@ -109,12 +109,12 @@ function isOwner({ ingressWriters }: ServiceView, { writer }: Ownership): boolea
   return ingressWriters.some(({ manager }) => manager === writer);
 }
 
-function contestedBy(stance: Stance, { service, bindings }: Assigned, ownership: Ownership): Outcome | undefined {
-  if (stance.kind !== 'Wait' && stance.kind !== 'Contested') return undefined;
+function contestedBy(write: WriteDecision, { service, bindings }: Assigned, ownership: Ownership): Outcome | undefined {
+  if (write.kind !== 'Wait' && write.kind !== 'Contested') return undefined;
   const writer = writersOf(service, ownership);
   const addresses = bindings.map(({ address }) => address).join(', ');
   const what =
-    stance.kind === 'Wait'
+    write.kind === 'Wait'
       ? `is written by ${writer}; Berth replaces it when that program has been quiet for a minute`
       : `was overwritten again and again by ${writer}; Berth leaves it alone`;
   return { reason: 'StatusContested', message: `status.loadBalancer ${what}; the Service keeps ${addresses}` };
@@ -162,7 +162,7 @@ function sameConditions(before: readonly Condition[], after: readonly Condition[
     before.length === after.length &&
     after.every((one) => {
       const other = before.find(({ type }) => type === one.type);
-      return other !== undefined && !isNews(other, one);
+      return other !== undefined && !hasChanged(other, one);
     })
   );
 }

@@ -33,21 +33,21 @@ export interface ForeignUser {
 export class WorkingLedger {
   readonly slots = new Map<Ip, Slot>();
   readonly #byKey = new Map<string, Slot[]>();
-  readonly #strangers: Map<Ip, ForeignUser>;
+  readonly #foreignUsers: Map<Ip, ForeignUser>;
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = { IPv4: new Set(), IPv6: new Set() };
   readonly #cursors = new Map<EffectivePool, Readonly<Record<Family, Cursor>>>();
   /** Addresses by pool and namespace, for pools with a quota. */
   readonly #counts = new Map<string, Map<string, number>>();
 
   constructor(
-    ledger: readonly AllocationView[],
-    strangers: ReadonlyMap<Ip, ForeignUser>,
+    entries: readonly AllocationView[],
+    foreignUsers: ReadonlyMap<Ip, ForeignUser>,
     pools: readonly EffectivePool[],
   ) {
-    this.#strangers = new Map(strangers);
-    for (const address of strangers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
+    this.#foreignUsers = new Map(foreignUsers);
+    for (const address of foreignUsers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
     for (const { name, quota } of pools) if (quota !== undefined) this.#counts.set(name, new Map());
-    for (const entry of ledger) {
+    for (const entry of entries) {
       const { address, value, pool, sharingKey, services, adopted } = entry;
       this.#add({ address, family: familyOf(address), value, entry, pool, sharingKey, adopted, users: [] });
       const counts = this.#counts.get(pool);
@@ -56,23 +56,23 @@ export class WorkingLedger {
   }
 
   /** Whose the address is, if it is not for this Service. */
-  strangerAt(address: Ip, service: ServiceView): ForeignUser['who'] | undefined {
-    const stranger = this.#strangers.get(address);
-    return stranger?.owner === service ? undefined : stranger?.who;
+  foreignUserAt(address: Ip, service: ServiceView): ForeignUser['who'] | undefined {
+    const foreignUser = this.#foreignUsers.get(address);
+    return foreignUser?.owner === service ? undefined : foreignUser?.who;
   }
 
   /** What a Service shows, rightly or not, is for nobody else: clients still go there. */
   guard(address: Ip, service: ServiceView): void {
-    const before = this.#strangers.get(address);
+    const before = this.#foreignUsers.get(address);
     if (before?.owner === undefined && (before || this.slots.has(address))) return;
     const owner = before === undefined || before.owner === service ? service : undefined;
-    this.#strangers.set(address, { who: 'a Service that shows it', owner });
+    this.#foreignUsers.set(address, { who: 'a Service that shows it', owner });
     this.#taken[familyOf(address)].add(ipToNumber(address));
   }
 
   /** All addresses that are not ours to give. */
-  *strangers(): Generator<readonly [Ip, Pick<Slot, 'value' | 'family'>]> {
-    for (const ip of this.#strangers.keys()) yield [ip, { value: ipToNumber(ip), family: familyOf(ip) }];
+  *foreignUsers(): Generator<readonly [Ip, Pick<Slot, 'value' | 'family'>]> {
+    for (const ip of this.#foreignUsers.keys()) yield [ip, { value: ipToNumber(ip), family: familyOf(ip) }];
   }
 
   /** The addresses that Services with this key share, the lowest first. */
@@ -115,7 +115,7 @@ export class WorkingLedger {
   }
 
   /** From now on the address is of another pool. */
-  rehome(slot: Slot, pool: string): void {
+  moveToPool(slot: Slot, pool: string): void {
     const namespaces = new Set([...slot.users, ...(slot.entry?.services ?? [])].map(({ namespace }) => namespace));
     for (const [name, by] of [[slot.pool, -1] as const, [pool, 1] as const]) {
       const counts = this.#counts.get(name);

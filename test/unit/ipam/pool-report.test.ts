@@ -9,8 +9,8 @@ import { entry, node, pool, service } from '../fixtures.ts';
 import { ip, shownByOther, snapshotOf } from './plans.ts';
 
 function reports(facts: Partial<Snapshot>) {
-  const { table, book } = settle(snapshotOf(facts));
-  return poolReports(table, book);
+  const { table, ledger } = settle(snapshotOf(facts));
+  return poolReports(table, ledger);
 }
 
 /** `USED used, FREE free` of each pool. */

@@ -79,7 +79,7 @@ export async function writesOf(
     loop: { trigger: () => undefined, triggerIn: () => undefined } as unknown as Loop,
     signal: new AbortController().signal,
     status: {
-      ...{ ownership, advertised, contests: new StatusConflicts(), handOff, now },
+      ...{ ownership, advertised, conflicts: new StatusConflicts(), handOff, now },
       entryOf: (address) => informers.allocations.store.values().find((entry) => entry.address === address),
     },
   });

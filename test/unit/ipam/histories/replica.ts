@@ -79,7 +79,7 @@ export class Replica {
   readonly #stop = new AbortController();
   readonly #loop = new StillLoop();
   readonly #events: EventSender;
-  readonly #state = { cache: new AllocationCache(), contests: new StatusConflicts(), inEffect: new InEffect() };
+  readonly #state = { cache: new AllocationCache(), conflicts: new StatusConflicts(), inEffect: new InEffect() };
   /** A pass that waits for the answers to its writes. */
   #underWay: Promise<void> | undefined;
   /** Makes writes arrive whose answers are not waited for any more. */
