@@ -4,7 +4,10 @@ import { type RangeSet, rangeSet, subtract } from '../addr/range-set.ts';
 import { parseDuration } from './duration.ts';
 import { type Condition, type Identity, identityOf, type LabelSelector, type RawMeta } from './meta.ts';
 
-/** Whether a pool assigns new addresses (only `Active` does), and whether a re-created Service gets its address again (not if `Draining`). */
+/**
+ * Whether a pool assigns new addresses (only `Active` does), and whether a re-created Service gets its address again (not if
+ * `Draining`).
+ */
 export type PoolState = 'Active' | 'Cordoned' | 'Draining';
 
 /** IPAddressPool as the API server sends it. */

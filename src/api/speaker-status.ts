@@ -1,4 +1,7 @@
-/** The document that a speaker serves at `GET /status`: its own state, for the command line tool. Plain JSON: another version may read it. */
+/**
+ * The document that a speaker serves at `GET /status`: its own state, for the command line tool. Plain JSON: another version may read
+ * it.
+ */
 import type { NodeFacts } from './node-facts.ts';
 
 /** The whole document. */

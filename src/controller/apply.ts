@@ -138,7 +138,7 @@ async function report(decision: Decision, desired: DesiredStatus, { events, log 
   }
   if (decision.kind === 'Refused' || decision.evicted === undefined) return;
   const { reason, message } = decision.evicted;
-  const note = `${message}; it has ${decision.bindings.map(({ address }) => address).join(', ')} now`;
+  const note = `${message}; it now has ${decision.bindings.map(({ address }) => address).join(', ')}`;
   log.warn({ svc: service.key, reason, message: note }, 'address changed');
   await events.send({ regarding, type: 'Warning', reason, action: 'Allocate', note });
 }

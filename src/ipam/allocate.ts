@@ -1,4 +1,4 @@
-/** Which address each Service gets, and why not: one pure decision over the whole snapshot. */
+/** Decides which address each Service gets, or why it gets none: one pure decision over the whole snapshot. */
 import type { Ip } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { NamespaceView } from '../api/namespace.ts';
@@ -14,7 +14,7 @@ import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
 import { hasOurClass, isAdoptable, isForeign, type Ownership, shownBy } from './ownership.ts';
 import { type ForeignUser, WorkingLedger } from './working-ledger.ts';
 
-/** All that an allocation depends on. */
+/** Everything that an allocation depends on. */
 export interface Snapshot {
   readonly pools: readonly PoolView[];
   readonly namespaces: readonly NamespaceView[];
@@ -22,50 +22,54 @@ export interface Snapshot {
   readonly services: readonly ServiceView[];
   readonly ledger: readonly AllocationView[];
   readonly ownership: Ownership;
-  /** Milliseconds since 1970: addresses are kept back until a time. */
+  /** Milliseconds since 1970. Reservations end by it. */
   readonly now: number;
 }
 
-/** What must be true after this pass. */
+/** The state to reach by this pass. */
 export interface Plan {
   readonly decisions: readonly Decision[];
-  /** What the ledger must say before an address is shown. */
+  /** Entries to write before an address appears in a status. */
   readonly binds: ReadonlyMap<Ip, Bind>;
-  /** What is no longer needed of the ledger. */
+  /** Entries, or parts of them, that are no longer needed. */
   readonly releases: readonly Release[];
-  /** Services that are not ours (any longer) and still carry conditions of ours: the API server keeps them on a change of type. */
+  /**
+   * Services that Berth does not serve (any more) but that still have conditions of Berth: the API server keeps these when the type
+   * changes.
+   */
   readonly strays: readonly ServiceView[];
-  /** When an address that is kept back becomes free; milliseconds since 1970. */
+  /** When the next reservation ends; milliseconds since 1970. */
   readonly nextAt: number | undefined;
 }
 
 /**
- * Decides every Service, so that any order of events ends in the same allocation: first all keep what the ledger says is theirs, then
- * those that show an address without an entry get it back, then the others choose, the oldest first.
+ * Decides about every Service, so that any order of events ends in the same allocation. First, every Service keeps the addresses that
+ * the ledger records for it. Then the Services whose status shows an address without an entry get that address again. Then the others
+ * get addresses, the oldest first.
  *
- * | of a family, in the ledger | asks for            | = decision                                                           |
- * |----------------------------|---------------------|----------------------------------------------------------------------|
- * | its address                | nothing, or it      | keeps it, also when its pool is gone                                 |
- * | its address                | another one, a pool | the other one if it can be had, else keeps its own                   |
- * | its name's, from before    | nothing, or it      | gets it back, unless its pool is draining                            |
- * | nothing                    | an address          | that address, or refused with the reason                             |
- * | nothing                    | nothing, or a pool  | what its status shows; what its sharing key shares; the lowest free one |
+ * | in the ledger, per family      | the Service requests  | decision                                                         |
+ * |--------------------------------|-----------------------|------------------------------------------------------------------|
+ * | its address                    | nothing, or this one  | keeps it, even if its pool was deleted                           |
+ * | its address                    | another one, a pool   | the other one if it is available, else keeps its own             |
+ * | address of a former namesake   | nothing, or this one  | gets it, unless its pool is draining                             |
+ * | nothing                        | an address            | that address, or a refusal with the reason                       |
+ * | nothing                        | nothing, or a pool    | the address in its status, else a shared one, else the lowest free |
  */
 export function planAllocations(snapshot: Snapshot, cache?: AllocationCache): Plan {
   return settle(snapshot, cache).plan;
 }
 
-/** A plan with the state that it ends in. */
+/** A plan, and the state that it leads to. */
 export interface Settled extends Choices {
   readonly plan: Plan;
 }
 
-/** Decides, and keeps the state of the pools for those who want to explain it. A caller that decides again and again hands in its cache. */
+/** Decides, and returns the state of the pools too, for explanations. A caller that decides repeatedly passes its cache. */
 export function settle(snapshot: Snapshot, cache = new AllocationCache()): Settled {
   const { services, ledger: entries, ownership } = snapshot;
   const table = cache.tableOf(snapshot.pools, snapshot.namespaces);
   const { requestOf } = cache;
-  // An address that only waits for a Service says nothing of whose the Service is when it comes back.
+  // A reserved address does not make a Service ours.
   const inUse = entries.filter(({ reservedUntil }) => reservedUntil === undefined);
   const bound = new Set(inUse.flatMap((entry) => entry.services.map(({ uid }) => uid)));
   const isOurs = (service: ServiceView) =>
@@ -86,7 +90,7 @@ export function settle(snapshot: Snapshot, cache = new AllocationCache()): Settl
   return { ledger, table, requestOf, plan: { decisions, binds: bindsOf(ledger), releases, strays, nextAt } };
 }
 
-/** Addresses that are in use by others: nodes, and Services whose status another program wrote and that have no entry. */
+/** Addresses that are in use outside of the ledger: by nodes, and by Services without an entry whose status another program wrote. */
 function foreignUsersOf(
   { nodes, services, ownership }: Snapshot,
   bound: ReadonlySet<string>,

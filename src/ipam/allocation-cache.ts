@@ -1,4 +1,4 @@
-/** What the allocator keeps from one pass to the next. It saves time and changes no decision: every value follows from its key alone. */
+/** Data that the allocator keeps from one pass to the next. It saves time and changes no decision: each value depends on its key alone. */
 import type { AllocationView } from '../api/allocation.ts';
 import type { NamespaceView } from '../api/namespace.ts';
 import type { PoolView } from '../api/pool.ts';
@@ -14,13 +14,13 @@ interface KeptDecision {
   readonly decision: Decision;
 }
 
-/** Made once, by the program that makes the passes, and handed to each of them. */
+/** The cache of one program. The program makes it once and passes it to every pass. */
 export class AllocationCache {
   readonly #requests = new WeakMap<ServiceView, AllocationRequest>();
   readonly #decisions = new WeakMap<ServiceView, KeptDecision>();
   #table: { readonly key: readonly unknown[]; readonly table: PoolTable } | undefined;
 
-  /** What a Service asks for. Views never change, and a pass needs the request of every Service several times. */
+  /** The request of a Service. Views never change, and a pass needs the request of every Service several times. */
   requestOf = (service: ServiceView): AllocationRequest => {
     const known = this.#requests.get(service);
     if (known !== undefined) return known;
@@ -29,7 +29,7 @@ export class AllocationCache {
     return request;
   };
 
-  /** The table of these pools. Pools and namespaces change rarely, and a table of many ranges costs time: the last one is kept. */
+  /** The table of these pools. Pools and namespaces change rarely, and a table of many ranges is expensive: the last one is kept. */
   tableOf(pools: readonly PoolView[], namespaces: readonly NamespaceView[]): PoolTable {
     const key = [
       ...pools.map((pool) => (pool.generation > 0 ? `${pool.uid}/${pool.generation}` : pool)),
@@ -43,8 +43,8 @@ export class AllocationCache {
   }
 
   /**
-   * The decision about a Service that keeps its addresses. It is the same object as before while the Service, its entries and the
-   * pools are the same.
+   * The decision about a Service that keeps its addresses. It is the same object as in the pass before if the Service, its entries and
+   * the pools have not changed.
    */
   keptDecision(service: ServiceView, slots: readonly Slot[], table: PoolTable): Decision {
     const before = this.#decisions.get(service);

@@ -1,4 +1,4 @@
-/** The ways in which a Service comes to an address: asked for, carried already, shared, or from a pool. */
+/** The ways in which a Service gets an address: by request, from its status, by sharing, or from a pool. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
@@ -9,43 +9,43 @@ import type { RequestOf } from './requests.ts';
 import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
 import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
-/** Where addresses come from. */
+/** The state that addresses are chosen from. */
 export interface Choices {
   readonly ledger: WorkingLedger;
   readonly table: PoolTable;
   readonly requestOf: RequestOf;
 }
 
-/** A Service that looks for an address. */
+/** A Service that needs an address. */
 export interface Seeker extends Choices {
   readonly service: ServiceView;
 }
 
-/** What the schema of an entry has room for. */
+/** The limit of `spec.services` in the schema of an entry. */
 const mostSharers = 128;
 
-/** What a Service carries already counts for more than what it asks for: such a pool need not be open for anything new. */
+/** Whether the address is in the Service's status already. Such an address may be assigned even if its pool assigns no new ones. */
 export interface AssignOptions {
   readonly adopting: boolean;
 }
 
-/** Takes a certain address, alone or shared, or says why not. */
+/** Assigns a certain address, exclusive or shared. Returns the reason if that is not possible. */
 export function assignAddress(seeker: Seeker, address: Ip, { adopting }: AssignOptions): Slot | Outcome {
   const { service, ledger, table } = seeker;
   const value = ipToNumber(address);
   const pool = table.poolOf(address, value);
-  if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is in no IPAddressPool` };
+  if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is not in any IPAddressPool` };
   const slot = ledger.slots.get(address);
   const ranked = table.ranked(service).find((one) => one.pool === pool);
   const fault = adopting ? ranked?.exclusion : ranked?.fault;
   const refused = fault && refusedByPool(service, pool, { fault, address, adopting });
   if (refused) return refused;
   if (pool.avoidBuggyIPs && isBuggy(familyOf(address), value)) {
-    const message = `${address} is left out of pool ${pool.name}, which avoids addresses that end in .0 or .255`;
+    const message = `${address} ends in .0 or .255, and pool ${pool.name} does not assign such addresses (avoidBuggyIPs)`;
     return { reason: 'AddressNotInPool', message };
   }
   const foreignUser = ledger.foreignUserAt(address, service);
-  const isShown = foreignUser === 'a Service that shows it';
+  const isShown = foreignUser === 'a Service that shows it in its status';
   if (foreignUser) {
     const reason = adopting && isShown ? 'AdoptionConflict' : 'AddressInUse';
     return { reason, message: `${address} is in use by ${foreignUser}` };
@@ -56,7 +56,7 @@ export function assignAddress(seeker: Seeker, address: Ip, { adopting }: AssignO
   return claimWithinQuota(seeker, ledger.open(address, pool.name));
 }
 
-/** Takes an address that Services with the same key have, or nothing. */
+/** Assigns an address that Services with the same sharing key use; undefined if there is none. */
 export function assignShared(seeker: Seeker, family: Family): Slot | undefined {
   const { service, ledger, table, requestOf } = seeker;
   const { sharingKey } = requestOf(service);
@@ -75,7 +75,7 @@ export function assignShared(seeker: Seeker, family: Family): Slot | undefined {
   return undefined;
 }
 
-/** Takes free addresses of these families: all from one pool if one has them, else each from the first pool that has one. */
+/** Assigns free addresses of these families: all from one pool if a pool has them all, else each from the first pool that has one. */
 export function assignFromPools(
   seeker: Seeker,
   families: readonly Family[],
@@ -104,7 +104,7 @@ function hasAll(seeker: Seeker, pool: EffectivePool, families: readonly Family[]
   return room && families.every((family) => verdictOf(seeker, pool, family) === 'Available');
 }
 
-/** Has an open pool something for this Service now? */
+/** Has a pool without a fault an address for this Service now? */
 export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
   const reached = isQuotaReached(service, pool, ledger);
   if (!reached && ledger.lowestFree(pool, family) !== undefined) return 'Available';
@@ -112,7 +112,7 @@ export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, fami
   return reached ? 'QuotaReached' : 'Exhausted';
 }
 
-/** Why the Service cannot use this address beside those who have it; undefined if it can. */
+/** Why the Service cannot use this address together with its current users; undefined if it can. */
 export function obstacleAt(
   slot: Slot,
   { service, requestOf }: Pick<Seeker, 'service' | 'requestOf'>,
@@ -122,11 +122,11 @@ export function obstacleAt(
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
   const former = formerRefs(slot).filter((ref) => !isSameName(service, ref));
   if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
-    return { reason: 'AddressReserved', message: `${address} is kept back after its last use` };
+    return { reason: 'AddressReserved', message: `${address} is reserved after its last use` };
   }
   const others = slot.users.filter((user) => user !== service);
   if (others.length + former.length >= mostSharers) {
-    return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the most` };
+    return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the limit` };
   }
   const sharers: readonly Sharer[] = [
     ...others.map((other) => sharerOf(other, requestOf(other))),
@@ -146,7 +146,7 @@ function isReserved(entry: AllocationView | undefined): entry is AllocationView 
   return entry?.reservedUntil !== undefined;
 }
 
-/** Claims the slot unless the quota of its pool forbids it: an address that the namespace has already costs nothing. */
+/** Claims the slot unless the quota of its pool forbids it. An address that the namespace already uses does not count again. */
 function claimWithinQuota({ service, ledger, table, requestOf }: Seeker, slot: Slot): Slot | Outcome {
   const pool = table.named(slot.pool);
   const before = ledger.countOf(slot.pool, service.namespace);
@@ -167,7 +167,7 @@ function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, ledger:
 function quotaExceeded({ namespace }: ServiceView, { name, quota }: EffectivePool): Outcome {
   return {
     reason: 'QuotaExceeded',
-    message: `namespace ${namespace} has all the addresses of pool ${name} that a namespace may have (${quota})`,
+    message: `namespace ${namespace} has reached the quota of pool ${name} (${quota} addresses per namespace)`,
   };
 }
 
@@ -181,12 +181,15 @@ function refusedByPool(
     case 'NotRequested':
       return {
         reason: 'ConflictingRequest',
-        message: `${of}, but the Service asks for pool ${listed(requestedPools)}`,
+        message: `${of}, but the Service requests pool ${listed(requestedPools)}`,
       };
     case 'NotForService':
-      return { reason: 'PoolNotAllowed', message: `${of}, which is not for this Service of namespace ${namespace}` };
+      return {
+        reason: 'PoolNotAllowed',
+        message: `${of}, which does not serve this Service of namespace ${namespace}`,
+      };
     case 'RestrictedToStrictPools':
-      return { reason: 'PoolNotAllowed', message: `${of}, but a strict pool keeps this Service to itself` };
+      return { reason: 'PoolNotAllowed', message: `${of}, but this Service may use strict pools only` };
     case 'Cordoned':
     case 'Draining':
       return adopting ? undefined : { reason: 'PoolNotActive', message: `${of}, which is ${fault}` };
@@ -195,14 +198,14 @@ function refusedByPool(
   }
 }
 
-/** Why no pool gave an address. Says nothing that changes while nothing changes for the Service. */
+/** Why no pool assigned an address. The message contains no value that changes while nothing changes for the Service. */
 function refusal(seeker: Seeker, family: Family): Outcome {
   const { service, table } = seeker;
   const { requestedPools } = service;
   if (table.pools.length === 0) return { reason: 'NoPool', message: 'there is no IPAddressPool' };
   const missing = requestedPools.filter((name) => table.named(name) === undefined);
   if (requestedPools.length > 0 && missing.length === requestedPools.length) {
-    return { reason: 'PoolNotFound', message: `asks for pool ${listed(missing)}, which does not exist` };
+    return { reason: 'PoolNotFound', message: `the Service requests pool ${listed(missing)}, which does not exist` };
   }
   const ranked = table.ranked(service).filter(({ fault }) => fault !== 'NotRequested');
   const looks = ranked.map(({ pool, fault }) => ({ pool, verdict: fault ?? verdictOf(seeker, pool, family) }));
@@ -212,14 +215,17 @@ function refusal(seeker: Seeker, family: Family): Outcome {
   if (full.length > 0) return { reason: 'PoolExhausted', message: `no free ${family} address in pool ${names(full)}` };
   const [spent] = of('QuotaReached');
   if (spent) return quotaExceeded(service, spent.pool);
-  const resting = of('Cordoned', 'Draining');
-  if (resting.length > 0) {
-    return { reason: 'PoolNotActive', message: `pool ${names(resting)} gives nothing new: ${resting[0]?.verdict}` };
+  const inactive = of('Cordoned', 'Draining');
+  if (inactive.length > 0) {
+    return {
+      reason: 'PoolNotActive',
+      message: `pool ${names(inactive)} assigns no new address: ${inactive[0]?.verdict}`,
+    };
   }
   const asked = requestedPools.length > 0 ? `pool ${listed(requestedPools)}` : 'any pool';
   if (requestedPools.length > 0 && of('NotForService', 'RestrictedToStrictPools').length > 0) {
-    return { reason: 'PoolNotAllowed', message: `asks for ${asked}, which is not for this Service` };
+    return { reason: 'PoolNotAllowed', message: `the Service requests ${asked}, which does not serve it` };
   }
   const why = `${listed(looks.map(({ pool, verdict }) => `${pool.name}: ${verdict}`))}`;
-  return { reason: 'NoPool', message: `no pool gives this Service an ${family} address (${why})` };
+  return { reason: 'NoPool', message: `no pool can assign this Service an ${family} address (${why})` };
 }

@@ -1,4 +1,4 @@
-/** What the ledger says is each Service's already. */
+/** The addresses that each Service has already, according to the ledger. */
 import { familyOf } from '../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../api/allocation.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
@@ -10,11 +10,11 @@ import type { RequestOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
 import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
-/** The addresses that Services have before anybody chooses. */
+/** The addresses of all Services before new ones are assigned. */
 export class CurrentAllocations {
   readonly #requestOf: RequestOf;
   readonly #slots = new Map<ServiceView, readonly Slot[]>();
-  /** Those that had to leave an address that they shared, and why. */
+  /** The Services that had to leave an address, and why. */
   readonly evicted = new Map<ServiceView, Outcome>();
 
   constructor(requestOf: RequestOf) {
@@ -26,7 +26,7 @@ export class CurrentAllocations {
     return this.#slots.get(service) ?? [];
   }
 
-  /** The Service has this address too. */
+  /** Adds an address to those of the Service. */
   add(service: ServiceView, slot: Slot): void {
     const before = this.#slots.get(service);
     if (before === undefined) this.#slots.set(service, [slot]);
@@ -39,12 +39,12 @@ export class CurrentAllocations {
     }
   }
 
-  /** The Service has nothing. */
+  /** Removes all addresses of the Service. */
   clear(service: ServiceView): void {
     this.#slots.delete(service);
   }
 
-  /** The Service has this address no more. */
+  /** Removes this address of the Service, and records why. */
   evict(service: ServiceView, slot: Slot, why: Outcome): void {
     this.#slots.set(
       service,
@@ -62,7 +62,7 @@ interface Context {
   readonly now: number;
 }
 
-/** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
+/** Claims its addresses for every Service. A Service that was deleted and created again gets the addresses of its predecessor. */
 export function claimCurrent(services: readonly ServiceView[], context: Context): CurrentAllocations {
   const { ledger, requestOf } = context;
   const current = new CurrentAllocations(requestOf);
@@ -87,7 +87,7 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
   const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
   for (const slot of shared) separate(slot, current, context);
   leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
-  // Who had to leave before a crash may have its new entry already.
+  // A Service that had to leave its address before a crash may have its new entry already.
   for (const service of [...current.evicted.keys()].sort(oldestFirst)) {
     const spare = (byOwner.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
     for (const family of requestOf(service).families) {
@@ -107,13 +107,13 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
   return current;
 }
 
-/** Is the entry of nobody but this Service, and of use to it? */
+/** Does the entry belong to this Service alone, and can the Service use it? */
 function isAlone(service: ServiceView, { users, entry }: Slot): boolean {
   if (entry === undefined || users.length > 0 || obstructionOf(entry)) return false;
   return entry.services.every((ref) => isSameName(service, ref));
 }
 
-/** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */
+/** The slots by owner: by uid if that Service exists, else by `namespace/name`. */
 function slotsByOwner(services: readonly ServiceView[], ledger: WorkingLedger): ReadonlyMap<string, readonly Slot[]> {
   const living = new Set(services.map(({ uid }) => uid));
   const byOwner = new Map<string, Slot[]>();
@@ -128,7 +128,10 @@ function slotsByOwner(services: readonly ServiceView[], ledger: WorkingLedger): 
   return byOwner;
 }
 
-/** May a Service have what another one of its name had? Not once the time is over, nor where its pool no longer wants it. */
+/**
+ * May a Service get an address of its predecessor? Not after the reservation ended, nor if the pool is draining or does not serve the
+ * Service.
+ */
 function mayReturn(service: ServiceView, { entry, address, value }: Slot, { ledger, table, now }: Context): boolean {
   if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
   if (ledger.foreignUserAt(address, service) === 'a node') return false;
@@ -139,8 +142,8 @@ function mayReturn(service: ServiceView, { entry, address, value }: Slot, { ledg
 }
 
 /**
- * A crash between the two writes of a move leaves two entries: the one that the Service asks for counts, then one of a pool that it asks
- * for, then one that it is not to leave, then the one in its status, then the lowest.
+ * A crash between the two writes of a move leaves two entries. The entry that the Service keeps is, in this order: the requested
+ * address, one of a requested pool, one without a pending renumbering, the one in its status, the lowest one.
  */
 function preferredSlot(
   service: ServiceView,
@@ -164,7 +167,7 @@ function byAddress(a: Slot, b: Slot): number {
   return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
 }
 
-/** A pool that was renamed or split takes its addresses along. */
+/** Moves a slot to the pool that contains its address now, after a pool was renamed or split. */
 function moveToPool(slot: Slot, { ledger, table }: Context): void {
   const home = table.named(slot.pool);
   if (home && names(home, familyOf(slot.address), slot.value)) return;
@@ -173,8 +176,8 @@ function moveToPool(slot: Slot, { ledger, table }: Context): void {
 }
 
 /**
- * Of Services that share an address and no longer can (a port, a policy or a key was changed), those leave that came last: those that
- * changed since the entry was written, then the younger ones.
+ * Resolves a conflict between Services that share an address: a port, a policy or a key was changed. The Services that changed since the
+ * entry was written must leave first, then the younger ones.
  */
 function separate(slot: Slot, current: CurrentAllocations, { ledger, requestOf }: Context): void {
   const sharer = (service: ServiceView) => sharerOf(service, requestOf(service));
@@ -195,14 +198,14 @@ function separate(slot: Slot, current: CurrentAllocations, { ledger, requestOf }
       stay.push(service);
       continue;
     }
-    const message = `cannot share ${slot.address} any longer: ${conflict}`;
+    const message = `the Service can no longer share ${slot.address}: ${conflict}`;
     ledger.leave(slot, service);
     current.evict(service, slot, { reason: 'SharingConflict', message });
   }
   slot.users.sort((a, b) => stay.indexOf(a) - stay.indexOf(b));
 }
 
-/** Does the entry know all the ports of the Service, and no others? */
+/** Does the entry record exactly the ports of the Service? */
 export function samePorts({ ports }: ServiceView, ref: ServiceRef): boolean {
   const recorded = ref.ports ?? [];
   return ports.length === recorded.length && ports.every((port, i) => portName(port) === portName(recorded[i] ?? port));

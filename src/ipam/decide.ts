@@ -1,4 +1,4 @@
-/** One Service that does not have all that it could want: what it gets. */
+/** Decides about one Service that does not have everything that it requests. */
 import { type Family, familyOf } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 import { assignAddress, assignFromPools, assignShared, type Choices, type Seeker } from './choose.ts';
@@ -10,13 +10,13 @@ import { mustRenumber } from './renumbering.ts';
 import type { AllocationRequest } from './requests.ts';
 import type { Slot } from './working-ledger.ts';
 
-/** What a decision is made with. */
+/** The state that a decision uses. */
 export interface Context extends Choices {
   readonly current: CurrentAllocations;
   readonly ownership: Ownership;
 }
 
-/** Has the Service all that it could want, so that nothing is left to decide? */
+/** Has the Service everything that it requests, so that there is nothing to decide? */
 export function isSatisfied(service: ServiceView, { current, table, requestOf }: Omit<Context, 'ownership'>): boolean {
   const slots = current.of(service);
   const request = requestOf(service);
@@ -24,7 +24,10 @@ export function isSatisfied(service: ServiceView, { current, table, requestOf }:
   return slots.every((slot) => !wantsAnother(request, slot, mustRenumber(slot, table)));
 }
 
-/** Does the Service ask for another address than this one of its own, or is it to leave this one, which it does not ask for? */
+/**
+ * Must the Service get another address than this one? Either it requests another one, or it must leave this one and does not request
+ * it.
+ */
 function wantsAnother(
   { addresses, pools }: AllocationRequest,
   { family, address, pool }: Pick<Slot, 'family' | 'address' | 'pool'>,
@@ -35,15 +38,15 @@ function wantsAnother(
   return leaves || (pools.length > 0 && !pools.includes(pool));
 }
 
-/** Why a Service did not get what its status shows. */
+/** Why a Service did not get the address in its status. */
 export interface Conflict extends Outcome {
-  /** It asks for something else anyway, which it may get. */
+  /** It requests another address or pool anyway, which it may get. */
   readonly wantsAnother: boolean;
 }
 
 /**
- * Gives a Service without an entry what its status shows, before anybody else chooses; says why where that cannot be. What it shows
- * is its status as a whole: of two families it gets both or none.
+ * Assigns to a Service without an entry the addresses in its status, before new addresses are assigned. Returns the reason if that is
+ * not possible. The status is taken as a whole: of two families the Service gets both or none.
  */
 export function adopt(service: ServiceView, context: Context): Conflict | undefined {
   const { ledger, current, table, ownership, requestOf } = context;
@@ -71,14 +74,17 @@ export function adopt(service: ServiceView, context: Context): Conflict | undefi
   return conflict;
 }
 
-/** Keeps others from what the Service shows beside its own: a status that will be changed, or that a person must decide on. */
+/**
+ * Protects the addresses in the Service's status that are not its own. The status will change, or an administrator must decide about
+ * it.
+ */
 export function guardShown(service: ServiceView, { ledger, current }: Context): void {
   const held = current.of(service);
   if (service.ingress.every(({ ip }) => held.some(({ address }) => address === ip))) return;
   for (const ip of shownBy(service)) ledger.guard(ip, service);
 }
 
-/** Decides a Service. `conflict` says why it did not get what its status shows. */
+/** Decides about a Service. `conflict` is the reason why it did not get the address in its status. */
 export function decide(service: ServiceView, context: Context, conflict: Conflict | undefined): Decision {
   const { table, current, ownership, requestOf } = context;
   const request = requestOf(service);
@@ -101,7 +107,7 @@ export function decide(service: ServiceView, context: Context, conflict: Conflic
   return refused(service, why ?? { reason: 'NoPool', message: '' }, conflict !== undefined);
 }
 
-/** RequireDualStack: what the Service shows stays, a wish for another one too; anything else would be held without use. */
+/** RequireDualStack: the Service keeps the addresses in its status. Any other address is released, because it would be held without use. */
 function waiting(
   service: ServiceView,
   { ledger, table, current, requestOf }: Context,
@@ -124,7 +130,7 @@ function waiting(
   return refused(service, declined, conflict !== undefined);
 }
 
-/** The first reason, and what both say. */
+/** The first reason, with both messages. */
 function joined(first: Outcome | undefined, second: Outcome): Outcome {
   return first ? { ...first, message: `${first.message}; ${second.message}` } : second;
 }
@@ -135,7 +141,7 @@ interface Chosen {
   readonly declined: Outcome | undefined;
 }
 
-/** Looks at each family: what it has, what it wants instead, what it lacks. */
+/** Decides family by family: keeps the address, replaces it, or assigns one. */
 function choose(seeker: Seeker, request: AllocationRequest, held: readonly Slot[]): Chosen {
   const found = new Map<Family, Slot>(held.map((slot) => [slot.family, slot]));
   const refusals = new Map<Family, Outcome>();
@@ -171,6 +177,6 @@ function choose(seeker: Seeker, request: AllocationRequest, held: readonly Slot[
 }
 
 function contested(service: ServiceView, ownership: Ownership): Outcome {
-  const message = `status.loadBalancer is written by ${listed([writersOf(service, ownership)])}; Berth leaves it alone`;
+  const message = `status.loadBalancer is written by ${listed([writersOf(service, ownership)])}; Berth does not change it`;
   return { reason: 'StatusContested', message };
 }

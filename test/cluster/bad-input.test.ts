@@ -68,9 +68,9 @@ test('excluded addresses are never given out, neither by themselves nor when ask
 test('a Service that asks for what it cannot have says why in an Event', async () => {
   await lab.apply(berth.poolManifest('good', pool));
   const rows: readonly [string, string, RegExp][] = [
-    ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is in no IPAddressPool/],
-    ['words', 'any', /InvalidRequest: asks for "any", which is no IP address/],
-    ['two', `"${first},${last}"`, /ConflictingRequest: asks for two IPv4 addresses: /],
+    ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is not in any IPAddressPool/],
+    ['words', 'any', /InvalidRequest: the Service requests "any", which is not an IP address/],
+    ['two', `"${first},${last}"`, /ConflictingRequest: the Service requests two IPv4 addresses: /],
   ];
   for (const [name, request, message] of rows) {
     await lab.apply(berth.serviceManifest(name, '', `metallb.io/loadBalancerIPs: ${request}`));
