@@ -1,9 +1,9 @@
 /**
- * The controller: gives addresses to Services.
+ * The controller: assigns addresses to Services.
  *
  *   Services, pools, ledger --kube/informer--> snapshot --ipam/allocate--> plan --apply--> IPAllocation, Service status
  *
- * One replica leads; the others keep their informers warm and wait for the Lease.
+ * One replica leads. The others keep their informers up to date and wait for the Lease.
  */
 import type { Ip } from '../addr/ip.ts';
 import { coversPool } from '../api/advertisement.ts';
@@ -32,33 +32,33 @@ import { PoolStatus } from './pool-status.ts';
 import { hasObject, makeInformers, snapshotOf } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
-/** What the controller is told on its command line. */
+/** The controller's command line options. */
 export interface ControllerOptions {
-  /** Berth's own. */
+  /** The version of Berth. */
   readonly version: string;
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
-  /** Classes of Services that are ours. */
+  /** The classes of the Services that it serves. */
   readonly classes: readonly string[];
   readonly withoutClass: boolean;
   /** May it take over addresses that another program wrote to the status of Services without a class? */
   readonly takeOver: boolean;
   readonly timing: LeaseTiming;
-  /** Name of the Secret that holds the speakers' key, in the same namespace. */
+  /** Name of the Secret with the speakers' key, in the same namespace. */
   readonly livenessSecret: string;
-  /** The hand-off of Services that ask for none. */
+  /** The hand-off of Services that request none. */
   readonly handOff: HandOff;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
 
-/** The field manager of our writes: whose status a Service carries is told by it, so it never changes. */
+/** The field manager of the controller's writes. It identifies the author of a status, so it must never change. */
 const writer = 'berth-controller';
 const resyncMs = 60_000;
-/** How often a start looks whether all first lists are there. */
+/** How often a start checks whether all first lists are read. */
 const syncPollMs = 20;
 
-/** Runs the controller until the signal aborts. Rejects when it cannot start, or when it lost the lead. */
+/** Runs the controller until the signal aborts. Rejects if it cannot start, or if it loses the Lease. */
 export async function runController(options: ControllerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
   const { classes, withoutClass, takeOver, handOff } = options;
@@ -100,7 +100,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
     leads = !signal.aborted;
-    void keepTrying(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
+    void retryUntilDone(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
       log,
       signal,
     });
@@ -114,8 +114,8 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   }
 }
 
-/** Calls until it works, once a minute at most. */
-async function keepTrying(
+/** Repeats a failed attempt once a minute until it succeeds. */
+async function retryUntilDone(
   attempt: () => Promise<void>,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -123,13 +123,16 @@ async function keepTrying(
     try {
       return await attempt();
     } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'liveness key not made');
+      if (!signal.aborted) log.warn({ err: error }, 'liveness key not created');
       await wait(resyncMs, signal);
     }
   }
 }
 
-/** Acts while the Lease is held. Nothing is begun after it was lost, and it is given back only when nothing is under way any more. */
+/**
+ * Acts while this process holds the Lease. No write begins after the Lease is lost. The Lease is released only after all writes have
+ * ended.
+ */
 async function actWhileLeading(election: LeaderElector, loop: Loop, signal: AbortSignal): Promise<void> {
   const lost = new AbortController();
   const acting = loop.run(AbortSignal.any([signal, lost.signal]));
@@ -149,13 +152,13 @@ type PassParts = Omit<Writer, 'status'> & {
   readonly poolStatus: PoolStatus;
 };
 
-/** What the installation was told. */
+/** The configuration that decisions depend on. */
 interface Rules {
   readonly ownership: Ownership;
   readonly handOff: HandOff;
 }
 
-/** One pass: everything that is known, decided anew, and put right. */
+/** One pass: decides about everything that is known, and writes the differences. */
 export async function pass(
   { cache, conflicts, poolStatus, ...constant }: PassParts,
   { ownership, handOff }: Rules,
@@ -176,7 +179,8 @@ export async function pass(
   let writer = writerNow();
   if (settled.plan.releases.length > 0) {
     await releaseAll(settled.plan.releases, writer);
-    // What was released may be what somebody asks for. That took time: what is decided and what is written know the same ledger.
+    // A Service may request an address that was just released. The releases took time, so decide again: decisions and writes must be based
+    // on the same ledger.
     settled = decideAll();
     writer = writerNow();
   }
@@ -187,6 +191,6 @@ export async function pass(
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
   backoff.keepOnly((uid) => hasObject(informers, uid));
-  // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
+  // The API server empties the status when a Service is no longer of type LoadBalancer. This is not an overwrite by another program.
   conflicts.keepOnly((uid) => informers.services.store.get(uid)?.isLoadBalancer === true);
 }

@@ -1,4 +1,4 @@
-/** Tells people in a pool's status how much of it is used, and whether all of it can be. */
+/** Writes the status of pools: the counts of addresses, and the conditions `Ready` and `Overlap`. */
 import type { PoolView } from '../api/pool.ts';
 import { formatTime } from '../api/time.ts';
 import type { Settled } from '../ipam/allocate.ts';
@@ -7,27 +7,27 @@ import { hasStatus } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
 
-/** Counts change with every Service: they are written at this pace at most. */
-const paceMs = 1_000;
+/** The shortest time between two writes: the counts change with every Service. */
+const intervalMs = 1_000;
 
 /** Keeps the status of the pools up to date. */
 export class PoolStatus {
   #reportedAt = Number.NEGATIVE_INFINITY;
 
-  /** Writes the status of every pool that says something else, unless it was looked at just now: then a later pass does. */
+  /** Writes the status of every pool that changed. If the last write was less than a second ago, a later pass does it. */
   async apply({ table, ledger }: Pick<Settled, 'table' | 'ledger'>, writer: Writer): Promise<void> {
-    const leftMs = this.#reportedAt + paceMs - performance.now();
+    const leftMs = this.#reportedAt + intervalMs - performance.now();
     if (leftMs > 0) {
       writer.loop.triggerIn(leftMs);
       return;
     }
     this.#reportedAt = performance.now();
     const { store } = writer.informers.pools;
-    const news = poolReports(table, ledger).filter((report) => {
+    const changed = poolReports(table, ledger).filter((report) => {
       const known = store.get(report.pool.uid);
       return known !== undefined && !isReported(known, report);
     });
-    await writeEach(writer, news, { of: ({ pool }) => pool, write: (report) => write(report, writer) });
+    await writeEach(writer, changed, { of: ({ pool }) => pool, write: (report) => write(report, writer) });
   }
 }
 
@@ -54,7 +54,7 @@ async function write(report: PoolReport, { client, events, signal, status, infor
     const path = `${collections.pools}/${pool.name}/status`;
     informers.pools.assume(await client.apply({ path, body, signal, manager }));
   } catch (error) {
-    // Deleted meanwhile.
+    // The pool was deleted.
     if (hasStatus(error, 404)) return;
     throw error;
   }

@@ -1,4 +1,4 @@
-/** What the controller watches, and the snapshot that a pass decides on. */
+/** The controller's informers, and the snapshot that a pass uses. */
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type NamespaceView, parseNamespace, type RawNamespace } from '../api/namespace.ts';
@@ -21,7 +21,7 @@ export interface Informers {
   readonly services: Informer<RawService, ServiceView>;
 }
 
-/** Makes the informers; `onChange` is called after each change of any of them. */
+/** Makes the informers. `onChange` is called after each change of any of them. */
 export function makeInformers(client: KubeClient, log: Logger, onChange: () => void): Informers {
   const common = { client, log, onChange };
   return {
@@ -34,7 +34,7 @@ export function makeInformers(client: KubeClient, log: Logger, onChange: () => v
   };
 }
 
-/** What is known now, for a decision. */
+/** The current objects, for a decision. */
 export function snapshotOf(informers: Informers): Omit<Snapshot, 'ownership' | 'now'> {
   const { pools, namespaces, nodes, services, allocations } = informers;
   return {
@@ -46,7 +46,7 @@ export function snapshotOf(informers: Informers): Omit<Snapshot, 'ownership' | '
   };
 }
 
-/** Is this the uid of something that may be written to? */
+/** Is there a pool, a Service or an entry with this uid? These are the objects that the controller writes. */
 export function hasObject({ pools, services, allocations }: Informers, uid: string): boolean {
   return [services, allocations, pools].some(({ store }) => store.get(uid) !== undefined);
 }
