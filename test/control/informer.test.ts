@@ -178,7 +178,7 @@ suite('an informer', { concurrency: true }, () => {
     stage.start();
     await hung.met;
     await eventually('it says so', () => stage.informer.fault(), soon);
-    assert.match(stage.informer.fault() ?? '', /^\/api\/v1\/nodes has not turned/);
+    assert.match(stage.informer.fault() ?? '', /^\/api\/v1\/nodes made no progress/);
     await hung.heal();
     const goesOn = () => {
       stage.create(`n${performance.now()}`);
