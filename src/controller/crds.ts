@@ -1,6 +1,6 @@
 /**
- * Replaces Berth's CRDs by those of the version that is about to be installed, because Helm installs the `crds/` of a chart only once. The
- * chart runs this before an upgrade, with its own service account.
+ * Replaces Berth's CRDs by those of the version that is about to be installed, because Helm installs the `crds/` of a chart only once. If
+ * the cluster has other CRDs, the chart runs this before an installation or upgrade, with its own service account.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
