@@ -64,7 +64,7 @@ const peerSelector = () =>
     'app.kubernetes.io/name=berth,app.kubernetes.io/component=speaker',
   );
 /**
- * The default hand-off. Controller and speakers need the same one: the controller tells kube-proxy by `ipMode`, the speakers write
+ * The default hand-off. Controller and speakers need the same one: the controller sets `ipMode` for kube-proxy, the speakers write
  * rules.
  */
 const handOff = () =>

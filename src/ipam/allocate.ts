@@ -100,9 +100,9 @@ function foreignUsersOf(
     if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) continue;
     if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) continue;
     for (const ip of shownBy(service)) {
-      users.set(ip, { who: 'a Service that another program serves', owner: undefined });
+      users.set(ip, { user: 'a Service that another program serves', owner: undefined });
     }
   }
-  for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { who: 'a node', owner: undefined });
+  for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { user: 'a node', owner: undefined });
   return users;
 }

@@ -24,7 +24,7 @@ export interface Slot {
 
 /** The user of an address that Berth must not assign. */
 export interface ForeignUser {
-  readonly who: 'a node' | 'a Service that another program serves' | 'a Service that shows it in its status';
+  readonly user: 'a node' | 'a Service that another program serves' | 'a Service that shows it in its status';
   /** The Service that may get it nevertheless: the one that shows it. */
   readonly owner: ServiceView | undefined;
 }
@@ -56,9 +56,9 @@ export class WorkingLedger {
   }
 
   /** The foreign user of an address, unless that is this Service itself. */
-  foreignUserAt(address: Ip, service: ServiceView): ForeignUser['who'] | undefined {
+  foreignUserAt(address: Ip, service: ServiceView): ForeignUser['user'] | undefined {
     const foreignUser = this.#foreignUsers.get(address);
-    return foreignUser?.owner === service ? undefined : foreignUser?.who;
+    return foreignUser?.owner === service ? undefined : foreignUser?.user;
   }
 
   /**
@@ -69,7 +69,7 @@ export class WorkingLedger {
     const before = this.#foreignUsers.get(address);
     if (before?.owner === undefined && (before || this.slots.has(address))) return;
     const owner = before === undefined || before.owner === service ? service : undefined;
-    this.#foreignUsers.set(address, { who: 'a Service that shows it in its status', owner });
+    this.#foreignUsers.set(address, { user: 'a Service that shows it in its status', owner });
     this.#taken[familyOf(address)].add(ipToNumber(address));
   }
 

@@ -42,7 +42,7 @@ function run(argv: readonly string[], input: string): Promise<string> {
     let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(0, mostErrorText)));
-    // nft may exit before it has read all its input. Its exit status and error output tell the reason.
+    // nft may exit before it has read all its input. Its exit status and error output show the reason.
     child.stdin.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) => {
       reject(new NftError(error.code === 'ENOENT' ? 'NoNft' : 'Refused', error.message));

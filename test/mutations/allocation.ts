@@ -78,7 +78,7 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'node-addresses-are-given-out',
     file: 'ipam/allocate.ts',
-    old: "for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { who: 'a node', owner: undefined });",
+    old: "for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { user: 'a node', owner: undefined });",
     new: '',
     consequence: 'A Service gets the address of a node, and the node loses its connections.',
     tests: ['unit/ipam/pools.test.ts'],
