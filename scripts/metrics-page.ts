@@ -21,9 +21,9 @@ export function metricsPage(): string {
   const loop = new Loop({ log: createLogger('page', 'error'), resyncMs: 1, pass: async () => undefined });
   const shared = [...loop.metrics, ...new CallMetrics().metrics];
   // Only names, labels and help texts are needed here, so the sources of the values are left out.
-  const controller = controllerMetrics({ version: '', parts: shared, watched: {} } as unknown as ControllerFacts);
+  const controller = controllerMetrics({ version: '', parts: shared, informers: {} } as unknown as ControllerFacts);
   const parts = [...new Takeovers().metrics, ...shared];
-  const speaker = speakerMetrics({ version: '', parts, watched: {}, dataPath: {} } as unknown as SpeakerFacts);
+  const speaker = speakerMetrics({ version: '', parts, informers: {}, dataPath: {} } as unknown as SpeakerFacts);
   const inBoth = new Set(controller.kinds.map(({ name }) => name));
   const both = speaker.kinds.filter(({ name }) => inBoth.has(name));
   const isShared = new Set(both.map(({ name }) => name));

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-/** Berth's one program: the first argument says which role it plays. A role's code is loaded only when it is played. */
+/** Berth's program. The first argument selects the role; only the code of this role is loaded. */
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from './api/duration.ts';
 import { handOffs } from './api/hand-off.ts';
 import { createLogger, followLevel, type Logger, logLevels } from './runtime/logger.ts';
 
-/** How long a process that cannot go on may take to end by itself. */
-const lastMs = 1_000;
+/** How long a failed process may take to end by itself. */
+const exitMs = 1_000;
 
-/** Runs a role until SIGTERM or SIGINT. A role that cannot go on ends the process with status 1 and one clear line. */
-async function play(
+/** Runs a role until SIGTERM or SIGINT. If the role fails, it logs one line and the process ends with status 1. */
+async function runRole(
   role: string,
   { logLevel: level, logLevelFile: file }: { readonly logLevel: string; readonly logLevelFile?: string },
   run: (log: Logger, signal: AbortSignal) => Promise<void>,
@@ -32,39 +32,43 @@ async function play(
       (error as Error).message,
     );
     process.exitCode = 1;
-    // A thread or a socket that a start has left open must not keep a process that does nothing any more.
-    setTimeout(() => process.exit(), lastMs).unref();
+    // A thread or a socket that was opened before the failure must not keep the process alive.
+    setTimeout(() => process.exit(), exitMs).unref();
   }
 }
 
-const logLevel = () => new Option('--log-level <level>', 'what to log').choices([...logLevels]).default('info');
+const logLevel = () => new Option('--log-level <level>', 'log level').choices([...logLevels]).default('info');
 const logLevelFile = () =>
-  new Option('--log-level-file <file>', 'what to log, read again every few seconds; goes before --log-level');
+  new Option('--log-level-file <file>', 'file with the log level, read every 5 seconds; overrides --log-level');
 const kubeconfig = () =>
-  new Option('--kubeconfig <file>', 'reach the API server by this file instead of the service account of the Pod');
+  new Option('--kubeconfig <file>', 'kubeconfig to use instead of the service account of the Pod');
 const namespace = () =>
-  new Option('--namespace <name>', 'namespace that Berth is installed in').env('POD_NAMESPACE').default('berth-system');
-/** An option that is a time, such as `15s`; the limit keeps timers exact (setTimeout counts in 31 bits). */
+  new Option('--namespace <name>', 'namespace of the Berth installation').env('POD_NAMESPACE').default('berth-system');
+/** An option with a duration, such as `15s`. The limit of `parseTime` is within the range of timers (31 bits of milliseconds). */
 const duration = (flags: string, what: string, byDefault: string) =>
   new Option(flags, what).default(parseTime(byDefault), byDefault).argParser(parseTime);
 const port = (text: string) => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError('a port is 1 to 65535');
+  if (!Number.isInteger(value) || value < 1 || value > 65_535)
+    throw new InvalidArgumentError('It must be a number from 1 to 65535.');
   return value;
 };
 const count = (text: string) => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 1_000_000)
-    throw new InvalidArgumentError('a count is 1 to 1000000');
+    throw new InvalidArgumentError('It must be a number from 1 to 1000000.');
   return value;
 };
 const peerSelector = () =>
   new Option('--peer-selector <labels>', "labels of the speakers' Pods").default(
     'app.kubernetes.io/name=berth,app.kubernetes.io/component=speaker',
   );
-/** How packets are handed on, the same for the controller, which tells kube-proxy, and the speakers. */
+/**
+ * The default hand-off. Controller and speakers need the same one: the controller sets `ipMode` for kube-proxy, the speakers write
+ * rules.
+ */
 const handOff = () =>
-  new Option('--hand-off <way>', 'hand-off of Services that do not say which (annotation berth.dev/hand-off)')
+  new Option('--hand-off <way>', 'hand-off of Services without the annotation berth.dev/hand-off')
     .choices(handOffs)
     .default('KubeProxy');
 const collect = (value: string, all: readonly string[] | undefined) => [...(all ?? []), value];
@@ -76,7 +80,7 @@ function parseTime(text: string): number {
   return Math.round(ms);
 }
 
-/** The version in the package.json beside the bundle, or above the sources. */
+/** The version in package.json, which is beside the bundle, or above the sources. */
 function version(): string {
   const file = import.meta.url.endsWith('.ts') ? '../package.json' : './package.json';
   return (JSON.parse(readFileSync(new URL(file, import.meta.url), 'utf8')) as { version: string }).version;
@@ -92,12 +96,12 @@ const program = new Command('berth')
 
 program
   .command('controller')
-  .description('give addresses from pools to Services of type LoadBalancer')
+  .description('assign addresses from pools to Services of type LoadBalancer')
   .addOption(kubeconfig())
   .addOption(namespace())
-  .option('--load-balancer-class <class>', 'class of Services to serve (repeat it for more)', collect)
-  .option('--no-load-balancer-class', 'serve no class, only Services that name none')
-  .option('--no-services-without-class', 'leave Services that name no class alone')
+  .option('--load-balancer-class <class>', 'class of the Services to serve (can be repeated)', collect)
+  .option('--no-load-balancer-class', 'serve only Services without a class')
+  .option('--no-services-without-class', 'do not serve Services without a class')
   .option(
     '--take-over',
     'take over addresses that another program wrote to the status of Services without a class',
@@ -105,18 +109,24 @@ program
   )
   .option(
     '--liveness-secret <name>',
-    "Secret for the key of the speakers' datagrams; made if there is none",
+    "Secret with the key of the speakers' datagrams; created if it does not exist",
     'berth-liveness',
   )
   .addOption(handOff())
-  .option('--health <address:port>', 'serve /healthz, /readyz and /metrics here', ':8081')
+  .option('--health <address:port>', 'address to serve /healthz, /readyz and /metrics on', ':8081')
   .addOption(
-    duration('--leader-elect-lease-duration <time>', 'others wait this long for a leader that does not renew', '15s'),
+    duration(
+      '--leader-elect-lease-duration <time>',
+      'time after which another replica takes a lease that is not renewed',
+      '15s',
+    ),
   )
   .addOption(
-    duration('--leader-elect-renew-deadline <time>', 'a leader that cannot renew for this long acts no more', '10s'),
+    duration('--leader-elect-renew-deadline <time>', 'time after which a leader that cannot renew stops acting', '10s'),
   )
-  .addOption(duration('--leader-elect-retry-period <time>', 'pause between two attempts to lead or to renew', '2s'))
+  .addOption(
+    duration('--leader-elect-retry-period <time>', 'pause between two attempts to acquire or renew the lease', '2s'),
+  )
   .addOption(logLevel())
   .addOption(logLevelFile())
   .action(async (options, command: Command) => {
@@ -129,7 +139,7 @@ program
     if (!ordered) command.error(`error: ${timingRule}`);
     const { runController } = await import('./controller/controller.ts');
     const classes = options.loadBalancerClass === false ? [] : (options.loadBalancerClass ?? ['berth.dev/berth']);
-    await play('controller', options, (log, signal) =>
+    await runRole('controller', options, (log, signal) =>
       runController(
         { ...options, version: version(), classes, withoutClass: options.servicesWithoutClass, timing },
         log,
@@ -144,73 +154,73 @@ program
   .addOption(kubeconfig())
   .addOption(namespace())
   .addOption(
-    new Option('--node-name <name>', 'the Node that this speaker runs on').env('NODE_NAME').makeOptionMandatory(),
+    new Option('--node-name <name>', 'name of the Node that this speaker runs on')
+      .env('NODE_NAME')
+      .makeOptionMandatory(),
   )
   .addOption(peerSelector())
   .option(
     '--assume-alive <node>',
-    "count this node's speaker as alive without a Pod: for speakers run outside the cluster (repeat it for more)",
+    'node with a speaker that runs without a Pod, outside of the cluster (can be repeated)',
     collect,
   )
   .addOption(
-    new Option('--liveness-port <port>', 'UDP port by which the speakers hear each other, the same on all nodes')
+    new Option('--liveness-port <port>', 'UDP port for heartbeats between speakers, the same on all nodes')
       .default(7932)
       .argParser(port),
   )
   .option(
     '--liveness-key <file>',
-    'keys of the datagrams, base64, one a line: the first signs, all are accepted',
+    'file with the keys of the datagrams in base64, one per line: the first signs, all are accepted',
     '/etc/berth/liveness/keys',
   )
-  .option('--snapshot <file>', 'keep what the speaker knows here, so that it can start while the API server is away')
-  .option('--no-nftables', 'write no rules into the kernel (they need CAP_NET_ADMIN)')
+  .option('--snapshot <file>', 'file for a snapshot, with which the speaker can start while the API server is away')
+  .option('--no-nftables', 'load no nftables rules (they need CAP_NET_ADMIN)')
   .addOption(handOff())
   .addOption(
     new Option(
       '--syn-limit <count>',
-      'new TCP connections per second and VIP on this node; more are dropped',
+      'most new TCP connections per second and VIP on this node; further ones are dropped',
     ).argParser(count),
   )
   .addOption(
-    new Option('--conntrack-zone <number>', 'connection tracking zone of what hand-off NodePort rewrites')
+    new Option('--conntrack-zone <number>', 'connection tracking zone of the packets that hand-off NodePort rewrites')
       .default(7932)
       .argParser(port),
   )
-  .option('--health <address:port>', 'serve /healthz, /readyz, /status and /metrics here', '127.0.0.1:7931')
-  .option('--metrics <address:port>', 'serve /metrics, and nothing else, here too: for a Prometheus on another host')
+  .option('--health <address:port>', 'address to serve /healthz, /readyz, /status and /metrics on', '127.0.0.1:7931')
+  .option('--metrics <address:port>', 'second address to serve /metrics alone on, for a Prometheus on another host')
   .addOption(logLevel())
   .addOption(logLevelFile())
   .action(async (options) => {
     const { runSpeaker } = await import('./speaker/speaker.ts');
-    await play('speaker', options, (log, signal) =>
+    await runRole('speaker', options, (log, signal) =>
       runSpeaker({ ...options, version: version(), assumeAlive: options.assumeAlive ?? [] }, log, signal),
     );
   });
 
 program
   .command('uninstall')
-  .description(
-    "ask all speakers to take their rules out of the kernels, and wait for them (the chart's pre-delete hook)",
-  )
+  .description("make all speakers remove their rules from the kernel, and wait for it (the chart's pre-delete hook)")
   .addOption(kubeconfig())
   .addOption(namespace())
   .addOption(peerSelector())
-  .addOption(duration('--timeout <time>', 'how long to wait for them', '30s'))
+  .addOption(duration('--timeout <time>', 'how long to wait for the speakers', '30s'))
   .addOption(logLevel())
   .action(async (options) => {
     const { uninstall } = await import('./speaker/uninstall.ts');
-    await play('uninstall', options, (log, signal) => uninstall(options, log, signal));
+    await runRole('uninstall', options, (log, signal) => uninstall(options, log, signal));
   });
 
 program
   .command('crds')
-  .description("replace the definitions of Berth's kinds (the chart's hook before an upgrade)")
+  .description("replace Berth's CRDs (the chart's pre-install and pre-upgrade hook)")
   .addOption(kubeconfig())
-  .requiredOption('--from <folder>', 'the definitions, in JSON, one a file')
+  .requiredOption('--from <folder>', 'folder with the CRDs in JSON, one per file')
   .addOption(logLevel())
   .action(async (options) => {
     const { replaceCrds } = await import('./controller/crds.ts');
-    await play('crds', options, (log, signal) => replaceCrds(options, log, signal));
+    await runRole('crds', options, (log, signal) => replaceCrds(options, log, signal));
   });
 
 await program.parseAsync();

@@ -1,7 +1,7 @@
-/** IP addresses as canonical strings; numbers only where they are counted with. */
+/** IP addresses as canonical strings. They are converted to numbers for arithmetic only. */
 import { Address4, Address6 } from 'ip-address';
 
-/** An IP family, in the words of `spec.ipFamilies`. */
+/** An IP family, by its name in `spec.ipFamilies`. */
 export type Family = 'IPv4' | 'IPv6';
 
 /** An address in canonical form: IPv4 dotted, IPv6 as in RFC 5952. Equal addresses are equal strings. */
@@ -12,12 +12,12 @@ export function familyOf(ip: Ip): Family {
   return ip.includes(':') ? 'IPv6' : 'IPv4';
 }
 
-/** Does an address say nothing without its link (fe80::/10, RFC 4291 section 2.5.6)? */
+/** Is the address valid on its own link only (fe80::/10, RFC 4291 section 2.5.6)? */
 export function isLinkLocal(address: string): boolean {
   return /^fe[89ab]/i.test(address);
 }
 
-/** The address in a text, or undefined where the text is not one plain address (a prefix length, a zone, a space). */
+/** Parses an address. Returns undefined if the text holds anything else, such as a prefix length, a zone or a space. */
 export function parseIp(text: string): Ip | undefined {
   if (!/^[0-9a-fA-F.:]+$/.test(text)) return undefined;
   try {
@@ -32,12 +32,13 @@ export function ipToNumber(ip: Ip): bigint {
   return familyOf(ip) === 'IPv4' ? BigInt(ipv4ToNumber(ip)) : new Address6(ip).bigInt();
 }
 
-/** The address that a number stands for. */
+/** The address with this numeric value. */
 export function ipFromNumber(value: bigint, family: Family): Ip {
   return (family === 'IPv4' ? ipv4FromNumber(Number(value)) : Address6.fromBigInt(value).correctForm()) as Ip;
 }
 
-// A pass over 10,000 Services does this 20,000 times; the library parses, checks and keeps far more than the four bytes.
+// A pass over 10,000 Services makes 20,000 of these conversions. The library is slower: it parses, checks and stores far more than
+// four bytes.
 
 function ipv4ToNumber(ip: Ip): number {
   let value = 0;
@@ -50,8 +51,8 @@ function ipv4FromNumber(value: number): string {
 }
 
 /**
- * The name of the IPAllocation of an address: IPv4 dotted, IPv6 as eight zero-padded groups joined by `-`,
- * because an object's name holds no `:` (RFC 1123) and must be the same for every spelling of the address.
+ * The name of the IPAllocation of an address: IPv4 dotted, IPv6 as eight zero-padded groups joined by `-`.
+ * The name of an object cannot contain `:` (RFC 1123), and every spelling of the address must give the same name.
  */
 export function allocationName(ip: Ip): string {
   return familyOf(ip) === 'IPv4' ? ip : new Address6(ip).canonicalForm().replaceAll(':', '-');

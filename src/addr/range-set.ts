@@ -1,11 +1,11 @@
-/** Sets of addresses: sorted ranges that neither overlap nor touch, IPv4 before IPv6. Huge IPv6 ranges cost no more than small ones. */
+/** Sets of addresses: sorted ranges that neither overlap nor touch, IPv4 before IPv6. A huge IPv6 range costs no more than a small one. */
 import type { Family } from './ip.ts';
 import type { IpRange } from './range.ts';
 
-/** A set of addresses; make one by `rangeSet`. */
+/** A set of addresses, made by `rangeSet`. */
 export type RangeSet = readonly IpRange[];
 
-/** The addresses of some ranges, in any order and with overlaps. */
+/** The set of all addresses in these ranges. The ranges may overlap and come in any order. */
 export function rangeSet(ranges: readonly IpRange[]): RangeSet {
   const set: IpRange[] = [];
   for (const range of [...ranges].sort(byStart)) {
@@ -16,7 +16,7 @@ export function rangeSet(ranges: readonly IpRange[]): RangeSet {
   return set;
 }
 
-/** What both sets hold. */
+/** The addresses that are in both sets. */
 export function intersect(a: RangeSet, b: RangeSet): RangeSet {
   const both: IpRange[] = [];
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
@@ -26,14 +26,14 @@ export function intersect(a: RangeSet, b: RangeSet): RangeSet {
       const last = left.last < right.last ? left.last : right.last;
       if (first <= last) both.push({ family: left.family, first, last });
     }
-    // Whichever ends first can meet nothing more of the other set.
+    // The range that ends first cannot overlap any later range of the other set.
     if (endsBefore(left, right)) i++;
     else j++;
   }
   return both;
 }
 
-/** What the first set holds and the second does not. */
+/** The addresses that are in the first set and not in the second. */
 export function subtract(set: RangeSet, others: RangeSet): RangeSet {
   const left: IpRange[] = [];
   let j = 0;
@@ -51,12 +51,12 @@ export function subtract(set: RangeSet, others: RangeSet): RangeSet {
   return left;
 }
 
-/** How many addresses of a family the set holds. */
+/** The number of addresses of a family in the set. */
 export function sizeOf(set: RangeSet, family: Family): bigint {
   return set.reduce((sum, range) => (range.family === family ? sum + range.last - range.first + 1n : sum), 0n);
 }
 
-/** The index of the range that holds an address, or -1. */
+/** The index of the range that contains an address, or -1. */
 export function indexIn(set: RangeSet, family: Family, value: bigint): number {
   let low = 0;
   let high = set.length - 1;
@@ -71,7 +71,7 @@ export function indexIn(set: RangeSet, family: Family, value: bigint): number {
   return -1;
 }
 
-/** Does the set hold the address? */
+/** Does the set contain the address? */
 export function holds(set: RangeSet, family: Family, value: bigint): boolean {
   return indexIn(set, family, value) >= 0;
 }
@@ -85,7 +85,7 @@ function endsBefore(a: IpRange, b: IpRange): boolean {
   return a.family === b.family ? a.last < b.last : a.family < b.family;
 }
 
-/** Does the whole range lie below the other one? */
+/** Is the whole range below the other one? */
 function isBelow(a: IpRange, b: IpRange): boolean {
   return a.family === b.family ? a.last < b.first : a.family < b.family;
 }

@@ -1,8 +1,8 @@
-/** Ranges of addresses: a CIDR, `first-last`, or one bare address. */
+/** Ranges of addresses: a CIDR, `first-last`, or a single address. */
 import { Address4, Address6 } from 'ip-address';
 import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber, parseIp } from './ip.ts';
 
-/** All addresses from `first` to `last`, both included. */
+/** All addresses from `first` to `last`, including both. */
 export interface IpRange {
   readonly family: Family;
   readonly first: bigint;
@@ -15,22 +15,22 @@ export interface InvalidRange {
   readonly message: string;
 }
 
-/** The range in a text of one of the three forms, or what is wrong with it. */
+/** Parses a range in one of the three forms. Returns the reason if the text is not a range. */
 export function parseRange(text: string): IpRange | InvalidRange {
   if (text.includes('/')) return parseCidr(text);
   const [first, last, ...rest] = text.split('-').map((part) => parseIp(part.trim()));
   if (first === undefined || rest.length > 0 || (text.includes('-') && last === undefined)) {
-    return invalid(text, 'is no address, no CIDR and no range "first-last"');
+    return invalid(text, 'is not an address, a CIDR or a range "first-last"');
   }
   return rangeBetween(first, last ?? first);
 }
 
-/** Is this a range, not a refusal? */
+/** Is this a range, and not the reason why a text is none? */
 export function isRange(range: IpRange | InvalidRange): range is IpRange {
   return 'first' in range;
 }
 
-/** The range as people write it: a CIDR where it is one, else first-last, or the one address. */
+/** The range as text: one address, a CIDR if the range is one, otherwise first-last. */
 export function formatRange({ family, first, last }: IpRange): string {
   const size = last - first + 1n;
   const bits = size.toString(2).length - 1;
@@ -50,16 +50,16 @@ function rangeBetween(first: Ip, last: Ip): IpRange | InvalidRange {
   return range;
 }
 
-/** Host bits are allowed and ignored, as people write the address of a router with its prefix. */
+/** Host bits are allowed and ignored, because people write the address of a router with its prefix length. */
 function parseCidr(text: string): IpRange | InvalidRange {
   const [address, bits, ...rest] = text.split('/');
   const ip = parseIp(address ?? '');
-  if (ip === undefined || rest.length > 0 || !/^\d{1,3}$/.test(bits ?? '')) return invalid(text, 'is no CIDR');
+  if (ip === undefined || rest.length > 0 || !/^\d{1,3}$/.test(bits ?? '')) return invalid(text, 'is not a CIDR');
   try {
     const cidr = familyOf(ip) === 'IPv4' ? new Address4(text) : new Address6(text);
     return { family: familyOf(ip), first: cidr.startAddress().bigInt(), last: cidr.endAddress().bigInt() };
   } catch {
-    return invalid(text, 'is no CIDR');
+    return invalid(text, 'is not a CIDR');
   }
 }
 

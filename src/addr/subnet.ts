@@ -1,13 +1,13 @@
-/** The subnets of links: which addresses are in them, and which of those no host may have. */
+/** The subnets of links: which addresses are in a subnet, and which of those no host may use. */
 import { type Family, familyOf, type Ip, ipToNumber, parseIp } from './ip.ts';
 
-/** An address of a link, with the length of its subnet's prefix in bits. */
+/** An address of a link, with its prefix length in bits. */
 export interface LinkAddress {
   readonly address: Ip;
   readonly prefix: number;
 }
 
-/** A subnet, in numbers. */
+/** A subnet as numbers. */
 export interface Subnet {
   readonly family: Family;
   /** The address without its host bits, as a number. */
@@ -15,13 +15,13 @@ export interface Subnet {
   readonly hostBits: bigint;
 }
 
-/** An address in numbers: it can be compared with many subnets, and is read once. */
+/** An address as a number: it is parsed once and can be compared with many subnets. */
 export interface NumericAddress {
   readonly family: Family;
   readonly value: bigint;
 }
 
-/** An address of a link in a text, `address/prefix`; undefined where it is none: a peer's texts are signed, but not checked. */
+/** Parses an address of a link, `address/prefix`. Returns undefined if the text is invalid: texts of peers are signed, but not checked. */
 export function parseLinkAddress(text: string): LinkAddress | undefined {
   const [ip = '', prefix = ''] = text.split('/');
   const address = parseIp(ip);
@@ -36,7 +36,7 @@ export function subnetOf({ address, prefix }: LinkAddress): Subnet {
   return { family, network: ipToNumber(address) >> hostBits, hostBits };
 }
 
-/** An address in numbers. */
+/** The number of an address. */
 export function numericAddress(ip: Ip): NumericAddress {
   return { family: familyOf(ip), value: ipToNumber(ip) };
 }
@@ -47,8 +47,9 @@ export function contains({ family, network, hostBits }: Subnet, address: Numeric
 }
 
 /**
- * Is the address the network or the broadcast address of the subnet? Hosts do not ask for those by ARP (RFC 1122 section 3.2.1.3);
- * a prefix of 31 bits has none (RFC 3021). In IPv6, the all-zeros address belongs to every router (RFC 4291 section 2.6.1).
+ * Is the address the network or the broadcast address of the subnet? Hosts send no ARP request for these (RFC 1122 section 3.2.1.3).
+ * A subnet with a prefix of 31 bits has neither (RFC 3021). In IPv6, the all-zeros address belongs to every router (RFC 4291
+ * section 2.6.1).
  */
 export function isEdgeOf(subnet: Subnet, address: NumericAddress): boolean {
   const { family, hostBits } = subnet;
@@ -57,7 +58,7 @@ export function isEdgeOf(subnet: Subnet, address: NumericAddress): boolean {
   return host === 0n || (family === 'IPv4' && host === (1n << hostBits) - 1n);
 }
 
-/** Is the address in the subnet of a link's address? */
+/** Is the address in the subnet that a link's address belongs to? */
 export function inSubnet(ip: Ip, own: LinkAddress): boolean {
   return contains(subnetOf(own), numericAddress(ip));
 }

@@ -1,4 +1,4 @@
-/** L2Advertisement: where the addresses of which pools may be announced. */
+/** L2Advertisement: selects the pools whose addresses are announced, and the nodes and links that may announce them. */
 import { type Identity, identityOf, type LabelSelector, type RawMeta, selects } from './meta.ts';
 
 /** L2Advertisement as the API server sends it. */
@@ -12,14 +12,14 @@ export interface RawAdvertisement {
   };
 }
 
-/** Which nodes serve a VIP: its holder alone, or all that may, with the holder passing packets on. */
+/** The nodes that serve a VIP: its holder alone (`Single`), or all eligible nodes, to which the holder forwards packets (`Spread`). */
 export type Distribution = 'Single' | 'Spread';
 
-/** What we need of an advertisement. Each empty list means all. */
+/** The fields of an advertisement that Berth uses. An empty list means all. */
 export interface AdvertisementView extends Identity {
   readonly pools: readonly string[];
   readonly nodeSelectors: readonly LabelSelector[];
-  /** Names of links, or globs with `*` and `?`. */
+  /** Names of links, or glob patterns with `*` and `?`. */
   readonly interfaces: readonly string[];
   readonly distribution: Distribution;
 }
@@ -40,7 +40,7 @@ export function coversPool(advertisement: AdvertisementView, pool: string): bool
   return advertisement.pools.length === 0 || advertisement.pools.includes(pool);
 }
 
-/** May a node with these labels announce what the advertisement covers? */
+/** May a node with these labels announce the addresses of the advertisement? */
 export function coversNode(advertisement: AdvertisementView, labels: Readonly<Record<string, string>>): boolean {
   const { nodeSelectors } = advertisement;
   return nodeSelectors.length === 0 || nodeSelectors.some((selector) => selects(selector, labels));

@@ -1,41 +1,41 @@
-/** IPAllocation: the ledger's entry for one address in use, or kept back. */
+/** IPAllocation: the ledger's entry for one address that is in use or reserved. */
 import { allocationName, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
 import { type Condition, type Identity, identityOf, type RawMeta } from './meta.ts';
 import type { ServicePort } from './service.ts';
 import { parseTime } from './time.ts';
 
-/** A Service that an address is bound to. */
+/** A Service that uses an address. */
 export interface ServiceRef {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  /** The ports that it uses of the address, so that sharing is decided on the entry alone; absent in old entries. */
+  /** The ports of the address that it uses, so that sharing can be decided from the entry alone. Absent in old entries. */
   readonly ports?: readonly ServicePort[];
 }
 
-/** What an entry says. */
+/** The spec of an entry. */
 export interface AllocationSpec {
   readonly address: string;
   readonly pool: string;
   readonly services: readonly ServiceRef[];
-  /** Services with this key may join; it begins with the namespaces that they may be in. */
+  /** Services with this key may share the address. The key begins with the namespaces that they may be in. */
   readonly sharingKey?: string;
-  /** RFC 3339. Until then the address is kept for the Services of these names, or for nobody. Absent: it is in use. */
+  /** RFC 3339. Until then the address is reserved for the Services with these names, or for none. Absent: it is in use. */
   readonly reservedUntil?: string;
-  /** It was not chosen here: the Service showed it already. */
+  /** Berth did not choose the address: the status of the Service contained it already. */
   readonly adopted?: boolean;
-  /** Why the address is kept back: another host answered for it. */
+  /** Why the address is reserved: another host answered for it. */
   readonly quarantine?: Quarantine;
 }
 
-/** An address that could not be announced. */
+/** Why an address could not be announced. */
 export interface Quarantine {
-  /** The Service that was to have it. */
+  /** The Service that it was assigned to. */
   readonly service: Pick<ServiceRef, 'namespace' | 'name' | 'uid'>;
-  /** The condition `Conflict` of then. */
+  /** Reason and message of the condition `Conflict` at that time. */
   readonly reason: string;
   readonly message: string;
-  /** The hardware address that answered; absent where no host did. */
+  /** The hardware address that answered; absent if no host did. */
   readonly mac?: string;
 }
 
@@ -46,19 +46,19 @@ export interface RawAllocation {
   readonly status?: AllocationStatus;
 }
 
-/** What the speakers wrote down of an address. */
+/** The status of an entry, written by the speakers. */
 export interface AllocationStatus {
   readonly holder?: HolderRecord;
   readonly conflict?: ConflictRecord;
   readonly conditions?: readonly Condition[];
 }
 
-/** Who holds the address. */
+/** The node that holds the address. */
 export interface HolderRecord {
   readonly node: string;
-  /** Rises with every change of the holder. */
+  /** Increases with every change of the holder. */
   readonly term: number;
-  /** RFC 3339. When it began to answer; absent while it does not. */
+  /** RFC 3339. When the node began to answer for the address; absent while it does not answer. */
   readonly since?: string;
   readonly links?: readonly { readonly name: string; readonly mac: string }[];
 }
@@ -68,22 +68,22 @@ export interface ConflictRecord {
   readonly mac: string;
 }
 
-/** Annotation of an entry: the name of the node that is to hold the address. The controller takes it away when it does. */
+/** Annotation of an entry: the name of the node that should hold the address. The controller removes it once that node does. */
 export const moveAnnotation = 'berth.dev/move-to';
 
 /**
- * Annotation of an entry, with any value: who has the address is to get another one. It counts only while nothing new comes from the address's
- * pool, or no pool has it, and ends with the entry.
+ * Annotation of an entry, with any value: the Services with this address must get another one. It is in effect only while the pool of
+ * the address is draining, or no pool contains the address. It ends with the entry.
  */
 export const renumberAnnotation = 'berth.dev/renumber';
 
-/** What an entry's status says of its address: `Announced`, `Verified` and `Conflict`. */
+/** The condition types of an entry: `Announced`, `Verified` and `Conflict`. */
 export const allocationConditions = { announced: 'Announced', verified: 'Verified', conflict: 'Conflict' } as const;
 
-/** What we need of an entry. */
+/** The fields of an entry that Berth uses. */
 export interface AllocationView extends Identity {
   readonly address: Ip;
-  /** The address as a number, kept because every pass compares it. */
+  /** The address as a number, stored because every pass compares it. */
   readonly value: bigint;
   readonly pool: string;
   readonly services: readonly ServiceRef[];
@@ -92,34 +92,34 @@ export interface AllocationView extends Identity {
   readonly reservedUntil: number | undefined;
   readonly adopted: boolean;
   readonly quarantine: Quarantine | undefined;
-  /** The node that a person wants it at (annotation `berth.dev/move-to`), until it is there. */
+  /** The requested holder (annotation `berth.dev/move-to`), until that node holds the address. */
   readonly moveTo: string | undefined;
-  /** A person wants those who have it to get another one (annotation `berth.dev/renumber`). */
+  /** The Services with this address must get another one (annotation `berth.dev/renumber`). */
   readonly renumber: boolean;
   readonly recorded: HolderRecord | undefined;
   readonly conflict: ConflictRecord | undefined;
   readonly conditions: readonly Condition[];
 }
 
-/** Was the address ever announced, by us or by whoever served it before? */
+/** Was the address ever announced, by Berth or by the program that served it before? */
 export function wasAnnounced({ adopted, recorded }: Pick<AllocationView, 'adopted' | 'recorded'>): boolean {
   return adopted || recorded?.since !== undefined;
 }
 
 /**
- * The node that held one of these addresses with this hardware address, as far as is on record. So a node of the cluster is known as such
- * also to a speaker that does not hear it: one that has just started, or has another key.
+ * The node that held one of these addresses with this hardware address, according to the recorded holders. With it, a speaker that
+ * receives no heartbeats from a node still recognizes that node: the speaker has just started, or has another key.
  */
 export function nodeOnRecord(entries: readonly Pick<AllocationView, 'recorded'>[], mac: string): string | undefined {
   return entries.find(({ recorded }) => recorded?.links?.some((link) => link.mac === mac))?.recorded?.node;
 }
 
-/** The condition of this type, as the speakers wrote it. */
+/** The condition of this type in the entry's status. */
 export function allocationCondition({ conditions }: AllocationView, type: string): Condition | undefined {
   return conditions.find((one) => one.type === type);
 }
 
-/** The view of an entry, or undefined where its name and its address do not belong together: it proves nothing then. */
+/** The view of an entry. Returns undefined if its name does not match its address: such an entry does not make an address taken. */
 export function parseAllocation({ metadata, spec, status }: RawAllocation): AllocationView | undefined {
   const address = parseIp(spec.address);
   if (address === undefined || allocationName(address) !== metadata.name) return undefined;
@@ -143,12 +143,12 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
   };
 }
 
-/** What an entry in use says, to be written once more as it is. */
+/** The spec of an entry in use, to write it again unchanged. */
 export function specOfEntry({ address, pool, services, sharingKey, adopted }: AllocationView) {
   return { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
 }
 
-/** What people want of an entry, as annotations: an update that left them out would take them away. */
+/** The annotations by which people request something of an entry. An update must include them, because it would remove them otherwise. */
 export function wishesOf({ moveTo, renumber }: AllocationView): Readonly<Record<string, string>> {
   return {
     ...(moveTo !== undefined && { [moveAnnotation]: moveTo }),
@@ -156,7 +156,7 @@ export function wishesOf({ moveTo, renumber }: AllocationView): Readonly<Record<
   };
 }
 
-/** The object that says this; creating it is what makes the address taken. */
+/** The object with this spec. Creating it makes the address taken. */
 export function allocationObject(
   spec: AllocationSpec & { readonly address: Ip },
   of?: Identity,
@@ -167,7 +167,7 @@ export function allocationObject(
     kind: 'IPAllocation',
     metadata: {
       name: allocationName(spec.address),
-      // An update of anything but the entry that it was decided on is refused.
+      // The API server refuses the update if the entry has changed since the decision.
       ...(of && { uid: of.uid, resourceVersion: of.resourceVersion }),
       ...(annotations && { annotations }),
     },

@@ -1,9 +1,9 @@
-/** Annotations that Berth reads from Services, under its own prefix and under those of charts written for MetalLB. */
+/** Annotations that Berth reads from Services, with its own prefix and with the prefixes of charts written for MetalLB. */
 
 /** In order of precedence. */
 const prefixes = ['berth.dev/', 'metallb.io/', 'metallb.universe.tf/'] as const;
 
-/** An annotation's value, from the first prefix that has it. */
+/** The value of an annotation, from the first prefix with which it is set. */
 export function annotation(annotations: Readonly<Record<string, string>>, name: string): string | undefined {
   for (const prefix of prefixes) {
     const value = annotations[prefix + name];

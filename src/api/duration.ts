@@ -4,7 +4,7 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h:
 const part = /(\d+(?:\.\d+)?)(ms|s|m|h)/g;
 const whole = new RegExp(`^(?:${part.source})+$`);
 
-/** Milliseconds; undefined when the text is no duration. What Go calls a duration, without signs and the units below a millisecond. */
+/** Parses a duration to milliseconds; undefined if the text is none. The format is Go's, without signs and units below a millisecond. */
 export function parseDuration(text: string): number | undefined {
   if (!whole.test(text)) return undefined;
   return [...text.matchAll(part)].reduce((sum, [, count, unit]) => sum + Number(count) * (unitMs[unit ?? ''] ?? 0), 0);

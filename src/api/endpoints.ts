@@ -1,4 +1,4 @@
-/** EndpointSlices: on which nodes a Service has an endpoint that serves. */
+/** EndpointSlices: the endpoints of a Service that serve, and their nodes. */
 import { type Ip, parseIp } from '../addr/ip.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
@@ -14,16 +14,16 @@ export interface RawEndpointSlice {
     | null;
 }
 
-/** One endpoint that may get traffic. */
+/** One endpoint that may receive traffic. */
 export interface EndpointView {
   readonly addresses: readonly Ip[];
-  /** Its node; empty where a person has entered it without one. */
+  /** Its node; empty if the endpoint was entered by hand without one. */
   readonly node: string;
-  /** New connections should go to it. One that is not ready may still serve while it ends. */
+  /** New connections should go to it. An endpoint that is not ready may still serve while it terminates. */
   readonly ready: boolean;
 }
 
-/** What we need of a slice. */
+/** The fields of a slice that Berth uses. */
 export interface EndpointSliceView extends Identity {
   /** `namespace/name` of its Service. */
   readonly service: string;
@@ -31,7 +31,7 @@ export interface EndpointSliceView extends Identity {
   readonly endpoints: readonly EndpointView[];
 }
 
-/** The view of a slice, or undefined where it belongs to no Service. */
+/** The view of a slice, or undefined if it belongs to no Service. */
 export function parseEndpointSlice(raw: RawEndpointSlice): EndpointSliceView | undefined {
   const service = raw.metadata.labels?.['kubernetes.io/service-name'];
   if (service === undefined) return undefined;

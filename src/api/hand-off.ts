@@ -1,27 +1,27 @@
-/** How a node passes the packets of a Service's VIPs on: which way is asked for, and which one it gets. */
+/** How a node hands the packets of a Service's VIPs on: the requested hand-off, and the one in effect. */
 import type { ServiceView } from './service.ts';
 
 /**
- * `KubeProxy`: kube-proxy, or what replaces it, knows the VIP from the Service's status (`ipMode: VIP`). `NodePort`: Berth rewrites packets
- * to the Service's node port, and whatever serves that serves the VIP (`ipMode: Proxy`).
+ * `KubeProxy`: kube-proxy, or its replacement, learns the VIP from the Service's status (`ipMode: VIP`). `NodePort`: Berth rewrites
+ * packets to the Service's node port; the program that serves node ports then serves the VIP (`ipMode: Proxy`).
  */
 export type HandOff = 'KubeProxy' | 'NodePort';
 
-/** Both ways. */
+/** Both hand-offs. */
 export const handOffs: readonly HandOff[] = ['KubeProxy', 'NodePort'];
 
-/** Why a Service gets another hand-off than it asks for: reasons of condition `berth.dev/HandOff`. */
+/** Why a Service gets another hand-off than it requests: the reasons of condition `berth.dev/HandOff`. */
 export const handOffReasons = ['NoNodePorts', 'UnsupportedProtocol', 'UnknownHandOff'] as const;
 
-/** What a Service gets, and why that is not what was asked for. */
+/** The hand-off in effect, and the reason if it is not the requested one. */
 export interface HandOffChoice {
   readonly handOff: HandOff;
-  /** undefined: it is what was asked for. */
+  /** undefined: it is the requested one. */
   readonly reason?: (typeof handOffReasons)[number];
   readonly message?: string;
 }
 
-/** The hand-off of a Service: its annotation, or else what the installation was told, as far as its ports allow. */
+/** The hand-off of a Service: that of its annotation, or else the default of the installation, if its ports allow it. */
 export function handOffOf(
   { handOff, ports, nodePorts }: Pick<ServiceView, 'handOff' | 'ports' | 'nodePorts'>,
   byDefault: HandOff,
@@ -29,7 +29,7 @@ export function handOffOf(
   const asked = handOff ?? byDefault;
   if (asked === 'KubeProxy') return { handOff: 'KubeProxy' };
   if (asked !== 'NodePort') {
-    const message = `annotation berth.dev/hand-off is "${asked}": it can be ${handOffs.join(' or ')}`;
+    const message = `annotation berth.dev/hand-off is "${asked}": it must be ${handOffs.join(' or ')}`;
     return { handOff: byDefault, reason: 'UnknownHandOff', message };
   }
   const bare = ports.find((_, i) => (nodePorts[i] ?? 0) === 0);
@@ -39,7 +39,7 @@ export function handOffOf(
   }
   const other = ports.find(({ protocol }) => protocol !== 'TCP' && protocol !== 'UDP');
   if (other !== undefined) {
-    const message = `port ${other.port} is ${other.protocol}, which is not rewritten: kube-proxy serves the VIP`;
+    const message = `port ${other.port} uses ${other.protocol}, which is not rewritten: kube-proxy serves the VIP`;
     return { handOff: 'KubeProxy', reason: 'UnsupportedProtocol', message };
   }
   return { handOff: 'NodePort' };

@@ -1,4 +1,4 @@
-/** What every cluster object carries, and how the objects that we read look on the wire. */
+/** Metadata, conditions and selectors, as in the objects that the API server sends. */
 
 /** Metadata as the API server sends it; times are RFC 3339 text. */
 export interface RawMeta {
@@ -14,7 +14,7 @@ export interface RawMeta {
   readonly managedFields?: readonly RawManagedField[];
 }
 
-/** Which writer owns which fields (server-side apply). */
+/** The fields that one field manager owns (server-side apply). */
 export interface RawManagedField {
   readonly manager?: string;
   /** RFC 3339. */
@@ -32,7 +32,7 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-/** The identity that every view keeps: which object, and how fresh what we know of it is. */
+/** The identity in every view: which object it is, and which version of it was read. */
 export interface Identity {
   readonly name: string;
   readonly uid: string;
@@ -54,7 +54,7 @@ export interface LabelSelector {
   }[];
 }
 
-/** Does the selector choose an object with these labels? An empty selector chooses every object. */
+/** Does the selector match an object with these labels? An empty selector matches every object. */
 export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   const pairs = Object.entries(selector.matchLabels ?? {});
   if (!pairs.every(([key, value]) => labels[key] === value)) return false;

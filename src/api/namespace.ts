@@ -1,4 +1,4 @@
-/** Namespaces: pools choose Services by the labels of theirs. */
+/** Namespaces: pools select Services by the labels of their namespaces. */
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
 /** Namespace as the API server sends it. */
@@ -6,7 +6,7 @@ export interface RawNamespace {
   readonly metadata: RawMeta;
 }
 
-/** What we need of a namespace. */
+/** The fields of a namespace that Berth uses. */
 export interface NamespaceView extends Identity {
   readonly labels: Readonly<Record<string, string>>;
 }

@@ -1,8 +1,8 @@
-/** What a node's kernel says that matters for load balancing, as its speaker tells it. Plain JSON: another version may read it. */
+/** Settings of a node's kernel that affect load balancing, as its speaker reports them. Plain JSON: another version may read it. */
 
-/** Settings of a link, or of all of them (`/proc/sys/net/ipv4/conf`, `.../ipv6/conf`); absent where they could not be read. */
+/** Settings of a link, or of all links (`/proc/sys/net/ipv4/conf`, `.../ipv6/conf`). A setting that cannot be read is absent. */
 export interface LinkSettings {
-  /** Reverse path filter: 0 off, 1 strict, 2 loose. The larger one of the link and of all counts (ip-sysctl). */
+  /** Reverse path filter: 0 off, 1 strict, 2 loose. The kernel applies the larger value of this link and `all` (ip-sysctl). */
   readonly rpFilter?: number;
   readonly arpIgnore?: number;
   readonly arpAnnounce?: number;
@@ -10,18 +10,18 @@ export interface LinkSettings {
   readonly proxyNdp?: number;
 }
 
-/** The node's facts. What could not be read is absent. */
+/** The node's settings. A setting that cannot be read is absent. */
 export interface NodeFacts {
-  /** As `uname -r` says. */
+  /** The output of `uname -r`. */
   readonly kernel: string;
-  /** Version of the program nft. */
+  /** The version of the program nft. */
   readonly nft?: string;
   readonly forwarding: { readonly ipv4?: boolean; readonly ipv6?: boolean };
   readonly allLinks: LinkSettings;
   /** By name. */
   readonly links: Readonly<Record<string, LinkSettings>>;
-  /** Links that a default route leaves by. */
+  /** Links of the default routes. */
   readonly defaultLinks: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] };
-  /** Links with programs at their ingress (tc, XDP), which see packets before nftables. */
+  /** Links with programs at their ingress (tc, XDP), which process packets before nftables. */
   readonly programs?: readonly string[];
 }

@@ -1,14 +1,14 @@
-/** Nodes, and the speaker Pods on them: who could announce. */
+/** Nodes, and the speaker Pods on them: the nodes that can announce addresses. */
 import { type Ip, parseIp } from '../addr/ip.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
-/** Label that keeps a node out of load balancing (Kubernetes' own). */
+/** Kubernetes' label that excludes a node from load balancing. */
 const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
-/** Annotation that takes all VIPs away from a node, with whatever value. */
+/** Annotation of a Node, with any value: its VIPs must move to other nodes. */
 export const drainAnnotation = 'berth.dev/drain';
 
-/** Annotation of a speaker's Pod: Berth is being uninstalled, and its rules are to leave the kernel. */
+/** Annotation of a speaker's Pod: Berth is being uninstalled, and the speaker must remove its rules from the kernel. */
 export const uninstallAnnotation = 'berth.dev/uninstall';
 
 /** Node as the API server sends it. */
@@ -20,16 +20,16 @@ export interface RawNode {
   };
 }
 
-/** What we need of a node. */
+/** The fields of a node that Berth uses. */
 export interface NodeView extends Identity {
   readonly labels: Readonly<Record<string, string>>;
-  /** Carries the label that keeps it out of load balancing, with whatever value. */
+  /** It has the label that excludes it from load balancing, with any value. */
   readonly excluded: boolean;
-  /** Addresses of its own, of any kind; names are left out. */
+  /** Its own addresses of every type, without host names. */
   readonly addresses: readonly Ip[];
-  /** Those by which the nodes reach each other. */
+  /** The addresses by which nodes reach each other. */
   readonly internalAddresses: readonly Ip[];
-  /** Its VIPs are to go elsewhere: a person wants it (annotation `berth.dev/drain`), or the node shuts down. */
+  /** Its VIPs must move to other nodes: it has the annotation `berth.dev/drain`, or it is shutting down. */
   readonly draining: boolean;
 }
 
@@ -48,7 +48,7 @@ export function parseNode(raw: RawNode): NodeView {
   };
 }
 
-/** The kubelet says so when systemd asks it to wait (graceful node shutdown), before it ends any Pod. */
+/** The kubelet reports a shutdown before it ends any Pod (graceful node shutdown). */
 function isShuttingDown({ status }: RawNode): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return ready?.status === 'False' && ready.message?.includes('node is shutting down') === true;
@@ -61,12 +61,12 @@ export interface RawPod {
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
-/** What we need of a speaker's Pod. */
+/** The fields of a speaker's Pod that Berth uses. */
 export interface SpeakerPodView extends Identity {
   readonly node: string;
-  /** Ready, and not on its way out. */
+  /** Ready and not terminating. */
   readonly ready: boolean;
-  /** Its rules are to leave the kernel: see {@link uninstallAnnotation}. */
+  /** It must remove its rules from the kernel: see {@link uninstallAnnotation}. */
   readonly uninstalled: boolean;
 }
 

@@ -1,10 +1,13 @@
-/** IPAddressPool: the addresses that Berth may give out, and to whom. */
+/** IPAddressPool: the addresses that Berth may assign, and the Services that may get them. */
 import { type InvalidRange, isRange, parseRange } from '../addr/range.ts';
 import { type RangeSet, rangeSet, subtract } from '../addr/range-set.ts';
 import { parseDuration } from './duration.ts';
 import { type Condition, type Identity, identityOf, type LabelSelector, type RawMeta } from './meta.ts';
 
-/** Whether a pool gives addresses to new Services, and whether those that it has given stay when a Service is re-created. */
+/**
+ * Whether a pool assigns new addresses (only `Active` does), and whether a re-created Service gets its address again (not if
+ * `Draining`).
+ */
 export type PoolState = 'Active' | 'Cordoned' | 'Draining';
 
 /** IPAddressPool as the API server sends it. */
@@ -30,19 +33,19 @@ export interface RawPool {
   readonly status?: Partial<PoolCounts> & { readonly conditions?: readonly Condition[] };
 }
 
-/** For which Services a pool is. Empty lists mean all. */
+/** The Services that a pool serves. An empty list means all. */
 export interface ServiceAllocation {
-  /** Lower is asked first; 0 comes last. */
+  /** Pools with a lower value are tried first; 0 comes last. */
   readonly priority: number;
-  /** A Service's namespace is named here, or has labels that one of the selectors chooses. */
+  /** The namespace of the Service must be in this list, or one of the selectors must match its labels. */
   readonly namespaces: readonly string[];
   readonly namespaceSelectors: readonly LabelSelector[];
   readonly serviceSelectors: readonly LabelSelector[];
-  /** Services that match may have addresses of strict pools only. */
+  /** Services that match may get addresses of strict pools only. */
   readonly strict: boolean;
 }
 
-/** What a pool's status counts. Numbers stop at the largest that JSON holds exactly; the texts do not. */
+/** The counts in a pool's status. The numbers are limited to the largest integer that JSON stores exactly; the texts are not. */
 export interface PoolCounts {
   readonly assignedIPv4: number;
   readonly assignedIPv6: number;
@@ -52,28 +55,28 @@ export interface PoolCounts {
   readonly free: string;
 }
 
-/** What we need of a pool. A pool with a bad entry keeps its good ones: `faults` says what was left out. */
+/** The fields of a pool that Berth uses. A pool with an invalid range keeps its valid ones; `faults` lists the invalid ones. */
 export interface PoolView extends Identity {
   /** RFC 3339. */
   readonly created: string;
-  /** Counts the changes of its spec. */
+  /** Increases with every change of its spec. */
   readonly generation: number;
-  /** `addresses` without `exclude`. Empty where an entry of `exclude` is bad: what it was to keep back is not known. */
+  /** `addresses` without `exclude`. Empty if an entry of `exclude` is invalid, because the addresses to exclude are unknown then. */
   readonly ranges: RangeSet;
   /** Each message begins with the field. */
   readonly faults: readonly InvalidRange[];
-  /** May a Service that asked for nothing get an address of this pool? */
+  /** May a Service without a request get an address of this pool? */
   readonly autoAssign: boolean;
-  /** Leave out IPv4 addresses that end in .0 or .255. */
+  /** Never assign IPv4 addresses that end in .0 or .255. */
   readonly avoidBuggyIPs: boolean;
-  /** undefined: for every Service, after the pools that are for certain ones. */
+  /** undefined: the pool serves every Service, and is tried after the pools that serve certain Services. */
   readonly allocation: ServiceAllocation | undefined;
   readonly state: PoolState;
-  /** How many addresses one namespace may have; undefined for any number. */
+  /** The most addresses that one namespace may have; undefined: no limit. */
   readonly quota: number | undefined;
-  /** How long an address waits for a Service of the same name after its own went; milliseconds. */
+  /** How long an address stays reserved for a Service of the same name after its Service is deleted; milliseconds. */
   readonly retainMs: number;
-  /** How long an address is given to nobody after it was released; milliseconds. */
+  /** How long an address is assigned to no Service after it was released; milliseconds. */
   readonly reuseAfterMs: number;
   readonly counts: PoolCounts | undefined;
   readonly conditions: readonly Condition[];

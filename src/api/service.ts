@@ -1,19 +1,19 @@
-/** Services: what a Service asks for, and what its status says today. */
+/** Services: the requests of a Service, and its current status. */
 import type { Family } from '../addr/ip.ts';
 import { type IpRange, isRange, parseRange } from '../addr/range.ts';
 import { annotation } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawManagedField, type RawMeta } from './meta.ts';
 import { parseTime } from './time.ts';
 
-/** Conditions that Berth writes to a Service. */
+/** The condition types that Berth writes to a Service. */
 export const conditionTypes = {
   allocated: 'berth.dev/Allocated',
   announced: 'berth.dev/Announced',
-  /** Only where the hand-off is not the one that was asked for. */
+  /** Present only if the hand-off in effect is not the requested one. */
   handOff: 'berth.dev/HandOff',
 } as const;
 
-/** Annotation of a Service, `true`: what another program wrote to its status is taken over. */
+/** Annotation of a Service, `true`: Berth takes over the addresses that another program wrote to its status. */
 export const takeOverAnnotation = 'berth.dev/take-over';
 
 /** One entry of `status.loadBalancer.ingress`. */
@@ -23,7 +23,7 @@ export interface Ingress {
   readonly ipMode?: string;
 }
 
-/** A port that a Service is reached at. */
+/** A port of a Service. */
 export interface ServicePort {
   readonly protocol: string;
   readonly port: number;
@@ -32,7 +32,7 @@ export interface ServicePort {
 /** A program that owns `status.loadBalancer.ingress`. */
 export interface IngressWriter {
   readonly manager: string;
-  /** When it wrote last; milliseconds since 1970. */
+  /** The time of its last write; milliseconds since 1970. */
   readonly at: number;
 }
 
@@ -57,7 +57,7 @@ export interface RawService {
   };
 }
 
-/** What we need of a Service. */
+/** The fields of a Service that Berth uses. */
 export interface ServiceView extends Identity {
   /** `namespace/name`. */
   readonly key: string;
@@ -67,34 +67,34 @@ export interface ServiceView extends Identity {
   readonly labels: Readonly<Record<string, string>>;
   readonly isLoadBalancer: boolean;
   readonly class: string | undefined;
-  /** The addresses that it asks for, as written. */
+  /** The addresses that it requests, as written. */
   readonly requests: readonly string[];
-  /** The pools that it asks for, in order. */
+  /** The pools that it requests, in order. */
   readonly requestedPools: readonly string[];
   /** Services with the same key may share an address. */
   readonly sharingKey: string | undefined;
   readonly ports: readonly ServicePort[];
-  /** The node port of each of them, in their order; 0 where there is none. */
+  /** The node port of each port, in the same order; 0 if there is none. */
   readonly nodePorts: readonly number[];
-  /** The hand-off that it asks for (annotation `berth.dev/hand-off`), as written. */
+  /** The hand-off that it requests (annotation `berth.dev/hand-off`), as written. */
   readonly handOff: string | undefined;
-  /** A person wants Berth to serve it with the address that another program wrote (annotation `berth.dev/take-over: "true"`). */
+  /** Berth must serve it with the address that another program wrote (annotation `berth.dev/take-over: "true"`). */
   readonly takeOver: boolean;
-  /** A client stays with one Pod (`sessionAffinity: ClientIP`). */
+  /** All connections of a client go to one Pod (`sessionAffinity: ClientIP`). */
   readonly sticky: boolean;
   /** In the Service's order. */
   readonly families: readonly Family[];
   readonly familyPolicy: string;
-  /** `externalTrafficPolicy: Local`: only nodes with an endpoint of their own may take its traffic. */
+  /** `externalTrafficPolicy: Local`: only nodes with an endpoint of the Service may receive its traffic. */
   readonly local: boolean;
-  /** Who may reach it (`loadBalancerSourceRanges`); empty: everybody. */
+  /** The clients that may connect (`loadBalancerSourceRanges`); empty: all. */
   readonly sourceRanges: readonly IpRange[];
-  /** Its selector as canonical text. */
+  /** Its selector in a canonical text form. */
   readonly selector: string;
   readonly ingress: readonly Ingress[];
-  /** Who owns `status.loadBalancer.ingress`: one atomic field, whose owners all wrote the same. */
+  /** The owners of `status.loadBalancer.ingress`. The field is atomic: all its owners wrote the same value. */
   readonly ingressWriters: readonly IngressWriter[];
-  /** Those of its conditions that are ours. */
+  /** Its conditions that Berth wrote. */
   readonly conditions: readonly Condition[];
 }
 
@@ -112,7 +112,7 @@ export function parseService(raw: RawService): ServiceView {
     class: spec.loadBalancerClass,
     requests: requestsOf(raw),
     requestedPools: listOf(annotation(metadata.annotations ?? {}, 'address-pool')),
-    // Empty means that the Service shares with nobody.
+    // An empty key means that the Service shares with no other.
     sharingKey: annotation(metadata.annotations ?? {}, 'allow-shared-ip') || undefined,
     ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => ({ protocol, port })),
     nodePorts: (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort),
@@ -122,7 +122,7 @@ export function parseService(raw: RawService): ServiceView {
     families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
     local: spec.externalTrafficPolicy === 'Local',
-    // The API server checks them.
+    // The API server rejects invalid ranges.
     sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((text) => parseRange(text.trim())).filter(isRange),
     selector: JSON.stringify(Object.entries(spec.selector ?? {}).sort()),
     ingress: status?.loadBalancer?.ingress ?? [],
@@ -133,7 +133,7 @@ export function parseService(raw: RawService): ServiceView {
   };
 }
 
-/** Both places name addresses; the same one in both is one request. */
+/** The requested addresses in the annotation and in `spec.loadBalancerIP`, each once. */
 function requestsOf({ metadata, spec }: RawService): readonly string[] {
   const annotated = listOf(annotation(metadata.annotations ?? {}, 'loadBalancerIPs'));
   return [...new Set([...annotated, ...listOf(spec.loadBalancerIP)])];
@@ -149,12 +149,12 @@ function ownsIngress({ subresource, fieldsV1 }: RawManagedField): boolean {
   return subresource === 'status' && status?.['f:loadBalancer']?.['f:ingress'] !== undefined;
 }
 
-/** An ingress as text, to compare by. The API server fills in the default of `ipMode`. */
+/** An ingress as text, for comparisons. The API server sets the default of `ipMode`. */
 export function ingressText(ingress: readonly Ingress[]): string {
   return ingress.map(({ ip = '', hostname = '', ipMode = 'VIP' }) => `${ip} ${hostname} ${ipMode}`).join(', ');
 }
 
-/** Age, then name: the same order everywhere and after every restart. */
+/** Orders by age, then by name: the same order in every process and after every restart. */
 export function oldestFirst(a: ServiceView, b: ServiceView): number {
   if (a.created !== b.created) return a.created < b.created ? -1 : 1;
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;

@@ -1,19 +1,22 @@
-/** What a speaker tells of itself at `GET /status`: what only it knows, for the command line tool. Plain JSON: another version may read it. */
+/**
+ * The document that a speaker serves at `GET /status`: its own state, for the command line tool. Plain JSON: another version may read
+ * it.
+ */
 import type { NodeFacts } from './node-facts.ts';
 
 /** The whole document. */
 export interface SpeakerStatus {
   readonly version: string;
   readonly node: string;
-  /** Are the first lists of the API server read? */
+  /** Has it read the first lists of the API server? */
   readonly synced: boolean;
   readonly links: readonly LinkStatus[];
   readonly peers: readonly PeerStatus[];
   readonly vips: readonly VipStatus[];
   readonly dataPath: DataPathStatus;
-  /** Frames by what became of them. */
+  /** The number of received frames, by outcome. */
   readonly frames: Readonly<Record<string, number>>;
-  /** What the kernel of the node says that matters for load balancing; absent in speakers that do not look. */
+  /** Settings of the node's kernel that affect load balancing; absent in older speakers. */
   readonly facts?: NodeFacts;
 }
 
@@ -24,51 +27,51 @@ export interface LinkStatus {
   /** As `address/prefix`. */
   readonly addresses: readonly string[];
   readonly carrier: boolean;
-  /** Why it carries no announcements (`NoCarrier`, `Member`, ...); absent: it can. */
+  /** Why it cannot carry announcements (`NoCarrier`, `Member`, ...); absent: it can. */
   readonly unusable?: string;
-  /** It has a signal, and nothing comes through. */
+  /** It has a carrier, but receives no frames. */
   readonly deaf: boolean;
-  /** Nodes whose packets in the name of others do not arrive here. */
+  /** Nodes whose test packets with a foreign source address do not arrive on this link. */
   readonly blocked: readonly string[];
 }
 
-/** Another speaker, as this one hears it. */
+/** Another speaker, as this one sees it. */
 export interface PeerStatus {
   readonly node: string;
   readonly liveness: 'Unknown' | 'Alive' | 'Restarting' | 'Dead';
-  /** Milliseconds since it was heard last; absent: it never was. */
+  /** Milliseconds since its last heartbeat arrived; absent: none ever did. */
   readonly silentMs?: number;
-  /** `LivenessBlocked`: it runs, and was never heard. */
+  /** `LivenessBlocked`: it runs, but no heartbeat of it ever arrived. */
   readonly reason?: string;
 }
 
-/** What this speaker does about a VIP. */
+/** The state of a VIP at this speaker. */
 export interface VipStatus {
   readonly uid: string;
   readonly address: string;
-  /** Who holds it, or should. */
+  /** The node that holds it, or should hold it. */
   readonly holder?: string;
   readonly term?: number;
   /** `Announce`, `Withhold`, `StandIn`, `Silent`. */
   readonly action: string;
-  /** Why it is not announced from here. */
+  /** Why this node does not announce it. */
   readonly reason?: string;
-  /** The links that it is announced on from here. */
+  /** The links on which this node announces it. */
   readonly links: readonly string[];
-  /** It should move, but has moved too often of late. */
+  /** It should move, but has moved too often recently. */
   readonly damped: boolean;
-  /** Another host that uses it: the state of the watch for those. Absent: there is none. */
+  /** The state of the conflict detector: another host that uses the address. Absent: none. */
   readonly conflict?: { readonly kind: string; readonly mac?: string; readonly node?: string };
-  /** Whether its connections are spread over several nodes; absent where that is not wanted. */
+  /** Whether its connections are spread over several nodes; absent if that is not configured. */
   readonly spread?: { readonly reason: string; readonly message: string };
 }
 
-/** The rules of the node. */
+/** The nftables rules of the node. */
 export interface DataPathStatus {
-  /** `Loaded`, `Off` (not wanted), or why they are not in the kernel. */
+  /** `Loaded`, `Off` (disabled), or the reason why they are not loaded. */
   readonly nftables: string;
-  /** The hand-off of Services that do not say which. */
+  /** The hand-off of Services that request none. */
   readonly handOff: string;
-  /** The nodes that live as this one sees them. */
+  /** The nodes that this one considers alive. */
   readonly present: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** Tells Services what became of them: their status, and Events for what a person should know. */
+/** Writes the status of Services, and sends Events about outcomes that people should know. */
 import type { Ip } from '../addr/ip.ts';
 import { conditionTypes, type RawService, type ServiceView } from '../api/service.ts';
 import type { Decision } from '../ipam/decision.ts';
@@ -6,8 +6,8 @@ import {
   conditionOf,
   type DesiredStatus,
   desiredStatus,
+  hasChanged,
   isMirrorOnly,
-  isNews,
   noStatus,
   sameStatus,
 } from '../ipam/status.ts';
@@ -17,16 +17,19 @@ import { servicePath } from '../kube/resources.ts';
 import type { LedgerWriter } from './ledger.ts';
 import { type Writer, writeEach } from './writer.ts';
 
-/** A decision that is not in effect yet. */
+/** A decision whose effects are not all written yet. */
 interface Change {
   readonly decision: Decision;
   readonly desired: DesiredStatus;
 }
 
-/** Where a VIP is announced from is told to so many Services in one pass: after a node's death there are thousands, and new Services come first. */
+/** The most conditions `Announced` that one pass copies: thousands change after the death of a node, and new Services come first. */
 const mirrorsAtOnce = 100;
 
-/** Shows each Service its addresses, as soon as the ledger has them, or why it has none; and then who announces them. */
+/**
+ * Writes the status of each Service: its addresses once the ledger has them, or why it has none. Changes of `Announced` alone come
+ * last.
+ */
 export async function applyDecisions(
   decisions: readonly Decision[],
   ledger: LedgerWriter,
@@ -45,7 +48,7 @@ export async function applyDecisions(
   if (mirrors.length > mirrorsAtOnce) writer.loop.trigger();
 }
 
-/** Takes what is ours from the status of Services that are not ours any more. */
+/** Removes Berth's fields from the status of Services that Berth no longer serves. */
 export function clearStrays(strays: readonly ServiceView[], writer: Writer): Promise<void> {
   return writeEach(writer, strays, {
     of: (service) => service,
@@ -53,14 +56,14 @@ export function clearStrays(strays: readonly ServiceView[], writer: Writer): Pro
   });
 }
 
-/** What is to be done; undefined where all is as it should be, as it is with most. */
+/** The writes that a decision needs; undefined if it is in effect, as most are. */
 function changeOf(decision: Decision, ledger: LedgerWriter, { status, inEffect, loop }: Writer): Change | undefined {
   if (inEffect.has(decision)) return undefined;
   const desired = desiredStatus(decision, status);
   if (desired.retryInMs !== undefined) loop.triggerIn(desired.retryInMs);
   const isBound = decision.kind === 'Refused' || decision.bindings.every(({ address }) => !ledger.mustBind(address));
   if (!isBound || !sameStatus(decision.service, desired, status.ownership)) return { decision, desired };
-  // A status that waits for something is to be looked at again.
+  // A status that waits for a time must be checked again.
   if (desired.retryInMs === undefined) inEffect.add(decision);
   return undefined;
 }
@@ -74,12 +77,12 @@ async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, 
   if (sameStatus(service, desired, writer.status.ownership)) return;
   if (!(await confirmUnseen(service, desired, ledger)) || writer.signal.aborted) return;
   if (!(await writeStatus(service, desired, writer))) return;
-  // A Service that moved shows its former address no longer: the next pass releases it.
+  // The status of a Service that moved no longer shows its former address: the next pass releases that address.
   if (service.ingress.length > 0 && !isMirrorOnly(service, desired)) writer.loop.trigger();
   await report(decision, desired, writer);
 }
 
-/** The ledger must be sure of what the status is going to show for the first time, or again. */
+/** Confirms the entries of the addresses that the status is about to show and does not show now. */
 async function confirmUnseen(
   service: ServiceView,
   { ingress = [] }: DesiredStatus,
@@ -91,11 +94,11 @@ async function confirmUnseen(
 }
 
 /**
- * Server-side apply of our whole part of the status. A write that was decided on an older version, or on a deleted namesake, is
- * refused: false. Whoever changed the Service has woken the loop.
+ * Server-side apply of the complete part of the status that Berth owns. The API server refuses a write that was decided on an older
+ * version of the Service, or on a deleted Service of the same name; the result is then false. The change itself triggers the next pass.
  */
 async function writeStatus(service: ServiceView, desired: DesiredStatus, writer: Writer): Promise<boolean> {
-  const { client, signal, watched, status } = writer;
+  const { client, signal, informers, status } = writer;
   const { namespace, name, uid, resourceVersion } = service;
   const { ingress, conditions, force } = desired;
   const body = {
@@ -113,8 +116,8 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
       manager,
       force,
     });
-    if (ingress) status.contests.wrote(service, ingress, status.now);
-    watched.services.assume(raw);
+    if (ingress) status.conflicts.wrote(service, ingress, status.now);
+    informers.services.assume(raw);
     return true;
   } catch (error) {
     if (isStale(error)) return false;
@@ -122,23 +125,23 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
   }
 }
 
-/** What nobody needs to be told at once: many a Service is made before its Pods. */
-const quiet: ReadonlySet<string> = new Set(['Allocated', 'Announced', 'NoEndpoints']);
+/** Reasons without an Event. `NoEndpoints` is among them because many Services are created before their Pods. */
+const withoutEvent: ReadonlySet<string> = new Set(['Allocated', 'Announced', 'NoEndpoints']);
 
-/** Events tell refusals, when they begin or change; successes are in the condition. */
+/** Sends an Event when a refusal begins or changes. A success is visible in the condition only. */
 async function report(decision: Decision, desired: DesiredStatus, { events, log }: Writer): Promise<void> {
   const { service } = decision;
   const regarding = regardingOf(service);
   for (const condition of desired.conditions) {
     const { type, reason, message } = condition;
-    if (quiet.has(reason) || !isNews(conditionOf(service, type), condition)) continue;
-    log.info({ svc: service.key, reason, message }, 'service not served in full');
+    if (withoutEvent.has(reason) || !hasChanged(conditionOf(service, type), condition)) continue;
+    log.info({ svc: service.key, reason, message }, 'service not fully served');
     const action = type === conditionTypes.allocated ? 'Allocate' : 'Announce';
     await events.send({ regarding, type: 'Warning', reason, action, note: message });
   }
   if (decision.kind === 'Refused' || decision.evicted === undefined) return;
   const { reason, message } = decision.evicted;
-  const note = `${message}; it has ${decision.bindings.map(({ address }) => address).join(', ')} now`;
+  const note = `${message}; it now has ${decision.bindings.map(({ address }) => address).join(', ')}`;
   log.warn({ svc: service.key, reason, message: note }, 'address changed');
   await events.send({ regarding, type: 'Warning', reason, action: 'Allocate', note });
 }

@@ -1,19 +1,21 @@
 /**
- * The controller: gives addresses to Services.
+ * The controller: assigns addresses to Services.
  *
  *   Services, pools, ledger --kube/informer--> snapshot --ipam/allocate--> plan --apply--> IPAllocation, Service status
  *
- * One replica leads; the others keep their informers warm and wait for the Lease.
+ * One replica leads. The others keep their informers up to date and wait for the Lease.
  */
 import type { Ip } from '../addr/ip.ts';
 import { coversPool } from '../api/advertisement.ts';
 import type { HandOff } from '../api/hand-off.ts';
 import { settle } from '../ipam/allocate.ts';
+import { AllocationCache } from '../ipam/allocation-cache.ts';
 import type { Ownership } from '../ipam/ownership.ts';
 import { StatusConflicts } from '../ipam/status-conflicts.ts';
 import { KubeClient } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { EventSender } from '../kube/events.ts';
+import { faultOf, isSynced } from '../kube/informer-set.ts';
 import { LeaderElector, type LeaseTiming } from '../kube/leader.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { serveHealth } from '../runtime/health.ts';
@@ -27,36 +29,36 @@ import { ensureLivenessKey } from './liveness-key.ts';
 import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
-import { faultOf, isKnown, isSynced, snapshotOf, watchAll } from './snapshot.ts';
+import { hasObject, makeInformers, snapshotOf } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
-/** What the controller is told on its command line. */
+/** The controller's command line options. */
 export interface ControllerOptions {
-  /** Berth's own. */
+  /** The version of Berth. */
   readonly version: string;
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
-  /** Classes of Services that are ours. */
+  /** The classes of the Services that it serves. */
   readonly classes: readonly string[];
   readonly withoutClass: boolean;
   /** May it take over addresses that another program wrote to the status of Services without a class? */
   readonly takeOver: boolean;
   readonly timing: LeaseTiming;
-  /** Name of the Secret that holds the speakers' key, in the same namespace. */
+  /** Name of the Secret with the speakers' key, in the same namespace. */
   readonly livenessSecret: string;
-  /** The hand-off of Services that ask for none. */
+  /** The hand-off of Services that request none. */
   readonly handOff: HandOff;
   /** `ADDRESS:PORT` of the health endpoint. */
   readonly health: string;
 }
 
-/** The field manager of our writes: whose status a Service carries is told by it, so it never changes. */
+/** The field manager of the controller's writes. It identifies the author of a status, so it must never change. */
 const writer = 'berth-controller';
 const resyncMs = 60_000;
-/** How often a start looks whether all first lists are there. */
+/** How often a start checks whether all first lists are read. */
 const syncPollMs = 20;
 
-/** Runs the controller until the signal aborts. Rejects when it cannot start, or when it lost the lead. */
+/** Runs the controller until the signal aborts. Rejects if it cannot start, or if it loses the Lease. */
 export async function runController(options: ControllerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
   const { classes, withoutClass, takeOver, handOff } = options;
@@ -66,38 +68,39 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     resyncMs,
     pass: (acting) => pass({ ...constant, loop, signal: acting }, { ownership, handOff }),
   });
-  const watched = watchAll(client, log, loop.trigger);
+  const informers = makeInformers(client, log, loop.trigger);
   const events = new EventSender({ client, log, component: 'controller' });
   const state = {
     backoff: new Backoff(),
-    contests: new StatusConflicts(),
+    cache: new AllocationCache(),
+    conflicts: new StatusConflicts(),
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
   };
-  const constant = { client, log, events, watched, ...state };
+  const constant = { client, log, events, informers, ...state };
   let leads = false;
   const closeHealth = await serveHealth({
     listen: options.health,
-    live: { loop: loop.fault, watches: () => faultOf(watched) },
-    ready: { informers: () => (isSynced(watched) ? undefined : 'first lists are not read yet') },
+    live: { loop: loop.fault, watches: () => faultOf(informers) },
+    ready: { informers: () => (isSynced(informers) ? undefined : 'first lists are not read yet') },
     metrics: controllerMetrics({
-      ...{ version: options.version, watched, leads: () => leads },
+      ...{ version: options.version, informers, leads: () => leads },
       parts: [...loop.metrics, ...client.calls.metrics],
     }),
   });
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
-  const informers = Object.values(watched).map((informer) => informer.run(running));
+  const runs = Object.values(informers).map((informer) => informer.run(running));
   try {
-    while (!isSynced(watched) && !signal.aborted) await wait(syncPollMs, signal);
+    while (!isSynced(informers) && !signal.aborted) await wait(syncPollMs, signal);
     if (signal.aborted) return;
-    const services = watched.services.store.values().length;
+    const services = informers.services.store.values().length;
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
     const { namespace, timing } = options;
     const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
     leads = !signal.aborted;
-    void keepTrying(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
+    void retryUntilDone(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
       log,
       signal,
     });
@@ -106,13 +109,13 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     leads = false;
     stop.abort();
     closeHealth();
-    await Promise.all(informers);
+    await Promise.all(runs);
     client.close();
   }
 }
 
-/** Calls until it works, once a minute at most. */
-async function keepTrying(
+/** Repeats a failed attempt once a minute until it succeeds. */
+async function retryUntilDone(
   attempt: () => Promise<void>,
   { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
@@ -120,13 +123,16 @@ async function keepTrying(
     try {
       return await attempt();
     } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'liveness key not made');
+      if (!signal.aborted) log.warn({ err: error }, 'liveness key not created');
       await wait(resyncMs, signal);
     }
   }
 }
 
-/** Acts while the Lease is held. Nothing is begun after it was lost, and it is given back only when nothing is under way any more. */
+/**
+ * Acts while this process holds the Lease. No write begins after the Lease is lost. The Lease is released only after all writes have
+ * ended.
+ */
 async function actWhileLeading(election: LeaderElector, loop: Loop, signal: AbortSignal): Promise<void> {
   const lost = new AbortController();
   const acting = loop.run(AbortSignal.any([signal, lost.signal]));
@@ -139,46 +145,52 @@ async function actWhileLeading(election: LeaderElector, loop: Loop, signal: Abor
   await election.giveBack();
 }
 
-type PassParts = Omit<Writer, 'status'> & { readonly contests: StatusConflicts; readonly poolStatus: PoolStatus };
+/** The parts that a pass uses. The last three keep their state from one pass to the next. */
+type PassParts = Omit<Writer, 'status'> & {
+  readonly cache: AllocationCache;
+  readonly conflicts: StatusConflicts;
+  readonly poolStatus: PoolStatus;
+};
 
-/** What the installation was told. */
+/** The configuration that decisions depend on. */
 interface Rules {
   readonly ownership: Ownership;
   readonly handOff: HandOff;
 }
 
-/** One pass: everything that is known, decided anew, and put right. */
+/** One pass: decides about everything that is known, and writes the differences. */
 export async function pass(
-  { contests, poolStatus, ...constant }: PassParts,
+  { cache, conflicts, poolStatus, ...constant }: PassParts,
   { ownership, handOff }: Rules,
 ): Promise<void> {
-  const { watched, backoff, loop } = constant;
-  const advertisements = watched.advertisements.store.values();
+  const { informers, backoff, loop } = constant;
+  const advertisements = informers.advertisements.store.values();
   const advertised = (name: string) => advertisements.some((advertisement) => coversPool(advertisement, name));
   constant.inEffect.forget(advertisements.map(({ uid, resourceVersion }) => `${uid}/${resourceVersion}`).join(' '));
   const now = Date.now();
   const writerNow = (): Writer => {
-    const entries = new Map(watched.allocations.store.values().map((entry) => [entry.address, entry]));
+    const entries = new Map(informers.allocations.store.values().map((entry) => [entry.address, entry]));
     const entryOf = (address: Ip) => entries.get(address);
-    return { ...constant, status: { ownership, advertised, entryOf, contests, now, handOff } };
+    return { ...constant, status: { ownership, advertised, entryOf, conflicts, now, handOff } };
   };
-  const decideAll = () => settle({ ...snapshotOf(watched), ownership, now });
+  const decideAll = () => settle({ ...snapshotOf(informers), ownership, now }, cache);
 
   let settled = decideAll();
   let writer = writerNow();
   if (settled.plan.releases.length > 0) {
     await releaseAll(settled.plan.releases, writer);
-    // What was released may be what somebody asks for. That took time: what is decided and what is written know the same ledger.
+    // A Service may request an address that was just released. The releases took time, so decide again: decisions and writes must be based
+    // on the same ledger.
     settled = decideAll();
     writer = writerNow();
   }
   const { decisions, binds, strays, nextAt } = settled.plan;
   await applyDecisions(decisions, new LedgerWriter(binds, writer), writer);
   await clearStrays(strays, writer);
-  await endMoves(watched.allocations.store.values(), writer);
+  await endMoves(informers.allocations.store.values(), writer);
   await poolStatus.apply(settled, writer);
   if (nextAt !== undefined) loop.triggerIn(nextAt - now);
-  backoff.keepOnly((uid) => isKnown(watched, uid));
-  // The API server empties the status of a Service that is no LoadBalancer any more: nobody has overwritten it.
-  contests.keepOnly((uid) => watched.services.store.get(uid)?.isLoadBalancer === true);
+  backoff.keepOnly((uid) => hasObject(informers, uid));
+  // The API server empties the status when a Service is no longer of type LoadBalancer. This is not an overwrite by another program.
+  conflicts.keepOnly((uid) => informers.services.store.get(uid)?.isLoadBalancer === true);
 }

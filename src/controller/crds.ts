@@ -1,6 +1,6 @@
 /**
- * Replaces the definitions of Berth's kinds by those of the version that is about to be installed: Helm installs the `crds/` of a chart once
- * and never again. The chart runs this before an upgrade, under an account of its own.
+ * Replaces Berth's CRDs by those of the version that is about to be installed, because Helm installs the `crds/` of a chart only once. If
+ * the cluster has other CRDs, the chart runs this before an installation or upgrade, with its own service account.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,10 +10,10 @@ import { crdsPath } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
-/** Where the definitions are. */
+/** Where the CRDs are. */
 export interface CrdOptions {
   readonly kubeconfig: string | undefined;
-  /** Folder with one definition per file, in JSON. */
+  /** Folder with one CRD per file, in JSON. */
   readonly from: string;
 }
 
@@ -28,23 +28,23 @@ interface Crd {
 
 const retryMs = 500;
 
-/** Replaces all of them. Rejects when one cannot be: the upgrade must not go on then. */
+/** Replaces all CRDs. Rejects if one cannot be replaced: the upgrade must not continue then. */
 export async function replaceCrds(options: CrdOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
   try {
     const names = (await readdir(options.from)).filter((name) => name.endsWith('.json')).sort();
-    if (names.length === 0) throw new Error(`no definitions in ${options.from}`);
+    if (names.length === 0) throw new Error(`no CRDs in ${options.from}`);
     for (const name of names) {
       const wanted = JSON.parse(await readFile(join(options.from, name), 'utf8')) as Crd;
       await replace(client, wanted, signal);
-      log.info({ crd: wanted.metadata.name }, 'definition replaced');
+      log.info({ crd: wanted.metadata.name }, 'CRD replaced');
     }
   } finally {
     client.close();
   }
 }
 
-/** The whole spec is written, not merged: what the new version does not have must go. */
+/** Writes the whole spec instead of merging it: fields that the new version does not have must disappear. */
 async function replace(client: KubeClient, wanted: Crd, signal: AbortSignal): Promise<void> {
   const path = `${crdsPath}/${wanted.metadata.name}`;
   for (;;) {
@@ -55,7 +55,7 @@ async function replace(client: KubeClient, wanted: Crd, signal: AbortSignal): Pr
       await client.json({ method: 'PUT', path, body, signal });
       return;
     } catch (error) {
-      // The API server itself writes to its status.
+      // The API server itself writes the status of the CRD.
       if (!isStale(error)) throw error;
       await wait(retryMs, signal);
     }

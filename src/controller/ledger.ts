@@ -1,6 +1,6 @@
 /**
- * Writes the ledger. Every write holds a precondition, so one that was decided on old knowledge is refused by the API server: creation
- * where the entry exists, an update or a deletion where it is not the version that was read.
+ * Writes the ledger. Every write has a precondition, so the API server refuses a write that was decided on old data: the creation of an
+ * entry that exists, and an update or a deletion of another version than the one that was read.
  */
 import { allocationName, type Ip } from '../addr/ip.ts';
 import {
@@ -17,7 +17,7 @@ import { hasStatus, isStale, type KubeClient } from '../kube/client.ts';
 import { collections, servicePath } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
 
-/** Binds the addresses of one plan, each once, however many Services share it. */
+/** Binds the addresses of one plan. Each address is bound once, however many Services share it. */
 export class LedgerWriter {
   readonly #binds: ReadonlyMap<Ip, Bind>;
   readonly #writer: Writer;
@@ -28,12 +28,12 @@ export class LedgerWriter {
     this.#writer = writer;
   }
 
-  /** Is there something to write before the address may be shown? */
+  /** Must an entry be written before a status may show the address? */
   mustBind(address: Ip): boolean {
     return this.#binds.has(address);
   }
 
-  /** True once the ledger says that the address is its users'. False when somebody else was faster: the loop decides anew. */
+  /** True once the ledger assigns the address to its users. False if another controller was faster: the loop then decides again. */
   bind(address: Ip): Promise<boolean> {
     const bind = this.#binds.get(address);
     if (bind === undefined) return Promise.resolve(true);
@@ -43,53 +43,56 @@ export class LedgerWriter {
   }
 
   /**
-   * Makes sure of an address that a status is about to show and does not show yet. Whoever led before may have looked at that Service,
-   * have found the address unused, and be about to delete the entry: once the entry has changed, that deletion is refused.
+   * Updates the entry of an address that a status is about to show and does not show yet. The former leader may have read the Service, found
+   * the address unused, and be about to delete the entry. The API server refuses that deletion once the entry has changed.
    */
   confirm(address: Ip): Promise<boolean> {
-    const confirmed = this.#underWay.get(address) ?? this.#touch(address);
+    const confirmed = this.#underWay.get(address) ?? this.#rewrite(address);
     this.#underWay.set(address, confirmed);
     return confirmed;
   }
 
-  async #touch(address: Ip): Promise<boolean> {
+  async #rewrite(address: Ip): Promise<boolean> {
     const known = this.#writer.status.entryOf(address);
-    const entry = known && this.#writer.watched.allocations.store.get(known.uid);
+    const entry = known && this.#writer.informers.allocations.store.get(known.uid);
     if (entry === undefined) return false;
     return this.#write({ entry, spec: specOfEntry(entry), former: [] }, true);
   }
 
   async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {
-    const { client, log, loop, signal, watched } = this.#writer;
+    const { client, log, loop, signal, informers } = this.#writer;
     const path = entry ? pathOf(spec.address) : collections.allocations;
     const method = entry ? 'PUT' : 'POST';
     const { address: vip, pool, services } = spec;
     const svc = services.map(({ namespace, name }) => `${namespace}/${name}`);
     try {
-      // Without a difference the API server would leave the entry, and its version, as it is.
+      // An update without a difference would not change the version of the entry.
       const confirmed = confirming ? { 'berth.dev/confirmed': new Date().toISOString() } : {};
       const body = allocationObject(spec, entry, { ...(entry && wishesOf(entry)), ...confirmed });
-      watched.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
+      informers.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
     } catch (error) {
       if (!isStale(error) && !(entry && hasStatus(error, 404))) throw error;
-      log.info({ svc, vip }, 'entry changed meanwhile');
-      await learn(spec.address, this.#writer);
+      log.info({ svc, vip }, 'IPAllocation changed since it was read');
+      await refreshEntry(spec.address, this.#writer);
       loop.trigger();
       return false;
     }
-    log.info({ svc, vip, pool }, confirming ? 'entry confirmed' : entry ? 'entry updated' : 'address allocated');
+    log.info(
+      { svc, vip, pool },
+      confirming ? 'IPAllocation confirmed' : entry ? 'IPAllocation updated' : 'address allocated',
+    );
     return true;
   }
 }
 
-/** Gives back what nobody needs. What a live Service still shows stays until its status says otherwise. */
+/** Releases unused addresses. An address that the live status of a Service shows is kept until that status changes. */
 export function releaseAll(releases: readonly Release[], writer: Writer): Promise<void> {
   return writeEach(writer, releases, { of: ({ entry }) => entry, write: (item) => release(item, writer) });
 }
 
 async function release({ entry, former, spec }: Release, writer: Writer): Promise<void> {
   for (const ref of former) if (await mayStillNeed(ref, entry.address, writer)) return;
-  const { client, log, loop, signal, watched } = writer;
+  const { client, log, loop, signal, informers } = writer;
   const { uid, resourceVersion, address: vip, pool } = entry;
   const svc = former.map(({ namespace, name }) => `${namespace}/${name}`);
   const path = pathOf(entry.address);
@@ -97,45 +100,46 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
     if (spec) {
       const { reservedUntil } = spec;
       const body = allocationObject(spec, entry, reservedUntil === undefined ? wishesOf(entry) : {});
-      watched.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
+      informers.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
       log.info(
         { vip, pool, svc, reservedUntil },
-        reservedUntil ? 'address kept back' : 'service left a shared address',
+        reservedUntil ? 'address reserved' : 'service removed from shared address',
       );
     } else {
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
       await client.json({ method: 'DELETE', path, body, signal });
-      watched.allocations.store.remove(uid, resourceVersion);
+      informers.allocations.store.remove(uid, resourceVersion);
       log.info({ vip, pool, svc }, 'address released');
     }
   } catch (error) {
-    // Gone already, or changed since: the next pass decides on what is there then.
+    // The entry is gone already, or has changed: the next pass decides with its current state.
     if (!hasStatus(error, 404) && !isStale(error)) throw error;
-    await learn(entry.address, writer);
+    await refreshEntry(entry.address, writer);
   }
-  // Somebody may wait for an address.
+  // A Service may wait for this address.
   loop.trigger();
 }
 
-/** Asks the API server itself: does the Service show the address, or has it changed since we decided that it needs it no longer? */
-async function mayStillNeed(ref: ServiceRef, address: Ip, { client, signal, watched }: Writer): Promise<boolean> {
+/** Reads the Service from the API server: does it show the address, or has it changed since the decision that it no longer needs it? */
+async function mayStillNeed(ref: ServiceRef, address: Ip, { client, signal, informers }: Writer): Promise<boolean> {
   const live = await readService(client, ref, signal);
   if (live?.uid !== ref.uid || !live.isLoadBalancer) return false;
   if (live.ingress.some(({ ip }) => ip === address)) return true;
-  return watched.services.store.get(ref.uid)?.resourceVersion !== live.resourceVersion;
+  return informers.services.store.get(ref.uid)?.resourceVersion !== live.resourceVersion;
 }
 
-/** Takes in what the ledger really says of an address. Throws when it cannot be read: a person has to look at it. */
-async function learn(address: Ip, { client, signal, watched }: Writer): Promise<void> {
-  const known = watched.allocations.store.values().find((entry) => entry.address === address);
+/** Updates the informer with the current entry of an address. Throws if the entry is invalid: an administrator must correct it. */
+async function refreshEntry(address: Ip, { client, signal, informers }: Writer): Promise<void> {
+  const known = informers.allocations.store.values().find((entry) => entry.address === address);
   try {
     const raw = await client.json<RawAllocation>({ path: pathOf(address), signal });
-    if (parseAllocation(raw) === undefined) throw new Error(`IPAllocation ${raw.metadata.name} holds another address`);
-    if (known && known.uid !== raw.metadata.uid) watched.allocations.store.remove(known.uid, known.resourceVersion);
-    watched.allocations.assume(raw);
+    if (parseAllocation(raw) === undefined)
+      throw new Error(`the name of IPAllocation ${raw.metadata.name} does not match its address`);
+    if (known && known.uid !== raw.metadata.uid) informers.allocations.store.remove(known.uid, known.resourceVersion);
+    informers.allocations.assume(raw);
   } catch (error) {
     if (!hasStatus(error, 404)) throw error;
-    if (known) watched.allocations.store.remove(known.uid, known.resourceVersion);
+    if (known) informers.allocations.store.remove(known.uid, known.resourceVersion);
   }
 }
 

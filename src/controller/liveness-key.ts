@@ -1,15 +1,15 @@
 /**
- * Makes the key by which speakers trust each other's datagrams, once. No template of the chart does: it would make another one at each
- * upgrade, and half of the nodes would reject the other half for minutes.
+ * Creates the key that signs the speakers' datagrams, once. A template of the chart cannot do it: it would create another key at each
+ * upgrade, and half of the nodes would reject the datagrams of the other half for minutes.
  */
 import { hasStatus } from '../kube/client.ts';
 import { secretsPath } from '../kube/resources.ts';
 import type { Writer } from './writer.ts';
 
-/** What is needed to make it. */
+/** What creating the key needs. */
 type KeyMaker = Pick<Writer, 'client' | 'log' | 'signal'> & { readonly namespace: string; readonly secret: string };
 
-/** Creates the Secret if there is none. The key is not read, here or anywhere in the controller, and never logged. */
+/** Creates the Secret if it does not exist. The controller never reads the key from the Secret and never logs it. */
 export async function ensureLivenessKey({ client, log, signal, namespace, secret }: KeyMaker): Promise<void> {
   const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64');
   const body = {
@@ -21,7 +21,7 @@ export async function ensureLivenessKey({ client, log, signal, namespace, secret
   };
   try {
     await client.json({ method: 'POST', path: secretsPath(namespace), body, signal });
-    log.info({ secret }, 'liveness key made');
+    log.info({ secret }, 'liveness key created');
   } catch (error) {
     if (!hasStatus(error, 409)) throw error;
   }

@@ -1,4 +1,4 @@
-/** What a controller tells Prometheus. Only the leader tells of the cluster: else every replica would count everything once more. */
+/** The controller's metrics. Only the leader exposes metrics of the cluster: otherwise every replica would count everything again. */
 import type { AllocationView } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { PoolView } from '../api/pool.ts';
@@ -6,18 +6,18 @@ import { conditionTypes, type ServiceView } from '../api/service.ts';
 import { informerMetrics } from '../kube/informer-metrics.ts';
 import { type Distribution, type Metric, Metrics, type Sample, Tally } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
-import type { Watched } from './snapshot.ts';
+import type { Informers } from './snapshot.ts';
 
-/** What the metrics are read from. */
+/** The sources of the metrics. */
 export interface ControllerFacts {
   readonly version: string;
-  readonly watched: Watched;
+  readonly informers: Informers;
   readonly leads: () => boolean;
-  /** Those of the parts that count by themselves. */
+  /** The metrics of the parts that count themselves. */
   readonly parts: readonly (Metric | Distribution)[];
 }
 
-interface Told {
+interface GaugeSource {
   readonly labels: readonly string[];
   readonly samples: () => readonly Sample[];
 }
@@ -25,17 +25,17 @@ interface Told {
 const families = ['IPv4', 'IPv6'] as const;
 
 /** The metrics of a controller. */
-export function controllerMetrics({ version, watched, leads, parts }: ControllerFacts): Metrics {
-  const gauge = (name: string, help: string, { labels, samples }: Told): Metric => ({
+export function controllerMetrics({ version, informers, leads, parts }: ControllerFacts): Metrics {
+  const gauge = (name: string, help: string, { labels, samples }: GaugeSource): Metric => ({
     ...{ name: `berth_controller_${name}`, help, labels, kind: 'gauge' },
     read: () => (leads() ? samples() : []),
   });
-  const { pools, allocations, services } = watched;
+  const { pools, allocations, services } = informers;
   return new Metrics([
     ...processMetrics('controller', version),
     {
       name: 'berth_controller_leading',
-      help: '1 on the replica that acts, 0 on those that stand by',
+      help: '1 on the replica that leads, 0 on the others',
       kind: 'gauge',
       read: () => [{ value: leads() ? 1 : 0 }],
     },
@@ -43,23 +43,23 @@ export function controllerMetrics({ version, watched, leads, parts }: Controller
       labels: ['pool', 'family', 'state'],
       samples: () => pools.store.values().flatMap(addressesOf),
     }),
-    gauge('pool_ready', '1 while all of a pool can be used, 0 with the reason why not', {
+    gauge('pool_ready', '1 while all addresses of a pool can be assigned, 0 with the reason otherwise', {
       labels: ['pool', 'reason'],
       samples: () => pools.store.values().flatMap(readinessOf),
     }),
-    gauge('services', 'Services of ours by the reason in their condition berth.dev/Allocated', {
+    gauge('services', 'Services that Berth serves, by the reason of their condition berth.dev/Allocated', {
       labels: ['reason'],
       samples: () => countOf(services.store.values(), allocationOf),
     }),
-    gauge('vips', 'Addresses in use by what their conditions say', {
+    gauge('vips', 'Addresses in use, by condition, status and reason', {
       labels: ['condition', 'status', 'reason'],
-      samples: () => countOf(allocations.store.values(), ({ conditions }) => conditions.map(wordsOf)),
+      samples: () => countOf(allocations.store.values(), ({ conditions }) => conditions.map(labelsOf)),
     }),
     gauge('vip_holder', '1 for each address that a node holds', {
       labels: ['vip', 'pool', 'node'],
       samples: () => allocations.store.values().flatMap(holderOf),
     }),
-    ...informerMetrics({ ...watched }),
+    ...informerMetrics({ ...informers }),
     ...parts,
   ]);
 }
@@ -88,11 +88,11 @@ function holderOf({ address: vip, pool, recorded }: AllocationView): readonly Sa
   return recorded?.since === undefined ? [] : [{ labels: { vip, pool, node: recorded.node }, value: 1 }];
 }
 
-function wordsOf({ type, status, reason }: Condition) {
+function labelsOf({ type, status, reason }: Condition) {
   return { condition: type, status, reason };
 }
 
-/** How many objects there are of each kind; one object may be of several. */
+/** The number of objects for each set of labels; one object may have several. */
 function countOf<T>(objects: readonly T[], kinds: (object: T) => readonly Readonly<Record<string, string>>[]) {
   const tally = new Tally();
   for (const object of objects) for (const labels of kinds(object)) tally.count(labels);

@@ -1,4 +1,4 @@
-/** Tells people in a pool's status how much of it is used, and whether all of it can be. */
+/** Writes the status of pools: the counts of addresses, and the conditions `Ready` and `Overlap`. */
 import type { PoolView } from '../api/pool.ts';
 import { formatTime } from '../api/time.ts';
 import type { Settled } from '../ipam/allocate.ts';
@@ -7,37 +7,37 @@ import { hasStatus } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
 
-/** Counts change with every Service: they are written at this pace at most. */
-const paceMs = 1_000;
+/** The shortest time between two writes: the counts change with every Service. */
+const intervalMs = 1_000;
 
 /** Keeps the status of the pools up to date. */
 export class PoolStatus {
   #reportedAt = Number.NEGATIVE_INFINITY;
 
-  /** Writes the status of every pool that says something else, unless it was looked at just now: then a later pass does. */
-  async apply({ table, book }: Pick<Settled, 'table' | 'book'>, writer: Writer): Promise<void> {
-    const leftMs = this.#reportedAt + paceMs - performance.now();
+  /** Writes the status of every pool that changed. If the last write was less than a second ago, a later pass does it. */
+  async apply({ table, ledger }: Pick<Settled, 'table' | 'ledger'>, writer: Writer): Promise<void> {
+    const leftMs = this.#reportedAt + intervalMs - performance.now();
     if (leftMs > 0) {
       writer.loop.triggerIn(leftMs);
       return;
     }
     this.#reportedAt = performance.now();
-    const { store } = writer.watched.pools;
-    const news = poolReports(table, book).filter((report) => {
+    const { store } = writer.informers.pools;
+    const changed = poolReports(table, ledger).filter((report) => {
       const known = store.get(report.pool.uid);
       return known !== undefined && !isReported(known, report);
     });
-    await writeEach(writer, news, { of: ({ pool }) => pool, write: (report) => write(report, writer) });
+    await writeEach(writer, changed, { of: ({ pool }) => pool, write: (report) => write(report, writer) });
   }
 }
 
 function isReported(pool: PoolView, { counts, findings }: PoolReport): boolean {
-  return sameCounts(pool.counts, counts) && findings.every((finding) => !isNews(pool, finding));
+  return sameCounts(pool.counts, counts) && findings.every((finding) => !hasChanged(pool, finding));
 }
 
-async function write(report: PoolReport, { client, events, signal, status, watched }: Writer): Promise<void> {
+async function write(report: PoolReport, { client, events, signal, status, informers }: Writer): Promise<void> {
   const { pool, counts, findings } = report;
-  const before = watched.pools.store.get(pool.uid) ?? pool;
+  const before = informers.pools.store.get(pool.uid) ?? pool;
   const conditions = findings.map((finding) => {
     const known = conditionOf(before, finding.type);
     const same = known?.status === finding.status;
@@ -52,14 +52,14 @@ async function write(report: PoolReport, { client, events, signal, status, watch
   const { writer: manager } = status.ownership;
   try {
     const path = `${collections.pools}/${pool.name}/status`;
-    watched.pools.assume(await client.apply({ path, body, signal, manager }));
+    informers.pools.assume(await client.apply({ path, body, signal, manager }));
   } catch (error) {
-    // Deleted meanwhile.
+    // The pool was deleted.
     if (hasStatus(error, 404)) return;
     throw error;
   }
   const regarding = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', name: pool.name, uid: pool.uid };
-  for (const { reason, message } of findings.filter((finding) => isFault(finding) && isNews(before, finding))) {
+  for (const { reason, message } of findings.filter((finding) => isFault(finding) && hasChanged(before, finding))) {
     await events.send({ regarding, type: 'Warning', reason, action: 'Read', note: message });
   }
 }
@@ -68,7 +68,7 @@ function isFault({ type, status }: Finding): boolean {
   return type === 'Ready' ? status !== 'True' : status === 'True';
 }
 
-function isNews(pool: PoolView, finding: Finding): boolean {
+function hasChanged(pool: PoolView, finding: Finding): boolean {
   const before = conditionOf(pool, finding.type);
   return before?.reason !== finding.reason || before.message !== finding.message || before.status !== finding.status;
 }

@@ -1,4 +1,4 @@
-/** What the controller watches, and the snapshot that a pass decides on. */
+/** The controller's informers, and the snapshot that a pass uses. */
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
 import { type AllocationView, parseAllocation, type RawAllocation } from '../api/allocation.ts';
 import { type NamespaceView, parseNamespace, type RawNamespace } from '../api/namespace.ts';
@@ -12,7 +12,7 @@ import { collections } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 /** The controller's informers. */
-export interface Watched {
+export interface Informers {
   readonly pools: Informer<RawPool, PoolView>;
   readonly advertisements: Informer<RawAdvertisement, AdvertisementView>;
   readonly namespaces: Informer<RawNamespace, NamespaceView>;
@@ -21,8 +21,8 @@ export interface Watched {
   readonly services: Informer<RawService, ServiceView>;
 }
 
-/** Makes the informers; `onChange` is called after each change of any of them. */
-export function watchAll(client: KubeClient, log: Logger, onChange: () => void): Watched {
+/** Makes the informers. `onChange` is called after each change of any of them. */
+export function makeInformers(client: KubeClient, log: Logger, onChange: () => void): Informers {
   const common = { client, log, onChange };
   return {
     pools: new Informer({ ...common, path: collections.pools, parse: parsePool }),
@@ -34,21 +34,9 @@ export function watchAll(client: KubeClient, log: Logger, onChange: () => void):
   };
 }
 
-/** Have all informers taken in their first list? Before that an address in use could look free. */
-export function isSynced(watched: Watched): boolean {
-  return Object.values(watched).every(({ synced }) => synced);
-}
-
-/** What is wrong with the first informer that stands still. */
-export function faultOf(watched: Watched): string | undefined {
-  return Object.values(watched)
-    .map((informer) => informer.fault())
-    .find((fault) => fault !== undefined);
-}
-
-/** What is known now, for a decision. */
-export function snapshotOf(watched: Watched): Omit<Snapshot, 'ownership' | 'now'> {
-  const { pools, namespaces, nodes, services, allocations } = watched;
+/** The current objects, for a decision. */
+export function snapshotOf(informers: Informers): Omit<Snapshot, 'ownership' | 'now'> {
+  const { pools, namespaces, nodes, services, allocations } = informers;
   return {
     pools: pools.store.values(),
     namespaces: namespaces.store.values(),
@@ -58,7 +46,7 @@ export function snapshotOf(watched: Watched): Omit<Snapshot, 'ownership' | 'now'
   };
 }
 
-/** Is this the uid of something that may be written to? */
-export function isKnown({ pools, services, allocations }: Watched, uid: string): boolean {
+/** Is there a pool, a Service or an entry with this uid? These are the objects that the controller writes. */
+export function hasObject({ pools, services, allocations }: Informers, uid: string): boolean {
   return [services, allocations, pools].some(({ store }) => store.get(uid) !== undefined);
 }

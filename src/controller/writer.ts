@@ -1,4 +1,4 @@
-/** Writes on behalf of many objects at once; a write that fails is tried again for its object alone. */
+/** Writes many objects in parallel. A failed write is tried again for that object alone. */
 import type { Identity } from '../api/meta.ts';
 import type { StatusContext } from '../ipam/status.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -8,26 +8,26 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Loop } from '../runtime/loop.ts';
 import { inParallel } from '../runtime/parallel.ts';
 import type { InEffect } from './in-effect.ts';
-import type { Watched } from './snapshot.ts';
+import type { Informers } from './snapshot.ts';
 
 /** Everything that the writes of one pass need. */
 export interface Writer {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly events: EventSender;
-  readonly watched: Watched;
+  readonly informers: Informers;
   readonly status: StatusContext;
   readonly inEffect: InEffect;
   readonly backoff: Backoff;
   readonly loop: Loop;
-  /** Aborts when this process must not act any more. */
+  /** Aborts when this process must no longer act. */
   readonly signal: AbortSignal;
 }
 
-/** About what the API server's priority and fairness defaults serve one client at once. */
+/** About the number of requests that the API server serves in parallel for one client, by its defaults (API Priority and Fairness). */
 const writesAtOnce = 16;
 
-/** Calls `write` for each item whose object is due. Failures are logged, and the loop is woken when the object is due again. */
+/** Calls `write` for each item whose object is due. A failure is logged, and triggers the loop when the object is due again. */
 export async function writeEach<T>(
   writer: Writer,
   items: readonly T[],

@@ -1,86 +1,87 @@
-/** The ways in which a Service comes to an address: asked for, carried already, shared, or from a pool. */
+/** The ways in which a Service gets an address: by request, from its status, by sharing, or from a pool. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { obstructionOf } from './address-conflict.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
-import { allocationRequestOf } from './requests.ts';
+import type { RequestOf } from './requests.ts';
 import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
 import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
-/** Where addresses come from. */
+/** The state that addresses are chosen from. */
 export interface Choices {
-  readonly book: WorkingLedger;
+  readonly ledger: WorkingLedger;
   readonly table: PoolTable;
+  readonly requestOf: RequestOf;
 }
 
-/** A Service that looks for an address. */
+/** A Service that needs an address. */
 export interface Seeker extends Choices {
   readonly service: ServiceView;
 }
 
-/** What the schema of an entry has room for. */
+/** The limit of `spec.services` in the schema of an entry. */
 const mostSharers = 128;
 
-/** What a Service carries already counts for more than what it asks for: such a pool need not be open for anything new. */
-export interface TakeOptions {
+/** Whether the address is in the Service's status already. Such an address may be assigned even if its pool assigns no new ones. */
+export interface AssignOptions {
   readonly adopting: boolean;
 }
 
-/** Takes a certain address, alone or shared, or says why not. */
-export function takeAddress(seeker: Seeker, address: Ip, { adopting }: TakeOptions): Slot | Outcome {
-  const { service, book, table } = seeker;
+/** Assigns a certain address, exclusive or shared. Returns the reason if that is not possible. */
+export function assignAddress(seeker: Seeker, address: Ip, { adopting }: AssignOptions): Slot | Outcome {
+  const { service, ledger, table } = seeker;
   const value = ipToNumber(address);
   const pool = table.poolOf(address, value);
-  if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is in no IPAddressPool` };
-  const slot = book.slots.get(address);
+  if (pool === undefined) return { reason: 'AddressNotInPool', message: `${address} is not in any IPAddressPool` };
+  const slot = ledger.slots.get(address);
   const ranked = table.ranked(service).find((one) => one.pool === pool);
-  const fault = adopting ? ranked?.bar : ranked?.fault;
+  const fault = adopting ? ranked?.exclusion : ranked?.fault;
   const refused = fault && refusedByPool(service, pool, { fault, address, adopting });
   if (refused) return refused;
   if (pool.avoidBuggyIPs && isBuggy(familyOf(address), value)) {
-    const message = `${address} is left out of pool ${pool.name}, which avoids addresses that end in .0 or .255`;
+    const message = `${address} ends in .0 or .255, and pool ${pool.name} does not assign such addresses (avoidBuggyIPs)`;
     return { reason: 'AddressNotInPool', message };
   }
-  const stranger = book.strangerAt(address, service);
-  const isShown = stranger === 'a Service that shows it';
-  if (stranger) {
+  const foreignUser = ledger.foreignUserAt(address, service);
+  const isShown = foreignUser === 'a Service that shows it in its status';
+  if (foreignUser) {
     const reason = adopting && isShown ? 'AdoptionConflict' : 'AddressInUse';
-    return { reason, message: `${address} is in use by ${stranger}` };
+    return { reason, message: `${address} is in use by ${foreignUser}` };
   }
-  const obstacle = slot && obstacleAt(slot, service);
+  const obstacle = slot && obstacleAt(slot, seeker);
   if (obstacle)
     return adopting && obstacle.reason === 'AddressInUse' ? { ...obstacle, reason: 'AdoptionConflict' } : obstacle;
-  return claimWithin(seeker, book.open(address, pool.name));
+  return claimWithinQuota(seeker, ledger.open(address, pool.name));
 }
 
-/** Takes an address that Services with the same key have, or nothing. */
-export function takeShared(seeker: Seeker, family: Family): Slot | undefined {
-  const { service, book, table } = seeker;
-  const { sharingKey } = allocationRequestOf(service);
+/** Assigns an address that Services with the same sharing key use; undefined if there is none. */
+export function assignShared(seeker: Seeker, family: Family): Slot | undefined {
+  const { service, ledger, table, requestOf } = seeker;
+  const { sharingKey } = requestOf(service);
   if (sharingKey === undefined) return undefined;
   const ranked = table.ranked(service);
-  for (const slot of book.sharedBy(sharingKey, family)) {
+  for (const slot of ledger.sharedBy(sharingKey, family)) {
     if (slot.users.includes(service)) continue;
     const home = table.poolOf(slot.address, slot.value);
     const found = ranked.find(({ pool }) => pool === home);
     const open = found && (found.fault === undefined || found.fault === 'NotAutoAssign');
     if (!open || (found.pool.avoidBuggyIPs && isBuggy(family, slot.value))) continue;
-    if (book.strangerAt(slot.address, service) || obstacleAt(slot, service)) continue;
-    const taken = claimWithin(seeker, slot);
+    if (ledger.foreignUserAt(slot.address, service) || obstacleAt(slot, seeker)) continue;
+    const taken = claimWithinQuota(seeker, slot);
     if (!isOutcome(taken)) return taken;
   }
   return undefined;
 }
 
-/** Takes free addresses of these families: all from one pool if one has them, else each from the first pool that has one. */
-export function takeFromPools(
+/** Assigns free addresses of these families: all from one pool if a pool has them all, else each from the first pool that has one. */
+export function assignFromPools(
   seeker: Seeker,
   families: readonly Family[],
   preferred?: string,
 ): ReadonlyMap<Family, Slot | Outcome> {
-  const { service, book, table } = seeker;
+  const { service, ledger, table } = seeker;
   if (families.length === 0) return new Map();
   const open = table.open(service);
   const first = preferred === undefined ? undefined : open.find(({ name }) => name === preferred);
@@ -89,8 +90,8 @@ export function takeFromPools(
   const take = (family: Family): Slot | Outcome => {
     for (const pool of whole ? [whole] : pools) {
       if (verdictOf(seeker, pool, family) !== 'Available') continue;
-      const address = book.lowestFree(pool, family) as Ip;
-      return claimWithin(seeker, book.open(address, pool.name));
+      const address = ledger.lowestFree(pool, family) as Ip;
+      return claimWithinQuota(seeker, ledger.open(address, pool.name));
     }
     return refusal(seeker, family);
   };
@@ -98,37 +99,40 @@ export function takeFromPools(
 }
 
 function hasAll(seeker: Seeker, pool: EffectivePool, families: readonly Family[]): boolean {
-  const { service, book } = seeker;
-  const room = pool.quota === undefined || book.countOf(pool.name, service.namespace) + families.length <= pool.quota;
+  const { service, ledger } = seeker;
+  const room = pool.quota === undefined || ledger.countOf(pool.name, service.namespace) + families.length <= pool.quota;
   return room && families.every((family) => verdictOf(seeker, pool, family) === 'Available');
 }
 
-/** Has an open pool something for this Service now? */
-export function verdictOf({ service, book }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
-  const reached = isQuotaReached(service, pool, book);
-  if (!reached && book.lowestFree(pool, family) !== undefined) return 'Available';
+/** Has a pool without a fault an address for this Service now? */
+export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, family: Family): PoolVerdict {
+  const reached = isQuotaReached(service, pool, ledger);
+  if (!reached && ledger.lowestFree(pool, family) !== undefined) return 'Available';
   if (!pool.own.some((range) => range.family === family)) return 'NoSuchFamily';
   return reached ? 'QuotaReached' : 'Exhausted';
 }
 
-/** Why the Service cannot use this address beside those who have it; undefined if it can. */
-export function obstacleAt(slot: Slot, service: ServiceView): Outcome | undefined {
+/** Why the Service cannot use this address together with its current users; undefined if it can. */
+export function obstacleAt(
+  slot: Slot,
+  { service, requestOf }: Pick<Seeker, 'service' | 'requestOf'>,
+): Outcome | undefined {
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
   const former = formerRefs(slot).filter((ref) => !isSameName(service, ref));
   if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
-    return { reason: 'AddressReserved', message: `${address} is kept back after its last use` };
+    return { reason: 'AddressReserved', message: `${address} is reserved after its last use` };
   }
   const others = slot.users.filter((user) => user !== service);
   if (others.length + former.length >= mostSharers) {
-    return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the most` };
+    return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the limit` };
   }
   const sharers: readonly Sharer[] = [
-    ...others.map(sharerOf),
+    ...others.map((other) => sharerOf(other, requestOf(other))),
     ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
   ];
-  const own = sharerOf(service);
+  const own = sharerOf(service, requestOf(service));
   for (const sharer of sharers) {
     const conflict = sharingConflict(own, sharer);
     if (conflict === undefined) continue;
@@ -142,47 +146,50 @@ function isReserved(entry: AllocationView | undefined): entry is AllocationView 
   return entry?.reservedUntil !== undefined;
 }
 
-/** Claims the slot unless the quota of its pool forbids it: an address that the namespace has already costs nothing. */
-function claimWithin({ service, book, table }: Seeker, slot: Slot): Slot | Outcome {
+/** Claims the slot unless the quota of its pool forbids it. An address that the namespace already uses does not count again. */
+function claimWithinQuota({ service, ledger, table, requestOf }: Seeker, slot: Slot): Slot | Outcome {
   const pool = table.named(slot.pool);
-  const before = book.countOf(slot.pool, service.namespace);
-  book.claim(slot, service);
-  const after = book.countOf(slot.pool, service.namespace);
+  const before = ledger.countOf(slot.pool, service.namespace);
+  ledger.claim(slot, service);
+  const after = ledger.countOf(slot.pool, service.namespace);
   if (pool?.quota === undefined || after <= pool.quota || after === before) {
-    book.shareBy(slot, allocationRequestOf(service).sharingKey);
+    ledger.shareBy(slot, requestOf(service).sharingKey);
     return slot;
   }
-  book.leave(slot, service);
+  ledger.leave(slot, service);
   return quotaExceeded(service, pool);
 }
 
-function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, book: WorkingLedger): boolean {
-  return pool.quota !== undefined && book.countOf(pool.name, namespace) >= pool.quota;
+function isQuotaReached({ namespace }: ServiceView, pool: EffectivePool, ledger: WorkingLedger): boolean {
+  return pool.quota !== undefined && ledger.countOf(pool.name, namespace) >= pool.quota;
 }
 
 function quotaExceeded({ namespace }: ServiceView, { name, quota }: EffectivePool): Outcome {
   return {
     reason: 'QuotaExceeded',
-    message: `namespace ${namespace} has all the addresses of pool ${name} that a namespace may have (${quota})`,
+    message: `namespace ${namespace} has reached the quota of pool ${name} (${quota} addresses per namespace)`,
   };
 }
 
 function refusedByPool(
   { namespace, requestedPools }: ServiceView,
   { name }: EffectivePool,
-  { fault, address, adopting }: { readonly fault: PoolVerdict; readonly address: Ip } & TakeOptions,
+  { fault, address, adopting }: { readonly fault: PoolVerdict; readonly address: Ip } & AssignOptions,
 ): Outcome | undefined {
   const of = `${address} is in pool ${name}`;
   switch (fault) {
     case 'NotRequested':
       return {
         reason: 'ConflictingRequest',
-        message: `${of}, but the Service asks for pool ${listed(requestedPools)}`,
+        message: `${of}, but the Service requests pool ${listed(requestedPools)}`,
       };
     case 'NotForService':
-      return { reason: 'PoolNotAllowed', message: `${of}, which is not for this Service of namespace ${namespace}` };
+      return {
+        reason: 'PoolNotAllowed',
+        message: `${of}, which does not serve this Service of namespace ${namespace}`,
+      };
     case 'RestrictedToStrictPools':
-      return { reason: 'PoolNotAllowed', message: `${of}, but a strict pool keeps this Service to itself` };
+      return { reason: 'PoolNotAllowed', message: `${of}, but this Service may use strict pools only` };
     case 'Cordoned':
     case 'Draining':
       return adopting ? undefined : { reason: 'PoolNotActive', message: `${of}, which is ${fault}` };
@@ -191,14 +198,14 @@ function refusedByPool(
   }
 }
 
-/** Why no pool gave an address. Says nothing that changes while nothing changes for the Service. */
+/** Why no pool assigned an address. The message contains no value that changes while nothing changes for the Service. */
 function refusal(seeker: Seeker, family: Family): Outcome {
   const { service, table } = seeker;
   const { requestedPools } = service;
   if (table.pools.length === 0) return { reason: 'NoPool', message: 'there is no IPAddressPool' };
   const missing = requestedPools.filter((name) => table.named(name) === undefined);
   if (requestedPools.length > 0 && missing.length === requestedPools.length) {
-    return { reason: 'PoolNotFound', message: `asks for pool ${listed(missing)}, which does not exist` };
+    return { reason: 'PoolNotFound', message: `the Service requests pool ${listed(missing)}, which does not exist` };
   }
   const ranked = table.ranked(service).filter(({ fault }) => fault !== 'NotRequested');
   const looks = ranked.map(({ pool, fault }) => ({ pool, verdict: fault ?? verdictOf(seeker, pool, family) }));
@@ -208,14 +215,17 @@ function refusal(seeker: Seeker, family: Family): Outcome {
   if (full.length > 0) return { reason: 'PoolExhausted', message: `no free ${family} address in pool ${names(full)}` };
   const [spent] = of('QuotaReached');
   if (spent) return quotaExceeded(service, spent.pool);
-  const resting = of('Cordoned', 'Draining');
-  if (resting.length > 0) {
-    return { reason: 'PoolNotActive', message: `pool ${names(resting)} gives nothing new: ${resting[0]?.verdict}` };
+  const inactive = of('Cordoned', 'Draining');
+  if (inactive.length > 0) {
+    return {
+      reason: 'PoolNotActive',
+      message: `pool ${names(inactive)} assigns no new address: ${inactive[0]?.verdict}`,
+    };
   }
   const asked = requestedPools.length > 0 ? `pool ${listed(requestedPools)}` : 'any pool';
   if (requestedPools.length > 0 && of('NotForService', 'RestrictedToStrictPools').length > 0) {
-    return { reason: 'PoolNotAllowed', message: `asks for ${asked}, which is not for this Service` };
+    return { reason: 'PoolNotAllowed', message: `the Service requests ${asked}, which does not serve it` };
   }
   const why = `${listed(looks.map(({ pool, verdict }) => `${pool.name}: ${verdict}`))}`;
-  return { reason: 'NoPool', message: `no pool gives this Service an ${family} address (${why})` };
+  return { reason: 'NoPool', message: `no pool can assign this Service an ${family} address (${why})` };
 }

@@ -1,45 +1,50 @@
-/** What the ledger says is each Service's already. */
+/** The addresses that each Service has already, according to the ledger. */
 import { familyOf } from '../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../api/allocation.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { leaveObstructed, obstructionOf } from './address-conflict.ts';
 import { names, type PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
-import { isToLeave } from './renumbering.ts';
-import { allocationRequestOf } from './requests.ts';
+import { mustRenumber } from './renumbering.ts';
+import type { RequestOf } from './requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
 import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
-/** The addresses that Services have before anybody chooses. */
+/** The addresses of all Services before new ones are assigned. */
 export class CurrentAllocations {
+  readonly #requestOf: RequestOf;
   readonly #slots = new Map<ServiceView, readonly Slot[]>();
-  /** Those that had to leave an address that they shared, and why. */
+  /** The Services that had to leave an address, and why. */
   readonly evicted = new Map<ServiceView, Outcome>();
+
+  constructor(requestOf: RequestOf) {
+    this.#requestOf = requestOf;
+  }
 
   /** The addresses of a Service, in the order of its families. */
   of(service: ServiceView): readonly Slot[] {
     return this.#slots.get(service) ?? [];
   }
 
-  /** The Service has this address too. */
+  /** Adds an address to those of the Service. */
   add(service: ServiceView, slot: Slot): void {
     const before = this.#slots.get(service);
     if (before === undefined) this.#slots.set(service, [slot]);
     else {
       const slots = [...before, slot];
-      const inOrder = allocationRequestOf(service).families.flatMap((family) =>
+      const inOrder = this.#requestOf(service).families.flatMap((family) =>
         slots.filter((one) => one.family === family),
       );
       this.#slots.set(service, inOrder);
     }
   }
 
-  /** The Service has nothing. */
+  /** Removes all addresses of the Service. */
   clear(service: ServiceView): void {
     this.#slots.delete(service);
   }
 
-  /** The Service has this address no more. */
+  /** Removes this address of the Service, and records why. */
   evict(service: ServiceView, slot: Slot, why: Outcome): void {
     this.#slots.set(
       service,
@@ -50,66 +55,69 @@ export class CurrentAllocations {
 }
 
 interface Context {
-  readonly book: WorkingLedger;
+  readonly ledger: WorkingLedger;
   readonly table: PoolTable;
+  readonly requestOf: RequestOf;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** Claims for every Service what is its own. A Service made anew under the same name gets what its former self had. */
-export function claimHeld(services: readonly ServiceView[], context: Context): CurrentAllocations {
-  const { book, table } = context;
-  const holdings = new CurrentAllocations();
-  const entries = slotsByOwner(services, book);
+/** Claims its addresses for every Service. A Service that was deleted and created again gets the addresses of its predecessor. */
+export function claimCurrent(services: readonly ServiceView[], context: Context): CurrentAllocations {
+  const { ledger, requestOf } = context;
+  const current = new CurrentAllocations(requestOf);
+  const byOwner = slotsByOwner(services, ledger);
   const claim = (service: ServiceView, slot: Slot) => {
-    book.claim(slot, service);
-    holdings.add(service, slot);
+    ledger.claim(slot, service);
+    current.add(service, slot);
   };
-  for (const slot of book.slots.values()) rehome(slot, context);
+  for (const slot of ledger.slots.values()) moveToPool(slot, context);
   for (const service of services) {
-    const own = entries.get(service.uid) ?? [];
-    const former = (entries.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
+    const own = byOwner.get(service.uid) ?? [];
+    const former = (byOwner.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
     if (own.length === 0 && former.length === 0) continue;
-    for (const family of allocationRequestOf(service).families) {
+    for (const family of requestOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
-      const slot = current(service, own.filter(ofFamily), table) ?? current(service, former.filter(ofFamily), table);
+      const slot =
+        preferredSlot(service, own.filter(ofFamily), context) ??
+        preferredSlot(service, former.filter(ofFamily), context);
       if (slot) claim(service, slot);
     }
   }
-  const shared = [...book.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
-  for (const slot of shared) separate(slot, holdings, book);
-  leaveObstructed(book, (...eviction) => holdings.evict(...eviction));
-  // Who had to leave before a crash may have its new entry already.
-  for (const service of [...holdings.evicted.keys()].sort(oldestFirst)) {
-    const spare = (entries.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
-    for (const family of allocationRequestOf(service).families) {
-      if (holdings.of(service).some((slot) => slot.family === family)) continue;
-      const slot = current(
+  const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
+  for (const slot of shared) separate(slot, current, context);
+  leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
+  // A Service that had to leave its address before a crash may have its new entry already.
+  for (const service of [...current.evicted.keys()].sort(oldestFirst)) {
+    const spare = (byOwner.get(service.uid) ?? []).filter((slot) => isAlone(service, slot));
+    for (const family of requestOf(service).families) {
+      if (current.of(service).some((slot) => slot.family === family)) continue;
+      const slot = preferredSlot(
         service,
         spare.filter((one) => one.family === family),
-        table,
+        context,
       );
       if (slot) claim(service, slot);
     }
   }
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const [first] = slot.users;
-    if (first) book.shareBy(slot, allocationRequestOf(first).sharingKey);
+    if (first) ledger.shareBy(slot, requestOf(first).sharingKey);
   }
-  return holdings;
+  return current;
 }
 
-/** Is the entry of nobody but this Service, and of use to it? */
+/** Does the entry belong to this Service alone, and can the Service use it? */
 function isAlone(service: ServiceView, { users, entry }: Slot): boolean {
   if (entry === undefined || users.length > 0 || obstructionOf(entry)) return false;
   return entry.services.every((ref) => isSameName(service, ref));
 }
 
-/** By the uid of a living Service, and by `namespace/name` where the uid is that of one that is gone. */
-function slotsByOwner(services: readonly ServiceView[], book: WorkingLedger): ReadonlyMap<string, readonly Slot[]> {
+/** The slots by owner: by uid if that Service exists, else by `namespace/name`. */
+function slotsByOwner(services: readonly ServiceView[], ledger: WorkingLedger): ReadonlyMap<string, readonly Slot[]> {
   const living = new Set(services.map(({ uid }) => uid));
   const byOwner = new Map<string, Slot[]>();
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     for (const ref of slot.entry?.services ?? []) {
       const owner = living.has(ref.uid) ? ref.uid : `${ref.namespace}/${ref.name}`;
       const slots = byOwner.get(owner);
@@ -120,27 +128,34 @@ function slotsByOwner(services: readonly ServiceView[], book: WorkingLedger): Re
   return byOwner;
 }
 
-/** May a Service have what another one of its name had? Not once the time is over, nor where its pool no longer wants it. */
-function mayReturn(service: ServiceView, { entry, address, value }: Slot, { book, table, now }: Context): boolean {
+/**
+ * May a Service get an address of its predecessor? Not after the reservation ended, nor if the pool is draining or does not serve the
+ * Service.
+ */
+function mayReturn(service: ServiceView, { entry, address, value }: Slot, { ledger, table, now }: Context): boolean {
   if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
-  if (book.strangerAt(address, service) === 'a node') return false;
+  if (ledger.foreignUserAt(address, service) === 'a node') return false;
   const pool = table.poolOf(address, value);
   if (pool === undefined) return true;
-  const bar = table.ranked(service).find((ranked) => ranked.pool === pool)?.bar;
-  return bar === undefined || bar === 'Cordoned';
+  const exclusion = table.ranked(service).find((ranked) => ranked.pool === pool)?.exclusion;
+  return exclusion === undefined || exclusion === 'Cordoned';
 }
 
 /**
- * A crash between the two writes of a move leaves two entries: the one that the Service asks for counts, then one of a pool that it asks
- * for, then one that it is not to leave, then the one in its status, then the lowest.
+ * A crash between the two writes of a move leaves two entries. The entry that the Service keeps is, in this order: the requested
+ * address, one of a requested pool, one without a pending renumbering, the one in its status, the lowest one.
  */
-function current(service: ServiceView, slots: readonly Slot[], table: PoolTable): Slot | undefined {
+function preferredSlot(
+  service: ServiceView,
+  slots: readonly Slot[],
+  { table, requestOf }: Pick<Context, 'table' | 'requestOf'>,
+): Slot | undefined {
   if (slots.length < 2) return slots[0];
-  const { addresses, pools } = allocationRequestOf(service);
+  const { addresses, pools } = requestOf(service);
   const tests: readonly ((slot: Slot) => boolean)[] = [
     ({ family, address }) => addresses.get(family) === address,
     ({ pool }) => pools.includes(pool),
-    (slot) => !isToLeave(slot, table),
+    (slot) => !mustRenumber(slot, table),
     ({ address }) => service.ingress.some(({ ip }) => ip === address),
   ];
   const rank = (slot: Slot) => tests.map((passes) => (passes(slot) ? 0 : 1)).join('');
@@ -152,45 +167,45 @@ function byAddress(a: Slot, b: Slot): number {
   return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
 }
 
-/** A pool that was renamed or split takes its addresses along. */
-function rehome(slot: Slot, { book, table }: Context): void {
+/** Moves a slot to the pool that contains its address now, after a pool was renamed or split. */
+function moveToPool(slot: Slot, { ledger, table }: Context): void {
   const home = table.named(slot.pool);
   if (home && names(home, familyOf(slot.address), slot.value)) return;
   const pool = table.poolOf(slot.address, slot.value);
-  if (pool) book.rehome(slot, pool.name);
+  if (pool) ledger.moveToPool(slot, pool.name);
 }
 
 /**
- * Of Services that share an address and no longer can (a port, a policy or a key was changed), those leave that came last: those that
- * changed since the entry was written, then the younger ones.
+ * Resolves a conflict between Services that share an address: a port, a policy or a key was changed. The Services that changed since the
+ * entry was written must leave first, then the younger ones.
  */
-function separate(slot: Slot, holdings: CurrentAllocations, book: WorkingLedger): void {
+function separate(slot: Slot, current: CurrentAllocations, { ledger, requestOf }: Context): void {
+  const sharer = (service: ServiceView) => sharerOf(service, requestOf(service));
   slot.users.sort(oldestFirst);
-  if (areAllCompatible(slot.users.map(sharerOf))) return;
+  if (areAllCompatible(slot.users.map(sharer))) return;
+  const isAsRecorded = (service: ServiceView, entry: AllocationView | undefined) => {
+    const ref = entry?.services.find((one) => isSameName(service, one));
+    return entry?.sharingKey === requestOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
+  };
   const rank = new Map(slot.users.map((service) => [service, isAsRecorded(service, slot.entry) ? 0 : 1]));
   const sorted = [...slot.users].sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   const stay: ServiceView[] = [];
   for (const service of sorted) {
     const conflict = stay
-      .map((other) => sharingConflict(sharerOf(service), sharerOf(other)))
+      .map((other) => sharingConflict(sharer(service), sharer(other)))
       .find((why) => why !== undefined);
     if (conflict === undefined) {
       stay.push(service);
       continue;
     }
-    const message = `cannot share ${slot.address} any longer: ${conflict}`;
-    book.leave(slot, service);
-    holdings.evict(service, slot, { reason: 'SharingConflict', message });
+    const message = `the Service can no longer share ${slot.address}: ${conflict}`;
+    ledger.leave(slot, service);
+    current.evict(service, slot, { reason: 'SharingConflict', message });
   }
   slot.users.sort((a, b) => stay.indexOf(a) - stay.indexOf(b));
 }
 
-function isAsRecorded(service: ServiceView, entry: AllocationView | undefined): boolean {
-  const ref = entry?.services.find((one) => isSameName(service, one));
-  return entry?.sharingKey === allocationRequestOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
-}
-
-/** Does the entry know all the ports of the Service, and no others? */
+/** Does the entry record exactly the ports of the Service? */
 export function samePorts({ ports }: ServiceView, ref: ServiceRef): boolean {
   const recorded = ref.ports ?? [];
   return ports.length === recorded.length && ports.every((port, i) => portName(port) === portName(recorded[i] ?? port));

@@ -1,4 +1,4 @@
-/** What was decided about one Service. */
+/** The decision about one Service. */
 import type { Ip } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PoolTable } from './pool-table.ts';
@@ -16,7 +16,7 @@ export interface Assigned extends Outcome {
   readonly kind: 'Assigned';
   readonly service: ServiceView;
   readonly bindings: readonly Binding[];
-  /** Why it had to leave an address that it shared, in the pass in which it does. */
+  /** Why it must leave an address, in the pass in which it does. */
   readonly evicted: Outcome | undefined;
 }
 
@@ -24,23 +24,23 @@ export interface Assigned extends Outcome {
 export interface Refused extends Outcome {
   readonly kind: 'Refused';
   readonly service: ServiceView;
-  /** What its status shows is not taken away, although it is not the Service's own: a person has to decide. */
+  /** The addresses in its status stay, although they are not the Service's own: an administrator must decide. */
   readonly keepsStatus: boolean;
 }
 
 /** A decision about one Service of ours. */
 export type Decision = Assigned | Refused;
 
-/** What speaks against having everything that was asked for. */
+/** Why the Service does not get everything that it requests. */
 export interface Reservations {
-  /** Why a wish for another address than the one it has was declined. */
+  /** Why it does not get the other address that it requests. */
   readonly declined?: Outcome | undefined;
   /** Why a family has no address. */
   readonly missing?: Outcome | undefined;
   readonly evicted?: Outcome | undefined;
 }
 
-/** A Service with these addresses, and the most telling outcome. */
+/** A Service with these addresses, and its most important outcome. */
 export function assigned(
   service: ServiceView,
   { slots, table }: { readonly slots: readonly Slot[]; readonly table: PoolTable },
@@ -63,9 +63,10 @@ function outcomeOf(
   { declined, missing }: Reservations,
 ): Outcome {
   const names = (some: readonly { readonly address: Ip }[]) => some.map(({ address }) => address).join(', ');
-  if (declined) return { reason: declined.reason, message: `${declined.message}; keeps ${names(bindings)}` };
+  if (declined)
+    return { reason: declined.reason, message: `${declined.message}; the Service keeps ${names(bindings)}` };
   if (removed.length > 0) {
-    const kept = 'in no IPAddressPool any more; the Service keeps it until it asks for another one';
+    const kept = 'no longer in any IPAddressPool; the Service keeps it until it requests another address';
     return { reason: 'PoolRemoved', message: `${names(removed)}: ${kept}` };
   }
   const from = bindings.map(({ address, pool }) => `${address} from pool ${pool}`).join(', ');

@@ -1,40 +1,39 @@
-/** The whole story of one Service's addresses: the decision, and every pool that was looked at, in order, and why not. */
+/** Explains the addresses of one Service: the decision, and every pool in the order in which it was tried, with its verdict. */
 import type { Family } from '../addr/ip.ts';
 import { type Snapshot, settle } from './allocate.ts';
 import { verdictOf } from './choose.ts';
 import type { Decision } from './decision.ts';
 import type { EffectivePool } from './pool-table.ts';
 import type { PoolVerdict } from './reasons.ts';
-import { allocationRequestOf } from './requests.ts';
 
-/** What became of a pool. */
+/** The verdict on one pool. */
 export interface PoolLook {
   readonly pool: string;
   readonly verdict: PoolVerdict;
 }
 
-/** The pools as one family of a Service saw them, in the order in which it asks them. */
+/** The verdicts on all pools for one family of a Service, in the order in which they are tried. */
 export interface FamilyLook {
   readonly family: Family;
   readonly address: string | undefined;
   readonly pools: readonly PoolLook[];
 }
 
-/** Why a Service has what it has. */
+/** Why a Service has its addresses. */
 export interface Explanation {
-  /** undefined: the Service is not ours (its type or its class), or not known. */
+  /** undefined: Berth does not serve the Service (by its type or class), or it does not exist. */
   readonly decision: Decision | undefined;
   readonly looks: readonly FamilyLook[];
 }
 
-/** Explains the Service `namespace/name`, as things are after the plan of this snapshot is carried out. */
+/** Explains the Service `namespace/name` in the state after the plan of this snapshot is carried out. */
 export function explainAllocation(snapshot: Snapshot, key: string): Explanation {
   const settled = settle(snapshot);
   const decision = settled.plan.decisions.find(({ service }) => service.key === key);
   if (decision === undefined) return { decision, looks: [] };
   const { service } = decision;
-  const looks = allocationRequestOf(service).families.map((family) => {
-    const slot = [...settled.book.slots.values()].find((one) => one.family === family && one.users.includes(service));
+  const looks = settled.requestOf(service).families.map((family) => {
+    const slot = [...settled.ledger.slots.values()].find((one) => one.family === family && one.users.includes(service));
     const look = (pool: EffectivePool, fault: PoolVerdict | undefined): PoolLook => ({
       pool: pool.name,
       verdict: slot?.pool === pool.name ? 'Chosen' : (fault ?? verdictOf({ ...settled, service }, pool, family)),

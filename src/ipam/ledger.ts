@@ -1,4 +1,4 @@
-/** What must be written to the ledger: first what binds addresses, afterwards what gives them back. */
+/** The writes to the ledger that a pass needs: first those that bind addresses, then those that release them. */
 import type { Ip } from '../addr/ip.ts';
 import type { AllocationSpec, AllocationView, Quarantine, ServiceRef } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
@@ -9,30 +9,30 @@ import type { Decision } from './decision.ts';
 import type { PoolTable } from './pool-table.ts';
 import { formerRefs, type Slot, type WorkingLedger } from './working-ledger.ts';
 
-/** An entry to create, or to bring up to date so that it names all who use the address. */
+/** An entry to create, or to update so that it names all Services that use the address. */
 export interface Bind {
   readonly entry: AllocationView | undefined;
   /**
-   * Former Services of the same names, which the entry names no longer then. They must really be gone before this may be written: who
-   * has not heard yet that a Service was made anew takes the new one for the former.
+   * Deleted Services with the same names, which the entry will no longer contain. Before this write, a live read must confirm that they
+   * are gone: a controller that does not know yet of the new Service takes it for the deleted one.
    */
   readonly former: readonly ServiceRef[];
   readonly spec: AllocationSpec & { readonly address: Ip };
 }
 
-/** An entry that names Services that use the address no longer, or whose time is over. */
+/** An entry with Services that no longer use the address, or an entry whose reservation ended. */
 export interface Release {
   readonly entry: AllocationView;
-  /** Who must really be gone, or show the address no more, before this may be written. */
+  /** The Services that must be gone, or no longer show the address, before this write. A live read must confirm it. */
   readonly former: readonly ServiceRef[];
-  /** What the entry says then; undefined when it goes. */
+  /** The new spec of the entry; undefined if the entry is deleted. */
   readonly spec: (AllocationSpec & { readonly address: Ip }) | undefined;
 }
 
-/** Entries to create or to bring up to date. Nobody is struck from an entry here: that is a release. */
-export function bindsOf(book: WorkingLedger): ReadonlyMap<Ip, Bind> {
+/** The entries to create or update. Removing a Service from an entry is a release, and not among these. */
+export function bindsOf(ledger: WorkingLedger): ReadonlyMap<Ip, Bind> {
   const binds = new Map<Ip, Bind>();
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     if (slot.users.length === 0 || isRecorded(slot)) continue;
     const services = [...formerRefs(slot), ...slot.users.map(refOf)];
     const former = (slot.entry?.services ?? []).filter((ref) => !services.some(({ uid }) => uid === ref.uid));
@@ -41,8 +41,8 @@ export function bindsOf(book: WorkingLedger): ReadonlyMap<Ip, Bind> {
   return binds;
 }
 
-/** What decides over releases besides the ledger itself. */
-export interface Surroundings {
+/** The state that releases depend on besides the ledger. */
+export interface ReleaseContext {
   readonly services: readonly ServiceView[];
   readonly decisions: readonly Decision[];
   readonly table: PoolTable;
@@ -50,13 +50,13 @@ export interface Surroundings {
   readonly now: number;
 }
 
-/** An address that another host uses is tried again after this time. */
+/** An address that another host uses can be assigned again after this time. */
 const quarantineMs = 3_600_000;
 
-/** What can be given back, and when the next address that is kept back can. */
+/** The entries to release, and when the next reservation ends. */
 export function releasesOf(
-  book: WorkingLedger,
-  { services, decisions, table, now }: Surroundings,
+  ledger: WorkingLedger,
+  { services, decisions, table, now }: ReleaseContext,
 ): { readonly releases: readonly Release[]; readonly nextAt: number | undefined } {
   const releases: Release[] = [];
   let nextAt: number | undefined;
@@ -66,14 +66,14 @@ export function releasesOf(
     living ??= new Set(services.filter(({ isLoadBalancer }) => isLoadBalancer).map(({ key }) => key));
     return living.has(`${namespace}/${name}`);
   };
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const { entry } = slot;
     if (entry === undefined) continue;
     const refs = formerRefs(slot);
     if (refs.length > 0) moving ??= movingOf(decisions);
     const former = refs.filter(({ uid }) => !moving?.has(uid));
     if (slot.users.length > 0) {
-      // Where all who use it are new, the entry names them first: one of nobody would be free.
+      // If all its users are new, the entry must name them first: an entry without Services would make the address free.
       const staying = remaining(entry, former);
       if (former.length > 0 && staying.length > 0) releases.push({ entry, former, spec: specOf(slot, staying) });
       continue;
@@ -93,8 +93,8 @@ export function releasesOf(
 }
 
 /**
- * Services that do not show yet what they were given. What they had before stays theirs: another controller, which does not know of
- * the new address, may be about to show it, and only a newer status keeps it from that.
+ * Services whose status does not show their new addresses yet. They keep their former addresses: another controller, which does not know
+ * of the new one, may be about to write the former one to the status, and only a newer status prevents that write.
  */
 function movingOf(decisions: readonly Decision[]): ReadonlySet<string> {
   const moving = decisions.filter(
@@ -106,17 +106,20 @@ function movingOf(decisions: readonly Decision[]): ReadonlySet<string> {
   return new Set(moving.map(({ service }) => service.uid));
 }
 
-/** An entry without Services is kept back for nobody, until somebody's clock that we cannot read says so: at most till now. */
+/** When the reservation of an entry ends; undefined: none. An invalid time, or an entry without Services and without a time, ends now. */
 function reservedUntil({ reservedUntil: until, services }: AllocationView): number | undefined {
   if (until !== undefined) return Number.isNaN(until) ? 0 : until;
   return services.length === 0 ? 0 : undefined;
 }
 
-/** The last Service left. One that went altogether may come back under its name; one that moved on may not want to. */
+/**
+ * The spec of an entry after its last Service left; undefined: it is deleted. A deleted Service may be created again with the same name,
+ * so `retainFor` applies. A Service that only got another address does not need this one again.
+ */
 function keptBack(
   slot: Slot,
   former: readonly ServiceRef[],
-  { isLiving, now, table }: Pick<Surroundings, 'now' | 'table'> & { readonly isLiving: (ref: ServiceRef) => boolean },
+  { isLiving, now, table }: Pick<ReleaseContext, 'now' | 'table'> & { readonly isLiving: (ref: ServiceRef) => boolean },
 ): Release['spec'] {
   const quarantine = quarantineOf(slot, former);
   if (quarantine) return { ...specOf(slot, [], now + quarantineMs), quarantine };
@@ -127,7 +130,10 @@ function keptBack(
   return pool.reuseAfterMs > 0 ? specOf(slot, [], now + pool.reuseAfterMs) : undefined;
 }
 
-/** The address could not be announced: nobody is to have it for a while. Which Service had to leave is noted, so that it is moved a few times only. */
+/**
+ * The quarantine of an address that could not be announced. It names the Service that had to leave: a Service is moved a few times
+ * only.
+ */
 function quarantineOf({ entry }: Slot, [first]: readonly ServiceRef[]): Quarantine | undefined {
   const why = entry && obstructionOf(entry);
   if (why === undefined || first === undefined) return undefined;
@@ -136,7 +142,7 @@ function quarantineOf({ entry }: Slot, [first]: readonly ServiceRef[]): Quaranti
   return { service: { namespace, name, uid }, reason: why.reason, message: why.message, ...(mac && { mac }) };
 }
 
-/** Nobody of that name came back. The time for which nobody may have the address began when it was released. */
+/** The spec after `retainFor` is over and no Service with that name was created. `reuseAfter` counts from the release. */
 function coolingAfter(
   slot: Slot,
   { until, now, table }: { readonly until: number; readonly now: number; readonly table: PoolTable },
@@ -151,7 +157,7 @@ function remaining({ services }: AllocationView, former: readonly ServiceRef[]):
   return services.filter((ref) => !former.includes(ref));
 }
 
-/** Does the entry say all of this already? */
+/** Does the entry record all of this already? */
 function isRecorded({ entry, pool, sharingKey, users }: Slot): boolean {
   if (entry === undefined || entry.pool !== pool || entry.sharingKey !== sharingKey) return false;
   if (entry.reservedUntil !== undefined) return false;

@@ -1,40 +1,40 @@
-/** Which Services are ours, and which of them show what another program wrote. */
+/** Which Services Berth serves, and which of them have a status that another program wrote. */
 import { type Ip, parseIp } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 
-/** What the installation was told to serve. */
+/** The Services that the installation is configured to serve. */
 export interface Ownership {
-  /** Values of `spec.loadBalancerClass` that are ours. */
+  /** The values of `spec.loadBalancerClass` that Berth serves. */
   readonly classes: readonly string[];
-  /** Are Services without a class ours too? */
+  /** Does it serve Services without a class too? */
   readonly withoutClass: boolean;
-  /** Take over what another program wrote to Services without a class. */
+  /** Does it take over addresses that another program wrote to Services without a class? */
   readonly takeOver: boolean;
-  /** The field manager that we write status as. */
+  /** The field manager of Berth's writes to a status. */
   readonly writer: string;
 }
 
-/** Does its class make this Service ours? One that has an entry in the ledger is ours too, whatever became of the rules. */
+/** Does Berth serve this Service because of its class? It also serves every Service that has an entry in the ledger, whatever the rules. */
 export function hasOurClass(service: ServiceView, rules: Ownership): boolean {
   if (!service.isLoadBalancer) return false;
   return service.class === undefined ? rules.withoutClass : rules.classes.includes(service.class);
 }
 
-/** Does the status show something that another program wrote, and we did not? */
+/** Does the status show addresses that another program wrote, and Berth did not? */
 export function isForeign({ ingress, ingressWriters }: ServiceView, { writer }: Ownership): boolean {
   return ingress.length > 0 && !ingressWriters.some(({ manager }) => manager === writer);
 }
 
 /**
- * May the addresses in the status of a Service without an entry be made its own? What we wrote once, yes (the ledger was lost). What
- * another program wrote: where the class says that nobody else serves the Service (it was restored from a backup), or where we were
- * told to take over, all of them or this one.
+ * May the addresses in the status of a Service without an entry be assigned to it? Yes if Berth wrote them (the ledger was lost). If
+ * another program wrote them: only if the Service has a class, so that no other program serves it (it was restored from a backup), or if
+ * Berth is configured to take over this Service or all Services.
  */
 export function isAdoptable(service: ServiceView, rules: Ownership): boolean {
   return !isForeign(service, rules) || service.class !== undefined || rules.takeOver || service.takeOver;
 }
 
-/** The names of those who wrote the status, for people. */
+/** The field managers that wrote the status, for messages. */
 export function writersOf({ ingressWriters }: ServiceView, { writer }: Ownership): string {
   const others = ingressWriters.map(({ manager }) => manager).filter((manager) => manager !== writer);
   return others.join(', ') || 'another program';

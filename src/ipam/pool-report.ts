@@ -1,4 +1,4 @@
-/** What a pool's status says: how much of it is used, and whether all of it can be. */
+/** The status of pools: how many addresses are in use, and whether all ranges are valid. */
 import type { Family, Ip } from '../addr/ip.ts';
 import { formatRange, type IpRange } from '../addr/range.ts';
 import { sizeOf } from '../addr/range-set.ts';
@@ -9,7 +9,7 @@ import { listed } from './reasons.ts';
 import type { Slot, WorkingLedger } from './working-ledger.ts';
 import { isBuggy } from './working-ledger.ts';
 
-/** A condition without its time. */
+/** A condition without its time of transition. */
 export type Finding = Omit<Condition, 'lastTransitionTime'>;
 
 /** The status of one pool. */
@@ -20,15 +20,15 @@ export interface PoolReport {
 }
 
 /** Reports on every pool. */
-export function poolReports(table: PoolTable, book: WorkingLedger): readonly PoolReport[] {
+export function poolReports(table: PoolTable, ledger: WorkingLedger): readonly PoolReport[] {
   const tallies = new Map(table.pools.map((pool) => [pool.name, tallyOf(pool)]));
-  for (const slot of book.slots.values()) {
+  for (const slot of ledger.slots.values()) {
     const bound = tallies.get(slot.pool);
     if (bound && isInUse(slot)) bound[slot.family].assigned++;
     count(slot.address, slot.value, slot.family);
   }
-  for (const [address, { value, family }] of book.strangers())
-    if (!book.slots.has(address)) count(address, value, family);
+  for (const [address, { value, family }] of ledger.foreignUsers())
+    if (!ledger.slots.has(address)) count(address, value, family);
   function count(address: Ip, value: bigint, family: Family): void {
     const home = table.poolOf(address, value);
     const tally = home && tallies.get(home.name);
@@ -40,7 +40,7 @@ export function poolReports(table: PoolTable, book: WorkingLedger): readonly Poo
   });
 }
 
-/** Does a status count the same? */
+/** Does a status have the same counts? */
 export function sameCounts(a: PoolCounts | undefined, b: PoolCounts): boolean {
   return a !== undefined && (Object.keys(b) as (keyof PoolCounts)[]).every((key) => a[key] === b[key]);
 }
@@ -57,12 +57,12 @@ function tallyOf(pool: EffectivePool): Tally {
   return { IPv4: { assigned: 0, free: usable('IPv4') }, IPv6: { assigned: 0, free: usable('IPv6') } };
 }
 
-/** Kept back is neither in use nor free. */
+/** A reserved address is neither in use nor free. */
 function isInUse({ users, entry }: Slot): boolean {
   return users.length > 0 || (entry !== undefined && entry.reservedUntil === undefined && entry.services.length > 0);
 }
 
-/** How many addresses end in .0 or .255. */
+/** The number of addresses that end in .0 or .255. */
 function buggyIn(ranges: readonly IpRange[], of: Family): bigint {
   const below = (value: bigint) => (value >> 8n) * 2n + ((value & 255n) > 0n ? 1n : 0n);
   const counted = ranges.filter(({ family }) => family === of && family === 'IPv4');
@@ -89,9 +89,9 @@ function countsOf({ own }: EffectivePool, { IPv4, IPv6 }: Tally): PoolCounts {
 function readiness({ faults, ranges }: PoolView): Finding {
   const [first] = faults;
   if (first === undefined) {
-    return { type: 'Ready', status: 'True', reason: 'Ready', message: 'every entry can be used' };
+    return { type: 'Ready', status: 'True', reason: 'Ready', message: 'every entry is valid' };
   }
-  const left = ranges.length === 0 ? 'no address of this pool is given out' : 'the other entries are used';
+  const left = ranges.length === 0 ? 'no address of this pool is assigned' : 'the other entries are used';
   const message = `${faults.map((fault) => fault.message).join('; ')}; ${left}`;
   return { type: 'Ready', status: 'False', reason: first.reason, message };
 }
@@ -102,8 +102,8 @@ function overlap({ overlaps }: EffectivePool): Finding {
       type: 'Overlap',
       status: 'False',
       reason: 'NoOverlap',
-      message: 'no older pool has addresses of this one',
+      message: 'no older pool contains addresses of this one',
     };
-  const lost = overlaps.map(({ older, ranges }) => `${listed(ranges.map(formatRange))} of the older pool ${older}`);
-  return { type: 'Overlap', status: 'True', reason: 'Overlap', message: `gives out everything but ${listed(lost)}` };
+  const lost = overlaps.map(({ older, ranges }) => `${listed(ranges.map(formatRange))} (in the older pool ${older})`);
+  return { type: 'Overlap', status: 'True', reason: 'Overlap', message: `does not assign ${listed(lost)}` };
 }

@@ -1,4 +1,4 @@
-/** The pools of one moment: which addresses each really has, and in which order a Service asks them. */
+/** The pools of one snapshot: the addresses that each one assigns, and the order in which a Service tries them. */
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { IpRange } from '../addr/range.ts';
 import { holds, indexIn, intersect, type RangeSet, rangeSet, subtract } from '../addr/range-set.ts';
@@ -8,30 +8,30 @@ import type { PoolView, ServiceAllocation } from '../api/pool.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { PoolVerdict } from './reasons.ts';
 
-/** Addresses of a younger pool that an older one holds. */
+/** Addresses of a younger pool that an older one contains. */
 export interface Overlap {
   readonly older: string;
   readonly ranges: RangeSet;
 }
 
-/** A pool with the addresses that are really its own. */
+/** A pool with the addresses that it may assign. */
 export interface EffectivePool extends PoolView {
-  /** `ranges` without what older pools hold. */
+  /** `ranges` without the ranges of older pools. */
   readonly own: RangeSet;
   readonly overlaps: readonly Overlap[];
 }
 
-/** A pool as one Service sees it, before anyone looks for a free address. */
+/** A pool from the point of view of one Service, whether or not it has a free address. */
 export interface RankedPool {
   readonly pool: EffectivePool;
-  /** Why the Service cannot have a new address of this pool; undefined if it can. */
+  /** Why the Service cannot get a new address of this pool; undefined if it can. */
   readonly fault: PoolVerdict | undefined;
-  /** The same, whatever the Service asks for: what a wish for another pool must not hide. */
-  readonly bar: Bar | undefined;
+  /** The same without regard to the request of the Service: a request for another pool must not hide this reason. */
+  readonly exclusion: PoolExclusion | undefined;
 }
 
-/** Why a pool gives a Service nothing new, not even on request. */
-export type Bar = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
+/** Why a pool assigns no new address to a Service, not even on request. */
+export type PoolExclusion = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
 
 interface Ranking {
   readonly ranked: readonly RankedPool[];
@@ -40,13 +40,13 @@ interface Ranking {
 
 const mostRankings = 10_000;
 
-/** All pools of one moment. */
+/** All pools of one snapshot. */
 export class PoolTable {
-  /** The oldest first: the first that names an address has it. */
+  /** The oldest first: an address belongs to the first pool that contains it. */
   readonly pools: readonly EffectivePool[];
   readonly #byName: ReadonlyMap<string, EffectivePool>;
   readonly #namespaces: ReadonlyMap<string, NamespaceView>;
-  /** All ranges of all pools, which do not overlap, and the pool of each. */
+  /** The ranges that the pools own, which do not overlap, and the pool of each. */
   readonly #ranges: RangeSet;
   readonly #owners: ReadonlyMap<IpRange, EffectivePool>;
   readonly #readsLabels: boolean;
@@ -62,12 +62,12 @@ export class PoolTable {
     this.#readsLabels = pools.some(({ allocation }) => (allocation?.serviceSelectors.length ?? 0) > 0);
   }
 
-  /** The pool of a name. */
+  /** The pool with a name. */
   named(name: string): EffectivePool | undefined {
     return this.#byName.get(name);
   }
 
-  /** The pool whose address this is. */
+  /** The pool that owns an address. */
   poolOf(address: Ip, value = ipToNumber(address)): EffectivePool | undefined {
     const index = indexIn(this.#ranges, familyOf(address), value);
     const range = this.#ranges[index];
@@ -75,26 +75,26 @@ export class PoolTable {
   }
 
   /**
-   * Every pool, in the order in which the Service asks them: those that it names, in its order; those that are for it, by priority and
-   * name; the others, by name.
+   * Every pool, in the order in which the Service tries them: the pools that it requests, in its order; the pools whose
+   * `serviceAllocation` selects it, by priority and name; the others, by name.
    */
   ranked(service: ServiceView): readonly RankedPool[] {
     return this.#rankingOf(service).ranked;
   }
 
-  /** Those of them that give the Service something new. */
+  /** The pools that may assign a new address to the Service, in the same order. */
   open(service: ServiceView): readonly EffectivePool[] {
     return this.#rankingOf(service).open;
   }
 
   #rankingOf(service: ServiceView): Ranking {
     const { namespace, requestedPools, labels } = service;
-    // Services that no rule tells apart share one ranking.
+    // Services that no rule distinguishes share one ranking.
     const plain = requestedPools.length === 0 && !this.#readsLabels;
     const kind = plain ? namespace : JSON.stringify([namespace, requestedPools, this.#readsLabels ? labels : 0]);
     const known = this.#rankings.get(kind);
     if (known !== undefined) return known;
-    // Labels of thousands of Services may differ; the table may live for months.
+    // The labels of thousands of Services may differ, and the table may exist for months.
     if (this.#rankings.size >= mostRankings) this.#rankings.clear();
     const ranked = this.#rank(service);
     const ranking = { ranked, open: ranked.filter(({ fault }) => fault === undefined).map(({ pool }) => pool) };
@@ -104,12 +104,12 @@ export class PoolTable {
 
   #rank(service: ServiceView): readonly RankedPool[] {
     const matches = new Map(this.pools.map((pool) => [pool, this.#match(pool.allocation, service)]));
-    const fenced = this.pools.some((pool) => pool.allocation?.strict && matches.get(pool) === 'Match');
+    const isRestricted = this.pools.some((pool) => pool.allocation?.strict && matches.get(pool) === 'Match');
     const ranked = this.pools.map((pool) => {
       const match = matches.get(pool) ?? 'None';
-      const outside = fenced && !(pool.allocation?.strict && match === 'Match');
-      const bar = barOf(pool, match, outside);
-      return { pool, match, fault: faultOf(pool, bar, service.requestedPools), bar };
+      const isOutside = isRestricted && !(pool.allocation?.strict && match === 'Match');
+      const exclusion = exclusionOf(pool, match, isOutside);
+      return { pool, match, fault: faultOf(pool, exclusion, service.requestedPools), exclusion };
     });
     const named = (pool: EffectivePool) => {
       const index = service.requestedPools.indexOf(pool.name);
@@ -129,7 +129,7 @@ export class PoolTable {
   #match(allocation: ServiceAllocation | undefined, { namespace, labels }: ServiceView): Match {
     if (allocation === undefined) return 'ForAll';
     const { namespaces, namespaceSelectors, serviceSelectors } = allocation;
-    // A namespace may be seen later than its Services: until then nobody knows what it is labelled.
+    // The namespace may become known later than its Services: until then its labels are unknown.
     const known = this.#namespaces.get(namespace);
     const anywhere = namespaces.length === 0 && namespaceSelectors.length === 0;
     const inNamespace =
@@ -141,19 +141,23 @@ export class PoolTable {
   }
 }
 
-/** Whether a pool is for all Services, for this one among certain ones, or not for it. */
+/** Whether a pool serves all Services, selects this one, or does not serve it. */
 type Match = 'ForAll' | 'Match' | 'None';
 
-/** Lasting reasons that lie with the Service go before those that lie with the pool. */
-function barOf(pool: PoolView, match: Match, outside: boolean): Bar | undefined {
+/** Reasons that concern the Service come before reasons that concern the pool. */
+function exclusionOf(pool: PoolView, match: Match, isOutside: boolean): PoolExclusion | undefined {
   if (match === 'None') return 'NotForService';
-  if (outside) return 'RestrictedToStrictPools';
+  if (isOutside) return 'RestrictedToStrictPools';
   return pool.state === 'Active' ? undefined : pool.state;
 }
 
-function faultOf(pool: PoolView, bar: Bar | undefined, requested: readonly string[]): PoolVerdict | undefined {
+function faultOf(
+  pool: PoolView,
+  exclusion: PoolExclusion | undefined,
+  requested: readonly string[],
+): PoolVerdict | undefined {
   if (requested.length > 0 && !requested.includes(pool.name)) return 'NotRequested';
-  return bar ?? (requested.length === 0 && !pool.autoAssign ? 'NotAutoAssign' : undefined);
+  return exclusion ?? (requested.length === 0 && !pool.autoAssign ? 'NotAutoAssign' : undefined);
 }
 
 function withoutOverlaps(pools: readonly PoolView[]): readonly EffectivePool[] {
@@ -172,7 +176,7 @@ function overlapsWith(lost: RangeSet, olders: readonly PoolView[]): readonly Ove
   return overlaps.filter(({ ranges }) => ranges.length > 0);
 }
 
-/** Does the pool name this address, whoever else does? */
+/** Do the ranges of the pool contain this address, even if an older pool owns it? */
 export function names(pool: PoolView, family: Family, value: bigint): boolean {
   return holds(pool.ranges, family, value);
 }

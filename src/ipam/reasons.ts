@@ -1,6 +1,6 @@
-/** Why a Service has its address, or why it has none: one word each, the same in condition, Event, log and docs. */
+/** The reasons why a Service has its address or has none: one word each, the same in condition, Event, log and docs. */
 
-/** Every outcome of an allocation. `docs/reasons.md` explains each. */
+/** Every outcome of an allocation, explained in `docs/reasons.md`. */
 export const allocationReasons = [
   'Allocated',
   'PartiallyAllocated',
@@ -22,21 +22,21 @@ export const allocationReasons = [
   'StatusContested',
 ] as const;
 
-/** One word of `allocationReasons`. */
+/** One of `allocationReasons`. */
 export type AllocationReason = (typeof allocationReasons)[number];
 
-/** An outcome with the sentence that a person reads. */
+/** An outcome with a message for people. */
 export interface Outcome {
   readonly reason: AllocationReason;
   readonly message: string;
 }
 
-/** Is this an outcome, not what was hoped for? */
+/** Is this an outcome, and not the requested value? */
 export function isOutcome(value: unknown): value is Outcome {
   return typeof value === 'object' && value !== null && 'reason' in value;
 }
 
-/** What became of a pool when a Service looked for an address. `docs/reasons.md` explains each. */
+/** The verdicts on a pool for a Service that needs an address, explained in `docs/reasons.md`. */
 export const poolVerdicts = [
   'Chosen',
   'Available',
@@ -51,15 +51,15 @@ export const poolVerdicts = [
   'Exhausted',
 ] as const;
 
-/** One word of `poolVerdicts`. */
+/** One of `poolVerdicts`. */
 export type PoolVerdict = (typeof poolVerdicts)[number];
 
-/** What people write may be 256 KiB long; what people read need not. */
+/** Shortens a text for a message: an annotation may be 256 KiB long. */
 export function brief(text: string): string {
   return text.length <= 100 ? text : `${text.slice(0, 100)}...`;
 }
 
-/** A list for people, cut where it gets long. */
+/** A list for a message, shortened if it is long. */
 export function listed(names: readonly string[], most = 5): string {
   const shown = names.slice(0, most).map(brief).join(', ');
   return names.length <= most ? shown : `${shown} and ${names.length - most} more`;

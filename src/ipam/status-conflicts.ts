@@ -1,58 +1,58 @@
 /**
- * Who else writes the status of our Services. `status.loadBalancer.ingress` is one field with one value: two programs that both insist
- * would write against each other for ever. What another program wrote is replaced only when it has been quiet for a while, and whoever
- * overwrites us twice in a row is left alone.
+ * Conflicts with other programs that write the status of our Services. `status.loadBalancer.ingress` is one field with one value: two
+ * programs that both insist on their value would overwrite each other forever. So Berth replaces the value of another program only after
+ * that program has not written for a minute, and stops after two overwrites in a row.
  */
 import { type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { isForeign, type Ownership } from './ownership.ts';
 
-/** What may be written to a Service's ingress. */
-export type Stance =
+/** Whether Berth may write a Service's ingress. */
+export type WriteDecision =
   | { readonly kind: 'Write' }
-  /** Replace what another program wrote. */
+  /** Replace the value of another program. */
   | { readonly kind: 'Force' }
-  /** Not now: another program wrote just now. */
+  /** Not now: another program has just written. */
   | { readonly kind: 'Wait'; readonly retryInMs: number }
-  /** It was overwritten again and again. An empty status is tried again after a long time. */
+  /** It was overwritten repeatedly. An empty status is written again after a long time. */
   | { readonly kind: 'Contested'; readonly retryInMs: number | undefined };
 
-interface Record {
+interface WriteRecord {
   readonly ingress: string;
   readonly wroteAt: number;
   readonly overwrites: number;
-  /** When it was seen that the status says something else; undefined while it says what we wrote. */
+  /** When another value was first seen in the status; undefined while it has the value that Berth wrote. */
   readonly overwrittenAt: number | undefined;
 }
 
 const quietMs = 60_000;
-const truceMs = 600_000;
+const contestedMs = 600_000;
 const mostOverwrites = 2;
 
-/** Remembers what was written to whom. Times are milliseconds since 1970. */
+/** Remembers what Berth wrote to each Service. Times are milliseconds since 1970. */
 export class StatusConflicts {
-  readonly #records = new Map<string, Record>();
+  readonly #records = new Map<string, WriteRecord>();
 
-  /** May this be written to the Service, which shows something else? */
-  stance(
+  /** Decides whether this ingress may be written to the Service, which shows another one. */
+  decideWrite(
     service: ServiceView,
     ingress: readonly Ingress[],
     { ownership, now }: { readonly ownership: Ownership; readonly now: number },
-  ): Stance {
-    const record = this.#noticed(service, ingress, now);
+  ): WriteDecision {
+    const record = this.#noteOverwrite(service, ingress, now);
     const foreign = isForeign(service, ownership);
     if (record && record.overwrites >= mostOverwrites && record.overwrittenAt !== undefined) {
-      const leftMs = record.overwrittenAt + truceMs - now;
+      const leftMs = record.overwrittenAt + contestedMs - now;
       if (foreign) return { kind: 'Contested', retryInMs: undefined };
       if (leftMs > 0) return { kind: 'Contested', retryInMs: leftMs };
     }
-    // Another program may own what we wrote too (it wrote the same): another value is a conflict then, as in the status of its own.
+    // Another program may own the field too, because it wrote the same value. A different value is then a conflict with that program.
     const others = service.ingressWriters.filter(({ manager }) => manager !== ownership.writer);
     if (!foreign && (others.length === 0 || service.ingress.length === 0)) return { kind: 'Write' };
     const leftMs = Math.max(...others.map(({ at }) => at)) + quietMs - now;
     return leftMs > 0 ? { kind: 'Wait', retryInMs: Math.min(leftMs, quietMs) } : { kind: 'Force' };
   }
 
-  /** We wrote this. */
+  /** Records a write of Berth. */
   wrote({ uid }: ServiceView, ingress: readonly Ingress[], now: number): void {
     const text = ingressText(ingress);
     const before = this.#records.get(uid);
@@ -60,19 +60,19 @@ export class StatusConflicts {
     this.#records.set(uid, { ingress: text, wroteAt: now, overwrites, overwrittenAt: undefined });
   }
 
-  /** Forgets what is not known any longer, so that nothing stays of what is gone. */
+  /** Removes the records of Services that no longer exist. */
   keepOnly(isKnown: (uid: string) => boolean): void {
     for (const uid of this.#records.keys()) if (!isKnown(uid)) this.#records.delete(uid);
   }
 
-  /** An overwrite soon after our write is one of a row; a late one begins a new row. */
-  #noticed({ uid }: ServiceView, ingress: readonly Ingress[], now: number): Record | undefined {
+  /** Records an overwrite. One that follows our write within a minute continues a series; a later one begins a new series. */
+  #noteOverwrite({ uid }: ServiceView, ingress: readonly Ingress[], now: number): WriteRecord | undefined {
     const record = this.#records.get(uid);
     if (record === undefined || record.ingress !== ingressText(ingress)) return undefined;
     if (record.overwrittenAt !== undefined) return record;
     const inARow = now - record.wroteAt < quietMs;
-    const noticed = { ...record, overwrites: inARow ? record.overwrites + 1 : 1, overwrittenAt: now };
-    this.#records.set(uid, noticed);
-    return noticed;
+    const noted = { ...record, overwrites: inARow ? record.overwrites + 1 : 1, overwrittenAt: now };
+    this.#records.set(uid, noted);
+    return noted;
   }
 }

@@ -1,4 +1,4 @@
-/** What a Service's status must say about a decision. */
+/** The status of a Service that follows from a decision. */
 import type { Ip } from '../addr/ip.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
 import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
@@ -8,37 +8,37 @@ import { formatTime } from '../api/time.ts';
 import type { Assigned, Decision } from './decision.ts';
 import { type Ownership, writersOf } from './ownership.ts';
 import type { Outcome } from './reasons.ts';
-import type { Stance, StatusConflicts } from './status-conflicts.ts';
+import type { StatusConflicts, WriteDecision } from './status-conflicts.ts';
 
-/** The part of a Service's status that is ours, whole. */
+/** The complete part of a Service's status that Berth owns. */
 export interface DesiredStatus {
-  /** undefined: nothing to show. */
+  /** undefined: Berth writes no ingress. */
   readonly ingress: readonly Ingress[] | undefined;
   readonly conditions: readonly Condition[];
-  /** Replace what another program wrote. */
+  /** Replace the value of another program. */
   readonly force: boolean;
-  /** It should say more, but not before this time. */
+  /** The status must change further, but not before this time. */
   readonly retryInMs: number | undefined;
 }
 
-/** What the status depends on besides the decision. */
+/** The state that a status depends on besides the decision. */
 export interface StatusContext {
   readonly ownership: Ownership;
-  /** Names of the pools that an L2Advertisement covers. */
+  /** Does an L2Advertisement cover the pool with this name? */
   readonly advertised: (pool: string) => boolean;
-  /** The ledger's entry of an address, with what the speakers say of it. */
+  /** The ledger's entry of an address, with the conditions that the speakers wrote. */
   readonly entryOf: (address: Ip) => AllocationView | undefined;
-  readonly contests: StatusConflicts;
-  /** The hand-off of Services that ask for none. */
+  readonly conflicts: StatusConflicts;
+  /** The hand-off of Services that request none. */
   readonly handOff: HandOff;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** A status without anything of ours. */
+/** A status without any field of Berth. */
 export const noStatus: DesiredStatus = { ingress: undefined, conditions: [], force: false, retryInMs: undefined };
 
-/** The status that a decision calls for. */
+/** The status that follows from a decision. */
 export function desiredStatus(decision: Decision, context: StatusContext): DesiredStatus {
   const { service } = decision;
   if (decision.kind === 'Refused') {
@@ -47,35 +47,35 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
       { type: conditionTypes.allocated, status: 'False', ...pick(decision) },
       context,
     );
-    // What is not ours to change is left as it is; of what we wrote, only what we write again stays.
+    // Fields of other owners stay. A server-side apply removes fields that we own and do not send, so an ingress of ours is sent again.
     const ingress = decision.keepsStatus && isOwner(service, context.ownership) ? service.ingress : undefined;
     return { ...noStatus, ingress, conditions: [allocated] };
   }
   const choice = handOffOf(service, context.handOff);
   const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: ipModeOf(choice) }));
   const same = ingressText(service.ingress) === ingressText(ingress);
-  const stance: Stance = same ? { kind: 'Write' } : context.contests.stance(service, ingress, context);
-  const outcome = contestedBy(stance, decision, context.ownership) ?? decision;
+  const write: WriteDecision = same ? { kind: 'Write' } : context.conflicts.decideWrite(service, ingress, context);
+  const outcome = contestedBy(write, decision, context.ownership) ?? decision;
   const conditions = [
     condition(decision, { type: conditionTypes.allocated, status: 'True', ...pick(outcome) }, context),
   ];
   const announced = announcedFinding(decision, context);
   if (announced) conditions.push(condition(decision, { type: conditionTypes.announced, ...announced }, context));
-  // Only where it is not as somebody wants it: of what is as it should be, nobody needs one more line.
+  // Only if the hand-off differs from the requested one. A further condition on every Service would be noise.
   if (choice.reason !== undefined) {
     const finding = { status: 'False', reason: choice.reason, message: choice.message ?? '' } as const;
     conditions.push(condition(decision, { type: conditionTypes.handOff, ...finding }, context));
   }
-  const mayWrite = stance.kind === 'Write' || stance.kind === 'Force';
+  const mayWrite = write.kind === 'Write' || write.kind === 'Force';
   return {
     ingress: mayWrite ? ingress : undefined,
     conditions,
-    force: stance.kind === 'Force',
-    retryInMs: 'retryInMs' in stance ? stance.retryInMs : undefined,
+    force: write.kind === 'Force',
+    retryInMs: 'retryInMs' in write ? write.retryInMs : undefined,
   };
 }
 
-/** Is only the word on who announces it new? That may wait for writes that give addresses. */
+/** Is the condition `Announced` the only change? Such a write may wait for the writes that assign addresses. */
 export function isMirrorOnly(service: ServiceView, desired: DesiredStatus): boolean {
   const { announced } = conditionTypes;
   const others = (conditions: readonly Condition[]) => conditions.filter(({ type }) => type !== announced);
@@ -86,7 +86,7 @@ export function isMirrorOnly(service: ServiceView, desired: DesiredStatus): bool
   );
 }
 
-/** Does the status already say this? */
+/** Is the status of the Service the desired one already? */
 export function sameStatus(service: ServiceView, desired: DesiredStatus, ownership: Ownership): boolean {
   const { ingress } = desired;
   const sameIngress = ingress
@@ -95,13 +95,13 @@ export function sameStatus(service: ServiceView, desired: DesiredStatus, ownersh
   return sameIngress && sameConditions(service.conditions, desired.conditions);
 }
 
-/** The condition of this type that a Service carries now. */
+/** The current condition of this type of a Service. */
 export function conditionOf(service: ServiceView, type: string): Condition | undefined {
   return service.conditions.find((one) => one.type === type);
 }
 
-/** Has what the condition says changed? Only then a person needs an Event. */
-export function isNews(before: Condition | undefined, after: Condition): boolean {
+/** Has the content of a condition changed? Only then an Event is sent. */
+export function hasChanged(before: Condition | undefined, after: Condition): boolean {
   return before?.status !== after.status || before.reason !== after.reason || before.message !== after.message;
 }
 
@@ -109,18 +109,18 @@ function isOwner({ ingressWriters }: ServiceView, { writer }: Ownership): boolea
   return ingressWriters.some(({ manager }) => manager === writer);
 }
 
-function contestedBy(stance: Stance, { service, bindings }: Assigned, ownership: Ownership): Outcome | undefined {
-  if (stance.kind !== 'Wait' && stance.kind !== 'Contested') return undefined;
+function contestedBy(write: WriteDecision, { service, bindings }: Assigned, ownership: Ownership): Outcome | undefined {
+  if (write.kind !== 'Wait' && write.kind !== 'Contested') return undefined;
   const writer = writersOf(service, ownership);
   const addresses = bindings.map(({ address }) => address).join(', ');
   const what =
-    stance.kind === 'Wait'
-      ? `is written by ${writer}; Berth replaces it when that program has been quiet for a minute`
-      : `was overwritten again and again by ${writer}; Berth leaves it alone`;
+    write.kind === 'Wait'
+      ? `is written by ${writer}; Berth replaces it when that program has not written for a minute`
+      : `was overwritten repeatedly by ${writer}; Berth no longer changes it`;
   return { reason: 'StatusContested', message: `status.loadBalancer ${what}; the Service keeps ${addresses}` };
 }
 
-/** Does somebody answer for the addresses? As the speakers wrote it down; undefined where none of them has said a word yet. */
+/** Are the addresses announced, according to the conditions that the speakers wrote? undefined: no speaker has written one yet. */
 function announcedFinding(
   { bindings }: Assigned,
   { advertised, entryOf }: StatusContext,
@@ -128,7 +128,7 @@ function announcedFinding(
   const unadvertised = bindings.find(({ pool }) => !advertised(pool));
   if (unadvertised) {
     const { pool, address } = unadvertised;
-    const message = `no L2Advertisement covers pool ${pool}: nobody answers for ${address}`;
+    const message = `no L2Advertisement covers pool ${pool}: no node announces ${address}`;
     return { status: 'False', reason: 'NoAdvertisement', message };
   }
   const found = bindings.map(({ address }) => {
@@ -142,7 +142,7 @@ function announcedFinding(
   return { status: 'True', reason, message: found.map((one) => one?.message).join('; ') };
 }
 
-/** A condition with the time of the last change of its `status`, as the API conventions want it. */
+/** A condition with the time of the last change of its `status`, as the API conventions require. */
 function condition(
   { service }: Decision,
   finding: Omit<Condition, 'lastTransitionTime'>,
@@ -162,7 +162,7 @@ function sameConditions(before: readonly Condition[], after: readonly Condition[
     before.length === after.length &&
     after.every((one) => {
       const other = before.find(({ type }) => type === one.type);
-      return other !== undefined && !isNews(other, one);
+      return other !== undefined && !hasChanged(other, one);
     })
   );
 }

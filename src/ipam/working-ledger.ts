@@ -1,4 +1,4 @@
-/** The ledger during one pass: who has which address now, and who will have it when the plan is carried out. */
+/** The ledger during one pass: the users of each address now, and after the plan is carried out. */
 import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber } from '../addr/ip.ts';
 import type { IpRange } from '../addr/range.ts';
 import type { RangeSet } from '../addr/range-set.ts';
@@ -7,47 +7,47 @@ import type { ServiceView } from '../api/service.ts';
 import { shownBy } from './ownership.ts';
 import type { EffectivePool } from './pool-table.ts';
 
-/** One address that is in use, kept back, or just chosen. */
+/** One address that is in use, reserved, or newly assigned. */
 export interface Slot {
   readonly address: Ip;
   readonly family: Family;
   readonly value: bigint;
-  /** What the ledger says of it; undefined where it was free until now. */
+  /** Its entry in the ledger; undefined if it was free until now. */
   readonly entry: AllocationView | undefined;
   pool: string;
   sharingKey: string | undefined;
-  /** A Service showed it before anybody here chose it. */
+  /** Berth did not choose it: a Service showed it already. */
   adopted: boolean;
-  /** The Services that use it once the plan is carried out. */
+  /** The Services that use it after the plan is carried out. */
   readonly users: ServiceView[];
 }
 
-/** Who has an address that is not ours to give. */
+/** The user of an address that Berth must not assign. */
 export interface ForeignUser {
-  readonly who: 'a node' | 'a Service that another program serves' | 'a Service that shows it';
-  /** Who may have it nevertheless: the Service that shows it. */
+  readonly user: 'a node' | 'a Service that another program serves' | 'a Service that shows it in its status';
+  /** The Service that may get it nevertheless: the one that shows it. */
   readonly owner: ServiceView | undefined;
 }
 
-/** Working state of one pass. Addresses are taken, and given back only before anybody else has asked. */
+/** The working state of one pass. Claimed addresses are released only before addresses are assigned to other Services. */
 export class WorkingLedger {
   readonly slots = new Map<Ip, Slot>();
   readonly #byKey = new Map<string, Slot[]>();
-  readonly #strangers: Map<Ip, ForeignUser>;
+  readonly #foreignUsers: Map<Ip, ForeignUser>;
   readonly #taken: Readonly<Record<Family, Set<bigint>>> = { IPv4: new Set(), IPv6: new Set() };
   readonly #cursors = new Map<EffectivePool, Readonly<Record<Family, Cursor>>>();
   /** Addresses by pool and namespace, for pools with a quota. */
   readonly #counts = new Map<string, Map<string, number>>();
 
   constructor(
-    ledger: readonly AllocationView[],
-    strangers: ReadonlyMap<Ip, ForeignUser>,
+    entries: readonly AllocationView[],
+    foreignUsers: ReadonlyMap<Ip, ForeignUser>,
     pools: readonly EffectivePool[],
   ) {
-    this.#strangers = new Map(strangers);
-    for (const address of strangers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
+    this.#foreignUsers = new Map(foreignUsers);
+    for (const address of foreignUsers.keys()) this.#taken[familyOf(address)].add(ipToNumber(address));
     for (const { name, quota } of pools) if (quota !== undefined) this.#counts.set(name, new Map());
-    for (const entry of ledger) {
+    for (const entry of entries) {
       const { address, value, pool, sharingKey, services, adopted } = entry;
       this.#add({ address, family: familyOf(address), value, entry, pool, sharingKey, adopted, users: [] });
       const counts = this.#counts.get(pool);
@@ -55,24 +55,27 @@ export class WorkingLedger {
     }
   }
 
-  /** Whose the address is, if it is not for this Service. */
-  strangerAt(address: Ip, service: ServiceView): ForeignUser['who'] | undefined {
-    const stranger = this.#strangers.get(address);
-    return stranger?.owner === service ? undefined : stranger?.who;
+  /** The foreign user of an address, unless that is this Service itself. */
+  foreignUserAt(address: Ip, service: ServiceView): ForeignUser['user'] | undefined {
+    const foreignUser = this.#foreignUsers.get(address);
+    return foreignUser?.owner === service ? undefined : foreignUser?.user;
   }
 
-  /** What a Service shows, rightly or not, is for nobody else: clients still go there. */
+  /**
+   * Keeps other Services from an address in a Service's status, whether or not the Service owns it: clients still connect to it. If two
+   * Services show it, neither gets it.
+   */
   guard(address: Ip, service: ServiceView): void {
-    const before = this.#strangers.get(address);
+    const before = this.#foreignUsers.get(address);
     if (before?.owner === undefined && (before || this.slots.has(address))) return;
     const owner = before === undefined || before.owner === service ? service : undefined;
-    this.#strangers.set(address, { who: 'a Service that shows it', owner });
+    this.#foreignUsers.set(address, { user: 'a Service that shows it in its status', owner });
     this.#taken[familyOf(address)].add(ipToNumber(address));
   }
 
-  /** All addresses that are not ours to give. */
-  *strangers(): Generator<readonly [Ip, Pick<Slot, 'value' | 'family'>]> {
-    for (const ip of this.#strangers.keys()) yield [ip, { value: ipToNumber(ip), family: familyOf(ip) }];
+  /** All addresses with a foreign user. */
+  *foreignUsers(): Generator<readonly [Ip, Pick<Slot, 'value' | 'family'>]> {
+    for (const ip of this.#foreignUsers.keys()) yield [ip, { value: ipToNumber(ip), family: familyOf(ip) }];
   }
 
   /** The addresses that Services with this key share, the lowest first. */
@@ -81,7 +84,7 @@ export class WorkingLedger {
     return slots.sort((a, b) => (a.value < b.value ? -1 : 1));
   }
 
-  /** The lowest free address of a pool, still free after the call. */
+  /** The lowest free address of a pool. It stays free until it is claimed. */
   lowestFree(pool: EffectivePool, family: Family): Ip | undefined {
     let cursors = this.#cursors.get(pool);
     if (cursors === undefined) {
@@ -92,12 +95,12 @@ export class WorkingLedger {
     return cursors[family].lowestFree();
   }
 
-  /** How many addresses of a pool with a quota a namespace has, those kept for its Services included. */
+  /** The number of addresses that a namespace has of a pool with a quota, including those reserved for its Services. */
   countOf(pool: string, namespace: string): number {
     return this.#counts.get(pool)?.get(namespace) ?? 0;
   }
 
-  /** The slot of an address, a new one if nobody has it. */
+  /** The slot of an address; a new one if there is none. */
   open(address: Ip, pool: string): Slot {
     const known = this.slots.get(address);
     if (known !== undefined) return known;
@@ -114,8 +117,8 @@ export class WorkingLedger {
     });
   }
 
-  /** From now on the address is of another pool. */
-  rehome(slot: Slot, pool: string): void {
+  /** Moves the address to another pool. */
+  moveToPool(slot: Slot, pool: string): void {
     const namespaces = new Set([...slot.users, ...(slot.entry?.services ?? [])].map(({ namespace }) => namespace));
     for (const [name, by] of [[slot.pool, -1] as const, [pool, 1] as const]) {
       const counts = this.#counts.get(name);
@@ -124,27 +127,27 @@ export class WorkingLedger {
     slot.pool = pool;
   }
 
-  /** From now on the Service uses the address. */
+  /** Adds the Service to the users of the address. */
   claim(slot: Slot, service: ServiceView): void {
     const counts = this.#counts.get(slot.pool);
     if (counts && !isIn(slot, service.namespace)) bump(counts, service.namespace, 1);
     slot.users.push(service);
   }
 
-  /** From now on others may join by this key. */
+  /** Sets the key by which other Services may share the address. */
   shareBy(slot: Slot, sharingKey: string | undefined): void {
     if (slot.sharingKey === sharingKey) return;
     slot.sharingKey = sharingKey;
     this.#index(slot);
   }
 
-  /** The Service uses the address after all. */
+  /** Adds the Service to the users of an address that it left before. */
   resume(slot: Slot, service: ServiceView): void {
     if (!this.slots.has(slot.address)) this.#add(slot);
     this.claim(slot, service);
   }
 
-  /** The Service uses the address no longer. */
+  /** Removes the Service from the users of the address. */
   leave(slot: Slot, service: ServiceView): void {
     const at = slot.users.indexOf(service);
     if (at >= 0) slot.users.splice(at, 1);
@@ -172,14 +175,14 @@ export class WorkingLedger {
   }
 }
 
-/** The refs of a slot's entry that no user of the slot stands for. A Service of the same name stands for its former self. */
+/** The Services in a slot's entry that are no longer users. A user with the same name replaces its predecessor, and is not among them. */
 export function formerRefs({ entry, users }: Slot): readonly ServiceRef[] {
   const refs = entry?.services ?? [];
   if (users.length === 0) return refs;
   return refs.filter((ref) => !users.some((user) => isSameName(user, ref)));
 }
 
-/** Do the names agree? Then it is the same Service, or the same one made anew. */
+/** Are the names equal? Then it is the same Service, or one that was created again with its name. */
 export function isSameName(service: Pick<ServiceView, 'namespace' | 'name'>, ref: ServiceRef): boolean {
   return service.name === ref.name && service.namespace === ref.namespace;
 }
@@ -195,13 +198,13 @@ function bump(counts: Map<string, number>, key: string, by: number): void {
   counts.set(key, (counts.get(key) ?? 0) + by);
 }
 
-/** Does an IPv4 address end in .0 or .255? Some old routers take those for network and broadcast addresses. */
+/** Does an IPv4 address end in .0 or .255? Some old routers treat these as network and broadcast addresses. */
 export function isBuggy(family: Family, value: bigint): boolean {
   const last = value & 255n;
   return family === 'IPv4' && (last === 0n || last === 255n);
 }
 
-/** Looks for free addresses, lowest first. It only moves up, so a full pool costs one scan however many Services wait for it. */
+/** Finds free addresses, the lowest first. It only moves up: a full pool costs one scan, however many Services wait for it. */
 class Cursor {
   readonly #ranges: RangeSet;
   readonly #family: Family;

@@ -16,18 +16,18 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A refusal as `meta/v1` Status tells it. */
+/** The fields of a `meta/v1` Status that a refusal has. */
 export interface ApiStatus {
   readonly reason?: string;
   readonly message?: string;
   readonly details?: { readonly causes?: readonly { readonly reason?: string }[] };
 }
 
-/** The API server's refusal. `status` is the HTTP status, `reason` its machine-readable word (`Conflict`, `NotFound`). */
+/** A refusal of the API server. `status` is the HTTP status, `reason` the machine-readable reason (`Conflict`, `NotFound`). */
 export class ApiError extends Error {
   readonly status: number;
   readonly reason: string;
-  /** What in particular was wrong, a word each (`FieldManagerConflict`). */
+  /** The causes in detail, one word each (`FieldManagerConflict`). */
   readonly causes: readonly string[];
 
   constructor(status: number, { reason = 'Unknown', message = '', details }: ApiStatus) {
@@ -43,18 +43,18 @@ export function hasStatus(error: unknown, status: number): boolean {
   return error instanceof ApiError && error.status === status;
 }
 
-/** Was a write refused because its object has changed since it was read? */
+/** Was a write refused because the object has changed since it was read? */
 export function isStale(error: unknown): boolean {
   return hasStatus(error, 409) && !(error as ApiError).causes.includes('FieldManagerConflict');
 }
 
 const requestTimeoutMs = 30_000;
-/** A SYN that was lost is repeated after 1 s and 3 s; later ones wait longer than a new attempt would. */
+/** The kernel repeats a lost SYN after 1 s and 3 s. After that, a new attempt is faster than the next repetition. */
 const connectTimeoutMs = 5_000;
-/** More than the API server works on at once for one client, so that the client is not what limits. */
+/** More than the API server processes in parallel for one client, so that the client is not the limit. */
 const maxSockets = 32;
 
-/** A client for one API server. Close it to let the process end. */
+/** A client for one API server. It keeps the process alive until it is closed. */
 export class KubeClient {
   readonly calls = new CallMetrics();
   readonly #connection: Connection;
@@ -71,7 +71,7 @@ export class KubeClient {
     this.#watches = agent({});
   }
 
-  /** The answer's JSON. Throws ApiError for a refusal, Error (`code`) where the server cannot be reached within 30 s. */
+  /** The JSON of the answer. Throws an ApiError for a refusal, an Error with a `code` if the server cannot be reached within 30 s. */
   async json<T>(request: ApiRequest): Promise<T> {
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
@@ -79,7 +79,10 @@ export class KubeClient {
     return JSON.parse(await text(response)) as T;
   }
 
-  /** Server-side apply of an object, or of its status. `force` takes fields from their owners; otherwise those refuse it (409). */
+  /**
+   * Server-side apply of an object, or of its status. `force` takes fields from other owners; without it, the API server refuses this
+   * (409).
+   */
   apply<T>({
     manager,
     force = false,
@@ -92,7 +95,7 @@ export class KubeClient {
     return this.json({ ...request, method: 'PATCH', query, contentType: 'application/apply-patch+yaml' });
   }
 
-  /** The JSON objects of an endless answer, one per line, until the server ends it or the signal aborts. */
+  /** The JSON objects of a streamed answer, one per line, until the server ends it or the signal aborts. */
   async *lines<T>(request: ApiRequest): AsyncGenerator<T> {
     const response = await this.#send(request, this.#watches);
     response.setEncoding('utf8');
@@ -104,7 +107,7 @@ export class KubeClient {
     }
   }
 
-  /** Ends idle and open connections. */
+  /** Closes all connections, idle or in use. */
   close(): void {
     this.#requests.destroy();
     this.#watches.destroy();
@@ -143,7 +146,7 @@ export class KubeClient {
   }
 }
 
-/** Ends a request whose new connection is not up in time: watches have no other limit while they wait for an answer. */
+/** Aborts a request whose new connection is not established in time. A watch has no other limit while it waits for an answer. */
 function limitConnecting(socket: Socket, request: ClientRequest): void {
   if (!socket.connecting) return;
   const late = () => request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`));
@@ -159,7 +162,7 @@ async function text(response: IncomingMessage): Promise<string> {
   return all;
 }
 
-/** A proxy in between may answer with anything. */
+/** The refusal in an answer. A proxy in between may answer with any text. */
 function refusal(status: number, body: string): ApiError {
   try {
     return new ApiError(status, { message: body, ...(JSON.parse(body) as ApiStatus) });

@@ -1,28 +1,28 @@
-/** How to reach the API server: from inside a Pod by its service account, from outside by a kubeconfig. */
+/** How to reach the API server: in a Pod by its service account, elsewhere by a kubeconfig. */
 import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 
-/** A server, how to trust it, and how to say who we are. */
+/** A server, how to verify it, and how to authenticate. */
 export interface Connection {
   readonly server: URL;
   readonly tls: Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'>;
-  /** The headers that authenticate a request; asked before each one, since tokens are rotated. */
+  /** The headers that authenticate a request. They are read before each request, because tokens are rotated. */
   readonly headers: () => Promise<Readonly<Record<string, string>>>;
 }
 
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
-/** Kubernetes renews projected tokens when 80 % of their hour is over, so a minute late is early enough. */
+/** Kubernetes renews projected tokens when 80 % of their hour is over, so a token may be one minute old. */
 const credentialLifetimeMs = 60_000;
 
-/** The connection that a kubeconfig describes, or that of the Pod when none is given. Throws where there is neither. */
+/** The connection that a kubeconfig describes, or that of the Pod if none is given. Throws if there is neither. */
 export function connect(kubeconfig: string | undefined): Promise<Connection> {
   return kubeconfig === undefined ? fromServiceAccount() : fromKubeconfig(kubeconfig);
 }
 
 async function fromServiceAccount(): Promise<Connection> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
-  if (host === undefined) throw new Error('not in a cluster: give --kubeconfig FILE');
+  if (host === undefined) throw new Error('not running in a cluster: set --kubeconfig FILE');
   return {
     server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
     tls: { ca: await readFile(`${serviceAccount}/ca.crt`) },
@@ -33,7 +33,10 @@ async function fromServiceAccount(): Promise<Connection> {
   };
 }
 
-/** The official client reads the file: it knows every way to log in (certificates, exec plugins, OIDC). It is loaded only where it is needed. */
+/**
+ * The official client reads the file, because it supports every way to log in (certificates, exec plugins, OIDC). It is loaded only
+ * if needed.
+ */
 async function fromKubeconfig(file: string): Promise<Connection> {
   const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const config = new KubeConfig();
@@ -42,7 +45,7 @@ async function fromKubeconfig(file: string): Promise<Connection> {
   return connectBy(config);
 }
 
-/** The connection to the current cluster of a configuration that was read already. */
+/** The connection to the current cluster of a parsed configuration. */
 export async function connectBy(config: KubeConfig): Promise<Connection> {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig has no current cluster');

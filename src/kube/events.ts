@@ -1,4 +1,4 @@
-/** Events: what `kubectl describe` shows a person about an object. */
+/** Events, which `kubectl describe` shows with an object. */
 import type { Logger } from '../runtime/logger.ts';
 import type { KubeClient } from './client.ts';
 import { eventsPath } from './resources.ts';
@@ -17,7 +17,7 @@ export interface EventNote {
   readonly regarding: Regarding;
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
-  /** What we were doing, a word: `Allocate`. */
+  /** The action in one word: `Allocate`. */
   readonly action: string;
   readonly note: string;
 }
@@ -32,10 +32,10 @@ export interface EventObject extends EventNote {
   readonly reportingInstance: string;
 }
 
-/** The API refuses longer notes; a character cut in two may take two more bytes. */
+/** The API refuses notes longer than 1024 bytes. A character that is cut in two may need two more bytes than this limit. */
 const noteBytes = 1020;
 
-/** Sends Events for one component. An Event is a courtesy: one that cannot be sent is logged, never thrown. */
+/** Sends Events for one component. A failure to send an Event is logged, never thrown. */
 export class EventSender {
   readonly #options: { readonly client: KubeClient; readonly log: Logger; readonly component: string };
 

@@ -1,16 +1,16 @@
-/** What is told of a process's informers. */
+/** The metrics of a process's informers. */
 import type { Metric, Sample } from '../runtime/metrics.ts';
 
-/** An informer, as much of it as is told. */
-export interface Told {
+/** The properties of an informer that metrics expose. */
+export interface InformerFacts {
   readonly synced: boolean;
   readonly failures: number;
   readonly store: { readonly size: number };
 }
 
 /** The metrics of informers by name. */
-export function informerMetrics(informers: Readonly<Record<string, Told>>): readonly Metric[] {
-  const each = (value: (informer: Told) => number) => (): readonly Sample[] =>
+export function informerMetrics(informers: Readonly<Record<string, InformerFacts>>): readonly Metric[] {
+  const each = (value: (informer: InformerFacts) => number) => (): readonly Sample[] =>
     Object.entries(informers).map(([resource, informer]) => ({ labels: { resource }, value: value(informer) }));
   return [
     {
@@ -22,14 +22,14 @@ export function informerMetrics(informers: Readonly<Record<string, Told>>): read
     },
     {
       name: 'berth_kube_objects',
-      help: 'Objects of a resource that are known',
+      help: 'Known objects of a resource',
       kind: 'gauge',
       labels: ['resource'],
       read: each(({ store }) => store.size),
     },
     {
       name: 'berth_kube_watch_failures_total',
-      help: 'Lists and watches of a resource that failed, and were tried again',
+      help: 'Failed lists and watches of a resource; each is tried again',
       kind: 'counter',
       labels: ['resource'],
       read: each(({ failures }) => failures),

@@ -1,4 +1,4 @@
-/** An informer: lists a kind once, watches it from there on, and keeps a small view of each object. */
+/** An informer: lists all objects of a kind once, then watches them, and keeps a small view of each. */
 import type { Identity } from '../api/meta.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
@@ -10,20 +10,20 @@ interface RawObject {
   readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
 }
 
-/** What to inform about. */
+/** What an informer watches, and what it calls. */
 export interface InformerOptions<R extends RawObject, V extends Identity> {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly path: string;
   readonly labelSelector?: string;
-  /** The part of an object that is kept; undefined for objects that do not matter. */
+  /** The view of an object; undefined for an object that does not matter. */
   readonly parse: (raw: R) => V | undefined;
   readonly onChange: () => void;
-  /** A watch that says nothing for so long is made anew. Bookmarks come once a minute: the default is 90 s. */
+  /** A watch that is silent for this time is started again. Bookmarks come once a minute: the default is 90 s. */
   readonly silenceMs?: number;
-  /** Longer than any request or pause may take: what is silent for so long is stuck. By default four minutes. */
+  /** An informer that makes no progress for this time is stuck. It is longer than any request or pause: four minutes by default. */
   readonly stuckMs?: number;
-  /** The API server was asked, and has not answered at all. */
+  /** Called when the API server has not answered a request at all. */
   readonly onUnreachable?: () => void;
 }
 
@@ -38,68 +38,71 @@ interface WatchEvent {
 }
 
 const pageSize = '500';
-/** Bookmarks come once a minute: a longer silence is a connection that died without a word. */
+/** Bookmarks come once a minute: after a longer silence the connection is dead. */
 const defaultSilenceMs = 90_000;
-/** A silent watch is given up, and then a page of a list has 30 s. An API server that is away is asked all the time: that is no fault of ours. */
+/**
+ * Longer than a silent watch (90 s) and one page of a list (30 s). While the API server is unreachable the informer tries all the time, so
+ * an outage of the API server is no fault of the informer.
+ */
 const defaultStuckMs = 240_000;
-/** A proxy, or an API server on its way out, may end watches at once without an error. */
+/** A proxy, or an API server that shuts down, may end watches immediately and without an error. */
 const shortWatchMs = 1_000;
 const backoffMs = { first: 200, most: 10_000 } as const;
 
-/** Keeps views of all objects of one kind. Run it until its signal aborts. */
+/** Keeps views of all objects of one kind while `run` runs. */
 export class Informer<R extends RawObject, V extends Identity> {
   readonly store = new ViewStore<V>();
   readonly #options: InformerOptions<R, V>;
-  readonly #pulse: Watchdog;
+  readonly #watchdog: Watchdog;
   #synced = false;
   #seeded = false;
   #failures = 0;
 
   constructor(options: InformerOptions<R, V>) {
     this.#options = options;
-    this.#pulse = new Watchdog(options.stuckMs ?? defaultStuckMs);
+    this.#watchdog = new Watchdog(options.stuckMs ?? defaultStuckMs);
   }
 
-  /** What is wrong: it neither hears from the API server nor asks it any more. */
+  /** The fault if the informer is stuck: it neither receives anything from the API server nor sends requests. */
   fault(): string | undefined {
-    const fault = this.#pulse.fault();
+    const fault = this.#watchdog.fault();
     return fault && `${this.#options.path} ${fault}`;
   }
 
-  /** Has the first list been taken in? Before that, an absent object means nothing. */
+  /** Has the first list been read? Before that, an object that is not known may still exist. */
   get synced(): boolean {
     return this.#synced;
   }
 
-  /** How often a list or a watch has failed since the start. */
+  /** The number of lists and watches that failed since the start. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Is there something to work from: the API server's own word, or what was known before a restart? */
+  /** Are there data: the first list of the API server, or a snapshot from before a restart? */
   get known(): boolean {
     return this.#synced || this.#seeded;
   }
 
-  /** Takes in what was known before a restart. It counts until the first list replaces all of it. */
+  /** Loads the views of a snapshot from before a restart. The first list replaces all of them. */
   seed(views: readonly V[]): void {
     if (this.#synced) return;
     this.#seeded = true;
     this.store.replace(views, '');
   }
 
-  /** Takes in an object that a write of ours just returned, so that the next decision sees it at once. */
+  /** Stores an object that a write just returned, so that the next decision uses it. */
   assume(raw: R): void {
     const view = this.#parse(raw);
     if (view !== undefined) this.store.put(view);
   }
 
-  /** Lists and watches until the signal aborts; errors are logged and tried again with growing pauses. */
+  /** Lists and watches until the signal aborts. After an error it logs, waits and tries again; the pauses grow. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#follow(signal);
     } finally {
-      this.#pulse.rest();
+      this.#watchdog.rest();
     }
   }
 
@@ -108,18 +111,18 @@ export class Informer<R extends RawObject, V extends Identity> {
     let version: string | undefined;
     let pauseMs: number = backoffMs.first;
     while (!signal.aborted) {
-      this.#pulse.beat();
+      this.#watchdog.beat();
       const startedAt = performance.now();
       try {
         version ??= await this.#list(signal);
         const before: string = version;
         version = await this.#watch(version, signal);
         const idle = version === before && performance.now() - startedAt < shortWatchMs;
-        if (idle) throw new Error('the watch ended as soon as it began');
+        if (idle) throw new Error('the watch ended immediately');
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
-        // 410: the version is older than what the API server remembers; anything else resumes where it stopped.
+        // 410: the API server no longer has this version. After any other error the watch resumes where it stopped.
         if (hasStatus(error, 410)) version = undefined;
         else log.warn({ path, err: error }, 'watch failed');
         if (!(error instanceof ApiError)) this.#options.onUnreachable?.();
@@ -130,7 +133,7 @@ export class Informer<R extends RawObject, V extends Identity> {
     }
   }
 
-  /** Replaces the whole store by a consistent list (no `resourceVersion`: never from a cache that lags). */
+  /** Replaces the whole store by a consistent list. Without `resourceVersion` the list never comes from an outdated cache. */
   async #list(signal: AbortSignal): Promise<string> {
     const { client, path, onChange } = this.#options;
     const views: V[] = [];
@@ -139,12 +142,12 @@ export class Informer<R extends RawObject, V extends Identity> {
     while (token !== '') {
       const query = { ...this.#selection(), limit: pageSize, ...(token && { continue: token }) };
       const page: Page<R> = await client.json({ path, query, signal });
-      this.#pulse.beat();
+      this.#watchdog.beat();
       views.push(...page.items.map((item) => this.#parse(item)).filter((view) => view !== undefined));
       version = page.metadata.resourceVersion;
       token = page.metadata.continue ?? '';
     }
-    // Of what was seeded nothing stays, however new it looks: the API server may have been restored from a backup.
+    // Views from a snapshot never stay, even if their versions look newer: the API server may have been restored from a backup.
     if (!this.#synced) this.store.clear();
     this.store.replace(views, version);
     this.#synced = true;
@@ -152,7 +155,7 @@ export class Informer<R extends RawObject, V extends Identity> {
     return version;
   }
 
-  /** Follows the changes after `version`. Returns the version to resume from when the server ends the watch. */
+  /** Applies the changes after `version`. Returns the version to resume from when the server ends the watch. */
   async #watch(version: string, signal: AbortSignal): Promise<string> {
     const { client, log, path, silenceMs = defaultSilenceMs } = this.#options;
     const query = {
@@ -163,19 +166,22 @@ export class Informer<R extends RawObject, V extends Identity> {
       timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
     };
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(new Error(`no word for ${silenceMs / 1000} s`)), silenceMs);
+    const timer = setTimeout(
+      () => silence.abort(new Error(`the watch was silent for ${silenceMs / 1000} s`)),
+      silenceMs,
+    );
     let seen = version;
     log.debug({ path, version }, 'watching');
     try {
       const either = AbortSignal.any([signal, silence.signal]);
       for await (const event of client.lines<WatchEvent>({ path, query, signal: either })) {
         timer.refresh();
-        this.#pulse.beat();
-        this.#take(event);
+        this.#watchdog.beat();
+        this.#apply(event);
         seen = event.object.metadata.resourceVersion;
       }
     } catch (error) {
-      // A watch that broke off is resumed; only the server's own refusal says that the version is no good.
+      // A broken watch is resumed. Only a refusal of the server means that the version cannot be used.
       if (signal.aborted || error instanceof ApiError || seen === version) throw error;
     } finally {
       clearTimeout(timer);
@@ -183,24 +189,24 @@ export class Informer<R extends RawObject, V extends Identity> {
     return seen;
   }
 
-  #take({ type, object }: WatchEvent): void {
+  #apply({ type, object }: WatchEvent): void {
     if (type === 'ERROR') throw new ApiError(object.code ?? 500, object);
     if (type === 'BOOKMARK') return;
     const { uid, resourceVersion } = object.metadata;
     const view = type === 'DELETED' ? undefined : this.#parse(object as unknown as R);
-    // An object that does not matter now comes back with a later version when it does.
+    // An object that does not matter is removed. When it matters again, it comes with a later version.
     const changed = view === undefined ? this.store.remove(uid, resourceVersion) : this.store.put(view);
     if (changed) this.#options.onChange();
   }
 
-  /** An object that nobody foresaw costs itself only. */
+  /** The view of an object. An object that cannot be parsed is skipped, and all others are still processed. */
   #parse(raw: R): V | undefined {
     try {
       return this.#options.parse(raw);
     } catch (error) {
       this.#options.log.warn(
         { path: this.#options.path, object: raw.metadata.name, err: error },
-        'object not understood',
+        'object cannot be parsed',
       );
       return undefined;
     }

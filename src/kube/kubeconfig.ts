@@ -1,16 +1,16 @@
-/** Finds the kubeconfig as kubectl does: the file that is named, those of KUBECONFIG, or the one in the home directory. */
+/** Finds the kubeconfig as kubectl does: the given file, the files in KUBECONFIG, or the one in the home directory. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 
-/** What a person has said about it on the command line. */
+/** The options of the command line about the kubeconfig. */
 export interface KubeconfigChoice {
   readonly file?: string | undefined;
   readonly context?: string | undefined;
 }
 
-/** Reads it. Throws, with a sentence for people, where there is none or it lacks what was asked for. */
+/** Reads the kubeconfig. Throws an Error with a message for people if there is none, or if it lacks the requested context. */
 export function readKubeconfig({ file, context }: KubeconfigChoice): KubeConfig {
   const named = file ?? process.env.KUBECONFIG;
   const files = named ? named.split(delimiter).filter((one) => one !== '') : [join(homedir(), '.kube', 'config')];
@@ -27,12 +27,12 @@ export function readKubeconfig({ file, context }: KubeconfigChoice): KubeConfig 
     config.setCurrentContext(context);
   }
   if (config.getCurrentCluster() === null) {
-    throw new Error(`no context of the kubeconfig is current: choose one of ${names.join(', ') || 'none'}`);
+    throw new Error(`the kubeconfig has no current context: choose one of ${names.join(', ') || 'none'}`);
   }
   return config;
 }
 
-/** The first file that says something is right, as in kubectl. */
+/** Merges kubeconfigs. The first file that defines a name wins, as in kubectl. */
 function merged(all: readonly KubeConfig[]): Pick<KubeConfig, 'clusters' | 'users' | 'contexts' | 'currentContext'> {
   const firsts = <T extends { readonly name: string }>(items: readonly T[]): T[] => [
     ...new Map([...items].reverse().map((item) => [item.name, item])).values(),

@@ -1,4 +1,4 @@
-/** Leader election by a Lease: one controller acts, the others stand by. */
+/** Leader election by a Lease: one controller acts, the others wait. */
 import { hostname } from 'node:os';
 import type { RawMeta } from '../api/meta.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -6,17 +6,20 @@ import { wait } from '../runtime/wait.ts';
 import { hasStatus, type KubeClient } from './client.ts';
 import { leasesPath } from './resources.ts';
 
-/** How fast the lead changes hands; lease > renew > retry. The words and the meanings are those of Kubernetes' own controllers. */
+/**
+ * The times of leader election: lease duration > renew deadline > retry period. Names and meanings are those of Kubernetes' own
+ * controllers.
+ */
 export interface LeaseTiming {
-  /** A Lease that is not renewed for this long may be taken by another candidate. */
+  /** Another candidate may take a Lease that is not renewed for this time. */
   readonly leaseDurationMs: number;
-  /** A leader that could not renew for this long acts no more. */
+  /** A leader that cannot renew for this time stops acting. */
   readonly renewDeadlineMs: number;
   /** The pause between two attempts. */
   readonly retryPeriodMs: number;
 }
 
-/** Which Lease, and who we are. */
+/** The Lease, and the times. */
 export interface LeaderElectorOptions {
   readonly client: KubeClient;
   readonly log: Logger;
@@ -44,17 +47,17 @@ const giveBackMs = 2_000;
 export class LeaderElector {
   readonly identity = `${hostname()}_${crypto.randomUUID()}`;
   readonly #options: LeaderElectorOptions;
-  /** The Lease as last read, and when it was last seen to change: by our clock, so clocks need not agree. */
+  /** The Lease as last read, and when it last changed. The time is that of the local clock, so clocks of different hosts may differ. */
   #seen: { readonly lease: Lease; readonly changedAt: number } | undefined;
 
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
   }
 
-  /** Returns when this process leads, or when the signal aborts. */
+  /** Resolves when this process holds the Lease, or when the signal aborts. */
   async lead(signal: AbortSignal): Promise<void> {
     const { log, lease, timing } = this.#options;
-    log.info({ lease, identity: this.identity }, 'waiting for the lead');
+    log.info({ lease, identity: this.identity }, 'waiting for the lease');
     while (!signal.aborted) {
       try {
         if (await this.#tryAcquire(AbortSignal.any([signal, AbortSignal.timeout(timing.renewDeadlineMs)]))) {
@@ -62,13 +65,13 @@ export class LeaderElector {
           return;
         }
       } catch (error) {
-        if (!signal.aborted) log.warn({ lease, err: error }, 'lease not reached');
+        if (!signal.aborted) log.warn({ lease, err: error }, 'cannot acquire the lease');
       }
       await wait(timing.retryPeriodMs, signal);
     }
   }
 
-  /** Renews until the signal aborts. Rejects as soon as the Lease may be another's: this process must act no more. */
+  /** Renews until the signal aborts. Rejects as soon as another process may hold the Lease: this process must stop acting. */
   async hold(signal: AbortSignal): Promise<void> {
     const { lease, log, timing } = this.#options;
     const { renewDeadlineMs, retryPeriodMs } = timing;
@@ -78,8 +81,8 @@ export class LeaderElector {
       if (signal.aborted) return;
       const startedAt = performance.now();
       const leftMs = Math.ceil(renewedAt + renewDeadlineMs - startedAt);
-      // This process slept for too long: it must not act even for as long as asking takes.
-      if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process slept through its time`);
+      // This process was paused for too long: it must not act, not even while a renewal is under way.
+      if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process was paused beyond the renew deadline`);
       try {
         const attempt = AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
         if (!(await this.#tryAcquire(attempt))) throw new Error('another process took the lease');
@@ -93,20 +96,20 @@ export class LeaderElector {
     }
   }
 
-  /** Lets a successor start at once instead of after the Lease's time. */
+  /** Releases the Lease, so that a successor need not wait until it expires. */
   async giveBack(): Promise<void> {
     if (this.#seen === undefined || this.#heldByOther()) return;
     await this.#write(this.#seen.lease, AbortSignal.timeout(giveBackMs), '').catch(() => undefined);
   }
 
-  /** Takes or renews the Lease if it is free, expired or ours. */
+  /** Acquires or renews the Lease if it is free, expired or held by this process. */
   async #tryAcquire(signal: AbortSignal): Promise<boolean> {
     const lease = await this.#read(signal);
     if (lease === undefined) return this.#write(undefined, signal);
     const unchanged = this.#seen?.lease.metadata.resourceVersion === lease.metadata.resourceVersion;
     const changedAt = (unchanged && this.#seen?.changedAt) || performance.now();
     this.#seen = { lease, changedAt };
-    // A Lease made by hand may lack all of it.
+    // A Lease that was created by hand may lack all these fields.
     const { holderIdentity = '', leaseDurationSeconds = this.#leaseSeconds } = lease.spec ?? {};
     const silentMs = performance.now() - changedAt;
     const free = holderIdentity === '' || holderIdentity === this.identity || silentMs > leaseDurationSeconds * 1000;
@@ -123,7 +126,7 @@ export class LeaderElector {
     }
   }
 
-  /** A conflict (409) means that another candidate was faster. */
+  /** Writes the Lease; false if another candidate was faster (409). */
   async #write(before: Lease | undefined, signal: AbortSignal, holder = this.identity): Promise<boolean> {
     const { client, namespace, lease: name } = this.#options;
     const now = new Date().toISOString().replace('Z', '000Z');
@@ -151,7 +154,7 @@ export class LeaderElector {
     }
   }
 
-  /** A Lease holds whole seconds: rounded up, so that no other candidate is ever early. */
+  /** The duration in whole seconds, as a Lease stores it. Rounded up, so that no other candidate takes it too early. */
   get #leaseSeconds(): number {
     return Math.ceil(this.#options.timing.leaseDurationMs / 1000);
   }

@@ -1,8 +1,8 @@
-/** One HTTP request to a port of a Pod, through the API server and the kubelet: where nothing else leads to a node's loopback. */
+/** One HTTP request to a port of a Pod, through the API server and the kubelet. Nothing else can reach the loopback of a node. */
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
 
-/** What to ask. */
+/** A request. */
 export interface ForwardedRequest {
   readonly namespace: string;
   readonly pod: string;
@@ -17,10 +17,10 @@ export interface ForwardedAnswer {
   readonly body: string;
 }
 
-/** The stream of a port's bytes, and that of the kubelet's errors; the first two bytes of each name the port. */
+/** The channel of a port's bytes, and that of the kubelet's errors. The first two bytes on each are the port. */
 const channels = { data: 0, error: 1 } as const;
 
-/** Asks, and gives the answer. Rejects with a sentence for people where the port cannot be reached. */
+/** Sends the request and returns the answer. Rejects with a message for people if the port cannot be reached. */
 export async function getByPortForward(config: KubeConfig, request: ForwardedRequest): Promise<ForwardedAnswer> {
   const { namespace, pod, port, path, timeoutMs } = request;
   const target = `/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`;
@@ -31,26 +31,26 @@ export async function getByPortForward(config: KubeConfig, request: ForwardedReq
     return await new Promise<ForwardedAnswer>((resolve, reject) => {
       timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
       const answer = new AnswerReader();
-      const take = (channel: number, bytes: Buffer): boolean => {
+      const receive = (channel: number, bytes: Buffer): boolean => {
         const isFirst = answer.opens(channel);
         const content = isFirst ? bytes.subarray(2) : bytes;
         if (channel === channels.error && content.length > 0) reject(new Error(content.toString().trim()));
-        if (channel === channels.data) answer.take(content);
+        if (channel === channels.data) answer.append(content);
         const whole = answer.whole;
         if (whole) resolve(whole);
         return whole === undefined;
       };
       new WebSocketHandler(config)
-        .connect(target, null, take)
+        .connect(target, null, receive)
         .then((open) => {
-          // It may come after the time is over.
+          // The connection may open after the timeout.
           if (isOver) return open.close();
           socket = open;
-          open.onclose = () => reject(new Error('the connection was closed before the answer was there'));
+          open.onclose = () => reject(new Error('the connection was closed before the answer was complete'));
           const text = `GET ${path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n`;
           open.send(Buffer.concat([Buffer.from([channels.data]), Buffer.from(text)]));
         })
-        .catch((error: unknown) => reject(new Error(wordsOf(error))));
+        .catch((error: unknown) => reject(new Error(messageOf(error))));
     });
   } finally {
     isOver = true;
@@ -59,16 +59,16 @@ export async function getByPortForward(config: KubeConfig, request: ForwardedReq
   }
 }
 
-/** The library hands on an event of the socket, which is no Error. */
-function wordsOf(error: unknown): string {
+/** The message of a failure. The library may reject with an event of the socket, which is not an Error. */
+function messageOf(error: unknown): string {
   const message = (error as { message?: unknown })?.message;
-  if (typeof message !== 'string') return 'the API server does not open a port-forward';
+  if (typeof message !== 'string') return 'the API server did not open a port-forward';
   const status = /Unexpected server response: (\d+)/.exec(message)?.[1];
-  if (status === '403') return 'not allowed: it takes verb create (and get) on pods/portforward';
-  return status === undefined ? message : `the API server answers HTTP ${status} to the port-forward`;
+  if (status === '403') return 'forbidden: the verbs create and get on pods/portforward are required';
+  return status === undefined ? message : `the API server answered the port-forward with HTTP ${status}`;
 }
 
-/** Puts an HTTP answer together, piece by piece. */
+/** Assembles an HTTP answer from pieces. */
 class AnswerReader {
   readonly #opened = new Set<number>();
   #bytes = Buffer.alloc(0);
@@ -80,11 +80,11 @@ class AnswerReader {
     return isFirst;
   }
 
-  take(bytes: Buffer): void {
+  append(bytes: Buffer): void {
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
   }
 
-  /** The answer, once all of the length that its head tells is there. */
+  /** The answer, once all bytes of its Content-Length have arrived. */
   get whole(): ForwardedAnswer | undefined {
     const end = this.#bytes.indexOf('\r\n\r\n');
     if (end < 0) return undefined;

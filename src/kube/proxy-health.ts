@@ -1,14 +1,14 @@
-/** What kube-proxy on this node says of its rules at its health endpoint (`--healthz-bind-address`). */
+/** Reads from kube-proxy on this node when it last wrote its rules, at its health endpoint (`--healthz-bind-address`). */
 import { get } from 'node:http';
 import type { Family } from '../addr/ip.ts';
 
 const url = 'http://127.0.0.1:10256/healthz';
 const timeoutMs = 500;
 
-/** When it wrote the rules of a family last, milliseconds since 1970, and whether it says that it is up to date. */
+/** When kube-proxy last wrote the rules of a family, in milliseconds since 1970, and whether it reports that they are up to date. */
 type Sync = Readonly<Partial<Record<Family, { readonly at: number; readonly isHealthy: boolean }>>>;
 
-/** What it says of each family; undefined where there is no kube-proxy, or an older one (before 1.31) that does not say. */
+/** The state of each family; undefined if there is no kube-proxy, or if it is older than 1.31 and does not report this. */
 export function readProxySync(): Promise<Sync | undefined> {
   return new Promise((resolve) => {
     const request = get(url, { timeout: timeoutMs, agent: false }, (response) => {
@@ -22,7 +22,7 @@ export function readProxySync(): Promise<Sync | undefined> {
   });
 }
 
-/** The times and verdicts in the answer of kube-proxy's health endpoint; undefined where there are none. */
+/** Parses the answer of kube-proxy's health endpoint; undefined if it contains no times. */
 export function parseProxyHealth(text: string): Sync | undefined {
   try {
     const { status } = JSON.parse(text) as { status?: Readonly<Record<string, FamilyStatus>> };

@@ -1,4 +1,4 @@
-/** Where each kind of object lives in the API. */
+/** The API paths of each kind of object. */
 
 const berth = '/apis/berth.dev/v1beta1';
 
@@ -13,25 +13,25 @@ export const collections = {
   allocations: `${berth}/ipallocations`,
 } as const;
 
-/** The definitions of kinds. */
+/** The CRDs. */
 export const crdsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
-/** What a path of the API is about, in the words of RBAC. */
+/** The resource of an API path, by the names of RBAC. */
 export interface ResourceAt {
   /** Empty for the core group. */
   readonly group: string;
   /** With its subresource, such as `services/status`. */
   readonly resource: string;
-  /** One object, and not all of them. */
+  /** One object, not a collection. */
   readonly isOne: boolean;
 }
 
-/** What a path is about. */
+/** The resource of an API path. */
 export function resourceAt(path: string): ResourceAt {
   const parts = path.split('/').filter((part) => part !== '');
   const isGrouped = parts[0] === 'apis';
   const rest = parts.slice(isGrouped ? 3 : 2);
-  // Namespaces are a resource themselves.
+  // A namespace is a resource too.
   const [resource = '', name, ...sub] = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
   return {
     group: isGrouped ? (parts[1] ?? '') : '',
@@ -65,7 +65,7 @@ export function eventsPath(namespace: string): string {
   return `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
 }
 
-/** The Deployments or DaemonSets, of one namespace or of all. */
+/** The Deployments or DaemonSets of one namespace, or of all. */
 export function workloadsPath(kind: 'deployments' | 'daemonsets', namespace?: string): string {
   return `/apis/apps/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${kind}`;
 }

@@ -1,23 +1,23 @@
-/** Views by uid, the newest version of each: what watches bring and what our own writes returned, in any order. */
+/** Views by uid, with the newest version of each. They come from watches and from the answers to writes, in any order. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Identity } from '../api/meta.ts';
 
-/** Enough to outlast events that are on their way when an object goes. */
+/** Enough tombstones for all events that may arrive after the deletion of their object. */
 const mostTombstones = 1_000;
 
 /** The views of one kind. */
 export class ViewStore<V extends Identity> {
   #views = new Map<string, V>();
-  /** Objects that are gone, and the version they went with: an event of before must not bring them back. The oldest come first. */
+  /** The versions at which objects were deleted, the oldest first: an earlier event must not bring an object back. */
   #gone = new Map<string, string>();
   #revision = 0;
 
-  /** Another number whenever the views say something else. */
+  /** Changes whenever the content of the views changes. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** How many there are. */
+  /** The number of views. */
   get size(): number {
     return this.#views.size;
   }
@@ -27,24 +27,24 @@ export class ViewStore<V extends Identity> {
     return [...this.#views.values()];
   }
 
-  /** The view of an object, if it is known. */
+  /** The view of an object; undefined if it is not known. */
   get(uid: string): V | undefined {
     return this.#views.get(uid);
   }
 
-  /** Takes in a view unless a newer version is known or the object went later. True if it says something new. */
+  /** Stores a view, unless a newer version is known or the object was deleted later. True if the content changed. */
   put(view: V): boolean {
     const known = this.#views.get(view.uid);
     const latest = known?.resourceVersion ?? this.#gone.get(view.uid);
     if (latest !== undefined && !isNewer(view.resourceVersion, latest)) return false;
     this.#views.set(view.uid, view);
-    const isNews =
+    const isChanged =
       known === undefined || !isDeepStrictEqual({ ...known, resourceVersion: '' }, { ...view, resourceVersion: '' });
-    if (isNews) this.#revision += 1;
-    return isNews;
+    if (isChanged) this.#revision += 1;
+    return isChanged;
   }
 
-  /** The object is gone, or does not matter any more, as of this version. True if it was known. */
+  /** Removes an object that was deleted, or no longer matters, at this version. True if it was known. */
   remove(uid: string, version: string): boolean {
     this.#gone.delete(uid);
     this.#gone.set(uid, version);
@@ -52,19 +52,19 @@ export class ViewStore<V extends Identity> {
       if (this.#gone.size <= mostTombstones) break;
       this.#gone.delete(oldest);
     }
-    const isNews = this.#views.delete(uid);
-    if (isNews) this.#revision += 1;
-    return isNews;
+    const isChanged = this.#views.delete(uid);
+    if (isChanged) this.#revision += 1;
+    return isChanged;
   }
 
-  /** Forgets everything, as before the first list. */
+  /** Removes everything, as before the first list. */
   clear(): void {
     this.#views.clear();
     this.#gone.clear();
     this.#revision += 1;
   }
 
-  /** Takes in a whole list as of a version; what is known to be newer than the list stays. */
+  /** Replaces the views by a list of this version. Views that are newer than the list stay. */
   replace(views: readonly V[], version: string): void {
     const newer = this.values().filter((view) => isNewer(view.resourceVersion, version));
     const goneLater = [...this.#gone].filter(([, wentAt]) => isNewer(wentAt, version));
@@ -75,7 +75,7 @@ export class ViewStore<V extends Identity> {
   }
 }
 
-/** Resource versions of one kind compare as decimal numbers (Kubernetes 1.35 and later promise it, etcd always did it). */
+/** Resource versions of one kind compare as decimal numbers. Kubernetes 1.35 and later guarantee it; with etcd it was always so. */
 function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length;
 }

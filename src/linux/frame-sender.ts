@@ -1,12 +1,12 @@
-/** Sends whole Ethernet frames on one link without waiting: gratuitous ARP from the main thread. */
+/** Sends complete Ethernet frames on one link without waiting: gratuitous ARP from the main thread. */
 import { closeSync } from 'node:fs';
 import { errnoName, SystemError, sendNow } from './libc.ts';
 import { type LinkName, openSendSocket } from './packet-socket.ts';
 
-/** What became of a frame: `QueueFull` the link takes no more for now, `LinkDown`, `LinkGone` the interface was deleted. */
+/** The outcome of a send: `QueueFull`: the queue of the link is full; `LinkDown`; `LinkGone`: the interface was deleted. */
 export type SendOutcome = 'Sent' | 'QueueFull' | 'LinkDown' | 'LinkGone';
 
-/** The outcome that stands for an errno. */
+/** The outcome for each errno. */
 const outcomes: Readonly<Record<string, SendOutcome>> = {
   EAGAIN: 'QueueFull',
   ENOBUFS: 'QueueFull',
@@ -17,13 +17,13 @@ const outcomes: Readonly<Record<string, SendOutcome>> = {
 
 /** A socket that sends on one link. */
 export interface FrameSender {
-  /** Sends a frame, Ethernet header first; throws an Error with a `code` where the kernel refuses for a reason not named above. */
+  /** Sends a frame, Ethernet header first. Throws an Error with a `code` if the kernel refuses it for another reason than those above. */
   send(frame: Uint8Array): SendOutcome;
-  /** Closes the socket; to be called once. */
+  /** Closes the socket. Must be called once. */
   close(): void;
 }
 
-/** Opens a sender; throws an Error with code `EPERM` without the capability NET_RAW, `ENODEV` where there is no such link. */
+/** Opens a sender. Throws an Error with code `EPERM` without the capability NET_RAW, `ENODEV` if there is no such link. */
 export function openFrameSender(link: LinkName): FrameSender {
   const fd = openSendSocket(link);
   return {

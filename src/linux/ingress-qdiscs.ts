@@ -1,10 +1,10 @@
-/** Links with a queueing discipline at their ingress: programs that hang on it see packets before nftables does (Cilium, Calico's eBPF). */
+/** Links with a queueing discipline at their ingress. Programs attached to it process packets before nftables (Cilium, Calico's eBPF). */
 import { netlinkError, openNetlinkSocket } from './netlink-socket.ts';
 
-/** The kinds that programs hang on (tc-bpf(8)). Programs attached without one (tcx) are not seen. */
+/** The kinds that programs are attached to (tc-bpf(8)). Programs that are attached without one (tcx) are not found. */
 const kinds: ReadonlySet<string> = new Set(['clsact', 'ingress']);
 
-/** The indexes of those links. Throws a `SystemError` where the kernel does not tell. */
+/** The indexes of these links. Throws a `SystemError` if the kernel refuses the request. */
 export function readIngressQdiscs(): ReadonlySet<number> {
   const socket = openNetlinkSocket();
   try {

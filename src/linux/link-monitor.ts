@@ -1,48 +1,51 @@
-/** Keeps the links of this network namespace up to date: one dump at the start, then the kernel's events. */
+/** Tracks the links of this network namespace: one dump at the start, then the kernel's events. */
 import { isDeepStrictEqual } from 'node:util';
 import type { DumpKind, NetlinkBody } from '../wire/netlink.ts';
 import { SystemError } from './libc.ts';
 import { type Link, LinkTable } from './links.ts';
 import { type NetlinkSocket, netlinkError, openNetlinkSocket } from './netlink-socket.ts';
 
-/** The links, always as they are now. */
+/** The current links. */
 export interface LinkMonitor {
-  /** What the kernel has said until now. Throws a `SystemError` where it refuses to say anything; ask again later. */
+  /**
+   * The links according to all messages of the kernel so far. Throws a `SystemError` if they cannot be read now; a later call may
+   * succeed.
+   */
   links(): readonly Link[];
-  /** Nothing more is heard; `links()` stays as it is. */
+  /** Stops tracking; `links()` no longer changes. */
   close(): void;
 }
 
 /**
- * Opens a monitor; `onChange` is called as soon as `links()` would give something else than it gave last. The kernel tells of
- * events by SIGIO, so it works on the main thread only. It does not keep the process alive. Throws a `SystemError` that says
- * what to do where this process may not open netlink sockets.
+ * Opens a monitor. `onChange` is called as soon as `links()` would return something else than last time. The kernel reports events by
+ * SIGIO, so a monitor works on the main thread only. It does not keep the process alive. If this process may not open netlink sockets,
+ * it throws a `SystemError` that says what to do.
  */
 export function openLinkMonitor(onChange: () => void): LinkMonitor {
   return new KernelLinks(onChange);
 }
 
-/** The links as they are now, read once. */
+/** Reads the current links once. */
 export function readLinks(): readonly Link[] {
   const { socket, table } = load(() => undefined);
   socket.close();
   return table.links();
 }
 
-/** A socket, and what was heard on it. */
-interface Heard {
+/** A socket, and the links according to its messages. */
+interface Subscription {
   readonly socket: NetlinkSocket;
   readonly table: LinkTable;
 }
 
-/** One that knows everything, until then on the clock of `performance.now()`. */
-interface Source extends Heard {
+/** A subscription whose table is complete, and valid until this time on the clock of `performance.now()`. */
+interface Source extends Subscription {
   readonly goodUntilMs: number;
 }
 
 class KernelLinks implements LinkMonitor {
   readonly #onChange: () => void;
-  /** Undefined after messages were lost, and until all is read anew. */
+  /** Undefined after messages were lost, until all links are read again. */
   #source: Source | undefined;
   #links: readonly Link[] = [];
   #closed = false;
@@ -70,18 +73,18 @@ class KernelLinks implements LinkMonitor {
     try {
       changed = this.#catchUp();
     } catch {
-      // Whoever is told of a change and asks for the links meets the error.
+      // The receiver of `onChange` calls `links()`, which throws this error.
     }
     if (changed) this.#onChange();
   };
 
-  /** Takes in all that is queued; are the links other than before? */
+  /** Processes all queued messages. True if the links changed. */
   #catchUp(): boolean {
     if (this.#closed) return false;
     const isGood = this.#source !== undefined && performance.now() < this.#source.goodUntilMs;
-    const heard = this.#source && isGood ? drain(this.#source) : 'Lost';
-    if (heard === 'Same') return false;
-    if (heard === 'Lost') this.#reload();
+    const outcome = this.#source && isGood ? drain(this.#source) : 'Lost';
+    if (outcome === 'Same') return false;
+    if (outcome === 'Lost') this.#reload();
     const former = this.#links;
     this.#links = this.#source?.table.links() ?? former;
     return !isDeepStrictEqual(this.#links, former);
@@ -98,26 +101,26 @@ class KernelLinks implements LinkMonitor {
   }
 }
 
-/** Stays for good: without a listener SIGIO ends the process (signal(7)), and one may be on its way when a monitor is closed. */
+/** Never removed: without a listener SIGIO ends the process (signal(7)), and a signal may still arrive after a monitor is closed. */
 function ignoreSignal(): void {}
 
-/** Takes in what is queued. */
-function drain({ socket, table }: Heard): 'Same' | 'Changed' | 'Lost' {
-  for (let heard: 'Same' | 'Changed' = 'Same'; ; ) {
+/** Applies all queued messages to the table. */
+function drain({ socket, table }: Subscription): 'Same' | 'Changed' | 'Lost' {
+  for (let outcome: 'Same' | 'Changed' = 'Same'; ; ) {
     const received = socket.receive();
-    if (received === 'None') return heard;
+    if (received === 'None') return outcome;
     if (received === 'Lost') return 'Lost';
-    for (const { body } of received) if (table.apply(body)) heard = 'Changed';
+    for (const { body } of received) if (table.apply(body)) outcome = 'Changed';
   }
 }
 
-/** Where more happens during a dump than the socket holds, all is read anew this often. */
+/** The most attempts to read all links. Another one is needed if more events arrive during a dump than the socket can queue. */
 const loadAttempts = 10;
 
-/** A source whose dumps leave a doubt is read anew after this time. */
+/** Doubtful dumps are repeated after this time. */
 const doubtMs = 1_000;
 
-/** A source that knows everything; it hears of changes from before the first dump on. */
+/** Reads all links. The socket receives events since before the first dump. */
 function load(prepare: (socket: NetlinkSocket) => void): Source {
   for (let attempt = 0; attempt < loadAttempts; attempt += 1) {
     const source = { socket: openNetlinkSocket(), table: new LinkTable() };
@@ -130,14 +133,13 @@ function load(prepare: (socket: NetlinkSocket) => void): Source {
 }
 
 /**
- * How a dump ended. `Doubtful`: something changed meanwhile. The kernel queues a part of a dump after it has let go of the lock
- * that it read under, so what an event says may be newer than what the part behind it says about the same link. That happens
- * hardly ever, but it would stay for ever.
+ * How a dump ended. `Doubtful`: something changed during the dump. The kernel queues a part of a dump after it has released the lock under
+ * which it read the part, so an event may be newer than a part that is queued after it. This is very rare, but the error would be permanent.
  */
 type DumpOutcome = 'Sure' | 'Doubtful' | 'Lost';
 
-/** Both dumps, one after the other: a socket takes one at a time. Closes the socket where it throws. */
-function dumpAll(source: Heard, prepare: (socket: NetlinkSocket) => void): DumpOutcome {
+/** Makes both dumps, one after the other, because a socket allows one at a time. Closes the socket if it throws. */
+function dumpAll(source: Subscription, prepare: (socket: NetlinkSocket) => void): DumpOutcome {
   try {
     prepare(source.socket);
     const links = dump('links', source);
@@ -149,12 +151,12 @@ function dumpAll(source: Heard, prepare: (socket: NetlinkSocket) => void): DumpO
   }
 }
 
-/** Takes a dump in, and the events that come with it. */
-function dump(kind: DumpKind, { socket, table }: Heard): DumpOutcome {
+/** Makes a dump, and applies it together with the events that arrive meanwhile. */
+function dump(kind: DumpKind, { socket, table }: Subscription): DumpOutcome {
   socket.request(kind);
   for (let outcome: DumpOutcome = 'Sure'; ; ) {
     const received = socket.receive();
-    // The kernel makes the next part when one is received: there is always something before the end.
+    // The kernel queues the next part when one is received, so the queue is never empty before the end.
     if (received === 'None' || received === 'Lost') return 'Lost';
     for (const { body, dumped, interrupted } of received) {
       assertNoError(body);

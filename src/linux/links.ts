@@ -1,4 +1,4 @@
-/** The links of a network namespace, as the kernel's messages about links and addresses add up to them. */
+/** The links of a network namespace, derived from the kernel's messages about links and addresses. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Ip } from '../addr/ip.ts';
 import {
@@ -9,40 +9,40 @@ import {
   type NetlinkBody,
 } from '../wire/netlink.ts';
 
-/** An address of a link and the length of its subnet's prefix in bits. */
+/** An address of a link, with its prefix length in bits. */
 export interface LinkAddress {
   readonly address: Ip;
   readonly prefix: number;
 }
 
-/** A network interface as it is now. */
+/** The current state of a network interface. */
 export interface Link {
   readonly name: string;
-  /** The kernel's number (ifindex): a link that is deleted and made again has another. */
+  /** The kernel's number (ifindex). A link that is deleted and created again has another one. */
   readonly index: number;
-  /** Lower-case `aa:bb:cc:dd:ee:ff`, or whatever the link has instead: the empty text, another length. */
+  /** Lower-case `aa:bb:cc:dd:ee:ff`. Links that are not Ethernet have an address of another length, or none (the empty text). */
   readonly mac: string;
   /** Set up by the administrator (IFF_UP). */
   readonly up: boolean;
-  /** Has a signal (IFF_LOWER_UP) and is operational (IFF_RUNNING: not a port that still waits for 802.1X). */
+  /** Has a carrier (IFF_LOWER_UP) and is operational (IFF_RUNNING: for example not a port that waits for 802.1X). */
   readonly carrier: boolean;
-  /** Answers no ARP (IFF_NOARP), as tunnels, or is the loopback. */
+  /** Uses no ARP (IFF_NOARP), like tunnels, or is the loopback. */
   readonly noArp: boolean;
-  /** The bond or bridge that this link is a member of; a VRF too. */
+  /** The bond, bridge or VRF that this link is a member of. */
   readonly master: string | undefined;
-  /** A program looks at its frames before anything else (XDP). */
+  /** An XDP program processes its frames before the kernel does. */
   readonly xdp: boolean;
-  /** Also while the link is down. IPv6 addresses that are not known to be unique (RFC 4862 section 5.4) are left out. */
+  /** Its addresses, also while the link is down. IPv6 addresses that are not known to be unique (RFC 4862 section 5.4) are omitted. */
   readonly addresses: readonly LinkAddress[];
 }
 
-/** All links and addresses, message by message. */
+/** Collects links and addresses from messages. */
 export class LinkTable {
   readonly #links = new Map<number, LinkMessage>();
-  /** By the link's index, then by everything that tells two addresses of a link apart. */
+  /** By the link's index, then by everything that distinguishes two addresses of a link. */
   readonly #addresses = new Map<number, Map<string, AddressMessage>>();
 
-  /** Takes in a message; is anything other than before? */
+  /** Applies a message. True if anything changed. */
   apply(message: NetlinkBody): boolean {
     switch (message.kind) {
       case 'Link':
@@ -62,7 +62,7 @@ export class LinkTable {
     }
   }
 
-  /** The links in order of their index, the addresses of each in the kernel's order. */
+  /** The links sorted by index, with the addresses of each in the kernel's order. */
   links(): readonly Link[] {
     return [...this.#links.values()].sort((a, b) => a.index - b.index).map((message) => this.#link(message));
   }
@@ -77,7 +77,7 @@ export class LinkTable {
       up: has(interfaceFlag.up),
       carrier: has(interfaceFlag.up, interfaceFlag.lowerUp, interfaceFlag.running),
       noArp: has(interfaceFlag.noArp) || has(interfaceFlag.loopback),
-      // A master that we have not heard of is one all the same.
+      // The link is a member even if its master is not known.
       master: master === 0 ? undefined : (this.#links.get(master)?.name ?? String(master)),
       xdp,
       addresses: addresses.map(({ address, prefix }) => ({ address, prefix })),
@@ -85,7 +85,7 @@ export class LinkTable {
   }
 }
 
-/** Sets a value; is it another one? One that stays keeps its place. */
+/** Sets a value. True if it changed. A known key keeps its place in the order. */
 function put<K, V>(map: Map<K, V>, key: K, value: V): boolean {
   const former = map.get(key);
   map.set(key, value);

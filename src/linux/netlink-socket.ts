@@ -1,4 +1,4 @@
-/** A socket that hears what the kernel says about links and addresses (netlink(7), rtnetlink(7)). Needs no capability. */
+/** A netlink socket that receives the kernel's messages about links and addresses (netlink(7), rtnetlink(7)). It needs no capability. */
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { type DumpKind, decodeNetlink, encodeDumpRequest, type NetlinkMessage } from '../wire/netlink.ts';
@@ -23,37 +23,40 @@ const receiveBuffer = { level: 1, name: 8 } as const;
 /** RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR of rtnetlink(7). */
 const groups = 0x1 | 0x10 | 0x100;
 
-/** Asks for this much; the kernel caps it at net.core.rmem_max without a word (socket(7)). */
+/** The requested size. The kernel silently limits it to net.core.rmem_max (socket(7)). */
 const receiveBufferBytes = 1 << 20;
 
-/** fcntl(2) and <fcntl.h>; O_NONBLOCK because F_SETFL sets all flags anew. */
+/** fcntl(2) and <fcntl.h>. O_NONBLOCK must be set again, because F_SETFL replaces all flags. */
 const F_SETFL = 4;
 const F_SETOWN = 8;
 const O_NONBLOCK = 0o4000;
 const O_ASYNC = 0o20000;
 
-/** The kernel fills a datagram of a dump with 32 KB at most, and puts one event into each of the others. */
+/** Larger than any datagram: one of a dump has at most 32 KB, and any other contains one event. */
 const datagram = new Uint8Array(1 << 16);
 
 /**
- * What `receive` found: `None` nothing is queued; `Lost` messages were lost, as when the queue was full (ENOBUFS, netlink(7)):
- * only a dump on a new socket tells what they said.
+ * The result of `receive`. `None`: nothing is queued. `Lost`: messages were lost, for example because the queue was full (ENOBUFS,
+ * netlink(7)). Then only a dump on a new socket gives the current state.
  */
 export type Received = readonly NetlinkMessage[] | 'None' | 'Lost';
 
 /** An open socket. */
 export interface NetlinkSocket {
-  /** From now on SIGIO comes when there is something to receive (socket(7), "Signals"). It must be listened to already. */
+  /**
+   * Makes the kernel send SIGIO whenever there is something to receive (socket(7), "Signals"). The process must have a listener
+   * already.
+   */
   signal(): void;
-  /** Asks for all links, or for all addresses: the answer is received together with events, up to a message `End`. */
+  /** Requests a dump. The answer arrives together with events, and ends with a message `End`. */
   request(kind: DumpKind): void;
   /** The messages of the next datagram, without waiting. */
   receive(): Received;
-  /** Closes the socket; to be called once. */
+  /** Closes the socket. Must be called once. */
   close(): void;
 }
 
-/** Opens a socket that hears all events from now on; throws a {@link SystemError} that says what to do about it. */
+/** Opens a socket that receives all later events. Throws a {@link SystemError} that says what to do. */
 export function openNetlinkSocket(): NetlinkSocket {
   const fd = openSubscribed();
   return {
@@ -73,7 +76,7 @@ export function openNetlinkSocket(): NetlinkSocket {
   };
 }
 
-/** The error that the kernel put into a message. */
+/** The error in a message of the kernel. */
 export function netlinkError(errno: number): SystemError {
   return new SystemError('netlink', getSystemErrorName(-errno));
 }
@@ -83,7 +86,7 @@ function openSubscribed(): number {
   try {
     setSocketOption(fd, receiveBuffer, new Uint8Array(Int32Array.of(receiveBufferBytes).buffer));
     bindSocket(fd, netlinkAddress(groups));
-    // A connected socket takes messages from the kernel only, not from other processes.
+    // A connected socket receives messages from the kernel only, not from other processes.
     connectSocket(fd, netlinkAddress(0));
     return fd;
   } catch (cause) {
@@ -106,7 +109,7 @@ function openRoute(): number {
   }
 }
 
-/** `struct sockaddr_nl` of the kernel (port 0), or of a socket that the kernel is to find a port for. */
+/** `struct sockaddr_nl` with port 0: the address of the kernel, or of a socket for which the kernel chooses the port. */
 function netlinkAddress(group: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(12));
   view.setUint16(0, AF_NETLINK, true);

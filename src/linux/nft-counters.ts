@@ -1,7 +1,7 @@
-/** What the kernel has counted in sets and rules of ours. */
+/** Reads the counters of Berth's sets and rules. */
 import { nftJson } from './nft.ts';
 
-/** Packets and bytes since the element was made. */
+/** Packets and bytes since the element was created. */
 export interface Counted {
   readonly packets: number;
   readonly bytes: number;
@@ -16,7 +16,7 @@ interface Listing {
   }[];
 }
 
-/** The counts of all elements of a set, by element. Rejects where there is no such set. */
+/** The counters of all elements of a set, by element. Rejects if there is no such set. */
 export async function readSetCounters(
   family: string,
   table: string,
@@ -27,7 +27,7 @@ export async function readSetCounters(
   return new Map(elements.flatMap(({ elem }) => (elem?.counter ? [[elem.val, elem.counter] as const] : [])));
 }
 
-/** What all rules of a chain have counted together. Rejects where there is no such chain. */
+/** The sum of the counters of all rules of a chain. Rejects if there is no such chain. */
 export async function readChainCounter(family: string, table: string, chain: string): Promise<Counted> {
   const listing = await nftJson<Listing>('list', 'chain', family, table, chain);
   const counters = listing.nftables.flatMap(({ rule }) => rule?.expr ?? []).map(({ counter }) => counter);

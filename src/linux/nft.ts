@@ -1,10 +1,10 @@
-/** The kernel's packet filter by way of nft(8): whole transactions in, listings out. */
+/** Runs nft(8): transactions and listings of the kernel's packet filter. */
 import { spawn } from 'node:child_process';
 
-/** What kinds of trouble there are: `NoNft` there is no such program; `NotPermitted` CAP_NET_ADMIN is missing; `Refused` anything else. */
+/** Why nft failed. `NoNft`: the program is missing; `NotPermitted`: CAP_NET_ADMIN is missing; `Refused`: anything else. */
 export const nftReasons = ['NoNft', 'NotPermitted', 'Refused'] as const;
 
-/** nft refused a transaction: none of it has taken effect. */
+/** nft failed. No part of the transaction has taken effect. */
 export class NftError extends Error {
   readonly reason: (typeof nftReasons)[number];
 
@@ -14,23 +14,26 @@ export class NftError extends Error {
   }
 }
 
-/** So much of what nft says is kept: it repeats the line that it does not like, which may be as long as a table. */
+/** The most characters of nft's error output that are kept. It repeats the refused line, which may be as long as a table. */
 const mostErrorText = 2_000;
 
-/** Carries out commands as one transaction and gives what nft prints. Rejects with an {@link NftError}. */
+/** Runs commands as one transaction, and returns the output of nft. Rejects with an {@link NftError}. */
 export function nft(commands: string, args: readonly string[] = []): Promise<string> {
   return run([...args, '-f', '-'], commands);
 }
 
-/** What a command lists, as JSON. Rejects with an {@link NftError}. With --json nft reads no commands from a socket, which is what it gets here. */
+/**
+ * The JSON output of a listing command. Rejects with an {@link NftError}. The command is passed as arguments, because with --json nft reads
+ * no commands from a socket, which its standard input is here.
+ */
 export async function nftJson<T>(...words: readonly string[]): Promise<T> {
   return JSON.parse(await run(['--json', ...words], '')) as T;
 }
 
-/** The version that nft says it has; undefined where there is none. */
+/** The version of nft; undefined if it is not installed. */
 export async function nftVersion(): Promise<string | undefined> {
-  const said = await run(['--version'], '').catch(() => '');
-  return /v(\d[\d.]*)/.exec(said)?.[1];
+  const output = await run(['--version'], '').catch(() => '');
+  return /v(\d[\d.]*)/.exec(output)?.[1];
 }
 
 function run(argv: readonly string[], input: string): Promise<string> {
@@ -39,7 +42,7 @@ function run(argv: readonly string[], input: string): Promise<string> {
     let [output, errors] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(0, mostErrorText)));
-    // It may end before it has read everything: its status says why.
+    // nft may exit before it has read all its input. Its exit status and error output show the reason.
     child.stdin.on('error', () => undefined);
     child.on('error', (error: NodeJS.ErrnoException) => {
       reject(new NftError(error.code === 'ENOENT' ? 'NoNft' : 'Refused', error.message));

@@ -1,8 +1,8 @@
-/** Reads what the kernel of this node says of itself: settings of links, default routes, versions. What cannot be read is left out. */
+/** Reads settings of this node's kernel: links, default routes, versions. Values that cannot be read are omitted. */
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 
-/** Settings of a link, or of all links; a number each. */
+/** The settings of a link, or of all links, as numbers. */
 export interface LinkReadings {
   readonly rpFilter?: number;
   readonly arpIgnore?: number;
@@ -11,7 +11,7 @@ export interface LinkReadings {
   readonly proxyNdp?: number;
 }
 
-/** Each setting's file below `/proc/sys/net`; `*` stands for the link (ip-sysctl in the kernel's documentation). */
+/** The file of each setting below `/proc/sys/net`. `*` is the name of the link (ip-sysctl in the kernel's documentation). */
 const files: Readonly<Record<keyof LinkReadings, string>> = {
   rpFilter: 'ipv4/conf/*/rp_filter',
   arpIgnore: 'ipv4/conf/*/arp_ignore',
@@ -20,13 +20,13 @@ const files: Readonly<Record<keyof LinkReadings, string>> = {
   proxyNdp: 'ipv6/conf/*/proxy_ndp',
 };
 
-/** The settings of a link by its name, or of `all`. */
+/** The settings of the link with this name, or of `all`. */
 export async function readLinkSettings(link: string): Promise<LinkReadings> {
   const entries = Object.entries(files).map(async ([name, path]) => [name, await readSetting(path.replace('*', link))]);
   return Object.fromEntries((await Promise.all(entries)).filter(([, value]) => value !== undefined)) as LinkReadings;
 }
 
-/** Does the kernel pass packets on? */
+/** Does the kernel forward packets? */
 export async function readForwarding(): Promise<{ readonly ipv4?: boolean; readonly ipv6?: boolean }> {
   const [ipv4, ipv6] = await Promise.all([readSetting('ipv4/ip_forward'), readSetting('ipv6/conf/all/forwarding')]);
   return { ...(ipv4 !== undefined && { ipv4: ipv4 > 0 }), ...(ipv6 !== undefined && { ipv6: ipv6 > 0 }) };
@@ -37,7 +37,7 @@ async function readSetting(path: string): Promise<number | undefined> {
   return Number.isNaN(value) ? undefined : value;
 }
 
-/** The names of the links that default routes of the main table leave by. */
+/** The names of the links of the default routes in the main table. */
 export async function readDefaultLinks(): Promise<{
   readonly ipv4: readonly string[];
   readonly ipv6: readonly string[];
@@ -46,7 +46,7 @@ export async function readDefaultLinks(): Promise<{
   return { ipv4: defaultLinks4(ipv4), ipv6: defaultLinks6(ipv6) };
 }
 
-/** Of `/proc/net/route`: link, destination, gateway, flags, ..., mask. */
+/** Parses `/proc/net/route`. Its columns are link, destination, gateway, flags, ..., mask. */
 export function defaultLinks4(text: string): readonly string[] {
   const rows = text
     .split('\n')
@@ -59,7 +59,7 @@ export function defaultLinks4(text: string): readonly string[] {
   ];
 }
 
-/** Of `/proc/net/ipv6_route`: destination, its length, ..., link. The kernel keeps a route to nowhere for what has no other. */
+/** Parses `/proc/net/ipv6_route`. Its columns are destination, prefix length, ..., link. The kernel has a null default route at `lo`. */
 export function defaultLinks6(text: string): readonly string[] {
   const rows = text.split('\n').map((line) => line.trim().split(/\s+/));
   const links = rows

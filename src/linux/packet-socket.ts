@@ -1,4 +1,4 @@
-/** AF_PACKET sockets (packet(7)) bound to one link: one kind receives ARP or Neighbor Discovery, the other only sends. */
+/** AF_PACKET sockets (packet(7)) bound to one link: one kind receives the frames that a filter accepts, the other only sends. */
 import { closeSync } from 'node:fs';
 import { addressOf, bindSocket, getSocketOption, openSocket, SystemError, setSocketOption } from './libc.ts';
 import type { FrameFilter } from './socket-filter.ts';
@@ -16,13 +16,13 @@ const receiveBuffer = { level: 1, name: 8 } as const;
 const attachFilter = { level: 1, name: 26 } as const;
 const packetStatistics = { level: 263, name: 6 } as const;
 
-/** Asks for this much; the kernel caps it at net.core.rmem_max without a word (socket(7)). */
+/** The requested size. The kernel silently limits it to net.core.rmem_max (socket(7)). */
 const receiveBufferBytes = 1 << 20;
 
 /**
- * A socket that receives the frames of a link that a filter passes. The filter is in place before the socket is bound and the protocol
- * is 0 until then, so nothing of another link or VLAN is ever queued (packet(7)). Throws an Error with a `code`:
- * `EPERM` without the capability NET_RAW, `ENODEV` where the link has gone.
+ * Opens a socket that receives the frames of a link that a filter accepts. The filter is attached before the socket is bound, and the
+ * protocol is 0 until then, so no frame of another link or VLAN is ever queued (packet(7)). Throws an Error with a `code`: `EPERM` without
+ * the capability NET_RAW, `ENODEV` if the link is gone.
  */
 export function openReceiveSocket(link: LinkName, { protocol, program }: FrameFilter): number {
   return openBound(link, protocol, (fd) => {
@@ -31,17 +31,17 @@ export function openReceiveSocket(link: LinkName, { protocol, program }: FrameFi
   });
 }
 
-/** A socket that sends on a link and receives nothing: its protocol stays 0. Throws as {@link openReceiveSocket}. */
+/** Opens a socket that sends on a link and receives nothing, because its protocol stays 0. Throws like {@link openReceiveSocket}. */
 export function openSendSocket(link: LinkName): number {
   return openBound(link, 0, () => undefined);
 }
 
-/** Opens and closes a packet socket, to learn at the start whether this process may; throws `EPERM` if not. */
+/** Opens and closes a packet socket, to check at the start whether this process may open one. Throws `EPERM` if not. */
 export function assertMayOpen(): void {
   closeSync(openRaw('the links of this node'));
 }
 
-/** Frames that the kernel dropped because this socket's queue was full, since the last call (PACKET_STATISTICS). */
+/** The frames that the kernel dropped since the last call because this socket's queue was full (PACKET_STATISTICS). */
 export function readQueueDrops(fd: number): number {
   const statistics = new Uint32Array(2);
   getSocketOption(fd, packetStatistics, new Uint8Array(statistics.buffer));
@@ -79,7 +79,7 @@ function withLinkName(link: LinkName, cause: unknown): unknown {
   return new SystemError(cause.syscall, cause.code, `packet socket on ${link.name}: ${cause.message}`);
 }
 
-/** `struct sockaddr_ll`; packet(7) says that sll_protocol is in network byte order. */
+/** `struct sockaddr_ll`. sll_protocol is in network byte order (packet(7)). */
 function linkAddress(index: number, protocol: number): Uint8Array {
   const view = new DataView(new ArrayBuffer(20));
   view.setUint16(0, AF_PACKET, true);
@@ -88,7 +88,7 @@ function linkAddress(index: number, protocol: number): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-/** `struct sock_fprog`; the kernel copies the program, so `program` need not live longer than the call. */
+/** `struct sock_fprog`. The kernel copies the program, so `program` need not exist after the call. */
 function filterProgram(program: ArrayBuffer): Uint8Array {
   const view = new DataView(new ArrayBuffer(16));
   view.setUint16(0, program.byteLength / 8, true);

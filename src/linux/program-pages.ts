@@ -1,14 +1,14 @@
 /**
- * Gives back the memory of the program's own code that is not in use. Node maps its binary, and a start goes through most of it: some 45 MB that
- * count as this process's memory from then on, of which its work needs a few. The kernel brings a page back from its cache when it is needed again.
+ * Releases memory with the program's code that is not in use. Node.js maps its binary, and a start reads most of it. These 45 MB count as
+ * memory of this process from then on, although it needs only a few of them. The kernel reads a page from its cache again when it is needed.
  */
 import { readFileSync } from 'node:fs';
 import { adviseMemory } from './libc.ts';
 
-/** MADV_DONTNEED of madvise(2): of a file's mapping that was never written to, the next access reads the same bytes from the file again. */
+/** MADV_DONTNEED of madvise(2). If a file's mapping was never written to, the next access reads the same bytes from the file again. */
 const dontNeed = 4;
 
-/** A mapping as proc_pid_smaps(5) tells it. */
+/** A mapping of proc_pid_smaps(5). */
 export interface Mapping {
   readonly start: bigint;
   readonly length: number;
@@ -16,7 +16,10 @@ export interface Mapping {
   readonly resident: number;
 }
 
-/** The mappings of files that are read or run, and of which no page is this process's own: relocations were written to some. */
+/**
+ * The readable, not writable mappings of files without private pages. Some mappings have private pages, because relocations were
+ * written.
+ */
 export function cleanMappings(smaps: string): readonly Mapping[] {
   return smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).flatMap((text) => {
     const head = /^([0-9a-f]+)-([0-9a-f]+) r-[-x]p [0-9a-f]+ \S+ (\d+)/.exec(text);
@@ -28,7 +31,7 @@ export function cleanMappings(smaps: string): readonly Mapping[] {
   });
 }
 
-/** Gives all of them back. How many bytes that were; it takes some 30 ms. Throws a SystemError where the kernel refuses it. */
+/** Releases all these mappings, and returns the number of bytes. It takes about 30 ms. Throws a SystemError if the kernel refuses. */
 export function dropProgramPages(): number {
   let dropped = 0;
   for (const { start, length, resident } of cleanMappings(readFileSync('/proc/self/smaps', 'utf8'))) {

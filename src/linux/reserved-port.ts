@@ -1,4 +1,4 @@
-/** A TCP port that nobody else on this host gets, and that nobody listens on. */
+/** A TCP port that is reserved on this host, and on which no program listens. */
 import { closeSync } from 'node:fs';
 import { bindSocket, openSocket, readSocketAddress, SystemError, setSocketOption } from './libc.ts';
 
@@ -9,20 +9,21 @@ const SOCK_STREAM = 1;
 /** IPPROTO_IPV6 and IPV6_V6ONLY of ipv6(7). */
 const ipv6Only = { level: 41, name: 26 } as const;
 
-/** Bytes of `struct sockaddr_in6`, of which those of `struct sockaddr_in` are the first; the port is at the same place in both. */
+/** Bytes of `struct sockaddr_in6` and of `struct sockaddr_in`. The port has the same offset in both. */
 const addressBytes = { [AF_INET6]: 28, [AF_INET]: 16 } as const;
 const portAt = 2;
 
-/** The port, until it is closed. */
+/** A port that is reserved until it is closed. */
 export interface ReservedPort {
   readonly port: number;
-  /** Gives the port back; to be called once. */
+  /** Releases the port. Must be called once. */
   close(): void;
 }
 
 /**
- * Reserves a port of both families, or of IPv4 alone where the kernel has no IPv6. The socket is bound and does not listen: to the kernel no
- * connection is there, and whatever comes to the port is answered with RST (RFC 9293 section 3.10.7.1). The kernel chooses, by ip_local_port_range.
+ * Reserves a port of both families, or of IPv4 alone if the kernel has no IPv6. The socket is bound and does not listen, so for the kernel
+ * there is no connection, and it answers every segment to the port with RST (RFC 9293 section 3.10.7.1). The kernel chooses the port from
+ * ip_local_port_range.
  */
 export function reserveTcpPort(): ReservedPort {
   try {

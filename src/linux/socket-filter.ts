@@ -1,4 +1,4 @@
-/** The classic BPF programs of our packet sockets: which frames the kernel hands to us at all. */
+/** The classic BPF programs of Berth's packet sockets: they select the frames that the kernel delivers. */
 import type { Family } from '../addr/ip.ts';
 import { ethernetOffset, etherType } from '../wire/ethernet.ts';
 import { icmpv6, ipv6Offset } from '../wire/ipv6.ts';
@@ -14,29 +14,29 @@ const ancillary = { packetType: -0x1000 + 4, vlanTagPresent: -0x1000 + 48 } as c
 /** Packet types of packet(7). */
 const packetType = { host: 0, broadcast: 1, multicast: 2 } as const;
 
-/** What a socket receives. */
+/** Selects the frames that a socket receives. */
 export interface FrameFilter {
-  /** EtherType that the socket is bound to. */
+  /** The EtherType that the socket is bound to. */
   readonly protocol: number;
   /** An array of `struct sock_filter`. */
   readonly program: ArrayBuffer;
-  /** Bytes of a frame that are handed over. */
+  /** The most bytes of a frame that are delivered. */
   readonly snapLength: number;
 }
 
-/** A field of the frame, and the values of it that pass. */
+/** A field of the frame, and the accepted values. */
 interface Condition {
   readonly load: number;
   readonly at: number;
   readonly anyOf: readonly number[];
 }
 
-/** One instruction: opcode, operand, and how many instructions to skip if equal, or not. */
+/** One instruction: opcode, operand, and how many instructions to skip if equal, and if not. */
 type Instruction = readonly [code: number, operand: number, ifEqual?: number, ifNot?: number];
 
 /**
- * A port with VLANs hands us frames of other VLANs with the tag stripped, as packet type OTHERHOST: we would answer them
- * into the untagged network.
+ * Accepts untagged frames of these packet types only. On a port with VLANs, frames of other VLANs arrive with the tag removed, as packet
+ * type OTHERHOST. Without this condition they would be answered into the untagged network.
  */
 function ofThisNetwork(...packetTypes: readonly number[]): readonly Condition[] {
   return [
@@ -45,16 +45,16 @@ function ofThisNetwork(...packetTypes: readonly number[]): readonly Condition[] 
   ];
 }
 
-/** ARP for this host or for all, without a VLAN tag: a packet is 42 bytes, the rest is padding. */
+/** ARP for this host or broadcast, without a VLAN tag. A packet has 42 bytes, the rest is padding. */
 export const arpForThisHost: FrameFilter = filterOf({ protocol: etherType.arp, snapLength: 64 }, [
   { load: op.loadHalf, at: ethernetOffset.etherType, anyOf: [etherType.arp] },
   ...ofThisNetwork(packetType.host, packetType.broadcast),
 ]);
 
 /**
- * Neighbor Solicitations and Advertisements for this host or a group, without a VLAN tag. All IPv6 traffic of the link goes
- * through this program: the second condition ends it for nearly all. A whole frame is needed for its checksum; one
- * that is longer than Ethernet allows is counted as malformed.
+ * Neighbor Solicitations and Advertisements for this host or a group, without a VLAN tag. All IPv6 frames of the link pass through this
+ * program; the second condition rejects nearly all of them. The checksum needs the complete frame. A frame that is longer than Ethernet
+ * allows is counted as malformed.
  */
 export const ndpForThisHost: FrameFilter = filterOf({ protocol: etherType.ipv6, snapLength: 1514 }, [
   { load: op.loadHalf, at: ethernetOffset.etherType, anyOf: [etherType.ipv6] },
@@ -64,8 +64,8 @@ export const ndpForThisHost: FrameFilter = filterOf({ protocol: etherType.ipv6, 
 ]);
 
 /**
- * TCP for this host, to one port, without options of IP. All traffic of the link goes through this program: the port is asked for
- * as soon as it is known where that stands, and ends it.
+ * TCP for this host, to one port, without IP options. All frames of the link pass through this program, so the port is compared first: it
+ * rejects nearly all of them.
  */
 export function tcpToPort(port: number, family: Family): FrameFilter {
   const snapLength = 128;
@@ -95,7 +95,7 @@ function filterOf(
   return { protocol, snapLength, program: encodeProgram(instructionsFor(conditions, snapLength)) };
 }
 
-/** All conditions hold: take so many bytes. One does not: take none. */
+/** A program that accepts this many bytes of a frame if all conditions hold, and rejects the frame otherwise. */
 function instructionsFor(conditions: readonly Condition[], snapLength: number): readonly Instruction[] {
   const length = conditions.reduce((sum, { anyOf }) => sum + 1 + anyOf.length, 0) + 2;
   const program: Instruction[] = [];
@@ -103,7 +103,7 @@ function instructionsFor(conditions: readonly Condition[], snapLength: number): 
     program.push([load, at]);
     for (const [i, value] of anyOf.entries()) {
       const after = anyOf.length - 1 - i;
-      // The last value that is not met leads to the last instruction, which is "none".
+      // If the last value does not match either, the program jumps to its last instruction, which rejects the frame.
       program.push([op.jumpIfEqual, value, after, after > 0 ? 0 : length - 2 - program.length]);
     }
   }

@@ -1,7 +1,7 @@
 /**
- * Membership in the solicited-node groups of IPv6 VIPs. The kernel tells the switches (MLD, RFC 3810), repeats it when the link comes
- * up again, and lets the link's hardware pass the groups' frames; the packet sockets receive them. Without it a switch that
- * snoops MLD (RFC 4541) keeps solicitations from us.
+ * Membership in the solicited-node groups of IPv6 VIPs. The kernel reports it to the switches (MLD, RFC 3810), again whenever the link comes
+ * up, and makes the link's hardware accept the frames of the groups, which the packet sockets then receive. Without membership, a switch
+ * with MLD snooping (RFC 4541) does not forward solicitations to this node.
  */
 import { closeSync } from 'node:fs';
 import { familyOf, type Ip } from '../addr/ip.ts';
@@ -18,23 +18,23 @@ const SOCK_DGRAM = 2;
 const addMembership = { level: 41, name: 20 } as const;
 const dropMembership = { level: 41, name: 21 } as const;
 
-/** How long one turn of the event loop joins and leaves: the kernel looks through all groups of the link each time, 10,000 take seconds. */
+/** The most time per turn of the event loop. The kernel searches all groups of the link at each join, so 10,000 joins take seconds. */
 const turnMs = 10;
 
-/** The group of a VIP on a link. */
+/** The group to join for a VIP on a link. */
 interface Membership {
   readonly link: LinkName;
   readonly vip: Ip;
-  /** Its sixteen bytes. */
+  /** The sixteen bytes of the group. */
   readonly group: Uint8Array;
 }
 
-/** One that is in effect as long as the socket is open. */
+/** A membership that is in effect while its socket is open. */
 interface Joined extends Membership {
   readonly socket: GroupSocket;
 }
 
-/** The kernel charges memberships to the socket's option memory (net.core.optmem_max): 2,340 fit by default, 365 before Linux 6.7. */
+/** The option memory of a socket limits its memberships (net.core.optmem_max): by default 2,340, before Linux 6.7 365. */
 interface GroupSocket {
   readonly fd: number;
   full: boolean;
@@ -45,21 +45,21 @@ export class SolicitedGroups {
   readonly #onFailed: (failure: LinkFailure) => void;
   readonly #joined = new Map<string, Joined>();
   readonly #sockets: GroupSocket[] = [];
-  /** What is still to be joined, and to be left. */
+  /** The groups that must still be joined, and those that must be left. */
   #waiting: (readonly [string, Membership])[] = [];
   #leaving: (readonly [string, Joined])[] = [];
   #turn: NodeJS.Immediate | undefined;
 
-  /** `onFailed` is called for a link whose groups cannot be joined, until the next `apply` that names it. */
+  /** `onFailed` is called for a link whose groups cannot be joined. The next `apply` with this link tries again. */
   constructor(onFailed: (failure: LinkFailure) => void) {
     this.#onFailed = onFailed;
   }
 
-  /** The whole desired state; idempotent. What takes longer than a turn is in effect later; leaving comes first. */
+  /** Sets the complete desired state; idempotent. Groups are left first. What takes longer than one turn continues in later turns. */
   apply(desired: readonly LinkVips[]): void {
     const wanted = membershipsOf(desired);
     this.#leaving = [...this.#joined].filter(([key]) => !wanted.has(key));
-    // Taken from the end: the first VIPs are announced first.
+    // Groups are taken from the end of the list, so the groups of the first VIPs are joined first.
     this.#waiting = [...wanted].filter(([key]) => !this.#joined.has(key)).reverse();
     this.#work();
   }
@@ -78,7 +78,7 @@ export class SolicitedGroups {
     this.#turn = setImmediate(this.#work);
   };
 
-  /** One change; false when there is nothing left to do. */
+  /** Makes one change. False if nothing is left to do. */
   #step(): boolean {
     const gone = this.#leaving.pop();
     if (gone !== undefined) this.#leave(...gone);
@@ -102,7 +102,7 @@ export class SolicitedGroups {
     }
   }
 
-  /** Joins on the first socket that has room, which may be a new one. */
+  /** Joins on the first socket with room, or on a new one. */
   #joinAnywhere(request: Uint8Array): GroupSocket {
     for (const socket of this.#sockets) if (!socket.full && joinOn(socket, request)) return socket;
     const socket = { fd: openSocket(AF_INET6, SOCK_DGRAM, 0), full: false };
@@ -117,13 +117,13 @@ export class SolicitedGroups {
     try {
       setSocketOption(joined.socket.fd, dropMembership, requestFor(joined));
     } catch (error) {
-      // What is to be left may have gone with its link.
+      // The membership may have ended with its link.
       if (!(error instanceof SystemError)) throw error;
     }
   }
 }
 
-/** Every group once per link, however many VIPs have it. */
+/** The groups to join: each one once per link, however many VIPs share it. */
 function membershipsOf(desired: readonly LinkVips[]): ReadonlyMap<string, Membership> {
   const memberships = desired.flatMap(({ link, vips, standIns = [] }) =>
     [...vips, ...standIns.map(({ vip }) => vip)]
@@ -133,12 +133,12 @@ function membershipsOf(desired: readonly LinkVips[]): ReadonlyMap<string, Member
   return new Map(memberships.map((one) => [keyOf(one), one]));
 }
 
-/** The groups differ in their last 32 bits only. */
+/** The key of a membership. Groups differ in their last 32 bits only. */
 function keyOf({ link, group }: Membership): string {
   return `${link.index} ${readInt32(group, ipv6Length - 4)}`;
 }
 
-/** Joins if the socket has room. */
+/** Joins on this socket. False if it has no room. */
 function joinOn(socket: GroupSocket, request: Uint8Array): boolean {
   try {
     setSocketOption(socket.fd, addMembership, request);

@@ -1,7 +1,7 @@
 /**
- * Knocks at ports by raw frames: one SYN to a hardware address, and whatever comes back says that somebody is there. No socket of the kernel
- * takes part, so neither its routes nor kube-proxy's rules on this host do; a connection never comes to be, and what
- * was half open is reset at once.
+ * Probes TCP ports by raw frames: it sends a SYN to a hardware address, and any answer proves that the data path works. No TCP socket of the
+ * kernel takes part, so this host's routes and kube-proxy's rules do not apply. No connection is established: a half-open one is reset at
+ * once.
  */
 import { closeSync } from 'node:fs';
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
@@ -11,12 +11,12 @@ import { type LinkName, openReceiveSocket } from './packet-socket.ts';
 import { type ReservedPort, reserveTcpPort } from './reserved-port.ts';
 import { tcpToPort } from './socket-filter.ts';
 
-/** The link that is knocked on. */
+/** The link on which probes are sent. */
 export interface ProbeLink extends LinkName {
   readonly mac: string;
 }
 
-/** Whom to knock at. */
+/** The target of a probe. */
 export interface SynProbe {
   readonly link: ProbeLink;
   /** An address of this host on the link. */
@@ -27,11 +27,11 @@ export interface SynProbe {
   readonly port: number;
 }
 
-/** What a knocker tells its owner. */
+/** The callbacks of a prober. */
 export interface SynProberOptions {
-  /** Something came back from there: SYN-ACK, or RST. */
+  /** An answer arrived from this address: SYN-ACK or RST. */
   readonly onAnswer: (address: Ip) => void;
-  /** Nothing is sent or heard on a link: the next knock opens it anew. */
+  /** The socket of a link failed. The next probe opens a new one. */
   readonly onFault: (link: string, error: unknown) => void;
 }
 
@@ -40,30 +40,30 @@ interface OpenLink {
   readonly fd: number;
 }
 
-/** A row of knocks: every one of them is the same SYN, so an answer to any is one to all. */
-interface Row extends SynProbe {
+/** A series of probes. All of them are the same SYN, so one answer is enough. */
+interface ProbeSeries extends SynProbe {
   readonly sequence: number;
   until: number;
   isAnswered: boolean;
 }
 
-/** How often the sockets are looked at while an answer may come. */
-const lookMs = 10;
-/** An answer comes within this time or not at all. */
+/** How often the sockets are read while an answer may arrive. */
+const pollMs = 10;
+/** How long an answer is awaited. */
 const answerMs = 2_000;
-/** So long after the first answer others are still reset. */
-const lastWordsMs = 100;
-/** Frames that are read from a socket at one time: others have the main thread too. */
+/** For this time after the first answer, further answers are still reset. */
+const lateAnswersMs = 100;
+/** The most frames that are read from a socket in one turn, so that the main thread is not blocked. */
 const mostAtOnce = 64;
-/** What the kernel says when there is nothing to read, or no room to send: it passes by itself. */
-const passing: ReadonlySet<string> = new Set(['EAGAIN', 'ENOBUFS', 'EINTR']);
+/** Temporary errors: nothing to read, or no room to send. */
+const temporary: ReadonlySet<string> = new Set(['EAGAIN', 'ENOBUFS', 'EINTR']);
 const window = 1_024;
 
-/** Owns the port and, for each link and family that was knocked on, a packet socket. */
+/** Owns the reserved port, and a packet socket for each probed link and family. */
 export class SynProber {
   readonly #options: SynProberOptions;
   readonly #links = new Map<string, OpenLink>();
-  readonly #rows = new Map<Ip, Row>();
+  readonly #series = new Map<Ip, ProbeSeries>();
   readonly #bytes = new Uint8Array(128);
   #reserved: ReservedPort | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -72,15 +72,15 @@ export class SynProber {
     this.#options = options;
   }
 
-  /** Sends one SYN. The next one to the same address and port is the same segment again, until there was an answer. */
-  probe(knock: SynProbe): void {
-    const before = this.#rows.get(knock.address);
-    const goesOn = before !== undefined && !before.isAnswered && before.port === knock.port && before.mac === knock.mac;
+  /** Sends one SYN. Until an answer arrives, the next probe of the same address and port sends the same segment. */
+  probe(probe: SynProbe): void {
+    const before = this.#series.get(probe.address);
+    const goesOn = before !== undefined && !before.isAnswered && before.port === probe.port && before.mac === probe.mac;
     const sequence = goesOn ? before.sequence : (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
-    const row: Row = { ...knock, sequence, until: performance.now() + answerMs, isAnswered: false };
-    this.#rows.set(knock.address, row);
-    this.#send(row, { flags: tcpFlag.synchronize, sequence });
-    this.#timer ??= setTimeout(this.#look, lookMs);
+    const series: ProbeSeries = { ...probe, sequence, until: performance.now() + answerMs, isAnswered: false };
+    this.#series.set(probe.address, series);
+    this.#send(series, { flags: tcpFlag.synchronize, sequence });
+    this.#timer ??= setTimeout(this.#poll, pollMs);
   }
 
   /** Closes the sockets of all other links. */
@@ -96,44 +96,44 @@ export class SynProber {
     this.#reserved?.close();
   }
 
-  #look = (): void => {
+  #poll = (): void => {
     this.#timer = undefined;
     for (const [key, link] of this.#links) this.#read(key, link);
     const now = performance.now();
-    for (const [address, { until }] of this.#rows) if (until <= now) this.#rows.delete(address);
-    if (this.#rows.size > 0) this.#timer = setTimeout(this.#look, lookMs);
+    for (const [address, { until }] of this.#series) if (until <= now) this.#series.delete(address);
+    if (this.#series.size > 0) this.#timer = setTimeout(this.#poll, pollMs);
   };
 
   #read(key: string, { name, fd }: OpenLink): void {
     for (let i = 0; i < mostAtOnce; i++) {
       const length = receiveNow(fd, this.#bytes);
       if (length >= 0) {
-        // A longer frame holds data, and answers nothing of ours.
+        // A longer frame contains data, so it is not an answer to a probe.
         const packet = decodeTcp(this.#bytes, length);
-        if (typeof packet !== 'string') this.#take(packet);
+        if (typeof packet !== 'string') this.#handleAnswer(packet);
         continue;
       }
       const code = errnoName();
-      if (!passing.has(code)) this.#failed(key, name, new Error(`packet socket on ${name}: ${code}`));
+      if (!temporary.has(code)) this.#failed(key, name, new Error(`packet socket on ${name}: ${code}`));
       return;
     }
   }
 
-  #take({ sourceIp, sourcePort, destinationIp, flags, acknowledgment }: TcpFrame): void {
-    const row = this.#rows.get(sourceIp);
-    if (row === undefined || row.port !== sourcePort || row.source !== destinationIp) return;
-    if ((flags & tcpFlag.acknowledge) === 0 || acknowledgment !== (row.sequence + 1) >>> 0) return;
+  #handleAnswer({ sourceIp, sourcePort, destinationIp, flags, acknowledgment }: TcpFrame): void {
+    const series = this.#series.get(sourceIp);
+    if (series === undefined || series.port !== sourcePort || series.source !== destinationIp) return;
+    if ((flags & tcpFlag.acknowledge) === 0 || acknowledgment !== (series.sequence + 1) >>> 0) return;
     const isSynAck = (flags & tcpFlag.synchronize) !== 0;
     if (!isSynAck && (flags & tcpFlag.reset) === 0) return;
-    // The kernel resets what it knows nothing of, unless a firewall of this host keeps the answer from it.
-    if (isSynAck) this.#send(row, { flags: tcpFlag.reset, sequence: acknowledgment });
-    if (row.isAnswered) return;
-    row.isAnswered = true;
-    row.until = Math.min(row.until, performance.now() + lastWordsMs);
+    // The kernel also resets an unknown connection, unless a firewall of this host drops the answer.
+    if (isSynAck) this.#send(series, { flags: tcpFlag.reset, sequence: acknowledgment });
+    if (series.isAnswered) return;
+    series.isAnswered = true;
+    series.until = Math.min(series.until, performance.now() + lateAnswersMs);
     this.#options.onAnswer(sourceIp);
   }
 
-  #send({ link, source, mac, address, port }: Row, segment: Pick<TcpFrame, 'flags' | 'sequence'>): void {
+  #send({ link, source, mac, address, port }: ProbeSeries, segment: Pick<TcpFrame, 'flags' | 'sequence'>): void {
     const key = keyOf(link, familyOf(address));
     try {
       this.#reserved ??= reserveTcpPort();
@@ -144,7 +144,7 @@ export class SynProber {
       });
       if (sendNow(fd, frame) >= 0) return;
       const code = errnoName();
-      if (!passing.has(code)) throw new Error(`cannot send on ${link.name}: ${code}`);
+      if (!temporary.has(code)) throw new Error(`cannot send on ${link.name}: ${code}`);
     } catch (error) {
       this.#failed(key, link.name, error);
     }

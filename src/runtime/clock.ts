@@ -1,19 +1,19 @@
-/** A clock that never goes back, and calls back. What takes it as an argument also runs in virtual time. */
+/** A monotonic clock with timers. A part that takes it as an argument can also run in virtual time. */
 
-/** Cancels a call that has not come yet. */
+/** Cancels a call that was not made yet. */
 export type Cancel = () => void;
 
-/** The clock. */
+/** A monotonic clock. */
 export interface Clock {
-  /** Milliseconds since some moment. */
+  /** Milliseconds since an unspecified start. */
   readonly now: () => number;
-  /** Calls back after so many milliseconds. */
+  /** Calls back after this many milliseconds. */
   readonly after: (ms: number, call: () => void) => Cancel;
-  /** Calls back as soon as what waits now has been taken in. */
+  /** Calls back after the pending events are processed. */
   readonly soon: (call: () => void) => Cancel;
 }
 
-/** This process's clock. */
+/** The clock of this process. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, call) => {

@@ -1,18 +1,18 @@
-/** Events of one kind. A part emits what happens to it; `wiring.ts` says which other parts hear of it. */
+/** Events of one kind. A part emits its events; `wiring.ts` connects the parts that receive them. */
 
-/** What hears of an event. */
+/** Receives an event. */
 export type Receiver<Args extends readonly unknown[]> = (...args: Args) => void;
 
-/** Calls each receiver, in the order in which they came, before `emit` returns. Without receivers an event is lost, and that is no fault. */
+/** Calls all receivers in the order of their registration, before `emit` returns. Without receivers, an event has no effect. */
 export class Emitter<Args extends readonly unknown[] = []> {
   readonly #receivers: Receiver<Args>[] = [];
 
-  /** From now on, this one hears of it. */
+  /** Registers a receiver. */
   to(receiver: Receiver<Args>): void {
     this.#receivers.push(receiver);
   }
 
-  /** It happened. */
+  /** Emits one event. */
   emit = (...args: Args): void => {
     for (const receiver of this.#receivers) receiver(...args);
   };

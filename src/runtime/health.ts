@@ -1,24 +1,24 @@
-/** Health over HTTP: `/healthz` says that the process works, `/readyz` that it does its job, `/metrics` how much; other documents are JSON. */
+/** HTTP endpoints: `/healthz` (the process works), `/readyz` (it does its job), `/metrics`, and further documents in JSON. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { Metrics } from './metrics.ts';
 
-/** Named checks: undefined is good, a text says what is wrong. */
+/** Checks by name. A check returns undefined, or a text about the fault. */
 export type Checks = Readonly<Record<string, () => string | undefined>>;
 
-/** Where to listen, and what to answer. */
+/** Where to listen, and what to serve. */
 export interface HealthOptions {
-  /** `ADDRESS:PORT`; port 0 takes any. */
+  /** `ADDRESS:PORT`; port 0 takes any free port. */
   readonly listen: string;
-  /** What is not given is not served. */
+  /** The checks of `/healthz`. Without checks, a path is not served. */
   readonly live?: Checks;
   readonly ready?: Checks;
-  /** What `/metrics` says. */
+  /** The metrics of `/metrics`. */
   readonly metrics?: Pick<Metrics, 'contentType' | 'text'>;
   /** Further documents in JSON, by path. */
   readonly documents?: Readonly<Record<string, () => unknown>>;
 }
 
-/** Serves the checks until the returned function is called. Rejects when the address cannot be listened on. */
+/** Serves the endpoints until the returned function is called. Rejects if it cannot listen on the address. */
 export async function serveHealth({
   listen,
   live,
@@ -49,7 +49,7 @@ export async function serveHealth({
   return () => server.close();
 }
 
-/** A document of thousands of VIPs is long: its reader is told how long. */
+/** Sends a document with its Content-Length: a document about thousands of VIPs is long. */
 async function answerDocument(document: () => unknown, response: ServerResponse): Promise<void> {
   try {
     const body = Buffer.from(`${JSON.stringify(await document())}\n`);

@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 
-/** Logs with a constant message and facts as keys. */
+/** A logger. Messages are constant; variable facts are keys. */
 export type Logger = pino.Logger;
 
-/** Levels, from most to least talkative. */
+/** The levels, from most to least verbose. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 
-/** A logger for one role. Errors are logged by what they say; while the level is `debug` also by where they come from. */
+/** A logger for one role. Errors are logged with their message; with level `debug` also with their stack. */
 export function createLogger(role: string, level: string): Logger {
   const log: Logger = pino({
     level,
@@ -23,31 +23,31 @@ export function createLogger(role: string, level: string): Logger {
   return log;
 }
 
-/** How often the file of the level is read. */
+/** How often the file with the level is read. */
 const rereadMs = 5_000;
 
 /**
- * Takes the level from a file (a ConfigMap, which changes while the process runs), and again whenever it says another one. While there is no
- * file, or no level in it, the one of before stays. Ends with the signal.
+ * Sets the level from a file (a ConfigMap, which changes while the process runs), and again whenever the file changes. If there is no file,
+ * or no valid level in it, the current level stays. Ends with the signal.
  */
 export async function followLevel(log: Logger, file: string, signal: AbortSignal): Promise<void> {
-  let told = '';
-  const look = async () => {
+  let last = '';
+  const reread = async () => {
     const text = await readFile(file, 'utf8').then(
       (all) => all.trim(),
       (error: NodeJS.ErrnoException) => `${error.code}`,
     );
-    if (text === told || signal.aborted) return;
-    told = text;
+    if (text === last || signal.aborted) return;
+    last = text;
     const level = logLevels.find((one) => one === text);
-    if (level === undefined) log.warn({ file, said: text, level: log.level }, 'log level not understood: it stays');
+    if (level === undefined) log.warn({ file, text, level: log.level }, 'unknown log level: the current one stays');
     else if (level !== log.level) {
       log.level = level;
       log.info({ level }, 'log level changed');
     }
   };
-  await look();
-  const timer = setInterval(() => void look(), rereadMs).unref();
+  await reread();
+  const timer = setInterval(() => void reread(), rereadMs).unref();
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 

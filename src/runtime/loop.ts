@@ -1,54 +1,54 @@
-/** The level-based loop of both roles: changes are counted together, one pass runs at a time, a failed one is tried again. */
+/** The level-triggered loop of both roles: changes are collected, one pass runs at a time, and a failed pass is repeated. */
 import type { Logger } from './logger.ts';
 import { Distribution, type Metric, Tally } from './metrics.ts';
 import { wait } from './wait.ts';
 import { Watchdog } from './watchdog.ts';
 
-/** What to run, and how often at least. */
+/** What to run, and when. */
 export interface LoopOptions {
   readonly log: Logger;
-  /** Looks at everything and puts right what is not. A rejection is logged and the pass tried again. */
+  /** Compares the whole state with the desired one, and corrects differences. A rejection is logged, and the pass is repeated. */
   readonly pass: (signal: AbortSignal) => Promise<void>;
   /** A pass runs after this time even if nothing changed. */
   readonly resyncMs: number;
-  /** A pass that takes longer is stuck: by default five minutes. */
+  /** A pass that takes longer than this is stuck. The default is five minutes. */
   readonly stuckMs?: number;
 }
 
-/** The least time from one pass to the next: changes that come together are decided together. */
+/** The shortest time between the starts of two passes: changes that come together are processed together. */
 const gapMs = 20;
-/** How exactly a later pass is timed. */
+/** The precision of a later pass. */
 const tickMs = 50;
-/** What a timer can count. A pass that comes too early asks again. */
+/** The longest time of a timer. A pass that comes too early requests another one. */
 const mostTimerMs = 2 ** 31 - 1;
-/** Far more than the longest pass: to be restarted in its middle helps nobody. */
+/** Much longer than the longest pass: a restart in the middle of a pass would not help. */
 const defaultStuckMs = 300_000;
 const retryMs = { first: 500, most: 30_000 } as const;
 
-/** Runs a pass after each trigger, never two at once; triggers during a pass lead to one more. */
+/** Runs a pass after each trigger, never two in parallel. Triggers during a pass cause one more pass. */
 export class Loop {
   readonly #options: LoopOptions;
   readonly #ticks = new Set<number>();
   readonly #seconds = new Distribution({
     name: 'berth_loop_pass_duration_seconds',
-    help: 'How long a pass of the main loop took',
+    help: 'Duration of a pass of the main loop',
     buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
   });
   readonly #passes = new Tally();
-  readonly #pulse: Watchdog;
+  readonly #watchdog: Watchdog;
   #pending = true;
   #wake: (() => void) | undefined;
 
   constructor(options: LoopOptions) {
     this.#options = options;
-    this.#pulse = new Watchdog(options.resyncMs + (options.stuckMs ?? defaultStuckMs));
+    this.#watchdog = new Watchdog(options.resyncMs + (options.stuckMs ?? defaultStuckMs));
   }
 
-  /** What is told of the passes. */
+  /** The metrics of the passes. */
   get metrics(): readonly (Metric | Distribution)[] {
     const passes: Metric = {
       name: 'berth_loop_passes_total',
-      help: 'Passes of the main loop by outcome; one that failed is tried again',
+      help: 'Passes of the main loop by outcome; a failed pass is repeated',
       kind: 'counter',
       labels: ['outcome'],
       read: () => this.#passes.samples,
@@ -56,13 +56,13 @@ export class Loop {
     return [passes, this.#seconds];
   }
 
-  /** Something changed. */
+  /** Requests a pass, because something changed. */
   trigger = (): void => {
     this.#pending = true;
     this.#wake?.();
   };
 
-  /** A pass is wanted after this time, whatever changes until then. SpreadTargets for nearly the same moment are one. */
+  /** Requests a pass after this time. Requests for nearly the same time cause one pass. */
   triggerIn(ms: number): void {
     const tick = Math.ceil((performance.now() + ms) / tickMs);
     if (this.#ticks.has(tick)) return;
@@ -74,29 +74,29 @@ export class Loop {
     setTimeout(due, Math.min(tick * tickMs - performance.now(), mostTimerMs)).unref();
   }
 
-  /** What is wrong with the loop: it runs, and no pass begins or ends any more. */
-  fault = (): string | undefined => this.#pulse.fault();
+  /** The fault if the loop is stuck: it runs, but no pass begins or ends. */
+  fault = (): string | undefined => this.#watchdog.fault();
 
   /** Runs until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#turn(signal);
+      await this.#runPasses(signal);
     } finally {
-      this.#pulse.rest();
+      this.#watchdog.rest();
     }
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #runPasses(signal: AbortSignal): Promise<void> {
     const { log, resyncMs } = this.#options;
     let failures = 0;
     let passedAt = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
-      this.#pulse.beat();
+      this.#watchdog.beat();
       if (!this.#pending) await this.#sleep(resyncMs, signal);
       await wait(Math.max(0, passedAt + gapMs - performance.now()), signal);
       if (signal.aborted) return;
       this.#pending = false;
-      this.#pulse.beat();
+      this.#watchdog.beat();
       passedAt = performance.now();
       try {
         await this.#pass(signal);
@@ -105,7 +105,7 @@ export class Loop {
         if (signal.aborted) return;
         const pauseMs = Math.min(retryMs.first * 2 ** failures++, retryMs.most);
         log.warn({ err: error, retryInMs: pauseMs }, 'pass failed');
-        // Triggers do not shorten this pause: whatever fails is asked again at this pace only.
+        // A trigger does not shorten this pause.
         await wait(pauseMs, signal);
         this.#pending = true;
       }

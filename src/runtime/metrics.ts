@@ -1,31 +1,31 @@
-/** Metrics in the text format of Prometheus, read when somebody asks for them. */
+/** Metrics in the text format of Prometheus. Values are read when the metrics are scraped. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** What tells one value of a metric from the others. */
+/** The labels of one value of a metric. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One value, and what tells it from the others of its metric. */
+/** One value of a metric, with its labels. */
 export interface Sample {
   readonly labels?: Labels;
   readonly value: number;
 }
 
-/** A metric and how its values are found. Names follow the Prometheus conventions: `berth_ROLE_WHAT_UNIT`, `_total` for counts. */
+/** A metric, and how its values are read. Names follow the Prometheus conventions: `berth_ROLE_WHAT_UNIT`, `_total` for counters. */
 export interface Metric {
   readonly name: string;
   readonly help: string;
-  /** A count only rises, until the process ends. */
+  /** A counter only increases while the process runs. */
   readonly kind: 'counter' | 'gauge';
   readonly labels?: readonly string[];
-  /** All values there are now: what is not among them is not told any more. */
+  /** All current values. A value that is missing here is no longer exposed. */
   readonly read: () => Promise<readonly Sample[]> | readonly Sample[];
 }
 
-/** Counts what happens, by labels of which there are few. */
+/** Counts events by labels. There must be few sets of labels. */
 export class Tally {
   readonly #counts = new Map<string, { readonly labels: Labels; value: number }>();
 
-  /** It has happened once more. */
+  /** Counts one event. */
   count(labels: Labels): void {
     const key = JSON.stringify(labels);
     const known = this.#counts.get(key);
@@ -33,22 +33,22 @@ export class Tally {
     else known.value++;
   }
 
-  /** All counts. */
+  /** All counts, with their labels. */
   get samples(): readonly Sample[] {
     return [...this.#counts.values()];
   }
 }
 
-/** What a {@link Distribution} is of. */
+/** The properties of a {@link Distribution}. */
 export interface DistributionOptions {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];
-  /** Upper bounds, in the metric's unit, in rising order. */
+  /** The upper bounds in the metric's unit, in ascending order. */
   readonly buckets: readonly number[];
 }
 
-/** How values are distributed: a histogram. */
+/** A histogram. */
 export class Distribution {
   readonly kind: MetricKind;
   readonly #histogram: Histogram;
@@ -58,18 +58,18 @@ export class Distribution {
     this.#histogram = new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers: [] });
   }
 
-  /** One more value. */
+  /** Adds one value. */
   observe(value: number, labels: Labels = {}): void {
     this.#histogram.observe({ ...labels }, value);
   }
 
-  /** Makes it part of a registry. */
+  /** Adds the histogram to a registry. */
   register(registry: Registry): void {
     registry.registerMetric(this.#histogram);
   }
 }
 
-/** What a metric is, without its values. */
+/** The description of a metric, without its values. */
 export interface MetricKind {
   readonly name: string;
   readonly kind: 'counter' | 'gauge' | 'histogram';
@@ -77,9 +77,9 @@ export interface MetricKind {
   readonly help: string;
 }
 
-/** The text of all metrics, made anew for each reader. */
+/** A set of metrics. Their text is made again for each scrape. */
 export class Metrics {
-  /** What there is, in order of name. */
+  /** The descriptions of all metrics, sorted by name. */
   readonly kinds: readonly MetricKind[];
   readonly #registry = new Registry();
 
@@ -91,7 +91,7 @@ export class Metrics {
     }
   }
 
-  /** The type of the text, for an HTTP header. */
+  /** The Content-Type of the text. */
   get contentType(): string {
     return this.#registry.contentType;
   }

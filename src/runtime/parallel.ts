@@ -1,8 +1,8 @@
-/** Many effects at once, within a bound. */
+/** Runs effects in parallel, up to a limit. */
 
 /**
- * Calls `effect` for every item, at most `limit` at a time. Failures are collected, so that one never stops the others. Begins nothing
- * more once the signal aborts.
+ * Calls `effect` for every item, with at most `limit` calls in parallel. Failures are collected, so a failure never stops the others. After
+ * the signal aborts, no further call begins.
  */
 export async function inParallel<T>(
   items: readonly T[],

@@ -1,4 +1,4 @@
-/** What every process tells of itself, by the names that Prometheus' own clients use. */
+/** The metrics that every process exposes about itself, with the names that Prometheus' own clients use. */
 import type { Metric } from './metrics.ts';
 
 /** The metrics of this process. `version` is Berth's. */
@@ -8,7 +8,7 @@ export function processMetrics(role: string, version: string): readonly Metric[]
   return [
     {
       name: 'berth_build_info',
-      help: '1; its labels say what runs',
+      help: '1, with role and versions as labels',
       kind: 'gauge',
       labels: Object.keys(info),
       read: () => [{ labels: info, value: 1 }],

@@ -1,37 +1,37 @@
 /**
- * UDP datagrams that prove who wrote them: 32 bytes of HMAC-SHA256, then the text. The key file holds one key a line: the first signs,
- * all are accepted, so a key can be changed while nodes read the file at different times.
+ * Signed UDP datagrams: 32 bytes of HMAC-SHA256, then the text. The key file contains one key per line. The first key signs, all keys are
+ * accepted. So a key can be changed although the nodes read the file at different times.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 
-/** What to open. */
+/** The options of a socket. */
 export interface DatagramOptions {
   readonly port: number;
-  /** The address of this host to take datagrams on; undefined: all. */
+  /** The local address to receive datagrams on; undefined: all. */
   readonly address?: string | undefined;
-  /** Path of the key file. It is read again every few seconds. */
+  /** Path of the key file, which is read again every five seconds. */
   readonly keyFile: string;
-  /** A datagram whose signature is right, and the address that it came from. */
+  /** Called with the text of each datagram with a valid signature, and with its source address. */
   readonly onText: (text: string, from: string) => void;
-  /** The socket is of no more use. */
+  /** Called when the socket can no longer be used. */
   readonly onFailed: (error: Error) => void;
 }
 
-/** What became of the datagrams since the start. */
+/** The datagrams since the start, by outcome. */
 export interface DatagramCounters {
   received: number;
-  /** Signed by none of our keys, or too short: dropped. */
+  /** Dropped: signed with none of our keys, or too short. */
   unsigned: number;
-  /** The kernel did not take it (no route, no memory), or has not sent the one before: dropped. */
+  /** Dropped: the kernel refused it (no route, no memory), or has not sent the previous one yet. */
   notSent: number;
 }
 
 /** An open socket. */
 export interface SignedDatagrams {
   readonly counters: Readonly<DatagramCounters>;
-  /** Signs the text and sends it. A datagram that cannot be sent is counted, never thrown; what waits for one address keeps no other waiting. */
+  /** Signs and sends the text. A failure is counted, never thrown. A datagram that waits for one address does not delay the others. */
   send(text: string, addresses: readonly string[]): void;
   close(): void;
 }
@@ -39,7 +39,7 @@ export interface SignedDatagrams {
 const macBytes = 32;
 const rereadMs = 5_000;
 
-/** Opens the socket. Rejects where the port is taken (`EADDRINUSE`) or the key file holds no key. */
+/** Opens the socket. Rejects if the port is in use (`EADDRINUSE`), or if the key file contains no key. */
 export async function openDatagrams({
   port,
   address: own,
@@ -60,7 +60,7 @@ export async function openDatagrams({
   const reread = () => {
     readKeys(keyFile).then(
       (fresh) => (keys = fresh),
-      // A file that is being replaced is there again next time.
+      // While the file is being replaced, the former keys stay in use.
       () => undefined,
     );
   };
@@ -81,12 +81,12 @@ export async function openDatagrams({
   };
 }
 
-/** A socket that nothing was sent by for so long is closed. */
+/** A socket without use for this time is closed. */
 const idleMs = 60_000;
 
 /**
- * A socket for each address. What is for a host that answers no ARP waits in the kernel for three seconds and counts against its socket's
- * buffer: with one socket for all, a few dead hosts would keep everybody waiting, and this node would look dead itself.
+ * One sending socket per address. A datagram to a host that does not answer ARP waits in the kernel for three seconds and occupies the
+ * buffer of its socket. With one socket for all addresses, a few dead hosts would block all datagrams, and this node would look dead.
  */
 class Senders {
   readonly #port: number;
@@ -103,7 +103,7 @@ class Senders {
     const now = performance.now();
     const sender = this.#sockets.get(address) ?? this.#open(address, now);
     sender.usedAt = now;
-    // What waits is old by now; more of it would help nobody.
+    // The waiting datagram is outdated already, and so would be any further one.
     if (sender.socket.getSendQueueCount() > 0) this.#onNotSent();
     else sender.socket.send(datagram, this.#port, address, (error) => error && this.#onNotSent());
     if (now - this.#lookedAt >= idleMs) this.#closeIdle(now);
@@ -134,7 +134,7 @@ class Senders {
 
 const socketType = { both: 'udp6', ipv4: 'udp4' } as const;
 
-/** One socket for both families, or for IPv4 alone where the kernel has no IPv6. */
+/** One socket for both families, or for IPv4 alone if the kernel has no IPv6. */
 async function bind(port: number, address?: string): Promise<Socket & { readonly type: 'udp4' | 'udp6' }> {
   if (address !== undefined) return bindAs(address.includes(':') ? 'udp6' : 'udp4', { port, address });
   try {
@@ -159,10 +159,12 @@ function bindAs(
   });
 }
 
-/** Throws where the file cannot be read or holds no key. */
+/** The keys in the file. Throws if it cannot be read or contains no key. */
 async function readKeys(file: string): Promise<readonly Buffer[]> {
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw Object.assign(new Error(`no key for the datagrams of the speakers: ${cause.message}`), { code: cause.code });
+    throw Object.assign(new Error(`cannot read the key of the speakers' datagrams: ${cause.message}`), {
+      code: cause.code,
+    });
   });
   const lines = text.split('\n').map((line) => line.trim());
   const keys = lines.filter((line) => line !== '').map((line) => Buffer.from(line, 'base64'));
@@ -180,7 +182,7 @@ function hmac(key: Buffer, body: Buffer): Buffer {
   return createHmac('sha256', key).update(body).digest();
 }
 
-/** An IPv4 address on a socket of both families looks like `::ffff:192.0.2.1`. */
+/** The plain form of a source address: a socket for both families reports an IPv4 address as `::ffff:192.0.2.1`. */
 function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
 }

@@ -1,6 +1,6 @@
 /**
- * A file of values that is there as a whole or not at all: each value as `node:v8` serializes it, behind its length, and at the end a SHA-256
- * over everything. It is written beside its place and moved there.
+ * A file of values that is complete or absent. It contains each value as serialized by `node:v8`, after its length, and at the end a SHA-256
+ * over everything. It is written under another name and then renamed.
  */
 import { createHash } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
@@ -9,10 +9,10 @@ import { deserialize, serialize } from 'node:v8';
 const lengthBytes = 4;
 const digestBytes = 32;
 
-/** Writes the values, one at a time: whatever else the process does goes on in between. Rejects where the file cannot be written. */
+/** Writes the values one at a time, so that other work of the process continues in between. Rejects if the file cannot be written. */
 export async function writeValues(file: string, values: Iterable<unknown>): Promise<void> {
   const fresh = `${file}.new`;
-  // A crash leaves the old file, or a new one that is whole; it need not outlive the machine.
+  // A crash of the process leaves the old file or a complete new one. The file need not survive a crash of the machine.
   const handle = await open(fresh, 'w', 0o600);
   try {
     const hash = createHash('sha256');
@@ -36,13 +36,13 @@ export async function writeValues(file: string, values: Iterable<unknown>): Prom
   await rename(fresh, file);
 }
 
-/** The values of a file. Rejects with an Error whose `code` is `ENOENT` where there is none, `EBADMSG` where it is damaged. */
+/** The values of a file. Rejects with an Error with code `ENOENT` if there is no file, `EBADMSG` if it is damaged. */
 export async function readValues(file: string): Promise<readonly unknown[]> {
   const bytes = await readFile(file);
   const end = bytes.length - digestBytes;
-  if (end < 0) throw damaged('it is too short');
+  if (end < 0) throw damaged('the file is too short');
   const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
-  if (!digest.equals(bytes.subarray(end))) throw damaged('it is not what was written');
+  if (!digest.equals(bytes.subarray(end))) throw damaged('the checksum of the file is wrong');
   const values: unknown[] = [];
   try {
     for (let at = 0; at < end; ) {
@@ -51,8 +51,8 @@ export async function readValues(file: string): Promise<readonly unknown[]> {
       at += lengthBytes + length;
     }
   } catch (cause) {
-    // Written by a Node whose format is another one.
-    throw damaged('it cannot be read', cause);
+    // A version of Node.js with another format wrote it.
+    throw damaged('the values cannot be decoded', cause);
   }
   return values;
 }

@@ -1,29 +1,29 @@
-/** Tells when something that should turn for ever has stood still. A process that only answers its health port is not well. */
+/** Detects a loop that is stuck: a process that only answers its health endpoint does not work. */
 
-/** Beats while a loop turns. */
+/** Watches one loop. The loop calls `beat` regularly. */
 export class Watchdog {
   readonly #mostMs: number;
   #beatAt: number | undefined;
 
-  /** `mostMs`: the longest pause from one beat to the next that is not a fault. */
+  /** `mostMs`: a longer pause between two beats is a fault. */
   constructor(mostMs: number) {
     this.#mostMs = mostMs;
   }
 
-  /** It turns. */
+  /** Records that the loop makes progress. */
   beat(): void {
     this.#beatAt = performance.now();
   }
 
-  /** It has ended, or has not begun: nothing is expected of it. */
+  /** Suspends the watch, because the loop has ended. */
   rest(): void {
     this.#beatAt = undefined;
   }
 
-  /** What is wrong; undefined while it turns or rests. */
+  /** The fault; undefined while the loop makes progress or is not watched. */
   fault(): string | undefined {
     if (this.#beatAt === undefined) return undefined;
     const silentMs = performance.now() - this.#beatAt;
-    return silentMs > this.#mostMs ? `has not turned for ${Math.round(silentMs / 1000)} s` : undefined;
+    return silentMs > this.#mostMs ? `made no progress for ${Math.round(silentMs / 1000)} s` : undefined;
   }
 }

@@ -2,12 +2,13 @@
 import { DesiredVipReader, type DesiredVipSnapshot, type DesiredVips } from '../announce/desired-vips.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import type { ElectionInput } from '../election/holder-elector.ts';
+import { isKnown } from '../kube/informer-set.ts';
 import type { LinkMonitor } from '../linux/link-monitor.ts';
 import type { Link } from '../linux/links.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import { Emitter } from '../runtime/emitter.ts';
 import type { ElectionRunner } from './election/election-runner.ts';
-import { clusterSnapshot, type Informers, isKnown } from './informers.ts';
+import { clusterSnapshot, type Informers } from './informers.ts';
 
 /** What it is read from. */
 export interface DesiredStateParts {

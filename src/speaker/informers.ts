@@ -58,23 +58,6 @@ export function makeInformers(common: Watching, peers: Peers): Informers {
   };
 }
 
-/** Have all informers taken in their first list? */
-export function isSynced(informers: Informers): boolean {
-  return Object.values(informers).every(({ synced }) => synced);
-}
-
-/** What is wrong with the first informer that stands still. */
-export function faultOf(informers: Informers): string | undefined {
-  return Object.values(informers)
-    .map((informer) => informer.fault())
-    .find((fault) => fault !== undefined);
-}
-
-/** Does each informer have something to work from: its first list, or until then what was known before a restart? */
-export function isKnown(informers: Informers): boolean {
-  return Object.values(informers).every(({ known }) => known);
-}
-
 /** What the cluster says now. `others` names nodes whose speakers run without a Pod. */
 export function clusterSnapshot(informers: Informers, others: readonly string[]): DesiredVipSnapshot {
   return {

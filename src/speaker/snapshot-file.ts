@@ -3,10 +3,11 @@
  * them to this speaker, and its own claims. It outlives the container, not the Pod.
  */
 import type { Identity } from '../api/meta.ts';
+import { isKnown, isSynced } from '../kube/informer-set.ts';
 import { type Claim, digestOf } from '../liveness/messages.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { readValues, writeValues } from '../runtime/value-file.ts';
-import { type Informers, isKnown, isSynced } from './informers.ts';
+import type { Informers } from './informers.ts';
 
 /** Rises with every change of a view or a claim: what another version of Berth wrote is not understood. */
 export const snapshotVersion = 4;

@@ -1,4 +1,4 @@
-/** ARP for IPv4 over Ethernet (RFC 826): frames to packets and back, and the fields that the hot path reads in place. */
+/** ARP for IPv4 over Ethernet (RFC 826): decodes and encodes frames, and reads single fields in place for the hot path. */
 import type { Ip } from '../addr/ip.ts';
 import {
   byteAt,
@@ -13,16 +13,16 @@ import {
   writeUint16,
 } from './ethernet.ts';
 
-/** Bytes of an Ethernet frame with an ARP packet, without the padding that makes it 60 on the wire. */
+/** Bytes of an Ethernet frame with an ARP packet, without the padding to 60 bytes on the wire. */
 export const arpFrameLength = 42;
 
 /** Bytes of an IPv4 address. */
 export const ipv4Length = 4;
 
-/** Operations that we tell apart (RFC 826 "ares_op"). */
+/** The operations that Berth uses (RFC 826 "ares_op"). */
 export const arpOperation = { request: 1, reply: 2 } as const;
 
-/** Where each field starts, counted from the first byte of the Ethernet header. */
+/** The offset of each field from the first byte of the Ethernet header. */
 export const arpOffset = {
   ...ethernetOffset,
   hardwareType: ethernetHeaderLength,
@@ -39,7 +39,7 @@ export const arpOffset = {
 /** ARP hardware type of Ethernet (IANA "ARP Parameters"). */
 const ethernetHardware = 1;
 
-/** Why a frame holds no ARP packet that we can read. */
+/** The reasons why a frame contains no valid ARP packet. */
 export const arpFaults = ['Runt', 'VlanTagged', 'NotArp', 'Malformed'] as const;
 
 /** One of {@link arpFaults}. */
@@ -57,8 +57,8 @@ export interface ArpFrame {
 }
 
 /**
- * What is wrong with the first `length` bytes as an ARP frame, or undefined. Allocates nothing and reads nothing
- * after `length`; bytes after the packet are padding (Ethernet's minimum payload is 46) and are allowed.
+ * The fault of the first `length` bytes as an ARP frame; undefined if they are valid. Allocates nothing and reads nothing after
+ * `length`. Bytes after the packet are padding (Ethernet's minimum payload is 46 bytes) and are allowed.
  */
 export function checkArp(frame: Uint8Array, length: number): ArpFault | undefined {
   if (length < ethernetHeaderLength || length > frame.length) return 'Runt';
@@ -69,7 +69,7 @@ export function checkArp(frame: Uint8Array, length: number): ArpFault | undefine
   return isEthernetIpv4(frame) ? undefined : 'Malformed';
 }
 
-/** The lengths are never trusted: 6 and 4 are the only ones for Ethernet and IPv4 (RFC 826 "Packet format"). */
+/** Are types and lengths those of Ethernet and IPv4? No other lengths than 6 and 4 are accepted (RFC 826 "Packet format"). */
 function isEthernetIpv4(frame: Uint8Array): boolean {
   return (
     readUint16(frame, arpOffset.hardwareType) === ethernetHardware &&
@@ -79,7 +79,7 @@ function isEthernetIpv4(frame: Uint8Array): boolean {
   );
 }
 
-/** The packet in the first `length` bytes (default: all), or why there is none. */
+/** Decodes the packet in the first `length` bytes (default: all), or returns the fault. */
 export function decodeArp(frame: Uint8Array, length = frame.length): ArpFrame | ArpFault {
   const fault = checkArp(frame, length);
   if (fault !== undefined) return fault;
@@ -94,17 +94,17 @@ export function decodeArp(frame: Uint8Array, length = frame.length): ArpFrame | 
   };
 }
 
-/** The sender's address in a frame that `checkArp` found good. */
+/** The sender's address in a frame that `checkArp` accepted. */
 export function senderIpOf(frame: Uint8Array): Ip {
   return ipv4TextAt(frame, arpOffset.senderIp);
 }
 
-/** The sender's hardware address in a frame that `checkArp` found good. */
+/** The sender's hardware address in a frame that `checkArp` accepted. */
 export function senderMacOf(frame: Uint8Array): string {
   return macTextAt(frame, arpOffset.senderMac);
 }
 
-/** The frame of {@link arpFrameLength} bytes for a packet; throws a TypeError where an address is none. */
+/** Encodes a packet to a frame of {@link arpFrameLength} bytes. Throws a TypeError if an address is invalid. */
 export function encodeArp(packet: ArpFrame): Uint8Array {
   const frame = new Uint8Array(arpFrameLength);
   writeArpHeader(frame, packet.operation);
@@ -118,7 +118,7 @@ export function encodeArp(packet: ArpFrame): Uint8Array {
   return frame;
 }
 
-/** Writes the fields that all our ARP frames share, and the operation. Allocates nothing. */
+/** Writes the fields that all ARP frames share, and the operation. Allocates nothing. */
 export function writeArpHeader(frame: Uint8Array, operation: number): void {
   writeUint16(frame, arpOffset.etherType, etherType.arp);
   writeUint16(frame, arpOffset.hardwareType, ethernetHardware);
@@ -128,16 +128,16 @@ export function writeArpHeader(frame: Uint8Array, operation: number): void {
   writeUint16(frame, arpOffset.operation, operation);
 }
 
-/** An IPv4 address as the signed 32 bits that `readInt32` finds in a frame; throws a TypeError on any other text. */
+/** An IPv4 address as the signed 32 bits that `readInt32` reads from a frame. Throws a TypeError for any other text. */
 export function ipv4Key(ip: Ip): number {
   const bytes = ip.split('.').map(Number);
   if (bytes.length !== ipv4Length || !bytes.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255)) {
-    throw new TypeError(`"${ip}" is no IPv4 address`);
+    throw new TypeError(`"${ip}" is not an IPv4 address`);
   }
   return readInt32(Uint8Array.from(bytes), 0);
 }
 
-/** The IPv4 address at `offset`: four bytes are always one, so the text needs no parser. */
+/** The IPv4 address at `offset`. Any four bytes are a valid address, so nothing needs to be checked. */
 export function ipv4TextAt(frame: Uint8Array, offset: number): Ip {
   return frame.subarray(offset, offset + ipv4Length).join('.') as Ip;
 }

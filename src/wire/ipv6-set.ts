@@ -1,27 +1,27 @@
-/** A set of IPv6 addresses that is asked with the bytes of a frame, without allocation: sorted 32-bit words, four per address. */
+/** A set of IPv6 addresses as sorted 32-bit words, four per address. A look-up uses the bytes of a frame and allocates nothing. */
 import type { Ip } from '../addr/ip.ts';
 import { readInt32 } from './ethernet.ts';
 import { ipv6Bytes, ipv6Length } from './ipv6.ts';
 
-/** The words of all addresses, in order; made by {@link packIpv6}. */
+/** The sorted words of all addresses; made by {@link packIpv6}. */
 export type Ipv6Set = Int32Array;
 
-/** Words of an address. */
+/** Words per address. */
 const words = 4;
 
-/** The set of these addresses, and where each of its members was among them; throws a TypeError where one is not IPv6. */
+/** The set of these addresses, and the former position of each of its members. Throws a TypeError if an address is not IPv6. */
 export function packIpv6(ips: readonly Ip[]): { readonly set: Ipv6Set; readonly order: readonly number[] } {
   const members = ips.map((ip, position) => ({ words: wordsOf(ipv6Bytes(ip)), position }));
   members.sort((a, b) => order(a.words, b.words));
   return { set: Int32Array.from(members.flatMap((one) => one.words)), order: members.map(({ position }) => position) };
 }
 
-/** Is the address at `offset` in the set? The caller has checked the length. */
+/** Is the address at `offset` in the set? The caller must have checked the length. */
 export function hasIpv6At(set: Ipv6Set, frame: Uint8Array, offset: number): boolean {
   return indexOfIpv6At(set, frame, offset) !== -1;
 }
 
-/** Which member of the set the address at `offset` is, -1 where it is none. */
+/** The index of the address at `offset` in the set; -1 if it is not a member. */
 export function indexOfIpv6At(set: Ipv6Set, frame: Uint8Array, offset: number): number {
   const w0 = readInt32(frame, offset);
   const w1 = readInt32(frame, offset + 4);
@@ -53,7 +53,7 @@ function order(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** Words are compared as signed numbers everywhere: any order will do if it is always the same. */
+/** Compares words as signed numbers. Any order is correct, as long as it is always the same. */
 function compare(a: number | undefined, b: number): number {
   return a === b ? 0 : (a ?? 0) < b ? -1 : 1;
 }

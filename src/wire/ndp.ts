@@ -1,4 +1,7 @@
-/** Neighbor Solicitation and Advertisement over Ethernet (RFC 4861): frames to packets and back, and the fields that the hot path reads in place. */
+/**
+ * Neighbor Solicitations and Advertisements over Ethernet (RFC 4861): decodes and encodes frames, and reads single fields in place for the
+ * hot path.
+ */
 import type { Ip } from '../addr/ip.ts';
 import {
   byteAt,
@@ -22,13 +25,13 @@ import {
   isUnspecifiedAt,
 } from './ipv6.ts';
 
-/** ICMPv6 types that we tell apart (RFC 4861 sections 4.3 and 4.4). */
+/** The ICMPv6 types that Berth uses (RFC 4861 sections 4.3 and 4.4). */
 export const ndpType = { solicitation: 135, advertisement: 136 } as const;
 
-/** Flags of an advertisement: the first byte after the checksum (RFC 4861 section 4.4). */
+/** The flags of an advertisement, in the first byte after the checksum (RFC 4861 section 4.4). */
 export const ndpFlag = { router: 0x80, solicited: 0x40, override: 0x20 } as const;
 
-/** Where each field starts, counted from the first byte of the Ethernet header. */
+/** The offset of each field from the first byte of the Ethernet header. */
 export const ndpOffset = {
   ...ethernetOffset,
   sourceIp: ipv6Offset.source,
@@ -41,10 +44,10 @@ export const ndpOffset = {
   options: 78,
 } as const;
 
-/** Options that carry a hardware address (RFC 4861 section 4.6.1), by the type of the message that they belong to. */
+/** The types of the options with a hardware address (RFC 4861 section 4.6.1), by the type of their message. */
 const linkAddressOption = { solicitation: 1, advertisement: 2 } as const;
 
-/** Bytes of such an option on Ethernet, and its length field: units of 8 bytes (RFC 2464 section 6). */
+/** Bytes of such an option on Ethernet. Its length field counts units of 8 bytes (RFC 2464 section 6). */
 const linkAddressLength = 8;
 
 /** Bytes of a frame with a message and one link-layer address option. */
@@ -53,16 +56,16 @@ export const ndpFrameLength = ndpOffset.options + linkAddressLength;
 /** Bytes of a message without options. */
 const messageLength = ndpOffset.options - ipv6Offset.payload;
 
-/** A router takes one off: with 255 the frame comes from this link (RFC 4861 section 3.1). */
+/** The hop limit of a packet from this link: every router decrements it, so only such a packet has 255 (RFC 4861 section 3.1). */
 const onLinkHopLimit = 255;
 
-/** Why a frame holds no solicitation or advertisement that may be used. */
+/** The reasons why a frame contains no valid solicitation or advertisement. */
 export const ndpFaults = ['Runt', 'VlanTagged', 'NotNdp', 'OffLink', 'BadChecksum', 'Malformed'] as const;
 
 /** One of {@link ndpFaults}. */
 export type NdpFault = (typeof ndpFaults)[number];
 
-/** A solicitation or advertisement, and the addresses of its frame. */
+/** A solicitation or advertisement, with the addresses of its frame. */
 export interface NdpFrame {
   readonly destination: string;
   readonly source: string;
@@ -73,14 +76,14 @@ export interface NdpFrame {
   /** {@link ndpFlag}s of an advertisement; 0 in a solicitation. */
   readonly flags: number;
   readonly target: Ip;
-  /** The hardware address that the sender of a solicitation, or the target of an advertisement, says it has. */
+  /** The hardware address of the sender (solicitation) or of the target (advertisement), from the option. */
   readonly linkAddress: string | undefined;
 }
 
 /**
- * What is wrong with the first `length` bytes as a solicitation or advertisement, or undefined. Allocates nothing and reads
- * nothing after `length`; bytes after the IPv6 payload are padding (Ethernet's minimum payload is 46) and are allowed.
- * A packet with extension headers is not ours: Neighbor Discovery needs none, and none may be fragmented (RFC 6980).
+ * The fault of the first `length` bytes as a solicitation or advertisement; undefined if they are valid. Allocates nothing and reads
+ * nothing after `length`. Bytes after the IPv6 payload are padding (Ethernet's minimum payload is 46 bytes) and are allowed. A packet with
+ * extension headers is rejected: Neighbor Discovery uses none, and its messages must not be fragmented (RFC 6980).
  */
 export function checkNdp(frame: Uint8Array, length: number): NdpFault | undefined {
   if (length < ethernetHeaderLength || length > frame.length) return 'Runt';
@@ -93,7 +96,7 @@ export function checkNdp(frame: Uint8Array, length: number): NdpFault | undefine
   return checkMessage(frame, length);
 }
 
-/** The order of RFC 4861 sections 7.1.1 and 7.1.2; the payload's length is compared with what was received first. */
+/** The checks of RFC 4861 sections 7.1.1 and 7.1.2 in their order, after a check of the payload's length against the received length. */
 function checkMessage(frame: Uint8Array, length: number): NdpFault | undefined {
   const payload = readUint16(frame, ipv6Offset.payloadLength);
   if (byteAt(frame, ipv6Offset.version) >> 4 !== 6) return 'Malformed';
@@ -105,7 +108,7 @@ function checkMessage(frame: Uint8Array, length: number): NdpFault | undefined {
 
 function isWellFormed(frame: Uint8Array): boolean {
   if (byteAt(frame, ndpOffset.code) !== 0) return false;
-  // No packet comes from a group (RFC 4291 section 2.7).
+  // A group address is never a source address (RFC 4291 section 2.7).
   if (isGroupAt(frame, ndpOffset.target) || isGroupAt(frame, ndpOffset.sourceIp)) return false;
   const option = linkAddressAt(frame);
   if (option === badOptions) return false;
@@ -118,7 +121,7 @@ function isNdpType(type: number): boolean {
   return type === ndpType.solicitation || type === ndpType.advertisement;
 }
 
-/** Is the message, which has been checked, a solicitation? Otherwise it is an advertisement. */
+/** Is a message that `checkNdp` accepted a solicitation? Otherwise it is an advertisement. */
 export function isSolicitation(frame: Uint8Array): boolean {
   return frame[ndpOffset.type] === ndpType.solicitation;
 }
@@ -127,13 +130,13 @@ function hasFlag(frame: Uint8Array, flag: number): boolean {
   return (byteAt(frame, ndpOffset.flags) & flag) !== 0;
 }
 
-/** What {@link linkAddressAt} gives instead of an offset; never the second one for a message that has been checked. */
+/** What {@link linkAddressAt} returns instead of an offset. It never returns the second for a message that `checkNdp` accepted. */
 const noOption = 0;
 const badOptions = -1;
 
 /**
- * Where the hardware address in the options of a message starts, 0 where there is none. Of several the first counts. No length is
- * trusted: 0 would never end, others would lead out of the payload (RFC 4861 section 4.6).
+ * The offset of the hardware address in the options of a message; 0 if there is none. The first of several options counts. Every length is
+ * checked: a length of 0 would never end, and others would lead out of the payload (RFC 4861 section 4.6).
  */
 export function linkAddressAt(frame: Uint8Array): number {
   const wanted = isSolicitation(frame) ? linkAddressOption.solicitation : linkAddressOption.advertisement;
@@ -151,17 +154,17 @@ export function linkAddressAt(frame: Uint8Array): number {
   return found;
 }
 
-/** The address that the sender of a message, which has been checked, says is its own. */
+/** The address that the sender of a message claims. `checkNdp` must have accepted the message. */
 export function claimedIpOf(frame: Uint8Array): Ip {
   return ipv6TextAt(frame, isSolicitation(frame) ? ndpOffset.sourceIp : ndpOffset.target);
 }
 
-/** The hardware address that it says it has. */
+/** The hardware address that the sender of such a message claims. */
 export function claimedMacOf(frame: Uint8Array): string {
   return macTextAt(frame, linkAddressAt(frame) || ndpOffset.source);
 }
 
-/** The message in the first `length` bytes (default: all), or why there is none. */
+/** Decodes the message in the first `length` bytes (default: all), or returns the fault. */
 export function decodeNdp(frame: Uint8Array, length = frame.length): NdpFrame | NdpFault {
   const fault = checkNdp(frame, length);
   if (fault !== undefined) return fault;
@@ -172,7 +175,7 @@ export function decodeNdp(frame: Uint8Array, length = frame.length): NdpFrame | 
     sourceIp: ipv6TextAt(frame, ndpOffset.sourceIp),
     destinationIp: ipv6TextAt(frame, ndpOffset.destinationIp),
     type: byteAt(frame, ndpOffset.type),
-    // The rest of the field is reserved (RFC 4861 section 4.4); in a solicitation all of it is (section 4.3).
+    // The other bits of the field are reserved (RFC 4861 section 4.4). In a solicitation all bits are (section 4.3).
     flags: isSolicitation(frame) ? 0 : byteAt(frame, ndpOffset.flags) & allFlags,
     target: ipv6TextAt(frame, ndpOffset.target),
     linkAddress: option === noOption ? undefined : macTextAt(frame, option),
@@ -181,7 +184,7 @@ export function decodeNdp(frame: Uint8Array, length = frame.length): NdpFrame | 
 
 const allFlags = ndpFlag.router | ndpFlag.solicited | ndpFlag.override;
 
-/** The frame for a message; throws a TypeError where an address is none. */
+/** Encodes a message to a frame. Throws a TypeError if an address is invalid. */
 export function encodeNdp(packet: NdpFrame): Uint8Array {
   const { linkAddress } = packet;
   const frame = new Uint8Array(linkAddress === undefined ? ndpOffset.options : ndpFrameLength);
@@ -197,7 +200,7 @@ export function encodeNdp(packet: NdpFrame): Uint8Array {
   return frame;
 }
 
-/** Writes the fields that all our messages share, and the type, for a frame of `length` bytes. Allocates nothing. */
+/** Writes the fields that all messages share, and the type, for a frame of `length` bytes. Allocates nothing. */
 export function writeNdpHeader(frame: Uint8Array, type: number, length: number): void {
   writeUint16(frame, ndpOffset.etherType, etherType.ipv6);
   // Version 6; traffic class and flow label stay 0.
@@ -212,14 +215,14 @@ export function writeNdpHeader(frame: Uint8Array, type: number, length: number):
   writeUint16(frame, ndpOffset.flags + 2, 0);
 }
 
-/** Writes the head of the link-layer address option behind a message whose type is written; where its six bytes belong. */
+/** Writes the header of the link-layer address option after a message whose type is written. Returns the offset for the six bytes. */
 export function writeLinkAddressOption(frame: Uint8Array): number {
   frame[ndpOffset.options] = isSolicitation(frame) ? linkAddressOption.solicitation : linkAddressOption.advertisement;
   frame[ndpOffset.options + 1] = linkAddressLength / 8;
   return ndpOffset.options + linkAddressLength - macLength;
 }
 
-/** Writes the checksum when all else is written (RFC 4443 section 2.3). Allocates nothing. */
+/** Writes the checksum (RFC 4443 section 2.3). Everything else must be written before. Allocates nothing. */
 export function writeNdpChecksum(frame: Uint8Array): void {
   writeUint16(frame, ndpOffset.checksum, 0);
   writeUint16(frame, ndpOffset.checksum, ~icmpv6Sum(frame) & 0xffff);

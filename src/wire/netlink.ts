@@ -1,5 +1,5 @@
 /**
- * Messages of rtnetlink(7) about links and addresses: bytes to values, and the requests for a dump. Layouts are those of
+ * Messages of rtnetlink(7) about links and addresses: decodes messages, and encodes requests for a dump. Layouts are those of
  * <linux/netlink.h>, <linux/rtnetlink.h>, <linux/if_link.h> and <linux/if_addr.h> on little-endian machines.
  */
 import { type Ip, ipFromNumber } from '../addr/ip.ts';
@@ -9,13 +9,13 @@ export interface LinkMessage {
   readonly kind: 'Link';
   readonly index: number;
   readonly name: string;
-  /** Lower-case hex pairs joined by `:`; empty where the link has no hardware address. */
+  /** Lower-case hex pairs joined by `:`; empty if the link has no hardware address. */
   readonly mac: string;
   /** `interfaceFlag`s. */
   readonly flags: number;
-  /** Index of the bond, bridge or VRF that it belongs to, 0 for none. */
+  /** Index of the bond, bridge or VRF that it belongs to; 0: none. */
   readonly master: number;
-  /** A program looks at its frames before anything else (XDP). */
+  /** An XDP program processes its frames before the kernel does. */
   readonly xdp: boolean;
 }
 
@@ -26,7 +26,7 @@ export interface AddressMessage {
   readonly index: number;
   readonly address: Ip;
   readonly prefix: number;
-  /** The other end of a point-to-point link; elsewhere the address itself. */
+  /** The remote address of a point-to-point link; on other links the address itself. */
   readonly peer: Ip;
   /** `addressFlag`s. */
   readonly flags: number;
@@ -37,11 +37,11 @@ export interface QdiscMessage {
   readonly kind: 'Qdisc';
   /** Index of the link. */
   readonly index: number;
-  /** What it is called: `noqueue`, `fq_codel`, `clsact`. */
+  /** Its kind: `noqueue`, `fq_codel`, `clsact`. */
   readonly name: string;
 }
 
-/** What a message says. `End` closes a dump and `Failed` answers a request; `errno` is 0 or positive. */
+/** The content of a message. `End` ends a dump and `Failed` answers a request; `errno` is 0 or positive. */
 export type NetlinkBody =
   | LinkMessage
   | AddressMessage
@@ -52,13 +52,13 @@ export type NetlinkBody =
 /** One message. */
 export interface NetlinkMessage {
   readonly body: NetlinkBody;
-  /** It is a part of a dump (NLM_F_MULTI); others are events. */
+  /** It is part of a dump (NLM_F_MULTI). Otherwise it is an event. */
   readonly dumped: boolean;
-  /** Something changed while the dump was taken: it is to be taken again (NLM_F_DUMP_INTR). */
+  /** Something changed during the dump, which must be repeated (NLM_F_DUMP_INTR). */
   readonly interrupted: boolean;
 }
 
-/** What can be dumped. */
+/** The kinds of dumps. */
 export type DumpKind = 'links' | 'addresses' | 'qdiscs';
 
 /** Interface flags, netdevice(7) and <linux/if.h>. */
@@ -92,16 +92,16 @@ const linkHeaderLength = 16;
 const addressHeaderLength = 8;
 const qdiscHeaderLength = 20;
 
-/** The low bits of an attribute's type; the two above say "nested" and "network byte order". */
+/** The type in an attribute's type field. The two bits above it mean "nested" and "network byte order". */
 const attributeTypeMask = 0x3fff;
 
-/** AF_UNSPEC: the link itself, not what a bridge or a protocol says about it. */
+/** AF_UNSPEC: a message about the link itself, not from a bridge or a protocol. */
 const unspecified = 0;
 
-/** Bytes of an address, by AF_INET and AF_INET6. */
+/** Bytes of an address, for AF_INET and AF_INET6. */
 const addressLengths: Readonly<Record<number, number>> = { 2: 4, 10: 16 };
 
-/** The request for a dump: a header and an empty `struct` of the kind, which asks for all. */
+/** Encodes the request for a dump: a header and an empty `struct` of the kind, which selects all objects. */
 export function encodeDumpRequest(kind: DumpKind): Uint8Array {
   const length = kind === 'qdiscs' ? qdiscHeaderLength : linkHeaderLength;
   const view = new DataView(new ArrayBuffer(headerLength + length));
@@ -112,8 +112,8 @@ export function encodeDumpRequest(kind: DumpKind): Uint8Array {
 }
 
 /**
- * The messages in the first `length` bytes of a datagram. What is not about links or addresses, or cannot be read, is left out;
- * what follows a length that cannot be right is unreadable.
+ * Decodes the messages in the first `length` bytes of a datagram. Messages of other types, and messages that cannot be decoded, are
+ * skipped. Everything after an invalid length is ignored.
  */
 export function decodeNetlink(bytes: Uint8Array, length = bytes.length): readonly NetlinkMessage[] {
   return records(bytes.subarray(0, length), headerLength, readMessageHeader).flatMap(({ header, rest }) => {
@@ -146,8 +146,8 @@ function decodeBody(type: number, bytes: Uint8Array): NetlinkBody | undefined {
 }
 
 /**
- * A bridge says RTM_DELLINK with its own family when a link leaves it, and a wireless driver RTM_NEWLINK with nothing but what is
- * new to it: neither describes the link. The kernel puts the operational state into every full description.
+ * Decodes a description of a link. Two kinds of messages describe no link: a bridge sends RTM_DELLINK with its own family when a link
+ * leaves it, and a wireless driver sends RTM_NEWLINK with its own news only. Every full description contains the operational state.
  */
 function decodeLink(type: number, bytes: Uint8Array): NetlinkBody | undefined {
   if (bytes.length < linkHeaderLength) return undefined;
@@ -183,7 +183,7 @@ function decodeAddress(type: number, bytes: Uint8Array): AddressMessage | undefi
   const prefix = view.getUint8(1);
   const attributes = attributesOf(bytes.subarray(addressHeaderLength));
   const peer = attributes.get(addressAttribute.address) ?? attributes.get(addressAttribute.local);
-  // IPv6 sends IFA_LOCAL on point-to-point links only, IPv4 always.
+  // IPv4 addresses always have IFA_LOCAL, IPv6 addresses only on point-to-point links.
   const own = attributes.get(addressAttribute.local) ?? peer;
   if (length === undefined || prefix > length * 8 || own?.length !== length || peer?.length !== length)
     return undefined;
@@ -193,7 +193,7 @@ function decodeAddress(type: number, bytes: Uint8Array): AddressMessage | undefi
     address: ipFrom(own),
     prefix,
     peer: ipFrom(peer),
-    // The header has room for the first eight flags only.
+    // The header contains only the first eight flags.
     flags: readUint32(attributes.get(addressAttribute.flags)) ?? view.getUint8(2),
   };
 }
@@ -203,7 +203,7 @@ function attributesOf(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   return new Map(found.map(({ header, rest }) => [header.type & attributeTypeMask, rest]));
 }
 
-/** The header of a message or an attribute; `length` counts the header too. */
+/** The header of a message or an attribute. `length` includes the header. */
 interface Header {
   readonly length: number;
   readonly type: number;
@@ -222,7 +222,7 @@ function readAttributeHeader(view: DataView, offset: number): Header {
   return { length: view.getUint16(offset, true), type: view.getUint16(offset + 2, true), flags: 0 };
 }
 
-/** Messages and attributes follow one another alike: a header with a length, the rest, padding to 4 bytes. */
+/** Splits bytes into messages or attributes. Both consist of a header with a length, the content, and padding to 4 bytes. */
 function records(
   bytes: Uint8Array,
   leastLength: number,
@@ -258,7 +258,7 @@ function hexPairs(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
-/** The address in 4 or 16 bytes in network byte order. */
+/** The address in 4 or 16 bytes, in network byte order. */
 function ipFrom(bytes: Uint8Array): Ip {
   const value = BigInt(`0x${hexPairs(bytes).replaceAll(':', '')}`);
   return ipFromNumber(value, bytes.length === 4 ? 'IPv4' : 'IPv6');

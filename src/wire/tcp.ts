@@ -1,4 +1,4 @@
-/** TCP segments without data in Ethernet frames (RFC 9293), over IPv4 (RFC 791) and IPv6 (RFC 8200): frames to packets and back. */
+/** TCP segments without data in Ethernet frames (RFC 9293), over IPv4 (RFC 791) and IPv6 (RFC 8200): decodes and encodes frames. */
 import { familyOf, type Ip } from '../addr/ip.ts';
 import { ipv4Key, ipv4Length, ipv4TextAt } from './arp.ts';
 import {
@@ -14,13 +14,13 @@ import {
 } from './ethernet.ts';
 import { ipv6Bytes, ipv6Length, ipv6Offset, ipv6TextAt } from './ipv6.ts';
 
-/** Protocol number of TCP, which is the next header of IPv6 too (IANA "Protocol Numbers"). */
+/** The protocol number of TCP, which is also its next header value in IPv6 (IANA "Protocol Numbers"). */
 export const tcp = 6;
 
-/** Control bits that we tell apart (RFC 9293 section 3.1). */
+/** The control bits that Berth uses (RFC 9293 section 3.1). */
 export const tcpFlag = { synchronize: 0x02, reset: 0x04, acknowledge: 0x10 } as const;
 
-/** Where the fields of an IPv4 header start, and what follows one without options, counted from the first byte of the frame. */
+/** The offset of each field of an IPv4 header, and of the payload after a header without options, from the first byte of the frame. */
 export const ipv4Offset = {
   version: ethernetHeaderLength,
   totalLength: 16,
@@ -33,13 +33,13 @@ export const ipv4Offset = {
   payload: 34,
 } as const;
 
-/** Version 4 and a header of five words, which has no options. */
+/** Version 4, and a header length of five words: no options. */
 export const plainIpv4 = 0x45;
 
-/** The flag "don't fragment": the kernel sets it in most packets. Any other bit of the field tells of fragments. */
+/** The flag "don't fragment", which the kernel sets in most packets. Any other bit of the field means a fragment. */
 export const dontFragment = 0x4000;
 
-/** Where each field of a segment starts, counted from its first byte. */
+/** The offset of each field from the first byte of a segment. */
 export const tcpOffset = {
   sourcePort: 0,
   destinationPort: 2,
@@ -54,16 +54,16 @@ export const tcpOffset = {
 /** Bytes of a header without options. */
 const tcpHeaderLength = 20;
 
-/** Hops that a packet may take (RFC 1700 "IP TIME TO LIVE PARAMETER"). */
+/** The time to live of sent packets (RFC 1700 "IP TIME TO LIVE PARAMETER"). */
 const hops = 64;
 
-/** Why a frame holds no segment that we can read. */
+/** The reasons why a frame contains no valid segment. */
 export const tcpFaults = ['Runt', 'NotTcp', 'Malformed', 'BadChecksum'] as const;
 
 /** One of {@link tcpFaults}. */
 export type TcpFault = (typeof tcpFaults)[number];
 
-/** A segment, and the addresses of its packet and of its frame. */
+/** A segment, with the addresses of its packet and its frame. */
 export interface TcpFrame {
   readonly destination: string;
   readonly source: string;
@@ -73,14 +73,14 @@ export interface TcpFrame {
   readonly destinationPort: number;
   /** 32 bits, unsigned. */
   readonly sequence: number;
-  /** 32 bits, unsigned; 0 without the flag. */
+  /** 32 bits, unsigned; 0 without the flag ACK. */
   readonly acknowledgment: number;
   /** {@link tcpFlag}s. */
   readonly flags: number;
   readonly window: number;
 }
 
-/** The frame for a segment without options and data; throws a TypeError where an address is none. */
+/** Encodes a segment without options and data to a frame. Throws a TypeError if an address is invalid. */
 export function encodeTcp(packet: TcpFrame): Uint8Array {
   const isIpv4 = familyOf(packet.destinationIp) === 'IPv4';
   const at = isIpv4 ? ipv4Offset.payload : ipv6Offset.payload;
@@ -106,7 +106,7 @@ function writeIpv4(frame: Uint8Array, { sourceIp, destinationIp }: TcpFrame): vo
   writeUint16(frame, ethernetOffset.etherType, etherType.ipv4);
   frame[ipv4Offset.version] = plainIpv4;
   writeUint16(frame, ipv4Offset.totalLength, frame.length - ethernetHeaderLength);
-  // What is never fragmented needs no identification (RFC 6864 section 4.1).
+  // A packet that is never fragmented needs no identification (RFC 6864 section 4.1).
   writeUint16(frame, ipv4Offset.fragment, dontFragment);
   frame[ipv4Offset.timeToLive] = hops;
   frame[ipv4Offset.protocol] = tcp;
@@ -139,9 +139,9 @@ function writeSegment(frame: Uint8Array, at: number, packet: TcpFrame): void {
 }
 
 /**
- * The segment in the first `length` bytes (default: all), or why there is none. Its data is not looked at, nor is its checksum: between
- * two interfaces of one machine the kernel leaves that to the last one (CHECKSUM_PARTIAL), and what we ask for is told from anything else by
- * the number that it acknowledges.
+ * Decodes the segment in the first `length` bytes (default: all), or returns the fault. Data and the TCP checksum are not checked: between
+ * two interfaces of one machine the kernel leaves the checksum incomplete (CHECKSUM_PARTIAL). An expected answer is recognized by its
+ * acknowledgment number.
  */
 export function decodeTcp(frame: Uint8Array, length = frame.length): TcpFrame | TcpFault {
   if (length < ethernetHeaderLength || length > frame.length) return 'Runt';
@@ -169,7 +169,7 @@ export function decodeTcp(frame: Uint8Array, length = frame.length): TcpFrame | 
   };
 }
 
-/** Where a segment starts and ends; at least a header without options lies between. */
+/** The start and the end of a segment, with at least a header without options in between. */
 interface Segment {
   readonly at: number;
   readonly end: number;
@@ -177,7 +177,7 @@ interface Segment {
   readonly destinationIp: Ip;
 }
 
-/** No length is trusted. A fragment is none of ours: our segments fit into any packet. */
+/** Finds the segment in an IPv4 packet. Every length is checked. Fragments are rejected: the expected segments fit into any packet. */
 function segmentOverIpv4(frame: Uint8Array, length: number): Segment | TcpFault {
   if (length < ipv4Offset.payload) return 'Runt';
   const version = byteAt(frame, ipv4Offset.version);
@@ -193,7 +193,7 @@ function segmentOverIpv4(frame: Uint8Array, length: number): Segment | TcpFault 
   return { at, end, sourceIp, destinationIp: ipv4TextAt(frame, ipv4Offset.destination) };
 }
 
-/** A packet with extension headers is none of ours. */
+/** Finds the segment in an IPv6 packet. Packets with extension headers are rejected. */
 function segmentOverIpv6(frame: Uint8Array, length: number): Segment | TcpFault {
   const at = ipv6Offset.payload;
   if (length < at) return 'Runt';
@@ -206,7 +206,7 @@ function segmentOverIpv6(frame: Uint8Array, length: number): Segment | TcpFault 
   return { at, end, sourceIp, destinationIp: ipv6TextAt(frame, ipv6Offset.destination) };
 }
 
-/** The part of the pseudo-header (RFC 9293 section 3.1) that stands in the frame: both addresses, side by side. */
+/** The sum of the two adjacent addresses in the frame, which are part of the pseudo-header (RFC 9293 section 3.1). */
 function addressSum(frame: Uint8Array, from: number, addressLength: number): number {
   return sumOf(frame, { from, to: from + 2 * addressLength, start: 0 });
 }

@@ -14,7 +14,7 @@ afterEach(() => berth.cleanUp(lab));
 
 test('a pool with a malformed address is refused with the field and the value', async () => {
   const rows: readonly [string, RegExp][] = [
-    ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is no address, no CIDR and no range/],
+    ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is not an address, a CIDR or a range/],
     ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is no address/],
     ['192.0.2.1-', /spec\.addresses\[0\].*"192\.0\.2\.1-" is no address/],
     ['192.0.2.1-192.0.2.2-192.0.2.3', /spec\.addresses\[0\].*is no address/],
@@ -68,9 +68,9 @@ test('excluded addresses are never given out, neither by themselves nor when ask
 test('a Service that asks for what it cannot have says why in an Event', async () => {
   await lab.apply(berth.poolManifest('good', pool));
   const rows: readonly [string, string, RegExp][] = [
-    ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is in no IPAddressPool/],
-    ['words', 'any', /InvalidRequest: asks for "any", which is no IP address/],
-    ['two', `"${first},${last}"`, /ConflictingRequest: asks for two IPv4 addresses: /],
+    ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is not in any IPAddressPool/],
+    ['words', 'any', /InvalidRequest: the Service requests "any", which is not an IP address/],
+    ['two', `"${first},${last}"`, /ConflictingRequest: the Service requests two IPv4 addresses: /],
   ];
   for (const [name, request, message] of rows) {
     await lab.apply(berth.serviceManifest(name, '', `metallb.io/loadBalancerIPs: ${request}`));

@@ -97,7 +97,7 @@ export class ControllerProcess {
 
   #read(text: string, onLine: (line: LogLine) => void): void {
     const line: LogLine = { ...JSON.parse(text), process: this.name };
-    if (line.msg === 'waiting for the lead') this.identity = String(line.identity);
+    if (line.msg === 'waiting for the lease') this.identity = String(line.identity);
     if (line.msg === 'leading') this.leads = true;
     if (line.level === 'error') this.#lastError = line.msg;
     onLine(line);

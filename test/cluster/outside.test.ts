@@ -76,7 +76,7 @@ test('a speaker without NET_RAW ends with one clear line', async () => {
 
 test('a role that cannot start says what to do', async () => {
   const rows: readonly [readonly string[], RegExp][] = [
-    [['controller'], /not in a cluster: give --kubeconfig FILE/],
+    [['controller'], /not running in a cluster: set --kubeconfig FILE/],
     [['controller', '--kubeconfig', '/does/not/exist'], /\/does\/not\/exist/],
     [['speaker'], /--node-name/],
     [['controller', '--log-level', 'loud'], /debug, info, warn, error/],

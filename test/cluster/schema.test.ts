@@ -68,7 +68,7 @@ test('addresses of a pool: IPv4 and IPv6, in three forms', async () => {
     ['64:ff9b::192.0.2.1'],
     ['fd00::/64'],
     ['192.0.2.20-192.0.2.10'],
-    ['pool', /spec\.addresses\[0\]: Invalid value.*"pool" is no address, no CIDR and no range "first-last"/],
+    ['pool', /spec\.addresses\[0\]: Invalid value.*"pool" is not an address, a CIDR or a range "first-last"/],
     ['2001:db8::/129', /"2001:db8::\/129" is no address/],
     ['2001:db8:::1', /"2001:db8:::1" is no address/],
     ['2001:db8::1-2001:db8::2-2001:db8::3', /is no address/],

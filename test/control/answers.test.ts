@@ -135,7 +135,7 @@ test('what watches tell late does not keep Services waiting, for what was writte
     const release = world.server.holdEvents(paths.allocations);
     for (const name of ['a', 'b', 'c']) world.createService(name);
     for (const name of ['a', 'b', 'c']) await world.served(name);
-    const conflicts = () => world.controllers[0]?.count('entry changed meanwhile');
+    const conflicts = () => world.controllers[0]?.count('IPAllocation changed since it was read');
     assert.equal(conflicts(), 0);
     release();
     await world.pass();

@@ -143,7 +143,7 @@ test('a leader that overslept ends at once, without asking first', async (t) => 
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   const wokeAt = performance.now();
   await eventually('it ends', () => leader.lost, soon);
-  assert.match(leader.lost?.message ?? '', /slept through its time/);
+  assert.match(leader.lost?.message ?? '', /was paused beyond the renew deadline/);
   const asked = stage.server.asked.filter(({ at }) => at > wokeAt);
   assert.deepEqual(asked, [], 'it asks no more');
 });

@@ -113,7 +113,7 @@ test('an upgrade stops where a definition cannot be replaced', async (t) => {
   const { kubeconfig, folder } = await open(t, new ApiStore());
   const from = join(folder, 'crds');
   await mkdir(from);
-  await assert.rejects(replaceCrds({ kubeconfig, from }, keptLog([]), new AbortController().signal), /no definitions/);
+  await assert.rejects(replaceCrds({ kubeconfig, from }, keptLog([]), new AbortController().signal), /no CRDs/);
   await writeFile(join(from, 'a.json'), JSON.stringify({ metadata: { name: 'absent.example' }, spec: {} }));
   await assert.rejects(replaceCrds({ kubeconfig, from }, keptLog([]), new AbortController().signal), /not found/);
 });

@@ -131,7 +131,7 @@ suite('an informer', { concurrency: true }, () => {
     await eventually('the others are known', () => names().includes('c'), soon);
     assert.deepEqual(names(), ['c']);
     stage.label('a', { bad: 'no' });
-    assert.equal(stage.lines.filter(({ msg }) => msg === 'object not understood').length, 2);
+    assert.equal(stage.lines.filter(({ msg }) => msg === 'object cannot be parsed').length, 2);
   });
 
   test('what a write returned is known at once, and what the watch tells late does not undo it', async (t) => {
@@ -178,7 +178,7 @@ suite('an informer', { concurrency: true }, () => {
     stage.start();
     await hung.met;
     await eventually('it says so', () => stage.informer.fault(), soon);
-    assert.match(stage.informer.fault() ?? '', /^\/api\/v1\/nodes has not turned/);
+    assert.match(stage.informer.fault() ?? '', /^\/api\/v1\/nodes made no progress/);
     await hung.heal();
     const goesOn = () => {
       stage.create(`n${performance.now()}`);

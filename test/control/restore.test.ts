@@ -41,7 +41,7 @@ promise('a leader goes on when the cluster was set back', (t) =>
       world.must('PATCH', `${paths.nodes}/n1`, { metadata: { labels: { i: `${i}` } } });
     }
     world.patchService('a', { spec: { ports: [{ port: 8002 }] } });
-    const conflicts = () => controller.count('entry changed meanwhile');
+    const conflicts = () => controller.count('IPAllocation changed since it was read');
     await eventually('it knows the port, or tries again and again', () => knows(8002) || conflicts() > 5, soon);
     assert.ok(knows(8002), 'the entry cannot be written any more');
   }),

@@ -59,7 +59,7 @@ export class RunningController {
 
   /** Who it is in the election; undefined before it takes part. */
   get identity(): string | undefined {
-    return this.lines.find(({ msg }) => msg === 'waiting for the lead')?.identity as string | undefined;
+    return this.lines.find(({ msg }) => msg === 'waiting for the lease')?.identity as string | undefined;
   }
 
   /** Does it act? Nothing is said of one that has just lost the lead. */

@@ -78,7 +78,7 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'node-addresses-are-given-out',
     file: 'ipam/allocate.ts',
-    old: "for (const { addresses } of nodes) for (const ip of addresses) strangers.set(ip, { who: 'a node', owner: undefined });",
+    old: "for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { user: 'a node', owner: undefined });",
     new: '',
     consequence: 'A Service gets the address of a node, and the node loses its connections.',
     tests: ['unit/ipam/pools.test.ts'],
@@ -102,7 +102,7 @@ export const allocation: readonly Mutation[] = [
   {
     id: 'strict-pool-keeps-nobody',
     file: 'ipam/pool-table.ts',
-    old: "if (outside) return 'RestrictedToStrictPools';",
+    old: "if (isOutside) return 'RestrictedToStrictPools';",
     new: '',
     consequence: 'A Service that a strict pool should keep to itself gets an address of another pool.',
     tests: ['unit/ipam/pools.test.ts'],

@@ -62,7 +62,7 @@ export const controller: readonly Mutation[] = [
   {
     id: 'overslept-leader-goes-on',
     file: 'kube/leader.ts',
-    old: 'if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process slept through its time`);',
+    old: 'if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process was paused beyond the renew deadline`);',
     new: '',
     consequence: 'A controller that was paused writes beside its successor until it has asked for the Lease.',
     tests: ['control/election.test.ts'],

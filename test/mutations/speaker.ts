@@ -86,7 +86,7 @@ export const speaker: readonly Mutation[] = [
   {
     id: 'damaged-file-is-read',
     file: 'runtime/value-file.ts',
-    old: "if (!digest.equals(bytes.subarray(end))) throw damaged('it is not what was written');",
+    old: "if (!digest.equals(bytes.subarray(end))) throw damaged('the checksum of the file is wrong');",
     new: '',
     consequence: 'A speaker works from a file that a failing disk has changed.',
     tests: ['unit/speaker/snapshot-file.test.ts'],

@@ -120,7 +120,7 @@ test('a speaker that cannot start says why in one line, and ends', async () => {
   const main = new URL('../../src/main.ts', import.meta.url).pathname;
   const words = [process.execPath, main, 'speaker', '--node-name=a', '--health'];
   const rows: readonly (readonly [readonly string[], RegExp])[] = [
-    [['127.0.0.1:7931'], /not in a cluster: give --kubeconfig FILE/],
+    [['127.0.0.1:7931'], /not running in a cluster: set --kubeconfig FILE/],
     [['192.0.2.1:7931', '--kubeconfig', kubeconfig], /cannot serve health on 192\.0\.2\.1:7931/],
   ];
   try {

@@ -171,7 +171,7 @@ function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], nam
       .flatMap(({ pools }) => pools.filter((pool) => !cluster.pools.some((one) => one.name === pool)));
     return missing.map((pool) => `names the pool ${pool}, which does not exist`);
   }
-  const reports = poolReports(settled.table, settled.book).filter(({ pool }) => pool.name === name);
+  const reports = poolReports(settled.table, settled.ledger).filter(({ pool }) => pool.name === name);
   const findings = reports.flatMap((report) => report.findings);
   return findings
     .filter(({ type, status }) => (type === 'Ready') !== (status === 'True'))
@@ -180,7 +180,7 @@ function problemsOf({ settled, cluster }: Evaluation, kind: Checked['kind'], nam
 
 function poolsOf(before: Evaluation, after: Evaluation): PlanFacts['pools'] {
   const counts = ({ settled }: Evaluation) =>
-    new Map(poolReports(settled.table, settled.book).map((report) => [report.pool.name, report.counts]));
+    new Map(poolReports(settled.table, settled.ledger).map((report) => [report.pool.name, report.counts]));
   const [was, is] = [counts(before), counts(after)];
   return [...new Set([...was.keys(), ...is.keys()])].sort().map((name) => ({
     name,

@@ -43,8 +43,8 @@ export const poolsCommand: CommandSpec = {
 
 /** Collects the facts of all pools, the oldest first. */
 export function poolFacts(cluster: Cluster): readonly PoolFacts[] {
-  const { table, book } = settle(allocationSnapshot(cluster));
-  return poolReports(table, book).map(({ pool, counts, findings }) => {
+  const { table, ledger } = settle(allocationSnapshot(cluster));
+  return poolReports(table, ledger).map(({ pool, counts, findings }) => {
     const { name, state, autoAssign, ranges, allocation, quota } = pool;
     const advertisedBy = cluster.advertisements.filter((one) => coversPool(one, name)).map((one) => one.name);
     const faults = findings.filter(({ type, status }) => (type === 'Ready') !== (status === 'True'));

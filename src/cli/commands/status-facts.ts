@@ -57,7 +57,7 @@ export function statusFacts(evaluation: Evaluation): StatusFacts {
     speakers: [...installation.speakers]
       .sort((a, b) => (a.node < b.node ? -1 : 1))
       .map(({ node, ready }) => ({ node, ready, vips: held(node) })),
-    pools: poolReports(settled.table, settled.book).map(({ pool, counts }) => ({
+    pools: poolReports(settled.table, settled.ledger).map(({ pool, counts }) => ({
       name: pool.name,
       state: pool.state,
       used: counts.used,
@@ -103,7 +103,7 @@ function warningsOf(evaluation: Evaluation, vips: readonly VipState[]): readonly
     warnings.push(`the other speakers get no heartbeats from ${node}: other nodes hold its addresses`);
   for (const { name, draining } of cluster.nodes) if (draining) warnings.push(`node ${name} is draining`);
   if (cluster.pools.length === 0) warnings.push('there is no IPAddressPool: no Service gets an address');
-  for (const { pool, findings } of poolReports(settled.table, settled.book)) {
+  for (const { pool, findings } of poolReports(settled.table, settled.ledger)) {
     for (const { type, status, message } of findings) {
       if ((type === 'Ready') !== (status === 'True')) warnings.push(`pool ${pool.name}: ${message}`);
     }

@@ -1,22 +1,22 @@
-/** Memory for receiving and sending many frames with one system call each: recvmmsg(2), sendmmsg(2). */
+/** Memory to receive or send many frames with one system call: recvmmsg(2), sendmmsg(2). */
 import { addressOf, receiveMessages, sendMessages } from '../libc.ts';
 
 /** Sizes of `struct mmsghdr` and `struct iovec` on 64-bit Linux. */
 const messageBytes = 64;
 const vectorBytes = 16;
 
-/** Where in a `struct mmsghdr` the pointer to the vector, the number of vectors and the received length are. */
+/** Offsets in a `struct mmsghdr`: the pointer to the vector, the number of vectors, and the received length. */
 const offsetOf = { vector: 16, vectorCount: 24, length: 56 } as const;
 
-/** As many frames as one system call moves, all in one block of memory that the kernel knows by address. */
+/** The frames of one system call, in one block of memory that the kernel accesses by address. */
 export interface FrameBatch {
-  /** The frames, each of the slot's size. */
+  /** The frames, all of the same size. */
   readonly frames: readonly Uint8Array[];
-  /** Bytes received in frame `i` by the last {@link receive}. */
+  /** The bytes that the last {@link receive} stored in frame `i`. */
   lengthOf(i: number): number;
-  /** Fills the frames from the first on; how many, or -1 (`errnoName` says why). */
+  /** Fills frames, beginning with the first. Returns how many, or -1 on failure (see `errnoName`). */
   receive(fd: number): number;
-  /** Sends the first `count` frames, `frameBytes` of each; how many were taken, or -1 (`errnoName` says why). */
+  /** Sends the first `count` frames, `frameBytes` of each. Returns how many were sent, or -1 on failure (see `errnoName`). */
   send(fd: number, count: number): number;
 }
 
@@ -36,7 +36,7 @@ export function frameBatch(count: number, frameBytes: number): FrameBatch {
   };
 }
 
-/** Makes message `i` point to its vector, and that to the frame. */
+/** Makes message `i` point to its vector, and the vector to the frame. */
 function linkMessage(i: number, frame: Uint8Array<ArrayBuffer>, count: number): void {
   const view = new DataView(frame.buffer);
   const base = addressOf(frame.buffer);

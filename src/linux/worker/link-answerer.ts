@@ -1,4 +1,7 @@
-/** Answers the frames waiting in a socket: receive a batch, decide on each, send the replies as one batch. TableFragment of the packet worker. */
+/**
+ * Answers the frames of a socket: receives a batch, decides about each frame, and sends the replies as one batch. Part of the packet
+ * worker.
+ */
 import { closeSync } from 'node:fs';
 import { type ArpLink, respondToArp } from '../../neighbor/arp-responder.ts';
 import type { Exchange, FrameOutcome } from '../../neighbor/frame-outcomes.ts';
@@ -20,23 +23,23 @@ interface OpenSocket {
   readonly fd: number;
 }
 
-/** A socket and what is answered on it: ARP for IPv4, Neighbor Discovery for IPv6. */
+/** A socket, with the VIPs that are answered on it: ARP for IPv4, Neighbor Discovery for IPv6. */
 export type AnsweringSocket = OpenSocket &
   ((ArpLink & { readonly family: 'IPv4' }) | (NdpLink & { readonly family: 'IPv6' }));
 
-/** Frames per system call: from 16 to 256 the bench found no difference in CPU time per reply. */
+/** Frames per system call. The bench measured no difference in CPU time per reply from 16 to 256. */
 const batchSize = 32;
 
-/** More than the buffer of a socket holds; a flood has no end. */
+/** More than the buffer of a socket holds. The limit ends the loop during a flood. */
 const drainBatches = 128;
 
-/** Claims of other hosts that are passed on in a second at most. */
-const heardPerSecond = 500;
+/** The most claims of other hosts that are reported per second. */
+const claimsPerSecond = 500;
 
-/** Where each name is in the shared counters. */
+/** The position of each counter in the shared memory. */
 const positionOf = Object.fromEntries(counterNames.map((name, i) => [name, i])) as Record<CounterName, number>;
 
-/** The socket for a table; `fd` is the one that is open for the same link and family. Throws as `openReceiveSocket`. */
+/** Opens the socket for a table. `fd` is the open socket of the same link and family, if there is one. Throws like `openReceiveSocket`. */
 export function openAnswering(table: LinkTable, fd?: number): AnsweringSocket {
   const { name, index, mac, family, vips, macs } = table;
   return family === 'IPv4'
@@ -49,37 +52,37 @@ function withMacs(vips: Int32Array, macs: Uint8Array): ReadonlyMap<number, Uint8
   return new Map(entries);
 }
 
-/** Closes it. */
+/** Closes a socket. */
 export function closeSocket({ fd }: AnsweringSocket): void {
   closeSync(fd);
 }
 
-/** Adds the frames that the kernel dropped before we saw them. */
+/** Counts the frames that the kernel dropped before they could be received. */
 export function countQueueDrops({ fd }: AnsweringSocket, counts: Float64Array): void {
   count(counts, 'QueueFull', readQueueDrops(fd));
 }
 
-/** What an answerer works with. */
+/** What an answerer needs. */
 export interface AnswererOptions {
   readonly counts: Float64Array;
   readonly onHeard: (claim: HeardClaim) => void;
-  /** Has this thread stood still since it looked at its orders last? Asked right before answers go out. */
+  /** Was this thread paused since it last woke up? Checked directly before answers are sent. */
   readonly isLate: () => boolean;
 }
 
-/** A function that answers at most one batch of frames of a socket, and returns a failure if the socket is of no more use. */
+/** Creates a function that answers at most one batch of frames of a socket. It returns a failure if the socket can no longer be used. */
 export function createAnswerer(options: AnswererOptions): (socket: AnsweringSocket) => LinkFailure | undefined {
   const { onHeard } = options;
-  const hearArp = listener(onHeard, (frame) => ({ address: senderIpOf(frame), mac: senderMacOf(frame) }));
-  const hearNdp = listener(onHeard, (frame) => ({ address: claimedIpOf(frame), mac: claimedMacOf(frame) }));
-  const toArp = listening(respondToArp, hearArp);
-  const toNdp = listening(respondToNdp, hearNdp);
+  const reportArp = claimReporter(onHeard, (frame) => ({ address: senderIpOf(frame), mac: senderMacOf(frame) }));
+  const reportNdp = claimReporter(onHeard, (frame) => ({ address: claimedIpOf(frame), mac: claimedMacOf(frame) }));
+  const toArp = withReports(respondToArp, reportArp);
+  const toNdp = withReports(respondToNdp, reportNdp);
   const arp = answererFor(toArp, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
   const ndp = answererFor(toNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
   return (socket) => (socket.family === 'IPv4' ? arp(socket, options) : ndp(socket, options));
 }
 
-/** A function that throws away all that waits in a socket, and returns a failure if the socket is of no more use. */
+/** Creates a function that discards all queued frames of a socket. It returns a failure if the socket can no longer be used. */
 export function createDiscarder(counts: Float64Array): (socket: AnsweringSocket) => LinkFailure | undefined {
   const unread = frameBatch(batchSize, 1);
   return (socket) => {
@@ -93,36 +96,36 @@ export function createDiscarder(counts: Float64Array): (socket: AnsweringSocket)
   };
 }
 
-/** The responder, and what other hosts say of addresses is heard. */
-function listening<Link>(
+/** A responder that also reports the claims of other hosts. */
+function withReports<Link>(
   respond: (link: Link, exchange: Exchange) => FrameOutcome,
-  hear: (frame: Uint8Array) => void,
+  report: (frame: Uint8Array) => void,
 ): (link: Link, exchange: Exchange) => FrameOutcome {
   return (link, exchange) => {
-    const verdict = respond(link, exchange);
-    if (verdict === 'NotRequest' || verdict === 'ForeignClaim') hear(exchange.request);
-    return verdict;
+    const outcome = respond(link, exchange);
+    if (outcome === 'NotRequest' || outcome === 'ForeignClaim') report(exchange.request);
+    return outcome;
   };
 }
 
-/** Passes on what other hosts say of addresses, for the main thread to judge, but no flood of it. */
-function listener(
+/** Reports the claims of other hosts to the main thread, which decides about them. The rate is limited. */
+function claimReporter(
   onHeard: (claim: HeardClaim) => void,
   claimOf: (frame: Uint8Array) => HeardClaim,
 ): (frame: Uint8Array) => void {
   let windowStart = 0;
-  let heard = 0;
+  let claims = 0;
   return (frame) => {
     const now = monotonicMs();
     if (now - windowStart >= 1000) {
       windowStart = now;
-      heard = 0;
+      claims = 0;
     }
-    if (heard++ < heardPerSecond) onHeard(claimOf(frame));
+    if (claims++ < claimsPerSecond) onHeard(claimOf(frame));
   };
 }
 
-/** The same for one protocol, whose replies all have one length. */
+/** An answerer for one protocol. All replies of a protocol have the same length. */
 function answererFor<Link>(
   respond: (link: Link, exchange: Exchange) => FrameOutcome,
   { snapLength, replyLength }: { readonly snapLength: number; readonly replyLength: number },
@@ -137,9 +140,9 @@ function answererFor<Link>(
       exchange.request = requests.frames[i] ?? exchange.request;
       exchange.length = requests.lengthOf(i);
       exchange.reply = replies.frames[answered] ?? exchange.reply;
-      const verdict = respond(link, exchange);
-      if (verdict === 'Answered') answered++;
-      else count(counts, verdict, 1);
+      const outcome = respond(link, exchange);
+      if (outcome === 'Answered') answered++;
+      else count(counts, outcome, 1);
     }
     return answered;
   }
@@ -157,7 +160,7 @@ function answererFor<Link>(
   };
 }
 
-/** Nothing to read, a full send queue and an interrupted call pass by themselves; anything else ends the link. */
+/** The failure for an errno. Nothing to read, a full send queue and an interrupted call are temporary, and no failure. */
 function failureOf({ name }: OpenSocket, code: string): LinkFailure | undefined {
   if (code === 'EAGAIN' || code === 'ENOBUFS' || code === 'EINTR') return undefined;
   return { link: name, code, message: `packet socket on ${name}: ${code}` };

@@ -1,4 +1,7 @@
-/** The packet worker: one thread that answers ARP and Neighbor Solicitations on all links of the node, and never returns to the event loop until told to. */
+/**
+ * The packet worker: one thread that answers ARP and Neighbor Solicitations on all links of the node. It never returns to the event loop
+ * before it receives `Close`.
+ */
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { poll, pollFdWords, pollIn } from '../libc.ts';
@@ -14,24 +17,24 @@ import { monotonicMs, viewMemory } from './responder-memory.ts';
 import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 
 /**
- * The longest wait: the process can end only while this thread runs JavaScript, so it never waits in recv, and in
- * poll no longer than this.
+ * The longest wait in poll. The process can end only while this thread runs JavaScript, so it never waits in recv, and in poll only for
+ * this time.
  */
 const longestWaitMs = 100;
 
 /**
- * A thread that comes back to its sockets so late was stopped, and others may hold what its tables say: they count a node dead that is
- * silent for 400 ms. Its longest wait is in this time, as the beat is in the keeper's.
+ * If the thread returns to its sockets after more than this time, it was paused, and other nodes may hold its VIPs: they consider a node
+ * dead after 400 ms of silence. This time includes the longest wait in poll, as the elector's limit includes the heartbeat interval.
  */
 const lateMs = 300;
 
-/** How often the kernel's count of dropped frames is fetched. */
+/** How often the kernel's counter of dropped frames is read. */
 const statisticsMs = 1000;
 
 const { memory: buffer, wakeFd } = workerData as WorkerStart;
 const memory = viewMemory(buffer);
 const isLate = () => performance.now() - wokeAtMs > lateMs;
-const onHeard = (claim: HeardClaim) => tell({ kind: 'Heard', ...claim });
+const onHeard = (claim: HeardClaim) => post({ kind: 'Heard', ...claim });
 const answer = createAnswerer({ counts: memory.counts, onHeard, isLate });
 const discard = createDiscarder(memory.counts);
 const wakeBytes = new Uint8Array(8);
@@ -43,25 +46,25 @@ let statisticsDueMs = 0;
 let closing = false;
 let wokeAtMs = performance.now();
 let stalls = 0;
-/** Nothing is answered until the main thread has said what the node holds after a stall. */
+/** After a stall, nothing is answered until the main thread has sent tables that it decided afterwards. */
 let isMute = false;
 
-tell({ kind: 'Ready' });
-while (!closing) turn();
+post({ kind: 'Ready' });
+while (!closing) pollOnce();
 sockets.forEach(closeSocket);
 
-/** One wait and what came of it: one batch per socket at most, so a flood on one delays neither the others nor a new table. */
-function turn(): void {
+/** Waits once, and answers at most one batch per socket: a flood on one socket delays neither the others nor a new table. */
+function pollOnce(): void {
   const ready = poll(pollFds, longestWaitMs);
   noticeStall();
   if (ready > 0) answerReady();
   beat();
-  if (Atomics.load(memory.newest, 0) !== seenMessage) takeMessages();
+  if (Atomics.load(memory.newest, 0) !== seenMessage) receiveMessages();
 }
 
 /**
- * Nothing is answered, neither what waited meanwhile nor what comes, until the main thread knows of the stall: it may have been stopped
- * too, and what it said before says nothing of now.
+ * Detects a stall. After a stall nothing is answered, neither queued nor new frames, until the main thread knows of it. The main thread may
+ * have been paused too, and its former tables may be outdated.
  */
 function noticeStall(): void {
   const nowMs = performance.now();
@@ -70,10 +73,10 @@ function noticeStall(): void {
   if (ms <= lateMs) return;
   stalls += 1;
   isMute = true;
-  tell({ kind: 'Stalled', number: stalls, ms });
+  post({ kind: 'Stalled', number: stalls, ms });
 }
 
-/** Entry 0 is the eventfd, entry i + 1 is socket i. After a drop the entries are new, and none is ready. */
+/** Entry 0 is the eventfd, entry i + 1 is socket i. After a socket is dropped the entries are new, and none is ready. */
 function answerReady(): void {
   if (isReady(0)) readSync(wakeFd, wakeBytes);
   for (let i = 0; i < sockets.length; i++) {
@@ -84,7 +87,7 @@ function answerReady(): void {
   }
 }
 
-/** Any event counts, POLLERR too: the next receive says what it is. */
+/** Any event counts, also POLLERR: the next receive returns the error. */
 function isReady(entry: number): boolean {
   return (pollFds[entry * pollFdWords + 1] ?? 0) >>> 16 !== 0;
 }
@@ -97,8 +100,8 @@ function beat(): void {
   for (const socket of sockets) countQueueDrops(socket, memory.counts);
 }
 
-/** A message is posted before its number is stored, so what the number promises is here. */
-function takeMessages(): void {
+/** Receives all messages up to the stored number. A message is posted before its number is stored, so all of them have arrived. */
+function receiveMessages(): void {
   seenMessage = Atomics.load(memory.newest, 0);
   for (let next = nextMessage(); next !== undefined; next = nextMessage()) {
     if (next.kind === 'Close') {
@@ -106,7 +109,7 @@ function takeMessages(): void {
     } else {
       apply(next.links);
       isMute = next.stalls < stalls;
-      tell({ kind: 'Applied', number: next.number });
+      post({ kind: 'Applied', number: next.number });
     }
   }
 }
@@ -115,7 +118,7 @@ function nextMessage(): ToWorker | undefined {
   return parentPort === null ? undefined : receiveMessageOnPort(parentPort)?.message;
 }
 
-/** Sockets of links that stay are kept, with what is queued in them. */
+/** Applies tables. The sockets of links that stay are kept, with the frames that are queued in them. */
 function apply(tables: readonly LinkTable[]): void {
   const old = new Map(sockets.map((socket) => [keyOf(socket), socket]));
   use(tables.flatMap((table) => withTable(old.get(keyOf(table)), table) ?? []));
@@ -132,17 +135,17 @@ function withTable(open: AnsweringSocket | undefined, table: LinkTable): Answeri
     return openAnswering(table, open?.fd);
   } catch (error) {
     const { code = 'Unknown', message } = error as NodeJS.ErrnoException;
-    tell({ kind: 'LinkFailed', failure: { link: table.name, code, message } });
+    post({ kind: 'LinkFailed', failure: { link: table.name, code, message } });
     return undefined;
   }
 }
 
-/** The link stays silent until the next table: whether it may answer again is not this thread's decision. */
+/** Drops a link until the next tables: the main thread decides whether it may answer again. */
 function drop({ name }: AnsweringSocket, failure: LinkFailure): void {
   const dropped = sockets.filter((other) => other.name === name);
   use(sockets.filter((other) => other.name !== name));
   dropped.forEach(closeSocket);
-  tell({ kind: 'LinkFailed', failure });
+  post({ kind: 'LinkFailed', failure });
 }
 
 function use(next: readonly AnsweringSocket[]): void {
@@ -154,6 +157,6 @@ function pollFdsOf(open: readonly AnsweringSocket[]): Int32Array {
   return Int32Array.from([wakeFd, ...open.map(({ fd }) => fd)].flatMap((fd) => [fd, pollIn]));
 }
 
-function tell(message: FromWorker): void {
+function post(message: FromWorker): void {
   parentPort?.postMessage(message);
 }

@@ -1,30 +1,33 @@
-/** The memory that the main thread and the packet worker share: counters, the worker's last beat, the number of the newest message. */
+/**
+ * The memory that the main thread and the packet worker share: counters, the time of the worker's last turn, the number of the newest
+ * message.
+ */
 import { dropReasons, type FrameOutcome } from '../../neighbor/frame-outcomes.ts';
 
 /**
- * What a received frame may be counted as: a verdict of the responder, `NotSent` (answered, but the link took no more
- * frames), `QueueFull` (the kernel dropped it before we saw it), or `Stalled` (it waited while this process stood still, or came before
- * it was known what the node holds after that).
+ * The counters of received frames: an outcome of the responder, `NotSent` (answered, but the send queue of the link was full), `QueueFull`
+ * (the kernel dropped it before it could be received), or `Stalled` (it was queued while this process was paused, or arrived before the
+ * main thread had decided again).
  */
 export const counterNames = ['Answered', ...dropReasons, 'NotSent', 'QueueFull', 'Stalled'] as const;
 
 /** One of {@link counterNames}. */
 export type CounterName = FrameOutcome | 'NotSent' | 'QueueFull' | 'Stalled';
 
-/** Frames since the start, by what became of them. */
+/** The frames since the start, by outcome. */
 export type ResponderCounters = Readonly<Record<CounterName, number>>;
 
-/** Views of the shared memory. The worker alone writes `beat` and `counts`, the main thread alone `newest`. */
+/** Views of the shared memory. Only the worker writes `beat` and `counts`; only the main thread writes `newest`. */
 export interface ResponderMemory {
-  /** One number: how many messages have been posted to the worker. Read and written with Atomics. */
+  /** One number: how many messages were posted to the worker. Accessed with Atomics. */
   readonly newest: Int32Array;
-  /** One number: when the worker last went through its loop, on the clock of {@link monotonicMs}. */
+  /** One number: the time of the last turn of the worker's loop, on the clock of {@link monotonicMs}. */
   readonly beat: Float64Array;
-  /** In order of {@link counterNames}. Aligned 64-bit stores do not tear on the 64-bit machines that we run on. */
+  /** In the order of {@link counterNames}. Aligned 64-bit stores are atomic on all supported 64-bit machines. */
   readonly counts: Float64Array;
 }
 
-/** Memory for one responder; hand `buffer` to the worker and view it there with {@link viewMemory}. */
+/** Allocates memory for one responder. Pass the buffer to the worker, and view it there with {@link viewMemory}. */
 export function allocateMemory(): SharedArrayBuffer {
   return new SharedArrayBuffer(8 * (2 + counterNames.length));
 }
@@ -44,7 +47,7 @@ export function readCounters(memory: ResponderMemory): ResponderCounters {
   return Object.fromEntries(entries) as Record<CounterName, number>;
 }
 
-/** Milliseconds on the clock that all threads share; `performance.now()` starts at another zero in each. */
+/** Milliseconds on a clock that all threads share. `performance.now()` has another origin in each thread. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
 }

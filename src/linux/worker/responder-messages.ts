@@ -1,22 +1,22 @@
-/** What the main thread and the packet worker tell each other. */
+/** The messages between the main thread and the packet worker. */
 import type { Family, Ip } from '../../addr/ip.ts';
 
-/** What one link is to answer in one family, ready for the hot path. */
+/** The VIPs that one link must answer for in one family, prepared for the hot path. */
 export interface LinkTable {
   readonly name: string;
   readonly index: number;
   /** The six bytes of the hardware address. */
   readonly mac: Uint8Array;
   readonly family: Family;
-  /** The VIPs: of IPv4 each as `ipv4Key` gives it, of IPv6 all as `packIpv6` does. */
+  /** The VIPs: IPv4 addresses encoded by `ipv4Key`, IPv6 addresses by `packIpv6`. */
   readonly vips: Int32Array;
-  /** The hardware address to answer for each of them, six bytes each. */
+  /** The hardware address in the answer for each VIP, six bytes each. */
   readonly macs: Uint8Array;
 }
 
 /**
- * To the worker: the whole desired state, or the end. `number` counts the tables from 1. `stalls` is how many stalls of the worker the
- * main thread knew of when it decided what the tables say.
+ * A message to the worker: the complete desired state, or the request to end. `number` counts the tables from 1. `stalls` is the number of
+ * stalls of the worker that the main thread knew of when it decided the tables.
  */
 export type ToWorker =
   | {
@@ -27,23 +27,23 @@ export type ToWorker =
     }
   | { readonly kind: 'Close' };
 
-/** A link that is not answered any more, or could not be opened; the others go on. */
+/** A link that is no longer answered, or could not be opened. The other links are not affected. */
 export interface LinkFailure {
   readonly link: string;
-  /** The errno's name: `ENETDOWN` the link is down or gone, `ENODEV` it was gone before, ... */
+  /** The name of the errno: `ENETDOWN` if the link is down or gone, `ENODEV` if it was gone before, ... */
   readonly code: string;
   readonly message: string;
 }
 
-/** A host says, by a reply or a claim of its own, that an address is at its hardware address. */
+/** A host claims an address for its hardware address, by a reply or an unsolicited message. */
 export interface HeardClaim {
   readonly address: Ip;
   readonly mac: string;
 }
 
 /**
- * To the main thread. `Applied`: the tables of this number are in effect. `Stalled`: the worker stood still, for the time of this number,
- * and answers nothing until it has tables that were decided on in this knowledge.
+ * A message to the main thread. `Applied`: the tables with this number are in effect. `Stalled`: the worker was paused; `number` counts its
+ * stalls. It answers nothing until it has tables that were decided after the main thread knew of this stall.
  */
 export type FromWorker =
   | { readonly kind: 'Applied'; readonly number: number }
@@ -52,7 +52,7 @@ export type FromWorker =
   | ({ readonly kind: 'Heard' } & HeardClaim)
   | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
 
-/** What the worker is started with. */
+/** The start parameters of the worker. */
 export interface WorkerStart {
   /** SharedArrayBuffer of `responder-memory.ts`. */
   readonly memory: SharedArrayBuffer;

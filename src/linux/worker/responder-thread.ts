@@ -1,4 +1,4 @@
-/** The main thread's side of the packet worker: starts it, hands it the tables, reads its counters. */
+/** The main thread's side of the packet worker: starts it, sends it the tables, reads its counters. */
 import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -11,28 +11,28 @@ import { assertMayOpen, type LinkName } from '../packet-socket.ts';
 import { allocateMemory, monotonicMs, type ResponderCounters, readCounters, viewMemory } from './responder-memory.ts';
 import type { FromWorker, HeardClaim, LinkFailure, LinkTable, ToWorker, WorkerStart } from './responder-messages.ts';
 
-/** What is to be answered on one link. */
+/** The VIPs that one link must answer for. */
 export interface LinkVips {
   readonly link: LinkName & { readonly mac: string };
   readonly vips: readonly Ip[];
-  /** VIPs to answer with the hardware address of another node, which restarts. */
+  /** VIPs to answer with the hardware address of another node, which is restarting. */
   readonly standIns?: readonly { readonly vip: Ip; readonly mac: string }[];
-  /** Hear what others say of addresses of these families, even while nothing is answered on the link. */
+  /** The families whose claims by other hosts are reported even if nothing is answered on the link. */
   readonly listens?: readonly Family[];
 }
 
-/** What the owner of a responder is told. */
+/** The callbacks of a responder. */
 export interface ResponderOptions {
-  /** A link is not answered any more, or could not be opened; it stays so until the next `apply` that names it. */
+  /** A link is no longer answered, or could not be opened, until the next `apply` with this link. */
   readonly onLinkFailed: (failure: LinkFailure) => void;
-  /** Another host answers for an address, or uses it as its own. */
+  /** Another host answers for an address, or claims it. */
   readonly onHeard?: (claim: HeardClaim) => void;
   /**
-   * The thread stood still for so many milliseconds, and answers nothing until this returns. The whole process may have been stopped, and
-   * others hold its VIPs by now: whoever decides does so anew in here, and calls `apply` if that brings something new.
+   * The thread was paused for this many milliseconds, and answers nothing until the callback returns. The whole process may have been
+   * paused, and other nodes may hold its VIPs. The callback must decide again, and call `apply` if the result changed.
    */
   readonly onStalled?: (ms: number) => void;
-  /** The thread ended by a fault of the program: nothing is answered any more. */
+  /** The thread ended by a fault of the program: nothing is answered from now on. */
   readonly onThreadFailed: (error: Error) => void;
 }
 
@@ -42,30 +42,30 @@ export type ApplyOutcome = 'InEffect' | 'Closed';
 /** The thread that answers ARP and Neighbor Solicitations for VIPs. */
 export interface ResponderThread {
   /**
-   * The whole desired state; idempotent. Links left out, or without VIPs, are closed. Fulfilled when it is in effect, which
-   * takes less than 100 ms whatever the load; never rejected, so that it need not be awaited.
+   * Sets the complete desired state; idempotent. Links that are missing, or have no VIPs, are closed. The promise is fulfilled when the state
+   * is in effect, which takes less than 100 ms under any load. It never rejects, so it need not be awaited.
    */
   apply(links: readonly LinkVips[]): Promise<ApplyOutcome>;
-  /** Frames since the start, by what became of them. */
+  /** The frames since the start, by outcome. */
   counters(): ResponderCounters;
-  /** Milliseconds since the thread last went through its loop: at most about 100 while it is well. */
+  /** Milliseconds since the last turn of the thread's loop: at most about 100 while it works. */
   beatAgeMs(): number;
-  /** Ends the thread; nothing is answered when the promise is fulfilled. */
+  /** Ends the thread. Nothing is answered after the promise is fulfilled. */
   close(): Promise<void>;
 }
 
-/** The JS heap of the worker in MB: it holds the VIP tables and nothing that grows. */
+/** The limits of the worker's JS heap in MB. It contains the VIP tables, and nothing that grows. */
 const heapMegabytes = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 } as const;
 
-/** Source and bundle have the worker beside this file, with the extension of this file. */
+/** The worker is beside this file, with the same extension, both in the source tree and in the bundle. */
 const workerUrl = new URL(
   import.meta.url.endsWith('.ts') ? './packet-worker.ts' : './packet-worker.js',
   import.meta.url,
 );
 
 /**
- * Starts the thread; it answers nothing before the first `apply`. Rejects with an Error with code `EPERM`, which says
- * what to do, where the process has not the capability NET_RAW. The thread alone does not keep the process alive.
+ * Starts the thread, which answers nothing before the first `apply`. Without the capability NET_RAW it rejects with an Error with code
+ * `EPERM`, which says what to do. The thread does not keep the process alive.
  */
 export async function startResponder(options: ResponderOptions): Promise<ResponderThread> {
   assertMayOpen();
@@ -74,7 +74,7 @@ export async function startResponder(options: ResponderOptions): Promise<Respond
     name: 'packet-worker',
     workerData: start,
     resourceLimits: heapMegabytes,
-    // Node would warn about every socket that it closes but did not open; libc opened them.
+    // Node.js would warn about every socket that it closes but did not open: libc opened them.
     trackUnmanagedFds: false,
   });
   try {
@@ -100,29 +100,29 @@ function threadOf(
   let stalls = 0;
   let desired: readonly LinkTable[] = [];
   worker.on('message', (message: FromWorker) => {
-    if (message.kind === 'Applied') settle(message.number, 'InEffect');
+    if (message.kind === 'Applied') complete(message.number, 'InEffect');
     if (message.kind === 'LinkFailed') options.onLinkFailed(message.failure);
     if (message.kind === 'Heard') options.onHeard?.(message);
     if (message.kind === 'Stalled') confirm(message);
   });
   worker.on('error', options.onThreadFailed);
   exited.then(() => {
-    for (const number of waiting.keys()) settle(number, 'Closed');
+    for (const number of waiting.keys()) complete(number, 'Closed');
   });
 
-  function settle(number: number, outcome: ApplyOutcome): void {
+  function complete(number: number, outcome: ApplyOutcome): void {
     waiting.get(number)?.(outcome);
     waiting.delete(number);
   }
 
-  /** The message first, then its number, then the wake: whoever sees the later has the earlier. */
+  /** Posts the message, then stores its number, then wakes the worker: when the worker sees one step, the earlier ones are complete. */
   function send(message: ToWorker): void {
     worker.postMessage(message);
     Atomics.add(memory.newest, 0, 1);
     writeSync(start.wakeFd, oneWake);
   }
 
-  /** The stall counts as known only now: tables from before, which may be on their way, must not make the worker speak again. */
+  /** Counts the stall as known only after the callback: earlier tables, which may still be on their way, must not end the silence. */
   function confirm({ number, ms }: { readonly number: number; readonly ms: number }): void {
     options.onStalled?.(ms);
     stalls = number;
@@ -158,10 +158,10 @@ function threadOf(
   };
 }
 
-/** What eventfd(2) wants: a 64-bit count. */
+/** The 64-bit count that eventfd(2) requires. */
 const oneWake = new Uint8Array(BigUint64Array.of(1n).buffer);
 
-/** One table per family that has VIPs, or is listened to. */
+/** One table per family that has VIPs, or whose claims are reported. */
 function tablesOf({ link, vips, standIns = [], listens = [] }: LinkVips): readonly LinkTable[] {
   const { name, index } = link;
   const mac = macBytes(link.mac);

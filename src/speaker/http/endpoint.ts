@@ -1,5 +1,6 @@
 /** What a speaker tells over HTTP: its health and what only it knows on the node's loopback, and where that is wanted its metrics beyond. */
 import type { KubeClient } from '../../kube/client.ts';
+import { faultOf, isSynced } from '../../kube/informer-set.ts';
 import type { LinkMonitor } from '../../linux/link-monitor.ts';
 import { serveHealth } from '../../runtime/health.ts';
 import type { Loop } from '../../runtime/loop.ts';
@@ -10,7 +11,7 @@ import type { ElectionRunner } from '../election/election-runner.ts';
 import type { LivenessLog } from '../election/liveness-log.ts';
 import type { PeerTransport } from '../election/peer-transport.ts';
 import type { Takeovers } from '../election/takeover-metrics.ts';
-import { faultOf, type Informers, isSynced } from '../informers.ts';
+import type { Informers } from '../informers.ts';
 import { speakerMetrics } from './metrics.ts';
 import { speakerStatus } from './status.ts';
 

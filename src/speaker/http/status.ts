@@ -1,9 +1,10 @@
 /** The document `/status`: what only this speaker knows, for the command line tool. */
 
 import type { DataPathStatus, PeerStatus, SpeakerStatus } from '../../api/speaker-status.ts';
+import { isSynced } from '../../kube/informer-set.ts';
 import type { Link } from '../../linux/links.ts';
 import type { Announcer } from '../announce/announcer.ts';
-import { type Informers, isSynced } from '../informers.ts';
+import type { Informers } from '../informers.ts';
 import { readNodeFacts } from './node-facts.ts';
 
 /** Whom the document is put together from. */

@@ -62,12 +62,12 @@ test('the fault of a bad range says what is wrong with it', () => {
   const rows: readonly [string, string, RegExp][] = [
     ['192.0.2.9-192.0.2.1', 'InvalidRange', /ends before it starts/],
     ['192.0.2.1-2001:db8::1', 'InvalidRange', /mixes/],
-    ['192.0.2.1-', 'InvalidAddress', /no address/],
-    ['192.0.2.1-192.0.2.2-192.0.2.3', 'InvalidAddress', /no address/],
-    ['192.0.2.0/33', 'InvalidAddress', /no CIDR/],
-    ['192.0.2.0/24/24', 'InvalidAddress', /no CIDR/],
-    ['192.0.2.0/', 'InvalidAddress', /no CIDR/],
-    ['pool', 'InvalidAddress', /no address/],
+    ['192.0.2.1-', 'InvalidAddress', /not an address/],
+    ['192.0.2.1-192.0.2.2-192.0.2.3', 'InvalidAddress', /not an address/],
+    ['192.0.2.0/33', 'InvalidAddress', /not a CIDR/],
+    ['192.0.2.0/24/24', 'InvalidAddress', /not a CIDR/],
+    ['192.0.2.0/', 'InvalidAddress', /not a CIDR/],
+    ['pool', 'InvalidAddress', /not an address/],
   ];
   for (const [text, reason, message] of rows) {
     const range = parseRange(text);

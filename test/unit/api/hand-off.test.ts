@@ -50,8 +50,8 @@ test('a Service gets the hand-off that it asks for, as far as its ports allow', 
 test('a hand-off that cannot be names the port, or what it can be', () => {
   const message = (facts: object) => handOffOf(service('s', { handOff: 'NodePort', ...facts }), 'KubeProxy').message;
   assert.match(message({ nodePorts: [0] }) ?? '', /^port 80 has no node port/);
-  assert.match(message({ ports: [{ protocol: 'SCTP', port: 5000 }] }) ?? '', /^port 5000 is SCTP/);
-  assert.match(message({ handOff: 'x' }) ?? '', /"x": it can be KubeProxy or NodePort$/);
+  assert.match(message({ ports: [{ protocol: 'SCTP', port: 5000 }] }) ?? '', /^port 5000 uses SCTP/);
+  assert.match(message({ handOff: 'x' }) ?? '', /"x": it must be KubeProxy or NodePort$/);
 });
 
 test('the status tells kube-proxy by ipMode whether the VIP is its own', () => {

@@ -60,8 +60,8 @@ promise('a pool says that an entry with host bits stands for its whole network',
     metadata: { name: 'p', uid: 'uid-p', resourceVersion: '1' },
     spec: { addresses: ['192.168.1.240/24'] },
   });
-  const { table, book } = settle(snapshotOf({ pools: [typed] }));
-  const told = poolReports(table, book).flatMap(({ findings }) => findings.map(({ message }) => message));
+  const { table, ledger } = settle(snapshotOf({ pools: [typed] }));
+  const told = poolReports(table, ledger).flatMap(({ findings }) => findings.map(({ message }) => message));
   assert.match(told.join('; '), /192\.168\.1\.240\/24/);
 });
 

@@ -37,7 +37,7 @@ test('the kubeconfig is found and put together as kubectl does it', () => {
   assert.throws(() => readKubeconfig({ file: join(folder, 'none') }), /there is no kubeconfig at/);
   assert.throws(
     () => readKubeconfig({ file: configFile('d', '') }),
-    /no context of the kubeconfig is current: choose one of d/,
+    /the kubeconfig has no current context: choose one of d/,
   );
 });
 

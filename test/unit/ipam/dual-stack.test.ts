@@ -132,7 +132,7 @@ test('PreferDualStack takes what there is, and the second family later', () => {
   assert.deepEqual(outcomes(first), ['s 192.0.2.1 PartiallyAllocated']);
   assert.match(
     decisionOf(first, 's').message,
-    /^192\.0\.2\.1 from pool four; no pool gives this Service an IPv6 address/,
+    /^192\.0\.2\.1 from pool four; no pool can assign this Service an IPv6 address/,
   );
   const had = prefers('s', showing('192.0.2.1'));
   const later = plan({ pools: [four, six], services: [had], ledger: [entry('192.0.2.1', had, { pool: 'four' })] });

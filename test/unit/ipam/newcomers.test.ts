@@ -7,6 +7,7 @@ import { parseNode } from '../../../src/api/node.ts';
 import { parsePool } from '../../../src/api/pool.ts';
 import { parseService, type RawService } from '../../../src/api/service.ts';
 import { type Plan, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
+import { allocationRequestOf } from '../../../src/ipam/requests.ts';
 import { areAllCompatible, sharerOf } from '../../../src/ipam/sharing.ts';
 import { choiceFor, type Opening, withAddress } from '../../oracle/choice.ts';
 import type { Cluster, Pool, Service } from '../../oracle/objects.ts';
@@ -171,7 +172,8 @@ test('whether Services may share an address is what the documentation says', () 
       // Services without a key share nothing, and most have none.
       const keyed = all.map((one) => ({ ...one, facts: { sharingKey: 'a,b/k', ...one.facts } }));
       const services = servicesOf(keyed, 0);
-      const sharers = services.map((service) => sharerOf(parseService(service as RawService)));
+      const views = services.map((service) => parseService(service as RawService));
+      const sharers = views.map((view) => sharerOf(view, allocationRequestOf(view)));
       const pairs = services.flatMap((one, i) => services.slice(i + 1).map((other) => barrierBetween(one, other)));
       // A key that is not for the namespace of a Service is no key of it.
       assert.equal(areAllCompatible(sharers), !pairs.some((barrier) => isBarred(barrier)), pairs.join());

@@ -9,8 +9,8 @@ import { entry, node, pool, service } from '../fixtures.ts';
 import { ip, shownByOther, snapshotOf } from './plans.ts';
 
 function reports(facts: Partial<Snapshot>) {
-  const { table, book } = settle(snapshotOf(facts));
-  return poolReports(table, book);
+  const { table, ledger } = settle(snapshotOf(facts));
+  return poolReports(table, ledger);
 }
 
 /** `USED used, FREE free` of each pool. */
@@ -127,8 +127,8 @@ test('the report says what was wrong with the pool', () => {
       metadata: { name: 'p', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
       spec,
     });
-  const none = ['Overlap', 'False', 'NoOverlap', 'no older pool has addresses of this one'];
-  assert.deepEqual(findings(p), [['Ready', 'True', 'Ready', 'every entry can be used'], none]);
+  const none = ['Overlap', 'False', 'NoOverlap', 'no older pool contains addresses of this one'];
+  assert.deepEqual(findings(p), [['Ready', 'True', 'Ready', 'every entry is valid'], none]);
   const bad = parsed({ addresses: ['192.0.2.9-192.0.2.1', 'x', '192.0.2.1'] });
   assert.deepEqual(findings(bad)?.[0]?.slice(0, 3), ['Ready', 'False', 'InvalidRange']);
   assert.match(
@@ -137,7 +137,7 @@ test('the report says what was wrong with the pool', () => {
   );
   const closed = parsed({ addresses: ['192.0.2.1'], exclude: ['x'] });
   assert.deepEqual(findings(closed)?.[0]?.slice(0, 3), ['Ready', 'False', 'InvalidAddress']);
-  assert.match(findings(closed)?.[0]?.[3] ?? '', /no address of this pool is given out$/);
+  assert.match(findings(closed)?.[0]?.[3] ?? '', /no address of this pool is assigned$/);
   const younger = parsed({ addresses: ['192.0.2.0/28'] });
   const olders = [
     pool('a', ['192.0.2.4-192.0.2.5', '192.0.2.1'], { created: '2025-02-01T00:00:00Z' }),
@@ -147,7 +147,7 @@ test('the report says what was wrong with the pool', () => {
     'Overlap',
     'True',
     'Overlap',
-    'gives out everything but 192.0.2.5-192.0.2.9 of the older pool b, 192.0.2.1, 192.0.2.4/31 of the older pool a',
+    'does not assign 192.0.2.5-192.0.2.9 (in the older pool b), 192.0.2.1, 192.0.2.4/31 (in the older pool a)',
   ]);
 });
 

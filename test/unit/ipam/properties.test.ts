@@ -87,8 +87,8 @@ async function assertLedgerComesBack({ cluster, judge, rest }: Life): Promise<vo
 function assertPlain(known: Snapshot): void {
   assertSameInAnyOrder(known);
   assertExplained(known);
-  const { table, book } = settle(known);
-  for (const { counts, pool } of poolReports(table, book)) {
+  const { table, ledger } = settle(known);
+  for (const { counts, pool } of poolReports(table, ledger)) {
     assert.ok(counts.availableIPv4 >= 0 && counts.availableIPv6 >= 0, `${pool.name}: ${JSON.stringify(counts)}`);
   }
 }

@@ -39,7 +39,7 @@ test('a namespace has as many addresses of a pool as its quota, each namespace f
     },
   ]);
   const { message } = decisionOf(plan({ pools: [limited(0)], services: [a] }), 'a');
-  assert.match(message, /^namespace default has all the addresses of pool p that a namespace may have \(0\)/);
+  assert.match(message, /^namespace default has reached the quota of pool p \(0 addresses per namespace\)/);
 });
 
 test('who is over the quota keeps what it has', () => {

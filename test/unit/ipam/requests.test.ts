@@ -153,7 +153,7 @@ test('a wish that cannot be had changes nothing, and the reason says that', () =
     const of = plan({ pools, services: [had(facts), x], ledger });
     const { bindings, message, ...decision } = assignedTo(of, 's');
     assert.deepEqual([decision.reason, bindings.map(({ address }) => address)], [reason, ['192.0.2.2']], desc);
-    assert.match(message, /; keeps 192\.0\.2\.2$/, desc);
+    assert.match(message, /; the Service keeps 192\.0\.2\.2$/, desc);
     assert.deepEqual([binds(of), releases(of)], [[], []], desc);
   }
 });

@@ -166,10 +166,10 @@ test('a Service that can share no longer leaves: whoever changed goes before who
       { ...a, sharingKey: undefined, ...older },
       b,
       'a',
-      'both need the annotation allow-shared-ip',
+      'both Services need the annotation allow-shared-ip',
     ],
     // Where the older one becomes Local: `keeping.test.ts`.
-    ['b is Local now', a, { ...b, ...local('x') }, 'b', 'with externalTrafficPolicy Local all'],
+    ['b is Local now', a, { ...b, ...local('x') }, 'b', 'with externalTrafficPolicy Local, all'],
     ['both changed: the younger goes', { ...a, ...tcp(1), ...older }, { ...b, ...tcp(1) }, 'b', 'both use port TCP/1'],
   ];
   for (const [desc, first, second, leaver, why] of rows) {
@@ -179,7 +179,7 @@ test('a Service that can share no longer leaves: whoever changed goes before who
     assert.deepEqual([...outcomes(of)].sort(), [`${leaver} 192.0.2.2`, `${stayer} 192.0.2.1`].sort(), desc);
     const { evicted } = assignedTo(of, leaver);
     assert.equal(evicted?.reason, 'SharingConflict', desc);
-    assert.match(evicted.message, new RegExp(`cannot share 192\\.0\\.2\\.1 any longer: ${why}`), desc);
+    assert.match(evicted.message, new RegExp(`can no longer share 192\\.0\\.2\\.1: ${why}`), desc);
     assert.equal(assignedTo(of, stayer).evicted, undefined, desc);
     assert.deepEqual(of.releases, [], `${desc}: not while it is shown`);
     assert.equal(plan(shown(given)).releases[0]?.former[0]?.name, leaver, desc);

@@ -16,13 +16,13 @@ const minute = 60_000;
 type Step = readonly [seconds: number, shows: ServiceView, stance: string];
 
 /** `Write` and `Force` are carried out. */
-function play(steps: readonly Step[], contests = new StatusConflicts(), ingress = wanted): void {
+function play(steps: readonly Step[], conflicts = new StatusConflicts(), ingress = wanted): void {
   for (const [seconds, shows, expected] of steps) {
     const now = seconds * 1_000;
-    const stance = contests.stance(shows, ingress, { ownership, now });
-    const retry = 'retryInMs' in stance && stance.retryInMs !== undefined ? ` ${stance.retryInMs / 1_000}` : '';
-    assert.equal(`${stance.kind}${retry}`, expected, `at ${seconds} s`);
-    if (stance.kind === 'Write' || stance.kind === 'Force') contests.wrote(shows, ingress, now);
+    const write = conflicts.decideWrite(shows, ingress, { ownership, now });
+    const retry = 'retryInMs' in write && write.retryInMs !== undefined ? ` ${write.retryInMs / 1_000}` : '';
+    assert.equal(`${write.kind}${retry}`, expected, `at ${seconds} s`);
+    if (write.kind === 'Write' || write.kind === 'Force') conflicts.wrote(shows, ingress, now);
   }
 }
 
@@ -103,31 +103,31 @@ test('one overwrite of a status counts once, however often it is looked at, and 
 });
 
 test('overwrites of another address, or of another Service, are counted apart', () => {
-  const contests = new StatusConflicts();
+  const conflicts = new StatusConflicts();
   play(
     [
       [0, empty, 'Write'],
       [10, empty, 'Write'],
       [20, empty, 'Contested 600'],
     ],
-    contests,
+    conflicts,
   );
-  play([[21, service('t'), 'Write']], contests);
-  play([[21, empty, 'Write']], contests, [{ ip: '192.0.2.2', ipMode: 'VIP' }]);
+  play([[21, service('t'), 'Write']], conflicts);
+  play([[21, empty, 'Write']], conflicts, [{ ip: '192.0.2.2', ipMode: 'VIP' }]);
 });
 
 test('what is gone is forgotten', () => {
-  const contests = new StatusConflicts();
+  const conflicts = new StatusConflicts();
   play(
     [
       [0, empty, 'Write'],
       [10, empty, 'Write'],
       [20, empty, 'Contested 600'],
     ],
-    contests,
+    conflicts,
   );
-  contests.keepOnly((uid) => uid === 'uid-s');
-  play([[20, empty, 'Contested 600']], contests);
-  contests.keepOnly(() => false);
-  play([[20, empty, 'Write']], contests);
+  conflicts.keepOnly((uid) => uid === 'uid-s');
+  play([[20, empty, 'Contested 600']], conflicts);
+  conflicts.keepOnly(() => false);
+  play([[20, empty, 'Write']], conflicts);
 });

@@ -9,8 +9,8 @@ import type { Snapshot } from '../../../src/ipam/allocate.ts';
 import {
   type DesiredStatus,
   desiredStatus,
+  hasChanged,
   isMirrorOnly,
-  isNews,
   noStatus,
   sameStatus,
 } from '../../../src/ipam/status.ts';
@@ -33,7 +33,7 @@ function statusOf(
     ownership,
     advertised: () => advertised,
     entryOf: (address) => entries.get(address),
-    contests: new StatusConflicts(),
+    conflicts: new StatusConflicts(),
     handOff,
     now,
   });
@@ -162,10 +162,10 @@ test('two plans in a row write a status once', () => {
 
 test('an Event is sent on change only', () => {
   const [condition = assert.fail()] = statusOf(service('s')).conditions;
-  assert.equal(isNews(undefined, condition), true);
-  assert.equal(isNews({ ...condition, lastTransitionTime: 'x' }, condition), false);
-  assert.equal(isNews({ ...condition, message: 'x' }, condition), true);
-  assert.equal(isNews({ ...condition, status: 'False' }, condition), true);
+  assert.equal(hasChanged(undefined, condition), true);
+  assert.equal(hasChanged({ ...condition, lastTransitionTime: 'x' }, condition), false);
+  assert.equal(hasChanged({ ...condition, message: 'x' }, condition), true);
+  assert.equal(hasChanged({ ...condition, status: 'False' }, condition), true);
 });
 
 test('a status that another program wrote just now waits, one that it left is replaced by force', () => {

@@ -1,7 +1,7 @@
 /** How requests are named in metrics. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { wordsOf } from '../../../src/kube/call-metrics.ts';
+import { rbacNamesOf } from '../../../src/kube/call-metrics.ts';
 
 test('a request is named by the words of RBAC', () => {
   const rows = [
@@ -23,7 +23,7 @@ test('a request is named by the words of RBAC', () => {
     },
   ];
   for (const { words, ...call } of rows) {
-    const { verb, resource } = wordsOf(call);
+    const { verb, resource } = rbacNamesOf(call);
     assert.equal(`${verb} ${resource}`, words);
   }
 });

@@ -30,7 +30,7 @@ test('a pulse is a fault when it beats no more, and rest is none', async () => {
   pulse.beat();
   assert.equal(pulse.fault(), undefined);
   await delay(40);
-  assert.match(pulse.fault() ?? '', /has not turned for \d+ s/);
+  assert.match(pulse.fault() ?? '', /made no progress for \d+ s/);
   pulse.beat();
   assert.equal(pulse.fault(), undefined);
   await delay(40);
@@ -50,7 +50,7 @@ test('a pass that never ends makes /healthz fail, and names the loop; /readyz is
   void turning.run(stop.signal);
   await eventually('a failed check', async () => (await ask('/healthz')).status === 503);
   // One that does not run, as a controller that does not lead, is no fault.
-  assert.match((await ask('/healthz')).text, /^stuck: has not turned for \d+ s\n$/);
+  assert.match((await ask('/healthz')).text, /^stuck: made no progress for \d+ s\n$/);
   assert.equal((await ask('/readyz')).status, 200);
 });
 
@@ -69,7 +69,7 @@ test('a watch that neither hears nor asks any more makes /healthz fail; one whos
   void lost.run(stop.signal);
   void away.run(stop.signal);
   await eventually('a failed check', async () => (await ask('/healthz')).status === 503);
-  assert.match((await ask('/healthz')).text, /^lost: \/api\/v1\/things has not turned for \d+ s\n$/);
+  assert.match((await ask('/healthz')).text, /^lost: \/api\/v1\/things made no progress for \d+ s\n$/);
 });
 
 test('what is asked for elsewhere is not found', async (t) => {

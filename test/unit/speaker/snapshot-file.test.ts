@@ -11,9 +11,10 @@ import type { Identity } from '../../../src/api/meta.ts';
 import { parseNode, parseSpeakerPod } from '../../../src/api/node.ts';
 import { parseService } from '../../../src/api/service.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
+import { isKnown, isSynced } from '../../../src/kube/informer-set.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { writeValues } from '../../../src/runtime/value-file.ts';
-import { isKnown, isSynced, makeInformers } from '../../../src/speaker/informers.ts';
+import { makeInformers } from '../../../src/speaker/informers.ts';
 import {
   openSnapshotFile,
   readSaved,

@@ -10,7 +10,7 @@ import { InEffect } from '../../../src/controller/in-effect.ts';
 import { LedgerWriter, releaseAll } from '../../../src/controller/ledger.ts';
 import { endMoves } from '../../../src/controller/moves.ts';
 import { PoolStatus } from '../../../src/controller/pool-status.ts';
-import { snapshotOf, watchAll } from '../../../src/controller/snapshot.ts';
+import { makeInformers, snapshotOf } from '../../../src/controller/snapshot.ts';
 import type { Writer } from '../../../src/controller/writer.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
 import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
@@ -67,29 +67,29 @@ export async function writesOf(
 ): Promise<readonly Write[]> {
   const { client, writes } = keepingClient(Object.values(cluster).flat() as readonly Stored[]);
   const log = createLogger('test', 'silent');
-  const watched = watchAll(client, log, () => undefined);
-  for (const informer of Object.values(watched)) informer.seed([]);
+  const informers = makeInformers(client, log, () => undefined);
+  for (const informer of Object.values(informers)) informer.seed([]);
   for (const [kind, objects] of Object.entries(cluster) as [keyof ControlledCluster, readonly never[]][]) {
-    for (const object of objects) watched[kind].assume(object);
+    for (const object of objects) informers[kind].assume(object);
   }
   const advertised = () => cluster.advertisements.length > 0;
   const writerNow = (): Writer => ({
-    ...{ client, log, watched, inEffect: new InEffect(), backoff: new Backoff() },
+    ...{ client, log, informers, inEffect: new InEffect(), backoff: new Backoff() },
     events: new EventSender({ client, log, component: 'controller' }),
     loop: { trigger: () => undefined, triggerIn: () => undefined } as unknown as Loop,
     signal: new AbortController().signal,
     status: {
-      ...{ ownership, advertised, contests: new StatusConflicts(), handOff, now },
-      entryOf: (address) => watched.allocations.store.values().find((entry) => entry.address === address),
+      ...{ ownership, advertised, conflicts: new StatusConflicts(), handOff, now },
+      entryOf: (address) => informers.allocations.store.values().find((entry) => entry.address === address),
     },
   });
-  const decide = () => settle({ ...snapshotOf(watched), ownership, now });
+  const decide = () => settle({ ...snapshotOf(informers), ownership, now });
   await releaseAll(decide().plan.releases, writerNow());
   const settled = decide();
   const writer = writerNow();
   await applyDecisions(settled.plan.decisions, new LedgerWriter(settled.plan.binds, writer), writer);
   await clearStrays(settled.plan.strays, writer);
-  await endMoves(watched.allocations.store.values(), writer);
+  await endMoves(informers.allocations.store.values(), writer);
   await new PoolStatus().apply(settled, writer);
   return writes;
 }

@@ -4,11 +4,13 @@ import { pino } from 'pino';
 import { pass } from '../../../../src/controller/controller.ts';
 import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
-import { isSynced, snapshotOf, type Watched, watchAll } from '../../../../src/controller/snapshot.ts';
+import { type Informers, makeInformers, snapshotOf } from '../../../../src/controller/snapshot.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
+import { AllocationCache } from '../../../../src/ipam/allocation-cache.ts';
 import { StatusConflicts } from '../../../../src/ipam/status-conflicts.ts';
 import { ApiError } from '../../../../src/kube/client.ts';
 import { EventSender } from '../../../../src/kube/events.ts';
+import { isSynced } from '../../../../src/kube/informer-set.ts';
 import { Backoff } from '../../../../src/runtime/backoff.ts';
 import { Loop } from '../../../../src/runtime/loop.ts';
 import { ownership } from '../../fixtures.ts';
@@ -73,11 +75,11 @@ export interface Passed {
 export class Replica {
   readonly client: MemoryClient;
   readonly #cluster: MemoryCluster;
-  readonly #watched: Watched;
+  readonly #informers: Informers;
   readonly #stop = new AbortController();
   readonly #loop = new StillLoop();
   readonly #events: EventSender;
-  readonly #state = { contests: new StatusConflicts(), inEffect: new InEffect() };
+  readonly #state = { cache: new AllocationCache(), conflicts: new StatusConflicts(), inEffect: new InEffect() };
   /** A pass that waits for the answers to its writes. */
   #underWay: Promise<void> | undefined;
   /** Makes writes arrive whose answers are not waited for any more. */
@@ -88,23 +90,23 @@ export class Replica {
     this.#late = former?.abandon() ?? [];
     this.client = new MemoryClient({ store: cluster.store, send: cluster.send });
     this.#events = new EventSender({ client: this.client, log, component: 'controller' });
-    this.#watched = watchAll(this.client, log, () => undefined);
+    this.#informers = makeInformers(this.client, log, () => undefined);
   }
 
   /** Starts one: it reads everything. What a former one has sent may still arrive. */
   static async start(cluster: MemoryCluster, former?: Replica): Promise<Replica> {
     const replica = new Replica(cluster, former);
-    for (const informer of Object.values(replica.#watched)) void informer.run(replica.#stop.signal);
+    for (const informer of Object.values(replica.#informers)) void informer.run(replica.#stop.signal);
     // An answer takes a few turns.
-    for (let turn = 0; turn < 100 && !isSynced(replica.#watched); turn++) await Promise.resolve();
-    assert.ok(isSynced(replica.#watched), 'the first lists are not read');
+    for (let turn = 0; turn < 100 && !isSynced(replica.#informers); turn++) await Promise.resolve();
+    assert.ok(isSynced(replica.#informers), 'the first lists are not read');
     await replica.hear();
     return replica;
   }
 
   /** What it would decide on. */
   get snapshot(): Snapshot {
-    return { ...snapshotOf(this.#watched), ownership, now: this.#cluster.now };
+    return { ...snapshotOf(this.#informers), ownership, now: this.#cluster.now };
   }
 
   /** What its watches have to tell arrives: of all kinds, or of one. */
@@ -118,7 +120,7 @@ export class Replica {
     this.client.begin(fate);
     this.client.knowledge.decidedAt = this.#cluster.now;
     this.#loop.begin();
-    const constant = { client: this.client, log, watched: this.#told, loop: this.#loop, events: this.#events };
+    const constant = { client: this.client, log, informers: this.#told, loop: this.#loop, events: this.#events };
     // What failed before is due again: a pass of a test comes as late as it likes.
     const anew = { backoff: new Backoff(), poolStatus: fate.reports ? new PoolStatus() : new SilentPoolStatus() };
     const parts = { ...constant, ...this.#state, ...anew, signal: this.#stop.signal };
@@ -152,9 +154,9 @@ export class Replica {
   }
 
   /** What it watches, for a pass. A decision alone looks at namespaces: then the client is told that what is known now is decided on. */
-  get #told(): Watched {
+  get #told(): Informers {
     const { client } = this;
-    const { namespaces, ...others } = this.#watched;
+    const { namespaces, ...others } = this.#informers;
     return {
       ...others,
       get namespaces() {
