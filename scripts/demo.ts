@@ -85,9 +85,9 @@ async function showPath(lab: Lab, vip: string): Promise<void> {
     return stdout.startsWith('HTTP/1.1 200') ? stdout : undefined;
   });
   show('client', curl.join(' '), answer);
-  const neighbour = await onHost(lab.client, ['ip', 'neigh', 'show', vip]);
-  const holder = lab.nodes.find(({ mac }) => neighbour.includes(mac));
-  if (holder === undefined) throw new Error(`the MAC that answered is no node's: ${neighbour}`);
+  const neighbor = await onHost(lab.client, ['ip', 'neigh', 'show', vip]);
+  const holder = lab.nodes.find(({ mac }) => neighbor.includes(mac));
+  if (holder === undefined) throw new Error(`the MAC that answered is no node's: ${neighbor}`);
   console.log(`\n  That MAC is ${holder.name}'s: it holds the VIP. Its kube-proxy takes the packet from there:\n`);
   if (proxyMode === 'nftables') await onHost(holder, ['sh', '-c', `nft list table ip kube-proxy | grep -A3 '${vip}'`]);
   else await onHost(holder, ['sh', '-c', `iptables -t nat -S KUBE-SERVICES | grep -w ${vip}`]);

@@ -1,4 +1,4 @@
-/** The frames that announce a VIP to neighbours that did not ask: gratuitous ARP and unsolicited Neighbor Advertisements. */
+/** The frames that announce a VIP to neighbors that did not ask: gratuitous ARP and unsolicited Neighbor Advertisements. */
 import type { Ip } from '../addr/ip.ts';
 import { arpOperation, encodeArp } from '../wire/arp.ts';
 import { broadcastMac } from '../wire/ethernet.ts';
@@ -9,7 +9,7 @@ import type { DueFrame } from './gratuitous-schedule.ts';
 /** The target hardware address of a request form: not asked for (RFC 5227 section 1.1: SHOULD be zero). */
 const unknownMac = '00:00:00:00:00:00';
 
-/** A frame to all neighbours that says the VIP is at `mac`. */
+/** A frame to all neighbors that says the VIP is at `mac`. */
 export function encodeUnsolicited(mac: string, { vip, form }: DueFrame): Uint8Array {
   return form === 'Advertisement' ? encodeAdvertisement(mac, vip) : encodeGarp(mac, vip, form);
 }

@@ -1,5 +1,5 @@
 /**
- * When VIPs are announced unasked on one link, so that neighbours learn a new holder at once: gratuitous ARP for IPv4, unsolicited
+ * When VIPs are announced unasked on one link, so that neighbors learn a new holder at once: gratuitous ARP for IPv4, unsolicited
  * Neighbor Advertisements for IPv6. What the frames say is in `unsolicited.ts`.
  */
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
@@ -76,7 +76,7 @@ export function keepBursts(state: BurstState, vips: ReadonlySet<Ip>): BurstState
   return { ...state, queues: state.queues.map((queue) => queue.filter(({ vip }) => vips.has(vip))) };
 }
 
-/** The state in which these VIPs start their burst anew: neighbours may have heard another node last. */
+/** The state in which these VIPs start their burst anew: neighbors may have heard another node last. */
 export function repeatBursts(state: BurstState, vips: readonly Ip[], nowMs: number): BurstState {
   const repeated = new Set(vips);
   const all = [...new Set(state.queues.flat().map(({ vip }) => vip))];

@@ -50,7 +50,7 @@ function reasonForSilence({ mac, vips }: NdpLink, request: Uint8Array): DropReas
 
 /**
  * Where the sender's hardware address is: in its option, and where there is none in the Ethernet header. Probes of a known
- * neighbour need no option (RFC 4861 section 7.2.2), and their sender can be reached where they came from.
+ * neighbor need no option (RFC 4861 section 7.2.2), and their sender can be reached where they came from.
  */
 function senderAt(request: Uint8Array): number {
   return linkAddressAt(request) || ndpOffset.source;
@@ -85,7 +85,7 @@ function isClaim(request: Uint8Array, vips: Ipv6Set): boolean {
 /**
  * The advertisement comes from the VIP, as it would from a kernel that owns the address: Linux does so, others use their
  * link-local address, and receivers look at the target alone (RFC 4861 section 7.2.5). So a link without a link-local address
- * can answer too. No router (R), not anycast, so it overrides what the neighbour knew (O). A host that asks from `::` whether
+ * can answer too. No router (R), not anycast, so it overrides what the neighbor knew (O). A host that asks from `::` whether
  * the address is free (DAD) cannot be reached by address: all nodes are told, and it gives way (RFC 4862 section 5.4.4).
  */
 function writeAdvertisement({ mac, vips, macs }: NdpLink, request: Uint8Array, reply: Uint8Array): void {

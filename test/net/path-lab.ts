@@ -96,7 +96,7 @@ export const noSpread: Spread = {
   spread: [],
   spreadLinks: [],
   peerMacs: [],
-  neighbourFor: () => undefined,
+  neighborFor: () => undefined,
 };
 
 /** A path of the pair's node, with some facts replaced. */

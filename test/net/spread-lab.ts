@@ -217,12 +217,12 @@ export function spreadPath(
   { sticky = false, nodePort = '', ...facts }: Partial<DataPath> & Partial<SpreadPort> & { nodePort?: string } = {},
 ): DataPath {
   const protocols = ['tcp', 'udp'] as const;
-  const neighbourFor = (node: string, vip: Ip): Neighbor | undefined => {
+  const neighborFor = (node: string, vip: Ip): Neighbor | undefined => {
     const host = [a, b].find((one) => one.node === node && node !== self.node);
     return host && { node, address: host[vip.includes(':') ? 'IPv6' : 'IPv4'], mac: host.mac, link: linkName };
   };
   return pathOf({
-    ...{ self: self.node, neighbourFor, nodeAddresses: {}, peerMacs: [a.mac, b.mac] },
+    ...{ self: self.node, neighborFor, nodeAddresses: {}, peerMacs: [a.mac, b.mac] },
     links: [{ name: linkName, addresses: [self.IPv4, self.IPv6], hasVips: true }],
     vips: families.map((family) => vipPath(vips[family], ...protocols.map((one) => `${one}/80${nodePort}`))),
     spread: families.map((family) => ({

@@ -39,8 +39,8 @@ export class Cluster {
   /** VIPs that a host which is none of the nodes answers for, with its hardware address. */
   readonly strangers = new Map<string, string>();
   readonly adversary: Adversary;
-  /** The client's neighbour cache. */
-  readonly neighbours = new Map<string, string>();
+  /** The client's neighbor cache. */
+  readonly neighbors = new Map<string, string>();
 
   constructor({ seed, nodes, vips, cabling = 'One', links = ['eth0'] }: Plan) {
     this.seed = seed;
@@ -56,7 +56,7 @@ export class Cluster {
     const { schedule, random, fabric, api, meter, speakers, strangers } = this;
     this.adversary = new Adversary({ schedule, random, speakers, strangers });
     const onSent = this.adversary.see;
-    const onGarp = (uid: string, mac: string) => this.neighbours.set(uid, mac);
+    const onGarp = (uid: string, mac: string) => this.neighbors.set(uid, mac);
     const isText = seed % 4 === 1 && nodes <= mostInText;
     const around: Surroundings = {
       schedule,

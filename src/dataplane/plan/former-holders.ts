@@ -14,7 +14,7 @@ export interface Held {
 export interface Neighbors {
   readonly self: string;
   /** How this node reaches another one on the link that a VIP is on; undefined where it does not. */
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
+  readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
   /** Milliseconds on a clock that never goes back. */
   readonly now: number;
 }
@@ -32,14 +32,14 @@ export class FormerHolders {
   #former: ReadonlyMap<string, Former> = new Map();
 
   /** Takes in who holds what, and says who gets what this node does not know. */
-  observe(held: readonly Held[], { self, neighbourFor, now }: Neighbors): Chances {
+  observe(held: readonly Held[], { self, neighborFor, now }: Neighbors): Chances {
     const former = new Map<string, Former>();
     const chances: Chances['chances'][number][] = [];
     for (const { uid, vip, holder } of held) {
       const other = holder !== undefined && holder !== self ? { node: holder, at: now } : this.#former.get(uid);
       if (other === undefined || now - other.at > chanceMs) continue;
       former.set(uid, other);
-      const to = neighbourFor(other.node, vip);
+      const to = neighborFor(other.node, vip);
       if (to === undefined) continue;
       chances.push({ vip, to });
     }

@@ -32,8 +32,8 @@ const handedOnHops = 12;
 /** Hands packets on. A SYN begins a connection, and a RST needs no answer (RFC 9293 section 3.10.7.1). */
 export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): TableFragment {
   const slotted = slotChances(dialect, spread);
-  const neighbours = new Map([...chances.map(({ to }) => to), ...slotted.neighbours].map((to) => [chainTo(to), to]));
-  if (neighbours.size === 0) return {};
+  const neighbors = new Map([...chances.map(({ to }) => to), ...slotted.neighbors].map((to) => [chainTo(to), to]));
+  if (neighbors.size === 0) return {};
   const { ip, address, hops } = dialect;
   const rules: TableFragment = {
     collections: {
@@ -49,7 +49,7 @@ export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): 
       ]),
       unknown_flow: chain(`${ip} daddr . tcp dport vmap @slot_chances`, `${ip} daddr vmap @chances`),
       ...Object.fromEntries(
-        [...neighbours].map(([name, { address, link }]) => [
+        [...neighbors].map(([name, { address, link }]) => [
           name,
           chain(`${hops} set ${handedOnHops} dup to ${address} device "${link}"`, 'drop'),
         ]),
@@ -62,22 +62,22 @@ export function handOn(dialect: Dialect, { chances }: Chances, spread: Spread): 
 interface Slotted {
   readonly parts: readonly TableFragment[];
   readonly ports: readonly (readonly [string, string])[];
-  readonly neighbours: readonly Neighbor[];
+  readonly neighbors: readonly Neighbor[];
 }
 
 /** Where connections are spread, it is the slot that has a node from before. */
-function slotChances(dialect: Dialect, { spread, self, neighbourFor }: Spread): Slotted {
+function slotChances(dialect: Dialect, { spread, self, neighborFor }: Spread): Slotted {
   const tables = new Map<string, TableFragment>();
-  const neighbours: Neighbor[] = [];
+  const neighbors: Neighbor[] = [];
   const ports = spread.flatMap(({ vip, link, ports }) =>
     ports
       .filter(({ protocol }) => protocol === 'tcp')
       .map(({ port, sticky, table }) => {
         const name = chainName('chances', table.name, link);
-        const to = (slot: Slot) => neighbourFor(chanceOf(slot, self) ?? self, vip);
+        const to = (slot: Slot) => neighborFor(chanceOf(slot, self) ?? self, vip);
         if (!tables.has(name)) {
           const targets = table.slots.map(to);
-          neighbours.push(...targets.filter((one) => one !== undefined));
+          neighbors.push(...targets.filter((one) => one !== undefined));
           const elements = targets.flatMap((one, slot) => (one ? [[`${slot}`, `goto ${chainTo(one)}`] as const] : []));
           tables.set(name, {
             collections: { [name]: slotMap(elements) },
@@ -90,5 +90,5 @@ function slotChances(dialect: Dialect, { spread, self, neighbourFor }: Spread): 
         return [`${vip} . ${port}`, `goto ${name}_${sticky ? 'client' : 'flow'}`] as const;
       }),
   );
-  return { parts: [...tables.values()], ports, neighbours };
+  return { parts: [...tables.values()], ports, neighbors };
 }

@@ -39,7 +39,7 @@ export interface Spread {
   readonly spreadLinks: readonly string[];
   readonly peerMacs: readonly string[];
   /** How this node reaches another one on the link that an address is on. */
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
+  readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
 }
 
 /** All nodes must hash alike. */
@@ -142,13 +142,13 @@ function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[])
   for (const { vip, link, ports } of spread) {
     for (const { table } of ports) needed.set(slotsName(dialect, table, link), { table, link, vip });
   }
-  const neighbours = new Map<string, Neighbor>();
+  const neighbors = new Map<string, Neighbor>();
   const tables = [...needed].map(([name, { table, link, vip }]): TableFragment => {
     const verdicts = new Map<string, string>([[facts.self, 'accept']]);
     for (const node of new Set(table.slots.map(({ first }) => first))) {
-      const to = facts.neighbourFor(node, vip);
+      const to = facts.neighborFor(node, vip);
       if (to === undefined || node === facts.self) continue;
-      neighbours.set(chainTo(to), to);
+      neighbors.set(chainTo(to), to);
       verdicts.set(node, `goto ${chainTo(to)}`);
     }
     const elements = table.slots.map(({ first }, slot) => [`${slot}`, verdicts.get(first) ?? 'accept'] as const);
@@ -165,7 +165,7 @@ function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[])
       },
     };
   });
-  const sending = [...neighbours].map(([name, { address, link }]): TableFragment => {
+  const sending = [...neighbors].map(([name, { address, link }]): TableFragment => {
     return { chains: { [name]: chain(`fwd ${ip} to ${address} device "${link}"`) } };
   });
   return [...tables, ...sending];

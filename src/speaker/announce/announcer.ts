@@ -20,7 +20,7 @@ export interface Announcer {
   readonly threadFailed: Emitter<[error: Error]>;
   /** The whole desired state; does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
-  /** Tells the neighbours again where these VIPs are. */
+  /** Tells the neighbors again where these VIPs are. */
   repeat(vips: readonly Ip[]): void;
   /** Milliseconds since the packet worker turned. */
   workerAgeMs(): number;

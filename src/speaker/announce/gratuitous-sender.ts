@@ -123,7 +123,7 @@ export class BurstSender {
     this.#timer = setTimeout(this.#wake, Math.max(next, 1));
   }
 
-  /** One round of one link. Where the queue is full the whole round is due again: neighbours may hear a frame twice. */
+  /** One round of one link. Where the queue is full the whole round is due again: neighbors may hear a frame twice. */
   #sendOn(key: string, burst: Burst, now: number): void {
     const { frames, state } = dueFrames(burst.state, now);
     const { outcome, err } = sendAll(burst, frames);
@@ -152,7 +152,7 @@ function sendAll(
   }
 }
 
-/** A link that got another MAC or index is another link to its neighbours: its VIPs are announced anew. */
+/** A link that got another MAC or index is another link to its neighbors: its VIPs are announced anew. */
 function linkKey({ name, index, mac }: Link): string {
   return `${name}/${index}/${mac}`;
 }

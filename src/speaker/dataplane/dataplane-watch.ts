@@ -150,7 +150,7 @@ export class DataplaneWatch {
     const lost = new Set(runner.membership.lost);
     const isGone = (node: string) => lost.has(node) && !spread.isInDoubt(node, now);
     const neighborLinks = { own: links, of: (node: string) => runner.linksOf(node) };
-    const neighbourFor = (node: string, vip: Ip) =>
+    const neighborFor = (node: string, vip: Ip) =>
       isGone(node) ? undefined : this.#neighbors.find(node, vip, neighborLinks);
     const slices = informers.endpointSlices.store.values();
     const vips = this.#reader.read({
@@ -163,7 +163,7 @@ export class DataplaneWatch {
     const spreadPlan = spread.plan({
       ...{ desired, links, slices, paths: vips, now },
       hosts: {
-        ...{ self, present: new Set(runner.membership.present), neighbourFor },
+        ...{ self, present: new Set(runner.membership.present), neighborFor },
         isDraining: (node) => nodes.get(node)?.draining === true,
         linkFor: (vip) => linkOf(vip, links),
       },
@@ -171,8 +171,8 @@ export class DataplaneWatch {
     });
     const held = runner.decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     return planDataplane({
-      ...{ self, vips, neighbourFor, links, slices, ...spreadPlan },
-      ...this.#former.observe(held, { self, neighbourFor, now }),
+      ...{ self, vips, neighborFor, links, slices, ...spreadPlan },
+      ...this.#former.observe(held, { self, neighborFor, now }),
       peerMacs: [...nodes.keys()].flatMap((node) => (runner.linksOf(node) ?? []).map(({ mac }) => mac)),
       internalAddresses: nodes.get(self)?.internalAddresses ?? [],
       deadNodes: this.#deadNodes.dead,

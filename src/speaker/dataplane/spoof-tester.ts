@@ -13,7 +13,7 @@ import { encodeTcp, tcpFlag } from '../../wire/tcp.ts';
 /** The other nodes that share VIPs with this one on a link. */
 export interface TestedLink {
   readonly link: Link;
-  readonly neighbours: readonly Neighbor[];
+  readonly neighbors: readonly Neighbor[];
 }
 
 /** Tests the paths of all links that have VIPs to spread. */
@@ -53,7 +53,7 @@ export class SpoofTester {
   }
 
   #round = async (): Promise<void> => {
-    for (const { link, neighbours } of this.#links) this.#send(link, neighbours);
+    for (const { link, neighbors } of this.#links) this.#send(link, neighbors);
     try {
       const listing = await nft(`list set netdev ${tableName} ${passedSet}\n`);
       this.#judge(new Set(listing.match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g)));
@@ -64,11 +64,11 @@ export class SpoofTester {
     this.#timer = this.#links.length === 0 ? undefined : setTimeout(this.#round, testTimes.everyMs).unref();
   };
 
-  #send(link: Link, neighbours: readonly Neighbor[]): void {
+  #send(link: Link, neighbors: readonly Neighbor[]): void {
     try {
       const sender = openFrameSender(link);
       try {
-        for (const { address, mac } of neighbours) {
+        for (const { address, mac } of neighbors) {
           // Nobody answers a reset, should it come where our rules are not.
           sender.send(
             encodeTcp({
@@ -89,10 +89,10 @@ export class SpoofTester {
   #judge(passed: ReadonlySet<string>): void {
     const now = performance.now();
     const blocked = new Map<string, readonly string[]>();
-    for (const { link, neighbours } of this.#links) {
+    for (const { link, neighbors } of this.#links) {
       const tests = this.#tests.get(link.name) ?? new SpoofTests();
       this.#tests.set(link.name, tests);
-      const missing = tests.missing(neighbours, passed, now);
+      const missing = tests.missing(neighbors, passed, now);
       if (missing.length > 0) blocked.set(link.name, missing);
     }
     this.#tell(blocked);

@@ -21,7 +21,7 @@ export interface Hosts {
   readonly isDraining: (node: string) => boolean;
   /** The link of this node that an address is on. */
   readonly linkFor: (vip: Ip) => LinkOf | undefined;
-  readonly neighbourFor: (node: string, vip: Ip) => Neighbor | undefined;
+  readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
   /** Nodes whose packets in the name of others do not arrive at a node, as that node tells. */
   readonly blockedAt: (node: string) => readonly string[];
 }
@@ -30,7 +30,7 @@ export interface Hosts {
 export interface SpreadTargets {
   readonly wishFor: SpreadFacts['wishFor'];
   /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
-  readonly neighbours: ReadonlyMap<string, readonly Neighbor[]>;
+  readonly neighbors: ReadonlyMap<string, readonly Neighbor[]>;
 }
 
 /** Reads what the L2Advertisements wish. */
@@ -39,19 +39,19 @@ export function spreadTargetsOf({ vips }: DesiredVips, hosts: Hosts): SpreadTarg
     advertisements.some(({ distribution }) => distribution === 'Spread');
   const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
   const lists = new NodeLists(hosts);
-  const neighbours = new Map<string, Map<string, Neighbor>>();
+  const neighbors = new Map<string, Map<string, Neighbor>>();
   for (const demand of spread.values()) {
     const link = hosts.linkFor(demand.address);
     if (link === undefined) continue;
-    const known = neighbours.get(link.name) ?? new Map<string, Neighbor>();
-    neighbours.set(link.name, known);
+    const known = neighbors.get(link.name) ?? new Map<string, Neighbor>();
+    neighbors.set(link.name, known);
     for (const node of lists.of(demand, link).reachable) {
-      const to = known.has(node) ? undefined : hosts.neighbourFor(node, demand.address);
+      const to = known.has(node) ? undefined : hosts.neighborFor(node, demand.address);
       if (to) known.set(node, to);
     }
   }
   return {
-    neighbours: new Map([...neighbours].map(([link, all]) => [link, [...all.values()]])),
+    neighbors: new Map([...neighbors].map(([link, all]) => [link, [...all.values()]])),
     wishFor: (vip) => {
       const demand = spread.get(vip);
       const link = demand && hosts.linkFor(vip);
@@ -85,8 +85,8 @@ class NodeLists {
     const key = `${name} ${subnet}`;
     const before = lists.get(key);
     if (before) return before;
-    const { self, present, isDraining, neighbourFor, blockedAt } = this.#hosts;
-    const isNear = (node: string) => node === self || neighbourFor(node, address) !== undefined;
+    const { self, present, isDraining, neighborFor, blockedAt } = this.#hosts;
+    const isNear = (node: string) => node === self || neighborFor(node, address) !== undefined;
     const able = [...eligible].filter((node) => present.has(node) && !isDraining(node) && serves(node));
     const reachable = able.filter(isNear);
     // Whose packets do not arrive at one node may not send in the name of others at all: a client would not hear its answers either.

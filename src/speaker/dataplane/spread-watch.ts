@@ -74,10 +74,10 @@ export class SpreadWatch {
       blockedAt: (node) =>
         node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
     };
-    const { wishFor, neighbours } = spreadTargetsOf(world.desired, hosts);
-    const wanted = links.filter(({ name }) => neighbours.has(name));
+    const { wishFor, neighbors } = spreadTargetsOf(world.desired, hosts);
+    const wanted = links.filter(({ name }) => neighbors.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
-    tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
+    tester.observe(able.map((link) => ({ link, neighbors: neighbors.get(link.name) ?? [] })));
     const ableNames = new Set(able.map(({ name }) => name));
     const isAble = (wish: SpreadTarget) => ableNames.has(wish.link);
     const spread = planSpread(this.#membership, {

@@ -146,7 +146,7 @@ promise('what a peer tells as a hardware address is one, or comes into no rule',
   const known = new PeerLinks();
   if (message?.kind === 'Heartbeat') known.take(message);
   const peerMacs = (known.of(beat.from.node) ?? []).map(({ mac }) => mac);
-  const facts = { self: 'n1', spread: [], spreadLinks: ['eth0'], neighbourFor: () => undefined };
+  const facts = { self: 'n1', spread: [], spreadLinks: ['eth0'], neighborFor: () => undefined };
   const { collections = {} } = spreadOut({ ...facts, peerMacs: ['02:00:00:00:00:03', ...peerMacs] });
   const elements = [...(collections.peer_macs?.elements.keys() ?? [])];
   assert.ok(elements.includes('02:00:00:00:00:03'));

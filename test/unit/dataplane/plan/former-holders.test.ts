@@ -12,15 +12,15 @@ const macOf = (node: string) => `mac of ${node}`;
 function observer(reached: readonly string[] = ['n1', 'n2']) {
   const former = new FormerHolders();
   return (holder: string | undefined, now: number, without: readonly string[] = []) => {
-    const neighbours: Neighbors = {
+    const neighbors: Neighbors = {
       self: 'self',
-      neighbourFor: (node, at) =>
+      neighborFor: (node, at) =>
         reached.includes(node) && !without.includes(node)
           ? { node, address: at, mac: macOf(node), link: 'eth0' }
           : undefined,
       now,
     };
-    const { chances } = former.observe([{ uid: 'u', vip, holder }], neighbours);
+    const { chances } = former.observe([{ uid: 'u', vip, holder }], neighbors);
     return chances.map(({ to }) => to.node);
   };
 }
@@ -56,12 +56,12 @@ test('A9 a speaker that has just started knows of no former holder', () => {
 
 test('A9 a VIP that is gone is forgotten', () => {
   const former = new FormerHolders();
-  const neighbours: Neighbors = {
+  const neighbors: Neighbors = {
     self: 'self',
-    neighbourFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
+    neighborFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
     now: 0,
   };
-  former.observe([{ uid: 'u', vip, holder: 'n1' }], neighbours);
-  former.observe([], neighbours);
-  assert.deepEqual(former.observe([{ uid: 'u', vip, holder: 'self' }], neighbours).chances, []);
+  former.observe([{ uid: 'u', vip, holder: 'n1' }], neighbors);
+  former.observe([], neighbors);
+  assert.deepEqual(former.observe([{ uid: 'u', vip, holder: 'self' }], neighbors).chances, []);
 });

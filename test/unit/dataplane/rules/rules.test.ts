@@ -26,7 +26,7 @@ const path: DataPath = {
   deadEndpoints: ['10.0.0.5', 'fd00::5'] as Ip[],
   chances: [{ vip, to: peer }],
   spread: [{ vip, link: 'eth0', ports: [{ protocol: 'tcp', port: 80, sticky: false, table }] }],
-  ...{ spreadLinks: ['eth0'], peerMacs: [peer.mac], neighbourFor: (node) => (node === 'b' ? peer : undefined) },
+  ...{ spreadLinks: ['eth0'], peerMacs: [peer.mac], neighborFor: (node) => (node === 'b' ? peer : undefined) },
 };
 const tables = new Map(rulesetOf(path).map((one) => [one.family, one]));
 

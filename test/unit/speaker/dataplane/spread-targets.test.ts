@@ -24,7 +24,7 @@ function demand(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   };
 }
 
-const neighbourOf = (node: string): Neighbor => {
+const neighborOf = (node: string): Neighbor => {
   return { node, address: '192.0.2.99' as Ip, mac: `mac of ${node}`, link: 'eth0' };
 };
 
@@ -37,7 +37,7 @@ function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
       present: all,
       isDraining: () => false,
       linkFor: (vip) => ({ name: 'eth0', subnet: familyOf(vip) }),
-      neighbourFor: neighbourOf,
+      neighborFor: neighborOf,
       blockedAt: () => [],
       ...facts,
     },
@@ -73,7 +73,7 @@ test('nodes may serve that are eligible, live, are not drained, have a link for 
   assert.deepEqual(nodesOf({ isDraining: (node) => node === 'b' }), both('a', 'c', 'self'));
   assert.deepEqual(nodesOf({}, { serves: (node) => node !== 'self' }), both('a', 'b', 'c'));
   assert.deepEqual(
-    nodesOf({ neighbourFor: (node) => (node === 'c' ? neighbourOf(node) : undefined) }),
+    nodesOf({ neighborFor: (node) => (node === 'c' ? neighborOf(node) : undefined) }),
     both('c', 'self'),
   );
 });
@@ -82,7 +82,7 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
   const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
   const facts: Partial<Hosts> = {
     linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
-    neighbourFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighbourOf(node)),
+    neighborFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighborOf(node)),
   };
   for (const order of [
     [near, far],
@@ -115,16 +115,16 @@ test('D8 who is reported by any node is left out everywhere, and who reports thi
   assert.deepEqual(nodesOf({ ...reports({ b: ['a'] }), present: new Set(['a', 'c', 'self']) }), both('a', 'c', 'self'));
 });
 
-test('neighbours are the other nodes of all VIPs to be spread, by link, blocked or not: they go on being tested', () => {
+test('neighbors are the other nodes of all VIPs to be spread, by link, blocked or not: they go on being tested', () => {
   const eligible = { [one]: new Set(['a', 'self']), [two]: new Set(['a', 'b']), [six]: new Set(['c']) };
   const demands = [one, two, six].map((vip) => demand(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
   const single = demand('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
-  const { neighbours } = read([...demands, single], {
+  const { neighbors } = read([...demands, single], {
     linkFor: (vip) => ({ name: vip === six ? 'eth1' : 'eth0', subnet: familyOf(vip) }),
     blockedAt: () => ['a'],
-    neighbourFor: (node) => (node === 'self' ? undefined : neighbourOf(node)),
+    neighborFor: (node) => (node === 'self' ? undefined : neighborOf(node)),
   });
-  const names = [...neighbours].map(([link, list]) => [link, list.map(({ node }) => node)]);
+  const names = [...neighbors].map(([link, list]) => [link, list.map(({ node }) => node)]);
   assert.deepEqual(names, [
     ['eth0', ['a', 'b']],
     ['eth1', ['c']],

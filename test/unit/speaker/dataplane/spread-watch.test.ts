@@ -43,7 +43,7 @@ function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Singl
         isDraining: () => false,
         linkFor: () => ({ name: link.name, subnet: '192.0.2.9/24' }),
       },
-      neighbourFor: (node, address) => (node === 'self' ? undefined : { node, address, mac: node, link: link.name }),
+      neighborFor: (node, address) => (node === 'self' ? undefined : { node, address, mac: node, link: link.name }),
     },
     ...rest,
   };
@@ -54,7 +54,7 @@ function watch({ blocked = [] as readonly string[], fault = undefined as string 
   const observed: (readonly TestedLink[])[] = [];
   const tester = { observe: (links: readonly TestedLink[]) => observed.push(links) > 0, blockedOn: () => blocked };
   const spread = new SpreadWatch({ log: createLogger('speaker', 'silent'), tester, fault: () => fault });
-  const tested = () => observed.at(-1)?.map((one) => [one.link.name, one.neighbours.map(({ node }) => node).sort()]);
+  const tested = () => observed.at(-1)?.map((one) => [one.link.name, one.neighbors.map(({ node }) => node).sort()]);
   return { spread, tested };
 }
 
