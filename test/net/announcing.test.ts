@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, test } from 'node:test';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
-import { isAnsweredBy, neighbor } from './neighbour.ts';
+import { isAnsweredBy, neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const vip = '10.99.3.1';

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { type FrameLab, requestFor, startFrameLab, withVlanTag } from './frame-lab.ts';
 import { clientMac, ip, linkName, nodeMac } from './namespaces.ts';
-import { isAnsweredBy, isStillAnsweredBy } from './neighbour.ts';
+import { isAnsweredBy, isStillAnsweredBy } from './neighbor.ts';
 
 let lab: FrameLab;
 const vip = '10.99.1.1';

@@ -14,7 +14,7 @@ import {
   switchPort,
   writeSysctl,
 } from './namespaces.ts';
-import { isAnsweredBy, neighbor } from './neighbour.ts';
+import { isAnsweredBy, neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const vip = 'fd99::c8:1';

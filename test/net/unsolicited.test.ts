@@ -7,7 +7,7 @@ import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { type FrameLab, startFrameLab } from './frame-lab.ts';
 import type { Said } from './line-process.ts';
 import { clientMac, ip, linkName, nodeMac, writeSysctl } from './namespaces.ts';
-import { neighbor } from './neighbour.ts';
+import { neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const formerMac = '02:00:00:00:00:0f';
