@@ -22,7 +22,7 @@ export interface SpreadTarget {
 export interface SpreadFacts {
   readonly paths: readonly VipPath[];
   /** The wish for an address, if there is one. */
-  readonly wishFor: (vip: Ip) => SpreadTarget | undefined;
+  readonly targetFor: (vip: Ip) => SpreadTarget | undefined;
   /** How many endpoints of a Service are ready on each node. */
   readonly endpoints: (service: string, family: Family) => ReadonlyMap<string, number>;
   /** The nodes that live, or are back in a moment. */
@@ -34,7 +34,7 @@ export interface SpreadFacts {
 export function planSpread(membership: Membership, facts: SpreadFacts): readonly SpreadVip[] {
   const wanted = new Map<string, Wanted>();
   const wishes = facts.paths.flatMap((path) => {
-    const wish = facts.wishFor(path.address);
+    const wish = facts.targetFor(path.address);
     if (wish === undefined) return [];
     const ports = path.ports.map((port) => {
       return { ...port, group: [port.local ?? '', wish.scope, wish.link].join(' ') };

@@ -28,7 +28,7 @@ export interface Hosts {
 
 /** What is to be spread. */
 export interface SpreadTargets {
-  readonly wishFor: SpreadFacts['wishFor'];
+  readonly targetFor: SpreadFacts['targetFor'];
   /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
   readonly neighbors: ReadonlyMap<string, readonly Neighbor[]>;
 }
@@ -52,7 +52,7 @@ export function spreadTargetsOf({ vips }: DesiredVips, hosts: Hosts): SpreadTarg
   }
   return {
     neighbors: new Map([...neighbors].map(([link, all]) => [link, [...all.values()]])),
-    wishFor: (vip) => {
+    targetFor: (vip) => {
       const demand = spread.get(vip);
       const link = demand && hosts.linkFor(vip);
       if (demand === undefined || link === undefined) return undefined;

@@ -74,17 +74,17 @@ export class SpreadWatch {
       blockedAt: (node) =>
         node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
     };
-    const { wishFor, neighbors } = spreadTargetsOf(world.desired, hosts);
+    const { targetFor, neighbors } = spreadTargetsOf(world.desired, hosts);
     const wanted = links.filter(({ name }) => neighbors.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
     tester.observe(able.map((link) => ({ link, neighbors: neighbors.get(link.name) ?? [] })));
     const ableNames = new Set(able.map(({ name }) => name));
-    const isAble = (wish: SpreadTarget) => ableNames.has(wish.link);
+    const isAble = (target: SpreadTarget) => ableNames.has(target.link);
     const spread = planSpread(this.#membership, {
       paths,
-      wishFor: (vip) => {
-        const wish = wishFor(vip);
-        return wish && isAble(wish) ? wish : undefined;
+      targetFor: (vip) => {
+        const target = targetFor(vip);
+        return target && isAble(target) ? target : undefined;
       },
       endpoints: endpointCounts(world.slices),
       present: world.hosts.present,
@@ -92,10 +92,10 @@ export class SpreadWatch {
     });
     const members = new Map(spread.map((one) => [one.vip, this.#membersOf(one)]));
     const states = paths.flatMap(({ address: vip }) => {
-      const wish = wishFor(vip);
-      if (wish === undefined) return [];
-      const facts = { hasPrograms: !isAble(wish), members: members.get(vip) ?? [], blocked: this.#blockedOf(wish) };
-      return [[vip, { vip, link: wish.link, ...facts }] as const];
+      const target = targetFor(vip);
+      if (target === undefined) return [];
+      const facts = { hasPrograms: !isAble(target), members: members.get(vip) ?? [], blocked: this.#blockedOf(target) };
+      return [[vip, { vip, link: target.link, ...facts }] as const];
     });
     this.#states = new Map(states);
     return { spread, spreadLinks: able.map(({ name }) => name) };

@@ -22,7 +22,7 @@ function plan(paths: readonly VipPath[], facts: Partial<SpreadFacts> & { readonl
   const { nodes = ['a', 'b'], ...rest } = facts;
   return planSpread(new Membership(), {
     paths,
-    wishFor: (vip) => wish(vip, { nodes }),
+    targetFor: (vip) => wish(vip, { nodes }),
     endpoints: () => new Map(),
     present: new Set(['a', 'b', 'c']),
     now: 0,
@@ -41,7 +41,7 @@ const nodesOf = ({ slots }: SlotTable) => [...new Set(slots.map(({ first }) => f
 test('a VIP is spread where an advertisement wishes it, all its ports over all nodes in equal parts', () => {
   const ports = [port(80), port(53, { protocol: 'udp', sticky: true })];
   const spread = plan([path(one, ...ports), path(two, port(80))], {
-    wishFor: (vip) => (vip === one ? wish(vip) : undefined),
+    targetFor: (vip) => (vip === one ? wish(vip) : undefined),
   });
   assert.deepEqual(
     spread.map(({ vip, link, ports }) => [vip, link, ports.map(({ table, ...rest }) => rest)]),
@@ -64,13 +64,13 @@ test('a VIP is spread where an advertisement wishes it, all its ports over all n
 
 test('VIPs of the same scope and link have one table; others have their own', () => {
   const spread = plan([path(one, port(80)), path(two, port(80)), path(six, port(80))], {
-    wishFor: (vip) => wish(vip, vip === six ? { scope: 'other' } : {}),
+    targetFor: (vip) => wish(vip, vip === six ? { scope: 'other' } : {}),
   });
   const [first, second, third] = tables(spread);
   assert.ok(first === second);
   assert.notEqual(first?.name, third?.name);
   const links = plan([path(one, port(80)), path(two, port(80))], {
-    wishFor: (vip) => wish(vip, { link: vip === one ? 'eth0' : 'eth1' }),
+    targetFor: (vip) => wish(vip, { link: vip === one ? 'eth0' : 'eth1' }),
   });
   assert.equal(new Set(tables(links).map(({ name }) => name)).size, 2);
 });

@@ -46,7 +46,7 @@ function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
 
 /** The nodes that may serve, and those of them that packets can be passed on to. */
 function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): readonly (readonly string[])[] {
-  const { reachable = [], nodes = [] } = read([demand(one, of)], facts).wishFor(one) ?? {};
+  const { reachable = [], nodes = [] } = read([demand(one, of)], facts).targetFor(one) ?? {};
   return [[...reachable].sort(), [...nodes].sort()];
 }
 
@@ -54,16 +54,16 @@ const both = (...nodes: readonly string[]) => [nodes, nodes];
 
 test('a VIP is spread if one of its advertisements says so, and a link of this node has its subnet', () => {
   const single = advertisement('y', 'Single');
-  const { wishFor } = read([
+  const { targetFor } = read([
     demand(one, { advertisements: [single, advertisement('x')] }),
     demand(two, { advertisements: [single] }),
   ]);
-  assert.deepEqual(wishFor(one)?.scope, 'uid-y uid-x IPv4');
-  assert.equal(wishFor(one)?.link, 'eth0');
-  assert.equal(wishFor(two), undefined);
-  assert.equal(wishFor(six), undefined);
-  assert.equal(read([demand(one)], { linkFor: () => undefined }).wishFor(one), undefined);
-  assert.equal(read([demand(six)]).wishFor(six)?.scope, 'uid-x IPv6');
+  assert.deepEqual(targetFor(one)?.scope, 'uid-y uid-x IPv4');
+  assert.equal(targetFor(one)?.link, 'eth0');
+  assert.equal(targetFor(two), undefined);
+  assert.equal(targetFor(six), undefined);
+  assert.equal(read([demand(one)], { linkFor: () => undefined }).targetFor(one), undefined);
+  assert.equal(read([demand(six)]).targetFor(six)?.scope, 'uid-x IPv6');
 });
 
 test('nodes may serve that are eligible, live, are not drained, have a link for it and are reached without a router', () => {
@@ -88,18 +88,18 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
     [near, far],
     [far, near],
   ]) {
-    const { wishFor } = read(
+    const { targetFor } = read(
       order.map((vip) => demand(vip)),
       facts,
     );
     assert.deepEqual(
-      [near, far].map((vip) => wishFor(vip)?.nodes),
+      [near, far].map((vip) => targetFor(vip)?.nodes),
       [
         ['self', 'a', 'b', 'c'],
         ['self', 'a', 'b'],
       ],
     );
-    assert.notEqual(wishFor(near)?.scope, wishFor(far)?.scope, 'nor may they share a table');
+    assert.notEqual(targetFor(near)?.scope, targetFor(far)?.scope, 'nor may they share a table');
   }
 });
 

@@ -29,12 +29,12 @@ function demand(distribution: 'Spread' | 'Single'): DesiredVip {
   };
 }
 
-function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Single' } = {}): SpreadWorld {
-  const { wish = 'Spread', ...rest } = facts;
+function world(facts: Partial<SpreadWorld> & { readonly distribution?: 'Spread' | 'Single' } = {}): SpreadWorld {
+  const { distribution = 'Spread', ...rest } = facts;
   const none = { nodePort: undefined, sources: undefined, local: undefined, vacant: false };
   const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
   return {
-    desired: { vips: [demand(wish)], unwanted: [] },
+    desired: { vips: [demand(distribution)], unwanted: [] },
     ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
     hosts: {
       ...{
@@ -74,7 +74,7 @@ test('a VIP that is to be spread is spread over all nodes, and the paths to the 
 test('where nobody wishes it nothing is spread, tested, looked at or found', () => {
   const { spread, tested } = watch();
   spread.plan(world());
-  assert.deepEqual(spread.plan(world({ wish: 'Single' })), { spread: [], spreadLinks: [] });
+  assert.deepEqual(spread.plan(world({ distribution: 'Single' })), { spread: [], spreadLinks: [] });
   assert.deepEqual(tested(), []);
   assert.equal(spread.findingOf(vip), undefined);
   assert.equal(spread.nextAt(1), undefined);
