@@ -37,27 +37,27 @@ export interface SpreadTargets {
 export function spreadTargetsOf({ vips }: DesiredVips, hosts: Hosts): SpreadTargets {
   const isSpread = ({ advertisements }: DesiredVip) =>
     advertisements.some(({ distribution }) => distribution === 'Spread');
-  const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
+  const spread = new Map(vips.filter(isSpread).map((desiredVip) => [desiredVip.address, desiredVip]));
   const lists = new NodeLists(hosts);
   const neighbors = new Map<string, Map<string, Neighbor>>();
-  for (const demand of spread.values()) {
-    const link = hosts.linkFor(demand.address);
+  for (const desiredVip of spread.values()) {
+    const link = hosts.linkFor(desiredVip.address);
     if (link === undefined) continue;
     const known = neighbors.get(link.name) ?? new Map<string, Neighbor>();
     neighbors.set(link.name, known);
-    for (const node of lists.of(demand, link).reachable) {
-      const to = known.has(node) ? undefined : hosts.neighborFor(node, demand.address);
+    for (const node of lists.of(desiredVip, link).reachable) {
+      const to = known.has(node) ? undefined : hosts.neighborFor(node, desiredVip.address);
       if (to) known.set(node, to);
     }
   }
   return {
     neighbors: new Map([...neighbors].map(([link, all]) => [link, [...all.values()]])),
     targetFor: (vip) => {
-      const demand = spread.get(vip);
-      const link = demand && hosts.linkFor(vip);
-      if (demand === undefined || link === undefined) return undefined;
-      const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
-      const { reachable, open } = lists.of(demand, link);
+      const desiredVip = spread.get(vip);
+      const link = desiredVip && hosts.linkFor(vip);
+      if (desiredVip === undefined || link === undefined) return undefined;
+      const scope = `${desiredVip.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
+      const { reachable, open } = lists.of(desiredVip, link);
       return { vip, link: link.name, scope, reachable, nodes: open } satisfies SpreadTarget;
     },
   };

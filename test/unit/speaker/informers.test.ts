@@ -56,8 +56,11 @@ function eligibleFor(address: Ip, slicesOf: (service: string) => readonly Endpoi
     ...{ entries: [entry(address, svc)], services: [svc], slices: slicesOf(svc.name) },
     nodes: nodes.map((name) => node(name)),
   });
-  const [demand = assert.fail('no demand')] = desiredVipsOf(clusterSnapshot(watched, nodes), () => undefined).vips;
-  return [...demand.eligible];
+  const [desiredVip = assert.fail('no VIP is desired')] = desiredVipsOf(
+    clusterSnapshot(watched, nodes),
+    () => undefined,
+  ).vips;
+  return [...desiredVip.eligible];
 }
 
 test('a VIP of a Service whose policy is Local is for the nodes with an endpoint', () => {

@@ -16,7 +16,7 @@ function advertisement(name: string, distribution = 'Spread'): AdvertisementView
   return parseAdvertisement({ metadata, spec: { distribution } } as never);
 }
 
-function demand(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
+function desiredVip(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   return {
     ...{ uid: `uid-${address}`, address, eligible: all, serves: () => true, recorded: undefined },
     ...{ advertisements: [advertisement('x')], wasAnnounced: true, wasTaken: false },
@@ -29,9 +29,9 @@ const neighborOf = (node: string): Neighbor => {
 };
 
 /** What is wished for VIPs, seen from `self`. */
-function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
+function read(desiredVips: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
   return spreadTargetsOf(
-    { vips: demands, unwanted: [] },
+    { vips: desiredVips, unwanted: [] },
     {
       self: 'self',
       present: all,
@@ -46,7 +46,7 @@ function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
 
 /** The nodes that may serve, and those of them that packets can be passed on to. */
 function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): readonly (readonly string[])[] {
-  const { reachable = [], nodes = [] } = read([demand(one, of)], facts).targetFor(one) ?? {};
+  const { reachable = [], nodes = [] } = read([desiredVip(one, of)], facts).targetFor(one) ?? {};
   return [[...reachable].sort(), [...nodes].sort()];
 }
 
@@ -55,15 +55,15 @@ const both = (...nodes: readonly string[]) => [nodes, nodes];
 test('a VIP is spread if one of its advertisements says so, and a link of this node has its subnet', () => {
   const single = advertisement('y', 'Single');
   const { targetFor } = read([
-    demand(one, { advertisements: [single, advertisement('x')] }),
-    demand(two, { advertisements: [single] }),
+    desiredVip(one, { advertisements: [single, advertisement('x')] }),
+    desiredVip(two, { advertisements: [single] }),
   ]);
   assert.deepEqual(targetFor(one)?.scope, 'uid-y uid-x IPv4');
   assert.equal(targetFor(one)?.link, 'eth0');
   assert.equal(targetFor(two), undefined);
   assert.equal(targetFor(six), undefined);
-  assert.equal(read([demand(one)], { linkFor: () => undefined }).targetFor(one), undefined);
-  assert.equal(read([demand(six)]).targetFor(six)?.scope, 'uid-x IPv6');
+  assert.equal(read([desiredVip(one)], { linkFor: () => undefined }).targetFor(one), undefined);
+  assert.equal(read([desiredVip(six)]).targetFor(six)?.scope, 'uid-x IPv6');
 });
 
 test('nodes may serve that are eligible, live, are not drained, have a link for it and are reached without a router', () => {
@@ -89,7 +89,7 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
     [far, near],
   ]) {
     const { targetFor } = read(
-      order.map((vip) => demand(vip)),
+      order.map((vip) => desiredVip(vip)),
       facts,
     );
     assert.deepEqual(
@@ -117,9 +117,9 @@ test('D8 who is reported by any node is left out everywhere, and who reports thi
 
 test('neighbors are the other nodes of all VIPs to be spread, by link, blocked or not: they go on being tested', () => {
   const eligible = { [one]: new Set(['a', 'self']), [two]: new Set(['a', 'b']), [six]: new Set(['c']) };
-  const demands = [one, two, six].map((vip) => demand(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
-  const single = demand('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
-  const { neighbors } = read([...demands, single], {
+  const desiredVips = [one, two, six].map((vip) => desiredVip(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
+  const single = desiredVip('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
+  const { neighbors } = read([...desiredVips, single], {
     linkFor: (vip) => ({ name: vip === six ? 'eth1' : 'eth0', subnet: familyOf(vip) }),
     blockedAt: () => ['a'],
     neighborFor: (node) => (node === 'self' ? undefined : neighborOf(node)),

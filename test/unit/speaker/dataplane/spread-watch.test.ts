@@ -20,7 +20,7 @@ const link: Link = {
   ...{ master: undefined, xdp: false, addresses: [] },
 };
 
-function demand(distribution: 'Spread' | 'Single'): DesiredVip {
+function desiredVip(distribution: 'Spread' | 'Single'): DesiredVip {
   const metadata = { name: 'x', uid: 'uid-x', resourceVersion: '1' };
   return {
     ...{ uid: 'u', address: vip, eligible: all, serves: () => true, recorded: undefined },
@@ -34,7 +34,7 @@ function world(facts: Partial<SpreadWorld> & { readonly distribution?: 'Spread' 
   const none = { nodePort: undefined, sources: undefined, local: undefined, vacant: false };
   const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
   return {
-    desired: { vips: [demand(distribution)], unwanted: [] },
+    desired: { vips: [desiredVip(distribution)], unwanted: [] },
     ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
     hosts: {
       ...{
