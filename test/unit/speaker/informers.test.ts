@@ -52,12 +52,12 @@ function sliceOf(service: string, addressType: 'IPv4' | 'IPv6', ...endpoints: re
 function eligibleFor(address: Ip, slicesOf: (service: string) => readonly EndpointSliceView[]): readonly string[] {
   const svc = serviceAt(address, { local: true });
   const nodes = ['n1', 'n2', 'n3'];
-  const watched = informersOf({
+  const informers = informersOf({
     ...{ entries: [entry(address, svc)], services: [svc], slices: slicesOf(svc.name) },
     nodes: nodes.map((name) => node(name)),
   });
   const [desiredVip = assert.fail('no VIP is desired')] = desiredVipsOf(
-    clusterSnapshot(watched, nodes),
+    clusterSnapshot(informers, nodes),
     () => undefined,
   ).vips;
   return [...desiredVip.eligible];

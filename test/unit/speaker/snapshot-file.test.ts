@@ -27,7 +27,7 @@ let folder: string;
 let file: string;
 
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-offline-'));
+  folder = mkdtempSync(join(tmpdir(), 'berth-snapshot-'));
   file = join(folder, 'snapshot');
 });
 after(() => rmSync(folder, { recursive: true }));
@@ -174,21 +174,21 @@ test('B9 the snapshot is used once, where the API server has told nothing, and a
     log.level = 'silent';
     const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
     const informers = makeInformers(common, { namespace: 'n', peerSelector: '' });
-    const offline = await openSnapshotFile(place);
-    const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
-    offline.start({ informers, claims: () => claims, onUse: () => used++ });
-    return { informers, offline };
+    const snapshotFile = await openSnapshotFile(place);
+    const claims = snapshotFile.claims.map((one) => ({ ...one, term: one.term + 1 }));
+    snapshotFile.start({ informers, claims: () => claims, onUse: () => used++ });
+    return { informers, snapshotFile };
   };
   // Nothing is known: there is nothing to say.
   const first = await begin();
-  await first.offline.close();
+  await first.snapshotFile.close();
   assert.deepEqual((await read()).saved, small);
   const second = await begin();
-  second.offline.use();
-  second.offline.use();
+  second.snapshotFile.use();
+  second.snapshotFile.use();
   assert.deepEqual([used, isKnown(second.informers), isSynced(second.informers)], [1, true, false]);
   assert.deepEqual(second.informers.services.store.values(), small.views.services);
-  await second.offline.close();
+  await second.snapshotFile.close();
   const { saved: back } = await read();
   assert.deepEqual([back?.views, back?.claims.map(({ term }) => term)], [small.views, [4]]);
 });
