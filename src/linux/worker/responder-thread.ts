@@ -49,7 +49,7 @@ export interface ResponderThread {
   /** Frames since the start, by what became of them. */
   counters(): ResponderCounters;
   /** Milliseconds since the thread last went through its loop: at most about 100 while it is well. */
-  beatAgeMs(): number;
+  heartbeatAgeMs(): number;
   /** Ends the thread; nothing is answered when the promise is fulfilled. */
   close(): Promise<void>;
 }
@@ -150,7 +150,7 @@ function threadOf(
       return new Promise((resolve) => waiting.set(number, resolve));
     },
     counters: () => readCounters(memory),
-    beatAgeMs: () => monotonicMs() - (memory.beat[0] ?? 0),
+    heartbeatAgeMs: () => monotonicMs() - (memory.beat[0] ?? 0),
     close: () => {
       closed ??= end();
       return closed;

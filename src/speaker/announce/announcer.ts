@@ -91,10 +91,10 @@ export async function startAnnouncer(
       bursts.apply(desired);
     },
     repeat: (vips) => bursts.repeat(vips),
-    workerAgeMs: responder.beatAgeMs,
+    workerAgeMs: responder.heartbeatAgeMs,
     counters: () => responder.counters(),
     fault: () => {
-      const ms = responder.beatAgeMs();
+      const ms = responder.heartbeatAgeMs();
       return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;
     },
     close: async () => {

@@ -154,7 +154,7 @@ interface Place {
   readonly host: number;
 }
 
-/** Answers each beat of the first speaker by one. It asks for no claims, and makes none. */
+/** Answers each heartbeat of the first speaker by one. It asks for no claims, and makes none. */
 export class Partner {
   readonly node: string;
   datagrams: SignedDatagrams | undefined;
@@ -180,8 +180,8 @@ export class Partner {
     if (message.kind === 'Heartbeat' && !this.isSilent) this.#answer(message);
   }
 
-  /** The beats that it heard. */
-  get beats(): readonly Heartbeat[] {
+  /** The heartbeats that it heard. */
+  get heartbeats(): readonly Heartbeat[] {
     return this.heard.filter((message) => message.kind === 'Heartbeat');
   }
 
@@ -192,11 +192,11 @@ export class Partner {
 
   #answer({ from }: Heartbeat): void {
     const { node, state, links } = this;
-    const beat: Heartbeat = {
+    const heartbeat: Heartbeat = {
       ...{ kind: 'Heartbeat', from: { node, incarnation: '2'.repeat(16) }, to: { ...from, newest: from.incarnation } },
       ...{ sequence: ++this.#sequence, rules: 1, state, nextMs: 100, ages: { loop: 0, worker: 0 } },
       ...{ links, heard: [], total: noClaims, wantsClaims: false },
     };
-    this.datagrams?.send(encodeMessage(beat), [addressOf(speakerHost)]);
+    this.datagrams?.send(encodeMessage(heartbeat), [addressOf(speakerHost)]);
   }
 }

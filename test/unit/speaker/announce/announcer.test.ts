@@ -35,7 +35,7 @@ async function announcerOver() {
   const worker: ResponderThread = {
     apply: () => new Promise<ApplyOutcome>((resolve) => taken.push(() => resolve('InEffect'))),
     counters: () => ({}) as ReturnType<ResponderThread['counters']>,
-    beatAgeMs: () => 0,
+    heartbeatAgeMs: () => 0,
     close: () => Promise.resolve(),
   };
   const sender: FrameSender = {

@@ -57,7 +57,7 @@ promise('a heartbeat fits one packet however many Pods the node runs', async (t)
   t.after(() => box.close());
   await box.open();
   box.desired.observe();
-  await eventually('a beat', () => partner.beats.length > 0, soon);
+  await eventually('a heartbeat', () => partner.heartbeats.length > 0, soon);
   const bytes = partner.longest.length + 32;
   assert.ok(bytes <= 1_400, `a heartbeat of ${bytes} bytes`);
 });

@@ -59,7 +59,7 @@ promise('a takeover of thousands of VIPs is told in many turns, between which be
   const most = await mostInOneTurn(t, async () => {
     speaker.observe(vips, all);
     await eventually('it holds them', () => speaker.held.length === vips.length, soon);
-    await eventually('its partner is told', () => partner.beats.at(-1)?.total.count === vips.length, soon);
+    await eventually('its partner is told', () => partner.heartbeats.at(-1)?.total.count === vips.length, soon);
   });
   assert.ok(most > 0);
   assert.ok(most <= 500, `${most} datagrams in one turn`);
@@ -98,9 +98,9 @@ promise('what cannot be a datagram of a speaker costs no signature', async () =>
   const stranger = loopback.keep(createSocket('udp4'));
   const made = await signaturesOver(junk.subarray(100, 200), async () => {
     for (let i = 0; i < 10; i++) stranger.send(junk, loopback.port, addressOf(nodes.n1));
-    const before = partner.beats.length;
-    // What came before the answers to these beats was looked at before them.
-    await eventually('beats are answered', () => partner.beats.length >= before + 3, soon);
+    const before = partner.heartbeats.length;
+    // What came before the answers to these heartbeats was looked at before them.
+    await eventually('heartbeats are answered', () => partner.heartbeats.length >= before + 3, soon);
   });
   assert.equal(made, 0, 'signatures over ten datagrams of a stranger');
 });

@@ -65,7 +65,7 @@ test('a speaker that ends says that it restarts, before its socket is closed', a
   // The sockets are given what was said within a turn of the loop; the next beat would be due much later.
   for (let turns = 0; turns < 3; turns++) await turn();
   speaker.close();
-  await eventually('it is said', () => partner.beats.at(-1)?.state === 'Restarting', soon);
+  await eventually('it is said', () => partner.heartbeats.at(-1)?.state === 'Restarting', soon);
 });
 
 test('A3 a silent peer is called on the links that it told before, too', async () => {
