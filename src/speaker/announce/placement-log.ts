@@ -4,11 +4,11 @@ import type { Logger } from '../../runtime/logger.ts';
 
 /** One line per VIP whose state changed. */
 export function logChanges(log: Logger, before: readonly Placement[], now: readonly Placement[]): void {
-  const told = new Map(before.map((placement) => [placement.vip, placement]));
+  const former = new Map(before.map((placement) => [placement.vip, placement]));
   for (const placement of now) {
     const { vip, holder } = placement;
-    const last = told.get(vip);
-    told.delete(vip);
+    const last = former.get(vip);
+    former.delete(vip);
     if (last === placement || JSON.stringify(last) === JSON.stringify(placement)) continue;
     if (placement.kind === 'Announce') log.info({ vip, links: placement.links, term: placement.term }, 'announcing');
     else if (placement.kind === 'Withhold') {
@@ -20,7 +20,7 @@ export function logChanges(log: Logger, before: readonly Placement[], now: reado
     else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
     else log.debug({ vip, holder, reason: placement.reason }, 'silent');
   }
-  for (const [vip, { kind }] of told)
+  for (const [vip, { kind }] of former)
     if (kind === 'Announce') log.info({ vip, reason: 'Released' }, 'no longer announcing');
 }
 

@@ -120,12 +120,12 @@ function vipStatus(placement: Placement, { term, conflict, spread }: VipFacts): 
     ...('reason' in placement && { reason: placement.reason }),
     links: 'links' in placement ? placement.links : [],
     damped: placement.kind === 'Announce' && placement.damped,
-    ...(isTold(conflict) && { conflict: conflictStatus(conflict) }),
+    ...(isReported(conflict) && { conflict: conflictStatus(conflict) }),
     ...(spread && { spread: { reason: spread.reason, message: spread.message } }),
   };
 }
 
-function isTold(state: ConflictState): boolean {
+function isReported(state: ConflictState): boolean {
   return state.kind !== 'Clear' || state.proxy !== undefined;
 }
 

@@ -167,7 +167,7 @@ export class DataplaneWatch {
         isDraining: (node) => nodes.get(node)?.draining === true,
         linkFor: (vip) => linkOf(vip, links),
       },
-      toldBy: (node) => (runner.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
+      reportedBy: (node) => (runner.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
     });
     const held = runner.decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     return planDataplane({

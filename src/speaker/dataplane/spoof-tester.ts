@@ -38,7 +38,7 @@ export class SpoofTester {
     this.#links = links;
     for (const name of this.#tests.keys()) if (!links.some(({ link }) => link.name === name)) this.#tests.delete(name);
     if (links.length > 0) this.#timer ??= setTimeout(this.#round, 0).unref();
-    else this.#tell(new Map());
+    else this.#report(new Map());
   }
 
   /** Our rules were made anew, and with them the set of those who passed. */
@@ -95,10 +95,10 @@ export class SpoofTester {
       const missing = tests.missing(neighbors, passed, now);
       if (missing.length > 0) blocked.set(link.name, missing);
     }
-    this.#tell(blocked);
+    this.#report(blocked);
   }
 
-  #tell(blocked: ReadonlyMap<string, readonly string[]>): void {
+  #report(blocked: ReadonlyMap<string, readonly string[]>): void {
     const [before, now] = [this.#blocked, blocked].map((all) => JSON.stringify([...all]));
     if (before === now) return;
     this.#blocked = blocked;

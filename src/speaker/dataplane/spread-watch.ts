@@ -30,7 +30,7 @@ export interface SpreadWorld {
   readonly links: readonly Link[];
   readonly hosts: Omit<Hosts, 'blockedAt'>;
   /** What another node tells of the packets that do not arrive there. */
-  readonly toldBy: (node: string) => readonly string[];
+  readonly reportedBy: (node: string) => readonly string[];
   /** Milliseconds on a clock that never goes back. */
   readonly now: number;
 }
@@ -72,7 +72,7 @@ export class SpreadWatch {
     const hosts: Hosts = {
       ...world.hosts,
       blockedAt: (node) =>
-        node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
+        node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.reportedBy(node),
     };
     const { targetFor, neighbors } = spreadTargetsOf(world.desired, hosts);
     const wanted = links.filter(({ name }) => neighbors.has(name));

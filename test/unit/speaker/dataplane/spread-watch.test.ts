@@ -35,7 +35,7 @@ function world(facts: Partial<SpreadWorld> & { readonly distribution?: 'Spread' 
   const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
   return {
     desired: { vips: [desiredVip(distribution)], unwanted: [] },
-    ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
+    ...{ paths: [path], slices: [], links: [link], reportedBy: () => [], now: 1 },
     hosts: {
       ...{
         self: 'self',
@@ -93,7 +93,7 @@ test('D8 what this node misses, and what others tell, leaves nodes out; they go 
   spread.plan(world());
   assert.match(spread.findingOf(vip)?.message ?? '', /^over b, self, not over a: /);
   assert.deepEqual(tested(), [['eth0', ['a', 'b']]]);
-  spread.plan(world({ toldBy: (node) => (node === 'a' ? ['b', 'self'] : []) }));
+  spread.plan(world({ reportedBy: (node) => (node === 'a' ? ['b', 'self'] : []) }));
   assert.deepEqual(spread.findingOf(vip)?.reason, 'SpreadPathBlocked');
 });
 

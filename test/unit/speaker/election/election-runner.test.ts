@@ -51,9 +51,9 @@ test('claims are told to the others when they change, and not only when they ask
   const { speaker, partner } = await acquainted();
   const vip = vipFor(['n1']);
   speaker.observe([vip], nodes);
-  const isTold = () =>
+  const isReported = () =>
     partner.claims.some(({ claims, fullSync }) => fullSync === undefined && claims[0]?.uid === vip.uid);
-  await eventually('it is told of the VIP', isTold, soon);
+  await eventually('it is told of the VIP', isReported, soon);
   speaker.observe([], nodes);
   const isDropped = () => partner.claims.some(({ dropped }) => dropped[0] === vip.uid);
   await eventually('it is told that the VIP is given up', isDropped, soon);
