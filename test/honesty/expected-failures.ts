@@ -257,7 +257,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a takeover of thousands of VIPs is told in many turns, between which beats go out': {
     file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'all claims go to every peer in one turn, before the next beat: the one that has taken over looks dead',
-    shows: /80\d datagrams in one turn/,
+    shows: /80\d datagrams in one iteration/,
   },
   'what cannot be a datagram of a speaker costs no signature': {
     file: 'unit/speaker/election/datagrams.test.ts',

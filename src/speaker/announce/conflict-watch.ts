@@ -29,7 +29,7 @@ export class ConflictWatch {
   /** Takes in what is held, and the hosts that answer for any address. The states are up to date afterwards. */
   observe(held: readonly HeldVip[], proxies: ReadonlySet<string>): void {
     this.#conflicts.observe(held, proxies, performance.now());
-    this.#turn(false);
+    this.#step(false);
   }
 
   /** What is known of a VIP. */
@@ -42,7 +42,7 @@ export class ConflictWatch {
     // Most of what is heard on a link is of no interest, and whose hardware address that is takes some looking.
     if (!this.#conflicts.isWatched(address)) return;
     const node = this.#options.nodeOf(mac);
-    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#turn(true);
+    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#step(true);
   };
 
   /** Watches no more. */
@@ -50,7 +50,7 @@ export class ConflictWatch {
     clearTimeout(this.#timer);
   }
 
-  #turn = (tell: boolean): void => {
+  #step = (emits: boolean): void => {
     clearTimeout(this.#timer);
     const now = performance.now();
     const { asks, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
@@ -59,7 +59,7 @@ export class ConflictWatch {
       this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announced again');
     }
     if (defend.length > 0) this.defending.emit(defend);
-    if (nextAt !== undefined) this.#timer = setTimeout(() => this.#turn(true), Math.max(1, nextAt - now));
-    if (hasChanged && tell) this.changed.emit();
+    if (nextAt !== undefined) this.#timer = setTimeout(() => this.#step(true), Math.max(1, nextAt - now));
+    if (hasChanged && emits) this.changed.emit();
   };
 }

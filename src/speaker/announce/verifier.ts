@@ -42,7 +42,7 @@ export class Verifier {
   #planned: readonly unknown[] = [];
   #planTimer: NodeJS.Timeout | undefined;
   #planAt = Number.POSITIVE_INFINITY;
-  #turnTimer: NodeJS.Timeout | undefined;
+  #stepTimer: NodeJS.Timeout | undefined;
   #changeTimer: NodeJS.Timeout | undefined;
   #changedAt = Number.NEGATIVE_INFINITY;
 
@@ -51,7 +51,7 @@ export class Verifier {
     this.#synProber = new SynProber({
       onAnswer: (address) => {
         this.#verification.reached(address);
-        this.#turn();
+        this.#step();
       },
       onFault: (link, err) => options.log.debug({ link, err }, 'cannot send SYNs'),
     });
@@ -75,7 +75,7 @@ export class Verifier {
   heard = (address: string, mac: string): void => {
     if (this.#proxies.has(mac)) return;
     this.#verification.heard(address, mac);
-    this.#turn();
+    this.#step();
   };
 
   /** A peer reports what its probes of VIPs of this node found. */
@@ -91,7 +91,7 @@ export class Verifier {
 
   /** Ends all of it. */
   close(): void {
-    for (const timer of [this.#planTimer, this.#turnTimer, this.#changeTimer]) clearTimeout(timer);
+    for (const timer of [this.#planTimer, this.#stepTimer, this.#changeTimer]) clearTimeout(timer);
     this.#view = undefined;
     this.#synProber.close();
   }
@@ -118,13 +118,13 @@ export class Verifier {
       this.#results.observe(held, now);
       this.#verification.observe(targets, now);
       this.#synProber.keepOnly(view.links);
-      this.#turn();
+      this.#step();
     }
     this.#planIn(planMs.later);
   };
 
-  #turn = (): void => {
-    clearTimeout(this.#turnTimer);
+  #step = (): void => {
+    clearTimeout(this.#stepTimer);
     if (this.#view === undefined) return;
     const now = performance.now();
     const { asks, knocks, found, nextAt } = this.#verification.turn(now);
@@ -137,7 +137,7 @@ export class Verifier {
       if (link) this.#synProber.probe({ link, source: target.source, mac, address: target.address, port });
     }
     this.#report(found);
-    if (nextAt !== undefined) this.#turnTimer = setTimeout(this.#turn, Math.max(1, nextAt - now));
+    if (nextAt !== undefined) this.#stepTimer = setTimeout(this.#step, Math.max(1, nextAt - now));
   };
 
   #linkOf({ link }: Target): Link | undefined {

@@ -1,7 +1,7 @@
 /** What is announced while the packet worker takes in what has changed; and when a desired state counts as the one that is in effect. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { FrameSender } from '../../../../src/linux/frame-sender.ts';
 import type { ApplyOutcome, ResponderThread } from '../../../../src/linux/worker/responder-thread.ts';
@@ -55,7 +55,7 @@ async function announcerOver() {
   /** The worker has taken in the oldest state that it was given. */
   const take = async () => {
     taken.shift()?.();
-    await turn();
+    await nextIteration();
   };
   return { announcer, sent, take };
 }
@@ -63,7 +63,7 @@ async function announcerOver() {
 test('a VIP is announced when the worker answers for it, and not before', async () => {
   const { announcer, sent, take } = await announcerOver();
   void announcer.apply([{ link, vips }]);
-  await turn();
+  await nextIteration();
   assert.deepEqual(sent, []);
   await take();
   assert.deepEqual([...new Set(sent)], vips);

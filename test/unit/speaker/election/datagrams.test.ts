@@ -26,19 +26,19 @@ async function hears(speaker: Speaker, partner: Partner): Promise<void> {
   );
 }
 
-/** The most datagrams that are sent in one turn of the event loop, while something happens. */
-async function mostInOneTurn({ mock }: TestContext, during: () => Promise<void>): Promise<number> {
+/** The most datagrams that are sent in one iteration of the event loop, while something happens. */
+async function mostInOneIteration({ mock }: TestContext, during: () => Promise<void>): Promise<number> {
   let [here, most, watching] = [0, 0, true];
   const send = Socket.prototype.send;
   const sends = mock.method(Socket.prototype, 'send', function (this: Socket, ...rest: never[]) {
     most = Math.max(most, ++here);
     return Reflect.apply(send, this, rest);
   });
-  const nextTurn = () => {
+  const nextIteration = () => {
     here = 0;
-    if (watching) setImmediate(nextTurn);
+    if (watching) setImmediate(nextIteration);
   };
-  nextTurn();
+  nextIteration();
   try {
     await during();
   } finally {
@@ -56,13 +56,13 @@ promise('a takeover of thousands of VIPs is told in many turns, between which be
   speaker.observe([], all);
   await hears(speaker, partner);
   const vips = Array.from({ length: 3_000 }, (_, i) => vipFor(['n1'], i));
-  const most = await mostInOneTurn(t, async () => {
+  const most = await mostInOneIteration(t, async () => {
     speaker.observe(vips, all);
     await eventually('it holds them', () => speaker.held.length === vips.length, soon);
     await eventually('its partner is told', () => partner.heartbeats.at(-1)?.total.count === vips.length, soon);
   });
   assert.ok(most > 0);
-  assert.ok(most <= 500, `${most} datagrams in one turn`);
+  assert.ok(most <= 500, `${most} datagrams in one iteration`);
 });
 
 /** How many signatures over this content are made while something happens. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
@@ -62,8 +62,8 @@ test('claims are told to the others when they change, and not only when they ask
 test('a speaker that ends says that it restarts, before its socket is closed', async () => {
   const { speaker, partner } = await acquainted();
   speaker.runner.sayRestarting();
-  // The sockets are given what was said within a turn of the loop; the next beat would be due much later.
-  for (let turns = 0; turns < 3; turns++) await turn();
+  // The sockets are given what was said within an iteration of the event loop; the next beat would be due much later.
+  for (let i = 0; i < 3; i++) await nextIteration();
   speaker.close();
   await eventually('it is said', () => partner.heartbeats.at(-1)?.state === 'Restarting', soon);
 });
@@ -94,6 +94,6 @@ promise('a hardware address of a node that was removed is that of a node no more
   speaker.observe([], { n1: nodes.n1 });
   await eventually('it is forgotten as a peer', () => speaker.runner.peers.length === 0, soon);
   speaker.observe([], { n1: nodes.n1 });
-  await turn();
+  await nextIteration();
   assert.equal(speaker.runner.nodeOf(mac), undefined, 'the node that has the hardware address');
 });
