@@ -81,7 +81,7 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   await transport.open();
   runner.start();
   // Nothing moves because of a restart: the others wait a moment for this one.
-  open.defer(() => runner.sayRestarting());
+  open.defer(() => runner.announceRestart());
   giveBackLater(log);
   snapshot.start({ informers, claims: () => runner.toRemember, onUse: loop.trigger });
   await Promise.all([loop.run(running), ...Object.values(informers).map((informer) => informer.run(running))]);

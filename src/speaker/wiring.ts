@@ -83,7 +83,7 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
   desired.changed.to(reconciler.reconcile);
   runner.decided.to(verifier.decided);
   runner.decided.to(reconciler.reconcile);
-  runner.probed.to(verifier.takeReport);
+  runner.probed.to(verifier.receiveReport);
   conflicts.probing.to(reconciler.probeHeld);
   conflicts.defending.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
   conflicts.changed.to(reconciler.reconcile);

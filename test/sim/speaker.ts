@@ -149,7 +149,7 @@ export class SimSpeaker {
   /** SIGTERM, and back after a while. */
   restart({ downMs, remembers = true }: { readonly downMs: number; readonly remembers?: boolean }): void {
     if (!this.isUp) return;
-    this.runner?.sayRestarting();
+    this.runner?.announceRestart();
     const run = this.#run;
     // The process goes on answering for a moment, so that nobody is asked in vain before the stand-in knows.
     this.#around.schedule.in(20, () => {

@@ -79,7 +79,7 @@ export class Verifier {
   };
 
   /** A peer reports what its probes of VIPs of this node found. */
-  takeReport = (report: ProbeReport): void => {
+  receiveReport = (report: ProbeReport): void => {
     if (this.#results.take(report, performance.now())) this.#noteChange();
   };
 

@@ -182,7 +182,7 @@ export class ElectionRunner {
   }
 
   /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
-  sayRestarting(): void {
+  announceRestart(): void {
     const elector = this.#elector;
     if (elector === undefined) return;
     elector.announceState('Restarting');

@@ -85,7 +85,7 @@ export class Loopback {
     const onFailed = (error: Error) => {
       throw error;
     };
-    const onText = (text: string) => partner.take(text);
+    const onText = (text: string) => partner.receive(text);
     partner.datagrams = this.keep(await openDatagrams({ port, address: addressOf(host), keyFile, onText, onFailed }));
     return partner;
   }
@@ -172,7 +172,7 @@ export class Partner {
   }
 
   /** Hears a datagram. */
-  take(text: string): void {
+  receive(text: string): void {
     if (text.length > this.longest.length) this.longest = text;
     const message = decodeMessage(text);
     if (message === undefined) throw new Error(`not understood: ${text}`);

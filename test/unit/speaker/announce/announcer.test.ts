@@ -31,9 +31,9 @@ afterEach(() => announcer?.close());
 /** An announcer whose packet worker takes in a state when it is told to, and whose link notes the frames that it is given. */
 async function announcerOver() {
   const sent: Ip[] = [];
-  const taken: (() => void)[] = [];
+  const pendingStates: (() => void)[] = [];
   const worker: ResponderThread = {
-    apply: () => new Promise<ApplyOutcome>((resolve) => taken.push(() => resolve('InEffect'))),
+    apply: () => new Promise<ApplyOutcome>((resolve) => pendingStates.push(() => resolve('InEffect'))),
     counters: () => ({}) as ReturnType<ResponderThread['counters']>,
     heartbeatAgeMs: () => 0,
     close: () => Promise.resolve(),
@@ -52,42 +52,42 @@ async function announcerOver() {
   });
   announcer.linkFailed.to(fail);
   announcer.threadFailed.to(fail);
-  /** The worker has taken in the oldest state that it was given. */
-  const take = async () => {
-    taken.shift()?.();
+  /** The worker applies the oldest state that is pending. */
+  const applyOldest = async () => {
+    pendingStates.shift()?.();
     await nextIteration();
   };
-  return { announcer, sent, take };
+  return { announcer, sent, applyOldest };
 }
 
 test('a VIP is announced when the worker answers for it, and not before', async () => {
-  const { announcer, sent, take } = await announcerOver();
+  const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   await nextIteration();
   assert.deepEqual(sent, []);
-  await take();
+  await applyOldest();
   assert.deepEqual([...new Set(sent)], vips);
 });
 
 test('of a VIP that is given up nothing more is said, not even while the worker takes that in (hazard C5)', async () => {
-  const { announcer, sent, take } = await announcerOver();
+  const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
-  await take();
+  await applyOldest();
   sent.length = 0;
   void announcer.apply([{ link, vips: [second] }]);
   announcer.repeat(vips);
   assert.deepEqual([...new Set(sent)], [second]);
-  await take();
+  await applyOldest();
   announcer.repeat(vips);
   assert.deepEqual([...new Set(sent)], [second]);
 });
 
 promise('a VIP that is given up while the worker takes it in is never announced', async () => {
-  const { announcer, sent, take } = await announcerOver();
+  const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   void announcer.apply([{ link, vips: [second] }]);
-  await take();
-  await take();
+  await applyOldest();
+  await applyOldest();
   assert.ok(sent.includes(second), 'the other one is announced');
   assert.equal(sent.filter((vip) => vip === first).length, 0, `announcements of ${first}, which was given up`);
 });

@@ -78,13 +78,13 @@ test('A7 what one finds out the other one knows, once, however often it is said'
   await eventually(
     'it is known',
     () => {
-      verifier.takeReport(news);
+      verifier.receiveReport(news);
       return verifier.findingOf('u', undefined)?.reason === 'NotProbed';
     },
     { timeoutMs: 5_000, everyMs: 10 },
   );
   await eventually('a change', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
-  verifier.takeReport(news);
+  verifier.receiveReport(news);
   assert.equal(changes(), 1);
 });
 

@@ -61,7 +61,7 @@ test('claims are told to the others when they change, and not only when they ask
 
 test('a speaker that ends says that it restarts, before its socket is closed', async () => {
   const { speaker, partner } = await acquainted();
-  speaker.runner.sayRestarting();
+  speaker.runner.announceRestart();
   // The sockets are given what was said within an iteration of the event loop; the next beat would be due much later.
   for (let i = 0; i < 3; i++) await nextIteration();
   speaker.close();
