@@ -93,7 +93,7 @@ export interface Live {
 }
 
 /** How long the API server has to tell everything before a speaker works from what it knew. */
-const patienceMs = 1_000;
+const apiTimeoutMs = 1_000;
 const saveMs = 5_000;
 
 /** Reads the snapshot that was left before a restart. */
@@ -111,8 +111,8 @@ export class SnapshotFile {
   #written = '';
   #saving: Promise<void> | undefined;
   #isFailing = false;
-  #patience: NodeJS.Timeout | undefined;
-  #rhythm: NodeJS.Timeout | undefined;
+  #useTimer: NodeJS.Timeout | undefined;
+  #saveTimer: NodeJS.Timeout | undefined;
 
   constructor(place: SnapshotFileOptions, saved: Saved | undefined) {
     this.#place = place;
@@ -127,8 +127,8 @@ export class SnapshotFile {
   /** Begins to wait for the API server, and to save. */
   start(live: Live): void {
     this.#live = live;
-    this.#patience = setTimeout(this.use, patienceMs).unref();
-    this.#rhythm = setInterval(() => void this.#save(), saveMs).unref();
+    this.#useTimer = setTimeout(this.use, apiTimeoutMs).unref();
+    this.#saveTimer = setInterval(() => void this.#save(), saveMs).unref();
   }
 
   /** The API server does not answer: what it has not told yet is taken from the snapshot. */
@@ -143,8 +143,8 @@ export class SnapshotFile {
 
   /** Saves what has changed last. */
   async close(): Promise<void> {
-    clearTimeout(this.#patience);
-    clearInterval(this.#rhythm);
+    clearTimeout(this.#useTimer);
+    clearInterval(this.#saveTimer);
     await this.#saving;
     await this.#save();
   }

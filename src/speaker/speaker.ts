@@ -138,7 +138,7 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   const reporter = new StatusReporter({ ...announcing, writer, blockedOn, spreadOf: dataplane.spreadOf });
   const takeovers = new Takeovers();
 
-  const pass = async () => [desired.observe, dataplane.look].forEach((observe) => void observe());
+  const pass = async () => [desired.observe, dataplane.reconcile].forEach((run) => void run());
   const loop = new Loop({ log, resyncMs, pass });
   const sources = { changed, unreachable, monitor, client, informers, snapshot };
   return {

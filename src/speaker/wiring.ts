@@ -106,8 +106,8 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
   transport.failed.to(fail);
   runner.linksChanged.to(() => livenessLog.noteDeafLinks(runner.deafLinks));
   runner.linksChanged.to(loop.trigger);
-  runner.decided.to(dataplane.look);
-  runner.membershipChanged.to(dataplane.look);
+  runner.decided.to(dataplane.reconcile);
+  runner.membershipChanged.to(dataplane.reconcile);
   runner.ticked.to((now) => livenessLog.note(runner.peersAt(now)));
   tester.changed.to(loop.trigger);
 }

@@ -17,7 +17,7 @@ export function logChanges(log: Logger, before: readonly Placement[], now: reado
         log.warn({ vip, reason }, 'held, and not announced');
     } else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
     else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
-    else if (loud.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
+    else if (warnedReasons.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
     else log.debug({ vip, holder, reason: placement.reason }, 'silent');
   }
   for (const [vip, { kind }] of former)
@@ -25,7 +25,7 @@ export function logChanges(log: Logger, before: readonly Placement[], now: reado
 }
 
 /** Silences that a person should know of. */
-const loud: ReadonlySet<SilenceReason> = new Set([
+const warnedReasons: ReadonlySet<SilenceReason> = new Set([
   'NoUsableLink',
   'NetworkAddress',
   'LivenessBlocked',

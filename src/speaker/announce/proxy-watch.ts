@@ -4,9 +4,9 @@ import { ProxySyncGate, type ProxySyncState } from '../../announce/proxy-sync-ga
 import { readProxySync } from '../../kube/proxy-health.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 
-const askMs = 50;
+const queryMs = 50;
 /** Once all are announced, what is unproven can wait. */
-const laterMs = 1_000;
+const unprovenQueryMs = 1_000;
 
 /** Keeps asking while somebody waits. */
 export class ProxyWatch {
@@ -19,7 +19,7 @@ export class ProxyWatch {
   /** Takes in what is held. */
   observe(held: readonly HeldVip[]): void {
     this.#gate.observe(held, Date.now());
-    if (this.#gate.isAsking) this.#timer ??= setTimeout(this.#ask, 0);
+    if (this.#gate.isAsking) this.#timer ??= setTimeout(this.#query, 0);
   }
 
   /** How it is with a VIP. */
@@ -33,11 +33,11 @@ export class ProxyWatch {
     clearTimeout(this.#timer);
   }
 
-  #ask = async (): Promise<void> => {
+  #query = async (): Promise<void> => {
     const changed = this.#gate.take(await readProxySync(), Date.now());
     this.#timer = undefined;
     if (this.#closed) return;
-    if (this.#gate.isAsking) this.#timer = setTimeout(this.#ask, this.#gate.isPending ? askMs : laterMs);
+    if (this.#gate.isAsking) this.#timer = setTimeout(this.#query, this.#gate.isPending ? queryMs : unprovenQueryMs);
     if (changed) this.changed.emit();
   };
 }

@@ -146,8 +146,8 @@ export class Verifier {
 
   #report(found: readonly { readonly holder: string; readonly result: ProbeResult }[]): void {
     const { roundMs } = this.#verification;
-    for (const [node, words] of Map.groupBy(found, ({ holder }) => holder)) {
-      this.#options.runner.report(node, { results: words.map(({ result }) => result), roundMs });
+    for (const [node, entries] of Map.groupBy(found, ({ holder }) => holder)) {
+      this.#options.runner.report(node, { results: entries.map(({ result }) => result), roundMs });
     }
   }
 

@@ -44,7 +44,7 @@ export interface DataplaneWatchParts {
 const gatherMs = 10;
 
 /** The rules of before a restart stay until the other speakers were heard, but for so long at most. Milliseconds. */
-const hearOutMs = 3_000;
+const mostListeningMs = 3_000;
 
 /** Plans the data plane of this node again when something has changed. */
 export class DataplaneWatch {
@@ -61,18 +61,18 @@ export class DataplaneWatch {
   #planAt = Number.POSITIVE_INFINITY;
   /** When the cluster was known for the first time. */
   #knownAt: number | undefined;
-  #isBegun = false;
+  #hasStarted = false;
   /** What the last plan was made from. */
   #planned: readonly unknown[] = [];
 
   constructor(parts: DataplaneWatchParts) {
     this.#parts = parts;
     this.#deadNodes = new DeadNodeWatch(parts);
-    this.#deadNodes.changed.to(this.look);
+    this.#deadNodes.changed.to(this.replan);
   }
 
   /** Something may have changed. */
-  look = (): void => {
+  replan = (): void => {
     this.#soon ??= setTimeout(this.#planIfChanged, gatherMs).unref();
   };
 
@@ -96,7 +96,7 @@ export class DataplaneWatch {
     if (!isKnown(informers) || vips === undefined) return;
     const now = performance.now();
     if (this.#isEarly(now)) {
-      this.#lookIn(gatherMs);
+      this.#replanIn(gatherMs);
       return;
     }
     const links = this.#parts.links().filter((link) => unusableReason(link) === undefined);
@@ -109,7 +109,7 @@ export class DataplaneWatch {
     this.#neighbors.keepFor(linksKey);
     this.planned.emit(this.#plan(links, vips, now));
     this.#planAt = spread.nextAt(now) ?? Number.POSITIVE_INFINITY;
-    if (this.#planAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#planAt - now);
+    if (this.#planAt < Number.POSITIVE_INFINITY) this.#replanIn(this.#planAt - now);
   };
 
   /** A speaker that has not heard the others out would take them for newcomers, and serve alone until they have settled. */
@@ -118,13 +118,13 @@ export class DataplaneWatch {
     const { runner, options } = this.#parts;
     const { present } = runner.membership;
     const isHeard = (node: string) => node === options.nodeName || runner.linksOf(node) !== undefined;
-    this.#isBegun ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= hearOutMs;
-    return !this.#isBegun;
+    this.#hasStarted ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= mostListeningMs;
+    return !this.#hasStarted;
   }
 
-  #lookIn(ms: number): void {
+  #replanIn(ms: number): void {
     clearTimeout(this.#later);
-    this.#later = setTimeout(this.look, ms).unref();
+    this.#later = setTimeout(this.replan, ms).unref();
   }
 
   /** One text for all links of all nodes. */

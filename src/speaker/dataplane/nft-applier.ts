@@ -12,14 +12,14 @@ const renewMs = aliveMs / 5;
 /** So often it is looked whether somebody has changed our tables. */
 const checkMs = 5_000;
 /** And not before so many times the time that the last look took. */
-const leastPause = 20;
+const checkPauseFactor = 20;
 /** What could not be loaded is tried again after this time. */
 const retryMs = 5_000;
 
 /** Our tables in the kernel. */
 export class NftApplier {
   readonly #log: Logger;
-  readonly #onRemade: () => void;
+  readonly #onReloaded: () => void;
   #desired: DataPath | undefined;
   /** What the kernel has; undefined: nobody knows. */
   #loaded: Ruleset | undefined;
@@ -32,13 +32,13 @@ export class NftApplier {
   #checkAt = 0;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
-  #leaves = false;
-  #removed = false;
+  #isRemoving = false;
+  #hasRemoved = false;
 
-  /** `onRemade` is called when everything was made anew, and what the kernel had gathered in our sets is gone. */
-  constructor(log: Logger, onRemade: () => void = () => undefined) {
+  /** `onReloaded` is called when everything was made anew, and what the kernel had gathered in our sets is gone. */
+  constructor(log: Logger, onReloaded: () => void = () => undefined) {
     this.#log = log;
-    this.#onRemade = onRemade;
+    this.#onReloaded = onReloaded;
     this.#timer = setInterval(() => void this.#work(), 1_000).unref();
   }
 
@@ -62,17 +62,17 @@ export class NftApplier {
 
   /** Have our tables left the kernel for good? */
   get isRemoved(): boolean {
-    return this.#removed;
+    return this.#hasRemoved;
   }
 
   /** Takes all our tables out of the kernel; nothing comes back after it. */
   async remove(): Promise<void> {
-    if (this.#leaves) return;
-    this.#leaves = true;
+    if (this.#isRemoving) return;
+    this.#isRemoving = true;
     await this.close();
     try {
       await nft(wholeText([]));
-      this.#removed = true;
+      this.#hasRemoved = true;
       this.#log.info({}, 'our rules have left the kernel: Berth is being uninstalled');
     } catch (error) {
       this.#log.warn({ err: error }, 'our rules did not leave the kernel: they run out in ten minutes');
@@ -81,13 +81,13 @@ export class NftApplier {
 
   /** One transaction at a time; what is wanted meanwhile is looked at after it. */
   #work(): Promise<void> {
-    this.#working ??= this.#workOff()
+    this.#working ??= this.#workThrough()
       .catch((error: unknown) => this.#failed(error))
       .finally(() => (this.#working = undefined));
     return this.#working;
   }
 
-  async #workOff(): Promise<void> {
+  async #workThrough(): Promise<void> {
     for (;;) {
       const [path, now] = [this.#desired, performance.now()];
       if (this.#closed || path === undefined) return;
@@ -125,7 +125,7 @@ export class NftApplier {
     }
     await nft(wholeText(ruleset));
     this.#renewAt = performance.now() + renewMs;
-    this.#onRemade();
+    this.#onReloaded();
   }
 
   async #renew(): Promise<void> {
@@ -150,7 +150,7 @@ export class NftApplier {
     }
     // nft reads the elements all the same: with thousands of VIPs it takes its time, of which this is to be a small part.
     const now = performance.now();
-    this.#checkAt = now + Math.max(checkMs, leastPause * (now - began));
+    this.#checkAt = now + Math.max(checkMs, checkPauseFactor * (now - began));
     return listing;
   }
 

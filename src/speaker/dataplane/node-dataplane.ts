@@ -54,11 +54,11 @@ export class NodeDataplane {
   }
 
   /** Something may have changed. */
-  look = (): void => {
+  reconcile = (): void => {
     const { informers, options } = this.#parts;
     const own = informers.pods.store.values().filter(({ node }) => node === options.nodeName);
     if (own.some(({ uninstalled }) => uninstalled)) void this.#applier?.remove();
-    this.#watch?.look();
+    this.#watch?.replan();
   };
 
   /** A host answered for an address. */
@@ -89,7 +89,7 @@ export class NodeDataplane {
   }
 
   /** Why this speaker will not be back: its rules have left the kernel. */
-  farewell(): string | undefined {
+  removedReason(): string | undefined {
     return this.#applier?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined;
   }
 

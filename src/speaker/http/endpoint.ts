@@ -51,7 +51,7 @@ export async function serveSpeaker(options: EndpointOptions, parts: EndpointPart
     live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(informers) },
     ready: {
       informers: () => (isSynced(informers) ? undefined : 'first lists are not read yet'),
-      rules: () => dataplane.farewell(),
+      rules: () => dataplane.removedReason(),
     },
     metrics,
     documents: { '/status': () => speakerStatus(options, parts) },

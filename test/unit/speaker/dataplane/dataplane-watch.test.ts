@@ -28,14 +28,14 @@ function noInformers(): Informers {
 
 test('A9 after a start no rules are made before the others were heard out: those from before know who serves', async () => {
   const made: DataPath[] = [];
-  let looks = 0;
+  let views = 0;
   const runner = { membership: { present: [] as string[], lost: [] }, decisions: [], linksOf: () => undefined };
   const tester = { observe: () => undefined, blockedOn: () => [] };
   const watch = new DataplaneWatch({
     ...{ informers: noInformers(), runner, links: () => [], blockedOn: () => [], prober },
     desired: {
       get view() {
-        looks++;
+        views++;
         return noVips;
       },
     },
@@ -43,21 +43,21 @@ test('A9 after a start no rules are made before the others were heard out: those
     options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
   });
   watch.planned.to((path) => made.push(path));
-  const look = async () => {
-    const before = looks;
-    watch.look();
-    await eventually('it has looked', () => looks > before, { everyMs: 1 });
+  const replan = async () => {
+    const before = views;
+    watch.replan();
+    await eventually('it has looked', () => views > before, { everyMs: 1 });
   };
   try {
-    await look();
+    await replan();
     assert.equal(made.length, 0);
     runner.membership = { present: ['self'], lost: [] };
-    await look();
+    await replan();
     assert.deepEqual(
       made.map(({ self }) => self),
       ['self'],
     );
-    await look();
+    await replan();
     assert.equal(made.length, 1, 'nothing has changed');
   } finally {
     watch.close();
@@ -91,7 +91,7 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   });
   watch.planned.to((path) => made.push(path));
   t.after(() => watch.close());
-  watch.look();
+  watch.replan();
   time.run(1_000);
   return made.at(-1)?.deadEndpoints ?? assert.fail('no rules were made');
 }
