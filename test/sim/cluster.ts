@@ -135,7 +135,7 @@ export class Cluster {
   }
 
   /** All nodes of `names` can only talk to each other and not to the client, on these cables. */
-  part(names: readonly string[], cables: readonly string[], segment = 1): void {
+  partition(names: readonly string[], cables: readonly string[], segment = 1): void {
     for (const name of names) for (const cable of cables) this.fabric.setSegment(name, cable, segment);
     this.#linksChanged();
   }

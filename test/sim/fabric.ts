@@ -6,7 +6,7 @@ import type { Schedule } from './schedule.ts';
 export type CableState = 'Up' | 'NoCarrier' | 'Dark';
 
 /** What the network does to every datagram. */
-export interface Weather {
+export interface Impairment {
   latencyMs: readonly [least: number, most: number];
   /** Probability that a datagram or frame is lost. */
   loss: number;
@@ -16,7 +16,7 @@ export interface Weather {
 
 /** One network for all cables of the same name; everybody on it hears everybody, until somebody says otherwise. */
 export class Fabric {
-  readonly weather: Weather = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
+  readonly impairment: Impairment = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
   /** Nodes whose firewall drops datagrams, in and out; ARP passes. */
   readonly blocked = new Set<string>();
   /** Datagrams that each host has sent. */
@@ -57,7 +57,7 @@ export class Fabric {
     this.#segments.clear();
     this.#oneWay.clear();
     this.blocked.clear();
-    Object.assign(this.weather, { loss: 0, twice: 0 });
+    Object.assign(this.impairment, { loss: 0, twice: 0 });
   }
 
   /** Does a frame from one host reach the other, if it is not lost? */
@@ -69,19 +69,19 @@ export class Fabric {
   }
 
   latencyMs(): number {
-    const [least, most] = this.weather.latencyMs;
+    const [least, most] = this.impairment.latencyMs;
     return this.#random.between(least, most);
   }
 
   isLost(): boolean {
-    return this.weather.loss > 0 && this.#random.chance(this.weather.loss);
+    return this.impairment.loss > 0 && this.#random.chance(this.impairment.loss);
   }
 
   /** Carries a datagram. Each one has its own latency: they overtake each other. */
   send({ from, to, cable }: { from: string; to: string; cable: string }, deliver: () => void): void {
     this.sent.set(from, (this.sent.get(from) ?? 0) + 1);
     if (this.blocked.has(from) || this.blocked.has(to) || !this.carries(from, to, cable)) return;
-    const copies = this.#random.chance(this.weather.twice) ? 2 : 1;
+    const copies = this.#random.chance(this.impairment.twice) ? 2 : 1;
     for (let i = 0; i < copies; i++) if (!this.isLost()) this.#schedule.in(this.latencyMs(), deliver);
   }
 }

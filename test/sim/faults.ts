@@ -59,14 +59,14 @@ const faults = {
   },
   cut: { weight: 2, run: (cluster) => cut(cluster, 'NoCarrier') },
   dark: { weight: 2, run: (cluster) => cut(cluster, 'Dark') },
-  part: {
+  partition: {
     weight: 2,
     run: (cluster) => {
       const nodes = someNodes(cluster);
       const cables = cluster.random.chance(0.7) ? [...cluster.links, 'mgmt'] : [oneCable(cluster)];
-      cluster.part(nodes, cables);
-      if (cluster.random.chance(0.6)) later(cluster, [100, 5_000], () => cluster.part(nodes, cables, 0));
-      return `part ${nodes.join(', ')} on ${cables.join(', ')}`;
+      cluster.partition(nodes, cables);
+      if (cluster.random.chance(0.6)) later(cluster, [100, 5_000], () => cluster.partition(nodes, cables, 0));
+      return `partition ${nodes.join(', ')} on ${cables.join(', ')}`;
     },
   },
   oneWay: {
@@ -86,13 +86,13 @@ const faults = {
       return `block the port of ${nodes.join(', ')}`;
     },
   },
-  weather: {
+  impairment: {
     weight: 2,
     run: (cluster) => {
       const { random, fabric } = cluster;
       const latencyMs = [0.1, random.between(0.2, 30)] as const;
-      Object.assign(fabric.weather, { latencyMs, loss: random.between(0, 0.3), twice: random.between(0, 0.1) });
-      return `weather ${JSON.stringify(fabric.weather)}`;
+      Object.assign(fabric.impairment, { latencyMs, loss: random.between(0, 0.3), twice: random.between(0, 0.1) });
+      return `impairment ${JSON.stringify(fabric.impairment)}`;
     },
   },
   apiDown: {

@@ -17,7 +17,7 @@ const mostTwofoldMs = 500;
 
 /** What silences no VIP that is answered for: every holder lives, and the wire shows it. */
 const harmless: readonly FaultName[] = [
-  ...(['apiDown', 'halfOpen', 'block', 'weather', 'newVip', 'eligible', 'drain', 'replay', 'claim'] as const),
+  ...(['apiDown', 'halfOpen', 'block', 'impairment', 'newVip', 'eligible', 'drain', 'replay', 'claim'] as const),
 ];
 /** What leaves the speakers in touch: all that run hear each other, or know that a cable is out. */
 const inTouch: readonly FaultName[] = [
@@ -25,7 +25,7 @@ const inTouch: readonly FaultName[] = [
   ...(['kill', 'restart', 'pause', 'stuck', 'cut'] as const),
 ];
 /** And what parts them, both sides alike. */
-const apart: readonly FaultName[] = [...inTouch, 'dark', 'part', 'weather'];
+const partitioning: readonly FaultName[] = [...inTouch, 'dark', 'partition', 'impairment'];
 
 /**
  * How long a VIP may have two answers while faults last. Of one-way loss nothing is promised, nor of a blocked port beside other faults: see the
@@ -36,7 +36,7 @@ function mostMeanwhile(outcome: Outcome): number {
   if (isAllOf(inTouch, outcome)) return 1_000;
   // A node whose port is blocked hears of nothing: beside another fault it learns from the wire alone, where packets are lost, too.
   if (outcome.wasSettled && isAllOf(harmless, outcome)) return outcome.faults.has('block') ? 2_000 : 1_000;
-  return isAllOf(apart, outcome) ? 2_000 : Number.POSITIVE_INFINITY;
+  return isAllOf(partitioning, outcome) ? 2_000 : Number.POSITIVE_INFINITY;
 }
 
 function isAllOf(names: readonly FaultName[], { faults }: Outcome): boolean {

@@ -101,7 +101,7 @@ test('two nodes: after a partition the one that kept its VIP keeps it (hazard A3
   forSeeds(30, { nodes: 2, vips: 6 }, (cluster) => {
     cluster.boot();
     const holders = cluster.holders();
-    cluster.part(['node-1'], ['eth0']);
+    cluster.partition(['node-1'], ['eth0']);
     cluster.run(4_000);
     assert.deepEqual(cluster.unreached(), [], 'the client still reaches every VIP');
     const at = cluster.now;
@@ -118,7 +118,7 @@ test('a partition heals within 500 ms', () => {
   for (const nodes of [4, 7, 40]) {
     forSeeds(nodes === 40 ? 1 : 10, { nodes, vips: 12 }, (cluster) => {
       cluster.boot();
-      cluster.part(cluster.names.slice(0, nodes >> 1), ['eth0']);
+      cluster.partition(cluster.names.slice(0, nodes >> 1), ['eth0']);
       cluster.run(5_000);
       const at = cluster.now;
       cluster.heal();
@@ -363,7 +363,7 @@ test('a lossy network moves nothing', () => {
   forSeeds(20, { nodes: 4, vips: 8, cabling: 'Apart' }, (cluster) => {
     cluster.boot();
     assertCalm(cluster, () => {
-      Object.assign(cluster.fabric.weather, { loss: 0.2, twice: 0.1, latencyMs: [0.1, 20] });
+      Object.assign(cluster.fabric.impairment, { loss: 0.2, twice: 0.1, latencyMs: [0.1, 20] });
       cluster.run(20_000);
     });
   });

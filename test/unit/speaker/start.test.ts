@@ -43,9 +43,9 @@ function startSpeaker(t: TestContext) {
     await exited;
     rmSync(folder, { recursive: true });
   });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
-  return { child, snapshot, exited, said: () => said };
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  return { child, snapshot, exited, output: () => output };
 }
 
 /** Gives a writer of the pipe, once a program wants to read it. */
@@ -65,21 +65,21 @@ function isStopped(pid: number): boolean {
 }
 
 test('a speaker that stands still for a moment while it starts goes on with its start', async (t) => {
-  const { child, snapshot, exited, said } = startSpeaker(t);
+  const { child, snapshot, exited, output } = startSpeaker(t);
   const { pid = 0 } = child;
   const isOver = () => child.exitCode !== null;
   const writer = await eventually('it reads its snapshot', () => writerOf(snapshot) ?? isOver(), { everyMs: 10 });
-  assert.equal(typeof writer, 'number', said());
+  assert.equal(typeof writer, 'number', output());
   child.kill('SIGSTOP');
   await eventually('it stands still', () => isStopped(pid), { everyMs: 1 });
   await delay(stallMs);
   child.kill('SIGCONT');
-  await eventually('it has noticed', () => said().includes('packet worker stood still'), { everyMs: 5 });
+  await eventually('it has noticed', () => output().includes('packet worker stood still'), { everyMs: 5 });
   closeSync(Number(writer));
-  await eventually('it is ready to go on', () => isOver() || said().includes('no snapshot to work from'), {
+  await eventually('it is ready to go on', () => isOver() || output().includes('no snapshot to work from'), {
     everyMs: 5,
   });
   child.kill('SIGTERM');
   const [code] = await exited;
-  assert.equal(code, 0, `the speaker ended by itself: ${said()}`);
+  assert.equal(code, 0, `the speaker ended by itself: ${output()}`);
 });

@@ -21,7 +21,7 @@ function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]
 }
 
 /** A host says again and again that addresses are its own, for a second, by a frame on a link. */
-function insist({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
+function claimRepeatedly({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
   time.run(1_000, () => {
     for (const address of addresses) box.hear(address, stranger, on);
   });
@@ -31,7 +31,7 @@ test('an address that was never announced is not announced while another host an
   const one = boxOf(t, { ...shown(vip), ...alone });
   one.time.run(50);
   assert.equal(one.box.status()?.reason, 'ProbingFirst');
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.status()?.reason, 'AddressTaken');
   assert.equal(one.box.announces(), false);
 });
@@ -40,7 +40,7 @@ test('an address that was announced before is announced at once, and a host that
   const one = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone });
   one.time.run(10);
   assert.equal(one.box.announces(), true);
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.announces(), true);
   assert.deepEqual(one.box.status()?.conflict, { kind: 'Contested', mac: stranger });
 });
@@ -50,7 +50,7 @@ promise('a frame on another link than that of the VIP says nothing of the VIP', 
   const one = boxOf(t, { ...shown(vip), ...alone }, [eth0, pod]);
   one.time.run(50);
   assert.equal(one.box.status()?.reason, 'ProbingFirst');
-  insist(one, [vip], 'cali1');
+  claimRepeatedly(one, [vip], 'cali1');
   assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'by what a Pod says on its own link');
 });
 
@@ -61,13 +61,13 @@ promise('a host that answers for four addresses of a pool is no proxy for that: 
   );
   const { entries, services } = shown(vip);
   const one = boxOf(t, { entries: [...quarantined, ...entries], services, ...alone });
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.status()?.reason, 'AddressTaken', 'the stranger answers for the fourth');
 });
 
 promise('an adopted address that another host answers for is not announced', (t) => {
   const one = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.announces(), false, 'announced beside the host that answers for it');
 });
 

@@ -14,8 +14,8 @@ const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '0
 const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
 
 /** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
-async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
-  const { promise: said, resolve: say } = Promise.withResolvers<readonly ProbeResult[]>();
+async function resultWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
+  const { promise: reported, resolve: report } = Promise.withResolvers<readonly ProbeResult[]>();
   const action = { kind: 'Silent', reason: 'NotHolder' };
   const decisions = [{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision];
   const verifier = new Verifier({
@@ -27,7 +27,7 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
         });
       },
     },
-    runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => say(results) },
+    runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => report(results) },
   });
   try {
     verifier.ignore(new Set(proxies));
@@ -48,12 +48,12 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
         endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
       },
     });
-    return (await said)[0];
+    return (await reported)[0];
   } finally {
     verifier.close();
   }
 }
 
 test('what a known proxy answers is ignored', async () => {
-  assert.deepEqual(await verdictWith([macs.proxy]), { uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' });
+  assert.deepEqual(await resultWith([macs.proxy]), { uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' });
 });

@@ -39,10 +39,10 @@ function viewOf(self: string): VerifierView {
   };
 }
 
-/** The verifier of a node of two, of which n1 holds the VIP; whom it asked and what it said is noted. */
+/** The verifier of a node of two, of which n1 holds the VIP; it notes the hardware addresses that it probed, and its reports. */
 function verifierOf(self: keyof typeof other) {
-  const asked: (string | undefined)[] = [];
-  const said: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
+  const probedMacs: (string | undefined)[] = [];
+  const reported: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
   let changes = 0;
   const action = self === 'n1' ? { kind: 'Hold' } : { kind: 'Silent', reason: 'NotHolder' };
   const decisions = [{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision];
@@ -50,23 +50,23 @@ function verifierOf(self: keyof typeof other) {
     ...{ log: pino({ level: 'silent' }), nodeName: self },
     prober: {
       probeOn: (_, of, to) => {
-        asked.push(to);
+        probedMacs.push(to);
         setImmediate(() => verifier.heard(of, holderMac));
       },
     },
-    runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => said.push({ node, results }) },
+    runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => reported.push({ node, results }) },
   });
   verifier.changed.to(() => changes++);
   open.push(verifier);
   verifier.observe(viewOf(self));
-  return { verifier, asked, said, changes: () => changes };
+  return { verifier, probedMacs, reported, changes: () => changes };
 }
 
-test('A7 what one finds out the other one knows, once, however often it is said', async () => {
-  const { said, asked } = verifierOf('n2');
-  await eventually('an outcome', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
-  assert.deepEqual(asked, [undefined]);
-  const [first = assert.fail()] = said;
+test('A7 what one finds out the other one knows, once, however often it is reported', async () => {
+  const { reported, probedMacs } = verifierOf('n2');
+  await eventually('an outcome', () => reported.length > 0, { timeoutMs: 5_000, everyMs: 10 });
+  assert.deepEqual(probedMacs, [undefined]);
+  const [first = assert.fail()] = reported;
   assert.deepEqual(first, { node: 'n1', results: [{ uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' }] });
 
   const { verifier, changes } = verifierOf('n1');
