@@ -1,8 +1,8 @@
-/** Logs what becomes of VIPs on this node. */
+/** Logs how the placements of VIPs on this node change. */
 import type { Placement, SilenceReason } from '../../announce/placements.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
-/** One line per VIP whose state changed. */
+/** Logs one line for each VIP whose placement has changed. */
 export function logChanges(log: Logger, before: readonly Placement[], now: readonly Placement[]): void {
   const former = new Map(before.map((placement) => [placement.vip, placement]));
   for (const placement of now) {
@@ -14,7 +14,7 @@ export function logChanges(log: Logger, before: readonly Placement[], now: reado
     else if (placement.kind === 'Withhold') {
       const { reason } = placement;
       if (reason !== 'ProbingFirst' && reason !== 'DataPathPending')
-        log.warn({ vip, reason }, 'held, and not announced');
+        log.warn({ vip, reason }, 'held but not announced');
     } else if (placement.kind === 'StandIn') log.info({ vip, holder, links: placement.links }, 'standing in');
     else if (last?.kind === 'Announce') log.info({ vip, holder, reason: placement.reason }, 'no longer announcing');
     else if (warnedReasons.has(placement.reason)) log.warn({ vip, holder, reason: placement.reason }, 'not announced');
@@ -24,7 +24,7 @@ export function logChanges(log: Logger, before: readonly Placement[], now: reado
     if (kind === 'Announce') log.info({ vip, reason: 'Released' }, 'no longer announcing');
 }
 
-/** Silences that a person should know of. */
+/** Reasons for silence that an administrator should know: they are logged as warnings. */
 const warnedReasons: ReadonlySet<SilenceReason> = new Set([
   'NoUsableLink',
   'NetworkAddress',

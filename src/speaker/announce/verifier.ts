@@ -1,4 +1,4 @@
-/** Verifies VIPs of other nodes on the wire, and keeps what the others found out about those of this one; on the real clock. */
+/** Verifies VIPs of other nodes by probes, and keeps the results of the peers' probes for the VIPs of this node; on the real clock. */
 import { Verification } from '../../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../../announce/verification-plan.ts';
 import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
@@ -11,7 +11,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
 import type { NeighborProber } from './neighbor-prober.ts';
 
-/** What a verifier works with. */
+/** The parts that a verifier works with. */
 export interface VerifierOptions {
   readonly log: Logger;
   readonly nodeName: string;
@@ -19,17 +19,17 @@ export interface VerifierOptions {
   readonly runner: Pick<ElectionRunner, 'decisions' | 'living' | 'report'>;
 }
 
-/** What the cluster and the links say now. */
+/** The state of the cluster and of the links. */
 export type VerifierView = Pick<PlanView, 'linksOf' | 'snapshot'> & { readonly links: readonly Link[] };
 
-/** Changes that come together are planned together; whether peers live and die is looked at so often. */
+/** Changes within `soon` lead to one plan; the list of living peers is checked at least every `later`. Milliseconds. */
 const planMs = { soon: 250, later: 2_000 } as const;
-/** Whatever changes in this time is written down together. */
+/** Results that change within this time are recorded together. */
 const changeMs = 1_000;
 
-/** Both sides of the verification on this node. */
+/** Both sides of the verification on this node: its own probes, and the results for its own VIPs. */
 export class Verifier {
-  /** What is known of a VIP that this node holds has changed. */
+  /** A result for a VIP that this node holds has changed. */
   readonly changed = new Emitter();
   readonly #options: VerifierOptions;
   readonly #planner = new Planner();
@@ -38,7 +38,7 @@ export class Verifier {
   readonly #synProber: SynProber;
   #view: VerifierView | undefined;
   #proxies: ReadonlySet<string> = new Set();
-  /** What the present plan was made from. */
+  /** The facts that the current plan was made from. */
   #planned: readonly unknown[] = [];
   #planTimer: NodeJS.Timeout | undefined;
   #planAt = Number.POSITIVE_INFINITY;
@@ -57,39 +57,39 @@ export class Verifier {
     });
   }
 
-  /** Takes in what the cluster and the links say now. */
+  /** Sets the state of the cluster and of the links. */
   observe = (view: VerifierView): void => {
     this.#view = view;
     this.#planIn(planMs.soon);
   };
 
-  /** The election decided anew. */
+  /** The election has made new decisions. */
   decided = (): void => this.#planIn(planMs.soon);
 
-  /** Takes in the hosts that answer for any address: what they say proves nothing. */
+  /** Sets the hosts that answer for any address: their answers prove nothing. */
   ignore(proxies: ReadonlySet<string>): void {
     this.#proxies = proxies;
   }
 
-  /** A host with this hardware address says that it has an address. */
+  /** A host with this hardware address claims an address. */
   heard = (address: string, mac: string): void => {
     if (this.#proxies.has(mac)) return;
     this.#verification.heard(address, mac);
     this.#step();
   };
 
-  /** A peer reports what its probes of VIPs of this node found. */
+  /** A peer reports the results of its probes for VIPs of this node. */
   receiveReport = (report: ProbeReport): void => {
     if (this.#results.take(report, performance.now())) this.#noteChange();
   };
 
-  /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
+  /** The condition of a VIP that this node holds. Before the first result of this run, the recorded condition stays. */
   findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
     const standing = this.#results.standingOf(uid, performance.now());
     return standing === 'Pending' ? findingIn(recorded) : standing;
   }
 
-  /** Ends all of it. */
+  /** Ends the verification. */
   close(): void {
     for (const timer of [this.#planTimer, this.#stepTimer, this.#changeTimer]) clearTimeout(timer);
     this.#view = undefined;

@@ -74,7 +74,7 @@ test('a speaker that stands still for a moment while it starts goes on with its 
   await eventually('it stands still', () => isStopped(pid), { everyMs: 1 });
   await delay(stallMs);
   child.kill('SIGCONT');
-  await eventually('it has noticed', () => output().includes('packet worker stood still'), { everyMs: 5 });
+  await eventually('it has noticed', () => output().includes('packet worker was paused'), { everyMs: 5 });
   closeSync(Number(writer));
   await eventually('it is ready to go on', () => isOver() || output().includes('no snapshot to work from'), {
     everyMs: 5,
