@@ -1,4 +1,4 @@
-/** Sends the other nodes packets in the name of somebody else, and finds out whose arrive here: see dataplane/rules/spoof-test. */
+/** Sends test packets in the name of another host to the other nodes, and finds the nodes whose packets arrive: see dataplane/rules/spoof-test. */
 import { familyOf } from '../../addr/ip.ts';
 import { tableName } from '../../dataplane/nft/ruleset.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
@@ -16,9 +16,9 @@ export interface TestedLink {
   readonly neighbors: readonly Neighbor[];
 }
 
-/** Tests the paths of all links that have VIPs to spread. */
+/** Tests the paths on all links that have VIPs to spread. */
 export class SpoofTester {
-  /** {@link blockedOn} says something else. */
+  /** The result of {@link blockedOn} has changed. */
   readonly changed = new Emitter();
   readonly #log: Logger;
   readonly #tests = new Map<string, SpoofTests>();
@@ -33,7 +33,7 @@ export class SpoofTester {
   /** The nodes whose packets do not arrive on a link. */
   blockedOn = (link: string): readonly string[] => this.#blocked.get(link) ?? [];
 
-  /** What to test from now on. */
+  /** Sets the links and the nodes to test. */
   observe(links: readonly TestedLink[]): void {
     this.#links = links;
     for (const name of this.#tests.keys()) if (!links.some(({ link }) => link.name === name)) this.#tests.delete(name);
@@ -41,7 +41,7 @@ export class SpoofTester {
     else this.#report(new Map());
   }
 
-  /** Our rules were made anew, and with them the set of those who passed. */
+  /** The rules were loaded again, so the set of nodes that have passed is empty. */
   restart(): void {
     for (const tests of this.#tests.values()) tests.restart();
   }
@@ -58,7 +58,7 @@ export class SpoofTester {
       const listing = await nft(`list set netdev ${tableName} ${passedSet}\n`);
       this.#judge(new Set(listing.match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g)));
     } catch {
-      // The set is not there yet, or not any more: the next round looks again.
+      // The set does not exist yet, or exists no more: the next round reads it again.
       this.restart();
     }
     this.#timer = this.#links.length === 0 ? undefined : setTimeout(this.#round, testTimes.everyMs).unref();
@@ -69,7 +69,7 @@ export class SpoofTester {
       const sender = openFrameSender(link);
       try {
         for (const { address, mac } of neighbors) {
-          // Nobody answers a reset, should it come where our rules are not.
+          // A host without Berth's rules sends no answer to a reset.
           sender.send(
             encodeTcp({
               ...{ destination: mac, source: link.mac, flags: tcpFlag.reset, window: 0 },
@@ -82,7 +82,7 @@ export class SpoofTester {
         sender.close();
       }
     } catch (error) {
-      this.#log.debug({ link: link.name, err: error }, 'no test packets on a link');
+      this.#log.debug({ link: link.name, err: error }, 'cannot send test packets on a link');
     }
   }
 
@@ -105,10 +105,10 @@ export class SpoofTester {
     for (const [link, nodes] of blocked) {
       this.#log.warn(
         { link, nodes, reason: 'SpreadPathBlocked' },
-        'packets in the name of others do not arrive from these nodes',
+        'packets in the name of other hosts do not arrive from these nodes',
       );
     }
-    if (blocked.size === 0) this.#log.info({}, 'packets in the name of others arrive from all nodes');
+    if (blocked.size === 0) this.#log.info({}, 'packets in the name of other hosts arrive from all nodes');
     this.changed.emit();
   }
 }
