@@ -76,7 +76,7 @@ test('a speaker that stands still for a moment while it starts goes on with its 
   child.kill('SIGCONT');
   await eventually('it has noticed', () => output().includes('packet worker was paused'), { everyMs: 5 });
   closeSync(Number(writer));
-  await eventually('it is ready to go on', () => isOver() || output().includes('no snapshot to work from'), {
+  await eventually('it is ready to go on', () => isOver() || output().includes('no usable snapshot'), {
     everyMs: 5,
   });
   child.kill('SIGTERM');
