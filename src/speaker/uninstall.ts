@@ -9,7 +9,7 @@ import { podsPath } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
-/** Where the speakers are, and how long they have. */
+/** The location of the speakers, and the time that they have. */
 export interface UninstallOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;

@@ -1,4 +1,4 @@
-/** The file that a speaker works from after a restart without the API server: what was written is read, and nothing else is. */
+/** The file that a speaker works from after a restart without the API server: only a file that was written completely is read. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** What is read, and the lines that are logged about it. */
+/** The content that is read, and the lines that are logged. */
 async function read(node = 'n1', of = file) {
   const lines: { readonly level: string; readonly reason: string }[] = [];
   const log = {
@@ -53,7 +53,7 @@ const value = fc.oneof(
 const view = fc
   .record({ name: text, uid: fc.uuid(), resourceVersion: text, a: value, b: value }, plain)
   .map((one): Identity => one);
-/** Of some kinds nothing, of others more than is written in one go. */
+/** Some kinds have no objects, others have more than are written in one go. */
 const views = fc
   .record({ of: fc.array(view, { minLength: 1, maxLength: 5 }), repeat: fc.constantFrom(1, 1, 400) }, plain)
   .map(({ of, repeat }) => Array.from({ length: repeat }, () => of).flat());
@@ -72,7 +72,7 @@ const small: Saved = {
   claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
 };
 
-test('B9 what was written is read', async () => {
+test('B9 the content that was written is read', async () => {
   await fc.assert(
     fc.asyncProperty(saved, async (written) => {
       await writeSaved(file, 'n1', written);
@@ -84,7 +84,7 @@ test('B9 what was written is read', async () => {
   );
 });
 
-test('B9 a file that was cut off anywhere, or in which any byte is another one, is not used', async () => {
+test('B9 a file that was cut off anywhere, or in which any byte has changed, is not used', async () => {
   await writeSaved(file, 'n1', small);
   const whole = readFileSync(file);
   const broken = join(folder, 'broken');
@@ -100,7 +100,7 @@ test('B9 a file that was cut off anywhere, or in which any byte is another one, 
   }
 });
 
-test('B9 a file of another version or node, and none at all, is not used; each is one line in the log', async () => {
+test('B9 a file of another version or node is not used, nor is a missing file; each case logs one line', async () => {
   const ignored = async (node?: string, of?: string) => {
     const { saved: back, lines } = await read(node, of);
     assert.equal(back, undefined);
@@ -117,7 +117,7 @@ test('B9 a file of another version or node, and none at all, is not used; each i
   }
 });
 
-test('what cannot be written leaves the old file, and nothing beside it', async () => {
+test('a failed write leaves the old file, and no other file beside it', async () => {
   await writeSaved(file, 'n1', small);
   const unwritable = { ...small, views: { services: [{ ...small.views.services?.[0], call: () => 0 } as never] } };
   await assert.rejects(writeSaved(file, 'n1', unwritable));
@@ -129,8 +129,8 @@ test('what cannot be written leaves the old file, and nothing beside it', async 
 });
 
 /**
- * A file of an older Berth with the same version would be taken for what this one expects: whoever changes a view or a claim raises
- * `snapshotVersion`, and then this.
+ * A file of an older Berth with the same version would be read as a current one. So a change of a view or a claim must raise `snapshotVersion`,
+ * and then change this test.
  */
 test('the version of the file stands for these fields', () => {
   const metadata = { name: '192.0.2.1', namespace: 'n', uid: 'u', resourceVersion: '1' };
@@ -165,7 +165,7 @@ test('the version of the file stands for these fields', () => {
   );
 });
 
-test('B9 the snapshot is used once, where the API server has told nothing, and at the end it says what is known then', async () => {
+test('B9 the snapshot is used once, if the API server has sent nothing; at the end the file has the last state', async () => {
   await writeSaved(file, 'n1', small);
   const place = { file, node: 'n1', log: { info: () => undefined, warn: () => undefined } };
   let used = 0;
@@ -179,7 +179,7 @@ test('B9 the snapshot is used once, where the API server has told nothing, and a
     snapshotFile.start({ informers, claims: () => claims, onUse: () => used++ });
     return { informers, snapshotFile };
   };
-  // Nothing is known: there is nothing to say.
+  // Nothing is known, so nothing is written.
   const first = await begin();
   await first.snapshotFile.close();
   assert.deepEqual((await read()).saved, small);

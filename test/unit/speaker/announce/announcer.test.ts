@@ -1,4 +1,4 @@
-/** What is announced while the packet worker takes in what has changed; and when a desired state counts as the one that is in effect. */
+/** Which VIPs are announced while the packet worker applies a change; and when a desired state counts as the one that is in effect. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { setImmediate as nextIteration } from 'node:timers/promises';
@@ -16,10 +16,10 @@ const [first, second] = vips as [Ip, Ip];
 test('the same VIPs on the same links are the same state', () => {
   const rows = [
     { desc: 'equal', b: [{ link: { ...link, carrier: true }, vips: [...vips] }], same: true },
-    { desc: 'a VIP less', b: [{ link, vips: vips.slice(1) }], same: false },
+    { desc: 'one VIP less', b: [{ link, vips: vips.slice(1) }], same: false },
     { desc: 'another VIP', b: [{ link, vips: ['192.0.2.10' as Ip, '192.0.2.12' as Ip] }], same: false },
     { desc: 'another MAC', b: [{ link: { ...link, mac: '02:00:00:00:00:02' }, vips }], same: false },
-    { desc: 'made again', b: [{ link: { ...link, index: 3 }, vips }], same: false },
+    { desc: 'link was deleted and created again', b: [{ link: { ...link, index: 3 }, vips }], same: false },
     { desc: 'no link', b: [], same: false },
   ];
   for (const { desc, b, same } of rows) assert.equal(isSameState([{ link, vips }], b), same, desc);
@@ -28,7 +28,7 @@ test('the same VIPs on the same links are the same state', () => {
 let announcer: Announcer | undefined;
 afterEach(() => announcer?.close());
 
-/** An announcer whose packet worker takes in a state when it is told to, and whose link notes the frames that it is given. */
+/** An announcer whose packet worker applies a state only when the test says so, and whose link records the VIPs of its frames. */
 async function announcerOver() {
   const sent: Ip[] = [];
   const pendingStates: (() => void)[] = [];
@@ -60,7 +60,7 @@ async function announcerOver() {
   return { announcer, sent, applyOldest };
 }
 
-test('a VIP is announced when the worker answers for it, and not before', async () => {
+test('a VIP is announced only once the worker answers for it', async () => {
   const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   await nextIteration();
@@ -69,7 +69,7 @@ test('a VIP is announced when the worker answers for it, and not before', async 
   assert.deepEqual([...new Set(sent)], vips);
 });
 
-test('of a VIP that is given up nothing more is said, not even while the worker takes that in (hazard C5)', async () => {
+test('a VIP that was given up is announced no more, not even while the worker applies that (hazard C5)', async () => {
   const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   await applyOldest();
@@ -82,7 +82,7 @@ test('of a VIP that is given up nothing more is said, not even while the worker 
   assert.deepEqual([...new Set(sent)], [second]);
 });
 
-promise('a VIP that is given up while the worker takes it in is never announced', async () => {
+promise('a VIP that is given up while the worker applies it is never announced', async () => {
   const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   void announcer.apply([{ link, vips: [second] }]);

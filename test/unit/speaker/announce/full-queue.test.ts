@@ -1,4 +1,4 @@
-/** A link whose queue is full for a moment loses no announcement: on a clock that the test sets. */
+/** A link whose queue is full for a moment loses no announcement; on a clock that the test sets. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -41,7 +41,7 @@ test('a burst is six rounds of two frames in five seconds', (t) => {
   assert.equal(sentAt.length, 12);
 });
 
-test('a round that did not fit into the queue is sent when it has room again, and none is left out', (t) => {
+test('a round that did not fit into the queue is sent once there is room again, and no round is left out', (t) => {
   const { bursts, sentAt, pass } = senderOn(t, (now) => (now < 250 ? 'QueueFull' : 'Sent'));
   bursts.apply([{ link, vips: ['192.0.2.10' as Ip] }]);
   pass(8_000);

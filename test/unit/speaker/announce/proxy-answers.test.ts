@@ -1,4 +1,4 @@
-/** A host that answers for any address does not make the holder's answer doubtful. */
+/** Answers of a host that answers for any address do not make the holder's answer doubtful. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -10,10 +10,10 @@ import { entry, service } from '../../fixtures.ts';
 
 const address = '192.0.2.200' as Ip;
 const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '02:00:00:00:00:0f' } as const;
-/** Without a TCP port there is nothing to knock at: what the wire says is the outcome. */
+/** Without a TCP port there is no SYN probe: the answers to the neighbor probe decide the outcome. */
 const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
 
-/** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
+/** This node's result for a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
 async function resultWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
   const { promise: reported, resolve: report } = Promise.withResolvers<readonly ProbeResult[]>();
   const action = { kind: 'Silent', reason: 'NotHolder' };
@@ -54,6 +54,6 @@ async function resultWith(proxies: readonly string[]): Promise<ProbeResult | und
   }
 }
 
-test('what a known proxy answers is ignored', async () => {
+test('the answers of a known proxy are ignored', async () => {
   assert.deepEqual(await resultWith([macs.proxy]), { uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' });
 });

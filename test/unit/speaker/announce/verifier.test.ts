@@ -1,4 +1,4 @@
-/** A7 Both sides of the verification: one speaker asks, the other one takes its word. */
+/** A7 Both sides of the verification: one speaker probes, the other one receives its results. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import pino from 'pino';
@@ -39,7 +39,7 @@ function viewOf(self: string): VerifierView {
   };
 }
 
-/** The verifier of a node of two, of which n1 holds the VIP; it notes the hardware addresses that it probed, and its reports. */
+/** The verifier of one of two nodes, of which n1 holds the VIP; the hardware addresses that it probed and its reports are recorded. */
 function verifierOf(self: keyof typeof other) {
   const probedMacs: (string | undefined)[] = [];
   const reported: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
@@ -62,7 +62,7 @@ function verifierOf(self: keyof typeof other) {
   return { verifier, probedMacs, reported, changes: () => changes };
 }
 
-test('A7 what one finds out the other one knows, once, however often it is reported', async () => {
+test('A7 the holder learns a result once, however often it is reported', async () => {
   const { reported, probedMacs } = verifierOf('n2');
   await eventually('an outcome', () => reported.length > 0, { timeoutMs: 5_000, everyMs: 10 });
   assert.deepEqual(probedMacs, [undefined]);
@@ -76,7 +76,7 @@ test('A7 what one finds out the other one knows, once, however often it is repor
     ...{ roundMs: 30_000, results: first.results },
   };
   await eventually(
-    'it is known',
+    'the result is known',
     () => {
       verifier.receiveReport(news);
       return verifier.findingOf('u', undefined)?.reason === 'NotProbed';
@@ -88,7 +88,7 @@ test('A7 what one finds out the other one knows, once, however often it is repor
   assert.equal(changes(), 1);
 });
 
-test('A7 after a restart what is on record counts on, until somebody says more', () => {
+test('A7 after a restart the recorded condition stays until the first result', () => {
   const { verifier } = verifierOf('n1');
   const on = { type: 'Verified', status: 'True', reason: 'Verified', message: 'm' } as const;
   assert.deepEqual(verifier.findingOf('u', { ...on, lastTransitionTime: '2026-01-01T00:00:00Z' }), on);

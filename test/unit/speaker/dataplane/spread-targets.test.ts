@@ -1,4 +1,4 @@
-/** Which VIPs are to be spread, and over which nodes packets can be. */
+/** Which VIPs must be spread, and over which nodes their packets can be. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
@@ -28,7 +28,7 @@ const neighborOf = (node: string): Neighbor => {
   return { node, address: '192.0.2.99' as Ip, mac: `mac of ${node}`, link: 'eth0' };
 };
 
-/** What is wished for VIPs, seen from `self`. */
+/** The targets for these VIPs, seen from `self`. */
 function read(desiredVips: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
   return spreadTargetsOf(
     { vips: desiredVips, unwanted: [] },
@@ -52,7 +52,7 @@ function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): read
 
 const both = (...nodes: readonly string[]) => [nodes, nodes];
 
-test('a VIP is spread if one of its advertisements says so, and a link of this node has its subnet', () => {
+test('a VIP is spread if one of its advertisements wants that, and a link of this node has its subnet', () => {
   const single = advertisement('y', 'Single');
   const { targetFor } = read([
     desiredVip(one, { advertisements: [single, advertisement('x')] }),
@@ -66,7 +66,7 @@ test('a VIP is spread if one of its advertisements says so, and a link of this n
   assert.equal(read([desiredVip(six)]).targetFor(six)?.scope, 'uid-x IPv6');
 });
 
-test('nodes may serve that are eligible, live, are not drained, have a link for it and are reached without a router', () => {
+test('a node may serve if it is eligible and alive, is not drained, has a link for the VIP and is reached without a router', () => {
   assert.deepEqual(nodesOf(), both('a', 'b', 'c', 'self'));
   assert.deepEqual(nodesOf({}, { eligible: new Set(['a', 'self']) }), both('a', 'self'));
   assert.deepEqual(nodesOf({ present: new Set(['a', 'b', 'self']) }), both('a', 'b', 'self'));
@@ -78,7 +78,7 @@ test('nodes may serve that are eligible, live, are not drained, have a link for 
   );
 });
 
-test('VIPs in two subnets of a link have different nodes, where not all nodes have both; their order does not matter', () => {
+test('VIPs in two subnets of a link have different nodes if not every node has both subnets; their order does not matter', () => {
   const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
   const facts: Partial<Hosts> = {
     linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
@@ -103,19 +103,19 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
   }
 });
 
-test('D8 who is reported by any node is left out everywhere, and who reports this one here', () => {
+test('D8 a node that any node reports is left out by every node; a node that reports this one is left out here', () => {
   const reports = (by: Readonly<Record<string, readonly string[]>>) => ({
     blockedAt: (node: string) => by[node] ?? [],
   });
-  const everybody = ['a', 'b', 'c', 'self'];
-  assert.deepEqual(nodesOf(reports({ self: ['a'] })), [everybody, ['b', 'c', 'self']]);
-  assert.deepEqual(nodesOf(reports({ b: ['a'] })), [everybody, ['b', 'c', 'self']]);
-  assert.deepEqual(nodesOf(reports({ b: ['self'] })), [everybody, ['a', 'c']]);
-  assert.deepEqual(nodesOf(reports({ a: ['b'], b: ['a'] })), [everybody, ['c', 'self']]);
+  const allNodes = ['a', 'b', 'c', 'self'];
+  assert.deepEqual(nodesOf(reports({ self: ['a'] })), [allNodes, ['b', 'c', 'self']]);
+  assert.deepEqual(nodesOf(reports({ b: ['a'] })), [allNodes, ['b', 'c', 'self']]);
+  assert.deepEqual(nodesOf(reports({ b: ['self'] })), [allNodes, ['a', 'c']]);
+  assert.deepEqual(nodesOf(reports({ a: ['b'], b: ['a'] })), [allNodes, ['c', 'self']]);
   assert.deepEqual(nodesOf({ ...reports({ b: ['a'] }), present: new Set(['a', 'c', 'self']) }), both('a', 'c', 'self'));
 });
 
-test('neighbors are the other nodes of all VIPs to be spread, by link, blocked or not: they go on being tested', () => {
+test('the neighbors are the other nodes of all VIPs to spread, by link, also blocked ones: they are still tested', () => {
   const eligible = { [one]: new Set(['a', 'self']), [two]: new Set(['a', 'b']), [six]: new Set(['c']) };
   const desiredVips = [one, two, six].map((vip) => desiredVip(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
   const single = desiredVip('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
@@ -144,7 +144,7 @@ function slice(service: string, ...endpoints: readonly string[]) {
   return parseEndpointSlice({ metadata, endpoints: parsed }) ?? assert.fail();
 }
 
-test('endpoints count that are ready; where none is, those that still serve', () => {
+test('ready endpoints count; if none is ready, those that still serve count', () => {
   const slices = [
     slice('web', '10.0.0.1 a yes yes', '10.0.0.2 a yes yes', '10.0.0.3 b no yes', '10.0.0.4 c no no'),
     slice('web', '10.0.0.5 b yes yes', 'fd00::1 c yes yes'),
