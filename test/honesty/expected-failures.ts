@@ -222,36 +222,37 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /it fails: a fault of the test/,
   },
   // Who holds an address
-  'a node whose port is blocked and whose speaker stood still yields to the node that has taken its VIPs': {
+  'a node whose port is blocked and whose speaker was paused yields to the node that has taken over its VIPs': {
     file: 'sim/wire.test.ts',
     fault:
-      'a speaker that slept forgets the hardware addresses of its peers: behind a firewall two nodes hold its VIPs for ever',
-    shows: /seed 1: two answers, five seconds after it woke up: 2000, at most 0/,
+      'a speaker that was paused forgets the hardware addresses of its peers: behind a firewall two nodes hold its VIPs for ever',
+    shows: /seed 1: two answers, five seconds after the pause: 2000, at most 0/,
   },
   'a node whose port is blocked while the cluster starts holds no VIP beside another node': {
     file: 'sim/wire.test.ts',
-    fault: 'a node that never heard its peers knows none of their hardware addresses, and yields to none of them',
+    fault: 'a node that has never heard its peers does not know their hardware addresses, and yields to none of them',
     shows: /seed \d: two answers, eight seconds after the start: 1000, at most 0/,
   },
-  'a holder whose link works keeps its VIPs when the cables of all others are pulled out': {
+  'a holder whose link works keeps its VIPs when the cables of all other nodes are pulled out': {
     file: 'sim/wire.test.ts',
     fault:
-      'a link on which no peer is heard any more counts as deaf, even where the peers say that they have lost theirs',
+      'a link on which no peer is heard any more counts as one without inbound traffic, even if the peers report that their links are down',
     shows: /seed 1: silence of a holder with a link: 4\d{3}, at most 0/,
   },
-  'a host that is no node and answers for a VIP does not keep it from being taken from a dead holder': {
+  'a host that is no node and answers for a VIP does not prevent the takeover from a dead holder': {
     file: 'sim/wire.test.ts',
-    fault: 'any answer on the wire, of whatever hardware address, vetoes a takeover for as long as it comes',
+    fault: 'any answer to a probe, from any hardware address, prevents a takeover for as long as it comes',
     shows: /seed 1: silence of the VIP that a stranger answers for: 10000, at most 5000/,
   },
   'one-way loss between two nodes ends with one holder': {
     file: 'sim/wire.test.ts',
-    fault: 'the node that hears nothing takes what it hears no answer for, and never learns that the other one goes on',
+    fault:
+      'the node that hears nothing takes over VIPs without an answer, and never learns that the other node still answers',
     shows: /seed 1: two answers, ten seconds later: 5000, at most 0/,
   },
-  'a restart that one of the peers does not hear of moves nothing': {
+  'a restart whose announcement one peer does not hear moves no VIP': {
     file: 'sim/wire.test.ts',
-    fault: 'Restarting is said once: a peer that misses the datagram takes the node for dead',
+    fault: 'the state Restarting is sent once: a peer that misses the datagram takes the node for dead',
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
   'a takeover of thousands of VIPs is reported in many iterations of the event loop, with heartbeats between them': {
