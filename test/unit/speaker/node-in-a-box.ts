@@ -130,8 +130,6 @@ export class NodeInABox {
   readonly desired: DesiredState;
   /** The state of the links that was applied last. */
   applied: readonly LinkVips[] = [];
-  /** How often the election wanted the wire to be asked. */
-  asked = 0;
   links: readonly Link[];
   readonly #transport: PeerTransport;
   readonly #reporter: StatusReporter;
@@ -150,13 +148,9 @@ export class NodeInABox {
     const log = createLogger('speaker', 'silent');
     const prober = new NeighborProber(log);
     const transport = new PeerTransport({ log, ...on });
-    const probe = (addresses: readonly Ip[]) => {
-      this.asked++;
-      prober.probe(addresses);
-    };
     const runner = new ElectionRunner({
       ...{ node: self, incarnation: newIncarnation(), claims: [], workerAgeMs: () => 0 },
-      ports: { clock: systemClock, send: transport.send, probe },
+      ports: { clock: systemClock, send: transport.send, probe: prober.probe },
     });
     const [blockedOn, nothing] = [() => [], () => undefined];
     const options = { nodeName: self, assumeAlive: informers.nodes.store.values().map(({ name }) => name) };
