@@ -71,20 +71,20 @@ test('A7 the holder learns a result once, however often it is reported', async (
 
   const { verifier, changes } = verifierOf('n1');
   const from = { node: 'n2', incarnation: '' };
-  const news = {
+  const report = {
     ...{ kind: 'ProbeReport' as const, from, to: { ...from, newest: '' }, sequence: 1, total: { count: 0, sum: 0 } },
     ...{ roundMs: 30_000, results: first.results },
   };
   await eventually(
     'the result is known',
     () => {
-      verifier.receiveReport(news);
+      verifier.receiveReport(report);
       return verifier.findingOf('u', undefined)?.reason === 'NotProbed';
     },
     { timeoutMs: 5_000, everyMs: 10 },
   );
   await eventually('a change', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
-  verifier.receiveReport(news);
+  verifier.receiveReport(report);
   assert.equal(changes(), 1);
 });
 

@@ -16,7 +16,7 @@ import { informersOf, link, VirtualTime } from '../node-in-a-box.ts';
 
 const prober = { probe: () => undefined };
 
-/** No VIP is to be announced. */
+/** No VIP is desired. */
 const noVips = { vips: { vips: [], unwanted: [] } } as unknown as DesiredView;
 
 /** Informers that are synchronized and empty. */

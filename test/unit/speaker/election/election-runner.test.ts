@@ -71,18 +71,18 @@ test('a speaker that ends announces its restart before its socket is closed', as
 test('A3 heartbeats to a silent peer also go to the links that it reported before', async () => {
   const { speaker, partner } = await acquainted();
   const link = { name: 'mgmt', mac: '02:00:00:00:00:02', addresses: [`${addressOf(elsewhere)}/24`] };
-  let called = 0;
-  const socket = createSocket('udp4', () => called++).bind(loopback.port, addressOf(elsewhere));
+  let received = 0;
+  const socket = createSocket('udp4', () => received++).bind(loopback.port, addressOf(elsewhere));
   loopback.keep(socket);
   await once(socket, 'listening');
   partner.links = [link];
-  await eventually('a heartbeat goes to the link', () => called > 0, soon);
+  await eventually('a heartbeat goes to the link', () => received > 0, soon);
   partner.links = [];
   await eventually('the link is gone', () => speaker.runner.linksOf('n2')?.length === 0, soon);
   partner.isSilent = true;
   await eventually('it is silent', () => livenessOf(speaker) === 'Dead', soon);
-  const before = called;
-  await eventually('a heartbeat goes to the former link', () => called > before, soon);
+  const before = received;
+  await eventually('a heartbeat goes to the former link', () => received > before, soon);
 });
 
 promise('the hardware address of a node that was removed belongs to no node any more', async () => {
