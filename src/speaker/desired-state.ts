@@ -1,4 +1,4 @@
-/** What this node is to announce and could announce, read anew in each pass: from the cluster's objects, this node's links and the peers'. */
+/** The desired VIPs and the links that can announce them, read again in each pass from the cluster's objects, this node's links and the peers'. */
 import { DesiredVipReader, type DesiredVipSnapshot, type DesiredVips } from '../announce/desired-vips.ts';
 import { unusableReason } from '../announce/usable-link.ts';
 import type { ElectionInput } from '../election/holder-elector.ts';
@@ -10,7 +10,7 @@ import { Emitter } from '../runtime/emitter.ts';
 import type { ElectionRunner } from './election/election-runner.ts';
 import { clusterSnapshot, type Informers } from './informers.ts';
 
-/** What it is read from. */
+/** The parts that the desired state is read from. */
 export interface DesiredStateParts {
   readonly informers: Informers;
   readonly monitor: Pick<LinkMonitor, 'links'>;
@@ -24,23 +24,23 @@ export interface DesiredStateParts {
   };
 }
 
-/** All of it, as of one pass. */
+/** The desired state of one pass. */
 export interface DesiredView {
   readonly snapshot: DesiredVipSnapshot;
   readonly vips: DesiredVips;
   /** The links of this node. */
   readonly links: readonly Link[];
-  /** What the election depends on. */
+  /** The facts that the election depends on. */
   readonly election: ElectionInput;
   /** Addresses of each node that runs a speaker. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
-  /** The links of a node on which it could announce, this node included. */
+  /** The links on which a node can announce, also for this node. */
   readonly linksOf: (node: string) => readonly PeerLink[] | undefined;
 }
 
-/** Reads it. */
+/** Reads the desired state. */
 export class DesiredState {
-  /** It was read anew. */
+  /** The desired state was read again. */
   readonly changed = new Emitter<[view: DesiredView]>();
   readonly #parts: DesiredStateParts;
   readonly #reader = new DesiredVipReader();
@@ -50,12 +50,12 @@ export class DesiredState {
     this.#parts = parts;
   }
 
-  /** As of the last pass; undefined before the cluster is known. */
+  /** The desired state of the last pass; undefined before the cluster is known. */
   get view(): DesiredView | undefined {
     return this.#view;
   }
 
-  /** The cluster, a peer or a link has changed. Does nothing before the cluster is known. */
+  /** Reads the desired state after a change of the cluster, a peer or a link. Does nothing before the cluster is known. */
   observe = (): void => {
     const { informers, monitor, runner, options } = this.#parts;
     if (!isKnown(informers)) return;
@@ -75,7 +75,7 @@ export class DesiredState {
     this.changed.emit(this.#view);
   };
 
-  /** The links that can announce, as this node tells them to its peers. */
+  /** The links that can announce, as this node reports them to its peers. */
   #peerLinks(links: readonly Link[]): readonly PeerLink[] {
     const usable = links.filter((link) => unusableReason(link) === undefined);
     return usable.map(({ name, mac, addresses }) => {

@@ -1,4 +1,4 @@
-/** The informers of a speaker, and what they say of the cluster. */
+/** The informers of a speaker, and the snapshot of the cluster that they give. */
 import type { DesiredVipSnapshot } from '../announce/desired-vips.ts';
 import { endpointNodes } from '../announce/endpoint-nodes.ts';
 import { type AdvertisementView, parseAdvertisement, type RawAdvertisement } from '../api/advertisement.ts';
@@ -39,7 +39,7 @@ export interface Peers {
 export interface Watching {
   readonly client: KubeClient;
   readonly log: Logger;
-  /** Called after each change of any of them. */
+  /** Called after each change of any informer. */
   readonly onChange: () => void;
   /** The API server does not answer. */
   readonly onUnreachable: () => void;
@@ -58,7 +58,7 @@ export function makeInformers(common: Watching, peers: Peers): Informers {
   };
 }
 
-/** What the cluster says now. `others` names nodes whose speakers run without a Pod. */
+/** The state of the cluster now. `others` names nodes whose speakers run without a Pod. */
 export function clusterSnapshot(informers: Informers, others: readonly string[]): DesiredVipSnapshot {
   return {
     ledger: informers.allocations.store.values(),
@@ -66,7 +66,7 @@ export function clusterSnapshot(informers: Informers, others: readonly string[])
     endpointNodes: endpointNodes(informers.endpointSlices.store.values()),
     advertisements: informers.advertisements.store.values(),
     nodes: informers.nodes.store.values(),
-    // A Pod that is on its way, or on its way out, counts: whether its speaker lives is told by its beats.
+    // A Pod that starts or terminates counts: its heartbeats show whether its speaker is alive.
     speakers: new Set([...informers.pods.store.values().map(({ node }) => node), ...others]),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What a speaker knows, in a file, so that it can go on after a restart without the API server: the views of its informers, as the API told
- * them to this speaker, and its own claims. It outlives the container, not the Pod.
+ * The state of a speaker in a file, so that it can go on after a restart without the API server: the views of its informers, as the API server
+ * sent them to this speaker, and its own claims. The file outlives the container, not the Pod.
  */
 import type { Identity } from '../api/meta.ts';
 import { isKnown, isSynced } from '../kube/informer-set.ts';
@@ -9,10 +9,10 @@ import type { Logger } from '../runtime/logger.ts';
 import { readValues, writeValues } from '../runtime/value-file.ts';
 import type { Informers } from './informers.ts';
 
-/** Rises with every change of a view or a claim: what another version of Berth wrote is not understood. */
+/** Must be raised with every change of a view or a claim: a file that another version of Berth wrote is not read. */
 export const snapshotVersion = 4;
 
-/** What the file holds. */
+/** The content of the file. */
 export interface Saved {
   /** RFC 3339. */
   readonly savedAt: string;
@@ -32,23 +32,23 @@ interface Part {
   readonly items: readonly unknown[];
 }
 
-/** Where the file is and whose it is. */
+/** The location of the file, and the node that it belongs to. */
 export interface SnapshotFileOptions {
-  /** undefined: nothing is kept. */
+  /** undefined: no file is kept. */
   readonly file: string | undefined;
   readonly node: string;
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Items that are made into bytes in one go: a few milliseconds of the main loop. */
+/** Items that are encoded in one go: a few milliseconds of the main loop. */
 const partSize = 250;
 const claimsName = 'claims';
 
-/** What was saved by this version of Berth on this node; undefined, and one line in the log, where there is nothing of use. */
+/** Reads what this version of Berth saved on this node. Returns undefined, and logs one line, if there is nothing usable. */
 export async function readSaved({ file, node, log }: SnapshotFileOptions): Promise<Saved | undefined> {
   if (file === undefined) return undefined;
   const ignored = (reason: string, message?: string) => {
-    log[reason === 'ENOENT' ? 'info' : 'warn']({ file, reason, message }, 'no snapshot to work from');
+    log[reason === 'ENOENT' ? 'info' : 'warn']({ file, reason, message }, 'no usable snapshot');
     return undefined;
   };
   try {
@@ -72,7 +72,7 @@ function savedOf({ savedAt }: Header, parts: readonly Part[]): Saved {
   return { savedAt, views: views as Saved['views'], claims: claims as Claim[] };
 }
 
-/** Writes the file. Rejects where it cannot be written. */
+/** Writes the file. Rejects if it cannot be written. */
 export function writeSaved(file: string, node: string, saved: Saved): Promise<void> {
   return writeValues(file, valuesOf(node, saved));
 }
@@ -84,20 +84,20 @@ function* valuesOf(node: string, { savedAt, views, claims }: Saved): Generator<H
   }
 }
 
-/** What the snapshot is made of, and who works from it. */
+/** The sources of the snapshot, and the callback for its use. */
 export interface Live {
   readonly informers: Informers;
   /** The claims to remember. */
   readonly claims: () => readonly Claim[];
-  /** The informers have something to work from. */
+  /** Called when the snapshot was given to the informers. */
   readonly onUse: () => void;
 }
 
-/** How long the API server has to tell everything before a speaker works from what it knew. */
-const patienceMs = 1_000;
+/** The time that the API server has to send all lists. After that the speaker works from the snapshot. */
+const apiTimeoutMs = 1_000;
 const saveMs = 5_000;
 
-/** Reads the snapshot that was left before a restart. */
+/** Reads the snapshot that the former run of the speaker has left. */
 export async function openSnapshotFile(place: SnapshotFileOptions): Promise<SnapshotFile> {
   return new SnapshotFile(place, await readSaved(place));
 }
@@ -105,15 +105,15 @@ export async function openSnapshotFile(place: SnapshotFileOptions): Promise<Snap
 /** Uses the snapshot when the API server does not answer, and keeps it up to date. */
 export class SnapshotFile {
   readonly #place: SnapshotFileOptions;
-  /** Until it is used, or not needed any more: it is as large as all informers. */
+  /** Kept until it is used or not needed any more: it is as large as all informers. */
   #saved: Saved | undefined;
   #live: Live | undefined;
-  /** What the file says, in short. */
+  /** The revisions and the digest of the state that the file has. */
   #written = '';
   #saving: Promise<void> | undefined;
   #isFailing = false;
-  #patience: NodeJS.Timeout | undefined;
-  #rhythm: NodeJS.Timeout | undefined;
+  #useTimer: NodeJS.Timeout | undefined;
+  #saveTimer: NodeJS.Timeout | undefined;
 
   constructor(place: SnapshotFileOptions, saved: Saved | undefined) {
     this.#place = place;
@@ -125,14 +125,14 @@ export class SnapshotFile {
     return this.#saved?.claims ?? [];
   }
 
-  /** Begins to wait for the API server, and to save. */
+  /** Starts to wait for the API server, and to save. */
   start(live: Live): void {
     this.#live = live;
-    this.#patience = setTimeout(this.use, patienceMs).unref();
-    this.#rhythm = setInterval(() => void this.#save(), saveMs).unref();
+    this.#useTimer = setTimeout(this.use, apiTimeoutMs).unref();
+    this.#saveTimer = setInterval(() => void this.#save(), saveMs).unref();
   }
 
-  /** The API server does not answer: what it has not told yet is taken from the snapshot. */
+  /** The API server does not answer: the lists that it has not sent yet are taken from the snapshot. */
   use = (): void => {
     const [saved, live] = [this.#saved, this.#live];
     this.#saved = undefined;
@@ -142,10 +142,10 @@ export class SnapshotFile {
     live.onUse();
   };
 
-  /** Saves what has changed last. */
+  /** Saves the last changes. */
   async close(): Promise<void> {
-    clearTimeout(this.#patience);
-    clearInterval(this.#rhythm);
+    clearTimeout(this.#useTimer);
+    clearInterval(this.#saveTimer);
     await this.#saving;
     await this.#save();
   }
@@ -168,7 +168,7 @@ export class SnapshotFile {
       this.#written = state;
       this.#isFailing = false;
     } catch (error) {
-      if (!this.#isFailing) log.warn({ file, err: error }, 'snapshot not written');
+      if (!this.#isFailing) log.warn({ file, err: error }, 'cannot write the snapshot');
       this.#isFailing = true;
     }
   }

@@ -11,7 +11,7 @@
  *     placements --status-reporter, announce/reports--> status-writer: the ledger's copy
  *   Services, ledger, endpoints, holders --dataplane-watch, dataplane/plan--> a plan --nft-applier, dataplane/rules--> nftables
  *
- * The way from a dead holder to the next one never touches the API server.
+ * A takeover from a dead holder never needs the API server.
  */
 import { nodeOnRecord } from '../api/allocation.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -43,7 +43,7 @@ import { makeInformers } from './informers.ts';
 import { openSnapshotFile } from './snapshot-file.ts';
 import { wireSpeaker } from './wiring.ts';
 
-/** What a speaker is told on its command line. */
+/** The command line options of a speaker. */
 export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
@@ -51,24 +51,24 @@ export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
   readonly peerSelector: string;
   /** Nodes whose speakers run without a Pod. */
   readonly assumeAlive: readonly string[];
-  /** UDP port by which the speakers hear each other. */
+  /** UDP port of the messages between speakers. */
   readonly livenessPort: number;
   /** File with the keys of the datagrams. */
   readonly livenessKey: string;
-  /** File for what the speaker knows, so that it can start without the API server; undefined: it cannot. */
+  /** File for the state of the speaker, so that it can start without the API server; undefined: it cannot. */
   readonly snapshot: string | undefined;
-  /** Write rules for the data path into the kernel. */
+  /** Whether to load nftables rules for the data path into the kernel. */
   readonly nftables: boolean;
 }
 
 /** A pass runs at least this often, and after every change in the cluster, of a link or of a peer's links. */
 const resyncMs = 5_000;
-/** By then a start is over. */
+/** After this time a start is complete. */
 const settledMs = 15_000;
 
 /**
- * Runs the speaker until the signal aborts. Rejects when it may not open its sockets or cannot start otherwise. What was opened is closed
- * again in reverse order, also where the start fails half-way.
+ * Runs the speaker until the signal aborts. Rejects if it may not open its sockets, or cannot start for another reason. All parts that were
+ * opened are closed in reverse order, also if the start fails half-way.
  */
 export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
@@ -80,29 +80,29 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   open.defer(await serveSpeaker(options, parts));
   await transport.open();
   runner.start();
-  // Nothing moves because of a restart: the others wait a moment for this one.
-  open.defer(() => runner.sayRestarting());
+  // A restart moves no VIP: the peers wait for this speaker for up to 3 s.
+  open.defer(() => runner.announceRestart());
   giveBackLater(log);
   snapshot.start({ informers, claims: () => runner.toRemember, onUse: loop.trigger });
   await Promise.all([loop.run(running), ...Object.values(informers).map((informer) => informer.run(running))]);
   failed.signal.throwIfAborted();
 }
 
-/** What the making of the parts needs. */
+/** What {@link makeParts} needs besides the options. */
 interface Surroundings {
   readonly log: Logger;
-  /** Takes what is to be closed at the end. */
+  /** Closes the parts at the end. */
   readonly open: AsyncDisposableStack;
   readonly signal: AbortSignal;
 }
 
-/** Makes all parts, each after those that it depends on. None hears of another one before it is wired. */
+/** Makes all parts, each after those that it depends on. No event reaches a part before they are wired. */
 async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroundings) {
   const { nodeName, livenessPort: port, livenessKey: keyFile } = options;
   const [changed, unreachable] = [new Emitter(), new Emitter()];
   const monitor = open.adopt(openLinkMonitor(changed.emit), (one) => one.close());
   const announcer = open.adopt(await startAnnouncer(log), async (one) =>
-    log.info(await one.close(), 'frames answered and not answered'),
+    log.info(await one.close(), 'frames by outcome'),
   );
   const client = open.adopt(new KubeClient(await connect(options.kubeconfig)), (one) => one.close());
   const informers = makeInformers({ client, log, onChange: changed.emit, onUnreachable: unreachable.emit }, options);
@@ -138,7 +138,7 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   const reporter = new StatusReporter({ ...announcing, writer, blockedOn, spreadOf: dataplane.spreadOf });
   const takeovers = new Takeovers();
 
-  const pass = async () => [desired.observe, dataplane.look].forEach((observe) => void observe());
+  const pass = async () => [desired.observe, dataplane.reconcile].forEach((run) => void run());
   const loop = new Loop({ log, resyncMs, pass });
   const sources = { changed, unreachable, monitor, client, informers, snapshot };
   return {
@@ -155,13 +155,13 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   };
 }
 
-/** What only the start needed is given back when it is over. */
+/** Gives memory that only the start needed back to the kernel, once the start is complete. */
 function giveBackLater(log: Logger): void {
   const giveBack = () => {
     try {
-      log.debug({ bytes: dropProgramPages() }, 'pages of the program given back');
+      log.debug({ bytes: dropProgramPages() }, 'gave pages of the program back to the kernel');
     } catch (error) {
-      log.debug({ err: error }, 'pages of the program stay');
+      log.debug({ err: error }, 'cannot give pages of the program back to the kernel');
     }
   };
   setTimeout(giveBack, settledMs).unref();

@@ -1,6 +1,6 @@
 /**
- * Asks all speakers to take their rules out of the kernels, and waits until they have: a speaker that is told to end does not know whether
- * it will be back, so somebody has to tell it. The chart runs this before it is uninstalled.
+ * Asks all speakers to remove their nftables rules, and waits until they have. A speaker that gets SIGTERM cannot know whether it will start
+ * again, so an uninstallation must be announced to it. The chart runs this before it is uninstalled.
  */
 import { parseSpeakerPod, type RawPod, uninstallAnnotation } from '../api/node.ts';
 import { KubeClient } from '../kube/client.ts';
@@ -9,7 +9,7 @@ import { podsPath } from '../kube/resources.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
-/** Where the speakers are, and how long they have. */
+/** The location of the speakers, and the time that they have. */
 export interface UninstallOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
@@ -22,28 +22,32 @@ export interface UninstallOptions {
 const pollMs = 500;
 
 /**
- * Never fails because of a speaker: an installation with a broken node must be possible to remove. What is left on such a node does
- * nothing any more after ten minutes.
+ * Never fails because of a speaker: it must be possible to remove an installation with a broken node. Rules that are left on such a node have
+ * no effect after ten minutes.
  */
 export async function uninstall(options: UninstallOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
   try {
     const before = await speakersOf(client, options, signal);
-    const asked = before.filter(({ ready }) => ready);
+    const requested = before.filter(({ ready }) => ready);
     for (const { node } of before.filter(({ ready }) => !ready)) {
-      log.warn({ node }, 'speaker is not ready: its rules do nothing any more ten minutes after it ended');
+      log.warn({ node }, 'speaker is not ready: its rules have no effect ten minutes after it ended');
     }
-    for (const { name } of asked) await ask(`${podsPath(options.namespace)}/${name}`, client, signal);
-    log.info({ speakers: asked.length }, 'asked to take their rules out of the kernel');
+    for (const { name } of requested) await requestRemoval(`${podsPath(options.namespace)}/${name}`, client, signal);
+    log.info({ speakers: requested.length }, 'asked the speakers to remove their nftables rules');
     const deadline = performance.now() + options.timeout;
-    let waiting: readonly string[] = asked.map(({ node }) => node);
+    let waiting: readonly string[] = requested.map(({ node }) => node);
     while (waiting.length > 0 && performance.now() < deadline && !signal.aborted) {
       await wait(pollMs, signal);
       const now = await speakersOf(client, options, signal);
-      waiting = asked.filter(({ uid }) => now.some((pod) => pod.uid === uid && pod.ready)).map(({ node }) => node);
+      waiting = requested.filter(({ uid }) => now.some((pod) => pod.uid === uid && pod.ready)).map(({ node }) => node);
     }
-    if (waiting.length > 0) log.warn({ nodes: waiting }, 'speakers did not answer in time: their rules run out');
-    else log.info({ speakers: asked.length }, 'all rules are gone');
+    if (waiting.length > 0)
+      log.warn(
+        { nodes: waiting },
+        'speakers did not remove their nftables rules in time: the rules have no effect after ten minutes',
+      );
+    else log.info({ speakers: requested.length }, 'all speakers have removed their nftables rules');
   } finally {
     client.close();
   }
@@ -55,7 +59,7 @@ async function speakersOf(client: KubeClient, { namespace, peerSelector }: Unins
   return items.map(parseSpeakerPod).filter((pod) => pod !== undefined);
 }
 
-async function ask(path: string, client: KubeClient, signal: AbortSignal): Promise<void> {
+async function requestRemoval(path: string, client: KubeClient, signal: AbortSignal): Promise<void> {
   const body = { metadata: { annotations: { [uninstallAnnotation]: 'true' } } };
   await client.json({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json', signal });
 }

@@ -1,6 +1,6 @@
 /**
- * Which event of a speaker reaches which of its parts, a line each. All parts are there when this begins, so none can be called before it
- * exists. Of several receivers the first is called first.
+ * Connects the events of a speaker to its parts, one line for each receiver. All parts exist before, so no part can be called before it exists.
+ * Several receivers of one event are called in the order of their lines.
  */
 import type { Emitter } from '../runtime/emitter.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -22,14 +22,14 @@ import type { PeerTransport } from './election/peer-transport.ts';
 import type { Takeovers } from './election/takeover-metrics.ts';
 import type { SnapshotFile } from './snapshot-file.ts';
 
-/** What decides which node holds a VIP. */
+/** The parts that decide which node holds a VIP. */
 export interface ElectionParts {
   readonly announcer: Pick<Announcer, 'stalled' | 'heard' | 'repeat'>;
   readonly runner: ElectionRunner;
   readonly transport: PeerTransport;
 }
 
-/** What announces the VIPs that this node holds. */
+/** The parts that announce the VIPs that this node holds. */
 export interface AnnouncingParts extends ElectionParts {
   readonly log: Logger;
   readonly desired: DesiredState;
@@ -59,7 +59,7 @@ export interface SpeakerParts extends AnnouncingParts {
 /** A link that failed is tried again after this time. Milliseconds. */
 const relinkMs = 1_000;
 
-/** The election hears the peers and the wire. */
+/** Connects the election to the peers and to the packet worker. */
 export function wireElection({ announcer, runner, transport }: ElectionParts): void {
   transport.received.to(runner.receive);
   announcer.stalled.to(runner.decideNow);
@@ -67,7 +67,7 @@ export function wireElection({ announcer, runner, transport }: ElectionParts): v
   runner.reasserted.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
 }
 
-/** What the cluster asks for and what the election decides becomes announcements, and reports of them. */
+/** Connects the desired state and the election to the announcements, and to the reports on them. */
 export function wireAnnouncing(parts: AnnouncingParts): void {
   const { log, announcer, runner, transport, desired, prober, conflicts, proxy, verifier, reconciler } = parts;
   const { reporter, takeovers } = parts;
@@ -83,7 +83,7 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
   desired.changed.to(reconciler.reconcile);
   runner.decided.to(verifier.decided);
   runner.decided.to(reconciler.reconcile);
-  runner.probed.to(verifier.takeReport);
+  runner.probed.to(verifier.receiveReport);
   conflicts.probing.to(reconciler.probeHeld);
   conflicts.defending.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
   conflicts.changed.to(reconciler.reconcile);
@@ -94,7 +94,7 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
   reconciler.placed.to((now) => reporter.report(now));
 }
 
-/** The whole speaker. `fail` ends it. */
+/** Connects all parts of the speaker. `fail` ends it. */
 export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): void {
   const { announcer, runner, transport, livenessLog, dataplane, tester, snapshot, changed, unreachable, loop } = parts;
   wireAnnouncing(parts);
@@ -106,8 +106,8 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
   transport.failed.to(fail);
   runner.linksChanged.to(() => livenessLog.noteDeafLinks(runner.deafLinks));
   runner.linksChanged.to(loop.trigger);
-  runner.decided.to(dataplane.look);
-  runner.membershipChanged.to(dataplane.look);
+  runner.decided.to(dataplane.reconcile);
+  runner.membershipChanged.to(dataplane.reconcile);
   runner.ticked.to((now) => livenessLog.note(runner.peersAt(now)));
   tester.changed.to(loop.trigger);
 }

@@ -12,7 +12,7 @@ export interface Download {
   readonly mbitPerSecond?: number;
 }
 
-/** TCP's slow start, and neighbours that are to be found, are not what is measured. */
+/** TCP's slow start, and neighbors that are to be found, are not what is measured. */
 const settleMs = 1_000;
 const turnMs = 10;
 

@@ -29,7 +29,7 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
     [],
   );
   const table = { name: 'all', key: 'all', slots };
-  const neighbours = new Map<string, (typeof peers)[number]>(peers.map((peer) => [peer.name, peer]));
+  const neighbors = new Map<string, (typeof peers)[number]>(peers.map((peer) => [peer.name, peer]));
   const known = {
     address: firstVip,
     protocol: 'udp',
@@ -61,7 +61,7 @@ export function pathsOf(kind: Kind): (count: number) => DataPath {
       spreadLinks: kind === 'Spread' ? [linkName] : [],
       peerMacs: peers.map(({ mac }) => mac),
       neighborFor: (node) => {
-        const peer = neighbours.get(node);
+        const peer = neighbors.get(node);
         return peer && { node, address: peer.address, mac: peer.mac, link: linkName };
       },
       ...{ chances: [], holders: [], deadEndpoints: [], synLimit: undefined, zone: 7932 },

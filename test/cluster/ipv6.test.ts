@@ -38,8 +38,8 @@ async function holderOf(vip: string): Promise<LabHost> {
   return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`${macs[0]} is no node's`);
 }
 
-/** What the client's kernel knows of a neighbour. */
-async function neighbour(vip: string): Promise<string> {
+/** What the client's kernel knows of a neighbor. */
+async function neighbor(vip: string): Promise<string> {
   return (await client.exec(['ip', '-6', 'neigh', 'show', vip])).stdout;
 }
 
@@ -51,7 +51,7 @@ test('a Service of both families answers on both, each address from one node', a
     assert.match(await eventually(`curl ${vip}`, () => berth.get(lab, vip)), /^web-/, vip);
   assert.equal((await berth.macsOf(lab, ipv4)).size, 1);
   const holder = await holderOf(ipv6);
-  assert.match(await neighbour(ipv6), new RegExp(holder.mac));
+  assert.match(await neighbor(ipv6), new RegExp(holder.mac));
   await eventually('both are announced', async () => {
     const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'both')).status;
     const said = conditions.map(({ type, status }) => `${type} ${status}`);
@@ -117,13 +117,13 @@ test("a restart of the holder's speaker moves nothing: another one answers with 
 test("the death of the holder's node moves the VIP, and the client hears it unasked", async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);
-  assert.match(await neighbour(vip), new RegExp(holder.mac));
+  assert.match(await neighbor(vip), new RegExp(holder.mac));
   await lab.killNode(holder);
   try {
     // Nobody asks: only an unsolicited advertisement changes the client's entry.
-    const moved = async () => /lladdr/.test(await neighbour(vip)) && !(await neighbour(vip)).includes(holder.mac);
+    const moved = async () => /lladdr/.test(await neighbor(vip)) && !(await neighbor(vip)).includes(holder.mac);
     await eventually("the client's entry has another MAC", moved, { timeoutMs: 90_000 });
-    assert.match(await neighbour(vip), new RegExp((await holderOf(vip)).mac));
+    assert.match(await neighbor(vip), new RegExp((await holderOf(vip)).mac));
     // Until Kubernetes has noticed too, kube-proxy still sends some connections to the dead node's backend.
     await eventually('curl through the new holder', () => berth.get(lab, vip), { timeoutMs: 60_000 });
   } finally {

@@ -28,8 +28,8 @@ afterEach(() => berth.cleanUp(lab));
 
 /** Waits until the client's kernel believes that a MAC has the VIP; it does not ask. */
 async function clientHearsOf(mac: string): Promise<void> {
-  const neighbour = async () => (await lab.client.exec(['ip', 'neigh', 'show', vip])).stdout;
-  await eventually(`gratuitous ARP from ${mac}`, async () => (await neighbour()).includes(mac), { everyMs: 20 });
+  const neighbor = async () => (await lab.client.exec(['ip', 'neigh', 'show', vip])).stdout;
+  await eventually(`gratuitous ARP from ${mac}`, async () => (await neighbor()).includes(mac), { everyMs: 20 });
 }
 
 /** What the holder's speaker has logged about the VIP. */

@@ -196,7 +196,7 @@ test('with a network of its own for management, only the network of the VIP deci
       );
       const successor = prober.holder();
       alone(await prober.during(() => second.restoreFirst(), watchMs), successor);
-      const isDeaf = async () => /links that nothing comes through/.test(await speakerLogs(lab, since));
+      const isDeaf = async () => /links without inbound traffic/.test(await speakerLogs(lab, since));
       await eventually('the holder knows why', isDeaf);
     } finally {
       await second.remove();

@@ -109,7 +109,7 @@ const standInMs = 3_000;
 
 /** How long each speaker was missing that was given up after that time, in milliseconds by node: its VIPs rightly move. */
 export function lapsesIn(logs: string): ReadonlyMap<string, number> {
-  const silences = [...logs.matchAll(/"peer":"([^"]+)","silentMs":(\d+),"msg":"peer is silent"/g)];
+  const silences = [...logs.matchAll(/"peer":"([^"]+)","silentMs":(\d+),"msg":"peer is dead"/g)];
   const lapses = silences.map(([, peer = '', ms]): [string, number] => [peer, Number(ms)]);
   return new Map(lapses.filter(([, ms]) => ms >= standInMs));
 }

@@ -32,7 +32,7 @@ const looks: Readonly<Record<string, string>> = {
   groups: 'ip -o maddress show dev eth0',
   routes: 'ip route show table all dev eth0; ip rule',
   // What the kernel learns by itself (a VIP's address too, when it answers one) it also forgets by itself.
-  neighbours: 'ip neigh show nud permanent; ip neigh show proxy',
+  neighbors: 'ip neigh show nud permanent; ip neigh show proxy',
   programs: 'tc qdisc show dev eth0; tc filter show dev eth0 ingress; ip -d link show dev eth0 | grep -i xdp || true',
   settings,
 };

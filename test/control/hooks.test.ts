@@ -61,7 +61,7 @@ async function prepare(t: TestContext) {
 
 test('every speaker that is ready is asked, and waited for', async (t) => {
   const { server, outcome } = await prepare(t);
-  assert.equal(await outcome(), 'all rules are gone');
+  assert.equal(await outcome(), 'all speakers have removed their nftables rules');
   const asked = server.requests({ method: 'PATCH' }).map(({ path }) => path);
   assert.deepEqual(
     asked,

@@ -26,7 +26,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     return bare.lab.nodes.find((node) => node.name !== name) ?? assert.fail();
   };
   /** What the client's kernel believes. */
-  const neighbour = async (address: string) =>
+  const neighbor = async (address: string) =>
     /lladdr (\S+)/.exec((await bare.lab.client.exec(['ip', 'neigh', 'show', address])).stdout)?.[1];
 
   /** Makes a node's kernel ask for the client, for the sake of a packet from one of its addresses. */
@@ -62,7 +62,7 @@ export function testIpvs(mode: keyof typeof strays): void {
       assert.equal((await answeringMacs(bare.lab, address)).size, strays[mode]);
       const [node = assert.fail()] = bare.lab.nodes;
       await ask(node, address, bare.lab.client.ip);
-      assert.equal(await neighbour(address), strays[mode] === 0 ? undefined : node.mac);
+      assert.equal(await neighbor(address), strays[mode] === 0 ? undefined : node.mac);
     } finally {
       for (const node of bare.lab.nodes) await node.exec(['ip', 'address', 'del', `${address}/32`, 'dev', 'lo']);
     }
@@ -90,12 +90,12 @@ export function testIpvs(mode: keyof typeof strays): void {
     ];
     for (const { address, target, mac } of families) {
       const stranger = nodes.find((node) => node.mac !== mac) ?? assert.fail();
-      await eventually('the right neighbour', async () => {
+      await eventually('the right neighbor', async () => {
         await curl(bare.lab, address);
-        return (await neighbour(address)) === mac;
+        return (await neighbor(address)) === mac;
       });
       await ask(stranger, address, target);
-      assert.equal(await neighbour(address), mac);
+      assert.equal(await neighbor(address), mac);
     }
   });
 

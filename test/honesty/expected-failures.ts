@@ -222,67 +222,68 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /it fails: a fault of the test/,
   },
   // Who holds an address
-  'a node whose port is blocked and whose speaker stood still yields to the node that has taken its VIPs': {
+  'a node whose port is blocked and whose speaker was paused yields to the node that has taken over its VIPs': {
     file: 'sim/wire.test.ts',
     fault:
-      'a speaker that slept forgets the hardware addresses of its peers: behind a firewall two nodes hold its VIPs for ever',
-    shows: /seed 1: two answers, five seconds after it woke up: 2000, at most 0/,
+      'a speaker that was paused forgets the hardware addresses of its peers: behind a firewall two nodes hold its VIPs for ever',
+    shows: /seed 1: two answers, five seconds after the pause: 2000, at most 0/,
   },
   'a node whose port is blocked while the cluster starts holds no VIP beside another node': {
     file: 'sim/wire.test.ts',
-    fault: 'a node that never heard its peers knows none of their hardware addresses, and yields to none of them',
+    fault: 'a node that has never heard its peers does not know their hardware addresses, and yields to none of them',
     shows: /seed \d: two answers, eight seconds after the start: 1000, at most 0/,
   },
-  'a holder whose link works keeps its VIPs when the cables of all others are pulled out': {
+  'a holder whose link works keeps its VIPs when the cables of all other nodes are pulled out': {
     file: 'sim/wire.test.ts',
     fault:
-      'a link on which no peer is heard any more counts as deaf, even where the peers say that they have lost theirs',
+      'a link on which no peer is heard any more counts as one without inbound traffic, even if the peers report that their links are down',
     shows: /seed 1: silence of a holder with a link: 4\d{3}, at most 0/,
   },
-  'a host that is no node and answers for a VIP does not keep it from being taken from a dead holder': {
+  'a host that is no node and answers for a VIP does not prevent the takeover from a dead holder': {
     file: 'sim/wire.test.ts',
-    fault: 'any answer on the wire, of whatever hardware address, vetoes a takeover for as long as it comes',
+    fault: 'any answer to a probe, from any hardware address, prevents a takeover for as long as it comes',
     shows: /seed 1: silence of the VIP that a stranger answers for: 10000, at most 5000/,
   },
   'one-way loss between two nodes ends with one holder': {
     file: 'sim/wire.test.ts',
-    fault: 'the node that hears nothing takes what it hears no answer for, and never learns that the other one goes on',
+    fault:
+      'the node that hears nothing takes over VIPs without an answer, and never learns that the other node still answers',
     shows: /seed 1: two answers, ten seconds later: 5000, at most 0/,
   },
-  'a restart that one of the peers does not hear of moves nothing': {
+  'a restart whose announcement one peer does not hear moves no VIP': {
     file: 'sim/wire.test.ts',
-    fault: 'Restarting is said once: a peer that misses the datagram takes the node for dead',
+    fault: 'the state Restarting is sent once: a peer that misses the datagram takes the node for dead',
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
-  'a takeover of thousands of VIPs is told in many turns, between which beats go out': {
+  'a takeover of thousands of VIPs is reported in many iterations of the event loop, with heartbeats between them': {
     file: 'unit/speaker/election/datagrams.test.ts',
-    fault: 'all claims go to every peer in one turn, before the next beat: the one that has taken over looks dead',
-    shows: /80\d datagrams in one turn/,
+    fault:
+      'all claims go to every peer in one iteration, before the next heartbeat: the node that has taken over looks dead',
+    shows: /80\d datagrams in one iteration/,
   },
-  'what cannot be a datagram of a speaker costs no signature': {
+  'a datagram that cannot be from a speaker costs no signature': {
     file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'the HMAC comes before every cheaper check, and the port is open to Pods',
     shows: /signatures over ten datagrams of a stranger\s+\d+ !== 0/,
   },
-  'a new key file without a usable key is complained of': {
+  'a new key file without a usable key is logged': {
     file: 'unit/speaker/election/datagrams.test.ts',
-    fault: 'a malformed new key file is ignored without a word',
-    shows: /not within \d+ ms: the log complains of the key file: it gave false/,
+    fault: 'a malformed new key file is ignored without a log line',
+    shows: /not within \d+ ms: the log names the key file: it gave false/,
   },
-  'a VIP is not taken from a node that could not be asked for on the wire': {
+  'a VIP is not taken over from a node that could not be probed': {
     file: 'unit/speaker/announce/heard.test.ts',
-    fault:
-      'a question that was never sent counts as asked and unanswered: behind a firewall every node holds every VIP',
-    shows: /taken although no question was sent\s+true !== false/,
+    fault: 'a probe that was never sent counts as sent and unanswered: behind a firewall every node holds every VIP',
+    shows: /taken over although no probe was sent\s+true !== false/,
   },
-  'a lone survivor goes on when a Pod starts on it, and a link comes with the Pod': {
+  'the only node that is alive goes on announcing when a Pod starts on it, which adds a link': {
     file: 'unit/speaker/announce/own-links.test.ts',
-    fault: 'any new interface makes a node that hears no other one listen for half a second',
+    fault: 'any new interface makes a node that hears no peer listen for half a second',
     shows: /milliseconds without an answer\s+\d+ !== 0/,
   },
-  'a hardware address of a node that was removed is that of a node no more': {
+  'the hardware address of a node that was removed belongs to no node any more': {
     file: 'unit/speaker/election/election-runner.test.ts',
-    fault: 'the links that a peer has told are kept for ever',
+    fault: 'the links that a peer has reported are kept for ever',
     shows: /the node that has the hardware address\s+'n2' !== undefined/,
   },
   'claims and results fit packets whatever the names of the nodes are': {
@@ -292,22 +293,22 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
   // The wire and the links
-  'a frame on another link than that of the VIP says nothing of the VIP': {
+  'a frame on a link other than that of the VIP is no claim to the VIP': {
     file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'a claim that is heard carries no link: what a Pod says on its own link counts as heard on that of the VIP',
-    shows: /by what a Pod says on its own link/,
+    fault: 'a claim carries no link: a frame of a Pod on its own link counts as one on the link of the VIP',
+    shows: /by a frame of a Pod on its own link/,
   },
-  'a host that answers for four addresses of a pool is no proxy for that: none is announced': {
+  'a host that answers for four addresses of a pool is no proxy for that reason: none is announced': {
     file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'a host that answered for three addresses is taken for a proxy, and what it says is ignored',
+    fault: 'a host that answered for three addresses is taken for a proxy, and its answers are ignored',
     shows: /the stranger answers for the fourth[\s\S]*'DataPathPending'/,
   },
   'an adopted address that another host answers for is not announced': {
     file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'an adopted address is announced without a question: two clusters may announce the same one',
+    fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
     shows: /announced beside the host that answers for it\s+true !== false/,
   },
-  "a node's own frame that it hears on its second link is no claim of another host": {
+  "a node's own frame that arrives on its second link is no claim of another host": {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a node with two links in one segment reports its own announcement as a foreign claim',
     shows: /kind: 'Contested',[\s\S]*mac: '02:00:00:00:00:01'/,
@@ -328,19 +329,19 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the wait for kube-proxy is measured by the wall clock: set back by an hour, it takes an hour',
     shows: /what waits since before the clock was set back/,
   },
-  'a VIP goes by the endpoints of its own family': {
+  'only endpoints of its own family make a node a candidate for a VIP': {
     file: 'unit/speaker/informers.test.ts',
     fault: 'endpoints of one family make a node a candidate for a VIP of the other one',
     shows: /IPv4[\s\S]*\+\s+'n3'/,
   },
-  'a heartbeat fits one packet however many Pods the node runs': {
+  'a heartbeat fits into one packet, however many Pods the node runs': {
     file: 'unit/speaker/announce/own-links.test.ts',
-    fault: "every Ethernet-like interface is told in every beat, the ends of Pods' links included",
+    fault: "every heartbeat reports every Ethernet-like interface, also the node's ends of the Pods' links",
     shows: /a heartbeat of 11\d{3} bytes/,
   },
-  'a VIP that is given up while the worker takes it in is never announced': {
+  'a VIP that is given up while the worker applies it is never announced': {
     file: 'unit/speaker/announce/announcer.test.ts',
-    fault: 'the state of before is announced when the worker has answered, although another one was applied meanwhile',
+    fault: 'the former state is announced once the worker has answered, although another one was applied meanwhile',
     shows: /announcements of 192\.0\.2\.10, which was given up\s+2 !== 0/,
   },
   'no address is announced while another host answers for it, however many addresses that host has': {
@@ -477,10 +478,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a node that cannot be asked counts as dead after three seconds of silence of its speaker',
     shows: /taken for dead, and the wire was not asked[\s\S]*\+\s+'n'/,
   },
-  'connections to an address of a node itself are never refused': {
+  "connections to a node's own address are never refused": {
     file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
     fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
-    shows: /what is refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
+    shows: /addresses that are refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },
   'what a peer tells as a hardware address is one, or comes into no rule': {
     file: 'unit/liveness/hostile.test.ts',

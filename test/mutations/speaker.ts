@@ -1,7 +1,7 @@
-/** Slips in the speaker: what it sends and tells, and what it remembers over a restart. */
+/** Mutations of the speaker: of its messages and frames, and of the state that it keeps over a restart. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `speaker`, and of the file that it leaves behind. */
+/** The mutations of `speaker`, and of the snapshot file that it leaves behind. */
 export const speaker: readonly Mutation[] = [
   {
     id: 'no-announcement-is-sent',
@@ -12,7 +12,7 @@ export const speaker: readonly Mutation[] = [
     tests: ['unit/speaker/announce/gratuitous-sender.test.ts'],
   },
   {
-    id: 'restart-is-not-told',
+    id: 'restart-is-not-announced',
     file: 'speaker/election/election-runner.ts',
     old: "    elector.announceState('Restarting');\n    elector.tick(this.#now);\n    this.#sendHeartbeats(elector, elector.others);",
     new: "    elector.announceState('Restarting');",
@@ -20,7 +20,7 @@ export const speaker: readonly Mutation[] = [
     tests: ['unit/speaker/election/election-runner.test.ts'],
   },
   {
-    id: 'silent-peers-are-not-called-on-former-links',
+    id: 'no-heartbeats-on-former-links-of-silent-peers',
     file: 'speaker/election/election-runner.ts',
     old: 'const isSilent = this.#now - (this.#elector?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;',
     new: 'const isSilent = false;',
@@ -28,11 +28,11 @@ export const speaker: readonly Mutation[] = [
     tests: ['unit/speaker/election/election-runner.test.ts'],
   },
   {
-    id: 'claims-are-not-told-as-news',
+    id: 'claim-changes-are-not-sent',
     file: 'speaker/election/election-runner.ts',
     old: 'if (effects.hasDelta) this.#sendDeltas(elector);',
     new: '',
-    consequence: 'The other speakers learn of a takeover only when they ask for the whole list.',
+    consequence: 'The peers learn of a takeover only when they request the whole list.',
     tests: ['unit/speaker/election/election-runner.test.ts'],
   },
   {
@@ -48,15 +48,15 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/announce/announcer.ts',
     old: 'if (JSON.stringify(a.standIns ?? []) !== JSON.stringify(b.standIns ?? [])) return false;',
     new: '',
-    consequence: 'Nobody answers for a speaker that restarts.',
+    consequence: 'No node answers for a speaker that restarts.',
     tests: ['unit/speaker/announce/stand-ins.test.ts'],
   },
   {
-    id: 'late-burst-is-sent-unasked',
+    id: 'late-burst-is-sent-without-a-decision',
     file: 'speaker/announce/gratuitous-sender.ts',
     old: 'if (performance.now() - this.#dueAt > lateMs) this.#options.onLate?.();',
     new: '',
-    consequence: 'A machine that was paused announces addresses that others hold by now.',
+    consequence: 'A machine that was paused announces addresses that other nodes hold by now.',
     tests: ['unit/speaker/announce/gratuitous-sender.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const speaker: readonly Mutation[] = [
     file: 'kube/informer.ts',
     old: '    if (this.#synced) return;\n    this.#seeded = true;',
     new: '    this.#seeded = true;',
-    consequence: 'What the API server has told is replaced by what was known before a restart.',
+    consequence: 'The lists of the API server are replaced by the state from before a restart.',
     tests: ['unit/kube/informer-seed.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/dataplane/spread-targets.ts',
     old: 'present.has(node) && !isDraining(node) && serves(node)',
     new: 'present.has(node) && serves(node)',
-    consequence: 'A node that is being emptied goes on getting its share of a spread address.',
+    consequence: 'A node that is being drained goes on getting its share of a spread address.',
     tests: ['unit/speaker/dataplane/spread-targets.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/dataplane/spread-targets.ts',
     old: 'reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self))',
     new: 'reachable.filter((node) => !spoofers.has(node))',
-    consequence: 'Connections are passed on to a node that does not get packets in the name of others.',
+    consequence: 'Connections are passed on to a node to which packets in the name of other hosts do not arrive.',
     tests: ['unit/speaker/dataplane/spread-targets.test.ts'],
   },
   {
@@ -120,7 +120,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/announce/verifier.ts',
     old: 'if (this.#proxies.has(mac)) return;',
     new: '',
-    consequence: 'A router with proxy ARP makes every address look as if another host had it.',
+    consequence: 'A router with proxy ARP makes every address look as if another host used it.',
     tests: ['unit/speaker/announce/proxy-answers.test.ts'],
   },
   {
@@ -128,7 +128,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/election/takeover-metrics.ts',
     old: "former === undefined ? 'NoHolder' : former.liveness === 'Dead' ? 'HolderDead' : 'HandedOver'",
     new: "former === undefined ? 'NoHolder' : former.liveness === 'Alive' ? 'HolderDead' : 'HandedOver'",
-    consequence: 'The alarm for dead holders rings at every drain, and not when a node dies.',
+    consequence: 'The alert for dead holders fires at every drain, and not when a node dies.',
     tests: ['unit/speaker/election/takeover-metrics.test.ts'],
   },
 ];

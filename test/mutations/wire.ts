@@ -40,7 +40,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/ndp.ts',
     old: 'if (length === 0 || at + length > end) return badOptions;',
     new: 'if (length === 0) return badOptions;',
-    consequence: 'The hardware address of a neighbour is read from behind its packet.',
+    consequence: 'The hardware address of a neighbor is read from behind its packet.',
     tests: ['unit/wire/ndp-options.test.ts'],
   },
   {

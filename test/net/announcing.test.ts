@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, test } from 'node:test';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
-import { isAnsweredBy, neighbour } from './neighbour.ts';
+import { isAnsweredBy, neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const vip = '10.99.3.1';
@@ -28,7 +28,7 @@ function announcesOn(...names: readonly string[]): Promise<unknown> {
 }
 
 /** What the client believes about the VIP. */
-const believed = () => neighbour(pair.client, vip);
+const believed = () => neighbor(pair.client, vip);
 
 /** Waits until the client has an answer of a hardware address to a question of its own. */
 const answeredWith = (mac: string) => isAnsweredBy(pair.client, vip, mac);
@@ -38,7 +38,7 @@ function believeIn(mac: string): void {
   ip(`-n ${pair.client} neigh replace ${vip} lladdr ${mac} dev ${linkName} nud reachable`);
 }
 
-test('another MAC of the link: neighbours hear it at once, and the VIP is answered with it', async () => {
+test('another MAC of the link: neighbors hear it at once, and the VIP is answered with it', async () => {
   await answeredWith(nodeMac);
   ip(`-n ${pair.node} link set ${linkName} address ${otherMac}`);
   await soon('gratuitous ARP', () => believed().includes(otherMac));

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { type FrameLab, requestFor, startFrameLab, withVlanTag } from './frame-lab.ts';
 import { clientMac, ip, linkName, nodeMac } from './namespaces.ts';
-import { isAnsweredBy, isStillAnsweredBy } from './neighbour.ts';
+import { isAnsweredBy, isStillAnsweredBy } from './neighbor.ts';
 
 let lab: FrameLab;
 const vip = '10.99.1.1';
@@ -54,7 +54,7 @@ test('a padded request of 60 bytes is answered', async () => {
   assert.equal((await answered(padded)).senderMac, nodeMac);
 });
 
-test('a unicast probe of a neighbour entry (NUD) and a probe from 0.0.0.0 (RFC 5227) are answered', async () => {
+test('a unicast probe of a neighbor entry (NUD) and a probe from 0.0.0.0 (RFC 5227) are answered', async () => {
   assert.equal((await answered(requestFor(vip, { destination: nodeMac, targetMac: nodeMac }))).senderMac, nodeMac);
   const probed = await answered(requestFor(vip, { senderIp: '0.0.0.0' as Ip }));
   assert.deepEqual([probed.senderMac, probed.destination, probed.targetIp], [nodeMac, clientMac, '0.0.0.0']);

@@ -93,7 +93,7 @@ test('a key is changed without a silent moment: the new one is accepted before a
 });
 
 test('hosts that answer no ARP keep nobody else waiting', async (t) => {
-  // Usually the kernel looks for a neighbour for three seconds; here for longer than anybody waits in this test.
+  // Usually the kernel looks for a neighbor for three seconds; here for longer than anybody waits in this test.
   writeSysctl(pair.node, `net/ipv4/neigh/${linkName}/mcast_solicit`, '600');
   const [node, client] = await Promise.all([open(t, pair.node), open(t, pair.client)]);
   const dead = Array.from({ length: 20 }, (_, i) => `10.99.0.${100 + i}`);

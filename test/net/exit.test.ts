@@ -81,11 +81,11 @@ test('a withdrawal is in effect within 100 ms under a flood', async (t) => {
 
 test('close() ends the thread without a word, and its beat stands still', async (t) => {
   const lab = await startLab(t);
-  const beatAgeMs = async () => (await lab.counters()).beatAgeMs ?? Number.NaN;
-  await soon('the beat is young', async () => (await beatAgeMs()) < 300);
+  const heartbeatAgeMs = async () => (await lab.counters()).heartbeatAgeMs ?? Number.NaN;
+  await soon('the heartbeat is young', async () => (await heartbeatAgeMs()) < 300);
   await lab.responder.ask({ do: 'close' }, 'done');
   // A thread that lives beats ten times a second, and may be late now and then; this one is gone.
-  await soon('the beat is old', async () => (await beatAgeMs()) > 1_000);
+  await soon('the heartbeat is old', async () => (await heartbeatAgeMs()) > 1_000);
   assert.equal(lab.responder.stderr(), '');
 });
 

@@ -14,7 +14,7 @@ import {
   switchPort,
   writeSysctl,
 } from './namespaces.ts';
-import { isAnsweredBy, neighbour } from './neighbour.ts';
+import { isAnsweredBy, neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const vip = 'fd99::c8:1';
@@ -52,7 +52,7 @@ function isForwarded(group: string): boolean {
 }
 
 /** What the client's kernel has found out about an address. */
-const entryOf = (address: string) => neighbour(pair.client, address);
+const entryOf = (address: string) => neighbor(pair.client, address);
 
 /** Waits until the client has an answer to a question that it sends by multicast. */
 const resolves = (address: string) => isAnsweredBy(pair.client, address, nodeMac);

@@ -141,7 +141,7 @@ export function writeSysctl(namespace: string, path: string, value: string): voi
 }
 
 /**
- * Waits until the links of these namespaces have their link-local addresses, without which a kernel asks for no neighbour in the name of
+ * Waits until the links of these namespaces have their link-local addresses, without which a kernel asks for no neighbor in the name of
  * somebody else, and so cannot send a reset or an error for a VIP. They come when the kernel has taken note of the carrier.
  */
 export async function haveLinkLocal(names: readonly string[]): Promise<void> {

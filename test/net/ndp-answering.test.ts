@@ -5,7 +5,7 @@ import type { Ip } from '../../src/addr/ip.ts';
 import type { NdpFrame } from '../../src/wire/ndp.ts';
 import { type CameBack, type FrameLab, solicitationFor, startFrameLab, withVlanTag } from './frame-lab.ts';
 import { clientMac, ip, linkName, nodeMac, run, writeSysctl } from './namespaces.ts';
-import { isAnsweredBy, isStillAnsweredBy } from './neighbour.ts';
+import { isAnsweredBy, isStillAnsweredBy } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 let lab: FrameLab;

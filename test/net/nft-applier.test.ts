@@ -163,6 +163,6 @@ test('what the kernel refuses is said once, tried again, and told when it works'
   assert.equal(await failureOf(process), 'Refused');
   process.tell({ do: 'apply', vips: [vips.IPv4] });
   await loaded(process);
-  assert.equal((await process.next('log')).message, 'rules are in the kernel again');
+  assert.equal((await process.next('log')).message, 'nftables rules loaded again');
   assert.equal(run(pair.node, 'nft', 'list', 'tables').match(/berth/g)?.length, 4);
 });

@@ -98,7 +98,7 @@ async function obey(command: Command): Promise<Report> {
       return {
         kind: 'counters',
         ...responder.counters(),
-        beatAgeMs: responder.beatAgeMs(),
+        heartbeatAgeMs: responder.heartbeatAgeMs(),
         rss,
         cpu: process.cpuUsage(),
       };

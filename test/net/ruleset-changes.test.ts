@@ -83,7 +83,7 @@ const vipArbitrary = fc
     }),
   }));
 
-const neighbour = octet.chain((last) =>
+const neighbor = octet.chain((last) =>
   vip.map((address) => ({
     vip: address,
     to: {
@@ -120,7 +120,7 @@ const pathArbitrary: fc.Arbitrary<DataPath> = fc
     deadEndpoints: fc.uniqueArray(vip, { maxLength: 4 }),
     synLimit: fc.constantFrom(undefined, undefined, 5, 100),
     zone: fc.constantFrom(7932, 7932, 1),
-    chances: fc.uniqueArray(neighbour, { selector: ({ vip: of }) => of, maxLength: 3 }),
+    chances: fc.uniqueArray(neighbor, { selector: ({ vip: of }) => of, maxLength: 3 }),
     peerMacs: fc.uniqueArray(fc.constantFrom('02:00:00:00:01:01', '02:00:00:00:01:02'), { maxLength: 2 }),
     table: fc.constantFrom(...tables),
     spreads: fc.boolean(),

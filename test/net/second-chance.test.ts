@@ -29,13 +29,13 @@ function handedTo({ name }: Host, family: Family, port: number): number {
 
 /** The path of a node: who held the VIPs before. */
 function pathFor(former: Host | undefined, facts: Partial<DataPath> = {}): DataPath {
-  const neighbour = (host: Host, family: Family) => {
+  const neighbor = (host: Host, family: Family) => {
     return { node: host.name, address: host[family], mac: host.mac, link: linkName };
   };
   return pathOf({
     nodeAddresses: {},
     vips: Object.values(vips).map((vip) => vipPath(vip, 'tcp/80')),
-    chances: former ? families.map((family) => ({ vip: vips[family], to: neighbour(former, family) })) : [],
+    chances: former ? families.map((family) => ({ vip: vips[family], to: neighbor(former, family) })) : [],
     ...facts,
   });
 }

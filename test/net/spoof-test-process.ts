@@ -1,4 +1,4 @@
-/** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbours. */
+/** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbors. */
 import type { Neighbor } from '../../src/dataplane/plan/neighbor.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
@@ -7,7 +7,7 @@ import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
-const neighbours = JSON.parse(process.argv[2] ?? '[]') as readonly Neighbor[];
+const neighbors = JSON.parse(process.argv[2] ?? '[]') as readonly Neighbor[];
 const link = openLinkMonitor(() => undefined)
   .links()
   .find(({ name }) => name === linkName);
@@ -15,7 +15,7 @@ if (link === undefined) throw new Error(`no link ${linkName}`);
 quicken();
 const tester = new SpoofTester(createLogger('speaker', 'silent'));
 tester.changed.to(() => say({ kind: 'blocked', nodes: tester.blockedOn(linkName) }));
-tester.observe([{ link, neighbours }]);
+tester.observe([{ link, neighbors }]);
 // The tester alone does not keep the process alive.
 obey(() => undefined);
 sayReady();

@@ -24,8 +24,8 @@ after(() => {
 
 /** A node that tests another one by a family. */
 async function startTester({ name }: Host, other: Host, family: (typeof families)[number]): Promise<LineProcess> {
-  const neighbours = [{ node: other.node, address: other[family], mac: other.mac, link: linkName }];
-  const args = [JSON.stringify(neighbours)];
+  const neighbors = [{ node: other.node, address: other[family], mac: other.mac, link: linkName }];
+  const args = [JSON.stringify(neighbors)];
   const process = startLineProcess({ namespace: name, file: './spoof-test-process.ts', args });
   testers.push(process);
   await process.next('ready');

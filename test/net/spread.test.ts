@@ -147,7 +147,7 @@ test('while the gate is shut the holder serves alone', async () => {
     for (const one of protocols) assert.deepEqual(await nodesFor(started, { protocol: one, family }), [a.node]);
 });
 
-test('a slot whose node is not known here as a neighbour is served by the holder', async () => {
+test('a slot whose node is not known here as a neighbor is served by the holder', async () => {
   loadPath(a.name, lab.spreadPath(a, lab.tableFor([b]), { neighborFor: () => undefined }));
   for (const family of families) assert.deepEqual(await nodesFor(started, { protocol: 'tcp', family }), [a.node]);
 });

@@ -1,4 +1,4 @@
-/** Gratuitous ARP and unsolicited advertisements on a real kernel: a neighbour that knows another MAC learns ours. */
+/** Gratuitous ARP and unsolicited advertisements on a real kernel: a neighbor that knows another MAC learns ours. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -7,7 +7,7 @@ import { encodeNdp, type NdpFrame } from '../../src/wire/ndp.ts';
 import { type FrameLab, startFrameLab } from './frame-lab.ts';
 import type { Said } from './line-process.ts';
 import { clientMac, ip, linkName, nodeMac, writeSysctl } from './namespaces.ts';
-import { neighbour } from './neighbour.ts';
+import { neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const formerMac = '02:00:00:00:00:0f';
@@ -23,7 +23,7 @@ before(async () => {
 });
 after(() => lab?.close());
 
-/** A neighbour entry of the client that says the former holder has the VIP. */
+/** A neighbor entry of the client that says the former holder has the VIP. */
 function setFormerHolder(vip: string): void {
   ip(`-n ${lab.client} neigh replace ${vip} lladdr ${formerMac} dev ${linkName} nud reachable`);
 }
@@ -52,10 +52,10 @@ async function sendFromNode(frame: string, vip: string): Promise<void> {
   await lab.raw.until('the client has the frame', () => lab.raw.said.slice(seen).some(isAbout));
 }
 
-const entryOf = (vip: string) => neighbour(lab.client, vip);
+const entryOf = (vip: string) => neighbor(lab.client, vip);
 
 for (const form of ['Request', 'Reply'] as const) {
-  test(`the ${form} form moves a neighbour entry that another MAC held`, async () => {
+  test(`the ${form} form moves a neighbor entry that another MAC held`, async () => {
     const vip = form === 'Request' ? '10.99.2.1' : '10.99.2.2';
     setFormerHolder(vip);
     await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form } }, 'done');
@@ -75,7 +75,7 @@ for (const form of ['Request', 'Reply'] as const) {
   });
 }
 
-test('an unsolicited advertisement moves an IPv6 neighbour entry that another MAC held', async () => {
+test('an unsolicited advertisement moves an IPv6 neighbor entry that another MAC held', async () => {
   const vip = 'fd99::c8:21';
   setFormerHolder(vip);
   await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form: 'Advertisement' } }, 'done');

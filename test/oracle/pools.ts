@@ -39,7 +39,7 @@ export function homeOf({ pools }: Pick<Cluster, 'pools'>, address: Address): Poo
 export function ownRanges({ pools }: Pick<Cluster, 'pools'>, pool: Pool, family: Family): readonly Range[] {
   const all = pools.map(readingOf).flatMap(({ ranges, excluded }) => [...ranges, ...excluded]);
   const ofFamily = all.filter((range) => range.family === family);
-  // Between two neighbouring ends of ranges all addresses are of one pool.
+  // Between two neighboring ends of ranges all addresses are of one pool.
   const cuts = [...new Set(ofFamily.flatMap(({ first, last }) => [first, last + 1n]))].sort((a, b) => (a < b ? -1 : 1));
   const pieces = cuts.slice(0, -1).map((first, i) => ({ family, first, last: (cuts[i + 1] ?? first) - 1n }));
   return pieces.filter(({ first }) => homeOf({ pools }, { family, value: first }) === pool);

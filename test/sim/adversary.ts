@@ -1,12 +1,12 @@
 /**
- * A host on the wire that is none of the nodes. It knows no key, so it cannot make a datagram; it can send again those that it has seen, at any
- * time, on any path and to any node. And it can say that an address is its own.
+ * A host on the wire that is no node. It knows no key, so it cannot make a datagram. It can send the datagrams that it has seen again, at any
+ * time, on any path and to any node. And it can claim an address.
  */
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 import type { Datagram, SimSpeaker } from './speaker.ts';
 
-/** What the host works with. */
+/** The parts that the host works with. */
 export interface AdversaryParts {
   readonly schedule: Schedule;
   readonly random: Random;
@@ -20,7 +20,7 @@ interface Captured {
   readonly datagram: Datagram;
 }
 
-/** It keeps so many datagrams, old ones and new ones. */
+/** The number of datagrams that it keeps, old ones and new ones. */
 const mostCaptured = 400;
 const mac = '02:99:00:00:00:01';
 /** Paths on which a datagram may come: links, routers, and one that no speaker knows. */
@@ -36,14 +36,14 @@ export class Adversary {
     this.#parts = parts;
   }
 
-  /** Sees a datagram. What it does not keep is a matter of count, not of chance: without it a seed runs as it would alone. */
+  /** Sees a datagram. The count decides which ones it keeps, and not chance: so a seed without replays runs as it does without this host. */
   see = (to: string, datagram: Datagram): void => {
     const i = this.#seen++;
     if (i < mostCaptured) this.#captured.push({ to, datagram });
     else if (i % 7 === 0) this.#captured[(i / 7) % mostCaptured] = { to, datagram };
   };
 
-  /** Sends again what it has seen, every few milliseconds for a while. */
+  /** Sends captured datagrams again, one every few milliseconds for a while. */
   replay(forMs: number): void {
     const { schedule, random, speakers } = this.#parts;
     const names = [...speakers.keys()];
@@ -56,7 +56,7 @@ export class Adversary {
     }
   }
 
-  /** Says for a while that a VIP is its own: unasked to all nodes, and when it is asked. */
+  /** Claims a VIP for a while: by gratuitous frames to all nodes, and by answers to probes. */
   claim(uid: string, address: string, forMs: number): void {
     const { schedule, random, speakers, strangers } = this.#parts;
     strangers.set(uid, mac);

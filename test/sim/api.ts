@@ -1,4 +1,4 @@
-/** The API server: what is wanted, what is on record, and watches that lag behind it. */
+/** The API server: the desired VIPs, the recorded holders, and watches that lag behind. */
 import type { Ip } from '../../src/addr/ip.ts';
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
@@ -10,7 +10,7 @@ export interface ApiVip {
   readonly link: string;
   readonly eligible: ReadonlySet<string>;
   readonly recorded: { readonly node: string; readonly term: number } | undefined;
-  /** Where a person wants it, until it is there. */
+  /** The node to which an administrator moves the VIP, until the VIP is there. */
   readonly moveTo?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ interface Watcher {
   due: boolean;
 }
 
-/** The objects and those who watch them. */
+/** The objects and their watches. */
 export class Api {
   isDown = false;
   lagMs: readonly [least: number, most: number] = [1, 10];
@@ -58,15 +58,15 @@ export class Api {
     this.#changed();
   }
 
-  /** Writes a record if the server can be reached and has nothing newer. */
+  /** Writes a record if the server is reachable and has no newer one. */
   record(uid: string, record: { readonly node: string; readonly term: number }): void {
     const vip = this.#vips.get(uid);
     if (this.isDown || vip === undefined || (vip.recorded?.term ?? 0) > record.term) return;
-    // The controller takes a wish away that has come true.
+    // The controller removes the request of a move that is complete.
     this.setVip({ ...vip, recorded: record, moveTo: vip.moveTo === record.node ? undefined : vip.moveTo });
   }
 
-  /** Everything now, and again after each change. */
+  /** Delivers all objects now, and again after each change. */
   watch(node: string, deliver: (snapshot: Snapshot) => void): void {
     this.#watchers.set(node, { deliver, open: true, due: false });
     this.#notify(node);
@@ -76,7 +76,7 @@ export class Api {
     this.#watchers.delete(node);
   }
 
-  /** The connection of this node's watch is dead without anybody having noticed. */
+  /** The connection of this node's watch is dead, and neither end has noticed. */
   halfOpen(node: string): void {
     const watcher = this.#watchers.get(node);
     if (watcher) watcher.open = false;
@@ -86,7 +86,7 @@ export class Api {
     this.isDown = true;
   }
 
-  /** The server is there, and all watches work. */
+  /** The server is reachable, and all watches work. */
   recover(): void {
     this.isDown = false;
     for (const [node, watcher] of this.#watchers) {
@@ -100,7 +100,7 @@ export class Api {
     for (const node of this.#watchers.keys()) this.#notify(node);
   }
 
-  /** Changes that come together are delivered together. */
+  /** Delivers changes that come together at once. */
   #notify(node: string): void {
     const watcher = this.#watchers.get(node);
     if (watcher === undefined || watcher.due) return;

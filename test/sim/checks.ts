@@ -1,8 +1,8 @@
-/** What scenarios ask of a cluster. */
+/** The checks that scenarios make of a cluster. */
 import assert from 'node:assert/strict';
 import { Cluster, type Plan } from './cluster.ts';
 
-/** Runs a scenario for some seeds. A failure names its seed. */
+/** Runs a scenario with some seeds. A failure names its seed. */
 export function forSeeds(count: number, plan: Omit<Plan, 'seed'>, scenario: (cluster: Cluster) => void): void {
   for (let seed = 1; seed <= count; seed++) {
     const cluster = new Cluster({ ...plan, seed });
@@ -14,17 +14,21 @@ export function forSeeds(count: number, plan: Omit<Plan, 'seed'>, scenario: (clu
   }
 }
 
-/** A bound on a number of milliseconds or of things. */
+/** Checks an upper bound on a number of milliseconds or of objects. */
 export function atMost(what: string, actual: number, most: number): void {
   assert.ok(actual <= most, `${what}: ${Math.round(actual)}, at most ${most}`);
 }
 
-/** One answer for each VIP, and one opinion of its holder. */
+/** Checks that each VIP has one answer, and that all speakers agree on its holder. */
 export function assertSettled(cluster: Cluster): void {
-  assert.deepEqual(cluster.unsettled(), [], 'one answer for each VIP, and one opinion of its holder');
+  assert.deepEqual(
+    cluster.unsettled(),
+    [],
+    'VIPs without exactly one answer, or with speakers that disagree on the holder',
+  );
 }
 
-/** Nothing moves, nothing is silent, nothing is answered for twice while this happens. */
+/** Checks that no VIP moves, is silent or has two answers while this happens. */
 export function assertCalm(cluster: Cluster, during: () => void): void {
   const since = cluster.now;
   during();
@@ -34,12 +38,12 @@ export function assertCalm(cluster: Cluster, during: () => void): void {
   assertSettled(cluster);
 }
 
-/** A node that holds something. */
+/** A node that holds a VIP. */
 export function anyHolder(cluster: Cluster): string {
   return cluster.holderOf('uid-0') ?? assert.fail('uid-0 has no holder');
 }
 
-/** A holder loses its power: its VIPs are answered for within half a second, and those of the others are not touched. */
+/** A holder loses its power: other nodes answer for its VIPs within half a second, and the VIPs of other holders are not touched. */
 export function assertTakenOver(cluster: Cluster): void {
   const dead = anyHolder(cluster);
   const others = cluster.uids.filter((uid) => !cluster.heldBy(dead).includes(uid));
@@ -48,6 +52,6 @@ export function assertTakenOver(cluster: Cluster): void {
   cluster.run(2_000);
   atMost('silence', cluster.meter.longestSilence(at), 500);
   atMost('two answers', cluster.meter.mostTwofold(at), 100);
-  assert.equal(cluster.meter.longestSilence(at, others), 0, 'the VIPs of the others are not touched');
+  assert.equal(cluster.meter.longestSilence(at, others), 0, 'silence of the VIPs of other holders');
   assertSettled(cluster);
 }

@@ -1,4 +1,4 @@
-/** A cluster in virtual time: speakers, an API server, a network, a client that watches. */
+/** A cluster in virtual time: speakers, an API server, a network, and a client that sees the answers. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { Adversary } from './adversary.ts';
 import { Api } from './api.ts';
@@ -13,17 +13,17 @@ export interface Plan {
   readonly seed: number;
   readonly nodes: number;
   readonly vips: number;
-  /** One cable for everything (the default), or one for the nodes' traffic and one per link. */
+  /** One cable for all traffic (the default), or one for the nodes' traffic and one for each link. */
   readonly cabling?: 'One' | 'Apart';
   readonly links?: readonly string[];
 }
 
 /**
- * Of the small clusters every fourth sends real datagrams: to encode and decode all messages would take as long again as all that is tested.
+ * Of the small clusters every fourth one sends real datagrams: to encode and decode all messages would double the time of the tests.
  */
 const mostInText = 10;
 
-/** Who asks for VIPs. */
+/** The name of the client that sends requests for VIPs. */
 export const client = 'client';
 
 /** The cluster. */
@@ -36,11 +36,11 @@ export class Cluster {
   readonly meter: Meter;
   readonly links: readonly string[];
   readonly speakers = new Map<string, SimSpeaker>();
-  /** VIPs that a host which is none of the nodes answers for, with its hardware address. */
+  /** By uid: VIPs that a host answers for that is no node, with its hardware address. */
   readonly strangers = new Map<string, string>();
   readonly adversary: Adversary;
-  /** The client's neighbour cache. */
-  readonly neighbours = new Map<string, string>();
+  /** The client's neighbor cache. */
+  readonly neighbors = new Map<string, string>();
 
   constructor({ seed, nodes, vips, cabling = 'One', links = ['eth0'] }: Plan) {
     this.seed = seed;
@@ -56,7 +56,7 @@ export class Cluster {
     const { schedule, random, fabric, api, meter, speakers, strangers } = this;
     this.adversary = new Adversary({ schedule, random, speakers, strangers });
     const onSent = this.adversary.see;
-    const onGarp = (uid: string, mac: string) => this.neighbours.set(uid, mac);
+    const onGarp = (uid: string, mac: string) => this.neighbors.set(uid, mac);
     const isText = seed % 4 === 1 && nodes <= mostInText;
     const around: Surroundings = {
       schedule,
@@ -108,7 +108,7 @@ export class Cluster {
     if (vip) this.api.setVip({ ...vip, eligible: new Set(nodes) });
   }
 
-  /** A person wants a VIP at a node. */
+  /** An administrator moves a VIP to a node. */
   moveTo(uid: string, node: string): void {
     const vip = this.api.snapshot.vips.find((one) => one.uid === uid);
     if (vip) this.api.setVip({ ...vip, moveTo: node });
@@ -120,7 +120,7 @@ export class Cluster {
     return speaker;
   }
 
-  /** Starts all speakers within a moment of each other, and lets the cluster settle. */
+  /** Starts all speakers within `withinMs`, and lets the cluster settle. */
   boot({ withinMs = 300, settleMs = 3_000 } = {}): this {
     for (const speaker of this.speakers.values()) {
       this.schedule.in(this.random.between(0, withinMs), () => speaker.start({ remembers: true }));
@@ -134,8 +134,8 @@ export class Cluster {
     return this;
   }
 
-  /** All nodes of `names` can only talk to each other and not to the client, on these cables. */
-  part(names: readonly string[], cables: readonly string[], segment = 1): void {
+  /** On these cables, the nodes of `names` can reach each other only, and not the client. */
+  partition(names: readonly string[], cables: readonly string[], segment = 1): void {
     for (const name of names) for (const cable of cables) this.fabric.setSegment(name, cable, segment);
     this.#linksChanged();
   }
@@ -145,7 +145,7 @@ export class Cluster {
     this.#linksChanged();
   }
 
-  /** The network, the firewalls and the API server are well again. */
+  /** Repairs the network, the firewalls and the API server. */
   heal(): void {
     this.fabric.heal();
     this.strangers.clear();
@@ -157,7 +157,7 @@ export class Cluster {
     for (const speaker of this.speakers.values()) speaker.linksChanged();
   }
 
-  /** Who holds a VIP, as every speaker that runs sees it. */
+  /** The holders of a VIP, as the running speakers see it. */
   viewsOf(uid: string): ReadonlySet<string | undefined> {
     const views = new Set<string | undefined>();
     for (const { isRunning, decisions } of this.speakers.values()) {
@@ -177,12 +177,12 @@ export class Cluster {
     return this.names.find((name) => this.speaker(name).isRunning && this.heldBy(name).includes(uid));
   }
 
-  /** The holder of each VIP that the client reaches; two where it gets two answers. */
+  /** The holder of each VIP that the client reaches; two if it gets two answers. */
   holders(): readonly string[] {
     return this.uids.flatMap((uid) => this.meter.holdersOf(uid));
   }
 
-  /** VIPs that nobody answers the client for. */
+  /** VIPs for which no node answers the client. */
   unreached(): readonly string[] {
     return this.uids.filter((uid) => this.meter.macsOf(uid).length === 0);
   }

@@ -1,22 +1,22 @@
-/** Cables, switches and firewalls: what reaches whom, and when. */
+/** Cables, switches and firewalls: which frames and datagrams arrive at which host, and when. */
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 
-/** `Dark`: the far end of the cable has a signal, but nothing passes. */
+/** `Dark`: the link has carrier, but no traffic passes. */
 export type CableState = 'Up' | 'NoCarrier' | 'Dark';
 
-/** What the network does to every datagram. */
-export interface Weather {
+/** The impairment of every datagram by the network. */
+export interface Impairment {
   latencyMs: readonly [least: number, most: number];
   /** Probability that a datagram or frame is lost. */
   loss: number;
-  /** Probability that a datagram comes twice. */
+  /** Probability that a datagram arrives twice. */
   twice: number;
 }
 
-/** One network for all cables of the same name; everybody on it hears everybody, until somebody says otherwise. */
+/** One network for all cables of the same name. Every host on it hears every other one until a test changes that. */
 export class Fabric {
-  readonly weather: Weather = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
+  readonly impairment: Impairment = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
   /** Nodes whose firewall drops datagrams, in and out; ARP passes. */
   readonly blocked = new Set<string>();
   /** Datagrams that each host has sent. */
@@ -41,13 +41,13 @@ export class Fabric {
     return this.#states.get(`${host}/${cable}`) !== 'NoCarrier';
   }
 
-  /** Hosts of other segments are not reached. Everybody starts in segment 0. */
+  /** A host does not reach hosts of other segments. Every host starts in segment 0. */
   setSegment(host: string, cable: string, segment: number): void {
     if (segment === 0) this.#segments.delete(`${host}/${cable}`);
     else this.#segments.set(`${host}/${cable}`, segment);
   }
 
-  /** Nothing from one host reaches the other any more; the way back is not touched. */
+  /** No traffic from one host reaches the other one; the opposite direction is not touched. */
   loseOneWay(from: string, to: string, cable: string): void {
     this.#oneWay.add(`${from}>${to}/${cable}`);
   }
@@ -57,10 +57,10 @@ export class Fabric {
     this.#segments.clear();
     this.#oneWay.clear();
     this.blocked.clear();
-    Object.assign(this.weather, { loss: 0, twice: 0 });
+    Object.assign(this.impairment, { loss: 0, twice: 0 });
   }
 
-  /** Does a frame from one host reach the other, if it is not lost? */
+  /** Whether a frame from one host reaches the other one, if it is not lost. */
   carries(from: string, to: string, cable: string): boolean {
     if (this.#states.size === 0 && this.#segments.size === 0 && this.#oneWay.size === 0) return true;
     if (this.#states.has(`${from}/${cable}`) || this.#states.has(`${to}/${cable}`)) return false;
@@ -69,19 +69,19 @@ export class Fabric {
   }
 
   latencyMs(): number {
-    const [least, most] = this.weather.latencyMs;
+    const [least, most] = this.impairment.latencyMs;
     return this.#random.between(least, most);
   }
 
   isLost(): boolean {
-    return this.weather.loss > 0 && this.#random.chance(this.weather.loss);
+    return this.impairment.loss > 0 && this.#random.chance(this.impairment.loss);
   }
 
-  /** Carries a datagram. Each one has its own latency: they overtake each other. */
+  /** Carries a datagram. Each one has a latency of its own, so datagrams overtake each other. */
   send({ from, to, cable }: { from: string; to: string; cable: string }, deliver: () => void): void {
     this.sent.set(from, (this.sent.get(from) ?? 0) + 1);
     if (this.blocked.has(from) || this.blocked.has(to) || !this.carries(from, to, cable)) return;
-    const copies = this.#random.chance(this.weather.twice) ? 2 : 1;
+    const copies = this.#random.chance(this.impairment.twice) ? 2 : 1;
     for (let i = 0; i < copies; i++) if (!this.isLost()) this.#schedule.in(this.latencyMs(), deliver);
   }
 }

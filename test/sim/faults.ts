@@ -1,7 +1,7 @@
-/** Whatever can go wrong, at random. */
+/** The faults that random runs choose from. */
 import type { Cluster } from './cluster.ts';
 
-/** A fault that happens now. It says what it did. */
+/** Causes a fault now. Returns its description. */
 type Fault = (cluster: Cluster) => string;
 
 /** A fault that has happened. */
@@ -25,7 +25,7 @@ function cut(cluster: Cluster, state: 'NoCarrier' | 'Dark'): string {
   return `cut ${cable} of ${node}: ${state}`;
 }
 
-/** By name, with how often each is chosen. */
+/** The faults by name, with the weights of the choice. */
 const faults = {
   kill: {
     weight: 3,
@@ -59,14 +59,14 @@ const faults = {
   },
   cut: { weight: 2, run: (cluster) => cut(cluster, 'NoCarrier') },
   dark: { weight: 2, run: (cluster) => cut(cluster, 'Dark') },
-  part: {
+  partition: {
     weight: 2,
     run: (cluster) => {
       const nodes = someNodes(cluster);
       const cables = cluster.random.chance(0.7) ? [...cluster.links, 'mgmt'] : [oneCable(cluster)];
-      cluster.part(nodes, cables);
-      if (cluster.random.chance(0.6)) later(cluster, [100, 5_000], () => cluster.part(nodes, cables, 0));
-      return `part ${nodes.join(', ')} on ${cables.join(', ')}`;
+      cluster.partition(nodes, cables);
+      if (cluster.random.chance(0.6)) later(cluster, [100, 5_000], () => cluster.partition(nodes, cables, 0));
+      return `partition ${nodes.join(', ')} on ${cables.join(', ')}`;
     },
   },
   oneWay: {
@@ -86,13 +86,13 @@ const faults = {
       return `block the port of ${nodes.join(', ')}`;
     },
   },
-  weather: {
+  impairment: {
     weight: 2,
     run: (cluster) => {
       const { random, fabric } = cluster;
       const latencyMs = [0.1, random.between(0.2, 30)] as const;
-      Object.assign(fabric.weather, { latencyMs, loss: random.between(0, 0.3), twice: random.between(0, 0.1) });
-      return `weather ${JSON.stringify(fabric.weather)}`;
+      Object.assign(fabric.impairment, { latencyMs, loss: random.between(0, 0.3), twice: random.between(0, 0.1) });
+      return `impairment ${JSON.stringify(fabric.impairment)}`;
     },
   },
   apiDown: {
@@ -135,7 +135,7 @@ const faults = {
       const node = oneNode(cluster);
       cluster.api.setNode(node, undefined);
       later(cluster, [100, 3_000], () => cluster.api.setNode(node, { draining: false }));
-      return `Node object of ${node} made anew`;
+      return `Node object of ${node} deleted, and created again later`;
     },
   },
   stuck: {
@@ -172,12 +172,12 @@ const faults = {
   },
 } as const satisfies Readonly<Record<string, { readonly weight: number; readonly run: Fault }>>;
 
-/** What each is called. */
+/** The name of a fault. */
 export type FaultName = keyof typeof faults;
 
 const bag = (Object.keys(faults) as FaultName[]).flatMap((name) => Array<FaultName>(faults[name].weight).fill(name));
 
-/** Lets something go wrong. Says what. */
+/** Causes a random fault. Returns its name and description. */
 export function breakSomething(cluster: Cluster): Broken {
   const name = cluster.random.pick(bag);
   return { name, what: `${Math.round(cluster.now)} ms: ${faults[name].run(cluster)}` };

@@ -1,4 +1,4 @@
-/** What the speakers do not do: talk too much, move a VIP too often. In virtual time. */
+/** Limits of the speakers: the rate of their datagrams, and of the moves of a VIP. In virtual time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertTakenOver } from './checks.ts';
@@ -10,7 +10,7 @@ function ratesOf(cluster: Cluster): readonly number[] {
   cluster.fabric.sent.clear();
   cluster.run(5_000);
   const paths = 1 + cluster.links.length;
-  assert.deepEqual([...cluster.fabric.sent.keys()].sort(), [...cluster.names].sort(), 'every node speaks');
+  assert.deepEqual([...cluster.fabric.sent.keys()].sort(), [...cluster.names].sort(), 'every node sends');
   return [...cluster.fabric.sent.values()].map((count) => count / 5 / paths);
 }
 
@@ -22,24 +22,24 @@ function assertBetween(rates: readonly number[], least: number, most: number): v
   assert.ok(Math.min(...rates) >= least && Math.max(...rates) <= most, `${rates.map(Math.round)}: ${least} to ${most}`);
 }
 
-test('in a small cluster every node speaks to every other one ten times a second', () => {
+test('in a small cluster every node sends to every other one ten times a second', () => {
   for (const nodes of [3, 29]) assertBetween(ratesOf(clusterOf(nodes)), 9 * (nodes - 1), 11 * (nodes - 1));
 });
 
-test('of 100 nodes each speaks to five ten times a second, to the rest now and then; a dead one is replaced as soon', () => {
+test('each of 100 nodes sends to five others ten times a second and to the rest rarely; a dead one is replaced as fast', () => {
   const cluster = clusterOf(100);
-  // Five watchers ten times, and 94 others once a second or a little more rarely.
+  // Five peers ten times a second, and the 94 others once a second or a little less.
   assertBetween(ratesOf(cluster), 5 * 9 + 94 / 1.4, 200);
   assertTakenOver(cluster);
 });
 
-test('a VIP that was moved three times in three minutes stays, unless its holder dies', () => {
+test('a VIP that has moved three times within three minutes stays, unless its holder dies', () => {
   const cluster = new Cluster({ seed: 1, nodes: 4, vips: 1 }).boot();
   const holders: (string | undefined)[] = [];
   for (let move = 0; move < 6; move++) {
     const holder = cluster.holderOf('uid-0');
     holders.push(holder);
-    // Somebody changes a label of the node, again and again: it is to give the VIP away.
+    // As if a label of the node changed again and again: the node must give the VIP away.
     cluster.setEligible(
       'uid-0',
       cluster.names.filter((name) => name !== holder),
@@ -49,7 +49,7 @@ test('a VIP that was moved three times in three minutes stays, unless its holder
   assert.equal(new Set(holders.slice(0, 4)).size > 1, true, 'at first it moves');
   assert.deepEqual(holders.slice(3), Array(3).fill(holders[3]), 'then it stays');
   const damped = cluster.speaker(holders[3] ?? '').decisions.find(({ vip }) => vip.uid === 'uid-0')?.damped;
-  assert.equal(damped, true, 'and says so');
+  assert.equal(damped, true, 'and its decision reports it');
   cluster.speaker(holders[3] ?? '').kill();
   cluster.run(2_000);
   assert.notEqual(cluster.holderOf('uid-0'), undefined);

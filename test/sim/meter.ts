@@ -1,4 +1,4 @@
-/** What a client sees: who answers for each VIP, at every moment. */
+/** What a client sees: the node that answers for each VIP, at every moment. */
 import type { Schedule } from './schedule.ts';
 
 /** A stretch of time. `end` is undefined while it lasts. */
@@ -7,7 +7,7 @@ export interface Span {
   end: number | undefined;
 }
 
-/** An answer of a node: by its own hardware address as holder, or by that of a node that it stands in for. */
+/** An answer of a node: with its own hardware address as holder, or with that of a node that it stands in for. */
 export interface Answer {
   readonly mac: string;
   readonly holds: boolean;
@@ -20,7 +20,7 @@ export interface Record {
   readonly twofold: Span[];
   /** Every node that began to hold it, in order. */
   readonly holders: { readonly node: string; readonly at: number }[];
-  /** Takeovers while the holder before went on answering the client. */
+  /** Takeovers while the former holder still answered the client. */
   readonly disputes: { readonly by: string; readonly from: string; readonly at: number }[];
 }
 
@@ -33,7 +33,7 @@ export class Meter {
     this.#schedule = schedule;
   }
 
-  /** What a node answers the client from now on. */
+  /** Sets the answers of a node to the client from now on. */
   update(node: string, answers: ReadonlyMap<string, Answer>): void {
     for (const [uid, record] of this.records) {
       const before = record.answers.get(node);
@@ -46,7 +46,7 @@ export class Meter {
     }
   }
 
-  /** Begins to watch a VIP. */
+  /** Starts to record a VIP. */
   add(uid: string): void {
     if (this.records.has(uid)) return;
     const silent: Span[] = [{ start: this.#schedule.now, end: undefined }];
@@ -74,17 +74,17 @@ export class Meter {
     else if (!isNow && isOpen) last.end = this.#schedule.now;
   }
 
-  /** The longest stretch without an answer since then, of any VIP. */
+  /** The longest time without an answer since then, of any VIP. */
   longestSilence(since: number, uids: Iterable<string> = this.records.keys()): number {
     return Math.max(0, ...[...uids].flatMap((uid) => this.#lengths(this.records.get(uid)?.silent ?? [], since)));
   }
 
-  /** The longest stretch in which a VIP was answered for with two hardware addresses since then. */
+  /** The longest single time since then in which a VIP had answers with two hardware addresses. */
   longestTwofold(since: number): number {
     return Math.max(0, ...[...this.records.values()].flatMap(({ twofold }) => this.#lengths(twofold, since)));
   }
 
-  /** The longest time that a VIP was answered for with two hardware addresses since then, in all. */
+  /** The longest total time since then in which a VIP had answers with two hardware addresses. */
   mostTwofold(since: number, uids: Iterable<string> = this.records.keys()): number {
     const sums = [...uids].map((uid) => {
       return this.#lengths(this.records.get(uid)?.twofold ?? [], since).reduce((sum, ms) => sum + ms, 0);
@@ -92,7 +92,7 @@ export class Meter {
     return Math.max(0, ...sums);
   }
 
-  /** How often any VIP went to another node since then. */
+  /** How often VIPs moved to another node since then. */
   moves(since: number): number {
     let moves = 0;
     for (const { holders } of this.records.values()) {
@@ -103,19 +103,19 @@ export class Meter {
     return moves;
   }
 
-  /** How often a VIP was taken from a node that the client still reached. */
+  /** How often a VIP was taken over from a node that the client still reached. */
   disputes(since: number): number {
     let count = 0;
     for (const { disputes } of this.records.values()) count += disputes.filter(({ at }) => at >= since).length;
     return count;
   }
 
-  /** The nodes that answer now as holders. */
+  /** The nodes that answer as holders now. */
   holdersOf(uid: string): readonly string[] {
     return [...(this.records.get(uid)?.answers ?? [])].flatMap(([node, { holds }]) => (holds ? [node] : []));
   }
 
-  /** When the last stretch without exactly one answer ended. */
+  /** When the last time without exactly one answer ended. */
   lastChange(since: number): number {
     let last = since;
     for (const { silent, twofold } of this.records.values()) {

@@ -1,30 +1,31 @@
-/** One cluster, random faults, then everything is healed: what the faults cost while they lasted, what the heal cost, and whether it settled. */
+/** One cluster with random faults, which are then healed: the outages during the faults and after the heal, and whether the cluster settled. */
 import { Cluster } from './cluster.ts';
 import { breakSomething, type FaultName } from './faults.ts';
 import { Random } from './random.ts';
 
-/** What came of a run. Times in milliseconds; those after the heal count from it. */
+/** The outcome of a run. Times are in milliseconds; times after the heal count from the heal. */
 export interface Outcome {
   readonly seed: number;
   readonly plan: string;
   readonly log: readonly string[];
-  /** The faults, and what they cost before the heal: the longest time with two answers, and without any of a VIP that had one. */
+  /** The faults. */
   readonly faults: ReadonlySet<FaultName>;
-  /** Had every VIP one holder, by the word of all, when the first fault came? Some clusters are still starting then. */
+  /** Whether every VIP had one holder on which all speakers agreed, when the first fault came. Some clusters still start at that time. */
   readonly wasSettled: boolean;
+  /** The longest times before the heal: without an answer, of a VIP that had one, and with two answers. */
   readonly meanwhile: { readonly silentMs: number; readonly twofoldMs: number };
-  /** The longest time that any VIP went without an answer after the heal, and with two. */
+  /** The longest times of any VIP after the heal: without an answer, and with two answers. */
   readonly silentMs: number;
   readonly twofoldMs: number;
   /** When the last VIP had exactly one answer again. */
   readonly settledMs: number;
-  /** VIPs that have not settled at all. */
+  /** VIPs that have not settled. */
   readonly unsettled: readonly string[];
   readonly moves: number;
   readonly disputes: number;
 }
 
-/** Runs the run of a seed. */
+/** Makes the run of a seed. */
 export function randomRun(seed: number): Outcome {
   const random = new Random(seed + 0x5eed);
   const nodes = random.pick([2, 2, 3, 3, 4, 5, 6]);
@@ -66,7 +67,7 @@ export function randomRun(seed: number): Outcome {
   };
 }
 
-/** All that sleeps wakes up; a node may stay dead, as long as every VIP has one that lives. */
+/** Wakes all paused speakers. A node may stay dead as long as every VIP has an eligible node that runs. */
 function revive(cluster: Cluster, random: Random): void {
   for (const name of cluster.names) {
     cluster.api.setNode(name, { draining: false });

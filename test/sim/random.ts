@@ -1,4 +1,4 @@
-/** Random choices of the simulation, which a seed repeats. */
+/** Random choices of the simulation, repeatable by a seed. */
 import { Random as Choices } from '../cluster/random.ts';
 
 /** A generator. */
@@ -16,7 +16,7 @@ export class Random extends Choices {
     return this.next() < probability;
   }
 
-  /** Fisher and Yates in place: other draws than the other way, which the seeds of known failures depend on. */
+  /** Fisher and Yates in place: it draws other numbers than the inherited way, and the seeds of known failures depend on them. */
   override shuffled<T>(items: readonly T[]): T[] {
     const result = [...items];
     for (let i = result.length - 1; i > 0; i--) {

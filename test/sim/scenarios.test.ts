@@ -1,4 +1,4 @@
-/** What the design promises of who holds a VIP, in virtual time, over many seeds. */
+/** The design's promises about the holders of VIPs, in virtual time, with many seeds. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyHolder, assertCalm, assertSettled, assertTakenOver, atMost, forSeeds } from './checks.ts';
@@ -9,7 +9,7 @@ for (const [nodes, seeds] of [
   [29, 2],
   [30, 2],
 ] as const) {
-  test(`${nodes} nodes: when a holder dies, its VIPs are answered for within 500 ms`, () => {
+  test(`${nodes} nodes: when a holder dies, another node answers for its VIPs within 500 ms`, () => {
     forSeeds(seeds, { nodes, vips: Math.min(2 * nodes, 60) }, (cluster) => {
       cluster.boot();
       assertTakenOver(cluster);
@@ -17,7 +17,7 @@ for (const [nodes, seeds] of [
   });
 }
 
-test('a holder whose cable is pulled out is replaced within 500 ms, and gets nothing back', () => {
+test('a holder whose cable is pulled out is replaced within 500 ms, and gets no VIP back', () => {
   for (const state of ['NoCarrier', 'Dark'] as const) {
     for (const cabling of ['One', 'Apart'] as const) {
       forSeeds(10, { nodes: 3, vips: 6, cabling }, (cluster) => {
@@ -40,7 +40,7 @@ test('a holder whose cable is pulled out is replaced within 500 ms, and gets not
   }
 });
 
-test('a node returns: nothing moves, not even while the API server is down and has it on record', () => {
+test('a node that returns moves no VIP, not even while the API server is down and names it as holder', () => {
   for (const apiDown of [false, true]) {
     for (const remembers of [false, true]) {
       forSeeds(10, { nodes: 3, vips: 9 }, (cluster) => {
@@ -60,7 +60,7 @@ test('a node returns: nothing moves, not even while the API server is down and h
   }
 });
 
-test('a blocked port, from the start or all of a sudden, moves nothing', () => {
+test('a blocked port, from the start or later, moves no VIP', () => {
   for (const nodes of [2, 3, 5]) {
     forSeeds(10, { nodes, vips: 8 }, (cluster) => {
       for (const name of cluster.names) cluster.fabric.blocked.add(name);
@@ -97,11 +97,11 @@ test('behind a blocked port a dead holder is still replaced', () => {
   });
 });
 
-test('two nodes: after a partition the one that kept its VIP keeps it', () => {
+test('two nodes: after a partition each VIP stays with its former holder', () => {
   forSeeds(30, { nodes: 2, vips: 6 }, (cluster) => {
     cluster.boot();
     const holders = cluster.holders();
-    cluster.part(['node-1'], ['eth0']);
+    cluster.partition(['node-1'], ['eth0']);
     cluster.run(4_000);
     assert.deepEqual(cluster.unreached(), [], 'the client still reaches every VIP');
     const at = cluster.now;
@@ -118,7 +118,7 @@ test('a partition heals within 500 ms', () => {
   for (const nodes of [4, 7, 40]) {
     forSeeds(nodes === 40 ? 1 : 10, { nodes, vips: 12 }, (cluster) => {
       cluster.boot();
-      cluster.part(cluster.names.slice(0, nodes >> 1), ['eth0']);
+      cluster.partition(cluster.names.slice(0, nodes >> 1), ['eth0']);
       cluster.run(5_000);
       const at = cluster.now;
       cluster.heal();
@@ -130,7 +130,7 @@ test('a partition heals within 500 ms', () => {
   }
 });
 
-test('speakers restart one after the other: nothing moves, and a node always answers', () => {
+test('speakers restart one after the other: no VIP moves, and one node always answers', () => {
   for (const nodes of [2, 3, 5]) {
     for (const remembers of [true, false]) {
       forSeeds(5, { nodes, vips: 8 }, (cluster) => {
@@ -149,7 +149,7 @@ test('speakers restart one after the other: nothing moves, and a node always ans
   }
 });
 
-test('one that does not come back after SIGTERM is replaced', () => {
+test('a speaker that does not start again after SIGTERM is replaced', () => {
   forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
@@ -160,7 +160,7 @@ test('one that does not come back after SIGTERM is replaced', () => {
   });
 });
 
-test('a speaker that was paused does not answer for what others have taken', () => {
+test('a speaker that was paused does not answer for VIPs that other nodes have taken over', () => {
   for (const ms of [450, 800, 3_000, 30_000]) {
     forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
       cluster.boot();
@@ -178,7 +178,7 @@ test('a speaker that was paused does not answer for what others have taken', () 
   }
 });
 
-test('two nodes: what one takes over while the other one sleeps stays with it', () => {
+test('two nodes: VIPs that one takes over while the other one is paused stay with it', () => {
   for (const ms of [800, 3_000, 30_000]) {
     forSeeds(10, { nodes: 2, vips: 4 }, (cluster) => {
       cluster.boot();
@@ -195,7 +195,7 @@ test('two nodes: what one takes over while the other one sleeps stays with it', 
   }
 });
 
-test('short pauses move nothing', () => {
+test('short pauses move no VIP', () => {
   forSeeds(20, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
@@ -209,7 +209,7 @@ test('short pauses move nothing', () => {
   });
 });
 
-test('a drained node gives its VIPs away without a silent moment', () => {
+test('a drained node hands its VIPs over without a moment of silence', () => {
   for (const nodes of [2, 3, 5]) {
     forSeeds(10, { nodes, vips: 8 }, (cluster) => {
       cluster.boot();
@@ -229,7 +229,7 @@ test('a drained node gives its VIPs away without a silent moment', () => {
   }
 });
 
-test('a VIP goes where a person wants it without a silent moment, and does not return there when that node does', () => {
+test('a VIP moves to the requested node without a moment of silence, and does not follow that node when it returns', () => {
   forSeeds(10, { nodes: 4, vips: 6 }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
@@ -250,7 +250,7 @@ test('a VIP goes where a person wants it without a silent moment, and does not r
   });
 });
 
-test('a wish for a node that cannot have the VIP moves nothing', () => {
+test('a request to move a VIP to a node that cannot have it moves nothing', () => {
   forSeeds(5, { nodes: 3, vips: 3 }, (cluster) => {
     cluster.boot();
     const dead = cluster.names.find((name) => name !== cluster.holderOf('uid-0')) ?? '';
@@ -258,13 +258,13 @@ test('a wish for a node that cannot have the VIP moves nothing', () => {
     cluster.run(2_000);
     assertCalm(cluster, () => {
       cluster.moveTo('uid-0', dead);
-      cluster.moveTo('uid-1', 'nobody');
+      cluster.moveTo('uid-1', 'no-such-node');
       cluster.run(3_000);
     });
   });
 });
 
-test('views of who may announce that differ never silence a VIP, and never let it fly to and fro', () => {
+test('different views of the eligible nodes never silence a VIP, and never move it back and forth', () => {
   for (let stale = 0; stale < 8; stale++) {
     forSeeds(4, { nodes: 3, vips: 3 }, (cluster) => {
       cluster.boot();
@@ -289,7 +289,7 @@ test('views of who may announce that differ never silence a VIP, and never let i
   }
 });
 
-test('views that contradict each other do not fight', () => {
+test('views that contradict each other move VIPs only a few times', () => {
   forSeeds(10, { nodes: 3, vips: 3 }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
@@ -304,7 +304,7 @@ test('views that contradict each other do not fight', () => {
   });
 });
 
-test('after a power cut every node takes up what it had', () => {
+test('after a power failure every node takes its former VIPs again', () => {
   for (const nodes of [3, 7]) {
     forSeeds(10, { nodes, vips: 20 }, (cluster) => {
       cluster.boot();
@@ -324,7 +324,7 @@ test('after a power cut every node takes up what it had', () => {
   }
 });
 
-test('new VIPs are spread evenly, and answered for at once', () => {
+test('new VIPs are spread evenly, and get an answer at once', () => {
   for (const nodes of [3, 5, 10]) {
     forSeeds(10, { nodes, vips: 0 }, (cluster) => {
       cluster.boot();
@@ -359,17 +359,17 @@ test('1,000 VIPs: placed at once, and taken over within 500 ms', () => {
   });
 });
 
-test('a lossy network moves nothing', () => {
+test('a network that loses datagrams moves no VIP', () => {
   forSeeds(20, { nodes: 4, vips: 8, cabling: 'Apart' }, (cluster) => {
     cluster.boot();
     assertCalm(cluster, () => {
-      Object.assign(cluster.fabric.weather, { loss: 0.2, twice: 0.1, latencyMs: [0.1, 20] });
+      Object.assign(cluster.fabric.impairment, { loss: 0.2, twice: 0.1, latencyMs: [0.1, 20] });
       cluster.run(20_000);
     });
   });
 });
 
-test('two nodes that do not hear each other while a third hears both: nothing moves', () => {
+test('two nodes that do not hear each other, while a third one hears both, move no VIP', () => {
   for (const nodes of [3, 31]) {
     forSeeds(nodes === 3 ? 10 : 1, { nodes, vips: 40 }, (cluster) => {
       cluster.boot();
@@ -382,7 +382,7 @@ test('two nodes that do not hear each other while a third hears both: nothing mo
   }
 });
 
-test('a worker that stands still is replaced, a slow one gets nothing new', () => {
+test('a node with a slow packet worker keeps its VIPs and gets no new ones', () => {
   forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
     const slow = anyHolder(cluster);

@@ -1,4 +1,4 @@
-/** Virtual time: what is to happen, in order. */
+/** Virtual time: the future events, in order. */
 import type { Clock } from '../../src/runtime/clock.ts';
 
 interface Entry {
@@ -13,12 +13,12 @@ export class Schedule {
   #heap: Entry[] = [];
   #count = 0;
 
-  /** Runs something after a while. */
+  /** Runs a function after a time. */
   in(ms: number, run: () => void): void {
     this.#push({ at: this.now + ms, order: this.#count++, run });
   }
 
-  /** The clock of a process that is never late. */
+  /** The clock of a process whose timers are never late. */
   clock(): Clock {
     const after = (ms: number, call: () => void) => {
       let isWanted = true;
@@ -32,7 +32,7 @@ export class Schedule {
     return { now: () => this.now, after, soon: (call) => after(0, call) };
   }
 
-  /** Lets time pass. */
+  /** Runs all events of the next milliseconds. */
   runFor(ms: number): void {
     const end = this.now + ms;
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {

@@ -1,4 +1,4 @@
-/** A speaker: the real runner of the election, on a virtual clock and virtual sockets. */
+/** A speaker of the simulation: the real election runner, on a virtual clock and virtual sockets. */
 import assert from 'node:assert/strict';
 import type { HolderDecision, Vip } from '../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../src/liveness/codec.ts';
@@ -11,37 +11,37 @@ import type { Answer, Meter } from './meter.ts';
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 
-/** What all speakers share. */
+/** The parts that all speakers share. */
 export interface Surroundings {
   readonly schedule: Schedule;
   readonly random: Random;
   readonly fabric: Fabric;
   readonly api: Api;
   readonly meter: Meter;
-  /** Where datagrams go, and by which cable. A link's path has the link's name. */
+  /** The paths of datagrams, each with its cable. A link's path has the link's name. */
   readonly paths: ReadonlyMap<string, string>;
-  /** Links with VIPs; each is a cable of the same name, on which the client is too. */
+  /** Links with VIPs. Each has a cable of the same name, to which the client is connected, too. */
   readonly links: readonly string[];
   readonly speakers: ReadonlyMap<string, SimSpeaker>;
-  /** Messages are encoded and decoded as on a real wire; otherwise they go by reference. */
+  /** Whether messages are encoded and decoded as on a real wire; otherwise they are passed by reference. */
   readonly isText: boolean;
-  /** By uid: the hardware address of a host that is none of the nodes and answers for the VIP. */
+  /** By uid: the hardware address of a host that is no node and answers for the VIP. */
   readonly strangers: ReadonlyMap<string, string>;
   /** A host on the wire sees each datagram that is sent. */
   readonly onSent: (to: string, datagram: Datagram) => void;
-  /** A new holder's gratuitous ARP reached the client. */
+  /** A new holder's gratuitous ARP has reached the client. */
   readonly onGarp: (uid: string, mac: string) => void;
 }
 
 const jitterMs = 4;
 const garpRoundsMs = [0, 100, 500, 1_000, 2_000, 5_000];
-/** What the kernel keeps of datagrams for a process that sleeps. */
+/** The number of datagrams that the kernel keeps for a paused process. */
 const mostQueued = 1_000;
-/** A packet of Ethernet, less what tunnels and IPv6 take of it. */
+/** An Ethernet packet, less the headers of tunnels and of IPv6. */
 const mostBytes = 1_400;
 const signatureBytes = 32;
 
-/** What is carried of a message. A text is read where it comes first: one receiver has it from several paths. */
+/** A carried message. A text is decoded at its first receipt: one receiver gets it by several paths. */
 export type Datagram = () => Message;
 
 function datagramOf(message: Message, isText: boolean): Datagram {
@@ -58,7 +58,7 @@ export class SimSpeaker {
   readonly index: number;
   /** undefined while the process does not run. */
   runner: ElectionRunner | undefined;
-  /** How late its packet worker says that it is. Milliseconds. */
+  /** The age of the packet worker's last heartbeat. Milliseconds. */
   workerAgeMs = 0;
   readonly #around: Surroundings;
   #run = 0;
@@ -67,7 +67,7 @@ export class SimSpeaker {
   #clockOffset = 0;
   #snapshot: Snapshot | undefined;
   #remembered: readonly Claim[] = [];
-  /** Datagrams that came while it stood still, and timers that ran out. */
+  /** Datagrams that arrived, and timers that expired, while the process was paused. */
   #queue: { readonly datagram: Datagram; readonly path: string }[] = [];
   #overdue: (() => void)[] = [];
   #answers: ReadonlyMap<string, Answer> = new Map();
@@ -89,7 +89,7 @@ export class SimSpeaker {
     return this.runner !== undefined;
   }
 
-  /** What it has decided. */
+  /** Its decisions. */
   get decisions(): readonly HolderDecision[] {
     return this.runner?.decisions ?? [];
   }
@@ -109,7 +109,7 @@ export class SimSpeaker {
     if (this.runner) return;
     const run = ++this.#run;
     this.#hasPower = true;
-    // The clock of a process counts from its start; so none is like another one.
+    // The clock of a process counts from its start, so no two clocks are equal.
     this.#clockOffset = random.between(0, 50) - schedule.now;
     this.runner = this.#makeRunner(remembers ? this.#remembered : []);
     this.#vips.clear();
@@ -129,13 +129,13 @@ export class SimSpeaker {
     });
   }
 
-  /** The end of the node's power: its kernel answers for nothing, either. */
+  /** The node loses its power: its kernel does not answer either. */
   powerOff(): void {
     this.#hasPower = false;
     this.kill();
   }
 
-  /** SIGKILL: the node's kernel goes on. */
+  /** SIGKILL: the node's kernel goes on answering. */
   kill(): void {
     if (this.runner === undefined) return;
     this.#remembered = this.runner.toRemember;
@@ -146,12 +146,12 @@ export class SimSpeaker {
     this.#show();
   }
 
-  /** SIGTERM, and back after a while. */
+  /** SIGTERM, and a new start after a while. */
   restart({ downMs, remembers = true }: { readonly downMs: number; readonly remembers?: boolean }): void {
     if (!this.isUp) return;
-    this.runner?.sayRestarting();
+    this.runner?.announceRestart();
     const run = this.#run;
-    // The process goes on answering for a moment, so that nobody is asked in vain before the stand-in knows.
+    // The process goes on answering for a moment, so that no request stays without an answer before the stand-in answers.
     this.#around.schedule.in(20, () => {
       if (this.#run !== run) return;
       this.kill();
@@ -159,7 +159,7 @@ export class SimSpeaker {
     });
   }
 
-  /** SIGSTOP, a stun of the virtual machine: nothing runs, datagrams wait. */
+  /** SIGSTOP, or a pause of the virtual machine: nothing runs, datagrams wait. */
   pause(ms: number): void {
     if (!this.isUp) return;
     const run = this.#run;
@@ -168,12 +168,12 @@ export class SimSpeaker {
     this.#around.schedule.in(ms, () => this.#run === run && this.wake());
   }
 
-  /** Goes on. Requests that waited for the packet worker are dropped by it: its main loop is late. */
+  /** Ends the pause. The packet worker drops the requests that waited for it, because its main loop is late. */
   wake(): void {
     const { runner } = this;
     if (!this.#paused || runner === undefined) return;
     this.#paused = false;
-    // The packet worker tells of the stall, timers have run out, and datagrams wait: the event loop takes them in any order.
+    // The packet worker reports the stall, timers have expired, and datagrams wait: the event loop handles them in any order.
     const timers = () => {
       for (const call of this.#overdue.splice(0)) call();
       runner.decideNow();
@@ -186,7 +186,7 @@ export class SimSpeaker {
     this.#observeAnew();
   }
 
-  /** The kernel tells of a link. */
+  /** The kernel reports a change of a link. */
   linksChanged(): void {
     if (this.isUp) this.#observeAnew();
     this.#show();
@@ -203,7 +203,7 @@ export class SimSpeaker {
     if (this.isUp) this.runner?.heardOnWire(address, mac);
   }
 
-  /** The hardware address that it answers with. */
+  /** The hardware address with which it answers for a VIP. */
   answerFor(uid: string): string | undefined {
     return this.isUp ? this.#answers.get(uid)?.mac : undefined;
   }
@@ -225,7 +225,7 @@ export class SimSpeaker {
     return runner;
   }
 
-  /** Timers are late by some milliseconds, and wait where the process stands still. */
+  /** Timers are late by some milliseconds, and wait while the process is paused. */
   #clock(): Clock {
     const { schedule, random } = this.#around;
     const run = this.#run;
@@ -262,7 +262,7 @@ export class SimSpeaker {
       }));
   }
 
-  /** Which nodes can serve what is different now: a VIP is another object when it says something else. */
+  /** The nodes that can serve VIPs have changed. A VIP with other facts must be another object. */
   #observeAnew(): void {
     this.#vips.clear();
     this.#observe();
@@ -296,14 +296,14 @@ export class SimSpeaker {
     }
   };
 
-  /** Asks on the link in whose subnet the address is: for a VIP, or for a node's own address. */
+  /** Probes an address on the link in whose subnet it is: a VIP, or a node's own address. */
   #probe = (address: string): void => {
     const vip = [...this.#vips.keys()].find((one) => one.address === address);
     if (vip) this.#probeVip(vip);
     else for (const link of this.#around.links) this.#probeNode(link, address);
   };
 
-  /** A broadcast request, by a link that has a signal; each host that answers for the VIP when it comes is heard. */
+  /** Sends a broadcast request on a link that has carrier. The answer of each host that answers for the VIP when the request arrives is heard. */
   #probeVip({ uid, address, link }: ApiVip): void {
     const { schedule, fabric, speakers, strangers } = this.#around;
     if (!fabric.hasCarrier(this.name, link)) return;
@@ -321,7 +321,7 @@ export class SimSpeaker {
     });
   }
 
-  /** A node's kernel answers for the node's own addresses, whatever its speaker does. */
+  /** Probes a node's own address: its kernel answers, whatever its speaker does. */
   #probeNode(link: string, address: string): void {
     const { schedule, fabric, speakers } = this.#around;
     for (const other of speakers.values()) {
@@ -332,7 +332,7 @@ export class SimSpeaker {
     }
   }
 
-  /** Puts the decisions into effect, and says what the client sees of them. */
+  /** Applies the decisions, and gives the meter what the client sees of them. */
   #show(): void {
     const { fabric, meter, schedule, speakers, links } = this.#around;
     const answers = new Map<string, Answer>();
@@ -378,7 +378,7 @@ export class SimSpeaker {
     }
   }
 
-  /** Once a second, what is held and not on record is written down. */
+  /** Once a second, writes the records of held VIPs that have none yet. */
   #keepRecords(): void {
     const { schedule, random, api } = this.#around;
     if (schedule.now < this.#recordAt) return;

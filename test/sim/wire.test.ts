@@ -1,10 +1,10 @@
-/** What speakers believe when the wire and the datagrams say different things, in virtual time. */
+/** How speakers decide when probes and datagrams contradict each other, in virtual time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
 import { anyHolder, assertCalm, assertSettled, atMost, forSeeds } from './checks.ts';
 
-test('the port of one node is blocked: it holds what it held, and nothing moves when the port is open again', () => {
+test('a node whose port is blocked keeps its VIPs, and none moves when the port is open again', () => {
   for (const nodes of [2, 3, 5]) {
     forSeeds(5, { nodes, vips: 8 }, (cluster) => {
       cluster.boot();
@@ -18,22 +18,25 @@ test('the port of one node is blocked: it holds what it held, and nothing moves 
   }
 });
 
-promise('a node whose port is blocked and whose speaker stood still yields to the node that has taken its VIPs', () => {
-  for (const nodes of [3, 5]) {
-    forSeeds(2, { nodes, vips: 8 }, (cluster) => {
-      cluster.boot();
-      const blocked = anyHolder(cluster);
-      cluster.fabric.blocked.add(blocked);
-      cluster.run(3_000);
-      cluster.speaker(blocked).pause(1_000);
-      cluster.run(6_000);
-      const at = cluster.now;
-      cluster.run(2_000);
-      assert.deepEqual(cluster.unreached(), []);
-      atMost('two answers, five seconds after it woke up', cluster.meter.mostTwofold(at), 0);
-    });
-  }
-});
+promise(
+  'a node whose port is blocked and whose speaker was paused yields to the node that has taken over its VIPs',
+  () => {
+    for (const nodes of [3, 5]) {
+      forSeeds(2, { nodes, vips: 8 }, (cluster) => {
+        cluster.boot();
+        const blocked = anyHolder(cluster);
+        cluster.fabric.blocked.add(blocked);
+        cluster.run(3_000);
+        cluster.speaker(blocked).pause(1_000);
+        cluster.run(6_000);
+        const at = cluster.now;
+        cluster.run(2_000);
+        assert.deepEqual(cluster.unreached(), []);
+        atMost('two answers, five seconds after the pause', cluster.meter.mostTwofold(at), 0);
+      });
+    }
+  },
+);
 
 promise('a node whose port is blocked while the cluster starts holds no VIP beside another node', () => {
   forSeeds(6, { nodes: 3, vips: 8 }, (cluster) => {
@@ -46,7 +49,7 @@ promise('a node whose port is blocked while the cluster starts holds no VIP besi
   });
 });
 
-test('two nodes with a network of their own for VIPs: a dark cable of the other one silences no VIP of this one', () => {
+test('two nodes with a separate network for VIPs: a cable of one that is dark or out silences no VIP of the other one', () => {
   for (const state of ['NoCarrier', 'Dark'] as const) {
     forSeeds(5, { nodes: 2, vips: 8, cabling: 'Apart' }, (cluster) => {
       cluster.boot();
@@ -61,7 +64,7 @@ test('two nodes with a network of their own for VIPs: a dark cable of the other 
   }
 });
 
-promise('a holder whose link works keeps its VIPs when the cables of all others are pulled out', () => {
+promise('a holder whose link works keeps its VIPs when the cables of all other nodes are pulled out', () => {
   forSeeds(2, { nodes: 3, vips: 8, cabling: 'Apart' }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
@@ -73,7 +76,7 @@ promise('a holder whose link works keeps its VIPs when the cables of all others 
   });
 });
 
-promise('a host that is no node and answers for a VIP does not keep it from being taken from a dead holder', () => {
+promise('a host that is no node and answers for a VIP does not prevent the takeover from a dead holder', () => {
   for (const nodes of [2, 3]) {
     forSeeds(2, { nodes, vips: 4 }, (cluster) => {
       cluster.boot();
@@ -82,13 +85,13 @@ promise('a host that is no node and answers for a VIP does not keep it from bein
       cluster.speaker(anyHolder(cluster)).powerOff();
       cluster.run(10_000);
       const others = cluster.uids.filter((uid) => uid !== 'uid-0');
-      atMost('silence of the others', cluster.meter.longestSilence(at, others), 500);
+      atMost('silence of the other VIPs', cluster.meter.longestSilence(at, others), 500);
       atMost('silence of the VIP that a stranger answers for', cluster.meter.longestSilence(at), 5_000);
     });
   }
 });
 
-test('one-way loss between two of three nodes moves nothing', () => {
+test('one-way loss between two of three nodes moves no VIP', () => {
   for (const cabling of ['One', 'Apart'] as const) {
     forSeeds(5, { nodes: 3, vips: 8, cabling }, (cluster) => {
       cluster.boot();
@@ -112,14 +115,14 @@ promise('one-way loss between two nodes ends with one holder', () => {
   });
 });
 
-promise('a restart that one of the peers does not hear of moves nothing', () => {
+promise('a restart whose announcement one peer does not hear moves no VIP', () => {
   forSeeds(2, { nodes: 3, vips: 13 }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
-    const [restarting, deaf] = cluster.names as [string, string];
+    const [restarting, unaware] = cluster.names as [string, string];
     assert.notDeepEqual(cluster.heldBy(restarting), []);
-    // For as long as the speaker goes on after it has said that it restarts.
-    cluster.fabric.loseOneWay(restarting, deaf, 'eth0');
+    // For as long as the speaker runs after the announcement of its restart.
+    cluster.fabric.loseOneWay(restarting, unaware, 'eth0');
     cluster.schedule.in(25, () => cluster.heal());
     cluster.speaker(restarting).restart({ downMs: 1_500 });
     cluster.run(5_000);

@@ -49,7 +49,7 @@ export interface ResponderThread {
   /** The frames since the start, by outcome. */
   counters(): ResponderCounters;
   /** Milliseconds since the last turn of the thread's loop: at most about 100 while it works. */
-  beatAgeMs(): number;
+  heartbeatAgeMs(): number;
   /** Ends the thread. Nothing is answered after the promise is fulfilled. */
   close(): Promise<void>;
 }
@@ -150,7 +150,7 @@ function threadOf(
       return new Promise((resolve) => waiting.set(number, resolve));
     },
     counters: () => readCounters(memory),
-    beatAgeMs: () => monotonicMs() - (memory.beat[0] ?? 0),
+    heartbeatAgeMs: () => monotonicMs() - (memory.beat[0] ?? 0),
     close: () => {
       closed ??= end();
       return closed;

@@ -1,4 +1,4 @@
-/** Brings together what the cluster asks for, what the speakers agreed on and what this node's links can do, and has the announcer apply it. */
+/** Combines the desired VIPs, the decisions of the election and the state of this node's links into placements, and has the announcer apply them. */
 import { familyOf, type Ip } from '../../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
 import { type HeldVip, proxiesOf } from '../../announce/conflict-detector.ts';
@@ -18,7 +18,7 @@ import type { NeighborProber } from './neighbor-prober.ts';
 import type { ProxyWatch } from './proxy-watch.ts';
 import type { Verifier } from './verifier.ts';
 
-/** What it works with. */
+/** The parts that the reconciler works with. */
 export interface AnnouncementReconcilerParts {
   readonly informers: Pick<Informers, 'allocations' | 'nodes'>;
   readonly desired: Pick<DesiredState, 'view'>;
@@ -34,13 +34,13 @@ export interface AnnouncementReconcilerParts {
 
 /** Decides for every VIP whether this node announces it, and applies the result. */
 export class AnnouncementReconciler {
-  /** What becomes of the VIPs on this node was decided, and is being applied. */
+  /** The placements of all VIPs on this node were decided, and are being applied. */
   readonly placed = new Emitter<[now: readonly Placement[]]>();
-  /** Before that, where it is not what it was. */
+  /** The placements have changed. Emitted before {@link placed}. */
   readonly changed = new Emitter<[before: readonly Placement[], now: readonly Placement[]]>();
   readonly #parts: AnnouncementReconcilerParts;
   readonly #placer = new Placer();
-  /** As the election has it, before anything is withheld. */
+  /** The placements by the election alone, before any VIP is withheld. */
   #elected: readonly Placement[] = [];
   #placements: readonly Placement[] = [];
   #isReady = false;
@@ -49,7 +49,7 @@ export class AnnouncementReconciler {
     this.#parts = parts;
   }
 
-  /** Something has changed that placements depend on. Does nothing before the cluster is known. */
+  /** Decides all placements again, after a change that they depend on. Does nothing before the cluster is known. */
   reconcile = (): void => {
     const { informers, desired, runner, announcer, conflicts, proxy, verifier, nodeName: self, log } = this.#parts;
     const view = desired.view;
@@ -71,13 +71,13 @@ export class AnnouncementReconciler {
     void announcer.apply(byLink(this.#placements, links, (holder, vip) => this.#macOf(holder, vip)));
     if (!this.#isReady) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     this.#isReady = true;
-    // As it is most of the time, with thousands of VIPs.
+    // Most of the time nothing has changed, and there may be thousands of VIPs.
     const isSame = before.length === this.#placements.length && before.every((one, i) => one === this.#placements[i]);
     if (!isSame) this.changed.emit(before, this.#placements);
     this.placed.emit(this.#placements);
   };
 
-  /** Asks on the wire who has these VIPs, on the links on which this node holds them. */
+  /** Probes these VIPs on the links on which this node holds them. */
   probeHeld = (vips: readonly HeldVip[]): void => {
     const { desired, prober } = this.#parts;
     const placements = new Map(this.#elected.map((placement) => [placement.uid, placement]));
@@ -88,7 +88,7 @@ export class AnnouncementReconciler {
     }
   };
 
-  /** The hardware address by which a peer answers for an address. */
+  /** The hardware address with which a peer answers for a VIP: that of its link in the VIP's subnet, or else of its first link. */
   #macOf(node: string, vip: Ip): string | undefined {
     const links = this.#parts.runner.linksOf(node) ?? [];
     const isNear = (text: string) => {
@@ -99,7 +99,7 @@ export class AnnouncementReconciler {
   }
 }
 
-/** The whole desired state of the links: what each answers, and that it hears which other hosts do. */
+/** The whole desired state of the links: the VIPs and stand-ins that each answers for, and the families in which it hears other hosts. */
 function byLink(
   placed: readonly Placement[],
   links: readonly Link[],
@@ -118,7 +118,7 @@ function byLink(
   }));
 }
 
-/** Hosts that answer for any address, as all that was found out about VIPs shows. */
+/** The hardware addresses of hosts that answer for any address, by the conflicts and quarantines of all VIPs. */
 function proxiesIn(entries: readonly AllocationView[]): ReadonlySet<string> {
   return proxiesOf(
     entries.map(({ address, conflict, quarantine }) => ({ address, mac: conflict?.mac ?? quarantine?.mac })),

@@ -1,4 +1,4 @@
-/** Puts what this node announces into effect on its links: first the answers, then the frames that announce it unasked. */
+/** Applies what this node announces to its links: first the answers to requests, then the gratuitous frames. */
 import type { Ip } from '../../addr/ip.ts';
 import { openFrameSender } from '../../linux/frame-sender.ts';
 import { SolicitedGroups } from '../../linux/solicited-groups.ts';
@@ -8,34 +8,34 @@ import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { BurstSender } from './gratuitous-sender.ts';
 
-/** The packet worker, the memberships in groups and the sender of gratuitous frames as one. */
+/** The packet worker, the multicast groups of the links and the sender of gratuitous frames, as one part. */
 export interface Announcer {
-  /** Nothing is answered or sent on some link, until the next `apply`. */
+  /** A link failed: nothing is answered or sent on it until the next `apply`. */
   readonly linkFailed: Emitter;
-  /** Another host answers for an address, or uses it as its own. */
+  /** A frame showed that another host answers for an address, or uses it as its own. */
   readonly heard: Emitter<[address: string, mac: string]>;
-  /** This process may have been stopped: a receiver decides anew, and calls `apply` with what that brings, before it returns. */
+  /** This process may have been paused. A receiver must decide again, and call `apply` with the result, before it returns. */
   readonly stalled: Emitter;
-  /** The packet worker ended by a fault of the program. */
+  /** The packet worker ended by a program error. */
   readonly threadFailed: Emitter<[error: Error]>;
-  /** The whole desired state; does nothing if it is in effect already. */
+  /** Applies the whole desired state. Does nothing if it is in effect already. */
   apply(desired: readonly LinkVips[]): Promise<void>;
-  /** Tells the neighbours again where these VIPs are. */
+  /** Announces these VIPs to the neighbors again. */
   repeat(vips: readonly Ip[]): void;
-  /** Milliseconds since the packet worker turned. */
+  /** Milliseconds since the last heartbeat of the packet worker. */
   workerAgeMs(): number;
-  /** Why the packet worker answers nobody, undefined while it is well. */
+  /** Why the packet worker answers no request; undefined while it works. */
   fault(): string | undefined;
-  /** What became of all frames so far. */
+  /** The number of frames so far, by outcome. */
   counters(): ResponderCounters;
-  /** Ends both; gives what became of all frames. */
+  /** Closes all parts. Returns the final counters. */
   close(): Promise<ResponderCounters>;
 }
 
-/** A packet worker whose loop has not turned for so long answers nobody: the process is restarted. */
+/** A packet worker without a heartbeat for this long answers no request: the liveness check fails, and the process is restarted. */
 const workerSilenceMs = 5_000;
 
-/** What an announcer does to the kernel. */
+/** The functions by which an announcer uses the kernel. */
 export interface AnnouncerKernel {
   readonly startResponder: typeof startResponder;
   readonly openFrameSender: typeof openFrameSender;
@@ -59,19 +59,22 @@ export async function startAnnouncer(
   };
   const responder = await kernel.startResponder({
     onLinkFailed: ({ link, code, message }) => {
-      log.warn({ link, reason: code, message }, 'link does not answer');
+      log.warn({ link, reason: code, message }, 'cannot answer requests on a link');
       linkFailed();
     },
     onHeard: ({ address, mac }) => events.heard.emit(address, mac),
     onStalled: (ms) => {
-      log.warn({ ms: Math.round(ms) }, 'packet worker stood still');
+      log.warn({ ms: Math.round(ms) }, 'packet worker was paused');
       events.stalled.emit();
     },
     onThreadFailed: events.threadFailed.emit,
   });
   const groups = new SolicitedGroups(({ link, code, message }) => {
-    log.warn({ link, reason: code, message }, 'switches may keep Neighbor Solicitations from this link');
-    // The link itself may be well: the next pass tries again.
+    log.warn(
+      { link, reason: code, message },
+      'cannot join a solicited-node group: switches may not forward Neighbor Solicitations to this link',
+    );
+    // The link itself may work: the next pass tries again.
     inEffect = undefined;
   });
   const { openFrameSender: open } = kernel;
@@ -81,21 +84,21 @@ export async function startAnnouncer(
     ...events,
     apply: async (desired) => {
       if (inEffect !== undefined && isSameState(inEffect, desired)) return;
-      // Noted before the wait: a link that fails meanwhile takes the note away.
+      // Set before the wait: a link that fails meanwhile resets it.
       inEffect = desired;
-      // What is given up must not be announced while the packet worker takes that in.
+      // A VIP that was given up must not be announced while the packet worker applies the new state.
       bursts.withdraw(desired);
-      // Whoever hears of the VIP may ask for it at once: the answer must be there first.
+      // A host that hears the announcement may send a request at once: the packet worker must be able to answer it.
       await responder.apply(desired);
       groups.apply(desired);
       bursts.apply(desired);
     },
     repeat: (vips) => bursts.repeat(vips),
-    workerAgeMs: responder.beatAgeMs,
+    workerAgeMs: responder.heartbeatAgeMs,
     counters: () => responder.counters(),
     fault: () => {
-      const ms = responder.beatAgeMs();
-      return ms > workerSilenceMs ? `the packet worker has not turned for ${Math.round(ms)} ms` : undefined;
+      const ms = responder.heartbeatAgeMs();
+      return ms > workerSilenceMs ? `no heartbeat of the packet worker for ${Math.round(ms)} ms` : undefined;
     },
     close: async () => {
       bursts.close();
@@ -106,7 +109,7 @@ export async function startAnnouncer(
   };
 }
 
-/** The same VIPs on the same links; what else is known of a link does not matter. Another order counts as a change. */
+/** Whether both states have the same VIPs on the same links. Other facts of a link do not matter. Another order counts as a change. */
 export function isSameState(a: readonly LinkVips[], b: readonly LinkVips[]): boolean {
   return a.length === b.length && a.every((entry, i) => isSameLink(entry, b[i]));
 }

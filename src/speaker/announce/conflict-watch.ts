@@ -1,4 +1,4 @@
-/** Runs the watch for other hosts that use our VIPs, on the real clock. */
+/** Detects other hosts that use this node's VIPs: runs the conflict detector on the real clock. */
 import { type ConflictState, Conflicts, type HeldVip } from '../../announce/conflict-detector.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -12,11 +12,11 @@ export interface ConflictWatchOptions {
 
 /** Watches the VIPs that this node holds. */
 export class ConflictWatch {
-  /** It must be asked on the wire which other hosts have these. */
+  /** These VIPs must be probed. */
   readonly probing = new Emitter<[vips: readonly HeldVip[]]>();
-  /** These must be announced once more. */
+  /** These VIPs must be announced again. */
   readonly defending = new Emitter<[vips: readonly HeldVip[]]>();
-  /** The state of a VIP is another one, for a reason that `observe` did not bring. */
+  /** The state of a VIP has changed, but not by a call of `observe`. */
   readonly changed = new Emitter();
   readonly #options: ConflictWatchOptions;
   readonly #conflicts = new Conflicts();
@@ -26,40 +26,40 @@ export class ConflictWatch {
     this.#options = options;
   }
 
-  /** Takes in what is held, and the hosts that answer for any address. The states are up to date afterwards. */
+  /** Sets the VIPs that are held, and the hosts that answer for any address. Updates all states before it returns. */
   observe(held: readonly HeldVip[], proxies: ReadonlySet<string>): void {
     this.#conflicts.observe(held, proxies, performance.now());
-    this.#turn(false);
+    this.#step(false);
   }
 
-  /** What is known of a VIP. */
+  /** The conflict state of a VIP. */
   stateOf(uid: string): ConflictState {
     return this.#conflicts.stateOf(uid);
   }
 
-  /** Somebody says that an address is its own. */
+  /** A host claims an address. */
   heard = (address: string, mac: string): void => {
-    // Most of what is heard on a link is of no interest, and whose hardware address that is takes some looking.
+    // Most frames on a link are about other addresses, and to find the node by its hardware address takes time.
     if (!this.#conflicts.isWatched(address)) return;
     const node = this.#options.nodeOf(mac);
-    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#turn(true);
+    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#step(true);
   };
 
-  /** Watches no more. */
+  /** Ends the watch. */
   close(): void {
     clearTimeout(this.#timer);
   }
 
-  #turn = (tell: boolean): void => {
+  #step = (emits: boolean): void => {
     clearTimeout(this.#timer);
     const now = performance.now();
     const { probes, defend, hasChanged, nextAt } = this.#conflicts.turn(now);
     if (probes.length > 0) this.probing.emit(probes);
     for (const { address: vip, uid } of defend) {
-      this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announced again');
+      this.#options.log.warn({ vip, ...this.stateOf(uid) }, 'another host claims a VIP: announcing it again');
     }
     if (defend.length > 0) this.defending.emit(defend);
-    if (nextAt !== undefined) this.#timer = setTimeout(() => this.#turn(true), Math.max(1, nextAt - now));
-    if (hasChanged && tell) this.changed.emit();
+    if (nextAt !== undefined) this.#timer = setTimeout(() => this.#step(true), Math.max(1, nextAt - now));
+    if (hasChanged && emits) this.changed.emit();
   };
 }

@@ -1,4 +1,4 @@
-/** Sends the frames that announce VIPs unasked when they are due, link by link. */
+/** Sends gratuitous ARP and unsolicited Neighbor Advertisements for VIPs when they are due, link by link. */
 import type { Ip } from '../../addr/ip.ts';
 import { lateMs } from '../../election/listening.ts';
 import type { FrameSender, SendOutcome } from '../../linux/frame-sender.ts';
@@ -18,13 +18,16 @@ import type { Logger } from '../../runtime/logger.ts';
 
 type Link = LinkVips['link'];
 
-/** What a sender of bursts works with. */
+/** The parts that a sender of bursts works with. */
 export interface BurstSenderOptions {
   readonly log: Logger;
   readonly open: (link: Link) => FrameSender;
-  /** Nothing is sent on a link any more, until the next `apply` that names it. */
+  /** A link failed: nothing is sent on it until the next `apply` that names it. */
   readonly onLinkFailed: () => void;
-  /** A round comes late: the process may have been stopped. Decides anew, and withdraws what that takes away, before it returns. */
+  /**
+   * A round is late: the process may have been paused. The callee must decide again, and withdraw the VIPs that this node holds no more, before
+   * it returns.
+   */
   readonly onLate?: () => void;
 }
 
@@ -32,7 +35,7 @@ interface Burst {
   readonly link: Link;
   readonly sender: FrameSender;
   state: BurstState;
-  /** The link's queue is full: nothing is sent before. */
+  /** The link's queue was full: nothing is sent before this time. */
   holdUntilMs: number;
 }
 
@@ -50,7 +53,7 @@ export class BurstSender {
     this.#options = options;
   }
 
-  /** Takes the whole desired state: new VIPs start a burst at once, others go on, those gone send nothing more. */
+  /** Sets the whole desired state: new VIPs start a burst at once, known VIPs continue theirs, removed VIPs are announced no more. */
   apply(desired: readonly LinkVips[]): void {
     const now = performance.now();
     const announcing = desired.filter(({ vips }) => vips.length > 0);
@@ -63,20 +66,20 @@ export class BurstSender {
     this.#sendDue();
   }
 
-  /** Says nothing more of VIPs that are not in this state. What is new in it waits for `apply`. */
+  /** Stops the announcements of VIPs that are not in this state. New VIPs in it wait for `apply`. */
   withdraw(desired: readonly LinkVips[]): void {
     const wanted = new Map(desired.map(({ link, vips }) => [linkKey(link), new Set(vips)]));
     for (const [key, burst] of this.#bursts) burst.state = keepBursts(burst.state, wanted.get(key) ?? new Set());
   }
 
-  /** These VIPs are announced anew, wherever they are announced. */
+  /** Starts a new burst for these VIPs on every link on which they are announced. */
   repeat(vips: readonly Ip[]): void {
     const now = performance.now();
     for (const burst of this.#bursts.values()) burst.state = repeatBursts(burst.state, vips, now);
     this.#sendDue();
   }
 
-  /** Sends nothing more. */
+  /** Closes all links. Nothing is sent afterwards. */
   close(): void {
     clearTimeout(this.#timer);
     for (const [key, burst] of this.#bursts) this.#end(key, burst);
@@ -99,11 +102,11 @@ export class BurstSender {
   }
 
   #failed(link: Link, why: { readonly err: unknown } | { readonly reason: string }): void {
-    this.#options.log.warn({ link: link.name, ...why }, 'link cannot send');
+    this.#options.log.warn({ link: link.name, ...why }, 'cannot send on a link');
     this.#options.onLinkFailed();
   }
 
-  /** Neighbors believe whoever spoke last: after a sleep it must be clear first who holds what. */
+  /** Neighbors believe the host that they heard last. After a pause the election must decide first which VIPs this node still holds. */
   #wake = (): void => {
     if (performance.now() - this.#dueAt > lateMs) this.#options.onLate?.();
     this.#sendDue();
@@ -123,7 +126,7 @@ export class BurstSender {
     this.#timer = setTimeout(this.#wake, Math.max(next, 1));
   }
 
-  /** One round of one link. Where the queue is full the whole round is due again: neighbours may hear a frame twice. */
+  /** Sends one round on one link. If the queue is full, the whole round is due again: neighbors may hear a frame twice. */
   #sendOn(key: string, burst: Burst, now: number): void {
     const { frames, state } = dueFrames(burst.state, now);
     const { outcome, err } = sendAll(burst, frames);
@@ -136,7 +139,7 @@ export class BurstSender {
   }
 }
 
-/** Sends until the link takes no more. A fault of the kernel is this link's alone: it must not end the timer of all. */
+/** Sends until the link accepts no more. A kernel error concerns one link only: it must not end the timer of all links. */
 function sendAll(
   { link, sender }: Burst,
   frames: readonly DueFrame[],
@@ -152,7 +155,7 @@ function sendAll(
   }
 }
 
-/** A link that got another MAC or index is another link to its neighbours: its VIPs are announced anew. */
+/** A link whose MAC or index has changed counts as another link: its VIPs are announced again. */
 function linkKey({ name, index, mac }: Link): string {
   return `${name}/${index}/${mac}`;
 }

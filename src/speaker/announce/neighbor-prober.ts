@@ -1,4 +1,4 @@
-/** Asks on the wire which host has an address: by ARP probes (RFC 5227 section 1.1), which change no cache, and by Neighbor Solicitations. */
+/** Probes which host has an address: IPv4 by ARP probes (RFC 5227 section 1.1), which change no cache, IPv6 by Neighbor Solicitations. */
 import { familyOf, type Ip, parseIp } from '../../addr/ip.ts';
 import { inSubnet } from '../../addr/subnet.ts';
 import { type FrameSender, openFrameSender } from '../../linux/frame-sender.ts';
@@ -24,20 +24,20 @@ export class NeighborProber {
     this.#log = log;
   }
 
-  /** The links of this node now. */
+  /** Sets the links of this node. */
   observe(links: readonly Link[]): void {
     this.#links = links;
   }
 
-  /** The link in whose subnet an address is; undefined where a router is between. */
+  /** The link in whose subnet an address is; undefined if a router is between. */
   linkTo = (text: string): Link | undefined => {
     const address = parseIp(text);
-    // Two links may have addresses of one subnet: nothing comes by the one that is down.
+    // Two links may have addresses of one subnet: a link that is down reaches no host.
     const isNear = ({ carrier, addresses }: Link) => carrier && addresses.some((own) => inSubnet(address as Ip, own));
     return address && this.#links.find(isNear);
   };
 
-  /** Asks all hosts once for each address, on the link in whose subnet it is. */
+  /** Sends one probe to all hosts for each address, on the link in whose subnet it is. */
   probe = (addresses: readonly Ip[]): void => {
     for (const address of addresses) {
       const link = this.linkTo(address);
@@ -45,7 +45,7 @@ export class NeighborProber {
     }
   };
 
-  /** Asks all hosts of a link once, or the one with a hardware address. A link that cannot send is tried again next time. */
+  /** Sends one probe on a link: to all hosts, or to the one with a hardware address. A link that cannot send is tried again by the next probe. */
   probeOn(link: ProbedLink, address: Ip, to?: string): void {
     const key = `${link.index}/${link.name}`;
     try {
@@ -59,7 +59,7 @@ export class NeighborProber {
     }
   }
 
-  /** Closes all links. */
+  /** Closes the senders of all links. */
   close(): void {
     for (const key of this.#senders.keys()) this.#drop(key);
   }
@@ -78,14 +78,14 @@ function arpProbe({ mac }: ProbedLink, address: Ip, to = broadcastMac): Uint8Arr
 }
 
 /**
- * From an address of the link, for the answer to a solicitation from none (DAD) goes to all nodes (RFC 4861 section 7.2.4). A host that is
- * asked may note where this address is, and that is true.
+ * Sent from an address of the link, because the answer to a solicitation without one (DAD) goes to all nodes (RFC 4861 section 7.2.4). The
+ * probed host may add this address to its neighbor cache: the entry is correct.
  */
 function solicitation({ mac, addresses }: ProbedLink, address: Ip, to?: string): Uint8Array {
   const own = addresses.find((one) => familyOf(one.address) === 'IPv6')?.address;
   const group = solicitedNodeGroup(address);
   return encodeNdp({
-    // One host is asked as a kernel asks a neighbor that it has heard of before (RFC 4861 section 7.3.3).
+    // A probe of one host has the form in which a kernel probes a known neighbor (RFC 4861 section 7.3.3).
     ...{ destination: to ?? groupMac(group), destinationIp: to === undefined ? ipv6TextAt(group, 0) : address },
     ...{ source: mac, target: address },
     ...{ type: ndpType.solicitation, flags: 0 },

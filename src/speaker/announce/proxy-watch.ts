@@ -1,43 +1,44 @@
-/** Asks kube-proxy whether it knows the VIPs that are to be announced for the first time. */
+/** Queries kube-proxy for its last synchronization, until it has rules for the VIPs that this node will announce for the first time. */
 import type { HeldVip } from '../../announce/conflict-detector.ts';
 import { ProxySyncGate, type ProxySyncState } from '../../announce/proxy-sync-gate.ts';
 import { readProxySync } from '../../kube/proxy-health.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 
-const askMs = 50;
-/** Once all are announced, what is unproven can wait. */
-const laterMs = 1_000;
+/** The pause between two queries while a VIP waits. */
+const queryMs = 50;
+/** The pause once no VIP waits, but some were announced without proof. */
+const unprovenQueryMs = 1_000;
 
-/** Keeps asking while somebody waits. */
+/** Queries kube-proxy as long as the state of a VIP depends on it. */
 export class ProxyWatch {
-  /** A VIP need not wait any longer. */
+  /** The state of a VIP has changed. */
   readonly changed = new Emitter();
   readonly #gate = new ProxySyncGate();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** Takes in what is held. */
+  /** Sets the VIPs that this node holds. */
   observe(held: readonly HeldVip[]): void {
     this.#gate.observe(held, Date.now());
-    if (this.#gate.needsReport) this.#timer ??= setTimeout(this.#ask, 0);
+    if (this.#gate.needsReport) this.#timer ??= setTimeout(this.#query, 0);
   }
 
-  /** How it is with a VIP. */
+  /** The state of a VIP. */
   of(uid: string): ProxySyncState {
     return this.#gate.of(uid);
   }
 
-  /** Asks no more. */
+  /** Ends the queries. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
   }
 
-  #ask = async (): Promise<void> => {
+  #query = async (): Promise<void> => {
     const changed = this.#gate.take(await readProxySync(), Date.now());
     this.#timer = undefined;
     if (this.#closed) return;
-    if (this.#gate.needsReport) this.#timer = setTimeout(this.#ask, this.#gate.isPending ? askMs : laterMs);
+    if (this.#gate.needsReport) this.#timer = setTimeout(this.#query, this.#gate.isPending ? queryMs : unprovenQueryMs);
     if (changed) this.changed.emit();
   };
 }

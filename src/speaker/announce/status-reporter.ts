@@ -1,4 +1,4 @@
-/** Reports what becomes of VIPs on this node: to the API server, in the ledger's status, and to a person who asks the speaker. */
+/** Reports the state of the VIPs on this node: in the status of the ledger's entries, and in the speaker's document `/status`. */
 import type { Ip } from '../../addr/ip.ts';
 import type { ConflictState } from '../../announce/conflict-detector.ts';
 import { isIdle } from '../../announce/idle.ts';
@@ -18,7 +18,7 @@ import type { ProxyWatch } from './proxy-watch.ts';
 import type { HolderStatusWriter } from './status-writer.ts';
 import type { Verifier } from './verifier.ts';
 
-/** What it works with. */
+/** The parts that the reporter works with. */
 export interface StatusReporterParts {
   readonly informers: Informers;
   readonly desired: Pick<DesiredState, 'view'>;
@@ -29,12 +29,12 @@ export interface StatusReporterParts {
   readonly writer: Pick<HolderStatusWriter, 'record'>;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
-  /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */
+  /** Whether the connections of a VIP are spread over several nodes; undefined if that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
   readonly nodeName: string;
 }
 
-/** What the conditions of VIPs and the document `/status` say. */
+/** Derives the conditions of VIPs, and their part of the document `/status`, from the placements. */
 export class StatusReporter {
   readonly #parts: StatusReporterParts;
   readonly #reporter = new Reporter();
@@ -45,12 +45,12 @@ export class StatusReporter {
     this.#parts = parts;
   }
 
-  /** What is to be written down of the VIPs that this node answers for, or reports on. */
+  /** What must be recorded of the VIPs that this node answers for, or reports on. */
   get reports(): readonly Report[] {
     return this.#reports;
   }
 
-  /** What becomes of the VIPs now. */
+  /** Reports these placements. */
   report(placements: readonly Placement[]): void {
     const { informers, desired, runner, conflicts, verifier, writer, spreadOf, nodeName: self } = this.#parts;
     this.#placements = placements;
@@ -61,11 +61,11 @@ export class StatusReporter {
       dataPathFault: (uid) => this.#dataPathFault(uid),
       isReporter: (address) => runner.isReporter(address),
     });
-    // What an old snapshot led to is nothing to write down.
+    // Placements that follow from an old snapshot are not recorded.
     if (isSynced(informers)) writer.record(this.#reports);
   }
 
-  /** This node's links, and what becomes of every VIP here. */
+  /** This node's links, and the state of every VIP on this node. */
   get status(): Pick<SpeakerStatus, 'links' | 'vips'> {
     const { desired, runner, blockedOn, spreadOf, conflicts } = this.#parts;
     const terms = new Map(runner.decisions.map(({ vip, term }) => [vip.uid, term]));
@@ -91,12 +91,12 @@ export class StatusReporter {
   }
 }
 
-/** What is on record as verified of a VIP that this node held when it was written. */
+/** The recorded condition Verified of a VIP, if this node is the recorded holder. */
 function recordOf(entry: AllocationView | undefined, self: string): Condition | undefined {
   return entry?.recorded?.node === self ? allocationCondition(entry, allocationConditions.verified) : undefined;
 }
 
-/** A link for people. */
+/** A link, as `/status` shows it. */
 function linkStatus(link: Link, { deaf, blocked }: Pick<LinkStatus, 'deaf' | 'blocked'>): LinkStatus {
   const { name, mac, carrier } = link;
   const unusable = unusableReason(link);
@@ -111,7 +111,7 @@ interface VipFacts {
   readonly spread: Finding<string> | undefined;
 }
 
-/** A VIP for people. */
+/** A VIP, as `/status` shows it. */
 function vipStatus(placement: Placement, { term, conflict, spread }: VipFacts): VipStatus {
   const { uid, vip: address, holder, kind: action } = placement;
   return {
@@ -121,12 +121,12 @@ function vipStatus(placement: Placement, { term, conflict, spread }: VipFacts): 
     ...('reason' in placement && { reason: placement.reason }),
     links: 'links' in placement ? placement.links : [],
     damped: placement.kind === 'Announce' && placement.damped,
-    ...(isTold(conflict) && { conflict: conflictStatus(conflict) }),
+    ...(isReported(conflict) && { conflict: conflictStatus(conflict) }),
     ...(spread && { spread: { reason: spread.reason, message: spread.message } }),
   };
 }
 
-function isTold(state: ConflictState): boolean {
+function isReported(state: ConflictState): boolean {
   return state.kind !== 'Clear' || state.proxy !== undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Writes down in the ledger who holds an address, and what is wrong with it: a copy, for people, for the controller and for a cold start.
- * Nothing waits for it, and it is written as soon as the API server is there again.
+ * Writes the holder of each address and its conditions into the status of the ledger's entry: a copy for people, for the controller and for a
+ * cold start. No decision waits for it. After an outage it is written as soon as the API server answers.
  */
 import { allocationName } from '../../addr/ip.ts';
 import type { Finding, Report } from '../../announce/reports.ts';
@@ -19,7 +19,7 @@ import { Backoff } from '../../runtime/backoff.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 
-/** What the record is written with. */
+/** The parts that the writer works with. */
 export interface HolderStatusWriterOptions {
   readonly client: KubeClient;
   readonly log: Logger;
@@ -30,17 +30,17 @@ export interface HolderStatusWriterOptions {
 const manager = 'berth-speaker';
 const writesAtOnce = 8;
 const retryMs = 1_000;
-/** That nobody holds a VIP is worth a word only when it stays so. */
+/** A VIP without a holder is recorded as such only if that lasts this long. */
 const unheldMs = 2_000;
 
-/** Keeps the records of what this node reports. */
+/** Keeps the records of the VIPs that this node reports on. */
 export class HolderStatusWriter {
   readonly #options: HolderStatusWriterOptions;
   readonly #backoff = new Backoff();
   #reports: readonly Report[] = [];
-  /** Since when nobody has held a VIP, on a clock that never goes back. */
+  /** Since when no node has held a VIP, on a monotonic clock. */
   readonly #unheldSince = new Map<string, number>();
-  /** Which entry says all of a report: of most of them that is found out once. */
+  /** For each report, the entry that has all of it: most reports are compared with their entry once only. */
   readonly #recorded = new WeakMap<Report, AllocationView>();
   #writing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -49,7 +49,7 @@ export class HolderStatusWriter {
     this.#options = options;
   }
 
-  /** The whole of what this node reports now. Returns at once. */
+  /** Sets all that this node reports. Returns at once; the writes follow. */
   record(reports: readonly Report[]): void {
     this.#reports = reports;
     const unheld = new Set(reports.filter(({ holder }) => holder === undefined).map(({ uid }) => uid));
@@ -66,7 +66,8 @@ export class HolderStatusWriter {
     this.#writing = false;
     for (const { item, error } of failures) {
       const retryInMs = this.#backoff.failed(item.uid);
-      if (!signal.aborted) log.debug({ vip: item.address, retryInMs, err: error }, 'holder not recorded');
+      if (!signal.aborted)
+        log.debug({ vip: item.address, retryInMs, err: error }, 'cannot write the status of an IPAllocation');
     }
     const reported = new Set(this.#reports.map(({ uid }) => uid));
     this.#backoff.keepOnly((uid) => reported.has(uid));
@@ -110,14 +111,14 @@ export class HolderStatusWriter {
     try {
       allocations.assume(await client.apply<RawAllocation>({ path, body, signal, manager, force: true }));
     } catch (error) {
-      // Released, or given to somebody else: the watch tells.
+      // The address was released, or belongs to another Service now: the watch will report it.
       if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
     }
     this.#backoff.forget(uid);
   }
 }
 
-/** Does the entry say all of this? Where nobody holds it, whoever held it last stays on record: the next term depends on it. */
+/** Whether the entry has all of the report. If no node holds the VIP, the last holder stays on record: the next term depends on it. */
 function isRecorded({ holder, conflict, conditions }: Report, entry: AllocationView): boolean {
   const { recorded } = entry;
   if (holder) {
@@ -137,7 +138,7 @@ function linksText({ links = [] }: Pick<HolderRecord, 'links'>): string {
   return links.map(({ name, mac }) => `${name}/${mac}`).join(' ');
 }
 
-/** A holder that restarted goes on announcing: it does so since it began. */
+/** A holder that has restarted in the same term keeps the time since which it announces. */
 function holderOf({ holder }: Report, { recorded }: AllocationView, now: number): HolderRecord | undefined {
   if (holder === undefined) return recorded;
   const { node, term, links = [], announces } = holder;
@@ -146,7 +147,7 @@ function holderOf({ holder }: Report, { recorded }: AllocationView, now: number)
   return { node, term, links, since: (isSame ? recorded.since : undefined) ?? formatTime(now) };
 }
 
-/** With the time of the last change of its status, as the API conventions want it. */
+/** The condition with the time of the last change of its status, as the API conventions require. */
 function dated(finding: Finding<string>, entry: AllocationView, now: number): Condition {
   const before = allocationCondition(entry, finding.type);
   const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : formatTime(now);

@@ -1,4 +1,4 @@
-/** Verifies VIPs of other nodes on the wire, and keeps what the others found out about those of this one; on the real clock. */
+/** Verifies VIPs of other nodes by probes, and keeps the results of the peers' probes for the VIPs of this node; on the real clock. */
 import { Verification } from '../../announce/verification.ts';
 import { Planner, type PlanView, type Target } from '../../announce/verification-plan.ts';
 import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../../announce/verification-results.ts';
@@ -11,7 +11,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
 import type { NeighborProber } from './neighbor-prober.ts';
 
-/** What a verifier works with. */
+/** The parts that a verifier works with. */
 export interface VerifierOptions {
   readonly log: Logger;
   readonly nodeName: string;
@@ -19,17 +19,17 @@ export interface VerifierOptions {
   readonly runner: Pick<ElectionRunner, 'decisions' | 'living' | 'report'>;
 }
 
-/** What the cluster and the links say now. */
+/** The state of the cluster and of the links. */
 export type VerifierView = Pick<PlanView, 'linksOf' | 'snapshot'> & { readonly links: readonly Link[] };
 
-/** Changes that come together are planned together; whether peers live and die is looked at so often. */
+/** Changes within `soon` lead to one plan; the list of living peers is checked at least every `later`. Milliseconds. */
 const planMs = { soon: 250, later: 2_000 } as const;
-/** Whatever changes in this time is written down together. */
+/** Results that change within this time are recorded together. */
 const changeMs = 1_000;
 
-/** Both sides of the verification on this node. */
+/** Both sides of the verification on this node: its own probes, and the results for its own VIPs. */
 export class Verifier {
-  /** What is known of a VIP that this node holds has changed. */
+  /** A result for a VIP that this node holds has changed. */
   readonly changed = new Emitter();
   readonly #options: VerifierOptions;
   readonly #planner = new Planner();
@@ -38,11 +38,11 @@ export class Verifier {
   readonly #synProber: SynProber;
   #view: VerifierView | undefined;
   #proxies: ReadonlySet<string> = new Set();
-  /** What the present plan was made from. */
+  /** The facts that the current plan was made from. */
   #planned: readonly unknown[] = [];
   #planTimer: NodeJS.Timeout | undefined;
   #planAt = Number.POSITIVE_INFINITY;
-  #turnTimer: NodeJS.Timeout | undefined;
+  #stepTimer: NodeJS.Timeout | undefined;
   #changeTimer: NodeJS.Timeout | undefined;
   #changedAt = Number.NEGATIVE_INFINITY;
 
@@ -51,47 +51,47 @@ export class Verifier {
     this.#synProber = new SynProber({
       onAnswer: (address) => {
         this.#verification.reached(address);
-        this.#turn();
+        this.#step();
       },
       onFault: (link, err) => options.log.debug({ link, err }, 'cannot send SYNs'),
     });
   }
 
-  /** Takes in what the cluster and the links say now. */
+  /** Sets the state of the cluster and of the links. */
   observe = (view: VerifierView): void => {
     this.#view = view;
     this.#planIn(planMs.soon);
   };
 
-  /** The election decided anew. */
+  /** The election has made new decisions. */
   decided = (): void => this.#planIn(planMs.soon);
 
-  /** Takes in the hosts that answer for any address: what they say proves nothing. */
+  /** Sets the hosts that answer for any address: their answers prove nothing. */
   ignore(proxies: ReadonlySet<string>): void {
     this.#proxies = proxies;
   }
 
-  /** A host with this hardware address says that it has an address. */
+  /** A host with this hardware address claims an address. */
   heard = (address: string, mac: string): void => {
     if (this.#proxies.has(mac)) return;
     this.#verification.heard(address, mac);
-    this.#turn();
+    this.#step();
   };
 
-  /** A peer reports what its probes of VIPs of this node found. */
-  takeReport = (report: ProbeReport): void => {
+  /** A peer reports the results of its probes for VIPs of this node. */
+  receiveReport = (report: ProbeReport): void => {
     if (this.#results.take(report, performance.now())) this.#noteChange();
   };
 
-  /** The condition of a VIP that this node holds. Before anything is known in this run, what is on record counts on. */
+  /** The condition of a VIP that this node holds. Before the first result of this run, the recorded condition stays. */
   findingOf(uid: string, recorded: Condition | undefined): VerifiedFinding | undefined {
     const standing = this.#results.stateOf(uid, performance.now());
     return standing === 'Pending' ? findingIn(recorded) : standing;
   }
 
-  /** Ends all of it. */
+  /** Ends the verification. */
   close(): void {
-    for (const timer of [this.#planTimer, this.#turnTimer, this.#changeTimer]) clearTimeout(timer);
+    for (const timer of [this.#planTimer, this.#stepTimer, this.#changeTimer]) clearTimeout(timer);
     this.#view = undefined;
     this.#synProber.close();
   }
@@ -118,13 +118,13 @@ export class Verifier {
       this.#results.observe(held, now);
       this.#verification.observe(targets, now);
       this.#synProber.keepOnly(view.links);
-      this.#turn();
+      this.#step();
     }
     this.#planIn(planMs.later);
   };
 
-  #turn = (): void => {
-    clearTimeout(this.#turnTimer);
+  #step = (): void => {
+    clearTimeout(this.#stepTimer);
     if (this.#view === undefined) return;
     const now = performance.now();
     const { neighborProbes, synProbes, found, nextAt } = this.#verification.turn(now);
@@ -137,7 +137,7 @@ export class Verifier {
       if (link) this.#synProber.probe({ link, source: target.source, mac, address: target.address, port });
     }
     this.#report(found);
-    if (nextAt !== undefined) this.#turnTimer = setTimeout(this.#turn, Math.max(1, nextAt - now));
+    if (nextAt !== undefined) this.#stepTimer = setTimeout(this.#step, Math.max(1, nextAt - now));
   };
 
   #linkOf({ link }: Target): Link | undefined {
@@ -146,8 +146,8 @@ export class Verifier {
 
   #report(found: readonly { readonly holder: string; readonly result: ProbeResult }[]): void {
     const { roundMs } = this.#verification;
-    for (const [node, words] of Map.groupBy(found, ({ holder }) => holder)) {
-      this.#options.runner.report(node, { results: words.map(({ result }) => result), roundMs });
+    for (const [node, entries] of Map.groupBy(found, ({ holder }) => holder)) {
+      this.#options.runner.report(node, { results: entries.map(({ result }) => result), roundMs });
     }
   }
 

@@ -1,4 +1,4 @@
-/** Gathers what this node's rules are made from: from the cluster, the other speakers and the kernel, whenever one of them changes. */
+/** Gathers the facts for this node's data plane from the cluster, the peers and the kernel, and plans it when one of them changes. */
 import type { Ip } from '../../addr/ip.ts';
 import { inSubnet } from '../../addr/subnet.ts';
 import type { DesiredVips } from '../../announce/desired-vips.ts';
@@ -20,7 +20,7 @@ import { DeadNodeWatch } from './dead-node-watch.ts';
 import { type LinkOf, servedBy } from './spread-targets.ts';
 import type { SpreadWatch } from './spread-watch.ts';
 
-/** What a person has chosen for the data path of the installation. */
+/** The options of the installation for the data path. */
 export interface DataplaneOptions {
   readonly nodeName: string;
   readonly handOff: HandOff;
@@ -28,7 +28,7 @@ export interface DataplaneOptions {
   readonly conntrackZone: number;
 }
 
-/** What the watch works with. */
+/** The parts that the watch works with. */
 export interface DataplaneWatchParts {
   readonly informers: Informers;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'>;
@@ -41,15 +41,15 @@ export interface DataplaneWatchParts {
   readonly options: DataplaneOptions;
 }
 
-/** What comes together is looked at together. Milliseconds. */
+/** Changes within this time lead to one plan. Milliseconds. */
 const gatherMs = 10;
 
-/** The rules of before a restart stay until the other speakers were heard, but for so long at most. Milliseconds. */
-const hearOutMs = 3_000;
+/** After a restart the former rules stay until all present peers were heard, but for at most this time. Milliseconds. */
+const mostListeningMs = 3_000;
 
 /** Plans the data plane of this node again when something has changed. */
 export class DataplaneWatch {
-  /** There is another plan. */
+  /** There is a new plan. */
   readonly planned = new Emitter<[plan: DataPath]>();
   readonly #parts: DataplaneWatchParts;
   readonly #reader = new VipPathReader();
@@ -58,22 +58,22 @@ export class DataplaneWatch {
   readonly #deadNodes: DeadNodeWatch;
   #soon: NodeJS.Timeout | undefined;
   #later: NodeJS.Timeout | undefined;
-  /** When to plan again although nothing changes. */
+  /** When to plan again even if nothing changes. */
   #planAt = Number.POSITIVE_INFINITY;
   /** When the cluster was known for the first time. */
   #knownAt: number | undefined;
-  #isBegun = false;
-  /** What the last plan was made from. */
+  #hasStarted = false;
+  /** The facts that the last plan was made from. */
   #planned: readonly unknown[] = [];
 
   constructor(parts: DataplaneWatchParts) {
     this.#parts = parts;
     this.#deadNodes = new DeadNodeWatch(parts);
-    this.#deadNodes.changed.to(this.look);
+    this.#deadNodes.changed.to(this.replan);
   }
 
-  /** Something may have changed. */
-  look = (): void => {
+  /** Plans again soon. Must be called when something may have changed. */
+  replan = (): void => {
     this.#soon ??= setTimeout(this.#planIfChanged, gatherMs).unref();
   };
 
@@ -97,45 +97,45 @@ export class DataplaneWatch {
     if (!isKnown(informers) || vips === undefined) return;
     const now = performance.now();
     if (this.#isEarly(now)) {
-      this.#lookIn(gatherMs);
+      this.#replanIn(gatherMs);
       return;
     }
     const links = this.#parts.links().filter((link) => unusableReason(link) === undefined);
     const linksKey = this.#keyOf(links);
     const facts = this.#factsOf(links, linksKey);
-    // What changes with time alone.
+    // The fact that changes with time alone.
     const age = this.#reader.isLingering || now >= this.#planAt ? now : 0;
     if ([...facts, age].every((one, i) => one === this.#planned[i])) return;
     this.#planned = [...facts, 0];
     this.#neighbors.keepFor(linksKey);
     this.planned.emit(this.#plan(links, vips, now));
     this.#planAt = spread.nextAt(now) ?? Number.POSITIVE_INFINITY;
-    if (this.#planAt < Number.POSITIVE_INFINITY) this.#lookIn(this.#planAt - now);
+    if (this.#planAt < Number.POSITIVE_INFINITY) this.#replanIn(this.#planAt - now);
   };
 
-  /** A speaker that has not heard the others out would take them for newcomers, and serve alone until they have settled. */
+  /** Whether it is too early to plan: a speaker that has not heard its peers would treat them as new, and serve alone until they have settled. */
   #isEarly(now: number): boolean {
     this.#knownAt ??= now;
     const { runner, options } = this.#parts;
     const { present } = runner.membership;
     const isHeard = (node: string) => node === options.nodeName || runner.linksOf(node) !== undefined;
-    this.#isBegun ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= hearOutMs;
-    return !this.#isBegun;
+    this.#hasStarted ||= (present.length > 0 && present.every(isHeard)) || now - this.#knownAt >= mostListeningMs;
+    return !this.#hasStarted;
   }
 
-  #lookIn(ms: number): void {
+  #replanIn(ms: number): void {
     clearTimeout(this.#later);
-    this.#later = setTimeout(this.look, ms).unref();
+    this.#later = setTimeout(this.replan, ms).unref();
   }
 
-  /** One text for all links of all nodes. */
+  /** A text that stands for all links of all nodes. */
   #keyOf(links: readonly Link[]): string {
     const { informers, runner, options } = this.#parts;
     const peers = informers.nodes.store.values().filter(({ name }) => name !== options.nodeName);
     return JSON.stringify([links, peers.map(({ name }) => [name, runner.linksOf(name)])]);
   }
 
-  /** All that a plan depends on, each the same as before if nothing of it has changed. */
+  /** All facts that a plan depends on. Each is the same object as before if it has not changed. */
   #factsOf(links: readonly Link[], linksKey: string): readonly unknown[] {
     const { informers, runner, blockedOn } = this.#parts;
     const { allocations, services, endpointSlices, nodes, advertisements } = informers;
@@ -168,7 +168,7 @@ export class DataplaneWatch {
         isDraining: (node) => nodes.get(node)?.draining === true,
         linkFor: (vip) => linkOf(vip, links),
       },
-      toldBy: (node) => (runner.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
+      reportedBy: (node) => (runner.linksOf(node) ?? []).flatMap(({ blocked = [] }) => blocked),
     });
     const held = runner.decisions.map(({ vip: { uid, address }, holder }) => ({ uid, vip: address, holder }));
     return planDataplane({

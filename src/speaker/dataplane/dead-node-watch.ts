@@ -7,16 +7,16 @@ import { Emitter } from '../../runtime/emitter.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
 
-/** What the watch works with. */
+/** The parts that the watch works with. */
 export interface DeadNodeWatchParts {
   readonly runner: Pick<ElectionRunner, 'linksOf' | 'membership'>;
   readonly links: () => readonly Link[];
   readonly prober: Pick<NeighborProber, 'probe'>;
 }
 
-/** Knows the nodes that are dead: silent to all speakers, and on the wire. */
+/** Knows the nodes that are dead: no speaker hears them, and they answer no probe. */
 export class DeadNodeWatch {
-  /** {@link dead} is another list. */
+  /** {@link dead} has changed. */
   readonly changed = new Emitter();
   readonly #parts: DeadNodeWatchParts;
   readonly #nodes = new DeadNodes();
@@ -37,7 +37,7 @@ export class DeadNodeWatch {
     this.#nodes.heard(address, performance.now());
   }
 
-  /** Probes what is due. Must be called when the membership changes; it calls itself for the next probes. */
+  /** Sends the probes that are due. Must be called when the membership changes; it calls itself for the next probes. */
   review = (): void => {
     const { runner, prober } = this.#parts;
     clearTimeout(this.#timer);

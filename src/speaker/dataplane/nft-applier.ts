@@ -1,4 +1,4 @@
-/** Brings the data path's rules into the kernel, and sees to it that they stay there while this speaker lives. */
+/** Loads the data path's nftables rules into the kernel, and keeps them there while this speaker runs. */
 
 import { aliveMs, keepAliveText } from '../../dataplane/nft/fragment.ts';
 import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../../dataplane/nft/ruleset.ts';
@@ -7,21 +7,21 @@ import { rulesetOf } from '../../dataplane/rules/desired.ts';
 import { NftError, nft } from '../../linux/nft.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
-/** The rules do nothing any more after {@link aliveMs}: five tries before that. */
+/** Without a renewal the rules have no effect after {@link aliveMs}. Before that there are five attempts to renew them. */
 const renewMs = aliveMs / 5;
-/** So often it is looked whether somebody has changed our tables. */
+/** The tables are checked for changes by other programs at most this often. */
 const checkMs = 5_000;
-/** And not before so many times the time that the last look took. */
-const leastPause = 20;
-/** What could not be loaded is tried again after this time. */
+/** The pause after a check is at least this multiple of the time that the check took. */
+const checkPauseFactor = 20;
+/** A load that failed is tried again after this time. */
 const retryMs = 5_000;
 
-/** Our tables in the kernel. */
+/** Keeps Berth's tables in the kernel. */
 export class NftApplier {
   readonly #log: Logger;
-  readonly #onRemade: () => void;
+  readonly #onReloaded: () => void;
   #desired: DataPath | undefined;
-  /** What the kernel has; undefined: nobody knows. */
+  /** The rules that the kernel has; undefined: unknown. */
   #loaded: Ruleset | undefined;
   #loadedPath: DataPath | undefined;
   /** The tables as the kernel lists them, without their elements. */
@@ -32,62 +32,62 @@ export class NftApplier {
   #checkAt = 0;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
-  #leaves = false;
-  #removed = false;
+  #isRemoving = false;
+  #hasRemoved = false;
 
-  /** `onRemade` is called when everything was made anew, and what the kernel had gathered in our sets is gone. */
-  constructor(log: Logger, onRemade: () => void = () => undefined) {
+  /** `onReloaded` is called after all rules were loaded at once: the elements that the kernel had added to the sets are lost. */
+  constructor(log: Logger, onReloaded: () => void = () => undefined) {
     this.#log = log;
-    this.#onRemade = onRemade;
+    this.#onReloaded = onReloaded;
     this.#timer = setInterval(() => void this.#work(), 1_000).unref();
   }
 
-  /** Why our rules are not in the kernel; undefined while they are. */
+  /** Why the rules are not in the kernel; undefined while they are. */
   get failure(): string | undefined {
     return this.#loaded === undefined ? (this.#failure ?? 'NotLoadedYet') : undefined;
   }
 
-  /** What the rules are to be made from. They are in the kernel a few milliseconds later. */
+  /** Sets the plan for the rules. They are in the kernel a few milliseconds later. */
   apply(path: DataPath): void {
     this.#desired = path;
     void this.#work();
   }
 
-  /** Ends the work. The rules stay: the speaker may be back in a moment, and if not they run out. */
+  /** Ends the work. The rules stay, because the speaker may start again soon. If it does not, they lose their effect. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#working;
   }
 
-  /** Have our tables left the kernel for good? */
+  /** Whether the tables were removed from the kernel for good. */
   get isRemoved(): boolean {
-    return this.#removed;
+    return this.#hasRemoved;
   }
 
-  /** Takes all our tables out of the kernel; nothing comes back after it. */
+  /** Removes all tables from the kernel. Nothing is loaded afterwards. */
   async remove(): Promise<void> {
-    if (this.#leaves) return;
-    this.#leaves = true;
+    if (this.#isRemoving) return;
+    this.#isRemoving = true;
     await this.close();
     try {
       await nft(wholeText([]));
-      this.#removed = true;
-      this.#log.info({}, 'our rules have left the kernel: Berth is being uninstalled');
+      this.#hasRemoved = true;
+      this.#log.info({}, 'nftables rules removed: Berth is being uninstalled');
     } catch (error) {
-      this.#log.warn({ err: error }, 'our rules did not leave the kernel: they run out in ten minutes');
+      this.#log.warn({ err: error }, 'cannot remove the nftables rules: they have no effect after ten minutes');
     }
   }
 
-  /** One transaction at a time; what is wanted meanwhile is looked at after it. */
+  /** Runs one transaction at a time. A plan that comes meanwhile is loaded after it. */
   #work(): Promise<void> {
-    this.#working ??= this.#workOff()
+    this.#working ??= this.#workThrough()
       .catch((error: unknown) => this.#failed(error))
       .finally(() => (this.#working = undefined));
     return this.#working;
   }
 
-  async #workOff(): Promise<void> {
+  async #workThrough(): Promise<void> {
     for (;;) {
       const [path, now] = [this.#desired, performance.now()];
       if (this.#closed || path === undefined) return;
@@ -103,7 +103,7 @@ export class NftApplier {
     const ruleset = rulesetOf(path);
     const change = this.#loaded && changeText(this.#loaded, ruleset);
     if (change !== '') await this.#commit(change, ruleset);
-    if (this.#failure !== undefined) this.#log.info({}, 'rules are in the kernel again');
+    if (this.#failure !== undefined) this.#log.info({}, 'nftables rules loaded again');
     this.#failure = undefined;
     this.#loaded = ruleset;
     this.#loadedPath = path;
@@ -112,20 +112,20 @@ export class NftApplier {
     this.#listing = await this.#list(ruleset);
   }
 
-  /** Where a change does not fit what is there (a link went, and its chain with it), everything is made anew. */
+  /** If a change does not fit the rules in the kernel (a link was removed, and its chain with it), all rules are loaded again. */
   async #commit(change: string | undefined, ruleset: Ruleset): Promise<void> {
     if (change !== undefined) {
       try {
         await nft(change);
         return;
       } catch (error) {
-        this.#log.debug({ err: error }, 'the rules are made anew: a change of them was refused');
+        this.#log.debug({ err: error }, 'the kernel refused a change of the nftables rules: reloading');
         this.#loaded = undefined;
       }
     }
     await nft(wholeText(ruleset));
     this.#renewAt = performance.now() + renewMs;
-    this.#onRemade();
+    this.#onReloaded();
   }
 
   async #renew(): Promise<void> {
@@ -136,21 +136,21 @@ export class NftApplier {
   async #check(): Promise<void> {
     const listing = await this.#list(this.#loaded ?? []).catch(() => '');
     if (listing === this.#listing) return;
-    this.#log.warn({ table: tableName }, 'somebody has changed our rules: they are made anew');
+    this.#log.warn({ table: tableName }, `nftables table ${tableName} was changed by another program: reloading`);
     this.#loaded = undefined;
     this.#checkAt = 0;
   }
 
-  /** One table at a time: of several in one go nft 1.0.6 finds only the last one. Without counts, which grow by themselves. */
+  /** Lists one table at a time: of several in one command nft 1.0.6 finds only the last one. Without counters, which change by themselves. */
   async #list(ruleset: Ruleset): Promise<string> {
     const began = performance.now();
     let listing = '';
     for (const { family } of ruleset) {
       listing += await nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
     }
-    // nft reads the elements all the same: with thousands of VIPs it takes its time, of which this is to be a small part.
+    // nft reads the elements anyway, which takes long with thousands of VIPs: checks must be a small part of the time.
     const now = performance.now();
-    this.#checkAt = now + Math.max(checkMs, leastPause * (now - began));
+    this.#checkAt = now + Math.max(checkMs, checkPauseFactor * (now - began));
     return listing;
   }
 
@@ -160,7 +160,7 @@ export class NftApplier {
     const reason = error instanceof NftError ? error.reason : 'Unknown';
     if (reason === this.#failure) return;
     this.#failure = reason;
-    this.#log.warn({ reason, err: error, hint: hints[reason] }, 'the nftables rules are not in the kernel');
+    this.#log.warn({ reason, err: error, hint: hints[reason] }, 'cannot load the nftables rules');
   }
 }
 

@@ -1,4 +1,4 @@
-/** The data plane of this node as one: what it follows from, its rules in the kernel, and what is reported of it. */
+/** The data plane of this node as one part: its plan, its rules in the kernel, and its status. */
 import type { Ip } from '../../addr/ip.ts';
 import type { DataPathStatus } from '../../api/speaker-status.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
@@ -15,7 +15,7 @@ import { NftApplier } from './nft-applier.ts';
 import type { SpoofTester } from './spoof-tester.ts';
 import { SpreadWatch } from './spread-watch.ts';
 
-/** What it works with. */
+/** The parts that it works with. */
 export interface NodeDataplaneParts {
   readonly log: Logger;
   readonly informers: Informers;
@@ -25,12 +25,12 @@ export interface NodeDataplaneParts {
   readonly prober: Pick<NeighborProber, 'probe'>;
   readonly tester: SpoofTester;
   readonly options: DataplaneOptions & {
-    /** Write rules into the kernel at all. */
+    /** Whether to load rules into the kernel at all. */
     readonly nftables: boolean;
   };
 }
 
-/** Follows the cluster, the other speakers and the kernel. */
+/** Keeps the data plane up to date with the cluster, the peers and the kernel. */
 export class NodeDataplane {
   readonly #parts: NodeDataplaneParts;
   readonly #spread: SpreadWatch;
@@ -53,18 +53,18 @@ export class NodeDataplane {
     });
   }
 
-  /** Something may have changed. */
-  look = (): void => {
+  /** Brings the data plane up to date. Must be called when something may have changed. */
+  reconcile = (): void => {
     const { informers, options } = this.#parts;
     const own = informers.pods.store.values().filter(({ node }) => node === options.nodeName);
     if (own.some(({ uninstalled }) => uninstalled)) void this.#applier?.remove();
-    this.#watch?.look();
+    this.#watch?.replan();
   };
 
   /** A host answered for an address. */
   heard = (address: string): void => this.#watch?.heard(address);
 
-  /** Whether the connections of a VIP are spread over several nodes; undefined where that is not wanted. */
+  /** Whether the connections of a VIP are spread over several nodes; undefined if that is not wanted. */
   spreadOf = (vip: Ip): SpreadFinding | undefined => this.#spread.findingOf(vip);
 
   /** Are Berth's rules in the kernel? undefined: they are not wanted. */
@@ -72,14 +72,14 @@ export class NodeDataplane {
     return this.#applier && this.#applier.failure === undefined;
   }
 
-  /** What a person is told of it: see {@link DataPathStatus}. */
+  /** The status of the data plane. */
   get status(): DataPathStatus {
     const { options, runner } = this.#parts;
     const nftables = this.#applier === undefined ? 'Off' : (this.#applier.failure ?? 'Loaded');
     return { nftables, handOff: options.handOff, present: runner.membership.present };
   }
 
-  /** How many VIPs go each way. */
+  /** The number of VIPs by hand-off. */
   get handOffs(): readonly Sample[] {
     const tally = new Tally();
     for (const { ports } of this.#path?.vips ?? []) {
@@ -88,12 +88,12 @@ export class NodeDataplane {
     return tally.samples;
   }
 
-  /** Why this speaker will not be back: its rules have left the kernel. */
-  farewell(): string | undefined {
-    return this.#applier?.isRemoved ? 'they have left the kernel: Berth is being uninstalled' : undefined;
+  /** Why this speaker is not ready: its rules were removed for an uninstallation. Otherwise undefined. */
+  removedReason(): string | undefined {
+    return this.#applier?.isRemoved ? 'removed from the kernel: Berth is being uninstalled' : undefined;
   }
 
-  /** Ends the work; the rules stay for the speaker that comes next. */
+  /** Ends the work. The rules stay for the next run of the speaker. */
   async close(): Promise<void> {
     this.#watch?.close();
     await this.#applier?.close();

@@ -1,4 +1,4 @@
-/** Sends the other nodes packets in the name of somebody else, and finds out whose arrive here: see dataplane/rules/spoof-test. */
+/** Sends test packets in the name of another host to the other nodes, and finds the nodes whose packets arrive: see dataplane/rules/spoof-test. */
 import { familyOf } from '../../addr/ip.ts';
 import { tableName } from '../../dataplane/nft/ruleset.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
@@ -13,12 +13,12 @@ import { encodeTcp, tcpFlag } from '../../wire/tcp.ts';
 /** The other nodes that share VIPs with this one on a link. */
 export interface TestedLink {
   readonly link: Link;
-  readonly neighbours: readonly Neighbor[];
+  readonly neighbors: readonly Neighbor[];
 }
 
-/** Tests the paths of all links that have VIPs to spread. */
+/** Tests the paths on all links that have VIPs to spread. */
 export class SpoofTester {
-  /** {@link blockedOn} says something else. */
+  /** The result of {@link blockedOn} has changed. */
   readonly changed = new Emitter();
   readonly #log: Logger;
   readonly #tests = new Map<string, SpoofTests>();
@@ -33,15 +33,15 @@ export class SpoofTester {
   /** The nodes whose packets do not arrive on a link. */
   blockedOn = (link: string): readonly string[] => this.#blocked.get(link) ?? [];
 
-  /** What to test from now on. */
+  /** Sets the links and the nodes to test. */
   observe(links: readonly TestedLink[]): void {
     this.#links = links;
     for (const name of this.#tests.keys()) if (!links.some(({ link }) => link.name === name)) this.#tests.delete(name);
     if (links.length > 0) this.#timer ??= setTimeout(this.#round, 0).unref();
-    else this.#tell(new Map());
+    else this.#report(new Map());
   }
 
-  /** Our rules were made anew, and with them the set of those who passed. */
+  /** The rules were loaded again, so the set of nodes that have passed is empty. */
   restart(): void {
     for (const tests of this.#tests.values()) tests.restart();
   }
@@ -53,23 +53,23 @@ export class SpoofTester {
   }
 
   #round = async (): Promise<void> => {
-    for (const { link, neighbours } of this.#links) this.#send(link, neighbours);
+    for (const { link, neighbors } of this.#links) this.#send(link, neighbors);
     try {
       const listing = await nft(`list set netdev ${tableName} ${passedSet}\n`);
       this.#judge(new Set(listing.match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g)));
     } catch {
-      // The set is not there yet, or not any more: the next round looks again.
+      // The set does not exist yet, or exists no more: the next round reads it again.
       this.restart();
     }
     this.#timer = this.#links.length === 0 ? undefined : setTimeout(this.#round, testTimes.everyMs).unref();
   };
 
-  #send(link: Link, neighbours: readonly Neighbor[]): void {
+  #send(link: Link, neighbors: readonly Neighbor[]): void {
     try {
       const sender = openFrameSender(link);
       try {
-        for (const { address, mac } of neighbours) {
-          // Nobody answers a reset, should it come where our rules are not.
+        for (const { address, mac } of neighbors) {
+          // A host without Berth's rules sends no answer to a reset.
           sender.send(
             encodeTcp({
               ...{ destination: mac, source: link.mac, flags: tcpFlag.reset, window: 0 },
@@ -82,33 +82,33 @@ export class SpoofTester {
         sender.close();
       }
     } catch (error) {
-      this.#log.debug({ link: link.name, err: error }, 'no test packets on a link');
+      this.#log.debug({ link: link.name, err: error }, 'cannot send test packets on a link');
     }
   }
 
   #judge(passed: ReadonlySet<string>): void {
     const now = performance.now();
     const blocked = new Map<string, readonly string[]>();
-    for (const { link, neighbours } of this.#links) {
+    for (const { link, neighbors } of this.#links) {
       const tests = this.#tests.get(link.name) ?? new SpoofTests();
       this.#tests.set(link.name, tests);
-      const missing = tests.missing(neighbours, passed, now);
+      const missing = tests.missing(neighbors, passed, now);
       if (missing.length > 0) blocked.set(link.name, missing);
     }
-    this.#tell(blocked);
+    this.#report(blocked);
   }
 
-  #tell(blocked: ReadonlyMap<string, readonly string[]>): void {
+  #report(blocked: ReadonlyMap<string, readonly string[]>): void {
     const [before, now] = [this.#blocked, blocked].map((all) => JSON.stringify([...all]));
     if (before === now) return;
     this.#blocked = blocked;
     for (const [link, nodes] of blocked) {
       this.#log.warn(
         { link, nodes, reason: 'SpreadPathBlocked' },
-        'packets in the name of others do not arrive from these nodes',
+        'packets in the name of other hosts do not arrive from these nodes',
       );
     }
-    if (blocked.size === 0) this.#log.info({}, 'packets in the name of others arrive from all nodes');
+    if (blocked.size === 0) this.#log.info({}, 'packets in the name of other hosts arrive from all nodes');
     this.changed.emit();
   }
 }

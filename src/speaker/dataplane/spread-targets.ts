@@ -1,76 +1,76 @@
-/** Which VIPs the L2Advertisements want spread, and which nodes packets can be passed on to. */
+/** The VIPs that L2Advertisements want to be spread, and the nodes that packets can be passed on to. */
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import type { DesiredVip, DesiredVips } from '../../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
 import type { SpreadFacts, SpreadTarget } from '../../dataplane/plan/spread-plan.ts';
 
-/** Where an address is. */
+/** The link and the subnet of an address. */
 export interface LinkOf {
   /** The link's name. */
   readonly name: string;
-  /** The same text for addresses of the same subnet: links have several, and not all nodes have all of them. */
+  /** The same text for addresses of the same subnet: a link may have several subnets, and not every node has all of them. */
   readonly subnet: string;
 }
 
-/** What is known of the nodes now. */
+/** The state of the nodes. */
 export interface Hosts {
   readonly self: string;
-  /** The nodes that live, or are back in a moment. */
+  /** The nodes that are alive or restarting. */
   readonly present: ReadonlySet<string>;
   readonly isDraining: (node: string) => boolean;
   /** The link of this node that an address is on. */
   readonly linkFor: (vip: Ip) => LinkOf | undefined;
   readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
-  /** Nodes whose packets in the name of others do not arrive at a node, as that node tells. */
+  /** Nodes whose packets in the name of others do not arrive at a node, as that node reports. */
   readonly blockedAt: (node: string) => readonly string[];
 }
 
-/** What is to be spread. */
+/** The VIPs to spread, and the nodes that share them. */
 export interface SpreadTargets {
   readonly targetFor: SpreadFacts['targetFor'];
   /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
-  readonly neighbours: ReadonlyMap<string, readonly Neighbor[]>;
+  readonly neighbors: ReadonlyMap<string, readonly Neighbor[]>;
 }
 
-/** Reads what the L2Advertisements wish. */
+/** Finds the VIPs that an L2Advertisement wants to be spread. */
 export function spreadTargetsOf({ vips }: DesiredVips, hosts: Hosts): SpreadTargets {
   const isSpread = ({ advertisements }: DesiredVip) =>
     advertisements.some(({ distribution }) => distribution === 'Spread');
-  const spread = new Map(vips.filter(isSpread).map((demand) => [demand.address, demand]));
+  const spread = new Map(vips.filter(isSpread).map((desiredVip) => [desiredVip.address, desiredVip]));
   const lists = new NodeLists(hosts);
-  const neighbours = new Map<string, Map<string, Neighbor>>();
-  for (const demand of spread.values()) {
-    const link = hosts.linkFor(demand.address);
+  const neighbors = new Map<string, Map<string, Neighbor>>();
+  for (const desiredVip of spread.values()) {
+    const link = hosts.linkFor(desiredVip.address);
     if (link === undefined) continue;
-    const known = neighbours.get(link.name) ?? new Map<string, Neighbor>();
-    neighbours.set(link.name, known);
-    for (const node of lists.of(demand, link).reachable) {
-      const to = known.has(node) ? undefined : hosts.neighborFor(node, demand.address);
+    const known = neighbors.get(link.name) ?? new Map<string, Neighbor>();
+    neighbors.set(link.name, known);
+    for (const node of lists.of(desiredVip, link).reachable) {
+      const to = known.has(node) ? undefined : hosts.neighborFor(node, desiredVip.address);
       if (to) known.set(node, to);
     }
   }
   return {
-    neighbours: new Map([...neighbours].map(([link, all]) => [link, [...all.values()]])),
+    neighbors: new Map([...neighbors].map(([link, all]) => [link, [...all.values()]])),
     targetFor: (vip) => {
-      const demand = spread.get(vip);
-      const link = demand && hosts.linkFor(vip);
-      if (demand === undefined || link === undefined) return undefined;
-      const scope = `${demand.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
-      const { reachable, open } = lists.of(demand, link);
+      const desiredVip = spread.get(vip);
+      const link = desiredVip && hosts.linkFor(vip);
+      if (desiredVip === undefined || link === undefined) return undefined;
+      const scope = `${desiredVip.advertisements.map(({ uid }) => uid).join(' ')} ${link.subnet}`;
+      const { reachable, open } = lists.of(desiredVip, link);
       return { vip, link: link.name, scope, reachable, nodes: open } satisfies SpreadTarget;
     },
   };
 }
 
 interface NodeList {
-  /** Nodes that live, and that nobody drains. */
+  /** Eligible nodes that are present, are not drained, have a link for the VIP, and are reached without a router. */
   readonly reachable: readonly string[];
   /** Those of them that packets can be passed on to, and whose answers reach clients. */
   readonly open: readonly string[];
 }
 
-/** Thousands of VIPs have the same nodes: they are looked at once for each subnet. */
+/** Thousands of VIPs have the same nodes: the list is computed once for each subnet. */
 class NodeLists {
   readonly #hosts: Hosts;
   readonly #known = new Map<ReadonlySet<string>, Map<string, NodeList>>();
@@ -89,7 +89,8 @@ class NodeLists {
     const isNear = (node: string) => node === self || neighborFor(node, address) !== undefined;
     const able = [...eligible].filter((node) => present.has(node) && !isDraining(node) && serves(node));
     const reachable = able.filter(isNear);
-    // Whose packets do not arrive at one node may not send in the name of others at all: a client would not hear its answers either.
+    // If packets of a node do not arrive at one other node, it may be kept from sending in the name of others at all: its answers would not reach
+    // clients either.
     const spoofers = new Set([...present].flatMap((node) => blockedAt(node)));
     const open = reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self));
     const list = { reachable, open };
@@ -98,7 +99,7 @@ class NodeLists {
   }
 }
 
-/** How many endpoints of each Service are ready on each node; where none is at all, those that still serve while they end. */
+/** The number of ready endpoints of each Service on each node. If no endpoint is ready, those count that still serve while they terminate. */
 export function endpointCounts(slices: readonly EndpointSliceView[]): SpreadFacts['endpoints'] {
   let byService: ReadonlyMap<string, readonly EndpointSliceView[]> | undefined;
   return (service, family) => {

@@ -1,4 +1,4 @@
-/** Plans the spread of VIPs over nodes from what is known now, sees to the tests of the paths, and knows why a wish is not fulfilled. */
+/** Plans the spread of VIPs over nodes, has the paths tested, and knows why a VIP is not spread as wanted. */
 import type { Ip } from '../../addr/ip.ts';
 import type { DesiredVips } from '../../announce/desired-vips.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
@@ -13,31 +13,31 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { SpoofTester } from './spoof-tester.ts';
 import { endpointCounts, type Hosts, spreadTargetsOf } from './spread-targets.ts';
 
-/** What the watch works with. */
+/** The parts that the watch works with. */
 export interface SpreadParts {
   readonly log: Logger;
   readonly tester: Pick<SpoofTester, 'observe' | 'blockedOn'>;
-  /** Why our rules are not in the kernel; undefined while they are. */
+  /** Why the rules are not in the kernel; undefined while they are. */
   readonly fault: () => string | undefined;
 }
 
-/** What is known now. */
+/** The facts that a plan is made from. */
 export interface SpreadWorld {
   readonly desired: DesiredVips;
   readonly paths: readonly VipPath[];
   readonly slices: readonly EndpointSliceView[];
   readonly links: readonly Link[];
   readonly hosts: Omit<Hosts, 'blockedAt'>;
-  /** What another node tells of the packets that do not arrive there. */
-  readonly toldBy: (node: string) => readonly string[];
-  /** Milliseconds on a clock that never goes back. */
+  /** Nodes whose packets in the name of others do not arrive at another node, as that node reports. */
+  readonly reportedBy: (node: string) => readonly string[];
+  /** Milliseconds on a monotonic clock. */
   readonly now: number;
 }
 
-/** It is looked again whether programs hang on the links after this time. Milliseconds. */
+/** The links are checked again for attached programs after this time. Milliseconds. */
 const programsMs = 10_000;
 
-/** Remembers who serves what. */
+/** Remembers the membership, and the state of each VIP. */
 export class SpreadWatch {
   readonly #parts: SpreadParts;
   readonly #membership = new Membership();
@@ -51,12 +51,12 @@ export class SpreadWatch {
     this.#parts = parts;
   }
 
-  /** Was this node there a moment ago, and is not heard now? Then what it knows is still handed on to it. */
+  /** Whether a node was present a moment ago, and is not heard now. The connections that it knows are still passed on to it. */
   isInDoubt(node: string, now: number): boolean {
     return this.#membership.isInDoubt(node, now);
   }
 
-  /** When to plan anew although nothing has changed; undefined: never. */
+  /** When to plan again even if nothing has changed; undefined: never. */
   nextAt(now: number): number | undefined {
     const settled = this.#membership.nextAt(now) ?? Number.POSITIVE_INFINITY;
     const looked = this.#states.size === 0 ? Number.POSITIVE_INFINITY : this.#qdiscsAt + programsMs;
@@ -64,26 +64,26 @@ export class SpreadWatch {
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
-  /** Plans. */
+  /** Plans the spread of all VIPs. */
   plan(world: SpreadWorld): Pick<Spread, 'spread' | 'spreadLinks'> {
     const { links, paths, now } = world;
     const { tester } = this.#parts;
     const hosts: Hosts = {
       ...world.hosts,
       blockedAt: (node) =>
-        node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.toldBy(node),
+        node === world.hosts.self ? links.flatMap(({ name }) => tester.blockedOn(name)) : world.reportedBy(node),
     };
-    const { targetFor, neighbours } = spreadTargetsOf(world.desired, hosts);
-    const wanted = links.filter(({ name }) => neighbours.has(name));
+    const { targetFor, neighbors } = spreadTargetsOf(world.desired, hosts);
+    const wanted = links.filter(({ name }) => neighbors.has(name));
     const able = wanted.filter((link) => !this.#hasPrograms(link, now));
-    tester.observe(able.map((link) => ({ link, neighbours: neighbours.get(link.name) ?? [] })));
+    tester.observe(able.map((link) => ({ link, neighbors: neighbors.get(link.name) ?? [] })));
     const ableNames = new Set(able.map(({ name }) => name));
-    const isAble = (wish: SpreadTarget) => ableNames.has(wish.link);
+    const isAble = (target: SpreadTarget) => ableNames.has(target.link);
     const spread = planSpread(this.#membership, {
       paths,
       targetFor: (vip) => {
-        const wish = targetFor(vip);
-        return wish && isAble(wish) ? wish : undefined;
+        const target = targetFor(vip);
+        return target && isAble(target) ? target : undefined;
       },
       endpoints: endpointCounts(world.slices),
       present: world.hosts.present,
@@ -91,16 +91,16 @@ export class SpreadWatch {
     });
     const members = new Map(spread.map((one) => [one.vip, this.#membersOf(one)]));
     const states = paths.flatMap(({ address: vip }) => {
-      const wish = targetFor(vip);
-      if (wish === undefined) return [];
-      const facts = { hasPrograms: !isAble(wish), members: members.get(vip) ?? [], blocked: this.#blockedOf(wish) };
-      return [[vip, { vip, link: wish.link, ...facts }] as const];
+      const target = targetFor(vip);
+      if (target === undefined) return [];
+      const facts = { hasPrograms: !isAble(target), members: members.get(vip) ?? [], blocked: this.#blockedOf(target) };
+      return [[vip, { vip, link: target.link, ...facts }] as const];
     });
     this.#states = new Map(states);
     return { spread, spreadLinks: able.map(({ name }) => name) };
   }
 
-  /** What became of the wish to spread a VIP; undefined where there is none. */
+  /** Whether a VIP is spread as wanted, and why not; undefined if no L2Advertisement wants that. */
   findingOf(vip: Ip): SpreadFinding | undefined {
     const state = this.#states.get(vip);
     return state && spreadFinding({ ...state, fault: this.#parts.fault() });
@@ -112,7 +112,7 @@ export class SpreadWatch {
       try {
         this.#qdiscs = readIngressQdiscs();
       } catch (error) {
-        this.#parts.log.debug({ err: error }, 'the kernel does not tell what hangs on the links');
+        this.#parts.log.debug({ err: error }, 'cannot read the ingress qdiscs of the links');
       }
     }
     return xdp || this.#qdiscs.has(index);
@@ -130,7 +130,7 @@ export class SpreadWatch {
   }
 }
 
-/** Thousands of VIPs have the same tables and the same nodes: what follows from them is found once. */
+/** Thousands of VIPs have the same tables and the same nodes: a result that follows from them is computed once. */
 function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, find: () => V): V {
   const before = known.get(key);
   if (before !== undefined) return before;

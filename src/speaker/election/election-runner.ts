@@ -1,6 +1,6 @@
 /**
- * Runs the elector: heartbeats to the peers, claims at once when they change, and a decision after whatever matters. Needs no API server.
- * Clock, network and wire are ports, so the simulation runs this very class.
+ * Runs the elector: sends heartbeats to the peers, sends claims as soon as they change, and decides after every event that matters. Needs no
+ * API server. Clock, network and wire are ports, so the simulation runs this same class.
  */
 import type { Ip } from '../../addr/ip.ts';
 import type { PeerStatus } from '../../api/speaker-status.ts';
@@ -19,58 +19,59 @@ import type { Reception } from '../../liveness/peers.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 
-/** What the runner reaches the world by. */
+/** The ports by which the runner uses clock, network and wire. */
 export interface RunnerPorts {
   readonly clock: Clock;
-  /** Sends a message to a node; `onLinks` are the addresses that the node has on its links, as it told them. */
+  /** Sends a message to a node; `onLinks` are the addresses that the node has on its links, as it reported them. */
   readonly send: (node: string, message: Message, onLinks: readonly string[]) => void;
-  /** Asks on the wire which hosts have these addresses. */
+  /** Probes which hosts have these addresses. */
   readonly probe: (addresses: readonly Ip[]) => void;
 }
 
-/** What the runner works with. */
+/** The parts that the runner works with. */
 export interface ElectionRunnerOptions {
   readonly node: string;
-  /** Tells this run of the speaker from earlier ones: 16 hexadecimal digits. */
+  /** Distinguishes this run of the speaker from earlier ones: 16 hexadecimal digits. */
   readonly incarnation: string;
-  /** What this node claimed before its restart. */
+  /** The claims of this node before its restart. */
   readonly claims: readonly Claim[];
-  /** Milliseconds since the packet worker turned. */
+  /** Milliseconds since the last heartbeat of the packet worker. */
   readonly workerAgeMs: () => number;
   readonly ports: RunnerPorts;
 }
 
 /** The nodes, as the speakers see them. */
 export interface NodeMembership {
-  /** They live, or are back in a moment: their kernels serve meanwhile. */
+  /** Nodes that are alive or restarting: their kernels serve meanwhile. */
   readonly present: readonly string[];
+  /** Nodes that are certainly dead. */
   readonly lost: readonly string[];
 }
 
-/** A name for one run of a speaker, as {@link ElectionRunnerOptions.incarnation} wants it. */
+/** Makes the {@link ElectionRunnerOptions.incarnation} of one run of a speaker. */
 export function newIncarnation(): string {
   return crypto.randomUUID().replaceAll('-', '').slice(0, 16);
 }
 
-/** A peer's list of claims is sent to it at most every so many milliseconds. */
+/** The whole list of this node's claims is sent to a peer at most once in this time. */
 const fullSyncPauseMs = 200;
 
-/** The elector with what drives it. */
+/** Drives the elector. */
 export class ElectionRunner {
-  /** {@link decisions} is another list. */
+  /** {@link decisions} has changed. */
   readonly decided = new Emitter();
-  /** Neighbors may have heard another node last: they need to hear of these VIPs again. */
+  /** Neighbors may have heard another node last: these VIPs must be announced again. */
   readonly reasserted = new Emitter<[vips: readonly Vip[]]>();
-  /** A peer's links, or those of this node that are deaf, have changed. */
+  /** The links of a peer, or {@link deafLinks}, have changed. */
   readonly linksChanged = new Emitter();
   /** {@link membership} has changed. */
   readonly membershipChanged = new Emitter();
-  /** A peer reports what its probes of VIPs that this node holds found. */
+  /** A peer reports the results of its probes for VIPs that this node holds. */
   readonly probed = new Emitter<[report: ProbeReport]>();
-  /** It has decided, at this time of its clock. */
+  /** The elector has decided, at this time of the runner's clock. */
   readonly ticked = new Emitter<[now: number]>();
   readonly #options: ElectionRunnerOptions;
-  /** Before the cluster is known there is nobody to listen to, and nothing to decide. */
+  /** undefined before the cluster is known: there is no peer to listen to, and nothing to decide. */
   #elector: HolderElector | undefined;
   #next: Cancel | undefined;
   #soon: Cancel | undefined;
@@ -88,12 +89,12 @@ export class ElectionRunner {
     this.#tickedAt = this.#now;
   }
 
-  /** Begins to send heartbeats. */
+  /** Starts to send heartbeats. */
   start(): void {
     this.decideNow();
   }
 
-  /** Takes in what the cluster says now. */
+  /** Sets the state of the cluster. */
   observe(input: ElectionInput): void {
     const { node, incarnation, claims } = this.#options;
     this.#elector ??= new HolderElector({ node, incarnation }, this.#now, claims);
@@ -101,7 +102,7 @@ export class ElectionRunner {
     this.#decideSoon();
   }
 
-  /** Takes in a message that came on a path. */
+  /** Handles a message that arrived on a path. */
   receive = (message: Message, path: string): void => {
     const reception = this.#elector?.receive(message, path, this.#now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
@@ -116,22 +117,22 @@ export class ElectionRunner {
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
 
-  /** Decides at once: when this returns, nothing is held that was decided on before a sleep. */
+  /** Decides at once: when this returns, no decision from before a pause of the process is in effect. */
   decideNow = (): void => {
     if (!this.#closed) this.#decide();
   };
 
-  /** What is decided; the same list as before if nothing has changed. */
+  /** The decisions; the same list as before if nothing has changed. */
   get decisions(): readonly HolderDecision[] {
     return this.#decisions;
   }
 
-  /** What this node should know of its claims after a restart. */
+  /** The claims that this node must know after a restart. */
   get toRemember(): readonly Claim[] {
     return this.#elector?.toRemember ?? this.#options.claims;
   }
 
-  /** The links that a peer told last; undefined before it told any. */
+  /** The links that a peer reported last; undefined before its first report. */
   linksOf(node: string): readonly PeerLink[] | undefined {
     return this.#links.of(node);
   }
@@ -141,48 +142,48 @@ export class ElectionRunner {
     return this.#links.nodeOf(mac);
   }
 
-  /** Is it this node's turn to report on a VIP that nobody holds? */
+  /** Whether this node must report on a VIP that no node holds. */
   isReporter(address: Ip): boolean {
     return this.#elector?.isReporter(address) === true;
   }
 
-  /** The nodes that live, this one included; none before it has heard the others out. */
+  /** The nodes that are alive, this one included; empty while this node still listens. */
   get living(): readonly string[] {
     return this.#elector?.living ?? [];
   }
 
-  /** Which nodes are there, and which are dead beyond doubt; the same object as before if nothing has changed. */
+  /** The nodes that are present, and those that are certainly dead; the same object as before if nothing has changed. */
   get membership(): NodeMembership {
     return this.#membership;
   }
 
-  /** How each of the other speakers is, as this one hears it. */
+  /** The liveness of each peer, as this speaker hears it. */
   get peers(): readonly PeerStatus[] {
     return this.peersAt(this.#now);
   }
 
-  /** The same at a time of the runner's clock. */
+  /** The same, at a time of the runner's clock. */
   peersAt(now: number): readonly PeerStatus[] {
     return this.#elector === undefined ? [] : peersOf(this.#elector, now);
   }
 
-  /** What became of the messages that came. */
+  /** The number of messages that arrived, by outcome. */
   get receptions(): Readonly<Record<Reception, number>> {
     return this.#receptions;
   }
 
-  /** The links of this node that nothing comes through, although they have a signal. */
+  /** The links of this node that have carrier, but no inbound traffic. */
   get deafLinks(): ReadonlySet<string> {
     return this.#deafLinks;
   }
 
-  /** Reports to a peer what probes of VIPs that it holds found. */
+  /** Reports to a peer the results of probes for VIPs that it holds. */
   report(node: string, found: Pick<ProbeReport, 'results' | 'roundMs'>): void {
     for (const part of this.#elector?.outbox.reportsFor(node, found) ?? []) this.#send(node, part);
   }
 
-  /** Tells the peers that this speaker will be back in a moment, so that nothing moves. */
-  sayRestarting(): void {
+  /** Announces to the peers that this speaker restarts, so that no VIP moves. */
+  announceRestart(): void {
     const elector = this.#elector;
     if (elector === undefined) return;
     elector.announceState('Restarting');
@@ -224,7 +225,7 @@ export class ElectionRunner {
     this.#options.ports.send(node, message, this.#links.addressesOf(node, isSilent));
   }
 
-  /** Datagrams that come together are decided together. */
+  /** Datagrams that arrive together lead to one decision. */
   #decideSoon(): void {
     this.#soon ??= this.#options.ports.clock.soon(() => {
       this.#soon = undefined;
@@ -255,7 +256,7 @@ export class ElectionRunner {
     const probes = [...effects.holderProbes, ...effects.linkProbes].map(({ address }) => address);
     if (probes.length > 0) this.#options.ports.probe(probes);
     if (effects.reassert.length > 0) this.reasserted.emit(effects.reassert);
-    // By the time of the tick: what was judged for that is not judged again.
+    // With the time of the tick: the liveness at that time is known, and is not computed again.
     this.ticked.emit(now);
   }
 
@@ -275,7 +276,7 @@ export class ElectionRunner {
     this.linksChanged.emit();
   }
 
-  /** A speaker that hears the others out knows nothing yet: what it knew before is the best there is. */
+  /** A speaker that still listens does not know the present nodes: the former list stays. */
   #noteMembership({ present = this.#membership.present, lost }: HolderElector): void {
     const membership = { present, lost };
     if (isSameMembership(membership, this.#membership)) return;

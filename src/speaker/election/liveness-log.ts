@@ -1,10 +1,10 @@
-/** Logs and counts how the other speakers come and go, as this one hears them. */
+/** Logs and counts how the liveness of the peers changes, as this speaker hears them. */
 import type { PeerStatus } from '../../api/speaker-status.ts';
 import type { Liveness } from '../../liveness/failure-detector.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Sample } from '../../runtime/metrics.ts';
 
-/** Remembers how each was. */
+/** Remembers the last liveness of each peer. */
 export class LivenessLog {
   readonly #log: Logger;
   readonly #liveness = new Map<string, Liveness>();
@@ -15,7 +15,7 @@ export class LivenessLog {
     this.#log = log;
   }
 
-  /** One line for each that is not as it was; who is not among them is forgotten. */
+  /** Logs one line for each peer whose liveness has changed. A peer that is not in the list is forgotten. */
   note(peers: readonly PeerStatus[]): void {
     for (const { node, liveness, silentMs } of peers) {
       const before = this.#liveness.get(node);
@@ -23,23 +23,24 @@ export class LivenessLog {
       this.#liveness.set(node, liveness);
       if (liveness === 'Dead') {
         this.#silences.set(node, (this.#silences.get(node) ?? 0) + 1);
-        this.#log.warn({ peer: node, silentMs }, 'peer is silent');
-      } else if (before !== undefined || liveness !== 'Unknown') this.#log.info({ peer: node, liveness }, 'peer');
+        this.#log.warn({ peer: node, silentMs }, 'peer is dead');
+      } else if (before !== undefined || liveness !== 'Unknown')
+        this.#log.info({ peer: node, liveness }, 'peer liveness changed');
     }
     if (this.#liveness.size <= peers.length) return;
     const known = new Set(peers.map(({ node }) => node));
     for (const node of this.#liveness.keys()) if (!known.has(node)) this.#forget(node);
   }
 
-  /** One line where other links than before are deaf: nothing comes through them, although they have a signal. */
+  /** Logs one line if the list of links that have carrier, but no inbound traffic, has changed. */
   noteDeafLinks(links: ReadonlySet<string>): void {
     const names = [...links].join(' ');
     if (names === this.#deafLinks) return;
     this.#deafLinks = names;
-    this.#log.warn({ links: [...links] }, 'links that nothing comes through');
+    this.#log.warn({ links: [...links] }, 'links without inbound traffic');
   }
 
-  /** How often each peer that is there was taken for dead. */
+  /** How often each known peer was declared dead. */
   get silences(): readonly Sample[] {
     return [...this.#liveness.keys()].map((peer) => ({ labels: { peer }, value: this.#silences.get(peer) ?? 0 }));
   }

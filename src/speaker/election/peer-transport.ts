@@ -1,4 +1,4 @@
-/** Carries the messages of the election between the speakers: signed datagrams to the addresses that each node has. */
+/** Carries the messages of the election between the speakers: signed datagrams to the addresses of each node. */
 import { isLinkLocal } from '../../addr/ip.ts';
 import { decodeMessage, encodeMessage } from '../../liveness/codec.ts';
 import type { Message } from '../../liveness/messages.ts';
@@ -16,7 +16,7 @@ export interface PeerTransportOptions {
   readonly keyFile: string;
 }
 
-/** Where the nodes are, and which subnets this one is in. */
+/** The addresses of the nodes, and the subnets of this one. */
 export interface Neighborhood {
   /** Addresses of each node that runs a speaker. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
@@ -24,14 +24,14 @@ export interface Neighborhood {
   readonly linkTo: (address: string) => string | undefined;
 }
 
-/** The path of what came through a router. */
+/** The path of a datagram that came through a router. */
 const routed = 'routed';
 
 /** The sockets and the codec. */
 export class PeerTransport {
-  /** A message came, on a path: the name of a link, or `routed`. */
+  /** A message arrived on a path: the name of a link, or `routed`. */
   readonly received = new Emitter<[message: Message, path: string]>();
-  /** The socket is of no more use. */
+  /** The socket failed, and cannot be used any more. */
   readonly failed = new Emitter<[error: Error]>();
   readonly #options: PeerTransportOptions;
   #datagrams: SignedDatagrams | undefined;
@@ -42,30 +42,30 @@ export class PeerTransport {
     this.#options = options;
   }
 
-  /** Opens the socket. Rejects where the port is taken or there is no key. */
+  /** Opens the socket. Rejects if the port is in use or there is no key. */
   async open(): Promise<void> {
     const { port, address, keyFile } = this.#options;
     const onFailed = this.failed.emit;
     this.#datagrams = await openDatagrams({ port, address, keyFile, onFailed, onText: this.#receive });
   }
 
-  /** Where the nodes are now. */
+  /** Sets the addresses of the nodes. */
   observe(neighborhood: Neighborhood): void {
     this.#neighborhood = neighborhood;
   }
 
   /**
-   * Sends a message to a node: to its addresses in the cluster, and to those that it has on its links where this node is on the same one.
-   * It is lost where the socket is not open.
+   * Sends a message to a node: to its addresses in the cluster, and to those of its link addresses that are in a subnet of this node. The
+   * message is lost if the socket is not open.
    */
   send = (node: string, message: Message, onLinks: readonly string[]): void => {
     const { addresses, linkTo } = this.#neighborhood;
-    // A link-local address says nothing without the link.
+    // A link-local address is of no use without its link.
     const reachable = onLinks.filter((address) => !isLinkLocal(address) && linkTo(address) !== undefined);
     this.#datagrams?.send(encodeMessage(message), [...new Set([...(addresses.get(node) ?? []), ...reachable])]);
   };
 
-  /** What became of the datagrams that never were a message. */
+  /** The number of datagrams, by outcome. */
   get counts(): Readonly<Record<string, number>> {
     return { ...this.#datagrams?.counters, Unreadable: this.#unreadable };
   }
@@ -73,7 +73,7 @@ export class PeerTransport {
   /** Closes the socket. */
   close(): void {
     this.#datagrams?.close();
-    this.#options.log.info(this.counts, 'liveness datagrams');
+    this.#options.log.info(this.counts, 'liveness datagrams by outcome');
   }
 
   #receive = (text: string, from: string): void => {

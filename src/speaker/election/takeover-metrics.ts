@@ -1,19 +1,19 @@
-/** Counts how VIPs come to this node and leave it, and how long nobody answered for those of a dead node. */
+/** Counts the VIPs that this node gains and loses, and measures how long no node answered for the VIPs of a dead one. */
 import type { Placement } from '../../announce/placements.ts';
 import type { PeerStatus } from '../../api/speaker-status.ts';
 import { Distribution, type Metric, Tally } from '../../runtime/metrics.ts';
 
-/** Compares what this node announced with what it announces now. */
+/** Compares the VIPs that this node announced with those that it announces now. */
 export class Takeovers {
   readonly #seconds = new Distribution({
     name: 'berth_speaker_takeover_duration_seconds',
-    help: 'From the last word of a dead holder until this node answered for its VIP',
+    help: 'From the last message of a dead holder until this node answered for its VIP',
     buckets: [0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2, 5, 10, 30],
   });
   readonly #gains = new Tally();
   readonly #losses = new Tally();
 
-  /** The placements have changed. `peers` is asked only where a VIP has come. */
+  /** Counts a change of the placements. `peers` is called only if this node has gained a VIP. */
   note(before: readonly Placement[], now: readonly Placement[], peers: () => readonly PeerStatus[]): void {
     const former = new Map(before.map((placement) => [placement.uid, placement]));
     let known: ReadonlyMap<string, PeerStatus> | undefined;
@@ -30,19 +30,19 @@ export class Takeovers {
     for (const { kind } of former.values()) if (kind === 'Announce') this.#losses.count({ reason: 'Released' });
   }
 
-  /** What is told of them. */
+  /** The metrics of the takeovers. */
   get metrics(): readonly (Metric | Distribution)[] {
     return [
       {
         name: 'berth_speaker_vip_gains_total',
-        help: 'VIPs that this node began to announce: those of a dead node, those that another one handed over, others',
+        help: 'VIPs that this node began to announce, by cause: HolderDead, HandedOver, or NoHolder for all others',
         kind: 'counter',
         labels: ['cause'],
         read: () => this.#gains.samples,
       },
       {
         name: 'berth_speaker_vip_losses_total',
-        help: 'VIPs that this node ceased to announce, by reason',
+        help: 'VIPs that this node stopped announcing, by reason',
         kind: 'counter',
         labels: ['reason'],
         read: () => this.#losses.samples,

@@ -1,4 +1,4 @@
-/** What a speaker tells over HTTP: its health and what only it knows on the node's loopback, and where that is wanted its metrics beyond. */
+/** The HTTP endpoints of a speaker: health, status and metrics on the node's loopback address, and optionally the metrics on another one. */
 import type { KubeClient } from '../../kube/client.ts';
 import { faultOf, isSynced } from '../../kube/informer-set.ts';
 import type { LinkMonitor } from '../../linux/link-monitor.ts';
@@ -21,11 +21,11 @@ export interface EndpointOptions {
   readonly nodeName: string;
   /** `ADDRESS:PORT` of health, status and metrics. */
   readonly health: string;
-  /** `ADDRESS:PORT` of the metrics alone; undefined: only where the health is. */
+  /** `ADDRESS:PORT` of the metrics alone; undefined: they are served with the health only. */
   readonly metrics: string | undefined;
 }
 
-/** The parts of a speaker that are asked. */
+/** The parts of a speaker that the endpoints read. */
 export interface EndpointParts {
   readonly informers: Informers;
   readonly announcer: Announcer;
@@ -40,7 +40,7 @@ export interface EndpointParts {
   readonly client: KubeClient;
 }
 
-/** Serves until the returned function is called. Rejects when an address cannot be listened on. */
+/** Serves until the returned function is called. Rejects if it cannot listen on an address. */
 export async function serveSpeaker(options: EndpointOptions, parts: EndpointParts): Promise<() => void> {
   const { informers, announcer, takeovers, dataplane, loop, client } = parts;
   const metrics = speakerMetrics({
@@ -52,7 +52,7 @@ export async function serveSpeaker(options: EndpointOptions, parts: EndpointPart
     live: { worker: announcer.fault, loop: loop.fault, watches: () => faultOf(informers) },
     ready: {
       informers: () => (isSynced(informers) ? undefined : 'first lists are not read yet'),
-      rules: () => dataplane.farewell(),
+      rules: () => dataplane.removedReason(),
     },
     metrics,
     documents: { '/status': () => speakerStatus(options, parts) },

@@ -1,4 +1,4 @@
-/** What the kernel has counted at the nftables rules. */
+/** The metrics that the kernel counts in the nftables rules. */
 import { tableName } from '../../dataplane/nft/ruleset.ts';
 import { VipCounts } from '../../dataplane/plan/vip-counts.ts';
 import { vipSet, watchedChain } from '../../dataplane/rules/vip-counters.ts';
@@ -10,7 +10,7 @@ export function kernelMetrics(hasRules: () => boolean | undefined): readonly Met
   const counts = new VipCounts();
   const dropped = new VipCounts();
   let reading: Promise<ReadonlyMap<string, Counted>> | undefined;
-  // Both metrics of one reader come from one reading.
+  // Both metrics of one scrape come from one read of the kernel.
   const read = () => {
     reading ??= readVips(hasRules() === true)
       .then((now) => counts.add(now))
@@ -19,7 +19,7 @@ export function kernelMetrics(hasRules: () => boolean | undefined): readonly Met
   };
   const ofVips = (unit: keyof Counted, what: string): Metric => ({
     name: `berth_speaker_vip_received_${unit}_total`,
-    help: `${what} for a VIP that this node was to serve`,
+    help: `${what} that arrived at this node for a VIP`,
     kind: 'counter',
     labels: ['vip'],
     read: async () => [...(await read())].map(([vip, count]) => ({ labels: { vip }, value: count[unit] })),
@@ -29,7 +29,7 @@ export function kernelMetrics(hasRules: () => boolean | undefined): readonly Met
     ofVips('bytes', 'Bytes, with the IP header,'),
     {
       name: 'berth_speaker_syn_dropped_total',
-      help: 'SYNs that were dropped because a VIP had more of them in a second than the limit allows',
+      help: 'SYNs that were dropped because a VIP got more of them per second than the limit allows',
       kind: 'counter',
       read: async () => {
         const now = dropped.add(hasRules() === true ? await readDrops() : new Map());
@@ -54,7 +54,7 @@ async function readDrops(): Promise<ReadonlyMap<string, Counted>> {
   return new Map(await Promise.all(['ip', 'ip6'].map(read)).catch(() => []));
 }
 
-/** What is not there, or cannot be read now, has no counts. */
+/** A set that does not exist, or cannot be read now, has no counts. */
 async function readVips(hasRules: boolean): Promise<ReadonlyMap<string, Counted>> {
   if (!hasRules) return new Map();
   const families = ['ip', 'ip6'].map((family) => readSetCounters(family, tableName, vipSet).catch(() => new Map()));

@@ -1,4 +1,4 @@
-/** What a speaker tells Prometheus. */
+/** The metrics that a speaker exposes to Prometheus. */
 import type { Report } from '../../announce/reports.ts';
 import type { DataPathStatus, PeerStatus, VipStatus } from '../../api/speaker-status.ts';
 import { informerMetrics } from '../../kube/informer-metrics.ts';
@@ -25,10 +25,10 @@ export interface SpeakerFacts {
   readonly dataplane: {
     readonly hasRules: () => boolean | undefined;
     readonly status: DataPathStatus;
-    /** How many addresses go each way. */
+    /** The number of VIPs by hand-off. */
     readonly handOffs: readonly Sample[];
   };
-  /** Those of the parts that count by themselves. */
+  /** The metrics of the parts that count for themselves. */
   readonly parts: readonly (Metric | Distribution)[];
 }
 
@@ -42,7 +42,7 @@ export function speakerMetrics(facts: SpeakerFacts): Metrics {
     ...kernelMetrics(() => dataplane.hasRules()),
     {
       name: 'berth_speaker_hand_off_vips',
-      help: 'VIPs by how this node passes their packets on, where the nftables rules are on',
+      help: 'VIPs by hand-off: how this node passes their packets on. Only if the nftables rules are on',
       kind: 'gauge',
       labels: ['hand_off'],
       read: () => dataplane.handOffs,
@@ -56,14 +56,14 @@ function vipMetrics({ announcer, reporter }: SpeakerFacts): readonly Metric[] {
   return [
     {
       name: 'berth_speaker_frames_total',
-      help: 'ARP and NDP frames that came, by what became of them: Answered, or why they were not',
+      help: 'ARP and NDP frames that arrived, by outcome: Answered, or why they were not',
       kind: 'counter',
       labels: ['outcome'],
       read: () => samplesOf('outcome', announcer.counters()),
     },
     {
       name: 'berth_speaker_vips',
-      help: 'VIPs by what this node does about them',
+      help: 'VIPs by the action of this node, and its reason',
       kind: 'gauge',
       labels: ['action', 'reason'],
       read: () => {
@@ -74,7 +74,7 @@ function vipMetrics({ announcer, reporter }: SpeakerFacts): readonly Metric[] {
     },
     {
       name: 'berth_speaker_vip_conditions',
-      help: 'What this node says in the conditions of the VIPs that it answers for or reports on',
+      help: 'Conditions of the VIPs that this node answers for or reports on',
       kind: 'gauge',
       labels: ['condition', 'status', 'reason'],
       read: () => {
@@ -92,7 +92,7 @@ function peerMetrics({ runner, transport, livenessLog }: SpeakerFacts): readonly
   return [
     {
       name: 'berth_speaker_peer_alive',
-      help: '1 while another speaker is heard, 0 while it is dead, restarts or was never heard',
+      help: '1 while a peer is alive, 0 while it is dead, restarts or was never heard',
       kind: 'gauge',
       labels: ['peer', 'liveness'],
       read: () =>
@@ -103,14 +103,14 @@ function peerMetrics({ runner, transport, livenessLog }: SpeakerFacts): readonly
     },
     {
       name: 'berth_speaker_peer_silences_total',
-      help: 'How often another speaker was taken for dead',
+      help: 'How often a peer was declared dead',
       kind: 'counter',
       labels: ['peer'],
       read: () => livenessLog.silences,
     },
     {
       name: 'berth_speaker_liveness_datagrams_total',
-      help: 'Datagrams of the speakers by what became of them',
+      help: 'Datagrams of the speakers, by outcome',
       kind: 'counter',
       labels: ['outcome'],
       read: () => samplesOf('outcome', { ...transport.counts, ...runner.receptions }),
@@ -122,7 +122,7 @@ function samplesOf(label: string, counts: Readonly<Record<string, number>>): rea
   return Object.entries(counts).map(([name, value]) => ({ labels: { [label]: pascal(name) }, value }));
 }
 
-/** Reasons are words such as `NotSent`, whoever counts them. */
+/** All outcomes are written as `NotSent` is, whichever part counts them. */
 function pascal(name: string): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }

@@ -1,4 +1,4 @@
-/** What this node's kernel says that matters for load balancing, read when somebody asks. */
+/** Facts of this node's kernel that matter for load balancing, read on request. */
 import type { NodeFacts } from '../../api/node-facts.ts';
 import { readIngressQdiscs } from '../../linux/ingress-qdiscs.ts';
 import type { Link } from '../../linux/links.ts';
@@ -9,7 +9,7 @@ let version: Promise<string | undefined> | undefined;
 
 /** The facts of the node with these links. */
 export async function readNodeFacts(links: readonly Link[]): Promise<NodeFacts> {
-  // The program does not change while this process runs.
+  // The version of nft does not change while this process runs.
   version ??= nftVersion();
   const usual = links.filter(({ noArp, master }) => !noArp && master === undefined).map(({ name }) => name);
   const [nft, forwarding, allLinks, defaultLinks, ...settings] = await Promise.all([

@@ -7,7 +7,7 @@ import type { Announcer } from '../announce/announcer.ts';
 import type { Informers } from '../informers.ts';
 import { readNodeFacts } from './node-facts.ts';
 
-/** Whom the document is put together from. */
+/** The parts that the document is made from. */
 export interface StatusSources {
   readonly informers: Informers;
   readonly reporter: { readonly status: Pick<SpeakerStatus, 'links' | 'vips'> };
@@ -17,7 +17,7 @@ export interface StatusSources {
   readonly monitor: { readonly links: () => readonly Link[] };
 }
 
-/** The whole document, with what the kernel says now. */
+/** The whole document, with the current facts of the kernel. */
 export async function speakerStatus(
   { version, nodeName: node }: { readonly version: string; readonly nodeName: string },
   { informers, reporter, runner, dataplane, announcer, monitor }: StatusSources,

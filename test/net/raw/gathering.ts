@@ -134,7 +134,7 @@ export class Gathering {
     const held = this.#informers.allocations.store.values();
     const decisions = held.map((vip) => ({ vip, holder: this.#around.holders[vip.address] }));
     this.#decisions = decisions as unknown as readonly HolderDecision[];
-    this.#watch.look();
+    this.#watch.replan();
     await eventually('it has looked', () => this.#looks > before, { everyMs: 1 });
     if (this.#path === undefined) throw new Error('no path was made');
     return this.#path;

@@ -8,7 +8,7 @@ import { type Cluster, type Fields, rawService, rawSlice } from './objects.ts';
 export interface Tenant {
   readonly service: RawService;
   readonly addresses: readonly string[];
-  /** It uses its neighbour's IPv4 address, too, by other ports. */
+  /** It uses its neighbor's IPv4 address, too, by other ports. */
   readonly shares: boolean;
   readonly slices: Cluster['endpointSlices'];
   readonly allocationStatus: Fields;

@@ -161,7 +161,7 @@ test('a speaker that says it restarts keeps its VIPs, and another one stands in 
   const vip = network.vips[0] ?? '';
   const restarting = before[vip] ?? assert.fail();
   const old = network.runners.get(restarting) ?? assert.fail();
-  old.sayRestarting();
+  old.announceRestart();
   network.run(110);
   old.close();
   network.runners.delete(restarting);

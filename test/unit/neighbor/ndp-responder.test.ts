@@ -72,7 +72,7 @@ const answered: readonly { desc: string; change: Partial<NdpFrame>; differs: Par
     change: { linkAddress: otherMac },
     differs: { destination: otherMac },
   },
-  { desc: 'a unicast probe of a neighbour (NUD)', change: unicast, differs: {} },
+  { desc: 'a unicast probe of a neighbor (NUD)', change: unicast, differs: {} },
   { desc: 'a unicast probe without link-layer address', change: { ...unicast, linkAddress: undefined }, differs: {} },
   { desc: 'a multicast that a switch delivered as unicast', change: { destination: ourMac }, differs: {} },
   {

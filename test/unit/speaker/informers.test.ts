@@ -1,4 +1,4 @@
-/** What a speaker reads out of the cluster's objects. */
+/** The facts that a speaker reads from the cluster's objects. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -20,11 +20,11 @@ function slice(...nodes: readonly string[]): EndpointSliceView {
   return { name: 's-x', uid: 'u', resourceVersion: '1', service: 'n/s', endpoints };
 }
 
-test('a node whose endpoints are about to end counts only where no node has one that is ready', () => {
+test('a node with terminating endpoints counts only if no node has a ready one', () => {
   const rows: readonly [string, readonly EndpointSliceView[], readonly string[]][] = [
     ['all are ready', [slice('n1', 'n2')], ['n1', 'n2']],
-    ['one ends', [slice('n1', '(n2)')], ['n1']],
-    ['all end', [slice('(n1)', '(n2)')], ['n1', 'n2']],
+    ['one terminates', [slice('n1', '(n2)')], ['n1']],
+    ['all terminate', [slice('(n1)', '(n2)')], ['n1', 'n2']],
     ['one node has both', [slice('n1', '(n1)')], ['n1']],
     ['of another slice', [slice('(n1)'), slice('n2')], ['n2']],
     ['on no node', [slice('', '(n1)')], [elsewhere]],
@@ -44,7 +44,7 @@ function sliceOf(service: string, addressType: 'IPv4' | 'IPv6', ...endpoints: re
     const [address = '', nodeName = ''] = text.split(' ');
     return { addresses: [address], nodeName, conditions: { ready: true } };
   });
-  // What Kubernetes sends says the family, too.
+  // Kubernetes also sends the family.
   return parseEndpointSlice(Object.assign({ metadata, endpoints: raw }, { addressType })) ?? assert.fail();
 }
 
@@ -52,20 +52,23 @@ function sliceOf(service: string, addressType: 'IPv4' | 'IPv6', ...endpoints: re
 function eligibleFor(address: Ip, slicesOf: (service: string) => readonly EndpointSliceView[]): readonly string[] {
   const svc = serviceAt(address, { local: true });
   const nodes = ['n1', 'n2', 'n3'];
-  const watched = informersOf({
+  const informers = informersOf({
     ...{ entries: [entry(address, svc)], services: [svc], slices: slicesOf(svc.name) },
     nodes: nodes.map((name) => node(name)),
   });
-  const [demand = assert.fail('no demand')] = desiredVipsOf(clusterSnapshot(watched, nodes), () => undefined).vips;
-  return [...demand.eligible];
+  const [desiredVip = assert.fail('no VIP is desired')] = desiredVipsOf(
+    clusterSnapshot(informers, nodes),
+    () => undefined,
+  ).vips;
+  return [...desiredVip.eligible];
 }
 
-test('a VIP of a Service whose policy is Local is for the nodes with an endpoint', () => {
+test('a VIP of a Service with the policy Local is for the nodes with an endpoint', () => {
   const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2')];
   assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2']);
 });
 
-promise('a VIP goes by the endpoints of its own family', () => {
+promise('only endpoints of its own family make a node a candidate for a VIP', () => {
   const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2'), sliceOf(service, 'IPv6', 'fd00::1 n3')];
   assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2'], 'IPv4');
   assert.deepEqual(eligibleFor('2001:db8::10' as Ip, slices), ['n3'], 'IPv6');

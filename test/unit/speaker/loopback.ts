@@ -24,10 +24,10 @@ import { ElectionRunner, newIncarnation } from '../../../src/speaker/election/el
 import { PeerTransport } from '../../../src/speaker/election/peer-transport.ts';
 import { wireElection } from '../../../src/speaker/wiring.ts';
 
-/** A wait on a machine that may be busy; what is waited for comes in milliseconds. */
+/** The wait for an event on a machine that may be busy; most events come within milliseconds. */
 export const soon = { timeoutMs: 5_000, everyMs: 5 } as const;
 
-/** Where the speaker is that a {@link Partner} answers. */
+/** The number of the address of the speaker that a {@link Partner} answers. */
 export const speakerHost = 1;
 
 const key = randomBytes(32).toString('base64');
@@ -48,7 +48,7 @@ export class Loopback {
     const folder = await mkdtemp(join(tmpdir(), 'berth-loopback-'));
     const keyFile = join(folder, 'keys');
     await writeFile(keyFile, `${key}\n`);
-    // Of all addresses, so that it is free on each.
+    // Bound to all addresses, so that the port is free on each.
     const socket = createSocket('udp4').bind(0);
     await once(socket, 'listening');
     const { port } = socket.address();
@@ -58,18 +58,18 @@ export class Loopback {
     return made;
   }
 
-  /** Something that is to be closed at the end. */
+  /** Closes a part at the end. */
   keep<T extends { close(): void }>(one: T): T {
     this.#open.push(one);
     return one;
   }
 
-  /** Closes all of it, what was opened last first. */
+  /** Closes all parts, in reverse order. */
   close(): void {
     for (const one of this.#open.splice(0).reverse()) one.close();
   }
 
-  /** A node's speaker as it runs on a node, without links, at the address of this number. */
+  /** A speaker as it runs on a node, without links, at the address of this number. */
   async speaker(node: string, host: number, log = createLogger('speaker', 'silent')): Promise<Speaker> {
     const speaker = new Speaker(this, { node, host }, log);
     await speaker.transport.open();
@@ -78,20 +78,20 @@ export class Loopback {
     return speaker;
   }
 
-  /** A partner of speakers that says only what it is told to. */
+  /** A partner of speakers that sends only what the test sets. */
   async partner(node: string, host: number): Promise<Partner> {
     const partner = new Partner(node);
     const { port, keyFile } = this;
     const onFailed = (error: Error) => {
       throw error;
     };
-    const onText = (text: string) => partner.take(text);
+    const onText = (text: string) => partner.receive(text);
     partner.datagrams = this.keep(await openDatagrams({ port, address: addressOf(host), keyFile, onText, onFailed }));
     return partner;
   }
 }
 
-/** A loopback address: two bytes of it are this process's. */
+/** A loopback address: two of its bytes are from the number of this process. */
 export function addressOf(host: number): string {
   return `127.${1 + ((process.pid >> 8) % 250)}.${process.pid & 255}.${host}`;
 }
@@ -125,7 +125,7 @@ export class Speaker {
     return this.runner.decisions;
   }
 
-  /** It sees the VIPs and these nodes, each at the address of its number; all addresses of this machine are on its link `lo`. */
+  /** Sets the VIPs and the nodes, each at the address of its number; all addresses of this machine are on the link `lo`. */
   observe(vips: readonly Vip[], nodes: Readonly<Record<string, number>>): void {
     const names = Object.keys(nodes);
     this.transport.observe({
@@ -154,16 +154,16 @@ interface Place {
   readonly host: number;
 }
 
-/** Answers each beat of the first speaker by one. It asks for no claims, and makes none. */
+/** Answers each heartbeat of the first speaker with one of its own. It requests no claims, and makes none. */
 export class Partner {
   readonly node: string;
   datagrams: SignedDatagrams | undefined;
-  /** All that it was told, in order. */
+  /** All messages that it has heard, in order. */
   readonly heard: Message[] = [];
   isSilent = false;
   state: SpeakerState = 'Serving';
   links: readonly PeerLink[] = [];
-  /** The longest text that it was sent. */
+  /** The longest text that it has received. */
   longest = '';
   #sequence = 0;
 
@@ -172,7 +172,7 @@ export class Partner {
   }
 
   /** Hears a datagram. */
-  take(text: string): void {
+  receive(text: string): void {
     if (text.length > this.longest.length) this.longest = text;
     const message = decodeMessage(text);
     if (message === undefined) throw new Error(`not understood: ${text}`);
@@ -180,8 +180,8 @@ export class Partner {
     if (message.kind === 'Heartbeat' && !this.isSilent) this.#answer(message);
   }
 
-  /** The beats that it heard. */
-  get beats(): readonly Heartbeat[] {
+  /** The heartbeats that it heard. */
+  get heartbeats(): readonly Heartbeat[] {
     return this.heard.filter((message) => message.kind === 'Heartbeat');
   }
 
@@ -192,11 +192,11 @@ export class Partner {
 
   #answer({ from }: Heartbeat): void {
     const { node, state, links } = this;
-    const beat: Heartbeat = {
+    const heartbeat: Heartbeat = {
       ...{ kind: 'Heartbeat', from: { node, incarnation: '2'.repeat(16) }, to: { ...from, newest: from.incarnation } },
       ...{ sequence: ++this.#sequence, rules: 1, state, nextMs: 100, ages: { loop: 0, worker: 0 } },
       ...{ links, heard: [], total: noClaims, wantsClaims: false },
     };
-    this.datagrams?.send(encodeMessage(beat), [addressOf(speakerHost)]);
+    this.datagrams?.send(encodeMessage(heartbeat), [addressOf(speakerHost)]);
   }
 }

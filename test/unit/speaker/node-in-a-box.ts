@@ -1,6 +1,6 @@
 /**
- * A node's speaker below the API server: the real election and the real announcing, over given objects and links. Its time is virtual, its links
- * are known to no kernel, so no frame is sent, and unless it has a {@link Loopback} it hears no other speaker.
+ * A node's speaker without the API server: the real election and the real announcing, over given objects and links. Its time is virtual. No
+ * kernel knows its links, so no frame is sent. Without a {@link Loopback} it hears no other speaker.
  */
 import type { TestContext } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -34,7 +34,7 @@ import { advertisement, entry, node, service } from '../fixtures.ts';
 /** The node in the box. */
 export const self = 'n1';
 
-/** What the API server says. By default there is one VIP, for which `self` and `n2` are candidates. */
+/** The objects of the API server. By default there is one VIP, for which `self` and `n2` are candidates. */
 export interface Objects {
   readonly entries?: readonly AllocationView[];
   readonly services?: readonly ServiceView[];
@@ -43,7 +43,7 @@ export interface Objects {
   readonly slices?: readonly EndpointSliceView[];
 }
 
-/** The VIP that there is by default. */
+/** The default VIP. */
 export const vip = '192.0.2.200' as Ip;
 
 /** A Service that shows an address. */
@@ -60,7 +60,7 @@ export function shown(
   return { entries: [entry(address, svc, facts)], services: [svc] };
 }
 
-/** Was announced by this node before: no question is asked. */
+/** An entry whose VIP a node has announced before: it is announced without a probe. */
 export function announcedBy(name: string, term = 1): Partial<AllocationView> {
   return { recorded: { node: name, term, since: '2026-01-01T00:00:00Z' } };
 }
@@ -75,7 +75,7 @@ export function link(name: string, facts: Partial<Link> = {}): Link {
   };
 }
 
-/** An informer that knows these. */
+/** An informer with these views. */
 function knowing<V extends Identity>(views: readonly V[]): Informer<never, V> {
   const log = createLogger('speaker', 'silent');
   const informer = new Informer<never, V>({
@@ -85,7 +85,7 @@ function knowing<V extends Identity>(views: readonly V[]): Informer<never, V> {
   return informer;
 }
 
-/** The informers of a speaker, as these objects. */
+/** The informers of a speaker with these objects. */
 export function informersOf(objects: Objects): Informers {
   const { entries, services } = { ...shown(vip), ...objects };
   const { nodes = [node(self), node('n2')], advertisements = [advertisement()], slices = [] } = objects;
@@ -99,7 +99,7 @@ export function informersOf(objects: Objects): Informers {
   } as unknown as Informers;
 }
 
-/** Time that passes when it is told to. */
+/** A clock that the test sets forward. */
 export class VirtualTime {
   now = 1_000_000;
   readonly #timers: TestContext['mock']['timers'];
@@ -120,18 +120,16 @@ export class VirtualTime {
   }
 }
 
-/** Where the box hears other speakers; by default it opens no socket. */
+/** The address on which the box hears other speakers; by default it opens no socket. */
 export type BoxTransport = Pick<PeerTransportOptions, 'port' | 'keyFile' | 'address'>;
 
-/** The box. */
+/** A node's speaker, with all parts between informers and links. */
 export class NodeInABox {
   readonly informers: Informers;
   readonly runner: ElectionRunner;
   readonly desired: DesiredState;
   /** The state of the links that was applied last. */
   applied: readonly LinkVips[] = [];
-  /** How often the election wanted the wire to be asked. */
-  asked = 0;
   links: readonly Link[];
   readonly #transport: PeerTransport;
   readonly #reporter: StatusReporter;
@@ -150,13 +148,9 @@ export class NodeInABox {
     const log = createLogger('speaker', 'silent');
     const prober = new NeighborProber(log);
     const transport = new PeerTransport({ log, ...on });
-    const probe = (addresses: readonly Ip[]) => {
-      this.asked++;
-      prober.probe(addresses);
-    };
     const runner = new ElectionRunner({
       ...{ node: self, incarnation: newIncarnation(), claims: [], workerAgeMs: () => 0 },
-      ports: { clock: systemClock, send: transport.send, probe },
+      ports: { clock: systemClock, send: transport.send, probe: prober.probe },
     });
     const [blockedOn, nothing] = [() => [], () => undefined];
     const options = { nodeName: self, assumeAlive: informers.nodes.store.values().map(({ name }) => name) };
@@ -194,23 +188,23 @@ export class NodeInABox {
     this.runner.start();
   }
 
-  /** A host says, by a frame on a link, that an address is its own. */
+  /** A host claims an address by a frame on a link. */
   hear(address: string, mac: string, _link: string): void {
-    // Today the link of a frame is not told. Whatever a mended speaker is told, this is where it comes in.
+    // Today the speaker does not get the link of a frame. A corrected speaker must get it here.
     this.#announcer.heard.emit(address, mac);
   }
 
-  /** Is the address answered for with this node's own hardware address? */
+  /** Whether this node answers for the address with its own hardware address. */
   announces(address: Ip = vip): boolean {
     return this.applied.some(({ vips }) => vips.includes(address));
   }
 
-  /** What the speaker says of an address. */
+  /** The speaker's status of an address. */
   status(address: Ip = vip): SpeakerStatus['vips'][number] | undefined {
     return this.#reporter.status.vips.find((one) => one.address === address);
   }
 
-  /** Ends it. */
+  /** Closes all parts. */
   close(): void {
     for (const one of this.#open) one.close();
   }

@@ -1,4 +1,4 @@
-/** The file that a speaker works from after a restart without the API server: what was written is read, and nothing else is. */
+/** The file that a speaker works from after a restart without the API server: only a file that was written completely is read. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,12 +28,12 @@ let folder: string;
 let file: string;
 
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'berth-offline-'));
+  folder = mkdtempSync(join(tmpdir(), 'berth-snapshot-'));
   file = join(folder, 'snapshot');
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** What is read, and the lines that are logged about it. */
+/** The content that is read, and the lines that are logged. */
 async function read(node = 'n1', of = file) {
   const lines: { readonly level: string; readonly reason: string }[] = [];
   const log = {
@@ -54,7 +54,7 @@ const value = fc.oneof(
 const view = fc
   .record({ name: text, uid: fc.uuid(), resourceVersion: text, a: value, b: value }, plain)
   .map((one): Identity => one);
-/** Of some kinds nothing, of others more than is written in one go. */
+/** Some kinds have no objects, others have more than are written in one go. */
 const views = fc
   .record({ of: fc.array(view, { minLength: 1, maxLength: 5 }), repeat: fc.constantFrom(1, 1, 400) }, plain)
   .map(({ of, repeat }) => Array.from({ length: repeat }, () => of).flat());
@@ -73,7 +73,7 @@ const small: Saved = {
   claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
 };
 
-test('a snapshot that was written is read', async () => {
+test('the content that was written is read', async () => {
   await fc.assert(
     fc.asyncProperty(saved, async (written) => {
       await writeSaved(file, 'n1', written);
@@ -85,7 +85,7 @@ test('a snapshot that was written is read', async () => {
   );
 });
 
-test('a snapshot file that was cut off anywhere, or in which any byte is another one, is not used', async () => {
+test('a file that was cut off anywhere, or in which any byte has changed, is not used', async () => {
   await writeSaved(file, 'n1', small);
   const whole = readFileSync(file);
   const broken = join(folder, 'broken');
@@ -101,7 +101,7 @@ test('a snapshot file that was cut off anywhere, or in which any byte is another
   }
 });
 
-test('a snapshot file of another version or node, and none at all, is not used; each is one line in the log', async () => {
+test('a file of another version or node is not used, nor is a missing file; each case logs one line', async () => {
   const ignored = async (node?: string, of?: string) => {
     const { saved: back, lines } = await read(node, of);
     assert.equal(back, undefined);
@@ -118,7 +118,7 @@ test('a snapshot file of another version or node, and none at all, is not used; 
   }
 });
 
-test('what cannot be written leaves the old file, and nothing beside it', async () => {
+test('a failed write leaves the old file, and no other file beside it', async () => {
   await writeSaved(file, 'n1', small);
   const unwritable = { ...small, views: { services: [{ ...small.views.services?.[0], call: () => 0 } as never] } };
   await assert.rejects(writeSaved(file, 'n1', unwritable));
@@ -130,8 +130,8 @@ test('what cannot be written leaves the old file, and nothing beside it', async 
 });
 
 /**
- * A file of an older Berth with the same version would be taken for what this one expects: whoever changes a view or a claim raises
- * `snapshotVersion`, and then this.
+ * A file of an older Berth with the same version would be read as a current one. So a change of a view or a claim must raise `snapshotVersion`,
+ * and then change this test.
  */
 test('the version of the file stands for these fields', () => {
   const metadata = { name: '192.0.2.1', namespace: 'n', uid: 'u', resourceVersion: '1' };
@@ -166,7 +166,7 @@ test('the version of the file stands for these fields', () => {
   );
 });
 
-test('the snapshot is used once, where the API server has told nothing, and at the end it says what is known then', async () => {
+test('the snapshot is used once, if the API server has sent nothing; at the end the file has the last state', async () => {
   await writeSaved(file, 'n1', small);
   const place = { file, node: 'n1', log: { info: () => undefined, warn: () => undefined } };
   let used = 0;
@@ -175,21 +175,21 @@ test('the snapshot is used once, where the API server has told nothing, and at t
     log.level = 'silent';
     const common = { client: {} as KubeClient, log, onChange: () => undefined, onUnreachable: () => undefined };
     const informers = makeInformers(common, { namespace: 'n', peerSelector: '' });
-    const offline = await openSnapshotFile(place);
-    const claims = offline.claims.map((one) => ({ ...one, term: one.term + 1 }));
-    offline.start({ informers, claims: () => claims, onUse: () => used++ });
-    return { informers, offline };
+    const snapshotFile = await openSnapshotFile(place);
+    const claims = snapshotFile.claims.map((one) => ({ ...one, term: one.term + 1 }));
+    snapshotFile.start({ informers, claims: () => claims, onUse: () => used++ });
+    return { informers, snapshotFile };
   };
-  // Nothing is known: there is nothing to say.
+  // Nothing is known, so nothing is written.
   const first = await begin();
-  await first.offline.close();
+  await first.snapshotFile.close();
   assert.deepEqual((await read()).saved, small);
   const second = await begin();
-  second.offline.use();
-  second.offline.use();
+  second.snapshotFile.use();
+  second.snapshotFile.use();
   assert.deepEqual([used, isKnown(second.informers), isSynced(second.informers)], [1, true, false]);
   assert.deepEqual(second.informers.services.store.values(), small.views.services);
-  await second.offline.close();
+  await second.snapshotFile.close();
   const { saved: back } = await read();
   assert.deepEqual([back?.views, back?.claims.map(({ term }) => term)], [small.views, [4]]);
 });

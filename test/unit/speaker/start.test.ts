@@ -1,4 +1,4 @@
-/** A speaker that is disturbed while it starts. */
+/** A speaker that is paused while it starts. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -11,16 +11,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../lab/poll.ts';
 
 const main = new URL('../../../src/main.ts', import.meta.url).pathname;
-/** The packet worker notices that it stood still for 300 ms. */
+/** The packet worker notices pauses of more than 300 ms. */
 const stallMs = 500;
 const kubeconfig = {
   ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c', users: [{ name: 'u', user: {} }] },
-  // No server is there.
+  // No server listens there.
   clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
   contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
 };
 
-/** A speaker in a network of its own, whose start waits for its snapshot: that is a pipe. */
+/** A speaker in a network namespace of its own. Its start waits for its snapshot, which is a pipe. */
 function startSpeaker(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-start-'));
   const file = (name: string, text: string) => {
@@ -35,7 +35,7 @@ function startSpeaker(t: TestContext) {
   };
   const speaker = [process.execPath, main, 'speaker', '--no-nftables'];
   const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-  // The shell becomes the speaker.
+  // The shell is replaced by the speaker.
   const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...speaker, ...flags]);
   const exited = once(child, 'exit');
   t.after(async () => {
@@ -43,12 +43,12 @@ function startSpeaker(t: TestContext) {
     await exited;
     rmSync(folder, { recursive: true });
   });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
-  return { child, snapshot, exited, said: () => said };
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  return { child, snapshot, exited, output: () => output };
 }
 
-/** Gives a writer of the pipe, once a program wants to read it. */
+/** A writer of the pipe, once a program has opened it for reading. */
 function writerOf(pipe: string): number | undefined {
   try {
     return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -58,28 +58,28 @@ function writerOf(pipe: string): number | undefined {
   }
 }
 
-/** Do all threads of the process stand still? */
+/** Whether all threads of the process are stopped. */
 function isStopped(pid: number): boolean {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.every((thread) => /\) T/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
 }
 
-test('a speaker that stands still for a moment while it starts goes on with its start', async (t) => {
-  const { child, snapshot, exited, said } = startSpeaker(t);
+test('a speaker that is paused for a moment during its start completes the start', async (t) => {
+  const { child, snapshot, exited, output } = startSpeaker(t);
   const { pid = 0 } = child;
   const isOver = () => child.exitCode !== null;
   const writer = await eventually('it reads its snapshot', () => writerOf(snapshot) ?? isOver(), { everyMs: 10 });
-  assert.equal(typeof writer, 'number', said());
+  assert.equal(typeof writer, 'number', output());
   child.kill('SIGSTOP');
-  await eventually('it stands still', () => isStopped(pid), { everyMs: 1 });
+  await eventually('it is stopped', () => isStopped(pid), { everyMs: 1 });
   await delay(stallMs);
   child.kill('SIGCONT');
-  await eventually('it has noticed', () => said().includes('packet worker stood still'), { everyMs: 5 });
+  await eventually('it has noticed', () => output().includes('packet worker was paused'), { everyMs: 5 });
   closeSync(Number(writer));
-  await eventually('it is ready to go on', () => isOver() || said().includes('no snapshot to work from'), {
+  await eventually('it has read the snapshot', () => isOver() || output().includes('no usable snapshot'), {
     everyMs: 5,
   });
   child.kill('SIGTERM');
   const [code] = await exited;
-  assert.equal(code, 0, `the speaker ended by itself: ${said()}`);
+  assert.equal(code, 0, `the speaker ended by itself: ${output()}`);
 });

@@ -51,15 +51,15 @@ function record(placement: Placement, facts: Facts, { client, log, status }: Des
   const allocations = new Informer({ client, log, path: '', parse: parseAllocation, onChange: none });
   allocations.assume(entryWith(status));
   const done = new AbortController();
-  const recorder = new HolderStatusWriter({ client, log, allocations, signal: done.signal });
+  const writer = new HolderStatusWriter({ client, log, allocations, signal: done.signal });
   const reports = new Reporter().report([placement], {
     ...{ self, links: [], stateOf: () => ({ kind: 'Clear' }), verifiedOf: none, spreadOf: none, dataPathFault: none },
     ...{ isReporter: () => true, ...facts },
   });
-  recorder.record(reports);
+  writer.record(reports);
   // That nobody holds an address is written when it stays so.
   skipTime(2_500);
-  recorder.record(reports);
+  writer.record(reports);
   return { reports, abort: () => done.abort() };
 }
 

@@ -12,7 +12,7 @@ const macOf = (node: string) => `mac of ${node}`;
 function observer(reached: readonly string[] = ['n1', 'n2']) {
   const former = new FormerHolders();
   return (holder: string | undefined, now: number, without: readonly string[] = []) => {
-    const neighbours: Neighbors = {
+    const neighbors: Neighbors = {
       self: 'self',
       neighborFor: (node, at) =>
         reached.includes(node) && !without.includes(node)
@@ -20,7 +20,7 @@ function observer(reached: readonly string[] = ['n1', 'n2']) {
           : undefined,
       now,
     };
-    const { chances } = former.observe([{ uid: 'u', vip, holder }], neighbours);
+    const { chances } = former.observe([{ uid: 'u', vip, holder }], neighbors);
     return chances.map(({ to }) => to.node);
   };
 }
@@ -56,12 +56,12 @@ test('a speaker that has just started knows of no former holder', () => {
 
 test('the former holder of a VIP that is gone is forgotten', () => {
   const former = new FormerHolders();
-  const neighbours: Neighbors = {
+  const neighbors: Neighbors = {
     self: 'self',
     neighborFor: (node) => ({ node, address: vip, mac: macOf(node), link: 'eth0' }),
     now: 0,
   };
-  former.observe([{ uid: 'u', vip, holder: 'n1' }], neighbours);
-  former.observe([], neighbours);
-  assert.deepEqual(former.observe([{ uid: 'u', vip, holder: 'self' }], neighbours).chances, []);
+  former.observe([{ uid: 'u', vip, holder: 'n1' }], neighbors);
+  former.observe([], neighbors);
+  assert.deepEqual(former.observe([{ uid: 'u', vip, holder: 'self' }], neighbors).chances, []);
 });

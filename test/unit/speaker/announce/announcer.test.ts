@@ -1,7 +1,7 @@
-/** What is announced while the packet worker takes in what has changed; and when a desired state counts as the one that is in effect. */
+/** Which VIPs are announced while the packet worker applies a change; and when a desired state counts as the one that is in effect. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import type { FrameSender } from '../../../../src/linux/frame-sender.ts';
 import type { ApplyOutcome, ResponderThread } from '../../../../src/linux/worker/responder-thread.ts';
@@ -16,10 +16,10 @@ const [first, second] = vips as [Ip, Ip];
 test('the same VIPs on the same links are the same state', () => {
   const rows = [
     { desc: 'equal', b: [{ link: { ...link, carrier: true }, vips: [...vips] }], same: true },
-    { desc: 'a VIP less', b: [{ link, vips: vips.slice(1) }], same: false },
+    { desc: 'one VIP less', b: [{ link, vips: vips.slice(1) }], same: false },
     { desc: 'another VIP', b: [{ link, vips: ['192.0.2.10' as Ip, '192.0.2.12' as Ip] }], same: false },
     { desc: 'another MAC', b: [{ link: { ...link, mac: '02:00:00:00:00:02' }, vips }], same: false },
-    { desc: 'made again', b: [{ link: { ...link, index: 3 }, vips }], same: false },
+    { desc: 'link was deleted and created again', b: [{ link: { ...link, index: 3 }, vips }], same: false },
     { desc: 'no link', b: [], same: false },
   ];
   for (const { desc, b, same } of rows) assert.equal(isSameState([{ link, vips }], b), same, desc);
@@ -28,14 +28,14 @@ test('the same VIPs on the same links are the same state', () => {
 let announcer: Announcer | undefined;
 afterEach(() => announcer?.close());
 
-/** An announcer whose packet worker takes in a state when it is told to, and whose link notes the frames that it is given. */
+/** An announcer whose packet worker applies a state only when the test says so, and whose link records the VIPs of its frames. */
 async function announcerOver() {
   const sent: Ip[] = [];
-  const taken: (() => void)[] = [];
+  const pendingStates: (() => void)[] = [];
   const worker: ResponderThread = {
-    apply: () => new Promise<ApplyOutcome>((resolve) => taken.push(() => resolve('InEffect'))),
+    apply: () => new Promise<ApplyOutcome>((resolve) => pendingStates.push(() => resolve('InEffect'))),
     counters: () => ({}) as ReturnType<ResponderThread['counters']>,
-    beatAgeMs: () => 0,
+    heartbeatAgeMs: () => 0,
     close: () => Promise.resolve(),
   };
   const sender: FrameSender = {
@@ -52,42 +52,42 @@ async function announcerOver() {
   });
   announcer.linkFailed.to(fail);
   announcer.threadFailed.to(fail);
-  /** The worker has taken in the oldest state that it was given. */
-  const take = async () => {
-    taken.shift()?.();
-    await turn();
+  /** The worker applies the oldest state that is pending. */
+  const applyOldest = async () => {
+    pendingStates.shift()?.();
+    await nextIteration();
   };
-  return { announcer, sent, take };
+  return { announcer, sent, applyOldest };
 }
 
-test('a VIP is announced when the worker answers for it, and not before', async () => {
-  const { announcer, sent, take } = await announcerOver();
+test('a VIP is announced only once the worker answers for it', async () => {
+  const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
-  await turn();
+  await nextIteration();
   assert.deepEqual(sent, []);
-  await take();
+  await applyOldest();
   assert.deepEqual([...new Set(sent)], vips);
 });
 
-test('of a VIP that is given up nothing more is said, not even while the worker takes that in', async () => {
-  const { announcer, sent, take } = await announcerOver();
+test('a VIP that was given up is announced no more, not even while the worker applies that', async () => {
+  const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
-  await take();
+  await applyOldest();
   sent.length = 0;
   void announcer.apply([{ link, vips: [second] }]);
   announcer.repeat(vips);
   assert.deepEqual([...new Set(sent)], [second]);
-  await take();
+  await applyOldest();
   announcer.repeat(vips);
   assert.deepEqual([...new Set(sent)], [second]);
 });
 
-promise('a VIP that is given up while the worker takes it in is never announced', async () => {
-  const { announcer, sent, take } = await announcerOver();
+promise('a VIP that is given up while the worker applies it is never announced', async () => {
+  const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   void announcer.apply([{ link, vips: [second] }]);
-  await take();
-  await take();
+  await applyOldest();
+  await applyOldest();
   assert.ok(sent.includes(second), 'the other one is announced');
   assert.equal(sent.filter((vip) => vip === first).length, 0, `announcements of ${first}, which was given up`);
 });

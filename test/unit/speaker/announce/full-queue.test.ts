@@ -1,4 +1,4 @@
-/** A link whose queue is full for a moment loses no announcement: on a clock that the test sets. */
+/** A link whose queue is full for a moment loses no announcement; on a clock that the test sets. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -8,15 +8,15 @@ import { BurstSender } from '../../../../src/speaker/announce/gratuitous-sender.
 
 const link = { name: 'eth0', index: 1, mac: '02:00:00:00:00:01' };
 
-/** A sender on one link, and what the link has taken, frame by frame: when. */
+/** A sender on one link, and when the link accepted each frame. */
 function senderOn(t: TestContext, kernel: (now: number) => SendOutcome) {
   let now = 0;
   t.mock.timers.enable({ apis: ['setTimeout'] });
   t.mock.method(performance, 'now', () => now);
-  const taken: number[] = [];
+  const sentAt: number[] = [];
   const send = () => {
     const outcome = kernel(now);
-    if (outcome === 'Sent') taken.push(now);
+    if (outcome === 'Sent') sentAt.push(now);
     return outcome;
   };
   const bursts = new BurstSender({
@@ -30,21 +30,21 @@ function senderOn(t: TestContext, kernel: (now: number) => SendOutcome) {
       t.mock.timers.tick(10);
     }
   };
-  return { bursts, taken, pass };
+  return { bursts, sentAt, pass };
 }
 
 test('a burst is six rounds of two frames in five seconds', (t) => {
-  const { bursts, taken, pass } = senderOn(t, () => 'Sent');
+  const { bursts, sentAt, pass } = senderOn(t, () => 'Sent');
   bursts.apply([{ link, vips: ['192.0.2.10' as Ip] }]);
   pass(6_000);
-  assert.deepEqual([...new Set(taken)], [0, 100, 500, 1_000, 2_000, 5_000]);
-  assert.equal(taken.length, 12);
+  assert.deepEqual([...new Set(sentAt)], [0, 100, 500, 1_000, 2_000, 5_000]);
+  assert.equal(sentAt.length, 12);
 });
 
-test('a round that did not fit into the queue is sent when it has room again, and none is left out', (t) => {
-  const { bursts, taken, pass } = senderOn(t, (now) => (now < 250 ? 'QueueFull' : 'Sent'));
+test('a round that did not fit into the queue is sent once there is room again, and no round is left out', (t) => {
+  const { bursts, sentAt, pass } = senderOn(t, (now) => (now < 250 ? 'QueueFull' : 'Sent'));
   bursts.apply([{ link, vips: ['192.0.2.10' as Ip] }]);
   pass(8_000);
-  assert.equal(taken[0], 300, 'it is tried again every 100 ms');
-  assert.equal(taken.length, 12);
+  assert.equal(sentAt[0], 300, 'it is tried again every 100 ms');
+  assert.equal(sentAt.length, 12);
 });

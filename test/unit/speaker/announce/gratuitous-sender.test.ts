@@ -1,4 +1,4 @@
-/** What the sender of bursts does about links that do not take its frames. */
+/** How the sender of bursts handles links that do not accept its frames. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -11,7 +11,7 @@ const vips = ['192.0.2.10' as Ip];
 const link = (name: string) => ({ name, index: 1, mac: '02:00:00:00:00:01' });
 
 const made: BurstSender[] = [];
-// A sender that is open keeps the process alive for ten minutes, also where an assertion has failed.
+// An open sender keeps the process alive for ten minutes, also if an assertion has failed.
 afterEach(() => {
   for (const sender of made.splice(0)) sender.close();
 });
@@ -48,7 +48,7 @@ function senderOver(kernel: (link: string) => SendOutcome, onLate: () => void = 
 
 const soon = { timeoutMs: 5_000, everyMs: 20 };
 
-test('a fault on one link ends its burst only, also in a later round', async () => {
+test('an error on one link ends the burst of that link only, also in a later round', async () => {
   let calls = 0;
   const { bursts, open, framesOf, failures } = senderOver((name) => {
     if (name === 'good') return 'Sent';
@@ -74,7 +74,7 @@ test('frames that a full queue refused are sent later', async () => {
   assert.equal(failures(), 0);
 });
 
-test('a link that went down begins anew with the next apply', async () => {
+test('a link that went down starts a new burst with the next apply', async () => {
   for (const outcome of ['LinkDown', 'LinkGone'] as const) {
     let now: SendOutcome = outcome;
     const { bursts, open, framesOf, failures } = senderOver(() => now);
@@ -86,7 +86,7 @@ test('a link that went down begins anew with the next apply', async () => {
   }
 });
 
-test('a round of gratuitous frames that comes late is sent for the VIPs that are held then', async () => {
+test('a late round is sent only for the VIPs that are held by then', async () => {
   const late: number[] = [];
   const { bursts, framesOf } = senderOver(
     () => 'Sent',
@@ -97,8 +97,8 @@ test('a round of gratuitous frames that comes late is sent for the VIPs that are
   );
   bursts.apply([{ link: link('eth0'), vips }]);
   assert.equal(framesOf('eth0'), 2);
-  // The whole process stands still for longer than the pause before the second round.
+  // The whole process is paused for longer than the pause before the second round.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
-  await eventually('it is asked what is held', () => late.length > 0, soon);
+  await eventually('the sender has called onLate', () => late.length > 0, soon);
   assert.deepEqual([late, framesOf('eth0')], [[2], 2]);
 });

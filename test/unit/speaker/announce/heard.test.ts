@@ -1,4 +1,4 @@
-/** What a speaker makes of what other hosts say on the wire: whose address it is, and which node lives. */
+/** How a speaker reads the frames of other hosts: which host has an address, and which node is alive. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -11,7 +11,7 @@ const stranger = '02:99:00:00:00:01';
 const alone = { nodes: [node(self)] };
 const eth0 = link('eth0');
 
-/** A node that has seen these objects. */
+/** A node whose speaker knows these objects. */
 function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]) {
   const time = new VirtualTime(t);
   const box = new NodeInABox(objects, links);
@@ -20,8 +20,8 @@ function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]
   return { time, box };
 }
 
-/** A host says again and again that addresses are its own, for a second, by a frame on a link. */
-function insist({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
+/** For one second, a host claims addresses again and again by a frame on a link. */
+function claimRepeatedly({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
   time.run(1_000, () => {
     for (const address of addresses) box.hear(address, stranger, on);
   });
@@ -31,7 +31,7 @@ test('an address that was never announced is not announced while another host an
   const one = boxOf(t, { ...shown(vip), ...alone });
   one.time.run(50);
   assert.equal(one.box.status()?.reason, 'ProbingFirst');
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.status()?.reason, 'AddressTaken');
   assert.equal(one.box.announces(), false);
 });
@@ -40,38 +40,38 @@ test('an address that was announced before is announced at once, and a host that
   const one = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone });
   one.time.run(10);
   assert.equal(one.box.announces(), true);
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.announces(), true);
   assert.deepEqual(one.box.status()?.conflict, { kind: 'Contested', mac: stranger });
 });
 
-promise('a frame on another link than that of the VIP says nothing of the VIP', (t) => {
+promise('a frame on a link other than that of the VIP is no claim to the VIP', (t) => {
   const pod = link('cali1', { mac: 'ee:ee:ee:ee:ee:ee', addresses: [{ address: 'fe80::1' as Ip, prefix: 64 }] });
   const one = boxOf(t, { ...shown(vip), ...alone }, [eth0, pod]);
   one.time.run(50);
   assert.equal(one.box.status()?.reason, 'ProbingFirst');
-  insist(one, [vip], 'cali1');
-  assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'by what a Pod says on its own link');
+  claimRepeatedly(one, [vip], 'cali1');
+  assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'by a frame of a Pod on its own link');
 });
 
-promise('a host that answers for four addresses of a pool is no proxy for that: none is announced', (t) => {
+promise('a host that answers for four addresses of a pool is no proxy for that reason: none is announced', (t) => {
   const gone = service('gone');
   const quarantined = ['192.0.2.201', '192.0.2.202', '192.0.2.203'].map((address) =>
     entry(address, gone, { services: [], reservedUntil: 1, conflict: { mac: stranger } }),
   );
   const { entries, services } = shown(vip);
   const one = boxOf(t, { entries: [...quarantined, ...entries], services, ...alone });
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.status()?.reason, 'AddressTaken', 'the stranger answers for the fourth');
 });
 
 promise('an adopted address that another host answers for is not announced', (t) => {
   const one = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
-  insist(one, [vip]);
+  claimRepeatedly(one, [vip]);
   assert.equal(one.box.announces(), false, 'announced beside the host that answers for it');
 });
 
-promise("a node's own frame that it hears on its second link is no claim of another host", (t) => {
+promise("a node's own frame that arrives on its second link is no claim of another host", (t) => {
   const second = link('eth1', { mac: '02:00:00:00:00:02' });
   const { time, box } = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone }, [eth0, second]);
   time.run(10);
@@ -80,12 +80,12 @@ promise("a node's own frame that it hears on its second link is no claim of anot
   assert.deepEqual(box.status()?.conflict, undefined);
 });
 
-promise('a VIP is not taken from a node that could not be asked for on the wire', (t) => {
-  // The advertisement names the link, which has no address: so it is for VLANs that carry VIPs alone.
+promise('a VIP is not taken over from a node that could not be probed', (t) => {
+  // The advertisement names the link, which has no address, as on a VLAN that carries VIPs alone.
   const bare = link('vlan5', { addresses: [] });
   const objects = { ...shown(vip, announcedBy('n2')), advertisements: [advertisement({ interfaces: ['vlan5'] })] };
   const { time, box } = boxOf(t, objects, [bare]);
-  // The other node's port is blocked. It is not heard, and it holds the VIP.
+  // The other node's port is blocked: the node is not heard, and it holds the VIP.
   time.run(5_000);
-  assert.equal(box.announces(), false, 'taken although no question was sent');
+  assert.equal(box.announces(), false, 'taken over although no probe was sent');
 });

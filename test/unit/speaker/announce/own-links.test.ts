@@ -1,4 +1,4 @@
-/** Which of a node's links matter to the speakers, and what becomes of VIPs when links come. */
+/** Which of a node's links matter to the speakers, and what happens to VIPs when links are added. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -9,7 +9,7 @@ import { advertisement, node } from '../../fixtures.ts';
 import { addressOf, Loopback, soon, speakerHost } from '../loopback.ts';
 import { announcedBy, link, NodeInABox, self, shown, VirtualTime, vip } from '../node-in-a-box.ts';
 
-/** The end of a Pod's pair of links on the node, as Calico makes it. */
+/** The node's end of a Pod's veth pair, as Calico makes it. */
 function podLink(i: number): Link {
   const addresses = [{ address: 'fe80::ecee:eeff:feee:eeee' as Ip, prefix: 64 }];
   return link(`cali${i.toString(16).padStart(11, '0')}`, { mac: 'ee:ee:ee:ee:ee:ee', addresses });
@@ -18,7 +18,7 @@ function podLink(i: number): Link {
 /** The two nodes of a box with real datagrams. */
 const nodes = [speakerHost, 2].map((host, i) => node(`n${i + 1}`, { internalAddresses: [addressOf(host) as Ip] }));
 
-test('a lone survivor keeps its VIPs as long as its link is there', (t) => {
+test('the only node that is alive keeps its VIPs as long as its link has carrier', (t) => {
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
@@ -31,7 +31,7 @@ test('a lone survivor keeps its VIPs as long as its link is there', (t) => {
   assert.equal(box.announces(), false);
 });
 
-promise('a lone survivor goes on when a Pod starts on it, and a link comes with the Pod', (t) => {
+promise('the only node that is alive goes on announcing when a Pod starts on it, which adds a link', (t) => {
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
@@ -47,7 +47,7 @@ promise('a lone survivor goes on when a Pod starts on it, and a link comes with 
   assert.equal(silentMs, 0, 'milliseconds without an answer');
 });
 
-promise('a heartbeat fits one packet however many Pods the node runs', async (t) => {
+promise('a heartbeat fits into one packet, however many Pods the node runs', async (t) => {
   const loopback = await Loopback.make();
   t.after(() => loopback.close());
   const partner = await loopback.partner('n2', 2);
@@ -57,7 +57,7 @@ promise('a heartbeat fits one packet however many Pods the node runs', async (t)
   t.after(() => box.close());
   await box.open();
   box.desired.observe();
-  await eventually('a beat', () => partner.beats.length > 0, soon);
+  await eventually('a heartbeat', () => partner.heartbeats.length > 0, soon);
   const bytes = partner.longest.length + 32;
   assert.ok(bytes <= 1_400, `a heartbeat of ${bytes} bytes`);
 });

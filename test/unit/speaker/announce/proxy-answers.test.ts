@@ -1,4 +1,4 @@
-/** A host that answers for any address does not make the holder's answer doubtful. */
+/** Answers of a host that answers for any address do not make the holder's answer doubtful. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -10,12 +10,12 @@ import { entry, service } from '../../fixtures.ts';
 
 const address = '192.0.2.200' as Ip;
 const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '02:00:00:00:00:0f' } as const;
-/** Without a TCP port there is nothing to knock at: what the wire says is the outcome. */
+/** Without a TCP port there is no SYN probe: the answers to the neighbor probe decide the outcome. */
 const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
 
-/** What this node finds out about a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
-async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
-  const { promise: said, resolve: say } = Promise.withResolvers<readonly ProbeResult[]>();
+/** This node's result for a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
+async function resultWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
+  const { promise: reported, resolve: report } = Promise.withResolvers<readonly ProbeResult[]>();
   const action = { kind: 'Silent', reason: 'NotHolder' };
   const decisions = [{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision];
   const verifier = new Verifier({
@@ -27,7 +27,7 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
         });
       },
     },
-    runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => say(results) },
+    runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => report(results) },
   });
   try {
     verifier.ignore(new Set(proxies));
@@ -48,12 +48,12 @@ async function verdictWith(proxies: readonly string[]): Promise<ProbeResult | un
         endpointNodes: new Map([[udp.key, new Set(['n1'])]]),
       },
     });
-    return (await said)[0];
+    return (await reported)[0];
   } finally {
     verifier.close();
   }
 }
 
-test('what a known proxy answers is ignored', async () => {
-  assert.deepEqual(await verdictWith([macs.proxy]), { uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' });
+test('the answers of a known proxy are ignored', async () => {
+  assert.deepEqual(await resultWith([macs.proxy]), { uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' });
 });

@@ -1,4 +1,4 @@
-/** Both sides of the verification: one speaker asks, the other one takes its word. */
+/** Both sides of the verification: one speaker probes, the other one receives its results. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import pino from 'pino';
@@ -39,10 +39,10 @@ function viewOf(self: string): VerifierView {
   };
 }
 
-/** The verifier of a node of two, of which n1 holds the VIP; whom it asked and what it said is noted. */
+/** The verifier of one of two nodes, of which n1 holds the VIP; the hardware addresses that it probed and its reports are recorded. */
 function verifierOf(self: keyof typeof other) {
-  const asked: (string | undefined)[] = [];
-  const said: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
+  const probedMacs: (string | undefined)[] = [];
+  const reported: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
   let changes = 0;
   const action = self === 'n1' ? { kind: 'Hold' } : { kind: 'Silent', reason: 'NotHolder' };
   const decisions = [{ vip: { uid: 'u', address }, holder: 'n1', term: 4, action } as unknown as HolderDecision];
@@ -50,45 +50,45 @@ function verifierOf(self: keyof typeof other) {
     ...{ log: pino({ level: 'silent' }), nodeName: self },
     prober: {
       probeOn: (_, of, to) => {
-        asked.push(to);
+        probedMacs.push(to);
         setImmediate(() => verifier.heard(of, holderMac));
       },
     },
-    runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => said.push({ node, results }) },
+    runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => reported.push({ node, results }) },
   });
   verifier.changed.to(() => changes++);
   open.push(verifier);
   verifier.observe(viewOf(self));
-  return { verifier, asked, said, changes: () => changes };
+  return { verifier, probedMacs, reported, changes: () => changes };
 }
 
-test('the holder gets the result of its verifier once, however often that is sent', async () => {
-  const { said, asked } = verifierOf('n2');
-  await eventually('an outcome', () => said.length > 0, { timeoutMs: 5_000, everyMs: 10 });
-  assert.deepEqual(asked, [undefined]);
-  const [first = assert.fail()] = said;
+test('the holder learns a result once, however often it is reported', async () => {
+  const { reported, probedMacs } = verifierOf('n2');
+  await eventually('an outcome', () => reported.length > 0, { timeoutMs: 5_000, everyMs: 10 });
+  assert.deepEqual(probedMacs, [undefined]);
+  const [first = assert.fail()] = reported;
   assert.deepEqual(first, { node: 'n1', results: [{ uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' }] });
 
   const { verifier, changes } = verifierOf('n1');
   const from = { node: 'n2', incarnation: '' };
-  const news = {
+  const report = {
     ...{ kind: 'ProbeReport' as const, from, to: { ...from, newest: '' }, sequence: 1, total: { count: 0, sum: 0 } },
     ...{ roundMs: 30_000, results: first.results },
   };
   await eventually(
-    'it is known',
+    'the result is known',
     () => {
-      verifier.takeReport(news);
+      verifier.receiveReport(report);
       return verifier.findingOf('u', undefined)?.reason === 'NotProbed';
     },
     { timeoutMs: 5_000, everyMs: 10 },
   );
   await eventually('a change', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
-  verifier.takeReport(news);
+  verifier.receiveReport(report);
   assert.equal(changes(), 1);
 });
 
-test('after a restart the result on record counts on, until a newer one comes', () => {
+test('after a restart the recorded condition stays until the first result', () => {
   const { verifier } = verifierOf('n1');
   const on = { type: 'Verified', status: 'True', reason: 'Verified', message: 'm' } as const;
   assert.deepEqual(verifier.findingOf('u', { ...on, lastTransitionTime: '2026-01-01T00:00:00Z' }), on);

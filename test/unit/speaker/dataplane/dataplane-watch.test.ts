@@ -1,4 +1,4 @@
-/** When a node's rules are made anew. */
+/** When a node's data plane is planned again. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -16,26 +16,26 @@ import { informersOf, link, VirtualTime } from '../node-in-a-box.ts';
 
 const prober = { probe: () => undefined };
 
-/** No VIP is to be announced. */
+/** No VIP is desired. */
 const noVips = { vips: { vips: [], unwanted: [] } } as unknown as DesiredView;
 
-/** Informers that know that there is nothing. */
+/** Informers that are synchronized and empty. */
 function noInformers(): Informers {
   const none = { known: true, store: { revision: 0, values: () => [], get: () => undefined } };
   const names = ['allocations', 'services', 'advertisements', 'nodes', 'endpointSlices', 'pods'];
   return Object.fromEntries(names.map((name) => [name, none])) as unknown as Informers;
 }
 
-test('after a start no rules are made before the speaker has listened: the rules from before know which node serves', async () => {
+test('after a start nothing is planned before the peers were heard: the rules in the kernel know which node serves', async () => {
   const made: DataPath[] = [];
-  let looks = 0;
+  let views = 0;
   const runner = { membership: { present: [] as string[], lost: [] }, decisions: [], linksOf: () => undefined };
   const tester = { observe: () => undefined, blockedOn: () => [] };
   const watch = new DataplaneWatch({
     ...{ informers: noInformers(), runner, links: () => [], blockedOn: () => [], prober },
     desired: {
       get view() {
-        looks++;
+        views++;
         return noVips;
       },
     },
@@ -43,28 +43,28 @@ test('after a start no rules are made before the speaker has listened: the rules
     options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
   });
   watch.planned.to((path) => made.push(path));
-  const look = async () => {
-    const before = looks;
-    watch.look();
-    await eventually('it has looked', () => looks > before, { everyMs: 1 });
+  const replan = async () => {
+    const before = views;
+    watch.replan();
+    await eventually('it has read the desired state', () => views > before, { everyMs: 1 });
   };
   try {
-    await look();
+    await replan();
     assert.equal(made.length, 0);
     runner.membership = { present: ['self'], lost: [] };
-    await look();
+    await replan();
     assert.deepEqual(
       made.map(({ self }) => self),
       ['self'],
     );
-    await look();
+    await replan();
     assert.equal(made.length, 1, 'nothing has changed');
   } finally {
     watch.close();
   }
 });
 
-/** Those of the addresses that are refused new connections once a node is silent on the wire, too: its endpoints, by a slice. */
+/** Those of the addresses that get no new connections once a node answers no probe either; a slice names them as its endpoints. */
 function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] {
   const time = new VirtualTime(t);
   const metadata = { name: 's-x', namespace: 'default', uid: 'u', resourceVersion: '1' };
@@ -91,16 +91,16 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   });
   watch.planned.to((path) => made.push(path));
   t.after(() => watch.close());
-  watch.look();
+  watch.replan();
   time.run(1_000);
-  return made.at(-1)?.deadEndpoints ?? assert.fail('no rules were made');
+  return made.at(-1)?.deadEndpoints ?? assert.fail('nothing was planned');
 }
 
-test('new connections to the Pods of a node that is dead are dropped', (t) => {
+test('new connections to the Pods of a dead node are dropped', (t) => {
   assert.deepEqual(refusedOf(t, ['10.0.0.1']), ['10.0.0.1']);
 });
 
-promise('connections to an address of a node itself are never refused', (t) => {
+promise("connections to a node's own address are never refused", (t) => {
   const refused = refusedOf(t, ['10.0.0.1', '192.0.2.2', '192.0.2.3']);
-  assert.deepEqual(refused, ['10.0.0.1'], 'what is refused besides the Pod');
+  assert.deepEqual(refused, ['10.0.0.1'], 'addresses that are refused besides the Pod');
 });

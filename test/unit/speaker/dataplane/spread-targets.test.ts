@@ -1,4 +1,4 @@
-/** Which VIPs are to be spread, and over which nodes packets can be. */
+/** Which VIPs must be spread, and over which nodes their packets can be. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
@@ -16,7 +16,7 @@ function advertisement(name: string, distribution = 'Spread'): AdvertisementView
   return parseAdvertisement({ metadata, spec: { distribution } } as never);
 }
 
-function demand(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
+function desiredVip(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   return {
     ...{ uid: `uid-${address}`, address, eligible: all, serves: () => true, recorded: undefined },
     ...{ advertisements: [advertisement('x')], wasAnnounced: true, wasTaken: false },
@@ -24,20 +24,20 @@ function demand(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   };
 }
 
-const neighbourOf = (node: string): Neighbor => {
+const neighborOf = (node: string): Neighbor => {
   return { node, address: '192.0.2.99' as Ip, mac: `mac of ${node}`, link: 'eth0' };
 };
 
-/** What is wished for VIPs, seen from `self`. */
-function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
+/** The targets for these VIPs, seen from `self`. */
+function read(desiredVips: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
   return spreadTargetsOf(
-    { vips: demands, unwanted: [] },
+    { vips: desiredVips, unwanted: [] },
     {
       self: 'self',
       present: all,
       isDraining: () => false,
       linkFor: (vip) => ({ name: 'eth0', subnet: familyOf(vip) }),
-      neighborFor: neighbourOf,
+      neighborFor: neighborOf,
       blockedAt: () => [],
       ...facts,
     },
@@ -46,50 +46,50 @@ function read(demands: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
 
 /** The nodes that may serve, and those of them that packets can be passed on to. */
 function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): readonly (readonly string[])[] {
-  const { reachable = [], nodes = [] } = read([demand(one, of)], facts).targetFor(one) ?? {};
+  const { reachable = [], nodes = [] } = read([desiredVip(one, of)], facts).targetFor(one) ?? {};
   return [[...reachable].sort(), [...nodes].sort()];
 }
 
 const both = (...nodes: readonly string[]) => [nodes, nodes];
 
-test('a VIP is spread if one of its advertisements says so, and a link of this node has its subnet', () => {
+test('a VIP is spread if one of its advertisements wants that, and a link of this node has its subnet', () => {
   const single = advertisement('y', 'Single');
   const { targetFor } = read([
-    demand(one, { advertisements: [single, advertisement('x')] }),
-    demand(two, { advertisements: [single] }),
+    desiredVip(one, { advertisements: [single, advertisement('x')] }),
+    desiredVip(two, { advertisements: [single] }),
   ]);
   assert.deepEqual(targetFor(one)?.scope, 'uid-y uid-x IPv4');
   assert.equal(targetFor(one)?.link, 'eth0');
   assert.equal(targetFor(two), undefined);
   assert.equal(targetFor(six), undefined);
-  assert.equal(read([demand(one)], { linkFor: () => undefined }).targetFor(one), undefined);
-  assert.equal(read([demand(six)]).targetFor(six)?.scope, 'uid-x IPv6');
+  assert.equal(read([desiredVip(one)], { linkFor: () => undefined }).targetFor(one), undefined);
+  assert.equal(read([desiredVip(six)]).targetFor(six)?.scope, 'uid-x IPv6');
 });
 
-test('nodes may serve that are eligible, live, are not drained, have a link for it and are reached without a router', () => {
+test('a node may serve if it is eligible and alive, is not drained, has a link for the VIP and is reached without a router', () => {
   assert.deepEqual(nodesOf(), both('a', 'b', 'c', 'self'));
   assert.deepEqual(nodesOf({}, { eligible: new Set(['a', 'self']) }), both('a', 'self'));
   assert.deepEqual(nodesOf({ present: new Set(['a', 'b', 'self']) }), both('a', 'b', 'self'));
   assert.deepEqual(nodesOf({ isDraining: (node) => node === 'b' }), both('a', 'c', 'self'));
   assert.deepEqual(nodesOf({}, { serves: (node) => node !== 'self' }), both('a', 'b', 'c'));
   assert.deepEqual(
-    nodesOf({ neighborFor: (node) => (node === 'c' ? neighbourOf(node) : undefined) }),
+    nodesOf({ neighborFor: (node) => (node === 'c' ? neighborOf(node) : undefined) }),
     both('c', 'self'),
   );
 });
 
-test('VIPs in two subnets of a link have different nodes, where not all nodes have both; their order does not matter', () => {
+test('VIPs in two subnets of a link have different nodes if not every node has both subnets; their order does not matter', () => {
   const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
   const facts: Partial<Hosts> = {
     linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
-    neighborFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighbourOf(node)),
+    neighborFor: (node, vip) => (node === 'c' && vip === far ? undefined : neighborOf(node)),
   };
   for (const order of [
     [near, far],
     [far, near],
   ]) {
     const { targetFor } = read(
-      order.map((vip) => demand(vip)),
+      order.map((vip) => desiredVip(vip)),
       facts,
     );
     assert.deepEqual(
@@ -103,28 +103,28 @@ test('VIPs in two subnets of a link have different nodes, where not all nodes ha
   }
 });
 
-test('a node that any node reports is left out of Spread everywhere, and a node that reports this one is left out here', () => {
+test('a node that any node reports is left out by every node; a node that reports this one is left out here', () => {
   const reports = (by: Readonly<Record<string, readonly string[]>>) => ({
     blockedAt: (node: string) => by[node] ?? [],
   });
-  const everybody = ['a', 'b', 'c', 'self'];
-  assert.deepEqual(nodesOf(reports({ self: ['a'] })), [everybody, ['b', 'c', 'self']]);
-  assert.deepEqual(nodesOf(reports({ b: ['a'] })), [everybody, ['b', 'c', 'self']]);
-  assert.deepEqual(nodesOf(reports({ b: ['self'] })), [everybody, ['a', 'c']]);
-  assert.deepEqual(nodesOf(reports({ a: ['b'], b: ['a'] })), [everybody, ['c', 'self']]);
+  const allNodes = ['a', 'b', 'c', 'self'];
+  assert.deepEqual(nodesOf(reports({ self: ['a'] })), [allNodes, ['b', 'c', 'self']]);
+  assert.deepEqual(nodesOf(reports({ b: ['a'] })), [allNodes, ['b', 'c', 'self']]);
+  assert.deepEqual(nodesOf(reports({ b: ['self'] })), [allNodes, ['a', 'c']]);
+  assert.deepEqual(nodesOf(reports({ a: ['b'], b: ['a'] })), [allNodes, ['c', 'self']]);
   assert.deepEqual(nodesOf({ ...reports({ b: ['a'] }), present: new Set(['a', 'c', 'self']) }), both('a', 'c', 'self'));
 });
 
-test('neighbours are the other nodes of all VIPs to be spread, by link, blocked or not: they go on being tested', () => {
+test('the neighbors are the other nodes of all VIPs to spread, by link, also blocked ones: they are still tested', () => {
   const eligible = { [one]: new Set(['a', 'self']), [two]: new Set(['a', 'b']), [six]: new Set(['c']) };
-  const demands = [one, two, six].map((vip) => demand(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
-  const single = demand('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
-  const { neighbours } = read([...demands, single], {
+  const desiredVips = [one, two, six].map((vip) => desiredVip(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
+  const single = desiredVip('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
+  const { neighbors } = read([...desiredVips, single], {
     linkFor: (vip) => ({ name: vip === six ? 'eth1' : 'eth0', subnet: familyOf(vip) }),
     blockedAt: () => ['a'],
-    neighborFor: (node) => (node === 'self' ? undefined : neighbourOf(node)),
+    neighborFor: (node) => (node === 'self' ? undefined : neighborOf(node)),
   });
-  const names = [...neighbours].map(([link, list]) => [link, list.map(({ node }) => node)]);
+  const names = [...neighbors].map(([link, list]) => [link, list.map(({ node }) => node)]);
   assert.deepEqual(names, [
     ['eth0', ['a', 'b']],
     ['eth1', ['c']],
@@ -144,7 +144,7 @@ function slice(service: string, ...endpoints: readonly string[]) {
   return parseEndpointSlice({ metadata, endpoints: parsed }) ?? assert.fail();
 }
 
-test('endpoints count that are ready; where none is, those that still serve', () => {
+test('ready endpoints count; if none is ready, those that still serve count', () => {
   const slices = [
     slice('web', '10.0.0.1 a yes yes', '10.0.0.2 a yes yes', '10.0.0.3 b no yes', '10.0.0.4 c no no'),
     slice('web', '10.0.0.5 b yes yes', 'fd00::1 c yes yes'),

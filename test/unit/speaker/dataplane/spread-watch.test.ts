@@ -1,4 +1,4 @@
-/** What becomes of the wish to spread VIPs: the plan, the tests of the paths, and why not. */
+/** How VIPs that must be spread are planned, how the paths are tested, and why a VIP is not spread. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -14,13 +14,13 @@ const vip = '192.0.2.1' as Ip;
 const all = new Set(['self', 'a', 'b']);
 const lookMs = 10_000;
 
-/** No link has this number, so nothing hangs on it. */
+/** No link has this index, so no program is attached to it. */
 const link: Link = {
   ...{ name: 'eth0', index: 0x7fff_ffff, mac: '02:00:00:00:00:01', up: true, carrier: true, noArp: false },
   ...{ master: undefined, xdp: false, addresses: [] },
 };
 
-function demand(distribution: 'Spread' | 'Single'): DesiredVip {
+function desiredVip(distribution: 'Spread' | 'Single'): DesiredVip {
   const metadata = { name: 'x', uid: 'uid-x', resourceVersion: '1' };
   return {
     ...{ uid: 'u', address: vip, eligible: all, serves: () => true, recorded: undefined },
@@ -29,13 +29,13 @@ function demand(distribution: 'Spread' | 'Single'): DesiredVip {
   };
 }
 
-function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Single' } = {}): SpreadWorld {
-  const { wish = 'Spread', ...rest } = facts;
+function world(facts: Partial<SpreadWorld> & { readonly distribution?: 'Spread' | 'Single' } = {}): SpreadWorld {
+  const { distribution = 'Spread', ...rest } = facts;
   const none = { nodePort: undefined, sources: undefined, local: undefined, vacant: false };
   const path: VipPath = { address: vip, ports: [{ protocol: 'tcp', port: 80, sticky: false, ...none }] };
   return {
-    desired: { vips: [demand(wish)], unwanted: [] },
-    ...{ paths: [path], slices: [], links: [link], toldBy: () => [], now: 1 },
+    desired: { vips: [desiredVip(distribution)], unwanted: [] },
+    ...{ paths: [path], slices: [], links: [link], reportedBy: () => [], now: 1 },
     hosts: {
       ...{
         self: 'self',
@@ -49,16 +49,16 @@ function world(facts: Partial<SpreadWorld> & { readonly wish?: 'Spread' | 'Singl
   };
 }
 
-/** A watch, what it has had tested, and what it works with. */
+/** A watch, and the links that it has had tested. */
 function watch({ blocked = [] as readonly string[], fault = undefined as string | undefined } = {}) {
   const observed: (readonly TestedLink[])[] = [];
   const tester = { observe: (links: readonly TestedLink[]) => observed.push(links) > 0, blockedOn: () => blocked };
   const spread = new SpreadWatch({ log: createLogger('speaker', 'silent'), tester, fault: () => fault });
-  const tested = () => observed.at(-1)?.map((one) => [one.link.name, one.neighbours.map(({ node }) => node).sort()]);
+  const tested = () => observed.at(-1)?.map((one) => [one.link.name, one.neighbors.map(({ node }) => node).sort()]);
   return { spread, tested };
 }
 
-test('a VIP that is to be spread is spread over all nodes, and the paths to the others are tested', () => {
+test('a VIP that must be spread is spread over all nodes, and the paths to the other nodes are tested', () => {
   const { spread, tested } = watch();
   const planned = spread.plan(world());
   assert.deepEqual(planned.spreadLinks, ['eth0']);
@@ -71,10 +71,10 @@ test('a VIP that is to be spread is spread over all nodes, and the paths to the 
   assert.equal(spread.findingOf('192.0.2.2' as Ip), undefined);
 });
 
-test('where nobody wishes it nothing is spread, tested, looked at or found', () => {
+test('if no advertisement wants it, nothing is spread, tested, checked or reported', () => {
   const { spread, tested } = watch();
   spread.plan(world());
-  assert.deepEqual(spread.plan(world({ wish: 'Single' })), { spread: [], spreadLinks: [] });
+  assert.deepEqual(spread.plan(world({ distribution: 'Single' })), { spread: [], spreadLinks: [] });
   assert.deepEqual(tested(), []);
   assert.equal(spread.findingOf(vip), undefined);
   assert.equal(spread.nextAt(1), undefined);
@@ -88,22 +88,22 @@ test('a link with programs at its ingress is not used for Spread', () => {
   assert.equal(spread.findingOf(vip)?.reason, 'LinkHasPrograms');
 });
 
-test('nodes whose spoof tests this node or a peer misses are left out of Spread, and go on being tested', () => {
+test('nodes that this node or other nodes report are left out, and are still tested', () => {
   const { spread, tested } = watch({ blocked: ['a'] });
   spread.plan(world());
   assert.match(spread.findingOf(vip)?.message ?? '', /^over b, self, not over a: /);
   assert.deepEqual(tested(), [['eth0', ['a', 'b']]]);
-  spread.plan(world({ toldBy: (node) => (node === 'a' ? ['b', 'self'] : []) }));
+  spread.plan(world({ reportedBy: (node) => (node === 'a' ? ['b', 'self'] : []) }));
   assert.deepEqual(spread.findingOf(vip)?.reason, 'SpreadPathBlocked');
 });
 
-test('rules that are not in the kernel spread nothing, whatever the plan', () => {
+test('without rules in the kernel no VIP is spread, whatever the plan', () => {
   const { spread } = watch({ fault: 'NotPermitted' });
   spread.plan(world());
   assert.equal(spread.findingOf(vip)?.reason, 'RulesNotLoaded');
 });
 
-test('it is looked again when a node will have settled, and every ten seconds for programs', () => {
+test('the spread is planned again when a node will have settled, and every ten seconds because of programs', () => {
   const { spread } = watch();
   assert.equal(spread.nextAt(0), undefined);
   const two = new Set(['self', 'a']);

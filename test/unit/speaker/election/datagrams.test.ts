@@ -1,4 +1,4 @@
-/** What the datagrams of a speaker cost, at its own end and at the other one, and what it says of a key that is none. */
+/** The cost of a speaker's datagrams for sender and receiver, and the log line about a key file without a key. */
 import assert from 'node:assert/strict';
 import crypto, { randomBytes } from 'node:crypto';
 import { createSocket, Socket } from 'node:dgram';
@@ -26,19 +26,19 @@ async function hears(speaker: Speaker, partner: Partner): Promise<void> {
   );
 }
 
-/** The most datagrams that are sent in one turn of the event loop, while something happens. */
-async function mostInOneTurn({ mock }: TestContext, during: () => Promise<void>): Promise<number> {
+/** The most datagrams that are sent in one iteration of the event loop, while something happens. */
+async function mostInOneIteration({ mock }: TestContext, during: () => Promise<void>): Promise<number> {
   let [here, most, watching] = [0, 0, true];
   const send = Socket.prototype.send;
   const sends = mock.method(Socket.prototype, 'send', function (this: Socket, ...rest: never[]) {
     most = Math.max(most, ++here);
     return Reflect.apply(send, this, rest);
   });
-  const nextTurn = () => {
+  const nextIteration = () => {
     here = 0;
-    if (watching) setImmediate(nextTurn);
+    if (watching) setImmediate(nextIteration);
   };
-  nextTurn();
+  nextIteration();
   try {
     await during();
   } finally {
@@ -48,22 +48,25 @@ async function mostInOneTurn({ mock }: TestContext, during: () => Promise<void>)
   return most;
 }
 
-promise('a takeover of thousands of VIPs is told in many turns, between which beats go out', async (t) => {
-  const partner = await loopback.partner('n2', nodes.n2);
-  const speaker = await loopback.speaker('n1', nodes.n1);
-  // The others are at addresses where no program listens.
-  const all = { ...nodes, n3: 3, n4: 4, n5: 5 };
-  speaker.observe([], all);
-  await hears(speaker, partner);
-  const vips = Array.from({ length: 3_000 }, (_, i) => vipFor(['n1'], i));
-  const most = await mostInOneTurn(t, async () => {
-    speaker.observe(vips, all);
-    await eventually('it holds them', () => speaker.held.length === vips.length, soon);
-    await eventually('its partner is told', () => partner.beats.at(-1)?.total.count === vips.length, soon);
-  });
-  assert.ok(most > 0);
-  assert.ok(most <= 500, `${most} datagrams in one turn`);
-});
+promise(
+  'a takeover of thousands of VIPs is reported in many iterations of the event loop, with heartbeats between them',
+  async (t) => {
+    const partner = await loopback.partner('n2', nodes.n2);
+    const speaker = await loopback.speaker('n1', nodes.n1);
+    // The other nodes have addresses on which no program listens.
+    const all = { ...nodes, n3: 3, n4: 4, n5: 5 };
+    speaker.observe([], all);
+    await hears(speaker, partner);
+    const vips = Array.from({ length: 3_000 }, (_, i) => vipFor(['n1'], i));
+    const most = await mostInOneIteration(t, async () => {
+      speaker.observe(vips, all);
+      await eventually('it holds them', () => speaker.held.length === vips.length, soon);
+      await eventually('its partner knows them', () => partner.heartbeats.at(-1)?.total.count === vips.length, soon);
+    });
+    assert.ok(most > 0);
+    assert.ok(most <= 500, `${most} datagrams in one iteration`);
+  },
+);
 
 /** How many signatures over this content are made while something happens. */
 async function signaturesOver(content: Buffer, during: () => Promise<void>): Promise<number> {
@@ -88,24 +91,24 @@ async function signaturesOver(content: Buffer, during: () => Promise<void>): Pro
   return made;
 }
 
-promise('what cannot be a datagram of a speaker costs no signature', async () => {
+promise('a datagram that cannot be from a speaker costs no signature', async () => {
   const partner = await loopback.partner('n2', nodes.n2);
   const speaker = await loopback.speaker('n1', nodes.n1);
   speaker.observe([], nodes);
   await hears(speaker, partner);
-  // Twice as long as any datagram of ours, no text, and from an address of no node.
+  // Twice as long as any datagram of a speaker, no text, and from an address of no node.
   const junk = randomBytes(3_000);
   const stranger = loopback.keep(createSocket('udp4'));
   const made = await signaturesOver(junk.subarray(100, 200), async () => {
     for (let i = 0; i < 10; i++) stranger.send(junk, loopback.port, addressOf(nodes.n1));
-    const before = partner.beats.length;
-    // What came before the answers to these beats was looked at before them.
-    await eventually('beats are answered', () => partner.beats.length >= before + 3, soon);
+    const before = partner.heartbeats.length;
+    // Datagrams that arrived before the answers to these heartbeats were read before them.
+    await eventually('heartbeats are answered', () => partner.heartbeats.length >= before + 3, soon);
   });
   assert.equal(made, 0, 'signatures over ten datagrams of a stranger');
 });
 
-promise('a new key file without a usable key is complained of', async (t) => {
+promise('a new key file without a usable key is logged', async (t) => {
   // Before the socket is opened: the file is read again every five seconds.
   t.mock.timers.enable({ apis: ['setInterval'] });
   const lines: string[] = [];
@@ -114,7 +117,7 @@ promise('a new key file without a usable key is complained of', async (t) => {
   const speaker = await loopback.speaker('n1', nodes.n1, log);
   speaker.observe([], nodes);
   await hears(speaker, partner);
-  // The file is read again: what is signed by a key that was added counts.
+  // The file is read again: a datagram that is signed with an added key is accepted.
   const added = randomBytes(32);
   await appendFile(loopback.keyFile, `${added.toString('base64')}\n`);
   t.mock.timers.tick(5_000);
@@ -122,7 +125,7 @@ promise('a new key file without a usable key is complained of', async (t) => {
   const { counts } = speaker.transport;
   const signed = Buffer.concat([crypto.createHmac('sha256', added).update('x').digest(), Buffer.from('x')]);
   await eventually(
-    'the added key counts',
+    'the added key is accepted',
     () => {
       sender.send(signed, loopback.port, addressOf(nodes.n1));
       return (speaker.transport.counts.Unreadable ?? 0) > (counts.Unreadable ?? 0);
@@ -131,7 +134,7 @@ promise('a new key file without a usable key is complained of', async (t) => {
   );
   await writeFile(loopback.keyFile, 'no key at all\n');
   t.mock.timers.tick(5_000);
-  await eventually('the log complains of the key file', () => lines.some((line) => /key/.test(line)), {
+  await eventually('the log names the key file', () => lines.some((line) => /key/.test(line)), {
     timeoutMs: 300,
     everyMs: 10,
   });

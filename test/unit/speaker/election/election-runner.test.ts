@@ -1,15 +1,15 @@
-/** What a speaker tells the others over real sockets, and when: claims, restarts, calls to those that are silent. */
+/** The messages of a speaker to its peers over real sockets, and when it sends them: claims, restarts, heartbeats to silent peers. */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as nextIteration } from 'node:timers/promises';
 import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
 
 const nodes = { n1: speakerHost, n2: 2 };
-/** Another address of the second node. */
+/** The number of another address of the second node. */
 const elsewhere = 3;
 
 let loopback: Loopback;
@@ -31,14 +31,14 @@ function livenessOf({ runner }: Speaker): string | undefined {
   return runner.peers.find(({ node }) => node === 'n2')?.liveness;
 }
 
-test('two speakers share the VIPs, and each hears what the other one holds', async () => {
+test('two speakers share the VIPs, and each knows the VIPs of the other one', async () => {
   const [one, two] = [await loopback.speaker('n1', nodes.n1), await loopback.speaker('n2', nodes.n2)];
   const vips = Array.from({ length: 20 }, (_, i) => vipFor(['n1', 'n2'], i));
   for (const speaker of [one, two]) speaker.observe(vips, nodes);
   await eventually('all are held', () => one.held.length + two.held.length === vips.length, soon);
   assert.deepEqual([...one.held, ...two.held].sort(), vips.map(({ uid }) => uid).sort());
   await eventually(
-    'both know of all',
+    'both know all holders',
     () =>
       [one, two].every(({ decisions }) =>
         decisions.every(({ vip, holder }) => holder === (one.held.includes(vip.uid) ? 'n1' : 'n2')),
@@ -47,53 +47,53 @@ test('two speakers share the VIPs, and each hears what the other one holds', asy
   );
 });
 
-test('claims are told to the others when they change, and not only when they ask', async () => {
+test('claims are sent to the peers when they change, and not only on request', async () => {
   const { speaker, partner } = await acquainted();
   const vip = vipFor(['n1']);
   speaker.observe([vip], nodes);
-  const isTold = () =>
+  const isReported = () =>
     partner.claims.some(({ claims, fullSync }) => fullSync === undefined && claims[0]?.uid === vip.uid);
-  await eventually('it is told of the VIP', isTold, soon);
+  await eventually('the partner gets the claim', isReported, soon);
   speaker.observe([], nodes);
   const isDropped = () => partner.claims.some(({ dropped }) => dropped[0] === vip.uid);
-  await eventually('it is told that the VIP is given up', isDropped, soon);
+  await eventually('the partner learns that the VIP was given up', isDropped, soon);
 });
 
-test('a speaker that ends says that it restarts, before its socket is closed', async () => {
+test('a speaker that ends announces its restart before its socket is closed', async () => {
   const { speaker, partner } = await acquainted();
-  speaker.runner.sayRestarting();
-  // The sockets are given what was said within a turn of the loop; the next beat would be due much later.
-  for (let turns = 0; turns < 3; turns++) await turn();
+  speaker.runner.announceRestart();
+  // The messages reach the sockets within an iteration of the event loop; the next heartbeat would be due much later.
+  for (let i = 0; i < 3; i++) await nextIteration();
   speaker.close();
-  await eventually('it is said', () => partner.beats.at(-1)?.state === 'Restarting', soon);
+  await eventually('the restart is announced', () => partner.heartbeats.at(-1)?.state === 'Restarting', soon);
 });
 
-test('a silent peer is called at the addresses of its former links, too', async () => {
+test('heartbeats to a silent peer also go to the links that it reported before', async () => {
   const { speaker, partner } = await acquainted();
   const link = { name: 'mgmt', mac: '02:00:00:00:00:02', addresses: [`${addressOf(elsewhere)}/24`] };
-  let called = 0;
-  const socket = createSocket('udp4', () => called++).bind(loopback.port, addressOf(elsewhere));
+  let received = 0;
+  const socket = createSocket('udp4', () => received++).bind(loopback.port, addressOf(elsewhere));
   loopback.keep(socket);
   await once(socket, 'listening');
   partner.links = [link];
-  await eventually('it is called on the link', () => called > 0, soon);
+  await eventually('a heartbeat goes to the link', () => received > 0, soon);
   partner.links = [];
   await eventually('the link is gone', () => speaker.runner.linksOf('n2')?.length === 0, soon);
   partner.isSilent = true;
   await eventually('it is silent', () => livenessOf(speaker) === 'Dead', soon);
-  const before = called;
-  await eventually('it is called on the link of before', () => called > before, soon);
+  const before = received;
+  await eventually('a heartbeat goes to the former link', () => received > before, soon);
 });
 
-promise('a hardware address of a node that was removed is that of a node no more', async () => {
+promise('the hardware address of a node that was removed belongs to no node any more', async () => {
   const { speaker, partner } = await acquainted();
   const mac = '02:00:00:00:00:02';
   partner.links = [{ name: 'eth0', mac, addresses: ['192.0.2.2/24'] }];
-  await eventually('the node is known by it', () => speaker.runner.nodeOf(mac) === 'n2', soon);
+  await eventually('the node is found by it', () => speaker.runner.nodeOf(mac) === 'n2', soon);
   partner.isSilent = true;
   speaker.observe([], { n1: nodes.n1 });
   await eventually('it is forgotten as a peer', () => speaker.runner.peers.length === 0, soon);
   speaker.observe([], { n1: nodes.n1 });
-  await turn();
+  await nextIteration();
   assert.equal(speaker.runner.nodeOf(mac), undefined, 'the node that has the hardware address');
 });

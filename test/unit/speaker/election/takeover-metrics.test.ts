@@ -1,4 +1,4 @@
-/** How VIPs that come and go are counted. */
+/** How gains and losses of VIPs are counted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -19,7 +19,7 @@ const peers: readonly PeerStatus[] = [
   { node: 'well', liveness: 'Alive', silentMs: 20 },
 ];
 
-test('a VIP comes from a dead node, from one that hands it over, or from nobody; and goes for a reason', async () => {
+test('a VIP is gained from a dead node, from a node that hands it over, or from no node; and it is lost for a reason', async () => {
   const rows: readonly { desc: string; before: readonly Placement[]; now: readonly Placement[]; lines: string[] }[] = [
     {
       desc: 'the holder died',
@@ -62,7 +62,7 @@ test('a VIP comes from a dead node, from one that hands it over, or from nobody;
   for (const { desc, before, now, lines } of rows) {
     const takeovers = new Takeovers();
     takeovers.note(before, now, () => peers);
-    takeovers.note(now, now, () => assert.fail('nothing has come'));
+    takeovers.note(now, now, () => assert.fail('no VIP was gained'));
     const text = (await new Metrics(takeovers.metrics).text()).split('\n');
     for (const line of lines) assert.ok(text.includes(line), `${desc}: ${line} is not in\n${text.join('\n')}`);
   }

@@ -1,9 +1,9 @@
-/** What the kernel of a namespace believes about its neighbours on the link of a pair. */
+/** What the kernel of a namespace believes about its neighbors on the link of a pair. */
 import { ip, linkName } from './namespaces.ts';
 import { soon } from './soon.ts';
 
 /** The entry of an address, as ip(8) tells it; empty where there is none. */
-export function neighbour(namespace: string, address: string): string {
+export function neighbor(namespace: string, address: string): string {
   return ip(`-n ${namespace} neigh show ${address} dev ${linkName}`).trim();
 }
 
@@ -18,7 +18,7 @@ export async function isAnsweredBy(namespace: string, address: string, mac: stri
   };
   ask();
   await soon(`an answer of ${mac} for ${address}`, () => {
-    const entry = neighbour(namespace, address);
+    const entry = neighbor(namespace, address);
     if (entry.includes(`${mac} REACHABLE`)) return true;
     if (!entry.includes('INCOMPLETE')) ask();
     throw new Error(`it has "${entry}"`);
@@ -30,7 +30,7 @@ export async function isStillAnsweredBy(namespace: string, address: string, mac:
   const ask = () => ip(`-n ${namespace} neigh replace ${address} lladdr ${mac} dev ${linkName} nud probe`);
   ask();
   await soon(`${mac} still answers for ${address}`, () => {
-    const entry = neighbour(namespace, address);
+    const entry = neighbor(namespace, address);
     if (entry.includes(`${mac} REACHABLE`)) return true;
     if (!entry.includes('PROBE')) ask();
     throw new Error(`it has "${entry}"`);
