@@ -16,7 +16,7 @@ export interface Subnet {
 }
 
 /** An address as a number: it is parsed once and can be compared with many subnets. */
-export interface NumericAddress {
+interface NumericAddress {
   readonly family: Family;
   readonly value: bigint;
 }

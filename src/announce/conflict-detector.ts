@@ -27,7 +27,7 @@ export type ConflictState =
   | { readonly kind: 'Contested'; readonly mac: string; readonly node: string | undefined };
 
 /** The effects of a turn. */
-export interface ConflictTurn {
+interface ConflictTurn {
   /** VIPs to probe on the wire now. */
   readonly probes: readonly HeldVip[];
   /** VIPs to announce again, because another host has claimed them (RFC 5227 section 2.4). */

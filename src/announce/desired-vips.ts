@@ -29,7 +29,7 @@ export interface DesiredVipSnapshot {
 }
 
 /** Why no node may announce an address. */
-export type NotDesiredReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
+type NotDesiredReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
 
 /** An address of the ledger that no node may announce. */
 export interface Unwanted {

@@ -51,7 +51,7 @@ export interface ReportedLink {
 }
 
 /** The facts on which the reason depends. */
-export interface EligibilityContext {
+interface EligibilityContext {
   readonly address: Ip;
   /** The advertisements of its pool. */
   readonly advertisements: readonly AdvertisementView[];

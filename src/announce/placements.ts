@@ -67,7 +67,7 @@ export type Placement = { readonly vip: Ip; readonly uid: string; readonly holde
 );
 
 /** The facts of this node on which the placements depend. */
-export interface Here {
+interface Here {
   readonly self: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly links: readonly LinkView[];

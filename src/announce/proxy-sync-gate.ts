@@ -13,7 +13,7 @@ import type { HeldVip } from './conflict-detector.ts';
 export type ProxySyncState = 'Pending' | 'Unproven' | 'Ready';
 
 /** What kube-proxy reports about its rules of one family. */
-export interface FamilySync {
+interface FamilySync {
   /** When it last wrote them, in milliseconds since 1970. */
   readonly at: number;
   /** No change has waited for longer than it should. */
@@ -21,7 +21,7 @@ export interface FamilySync {
 }
 
 /** What it reports about each family; undefined if it reports nothing. */
-export type LastSync = Readonly<Partial<Record<Family, FamilySync>>> | undefined;
+type LastSync = Readonly<Partial<Record<Family, FamilySync>>> | undefined;
 
 /** A first announcement waits for at most this long. Milliseconds. */
 export const patienceMs = 2_000;

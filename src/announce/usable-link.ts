@@ -19,7 +19,7 @@ export interface LinkFacts {
  * - `Down`: it is not set up;
  * - `NoCarrier`: it is up, but its cable has no signal.
  */
-export type UnusableReason = 'NoArp' | 'NoEthernetAddress' | 'Member' | 'Down' | 'NoCarrier';
+type UnusableReason = 'NoArp' | 'NoEthernetAddress' | 'Member' | 'Down' | 'NoCarrier';
 
 /** Why this link cannot carry announcements now; undefined if it can. Permanent reasons go before temporary ones. */
 export function unusableReason({ mac, up, carrier, noArp, master }: LinkFacts): UnusableReason | undefined {

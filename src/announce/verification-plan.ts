@@ -39,7 +39,7 @@ export interface PlanView {
 }
 
 /** The VIPs that this node verifies, and the verifiers of the VIPs that it holds. */
-export interface Plan {
+interface Plan {
   readonly targets: readonly Target[];
   readonly held: readonly VerifiedVip[];
 }

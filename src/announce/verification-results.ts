@@ -30,7 +30,7 @@ export interface VerifiedVip {
 }
 
 /** What is known of a VIP. `Pending`: nothing yet, and the condition from before stays. */
-export type VerificationState = VerifiedFinding | 'Pending';
+type VerificationState = VerifiedFinding | 'Pending';
 
 /** A result is valid for `validMs`, or for this many rounds of its verifier if that is longer. */
 const validMs = 180_000;

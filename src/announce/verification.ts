@@ -8,7 +8,7 @@ import type { ProbeResult } from '../liveness/messages.ts';
 import type { Target } from './verification-plan.ts';
 
 /** The effects of a turn. */
-export interface VerificationTurn {
+interface VerificationTurn {
   /** ARP requests and Neighbor Solicitations for a VIP: to all hosts, or to one. */
   readonly neighborProbes: readonly { readonly target: Target; readonly to: string | undefined }[];
   /** SYNs to a port of a VIP, at this hardware address. */

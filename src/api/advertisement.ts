@@ -13,7 +13,7 @@ export interface RawAdvertisement {
 }
 
 /** The nodes that serve a VIP: its holder alone (`Single`), or all eligible nodes, to which the holder forwards packets (`Spread`). */
-export type Distribution = 'Single' | 'Spread';
+type Distribution = 'Single' | 'Spread';
 
 /** The fields of an advertisement that Berth uses. An empty list means all. */
 export interface AdvertisementView extends Identity {

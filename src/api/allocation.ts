@@ -47,7 +47,7 @@ export interface RawAllocation {
 }
 
 /** The status of an entry, written by the speakers. */
-export interface AllocationStatus {
+interface AllocationStatus {
   readonly holder?: HolderRecord;
   readonly conflict?: ConflictRecord;
   readonly conditions?: readonly Condition[];
@@ -64,7 +64,7 @@ export interface HolderRecord {
 }
 
 /** Another host that uses the address. */
-export interface ConflictRecord {
+interface ConflictRecord {
   readonly mac: string;
 }
 

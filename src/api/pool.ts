@@ -8,7 +8,7 @@ import { type Condition, type Identity, identityOf, type LabelSelector, type Raw
  * Whether a pool assigns new addresses (only `Active` does), and whether a re-created Service gets its address again (not if
  * `Draining`).
  */
-export type PoolState = 'Active' | 'Cordoned' | 'Draining';
+type PoolState = 'Active' | 'Cordoned' | 'Draining';
 
 /** IPAddressPool as the API server sends it. */
 export interface RawPool {

@@ -16,7 +16,7 @@ export interface OptionSpec {
 }
 
 /** The arguments and options of one command, without the options of all commands. */
-export interface Given {
+interface Given {
   readonly args: readonly string[];
   /** Values by option name; names are in camel case. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -26,7 +26,7 @@ export interface Given {
 export type CompletionKind = 'pool' | 'node' | 'vip' | 'service';
 
 /** An argument of a command. */
-export interface ArgumentSpec {
+interface ArgumentSpec {
   /** `<address>`, or `[address]` if the argument is optional. */
   readonly name: string;
   readonly what: string;

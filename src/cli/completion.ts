@@ -25,7 +25,7 @@ export function completionScript(shell: string): string {
 }
 
 /** Opens a session with those options of all commands that are on the command line so far. */
-export type OpenSession = (options: Partial<GlobalOptions>) => Session;
+type OpenSession = (options: Partial<GlobalOptions>) => Session;
 
 /** Lists the candidates for the last word, one a line, followed by kubectl's directive. */
 export async function complete(words: readonly string[], program: Command, open: OpenSession): Promise<string> {

@@ -10,7 +10,7 @@ import { type Exit, exits, Failure } from './output/failure.ts';
 import { version } from './output/version.ts';
 
 /** The parts of the process that a run uses. */
-export interface ProcessContext {
+interface ProcessContext {
   /** The arguments, without node and the name of the program. */
   readonly argv: readonly string[];
   /** Returns the terminal, with or without colors. */
@@ -134,6 +134,6 @@ function optionOf({ flags, what, byDefault, many, choices, required }: OptionSpe
 }
 
 /** Formats the examples: a comment that says what the line does, and below it the line. */
-export function examplesOf({ examples }: CommandSpec): string {
+function examplesOf({ examples }: CommandSpec): string {
   return examples.map(([line, what]) => `  # ${what}\n  ${line}`).join('\n');
 }

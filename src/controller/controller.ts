@@ -33,7 +33,7 @@ import { hasObject, makeInformers, snapshotOf } from './snapshot.ts';
 import type { Writer } from './writer.ts';
 
 /** The controller's command line options. */
-export interface ControllerOptions {
+interface ControllerOptions {
   /** The version of Berth. */
   readonly version: string;
   readonly kubeconfig: string | undefined;

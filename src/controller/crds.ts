@@ -11,7 +11,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
 /** Where the CRDs are. */
-export interface CrdOptions {
+interface CrdOptions {
   readonly kubeconfig: string | undefined;
   /** Folder with one CRD per file, in JSON. */
   readonly from: string;

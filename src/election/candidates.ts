@@ -7,7 +7,7 @@ import type { HolderProbes } from './holder-probes.ts';
 import type { Candidate, HolderView } from './view.ts';
 
 /** The facts from which a candidate is judged. */
-export interface Judgement {
+interface Judgement {
   readonly peers: Peers;
   readonly wire: HolderProbes;
   readonly review: PeerStates;

@@ -39,7 +39,7 @@ export interface ElectionInput {
 }
 
 /** The effects of a tick. */
-export interface Effects {
+interface Effects {
   /** The same list as before if nothing has changed. */
   readonly decisions: readonly HolderDecision[];
   /** VIPs to probe on the wire now. */

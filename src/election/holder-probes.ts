@@ -16,7 +16,7 @@ interface Probed {
 }
 
 /** How long a silence must be, in probes and in milliseconds, to count as proof. */
-export interface Proof {
+interface Proof {
   readonly now: number;
   readonly probes: number;
   readonly forMs: number;

@@ -2,7 +2,7 @@
 import { type HolderDecision, type HolderReason, type HolderView, silence, type Vip } from './view.ts';
 
 /** Why and how a VIP lost its holder. */
-export interface Loss {
+interface Loss {
   /** The former holder. It is no candidate. */
   readonly from?: string | undefined;
   /** The node to which the holder wants to give it. */

@@ -25,7 +25,7 @@ export interface Seeker extends Choices {
 const mostSharers = 128;
 
 /** Whether the address is in the Service's status already. Such an address may be assigned even if its pool assigns no new ones. */
-export interface AssignOptions {
+interface AssignOptions {
   readonly adopting: boolean;
 }
 
@@ -113,10 +113,7 @@ export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, fami
 }
 
 /** Why the Service cannot use this address together with its current users; undefined if it can. */
-export function obstacleAt(
-  slot: Slot,
-  { service, requestOf }: Pick<Seeker, 'service' | 'requestOf'>,
-): Outcome | undefined {
+function obstacleAt(slot: Slot, { service, requestOf }: Pick<Seeker, 'service' | 'requestOf'>): Outcome | undefined {
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };

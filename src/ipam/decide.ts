@@ -11,7 +11,7 @@ import type { AllocationRequest } from './requests.ts';
 import type { Slot } from './working-ledger.ts';
 
 /** The state that a decision uses. */
-export interface Context extends Choices {
+interface Context extends Choices {
   readonly current: CurrentAllocations;
   readonly ownership: Ownership;
 }
@@ -39,7 +39,7 @@ function wantsAnother(
 }
 
 /** Why a Service did not get the address in its status. */
-export interface Conflict extends Outcome {
+interface Conflict extends Outcome {
   /** It requests another address or pool anyway, which it may get. */
   readonly wantsAnother: boolean;
 }

@@ -6,7 +6,7 @@ import type { Outcome } from './reasons.ts';
 import type { Slot } from './working-ledger.ts';
 
 /** One address of a Service. */
-export interface Binding {
+interface Binding {
   readonly address: Ip;
   readonly pool: string;
 }
@@ -21,7 +21,7 @@ export interface Assigned extends Outcome {
 }
 
 /** A Service of ours that has no address now. */
-export interface Refused extends Outcome {
+interface Refused extends Outcome {
   readonly kind: 'Refused';
   readonly service: ServiceView;
   /** The addresses in its status stay, although they are not the Service's own: an administrator must decide. */
@@ -32,7 +32,7 @@ export interface Refused extends Outcome {
 export type Decision = Assigned | Refused;
 
 /** Why the Service does not get everything that it requests. */
-export interface Reservations {
+interface Reservations {
   /** Why it does not get the other address that it requests. */
   readonly declined?: Outcome | undefined;
   /** Why a family has no address. */

@@ -7,7 +7,7 @@ import type { EffectivePool } from './pool-table.ts';
 import type { PoolVerdict } from './reasons.ts';
 
 /** The verdict on one pool. */
-export interface PoolLook {
+interface PoolLook {
   readonly pool: string;
   readonly verdict: PoolVerdict;
 }
@@ -20,7 +20,7 @@ export interface FamilyLook {
 }
 
 /** Why a Service has its addresses. */
-export interface Explanation {
+interface Explanation {
   /** undefined: Berth does not serve the Service (by its type or class), or it does not exist. */
   readonly decision: Decision | undefined;
   readonly looks: readonly FamilyLook[];

@@ -42,7 +42,7 @@ export function bindsOf(ledger: WorkingLedger): ReadonlyMap<Ip, Bind> {
 }
 
 /** The state that releases depend on besides the ledger. */
-export interface ReleaseContext {
+interface ReleaseContext {
   readonly services: readonly ServiceView[];
   readonly decisions: readonly Decision[];
   readonly table: PoolTable;

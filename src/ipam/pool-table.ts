@@ -9,7 +9,7 @@ import type { ServiceView } from '../api/service.ts';
 import type { PoolVerdict } from './reasons.ts';
 
 /** Addresses of a younger pool that an older one contains. */
-export interface Overlap {
+interface Overlap {
   readonly older: string;
   readonly ranges: RangeSet;
 }
@@ -22,7 +22,7 @@ export interface EffectivePool extends PoolView {
 }
 
 /** A pool from the point of view of one Service, whether or not it has a free address. */
-export interface RankedPool {
+interface RankedPool {
   readonly pool: EffectivePool;
   /** Why the Service cannot get a new address of this pool; undefined if it can. */
   readonly fault: PoolVerdict | undefined;
@@ -31,7 +31,7 @@ export interface RankedPool {
 }
 
 /** Why a pool assigns no new address to a Service, not even on request. */
-export type PoolExclusion = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
+type PoolExclusion = Extract<PoolVerdict, 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining'>;
 
 interface Ranking {
   readonly ranked: readonly RankedPool[];

@@ -23,7 +23,7 @@ export const allocationReasons = [
 ] as const;
 
 /** One of `allocationReasons`. */
-export type AllocationReason = (typeof allocationReasons)[number];
+type AllocationReason = (typeof allocationReasons)[number];
 
 /** An outcome with a message for people. */
 export interface Outcome {

@@ -3,7 +3,7 @@ import { Distribution, type Metric, Tally } from '../runtime/metrics.ts';
 import { resourceAt } from './resources.ts';
 
 /** A request and its result. */
-export interface Call {
+interface Call {
   readonly method: string;
   readonly path: string;
   readonly watches: boolean;

@@ -2,7 +2,7 @@
 import type { Metric, Sample } from '../runtime/metrics.ts';
 
 /** The properties of an informer that metrics expose. */
-export interface InformerFacts {
+interface InformerFacts {
   readonly synced: boolean;
   readonly failures: number;
   readonly store: { readonly size: number };

@@ -1,7 +1,7 @@
 /** The state of all informers of a process together. */
 
 /** What the set needs of an informer. */
-export interface InformerState {
+interface InformerState {
   readonly synced: boolean;
   readonly known: boolean;
   fault(): string | undefined;

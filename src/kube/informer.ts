@@ -11,7 +11,7 @@ interface RawObject {
 }
 
 /** What an informer watches, and what it calls. */
-export interface InformerOptions<R extends RawObject, V extends Identity> {
+interface InformerOptions<R extends RawObject, V extends Identity> {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly path: string;

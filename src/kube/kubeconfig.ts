@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 
 /** The options of the command line about the kubeconfig. */
-export interface KubeconfigChoice {
+interface KubeconfigChoice {
   readonly file?: string | undefined;
   readonly context?: string | undefined;
 }

@@ -20,7 +20,7 @@ export interface LeaseTiming {
 }
 
 /** The Lease, and the times. */
-export interface LeaderElectorOptions {
+interface LeaderElectorOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly namespace: string;

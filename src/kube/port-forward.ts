@@ -3,7 +3,7 @@ import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { WebSocketHandler } from '@kubernetes/client-node/dist/web-socket-handler.js';
 
 /** A request. */
-export interface ForwardedRequest {
+interface ForwardedRequest {
   readonly namespace: string;
   readonly pod: string;
   readonly port: number;
@@ -12,7 +12,7 @@ export interface ForwardedRequest {
 }
 
 /** An answer; the body is text. */
-export interface ForwardedAnswer {
+interface ForwardedAnswer {
   readonly status: number;
   readonly body: string;
 }

@@ -17,7 +17,7 @@ export const collections = {
 export const crdsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 /** The resource of an API path, by the names of RBAC. */
-export interface ResourceAt {
+interface ResourceAt {
   /** Empty for the core group. */
   readonly group: string;
   /** With its subresource, such as `services/status`. */

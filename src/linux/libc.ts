@@ -79,7 +79,7 @@ export function controlDescriptor(fd: number, command: number, argument: number)
 }
 
 /** A socket option, by level and name. */
-export interface SocketOption {
+interface SocketOption {
   readonly level: number;
   readonly name: number;
 }

@@ -10,7 +10,7 @@ import {
 } from '../wire/netlink.ts';
 
 /** An address of a link, with its prefix length in bits. */
-export interface LinkAddress {
+interface LinkAddress {
   readonly address: Ip;
   readonly prefix: number;
 }

@@ -39,7 +39,7 @@ const datagram = new Uint8Array(1 << 16);
  * The result of `receive`. `None`: nothing is queued. `Lost`: messages were lost, for example because the queue was full (ENOBUFS,
  * netlink(7)). Then only a dump on a new socket gives the current state.
  */
-export type Received = readonly NetlinkMessage[] | 'None' | 'Lost';
+type Received = readonly NetlinkMessage[] | 'None' | 'Lost';
 
 /** An open socket. */
 export interface NetlinkSocket {

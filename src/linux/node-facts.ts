@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 
 /** The settings of a link, or of all links, as numbers. */
-export interface LinkReadings {
+interface LinkReadings {
   readonly rpFilter?: number;
   readonly arpIgnore?: number;
   readonly arpAnnounce?: number;

@@ -9,7 +9,7 @@ import { adviseMemory } from './libc.ts';
 const dontNeed = 4;
 
 /** A mapping of proc_pid_smaps(5). */
-export interface Mapping {
+interface Mapping {
   readonly start: bigint;
   readonly length: number;
   /** Bytes of it that are in memory. */

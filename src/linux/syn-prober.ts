@@ -12,7 +12,7 @@ import { type ReservedPort, reserveTcpPort } from './reserved-port.ts';
 import { tcpToPort } from './socket-filter.ts';
 
 /** The link on which probes are sent. */
-export interface ProbeLink extends LinkName {
+interface ProbeLink extends LinkName {
   readonly mac: string;
 }
 
@@ -28,7 +28,7 @@ export interface SynProbe {
 }
 
 /** The callbacks of a prober. */
-export interface SynProberOptions {
+interface SynProberOptions {
   /** An answer arrived from this address: SYN-ACK or RST. */
   readonly onAnswer: (address: Ip) => void;
   /** The socket of a link failed. The next probe opens a new one. */

@@ -15,7 +15,7 @@ import type { Peer } from './peer.ts';
 export type Liveness = 'Unknown' | 'Alive' | 'Restarting' | 'Dead';
 
 /** The state of one peer, and when it changes if nothing more is heard. */
-export interface PeerState {
+interface PeerState {
   readonly liveness: Liveness;
   /** When it was last heard, by this node or by a peer that reported it. */
   readonly heardAt: number;

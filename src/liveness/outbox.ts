@@ -17,7 +17,7 @@ import {
 import type { Peers } from './peers.ts';
 
 /** The fields of a heartbeat that its caller decides. */
-export interface HeartbeatFields {
+interface HeartbeatFields {
   readonly now: number;
   readonly state: SpeakerState;
   readonly rules: number;

@@ -5,7 +5,7 @@
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 
 /** The two forms of a gratuitous ARP (RFC 5227 section 3), and the one of a Neighbor Advertisement. */
-export type UnsolicitedForm = 'Request' | 'Reply' | 'Advertisement';
+type UnsolicitedForm = 'Request' | 'Reply' | 'Advertisement';
 
 /** A frame that is due. */
 export interface DueFrame {

@@ -1,7 +1,7 @@
 /** Events of one kind. A part emits its events; `wiring.ts` connects the parts that receive them. */
 
 /** Receives an event. */
-export type Receiver<Args extends readonly unknown[]> = (...args: Args) => void;
+type Receiver<Args extends readonly unknown[]> = (...args: Args) => void;
 
 /** Calls all receivers in the order of their registration, before `emit` returns. Without receivers, an event has no effect. */
 export class Emitter<Args extends readonly unknown[] = []> {

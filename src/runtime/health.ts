@@ -6,7 +6,7 @@ import type { Metrics } from './metrics.ts';
 export type Checks = Readonly<Record<string, () => string | undefined>>;
 
 /** Where to listen, and what to serve. */
-export interface HealthOptions {
+interface HealthOptions {
   /** `ADDRESS:PORT`; port 0 takes any free port. */
   readonly listen: string;
   /** The checks of `/healthz`. Without checks, a path is not served. */

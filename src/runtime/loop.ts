@@ -5,7 +5,7 @@ import { wait } from './wait.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** What to run, and when. */
-export interface LoopOptions {
+interface LoopOptions {
   readonly log: Logger;
   /** Compares the whole state with the desired one, and corrects differences. A rejection is logged, and the pass is repeated. */
   readonly pass: (signal: AbortSignal) => Promise<void>;

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** The labels of one value of a metric. */
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 /** One value of a metric, with its labels. */
 export interface Sample {
@@ -40,7 +40,7 @@ export class Tally {
 }
 
 /** The properties of a {@link Distribution}. */
-export interface DistributionOptions {
+interface DistributionOptions {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly string[];

@@ -7,7 +7,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 
 /** The options of a socket. */
-export interface DatagramOptions {
+interface DatagramOptions {
   readonly port: number;
   /** The local address to receive datagrams on; undefined: all. */
   readonly address?: string | undefined;
@@ -20,7 +20,7 @@ export interface DatagramOptions {
 }
 
 /** The datagrams since the start, by outcome. */
-export interface DatagramCounters {
+interface DatagramCounters {
   received: number;
   /** Dropped: signed with none of our keys, or too short. */
   unsigned: number;

@@ -11,7 +11,7 @@ import type { ElectionRunner } from './election/election-runner.ts';
 import { clusterSnapshot, type Informers } from './informers.ts';
 
 /** The parts that the desired state is read from. */
-export interface DesiredStateParts {
+interface DesiredStateParts {
   readonly informers: Informers;
   readonly monitor: Pick<LinkMonitor, 'links'>;
   readonly runner: Pick<ElectionRunner, 'linksOf' | 'deafLinks'>;

@@ -29,14 +29,14 @@ export interface Informers {
 }
 
 /** Where the speakers' Pods are. */
-export interface Peers {
+interface Peers {
   readonly namespace: string;
   /** Their labels. */
   readonly peerSelector: string;
 }
 
 /** What the informers work with. */
-export interface Watching {
+interface Watching {
   readonly client: KubeClient;
   readonly log: Logger;
   /** Called after each change of any informer. */

@@ -33,7 +33,7 @@ interface Part {
 }
 
 /** The location of the file, and the node that it belongs to. */
-export interface SnapshotFileOptions {
+interface SnapshotFileOptions {
   /** undefined: no file is kept. */
   readonly file: string | undefined;
   readonly node: string;
@@ -85,7 +85,7 @@ function* valuesOf(node: string, { savedAt, views, claims }: Saved): Generator<H
 }
 
 /** The sources of the snapshot, and the callback for its use. */
-export interface Live {
+interface Live {
   readonly informers: Informers;
   /** The claims to remember. */
   readonly claims: () => readonly Claim[];

@@ -44,7 +44,7 @@ import { openSnapshotFile } from './snapshot-file.ts';
 import { wireSpeaker } from './wiring.ts';
 
 /** The command line options of a speaker. */
-export interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
+interface SpeakerOptions extends DataplaneOptions, EndpointOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
   /** Labels of the speakers' Pods. */

@@ -10,7 +10,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
 /** The location of the speakers, and the time that they have. */
-export interface UninstallOptions {
+interface UninstallOptions {
   readonly kubeconfig: string | undefined;
   readonly namespace: string;
   /** Labels of the speakers' Pods. */

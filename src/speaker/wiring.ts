@@ -23,14 +23,14 @@ import type { Takeovers } from './election/takeover-metrics.ts';
 import type { SnapshotFile } from './snapshot-file.ts';
 
 /** The parts that decide which node holds a VIP. */
-export interface ElectionParts {
+interface ElectionParts {
   readonly announcer: Pick<Announcer, 'stalled' | 'heard' | 'repeat'>;
   readonly runner: ElectionRunner;
   readonly transport: PeerTransport;
 }
 
 /** The parts that announce the VIPs that this node holds. */
-export interface AnnouncingParts extends ElectionParts {
+interface AnnouncingParts extends ElectionParts {
   readonly log: Logger;
   readonly desired: DesiredState;
   readonly prober: NeighborProber;
@@ -43,7 +43,7 @@ export interface AnnouncingParts extends ElectionParts {
 }
 
 /** All parts of a speaker. */
-export interface SpeakerParts extends AnnouncingParts {
+interface SpeakerParts extends AnnouncingParts {
   readonly announcer: Announcer;
   readonly livenessLog: LivenessLog;
   readonly dataplane: NodeDataplane;

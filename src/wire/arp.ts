@@ -43,7 +43,7 @@ const ethernetHardware = 1;
 export const arpFaults = ['Runt', 'VlanTagged', 'NotArp', 'Malformed'] as const;
 
 /** One of {@link arpFaults}. */
-export type ArpFault = (typeof arpFaults)[number];
+type ArpFault = (typeof arpFaults)[number];
 
 /** An ARP packet and the Ethernet addresses of its frame. */
 export interface ArpFrame {

@@ -63,7 +63,7 @@ const onLinkHopLimit = 255;
 export const ndpFaults = ['Runt', 'VlanTagged', 'NotNdp', 'OffLink', 'BadChecksum', 'Malformed'] as const;
 
 /** One of {@link ndpFaults}. */
-export type NdpFault = (typeof ndpFaults)[number];
+type NdpFault = (typeof ndpFaults)[number];
 
 /** A solicitation or advertisement, with the addresses of its frame. */
 export interface NdpFrame {

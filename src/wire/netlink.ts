@@ -33,7 +33,7 @@ export interface AddressMessage {
 }
 
 /** A queueing discipline of a link (tc(8)). */
-export interface QdiscMessage {
+interface QdiscMessage {
   readonly kind: 'Qdisc';
   /** Index of the link. */
   readonly index: number;

@@ -61,7 +61,7 @@ const hops = 64;
 export const tcpFaults = ['Runt', 'NotTcp', 'Malformed', 'BadChecksum'] as const;
 
 /** One of {@link tcpFaults}. */
-export type TcpFault = (typeof tcpFaults)[number];
+type TcpFault = (typeof tcpFaults)[number];
 
 /** A segment, with the addresses of its packet and its frame. */
 export interface TcpFrame {

@@ -24,14 +24,14 @@ export interface RawWorkload {
 }
 
 /** A Pod of Berth. */
-export interface BerthPod {
+interface BerthPod {
   readonly name: string;
   readonly node: string;
   readonly ready: boolean;
 }
 
 /** The settings of an installation that affect decisions. */
-export interface Settings {
+interface Settings {
   readonly ownership: Ownership;
   readonly handOff: HandOff;
   /** Port of the speakers' health endpoint, on their nodes' loopback. */

@@ -11,7 +11,7 @@ import type { Reach } from '../cluster/session.ts';
 import { misused, wrong } from '../output/failure.ts';
 
 /** An object in a file. */
-export interface Manifest {
+interface Manifest {
   readonly kind: 'IPAddressPool' | 'L2Advertisement';
   readonly metadata: { readonly name: string; readonly labels?: object; readonly annotations?: object };
   readonly spec?: object;

@@ -13,7 +13,7 @@ import type { Checked } from './manifests.ts';
  * that address is in a pool again. `Silenced`: no node could announce its address any more. `Announced`: a
  * node could announce it again. `Keeps`: nothing changes.
  */
-export type PlanEffect = 'Gains' | 'Moves' | 'Loses' | 'PoolRemoved' | 'Returns' | 'Silenced' | 'Announced' | 'Keeps';
+type PlanEffect = 'Gains' | 'Moves' | 'Loses' | 'PoolRemoved' | 'Returns' | 'Silenced' | 'Announced' | 'Keeps';
 
 /** A Service, before and after. */
 export interface PlannedService {
@@ -29,7 +29,7 @@ export interface PlannedService {
 }
 
 /** An object of the change. */
-export interface PlannedObject {
+interface PlannedObject {
   readonly kind: string;
   readonly name: string;
   readonly change: 'Created' | 'Changed' | 'Unchanged' | 'Deleted';
@@ -76,11 +76,7 @@ export function planFacts(before: Evaluation, checked: readonly Checked[], delet
 }
 
 /** The evaluation of the cluster after the change. */
-export function afterChange(
-  evaluation: Evaluation,
-  checked: readonly Checked[],
-  deleted: readonly Deleted[],
-): Evaluation {
+function afterChange(evaluation: Evaluation, checked: readonly Checked[], deleted: readonly Deleted[]): Evaluation {
   const { cluster, answers } = evaluation;
   const replaced = <V extends { readonly name: string }>(kind: Checked['kind'], views: readonly V[]): readonly V[] => {
     const changed = checked.filter((one) => one.kind === kind);

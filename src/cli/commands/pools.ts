@@ -11,7 +11,7 @@ import { exits } from '../output/failure.ts';
 import { type Column, renderTable } from '../output/table.ts';
 
 /** The state of a pool, for people and programs. */
-export interface PoolFacts {
+interface PoolFacts {
   readonly name: string;
   readonly state: string;
   readonly autoAssign: boolean;
@@ -42,7 +42,7 @@ export const poolsCommand: CommandSpec = {
 };
 
 /** Collects the facts of all pools, the oldest first. */
-export function poolFacts(cluster: Cluster): readonly PoolFacts[] {
+function poolFacts(cluster: Cluster): readonly PoolFacts[] {
   const { table, ledger } = settle(allocationSnapshot(cluster));
   return poolReports(table, ledger).map(({ pool, counts, findings }) => {
     const { name, state, autoAssign, ranges, allocation, quota } = pool;

@@ -12,7 +12,7 @@ import { renderTable } from '../output/table.ts';
 import { noSuchNode } from './node-drain.ts';
 
 /** The result of a simulation. */
-export interface SimulateFacts {
+interface SimulateFacts {
   readonly down: readonly string[];
   /** Addresses that would move; `to` is absent if no node could take the address over. */
   readonly moves: readonly {

@@ -80,7 +80,7 @@ export function statusFacts(evaluation: Evaluation): StatusFacts {
 }
 
 /** Counts the reasons, the most frequent first. */
-export function countedBy(all: readonly { readonly reason: string }[]): readonly Counted[] {
+function countedBy(all: readonly { readonly reason: string }[]): readonly Counted[] {
   const counts = new Map<string, number>();
   for (const { reason } of all) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   return [...counts]

@@ -21,7 +21,7 @@ export const statusCommand: CommandSpec = {
 };
 
 /** The answer. */
-export function statusAnswer(facts: StatusFacts): Answer {
+function statusAnswer(facts: StatusFacts): Answer {
   const { services, vips, warnings } = facts;
   const isFine = services.withoutAddress.length + vips.silent.length + warnings.length === 0;
   return { facts, text: (style) => statusText(facts, style), exit: isFine ? exits.fine : exits.wrong };

@@ -9,7 +9,7 @@ import type { Answer } from '../output/answer.ts';
 import { exits, misused } from '../output/failure.ts';
 
 /** The facts about an address. */
-export interface WhoHasFacts {
+interface WhoHasFacts {
   readonly address: string;
   /**
    * `InUse`, `Reserved`, `Foreign` (of a node, or of another program), `Free`, `NotGiven` (in a pool that does

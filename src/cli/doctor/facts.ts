@@ -36,7 +36,7 @@ export interface PodState {
 }
 
 /** The answer of one speaker. */
-export interface SpeakerReport {
+interface SpeakerReport {
   readonly node: string;
   /** Why it did not answer; undefined if it did. */
   readonly fault: string | undefined;

@@ -2,7 +2,7 @@
 import type { OtherAllocators, Workload } from './facts.ts';
 
 /** An installed program of this kind. */
-export interface Other {
+interface Other {
   readonly name: string;
   /** Its object, such as `DaemonSet metallb-system/speaker`. */
   readonly where: string;

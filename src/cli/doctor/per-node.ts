@@ -4,7 +4,7 @@ import { answeringSpeakers, type Facts, type JudgedStatus } from './facts.ts';
 import { type Found, orOk, unknown } from './finding.ts';
 
 /** Judges one node; `where` names it. */
-export type NodeJudge = (status: JudgedStatus, where: string) => readonly Found[];
+type NodeJudge = (status: JudgedStatus, where: string) => readonly Found[];
 
 /** Judges each node whose speaker answered. Without any answer the finding is `unknown`. */
 export function ofNodes(facts: Facts, judge: NodeJudge, good: string): readonly Found[] {

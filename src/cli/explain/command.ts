@@ -48,7 +48,7 @@ export function serviceName(text: string): string {
 }
 
 /** Finds a Service of type LoadBalancer. Throws a Failure with a hint if there is none. */
-export function findService({ services }: Cluster, key: string): ServiceView {
+function findService({ services }: Cluster, key: string): ServiceView {
   const service = services.find((one) => one.key === key);
   if (service === undefined) throw noSuchService(services, key);
   if (!service.isLoadBalancer) {
@@ -69,7 +69,7 @@ function noSuchService(services: readonly ServiceView[], key: string): Failure {
 }
 
 /** The answer. `now` is in milliseconds since 1970. */
-export function explainAnswer(facts: ExplainFacts, now: number): Answer {
+function explainAnswer(facts: ExplainFacts, now: number): Answer {
   const exit = facts.problems.length > 0 ? exits.wrong : exits.fine;
   return { facts, text: (style) => explainText(facts, { ...style, now }), exit };
 }

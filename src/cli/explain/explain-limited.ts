@@ -9,7 +9,7 @@ import type { Problem } from './explained.ts';
 import { problem } from './problems.ts';
 
 /** The facts in the status of a Service. */
-export interface LimitedFacts {
+interface LimitedFacts {
   readonly service: string;
   readonly addresses: readonly string[];
   readonly conditions: readonly {
@@ -34,7 +34,7 @@ export async function explainLimited(session: Session, key: string, why: string)
 }
 
 /** Derives the facts from the conditions of the Service. */
-export function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): LimitedFacts {
+function limitedFacts({ key, ingress, conditions }: ServiceView, why: string): LimitedFacts {
   const shown = conditions.map(({ type, status, reason, message }) => ({ type, status, reason, message }));
   const isGood = ({ status, reason }: (typeof shown)[number]) =>
     status === 'True' && ['Allocated', 'Announced', 'AddressConflict'].includes(reason);

@@ -5,7 +5,7 @@ import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 
 /** An address, and the facts that decide which nodes may hold it. */
-export interface Placed {
+interface Placed {
   readonly address: Ip;
   readonly pool: string;
   readonly holder: string | undefined;

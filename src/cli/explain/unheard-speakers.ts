@@ -5,7 +5,7 @@
 import type { SpeakerAnswer } from '../cluster/speakers.ts';
 
 /** A speaker, and the peers that it gets no heartbeats from. */
-export interface UnheardSpeaker {
+interface UnheardSpeaker {
   readonly node: string;
   /** Peers that sent no heartbeat since this speaker started (`LivenessBlocked`). */
   readonly never: readonly string[];

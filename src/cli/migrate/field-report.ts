@@ -4,7 +4,7 @@
  * `Carried`: unchanged. `Adapted`: in another form, or with a difference that the text names. `NotCarried`:
  * Berth has no equivalent. `NotNeeded`: Berth works without it.
  */
-export type FieldFate = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
+type FieldFate = 'Carried' | 'Adapted' | 'NotCarried' | 'NotNeeded';
 
 /** One line of the report. */
 export interface FieldRow {

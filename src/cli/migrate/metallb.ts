@@ -8,7 +8,7 @@ import { type Converted, convertAddresses, convertPool, type NewPool } from './p
 import { type ConvertedService, convertService, isBalanced } from './services.ts';
 
 /** The input of a conversion. */
-export interface Installation {
+interface Installation {
   /** Objects; those that are not of `metallb.io` are ignored. */
   readonly objects: readonly Manifest[];
   readonly services: readonly RawService[];

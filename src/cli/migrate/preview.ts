@@ -10,7 +10,7 @@ import type { Migration } from './metallb.ts';
 import type { ConvertedService } from './services.ts';
 
 /** The cluster before the take-over. */
-export interface Before {
+interface Before {
   /** Berth's pools that exist already. */
   readonly pools: readonly PoolView[];
   readonly namespaces: readonly NamespaceView[];
@@ -26,7 +26,7 @@ export interface Before {
  * is not changed. `Berth`: Berth serves it already. `Pending`: it has no address yet. `NotOurs`: Berth does
  * not serve its class.
  */
-export type Fate = 'Keeps' | 'Changes' | 'Berth' | 'Pending' | 'NotOurs';
+type Fate = 'Keeps' | 'Changes' | 'Berth' | 'Pending' | 'NotOurs';
 
 /** The effect on one Service. */
 export interface Preview {

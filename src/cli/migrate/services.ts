@@ -6,7 +6,7 @@ import type { RawService } from '../../api/service.ts';
 import { FieldReport, type FieldRow } from './field-report.ts';
 
 /** The other input of a Service's conversion. */
-export interface ServiceContext {
+interface ServiceContext {
   /** The names of Berth's pools after the conversion. */
   readonly pools: readonly string[];
   /** Classes that Berth serves. */

@@ -25,7 +25,7 @@ import type { ConvertedService } from './services.ts';
 import { addressesOf, keyOf } from './steps.ts';
 
 /** The input of a take-over. */
-export interface TakeOver {
+interface TakeOver {
   readonly session: Session;
   readonly migration: Migration;
   /** The groups of Services, in the order of the take-over. */
@@ -45,7 +45,7 @@ export interface TakenAddress {
 }
 
 /** A node selector that no node matches: a DaemonSet cannot be scaled to zero. */
-export const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
+const stoppedSelector = { 'berth.dev/stopped-by-migrate': 'true' } as const;
 
 const pollMs = 300;
 /** Longer than the minute that Berth waits before it writes to a status that another program has written to. */

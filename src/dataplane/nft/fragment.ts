@@ -16,7 +16,7 @@ export const aliveMs = 600_000;
  * one element per protocol for all rules: if thousands of elements expired one by one, each of them would need a
  * renewal.
  */
-export const gateName = 'alive';
+const gateName = 'alive';
 const gateElements = ['ip', 'ip6', 'arp'];
 const gateElement = `timeout ${aliveMs / 1000}s`;
 

@@ -15,7 +15,7 @@ const numbers: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132
  * Fields of the carried packet (without IP options), by their offsets in bits from the start of the error. The packet
  * went from a VIP to a client.
  */
-export interface CarriedPacket {
+interface CarriedPacket {
   readonly protocol: string;
   readonly source: string;
   readonly port: string;

@@ -36,7 +36,7 @@ export type Ruleset = readonly Table[];
 export const tableName = 'berth';
 
 /** All families in which Berth may have a table. */
-export const tableFamilies: readonly TableFamily[] = ['ip', 'ip6', 'arp', 'netdev'];
+const tableFamilies: readonly TableFamily[] = ['ip', 'ip6', 'arp', 'netdev'];
 
 /** One command has at most this many elements: nft parses long lines quickly, but people do not read them quickly. */
 const elementsPerCommand = 500;

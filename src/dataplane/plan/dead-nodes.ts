@@ -6,13 +6,13 @@
 import type { Ip } from '../../addr/ip.ts';
 
 /** A node that no speaker hears, and its addresses in subnets of this node's links; none if it is behind a router. */
-export interface SilentNode {
+interface SilentNode {
   readonly node: string;
   readonly addresses: readonly Ip[];
 }
 
 /** The result of a review. */
-export interface Finding {
+interface Finding {
   /** Nodes whose kernels are silent too. */
   readonly dead: readonly string[];
   /** Addresses to probe on the wire now. */

@@ -7,7 +7,7 @@ import type { Neighbor } from './neighbor.ts';
 import type { Chances } from './spec.ts';
 
 /** The present holder of a VIP. */
-export interface Held {
+interface Held {
   readonly uid: string;
   readonly vip: Ip;
   readonly holder: string | undefined;

@@ -10,13 +10,13 @@ export interface OwnLink {
 }
 
 /** A link of another node, as that node reports it: addresses as `address/prefix`. */
-export interface NeighborLink {
+interface NeighborLink {
   readonly mac: string;
   readonly addresses: readonly string[];
 }
 
 /** The links that the neighbors depend on. */
-export interface NeighborLinks {
+interface NeighborLinks {
   readonly own: readonly OwnLink[];
   /** The links of another node; undefined before it reported any. */
   readonly of: (node: string) => readonly NeighborLink[] | undefined;

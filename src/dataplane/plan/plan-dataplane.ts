@@ -6,7 +6,7 @@ import type { OwnLink } from './neighbor-table.ts';
 import type { DataPath } from './spec.ts';
 
 /** What is known of the node, the cluster and the plans for single features. */
-export interface DataplaneFacts extends Omit<DataPath, 'nodeAddresses' | 'links' | 'deadEndpoints'> {
+interface DataplaneFacts extends Omit<DataPath, 'nodeAddresses' | 'links' | 'deadEndpoints'> {
   /** The links of this node that can be used. */
   readonly links: readonly OwnLink[];
   /** The internal addresses of this node, in the order of its object. */

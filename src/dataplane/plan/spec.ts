@@ -69,7 +69,7 @@ export interface Spread {
 }
 
 /** The node that gets the packets of a VIP that belong to no connection known to this node. */
-export interface SecondChance {
+interface SecondChance {
   readonly vip: Ip;
   readonly to: Neighbor;
 }

@@ -5,7 +5,7 @@ import type { Ip } from '../../addr/ip.ts';
 export const spreadReasons = ['Spread', 'LinkHasPrograms', 'RulesNotLoaded', 'SpreadPathBlocked', 'NoMember'] as const;
 
 /** One of {@link spreadReasons}. */
-export type SpreadReason = (typeof spreadReasons)[number];
+type SpreadReason = (typeof spreadReasons)[number];
 
 /** The facts from which the finding follows. */
 export interface SpreadState {

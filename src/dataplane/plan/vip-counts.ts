@@ -1,7 +1,7 @@
 /** Keeps counts rising although the kernel's counters restart at zero whenever the rules are loaded again. */
 
 /** Packets and bytes. */
-export interface Count {
+interface Count {
   readonly packets: number;
   readonly bytes: number;
 }

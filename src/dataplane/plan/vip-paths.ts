@@ -8,7 +8,7 @@ import type { Protocol } from '../nft/icmp-error.ts';
 import type { PortPath, VipPath } from './spec.ts';
 
 /** The facts on which the paths depend. */
-export interface PathSnapshot {
+interface PathSnapshot {
   readonly ledger: readonly AllocationView[];
   /** The Service with a uid. */
   readonly service: (uid: string) => ServiceView | undefined;

@@ -17,7 +17,7 @@ export interface Rewritten {
 }
 
 /** The node address and the conntrack zone of the rewritten errors. */
-export interface ErrorFacts {
+interface ErrorFacts {
   readonly own: Ip;
   readonly zone: number;
 }

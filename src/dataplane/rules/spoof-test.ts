@@ -43,7 +43,7 @@ export const testRules: readonly string[] = [
 ];
 
 /** A peer whose test packets should arrive. */
-export interface Tester {
+interface Tester {
   readonly node: string;
   readonly mac: string;
 }

@@ -20,7 +20,7 @@ import { noteTests, testRules } from './spoof-test.ts';
 const modulus = `mod ${slotCount} seed 0x1efc`;
 
 /** The input of a packet's slot: its whole flow, or the client only. */
-export type SlotKey = 'flow' | 'client';
+type SlotKey = 'flow' | 'client';
 
 /** The expression that gives the slot of a packet. */
 export function slotExpression({ ip }: Dialect, key: SlotKey): string {

@@ -63,7 +63,7 @@ export function countQueueDrops({ fd }: AnsweringSocket, counts: Float64Array): 
 }
 
 /** What an answerer needs. */
-export interface AnswererOptions {
+interface AnswererOptions {
   readonly counts: Float64Array;
   readonly onHeard: (claim: HeardClaim) => void;
   /** Was this thread paused since it last woke up? Checked directly before answers are sent. */

@@ -18,7 +18,7 @@ export type CounterName = FrameOutcome | 'NotSent' | 'QueueFull' | 'Stalled';
 export type ResponderCounters = Readonly<Record<CounterName, number>>;
 
 /** Views of the shared memory. Only the worker writes `beat` and `counts`; only the main thread writes `newest`. */
-export interface ResponderMemory {
+interface ResponderMemory {
   /** One number: how many messages were posted to the worker. Accessed with Atomics. */
   readonly newest: Int32Array;
   /** One number: the time of the last turn of the worker's loop, on the clock of {@link monotonicMs}. */

@@ -22,7 +22,7 @@ export interface LinkVips {
 }
 
 /** The callbacks of a responder. */
-export interface ResponderOptions {
+interface ResponderOptions {
   /** A link is no longer answered, or could not be opened, until the next `apply` with this link. */
   readonly onLinkFailed: (failure: LinkFailure) => void;
   /** Another host answers for an address, or claims it. */

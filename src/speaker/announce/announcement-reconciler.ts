@@ -19,7 +19,7 @@ import type { ProxyWatch } from './proxy-watch.ts';
 import type { Verifier } from './verifier.ts';
 
 /** The parts that the reconciler works with. */
-export interface AnnouncementReconcilerParts {
+interface AnnouncementReconcilerParts {
   readonly informers: Pick<Informers, 'allocations' | 'nodes'>;
   readonly desired: Pick<DesiredState, 'view'>;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf'>;

@@ -36,7 +36,7 @@ export interface Announcer {
 const workerSilenceMs = 5_000;
 
 /** The functions by which an announcer uses the kernel. */
-export interface AnnouncerKernel {
+interface AnnouncerKernel {
   readonly startResponder: typeof startResponder;
   readonly openFrameSender: typeof openFrameSender;
 }

@@ -4,7 +4,7 @@ import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
 /** What the watch works with. */
-export interface ConflictWatchOptions {
+interface ConflictWatchOptions {
   readonly log: Logger;
   /** The node of the cluster that has this hardware address. */
   readonly nodeOf: (mac: string) => string | undefined;

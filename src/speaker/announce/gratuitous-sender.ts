@@ -19,7 +19,7 @@ import type { Logger } from '../../runtime/logger.ts';
 type Link = LinkVips['link'];
 
 /** The parts that a sender of bursts works with. */
-export interface BurstSenderOptions {
+interface BurstSenderOptions {
   readonly log: Logger;
   readonly open: (link: Link) => FrameSender;
   /** A link failed: nothing is sent on it until the next `apply` that names it. */

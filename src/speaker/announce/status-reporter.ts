@@ -19,7 +19,7 @@ import type { HolderStatusWriter } from './status-writer.ts';
 import type { Verifier } from './verifier.ts';
 
 /** The parts that the reporter works with. */
-export interface StatusReporterParts {
+interface StatusReporterParts {
   readonly informers: Informers;
   readonly desired: Pick<DesiredState, 'view'>;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'deafLinks' | 'isReporter'>;

@@ -20,7 +20,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { inParallel } from '../../runtime/parallel.ts';
 
 /** The parts that the writer works with. */
-export interface HolderStatusWriterOptions {
+interface HolderStatusWriterOptions {
   readonly client: KubeClient;
   readonly log: Logger;
   readonly allocations: Informer<RawAllocation, AllocationView>;

@@ -12,7 +12,7 @@ import type { ElectionRunner } from '../election/election-runner.ts';
 import type { NeighborProber } from './neighbor-prober.ts';
 
 /** The parts that a verifier works with. */
-export interface VerifierOptions {
+interface VerifierOptions {
   readonly log: Logger;
   readonly nodeName: string;
   readonly prober: Pick<NeighborProber, 'probeOn'>;

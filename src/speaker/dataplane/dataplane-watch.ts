@@ -29,7 +29,7 @@ export interface DataplaneOptions {
 }
 
 /** The parts that the watch works with. */
-export interface DataplaneWatchParts {
+interface DataplaneWatchParts {
   readonly informers: Informers;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'>;
   readonly desired: Pick<DesiredState, 'view'>;

@@ -8,7 +8,7 @@ import type { NeighborProber } from '../announce/neighbor-prober.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
 
 /** The parts that the watch works with. */
-export interface DeadNodeWatchParts {
+interface DeadNodeWatchParts {
   readonly runner: Pick<ElectionRunner, 'linksOf' | 'membership'>;
   readonly links: () => readonly Link[];
   readonly prober: Pick<NeighborProber, 'probe'>;

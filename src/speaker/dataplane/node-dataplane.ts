@@ -16,7 +16,7 @@ import type { SpoofTester } from './spoof-tester.ts';
 import { SpreadWatch } from './spread-watch.ts';
 
 /** The parts that it works with. */
-export interface NodeDataplaneParts {
+interface NodeDataplaneParts {
   readonly log: Logger;
   readonly informers: Informers;
   readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'>;

@@ -27,7 +27,7 @@ export interface Hosts {
 }
 
 /** The VIPs to spread, and the nodes that share them. */
-export interface SpreadTargets {
+interface SpreadTargets {
   readonly targetFor: SpreadFacts['targetFor'];
   /** The other nodes that share VIPs with this one, by the name of the link, whether packets can be passed on to them or not. */
   readonly neighbors: ReadonlyMap<string, readonly Neighbor[]>;

@@ -14,7 +14,7 @@ import type { SpoofTester } from './spoof-tester.ts';
 import { endpointCounts, type Hosts, spreadTargetsOf } from './spread-targets.ts';
 
 /** The parts that the watch works with. */
-export interface SpreadParts {
+interface SpreadParts {
   readonly log: Logger;
   readonly tester: Pick<SpoofTester, 'observe' | 'blockedOn'>;
   /** Why the rules are not in the kernel; undefined while they are. */

@@ -20,7 +20,7 @@ import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 
 /** The ports by which the runner uses clock, network and wire. */
-export interface RunnerPorts {
+interface RunnerPorts {
   readonly clock: Clock;
   /** Sends a message to a node; `onLinks` are the addresses that the node has on its links, as it reported them. */
   readonly send: (node: string, message: Message, onLinks: readonly string[]) => void;
@@ -29,7 +29,7 @@ export interface RunnerPorts {
 }
 
 /** The parts that the runner works with. */
-export interface ElectionRunnerOptions {
+interface ElectionRunnerOptions {
   readonly node: string;
   /** Distinguishes this run of the speaker from earlier ones: 16 hexadecimal digits. */
   readonly incarnation: string;
@@ -41,7 +41,7 @@ export interface ElectionRunnerOptions {
 }
 
 /** The nodes, as the speakers see them. */
-export interface NodeMembership {
+interface NodeMembership {
   /** Nodes that are alive or restarting: their kernels serve meanwhile. */
   readonly present: readonly string[];
   /** Nodes that are certainly dead. */

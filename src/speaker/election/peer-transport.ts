@@ -17,7 +17,7 @@ export interface PeerTransportOptions {
 }
 
 /** The addresses of the nodes, and the subnets of this one. */
-export interface Neighborhood {
+interface Neighborhood {
   /** Addresses of each node that runs a speaker. */
   readonly addresses: ReadonlyMap<string, readonly string[]>;
   /** The name of the link whose subnet an address is in; undefined where a router is between. */

@@ -26,7 +26,7 @@ export interface EndpointOptions {
 }
 
 /** The parts of a speaker that the endpoints read. */
-export interface EndpointParts {
+interface EndpointParts {
   readonly informers: Informers;
   readonly announcer: Announcer;
   readonly runner: ElectionRunner;

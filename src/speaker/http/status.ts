@@ -8,7 +8,7 @@ import type { Informers } from '../informers.ts';
 import { readNodeFacts } from './node-facts.ts';
 
 /** The parts that the document is made from. */
-export interface StatusSources {
+interface StatusSources {
   readonly informers: Informers;
   readonly reporter: { readonly status: Pick<SpeakerStatus, 'links' | 'vips'> };
   readonly runner: { readonly peers: readonly PeerStatus[] };
