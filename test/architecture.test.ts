@@ -1,8 +1,10 @@
-/** The import table: who may import whom. A denial is a design decision, so each row says why. */
+/** The import table: which folder may import which. A denial is a design decision, so each row gives the reason. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
+import { exportsOfSource } from './exports.ts';
+import { testOnlyExports } from './test-only-exports.ts';
 
 interface Row {
   readonly folders: readonly string[];
@@ -225,6 +227,19 @@ test('every export has a doc comment', () => {
       assert.match(lines[i - 1] ?? '', /\*\/$/, `${file}:${i + 1} has no doc comment`);
     });
   }
+});
+
+test('every export is imported by another file, and by the program unless a list gives the reason', () => {
+  const all = exportsOfSource();
+  assert.ok(all.length > 500);
+  const unused = all.filter(({ importers }) => importers.length === 0).map(({ id }) => id);
+  assert.deepEqual(unused, [], 'no file imports these: drop `export`, or delete what is dead');
+  const testOnly = all.filter(({ importers }) => importers.every((file) => file.startsWith('test/')));
+  assert.deepEqual(
+    testOnly.map(({ id }) => id).sort(),
+    Object.values(testOnlyExports).flat().sort(),
+    'only tests import these: delete them, or list them with a reason in test/test-only-exports.ts',
+  );
 });
 
 test('the chart carries the CRDs as they are in crds/', () => {
