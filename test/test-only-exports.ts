@@ -7,7 +7,7 @@ export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
     'src/announce/reports.ts#conflictReasons',
     'src/api/hand-off.ts#handOffReasons',
     'src/cli/doctor/checks.ts#checkIds',
-    'src/cli/output/reason-text.ts#curedReasons',
+    'src/cli/output/reason-text.ts#reasonsWithRemedy',
     'src/cli/output/reason-text.ts#toolReasons',
     'src/dataplane/plan/spread-report.ts#spreadReasons',
     'src/ipam/reasons.ts#allocationReasons',
@@ -16,7 +16,7 @@ export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
   ],
   'Tests compare with the value, so that a change of it needs no change of the test.': [
     'src/announce/proxy-sync-gate.ts#patienceMs',
-    'src/announce/proxy-sync-gate.ts#toldMs',
+    'src/announce/proxy-sync-gate.ts#syncedMs',
     'src/cli/doctor/finding.ts#severities',
     'src/dataplane/plan/membership.ts#doubtMs',
     'src/dataplane/plan/membership.ts#settleMs',
