@@ -12,7 +12,7 @@ import {
   wishesOf,
 } from '../api/allocation.ts';
 import { parseService, type RawService, type ServiceView } from '../api/service.ts';
-import type { Bind, Release } from '../ipam/ledger.ts';
+import type { Bind, Release } from '../ipam/ledger/ledger.ts';
 import { hasStatus, isStale, type KubeClient } from '../kube/client.ts';
 import { collections, servicePath } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';

@@ -5,9 +5,9 @@
 import { type AllocationView, allocationCondition, allocationConditions, wasAnnounced } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { ServiceView } from '../api/service.ts';
+import type { Slot, WorkingLedger } from './ledger/working-ledger.ts';
 import type { Outcome } from './reasons.ts';
 import type { RequestOf } from './requests.ts';
-import type { Slot, WorkingLedger } from './working-ledger.ts';
 
 /** A Service is moved at most this often while the addresses that it left are reserved. After that an administrator must decide. */
 const mostMoves = 3;

@@ -7,12 +7,12 @@ import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { AllocationCache } from './allocation-cache.ts';
 import type { Choices } from './choose.ts';
-import { claimCurrent } from './current-allocations.ts';
 import { adopt, decide, guardShown, isSatisfied } from './decide.ts';
 import type { Decision } from './decision.ts';
-import { type Bind, bindsOf, type Release, releasesOf } from './ledger.ts';
+import { claimCurrent } from './ledger/current-allocations.ts';
+import { type Bind, bindsOf, type Release, releasesOf } from './ledger/ledger.ts';
+import { type ForeignUser, WorkingLedger } from './ledger/working-ledger.ts';
 import { hasOurClass, isAdoptable, isForeign, type Ownership, shownBy } from './ownership.ts';
-import { type ForeignUser, WorkingLedger } from './working-ledger.ts';
 
 /** Everything that an allocation depends on. */
 export interface Snapshot {

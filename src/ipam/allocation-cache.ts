@@ -4,9 +4,9 @@ import type { NamespaceView } from '../api/namespace.ts';
 import type { PoolView } from '../api/pool.ts';
 import type { ServiceView } from '../api/service.ts';
 import { assigned, type Decision } from './decision.ts';
+import type { Slot } from './ledger/working-ledger.ts';
 import { PoolTable } from './pool-table.ts';
 import { type AllocationRequest, allocationRequestOf } from './requests.ts';
-import type { Slot } from './working-ledger.ts';
 
 interface KeptDecision {
   readonly table: PoolTable;

@@ -1,9 +1,9 @@
 /** The decision about one Service. */
 import type { Ip } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
+import type { Slot } from './ledger/working-ledger.ts';
 import type { PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
-import type { Slot } from './working-ledger.ts';
 
 /** One address of a Service. */
 interface Binding {

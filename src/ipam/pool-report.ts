@@ -4,10 +4,10 @@ import { formatRange, type IpRange } from '../addr/range.ts';
 import { sizeOf } from '../addr/range-set.ts';
 import type { Condition } from '../api/meta.ts';
 import type { PoolCounts, PoolView } from '../api/pool.ts';
+import type { Slot, WorkingLedger } from './ledger/working-ledger.ts';
+import { isBuggy } from './ledger/working-ledger.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { listed } from './reasons.ts';
-import type { Slot, WorkingLedger } from './working-ledger.ts';
-import { isBuggy } from './working-ledger.ts';
 
 /** A condition without its time of transition. */
 export type Finding = Omit<Condition, 'lastTransitionTime'>;

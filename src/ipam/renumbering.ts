@@ -1,7 +1,7 @@
 /** Renumbering: Services leave addresses that an administrator marked, if the pool of the address is draining or gone. */
 
+import type { Slot } from './ledger/working-ledger.ts';
 import type { PoolTable } from './pool-table.ts';
-import type { Slot } from './working-ledger.ts';
 
 /**
  * Must the Services with this address get another one? An address of a pool that is not draining is never taken away, whatever its

@@ -21,7 +21,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'unchanged-sharer-is-evicted',
-    file: 'ipam/current-allocations.ts',
+    file: 'ipam/ledger/current-allocations.ts',
     old: 'isAsRecorded(service, slot.entry) ? 0 : 1',
     new: 'isAsRecorded(service, slot.entry) ? 1 : 0',
     consequence: 'A Service that nobody touched loses its address because another one was changed.',
@@ -29,7 +29,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'all-former-services-are-released',
-    file: 'ipam/ledger.ts',
+    file: 'ipam/ledger/ledger.ts',
     old: 'if (former.length > 0 && staying.length > 0) releases.push',
     new: 'if (former.length > 0) releases.push',
     consequence: 'An entry in use is left without Services for a moment, and its address counts as free.',
@@ -37,7 +37,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'moving-service-loses-old-address-at-once',
-    file: 'ipam/ledger.ts',
+    file: 'ipam/ledger/ledger.ts',
     old: 'const former = refs.filter(({ uid }) => !moving?.has(uid));',
     new: 'const former = refs;',
     consequence: 'The address that a moving Service still shows is given to another one.',
@@ -45,7 +45,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'former-services-are-not-confirmed-gone',
-    file: 'ipam/ledger.ts',
+    file: 'ipam/ledger/ledger.ts',
     old: 'const former = (slot.entry?.services ?? []).filter((ref) => !services.some(({ uid }) => uid === ref.uid));',
     new: 'const former: readonly ServiceRef[] = [];',
     consequence: 'A Service is struck from the ledger before it is really gone.',
@@ -125,7 +125,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'quarantine-is-forgotten',
-    file: 'ipam/ledger.ts',
+    file: 'ipam/ledger/ledger.ts',
     old: 'if (quarantine) return { ...specOf(slot, [], now + quarantineMs), quarantine };',
     new: '',
     consequence: 'An address that another host uses is given to the next Service at once.',
@@ -133,7 +133,7 @@ export const allocation: readonly Mutation[] = [
   },
   {
     id: 'rest-after-return-time-counts-twice',
-    file: 'ipam/ledger.ts',
+    file: 'ipam/ledger/ledger.ts',
     old: 'const coolUntil = until - pool.retainMs + pool.reuseAfterMs;',
     new: 'const coolUntil = until + pool.reuseAfterMs;',
     consequence: 'Addresses are kept back for longer than the pool says, and the pool runs dry.',

@@ -1,11 +1,11 @@
 /** The ledger during one pass: the users of each address now, and after the plan is carried out. */
-import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber } from '../addr/ip.ts';
-import type { IpRange } from '../addr/range.ts';
-import type { RangeSet } from '../addr/range-set.ts';
-import type { AllocationView, ServiceRef } from '../api/allocation.ts';
-import type { ServiceView } from '../api/service.ts';
-import { shownBy } from './ownership.ts';
-import type { EffectivePool } from './pool-table.ts';
+import { type Family, familyOf, type Ip, ipFromNumber, ipToNumber } from '../../addr/ip.ts';
+import type { IpRange } from '../../addr/range.ts';
+import type { RangeSet } from '../../addr/range-set.ts';
+import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
+import type { ServiceView } from '../../api/service.ts';
+import { shownBy } from '../ownership.ts';
+import type { EffectivePool } from '../pool-table.ts';
 
 /** One address that is in use, reserved, or newly assigned. */
 export interface Slot {

@@ -1,12 +1,12 @@
 /** The writes to the ledger that a pass needs: first those that bind addresses, then those that release them. */
-import type { Ip } from '../addr/ip.ts';
-import type { AllocationSpec, AllocationView, Quarantine, ServiceRef } from '../api/allocation.ts';
-import type { ServiceView } from '../api/service.ts';
-import { formatTime } from '../api/time.ts';
-import { obstructionOf } from './address-conflict.ts';
+import type { Ip } from '../../addr/ip.ts';
+import type { AllocationSpec, AllocationView, Quarantine, ServiceRef } from '../../api/allocation.ts';
+import type { ServiceView } from '../../api/service.ts';
+import { formatTime } from '../../api/time.ts';
+import { obstructionOf } from '../address-conflict.ts';
+import type { Decision } from '../decision.ts';
+import type { PoolTable } from '../pool-table.ts';
 import { samePorts } from './current-allocations.ts';
-import type { Decision } from './decision.ts';
-import type { PoolTable } from './pool-table.ts';
 import { formerRefs, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** An entry to create, or to update so that it names all Services that use the address. */

@@ -1,13 +1,13 @@
 /** The addresses that each Service has already, according to the ledger. */
-import { familyOf } from '../addr/ip.ts';
-import type { AllocationView, ServiceRef } from '../api/allocation.ts';
-import { oldestFirst, type ServiceView } from '../api/service.ts';
-import { leaveObstructed, obstructionOf } from './address-conflict.ts';
-import { names, type PoolTable } from './pool-table.ts';
-import type { Outcome } from './reasons.ts';
-import { mustRenumber } from './renumbering.ts';
-import type { RequestOf } from './requests.ts';
-import { areAllCompatible, portName, sharerOf, sharingConflict } from './sharing.ts';
+import { familyOf } from '../../addr/ip.ts';
+import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
+import { oldestFirst, type ServiceView } from '../../api/service.ts';
+import { leaveObstructed, obstructionOf } from '../address-conflict.ts';
+import { names, type PoolTable } from '../pool-table.ts';
+import type { Outcome } from '../reasons.ts';
+import { mustRenumber } from '../renumbering.ts';
+import type { RequestOf } from '../requests.ts';
+import { areAllCompatible, portName, sharerOf, sharingConflict } from '../sharing.ts';
 import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** The addresses of all Services before new ones are assigned. */
