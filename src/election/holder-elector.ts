@@ -148,7 +148,7 @@ export class HolderElector {
     const own = uid === undefined ? undefined : this.claims.get(uid);
     // Most frames do not matter here: other nodes announce the VIPs that they hold.
     if (uid === undefined || (own === undefined && !this.#holderProbes.isProbed(uid))) return;
-    const node = this.#nodeOf(mac);
+    const node = this.peers.links.nodeOf(mac);
     this.#holderProbes.answered(address, node, now);
     this.#decisions.touch(uid);
     if (node === undefined || own === undefined || !this.#view?.isolated) return;
@@ -284,12 +284,6 @@ export class HolderElector {
       waiting: this.#decisions.waiting,
       damped: (uid) => this.#decisions.isDamped(uid, now),
     };
-  }
-
-  #nodeOf(mac: string): string | undefined {
-    for (const { node, heartbeat } of this.peers.all())
-      if (heartbeat?.links.some((link) => link.mac === mac)) return node;
-    return undefined;
   }
 }
 

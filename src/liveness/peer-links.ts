@@ -41,6 +41,11 @@ export class PeerLinks {
     return isChanged;
   }
 
+  /** Forgets a peer: its hardware addresses belong to no node of the cluster any more. */
+  forget(node: string): void {
+    this.#reported.delete(node);
+  }
+
   /** The links that a peer reported last; undefined before its first report. */
   of(node: string): readonly PeerLink[] | undefined {
     return this.#reported.get(node)?.links;

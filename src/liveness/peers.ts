@@ -8,6 +8,7 @@ import { ClaimStore } from './claim-store.ts';
 import { isSuspicion, type Liveness, type PeerStates, peerStatesAt } from './failure-detector.ts';
 import { type Addressee, type Heartbeat, type Incarnation, type Message, times } from './messages.ts';
 import { newPeer, type Peer } from './peer.ts';
+import { PeerLinks } from './peer-links.ts';
 import { ReplayWindow } from './replay-window.ts';
 
 /** The outcome of a datagram with a valid signature. */
@@ -28,10 +29,13 @@ export class Peers {
   readonly self: Incarnation;
   /** The claims of all nodes, this one included. */
   readonly claims = new ClaimStore();
+  /** The links of all peers. */
+  readonly links = new PeerLinks();
   readonly #peers = new Map<string, Peer>();
   #review: { readonly now: number; readonly received: number; readonly states: PeerStates } | undefined;
   #received = 0;
   #isUrgent = false;
+  #areLinksChanged = false;
   /** When a peer last reported that it misses this node. */
   #missedAt = Number.NEGATIVE_INFINITY;
 
@@ -54,6 +58,7 @@ export class Peers {
     for (const node of this.#peers.keys()) {
       if (isWanted(node)) continue;
       this.claims.replace(node, []);
+      this.links.forget(node);
       this.#peers.delete(node);
     }
     this.#received++;
@@ -64,6 +69,13 @@ export class Peers {
     const isUrgent = this.#isUrgent;
     this.#isUrgent = false;
     return isUrgent;
+  }
+
+  /** Has a heartbeat since the last call reported other links than before? */
+  takeLinkChange(): boolean {
+    const isChanged = this.#areLinksChanged;
+    this.#areLinksChanged = false;
+    return isChanged;
   }
 
   /** As {@link takeUrgentWork}, without a reset. */
@@ -135,6 +147,7 @@ export class Peers {
     peer.heartbeat = heartbeat;
     peer.heartbeatAt = now;
     peer.heartbeatSequence = heartbeat.sequence;
+    if (this.links.take(heartbeat)) this.#areLinksChanged = true;
     let isNew = false;
     for (const [node, ageMs] of heartbeat.heard) {
       const other = this.#peers.get(node);

@@ -281,11 +281,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'any new interface makes a node that hears no peer listen for half a second',
     shows: /milliseconds without an answer\s+\d+ !== 0/,
   },
-  'the hardware address of a node that was removed belongs to no node any more': {
-    file: 'unit/speaker/election/election-runner.test.ts',
-    fault: 'the links that a peer has reported are kept for ever',
-    shows: /the node that has the hardware address\s+'n2' !== undefined/,
-  },
   'claims and results fit packets whatever the names of the nodes are': {
     file: 'unit/liveness/sizes.test.ts',
     fault:

@@ -6,15 +6,7 @@ import type { Ip } from '../../addr/ip.ts';
 import type { PeerStatus } from '../../api/speaker-status.ts';
 import { type ElectionInput, HolderElector } from '../../election/holder-elector.ts';
 import type { HolderDecision, Vip } from '../../election/view.ts';
-import {
-  type Claim,
-  type Heartbeat,
-  type Message,
-  type PeerLink,
-  type ProbeReport,
-  times,
-} from '../../liveness/messages.ts';
-import { PeerLinks } from '../../liveness/peer-links.ts';
+import { type Claim, type Message, type PeerLink, type ProbeReport, times } from '../../liveness/messages.ts';
 import type { Reception } from '../../liveness/peers.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { Emitter } from '../../runtime/emitter.ts';
@@ -82,7 +74,6 @@ export class ElectionRunner {
   #membership: NodeMembership = { present: [], lost: [] };
   readonly #receptions: Record<Reception, number> = { Taken: 0, OtherAddressee: 0, Replayed: 0 };
   readonly #syncedAt = new Map<string, number>();
-  readonly #links = new PeerLinks();
 
   constructor(options: ElectionRunnerOptions) {
     this.#options = options;
@@ -106,7 +97,9 @@ export class ElectionRunner {
   receive = (message: Message, path: string): void => {
     const reception = this.#elector?.receive(message, path, this.#now) ?? 'OtherAddressee';
     this.#receptions[reception]++;
-    if (reception === 'Taken' && message.kind === 'Heartbeat') this.#noteLinks(message);
+    if (this.#elector?.peers.takeLinkChange()) this.linksChanged.emit();
+    if (reception === 'Taken' && message.kind === 'Heartbeat' && message.wantsClaims)
+      this.#sendFullSync(message.from.node);
     if (reception === 'Taken' && message.kind === 'ProbeReport') this.probed.emit(message);
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
@@ -134,12 +127,12 @@ export class ElectionRunner {
 
   /** The links that a peer reported last; undefined before its first report. */
   linksOf(node: string): readonly PeerLink[] | undefined {
-    return this.#links.of(node);
+    return this.#elector?.peers.links.of(node);
   }
 
   /** The node of the cluster that has a link with this hardware address. */
   nodeOf(mac: string): string | undefined {
-    return this.#links.nodeOf(mac);
+    return this.#elector?.peers.links.nodeOf(mac);
   }
 
   /** Whether this node must report on a VIP that no node holds. */
@@ -202,11 +195,6 @@ export class ElectionRunner {
     return this.#options.ports.clock.now();
   }
 
-  #noteLinks(heartbeat: Heartbeat): void {
-    if (this.#links.take(heartbeat)) this.linksChanged.emit();
-    if (heartbeat.wantsClaims) this.#sendFullSync(heartbeat.from.node);
-  }
-
   #sendHeartbeats(elector: HolderElector, nodes: readonly string[]): void {
     const now = this.#now;
     const ages = { loop: Math.round(now - this.#tickedAt), worker: Math.round(this.#options.workerAgeMs()) };
@@ -222,7 +210,7 @@ export class ElectionRunner {
 
   #send(node: string, message: Message): void {
     const isSilent = this.#now - (this.#elector?.peers.lastHeardByUs(node) ?? 0) >= times.suspect;
-    this.#options.ports.send(node, message, this.#links.addressesOf(node, isSilent));
+    this.#options.ports.send(node, message, this.#elector?.peers.links.addressesOf(node, isSilent) ?? []);
   }
 
   /** Datagrams that arrive together lead to one decision. */

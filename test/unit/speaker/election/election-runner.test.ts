@@ -4,7 +4,6 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as nextIteration } from 'node:timers/promises';
-import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
 
@@ -85,7 +84,7 @@ test('heartbeats to a silent peer also go to the links that it reported before',
   await eventually('a heartbeat goes to the former link', () => received > before, soon);
 });
 
-promise('the hardware address of a node that was removed belongs to no node any more', async () => {
+test('the hardware address of a node that was removed belongs to no node any more', async () => {
   const { speaker, partner } = await acquainted();
   const mac = '02:00:00:00:00:02';
   partner.links = [{ name: 'eth0', mac, addresses: ['192.0.2.2/24'] }];
