@@ -16,10 +16,11 @@ interface Row {
 /** What each folder of src may import besides itself. */
 const table: Readonly<Record<string, Row>> = {
   addr: { folders: [], modules: ['ip-address'], why: 'addresses are values' },
+  memo: { folders: [], modules: [], why: 'values that are the same object while their inputs are the same' },
   hash: { folders: ['addr'], modules: [], why: 'speakers of two versions must find the same order' },
   wire: { folders: ['addr'], modules: [], why: 'bytes to packets and back, testable without a socket' },
   api: { folders: ['addr'], modules: [], why: 'cluster objects parsed once into views' },
-  ipam: { folders: ['addr', 'api'], modules: [], why: 'a decision, testable without a cluster' },
+  ipam: { folders: ['addr', 'api', 'memo'], modules: [], why: 'a decision, testable without a cluster' },
   liveness: {
     folders: [],
     modules: [],
@@ -32,12 +33,12 @@ const table: Readonly<Record<string, Row>> = {
     why: 'a decision, testable without a clock and without objects',
   },
   announce: {
-    folders: ['addr', 'api', 'election', 'hash', 'liveness'],
+    folders: ['addr', 'api', 'election', 'hash', 'liveness', 'memo'],
     modules: [],
     why: 'a decision, testable without a link',
   },
   dataplane: {
-    folders: ['addr', 'api'],
+    folders: ['addr', 'api', 'memo'],
     modules: [],
     why: 'the text of rules, testable without a kernel',
   },
@@ -95,13 +96,14 @@ const table: Readonly<Record<string, Row>> = {
   speaker: {
     folders: [
       'addr',
-      'api',
       'announce',
+      'api',
       'dataplane',
       'election',
       'kube',
       'linux',
       'liveness',
+      'memo',
       'neighbor',
       'runtime',
       'wire',

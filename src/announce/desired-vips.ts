@@ -10,6 +10,7 @@ import type { NodeView } from '../api/node.ts';
 import type { ServiceView } from '../api/service.ts';
 import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
+import { Memo } from '../memo/memo.ts';
 import { isNamedBy, isNamedExactly } from './links.ts';
 
 /** Stands for all places that are not nodes: an endpoint there serves too. */
@@ -61,11 +62,11 @@ export function desiredVipsOf(snapshot: DesiredVipSnapshot, linksOf: LinksOf): D
   return new DesiredVipReader().read(snapshot, linksOf);
 }
 
-interface Known {
+/** What a VIP depends on besides its entry. */
+interface VipFacts {
   readonly service: ServiceView | undefined;
   readonly cover: Cover;
   readonly eligible: ReadonlySet<string>;
-  readonly desired: DesiredVip | Unwanted;
 }
 
 /**
@@ -73,7 +74,7 @@ interface Known {
  * compare it.
  */
 export class DesiredVipReader {
-  readonly #known = new WeakMap<AllocationView, Known>();
+  readonly #known = new Memo<AllocationView, DesiredVip | Unwanted>();
   #covers = new Map<string, Cover>();
   #coversKey = '';
 
@@ -99,19 +100,11 @@ export class DesiredVipReader {
     this.#covers.set(pool, cover);
     const isLocal = service?.local === true;
     const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;
-    const known = this.#known.get(entry);
-    if (known && known.service === service && known.cover === cover && known.eligible === eligible)
-      return known.desired;
-    const desired = desiredFor(entry, { service, cover, eligible });
-    this.#known.set(entry, { service, cover, eligible, desired });
-    return desired;
+    return this.#known.of(entry, [service, cover, eligible], () => desiredFor(entry, { service, cover, eligible }));
   }
 }
 
-function desiredFor(
-  entry: AllocationView,
-  { service, cover, eligible }: Omit<Known, 'desired'>,
-): DesiredVip | Unwanted {
+function desiredFor(entry: AllocationView, { service, cover, eligible }: VipFacts): DesiredVip | Unwanted {
   const { address, uid, recorded, moveTo } = entry;
   const { advertisements } = cover;
   if (service === undefined) return { uid, address, reason: 'NotInStatus' };

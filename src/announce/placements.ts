@@ -2,6 +2,7 @@
 import type { Ip } from '../addr/ip.ts';
 import { coversNode } from '../api/advertisement.ts';
 import type { HolderAction, HolderDecision } from '../election/view.ts';
+import { Memo } from '../memo/memo.ts';
 import type { ConflictState, HeldVip } from './conflict-detector.ts';
 import type { DesiredVip, DesiredVips, Unwanted } from './desired-vips.ts';
 import { isEdge, type LinkView, linksFor } from './links.ts';
@@ -73,19 +74,13 @@ interface Here {
   readonly links: readonly LinkView[];
 }
 
-interface Placed {
-  readonly decision: HolderDecision | undefined;
-  readonly here: string;
-  readonly placement: Placement;
-}
-
 /**
  * Computes placements repeatedly. One that has not changed is the same object as before, so that no caller has to
  * compare it.
  */
 export class Placer {
-  readonly #placed = new WeakMap<DesiredVip, Placed>();
-  readonly #unplaced = new WeakMap<Unwanted, Placement>();
+  readonly #placed = new Memo<DesiredVip, Placement>();
+  readonly #unplaced = new Memo<Unwanted, Placement>();
 
   /** The placement of every address of the ledger. */
   place(desiredVips: DesiredVips, decisions: readonly HolderDecision[], here: Here): readonly Placement[] {
@@ -95,22 +90,14 @@ export class Placer {
     for (const unwanted of desiredVips.unwanted) placements.push(this.#unwanted(unwanted));
     for (const desiredVip of desiredVips.vips) {
       const decision = byUid.get(desiredVip.uid);
-      const known = this.#placed.get(desiredVip);
-      if (known && known.decision === decision && known.here === key) placements.push(known.placement);
-      else {
-        const placement = place(desiredVip, decision, here);
-        this.#placed.set(desiredVip, { decision, here: key, placement });
-        placements.push(placement);
-      }
+      placements.push(this.#placed.of(desiredVip, [decision, key], () => place(desiredVip, decision, here)));
     }
     return placements;
   }
 
   #unwanted(unwanted: Unwanted): Placement {
     const { address: vip, uid, reason } = unwanted;
-    const placement = this.#unplaced.get(unwanted) ?? { kind: 'Silent', vip, uid, holder: undefined, reason };
-    this.#unplaced.set(unwanted, placement);
-    return placement;
+    return this.#unplaced.of(unwanted, [], () => ({ kind: 'Silent', vip, uid, holder: undefined, reason }));
   }
 }
 

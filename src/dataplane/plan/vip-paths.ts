@@ -4,6 +4,7 @@ import { formatRange } from '../../addr/range.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import { type HandOff, handOffOf, ipModeOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
+import { Memo } from '../../memo/memo.ts';
 import type { Protocol } from '../nft/icmp-error.ts';
 import type { PortPath, VipPath } from './spec.ts';
 
@@ -29,16 +30,9 @@ export const lingerMs = 10_000;
 /** The packets are still rewritten: later than any moment. */
 const isDueStill = Number.POSITIVE_INFINITY;
 
-interface Known {
-  readonly services: readonly (ServiceView | undefined)[];
-  readonly rewritten: readonly boolean[];
-  readonly vacant: readonly boolean[];
-  readonly path: VipPath;
-}
-
 /** Reads the paths repeatedly. A path that has not changed is the same object as before. */
 export class VipPathReader {
-  readonly #known = new WeakMap<AllocationView, Known>();
+  readonly #known = new Memo<AllocationView, VipPath>();
   /** By uid of the Service: when its packets last had to be rewritten; {@link isDueStill} while they must be. */
   #handedAt: ReadonlyMap<string, number> = new Map();
   #lingering = false;
@@ -68,19 +62,16 @@ export class VipPathReader {
     const family = familyOf(address);
     // With `Local` the client must try again: the address may be about to move to a node with an endpoint.
     const vacant = services.map((view) => !view?.local && !snapshot.isServed(view?.key ?? '', family));
-    const known = this.#known.get(entry);
-    if (known && isSame(known.services, services) && isSame(known.rewritten, rewritten) && isSame(known.vacant, vacant))
-      return known.path;
-    const ports = services.flatMap((service, i) => {
-      const isVacant = vacant[i] === true;
-      return portsOf(service as ServiceView, address, rewritten[i] === true).map((port) => ({
-        ...port,
-        vacant: isVacant,
-      }));
-    });
-    const path = { address, ports };
-    this.#known.set(entry, { services, rewritten, vacant, path });
-    return path;
+    // All three have one element for each Service: equal counts make equal lists.
+    return this.#known.of(entry, [...services, ...rewritten, ...vacant], () => ({
+      address,
+      ports: services.flatMap((service, i) =>
+        portsOf(service as ServiceView, address, rewritten[i] === true).map((port) => ({
+          ...port,
+          vacant: vacant[i] === true,
+        })),
+      ),
+    }));
   }
 
   #isRewritten(service: ServiceView, { handOff, now }: PathSnapshot, handedAt: Map<string, number>): boolean {
@@ -107,8 +98,4 @@ function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): reado
     const facts = { sources, sticky, local: local ? key : undefined };
     return { protocol: protocol.toLowerCase() as Protocol, port, nodePort, ...facts };
   });
-}
-
-function isSame<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a.length === b.length && a.every((one, i) => one === b[i]);
 }

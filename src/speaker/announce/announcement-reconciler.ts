@@ -7,6 +7,7 @@ import { unusableReason } from '../../announce/usable-link.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import type { Link } from '../../linux/links.ts';
 import type { LinkVips } from '../../linux/worker/responder-thread.ts';
+import { isSameList } from '../../memo/memo.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { DesiredState } from '../desired-state.ts';
@@ -72,8 +73,7 @@ export class AnnouncementReconciler {
     if (!this.#isReady) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     this.#isReady = true;
     // Most of the time nothing has changed, and there may be thousands of VIPs.
-    const isSame = before.length === this.#placements.length && before.every((one, i) => one === this.#placements[i]);
-    if (!isSame) this.changed.emit(before, this.#placements);
+    if (!isSameList(before, this.#placements)) this.changed.emit(before, this.#placements);
     this.placed.emit(this.#placements);
   };
 

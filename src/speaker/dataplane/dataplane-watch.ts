@@ -11,6 +11,7 @@ import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
 import { isKnown } from '../../kube/informer-set.ts';
 import type { Link } from '../../linux/links.ts';
+import { isSameList } from '../../memo/memo.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
 import type { DesiredState } from '../desired-state.ts';
@@ -105,7 +106,7 @@ export class DataplaneWatch {
     const facts = this.#factsOf(links, linksKey);
     // The fact that changes with time alone.
     const age = this.#reader.isLingering || now >= this.#planAt ? now : 0;
-    if ([...facts, age].every((one, i) => one === this.#planned[i])) return;
+    if (isSameList([...facts, age], this.#planned)) return;
     this.#planned = [...facts, 0];
     this.#neighbors.keepFor(linksKey);
     this.planned.emit(this.#plan(links, vips, now));

@@ -9,6 +9,7 @@ import { planSpread, type SpreadTarget } from '../../dataplane/plan/spread-plan.
 import { type SpreadFinding, type SpreadState, spreadFinding } from '../../dataplane/plan/spread-report.ts';
 import { readIngressQdiscs } from '../../linux/ingress-qdiscs.ts';
 import type { Link } from '../../linux/links.ts';
+import { Memo } from '../../memo/memo.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { SpoofTester } from './spoof-tester.ts';
 import { endpointCounts, type Hosts, spreadTargetsOf } from './spread-targets.ts';
@@ -41,8 +42,9 @@ const programsMs = 10_000;
 export class SpreadWatch {
   readonly #parts: SpreadParts;
   readonly #membership = new Membership();
-  readonly #firsts = new WeakMap<SlotTable, readonly string[]>();
-  readonly #blocked = new WeakMap<readonly string[], readonly string[]>();
+  // Thousands of VIPs have the same tables and the same nodes: a result that follows from them is computed once.
+  readonly #firsts = new Memo<SlotTable, readonly string[]>();
+  readonly #blocked = new Memo<readonly string[], readonly string[]>();
   #states: ReadonlyMap<Ip, Omit<SpreadState, 'fault'>> = new Map();
   #qdiscs: ReadonlySet<number> = new Set();
   #qdiscsAt = Number.NEGATIVE_INFINITY;
@@ -120,21 +122,12 @@ export class SpreadWatch {
 
   #membersOf({ ports }: SpreadVip): readonly string[] {
     const all = [...new Set(ports.map(({ table }) => table))].map((table) => {
-      return remembered(this.#firsts, table, () => [...new Set(table.slots.map(({ first }) => first))].sort());
+      return this.#firsts.of(table, [], () => [...new Set(table.slots.map(({ first }) => first))].sort());
     });
     return all.length === 1 ? (all[0] ?? []) : [...new Set(all.flat())].sort();
   }
 
   #blockedOf({ reachable, nodes }: SpreadTarget): readonly string[] {
-    return remembered(this.#blocked, nodes, () => reachable.filter((node) => !nodes.includes(node)));
+    return this.#blocked.of(nodes, [reachable], () => reachable.filter((node) => !nodes.includes(node)));
   }
-}
-
-/** Thousands of VIPs have the same tables and the same nodes: a result that follows from them is computed once. */
-function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, find: () => V): V {
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const value = find();
-  known.set(key, value);
-  return value;
 }
