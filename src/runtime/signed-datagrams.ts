@@ -33,7 +33,8 @@ export interface SignedDatagrams {
   readonly counters: Readonly<DatagramCounters>;
   /** Signs and sends the text. A failure is counted, never thrown. A datagram that waits for one address does not delay the others. */
   send(text: string, addresses: readonly string[]): void;
-  close(): void;
+  /** Closes the sockets, once what was sent has left them. */
+  close(): Promise<void>;
 }
 
 const macBytes = 32;
@@ -73,9 +74,9 @@ export async function openDatagrams({
       const datagram = Buffer.concat([hmac(keys[0] as Buffer, body), body]);
       for (const address of addresses) senders.send(datagram, address);
     },
-    close: () => {
+    close: async () => {
       clearInterval(timer);
-      senders.close();
+      await senders.close();
       socket.close();
     },
   };
@@ -83,6 +84,8 @@ export async function openDatagrams({
 
 /** A socket without use for this time is closed. */
 const idleMs = 60_000;
+/** At the end, datagrams that are not sent yet get this time at most. */
+const farewellMs = 100;
 
 /**
  * One sending socket per address. A datagram to a host that does not answer ARP waits in the kernel for three seconds and occupies the
@@ -93,6 +96,9 @@ class Senders {
   readonly #onNotSent: () => void;
   readonly #sockets = new Map<string, { readonly socket: Socket; usedAt: number }>();
   #lookedAt = 0;
+  /** Datagrams that the kernel has not accepted yet. */
+  #pending = 0;
+  #onAllSent: (() => void) | undefined;
 
   constructor(port: number, onNotSent: () => void) {
     this.#port = port;
@@ -105,13 +111,28 @@ class Senders {
     sender.usedAt = now;
     // The waiting datagram is outdated already, and so would be any further one.
     if (sender.socket.getSendQueueCount() > 0) this.#onNotSent();
-    else sender.socket.send(datagram, this.#port, address, (error) => error && this.#onNotSent());
+    else {
+      this.#pending++;
+      sender.socket.send(datagram, this.#port, address, this.#sent);
+    }
     if (now - this.#lookedAt >= idleMs) this.#closeIdle(now);
   }
 
-  close(): void {
+  /** A socket that is closed drops what it has not sent yet, so that is sent first. */
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, farewellMs);
+    this.#onAllSent = resolve;
+    if (this.#pending > 0) await promise;
+    clearTimeout(timer);
     for (const address of this.#sockets.keys()) this.#drop(address);
   }
+
+  #sent = (error: Error | null): void => {
+    this.#pending--;
+    if (error) this.#onNotSent();
+    if (this.#pending === 0) this.#onAllSent?.();
+  };
 
   #open(address: string, now: number) {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');

@@ -71,8 +71,8 @@ export class PeerTransport {
   }
 
   /** Closes the socket. */
-  close(): void {
-    this.#datagrams?.close();
+  async close(): Promise<void> {
+    await this.#datagrams?.close();
     this.#options.log.info(this.counts, 'liveness datagrams by outcome');
   }
 

@@ -140,12 +140,11 @@ export class Speaker {
     return this.decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip }) => vip.uid);
   }
 
-  close(): void {
-    if (this.#isOpen) {
-      this.runner.close();
-      this.transport.close();
-    }
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
     this.#isOpen = false;
+    this.runner.close();
+    await this.transport.close();
   }
 }
 
