@@ -262,7 +262,7 @@ test('a younger pool loses the addresses that an older one has, and says which',
   await service('one');
   await expect('one', '203.0.113.12 Allocated');
   const overlap = await berth.poolSays(lab, 'a-younger', 'Overlap True');
-  assert.match(overlap.message, /203\.0\.113\.8\/30 of the older pool older/);
+  assert.match(overlap.message, /203\.0\.113\.8\/30 \(in the older pool older\)/);
   await lab.api.delete('ipaddresspools', 'older');
   await berth.poolSays(lab, 'a-younger', 'Overlap False');
   await expect('one', '203.0.113.12 Allocated');
