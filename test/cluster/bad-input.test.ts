@@ -15,12 +15,12 @@ afterEach(() => berth.cleanUp(lab));
 test('a pool with a malformed address is refused with the field and the value', async () => {
   const rows: readonly [string, RegExp][] = [
     ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is not an address, a CIDR or a range/],
-    ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is no address/],
-    ['192.0.2.1-', /spec\.addresses\[0\].*"192\.0\.2\.1-" is no address/],
-    ['192.0.2.1-192.0.2.2-192.0.2.3', /spec\.addresses\[0\].*is no address/],
-    ['pool', /spec\.addresses\[0\].*"pool" is no address/],
+    ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is not an address/],
+    ['192.0.2.1-', /spec\.addresses\[0\].*"192\.0\.2\.1-" is not an address/],
+    ['192.0.2.1-192.0.2.2-192.0.2.3', /spec\.addresses\[0\].*is not an address/],
+    ['pool', /spec\.addresses\[0\].*"pool" is not an address/],
     ['192.0.2.1-2001:db8::1', /spec\.addresses\[0\].*"192\.0\.2\.1-2001:db8::1" mixes IPv4 and IPv6/],
-    ['2001:db8::/129', /spec\.addresses\[0\].*"2001:db8::\/129" is no address/],
+    ['2001:db8::/129', /spec\.addresses\[0\].*"2001:db8::\/129" is not an address/],
     ['fe80::/64', /spec\.addresses\[0\].*"fe80::\/64" begins or ends in .*fe80::\/10 \(link-local\)/],
     ['2001::/15', /spec\.addresses\[0\].*"2001::\/15" is larger than a \/16/],
     ['224.0.0.1', /spec\.addresses\[0\].*"224\.0\.0\.1" begins or ends in .*224\.0\.0\.0\/4/],
@@ -61,7 +61,7 @@ test('excluded addresses are never given out, neither by themselves nor when ask
   const bad = { spec: { exclude: ['192.0.2.300'] } };
   await assert.rejects(
     lab.api.patch('ipaddresspools', 'holes', bad),
-    /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is no address/,
+    /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is not an address/,
   );
 });
 

@@ -209,6 +209,6 @@ test('a speaker may write that its own node holds an address, and of no other no
     return (await lab.client.exec(['curl', ...args])).stdout;
   };
   const refused = JSON.parse(await write(holder)) as { readonly message: string };
-  assert.match(refused.message, new RegExp(`the speaker of node "${node}" may not say`));
+  assert.match(refused.message, new RegExp(`the speaker of node "${node}" may write only its own node`));
   assert.match(await write(node), /"term": ?99/);
 });

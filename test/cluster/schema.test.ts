@@ -69,11 +69,11 @@ test('addresses of a pool: IPv4 and IPv6, in three forms', async () => {
     ['fd00::/64'],
     ['192.0.2.20-192.0.2.10'],
     ['pool', /spec\.addresses\[0\]: Invalid value.*"pool" is not an address, a CIDR or a range "first-last"/],
-    ['2001:db8::/129', /"2001:db8::\/129" is no address/],
-    ['2001:db8:::1', /"2001:db8:::1" is no address/],
-    ['2001:db8::1-2001:db8::2-2001:db8::3', /is no address/],
-    ['192.0.2.1-', /"192\.0\.2\.1-" is no address/],
-    ['2001:db8::1-', /"2001:db8::1-" is no address/],
+    ['2001:db8::/129', /"2001:db8::\/129" is not an address/],
+    ['2001:db8:::1', /"2001:db8:::1" is not an address/],
+    ['2001:db8::1-2001:db8::2-2001:db8::3', /is not an address/],
+    ['192.0.2.1-', /"192\.0\.2\.1-" is not an address/],
+    ['2001:db8::1-', /"2001:db8::1-" is not an address/],
     ['192.0.2.1-2001:db8::1', /"192\.0\.2\.1-2001:db8::1" mixes IPv4 and IPv6/],
     ['2001:db8::1 - 192.0.2.1', /"2001:db8::1 - 192\.0\.2\.1" mixes IPv4 and IPv6/],
     ['10.0.0.0/8'],
@@ -121,8 +121,8 @@ test('a pool has no addresses that no host can have', async () => {
 test('a pool has no IPv4-mapped address and no zone', async () => {
   const texts = ['::ffff:192.0.2.1', '::ffff:c000:201', '::ffff:192.0.2.0/120', 'fe80::1%eth0', '2001:db8::/64%eth0'];
   for (const text of texts) {
-    await assert.rejects(create(pool(`{ addresses: ["${text}"] }`)), /spec\.addresses\[0\].* is no address/, text);
-    await assert.rejects(create(poolWith(`exclude: ["${text}"]`)), /spec\.exclude\[0\].* is no address/, text);
+    await assert.rejects(create(pool(`{ addresses: ["${text}"] }`)), /spec\.addresses\[0\].* is not an address/, text);
+    await assert.rejects(create(poolWith(`exclude: ["${text}"]`)), /spec\.exclude\[0\].* is not an address/, text);
   }
 });
 
@@ -131,7 +131,7 @@ test('addresses that are excluded have the same forms', async () => {
     ['192.0.2.1'],
     ['192.0.2.1-192.0.2.9'],
     ['2001:db8::/64'],
-    ['192.0.2.300', /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is no address/],
+    ['192.0.2.300', /spec\.exclude\[0\]: Invalid value.*"192\.0\.2\.300" is not an address/],
     ['192.0.2.1-2001:db8::1', /spec\.exclude\[0\].*mixes IPv4 and IPv6/],
   ];
   await check(rows, (address) => poolWith(`exclude: ["${address}"]`));
@@ -373,7 +373,7 @@ function undescribed(schema: Schema, path: string): readonly string[] {
 
 test('kubectl explain describes every field', async () => {
   await eventually('a description', async () =>
-    /DESCRIPTION:\s+How long an address stays reserved after its Service has gone/.test(
+    /DESCRIPTION:\s+How long the address of a deleted Service stays reserved/.test(
       await lab.kubectl(['explain', 'ipaddresspool.spec.retainFor']),
     ),
   );
