@@ -222,12 +222,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /it fails: a fault of the test/,
   },
   // Who holds an address
-  'a node whose port is blocked and whose speaker was paused yields to the node that has taken over its VIPs': {
-    file: 'sim/wire.test.ts',
-    fault:
-      'a speaker that was paused forgets the hardware addresses of its peers: behind a firewall two nodes hold its VIPs for ever',
-    shows: /seed 1: two answers, five seconds after the pause: 2000, at most 0/,
-  },
   'a node whose port is blocked while the cluster starts holds no VIP beside another node': {
     file: 'sim/wire.test.ts',
     fault: 'a node that has never heard its peers does not know their hardware addresses, and yields to none of them',
