@@ -18,6 +18,8 @@ export interface WorldOptions extends ControllerOptions {
 const settledMs = 120_000;
 /** A report of more is read by nobody. */
 const mostTraces = 4;
+/** Lines of the controllers' logs beside a failure. */
+const mostLines = 30;
 
 /** Two controllers and a crowd of Services. */
 export class World {
@@ -69,7 +71,9 @@ export class World {
       return lists;
     };
     const what = 'every Service with its address, and a ledger that agrees';
-    const lists = await eventually(what, settled, { timeoutMs: settledMs });
+    const lists = await eventually(what, settled, { timeoutMs: settledMs }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${this.#logOf(disagreements(this.history.now))}`, { cause: error });
+    });
     this.#mustBeNone(violationsIn(this.history.facts));
     return lists;
   }
@@ -104,6 +108,16 @@ export class World {
       0,
       `seed ${this.random.seed}: ${violations.length} violations\n${traces.join('\n\n')}`,
     );
+  }
+
+  /** What the controllers logged about the first Service or entry that is wrong, and at last. */
+  #logOf([wrong = '']: readonly string[]): string {
+    const name = wrong.replace(/^entry /, '').split(' ')[0] ?? '';
+    const about = this.controllers.lines.filter((line) => JSON.stringify(line).includes(`"${name}"`));
+    const text = [...about.slice(-mostLines), ...this.controllers.lines.slice(-mostLines)].map((line) =>
+      JSON.stringify(line),
+    );
+    return `seed ${this.random.seed}; ${wrong}\n${text.join('\n')}`;
   }
 
   #mustBeSound(): void {
