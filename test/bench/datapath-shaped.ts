@@ -67,7 +67,7 @@ export async function measureHolder(lab: Lab, target: Target, ms: number): Promi
   };
 }
 
-/** Who answers for a VIP, by the client's table of neighbors. */
+/** The host that answers for a VIP, by the client's table of neighbors. */
 export async function holderOf({ client, nodes }: Lab, vip: string): Promise<LabHost> {
   const { stdout } = await client.exec(['arping', '-c', '1', '-i', client.link, vip]);
   const holder = nodes.find(({ mac }) => stdout.toLowerCase().includes(mac));
