@@ -112,7 +112,7 @@ test('a sharing key of several namespaces is good in those only', async () => {
   }
 });
 
-test('an address waits for its Service to come back, and is given to nobody else for a while', async () => {
+test('the address of a deleted Service stays reserved for its return, and no other Service gets it meanwhile', async () => {
   await pool('p', 'addresses: [203.0.113.8/31], retainFor: 1h, reuseAfter: 1h');
   await service('one');
   await service('two');

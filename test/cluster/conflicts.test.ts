@@ -155,7 +155,7 @@ test('another host that claims an announced address is answered and reported, an
   await eventually('an answer', () => berth.curl(lab, vip));
   const [mac] = await berth.answeringMacs(lab, vip);
   await own(vip);
-  // It asks for its neighbor from the stolen address: everybody hears it.
+  // It asks for its neighbor from the stolen address: all hosts of the link hear it.
   await stranger.exec([
     'sh',
     '-c',

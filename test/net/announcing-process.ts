@@ -72,7 +72,7 @@ informers.endpointSlices.seed([]);
 informers.pods.seed([]);
 
 const nodeName = 'n1';
-const nobody = () => [];
+const noNodes = () => [];
 const prober = new NeighborProber(log);
 const transport = new PeerTransport({ log, port: 7932, keyFile });
 transport.failed.to(fail);
@@ -81,13 +81,13 @@ const runner = new ElectionRunner({
   ports: { clock: systemClock, send: transport.send, probe: prober.probe },
 });
 const options = { nodeName, assumeAlive: ['n1', ...Object.keys(peers)] };
-const desired = new DesiredState({ informers, monitor, runner, blockedOn: nobody, options });
+const desired = new DesiredState({ informers, monitor, runner, blockedOn: noNodes, options });
 const verifier = new Verifier({ log, nodeName, prober, runner });
 const [conflicts, proxy] = [new ConflictWatch({ log, nodeOf: (mac) => runner.nodeOf(mac) }), new ProxyWatch()];
 const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
 const reconciler = new AnnouncementReconciler(announcing);
 const writer = { record: nothing };
-const reporter = new StatusReporter({ ...announcing, writer, blockedOn: nobody, spreadOf: nothing });
+const reporter = new StatusReporter({ ...announcing, writer, blockedOn: noNodes, spreadOf: nothing });
 wireAnnouncing({ ...announcing, transport, reconciler, reporter, takeovers: new Takeovers() });
 const loop = new Loop({ log, resyncMs: 5_000, pass: async () => desired.observe() });
 changed.to(loop.trigger);

@@ -1,4 +1,4 @@
-/** A change of the rules leads the kernel to the same tables as if they were made anew; the kernel takes all of it or nothing. */
+/** A change of the rules leaves the kernel with the tables that a full load would make. The kernel applies a whole change or none of it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
