@@ -7,7 +7,7 @@ import { now } from '../probe/told.ts';
 import * as berth from './berth.ts';
 import { alone, Scene, servedAll, servedAllButOneUnderWay } from './scene.ts';
 import { SecondNetwork } from './second-network.ts';
-import { renewSpeakers, signalSpeaker, speakerLogs } from './speaker-process.ts';
+import { hearsOnAllLinks, renewSpeakers, signalSpeaker, speakerLogs } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const backends = 'probed';
@@ -186,6 +186,7 @@ test('with a network of its own for management, only the network of the VIP deci
       scene.stayed(await prober.during(() => second.cutSecond(), watchMs));
       await second.restoreSecond();
       // Heard on both networks, before one of them fails.
+      for (const node of lab.nodes) await hearsOnAllLinks(node);
       await prober.peace(peaceMs);
       const since = new Date();
       scene.wasTakenOver(

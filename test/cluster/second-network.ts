@@ -1,5 +1,5 @@
 /** A second network between the nodes of a lab, as where machines have a link of their own for management. */
-import type { Lab, LabHost } from '../lab/cluster.ts';
+import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespacePrefix } from '../lab/plan.ts';
 import { mustRun } from '../lab/run.ts';
 
@@ -27,7 +27,7 @@ export class SecondNetwork {
         `link add ${port} type veth peer name ${link} netns ${namespace}`,
         `link set ${port} master ${bridge} up`,
       );
-      const lines = [`link set ${link} up`, `address add 192.168.77.${i + 1}/24 dev ${link}`];
+      const lines = [`link set ${link} up`, `address add ${addressOf(i)}/24 dev ${link}`];
       await mustRun(['ip', '-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` });
     }
     return network;
@@ -38,9 +38,16 @@ export class SecondNetwork {
     await this.#ip(`link set ${bridge} down`);
   }
 
-  /** The second network works again. */
+  /** The second network works again. Resolves when every node reaches every other node on it: a kernel that asked in vain for a hardware address asks again up to a second later. */
   async restoreSecond(): Promise<void> {
     await this.#ip(`link set ${bridge} up`);
+    for (const node of this.#lab.nodes) {
+      for (const [i, other] of this.#lab.nodes.entries()) {
+        if (other === node) continue;
+        const isReached = async () => (await node.exec(['ping', '-c1', '-W1', addressOf(i)])).code === 0;
+        await eventually(`${node.name} reaches ${other.name} on ${link}`, isReached);
+      }
+    }
   }
 
   /** Nothing passes between a node and the first network any more; its link keeps its carrier. */
@@ -72,6 +79,11 @@ export class SecondNetwork {
   async #nft(commands: string): Promise<void> {
     await mustRun(['ip', 'netns', 'exec', this.#switch, 'nft', '-f', '-'], { input: `${commands}\n` });
   }
+}
+
+/** The address of the node with this index in the second network. */
+function addressOf(index: number): string {
+  return `192.168.77.${index + 1}`;
 }
 
 function portOf(node: string): string {

@@ -46,11 +46,21 @@ export async function forgets(node: LabHost, vip: string): Promise<void> {
   await eventually(`${node.name} forgets ${vip}`, async () => !(await knows()), { timeoutMs: 60_000 });
 }
 
+/** Waits until the speaker of a node has inbound traffic on all its links. */
+export async function hearsOnAllLinks(node: LabHost): Promise<void> {
+  const hears = async () => (await statusAt(node)).links.every(({ deaf }) => !deaf);
+  await eventually(`${node.name} hears on all its links`, hears);
+}
+
 /** Who holds each VIP in the eyes of a node's speaker. */
 async function holdersAt(node: LabHost): Promise<ReadonlyMap<string, string | undefined>> {
-  const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
-  const { vips } = JSON.parse(stdout) as SpeakerStatus;
+  const { vips } = await statusAt(node);
   return new Map(vips.map(({ address, holder }) => [address, holder]));
+}
+
+async function statusAt(node: LabHost): Promise<SpeakerStatus> {
+  const { stdout } = await node.exec(['curl', '-s', '--max-time', '2', '127.0.0.1:7931/status']);
+  return JSON.parse(stdout) as SpeakerStatus;
 }
 
 /** Gives every speaker whose container has restarted a new Pod: the kubelet waits longer each time before it restarts one. */
