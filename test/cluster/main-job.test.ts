@@ -79,10 +79,16 @@ test('a controller restart keeps every address, and writes nothing', async () =>
     return new Map(all.map((object) => [object.metadata.uid, object]));
   };
   await eventually('the release of b', async () => (await berth.ledgerOf(lab)).length === 4);
-  // The last that the speakers write.
-  await eventually('all verified', async () => {
+  // The last that speakers and controller write.
+  await eventually('all verified, and copied to the Services', async () => {
     const entries = await lab.api.list<Entry>('ipallocations');
-    return entries.every((entry) => conditionIn(entry, 'Verified')?.status === 'True');
+    const services = (await lab.api.list<ServiceObject>('services')).filter(({ metadata }) =>
+      names.includes(metadata.name),
+    );
+    const isTrue = (object: Entry | ServiceObject, type: string) => conditionIn(object, type)?.status === 'True';
+    return (
+      entries.every((entry) => isTrue(entry, 'Verified')) && services.every((one) => isTrue(one, 'berth.dev/Announced'))
+    );
   });
   const earlier = await state();
   assert.ok(earlier.size >= 8, `${earlier.size} objects`);
