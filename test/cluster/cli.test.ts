@@ -1,6 +1,5 @@
 /** The command line tool as a user runs it: the built file, on the client host, against a cluster in which something is wrong. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { after, afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -75,8 +74,6 @@ spec: ${spec}
 }
 
 before(async () => {
-  const built = spawnSync(process.execPath, ['scripts/build.ts'], { cwd: root, encoding: 'utf8' });
-  assert.equal(built.status, 0, built.stderr);
   await berth.installBerth(lab);
   await lab.apply(berth.backends);
   await lab.rolledOut('deployment/web');

@@ -2,7 +2,6 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually, type Lab } from '../lab/cluster.ts';
-import { mustRun } from '../lab/run.ts';
 import { installBerth, ledgerOf, placeSpeakers, scaleController } from './berth.ts';
 import { namespaces, pool } from './churn.ts';
 import { enterNetworkOf } from './enter-network.ts';
@@ -23,10 +22,8 @@ spec: { ipAddressPools: [${pool.name}], nodeSelectors: [{ matchLabels: { berth.d
 /** Stops the controllers in Pods, and makes a pool and namespaces. Gives the path of the bundle to run. */
 export async function prepare(lab: Lab): Promise<string> {
   enterNetworkOf(lab.controlPlane);
-  // A copy, so that a build by somebody else takes nothing away under the processes.
-  const root = join(import.meta.dirname, '../..');
-  await mustRun([process.execPath, join(root, 'scripts/build.ts')]);
-  await cp(join(root, 'dist'), bundleOf(lab), { recursive: true });
+  // A copy: a build that starts meanwhile must not remove the program of a running controller.
+  await cp(join(import.meta.dirname, '../../dist'), bundleOf(lab), { recursive: true });
   await installBerth(lab);
   // Controllers in Pods must not act beside those of the tests.
   await scaleController(lab, 0);

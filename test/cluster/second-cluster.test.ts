@@ -16,7 +16,7 @@ before(async () => {
   await berth.installBerth(first);
   await first.apply(berth.backends);
   second = await upLab({ id: secondId, nodes: 2 });
-  await second.buildBerth();
+  await second.importBerth();
 });
 after(async () => {
   try {

@@ -18,7 +18,7 @@ async function up(): Promise<Lab> {
   // Tests shall find a new cluster, not what a run that was killed has left in it.
   await down();
   const lab = await upLab({ id, nodes: 3, proxyMode: 'nftables' });
-  await lab.buildBerth();
+  await lab.importBerth();
   await installBerth(lab);
   return lab;
 }

@@ -17,7 +17,7 @@ import type { LabPlan, NodePlan } from './plan.ts';
 import { eventually } from './poll.ts';
 import type { Log } from './progress.ts';
 import { type LabState, planOf, readState } from './state.ts';
-import { ensureLab, helm, installBerth, kubectl, type LabOptions } from './up.ts';
+import { buildBerth, ensureLab, helm, importBerth, kubectl, type LabOptions } from './up.ts';
 import { type RolloutOptions, rolledOut, type Workload } from './workloads.ts';
 
 export { downLab } from './down.ts';
@@ -101,7 +101,15 @@ export class Lab {
 
   /** Builds Berth from this work tree, and its image, and imports that into every node. */
   buildBerth(): Promise<void> {
-    return installBerth(this.#context);
+    return buildBerth(this.#context);
+  }
+
+  /**
+   * Imports an image of the present `dist/` into every node. Tests that run beside each other must not build: they all
+   * use one `dist/`.
+   */
+  importBerth(): Promise<void> {
+    return importBerth(this.#context);
   }
 
   /** Pulls a node's cable: it runs on, alone. */

@@ -3,7 +3,7 @@
  * BERTH_LAB names the first one.
  */
 import { filesVariable, lanesVariable, numberIn } from '../runner/variables.ts';
-import { downLab, upLab } from './cluster.ts';
+import { downLab, type Lab, upLab } from './cluster.ts';
 import { downOnInterrupt } from './interrupt.ts';
 import { buildFor } from './needs.ts';
 import { idOfLane } from './shared.ts';
@@ -17,7 +17,10 @@ const keep = process.env.BERTH_LAB_KEEP !== undefined;
 /** Brings clusters of three nodes with Berth's image up. */
 export async function globalSetup(): Promise<void> {
   try {
-    for (const id of ids) await up(id);
+    for (const [lane, id] of ids.entries()) {
+      const lab = await up(id);
+      await (lane === 0 ? lab.buildBerth() : lab.importBerth());
+    }
     // Without the runner of scripts/test.ts, the files are Node's own arguments.
     await buildFor(process.env[filesVariable]?.split('\n') ?? process.argv.slice(1), log);
   } catch (error) {
@@ -31,10 +34,9 @@ export async function globalTeardown(): Promise<void> {
   if (!keep) await Promise.all(ids.map((id) => downLab(id)));
 }
 
-async function up(id: string): Promise<void> {
+async function up(id: string): Promise<Lab> {
   if (!keep) downOnInterrupt(id);
   // Tests shall find a new cluster, not what a run that was killed has left in it.
   if (!keep) await downLab(id);
-  const lab = await upLab({ id, nodes: 3, log });
-  await lab.buildBerth();
+  return upLab({ id, nodes: 3, log });
 }

@@ -140,10 +140,15 @@ export async function kubectl(context: LabContext, args: readonly string[], inpu
 }
 
 /** Builds Berth from this work tree and gives its image to all nodes. */
-export async function installBerth(context: LabContext): Promise<void> {
-  const { plan, log } = context;
+export async function buildBerth(context: LabContext): Promise<void> {
   const script = join(import.meta.dirname, '../../scripts/build.ts');
-  await phase(log, 'Berth built', () => mustRun([process.execPath, script]));
+  await phase(context.log, 'Berth built', () => mustRun([process.execPath, script]));
+  await importBerth(context);
+}
+
+/** Gives all nodes an image of the present dist/. */
+export async function importBerth(context: LabContext): Promise<void> {
+  const { plan, log } = context;
   const archive = await phase(log, 'Berth image', () => buildBerthImage(log));
   if (archive === undefined) return;
   await phase(log, 'Berth image on all nodes', () =>
