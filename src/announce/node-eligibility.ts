@@ -47,7 +47,7 @@ export interface ReportedLink {
   readonly addresses: readonly string[];
   /** Why it carries no announcements. */
   readonly unusable?: string;
-  readonly deaf: boolean;
+  readonly noInboundTraffic: boolean;
 }
 
 /** The facts on which the reason depends. */
@@ -97,7 +97,7 @@ type Linked = { readonly reason: IneligibleReason | undefined; readonly detail: 
 function linkReason(vip: Ip, here: readonly AdvertisementView[], links: readonly ReportedLink[] | undefined): Linked {
   if (links === undefined) return { reason: undefined, detail: 'its links are not known' };
   const views = links.map((link) => ({ ...link, ips: ipsOf(link) }));
-  const isFit = ({ unusable, deaf }: ReportedLink) => unusable === undefined && !deaf;
+  const isFit = ({ unusable, noInboundTraffic }: ReportedLink) => unusable === undefined && !noInboundTraffic;
   const isNear = ({ ips }: { readonly ips: readonly LinkAddress[] }) => ips.some((own) => inSubnet(vip, own));
   const near = views.filter(isNear);
   const named = views.filter((link) => isNamedBy(link.name, here) && (isNear(link) || isNamedExactly(link.name, here)));

@@ -30,7 +30,7 @@ export interface LinkStatus {
   /** Why it cannot carry announcements (`NoCarrier`, `Member`, ...); absent: it can. */
   readonly unusable?: string;
   /** It has a carrier, but receives no frames. */
-  readonly deaf: boolean;
+  readonly noInboundTraffic: boolean;
   /** Nodes whose test packets with a foreign source address do not arrive on this link. */
   readonly blocked: readonly string[];
 }

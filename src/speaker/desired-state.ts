@@ -14,7 +14,7 @@ import { clusterSnapshot, type Informers } from './informers.ts';
 interface DesiredStateParts {
   readonly informers: Informers;
   readonly monitor: Pick<LinkMonitor, 'links'>;
-  readonly runner: Pick<ElectionRunner, 'linksOf' | 'deafLinks'>;
+  readonly runner: Pick<ElectionRunner, 'linksOf' | 'noInboundTraffic'>;
   /** Nodes whose packets in the name of others do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
   readonly options: {
@@ -62,7 +62,7 @@ export class DesiredState {
     const { nodeName: self, assumeAlive } = options;
     const links = monitor.links();
     const all = this.#peerLinks(links);
-    const own = all.filter(({ name }) => !runner.deafLinks.has(name));
+    const own = all.filter(({ name }) => !runner.noInboundTraffic.has(name));
     const snapshot = clusterSnapshot(informers, assumeAlive);
     const linksOf = (node: string) => (node === self ? own : runner.linksOf(node));
     const vips = this.#reader.read(snapshot, linksOf);

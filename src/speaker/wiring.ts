@@ -104,7 +104,7 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
   announcer.threadFailed.to(fail);
   announcer.heard.to(dataplane.heard);
   transport.failed.to(fail);
-  runner.linksChanged.to(() => livenessLog.noteDeafLinks(runner.deafLinks));
+  runner.linksChanged.to(() => livenessLog.noteNoInboundTraffic(runner.noInboundTraffic));
   runner.linksChanged.to(loop.trigger);
   runner.decided.to(dataplane.reconcile);
   runner.membershipChanged.to(dataplane.reconcile);

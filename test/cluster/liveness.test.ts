@@ -197,8 +197,8 @@ test('with a network of its own for management, only the network of the VIP deci
       );
       const successor = prober.holder();
       alone(await prober.during(() => second.restoreFirst(), watchMs), successor);
-      const isDeaf = async () => /links without inbound traffic/.test(await speakerLogs(lab, since));
-      await eventually('the holder knows why', isDeaf);
+      const isLogged = async () => /links without inbound traffic/.test(await speakerLogs(lab, since));
+      await eventually('the holder knows why', isLogged);
     } finally {
       await second.remove();
     }

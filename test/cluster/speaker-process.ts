@@ -48,7 +48,7 @@ export async function forgets(node: LabHost, vip: string): Promise<void> {
 
 /** Waits until the speaker of a node has inbound traffic on all its links. */
 export async function hearsOnAllLinks(node: LabHost): Promise<void> {
-  const hears = async () => (await statusAt(node)).links.every(({ deaf }) => !deaf);
+  const hears = async () => (await statusAt(node)).links.every(({ noInboundTraffic }) => !noInboundTraffic);
   await eventually(`${node.name} hears on all its links`, hears);
 }
 

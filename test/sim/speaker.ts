@@ -279,7 +279,7 @@ export class SimSpeaker {
   #vipOf({ uid, address, link, eligible, recorded, moveTo }: ApiVip): Vip {
     const { fabric } = this.#around;
     const serves = (node: string) => {
-      if (node === this.name) return fabric.hasCarrier(node, link) && !this.runner?.deafLinks.has(link);
+      if (node === this.name) return fabric.hasCarrier(node, link) && !this.runner?.noInboundTraffic.has(link);
       return this.runner?.linksOf(node)?.some(({ name }) => name === link) ?? true;
     };
     return { uid, address, eligible, recorded, moveTo, serves };

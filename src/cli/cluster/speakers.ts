@@ -50,7 +50,7 @@ export function linksOfAll(answers: readonly SpeakerAnswer[]): LinksOf {
   return (node) =>
     known
       .get(node)
-      ?.links.filter(({ unusable, deaf }) => unusable === undefined && !deaf)
+      ?.links.filter(({ unusable, noInboundTraffic }) => unusable === undefined && !noInboundTraffic)
       .map(({ name, mac, addresses }) => ({ name, mac, addresses }));
 }
 

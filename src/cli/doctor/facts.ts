@@ -51,7 +51,7 @@ export interface JudgedStatus {
     readonly mac: string;
     readonly addresses: readonly string[];
     readonly unusable?: string;
-    readonly deaf: boolean;
+    readonly noInboundTraffic: boolean;
     readonly blocked: readonly string[];
   }[];
   readonly peers: readonly { readonly node: string; readonly liveness: string; readonly reason?: string }[];

@@ -139,14 +139,14 @@ function linkUnusable(facts: Facts): readonly Found[] {
     facts,
     (status, where) =>
       vipLinks(facts, status)
-        .filter(({ unusable, deaf }) => deaf || unusable !== undefined)
-        .map(({ name, unusable, deaf }) => ({
+        .filter(({ unusable, noInboundTraffic }) => noInboundTraffic || unusable !== undefined)
+        .map(({ name, unusable, noInboundTraffic }) => ({
           severity: 'warn',
           where: `${where}, link ${name}`,
-          what: deaf
+          what: noInboundTraffic
             ? 'has a carrier, but receives no packets from other nodes'
             : `is in the network of a pool, but cannot carry announcements: ${unusable}`,
-          todo: deaf
+          todo: noInboundTraffic
             ? 'check the cable, the switch port and the VLAN'
             : 'set the link up, or check the bond or bridge that it is part of',
         })),

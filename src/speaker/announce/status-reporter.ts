@@ -22,7 +22,7 @@ import type { Verifier } from './verifier.ts';
 interface StatusReporterParts {
   readonly informers: Informers;
   readonly desired: Pick<DesiredState, 'view'>;
-  readonly runner: Pick<ElectionRunner, 'decisions' | 'deafLinks' | 'isReporter'>;
+  readonly runner: Pick<ElectionRunner, 'decisions' | 'noInboundTraffic' | 'isReporter'>;
   readonly conflicts: Pick<ConflictWatch, 'stateOf'>;
   readonly proxy: Pick<ProxyWatch, 'of'>;
   readonly verifier: Pick<Verifier, 'findingOf'>;
@@ -71,7 +71,7 @@ export class StatusReporter {
     const terms = new Map(runner.decisions.map(({ vip, term }) => [vip.uid, term]));
     return {
       links: (desired.view?.links ?? []).map((link) =>
-        linkStatus(link, { deaf: runner.deafLinks.has(link.name), blocked: blockedOn(link.name) }),
+        linkStatus(link, { noInboundTraffic: runner.noInboundTraffic.has(link.name), blocked: blockedOn(link.name) }),
       ),
       vips: this.#placements.map((placement) =>
         vipStatus(placement, {
@@ -97,11 +97,11 @@ function recordOf(entry: AllocationView | undefined, self: string): Condition | 
 }
 
 /** A link, as `/status` shows it. */
-function linkStatus(link: Link, { deaf, blocked }: Pick<LinkStatus, 'deaf' | 'blocked'>): LinkStatus {
+function linkStatus(link: Link, reported: Pick<LinkStatus, 'noInboundTraffic' | 'blocked'>): LinkStatus {
   const { name, mac, carrier } = link;
   const unusable = unusableReason(link);
   const addresses = link.addresses.map(({ address, prefix }) => `${address}/${prefix}`);
-  return { name, mac, addresses, carrier, deaf, blocked, ...(unusable && { unusable }) };
+  return { name, mac, addresses, carrier, ...reported, ...(unusable && { unusable }) };
 }
 
 /** What is known of a VIP besides its placement. */

@@ -54,7 +54,7 @@ export class ElectionRunner {
   readonly decided = new Emitter();
   /** Neighbors may have heard another node last: these VIPs must be announced again. */
   readonly reasserted = new Emitter<[vips: readonly Vip[]]>();
-  /** The links of a peer, or {@link deafLinks}, have changed. */
+  /** The links of a peer, or {@link noInboundTraffic}, have changed. */
   readonly linksChanged = new Emitter();
   /** {@link membership} has changed. */
   readonly membershipChanged = new Emitter();
@@ -69,7 +69,7 @@ export class ElectionRunner {
   #soon: Cancel | undefined;
   #closed = false;
   #decisions: readonly HolderDecision[] = [];
-  #deafLinks: ReadonlySet<string> = new Set();
+  #noInboundTraffic: ReadonlySet<string> = new Set();
   #tickedAt: number;
   #membership: NodeMembership = { present: [], lost: [] };
   readonly #receptions: Record<Reception, number> = { Taken: 0, OtherAddressee: 0, Replayed: 0 };
@@ -166,8 +166,8 @@ export class ElectionRunner {
   }
 
   /** The links of this node that have carrier, but no inbound traffic. */
-  get deafLinks(): ReadonlySet<string> {
-    return this.#deafLinks;
+  get noInboundTraffic(): ReadonlySet<string> {
+    return this.#noInboundTraffic;
   }
 
   /** Reports to a peer the results of probes for VIPs that it holds. */
@@ -239,7 +239,7 @@ export class ElectionRunner {
     if (effects.hasDelta) this.#sendDeltas(elector);
     this.#sendHeartbeats(elector, effects.heartbeats);
     this.#noteDecisions(effects.decisions);
-    this.#noteDeafLinks(effects.noInboundTraffic);
+    this.#noteNoInboundTraffic(effects.noInboundTraffic);
     this.#noteMembership(elector);
     const probes = [...effects.holderProbes, ...effects.linkProbes].map(({ address }) => address);
     if (probes.length > 0) this.#options.ports.probe(probes);
@@ -258,9 +258,9 @@ export class ElectionRunner {
     this.decided.emit();
   }
 
-  #noteDeafLinks(deaf: ReadonlySet<string>): void {
-    if (deaf === this.#deafLinks || deaf.size + this.#deafLinks.size === 0) return;
-    this.#deafLinks = deaf;
+  #noteNoInboundTraffic(links: ReadonlySet<string>): void {
+    if (links === this.#noInboundTraffic || links.size + this.#noInboundTraffic.size === 0) return;
+    this.#noInboundTraffic = links;
     this.linksChanged.emit();
   }
 

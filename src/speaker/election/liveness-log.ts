@@ -9,7 +9,7 @@ export class LivenessLog {
   readonly #log: Logger;
   readonly #liveness = new Map<string, Liveness>();
   readonly #silences = new Map<string, number>();
-  #deafLinks = '';
+  #noInboundTraffic = '';
 
   constructor(log: Logger) {
     this.#log = log;
@@ -33,10 +33,10 @@ export class LivenessLog {
   }
 
   /** Logs one line if the list of links that have carrier, but no inbound traffic, has changed. */
-  noteDeafLinks(links: ReadonlySet<string>): void {
+  noteNoInboundTraffic(links: ReadonlySet<string>): void {
     const names = [...links].join(' ');
-    if (names === this.#deafLinks) return;
-    this.#deafLinks = names;
+    if (names === this.#noInboundTraffic) return;
+    this.#noInboundTraffic = names;
     this.#log.warn({ links: [...links] }, 'links without inbound traffic');
   }
 

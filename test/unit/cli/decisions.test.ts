@@ -153,16 +153,16 @@ test('who-has tells of any address whose it is, or why nobody gets it', () => {
 
 test('status counts what is wrong by reason, and warns', () => {
   const refused = [service('a'), service('b'), service('c', { requestedPools: ['gone'] })];
-  const deaf = statusOf('n1', { peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] });
+  const unheard = statusOf('n1', { peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] });
   const full = pool('p', ['192.0.2.10'], {});
-  const facts = statusFacts(picture({ ...well, pools: [full], services: [s, ...refused] }, [deaf]));
+  const facts = statusFacts(picture({ ...well, pools: [full], services: [s, ...refused] }, [unheard]));
   assert.deepEqual(facts.services.withoutAddress, [
     { reason: 'PoolExhausted', count: 2 },
     { reason: 'PoolNotFound', count: 1 },
   ]);
   assert.deepEqual(facts.warnings, []);
   const both = statusFacts(
-    picture(well, [deaf, statusOf('n2', { peers: [{ node: 'n1', liveness: 'Dead', silentMs: 900 }] })]),
+    picture(well, [unheard, statusOf('n2', { peers: [{ node: 'n1', liveness: 'Dead', silentMs: 900 }] })]),
   );
   const check = 'check that UDP 7932 passes between the nodes, and that all speakers have the same key';
   assert.deepEqual(both.warnings, [

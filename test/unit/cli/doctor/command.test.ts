@@ -18,7 +18,7 @@ const link = (name: string, ...addresses: readonly string[]) => ({
   name,
   mac: '02:00:00:00:00:01',
   addresses,
-  deaf: false,
+  noInboundTraffic: false,
   blocked: [],
 });
 const words = (facts: Partial<JudgedStatus> = {}): JudgedStatus => ({
@@ -314,8 +314,8 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn SpreadPathBlocked node n1, link eth0'],
     },
     {
-      desc: 'a link that is deaf',
-      facts: { speakers: [speaker({ links: [{ ...link('eth0', '192.0.2.101/24'), deaf: true }] })] },
+      desc: 'a link without inbound traffic',
+      facts: { speakers: [speaker({ links: [{ ...link('eth0', '192.0.2.101/24'), noInboundTraffic: true }] })] },
       expected: ['warn LinkUnusable node n1, link eth0'],
     },
     {
