@@ -15,7 +15,7 @@ interface DesiredStateParts {
   readonly informers: Informers;
   readonly monitor: Pick<LinkMonitor, 'links'>;
   readonly runner: Pick<ElectionRunner, 'linksOf' | 'noInboundTraffic'>;
-  /** Nodes whose packets in the name of others do not arrive on a link. */
+  /** Nodes whose packets with another host's source address do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
   readonly options: {
     readonly nodeName: string;

@@ -112,7 +112,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/dataplane/spread-targets.ts',
     old: 'reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self))',
     new: 'reachable.filter((node) => !spoofers.has(node))',
-    consequence: 'Connections are passed on to a node to which packets in the name of other hosts do not arrive.',
+    consequence: "Connections are passed on to a node to which packets with another host's source address do not arrive.",
     tests: ['unit/speaker/dataplane/spread-targets.test.ts'],
   },
   {

@@ -17,7 +17,7 @@ export interface SpreadState {
   readonly fault: string | undefined;
   /** The nodes that serve it, this one included. */
   readonly members: readonly string[];
-  /** Nodes that are left out because the network drops packets in the name of others. */
+  /** Nodes that are left out because the network drops packets with another host's source address. */
   readonly blocked: readonly string[];
 }
 
@@ -49,8 +49,8 @@ export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked 
   if (members.length === 0) {
     if (away === '')
       return no('NoMember', 'no node can serve it: no live node has a ready endpoint and a link in its subnet');
-    return no('SpreadPathBlocked', `the network drops packets in the name of others from or to ${away}`);
+    return no('SpreadPathBlocked', `the network drops packets with another host's source address from or to ${away}`);
   }
-  const without = away === '' ? '' : `, not over ${away}: the network drops packets in the name of others there`;
+  const without = away === '' ? '' : `, not over ${away}: the network drops packets with another host's source address there`;
   return { type: 'Spread', status: 'True', reason: 'Spread', message: `over ${members.join(', ')}${without}` };
 }

@@ -27,7 +27,7 @@ interface StatusReporterParts {
   readonly proxy: Pick<ProxyWatch, 'of'>;
   readonly verifier: Pick<Verifier, 'findingOf'>;
   readonly writer: Pick<HolderStatusWriter, 'record'>;
-  /** Nodes whose packets in the name of others do not arrive on a link. */
+  /** Nodes whose packets with another host's source address do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
   /** Whether the connections of a VIP are spread over several nodes; undefined if that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;

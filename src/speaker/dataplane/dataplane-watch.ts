@@ -36,7 +36,7 @@ interface DataplaneWatchParts {
   readonly desired: Pick<DesiredState, 'view'>;
   readonly links: () => readonly Link[];
   readonly spread: SpreadWatch;
-  /** Nodes whose packets in the name of others do not arrive on a link. */
+  /** Nodes whose packets with another host's source address do not arrive on a link. */
   readonly blockedOn: (link: string) => readonly string[];
   readonly prober: Pick<NeighborProber, 'probe'>;
   readonly options: DataplaneOptions;

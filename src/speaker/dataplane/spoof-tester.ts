@@ -1,4 +1,4 @@
-/** Sends test packets in the name of another host to the other nodes, and finds the nodes whose packets arrive: see dataplane/rules/spoof-test. */
+/** Sends test packets with another host's source address to the other nodes, and finds the nodes whose packets arrive: see dataplane/rules/spoof-test. */
 import { familyOf } from '../../addr/ip.ts';
 import { tableName } from '../../dataplane/nft/ruleset.ts';
 import type { Neighbor } from '../../dataplane/plan/neighbor.ts';
@@ -105,10 +105,10 @@ export class SpoofTester {
     for (const [link, nodes] of blocked) {
       this.#log.warn(
         { link, nodes, reason: 'SpreadPathBlocked' },
-        'packets in the name of other hosts do not arrive from these nodes',
+        "packets with another host's source address do not arrive from these nodes",
       );
     }
-    if (blocked.size === 0) this.#log.info({}, 'packets in the name of other hosts arrive from all nodes');
+    if (blocked.size === 0) this.#log.info({}, "packets with another host's source address arrive from all nodes");
     this.changed.emit();
   }
 }

@@ -22,7 +22,7 @@ export interface Hosts {
   /** The link of this node that an address is on. */
   readonly linkFor: (vip: Ip) => LinkOf | undefined;
   readonly neighborFor: (node: string, vip: Ip) => Neighbor | undefined;
-  /** Nodes whose packets in the name of others do not arrive at a node, as that node reports. */
+  /** Nodes whose packets with another host's source address do not arrive at a node, as that node reports. */
   readonly blockedAt: (node: string) => readonly string[];
 }
 
@@ -89,7 +89,7 @@ class NodeLists {
     const isNear = (node: string) => node === self || neighborFor(node, address) !== undefined;
     const able = [...eligible].filter((node) => present.has(node) && !isDraining(node) && serves(node));
     const reachable = able.filter(isNear);
-    // If packets of a node do not arrive at one other node, it may be kept from sending in the name of others at all: its answers would not reach
+    // If packets of a node do not arrive at one other node, its network may drop all packets with another host's source address: its answers would not reach
     // clients either.
     const spoofers = new Set([...present].flatMap((node) => blockedAt(node)));
     const open = reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self));

@@ -29,7 +29,7 @@ export interface SpreadWorld {
   readonly slices: readonly EndpointSliceView[];
   readonly links: readonly Link[];
   readonly hosts: Omit<Hosts, 'blockedAt'>;
-  /** Nodes whose packets in the name of others do not arrive at another node, as that node reports. */
+  /** Nodes whose packets with another host's source address do not arrive at another node, as that node reports. */
   readonly reportedBy: (node: string) => readonly string[];
   /** Milliseconds on a monotonic clock. */
   readonly now: number;

@@ -15,7 +15,7 @@ const rows: readonly (readonly [Partial<SpreadState>, string, string])[] = [
   [
     { blocked: ['c', 'd'] },
     'Spread',
-    'over a, b, not over c, d: the network drops packets in the name of others there',
+    "over a, b, not over c, d: the network drops packets with another host's source address there",
   ],
   [
     { hasPrograms: true, fault: 'NoNft', members: [] },
@@ -30,7 +30,7 @@ const rows: readonly (readonly [Partial<SpreadState>, string, string])[] = [
   [
     { members: [], blocked: ['a', 'b'] },
     'SpreadPathBlocked',
-    `the network drops packets in the name of others from or to a, b${alone}`,
+    `the network drops packets with another host's source address from or to a, b${alone}`,
   ],
   [
     { members: [] },

@@ -1,4 +1,4 @@
-/** Whose packets in the name of others do not arrive. */
+/** Finds the nodes whose packets with another host's source address do not arrive. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SpoofTests, testTimes } from '../../../../src/dataplane/rules/spoof-test.ts';
