@@ -3,7 +3,8 @@ import type { ClaimStore } from './claim-store.ts';
 import type { Claim, ClaimDelta } from './messages.ts';
 import { windowSize } from './replay-window.ts';
 
-interface WholeList {
+/** A full sync of which some parts have arrived. */
+interface PartialFullSync {
   readonly list: number;
   readonly parts: Map<number, { readonly claims: readonly Claim[]; readonly sequence: number }>;
 }
@@ -15,7 +16,7 @@ export class ClaimReplica {
   /** By uid: the sequence of the newest datagram that mentioned it. */
   readonly #versions = new Map<string, number>();
   #highest = 0;
-  #whole: WholeList | undefined;
+  #partial: PartialFullSync | undefined;
 
   constructor(store: ClaimStore, node: string) {
     this.#store = store;
@@ -36,12 +37,12 @@ export class ClaimReplica {
     chunk: { readonly claims: readonly Claim[]; readonly sequence: number },
     { list, part, parts }: NonNullable<ClaimDelta['fullSync']>,
   ): void {
-    if (this.#whole !== undefined && this.#whole.list > list) return;
-    if (this.#whole?.list !== list) this.#whole = { list, parts: new Map() };
-    if (!this.#whole.parts.has(part)) this.#whole.parts.set(part, chunk);
-    if (this.#whole.parts.size < parts) return;
-    const chunks = [...this.#whole.parts.values()];
-    this.#whole = undefined;
+    if (this.#partial !== undefined && this.#partial.list > list) return;
+    if (this.#partial?.list !== list) this.#partial = { list, parts: new Map() };
+    if (!this.#partial.parts.has(part)) this.#partial.parts.set(part, chunk);
+    if (this.#partial.parts.size < parts) return;
+    const chunks = [...this.#partial.parts.values()];
+    this.#partial = undefined;
     const all = new Set(chunks.flatMap((one) => one.claims.map(({ uid }) => uid)));
     const oldest = Math.min(...chunks.map((one) => one.sequence));
     for (const uid of [...this.#store.of(this.#node).keys()]) if (!all.has(uid)) this.#drop(uid, oldest);
