@@ -48,7 +48,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the deletionTimestamp of an entry is not looked at',
     shows: /joined an entry that is being deleted/,
   },
-  'of Services that share an address the one leaves it that was changed, whatever was changed': {
+  'of the Services that share an address, the changed one leaves, whatever was changed': {
     file: 'unit/ipam/keeping.test.ts',
     fault:
       'the ledger knows neither policy nor selector, so the younger Service leaves, also where the older one was changed',
@@ -65,41 +65,41 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'the wish is judged against the name of the pool that has the address today: the Service gets another address',
     shows: /(?:split|renamed[^:]*): a\/s (?:192\.0\.2\.5|198\.51\.100\.1)/,
   },
-  'an address is free once no Service shows it, also none that is being deleted': {
+  'an address is free only after no Service shows it, not even one that is being deleted': {
     file: 'unit/ipam/keeping.test.ts',
     fault: 'a Service that a finalizer keeps counts as gone: the next one gets its address while it still shows it',
     shows: /two Services show one address: a\/ending 192\.0\.2\.1, a\/next 192\.0\.2\.1/,
   },
-  'a Service that was made anew stays in its entry, whatever a controller knows that lags behind': {
+  'a Service that was created again stays in its entry, even if a controller lags behind': {
     file: 'unit/ipam/keeping.test.ts',
     fault: 'nothing asks whether the Services are gone that an update strikes from an entry (`Bind.former`)',
     shows: /the entry of 192\.0\.2\.1 names the former Service, and the new one shows the address/,
   },
-  'what a quiet program left is replaced, also where the Service must leave what the ledger has for it': {
+  'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger': {
     file: 'unit/ipam/overwritten.test.ts',
     fault:
       'a Service that must leave its only address counts as one without an entry: it is left to the other program for good',
-    shows: /: it can share no longer: 192\.0\.2\.1 stays \| it is of the other family: 2001:db8::1 stays$/,
+    shows: /: it can no longer share: 192\.0\.2\.1 stays \| it has the other family: 2001:db8::1 stays$/,
   },
-  'a Service that requires both families gets them where the quota has room for both': {
+  'a Service that requires both families gets them if the quota has room for both': {
     file: 'unit/ipam/quota.test.ts',
     fault:
       'where it also asks for another address, the one that it is to leave counts beside both, and it waits for ever',
-    shows: /with one of two addresses it waits, and has those of families 6$/,
+    shows: /it waits with only some of its addresses: families 6$/,
   },
-  'a wish that cannot be had changes nothing, also in the middle of a move': {
+  'a request that cannot be fulfilled changes nothing, even in the middle of a move': {
     file: 'unit/ipam/keeping.test.ts',
     fault:
       'of its former and its new address the Service gets the one of a pool that it names, also where pools do not count',
     shows: /an address of no pool: a\/s 192\.0\.2\.1 \| two addresses: a\/s 192\.0\.2\.1$/,
   },
-  'an address that is kept back meanwhile is not confirmed as one in use': {
+  'an address that was kept back meanwhile is not confirmed as in use': {
     file: 'unit/ipam/late-writes.test.ts',
     fault: 'what confirms an entry writes the one that is known then, also a reservation, and without its time',
     shows:
       /the API server refuses: IPAllocation 2001:db8::1 \(berth\.dev\/confirmed\) is invalid: .*needs reservedUntil$/,
   },
-  'a pool with a time that no clock can show stops no other Service': {
+  'a pool with a time that is longer than any clock can show does not stop other Services': {
     file: 'unit/ipam/tenants.test.ts',
     fault: 'the decision about one entry throws, and with it the whole pass',
     shows: /the other Service waits: Invalid time value/,
@@ -109,10 +109,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'addresses that are kept back for a conflict count in no quota',
     shows: /namespace a keeps 4 addresses of a pool with a quota of 2/,
   },
-  'a pass over Services of one sharing key costs as much for each of them, however many they are': {
+  'the cost of a pass per Service does not grow with the number of Services that have the same sharing key': {
     file: 'unit/ipam/tenants.test.ts',
     fault: 'each Service looks at all addresses of its key and at all Services that share them',
-    shows: /it grows: \d+ looks for each of 50 Services, \d+ for each of 400/,
+    shows: /the cost grows: \d+ reads for each of 50 Services, \d+ for each of 400/,
   },
   'a sharing key is the same with spaces and line ends around it': {
     file: 'unit/api/spelling.test.ts',

@@ -72,7 +72,9 @@ function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean
   return home === undefined || home.spec.state === 'Draining';
 }
 
-/** "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs." */
+/**
+ * "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs."
+ */
 function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | undefined {
   const others = refsOf(entry).flatMap((ref) => {
     const standing = livingOf(cluster, ref) ?? successorOf(cluster, ref);
