@@ -505,17 +505,17 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /said at level debug alone/,
   },
   // The chart and the command line
-  'the advice for what a load balancer of node addresses has left behind leads to an address': {
+  'the advice for the remains of a load balancer with node addresses leads to an address': {
     file: 'unit/cli/remedies.test.ts',
     fault: 'to take over addresses of nodes (servicelb of K3s) is advised, and ends in AddressNotInPool for ever',
     shows: /AddressNotInPool: 192\.0\.2\.101 is not in any IPAddressPool/,
   },
-  'nodes that are excluded are candidates where no other node could serve, as the tool sees them': {
+  'excluded nodes are candidates in the tool if no other node could serve': {
     file: 'unit/cli/remedies.test.ts',
     fault: 'a node that runs no speaker counts as one that could serve',
     shows: /'n1 Excluded'/,
   },
-  'nodes that are excluded are candidates where no other node could serve': {
+  'excluded nodes are candidates if no other node could serve': {
     file: 'unit/cli/remedies.test.ts',
     fault: 'a node that runs no speaker counts as one that could serve, and no address is announced',
     shows: /the nodes that may announce the address/,
