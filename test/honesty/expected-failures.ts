@@ -227,7 +227,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a node that has never heard its peers does not know their hardware addresses, and yields to none of them',
     shows: /seed \d: two answers, eight seconds after the start: 1000, at most 0/,
   },
-  'a holder whose link works keeps its VIPs when the cables of all other nodes are pulled out': {
+  'a holder whose link works keeps its VIPs when all other nodes lose their links': {
     file: 'sim/wire.test.ts',
     fault:
       'a link on which no peer is heard any more counts as one without inbound traffic, even if the peers report that their links are down',
@@ -236,7 +236,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a host that is no node and answers for a VIP does not prevent the takeover from a dead holder': {
     file: 'sim/wire.test.ts',
     fault: 'any answer to a probe, from any hardware address, prevents a takeover for as long as it comes',
-    shows: /seed 1: silence of the VIP that a stranger answers for: 10000, at most 5000/,
+    shows: /seed 1: silence of the VIP that a foreign host answers for: 10000, at most 5000/,
   },
   'one-way loss between two nodes ends with one holder': {
     file: 'sim/wire.test.ts',
