@@ -1,6 +1,7 @@
 /**
- * Random faults in random clusters, with limits on the outages while they last. Then all faults are healed. BERTH_SIM_RUNS is the number of
- * runs, BERTH_SEED the first seed, which CI takes from the commit. BERTH_SIM_SEED replaces the first seed: with one run it repeats a failure.
+ * Random faults in random clusters, with limits on the outages while they last. Then all faults are healed. BERTH_SIM_RUNS is the number
+ * of runs. BERTH_SEED is the first seed; CI takes it from the commit. BERTH_SIM_SEED replaces the first seed: with one run it repeats a
+ * failure.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
