@@ -97,7 +97,7 @@ export function printResults(all: readonly Results[]): void {
       aim,
     })),
   );
-  console.log('(rates without a controller: without other Services, and next to those that have an address from Berth)');
+  console.log('(rates without a controller: without other Services, and next to those with an address from Berth)');
   for (const { services, limits, creation, restart, full } of all) {
     console.log(`${services} Services:`);
     for (const [when, { created, patched, bound }] of Object.entries(limits)) {

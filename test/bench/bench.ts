@@ -124,7 +124,7 @@ program
       .default('Cluster'),
   )
   .addOption(
-    new Option('--hand-off <way>', 'how packets reach the Pods')
+    new Option('--hand-off <way>', 'how packets get to the Pods')
       .choices(['KubeProxy', 'NodePort'])
       .default('KubeProxy'),
   )

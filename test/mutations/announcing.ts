@@ -56,7 +56,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/desired-vips.ts',
     old: 'const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;',
     new: 'const eligible = cover.eligible;',
-    consequence: 'With externalTrafficPolicy Local a node without an endpoint holds the address, and drops all packets.',
+    consequence: 'With externalTrafficPolicy Local a node without an endpoint holds the address, and drops packets.',
     tests: ['unit/announce/placements.test.ts'],
   },
   {

@@ -128,7 +128,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/unserved.ts',
     old: "refuse: chain(`${key} @served drop`, 'goto refused'),",
     new: "refuse: chain('goto refused'),",
-    consequence: 'Connections that arrive before kube-proxy has its rules are refused instead of dropped, so clients do not try again.',
+    consequence: 'Clients that come before kube-proxy has its rules are refused, so they do not try again.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {

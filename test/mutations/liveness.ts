@@ -40,7 +40,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/codec.ts',
     old: ' && /^[\\w.:/-]{0,64}$/.test(detail);',
     new: ';',
-    consequence: 'Unchecked text from a peer is written to the status of an object, and the API server refuses the status.',
+    consequence: 'Unchecked text from a peer is written to a status, which the API server refuses.',
     tests: ['unit/liveness/messages.test.ts'],
   },
   {

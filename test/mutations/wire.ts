@@ -56,7 +56,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/tcp.ts',
     old: 'const end = ethernetHeaderLength + readUint16(frame, ipv4Offset.totalLength);\n  if (end > length)',
     new: 'const end = ethernetHeaderLength + readUint16(frame, ipv4Offset.totalLength);\n  if (end > frame.length)',
-    consequence: 'A truncated answer is completed with bytes of the previous frame, and a broken data path counts as verified.',
+    consequence: 'A truncated answer gets bytes of the previous frame, and a broken data path counts as verified.',
     tests: ['unit/wire/tcp.test.ts'],
   },
   {

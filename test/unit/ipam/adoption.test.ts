@@ -71,7 +71,7 @@ test('if two Services show the same address, the older one gets it, and the othe
   const of = plan({ pools, services });
   assert.deepEqual(outcomes(of), ['young AdoptionConflict, keeps status', 'old 192.0.2.2']);
   const bound = plan({ pools, services, ledger: [entry('192.0.2.2', services[0] ?? s)] });
-  assert.deepEqual(outcomes(bound), ['young 192.0.2.2', 'old AdoptionConflict, keeps status'], 'the ledger comes first');
+  assert.deepEqual(outcomes(bound), ['young 192.0.2.2', 'old AdoptionConflict, keeps status'], 'the ledger wins');
   const asks = (address: string) => [{ ...services[0], requests: [address] } as ServiceView, services[1] ?? s];
   const solved = plan({ pools, services: asks('192.0.2.3') });
   assert.deepEqual(outcomes(solved), ['young 192.0.2.3', 'old 192.0.2.2'], 'a request for another address solves it');
@@ -131,7 +131,7 @@ test('an address that a Service continues to show is given to no other Service',
   });
   const six = service('six', { families: ['IPv6'], created: '2025-01-01T00:00:00Z' });
   const moves = plan({ pools, services: [half, six], ledger: [entry('192.0.2.1', half)] });
-  assert.deepEqual(outcomes(moves), ['half 192.0.2.1+2001:db8::3', 'six 2001:db8::2'], 'an address that it shows next to its own one');
+  assert.deepEqual(outcomes(moves), ['half 192.0.2.1+2001:db8::3', 'six 2001:db8::2'], 'shown next to its own');
   const of = plan({ pools: [p, fence], services: [barred], ledger: [] });
   assert.deepEqual([binds(of), releases(of)], [[], []]);
 });
@@ -142,7 +142,7 @@ test('a request that cannot be fulfilled loses no address, even if the ledger wa
   const of = plan({ pools, services: [wish, x], ledger: [entry('192.0.2.3', x)] });
   assert.deepEqual([outcomes(of), binds(of)], [['s 192.0.2.2 AddressInUse', 'x 192.0.2.3'], ['create 192.0.2.2 p s']]);
   const free = plan({ pools, services: [wish] });
-  assert.deepEqual([outcomes(free), binds(free)], [['s 192.0.2.3'], ['create 192.0.2.3 p s']], 'no entry for the address in between');
+  assert.deepEqual([outcomes(free), binds(free)], [['s 192.0.2.3'], ['create 192.0.2.3 p s']], 'no entry in between');
 });
 
 test('an address of a family that the Service no longer uses is not adopted', () => {

@@ -151,11 +151,11 @@ test('a Service that goes back to one family gives back the address of the other
   ];
   const both = showing('192.0.2.1', '2001:db8::1');
   const given = { pools, services: [service('s', both)], ledger };
-  assert.deepEqual([outcomes(plan(given)), releases(plan(given))], [['s 192.0.2.1'], []], 'not while the status shows it');
+  assert.deepEqual([outcomes(plan(given)), releases(plan(given))], [['s 192.0.2.1'], []], 'not while it is shown');
   assert.deepEqual(releases(plan(shown(given))), ['delete 2001:db8::1']);
   const kept = { ...six, retainMs: 1_000, reuseAfterMs: 500 } satisfies PoolView;
   const cooled = plan(shown({ ...given, pools: [four, kept] }));
-  assert.deepEqual(releases(cooled), ['update 2001:db8::1 six - until 500'], 'it moved by itself: not retained, but kept back');
+  assert.deepEqual(releases(cooled), ['update 2001:db8::1 six - until 500'], 'it moved: not retained, but kept back');
 });
 
 test('a Service that asks for another pool moves the families that this pool has', () => {

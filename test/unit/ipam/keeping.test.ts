@@ -188,7 +188,7 @@ promise('a Service that was created again stays in its entry, even if a controll
     await life.rest();
     const { uid = '' } = life.cluster.service('a/s')?.metadata ?? {};
     const named = () => refsOf(entryOf(life.cluster.facts, '192.0.2.1')).map((ref) => ref.uid);
-    assert.deepEqual([shown(life.cluster), named()], [['a/s 192.0.2.1'], [uid]], 'the new one has the address of the former one');
+    assert.deepEqual([shown(life.cluster), named()], [['a/s 192.0.2.1'], [uid]], 'it has its former address');
     // It learns about the entry, but not about the Service.
     await other.hear(kinds.allocations);
     await other.pass();

@@ -175,9 +175,6 @@ promise('a Service that requires both families gets them if the quota has room f
     const both = { families: ['IPv4', 'IPv6'], familyPolicy: 'RequireDualStack' };
     cluster.edit('a/s', written({ ...both, requests: ['2001:db8::2'] }));
     await rest();
-    assert.ok(
-      families().join() === '4,6',
-      `it waits with only some of its addresses: families ${families()}`,
-    );
+    assert.ok(families().join() === '4,6', `it waits with only some of its addresses: families ${families()}`);
   });
 });

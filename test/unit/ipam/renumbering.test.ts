@@ -39,7 +39,7 @@ test('a Service with an address of a draining pool, or of no pool, gets another 
   ]);
   const asking = service('s', { ...showing('192.0.2.2'), requests: ['192.0.2.2'] });
   check([
-    { desc: 'it asks for this address', given: { pools: [out, next], services: [asking], ledger }, expected: ['s 192.0.2.2'] },
+    { desc: 'asks for this', given: { pools: [out, next], services: [asking], ledger }, expected: ['s 192.0.2.2'] },
   ]);
 });
 

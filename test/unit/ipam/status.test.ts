@@ -90,7 +90,7 @@ test('each outcome has its condition', () => {
   const rows: readonly [string, ServiceView, Partial<Snapshot>, readonly string[]][] = [
     ['refused', service('s'), { pools: [] }, allocated('False NoPool')],
     ['keeps an address of no pool', service('s'), { pools: [], ledger: has }, allocated('True PoolRemoved')],
-    ['a request that cannot be fulfilled', service('s', { requests: ['x'] }), { ledger: has }, allocated('True InvalidRequest')],
+    ['request unfulfilled', service('s', { requests: ['x'] }), { ledger: has }, allocated('True InvalidRequest')],
     [
       'one of two families',
       service('s', { families: ['IPv4', 'IPv6'] }),

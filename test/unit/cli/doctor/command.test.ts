@@ -326,7 +326,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       ),
     },
   ];
-for (const { desc, facts, expected } of rows) test(`the doctor finds: ${desc}`, () => assert.deepEqual(found(facts), expected));
+for (const { desc, facts, expected } of rows) test(`finding: ${desc}`, () => assert.deepEqual(found(facts), expected));
 
 for (const { desc, workloads, severity } of [
   {

@@ -92,7 +92,7 @@ for (const { desc, addresses, left } of [
     left: ['192.0.2.1/32'],
   },
   { desc: 'loopback and link-local', addresses: ['127.0.0.0/8', 'fe80::/64', '10.0.0.0/8'], left: ['10.0.0.0/8'] },
-  { desc: 'a range that is too large for a pool', addresses: ['8.0.0.0/7', '2000::/12', 'fc00::/16'], left: ['fc00::/16'] },
+  { desc: 'a range too large for a pool', addresses: ['8.0.0.0/7', '2000::/12', 'fc00::/16'], left: ['fc00::/16'] },
   { desc: 'a duplicate', addresses: ['192.0.2.1/32', '192.0.2.1/32'], left: ['192.0.2.1/32'] },
 ]) {
   test(`a pool's address entry that the API server would refuse is left out: ${desc}`, () => {
