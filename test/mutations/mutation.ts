@@ -24,7 +24,7 @@ export function mutate(source: string, { id, file, old, new: slip }: Mutation): 
   const [before, after, ...more] = source.split(old);
   if (before === undefined || after === undefined || more.length > 0) {
     const times = source.split(old).length - 1;
-    throw new Error(`mutation ${id}: its text is in src/${file} ${times} times, and must be there once`);
+    throw new Error(`mutation ${id}: its text stands in src/${file} ${times} times, and must stand there once`);
   }
   if (old === slip) throw new Error(`mutation ${id} changes nothing`);
   const mutated = `${before}${slip}${after}`;

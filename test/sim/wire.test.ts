@@ -35,7 +35,7 @@ test('a node whose port is blocked and whose speaker was paused yields to the no
   }
 });
 
-promise('a node whose port is blocked while the cluster starts holds no VIP beside another node', () => {
+promise('a node whose port is blocked while the cluster starts holds no VIP that another node holds', () => {
   forSeeds(6, { nodes: 3, vips: 8 }, (cluster) => {
     cluster.fabric.blocked.add('node-0');
     cluster.boot({ withinMs: 1_000, settleMs: 8_000 });

@@ -34,7 +34,7 @@ test('adoption obeys the rules of the pool; a Service continues to show an addre
       given: { pools: without({ namespaces: ['x'] }), services: [s] },
       expected: kept('PoolNotAllowed'),
     },
-    { desc: 'a fence', given: { pools: [p, fence], services: [s] }, expected: kept('PoolNotAllowed') },
+    { desc: 'strict', given: { pools: [p, fence], services: [s] }, expected: kept('PoolNotAllowed') },
     { desc: 'quota', given: { pools: [{ ...p, quota: 0 }], services: [s] }, expected: kept('QuotaExceeded') },
     {
       desc: 'a node',

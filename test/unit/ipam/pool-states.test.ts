@@ -32,7 +32,7 @@ test('cordoned and draining pools give nothing new; their addresses stay, if cor
         given: { pools, services: [service('s', { requests: ['192.0.2.3'] })], ledger },
         expected: ['s 192.0.2.2 PoolNotActive'],
       },
-      { desc: 'made anew', given: { pools, services: [again(s)], ledger }, expected: [returned] },
+      { desc: 'created again', given: { pools, services: [again(s)], ledger }, expected: [returned] },
       {
         desc: 'created again, asks for its former address',
         given: { pools, services: [again(s, { requests: ['192.0.2.2'] })], ledger },

@@ -75,7 +75,7 @@ function looksFor(count: number): number {
   return looks;
 }
 
-promise('the cost of a pass per Service does not grow with the number of Services that have the same sharing key', () => {
+promise('the cost of a pass per Service does not grow with the number of Services with one sharing key', () => {
   const [few, many] = [looksFor(50), looksFor(400)];
   const each = (looks: number, count: number) => Math.round(looks / count);
   const text = `${each(few, 50)} reads for each of 50 Services, ${each(many, 400)} for each of 400`;

@@ -200,7 +200,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error PoolOverlapsServices pool p', 'error PoolOffLink pool p'],
     },
     {
-      desc: "a pool with somebody's externalIP",
+      desc: 'a pool that contains an externalIP of a Service',
       facts: { externalIps: new Map([['a/b', ranges('192.0.2.11')]]) },
       expected: ['warn PoolOverlapsExternalIPs pool p'],
     },
