@@ -83,7 +83,7 @@ const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as
 await writeFile(`${out}/package.json`, `${JSON.stringify({ name: 'berth', version, type: 'module' })}\n`);
 
 // The tool is one file that can be copied anywhere and runs on the Node.js of a workstation.
-// CommonJS needs no package.json beside it.
+// CommonJS needs no package.json next to it.
 await build({
   absWorkingDir: root,
   entryPoints: { 'kubectl-berth': 'src/kubectl-berth.ts' },

@@ -2,22 +2,22 @@
 
 /** One entry of a section. */
 export interface Change {
-  /** The heading that it stands below, in lower case: `added`, `changed`, `deprecated`, `removed`, `fixed` or `security`. */
+  /** The heading above it, in lower case: `added`, `changed`, `deprecated`, `removed`, `fixed` or `security`. */
   readonly kind: string;
   /** The entry on one line, as Markdown. */
   readonly text: string;
 }
 
-/** What the changelog says about one version. */
+/** The section of one version. */
 export interface VersionSection {
   /** YYYY-MM-DD. */
   readonly date: string;
-  /** The text below the heading, as it stands there. */
+  /** The text below the heading, unchanged. */
   readonly notes: string;
   readonly changes: readonly Change[];
 }
 
-/** The section of a version. Throws where there is none, or where it has no date or no entry. */
+/** Returns the section of a version. Throws if there is none, or if it has no date or no entry. */
 export function versionSection(changelog: string, version: string): VersionSection {
   const [heading, ...lines] = changelog
     .split(/^(?=## )/m)
@@ -35,15 +35,15 @@ function changesOf(notes: string): readonly Change[] {
   return notes.split(/^### /m).flatMap((part) => {
     const [kind = '', ...rest] = part.split('\n');
     const entries = rest.join('\n').split(/^- /m).slice(1);
-    // An empty line ends an entry: after it comes the name of the next group.
+    // An empty line ends an entry. The heading of the next group follows it.
     const texts = entries.map((entry) => (entry.split('\n\n')[0] ?? '').trim().replaceAll(/\s+/g, ' '));
     return texts.map((text) => ({ kind: kind.trim().toLowerCase(), text }));
   });
 }
 
-/** The first sentence of an entry, as plain text without a full stop. */
+/** Returns the first sentence of an entry, as plain text without a full stop. */
 export function summaryOf({ text }: Change): string {
-  // The full stop of `0.5 s` or of `docs/cli.md` ends no sentence.
+  // The dots in `0.5 s` or `docs/cli.md` do not end a sentence.
   const [first = ''] = text.split(/\.(?:\s+(?=[A-Z`[])|$)/);
   return first.replaceAll(/\[([^\]]+)\]\([^)]*\)/g, '$1').replaceAll(/[`*]/g, '');
 }

@@ -1,4 +1,4 @@
-/** The chart's Chart.yaml: the version of package.json, and what Artifact Hub shows about the chart. */
+/** The chart's Chart.yaml: the version of package.json, and the annotations that Artifact Hub shows. */
 import { globSync, readFileSync } from 'node:fs';
 import { parse, stringify } from 'yaml';
 import { summaryOf, versionSection } from './changelog.ts';
@@ -22,7 +22,7 @@ interface Crd {
 
 const head = '# Written by `npm run generate`, from package.json, CHANGELOG.md and the CRDs.\n';
 
-/** The text of Chart.yaml. */
+/** Returns the text of Chart.yaml. */
 export function chartMetadata(): string {
   const { version, homepage } = JSON.parse(readFileSync('package.json', 'utf8')) as Package;
   const metadata = {
@@ -42,7 +42,7 @@ export function chartMetadata(): string {
   return `${head}${stringify(metadata, { lineWidth: 0 })}`;
 }
 
-/** Each value is text that holds YAML: https://artifacthub.io/docs/topics/annotations/helm/. */
+/** Each value is text that contains YAML: https://artifacthub.io/docs/topics/annotations/helm/. */
 function annotations({ version, homepage }: Package): Readonly<Record<string, string>> {
   const { changes } = versionSection(readFileSync('CHANGELOG.md', 'utf8'), version);
   const { image } = parse(readFileSync('charts/berth/values.yaml', 'utf8')) as { image: { repository: string } };

@@ -1,4 +1,4 @@
-/** The reference of the CRDs: every kind with its fields, defaults, limits and rules, made from `crds/*.yaml`. */
+/** Generates docs/crds.md, the reference of the CRDs, from `crds/*.yaml`: every kind with its fields, defaults, limits and rules. */
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
@@ -6,11 +6,11 @@ import { parse } from 'yaml';
 interface Validation {
   readonly rule: string;
   readonly message?: string;
-  /** CEL, too: gives the message. */
+  /** A CEL expression that returns the message. */
   readonly messageExpression?: string;
 }
 
-/** As much of a structural schema as our CRDs use. */
+/** The part of a structural schema that Berth's CRDs use. */
 export interface CrdSchema {
   readonly type?: string;
   readonly description?: string;
@@ -35,7 +35,7 @@ export interface CrdSchema {
   readonly 'x-kubernetes-map-type'?: 'atomic';
 }
 
-/** One of our CRDs. */
+/** One of Berth's CRDs. */
 export interface Crd {
   readonly spec: {
     readonly group: string;
@@ -58,19 +58,19 @@ export interface FieldRow {
   readonly description: string;
 }
 
-/** All CRDs, by the names of their files. */
+/** Returns all CRDs, sorted by the names of their files. */
 export function crds(): readonly Crd[] {
   return globSync('crds/*.yaml')
     .sort()
     .map((file) => parse(readFileSync(file, 'utf8')) as Crd);
 }
 
-/** The page as Markdown. */
+/** Returns the page as Markdown. */
 export function crdsPage(): string {
   return `${[head, ...crds().map(sectionOf)].join('\n\n')}\n`;
 }
 
-/** The fields of a CRD, those inside of others after them. What every object has (`metadata`) is left out. */
+/** Returns the fields of a CRD. Nested fields follow the field that contains them. `metadata` is left out, because every object has it. */
 export function fieldRows(crd: Crd): readonly FieldRow[] {
   const { schema, rules } = described(crd);
   const { spec, status } = schema.properties ?? {};
@@ -96,7 +96,7 @@ function described(crd: Crd): { readonly schema: CrdSchema; readonly rules: Rule
   return { schema, rules: [...rules.values()] };
 }
 
-/** Every place of a schema, by its path. */
+/** Returns every place of a schema, with its path. */
 function placesIn(schema: CrdSchema, path: string): readonly (readonly [string, CrdSchema])[] {
   const inner = Object.entries(schema.properties ?? {}).flatMap(([name, field]) => placesIn(field, joined(path, name)));
   const items = schema.items === undefined ? [] : placesIn(schema.items, `${path}[]`);
@@ -152,7 +152,7 @@ function limitsOf(field: CrdSchema, { at, isRequired, rules }: Place): string {
     .join('; ');
 }
 
-/** The limits of a value itself. Throws where the schema has a word that the page would leave out. */
+/** Returns the limits of a value itself. Throws if the schema has a keyword that the page would leave out. */
 function ownLimits(schema: CrdSchema, at: string): readonly string[] {
   const { minimum, maximum, minLength, maxLength, minItems, maxItems, maxProperties, pattern } = schema;
   const { 'x-kubernetes-list-type': listType, 'x-kubernetes-list-map-keys': keys = [] } = schema;
@@ -215,7 +215,7 @@ function ruleText({ validation, paths }: Rules[number], index: number): string {
   return `${number}${where}: \`${message ?? plainText(messageExpression)}\`\n\n${block}`;
 }
 
-/** The text that a CEL expression gives: what it computes stands in braces. */
+/** Returns the text that a CEL expression makes. Computed parts are in braces. */
 function plainText(expression: string): string {
   const parts: string[] = [];
   let part = '';

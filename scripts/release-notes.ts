@@ -1,6 +1,6 @@
 /**
- * Prints the notes of a release (`node scripts/release-notes.ts v0.2.0`): the section of its version in CHANGELOG.md. Fails where
- * the tag is not the version of the sources, so that nothing is published under a wrong name.
+ * Prints the notes of a release (`node scripts/release-notes.ts v0.2.0`): the section of its version in CHANGELOG.md. Fails if the tag
+ * differs from the version of the sources, so that nothing is published under a wrong name.
  */
 import { readFileSync } from 'node:fs';
 import { versionSection } from './changelog.ts';

@@ -7,7 +7,7 @@ interface RunnerEvent {
   readonly type: string;
   readonly data: {
     readonly name?: string;
-    /** The file that declares the test; it may be a shared one. */
+    /** The file that declares the test. Several test files may share it. */
     readonly file?: string;
     /** The file that was run. */
     readonly entryFile?: string;

@@ -8,7 +8,7 @@ import type { FailedTest } from './reporter.ts';
 export type RunOutcome =
   | { readonly kind: 'Passed' }
   | { readonly kind: 'Failed'; readonly file: string; readonly test: string }
-  /** The run exceeded its time limit. With a mutation, this counts as found, too. */
+  /** The run exceeded its time limit. With a mutation this also counts as found. */
   | { readonly kind: 'Hung' };
 
 const reporter = new URL('reporter.ts', import.meta.url).pathname;

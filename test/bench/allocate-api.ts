@@ -1,12 +1,13 @@
 /**
- * A minimal API client: what the allocation bench needs, and as little CPU as it can, for it shares the machine with what it measures.
+ * A minimal API client with what the allocation bench needs. It uses as little CPU as possible, because it shares the machine with the
+ * programs that it measures. The controller's own client has 32 connections and parses every response.
  * The controller's own client has 32 connections and parses every answer.
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { connect } from '../../src/kube/connection.ts';
 
-/** So many requests are under way at once. */
+/** The number of requests under way at the same time. */
 export const atOnce = 50;
 
 /** One request. */
@@ -18,10 +19,10 @@ export interface Call {
 }
 
 const requestTimeoutMs = 30_000;
-/** Longer than any bench. */
+/** Longer than any bench takes. */
 const watchSeconds = 7_200;
 
-/** Requests to one API server over kept connections. */
+/** Sends requests to one API server over kept connections. */
 export class Api {
   readonly #server: URL;
   readonly #tls: object;
@@ -35,13 +36,13 @@ export class Api {
     this.#agent = new Agent({ keepAlive: true, maxSockets: atOnce, maxFreeSockets: atOnce, ...tls });
   }
 
-  /** The API server of a kubeconfig, whose token, if any, is good for all of the bench. */
+  /** Connects to the API server of a kubeconfig. Its token, if any, must stay valid for the whole bench. */
   static async open(kubeconfig: string): Promise<Api> {
     const { server, tls, headers } = await connect(kubeconfig);
     return new Api(server, tls, await headers());
   }
 
-  /** The answer's text. Throws for a refusal, and when there is no answer for 30 s. */
+  /** Returns the text of the response. Throws if the API server refuses the request, or does not answer for 30 s. */
   call({ method = 'GET', path, body, contentType = 'application/json' }: Call): Promise<string> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const content = payload && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) };
@@ -69,7 +70,7 @@ export class Api {
     await Promise.all(Array.from({ length: atOnce }, () => this.call({ path: '/version' })));
   }
 
-  /** Hands over each line about the changes of a collection from now on, and the time at which it came, over a connection of its own. */
+  /** Passes on each line about changes of a collection from now on, with its time of arrival. It has a connection of its own. */
   async watch(path: string, take: (line: string, at: number) => void): Promise<Watch> {
     const list = JSON.parse(await this.call({ path: `${path}?limit=1` })) as { metadata: { resourceVersion: string } };
     const watch = new Watch(path, take);
@@ -85,17 +86,17 @@ export class Api {
     return watch;
   }
 
-  /** Lets the process end. */
+  /** Closes all connections, so that the process can end. */
   close(): void {
     this.#agent.destroy();
   }
 }
 
-/** A watch that is under way. Where the API server ends it, as it does when it or the reader is slow, it goes on from there. */
+/** A watch. It resumes when the API server ends it, as the API server does when itself or the reader is slow. */
 export class Watch {
-  /** How often it was begun again. */
+  /** How often the watch was resumed. */
   resumed = 0;
-  /** What went wrong, if anything did. */
+  /** The first failure, if there was one. */
   failure: Error | undefined;
   readonly #path: string;
   readonly #take: (line: string, at: number) => void;
@@ -106,18 +107,18 @@ export class Watch {
     this.#take = take;
   }
 
-  /** A request for it is on its way. */
+  /** Registers a new request of this watch. */
   opened(outgoing: ClientRequest): void {
     this.#request = outgoing;
     outgoing.on('error', this.#fail).end();
   }
 
-  /** Takes what one answer brings, and calls `resume` when it ends. */
+  /** Reads one response, and calls `resume` when it ends. */
   read(response: IncomingMessage, resume: (version: string) => void): void {
     if (response.statusCode !== 200) this.#fail(`HTTP ${response.statusCode}`);
     let rest = '';
     let last = '';
-    // Names and addresses are ASCII; this is the cheapest way from bytes to text.
+    // Names and addresses are ASCII, and latin1 is the cheapest way from bytes to text.
     response.setEncoding('latin1').on('data', (piece: string) => {
       const at = performance.now();
       const lines = (rest + piece).split('\n');
@@ -130,13 +131,13 @@ export class Watch {
     });
     response.on('error', this.#fail).on('end', () => {
       const version = /"resourceVersion":"(\d+)"/.exec(last)?.[1];
-      if (version === undefined) return this.#fail('it ended before it said anything');
+      if (version === undefined) return this.#fail('it ended before the first event');
       this.resumed += 1;
       resume(version);
     });
   }
 
-  /** Ends it. */
+  /** Ends the watch. */
   end(): void {
     this.#request?.destroy();
   }
@@ -146,7 +147,7 @@ export class Watch {
   };
 }
 
-/** Runs `effect` for 0 to `count - 1`, {@link atOnce} at a time. The first failure stops it. */
+/** Runs `effect` for 0 to `count - 1`, at most {@link atOnce} at the same time. The first failure stops it. */
 export async function inFlight(count: number, effect: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const worker = async () => {

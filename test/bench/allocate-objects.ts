@@ -1,9 +1,9 @@
-/** The objects that the allocation bench makes: Services, ledger entries, the pool; and the watch that sees addresses come. */
+/** The objects of the allocation bench: Services, ledger entries and the pool. Also the watch that sees the addresses arrive. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LabHost } from '../lab/cluster.ts';
 import { type Api, atOnce, inFlight, type Watch } from './allocate-api.ts';
 
-/** Namespace of the Services. */
+/** The namespace of the Services. */
 export const servicesNamespace = 'bench';
 
 const services = `/api/v1/namespaces/${servicesNamespace}/services`;
@@ -13,29 +13,29 @@ const poolName = 'bench';
 const loadBalancer = {
   type: 'LoadBalancer',
   loadBalancerClass: 'berth.dev/berth',
-  // There are 2,768 of them.
+  // The cluster has only 2,768 node ports.
   allocateLoadBalancerNodePorts: false,
 };
 
-/** What has not moved for so long will not move any more. */
+/** A number that has not changed for this time is taken as stalled. */
 const stallMs = 60_000;
 
-/** So many fit, with as many again as have no controller, between the addresses of the lab's hosts and those that it keeps for tests. */
+/** This many Services, and 1,000 more without a controller, fit between the addresses of the lab's hosts and its test addresses. */
 export const mostServices = 184 * 256 - 1_000;
 
-/** When a Service was sent, and when the API server answered. */
+/** When the creation of a Service was sent, and when the API server answered. */
 export interface Exchange {
   readonly name: string;
   readonly sentAt: number;
   readonly answeredAt: number;
 }
 
-/** Creates one Service and gives its uid too. */
+/** Creates one Service. Also returns its uid. */
 export async function createService(api: Api, name: string): Promise<Exchange & { readonly uid: string }> {
   const body = {
     apiVersion: 'v1',
     kind: 'Service',
-    // kube-proxy leaves Services with this label alone: elsewhere it runs on other machines, here it would take the CPU that is measured.
+    // kube-proxy ignores Services with this label. In a real cluster it runs on other machines; here it would use the CPU that is measured.
     metadata: { name, labels: { 'service.kubernetes.io/service-proxy-name': 'none' } },
     spec: { ...loadBalancer, ports: [{ port: 80 }] },
   };
@@ -44,7 +44,7 @@ export async function createService(api: Api, name: string): Promise<Exchange & 
   return { name, sentAt, answeredAt: performance.now(), uid: /"uid":"([^"]+)"/.exec(text)?.[1] ?? '' };
 }
 
-/** Changes the type of a Service, which makes no new address for inside the cluster. */
+/** Changes the type of a Service. This allocates no new ClusterIP. */
 export function changeType(api: Api, name: string, type: 'LoadBalancer' | 'ClusterIP'): Promise<string> {
   const spec =
     type === 'LoadBalancer'
@@ -59,12 +59,12 @@ export function deleteService(api: Api, name: string): Promise<string> {
   return api.call({ method: 'DELETE', path: `${services}/${name}` });
 }
 
-/** Deletes Services, {@link atOnce} at a time. */
+/** Deletes Services, at most {@link atOnce} at the same time. */
 export function deleteServices(api: Api, names: readonly string[]): Promise<void> {
   return inFlight(names.length, (index) => deleteService(api, names[index] ?? ''));
 }
 
-/** Shows an address in a Service's status, as a controller would that does nothing else. */
+/** Writes an address into a Service's status, as a controller that does nothing else would. */
 export function patchStatus(api: Api, name: string, address: string): Promise<string> {
   const body = {
     apiVersion: 'v1',
@@ -93,32 +93,32 @@ export function deleteEntry(api: Api, address: string): Promise<string> {
   return api.call({ method: 'DELETE', path: `${berth}/ipallocations/${address}` });
 }
 
-/** How many addresses are in use. */
+/** Counts the ledger entries, which are the addresses in use. */
 export async function ledgerSize(api: Api): Promise<number> {
   const text = await api.call({ path: `${berth}/ipallocations?limit=1` });
   const list = JSON.parse(text) as { items: unknown[]; metadata: { remainingItemCount?: number } };
   return list.items.length + (list.metadata.remainingItemCount ?? 0);
 }
 
-/** Waits until none is left, however long it takes, but not when their number stands still for a minute. */
+/** Waits until none is left. There is no time limit, but it fails if the number does not change for a minute. */
 export async function noneLeft(what: string, left: () => number | Promise<number>, everyMs: number): Promise<void> {
   let [last, movedAt] = [await left(), performance.now()];
   while (last > 0) {
     if (performance.now() - movedAt > stallMs)
-      throw new Error(`${what}: ${last} are left, and were so ${stallMs / 1000} s ago`);
+      throw new Error(`${what}: still ${last} left after ${stallMs / 1000} s without a change`);
     await delay(everyMs);
     const now = await left();
     if (now !== last) [last, movedAt] = [now, performance.now()];
   }
 }
 
-/** Addresses of the pool, by number. They are in the network of the lab's hosts, so that speakers announce them. */
+/** Returns the address of the pool with this number. The pool is in the subnet of the lab's hosts, so that speakers announce it. */
 export function addressOf(host: LabHost, index: number): string {
   const [a, b] = host.ip.split('.');
   return `${a}.${b}.${16 + (index >> 8)}.${index & 255}`;
 }
 
-/** Creates an L2Advertisement and the one pool, of exactly so many addresses. */
+/** Creates an L2Advertisement and a single pool with exactly `size` addresses. */
 export async function createPool(api: Api, host: LabHost, size: number): Promise<void> {
   const create = (plural: string, kind: string, spec: object) =>
     api.call({
@@ -132,13 +132,13 @@ export async function createPool(api: Api, host: LabHost, size: number): Promise
   });
 }
 
-/** Deletes what {@link createPool} made. */
+/** Deletes the objects that {@link createPool} made. */
 export async function deletePool(api: Api): Promise<void> {
   for (const plural of ['ipaddresspools', 'l2advertisements'])
     await api.call({ method: 'DELETE', path: `${berth}/${plural}/${poolName}` });
 }
 
-/** What the watch saw, by the Services' names: when each first had an address, and when it was first refused one. */
+/** The results of the watch, by Service name: when a Service first had an address, and when it was first refused one. */
 export class Seen {
   readonly assigned = new Map<string, number>();
   readonly refused = new Map<string, number>();
@@ -151,17 +151,17 @@ export class Seen {
     return seen;
   }
 
-  /** Waits until it has seen so many addresses. */
+  /** Waits until `count` Services have an address. */
   addresses(count: number): Promise<void> {
     return this.#until('Services without an address', () => count - this.assigned.size);
   }
 
-  /** Waits until it has seen so many Services that were refused an address. */
+  /** Waits until `count` Services were refused an address. */
   refusals(count: number): Promise<void> {
-    return this.#until('Services that were told nothing', () => count - this.refused.size);
+    return this.#until('Services without a refusal', () => count - this.refused.size);
   }
 
-  /** How often the API server ended the watch: what it said after that came late. */
+  /** How often the API server ended the watch. Events after that came late. */
   get resumed(): number {
     return this.#watch?.resumed ?? 0;
   }
@@ -179,7 +179,7 @@ export class Seen {
     return noneLeft(what, check, 5);
   }
 
-  /** Looks for words instead of parsing: the answer's fields come in a fixed order, the status last. */
+  /** Searches the text instead of parsing it: the fields come in a fixed order, with the status last. */
   #take(line: string, at: number): void {
     const from = line.indexOf('"name":"') + 8;
     const name = line.slice(from, line.indexOf('"', from));

@@ -1,4 +1,4 @@
-/** What the allocation bench measures, one phase after another, for one number of Services. */
+/** The phases of the allocation bench, in order, for one number of Services. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Lab } from '../lab/cluster.ts';
 import { type Log, phase } from '../lab/progress.ts';
@@ -15,29 +15,29 @@ export interface Stage {
   readonly lab: Lab;
   readonly api: Api;
   readonly log: Log;
-  /** CPU seconds so far of all that takes CPU besides the controller, by name. */
+  /** Returns the CPU seconds so far of each program besides the controller, by name. */
   readonly others: Readonly<Record<string, () => number>>;
 }
 
-/** Names among the others. */
+/** Names in {@link Stage.others}. */
 export const [apiServer, etcd] = ['API server', 'etcd'];
 
-/** Services for the API server's own rate. */
+/** The number of Services that measure the API server's own rate. */
 const limitServices = 1_000;
-/** Those before them, which are not measured. */
+/** The number of Services created before them, which are not measured. */
 const warmUpServices = 200;
-/** Services that find the pool full. */
+/** The number of Services that find the pool full. */
 const extraServices = 1_000;
 const settleMs = 15_000;
 const idleMs = 30_000;
 const freedRounds = 5;
 const quietDeadlineMs = 30_000;
 
-/** How many Services per second the API server takes from a client that does nothing else, beside those that are there. */
+/** How many Services per second the API server takes from a client that does nothing else, next to the existing Services. */
 export async function measureLimit({ api, lab, log, others }: Stage, services: number, inPlace: number) {
   const count = Math.min(limitServices, services);
   const beside = inPlace === 0 ? '' : ` beside ${inPlace}`;
-  // Beyond the addresses of those in place.
+  // The addresses after those of the existing Services.
   const address = (index: number) => objects.addressOf(lab.controlPlane, inPlace + index);
   const name = (index: number) => `limit-${index}`;
   const rate = async (what: string, count: number, afterwards: (index: number, uid: string) => Promise<unknown>) => {
@@ -67,7 +67,7 @@ export async function measureLimit({ api, lab, log, others }: Stage, services: n
   return { created, patched, bound };
 }
 
-/** Creates Services and waits until each has an address. */
+/** Creates Services and waits until each one has an address. */
 export async function measureCreation({ api, log, others }: Stage, controller: Role, { seen, names }: Created) {
   await api.warm();
   const before = await requestsSoFar(api);
@@ -89,7 +89,7 @@ export async function measureCreation({ api, log, others }: Stage, controller: R
   };
 }
 
-/** From request and answer to the address that the watch saw. */
+/** Computes the times from request and response to the address in the watch. */
 function timesOf(exchanges: readonly objects.Exchange[], seen: objects.Seen) {
   const firstSentAt = Math.min(...exchanges.map(({ sentAt }) => sentAt));
   const lastAnsweredAt = Math.max(...exchanges.map(({ answeredAt }) => answeredAt));
@@ -99,18 +99,18 @@ function timesOf(exchanges: readonly objects.Exchange[], seen: objects.Seen) {
     servedMs: sorted(exchanges.map(({ answeredAt, name }) => assignedAt(name) - answeredAt)),
     addressMs: sorted(exchanges.map(({ sentAt, name }) => assignedAt(name) - sentAt)),
     totalMs: lastAnsweredAt - firstSentAt,
-    /** Negative: the watch said so before the last request was answered. */
+    /** Negative if the watch showed the last address before the last request was answered. */
     afterLastMs: Math.max(...seen.assigned.values()) - lastAnsweredAt,
   };
 }
 
-/** What is created, and who watches. */
+/** The created Services, and the watch that sees their addresses. */
 export interface Created {
   readonly seen: objects.Seen;
   readonly names: readonly string[];
 }
 
-/** Starts a controller when all is in place already: it has nothing to do but to see that. */
+/** Starts a controller when all Services have addresses. It has nothing to do, but must find that out. */
 export async function measureRestart({ api, log }: Stage, start: () => Role) {
   const before = await requestsSoFar(api);
   const controller = start();
@@ -125,8 +125,8 @@ export async function measureRestart({ api, log }: Stage, start: () => Role) {
 }
 
 /**
- * Makes all Services of another type, and LoadBalancers again: the same work for Berth as creation. For each Service that is created,
- * the API server looks twice at every address of a Service inside the cluster (Kubernetes 1.36), which soon is all that it does.
+ * Changes the type of all Services to ClusterIP and back to LoadBalancer. For Berth this is the same work as creation. When a Service
+ * is created, the API server reads all ClusterIPs twice (Kubernetes 1.36), and with many Services it soon does nothing else.
  */
 export async function measureConversion({ api, log }: Stage, controller: Role, names: readonly string[]) {
   const change = (type: 'LoadBalancer' | 'ClusterIP', each: (index: number, sentAt: number) => void = () => {}) =>
@@ -153,7 +153,7 @@ export async function measureConversion({ api, log }: Stage, controller: Role, n
   return { ...timesOf(exchanges, seen), cpuSeconds: usage.cpuSeconds - cpuBefore, usage };
 }
 
-/** More Services than the pool has addresses: what waiting costs, and how soon a freed address is used. */
+/** Creates more Services than the pool has addresses. Measures the cost of waiting, and how soon a freed address is used. */
 export async function measureFullPool({ api, log }: Stage, controller: Role, { seen, names }: Created) {
   const extra = Array.from({ length: Math.min(extraServices, names.length) }, (_, index) => `extra-${index}`);
   const start = await requestsSoFar(api);
@@ -197,7 +197,7 @@ function emptyLedger({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<void> {
   );
 }
 
-/** The requests so far, once the controller has written nothing but the Lease for a second. */
+/** Returns the requests so far, after the controller has written nothing but the Lease for a second. */
 async function whenQuiet({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<Requests> {
   const deadline = performance.now() + quietDeadlineMs;
   let last = await requestsSoFar(api);
@@ -207,13 +207,13 @@ async function whenQuiet({ api, log }: Pick<Stage, 'api' | 'log'>): Promise<Requ
     if (writesOf(now) === writesOf(last)) return now;
     last = now;
     if (performance.now() < deadline) continue;
-    // A result too: the table shows what it writes.
+    // This is a result too: the table shows what the controller writes.
     log(`the controller still writes after ${quietDeadlineMs / 1000} s`);
     return now;
   }
 }
 
-/** Reads how much CPU the others took since `before`. */
+/** Returns the CPU time that the other programs have used since `before`. */
 function cpuOf(others: Stage['others'], before: Cpu = {}): Cpu {
   return Object.fromEntries(Object.entries(others).map(([name, cpu]) => [name, cpu() - (before[name] ?? 0)]));
 }
@@ -222,10 +222,10 @@ function sorted(values: readonly number[]): readonly number[] {
   return values.toSorted((a, b) => a - b);
 }
 
-/** Everything that was measured with one number of Services. */
+/** All measurements with one number of Services. */
 export interface Results {
   readonly services: number;
-  /** The API server alone, and with all Services in place. */
+  /** The rates without a controller: once without other Services, and once next to all Services of the bench. */
   readonly limits: { readonly [When in 'empty' | 'inPlace']: Awaited<ReturnType<typeof measureLimit>> };
   readonly creation: Awaited<ReturnType<typeof measureCreation>>;
   readonly restart: {

@@ -1,42 +1,42 @@
-/** The processes that the bench starts, and what the kernel says of them. */
+/** The processes that the bench starts, and their CPU time and memory as the kernel counts them. */
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { eventually, type LabHost } from '../lab/cluster.ts';
 
-/** What a process has used so far. */
+/** CPU time and memory of a process so far. */
 export interface Usage {
-  /** User and system time. */
+  /** User time and system time. */
   readonly cpuSeconds: number;
   readonly rssMb: number;
   /** The largest RSS so far. */
   readonly peakMb: number;
 }
 
-/** Clock ticks per second in /proc: the kernel's ABI on every architecture that Berth knows. */
+/** Clock ticks per second in /proc. The kernel's ABI has this value on every architecture that Berth supports. */
 const ticksPerSecond = 100;
 const startDeadlineMs = 60_000;
 const stopDeadlineMs = 30_000;
 
-/** What to start. */
+/** The process to start. */
 export interface RoleOptions {
   readonly host: LabHost;
   /** A program for Node.js, and its arguments. */
   readonly argv: readonly string[];
-  /** Name of the log in `logs`, and of the profile. */
+  /** The name of the log file in `logs`, and of the profile. */
   readonly name: string;
   readonly logs: string;
-  /** Folder for a CPU profile, written when the process ends. */
+  /** Folder for a CPU profile, which is written when the process ends. */
   readonly profile?: string | undefined;
 }
 
-/** A running process, which logs as Berth does. */
+/** A running process that writes Berth's log format. */
 export interface Role {
-  /** Throws with the end of the log when the process is gone. */
+  /** Throws with the end of the log if the process has ended. */
   usage(): Usage;
-  /** Waits for a line of its log; milliseconds from the start of the process to that line. */
+  /** Waits for a line of the log. Returns the milliseconds from the start of the process to that line. */
   said(message: string): Promise<number>;
-  /** Sends SIGTERM and waits for its end. */
+  /** Sends SIGTERM and waits until the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export function startRole({ host, argv, name, logs, profile }: RoleOptions): Rol
   const profiling =
     profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile, '--cpu-prof-name', `${name}.cpuprofile`];
   const startedAt = Date.now();
-  // Straight into a file: the bench need not handle ten thousand lines.
+  // The log goes straight into a file, so that the bench does not handle ten thousand lines.
   const child = host.spawn([process.execPath, ...profiling, ...argv], {
     stdio: ['ignore', log, log],
   });
@@ -55,7 +55,7 @@ export function startRole({ host, argv, name, logs, profile }: RoleOptions): Rol
   const pid = child.pid ?? 0;
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const mustRun = () => {
-    if (hasEnded()) throw new Error(`${name} has ended; its log says:\n${tail(logFile)}`);
+    if (hasEnded()) throw new Error(`${name} has ended; end of its log:\n${tail(logFile)}`);
   };
   return {
     usage: () => {
@@ -64,7 +64,7 @@ export function startRole({ host, argv, name, logs, profile }: RoleOptions): Rol
     },
     said: async (message) => {
       const find = () => linesOf(logFile).find((each) => each.includes(`"msg":"${message}"`));
-      await eventually(`${name} says "${message}"`, () => hasEnded() || find() !== undefined, {
+      await eventually(`${name} logs "${message}"`, () => hasEnded() || find() !== undefined, {
         timeoutMs: startDeadlineMs,
         everyMs: 20,
       });
@@ -79,7 +79,7 @@ export function startRole({ host, argv, name, logs, profile }: RoleOptions): Rol
       while (!hasEnded()) {
         if (performance.now() > deadline)
           throw new Error(
-            `${name} does not end within ${stopDeadlineMs / 1000} s of SIGTERM; its log says:\n${tail(logFile)}`,
+            `${name} does not end within ${stopDeadlineMs / 1000} s of SIGTERM; end of its log:\n${tail(logFile)}`,
           );
         await delay(5);
       }
@@ -87,10 +87,10 @@ export function startRole({ host, argv, name, logs, profile }: RoleOptions): Rol
   };
 }
 
-/** What a process has used so far. */
+/** Reads the CPU time and memory of a process so far. */
 export function usageOf(pid: number): Usage {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The second field is the program's name in brackets; utime and stime are fields 14 and 15 (proc_pid_stat(5)).
+  // The second field is the program's name in parentheses. utime and stime are fields 14 and 15 (proc_pid_stat(5)).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const mb = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1000;
@@ -102,7 +102,7 @@ export function usageOf(pid: number): Usage {
 }
 
 function linesOf(file: string): readonly string[] {
-  // What follows the last line break is not written to its end yet.
+  // The text after the last line break is an incomplete line.
   return readFileSync(file, 'utf8').split('\n').slice(0, -1);
 }
 

@@ -1,7 +1,7 @@
 /**
- * Counts the controller's own requests, exactly and without touching them: the API server counts the requests of every FlowSchema, and
- * those of the controller's service account get FlowSchemas of their own here, one per kind of request. Their priority level is the one
- * that the account's requests have without them.
+ * Counts the controller's own requests exactly, without changing them. The API server counts the requests of every FlowSchema. So the
+ * controller's service account gets a FlowSchema for each kind of request. They have the same priority level that the account's requests
+ * have without them.
  */
 import { eventually } from '../lab/cluster.ts';
 import type { Api } from './allocate-api.ts';
@@ -15,7 +15,7 @@ interface Rule {
   readonly resources: readonly string[];
 }
 
-/** Kinds of requests: each holds what the ones before it leave. */
+/** The kinds of requests. A kind matches only the requests that no earlier kind matches. */
 const rules = {
   lease: { verbs: all, apiGroups: ['coordination.k8s.io'], resources: ['leases'] },
   ledger: { verbs: writes, apiGroups: ['berth.dev'], resources: ['ipallocations'] },
@@ -29,19 +29,19 @@ const rules = {
 
 type Kind = keyof typeof rules;
 
-/** Numbers of requests, by kind. */
+/** The number of requests of each kind. */
 export type Requests = Readonly<Record<Kind, number>>;
 
 const kinds = Object.keys(rules) as readonly Kind[];
 const prefix = 'bench-';
-/** Before Kubernetes' own, from 800 on, that would match. */
+/** Before Kubernetes' own matching FlowSchemas, which start at 800. */
 const firstPrecedence = 500;
 const metric = new RegExp(
   `^apiserver_flowcontrol_dispatched_requests_total\\{flow_schema="${prefix}(\\w+)"[^}]*\\} (\\S+)`,
   'gm',
 );
 
-/** From now on, what this service account asks is counted. */
+/** Counts the requests of this service account from now on. */
 export async function countRequestsOf(api: Api, serviceAccount: { name: string; namespace: string }): Promise<void> {
   const path = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
   for (const [index, kind] of kinds.entries()) {
@@ -66,7 +66,7 @@ export async function countRequestsOf(api: Api, serviceAccount: { name: string; 
   }
 }
 
-/** How many there were so far. */
+/** Returns the number of requests so far. */
 export async function requestsSoFar(api: Api): Promise<Requests> {
   const counts = Object.fromEntries(kinds.map((kind) => [kind, 0])) as Record<Kind, number>;
   for (const [, kind, count] of (await api.call({ path: '/metrics' })).matchAll(metric))
@@ -74,18 +74,18 @@ export async function requestsSoFar(api: Api): Promise<Requests> {
   return counts;
 }
 
-/** How many there were since `before`. */
+/** Returns the number of requests since `before`. */
 export function since(before: Requests, now: Requests): Requests {
   return Object.fromEntries(kinds.map((kind) => [kind, now[kind] - before[kind]])) as Requests;
 }
 
-/** All writes but those of the Lease. */
+/** Returns the number of all writes except those of the Lease. */
 export function writesOf(requests: Requests): number {
   const { ledger, status, pools, events, otherwrites } = requests;
   return ledger + status + pools + events + otherwrites;
 }
 
-/** Each kind that there was, in words: `12 ledger, 3 reads`. */
+/** Lists the kinds that occurred: `12 ledger, 3 reads`. */
 export function inWords(requests: Requests, unit = 1): string {
   const some = kinds.filter((kind) => requests[kind] > 0);
   const number = (kind: Kind) => (unit === 1 ? String(requests[kind]) : (requests[kind] / unit).toFixed(2));

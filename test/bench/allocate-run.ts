@@ -1,4 +1,4 @@
-/** The allocation bench's own process: it runs on the control plane's host, measures and prints. */
+/** The allocation bench's own process. It runs on the control plane's host, measures and prints. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ const results: phases.Results[] = [];
 try {
   for (const services of order.services) results.push(await measure(services));
 } finally {
-  // What was measured before a failure took minutes, too.
+  // The measurements before a failure took minutes, so they are printed as well.
   if (results.length > 0) {
     console.log(machineLine());
     printResults(results);
@@ -53,7 +53,7 @@ if (order.speakers === 'run')
 for (const each of speakers) await each.stop();
 api.close();
 
-/** The phases in turn, with a new pool and a new controller. */
+/** Runs all phases in order, with a new pool and a new controller. */
 async function measure(services: number): Promise<phases.Results> {
   await createPool(api, lab.controlPlane, services);
   const empty = await phases.measureLimit(stage, services, 0);
@@ -66,7 +66,7 @@ async function measure(services: number): Promise<phases.Results> {
   const inPlace = await phases.measureLimit(stage, services, services);
   const { controller, ...restart } = await phases.measureRestart(stage, () => startController(`restart-${services}`));
   const conversion = await phases.measureConversion(stage, controller, names);
-  // The others would take minutes to show what the largest one shows.
+  // The smaller numbers would take minutes, and would show the same as the largest one.
   const isLargest = services === Math.max(...order.services);
   const full = isLargest ? await phases.measureFullPool(stage, controller, { seen, names }) : undefined;
   const deletion = await phases.measureDeletion(stage, full?.left ?? names);
@@ -81,7 +81,7 @@ function startController(name: string): Role {
   return startRole({ host: lab.controlPlane, argv: [...program, ...args], name, logs, profile: order.profile });
 }
 
-/** What three speakers cost the API server, without what they cost the machines that they run on. */
+/** Holds the watches of three speakers: their cost for the API server, without the work that they do on their own machines. */
 async function startWatches(): Promise<Role> {
   const argv = [join(import.meta.dirname, 'allocate-watches.ts'), speakerKubeconfig, namespace];
   const role = startRole({ host: lab.controlPlane, argv, name: 'watches', logs });
@@ -89,11 +89,11 @@ async function startWatches(): Promise<Role> {
   return role;
 }
 
-/** One on each host of the lab, all of them real: each announces its third of the addresses. */
+/** Starts a real speaker on each host of the lab. Each announces its third of the addresses. */
 async function startSpeakers(): Promise<readonly Role[]> {
   const hosts = [...lab.nodes.slice(0, 1), lab.controlPlane, lab.client];
   const alive = hosts.flatMap(({ name }) => ['--assume-alive', name]);
-  // A host that is no node yet becomes one: only Nodes hold addresses.
+  // Only Nodes hold addresses, so a host without a Node gets one.
   for (const { name, ip } of hosts.slice(1)) {
     const body = { apiVersion: 'v1', kind: 'Node', metadata: { name } };
     await api.call({ method: 'POST', path: '/api/v1/nodes', body });

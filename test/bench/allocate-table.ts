@@ -1,8 +1,8 @@
-/** The allocation bench's results, for people, with the aims beside them. */
+/** Prints the allocation bench's results as a table, next to their goals. */
 import type { Results } from './allocate-phases.ts';
 import { inWords, writesOf } from './allocate-requests.ts';
 
-/** A line of the table: what, the aim, and the value for each number of Services. */
+/** A line of the table: a label, the goal, and the value for each number of Services. */
 type Row = readonly [what: string, aim: string, value: (results: Results) => string | undefined];
 
 const rows: readonly Row[] = [
@@ -35,7 +35,7 @@ const rows: readonly Row[] = [
   ['restart: ready, ms', '< 3000', ({ restart }) => restart.readyMs.toFixed(0)],
   ['restart: leading, ms', '', ({ restart }) => restart.leadingMs.toFixed(0)],
   [
-    'restart: writes in 15 s, refused ones too, without the Lease',
+    'restart: writes in 15 s, with refused ones, without the Lease',
     '0',
     ({ restart }) => String(writesOf(restart.requests)),
   ],
@@ -82,13 +82,13 @@ const rows: readonly Row[] = [
   ],
 ];
 
-/** A rate of the API server, first without and then with all Services in place. */
+/** A rate of the API server: first without other Services, then next to all Services of the bench. */
 function limit(what: keyof Results['limits']['empty']): Row[2] {
   return ({ limits: { empty, inPlace } }) =>
     `${empty[what].perSecond.toFixed(0)}, ${inPlace[what].perSecond.toFixed(0)}`;
 }
 
-/** Prints all of it. */
+/** Prints all results. */
 export function printResults(all: readonly Results[]): void {
   console.table(
     rows.map(([what, aim, value]) => ({
@@ -97,20 +97,20 @@ export function printResults(all: readonly Results[]): void {
       aim,
     })),
   );
-  console.log('(two rates without a controller: without other Services, and beside those that Berth has served)');
+  console.log('(rates without a controller: without other Services, and next to those with an address from Berth)');
   for (const { services, limits, creation, restart, full } of all) {
     console.log(`${services} Services:`);
     for (const [when, { created, patched, bound }] of Object.entries(limits)) {
       const each = [created, patched, bound].map(({ cpuMs }) => cpuMs.toFixed(1)).join(', ');
-      const where = when === 'empty' ? 'without others' : 'beside those in place';
+      const where = when === 'empty' ? 'without others' : 'next to the existing ones';
       console.log(`  CPU ms of API server and etcd per Service, no controller, ${where}: ${each}`);
     }
     console.log(`  the controller's requests per Service: ${inWords(creation.requests, services)}`);
     const others = Object.entries(creation.othersCpu).map(([name, seconds]) => `${name} ${seconds.toFixed(1)}`);
-    console.log(`  CPU seconds of the others until all had addresses: ${others.join(', ')}`);
+    console.log(`  CPU seconds of the other programs until all had addresses: ${others.join(', ')}`);
     if (creation.resumed > 0)
       console.log(
-        `  the API server ended the watch that sees the addresses ${creation.resumed} times: times are too long`,
+        `  the API server ended the watch that sees the addresses ${creation.resumed} times: these times are too long`,
       );
     console.log(`  its requests in 15 s from a restart: ${inWords(restart.requests)}`);
     if (full === undefined) continue;
@@ -125,7 +125,7 @@ function perSecond(count: number, milliseconds: number): string {
   return ((count / milliseconds) * 1000).toFixed(0);
 }
 
-/** From the first request to the last address. */
+/** The rate from the first request to the last address. */
 function ratePerSecond(
   count: number,
   { totalMs, afterLastMs }: Pick<Results['conversion'], 'totalMs' | 'afterLastMs'>,
@@ -137,7 +137,7 @@ function cpu(count: number, { cpuSeconds }: Pick<Results['conversion'], 'cpuSeco
   return `${cpuSeconds.toFixed(1)} (${((cpuSeconds / count) * 1000).toFixed(2)})`;
 }
 
-/** Quantiles of sorted milliseconds. */
+/** Formats quantiles of sorted milliseconds. */
 function ms(values: readonly number[], ...quantiles: readonly number[]): string {
   const at = (q: number) => values[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
   return quantiles.map((q) => at(q).toFixed(0)).join(' / ');

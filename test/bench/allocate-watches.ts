@@ -1,4 +1,4 @@
-/** Holds the watches of three speakers and reads what comes, as fast as it comes: `allocate-watches.ts KUBECONFIG NAMESPACE`. */
+/** Holds the watches of three speakers and reads all events as fast as they come: `allocate-watches.ts KUBECONFIG NAMESPACE`. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { collections, podsPath } from '../../src/kube/resources.ts';
 import { Api } from './allocate-api.ts';

@@ -11,35 +11,35 @@ const namespace = 'berth-system';
 const root = new URL('../..', import.meta.url).pathname;
 const log = (line: string) => console.error(`bench: ${line}`);
 
-/** What `allocate-run.ts` is told. */
+/** The arguments of `allocate-run.ts`. */
 export interface Order {
-  /** The lab's. */
+  /** The id of the lab. */
   readonly id: string;
-  /** How many Services, one measurement each. */
+  /** The numbers of Services, with one measurement for each. */
   readonly services: readonly number[];
-  /** What follows `node` to run the bundled program. */
+  /** The arguments after `node` that run the bundled program. */
   readonly program: readonly string[];
-  /** Where Berth is installed. */
+  /** The namespace that Berth is installed in. */
   readonly namespace: string;
   readonly controllerAccount: string;
   readonly controllerKubeconfig: string;
   readonly speakerKubeconfig: string;
-  /** Three speakers, or their watches only. */
+  /** Whether three speakers run, or only their watches. */
   readonly speakers: 'run' | 'watch';
   /** Folder for CPU profiles of Berth's processes. */
   readonly profile?: string | undefined;
 }
 
-/** What is measured. */
+/** The options of the bench. */
 export type AllocateOptions = Pick<Order, 'services' | 'speakers' | 'profile'>;
 
-/** Brings a cluster of one node up, measures, prints a table and takes the cluster down. */
+/** Creates a cluster of one node, measures, prints a table and removes the cluster. */
 export async function benchAllocate(options: AllocateOptions): Promise<void> {
   const most = Math.max(...options.services);
   if (most > mostServices) throw new Error(`the lab has addresses for ${mostServices} Services, not for ${most}`);
   downOnInterrupt(id);
   try {
-    // Nothing of a run that was killed may be in the way.
+    // Remove the remains of a run that was killed.
     await downLab(id);
     const lab = await upLab({ id, nodes: 1, log });
     const program = await buildProgram(lab);
@@ -56,7 +56,7 @@ export async function benchAllocate(options: AllocateOptions): Promise<void> {
   }
 }
 
-/** The bundle in a place where no later build replaces it, and the words that start it in a container. */
+/** Copies the bundle to a place where no later build replaces it. Returns the words that start it in a container. */
 async function buildProgram(lab: Lab): Promise<readonly string[]> {
   const folder = join(lab.stateDir, 'berth');
   await phase(log, 'Berth built', () => mustRun([process.execPath, join(root, 'scripts/build.ts')]));
@@ -68,7 +68,7 @@ async function buildProgram(lab: Lab): Promise<readonly string[]> {
   return words.map((word) => word.replace(/^\/berth\//, `${folder}/`));
 }
 
-/** All of the chart but its Pods: the roles run as processes of the bench, with the rights that they have in a cluster. */
+/** Installs the whole chart without its Pods. The roles run as processes of the bench, with the rights that they have in a cluster. */
 async function install(lab: Lab): Promise<void> {
   for (const name of [namespace, servicesNamespace]) await lab.kubectl(['create', 'namespace', name]);
   const chart = join(root, 'charts/berth');
@@ -78,7 +78,7 @@ async function install(lab: Lab): Promise<void> {
   await lab.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=30s']);
 }
 
-/** Logs in by a token, as a Pod does. The administrator's requests would pass all queues of the API server. */
+/** Logs in with a token, as a Pod does. An administrator's requests would bypass all queues of the API server. */
 async function kubeconfigOf(lab: Lab, account: string): Promise<string> {
   const token = await lab.kubectl(['create', 'token', account, '--namespace', namespace, '--duration=8h']);
   const config = JSON.parse(readFileSync(lab.kubeconfig, 'utf8')) as { users: { name: string; user: object }[] };
@@ -90,7 +90,7 @@ async function kubeconfigOf(lab: Lab, account: string): Promise<string> {
   return path;
 }
 
-/** Runs the measuring where the API server can be reached. */
+/** Runs the measurement on a host that can reach the API server. */
 function measure(lab: Lab, order: Order): Promise<void> {
   const file = join(import.meta.dirname, 'allocate-run.ts');
   const child = lab.controlPlane.spawn([process.execPath, file, JSON.stringify(order)], { stdio: 'inherit' });

@@ -1,4 +1,4 @@
-/** Load generator of the bench of answers: asks for one address on one link, flat out or one at a time, and prints what came back. */
+/** The load generator of the bench of answers. It requests one address on one link, in a flood or one at a time, and prints the result. */
 import { readFileSync } from 'node:fs';
 import type { Ip } from '../../src/addr/ip.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
@@ -9,23 +9,23 @@ import { type FrameBatch, frameBatch } from '../../src/linux/worker/frame-batch.
 import { ipv4Key } from '../../src/wire/arp.ts';
 import { requestFor, solicitationFor } from '../net/frame-lab.ts';
 
-/** By what is asked. */
+/** The protocol of the requests. */
 export type Protocol = 'ARP' | 'NDP';
 
-/** What is measured: replies in `ms` milliseconds of flood, or the time of each of the questions asked one at a time. */
+/** What to measure: the replies during `ms` milliseconds of flood, or the latency of single requests, one at a time. */
 export interface Load {
   readonly protocol: Protocol;
   readonly kind: 'flood' | 'latency';
   readonly link: string;
   readonly target: string;
   readonly ms: number;
-  /** A flood of ARP that a busy network has: of so many addresses, from `target` on, any is asked for, ... */
+  /** For a flood of ARP as in a busy network: requests go to this many addresses, from `target` on, ... */
   readonly targets?: number;
-  /** ... and of ten questions so many are for addresses of others. */
+  /** ... and of ten requests, this many are for addresses of other hosts. */
   readonly foreignOfTen?: number;
 }
 
-/** What came back; latencies in microseconds, 0 in a flood. */
+/** The result. Latencies are in microseconds, and 0 in a flood. */
 export interface Measured {
   readonly kind: Load['kind'];
   readonly sent: number;
@@ -35,14 +35,14 @@ export interface Measured {
   readonly p99Us: number;
 }
 
-/** A question without an answer for so long is lost. */
+/** A request without a reply after this time is counted as lost. */
 const lostMs = 20;
 
 const load: Load = JSON.parse(process.argv[2] ?? '{}');
 const link = linkNamed(load.link);
 const sender = openSendSocket(link);
 const requests = filled(64);
-/** Many batches, so that no answer is like the one before. */
+// Many different batches, so that consecutive replies differ.
 const mixed = load.foreignOfTen === undefined ? [requests] : Array.from({ length: 64 }, (_, i) => mixture(64, i));
 process.stdout.write(`${JSON.stringify(load.kind === 'flood' ? flood() : oneAtATime())}\n`);
 
@@ -52,7 +52,7 @@ function linkNamed(wanted: string): Link {
   return found;
 }
 
-/** A batch of the same question. */
+/** Makes a batch that repeats the same request. */
 function filled(count: number): FrameBatch {
   const question = load.protocol === 'ARP' ? requestFor(load.target) : solicitationFor(load.target);
   const batch = frameBatch(count, question.length);
@@ -60,7 +60,7 @@ function filled(count: number): FrameBatch {
   return batch;
 }
 
-/** A batch of questions for many addresses, most of which nobody here has. */
+/** Makes a batch of requests for many addresses, most of which no host here has. */
 function mixture(count: number, number: number): FrameBatch {
   const { target, targets = 1, foreignOfTen = 0 } = load;
   const batch = filled(count);
@@ -78,7 +78,7 @@ function ipv4Text(value: number): string {
 }
 
 /**
- * Sends as fast as it goes. Replies are counted by the link itself, for a socket that receives them would take the time
+ * Sends as fast as possible. The link itself counts the replies, because a socket that receives them would use the CPU time
  * that is measured.
  */
 function flood(): Measured {
@@ -103,7 +103,7 @@ function framesReceived(): number {
   return Number(readFileSync(`/sys/class/net/${load.link}/statistics/rx_packets`, 'utf8'));
 }
 
-/** Asks, looks for the answer without sleeping, asks again at once. */
+/** Sends a request, polls for the reply without sleeping, and sends the next request at once. */
 function oneAtATime(): Measured {
   const filter = load.protocol === 'ARP' ? arpForThisHost : ndpForThisHost;
   const receiver = openReceiveSocket(link, filter);

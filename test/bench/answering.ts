@@ -1,4 +1,4 @@
-/** The bench of the answers by ARP and NDP: our responder and the kernel's own answer, in turns, on the same pair of links. */
+/** The bench of ARP and NDP answers. Our responder and the kernel's own answer take turns on the same pair of links. */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { createPair, ip, linkName, type Pair } from '../net/namespaces.ts';
 import type { Load, Measured, Protocol } from './answering-load.ts';
 import { machineLine } from './machine.ts';
 
-/** The VIP that we answer, and the address of the node's link, which its kernel answers; bytes of a question and its answer. */
+/** The VIP that our responder answers, the address of the node's link that its kernel answers, and the bytes of request and reply. */
 const subjects = {
   ARP: { vip: '10.99.1.1', nodeAddress: '10.99.0.2', exchangeBytes: 2 * arpFrameLength },
   NDP: { vip: 'fd99::c8:1', nodeAddress: 'fd99::2', exchangeBytes: 2 * ndpFrameLength },
@@ -22,7 +22,7 @@ const floodMs = 1500;
 const latencyMs = 1000;
 const restMs = 2000;
 
-/** The medians of one who answers. */
+/** The medians of one responder. */
 interface Result {
   readonly askedPerSecond: number;
   readonly repliesPerSecond: number;
@@ -30,7 +30,7 @@ interface Result {
   readonly p99Us: number;
 }
 
-/** What the measuring needs. */
+/** What the measurement needs. */
 interface Bench {
   readonly protocol: Protocol;
   readonly pair: Pair;
@@ -44,7 +44,7 @@ const execFileAsync = promisify(execFile);
 export async function benchAnswering(protocol: Protocol, rounds: number): Promise<void> {
   const folder = await buildResponder();
   const pair = createPair();
-  // The client's kernel would look at every reply too; that is not what is measured.
+  // Otherwise the client's kernel would process every reply too, and that must not be measured.
   ip(`-n ${pair.client} link set ${linkName} arp off`);
   const responder = startLineProcess({ namespace: pair.node, file: `${folder}/responder-process.js` });
   try {
@@ -60,7 +60,7 @@ export async function benchAnswering(protocol: Protocol, rounds: number): Promis
   }
 }
 
-/** The responder as it is shipped, one bundle for each thread; inside node_modules, so that koffi is found from there. */
+/** Builds the responder as it is shipped, one bundle for each thread. It lies inside node_modules, so that it finds koffi. */
 async function buildResponder(): Promise<string> {
   const root = new URL('../..', import.meta.url).pathname;
   const folder = mkdtempSync(`${root}node_modules/.berth-bench-`);
@@ -78,7 +78,7 @@ async function buildResponder(): Promise<string> {
   return folder;
 }
 
-/** CPU time of a process that has VIPs and no requests, in percent of one core; and its memory. */
+/** Measures a process that has VIPs but no requests: CPU time in percent of one core, and memory. */
 async function measureRest({ protocol, responder }: Bench) {
   await responder.ask({ do: 'apply', links: { [linkName]: [subjects[protocol].vip] } }, 'done');
   const before = await usageOf(responder);
@@ -87,7 +87,7 @@ async function measureRest({ protocol, responder }: Bench) {
   return { restPercent: ((after.cpuUs - before.cpuUs) / (after.atMs - before.atMs) / 1000) * 100, restRss: after.rss };
 }
 
-/** Memory in bytes, CPU time so far in microseconds, answers so far, and when. */
+/** Reads memory in bytes, CPU time so far in microseconds, the number of answers so far, and the time of reading. */
 async function usageOf(responder: LineProcess) {
   const said = await responder.ask({ do: 'counters' }, 'counters');
   const { user, system } = said.cpu as NodeJS.CpuUsage;
@@ -97,7 +97,7 @@ async function usageOf(responder: LineProcess) {
 type Rest = Awaited<ReturnType<typeof measureRest>> & { readonly exchangeBytes: number };
 type Results = Awaited<ReturnType<typeof measureInTurns>>;
 
-/** Ours, the kernel's, ours, ...: what else the machine does meets both. */
+/** Measures ours, the kernel's, ours, and so on, so that other load on the machine affects both. */
 async function measureInTurns({ protocol, pair, responder, rounds }: Bench) {
   const { vip, nodeAddress } = subjects[protocol];
   const ours: Measured[] = [];
@@ -110,7 +110,7 @@ async function measureInTurns({ protocol, pair, responder, rounds }: Bench) {
     const after = await usageOf(responder);
     cpuUs += (after.cpuUs - before.cpuUs) / Math.max(1, after.answered - before.answered);
     ours.push(await run(pair, { protocol, kind: 'latency', target: vip, ms: latencyMs }));
-    // Closes the socket: a second receiver would slow the kernel's own answer down.
+    // This closes the socket: a second receiver would slow the kernel's own answer down.
     await responder.ask({ do: 'apply', links: {} }, 'done');
     kernel.push(await run(pair, { protocol, kind: 'flood', target: nodeAddress, ms: floodMs }));
     kernel.push(await run(pair, { protocol, kind: 'latency', target: nodeAddress, ms: latencyMs }));
@@ -118,10 +118,10 @@ async function measureInTurns({ protocol, pair, responder, rounds }: Bench) {
   return { ours: resultOf(ours), kernel: resultOf(kernel), cpuUsPerReply: cpuUs / rounds };
 }
 
-/** VIPs, and how many of ten questions are for addresses of others, in a large and noisy network. */
+/** A large and noisy network: the number of VIPs, and how many of ten requests are for addresses of other hosts. */
 const busy = { targets: 10_000, foreignOfTen: 9 } as const;
 
-/** The same with 10,000 VIPs among the noise of others: ours, the kernel's (of its one address), ours, ... */
+/** Measures 10,000 VIPs among requests for other hosts: ours, the kernel's (with its one address), ours, and so on. */
 async function measureBusy({ protocol, pair, responder, rounds }: Bench) {
   const { vip, nodeAddress } = subjects[protocol];
   const first = ipToNumber(vip as Ip);
@@ -141,7 +141,7 @@ function printBusy({ ours, kernel }: Awaited<ReturnType<typeof measureBusy>>): v
   const perSecond = (of: readonly Measured[], key: 'sent' | 'replies') =>
     median(of.map((one) => one[key] / one.seconds)).toFixed(0);
   console.log(
-    `${busy.targets} VIPs, ${busy.foreignOfTen} of 10 questions for addresses of others; the kernel has one address:`,
+    `${busy.targets} VIPs, ${busy.foreignOfTen} of 10 requests for addresses of other hosts; the kernel has one address:`,
   );
   console.table(
     (['sent', 'replies'] as const).map((key) => ({
@@ -152,7 +152,7 @@ function printBusy({ ours, kernel }: Awaited<ReturnType<typeof measureBusy>>): v
   );
 }
 
-/** Runs the load generator at the client. */
+/** Runs the load generator on the client. */
 async function run({ client }: Pair, load: Omit<Load, 'link'>): Promise<Measured> {
   const program = new URL('./answering-load.ts', import.meta.url).pathname;
   const argument = JSON.stringify({ ...load, link: linkName });
@@ -184,8 +184,8 @@ function print({ ours, kernel, cpuUsPerReply }: Results, rest: Rest): void {
   });
   console.log(machineLine());
   console.table([
-    row('requests/s, as fast as the sender can', 'askedPerSecond', 0),
-    row('replies/s to them', 'repliesPerSecond', 0),
+    row('requests/s, as fast as possible', 'askedPerSecond', 0),
+    row('replies/s', 'repliesPerSecond', 0),
     row('p50 one at a time, us', 'p50Us', 1),
     row('p99 one at a time, us', 'p99Us', 1),
   ]);

@@ -1,4 +1,4 @@
-/** `npm run bench -- <what>`: measures one part of Berth against what it competes with, in the same run. */
+/** `npm run bench -- <what>` measures one part of Berth, in most cases against an alternative in the same run. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { AllocateOptions } from './allocate.ts';
 import type { DatapathOptions } from './datapath.ts';
@@ -6,7 +6,7 @@ import type { FailoverOptions } from './failover.ts';
 import { failoverEvents } from './failover-events.ts';
 
 const program = new Command('bench').description(
-  'Measures Berth on this machine. The first three benches are done in a minute or two.',
+  'Measures Berth on this machine. The first three benches take a minute or two.',
 );
 
 for (const [command, protocol] of [
@@ -16,9 +16,9 @@ for (const [command, protocol] of [
   program
     .command(command)
     .description(
-      `replies per second and latency of our ${protocol} responder, as ratios to the kernel's own answer on the same link`,
+      `replies per second and latency of our ${protocol} responder, in proportion to the kernel's own answer on the same link`,
     )
-    .option('--rounds <count>', 'how often everything is measured; medians are printed', positiveInteger, 5)
+    .option('--rounds <count>', 'number of measurements; prints medians', positiveInteger, 5)
     .action(async (options: { readonly rounds: number }) => {
       const { benchAnswering } = await import('./answering.ts');
       await benchAnswering(protocol, options.rounds);
@@ -28,9 +28,9 @@ for (const [command, protocol] of [
 program
   .command('footprint')
   .description(
-    'memory of both roles in their Pods, and the time from the start of a process to its work, on a cluster of one node',
+    'memory of both roles in their Pods, and the time from the start of a process until it does its work, on a cluster of one node',
   )
-  .option('--rounds <count>', 'how often the speaker is restarted; the median is printed', positiveInteger, 5)
+  .option('--rounds <count>', 'number of speaker restarts; prints the median', positiveInteger, 5)
   .action(async (options: { readonly rounds: number }) => {
     const { benchFootprint } = await import('./footprint.ts');
     await benchFootprint(options.rounds);
@@ -39,13 +39,13 @@ program
 program
   .command('allocate')
   .description(
-    'how fast Services get addresses on a real API server, against what that server takes from a client that does nothing else; what the controller uses; restart, full pool, deletion. With 10,000 Services it takes a quarter of an hour or more, most of it for the API server to create them.',
+    'how fast Services get addresses on a real API server, compared with the rate of a client that does nothing else; CPU and memory of the controller; restart, full pool, deletion. With 10,000 Services it takes a quarter of an hour or more, because the API server creates them slowly.',
   )
-  .option('--services <counts>', 'how many Services, one measurement each', positiveIntegers, [3_000, 10_000])
+  .option('--services <counts>', 'numbers of Services, one measurement for each', positiveIntegers, [3_000, 10_000])
   .addOption(
     new Option(
       '--speakers <what>',
-      'three speakers run on these cores too, or only their watches are held: elsewhere they have machines of their own',
+      'three real speakers run on the same cores, or only their watches: in a real cluster they have machines of their own',
     )
       .choices(['watch', 'run'])
       .default('watch'),
@@ -62,10 +62,10 @@ program
 program
   .command('mass')
   .description(
-    'a node dies that holds a third of many VIPs: when all are answered for again, and what the speakers use',
+    'a node that holds a third of many VIPs dies: time until all are answered again, CPU and memory of the speakers',
   )
-  .option('--vips <count>', 'how many VIPs', positiveInteger, 1_000)
-  .option('--runs <count>', 'how often a node dies', positiveInteger, 3)
+  .option('--vips <count>', 'number of VIPs', positiveInteger, 1_000)
+  .option('--runs <count>', 'number of times that a node dies', positiveInteger, 3)
   .action(async (options: { readonly vips: number; readonly runs: number }) => {
     const { benchMass } = await import('./mass.ts');
     await benchMass(options);
@@ -76,13 +76,13 @@ program
   .description(
     "latency, connections per second and throughput by a VIP in every way that it can be served, as ratios to the Service's node port; one VIP over slow links; the work of a holder; on a cluster of three nodes",
   )
-  .option('--runs <count>', 'how often everything is measured, in turns; medians are printed', positiveInteger, 15)
+  .option('--runs <count>', 'number of rounds, each measures all ways in turn; prints medians', positiveInteger, 15)
   .addOption(
     new Option('--policy <policy>', 'externalTrafficPolicy of the Services')
       .choices(['Cluster', 'Local'])
       .default('Cluster'),
   )
-  .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'datapath')
+  .option('--lab <id>', 'id of the lab; a running lab with this id is used', 'datapath')
   .option('--keep', 'leave the lab up, for the next run', false)
   .action(async (options: DatapathOptions) => {
     const { benchDatapath } = await import('./datapath.ts');
@@ -92,10 +92,10 @@ program
 program
   .command('vips')
   .description(
-    'the rules of many VIPs in the kernel: time to load them and to change one, memory, and what they cost a packet, against those of ten VIPs',
+    'the rules of many VIPs in the kernel: time to load them and to change one, memory, and cost per packet, compared with ten VIPs',
   )
-  .option('--vips <count>', 'how many VIPs', positiveInteger, 10_000)
-  .option('--runs <count>', 'how often everything is measured; medians are printed', positiveInteger, 15)
+  .option('--vips <count>', 'number of VIPs', positiveInteger, 10_000)
+  .option('--runs <count>', 'number of rounds; prints medians', positiveInteger, 15)
   .action(async (options: { readonly vips: number; readonly runs: number }) => {
     const { benchVips } = await import('./vips.ts');
     await benchVips(options);
@@ -104,11 +104,11 @@ program
 program
   .command('failover')
   .description(
-    'what clients see of a VIP while its holder dies, restarts, is drained or starved: outage, failed and slow attempts, answers by ARP, long-lived connections; on a cluster of three nodes. A run of `cut` takes 80 s, the others 15 to 60 s.',
+    'what clients see of a VIP while its holder dies, restarts, is drained or starved: outage, failed and slow attempts, ARP replies, long-lived connections; on a cluster of three nodes. A run of `cut` takes 80 s, other events take 15 to 60 s.',
   )
-  .option('--runs <count>', 'how often each event is made; median and maximum are printed', positiveInteger, 5)
+  .option('--runs <count>', 'number of runs of each event; prints median and maximum', positiveInteger, 5)
   .addOption(
-    new Option('--events <names>', `comma between them: ${failoverEvents.map(({ name }) => name).join(',')}`)
+    new Option('--events <names>', `separated by commas: ${failoverEvents.map(({ name }) => name).join(',')}`)
       .argParser(eventNames)
       .default(
         failoverEvents.map(({ name }) => name),
@@ -116,7 +116,7 @@ program
       ),
   )
   .addOption(
-    new Option('--distribution <way>', 'how the VIP is spread').choices(['Single', 'Spread']).default('Single'),
+    new Option('--distribution <way>', 'distribution of the VIP').choices(['Single', 'Spread']).default('Single'),
   )
   .addOption(
     new Option('--policy <policy>', 'externalTrafficPolicy of the Service')
@@ -124,14 +124,14 @@ program
       .default('Cluster'),
   )
   .addOption(
-    new Option('--hand-off <way>', 'how packets come to the Pods')
+    new Option('--hand-off <way>', 'how packets get to the Pods')
       .choices(['KubeProxy', 'NodePort'])
       .default('KubeProxy'),
   )
-  .option('--no-nftables', 'without rules of ours in the kernel, to compare')
+  .option('--no-nftables', 'without our nftables rules, for comparison')
   .option('--starve-minutes <minutes>', 'how long all CPUs are busy in the event `starve`', positiveInteger, 1)
-  .option('--lab <id>', 'id of the lab to measure on; one that runs already is used', 'failover')
-  .option('--json <file>', 'write all that was measured into this file')
+  .option('--lab <id>', 'id of the lab; a running lab with this id is used', 'failover')
+  .option('--json <file>', 'write all measurements to this file')
   .option('--keep', 'leave the lab up, for the next run', false)
   .action(async (options: FailoverOptions) => {
     const { benchFailover } = await import('./failover.ts');
@@ -143,7 +143,7 @@ await program.parseAsync();
 function eventNames(text: string): readonly string[] {
   const names = text.split(',');
   const unknown = names.filter((name) => !failoverEvents.some((event) => event.name === name));
-  if (unknown.length > 0) throw new InvalidArgumentError(`there is no event ${unknown.join(', ')}`);
+  if (unknown.length > 0) throw new InvalidArgumentError(`unknown event: ${unknown.join(', ')}`);
   return names;
 }
 
@@ -153,6 +153,6 @@ function positiveIntegers(text: string): readonly number[] {
 
 function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0 is wanted');
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('must be a whole number above 0');
   return value;
 }

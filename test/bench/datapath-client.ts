@@ -1,4 +1,4 @@
-/** The client of the bench of the data path: measures one way to the backends, and prints what it found. */
+/** The client of the data path bench. It measures one way to the backends, and prints the results. */
 import { connect, wish } from './datapath-sockets.ts';
 import { summaryOf } from './medians.ts';
 
@@ -6,15 +6,15 @@ import { summaryOf } from './medians.ts';
 export interface Load {
   readonly host: string;
   readonly port: number;
-  /** So many connections, one after the other: of a VIP that is spread, many nodes serve some. */
+  /** The number of connections, one after the other. With a VIP that is spread, many nodes serve some of them. */
   readonly connections: number;
   readonly roundTripsEach: number;
   readonly connectMs: number;
-  /** How long each of ten downloads takes. */
+  /** The duration of each of ten downloads. */
   readonly downloadMs: number;
 }
 
-/** What was found. */
+/** The results. */
 export interface Measured {
   readonly p50Us: number;
   readonly p99Us: number;
@@ -35,7 +35,7 @@ function latency(): Pick<Measured, 'p50Us' | 'p99Us'> {
   const timesUs: number[] = [];
   for (let i = 0; i < load.connections; i++) {
     const connection = connect(load.host, load.port);
-    // The first exchange finds caches cold.
+    // The first exchange warms up the caches.
     exchange(connection);
     for (let trip = 0; trip < load.roundTripsEach; trip++) {
       const sent = process.hrtime.bigint();
@@ -48,7 +48,7 @@ function latency(): Pick<Measured, 'p50Us' | 'p99Us'> {
   return { p50Us: summaryOf(timesUs).median, p99Us: timesUs[Math.floor(timesUs.length * 0.99)] ?? Number.NaN };
 }
 
-/** A connection, an exchange, the end: one after the other. */
+/** Opens a connection, makes one exchange and closes it, again and again. */
 function connects(): number {
   const began = performance.now();
   let count = 0;

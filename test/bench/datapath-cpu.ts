@@ -1,6 +1,6 @@
 /**
- * All nodes of the lab share one kernel, which does not say for which of them it works. So one of them is given a core: its Pod runs there,
- * and what comes to any of its links is looked at there (receive packet steering); everything else is kept on the first core.
+ * All nodes of the lab share one kernel, which does not report for which node it works. So one node gets a core of its own: its Pod runs
+ * there, and all packets that arrive on its links are processed there (receive packet steering). Everything else stays on the first core.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import type { Lab, LabHost } from '../lab/cluster.ts';
 import { mustRun } from '../lab/run.ts';
 import { podProcess } from './datapath-lab.ts';
 
-/** The core that one node has, and that of all others, by number. */
+/** The number of the core of the measured node, and of the core of all other nodes. */
 export const cores = { own: 1, others: 0 } as const;
 
 /** Gives a node its own core, and no other one. */
@@ -22,7 +22,7 @@ export async function giveCore(lab: Lab, owner: LabHost): Promise<void> {
   }
 }
 
-/** The share of a core's time, from 0 to 1, that it works in the next so many milliseconds (proc(5)). */
+/** Measures the share of the next `ms` milliseconds in which a core is busy, from 0 to 1 (proc(5)). */
 export async function cpuBusy(core: number, ms: number): Promise<number> {
   const before = timesOf(core);
   await delay(ms);
@@ -32,7 +32,7 @@ export async function cpuBusy(core: number, ms: number): Promise<number> {
   return 1 - idle / total;
 }
 
-/** In /sys, as ip-netns(8) mounts it for what it runs. */
+/** Writes to /sys as ip-netns(8) mounts it for the program that it runs. */
 async function steer(namespace: string, core: number): Promise<void> {
   const script = `for f in /sys/class/net/*/queues/rx-*/rps_cpus; do echo ${(1 << core).toString(16)} >$f; done`;
   await mustRun(['ip', 'netns', 'exec', namespace, 'sh', '-c', script]);
@@ -40,7 +40,7 @@ async function steer(namespace: string, core: number): Promise<void> {
 
 function timesOf(core: number): readonly number[] {
   const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'latin1'))?.[1] ?? '';
-  // Those of guests are counted among those of users, too.
+  // The time of guests is already part of the time of users.
   return line.split(' ').map(Number).slice(0, 8);
 }
 

@@ -1,18 +1,18 @@
-/** Downloads over many connections at once, all of them together at most so fast, and prints what came. */
+/** Downloads over many connections at once, with an optional limit for the total rate, and prints the rate. */
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What to load. */
+/** What to download. */
 export interface Download {
   readonly host: string;
   readonly port: number;
   readonly connections: number;
   readonly ms: number;
-  /** Megabits a second of all; undefined: as fast as they come. */
+  /** The limit for all connections together, in megabits per second; undefined: as fast as possible. */
   readonly mbitPerSecond?: number;
 }
 
-/** TCP's slow start, and neighbors that are to be found, are not what is measured. */
+/** TCP's slow start and the resolution of neighbors must not be measured. */
 const settleMs = 1_000;
 const turnMs = 10;
 
@@ -34,7 +34,7 @@ await delay(order.ms);
 process.stdout.write(`${((bytes - before) * 8) / (performance.now() - began) / 1_000}\n`);
 process.exit();
 
-/** Who does not read is sent no more: that is all it takes. */
+/** Limits the rate by pausing the reads: a server cannot send more to a client that does not read. */
 function pace(mbitPerSecond: number): void {
   const since = performance.now();
   setInterval(() => {

@@ -1,10 +1,10 @@
-/** The cluster of the bench of the data path: backends on every node, and every way to them. */
+/** The cluster of the data path bench: backends on every node, and all ways to reach them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { addressOf, installBerth } from '../cluster/berth.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 
-/** Where something is asked for. */
+/** Where a connection goes to. */
 export interface Target {
   readonly host: string;
   readonly port: number;
@@ -16,17 +16,17 @@ export const ways = ['NodePort', 'VIP, KubeProxy', 'VIP, hand-off NodePort', 'VI
 /** Everything that is measured. */
 export interface Stage {
   readonly ways: Readonly<Record<(typeof ways)[number], Target>>;
-  /** One VIP of each distribution whose nodes serve with their own Pods alone. */
+  /** One VIP of each distribution with externalTrafficPolicy Local: a node serves only with its own Pods. */
   readonly local: Readonly<Record<'Single' | 'Spread', Target>>;
-  /** The servers that were started in the Pods' networks. */
+  /** The servers that were started in the network namespaces of the Pods. */
   readonly servers: readonly ChildProcess[];
 }
 
-/** Ports of the backends and of their Services: of the server that waits in the kernel, and of downloads over many connections. */
+/** Ports of the backends and of their Services: one for the server that blocks in the kernel, one for many parallel downloads. */
 const ports = { kernel: 9_000, downloads: 9_001 } as const;
 const subject = 'datapath';
 
-/** The Pod's own program: whoever connects to it is sent as much as he takes. It is named so that it is found among the node's processes. */
+/** The Pod's own program sends a client as much data as it reads. The comment makes it recognizable among the node's processes. */
 const program = `/* ${subject} */ const block = Buffer.alloc(65536);
 require('node:net').createServer((s) => {
   const go = () => { while (s.write(block)); };
@@ -60,7 +60,7 @@ interface Service {
   readonly handOff?: 'NodePort';
 }
 
-/** Installs Berth, makes backends and Services, and starts the servers. */
+/** Installs Berth, creates backends and Services, and starts the servers. */
 export async function setStage(lab: Lab, policy: Service['policy']): Promise<Stage> {
   await installBerth(lab);
   const services: readonly Service[] = [
@@ -124,7 +124,7 @@ spec:
 `;
 }
 
-/** In the Pod's network, but with this machine's own Node and files: the image has nothing that waits in the kernel. */
+/** Runs in the Pod's network, but with this machine's Node and files: the image has no server that blocks in the kernel. */
 async function startServer(node: LabHost): Promise<ChildProcess> {
   const pid = await podProcess(node);
   const file = new URL('./datapath-server.ts', import.meta.url).pathname;
@@ -137,9 +137,9 @@ async function startServer(node: LabHost): Promise<ChildProcess> {
   return child;
 }
 
-/** A process of the Pod on a node, as the node numbers it. */
+/** Returns the id of the Pod's process, as the node numbers it. */
 export function podProcess(node: LabHost): Promise<string> {
-  // The pattern is not to be found in the command that looks for it.
+  // The pattern must not match the command line that contains it.
   const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '^node -e /[*] ${subject}' && echo \${p#/proc/}; done`;
   return eventually(`the Pod on ${node.name}`, async () => {
     const { stdout } = await node.exec(['sh', '-c', `{ ${script}; } 2>/dev/null`]);

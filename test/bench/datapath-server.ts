@@ -1,4 +1,4 @@
-/** The backend of the bench of the data path: runs in a Pod's network, and serves one connection at a time. Its argument is the port. */
+/** The backend of the data path bench. It runs in a Pod's network and serves one connection at a time. Its argument is the port. */
 import { listen, wish } from './datapath-sockets.ts';
 
 const [port = 0] = process.argv.slice(2).map(Number);

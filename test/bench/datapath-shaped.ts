@@ -1,27 +1,27 @@
-/** What one VIP can deliver where the nodes' links are the limit, and what its holder does for it. */
+/** How much one VIP can deliver when the nodes' links are the limit, and how much work that is for its holder. */
 import { createInterface } from 'node:readline';
 import type { Lab, LabHost } from '../lab/cluster.ts';
 import { cores, cpuBusy, giveCore } from './datapath-cpu.ts';
 import type { Download } from './datapath-download.ts';
 import type { Stage, Target } from './datapath-lab.ts';
 
-/** What the holder does while so much is downloaded. */
+/** The load of the holder during a download. */
 export interface HolderLoad {
   readonly mbitPerSecond: number;
-  /** Packets and bits that pass its link in both directions. */
+  /** Packets and bits on its link, both directions together. */
   readonly packetsPerSecond: number;
   readonly linkMbitPerSecond: number;
-  /** Of the one core that serves the holder alone, as far as the machine lets it. */
+  /** In percent of the core that serves only the holder, as far as the machine allows that. */
   readonly cpuPercent: number;
 }
 
-/** Megabits a second of a slow link: far below what the machine can do, so that the links are the limit. */
+/** Megabits per second of a slow link. It is far below what the machine can do, so that the links are the limit. */
 export const linkMbit = 50;
 const connections = 30;
-/** What is downloaded while the holder is watched. */
+/** The rate of the download during which the holder is measured. */
 const sameMbit = 400;
 
-/** Downloads from a VIP of the distribution with slow links. */
+/** Downloads over slow links, once for each distribution. */
 export async function measureShaped(lab: Lab, stage: Stage, ms: number): Promise<Record<string, number>> {
   try {
     await Promise.all(lab.nodes.map(shape));
@@ -36,18 +36,18 @@ export async function measureShaped(lab: Lab, stage: Stage, ms: number): Promise
   }
 }
 
-/** What leaves the node, for it is downloads that are measured. The queue is short: the speakers' own datagrams wait in it, too. */
+/** Limits the node's outgoing traffic, which carries the downloads. The queue is short: the speakers' datagrams wait in it too. */
 async function shape({ exec, link, name }: LabHost): Promise<void> {
   const limit = ['tbf', 'rate', `${linkMbit}mbit`, 'burst', '32k', 'latency', '20ms'];
   const { code, stderr } = await exec(['tc', 'qdisc', 'replace', 'dev', link, 'root', ...limit]);
   if (code !== 0) throw new Error(`tc on ${name}: ${stderr}`);
 }
 
-/** The same download, slow enough for every distribution, and what the holder of the VIP does for it. */
+/** Measures the load of the VIP's holder during the same download, which is slow enough for every distribution. */
 export async function measureHolder(lab: Lab, target: Target, ms: number): Promise<HolderLoad> {
   const holder = await holderOf(lab, target.host);
   await giveCore(lab, holder);
-  // Or the first seconds would go into the buffers of connections that are not read from.
+  // Otherwise the first seconds would fill the buffers of connections that are not read.
   await lab.client.exec(['sysctl', '-qw', 'net.ipv4.tcp_rmem=4096 65536 65536']);
   const rest = await cpuBusy(cores.own, ms / 2);
   let working: Promise<readonly [number, Counters, Counters]> | undefined;
@@ -67,11 +67,11 @@ export async function measureHolder(lab: Lab, target: Target, ms: number): Promi
   };
 }
 
-/** The host that answers for a VIP, by the client's table of neighbors. */
+/** Returns the host that answers for a VIP, according to the client's neighbor table. */
 export async function holderOf({ client, nodes }: Lab, vip: string): Promise<LabHost> {
   const { stdout } = await client.exec(['arping', '-c', '1', '-i', client.link, vip]);
   const holder = nodes.find(({ mac }) => stdout.toLowerCase().includes(mac));
-  if (holder === undefined) throw new Error(`nobody answers for ${vip}: ${stdout}`);
+  if (holder === undefined) throw new Error(`no host answers for ${vip}: ${stdout}`);
   return holder;
 }
 
@@ -84,12 +84,12 @@ interface Counters {
 async function countersOf({ exec, link }: LabHost): Promise<Counters> {
   const { stdout } = await exec(['cat', '/proc/net/dev']);
   const words = new RegExp(`${link}:(.*)`).exec(stdout)?.[1]?.trim().split(/\s+/).map(Number) ?? [];
-  // What was received comes first, in eight columns: bytes, packets, ...
+  // The receive counters come first, in eight columns: bytes, packets, ...
   const both = (column: number) => (words[column] ?? 0) + (words[8 + column] ?? 0);
   return { at: performance.now(), bytes: both(0), packets: both(1) };
 }
 
-/** Gives megabits a second. */
+/** Returns megabits per second. */
 async function download(
   client: LabHost,
   order: Download,

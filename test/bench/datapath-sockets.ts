@@ -1,4 +1,4 @@
-/** TCP sockets as C programs use them, waiting in the kernel: Node's own event loop takes longer than what is to be measured. */
+/** Blocking TCP sockets, as C programs use them. Node's own event loop would take longer than what is measured. */
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
@@ -18,10 +18,10 @@ const [AF_INET, SOCK_STREAM, MSG_NOSIGNAL] = [2, 1, 0x4000];
 const options = { reuse: [1, 2], receiveTimeout: [1, 20], sendTimeout: [1, 21], noDelay: [6, 1] } as const;
 const timeoutSeconds = 3;
 
-/** The first byte of a connection says what is wanted: everything back, or as much as the client takes. */
+/** The first byte of a connection is the request: send everything back, or send as much as the client reads. */
 export const wish = { echo: 1, download: 2 } as const;
 
-/** A server that takes one connection after another. */
+/** Opens a server that accepts one connection after another. */
 export function listen(port: number): () => Connection {
   const fd = checked('socket', socketFn(AF_INET, SOCK_STREAM, 0));
   set(fd, 'reuse', Int32Array.of(1));
@@ -31,7 +31,7 @@ export function listen(port: number): () => Connection {
   return () => new Connection(checked('accept', acceptFn(fd, null, null)));
 }
 
-/** Opens a connection; throws when there is none within {@link timeoutSeconds}. */
+/** Opens a connection. Throws if it is not established within {@link timeoutSeconds}. */
 export function connect(host: string, port: number): Connection {
   const fd = checked('socket', socketFn(AF_INET, SOCK_STREAM, 0));
   const connection = new Connection(fd);
@@ -44,7 +44,7 @@ export function connect(host: string, port: number): Connection {
   return connection;
 }
 
-/** One connection. It waits for nothing longer than {@link timeoutSeconds}. */
+/** One connection. Every call waits for at most {@link timeoutSeconds}. */
 export class Connection {
   readonly #fd: number;
 
@@ -56,17 +56,17 @@ export class Connection {
     set(fd, 'noDelay', Int32Array.of(1));
   }
 
-  /** Sends; -1 or fewer bytes than all where that fails. */
+  /** Sends bytes. Returns -1 or a smaller number than `length` on failure. */
   send(bytes: Uint8Array, length = bytes.length): number {
     return sendFn(this.#fd, bytes, length, MSG_NOSIGNAL);
   }
 
-  /** Waits for bytes; how many came, 0 at the end, -1 on failure. */
+  /** Waits for bytes. Returns their number, 0 at the end of the stream, -1 on failure. */
   receive(into: Uint8Array): number {
     return recvFn(this.#fd, into, into.length, 0);
   }
 
-  /** Closes it. */
+  /** Closes the connection. */
   close(): void {
     closeSync(this.#fd);
   }
@@ -77,7 +77,7 @@ function set(fd: number, option: keyof typeof options, value: ArrayBufferView): 
   checked('setsockopt', setsockoptFn(fd, level, name, value, value.byteLength));
 }
 
-/** struct sockaddr_in: the family in the machine's order, the port in the network's. */
+/** struct sockaddr_in: the family in host byte order, the port in network byte order. */
 function addressOf(host: string, port: number): Uint8Array {
   return Uint8Array.of(AF_INET, 0, port >> 8, port & 255, ...host.split('.').map(Number), ...new Uint8Array(8));
 }

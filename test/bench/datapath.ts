@@ -1,4 +1,4 @@
-/** The bench of the data path: what the ways to a Service's Pods cost, as ratios to its node port in the same run. */
+/** The data path bench: the cost of each way to a Service's Pods, as a ratio to its node port in the same run. */
 import { loadavg } from 'node:os';
 import { downLab, downOnInterrupt, type Lab, upLab } from '../lab/cluster.ts';
 import { phase } from '../lab/progress.ts';
@@ -13,21 +13,21 @@ import { ratios, summaryOf, summaryText } from './medians.ts';
 export interface DatapathOptions {
   readonly runs: number;
   readonly policy: 'Cluster' | 'Local';
-  /** Id of the lab. One that runs already is used as it is. */
+  /** The id of the lab. A running lab with this id is used as it is. */
   readonly lab: string;
-  /** Leave the lab up. */
+  /** Whether to keep the lab. */
   readonly keep: boolean;
 }
 
 const load = { connections: 12, roundTripsEach: 300, connectMs: 400, downloadMs: 60 } as const;
 const downloadMs = 4_000;
-/** Downloads take seconds each. */
+/** The limit for the number of downloads, because each takes seconds. */
 const mostDownloads = 3;
 const log = (line: string) => console.error(`bench: ${line}`);
 
 type Results = Record<(typeof ways)[number], Measured[]>;
 
-/** Brings a cluster of three nodes up, measures, prints tables and takes the cluster down. */
+/** Creates a cluster of three nodes, measures, prints tables and removes the cluster. */
 export async function benchDatapath({ runs, policy, lab: id, keep }: DatapathOptions): Promise<void> {
   downOnInterrupt(id);
   let stage: Stage | undefined;
@@ -40,7 +40,7 @@ export async function benchDatapath({ runs, policy, lab: id, keep }: DatapathOpt
     print(await phase(log, `${runs} rounds`, () => measureInTurns(lab, stage as Stage, runs)));
     const downloads = Math.min(runs, mostDownloads);
     printShaped(await phase(log, 'downloads over slow links', () => shapedRuns(lab, stage as Stage, downloads)));
-    printHolders(await phase(log, 'the work of the holder', () => holderRuns(lab, stage as Stage, downloads)));
+    printHolders(await phase(log, 'the load of the holder', () => holderRuns(lab, stage as Stage, downloads)));
     console.log(`load average ${loadavg()[0]?.toFixed(1)} at the end`);
   } finally {
     for (const server of stage?.servers ?? []) server.kill();
@@ -48,7 +48,7 @@ export async function benchDatapath({ runs, policy, lab: id, keep }: DatapathOpt
   }
 }
 
-/** Every way in every round: what else the machine does meets all of them. */
+/** Measures every way in every round, so that other load on the machine affects all of them. */
 async function measureInTurns(lab: Lab, stage: Stage, runs: number): Promise<Results> {
   const results = Object.fromEntries(ways.map((way) => [way, [] as Measured[]])) as Results;
   for (const way of ways) await measure(lab, stage.ways[way]);
@@ -113,10 +113,10 @@ function printHolders(found: Awaited<ReturnType<typeof holderRuns>>): void {
     return {
       'download, Mbit/s': text(({ mbitPerSecond }) => mbitPerSecond),
       "on the holder's link, Mbit/s": text(({ linkMbitPerSecond }) => linkMbitPerSecond),
-      'packets/s on it': text(({ packetsPerSecond }) => packetsPerSecond),
+      'packets/s on that link': text(({ packetsPerSecond }) => packetsPerSecond),
       'CPU of the holder and its Pod, % of a core': text(({ cpuPercent }) => cpuPercent),
     };
   };
-  console.log('the same download by 30 connections, Local; without that core at rest:');
+  console.log('the same download over 30 connections, Local; without the load of that core at rest:');
   console.table({ Single: row(found.Single), Spread: row(found.Spread) });
 }

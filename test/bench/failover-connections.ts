@@ -1,7 +1,7 @@
-/** Which of the long-lived connections an event must not end, and how many of those it did end. Pure. */
+/** Which long-lived connections an event must not end, and how many of them it ended. Pure. */
 import type { Echo } from '../probe/told.ts';
 
-/** A node, as the backends' words name it. */
+/** A node, as the backends report it. */
 export interface Way {
   readonly name: string;
   readonly ip: string;
@@ -9,38 +9,38 @@ export interface Way {
   readonly pod: string;
 }
 
-/** What is gone after an event. */
+/** What is lost after an event. */
 export interface Gone {
   /** Nodes that no packet reaches any more. */
   readonly nodes: readonly string[];
-  /** The Pods that are still there. */
+  /** The Pods that still exist. */
   readonly podsLeft: ReadonlySet<string>;
 }
 
-/** What became of the connections. */
+/** The fate of the connections. */
 export interface Survival {
-  /** Those that neither went through nor ended at anything that is gone: how many, and how many of them are alive. */
+  /** Connections that neither passed nor ended at a lost node or Pod: their number, and how many of them are alive. */
   readonly untouched: number;
   readonly untouchedAlive: number;
-  /** The others. */
+  /** The number of all other connections. */
   readonly touched: number;
   readonly touchedAlive: number;
-  /** How many went through each node. */
+  /** The number of connections through each node. */
   readonly through: Readonly<Record<string, number>>;
-  /** The untouched ones that did not live on. */
+  /** The untouched connections that were broken. */
   readonly lost: readonly string[];
 }
 
 /**
- * The node that passed a connection on to its Pod. It hides the client behind one of its own addresses, of the link to the Pod or of the
- * one to the Pod's node; where nobody hides the client, packets come to the Pod's own node alone.
+ * Returns the node that passed a connection on to its Pod. That node replaces the client's address by one of its own: that of the link to
+ * the Pod, or of the link to the Pod's node. If the client's address was kept, the packets came to the Pod's own node directly.
  */
 export function passedBy({ node, peer }: Pick<Echo, 'node' | 'peer'>, ways: readonly Way[]): string {
   const address = peer.replace(/^::ffff:/, '');
   return ways.find(({ ip, pod }) => ip === address || subnetOf(pod) === subnetOf(address))?.name ?? node;
 }
 
-/** Sums up. */
+/** Computes the fate of the connections. */
 export function survivalOf(echoes: readonly Echo[], ways: readonly Way[], gone: Gone): Survival {
   const all = echoes.map((echo) => {
     const through = passedBy(echo, ways);
@@ -61,7 +61,7 @@ export function survivalOf(echoes: readonly Echo[], ways: readonly Way[], gone: 
   };
 }
 
-/** All ranges of Pods in the lab are of 24 bits. */
+/** All Pod ranges of the lab have 24 bits. */
 function subnetOf(address: string): string {
   return address.slice(0, address.lastIndexOf('.'));
 }

@@ -1,19 +1,19 @@
-/** What may happen to the holder of a VIP. Each event says how it is made, and how all becomes as it was. */
+/** The events that can happen to the holder of a VIP. Each describes how the event is made, and how it is undone. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { namespace, rolledOut } from '../cluster/berth.ts';
 import { renewSpeakers, signalSpeaker } from '../cluster/speaker-process.ts';
 import type { Lab, LabHost } from '../lab/cluster.ts';
 import type { Prober } from '../probe/prober.ts';
 
-/** Where events happen. */
+/** Where an event happens. */
 export interface Scene {
   readonly lab: Lab;
   readonly prober: Prober;
-  /** Who holds the VIP before the event. */
+  /** The node that holds the VIP before the event. */
   readonly holder: LabHost;
-  /** One that does not. */
+  /** A node that does not hold it. */
   readonly other: LabHost;
-  /** Name of a Deployment that serves beside the other backends. */
+  /** The name of a Deployment whose Pods serve next to the other backends. */
   readonly second: string;
   readonly starveMinutes: number;
 }
@@ -21,31 +21,31 @@ export interface Scene {
 /** An event. */
 export interface FailoverEvent {
   readonly name: string;
-  /** For the table. */
+  /** The label in the table. */
   readonly what: string;
-  /** Whether the VIP has to move, or must not. */
+  /** Whether the VIP must move, or must not. */
   readonly moves: boolean;
-  /** Not a single attempt may fail or be slow. */
+  /** Whether no attempt may fail or be slow. */
   readonly harmless?: boolean;
-  /** Happens once, however many runs there are. */
+  /** Whether the event happens only once, with any number of runs. */
   readonly once?: boolean;
-  /** So long it is watched after it has been made. */
+  /** How long the prober continues after the event was made. */
   readonly watchMs: number;
-  /** The node that no packet reaches any more, if there is one: connections through it and to it are lost. */
+  /** The node that no packet reaches any more. Connections through it or to it are lost. */
   readonly loses?: 'holder' | 'other';
-  /** Pods of the Service end. */
+  /** Whether Pods of the Service end. */
   readonly endsPods?: boolean;
-  /** What has to be so before it. */
+  /** Prepares what the event needs. */
   readonly prepare?: (scene: Scene) => Promise<void>;
   readonly make: (scene: Scene) => Promise<void>;
   readonly mend?: (scene: Scene) => Promise<void>;
 }
 
-/** A cut that ends before Kubernetes takes notice. */
+/** A cut that ends before Kubernetes notices it. */
 const shortCutMs = 3_000;
 const drain = 'berth.dev/drain';
 
-/** All events, in the order in which they are measured. */
+/** All events, in the order of measurement. */
 export const failoverEvents: readonly FailoverEvent[] = [
   { name: 'peace', what: 'nothing happens', moves: false, harmless: true, once: true, watchMs: 30_000, make: nothing },
   {
@@ -59,7 +59,7 @@ export const failoverEvents: readonly FailoverEvent[] = [
   },
   {
     name: 'return',
-    what: 'the link is there again',
+    what: 'the link is back',
     moves: false,
     harmless: true,
     watchMs: 8_000,
@@ -109,7 +109,7 @@ export const failoverEvents: readonly FailoverEvent[] = [
   },
   {
     name: 'undrain',
-    what: 'the drain is over',
+    what: 'end of the drain',
     moves: false,
     harmless: true,
     watchMs: 5_000,
@@ -167,10 +167,10 @@ export const failoverEvents: readonly FailoverEvent[] = [
   },
   {
     name: 'return-other',
-    what: 'that link is there again',
+    what: 'that link is back',
     moves: false,
     harmless: true,
-    // It serves again after ten seconds.
+    // The node serves again after ten seconds.
     watchMs: 15_000,
     prepare: async ({ lab, other }) => {
       await lab.cutLink(other);
@@ -181,7 +181,7 @@ export const failoverEvents: readonly FailoverEvent[] = [
   },
   {
     name: 'roll-pods',
-    what: 'a Deployment behind it is rolled',
+    what: 'rolling restart of a Deployment behind it',
     moves: false,
     harmless: true,
     endsPods: true,
@@ -207,7 +207,7 @@ async function annotate(lab: Lab, node: LabHost, annotation: string): Promise<vo
   await lab.kubectl(['annotate', 'node', node.name, '--overwrite', annotation]);
 }
 
-/** As many loops on every node as the machine has cores, for some minutes, at the priority that processes have. */
+/** Runs one busy loop for each core of the machine on every node, for some minutes, at normal priority. */
 async function starve({ lab, starveMinutes }: Scene): Promise<void> {
   const loops = 'for core in $(seq $(nproc)); do (while :; do :; done) & done; wait';
   const seconds = String(starveMinutes * 60);

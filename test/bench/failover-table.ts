@@ -1,10 +1,10 @@
-/** The failover bench's results, for people. */
+/** Prints the failover bench's results as tables. */
 import type { Findings, Second } from '../probe/findings.ts';
 import type { Survival } from './failover-connections.ts';
 import type { FailoverEvent } from './failover-events.ts';
 import { machineLine } from './machine.ts';
 
-/** One event, once. */
+/** One run of one event. */
 export interface Run {
   readonly found: Findings;
   /** How long it took to make the event. */
@@ -16,7 +16,7 @@ export interface Run {
     readonly longestPauseMs: number;
     readonly survival: Survival;
   };
-  /** Of the last minute, at the end. */
+  /** The load average of the last minute, at the end of the run. */
   readonly load: number;
 }
 
@@ -28,7 +28,7 @@ export interface EventRuns {
 
 const sumSeconds = 10;
 
-/** One run in a line. */
+/** Describes one run in a line. */
 export function runLine({ found, echoes }: Run): string {
   const { outageMs, arpGapMs, twoMacsMs, total, macs, outcomes, absentMs } = found;
   const words = Object.entries(outcomes).map(([outcome, count]) => `, ${outcome} ${count}`);
@@ -45,7 +45,7 @@ export function runLine({ found, echoes }: Run): string {
   ].join(', ');
 }
 
-/** Prints everything. */
+/** Prints all results. */
 export function printFailover(
   all: readonly EventRuns[],
   load: { readonly before: readonly number[]; readonly after: readonly number[] },

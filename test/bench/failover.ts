@@ -14,31 +14,31 @@ import { type EventRuns, printFailover, type Run, runLine } from './failover-tab
 
 /** What to measure. */
 export interface FailoverOptions {
-  /** Names of events. */
+  /** The names of the events. */
   readonly events: readonly string[];
   readonly runs: number;
   readonly starveMinutes: number;
   readonly distribution: 'Single' | 'Spread';
   readonly policy: 'Cluster' | 'Local';
   readonly handOff: 'KubeProxy' | 'NodePort';
-  /** Whether Berth may have rules in the kernel. */
+  /** Whether Berth loads nftables rules. */
   readonly nftables: boolean;
-  /** Id of the lab. One that runs already is used as it is. */
+  /** The id of the lab. A running lab with this id is used as it is. */
   readonly lab: string;
-  /** Leave the lab up. */
+  /** Whether to keep the lab. */
   readonly keep: boolean;
-  /** Write all that was measured into this file. */
+  /** The file for all measurements. */
   readonly json?: string;
 }
 
 const connections = 30;
-/** The Service that is probed, and its backends. */
+/** The name of the probed Service and of its backends. */
 const subject = 'failover';
-/** So long it is watched before an event, too. */
+/** How long the prober runs before an event. */
 const beforeMs = 1_000;
 const log = (line: string) => console.error(`bench: ${line}`);
 
-/** Brings a cluster of three nodes up, measures, prints tables and takes the cluster down. */
+/** Creates a cluster of three nodes, measures, prints tables and removes the cluster. */
 export async function benchFailover(options: FailoverOptions): Promise<void> {
   const { events, lab: id, keep } = options;
   const chosen = failoverEvents.filter(({ name }) => events.includes(name));
@@ -76,14 +76,14 @@ async function serve(lab: Lab, { distribution, policy, handOff, nftables }: Fail
   return berth.addressOf(lab, subject);
 }
 
-/** Waits until every node passes packets on to every other one. */
+/** Waits until every node forwards packets to every other node. */
 async function spread({ nodes }: Lab): Promise<void> {
   for (const node of nodes) {
     const ways = async () => {
       const { stdout } = await node.exec(['nft', 'list', 'table', 'netdev', 'berth']);
       return new Set(stdout.match(/fwd ip to \S+/g)).size === nodes.length - 1;
     };
-    await eventually(`${node.name} passes packets on to all others`, ways);
+    await eventually(`${node.name} forwards packets to all other nodes`, ways);
   }
 }
 
@@ -107,7 +107,7 @@ async function measure(event: FailoverEvent, bench: Bench): Promise<readonly Run
   return runs;
 }
 
-/** A prober of its own for each run: what one run did to it does not matter to the next. */
+/** Each run has a new prober, so that a run does not affect the next one. */
 async function runOnce(event: FailoverEvent, { lab, vip, options }: Bench): Promise<Run> {
   const prober = await Prober.start(lab, vip);
   try {
@@ -117,7 +117,7 @@ async function runOnce(event: FailoverEvent, { lab, vip, options }: Bench): Prom
     const holder = prober.holder();
     const other = lab.nodes.find(({ name }) => name !== holder.name) ?? holder;
     const scene: Scene = { lab, prober, holder, other, second: secondName(subject), starveMinutes };
-    // Some events leave no API server to ask.
+    // Some events stop the API server.
     const ways = await waysOf(lab);
     try {
       await event.prepare?.(scene);
@@ -132,7 +132,7 @@ async function runOnce(event: FailoverEvent, { lab, vip, options }: Bench): Prom
 
 async function watch(event: FailoverEvent, scene: Scene, ways: readonly Way[]): Promise<Run> {
   const { prober } = scene;
-  // What an event's preparation broke is no news.
+  // Connections that the preparation broke are not counted.
   if (event.prepare) await prober.openEchoes(connections);
   else await delay(beforeMs);
   const from = now();

@@ -1,4 +1,4 @@
-/** The footprint bench: memory of both roles in their Pods, and how long each needs from the start of its process to its work. */
+/** The footprint bench: the memory of both roles in their Pods, and the time from the start of each process until it does its work. */
 import { backends, installBerth, namespace, poolManifest, rolledOut, serviceManifest } from '../cluster/berth.ts';
 import { downLab, downOnInterrupt, eventually, type Lab, upLab } from '../lab/cluster.ts';
 import { machineLine } from './machine.ts';
@@ -6,17 +6,17 @@ import { machineLine } from './machine.ts';
 const id = 'bench';
 const restSeconds = 60;
 
-/** A running role: its process on its node, and what the kernel says of it. */
+/** A running role: its process on its node, and the memory that the kernel reports. */
 interface Role {
   readonly role: 'controller' | 'speaker';
   readonly pid: string;
-  /** kB. */
+  /** In kB. */
   readonly rss: number;
-  /** kB of that which no other process shares: not the program's pages. */
+  /** In kB: the part of it that the process shares with no other process. The program's own pages do not count. */
   readonly anonymous: number;
 }
 
-/** Brings a cluster of one node up, measures, prints a table and takes the cluster down. */
+/** Creates a cluster of one node, measures, prints a table and removes the cluster. */
 export async function benchFootprint(rounds: number): Promise<void> {
   downOnInterrupt(id);
   try {
@@ -44,7 +44,7 @@ async function serve(lab: Lab): Promise<string> {
   });
 }
 
-/** A minute after the start nothing is done any more that only a start does. */
+/** Waits until the work of the start is over, which is the case a minute later. */
 async function atRest({ nodes: [node] }: Lab): Promise<void> {
   const script = `for p in $(grep -al /berth/main.js /proc/[0-9]*/cmdline | cut -d/ -f3); do
     tr '\\0' ' ' < /proc/$p/cmdline | grep -q 'main.js speaker' && ps -o etimes= -p $p; done`;
@@ -67,13 +67,16 @@ async function rolesOn(lab: Lab): Promise<readonly Role[]> {
   );
 }
 
-/** Replaces the speaker's Pod (a killed process would wait longer each time); milliseconds from the start of the next one to the first ARP reply that the client sees. */
+/**
+ * Replaces the speaker's Pod, because a killed process would wait longer each time. Returns the milliseconds from the start of the new
+ * process to the first ARP reply that the client sees.
+ */
 async function restartSpeaker(lab: Lab, vip: string): Promise<number> {
   const speaker = () => rolesOn(lab).then((roles) => roles.find(({ role }) => role === 'speaker'));
   const old = (await speaker())?.pid ?? '';
   await lab.kubectl(['-n', namespace, 'delete', 'pod', '-l', 'app.kubernetes.io/component=speaker', '--wait=false']);
   const { link } = lab.client;
-  // Asks 20 times a second and writes down when each reply came.
+  // Sends a request 20 times a second and records the time of each reply.
   const listen = `timeout 20 tcpdump -l -n -tt -i ${link} "arp[6:2] = 2 and arp src host ${vip}" 2>/dev/null & tcpdump=$!
     for i in $(seq 160); do arping -q -c 1 -W 0.05 -i ${link} ${vip}; done; kill $tcpdump`;
   const heard = lab.client.exec(['sh', '-c', listen], { timeoutMs: 30_000 });
@@ -89,7 +92,7 @@ async function restartSpeaker(lab: Lab, vip: string): Promise<number> {
   return first - startedAt;
 }
 
-/** When a process of the node started, in milliseconds since 1970; to 10 ms, as proc(5) tells it in ticks since boot. */
+/** Returns when a process of the node started, in ms since 1970, with a resolution of 10 ms: proc(5) has it in ticks since boot. */
 async function startTime(lab: Lab, pid: string): Promise<number> {
   const script = `cut -d' ' -f22 /proc/${pid}/stat; cut -d' ' -f1 /proc/uptime; date +%s.%N`;
   const { stdout = '' } = (await lab.nodes[0]?.exec(['sh', '-c', script])) ?? {};

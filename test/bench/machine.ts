@@ -1,7 +1,7 @@
-/** What a measurement was made on: numbers mean nothing without it. */
+/** Describes the machine of a measurement, because numbers mean nothing without it. */
 import { arch, cpus, release } from 'node:os';
 
-/** One line: cores, processor, kernel, Node. */
+/** Returns one line: cores, processor, kernel, version of Node. */
 export function machineLine(): string {
   const processors = cpus();
   const model = processors[0]?.model.trim() ?? 'unknown processor';

@@ -1,6 +1,6 @@
 /**
- * The client of the bench of many VIPs: asks for all of them by ARP in turn, and writes down every frame that says where one of them is.
- * Prints JSON lines: what was heard, `[milliseconds since 1970, index of the VIP, MAC, gratuitous?]`, twenty times a second.
+ * The client of the bench of many VIPs. It sends ARP requests for all VIPs in turn, and records every frame that shows where a VIP is.
+ * It prints JSON lines twenty times a second: the recorded frames as `[milliseconds since 1970, index of the VIP, MAC, gratuitous?]`.
  */
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -12,17 +12,17 @@ import { frameBatch } from '../../src/linux/worker/frame-batch.ts';
 import { arpOperation, decodeArp, encodeArp } from '../../src/wire/arp.ts';
 import { broadcastMac } from '../../src/wire/ethernet.ts';
 
-/** Which VIPs, and how often each is asked for. */
+/** Which VIPs to request, and how often each one. */
 export interface MassOrder {
   readonly link: string;
   readonly first: string;
   readonly count: number;
-  /** The asker's own address. */
+  /** The requester's own address. */
   readonly from: string;
   readonly roundMs: number;
 }
 
-/** What was heard: when, of which VIP, and where it is. */
+/** A recorded frame: its time, its VIP, and the MAC in it. */
 export type Heard = readonly [at: number, vip: number, mac: string, gratuitous: boolean];
 
 const order: MassOrder = JSON.parse(process.argv[2] ?? '{}');

@@ -1,4 +1,4 @@
-/** The bench of many VIPs: a node dies that holds a third of them. How long until all are answered for again, and what it costs. */
+/** The bench of many VIPs: a node that holds a third of them dies. Measures the time until all are answered again, and the cost. */
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
@@ -14,15 +14,15 @@ const restMs = 10_000;
 const afterMs = 15_000;
 const log = (line: string) => console.error(`bench: ${line}`);
 
-/** What a speaker used. */
+/** CPU time and memory of a speaker. */
 interface Usage {
   readonly node: string;
-  /** CPU time so far in milliseconds. */
+  /** CPU time so far, in milliseconds. */
   readonly cpuMs: number;
   readonly rssMb: number;
 }
 
-/** Brings a cluster of three nodes up, kills a node so often, prints a table and takes the cluster down. */
+/** Creates a cluster of three nodes, kills a node in each run, prints a table and removes the cluster. */
 export async function benchMass({ vips, runs }: { readonly vips: number; readonly runs: number }): Promise<void> {
   downOnInterrupt(id);
   try {
@@ -38,7 +38,7 @@ export async function benchMass({ vips, runs }: { readonly vips: number; readonl
   }
 }
 
-/** A range of the lab's subnet that has room. */
+/** Returns the start of a free range in the lab's subnet. */
 function firstVip({ subnet }: Lab): Ip {
   const [base = ''] = subnet.vips.split('-');
   return base.replace(/\.\d+\.\d+$/, '.204.1') as Ip;
@@ -143,9 +143,9 @@ function report({ run, heard, lost, diedAt, victim, count }: Outcome): string {
   }
   const missing = [...lost].filter((vip) => !answeredAt.has(vip)).length;
   return (
-    `run ${run + 1}: ${victim.name} died with ${lost.size} of ${count} VIPs; each was asked for every ${roundMs} ms. ` +
-    `Answered again after ${spread(answeredAt)}; told unasked after ${spread(toldAt)}; ${missing} not at all. ` +
-    `At most ${Math.max(0, ...perSecond.values())} gratuitous frames in a second from one node.`
+    `run ${run + 1}: ${victim.name} died with ${lost.size} of ${count} VIPs; each was requested every ${roundMs} ms. ` +
+    `Answered again after ${spread(answeredAt)}; gratuitous frame after ${spread(toldAt)}; ${missing} never answered. ` +
+    `At most ${Math.max(0, ...perSecond.values())} gratuitous frames per second from one node.`
   );
 }
 
@@ -162,7 +162,7 @@ async function usageOver(lab: Lab, ms: number): Promise<readonly Usage[]> {
   return difference(before, await usages(lab), ms);
 }
 
-/** CPU as milliseconds per second. */
+/** Returns the CPU time in milliseconds per second. */
 function difference(before: readonly Usage[], after: readonly Usage[], ms: number): readonly Usage[] {
   return after.map((usage) => {
     const was = before.find(({ node }) => node === usage.node)?.cpuMs ?? usage.cpuMs;
@@ -177,7 +177,7 @@ function usageText(when: string, all: readonly Usage[]): string {
   return `  speakers ${when}: ${each.join('; ')}`;
 }
 
-/** proc(5): times in hundredths of a second. */
+/** proc(5) counts in hundredths of a second. */
 async function usages(lab: Lab): Promise<readonly Usage[]> {
   const script = `for p in $(grep -al '/berth/main.js.speaker' /proc/[0-9]*/cmdline | cut -d/ -f3); do
     echo $(cut -d')' -f2 /proc/$p/stat | awk '{print $12 + $13}') $(awk '/VmRSS/ {print $2}' /proc/$p/status); done`;

@@ -1,4 +1,4 @@
-/** Sends datagrams for many VIPs to the node at the other end of a pair of links, as fast as it goes, and prints what one took. */
+/** Sends datagrams for many VIPs over a pair of links to the node, as fast as possible, and prints the time per datagram. */
 import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openSendSocket } from '../../src/linux/packet-socket.ts';
@@ -9,20 +9,20 @@ import { firstVip, vipPort } from './vips-path.ts';
 
 /** What to send. */
 export interface Load {
-  /** To so many VIPs in turn, from the first on, in no order that a cache likes. */
+  /** The number of VIPs, from the first one on. The datagrams go to them in an order that does not favor a cache. */
   readonly vips: number;
   readonly frames: number;
 }
 
-/** What was measured. */
+/** The results. */
 export interface Measured {
-  /** Of the slices of the load, a quarter took less: what else runs on the machine interrupts most of them only while it is busy. */
+  /** The lower quartile over the slices of the load. On a machine that is not always busy, a quarter of the slices is undisturbed. */
   readonly nsPerFrame: number;
   readonly sent: number;
 }
 
 const frameBytes = 60;
-/** So many different frames: from as many ports of the client. */
+/** There are this many different frames, each from another port of the client. */
 const [batches, framesEach] = [256, 64];
 const slices = 25;
 

@@ -4,24 +4,24 @@ import { slotsOf } from '../../src/dataplane/plan/slots.ts';
 import type { DataPath } from '../../src/dataplane/plan/spec.ts';
 import { linkName } from '../net/namespaces.ts';
 
-/** How the VIPs are served: by kube-proxy, by rewriting to node ports, or by three nodes. */
+/** How the VIPs are served: by kube-proxy, by rewriting to node ports, or spread over three nodes. */
 export type Kind = 'KubeProxy' | 'NodePort' | 'Spread';
 
-/** The first VIP, and what is asked for at each. */
+/** The first VIP, and the port of each VIP. */
 export const firstVip = '10.99.16.0' as Ip;
 export const vipPort = 80;
 
-/** The node and the two others, which share the VIPs of kind `Spread`. */
+/** This node and the two other ones, which share the VIPs of kind `Spread`. */
 export const nodes = [
   { name: 'node1', address: '10.99.0.2' as Ip, mac: '02:00:00:00:00:aa' },
   { name: 'node2', address: '10.99.0.12' as Ip, mac: '02:00:00:00:00:0c' },
   { name: 'node3', address: '10.99.0.13' as Ip, mac: '02:00:00:00:00:0d' },
 ] as const;
 
-/** More than Kubernetes gives out, but each rewritten port needs one of its own. */
+/** There are more than Kubernetes would allocate, but each rewritten port needs its own. */
 const firstNodePort = 20_000;
 
-/** Gives data paths of a kind; all of them share what they have in common, as a speaker's paths do. */
+/** Returns a function that makes data paths of a kind. They share their common parts, as the paths of a speaker do. */
 export function pathsOf(kind: Kind): (count: number) => DataPath {
   const [self, ...peers] = nodes;
   const slots = slotsOf(

@@ -1,4 +1,4 @@
-/** The bench of the rules of many VIPs: what it takes to load them, to change one, to keep them, and what they cost a packet. */
+/** The bench of the rules of many VIPs: the cost to load them, to change one, to keep them, and their cost for a packet. */
 import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -40,7 +40,7 @@ export async function benchVips({ vips, runs }: VipsOptions): Promise<void> {
   }
 }
 
-/** What has passed our rules ends: neither an answer nor another hop is of interest. */
+/** Drops every packet after it has passed our rules: replies and further hops are not measured. */
 async function prepare({ node }: Pair): Promise<void> {
   writeSysctl(node, 'net/ipv4/ip_forward', '1');
   writeSysctl(node, 'net/ipv4/conf/all/send_redirects', '0');
@@ -60,7 +60,7 @@ interface Round {
   readonly listMs: number;
   readonly kernelMb: number;
   readonly nsFew: number;
-  /** The many are loaded, a few are asked for. */
+  /** Many VIPs are loaded, and datagrams go to a few of them. */
   readonly nsHot: number;
   readonly nsMany: number;
 }
@@ -91,7 +91,7 @@ async function measure(pair: Pair, kind: Kind, { vips, runs }: VipsOptions): Pro
   };
 }
 
-/** What the speaker itself does: CPU time and memory of this process. */
+/** Measures the speaker's own part: CPU time and memory of this process. */
 function ownCost(kind: Kind, vips: number) {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
@@ -109,7 +109,7 @@ function ownCost(kind: Kind, vips: number) {
   return { rulesMs, textMs, changeMs, heapMb };
 }
 
-/** What a call gives, and the CPU time that it takes in milliseconds. */
+/** Returns the result of a call, and its CPU time in milliseconds. */
 function timed<T>(call: () => T): readonly [T, number] {
   const before = process.cpuUsage();
   const result = call();
@@ -151,7 +151,7 @@ interface Loaded {
   readonly peakMb: number;
 }
 
-/** Runs nft in a namespace and looks all the time how large it is. */
+/** Runs nft in a namespace and samples its memory all the time. */
 function nft(namespace: string, commands: string, args: readonly string[] = []): Promise<Loaded> {
   return new Promise((resolve, reject) => {
     const began = performance.now();
@@ -179,7 +179,7 @@ function peakOf(pid: number): number {
   }
 }
 
-/** What the kernel keeps rules and elements in. Others change it too: medians. */
+/** Reads the size of the kernel memory that holds rules and elements. Other programs change it too, therefore medians. */
 function kernelMemoryMb(): number {
   const text = readFileSync('/proc/meminfo', 'latin1');
   const kb = ['Slab', 'Percpu', 'VmallocUsed'].map((name) =>

@@ -1,17 +1,17 @@
 /**
- * The faults that are known and not mended yet. Each one has a test that states what Berth promises and fails today.
+ * The faults that are known and not fixed yet. Each one has a test that states what Berth promises, and fails today.
  *
- * The runner expects that failure: the run stays green while the fault is there, and turns red when the fault is mended, so that
- * the entry is deleted here. A failure with another text than `shows` is a failure of the run.
+ * The runner expects that failure. The run stays green while the fault exists, and turns red when the fault is fixed, so that the
+ * entry is deleted here. A failure whose message does not match `shows` is a failure of the run.
  */
 
 /** One fault and the test that shows it. */
 export interface ExpectedFailure {
   /** The file of the test, below `test/`. */
   readonly file: string;
-  /** What Berth does today instead of what the test's name promises. */
+  /** The behavior of today, instead of the promise in the test's name. */
   readonly fault: string;
-  /** What the message of the failing assertion must match. */
+  /** The message of the failing assertion must match this. */
   readonly shows: RegExp;
 }
 
@@ -48,60 +48,59 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the deletionTimestamp of an entry is not looked at',
     shows: /joined an entry that is being deleted/,
   },
-  'of Services that share an address the one leaves it that was changed, whatever was changed': {
+  'of the Services that share an address, the changed one leaves, whatever was changed': {
     file: 'unit/ipam/keeping.test.ts',
     fault:
-      'the ledger knows neither policy nor selector, so the younger Service leaves, also where the older one was changed',
+      'the ledger records neither policy nor selector, so the younger Service leaves even if the older one was changed',
     shows: /of the older one[^:]*: a\/older 192\.0\.2\.1; a\/younger (?!192\.0\.2\.1)/,
   },
   'Services with the policy Local share an address only if they have the same Pods': {
     file: 'unit/ipam/keeping.test.ts',
-    fault: 'equal selectors of two namespaces, and two empty ones, count as one set of Pods',
+    fault: 'equal selectors in two namespaces, and two empty selectors, count as one set of Pods',
     shows: /(?:two namespaces|no selectors) share 192\.0\.2\.1/,
   },
   'a Service keeps its address when the pool that it asks for is split or renamed': {
     file: 'unit/ipam/keeping.test.ts',
     fault:
-      'the wish is judged against the name of the pool that has the address today: the Service gets another address',
+      'the request is compared with the name of the pool that has the address today: the Service gets another address',
     shows: /(?:split|renamed[^:]*): a\/s (?:192\.0\.2\.5|198\.51\.100\.1)/,
   },
-  'an address is free once no Service shows it, also none that is being deleted': {
+  'an address is free only after no Service shows it, not even one that is being deleted': {
     file: 'unit/ipam/keeping.test.ts',
-    fault: 'a Service that a finalizer keeps counts as gone: the next one gets its address while it still shows it',
+    fault: 'a Service that a finalizer keeps counts as deleted: the next one gets its address too early',
     shows: /two Services show one address: a\/ending 192\.0\.2\.1, a\/next 192\.0\.2\.1/,
   },
-  'a Service that was made anew stays in its entry, whatever a controller knows that lags behind': {
+  'a Service that was created again stays in its entry, even if a controller lags behind': {
     file: 'unit/ipam/keeping.test.ts',
-    fault: 'nothing asks whether the Services are gone that an update strikes from an entry (`Bind.former`)',
+    fault: 'an update removes Services from an entry (`Bind.former`) without a check that they are deleted',
     shows: /the entry of 192\.0\.2\.1 names the former Service, and the new one shows the address/,
   },
-  'what a quiet program left is replaced, also where the Service must leave what the ledger has for it': {
+  'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger': {
     file: 'unit/ipam/overwritten.test.ts',
     fault:
-      'a Service that must leave its only address counts as one without an entry: it is left to the other program for good',
-    shows: /: it can share no longer: 192\.0\.2\.1 stays \| it is of the other family: 2001:db8::1 stays$/,
+      'a Service that must leave its only address counts as a Service without an entry: the other program keeps its status',
+    shows: /: it can no longer share: 192\.0\.2\.1 stays \| it has the other family: 2001:db8::1 stays$/,
   },
-  'a Service that requires both families gets them where the quota has room for both': {
+  'a Service that requires both families gets them if the quota has room for both': {
     file: 'unit/ipam/quota.test.ts',
-    fault:
-      'where it also asks for another address, the one that it is to leave counts beside both, and it waits for ever',
-    shows: /with one of two addresses it waits, and has those of families 6$/,
+    fault: 'if it also asks for another address, the address that it leaves counts in addition, and it waits forever',
+    shows: /it waits with only some of its addresses: families 6$/,
   },
-  'a wish that cannot be had changes nothing, also in the middle of a move': {
+  'a request that cannot be fulfilled changes nothing, even in the middle of a move': {
     file: 'unit/ipam/keeping.test.ts',
     fault:
-      'of its former and its new address the Service gets the one of a pool that it names, also where pools do not count',
+      'of its former and its new address the Service keeps the one of a pool that it names, even if pools do not count',
     shows: /an address of no pool: a\/s 192\.0\.2\.1 \| two addresses: a\/s 192\.0\.2\.1$/,
   },
-  'an address that is kept back meanwhile is not confirmed as one in use': {
+  'an address that was kept back meanwhile is not confirmed as in use': {
     file: 'unit/ipam/late-writes.test.ts',
-    fault: 'what confirms an entry writes the one that is known then, also a reservation, and without its time',
+    fault: 'the write that confirms an entry uses the newest known entry, even a reservation, and omits its time',
     shows:
       /the API server refuses: IPAllocation 2001:db8::1 \(berth\.dev\/confirmed\) is invalid: .*needs reservedUntil$/,
   },
-  'a pool with a time that no clock can show stops no other Service': {
+  'a pool with a time that is longer than any clock can show does not stop other Services': {
     file: 'unit/ipam/tenants.test.ts',
-    fault: 'the decision about one entry throws, and with it the whole pass',
+    fault: 'the decision about one entry throws, and the whole pass fails',
     shows: /the other Service waits: Invalid time value/,
   },
   'addresses that are kept back for a conflict count in the quota of the namespace that had them': {
@@ -109,10 +108,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'addresses that are kept back for a conflict count in no quota',
     shows: /namespace a keeps 4 addresses of a pool with a quota of 2/,
   },
-  'a pass over Services of one sharing key costs as much for each of them, however many they are': {
+  'the cost of a pass per Service does not grow with the number of Services with one sharing key': {
     file: 'unit/ipam/tenants.test.ts',
-    fault: 'each Service looks at all addresses of its key and at all Services that share them',
-    shows: /it grows: \d+ looks for each of 50 Services, \d+ for each of 400/,
+    fault: 'for each Service the pass reads all addresses with its key, and all Services that share them',
+    shows: /the cost grows: \d+ reads for each of 50 Services, \d+ for each of 400/,
   },
   'a sharing key is the same with spaces and line ends around it': {
     file: 'unit/api/spelling.test.ts',
@@ -222,12 +221,12 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /it fails: a fault of the test/,
   },
   // Who holds an address
-  'a node whose port is blocked while the cluster starts holds no VIP beside another node': {
+  'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
     file: 'sim/wire.test.ts',
     fault: 'a node that has never heard its peers does not know their hardware addresses, and yields to none of them',
     shows: /seed \d: two answers, eight seconds after the start: 1000, at most 0/,
   },
-  'a holder whose link works keeps its VIPs when the cables of all other nodes are pulled out': {
+  'a holder whose link works keeps its VIPs when all other nodes lose their links': {
     file: 'sim/wire.test.ts',
     fault:
       'a link on which no peer is heard any more counts as one without inbound traffic, even if the peers report that their links are down',
@@ -235,8 +234,8 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a host that is no node and answers for a VIP does not prevent the takeover from a dead holder': {
     file: 'sim/wire.test.ts',
-    fault: 'any answer to a probe, from any hardware address, prevents a takeover for as long as it comes',
-    shows: /seed 1: silence of the VIP that a stranger answers for: 10000, at most 5000/,
+    fault: 'any answer to a probe, from any hardware address, prevents a takeover as long as answers come',
+    shows: /seed 1: silence of the VIP that a foreign host answers for: 10000, at most 5000/,
   },
   'one-way loss between two nodes ends with one holder': {
     file: 'sim/wire.test.ts',
@@ -246,7 +245,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a restart whose announcement one peer does not hear moves no VIP': {
     file: 'sim/wire.test.ts',
-    fault: 'the state Restarting is sent once: a peer that misses the datagram takes the node for dead',
+    fault: 'the state Restarting is sent only once: a peer that misses the datagram takes the node for dead',
     shows: /seed 1: moves by a restart: \d+, at most 0/,
   },
   'a takeover of thousands of VIPs is reported in many iterations of the event loop, with heartbeats between them': {
@@ -505,19 +504,19 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /said at level debug alone/,
   },
   // The chart and the command line
-  'the advice for what a load balancer of node addresses has left behind leads to an address': {
+  'the advice for the remains of a load balancer with node addresses leads to an address': {
     file: 'unit/cli/remedies.test.ts',
-    fault: 'to take over addresses of nodes (servicelb of K3s) is advised, and ends in AddressNotInPool for ever',
+    fault: 'the advice is to take over addresses of nodes (servicelb of K3s), which always ends in AddressNotInPool',
     shows: /AddressNotInPool: 192\.0\.2\.101 is not in any IPAddressPool/,
   },
-  'nodes that are excluded are candidates where no other node could serve, as the tool sees them': {
+  'excluded nodes are candidates in the tool if no other node could serve': {
     file: 'unit/cli/remedies.test.ts',
-    fault: 'a node that runs no speaker counts as one that could serve',
+    fault: 'a node that runs no speaker counts as a node that could serve',
     shows: /'n1 Excluded'/,
   },
-  'nodes that are excluded are candidates where no other node could serve': {
+  'excluded nodes are candidates if no other node could serve': {
     file: 'unit/cli/remedies.test.ts',
-    fault: 'a node that runs no speaker counts as one that could serve, and no address is announced',
+    fault: 'a node that runs no speaker counts as a node that could serve, and no address is announced',
     shows: /the nodes that may announce the address/,
   },
   'a release may have as long a name as Helm lets it have': {

@@ -1,10 +1,10 @@
-/** A test that states a promise which Berth may not keep yet: the list of expected failures says so. */
+/** Tests that state a promise. If Berth does not keep it yet, the test is on the list of expected failures. */
 import { type TestContext, type TestOptions, test } from 'node:test';
 import { expectedFailures } from './expected-failures.ts';
 
 type Check = (context: TestContext) => void | Promise<void>;
 
-/** Declares a test. If its name is on the list of expected failures, the test must fail, and with the text that the list gives. */
+/** Declares a test. If its name is on the list of expected failures, the test must fail with a message that matches the list. */
 export function promise(name: string, ...rest: readonly [Check] | readonly [TestOptions, Check]): void {
   const [options, check] = rest.length === 1 ? [{}, rest[0]] : rest;
   const expected = expectedFailures[name];

@@ -1,7 +1,7 @@
-/** Slips in the decision which address a Service gets, and in what the ledger and its status must say. */
+/** Mutations of allocation: of the decision which address a Service gets, and of the ledger and the status that follow. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `ipam`. */
+/** The mutations of `ipam`. */
 export const allocation: readonly Mutation[] = [
   {
     id: 'quota-off-by-one',
@@ -16,7 +16,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/choose.ts',
     old: 'others.length + former.length >= mostSharers',
     new: 'others.length + former.length > mostSharers',
-    consequence: 'An entry with 129 Services is planned, which its schema refuses for ever.',
+    consequence: 'An entry with 129 Services is planned, which its schema always refuses.',
     tests: ['unit/ipam/sharing.test.ts'],
   },
   {
@@ -24,7 +24,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/ledger/current-allocations.ts',
     old: 'isAsRecorded(service, slot.entry) ? 0 : 1',
     new: 'isAsRecorded(service, slot.entry) ? 1 : 0',
-    consequence: 'A Service that nobody touched loses its address because another one was changed.',
+    consequence: 'An unchanged Service loses its address because another one was changed.',
     tests: ['unit/ipam/sharing.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/ledger/ledger.ts',
     old: 'const former = (slot.entry?.services ?? []).filter((ref) => !services.some(({ uid }) => uid === ref.uid));',
     new: 'const former: readonly ServiceRef[] = [];',
-    consequence: 'A Service is struck from the ledger before it is really gone.',
+    consequence: 'A Service is removed from the ledger before it is really deleted.',
     tests: ['unit/ipam/ledger.test.ts'],
   },
   {
@@ -88,7 +88,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/pool-table.ts',
     old: 'own: lost.length === 0 ? pool.ranges : subtract(pool.ranges, lost)',
     new: 'own: pool.ranges',
-    consequence: 'A younger pool gives addresses of an older one, around its quota and its rules.',
+    consequence: 'A younger pool assigns addresses of an older one, against the quota and the rules of that pool.',
     tests: ['unit/ipam/pools.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/pool-table.ts',
     old: "return pool.state === 'Active' ? undefined : pool.state;",
     new: "return pool.state === 'Draining' ? pool.state : undefined;",
-    consequence: 'A pool that an administrator has cordoned goes on giving addresses.',
+    consequence: 'A pool that an administrator has cordoned still assigns new addresses.',
     tests: ['unit/ipam/pool-states.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/pool-table.ts',
     old: "if (isOutside) return 'RestrictedToStrictPools';",
     new: '',
-    consequence: 'A Service that a strict pool should keep to itself gets an address of another pool.',
+    consequence: 'A Service of a strict pool gets an address of another pool that is not strict.',
     tests: ['unit/ipam/pools.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/address-conflict.ts',
     old: 'if (asksFor(service, slot) || (moves.get(service.uid) ?? 0) >= mostMoves) continue;',
     new: 'if (asksFor(service, slot)) continue;',
-    consequence: 'A host that answers for many addresses drives a Service through a whole pool.',
+    consequence: 'A host that answers for many addresses moves a Service through a whole pool.',
     tests: ['unit/ipam/address-conflict.test.ts'],
   },
   {
@@ -136,7 +136,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/ledger/ledger.ts',
     old: 'const coolUntil = until - pool.retainMs + pool.reuseAfterMs;',
     new: 'const coolUntil = until + pool.reuseAfterMs;',
-    consequence: 'Addresses are kept back for longer than the pool says, and the pool runs dry.',
+    consequence: 'Addresses are kept back longer than the pool says, and the pool is exhausted.',
     tests: ['unit/ipam/ledger.test.ts'],
   },
   {
@@ -144,7 +144,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/choose.ts',
     old: 'if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {',
     new: 'if (isReserved(entry) && former.length > 0) {',
-    consequence: 'An address that is kept back after its last use is given to whichever Service asks for it.',
+    consequence: 'An address that is kept back after its last use is given to any Service that asks for it.',
     tests: ['unit/ipam/ledger.test.ts'],
   },
   {
@@ -152,7 +152,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/ownership.ts',
     old: 'rules.withoutClass : rules.classes.includes(service.class);',
     new: 'rules.withoutClass : true;',
-    consequence: 'Berth gives addresses to Services of another load balancer.',
+    consequence: 'Berth assigns addresses to Services of another load balancer.',
     tests: ['unit/ipam/adoption.test.ts'],
   },
   {
@@ -160,7 +160,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/ownership.ts',
     old: 'service.class !== undefined || rules.takeOver || service.takeOver;',
     new: 'service.class !== undefined || rules.withoutClass || service.takeOver;',
-    consequence: 'Berth takes over Services that another program serves, without being told to.',
+    consequence: 'Berth takes over Services that another program serves, although no setting says so.',
     tests: ['unit/ipam/adoption.test.ts'],
   },
   {
@@ -168,7 +168,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/status-conflicts.ts',
     old: 'const mostOverwrites = 2;',
     new: 'const mostOverwrites = 2_000;',
-    consequence: 'Two programs write against each other for ever.',
+    consequence: 'Two programs overwrite each other forever.',
     tests: ['unit/ipam/status-conflicts.test.ts'],
   },
   {
@@ -192,7 +192,7 @@ export const allocation: readonly Mutation[] = [
     file: 'ipam/renumbering.ts',
     old: "return pool === undefined || pool.state === 'Draining';",
     new: 'return true;',
-    consequence: 'A left-over annotation takes an address away although its pool goes on.',
+    consequence: 'An old annotation takes an address away although its pool stays in use.',
     tests: ['unit/ipam/renumbering.test.ts'],
   },
 ];

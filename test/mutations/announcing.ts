@@ -1,14 +1,14 @@
-/** Slips in what is announced, on which link, how questions are answered, and what is made of other hosts with the same address. */
+/** Mutations of announcements: which VIPs, on which link, how requests are answered, and how other hosts with the same address count. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `announce` besides the agreement on holders. */
+/** The mutations of `announce` and `neighbor`. */
 export const announcing: readonly Mutation[] = [
   {
     id: 'one-probe-in-place-of-three',
     file: 'announce/conflict-detector.ts',
     old: 'const firstProbes = { count: 3, pauseMs: 100 } as const;',
     new: 'const firstProbes = { count: 1, pauseMs: 100 } as const;',
-    consequence: 'An address that another host uses is announced because one question was lost.',
+    consequence: 'An address that another host uses is announced because one probe was lost.',
     tests: ['unit/announce/conflict-detector.test.ts'],
   },
   {
@@ -32,7 +32,7 @@ export const announcing: readonly Mutation[] = [
     file: 'neighbor/gratuitous-schedule.ts',
     old: 'const roundsMs = [0, 100, 500, 1000, 2000, 5000] as const;',
     new: 'const roundsMs = [100, 500, 1000, 2000, 5000] as const;',
-    consequence: 'Clients learn of a new holder 100 ms later.',
+    consequence: 'Clients learn about a new holder 100 ms later.',
     tests: ['unit/neighbor/gratuitous-schedule.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/placements.ts',
     old: 'const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);',
     new: 'const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced;',
-    consequence: 'Each takeover of an address that could not be written down yet takes 300 ms longer.',
+    consequence: 'Each takeover takes 300 ms longer if the first announcement could not be recorded yet.',
     tests: ['unit/announce/held.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/desired-vips.ts',
     old: 'const eligible = isLocal ? cover.withEndpoint(service.key, snapshot.endpointNodes) : cover.eligible;',
     new: 'const eligible = cover.eligible;',
-    consequence: 'With externalTrafficPolicy Local a node without an endpoint holds the address, and drops all.',
+    consequence: 'With externalTrafficPolicy Local a node without an endpoint holds the address, and drops packets.',
     tests: ['unit/announce/placements.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/desired-vips.ts',
     old: 'const obeyExclusion = nodes.some(({ excluded }) => !excluded);',
     new: 'const obeyExclusion = true;',
-    consequence: 'A cluster of control planes alone announces nothing.',
+    consequence: 'A cluster that consists only of control plane nodes announces nothing.',
     tests: ['unit/announce/placements.test.ts'],
   },
   {
@@ -72,7 +72,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/desired-vips.ts',
     old: 'return service.isLoadBalancer && service.ingress.some(({ ip }) => ip === address);',
     new: 'return service.isLoadBalancer;',
-    consequence: 'An address is announced that no Service shows, or not any more.',
+    consequence: 'An address is announced that no Service shows, or that no Service shows any more.',
     tests: ['unit/announce/placements.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/usable-link.ts',
     old: "if (master !== undefined) return 'Member';",
     new: '',
-    consequence: 'An address is announced on a port of a bond or bridge, beside the bond itself.',
+    consequence: 'An address is announced on a port of a bond or bridge, and on the bond or bridge itself.',
     tests: ['unit/announce/usable-link.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/usable-link.ts',
     old: "return carrier ? undefined : 'NoCarrier';",
     new: 'return undefined;',
-    consequence: 'A node with a pulled cable keeps its addresses, and nobody answers.',
+    consequence: 'A node with an unplugged cable keeps its addresses, and no node answers.',
     tests: ['unit/announce/usable-link.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const announcing: readonly Mutation[] = [
     file: 'neighbor/arp-responder.ts',
     old: "return isStationAt(request, arpOffset.senderMac) ? undefined : 'SenderNotStation';",
     new: 'return undefined;',
-    consequence: 'One forged question makes this node send its replies to all hosts.',
+    consequence: 'One forged request makes this node send its replies to all hosts.',
     tests: ['unit/neighbor/arp-responder.test.ts'],
   },
   {
@@ -128,7 +128,7 @@ export const announcing: readonly Mutation[] = [
     file: 'neighbor/ndp-responder.ts',
     old: 'reply[ndpOffset.flags] = probe ? ndpFlag.override : ndpFlag.override | ndpFlag.solicited;',
     new: 'reply[ndpOffset.flags] = ndpFlag.override | ndpFlag.solicited;',
-    consequence: 'A host that gives itself our IPv6 address ignores our objection.',
+    consequence: 'A host that configures the address of an IPv6 VIP ignores our objection.',
     tests: ['unit/neighbor/ndp-responder.test.ts'],
   },
   {
@@ -136,7 +136,7 @@ export const announcing: readonly Mutation[] = [
     file: 'neighbor/gratuitous-frames.ts',
     old: 'flags: ndpFlag.override,',
     new: 'flags: 0,',
-    consequence: 'IPv6 clients go on sending to the dead holder after a takeover.',
+    consequence: 'After a takeover IPv6 clients still send to the dead holder.',
     tests: ['unit/neighbor/gratuitous-frames.test.ts'],
   },
   {
@@ -144,7 +144,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/proxy-sync-gate.ts',
     old: "else if (now - since >= patienceMs) waiting.state = 'Unproven';",
     new: '',
-    consequence: 'Where kube-proxy does not answer a new address is never announced.',
+    consequence: 'If kube-proxy does not answer, a new address is never announced.',
     tests: ['unit/announce/proxy-sync-gate.test.ts'],
   },
   {
@@ -152,7 +152,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/verification-results.ts',
     old: 'if (held === undefined || held.vip.term !== result.term) continue;',
     new: 'if (held === undefined) continue;',
-    consequence: 'A finding about the former holder is reported as a fault of the new one.',
+    consequence: 'A result about the former holder is reported as a fault of the new one.',
     tests: ['unit/announce/verification-results.test.ts'],
   },
   {
@@ -168,7 +168,7 @@ export const announcing: readonly Mutation[] = [
     file: 'announce/endpoint-nodes.ts',
     old: '[service, ready.size > 0 ? ready : ending]',
     new: '[service, new Set([...ready, ...ending])]',
-    consequence: 'An address stays at a node whose last Pod of the Service is about to end.',
+    consequence: 'An address stays at a node whose last Pod of the Service is ending.',
     tests: ['unit/announce/endpoint-nodes.test.ts'],
   },
 ];

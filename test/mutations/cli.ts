@@ -1,14 +1,14 @@
-/** Slips in the command line tool: what it finds, what it changes, and the status that it ends with. */
+/** Mutations of the command line tool: of its findings, its changes, and its exit status. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `cli`. */
+/** The mutations of `cli`. */
 export const cli: readonly Mutation[] = [
   {
     id: 'doctor-ends-well-whatever-it-finds',
     file: 'cli/doctor/command.ts',
     old: 'exit: isWrong ? exits.wrong : exits.fine,',
     new: 'exit: exits.fine,',
-    consequence: 'A script that asks the doctor goes on although something is broken.',
+    consequence: 'A script that runs the doctor continues although it has found an error.',
     tests: ['unit/cli/doctor-status.test.ts'],
   },
   {
@@ -16,7 +16,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/doctor/finding.ts',
     old: 'return found.sort((a, b) => rank(a) - rank(b));',
     new: 'return found.sort((a, b) => rank(b) - rank(a));',
-    consequence: 'The error that matters stands at the end of a long list.',
+    consequence: 'The most important error is at the end of a long list.',
     tests: ['unit/cli/doctor/command.test.ts'],
   },
   {
@@ -24,7 +24,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/doctor/node-checks.ts',
     old: 'return differs >= 0 && (parts[differs] ?? 0) < (least[differs] ?? 0);',
     new: 'return differs >= 0 && String(parts[differs] ?? 0) < String(least[differs] ?? 0);',
-    consequence: 'A kernel that is too old is called new enough.',
+    consequence: 'A kernel that is too old is reported as new enough.',
     tests: ['unit/cli/doctor-status.test.ts'],
   },
   {
@@ -32,7 +32,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/commands/simulate.ts',
     old: "reason === 'Candidate' && !gone.has(node)",
     new: "reason === 'Candidate'",
-    consequence: 'The simulation moves addresses to a node that it was told is down.',
+    consequence: 'The simulation moves addresses to a node that is down in the simulation.',
     tests: ['unit/cli/decisions.test.ts'],
   },
   {
@@ -40,7 +40,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/program.ts',
     old: 'return error.exitCode === 0 ? exits.fine : exits.usage;',
     new: 'return error.exitCode === 0 ? exits.fine : exits.wrong;',
-    consequence: 'A script with a typing error reports a fault of the cluster.',
+    consequence: 'A typing error in a script counts as a fault of the cluster.',
     tests: ['unit/cli/program.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/program.ts',
     old: '    return error.exit;\n',
     new: '    return exits.wrong;\n',
-    consequence: 'A script takes a cluster that cannot be asked for one with a fault.',
+    consequence: 'A script takes an unreachable cluster for a cluster with a fault.',
     tests: ['unit/cli/program.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/cluster/read.ts',
     old: '} while (token);',
     new: '} while (token === undefined);',
-    consequence: 'In a large cluster the tool judges by the first 500 objects.',
+    consequence: 'In a large cluster the tool sees only the first 500 objects.',
     tests: ['unit/cli/cluster/read.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/migrate/metallb.ts',
     old: "return names.filter((name) => covers('BGPAdvertisement', name) && !covers('L2Advertisement', name));",
     new: 'return [];',
-    consequence: 'The migration takes over addresses that nobody would answer for.',
+    consequence: 'The migration takes over addresses that no node would answer for.',
     tests: ['unit/cli/migrate/command.test.ts'],
   },
   {
@@ -72,7 +72,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/migrate/services.ts',
     old: "return `${namespaces.join(',')}/${key.replaceAll('/', '-')}`;",
     new: "return `${namespaces.join(',')}/${key}`;",
-    consequence: 'A key with a slash means another list of namespaces than before.',
+    consequence: 'After a migration a key with a slash names a list of namespaces that it did not mean.',
     tests: ['unit/cli/migrate/command.test.ts'],
   },
   {
@@ -80,7 +80,7 @@ export const cli: readonly Mutation[] = [
     file: 'cli/doctor/installation-checks.ts',
     old: "if (level !== undefined && level !== 'privileged') {",
     new: "if (level === 'restricted') {",
-    consequence: 'The doctor does not say that Pod Security keeps the speakers from starting.',
+    consequence: 'The doctor does not report that Pod Security prevents the speakers from starting.',
     tests: ['unit/cli/doctor/command.test.ts'],
   },
 ];

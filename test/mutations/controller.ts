@@ -1,14 +1,14 @@
-/** Slips in the controller's writes, in the client of the API server, and in the loop that both roles run. */
+/** Mutations of the controller's writes, of the client of the API server, and of the loop that both roles run. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `controller`, `kube` and `runtime`. */
+/** The mutations of `controller`, `kube` and `runtime`. */
 export const controller: readonly Mutation[] = [
   {
     id: 'no-tombstones',
     file: 'kube/view-store.ts',
     old: 'this.#gone.set(uid, version);\n    for',
     new: 'for',
-    consequence: 'A late event brings back an object that is gone.',
+    consequence: 'A late event brings back a deleted object.',
     tests: ['unit/kube/view-store.test.ts'],
   },
   {
@@ -16,7 +16,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/view-store.ts',
     old: 'for (const view of newer) this.#views.set(view.uid, view);',
     new: '',
-    consequence: 'What a write of ours has just made is forgotten, and its address looks free.',
+    consequence: 'The result of a write by Berth is forgotten, and its address seems to be free.',
     tests: ['control/informer.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/leader.ts',
     old: 'if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process was paused beyond the renew deadline`);',
     new: '',
-    consequence: 'A controller that was paused writes beside its successor until it has asked for the Lease.',
+    consequence: 'A controller that was paused writes at the same time as its successor until it has read the Lease.',
     tests: ['control/election.test.ts'],
   },
   {
@@ -72,7 +72,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/informer.ts',
     old: 'if (hasStatus(error, 410)) version = undefined;\n        else log',
     new: 'log',
-    consequence: 'After a compaction a watch fails for ever, and nothing that changes is seen.',
+    consequence: 'After a compaction a watch always fails, and Berth sees no changes.',
     tests: ['control/informer.test.ts'],
   },
   {
@@ -80,7 +80,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/informer.ts',
     old: 'timer.refresh();',
     new: '',
-    consequence: 'Every watch is made again after 90 seconds, however much it says.',
+    consequence: 'Every watch is opened again after 90 seconds, even if it delivers events.',
     tests: ['control/informer.test.ts'],
   },
   {
@@ -88,7 +88,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/client.ts',
     old: "return hasStatus(error, 409) && !(error as ApiError).causes.includes('FieldManagerConflict');",
     new: 'return hasStatus(error, 409);',
-    consequence: 'A status that another manager owns is tried again at once, without end and without a word.',
+    consequence: 'A status that another manager owns is tried again at once, forever and without a log line.',
     tests: ['unit/kube/client.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/client.ts',
     old: "...(force && { force: 'true' }) };",
     new: "force: 'true' };",
-    consequence: 'Berth takes fields of other programs without having decided to.',
+    consequence: 'Berth takes over fields of other programs although it did not decide so.',
     tests: ['unit/kube/client.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/client.ts',
     old: "const parts = (rest + chunk).split('\\n');",
     new: "const parts = chunk.split('\\n');",
-    consequence: 'A watch breaks whenever an object is longer than a packet.',
+    consequence: 'A watch breaks if an object is longer than a packet.',
     tests: ['unit/kube/client.test.ts'],
   },
   {
@@ -120,7 +120,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/connection.ts',
     old: 'value.catch(() => (value = undefined));',
     new: 'value.catch(() => undefined);',
-    consequence: 'One failed look at the token refuses all requests of the next minute.',
+    consequence: 'After one failed read of the token all requests of the next minute fail.',
     tests: ['unit/kube/connection.test.ts'],
   },
   {
@@ -136,7 +136,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/kubeconfig.ts',
     old: '...new Map([...items].reverse().map((item) => [item.name, item])).values(),',
     new: '...new Map(items.map((item) => [item.name, item])).values(),',
-    consequence: 'kubectl berth asks another cluster than kubectl does.',
+    consequence: 'kubectl berth connects to another cluster than kubectl does.',
     tests: ['unit/cli/reaching.test.ts'],
   },
   {
@@ -144,7 +144,7 @@ export const controller: readonly Mutation[] = [
     file: 'kube/proxy-health.ts',
     old: "const { lastUpdated = '', healthy = false }",
     new: "const { lastUpdated = '', healthy = true }",
-    consequence: 'An address is announced although kube-proxy has not said that it knows it.',
+    consequence: 'An address is announced although kube-proxy has not reported that it knows it.',
     tests: ['unit/kube/proxy-health.test.ts'],
   },
   {
@@ -152,7 +152,7 @@ export const controller: readonly Mutation[] = [
     file: 'runtime/backoff.ts',
     old: 'const ms = Math.min(pauseMs.first * 2 ** (count - 1), pauseMs.most);',
     new: 'const ms = pauseMs.first;',
-    consequence: 'An object that can never be written is tried twice a second for ever.',
+    consequence: 'A write that never succeeds is tried twice a second forever.',
     tests: ['unit/runtime/backoff.test.ts'],
   },
   {
@@ -168,7 +168,7 @@ export const controller: readonly Mutation[] = [
     file: 'runtime/parallel.ts',
     old: 'if (signal.aborted) return;',
     new: '',
-    consequence: 'A controller that has lost the lead goes on writing what it had decided.',
+    consequence: 'A controller that has lost the lead continues with its writes.',
     tests: ['unit/runtime/parallel.test.ts'],
   },
   {
@@ -176,7 +176,7 @@ export const controller: readonly Mutation[] = [
     file: 'runtime/parallel.ts',
     old: 'await effect(item).catch((error: unknown) => void failures.push({ item, error }));',
     new: 'await effect(item);',
-    consequence: 'One object that cannot be written keeps all others from being served.',
+    consequence: 'One object that cannot be written stops the writes of all other objects.',
     tests: ['unit/runtime/parallel.test.ts'],
   },
   {
@@ -184,7 +184,7 @@ export const controller: readonly Mutation[] = [
     file: 'runtime/loop.ts',
     old: '        await wait(pauseMs, signal);\n        this.#pending = true;',
     new: '        await wait(pauseMs, signal);',
-    consequence: 'After a failed pass nothing is done until something else changes.',
+    consequence: 'After a failed pass nothing happens until something else changes.',
     tests: ['unit/runtime/failed-pass.test.ts'],
   },
 ];

@@ -1,14 +1,14 @@
-/** Slips in the rules that a node's kernel gets. */
+/** Mutations of the nftables rules of a node. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `dataplane`. */
+/** The mutations of `dataplane`. */
 export const dataPath: readonly Mutation[] = [
   {
     id: 'packet-is-handed-to-the-node-itself',
     file: 'dataplane/plan/slots.ts',
     old: 'if (former !== undefined && former !== self) return former;',
     new: 'if (former !== undefined) return former;',
-    consequence: 'A packet of a connection from before a move circles in the node.',
+    consequence: 'After a move a packet of an older connection circles in the node.',
     tests: ['unit/dataplane/plan/slots.test.ts'],
   },
   {
@@ -16,7 +16,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/plan/vip-paths.ts',
     old: 'const sources = service.sourceRanges.length === 0 ? undefined : ranges;',
     new: 'const sources = ranges.length === 0 ? undefined : ranges;',
-    consequence: 'A Service that lets in some IPv4 clients alone is open to all of IPv6.',
+    consequence: 'A Service that allows only some IPv4 clients is open to all IPv6 clients.',
     tests: ['unit/dataplane/plan/vip-paths.test.ts'],
   },
   {
@@ -24,7 +24,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/plan/membership.ts',
     old: 'if (!isThere(node) || now - at > rememberMs) left.delete(node);',
     new: 'if (!isThere(node)) left.delete(node);',
-    consequence: 'Packets are handed to a node that has known no connection for hours.',
+    consequence: 'Packets are forwarded to a node that has had no connection for hours.',
     tests: ['unit/dataplane/plan/membership.test.ts'],
   },
   {
@@ -32,7 +32,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/plan/membership.ts',
     old: 'now - (this.#since?.get(node) ?? now) >= settleMs',
     new: 'now - (this.#since?.get(node) ?? now) >= 0',
-    consequence: 'A node that comes and goes takes its share of connections with it each time.',
+    consequence: 'Each time a node fails and returns, its share of the connections breaks.',
     tests: ['unit/dataplane/plan/membership.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/hand-off.ts',
     old: '        `${key} @${protocol}_guarded ${key} . ${ip} saddr != @${protocol}_allowed drop`,\n',
     new: '',
-    consequence: 'With hand-off NodePort a Service with loadBalancerSourceRanges is open to everybody.',
+    consequence: 'With hand-off NodePort a Service with loadBalancerSourceRanges is open to all clients.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/second-chance.ts',
     old: '@vips ${hops} > ${handedOnHops} goto unknown_flow',
     new: '@vips goto unknown_flow',
-    consequence: 'Two nodes that take each other for the former holder pass a packet to and fro.',
+    consequence: 'Two nodes that take each other for the former holder send a packet back and forth.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -80,7 +80,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/dead-endpoints.ts',
     old: 'const rule = `ct state new ${ip} daddr @dead_endpoints drop`;',
     new: 'const rule = `${ip} daddr @dead_endpoints drop`;',
-    consequence: 'A node that is only not heard loses the connections that it serves well.',
+    consequence: 'A node whose heartbeats are lost loses connections that it serves well.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -88,7 +88,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/dead-endpoints.ts',
     old: 'new Set(endpoints.filter((endpoint) => familyOf(endpoint) === family))',
     new: 'new Set(endpoints)',
-    consequence: 'When a dual-stack node dies the kernel refuses all rules of all nodes.',
+    consequence: 'When a dual-stack node dies, the kernel refuses all rules on all nodes.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/nft/fragment.ts',
     old: 'return { hook: `type ${hook}`, rules: [gate, ...rules] };',
     new: 'return { hook: `type ${hook}`, rules };',
-    consequence: 'The rules of a speaker that is gone for good stay in force.',
+    consequence: 'The rules of a speaker that never returns stay in force.',
     tests: ['unit/dataplane/nft/fragment.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/nft/ruleset.ts',
     old: '    ...elements.flatMap(({ removed }) => removed),\n    ...elements.flatMap(({ added }) => added),',
     new: '    ...elements.flatMap(({ added }) => added),\n    ...elements.flatMap(({ removed }) => removed),',
-    consequence: 'An element whose value changes is deleted, and its packets go nowhere.',
+    consequence: 'An element whose value changes is deleted, and its packets are lost.',
     tests: ['unit/dataplane/nft/ruleset.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/nft/ruleset.ts',
     old: 'elements.slice(at, at + elementsPerCommand)',
     new: 'elements.slice(at, at + elementsPerCommand - 1)',
-    consequence: 'Of many addresses every five-hundredth has no rules.',
+    consequence: 'With many addresses, every five-hundredth address has no rules.',
     tests: ['unit/dataplane/nft/ruleset.test.ts'],
   },
   {
@@ -120,7 +120,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/unserved.ts',
     old: '`meta l4proto tcp ${answers} reject with tcp reset`',
     new: '`meta l4proto tcp reject with tcp reset`',
-    consequence: 'A scan with a forged sender makes each node a source of packets to the victim.',
+    consequence: 'A scan with a forged source address makes each node send packets to the victim.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -128,7 +128,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/unserved.ts',
     old: "refuse: chain(`${key} @served drop`, 'goto refused'),",
     new: "refuse: chain('goto refused'),",
-    consequence: 'Clients that come before kube-proxy has its rules are refused instead of asked to try again.',
+    consequence: 'Clients that come before kube-proxy has its rules are refused, so they do not try again.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -136,7 +136,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/rules/spread.ts',
     old: "          'ether saddr @peer_macs accept',\n",
     new: '',
-    consequence: 'Nodes whose tables differ for a moment pass a packet on to each other without end.',
+    consequence: 'Nodes whose tables differ for a moment forward a packet to each other without end.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },
   {
@@ -144,7 +144,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/plan/dead-nodes.ts',
     old: 'probe: 100, probeLater: 1_000, silence: 350,',
     new: 'probe: 100, probeLater: 1_000, silence: 50,',
-    consequence: 'One lost question makes all others drop new connections to a healthy node.',
+    consequence: 'After one lost probe all other nodes drop new connections to a healthy node.',
     tests: ['unit/dataplane/plan/dead-nodes.test.ts'],
   },
   {
@@ -152,7 +152,7 @@ export const dataPath: readonly Mutation[] = [
     file: 'dataplane/plan/vip-counts.ts',
     old: 'const base = before && last.packets < before.last.packets ? sum(before.base, before.last) : before?.base;',
     new: 'const base = before?.base;',
-    consequence: 'Counters fall whenever the rules are made again, and rates in the dashboards are wrong.',
+    consequence: 'Counters fall when the rules are loaded again, and rates in the dashboards are wrong.',
     tests: ['unit/dataplane/plan/vip-counts.test.ts'],
   },
 ];

@@ -1,14 +1,14 @@
-/** Slips in the agreement of the speakers on who holds an address. */
+/** Mutations of the election: of the agreement of the speakers on the holder of an address. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of the decision, its questions and its memory. */
+/** The mutations of `election` and `hash`. */
 export const election: readonly Mutation[] = [
   {
     id: 'claim-made-alone-wins',
     file: 'election/claim-precedence.ts',
     old: 'return other.claim.isolated;',
     new: 'return one.claim.isolated;',
-    consequence: 'A node that was cut off takes addresses from the nodes that hear each other.',
+    consequence: 'A node that was cut off takes addresses from nodes that hear each other.',
     tests: ['unit/election/decide-holders.test.ts'],
   },
   {
@@ -24,7 +24,7 @@ export const election: readonly Mutation[] = [
     file: 'election/claim-precedence.ts',
     old: "if (candidate.liveness === 'Restarting') return 1;",
     new: "if (candidate.liveness === 'Restarting') return 2;",
-    consequence: 'The claim of a speaker that restarts beats that of a node which answers.',
+    consequence: 'The claim of a restarting speaker wins against that of a node that answers.',
     tests: ['unit/election/decide-holders.test.ts'],
   },
   {
@@ -40,7 +40,7 @@ export const election: readonly Mutation[] = [
     file: 'election/decide-holders.ts',
     old: "if (claim === undefined && !complete) return silence(vip, 'Listening', { holder: self, term, waits: true });",
     new: '',
-    consequence: 'A speaker that has restarted answers for what another node holds by now.',
+    consequence: 'A speaker that has restarted answers for VIPs that another node holds meanwhile.',
     tests: ['unit/election/decide-holders.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const election: readonly Mutation[] = [
     file: 'election/takeover.ts',
     old: 'if (!isolated && turn === 0 && !loss.bySilence) return true;',
     new: 'if (!isolated && turn === 0) return true;',
-    consequence: 'A node that is only not heard loses its addresses while it answers for them.',
+    consequence: 'A node whose heartbeats are lost loses its addresses although it answers for them.',
     tests: ['unit/election/takeover.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const election: readonly Mutation[] = [
     file: 'election/takeover.ts',
     old: 'term: term + 1, isolated, leaving: false };',
     new: 'term, isolated, leaving: false };',
-    consequence: 'Old and new holder cannot be told apart when they hear each other again.',
+    consequence: 'The old and the new holder cannot be distinguished when they hear each other again.',
     tests: ['unit/election/decide-holders.test.ts', 'unit/election/takeover.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const election: readonly Mutation[] = [
     file: 'election/former-claims.ts',
     old: 'now - incompleteSince >= times.incomplete',
     new: 'false',
-    consequence: 'One peer that never tells its claims keeps free addresses silent for ever.',
+    consequence: 'If one peer never sends its claims, no node ever answers for free addresses.',
     tests: ['unit/election/holder-elector-alone.test.ts'],
   },
   {
@@ -120,7 +120,7 @@ export const election: readonly Mutation[] = [
     file: 'election/holder-elector.ts',
     old: 'if (own.isolated || now - since >= yieldMs) this.peers.claims.drop(this.#self, uid);',
     new: '',
-    consequence: 'A node that hears nobody goes on answering beside the new holder.',
+    consequence: 'A node that hears no peer continues to answer while the new holder answers too.',
     tests: ['unit/election/holder-elector-alone.test.ts'],
   },
   {
@@ -128,7 +128,7 @@ export const election: readonly Mutation[] = [
     file: 'election/takeover.ts',
     old: "if (isolated && node !== self) return candidate.liveness === 'Unknown' && !candidate.silentOnWire;",
     new: '',
-    consequence: 'A node that hears nobody takes addresses of nodes that it has never heard.',
+    consequence: 'A node that hears no peer takes addresses of nodes that it has never heard.',
     tests: ['unit/election/takeover.test.ts'],
   },
   {
@@ -136,7 +136,7 @@ export const election: readonly Mutation[] = [
     file: 'election/takeover.ts',
     old: 'return candidate.gains && serves(node);',
     new: 'return candidate.gains;',
-    consequence: 'An address goes to a node that has no link in its subnet, and nobody answers.',
+    consequence: 'An address goes to a node that has no link in its subnet, and no node answers.',
     tests: ['unit/election/takeover.test.ts'],
   },
   {
@@ -144,7 +144,7 @@ export const election: readonly Mutation[] = [
     file: 'election/takeover.ts',
     old: 'if (listening || (claimsTo(vip.uid).size === 0 && !complete)) {',
     new: 'if (claimsTo(vip.uid).size === 0 && !complete) {',
-    consequence: 'A speaker that starts takes addresses before it has heard who holds them.',
+    consequence: 'A speaker that starts takes addresses before it has heard the claims of their holders.',
     tests: ['unit/election/takeover.test.ts'],
   },
   {
@@ -152,7 +152,7 @@ export const election: readonly Mutation[] = [
     file: 'election/decide-holders.ts',
     old: 'if (now - since < times.handOver) return quiet({ waits: true });',
     new: 'return quiet({ waits: true });',
-    consequence: 'An address stays at a node that may not hold it any more and does not know.',
+    consequence: 'An address stays at a node that may no longer hold it and does not know that.',
     tests: ['unit/election/decide-holders.test.ts'],
   },
   {
@@ -192,7 +192,7 @@ export const election: readonly Mutation[] = [
     file: 'election/decide-holders.ts',
     old: "return standIn(vip, current, view) ?? quiet('NotHolder');",
     new: "return quiet('NotHolder');",
-    consequence: 'While a speaker restarts nobody answers for its addresses.',
+    consequence: 'While a speaker restarts, no node answers for its addresses.',
     tests: ['unit/election/decide-holders.test.ts'],
   },
 ];

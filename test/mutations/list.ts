@@ -1,4 +1,4 @@
-/** All mutations, by the part of the program that they are made in. */
+/** All mutations, by the part of the program that they change. */
 import { allocation } from './allocation.ts';
 import { announcing } from './announcing.ts';
 import { cli } from './cli.ts';

@@ -1,7 +1,7 @@
-/** Slips in what speakers tell each other, and in who is taken for alive. */
+/** Mutations of the messages between speakers, and of the decision which peers are alive. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `liveness`, and of the datagrams that carry it. */
+/** The mutations of `liveness`, and of the signed datagrams that carry its messages. */
 export const liveness: readonly Mutation[] = [
   {
     id: 'replayed-datagrams-count',
@@ -40,7 +40,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/codec.ts',
     old: ' && /^[\\w.:/-]{0,64}$/.test(detail);',
     new: ';',
-    consequence: 'Whatever a peer sends ends up in the status of an object, and the API server refuses it.',
+    consequence: 'Unchecked text from a peer is written to a status, which the API server refuses.',
     tests: ['unit/liveness/messages.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/codec.ts',
     old: 'if (!isRecord(value) || value.version !== wireVersion || !isEnvelope(value)) return undefined;',
     new: 'if (!isRecord(value) || !isEnvelope(value)) return undefined;',
-    consequence: 'Datagrams of another version are read by the rules of this one.',
+    consequence: 'Datagrams of another version are read as if they were of this one.',
     tests: ['unit/liveness/messages.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/codec.ts',
     old: 'return Number.isSafeInteger(value) && (value as number) >= 0;',
     new: 'return Number.isSafeInteger(value);',
-    consequence: 'A malformed datagram brings terms and sequences below zero into the election.',
+    consequence: 'A malformed datagram brings negative terms and sequence numbers into the election.',
     tests: ['unit/liveness/messages.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/codec.ts',
     old: 'isolated: (bits & flags.isolated) !== 0, leaving: (bits & flags.leaving) !== 0',
     new: 'isolated: (bits & flags.leaving) !== 0, leaving: (bits & flags.isolated) !== 0',
-    consequence: 'A holder that wants to leave counts as one that was cut off, and the reverse.',
+    consequence: 'A holder that wants to leave counts as one that was cut off, and vice versa.',
     tests: ['unit/liveness/codec.test.ts'],
   },
   {
@@ -72,7 +72,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/claim-replica.ts',
     old: 'if (sequence <= (this.#versions.get(uid) ?? 0)) return false;',
     new: '',
-    consequence: 'A datagram that was overtaken brings back a claim that was given up.',
+    consequence: 'A late datagram brings back a claim that was given up.',
     tests: ['unit/liveness/claim-replica.test.ts'],
   },
   {
@@ -80,7 +80,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/claim-replica.ts',
     old: 'if (this.#whole.parts.size < parts) return;',
     new: 'if (this.#whole.parts.size < parts - 1) return;',
-    consequence: 'Where one datagram of a list is missing, its claims count as given up.',
+    consequence: 'If one datagram of a list is missing, its claims count as given up.',
     tests: ['unit/liveness/claim-replica.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/peer-links.ts',
     old: '.filter((address) => !now.includes(address)).slice(0, mostFormer);',
     new: '.filter((address) => !now.includes(address));',
-    consequence: 'A peer whose addresses change often is called on ever more of them.',
+    consequence: 'A speaker sends to more and more addresses of a peer whose addresses change often.',
     tests: ['unit/liveness/peer-links.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/failure-detector.ts',
     old: "if (isRestarting) return stateWith(silentMs < times.restart ? 'Restarting' : 'Dead');",
     new: "if (isRestarting) return stateWith('Restarting');",
-    consequence: 'A speaker that said it would be back, and is not, keeps its addresses for ever.',
+    consequence: 'A speaker that announced a restart and does not return keeps its addresses forever.',
     tests: ['unit/liveness/failure-detector.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/failure-detector.ts',
     old: "  if (heartbeat !== undefined && Math.max(heartbeat.ages.loop, heartbeat.ages.worker) >= times.stuck)\n    return stateWith('Dead');\n",
     new: '',
-    consequence: 'A node whose packet worker is stuck keeps its addresses, and nobody answers.',
+    consequence: 'A node whose packet worker is stuck keeps its addresses, and no node answers.',
     tests: ['unit/liveness/failure-detector.test.ts'],
   },
   {
@@ -120,7 +120,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/messages.ts',
     old: 'sum: (sum - hashOf(claim) + sumRange) % sumRange };',
     new: 'sum: (sum - hashOf(claim)) % sumRange };',
-    consequence: 'After a claim was given up, peers find the datagrams unreadable and the node dead.',
+    consequence: 'After a claim is given up, peers cannot read the datagrams and take the node for dead.',
     tests: ['unit/liveness/claim-store.test.ts'],
   },
   {
@@ -128,7 +128,7 @@ export const liveness: readonly Mutation[] = [
     file: 'liveness/claim-store.ts',
     old: 'if (!this.#byVip.has(uid) && !exists(uid)) this.#terms.delete(uid);',
     new: 'if (!this.#byVip.has(uid)) this.#terms.delete(uid);',
-    consequence: 'The next holder begins with a term that an old claim beats.',
+    consequence: 'The next holder begins with a term that is lower than that of an old claim.',
     tests: ['unit/liveness/claim-store.test.ts'],
   },
   {
@@ -144,7 +144,7 @@ export const liveness: readonly Mutation[] = [
     file: 'runtime/signed-datagrams.ts',
     old: 'keys.some((key) => isSignedBy(key, datagram));',
     new: 'keys.slice(0, 1).some((key) => isSignedBy(key, datagram));',
-    consequence: 'While a key is changed, half of the nodes are dead to the other half.',
+    consequence: 'During a change of the key, half of the nodes take the other half for dead.',
     tests: ['unit/runtime/signed-datagrams.test.ts'],
   },
   {

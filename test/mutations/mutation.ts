@@ -1,25 +1,25 @@
-/** A mutation: one slip that a maintainer could make, as a change of text. The tests must find it; `npm run mutate` tries that out. */
+/** A mutation: one mistake that a maintainer could make, as a change of text. The tests must find it; `npm run mutate` checks that. */
 import { transformSync } from 'esbuild';
 
-/** One slip. */
+/** One mistake. */
 export interface Mutation {
   /** A few plain words, joined by `-`. */
   readonly id: string;
   /** The file that is changed, below `src/`. */
   readonly file: string;
-  /** What stands there exactly once. */
+  /** The text that the file contains exactly once. */
   readonly old: string;
-  /** What the slip makes of it. */
+  /** The text that replaces it. */
   readonly new: string;
-  /** What users would suffer from it, in one sentence. */
+  /** The effect on users, in one sentence. */
   readonly consequence: string;
-  /** The files of tests that should find it, below `test/`, the quickest first; empty while none is known that does. */
+  /** The test files that should find it, below `test/`, the quickest first. Empty if no test is known to find it. */
   readonly tests: readonly string[];
-  /** Why no quick test can find it, where none can. */
+  /** The reason, if no quick test can find it. */
   readonly survives?: string;
 }
 
-/** The source with the slip. Throws where the text does not stand there exactly once, or where Node.js could not run the outcome. */
+/** The source with the mistake. Throws if the text is not in the source exactly once, or if Node.js could not run the result. */
 export function mutate(source: string, { id, file, old, new: slip }: Mutation): string {
   const [before, after, ...more] = source.split(old);
   if (before === undefined || after === undefined || more.length > 0) {
@@ -31,7 +31,7 @@ export function mutate(source: string, { id, file, old, new: slip }: Mutation): 
   try {
     transformSync(mutated, { loader: 'ts', logLevel: 'silent' });
   } catch (cause) {
-    // Every test would find it, and that would prove nothing.
+    // Every test would find it, which would prove nothing.
     throw new Error(`mutation ${id}: src/${file} does not parse with it: ${(cause as Error).message}`, { cause });
   }
   return mutated;

@@ -8,7 +8,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/announce/gratuitous-sender.ts',
     old: 'if (burst.holdUntilMs <= now) this.#sendOn(key, burst, now);',
     new: '',
-    consequence: 'Clients go on sending to the former holder until their caches run out.',
+    consequence: 'Clients still send to the former holder until their caches expire.',
     tests: ['unit/speaker/announce/gratuitous-sender.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/announce/gratuitous-sender.ts',
     old: 'if (performance.now() - this.#dueAt > lateMs) this.#options.onLate?.();',
     new: '',
-    consequence: 'A machine that was paused announces addresses that other nodes hold by now.',
+    consequence: 'A machine that was paused announces addresses that other nodes hold meanwhile.',
     tests: ['unit/speaker/announce/gratuitous-sender.test.ts'],
   },
   {
@@ -104,7 +104,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/dataplane/spread-targets.ts',
     old: 'present.has(node) && !isDraining(node) && serves(node)',
     new: 'present.has(node) && serves(node)',
-    consequence: 'A node that is being drained goes on getting its share of a spread address.',
+    consequence: 'A node that is being drained still gets its share of a spread address.',
     tests: ['unit/speaker/dataplane/spread-targets.test.ts'],
   },
   {
@@ -112,7 +112,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/dataplane/spread-targets.ts',
     old: 'reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self))',
     new: 'reachable.filter((node) => !spoofers.has(node))',
-    consequence: "Connections are passed on to a node to which packets with another host's source address do not arrive.",
+    consequence: 'Connections are forwarded to a node that packets with another host's source address do not reach.',
     tests: ['unit/speaker/dataplane/spread-targets.test.ts'],
   },
   {

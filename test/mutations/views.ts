@@ -1,14 +1,14 @@
-/** Slips in the reading of objects and addresses. */
+/** Mutations of the parsing of objects and addresses. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `api` and `addr`. */
+/** The mutations of `api` and `addr`. */
 export const views: readonly Mutation[] = [
   {
     id: 'bad-exclusion-excludes-nothing',
     file: 'api/pool.ts',
     old: 'ranges: exclude.faults.length === 0 ? subtract(addresses.ranges, exclude.ranges) : [],',
     new: 'ranges: subtract(addresses.ranges, exclude.ranges),',
-    consequence: 'A typing error in exclude makes the pool give the address that it was to keep back.',
+    consequence: 'After a typing error in exclude, the pool gives out the addresses that it must exclude.',
     tests: ['unit/api/views.test.ts'],
   },
   {
@@ -24,7 +24,7 @@ export const views: readonly Mutation[] = [
     file: 'api/service.ts',
     old: "isLoadBalancer: spec.type === 'LoadBalancer' && metadata.deletionTimestamp === undefined,",
     new: "isLoadBalancer: spec.type === 'LoadBalancer',",
-    consequence: 'A Service that is being deleted is given an address.',
+    consequence: 'A Service that is being deleted gets an address.',
     tests: ['unit/api/views.test.ts'],
   },
   {
@@ -48,7 +48,7 @@ export const views: readonly Mutation[] = [
     file: 'api/node.ts',
     old: 'ready: ready && raw.metadata.deletionTimestamp === undefined,',
     new: 'ready,',
-    consequence: 'An uninstallation waits for a speaker that is about to end.',
+    consequence: 'An uninstallation waits for a speaker that is ending.',
     tests: ['unit/api/views.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const views: readonly Mutation[] = [
     file: 'api/endpoints.ts',
     old: 'return conditions?.ready !== false || conditions.serving === true;',
     new: 'return conditions?.ready === true || conditions?.serving === true;',
-    consequence: 'A Service whose endpoints a person has entered is not announced.',
+    consequence: 'A Service whose endpoints were entered by hand is not announced.',
     tests: ['unit/api/views.test.ts'],
   },
   {
@@ -72,7 +72,7 @@ export const views: readonly Mutation[] = [
     file: 'api/meta.ts',
     old: 'return value === undefined || !values.includes(value);',
     new: 'return value !== undefined && !values.includes(value);',
-    consequence: 'A selector with NotIn leaves out whatever lacks the label, against the rules of Kubernetes.',
+    consequence: 'A selector with NotIn does not match objects without the label, against the rules of Kubernetes.',
     tests: ['unit/api/views.test.ts'],
   },
   {
@@ -80,7 +80,7 @@ export const views: readonly Mutation[] = [
     file: 'api/annotations.ts',
     old: "['berth.dev/', 'metallb.io/', 'metallb.universe.tf/']",
     new: "['metallb.io/', 'metallb.universe.tf/', 'berth.dev/']",
-    consequence: 'A Service that a person has moved to another pool goes by its old annotation.',
+    consequence: 'A Service that a person has moved to another pool still follows its old annotation.',
     tests: ['unit/api/views.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const views: readonly Mutation[] = [
     file: 'addr/range.ts',
     old: 'if (familyOf(first) !== familyOf(last)) {',
     new: 'if (first === last) {',
-    consequence: 'A range from an IPv4 to an IPv6 address makes a pool of nonsense.',
+    consequence: 'A range from an IPv4 to an IPv6 address makes a pool with meaningless addresses.',
     tests: ['unit/addr/addr.test.ts'],
   },
 ];

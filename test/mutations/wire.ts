@@ -1,14 +1,14 @@
-/** Slips in the reading and writing of frames and netlink messages, and in what the kernel is asked for. */
+/** Mutations of the reading and writing of frames and netlink messages, and of system calls. */
 import type { Mutation } from './mutation.ts';
 
-/** Those of `wire` and `linux`. */
+/** The mutations of `wire` and `linux`. */
 export const wire: readonly Mutation[] = [
   {
     id: 'short-arp-frame-is-read',
     file: 'wire/arp.ts',
     old: "if (length < arpFrameLength) return 'Runt';",
     new: '',
-    consequence: 'A cut frame is completed by what the frame before it left in the buffer.',
+    consequence: 'A truncated frame is completed with bytes of the previous frame in the buffer.',
     tests: ['unit/wire/arp.test.ts'],
   },
   {
@@ -24,7 +24,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/ndp.ts',
     old: "if (byteAt(frame, ipv6Offset.hopLimit) !== onLinkHopLimit) return 'OffLink';",
     new: '',
-    consequence: 'A host beyond a router forges Neighbor Discovery on this link.',
+    consequence: 'A host behind a router can forge Neighbor Discovery on this link.',
     tests: ['unit/wire/ndp.test.ts'],
   },
   {
@@ -32,7 +32,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/ndp.ts',
     old: "if (icmpv6Sum(frame) !== 0xffff) return 'BadChecksum';",
     new: '',
-    consequence: 'A damaged frame is answered, to an address that nobody has.',
+    consequence: 'A damaged frame is answered, to an address that no host has.',
     tests: ['unit/wire/ndp.test.ts'],
   },
   {
@@ -40,7 +40,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/ndp.ts',
     old: 'if (length === 0 || at + length > end) return badOptions;',
     new: 'if (length === 0) return badOptions;',
-    consequence: 'The hardware address of a neighbor is read from behind its packet.',
+    consequence: 'The hardware address of a neighbor is read from bytes after its packet.',
     tests: ['unit/wire/ndp-options.test.ts'],
   },
   {
@@ -56,7 +56,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/tcp.ts',
     old: 'const end = ethernetHeaderLength + readUint16(frame, ipv4Offset.totalLength);\n  if (end > length)',
     new: 'const end = ethernetHeaderLength + readUint16(frame, ipv4Offset.totalLength);\n  if (end > frame.length)',
-    consequence: 'A cut answer is completed by the frame before it, and proves a dead data path well.',
+    consequence: 'A truncated answer gets bytes of the previous frame, and a broken data path counts as verified.',
     tests: ['unit/wire/tcp.test.ts'],
   },
   {
@@ -64,7 +64,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/netlink.ts',
     old: 'if (header.length < leastLength || end > bytes.length) break;',
     new: 'if (header.length < leastLength) break;',
-    consequence: 'The links of the node are read from what an earlier message left in the buffer.',
+    consequence: 'The links of the node are read from bytes of an earlier message in the buffer.',
     tests: ['unit/wire/netlink.test.ts'],
   },
   {
@@ -72,7 +72,7 @@ export const wire: readonly Mutation[] = [
     file: 'wire/netlink.ts',
     old: 'at += Math.ceil(header.length / 4) * 4;',
     new: 'at += header.length;',
-    consequence: 'A link with a name of another length is not seen, and carries no address.',
+    consequence: 'A link whose name has another length is not seen, and carries no address.',
     tests: ['unit/wire/netlink.test.ts'],
   },
   {
@@ -80,7 +80,7 @@ export const wire: readonly Mutation[] = [
     file: 'linux/links.ts',
     old: 'return (flags & addressFlag.tentative) === 0 || (flags & addressFlag.optimistic) !== 0;',
     new: 'return true;',
-    consequence: 'A node asks from an IPv6 address that another host may have.',
+    consequence: 'A node sends probes from an IPv6 address that another host may have.',
     tests: ['unit/linux/links.test.ts'],
   },
   {
@@ -88,7 +88,7 @@ export const wire: readonly Mutation[] = [
     file: 'linux/links.ts',
     old: 'this.#addresses.delete(message.index);',
     new: '',
-    consequence: 'A link that is made again with the same number has the addresses of the former one.',
+    consequence: 'A link that is created again with the same index has the addresses of the former one.',
     tests: ['unit/linux/links.test.ts'],
   },
   {
@@ -96,7 +96,7 @@ export const wire: readonly Mutation[] = [
     file: 'linux/socket-filter.ts',
     old: '    { load: op.loadWord, at: ancillary.vlanTagPresent, anyOf: [0] },\n',
     new: '',
-    consequence: 'Questions of another VLAN are answered into the untagged network.',
+    consequence: 'Requests from another VLAN are answered in the untagged network.',
     tests: ['unit/linux/socket-filter.test.ts'],
   },
   {
@@ -120,7 +120,7 @@ export const wire: readonly Mutation[] = [
     file: 'linux/node-facts.ts',
     old: "to === '00000000' && mask === '00000000'",
     new: "to === '00000000'",
-    consequence: 'The doctor looks for the way back of answers at the wrong link.',
+    consequence: 'The doctor checks the return path of answers on the wrong link.',
     tests: ['unit/linux/node-facts.test.ts'],
   },
 ];

@@ -1,4 +1,4 @@
-/** IP addresses and ranges by plain arithmetic of its own. Node's `isIPv4` and `isIPv6` say what an address is. */
+/** IP addresses and ranges, with arithmetic of its own. Node's `isIPv4` and `isIPv6` decide whether a text is an address. */
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** An IP family. */
@@ -17,15 +17,15 @@ export interface Range {
   readonly last: bigint;
 }
 
-/** The address that a text names; undefined where it names none. */
+/** Parses an address. Returns undefined if the text is none. */
 export function addressIn(text: string): Address | undefined {
   if (isIPv4(text)) return { family: 'IPv4', value: joined(text.split('.').map(Number), 8n) };
-  // A zone says which link: no Service has such an address.
+  // A zone names a link. No Service has such an address.
   if (!isIPv6(text) || text.includes('%')) return undefined;
   return { family: 'IPv6', value: joined(groupsOf(text), 16n) };
 }
 
-/** The one spelling of an address: IPv4 dotted, IPv6 as RFC 5952 section 4 wants it. */
+/** The canonical text of an address: dotted for IPv4, RFC 5952 section 4 for IPv6. */
 export function textOf({ family, value }: Address): string {
   if (family === 'IPv4') return parts(value, 8n, 4).join('.');
   const groups = parts(value, 16n, 8).map((group) => group.toString(16));
@@ -34,13 +34,13 @@ export function textOf({ family, value }: Address): string {
   return `${groups.slice(0, from).join(':')}::${groups.slice(from + length).join(':')}`;
 }
 
-/** The same address in its one spelling; the text itself where it is no address. */
+/** The canonical text of an address. A text that is no address is returned unchanged. */
 export function canonical(text: string): string {
   const address = addressIn(text);
   return address === undefined ? text : textOf(address);
 }
 
-/** The range that a text of a pool names: a CIDR, `first-last`, or one address. Undefined where it names none. */
+/** Parses a range of a pool: a CIDR, `first-last`, or one address. Returns undefined if the text is none of these. */
 export function rangeIn(text: string): Range | undefined {
   if (text.includes('/')) return cidrIn(text);
   const ends = text.split('-').map((end) => addressIn(end.trim()));
@@ -50,12 +50,12 @@ export function rangeIn(text: string): Range | undefined {
   return { family: first.family, first: first.value, last: last.value };
 }
 
-/** Is the address in the range? */
+/** Whether the address is in the range. */
 export function isIn({ family, value }: Address, range: Range): boolean {
   return family === range.family && range.first <= value && value <= range.last;
 }
 
-/** Does an IPv4 address end in .0 or .255? */
+/** Whether an IPv4 address ends in .0 or .255. */
 export function isBuggy({ family, value }: Address): boolean {
   return family === 'IPv4' && (value % 256n === 0n || value % 256n === 255n);
 }

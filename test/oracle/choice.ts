@@ -1,4 +1,4 @@
-/** What a Service could be given, and what one that has nothing yet gets, address by address (docs/allocation.md, "The choice"). */
+/** Which addresses a Service could get, and which ones a new Service gets, address by address (docs/allocation.md, "The choice"). */
 import { addressIn, type Family, isBuggy, textOf } from './addresses.ts';
 import { entryOf, familyOf, isReserved, isSameName, poolOfAddress, refsOf } from './ledger.ts';
 import type { Cluster, Entry, Pool, Service } from './objects.ts';
@@ -6,14 +6,14 @@ import { openPools, ownRanges } from './pools.ts';
 import { hasRoom, isOfNode, objectionsTo } from './rights.ts';
 import { shownBy, wishesOf } from './wishes.ts';
 
-/** An address for a Service. */
+/** An address that a Service can get. */
 export interface Opening {
   readonly family: Family;
   readonly address: string;
   readonly pool: Pool;
 }
 
-/** The lowest address of a pool that is in use nowhere and not kept back. */
+/** The lowest address of a pool that is not in use and not kept back. */
 export function lowestFree(cluster: Cluster, pool: Pool, family: Family): string | undefined {
   for (const { first, last } of ownRanges(cluster, pool, family)) {
     for (let value = first; value <= last; value++) {
@@ -25,13 +25,13 @@ export function lowestFree(cluster: Cluster, pool: Pool, family: Family): string
   return undefined;
 }
 
-/** Is the address in use nowhere, and not kept back? */
+/** Whether the address is not in use anywhere, and not kept back. */
 export function isFree(cluster: Cluster, address: string): boolean {
   const isShown = cluster.services.some((service) => shownBy(service).includes(address));
   return entryOf(cluster, address) === undefined && !isShown && !isOfNode(cluster, address);
 }
 
-/** The address that the Service gets of a family for its own wishes: the one that it asks for, or one that Services with its key have. */
+/** The address of a family that the Service gets by its own wishes: the requested one, or one of the Services with the same key. */
 export function wishedOpening(cluster: Cluster, service: Service, family: Family): Opening | undefined {
   const { addresses, key } = wishesOf(service);
   const asked = addresses.get(family);
@@ -48,7 +48,7 @@ export function wishedOpening(cluster: Cluster, service: Service, family: Family
   return address === undefined || pool === undefined ? undefined : { family, address, pool };
 }
 
-/** The address that the Service gets of a family from the first pool that has one for it. */
+/** The address of a family that the Service gets from the first pool that has one for it. */
 export function poolOpening(
   cluster: Cluster,
   service: Service,
@@ -63,14 +63,14 @@ export function poolOpening(
   return undefined;
 }
 
-/** Any address of this family that the Service could be given now. */
+/** An address of this family that the Service could get now, in any way. */
 export function openingFor(cluster: Cluster, service: Service, family: Family): Opening | undefined {
   return wishedOpening(cluster, service, family) ?? poolOpening(cluster, service, { family });
 }
 
 /**
- * What a Service gets that has nothing yet. "Both families come from one pool if one has both, otherwise each from its own";
- * `RequireDualStack` waits until both are there.
+ * The addresses that a Service without any gets. "Both families come from one pool if one has both, otherwise each from its own."
+ * "`RequireDualStack` waits until both are there."
  */
 export function choiceFor(cluster: Cluster, service: Service): readonly Opening[] {
   const { families, faults } = wishesOf(service);
@@ -92,7 +92,7 @@ export function choiceFor(cluster: Cluster, service: Service): readonly Opening[
   return isEnough ? families.flatMap((family) => found.filter((one) => one.family === family)) : [];
 }
 
-/** The cluster once the ledger says that the Service has the address. */
+/** The cluster after the ledger has bound the address to the Service. */
 export function withAddress(cluster: Cluster, service: Service, { address, pool }: Opening): Cluster {
   const { namespace = '', name, uid } = service.metadata;
   const { key } = wishesOf(service);
@@ -116,7 +116,7 @@ function poolsFor(cluster: Cluster, service: Service, first?: Pool): readonly Po
   return first && open.includes(first) ? [first, ...open.filter((pool) => pool !== first)] : open;
 }
 
-/** The first pool that has addresses of all these families for the Service, and room for them in its quota. */
+/** The first pool that has addresses of all these families for the Service, and enough quota for them. */
 function poolOfAll(cluster: Cluster, service: Service, families: readonly Family[]): Pool | undefined {
   const namespace = service.metadata.namespace ?? '';
   return poolsFor(cluster, service).find(

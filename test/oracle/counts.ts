@@ -1,11 +1,11 @@
-/** How many addresses of a pool Services have, and how many can be given out now (descriptions of the status in the CRD). */
+/** How many addresses of a pool Services have, and how many are available (the descriptions of the status in the CRD). */
 import { type Address, addressIn, canonical, type Family, isBuggy, isIn, type Range } from './addresses.ts';
 import { familyOf, isReserved, refsOf } from './ledger.ts';
 import type { Cluster, Pool } from './objects.ts';
 import { ownRanges, poolOfEntry } from './pools.ts';
 import { isLoadBalancer, shownBy } from './wishes.ts';
 
-/** What a pool's status counts of one family. */
+/** The counts of one family in a pool's status. */
 export interface Counts {
   readonly assigned: number;
   readonly available: bigint;
@@ -28,7 +28,7 @@ export function countsOf(cluster: Cluster, pool: Pool, family: Family): Counts {
   return { assigned: assigned.length, available: usable - BigInt(taken.length) };
 }
 
-/** The addresses that are in use or kept back: of the ledger, of nodes, and what Services show. */
+/** The addresses in use or kept back: those in the ledger, those of nodes, and those that Services show. */
 function takenIn({ entries, nodes, services }: Cluster): ReadonlySet<string> {
   return new Set([
     ...entries.map(({ spec }) => spec.address),
@@ -37,7 +37,7 @@ function takenIn({ entries, nodes, services }: Cluster): ReadonlySet<string> {
   ]);
 }
 
-/** How many addresses the range has; of IPv4 without those that end in .0 or .255, if they are to be avoided. */
+/** The number of addresses in the range. With `avoidsBuggy`, IPv4 addresses that end in .0 or .255 do not count. */
 function sizeOf({ family, first, last }: Range, avoidsBuggy: boolean): bigint {
   const size = last - first + 1n;
   if (!avoidsBuggy || family === 'IPv6') return size;

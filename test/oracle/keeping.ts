@@ -1,4 +1,4 @@
-/** Must a Service keep the address that the ledger says is its own (docs/allocation.md, "What never happens")? */
+/** Whether a Service must keep the address that it has in the ledger (docs/allocation.md, "What never happens"). */
 import { addressIn } from './addresses.ts';
 import { entriesOf, familyOf, isObstructed, isSameName, livingOf, refsOf, successorOf } from './ledger.ts';
 import type { Cluster, Entry, Service } from './objects.ts';
@@ -8,37 +8,37 @@ import { wishesOf } from './wishes.ts';
 
 /** Why a Service may leave its address. */
 export type Leave =
-  /** It is of one family less. */
+  /** The Service no longer uses this family. */
   | 'FamilyGone'
   | 'AsksForAddress'
   | 'AsksForPool'
-  /** A person wants it, and the address's pool is draining or gone. */
+  /** An administrator asks for it, and the pool of the address is draining or deleted. */
   | 'Renumbered'
-  /** Another host has the address, and it was never announced. */
+  /** Another host has the address, and the address was never announced. */
   | 'Obstructed'
-  /** It was changed so that it can share the address no longer. */
+  /** The Service was changed, and can no longer share the address. */
   | 'CannotShare'
-  /** It can share the address no longer, and the ledger does not tell which one of them was changed: policy or selector. */
+  /** Policies or selectors differ, so the address can no longer be shared. The ledger does not record which Service was changed. */
   | 'PolicyDiffers';
 
-/** What was so when the Service got the address. */
+/** The state when the Service got the address. */
 export interface Given {
-  /** The pool that it was taken from. */
+  /** The pool that the address was taken from. */
   readonly pool: string;
-  /** The pools that the Service asked for then. */
+  /** The pools that the Service asked for at that time. */
   readonly asked: readonly string[];
-  /** When it was decided; milliseconds since 1970. */
+  /** The time of the decision, in milliseconds since 1970. */
   readonly at: number;
 }
 
-/** A Service, the entry of its address, and how it came to it where that is known. */
+/** A Service, the entry of its address, and how the Service got it, if that is known. */
 export interface Holding {
   readonly service: Service;
   readonly entry: Entry;
   readonly given?: Given | undefined;
 }
 
-/** Why the Service may leave the address. Undefined: it must keep it. */
+/** Returns why the Service may leave the address. Undefined: it must keep it. */
 export function whyMayLeave(cluster: Cluster, holding: Holding): Leave | undefined {
   const { service, entry } = holding;
   const { families, addresses, faults } = wishesOf(service);
@@ -54,7 +54,7 @@ export function whyMayLeave(cluster: Cluster, holding: Holding): Leave | undefin
   return isOfAskedPool(cluster, holding) ? undefined : 'AsksForPool';
 }
 
-/** Is the address of a pool that the Service asks for? It is judged against what the Service was given, not against today's names. */
+/** Whether a pool that the Service asks for has the address. The pool at the time of the decision counts, not the names of today. */
 function isOfAskedPool(cluster: Cluster, { service, entry, given }: Holding): boolean {
   const { pools } = wishesOf(service);
   if (pools.length === 0) return true;
@@ -72,7 +72,9 @@ function isWantedElsewhere(cluster: Cluster, { metadata, spec }: Entry): boolean
   return home === undefined || home.spec.state === 'Draining';
 }
 
-/** "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs." */
+/**
+ * "If a Service is changed so that it can no longer share, it gets another address [...]. The Services that it shared with keep theirs."
+ */
 function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | undefined {
   const others = refsOf(entry).flatMap((ref) => {
     const standing = livingOf(cluster, ref) ?? successorOf(cluster, ref);
@@ -87,11 +89,11 @@ function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | 
   const unchanged = conflicts.filter((other) => !isChanged(other, entry));
   const isByPolicy = (other: Service) => ['Policy', 'Pods'].includes(barrierBetween(service, other) ?? '');
   if (unchanged.some(isByPolicy)) return 'PolicyDiffers';
-  // Both were changed, and the entry was written since: it says of both what is so now. The older one keeps the address.
+  // Both were changed, and the entry was written after that, so it has the new values of both. The older one keeps the address.
   return unchanged.some(isOlder) ? 'CannotShare' : undefined;
 }
 
-/** Has the Service another key or other ports than the entry says? */
+/** Whether the Service has another key or other ports than those in the entry. */
 function isChanged(service: Service, entry: Entry): boolean {
   const ref = refsOf(entry).find((one) => isSameName(one, service));
   return wishesOf(service).key !== entry.spec.sharingKey || !areSamePorts(ref?.ports, service.spec.ports);
@@ -102,7 +104,7 @@ function isBefore(a: Service, b: Service): boolean {
   return age(a) < age(b);
 }
 
-/** The entries of addresses that the Service must keep. */
+/** The entries of the addresses that the Service must keep. */
 export function mustKeep(
   cluster: Cluster,
   service: Service,

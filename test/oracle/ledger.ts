@@ -1,4 +1,4 @@
-/** What the entries of the ledger say: whose an address is, what is kept back, and how much of a pool a namespace has. */
+/** What follows from the ledger's entries: the users of an address, the addresses kept back, and how much of a pool a namespace has. */
 import { addressIn, type Family } from './addresses.ts';
 import type { Cluster, Entry, Pool, Ref, Service } from './objects.ts';
 import { homeOf, poolOfEntry } from './pools.ts';
@@ -14,22 +14,22 @@ export function refsOf(entry: Entry | undefined): readonly Ref[] {
   return entry?.spec.services ?? [];
 }
 
-/** Is the address kept back, and not in use? */
+/** Whether the address is kept back and not in use. */
 export function isReserved({ spec }: Entry): boolean {
   return spec.reservedUntil !== undefined;
 }
 
-/** Until when it is kept back; milliseconds since 1970. An entry without Services and without a time is kept back no longer. */
+/** The end of the reservation, in milliseconds since 1970. An entry without Services and without a time is no longer reserved. */
 export function reservedUntil({ spec }: Entry): number {
   return Date.parse(spec.reservedUntil ?? '') || 0;
 }
 
-/** Do the names agree? Then it is this Service, or an earlier one of its name. */
+/** Whether the names are equal. The Service is then the same, or an earlier one with the same name. */
 export function isSameName(ref: Ref, { metadata }: Pick<Service, 'metadata'>): boolean {
   return ref.namespace === metadata.namespace && ref.name === metadata.name;
 }
 
-/** The entries of addresses that the Service has by its uid. */
+/** The entries of the addresses that the Service has, by its uid. */
 export function entriesOf({ entries }: Pick<Cluster, 'entries'>, { metadata }: Service): readonly Entry[] {
   return entries.filter((entry) => !isReserved(entry) && refsOf(entry).some(({ uid }) => uid === metadata.uid));
 }
@@ -39,18 +39,18 @@ export function familyOf({ spec }: Entry): Family {
   return addressIn(spec.address)?.family ?? 'IPv4';
 }
 
-/** The living Service that an entry names by its uid. */
+/** The living Service with the uid that the entry names. */
 export function livingOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Service | undefined {
   const service = services.find(({ metadata }) => metadata.uid === ref.uid);
   return service && isLoadBalancer(service) && !isEnding(service) ? service : undefined;
 }
 
-/** The Service that was made anew under the name of the one that an entry names. */
+/** The living Service that was created again under the name that the entry names. */
 export function successorOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Service | undefined {
   return services.find((service) => isSameName(ref, service) && isLoadBalancer(service) && !isEnding(service));
 }
 
-/** The pool that an address counts for: by its entry where it has one, and otherwise the one that would give it. */
+/** The pool that an address counts for: the one in its entry, or if it has no entry, the one that would give it out. */
 export function poolOfAddress(cluster: Pick<Cluster, 'entries' | 'pools'>, address: string): Pool | undefined {
   const [ip, entry] = [addressIn(address), entryOf(cluster, address)];
   if (entry === undefined) return ip && homeOf(cluster, ip);
@@ -58,26 +58,26 @@ export function poolOfAddress(cluster: Pick<Cluster, 'entries' | 'pools'>, addre
   return cluster.pools.find(({ metadata }) => metadata.name === name);
 }
 
-/** How many addresses of a pool a namespace has, those kept back for its Services included. */
+/** How many addresses of a pool a namespace has, with those that are kept back for its Services. */
 export function countOf(cluster: Pick<Cluster, 'entries' | 'pools'>, pool: Pool, namespace: string): number {
   const isCounted = (entry: Entry) =>
     poolOfEntry(cluster, entry) === pool.metadata.name && refsOf(entry).some((ref) => ref.namespace === namespace);
   return cluster.entries.filter(isCounted).length;
 }
 
-/** What an entry says once its address is given back: for whom it waits, and until when. Undefined: the entry goes. */
+/** The reservation of an address that was given back: the Services that it waits for, and its end. Undefined: the entry is deleted. */
 export interface Waiting {
   readonly for: readonly string[];
   /** Milliseconds since 1970. */
   readonly until: number;
 }
 
-/** An address that another host has is kept back so long. */
+/** An address that another host has is kept back for this long. */
 const quarantineMs = 3_600_000;
 
 /**
- * What becomes of an entry that its Services leave. With `retainFor` it waits for Services of their names, if those are gone altogether, and with
- * `reuseAfter` it rests from the moment that it was given back.
+ * What happens to an entry when its Services leave it. With `retainFor` it waits for Services of the same names if they are deleted. With
+ * `reuseAfter` it is kept back for that time after the release.
  */
 export function waitingAfter(cluster: Cluster, entry: Entry): Waiting | undefined {
   const { now } = cluster;
@@ -98,13 +98,13 @@ export function waitingAfter(cluster: Cluster, entry: Entry): Waiting | undefine
 
 const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 
-/** "A time such as 90s, 10m or 1h30m (h, m, s, ms)." */
+/** "A duration such as 90s, 10m or 1h30m (h, m, s, ms)." */
 export function durationIn(text = '0s'): number {
   const parts = [...text.matchAll(/(\d+)(ms|[hms])/g)];
   return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (unitMs[unit] ?? 0), 0);
 }
 
-/** Why the address was never announced and cannot be: another host has it, or it is the first or last of its subnet. */
+/** Whether the address was never announced and cannot be: another host has it, or it is the first or last one of its subnet. */
 export function isObstructed({ spec, status }: Entry): boolean {
   if (spec.adopted === true || status?.holder?.since !== undefined) return false;
   const conflict = status?.conditions?.find(({ type }) => type === 'Conflict');

@@ -1,14 +1,14 @@
 /**
- * Cluster objects as the API server holds them, in the fields that allocation depends on.
+ * Cluster objects as the API server holds them, with the fields that allocation depends on.
  *
- * This folder judges allocation by the documentation alone: docs/allocation.md, docs/reasons.md and the descriptions in the CRDs. It imports
- * nothing of `src`, so it shares no mistake with the program (`test/architecture.test.ts` holds that).
+ * This folder judges allocation by the documentation only: docs/allocation.md, docs/reasons.md and the descriptions in the CRDs. It
+ * imports nothing of `src`, so it cannot share a mistake with the program (`test/architecture.test.ts` checks that).
  */
 
 /** A map of labels or annotations. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** Metadata of any object; times are RFC 3339 text. */
+/** Metadata of any object. Times are RFC 3339 text. */
 export interface Meta {
   readonly name: string;
   readonly namespace?: string;
@@ -21,7 +21,7 @@ export interface Meta {
   readonly managedFields?: readonly ManagedField[];
 }
 
-/** The fields that a program owns. */
+/** The fields that one program owns. */
 export interface ManagedField {
   readonly manager?: string;
   readonly time?: string;
@@ -100,7 +100,7 @@ export interface Pool {
   };
 }
 
-/** A Service that an entry of the ledger names. */
+/** A Service that a ledger entry names. */
 export interface Ref {
   readonly namespace: string;
   readonly name: string;
@@ -108,7 +108,7 @@ export interface Ref {
   readonly ports?: readonly Port[];
 }
 
-/** An IPAllocation: an entry of the ledger. */
+/** An IPAllocation, which is an entry of the ledger. */
 export interface Entry {
   readonly metadata: Meta;
   readonly spec: {
@@ -137,19 +137,19 @@ export interface Node {
   readonly status?: { readonly addresses?: readonly { readonly type: string; readonly address: string }[] };
 }
 
-/** What the installation was told. */
+/** The settings of the installation. */
 export interface Rules {
-  /** Values of `spec.loadBalancerClass` that are Berth's. */
+  /** Values of `spec.loadBalancerClass` that Berth serves. */
   readonly classes: readonly string[];
-  /** Does Berth serve Services without a class? */
+  /** Whether Berth serves Services without a class. */
   readonly withoutClass: boolean;
   /** The chart's value `takeOver`. */
   readonly takeOver: boolean;
-  /** The field manager that the controller writes as. */
+  /** The field manager of the controller's writes. */
   readonly manager: string;
 }
 
-/** The cluster at one moment, or what a controller has been told of it. */
+/** The cluster at one moment, or the state of it that a controller knows. */
 export interface Cluster {
   readonly pools: readonly Pool[];
   readonly namespaces: readonly Namespace[];
@@ -166,7 +166,7 @@ export function keyOf({ namespace = '', name }: { readonly namespace?: string; r
   return `${namespace}/${name}`;
 }
 
-/** Older objects first; of one second, by name. */
+/** Sorts older objects first. Objects of the same second are sorted by name. */
 export function oldestFirst(a: { readonly metadata: Meta }, b: { readonly metadata: Meta }): number {
   const [one, other] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? ''];
   if (one !== other) return one < other ? -1 : 1;

@@ -1,4 +1,4 @@
-/** Which addresses each pool has, for whom it is, and in which order a Service asks the pools (docs/allocation.md, "A pool" and "The choice"). */
+/** The addresses of each pool, the Services that it is for, and the order of pools for a Service (docs/allocation.md). */
 import { type Address, addressIn, type Family, isIn, type Range, rangeIn } from './addresses.ts';
 import {
   type Cluster,
@@ -11,7 +11,7 @@ import {
 } from './objects.ts';
 import { wishesOf } from './wishes.ts';
 
-/** Why a pool gives a Service nothing new, whatever it asks for. */
+/** Why a pool gives a Service no new address, whatever the Service asks for. */
 export type Bar = 'NotForService' | 'RestrictedToStrictPools' | 'Cordoned' | 'Draining';
 
 interface Reading {
@@ -23,7 +23,7 @@ interface Reading {
 
 const readings = new WeakMap<Pool, Reading>();
 
-/** Does the pool name the address, and not exclude it, whatever other pools name? */
+/** Whether the pool's own ranges contain the address and its excluded ones do not. Other pools do not count here. */
 export function names(pool: Pool, address: Address): boolean {
   const { ranges, excluded, isClosed } = readingOf(pool);
   const holds = (some: readonly Range[]) => some.some((range) => isIn(address, range));
@@ -35,17 +35,17 @@ export function homeOf({ pools }: Pick<Cluster, 'pools'>, address: Address): Poo
   return pools.filter((pool) => names(pool, address)).sort(oldestFirst)[0];
 }
 
-/** The addresses of one family that are the pool's own, the lowest first. */
+/** The addresses of one family that belong to the pool, from the lowest on. */
 export function ownRanges({ pools }: Pick<Cluster, 'pools'>, pool: Pool, family: Family): readonly Range[] {
   const all = pools.map(readingOf).flatMap(({ ranges, excluded }) => [...ranges, ...excluded]);
   const ofFamily = all.filter((range) => range.family === family);
-  // Between two neighboring ends of ranges all addresses are of one pool.
+  // Between two neighboring ends of ranges, all addresses belong to the same pool.
   const cuts = [...new Set(ofFamily.flatMap(({ first, last }) => [first, last + 1n]))].sort((a, b) => (a < b ? -1 : 1));
   const pieces = cuts.slice(0, -1).map((first, i) => ({ family, first, last: (cuts[i + 1] ?? first) - 1n }));
   return pieces.filter(({ first }) => homeOf({ pools }, { family, value: first }) === pool);
 }
 
-/** The name of the pool that an entry counts for: the one that it was taken from, or where that one does not name it any more, its new home. */
+/** The pool that an entry counts for: the pool that it was taken from, or its new home if that pool no longer contains it. */
 export function poolOfEntry(cluster: Pick<Cluster, 'pools'>, { spec }: Entry): string {
   const address = addressIn(spec.address);
   const recorded = cluster.pools.find(({ metadata }) => metadata.name === spec.pool);
@@ -53,7 +53,7 @@ export function poolOfEntry(cluster: Pick<Cluster, 'pools'>, { spec }: Entry): s
   return homeOf(cluster, address)?.metadata.name ?? spec.pool;
 }
 
-/** Why the pool gives this Service nothing new, not even on request. Undefined where it does. */
+/** Returns why the pool gives this Service no new address, not even on request. Undefined: it does. */
 export function barOf(cluster: Cluster, pool: Pool, service: Service): Bar | undefined {
   if (!isFor(cluster, pool, service)) return 'NotForService';
   const isStrict = (one: Pool) => one.spec.serviceAllocation?.strict === true && isFor(cluster, one, service);
@@ -62,7 +62,7 @@ export function barOf(cluster: Cluster, pool: Pool, service: Service): Bar | und
   return state === 'Cordoned' || state === 'Draining' ? state : undefined;
 }
 
-/** May the Service have any free address of this pool, by its wishes and by the pool's rules? */
+/** Whether the Service may have any free address of this pool, by its wishes and by the rules of the pool. */
 export function isOpen(cluster: Cluster, pool: Pool, service: Service): boolean {
   const { pools } = wishesOf(service);
   const isAsked = pools.length > 0 ? pools.includes(pool.metadata.name) : pool.spec.autoAssign !== false;
@@ -70,8 +70,8 @@ export function isOpen(cluster: Cluster, pool: Pool, service: Service): boolean 
 }
 
 /**
- * "The pools that it asks for, in its order; without such a wish, the pools that are for it, by priority and name, then those that are for
- * all, by name."
+ * "The pools that it asks for, in its order; if it asks for none, the pools that are for it, by priority and name, then the pools that
+ * are for all, by name."
  */
 export function openPools(cluster: Cluster, service: Service): readonly Pool[] {
   const { pools: asked } = wishesOf(service);
@@ -89,7 +89,7 @@ export function openPools(cluster: Cluster, service: Service): readonly Pool[] {
   });
 }
 
-/** Does the selector choose what carries these labels? */
+/** Whether the selector matches these labels. */
 export function chooses({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels = {}): boolean {
   const isMet = ({ key, operator, values = [] }: (typeof matchExpressions)[number]) => {
     const isThere = Object.hasOwn(labels, key);
@@ -99,7 +99,7 @@ export function chooses({ matchLabels = {}, matchExpressions = [] }: Selector, l
   return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) && matchExpressions.every(isMet);
 }
 
-/** "A Service must match the namespace part (if any is given) and `serviceSelectors` (if any is given)." */
+/** "A Service must match the namespace part ([...] if one of them is set) and serviceSelectors (if set)." */
 function isFor({ namespaces }: Cluster, { spec }: Pool, { metadata }: Service): boolean {
   const { namespaces: named = [], namespaceSelectors = [], serviceSelectors = [] } = spec.serviceAllocation ?? {};
   const home = namespaces.find((one) => one.metadata.name === metadata.namespace);

@@ -1,4 +1,4 @@
-/** Which words of docs/reasons.md ("Allocation") are true of a Service, by what that page says they mean. */
+/** Which reasons of docs/reasons.md ("Allocation") are true for a Service, by their meaning on that page. */
 import { addressIn, type Family } from './addresses.ts';
 import { choiceFor, lowestFree, openingFor } from './choice.ts';
 import { entriesOf, entryOf, familyOf, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
@@ -13,7 +13,7 @@ interface Case {
   readonly service: Service;
 }
 
-/** What each word means. */
+/** The meaning of each reason. */
 const meanings: Readonly<Record<string, (of: Case) => boolean>> = {
   Allocated: (of) => lacking(of).length === 0 && unmet(of).length === 0,
   PartiallyAllocated: (of) => of.service.spec.ipFamilyPolicy === 'PreferDualStack' && lacking(of).length === 1,
@@ -64,34 +64,34 @@ const meanings: Readonly<Record<string, (of: Case) => boolean>> = {
     isForeign(service, cluster.rules) || !writersOf(service).every((name) => name === cluster.rules.manager),
 };
 
-/** All words that the page may say of a Service. */
+/** All reasons of that page for a Service. */
 export const words: readonly string[] = Object.keys(meanings);
 
-/** Is the word true of the Service? */
+/** Whether the reason is true for the Service. */
 export function isTrue(word: string, of: Case): boolean {
   return meanings[word]?.(of) ?? false;
 }
 
-/** The families of which the Service has no address. */
+/** The families in which the Service has no address. */
 export function lacking({ cluster, service }: Case): readonly Family[] {
   const has = entriesOf(cluster, service).map(familyOf);
   return wishesOf(service).families.filter((family) => !has.includes(family));
 }
 
-/** The families of which it has another address than it asks for. */
+/** The families in which the Service has another address than it asks for. */
 export function unmet(of: Case): readonly Family[] {
   const { addresses, pools, families } = wishesOf(of.service);
   const isUnmet = (entry: Entry) => {
     const wanted = addresses.get(familyOf(entry));
     if (wanted !== undefined) return wanted !== entry.spec.address;
-    // While the pool that it was taken from still has it, it is of that one, whichever older pool names it too.
+    // As long as the pool that gave the address still contains it, it counts for that pool, even if an older pool contains it too.
     return pools.length > 0 && ![entry.spec.pool, poolOfEntry(of.cluster, entry)].some((pool) => pools.includes(pool));
   };
   const kept = entriesOf(of.cluster, of.service).filter(isUnmet).map(familyOf);
   return families.filter((family) => kept.includes(family));
 }
 
-/** Could the Service have something now that it lacks, or that it asks for in place of what it has? Says what. */
+/** An address that the Service could have now, if it lacks one or asks for another one. Undefined: there is none. */
 export function missedBy(of: Case): string | undefined {
   const { cluster, service } = of;
   const { faults } = wishesOf(service);
@@ -99,14 +99,14 @@ export function missedBy(of: Case): string | undefined {
   const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack';
   if (needsBoth && entriesOf(cluster, service).length === 0) return choiceFor(cluster, service)[0]?.address;
   const open = (family: Family) => openingFor(cluster, service, family);
-  // "`RequireDualStack` waits until both are there": until then it gets nothing in place of the one that it has either.
+  // "`RequireDualStack` waits until both are there": until then, the Service cannot change the address that it has either.
   if (needsBoth && lacking(of).some((family) => open(family) === undefined)) return undefined;
   return wanting(of)
     .map(open)
     .find((opening) => opening !== undefined)?.address;
 }
 
-/** What it lacks, what it asks for in place of what it has, and what a person wants it to leave. */
+/** The families in which the Service lacks an address, asks for another one, or must leave its address by an administrator's wish. */
 export function wanting(of: Case): readonly Family[] {
   const leaves = entriesOf(of.cluster, of.service).filter(({ metadata, spec }) => {
     const pool = poolOf(of, spec.address);
@@ -117,7 +117,7 @@ export function wanting(of: Case): readonly Family[] {
   return [...new Set([...lacking(of), ...unmet(of), ...leaves.map(familyOf)])];
 }
 
-/** Is this an objection to an address that the Service asks for, or that it shows without having it? */
+/** Whether this is an objection to an address that the Service asks for, or that it shows without having it in the ledger. */
 function isObjected({ cluster, service }: Case, word: string): boolean {
   const asked = [...wishesOf(service).addresses.values()];
   const own = entriesOf(cluster, service).map(({ spec }) => spec.address);
@@ -165,14 +165,14 @@ function has({ cluster }: Case, pool: Pool, family: Family): boolean {
   return ownRanges(cluster, pool, family).length > 0;
 }
 
-/** Is there room in the quota: where both families are required, for all that it wants? */
+/** Whether the quota has room: for all wanted families if both are required, otherwise for one address. */
 function isRoom(of: Case, pool: Pool): boolean {
   const { cluster, service } = of;
   const more = service.spec.ipFamilyPolicy === 'RequireDualStack' ? wanting(of).length : 1;
   return hasRoom(cluster, pool, { namespace: service.metadata.namespace ?? '', for: more });
 }
 
-/** What a Service shows is taken over as it is, both addresses or none: is there room in the quota for all that it does not have yet? */
+/** Whether the quota has room for all shown addresses that the Service does not have yet. They are taken over together or not at all. */
 function isRoomForShown(of: Case): boolean {
   const { cluster, service } = of;
   const more = shownBy(service).filter((address) => !addressesOf(of).includes(address));

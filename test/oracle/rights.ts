@@ -1,4 +1,4 @@
-/** May this Service have this address, which it does not have yet? If not: why not, in the words of docs/reasons.md. */
+/** Whether a Service may have an address that it does not have yet, and if not, the reasons of docs/reasons.md. */
 import { addressIn, canonical, isBuggy } from './addresses.ts';
 import { countOf, entryOf, isObstructed, isReserved, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
 import { type Cluster, type Entry, keyOf, type Pool, type Service } from './objects.ts';
@@ -6,19 +6,19 @@ import { barOf, homeOf } from './pools.ts';
 import { barrierBetween, doPortsMeet, isLocalOnly, mostSharers } from './sharing.ts';
 import { isLoadBalancer, shownBy, wishesOf } from './wishes.ts';
 
-/** Something that speaks against it. */
+/** A reason against it. */
 export interface Objection {
   readonly reason: string;
   readonly message: string;
 }
 
-/** A Service and an address that it could have. */
+/** A Service, and an address that it could have. */
 export interface Match {
   readonly service: Service;
   readonly address: string;
 }
 
-/** All that speaks against it. */
+/** All objections. */
 export function objectionsTo(cluster: Cluster, match: Match): readonly Objection[] {
   return [
     ...poolObjections(cluster, match),
@@ -29,7 +29,7 @@ export function objectionsTo(cluster: Cluster, match: Match): readonly Objection
   ];
 }
 
-/** The rules of the pool that has the address. What a Service shows already it may keep of a pool that gives nothing new. */
+/** The objections of the pool that has the address. A Service may keep an address that it shows, even if the pool gives no new ones. */
 export function poolObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
   const ip = addressIn(address);
   const pool = ip && homeOf(cluster, ip);
@@ -52,7 +52,7 @@ export function poolObjections(cluster: Cluster, { service, address }: Match): r
   return objections;
 }
 
-/** What the ledger says of the address. */
+/** The objections of the ledger. */
 export function ledgerObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
   const entry = entryOf(cluster, address);
   if (entry === undefined) return [];
@@ -63,7 +63,7 @@ export function ledgerObjections(cluster: Cluster, { service, address }: Match):
   return objections;
 }
 
-/** "Addresses of this pool that one namespace may have": one that it has already costs nothing. */
+/** The objections of the quota. An address that the namespace has already costs nothing. */
 export function quotaObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
   const pool = poolOfAddress(cluster, address);
   const namespace = service.metadata.namespace ?? '';
@@ -72,7 +72,7 @@ export function quotaObjections(cluster: Cluster, { service, address }: Match): 
   return [say('QuotaExceeded', `${namespace} has ${countOf(cluster, pool, namespace)} of ${pool.metadata.name}`)];
 }
 
-/** May the namespace have so many more addresses of the pool? */
+/** Whether the namespace may have this many more addresses of the pool. */
 export function hasRoom(
   cluster: Pick<Cluster, 'entries' | 'pools'>,
   pool: Pool,
@@ -82,7 +82,7 @@ export function hasRoom(
   return perNamespace === undefined || countOf(cluster, pool, namespace) + more <= perNamespace;
 }
 
-/** Nodes have the address, or another Service shows it: clients still go there. */
+/** The objections of other users: a node has the address, or another Service shows it, so clients still send to it. */
 export function surroundingObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
   if (isOfNode(cluster, address)) return [say('AddressInUse', `${address} is a node's`)];
   const refs = refsOf(entryOf(cluster, address));
@@ -92,13 +92,13 @@ export function surroundingObjections(cluster: Cluster, { service, address }: Ma
   return stranger ? [say('AddressInUse', `${address} is shown by ${keyOf(stranger.metadata)}`)] : [];
 }
 
-/** The others that have the address. */
+/** The objections of the other Services that have the address. */
 export function sharingObjections(cluster: Cluster, { service, address }: Match): readonly Objection[] {
   const entry = entryOf(cluster, address);
   if (entry === undefined || isReserved(entry)) return [];
   const others = refsOf(entry).filter((ref) => !isSameName(ref, service));
   const inUse = (why: string) => say('AddressInUse', `${address}: ${why}`);
-  if (others.length >= mostSharers) return [inUse('there is no room for more')];
+  if (others.length >= mostSharers) return [inUse('too many Services share it')];
   return others.flatMap((ref) => {
     const living = livingOf(cluster, ref);
     const barrier = living ? barrierBetween(service, living) : barrierTo(entry, ref.ports, service);
@@ -106,12 +106,12 @@ export function sharingObjections(cluster: Cluster, { service, address }: Match)
   });
 }
 
-/** Does a node have this address? */
+/** Whether a node has this address. */
 export function isOfNode({ nodes }: Pick<Cluster, 'nodes'>, address: string): boolean {
   return nodes.some(({ status }) => status?.addresses?.some((one) => canonical(one.address) === address));
 }
 
-/** Of a Service that is not known the ledger alone tells, and it does not tell the policy. */
+/** The barrier to a Service that the cluster does not have. Only the ledger knows it, and the ledger does not record its policy. */
 function barrierTo({ spec }: Entry, ports: Parameters<typeof doPortsMeet>[0], service: Service): string | undefined {
   const { key } = wishesOf(service);
   if (key === undefined || key !== spec.sharingKey) return 'Key';

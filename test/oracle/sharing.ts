@@ -1,22 +1,22 @@
-/** May Services share an address (docs/allocation.md, "Sharing")? */
+/** Whether Services may share an address (docs/allocation.md, "Sharing"). */
 import type { Port, Service } from './objects.ts';
 import { wishesOf } from './wishes.ts';
 
-/** Why two Services cannot share an address, by kind. */
+/** The kinds of reasons why two Services cannot share an address. */
 export type Barrier =
-  /** One has no key, or they have different ones. */
+  /** One has no key, or their keys differ. */
   | 'Key'
-  /** Both use one port. */
+  /** Both use the same port. */
   | 'Port'
   /** One is `Local`, the other `Cluster`, or both are `Local` with different selectors. */
   | 'Policy'
-  /** Both are `Local` and their selectors are the same text, but choose different Pods: other namespaces, or no selector at all. */
+  /** Both are `Local` and their selectors are equal texts, but select different Pods: other namespaces, or no selector at all. */
   | 'Pods';
 
-/** What the schema of an entry has room for. */
+/** The schema of an entry allows this many Services. */
 export const mostSharers = 128;
 
-/** Why two cannot share an address. Undefined where they can. */
+/** Returns why two Services cannot share an address. Undefined: they can. */
 export function barrierBetween(a: Service, b: Service): Barrier | undefined {
   const [one, other] = [wishesOf(a).key, wishesOf(b).key];
   if (one === undefined || one !== other) return 'Key';
@@ -29,19 +29,19 @@ export function barrierBetween(a: Service, b: Service): Barrier | undefined {
   return selectorText(a) === '[]' || a.metadata.namespace !== b.metadata.namespace ? 'Pods' : undefined;
 }
 
-/** Does one of the ports stand in both lists? */
+/** Whether one port is in both lists. */
 export function doPortsMeet(a: readonly Port[] = [], b: readonly Port[] = []): boolean {
   const names = new Set(a.map(portText));
   return b.some((port) => names.has(portText(port)));
 }
 
-/** Are these the same ports? */
+/** Whether the ports are the same. */
 export function areSamePorts(a: readonly Port[] = [], b: readonly Port[] = []): boolean {
   const text = (ports: readonly Port[]) => ports.map(portText).sort().join();
   return text(a) === text(b);
 }
 
-/** Does only a node with an endpoint of its own take the Service's traffic? */
+/** Whether only nodes with an endpoint of the Service accept its traffic. */
 export function isLocalOnly({ spec }: Service): boolean {
   return spec.externalTrafficPolicy === 'Local';
 }

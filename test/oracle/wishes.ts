@@ -1,18 +1,18 @@
-/** What a Service asks for (docs/allocation.md, "What a Service asks for"), and what its status shows. */
+/** The wishes of a Service (docs/allocation.md, "What a Service asks for"), and the addresses in its status. */
 import { addressIn, canonical, type Family, textOf } from './addresses.ts';
 import type { Cluster, Labels, Rules, Service } from './objects.ts';
 
-/** The wishes of a Service, and what is wrong with them. */
+/** The wishes of a Service, and their faults. */
 export interface Wishes {
   /** In the Service's order. */
   readonly families: readonly Family[];
-  /** The address that it wants of a family. */
+  /** The address that it asks for, by family. */
   readonly addresses: ReadonlyMap<Family, string>;
-  /** The pools that it wants, in its order; none: any. */
+  /** The pools that it asks for, in its order. Empty: any pool. */
   readonly pools: readonly string[];
-  /** With the namespaces that may use it, so that equal keys are equal texts. */
+  /** The key together with the namespaces that may use it, so that equal keys are equal texts. */
   readonly key: string | undefined;
-  /** Words of docs/reasons.md: why the wishes cannot be served, whatever the pools have. */
+  /** Reasons of docs/reasons.md why no pool can serve the wishes. */
   readonly faults: readonly string[];
 }
 
@@ -21,30 +21,30 @@ const prefixes = ['berth.dev/', 'metallb.io/', 'metallb.universe.tf/'] as const;
 
 const readings = new WeakMap<Service, Wishes>();
 
-/** What the Service asks for. */
+/** Reads the wishes of a Service. */
 export function wishesOf(service: Service): Wishes {
   const known = readings.get(service) ?? read(service);
   readings.set(service, known);
   return known;
 }
 
-/** An annotation as a person wrote it; undefined where there is none. */
+/** An annotation as its author wrote it. Undefined: there is none. */
 export function annotationOf(annotations: Labels | undefined, name: string): string | undefined {
   const prefix = prefixes.find((one) => annotations?.[one + name] !== undefined);
   return prefix && annotations?.[prefix + name]?.trim();
 }
 
-/** Is it a Service of type LoadBalancer? */
+/** Whether the Service has the type LoadBalancer. */
 export function isLoadBalancer({ spec }: Service): boolean {
   return spec.type === 'LoadBalancer';
 }
 
-/** Is it on its way out? */
+/** Whether the Service is being deleted. */
 export function isEnding({ metadata }: Service): boolean {
   return metadata.deletionTimestamp !== undefined;
 }
 
-/** The addresses that its status shows, in one spelling. */
+/** The addresses in its status, in canonical text. */
 export function shownBy({ status }: Service): readonly string[] {
   return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => (ip && addressIn(ip) ? [canonical(ip)] : []));
 }
@@ -56,17 +56,17 @@ export function writersOf({ metadata }: Service): readonly string[] {
   return fields.filter((field) => owns(field.fieldsV1)).map(({ manager = '' }) => manager);
 }
 
-/** Does its status show addresses of another program alone? */
+/** Whether its status shows only addresses of another program. */
 export function isForeign(service: Service, { manager }: Rules): boolean {
   return (service.status?.loadBalancer?.ingress ?? []).length > 0 && !writersOf(service).includes(manager);
 }
 
-/** Does Berth serve it by its class? */
+/** Whether Berth serves the Service by its class. */
 export function hasOurClass({ spec }: Service, { classes, withoutClass }: Rules): boolean {
   return spec.loadBalancerClass === undefined ? withoutClass : classes.includes(spec.loadBalancerClass);
 }
 
-/** Does Berth serve it: by its class, or because the ledger has an address of it in use? */
+/** Whether Berth serves the Service: by its class, or because the ledger has an address of it in use. */
 export function isOurs(service: Service, { entries, rules }: Pick<Cluster, 'entries' | 'rules'>): boolean {
   if (!isLoadBalancer(service)) return false;
   const has = entries.some(
@@ -75,7 +75,7 @@ export function isOurs(service: Service, { entries, rules }: Pick<Cluster, 'entr
   return has || hasOurClass(service, rules);
 }
 
-/** May Berth make the addresses its own that another program wrote to the status? */
+/** Whether Berth may take over the addresses that another program wrote to the status. */
 export function isToBeTakenOver(service: Service, rules: Rules): boolean {
   const wants = service.metadata.annotations?.['berth.dev/take-over']?.trim() === 'true';
   const byClass = service.spec.loadBalancerClass !== undefined && hasOurClass(service, rules);

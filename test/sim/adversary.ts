@@ -1,6 +1,6 @@
 /**
- * A host on the wire that is no node. It knows no key, so it cannot make a datagram. It can send the datagrams that it has seen again, at any
- * time, on any path and to any node. And it can claim an address.
+ * A host on the network that is no node. It has no key, so it cannot make a datagram. It can resend the datagrams that it has seen, at any
+ * time, on any path and to any node. It can also claim an address.
  */
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
@@ -11,7 +11,7 @@ export interface AdversaryParts {
   readonly schedule: Schedule;
   readonly random: Random;
   readonly speakers: ReadonlyMap<string, SimSpeaker>;
-  /** By uid: the VIPs that it answers for, with its hardware address. */
+  /** The VIPs that it answers for, by uid, with its hardware address. */
   readonly strangers: Map<string, string>;
 }
 
@@ -23,7 +23,7 @@ interface Captured {
 /** The number of datagrams that it keeps, old ones and new ones. */
 const mostCaptured = 400;
 const mac = '02:99:00:00:00:01';
-/** Paths on which a datagram may come: links, routers, and one that no speaker knows. */
+/** Paths on which a datagram may arrive: links, routers, and a path that no speaker knows. */
 const paths = ['internal', 'eth0', 'routed', 'another'];
 
 /** The host. */
@@ -36,14 +36,14 @@ export class Adversary {
     this.#parts = parts;
   }
 
-  /** Sees a datagram. The count decides which ones it keeps, and not chance: so a seed without replays runs as it does without this host. */
+  /** Sees a datagram. A count decides which ones it keeps, not chance: so a seed without replays runs as it does without this host. */
   see = (to: string, datagram: Datagram): void => {
     const i = this.#seen++;
     if (i < mostCaptured) this.#captured.push({ to, datagram });
     else if (i % 7 === 0) this.#captured[(i / 7) % mostCaptured] = { to, datagram };
   };
 
-  /** Sends captured datagrams again, one every few milliseconds for a while. */
+  /** Resends captured datagrams for a while, one every few milliseconds. */
   replay(forMs: number): void {
     const { schedule, random, speakers } = this.#parts;
     const names = [...speakers.keys()];
@@ -56,7 +56,7 @@ export class Adversary {
     }
   }
 
-  /** Claims a VIP for a while: by gratuitous frames to all nodes, and by answers to probes. */
+  /** Claims a VIP for a while, with gratuitous frames to all nodes, and with answers to probes. */
   claim(uid: string, address: string, forMs: number): void {
     const { schedule, random, speakers, strangers } = this.#parts;
     strangers.set(uid, mac);

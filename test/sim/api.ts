@@ -10,7 +10,7 @@ export interface ApiVip {
   readonly link: string;
   readonly eligible: ReadonlySet<string>;
   readonly recorded: { readonly node: string; readonly term: number } | undefined;
-  /** The node to which an administrator moves the VIP, until the VIP is there. */
+  /** The target of a move by an administrator, until the VIP is there. */
   readonly moveTo?: string | undefined;
 }
 
@@ -76,7 +76,7 @@ export class Api {
     this.#watchers.delete(node);
   }
 
-  /** The connection of this node's watch is dead, and neither end has noticed. */
+  /** Breaks the connection of this node's watch. Neither end notices. */
   halfOpen(node: string): void {
     const watcher = this.#watchers.get(node);
     if (watcher) watcher.open = false;
@@ -86,7 +86,7 @@ export class Api {
     this.isDown = true;
   }
 
-  /** The server is reachable, and all watches work. */
+  /** Makes the server reachable, and all watches work. */
   recover(): void {
     this.isDown = false;
     for (const [node, watcher] of this.#watchers) {
@@ -100,7 +100,7 @@ export class Api {
     for (const node of this.#watchers.keys()) this.#notify(node);
   }
 
-  /** Delivers changes that come together at once. */
+  /** Delivers changes that come at the same time together. */
   #notify(node: string): void {
     const watcher = this.#watchers.get(node);
     if (watcher === undefined || watcher.due) return;

@@ -14,7 +14,7 @@ export function forSeeds(count: number, plan: Omit<Plan, 'seed'>, scenario: (clu
   }
 }
 
-/** Checks an upper bound on a number of milliseconds or of objects. */
+/** Checks the upper limit of a number of milliseconds or objects. */
 export function atMost(what: string, actual: number, most: number): void {
   assert.ok(actual <= most, `${what}: ${Math.round(actual)}, at most ${most}`);
 }
@@ -38,12 +38,12 @@ export function assertCalm(cluster: Cluster, during: () => void): void {
   assertSettled(cluster);
 }
 
-/** A node that holds a VIP. */
+/** The node that holds the first VIP. */
 export function anyHolder(cluster: Cluster): string {
   return cluster.holderOf('uid-0') ?? assert.fail('uid-0 has no holder');
 }
 
-/** A holder loses its power: other nodes answer for its VIPs within half a second, and the VIPs of other holders are not touched. */
+/** Cuts a holder's power. Other nodes must answer for its VIPs within half a second, and the VIPs of other holders must not be touched. */
 export function assertTakenOver(cluster: Cluster): void {
   const dead = anyHolder(cluster);
   const others = cluster.uids.filter((uid) => !cluster.heldBy(dead).includes(uid));

@@ -8,18 +8,18 @@ import { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
 import { SimSpeaker, type Surroundings } from './speaker.ts';
 
-/** What a cluster is made of. */
+/** The parts of a cluster. */
 export interface Plan {
   readonly seed: number;
   readonly nodes: number;
   readonly vips: number;
-  /** One cable for all traffic (the default), or one for the nodes' traffic and one for each link. */
+  /** One cable for all traffic (the default), or one for the nodes' own traffic and one for each link. */
   readonly cabling?: 'One' | 'Apart';
   readonly links?: readonly string[];
 }
 
 /**
- * Of the small clusters every fourth one sends real datagrams: to encode and decode all messages would double the time of the tests.
+ * Every fourth one of the small clusters sends real datagrams. To encode and decode all messages would double the time of the tests.
  */
 const mostInText = 10;
 
@@ -36,7 +36,7 @@ export class Cluster {
   readonly meter: Meter;
   readonly links: readonly string[];
   readonly speakers = new Map<string, SimSpeaker>();
-  /** By uid: VIPs that a host answers for that is no node, with its hardware address. */
+  /** VIPs that a host which is no node answers for, by uid, with its hardware address. */
   readonly strangers = new Map<string, string>();
   readonly adversary: Adversary;
   /** The client's neighbor cache. */
@@ -49,7 +49,7 @@ export class Cluster {
     this.api = new Api(this.schedule, this.random);
     this.meter = new Meter(this.schedule);
     this.links = links;
-    // Many watches are served one after the other.
+    // A large number of watches is served one after the other.
     this.api.lagMs = [1, Math.max(10, 2 * nodes)];
     const internal = cabling === 'One' ? (links[0] ?? '') : 'mgmt';
     const paths = new Map([['internal', internal], ...links.map((link): [string, string] => [link, link])]);
@@ -92,7 +92,7 @@ export class Cluster {
     return [...this.meter.records.keys()];
   }
 
-  /** A Service gets an address. */
+  /** Adds a VIP, as for a Service that gets an address. */
   addVip(i: number): string {
     const uid = `uid-${i}`;
     const link = this.links[i % this.links.length] ?? '';
@@ -102,13 +102,13 @@ export class Cluster {
     return uid;
   }
 
-  /** Only these nodes may announce a VIP from now on. */
+  /** Limits the nodes that may announce a VIP from now on. */
   setEligible(uid: string, nodes: readonly string[]): void {
     const vip = this.api.snapshot.vips.find((one) => one.uid === uid);
     if (vip) this.api.setVip({ ...vip, eligible: new Set(nodes) });
   }
 
-  /** An administrator moves a VIP to a node. */
+  /** Requests the move of a VIP to a node, as an administrator does. */
   moveTo(uid: string, node: string): void {
     const vip = this.api.snapshot.vips.find((one) => one.uid === uid);
     if (vip) this.api.setVip({ ...vip, moveTo: node });
@@ -134,7 +134,7 @@ export class Cluster {
     return this;
   }
 
-  /** On these cables, the nodes of `names` can reach each other only, and not the client. */
+  /** On these cables, separates the nodes of `names` from all other hosts, also from the client. */
   partition(names: readonly string[], cables: readonly string[], segment = 1): void {
     for (const name of names) for (const cable of cables) this.fabric.setSegment(name, cable, segment);
     this.#linksChanged();
@@ -177,7 +177,7 @@ export class Cluster {
     return this.names.find((name) => this.speaker(name).isRunning && this.heldBy(name).includes(uid));
   }
 
-  /** The holder of each VIP that the client reaches; two if it gets two answers. */
+  /** The holder of each VIP that the client reaches. It is listed twice if the client gets two answers. */
   holders(): readonly string[] {
     return this.uids.flatMap((uid) => this.meter.holdersOf(uid));
   }
@@ -187,7 +187,7 @@ export class Cluster {
     return this.uids.filter((uid) => this.meter.macsOf(uid).length === 0);
   }
 
-  /** VIPs without exactly one answer, or on whose holder not all running speakers agree. */
+  /** VIPs without exactly one answer, or with running speakers that disagree on the holder. */
   unsettled(): readonly string[] {
     return this.uids.filter((uid) => {
       const [mac, ...others] = this.meter.macsOf(uid);

@@ -1,11 +1,11 @@
-/** Cables, switches and firewalls: which frames and datagrams arrive at which host, and when. */
+/** Cables, switches and firewalls: they decide which frames and datagrams arrive at which host, and when. */
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 
 /** `Dark`: the link has carrier, but no traffic passes. */
 export type CableState = 'Up' | 'NoCarrier' | 'Dark';
 
-/** The impairment of every datagram by the network. */
+/** What the network does to each datagram. */
 export interface Impairment {
   latencyMs: readonly [least: number, most: number];
   /** Probability that a datagram or frame is lost. */
@@ -14,12 +14,12 @@ export interface Impairment {
   twice: number;
 }
 
-/** One network for all cables of the same name. Every host on it hears every other one until a test changes that. */
+/** A network for all cables of the same name. Every host on it hears every other one until a test changes that. */
 export class Fabric {
   readonly impairment: Impairment = { latencyMs: [0.1, 0.5], loss: 0, twice: 0 };
-  /** Nodes whose firewall drops datagrams, in and out; ARP passes. */
+  /** Nodes whose firewall drops datagrams in both directions. ARP passes. */
   readonly blocked = new Set<string>();
-  /** Datagrams that each host has sent. */
+  /** The number of datagrams that each host has sent. */
   readonly sent = new Map<string, number>();
   readonly #schedule: Schedule;
   readonly #random: Random;
@@ -41,13 +41,13 @@ export class Fabric {
     return this.#states.get(`${host}/${cable}`) !== 'NoCarrier';
   }
 
-  /** A host does not reach hosts of other segments. Every host starts in segment 0. */
+  /** Moves a host to a segment. A host reaches only hosts of its own segment. Every host starts in segment 0. */
   setSegment(host: string, cable: string, segment: number): void {
     if (segment === 0) this.#segments.delete(`${host}/${cable}`);
     else this.#segments.set(`${host}/${cable}`, segment);
   }
 
-  /** No traffic from one host reaches the other one; the opposite direction is not touched. */
+  /** Drops all traffic from one host to another one. The opposite direction is not touched. */
   loseOneWay(from: string, to: string, cable: string): void {
     this.#oneWay.add(`${from}>${to}/${cable}`);
   }
@@ -60,7 +60,7 @@ export class Fabric {
     Object.assign(this.impairment, { loss: 0, twice: 0 });
   }
 
-  /** Whether a frame from one host reaches the other one, if it is not lost. */
+  /** Whether frames from one host can reach another one. Random loss is not considered. */
   carries(from: string, to: string, cable: string): boolean {
     if (this.#states.size === 0 && this.#segments.size === 0 && this.#oneWay.size === 0) return true;
     if (this.#states.has(`${from}/${cable}`) || this.#states.has(`${to}/${cable}`)) return false;
@@ -77,7 +77,7 @@ export class Fabric {
     return this.impairment.loss > 0 && this.#random.chance(this.impairment.loss);
   }
 
-  /** Carries a datagram. Each one has a latency of its own, so datagrams overtake each other. */
+  /** Carries a datagram. Each one has its own latency, so a datagram can overtake another one. */
   send({ from, to, cable }: { from: string; to: string; cable: string }, deliver: () => void): void {
     this.sent.set(from, (this.sent.get(from) ?? 0) + 1);
     if (this.blocked.has(from) || this.blocked.has(to) || !this.carries(from, to, cable)) return;

@@ -25,7 +25,7 @@ function cut(cluster: Cluster, state: 'NoCarrier' | 'Dark'): string {
   return `cut ${cable} of ${node}: ${state}`;
 }
 
-/** The faults by name, with the weights of the choice. */
+/** The faults by name, each with the weight of its choice. */
 const faults = {
   kill: {
     weight: 3,
@@ -66,7 +66,7 @@ const faults = {
       const cables = cluster.random.chance(0.7) ? [...cluster.links, 'mgmt'] : [oneCable(cluster)];
       cluster.partition(nodes, cables);
       if (cluster.random.chance(0.6)) later(cluster, [100, 5_000], () => cluster.partition(nodes, cables, 0));
-      return `partition ${nodes.join(', ')} on ${cables.join(', ')}`;
+      return `separate ${nodes.join(', ')} on ${cables.join(', ')}`;
     },
   },
   oneWay: {

@@ -1,4 +1,4 @@
-/** Limits of the speakers: the rate of their datagrams, and of the moves of a VIP. In virtual time. */
+/** Limits of the speakers, in virtual time: the rate of their datagrams, and of the moves of a VIP. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assertTakenOver } from './checks.ts';
@@ -26,9 +26,9 @@ test('in a small cluster every node sends to every other one ten times a second'
   for (const nodes of [3, 29]) assertBetween(ratesOf(clusterOf(nodes)), 9 * (nodes - 1), 11 * (nodes - 1));
 });
 
-test('each of 100 nodes sends to five others ten times a second and to the rest rarely; a dead one is replaced as fast', () => {
+test('each of 100 nodes sends to five peers ten times a second and rarely to the others; a dead node is replaced as fast', () => {
   const cluster = clusterOf(100);
-  // Five peers ten times a second, and the 94 others once a second or a little less.
+  // Ten times a second to five peers, and about once a second or a little less to the 94 other nodes.
   assertBetween(ratesOf(cluster), 5 * 9 + 94 / 1.4, 200);
   assertTakenOver(cluster);
 });
@@ -39,7 +39,7 @@ test('a VIP that has moved three times within three minutes stays, unless its ho
   for (let move = 0; move < 6; move++) {
     const holder = cluster.holderOf('uid-0');
     holders.push(holder);
-    // As if a label of the node changed again and again: the node must give the VIP away.
+    // As if a label of the node changed again and again: each time the node must give the VIP to another one.
     cluster.setEligible(
       'uid-0',
       cluster.names.filter((name) => name !== holder),

@@ -1,13 +1,13 @@
-/** What a client sees: the node that answers for each VIP, at every moment. */
+/** The client's view: the node that answers for each VIP, at every moment. */
 import type { Schedule } from './schedule.ts';
 
-/** A stretch of time. `end` is undefined while it lasts. */
+/** A period of time. `end` is undefined while it lasts. */
 export interface Span {
   readonly start: number;
   end: number | undefined;
 }
 
-/** An answer of a node: with its own hardware address as holder, or with that of a node that it stands in for. */
+/** An answer of a node: with its own hardware address as holder, or with that of the node that it stands in for. */
 export interface Answer {
   readonly mac: string;
   readonly holds: boolean;
@@ -18,7 +18,7 @@ export interface Record {
   readonly answers: Map<string, Answer>;
   readonly silent: Span[];
   readonly twofold: Span[];
-  /** Every node that began to hold it, in order. */
+  /** The nodes that began to hold it, in order. */
   readonly holders: { readonly node: string; readonly at: number }[];
   /** Takeovers while the former holder still answered the client. */
   readonly disputes: { readonly by: string; readonly from: string; readonly at: number }[];
@@ -74,7 +74,7 @@ export class Meter {
     else if (!isNow && isOpen) last.end = this.#schedule.now;
   }
 
-  /** The longest time without an answer since then, of any VIP. */
+  /** The longest time without an answer since then, over all VIPs. */
   longestSilence(since: number, uids: Iterable<string> = this.records.keys()): number {
     return Math.max(0, ...[...uids].flatMap((uid) => this.#lengths(this.records.get(uid)?.silent ?? [], since)));
   }
@@ -103,7 +103,7 @@ export class Meter {
     return moves;
   }
 
-  /** How often a VIP was taken over from a node that the client still reached. */
+  /** How often a VIP was taken over from a node that the client could still reach. */
   disputes(since: number): number {
     let count = 0;
     for (const { disputes } of this.records.values()) count += disputes.filter(({ at }) => at >= since).length;

@@ -1,31 +1,31 @@
-/** One cluster with random faults, which are then healed: the outages during the faults and after the heal, and whether the cluster settled. */
+/** One cluster with random faults, which are then healed. Measures the outages before and after the heal, and checks that it settles. */
 import { Cluster } from './cluster.ts';
 import { breakSomething, type FaultName } from './faults.ts';
 import { Random } from './random.ts';
 
-/** The outcome of a run. Times are in milliseconds; times after the heal count from the heal. */
+/** The outcome of a run. Times are in milliseconds. Times after the heal count from the heal. */
 export interface Outcome {
   readonly seed: number;
   readonly plan: string;
   readonly log: readonly string[];
   /** The faults. */
   readonly faults: ReadonlySet<FaultName>;
-  /** Whether every VIP had one holder on which all speakers agreed, when the first fault came. Some clusters still start at that time. */
+  /** Whether every VIP had one holder on which all speakers agreed when the first fault came. Some clusters still start at that time. */
   readonly wasSettled: boolean;
-  /** The longest times before the heal: without an answer, of a VIP that had one, and with two answers. */
+  /** The longest times before the heal: without an answer, for a VIP that had one before, and with two answers. */
   readonly meanwhile: { readonly silentMs: number; readonly twofoldMs: number };
   /** The longest times of any VIP after the heal: without an answer, and with two answers. */
   readonly silentMs: number;
   readonly twofoldMs: number;
-  /** When the last VIP had exactly one answer again. */
+  /** The time until the last VIP had exactly one answer again. */
   readonly settledMs: number;
-  /** VIPs that have not settled. */
+  /** VIPs that did not settle. */
   readonly unsettled: readonly string[];
   readonly moves: number;
   readonly disputes: number;
 }
 
-/** Makes the run of a seed. */
+/** Runs the cluster of a seed. */
 export function randomRun(seed: number): Outcome {
   const random = new Random(seed + 0x5eed);
   const nodes = random.pick([2, 2, 3, 3, 4, 5, 6]);

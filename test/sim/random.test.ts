@@ -1,6 +1,7 @@
 /**
- * Random faults in random clusters, with bounds on the outages while they last; then all faults are healed. BERTH_SIM_RUNS is the number of
- * runs, BERTH_SEED the first seed, which CI takes from the commit. BERTH_SIM_SEED replaces the first seed: with one run it repeats a failure.
+ * Random faults in random clusters, with limits on the outages while they last. Then all faults are healed. BERTH_SIM_RUNS is the number
+ * of runs. BERTH_SEED is the first seed; CI takes it from the commit. BERTH_SIM_SEED replaces the first seed: with one run it repeats a
+ * failure.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -15,26 +16,27 @@ const firstSeed = wholeNumber('BERTH_SIM_SEED', seedOfRun());
 const mostSilentMs = 2_000;
 const mostTwofoldMs = 500;
 
-/** Faults that silence no VIP that has an answer: every holder is alive, and the wire shows it. */
+/** Faults that silence no VIP that has an answer: every holder is alive, and answers probes. */
 const harmless: readonly FaultName[] = [
   ...(['apiDown', 'halfOpen', 'block', 'impairment', 'newVip', 'eligible', 'drain', 'replay', 'claim'] as const),
 ];
-/** Faults that do not separate the speakers: all that run hear each other, or know that a cable is out. */
+/** Faults that do not separate the speakers: all running speakers hear each other, or know that a cable is out. */
 const inTouch: readonly FaultName[] = [
   ...(['apiDown', 'halfOpen', 'newVip', 'eligible', 'drain', 'replay', 'claim'] as const),
   ...(['kill', 'restart', 'pause', 'stuck', 'cut'] as const),
 ];
-/** Those, and faults that separate the speakers in both directions. */
+/** The faults above, and faults that separate the speakers in both directions. */
 const partitioning: readonly FaultName[] = [...inTouch, 'dark', 'partition', 'impairment'];
 
 /**
- * How long a VIP may have two answers while faults last. There is no bound for one-way loss, nor for a blocked port beside other faults: see the
- * list of expected failures. Nor is there one for a Node object that is missing while a speaker starts: the two may not find each other.
+ * The limit of the time that a VIP may have two answers while faults last. There is no limit for one-way loss, nor for a blocked port
+ * together with other faults (see the list of expected failures). There is also none for a Node object that is missing while a speaker
+ * starts: the two may not find each other.
  */
 function mostMeanwhile(outcome: Outcome): number {
   if (isCalm(outcome)) return 500;
   if (isAllOf(inTouch, outcome)) return 1_000;
-  // A node whose port is blocked gets no message. Beside another fault it learns from the wire alone, where packets are lost, too.
+  // A node whose port is blocked gets no message. During another fault it learns only from probes, and those can be lost too.
   if (outcome.wasSettled && isAllOf(harmless, outcome)) return outcome.faults.has('block') ? 2_000 : 1_000;
   return isAllOf(partitioning, outcome) ? 2_000 : Number.POSITIVE_INFINITY;
 }
@@ -43,12 +45,12 @@ function isAllOf(names: readonly FaultName[], { faults }: Outcome): boolean {
   return [...faults].every((name) => names.includes(name));
 }
 
-/** The cluster had settled, and its speakers were not separated: a VIP moves by a hand-over only, or from a silent holder. */
+/** Whether the cluster had settled and its speakers were not separated: a VIP then moves only by a hand-over, or from a silent holder. */
 function isCalm(outcome: Outcome): boolean {
   return outcome.wasSettled && isAllOf(inTouch, outcome);
 }
 
-/** The longest time that a VIP may have two answers while it is handed over; one run in a hundred may take longer, by a chain of faults. */
+/** The longest time with two answers during a hand-over. One run in a hundred may take longer, by a chain of faults. */
 const handOverMs = 50;
 
 function complaintsOf(outcome: Outcome): readonly string[] {
@@ -59,7 +61,7 @@ function complaintsOf(outcome: Outcome): readonly string[] {
     ...tooLong('silent after the heal', silentMs, mostSilentMs),
     ...tooLong('two answers after the heal', twofoldMs, mostTwofoldMs),
     ...tooLong('two answers during the faults', meanwhile.twofoldMs, mostMeanwhile(outcome)),
-    ...tooLong('silent by harmless faults', meanwhile.silentMs, isHarmless ? 0 : Number.POSITIVE_INFINITY),
+    ...tooLong('silent during harmless faults', meanwhile.silentMs, isHarmless ? 0 : Number.POSITIVE_INFINITY),
   ];
 }
 
@@ -73,7 +75,7 @@ function report(t: TestContext, what: string, values: readonly number[]): void {
   t.diagnostic(`${what}: median ${at(0.5)}, 90 % ${at(0.9)}, 99 % ${at(0.99)}, most ${at(1)} ms`);
 }
 
-test('random faults cause outages within the bounds, and after them every VIP soon has one answer and one holder for all speakers', (t) => {
+test('random faults cause outages within the limits, and after the heal every VIP soon has one answer and one holder for all speakers', (t) => {
   t.diagnostic(`${runs} runs from seed ${firstSeed}, the worst VIP of each run:`);
   const outcomes: Outcome[] = [];
   for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
@@ -82,7 +84,7 @@ test('random faults cause outages within the bounds, and after them every VIP so
     const complaints = complaintsOf(outcome);
     assert.deepEqual(complaints, [], `seed ${seed}: ${outcome.plan}\n  ${outcome.log.join('\n  ')}`);
   }
-  assert.ok(outcomes.length > 0, 'no run at all');
+  assert.ok(outcomes.length > 0, 'there was no run');
   const slow = outcomes.filter((outcome) => isCalm(outcome) && outcome.meanwhile.twofoldMs > handOverMs);
   const what = slow.map(({ seed, meanwhile }) => `${Math.round(meanwhile.twofoldMs)} ms by seed ${seed}`);
   assert.ok(

@@ -1,4 +1,4 @@
-/** Random choices of the simulation, repeatable by a seed. */
+/** Random choices of the simulation. A seed repeats them. */
 import { Random as Choices } from '../cluster/random.ts';
 
 /** A generator. */
@@ -16,7 +16,7 @@ export class Random extends Choices {
     return this.next() < probability;
   }
 
-  /** Fisher and Yates in place: it draws other numbers than the inherited way, and the seeds of known failures depend on them. */
+  /** Fisher and Yates, in place. It draws other numbers than the inherited method, and the seeds of known failures depend on them. */
   override shuffled<T>(items: readonly T[]): T[] {
     const result = [...items];
     for (let i = result.length - 1; i > 0; i--) {
@@ -26,7 +26,7 @@ export class Random extends Choices {
     return result;
   }
 
-  /** 16 hexadecimal digits. */
+  /** Returns 16 hexadecimal digits. */
   incarnation(): string {
     return Array.from({ length: 16 }, () => this.below(16).toString(16)).join('');
   }

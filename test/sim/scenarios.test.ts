@@ -1,4 +1,4 @@
-/** The design's promises about the holders of VIPs, in virtual time, with many seeds. */
+/** The promises about the holders of VIPs, in virtual time, with many seeds. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anyHolder, assertCalm, assertSettled, assertTakenOver, atMost, forSeeds } from './checks.ts';
@@ -17,7 +17,7 @@ for (const [nodes, seeds] of [
   });
 }
 
-test('a holder whose cable is pulled out is replaced within 500 ms, and gets no VIP back', () => {
+test('a holder that loses its link is replaced within 500 ms, and gets no VIP back', () => {
   for (const state of ['NoCarrier', 'Dark'] as const) {
     for (const cabling of ['One', 'Apart'] as const) {
       forSeeds(10, { nodes: 3, vips: 6, cabling }, (cluster) => {
@@ -82,7 +82,7 @@ test('a blocked port, from the start or later, moves no VIP', () => {
   }
 });
 
-test('behind a blocked port a dead holder is still replaced', () => {
+test('a dead holder is replaced even if the port is blocked on all nodes', () => {
   forSeeds(10, { nodes: 3, vips: 6 }, (cluster) => {
     cluster.boot();
     for (const name of cluster.names) cluster.fabric.blocked.add(name);
@@ -178,7 +178,7 @@ test('a speaker that was paused does not answer for VIPs that other nodes have t
   }
 });
 
-test('two nodes: VIPs that one takes over while the other one is paused stay with it', () => {
+test('of two nodes, the one that takes over VIPs from the paused one keeps them', () => {
   for (const ms of [800, 3_000, 30_000]) {
     forSeeds(10, { nodes: 2, vips: 4 }, (cluster) => {
       cluster.boot();
@@ -264,7 +264,7 @@ test('a request to move a VIP to a node that cannot have it moves nothing', () =
   });
 });
 
-test('different views of the eligible nodes never silence a VIP, and never move it back and forth', () => {
+test('different views of the eligible nodes do not silence a VIP, and do not move it back and forth', () => {
   for (let stale = 0; stale < 8; stale++) {
     forSeeds(4, { nodes: 3, vips: 3 }, (cluster) => {
       cluster.boot();
@@ -304,7 +304,7 @@ test('views that contradict each other move VIPs only a few times', () => {
   });
 });
 
-test('after a power failure every node takes its former VIPs again', () => {
+test('after a power failure every node gets its former VIPs back', () => {
   for (const nodes of [3, 7]) {
     forSeeds(10, { nodes, vips: 20 }, (cluster) => {
       cluster.boot();
@@ -342,7 +342,7 @@ test('new VIPs are spread evenly, and get an answer at once', () => {
   }
 });
 
-test('1,000 VIPs: placed at once, and taken over within 500 ms', () => {
+test('1,000 VIPs are placed at once, and taken over within 500 ms', () => {
   forSeeds(2, { nodes: 5, vips: 1_000 }, (cluster) => {
     cluster.boot();
     assertSettled(cluster);

@@ -1,4 +1,4 @@
-/** Virtual time: the future events, in order. */
+/** Virtual time: all future events, in order. */
 import type { Clock } from '../../src/runtime/clock.ts';
 
 interface Entry {
@@ -7,13 +7,13 @@ interface Entry {
   readonly run: () => void;
 }
 
-/** A clock that jumps from one event to the next. Milliseconds. */
+/** A clock that jumps from one event to the next, in milliseconds. */
 export class Schedule {
   now = 0;
   #heap: Entry[] = [];
   #count = 0;
 
-  /** Runs a function after a time. */
+  /** Runs a function after some milliseconds. */
   in(ms: number, run: () => void): void {
     this.#push({ at: this.now + ms, order: this.#count++, run });
   }

@@ -18,30 +18,30 @@ export interface Surroundings {
   readonly fabric: Fabric;
   readonly api: Api;
   readonly meter: Meter;
-  /** The paths of datagrams, each with its cable. A link's path has the link's name. */
+  /** The paths of datagrams, each with its cable. The path of a link has the link's name. */
   readonly paths: ReadonlyMap<string, string>;
-  /** Links with VIPs. Each has a cable of the same name, to which the client is connected, too. */
+  /** Links with VIPs. Each has a cable of the same name, to which the client is connected too. */
   readonly links: readonly string[];
   readonly speakers: ReadonlyMap<string, SimSpeaker>;
-  /** Whether messages are encoded and decoded as on a real wire; otherwise they are passed by reference. */
+  /** Whether messages are encoded and decoded as on a real network. Otherwise they are passed by reference. */
   readonly isText: boolean;
-  /** By uid: the hardware address of a host that is no node and answers for the VIP. */
+  /** The hardware addresses of hosts that are no nodes and answer for VIPs, by uid. */
   readonly strangers: ReadonlyMap<string, string>;
-  /** A host on the wire sees each datagram that is sent. */
+  /** Is called for each datagram that is sent, so that a foreign host can see it. */
   readonly onSent: (to: string, datagram: Datagram) => void;
-  /** A new holder's gratuitous ARP has reached the client. */
+  /** Is called when a new holder's gratuitous ARP has reached the client. */
   readonly onGarp: (uid: string, mac: string) => void;
 }
 
 const jitterMs = 4;
 const garpRoundsMs = [0, 100, 500, 1_000, 2_000, 5_000];
-/** The number of datagrams that the kernel keeps for a paused process. */
+/** The number of datagrams that the kernel queues for a paused process. */
 const mostQueued = 1_000;
-/** An Ethernet packet, less the headers of tunnels and of IPv6. */
+/** The size of an Ethernet packet without the headers of tunnels and of IPv6. */
 const mostBytes = 1_400;
 const signatureBytes = 32;
 
-/** A carried message. A text is decoded at its first receipt: one receiver gets it by several paths. */
+/** A message under way. A text is decoded only once, because a receiver can get it on several paths. */
 export type Datagram = () => Message;
 
 function datagramOf(message: Message, isText: boolean): Datagram {
@@ -52,13 +52,13 @@ function datagramOf(message: Message, isText: boolean): Datagram {
   return () => (read ??= decodeMessage(text) ?? assert.fail(`not understood: ${text}`));
 }
 
-/** One node's speaker. */
+/** The speaker of one node. */
 export class SimSpeaker {
   readonly name: string;
   readonly index: number;
   /** undefined while the process does not run. */
   runner: ElectionRunner | undefined;
-  /** The age of the packet worker's last heartbeat. Milliseconds. */
+  /** The age of the packet worker's last heartbeat, in milliseconds. */
   workerAgeMs = 0;
   readonly #around: Surroundings;
   #run = 0;
@@ -89,7 +89,7 @@ export class SimSpeaker {
     return this.runner !== undefined;
   }
 
-  /** Its decisions. */
+  /** The decisions of its runner. */
   get decisions(): readonly HolderDecision[] {
     return this.runner?.decisions ?? [];
   }
@@ -109,7 +109,7 @@ export class SimSpeaker {
     if (this.runner) return;
     const run = ++this.#run;
     this.#hasPower = true;
-    // The clock of a process counts from its start, so no two clocks are equal.
+    // The clock of a process counts from its start, so no two clocks agree.
     this.#clockOffset = random.between(0, 50) - schedule.now;
     this.runner = this.#makeRunner(remembers ? this.#remembered : []);
     this.#vips.clear();
@@ -129,13 +129,13 @@ export class SimSpeaker {
     });
   }
 
-  /** The node loses its power: its kernel does not answer either. */
+  /** Cuts the power of the node: its kernel does not answer either. */
   powerOff(): void {
     this.#hasPower = false;
     this.kill();
   }
 
-  /** SIGKILL: the node's kernel goes on answering. */
+  /** SIGKILL: the node's kernel continues to answer for the node's own addresses. */
   kill(): void {
     if (this.runner === undefined) return;
     this.#remembered = this.runner.toRemember;
@@ -146,12 +146,12 @@ export class SimSpeaker {
     this.#show();
   }
 
-  /** SIGTERM, and a new start after a while. */
+  /** SIGTERM, and a new start after some time. */
   restart({ downMs, remembers = true }: { readonly downMs: number; readonly remembers?: boolean }): void {
     if (!this.isUp) return;
     this.runner?.announceRestart();
     const run = this.#run;
-    // The process goes on answering for a moment, so that no request stays without an answer before the stand-in answers.
+    // The process continues to answer for a moment, so that no request stays without an answer before the stand-in answers.
     this.#around.schedule.in(20, () => {
       if (this.#run !== run) return;
       this.kill();
@@ -159,7 +159,7 @@ export class SimSpeaker {
     });
   }
 
-  /** SIGSTOP, or a pause of the virtual machine: nothing runs, datagrams wait. */
+  /** SIGSTOP, or a pause of the virtual machine: nothing runs, and datagrams are queued. */
   pause(ms: number): void {
     if (!this.isUp) return;
     const run = this.#run;
@@ -168,12 +168,12 @@ export class SimSpeaker {
     this.#around.schedule.in(ms, () => this.#run === run && this.wake());
   }
 
-  /** Ends the pause. The packet worker drops the requests that waited for it, because its main loop is late. */
+  /** Ends the pause. The packet worker drops the requests that are queued for it, because its main loop is late. */
   wake(): void {
     const { runner } = this;
     if (!this.#paused || runner === undefined) return;
     this.#paused = false;
-    // The packet worker reports the stall, timers have expired, and datagrams wait: the event loop handles them in any order.
+    // The packet worker reports the stall, timers have expired, and datagrams are queued: the event loop handles them in any order.
     const timers = () => {
       for (const call of this.#overdue.splice(0)) call();
       runner.decideNow();
@@ -186,7 +186,7 @@ export class SimSpeaker {
     this.#observeAnew();
   }
 
-  /** The kernel reports a change of a link. */
+  /** Reports a change of a link, as the kernel does. */
   linksChanged(): void {
     if (this.isUp) this.#observeAnew();
     this.#show();
@@ -203,12 +203,12 @@ export class SimSpeaker {
     if (this.isUp) this.runner?.heardOnWire(address, mac);
   }
 
-  /** The hardware address with which it answers for a VIP. */
+  /** The hardware address with which the speaker answers for a VIP. */
   answerFor(uid: string): string | undefined {
     return this.isUp ? this.#answers.get(uid)?.mac : undefined;
   }
 
-  /** The real runner, on this process's virtual clock, network and wire. */
+  /** The real runner, on this process's virtual clock, network and probes. */
   #makeRunner(claims: readonly Claim[]): ElectionRunner {
     const runner = new ElectionRunner({
       ...{ node: this.name, incarnation: this.#around.random.incarnation(), claims },
@@ -225,7 +225,7 @@ export class SimSpeaker {
     return runner;
   }
 
-  /** Timers are late by some milliseconds, and wait while the process is paused. */
+  /** Timers are late by some milliseconds, and do not run while the process is paused. */
   #clock(): Clock {
     const { schedule, random } = this.#around;
     const run = this.#run;
@@ -262,7 +262,7 @@ export class SimSpeaker {
       }));
   }
 
-  /** The nodes that can serve VIPs have changed. A VIP with other facts must be another object. */
+  /** Handles a change of the nodes that can serve VIPs. A VIP with other facts must be another object. */
   #observeAnew(): void {
     this.#vips.clear();
     this.#observe();
@@ -296,14 +296,14 @@ export class SimSpeaker {
     }
   };
 
-  /** Probes an address on the link in whose subnet it is: a VIP, or a node's own address. */
+  /** Probes an address on the link of its subnet: a VIP, or a node's own address. */
   #probe = (address: string): void => {
     const vip = [...this.#vips.keys()].find((one) => one.address === address);
     if (vip) this.#probeVip(vip);
     else for (const link of this.#around.links) this.#probeNode(link, address);
   };
 
-  /** Sends a broadcast request on a link that has carrier. The answer of each host that answers for the VIP when the request arrives is heard. */
+  /** Sends a broadcast request on a link that has carrier. Every host that answers for the VIP at its arrival sends a reply. */
   #probeVip({ uid, address, link }: ApiVip): void {
     const { schedule, fabric, speakers, strangers } = this.#around;
     if (!fabric.hasCarrier(this.name, link)) return;
@@ -321,7 +321,7 @@ export class SimSpeaker {
     });
   }
 
-  /** Probes a node's own address: its kernel answers, whatever its speaker does. */
+  /** Probes a node's own address. Its kernel answers, whatever its speaker does. */
   #probeNode(link: string, address: string): void {
     const { schedule, fabric, speakers } = this.#around;
     for (const other of speakers.values()) {
@@ -332,7 +332,7 @@ export class SimSpeaker {
     }
   }
 
-  /** Applies the decisions, and gives the meter what the client sees of them. */
+  /** Applies the decisions, and tells the meter what the client sees of them. */
   #show(): void {
     const { fabric, meter, schedule, speakers, links } = this.#around;
     const answers = new Map<string, Answer>();
@@ -378,7 +378,7 @@ export class SimSpeaker {
     }
   }
 
-  /** Once a second, writes the records of held VIPs that have none yet. */
+  /** Writes the records of held VIPs that have none yet, once a second. */
   #keepRecords(): void {
     const { schedule, random, api } = this.#around;
     if (schedule.now < this.#recordAt) return;

@@ -1,10 +1,10 @@
-/** How speakers decide when probes and datagrams contradict each other, in virtual time. */
+/** Decisions of speakers when probes and datagrams contradict each other, in virtual time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
 import { anyHolder, assertCalm, assertSettled, atMost, forSeeds } from './checks.ts';
 
-test('a node whose port is blocked keeps its VIPs, and none moves when the port is open again', () => {
+test('a node whose port is blocked keeps its VIPs, and no VIP moves when the port is open again', () => {
   for (const nodes of [2, 3, 5]) {
     forSeeds(5, { nodes, vips: 8 }, (cluster) => {
       cluster.boot();
@@ -35,7 +35,7 @@ test('a node whose port is blocked and whose speaker was paused yields to the no
   }
 });
 
-promise('a node whose port is blocked while the cluster starts holds no VIP beside another node', () => {
+promise('a node whose port is blocked while the cluster starts holds no VIP that another node holds', () => {
   forSeeds(6, { nodes: 3, vips: 8 }, (cluster) => {
     cluster.fabric.blocked.add('node-0');
     cluster.boot({ withinMs: 1_000, settleMs: 8_000 });
@@ -46,7 +46,7 @@ promise('a node whose port is blocked while the cluster starts holds no VIP besi
   });
 });
 
-test('two nodes with a separate network for VIPs: a cable of one that is dark or out silences no VIP of the other one', () => {
+test('with two nodes and a separate network for VIPs, a broken link of one node silences no VIP of the other one', () => {
   for (const state of ['NoCarrier', 'Dark'] as const) {
     forSeeds(5, { nodes: 2, vips: 8, cabling: 'Apart' }, (cluster) => {
       cluster.boot();
@@ -61,7 +61,7 @@ test('two nodes with a separate network for VIPs: a cable of one that is dark or
   }
 });
 
-promise('a holder whose link works keeps its VIPs when the cables of all other nodes are pulled out', () => {
+promise('a holder whose link works keeps its VIPs when all other nodes lose their links', () => {
   forSeeds(2, { nodes: 3, vips: 8, cabling: 'Apart' }, (cluster) => {
     cluster.boot();
     const at = cluster.now;
@@ -83,7 +83,7 @@ promise('a host that is no node and answers for a VIP does not prevent the takeo
       cluster.run(10_000);
       const others = cluster.uids.filter((uid) => uid !== 'uid-0');
       atMost('silence of the other VIPs', cluster.meter.longestSilence(at, others), 500);
-      atMost('silence of the VIP that a stranger answers for', cluster.meter.longestSilence(at), 5_000);
+      atMost('silence of the VIP that a foreign host answers for', cluster.meter.longestSilence(at), 5_000);
     });
   }
 });
@@ -118,7 +118,7 @@ promise('a restart whose announcement one peer does not hear moves no VIP', () =
     const at = cluster.now;
     const [restarting, unaware] = cluster.names as [string, string];
     assert.notDeepEqual(cluster.heldBy(restarting), []);
-    // For as long as the speaker runs after the announcement of its restart.
+    // Until the speaker ends after the announcement of its restart.
     cluster.fabric.loseOneWay(restarting, unaware, 'eth0');
     cluster.schedule.in(25, () => cluster.heal());
     cluster.speaker(restarting).restart({ downMs: 1_500 });

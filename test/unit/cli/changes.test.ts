@@ -1,4 +1,4 @@
-/** What changes would do: plans of pools and advertisements, and of new addresses. */
+/** The effects of changes: plans of pools, of advertisements and of new addresses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Checked } from '../../../src/cli/commands/manifests.ts';
@@ -19,7 +19,7 @@ const poolChange = (view: ReturnType<typeof pool>): Checked => ({
   view,
 });
 
-test('a plan tells what becomes of each Service, and what is wrong with an object', () => {
+test('a plan reports the effect on each Service, and the faults of an object', () => {
   const advertised = (facts: object): Checked => {
     const view = advertisement(facts);
     return { kind: 'L2Advertisement', name: view.name, change: 'Changed', view };
@@ -36,7 +36,7 @@ test('a plan tells what becomes of each Service, and what is wrong with an objec
       1,
     ],
     ['a wrong link', [advertised({ interfaces: ['eth7'] })], ['s Silenced', 'w Keeps'], 1],
-    ['other pools only', [advertised({ pools: ['gone'] })], ['s Silenced', 'w Keeps'], 2],
+    ['only other pools', [advertised({ pools: ['gone'] })], ['s Silenced', 'w Keeps'], 2],
     ['other nodes', [advertised({ nodeSelectors: [{ matchLabels: { a: 'b' } }] })], ['s Silenced', 'w Keeps'], 1],
   ];
   for (const [desc, checked, expected, harm] of rows) {
@@ -60,7 +60,7 @@ test('a plan tells what becomes of each Service, and what is wrong with an objec
   );
 });
 
-test('a plan of new addresses says who gets which, or why one stays', () => {
+test('a plan of new addresses names the new address of each Service, or why it keeps its own', () => {
   const q = pool('q', ['198.51.100.1']);
   const draining = { ...p, state: 'Draining' } as const;
   const planned = (pools: readonly (typeof p)[], of = s) => {

@@ -1,4 +1,4 @@
-/** What the tool finds out from a picture of the cluster. */
+/** The conclusions of the tool from an evaluation of the cluster. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';
@@ -32,7 +32,7 @@ function held(by: string, facts: Partial<AllocationView> = {}): AllocationView {
   return entry('192.0.2.10', s, { recorded, conditions: [condition], ...facts });
 }
 
-/** A condition that says that nobody could announce it. */
+/** An entry with a condition that says that no node could announce it. */
 const silent: AllocationView = entry('192.0.2.10', s, {
   conditions: [
     { type: 'Announced', status: 'False', reason: 'NoCandidate', message: 'no node', lastTransitionTime: '' },
@@ -41,7 +41,7 @@ const silent: AllocationView = entry('192.0.2.10', s, {
 
 const well = { pools: [p], services: [s], ledger: [held('n1')], endpointSlices: [slice(['n1', 'n2'])] };
 
-test('where all is well there is no problem, and no warning', () => {
+test('a cluster without a fault has no problem and no warning', () => {
   const at = picture(well);
   assert.deepEqual(explainFacts(at, s).problems, []);
   const { services, vips, warnings } = statusFacts(at);
@@ -51,7 +51,7 @@ test('where all is well there is no problem, and no warning', () => {
   );
 });
 
-test('each node has the first reason that counts', () => {
+test('each node has the first reason that applies', () => {
   const excluded = [node('n1'), node('n2', { excluded: true }), node('n3', { draining: true })];
   const local = { ...s, local: true };
   const reasons = (at: ReturnType<typeof picture>, of = s) =>
@@ -88,7 +88,7 @@ test('each node has the first reason that counts', () => {
   ]);
 });
 
-test('explain names what is wrong, and a cure that fits', () => {
+test('explain names the problem, and a remedy for it', () => {
   const first = (at: ReturnType<typeof picture>, of = s) => {
     const [problem] = explainFacts(at, of).problems;
     return `${problem?.reason}: ${problem?.todo}`;
@@ -115,7 +115,7 @@ test('a record that its holder contradicts is not believed', () => {
   assert.deepEqual([vip?.announced, vip?.reason], [false, 'NoUsableLink']);
 });
 
-test('simulate moves what dead nodes held, and says what they leave behind', () => {
+test('simulate moves the VIPs of dead nodes, and reports Services without endpoints', () => {
   const at = picture(well);
   const [move] = simulate(at, ['n1']).moves;
   assert.ok(move?.to === 'n2' || move?.to === 'n3');
@@ -133,7 +133,7 @@ test('simulate moves what dead nodes held, and says what they leave behind', () 
   });
 });
 
-test('who-has tells of any address whose it is, or why nobody gets it', () => {
+test('who-has reports for any address which object has it, or why no Service gets it', () => {
   const nodes = [node('n1', { addresses: [ip('192.0.2.1')] })];
   const buggy = pool('b', ['198.51.100.0/24'], { avoidBuggyIPs: true });
   const at = picture({ ...well, nodes, pools: [p, buggy] });
@@ -151,7 +151,7 @@ test('who-has tells of any address whose it is, or why nobody gets it', () => {
   }
 });
 
-test('status counts what is wrong by reason, and warns', () => {
+test('status counts the problems by reason, and warns', () => {
   const refused = [service('a'), service('b'), service('c', { requestedPools: ['gone'] })];
   const unheard = statusOf('n1', { peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] });
   const full = pool('p', ['192.0.2.10'], {});

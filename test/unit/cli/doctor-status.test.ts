@@ -1,4 +1,4 @@
-/** What scripts do by the doctor: the status that it ends with. And what it says of versions, which are no text. */
+/** The part of the doctor that scripts use: its exit status. And its comparison of versions, which must not compare text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { doctorAnswer } from '../../../src/cli/doctor/command.ts';
@@ -9,7 +9,7 @@ import { nodeChecks } from '../../../src/cli/doctor/node-checks.ts';
 const none = '';
 const finding = { id: 'X', where: none, what: 'w', todo: none };
 
-test('the doctor ends with status 1 where it has found an error, and with 0 otherwise', () => {
+test('the doctor ends with status 1 if it has found an error, and with 0 otherwise', () => {
   const exitOf = (...found: readonly Severity[]) =>
     doctorAnswer(found.map((severity) => ({ ...finding, severity }))).exit;
   assert.equal(exitOf('error'), 1);
@@ -18,7 +18,7 @@ test('the doctor ends with status 1 where it has found an error, and with 0 othe
   assert.equal(exitOf(), 0);
 });
 
-/** What is said of a node whose kernel and nft have these versions. */
+/** The finding about a node whose kernel and nft have these versions. */
 function verdictOn(kernel: string, nft: string): Severity | undefined {
   const status: JudgedStatus = {
     ...{ version: '1', links: [], peers: [], dataPath: { nftables: 'Loaded' } },

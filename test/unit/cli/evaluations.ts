@@ -1,11 +1,11 @@
-/** Pictures of small clusters, for tests. */
+/** Evaluations of small clusters, for tests. */
 import type { LinkStatus, SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import type { Cluster } from '../../../src/cli/cluster/cluster.ts';
 import { type Evaluation, evaluationOf } from '../../../src/cli/cluster/evaluation.ts';
 import { settingsOf } from '../../../src/cli/cluster/installation.ts';
 import { advertisement, node } from '../fixtures.ts';
 
-/** The nodes of the pictures, all alive, each with one link in 192.0.2.0/24. */
+/** The nodes of the clusters. All are alive, and each has one link in 192.0.2.0/24. */
 export const nodeNames = ['n1', 'n2', 'n3'] as const;
 
 /** A link that can carry announcements. */
@@ -13,7 +13,7 @@ export function link(name: string, address: string, facts: Partial<LinkStatus> =
   return { name, mac: '02:00:00:00:00:01', addresses: [address], carrier: true, noInboundTraffic: false, blocked: [], ...facts };
 }
 
-/** What a speaker tells that hears all others. */
+/** The status of a speaker that hears every other one. */
 export function statusOf(name: string, facts: Partial<SpeakerStatus> = {}): SpeakerStatus {
   return {
     ...{ version: '1', node: name, synced: true, vips: [], frames: {} },
@@ -24,7 +24,7 @@ export function statusOf(name: string, facts: Partial<SpeakerStatus> = {}): Spea
   };
 }
 
-/** A picture; without facts nothing is wrong, and there is nothing. */
+/** The evaluation of a cluster. Without facts the cluster is empty and has no problem. */
 export function picture(
   facts: Partial<Cluster> = {},
   speakers: readonly SpeakerStatus[] = nodeNames.map((name) => statusOf(name)),

@@ -1,4 +1,4 @@
-/** What people see: tables, ages, colours; and the same facts for programs. */
+/** The output for people (tables, ages, colors), and the same facts for programs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderAnswer } from '../../../src/cli/output/answer.ts';
@@ -20,14 +20,14 @@ const fruits = [
   { name: 'fig', colour: '' },
 ];
 
-test('a table has columns as wide as their widest cell, a dash where there is nothing, and no blanks at the end', () => {
+test('the columns of a table are as wide as their widest cell, empty cells have a dash, and no line ends with blanks', () => {
   const style = { colors: plain, wide: false };
   assert.equal(renderTable(fruits, columns, style), 'NAME     COLOUR\nbanana   yellow\nfig      -\n');
   assert.match(renderTable(fruits, columns, { ...style, wide: true }), /^NAME {5}COLOUR {3}MORE\n/);
   assert.equal(renderTable([], columns, { ...style, empty: 'no fruit' }), 'no fruit\n');
 });
 
-test('colours are for terminals alone, and do not shift columns', () => {
+test('only terminals get colors, and colors do not shift columns', () => {
   const colors = colorsFor(true, { noColor: false });
   const table = renderTable(fruits, columns, { colors, wide: true });
   assert.ok(table.includes('\x1b[31myellow\x1b[0m   m\n'));
@@ -51,7 +51,7 @@ test('ages are as kubectl shows them', () => {
   for (const [ms, expected] of rows) assert.equal(ageOf(ms), expected);
 });
 
-test('programs get the facts, whatever people are told', () => {
+test('programs get the facts, independent of the text for people', () => {
   const answer = { facts: { list: ['a'], gone: undefined }, text: () => 'for people\n' };
   assert.equal(renderAnswer(answer, 'table', { colors: plain }), 'for people\n');
   assert.deepEqual(JSON.parse(renderAnswer(answer, 'json', { colors: plain })), { list: ['a'] });

@@ -1,4 +1,4 @@
-/** The status that a command line ends with: scripts tell by it what kind of trouble there is. */
+/** The exit status of a command line, by which scripts know what kind of problem there is. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { plain } from '../../../src/cli/output/colors.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 
-/** Runs a command line; what it writes, and its status. */
+/** Runs a command line. Returns its output and its exit status. */
 async function run(...argv: readonly string[]) {
   const [out, notes]: [string[], string[]] = [[], []];
   const terminal = () => ({
@@ -22,7 +22,7 @@ async function run(...argv: readonly string[]) {
   return { exit, out: out.join(''), notes: notes.join('') };
 }
 
-/** A kubeconfig for a server of this process, which answers every request with a status; undefined: nothing listens there. */
+/** A kubeconfig for a server of this process that answers every request with this status. Undefined: no server listens there. */
 async function kubeconfig(t: TestContext, status: number | undefined): Promise<string> {
   const server = createServer((_, response) => void response.writeHead(status ?? 500).end('{}'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -43,19 +43,19 @@ async function kubeconfig(t: TestContext, status: number | undefined): Promise<s
   return join(folder, 'config');
 }
 
-test('help and the version are fine', async () => {
+test('help and version end with status 0', async () => {
   assert.equal((await run('--version')).exit, 0);
   const { exit, out } = await run('--help');
   assert.equal(exit, 0);
   assert.match(out, /^Usage: kubectl-berth /);
 });
 
-test('a command line that makes no sense is wrong usage, and not a finding', async () => {
+test('an invalid command line is a usage error, and not a finding', async () => {
   const rows = [['nothing-of-ours'], ['doctor', '--nonsense'], ['doctor', '-o', 'xml'], ['simulate'], ['who-has', 'x']];
   for (const argv of rows) assert.equal((await run(...argv)).exit, 2, argv.join(' '));
 });
 
-test('a cluster that cannot be asked has a status of its own, whoever refuses', async (t) => {
+test('a cluster that gives no answer or refuses one has a status of its own', async (t) => {
   const gone = await run('--kubeconfig', await kubeconfig(t, undefined), 'vips');
   assert.equal(gone.exit, 3);
   assert.match(gone.notes, /^error: the API server http:\/\/127\.0\.0\.1:\d+ cannot be reached: /);

@@ -1,4 +1,4 @@
-/** Which cluster is asked, what its installation was told, and what a refusal is called. */
+/** The connection to the cluster: the kubeconfig, the settings of the installation, and the names of resources in refusals. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ function configFile(name: string, current: string): string {
   return file;
 }
 
-test('the kubeconfig is found and put together as kubectl does it', () => {
+test('the kubeconfig is found and merged as kubectl does it', () => {
   const [a, b] = [configFile('a', 'a'), configFile('b', 'b')];
   const server = (choice: Parameters<typeof readKubeconfig>[0]) => readKubeconfig(choice).getCurrentCluster()?.server;
   assert.equal(server({ file: b }), 'https://b.example:6443');
@@ -41,7 +41,7 @@ test('the kubeconfig is found and put together as kubectl does it', () => {
   );
 });
 
-test('what the installation was told is read from its arguments', () => {
+test('the settings of the installation are read from its arguments', () => {
   const chart = [
     'controller',
     '--load-balancer-class=a.io/x',

@@ -1,4 +1,4 @@
-/** What the tool advises leads out, and what it says of nodes is true of those that could serve. */
+/** The tool's advice solves the problem, and its verdicts on nodes are true for those that could serve. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { desiredVipsOf } from '../../../src/announce/desired-vips.ts';
@@ -13,11 +13,11 @@ import { picture } from './evaluations.ts';
 const pools = [pool('p', ['192.0.2.10-192.0.2.19'])];
 const nodes = ['192.0.2.101', '192.0.2.102'].map((address, i) => node(`n${i + 1}`, { addresses: [ip(address)] }));
 
-/** Does what the doctor advises for a Service that shows what another program wrote, and says what comes of it. */
+/** Follows the doctor's advice for a Service that shows another program's address. Returns the outcome. */
 function afterAdvice(addresses: readonly string[], manager: string): string {
   const shown = { ingress: addresses.map((one) => ({ ip: one, ipMode: 'VIP' })), ingressWriters: [writer(manager)] };
   const leftover = service('web', shown);
-  const check = objectChecks.find(({ id }) => id === 'StatusOfOthers') ?? assert.fail('there is no such check');
+  const check = objectChecks.find(({ id }) => id === 'StatusOfOthers') ?? assert.fail('no such check');
   const facts = { services: [leftover], ownership, ledger: [], nodes } as unknown as Facts;
   const [found] = check.judge(facts);
   assert.equal(found?.severity, 'warn');
@@ -28,21 +28,21 @@ function afterAdvice(addresses: readonly string[], manager: string): string {
   return decision.kind === 'Assigned' ? 'Assigned' : `${decision.reason}: ${decision.message}`;
 }
 
-test("the advice for addresses of another program makes them Berth's, where they are in a pool", () => {
+test("the advice for addresses of another program makes them Berth's if they are in a pool", () => {
   assert.equal(afterAdvice(['192.0.2.12'], 'metallb-controller'), 'Assigned');
 });
 
-promise('the advice for what a load balancer of node addresses has left behind leads to an address', () => {
+promise('the advice for the remains of a load balancer with node addresses leads to an address', () => {
   assert.equal(afterAdvice(['192.0.2.101', '192.0.2.102'], 'k3s'), 'Assigned');
 });
 
-/** Two nodes with speakers, which carry the label that excludes nodes, and a third one that is not excluded and runs no speaker. */
+/** Two nodes that run speakers and have the label that excludes them, and a third one that has neither. */
 const excluded = ['n1', 'n2'].map((name) => node(name, { excluded: true }));
 const all = [...excluded, node('n3')];
 const web = service('web', showing('192.0.2.10'));
 const ledger = [entry('192.0.2.10', web)];
 
-promise('nodes that are excluded are candidates where no other node could serve, as the tool sees them', () => {
+promise('excluded nodes are candidates in the tool if no other node could serve', () => {
   const { installation } = picture().cluster;
   const speakers = installation.speakers.filter(({ node: name }) => name !== 'n3');
   const at = picture({ pools, ledger, services: [web], nodes: all, installation: { ...installation, speakers } });
@@ -50,7 +50,7 @@ promise('nodes that are excluded are candidates where no other node could serve,
   assert.deepEqual(reasons?.sort(), ['n1 Candidate', 'n2 Candidate', 'n3 NoSpeaker']);
 });
 
-promise('nodes that are excluded are candidates where no other node could serve', () => {
+promise('excluded nodes are candidates if no other node could serve', () => {
   const { vips } = desiredVipsOf(
     {
       ledger,

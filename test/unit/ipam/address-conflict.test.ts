@@ -1,4 +1,4 @@
-/** Addresses that another host has: who leaves them, who stays, and that they are kept back. */
+/** Addresses that another host has: which Services leave them, which ones stay, and how the addresses are kept back. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';
@@ -10,7 +10,7 @@ const p = pool('p', ['192.0.2.1-192.0.2.9']);
 const since = '2026-01-01T00:00:00Z';
 const mac = '02:00:00:00:00:99';
 
-/** What a speaker writes that found another host at the address. */
+/** What a speaker writes after it found another host at the address. */
 function taken(reason = 'AddressTaken', facts: Partial<AllocationView> = {}): Partial<AllocationView> {
   const message = `another host, ${mac}`;
   const condition = { type: 'Conflict', status: 'True', reason, message, lastTransitionTime: since } as const;
@@ -25,7 +25,7 @@ function keptBack(address: string, { namespace, name, uid }: ServiceView): Alloc
 
 const shows = service('s', showing('192.0.2.1'));
 
-test('who leaves an address that another host has, and who stays', () => {
+test('a Service leaves an address that another host has, if it did not ask for it and no client can use it yet', () => {
   const asks = { ...shows, requests: ['192.0.2.1'] };
   const rows: readonly [string, ServiceView, Partial<AllocationView>, readonly AllocationView[], string][] = [
     ['never announced', shows, taken(), [], 's 192.0.2.2'],
@@ -49,7 +49,7 @@ test('who leaves an address that another host has, and who stays', () => {
   }
 });
 
-test('who leaves says why; nobody else gets the address, by chance, by asking or by its key', () => {
+test('a Service that leaves reports the reason, and no other Service gets the address, not even by request or by its key', () => {
   const sharing = { sharingKey: 'k' };
   const first = service('s', { ...showing('192.0.2.1'), ...sharing });
   const second = service('t', { ...showing('192.0.2.1'), ...sharing, ports: [{ protocol: 'TCP', port: 81 }] });
@@ -61,7 +61,7 @@ test('who leaves says why; nobody else gets the address, by chance, by asking or
   assert.equal(assignedTo(of, 's').evicted?.reason, 'AddressConflict');
 });
 
-test('the address is kept back for an hour once nobody shows it, with what was found', () => {
+test('the address is kept back for an hour after no Service shows it, with a record of the conflict', () => {
   const moved = service('s', showing('192.0.2.2'));
   const ledger = [entry('192.0.2.1', moved, taken()), entry('192.0.2.2', moved)];
   const of = plan({ pools: [p], services: [moved], ledger });
@@ -85,7 +85,7 @@ test('a crash between the writes of a move changes nothing', () => {
   assert.deepEqual(releases(plan({ pools: [p], services: [shows], ledger })), []);
 });
 
-test('where no other address is free the Service waits without one, and says why', () => {
+test('without another free address the Service waits, and its message names the hardware address of the other host', () => {
   const one = pool('p', ['192.0.2.1']);
   const of = plan({ pools: [one], services: [shows], ledger: [entry('192.0.2.1', shows, taken())] });
   const { reason, message } = decisionOf(of, 's');

@@ -1,4 +1,4 @@
-/** Services that show an address which the ledger does not have. */
+/** Services that show an address without a ledger entry. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PoolView } from '../../../src/api/pool.ts';
@@ -11,7 +11,7 @@ const pools = [p];
 const older = { created: '2025-01-01T00:00:00Z' };
 const s = service('s', showing('192.0.2.2'));
 
-test('a lost ledger is written again from what the Services show, before anybody else chooses', () => {
+test('a lost ledger is restored from the addresses that Services show, before any other Service chooses', () => {
   const services = [service('new', older), service('s', showing('192.0.2.1'))];
   const of = plan({ pools, services });
   assert.deepEqual(outcomes(of), ['new 192.0.2.2', 's 192.0.2.1']);
@@ -23,18 +23,18 @@ test('a lost ledger is written again from what the Services show, before anybody
   assert.deepEqual(binds(plan({ pools, services: sharers })), ['create 192.0.2.3 p a,b key default/k']);
 });
 
-test('adoption obeys the rules of the pool; what it may not have a Service goes on showing', () => {
+test('adoption obeys the rules of the pool; a Service continues to show an address that it may not have', () => {
   const without = (facts: Parameters<typeof allocation>[0]) => [{ ...p, ...allocation(facts) }];
   const fence = pool('fence', ['198.51.100.1'], allocation({ strict: true }));
   const kept = (reason: string) => [`s ${reason}, keeps status`];
   check([
     { desc: 'in no pool', given: { services: [s] }, expected: kept('AddressNotInPool') },
     {
-      desc: 'not for it',
+      desc: 'not for this Service',
       given: { pools: without({ namespaces: ['x'] }), services: [s] },
       expected: kept('PoolNotAllowed'),
     },
-    { desc: 'a fence', given: { pools: [p, fence], services: [s] }, expected: kept('PoolNotAllowed') },
+    { desc: 'strict', given: { pools: [p, fence], services: [s] }, expected: kept('PoolNotAllowed') },
     { desc: 'quota', given: { pools: [{ ...p, quota: 0 }], services: [s] }, expected: kept('QuotaExceeded') },
     {
       desc: 'a node',
@@ -42,44 +42,44 @@ test('adoption obeys the rules of the pool; what it may not have a Service goes 
       expected: kept('AddressInUse'),
     },
     {
-      desc: 'kept back for another one',
+      desc: 'kept back for another Service',
       given: { pools, services: [s], ledger: [entry('192.0.2.2', service('x'), { reservedUntil: 9 })] },
       expected: kept('AddressReserved'),
     },
     { desc: 'cordoned', given: { pools: [{ ...p, state: 'Cordoned' }], services: [s] }, expected: ['s 192.0.2.2'] },
     { desc: 'draining', given: { pools: [{ ...p, state: 'Draining' }], services: [s] }, expected: ['s 192.0.2.2'] },
     {
-      desc: 'only when asked',
+      desc: 'only on request',
       given: { pools: [{ ...p, autoAssign: false }], services: [s] },
       expected: ['s 192.0.2.2'],
     },
     {
-      desc: 'asks for a pool that is not there',
+      desc: 'asks for a pool that does not exist',
       given: { pools, services: [{ ...s, requestedPools: ['q'] }] },
       expected: ['s 192.0.2.2 PoolNotFound'],
     },
     {
-      desc: 'a wish for another pool hides no rule',
+      desc: 'a request for another pool hides no rule',
       given: { pools: without({ namespaces: ['x'] }), services: [{ ...s, requestedPools: ['q'] }] },
       expected: kept('PoolNotFound'),
     },
   ]);
 });
 
-test('of two that show one address the older one has it, the other keeps its status', () => {
+test('if two Services show the same address, the older one gets it, and the other one keeps its status', () => {
   const services = [service('young', showing('192.0.2.2')), service('old', { ...older, ...showing('192.0.2.2') })];
   const of = plan({ pools, services });
   assert.deepEqual(outcomes(of), ['young AdoptionConflict, keeps status', 'old 192.0.2.2']);
   const bound = plan({ pools, services, ledger: [entry('192.0.2.2', services[0] ?? s)] });
-  assert.deepEqual(outcomes(bound), ['young 192.0.2.2', 'old AdoptionConflict, keeps status'], 'the ledger goes first');
+  assert.deepEqual(outcomes(bound), ['young 192.0.2.2', 'old AdoptionConflict, keeps status'], 'the ledger wins');
   const asks = (address: string) => [{ ...services[0], requests: [address] } as ServiceView, services[1] ?? s];
   const solved = plan({ pools, services: asks('192.0.2.3') });
-  assert.deepEqual(outcomes(solved), ['young 192.0.2.3', 'old 192.0.2.2'], 'a wish for another one solves it');
+  assert.deepEqual(outcomes(solved), ['young 192.0.2.3', 'old 192.0.2.2'], 'a request for another address solves it');
   const unsolved = plan({ pools, services: asks('203.0.113.1') });
   assert.deepEqual(outcomes(unsolved), ['young AddressNotInPool, keeps status', 'old 192.0.2.2']);
 });
 
-test('an address that a Service goes on showing is given to no other', () => {
+test('an address that a Service continues to show is given to no other Service', () => {
   const fence = pool(
     'fence',
     ['198.51.100.1'],
@@ -112,7 +112,7 @@ test('an address that a Service goes on showing is given to no other', () => {
       expected: ['d AdoptionConflict, keeps status', 'x 192.0.2.1', 'y 2001:db8::2'],
     },
     {
-      desc: 'whichever of the two families comes first',
+      desc: 'in either order of the families',
       given: {
         pools,
         services: [
@@ -131,26 +131,26 @@ test('an address that a Service goes on showing is given to no other', () => {
   });
   const six = service('six', { families: ['IPv6'], created: '2025-01-01T00:00:00Z' });
   const moves = plan({ pools, services: [half, six], ledger: [entry('192.0.2.1', half)] });
-  assert.deepEqual(outcomes(moves), ['half 192.0.2.1+2001:db8::3', 'six 2001:db8::2'], 'what it shows beside its own');
+  assert.deepEqual(outcomes(moves), ['half 192.0.2.1+2001:db8::3', 'six 2001:db8::2'], 'shown next to its own');
   const of = plan({ pools: [p, fence], services: [barred], ledger: [] });
   assert.deepEqual([binds(of), releases(of)], [[], []]);
 });
 
-test('a wish that cannot be had loses no address, also when the ledger was lost', () => {
+test('a request that cannot be fulfilled loses no address, even if the ledger was lost', () => {
   const x = service('x');
   const wish = service('s', { requests: ['192.0.2.3'], ...showing('192.0.2.2') });
   const of = plan({ pools, services: [wish, x], ledger: [entry('192.0.2.3', x)] });
   assert.deepEqual([outcomes(of), binds(of)], [['s 192.0.2.2 AddressInUse', 'x 192.0.2.3'], ['create 192.0.2.2 p s']]);
   const free = plan({ pools, services: [wish] });
-  assert.deepEqual([outcomes(free), binds(free)], [['s 192.0.2.3'], ['create 192.0.2.3 p s']], 'no entry for the way');
+  assert.deepEqual([outcomes(free), binds(free)], [['s 192.0.2.3'], ['create 192.0.2.3 p s']], 'no entry in between');
 });
 
-test('what a Service shows of a family that it does not have any more is not adopted', () => {
+test('an address of a family that the Service no longer uses is not adopted', () => {
   const single = service('s', showing('192.0.2.1', '2001:db8::1'));
   assert.deepEqual(binds(plan({ pools, services: [single] })), ['create 192.0.2.1 p s']);
 });
 
-test('status of another program: adopted only where the class is ours or we were told to take over', () => {
+test("another program's status is adopted only if the class is Berth's or a setting says so", () => {
   const foreign = (facts: Partial<ServiceView>) => service('s', { ...shownByOther('192.0.2.2'), ...facts });
   const takeOver = { ...ownership, takeOver: true };
   const ours = { class: 'berth.dev/berth' };
@@ -160,7 +160,7 @@ test('status of another program: adopted only where the class is ours or we were
     { desc: 'our class', given: { pools, services: [foreign(ours)] }, expected: ['s 192.0.2.2'] },
     { desc: 'take over', given: { pools, services: [foreign({})], ownership: takeOver }, expected: ['s 192.0.2.2'] },
     {
-      desc: 'take over it alone',
+      desc: 'take over only this Service',
       given: { pools, services: [foreign({ takeOver: true })] },
       expected: ['s 192.0.2.2'],
     },
@@ -175,7 +175,7 @@ test('status of another program: adopted only where the class is ours or we were
       expected: ['s AddressNotInPool, keeps status'],
     },
     {
-      desc: 'has an entry: it is ours',
+      desc: 'has an entry, so Berth serves it',
       given: { pools, services: [foreign({})], ledger: [entry('192.0.2.3', s)] },
       expected: ['s 192.0.2.3'],
     },
@@ -185,7 +185,7 @@ test('status of another program: adopted only where the class is ours or we were
       expected: left,
     },
     {
-      desc: 'our class, bad wish',
+      desc: 'our class, bad request',
       given: { pools, services: [foreign({ ...ours, requests: ['x'] })] },
       expected: ['s 192.0.2.2 InvalidRequest'],
     },
@@ -194,7 +194,7 @@ test('status of another program: adopted only where the class is ours or we were
   assert.match(message, /written by metallb-controller/);
 });
 
-test('what a Service shows without having it is for itself if it asks for it, unless two show it', () => {
+test('an address without an entry goes to the Service that shows it and asks for it, unless another one shows it too', () => {
   const overwritten = (name: string) => service(name, { ...shownByOther('192.0.2.1'), requests: ['192.0.2.1'] });
   const ledger = [entry('192.0.2.2', overwritten('a')), entry('192.0.2.3', overwritten('b'))];
   const one = { pools, services: [overwritten('a')], ledger: ledger.slice(0, 1) };
@@ -205,12 +205,12 @@ test('what a Service shows without having it is for itself if it asks for it, un
   ]);
 });
 
-test('a name in the status, or nonsense, is nobody’s address', () => {
+test('a host name or nonsense in the status is no address', () => {
   const odd: ServiceView = { ...s, ingress: [{ hostname: 'x.example' }, { ip: 'nonsense' }, { ip: '' }] };
   assert.deepEqual(outcomes(plan({ pools, services: [odd] })), ['s 192.0.2.1']);
 });
 
-test('a Service that had to leave an address is not given it back because it shows it', () => {
+test('a Service that had to leave an address does not get it back because it still shows it', () => {
   const key = { sharingKey: 'k', ...showing('192.0.2.2') };
   const stays = service('a', key);
   const leaves = service('b', key);
@@ -223,7 +223,7 @@ test('a Service that had to leave an address is not given it back because it sho
   assert.deepEqual(outcomes(of), ['a 192.0.2.2', 'b 192.0.2.1']);
 });
 
-test('pools that were closed for a Service meanwhile take nothing from it', () => {
+test('a pool that no longer accepts a Service does not take its address away', () => {
   const closed: readonly PoolView[] = [{ ...p, quota: 0, state: 'Draining', ...allocation({ namespaces: ['x'] }) }];
   assert.deepEqual(outcomes(plan({ pools: closed, services: [s], ledger: [entry('192.0.2.2', s)] })), ['s 192.0.2.2']);
 });

@@ -1,4 +1,4 @@
-/** The cache of the allocator saves work between passes of one program, and changes no decision. */
+/** The allocator's cache saves work between the passes of one program, and changes no decision. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settle } from '../../../src/ipam/allocate.ts';
@@ -13,14 +13,14 @@ const known = snapshotOf({
   ledger: [entry('192.0.2.1', kept)],
 });
 
-test('with one cache, a decision that stands is the same object in the next pass', () => {
+test('with a cache, an unchanged decision is the same object in the next pass', () => {
   const cache = new AllocationCache();
   const [first, second] = [settle(known, cache), settle(known, cache)];
   assert.equal(second.plan.decisions[0], first.plan.decisions[0]);
   assert.equal(second.table, first.table);
 });
 
-test('a changed entry or pool is decided on again', () => {
+test('a changed entry or pool leads to a new decision', () => {
   const cache = new AllocationCache();
   const first = settle(known, cache);
   const renewed = settle({ ...known, ledger: [entry('192.0.2.1', kept)] }, cache);

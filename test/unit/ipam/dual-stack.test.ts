@@ -1,4 +1,4 @@
-/** Services with one family or two. */
+/** Services with one family or both. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PoolView } from '../../../src/api/pool.ts';
@@ -15,7 +15,7 @@ const requires = (name: string, facts: Partial<ServiceView> = {}) =>
 const prefers = (name: string, facts: Partial<ServiceView> = {}) =>
   service(name, { ...dual, familyPolicy: 'PreferDualStack', ...facts });
 
-test('the families of the Service decide, in its order', () => {
+test('a Service gets the families of its spec, in its order', () => {
   const pools = [four, six];
   const reversed = { families: ['IPv6', 'IPv4'] as const };
   check([
@@ -28,12 +28,12 @@ test('the families of the Service decide, in its order', () => {
       expected: ['s 2001:db8::1+192.0.2.1'],
     },
     {
-      desc: 'a policy alone makes no second family',
+      desc: 'a policy does not add a second family',
       given: { pools, services: [service('s', { familyPolicy: 'PreferDualStack' })] },
       expected: ['s 192.0.2.1'],
     },
     {
-      desc: 'held, in the order of the Service',
+      desc: 'from the ledger, in the order of the Service',
       given: {
         pools,
         services: [prefers('s', reversed)],
@@ -47,7 +47,7 @@ test('the families of the Service decide, in its order', () => {
   ]);
 });
 
-test('one pool that has both goes before the order of the pools; without one, each family has its own', () => {
+test('a pool with both families comes before the order of the pools; without one, each family has its own pool', () => {
   const six0 = pool('six0', ['2001:db8:2::1']);
   const onlyFour = pool('a-both', ['198.51.100.9', '2001:db8:9::1']);
   const full = [entry('198.51.100.9', service('x'), { pool: 'a-both' })];
@@ -58,7 +58,7 @@ test('one pool that has both goes before the order of the pools; without one, ea
       expected: ['s 198.51.100.1+2001:db8:1::1'],
     },
     {
-      desc: 'also against priority',
+      desc: 'even against the priority',
       given: { pools: [pool('four', ['192.0.2.1'], allocation({ priority: 1 })), both], services: [prefers('s')] },
       expected: ['s 198.51.100.1+2001:db8:1::1'],
     },
@@ -73,7 +73,7 @@ test('one pool that has both goes before the order of the pools; without one, ea
       expected: ['s 198.51.100.1+2001:db8:1::1'],
     },
     {
-      desc: 'nowhere both: each from the first that has one',
+      desc: 'no pool has both: each family from its first pool',
       given: { pools: [four, six, six0, onlyFour], services: [prefers('s')], ledger: full },
       expected: ['s 192.0.2.1+2001:db8:9::1'],
     },
@@ -87,30 +87,30 @@ test('one pool that has both goes before the order of the pools; without one, ea
       expected: ['s 198.51.100.1+2001:db8:1::1'],
     },
     {
-      desc: 'also of an address that was asked for',
+      desc: 'even if that one was asked for',
       given: { pools: [four, six, both], services: [prefers('s', { requests: ['198.51.100.1'] })] },
       expected: ['s 198.51.100.1+2001:db8:1::1'],
     },
   ]);
 });
 
-test('RequireDualStack waits for both, and holds nothing meanwhile', () => {
+test('with RequireDualStack a Service waits for both families, and holds no address meanwhile', () => {
   const services = [requires('s'), service('t', { created: '2026-01-02T00:00:00Z' })];
   const of = plan({ pools: [pool('four', ['192.0.2.1'])], services });
-  assert.deepEqual(outcomes(of), ['s NoPool', 't 192.0.2.1'], 'what it cannot use others get');
+  assert.deepEqual(outcomes(of), ['s NoPool', 't 192.0.2.1'], 'other Services get what it cannot use');
   assert.match(decisionOf(of, 's').message, /^RequireDualStack: /);
   assert.deepEqual(binds(of), ['create 192.0.2.1 four t']);
   const shared = [requires('s', { sharingKey: 'k' }), service('t', { sharingKey: 'k', ports: [] })];
   assert.deepEqual(binds(plan({ pools: [four], services: shared })), ['create 192.0.2.1 four t key default/k']);
 });
 
-test('RequireDualStack keeps what its status shows while the other family is missing', () => {
+test('with RequireDualStack a Service keeps the address in its status while the other family is missing', () => {
   const shows = showing('192.0.2.1');
   const ledger = [entry('192.0.2.1', requires('s'), { pool: 'four' })];
   const pools = [four];
   const rows: readonly [string, ServiceView, string, readonly string[]][] = [
     ['shown', requires('s', shows), 's 192.0.2.1 NoPool', []],
-    ['not shown: a crash came before it', requires('s'), 's NoPool', ['delete 192.0.2.1']],
+    ['not shown, after a crash before the status was written', requires('s'), 's NoPool', ['delete 192.0.2.1']],
     ['shown, and asks for another', requires('s', { ...shows, requests: ['192.0.2.2'] }), 's 192.0.2.1 NoPool', []],
     [
       'shown, and asks for another pool',
@@ -127,7 +127,7 @@ test('RequireDualStack keeps what its status shows while the other family is mis
   assert.deepEqual([outcomes(lost), binds(lost)], [['s 192.0.2.1 NoPool'], ['create 192.0.2.1 four s']], 'entry lost');
 });
 
-test('PreferDualStack takes what there is, and the second family later', () => {
+test('with PreferDualStack a Service takes one address, and the one of the second family later', () => {
   const first = plan({ pools: [four], services: [prefers('s')] });
   assert.deepEqual(outcomes(first), ['s 192.0.2.1 PartiallyAllocated']);
   assert.match(
@@ -143,7 +143,7 @@ test('PreferDualStack takes what there is, and the second family later', () => {
   assert.deepEqual(outcomes(plan({ pools: [four, six], services: [wish] })), ['s 192.0.2.1 PartiallyAllocated']);
 });
 
-test('a Service that goes back to one family gives the address of the other back', () => {
+test('a Service that goes back to one family gives back the address of the other one', () => {
   const pools = [four, six];
   const ledger = [
     entry('192.0.2.1', service('s'), { pool: 'four' }),
@@ -155,7 +155,7 @@ test('a Service that goes back to one family gives the address of the other back
   assert.deepEqual(releases(plan(shown(given))), ['delete 2001:db8::1']);
   const kept = { ...six, retainMs: 1_000, reuseAfterMs: 500 } satisfies PoolView;
   const cooled = plan(shown({ ...given, pools: [four, kept] }));
-  assert.deepEqual(releases(cooled), ['update 2001:db8::1 six - until 500'], 'it moved on: not retained, but cooled');
+  assert.deepEqual(releases(cooled), ['update 2001:db8::1 six - until 500'], 'it moved: not retained, but kept back');
 });
 
 test('a Service that asks for another pool moves the families that this pool has', () => {

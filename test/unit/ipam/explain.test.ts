@@ -1,4 +1,4 @@
-/** The whole story of a Service's addresses. */
+/** Explanations of a Service's addresses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Snapshot } from '../../../src/ipam/allocate.ts';
@@ -6,7 +6,7 @@ import { explainAllocation } from '../../../src/ipam/explain.ts';
 import { entry, pool, service, serviceIn } from '../fixtures.ts';
 import { allocation, outcomeText, plan, shownByOther, snapshotOf } from './plans.ts';
 
-/** The decision, then `FAMILY ADDRESS pool:FrameOutcome ...` of each family. */
+/** The decision, then `FAMILY ADDRESS pool:PoolVerdict ...` for each family. */
 function story(facts: Partial<Snapshot>, key = 'default/s'): readonly string[] {
   const { decision, looks } = explainAllocation(snapshotOf(facts), key);
   const families = looks.map(({ family, address, pools }) =>
@@ -18,7 +18,7 @@ function story(facts: Partial<Snapshot>, key = 'default/s'): readonly string[] {
 const s = service('s');
 const p = pool('p', ['192.0.2.1-192.0.2.2']);
 
-test('every pool has its verdict, in the order in which the Service asks', () => {
+test('every pool has its verdict, in the order in which the Service tries the pools', () => {
   const x = service('x');
   const pools = [
     pool('f-six', ['2001:db8::1']),
@@ -39,7 +39,7 @@ test('every pool has its verdict, in the order in which the Service asks', () =>
   ]);
 });
 
-test('wishes and fences', () => {
+test('pools that a request or a strict pool rules out have a verdict that says so', () => {
   const q = pool('q', ['192.0.2.3']);
   const wish = service('s', { requestedPools: ['q'] });
   assert.deepEqual(story({ pools: [p, q], services: [wish] }), ['192.0.2.3', 'IPv4 192.0.2.3 q:Chosen p:NotRequested']);
@@ -50,7 +50,7 @@ test('wishes and fences', () => {
   ]);
 });
 
-test('both families, each with its own story', () => {
+test('each family has its own explanation', () => {
   const dual = service('s', { families: ['IPv6', 'IPv4'] });
   const six = pool('six', ['2001:db8::1']);
   assert.deepEqual(story({ pools: [p, six], services: [dual] }), [
@@ -65,7 +65,7 @@ test('both families, each with its own story', () => {
   ]);
 });
 
-test('Services without a choice', () => {
+test('a Service that no pool serves, or that Berth does not serve, has a short explanation', () => {
   assert.deepEqual(story({ pools: [p], services: [s] }, 'default/nobody'), ['not ours']);
   assert.deepEqual(story({ pools: [p], services: [service('s', { class: 'x/y' })] }), ['not ours']);
   assert.deepEqual(story({ pools: [p], services: [service('s', { isLoadBalancer: false })] }), ['not ours']);
@@ -80,7 +80,7 @@ test('Services without a choice', () => {
   ]);
 });
 
-test('the story of the same name in another namespace is another one; the decision is that of the plan', () => {
+test('a Service of the same name in another namespace has its own explanation, with the decision of the plan', () => {
   const services = [s, serviceIn('other', 's')];
   const given = { pools: [p], services };
   assert.deepEqual(story(given, 'other/s'), ['192.0.2.2', 'IPv4 192.0.2.2 p:Chosen']);

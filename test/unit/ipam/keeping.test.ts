@@ -1,4 +1,4 @@
-/** An address stays with the Service that has it: what the program's own controllers do with real objects. */
+/** An address stays with the Service that has it. The program's own controllers run with real objects. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promise } from '../../honesty/promise.ts';
@@ -15,7 +15,7 @@ const pool = { addresses: ['192.0.2.1-192.0.2.9'] };
 const tcp = (port: number) => ({ ports: [{ protocol: 'TCP', port }] });
 const [web, mail] = [{ selector: { app: 'web' } }, { selector: { app: 'mail' } }];
 
-/** Makes Services, a second apart, and waits until all is done. */
+/** Creates Services, one second apart, and waits until the controller is done. */
 async function come({ cluster, rest }: Life, services: Readonly<Record<string, Facts>>): Promise<void> {
   for (const [key, facts] of Object.entries(services)) {
     cluster.create(key, written(facts));
@@ -24,12 +24,12 @@ async function come({ cluster, rest }: Life, services: Readonly<Record<string, F
   await rest();
 }
 
-/** What each Service shows: `a/s 192.0.2.1`. */
+/** The address that each Service shows: `a/s 192.0.2.1`. */
 function shown({ facts }: MemoryCluster): readonly string[] {
   return facts.services.filter(isLoadBalancer).map((service) => `${keyOf(service.metadata)} ${shownBy(service)}`);
 }
 
-promise('of Services that share an address the one leaves it that was changed, whatever was changed', async () => {
+promise('of the Services that share an address, the changed one leaves, whatever was changed', async () => {
   const key = { sharingKey: 'k' };
   const local = { ...key, local: true };
   const rows: readonly [string, Facts, Facts, Facts][] = [
@@ -113,13 +113,13 @@ promise('a Service keeps its address when the pool that it asks for is split or 
   assert.ok(broken.length === 0, broken.join(' | '));
 });
 
-test('an address is of the pool that it was taken from, also where an older pool names it too', async () => {
+test('an address belongs to the pool that it was taken from, even if an older pool contains it too', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     cluster.setPool('q', pool);
     cluster.create('a/s', written({}));
     await life.rest();
-    // Of one second the pool is older whose name comes first.
+    // If pools were created in the same second, the first one by name counts as older.
     cluster.setPool('p', { ...pool, state: 'Cordoned' });
     cluster.edit('a/s', written({ requestedPools: ['p'] }));
     await life.rest();
@@ -129,7 +129,7 @@ test('an address is of the pool that it was taken from, also where an older pool
   });
 });
 
-test('a Service that comes to require both families keeps its address until it can have both', async () => {
+test('a Service that is changed to require both families keeps its address until it can have both', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     cluster.setPool('p', pool);
@@ -161,8 +161,8 @@ test('an address that waited for a Service is shared as soon as the Service is b
   });
 });
 
-promise('an address is free once no Service shows it, also none that is being deleted', async () => {
-  // A pass may be watched after each of its writes.
+promise('an address is free only after no Service shows it, not even one that is being deleted', async () => {
+  // The test looks after each write of the pass.
   for (let writes = 1; writes <= 6; writes++) {
     await lived({}, async (life) => {
       life.cluster.setPool('p', { addresses: ['192.0.2.1'] });
@@ -178,7 +178,7 @@ promise('an address is free once no Service shows it, also none that is being de
   }
 });
 
-promise('a Service that was made anew stays in its entry, whatever a controller knows that lags behind', async () => {
+promise('a Service that was created again stays in its entry, even if a controller lags behind', async () => {
   await lived({}, async (life) => {
     life.cluster.setPool('p', pool);
     await come(life, { 'a/s': {} });
@@ -188,8 +188,8 @@ promise('a Service that was made anew stays in its entry, whatever a controller 
     await life.rest();
     const { uid = '' } = life.cluster.service('a/s')?.metadata ?? {};
     const named = () => refsOf(entryOf(life.cluster.facts, '192.0.2.1')).map((ref) => ref.uid);
-    assert.deepEqual([shown(life.cluster), named()], [['a/s 192.0.2.1'], [uid]], 'the new one has what its name had');
-    // It hears of the entry, and not of the Service.
+    assert.deepEqual([shown(life.cluster), named()], [['a/s 192.0.2.1'], [uid]], 'it has its former address');
+    // It learns about the entry, but not about the Service.
     await other.hear(kinds.allocations);
     await other.pass();
     assert.ok(
@@ -199,7 +199,7 @@ promise('a Service that was made anew stays in its entry, whatever a controller 
   });
 });
 
-promise('a wish that cannot be had changes nothing, also in the middle of a move', async () => {
+promise('a request that cannot be fulfilled changes nothing, even in the middle of a move', async () => {
   const wishes = { requestedPools: ['old'] };
   const rows: readonly [string, Facts][] = [
     ['an address of no pool', { ...wishes, requests: ['203.0.113.1'] }],
@@ -212,7 +212,7 @@ promise('a wish that cannot be had changes nothing, also in the middle of a move
       await come(life, { 'a/s': {} });
       life.cluster.setPool('new', { addresses: ['198.51.100.1'] });
       life.cluster.edit('a/s', written({ requestedPools: ['new'] }));
-      // It shows its new address, and the old one is not given back yet.
+      // The Service shows its new address, and the old one is not released yet.
       await (await life.leader()).pass();
       assert.deepEqual(shown(life.cluster), ['a/s 198.51.100.1'], `${desc}: moved`);
       life.cluster.edit('a/s', written(facts));

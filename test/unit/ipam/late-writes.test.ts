@@ -1,4 +1,4 @@
-/** Writes that come late: a controller looks, stands still, and its writes arrive when others have decided meanwhile. */
+/** Late writes: a controller decides, is then paused, and its writes arrive after other controllers have decided. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promise } from '../../honesty/promise.ts';
@@ -23,32 +23,32 @@ function shown(cluster: MemoryCluster, key: string): readonly string[] {
   return service ? shownBy(service) : [];
 }
 
-test('a deletion that comes late takes no address from a Service that shows it again', async () => {
+test('a late deletion takes no address from a Service that shows it again', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     cluster.setPool('p', pool);
     cluster.create('a/s', written({ requests: ['192.0.2.1'] }));
     await life.rest();
     const other = await life.other();
-    // It moves on, and is to give its first address back.
+    // The Service moves, and its first address must be released.
     cluster.edit('a/s', written({ requests: ['192.0.2.2'] }));
     await (await life.leader()).pass();
     assert.deepEqual([shown(cluster, 'a/s'), usersOf(cluster, '192.0.2.1')], [['192.0.2.2'], ['a/s']]);
     await other.hear();
     await other.pass({ holds: true });
-    // It wants its first address again, and shows it, before the deletion arrives.
+    // The Service asks for its first address again, and shows it, before the deletion arrives.
     cluster.edit('a/s', written({ requests: ['192.0.2.1'] }));
     await (await life.leader()).pass();
     assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.1']);
     await other.strike();
     assert.deepEqual(usersOf(cluster, '192.0.2.1'), ['a/s']);
-    life.assertSound('in the end');
+    life.assertSound('at the end');
     await life.rest();
     assert.deepEqual([shown(cluster, 'a/s'), usersOf(cluster, '192.0.2.1')], [['192.0.2.1'], ['a/s']]);
   });
 });
 
-test('a Service is struck late from no entry that it has joined again', async () => {
+test('a late write does not remove a Service from an entry that it has joined again', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     const key = { sharingKey: 'k' };
@@ -68,7 +68,7 @@ test('a Service is struck late from no entry that it has joined again', async ()
     await (await life.leader()).pass();
     await other.strike();
     assert.deepEqual([shown(cluster, 'a/mail'), usersOf(cluster, '192.0.2.1')], [['192.0.2.1'], ['a/web', 'a/mail']]);
-    life.assertSound('in the end');
+    life.assertSound('at the end');
   });
 });
 
@@ -79,20 +79,20 @@ test('a status that was decided before the Service changed is not written', asyn
     const other = await life.other();
     cluster.create('a/s', written({}));
     await other.hear();
-    // Its entry is made, and its status is on its way.
+    // The entry is written, and the status is under way.
     await other.pass({ holds: true });
     cluster.edit('a/s', written({ requests: ['192.0.2.7'] }));
     await (await life.leader()).pass();
     assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.7']);
     await other.strike();
     assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.7']);
-    life.assertSound('in the end');
+    life.assertSound('at the end');
     await life.rest();
     assert.deepEqual([usersOf(cluster, '192.0.2.1'), usersOf(cluster, '192.0.2.7')], [[], ['a/s']]);
   });
 });
 
-test('a controller that lags behind asks before it gives an address back', async () => {
+test('a controller that lags behind reads the Service again before it releases the address', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     cluster.setPool('p', pool);
@@ -104,15 +104,15 @@ test('a controller that lags behind asks before it gives an address back', async
     cluster.retype('a/s', 'LoadBalancer');
     await (await life.leader()).pass();
     assert.deepEqual(shown(cluster, 'a/s'), ['192.0.2.1']);
-    // It knows the entry as it is, and the Service as it was.
+    // It knows the present entry, and the former state of the Service.
     await other.hear(kinds.allocations);
     await other.pass();
     assert.deepEqual(usersOf(cluster, '192.0.2.1'), ['a/s']);
-    life.assertSound('in the end');
+    life.assertSound('at the end');
   });
 });
 
-test('a write that comes after late ones is judged by what its pass decided on', async () => {
+test('a late write is judged by the knowledge that its pass decided on', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     cluster.setPool('p', pool);
@@ -121,7 +121,7 @@ test('a write that comes after late ones is judged by what its pass decided on',
     await (await life.leader()).pass();
     cluster.create('a/refused', written({ requests: ['192.0.2.1'] }));
     await other.hear(kinds.services);
-    // The refusal is on its way. The entry is to follow: for what a Service shows that has no entry, as far as this controller knows.
+    // The refusal is under way. An entry follows for an address that a Service shows: this controller knows no entry for it.
     await other.pass({ holds: true });
     cluster.setPool('p', { addresses: ['192.0.2.5-192.0.2.9'] });
     await other.hear(kinds.pools);
@@ -136,7 +136,7 @@ test('a write that comes after late ones is judged by what its pass decided on',
   });
 });
 
-promise('an address that is kept back meanwhile is not confirmed as one in use', async () => {
+promise('an address that was kept back meanwhile is not confirmed as in use', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     const refused: unknown[] = [];
@@ -151,11 +151,11 @@ promise('an address that is kept back meanwhile is not confirmed as one in use',
     const other = await life.other();
     cluster.create('a/s', written(both));
     await other.hear();
-    // It makes the second entry of a Service that is of one family, and of another port, by now.
+    // It creates the second entry for a Service that now has only one family, and another port.
     cluster.edit('a/s', written({ ports: [{ protocol: 'UDP', port: 80 }] }));
     await (await life.leader()).pass();
     await other.pass();
-    // The port is on its way, and what confirms the second entry is to follow.
+    // The write of the port is under way, and the write that confirms the second entry follows.
     await other.pass({ holds: true });
     await (await life.leader()).pass();
     assert.equal(entryOf(cluster.facts, '2001:db8::1')?.spec.reservedUntil !== undefined, true, 'it is kept back');

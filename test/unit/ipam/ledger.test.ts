@@ -1,4 +1,4 @@
-/** What the ledger says, what it must say, and when what is kept back becomes free. */
+/** Entries of the ledger: what must be written, what must be released, and when an address that is kept back becomes free. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PoolView } from '../../../src/api/pool.ts';
@@ -17,14 +17,14 @@ const condition = {
   lastTransitionTime: '',
 } as const;
 
-test('a Service keeps its address, whatever becomes of the pools', () => {
+test('a Service keeps its address, whatever happens to the pools', () => {
   const ledger = [entry('192.0.2.2', s)];
   const rows: readonly [string, readonly PoolView[], string][] = [
-    ['as they were', [p], 's 192.0.2.2'],
+    ['unchanged', [p], 's 192.0.2.2'],
     ['none left', [], 's 192.0.2.2 PoolRemoved'],
-    ['another one', [pool('other', ['198.51.100.1'])], 's 192.0.2.2 PoolRemoved'],
+    ['only another pool', [pool('other', ['198.51.100.1'])], 's 192.0.2.2 PoolRemoved'],
     ['the address excluded', [pool('p', ['192.0.2.1'])], 's 192.0.2.2 PoolRemoved'],
-    ['does not give by itself any more', [{ ...p, autoAssign: false }], 's 192.0.2.2'],
+    ['no longer for every Service', [{ ...p, autoAssign: false }], 's 192.0.2.2'],
     ['cordoned', [{ ...p, state: 'Cordoned' }], 's 192.0.2.2'],
     ['draining', [{ ...p, state: 'Draining' }], 's 192.0.2.2'],
     ['a better pool', [p, pool('a', ['198.51.100.1'])], 's 192.0.2.2'],
@@ -40,7 +40,7 @@ test('a plan that was carried out leaves nothing to do', () => {
   assert.deepEqual([binds(of), releases(of), of.strays, of.nextAt], [[], [], [], undefined]);
 });
 
-test('what is given back is the next one’s, the lowest first, whoever had it', () => {
+test('a released address goes to the next Service, the lowest first', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => service(name)) as [ServiceView, ServiceView, ServiceView];
   const all = { pools: [p], services: [a, b, c] };
   const full = shown(all);
@@ -56,13 +56,13 @@ test('what is given back is the next one’s, the lowest first, whoever had it',
   ]);
 });
 
-test('a pool that was renamed or split takes its addresses along', () => {
+test('if a pool is renamed or split, the addresses count for the pool that now contains them', () => {
   const older = { created: '2025-01-01T00:00:00Z' };
   const rows: readonly [string, readonly PoolView[], readonly string[]][] = [
     ['renamed', [pool('q', ['192.0.2.2'])], ['update 192.0.2.2 q s']],
     ['split', [pool('p', ['192.0.2.1']), pool('q', ['192.0.2.2'])], ['update 192.0.2.2 q s']],
     ['gone', [], []],
-    ['its pool names it still, an older one too', [p, pool('q', ['192.0.2.2'], older)], []],
+    ['its pool still contains it, and an older one too', [p, pool('q', ['192.0.2.2'], older)], []],
   ];
   for (const [desc, pools, expected] of rows) {
     const of = plan({ pools, services: [s], ledger: [entry('192.0.2.2', s)] });
@@ -70,7 +70,7 @@ test('a pool that was renamed or split takes its addresses along', () => {
   }
 });
 
-test('two entries after a crash between two writes: requested, then shown, then the lowest', () => {
+test('of two entries after a crash, a Service keeps the requested address, else the shown one, else the lowest one', () => {
   const ledger = [entry('192.0.2.3', s), entry('192.0.2.1', s), entry('192.0.2.2', s)];
   const q = pool('q', ['192.0.2.3'], { created: '2025-01-01T00:00:00Z' });
   const elsewhere = ledger.map((one) => (one.address === '192.0.2.3' ? { ...one, pool: 'q' } : one));
@@ -90,7 +90,7 @@ test('two entries after a crash between two writes: requested, then shown, then 
   }
 });
 
-test('the former address of a Service stays its own until the Service shows the new one: another controller may show the former one yet', () => {
+test('a Service keeps its former address until it shows the new one, because another controller may still show the former one', () => {
   const anew = service('s', { requests: ['192.0.2.3'] });
   const ledger = [entry('192.0.2.2', s), entry('192.0.2.3', s)];
   const before = { pools: [p], services: [anew, service('t', { requests: ['192.0.2.2'] })], ledger };
@@ -99,22 +99,22 @@ test('the former address of a Service stays its own until the Service shows the 
   assert.deepEqual(releases(plan(shown(before))), ['delete 192.0.2.2']);
 });
 
-test('a Service of the same name with another uid has what its former self had', () => {
+test('a Service that was created again under its name has the address of the former one', () => {
   const ledger = [entry('192.0.2.2', s)];
   const anew = again(s);
   const of = plan({ pools: [p], services: [anew], ledger });
   assert.deepEqual([outcomes(of), releases(of)], [['s 192.0.2.2'], []]);
   assert.deepEqual(binds(of), ['update 192.0.2.2 p s(uid-s-again)']);
   const former = [...of.binds.values()].flatMap((bind) => bind.former.map(({ uid }) => uid));
-  assert.deepEqual(former, ['uid-s'], 'who must really be gone');
+  assert.deepEqual(former, ['uid-s'], 'the Service that must really be gone');
   const moved = plan({ pools: [p], services: [again(s, { requests: ['192.0.2.3'] })], ledger });
-  assert.deepEqual(binds(moved), ['create 192.0.2.3 p s(uid-s-again)'], 'unless it asks for another one');
+  assert.deepEqual(binds(moved), ['create 192.0.2.3 p s(uid-s-again)'], 'unless it asks for another address');
   assert.deepEqual(releases(moved), ['delete 192.0.2.2']);
   const own = [...ledger, entry('192.0.2.3', anew)];
   assert.deepEqual(
     outcomes(plan({ pools: [p], services: [anew], ledger: own })),
     ['s 192.0.2.3'],
-    'its own goes first',
+    'its own entry comes first',
   );
   const other = { ...again(s), namespace: 'other', key: 'other/s' };
   assert.deepEqual(outcomes(plan({ pools: [p], services: [other], ledger })), ['s 192.0.2.1'], 'another namespace');
@@ -132,7 +132,7 @@ test('entries of Services that are gone, or no LoadBalancers any more, are relea
   assert.deepEqual([of.decisions, of.strays], [[], [typed]]);
 });
 
-test('a Service with an entry is ours, whatever became of its class rule; its type decides', () => {
+test('Berth serves a Service with an entry, even if its class no longer matches, as long as its type is LoadBalancer', () => {
   const rules = { ...ownership, withoutClass: false };
   const of = plan({ pools: [p], services: [s], ledger: [entry('192.0.2.2', s)], ownership: rules });
   assert.deepEqual([outcomes(of), releases(of), of.strays], [['s 192.0.2.2'], [], []]);
@@ -141,22 +141,22 @@ test('a Service with an entry is ours, whatever became of its class rule; its ty
   assert.deepEqual([gone.decisions, releases(gone), gone.strays], [[], ['delete 192.0.2.2'], [typed]]);
 });
 
-test('an address that only waits for a Service does not make the Service ours', () => {
+test('an address that only waits for a Service does not make Berth serve the Service', () => {
   const kept = entry('192.0.2.2', s, { reservedUntil: 1_000 });
   const theirs = service('s', { class: 'metallb.io/x' });
   const of = plan({ pools: [{ ...p, retainMs: 1_000 }], services: [theirs], ledger: [kept] });
   assert.deepEqual([of.decisions, binds(of), releases(of), of.nextAt], [[], [], [], 1_000]);
 });
 
-test('only Services of our classes are decided', () => {
+test("only Services of Berth's classes get a decision", () => {
   const services = [s, service('ours', { class: 'berth.dev/berth' }), service('other', { class: 'x/y' })];
   const strict = { ...ownership, withoutClass: false };
   check([
-    { desc: 'also without a class', given: { pools: [p], services }, expected: ['s 192.0.2.2', 'ours 192.0.2.1'] },
-    { desc: 'only with one', given: { pools: [p], services, ownership: strict }, expected: ['ours 192.0.2.1'] },
+    { desc: 'with or without a class', given: { pools: [p], services }, expected: ['s 192.0.2.2', 'ours 192.0.2.1'] },
+    { desc: 'only with a class', given: { pools: [p], services, ownership: strict }, expected: ['ours 192.0.2.1'] },
   ]);
   const stray = service('other', { class: 'x/y', conditions: [condition] });
-  assert.deepEqual(plan({ services: [stray, services[2] ?? s] }).strays, [stray], 'what carries conditions of ours');
+  assert.deepEqual(plan({ services: [stray, services[2] ?? s] }).strays, [stray], 'Services with conditions of Berth');
 });
 
 const keeps = (facts: Partial<PoolView>) => [pool('p', ['192.0.2.2'], facts)];
@@ -179,7 +179,7 @@ test('retainFor: an address waits for a Service of the same name, then cools dow
   const cooled = plan({ pools: keeps(facts), ledger: [waiting], now: 11_000 });
   assert.deepEqual(releases(cooled), ['update 192.0.2.2 p - until 11500'], 'the time counts from the release');
   const shorter = plan({ pools: keeps({ ...facts, reuseAfterMs: 900 }), ledger: [waiting], now: 11_000 });
-  assert.deepEqual(releases(shorter), ['delete 192.0.2.2'], 'it has cooled down meanwhile');
+  assert.deepEqual(releases(shorter), ['delete 192.0.2.2'], 'the time is over meanwhile');
   const cooling = entry('192.0.2.2', s, { services: [], reservedUntil: 11_500 });
   assert.equal(plan({ pools: keeps(facts), ledger: [cooling], now: 11_000 }).nextAt, 11_500);
   assert.deepEqual(releases(plan({ pools: keeps(facts), ledger: [cooling], now: 11_500 })), ['delete 192.0.2.2']);
@@ -187,7 +187,7 @@ test('retainFor: an address waits for a Service of the same name, then cools dow
   assert.deepEqual(releases(plan({ pools: [], ledger: [entry('192.0.2.2', s)] })), ['delete 192.0.2.2'], 'pool gone');
 });
 
-test('an address that is kept back goes to no Service but the one that it waits for', () => {
+test('an address that is kept back goes only to the Service that it waits for', () => {
   const pools = keeps({ retainMs: 1_000, reuseAfterMs: 1_000 });
   const waiting = entry('192.0.2.2', s, { reservedUntil: 1_000, sharingKey: 'default/k' });
   const cooling = entry('192.0.2.2', s, { services: [], reservedUntil: 1_000 });
@@ -206,12 +206,12 @@ test('an address that is kept back goes to no Service but the one that it waits 
     { desc: 'waits, came back', given: { pools, services: [anew], ledger: [waiting] }, expected: ['s 192.0.2.2'] },
     { desc: 'waits, same uid', given: { pools, services: [s], ledger: [waiting] }, expected: ['s 192.0.2.2'] },
     {
-      desc: 'waits, came back to a cordoned pool',
+      desc: 'it waits, and the Service is back: cordoned pool',
       given: { pools: keeps({ retainMs: 1_000, state: 'Cordoned' }), services: [anew], ledger: [waiting] },
       expected: ['s 192.0.2.2'],
     },
     {
-      desc: 'waits, came back to a draining pool',
+      desc: 'it waits, and the Service is back: draining pool',
       given: { pools: keeps({ retainMs: 1_000, state: 'Draining' }), services: [anew], ledger: [waiting] },
       expected: ['s PoolNotActive'],
     },
@@ -225,7 +225,7 @@ test('an address that is kept back goes to no Service but the one that it waits 
   assert.deepEqual(binds(plan({ pools, services: [anew], ledger: [waiting] })), ['update 192.0.2.2 p s(uid-s-again)']);
 });
 
-test('a Service that moved by its own wish, or is served by others now, is not waited for', () => {
+test('no address waits for a Service that moved by its own request', () => {
   const pools = [pool('p', ['192.0.2.1-192.0.2.3'], { retainMs: 1_000, reuseAfterMs: 500 })];
   const moved = { ...shows, requests: ['192.0.2.3'] };
   const given = { pools, services: [moved], ledger: [entry('192.0.2.2', s)] };
@@ -236,7 +236,7 @@ test('a Service that moved by its own wish, or is served by others now, is not w
   ]);
 });
 
-test('the next time to look again is that of the first address that becomes free', () => {
+test('the next pass is due when the first address becomes free', () => {
   const ledger = [
     entry('192.0.2.1', service('a'), { reservedUntil: 9_000 }),
     entry('192.0.2.2', service('b'), { services: [], reservedUntil: 7_000 }),
@@ -247,11 +247,11 @@ test('the next time to look again is that of the first address that becomes free
   assert.equal(plan({ pools: [p], services: [s], ledger, now: 9_000 }).nextAt, undefined);
 });
 
-test('an entry that makes no sense is cleared away', () => {
+test('an invalid entry is deleted', () => {
   const rows: readonly [string, Partial<Parameters<typeof entry>[2]>][] = [
-    ['for nobody, for no time', { services: [] }],
-    ['a time that is none', { services: [], reservedUntil: Number.NaN }],
-    ['a time that is none, waiting', { reservedUntil: Number.NaN }],
+    ['without Services, without a time', { services: [] }],
+    ['an invalid time', { services: [], reservedUntil: Number.NaN }],
+    ['an invalid time, with a Service', { reservedUntil: Number.NaN }],
   ];
   for (const [desc, facts] of rows) {
     const of = plan({ pools: keeps({ retainMs: 1_000 }), ledger: [entry('192.0.2.2', s, facts)], now: 5 });

@@ -1,4 +1,4 @@
-/** What Services get that come to a cluster, against the oracle: each address exactly, each refusal by its reason. */
+/** The addresses of new Services, compared with the oracle: each address exactly, each refusal by its reason. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAllocation, type RawAllocation } from '../../../src/api/allocation.ts';
@@ -22,11 +22,11 @@ import { type Facts, facts, poolSpec, written } from './histories/random.ts';
 
 const numRuns = Number(process.env.BERTH_RUNS ?? 1_500);
 
-/** One Service of a test. */
+/** One new Service. */
 interface Coming {
   readonly namespace: string;
   readonly facts: Facts;
-  /** Comes in the same second as the one before. */
+  /** It is created in the same second as the one before. */
   readonly isSoon: boolean;
 }
 
@@ -49,7 +49,7 @@ function meta(name: string, count: number) {
   return { name, uid: `uid-${name}`, resourceVersion: '1', creationTimestamp };
 }
 
-/** Each comes a second after the one before, or in the same one. */
+/** Each is created one second after the one before, or in the same second. */
 function servicesOf(all: readonly Coming[], from: number): readonly Service[] {
   let second = from;
   return all.map(({ namespace, facts: of, isSoon }, i) => {
@@ -70,7 +70,7 @@ function shows(service: Service, openings: readonly Opening[]): Service {
   return { ...service, metadata: { ...service.metadata, managedFields }, status: { loadBalancer: { ingress } } };
 }
 
-/** The cluster once these Services have come, one after the other, and what each of them has. */
+/** The cluster after these Services have been created one after the other, and the addresses of each of them. */
 function settled(cluster: Cluster, services: readonly Service[]) {
   let now: Cluster = { ...cluster, services: [...cluster.services, ...services] };
   const chosen = new Map<Service, readonly Opening[]>();
@@ -99,7 +99,7 @@ function snapshotOf({ pools, namespaces, nodes, services, entries, now }: Cluste
   };
 }
 
-/** Under the name that the API server wants: IPv6 without colons. These have one `::` and a group after it at most. */
+/** With the name that the API server requires: IPv6 without colons. These addresses have one `::` and at most one group after it. */
 function named(entry: Cluster['entries'][number]): unknown {
   const { address } = entry.spec;
   const last = address.split('::')[1] || '0';
@@ -107,11 +107,11 @@ function named(entry: Cluster['entries'][number]): unknown {
   return { ...entry, metadata: { ...entry.metadata, name } };
 }
 
-/** Services with different Pods share an address today. When that is mended, its entry goes, and these scenes count too. */
+/** Services with different Pods can share an address today. When that fault is fixed, its entry is removed, and these cases count too. */
 const isFaultKnown =
   'Services with the policy Local share an address only if they have the same Pods' in expectedFailures;
 
-test('Services that come to a cluster get exactly what the documentation says, or a reason that is true', () => {
+test('new Services get exactly the addresses that the documentation says, or a reason that is true', () => {
   fc.assert(
     fc.property(scene, ({ pools, labels, nodes, before, after }) => {
       const all = [...servicesOf(before, 0), ...servicesOf(after, 10)];
@@ -126,7 +126,7 @@ test('Services that come to a cluster get exactly what the documentation says, o
         ...{ services: [], entries: [], now: 0, rules: { ...ownership, manager: ownership.writer } },
       };
       const first = settled(empty, servicesOf(before, 0));
-      // Those that did not get everything would go on looking, before the newcomers.
+      // Services that did not get all addresses would try again, before the new Services.
       const isFull = (service: Service) => first.chosen.get(service)?.length === wishesOf(service).families.length;
       const there = first.cluster.services.filter(isFull);
       const entries = first.cluster.entries.flatMap((entry) => {
@@ -174,16 +174,16 @@ function assertDecision(
   assert.ok(isTrue(reason, { cluster, service }), `${name} has ${text(has)}: ${reason}, ${decision?.message}`);
 }
 
-test('whether Services may share an address is what the documentation says', () => {
+test('Services may share an address exactly if the documentation says so', () => {
   fc.assert(
     fc.property(fc.array(coming, { minLength: 2, maxLength: 4 }), (all) => {
-      // Services without a key share nothing, and most have none.
+      // Services without a key share nothing, and most Services have no key.
       const keyed = all.map((one) => ({ ...one, facts: { sharingKey: 'a,b/k', ...one.facts } }));
       const services = servicesOf(keyed, 0);
       const views = services.map((service) => parseService(service as RawService));
       const sharers = views.map((view) => sharerOf(view, allocationRequestOf(view)));
       const pairs = services.flatMap((one, i) => services.slice(i + 1).map((other) => barrierBetween(one, other)));
-      // A key that is not for the namespace of a Service is no key of it.
+      // A key that does not name the Service's own namespace does not count.
       assert.equal(areAllCompatible(sharers), !pairs.some((barrier) => isBarred(barrier)), pairs.join());
     }),
     { numRuns },

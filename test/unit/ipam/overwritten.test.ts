@@ -1,14 +1,14 @@
-/** What another program leaves in a Service's status, where Berth serves the Service. */
+/** The status of a Service that Berth serves, after another program wrote it. */
 import assert from 'node:assert/strict';
 import { promise } from '../../honesty/promise.ts';
 import { shownBy } from '../../oracle/wishes.ts';
 import { lived } from './histories/live.ts';
 import { type Facts, written } from './histories/random.ts';
 
-/** Another program is taken to be quiet after a minute. */
+/** Longer than the minute after which another program counts as quiet. */
 const quietMs = 70_000;
 
-/** Why a Service leaves its address: what it asks for at first and then. What it gets in its place. */
+/** Why a Service leaves its address: its request at first, its changed request, and the address that it gets. */
 interface Row {
   readonly desc: string;
   readonly first: Facts;
@@ -19,12 +19,12 @@ interface Row {
 const mail: Facts = { sharingKey: 'k', ports: [{ protocol: 'TCP', port: 25 }] };
 
 promise(
-  'what a quiet program left is replaced, also where the Service must leave what the ledger has for it',
+  'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger',
   async () => {
     const rows: readonly Row[] = [
       { desc: 'it asks for another one', first: {}, change: { requests: ['192.0.2.7'] }, instead: '192.0.2.7' },
-      { desc: 'it can share no longer', first: mail, change: { ...mail, local: true }, instead: '192.0.2.2' },
-      { desc: 'it is of the other family', first: { families: ['IPv6'] }, change: {}, instead: '192.0.2.2' },
+      { desc: 'it can no longer share', first: mail, change: { ...mail, local: true }, instead: '192.0.2.2' },
+      { desc: 'it has the other family', first: { families: ['IPv6'] }, change: {}, instead: '192.0.2.2' },
     ];
     const broken: string[] = [];
     for (const { desc, first, change, instead } of rows) {
@@ -38,7 +38,7 @@ promise(
         const [, before = ''] = shown();
         assert.notEqual(before, '', desc);
         cluster.edit('a/t', written(change));
-        // It empties the status and writes the same address again, so that the address is no more of Berth's writing.
+        // The other program empties the status and writes the same address again. So the address is no longer Berth's own write.
         cluster.overwrite('a/t', []);
         cluster.overwrite('a/t', [before]);
         await rest();

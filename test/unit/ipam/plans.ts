@@ -8,17 +8,17 @@ import { type Plan, type Snapshot, settle } from '../../../src/ipam/allocate.ts'
 import type { Assigned, Decision } from '../../../src/ipam/decision.ts';
 import { entry, ownership, service, writer } from '../fixtures.ts';
 
-/** A snapshot of nothing but these facts. */
+/** A snapshot that contains only these facts. */
 export function snapshotOf(facts: Partial<Snapshot>): Snapshot {
   return { pools: [], namespaces: [], nodes: [], services: [], ledger: [], ownership, now: 0, ...facts };
 }
 
-/** The plan for a snapshot of nothing but these facts. */
+/** The plan for a snapshot that contains only these facts. */
 export function plan(facts: Partial<Snapshot>): Plan {
   return settle(snapshotOf(facts)).plan;
 }
 
-/** `ADDRESS+ADDRESS` with the reason unless it is `Allocated`; the reason alone where there is no address. */
+/** `ADDRESS+ADDRESS` and the reason, unless it is `Allocated`; only the reason if there is no address. */
 export function outcomeText(decision: Decision): string {
   if (decision.kind === 'Refused') return `${decision.reason}${decision.keepsStatus ? ', keeps status' : ''}`;
   const addresses = decision.bindings.map(({ address }) => address).join('+');
@@ -30,12 +30,12 @@ export function outcomes({ decisions }: Plan): readonly string[] {
   return decisions.map((decision) => `${decision.service.name} ${outcomeText(decision)}`);
 }
 
-/** The decision about the Service of a name. */
+/** The decision about the Service with this name. */
 export function decisionOf({ decisions }: Plan, name: string): Decision {
   return decisions.find(({ service }) => service.name === name) ?? assert.fail(`no decision about ${name}`);
 }
 
-/** The same, of a Service that has an address. */
+/** The same for a Service that has an address. */
 export function assignedTo(of: Plan, name: string): Assigned {
   const decision = decisionOf(of, name);
   if (decision.kind === 'Refused') assert.fail(`${name}: ${decision.reason}`);
@@ -49,17 +49,17 @@ function specText({ address, pool, services, sharingKey, reservedUntil }: Alloca
   return `${address} ${pool} ${names || '-'}${sharingKey === undefined ? '' : ` key ${sharingKey}`}${until}`;
 }
 
-/** What is to be created or updated in the ledger, by address. */
+/** The writes that create or update entries, by address. */
 export function binds({ binds: planned }: Plan): readonly string[] {
   return [...planned.values()].map(({ entry, spec }) => `${entry ? 'update' : 'create'} ${specText(spec)}`).sort();
 }
 
-/** What is given back, by address. */
+/** The releases, by address. */
 export function releases({ releases: planned }: Plan): readonly string[] {
   return planned.map(({ entry, spec }) => (spec ? `update ${specText(spec)}` : `delete ${entry.address}`)).sort();
 }
 
-/** What is there once the addresses of a plan are bound and shown. */
+/** The snapshot after the addresses of a plan are bound and shown. */
 export function shown(given: Partial<Snapshot>): Partial<Snapshot> {
   const { decisions, binds: planned } = plan(given);
   const has = new Map(decisions.map((decision) => [decision.service, decision]));
@@ -80,36 +80,36 @@ export function shown(given: Partial<Snapshot>): Partial<Snapshot> {
 export interface Row {
   readonly desc: string;
   readonly given: Partial<Snapshot>;
-  /** Of every Service, or of those whose names begin the texts. */
+  /** The outcome of every Service, or of the Services whose names begin the texts. */
   readonly expected: readonly string[];
 }
 
-/** Decides each row. */
+/** Checks the decision of each row. */
 export function check(rows: readonly Row[]): void {
   for (const { desc, given, expected } of rows) assert.deepEqual(outcomes(plan(given)), expected, desc);
 }
 
-/** What makes a Service show addresses that we wrote. */
+/** Facts of a Service that shows addresses which Berth wrote. */
 export function showing(...addresses: readonly string[]): Pick<ServiceView, 'ingress' | 'ingressWriters'> {
   return { ingress: addresses.map((ip) => ({ ip, ipMode: 'VIP' })), ingressWriters: [writer('berth-controller')] };
 }
 
-/** What makes a Service show addresses that another program wrote. */
+/** Facts of a Service that shows addresses which another program wrote. */
 export function shownByOther(...addresses: readonly string[]): Pick<ServiceView, 'ingress' | 'ingressWriters'> {
   return { ...showing(...addresses), ingressWriters: [writer('metallb-controller')] };
 }
 
-/** For which Services a pool is. */
+/** The Services that a pool is for. */
 export function allocation(facts: Partial<ServiceAllocation> = {}): { readonly allocation: ServiceAllocation } {
   return {
     allocation: { priority: 0, namespaces: [], namespaceSelectors: [], serviceSelectors: [], strict: false, ...facts },
   };
 }
 
-/** A Service made anew: another uid under the same name. */
+/** A Service that was created again: another uid under the same name. */
 export function again(service: ServiceView, facts: Partial<ServiceView> = {}): ServiceView {
   return { ...service, uid: `${service.uid}-again`, ingress: [], ingressWriters: [], ...facts };
 }
 
-/** Text as an address. */
+/** Makes an address of a text. */
 export const ip = (text: string): Ip => text as Ip;

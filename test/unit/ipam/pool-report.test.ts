@@ -1,4 +1,4 @@
-/** What the status of a pool says. */
+/** The status of a pool. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PoolView, parsePool } from '../../../src/api/pool.ts';
@@ -22,7 +22,7 @@ const p = pool('p', ['192.0.2.0/29', '2001:db8::/125']);
 const s = service('s');
 const dual = service('d', { families: ['IPv4', 'IPv6'] });
 
-test('what is in use and what is free, as it is once the plan is carried out', () => {
+test('a pool reports its used and free addresses as they are after the plan', () => {
   const rows: readonly [string, Partial<Snapshot>, readonly string[]][] = [
     ['nothing used', { pools: [p] }, ['p: 0 IPv4, 0 IPv6 used, 8 IPv4, 8 IPv6 free']],
     ['just chosen', { pools: [p], services: [s, dual] }, ['p: 2 IPv4, 1 IPv6 used, 6 IPv4, 7 IPv6 free']],
@@ -60,12 +60,12 @@ test('what is in use and what is free, as it is once the plan is carried out', (
       ['p: 0 IPv4, 0 IPv6 used, 6 IPv4, 7 IPv6 free'],
     ],
     [
-      'in no pool any more: used of nobody',
+      'in no pool any more: used in no pool',
       { pools: [p], services: [s], ledger: [entry('203.0.113.1', s)] },
       ['p: 1 IPv4, 0 IPv6 used, 8 IPv4, 8 IPv6 free'],
     ],
     [
-      'of a Service that is not known: used until somebody knows better',
+      'of an unknown Service: used until more is known',
       { pools: [p], ledger: [entry('192.0.2.1', s)] },
       ['p: 1 IPv4, 0 IPv6 used, 7 IPv4, 8 IPv6 free'],
     ],
@@ -75,7 +75,7 @@ test('what is in use and what is free, as it is once the plan is carried out', (
       ['p: 1 used, 255 free'],
     ],
     [
-      'avoidBuggyIPs is about IPv4',
+      'avoidBuggyIPs concerns IPv4 only',
       { pools: [pool('p', ['192.0.2.0/30', '2001:db8::/120'], { avoidBuggyIPs: true })] },
       ['p: 0 IPv4, 0 IPv6 used, 3 IPv4, 256 IPv6 free'],
     ],
@@ -96,7 +96,7 @@ test('overlapping pools count each address once', () => {
   assert.deepEqual(texts(held), ['older: 0 used, 3 free', 'younger: 1 used, 4 free']);
 });
 
-test('a huge pool: numbers stop where JSON does, texts do not', () => {
+test('the numbers of a huge pool stop at the limit of JSON, its texts do not', () => {
   const huge = pool('p', ['2001:db8::/32', '192.0.2.1']);
   const [report] = reports({ pools: [huge], services: [dual] });
   assert.deepEqual(report?.counts, {
@@ -117,7 +117,7 @@ test('a huge pool: numbers stop where JSON does, texts do not', () => {
   );
 });
 
-test('the report says what was wrong with the pool', () => {
+test('the report names the faults of the pool', () => {
   const findings = (view: PoolView, others: readonly PoolView[] = []) =>
     reports({ pools: [view, ...others] })
       .find(({ pool: { name } }) => name === view.name)
@@ -151,7 +151,7 @@ test('the report says what was wrong with the pool', () => {
   ]);
 });
 
-test('a status that counts the same is not written again', () => {
+test('a status with the same counts is not written again', () => {
   const [report] = reports({ pools: [p], services: [s] });
   const counts = report?.counts ?? assert.fail();
   assert.equal(sameCounts({ ...counts }, counts), true);
@@ -159,7 +159,7 @@ test('a status that counts the same is not written again', () => {
   for (const key of Object.keys(counts)) assert.equal(sameCounts({ ...counts, [key]: '9' }, counts), false, key);
 });
 
-test('counts are never negative, and used and free are no more than the pool', () => {
+test('counts are never negative, and used and free together never exceed the pool', () => {
   const address = fc.nat({ max: 20 }).map((n) => `192.0.2.${n}`);
   const pools = fc
     .array(fc.tuple(address, fc.nat({ max: 8 }), fc.boolean()), { minLength: 1, maxLength: 3 })

@@ -1,11 +1,11 @@
-/** Pools that give nothing new. */
+/** Pools that give out no new addresses. */
 import { test } from 'node:test';
 import { entry, pool, service } from '../fixtures.ts';
 import { again, check } from './plans.ts';
 
 const s = service('s');
 
-test('cordoned and draining pools give nothing new; what they gave stays, with cordoned also over re-creation', () => {
+test('cordoned and draining pools give nothing new; their addresses stay, if cordoned even when a Service is created again', () => {
   const resting = (state: 'Cordoned' | 'Draining') => [
     pool('p', ['192.0.2.1-192.0.2.3'], { state }),
     pool('q', ['192.0.2.9']),
@@ -32,19 +32,19 @@ test('cordoned and draining pools give nothing new; what they gave stays, with c
         given: { pools, services: [service('s', { requests: ['192.0.2.3'] })], ledger },
         expected: ['s 192.0.2.2 PoolNotActive'],
       },
-      { desc: 'made anew', given: { pools, services: [again(s)], ledger }, expected: [returned] },
+      { desc: 'created again', given: { pools, services: [again(s)], ledger }, expected: [returned] },
       {
-        desc: 'made anew, asks for what it had',
+        desc: 'created again, asks for its former address',
         given: { pools, services: [again(s, { requests: ['192.0.2.2'] })], ledger },
         expected: [state === 'Cordoned' ? 's 192.0.2.2' : 's PoolNotActive'],
       },
       {
-        desc: 'made anew, asks for the other pool',
+        desc: 'created again, asks for the other pool',
         given: { pools, services: [again(s, { requestedPools: ['q'] })], ledger },
         expected: ['s 192.0.2.9'],
       },
       {
-        desc: 'made anew, asks for another pool that is full',
+        desc: 'created again, asks for another pool that is full',
         given: {
           pools,
           services: [again(s, { requestedPools: ['q'] }), service('x')],

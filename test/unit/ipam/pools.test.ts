@@ -1,4 +1,4 @@
-/** From which pool a Service gets an address, and in which order it asks them. */
+/** The pool that a Service gets its address from, and the order in which it tries the pools. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PoolTable } from '../../../src/ipam/pool-table.ts';
@@ -24,12 +24,12 @@ test('the lowest address of a pool is the lowest of all its ranges', () => {
   assert.deepEqual(addresses, ['192.0.2.1', '192.0.2.2', '192.0.2.4', '192.0.2.5', '192.0.2.9', 'PoolExhausted']);
 });
 
-test('where no pool gives anything, the reason says why', () => {
+test('if no pool gives an address, the reason says why', () => {
   const services = [s];
   check([
     { desc: 'no pool at all', given: { services }, expected: ['s NoPool'] },
     {
-      desc: 'gives only when asked',
+      desc: 'only on request',
       given: { services, pools: [{ ...p, autoAssign: false }] },
       expected: ['s NoPool'],
     },
@@ -49,7 +49,7 @@ test('where no pool gives anything, the reason says why', () => {
   ]);
 });
 
-test('addresses of nodes, and those that other programs gave, are never given out', () => {
+test('addresses of nodes, and addresses from other programs, are never given out', () => {
   const nodes = [node('n', { addresses: ['192.0.2.1' as never, '2001:db8::1' as never] })];
   const six = { families: ['IPv6' as const] };
   const asks = service('s', { requests: ['192.0.2.1'] });
@@ -66,28 +66,28 @@ test('addresses of nodes, and those that other programs gave, are never given ou
     { desc: 'node, asked for', given: { pools: [p], nodes, services: [asks] }, expected: ['s AddressInUse'] },
     { desc: 'other program', given: { pools: [p], services: [metallb, s] }, expected: [contested, 's 192.0.2.2'] },
     {
-      desc: 'other program, asked for',
+      desc: 'of another program, asked for',
       given: { pools: [p], services: [metallb, asks] },
       expected: [contested, 's AddressInUse'],
     },
     { desc: 'other class', given: { pools: [p], services: [otherClass, s] }, expected: ['s 192.0.2.2'] },
     {
-      desc: 'other class, asked for',
+      desc: 'of another class, asked for',
       given: { pools: [p], services: [otherClass, asks] },
       expected: ['s AddressInUse'],
     },
     {
-      desc: 'one of ours whose status another program overwrote',
+      desc: 'of a Service of ours whose status another program overwrote',
       given: { pools: [p], services: [metallb, s], ledger: [entry('192.0.2.3', metallb)] },
       expected: ['m 192.0.2.3', 's 192.0.2.2'],
     },
     {
-      desc: 'a node came to an address that is in use: the Service keeps it',
+      desc: 'a node gets an address that is in use: the Service keeps it',
       given: { pools: [p], nodes, services: [s], ledger: [entry('192.0.2.1', s)] },
       expected: ['s 192.0.2.1'],
     },
     {
-      desc: 'a node came to an address that was in use: the Service, once made again, gets another one',
+      desc: 'a node gets an address that is in use: the Service, created again, gets another one',
       given: { pools: [p], nodes, services: [again(s)], ledger: [entry('192.0.2.1', s)] },
       expected: ['s 192.0.2.2'],
     },
@@ -114,7 +114,7 @@ test('avoidBuggyIPs leaves out IPv4 addresses that end in .0 or .255, and nothin
   ]);
 });
 
-test('a younger pool loses the addresses that an older one names, excluded ones not', () => {
+test('a younger pool loses the addresses of an older one, except those that the older one excludes', () => {
   const p = pool('p', ['192.0.2.1-192.0.2.3'], { created: '2026-01-01T00:00:00Z' });
   const older = pool('z', ['192.0.2.2'], { ...old, autoAssign: false });
   const asks = service('s', { requests: ['192.0.2.2'], requestedPools: ['p'] });
@@ -130,7 +130,7 @@ test('a younger pool loses the addresses that an older one names, excluded ones 
       expected: ['s ConflictingRequest'],
     },
     {
-      desc: 'of the same age, the name counts',
+      desc: 'of the same age: the first one by name',
       given: { pools: [pool('b', ['192.0.2.1']), pool('a', ['192.0.2.1-192.0.2.2'])], services: [asks] },
       expected: ['s ConflictingRequest'],
     },
@@ -139,7 +139,7 @@ test('a younger pool loses the addresses that an older one names, excluded ones 
   assert.deepEqual(outcomes(plan({ pools: [p, shorter], services: [asks] })), ['s 192.0.2.2']);
 });
 
-test('effective addresses: those of the pool without those of all older ones', () => {
+test('the effective addresses of a pool are its own without those of all older pools', () => {
   const pools = [
     pool('b', ['192.0.2.0/29'], { created: '2026-02-01T00:00:00Z' }),
     pool('a', ['192.0.2.4/30', '2001:db8::/127'], { created: '2026-01-01T00:00:00Z' }),
@@ -163,7 +163,7 @@ test('effective addresses: those of the pool without those of all older ones', (
   );
 });
 
-/** The pools that are asked, in order; with the fault where there is one. */
+/** The pools in the order in which they are tried, each with its fault if it has one. */
 function order(pools: Parameters<typeof allocationPools>[0], of = s, namespaces = [namespace('default')]) {
   return new PoolTable(allocationPools(pools), namespaces)
     .ranked(of)
@@ -175,18 +175,18 @@ function allocationPools(pools: Readonly<Record<string, Parameters<typeof alloca
   return Object.entries(pools).map(([name, facts]) => pool(name, ['192.0.2.1'], facts && allocation(facts)));
 }
 
-test('the order of the pools: those for the Service by priority and name, then those for all by name', () => {
+test('pools for the Service come first, by priority and name, then pools for all, by name', () => {
   const pools = { d: {}, b: undefined, e: { priority: 2 }, c: { priority: 10 }, f: { priority: 2 }, a: undefined };
   assert.equal(order(pools), 'e f c d a b');
   const asks = service('s', { requestedPools: ['b', 'x', 'd', 'b'] });
   assert.equal(
     order(pools, asks),
     'b d e:NotRequested f:NotRequested c:NotRequested a:NotRequested',
-    'only those that are named, in that order',
+    'only the named ones, in that order',
   );
 });
 
-test('a pool is for a Service if its namespace and its labels fit', () => {
+test('a pool is for a Service if the namespace and the labels match', () => {
   const namespaces = [namespace('default', { team: 'a' }), namespace('other', { team: 'b' })];
   const team = (value: string) => ({ matchLabels: { team: value } });
   const web = service('s', { labels: { app: 'web' } });
@@ -197,7 +197,7 @@ test('a pool is for a Service if its namespace and its labels fit', () => {
     ['another namespace', { namespaces: ['other'] }, false],
     ['labels of the namespace', { namespaceSelectors: [team('x'), team('a')] }, true],
     ['labels of another namespace', { namespaceSelectors: [team('b')] }, false],
-    ['labels of no namespace do not open the pool', { namespaceSelectors: [team('none')] }, false],
+    ['labels of no namespace', { namespaceSelectors: [team('none')] }, false],
     ['every namespace', { namespaceSelectors: [{}] }, true],
     ['name or labels: labels', { namespaces: ['other'], namespaceSelectors: [team('a')] }, true],
     ['name or labels: name', { namespaces: ['default'], namespaceSelectors: [team('b')] }, true],
@@ -217,14 +217,14 @@ test('a pool is for a Service if its namespace and its labels fit', () => {
   }
 });
 
-test('a namespace that is not known yet has no labels that a selector could choose', () => {
+test('a namespace that is not known yet has no labels that a selector could match', () => {
   const absent = { namespaceSelectors: [{ matchExpressions: [{ key: 'tenant', operator: 'DoesNotExist' as const }] }] };
   assert.equal(order({ p: absent }, s, []), 'p:NotForService');
   assert.equal(order({ p: { namespaceSelectors: [{}] } }, s, []), 'p:NotForService');
   assert.equal(order({ p: { namespaces: ['default'] } }, s, []), 'p', 'its name is known');
 });
 
-test('a strict pool keeps the Services that it is for to itself and other strict ones', () => {
+test('the Services of a strict pool get addresses of strict pools only', () => {
   const fence = { namespaces: ['default'], strict: true };
   const elsewhere = serviceIn('other', 's');
   assert.equal(
@@ -254,17 +254,17 @@ test('a strict pool keeps the Services that it is for to itself and other strict
       expected: ['s PoolNotAllowed'],
     },
     {
-      desc: 'a strict pool that gives nothing still is a fence',
+      desc: 'even a strict pool without free addresses restricts its Services',
       given: { pools: [pool('open', ['192.0.2.1']), { ...pools[1], state: 'Cordoned' } as never], services: [s] },
       expected: ['s PoolNotActive'],
     },
     {
-      desc: 'what it has it keeps',
+      desc: 'it keeps the address that it has',
       given: { pools, services: [s], ledger: [entry('192.0.2.1', s, { pool: 'open' })] },
       expected: ['s 192.0.2.1'],
     },
     {
-      desc: 'but not once it is made anew',
+      desc: 'but not when it is created again',
       given: { pools, services: [again(s)], ledger: [entry('192.0.2.1', s, { pool: 'open' })] },
       expected: ['s 192.0.2.9'],
     },

@@ -1,4 +1,4 @@
-/** Small clusters in which anything happens, with the program's own controllers in them: what holds at every moment, and where it ends. */
+/** Random histories of small clusters, with the program's own controllers: what holds at every moment, and the state at the end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Plan, type Snapshot, settle } from '../../../src/ipam/allocate.ts';
@@ -15,7 +15,7 @@ import { outcomeText } from './plans.ts';
 
 const numRuns = Number(process.env.BERTH_RUNS ?? 150);
 
-/** Other programs are taken to be quiet after a minute. */
+/** Longer than the minute after which other programs count as quiet. */
 const quietMs = 70_000;
 
 test('whatever happens, no address is given twice, and in the end ledger, statuses and reasons agree', async () => {
@@ -25,13 +25,13 @@ test('whatever happens, no address is given twice, and in the end ledger, status
       await life.rest();
       assertRest(life.cluster, life.judge);
       const leader = await life.leader();
-      assert.equal((await leader.pass()).writes, 0, 'one that was there all along finds nothing to do either');
+      assert.equal((await leader.pass()).writes, 0, 'a replica that was there all along finds nothing to do either');
     }),
   );
   await fc.assert(property, { numRuns });
 });
 
-test('beside other programs, and with entries lost, it comes to an end too', async () => {
+test('with other programs and lost entries, the controller comes to rest too', async () => {
   const property = fc.asyncProperty(besideOthers, (ops) =>
     lived({ isBesideOthers: true }, async (life) => {
       await life.happen(ops);
@@ -44,7 +44,7 @@ test('beside other programs, and with entries lost, it comes to an end too', asy
   await fc.assert(property, { numRuns });
 });
 
-test('once time has passed, no address is kept back, and a lost ledger is written again as it was', async () => {
+test('after enough time no address is kept back, and a lost ledger is restored as it was', async () => {
   const property = fc.asyncProperty(history, (ops) =>
     lived({}, async (life) => {
       await life.happen(ops);
@@ -56,20 +56,20 @@ test('once time has passed, no address is kept back, and a lost ledger is writte
   await fc.assert(property, { numRuns: numRuns / 2 });
 });
 
-/** Lets all that is kept back become free, at the times that the controller itself asks for. */
+/** Waits until no address is kept back, at the times that the controller itself asks for. */
 async function waited({ cluster, rest }: Life): Promise<void> {
   for (let i = 0; i < 12; i++) {
     const { dueInMs } = await rest();
     const isWaiting = cluster.facts.entries.some(isReserved);
-    assert.equal(dueInMs !== undefined, isWaiting, 'it looks again when it is time');
+    assert.equal(dueInMs !== undefined, isWaiting, 'another pass is due if an address is kept back');
     if (dueInMs === undefined) return;
-    assert.ok(dueInMs > 0, 'and not before');
+    assert.ok(dueInMs > 0, 'the next pass is due in the future');
     cluster.wait(dueInMs);
   }
-  assert.fail('some address is kept back for ever');
+  assert.fail('an address is kept back for ever');
 }
 
-/** Loses the whole ledger; every Service gets back what it shows, or what it asks for instead. */
+/** Deletes the whole ledger. Then every Service gets back the address that it shows, or the one that it asks for instead. */
 async function assertLedgerComesBack({ cluster, judge, rest }: Life): Promise<void> {
   const before = new Map(cluster.facts.services.map((service) => [service.metadata.uid, shownBy(service)]));
   for (const { spec } of cluster.facts.entries) cluster.lose(spec.address);
@@ -83,7 +83,7 @@ async function assertLedgerComesBack({ cluster, judge, rest }: Life): Promise<vo
   }
 }
 
-/** What the leader is about to decide depends on what it knows alone, and can be told. */
+/** The leader's next decision depends only on its snapshot, and can be explained. */
 function assertPlain(known: Snapshot): void {
   assertSameInAnyOrder(known);
   assertExplained(known);
@@ -93,7 +93,7 @@ function assertPlain(known: Snapshot): void {
   }
 }
 
-/** The same objects in any order, read anew, give the same plan: nothing is remembered, and no order counts. */
+/** The same objects, copied and in another order, give the same plan: no memory and no order matters. */
 function assertSameInAnyOrder(known: Snapshot): void {
   const turned = <T>(items: readonly T[]) => structuredClone([...items.slice(1), ...items.slice(0, 1)].reverse());
   const { pools, namespaces, services, ledger } = known;
@@ -104,7 +104,7 @@ function assertSameInAnyOrder(known: Snapshot): void {
   assert.deepEqual(canonical(settle({ ...known, ...other }).plan), canonical(settle(known).plan));
 }
 
-/** What is explained is what was decided. */
+/** The explanation agrees with the decision. */
 function assertExplained(known: Snapshot): void {
   for (const decision of settle(known).plan.decisions) {
     const told = explainAllocation(known, decision.service.key);
@@ -116,7 +116,7 @@ function assertExplained(known: Snapshot): void {
   }
 }
 
-/** A plan without the order of what has none. */
+/** A plan in a fixed order, where the order has no meaning. */
 function canonical({ decisions, binds, releases, strays, nextAt }: Plan): unknown {
   const sorted = <T>(items: readonly T[], by: (item: T) => string) =>
     [...items].sort((a, b) => (by(a) < by(b) ? -1 : 1));

@@ -1,4 +1,4 @@
-/** How many addresses of a pool a namespace may have. */
+/** The quota of addresses that a namespace may have of a pool. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promise } from '../../honesty/promise.ts';
@@ -13,7 +13,7 @@ const q = pool('q', ['198.51.100.1-198.51.100.9']);
 const names = ['a', 'b', 'c'] as const;
 const [a, b, c] = names.map((name) => service(name)) as [typeof q & never, never, never] & ReturnType<typeof service>[];
 
-test('a namespace has as many addresses of a pool as its quota, each namespace for itself', () => {
+test('each namespace gets as many addresses of a pool as the quota allows', () => {
   const elsewhere = serviceIn('other', 'd');
   check([
     {
@@ -22,7 +22,7 @@ test('a namespace has as many addresses of a pool as its quota, each namespace f
       expected: ['a 192.0.2.1', 'b 192.0.2.2', 'c QuotaExceeded', 'd 192.0.2.3'],
     },
     {
-      desc: 'the others go on to the next pool',
+      desc: 'the other Services get addresses of the next pool',
       given: { pools: [limited(2), q], services: [a, b, c] },
       expected: ['a 192.0.2.1', 'b 192.0.2.2', 'c 198.51.100.1'],
     },
@@ -33,7 +33,7 @@ test('a namespace has as many addresses of a pool as its quota, each namespace f
     },
     { desc: 'none', given: { pools: [limited(0)], services: [a] }, expected: ['a QuotaExceeded'] },
     {
-      desc: 'has none of that family: the quota is not the reason',
+      desc: 'the pool has none of that family: the quota is not the reason',
       given: { pools: [pool('p', ['2001:db8::1'], { quota: 0 })], services: [a] },
       expected: ['a NoPool'],
     },
@@ -42,7 +42,7 @@ test('a namespace has as many addresses of a pool as its quota, each namespace f
   assert.match(message, /^namespace default has reached the quota of pool p \(0 addresses per namespace\)/);
 });
 
-test('who is over the quota keeps what it has', () => {
+test('a namespace over the quota keeps its addresses', () => {
   const ledger = [entry('192.0.2.1', a), entry('192.0.2.2', b)];
   assert.deepEqual(outcomes(plan({ pools: [limited(1)], services: [a, b, c], ledger })), [
     'a 192.0.2.1',
@@ -55,7 +55,7 @@ test('who is over the quota keeps what it has', () => {
   ]);
 });
 
-test('an address that the namespace shares costs nothing; one that only others share does', () => {
+test('an address that the namespace already has costs nothing; an address of other namespaces does', () => {
   const key = { sharingKey: 'k' };
   const sharers = [service('a', key), service('b', { ...key, ports: [] })];
   const wide = { sharingKey: 'default,other/k' };
@@ -81,7 +81,7 @@ test('an address that the namespace shares costs nothing; one that only others s
       expected: ['a 192.0.2.1', 'b 192.0.2.1'],
     },
     {
-      desc: 'another namespace, which has one already',
+      desc: 'another namespace, which has an address already',
       given: {
         pools: [limited(1)],
         services: [first, { ...serviceIn('other', 'z'), created: '2025-01-01T00:00:00Z' }, second],
@@ -91,7 +91,7 @@ test('an address that the namespace shares costs nothing; one that only others s
   ]);
 });
 
-test('both families count', () => {
+test('the addresses of both families count in the quota', () => {
   const both = { families: ['IPv4', 'IPv6'] as const };
   const prefers = service('a', { ...both, familyPolicy: 'PreferDualStack' });
   const requires = service('a', { ...both, familyPolicy: 'RequireDualStack' });
@@ -112,14 +112,14 @@ test('both families count', () => {
       expected: ['a QuotaExceeded', 'b 192.0.2.1'],
     },
     {
-      desc: 'the second from another pool',
+      desc: 'the second one from another pool',
       given: { pools: [limited(1), pool('six', ['2001:db8:1::1'])], services: [requires] },
       expected: ['a 192.0.2.1+2001:db8:1::1'],
     },
   ]);
 });
 
-test('what is kept back for a namespace counts, what nobody may have does not', () => {
+test('an address kept back for a namespace counts in its quota; an address that no Service may have does not', () => {
   const waiting = entry('192.0.2.1', service('gone'), { reservedUntil: 9 });
   const cooling = entry('192.0.2.1', service('gone'), { reservedUntil: 9, services: [] });
   const leaving = entry('192.0.2.1', service('gone'));
@@ -141,21 +141,21 @@ test('what is kept back for a namespace counts, what nobody may have does not', 
       expected: ['a QuotaExceeded'],
     },
     {
-      desc: 'who comes back has it',
+      desc: 'the Service that comes back gets it',
       given: { pools: [limited(1)], services: [service('gone', { uid: 'new' })], ledger: [waiting] },
       expected: ['gone 192.0.2.1'],
     },
   ]);
 });
 
-test('what a namespace has of a pool that was renamed counts at once', () => {
+test('after a pool is renamed, the addresses of a namespace count in it at once', () => {
   const ledger = [entry('192.0.2.1', a, { pool: 'former' }), entry('192.0.2.2', b, { pool: 'former' })];
   const of = plan({ pools: [limited(2)], services: [a, b, c], ledger });
   assert.deepEqual(outcomes(of), ['a 192.0.2.1', 'b 192.0.2.2', 'c QuotaExceeded']);
   assert.deepEqual(binds(of), ['update 192.0.2.1 p a', 'update 192.0.2.2 p b']);
 });
 
-test('adoption counts', () => {
+test('adopted addresses count in the quota', () => {
   const shows = names.map((name, i) => service(name, showing(`192.0.2.${i + 4}`)));
   assert.deepEqual(outcomes(plan({ pools: [limited(2)], services: shows })), [
     'a 192.0.2.4',
@@ -164,20 +164,17 @@ test('adoption counts', () => {
   ]);
 });
 
-promise('a Service that requires both families gets them where the quota has room for both', async () => {
+promise('a Service that requires both families gets them if the quota has room for both', async () => {
   await lived({}, async ({ cluster, rest }) => {
     const families = () => cluster.facts.services.flatMap(shownBy).map((address) => (address.includes(':') ? 6 : 4));
     cluster.setPool('p', { addresses: ['192.0.2.1', '2001:db8::1-2001:db8::2'], quota: { perNamespace: 2 } });
     cluster.create('a/s', written({ families: ['IPv6'] }));
     await rest();
     assert.deepEqual(families(), [6]);
-    // It asks for another address of the family that it has, too.
+    // It also asks for another address of the family that it has.
     const both = { families: ['IPv4', 'IPv6'], familyPolicy: 'RequireDualStack' };
     cluster.edit('a/s', written({ ...both, requests: ['2001:db8::2'] }));
     await rest();
-    assert.ok(
-      families().join() === '4,6',
-      `with one of two addresses it waits, and has those of families ${families()}`,
-    );
+    assert.ok(families().join() === '4,6', `it waits with only some of its addresses: families ${families()}`);
   });
 });

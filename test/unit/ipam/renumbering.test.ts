@@ -1,4 +1,4 @@
-/** An address that a person wants to be left (annotation `berth.dev/renumber` of its entry). */
+/** Addresses that an administrator wants to be left (annotation `berth.dev/renumber` of the entry). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { entry, pool, service, serviceIn } from '../fixtures.ts';
@@ -9,7 +9,7 @@ const out = pool('p', ['192.0.2.1-192.0.2.3'], { state: 'Draining' });
 const next = pool('q', ['198.51.100.1-198.51.100.2']);
 const asked = { renumber: true };
 
-test('who has an address of a draining pool, or of none, gets another one where a person wants that', () => {
+test('a Service with an address of a draining pool, or of no pool, gets another one if an administrator wants it', () => {
   const ledger = [entry('192.0.2.2', s, asked)];
   const full = [entry('198.51.100.1', service('a')), entry('198.51.100.2', service('b'))];
   check([
@@ -21,7 +21,7 @@ test('who has an address of a draining pool, or of none, gets another one where 
     { desc: 'draining', given: { pools: [out, next], services: [s], ledger }, expected: ['s 198.51.100.1'] },
     { desc: 'in no pool', given: { pools: [next], services: [s], ledger }, expected: ['s 198.51.100.1'] },
     {
-      desc: 'the pool goes on',
+      desc: 'the pool stays in use',
       given: { pools: [{ ...out, state: 'Active' }, next], services: [s], ledger },
       expected: ['s 192.0.2.2'],
     },
@@ -39,7 +39,7 @@ test('who has an address of a draining pool, or of none, gets another one where 
   ]);
   const asking = service('s', { ...showing('192.0.2.2'), requests: ['192.0.2.2'] });
   check([
-    { desc: 'it asks for it', given: { pools: [out, next], services: [asking], ledger }, expected: ['s 192.0.2.2'] },
+    { desc: 'asks for this', given: { pools: [out, next], services: [asking], ledger }, expected: ['s 192.0.2.2'] },
   ]);
 });
 
@@ -52,7 +52,7 @@ test('the new address is bound first, and the old one is released when the statu
   assert.deepEqual(releases(plan(after)), ['delete 192.0.2.2']);
 });
 
-test('after a crash between the two writes it goes on with the address that it has, and takes no third one', () => {
+test('after a crash between the two writes the Service takes no third address', () => {
   const ledger = [entry('192.0.2.2', s, asked), entry('198.51.100.2', s, { pool: 'q' })];
   const given = { pools: [out, next], services: [s], ledger };
   assert.deepEqual(outcomes(plan(given)), ['s 198.51.100.2']);
@@ -60,7 +60,7 @@ test('after a crash between the two writes it goes on with the address that it h
   assert.deepEqual(releases(plan(given)), []);
 });
 
-test('those who share an address leave it together', () => {
+test('Services that share an address leave it together', () => {
   const ports = (port: number) => ({
     ports: [{ protocol: 'TCP', port }],
     sharingKey: 'default,shop/web',
@@ -75,7 +75,7 @@ test('those who share an address leave it together', () => {
   ]);
 });
 
-test('of two families only the one that is to be left moves', () => {
+test('of the addresses of two families, only the marked one moves', () => {
   const six = pool('six', ['2001:db8::1-2001:db8::9']);
   const both = { families: ['IPv4', 'IPv6'] as const, familyPolicy: 'RequireDualStack' };
   const dual = service('s', { ...both, ...showing('192.0.2.2', '2001:db8::5') });

@@ -1,4 +1,4 @@
-/** What a Service may ask for, and what becomes of what it cannot have. */
+/** Requests of Services, and the outcome of requests that cannot be fulfilled. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
@@ -33,7 +33,7 @@ test('a Service gets the address that it asks for, or one reason why not', () =>
       expected: ['s 2001:db8::2'],
     },
     {
-      desc: 'of a pool that gives only when asked',
+      desc: 'of a pool that assigns only on request',
       given: { pools: [{ ...p, autoAssign: false }], services: [asks('192.0.2.1')] },
       expected: ['s 192.0.2.1'],
     },
@@ -45,7 +45,7 @@ test('a Service gets the address that it asks for, or one reason why not', () =>
       expected: ['x 192.0.2.1', 's AddressInUse'],
     },
     {
-      desc: 'in use by a Service that is not known',
+      desc: 'in use by an unknown Service',
       given: { ...taken, services: [asks('192.0.2.1')] },
       expected: ['s AddressInUse'],
     },
@@ -79,7 +79,7 @@ test('a Service without families is an IPv4 Service', () => {
   assert.deepEqual(outcomes(plan({ pools, services: [service('s', { families: [] })] })), ['s 192.0.2.1']);
 });
 
-test('what people read is short, whatever they wrote', () => {
+test('a message is short, however long the request is', () => {
   const { message } = decisionOf(plan({ pools, services: [asks('x'.repeat(5_000))] }), 's');
   assert.ok(message.length < 300, `${message.length}`);
   const many = Array.from({ length: 500 }, (_, i) => `pool-${i}`);
@@ -100,18 +100,18 @@ test('a Service that asks for pools gets an address of the first that has one, a
   check([
     { desc: 'one', given: { pools, services: [wants('q')] }, expected: ['s 198.51.100.1'] },
     {
-      desc: 'gives only when asked',
+      desc: 'only on request',
       given: { pools: [p, byHand], services: [wants('q')] },
       expected: ['s 198.51.100.1'],
     },
     { desc: 'in order', given: { pools, services: [wants('q', 'p')] }, expected: ['s 198.51.100.1'] },
     {
-      desc: 'the first is full',
+      desc: 'the first pool is full',
       given: { ...full, services: [x, y, wants('q', 'p')] },
       expected: ['x 198.51.100.1', 'y 198.51.100.2', 's 192.0.2.1'],
     },
     {
-      desc: 'all are full, another one is not asked',
+      desc: 'all are full, and another pool is not tried',
       given: { ...full, services: [x, y, wants('q')] },
       expected: ['x 198.51.100.1', 'y 198.51.100.2', 's PoolExhausted'],
     },
@@ -128,14 +128,14 @@ test('a Service that asks for pools gets an address of the first that has one, a
       expected: ['s ConflictingRequest'],
     },
     {
-      desc: 'an address, and a pool that is not there',
+      desc: 'an address, and a pool that does not exist',
       given: { pools, services: [service('s', { requests: ['192.0.2.1'], requestedPools: ['nix'] })] },
       expected: ['s ConflictingRequest'],
     },
   ]);
 });
 
-test('a wish that cannot be had changes nothing, and the reason says that', () => {
+test('a request that cannot be fulfilled changes nothing, and the reason says so', () => {
   const had = (facts: object) => service('s', { ...facts, ...showing('192.0.2.2') });
   const x = service('x');
   const ledger = [entry('192.0.2.2', had({})), entry('192.0.2.3', x)];
@@ -146,7 +146,7 @@ test('a wish that cannot be had changes nothing, and the reason says that', () =
     ['two of one family', { requests: ['192.0.2.1', '192.0.2.2'] }, 'ConflictingRequest'],
     ['of another family', { requests: ['2001:db8::1'] }, 'ConflictingRequest'],
     ['outside of the pool', { requests: ['192.0.2.1'], requestedPools: ['q'] }, 'ConflictingRequest'],
-    ['a pool that is not there', { requestedPools: ['nix'] }, 'PoolNotFound'],
+    ['a pool that does not exist', { requestedPools: ['nix'] }, 'PoolNotFound'],
     ['a key of another namespace', { sharingKey: 'other/key' }, 'InvalidRequest'],
   ];
   for (const [desc, facts, reason] of rows) {
@@ -158,7 +158,7 @@ test('a wish that cannot be had changes nothing, and the reason says that', () =
   }
 });
 
-test('a wish that can be had moves the Service, and its former address is given back', () => {
+test('a request that can be fulfilled moves the Service, and its former address is released', () => {
   const had = (facts: object) => service('s', { ...facts, ...showing('192.0.2.2') });
   const rows: readonly [string, object, string][] = [
     ['an address', { requests: ['192.0.2.3'] }, 'create 192.0.2.3 p s'],
@@ -169,7 +169,7 @@ test('a wish that can be had moves the Service, and its former address is given 
     const given = { pools, services: [had(facts)], ledger: [entry('192.0.2.2', had({}))] };
     const of = plan(given);
     assert.equal(assignedTo(of, 's').reason, 'Allocated', desc);
-    assert.deepEqual([binds(of), releases(of)], [[bind], []], `${desc}: not while it is shown`);
+    assert.deepEqual([binds(of), releases(of)], [[bind], []], `${desc}: not while the status shows it`);
     const then = plan(shown(given));
     assert.deepEqual([binds(then), releases(then)], [[], ['delete 192.0.2.2']], desc);
   }
@@ -177,14 +177,14 @@ test('a wish that can be had moves the Service, and its former address is given 
   assert.deepEqual(outcomes(stays), ['s 192.0.2.2'], 'it is in one of the pools that it asks for');
 });
 
-test('an address that a Service leaves is nobody else’s before the ledger says so', () => {
+test('an address that a Service leaves goes to no other Service before the ledger has released it', () => {
   const mover = service('a', { requests: ['192.0.2.3'], ...showing('192.0.2.2') });
   const waiting = service('b', { requests: ['192.0.2.2'] });
   const of = plan({ pools, services: [mover, waiting], ledger: [entry('192.0.2.2', mover)] });
   assert.deepEqual(outcomes(of), ['a 192.0.2.3', 'b AddressInUse']);
 });
 
-test('an unrecorded address that a Service leaves is nobody else’s while its status shows it', () => {
+test('an address without an entry goes to no other Service while the status of a Service shows it', () => {
   const mover = service('a', { requests: ['192.0.2.3'], ...showing('192.0.2.1') });
   const services = [mover, service('b', { requests: ['192.0.2.1'] }), service('c')];
   assert.deepEqual(outcomes(plan({ pools, services })), ['a 192.0.2.3', 'b AddressInUse', 'c 192.0.2.2']);

@@ -49,7 +49,7 @@ test('two Services share an address if key, ports and policy allow it', () => {
   }
 });
 
-test('a sharing key is good in the namespaces that it names, a plain one in its own', () => {
+test('a sharing key is valid in the namespaces that it names, a plain one in its own namespace', () => {
   const rows: readonly [string, string, string, string, boolean][] = [
     ['plain keys of two namespaces', 'one', 'k', 'two', false],
     ['plain key, guessed by its full name', 'one', 'k', 'two', false],
@@ -79,7 +79,7 @@ test('a sharing key is good in the namespaces that it names, a plain one in its 
   );
 });
 
-test('an entry alone says which ports of a shared address are taken, also by a Service that the snapshot does not know', () => {
+test('the entry alone decides which ports of a shared address are taken, even by an unknown Service', () => {
   const unknown = service('unknown', { ...key, ...tcp(80) });
   const known = { sharingKey: 'default/k' };
   const joins = (facts: Partial<ServiceView>) => [service('s', { ...key, ...facts })];
@@ -91,12 +91,12 @@ test('an entry alone says which ports of a shared address are taken, also by a S
       expected: ['s 192.0.2.2'],
     },
     {
-      desc: 'its policy is not known: Local may not join',
+      desc: 'its policy is unknown: Local may not join',
       given: { pools, services: joins({ ...tcp(443), ...local('a') }), ledger: [entry('192.0.2.1', unknown, known)] },
       expected: ['s 192.0.2.2'],
     },
     {
-      desc: 'its ports are not known',
+      desc: 'its ports are unknown',
       given: {
         pools,
         services: joins(tcp(443)),
@@ -111,8 +111,8 @@ test('an entry alone says which ports of a shared address are taken, also by a S
     },
   ]);
   const joined = plan({ pools, services: joins(tcp(443)), ledger: [entry('192.0.2.1', unknown, known)] });
-  assert.deepEqual(binds(joined), ['update 192.0.2.1 p unknown,s key default/k'], 'who is in the entry stays in it');
-  assert.deepEqual(releases(joined), [], 'first the entry names those who use it now');
+  assert.deepEqual(binds(joined), ['update 192.0.2.1 p unknown,s key default/k'], 'Services in the entry stay in it');
+  assert.deepEqual(releases(joined), [], 'first the entry must name its present users');
   const both = {
     services: [unknown, ...joins(tcp(443))].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports })),
   };
@@ -125,7 +125,7 @@ test('an entry alone says which ports of a shared address are taken, also by a S
   assert.deepEqual(
     named.releases[0]?.former.map(({ name }) => name),
     ['unknown'],
-    'once it is known to be gone',
+    'after it is known to be gone',
   );
 });
 
@@ -147,7 +147,7 @@ test('the ports of two Services that share an address are in its entry', () => {
   assert.deepEqual([...edited.binds.values()][0]?.spec.services[0]?.ports, tcp(81).ports, 'ports that changed');
 });
 
-/** a (80) and b (443) share 192.0.2.1, as the ledger has it. */
+/** a (80) and b (443) share 192.0.2.1 according to the ledger. */
 const a = service('a', { ...key, ...tcp(80), ...showing('192.0.2.1') });
 const b = service('b', { ...key, ...tcp(443), ...showing('192.0.2.1') });
 const shared = entry('192.0.2.1', a, {
@@ -155,7 +155,7 @@ const shared = entry('192.0.2.1', a, {
   services: [a, b].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports })),
 });
 
-test('a Service that can share no longer leaves: whoever changed goes before whoever is younger', () => {
+test('of Services that can no longer share, the changed one leaves, or else the younger one', () => {
   const older = { created: '2025-01-01T00:00:00Z' };
   const rows: readonly [string, ServiceView, ServiceView, string, string][] = [
     ['b takes the port of a', a, { ...b, ...tcp(80) }, 'b', 'both use port TCP/80'],
@@ -168,7 +168,7 @@ test('a Service that can share no longer leaves: whoever changed goes before who
       'a',
       'both Services need the annotation allow-shared-ip',
     ],
-    // Where the older one becomes Local: `keeping.test.ts`.
+    // `keeping.test.ts` has the case that the older one becomes Local.
     ['b is Local now', a, { ...b, ...local('x') }, 'b', 'with externalTrafficPolicy Local, all'],
     ['both changed: the younger goes', { ...a, ...tcp(1), ...older }, { ...b, ...tcp(1) }, 'b', 'both use port TCP/1'],
   ];
@@ -181,7 +181,7 @@ test('a Service that can share no longer leaves: whoever changed goes before who
     assert.equal(evicted?.reason, 'SharingConflict', desc);
     assert.match(evicted.message, new RegExp(`can no longer share 192\\.0\\.2\\.1: ${why}`), desc);
     assert.equal(assignedTo(of, stayer).evicted, undefined, desc);
-    assert.deepEqual(of.releases, [], `${desc}: not while it is shown`);
+    assert.deepEqual(of.releases, [], `${desc}: not while the status shows it`);
     assert.equal(plan(shown(given)).releases[0]?.former[0]?.name, leaver, desc);
   }
   const full = plan({ pools: [pool('p', ['192.0.2.1'])], services: [a, { ...b, ...tcp(80) }], ledger: [shared] });
@@ -189,7 +189,7 @@ test('a Service that can share no longer leaves: whoever changed goes before who
   assert.match(decisionOf(full, 'b').message, /; no free IPv4 address in pool p$/);
 });
 
-test('a Service alone at its address may change its key, and others may join by the new one', () => {
+test('a Service alone at its address may change its key, and other Services may join with the new one', () => {
   const changed = { ...a, sharingKey: 'new' };
   const joiner = service('c', { sharingKey: 'new', ...tcp(443) });
   const of = plan({ pools, services: [changed, joiner], ledger: [entry('192.0.2.1', a, { sharingKey: 'default/k' })] });
@@ -215,7 +215,7 @@ test('a Service that had to leave and has its new entry already takes no third a
   }
 });
 
-test('why a Service had to leave both its addresses does not depend on the order of the entries', () => {
+test('the reason why a Service had to leave both addresses does not depend on the order of the entries', () => {
   const both = { families: ['IPv4', 'IPv6'] as const };
   const six = { ...shared, ...entry('2001:db8::1', a), sharingKey: shared.sharingKey, services: shared.services };
   const services = [
@@ -228,7 +228,7 @@ test('why a Service had to leave both its addresses does not depend on the order
   assert.deepEqual(outcomes(one), ['a 192.0.2.1+2001:db8::1', 'b 192.0.2.2+2001:db8::2']);
 });
 
-test('an address is shared only where its pool may give the Service an address', () => {
+test('an address is shared only if its pool may give the Service an address', () => {
   const fenced = [
     pool('p', ['192.0.2.1'], allocation({ serviceSelectors: [{ matchLabels: { a: 'b' } }] })),
     pool('q', ['192.0.2.9']),
@@ -238,10 +238,10 @@ test('an address is shared only where its pool may give the Service an address',
   assert.deepEqual(outcomes(plan({ pools: fenced, services: [first, second] })), ['a 192.0.2.1', 'b 192.0.2.9']);
   const resting = [pool('p', ['192.0.2.1'], { state: 'Cordoned' }), pool('q', ['192.0.2.9'])];
   const given = { pools: resting, services: [a, second], ledger: [entry('192.0.2.1', a, { sharingKey: 'default/k' })] };
-  assert.deepEqual(outcomes(plan(given)), ['a 192.0.2.1', 'b 192.0.2.9'], 'nothing new from a cordoned pool');
+  assert.deepEqual(outcomes(plan(given)), ['a 192.0.2.1', 'b 192.0.2.9'], 'a cordoned pool gives nothing new');
 });
 
-test('one of those who share leaves: the others stay, and the entry names them', () => {
+test('if one of the sharing Services leaves, the others stay, and the entry names them', () => {
   const of = plan({ pools, services: [b], ledger: [shared] });
   assert.deepEqual([outcomes(of), binds(of)], [['b 192.0.2.1'], []]);
   assert.deepEqual(releases(of), ['update 192.0.2.1 p b key default/k']);
@@ -263,6 +263,6 @@ test('an entry has room for 128 Services', () => {
   assert.deepEqual(
     outcomes(plan({ pools, services: many.slice(129), ledger })),
     ['s129 192.0.2.2'],
-    'unknown ones count',
+    'unknown ones count too',
   );
 });

@@ -1,4 +1,4 @@
-/** Programs that write the status of our Services too. */
+/** Other programs that write the status of Berth's Services too. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
@@ -12,10 +12,10 @@ const foreign = (at: number) =>
   service('s', { ingress: [{ ip: '203.0.113.1' }], ingressWriters: [writer('other', at)] });
 const minute = 60_000;
 
-/** One step: what the status shows at a time; what may be done then, and whether it was written. */
+/** One step: the time, the status at that time, and the expected reaction. */
 type Step = readonly [seconds: number, shows: ServiceView, stance: string];
 
-/** `Write` and `Force` are carried out. */
+/** Carries out `Write` and `Force`. */
 function play(steps: readonly Step[], conflicts = new StatusConflicts(), ingress = wanted): void {
   for (const [seconds, shows, expected] of steps) {
     const now = seconds * 1_000;
@@ -49,7 +49,7 @@ test('a status that we wrote ourselves is replaced at once', () => {
   play([[0, former, 'Write']]);
 });
 
-test('a status that another program wrote too (it has the same value) is replaced like its own', () => {
+test('a status that another program wrote too, with the same value, is replaced like one that it wrote alone', () => {
   const writers = [writer('berth-controller', 90_000), writer('other', 0)];
   const both = service('s', { ...showing('192.0.2.9'), ingressWriters: writers });
   play([
@@ -69,7 +69,7 @@ test('a status that is emptied twice in a row is left empty for ten minutes', ()
   ]);
 });
 
-test('a late overwrite begins a new row of overwrites', () => {
+test('a late overwrite begins a new series of overwrites', () => {
   play([
     [0, empty, 'Write'],
     [10, empty, 'Write'],
@@ -92,7 +92,7 @@ test('a status that another program overwrites twice in a row is left to it for 
   play([...steps, [90_000, empty, 'Write']]);
 });
 
-test('one overwrite of a status counts once, however often it is looked at, and whatever it turns into', () => {
+test('one overwrite of a status counts once, however often it is checked, and whatever follows it', () => {
   play([
     [0, empty, 'Write'],
     [10, foreign(10_000), 'Wait 60'],
@@ -102,7 +102,7 @@ test('one overwrite of a status counts once, however often it is looked at, and 
   ]);
 });
 
-test('overwrites of another address, or of another Service, are counted apart', () => {
+test('overwrites of another address, or of another Service, are counted separately', () => {
   const conflicts = new StatusConflicts();
   play(
     [
@@ -116,7 +116,7 @@ test('overwrites of another address, or of another Service, are counted apart', 
   play([[21, empty, 'Write']], conflicts, [{ ip: '192.0.2.2', ipMode: 'VIP' }]);
 });
 
-test('what is gone is forgotten', () => {
+test('the conflicts of a deleted Service are forgotten', () => {
   const conflicts = new StatusConflicts();
   play(
     [

@@ -1,4 +1,4 @@
-/** What a Service's status says about a decision. */
+/** The status of a Service that follows from a decision. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';
@@ -21,7 +21,7 @@ import { decisionOf, plan, showing, shownByOther } from './plans.ts';
 const now = Date.parse('2026-02-02T00:00:00Z');
 const pools = [pool('p', ['192.0.2.1', '2001:db8::1'])];
 
-/** The status that the plan of a snapshot calls for. */
+/** The status that follows from the plan of a snapshot. */
 function statusOf(
   svc: ServiceView,
   facts: Partial<Snapshot> & { readonly advertised?: boolean; readonly handOff?: HandOff } = {},
@@ -43,7 +43,7 @@ function texts({ conditions }: DesiredStatus): readonly string[] {
   return conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`);
 }
 
-test('an assigned Service shows its address and says from which pool', () => {
+test('a Service with an address shows it, and its condition names the pool', () => {
   const { ingress, conditions, force, retryInMs } = statusOf(service('s'));
   assert.deepEqual(ingress, [{ ip: '192.0.2.1', ipMode: 'VIP' }]);
   assert.deepEqual([force, retryInMs], [false, undefined]);
@@ -53,7 +53,7 @@ test('an assigned Service shows its address and says from which pool', () => {
   );
 });
 
-test('ipMode follows the hand-off; a condition tells where it is not the one that was asked for', () => {
+test('ipMode follows the hand-off; a condition reports a hand-off that differs from the requested one', () => {
   const shown = (facts: Partial<ServiceView>, handOff: HandOff = 'KubeProxy') => {
     const { ingress, conditions } = statusOf(service('s', facts), { handOff });
     const told = conditions.filter(({ type }) => type === 'berth.dev/HandOff');
@@ -89,8 +89,8 @@ test('each outcome has its condition', () => {
   const allocated = (text: string) => [`berth.dev/Allocated ${text}`];
   const rows: readonly [string, ServiceView, Partial<Snapshot>, readonly string[]][] = [
     ['refused', service('s'), { pools: [] }, allocated('False NoPool')],
-    ['keeps it in no pool', service('s'), { pools: [], ledger: has }, allocated('True PoolRemoved')],
-    ['a wish that cannot be had', service('s', { requests: ['x'] }), { ledger: has }, allocated('True InvalidRequest')],
+    ['keeps an address of no pool', service('s'), { pools: [], ledger: has }, allocated('True PoolRemoved')],
+    ['request unfulfilled', service('s', { requests: ['x'] }), { ledger: has }, allocated('True InvalidRequest')],
     [
       'one of two families',
       service('s', { families: ['IPv4', 'IPv6'] }),
@@ -102,7 +102,7 @@ test('each outcome has its condition', () => {
   for (const [desc, svc, facts, expected] of rows) assert.deepEqual(texts(statusOf(svc, facts)), expected, desc);
 });
 
-test('the status of an address that no L2Advertisement covers says that no node answers for it', () => {
+test('the status of an address that no L2Advertisement covers reports that no node answers for it', () => {
   const expected = ['berth.dev/Allocated True Allocated', 'berth.dev/Announced False NoAdvertisement'];
   assert.deepEqual(texts(statusOf(service('s'), { advertised: false })), expected);
   assert.deepEqual(texts(statusOf(service('s'), { advertised: false, pools: [] })), [
@@ -110,7 +110,7 @@ test('the status of an address that no L2Advertisement covers says that no node 
   ]);
 });
 
-test('what a refused Service shows: ours goes, except where a person must decide; others’ stays', () => {
+test('a refused Service loses an address from Berth unless a person must decide, and keeps one from another program', () => {
   const rows: readonly [string, ServiceView, Partial<Snapshot>, readonly string[] | undefined][] = [
     ['nothing', service('s'), { pools: [] }, undefined],
     ['ours, no longer its own', service('s', { requests: ['x'], ...showing() }), {}, undefined],
@@ -137,7 +137,7 @@ test('the time of a condition is that of its last change of status', () => {
   assert.equal(timeOf('False'), '2026-02-02T00:00:00.000Z');
 });
 
-test('a status that says it already is not written again', () => {
+test('a status that is correct already is not written again', () => {
   const desired = statusOf(service('s'));
   const written = { ...showing('192.0.2.1'), conditions: desired.conditions };
   const isSame = (facts: Partial<ServiceView>, of = desired) => sameStatus(service('s', facts), of, ownership);
@@ -147,10 +147,10 @@ test('a status that says it already is not written again', () => {
   assert.equal(isSame({ ...written, conditions: [] }), false);
   const { conditions } = desired;
   const refused = { ...noStatus, conditions };
-  assert.equal(isSame(written, refused), false, 'our address must go');
-  assert.equal(isSame({ ...written, ...shownByOther('192.0.2.1') }, refused), true, 'that of another program stays');
+  assert.equal(isSame(written, refused), false, "Berth's address is removed");
+  assert.equal(isSame({ ...written, ...shownByOther('192.0.2.1') }, refused), true, "another program's address stays");
   assert.equal(isSame({ conditions: [] }, noStatus), true);
-  assert.equal(isSame({ conditions }, noStatus), false, 'our conditions must go');
+  assert.equal(isSame({ conditions }, noStatus), false, "Berth's conditions are removed");
 });
 
 test('two plans in a row write a status once', () => {
@@ -168,7 +168,7 @@ test('an Event is sent on change only', () => {
   assert.equal(hasChanged({ ...condition, status: 'False' }, condition), true);
 });
 
-test('a status that another program wrote just now waits, one that it left is replaced by force', () => {
+test('a status that another program has just written waits; one that it left alone is replaced by force', () => {
   const ledger = [entry('192.0.2.1', service('s'))];
   const since = (ms: number) =>
     statusOf(service('s', { ...shownByOther('203.0.113.1'), ingressWriters: [writer('other', now - ms)] }), { ledger });
@@ -182,7 +182,7 @@ test('a status that another program wrote just now waits, one that it left is re
   assert.equal(quiet.conditions[0]?.reason, 'Allocated');
 });
 
-test('what the speakers wrote of the addresses is told to the Service; of two, the one that is not announced', () => {
+test('the Service gets the announcement condition of its addresses; of two, that of the one that is not announced', () => {
   const dual = service('d', { families: ['IPv4', 'IPv6'], ...showing('192.0.2.1', '2001:db8::1') });
   const said = (status: 'True' | 'False', reason: string, message: string) => ({
     conditions: [{ type: 'Announced', status, reason, message, lastTransitionTime: '' }],
@@ -198,10 +198,10 @@ test('what the speakers wrote of the addresses is told to the Service; of two, t
   assert.deepEqual(announced(v4, v6), ['True Announced: v4 at n1; v6 at n2']);
   assert.deepEqual(announced(v4, taken), ['False AddressTaken: another host']);
   assert.deepEqual(announced(v4, damped), ['True MoveDamped: v4 at n1; stays']);
-  assert.deepEqual(announced(v4, entry('2001:db8::1', dual)), [], 'nobody has said a word yet');
+  assert.deepEqual(announced(v4, entry('2001:db8::1', dual)), [], 'no speaker has written anything yet');
 });
 
-test('only the word on who announces is less urgent than an address', () => {
+test('only the condition Announced is less urgent than an address', () => {
   const svc = service('s', showing('192.0.2.1'));
   const first = statusOf(svc);
   const written = { ...svc, conditions: first.conditions };

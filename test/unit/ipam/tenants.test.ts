@@ -1,4 +1,4 @@
-/** What one tenant writes must not reach another one. */
+/** The writes of one tenant must not affect another one. */
 import assert from 'node:assert/strict';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
@@ -10,9 +10,9 @@ import { lived } from './histories/live.ts';
 import { written } from './histories/random.ts';
 import { snapshotOf } from './plans.ts';
 
-promise('a pool with a time that no clock can show stops no other Service', async () => {
+promise('a pool with a time that is longer than any clock can show does not stop other Services', async () => {
   await lived({}, async (life) => {
-    // The rule of the definition stands before such a time, where there is one.
+    // The CRD forbids such a time, where its rule is in effect.
     life.cluster.setPool('bad', { addresses: ['192.0.2.1'], retainFor: '2400000000h', autoAssign: false });
     life.cluster.setPool('good', { addresses: ['198.51.100.1'] });
     life.cluster.create('a/s', written({ requests: ['192.0.2.1'] }));
@@ -58,7 +58,7 @@ promise('addresses that are kept back for a conflict count in the quota of the n
   });
 });
 
-/** How often a pass looks at anything of a Service while so many with one sharing key come. */
+/** Counts how often a pass reads any field of a Service when this many new Services have the same sharing key. */
 function looksFor(count: number): number {
   let looks = 0;
   const counted = (view: ServiceView) =>
@@ -75,9 +75,9 @@ function looksFor(count: number): number {
   return looks;
 }
 
-promise('a pass over Services of one sharing key costs as much for each of them, however many they are', () => {
+promise('the cost of a pass per Service does not grow with the number of Services with one sharing key', () => {
   const [few, many] = [looksFor(50), looksFor(400)];
   const each = (looks: number, count: number) => Math.round(looks / count);
-  const text = `${each(few, 50)} looks for each of 50 Services, ${each(many, 400)} for each of 400`;
-  assert.ok(each(many, 400) <= 2 * each(few, 50), `it grows: ${text}`);
+  const text = `${each(few, 50)} reads for each of 50 Services, ${each(many, 400)} for each of 400`;
+  assert.ok(each(many, 400) <= 2 * each(few, 50), `the cost grows: ${text}`);
 });

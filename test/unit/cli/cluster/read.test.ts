@@ -1,4 +1,4 @@
-/** Lists are read to their end, and what is refused is told in words. */
+/** Lists are read to their end, and a refusal is explained in words. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
@@ -23,7 +23,7 @@ test('a list of several pages is read to its end', async (t) => {
   assert.deepEqual(tokens, [null, '2', '3']);
 });
 
-test('what is not there is undefined, and what may not be read is a refusal that names the verb', async (t) => {
+test('a missing object is undefined, and a forbidden read is a refusal that names the verb', async (t) => {
   const gone = await clientOf(t, (_, response) => void response.writeHead(404).end('{}'));
   assert.equal(await readOne(reachBy(gone), '/api/v1/nodes/n'), undefined);
   const forbidden = await clientOf(t, (_, response) => void response.writeHead(403).end('{}'));

@@ -1,4 +1,4 @@
-/** What the doctor finds in what it knows. */
+/** The doctor's findings. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRange, parseRange } from '../../../../src/addr/range.ts';
@@ -60,7 +60,7 @@ const well: Facts = {
   warnings: { value: [] },
   boundPolicies: { value: ['berth-holders.berth.dev'] },
 };
-/** `severity id where` of all that is not well. */
+/** `severity id where` of every finding that is not `ok`. */
 const found = (facts: Partial<Facts>) =>
   examine(checks, { ...well, ...facts })
     .filter(({ severity }) => severity !== 'ok')
@@ -75,10 +75,10 @@ const withCondition = (type: string, status: 'True' | 'False', reason: string) =
 const withFacts = (facts: JudgedStatus['facts'], more: Partial<JudgedStatus> = {}) => ({
   speakers: [speaker({ ...more, facts: { ...words().facts, ...facts } })],
 });
-/** A second link with the pool's network, which the default route does not leave by. */
+/** A second link in the pool's network. The default route uses the other link. */
 const side = { links: [link('eth0', '198.51.100.1/24'), link('eth1', '192.0.2.101/24')] };
 
-test('a cluster without a fault: every check says that all is well', () => {
+test('in a cluster without a fault every check reports ok', () => {
   assert.deepEqual(found({}), []);
   assert.deepEqual(new Set(examine(checks, well).map(({ id }) => id)), new Set(checkIds));
   assert.equal(new Set(checkIds).size, checkIds.length);
@@ -97,7 +97,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error SpeakerNotReady', 'warn SpeakerMissing node n1'],
     },
     {
-      desc: 'a speaker that cannot be asked',
+      desc: 'a speaker that does not answer',
       facts: { speakers: [speaker(), { node: 'n2', fault: 'no answer', status: undefined }] },
       expected: ['unknown SpeakerNotAsked node n2'],
     },
@@ -107,17 +107,17 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn VersionsMixed'],
     },
     {
-      desc: 'Pod Security that lets no speaker start',
+      desc: 'Pod Security that prevents speakers from starting',
       facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/enforce': 'baseline' } } },
       expected: ['error PodSecurity namespace berth-system'],
     },
     {
-      desc: 'Pod Security that complains',
+      desc: 'Pod Security that warns',
       facts: { namespaceLabels: { value: { 'pod-security.kubernetes.io/warn': 'restricted' } } },
       expected: ['warn PodSecurity namespace berth-system'],
     },
     {
-      desc: 'no policy for stolen tokens',
+      desc: 'no admission policy against stolen tokens',
       facts: { boundPolicies: { value: ['x'] } },
       expected: ['warn AdmissionPolicyMissing'],
     },
@@ -132,7 +132,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error AdvertisementSelectsNothing', 'warn PoolNotAdvertised pool p', 'unknown SpreadPathBlocked'],
     },
     {
-      desc: 'an advertisement of a pool that is not there',
+      desc: 'an advertisement of a pool that does not exist',
       facts: {
         advertisements: [
           advertisement({ name: 'a', distribution: 'Spread' }),
@@ -142,7 +142,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error AdvertisementSelectsNothing L2Advertisement b'],
     },
     {
-      desc: 'an advertisement of no node',
+      desc: 'an advertisement that selects no node',
       facts: {
         advertisements: [
           advertisement({ name: 'a', distribution: 'Spread', nodeSelectors: [{ matchLabels: { a: 'b' } }] }),
@@ -156,7 +156,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error AdvertisementSelectsNothing L2Advertisement a'],
     },
     {
-      desc: 'a class that nobody serves',
+      desc: 'a class that no program serves',
       facts: { services: [service('s', { class: 'x/y' })] },
       expected: ['warn ClassNotServed services default/s'],
     },
@@ -168,7 +168,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn StatusOfOthers services default/s'],
     },
     {
-      desc: 'a Warning of a Pod that is well again',
+      desc: 'an old Warning of a Pod that is ready again',
       facts: {
         warnings: {
           value: [
@@ -180,17 +180,17 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn Warnings DaemonSet d'],
     },
     {
-      desc: 'a pool that holds a node',
+      desc: 'a pool that contains the address of a node',
       facts: { pools: [pool('p', ['192.0.2.96/28'])] },
       expected: ['warn PoolOverlapsNodes pool p'],
     },
     {
-      desc: 'a pool that holds Pods',
+      desc: 'a pool that contains addresses of Pods',
       facts: { pools: [pool('p', ['192.0.2.10', '10.0.0.9'])] },
       expected: ['error PoolOverlapsPods pool p', 'warn PoolOffLink pool p'],
     },
     {
-      desc: 'Pods whose ranges no Node names',
+      desc: 'Pods whose ranges are in no Node object',
       facts: { arePodsSampled: true },
       expected: ['unknown PoolOverlapsPods'],
     },
@@ -200,12 +200,12 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error PoolOverlapsServices pool p', 'error PoolOffLink pool p'],
     },
     {
-      desc: "a pool with somebody's externalIP",
+      desc: 'a pool that contains an externalIP of a Service',
       facts: { externalIps: new Map([['a/b', ranges('192.0.2.11')]]) },
       expected: ['warn PoolOverlapsExternalIPs pool p'],
     },
     {
-      desc: 'a pool of no network of the nodes, which a link is named for',
+      desc: 'a pool outside the networks of the nodes, with a named link',
       facts: {
         pools: [pool('p', ['203.0.113.0/28'])],
         advertisements: [advertisement({ name: 'a', distribution: 'Spread', interfaces: ['eth0'] })],
@@ -213,17 +213,17 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: [],
     },
     {
-      desc: 'a pool that is partly of no network of the nodes',
+      desc: 'a pool that is partly outside the networks of the nodes',
       facts: { pools: [pool('p', ['192.0.3.0-192.0.3.9', '192.0.2.10'])] },
       expected: ['warn PoolOffLink pool p'],
     },
     {
-      desc: 'a pool entry that is none',
+      desc: 'an invalid pool entry',
       facts: { pools: [pool('p', ['192.0.2.10', '192.0.2.9-192.0.2.8'])] },
       expected: ['error PoolNotReady pool p'],
     },
     {
-      desc: 'another host with an address',
+      desc: 'another host that has an address',
       facts: { ledger: withCondition('Conflict', 'True', 'ForeignClaim') },
       expected: ['error DuplicateAddress address 192.0.2.10'],
     },
@@ -233,12 +233,12 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['info DuplicateAddress address 192.0.2.10'],
     },
     {
-      desc: 'a silent address',
+      desc: 'an address that no node announces',
       facts: { ledger: withCondition('Announced', 'False', 'NoCandidate') },
       expected: ['error NotAnnounced address 192.0.2.10'],
     },
     {
-      desc: 'a second node without an answer',
+      desc: 'a verifier without an answer',
       facts: { ledger: withCondition('Verified', 'False', 'NotAnswered') },
       expected: ['error NotVerified address 192.0.2.10'],
     },
@@ -248,7 +248,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['info StrictArp ConfigMap kube-system/kube-proxy'],
     },
     {
-      desc: 'IPVS without strictARP, without it',
+      desc: 'IPVS without strictARP, without the nftables rules',
       facts: {
         kubeProxy: { value: { mode: 'ipvs', strictArp: false } },
         speakers: [speaker({ dataPath: { nftables: 'Off' } })],
@@ -256,7 +256,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error StrictArp ConfigMap kube-system/kube-proxy', 'info RulesNotLoaded node n1'],
     },
     {
-      desc: 'IPVS that only the links tell',
+      desc: 'IPVS that only the links show',
       facts: {
         kubeProxy: { why: 'no ConfigMap' },
         speakers: [
@@ -266,12 +266,12 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['error StrictArp nodes n1', 'error RulesNotLoaded node n1', 'unknown KubeProxyMode'],
     },
     {
-      desc: 'a port that lets nothing through',
+      desc: 'a blocked port of the speakers',
       facts: { speakers: [speaker({ peers: [{ node: 'n2', liveness: 'Unknown', reason: 'LivenessBlocked' }] })] },
       expected: ['error LivenessBlocked node n1'],
     },
     {
-      desc: 'a peer that was heard once, and whose Pod is ready',
+      desc: 'a silent peer whose Pod is ready',
       facts: {
         pods: [...well.pods, pod('t', { node: 'n2' })],
         speakers: [speaker({ peers: [{ node: 'n2', liveness: 'Dead' }] })],
@@ -294,7 +294,7 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn StrictReversePath node n1, link eth1', 'info ReturnPath node n1, link eth1'],
     },
     {
-      desc: 'loose rp_filter on a second link counts, whatever all say',
+      desc: 'loose rp_filter on a second link, which wins over the strict one of `all`',
       facts: withFacts({ allLinks: { rpFilter: 1 }, links: { eth1: { rpFilter: 2 } } }, side),
       expected: ['info ReturnPath node n1, link eth1'],
     },
@@ -319,14 +319,14 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['warn LinkUnusable node n1, link eth0'],
     },
     {
-      desc: 'a speaker of an older version, which tells no facts',
+      desc: 'a speaker of an older version, which reports no facts',
       facts: { speakers: [{ node: 'n1', fault: undefined, status: (({ facts: _, ...rest }) => rest)(words()) }] },
       expected: ['ForwardingOff', 'StrictReversePath', 'ReturnPath', 'ProxyArpOn', 'IngressPrograms'].map(
         (id) => `unknown ${id} node n1`,
       ),
     },
   ];
-for (const { desc, facts, expected } of rows) test(`found: ${desc}`, () => assert.deepEqual(found(facts), expected));
+for (const { desc, facts, expected } of rows) test(`finding: ${desc}`, () => assert.deepEqual(found(facts), expected));
 
 for (const { desc, workloads, severity } of [
   {
@@ -374,7 +374,7 @@ for (const { desc, workloads, severity } of [
   });
 }
 
-test('the allocators of network plugins are known by their settings', () => {
+test('the allocators of network plugins are recognized by their settings', () => {
   const others = { ciliumPools: ['blue'], calico: 'AllServices', calicoPools: ['lb'] };
   assert.deepEqual(found({ others: { value: others } }), [
     'error OtherImplementation CiliumLoadBalancerIPPool blue',
@@ -396,7 +396,7 @@ test("kube-proxy's configuration is read as kubeadm writes it", () => {
   assert.equal(kubeProxyOf({}), undefined);
 });
 
-test('a Pod that is not ready says why', () => {
+test('a Pod that is not ready has a cause', () => {
   const metadata = { name: 'p', uid: 'u', resourceVersion: '1' };
   const trouble = (status: Parameters<typeof podStateOf>[0]['status'] & object) =>
     podStateOf({ metadata, status }).trouble;
@@ -418,7 +418,7 @@ test('a Pod that is not ready says why', () => {
   assert.equal(trouble({ containerStatuses: [{ ready: false }] }), 'its readiness probe fails');
 });
 
-test('of Warnings those of the last hour count, one of each kind, the newest first', () => {
+test('of Warnings only those of the last hour count, one of each kind, the newest first', () => {
   const event = (name: string, minutes: number, type = 'Warning') => ({
     type,
     reason: 'R',

@@ -1,4 +1,4 @@
-/** What becomes of MetalLB's objects, field by field. */
+/** The conversion of MetalLB's objects, field by field. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawService } from '../../../../src/api/service.ts';
@@ -53,7 +53,7 @@ const migrate = (objects: readonly Manifest[], services: readonly RawService[] =
 const rowsOf = ({ rows }: Migration, object: string) =>
   rows.filter((row) => row.object.includes(object)).map(({ fate, field }) => `${fate} ${field}`);
 
-test('a pool is carried with every field, and a field that nobody knows is in the report', () => {
+test('a pool is converted with every field, and an unknown field is in the report', () => {
   const serviceAllocation = {
     priority: 50,
     namespaces: ['a', 'b'],
@@ -85,17 +85,17 @@ test('a pool is carried with every field, and a field that nobody knows is in th
 });
 
 for (const { desc, addresses, left } of [
-  { desc: 'one that is no address', addresses: ['lan', '192.0.2.1/32'], left: ['192.0.2.1/32'] },
+  { desc: 'an entry that is no address', addresses: ['lan', '192.0.2.1/32'], left: ['192.0.2.1/32'] },
   {
-    desc: 'one that ends before it starts',
+    desc: 'a range that ends before it starts',
     addresses: ['192.0.2.9-192.0.2.1', '192.0.2.1/32'],
     left: ['192.0.2.1/32'],
   },
   { desc: 'loopback and link-local', addresses: ['127.0.0.0/8', 'fe80::/64', '10.0.0.0/8'], left: ['10.0.0.0/8'] },
-  { desc: 'one larger than a pool may be', addresses: ['8.0.0.0/7', '2000::/12', 'fc00::/16'], left: ['fc00::/16'] },
-  { desc: 'the same twice', addresses: ['192.0.2.1/32', '192.0.2.1/32'], left: ['192.0.2.1/32'] },
+  { desc: 'a range too large for a pool', addresses: ['8.0.0.0/7', '2000::/12', 'fc00::/16'], left: ['fc00::/16'] },
+  { desc: 'a duplicate', addresses: ['192.0.2.1/32', '192.0.2.1/32'], left: ['192.0.2.1/32'] },
 ]) {
-  test(`of a pool's addresses that the API server would refuse is left out: ${desc}`, () => {
+  test(`a pool's address entry that the API server would refuse is left out: ${desc}`, () => {
     assert.deepEqual(migrate([pool('p', { addresses }), of('L2Advertisement', 'all')]).pools[0]?.spec.addresses, left);
   });
 }
@@ -106,7 +106,7 @@ test('more addresses than a pool may list are merged', () => {
   assert.deepEqual(made?.spec.addresses, ['10.0.0.0-10.0.1.43']);
 });
 
-test('selectors of pools become names; one that chooses none makes no advertisement of all pools', () => {
+test('selectors of pools become names; one that matches no pool does not become an advertisement of all pools', () => {
   const pools = [pool('a', {}, { tier: 'web' }), pool('b')];
   const by = (tier: string) => ({ ipAddressPoolSelectors: [{ matchLabels: { tier } }] });
   const done = migrate([...pools, of('L2Advertisement', 'some', by('web')), of('L2Advertisement', 'none', by('db'))]);
@@ -117,7 +117,7 @@ test('selectors of pools become names; one that chooses none makes no advertisem
   assert.ok(rowsOf(done, 'L2Advertisement metallb-system/none').includes('NotCarried '));
 });
 
-test('nodes and links are carried; selectors of Services and preferences are not', () => {
+test('nodes and links are converted; selectors of Services and preferences are not', () => {
   const nodeSelectors = [{ matchLabels: { rack: '1' } }];
   const spec = {
     nodeSelectors,
@@ -135,7 +135,7 @@ test('nodes and links are carried; selectors of Services and preferences are not
   ]);
 });
 
-test('nothing of BGP is carried, nor a pool that BGP alone announces, and each field of it is in the report', () => {
+test('BGP objects and pools that only BGP announces are not converted, and each of their fields is in the report', () => {
   const done = migrate([
     pool('lan'),
     pool('far'),
@@ -154,7 +154,7 @@ test('nothing of BGP is carried, nor a pool that BGP alone announces, and each f
   assert.match(renderFieldReport(done.rows), /BGPAdvertisement metallb-system\/y: Berth has no BGP/);
 });
 
-test("an AddressPool of old becomes a pool and an advertisement, or nothing where it is BGP's", () => {
+test('a former AddressPool becomes a pool and an advertisement, or nothing if it is for BGP', () => {
   const spec = { addresses: ['192.0.2.0/28'], autoAssign: true };
   const done = migrate([
     of('AddressPool', 'l2', { ...spec, protocol: 'layer2' }),
@@ -170,7 +170,7 @@ test("an AddressPool of old becomes a pool and an advertisement, or nothing wher
   );
 });
 
-test('of two objects of one name the last one counts, and the report names the other; other groups are none of ours', () => {
+test('of two objects with the same name the last one counts, and the report names the other one; other API groups are ignored', () => {
   const other = { ...pool('p'), apiVersion: 'example.org/v1' };
   const done = migrate([pool('p'), pool('p', { autoAssign: false }), of('L2Advertisement', 'all'), other]);
   assert.deepEqual(
@@ -180,7 +180,7 @@ test('of two objects of one name the last one counts, and the report names the o
   assert.equal(rowsOf(done, 'IPAddressPool')[0], 'NotCarried ');
 });
 
-test('annotations are read as they are; sharing over namespaces gets a key that names them', () => {
+test('annotations are read as they are; sharing across namespaces gets a key that names them', () => {
   const shared = (value: string) => ({ 'metallb.universe.tf/allow-shared-ip': value });
   const services = [
     balancer('a/one', {
@@ -204,7 +204,7 @@ test('annotations are read as they are; sharing over namespaces gets a key that 
   assert.ok(rowsOf(done, 'Service d/four').includes('NotCarried spec.loadBalancerClass'));
 });
 
-test('the preview is the decision of the controller: who keeps an address, and who would not', () => {
+test('the preview is the decision of the controller: which Services keep their address, and which ones do not', () => {
   const services = [
     balancer('a/keeps', { ip: '192.0.2.1' }),
     balancer('a/elsewhere', { ip: '198.51.100.1' }),
@@ -243,13 +243,13 @@ test('the preview is the decision of the controller: who keeps an address, and w
   });
 });
 
-test('a document is one object, or a list of them; what is neither is none', () => {
+test('a document is one object or a list of objects; anything else is ignored', () => {
   assert.equal(manifestsOf({ kind: 'List', items: [pool('a'), null, {}] }).length, 1);
   assert.equal(manifestsOf(pool('a')).length, 1);
   assert.equal(manifestsOf(null).length, 0);
 });
 
-test('a take-over is not begun while an address would change or fall silent, or MetalLB gives addresses too', () => {
+test('a take-over does not start if an address would change or lose its announcement, or if MetalLB still assigns addresses', () => {
   const preview = (service: string, facts: Partial<Preview> = {}): Preview => ({
     ...{ service, fate: 'Keeps', className: undefined, addresses: ['192.0.2.10'], message: 'm' },
     ...facts,
@@ -299,7 +299,7 @@ test('a take-over is not begun while an address would change or fall silent, or 
   assert.deepEqual(whats([{ ...classed, className: undefined, addresses: ['10.1.1.1'] }]), [], "another program's");
 });
 
-test('Services that share an address, also by way of others, are taken over together', () => {
+test('Services that share an address, even indirectly, are taken over together', () => {
   const shown = (key: string, ...ips: readonly string[]): RawService => ({
     ...balancer(key, { ip: '192.0.2.1' }),
     status: { loadBalancer: { ingress: ips.map((ip) => ({ ip })) } },

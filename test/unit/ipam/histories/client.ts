@@ -1,6 +1,6 @@
 /**
- * A client of an API server in memory: the program's own `KubeClient` without a network. Its answers come at once. What it watches is
- * delivered when the test says so, its writes can be held back on their way, and it stops after so many writes, as in a crash.
+ * A client of an API server in memory: the program's own `KubeClient` without a network. It gets its answers at once. The test decides
+ * when watch events are delivered. Writes can be held back, and the client can stop after a number of writes, as in a crash.
  */
 import { ApiError, type ApiRequest, type ApiStatus, KubeClient } from '../../../../src/kube/client.ts';
 import type { WatchEvent } from '../../../apiserver/history.ts';
@@ -10,20 +10,20 @@ import type { ApiAnswer } from '../../../apiserver/refusals.ts';
 import type { ApiStore } from '../../../apiserver/store.ts';
 import { Knowledge, kinds } from './knowledge.ts';
 
-/** How the writes of a pass go. */
+/** What happens to the writes of a pass. */
 export interface Fate {
-  /** The client stops after so many. */
+  /** The client stops after this many writes. */
   readonly writes?: number | undefined;
-  /** Writes stay on their way until they are let go. */
+  /** Writes stay under way until the test lets them arrive. */
   readonly holds?: boolean;
-  /** The pass writes pools' statuses too. */
+  /** The pass writes the statuses of pools too. */
   readonly reports?: boolean;
 }
 
-/** What the client is made with. */
+/** What the client needs. */
 export interface ClientOptions {
   readonly store: ApiStore;
-  /** Makes a request to the store. `known` is what the client knew when it sent it. */
+  /** Sends a request to the store. `known` is the client's knowledge at that moment. */
   readonly send: (request: ApiRequest, known: Knowledge) => ApiAnswer;
 }
 
@@ -42,12 +42,12 @@ interface Held {
 
 const nowhere = { server: new URL('http://memory'), tls: {}, headers: () => Promise.resolve({}) };
 
-/** The client. */
+/** The client of one replica. */
 export class MemoryClient extends KubeClient {
   readonly knowledge = new Knowledge();
   readonly #options: ClientOptions;
   readonly #streams = new Set<Stream>();
-  /** What the pass decided on, and what has become of its writes. */
+  /** The knowledge that the pass decided on, and the results of its own writes. */
   #decided = new Knowledge();
   /** The same for each write that is held back. */
   readonly #forks = new Set<Knowledge>();
@@ -61,35 +61,35 @@ export class MemoryClient extends KubeClient {
     this.#options = options;
   }
 
-  /** How many writes were made since the pass began, refused ones too. */
+  /** The number of writes since the start of the pass, including refused ones. */
   get writes(): number {
     return this.#writes;
   }
 
-  /** Has it stopped? */
+  /** Whether the client has stopped. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
 
-  /** A pass begins. */
+  /** Starts a pass. */
   begin(fate: Fate): void {
     this.#fate = fate;
     this.#writes = 0;
     this.#isStopped = fate.writes === 0;
   }
 
-  /** The pass decides on what is known now. What watches tell while its writes are on their way comes too late for it. */
+  /** Fixes the knowledge that the pass decides on. Watch events that arrive while its writes are under way are too late for it. */
   decide(): void {
     this.#decided = this.knowledge.fork();
   }
 
-  /** The writes that are on their way arrive, and no more are held back. */
+  /** Lets the writes that are under way arrive. No more writes are held back. */
   arrive(): void {
     this.#fate = { ...this.#fate, holds: false };
     for (const one of this.#held.splice(0)) one.arrive();
   }
 
-  /** The client waits no longer for the answers to what is on its way. Gives what makes those writes arrive nevertheless. */
+  /** Stops waiting for the answers to writes under way. Returns a function that lets those writes arrive nevertheless. */
   giveUp(): () => void {
     this.#fate = { ...this.#fate, holds: false };
     const held = this.#held.splice(0);
@@ -99,7 +99,7 @@ export class MemoryClient extends KubeClient {
     };
   }
 
-  /** Delivers what the watches have to tell: of all kinds, or of one. */
+  /** Delivers the waiting watch events, of all kinds or of one. */
   async deliver(path?: string): Promise<void> {
     const due = [...this.#streams].filter((stream) => path === undefined || stream.path === path);
     const taken = due.map((stream) => {
@@ -161,7 +161,7 @@ export class MemoryClient extends KubeClient {
     }
   }
 
-  /** Resolves when the write arrives. Rejects when its client gives up; then the write arrives without it. */
+  /** Resolves when the write arrives. Rejects when the client stops waiting. The write then arrives without the client. */
   #onItsWay(request: ApiRequest, known: Knowledge): Promise<void> {
     return new Promise((resolve, reject) => {
       let isGivenUp = false;
@@ -178,7 +178,7 @@ export class MemoryClient extends KubeClient {
   async #answer<T>(request: ApiRequest, known: Knowledge): Promise<T> {
     const { status, body } = this.#options.send(request, known);
     learn(this.knowledge, request, { status, body });
-    // What else an answer tells, also what it tells of the writes of others, came after the decision.
+    // Everything else in an answer, also about the writes of other clients, came after the decision.
     const { method = 'GET', path } = request;
     const own = method !== 'GET' && path.startsWith(kinds.allocations) ? [this.#decided, ...this.#forks] : [];
     for (const one of own) learn(one, request, { status, body });
@@ -193,7 +193,7 @@ export class MemoryClient extends KubeClient {
   }
 }
 
-/** What an answer tells: a list, an entry of the ledger, and what a write has made. A Service that was asked for is only looked at. */
+/** Learns from an answer: a list, a ledger entry, or the result of a write. A single Service is read without learning from it. */
 function learn(knowledge: Knowledge, { method = 'GET', path, body: sent }: ApiRequest, { status, body }: ApiAnswer) {
   const isLook = method === 'GET' && path.startsWith('/api/v1/namespaces/');
   const target = isLook ? undefined : targetOf(path);

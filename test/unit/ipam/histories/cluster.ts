@@ -1,4 +1,4 @@
-/** A small cluster in memory, and what people and programs other than Berth do in it. Time passes only as it is told to. */
+/** A small cluster in memory, with the actions of people and of other programs in it. Time passes only when the test lets it. */
 import { mock } from 'node:test';
 import type { ApiRequest } from '../../../../src/kube/client.ts';
 import { collections, servicePath } from '../../../../src/kube/resources.ts';
@@ -11,15 +11,15 @@ import { type Cluster, type Entry, keyOf, type Pool, type Rules, type Service } 
 import { ownership } from '../../fixtures.ts';
 import { type KindName, type Knowledge, kinds } from './knowledge.ts';
 
-/** The rules of the installation. */
+/** The settings of the installation. */
 export const rules: Rules = { ...ownership, manager: ownership.writer };
 
-/** Told of what Berth writes, after it was written. */
+/** Is called after each write of Berth. */
 export interface Witness {
   wrote(change: Change, known: Cluster): void;
 }
 
-/** A Service as people write it. */
+/** The fields of a Service that a person writes. */
 export interface ServiceFacts {
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly labels?: Readonly<Record<string, string>>;
@@ -27,16 +27,16 @@ export interface ServiceFacts {
 }
 
 const start = Date.parse('2026-01-01T00:00:00Z');
-/** Every request takes a moment, so that no two writes are of one time. */
+/** Every request takes a moment, so that no two writes have the same time. */
 const requestMs = 1;
 
-/** The API server, its clock, and everybody but Berth. */
+/** The API server, its clock, and all actors except Berth. */
 export class MemoryCluster {
   readonly store: ApiStore;
   readonly #witness: Witness;
   #now = start;
   #facts: { readonly revision: number; readonly cluster: Cluster } | undefined;
-  /** What the client knew whose write is being made. */
+  /** The knowledge of the client whose write is under way. */
   #writing: Knowledge | undefined;
 
   constructor(witness: Witness) {
@@ -57,18 +57,18 @@ export class MemoryCluster {
     return this.#now;
   }
 
-  /** Time passes. */
+  /** Lets time pass. */
   wait(ms: number): void {
     this.#now += ms;
     mock.timers.setTime(this.#now);
   }
 
-  /** Time goes on as it does elsewhere. */
+  /** Ends the mocked time. */
   end(): void {
     mock.timers.reset();
   }
 
-  /** A request of Berth's. */
+  /** Handles a request of Berth. */
   send = ({ method = 'GET', ...request }: ApiRequest, known: Knowledge): ApiAnswer => {
     this.wait(requestMs);
     this.#writing = known;
@@ -79,7 +79,7 @@ export class MemoryCluster {
     }
   };
 
-  /** All that is so now. */
+  /** The whole present state. */
   get facts(): Cluster {
     const { revision } = this.store;
     if (this.#facts?.revision !== revision) this.#facts = { revision, cluster: this.#read() };
@@ -104,14 +104,14 @@ export class MemoryCluster {
     return this.facts.services.find(({ metadata }) => keyOf(metadata) === key);
   }
 
-  /** Makes a LoadBalancer. */
+  /** Creates a Service of type LoadBalancer. */
   create(key: string, { spec = {}, ...meta }: ServiceFacts): void {
     const { namespace, name } = placeOf(key);
     const object = { metadata: { name, ...meta }, spec: { type: 'LoadBalancer', ports: [{ port: 80 }], ...spec } };
     this.#make(`/api/v1/namespaces/${namespace}/services`, object);
   }
 
-  /** Says of a Service what it asks for; what is not said any more is so no longer. Its type and its class stay. */
+  /** Replaces the requests of a Service. Its type and its class stay. */
   edit(key: string, { spec = {}, labels = {}, annotations = {} }: ServiceFacts): void {
     const before = this.service(key);
     if (before === undefined) return;
@@ -127,14 +127,14 @@ export class MemoryCluster {
     if (this.service(key)) this.#patch(pathOf(key), { spec: { type } });
   }
 
-  /** Deletes a Service, also one that was on its way out. */
+  /** Deletes a Service, even if its deletion had started before. */
   delete(key: string): void {
     if (this.service(key) === undefined) return;
     this.#patch(pathOf(key), { metadata: { finalizers: null } });
     if (this.service(key)) this.#ask({ method: 'DELETE', path: pathOf(key) });
   }
 
-  /** Deletes a Service that another program's finalizer keeps. */
+  /** Deletes a Service that a finalizer of another program keeps. */
   terminate(key: string): void {
     const before = this.service(key);
     if (before === undefined || before.metadata.deletionTimestamp) return;
@@ -142,7 +142,7 @@ export class MemoryCluster {
     this.#ask({ method: 'DELETE', path: pathOf(key) });
   }
 
-  /** Another program writes the addresses in a Service's status. */
+  /** Writes addresses into a Service's status as another program. */
   overwrite(key: string, addresses: readonly string[]): void {
     if (this.service(key)?.spec.type !== 'LoadBalancer') return;
     const ingress = addresses.map((ip) => ({ ip }));
@@ -150,7 +150,7 @@ export class MemoryCluster {
     this.#patch(`${pathOf(key)}/status`, body, 'metallb');
   }
 
-  /** Makes a pool, or changes it. */
+  /** Creates or changes a pool. */
   setPool(name: string, spec: Pool['spec']): void {
     const before = this.#pool(name);
     const resourceVersion = before?.metadata.resourceVersion;
@@ -164,29 +164,29 @@ export class MemoryCluster {
     if (this.#pool(name)) this.#ask({ method: 'DELETE', path: `${kinds.pools}/${name}` });
   }
 
-  /** Gives the node its addresses. */
+  /** Sets the addresses of the node. */
   setNodes(addresses: readonly string[]): void {
     const all = addresses.map((address) => ({ type: 'InternalIP', address }));
     this.#patch(`${kinds.nodes}/n/status`, { status: { addresses: all } });
   }
 
-  /** Gives a namespace its labels. */
+  /** Sets the labels of a namespace. */
   label(name: string, labels: Readonly<Record<string, string>>): void {
     this.#ask({ method: 'PUT', path: `${kinds.namespaces}/${name}`, body: { metadata: { name, labels } } });
   }
 
-  /** Deletes an entry of the ledger. */
+  /** Deletes a ledger entry. */
   lose(address: string): void {
     if (entryOf(this.facts, address)) this.#ask({ method: 'DELETE', path: entryPath(address) });
   }
 
-  /** A person wants an address to be left. */
+  /** Marks an address that an administrator wants to be left. */
   renumber(address: string): void {
     const metadata = { annotations: { 'berth.dev/renumber': 'true' } };
     if (entryOf(this.facts, address)) this.#patch(entryPath(address), { metadata });
   }
 
-  /** A speaker writes into the status of an entry. */
+  /** Writes into the status of an entry, as a speaker. */
   report(address: string, status: Readonly<Record<string, unknown>>): void {
     this.#patch(`${entryPath(address)}/status`, { status });
   }
@@ -219,7 +219,7 @@ function pathOf(key: string): string {
   return servicePath(placeOf(key));
 }
 
-/** The one rule of the CRD between two fields of an entry, which the API server in memory does not know. */
+/** The only rule of the CRD between two fields of an entry, which the API server in memory does not have. */
 function refusalOf(body: unknown): ApiAnswer | undefined {
   const { kind, metadata, spec } = (body ?? {}) as Partial<Entry> & { readonly kind?: string };
   if (kind !== 'IPAllocation' || (spec?.services ?? []).length > 0 || spec?.reservedUntil !== undefined)
@@ -228,7 +228,7 @@ function refusalOf(body: unknown): ApiAnswer | undefined {
   return invalid(`IPAllocation ${spec?.address} (${said})`, ['an entry without services needs reservedUntil']).answer;
 }
 
-/** Names of entries are addresses without colons: eight groups of four digits. */
+/** The names of entries are addresses without colons: eight groups of four digits. */
 function entryPath(address: string): string {
   if (!address.includes(':')) return `${kinds.allocations}/${address}`;
   const [head = '', tail = ''] = canonical(address).split('::');

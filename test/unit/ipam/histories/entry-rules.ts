@@ -1,4 +1,4 @@
-/** What must hold of every write to the ledger. The oracle says what may be; here stands which write must ask it what. */
+/** The rules for every write to the ledger. The oracle knows what is allowed; this file decides what each write must be checked for. */
 import assert from 'node:assert/strict';
 import { addressIn } from '../../../oracle/addresses.ts';
 import type { Given } from '../../../oracle/keeping.ts';
@@ -29,18 +29,18 @@ import { barrierBetween, doPortsMeet } from '../../../oracle/sharing.ts';
 import { isForeign, isToBeTakenOver, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import { isBarred, isOverwritten, whyLeaves } from './known-faults.ts';
 
-/** One write, what its writer knew, and what was really so. */
+/** One write, the knowledge of its writer, and the real state. */
 export interface EntryWrite {
   readonly address: string;
   readonly before: Entry | undefined;
   readonly after: Entry | undefined;
   readonly known: Cluster;
   readonly live: Cluster;
-  /** How a Service came to an address. */
+  /** How a Service got an address. */
   readonly givenOf: (uid: string, address: string) => Given | undefined;
 }
 
-/** A Service that the entry names now and did not name before. */
+/** A Service that the entry names after the write and did not name before. */
 interface Joining {
   readonly ref: Ref;
   readonly service: Service;
@@ -48,16 +48,16 @@ interface Joining {
   readonly isReturning: boolean;
 }
 
-/** Every way in which a write to the ledger can be wrong. */
+/** All rules for a write to the ledger. */
 export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
   'an entry in use names a Service': ({ address, after }) => {
-    assert.ok(after === undefined || refsOf(after).length > 0 || isReserved(after), `${address} is of no Service`);
+    assert.ok(after === undefined || refsOf(after).length > 0 || isReserved(after), `${address} belongs to no Service`);
   },
   'an entry names each Service once, and no port twice': ({ address, before, after, live }) => {
     const added = refsOf(after).filter((ref) => !refsOf(before).some((other) => isSameText(ref, other)));
     for (const ref of added) {
       for (const other of refsOf(after).filter(({ uid }) => uid !== ref.uid)) {
-        // An edit that is not known yet may make or end a collision.
+        // An edit that the writer does not know yet may cause or end a collision.
         const ports = livingOf(live, other)?.spec.ports ?? [];
         const both = (other.ports ?? []).filter((port) => doPortsMeet([port], ports));
         assert.ok(!doPortsMeet(ref.ports, both), `${address}: ${keyOf(ref)} uses a port of ${keyOf(other)}`);
@@ -73,17 +73,17 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
     for (const ref of struckIn(of)) {
       const service = livingOf(live, ref);
       const isShown = service !== undefined && shownBy(service).includes(address);
-      assert.ok(!isShown || isOverwritten(of, ref), `${keyOf(ref)} shows ${address} and is struck from its entry`);
+      assert.ok(!isShown || isOverwritten(of, ref), `${keyOf(ref)} shows ${address} and is removed from its entry`);
     }
   },
   'an address that is kept back is for the Services that it is kept for': ({ address, before, after, live }) => {
     if (before === undefined || !isReserved(before) || reservedUntil(before) <= live.now) return;
-    assert.ok(after, `${address} is given back too early`);
+    assert.ok(after, `${address} is released too early`);
     const isBack = refsOf(after).some((ref) => refsOf(before).some((one) => isSameText(ref, one)));
     const isKept = isReserved(after) && refsOf(after).length === 0;
     assert.ok(isBack || isKept, `${address} is given to ${refsOf(after).map(keyOf)}`);
   },
-  'an address that is given back waits as its pool says': ({ address, before, after, known }) => {
+  'a released address is kept back as its pool requires': ({ address, before, after, known }) => {
     if (before === undefined || (after !== undefined && !isReserved(after))) return;
     const waiting = after && { for: refsOf(after).map(({ uid }) => uid), until: reservedUntil(after) };
     assert.deepEqual(waiting, waitingAfter(known, before), address);
@@ -91,7 +91,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
   'a Service gets an address that a pool may give it': (of) => {
     const { address, after, known } = of;
     const joining = joiningOf(of);
-    // An address that was kept back is in use again, and may be shared, with the return of a Service that it was kept for.
+    // An address that was kept back is in use again, and may be shared, when a Service that it was kept for returns.
     const isBack = joining.some(({ isReturning }) => isReturning);
     const isLifted = ({ reason }: Objection) => isBack && reason === 'AddressReserved';
     for (const { service, isReturning } of joining) {
@@ -101,7 +101,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       if (isReturning) continue;
       const isNamed = ({ metadata }: Service) => refsOf(after).some(({ uid }) => uid === metadata.uid);
       const isShownByNamed = known.services.some((one) => isNamed(one) && shownBy(one).includes(address));
-      // Of two that show it the older one has it, and others may join the Services that have it.
+      // If two Services show it, the older one gets it, and other Services may join.
       const isStrange = !isShownByNamed && refsOf(entryOf(known, address)).length === 0;
       const others = known.services.filter((one) => !isNamed(one));
       const objections = [
@@ -115,7 +115,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       assert.ok(faults.length === 0 || shownBy(service).includes(address), `${name} gets ${address}: ${faults}`);
     }
   },
-  'a Service that was made anew does not return to a pool that is draining or not for it': (of) => {
+  'a Service that was created again does not return to a pool that is draining': (of) => {
     const { address, known } = of;
     for (const { service, isReturning } of joiningOf(of)) {
       if (!isReturning || shownBy(service).includes(address)) continue;
@@ -124,7 +124,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       assert.notEqual(state, 'Draining', `${keyOf(service.metadata)} returns to ${address}`);
     }
   },
-  'of two Services that show an address without an entry the older one gets it': (of) => {
+  'if two Services show an address without an entry, the older one gets it': (of) => {
     const { address, known, before } = of;
     if (before !== undefined) return;
     const joining = joiningOf(of).map(({ service }) => service);
@@ -138,14 +138,14 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       );
     }
   },
-  'Services share an address that may': (of) => {
+  'only compatible Services share an address': (of) => {
     const { address, after, known } = of;
     for (const { service, isReturning } of joiningOf(of)) {
       const name = keyOf(service.metadata);
       assert.equal(after?.spec.sharingKey, wishesOf(service).key, `the key of ${address}, which ${name} joins`);
       for (const ref of refsOf(after).filter((one) => !isSameName(one, service))) {
         const other = livingOf(known, ref) ?? successorOf(known, ref);
-        // Of a Service that its writer does not know, and none of its name either, the entry alone tells.
+        // For a Service whose uid and name the writer does not know, only the entry counts.
         const doMeet = other === undefined && !isReturning && doPortsMeet(ref.ports, service.spec.ports);
         assert.ok(!doMeet, `${name} joins ${keyOf(ref)} at ${address}, and both use a port`);
         if (other === undefined || isLeaving(known, other, address)) continue;
@@ -154,12 +154,12 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       }
     }
   },
-  'a Service gets another address only where it may leave its own': (of) => {
+  'a Service gets another address only if it may leave its own': (of) => {
     const { address, known, givenOf } = of;
     for (const { service, ref } of joiningOf(of)) {
       const family = addressIn(address)?.family;
       const own = entriesOf(known, service).filter((entry) => familyOf(entry) === family);
-      // Of two that a crash has left it has one.
+      // After a crash a Service may have two.
       const [entry] = own;
       if (entry === undefined || own.length > 1 || entry.spec.address === address) continue;
       const holding = { service, entry, given: givenOf(ref.uid, entry.spec.address) };
@@ -168,12 +168,12 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
   },
 };
 
-/** The Services that the write strikes from the entry. */
+/** The Services that the write removes from the entry. */
 export function struckIn({ before, after }: EntryWrite): readonly Ref[] {
   return refsOf(before).filter((ref) => !refsOf(after).some(({ uid }) => uid === ref.uid));
 }
 
-/** The Services that the write adds, as its writer knew them. */
+/** The Services that the write adds, as its writer knows them. */
 function joiningOf({ before, after, known }: EntryWrite): readonly Joining[] {
   if (after === undefined || isReserved(after)) return [];
   const added = refsOf(after).filter(({ uid }) => !refsOf(before).some((other) => other.uid === uid));
@@ -184,22 +184,22 @@ function joiningOf({ before, after, known }: EntryWrite): readonly Joining[] {
   });
 }
 
-/** Could the Service have the address that it shows, by the rules of the pool? */
+/** Whether the Service may have the address that it shows, by the rules of the pool. */
 function mayAdopt(known: Cluster, service: Service, address: string): boolean {
   const match = { service, address };
   const family = addressIn(address)?.family;
   const isTheirs = isForeign(service, known.rules) && !isToBeTakenOver(service, known.rules);
   if (isTheirs || !wishesOf(service).families.some((one) => one === family)) return false;
-  // It keeps what the ledger says is its own.
+  // The Service keeps the address that it has in the ledger.
   if (entriesOf(known, service).some((entry) => familyOf(entry) === family)) return false;
   return [...poolObjections(known, match), ...quotaObjections(known, match)].length === 0;
 }
 
-/** Is it about to leave the address? Of Services that were changed at the same time more than one may be. */
+/** Whether the Service will leave the address. Several Services may leave if they were changed at the same time. */
 function isLeaving(known: Cluster, service: Service, address: string): boolean {
   const entry = entryOf(known, address);
   if (entry === undefined) return false;
-  // "`RequireDualStack` waits until both are there": it has no use for one address, which it does not show yet.
+  // "`RequireDualStack` waits until both are there": a single address is of no use if the Service does not show it yet.
   const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack' && !shownBy(service).includes(address);
   const waits = needsBoth && lacking({ cluster: known, service }).length > 0;
   return waits || whyLeaves(known, { service, entry }) !== undefined;

@@ -1,20 +1,20 @@
-/** Lets one thing after the other happen. */
+/** Lets the operations of a history happen. */
 import type { MemoryCluster } from './cluster.ts';
 import { kinds } from './knowledge.ts';
 import type { Op } from './ops.ts';
 import { written } from './random.ts';
 import type { Replica } from './replica.ts';
 
-/** Those who act. */
+/** The cluster and the two replicas. */
 export interface Cast {
   readonly cluster: MemoryCluster;
-  /** The one that has read everything. */
+  /** The replica that has read everything. */
   readonly leader: () => Promise<Replica>;
-  /** The one that has not. */
+  /** The replica that lags behind. */
   readonly other: () => Promise<Replica>;
 }
 
-/** Lets one thing happen. */
+/** Lets one operation happen. */
 export async function happen(op: Op, { cluster, leader, other }: Cast): Promise<void> {
   switch (op.op) {
     case 'create':

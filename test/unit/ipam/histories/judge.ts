@@ -11,30 +11,30 @@ import { kinds } from './knowledge.ts';
 import { isOverwritten, withoutEnding } from './known-faults.ts';
 import { statusRules } from './status-rules.ts';
 
-/** What is judged less strictly. */
+/** Which rules do not apply. */
 export interface Leniency {
   /** Other programs write statuses, and people delete entries. */
   readonly isBesideOthers?: boolean;
 }
 
-/** Watches all that is written in a cluster. */
+/** Watches all writes in a cluster. */
 export class Judge implements Witness {
-  /** What was wrong. */
+  /** The violations so far. */
   readonly failures: Error[] = [];
-  /** Was nothing deleted from the ledger but by Berth, and were no statuses written? */
+  /** Whether only Berth deleted ledger entries, and no other program wrote statuses. */
   isLedgerWhole: boolean;
   readonly #facts: () => Cluster;
-  /** Services, by uid, and addresses whose entries were overwritten by a controller that had not heard of the Service. */
+  /** Uids and addresses whose entries were overwritten by a controller that did not know the Service yet. */
   readonly #overwritten = new Set<string>();
   readonly #given = new Map<string, Given>();
 
-  /** `facts` tells what is so now. */
+  /** `facts` returns the present state. */
   constructor(facts: () => Cluster, leniency: Leniency = {}) {
     this.#facts = facts;
     this.isLedgerWhole = !leniency.isBesideOthers;
   }
 
-  /** Was an entry of this Service overwritten, so that it may show what it does not have? */
+  /** Whether an entry of this Service was overwritten, so that it may show an address that it does not have. */
   isExcused = ({ metadata }: Service): boolean =>
     [...this.#overwritten].some((one) => one.startsWith(`${metadata.uid} `));
 
@@ -55,7 +55,7 @@ export class Judge implements Witness {
     }
   }
 
-  /** What must hold at any moment. */
+  /** Checks what must hold at any moment. */
   moment(): void {
     if (!this.isLedgerWhole) return;
     const { services, entries } = withoutEnding(this.#facts());

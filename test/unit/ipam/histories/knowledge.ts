@@ -1,4 +1,4 @@
-/** What a client has been told by the API server: lists, watches and answers, the newest version of each object. */
+/** The knowledge of a client from lists, watches and answers: the newest version of each object. */
 
 import { collections } from '../../../../src/kube/resources.ts';
 import type { ApiObject } from '../../../apiserver/objects.ts';
@@ -13,18 +13,18 @@ export const kinds = {
   nodes: collections.nodes,
 } as const;
 
-/** One of them. */
+/** A name of one of these kinds. */
 export type KindName = keyof typeof kinds;
 
-/** What is known at one moment. */
+/** The knowledge at one moment. */
 export class Knowledge {
-  /** When the pass began that decides on it; milliseconds since 1970. */
+  /** When the pass that decides on it started, in milliseconds since 1970. */
   decidedAt = 0;
   readonly #objects = new Map<string, Map<string, ApiObject>>();
-  /** The version that an object was known to be gone with. */
+  /** The version at which an object was known to be deleted. */
   readonly #gone = new Map<string, number>();
 
-  /** The same, to go its own way from here. */
+  /** Returns an independent copy. */
   fork(): Knowledge {
     const other = new Knowledge();
     other.decidedAt = this.decidedAt;
@@ -33,7 +33,7 @@ export class Knowledge {
     return other;
   }
 
-  /** The object is there, as of its version. */
+  /** Learns that the object exists at its version. */
   hear(collection: string, object: ApiObject): void {
     const { uid, resourceVersion } = object.metadata;
     const known = this.#in(collection).get(uid)?.metadata.resourceVersion ?? 0;
@@ -41,13 +41,13 @@ export class Knowledge {
     this.#in(collection).set(uid, object);
   }
 
-  /** The object is gone, as of a version. */
+  /** Learns that the object is deleted as of a version. */
   miss(collection: string, uid: string, version: string): void {
     this.#gone.set(uid, Number(version));
     this.#in(collection).delete(uid);
   }
 
-  /** There is no object of this name, or another one than those that were known: the one with this uid. */
+  /** Learns that no object has this name, or only the one with this uid. */
   missName(collection: string, name: string, except?: string): void {
     for (const { metadata } of [...this.#in(collection).values()]) {
       if (metadata.name === name && metadata.uid !== except)
@@ -55,7 +55,7 @@ export class Knowledge {
     }
   }
 
-  /** The cluster as far as it is known. */
+  /** The cluster as far as the client knows it. */
   cluster(rules: Rules): Cluster {
     const all = (kind: KindName) => [...this.#in(kinds[kind]).values()] as unknown;
     return {

@@ -1,6 +1,6 @@
 /**
- * What random histories cannot promise yet: each function excludes exactly the state of one known fault, and names the promise (on the list of
- * expected failures) that shows it. The change that mends the fault deletes the function.
+ * What random histories cannot promise yet. Each function excludes exactly the state of one known fault, and names the promise (on the
+ * list of expected failures) that shows it. The change that fixes the fault deletes the function.
  */
 import { addressIn } from '../../../oracle/addresses.ts';
 import { type Holding, type Leave, whyMayLeave } from '../../../oracle/keeping.ts';
@@ -12,14 +12,14 @@ import { hasRoom } from '../../../oracle/rights.ts';
 import type { Barrier } from '../../../oracle/sharing.ts';
 import { isEnding, isForeign, wishesOf } from '../../../oracle/wishes.ts';
 
-/** "An address is free once no Service shows it, also none that is being deleted": what ending Services show is not looked at. */
+/** "An address is free only after no Service shows it, not even one that is being deleted": ending Services do not count here. */
 export function withoutEnding(cluster: Cluster): Cluster {
   return { ...cluster, services: cluster.services.filter((service) => !isEnding(service)) };
 }
 
 /**
- * "A Service that was made anew stays in its entry, whatever a controller knows that lags behind": the writer knows the entry of the new
- * Service, has not heard of that Service itself, and writes the former one back.
+ * "A Service that was created again stays in its entry, even if a controller lags behind": the writer knows the entry of the new
+ * Service but not the Service itself, and writes the former one back.
  */
 export function isOverwritten(
   { after, known }: { readonly after: Entry | undefined; readonly known: Cluster },
@@ -30,10 +30,10 @@ export function isOverwritten(
 }
 
 /**
- * "Of Services that share an address the one leaves it that was changed, whatever was changed": where it was the policy or the selector, the
- * ledger does not tell which one was changed, and the oracle says `PolicyDiffers` of both. And
- * "a Service keeps its address when the pool that it asks for is split or renamed": the address is of another pool by name, and so does not
- * meet the wish any more that it met when it was given.
+ * "Of the Services that share an address, the changed one leaves, whatever was changed": if the policy or the selector was changed,
+ * the ledger does not record in which Service, and the oracle returns `PolicyDiffers` for both. And
+ * "a Service keeps its address when the pool that it asks for is split or renamed": the address then belongs to a pool of another name. So
+ * it no longer fulfills the request that it fulfilled when it was assigned.
  */
 export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined {
   const why = whyMayLeave(cluster, holding);
@@ -45,12 +45,12 @@ export function whyLeaves(cluster: Cluster, holding: Holding): Leave | undefined
   return isAsGiven ? undefined : 'AsksForPool';
 }
 
-/** Why a Service must leave an address, and not only may. */
+/** The reasons by which a Service must leave an address, not only may. */
 const mustLeave: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'PolicyDiffers']);
 
 /**
- * "What a quiet program left is replaced, also where the Service must leave what the ledger has for it": the status stays as the other
- * program wrote it, and the Service in the entry.
+ * "The status that a quiet program left is replaced, even if the Service must leave its address in the ledger": the status stays as the
+ * other program wrote it, and the Service stays in the entry.
  */
 export function isLeftToOthers(cluster: Cluster, service: Service): boolean {
   const entries = entriesOf(cluster, service);
@@ -62,8 +62,8 @@ export function isLeftToOthers(cluster: Cluster, service: Service): boolean {
 }
 
 /**
- * "A Service that requires both families gets them where the quota has room for both": an address that it is to leave for another one counts
- * beside all that it wants.
+ * "A Service that requires both families gets them if the quota has room for both": an address that the Service leaves for another one
+ * counts in addition to all that it wants.
  */
 export function isCrowded(cluster: Cluster, service: Service): boolean {
   const [lacks, wants] = [lacking({ cluster, service }), wanting({ cluster, service })];
@@ -74,8 +74,8 @@ export function isCrowded(cluster: Cluster, service: Service): boolean {
 }
 
 /**
- * "A wish that cannot be had changes nothing, also in the middle of a move": of two addresses that a Service has, the one of a pool that it asks
- * for counts, also where its pools do not count, as it asks for a certain address or contradicts itself.
+ * "A request that cannot be fulfilled changes nothing, even in the middle of a move": of the two addresses of a Service, the one of a
+ * requested pool wins. That is so even if the pools do not count, because the Service asks for a certain address or contradicts itself.
  */
 export function isDrawnBack(cluster: Cluster, { service, entry, given }: Holding): boolean {
   const { addresses, pools, faults } = wishesOf(service);
@@ -85,8 +85,8 @@ export function isDrawnBack(cluster: Cluster, { service, entry, given }: Holding
 }
 
 /**
- * "An address that is kept back meanwhile is not confirmed as one in use": what confirms an entry leaves out its time, and the API server
- * refuses an entry without Services and without a time.
+ * "An address that was kept back meanwhile is not confirmed as in use": the write that confirms an entry omits its time, and the API
+ * server refuses an entry without Services and without a time.
  */
 export function isOfReservation({ message }: Error): boolean {
   return message.includes('berth.dev/confirmed') && message.endsWith('an entry without services needs reservedUntil');

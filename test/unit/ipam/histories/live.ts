@@ -1,4 +1,4 @@
-/** Lets a history happen, with the program's own controllers in it. */
+/** Runs a history with the program's own controllers. */
 import assert from 'node:assert/strict';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
 import { MemoryCluster } from './cluster.ts';
@@ -7,9 +7,9 @@ import { Judge, type Leniency } from './judge.ts';
 import type { Op } from './ops.ts';
 import { Replica, takeFaults } from './replica.ts';
 
-/** How a life is looked at. */
+/** Options of a life. */
 export interface Outlook extends Leniency {
-  /** Is shown what the leader decides on, each time before it does. */
+  /** Is called with the leader's snapshot before each of its decisions. */
   readonly look?: (known: Snapshot) => void;
 }
 
@@ -28,14 +28,14 @@ export class Life {
     this.cluster = new MemoryCluster(this.judge);
   }
 
-  /** Starts a replica. It ends with this life. */
+  /** Starts a replica. It ends together with this life. */
   async start(former?: Replica): Promise<Replica> {
     const replica = await Replica.start(this.cluster, former);
     this.#replicas.add(replica);
     return replica;
   }
 
-  /** The replica that knows everything; another one where it has crashed. */
+  /** The replica that knows everything. It is replaced after a crash. */
   async leader(): Promise<Replica> {
     this.#leader = await this.#successorOf(this.#leader);
     await this.#leader.hear();
@@ -43,15 +43,15 @@ export class Life {
     return this.#leader;
   }
 
-  /** The replica that knows what it has been told; another one where it has crashed. */
+  /** The replica that knows only what was delivered to it. It is replaced after a crash. */
   async other(): Promise<Replica> {
     this.#other = await this.#successorOf(this.#other);
     return this.#other;
   }
 
-  /** Lets everything happen. */
+  /** Lets all operations happen. */
   async happen(ops: readonly Op[]): Promise<void> {
-    // Both are there from the beginning.
+    // Both replicas exist from the beginning.
     await this.leader();
     await this.other();
     for (const [i, op] of ops.entries()) {
@@ -61,7 +61,7 @@ export class Life {
     }
   }
 
-  /** Passes of a replica that has just started, until it finds nothing to do. Gives it, and in how many milliseconds there is more. */
+  /** Runs passes of a new replica until it finds nothing to do. Returns it, and the milliseconds until its next pass. */
   rest = async (): Promise<{ readonly replica: Replica; readonly dueInMs: number | undefined }> => {
     const replica = await this.start();
     for (let round = 0; round < 10; round++) {
@@ -71,17 +71,17 @@ export class Life {
       this.assertSound('on the way to rest');
       if (writes === 0) return { replica, dueInMs };
     }
-    assert.fail('there is no end');
+    assert.fail('the controller does not come to rest');
   };
 
-  /** Nothing that was judged was wrong, and no write was refused that should not be. */
+  /** Fails if the judge found a violation, or if a write was refused that must not be refused. */
   assertSound(when: string): void {
     const [first] = [...this.judge.failures, ...takeFaults()];
     if (first !== undefined)
       throw new Error(`${when}: ${first instanceof Error ? first.message : first}`, { cause: first });
   }
 
-  /** All replicas end. */
+  /** Ends all replicas. */
   end(): void {
     for (const replica of this.#replicas) replica.end();
     this.cluster.end();
@@ -93,7 +93,7 @@ export class Life {
   }
 }
 
-/** Lives a life and ends it. */
+/** Runs a story in a new life, and ends the life. */
 export async function lived(outlook: Outlook, story: (life: Life) => Promise<void>): Promise<void> {
   const life = new Life(outlook);
   try {

@@ -1,14 +1,14 @@
-/** What may happen in a small cluster, as small objects that fast-check can print and shrink. */
+/** The operations of a history, as small objects that fast-check can print and shrink. */
 
 import type { Pool } from '../../../oracle/objects.ts';
 import { fc } from '../../../property.ts';
 import type { KindName } from './knowledge.ts';
 import { address4, address6, birth, type Facts, facts, poolSpec } from './random.ts';
 
-/** One thing that happens. */
+/** One operation. */
 export type Op =
   | { readonly op: 'create' | 'edit' | 'recreate'; readonly svc: string; readonly facts: Facts }
-  /** Also: is on its way out, but not gone; no LoadBalancer any more; a LoadBalancer again. */
+  /** `terminate`: a deletion that a finalizer holds up. The two types: the Service stops being a LoadBalancer, or becomes one again. */
   | { readonly op: 'delete' | 'terminate' | 'ClusterIP' | 'LoadBalancer'; readonly svc: string }
   | { readonly op: 'pool'; readonly pool: string; readonly spec: Pool['spec'] }
   | { readonly op: 'unpool'; readonly pool: string }
@@ -19,14 +19,14 @@ export type Op =
   | { readonly op: 'other writes'; readonly svc: string; readonly addresses: readonly string[] }
   /** A person deletes an entry of the ledger. */
   | { readonly op: 'lost'; readonly address: string }
-  /** A person wants the Services of an address to get another one. */
+  /** An administrator wants the Services of an address to get another one. */
   | { readonly op: 'renumber'; readonly address: string }
-  /** A pass on what is there now; after so many writes it crashes. */
+  /** The leader runs a pass on the present state, and crashes after this many writes. */
   | { readonly op: 'pass'; readonly writes?: number }
-  /** The other controller reads, everything or one kind; later it decides on what it read then. */
+  /** The other controller reads everything or one kind. Later it decides on what it read then. */
   | { readonly op: 'other reads' }
   | { readonly op: 'other hears'; readonly kind: KindName }
-  /** A pass whose writes stay on their way until it strikes. */
+  /** The other controller runs a pass whose writes stay under way until `strike`. */
   | { readonly op: 'other looks' }
   | { readonly op: 'other strikes' }
   | { readonly op: 'other passes'; readonly writes?: number };
@@ -72,7 +72,7 @@ const ops = {
 
 type Weights = Readonly<Record<keyof typeof ops, number>>;
 
-/** How often each happens. */
+/** The frequency of each operation. */
 const common: Weights = {
   create: 10,
   edit: 6,
@@ -94,7 +94,7 @@ const common: Weights = {
   lost: 0,
 };
 
-/** It begins with pools, as otherwise little happens. */
+/** A history begins with pools, because little happens without them. */
 function historyOf(weights: Weights): fc.Arbitrary<readonly Op[]> {
   const names = (Object.keys(ops) as (keyof typeof ops)[]).filter((name) => weights[name] > 0);
   const anything = names.map((name) => ({ weight: weights[name], arbitrary: ops[name] as fc.Arbitrary<Op> }));
@@ -103,7 +103,7 @@ function historyOf(weights: Weights): fc.Arbitrary<readonly Op[]> {
   return fc.tuple(pools, rest).map(([first, more]) => [...first, ...more]);
 }
 
-/** Two controllers act, each of which believes that it leads. */
+/** Two controllers run, and each believes that it is the leader. */
 export const history = historyOf({
   ...common,
   otherReads: 3,
@@ -113,5 +113,5 @@ export const history = historyOf({
   otherPasses: 4,
 });
 
-/** One controller, another program that writes statuses, and people who delete entries. */
+/** One controller runs, another program writes statuses, and people delete entries. */
 export const besideOthers = historyOf({ ...common, otherWrites: 5, lost: 3 });

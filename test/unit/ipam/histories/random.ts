@@ -1,19 +1,19 @@
-/** Small Services and pools at random: most are plain, and they are few enough to meet each other. */
+/** Random small Services and pools. Most are plain, and there are so few that they collide. */
 
 import type { Pool } from '../../../oracle/objects.ts';
 import { fc } from '../../../property.ts';
 import type { ServiceFacts } from './cluster.ts';
 
-/** What a Service of a test may ask for. */
+/** The requests of a Service. */
 export interface Facts {
   readonly families?: readonly string[];
   readonly familyPolicy?: string;
   readonly requests?: readonly string[];
-  /** AllocationRequest by the field of the spec, and not by an annotation. */
+  /** The request stands in the field of the spec and not in an annotation. */
   readonly byField?: boolean;
   readonly requestedPools?: readonly string[];
   readonly sharingKey?: string;
-  /** Of the annotations. */
+  /** The prefix of the annotations. */
   readonly prefix?: string;
   readonly ports?: readonly { readonly protocol: string; readonly port: number }[];
   readonly local?: boolean;
@@ -27,7 +27,7 @@ export const address4 = fc.nat({ max: 7 }).map((n) => `192.0.2.${n}`);
 /** One of four IPv6 addresses. */
 export const address6 = fc.nat({ max: 3 }).map((n) => `2001:db8::${n || ''}`);
 
-/** Each fact only once in so many times, so that most objects are plain. */
+/** Sets each fact in one of `oneIn` objects, so that most objects are plain. */
 function seldom<T extends object>(
   some: { readonly [K in keyof T]: readonly [oneIn: number, arbitrary: fc.Arbitrary<T[K]>] },
 ) {
@@ -55,7 +55,7 @@ const port = fc.constantFrom(
   { protocol: 'UDP', port: 80 },
   { protocol: 'TCP', port: 443 },
 );
-/** What Services ask for. */
+/** Requests of Services. */
 export const facts: fc.Arbitrary<Facts> = fc
   .tuple(
     families,
@@ -81,7 +81,7 @@ export const facts: fc.Arbitrary<Facts> = fc
   .map(([some, more]) => ({ ...some, ...more }));
 
 const ranges = ['192.0.2.0/30', '192.0.2.2-192.0.2.5', '192.0.2.7', '2001:db8::/127', '2001:db8::1-2001:db8::2'];
-/** What pools say. */
+/** Specs of pools. */
 export const poolSpec = fc
   .tuple(
     fc.subarray(ranges, { minLength: 2 }),
@@ -106,12 +106,12 @@ export const poolSpec = fc
     }),
   )
   .map(([addresses, more]): Pool['spec'] => ({ addresses, ...more }));
-/** What a new Service asks for. A class never changes. */
+/** The requests of a new Service. A class never changes. */
 export const birth = fc
   .tuple(facts, seldom<Pick<Facts, 'class'>>({ class: [8, fc.constantFrom('berth.dev/berth', 'x/y')] }))
   .map(([some, more]) => ({ ...some, ...more }));
 
-/** What these facts are in an object. */
+/** Writes these facts as fields of an object. */
 export function written(facts: Facts): ServiceFacts {
   const { requests = [], requestedPools = [], sharingKey, byField = false, prefix = 'berth.dev/' } = facts;
   const isByField = byField && requests.length === 1;

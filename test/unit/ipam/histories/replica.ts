@@ -1,4 +1,4 @@
-/** A replica of the controller in a cluster in memory: its own informers, and its own pass, which a test begins. */
+/** A replica of the controller in a cluster in memory, with its own informers. A test starts its passes. */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import { pass } from '../../../../src/controller/controller.ts';
@@ -18,9 +18,9 @@ import { type Fate, MemoryClient } from './client.ts';
 import type { MemoryCluster } from './cluster.ts';
 import { isOfReservation } from './known-faults.ts';
 
-/** A loop that turns only when a test says so. It remembers when it was to turn again. */
+/** A loop that runs only when a test starts a pass. It records when it would run next. */
 class StillLoop extends Loop {
-  /** In how many milliseconds it is to turn again, at the latest. */
+  /** The milliseconds until the next pass is due. */
   dueInMs: number | undefined;
 
   constructor() {
@@ -28,7 +28,7 @@ class StillLoop extends Loop {
     this.trigger = () => undefined;
   }
 
-  /** A pass begins. */
+  /** Starts a pass. */
   begin(): void {
     this.dueInMs = undefined;
   }
@@ -38,10 +38,10 @@ class StillLoop extends Loop {
   }
 }
 
-/** What a well-made write may meet: another one was faster, or another program owns a field. */
+/** Statuses that a correct write may meet: another writer was faster, or another program owns a field. */
 const usual: ReadonlySet<number> = new Set([404, 409]);
 
-/** Errors that were logged and that no well-made write should meet, since the last time that they were asked for. */
+/** Logged errors that no correct write may meet, since the last call of {@link takeFaults}. */
 const faults: unknown[] = [];
 
 const note = (error: unknown) => {
@@ -51,27 +51,27 @@ const note = (error: unknown) => {
 
 const log = pino({ level: 'warn', serializers: { err: note } }, { write: () => undefined });
 
-/** The faults since the last call. */
+/** Returns the faults since the last call. */
 export function takeFaults(): readonly unknown[] {
   return faults.splice(0);
 }
 
-/** Says nothing in pools' statuses, which the program does once a second at most. */
+/** Writes no pool status. The program writes it at most once a second. */
 class SilentPoolStatus extends PoolStatus {
   override apply(): Promise<void> {
     return Promise.resolve();
   }
 }
 
-/** How a pass went. */
+/** The result of a pass. */
 export interface Passed {
-  /** Refused ones too. */
+  /** The number of writes, including refused ones. */
   readonly writes: number;
-  /** In how many milliseconds another one was asked for, at the latest. */
+  /** The milliseconds until the next pass is due. */
   readonly dueInMs: number | undefined;
 }
 
-/** One replica, which believes that it leads. */
+/** One replica. It believes that it is the leader. */
 export class Replica {
   readonly client: MemoryClient;
   readonly #cluster: MemoryCluster;
@@ -82,7 +82,7 @@ export class Replica {
   readonly #state = { cache: new AllocationCache(), conflicts: new StatusConflicts(), inEffect: new InEffect() };
   /** A pass that waits for the answers to its writes. */
   #underWay: Promise<void> | undefined;
-  /** Makes writes arrive whose answers are not waited for any more. */
+  /** Let writes arrive whose answers no pass waits for. */
   readonly #late: (() => void)[];
 
   private constructor(cluster: MemoryCluster, former: Replica | undefined) {
@@ -93,35 +93,35 @@ export class Replica {
     this.#informers = makeInformers(this.client, log, () => undefined);
   }
 
-  /** Starts one: it reads everything. What a former one has sent may still arrive. */
+  /** Starts a replica, which reads everything. Writes of a former one may still arrive. */
   static async start(cluster: MemoryCluster, former?: Replica): Promise<Replica> {
     const replica = new Replica(cluster, former);
     for (const informer of Object.values(replica.#informers)) void informer.run(replica.#stop.signal);
-    // An answer takes a few turns.
+    // An answer takes several microtasks.
     for (let turn = 0; turn < 100 && !isSynced(replica.#informers); turn++) await Promise.resolve();
     assert.ok(isSynced(replica.#informers), 'the first lists are not read');
     await replica.hear();
     return replica;
   }
 
-  /** What it would decide on. */
+  /** The snapshot that the replica would decide on. */
   get snapshot(): Snapshot {
     return { ...snapshotOf(this.#informers), ownership, now: this.#cluster.now };
   }
 
-  /** What its watches have to tell arrives: of all kinds, or of one. */
+  /** Delivers the waiting watch events, of all kinds or of one. */
   hear(path?: string): Promise<void> {
     return this.client.deliver(path);
   }
 
-  /** A whole pass. Gives how many writes it made, refused ones too, and when the next one is wanted. */
+  /** Runs a whole pass. Returns the number of writes, including refused ones, and the time until the next pass. */
   async pass(fate: Fate = {}): Promise<Passed> {
     await this.#giveUp();
     this.client.begin(fate);
     this.client.knowledge.decidedAt = this.#cluster.now;
     this.#loop.begin();
     const constant = { client: this.client, log, informers: this.#told, loop: this.#loop, events: this.#events };
-    // What failed before is due again: a pass of a test comes as late as it likes.
+    // Failed writes are due again: a test may run its pass as late as it likes.
     const anew = { backoff: new Backoff(), poolStatus: fate.reports ? new PoolStatus() : new SilentPoolStatus() };
     const parts = { ...constant, ...this.#state, ...anew, signal: this.#stop.signal };
     const running = pass(parts, { ownership, handOff: 'KubeProxy' });
@@ -133,7 +133,7 @@ export class Replica {
     return { writes: this.client.writes, dueInMs: this.#loop.dueInMs };
   }
 
-  /** What it has sent and what was held back arrives, and the pass goes on to its end. */
+  /** Lets all held writes arrive, and the pass run to its end. */
   async strike(): Promise<void> {
     for (const arrive of this.#late.splice(0)) arrive();
     this.client.arrive();
@@ -141,19 +141,19 @@ export class Replica {
     this.#underWay = undefined;
   }
 
-  /** It ends. */
+  /** Ends the replica. */
   end(): void {
     this.#stop.abort();
     this.client.close();
   }
 
-  /** It ends as in a crash. Gives what makes the writes arrive that it had sent. */
+  /** Ends the replica as in a crash. Returns functions that let its sent writes arrive. */
   abandon(): (() => void)[] {
     this.end();
     return [...this.#late, this.client.giveUp()];
   }
 
-  /** What it watches, for a pass. A decision alone looks at namespaces: then the client is told that what is known now is decided on. */
+  /** The informers for a pass. Only a decision reads namespaces, so this tells the client that the pass decides now. */
   get #told(): Informers {
     const { client } = this;
     const { namespaces, ...others } = this.#informers;
@@ -166,7 +166,7 @@ export class Replica {
     };
   }
 
-  /** A pass that waits for answers gives up, as after a time-out. Its writes are still on their way. */
+  /** Lets a waiting pass stop waiting, as after a time-out. Its writes are still under way. */
   async #giveUp(): Promise<void> {
     if (this.#underWay === undefined || this.client.isStopped) return;
     this.#late.push(this.client.giveUp());
@@ -175,7 +175,7 @@ export class Replica {
   }
 }
 
-/** Everything that could go on has gone on. */
+/** Waits until everything that could run has run. */
 function quiet(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** What must be so once nothing is left to do: ledger, statuses and pools agree, every reason is true, and nothing is withheld. */
+/** What must hold when nothing is left to do: ledger, statuses and pools agree, every reason is true, and nothing is withheld. */
 import assert from 'node:assert/strict';
 import { countsOf } from '../../../oracle/counts.ts';
 import { entriesOf, familyOf, isReserved, livingOf, refsOf } from '../../../oracle/ledger.ts';
@@ -10,19 +10,19 @@ import type { MemoryCluster } from './cluster.ts';
 import type { Judge } from './judge.ts';
 import { isBarred, isCrowded, isLeftToOthers, withoutEnding } from './known-faults.ts';
 
-/** The cluster without ending Services, all of it, and which Services a known fault has touched. */
+/** The cluster without ending Services, the whole cluster, and which Services a known fault has affected. */
 interface Rest {
   readonly cluster: Cluster;
   readonly facts: Cluster;
   readonly isExcused: (service: Service) => boolean;
 }
 
-/** Throws where it is broken. */
+/** Throws if the rule is broken. */
 type Rule = (rest: Rest) => void;
 
-/** Every way in which the end of a history can be wrong. */
+/** All rules for the end of a history. */
 const restRules: Readonly<Record<string, Rule>> = {
-  'every entry in use is of Services that show its address, and that may share it': ({ cluster }) => {
+  'every entry in use names Services that show its address and may share it': ({ cluster }) => {
     for (const entry of cluster.entries.filter((one) => !isReserved(one))) {
       const { address } = entry.spec;
       const users = refsOf(entry).map((ref) => {
@@ -30,7 +30,7 @@ const restRules: Readonly<Record<string, Rule>> = {
         assert.ok(service && shownBy(service).includes(address), `${keyOf(ref)} has ${address} and does not show it`);
         return service;
       });
-      assert.ok(users.length > 0, `${address} is of no Service`);
+      assert.ok(users.length > 0, `${address} belongs to no Service`);
       for (const [i, one] of users.entries()) {
         for (const other of users.slice(i + 1)) {
           const barrier = barrierBetween(one, other);
@@ -40,7 +40,7 @@ const restRules: Readonly<Record<string, Rule>> = {
       }
     }
   },
-  'a Service shows what it has': ({ cluster, isExcused }) => {
+  'a Service shows the addresses that it has': ({ cluster, isExcused }) => {
     for (const service of ours(cluster).filter((one) => !isExcused(one))) {
       const has = entriesOf(cluster, service).map(({ spec }) => spec.address);
       assert.deepEqual([...shownBy(service)].sort(), [...has].sort(), keyOf(service.metadata));
@@ -49,8 +49,8 @@ const restRules: Readonly<Record<string, Rule>> = {
   'every reason is true': ({ cluster, facts }) => {
     for (const service of ours(cluster)) assertReason(service, cluster, facts);
   },
-  'no Service waits for what it could have': assertNoneMissed,
-  'pools count what is in use and what is free': ({ cluster }) => {
+  'no Service waits for an address that it could have': assertNoneMissed,
+  'pools count the used and the free addresses': ({ cluster }) => {
     for (const pool of cluster.pools) {
       const { assignedIPv4, assignedIPv6, availableIPv4, availableIPv6 } = pool.status ?? {};
       const [four, six] = [countsOf(cluster, pool, 'IPv4'), countsOf(cluster, pool, 'IPv6')];
@@ -66,7 +66,7 @@ const restRules: Readonly<Record<string, Rule>> = {
   },
 };
 
-/** What must be so even where other programs write statuses, and people delete entries. */
+/** The rules that hold even if other programs write statuses and people delete entries. */
 const agreement: Readonly<Record<string, Rule>> = {
   'a Service that has addresses shows them': ({ cluster }) => {
     for (const service of ours(cluster)) {
@@ -77,15 +77,15 @@ const agreement: Readonly<Record<string, Rule>> = {
   'every reason is true': ({ cluster, facts }) => {
     for (const service of ours(cluster)) assertReason(service, cluster, facts);
   },
-  'no Service waits for what it could have': assertNoneMissed,
+  'no Service waits for an address that it could have': assertNoneMissed,
 };
 
-/** Holds a cluster at rest against all rules. */
+/** Checks a cluster at rest against all rules. */
 export function assertRest({ facts }: MemoryCluster, { isExcused }: Judge): void {
   assertRules(restRules, { facts, isExcused });
 }
 
-/** Holds a cluster at rest, beside other programs, against what must be so there too. */
+/** Checks a cluster at rest, with other programs in it, against the rules that hold there too. */
 export function assertAgreement({ facts }: MemoryCluster, { isExcused }: Judge): void {
   assertRules(agreement, { facts, isExcused });
 }
@@ -101,7 +101,7 @@ function assertRules(rules: typeof restRules, { facts, isExcused }: Omit<Rest, '
   }
 }
 
-/** The condition of the Service says what is so. What ending Services show may count or not. */
+/** Checks that the Service's condition is true. Addresses that ending Services show may count or not. */
 function assertReason(service: Service, ...views: readonly Cluster[]): void {
   const condition = service.status?.conditions?.find(({ type }) => type === 'berth.dev/Allocated');
   const { reason = 'none', status } = condition ?? {};
@@ -112,7 +112,7 @@ function assertReason(service: Service, ...views: readonly Cluster[]): void {
   assert.ok(isSo, `${name} has ${has}: ${reason}, ${condition?.message}`);
 }
 
-/** The addresses that it has. One of a family that it has no more may be in the ledger while its status waits for a person. */
+/** The Service's addresses. An address of a former family may stay in the ledger while its status waits for a person. */
 function ownOf(cluster: Cluster, service: Service): readonly string[] {
   if (isLeftToOthers(cluster, service)) return [];
   const { families } = wishesOf(service);
@@ -120,12 +120,12 @@ function ownOf(cluster: Cluster, service: Service): readonly string[] {
   return entries.map(({ spec }) => spec.address);
 }
 
-/** What an ending Service still shows may well be withheld. */
+/** Checks that no Service waits in vain. An address that an ending Service still shows may be withheld. */
 function assertNoneMissed({ cluster, facts }: Rest): void {
   for (const service of ours(cluster)) {
     if (isLeftToOthers(cluster, service) || isCrowded(facts, service)) continue;
     const own = entriesOf(cluster, service).map(({ spec }) => spec.address);
-    // Of what it shows and does not have a person decides.
+    // A person must decide about an address that it shows and does not have.
     const isOpen = shownBy(service).some((address) => !own.includes(address));
     const missed = isOpen ? undefined : missedBy({ cluster: facts, service });
     assert.equal(missed, undefined, `${keyOf(service.metadata)} could have ${missed}`);

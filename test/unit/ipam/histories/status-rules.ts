@@ -1,4 +1,4 @@
-/** What must hold of every write to a Service's status. */
+/** The rules for every write to a Service's status. */
 import assert from 'node:assert/strict';
 import { addressIn } from '../../../oracle/addresses.ts';
 import type { Given, Leave } from '../../../oracle/keeping.ts';
@@ -9,7 +9,7 @@ import { areSamePorts } from '../../../oracle/sharing.ts';
 import { isForeign, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import { isDrawnBack, whyLeaves } from './known-faults.ts';
 
-/** One write, what its writer knew, and what was really so. */
+/** One write, the knowledge of its writer, and the real state. */
 export interface StatusWrite {
   readonly before: Service;
   readonly after: Service;
@@ -18,20 +18,20 @@ export interface StatusWrite {
   readonly givenOf: (uid: string, address: string) => Given | undefined;
 }
 
-/** How long another program must have been quiet before its addresses are replaced. */
+/** How long another program must be quiet before its addresses are replaced. */
 const quietMs = 60_000;
 
-/** Why a Service may be left without an address that it showed, and not only change it for another one. */
+/** The reasons by which a Service may lose an address that it showed without getting another one. */
 const withoutAnother: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'PolicyDiffers', 'Obstructed']);
 
-/** Every way in which a write to a status can be wrong. */
+/** All rules for a write to a status. */
 export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = {
-  'the ledger says that the Service has an address before the Service shows it': ({ before, after, live }) => {
+  'the ledger has an address of the Service before the Service shows it': ({ before, after, live }) => {
     const name = keyOf(after.metadata);
     for (const address of newIn(after, before)) {
       const entry = entryOf(live, address);
       const ref = refsOf(entry).find(({ uid }) => uid === after.metadata.uid);
-      assert.ok(entry && ref, `${name} shows ${address}, and no entry says so`);
+      assert.ok(entry && ref, `${name} shows ${address}, without an entry`);
       assert.ok(!isReserved(entry), `${name} shows ${address}, which is kept back`);
       assert.ok(areSamePorts(ref.ports, after.spec.ports), `the entry of ${address} names other ports than ${name}`);
       assert.equal(entry.spec.sharingKey, wishesOf(after).key, `the key of ${address}, which ${name} shows`);
@@ -46,9 +46,9 @@ export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = 
   'a Service that requires both families gets both, or nothing new': ({ before, after }) => {
     const { families } = wishesOf(after);
     if (after.spec.ipFamilyPolicy !== 'RequireDualStack' || shownBy(after).length === families.length) return;
-    assert.deepEqual(newIn(after, before), [], `${keyOf(after.metadata)} gets one family alone`);
+    assert.deepEqual(newIn(after, before), [], `${keyOf(after.metadata)} gets only one family`);
   },
-  'what another program wrote is replaced only once it was quiet, and never cleared': ({ before, after, live }) => {
+  "another program's status is replaced only after it was quiet, and never cleared": ({ before, after, live }) => {
     if (!isForeign(before, live.rules) || shownBy(before).join() === shownBy(after).join()) return;
     const times = (before.metadata.managedFields ?? [])
       .filter(({ fieldsV1 }) => JSON.stringify(fieldsV1 ?? {}).includes('"f:ingress"'))
@@ -57,7 +57,7 @@ export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = 
     assert.ok(silentMs >= quietMs, `${keyOf(after.metadata)}, written ${silentMs} ms ago`);
     assert.ok(shownBy(after).length > 0, `${keyOf(after.metadata)} is cleared`);
   },
-  'an address that a Service has changes only where the Service, or a person, wants it': (of) => {
+  'an address of a Service changes only if the Service or an administrator wants it': (of) => {
     const { before, after, known, givenOf } = of;
     for (const address of newIn(before, after)) {
       const entry = entryOf(known, address);
@@ -77,7 +77,7 @@ export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = 
   },
 };
 
-/** What a Service changes for its own wish is what it wished. */
+/** If a Service changes its address by its own wish, it gets an address that it asks for. */
 function assertWish({ after, known }: StatusWrite, address: string, why: Leave): void {
   const { addresses, pools } = wishesOf(after);
   const ip = addressIn(address);
@@ -89,7 +89,7 @@ function assertWish({ after, known }: StatusWrite, address: string, why: Leave):
   if (why === 'AsksForPool') assert.ok(isOfPool, `${text} of pool ${home}, which it does not ask for`);
 }
 
-/** The addresses that the one shows and the other does not. */
+/** The addresses that one Service shows and the other does not. */
 function newIn(one: Service, other: Service): readonly string[] {
   const shown = shownBy(other);
   return shownBy(one).filter((address) => !shown.includes(address));
