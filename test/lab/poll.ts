@@ -37,7 +37,7 @@ export async function eventually<T>(
     try {
       const value = await fn();
       if (value !== undefined && value !== false) return value as Answer<T>;
-      cause = new Error(`the result was ${value}`);
+      cause = new Error(`it gave ${value}`);
     } catch (error) {
       cause = error;
     }
