@@ -43,7 +43,7 @@ export interface Deletion {
   readonly wait?: boolean;
 }
 
-/** A merge patch (RFC 7386), with the namespace and the subresource that it is for. */
+/** A merge patch (RFC 7396), with the namespace and the subresource that it is for. */
 export interface Patch extends Where {
   readonly subresource?: 'scale' | 'status';
   readonly metadata?: object;
