@@ -64,7 +64,7 @@ export function namespacePrefix(id: string): string {
 /** Throws if `id` cannot be part of a namespace's name, or could make it look like a namespace of another lab. */
 export function checkId(id: string): void {
   if (!/^[a-z][a-z0-9]{0,15}$/.test(id))
-    throw new Error(`"${id}" is no id of a lab: use a lowercase letter, and then at most 15 lowercase letters or digits`);
+    throw new Error(`"${id}" is no id of a lab: use 1 to 16 lowercase letters and digits, a letter first`);
 }
 
 /** Computes the plan of a lab. */

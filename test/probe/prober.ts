@@ -91,7 +91,7 @@ export class Prober {
     const to = now();
     const [mac] = findingsOf(this.#told, { from: to - 500, to }).macs.slice(-1);
     const holder = this.#lab.nodes.find((node) => node.mac === mac);
-    if (holder === undefined) throw new Error(`no node answers ARP requests, but ${mac ?? 'no host at all'}`);
+    if (holder === undefined) throw new Error(`no node answers ARP requests (answer from ${mac ?? 'no host'})`);
     return holder;
   }
 

@@ -78,7 +78,7 @@ export const updates: Checks = {
     const { metadata } = await asking.get('PUT', asking.entry, { body });
     assert.deepEqual([metadata.labels, metadata.annotations, metadata.finalizers], [undefined, undefined, undefined]);
   },
-  'an update of the object does not change its status, and an update of the status changes nothing else': async (asking) => {
+  'an update of an object keeps its status, and an update of the status changes nothing else': async (asking) => {
     const made = await asking.createEntry();
     const status = { holder: { node: 'n', term: 1 } };
     const held = await asking.get('PUT', `${asking.entry}/status`, {
@@ -137,7 +137,7 @@ export const deletions: Checks = {
     const done = await asking.ask('DELETE', asking.entry, { body: asks({ uid }).body });
     assert.equal(done.status, 200);
   },
-  'a deleted object with a finalizer is only marked, and is removed together with its last finalizer': async (asking) => {
+  'a deleted object with a finalizer is marked first, and is removed with its last finalizer': async (asking) => {
     await asking.createEntry({ finalizers: ['example.com/x'] });
     await asking.get('DELETE', asking.entry);
     const marked = await asking.get('GET', asking.entry);
