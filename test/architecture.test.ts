@@ -91,7 +91,7 @@ const table: Readonly<Record<string, Row>> = {
   controller: {
     folders: ['addr', 'api', 'ipam', 'kube', 'runtime'],
     modules: ['node:fs/promises', 'node:path'],
-    why: 'composes; never loads FFI; reads the CRDs that the chart installs',
+    why: 'composes; never loads FFI; reads the CRDs that the chart contains',
   },
   speaker: {
     folders: [
