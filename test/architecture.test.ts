@@ -1,4 +1,4 @@
-/** The import table: which folder may import which. A denial is a design decision, so each row gives the reason. */
+/** The import table: which folder may import which. Every limit is a design decision, so each row gives its reason. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -8,7 +8,7 @@ import { testOnlyExports } from './test-only-exports.ts';
 
 interface Row {
   readonly folders: readonly string[];
-  /** Modules from outside; `node:` ones are named in full. */
+  /** Modules from outside of src. Names of Node's own modules include `node:`. */
   readonly modules: readonly string[];
   readonly why: string;
 }
@@ -24,7 +24,7 @@ const table: Readonly<Record<string, Row>> = {
   liveness: {
     folders: [],
     modules: [],
-    why: 'what speakers tell each other, and what follows; testable without a clock',
+    why: 'the messages between speakers, and what follows from them; testable without a clock',
   },
   neighbor: { folders: ['addr', 'wire'], modules: [], why: 'frame in, frame out: knows no cluster, no speaker' },
   election: {
@@ -91,7 +91,7 @@ const table: Readonly<Record<string, Row>> = {
   controller: {
     folders: ['addr', 'api', 'ipam', 'kube', 'runtime'],
     modules: ['node:fs/promises', 'node:path'],
-    why: 'composes; never loads FFI; reads the CRDs that the chart brings',
+    why: 'composes; never loads FFI; reads the CRDs that the chart contains',
   },
   speaker: {
     folders: [
@@ -122,16 +122,16 @@ const table: Readonly<Record<string, Row>> = {
       'node:stream/consumers',
       'node:timers/promises',
     ],
-    why: 'answers by the same decisions as controller and speaker, over what it has read once; never loads FFI',
+    why: 'evaluates the decisions of controller and speaker on what it has read once; never loads FFI',
   },
   '.': {
     folders: ['api', 'cli', 'controller', 'speaker', 'runtime'],
     modules: ['commander', 'node:fs', 'node:readline/promises'],
-    why: 'only the entries know the roles',
+    why: 'only the entry files know the roles',
   },
 };
 
-/** The packet worker asks for decisions, and its counters are named after them; the rest of linux knows none. */
+/** The packet worker calls decisions of `neighbor`, and its counters are named after them. No other file of linux may do so. */
 const decisionsInLinux = /^src\/linux\/worker\//;
 
 const files = globSync('src/**/*.ts').sort();
@@ -165,7 +165,7 @@ test('every folder imports only what the table allows', () => {
   }
 });
 
-test('the plan of the data path imports nothing of the rules that follow from it', () => {
+test('the plan of the data path imports none of the rules that follow from it', () => {
   const plan = files.filter((file) => file.startsWith('src/dataplane/plan/'));
   assert.ok(plan.length > 5);
   for (const file of plan) {
@@ -176,7 +176,7 @@ test('the plan of the data path imports nothing of the rules that follow from it
   }
 });
 
-test('the oracle of the tests imports nothing of the program, so it shares none of its mistakes', () => {
+test('the oracle of the tests imports no file of the program, so it shares none of its mistakes', () => {
   const oracle = globSync('test/oracle/**/*.ts');
   assert.ok(oracle.length > 5);
   for (const file of oracle) {
@@ -187,7 +187,7 @@ test('the oracle of the tests imports nothing of the program, so it shares none 
   }
 });
 
-test('no file imports itself through others', () => {
+test('imports have no cycle', () => {
   const graph = new Map(
     files.map((file) => [
       file,
@@ -206,18 +206,18 @@ test('no file imports itself through others', () => {
   for (const file of files) visit(file, []);
 });
 
-test('every file opens with its purpose, and none is longer than a few screens', () => {
+test('every file starts with its purpose, and no file is longer than 300 lines', () => {
   for (const file of files) {
     const source = readFileSync(file, 'utf8').replace(/^#!.*\n/, '');
-    assert.match(source, /^\/\*\*/, `${file} does not say what it is for`);
+    assert.match(source, /^\/\*\*/, `${file} does not start with its purpose`);
     assert.ok(source.split('\n').length <= 300, `${file} is longer than 300 lines`);
   }
 });
 
-test('no folder has more files than a reader takes in at a glance', () => {
+test('no folder has more than 18 files at one level', () => {
   const folders = Map.groupBy(files, dirname);
   for (const [folder, { length }] of folders) {
-    assert.ok(length <= 18, `${folder} has ${length} files at one level: find the folder that is missing`);
+    assert.ok(length <= 18, `${folder} has ${length} files at one level: divide it into folders`);
   }
 });
 
@@ -231,11 +231,11 @@ test('every export has a doc comment', () => {
   }
 });
 
-test('every export is imported by another file, and by the program unless a list gives the reason', () => {
+test('every export is imported by another file of the program, unless a list gives the reason', () => {
   const all = exportsOfSource();
   assert.ok(all.length > 500);
   const unused = all.filter(({ importers }) => importers.length === 0).map(({ id }) => id);
-  assert.deepEqual(unused, [], 'no file imports these: drop `export`, or delete what is dead');
+  assert.deepEqual(unused, [], 'no file imports these: remove `export`, or delete dead code');
   const testOnly = all.filter(({ importers }) => importers.every((file) => file.startsWith('test/')));
   assert.deepEqual(
     testOnly.map(({ id }) => id).sort(),
@@ -244,7 +244,7 @@ test('every export is imported by another file, and by the program unless a list
   );
 });
 
-test('the chart carries the CRDs as they are in crds/', () => {
+test('the chart contains the same CRDs as crds/', () => {
   for (const crd of globSync('crds/*.yaml')) {
     assert.equal(readFileSync(`charts/berth/${crd}`, 'utf8'), readFileSync(crd, 'utf8'), crd);
   }

@@ -1,4 +1,7 @@
-/** What `npm run build` makes: everything that is in it is told, nothing for development is in it, and it runs on the machines it is for. */
+/**
+ * The output of `npm run build`. The bill of materials lists all of its packages. It contains no development
+ * dependency, and it has native modules for both architectures.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -33,11 +36,11 @@ function namesIn(out: string): readonly string[] {
   return components.map(({ name }) => name).sort();
 }
 
-test('the bill of materials names every package of the bundle, and none that is for development or is not in it', () => {
+test('the bill of materials lists exactly the packages of the bundle, and none of them is for development', () => {
   const out = join(folder, 'own');
   const { status, stderr } = build(out);
   assert.equal(status, 0, stderr);
-  // The bundler's own word: the sources that its maps name, and the folders that were copied.
+  // What the bundler itself reports: the sources in its source maps, and the folders that were copied.
   const sources = globSync('*.js.map', { cwd: out }).flatMap((map) => {
     return (JSON.parse(readFileSync(join(out, map), 'utf8')) as { readonly sources: readonly string[] }).sources;
   });
@@ -52,10 +55,10 @@ test('the bill of materials names every package of the bundle, and none that is 
   assert.ok(bytes < 7_000_000, `dist/ has ${bytes} bytes`);
 });
 
-/** e_machine of an ELF file: elf(5). */
+/** `e_machine` in the header of an ELF file, see elf(5). */
 const machines: Readonly<Record<string, number>> = { amd64: 62, arm64: 183 };
 
-test('one build holds the native module for both architectures', () => {
+test('one build contains the native module for both architectures', () => {
   const out = join(folder, 'both');
   const { status, stderr } = build(out, '--arch', 'amd64', '--arch', 'arm64');
   assert.equal(status, 0, stderr);
@@ -71,14 +74,14 @@ test('one build holds the native module for both architectures', () => {
   assert.ok(namesIn(out).includes('@koromix/koffi-linux-arm64'));
 });
 
-test('an architecture that there is not is refused', () => {
+test('the build refuses an unknown architecture', () => {
   assert.match(
     build(join(folder, 'none'), '--arch', 'mips').stderr,
     /unknown architecture mips: use one of amd64, arm64/,
   );
 });
 
-test('what package-lock.json does not know, or is for development, cannot be in a bill of materials', () => {
+test('the bill of materials refuses a package that is not in package-lock.json or is for development', () => {
   assert.throws(() => billOfMaterials(['node_modules/none'], lock), /does not contain node_modules\/none/);
   assert.throws(() => billOfMaterials(['node_modules/typescript'], lock), /is a development dependency/);
 });

@@ -1,4 +1,4 @@
-/** The documents say what the code does. */
+/** Compares the documents with the code. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -23,12 +23,12 @@ function firstColumn(text: string, heading: string): readonly string[] {
   return [...section.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1] ?? '');
 }
 
-/** A pattern in code may look like a link. */
+/** The text without code, because a pattern in code may look like a link. */
 function withoutCode(text: string): string {
   return text.replace(/^ *```.*?^ *```/gms, '').replace(/`[^`\n]*`/g, '');
 }
 
-test('docs/reasons.md explains every reason, and no other', () => {
+test('docs/reasons.md lists exactly the reasons of the code', () => {
   const text = readFileSync('docs/reasons.md', 'utf8');
   const sorted = (words: readonly string[]) => [...words].sort();
   assert.deepEqual(sorted(firstColumn(text, 'Allocation')), sorted(allocationReasons));
@@ -44,7 +44,7 @@ test('docs/reasons.md explains every reason, and no other', () => {
   assert.deepEqual(sorted(firstColumn(text, 'Frames')), sorted(counterNames));
 });
 
-test('docs/troubleshooting.md has every reason, and every finding of the doctor, and no other', () => {
+test('docs/troubleshooting.md contains every reason, and lists exactly the findings of the doctor', () => {
   const text = readFileSync('docs/troubleshooting.md', 'utf8');
   const reasons = [
     ...[allocationReasons, poolVerdicts, announcedReasons, silenceReasons, conflictReasons, verifiedReasons],
@@ -56,18 +56,18 @@ test('docs/troubleshooting.md has every reason, and every finding of the doctor,
   assert.deepEqual([...told].sort(), [...checkIds].sort());
 });
 
-test('docs/services.md tells every promise that is tested, and no other', () => {
+test('docs/services.md lists exactly the promises that are tested', () => {
   const told = [...readFileSync('docs/services.md', 'utf8').matchAll(/^\| (.+) \| .+ \| `([\w -]+)` \|$/gm)];
   const tested = rows.map(({ name, promise }) => [promise, name]);
   assert.deepEqual(
     told.map(([, promise, name]) => [promise, name]),
     tested,
   );
-  // They become names of objects of one cluster.
+  // The names become names of objects in one cluster, so they must differ in lower case too.
   assert.equal(new Set(rows.map(({ name }) => name.toLowerCase())).size, rows.length);
 });
 
-test('docs/cli.md tells of every command with its options and examples, in the order of --help', () => {
+test('docs/cli.md has every command with its options and examples, in the order of --help', () => {
   const text = readFileSync('docs/cli.md', 'utf8');
   const sections = text.split(/^## /m).map((part) => [part.split('\n')[0] ?? '', part] as const);
   const told = sections.map(([title]) => title).filter((title) => commands.some(({ name }) => name === title));
@@ -84,7 +84,7 @@ test('docs/cli.md tells of every command with its options and examples, in the o
   }
 });
 
-test('every reason that the tool may call a problem has a cure, and no other has', () => {
+test('exactly the reasons that the tool may report as a problem have a remedy', () => {
   const fine = [
     'Allocated',
     'Announced',
@@ -112,7 +112,7 @@ test('every reason that the tool may call a problem has a cure, and no other has
   assert.deepEqual([...reasonsWithRemedy].sort(), [...bad].sort());
 });
 
-test('links between the documents lead somewhere', () => {
+test('every link between the documents has a target that exists', () => {
   for (const file of ['*.md', 'docs/**/*.md', 'charts/**/*.md', 'examples/*.md'].flatMap((pattern) =>
     globSync(pattern),
   )) {
@@ -123,7 +123,7 @@ test('links between the documents lead somewhere', () => {
   }
 });
 
-test('docs/README.md leads to every page', () => {
+test('docs/README.md links to every page', () => {
   const index = readFileSync('docs/README.md', 'utf8');
   const linked = new Set([...index.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, target = '']) => join('docs', target)));
   const pages = ['docs/*.md', 'docs/adr/README.md', 'examples/README.md'].flatMap((pattern) => globSync(pattern));
@@ -131,7 +131,7 @@ test('docs/README.md leads to every page', () => {
   assert.deepEqual(missing, []);
 });
 
-test('docs/adr/README.md has every decision with its state', () => {
+test('docs/adr/README.md lists every decision with its status', () => {
   const index = readFileSync('docs/adr/README.md', 'utf8');
   const told = [...index.matchAll(/^\| \[(\d+)\]\(([\w-]+\.md)\) \| .+ \| (.+) \|$/gm)];
   const files = globSync('docs/adr/0*.md').sort();
@@ -150,7 +150,7 @@ test('docs/adr/README.md has every decision with its state', () => {
   }
 });
 
-test('the tour of CONTRIBUTING.md names files that exist, and what is said to be in them is there', () => {
+test('the tour of CONTRIBUTING.md names files that exist, and names that these files contain', () => {
   const [, tour = ''] = readFileSync('CONTRIBUTING.md', 'utf8').split(/^## A tour$/m);
   const named = [...tour.matchAll(/`((?:src|test|crds|charts|docs|scripts)\/[\w./-]+)`/g)].map(([, file = '']) => file);
   assert.ok(named.length > 60);

@@ -1,8 +1,8 @@
-/** The exports of src, and the files that import each of them: read from the text, for `test/architecture.test.ts`. */
+/** The exports of src, and the files that import each of them, for `test/architecture.test.ts`. Both are read from the source text. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 
-/** An export, by the file that holds it. */
+/** An export of a file of src. */
 export interface Exported {
   /** `FILE#NAME`. */
   readonly id: string;
@@ -12,13 +12,13 @@ export interface Exported {
   readonly importers: readonly string[];
 }
 
-/** What a file imports of another one. */
+/** The names that a file imports from another one. */
 interface Import {
   readonly from: string;
   readonly names: readonly string[];
 }
 
-/** All exports of src. Throws where a file exports or imports in a form that this does not read. */
+/** All exports of src. Throws if a file has an export or an import in a form that is not supported here. */
 export function exportsOfSource(): readonly Exported[] {
   const importers = new Map<string, string[]>();
   for (const file of ['src', 'scripts', 'test'].flatMap((folder) => globSync(`${folder}/**/*.ts`)).sort()) {
@@ -57,7 +57,7 @@ function importsIn(file: string, source: string): readonly Import[] {
       return { from: target(path), names: names.map((name) => name.replace(/ as .*$/s, '')) };
     },
   );
-  // What is taken out of a module that is loaded later stands somewhere in the file: every word of it may be a name.
+  // The names that are used of a dynamic import stand somewhere in the file. So every word of the file may be such a name.
   const later = [...source.matchAll(/\bimport\('(\.[^']+)'\)/g)].map(([, path = '']) => target(path));
   if (later.length === 0) return named;
   const words = [...new Set(source.match(/\b[A-Za-z]\w*\b/g))];

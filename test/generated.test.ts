@@ -1,4 +1,4 @@
-/** What is made from other files is up to date, and complete. */
+/** Files that are generated from other files are up to date and complete. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -12,14 +12,14 @@ test('generated files are up to date', () => {
   }
 });
 
-test('every value of the chart is described, has a default, and is in the schema', () => {
+test('every value of the chart has a description, a default and an entry in the schema', () => {
   const rows = valueRows();
   for (const { path, description } of rows) assert.match(description, /^\S.*[.:`]$/, `${path} has no description`);
   const known = new Set(rows.map(({ path }) => path));
   const check = (values: object, before: string) => {
     for (const [name, value] of Object.entries(values)) {
       const path = `${before}${name}`;
-      assert.ok(known.has(path), `values.yaml has ${path}, and the schema does not`);
+      assert.ok(known.has(path), `${path} is in values.yaml, but not in the schema`);
       const row = rows.find((one) => one.path === path);
       if (row?.isGroup && !Array.isArray(value)) check(value as object, `${path}.`);
     }
@@ -35,7 +35,7 @@ test('every value of the chart is described, has a default, and is in the schema
   );
 });
 
-test('the mark of a CRD follows from its spec alone', () => {
+test('the schema annotation of a CRD depends on its spec only', () => {
   const crd = 'kind: CustomResourceDefinition\nmetadata:\n  name: a\nspec:\n  scope: Cluster\n';
   const once = stamped(crd);
   assert.match(once, /^metadata:\n {2}name: a\n {2}annotations:\n {4}berth\.dev\/schema: [0-9a-f]{16}\nspec:\n/m);
@@ -43,7 +43,7 @@ test('the mark of a CRD follows from its spec alone', () => {
   assert.notEqual(stamped(crd.replace('Cluster', 'Namespaced')), stamped(crd).replace('Cluster', 'Namespaced'));
 });
 
-test('every field of a CRD is described', () => {
+test('every field of a CRD has a description', () => {
   for (const crd of crds()) {
     const rows = fieldRows(crd);
     assert.ok(rows.length > 5);

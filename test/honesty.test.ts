@@ -1,4 +1,7 @@
-/** What keeps the tests honest: nothing is skipped or expected to fail but what the one list names, and the list names real tests. */
+/**
+ * Keeps the tests honest. No test is skipped. Only the tests in one list are expected to fail, and every entry
+ * of that list is a real test.
+ */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -8,7 +11,7 @@ const self = 'test/honesty.test.ts';
 const files = globSync('test/**/*.ts').filter((file) => file !== self && !file.startsWith('test/honesty/'));
 const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
 
-test('every expected failure is a promise that its file states', () => {
+test('every expected failure is a promise in the file that the list names', () => {
   const stated = (name: string, file: string) => {
     const source =
       sources
@@ -21,7 +24,7 @@ test('every expected failure is a promise that its file states', () => {
   assert.deepEqual(missing, []);
 });
 
-test('no test is skipped, put off or expected to fail in another place', () => {
+test('no test is skipped, marked as todo, or expected to fail in another way', () => {
   const calls = /\b(?:expectFailure|(?:test|it|describe|suite)\.(?:skip|todo|only)|t\.(?:skip|todo))\b/;
   const options = /\b(?:skip|only): *(?:true|['"`])|\btodo: *true/;
   const forbidden = new RegExp(`${calls.source}|${options.source}`);
@@ -29,7 +32,7 @@ test('no test is skipped, put off or expected to fail in another place', () => {
   assert.deepEqual(found, []);
 });
 
-test('every random test takes the seed of the run', () => {
+test('every random test uses the seed of the run', () => {
   const found = [...sources].filter(([, source]) => /from 'fast-check'/.test(source)).map(([file]) => file);
   assert.deepEqual(found, ['test/property.ts']);
 });

@@ -1,4 +1,4 @@
-/** What a release says about itself, and the files that GitHub reads: one version, one address, workflows with few rights. */
+/** The facts that a release states, and the files that GitHub reads: one version, one address, workflows with few permissions. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ test('package.json, package-lock.json, the chart and the changelog have the same
   assert.match(versionSection(read('CHANGELOG.md'), version).date, /^\d{4}-\d{2}-\d{2}$/);
 });
 
-test('the annotations of the chart are YAML, and name its image and each of its CRDs', () => {
+test('the annotations of the chart are valid YAML, and name its image and each of its CRDs', () => {
   const chart = parse(read('charts/berth/Chart.yaml')) as { readonly annotations: Readonly<Record<string, string>> };
   const annotation = (name: string): unknown => parse(chart.annotations[`artifacthub.io/${name}`] ?? '');
   const { image } = parse(read('charts/berth/values.yaml')) as { readonly image: { readonly repository: string } };
@@ -117,7 +117,7 @@ test('every job of a workflow has a time limit, names its permissions, and uses 
   }
 });
 
-test('every YAML file for GitHub can be read, and the repository has one address', () => {
+test('every YAML file for GitHub is valid, and all files use one address of the repository', () => {
   const { homepage } = JSON.parse(read('package.json')) as { readonly homepage: string };
   const files = ['.github/**/*.{yml,md}', '*.md', 'docs/**/*.md', 'charts/berth/*.{md,yaml}', 'package.json'];
   for (const file of files.flatMap((pattern) => globSync(pattern))) {

@@ -1,4 +1,4 @@
-/** Exports of src that only tests import, each list with its reason. `test/architecture.test.ts` compares it with the imports. */
+/** Exports of src that only tests import. Each list has its reason. `test/architecture.test.ts` compares them with the imports. */
 export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
   'A page of the documentation lists these words, and a test compares the two.': [
     'src/announce/node-eligibility.ts#ineligibleReasons',
@@ -14,7 +14,7 @@ export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
     'src/ipam/reasons.ts#poolVerdicts',
     'src/linux/nft.ts#nftReasons',
   ],
-  'Tests compare with the value, so that a change of it needs no change of the test.': [
+  'Tests compare with the value, so a change of the value needs no change of the test.': [
     'src/announce/proxy-sync-gate.ts#patienceMs',
     'src/announce/proxy-sync-gate.ts#syncedMs',
     'src/cli/doctor/finding.ts#severities',
@@ -24,7 +24,7 @@ export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
     'src/speaker/snapshot-file.ts#snapshotVersion',
     'src/wire/tcp.ts#tcpFaults',
   ],
-  'A step that its file uses, which tests give input that is hard to make for the whole.': [
+  'A step that its file uses. Tests call it with input that is hard to produce for the whole.': [
     'src/cli/cluster/installation.ts#settingsOf',
     'src/cli/cluster/read.ts#resourceOf',
     'src/cli/commands/simulate.ts#simulate',
@@ -41,20 +41,20 @@ export const testOnlyExports: Readonly<Record<string, readonly string[]>> = {
     'src/speaker/snapshot-file.ts#readSaved',
     'src/speaker/snapshot-file.ts#writeSaved',
   ],
-  'A part of the wiring: tests run it with sockets and kernels of their own.': [
+  'A part of the wiring. Tests run it with sockets and kernels of their own.': [
     'src/speaker/wiring.ts#wireAnnouncing',
     'src/speaker/wiring.ts#wireElection',
   ],
-  'The program reads single fields of a frame in place. Tests, probes and measurements read whole frames.': [
+  'The program reads single fields of a frame in place. Tests, probes and measurements decode whole frames.': [
     'src/wire/arp.ts#ArpFrame',
     'src/wire/arp.ts#decodeArp',
     'src/wire/ndp.ts#NdpFrame',
     'src/wire/ndp.ts#decodeNdp',
   ],
-  'The program follows the links for as long as it runs. Tests and measurements read them once.': [
+  'The program watches the links all the time. Tests and measurements read them once.': [
     'src/linux/link-monitor.ts#readLinks',
   ],
-  'The type of a value that tests make or receive.': [
+  'The type of a value that tests create or receive.': [
     'src/announce/reports.ts#ReportContext',
     'src/announce/verification-plan.ts#Aim',
     'src/api/endpoints.ts#EndpointView',

@@ -1,10 +1,13 @@
-/** The rules of an object's kind: those of Berth's own definitions in `crds/`, and those of Kubernetes that Berth's texts could break. */
+/**
+ * Validation of objects by kind: the schemas of Berth's own definitions in `crds/`, and the limits of Kubernetes that
+ * texts of Berth could exceed.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Kind } from './kinds.ts';
 import { type ApiObject, type Fields, isFields } from './objects.ts';
 
-/** As much of a schema as is checked: no CEL. */
+/** The parts of a schema that are checked. CEL rules are not. */
 interface Schema {
   readonly type?: string;
   readonly required?: readonly string[];
@@ -29,7 +32,7 @@ interface Definition {
 
 const text = (maxLength: number): Schema => ({ type: 'string', maxLength });
 
-/** Limits of Kubernetes' own validation: `meta/v1` conditions, and Events. */
+/** Limits of Kubernetes' own validation, for `meta/v1` conditions and Events. */
 const builtIn: Readonly<Record<string, Schema>> = {
   Service: {
     properties: {
@@ -62,7 +65,7 @@ const builtIn: Readonly<Record<string, Schema>> = {
   },
 };
 
-/** Says what is wrong with an object. Reads Berth's definitions once. */
+/** Reads Berth's definitions once, and returns a function that lists the problems of an object. */
 export function readDefinitions(): (object: ApiObject, kind: Kind) => readonly string[] {
   const files = globSync(new URL('../../crds/*.yaml', import.meta.url).pathname);
   const own = files

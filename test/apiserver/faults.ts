@@ -1,16 +1,16 @@
-/** What may go wrong between a client and the API server, as a test orders it. */
+/** Faults between a client and the API server, which a test can inject. */
 import { ApiStore, type Backup, type StoreRequest } from './store.ts';
 
-/** A request as it came. */
+/** A request that the API server received. */
 export interface Asked extends StoreRequest {
   readonly method: string;
   readonly query: Readonly<Record<string, string>>;
   readonly watches: boolean;
-  /** When it came: `performance.now()`. */
+  /** The time of arrival: `performance.now()`. */
   readonly at: number;
 }
 
-/** Which requests are meant. What is not said does not matter. */
+/** A filter for requests. A field that is left out matches every request. */
 export interface Wanted {
   readonly method?: string;
   readonly path?: string | RegExp;
@@ -18,32 +18,32 @@ export interface Wanted {
   readonly body?: RegExp;
 }
 
-/** What becomes of a request. */
+/** What happens to a request. */
 export type Effect =
-  /** It is answered with an HTTP status, and nothing is done. */
+  /** The answer is an HTTP status, and the request is not carried out. */
   | { readonly kind: 'Refuse'; readonly status: number; readonly reason?: string; readonly retryAfter?: number }
-  /** It is carried out later. */
+  /** The request is carried out later. */
   | { readonly kind: 'Delay'; readonly ms: number }
-  /** It waits until the test lets it go, and is carried out then, even if its sender is gone. */
+  /** The request waits until the test releases it. Then it is carried out, even if its sender is gone. */
   | { readonly kind: 'Hold' }
-  /** It is never answered, and nothing is done. */
+  /** The request is never answered, and not carried out. */
   | { readonly kind: 'Hang' }
-  /** The connection ends, and nothing is done. */
+  /** The connection ends, and the request is not carried out. */
   | { readonly kind: 'Drop' }
-  /** It is carried out, and the connection ends without an answer. */
+  /** The request is carried out, and the connection ends without an answer. */
   | { readonly kind: 'LoseAnswer' }
-  /** It is carried out, and the answer waits until the test lets it go. */
+  /** The request is carried out, and the answer waits until the test releases it. */
   | { readonly kind: 'HoldAnswer' }
-  /** It is read from what was there then. */
+  /** The request is answered from an earlier state of the store. */
   | { readonly kind: 'Stale'; readonly backup: Backup }
-  /** The watch ends as soon as it has begun, without an error. */
+  /** The watch ends without an error as soon as it has begun. */
   | { readonly kind: 'EndWatch' };
 
-/** An effect on some requests. */
+/** A fault: an effect on the requests that match a filter. */
 export class Fault {
   readonly wanted: Wanted;
   readonly effect: Effect;
-  /** Resolves when the first request has met it. */
+  /** Resolves when the fault takes its first request. */
   readonly met: Promise<Asked>;
   readonly #first = Promise.withResolvers<Asked>();
   readonly #released = Promise.withResolvers<void>();
@@ -59,17 +59,17 @@ export class Fault {
     this.#left = times;
   }
 
-  /** How many requests have met it. */
+  /** The number of requests that the fault has taken. */
   get count(): number {
     return this.#count;
   }
 
-  /** Resolves when the test lets go what waits. */
+  /** Resolves when the test releases the requests that wait. */
   get released(): Promise<void> {
     return this.#released.promise;
   }
 
-  /** Takes the request if it is meant. */
+  /** Takes the request if the filter matches it and the fault has not yet taken its number of requests. */
   takes(asked: Asked): boolean {
     if (this.#left <= 0 || !isWanted(asked, this.wanted)) return false;
     this.#left -= 1;
@@ -78,19 +78,19 @@ export class Fault {
     return true;
   }
 
-  /** Ends it: later requests do not meet it, and what waits goes on. Gives the HTTP status of what waited first. */
+  /** Ends the fault, and releases the requests that wait. Returns the HTTP status of the first of them. */
   heal(): Promise<number> {
     this.#left = 0;
     this.#released.resolve();
     return this.#carriedOut.promise;
   }
 
-  /** What waited was carried out. */
+  /** Records the HTTP status of a request that waited and has been carried out. */
   note(status: number): void {
     this.#carriedOut.resolve(status);
   }
 
-  /** The store as it was. */
+  /** A store with the state of the backup. */
   old(backup: Backup): ApiStore {
     if (this.#old === undefined) {
       this.#old = new ApiStore();
@@ -100,7 +100,7 @@ export class Fault {
   }
 }
 
-/** Is the request meant? */
+/** Whether the filter matches the request. */
 export function isWanted({ method, path, watches, body }: Asked, wanted: Wanted): boolean {
   if (wanted.method !== undefined && wanted.method !== method) return false;
   if (wanted.watches !== undefined && wanted.watches !== watches) return false;

@@ -1,24 +1,24 @@
-/** The fields of an object as server-side apply counts them: paths to leaves, and what merging and taking away means for each shape. */
+/** The fields of an object in server-side apply: the paths of its leaves, and how parts of each shape are merged and removed. */
 import { canonical, copy, type Fields, isFields } from './objects.ts';
 
-/** How a part of an object is merged. Without anything: maps field by field, lists as a whole. */
+/** How a part of an object is merged. By default a map is merged field by field, and a list is replaced as a whole. */
 export interface Shape {
-  /** One value, whatever is in it. */
+  /** The part is one value, whatever it contains. */
   readonly isWhole?: true;
-  /** A list of parts that are told apart by these fields. */
+  /** A list whose items are identified by these fields. */
   readonly keys?: readonly string[];
   /** A list in which each value occurs once. */
   readonly isSet?: true;
   readonly fields?: Readonly<Record<string, Shape>>;
 }
 
-/** Leaves by path, each with its value as text. A part of a list with keys is a leaf too: that it is there. */
+/** Leaves by path, each with its value as text. An item of a list with keys is also a leaf, with an empty text. */
 export type Leaves = Map<string, string>;
 
 const separator = '\u001f';
 const plain: Shape = {};
 
-/** A path that leads on from another. */
+/** The path of a segment below another path. */
 export function below(path: string, segment: string): string {
   return path === '' ? segment : `${path}${separator}${segment}`;
 }
@@ -53,7 +53,7 @@ function gather(value: unknown, shape: Shape, { path, into }: { readonly path: s
   if (path !== '') into.set(path, canonical(value));
 }
 
-/** What was there, with what was applied in its place. */
+/** The live value, with the applied value merged into it. */
 export function merged(live: unknown, applied: unknown, shape: Shape): unknown {
   if (isFields(live) && isFields(applied) && !shape.isWhole) {
     const all: Record<string, unknown> = { ...live };
@@ -71,13 +71,13 @@ export function merged(live: unknown, applied: unknown, shape: Shape): unknown {
   return copy(applied);
 }
 
-/** What to take away, and what belongs to others and so stays. */
+/** The paths to remove, and the paths that stay because other managers own them. */
 export interface Removal {
   readonly gone: ReadonlySet<string>;
   readonly others: ReadonlySet<string>;
 }
 
-/** The value without some of its leaves; undefined where nothing is left of it. */
+/** The value without some of its leaves; undefined if nothing is left of it. */
 export function without(value: unknown, shape: Shape, removal: Removal & { readonly path?: string }): unknown {
   const { gone, others, path = '' } = removal;
   if (Array.isArray(value) && (shape.keys || shape.isSet)) {
@@ -115,7 +115,7 @@ function segmentOf(item: unknown, { keys }: Shape): string {
   return `k:${canonical(Object.fromEntries(keys.map((key) => [key, fields[key]])))}`;
 }
 
-/** A set of paths as `managedFields` has it. */
+/** A set of paths in the form of `fieldsV1` in `managedFields`. */
 export function fieldsV1Of(paths: Iterable<string>): Fields {
   const root: Tree = {};
   for (const path of paths) {
@@ -134,14 +134,14 @@ interface Tree {
   [segment: string]: Tree;
 }
 
-/** The dot that says "this itself" stands only where something else does too. */
+/** Removes each dot, which means "this item itself", that is the only key at its place. */
 function tidied(tree: Tree): Tree {
   const keys = Object.keys(tree);
   if (keys.length === 1 && keys[0] === '.') return {};
   return Object.fromEntries(keys.map((key) => [key, key === '.' ? {} : tidied(tree[key] ?? {})]));
 }
 
-/** The paths of such a set. */
+/** The paths in a value of `fieldsV1`. */
 export function pathsOf(fields: Fields, path = '', into: Set<string> = new Set()): Set<string> {
   const keys = Object.keys(fields);
   if (keys.length === 0 && path !== '') into.add(path);

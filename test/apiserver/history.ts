@@ -1,22 +1,22 @@
-/** What has happened since the API server remembers, and those who watch it. */
+/** The changes that the API server remembers, and the open watches. */
 import { type ApiObject, frozen } from './objects.ts';
 import { expired, type Refusal, statusBody } from './refusals.ts';
 import type { Selector } from './selectors.ts';
 
-/** What a watch is told. */
+/** An event of a watch. */
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   readonly object: unknown;
 }
 
-/** Who watches. */
+/** The receiver of a watch's events. */
 export interface Listener {
   event(event: WatchEvent): void;
-  /** The API server ends the watch. */
+  /** Called when the API server ends the watch. */
   ended(): void;
 }
 
-/** One change. Of a deletion, `after` is missing, and `last` is the object with the version that it went with. */
+/** One change. For a deletion `after` is undefined, and `last` is the object with the version of the deletion. */
 export interface Change {
   readonly collection: string;
   readonly revision: number;
@@ -34,7 +34,7 @@ interface Watch {
   readonly listener: Listener;
 }
 
-/** The changes, and who is told of them. */
+/** The changes, and the watches that get them. */
 export class History {
   #changes: Change[] = [];
   #oldest: number;
@@ -44,19 +44,19 @@ export class History {
     this.#oldest = revision;
   }
 
-  /** A change has happened. */
+  /** Records a change, and sends it to the watches. */
   note(change: Change): void {
     this.#changes.push(change);
     for (const watch of [...this.#watches]) tell(watch, change);
   }
 
-  /** Changes after a version, the newest first. Throws where it is too long ago. */
+  /** The changes after a version, newest first. Throws if the version is too old. */
   since(revision: number, collection: string): readonly Change[] {
     if (revision < this.#oldest) throw expired(revision, this.#oldest);
     return this.#changes.filter((change) => change.revision > revision && change.collection === collection).reverse();
   }
 
-  /** Begins to tell a watch; of what it has missed first. */
+  /** Opens a watch. It first gets the changes since its version. Returns a function that ends it. */
   watch(watch: Watch): () => void {
     try {
       for (const change of this.since(watch.after, watch.collection).toReversed()) tell(watch, change);
@@ -69,7 +69,7 @@ export class History {
     return () => void this.#watches.delete(watch);
   }
 
-  /** Tells those who want it how far they have come. */
+  /** Sends a bookmark with a version to the watches that want bookmarks. */
   bookmark(revision: number): void {
     for (const { bookmarks, kind, listener } of [...this.#watches]) {
       const object = { ...kind, metadata: { resourceVersion: String(revision), creationTimestamp: null } };
@@ -77,7 +77,7 @@ export class History {
     }
   }
 
-  /** Forgets everything up to a version. */
+  /** Forgets all changes up to a version. */
   compact(revision: number): void {
     this.#changes = this.#changes.filter((change) => change.revision > revision);
     this.#oldest = revision;
@@ -90,7 +90,7 @@ export class History {
     for (const { listener } of watches) listener.ended();
   }
 
-  /** Ends all watches with an error, as an API server does that cannot go on. */
+  /** Ends all watches with an error, as an API server with an internal failure does. */
   fail(code: number, reason: string): void {
     for (const { listener } of this.#watches) {
       listener.event({ type: 'ERROR', object: statusBody(code, reason, { message: reason }) });
@@ -99,7 +99,7 @@ export class History {
   }
 }
 
-/** An object that comes into the selection is new to the watch, and one that leaves it is gone. */
+/** Sends a change to a watch. An object that the selector newly matches is ADDED; one that it no longer matches is DELETED. */
 function tell({ collection, after, chooses, listener }: Watch, change: Change): void {
   if (change.collection !== collection || change.revision <= after) return;
   const was = change.before !== undefined && chooses(change.before);
@@ -108,7 +108,7 @@ function tell({ collection, after, chooses, listener }: Watch, change: Change): 
   else if (was) listener.event({ type: 'DELETED', object: leaving(change) });
 }
 
-/** The object as it was, with the version of now. */
+/** The object before the change, with the version of the change. */
 function leaving({ before, after, last }: Change): ApiObject {
   if (after === undefined || before === undefined) return last;
   const { resourceVersion } = last.metadata;

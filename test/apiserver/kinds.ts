@@ -1,9 +1,9 @@
-/** The kinds that the API server knows: where they live, how they are merged, and what it fills in by itself. */
+/** The kinds that the API server knows: their paths, how they are merged, and which fields it sets by itself. */
 import type { Shape } from './fields.ts';
 import type { ApiObject, Fields } from './objects.ts';
 import { prepareService } from './services.ts';
 
-/** What the API server makes of an object before it is stored. `serial` is another number each time. */
+/** How the API server completes an object before it is stored. `serial` is a different number in each call. */
 export type Prepare = (
   after: ApiObject,
   context: { readonly before: ApiObject | undefined; readonly serial: number; readonly now: number },
@@ -15,13 +15,13 @@ export interface Kind {
   readonly collection: string;
   readonly kind: string;
   readonly apiVersion: string;
-  /** `services`, `ipallocations.berth.dev`: how messages name it. */
+  /** The name of the kind in messages: `services`, `ipallocations.berth.dev`. */
   readonly resource: string;
   readonly isNamespaced: boolean;
   readonly hasStatus: boolean;
-  /** An update that names no version is refused. */
+  /** Whether an update without a version is refused. */
   readonly needsVersion: boolean;
-  /** Counts changes of its spec. */
+  /** Whether `metadata.generation` counts the changes of the spec. */
   readonly hasGeneration: boolean;
   readonly shape: Shape;
   readonly prepare?: Prepare;
@@ -35,7 +35,7 @@ const serviceShape: Shape = {
   fields: {
     metadata,
     spec: { fields: { selector: { isWhole: true }, ports: { keys: ['port', 'protocol'] } } },
-    // `ingress` is atomic: one value.
+    // `ingress` is atomic: it is one value.
     status: { fields: { conditions } },
   },
 };
@@ -72,7 +72,7 @@ function kindOf(group: string, version: string, named: { kind: string; plural: s
 const cluster = true;
 const noStatus = true;
 
-/** A Secret is written in plain text and kept in base64. */
+/** A Secret may be written in plain text (`stringData`), and is stored in base64. */
 const prepareSecret: Prepare = (after) => {
   const { stringData, data, ...rest } = after;
   if (stringData === undefined) return after;
@@ -104,10 +104,10 @@ const all: readonly Kind[] = [
   kindOf('berth.dev', 'v1beta1', { kind: 'IPAllocation', plural: 'ipallocations', cluster }),
 ];
 
-/** All kinds, by the path of their objects. */
+/** All kinds, by the path of all their objects. */
 export const kinds: ReadonlyMap<string, Kind> = new Map(all.map((kind) => [kind.collection, kind]));
 
-/** What a path is about. */
+/** The kind, object and subresource that a path names. */
 export interface Target {
   readonly kind: Kind;
   readonly namespace: string | undefined;
@@ -115,11 +115,11 @@ export interface Target {
   readonly subresource: string;
 }
 
-/** What a path is about; undefined where the API server knows nothing. */
+/** The target of a path; undefined if the API server does not know the path. */
 export function targetOf(path: string): Target | undefined {
   const parts = path.split('/').slice(1);
   const head = parts.splice(0, parts[0] === 'apis' ? 3 : 2);
-  // Namespaces are a resource themselves.
+  // Namespaces are a resource too, so a path may also end with the name of a namespace.
   const namespace = parts[0] === 'namespaces' && parts.length > 2 ? parts.splice(0, 2)[1] : undefined;
   const isStatusOfNamespace = namespace !== undefined && parts[0] === 'status' && parts.length === 1;
   const [plural = '', name, subresource = '', ...more] = isStatusOfNamespace

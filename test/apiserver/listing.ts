@@ -1,10 +1,10 @@
-/** Lists: page by page, all pages as of one version. */
+/** Lists of objects in pages. All pages of a list show the same version. */
 import type { Target } from './kinds.ts';
 import { Refusal } from './refusals.ts';
 import { selectorOf } from './selectors.ts';
 import { keyOf, type Shelf } from './shelf.ts';
 
-/** The page of a list that a query asks for. */
+/** The page of a list that a query requests. */
 export function listed(
   shelf: Shelf,
   { kind, namespace }: Target,

@@ -1,10 +1,10 @@
-/** Who owns which fields of an object, and what follows from it: `metadata.managedFields` and server-side apply. */
+/** The managers that own the fields of an object, and the effect of ownership: `metadata.managedFields` and server-side apply. */
 import { fieldsV1Of, type Leaves, leavesOf, merged, pathsOf, segmentsOf, without } from './fields.ts';
 import type { Kind } from './kinds.ts';
 import { type ApiObject, copy, type Fields, isFields, type Managed, timeText } from './objects.ts';
 import { applyConflict, type Cause } from './refusals.ts';
 
-/** A write, as far as ownership goes. */
+/** The facts of a write that matter for ownership. */
 export interface Act {
   readonly manager: string;
   readonly subresource: string;
@@ -24,7 +24,7 @@ function ownable(object: Fields): Fields {
 
 const known = new WeakMap<Fields, ReadonlySet<string>>();
 
-/** The paths that an entry names. */
+/** The paths of an entry. */
 function ownedBy({ fieldsV1 }: Managed): ReadonlySet<string> {
   const paths = known.get(fieldsV1) ?? pathsOf(fieldsV1);
   known.set(fieldsV1, paths);
@@ -42,7 +42,7 @@ function ownableLeaves(object: Fields, { shape }: Merging): Leaves {
   return all;
 }
 
-/** Ownership after a write that replaces the object: what changed is its writer's alone. */
+/** Ownership after a write that replaces the object: only the writer owns the fields that changed. */
 export function afterUpdate(
   {
     before,
@@ -53,7 +53,7 @@ export function afterUpdate(
 ): readonly Managed[] {
   const now = ownableLeaves(after, kind);
   const changed = changedIn(before ? ownableLeaves(before, kind) : new Map(), now);
-  // Of the status, a write of the object itself owns nothing.
+  // A write of the object itself owns no field of the status.
   const isMain = act.subresource === '' && kind.hasStatus;
   const taken = isMain ? new Set([...changed].filter((path) => !isOfStatus(path))) : changed;
   const managed = before?.metadata.managedFields ?? [];
@@ -67,7 +67,7 @@ export function afterUpdate(
   return [...kept.filter((entry) => entry !== own), entryOf(paths, act, { operation: 'Update', of: after })];
 }
 
-/** The object after server-side apply, with its ownership. Throws the conflict where others own what would change. */
+/** The object after server-side apply, with its ownership. Throws a conflict if other managers own fields that would change. */
 export function applied(
   { live, config, kind }: { readonly live: ApiObject; readonly config: Fields; readonly kind: Merging },
   { force, ...act }: Act & { readonly force: boolean },
@@ -96,7 +96,7 @@ function isOfStatus(path: string): boolean {
   return segmentsOf(path)[0] === 'f:status';
 }
 
-/** Metadata of the configuration over those that are there. */
+/** The applied configuration, with the live object's name in its metadata. */
 function withMeta(live: ApiObject, wanted: Fields): Fields {
   return {
     ...copy(wanted),
@@ -122,7 +122,7 @@ function conflictsOf(entry: Managed, changed: ReadonlySet<string>): readonly Cau
     }));
 }
 
-/** The entry with fewer paths; none where no path is left. */
+/** The entry with only the paths that stay. None if no path is left. */
 function restricted(entry: Managed, stays: (path: string) => boolean): readonly Managed[] {
   const paths = ownedBy(entry);
   const left = [...paths].filter(stays);

@@ -1,9 +1,9 @@
-/** Objects of the API in memory: values that never change. A write makes a new one. */
+/** Objects of the API in memory. They are immutable values: a write creates a new object. */
 
 /** Any part of an object that has fields. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Metadata, as far as the API server itself reads it. */
+/** The metadata fields that the API server itself reads. */
 export interface ApiMeta {
   readonly name: string;
   readonly namespace?: string;
@@ -19,7 +19,7 @@ export interface ApiMeta {
   readonly managedFields?: readonly Managed[];
 }
 
-/** Which manager owns which fields. */
+/** The fields that one manager owns. */
 export interface Managed {
   readonly manager: string;
   readonly operation: 'Apply' | 'Update';
@@ -39,12 +39,12 @@ export interface ApiObject {
   readonly [field: string]: unknown;
 }
 
-/** Is it a part with fields, and no list? */
+/** Whether the value has fields, and is not a list. */
 export function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A copy that shares nothing, without what JSON does not carry and without fields that are null. */
+/** A deep copy, without fields that are null or undefined. */
 export function copy<T>(value: T): T {
   if (Array.isArray(value)) return value.map((item) => copy(item) ?? null) as T;
   if (!isFields(value)) return value;
@@ -56,7 +56,7 @@ export function copy<T>(value: T): T {
   return all as T;
 }
 
-/** Makes a value that a mistake cannot change. */
+/** Freezes a value deeply, so that a mistake cannot change it. */
 export function frozen<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
@@ -64,7 +64,7 @@ export function frozen<T>(value: T): T {
   return value;
 }
 
-/** Do both say the same, whatever the order of their fields? */
+/** Whether both values are equal, whatever the order of their fields. */
 export function isEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) {
@@ -75,7 +75,7 @@ export function isEqual(a: unknown, b: unknown): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => isEqual(a[key], b[key]));
 }
 
-/** The same text for equal values, whatever the order of their fields. */
+/** A text for a value. Equal values have the same text, whatever the order of their fields. */
 export function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
@@ -84,7 +84,7 @@ export function canonical(value: unknown): string {
   return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(fields[key])}`).join()}}`;
 }
 
-/** A time as metadata have it. */
+/** A time in the form that metadata uses. */
 export function timeText(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

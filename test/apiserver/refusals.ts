@@ -1,4 +1,4 @@
-/** How the API server says no: `meta/v1` Status. */
+/** How the API server refuses a request: with a `meta/v1` Status. */
 
 /** An answer: HTTP status and body. */
 export interface ApiAnswer {
@@ -6,14 +6,14 @@ export interface ApiAnswer {
   readonly body: unknown;
 }
 
-/** One thing that was wrong. */
+/** One cause of a refusal. */
 export interface Cause {
   readonly reason: string;
   readonly message: string;
   readonly field?: string;
 }
 
-/** A refusal; the store answers what is thrown. */
+/** A refusal. The store catches it, and returns its answer. */
 export class Refusal extends Error {
   readonly answer: ApiAnswer;
 
@@ -38,34 +38,34 @@ export function notFound(what: string): Refusal {
   return new Refusal(404, 'NotFound', { message: `${what} not found` });
 }
 
-/** The object is there already. */
+/** The object already exists. */
 export function alreadyExists(what: string): Refusal {
   return new Refusal(409, 'AlreadyExists', { message: `${what} already exists` });
 }
 
-/** The object is not the one, or not the version, that the request names. */
+/** The request names another uid or another version of the object. */
 export function conflict(what: string, why = 'the object has been modified'): Refusal {
   return new Refusal(409, 'Conflict', { message: `Operation cannot be fulfilled on ${what}: ${why}` });
 }
 
-/** Other managers own fields that would change. */
+/** Other managers own fields that an apply would change. */
 export function applyConflict(causes: readonly Cause[]): Refusal {
   const message = `Apply failed with ${causes.length} conflicts: ${causes.map((cause) => cause.message).join(', ')}`;
   return new Refusal(409, 'Conflict', { message, causes });
 }
 
-/** The object breaks a rule of its kind. */
+/** The object violates a rule of its kind. */
 export function invalid(what: string, problems: readonly string[]): Refusal {
   const causes = problems.map((message) => ({ reason: 'FieldValueInvalid', message }));
   return new Refusal(422, 'Invalid', { message: `${what} is invalid: ${problems.join('; ')}`, causes });
 }
 
-/** The request makes no sense. */
+/** The request is malformed. */
 export function badRequest(message: string): Refusal {
   return new Refusal(400, 'BadRequest', { message });
 }
 
-/** The version is older than what the API server remembers. */
+/** The version is older than the changes that the API server remembers. */
 export function expired(version: number, oldest: number): Refusal {
   return new Refusal(410, 'Expired', { message: `too old resource version: ${version} (${oldest})` });
 }

@@ -1,19 +1,19 @@
 /**
- * The rules of Kubernetes that the API server in memory imitates, each as requests with what must come of them. The same can be asked of a
- * real API server that knows Berth's kinds: so the imitation is honest.
+ * The rules of Kubernetes that the API server in memory imitates. Each rule is a set of requests with expected results.
+ * The same requests can go to a real API server that knows Berth's kinds. This proves that the imitation is correct.
  */
 import { applies, ofServices } from './rules/applies.ts';
 import { type AskedApi, Asking, type Checks } from './rules/asking.ts';
 import { reads } from './rules/reads.ts';
 import { deletions, identities, updates } from './rules/writes.ts';
 
-/** One rule. It leaves nothing behind when it holds. */
+/** One rule. Its check removes the objects that it created. */
 export interface Rule {
   readonly name: string;
   readonly check: () => Promise<void>;
 }
 
-/** All rules, for one API server. */
+/** All rules, as checks of one API server. */
 export function rulesOfApi(api: AskedApi): readonly Rule[] {
   const all: Checks = { ...identities, ...updates, ...deletions, ...applies, ...ofServices, ...reads };
   return Object.entries(all).map(([name, check]) => ({

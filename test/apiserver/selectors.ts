@@ -1,10 +1,10 @@
-/** Which objects a list or a watch asks for. */
+/** Selectors: the objects that a list or a watch requests. */
 import { type ApiObject, type Fields, isFields } from './objects.ts';
 
-/** Does it choose this object? */
+/** Whether the selector matches an object. */
 export type Selector = (object: ApiObject) => boolean;
 
-/** The selector of a query: its namespace, its labels, its fields. */
+/** The selector of a query, by namespace, labels and fields. */
 export function selectorOf(query: Readonly<Record<string, string>>, namespace: string | undefined): Selector {
   const labels = partsOf(query.labelSelector).map(labelTest);
   const fields = partsOf(query.fieldSelector).map(fieldTest);

@@ -1,4 +1,4 @@
-/** The API server in memory behind HTTP on the loopback: with faults that a test orders, and an account of all that was asked. */
+/** The API server in memory, served by HTTP on the loopback. Tests can inject faults, and read all requests that came. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -9,11 +9,11 @@ import type { WatchEvent } from './history.ts';
 import { type ApiAnswer, Refusal, statusBody } from './refusals.ts';
 import { ApiStore } from './store.ts';
 
-/** A watch that is open. */
+/** An open watch. */
 interface OpenWatch {
   readonly asked: Asked;
   readonly response: ServerResponse;
-  /** Events that wait; undefined while they go out at once. */
+  /** Events that are held back; undefined while events are sent at once. */
   waiting: WatchEvent[] | undefined;
   isSilent: boolean;
 }
@@ -21,7 +21,7 @@ interface OpenWatch {
 /** An API server in this process. */
 export class ApiServer {
   readonly store: ApiStore;
-  /** All requests, in the order in which they came. */
+  /** All requests, in order of arrival. */
   readonly asked: Asked[] = [];
   readonly #server: Server;
   readonly #scheme: string;
@@ -49,16 +49,16 @@ export class ApiServer {
     return server;
   }
 
-  /** Where it listens. */
+  /** The URL of the server. */
   get url(): URL {
     const { port } = this.#server.address() as AddressInfo;
     return new URL(`${this.#scheme}://127.0.0.1:${port}`);
   }
 
-  /** A kubeconfig that leads here. */
+  /** A kubeconfig for this server. */
   kubeconfig(cluster: object = {}): object {
     const name = 'in-process';
-    // The official client takes plain HTTP only from those who say that they want no TLS.
+    // The official client accepts plain HTTP only if the kubeconfig disables the verification of TLS.
     const trust = this.#scheme === 'http' ? { 'insecure-skip-tls-verify': true } : {};
     return {
       apiVersion: 'v1',
@@ -70,7 +70,7 @@ export class ApiServer {
     };
   }
 
-  /** From now on some requests meet a fault, the first `times` of them. Of several faults the oldest takes a request. */
+  /** Adds a fault for the next `times` requests that match the filter. If several faults match, the oldest takes the request. */
   fault(wanted: Wanted, effect: Effect, times = Number.POSITIVE_INFINITY): Fault {
     const fault = new Fault(wanted, effect, times);
     this.#faults = [...this.#faults, fault];
@@ -84,24 +84,24 @@ export class ApiServer {
     for (const watch of this.#watches) this.#flush(watch);
   }
 
-  /** The requests of a kind. */
+  /** The requests that match a filter. */
   requests(wanted: Wanted = {}): readonly Asked[] {
     return this.asked.filter((asked) => isWanted(asked, wanted));
   }
 
-  /** Requests that change something, whatever became of them; renewals of a Lease are not among them. */
+  /** All requests to write, also refused ones, except those for Leases. */
   get writes(): readonly Asked[] {
     return this.asked.filter(({ method, path }) => method !== 'GET' && !path.includes('/leases'));
   }
 
-  /** Loses the open watches: nothing more comes, and the clients are not told. Gives how many there were. */
+  /** Makes the open watches silent: they send nothing more, and stay open for the clients. Returns the number of these watches. */
   silence(path?: string): number {
     const found = this.#openWatches(path);
     for (const watch of found) watch.isSilent = true;
     return found.length;
   }
 
-  /** Keeps the events of the open watches back until they are let go, or `heal`. */
+  /** Holds back the events of the open watches. The returned function, or `heal`, sends them. */
   holdEvents(path?: string): () => void {
     const found = this.#openWatches(path);
     for (const watch of found) watch.waiting ??= [];
@@ -115,23 +115,23 @@ export class ApiServer {
     for (const { response } of this.#openWatches(path)) response.end();
   }
 
-  /** Breaks the connections of the open watches. */
+  /** Aborts the connections of the open watches. */
   breakWatches(path?: string): void {
     for (const { response } of this.#openWatches(path)) response.destroy();
   }
 
-  /** How many watches are open. */
+  /** The number of open watches. */
   watching(path?: string): number {
     return this.#openWatches(path).length;
   }
 
-  /** Takes new keys for connections to come; those that are open end. */
+  /** Uses new keys for new connections. Open connections end. */
   useKeys(tls: ServerOptions): void {
     (this.#server as unknown as { setSecureContext(options: ServerOptions): void }).setSecureContext(tls);
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Ends everything. */
+  /** Stops the server, with all connections. */
   close(): void {
     this.heal();
     this.store.restart();
@@ -211,7 +211,7 @@ export class ApiServer {
   #watch(asked: Asked, response: ServerResponse): number {
     const watch: OpenWatch = { asked, response, waiting: undefined, isSilent: false };
     response.writeHead(200, { 'content-type': 'application/json' });
-    // A watch may have nothing to say for a long time.
+    // A watch may have no event for a long time, but the client must see at once that it is open.
     response.flushHeaders();
     try {
       const stop = this.store.watch(asked.path, asked.query, {

@@ -1,4 +1,4 @@
-/** What the API server does with a Service by itself: defaults, node ports, and what goes when the type changes. */
+/** What the API server changes in a Service by itself: defaults, node ports, and fields that are removed with a change of type. */
 import { type ApiObject, type Fields, isFields } from './objects.ts';
 
 const firstNodePort = 30_000;
@@ -28,7 +28,7 @@ interface Status {
   readonly [field: string]: unknown;
 }
 
-/** The Service as it is stored. */
+/** The Service in the form in which it is stored. */
 export function prepareService(
   after: ApiObject,
   { before, serial }: { readonly before: ApiObject | undefined; readonly serial: number },
@@ -45,7 +45,7 @@ function specOf(given: Spec, former: Spec | undefined, serial: number): Spec {
   const isExternal = isBalanced || type === 'NodePort';
   const allocates = allocateLoadBalancerNodePorts ?? former?.allocateLoadBalancerNodePorts ?? true;
   const wantsPorts = type === 'NodePort' || (isBalanced && allocates);
-  // Of what belongs to the type, what was not changed by hand goes with it.
+  // When the type changes, the class is removed with it, unless the same write changes the class.
   const classStays = isBalanced || loadBalancerClass !== former?.loadBalancerClass;
   return {
     clusterIP: former?.clusterIP ?? `10.96.${(serial >> 8) % 256}.${serial % 256}`,
@@ -81,7 +81,7 @@ function portOf(
   return { ...rest, nodePort: nodePort ?? same?.nodePort ?? firstNodePort + (serial % nodePorts) };
 }
 
-/** A Service that is no LoadBalancer (any more) has no address of one. */
+/** A Service that is not (or no longer) of type LoadBalancer has no load balancer address in its status. */
 function statusOf(status: Status, { type }: Spec): Status {
   if (type !== 'LoadBalancer') return { ...status, loadBalancer: {} };
   const { ingress = [], ...rest } = isFields(status.loadBalancer) ? status.loadBalancer : {};

@@ -1,10 +1,10 @@
-/** The objects of the API server, their one revision counter, and what has become of them since. */
+/** The objects of the API server, their common revision counter, and the history of their changes. */
 import { type Change, History } from './history.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { type ApiMeta, type ApiObject, frozen } from './objects.ts';
 import { isSame } from './writing.ts';
 
-/** What an administrator keeps of etcd. */
+/** A backup, like a snapshot of etcd. */
 export interface Backup {
   readonly objects: ReadonlyMap<string, ReadonlyMap<string, ApiObject>>;
   readonly revision: number;
@@ -12,7 +12,7 @@ export interface Backup {
 
 type Place = Pick<ApiMeta, 'name'> & { readonly namespace?: string | undefined };
 
-/** Where objects are kept. What it gives is shared and cannot be changed. */
+/** Stores objects. The objects that it returns are shared and frozen. */
 export class Shelf {
   readonly #onChange: (change: Change) => void;
   #objects = new Map([...kinds.keys()].map((collection) => [collection, new Map<string, ApiObject>()]));
@@ -30,7 +30,7 @@ export class Shelf {
     return this.#revision;
   }
 
-  /** What happened, and who watches it. */
+  /** The changes, and the open watches. */
   get history(): History {
     return this.#history;
   }
@@ -40,7 +40,10 @@ export class Shelf {
     return this.#in(kind).get(keyOf(place));
   }
 
-  /** Puts an object in the place of another, or where none was. One that says the same leaves all as it is; one without its last finalizer goes. */
+  /**
+   * Stores an object, in place of the one before if there is one. An equal object changes nothing. An object that is
+   * being deleted and has no finalizer left is removed.
+   */
   store(kind: Kind, before: ApiObject | undefined, after: ApiObject): ApiObject {
     if (before !== undefined && isSame(before, after)) return before;
     const { deletionTimestamp, finalizers = [] } = after.metadata;
@@ -51,7 +54,7 @@ export class Shelf {
     return stored;
   }
 
-  /** Takes an object away; `last` is what it says at its end. */
+  /** Removes an object. `last` is its final content. */
   remove(kind: Kind, before: ApiObject | undefined, last: ApiObject): ApiObject {
     const gone = this.#stamped(last);
     this.#in(kind).delete(keyOf(gone.metadata));
@@ -59,7 +62,7 @@ export class Shelf {
     return gone;
   }
 
-  /** All objects of a kind in the order of a list, as they were at a version: what happened since is taken back. */
+  /** All objects of a kind, in the order of a list, at a version. Later changes are undone. */
   sorted(kind: Pick<Kind, 'collection'>, revision = this.#revision): readonly ApiObject[] {
     const then = new Map(this.#in(kind));
     const since = revision === this.#revision ? [] : this.#history.since(revision, kind.collection);
@@ -70,12 +73,12 @@ export class Shelf {
     return [...then.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
-  /** What there is now. */
+  /** A backup of the present state. */
   snapshot(): Backup {
     return { objects: copyOf(this.#objects), revision: this.#revision };
   }
 
-  /** Makes everything as it was, the version included. All watches end. */
+  /** Restores a backup, including its version. All watches end. */
   restore({ objects, revision }: Backup): void {
     this.#history.end();
     this.#objects = copyOf(objects);
@@ -101,7 +104,7 @@ export class Shelf {
   }
 }
 
-/** The key of an object among those of its kind; lists are in this order. */
+/** The key of an object among the objects of its kind. Lists are in the order of these keys. */
 export function keyOf({ namespace, name }: Place): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }

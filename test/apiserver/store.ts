@@ -1,7 +1,7 @@
 /**
- * The API server's objects in memory: what it takes, what it refuses, and what it tells those who watch, as the real one does. Everything
- * happens at once, in the order of the calls: no clock, no network. The rules that it imitates stand in `rules.ts`, as requests that the
- * real one can be asked as well.
+ * The API server in memory. It accepts, refuses and reports changes to watches like the real one. Every call takes
+ * effect at once, in the order of the calls: there is no timer and no network. `rules.ts` has the rules that it
+ * imitates, as requests that can also be sent to the real API server.
  */
 import type { Change, Listener } from './history.ts';
 import { kinds, type Target, targetOf } from './kinds.ts';
@@ -14,26 +14,26 @@ import { appliedTo, blank, bodyOf, created, nameOf, patched, updated, type Writi
 
 export type { Backup } from './shelf.ts';
 
-/** One request. `path` begins with `/api`. */
+/** One request. `path` starts with `/api`. */
 export interface StoreRequest {
   readonly method?: string;
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
   readonly contentType?: string;
-  /** Names the field manager of a write that names none. */
+  /** The field manager of a write that names none is taken from it. */
   readonly userAgent?: string;
 }
 
-/** What may be given to a new store. */
+/** The options of a new store. */
 export interface StoreOptions {
   /** The first version. */
   readonly revision?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
-  /** What is wrong with an object, by the rules of its kind. */
+  /** The problems of an object, by the rules of its kind. */
   readonly problemsOf?: Writing['problemsOf'];
-  /** Told of every change after it was made. */
+  /** Called after every change. */
   readonly onChange?: (change: Change) => void;
 }
 
@@ -43,11 +43,11 @@ const startNamespaces = ['default', 'kube-system', 'berth-system'];
 
 let stores = 0;
 
-/** The API server without its network. Objects that it gives are shared and cannot be changed. */
+/** The API server without a network. The objects that it returns are shared and frozen. */
 export class ApiStore {
   readonly #options: Required<Pick<StoreOptions, 'now' | 'problemsOf'>>;
   readonly #shelf: Shelf;
-  /** Counts what must never come twice, not even after a restore. */
+  /** Counts all writes. A number is never used twice, not even after a restore. */
   #serial = 0;
   readonly #number = ++stores;
 
@@ -68,7 +68,7 @@ export class ApiStore {
     return this.#shelf.revision;
   }
 
-  /** Asks for something. Refusals are answers too. */
+  /** Carries out a request. A refusal is an answer too. */
   request(request: StoreRequest): ApiAnswer {
     try {
       return this.#answer(request);
@@ -78,7 +78,10 @@ export class ApiStore {
     }
   }
 
-  /** Tells a listener of every change after the version in the query, or of what is there now and every change after that. */
+  /**
+   * Sends every change after the version in the query to a listener. Without a version, sends the present objects and
+   * then every change. Returns a function that ends the watch.
+   */
   watch(path: string, query: Readonly<Record<string, string>>, listener: Listener): () => void {
     const target = targetOf(path);
     if (target === undefined) throw notFound(path);
@@ -101,28 +104,28 @@ export class ApiStore {
     return kind ? this.#shelf.sorted(kind) : [];
   }
 
-  /** Tells all watches that want bookmarks how far they have come. */
+  /** Sends the present version to all watches that want bookmarks. */
   bookmark(): void {
     this.#shelf.history.bookmark(this.#shelf.revision);
   }
 
-  /** Forgets what was: older versions cannot be watched or listed from any more. */
+  /** Forgets all earlier changes. After that, no list or watch can start from an older version. */
   compact(): void {
     this.#shelf.history.compact(this.#shelf.revision);
   }
 
-  /** Ends all watches, as an API server that restarts; what it remembers begins now. */
+  /** Ends all watches and forgets all earlier changes, like an API server that restarts. */
   restart(): void {
     this.#shelf.history.end();
     this.compact();
   }
 
-  /** What there is now. */
+  /** A backup of the present state. */
   snapshot(): Backup {
     return this.#shelf.snapshot();
   }
 
-  /** Makes everything as it was, the version included, as a restore of etcd does. All watches end. */
+  /** Restores a backup, including its version, as a restore of etcd does. All watches end. */
   restore(backup: Backup): void {
     this.#shelf.restore(backup);
   }

@@ -1,4 +1,4 @@
-/** What each kind of write makes of an object: pure functions that give the object to store, or throw a refusal. */
+/** The effect of each kind of write. Pure functions return the object to store, or throw a refusal. */
 import type { Kind, Target } from './kinds.ts';
 import { afterUpdate, applied } from './managers.ts';
 import {
@@ -14,21 +14,21 @@ import {
 } from './objects.ts';
 import { badRequest, conflict, invalid, type Refusal } from './refusals.ts';
 
-/** What a write needs to know. */
+/** The context of a write. */
 export interface Writing {
   readonly target: Target;
   readonly manager: string;
   readonly now: number;
-  /** Another number for each store. */
+  /** A different number for each store. */
   readonly store: number;
-  /** Another number each time. */
+  /** A different number for each write. */
   readonly serial: number;
   readonly force?: boolean;
-  /** What is wrong with an object, by the rules of its kind. */
+  /** The problems of an object, by the rules of its kind. */
   readonly problemsOf: (object: ApiObject, kind: Kind) => readonly string[];
 }
 
-/** How messages name an object. */
+/** The name of an object in messages. */
 export function nameOf({ resource }: Kind, name: string): string {
   return `${resource} "${name}"`;
 }
@@ -40,7 +40,7 @@ export function bodyOf(body: unknown): ApiObject {
   return { ...all, metadata: { ...(isFields(all.metadata) ? all.metadata : ({} as ApiMeta)) } };
 }
 
-/** A new object. */
+/** The new object that a creation stores. */
 export function created(body: ApiObject, writing: Writing): ApiObject {
   const { target, now, serial } = writing;
   const { kind, namespace } = target;
@@ -62,7 +62,7 @@ export function created(body: ApiObject, writing: Writing): ApiObject {
   return finished(after, { before: undefined, writing });
 }
 
-/** An object in place of another one. */
+/** The object that an update stores in place of another one. */
 export function updated(body: ApiObject, before: ApiObject, writing: Writing): ApiObject {
   const { kind } = writing.target;
   const { uid, resourceVersion } = body.metadata;
@@ -76,20 +76,20 @@ export function updated(body: ApiObject, before: ApiObject, writing: Writing): A
   return finished(inPlaceOf(body, before, writing.target), { before, writing });
 }
 
-/** A patch that names another version is in conflict; one that names another uid would change it, which is invalid. */
+/** A patch with another version is a conflict. A patch with another uid is invalid, because it would change the uid. */
 function checkPatch({ uid, resourceVersion }: ApiMeta, before: ApiObject, what: string): void {
   if (resourceVersion && resourceVersion !== before.metadata.resourceVersion) throw conflict(what);
   if (uid && uid !== before.metadata.uid) throw invalid(what, ['metadata.uid: field is immutable']);
 }
 
-/** What a merge patch (RFC 7396) makes of an object. */
+/** The object that a merge patch (RFC 7396) stores. */
 export function patched(patch: Fields, before: ApiObject, writing: Writing): ApiObject {
   const body = bodyOf(mergePatched(before, patch));
   checkPatch(body.metadata, before, nameOf(writing.target.kind, before.metadata.name));
   return updated(body, before, writing);
 }
 
-/** What server-side apply makes of an object. */
+/** The object that server-side apply stores. */
 export function appliedTo(config: ApiObject, before: ApiObject, writing: Writing): ApiObject {
   const { target, manager, now, force = false } = writing;
   const { kind, subresource } = target;
@@ -104,7 +104,7 @@ export function appliedTo(config: ApiObject, before: ApiObject, writing: Writing
   return finished(after, { before, writing, isApplied: true });
 }
 
-/** The start of an object that server-side apply makes. */
+/** An empty object, from which server-side apply starts if it must create one. */
 export function blank({ kind, namespace, name }: Target): ApiObject {
   const place = { name, ...(namespace !== undefined && { namespace }) };
   return { apiVersion: kind.apiVersion, kind: kind.kind, metadata: place as ApiMeta };
@@ -126,7 +126,7 @@ function uidConflict(what: string, uid: string, before: ApiObject): Refusal {
   return conflict(what, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid}`);
 }
 
-/** What a person may change of an object, or of its status, and the rest as it was. */
+/** The fields that an update may change, of the object or of its status. All other fields stay as they were. */
 function inPlaceOf(body: ApiObject, before: ApiObject, { kind, subresource }: Target): ApiObject {
   if (subresource === 'status') return { ...before, status: body.status };
   const { labels, annotations, finalizers, ownerReferences } = body.metadata;
@@ -149,7 +149,7 @@ function inPlaceOf(body: ApiObject, before: ApiObject, { kind, subresource }: Ta
   };
 }
 
-/** Defaults, rules, ownership and generation. */
+/** Completes an object before it is stored: defaults, rules, ownership and generation. */
 function finished(
   draft: ApiObject,
   context: { readonly before: ApiObject | undefined; readonly writing: Writing; readonly isApplied?: true },
@@ -184,7 +184,7 @@ function contentOf({ metadata: _, status: __, ...content }: ApiObject): Fields {
   return content;
 }
 
-/** Is it the same but for its version and for when its managers wrote last? */
+/** Whether two objects are equal, except for their version and the times of their managers' last writes. */
 export function isSame(a: ApiObject, b: ApiObject): boolean {
   const { metadata, ...rest } = a;
   const { metadata: otherMetadata, ...otherRest } = b;
@@ -209,7 +209,7 @@ function mergePatched(before: unknown, patch: unknown): unknown {
   return all;
 }
 
-/** No two stores give the same uid: views are told apart by them. */
+/** A new uid. No two stores have the same uid, because the views of the program are distinguished by uid. */
 function uidOf({ serial, store }: Writing): string {
   return `${store.toString(16).padStart(8, '0')}-0000-4000-8000-${serial.toString(16).padStart(12, '0')}`;
 }

@@ -1,11 +1,11 @@
-/** Requests to the lab's API server over the relay's socket, with the administrator's certificate. */
+/** Sends requests to the lab's API server through the relay's socket, with the administrator's certificate. */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { checkServerIdentity } from 'node:tls';
 
-/** What a request is made of. */
+/** A request. */
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
@@ -15,17 +15,17 @@ export interface Call {
   readonly contentType?: string;
 }
 
-/** Where the API server is, and how it is known. */
+/** How to reach the API server, and how to verify its certificate. */
 export interface ApiServer {
   /** The relay's socket. */
   readonly socketPath: string;
-  /** Folder with the certificates of the authority and of the administrator. */
+  /** The folder with the certificates of the certificate authority and of the administrator. */
   readonly pki: string;
   /** An address that the server's certificate names. */
   readonly address: string;
 }
 
-/** An answer that is no success, with what the API server says. */
+/** An answer that is not a success, with the API server's message. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -37,14 +37,14 @@ export class ApiError extends Error {
 
 /** An answer of any kind. */
 export interface Answer {
-  /** Of HTTP. */
+  /** The HTTP status code. */
   readonly status: number;
   readonly body: string;
 }
 
 const timeoutMs = 30_000;
 
-/** Connections to an API server; an idle one keeps no process alive. */
+/** Connections to an API server. An idle connection does not keep the process alive. */
 export class ApiConnection {
   readonly #socketPath: string;
   readonly #agent: Agent;
@@ -58,19 +58,19 @@ export class ApiConnection {
     });
   }
 
-  /** The object in an answer; throws an {@link ApiError} where that is no success. */
+  /** The object in an answer. Throws an {@link ApiError} if the answer is not a success. */
   async json<T>(call: Call): Promise<T> {
     return JSON.parse(await this.text(call)) as T;
   }
 
-  /** The text of an answer; throws an {@link ApiError} where that is no success. */
+  /** The text of an answer. Throws an {@link ApiError} if the answer is not a success. */
   async text(call: Call): Promise<string> {
     const { status, body } = await this.answer(call);
     if (status >= 200 && status < 300) return body;
     throw new ApiError(status, messageIn(body) ?? `${call.method ?? 'GET'} ${call.path}: HTTP ${status}: ${body}`);
   }
 
-  /** What comes back, a success or not. */
+  /** The answer, also if it is not a success. */
   answer(call: Call): Promise<Answer> {
     const { method = 'GET', path, query = {}, body, contentType = 'application/json' } = call;
     const parameters = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
@@ -87,7 +87,7 @@ export class ApiConnection {
     });
     sent.on('timeout', () => sent.destroy(new Error(`${method} ${path}: no answer within ${timeoutMs} ms`)));
     sent.on('error', (error: NodeJS.ErrnoException) => {
-      // The server may close a connection in the moment in which it is used again: it has not read the request then.
+      // The server may close an idle connection just when it is used again. Then it has not read the request.
       if (sent.reusedSocket && error.code === 'ECONNRESET') resolve(this.answer(call));
       else reject(new Error(`${method} ${path}: ${error.message}`, { cause: error }));
     });
@@ -96,7 +96,7 @@ export class ApiConnection {
   }
 }
 
-/** The message of a Status, which is what the API server answers where it has nothing else. */
+/** The message of a Status object. The API server answers with a Status if it has no other object to return. */
 function messageIn(body: string): string | undefined {
   try {
     return (JSON.parse(body) as { readonly message?: string }).message;

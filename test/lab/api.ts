@@ -1,6 +1,6 @@
 /**
- * What tests ask of the lab's API server, over HTTP from their own process: a start of kubectl for each look would cost more than all that
- * the cluster does. Nothing here is Berth's own client.
+ * Requests of tests to the lab's API server, over HTTP from the process of the test. To start kubectl for each request
+ * would cost more than all work of the cluster. Berth's own client is not used here.
  */
 import { parseAllDocuments } from 'yaml';
 import { type Answer, ApiConnection, ApiError, type ApiServer, type Call } from './api-connection.ts';
@@ -10,7 +10,7 @@ import { groupPath, pathOf, type Resource } from './resources.ts';
 export { ApiError } from './api-connection.ts';
 export type { Resource } from './resources.ts';
 
-/** An object, as much of it as all have. */
+/** The fields that all objects have. */
 export interface KubeObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -26,12 +26,12 @@ export interface KubeObject {
   };
 }
 
-/** In which namespace an object is: `default` where none is named. */
+/** The namespace of an object: `default` if none is named. */
 export interface Where {
   readonly namespace?: string;
 }
 
-/** Which objects of a kind are meant. */
+/** A selection among the objects of a kind. */
 export interface Selection extends Where {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
@@ -39,11 +39,11 @@ export interface Selection extends Where {
 
 /** How objects are deleted. */
 export interface Deletion {
-  /** False where their end is not waited for. */
+  /** Whether to wait until the objects are gone. */
   readonly wait?: boolean;
 }
 
-/** A merge patch (RFC 7386), and where it goes. */
+/** A merge patch (RFC 7396), with the namespace and the subresource that it is for. */
 export interface Patch extends Where {
   readonly subresource?: 'scale' | 'status';
   readonly metadata?: object;
@@ -51,17 +51,17 @@ export interface Patch extends Where {
   readonly status?: object;
 }
 
-/** A kind, as discovery tells of it. */
+/** A kind, in the form that discovery returns. */
 interface Kind {
   readonly name: string;
   readonly kind: string;
   readonly namespaced: boolean;
 }
 
-/** In whose name tests write. */
+/** The field manager of everything that tests write. */
 const fieldManager = 'berth-lab';
 
-/** The API server as the administrator reaches it. */
+/** The API server, with the rights of the administrator. */
 export class Api {
   readonly #server: ApiConnection;
   readonly #kinds = new Map<string, readonly Kind[]>();
@@ -70,29 +70,29 @@ export class Api {
     this.#server = new ApiConnection(server);
   }
 
-  /** An object; throws where there is none. */
+  /** An object. Throws if it does not exist. */
   get<T = KubeObject>(resource: Resource, name: string, where: Where = {}): Promise<T> {
     return this.#server.json<T>({ path: pathOf(resource, { ...where, name }) });
   }
 
-  /** An object; undefined where there is none. */
+  /** An object, or undefined if it does not exist. */
   find<T = KubeObject>(resource: Resource, name: string, where: Where = {}): Promise<T | undefined> {
     return unlessMissing(this.get<T>(resource, name, where));
   }
 
-  /** What the API server answers, a success or not. */
+  /** The API server's answer, also if it is not a success. */
   answer(call: Call): Promise<Answer> {
     return this.#server.answer(call);
   }
 
-  /** All objects of a kind in a namespace, or those that the selectors choose. */
+  /** All objects of a kind in a namespace, or only those that the selectors match. */
   async list<T = KubeObject>(resource: Resource, selection: Selection = {}): Promise<readonly T[]> {
     const { labelSelector, fieldSelector, ...where } = selection;
     const call = { path: pathOf(resource, where), query: { labelSelector, fieldSelector } };
     return (await this.#server.json<{ readonly items: readonly T[] }>(call)).items;
   }
 
-  /** What a container of a Pod has written since a moment; of its only one. */
+  /** The log of a Pod's only container, since a time if one is given. */
   log(pod: string, { namespace, since }: Where & { readonly since?: Date } = {}): Promise<string> {
     const path = `${pathOf('pods', { ...(namespace === undefined ? {} : { namespace }), name: pod })}/log`;
     return this.#server.text({ path, query: { sinceTime: since?.toISOString() } });
@@ -108,7 +108,7 @@ export class Api {
     }
   }
 
-  /** Has the API server check new objects, and gives them as it would store them. Nothing is stored. */
+  /** Lets the API server check new objects (a dry run), and returns them in the form in which it would store them. */
   async tryToCreate<T = KubeObject>(text: string): Promise<readonly T[]> {
     const created: T[] = [];
     for (const body of objectsIn(text)) {
@@ -127,13 +127,13 @@ export class Api {
     await this.#server.json({ method: 'PATCH', path, query: { fieldManager }, contentType, body });
   }
 
-  /** Deletes an object, where it is there, and waits until it is gone. */
+  /** Deletes an object if it exists, and waits until it is gone. */
   async delete(resource: Resource, name: string, { wait = true, ...where }: Where & Deletion = {}): Promise<void> {
     const path = pathOf(resource, { ...where, name });
-    // What it owns ends after it, as with kubectl.
+    // As with kubectl, the objects that it owns are deleted after it.
     const query = { propagationPolicy: 'Background' };
     const answer = await unlessMissing(this.#server.json<KubeObject>({ method: 'DELETE', path, query }));
-    // The answer is the object itself where its end takes a while.
+    // If the deletion takes time, the answer is the object itself.
     if (!wait || answer === undefined || answer.kind === 'Status') return;
     await eventually(`the end of ${path}`, async () => {
       const found = await this.find(resource, name, where);
@@ -141,7 +141,7 @@ export class Api {
     });
   }
 
-  /** Deletes all objects of a kind in a namespace, or those that the selectors choose, and waits until they are gone. */
+  /** Deletes all objects of a kind in a namespace, or only those that the selectors match, and waits until they are gone. */
   async deleteAll(resource: Resource, selection: Selection & Deletion = {}): Promise<void> {
     const found = await this.list(resource, selection);
     const { namespace, wait = true } = selection;
@@ -149,7 +149,7 @@ export class Api {
     await Promise.all(found.map(({ metadata: { name } }) => this.delete(resource, name, how)));
   }
 
-  /** The path of all objects of this kind. Discovery is asked again for a kind that it did not know: it may be new. */
+  /** The path of all objects of this kind. An unknown kind may be new, so the API server's discovery is read again. */
   async #collectionOf({ apiVersion, kind, metadata }: KubeObject, namespace = 'default'): Promise<string> {
     const group = groupPath(apiVersion);
     const find = () => this.#kinds.get(group)?.find((one) => one.kind === kind && !one.name.includes('/'));
@@ -164,10 +164,10 @@ export class Api {
   }
 }
 
-/** The objects of a text: of all its documents, and of the lists among them. */
+/** The objects in all documents of a text, including the objects in lists. */
 function objectsIn(text: string): readonly KubeObject[] {
   if (text.startsWith('{"')) return [JSON.parse(text) as KubeObject].flatMap(membersOf);
-  // As with kubectl, the last one of two equal keys is meant.
+  // As with kubectl, the last one of two equal keys wins.
   const documents = parseAllDocuments(text, { uniqueKeys: false, prettyErrors: false });
   if (!Array.isArray(documents)) return [];
   return documents.flatMap((document) => {
@@ -177,12 +177,12 @@ function objectsIn(text: string): readonly KubeObject[] {
   });
 }
 
-/** The objects of a list, or the one that is none. */
+/** The objects of a list, or the object itself if it is not a list. */
 function membersOf(object: (KubeObject & { readonly items?: readonly KubeObject[] }) | null): readonly KubeObject[] {
   return object === null ? [] : (object.items ?? [object]);
 }
 
-/** A field without a value is one that is not applied; the API server takes `null` for a value. */
+/** The value without its `null` fields. A field without a value must not be applied, but for the API server `null` is a value. */
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== 'object' || value === null) return value;
@@ -190,7 +190,7 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(entries.map(([name, one]) => [name, withoutNulls(one)]));
 }
 
-/** What a request gives, and undefined where there is no such object. */
+/** The result of a request, or undefined if there is no such object. */
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error: unknown) => {
     if (error instanceof ApiError && error.status === 404) return undefined;

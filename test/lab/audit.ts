@@ -1,10 +1,13 @@
-/** The API server's audit log: every request of Berth's own service accounts, for the test of what they may and what they do. */
+/**
+ * The API server's audit log. It has every request of Berth's own service accounts. Tests use it to compare the
+ * requests that Berth makes with its permissions.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** One record of the log (audit.k8s.io/v1 Event), as much of it as is read. */
+/** One record of the log (audit.k8s.io/v1 Event), with the fields that are read here. */
 export interface AuditRecord {
-  /** The request: of a watch there are two records. */
+  /** The id of the request. A watch has two records. */
   readonly auditID: string;
   readonly verb: string;
   readonly user: { readonly username: string };
@@ -17,13 +20,13 @@ export interface AuditRecord {
   };
   readonly responseStatus?: { readonly code?: number };
   readonly requestReceivedTimestamp: string;
-  /** What was written, of a status or an Event. */
+  /** The object that was written, if it is a status or an Event. */
   readonly requestObject?: unknown;
 }
 
 const berth = { userGroups: ['system:serviceaccounts:berth-system'] } as const;
 
-/** What tells why something was written. */
+/** Resources whose written objects are logged, because they show why Berth wrote them. */
 const told = [
   { group: 'events.k8s.io', resources: ['events'] },
   { group: 'berth.dev', resources: ['ipallocations/status', 'ipaddresspools/status'] },
@@ -31,8 +34,8 @@ const told = [
 ] as const;
 
 /**
- * Requests of others are not written down, so the log costs next to nothing. Of a watch the answer's beginning and its end are two
- * records: the first one is enough to know that it was opened.
+ * Requests of other users are not logged, so the log costs almost nothing. A watch has two records, for the start and
+ * the end of the answer. The first one is enough to know that the watch was opened.
  */
 const policy = {
   apiVersion: 'audit.k8s.io/v1',
@@ -42,14 +45,14 @@ const policy = {
   rules: [{ level: 'Request', ...berth, resources: told }, { level: 'Metadata', ...berth }, { level: 'None' }],
 } as const;
 
-/** Writes the policy, and gives the API server's flags for it. */
+/** Writes the audit policy to a file, and returns the API server's flags for it. */
 export function auditFlags(stateDir: string): readonly string[] {
   const file = join(stateDir, 'audit-policy.json');
   writeFileSync(file, JSON.stringify(policy));
   return [
     `--audit-policy-file=${file}`,
     `--audit-log-path=${auditLog(stateDir)}`,
-    // Requests do not wait for the disk; what is not on it yet follows within a second.
+    // Requests do not wait for the disk. Their records are on it within a second.
     '--audit-log-mode=batch',
     '--audit-log-batch-max-wait=500ms',
     '--audit-log-maxsize=200',
@@ -57,11 +60,11 @@ export function auditFlags(stateDir: string): readonly string[] {
   ];
 }
 
-/** What the log holds now. Its last line may still be on its way. */
+/** The present content of the log. Its last line may be incomplete, and is left out. */
 export function readAudit(stateDir: string): readonly AuditRecord[] {
   const file = auditLog(stateDir);
   if (!existsSync(file))
-    throw new Error(`${file} is not there: this lab is older than its audit log, bring it up anew`);
+    throw new Error(`${file} does not exist: this lab was started before it had an audit log, start it again`);
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines.slice(0, -1).map((line) => JSON.parse(line) as AuditRecord);
 }

@@ -1,4 +1,4 @@
-/** Builds the cluster's programs from the Go modules that test/lab/tools pins, once, into the cache. */
+/** Builds the cluster's programs from the Go modules that test/lab/tools pins. Each is built once and kept in the cache. */
 import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,26 +21,26 @@ const programs = [
   'kubelet',
 ] as const;
 
-/** Programs that only some tests need: {@link ensureProgram} builds them when it is asked for them. */
+/** Programs that only some tests need. {@link ensureProgram} builds them on request. */
 export type TestProgram = 'coredns' | 'e2e' | 'ginkgo' | 'metallb-controller' | 'metallb-speaker' | 'skipper';
 
-/** Those of them whose main function is in the tests of their package. */
+/** The programs whose main function is in the tests of their package. */
 const suites: readonly string[] = ['e2e'];
 
-/** Path of each of the cluster's programs. */
+/** The path of each of the cluster's programs. */
 export type Binaries = Readonly<Record<(typeof programs)[number], string>>;
 
-/** A program to build: its package in the Go module in `folder`. */
+/** A program to build: a package of the Go module in `folder`. */
 interface Tool {
   readonly name: string;
   readonly goPackage: string;
   readonly folder: string;
   readonly linkerFlags: string;
-  /** Hash of all that decides what the build gives. */
+  /** A hash of everything that the result of the build depends on. */
   readonly key: string;
 }
 
-/** Gives the path of every program, after it built those that are not in the cache. */
+/** Builds the programs that are not in the cache, and returns the path of every program. */
 export async function ensureBinaries(log: Log): Promise<Binaries> {
   const tools = (await listTools()).filter(({ name }) => (programs as readonly string[]).includes(name));
   const paths = new Map<string, string>();
@@ -55,7 +55,7 @@ export async function ensureBinaries(log: Log): Promise<Binaries> {
   return Object.fromEntries(entries) as Binaries;
 }
 
-/** Gives the path of a program that not every lab has, after it built it if it is not in the cache. */
+/** Builds a program that not every lab has, if it is not in the cache, and returns its path. */
 export async function ensureProgram(name: TestProgram, log: Log): Promise<string> {
   const tool = (await listTools()).find((each) => each.name === name);
   if (tool === undefined) throw new Error(`no go.mod in ${toolsFolder} has a tool ${name}`);
@@ -68,7 +68,7 @@ async function ensure(tool: Tool, log: Log, count = ''): Promise<string> {
   return path;
 }
 
-/** A program of the folder that KUBEBUILDER_ASSETS names (kubebuilder's envtest keeps its programs there). */
+/** A program in the folder that KUBEBUILDER_ASSETS names (kubebuilder's envtest keeps its programs there). */
 function provided(name: string): string | undefined {
   const folder = process.env.KUBEBUILDER_ASSETS;
   const path = folder === undefined ? undefined : join(folder, name);
@@ -95,7 +95,7 @@ async function listTools(): Promise<readonly Tool[]> {
   return (await Promise.all(names.map((name) => toolsOf(name, goVersion)))).flat();
 }
 
-/** The tools of one module. The one tool of a module has the name of its folder: Go would call etcd "v3". */
+/** The tools of one module. If a module has one tool only, its name is that of the folder: Go would call etcd "v3". */
 async function toolsOf(module: string, goVersion: string): Promise<readonly Tool[]> {
   const folder = join(toolsFolder, module);
   const goMod = await readFile(join(folder, 'go.mod'), 'utf8');
@@ -111,14 +111,14 @@ async function toolsOf(module: string, goVersion: string): Promise<readonly Tool
   });
 }
 
-/** Packages of the `tool` directives, both forms (go.dev/ref/mod#go-mod-file-tool). */
+/** The packages of the `tool` directives, in both forms (go.dev/ref/mod#go-mod-file-tool). */
 function toolPackages(goMod: string): readonly string[] {
   const block = /^tool \(\n([\s\S]*?)^\)/m.exec(goMod)?.[1]?.split('\n') ?? [];
   const lines = [...goMod.matchAll(/^tool ([^\s(]+)$/gm)].map((match) => match[1] ?? '');
   return [...block.map((line) => line.trim()), ...lines].filter((line) => line !== '');
 }
 
-/** Without the version from the linker, the API server says that it is v0.0.0 and clients doubt it. */
+/** Flags that set the version. Without them the API server reports version v0.0.0, and clients do not accept that. */
 function linkerFlagsFor(goMod: string): string {
   const version = /^\s*(?:require )?k8s\.io\/kubernetes (v(\d+)\.(\d+)\S*)/m.exec(goMod);
   if (version === null) return '-s -w';

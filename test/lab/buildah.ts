@@ -1,16 +1,16 @@
-/** Builds images with buildah(1), in a storage of the lab's own, and writes them as archives that containerd imports. */
+/** Builds images with buildah(1) in a storage that only labs use, and writes them as archives that containerd imports. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from './cache.ts';
 import { mustRun, run } from './run.ts';
 
-/** What to build. */
+/** An image to build. */
 export interface ImageBuild {
-  /** Folder that COPY copies from. */
+  /** The folder that COPY copies from. */
   readonly context: string;
   readonly file: string;
   readonly image: string;
-  /** Value of the build argument BASE. */
+  /** The value of the build argument BASE. */
   readonly base?: string;
 }
 
@@ -29,25 +29,25 @@ export async function buildImage(build: ImageBuild): Promise<void> {
   ]);
 }
 
-/** Number of layers of an image of the storage, 0 when it is not there. */
+/** The number of layers of an image in the storage; 0 if there is no such image. */
 export async function layerCount(image: string): Promise<number> {
   const format = '{{len .OCIv1.RootFS.DiffIDs}}';
   const result = await run([...(await command()), 'inspect', '--type', 'image', '--format', format, image]);
   return result.code === 0 ? Number(result.stdout) : 0;
 }
 
-/** Gives an image of the storage another name. */
+/** Gives an image in the storage another name. */
 export async function tagImage(image: string, name: string): Promise<void> {
   await buildah(['tag', image, name]);
 }
 
-/** Loads an archive of {@link exportImage} into the storage. */
+/** Loads an archive that {@link exportImage} wrote into the storage. */
 export async function loadIntoStorage(archive: string, image: string): Promise<void> {
   const id = await buildah(['pull', '--quiet', `oci-archive:${archive}`]);
   await tagImage(id.trim(), image);
 }
 
-/** Writes an image as an OCI archive, without its first `skip` layers: the importer has them already. */
+/** Writes an image as an OCI archive. Leaves out its first `skip` layers, which the importer already has. */
 export async function exportImage(image: string, archive: string, skip = 0): Promise<void> {
   const layout = `${archive}.layout`;
   await mkdir(layout, { recursive: true });
@@ -56,7 +56,7 @@ export async function exportImage(image: string, archive: string, skip = 0): Pro
     const blob = (digest: string) => join(layout, 'blobs', digest.replace(':', '/'));
     const read = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
     const index: { manifests: readonly Descriptor[] } = await read(join(layout, 'index.json'));
-    // containerd names the image by this annotation of its own; the standard one holds a tag only.
+    // containerd takes the image's name from its own annotation. The standard annotation has only a tag.
     const manifests = index.manifests.map((manifest) => ({
       ...manifest,
       annotations: { ...manifest.annotations, 'io.containerd.image.name': image },
@@ -72,7 +72,7 @@ export async function exportImage(image: string, archive: string, skip = 0): Pro
   }
 }
 
-/** Removes what no image of the storage needs any more. */
+/** Removes layers and images that no named image in the storage needs any more. */
 export async function pruneStorage(): Promise<void> {
   await buildah(['rmi', '--prune']);
 }
@@ -81,11 +81,11 @@ async function buildah(args: readonly string[]): Promise<string> {
   return mustRun([...(await command()), ...args]);
 }
 
-/** buildah leaves mounts behind: they end with a mount namespace of its own. */
+/** The command for buildah. buildah leaves mounts behind, so it runs in its own mount namespace, which ends with it. */
 async function command(): Promise<readonly string[]> {
   const root = join(cacheFolder(), 'buildah');
   await mkdir(root, { recursive: true });
-  // The kernel has no overlay on an overlay, which is what a container's disk often is.
+  // The kernel does not support overlay on overlay, and the disk of a container is often an overlay.
   const kind = (await mustRun(['stat', '--file-system', '--format', '%T', root])).trim();
   const driver = kind.startsWith('overlay') ? 'vfs' : 'overlay';
   const storage = ['--root', join(root, driver), '--runroot', join(root, 'run'), '--storage-driver', driver];

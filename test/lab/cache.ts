@@ -1,4 +1,4 @@
-/** The lab's cache outside of the work tree: things that are slow to make, each under a hash of what it is made from. */
+/** The lab's cache outside of the work tree. It keeps things that are slow to build, each under a hash of its inputs. */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
@@ -7,16 +7,16 @@ import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isRunning } from './processes.ts';
 
-/** Root of the repository. */
+/** The root folder of the repository. */
 export const repository = resolve(import.meta.dirname, '../..');
 
-/** Folder of everything that Berth caches. */
+/** The folder for everything that Berth caches. */
 export function cacheFolder(): string {
   const base = process.env.BERTH_CACHE ?? process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   return join(base, 'berth');
 }
 
-/** A short hash of texts, for a name in the cache. */
+/** A short hash of texts, for names in the cache. */
 export function hashOf(...texts: readonly string[]): string {
   const hash = createHash('sha256');
   for (const text of texts) hash.update(`${text.length}:`).update(text);
@@ -30,12 +30,12 @@ export async function hashOfFile(path: string): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Marks a name that is not finished; the number is the pid of the process that makes it. */
+/** Marks the name of an entry that is not complete. The number is the pid of the process that builds it. */
 const unfinished = /\.unfinished-(\d+)$/;
 
 /**
- * Gives `path`, and first has `make` write it if it is not there. It appears under its name only when it is complete, so
- * whoever is killed in between leaves nothing half-made.
+ * Returns `path`. If it does not exist, `make` writes it first. It gets its name only when it is complete, so a
+ * process that is killed before leaves no incomplete entry under that name.
  */
 export async function cached(path: string, make: (temporary: string) => Promise<void>): Promise<string> {
   if (existsSync(path)) {
@@ -47,7 +47,7 @@ export async function cached(path: string, make: (temporary: string) => Promise<
   const temporary = `${path}.unfinished-${process.pid}`;
   try {
     await make(temporary);
-    // Another process may have made the same meanwhile; a folder cannot be renamed over a full one.
+    // Another process may have built the same entry meanwhile. A folder cannot be renamed over a folder that is not empty.
     if (!existsSync(path)) await rename(temporary, path);
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -55,7 +55,7 @@ export async function cached(path: string, make: (temporary: string) => Promise<
   return path;
 }
 
-/** Removes what processes that are gone left half-made in `folder`. */
+/** Removes incomplete entries in `folder` whose process no longer runs. */
 async function removeUnfinished(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const pid = Number(unfinished.exec(name)?.[1]);
@@ -63,7 +63,7 @@ async function removeUnfinished(folder: string): Promise<void> {
   }
 }
 
-/** Keeps the `count` newest entries of `folder` whose name starts with `prefix`. */
+/** Keeps the `count` newest entries of `folder` whose name starts with `prefix`, and removes older ones. */
 export async function keepNewest(folder: string, prefix: string, count: number): Promise<void> {
   const names = (await readdir(folder)).filter((name) => name.startsWith(prefix) && !unfinished.test(name));
   const ages = await Promise.all(

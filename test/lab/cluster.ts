@@ -1,4 +1,4 @@
-/** The lab as tests and the demo use it: a real Kubernetes cluster on this machine, and faults to inject. */
+/** The lab for tests and the demo: a real Kubernetes cluster on this machine, with faults to inject. */
 import { Api } from './api.ts';
 import { contextOf, type LabContext, programsFolder } from './context.ts';
 import {
@@ -27,34 +27,34 @@ export { eventually } from './poll.ts';
 export type { Result } from './run.ts';
 export type { LabOptions } from './up.ts';
 
-/** Makes sure that a lab as wanted runs, and gives it. */
+/** Makes sure that a lab with these options runs, and returns it. */
 export async function upLab(options: LabOptions = {}): Promise<Lab> {
   return new Lab(await ensureLab(options), options.log);
 }
 
-/** Gives a lab that runs; throws when there is none. */
+/** Returns a running lab. Throws if it does not run. */
 export function openLab(id: string = defaultId): Lab {
   const state = readState(id);
   if (state?.phase !== 'running') throw new Error(`no lab "${id}" is up: start it with npm run lab -- up --id ${id}`);
   return new Lab(state);
 }
 
-/** A lab that is up. It runs on when this object and its process are gone; close() ends it. */
+/** A running lab. It continues to run after this process has ended; `close()` ends it. */
 export class Lab {
   readonly id: string;
   readonly stateDir: string;
-  /** The administrator's kubeconfig, good on every host of the lab. */
+  /** The administrator's kubeconfig. It works on every host of the lab. */
   readonly kubeconfig: string;
-  /** Folder with kubectl, helm and the other programs of the cluster's version. */
+  /** The folder with kubectl, helm and the other programs, in the cluster's version. */
   readonly programs: string;
   readonly nodes: readonly LabHost[];
   readonly client: LabHost;
   readonly controlPlane: LabHost;
-  /** The network of the hosts, and ranges "first-last" of it that are free. */
+  /** The network of the hosts, and free ranges of it in the form "first-last". */
   readonly subnet: LabPlan['subnet'];
-  /** Where Pods look for a name server: a free address of the Services' range. */
+  /** The address of the name server that Pods use: a free address of the range for Services. */
   readonly dnsAddress: string;
-  /** The API server, asked by this process itself. */
+  /** Requests to the API server from this process. */
   readonly api: Api;
   readonly #context: LabContext;
 
@@ -74,12 +74,12 @@ export class Lab {
     this.dnsAddress = dnsOfCluster(plan);
   }
 
-  /** Runs kubectl as the administrator and gives its output; throws with its standard error when it fails. */
+  /** Runs kubectl as the administrator, and returns its output. Throws with its standard error if it fails. */
   kubectl(args: readonly string[], options: { readonly input?: string } = {}): Promise<string> {
     return kubectl(this.#context, args, options.input);
   }
 
-  /** Runs helm as the administrator; throws with its standard error when it fails. */
+  /** Runs helm as the administrator, and returns its output. Throws with its standard error if it fails. */
   helm(args: readonly string[]): Promise<string> {
     return helm(this.#context, args);
   }
@@ -89,17 +89,17 @@ export class Lab {
     return this.api.apply(yaml);
   }
 
-  /** Waits until all Pods of a workload are new and available, as `kubectl rollout status` does. */
+  /** Waits until all Pods of a workload are up to date and available, as `kubectl rollout status` does. */
   rolledOut(workload: Workload, options: RolloutOptions = {}): Promise<void> {
     return rolledOut(this.api, workload, options);
   }
 
-  /** Imports an image archive into every node that is on. */
+  /** Imports an image archive into every node. */
   async loadImage(archive: string): Promise<void> {
     await Promise.all(this.#context.plan.workers.map((node) => importImage(this.#context, node, archive)));
   }
 
-  /** Builds Berth from this work tree, and its image, and imports that into every node. */
+  /** Builds Berth and its image from this work tree, and imports the image into every node. */
   buildBerth(): Promise<void> {
     return buildBerth(this.#context);
   }
@@ -112,24 +112,24 @@ export class Lab {
     return importBerth(this.#context);
   }
 
-  /** Pulls a node's cable: it runs on, alone. */
+  /** Disconnects a node from the network, like a pulled cable. The node continues to run. */
   cutLink(node: LabHost): Promise<void> {
     return setPort(this.#context.plan, this.#worker(node), 'down');
   }
 
-  /** Plugs a node's cable in again. */
+  /** Connects a node to the network again. */
   restoreLink(node: LabHost): Promise<void> {
     return setPort(this.#context.plan, this.#worker(node), 'up');
   }
 
-  /** Switches a node's power off: its cable is dead and all of its processes are gone, without a last word. */
+  /** Powers a node off: cuts its link and kills all of its processes without warning. */
   async killNode(node: LabHost): Promise<void> {
     const worker = this.#worker(node);
     await this.cutLink(node);
     await killHosts(this.id, worker);
   }
 
-  /** Boots a node whose power was off: its disk is as it was, its kernel's state is new. */
+  /** Boots a node that was powered off. Its disk is unchanged, and its kernel state is new. */
   async startNode(node: LabHost): Promise<void> {
     const worker = this.#worker(node);
     await killHosts(this.id, worker);
@@ -137,19 +137,19 @@ export class Lab {
     await bootNode(this.#context, worker);
   }
 
-  /** Ends the API server. */
+  /** Stops the API server. */
   stopApiServer(): Promise<void> {
     return stopApiServer(this.#context);
   }
 
-  /** Starts the API server again, and waits until it is ready and the nodes that are on reach it by its Service again. */
+  /** Starts the API server again. Waits until it is ready and every node reaches it through its Service again. */
   async startApiServer(): Promise<void> {
     await startApiServer(this.#context);
     const url = `https://${serviceOfApi(this.#context.plan)}/readyz`;
     for (const node of this.nodes) {
-      // kube-proxy looks for the API server with growing pauses, and has no rule for it until it has found it.
+      // kube-proxy retries with growing pauses. It has no rule for the API server's Service until it has reached it.
       await eventually(
-        `${node.name} reaching ${url}`,
+        `${node.name} reaches ${url}`,
         async () => (await node.exec(['curl', '-sk', '--max-time', '1', url])).code === 0,
         { timeoutMs: 60_000 },
       );

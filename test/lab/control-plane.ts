@@ -15,28 +15,28 @@ const apiPort = 6443;
 const apiDeadlineMs = patiently(60_000);
 const pollMs = 100;
 
-/** A watch may keep the API server from ending for a minute; the lab does not wait for it. */
+/** An open watch may delay the end of the API server for a minute. The lab waits for this time only. */
 const apiGraceMs = 3000;
 
-/** How soon a silent node counts as gone. The kubelet renews its lease every quarter of `leaseSeconds`. */
+/** How soon Kubernetes treats a silent node as gone. The kubelet renews its lease four times in `leaseSeconds`. */
 export const nodeMonitor = { periodSeconds: 1, graceSeconds: patiently(10), leaseSeconds: patiently(10) } as const;
 
-/** URL of the API server, which every host of the lab reaches. */
+/** The URL of the API server. Every host of the lab can reach it. */
 export function apiServerUrl(context: LabContext): string {
   return `https://${context.plan.controlPlane.ip}:${apiPort}`;
 }
 
-/** Path of the socket by which processes outside of the lab's network reach the API server; the relay listens on it. */
+/** The path of the relay's socket. Processes outside of the lab's network reach the API server through it. */
 export function apiSocket({ stateDir }: Pick<LabContext, 'stateDir'>): string {
   return join(stateDir, 'api.sock');
 }
 
-/** Path of the administrator's kubeconfig. */
+/** The path of the administrator's kubeconfig. */
 export function adminKubeconfig(context: LabContext): string {
   return join(context.pki, 'admin.kubeconfig');
 }
 
-/** Makes all keys, certificates and kubeconfigs. */
+/** Creates all keys, certificates and kubeconfigs. */
 export async function createCredentials(context: LabContext): Promise<void> {
   await createAuthority(context.pki);
   await Promise.all(
@@ -47,10 +47,10 @@ export async function createCredentials(context: LabContext): Promise<void> {
   );
 }
 
-/** The users that Kubernetes knows by name: their rights come with RBAC's default roles. */
+/** The users that Kubernetes knows by name. RBAC's default roles give them their rights. */
 function subjects({ plan }: LabContext): readonly Subject[] {
   const { controlPlane } = plan;
-  // The first address of the range is that of the Service "kubernetes".
+  // The Service "kubernetes" has the first address of the range.
   const serviceIp = serviceOfApi(plan);
   const apiNames = ['IP:127.0.0.1', `IP:${controlPlane.ip}`, `IP:${controlPlane.ipv6}`, `IP:${serviceIp}`];
   return [
@@ -79,7 +79,7 @@ export async function startControlPlane(context: LabContext): Promise<void> {
   ]);
 }
 
-/** Starts of the control plane what keeps objects, and the way to it from outside, and waits until it is ready. */
+/** Starts a part of the control plane: etcd, the API server, and the relay to it. Waits until the API server is ready. */
 export async function startApi(context: LabContext): Promise<void> {
   const folder = hostFolder(context, context.plan.controlPlane.name);
   startRelay(context);
@@ -88,14 +88,14 @@ export async function startApi(context: LabContext): Promise<void> {
     '--listen-client-urls=http://127.0.0.1:2379',
     '--advertise-client-urls=http://127.0.0.1:2379',
     '--listen-peer-urls=http://127.0.0.1:2380',
-    // The data lives as long as the lab: nothing need survive a power cut.
+    // The data is needed only while the lab exists. It need not survive a power failure.
     '--unsafe-no-fsync',
     '--log-level=warn',
   ]);
   await startApiServer(context);
 }
 
-/** Starts the API server and waits until it is ready. */
+/** Starts the API server, and waits until it is ready. */
 export async function startApiServer(context: LabContext): Promise<void> {
   const record = startProgram(context, 'kube-apiserver', apiServerFlags(context));
   const deadline = performance.now() + apiDeadlineMs;
@@ -106,17 +106,17 @@ export async function startApiServer(context: LabContext): Promise<void> {
   }
 }
 
-/** The address of the Service `kubernetes`: the first of the Services' range. */
+/** The address of the Service `kubernetes`: the first address of the range for Services. */
 export function serviceOfApi(plan: LabContext['plan']): string {
   return plan.services.replace(/0\/\d+$/, '1');
 }
 
-/** The address that Pods are told to ask for names: the tenth of the Services' range, by custom. */
+/** The address of the name server in the configuration of Pods: by convention the tenth address of the range for Services. */
 export function dnsOfCluster(plan: LabContext['plan']): string {
   return plan.services.replace(/0\/\d+$/, '10');
 }
 
-/** Ends the API server; everything else keeps running. */
+/** Stops the API server. All other processes continue to run. */
 export async function stopApiServer(context: LabContext): Promise<void> {
   const records = readProcesses(context.plan.id, context.plan.controlPlane.name);
   const servers = records.filter(({ name }) => name === 'kube-apiserver');
@@ -124,7 +124,7 @@ export async function stopApiServer(context: LabContext): Promise<void> {
   for (const record of servers) forgetProcess(context.plan.id, record);
 }
 
-/** Whether the API server answers that it is ready. */
+/** Whether the API server reports that it is ready. */
 export async function isApiReady(context: LabContext): Promise<boolean> {
   const identity = ['--cert', join(context.pki, 'admin.crt'), '--key', join(context.pki, 'admin.key')];
   const result = await run([
@@ -135,7 +135,7 @@ export async function isApiReady(context: LabContext): Promise<boolean> {
   return result.code === 0;
 }
 
-/** Runs what follows in the control plane's network namespace, by exec: the pid stays. */
+/** A command prefix that runs a command in the control plane's network namespace. It uses exec, so the pid stays the same. */
 export function inControlPlane({ plan }: LabContext): readonly string[] {
   return ['nsenter', `--net=/run/netns/${plan.controlPlane.namespace}`];
 }
@@ -178,7 +178,7 @@ function apiServerFlags({ plan, pki, stateDir }: LabContext): readonly string[] 
     `--kubelet-client-certificate=${file('apiserver-kubelet.crt')}`,
     `--kubelet-client-key=${file('apiserver-kubelet.key')}`,
     '--allow-privileged',
-    // No kube-proxy runs here: webhooks are reached by their pods' addresses.
+    // No kube-proxy runs here, so the API server must reach webhooks by the addresses of their Pods.
     '--enable-aggregator-routing',
     '--profiling=false',
     ...auditFlags(stateDir),
@@ -193,7 +193,7 @@ function controllerManagerFlags({ plan, pki, stateDir }: LabContext): readonly s
     `--root-ca-file=${join(pki, 'ca.crt')}`,
     `--service-account-private-key-file=${join(pki, 'sa.key')}`,
     `--service-cluster-ip-range=${plan.services},${plan.servicesIpv6}`,
-    // Its default is a folder in /usr/libexec, which it makes.
+    // By default it would create a folder in /usr/libexec.
     `--flex-volume-plugin-dir=${join(stateDir, 'volume-plugins')}`,
     `--node-monitor-period=${nodeMonitor.periodSeconds}s`,
     `--node-monitor-grace-period=${nodeMonitor.graceSeconds}s`,

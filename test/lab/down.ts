@@ -1,4 +1,7 @@
-/** Takes a lab down, from what it left on disk and in the kernel alone: also after its maker was killed half-way. */
+/**
+ * Removes a lab. It needs only the lab's files and its state in the kernel. So it also works after the process that
+ * was starting the lab has been killed.
+ */
 import { namespaceIds, namespacesOf, removeNamespaces } from './network.ts';
 import { checkId } from './plan.ts';
 import { end, isAlive, processesIn, signal } from './processes.ts';
@@ -6,13 +9,13 @@ import { bootId, forgetProcess, readProcesses, readState, removeState, writeStat
 
 const ownerGraceMs = 15_000;
 
-/** Searches for processes before giving up: what is killed may have forked just before. */
+/** How many times to search for processes, because a process may have forked just before it was killed. */
 const maxSweeps = 10;
 
-/** Id of the lab when none is named. */
+/** The id of the lab if none is given. */
 export const defaultId = 'lab';
 
-/** Removes a lab with all that it has: processes, namespaces, mounts and files. No error when there is none. */
+/** Removes a lab: its processes, namespaces, mounts and files. It is no error if there is no such lab. */
 export async function downLab(id: string = defaultId): Promise<void> {
   checkId(id);
   await stopOwner(id);
@@ -21,13 +24,13 @@ export async function downLab(id: string = defaultId): Promise<void> {
   removeState(id);
 }
 
-/** Kills everything of one host, or of all, at once and without warning, and waits until it is gone. */
+/** Kills all processes of one host, or of all hosts, at once and without warning. Waits until they are gone. */
 export async function killHosts(
   id: string,
   host?: { readonly name: string; readonly namespace: string },
 ): Promise<void> {
   const recorded = readProcesses(id, host?.name);
-  // All first, so that none sees another one die.
+  // Signal all of them first, so that no process sees the end of another one.
   signal(recorded, 'SIGKILL');
   await end(recorded, 0);
   for (const record of recorded) forgetProcess(id, record);
@@ -40,7 +43,7 @@ export async function killHosts(
   throw new Error(`lab ${id}: new processes keep appearing in ${namespaces.join(' ')}`);
 }
 
-/** Ends the process that is still bringing the lab up, unless that is this one. */
+/** Ends the process that is still starting the lab, unless it is this process. */
 async function stopOwner(id: string): Promise<void> {
   const state = readState(id);
   if (state === undefined || state.bootId !== bootId()) return;

@@ -1,6 +1,6 @@
 /**
- * Gives a run of tests its clusters, one for each file that runs at a time: `node --test --test-global-setup=test/lab/global-setup.ts`.
- * BERTH_LAB names the first one.
+ * Starts the clusters of a test run, one for each lane: `node --test --test-global-setup=test/lab/global-setup.ts`.
+ * BERTH_LAB is the name of the first cluster.
  */
 import { filesVariable, lanesVariable, numberIn } from '../runner/variables.ts';
 import { downLab, type Lab, upLab } from './cluster.ts';
@@ -11,10 +11,10 @@ import { idOfLane } from './shared.ts';
 const ids = Array.from({ length: numberIn(lanesVariable) }, (_, i) => idOfLane(i + 1));
 const log = (line: string) => process.stderr.write(`lab: ${line}\n`);
 
-/** Set, it leaves the clusters for a look at them; the next run starts from what is there. */
+/** BERTH_LAB_KEEP keeps the clusters, so that a person can look at them. The next run with it uses them again. */
 const keep = process.env.BERTH_LAB_KEEP !== undefined;
 
-/** Brings clusters of three nodes with Berth's image up. */
+/** Starts clusters of three nodes with Berth's image. */
 export async function globalSetup(): Promise<void> {
   try {
     for (const [lane, id] of ids.entries()) {
@@ -29,14 +29,14 @@ export async function globalSetup(): Promise<void> {
   }
 }
 
-/** Takes them down. */
+/** Removes the clusters. */
 export async function globalTeardown(): Promise<void> {
   if (!keep) await Promise.all(ids.map((id) => downLab(id)));
 }
 
 async function up(id: string): Promise<Lab> {
   if (!keep) downOnInterrupt(id);
-  // Tests shall find a new cluster, not what a run that was killed has left in it.
+  // Tests need a new cluster, without objects of an earlier run that was killed.
   if (!keep) await downLab(id);
   return upLab({ id, nodes: 3, log });
 }

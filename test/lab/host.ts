@@ -1,4 +1,4 @@
-/** A host of a running lab, as tests see it: its addresses, and commands in its namespaces. */
+/** A host of a running lab, for tests: its addresses, and commands in its namespaces. */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { insideNode } from './node.ts';
 import { type HostPlan, hostLink } from './plan.ts';
@@ -6,7 +6,7 @@ import { recordOf } from './processes.ts';
 import { noProxy, type Result, type RunOptions, run } from './run.ts';
 import { forgetProcess, recordProcess } from './state.ts';
 
-/** Name of the record of what tests start: it may end at any time. */
+/** The record name of processes that tests start. Such a process may end at any time. */
 export const spawnedName = 'spawned';
 
 /** A host on the lab's bridge. */
@@ -18,25 +18,25 @@ export interface LabHost {
   readonly mac: string;
   /** Its interface on the bridge. */
   readonly link: string;
-  /** Name of its network namespace. */
+  /** The name of its network namespace. */
   readonly namespace: string;
-  /** Runs a command on the host to its end; never throws on an exit code. On a node it sees the node's files and processes. */
+  /** Runs a command on the host to its end. An exit code never throws. On a node, the command sees the node's files and processes. */
   exec(argv: readonly string[], options?: Pick<RunOptions, 'timeoutMs' | 'input' | 'env'>): Promise<Result>;
   /**
-   * Starts a long-running command in the host's network namespace (not among a node's processes and mounts, so that
-   * its pid is the command's own). It ends with the lab, or with killNode, at the latest.
+   * Starts a long-running command in the host's network namespace. It does not enter a node's PID and mount
+   * namespaces, so the child's pid is the pid of the command. `killNode` and the end of the lab kill it.
    */
   spawn(argv: readonly string[], options?: SpawnOptions): ChildProcess;
-  /** The command that runs what follows it on the host. */
+  /** A command prefix that runs a command on the host. */
   command(): readonly string[];
 }
 
-/** Makes the host of a plan. */
+/** Creates the host of a plan. */
 export function hostOf(id: string, plan: HostPlan): LabHost {
   const { name, namespace, ip, ipv6, mac } = plan;
   const inNetwork = ['ip', 'netns', 'exec', namespace];
   const command = () => ('pods' in plan ? insideNode(id, name).argv : inNetwork);
-  // On a node, nsenter(1) is the parent of the command, which otherwise lived on when its time is up.
+  // On a node, nsenter(1) is the parent of the command. Without this, the command would survive the kill at its timeout.
   const mortal = ['setpriv', '--pdeathsig', 'KILL'];
   return {
     ...{ name, namespace, ip, ipv6, mac, link: hostLink, command },

@@ -1,4 +1,4 @@
-/** The cluster's images: made once, unpacked once, and copied to each node's disk with hard links. */
+/** The cluster's images. They are built once, unpacked once, and copied to the disk of each node by hard links. */
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -8,31 +8,31 @@ import { cached, cacheFolder, hashOf, hashOfFile, keepNewest, repository } from 
 import { type Log, phase } from './progress.ts';
 import { mustRun, run } from './run.ts';
 
-/** Image of test pods: `agnhost netexec` and its other commands. Without arguments it is the pause image. */
+/** The image of test Pods: `agnhost netexec` and its other commands. Without arguments it is the pause image. */
 export const podImage = 'localhost/agnhost:lab';
 
 /** Berth's own image. */
 export const berthImage = 'localhost/berth:lab';
 
-/** What Berth's image is built on: Debian, nft and node. */
+/** The base of Berth's image: Debian, nft and Node.js. */
 export const baseImage = 'localhost/node:lab-base';
 
-/** Debian packages of the base image beyond the essential ones: what node links to, and nft. */
+/** The Debian packages of the base image besides the essential ones: nft, and libraries that Node.js needs. */
 const basePackages = 'nftables,libstdc++6,libatomic1';
 
-/** What nobody reads in a container. */
+/** Files that nobody reads in a container. */
 const basePaths = ['doc', 'man', 'info', 'locale', 'lintian'].map((name) => `/usr/share/${name}/*`);
 
-/** Where Debian keeps its package sources, newest form first (sources.list(5)). */
+/** The files with Debian's package sources, newest form first (sources.list(5)). */
 const sourceFiles = ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list'];
 
-/** Change this when the way images are made changes, so that old ones are not taken for new. */
+/** Change this value when images are built in another way, so that old images in the cache are not used. */
 const recipe = '1';
 
 /** How many builds of Berth's image the cache keeps. */
 const keptBuilds = 3;
 
-/** Makes what is missing of the images that every lab has; gives the containerd root that holds them, unpacked. */
+/** Builds the images that every lab has, if they are missing. Returns the containerd root that has them unpacked. */
 export async function ensureImages(binaries: Binaries, log: Log): Promise<string> {
   const archives = [await ensurePodImage(binaries.agnhost, log), await ensureBaseImage(log)];
   const root = imagePath(`root-${hashOf(recipe, ...archives.map((path) => basename(path)))}`);
@@ -43,7 +43,7 @@ export async function ensureImages(binaries: Binaries, log: Log): Promise<string
   return root;
 }
 
-/** Gives a node its own containerd root with the images in it. Layers never change: hard links will do. */
+/** Gives a node its own containerd root with the images. Layers never change, so hard links are enough. */
 export async function copyImages(root: string, target: string): Promise<void> {
   await mkdir(target, { recursive: true });
   const linked = await run(['cp', '--archive', '--link', `${root}/.`, target]);
@@ -52,7 +52,7 @@ export async function copyImages(root: string, target: string): Promise<void> {
     await mustRun(['cp', '--archive', `${root}/.`, target]);
     return;
   }
-  // containerd writes to its databases in place.
+  // containerd changes its databases in place, so each node needs its own copy of them.
   for (const plugin of await readdir(target)) {
     for (const name of (await readdir(join(target, plugin))).filter((file) => file.endsWith('.db'))) {
       await rm(join(target, plugin, name));
@@ -62,21 +62,22 @@ export async function copyImages(root: string, target: string): Promise<void> {
 }
 
 /**
- * Builds Berth's image from the Dockerfile and dist/, unless neither has changed, and gives the archive to import. It
- * lacks the base's layers, which every node has. Undefined when there is no Dockerfile or nothing was built.
+ * Builds Berth's image from the Dockerfile and dist/, if one of them has changed. Returns the archive to import. The
+ * archive does not have the layers of the base image, because every node has them. Undefined if there is no Dockerfile
+ * or no dist/.
  */
 export async function buildBerthImage(log: Log): Promise<string | undefined> {
   const dockerfile = join(repository, 'Dockerfile');
   const dist = join(repository, 'dist');
   if (!existsSync(dockerfile) || !existsSync(dist)) {
-    log('no Dockerfile or no dist/: the lab goes without an image of Berth');
+    log('no Dockerfile or no dist/: the lab has no image of Berth');
     return undefined;
   }
   const base = await ensureBaseImage(log);
   const key = hashOf(recipe, basename(base), await readFile(dockerfile, 'utf8'), await hashOfFolder(dist));
   const archive = imagePath(`berth-${key}.tar`);
   await cached(archive, async (temporary) => {
-    // The name tells which base it is: the storage may hold another one.
+    // The name identifies the base image: the storage may contain another one.
     const storedBase = `${baseImage}-${basename(base, '.tar')}`;
     if ((await layerCount(storedBase)) === 0) await loadIntoStorage(base, storedBase);
     await buildImage({ context: repository, file: dockerfile, image: berthImage, base: storedBase });
@@ -87,12 +88,12 @@ export async function buildBerthImage(log: Log): Promise<string | undefined> {
   return archive;
 }
 
-/** Path of an image archive in the cache. */
+/** The path of an image archive in the cache. */
 export function imagePath(name: string): string {
   return join(cacheFolder(), 'images', name);
 }
 
-/** A hash of all files of a folder and their names. */
+/** A hash of the names and contents of all files in a folder. */
 async function hashOfFolder(folder: string): Promise<string> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
@@ -117,7 +118,7 @@ async function ensurePodImage(agnhost: string, log: Log): Promise<string> {
   return archive;
 }
 
-/** Debian's essential packages, nft, and the node that the repository pins. */
+/** The archive of an image with Debian's essential packages, nft, and the version of Node.js that the repository pins. */
 async function ensureBaseImage(log: Log): Promise<string> {
   const suite = await debianSuite();
   const pinned = join(repository, 'node_modules/node/bin/node');
@@ -146,8 +147,8 @@ export async function debianSuite(): Promise<string> {
 }
 
 /**
- * Writes a Debian of essential packages and some more, comma between them, as a tar archive of its files. A shell in it
- * runs `command` at the end.
+ * Writes a tar archive with the files of a Debian that has the essential packages and `packages`, a list with commas.
+ * At the end a shell in that Debian runs `command`.
  */
 export async function writeDebian(archive: string, packages: string, command?: string): Promise<void> {
   const sources = sourceFiles.filter((path) => existsSync(path)).slice(0, 1);
@@ -157,7 +158,7 @@ export async function writeDebian(archive: string, packages: string, command?: s
   await mustRun([...bootstrap, await debianSuite(), archive, ...sources]);
 }
 
-/** Runs `task` with an empty folder beside `path`, and removes it. */
+/** Runs `task` with an empty folder beside `path`, and then removes that folder. */
 export async function inContext(path: string, task: (context: string) => Promise<void>): Promise<void> {
   const context = path.replace(/(\.unfinished-\d+)$/, '.context$1');
   await mkdir(context, { recursive: true });
@@ -175,7 +176,7 @@ export async function buildLines(context: string, lines: readonly string[], imag
   await buildImage({ context, file, image });
 }
 
-/** Has a containerd import the archives, and leaves what it unpacked. */
+/** Creates a containerd root with the unpacked images of the archives. */
 async function unpack(root: string, archives: readonly string[]): Promise<void> {
   await mkdir(root, { recursive: true });
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];

@@ -1,4 +1,4 @@
-/** The command `npm run lab`: brings a lab up and down, shows it, and runs commands on its hosts. */
+/** The command `npm run lab`: starts, removes and shows labs, and runs commands on their hosts. */
 import { spawn } from 'node:child_process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { downLab, openLab, upLab } from './cluster.ts';
@@ -10,7 +10,7 @@ import { noProxy } from './run.ts';
 import { listLabs, readProcesses, readState } from './state.ts';
 import { defaultNodes } from './up.ts';
 
-/** Options of `up` as commander gives them. */
+/** The options of `up`, in the form that commander returns. */
 interface UpOptions {
   readonly id: string;
   readonly nodes: number;
@@ -18,7 +18,7 @@ interface UpOptions {
   readonly berth: boolean;
 }
 
-/** An option that every subcommand has. */
+/** The option that every subcommand has. */
 interface IdOption {
   readonly id: string;
 }
@@ -26,7 +26,7 @@ interface IdOption {
 const log = (line: string) => process.stderr.write(`lab: ${line}\n`);
 
 const idOption = () =>
-  new Option('--id <id>', 'which lab; labs with different ids run side by side').default(defaultId);
+  new Option('--id <id>', 'the id of the lab; labs with different ids run side by side').default(defaultId);
 
 const program = new Command('lab')
   .enablePositionalOptions()
@@ -35,23 +35,23 @@ const program = new Command('lab')
 
 program
   .command('up')
-  .description('bring a lab up; one that runs already stays')
+  .description('start a lab; a lab that already runs is kept')
   .addOption(idOption())
-  .option('--nodes <number>', 'how many nodes', positive, defaultNodes)
-  .addOption(new Option('--proxy-mode <mode>', 'how kube-proxy works').choices(proxyModes).default('iptables'))
+  .option('--nodes <number>', 'the number of nodes', positive, defaultNodes)
+  .addOption(new Option('--proxy-mode <mode>', 'the mode of kube-proxy').choices(proxyModes).default('iptables'))
   .option('--no-berth', "do not build Berth's image and give it to the nodes")
   .action(up);
 
 program
   .command('down')
-  .description('remove a lab and all that is left of it')
+  .description('remove a lab, also an incomplete one')
   .addOption(idOption())
   .option('--all', 'all labs of this machine', false)
   .action(down);
 
 program
   .command('status')
-  .description('show hosts, processes and nodes; exit code 1 when something is not as it should be')
+  .description('show hosts, processes and nodes; exit code 1 if there is no such lab or a process has ended')
   .addOption(idOption())
   .action(status);
 
@@ -64,7 +64,7 @@ program
   .passThroughOptions()
   .action(exec);
 
-// Whoever reads the output may stop before its end, as head(1) does.
+// The reader of the output may stop before its end, as head(1) does.
 process.stdout.on('error', () => process.exit());
 
 program.parseAsync().catch((error: Error) => {
@@ -99,7 +99,7 @@ async function status({ id }: IdOption): Promise<void> {
   const lab = openLab(id);
   const records = readProcesses(id);
   for (const host of [lab.controlPlane, lab.client, ...lab.nodes]) {
-    // What tests started may have ended at any time.
+    // A process that a test started may have ended at any time.
     const own = records.filter((each) => each.host === host.name && (each.name !== spawnedName || isAlive(each)));
     const text = own.map((record) => `${record.name}${isAlive(record) ? `=${record.pid}` : ' (ended)'}`).join(' ');
     console.log(`${host.name.padEnd(14)} ${host.ip.padEnd(14)} ${host.ipv6.padEnd(14)} ${host.mac}  ${text}`);
@@ -108,17 +108,17 @@ async function status({ id }: IdOption): Promise<void> {
   console.log((await lab.kubectl(['get', 'nodes', '--output', 'wide'])).trimEnd());
 }
 
-/** Gives the command this terminal, and its exit code to the caller. */
+/** Runs the command in this terminal, and ends with its exit code. */
 function exec(name: string, argv: readonly string[], { id }: IdOption): Promise<void> {
   const lab = openLab(id);
   const host = [lab.controlPlane, lab.client, ...lab.nodes].find((each) => each.name === name);
   if (host === undefined) throw new Error(`lab ${id} has no host ${name}`);
-  // With passThroughOptions, commander passes the "--" through, too.
+  // With passThroughOptions, commander also passes on the "--".
   const command = argv[0] === '--' ? argv.slice(1) : argv;
   const [first = '', ...rest] = [...host.command(), ...command];
   const env = { ...process.env, ...noProxy, KUBECONFIG: lab.kubeconfig, PATH: `${lab.programs}:${process.env.PATH}` };
   const child = spawn(first, rest, { stdio: 'inherit', env });
-  // Ctrl-C goes to the command as well: what it makes of it decides.
+  // The command gets Ctrl-C too, and decides what to do. This process only waits for its end.
   process.on('SIGINT', () => {});
   return new Promise((resolve, reject) => {
     child.on('error', reject);

@@ -1,4 +1,4 @@
-/** What only some files of tests need beyond the lab: it is built before the first test, as no test has minutes for it. */
+/** Things that only some test files need besides the lab. They are built before the first test, because a build takes minutes. */
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 import { unpackDebian } from './debian-package.ts';
@@ -6,17 +6,17 @@ import { metalLbImages } from './metallb.ts';
 import { type Log, phase } from './progress.ts';
 import { skipperImage } from './skipper.ts';
 
-/** What a file needs, by its name. */
+/** The builds that a test file needs, by the name of the file. */
 const needs: Readonly<Record<string, (log: Log) => Promise<unknown>>> = {
   'ingress.test.ts': skipperImage,
   'metrics.test.ts': () => unpackDebian('prometheus'),
   'migrate.test.ts': metalLbImages,
 };
 
-/** Builds what the files of these patterns need, where it is not in the cache. */
+/** Builds everything that the files of these patterns need, if it is not in the cache. */
 export async function buildFor(patterns: readonly string[], log: Log): Promise<void> {
   const names = new Set(globSync([...patterns]).map((file) => basename(file)));
   for (const [name, build] of Object.entries(needs)) {
-    if (names.has(name)) await phase(log, `what ${name} needs`, () => build(log));
+    if (names.has(name)) await phase(log, `building what ${name} needs`, () => build(log));
   }
 }

@@ -1,4 +1,4 @@
-/** The lab's network: one namespace per host, one bridge in a namespace of its own, routes between the pods' ranges. */
+/** The lab's network: one namespace per host, one bridge in a namespace of its own, and routes to the Pods of each node. */
 import { existsSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HostPlan, hostLink, type LabPlan, type NodePlan, namespacePrefix } from './plan.ts';
@@ -14,12 +14,12 @@ export function hostsOf(plan: LabPlan): readonly HostPlan[] {
   return [plan.controlPlane, plan.client, ...plan.workers];
 }
 
-/** Makes all namespaces and joins them. */
+/** Creates all namespaces and connects them. */
 export async function createNetwork(plan: LabPlan): Promise<void> {
   const hosts = hostsOf(plan);
   await ip([plan.bridge, ...hosts.map(({ namespace }) => namespace)].map((name) => `netns add ${name}`));
   await ip([`link add ${bridgeLink} type bridge mcast_snooping 0`, `link set ${bridgeLink} up`], plan.bridge);
-  // A bridge passes frames; it must not put them through its namespace's packet filter.
+  // The bridge must forward frames only, and not pass them to the packet filter of its namespace.
   const filters = ['iptables', 'ip6tables', 'arptables'].map((name) => `/proc/sys/net/bridge/bridge-nf-call-${name}`);
   await writeSysctls(
     plan.bridge,
@@ -28,21 +28,21 @@ export async function createNetwork(plan: LabPlan): Promise<void> {
   for (const host of hosts) await connect(plan, host);
 }
 
-/** Makes a host's namespace anew, as after a power cycle: nothing of its kernel's state is left. */
+/** Creates a host's namespace again. As after a power cycle, no kernel state of the host is left. */
 export async function recreateHost(plan: LabPlan, host: HostPlan): Promise<void> {
   if (namespaceExists(host.namespace)) await ip([`netns del ${host.namespace}`]);
-  // The peer goes with the namespace, but not at once.
+  // The peer is removed together with the namespace, but not at once.
   await mustRun(['sh', '-c', `ip -n ${plan.bridge} link del ${host.port} 2>/dev/null || true`]);
   await ip([`netns add ${host.namespace}`]);
   await connect(plan, host);
 }
 
-/** Pulls or plugs a host's cable at the bridge. */
+/** Disconnects a host from the bridge, or connects it again. */
 export async function setPort(plan: LabPlan, host: HostPlan, state: 'up' | 'down'): Promise<void> {
   await ip([`link set ${host.port} ${state}`], plan.bridge);
 }
 
-/** Joins a host's namespace to the bridge and gives it addresses and routes. */
+/** Connects a host's namespace to the bridge, and sets its addresses and routes. */
 async function connect(plan: LabPlan, host: HostPlan): Promise<void> {
   await ip(
     [
@@ -57,7 +57,7 @@ async function connect(plan: LabPlan, host: HostPlan): Promise<void> {
       `link set ${hostLink} address ${host.mac}`,
       `link set ${hostLink} up`,
       `address add ${host.ip}/${prefixLength(plan.subnet.ipv4)} dev ${hostLink}`,
-      // Nobody else has the address: without "nodad" nothing could listen on it for its first second.
+      // No other host has the address. Without "nodad" no program could listen on it for the first second.
       `address add ${host.ipv6}/${prefixLength(plan.subnet.ipv6)} dev ${hostLink} nodad`,
       ...routes(plan, host),
     ],
@@ -66,7 +66,7 @@ async function connect(plan: LabPlan, host: HostPlan): Promise<void> {
   if ('pods' in host) await prepareNode(plan, host as NodePlan);
 }
 
-/** Routes to the other nodes' pods, and a way out. The client has none: it is a user from outside. */
+/** Routes to the Pods of other nodes, and a default route. The client has none: it stands for a user outside the cluster. */
 function routes(plan: LabPlan, host: HostPlan): readonly string[] {
   if (host.name === plan.client.name) return [];
   const others = plan.workers.filter(({ name }) => name !== host.name);
@@ -75,12 +75,13 @@ function routes(plan: LabPlan, host: HostPlan): readonly string[] {
     `route add ${node.podsIpv6} via ${node.ipv6}`,
   ]);
   if (host.name === plan.controlPlane.name) return pods;
-  // Nobody forwards there, but the kernel looks for a route to a Service's address before kube-proxy's rules replace it.
+  // The default route leads to a host that forwards nothing. But the kernel needs a route to a Service's address
+  // before kube-proxy's rules replace that address.
   const { ip, ipv6 } = plan.controlPlane;
   return [...pods, `route add default via ${ip}`, `route add default via ${ipv6}`];
 }
 
-/** Lets a node forward, and hides its pods behind it when they talk to the world outside of the cluster. */
+/** Enables forwarding on a node, and masquerades packets from its Pods to addresses outside of the cluster. */
 async function prepareNode(plan: LabPlan, node: NodePlan): Promise<void> {
   await writeSysctls(node.namespace, [
     ['/proc/sys/net/ipv4/ip_forward', '1'],
@@ -97,16 +98,16 @@ async function prepareNode(plan: LabPlan, node: NodePlan): Promise<void> {
   await mustRun(['ip', 'netns', 'exec', node.namespace, 'nft', '-f', '-'], { input: rules });
 }
 
-/** Names of the namespaces of the lab with this id. */
+/** The names of the namespaces of the lab with this id. */
 export function namespacesOf(id: string): readonly string[] {
   if (!existsSync(namespacesFolder)) return [];
   return readdirSync(namespacesFolder).filter((name) => name.startsWith(namespacePrefix(id)));
 }
 
-/** Removes the namespaces, and with them every link, address and rule in them. */
+/** Removes the namespaces, with every link, address and rule in them. */
 export async function removeNamespaces(names: readonly string[]): Promise<void> {
   for (const name of names) {
-    // A namespace lives on while anyone has it open; its links shall be gone now. One that was half-made cannot be entered.
+    // A namespace exists as long as a process has it open, but its links must go now. An incomplete namespace cannot be entered.
     const script = 'cd /sys/class/net && for link in *; do ip link del $link; done';
     await mustRun(['sh', '-c', `ip netns exec ${name} sh -c '${script}' >/dev/null 2>&1 || true`]);
     await mustRun(['ip', 'netns', 'del', name]).catch(async (error: Error) => {
@@ -115,7 +116,7 @@ export async function removeNamespaces(names: readonly string[]): Promise<void> 
   }
 }
 
-/** How /proc/PID/ns/net names each of the namespaces (namespaces(7)); those that cannot be entered are left out. */
+/** The namespaces in the form of /proc/PID/ns/net (namespaces(7)). Incomplete ones, which cannot be entered, are left out. */
 export function namespaceIds(names: readonly string[]): ReadonlySet<string> {
   const own = readlinkSync('/proc/self/ns/net');
   const ids = names.map((name) => `net:[${statSync(join(namespacesFolder, name)).ino}]`);
@@ -126,7 +127,7 @@ function namespaceExists(name: string): boolean {
   return existsSync(join(namespacesFolder, name));
 }
 
-/** Runs lines of ip(8), in a namespace if one is given. */
+/** Runs commands of ip(8), in a namespace if one is given. */
 async function ip(lines: readonly string[], namespace?: string): Promise<void> {
   const where = namespace === undefined ? [] : ['-n', namespace];
   await mustRun(['ip', ...where, '-batch', '-'], { input: `${lines.join('\n')}\n` });
@@ -137,7 +138,7 @@ async function writeSysctls(namespace: string, values: readonly (readonly string
   await mustRun(['ip', 'netns', 'exec', namespace, 'sh', '-e', '-c', script]);
 }
 
-/** The number after the slash. */
+/** The prefix length of a CIDR, as text. */
 export function prefixLength(cidr: string): string {
   return cidr.slice(cidr.indexOf('/') + 1);
 }

@@ -1,4 +1,4 @@
-/** Configuration files of a node's container runtime, pod network and kubelet. */
+/** The configuration files of a node's container runtime, Pod network and kubelet. */
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostFolder, type LabContext } from './context.ts';
@@ -6,10 +6,10 @@ import { dnsOfCluster, nodeMonitor } from './control-plane.ts';
 import { podImage } from './images.ts';
 import type { NodePlan } from './plan.ts';
 
-/** Socket of containerd inside of a node. */
+/** The socket of containerd inside a node. */
 const containerdSocket = '/run/containerd/containerd.sock';
 
-/** Paths of what was written. */
+/** The paths of the files that were written. */
 export interface NodeFiles {
   readonly containerd: string;
   readonly kubelet: string;
@@ -21,7 +21,7 @@ export async function writeNodeConfig(context: LabContext, node: NodePlan): Prom
   const cni = join(folder, 'cni');
   await mkdir(cni, { recursive: true });
   const crun = join(folder, 'crun');
-  // The host may mount cgroup v1 only: containers run without cgroups of their own.
+  // The host may have only cgroup v1, so containers run without cgroups of their own.
   await writeFile(crun, '#!/bin/sh\nexec crun --cgroup-manager=disabled "$@"\n');
   await chmod(crun, 0o755);
   const files = { containerd: join(folder, 'containerd.toml'), kubelet: join(folder, 'kubelet.json') };
@@ -43,7 +43,7 @@ function podNetwork(node: NodePlan): unknown {
         hairpinMode: true,
         ipam: {
           type: 'host-local',
-          // A restarted node has no pods: what they held is free again.
+          // A restarted node has no Pods, so all addresses are free again.
           dataDir: '/run/cni-ipam',
           ranges: [[{ subnet: node.pods }], [{ subnet: node.podsIpv6 }]],
         },
@@ -91,13 +91,13 @@ function kubeletConfig({ pki, plan }: LabContext, node: NodePlan): unknown {
     enforceNodeAllocatable: [],
     failCgroupV1: false,
     cgroupDriver: 'cgroupfs',
-    // The host's disk is the user's: how full it is says nothing about the lab.
+    // The disk belongs to the user of the machine. Its free space must not affect the lab.
     evictionHard: {},
     imageGCHighThresholdPercent: 100,
     failSwapOn: false,
     oomScoreAdj: 0,
     resolvConf: '/dev/null',
-    // A name server is there only when a test installs one.
+    // There is a name server only if a test installs one.
     clusterDNS: [dnsOfCluster(plan)],
     clusterDomain: 'cluster.local',
     volumePluginDir: '/var/lib/kubelet/volume-plugins',

@@ -1,21 +1,21 @@
 #!/bin/sh
-# First process of a node's PID namespace: gives the node folders of its own, then reaps orphans until somebody kills it.
+# First process of a node's PID namespace. It gives the node its own folders, and then reaps orphans until it is killed.
 # Usage: node-init.sh NAME NODE_FOLDER LAB_FOLDER
 set -eu
 name=$1 node=$2 lab=$3
 echo "$name" >/proc/sys/kernel/hostname
 
-# The host's cgroup v1 mounts go out of sight: the kubelet shall see version 2. A new sysfs shows the node's own links.
+# The kubelet must see cgroup version 2, so the host's cgroup v1 mounts are hidden. A new sysfs shows the node's own links.
 umount -l /sys
 mount -t sysfs sysfs /sys
 mount -t cgroup2 none /sys/fs/cgroup
 
-# Copies of the host's mounts would keep other labs' namespaces alive after their end.
+# Copies of the host's mounts would keep the namespaces of other labs alive after these labs have ended.
 while umount -l /run/netns 2>/dev/null; do :; done
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/netns
 
-# /var/lib of its own: the kubelet and the runtime have their usual paths, and nothing of theirs stays on the host.
+# The node has its own /var/lib. So the kubelet and the runtime use their usual paths, and leave no files on the host.
 mkdir -p "$node/containerd" "$node/kubelet" "$node/log" "$node/var-lib"
 mount -t tmpfs -o mode=755 tmpfs "$node/var-lib"
 mkdir -p "$node/var-lib/containerd" "$node/var-lib/kubelet" "$node/var-lib/cni"
@@ -26,7 +26,7 @@ mount --bind "$lab" "$node/var-lib/${lab#/var/lib/}"
 mount --bind "$node/log" /var/log
 mount --move "$node/var-lib" /var/lib
 
-# Pods may ask for mounts that travel between them and the node.
+# Pods may request mounts that propagate between them and the node.
 mount --make-rshared /
 
 : >/run/berth-node-booted

@@ -1,4 +1,4 @@
-/** A node: a namespace of networks, mounts and processes with containerd, the kubelet and kube-proxy in it. */
+/** A node: network, mount and PID namespaces that run containerd, the kubelet and kube-proxy. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,15 +14,15 @@ import { readProcesses, recordProcess } from './state.ts';
 const bootDeadlineMs = patiently(20_000);
 const pollMs = 20;
 
-/** Name of the record of a node's first process. All of the node ends with it. */
+/** The record name of a node's first process. All processes of the node end with it. */
 export const initName = 'init';
 
-/** Gives a new node its disk, with the images on it. */
+/** Creates the disk of a new node, with the images on it. */
 export async function prepareDisk(context: LabContext, node: NodePlan, images: string): Promise<void> {
   await copyImages(images, join(hostFolder(context, node.name), 'containerd'));
 }
 
-/** Boots a node. It is there when its kubelet has started, and Ready some seconds later. */
+/** Boots a node. Returns when the kubelet has started. The node is Ready some seconds later. */
 export async function bootNode(context: LabContext, node: NodePlan): Promise<void> {
   const files = await writeNodeConfig(context, node);
   await startInit(context, node);
@@ -30,18 +30,19 @@ export async function bootNode(context: LabContext, node: NodePlan): Promise<voi
   const earlier = existsSync(log) ? statSync(log).size : 0;
   const containerd = await startInside(context, node, ['containerd', '--config', files.containerd]);
   await startInside(context, node, [context.binaries['kube-proxy'], ...proxyFlags(context, node)]);
-  // Its socket answers before its CRI service does, and a kubelet that is refused by that ends: this is the last line before.
+  // containerd's socket is ready before its CRI service, and a kubelet that the CRI service refuses ends. This is the
+  // last log line before the service is ready.
   await until(() => readFileSync(log).subarray(earlier).includes('Start streaming server'), containerd);
   await startInside(context, node, [context.binaries.kubelet, ...kubeletFlags(context, node, files)]);
 }
 
-/** Boots a node that runs no Pods: kube-proxy alone is on it. */
+/** Boots a node that runs only kube-proxy, and no Pods. */
 export async function bootBareNode(context: LabContext, node: NodePlan): Promise<void> {
   await startInit(context, node);
   await startInside(context, node, [context.binaries['kube-proxy'], ...proxyFlags(context, node)]);
 }
 
-/** Command that runs what follows in all namespaces of a running node; throws when the node is off. */
+/** A command prefix that runs a command in all namespaces of a running node. Throws if the node is off. */
 export function insideNode(id: string, node: string): { readonly pid: string; readonly argv: readonly string[] } {
   const inits = readProcesses(id, node).filter(({ name }) => name === initName);
   const alive = inits.find((record) => startTimeOf(record.pid) === record.startTime);
@@ -70,25 +71,25 @@ async function startInit(context: LabContext, node: NodePlan): Promise<void> {
   await until(() => existsSync(booted), init);
 }
 
-/** Starts a program in the node, named like its file. */
+/** Starts a program in the node. Its record has the name of the program's file. */
 async function startInside(context: LabContext, node: NodePlan, command: readonly string[]): Promise<ProcessRecord> {
   const name = (command[0] ?? '').replace(/^.*\//, '');
   const argv = [...insideNode(context.plan.id, node.name).argv, ...command];
   const logFile = join(hostFolder(context, node.name), `${name}.log`);
-  // nsenter(1) has to fork to enter a PID namespace: the program itself is its child.
+  // nsenter(1) must fork to enter a PID namespace, so the program itself is a child of nsenter.
   const record = await firstChild(start({ name, host: node.name, argv, logFile }));
   recordProcess(context.plan.id, record);
   return record;
 }
 
-/** The one child of a process that forks, under its name. */
+/** The only child of a process that forks, with the name of that process. */
 async function firstChild(parent: ProcessRecord): Promise<ProcessRecord> {
   await until(() => childrenOf(parent.pid).length > 0, parent);
   const [pid = 0] = childrenOf(parent.pid);
   return { ...parent, pid, startTime: startTimeOf(pid) ?? '0' };
 }
 
-/** Waits for a sign of life from a process that was just started. */
+/** Waits until `test` is true. Throws if the process ends before, or if it takes too long. */
 async function until(test: () => boolean, record: ProcessRecord): Promise<void> {
   const deadline = performance.now() + bootDeadlineMs;
   while (!test()) {

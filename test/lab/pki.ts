@@ -1,11 +1,11 @@
-/** The cluster's keys, certificates and kubeconfigs, made with openssl(1). */
+/** Creates the cluster's keys, certificates and kubeconfigs with openssl(1). */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mustRun } from './run.ts';
 
-/** Whom a certificate names. */
+/** The subject of a certificate. */
 export interface Subject {
-  /** Name of the files that are written: NAME.crt, NAME.key. */
+  /** The name of the files that are written: NAME.crt, NAME.key. */
   readonly file: string;
   /** User name for RBAC. */
   readonly commonName: string;
@@ -18,7 +18,7 @@ export interface Subject {
 const days = '3650';
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-/** Makes the certificate authority and the keys that sign the service accounts' tokens. */
+/** Creates the certificate authority, and the keys that sign the tokens of service accounts. */
 export async function createAuthority(folder: string): Promise<void> {
   const authority = [...newKey, '-keyout', join(folder, 'ca.key'), '-out', join(folder, 'ca.crt')];
   const extension = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
@@ -30,7 +30,7 @@ export async function createAuthority(folder: string): Promise<void> {
   await mustRun(['openssl', 'ec', '-in', key, '-pubout', '-out', join(folder, 'sa.pub')]);
 }
 
-/** Makes a certificate that serves as a server's and as a client's. */
+/** Creates a certificate for use as a server and as a client. */
 export async function createCertificate(folder: string, subject: Subject): Promise<void> {
   const { file, commonName, organization, names } = subject;
   await mustRun([
@@ -44,7 +44,7 @@ export async function createCertificate(folder: string, subject: Subject): Promi
   ]);
 }
 
-/** Writes NAME.kubeconfig for the certificate NAME, and gives its path. JSON is YAML too. */
+/** Writes NAME.kubeconfig for the certificate NAME, and returns its path. The content is JSON, which is valid YAML. */
 export async function createKubeconfig(folder: string, file: string, server: string): Promise<string> {
   const path = join(folder, `${file}.kubeconfig`);
   const config = {

@@ -1,35 +1,35 @@
-/** Which hosts a lab has and what their names and addresses are: all of it follows from the lab's id, slot and size. */
+/** The hosts of a lab, with their names and addresses. All of it follows from the lab's id, slot and number of nodes. */
 
-/** kube-proxy's ways that the lab knows; `ipvs-strict` is IPVS with `strictARP`. IPVS needs a kernel that has it. */
+/** The modes of kube-proxy that the lab supports. `ipvs-strict` is IPVS with `strictARP`. IPVS needs a kernel that has it. */
 export const proxyModes = ['iptables', 'nftables', 'ipvs', 'ipvs-strict'] as const;
 
 /** One of {@link proxyModes}. */
 export type ProxyMode = (typeof proxyModes)[number];
 
-/** What decides a lab's shape. */
+/** The values that a lab's plan follows from. */
 export interface LabShape {
   readonly id: string;
-  /** Number that no other lab of this machine has: its subnets follow from it. */
+  /** A number that no other lab of this machine has. The lab's subnets follow from it. */
   readonly slot: number;
   readonly nodes: number;
   readonly proxyMode: ProxyMode;
-  /** Whether nodes tell Kubernetes their IPv6 address, too. */
+  /** Whether nodes also report their IPv6 address to Kubernetes. */
   readonly dualStackNodes: boolean;
 }
 
 /** A host on the lab's bridge. */
 export interface HostPlan {
   readonly name: string;
-  /** Name of its network namespace. */
+  /** The name of its network namespace. */
   readonly namespace: string;
   readonly ip: string;
   readonly ipv6: string;
   readonly mac: string;
-  /** Its port on the bridge, in the bridge's namespace. */
+  /** The name of its port on the bridge, in the bridge's namespace. */
   readonly port: string;
 }
 
-/** A host that runs pods. */
+/** A host that runs Pods. */
 export interface NodePlan extends HostPlan {
   readonly pods: string;
   readonly podsIpv6: string;
@@ -37,42 +37,42 @@ export interface NodePlan extends HostPlan {
 
 /** Everything that is known about a lab before it starts. */
 export interface LabPlan extends LabShape {
-  /** The network of the hosts, and ranges "first-last" of it that the lab itself leaves alone. */
+  /** The network of the hosts, and ranges of it, in the form "first-last", that the lab itself does not use. */
   readonly subnet: { readonly ipv4: string; readonly vips: string; readonly ipv6: string; readonly vipsIpv6: string };
   readonly pods: string;
   readonly podsIpv6: string;
   readonly services: string;
   readonly servicesIpv6: string;
-  /** Namespace with the bridge, and nothing else. */
+  /** The namespace that contains only the bridge. */
   readonly bridge: string;
   readonly controlPlane: HostPlan;
   readonly client: HostPlan;
   readonly workers: readonly NodePlan[];
 }
 
-/** Slots that subnets exist for. */
+/** The number of slots that have subnets. */
 export const slots = 50;
 
-/** The interface of every host on the bridge. */
+/** The name of every host's interface on the bridge. */
 export const hostLink = 'eth0';
 
-/** Prefix of the names of all of a lab's namespaces. */
+/** The prefix of the names of a lab's namespaces. */
 export function namespacePrefix(id: string): string {
   return `berth-${id}-`;
 }
 
-/** Throws unless `id` can be part of a namespace's name, and of no other lab's names. */
+/** Throws if `id` cannot be part of a namespace's name, or could make it look like a namespace of another lab. */
 export function checkId(id: string): void {
   if (!/^[a-z][a-z0-9]{0,15}$/.test(id))
-    throw new Error(`a lab's id is a letter and up to 15 more or digits, not "${id}"`);
+    throw new Error(`"${id}" is no id of a lab: use 1 to 16 lowercase letters and digits, a letter first`);
 }
 
-/** Lays out a lab. */
+/** Computes the plan of a lab. */
 export function planLab(shape: LabShape): LabPlan {
   const { slot } = shape;
   const hosts = 100 + slot;
   const pods = 150 + slot;
-  // Never zero, which the shortest form of an address leaves out.
+  // Never zero: the shortest form of an address leaves zeros out.
   const ula = `fdbe:27:${(slot + 1).toString(16)}`;
   const host = (name: string, number: number): HostPlan => ({
     name,

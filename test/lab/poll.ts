@@ -1,16 +1,16 @@
-/** Waits for something to become true, with a deadline. */
+/** Waits until a condition is true, with a deadline. */
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long and how often to ask. */
+/** For how long, and how often, to check. */
 export interface PollOptions {
   readonly timeoutMs?: number;
   readonly everyMs?: number;
 }
 
-/** On a machine that is so many times slower than usual, everybody waits so many times longer. */
+/** BERTH_PATIENCE multiplies the lab's time limits, for a machine that is slower than usual. */
 const patience = Number(process.env.BERTH_PATIENCE ?? 1);
 
-/** A time to wait at most, milliseconds or seconds: `usual`, and more on a slow machine. */
+/** A timeout, in the unit of `usual`: longer than `usual` on a slow machine. */
 export function patiently(usual: number): number {
   return usual * patience;
 }
@@ -18,12 +18,12 @@ export function patiently(usual: number): number {
 const defaultTimeoutMs = 30_000;
 const defaultEveryMs = 100;
 
-/** What a value of `fn` is once it counts as an answer. */
+/** A result of `fn` that ends the wait. */
 type Answer<T> = Exclude<T, undefined | false>;
 
 /**
- * Asks `fn` again and again until it throws no more and gives something other than undefined or false.
- * At the deadline it throws an Error that names `what` and the last failure.
+ * Calls `fn` repeatedly until it returns a value other than undefined or false. An error of `fn` is not final. At the
+ * deadline `eventually` throws an Error with `what` and the last failure.
  */
 export async function eventually<T>(
   what: string,
@@ -32,7 +32,7 @@ export async function eventually<T>(
 ): Promise<Answer<T>> {
   const timeoutMs = patiently(options.timeoutMs ?? defaultTimeoutMs);
   const deadline = performance.now() + timeoutMs;
-  let cause: unknown = new Error('it was not so yet');
+  let cause: unknown = new Error('not checked yet');
   for (;;) {
     try {
       const value = await fn();

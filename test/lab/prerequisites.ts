@@ -1,14 +1,14 @@
-/** Makes sure that the Debian programs that the lab runs are there. */
+/** Makes sure that the Debian programs that the lab needs are installed. */
 import { accessSync, constants, existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { type Log, phase } from './progress.ts';
 import { mustRun } from './run.ts';
 
-/** A program (or file), and the Debian package that brings it. */
+/** A program (or file), and the Debian package that contains it. */
 export type Need = readonly [need: string, debianPackage: string];
 
-/** What every lab needs. */
+/** The programs that every lab needs. */
 const needs: readonly Need[] = [
   ['containerd', 'containerd'],
   ['ctr', 'containerd'],
@@ -30,18 +30,15 @@ const needs: readonly Need[] = [
   ['tar', 'tar'],
 ];
 
-/** Directories of administration programs that root's PATH may lack. */
+/** Directories of administration programs. They may be missing in root's PATH. */
 const sbin = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 const policyFile = '/usr/sbin/policy-rc.d';
 
-/** Debian asks this file before it starts a service (invoke-rc.d(8)); 101 means "no". */
+/** Debian runs this file before it starts a service (invoke-rc.d(8)). Exit code 101 forbids the start. */
 const policyText = '#!/bin/sh\n# berth lab: no service may start while its packages are installed\nexit 101\n';
 
-/**
- * Installs the packages that are missing, also of what is needed besides; where it may not, throws an Error with the one command
- * to run.
- */
+/** Installs missing packages, also those of `more`. If that is not possible, throws an Error with the command to run. */
 export async function ensurePrerequisites(log: Log, more: readonly Need[] = []): Promise<void> {
   requireRoot();
   const all = [...needs, ...more];
@@ -54,7 +51,8 @@ export async function ensurePrerequisites(log: Log, more: readonly Need[] = []):
   await phase(log, `installing ${missing.join(' ')}`, () =>
     withoutServices(async () => {
       const env = { DEBIAN_FRONTEND: 'noninteractive' };
-      // Lists may be absent or name versions that are gone. An unreachable extra source need not stop the lab.
+      // The package lists may be missing, or contain versions that no longer exist. If an extra source cannot be
+      // reached, the lab may still work.
       await mustRun(['apt-get', 'update', '-q'], { env }).catch((error: Error) => log(error.message));
       await mustRun(install, { env });
     }),
@@ -63,13 +61,13 @@ export async function ensurePrerequisites(log: Log, more: readonly Need[] = []):
   if (left.length > 0) throw new Error(`still missing after the installation: ${left.join(' ')}`);
 }
 
-/** Throws unless this process may make namespaces. */
+/** Throws if this process may not create namespaces. */
 function requireRoot(): void {
   if (process.platform !== 'linux') throw new Error('the lab runs on Linux only');
-  if (process.getuid?.() !== 0) throw new Error('the lab makes network namespaces: run it as root');
+  if (process.getuid?.() !== 0) throw new Error('the lab creates network namespaces: run it as root');
 }
 
-/** Packages of which a program is not found, each once. */
+/** The packages of programs that are not found, without duplicates. */
 function missingPackages(all: readonly Need[]): readonly string[] {
   return [...new Set(all.filter(([need]) => !isThere(need)).map(([, debianPackage]) => debianPackage))];
 }
@@ -88,7 +86,7 @@ export function isThere(need: string): boolean {
   });
 }
 
-/** Runs `task` while no package may start a service, then puts back what was there. */
+/** Runs `task` while no package may start a service, and then restores the earlier policy. */
 async function withoutServices(task: () => Promise<void>): Promise<void> {
   const before = existsSync(policyFile) ? await readFile(policyFile, 'utf8') : undefined;
   if (before?.includes('exit 101')) return task();

@@ -1,22 +1,22 @@
-/** Starts the lab's long-running processes, knows them again by pid and start time, and ends them. */
+/** Starts the lab's long-running processes, identifies them by pid and start time, and ends them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { noProxy } from './run.ts';
 
-/** A process that the lab started. A pid alone may be someone else's by now: the start time tells. */
+/** A process that the lab started. Another process may have got its pid since then, so the start time is recorded too. */
 export interface ProcessRecord {
   readonly name: string;
-  /** The lab host whose it is. */
+  /** The host of the lab that the process belongs to. */
   readonly host: string;
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: clock ticks after boot (proc(5)). */
   readonly startTime: string;
-  /** Where its output goes. */
+  /** The file with its output. */
   readonly logFile?: string;
 }
 
-/** What to start, and where its output goes. */
+/** A program to start, and the file for its output. */
 export interface StartOptions {
   readonly name: string;
   readonly host: string;
@@ -27,7 +27,7 @@ export interface StartOptions {
 const pollMs = 20;
 const gentleMs = 5000;
 
-/** Starts a program that outlives this process, its output appended to a file. */
+/** Starts a program that continues to run after this process has ended. Its output is appended to a file. */
 export function start(options: StartOptions): ProcessRecord {
   const { name, host, logFile } = options;
   const [program = '', ...args] = options.argv;
@@ -38,23 +38,23 @@ export function start(options: StartOptions): ProcessRecord {
     env: { ...process.env, ...noProxy },
   });
   closeSync(log);
-  // Reported by whoever waits for the process to do its work.
+  // An error is reported later, by the code that waits for the process.
   child.on('error', () => {});
   child.unref();
   return recordOf(child, { name, host, logFile });
 }
 
-/** The record of a child process; throws when it did not even start. */
+/** The record of a child process. Throws if it did not start. */
 export function recordOf(child: ChildProcess, whose: Omit<ProcessRecord, 'pid' | 'startTime'>): ProcessRecord {
   if (child.pid === undefined) throw new Error(`${whose.name} on ${whose.host} did not start`);
   return { ...whose, pid: child.pid, startTime: startTimeOf(child.pid) ?? '0' };
 }
 
-/** Start time of a process, undefined when it is gone. A zombie counts as gone: it runs nothing. */
+/** The start time of a process; undefined if it is gone. A zombie counts as gone, because it runs no code. */
 export function startTimeOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets, which may hold spaces and brackets.
+    // The second field is the program's name in parentheses. The name may contain spaces and parentheses.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
@@ -72,7 +72,7 @@ export function isAlive(record: ProcessRecord): boolean {
   return startTimeOf(record.pid) === record.startTime;
 }
 
-/** Ends the recorded processes: SIGTERM, and SIGKILL to those that are still there after `graceMs`. */
+/** Ends the recorded processes by SIGTERM, and by SIGKILL if they still run after `graceMs`. */
 export async function end(records: readonly ProcessRecord[], graceMs = gentleMs): Promise<void> {
   if (graceMs > 0) {
     signal(records, 'SIGTERM');
@@ -84,13 +84,13 @@ export async function end(records: readonly ProcessRecord[], graceMs = gentleMs)
   throw new Error(`processes do not end: ${left.join(', ')}`);
 }
 
-/** Sends a signal to those of the recorded processes that still run. */
+/** Sends a signal to the recorded processes that still run. */
 export function signal(records: readonly ProcessRecord[], name: NodeJS.Signals): void {
   for (const record of records.filter(isAlive)) {
     try {
       process.kill(record.pid, name);
     } catch {
-      // It ended by itself in this very moment.
+      // The process has ended by itself just now.
     }
   }
 }
@@ -104,7 +104,7 @@ async function allGone(records: readonly ProcessRecord[], withinMs: number): Pro
   return true;
 }
 
-/** Direct children of a process. */
+/** The direct children of a process. */
 export function childrenOf(pid: number): readonly number[] {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
@@ -113,7 +113,7 @@ export function childrenOf(pid: number): readonly number[] {
   }
 }
 
-/** Every process in one of the network namespaces (texts like "net:[4026532008]"), recorded or not. */
+/** Every process in one of the network namespaces (texts like "net:[4026532008]"), whether it is recorded or not. */
 export function processesIn(namespaces: ReadonlySet<string>, host: string): readonly ProcessRecord[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((text) => {

@@ -1,4 +1,4 @@
-/** Images that only some tests need: a few programs, on nothing or on a small Debian. */
+/** Images that only some tests need: a few programs, alone or on a small Debian. */
 import { cp } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { exportImage } from './buildah.ts';
@@ -6,22 +6,22 @@ import { cached, hashOf, hashOfFile, keepNewest } from './cache.ts';
 import { buildLines, debianSuite, imagePath, inContext, writeDebian } from './images.ts';
 import { type Log, phase } from './progress.ts';
 
-/** What an image is made of. */
+/** The parts of an image. */
 export interface ProgramImage {
-  /** The name that Pods ask for. */
+  /** The name of the image in the spec of Pods. */
   readonly image: string;
-  /** Files that go into the image's root; the first one is what it runs. */
+  /** Files for the root folder of the image. The first one is its entrypoint. */
   readonly programs: readonly string[];
-  /** Arguments of that when a Pod gives none. */
+  /** The arguments of the entrypoint if a Pod gives none. */
   readonly args: readonly string[];
   /**
-   * Debian packages beyond the essential ones, and a shell command that runs in the Debian that has them. Without it,
-   * nothing but the programs is in the image.
+   * Debian packages besides the essential ones, and a shell command to run in the Debian that has them. Without this
+   * field, the image contains only the programs.
    */
   readonly debian?: { readonly packages: readonly string[]; readonly command?: string };
 }
 
-/** Makes the image if it is not in the cache, and gives its archive, for `Lab.loadImage`. */
+/** Builds the image if it is not in the cache, and returns its archive for `Lab.loadImage`. */
 export async function ensureProgramImage(parts: ProgramImage, log: Log): Promise<string> {
   const { image, programs, args, debian } = parts;
   const names = programs.map((path) => basename(path));

@@ -1,13 +1,13 @@
-/** Tells what the lab is doing and how long it took. */
+/** Logs what the lab does, and how long it takes. */
 import { performance } from 'node:perf_hooks';
 
-/** Takes one line for a person to read. */
+/** Logs one line for a person to read. */
 export type Log = (line: string) => void;
 
-/** A task that takes longer than this gets a line that it has started. */
+/** If a task takes longer than this, a line says that it has started. */
 const slowMs = 2000;
 
-/** Runs `task` and logs "`what` 3.1 s" at its end, and a line before that when it is slow. */
+/** Runs `task`, and logs "`what` 3.1 s" at its end. If it is slow, also logs a line before its end. */
 export async function phase<T>(log: Log, what: string, task: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const slow = setTimeout(() => log(`${what} ...`), slowMs);

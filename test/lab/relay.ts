@@ -1,13 +1,13 @@
 /**
- * The lab's way from outside to its API server: hands every connection to a Unix socket on to a port of the loopback of the network
- * namespace that it runs in. Arguments: the socket's path, the port.
+ * Connects processes outside of the lab's network with the lab's API server. Forwards every connection to a Unix socket
+ * to a port on the loopback of the network namespace in which it runs. Arguments: the socket's path, the port.
  */
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 
 const [path = '', port = ''] = process.argv.slice(2);
 
-// One that was killed leaves its socket behind.
+// A relay that was killed leaves its socket behind.
 rmSync(path, { force: true });
 createServer({ allowHalfOpen: true }, (inward) => {
   const outward = connect({ host: '127.0.0.1', port: Number(port), allowHalfOpen: true });
@@ -20,7 +20,7 @@ createServer({ allowHalfOpen: true }, (inward) => {
   }
 }).listen(path);
 
-/** Neither side waits for one that is gone. */
+/** Ends one side of a connection when the other side has ended. */
 function endTogether(from: Socket, to: Socket): void {
   from.on('error', () => to.destroy());
   from.on('close', () => to.destroySoon());

@@ -1,6 +1,6 @@
-/** The kinds of objects that tests ask the API server for, and where it keeps them. */
+/** The kinds of objects that tests read and write, and their paths on the API server. */
 
-/** Group and version of each; those that belong to no namespace are in {@link clusterWide}. */
+/** The group and version of each kind. Kinds without a namespace are in {@link clusterWide}. */
 const versions = {
   configmaps: 'v1',
   events: 'v1',
@@ -31,7 +31,7 @@ const clusterWide: readonly Resource[] = [
   'l2advertisements',
 ];
 
-/** The path of an object, or of all objects of a kind; of the namespace `default` where none is named. */
+/** The path of an object, or of all objects of a kind. The namespace is `default` if none is named. */
 export function pathOf(
   resource: Resource,
   where: { readonly namespace?: string; readonly name?: string } = {},
@@ -41,7 +41,7 @@ export function pathOf(
   return `${groupPath(versions[resource])}${scope}/${resource}${name === undefined ? '' : `/${name}`}`;
 }
 
-/** The path under which the kinds of an `apiVersion` are. */
+/** The path of the kinds of an `apiVersion`. */
 export function groupPath(apiVersion: string): string {
   return apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 }

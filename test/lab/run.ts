@@ -1,7 +1,7 @@
-/** Runs one program to its end and gives what it wrote and its exit code. */
+/** Runs one program to its end, and returns its output and its exit code. */
 import { spawn } from 'node:child_process';
 
-/** What a finished program left behind. */
+/** The result of a program that has ended. */
 export interface Result {
   readonly code: number;
   readonly stdout: string;
@@ -14,27 +14,27 @@ export interface RunOptions {
   readonly input?: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Called with each piece of standard error as it comes, for progress. */
+  /** Called with each piece of standard error when it arrives, to show progress. */
   readonly onStderr?: (text: string) => void;
 }
 
 const proxyNames = ['http_proxy', 'https_proxy', 'all_proxy', 'ftp_proxy'];
 
-/** Environment of programs in the lab: a proxy that the user has outside is nothing to them. */
+/** The environment of programs in the lab. They must not use an HTTP proxy that the user has configured. */
 export const noProxy: Readonly<Record<string, string>> = Object.fromEntries(
   proxyNames.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, '']),
 );
 
-/** Exit code of a program that was killed because its time was up, as timeout(1) gives it. */
+/** The exit code of a program that was killed at its timeout, as with timeout(1). */
 export const timeoutCode = 124;
 
-/** Exit code of a program that could not be started, as a shell gives it. */
+/** The exit code of a program that could not be started, as in a shell. */
 export const notFoundCode = 127;
 
-/** Exit code of a program ended by a signal that nobody here sent, as a shell would give it for SIGKILL. */
+/** The exit code of a program that was ended by a signal from elsewhere. A shell returns it for SIGKILL. */
 const signalledCode = 137;
 
-/** Runs `argv` and waits for its end. Never throws on an exit code: a program that does not exist gives 127, one out of time 124. */
+/** Runs `argv`, and waits for its end. An exit code never throws: a program that does not exist has 127, a timeout has 124. */
 export function run(argv: readonly string[], options: RunOptions = {}): Promise<Result> {
   const [program = '', ...args] = argv;
   return new Promise((resolve) => {
@@ -59,7 +59,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
       err.push(piece);
       options.onStderr?.(piece.toString());
     });
-    // The program may end without reading its input: EPIPE then says nothing that the exit code does not.
+    // If the program ends without reading its input, there is an EPIPE. It adds nothing to the exit code.
     child.stdin?.on('error', () => {});
     child.stdin?.end(options.input);
     const finish = (code: number, note = '') => {
@@ -74,7 +74,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
   });
 }
 
-/** Runs `argv` and gives its standard output; throws with its standard error when it fails. */
+/** Runs `argv`, and returns its standard output. Throws with its standard error if it fails. */
 export async function mustRun(argv: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(argv, options);
   if (result.code === 0) return result.stdout;

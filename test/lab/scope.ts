@@ -1,9 +1,9 @@
-/** How much of the cluster's tests is run: a part that fits into every day, or all of it. */
+/** How many of the cluster tests run: a part for every day, or all of them. */
 
-/** BERTH_TESTS=all: every column of the matrix of promises, and every repetition. */
+/** With BERTH_TESTS=all, every column of the matrix of promises and every repetition runs. */
 export const isAll = process.env.BERTH_TESTS === 'all';
 
-/** A number of repetitions: `some`, or `all` of them where all is run. */
+/** A number of repetitions: `all` if all tests run, otherwise `some`. */
 export function times(some: number, all: number): number {
   return isAll ? all : some;
 }

@@ -1,4 +1,7 @@
-/** What a lab leaves on disk while it exists: all that `down` needs, also after its maker was killed. */
+/**
+ * The files of a lab on disk while it exists. They have everything that `down` needs, also after the process that
+ * started the lab has been killed.
+ */
 import {
   existsSync,
   mkdirSync,
@@ -17,31 +20,31 @@ import { type ProcessRecord, startTimeOf } from './processes.ts';
 const root = '/var/lib/berth-lab';
 const slotsFolder = join(root, '.slots');
 
-/** A lab that is `starting` belongs to the process that starts it. */
+/** The phases of a lab. A lab that is `starting` belongs to the process that starts it. */
 export type LabPhase = 'starting' | 'running' | 'stopping';
 
 /** The lab's main record. */
 export interface LabState extends LabShape {
   readonly phase: LabPhase;
   readonly binaries: Binaries;
-  /** The process that brings the lab up. */
+  /** The process that starts the lab. */
   readonly owner: ProcessRecord;
-  /** Pids mean nothing after a reboot. */
+  /** The boot of the machine in which the lab was started. After a reboot the recorded pids are not valid. */
   readonly bootId: string;
 }
 
-/** Where everything of a lab is kept. */
+/** The folder with all files of a lab. */
 export function stateDirOf(id: string): string {
   return join(root, id);
 }
 
-/** Ids of the labs that exist, whole or as remains. */
+/** The ids of the labs that exist, also of incomplete ones. */
 export function listLabs(): readonly string[] {
   if (!existsSync(root)) return [];
   return readdirSync(root).filter((name) => !name.startsWith('.'));
 }
 
-/** Reads a lab's record; undefined when there is none that can be read. */
+/** Reads a lab's record. Undefined if there is no record, or if it cannot be read. */
 export function readState(id: string): LabState | undefined {
   try {
     return JSON.parse(readFileSync(join(stateDirOf(id), 'lab.json'), 'utf8')) as LabState;
@@ -50,12 +53,12 @@ export function readState(id: string): LabState | undefined {
   }
 }
 
-/** Lays out the lab of a record. */
+/** The plan of the lab of a record. */
 export function planOf({ id, slot, nodes, proxyMode, dualStackNodes }: LabState): LabPlan {
   return planLab({ id, slot, nodes, proxyMode, dualStackNodes });
 }
 
-/** Makes the record of a new lab, and claims a slot for it. */
+/** Creates the record of a new lab, and claims a slot for it. */
 export function createState(options: Omit<LabShape, 'slot'> & Pick<LabState, 'binaries'>): LabState {
   mkdirSync(stateDirOf(options.id), { recursive: true });
   const owner = { name: 'up', host: '', pid: process.pid, startTime: startTimeOf(process.pid) ?? '0' };
@@ -69,23 +72,23 @@ export function writeState(state: LabState): void {
   writeWhole(join(stateDirOf(state.id), 'lab.json'), state);
 }
 
-/** Id of this boot of the machine. */
+/** The id of the machine's present boot. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** Keeps a process in the lab's records. One file each, so that two processes can record at the same time. */
+/** Adds a process to the lab's records. Each process has its own file, so that two programs can record at the same time. */
 export function recordProcess(id: string, record: ProcessRecord): void {
   mkdirSync(processesFolder(id), { recursive: true });
   writeWhole(processFile(id, record), record);
 }
 
-/** Drops a process that has ended. */
+/** Removes the record of a process that has ended. */
 export function forgetProcess(id: string, record: ProcessRecord): void {
   rmSync(processFile(id, record), { force: true });
 }
 
-/** The recorded processes, of one host or of all; none when the machine was booted after they were recorded. */
+/** The recorded processes of one host or of all hosts. None if the machine was booted after they were recorded. */
 export function readProcesses(id: string, host?: string): readonly ProcessRecord[] {
   if (readState(id)?.bootId !== bootId() || !existsSync(processesFolder(id))) return [];
   const files = readdirSync(processesFolder(id)).filter((name) => name.endsWith('.json'));
@@ -93,14 +96,14 @@ export function readProcesses(id: string, host?: string): readonly ProcessRecord
     try {
       return [JSON.parse(readFileSync(join(processesFolder(id), name), 'utf8')) as ProcessRecord];
     } catch {
-      // Forgotten by another process in this moment.
+      // Another process has just removed the record.
       return [];
     }
   });
   return host === undefined ? records : records.filter((record) => record.host === host);
 }
 
-/** Removes all that a lab has on disk. */
+/** Removes all files of a lab. */
 export function removeState(id: string): void {
   rmSync(stateDirOf(id), { recursive: true, force: true, maxRetries: 5 });
   for (const name of existsSync(slotsFolder) ? readdirSync(slotsFolder) : []) {
@@ -116,7 +119,7 @@ export function removeState(id: string): void {
   }
 }
 
-/** Id of the lab that has a slot; undefined when it was given up in this moment. */
+/** The id of the lab that has a slot; undefined if the slot was released just now. */
 function slotHolder(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
@@ -133,10 +136,10 @@ function processFile(id: string, record: ProcessRecord): string {
   return join(processesFolder(id), `${record.host}-${record.name}-${record.pid}.json`);
 }
 
-/** Takes the lowest number that no lab has. Creating the file is the claim: it fails when the file exists. */
+/** Claims the lowest number that no lab has. Creating the file is the claim: it fails if the file exists. */
 function claimSlot(id: string): number {
   for (let slot = 0; slot < slots; ) {
-    // Each time: the end of another lab may just have removed the empty folder.
+    // In every round, because the end of another lab may just have removed the empty folder.
     mkdirSync(slotsFolder, { recursive: true });
     try {
       writeFileSync(join(slotsFolder, String(slot)), id, { flag: 'wx' });
@@ -150,7 +153,7 @@ function claimSlot(id: string): number {
   throw new Error(`all ${slots} slots are taken: take a lab down first (${root})`);
 }
 
-/** A reader never sees half of the file. */
+/** Writes a file in such a way that a reader never sees an incomplete one. */
 function writeWhole(path: string, content: unknown): void {
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(content, undefined, 2)}\n`);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Imports image archives into a new containerd root and ends that containerd again.
+# Starts a containerd with a new root, imports image archives into it, and stops it.
 # Usage: unpack-images.sh ROOT ARCHIVE...   (in mount and PID namespaces of its own)
 set -eu
 root=$1

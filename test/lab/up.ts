@@ -1,4 +1,4 @@
-/** Brings a lab up. */
+/** Starts a lab. */
 import { join } from 'node:path';
 import { ensureBinaries } from './binaries.ts';
 import { contextOf, type LabContext, linkPrograms } from './context.ts';
@@ -17,24 +17,24 @@ import { type Log, phase, seconds } from './progress.ts';
 import { mustRun, noProxy } from './run.ts';
 import { bootId, createState, type LabState, listLabs, planOf, readProcesses, readState, writeState } from './state.ts';
 
-/** How a lab shall be. */
+/** The options of a lab. */
 export interface LabOptions {
   /** Labs with different ids run side by side. */
   readonly id?: string;
   readonly nodes?: number;
   readonly proxyMode?: ProxyMode;
-  /** Whether nodes tell Kubernetes their IPv6 address, too; they have one in any case. True when left out. */
+  /** Whether nodes also report their IPv6 address to Kubernetes. They always have one. The default is true. */
   readonly dualStackNodes?: boolean;
   readonly log?: Log;
 }
 
-/** Number of nodes when none is given. */
+/** The number of nodes if none is given. */
 export const defaultNodes = 3;
 
 const maxNodes = 50;
 const readyDeadlineMs = 90_000;
 
-/** Makes sure that a lab as wanted runs. One that runs already stays; what is left of a crashed one is removed first. */
+/** Makes sure that a lab with these options runs. Such a lab that already runs is kept. Any other lab with this id is removed first. */
 export async function ensureLab(options: LabOptions): Promise<LabState> {
   const { id = defaultId, nodes = defaultNodes, proxyMode = 'iptables', dualStackNodes = true } = options;
   const { log = () => {} } = options;
@@ -58,19 +58,19 @@ export async function ensureLab(options: LabOptions): Promise<LabState> {
   return running;
 }
 
-/** The record of a lab that runs and is as wanted. Throws when another process is bringing it up right now. */
+/** The record of a running lab with these options. Throws if another process is starting a lab with this id. */
 async function runningLab(wanted: Required<Omit<LabOptions, 'log'>>): Promise<LabState | undefined> {
   const state = readState(wanted.id);
   if (state === undefined || state.bootId !== bootId()) return undefined;
   if (state.phase === 'starting' && isAlive(state.owner)) {
-    throw new Error(`process ${state.owner.pid} is bringing lab ${wanted.id} up`);
+    throw new Error(`process ${state.owner.pid} is starting lab ${wanted.id}`);
   }
   const shape = ['nodes', 'proxyMode', 'dualStackNodes'] as const;
   if (state.phase !== 'running' || shape.some((name) => state[name] !== wanted[name])) return undefined;
   return (await isHealthy(contextOf(planOf(state), state.binaries, () => {}))) ? state : undefined;
 }
 
-/** Whether everything that was started still runs and all nodes are Ready. */
+/** Whether all processes of the lab still run, and all nodes are Ready. */
 async function isHealthy(context: LabContext): Promise<boolean> {
   const { plan } = context;
   if (readProcesses(plan.id).some((record) => record.name !== spawnedName && !isAlive(record))) return false;
@@ -99,13 +99,13 @@ async function build(context: LabContext, images: string): Promise<void> {
   );
 }
 
-/** Names of the nodes that are Ready. */
+/** The names of the nodes that are Ready. */
 export async function readyNodes(context: LabContext): Promise<readonly string[]> {
   const format =
     '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status} {.spec.taints[*].key}{"\\n"}{end}';
   const text = await kubectl(context, ['get', 'nodes', '--output', `jsonpath=${format}`]);
   const lines = text.trim().split('\n');
-  // A taint for not being Ready outlives that by a moment, in which no pod is scheduled.
+  // The taint of a node that was not Ready stays for a moment after the node is Ready. Until then no Pod is scheduled there.
   return lines.flatMap((line) => (/ True *$/.test(line) ? [line.slice(0, line.indexOf(' '))] : []));
 }
 
@@ -115,7 +115,7 @@ export async function helm(context: LabContext, args: readonly string[]): Promis
   return mustRun(argv, { env: clientEnvironment(context) });
 }
 
-/** Keeps what kubectl and helm write for themselves out of the user's home, and the user's proxy out of the lab. */
+/** An environment in which kubectl and helm do not write to the user's home folder, and do not use the user's proxy. */
 function clientEnvironment({ stateDir }: LabContext): Readonly<Record<string, string>> {
   const folder = (name: string) => join(stateDir, 'home', name);
   return {
@@ -139,14 +139,14 @@ export async function kubectl(context: LabContext, args: readonly string[], inpu
   return mustRun(argv, { env: clientEnvironment(context), ...(input === undefined ? {} : { input }) });
 }
 
-/** Builds Berth from this work tree and gives its image to all nodes. */
+/** Builds Berth and its image from this work tree, and imports the image into all nodes. */
 export async function buildBerth(context: LabContext): Promise<void> {
   const script = join(import.meta.dirname, '../../scripts/build.ts');
   await phase(context.log, 'Berth built', () => mustRun([process.execPath, script]));
   await importBerth(context);
 }
 
-/** Gives all nodes an image of the present dist/. */
+/** Makes an image of the present `dist/`, and imports it into all nodes. */
 export async function importBerth(context: LabContext): Promise<void> {
   const { plan, log } = context;
   const archive = await phase(log, 'Berth image', () => buildBerthImage(log));
@@ -156,7 +156,7 @@ export async function importBerth(context: LabContext): Promise<void> {
   );
 }
 
-/** Runs `task`; when it fails or the user interrupts it, takes the lab down. */
+/** Runs `task`. If it fails, or if the user interrupts it, the lab is removed. */
 async function guarded(id: string, task: () => Promise<void>): Promise<void> {
   const stopWatching = downOnInterrupt(id);
   try {

@@ -1,4 +1,4 @@
-/** Deployments and DaemonSets of a lab: when all of their Pods are those that are wanted, and ready. */
+/** Waits for rollouts of Deployments and DaemonSets of a lab, and restarts them. */
 import type { Api, KubeObject, Where } from './api.ts';
 import { eventually } from './poll.ts';
 
@@ -21,17 +21,17 @@ interface DaemonSet extends KubeObject {
   };
 }
 
-/** A kind and a name, as kubectl takes them: `deployment/web`. */
+/** A kind and a name, as in arguments of kubectl: `deployment/web`. */
 export type Workload = `deployment/${string}` | `daemonset/${string}`;
 
-/** Where it is, and how long it may take. */
+/** The namespace of a workload, and the time limit of a rollout. */
 export interface RolloutOptions extends Where {
   readonly timeoutMs?: number;
 }
 
 const timeoutMs = 90_000;
 
-/** Waits until all Pods are of the newest template and available, none of an older one is left, and there are as many as wanted. */
+/** Waits until the workload has the wanted number of Pods, all are from the newest template, and all are available. */
 export async function rolledOut(api: Api, workload: Workload, options: RolloutOptions = {}): Promise<void> {
   const [kind, name = ''] = workload.split('/');
   const where = options.namespace === undefined ? {} : { namespace: options.namespace };
@@ -46,7 +46,7 @@ export async function rolledOut(api: Api, workload: Workload, options: RolloutOp
   await eventually(`${workload} is rolled out`, isDone, { timeoutMs: options.timeoutMs ?? timeoutMs });
 }
 
-/** Has all Pods of a workload replaced, as `kubectl rollout restart` does. */
+/** Replaces all Pods of a workload, as `kubectl rollout restart` does. */
 export async function restart(api: Api, workload: Workload, where: Where = {}): Promise<void> {
   const [kind, name = ''] = workload.split('/');
   const annotations = { 'kubectl.kubernetes.io/restartedAt': new Date().toISOString() };
@@ -54,7 +54,7 @@ export async function restart(api: Api, workload: Workload, where: Where = {}): 
   await api.patch(kind === 'deployment' ? 'deployments' : 'daemonsets', name, { ...where, spec });
 }
 
-/** What a Deployment still lacks; undefined where that is nothing. */
+/** What a Deployment still lacks; undefined if it lacks nothing. */
 function lackingIn({ metadata, spec, status }: Deployment): string | undefined {
   const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
   if (observedGeneration < (metadata.generation ?? 0)) return 'its newest spec is not seen yet';
@@ -64,7 +64,7 @@ function lackingIn({ metadata, spec, status }: Deployment): string | undefined {
   return undefined;
 }
 
-/** What a DaemonSet still lacks; undefined where that is nothing. */
+/** What a DaemonSet still lacks; undefined if it lacks nothing. */
 function lackingAt({ metadata, status }: DaemonSet): string | undefined {
   const {
     observedGeneration = 0,

@@ -112,7 +112,7 @@ export const speaker: readonly Mutation[] = [
     file: 'speaker/dataplane/spread-targets.ts',
     old: 'reachable.filter((node) => !spoofers.has(node) && !blockedAt(node).includes(self))',
     new: 'reachable.filter((node) => !spoofers.has(node))',
-    consequence: 'Connections are forwarded to a node that packets with another host's source address do not reach.',
+    consequence: "Connections are forwarded to a node that packets with another host's source address do not reach.",
     tests: ['unit/speaker/dataplane/spread-targets.test.ts'],
   },
   {

@@ -1,4 +1,4 @@
-/** The asking process of a host: it asks what it is told to ask, from there. */
+/** The request process of a host: it reads requests from stdin, sends them from that host, and prints the answers. */
 import { createSocket } from 'node:dgram';
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -15,7 +15,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     (error: Error) => tell({ id, error: error.message }),
   );
 });
-// Its owner has ended.
+// The owner of this process has ended.
 process.stdin.on('close', () => process.exit());
 process.stdout.on('error', () => process.exit());
 
@@ -36,7 +36,7 @@ async function overHttp(ask: HttpAsk): Promise<readonly Reply[]> {
   return replies;
 }
 
-/** One connection, which is nobody else's and ends with the answer. */
+/** One request over a connection of its own, which ends with the answer. */
 function connection({ address, port, path, timeoutMs }: HttpAsk): Promise<Reply> {
   const { promise, resolve } = Promise.withResolvers<Reply>();
   const sent = request({ host: address, port, path, agent: false, headers: { connection: 'close' } });
@@ -60,9 +60,9 @@ function overUdp({ address, port, text: question, timeoutMs }: UdpAsk): Promise<
   const timer = setTimeout(() => resolve({ failed: 'timeout' }), timeoutMs);
   let repeating: NodeJS.Timeout | undefined;
   socket.on('message', (answer) => resolve({ status: 0, body: answer.toString() }));
-  // A connected socket hears of ICMP errors: nobody listens there.
+  // A connected socket gets ICMP errors, such as "port unreachable".
   socket.on('error', (error: NodeJS.ErrnoException) => resolve({ failed: error.code ?? error.message }));
-  // It also hears nobody but the address that was asked, as every resolver wants it.
+  // It also accepts datagrams only from the address of the request, as every resolver does.
   socket.connect(port, address, () => {
     send();
     repeating = setInterval(send, udpRepeatMs);
@@ -74,7 +74,7 @@ function overUdp({ address, port, text: question, timeoutMs }: UdpAsk): Promise<
   });
 }
 
-/** What asks by raw frames loads a library for that: only where it is wanted. */
+/** Sending raw frames needs a native library, so the module is loaded only for such a request. */
 async function solicited({ link, address }: SolicitAsk): Promise<readonly string[]> {
   const { advertisersOf } = await import('./solicit.ts');
   return advertisersOf(link, address);

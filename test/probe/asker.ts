@@ -1,6 +1,6 @@
 /**
- * Questions from a host of the lab, by a process that stays there: a program started for each question would cost more than what it asks
- * about. Each question is a new connection, as with a program of its own.
+ * Sends requests from a host of the lab, by a process that stays there. A new process for each request would cost
+ * more than the request itself. Each request uses a new connection, as a new process would.
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 import type { LabHost } from '../lab/cluster.ts';
 import type { AnswerLine, Answers, Ask, HttpAsk, Reply, SolicitAsk, UdpAsk } from './asks.ts';
 
-/** The processes that run, by the network namespaces of their hosts. */
+/** The running processes, by the network namespace of their host. */
 const askers = new Map<string, Asker>();
 
-/** The asking process of a host; one that has ended, as with its host, is followed by another one. */
+/** The request process of a host. If it has ended, for example together with its host, a new one is started. */
 export function askerOf(host: LabHost): Asker {
   const running = askers.get(host.namespace);
   if (running?.isAlive) return running;
@@ -20,7 +20,7 @@ export function askerOf(host: LabHost): Asker {
   return asker;
 }
 
-/** A process that asks. It ends with this one, and keeps it alive only while it owes an answer. */
+/** A request process. It ends with the process that started it, and keeps that process alive only while an answer is due. */
 export class Asker {
   readonly #host: LabHost;
   readonly #child: ChildProcess;
@@ -41,22 +41,22 @@ export class Asker {
     this.#hold(false);
   }
 
-  /** Does it still run? */
+  /** Whether the process still runs. */
   get isAlive(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** What came of connections over HTTP. */
+  /** The results of connections over HTTP. */
   http(ask: Omit<HttpAsk, 'do'>): Promise<readonly Reply[]> {
     return this.#ask({ do: 'http', ...ask });
   }
 
-  /** What came of a datagram. */
+  /** The result of a datagram. */
   udp(ask: Omit<UdpAsk, 'do'>): Promise<Reply> {
     return this.#ask({ do: 'udp', ...ask });
   }
 
-  /** The MACs that the answers to Neighbor Solicitations name. */
+  /** The MACs in the answers to Neighbor Solicitations. */
   solicit(ask: Omit<SolicitAsk, 'do'>): Promise<readonly string[]> {
     return this.#ask({ do: 'solicit', ...ask });
   }
@@ -74,7 +74,7 @@ export class Asker {
     const told = JSON.parse(line) as AnswerLine;
     const answer = this.#open.get(told.id);
     this.#open.delete(told.id);
-    if ('error' in told) answer?.reject(new Error(`${this.#host.name} cannot ask: ${told.error}`));
+    if ('error' in told) answer?.reject(new Error(`${this.#host.name} cannot send the request: ${told.error}`));
     else answer?.resolve(told.answer);
     if (this.#open.size === 0) this.#hold(false);
   }
@@ -82,13 +82,13 @@ export class Asker {
   #fail(): void {
     const { exitCode, signalCode } = this.#child;
     const ended = new Error(
-      `the asking process of ${this.#host.name} ended (${exitCode ?? signalCode}): ${this.#said}`,
+      `the request process of ${this.#host.name} ended (${exitCode ?? signalCode}): ${this.#said}`,
     );
     for (const answer of this.#open.values()) answer.reject(ended);
     this.#open.clear();
   }
 
-  /** Whether this process waits for the other one before it ends. */
+  /** Decides whether this process stays alive until the request process has ended. */
   #hold(isHeld: boolean): void {
     const pipes = [this.#child.stdin, this.#child.stdout, this.#child.stderr] as readonly (Socket | null)[];
     for (const each of [this.#child, ...pipes]) {

@@ -1,17 +1,17 @@
-/** What the asking process of a host is asked, and what it answers: JSON, one line each. */
+/** The requests to the request process of a host, and its answers. Each one is a line of JSON. */
 
-/** New connections over HTTP, one after the other: a request, the whole answer, and the end of each. */
+/** New connections over HTTP, one after another. Each one has a request and its whole answer, and then it is closed. */
 export interface HttpAsk {
   readonly do: 'http';
   readonly address: string;
   readonly port: number;
   readonly path: string;
   readonly connections: number;
-  /** So long each may take as a whole. */
+  /** The limit for each connection as a whole. */
   readonly timeoutMs: number;
 }
 
-/** A datagram, sent again and again until an answer comes from the address that was asked. */
+/** A datagram, sent repeatedly until an answer comes from the address that it is sent to. */
 export interface UdpAsk {
   readonly do: 'udp';
   readonly address: string;
@@ -20,23 +20,26 @@ export interface UdpAsk {
   readonly timeoutMs: number;
 }
 
-/** Three multicast Neighbor Solicitations for an IPv6 address, each with its own time to be answered. */
+/** Three multicast Neighbor Solicitations for an IPv6 address. Each has its own time limit for answers. */
 export interface SolicitAsk {
   readonly do: 'solicit';
   readonly link: string;
   readonly address: string;
 }
 
-/** A question. */
+/** A request. */
 export type Ask = HttpAsk | UdpAsk | SolicitAsk;
 
-/** What came of a connection. */
+/** The result of a connection. */
 export type Reply =
   | { readonly status: number; readonly body: string }
-  /** `timeout`, or the word of the operating system, as `ECONNREFUSED`. */
+  /** `timeout`, or the error code of the operating system, for example `ECONNREFUSED`. */
   | { readonly failed: string };
 
-/** What came of each connection; an answer over UDP is the body of a reply with status 0; the MACs that advertisements name. */
+/**
+ * The answers by kind of request. HTTP: the result of each connection. UDP: a reply with status 0 and the answer as
+ * its body. Neighbor Solicitations: the MACs in the advertisements.
+ */
 export interface Answers {
   readonly http: readonly Reply[];
   readonly udp: Reply;
@@ -49,7 +52,7 @@ export interface AskLine {
   readonly ask: Ask;
 }
 
-/** A line of the process. */
+/** A line from the process. */
 export type AnswerLine =
   | { readonly id: number; readonly answer: Answers[Ask['do']] }
   | { readonly id: number; readonly error: string };

@@ -1,19 +1,20 @@
-/** The prober's attempts: each with a new TCP socket, whether those before it have ended or not. */
+/** The prober's attempts. Each uses a new TCP socket, and does not wait for the end of earlier attempts. */
 import { connect } from 'node:net';
 import { type Attempt, attemptTimeoutMs, now, type ProbeOrder, pace } from './told.ts';
 
-/** Below those that the kernel gives (ip_local_port_range): nobody else uses them. */
+/** Ports below those that the kernel assigns (ip_local_port_range), so no other socket uses them. */
 const localPorts = { first: 10_000, count: 22_000 } as const;
 
 /**
- * A port is used again after seven minutes only. A node remembers for two minutes (conntrack) to which backend it sent the first packet of
- * a connection that came to nothing, and sends what comes from the same port there again, however long that backend has been known as dead.
- * By the clock, so that it is true of a prober that follows another one, too.
+ * A port is used again only after seven minutes. If a connection was not established, the conntrack table of a node
+ * still keeps its backend for two minutes. The node sends packets from the same port to that backend again, even if
+ * the backend has long been known to be dead. The first port depends on the clock, so that this also holds for a
+ * prober that starts after another one has ended.
  */
 const portOffset = Math.floor(now() / pace.attemptMs);
 let made = 0;
 
-/** Makes one attempt and tells how it went, once. */
+/** Makes one attempt, and reports its result once. */
 export function attempt({ vip, ports }: ProbeOrder, tell: (told: Attempt) => void): void {
   const number = made++;
   const at = now();

@@ -1,19 +1,19 @@
-/** What a prober asks: backends on every node, and the Service in front of them. */
+/** The target of a prober: backends on every node, and the Service in front of them. */
 
 /** Ports of the Service that {@link probed} makes. */
 export const ports = { http: 80, echo: 81 };
 
-/** How the Service is to be served; by default as Kubernetes and Berth do it by themselves. */
+/** How the Service must be served. The defaults are those of Kubernetes and Berth. */
 export interface Serving {
   readonly policy?: 'Cluster' | 'Local';
   readonly handOff?: 'KubeProxy' | 'NodePort';
-  /** A Deployment with a second backend on most nodes, which can be rolled while those of the DaemonSet stay. */
+  /** Adds a Deployment with a second backend on most nodes. It can be rolled out again while the DaemonSet's Pods stay. */
   readonly second?: boolean;
 }
 
 /**
- * It answers requests on one port and sends everything back on the other, where it says first which Pod it is, on which node, and from
- * which address the client seems to come.
+ * The program of a backend. On one port it answers requests. On the other port it sends back every byte; its first
+ * line names the Pod, the node, and the address that the client has from its view.
  */
 const program = `const { createServer } = require('node:net');
 const { hostname } = require('node:os');
@@ -24,7 +24,7 @@ createServer((s) => {
   s.pipe(s);
 }).listen(8081, '::');`;
 
-/** A DaemonSet of backends, and a Service of type LoadBalancer in front of them, of this name. */
+/** A DaemonSet of backends, and a Service of type LoadBalancer in front of them. Both have this name. */
 export function probed(name: string, serving: Serving = {}): string {
   const { policy = 'Cluster', handOff, second = false } = serving;
   const annotations = handOff === undefined ? '{}' : `{ berth.dev/hand-off: ${handOff} }`;
@@ -35,7 +35,7 @@ export function probed(name: string, serving: Serving = {}): string {
   ].join('---');
 }
 
-/** One more Service in front of the backends that {@link probed} has made under a name: a VIP without a past. */
+/** Another Service in front of the backends that {@link probed} made under a name. Its VIP has no history. */
 export function another(name: string, backends: string): string {
   return service(name, { backends, policy: 'Cluster', annotations: '{}' });
 }
@@ -59,12 +59,12 @@ spec:
 `;
 }
 
-/** The name of the Deployment. */
+/** The name of the Deployment with the second backends. */
 export function secondName(name: string): string {
   return `${name}-second`;
 }
 
-/** Its Pods serve on for so long after their end has been announced, as those of well-behaved applications do. */
+/** The Deployment's Pods continue to serve for this time after SIGTERM, as well-behaved applications do. */
 const graceSeconds = 3;
 
 interface Labels {

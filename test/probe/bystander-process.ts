@@ -1,11 +1,11 @@
 /**
- * A process beside the prober's, as important as a speaker's and no more: it has something to do a hundred times a second, and tells when it
- * was kept waiting. A speaker that had something to do then may have waited as long.
+ * A process beside the prober's, with the same priority as a speaker. It has work to do a hundred times a second, and
+ * reports when the machine made it wait. A speaker with work to do at that time may have waited as long.
  */
 import { now, type Told } from './told.ts';
 
 const everyMs = 10;
-/** Timers are this late at times on a machine that has nothing else to do. */
+/** Even on an idle machine, timers are sometimes this late. */
 const usualMs = 5;
 
 const tell = (told: Told) => process.stdout.write(`${JSON.stringify(told)}\n`);
@@ -17,6 +17,6 @@ setInterval(() => {
   if (ms > usualMs) tell({ kind: 'stall', at: turnedAt + everyMs, ms });
   turnedAt = at;
 }, everyMs);
-// Its owner has ended.
+// The owner of this process has ended.
 process.stdin.on('close', () => process.exit()).resume();
 process.stdout.on('error', () => process.exit());

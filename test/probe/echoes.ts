@@ -1,11 +1,11 @@
-/** The prober's long-lived connections: each sends all the time and checks that every byte comes back, in order. */
+/** The prober's long-lived connections. Each sends all the time, and checks that every byte comes back in order. */
 import { connect, type Socket } from 'node:net';
 import { type Echo, type Echoes, now, type ProbeOrder, pace } from './told.ts';
 
 const messageBytes = 16;
-/** A connection that still waits for bytes sent so long ago is stuck. */
+/** A connection is stuck if bytes that it sent this long ago have not come back. */
 const stuckMs = 1_500;
-/** Prime, so that a piece that is lost or comes twice is noticed. */
+/** A prime number, so that a lost or repeated piece is noticed. */
 const period = 251;
 
 /** Connections that are opened together. */
@@ -17,7 +17,7 @@ export class EchoConnections {
     this.#order = order;
   }
 
-  /** Keeps those that are well and opens new ones, so that there are so many. */
+  /** Keeps working connections, closes broken ones, and opens new ones until there are `count`. */
   open(count: number): void {
     const well = this.#all.filter((each) => each.fault() === undefined);
     for (const each of this.#all) if (!well.includes(each)) each.close();
@@ -25,7 +25,7 @@ export class EchoConnections {
     this.#all = [...well, ...Array.from({ length: missing }, () => new EchoConnection(this.#order))];
   }
 
-  /** How they are. */
+  /** The present state of the connections. */
   count(): Echoes {
     const broken: Record<string, number> = {};
     const faults = this.#all.map((each) => each.fault());
@@ -43,10 +43,10 @@ class EchoConnection {
   readonly #timer: NodeJS.Timeout;
   #sent = 0;
   #back = 0;
-  /** When bytes came last, or when the oldest of those that are missing was sent. */
+  /** When bytes last came back, or when the oldest of the missing bytes was sent. */
   #waitsSince = now();
   #fault: string | undefined;
-  /** What the backend says before it echoes, as far as it has come. */
+  /** The part received so far of the line that the backend sends first. */
   #greeting = '';
 
   constructor({ vip, ports }: ProbeOrder) {
@@ -57,14 +57,14 @@ class EchoConnection {
     this.#timer = setInterval(() => this.#send(), pace.echoMs);
   }
 
-  /** Why it is of no more use; undefined while it is well. */
+  /** Why the connection does not work; undefined while it works. */
   fault(): string | undefined {
     if (this.#fault !== undefined) return this.#fault;
     if (this.#back === 0) return 'unanswered';
     return this.#sent > this.#back && now() - this.#waitsSince > stuckMs ? 'stuck' : undefined;
   }
 
-  /** Where it ends, once the backend has said so. */
+  /** The Pod, node and client address of the backend's first line; empty until that line has come. */
   from(): Omit<Echo, 'fault'> {
     const [pod = '', node = '', peer = ''] = this.#greeting.trim().split(' ');
     return { pod, node, peer };

@@ -1,43 +1,43 @@
-/** What the prober's lines say of a span of time. Pure. */
+/** Evaluates the prober's lines for a span of time. Pure. */
 import { type Absence, type Attempt, pace, type Question, type Stall, type Told } from './told.ts';
 
-/** Attempts of one second. */
+/** The attempts of one second. */
 export interface Second {
   readonly attempts: number;
   readonly failed: number;
   readonly slow: number;
 }
 
-/** What was found in a span. */
+/** The results for a span. */
 export interface Findings {
-  /** From the start of one good attempt to the start of the next, at most. */
+  /** The longest time from the start of one good attempt to the start of the next. */
   readonly outageMs: number;
-  /** From one question that was answered to the next, at most. */
+  /** The longest time from one ARP request with an answer to the next one. */
   readonly arpGapMs: number;
-  /** When in that gap the machine kept a process waiting that had something to do, counted from the beginning of the gap. */
+  /** The times in that gap when the machine made a process with work to do wait. They count from the start of the gap. */
   readonly arpStalls: readonly Span[];
-  /** How long two hosts answered at the same time. */
+  /** For how long two hosts answered at the same time. */
   readonly twoMacsMs: number;
-  /** Who answered alone, one after the other. */
+  /** The MACs that were the only answer to a request, in order of time, without repetitions in a row. */
   readonly macs: readonly string[];
   readonly seconds: readonly Second[];
   readonly total: Second;
-  /** The failures, by what went wrong. */
+  /** The number of failures, by kind. */
   readonly outcomes: Readonly<Record<string, number>>;
-  /** How long the prober itself was not there, at most. */
+  /** The longest time for which the prober itself did not run. */
   readonly absentMs: number;
 }
 
-/** From when to when; what begins within it counts. */
+/** A span of time. An event belongs to it if it begins within it. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** An attempt that took longer is no good one: it lost its first packet. */
+/** An attempt that took longer is not a good one: its first packet was lost. */
 export const slowMs = 500;
 
-/** Sums up. */
+/** The results of the prober's lines for a span. */
 export function findingsOf(told: readonly Told[], span: Span): Findings {
   const attempts = ofKind<Attempt>(told, 'attempt').sort((a, b) => a.at - b.at);
   const questions = ofKind<Question>(told, 'question');
@@ -77,7 +77,7 @@ function isGood({ outcome, ms }: Attempt): boolean {
   return outcome === 'ok' && ms <= slowMs;
 }
 
-/** Gaps count that end within the span, or have not ended at its end. */
+/** The longest gap that ends within the span, or is still open at its end. */
 function longestGap(good: readonly { readonly at: number }[], { from, to }: Span): Span {
   const before = good.findLast(({ at }) => at < from);
   const times = [before?.at ?? from, ...good.map(({ at }) => at).filter((at) => at >= from && at < to)];
@@ -94,7 +94,7 @@ function stallsIn({ from, to }: Span, stalls: readonly Stall[]): readonly Span[]
   return parts.filter((part) => lengthOf(part) > 0);
 }
 
-/** Where two answered, it is not clear who was first: what counts is who answered alone. */
+/** If two hosts answered, their order is unknown. So only requests with one answer count. */
 function sequenceOf(answered: readonly Question[], { from, to }: Span): readonly string[] {
   const before = answered.findLast(({ at }) => at < from);
   const all = [...(before ? [before] : []), ...answered.filter(within({ from, to }))];

@@ -1,21 +1,24 @@
-/** What a measured silence is held against, on a machine that has other work to do. */
+/** Compares a measured silence with a promise, on a machine that also does other work. */
 import type { TestContext } from 'node:test';
 import type { Findings } from './findings.ts';
 
-/** An answer came later than was promised: the one failure that the machine alone can cause. */
+/** An answer came later than promised. This is the only failure that a busy machine alone can cause. */
 export class Late extends Error {}
 
-/** The prober's timers may be so late in all without anything being missed. */
+/** The prober's timers may be this late, and it still misses nothing. */
 const absentMs = 120;
 
-/** How long an answer may be missing. */
+/** For how long an answer may be missing. */
 export interface Promised {
   readonly mostMs: number;
-  /** So much of it is waiting by the clock: a machine that stands still meanwhile delays nothing. */
+  /** The part of it in which the program only waits for a time to pass. If the machine stalls in that part, nothing is delayed. */
   readonly awaitedMs: number;
 }
 
-/** There was an answer all the time, but for so long at most. Time in which the machine ran no process that had work to do does not count. */
+/**
+ * Checks that answers were missing for at most the promised time. Time in which the machine made a process with work
+ * to do wait does not count.
+ */
 export function answeredWithin({ mostMs, awaitedMs }: Promised, found: Findings): void {
   if (found.absentMs > absentMs) throw new Late(`the prober itself did not run for ${found.absentMs.toFixed()} ms`);
   const { arpGapMs, arpStalls } = found;
@@ -25,13 +28,13 @@ export function answeredWithin({ mostMs, awaitedMs }: Promised, found: Findings)
   throw new Late(`${facts}: promised are ${mostMs}`);
 }
 
-/** Runs a scenario, and once more where an answer came late: it says why. Whatever else is wrong fails at once. */
+/** Runs a scenario. If an answer came late, logs why and runs it a second time. Every other failure is final. */
 export async function atMostTwice(t: TestContext, scenario: () => Promise<void>): Promise<void> {
   try {
     await scenario();
   } catch (error) {
     if (!(error instanceof Late)) throw error;
-    t.diagnostic(`once more: ${error.message}`);
+    t.diagnostic(`second run of the scenario: ${error.message}`);
     await scenario();
   }
 }

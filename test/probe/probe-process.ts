@@ -1,4 +1,4 @@
-/** The prober's process: runs at the client, asks for a VIP in three ways, and tells its owner what came of it. */
+/** The prober's process: it runs on the client, probes a VIP in three ways, and reports the results to its owner. */
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { attempt } from './attempts.ts';
@@ -6,9 +6,9 @@ import { EchoConnections } from './echoes.ts';
 import { Questions } from './questions.ts';
 import { type Command, now, type ProbeOrder, pace, type Told } from './told.ts';
 
-/** Nearly the highest there is (sched(7)): what keeps the nodes busy must not keep the prober waiting. */
+/** Nearly the highest priority, see sched(7): the work of busy nodes must not make the prober wait. */
 const priority = -15;
-/** The timers are this late at times without anything being missed. */
+/** Timers are sometimes this late, and nothing is missed. */
 const absentMs = 60;
 
 const order: ProbeOrder = JSON.parse(process.argv[2] ?? '{}');
@@ -30,7 +30,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (command.do === 'open') echoes.open(command.count);
   tell(echoes.count());
 });
-// Its owner has ended.
+// The owner of this process has ended.
 process.stdin.on('close', () => process.exit());
 process.stdout.on('error', () => process.exit());
 tell({ kind: 'ready' });

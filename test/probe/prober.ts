@@ -1,4 +1,4 @@
-/** A prober of a VIP, at the client of a lab. */
+/** A prober of a VIP, on the client of a lab. */
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +16,7 @@ import {
   type Told,
 } from './told.ts';
 
-/** So many lines are kept, or at least the newer half of them: of more than ten minutes. */
+/** The highest number of lines that are kept. Above it the older half is dropped. The rest covers more than ten minutes. */
 const memory = 120_000;
 const longPeaceMs = 3_000;
 const peaceTimeoutMs = 120_000;
@@ -27,16 +27,16 @@ export class Prober {
   readonly #child: ChildProcess;
   readonly #bystander: ChildProcess;
   #told: Told[] = [];
-  /** When attempts began that have ended before others that began earlier; by number. */
+  /** The start times of attempts that ended before an earlier attempt did; by number. */
   readonly #ended = new Map<number, number>();
   #endedCount = 0;
-  /** All that began up to then have ended. */
+  /** All attempts that began up to this time have ended. */
   #endedUntil = 0;
-  /** What is said once, or when it is asked. */
+  /** Lines that come once, or as an answer to a command. */
   readonly #said: Told[] = [];
   #errors = '';
 
-  /** Starts one; it ends with {@link close}, with this process, or with the lab. */
+  /** Starts a prober. It ends with {@link close}, with this process, or with the lab. */
   static async start(lab: Lab, vip: string): Promise<Prober> {
     const prober = new Prober(lab, vip);
     await prober.#next('ready', 0);
@@ -51,7 +51,7 @@ export class Prober {
     this.#bystander = this.#spawn('./bystander-process.ts');
   }
 
-  /** What was found from one moment to another; waits until the attempts of that time have ended. */
+  /** The results for a span. Waits until all attempts of that span have ended. */
   async findings(span: Span): Promise<Findings> {
     const haveEnded = () => {
       this.#mustRun();
@@ -61,7 +61,7 @@ export class Prober {
     return findingsOf(this.#told, span);
   }
 
-  /** What was found while `act` ran and for some time after that. */
+  /** The results for the time in which `act` ran, and for `afterMs` after it. */
   async during(act: () => Promise<unknown>, afterMs: number): Promise<Findings> {
     const from = now();
     await act();
@@ -69,10 +69,10 @@ export class Prober {
     return this.findings({ from, to: now() });
   }
 
-  /** Waits until nothing has failed for some time and one host has answered. */
+  /** Waits until, for `peaceMs`, no attempt has failed and exactly one host has answered. */
   async peace(peaceMs = longPeaceMs): Promise<void> {
     await eventually(
-      'peace',
+      'no failed attempt, and answers from one host only',
       () => {
         this.#mustRun();
         const to = now() - 100;
@@ -86,33 +86,33 @@ export class Prober {
     );
   }
 
-  /** The node that answers by ARP now. */
+  /** The node that answers ARP requests now. */
   holder(): LabHost {
     const to = now();
     const [mac] = findingsOf(this.#told, { from: to - 500, to }).macs.slice(-1);
     const holder = this.#lab.nodes.find((node) => node.mac === mac);
-    if (holder === undefined) throw new Error(`${mac ?? 'nobody'} answers, which is no node`);
+    if (holder === undefined) throw new Error(`no node answers ARP requests (answer from ${mac ?? 'no host'})`);
     return holder;
   }
 
-  /** Sees to it that so many long-lived connections work. What was opened to a dead backend is opened again. */
+  /** Makes sure that `count` long-lived connections work. A connection to a dead backend is opened again. */
   async openEchoes(count: number): Promise<void> {
     await this.#ask({ do: 'open', count });
     const open = async () => {
       const { alive, broken } = await this.echoes();
       if (alive === count) return true;
       await this.#ask({ do: 'open', count });
-      throw new Error(`${alive} work, ${JSON.stringify(broken)}`);
+      throw new Error(`${alive} work, broken: ${JSON.stringify(broken)}`);
     };
-    await eventually(`${count} connections`, open, { everyMs: 500 });
+    await eventually(`${count} working connections`, open, { everyMs: 500 });
   }
 
-  /** How the long-lived connections are. */
+  /** The present state of the long-lived connections. */
   echoes(): Promise<Echoes> {
     return this.#ask({ do: 'count' });
   }
 
-  /** Ends it. */
+  /** Ends the prober. */
   close(): void {
     this.#child.kill('SIGKILL');
     this.#bystander.kill('SIGKILL');
@@ -136,7 +136,7 @@ export class Prober {
 
   #next(kind: Told['kind'], after: number): Promise<Told> {
     return eventually(
-      `the prober says ${kind}`,
+      `the prober reports ${kind}`,
       () => {
         this.#mustRun();
         return this.#said.slice(after).find((told) => told.kind === kind);

@@ -1,4 +1,4 @@
-/** The prober's questions by ARP: who answers for the VIP, asked from an address that no kernel has. */
+/** The prober's ARP requests for the VIP. They are sent from an address that no kernel has. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { openReceiveSocket, openSendSocket } from '../../src/linux/packet-socket.ts';
@@ -8,14 +8,14 @@ import { arpFrameLength, arpOperation, decodeArp, encodeArp } from '../../src/wi
 import { etherType } from '../../src/wire/ethernet.ts';
 import { now, type ProbeOrder, type Question } from './told.ts';
 
-/** Bytes of a frame that are handed over. */
+/** The number of bytes of a frame that the socket returns. */
 const snapLength = 64;
 
-/** One instruction of <linux/bpf_common.h>: take the frame. The answers are for a station that this host is not. */
+/** One instruction of <linux/bpf_common.h>: accept the frame. The answers are sent to a MAC that is not this host's. */
 const takeAll = new Uint8Array([0x06, 0, 0, 0, snapLength, 0, 0, 0]).buffer;
 const allArp: FrameFilter = { protocol: etherType.arp, program: takeAll, snapLength };
 
-/** Asks; each time it tells who has answered since the question before. */
+/** Sends ARP requests. With each request it reports the answers to the previous one. */
 export class Questions {
   readonly #order: ProbeOrder;
   readonly #sender: number;
@@ -43,7 +43,7 @@ export class Questions {
     );
   }
 
-  /** The next question. */
+  /** Reports the answers to the previous request, and sends the next one. */
   ask(tell: (told: Question) => void): void {
     const macs = this.#answers();
     if (this.#askedAt !== undefined) tell({ kind: 'question', at: this.#askedAt, macs });

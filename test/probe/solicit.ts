@@ -1,4 +1,4 @@
-/** Asks for an IPv6 address on a link, as arping(8) does for IPv4: by multicast Neighbor Solicitations. */
+/** Probes an IPv6 address on a link by multicast Neighbor Solicitations, as arping(8) does by ARP for IPv4. */
 import { closeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { familyOf } from '../../src/addr/ip.ts';
@@ -13,7 +13,7 @@ import { solicitationFor } from '../net/frame-lab.ts';
 const attempts = 3;
 const attemptMs = 300;
 
-/** Asks three times, and gives the MACs that the answers name. */
+/** Sends three solicitations, and returns the MACs in the answers. */
 export async function advertisersOf(linkName: string, target: string): Promise<readonly string[]> {
   const link = readLinks().find(({ name }) => name === linkName);
   const sourceIp = link?.addresses.find(({ address }) => familyOf(address) === 'IPv6')?.address;

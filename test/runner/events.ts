@@ -1,6 +1,6 @@
-/** The events of Node's test runner, as much of them as is read here (nodejs.org/api/test.html#class-testsstream). */
+/** The events of Node's test runner, with the fields that are read here (nodejs.org/api/test.html#class-testsstream). */
 
-/** How many tests ended in each way. */
+/** The number of tests by result. */
 export interface Counts {
   readonly tests: number;
   readonly suites: number;
@@ -22,14 +22,14 @@ export interface RunnerEvent {
     readonly message?: string;
     readonly skip?: string | boolean;
     readonly details?: { readonly error?: { readonly failureType?: string } };
-    /** Of a summary: of one file, or of all where there is no `file`. */
+    /** Only in a summary: the counts of one file, or of all files if there is no `file`. */
     readonly counts?: Counts;
-    /** Of a summary, in milliseconds. */
+    /** Only in a summary, in milliseconds. */
     readonly duration_ms?: number;
   };
 }
 
-/** The sum of what several runs counted. */
+/** The sum of the counts of several runs. */
 export function sumOf(all: readonly Counts[]): Counts {
   const total = (key: keyof Counts) => all.reduce((sum, counts) => sum + counts[key], 0);
   return {

@@ -1,12 +1,15 @@
-/** Runs files in lanes: several at a time, and each knows its lane, so that those of different lanes need not share what they disturb. */
+/**
+ * Runs test files in lanes, several at a time. Each file knows its lane. So files of different lanes can use
+ * different clusters or networks, and do not disturb each other.
+ */
 import { run } from 'node:test';
 import type { RunnerEvent } from './events.ts';
 import { laneVariable } from './variables.ts';
 
-/** A file that takes longer is ended. */
+/** A file that takes longer is stopped. */
 const fileTimeoutMs = 600_000;
 
-/** Runs each file in the first lane that is free. What a file reports comes in one piece, at its end. */
+/** Runs each file in the first lane that is free. The report of a file comes in one piece, when the file has ended. */
 export async function* runInLanes(files: readonly string[], lanes: number): AsyncGenerator<RunnerEvent> {
   const waiting = [...files];
   const running = new Map<number, Promise<{ readonly lane: number; readonly events: readonly RunnerEvent[] }>>();

@@ -1,13 +1,13 @@
-/** At a stage's end: the matrix of Services' promises, where those were tested. */
+/** Prints the matrix of the promises about Services at the end of a stage that tested them. */
 import { columnName, columns } from '../cluster/promises/column.ts';
 import { type Cell, renderMatrix } from '../cluster/promises/matrix.ts';
 import { suitePrefix } from '../cluster/promises/suites.ts';
 import type { RunnerEvent } from './events.ts';
 
-/** Passes all events on, and puts the matrix behind them. */
+/** Yields all events, and then the matrix. */
 export async function* withMatrix(source: AsyncIterable<RunnerEvent>): AsyncGenerator<RunnerEvent> {
   const cells: Cell[] = [];
-  // The tests of a suite come before the suite itself, file by file.
+  // The events of a suite's tests come before the event of the suite itself. Files do not mix.
   let open: Omit<Cell, 'column'>[] = [];
   for await (const event of source) {
     const { type, data } = event;

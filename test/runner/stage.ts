@@ -1,4 +1,4 @@
-/** Runs the files of one stage by Node's test runner, and prints its report without the summary. */
+/** Runs the files of one stage with Node's test runner, and prints the runner's report without its summary. */
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
@@ -16,24 +16,24 @@ export interface Stage {
   readonly setup?: string;
 }
 
-/** What came of a stage. */
+/** The result of a stage. */
 export interface StageResult {
   readonly counts: Counts;
   /** Milliseconds, by file. */
   readonly durations: ReadonlyMap<string, number>;
 }
 
-/** A module that prepares a stage, as Node's own `--test-global-setup` has it. */
+/** A module that prepares a stage, in the form of Node's own `--test-global-setup`. */
 interface GlobalSetup {
   readonly globalSetup: () => Promise<void>;
   readonly globalTeardown?: () => Promise<void>;
 }
 
-/** Runs a stage to its end. Never throws for a test that fails, but for a set-up that does. */
+/** Runs a stage to its end. A test that fails does not throw; a setup that fails does. */
 export async function runStage({ files, lanes, setup }: Stage): Promise<StageResult> {
   process.env[filesVariable] = files.join('\n');
   process.env[lanesVariable] = String(lanes);
-  // Node runs a global set-up once in a process, whatever the number of runs.
+  // Node would run a global setup only once in a process, however many runs there are. So it is called here.
   const around = setup === undefined ? undefined : ((await import(resolve(setup))) as GlobalSetup);
   await around?.globalSetup();
   try {
@@ -43,7 +43,7 @@ export async function runStage({ files, lanes, setup }: Stage): Promise<StageRes
   }
 }
 
-/** Prints what happens, and gives what came of it. */
+/** Prints the events, and returns the result. */
 async function report(events: AsyncIterable<RunnerEvent>): Promise<StageResult> {
   const durations = new Map<string, number>();
   const counts: Counts[] = [];

@@ -1,18 +1,18 @@
-/** The suites, in the order in which they run: what is quick comes first. */
+/** The suites, in the order in which they run: quick ones first. */
 import { globSync } from 'node:fs';
 
 /** One suite. */
 export interface Suite {
   readonly patterns: readonly string[];
-  /** How many files run at a time. On clusters, each lane has its own. */
+  /** How many files run at a time. In the suite `cluster`, each lane has its own cluster. */
   readonly lanes: number;
-  /** Module with `globalSetup` and `globalTeardown`. */
+  /** A module with `globalSetup` and `globalTeardown`. */
   readonly setup?: string;
-  /** Does `npm run test:quick` run it? */
+  /** Whether `npm run test:quick` runs it. */
   readonly isQuick: boolean;
 }
 
-/** All suites of tests. Types, lint and format (`check`) come before them. */
+/** All suites of tests. Types, lint and format (`check`) run before them. */
 export const suites: Readonly<Record<string, Suite>> = {
   unit: { patterns: ['test/*.test.ts', 'test/unit/**/*.test.ts'], lanes: 2, isQuick: true },
   sim: { patterns: ['test/sim/**/*.test.ts'], lanes: 2, isQuick: true },
@@ -36,7 +36,7 @@ export interface RareCommand {
 
 const node = process.execPath;
 
-/** What takes too long for every change. */
+/** Commands that take too long to run for every change. */
 export const rare: readonly RareCommand[] = [
   {
     ...{ name: '5,000 random clusters', argv: [node, '--test', 'test/sim/random.test.ts'] },

@@ -1,4 +1,4 @@
-/** The end of a run: its ten slowest files, the seconds of each suite, and the sum of the runner's own summaries. */
+/** The last part of the output: the seconds of each suite, the ten slowest files, and the sum of all summaries of the runner. */
 import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
@@ -6,7 +6,7 @@ import { sumOf } from './events.ts';
 import type { StageResult } from './stage.ts';
 import { timesPath } from './times.ts';
 
-/** A stage that has run. */
+/** A stage that has ended. */
 export interface Ended extends StageResult {
   readonly name: string;
   /** Milliseconds. */
@@ -15,7 +15,7 @@ export interface Ended extends StageResult {
 
 const slowest = 10;
 
-/** Prints the end of a run, in the format of Node's own reporter. */
+/** Prints the last part of the output, in the format of Node's own reporter. */
 export async function printSummary(stages: readonly Ended[], tookMs: number): Promise<void> {
   const files = stages.flatMap(({ durations }) => [...durations]).sort(([, a], [, b]) => b - a);
   console.log('\nSeconds by suite, and the slowest files:\n');

@@ -1,15 +1,15 @@
-/** The variables by which the runner speaks to a set-up and to the files of tests. */
+/** Environment variables that the runner sets for a setup module and for test files. */
 
-/** Tells the set-up which files run, a line each. */
+/** For the setup: the files that run, one on each line. */
 export const filesVariable = 'BERTH_TEST_FILES';
 
-/** Tells the set-up how many files run at a time. */
+/** For the setup: how many files run at a time. */
 export const lanesVariable = 'BERTH_LANES';
 
-/** Tells a file in which lane it runs, from 1: no other file runs there at that time. */
+/** For a test file: the lane in which it runs, from 1. No other file runs in that lane at the same time. */
 export const laneVariable = 'BERTH_LANE';
 
-/** The number in one of them; 1 without it, as where a file is run by hand. */
+/** The number in such a variable; 1 if it is not set, for example if a person runs the file without the runner. */
 export function numberIn(variable: typeof lanesVariable | typeof laneVariable): number {
   return Number(process.env[variable] ?? 1);
 }

@@ -1,10 +1,10 @@
-/** Ways to ask an API server: the one in memory directly, and any by a client. */
+/** Adapters that send requests to an API server: directly to the one in memory, or to any by a client. */
 import { ApiError, type ApiRequest, type KubeClient } from '../../../src/kube/client.ts';
 import type { WatchEvent } from '../history.ts';
 import type { ApiStore } from '../store.ts';
 import type { AskedApi } from './asking.ts';
 
-/** Asks the one in memory. */
+/** Sends requests directly to an API server in memory. */
 export function directly(store: ApiStore): AskedApi {
   return {
     request: (request) => store.request(request),
@@ -23,7 +23,7 @@ export function directly(store: ApiStore): AskedApi {
   };
 }
 
-/** Asks the one that a client leads to. */
+/** Sends requests by a client. */
 export function byClient(client: KubeClient): AskedApi {
   return {
     request: async (request) => {

@@ -1,11 +1,11 @@
-/** The rules of server-side apply, and of Services. */
+/** The rules for server-side apply, and for Services. */
 import assert from 'node:assert/strict';
 import type { ApiObject, Fields } from '../objects.ts';
 import { type Checks, condition, statusOf, typesOf, versionOf } from './asking.ts';
 
-/** Server-side apply. */
+/** Rules for server-side apply. */
 export const applies: Checks = {
-  'what is applied is owned, and what is no longer applied goes': async (asking) => {
+  'a manager owns the fields that it applies, and a field that it no longer applies is removed': async (asking) => {
     await asking.createService();
     const ingress = [{ ip: '198.51.100.1', ipMode: 'VIP' }];
     const both = { loadBalancer: { ingress }, conditions: [condition('a/A'), condition('b/B')] };
@@ -15,18 +15,18 @@ export const applies: Checks = {
     const owner = (first as ApiObject).metadata.managedFields?.find(({ manager }) => manager === 'one');
     assert.deepEqual([owner?.operation, owner?.subresource], ['Apply', 'status']);
     const status = owner?.fieldsV1['f:status'] as Fields;
-    assert.deepEqual((status['f:loadBalancer'] as Fields)['f:ingress'], {}, 'the ingress is one value');
+    assert.deepEqual((status['f:loadBalancer'] as Fields)['f:ingress'], {}, 'the ingress is owned as one value');
     const { body: second } = await asking.apply('one', { conditions: [condition('a/A')] });
     assert.deepEqual(statusOf(second as ApiObject).loadBalancer, {});
     assert.deepEqual(typesOf(second as ApiObject), ['a/A']);
   },
-  'to apply the same once more leaves the version': async (asking) => {
+  'applying the same values again does not change the version': async (asking) => {
     await asking.createService();
     const { body: first } = await asking.apply('one', { conditions: [condition('a/A')] });
     const { body: second } = await asking.apply('one', { conditions: [condition('a/A')] });
     assert.equal(versionOf(second as ApiObject), versionOf(first as ApiObject));
   },
-  'another value for what another manager owns is a conflict, unless it is forced': async (asking) => {
+  'another value for a field that another manager owns is a conflict, unless it is forced': async (asking) => {
     await asking.createService();
     const shows = (ip: string) => ({ loadBalancer: { ingress: [{ ip }] } });
     await asking.apply('one', shows('198.51.100.1'));
@@ -37,7 +37,7 @@ export const applies: Checks = {
     const owners = (forced as ApiObject).metadata.managedFields?.map(({ manager }) => manager) ?? [];
     assert.ok(owners.includes('two') && !owners.includes('one'), owners.join());
   },
-  'what two managers apply alike is of both, and stays until both let go': async (asking) => {
+  'a value that two managers apply belongs to both, and stays until neither applies it': async (asking) => {
     await asking.createService();
     await asking.apply('one', { conditions: [condition('a/A')] });
     const { status } = await asking.apply('two', { conditions: [condition('a/A')] });
@@ -47,13 +47,13 @@ export const applies: Checks = {
     const { body: gone } = await asking.apply('two', { conditions: [] });
     assert.deepEqual(typesOf(gone as ApiObject), []);
   },
-  'conditions of others stay beside those that are applied': async (asking) => {
+  'an apply keeps the conditions of other managers': async (asking) => {
     await asking.createService();
     await asking.apply('one', { conditions: [condition('a/A')] });
     const { body } = await asking.apply('two', { conditions: [condition('b/B')] });
     assert.deepEqual(typesOf(body as ApiObject), ['a/A', 'b/B']);
   },
-  'a status is applied to the version and the uid that it names, or not at all': async (asking) => {
+  'a status is applied only to the version and the uid that it names': async (asking) => {
     const made = await asking.createService();
     const { uid, resourceVersion } = made.metadata;
     await asking.patch(asking.service, { metadata: { labels: { a: 'b' } } });
@@ -67,7 +67,7 @@ export const applies: Checks = {
   },
 };
 
-/** What the API server does with Services by itself. */
+/** Rules for what the API server changes in Services by itself. */
 export const ofServices: Checks = {
   'a Service gets its families, its node ports and an empty status': async (asking) => {
     const made = await asking.createService();
@@ -77,7 +77,7 @@ export const ofServices: Checks = {
     assert.ok((spec.ports[0]?.nodePort ?? 0) >= 30_000);
     assert.deepEqual(made.status, { loadBalancer: {} });
   },
-  'a Service that is no LoadBalancer any more shows no address, and keeps its conditions': async (asking) => {
+  'a Service that is no longer a LoadBalancer loses its address, and keeps its conditions': async (asking) => {
     await asking.createService();
     await asking.apply('one', {
       loadBalancer: { ingress: [{ ip: '198.51.100.1' }] },
@@ -86,7 +86,7 @@ export const ofServices: Checks = {
     const after = await asking.patch(asking.service, { spec: { type: 'ClusterIP' } });
     assert.deepEqual([statusOf(after).loadBalancer, typesOf(after)], [{}, ['a/A']]);
   },
-  'a Service on its way out keeps what it shows': async (asking) => {
+  'a Service that is being deleted keeps its address in its status': async (asking) => {
     await asking.createService({}, { finalizers: ['example.com/x'] });
     await asking.apply('one', { loadBalancer: { ingress: [{ ip: '198.51.100.1' }] } });
     await asking.get('DELETE', asking.service);

@@ -1,31 +1,31 @@
-/** Requests of one rule about objects of its own. */
+/** The requests of one rule. Each rule has its own objects. */
 import assert from 'node:assert/strict';
 import type { WatchEvent } from '../history.ts';
 import { type ApiObject, type Fields, isFields } from '../objects.ts';
 import type { ApiAnswer } from '../refusals.ts';
 import type { StoreRequest } from '../store.ts';
 
-/** An API server, in memory or a real one. */
+/** An API server: the one in memory, or a real one. */
 export interface AskedApi {
   request(request: StoreRequest): ApiAnswer | Promise<ApiAnswer>;
-  /** The first events of a watch: as many as are wanted, or those until it ends. */
+  /** The first `wanted` events of a watch, or fewer if it ends before. */
   watch(path: string, query: Readonly<Record<string, string>>, wanted: number): Promise<readonly WatchEvent[]>;
 }
 
-/** The Services of a namespace that every cluster has. */
+/** The path of Services in a namespace that every cluster has. */
 export const services = '/api/v1/namespaces/default/services';
-/** The ledger. */
+/** The path of the ledger. */
 export const allocations = '/apis/berth.dev/v1beta1/ipallocations';
-/** The Leases of that namespace. */
+/** The path of Leases in that namespace. */
 export const leases = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
-/** Server-side apply. */
+/** The content type of server-side apply. */
 export const applyType = 'application/apply-patch+yaml';
-/** A merge patch (RFC 7396). */
+/** The content type of a merge patch (RFC 7396). */
 export const mergeType = 'application/merge-patch+json';
 
 let count = 0;
 
-/** Requests of one rule, about objects of its own. */
+/** Sends the requests of one rule, and removes its objects at the end. */
 export class Asking {
   readonly #api: AskedApi;
   readonly #made: string[] = [];
@@ -37,17 +37,17 @@ export class Asking {
     this.#api = api;
   }
 
-  /** The path of its Service. */
+  /** The path of the rule's Service. */
   get service(): string {
     return `${services}/${this.name}`;
   }
 
-  /** The path of its entry of the ledger. */
+  /** The path of the rule's ledger entry. */
   get entry(): string {
     return `${allocations}/${this.address}`;
   }
 
-  /** Asks for anything. */
+  /** Sends any request. */
   async ask(method: string, path: string, rest: Partial<StoreRequest> = {}): Promise<ApiAnswer> {
     if (method === 'POST') {
       const { metadata } = rest.body as ApiObject;
@@ -56,14 +56,14 @@ export class Asking {
     return this.#api.request({ method, path, ...rest });
   }
 
-  /** Asks for what must work, and gives the object. */
+  /** Sends a request that must succeed, and returns the object. */
   async get(method: string, path: string, rest: Partial<StoreRequest> = {}): Promise<ApiObject> {
     const { status, body } = await this.ask(method, path, rest);
     assert.ok(status < 300, `${method} ${path}: ${status} ${JSON.stringify(body)}`);
     return body as ApiObject;
   }
 
-  /** Asks for what must be refused. */
+  /** Sends a request that must be refused. */
   async refused(code: number, reason: string, request: StoreRequest): Promise<Fields> {
     const { method = 'GET', path, ...rest } = request;
     const { status, body } = await this.ask(method, path, rest);
@@ -79,7 +79,7 @@ export class Asking {
   createService(spec: object = {}, metadata: object = {}): Promise<ApiObject> {
     const body = {
       ...{ apiVersion: 'v1', kind: 'Service', metadata: { name: this.name, ...metadata } },
-      // Of a class that no load balancer serves.
+      // No load balancer serves this class.
       spec: { type: 'LoadBalancer', loadBalancerClass: 'example.com/none', ports: [{ port: 80 }], ...spec },
     };
     return this.get('POST', services, { body });
@@ -119,7 +119,7 @@ export class Asking {
 }
 
 const at = '2026-01-01T00:00:00Z';
-/** A condition that the API server takes. */
+/** A condition that the API server accepts. */
 export const condition = (type: string, message = 'm') => ({
   ...{ type, status: 'True', reason: 'Reason', message, lastTransitionTime: at },
 });
@@ -127,8 +127,8 @@ export const condition = (type: string, message = 'm') => ({
 export const versionOf = ({ metadata }: ApiObject) => metadata.resourceVersion;
 /** The status of a Service. */
 export const statusOf = ({ status }: ApiObject) => status as { conditions?: readonly Fields[]; loadBalancer?: Fields };
-/** The types of its conditions. */
+/** The types of a Service's conditions. */
 export const typesOf = (object: ApiObject) => (statusOf(object).conditions ?? []).map(({ type }) => type).sort();
 
-/** Rules by name. */
+/** The checks of rules, by the name of the rule. */
 export type Checks = Readonly<Record<string, (asking: Asking) => Promise<void>>>;

@@ -1,11 +1,11 @@
-/** The rules of lists and watches. */
+/** The rules for lists and watches. */
 import assert from 'node:assert/strict';
 import type { ApiObject, Fields } from '../objects.ts';
 import { type Checks, services, versionOf } from './asking.ts';
 
-/** Lists and watches. */
+/** Rules for lists and watches. */
 export const reads: Checks = {
-  'a watch tells what came after its version, in order': async (asking) => {
+  'a watch sends the changes after its version, in order': async (asking) => {
     const made = await asking.createService({}, { labels: { rule: asking.name } });
     await asking.patch(asking.service, { metadata: { labels: { a: 'b' } } });
     await asking.get('DELETE', asking.service);
@@ -18,7 +18,7 @@ export const reads: Checks = {
     );
     assert.ok(Number(versionOf(made)) < (versions[0] ?? 0) && (versions[0] ?? 0) < (versions[1] ?? 0), versions.join());
   },
-  'to a watch by labels an object comes and goes with its labels': async (asking) => {
+  'a watch by labels reports an object as added or deleted when its labels change': async (asking) => {
     const made = await asking.createService();
     await asking.patch(asking.service, { metadata: { labels: { rule: asking.name } } });
     await asking.patch(asking.service, { metadata: { labels: { rule: null } } });
@@ -29,7 +29,7 @@ export const reads: Checks = {
       ['ADDED', 'DELETED'],
     );
   },
-  'a list comes page by page, all as of one version': async (asking) => {
+  'all pages of a list show the same version': async (asking) => {
     const made = [asking.name, `${asking.name}-b`, `${asking.name}-c`];
     for (const name of made) {
       const body = { metadata: { name, labels: { rule: asking.name } }, spec: { ports: [{ port: 80 }] } };
@@ -45,7 +45,7 @@ export const reads: Checks = {
     assert.equal((second.metadata as unknown as Fields).continue ?? '', '');
     assert.equal(versionOf(second), versionOf(first));
   },
-  'a list of a version that is still to come is refused': async (asking) => {
+  'a list with a version in the future is refused': async (asking) => {
     const query = { resourceVersion: '999999999999' };
     await asking.refused(504, 'Timeout', { path: '/api/v1/services', query });
   },

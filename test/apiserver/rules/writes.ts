@@ -1,11 +1,11 @@
-/** The rules of creations, updates and deletions. */
+/** The rules for creations, updates and deletions. */
 import assert from 'node:assert/strict';
 import type { Fields } from '../objects.ts';
 import { allocations, type Checks, leases, mergeType, versionOf } from './asking.ts';
 
-/** What makes an object one of its own. */
+/** Rules for the identity of objects: name, uid, version and generation. */
 export const identities: Checks = {
-  'an object is created once under its name': async (asking) => {
+  'an object cannot be created twice under one name': async (asking) => {
     await asking.createEntry();
     await asking.refused(409, 'AlreadyExists', { method: 'POST', path: allocations, body: asking.entryBody() });
   },
@@ -15,24 +15,24 @@ export const identities: Checks = {
     const second = await asking.createService();
     assert.notEqual(first.metadata.uid, second.metadata.uid);
   },
-  'every change has a higher version than all before it, whatever the kind': async (asking) => {
+  'every change has a higher version than all changes before it, whatever the kind': async (asking) => {
     const service = await asking.createService();
     const entry = await asking.createEntry();
     const later = await asking.patch(asking.service, { metadata: { labels: { a: 'b' } } });
     assert.ok(Number(versionOf(service)) < Number(versionOf(entry)));
     assert.ok(Number(versionOf(entry)) < Number(versionOf(later)));
   },
-  'what is not there is not found': async (asking) => {
+  'a request for an object that does not exist is refused as NotFound': async (asking) => {
     await asking.refused(404, 'NotFound', { path: asking.service });
     await asking.refused(404, 'NotFound', { method: 'DELETE', path: asking.service });
     const body = asking.entryBody({ resourceVersion: '1' });
     await asking.refused(404, 'NotFound', { method: 'PUT', path: asking.entry, body });
   },
-  'nothing is created in a namespace that does not exist': async (asking) => {
+  'no object can be created in a namespace that does not exist': async (asking) => {
     const body = { metadata: { name: 'x' }, spec: { ports: [{ port: 80 }] } };
     await asking.refused(404, 'NotFound', { method: 'POST', path: `/api/v1/namespaces/${asking.name}/services`, body });
   },
-  'the generation counts changes of the spec, and no others': async (asking) => {
+  'the generation counts only changes of the spec': async (asking) => {
     const made = await asking.createEntry();
     const labelled = await asking.patch(asking.entry, { metadata: { labels: { a: 'b' } } });
     const changed = await asking.patch(asking.entry, { spec: { pool: 'other' } });
@@ -43,7 +43,7 @@ export const identities: Checks = {
   },
 };
 
-/** Updates and patches. */
+/** Rules for updates and patches. */
 export const updates: Checks = {
   'an update of another version is refused': async (asking) => {
     const made = await asking.createEntry();
@@ -52,23 +52,23 @@ export const updates: Checks = {
     const body = asking.entryBody({ resourceVersion: before }, { pool: 'other' });
     await asking.refused(409, 'Conflict', { method: 'PUT', path: asking.entry, body });
   },
-  'an update of another object of the same name is refused': async (asking) => {
+  'an update with the uid of an earlier object of the same name is refused': async (asking) => {
     const first = await asking.createEntry();
     await asking.get('DELETE', asking.entry);
     const second = await asking.createEntry();
     const body = asking.entryBody({ uid: first.metadata.uid, resourceVersion: versionOf(second) }, { pool: 'other' });
     await asking.refused(409, 'Conflict', { method: 'PUT', path: asking.entry, body });
   },
-  'an update of a custom object that names no version is refused': async (asking) => {
+  'an update of a custom object without a version is refused': async (asking) => {
     await asking.createEntry();
     await asking.refused(422, 'Invalid', { method: 'PUT', path: asking.entry, body: asking.entryBody() });
   },
-  'an update that changes nothing leaves the version': async (asking) => {
+  'an update that changes nothing does not change the version': async (asking) => {
     const made = await asking.createEntry();
     const same = await asking.get('PUT', asking.entry, { body: made });
     assert.equal(versionOf(same), versionOf(made));
   },
-  'an update replaces the labels, annotations and finalizers of others': async (asking) => {
+  'an update removes labels, annotations and finalizers that it does not contain': async (asking) => {
     const made = await asking.createEntry({
       labels: { a: 'b' },
       annotations: { c: 'd' },
@@ -78,7 +78,7 @@ export const updates: Checks = {
     const { metadata } = await asking.get('PUT', asking.entry, { body });
     assert.deepEqual([metadata.labels, metadata.annotations, metadata.finalizers], [undefined, undefined, undefined]);
   },
-  'an update of the object leaves its status, and one of the status leaves the object': async (asking) => {
+  'an update of an object keeps its status, and an update of the status changes nothing else': async (asking) => {
     const made = await asking.createEntry();
     const status = { holder: { node: 'n', term: 1 } };
     const held = await asking.get('PUT', `${asking.entry}/status`, {
@@ -90,12 +90,12 @@ export const updates: Checks = {
     });
     assert.deepEqual([changed.status, (changed.spec as Fields).pool], [status, 'other']);
   },
-  'a merge patch changes what it names, and null takes away': async (asking) => {
+  'a merge patch changes only the fields that it names, and null removes a field': async (asking) => {
     await asking.createEntry({ labels: { a: 'b', c: 'd' } });
     const { metadata } = await asking.patch(asking.entry, { metadata: { labels: { a: null, e: 'f' } } });
     assert.deepEqual(metadata.labels, { c: 'd', e: 'f' });
   },
-  'a merge patch of another version is in conflict, and one of another uid is invalid': async (asking) => {
+  'a merge patch with another version is a conflict, and a merge patch with another uid is invalid': async (asking) => {
     const made = await asking.createEntry();
     const { resourceVersion } = made.metadata;
     await asking.patch(asking.entry, { metadata: { labels: { a: 'b' } } });
@@ -108,7 +108,7 @@ export const updates: Checks = {
     await asking.refused(422, 'Invalid', patch({ uid }));
     await asking.refused(409, 'Conflict', patch({ uid, resourceVersion }));
   },
-  'a Lease is taken by one of two that read the same version': async (asking) => {
+  'of two clients that read the same version of a Lease, only one can write it': async (asking) => {
     const body = { metadata: { name: asking.name }, spec: { holderIdentity: 'a', leaseDurationSeconds: 15 } };
     const made = await asking.get('POST', leases, { body });
     const by = (holderIdentity: string) => ({
@@ -122,9 +122,9 @@ export const updates: Checks = {
   },
 };
 
-/** Deletions. */
+/** Rules for deletions. */
 export const deletions: Checks = {
-  'a deletion names the uid and the version, or it is refused': async (asking) => {
+  'a deletion that names another uid or another version is refused': async (asking) => {
     const made = await asking.createEntry();
     const { uid, resourceVersion } = made.metadata;
     await asking.patch(asking.entry, { metadata: { labels: { a: 'b' } } });
@@ -137,18 +137,18 @@ export const deletions: Checks = {
     const done = await asking.ask('DELETE', asking.entry, { body: asks({ uid }).body });
     assert.equal(done.status, 200);
   },
-  'an object with a finalizer is marked, and goes when the last one is taken away': async (asking) => {
+  'a deleted object with a finalizer is marked first, and is removed with its last finalizer': async (asking) => {
     await asking.createEntry({ finalizers: ['example.com/x'] });
     await asking.get('DELETE', asking.entry);
     const marked = await asking.get('GET', asking.entry);
     assert.notEqual(marked.metadata.deletionTimestamp, undefined);
-    // A second one changes nothing.
+    // A second deletion changes nothing.
     await asking.get('DELETE', asking.entry);
     assert.equal(versionOf(await asking.get('GET', asking.entry)), versionOf(marked));
     await asking.patch(asking.entry, { metadata: { finalizers: null } });
     await asking.refused(404, 'NotFound', { path: asking.entry });
   },
-  'an object that is on its way out can be updated, but takes no new finalizer': async (asking) => {
+  'an object that is being deleted can be updated, but gets no new finalizer': async (asking) => {
     await asking.createEntry({ finalizers: ['example.com/x'] });
     await asking.get('DELETE', asking.entry);
     const changed = await asking.patch(asking.entry, { spec: { pool: 'other' } });
