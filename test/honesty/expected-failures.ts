@@ -119,20 +119,20 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the annotation allow-shared-ip is not trimmed',
     shows: /b 192\.0\.2\.2/,
   },
-  'a value of the annotation take-over that means nothing is told, or taken as it was meant': {
+  'an unknown value of the annotation take-over is reported, or has the effect that its author meant': {
     file: 'unit/api/spelling.test.ts',
     fault: 'every value but "true" is silently no',
-    shows: /"True" does nothing, and all that is said is: status\.loadBalancer is written by metallb/,
+    shows: /"True" does nothing, and the only message is: status\.loadBalancer is written by metallb/,
   },
-  'a pool says that an entry with host bits stands for its whole network': {
+  'a pool reports that an entry with host bits stands for its whole network': {
     file: 'unit/api/spelling.test.ts',
     fault: '192.168.1.240/24 becomes .0 to .255 without a word',
     shows: /every entry is valid/,
   },
-  'a source range in a spelling of old times keeps everybody else out': {
+  'a source range in an obsolete spelling keeps all other clients out': {
     file: 'unit/api/spelling.test.ts',
     fault: 'a source range that is not understood counts as none, and none means everybody',
-    shows: /everybody may come in/,
+    shows: /every client is admitted/,
   },
   'the address of a Service that is being deleted goes to no other one before its status shows it no longer': {
     file: 'cluster/late-writes.test.ts',
@@ -141,10 +141,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a finalizer keeps ha-a\/s0: (?:uncovered|doubled) 198\.18\./,
   },
   // The API server and its clients
-  'a Service with a source range in an old spelling is not one without source ranges': {
+  'a Service with a source range in an obsolete spelling is not open to every client': {
     file: 'unit/api/views.test.ts',
     fault: 'a range that Berth does not read counts as no range at all, and lets everybody in',
-    shows: /it is open to everybody/,
+    shows: /it is open to every client/,
   },
   'a condition that another program holds on to is not written again and again': {
     file: 'control/tenants.test.ts',
