@@ -275,7 +275,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'any new interface makes a node that hears no peer listen for half a second',
     shows: /milliseconds without an answer\s+\d+ !== 0/,
   },
-  'claims and results fit packets whatever the names of the nodes are': {
+  'claims and results fit packets, whatever the names of the nodes are': {
     file: 'unit/liveness/sizes.test.ts',
     fault:
       'claims and results are counted per datagram, not measured: long names of nodes make them larger than a packet',
@@ -308,7 +308,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
       'on a link without an address in the subnet the stand-in uses the hardware address of the first link of the other node',
     shows: /mac: '02:00:00:00:01:02'/,
   },
-  'a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked': {
+  'a heartbeat fits a packet, whatever links, addresses and blocked paths the node has': {
     file: 'unit/liveness/sizes.test.ts',
     fault: 'a beat tells all links, their addresses and the nodes that are blocked there, however many they are',
     shows: /a heartbeat of 2[78]\d\d bytes/,
@@ -472,7 +472,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
     shows: /addresses that are refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },
-  'what a peer tells as a hardware address is one, or comes into no rule': {
+  'a hardware address from a peer is valid, or is put into no rule': {
     file: 'unit/liveness/hostile.test.ts',
     fault: 'a hardware address of a beat goes into the text for nft unchecked',
     shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
