@@ -478,13 +478,13 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
   },
   // What is written to the API
-  'the Event about a pool is taken however long the name of the pool is': {
+  'the Event about a pool is accepted, however long the name of the pool is': {
     file: 'unit/written/controller.test.ts',
     fault:
       'the name of the Event is that of the pool and a dash: of the longest names that is too long, and the Event is refused',
     shows: /name of an Event: 254 characters, 253 at most/,
   },
-  'a Service gets its status however long the words of its annotations are': {
+  'a Service gets its status, however long the values of its annotations are': {
     file: 'unit/written/controller.test.ts',
     fault: 'the condition HandOff repeats the annotation: the status is refused, and the Service gets no address',
     shows: /message: \d+ characters, 32768 at most/,
@@ -499,10 +499,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the condition Announced names all links: the whole status is refused, with the holder in it',
     shows: /message: \d+ characters, 1024 at most/,
   },
-  'a record that the API server refuses is told to people': {
+  'a refused record is logged as a warning or an error': {
     file: 'unit/written/speaker.test.ts',
     fault: 'a refused status of an IPAllocation is logged at level debug, which nobody sees',
-    shows: /said at level debug alone/,
+    shows: /logged only at level debug/,
   },
   // The chart and the command line
   'the advice for what a load balancer of node addresses has left behind leads to an address': {
