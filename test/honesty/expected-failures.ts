@@ -258,7 +258,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a datagram that cannot be from a speaker costs no signature': {
     file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'the HMAC comes before every cheaper check, and the port is open to Pods',
-    shows: /signatures over ten datagrams of a stranger\s+\d+ !== 0/,
+    shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
   },
   'a new key file without a usable key is logged': {
     file: 'unit/speaker/election/datagrams.test.ts',
@@ -270,7 +270,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a probe that was never sent counts as sent and unanswered: behind a firewall every node holds every VIP',
     shows: /taken over although no probe was sent\s+true !== false/,
   },
-  'the only node that is alive goes on announcing when a Pod starts on it, which adds a link': {
+  'the only living node continues to announce when a Pod starts on it and adds a link': {
     file: 'unit/speaker/announce/own-links.test.ts',
     fault: 'any new interface makes a node that hears no peer listen for half a second',
     shows: /milliseconds without an answer\s+\d+ !== 0/,
@@ -282,27 +282,27 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
   // The wire and the links
-  'a frame on a link other than that of the VIP is no claim to the VIP': {
+  "a frame on a link other than the VIP's own is no claim to the VIP": {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a claim carries no link: a frame of a Pod on its own link counts as one on the link of the VIP',
-    shows: /by a frame of a Pod on its own link/,
+    shows: /taken because of a frame of a Pod on its own link/,
   },
-  'a host that answers for four addresses of a pool is no proxy for that reason: none is announced': {
+  'a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced': {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a host that answered for three addresses is taken for a proxy, and its answers are ignored',
-    shows: /the stranger answers for the fourth[\s\S]*'DataPathPending'/,
+    shows: /the other host answers for the fourth address[\s\S]*'DataPathPending'/,
   },
   'an adopted address that another host answers for is not announced': {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
-    shows: /announced beside the host that answers for it\s+true !== false/,
+    shows: /announced although another host answers for it\s+true !== false/,
   },
   "a node's own frame that arrives on its second link is no claim of another host": {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a node with two links in one segment reports its own announcement as a foreign claim',
     shows: /kind: 'Contested',[\s\S]*mac: '02:00:00:00:00:01'/,
   },
-  'a stand-in answers with the hardware address of the link that the VIP is on': {
+  "a stand-in answers with the hardware address of the VIP's link": {
     file: 'unit/speaker/announce/own-links.test.ts',
     fault:
       'on a link without an address in the subnet the stand-in uses the hardware address of the first link of the other node',
@@ -470,7 +470,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   "connections to a node's own address are never refused": {
     file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
     fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
-    shows: /addresses that are refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
+    shows: /only the address of the Pod is refused[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },
   'a hardware address from a peer is valid, or is put into no rule': {
     file: 'unit/liveness/hostile.test.ts',
