@@ -103,8 +103,8 @@ test('a silence longer than promised is late; the time that the machine stood st
   assert.throws(judge([], 0), /no answer for 620 ms, in which the machine cost 0: promised are 500/);
   const stalled: Told = { kind: 'stall', at: 1_200, ms: 120 };
   assert.doesNotThrow(judge([stalled], 0));
-  // Of the stall (from 220 to 340 ms after the start), only the part after the wait of 300 ms counts: a
-  // stall does not delay a wait by the clock.
+  // Of the stall (from 220 to 340 ms after the start), only the part after the wait of 300 ms counts:
+  // a stall does not delay a wait by the clock.
   assert.throws(judge([stalled], 300), /the machine cost 40/);
   const absent: Told = { kind: 'absence', at: 1_200, ms: 300 };
   assert.throws(judge([stalled, absent], 0), /the prober itself did not run/);

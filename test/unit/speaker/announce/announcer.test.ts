@@ -32,7 +32,7 @@ let announcer: Announcer | undefined;
 afterEach(() => announcer?.close());
 
 /**
- * An announcer with a packet worker that applies a state only when the test says so, and with a
+ * An announcer with a packet worker that applies a state only when the test requests it, and with a
  * link that records the VIPs of its frames.
  */
 async function announcerOver() {
