@@ -118,20 +118,20 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the annotation allow-shared-ip is not trimmed',
     shows: /b 192\.0\.2\.2/,
   },
-  'a value of the annotation take-over that means nothing is told, or taken as it was meant': {
+  'an unknown value of the annotation take-over is reported, or has the effect that its author meant': {
     file: 'unit/api/spelling.test.ts',
     fault: 'every value but "true" is silently no',
-    shows: /"True" does nothing, and all that is said is: status\.loadBalancer is written by metallb/,
+    shows: /"True" does nothing, and the only message is: status\.loadBalancer is written by metallb/,
   },
-  'a pool says that an entry with host bits stands for its whole network': {
+  'a pool reports that an entry with host bits stands for its whole network': {
     file: 'unit/api/spelling.test.ts',
     fault: '192.168.1.240/24 becomes .0 to .255 without a word',
     shows: /every entry is valid/,
   },
-  'a source range in a spelling of old times keeps everybody else out': {
+  'a source range in an obsolete spelling keeps all other clients out': {
     file: 'unit/api/spelling.test.ts',
     fault: 'a source range that is not understood counts as none, and none means everybody',
-    shows: /everybody may come in/,
+    shows: /every client is admitted/,
   },
   'the address of a Service that is being deleted goes to no other one before its status shows it no longer': {
     file: 'cluster/late-writes.test.ts',
@@ -140,10 +140,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a finalizer keeps ha-a\/s0: (?:uncovered|doubled) 198\.18\./,
   },
   // The API server and its clients
-  'a Service with a source range in an old spelling is not one without source ranges': {
+  'a Service with a source range in an obsolete spelling is not open to every client': {
     file: 'unit/api/views.test.ts',
     fault: 'a range that Berth does not read counts as no range at all, and lets everybody in',
-    shows: /it is open to everybody/,
+    shows: /it is open to every client/,
   },
   'a condition that another program holds on to is not written again and again': {
     file: 'control/tenants.test.ts',
@@ -257,7 +257,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a datagram that cannot be from a speaker costs no signature': {
     file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'the HMAC comes before every cheaper check, and the port is open to Pods',
-    shows: /signatures over ten datagrams of a stranger\s+\d+ !== 0/,
+    shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
   },
   'a new key file without a usable key is logged': {
     file: 'unit/speaker/election/datagrams.test.ts',
@@ -269,45 +269,45 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a probe that was never sent counts as sent and unanswered: behind a firewall every node holds every VIP',
     shows: /taken over although no probe was sent\s+true !== false/,
   },
-  'the only node that is alive goes on announcing when a Pod starts on it, which adds a link': {
+  'the only living node continues to announce when a Pod starts on it and adds a link': {
     file: 'unit/speaker/announce/own-links.test.ts',
     fault: 'any new interface makes a node that hears no peer listen for half a second',
     shows: /milliseconds without an answer\s+\d+ !== 0/,
   },
-  'claims and results fit packets whatever the names of the nodes are': {
+  'claims and results fit packets, whatever the names of the nodes are': {
     file: 'unit/liveness/sizes.test.ts',
     fault:
       'claims and results are counted per datagram, not measured: long names of nodes make them larger than a packet',
     shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
   // The wire and the links
-  'a frame on a link other than that of the VIP is no claim to the VIP': {
+  "a frame on a link other than the VIP's own is no claim to the VIP": {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a claim carries no link: a frame of a Pod on its own link counts as one on the link of the VIP',
-    shows: /by a frame of a Pod on its own link/,
+    shows: /taken because of a frame of a Pod on its own link/,
   },
-  'a host that answers for four addresses of a pool is no proxy for that reason: none is announced': {
+  'a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced': {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a host that answered for three addresses is taken for a proxy, and its answers are ignored',
-    shows: /the stranger answers for the fourth[\s\S]*'DataPathPending'/,
+    shows: /the other host answers for the fourth address[\s\S]*'DataPathPending'/,
   },
   'an adopted address that another host answers for is not announced': {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
-    shows: /announced beside the host that answers for it\s+true !== false/,
+    shows: /announced although another host answers for it\s+true !== false/,
   },
   "a node's own frame that arrives on its second link is no claim of another host": {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a node with two links in one segment reports its own announcement as a foreign claim',
     shows: /kind: 'Contested',[\s\S]*mac: '02:00:00:00:00:01'/,
   },
-  'a stand-in answers with the hardware address of the link that the VIP is on': {
+  "a stand-in answers with the hardware address of the VIP's link": {
     file: 'unit/speaker/announce/own-links.test.ts',
     fault:
       'on a link without an address in the subnet the stand-in uses the hardware address of the first link of the other node',
     shows: /mac: '02:00:00:00:01:02'/,
   },
-  'a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked': {
+  'a heartbeat fits a packet, whatever links, addresses and blocked paths the node has': {
     file: 'unit/liveness/sizes.test.ts',
     fault: 'a beat tells all links, their addresses and the nodes that are blocked there, however many they are',
     shows: /a heartbeat of 2[78]\d\d bytes/,
@@ -464,26 +464,26 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a node behind a router is not dead because its speaker is silent': {
     file: 'unit/dataplane/plan/dead-nodes.test.ts',
     fault: 'a node that cannot be asked counts as dead after three seconds of silence of its speaker',
-    shows: /taken for dead, and the wire was not asked[\s\S]*\+\s+'n'/,
+    shows: /taken for dead without a probe[\s\S]*\+\s+'n'/,
   },
   "connections to a node's own address are never refused": {
     file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
     fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
-    shows: /addresses that are refused besides the Pod[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
+    shows: /only the address of the Pod is refused[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },
-  'what a peer tells as a hardware address is one, or comes into no rule': {
+  'a hardware address from a peer is valid, or is put into no rule': {
     file: 'unit/liveness/hostile.test.ts',
     fault: 'a hardware address of a beat goes into the text for nft unchecked',
     shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
   },
   // What is written to the API
-  'the Event about a pool is taken however long the name of the pool is': {
+  'the Event about a pool is accepted, however long the name of the pool is': {
     file: 'unit/written/controller.test.ts',
     fault:
       'the name of the Event is that of the pool and a dash: of the longest names that is too long, and the Event is refused',
     shows: /name of an Event: 254 characters, 253 at most/,
   },
-  'a Service gets its status however long the words of its annotations are': {
+  'a Service gets its status, however long the values of its annotations are': {
     file: 'unit/written/controller.test.ts',
     fault: 'the condition HandOff repeats the annotation: the status is refused, and the Service gets no address',
     shows: /message: \d+ characters, 32768 at most/,
@@ -498,10 +498,10 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the condition Announced names all links: the whole status is refused, with the holder in it',
     shows: /message: \d+ characters, 1024 at most/,
   },
-  'a record that the API server refuses is told to people': {
+  'a refused record is logged as a warning or an error': {
     file: 'unit/written/speaker.test.ts',
     fault: 'a refused status of an IPAllocation is logged at level debug, which nobody sees',
-    shows: /said at level debug alone/,
+    shows: /logged only at level debug/,
   },
   // The chart and the command line
   'the advice for the remains of a load balancer with node addresses leads to an address': {

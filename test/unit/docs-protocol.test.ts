@@ -1,4 +1,4 @@
-/** The page on the speakers' protocol says what the code does: kinds of messages, fields, times, states and reasons. */
+/** docs/protocol.md agrees with the code: kinds of messages, fields, times, states and reasons. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -27,7 +27,7 @@ import { Peers } from '../../src/liveness/peers.ts';
 
 const page = readFileSync('docs/protocol.md', 'utf8');
 
-/** The rows of the tables below a heading, cell by cell; the quotes of the first cells are gone. */
+/** The rows of the tables below a heading, as lists of cells. The first cell has no quotes. */
 function rowsOf(heading: string): readonly (readonly string[])[] {
   const section = page.split(/^##+ /m).find((part) => part.startsWith(`${heading}\n`)) ?? assert.fail(heading);
   const lines = section
@@ -73,14 +73,16 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const sent = (message: Message) => JSON.parse(encodeMessage(message)) as Fields;
 
-/** The fields that a heading's tables give a message, besides those that every message has. */
+/**
+ * The fields of a message in the tables below a heading, without the fields that every message has.
+ */
 function fieldsBelow(heading: string): readonly (readonly string[])[] {
   return rowsOf(heading).filter(([name = '', type]) => type !== undefined && /^[a-z]/.test(name));
 }
 
 const shared = fieldsBelow('Every message').filter((row) => row.length === 3);
 
-test('the kinds of messages are those of the page', () => {
+test('the page has every kind of message, and no other', () => {
   const [, , meaning = ''] = shared.find(([name]) => name === 'kind') ?? [];
   assert.deepEqual(wordsIn(meaning), Object.keys(samples));
 });
@@ -92,7 +94,7 @@ test('the page has every field of every message, and no other', () => {
   }
 });
 
-test('a message without one of the fields of the page is dropped; only fullSync may be absent', () => {
+test('a message that lacks a field of the page is dropped; only fullSync may be absent', () => {
   for (const [kind, message] of Object.entries(samples)) {
     const whole = sent(message);
     assert.notEqual(decodeMessage(JSON.stringify(whole)), undefined, kind);
@@ -104,7 +106,7 @@ test('a message without one of the fields of the page is dropped; only fullSync 
   }
 });
 
-/** The types of the page, and what a field of each is in JSON. */
+/** The types that the page uses, with a test of the JSON value for each. */
 const typeTests: readonly (readonly [RegExp, (value: unknown) => boolean])[] = [
   [/^(number|count)$/, (value) => typeof value === 'number'],
   [/^text$/, (value) => typeof value === 'string'],
@@ -113,7 +115,7 @@ const typeTests: readonly (readonly [RegExp, (value: unknown) => boolean])[] = [
   [/^list of \w+$/, Array.isArray],
 ];
 
-test('every field is of the type that the page names, and of another one it makes the message unreadable', () => {
+test('every field has the type that the page names, and a value of another type makes the message unreadable', () => {
   for (const [kind, message] of Object.entries(samples)) {
     const whole = sent(message);
     for (const [name = '', type = ''] of [...shared, ...fieldsBelow(kind).filter((row) => row.length === 3)]) {
@@ -144,7 +146,7 @@ test('the parts of messages have the fields of the page', () => {
   assert.deepEqual(sent(samples.ProbeReport).results, [['u', 1, 'Verified', '80']]);
 });
 
-test('versions and outcomes are those of the page', () => {
+test('the versions and outcomes of the page are the real ones', () => {
   const meaningOf = (heading: string, field: string) => rowsOf(heading).find(([name]) => name === field)?.[2] ?? '';
   assert.match(meaningOf('Every message', 'version'), new RegExp(`: ${wireVersion}\\.`));
   assert.match(meaningOf('Heartbeat', 'rules'), new RegExp(`: ${ruleVersion}\\.`));
@@ -155,14 +157,14 @@ test('versions and outcomes are those of the page', () => {
   );
 });
 
-test('the times are those of the page', () => {
+test('the times of the page are the real ones', () => {
   const told = rowsOf('Times')
     .filter((row) => row.length === 3)
     .map(([name, ms]) => [name, Number(ms)]);
   assert.deepEqual(told, Object.entries(times));
 });
 
-test('the other numbers are those of the files that the page names', () => {
+test('the other numbers of the page are those of the files that it names', () => {
   const told = rowsOf('Times').filter((row) => row.length === 4);
   assert.ok(told.length >= 15);
   for (const [name, value, file = ''] of told) {
@@ -172,7 +174,7 @@ test('the other numbers are those of the files that the page names', () => {
   }
 });
 
-test('the port is the one of the page', () => {
+test('the port of the page is the default port of the chart', () => {
   const [, port] = /UDP, port (\d+)/.exec(page) ?? [];
   assert.match(readFileSync('charts/berth/values.yaml', 'utf8'), new RegExp(`livenessPort: ${port}\\b`));
 });
@@ -196,26 +198,26 @@ function diagramsOf(heading: string): string {
   return [...section.matchAll(/^```\n(.*?)^```/gms)].map(([, text = '']) => text).join('');
 }
 
-/** One peer, heard or not. */
+/** One peer, which sends heartbeats or is silent. */
 class HeardPeer {
   readonly #peers = new Peers({ node: to.node, incarnation: to.incarnation });
   #sequence = 0;
   #now = 1_000;
 
-  /** It has sent a heartbeat. */
+  /** The peer sends a heartbeat. */
   says(state: SpeakerState): this {
     const beat: Heartbeat = { ...samples.Heartbeat, state, sequence: ++this.#sequence };
     assert.equal(this.#peers.receive(beat, 'eth0', this.#now), 'Taken');
     return this;
   }
 
-  /** Nothing is heard for this time. */
+  /** No heartbeat arrives for this time. */
   silentFor(ms: number): this {
     this.#now += ms;
     return this;
   }
 
-  /** Its node has no speaker any more. */
+  /** The peer's node has no speaker any more. */
   forgotten(): this {
     this.#peers.keepOnly(() => false);
     return this;
@@ -226,7 +228,10 @@ class HeardPeer {
   }
 }
 
-/** The moves of a peer's state by their numbers: what leads to the state before, and what makes the move. */
+/**
+ * The transitions of a peer's state, by number: the first function leads to the state before, the
+ * second one makes the transition.
+ */
 const moves: Readonly<Record<string, readonly [(peer: HeardPeer) => HeardPeer, (peer: HeardPeer) => HeardPeer]>> = {
   1: [(peer) => peer, (peer) => peer.says('Serving')],
   2: [(peer) => peer.says('Serving'), (peer) => peer.says('Restarting')],
@@ -237,7 +242,7 @@ const moves: Readonly<Record<string, readonly [(peer: HeardPeer) => HeardPeer, (
   7: [(peer) => peer.says('Serving').silentFor(times.dead), (peer) => peer.forgotten()],
 };
 
-test('a peer makes every move of the page', () => {
+test('a peer makes every transition of the page', () => {
   const rows = rowsOf("A peer's state").filter(([number = '']) => /^\d$/.test(number));
   assert.deepEqual(names(rows), Object.keys(moves));
   for (const [number = '', before = '', after = ''] of rows) {

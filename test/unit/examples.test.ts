@@ -1,4 +1,7 @@
-/** The files of `examples/`: they parse, have only fields that exist, and the controller decides for them what they say. */
+/**
+ * The files of `examples/`: they parse, have only fields that exist, and give the result that they
+ * describe.
+ */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -21,7 +24,7 @@ interface Manifest {
 const files = globSync('examples/*.yaml').map((file) => basename(file));
 const textOf = (file: string) => readFileSync(`examples/${file}`, 'utf8');
 
-/** The objects of an example, as the API server would give them. */
+/** The objects of an example, as the API server would return them. */
 function objectsIn(file: string): readonly Manifest[] {
   const documents = parseAllDocuments(textOf(file), { uniqueKeys: true });
   assert.ok(Array.isArray(documents));
@@ -38,7 +41,7 @@ function objectsIn(file: string): readonly Manifest[] {
 const ofKind = <T>(file: string, kind: string): readonly T[] =>
   objectsIn(file).filter((object) => object.kind === kind) as unknown as readonly T[];
 
-/** What each example says that its Services get: in the order of the plan. */
+/** The addresses that each example promises its Services, in the order of the plan. */
 const expected: Readonly<Record<string, readonly string[]>> = {
   'pool-and-service.yaml': ['web 192.0.2.10'],
   'both-families.yaml': ['web 192.0.2.10+2001:db8:0:1::10'],
@@ -53,7 +56,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   'take-over.yaml': ['web 192.0.2.42'],
 };
 
-/** What the Service of an example shows before it is applied. */
+/** The address that the Service of an example shows before the example is applied. */
 const shownBefore: Readonly<Record<string, string>> = { 'take-over.yaml': '192.0.2.42' };
 
 function serviceOf(raw: RawService, file: string): RawService {
@@ -64,7 +67,7 @@ function serviceOf(raw: RawService, file: string): RawService {
   return { ...raw, metadata: { ...raw.metadata, managedFields }, status: { loadBalancer: { ingress: [{ ip }] } } };
 }
 
-test('the controller decides for every example what it says', () => {
+test('the controller gives every Service of an example the address that the example promises', () => {
   assert.deepEqual([...files].sort(), Object.keys(expected).sort());
   for (const file of files) {
     const services = ofKind<RawService>(file, 'Service').map((raw) => parseService(serviceOf(raw, file)));
@@ -83,7 +86,7 @@ test('the controller decides for every example what it says', () => {
   }
 });
 
-test('an example has no field that the API server would refuse or drop, and none that says nothing', () => {
+test('an example has no field that the API server would refuse or drop, and no field without an effect', () => {
   const plurals: Readonly<Record<string, string>> = {
     IPAddressPool: 'ipaddresspools',
     L2Advertisement: 'l2advertisements',
@@ -104,7 +107,7 @@ test('an example has no field that the API server would refuse or drop, and none
   }
 });
 
-/** What Berth reads of a Service is another thing without any of its fields and annotations. */
+/** Every field and every annotation of the Service changes the view that Berth parses from it. */
 function everyFieldCounts(raw: RawService, file: string): void {
   const view = parseService(raw);
   for (const field of Object.keys(raw.spec)) {
@@ -119,7 +122,7 @@ function everyFieldCounts(raw: RawService, file: string): void {
   }
 }
 
-test('an example begins with what it is for, how it is applied, and how to see that it works', () => {
+test('an example begins with its purpose, how to apply it, and how to see that it works', () => {
   for (const file of files) {
     const text = textOf(file);
     const [head = ''] = /^(#.*\n)+/.exec(text) ?? [];
@@ -130,7 +133,7 @@ test('an example begins with what it is for, how it is applied, and how to see t
   }
 });
 
-test('examples/README.md has every example, and a real cluster gets each of them', () => {
+test('examples/README.md lists every example, and each of them is applied to a real cluster', () => {
   const told = [...readFileSync('examples/README.md', 'utf8').matchAll(/\[([\w-]+\.yaml)\]\(\1\)/g)];
   assert.deepEqual(told.map(([, file = '']) => file).sort(), [...files].sort());
   const applied = readFileSync('test/cluster/examples.test.ts', 'utf8');

@@ -1,4 +1,4 @@
-/** Views with sensible values, for tests that care about a few of them. */
+/** Views with sensible defaults, for tests that need only a few fields. */
 import { allocationName, type Ip, ipToNumber } from '../../src/addr/ip.ts';
 import type { AdvertisementView } from '../../src/api/advertisement.ts';
 import type { AllocationView } from '../../src/api/allocation.ts';
@@ -52,7 +52,7 @@ export function pool(name: string, addresses: readonly string[], facts: Partial<
   return { ...view, ...facts };
 }
 
-/** The ledger's entry that binds an address to a Service; facts may say otherwise. */
+/** The ledger entry that binds an address to a Service. `facts` replaces fields. */
 export function entry(
   address: string,
   to: ServiceView,
@@ -95,7 +95,7 @@ export function node(name: string, facts: Partial<NodeView> = {}): NodeView {
   };
 }
 
-/** An advertisement; without facts it covers everything. */
+/** An advertisement. Without facts it covers everything. */
 export function advertisement(facts: Partial<AdvertisementView> = {}): AdvertisementView {
   return {
     name: 'a',
@@ -114,7 +114,7 @@ export function namespace(name: string, labels: Readonly<Record<string, string>>
   return { name, uid: `uid-${name}`, resourceVersion: '1', labels };
 }
 
-/** The rules of an installation that serves Services without a class. */
+/** Ownership of an installation that serves Services without a class. */
 export const ownership: Ownership = {
   classes: ['berth.dev/berth'],
   withoutClass: true,

@@ -1,4 +1,7 @@
-/** How much is fuzzed: a little in every run of the tests, much more when BERTH_FUZZ_RUNS says so (CONTRIBUTING.md). */
+/**
+ * The number of fuzzed inputs: small in every test run, much larger if BERTH_FUZZ_RUNS sets it
+ * (CONTRIBUTING.md).
+ */
 
 /** Frames per property. */
 export const fuzzRuns = Number(process.env.BERTH_FUZZ_RUNS ?? 20_000);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname;
 
-test('times of the lease that make no sense are refused before anything is done', () => {
+test('invalid or contradictory lease times are refused before the program starts anything', () => {
   const [lease, renew, retry] = ['lease-duration', 'renew-deadline', 'retry-period'].map((n) => `--leader-elect-${n}`);
   const rows: readonly [string, RegExp][] = [
     [`${lease}=ten`, /--leader-elect-lease-duration.*'ten' is invalid\. It must be a duration such as 1500ms/],

@@ -1,4 +1,7 @@
-/** `npm run mutate`: it knows which tests run a file, believes no failure of another kind, and leaves nothing behind. */
+/**
+ * `npm run mutate` knows which tests run a file, counts no failure of another kind, and leaves
+ * nothing behind.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +14,7 @@ import { runTests } from '../../scripts/mutate/run-tests.ts';
 import { eventually } from '../lab/poll.ts';
 import { mutate } from '../mutations/mutation.ts';
 
-/** A folder with these files, until the test ends. */
+/** Makes a folder with these files. It is deleted when the test ends. */
 function treeOf(t: TestContext, files: Readonly<Record<string, string>>): string {
   const root = mkdtempSync(join(tmpdir(), 'berth-tree-'));
   t.after(() => rmSync(root, { recursive: true, force: true }));
@@ -24,7 +27,7 @@ function treeOf(t: TestContext, files: Readonly<Record<string, string>>): string
 
 const slip = { id: 'a-slip', file: 'a.ts', consequence: 'None.', tests: [] };
 
-test('a mutation changes one place, and nothing that would not run', () => {
+test('a mutation changes exactly one place, and its result must parse', () => {
   const source = '#!/usr/bin/env node\nconst a: number = 1;\nconst b = 2;\n';
   assert.equal(mutate(source, { ...slip, old: 'b = 2', new: 'b = 3' }), source.replace('2', '3'));
   assert.throws(() => mutate(source, { ...slip, old: 'const', new: 'let' }), /stands in src\/a\.ts 2 times/);
@@ -33,7 +36,7 @@ test('a mutation changes one place, and nothing that would not run', () => {
   assert.throws(() => mutate(source, { ...slip, old: '= 2;', new: '= (2;' }), /does not parse/);
 });
 
-test('the tests of a file are the quick ones that run it, themselves or through others', (t) => {
+test('the tests of a file are the quick tests that run it, directly or through other files', (t) => {
   const root = treeOf(t, {
     'src/a.ts': 'export const a = 1;',
     'src/b.ts': "import { a } from './a.ts';\nexport const b = a;",
@@ -67,28 +70,28 @@ test('a run passes, fails with the name of the first test that fails, or hangs',
   assert.deepEqual(await run('hanging.test.ts', 1_000), { kind: 'Hung' });
 });
 
-test('a run that is interrupted deletes its copy and ends what it started', async (t) => {
+test('an interrupted run deletes its copy and ends the processes that it started', async (t) => {
   const folder = treeOf(t, {});
   const child = spawn(process.execPath, ['scripts/mutate.ts', '--area', 'wire'], {
     env: { ...process.env, TMPDIR: folder },
     stdio: 'ignore',
   });
   t.after(() => child.kill('SIGKILL'));
-  // It works in its copy, and nothing else does.
+  // Only the run works inside its copy.
   const inCopy = () => readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && runsIn(pid, folder));
-  await eventually('a run of tests', async () => inCopy().length > 0);
+  await eventually('the run starts its tests', async () => inCopy().length > 0);
   child.kill('SIGINT');
   assert.deepEqual(await once(child, 'exit'), [130, null]);
-  await eventually('the end of the tests', async () => inCopy().length === 0);
+  await eventually('the tests of the run end', async () => inCopy().length === 0);
   assert.deepEqual(readdirSync(folder), []);
 });
 
-/** Is this the working directory of a process? */
+/** Is the working directory of this process inside the folder? */
 function runsIn(pid: string, folder: string): boolean {
   try {
     return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
     return false;
   }
 }

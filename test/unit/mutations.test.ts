@@ -1,4 +1,7 @@
-/** The list of mutations: each one fits the sources of today, so that the list does not rot. What they show is `npm run mutate`'s to say. */
+/**
+ * The list of mutations fits the present sources, so that it does not become outdated. `npm run
+ * mutate` tests what the mutations show.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -7,20 +10,20 @@ import { mutate } from '../mutations/mutation.ts';
 
 const all = Object.values(mutations).flat();
 
-test('every mutation changes a text that stands once in its file, and what comes of it can be run', () => {
+test('every mutation changes a text that its file has exactly once, and the result can run', () => {
   for (const mutation of all) {
     const source = readFileSync(`src/${mutation.file}`, 'utf8');
     assert.notEqual(mutate(source, mutation), source, mutation.id);
   }
 });
 
-test('every mutation names tests that are there', () => {
+test('every mutation names tests that exist', () => {
   for (const { id, tests } of all) {
-    for (const file of tests) assert.ok(existsSync(`test/${file}`), `mutation ${id}: there is no test/${file}`);
+    for (const file of tests) assert.ok(existsSync(`test/${file}`), `mutation ${id}: no file test/${file}`);
   }
 });
 
-test('every mutation has a name of its own in plain words, and a consequence in one sentence', () => {
+test('every mutation has a unique name in plain words, and a consequence in one sentence', () => {
   assert.equal(new Set(all.map(({ id }) => id)).size, all.length);
   for (const { id, consequence } of all) {
     assert.match(id, /^[a-z]+(-[a-z]+)+$/);

@@ -22,7 +22,7 @@ test('an address has one spelling', () => {
   for (const [text, expected] of rows) assert.equal(parseIp(text), expected, text);
 });
 
-test('a number and its address are the same thing', () => {
+test('an address and its number convert into each other', () => {
   fc.assert(fc.property(fc.bigInt(0n, 2n ** 32n - 1n), (value) => ipToNumber(ipFromNumber(value, 'IPv4')) === value));
   fc.assert(
     fc.property(fc.bigInt(0n, 2n ** 128n - 1n), (value) => {
@@ -33,7 +33,7 @@ test('a number and its address are the same thing', () => {
   );
 });
 
-test('an entry of the ledger is named the same for every spelling of its address', () => {
+test('a ledger entry has the same name for every spelling of its address', () => {
   for (const text of ['2001:db8::a', '2001:0DB8:0:0::000A']) {
     assert.equal(allocationName(parseIp(text) ?? assert.fail()), '2001-0db8-0000-0000-0000-0000-0000-000a');
   }
@@ -58,7 +58,7 @@ test('a range is a CIDR, first-last or one address', () => {
   }
 });
 
-test('the fault of a bad range says what is wrong with it', () => {
+test('the fault of an invalid range names what is wrong', () => {
   const rows: readonly [string, string, RegExp][] = [
     ['192.0.2.9-192.0.2.1', 'InvalidRange', /ends before it starts/],
     ['192.0.2.1-2001:db8::1', 'InvalidRange', /mixes/],
@@ -77,7 +77,7 @@ test('the fault of a bad range says what is wrong with it', () => {
   }
 });
 
-test('a range is written as people write it', () => {
+test('a range is written in its usual form', () => {
   for (const text of ['192.0.2.0/30', '192.0.2.7', '192.0.2.7-192.0.2.9', '2001:db8::/64', '2001:db8::1-2001:db8::3']) {
     const range = parseRange(text);
     assert.ok(isRange(range));
@@ -92,7 +92,7 @@ const ranges = fc.array(
     .map(([a, b, family]): IpRange => (a < b ? { family, first: a, last: b } : { family, first: b, last: a })),
 );
 
-/** All addresses that ranges hold, by a way that is plainly right. */
+/** All addresses in the ranges, computed in the simplest way. */
 function members(of: readonly IpRange[]): ReadonlySet<string> {
   const all = new Set<string>();
   for (const { family, first, last } of of)
@@ -102,10 +102,10 @@ function members(of: readonly IpRange[]): ReadonlySet<string> {
 
 function assertSame(set: RangeSet, expected: ReadonlySet<string>): void {
   assert.deepEqual([...members(set)].sort(), [...expected].sort());
-  assert.deepEqual(set, rangeSet(set), 'sorted, apart');
+  assert.deepEqual(set, rangeSet(set), 'sorted, without overlap');
 }
 
-test('a set of ranges holds what its ranges hold, also after taking away and cutting', () => {
+test('a set of ranges holds the addresses of its ranges, also after subtraction and intersection', () => {
   fc.assert(
     fc.property(ranges, ranges, (one, other) => {
       const [a, b] = [rangeSet(one), rangeSet(other)];
@@ -117,7 +117,7 @@ test('a set of ranges holds what its ranges hold, also after taking away and cut
   );
 });
 
-test('a set knows its size and finds an address', () => {
+test('a set knows its size and finds addresses', () => {
   fc.assert(
     fc.property(ranges, (of) => {
       const set = rangeSet(of);

@@ -1,4 +1,7 @@
-/** Addresses and ranges as people type them, against Node's own parsers and the oracle's arithmetic. */
+/**
+ * Addresses and ranges as people type them, compared with Node's own parsers and the arithmetic of
+ * the test oracle.
+ */
 import assert from 'node:assert/strict';
 import { BlockList, isIP } from 'node:net';
 import { test } from 'node:test';
@@ -32,13 +35,13 @@ const six = fc
   .map(([head, tail, end]) => `${head.join(':')}::${tail.join(':')}${end}`)
   .chain((text) => fc.constantFrom(text, text, text.replace('::', ':'), `${text}%1`, `${text}::`));
 const address = fc.oneof(four, six);
-/** Well-formed ones, so that ranges are. */
+/** Well-formed addresses only, so that the ranges are well-formed. */
 const sound = fc.oneof(
   fc.bigInt(0n, 2n ** 32n - 1n).map((value) => ipFromNumber(value, 'IPv4')),
   fc.bigInt(0n, 2n ** 128n - 1n).map((value) => ipFromNumber(value, 'IPv6')),
 );
 
-test('a text is an address where Node says so, and has the one spelling', () => {
+test('a text is an address where Node accepts it, and has one canonical spelling', () => {
   fc.assert(
     fc.property(address, (text) => {
       const ip = parseIp(text);
@@ -71,7 +74,7 @@ const range = fc.oneof(
   address,
 );
 
-/** The address that is so far above. */
+/** The address that is `by` above this one. */
 function near(text: string, by: bigint): string | undefined {
   const from = addressIn(text);
   const limit = from?.family === 'IPv4' ? 2n ** 32n : 2n ** 128n;
@@ -80,7 +83,7 @@ function near(text: string, by: bigint): string | undefined {
     : undefined;
 }
 
-/** The range as Node's list of blocked addresses. */
+/** The range as a `BlockList` of Node. */
 function listOf(text: string, family: Family): BlockList {
   const list = new BlockList();
   const type = family === 'IPv4' ? 'ipv4' : 'ipv6';
@@ -91,7 +94,7 @@ function listOf(text: string, family: Family): BlockList {
   return list;
 }
 
-test('a range holds what Node says it holds', () => {
+test("a range holds the same addresses as Node's BlockList", () => {
   fc.assert(
     fc.property(range, sound, (text, other) => {
       const parsed = parseRange(text);

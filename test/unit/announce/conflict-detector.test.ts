@@ -1,4 +1,4 @@
-/** Another host that uses a VIP: before it is announced, and while it is. */
+/** Another host that uses a VIP: before its announcement, and during it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -11,7 +11,7 @@ const stranger = { address, mac: '02:00:00:00:00:99', node: undefined };
 const peer = { address, mac: '02:00:00:00:00:02', node: 'n2' };
 const noProxies: ReadonlySet<string> = new Set();
 
-/** A wire on which somebody answers as long as `claim` is set. */
+/** A link on which a host answers probes while `claim` is set. */
 class Wire {
   readonly conflicts = new Conflicts();
   readonly asked: number[] = [];
@@ -19,7 +19,7 @@ class Wire {
   claim: typeof stranger | typeof peer | undefined;
   now = 0;
 
-  /** Lets time pass; every turn is taken when it is asked for. */
+  /** Lets time pass. Every turn runs at the time that the detector requested. */
   run(ms: number): ConflictState {
     const end = this.now + ms;
     while (true) {
@@ -31,7 +31,7 @@ class Wire {
         continue;
       }
       if (nextAt === undefined || nextAt > end) break;
-      assert.ok(nextAt > this.now, 'time goes on');
+      assert.ok(nextAt > this.now, 'the next turn is later');
       this.now = nextAt;
     }
     this.now = end;
@@ -59,21 +59,21 @@ test('a VIP that was announced before does not wait, and is not probed', () => {
   assert.deepEqual(wire.asked, []);
 });
 
-test('a VIP that another host has is not announced; it is probed ever more rarely', () => {
+test('a VIP that another host has is not announced, and is probed at growing intervals', () => {
   const wire = wireWith(first, stranger);
   assert.deepEqual(wire.run(1), { kind: 'Taken', mac: stranger.mac });
   assert.equal(wire.run(600_000).kind, 'Taken');
-  assert.ok(wire.asked.length < 75, `${wire.asked.length} questions in ten minutes`);
+  assert.ok(wire.asked.length < 75, `${wire.asked.length} probes in ten minutes`);
 });
 
-test('when the other host has gone the VIP is announced within a round of probes', () => {
+test('when the other host has gone, the VIP is announced within a round of probes', () => {
   const wire = wireWith(first, stranger);
   wire.run(60_000);
   wire.claim = undefined;
   assert.equal(wire.run(11_000).kind, 'Clear');
 });
 
-test('an answer from a node of the cluster is another program there, which is waited for', () => {
+test('an answer from a node of the cluster means another program there, and Berth waits for its end', () => {
   const wire = wireWith(first, peer);
   assert.deepEqual(wire.run(1_000), { kind: 'OtherProgram', mac: peer.mac, node: 'n2' });
   wire.claim = undefined;
@@ -91,7 +91,7 @@ test('a host that claims an announced VIP is answered once in ten seconds, and r
   assert.equal(wire.run(2_000).kind, 'Clear');
 });
 
-test('a claim of another node in passing is put right once; for longer it is another program, which is not fought', () => {
+test('a short claim of another node is corrected once; a longer one is another program, which is not fought', () => {
   const wire = wireWith(known);
   wire.conflicts.heard(peer, wire.now);
   wire.conflicts.heard(peer, wire.now);
@@ -105,7 +105,7 @@ test('a claim of another node in passing is put right once; for longer it is ano
   assert.deepEqual(wire.defended, [300]);
 });
 
-test('a VIP that another node has taken is not defended', () => {
+test('a VIP that another node has taken over is not defended', () => {
   const wire = wireWith(known);
   wire.conflicts.heard(peer, wire.now);
   wire.run(100);
@@ -120,7 +120,7 @@ test('a host that answered for two addresses is no proxy: it may have both', () 
   assert.deepEqual(proxiesOf(entries), new Set());
 });
 
-test('answers of a host that answers for any address are ignored, from when that is known', () => {
+test('answers of a proxy are ignored as soon as it is known', () => {
   const proxies = new Set([stranger.mac]);
   const wire = wireWith(first, stranger);
   assert.equal(wire.run(1).kind, 'Taken');
@@ -133,10 +133,10 @@ test('answers of a host that answers for any address are ignored, from when that
   const another = new Wire();
   another.claim = { ...stranger, mac: '02:00:00:00:00:98' };
   another.conflicts.observe([first], proxies, 0);
-  assert.equal(another.run(301).kind, 'Taken', 'of the others it is not');
+  assert.equal(another.run(301).kind, 'Taken', 'another host is no proxy');
 });
 
-test('a VIP that is held no more is forgotten, and asked for anew when it comes back', () => {
+test('a VIP that is no longer held is forgotten, and probed again when it comes back', () => {
   const wire = wireWith(first, stranger);
   wire.run(1_000);
   wire.conflicts.observe([], noProxies, wire.now);
@@ -145,7 +145,7 @@ test('a VIP that is held no more is forgotten, and asked for anew when it comes 
   assert.equal(wire.conflicts.stateOf('u').kind, 'Probing');
 });
 
-test('thousands of VIPs are asked for at 500 a second at most, and all get their verdict', () => {
+test('thousands of VIPs are probed at no more than 500 a second, and each gets its result', () => {
   const conflicts = new Conflicts();
   const vips = Array.from({ length: 2_000 }, (_, i) => ({ uid: `${i}`, address: `a${i}` as Ip, isFirst: true }));
   conflicts.observe(vips, noProxies, 0);

@@ -1,4 +1,4 @@
-/** On which nodes a Service may get traffic. */
+/** The nodes to which a Service's traffic may go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { elsewhere } from '../../../src/announce/desired-vips.ts';
@@ -20,15 +20,15 @@ const [ready, ending] = [
   { node: 'b', ready: false },
 ];
 
-test('while an endpoint is ready, those that end do not count, in whatever slice they stand', () => {
+test('while any slice has a ready endpoint, terminating endpoints do not count', () => {
   assert.deepEqual(nodesOf(slice('default/web', ready, ending)), ['a']);
   assert.deepEqual(nodesOf(slice('default/web', ending), slice('default/web', ready)), ['a']);
 });
 
-test('where none is ready, those that serve while they end do', () => {
+test('where no endpoint is ready, terminating endpoints that still serve count', () => {
   assert.deepEqual(nodesOf(slice('default/web', ending), slice('default/other', ready)), ['b']);
 });
 
-test('an endpoint without a node is somewhere else', () => {
+test('an endpoint without a node counts as elsewhere', () => {
   assert.deepEqual(nodesOf(slice('default/web', { node: '', ready: true })), [elsewhere]);
 });

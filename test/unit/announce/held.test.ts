@@ -1,4 +1,4 @@
-/** Which of the VIPs that a node holds are asked for on the wire before they are announced. */
+/** Which of the VIPs that a node holds are probed before their announcement. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -14,7 +14,7 @@ interface Case {
   readonly wasTaken?: boolean;
 }
 
-/** Is it asked for first? */
+/** Is the VIP probed first? */
 function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolean | undefined {
   const placement: Placement = { kind: 'Announce', vip, uid: 'u', holder: 'n', term, links: ['eth0'], damped: false };
   const desiredVip: DesiredVip = {
@@ -24,22 +24,22 @@ function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolea
   return heldOf([placement], { vips: [desiredVip], unwanted: [] })[0]?.isFirst;
 }
 
-test('a VIP that nobody ever held is asked for first', () => assert.equal(isFirst({ term: 1 }), true));
+test('a VIP that no node ever held is probed first', () => assert.equal(isFirst({ term: 1 }), true));
 
-test('a VIP that was announced before waits for nothing, whoever took it then', () => {
+test('a VIP that was announced before is not probed first, even if another host had it then', () => {
   assert.equal(isFirst({ term: 1, wasAnnounced: true }), false);
   assert.equal(isFirst({ term: 2, wasAnnounced: true, wasTaken: true }), false);
 });
 
-test('a VIP that is taken over from a holder which could not write down that it announced it does not wait', () => {
+test('a VIP is not probed first if it is taken over from a holder that could not record its announcement', () => {
   assert.equal(isFirst({ term: 2 }), false);
 });
 
-test('a VIP that another host was found to have is asked for first, whoever held it before', () => {
+test('a VIP for which another host answered is probed first, whichever node held it before', () => {
   assert.equal(isFirst({ term: 2, wasTaken: true }), true);
 });
 
-test('what is not announced is not asked for', () => {
+test('a VIP that is not announced is not probed', () => {
   const silent: Placement = { kind: 'Silent', vip, uid: 'u', holder: 'other', reason: 'NotHolder' };
   assert.deepEqual(heldOf([silent], { vips: [], unwanted: [] }), []);
 });

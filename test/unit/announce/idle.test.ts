@@ -1,4 +1,4 @@
-/** Which VIPs lead nowhere. */
+/** Which VIPs have no endpoint behind them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { elsewhere } from '../../../src/announce/desired-vips.ts';
@@ -8,7 +8,7 @@ import { entry, service } from '../fixtures.ts';
 const address = '192.0.2.1';
 const ingress = [{ ip: address }];
 
-test('an address leads nowhere where no endpoint serves that kube-proxy of this node would use', () => {
+test('an address is idle where kube-proxy of this node has no serving endpoint to use', () => {
   const rows: readonly [string, { local?: boolean; nodes: readonly string[] | undefined }, boolean][] = [
     ['no slice', { nodes: undefined }, true],
     ['empty slices', { nodes: [] }, true],
@@ -25,7 +25,7 @@ test('an address leads nowhere where no endpoint serves that kube-proxy of this 
   }
 });
 
-test('of Services that share an address one with an endpoint is enough; a Service that is elsewhere says nothing', () => {
+test('one endpoint is enough for Services that share an address; a Service that does not show the address does not count', () => {
   const [idle, busy] = [service('idle', { ingress }), service('busy', { ingress })];
   const endpointNodes = new Map([[busy.key, new Set(['n1'])]]);
   const refs = [idle, busy].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports }));

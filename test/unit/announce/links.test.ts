@@ -1,4 +1,4 @@
-/** A pattern of `interfaces` means what people mean who write it. */
+/** A pattern of `interfaces` matches the names that its author expects. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -12,7 +12,7 @@ function link(name: string): LinkView {
   return { name, mac: '02:00:00:00:00:01', up: true, carrier: true, noArp: false, master: undefined, addresses };
 }
 
-/** Patterns, a name of a link, and whether the one covers the other. */
+/** A pattern, the name of a link, and whether the pattern covers the link. */
 const rows: readonly [pattern: string, name: string, covers: boolean][] = [
   ['eth*', 'eth0', true],
   ['eth*', 'beth0', false],

@@ -1,4 +1,4 @@
-/** Who announces which VIP on which link, and why not. */
+/** Which node announces which VIP on which link, and why the other nodes do not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -35,7 +35,7 @@ function link(name: string, facts: Partial<LinkView> = {}): LinkView {
 interface Facts extends Partial<DesiredVipSnapshot> {
   readonly self?: string;
   readonly links?: readonly LinkView[];
-  /** Nodes that claim the VIP. */
+  /** The node that claims the VIP. */
   readonly claimedBy?: string;
 }
 
@@ -91,17 +91,17 @@ function outcome(facts: Facts, svc = service('s', { ingress: [{ ip: vip }] })): 
   return placement.kind === 'Silent' ? placement.reason : `${placement.kind} ${placement.links.join(',')}`;
 }
 
-/** The rows of an address that a Service shows. */
+/** The test case of a Service that shows this address. */
 function of(address: string): [Facts, ReturnType<typeof service>] {
   const svc = service('s', { ingress: [{ ip: address }] });
   return [{ ledger: [entry(address, svc)] }, svc];
 }
 
-test('every silence has one reason', () => {
+test('every silence has exactly one reason', () => {
   const local = service('s', { ingress: [{ ip: vip }], local: true });
   const labelled = node('n1', { labels: { zone: 'a' } });
   const rows: readonly [string, string, Facts, ReturnType<typeof service>?][] = [
-    ['the plain case', 'Announce eth0', {}],
+    ['the simple case', 'Announce eth0', {}],
     ['not in the status yet', 'NotInStatus', {}, service('s')],
     ['changed its type', 'NotInStatus', {}, service('s', { ingress: [{ ip: vip }], isLoadBalancer: false })],
     ['IPv6 in the subnet of the link', 'Announce eth0', ...of('2001:db8::10')],
@@ -122,7 +122,7 @@ test('every silence has one reason', () => {
     ],
     ['no node runs a speaker', 'NoCandidate', { speakers: new Set() }],
     ['another node holds it', 'NotHolder', { nodes: [node('n1'), node('n2')], claimedBy: 'n2' }],
-    ['another node should', 'AwaitingClaim', { nodes: [node('n1'), node('n2')], speakers: new Set(['n2']) }],
+    ['another node must claim it', 'AwaitingClaim', { nodes: [node('n1'), node('n2')], speakers: new Set(['n2']) }],
     ['Local without endpoint', 'NoLocalEndpoints', {}, local],
     [
       'Local with an endpoint here',
@@ -139,19 +139,19 @@ test('every silence has one reason', () => {
       },
       local,
     ],
-    ['excluded beside another', 'AwaitingClaim', { nodes: [node('n1', { excluded: true }), node('n2')] }],
+    ['one of two nodes excluded', 'AwaitingClaim', { nodes: [node('n1', { excluded: true }), node('n2')] }],
     ['all nodes excluded', 'Announce eth0', { nodes: [node('n1', { excluded: true })] }],
     ['no link', 'NoUsableLink', { links: [] }],
-    ['network address of the link', 'NetworkAddress', ...of('192.0.2.0')],
-    ['broadcast address of the link', 'NetworkAddress', ...of('192.0.2.255')],
-    ['address of all routers of the link (RFC 4291 section 2.6.1)', 'NetworkAddress', ...of('2001:db8::')],
+    ["network address of the link's subnet", 'NetworkAddress', ...of('192.0.2.0')],
+    ["broadcast address of the link's subnet", 'NetworkAddress', ...of('192.0.2.255')],
+    ['address of all routers of the subnet (RFC 4291 section 2.6.1)', 'NetworkAddress', ...of('2001:db8::')],
     ['the last address of an IPv6 subnet', 'Announce eth0', ...of('2001:db8::ffff:ffff:ffff:ffff')],
-    ['an entry that is only kept back', 'NotInStatus', { ledger: [entry(vip, service('s'), { services: [] })] }],
+    ['an entry that only reserves', 'NotInStatus', { ledger: [entry(vip, service('s'), { services: [] })] }],
   ];
   for (const [desc, expected, facts, svc] of rows) assert.equal(outcome(facts, svc), expected, desc);
 });
 
-test('a link answers outside of its subnets only if it is named exactly', () => {
+test('a link answers outside of its subnets only if its exact name is listed', () => {
   const other = { addresses: [{ address: '198.51.100.1' as Ip, prefix: 24 }] };
   const bare = { addresses: [] };
   const rows: readonly [string, readonly LinkView[], readonly string[][], readonly string[]][] = [
@@ -160,9 +160,9 @@ test('a link answers outside of its subnets only if it is named exactly', () => 
     ['two links in one subnet: the first', [link('eth0'), link('eth1')], [[]], ['eth0']],
     ['glob', [link('eth0'), link('ens1')], [['ens*']], ['ens1']],
     ['glob with one character', [link('eth0'), link('eth10')], [['eth?']], ['eth0']],
-    ['a dot in a name is a dot', [link('ethx1')], [['eth.1']], []],
+    ['a dot matches only a dot', [link('ethx1')], [['eth.1']], []],
     ['an exact name waives the subnet', [link('vlan5', bare)], [['vlan5']], ['vlan5']],
-    ['a glob does not', [link('vlan5', bare)], [['vlan*']], []],
+    ['a glob does not waive it', [link('vlan5', bare)], [['vlan*']], []],
     ['several advertisements add up', [link('eth0'), link('vlan5', bare)], [['vlan5'], ['eth*']], ['vlan5', 'eth0']],
     ['an exact name in the subnet is enough', [link('eth0'), link('eth1')], [['eth1'], []], ['eth1']],
     ['down', [link('eth0', { up: false })], [['eth0']], []],
@@ -180,7 +180,7 @@ test('a link answers outside of its subnets only if it is named exactly', () => 
 const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 12 });
 const address = fc.ipV4().map((text) => text as Ip);
 
-test('the first in rank is the same for any order of the candidates', () => {
+test('the ranking is the same for any order of the candidates', () => {
   fc.assert(
     fc.property(address, names, (ip, nodes) => {
       const ranked = rankFor(ip, nodes);
@@ -190,7 +190,7 @@ test('the first in rank is the same for any order of the candidates', () => {
   );
 });
 
-test('a node that goes moves only its own VIPs', () => {
+test('when a node leaves, only its own VIPs move', () => {
   fc.assert(
     fc.property(address, names, fc.nat(), (ip, nodes, pick) => {
       const gone = nodes[pick % nodes.length];
@@ -201,14 +201,14 @@ test('a node that goes moves only its own VIPs', () => {
   );
 });
 
-test('the choice is the same in every version, or speakers would disagree during an update', () => {
+test('every version makes the same choice, or speakers would disagree during an update', () => {
   const chosen = ['192.0.2.10', '192.0.2.11', '192.0.2.12', '10.0.0.1', '10.0.0.2'].map(
     (ip) => rankFor(ip as Ip, ['node-1', 'node-2', 'node-3'])[0],
   );
   assert.deepEqual(chosen, ['node-1', 'node-3', 'node-2', 'node-3', 'node-1']);
 });
 
-test('VIPs spread over the nodes', () => {
+test('VIPs spread evenly over the nodes', () => {
   const nodes = ['n1', 'n2', 'n3'];
   const counts = new Map<string, number>();
   for (let i = 0; i < 3000; i++) {
@@ -218,7 +218,7 @@ test('VIPs spread over the nodes', () => {
   for (const name of nodes) assert.ok(Math.abs((counts.get(name) ?? 0) - 1000) < 150, JSON.stringify([...counts]));
 });
 
-test('in one view exactly one node announces', () => {
+test('exactly one node announces when all nodes see the same state', () => {
   fc.assert(
     fc.property(names, address, (all, ip) => {
       const svc = service('s', { ingress: [{ ip }] });

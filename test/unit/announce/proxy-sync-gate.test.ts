@@ -1,4 +1,4 @@
-/** When a first announcement may begin. */
+/** When the first announcement of a VIP may start. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -15,7 +15,7 @@ function waiting(held = first): ProxySyncGate {
   return readinesses;
 }
 
-test('a first announcement waits until kube-proxy has written its rules since', () => {
+test('a first announcement waits until kube-proxy has written its rules', () => {
   const all = waiting();
   assert.equal(all.of('u'), 'Pending');
   assert.equal(all.take(wrote(start - 1), start + 100), false);
@@ -25,7 +25,7 @@ test('a first announcement waits until kube-proxy has written its rules since', 
   assert.equal(all.needsReport, false);
 });
 
-test("after two seconds without kube-proxy's rules a VIP is announced all the same, and called unproven until they are written", () => {
+test("after two seconds without kube-proxy's rules a VIP is announced, and reported as unproven until they are written", () => {
   const all = waiting();
   assert.equal(all.take(wrote(start - 1), start + patienceMs - 1), false);
   assert.equal(all.take(wrote(start - 1), start + patienceMs), true);
@@ -34,7 +34,7 @@ test("after two seconds without kube-proxy's rules a VIP is announced all the sa
   assert.equal(all.of('u'), 'Ready');
 });
 
-test('a kube-proxy that got the VIP long ago writes nothing now: after ten seconds its report that it is up to date is enough', () => {
+test('after ten seconds it is enough that kube-proxy reports itself up to date: it may have had the VIP for long', () => {
   const all = waiting();
   all.take(wrote(start - 60_000, true), start + patienceMs);
   assert.equal(all.of('u'), 'Unproven');
@@ -44,7 +44,7 @@ test('a kube-proxy that got the VIP long ago writes nothing now: after ten secon
   assert.equal(all.of('u'), 'Ready');
 });
 
-test('no VIP waits for a kube-proxy that is not there, or does not report', () => {
+test('no VIP waits for a kube-proxy that is absent or does not report', () => {
   for (const last of [undefined, {}, { IPv6: { at: start - 1, isHealthy: true } }]) {
     const all = waiting();
     assert.equal(all.take(last, start + 1), true);
@@ -52,11 +52,11 @@ test('no VIP waits for a kube-proxy that is not there, or does not report', () =
   }
 });
 
-test('a VIP that was announced before never waits for kube-proxy: neither at a takeover nor at a restart', () => {
+test('a VIP that was announced before never waits for kube-proxy, neither at a takeover nor at a restart', () => {
   assert.equal(waiting({ ...first, isFirst: false }).of('u'), 'Ready');
 });
 
-test('what waits goes on waiting when the ledger has noted the announcement, and is forgotten when it is held no more', () => {
+test('a VIP still waits after the ledger has recorded its announcement, and is forgotten when it is no longer held', () => {
   const all = waiting();
   all.observe([{ ...first, isFirst: false }], start + 100);
   assert.equal(all.of('u'), 'Pending');
@@ -67,7 +67,7 @@ test('what waits goes on waiting when the ledger has noted the announcement, and
 promise('a clock that is set back delays no first announcement', () => {
   const all = waiting();
   const hour = 3_600_000;
-  // Half a second after its patience has ended, by a clock that was set back meanwhile.
+  // Half a second after the end of the wait, by a clock that was set back meanwhile.
   all.take(wrote(start - 1), start - hour + patienceMs + 500);
-  assert.notEqual(all.of('u'), 'Pending', 'what waits since before the clock was set back');
+  assert.notEqual(all.of('u'), 'Pending', 'the VIP waits since before the clock was set back');
 });

@@ -1,4 +1,4 @@
-/** What the speakers write down of a VIP. */
+/** What the speakers report of a VIP in its IPAllocation. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -53,7 +53,7 @@ function text([report]: readonly Report[]): string {
   return `${kind}: ${conditions.map(({ type, status, reason }) => `${type} ${status} ${reason}`).join(', ')}`;
 }
 
-test('who announces says so; who finds another host says that', () => {
+test('the holder reports that it announces, or that another host answers', () => {
   const rows: readonly [ConflictState, string][] = [
     [{ kind: 'Clear' }, 'announces: Announced True Announced'],
     [{ kind: 'Clear', proxy: mac }, 'announces: Announced True Announced, Conflict False ProxyArp'],
@@ -69,18 +69,18 @@ test('who announces says so; who finds another host says that', () => {
   for (const [state, expected] of rows) assert.equal(text(reports(announce, state)), expected, state.kind);
 });
 
-test('the record names node, term and the links that answer', () => {
+test('the record names the node, the term and the links that answer', () => {
   const [report] = reports(announce);
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:01' }];
   assert.deepEqual(report?.holder, { node: 'n1', term: 3, announces: true, links });
   assert.equal(report?.conditions[0]?.message, '192.0.2.1 is announced by node n1 on eth0 (02:00:00:00:00:01)');
 });
 
-test('the condition of a VIP that moved too often says that it stays', () => {
+test('the condition of a VIP that moved too often reports that it stays', () => {
   assert.equal(text(reports({ ...announce, damped: true })), 'announces: Announced True MoveDamped');
 });
 
-test('a VIP that leads nowhere is announced, and says so', () => {
+test('a VIP without an endpoint is announced, and its condition reports the fault', () => {
   const [report, ...others] = reports(announce, { kind: 'Clear' }, { fault: 'NoEndpoints' });
   assert.deepEqual(others, []);
   assert.equal(
@@ -93,7 +93,7 @@ test('a VIP that leads nowhere is announced, and says so', () => {
   );
 });
 
-test('one node reports that nobody holds a VIP; what concerns another holder is not reported', () => {
+test('one node reports that no node holds a VIP; a node reports nothing about a VIP of another holder', () => {
   assert.equal(text(reports(silent('NoCandidate'))), 'unheld: Announced False NoCandidate');
   assert.equal(text(reports(silent('NoCandidate'), { kind: 'Clear' }, { isReporter: false })), 'nothing');
   assert.equal(text(reports(silent('NotHolder', 'n2'))), 'nothing');
@@ -101,7 +101,7 @@ test('one node reports that nobody holds a VIP; what concerns another holder is 
   assert.equal(text(reports(silent('NetworkAddress'))), edge);
 });
 
-test('what waits for kube-proxy is not reported yet, and what was announced without it says so', () => {
+test('a VIP that waits for kube-proxy is not reported yet; a VIP announced without its rules is reported as unproven', () => {
   assert.deepEqual(reports(announce, { kind: 'Clear' }, { readiness: 'Pending' }), []);
   const unproven = reports(announce, { kind: 'Clear' }, { readiness: 'Unproven', fault: 'DataPathUnproven' });
   assert.equal(text(unproven), 'announces: Announced True DataPathUnproven');

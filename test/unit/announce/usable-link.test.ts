@@ -11,7 +11,7 @@ const rows = [
   { desc: 'a link without hardware address', change: { mac: '' }, reason: 'NoEthernetAddress' },
   { desc: 'a link with an address of zeros', change: { mac: '00:00:00:00:00:00' }, reason: 'NoEthernetAddress' },
   {
-    desc: 'InfiniBand, whose address has 20 bytes',
+    desc: 'an InfiniBand link, whose address has 20 bytes',
     change: { mac: Array(20).fill('80').join(':') },
     reason: 'NoEthernetAddress',
   },

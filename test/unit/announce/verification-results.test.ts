@@ -1,4 +1,4 @@
-/** What the holder of a VIP concludes from what the others say, and who those are. */
+/** What the holder of a VIP concludes from the results of its verifiers, and which nodes verify. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -48,7 +48,7 @@ for (const word of probeOutcomes) {
   });
 }
 
-test('the message of the condition Verified names the node and what is wrong', () => {
+test('the message of the condition Verified names the node and the fault', () => {
   const messageOf = (word: ProbeOutcome, detail: string) => {
     const results = heldSince0();
     results.take(news(word, { detail }), 0);
@@ -73,7 +73,7 @@ test('only a result for the present term counts', () => {
   assert.equal(outcome(results, 20), 'Pending');
 });
 
-test('a result is old after three minutes, or three rounds of a node that has very many VIPs', () => {
+test('a result expires after three minutes, or after three rounds of a node with very many VIPs', () => {
   const results = heldSince0();
   results.take(news('Verified'), 0);
   assert.equal(outcome(results, 179_999), 'True Verified');
@@ -83,13 +83,13 @@ test('a result is old after three minutes, or three rounds of a node that has ve
   assert.equal(outcome(results, 950_000), 'Unknown VerifierSilent');
 });
 
-test('a VIP that no result ever came for is VerifierSilent after three minutes', () => {
+test('a VIP without any result is VerifierSilent after three minutes', () => {
   const results = heldSince0();
   assert.equal(outcome(results, 179_999), 'Pending');
   assert.equal(outcome(results, 180_000), 'Unknown VerifierSilent');
 });
 
-test('a VIP without a verifier is NoSecondNode, once that is no restart of one', () => {
+test('a VIP without a verifier is NoSecondNode after ten seconds, time enough for a verifier to restart', () => {
   const results = heldSince0();
   results.take(news('Verified'), 0);
   results.observe([{ ...vip, verifier: undefined }], 1_000);
@@ -154,24 +154,24 @@ test('every VIP has one verifier, which is not its holder, and the holder knows 
     }),
     { numRuns: 300 },
   );
-  assert.equal(work.size, nodes.length, 'some node verifies nothing');
+  assert.equal(work.size, nodes.length, 'a node verifies nothing');
 });
 
-/** The one target of the two nodes that may verify. */
+/** The only target of the two nodes that may verify. */
 function targetOf(facts: Facts = {}) {
   const targets = ['n2', 'n3'].flatMap((self) => planOf(self, facts).targets.map((target) => ({ self, ...target })));
   assert.ok(targets.length <= 1);
   return targets[0];
 }
 
-test('a target of verification names the holder, its hardware addresses, and our own address in the subnet', () => {
+test("a verification target names the holder, its hardware addresses, and the verifier's own address in the subnet", () => {
   const { self, macs, holder, term, link, source, aim } = targetOf() ?? assert.fail('no target');
   assert.deepEqual([macs, holder, term, link], [['02:00:00:00:00:01'], 'n1', 2, 'eth0']);
   assert.equal(source, `192.0.2.${self.slice(1)}`);
   assert.deepEqual(aim, { kind: 'Port', port: 80 });
 });
 
-test('nodes without a link in the subnet, and those that do not live, verify nothing', () => {
+test('nodes without a link in the subnet and dead nodes verify nothing', () => {
   const far = (node: string) =>
     node === 'n2' ? links(2) : [{ name: 'eth0', mac: '02:00:00:00:00:09', addresses: ['10.0.0.1/8'] }];
   assert.equal(targetOf({ linksOf: far })?.self, 'n2');
@@ -203,19 +203,19 @@ const aims = [
     aim: { kind: 'Port', port: 80 },
   },
   { desc: 'another Service at the address', services: [shown('none'), shown('web')], aim: { kind: 'Port', port: 80 } },
-  { desc: 'a Service that is elsewhere', services: [service('web')], aim: nothing('NotProbed', 'NoTcpPort') },
+  { desc: 'a Service without the address', services: [service('web')], aim: nothing('NotProbed', 'NoTcpPort') },
   {
-    desc: 'ranges that let us in',
+    desc: 'source ranges that include the verifier',
     services: [shown('web', { sourceRanges: ranges('10.0.0.0/8', '192.0.2.0/24') })],
     aim: { kind: 'Port', port: 80 },
   },
   {
-    desc: 'ranges of the other family',
+    desc: 'source ranges of the other family',
     services: [shown('web', { sourceRanges: ranges('2001:db8:1::/48') })],
     aim: { kind: 'Port', port: 80 },
   },
   {
-    desc: 'ranges that keep us out',
+    desc: 'source ranges that exclude the verifier',
     services: [shown('web', { sourceRanges: ranges('10.0.0.0/8') })],
     aim: nothing('NotProbed', 'SourceRanges'),
   },

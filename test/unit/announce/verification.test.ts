@@ -1,4 +1,4 @@
-/** When a node verifies which VIP of another one, and what it concludes. */
+/** When a node verifies a VIP of another node, and what it concludes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -18,7 +18,7 @@ function target(n: number, facts: Partial<Target> = {}): Target {
   };
 }
 
-/** How the world answers: who has a VIP, and whether its port answers. */
+/** How the network answers: which hosts have a VIP, and whether its port answers. */
 interface World {
   readonly macs: (address: string, to: string | undefined) => readonly string[];
   readonly opens: (address: string) => boolean;
@@ -26,7 +26,7 @@ interface World {
 
 const good: World = { macs: () => [holderMac], opens: () => true };
 
-/** Runs a verification from one moment to another, and notes what it calls for. */
+/** Runs a verification until a given time, and records its probes and results. */
 class Run {
   readonly verification = new Verification();
   readonly neighborProbes: { readonly at: number; readonly address: string; readonly to: string | undefined }[] = [];
@@ -41,7 +41,7 @@ class Run {
 
   until(end: number): void {
     for (let turns = 0; ; turns++) {
-      assert.ok(turns < 100_000, 'it never comes to an end');
+      assert.ok(turns < 100_000, 'the verification runs without end');
       const { neighborProbes, synProbes, found, nextAt } = this.verification.turn(this.#now);
       const at = this.#now;
       for (const { target: of, to } of neighborProbes) {
@@ -74,7 +74,7 @@ function runOf(...targets: readonly Target[]): Run {
   return run;
 }
 
-test('a VIP is probed, its port by way of the holder, and verified, soon and every thirty seconds', () => {
+test('a VIP and its port at the holder are probed and verified, soon and then every thirty seconds', () => {
   const run = runOf(target(1));
   run.until(62_000);
   assert.deepEqual(run.said(), ['Verified 80', 'Verified 80', 'Verified 80']);
@@ -85,7 +85,7 @@ test('a VIP is probed, its port by way of the holder, and verified, soon and eve
   assert.ok((run.found[0]?.at ?? 0) <= 1_200, `${run.found[0]?.at}`);
 });
 
-test('verification asks all hosts for a VIP once, then the holder alone, and all again after ten minutes', () => {
+test('verification probes all hosts once, then the holder alone, and all hosts again after ten minutes', () => {
   const run = runOf(target(1));
   run.until(650_000);
   const broadcasts = run.neighborProbes.filter(({ to }) => to === undefined).map(({ at }) => at);
@@ -96,18 +96,18 @@ test('verification asks all hosts for a VIP once, then the holder alone, and all
 });
 
 const worlds = [
-  { desc: 'nobody answers', world: { macs: () => [] }, said: 'NotAnswered' },
+  { desc: 'no host answers', world: { macs: () => [] }, said: 'NotAnswered' },
   { desc: 'another host answers', world: { macs: () => [otherMac] }, said: `AnsweredByOther ${otherMac}` },
   {
     desc: 'another host answers too',
     world: { macs: () => [holderMac, otherMac] },
     said: `AnsweredByOther ${otherMac}`,
   },
-  { desc: 'nothing comes back from the port', world: { opens: () => false }, said: 'NoDataPath 80' },
+  { desc: 'the port does not answer', world: { opens: () => false }, said: 'NoDataPath 80' },
 ] as const;
 
 for (const { desc, world, said } of worlds) {
-  test(`${desc}: Verified is ${said} after two probes of three tries, and True soon after it ends`, () => {
+  test(`${desc}: Verified is ${said} after two probes of three tries each, and True soon after the fault ends`, () => {
     const run = runOf(target(1));
     run.world = { ...good, ...world };
     run.until(12_000);
@@ -120,7 +120,7 @@ for (const { desc, world, said } of worlds) {
   });
 }
 
-test('one probe that fails changes no condition if the next one does not fail', () => {
+test('one failed probe changes no condition if the next one succeeds', () => {
   const run = runOf(target(1));
   run.world = { ...good, opens: () => false };
   run.until(3_500);
@@ -129,7 +129,7 @@ test('one probe that fails changes no condition if the next one does not fail', 
   assert.deepEqual(run.said(), ['Verified 80']);
 });
 
-test('a port gets three SYNs, at 0, 300 and 1,000 ms; an answer to the last one counts', () => {
+test('a port gets three SYNs, at 0, 300 and 1,000 ms, and an answer to the last one counts', () => {
   const run = runOf(target(1));
   let synProbes = 0;
   run.world = { ...good, opens: () => ++synProbes === 3 };
@@ -142,7 +142,7 @@ test('a port gets three SYNs, at 0, 300 and 1,000 ms; an answer to the last one 
   assert.deepEqual(run.said(), ['Verified 80']);
 });
 
-test('where there is no port to probe, the holder must answer for the VIP all the same', () => {
+test('where no port can be probed, the holder must still answer for the VIP', () => {
   const aim: Aim = { kind: 'Nothing', outcome: 'NotProbed', detail: 'NoTcpPort' };
   const run = runOf(target(1, { aim }));
   run.until(3_000);
@@ -154,7 +154,7 @@ test('where there is no port to probe, the holder must answer for the VIP all th
   assert.equal(silent.said()[0], 'NotAnswered');
 });
 
-test('where the holder alone does not answer any more, verification asks all hosts', () => {
+test('when the holder no longer answers, verification probes all hosts', () => {
   const run = runOf(target(1));
   run.until(5_000);
   run.world = { ...good, macs: (_, to) => (to === undefined ? [otherMac] : []) };
@@ -162,7 +162,7 @@ test('where the holder alone does not answer any more, verification asks all hos
   assert.equal(run.said().at(-1), `AnsweredByOther ${otherMac}`);
 });
 
-test('a VIP with another holder, term or port is verified again at once, and nothing is reported of the one before', () => {
+test('a VIP with a new holder, term or port is verified again at once, and no result of the old one is reported', () => {
   const changes = [{ holder: 'n3', macs: [otherMac] }, { term: 2 }, { aim: { kind: 'Port', port: 81 } as const }];
   for (const change of changes) {
     const run = runOf(target(1));
@@ -175,7 +175,7 @@ test('a VIP with another holder, term or port is verified again at once, and not
   }
 });
 
-test('a VIP that is gone is not verified any more', () => {
+test('a VIP that is gone is no longer verified', () => {
   const run = runOf(target(1), target(2));
   run.until(1_050);
   run.observe([target(2)]);
@@ -185,7 +185,7 @@ test('a VIP that is gone is not verified any more', () => {
   assert.equal(run.verification.turn(60_000).nextAt, undefined);
 });
 
-test('at most twenty VIPs are verified in a second, every one in its turn, and new ones first', () => {
+test('at most twenty VIPs are verified in a second, each in its turn, and new ones first', () => {
   const many = Array.from({ length: 1_000 }, (_, n) => target(n));
   const run = runOf(...many);
   run.until(61_000);
@@ -200,7 +200,7 @@ test('at most twenty VIPs are verified in a second, every one in its turn, and n
   run.until(64_000);
   assert.ok(
     run.found.some(({ uid }) => uid === 'u1001'),
-    'the new one waits',
+    'the new VIP is verified soon',
   );
   run.until(120_000);
   const times = new Map<string, number>();
@@ -209,7 +209,7 @@ test('at most twenty VIPs are verified in a second, every one in its turn, and n
   assert.ok(Math.max(...times.values()) <= 4);
 });
 
-test('whatever is heard and observed, verification comes to rest, and every outcome is of a present target', () => {
+test('for any events, verification ends its work, and every result is about a present target', () => {
   const event = fc.oneof(
     fc.record({ kind: fc.constant('observe' as const), uids: fc.array(fc.nat(5)), term: fc.nat(3) }),
     fc.record({ kind: fc.constant('heard' as const), n: fc.nat(5), mac: fc.constantFrom(holderMac, otherMac) }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDuration } from '../../../src/api/duration.ts';
 
-test('durations', () => {
+test('a duration is parsed with its unit, or not at all', () => {
   const rows: readonly [string, number | undefined][] = [
     ['1500ms', 1500],
     ['15s', 15_000],

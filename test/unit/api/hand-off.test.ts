@@ -4,20 +4,20 @@ import { test } from 'node:test';
 import { type HandOff, handOffOf, ipModeOf } from '../../../src/api/hand-off.ts';
 import { service } from '../fixtures.ts';
 
-test('a Service gets the hand-off that it asks for, as far as its ports allow', () => {
+test('a Service gets the hand-off that it requests, as far as its ports allow', () => {
   const tcp = { protocol: 'TCP', port: 80 };
   const rows: readonly [string, string | undefined, HandOff, object, HandOff, string?][] = [
-    ['nothing asked', undefined, 'KubeProxy', {}, 'KubeProxy'],
+    ['no request', undefined, 'KubeProxy', {}, 'KubeProxy'],
     ['the default of the installation', undefined, 'NodePort', {}, 'NodePort'],
     ['NodePort', 'NodePort', 'KubeProxy', {}, 'NodePort'],
     ['KubeProxy', 'KubeProxy', 'NodePort', {}, 'KubeProxy'],
-    ['a word that is none', 'nodeport', 'KubeProxy', {}, 'KubeProxy', 'UnknownHandOff'],
-    ['a word that is none, with another default', '', 'NodePort', {}, 'NodePort', 'UnknownHandOff'],
+    ['an unknown word', 'nodeport', 'KubeProxy', {}, 'KubeProxy', 'UnknownHandOff'],
+    ['an unknown word, with another default', '', 'NodePort', {}, 'NodePort', 'UnknownHandOff'],
     ['no node port', 'NodePort', 'KubeProxy', { nodePorts: [0] }, 'KubeProxy', 'NoNodePorts'],
     ['no node port, by default', undefined, 'NodePort', { nodePorts: [] }, 'KubeProxy', 'NoNodePorts'],
-    ['KubeProxy needs none', 'KubeProxy', 'NodePort', { nodePorts: [] }, 'KubeProxy'],
+    ['KubeProxy needs no node port', 'KubeProxy', 'NodePort', { nodePorts: [] }, 'KubeProxy'],
     [
-      'one of two ports has none',
+      'one of two ports has no node port',
       'NodePort',
       'KubeProxy',
       { ports: [tcp, { ...tcp, port: 443 }], nodePorts: [30_080, 0] },
@@ -47,13 +47,13 @@ test('a Service gets the hand-off that it asks for, as far as its ports allow', 
   }
 });
 
-test('a hand-off that cannot be names the port, or what it can be', () => {
+test('the message about a refused hand-off names the port, or the valid values', () => {
   const message = (facts: object) => handOffOf(service('s', { handOff: 'NodePort', ...facts }), 'KubeProxy').message;
   assert.match(message({ nodePorts: [0] }) ?? '', /^port 80 has no node port/);
   assert.match(message({ ports: [{ protocol: 'SCTP', port: 5000 }] }) ?? '', /^port 5000 uses SCTP/);
   assert.match(message({ handOff: 'x' }) ?? '', /"x": it must be KubeProxy or NodePort$/);
 });
 
-test('the status tells kube-proxy by ipMode whether the VIP is its own', () => {
+test('ipMode in the status tells kube-proxy whether to handle the VIP itself', () => {
   assert.deepEqual([ipModeOf({ handOff: 'KubeProxy' }), ipModeOf({ handOff: 'NodePort' })], ['VIP', 'Proxy']);
 });

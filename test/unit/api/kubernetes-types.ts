@@ -1,6 +1,7 @@
 /**
- * The fields of Kubernetes' objects that Berth reads and writes, checked against the types that Kubernetes generates from its API. The
- * compiler is the test (suite `check`): a misspelled field, or one of another type, does not compile, and the error names its path.
+ * The Kubernetes fields that Berth reads and writes, checked against the types that Kubernetes
+ * generates from its API. The compiler is the test (suite `check`): a misspelled field, or a field
+ * of another type, does not compile, and the error names its path.
  */
 import type {
   CoreV1Event,
@@ -26,15 +27,16 @@ import type { RawEvent, RawPodState } from '../../../src/cli/doctor/parse-facts.
 import type { EventObject } from '../../../src/kube/events.ts';
 import type { Lease } from '../../../src/kube/leader.ts';
 
-/** What a value is in JSON: the library parses times, the API server sends text. */
+/** The JSON form of a value: the library parses times, the API server sends text. */
 type OnTheWire<T> = T extends Date ? string : T;
 
 /** Whether one of two types is a part of the other: `'True' | 'False'` is a part of `string`. */
 type AreRelated<A, B> = [A] extends [B] ? true : [B] extends [A] ? true : false;
 
 /**
- * The paths of those fields of `Ours` that `Theirs` does not have, or has with an unrelated type; `never` if there are none. Absent and null
- * values are no difference: what the API server may leave out is another question.
+ * The paths of the fields of `Ours` that `Theirs` lacks, or has with an unrelated type; `never` if
+ * there are none. Absent and null values are no difference: this check does not cover which fields
+ * the API server may leave out.
  */
 type Faults<Ours, Theirs, Path extends string> = 0 extends 1 & Theirs
   ? never // `any`
@@ -56,13 +58,13 @@ type Faults<Ours, Theirs, Path extends string> = 0 extends 1 & Theirs
         ? never
         : Path;
 
-/** Does not compile where `T` names a fault. */
+/** Does not compile if `T` names a fault. */
 type None<T extends never> = T;
 
-/** Does not compile where the first type is not exactly the second one. */
+/** Does not compile if the two types are not exactly the same. */
 type Same<A extends B, B> = [B] extends [A] ? A : never;
 
-/** What the views of `src/api` are parsed from. */
+/** The raw types from which `src/api` parses its views. */
 export type Views = [
   None<Faults<RawMeta, V1ObjectMeta, 'metadata'>>,
   None<Faults<LabelSelector, V1LabelSelector, 'LabelSelector'>>,
@@ -73,7 +75,7 @@ export type Views = [
   None<Faults<RawNamespace, V1Namespace, 'Namespace'>>,
 ];
 
-/** What the controller writes, and what the tool reads besides. */
+/** What the controller writes, and what the CLI reads besides. */
 export type Others = [
   None<Faults<Lease, V1Lease, 'Lease'>>,
   None<Faults<EventObject, EventsV1Event, 'events.k8s.io/Event'>>,
@@ -84,7 +86,10 @@ export type Others = [
   Same<'DaemonSet.spec.replicas', Faults<RawWorkload, V1DaemonSet, 'DaemonSet'>>,
 ];
 
-/** The check itself: it finds a misspelled field, a field of another type, and a fault inside of a list. */
+/**
+ * A check of the check itself: it finds a misspelled field, a field of another type, and a fault
+ * inside a list.
+ */
 export type Found = [
   Same<'Service.spec.loadBalancerIp', Faults<{ spec: { loadBalancerIp?: string } }, V1Service, 'Service'>>,
   Same<'Node.metadata.generation', Faults<{ metadata: { generation?: string } }, V1Node, 'Node'>>,

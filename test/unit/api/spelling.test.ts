@@ -1,4 +1,4 @@
-/** What people type: other spellings mean the same, and what means nothing is said. */
+/** What people type: other spellings mean the same, and a value without meaning is reported. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AllocationView } from '../../../src/api/allocation.ts';
@@ -45,17 +45,17 @@ test('names of pools and addresses are the same with spaces and line ends around
   assert.deepEqual(outcomes(plan({ pools, services: [service('a', { annotations })] })), ['a 192.0.2.5']);
 });
 
-promise('a value of the annotation take-over that means nothing is told, or taken as it was meant', () => {
+promise('an unknown value of the annotation take-over is reported, or has the effect that its author meant', () => {
   const annotations = { 'berth.dev/take-over': 'True' };
   const foreign = service('a', { annotations, shownByOther: '192.0.2.3' });
   const { kind, message } = decisionOf(plan({ pools, services: [foreign] }), 'a');
   assert.ok(
     kind === 'Assigned' || message.includes('take-over'),
-    `"True" does nothing, and all that is said is: ${message}`,
+    `"True" does nothing, and the only message is: ${message}`,
   );
 });
 
-promise('a pool says that an entry with host bits stands for its whole network', () => {
+promise('a pool reports that an entry with host bits stands for its whole network', () => {
   const typed = parsePool({
     metadata: { name: 'p', uid: 'uid-p', resourceVersion: '1' },
     spec: { addresses: ['192.168.1.240/24'] },
@@ -65,7 +65,7 @@ promise('a pool says that an entry with host bits stands for its whole network',
   assert.match(told.join('; '), /192\.168\.1\.240\/24/);
 });
 
-/** The clients that a Service of hand-off NodePort lets in; undefined: everybody. */
+/** The clients that a Service with hand-off NodePort admits. `undefined` means all clients. */
 function sourcesOf(...ranges: readonly string[]): readonly string[] | undefined {
   const svc = service('s', { spec: { loadBalancerSourceRanges: ranges } });
   const ledger: readonly AllocationView[] = [entry('192.0.2.1', svc)];
@@ -73,16 +73,16 @@ function sourcesOf(...ranges: readonly string[]): readonly string[] | undefined 
   return new VipPathReader().read(facts)[0]?.ports[0]?.sources;
 }
 
-test('source ranges keep everybody else out', () => {
+test('source ranges keep all other clients out', () => {
   assert.equal(sourcesOf(), undefined, 'no ranges');
   assert.deepEqual(sourcesOf('10.0.0.0/8'), ['10.0.0.0/8']);
   assert.deepEqual(sourcesOf(' 10.0.0.0/8 '), ['10.0.0.0/8']);
-  assert.deepEqual(sourcesOf('2001:db8::/32'), [], 'of the other family');
+  assert.deepEqual(sourcesOf('2001:db8::/32'), [], 'ranges of the other family');
 });
 
-promise('a source range in a spelling of old times keeps everybody else out', () => {
+promise('a source range in an obsolete spelling keeps all other clients out', () => {
   const sources = sourcesOf('010.0.0.0/8');
-  assert.ok(sources, 'everybody may come in');
+  assert.ok(sources, 'every client is admitted');
   const isNarrow = (range: string) => ['10.0.0.0/8', '8.0.0.0/8'].includes(range);
-  assert.ok(sources.every(isNarrow), `${sources} may come in`);
+  assert.ok(sources.every(isNarrow), `${sources} are admitted`);
 });

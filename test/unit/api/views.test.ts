@@ -1,4 +1,4 @@
-/** Cluster objects as the API server sends them, and the views that we make of them. */
+/** Cluster objects as the API server sends them, and the views that Berth makes of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipFromNumber, parseIp } from '../../../src/addr/ip.ts';
@@ -14,7 +14,7 @@ import { promise } from '../../honesty/promise.ts';
 
 const metadata = { name: 'x', namespace: 'ns', uid: 'u', resourceVersion: '7' };
 
-test('a Service asks for an address by annotation, under three prefixes in order, or by spec.loadBalancerIP', () => {
+test('a Service requests an address by an annotation, under three prefixes in order, or by spec.loadBalancerIP', () => {
   const rows: readonly [Record<string, string>, string | undefined, readonly string[]][] = [
     [{}, undefined, []],
     [{ 'berth.dev/loadBalancerIPs': '192.0.2.1' }, undefined, ['192.0.2.1']],
@@ -40,14 +40,14 @@ test('a Service asks for an address by annotation, under three prefixes in order
   }
 });
 
-test('a Service on its way out is no LoadBalancer any more', () => {
+test('a Service that is being deleted is no LoadBalancer any more', () => {
   const spec = { type: 'LoadBalancer' };
   assert.equal(parseService({ metadata, spec }).isLoadBalancer, true);
   assert.equal(parseService({ metadata: { ...metadata, deletionTimestamp: 'now' }, spec }).isLoadBalancer, false);
   assert.equal(parseService({ metadata, spec: { type: 'ClusterIP' } }).isLoadBalancer, false);
 });
 
-test('the writer of the ingress is whoever owns the field in the status', () => {
+test('the writer of the ingress is the field manager that owns the field in the status', () => {
   const owns = { 'f:status': { 'f:loadBalancer': { 'f:ingress': {} } } };
   const managedFields = [
     { manager: 'kubectl', fieldsV1: { 'f:spec': {} } },
@@ -62,7 +62,7 @@ test('the writer of the ingress is whoever owns the field in the status', () => 
   assert.deepEqual(parseService({ metadata, spec: {} }).ingressWriters, []);
 });
 
-test('a Service asks for pools in order, and shares by a key that is not empty', () => {
+test('a Service requests pools in order, and shares only by a key that is not empty', () => {
   const of = (annotations: Record<string, string>) =>
     parseService({ metadata: { ...metadata, annotations }, spec: {} });
   assert.deepEqual(of({ 'metallb.io/address-pool': ' b, a ,,b' }).requestedPools, ['b', 'a', 'b']);
@@ -72,7 +72,7 @@ test('a Service asks for pools in order, and shares by a key that is not empty',
   assert.equal(of({}).sharingKey, undefined);
 });
 
-test('what decides over sharing: ports with their protocol, the policy, the selector in one spelling', () => {
+test('the facts that decide about sharing: ports with their protocol, the policy, the selector in one spelling', () => {
   const view = (spec: object) => parseService({ metadata, spec });
   const ports = [{ port: 53, protocol: 'UDP' }, { port: 80 }];
   assert.deepEqual(view({ ports }).ports, [
@@ -84,7 +84,7 @@ test('what decides over sharing: ports with their protocol, the policy, the sele
   assert.notEqual(view({ selector: { a: '1' } }).selector, view({ selector: { a: '2' } }).selector);
 });
 
-test('families in the order of the Service, and nothing that is no family', () => {
+test('families keep the order of the Service, and unknown families are left out', () => {
   const view = parseService({
     metadata,
     spec: { ipFamilies: ['IPv6', 'IPv9', 'IPv4'], ipFamilyPolicy: 'PreferDualStack' },
@@ -94,14 +94,14 @@ test('families in the order of the Service, and nothing that is no family', () =
   assert.equal(parseService({ metadata, spec: {} }).familyPolicy, 'SingleStack');
 });
 
-test('an ingress as text: the default of ipMode is the default', () => {
+test('an ingress as text is the same with the default ipMode and without ipMode', () => {
   assert.equal(ingressText([{ ip: '192.0.2.1' }]), ingressText([{ ip: '192.0.2.1', ipMode: 'VIP' }]));
   assert.notEqual(ingressText([{ ip: '192.0.2.1' }]), ingressText([{ ip: '192.0.2.1', ipMode: 'Proxy' }]));
   assert.notEqual(ingressText([{ hostname: 'a' }]), ingressText([{ ip: 'a' }]));
   assert.notEqual(ingressText([{ ip: 'a' }, { ip: 'b' }]), ingressText([{ ip: 'b' }, { ip: 'a' }]));
 });
 
-test('the older Service goes first, then the name with its namespace', () => {
+test('the older Service goes first; Services of one age are ordered by namespace and name', () => {
   const view = (name: string, creationTimestamp: string, namespace = 'ns') =>
     parseService({ metadata: { ...metadata, name, namespace, creationTimestamp }, spec: {} });
   const sorted = [view('b', '2'), view('a', '2', 'zz'), view('a', '2'), view('z', '1')].sort(oldestFirst);
@@ -111,7 +111,7 @@ test('the older Service goes first, then the name with its namespace', () => {
   );
 });
 
-test('only conditions of ours are kept', () => {
+test('only conditions of Berth are kept', () => {
   const condition = { status: 'True', reason: 'R', message: '', lastTransitionTime: '' } as const;
   const conditions = [
     { ...condition, type: 'berth.dev/Allocated' },
@@ -124,7 +124,7 @@ test('only conditions of ours are kept', () => {
   );
 });
 
-test('one bad entry of a pool costs that entry only', () => {
+test('one invalid entry of a pool makes only that entry unusable', () => {
   const view = parsePool({ metadata, spec: { addresses: ['192.0.2.9-192.0.2.1', '192.0.2.0/28'] } });
   assert.equal(view.ranges.length, 1);
   assert.deepEqual(
@@ -134,7 +134,7 @@ test('one bad entry of a pool costs that entry only', () => {
   assert.equal(view.autoAssign, true);
 });
 
-test('everything about a pool has a default', () => {
+test('every field of a pool has a default', () => {
   const { name, uid, resourceVersion, ...facts } = parsePool({ metadata, spec: { addresses: [] } });
   assert.deepEqual(facts, {
     created: '',
@@ -155,7 +155,7 @@ test('everything about a pool has a default', () => {
   assert.deepEqual(parsePool({ metadata, spec: { addresses: [], serviceAllocation: {} } }).allocation, empty);
 });
 
-test('what a pool says beside its addresses', () => {
+test('the view of a pool has its other fields besides the addresses', () => {
   const spec = {
     addresses: [],
     quota: { perNamespace: 0 },
@@ -170,7 +170,7 @@ test('what a pool says beside its addresses', () => {
   assert.deepEqual(counts, { ...counted, assignedIPv6: 0, availableIPv6: 0 });
 });
 
-test('excluded addresses are not in the pool, and a bad exclusion closes the pool', () => {
+test('excluded addresses are not in the pool, and an invalid exclusion closes the pool', () => {
   const addresses = ['192.0.2.0/29'];
   const pool = parsePool({
     metadata,
@@ -183,14 +183,14 @@ test('excluded addresses are not in the pool, and a bad exclusion closes the poo
   assert.match(closed.faults[0]?.message ?? '', /^spec\.exclude: /);
 });
 
-test('an entry whose name is not its address proves nothing', () => {
+test('an entry whose name is not its address is ignored', () => {
   const spec = { address: '192.0.2.1', pool: 'p', services: [] };
   assert.equal(parseAllocation({ metadata: { ...metadata, name: '192.0.2.1' }, spec })?.address, '192.0.2.1');
   assert.equal(parseAllocation({ metadata: { ...metadata, name: '192.0.2.2' }, spec }), undefined);
   assert.equal(parseAllocation({ metadata, spec: { ...spec, address: 'x' } }), undefined);
 });
 
-test('an entry says who has the address, or until when it is kept back', () => {
+test('the view of an entry has the Services of the address, and until when it is reserved', () => {
   const spec = { address: '2001:DB8::1', pool: 'p' };
   const name = '2001-0db8-0000-0000-0000-0000-0000-0001';
   const view = (facts: object) =>
@@ -202,7 +202,7 @@ test('an entry says who has the address, or until when it is kept back', () => {
   assert.equal(view({ sharingKey: 'ns/k' })?.sharingKey, 'ns/k');
 });
 
-test('an entry is created under one name for every spelling, and updated only as it was read', () => {
+test('an entry is created under one name for every spelling, and updated only from the version that was read', () => {
   const spec = { address: parseIp('2001:DB8:0::1') ?? assert.fail(), pool: 'p', services: [] };
   const name = '2001-0db8-0000-0000-0000-0000-0000-0001';
   const created = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation', metadata: { name }, spec };
@@ -211,7 +211,7 @@ test('an entry is created under one name for every spelling, and updated only as
   assert.deepEqual(allocationObject(spec, of), { ...created, metadata: of });
 });
 
-test('the addresses of a node are those of any kind; its names are none', () => {
+test('the addresses of a node are its IP addresses of any type, without its host names', () => {
   const addresses = [
     { type: 'InternalIP', address: '192.0.2.1' },
     { type: 'ExternalIP', address: '2001:DB8::1' },
@@ -221,23 +221,23 @@ test('the addresses of a node are those of any kind; its names are none', () => 
   assert.deepEqual(parseNode({ metadata }).addresses, []);
 });
 
-test('a namespace is its name and its labels', () => {
+test('a namespace has a name and labels', () => {
   assert.deepEqual(parseNamespace({ metadata: { ...metadata, labels: { a: 'b' } } }).labels, { a: 'b' });
   assert.deepEqual(parseNamespace({ metadata }).labels, {});
 });
 
-test('source ranges are CIDRs, as they were checked', () => {
+test('source ranges are parsed as CIDRs', () => {
   const ranges = ['192.0.2.0/24', ' 2001:db8::/32'];
   const view = parseService({ metadata, spec: { loadBalancerSourceRanges: ranges } });
   assert.deepEqual(view.sourceRanges.map(formatRange), ['192.0.2.0/24', '2001:db8::/32']);
   assert.deepEqual(parseService({ metadata, spec: {} }).sourceRanges, []);
 });
 
-promise('a Service with a source range in an old spelling is not one without source ranges', () => {
+promise('a Service with a source range in an obsolete spelling is not open to every client', () => {
   const viewOf = (loadBalancerSourceRanges: readonly string[]) =>
     parseService({ metadata, spec: { loadBalancerSourceRanges } });
-  // Kubernetes takes it, and reads it as 10.0.0.0/8.
-  assert.notDeepEqual(viewOf(['010.0.0.0/8']), viewOf([]), 'it is open to everybody');
+  // Kubernetes accepts this value, and reads it as 10.0.0.0/8.
+  assert.notDeepEqual(viewOf(['010.0.0.0/8']), viewOf([]), 'it is open to every client');
 });
 
 test('an endpoint serves unless it is neither ready nor serving', () => {
@@ -262,14 +262,14 @@ test('an endpoint serves unless it is neither ready nor serving', () => {
   assert.deepEqual(parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints: null })?.endpoints, []);
 });
 
-test('the addresses of an endpoint are those that are IP addresses', () => {
+test('the addresses of an endpoint are its valid IP addresses only', () => {
   const labels = { 'kubernetes.io/service-name': 'svc' };
   const endpoints = [{ addresses: ['10.0.0.1', 'FD00::1', 'host.example'], nodeName: 'n1' }];
   const view = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints });
   assert.deepEqual(view?.endpoints, [{ addresses: ['10.0.0.1', 'fd00::1'], node: 'n1', ready: true }]);
 });
 
-test('a speaker is ready while its Pod is, and not on its way out', () => {
+test('a speaker is ready while its Pod is ready and not being deleted', () => {
   const status = { conditions: [{ type: 'Ready', status: 'True' }] };
   const spec = { nodeName: 'n' };
   assert.equal(parseSpeakerPod({ metadata, spec, status })?.ready, true);
@@ -300,7 +300,7 @@ test('selectors select as in Kubernetes', () => {
   assert.equal(expression('DoesNotExist', 'disk'), false);
 });
 
-test('a node is known by the hardware address with which it held an address', () => {
+test('a node is recognized by the hardware address with which it held an address', () => {
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:01' }];
   const entries = [
     { recorded: undefined },

@@ -1,4 +1,4 @@
-/** What a person or a node has not said does not count as said. */
+/** Only an explicit request of a person or a node counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseNode } from '../../../src/api/node.ts';
@@ -6,7 +6,7 @@ import { parseService } from '../../../src/api/service.ts';
 
 const identity = { name: 'x', uid: 'u', resourceVersion: '1' };
 
-test('a Service is taken over only where the annotation says so', () => {
+test('a Service is taken over only if the annotation requests it', () => {
   const takesOver = (annotations: Readonly<Record<string, string>>) =>
     parseService({ metadata: { ...identity, namespace: 'n', annotations }, spec: { type: 'LoadBalancer' } }).takeOver;
   assert.equal(takesOver({ 'berth.dev/take-over': 'true' }), true);
@@ -14,7 +14,7 @@ test('a Service is taken over only where the annotation says so', () => {
   for (const value of ['false', 'no', '0', '']) assert.equal(takesOver({ 'berth.dev/take-over': value }), false, value);
 });
 
-test('a node gives its VIPs away where a person wants it or while it shuts down, and for no other reason', () => {
+test('a node gives its VIPs away if a person requests it or while it shuts down, and for no other reason', () => {
   const drains = (ready: { readonly status: string; readonly message?: string }, annotations = {}) => {
     const conditions = [
       { type: 'MemoryPressure', status: 'False', message: 'node is shutting down' },

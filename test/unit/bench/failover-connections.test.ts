@@ -1,4 +1,4 @@
-/** Which connections an event must not end. */
+/** Which connections must survive an event. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { passedBy, survivalOf, type Way } from '../../bench/failover-connections.ts';
@@ -9,13 +9,13 @@ const ways: readonly Way[] = [
   { name: 'node3', ip: '10.100.0.13', pod: '10.150.3.7' },
 ];
 
-test('who hides the client has passed the connection on; where nobody does, the node of the Pod has it from the client', () => {
+test("a node whose address hides the client forwarded the connection; otherwise the client reached the Pod's node directly", () => {
   assert.equal(passedBy({ node: 'node1', peer: '::ffff:10.100.0.12' }, ways), 'node2');
   assert.equal(passedBy({ node: 'node1', peer: '10.150.1.1' }, ways), 'node1');
   assert.equal(passedBy({ node: 'node3', peer: '10.100.0.3' }, ways), 'node3');
 });
 
-test('a connection through a dead node, to a dead node or to a Pod that has ended may end; the others may not', () => {
+test('only connections through a dead node, to a dead node or to an ended Pod may be lost', () => {
   const echo = (through: number, node: number, fault?: string) => ({
     ...{ pod: `pod${node}`, node: `node${node}`, fault },
     peer: through === node ? `10.150.${node}.1` : `10.100.0.1${through}`,

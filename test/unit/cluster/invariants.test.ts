@@ -1,4 +1,4 @@
-/** The judge of the cluster tests finds what must not be. */
+/** The invariants of the cluster tests find every violation. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EntryFact, ServiceFact } from '../../cluster/history.ts';
@@ -16,15 +16,15 @@ function entry(version: number, ...uids: readonly string[]): EntryFact {
 }
 
 const rulesIn = (facts: Parameters<typeof violationsIn>[0]) => violationsIn(facts).map(({ rule }) => rule);
-/** A status as the API server keeps it while a finalizer keeps the Service: the address is shown. */
+/** A status while a finalizer keeps the Service: the address is still shown. */
 const terminating = { live: false } as const;
 const gone = { live: false, gone: true, ips: [] } as const;
 
-test('an entry before the status, and the end of the status before the end of the entry, is as it must be', () => {
+test('an entry before the status, and the end of the status before the end of the entry, is correct', () => {
   assert.deepEqual(rulesIn([entry(1, 'a'), service(2, 'a'), service(3, 'a', gone), entry(4)]), []);
 });
 
-test('facts are judged in the order in which they became true, not in the one in which they were heard', () => {
+test('facts are judged in the order in which they became true, not in the order of their arrival', () => {
   assert.deepEqual(rulesIn([service(2, 'a'), entry(4), service(3, 'a', gone), entry(1, 'a')]), []);
   assert.deepEqual(rulesIn([entry(2, 'a'), service(1, 'a')]), ['uncovered']);
 });
@@ -43,7 +43,7 @@ test('an address that a Service of another type shows is still in use', () => {
   assert.deepEqual(rulesIn([...until, service(4, 'a', { live: false, ips: [] }), entry(5)]), []);
 });
 
-test('two Services show one address only with one key and with ports of their own', () => {
+test('two Services may show one address only with the same key and different ports', () => {
   const both = (a: Partial<ServiceFact>, b: Partial<ServiceFact>) =>
     rulesIn([entry(1, 'a', 'b'), service(2, 'a', a), service(3, 'b', b)]);
   assert.deepEqual(both({ sharingKey: 'k', port: 80 }, { sharingKey: 'k', port: 81 }), []);
@@ -54,7 +54,7 @@ test('two Services show one address only with one key and with ports of their ow
   assert.deepEqual(both({ sharingKey: 'k', port: 80 }, elsewhere), ['collided']);
 });
 
-test('a Service that loses its address without having asked for another one is found', () => {
+test('a Service that loses its address without a request for another one is found', () => {
   const change = (more: Partial<ServiceFact>) =>
     renumberedIn([service(1, 'a'), service(2, 'a', more)]).map(({ rule }) => rule);
   assert.deepEqual(change({ ips: [other] }), ['renumbered']);
@@ -63,7 +63,7 @@ test('a Service that loses its address without having asked for another one is f
   assert.deepEqual(change(gone), []);
 });
 
-test('when all is quiet every Service has one address, and the ledger names just those that show theirs', () => {
+test('at rest every Service has one address, and the ledger names exactly the Services that show theirs', () => {
   const words = (services: readonly ServiceFact[], entries: readonly EntryFact[]) =>
     disagreements({ services, entries }).map((text) => text.replace(/ \(.*\)/, ''));
   assert.deepEqual(words([service(1, 'a')], [entry(2, 'a')]), []);

@@ -1,4 +1,4 @@
-/** The count of requests finds what a budget does not allow. */
+/** The count of API requests finds every excess over a budget. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { atRest, controllersRestart, creationOf } from '../../cluster/budgets.ts';
@@ -7,7 +7,7 @@ import type { AuditRecord } from '../../lab/audit.ts';
 
 const entries = 'ipallocations.berth.dev';
 
-/** So many requests of one kind. */
+/** This many requests of one kind. */
 const times = (count: number): readonly AuditRecord[] =>
   Array.from({ length: count }, (_, i) => ({
     ...{ auditID: String(i), verb: 'patch', user: { username: 'someone' } },
@@ -18,7 +18,7 @@ const times = (count: number): readonly AuditRecord[] =>
 /** The first line of each excess. */
 const found = (requests: Requests, budget: Budget) => excessOf(requests, budget).map((text) => text.split('\n')[0]);
 
-test('what a budget does not name may not be asked for', () => {
+test('a request that a budget does not name is an excess', () => {
   assert.deepEqual(found({}, atRest), []);
   assert.deepEqual(
     found({ [`speaker watch ${entries}`]: times(3), [`controller watch ${entries}`]: times(2) }, atRest),
@@ -36,20 +36,20 @@ test('what a budget does not name may not be asked for', () => {
   ]);
 });
 
-test('an excess names each request, its time, its object and what was written', () => {
+test('an excess names each request with its time, its object and what was written', () => {
   const line = '2026-01-01T00:00:00Z web {"status":{}}';
   const excess = excessOf({ 'speaker patch services/status': times(2) }, atRest);
   assert.deepEqual(excess, [`speaker patch services/status: 2 of 0\n  ${line}\n  ${line}`]);
 });
 
-test('a budget for many Services is that many times the budget of one', () => {
+test('a budget for several Services is the budget for one, times their number', () => {
   const create = `controller create ${entries}`;
   assert.deepEqual(found({ [create]: times(10) }, creationOf(10)), []);
   assert.deepEqual(found({ [create]: times(11) }, creationOf(10)), [`${create}: 11 of 10`]);
   assert.deepEqual(found({ [create]: times(1) }, controllersRestart), [`${create}: 1 of 0`]);
 });
 
-test('the Lease alone is left out', () => {
+test('only requests for the Lease are left out', () => {
   const lease = 'controller update leases.coordination.k8s.io';
   const nodes = { 'controller list nodes': times(1) };
   assert.deepEqual(withoutElection({ [lease]: times(30), ...nodes }), nodes);

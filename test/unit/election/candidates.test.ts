@@ -1,4 +1,4 @@
-/** Which nodes are dead beyond doubt: what runs there gets no new connections. */
+/** Which nodes are certainly dead, so that their endpoints get no new connections. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { livingIn, lostIn } from '../../../src/election/candidates.ts';
@@ -14,7 +14,7 @@ const alive: Candidate = {
   silentOnWire: false,
 };
 
-/** What this node, `self`, makes of a peer `n`. */
+/** The view of this node, `self`, with a peer `n`. */
 function view(peer: Partial<Candidate>, facts: Partial<HolderView> = {}): HolderView {
   const nodes = new Map([
     ['self', { ...alive, liveness: 'Self' as const }],
@@ -23,24 +23,24 @@ function view(peer: Partial<Candidate>, facts: Partial<HolderView> = {}): Holder
   return { nodes, listening: false, isolated: false, ...facts } as HolderView;
 }
 
-test('a node is lost that is dead to all and does not answer on the wire', () => {
+test('a node is lost if it is dead to all and does not answer on the wire', () => {
   const dead = { liveness: 'Dead' } as const;
   const rows: readonly [string, HolderView | undefined, boolean][] = [
-    ['it lives', view({}), false],
-    ['it starts again', view({ liveness: 'Restarting' }), false],
-    ['nobody has ever heard it', view({ liveness: 'Unknown', silentOnWire: true }), false],
+    ['the node lives', view({}), false],
+    ['the node restarts', view({ liveness: 'Restarting' }), false],
+    ['it was never heard', view({ liveness: 'Unknown', silentOnWire: true }), false],
     ['dead', view(dead), true],
     ['its kernel answers for a VIP', view({ ...dead, answersOnWire: true }), false],
-    ['we hear nobody', view(dead, { isolated: true }), false],
-    ['we hear nobody, and the wire is silent too', view({ ...dead, silentOnWire: true }, { isolated: true }), true],
-    ['we hear nobody, but the wire answers', view({ ...dead, answersOnWire: true }, { isolated: true }), false],
-    ['we have just started', view(dead, { listening: true }), false],
+    ['no peer is heard', view(dead, { isolated: true }), false],
+    ['no peer is heard, and the wire is silent', view({ ...dead, silentOnWire: true }, { isolated: true }), true],
+    ['no peer is heard, but the wire answers', view({ ...dead, answersOnWire: true }, { isolated: true }), false],
+    ['this node has just started', view(dead, { listening: true }), false],
     ['nothing is known yet', undefined, false],
   ];
   for (const [desc, seen, isLost] of rows) assert.deepEqual(lostIn(seen), isLost ? ['n'] : [], desc);
 });
 
-test('the nodes that live are this one and those that are heard', () => {
+test('the living nodes are this one and the ones that it hears', () => {
   assert.deepEqual(livingIn(view({})), ['self', 'n']);
   assert.deepEqual(livingIn(view({ liveness: 'Dead' })), ['self']);
   assert.deepEqual(livingIn(view({}, { listening: true })), []);

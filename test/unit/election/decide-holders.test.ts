@@ -1,10 +1,15 @@
-/** The holder of a VIP, rule by rule: what claims count, what a holder does with its own, and what is left to others. */
+/**
+ * The holder of a VIP, rule by rule: which claims count, what a holder does with its own claim, and
+ * what it leaves to other nodes.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Row, table } from './holder-table.ts';
 
-/** An instance of each row of the truth table above `decideHolders`, which has its number. */
+/**
+ * An instance of each row of the truth table above `decideHolders`. The number is that of the row.
+ */
 const truthTable: readonly Row[] = [
   ['1 this node has no link for it', { claims: { me: '3' }, linkless: 'me' }, 'AwaitingClaim n2 waits'],
   ['2 this node listens', { claims: { me: '3' }, state: 'listening' }, 'Listening me claims 3'],
@@ -48,10 +53,10 @@ const truthTable: readonly Row[] = [
   ['12 the holder is dead', { claims: { n2: '3' }, heard: { n2: 'dead' } }, 'ConfirmingHolderDown me probes n2 waits'],
   ['12 no host answers for it', { claims: { n2: '3' }, heard: { n2: 'dead' }, wire: 'Unanswered' }, 'Hold 4'],
   ['13 the holder was never heard', { claims: { n2: '3' }, heard: { n2: 'unknown' } }, 'LivenessBlocked n2 probes n2'],
-  ['14 it is silent on the wire', { claims: { n2: '3' }, heard: { n2: 'unknown silent-on-wire' } }, 'Hold 4'],
+  ['14 the holder is silent on the wire', { claims: { n2: '3' }, heard: { n2: 'unknown silent-on-wire' } }, 'Hold 4'],
   ['15 the holder is back', { record: 'n2 3', heard: { n2: 'back' }, waitedMs: 1_499 }, 'NotHolder n2 waits'],
   [
-    '16 it does not claim it again, and no host answers',
+    '16 the holder does not claim it again, and no host answers',
     { record: 'n2 3', seen: 3, waitedMs: 1_500, wire: 'Unanswered', ranks: 'n3 me n2' },
     'Hold 4',
   ],
@@ -65,81 +70,93 @@ const truthTable: readonly Row[] = [
   ],
   ['20 the holder is alive', { claims: { n2: '3' } }, 'NotHolder n2'],
   [
-    '21 it is not eligible, and it moved too often',
+    '21 the holder is not eligible, and it moved too often',
     { claims: { n2: '3' }, unselected: 'n2', state: 'damped' },
     'NotHolder n2 damped',
   ],
-  ['22 it is not eligible', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 4_999 }, 'NotHolder n2 waits'],
+  ['22 the holder is not eligible', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 4_999 }, 'NotHolder n2 waits'],
   [
-    '22 it is draining, and it moved too often',
+    '22 the holder is draining, and it moved too often',
     { claims: { n2: '3' }, heard: { n2: 'draining' }, state: 'damped' },
     'NotHolder n2 waits',
   ],
-  ['23 for five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 5_000 }, 'Hold 4'],
+  [
+    '23 the holder is not eligible, for five seconds',
+    { claims: { n2: '3' }, unselected: 'n2', waitedMs: 5_000 },
+    'Hold 4',
+  ],
   ['24 it had a holder once', { seen: 3 }, 'Hold 4'],
-  ['25 it never had one', {}, 'Hold 1'],
+  ['25 it never had a holder', {}, 'Hold 1'],
 ];
 
-table('every row of the truth table is decided as it says', truthTable);
+table('every row of the truth table is decided as the table states', truthTable);
 
-test('the truth table has an instance of each of its rows', () => {
+test('the test has an instance of each row of the truth table', () => {
   const source = readFileSync('src/election/decide-holders.ts', 'utf8');
   const rows = [...source.matchAll(/^ \* \| (\d+) \|/gm)].map(([, number]) => number);
   assert.ok(rows.length > 20);
   assert.deepEqual([...new Set(truthTable.map(([rule]) => rule.split(' ')[0]))], rows);
 });
 
-table('of several claims the strongest counts', [
-  ['one claim of a node that lives', { claims: { n2: '3' } }, 'NotHolder n2'],
-  ['of two the higher term', { claims: { n2: '3', n3: '4' } }, 'NotHolder n3'],
-  ['of two with one term the higher rank', { claims: { n2: '3', n3: '3' } }, 'NotHolder n2'],
+table('the strongest of several claims counts', [
+  ['one claim of a living node', { claims: { n2: '3' } }, 'NotHolder n2'],
+  ['of two claims, the one with the higher term', { claims: { n2: '3', n3: '4' } }, 'NotHolder n3'],
+  ['of two claims with the same term, the one of the higher rank', { claims: { n2: '3', n3: '3' } }, 'NotHolder n2'],
   ['this node has the higher term', { claims: { me: '4', n2: '3' } }, 'Hold 4'],
   ['this node has the lower term', { claims: { me: '3', n2: '4' } }, 'NotHolder n2'],
-  ['one that was made alone gives way, whatever its term', { claims: { me: '9 alone', n2: '1' } }, 'NotHolder n2'],
-  ['of two that were made alone the higher term', { claims: { me: '3 alone', n2: '2 alone' } }, 'Hold 3'],
-  ["a dead node's counts against no other", { claims: { me: '1', n2: '9' }, heard: { n2: 'dead' } }, 'Hold 1'],
+  ['a claim that was made alone gives way, whatever its term', { claims: { me: '9 alone', n2: '1' } }, 'NotHolder n2'],
+  [
+    'of two claims that were made alone, the one with the higher term',
+    { claims: { me: '3 alone', n2: '2 alone' } },
+    'Hold 3',
+  ],
+  ['a claim of a dead node does not count', { claims: { me: '1', n2: '9' }, heard: { n2: 'dead' } }, 'Hold 1'],
   [
     'unless the node answers on the wire: then it lives',
     { claims: { me: '1', n2: '9' }, heard: { n2: 'dead answers-on-wire' } },
     'HolderStillAnswers n2 probes n2',
   ],
   [
-    'that of a node which restarts does not count against one that lives',
+    'a claim of a restarting node does not count against a claim of a living node',
     { claims: { n2: '9', n3: '1' }, heard: { n2: 'restarting' } },
     'NotHolder n3',
   ],
   [
-    'but against one that is dead',
+    'but it counts against a claim of a dead node',
     { claims: { n2: '1', n3: '9' }, heard: { n2: 'restarting', n3: 'dead' } },
     'StandIn n2',
   ],
-  ['that of a node that is no more counts for nothing', { claims: { me: '1', n9: '9' } }, 'Hold 1'],
+  ['a claim of a node that no longer exists does not count', { claims: { me: '1', n9: '9' } }, 'Hold 1'],
   [
-    "so does a node's that was never heard and is silent on the wire",
+    'nor does a claim of a node that was never heard and is silent on the wire',
     { claims: { me: '1', n2: '9' }, heard: { n2: 'unknown silent-on-wire' } },
     'Hold 1',
   ],
 ]);
 
-table('the record counts where nothing is heard', [
+table('the record counts if no claim is heard', [
   ['no claim: the node on record may claim it again', { record: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
-  ['so may the one of before a restart', { former: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
+  ['so may the holder from before a restart', { former: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
   [
-    'of record and memory the higher term',
+    'of record and memory, the one with the higher term',
     { record: 'n3 4', former: 'n2 3', heard: { n3: 'back' } },
     'NotHolder n3 waits',
   ],
-  ['and the memory of what is as new', { record: 'n3 3', former: 'n2 3', heard: { n2: 'back' } }, 'NotHolder n2 waits'],
-  ['a claim of a node that is heard counts more', { claims: { n3: '1' }, record: 'n2 9' }, 'NotHolder n3'],
-  ['a node on record that is no more is none', { record: 'n9 3', seen: 3 }, 'Hold 4'],
   [
-    'of a node that was never heard, the record is as good as a claim that was made alone: it has the higher term',
+    'the memory, if the terms are equal',
+    { record: 'n3 3', former: 'n2 3', heard: { n2: 'back' } },
+    'NotHolder n2 waits',
+  ],
+  ['a claim of a node that is heard counts more', { claims: { n3: '1' }, record: 'n2 9' }, 'NotHolder n3'],
+  ['a record of a node that no longer exists does not count', { record: 'n9 3', seen: 3 }, 'Hold 4'],
+  [
+    'for a node that was never heard, a record is like a claim made alone: here it has the higher term',
     { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'unknown' } },
     'LivenessBlocked n2 probes n2',
   ],
-  ['it has the lower term', { claims: { me: '4 alone' }, record: 'n2 3', heard: { n2: 'unknown' } }, 'Hold 4'],
+  ['here it has the lower term', { claims: { me: '4 alone' }, record: 'n2 3', heard: { n2: 'unknown' } }, 'Hold 4'],
   [
-    'it has one that was not made alone against it',
+    'here it is against a claim that was not made alone',
     { claims: { me: '2' }, record: 'n2 3', heard: { n2: 'unknown' } },
     'Hold 2',
   ],
@@ -149,21 +166,21 @@ table('the record counts where nothing is heard', [
     'Hold 2',
   ],
   [
-    'a dead node on record is known by its claims, and has none',
+    'a dead node on record is known by its claims, and has no claim',
     { claims: { me: '2 alone' }, record: 'n2 3', heard: { n2: 'dead' } },
     'Hold 2',
   ],
 ]);
 
 table('a holder keeps its VIP while it lives and has a link for it', [
-  ['it goes on', { claims: { me: '3' } }, 'Hold 3'],
+  ['it continues', { claims: { me: '3' } }, 'Hold 3'],
   [
-    'it has lost its link: the next one is to take it',
+    'it has lost its link: the next candidate must take it',
     { claims: { me: '3' }, linkless: 'me' },
     'AwaitingClaim n2 waits',
   ],
   [
-    'it hears the others out: it is silent, and does not give it up',
+    'it listens: it is silent, and keeps its claim',
     { claims: { me: '3' }, state: 'listening' },
     'Listening me claims 3',
   ],
@@ -173,65 +190,81 @@ table('a holder keeps its VIP while it lives and has a link for it', [
     { record: 'me 3', state: 'incomplete' },
     'Listening me waits',
   ],
-  ['so it is with what it remembers', { former: 'me 3', state: 'incomplete' }, 'Listening me waits'],
-  ['what it has claimed since does not wait for that', { claims: { me: '3' }, state: 'incomplete' }, 'Hold 3'],
-  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone probes anybody'],
+  ['the same applies to a claim from its memory', { former: 'me 3', state: 'incomplete' }, 'Listening me waits'],
   [
-    'claimed alone, and others are heard, but not all claims are known',
+    'a claim that it has made since does not wait for the other claims',
+    { claims: { me: '3' }, state: 'incomplete' },
+    'Hold 3',
+  ],
+  ['claimed alone, and still alone', { claims: { me: '3 alone' }, state: 'isolated' }, 'Hold 3 alone probes any-host'],
+  [
+    'claimed alone, peers are heard now, but not all claims are known',
     { claims: { me: '3 alone' }, state: 'incomplete' },
     'Hold 3 alone',
   ],
-  ['claimed alone, and not contested by those that are heard now', { claims: { me: '3 alone' } }, 'Hold 3'],
-  ['claimed among others, and alone now', { claims: { me: '3' }, state: 'isolated' }, 'Hold 3 probes anybody'],
+  ['claimed alone, and no peer that is heard now contests it', { claims: { me: '3 alone' } }, 'Hold 3'],
   [
-    'alone it looks out for the other claimant',
+    'claimed while peers were heard, and alone now',
+    { claims: { me: '3' }, state: 'isolated' },
+    'Hold 3 probes any-host',
+  ],
+  [
+    'alone, it probes for the other claimant',
     { claims: { me: '3', n3: '2' }, heard: { n3: 'dead' }, state: 'isolated' },
     'Hold 3 probes n3',
   ],
 ]);
 
-table('a holder that is to go goes on until another node has taken it', [
-  ['it is drained', { claims: { me: '3' }, heard: { me: 'draining' } }, 'Hold 3 leaving'],
+table('a holder that must give up its VIP continues until another node has taken it', [
+  ['the node is drained', { claims: { me: '3' }, heard: { me: 'draining' } }, 'Hold 3 leaving'],
   ['no advertisement selects it any more', { claims: { me: '3' }, unselected: 'me' }, 'Hold 3 leaving'],
   ['no other node could take it', { claims: { me: '3' }, heard: { me: 'draining', n2: 'slow', n3: 'dead' } }, 'Hold 3'],
-  ['nor has one a link', { claims: { me: '3' }, heard: { me: 'draining' }, linkless: 'n2 n3' }, 'Hold 3'],
+  ['no other node has a link', { claims: { me: '3' }, heard: { me: 'draining' }, linkless: 'n2 n3' }, 'Hold 3'],
   ['it has moved too often', { claims: { me: '3' }, unselected: 'me', state: 'damped' }, 'Hold 3 damped'],
   [
-    'but a drain is a wish of people',
+    'but a drain is a request of a person',
     { claims: { me: '3' }, heard: { me: 'draining' }, state: 'damped' },
     'Hold 3 leaving',
   ],
-  ['a person wants it at a node', { claims: { me: '3' }, moveTo: 'n3' }, 'Hold 3 leaving to n3'],
-  ['that cannot have it', { claims: { me: '3' }, moveTo: 'n3', heard: { n3: 'dead' } }, 'Hold 3'],
-  ['that has it', { claims: { me: '3' }, moveTo: 'me' }, 'Hold 3'],
+  ['a person requests a move to another node', { claims: { me: '3' }, moveTo: 'n3' }, 'Hold 3 leaving to n3'],
+  ['the requested node cannot have it', { claims: { me: '3' }, moveTo: 'n3', heard: { n3: 'dead' } }, 'Hold 3'],
+  ['the requested node already has it', { claims: { me: '3' }, moveTo: 'me' }, 'Hold 3'],
 ]);
 
-table('from a node that lives nothing is taken before it says so', [
-  ['it was restarted, and has a moment to claim it again', { former: 'n2 3', heard: { n2: 'starting' } }, 'StandIn n2'],
+table('a VIP of a living node is not taken over before that node allows it', [
   [
-    'it is back without a claim for less than a second and a half',
+    'it was restarted, and has a moment to claim the VIP again',
+    { former: 'n2 3', heard: { n2: 'starting' } },
+    'StandIn n2',
+  ],
+  [
+    'it is back without a claim, for less than a second and a half',
     { former: 'n2 3', heard: { n2: 'back' }, waitedMs: 1_499 },
     'NotHolder n2 waits',
   ],
   [
-    'for longer, and no node answers for it',
+    'it is back for longer, and no node answers for the VIP',
     { former: 'n2 3', seen: 3, heard: { n2: 'back' }, waitedMs: 1_500, wire: 'Unanswered', ranks: 'n3 me n2' },
     'Hold 4',
   ],
   ['it has lost its link', { claims: { n2: '3' }, linkless: 'n2' }, 'Hold 4'],
   ['it leaves', { claims: { n2: '3 leaving' } }, 'Hold 4'],
-  ['it leaves, and another node is the next', { claims: { n2: '3 leaving' }, ranks: 'n3 me n2' }, 'NotHolder n2 waits'],
-  ['it leaves to this one', { claims: { n2: '3 leaving-to-me' }, ranks: 'n3 n2 me' }, 'Hold 4'],
   [
-    'it leaves while this one hears the others out',
-    { claims: { n2: '3 leaving' }, state: 'listening' },
-    'NotHolder n2',
+    'it leaves, and another node is the next candidate',
+    { claims: { n2: '3 leaving' }, ranks: 'n3 me n2' },
+    'NotHolder n2 waits',
   ],
-  ['it is to go, and has not said so', { claims: { n2: '3' }, unselected: 'n2' }, 'NotHolder n2 waits'],
-  ['for less than five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 4_999 }, 'NotHolder n2 waits'],
-  ['for five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 5_000 }, 'Hold 4'],
+  ['it leaves to this node', { claims: { n2: '3 leaving-to-me' }, ranks: 'n3 n2 me' }, 'Hold 4'],
+  ['it leaves while this node listens', { claims: { n2: '3 leaving' }, state: 'listening' }, 'NotHolder n2'],
+  ['it must leave, and has not announced it', { claims: { n2: '3' }, unselected: 'n2' }, 'NotHolder n2 waits'],
   [
-    'it is to go, and has moved too often',
+    'it must leave, for less than five seconds',
+    { claims: { n2: '3' }, unselected: 'n2', waitedMs: 4_999 },
+    'NotHolder n2 waits',
+  ],
+  ['it must leave, for five seconds', { claims: { n2: '3' }, unselected: 'n2', waitedMs: 5_000 }, 'Hold 4'],
+  [
+    'it must leave, and the VIP has moved too often',
     { claims: { n2: '3' }, unselected: 'n2', state: 'damped' },
     'NotHolder n2 damped',
   ],

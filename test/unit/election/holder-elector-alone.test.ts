@@ -1,4 +1,7 @@
-/** What a speaker does while it does not know all that it should: claims that are never told, and peers that are heard on the wire alone. */
+/**
+ * A speaker with incomplete knowledge: it never gets the claims of a peer, or hears a peer on the
+ * wire only.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -33,7 +36,7 @@ class Pair {
     return this;
   }
 
-  /** The peer beats, and says that it has these claims. */
+  /** The peer sends a heartbeat with the digest of these claims. */
   readonly beat = (total: ClaimsDigest = noClaims): void => {
     const beat: Heartbeat = {
       ...{ kind: 'Heartbeat', from: peer, to: { ...self, newest: self.incarnation }, sequence: ++this.#sequence },
@@ -61,7 +64,10 @@ class Pair {
   }
 }
 
-/** One that holds its VIP, and has heard nothing of its peer for half a second: it goes on as one that hears no other node. */
+/**
+ * A speaker that holds its VIP and has not heard its peer for half a second. It continues as a node
+ * that hears no other node.
+ */
 function left(): Pair {
   const pair = new Pair();
   pair.run(1_000, pair.beat);
@@ -71,7 +77,7 @@ function left(): Pair {
   return pair;
 }
 
-test('a peer that lives and does not tell its claims is waited for for a second, and no longer', () => {
+test('a peer that lives and does not send its claims is waited for, for a second and no longer', () => {
   const pair = new Pair();
   const untold = () => pair.beat({ count: 1, sum: 1 });
   pair.run(900, untold);
@@ -80,7 +86,7 @@ test('a peer that lives and does not tell its claims is waited for for a second,
   assert.equal(pair.action, 'Hold');
 });
 
-test('a node that hears no other gives way to a node that has answered for its VIP for half a second', () => {
+test('a node that hears no peer gives way to a node that has answered for its VIP for half a second', () => {
   const pair = left();
   const answer = () => pair.keeper.heardOnWire(address, peerMac, pair.now);
   pair.run(450, answer);
@@ -90,7 +96,7 @@ test('a node that hears no other gives way to a node that has answered for its V
   assert.notEqual(pair.action, 'Hold');
 });
 
-test('not to a host that is no node, and not while it hears the others', () => {
+test('a node does not give way to a host that is no node, nor while it hears its peers', () => {
   const alone = left();
   alone.run(2_000, () => alone.keeper.heardOnWire(address, '02:99:00:00:00:01', alone.now));
   assert.equal(alone.action, 'Hold');
@@ -102,9 +108,10 @@ test('not to a host that is no node, and not while it hears the others', () => {
   assert.equal(heard.action, 'Hold');
 });
 
-test('what it has claimed alone it gives up at once to a node that answers', () => {
+test('a node that hears no peer gives up at once a VIP that it claimed alone when another node answers for it', () => {
   const pair = new Pair();
-  // The peer is heard once, which tells its hardware address, and falls silent while it is waited for.
+  // One heartbeat makes the peer's hardware address known. Then the peer is silent while the node
+  // waits for it.
   pair.beat({ count: 1, sum: 1 });
   pair.run(3_000);
   assert.deepEqual([pair.action, pair.keeper.claims.get('u')?.isolated], ['Hold', true]);

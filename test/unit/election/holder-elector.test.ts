@@ -1,4 +1,4 @@
-/** Speakers that hear each other over a virtual network: who holds a VIP, and when. */
+/** Speakers that hear each other over a virtual network: which node holds a VIP, and when. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -11,16 +11,16 @@ import { Schedule } from '../../sim/schedule.ts';
 const names = ['n1', 'n2', 'n3'];
 const macOf = (node: string) => `02:00:00:00:00:0${node.slice(1)}`;
 
-/** A few speakers in one subnet: real runners, on virtual time that goes in steps of 10 ms. */
+/** A few speakers in one subnet: real runners, on virtual time in steps of 10 ms. */
 class Network {
   readonly runners = new Map<string, ElectionRunner>();
   readonly records = new Map<string, { readonly node: string; readonly term: number }>();
-  /** Nodes whose cable is cut or whose power is off. */
+  /** Nodes with a cut cable or without power. */
   readonly dark = new Set<string>();
-  /** The liveness port is closed everywhere; the wire still answers. */
+  /** The liveness port is closed everywhere, but ARP is still answered. */
   blocked = false;
   readonly vips: readonly string[];
-  /** Everything that was sent, for a host that sends it again. */
+  /** All messages that were sent, for a host that replays them. */
   readonly captured: Message[] = [];
   readonly #schedule = new Schedule();
   #incarnations = 0;
@@ -65,7 +65,7 @@ class Network {
     this.runners.get(name)?.observe({ vips, nodes, links });
   }
 
-  /** Lets time pass; calls `each` every 10 ms. */
+  /** Lets time pass, and calls `each` every 10 ms. */
   run(ms: number, each: () => void = () => undefined): void {
     for (let passed = 0; passed < ms; passed += 10) {
       each();
@@ -73,7 +73,7 @@ class Network {
     }
   }
 
-  /** A host on the wire sends again what it has captured, on another path. */
+  /** A host on the wire replays captured messages, on another path. */
   replay(messages: readonly Message[], path: string): void {
     for (const message of messages) this.runners.get(message.to.node)?.receive(message, path);
   }
@@ -99,7 +99,7 @@ class Network {
       .map(([name]) => name);
   }
 
-  /** Who holds what, as seen from the nodes that are reachable. */
+  /** The holder of each VIP, as seen from the reachable nodes. */
   holders(): Readonly<Record<string, string>> {
     return Object.fromEntries(
       this.vips.map((address) => [
@@ -119,13 +119,13 @@ function settled(vipCount = 12): Network {
   return network;
 }
 
-test('every new VIP gets one holder, and none gets more than its share', () => {
+test('every new VIP gets one holder, and no node gets more than its share', () => {
   const loads = new Map<string, number>();
   for (const holder of Object.values(settled(30).holders())) loads.set(holder, (loads.get(holder) ?? 0) + 1);
   for (const [node, load] of loads) assert.ok(load <= Math.ceil((1.25 * 30) / 3), `${node} holds ${load}`);
 });
 
-test('a dead node loses its VIPs within half a second, the others keep theirs, and its return moves nothing', () => {
+test('a dead node loses its VIPs within half a second, other nodes keep theirs, and its return moves nothing', () => {
   const network = settled();
   const before = network.holders();
   const dead = before[network.vips[0] ?? ''] ?? assert.fail();
@@ -146,7 +146,7 @@ test('a dead node loses its VIPs within half a second, the others keep theirs, a
   network.run(3_000, () => assert.deepEqual(network.holders(), after));
 });
 
-test('a firewall on the port moves nothing: the holders still answer on the wire', () => {
+test('a firewall on the port moves no VIP: the holders still answer on the wire', () => {
   const network = settled();
   const before = network.holders();
   network.blocked = true;
@@ -155,7 +155,7 @@ test('a firewall on the port moves nothing: the holders still answer on the wire
   network.run(2_000, () => assert.deepEqual(network.holders(), before));
 });
 
-test('a speaker that says it restarts keeps its VIPs, and another one stands in meanwhile', () => {
+test('a speaker that announces its restart keeps its VIPs, and another one stands in meanwhile', () => {
   const network = settled();
   const before = network.holders();
   const vip = network.vips[0] ?? '';
@@ -175,7 +175,7 @@ test('a speaker that says it restarts keeps its VIPs, and another one stands in 
   assert.deepEqual(network.holders(), before);
 });
 
-test('all nodes start from the record after a power cut', () => {
+test('after a power cut, all nodes start from the record', () => {
   const network = settled();
   const before = network.holders();
   for (const name of names) network.start(name);
@@ -183,7 +183,7 @@ test('all nodes start from the record after a power cut', () => {
   assert.deepEqual(network.holders(), before);
 });
 
-test('datagrams that are sent again, on whatever path, have no effect on holders: they neither move a VIP nor keep the dead alive', () => {
+test('replayed datagrams, on any path, have no effect on holders: they neither move a VIP nor keep a dead node alive', () => {
   const network = settled();
   const before = network.holders();
   const old = network.captured.slice();
@@ -195,7 +195,7 @@ test('datagrams that are sent again, on whatever path, have no effect on holders
   const diedAt = network.now;
   let movedAt = Number.POSITIVE_INFINITY;
   network.run(2_000, () => {
-    // One datagram every 50 ms to each of the others: as good as beats.
+    // One datagram every 50 ms to each of the other nodes: as many as heartbeats.
     if (network.now % 50 === 0) {
       network.replay(captured.slice(next, next + 2), 'another');
       next += 2;
@@ -206,7 +206,7 @@ test('datagrams that are sent again, on whatever path, have no effect on holders
   assert.ok(movedAt - diedAt <= 500, `all moved after ${movedAt - diedAt} ms`);
 });
 
-test('claims from before a restart are remembered over the next one too, until somebody claims the VIP', () => {
+test('claims from before a restart are remembered over the next one too, until a node claims the VIP', () => {
   const claims = ['a', 'b'].map((uid) => ({ uid, term: 3, isolated: false, leaving: false }));
   const elector = new HolderElector({ node: 'n1', incarnation: '1'.padStart(16, '0') }, 0, claims);
   assert.deepEqual(elector.toRemember, claims);

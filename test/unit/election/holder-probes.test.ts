@@ -1,4 +1,4 @@
-/** An answer on the wire says that a node lives now, and soon says nothing any more. */
+/** An answer on the wire proves that a node lives now, and soon proves nothing any more. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -9,26 +9,26 @@ const address = '192.0.2.10' as Ip;
 const vip: Vip = { uid: 'u', address, eligible: new Set(['n']), serves: () => true, recorded: undefined };
 const wanted = [{ vip, node: 'n' }];
 
-test('a node that answered answers, until it has not for a second and a few questions', () => {
+test('a node that answered counts as answering, until it has not answered for a second and a few probes', () => {
   const asks = new HolderProbes();
-  assert.ok(!asks.answersFor('n', 0), 'it was never heard');
+  assert.ok(!asks.answersFor('n', 0), 'the node was never heard');
   asks.answered(address, 'n', 1_000);
   assert.ok(asks.answersFor('n', 1_000));
   assert.ok(asks.answersFor('n', 2_000));
-  assert.ok(!asks.answersFor('n', 3_000), 'nobody has asked it since');
+  assert.ok(!asks.answersFor('n', 3_000), 'no probe was sent since');
   assert.ok(!asks.answersFor('other', 1_000));
 });
 
-test('three questions without an answer are worth more than the answer before them', () => {
+test('three unanswered probes outweigh the answer before them', () => {
   const asks = new HolderProbes();
   asks.due(wanted, 0);
   asks.answered(address, 'n', 10);
-  // After an answer the next question has a second's time.
+  // After an answer the next probe may wait for a second.
   for (const now of [1_000, 1_050, 1_100]) assert.equal(asks.due(wanted, now).length, 1, `${now}`);
   assert.ok(!asks.answersFor('n', 1_150));
 });
 
-test('that nobody answers is believed after so many questions in so long a time', () => {
+test('the silence of a VIP is believed after enough probes in enough time', () => {
   const asks = new HolderProbes();
   const proof = { probes: 3, forMs: 150 };
   for (const now of [0, 50, 100]) asks.due(wanted, now);

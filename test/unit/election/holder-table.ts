@@ -1,6 +1,6 @@
 /**
- * Tables of what a node decides about one VIP: what it knows in a row of words, what it decides in one line. The node is `me`; the ranks are
- * given, so that no row depends on a hash.
+ * Tables of the decisions of a node about one VIP. A row has what the node knows, as words, and the
+ * decision, in one line. The node is `me`. The ranks are given, so that no row depends on a hash.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,33 +10,42 @@ import type { Candidate, HolderDecision, HolderView, Vip } from '../../../src/el
 import { RendezvousRanking } from '../../../src/hash/rendezvous.ts';
 import type { Claim } from '../../../src/liveness/messages.ts';
 
-/** What `me` knows when it decides. All that is left out is as in a healthy cluster of three nodes. */
+/**
+ * What `me` knows when it decides. Everything that a row leaves out is as in a healthy cluster of
+ * three nodes.
+ */
 export interface Known {
   /** By node: `TERM`, and then `alone`, `leaving` or `leaving-to-NODE`. */
   readonly claims?: Readonly<Record<string, string>>;
-  /** What is on record, as `NODE TERM`. */
+  /** The holder on record, as `NODE TERM`. */
   readonly record?: string;
-  /** The claim of before a restart, as `NODE TERM`. */
+  /** The claim from before a restart, as `NODE TERM`. */
   readonly former?: string;
-  /** The highest term of a claim to it that was ever heard, where that is not one of `claims`. */
+  /** The highest term of a claim to the VIP that was ever heard, if no claim in `claims` has it. */
   readonly seen?: number;
-  /** By node: what was heard of it and on the wire, as a list of the words of {@link heardAs}. */
+  /** By node: what was heard of it and on the wire, as words of {@link heardAs}. */
   readonly heard?: Readonly<Record<string, string>>;
-  /** Of `me`, as a list of words: `listening`, `isolated`, `incomplete` (claims of others are not all known), `damped`. */
+  /**
+   * The state of `me`, as words: `listening`, `isolated`, `incomplete` (not all claims of peers are
+   * known), `damped`.
+   */
   readonly state?: string;
-  /** What the wire says of this VIP. */
+  /** Whether this VIP is answered for on the wire. */
   readonly wire?: 'Answered' | 'Unanswered';
-  /** How long it has waited. */
+  /** How long the VIP has waited. */
   readonly waitedMs?: number;
   /** The nodes in the order of their scores. */
   readonly ranks?: string;
-  /** Nodes that have no link for it, and nodes that no advertisement selects. */
+  /** Nodes that have no link for the VIP, and nodes that no advertisement selects. */
   readonly linkless?: string;
   readonly unselected?: string;
   readonly moveTo?: string;
 }
 
-/** A rule, an instance of it, and what is decided: `Hold TERM ...`, `StandIn NODE`, or the reason for silence and the holder. */
+/**
+ * A rule, an instance of it, and the decision: `Hold TERM ...`, `StandIn NODE`, or the reason for
+ * silence and the holder.
+ */
 export type Row = readonly [rule: string, known: Known, decided: string];
 
 const now = 100_000;
@@ -49,7 +58,7 @@ const alive: Candidate = {
 };
 const gone = { gains: false } as const;
 
-/** What each word says of a node. */
+/** What each word means for a node. */
 const heardAs: Readonly<Record<string, Partial<Candidate>>> = {
   alive: {},
   dead: { liveness: 'Dead', ...gone },
@@ -65,7 +74,7 @@ const heardAs: Readonly<Record<string, Partial<Candidate>>> = {
 
 const states = ['listening', 'isolated', 'incomplete', 'damped'];
 
-/** The ranks are as the row says. */
+/** A ranking that is given by the row. */
 class GivenRanks extends RendezvousRanking {
   readonly #ranks: readonly string[];
 
@@ -149,13 +158,13 @@ function textOf({ action, term, holder, claim, waits, probe, damped }: HolderDec
     ...(action.kind === 'Silent' ? [action.reason, holder ?? '-'] : [what]),
     ...(said ?? []),
     ...((action.kind === 'Silent' && claim && [`claims ${claim.term}`]) || []),
-    ...[probe && `probes ${probe.node ?? 'anybody'}`, waits && 'waits', damped && 'damped'],
+    ...[probe && `probes ${probe.node ?? 'any-host'}`, waits && 'waits', damped && 'damped'],
   ]
     .filter((word) => word !== undefined && word !== false && word !== '')
     .join(' ');
 }
 
-/** One test for each table: every row is decided as it says. */
+/** Declares one test for each table. It fails if a row is decided differently. */
 export function table(name: string, rows: readonly Row[]): void {
   test(name, () => {
     const decided = rows.map(([rule, known]) => {

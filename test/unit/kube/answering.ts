@@ -1,11 +1,11 @@
-/** A client of a server in this process that answers as a test wants it to. */
+/** A client of a server in this process. The test gives the server's answers. */
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { KubeClient } from '../../../src/kube/client.ts';
 
-/** Serves until the test ends. */
+/** Starts the server, which runs until the test ends. */
 export async function clientOf(t: TestContext, answer: RequestListener): Promise<KubeClient> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -19,7 +19,7 @@ export async function clientOf(t: TestContext, answer: RequestListener): Promise
   return client;
 }
 
-/** The JSON of a request's body. */
+/** The parsed JSON body of a request. */
 export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   return JSON.parse(await text(request));
 }

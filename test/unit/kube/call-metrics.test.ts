@@ -1,9 +1,9 @@
-/** How requests are named in metrics. */
+/** The names of API requests in the metrics. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rbacNamesOf } from '../../../src/kube/call-metrics.ts';
 
-test('a request is named by the words of RBAC', () => {
+test('a request is named with the verbs and resources of RBAC', () => {
   const rows = [
     { method: 'GET', path: '/api/v1/services', watches: false, words: 'list services' },
     { method: 'GET', path: '/api/v1/services', watches: true, words: 'watch services' },

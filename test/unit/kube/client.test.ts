@@ -1,10 +1,10 @@
-/** What the client makes of the API server's answers. */
+/** How the client treats the API server's answers. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ApiError, isStale } from '../../../src/kube/client.ts';
 import { clientOf } from './answering.ts';
 
-/** The error of a request that is refused with this Status. */
+/** The error of a request that the server refuses with this status code and body. */
 async function refusal(t: TestContext, status: number, body: unknown): Promise<unknown> {
   const client = await clientOf(t, (_, response) => void response.writeHead(status).end(JSON.stringify(body)));
   return client.json({ path: '/api' }).then(
@@ -13,7 +13,7 @@ async function refusal(t: TestContext, status: number, body: unknown): Promise<u
   );
 }
 
-test('a write is stale where the object has changed, and not where another manager owns a field', async (t) => {
+test('a write is stale if the object has changed, but not if another manager owns a field', async (t) => {
   const changed = await refusal(t, 409, { reason: 'Conflict', message: 'the object has been modified' });
   const causes = [{ reason: 'FieldManagerConflict', message: 'conflict with "other"' }];
   const owned = await refusal(t, 409, { reason: 'Conflict', details: { causes } });
@@ -21,14 +21,14 @@ test('a write is stale where the object has changed, and not where another manag
   assert.deepEqual([changed, owned, gone].map(isStale), [true, false, false]);
 });
 
-test('a proxy that answers with anything is a refusal that says what it said', async (t) => {
+test('an answer of a proxy that is no JSON is a refusal, and its message contains the answer', async (t) => {
   const client = await clientOf(t, (_, response) => void response.writeHead(502).end('<html>Bad gateway</html>'));
   await assert.rejects(client.json({ path: '/api' }), (error) => {
     return error instanceof ApiError && error.status === 502 && /HTTP 502: <html>Bad gateway/.test(error.message);
   });
 });
 
-test('an apply takes fields from their owners only where that was asked for', async (t) => {
+test('an apply takes fields from their owners only with force', async (t) => {
   const urls: string[] = [];
   const client = await clientOf(t, ({ url = '' }, response) => {
     urls.push(url);
@@ -49,7 +49,7 @@ test('an apply takes fields from their owners only where that was asked for', as
   );
 });
 
-test('an object of a watch may come in pieces', async (t) => {
+test('an object of a watch may arrive in pieces', async (t) => {
   const { promise: isFirstRead, resolve: firstIsRead } = Promise.withResolvers<void>();
   const client = await clientOf(t, async (_, response) => {
     response.write('{"a":1}\n{"b"');

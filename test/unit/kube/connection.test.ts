@@ -1,11 +1,11 @@
-/** Credentials are asked for again and again: tokens are rotated, and a failed look is not the last one. */
+/** Credentials are read again and again: tokens are rotated, and a failed read is not final. */
 import assert from 'node:assert/strict';
 import type { RequestOptions } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { connectBy } from '../../../src/kube/connection.ts';
 
-/** A configuration whose credentials are these, one after the other; an Error is a look that fails. */
+/** A configuration that returns these credentials in turn. For an Error, the read fails. */
 function configOf(...credentials: readonly (string | Error)[]): KubeConfig {
   const config = new KubeConfig();
   config.loadFromOptions({
@@ -30,9 +30,9 @@ function clockOf(t: TestContext): { now: number } {
   return clock;
 }
 
-test('a token that was rotated is used within a minute', async (t) => {
+test('a rotated token is used within a minute', async (t) => {
   const clock = clockOf(t);
-  // The first look is that of the connection itself.
+  // The first read belongs to the connection itself.
   const { headers } = await connectBy(configOf('zeroth', 'first', 'second'));
   assert.deepEqual(await headers(), { authorization: 'Bearer first' });
   clock.now = 59_000;

@@ -1,4 +1,4 @@
-/** Events fit what the API server takes, and one that cannot be sent disturbs nobody. */
+/** Events fit the limits of the API server, and an Event that cannot be sent causes no failure. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type EventNote, EventSender } from '../../../src/kube/events.ts';
@@ -9,7 +9,7 @@ const regarding = { apiVersion: 'v1', kind: 'Service', namespace: 'shop', name: 
 const note: EventNote = { regarding, type: 'Warning', reason: 'NoPool', action: 'Allocate', note: 'why' };
 const log = createLogger('test', 'silent');
 
-/** What the API server gets of an Event; it answers with this status. */
+/** The Event that the API server receives. It answers with this status. */
 async function sent(t: TestContext, event: EventNote, status = 201) {
   const bodies: { readonly note: string; readonly metadata: { readonly namespace: string } }[] = [];
   const client = await clientOf(t, async (request, response) => {
@@ -17,10 +17,10 @@ async function sent(t: TestContext, event: EventNote, status = 201) {
     response.writeHead(status).end('{}');
   });
   await new EventSender({ client, log, component: 'controller' }).send(event);
-  return bodies[0] ?? assert.fail('nothing was sent');
+  return bodies[0] ?? assert.fail('no Event was sent');
 }
 
-test('a note is cut to the 1,024 bytes that the API takes, between characters or not', async (t) => {
+test('a note is cut to the 1,024 bytes that the API accepts, also in the middle of a character', async (t) => {
   assert.equal((await sent(t, note)).note, 'why');
   for (const long of ['x'.repeat(5_000), 'ü'.repeat(1_000), `x${'漢'.repeat(1_000)}`]) {
     const { note: cut } = await sent(t, { ...note, note: long });
@@ -35,6 +35,6 @@ test('an Event about an object without a namespace goes to the namespace default
   assert.equal((await sent(t, { ...note, regarding: cluster })).metadata.namespace, 'default');
 });
 
-test('an Event that is refused is no failure of whoever sends it', async (t) => {
+test('a refused Event is no failure for its sender', async (t) => {
   await sent(t, note, 403);
 });

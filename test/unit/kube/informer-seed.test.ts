@@ -1,4 +1,4 @@
-/** What was known before a restart counts until the API server has told its own word, and not any longer. */
+/** Views from before a restart count until the API server answers, and no longer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Informer } from '../../../src/kube/informer.ts';
@@ -13,12 +13,12 @@ interface Thing {
 const listed: Thing = { metadata: { name: 'listed', uid: 'l', resourceVersion: '7' } };
 const remembered = { name: 'remembered', uid: 'r', resourceVersion: '9' };
 
-test('a seed is there before the first list, all of it is gone with it, and none is taken after it', async (t) => {
+test('a seed is used until the first list, which replaces it completely; a later seed is ignored', async (t) => {
   const stop = new AbortController();
   t.after(() => stop.abort());
   const { promise: mayAnswer, resolve: answer } = Promise.withResolvers<void>();
   const client = await clientOf(t, async ({ url = '' }, response) => {
-    // A watch stays open, and says nothing.
+    // A watch stays open and sends nothing.
     if (url.includes('watch=true')) return void response.flushHeaders();
     await mayAnswer;
     response.end(JSON.stringify({ metadata: { resourceVersion: '8' }, items: [listed] }));
@@ -33,8 +33,8 @@ test('a seed is there before the first list, all of it is gone with it, and none
   informer.seed([remembered]);
   assert.deepEqual([informer.known, informer.synced, names()], [true, false, ['remembered']]);
   answer();
-  await eventually('the first list', () => informer.synced);
-  assert.deepEqual(names(), ['listed'], 'however new the seed looks');
+  await eventually('the informer has read its first list', () => informer.synced);
+  assert.deepEqual(names(), ['listed'], 'the seed is gone, whatever its resource version');
   informer.seed([remembered]);
   assert.deepEqual(names(), ['listed']);
   stop.abort();

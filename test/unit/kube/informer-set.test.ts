@@ -1,4 +1,4 @@
-/** The state of a set of informers follows from the state of each. */
+/** The state of a set of informers follows from the states of its members. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultOf, isKnown, isSynced } from '../../../src/kube/informer-set.ts';
@@ -17,7 +17,7 @@ test('a set is known when every informer has data, from a list or from a snapsho
   assert.equal(isKnown({ pools: informer({ synced: false, known: false }), nodes: informer() }), false);
 });
 
-test('the fault of a set is that of the first informer that has one', () => {
+test('the fault of a set is the fault of its first informer that has one', () => {
   assert.equal(faultOf({ pools: informer(), nodes: informer() }), undefined);
   assert.equal(faultOf({ pools: informer(), nodes: informer({ fault: 'n' }), pods: informer({ fault: 'p' }) }), 'n');
 });

@@ -1,4 +1,4 @@
-/** The store sees the same object from the watch and from our own writes, in any order. */
+/** The store gets the same object from the watch and from Berth's own writes, in any order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ViewStore } from '../../../src/kube/view-store.ts';
@@ -8,7 +8,7 @@ const view = (uid: string, version: number) => ({ name: uid, uid, resourceVersio
 const versions = (store: ViewStore<ReturnType<typeof view>>) =>
   store.values().map(({ resourceVersion }) => resourceVersion);
 
-test('the newest version stays, whatever the order of arrival', () => {
+test('the newest version stays, in whatever order versions arrive', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 2000 }), { minLength: 1 }), (arrivals) => {
       const store = new ViewStore<ReturnType<typeof view>>();
@@ -18,19 +18,19 @@ test('the newest version stays, whatever the order of arrival', () => {
   );
 });
 
-test('an event of before the delete does not bring the object back, a later one does', () => {
+test('an event from before the delete does not bring the object back, but a later one does', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
   store.put(view('a', 1));
   assert.equal(store.remove('a', '5'), true);
   assert.equal(store.remove('a', '5'), false);
   assert.equal(store.put(view('a', 4)), false);
   assert.deepEqual(versions(store), []);
-  // It left a selection, and came back into it.
+  // The object left a selection, and came back into it.
   assert.equal(store.put(view('a', 9)), true);
   assert.deepEqual(versions(store), ['9']);
 });
 
-test('a newer version is taken in though it says the same, and what it says that is new is news', () => {
+test('a newer version with the same facts is stored, and only a new fact counts as a change', () => {
   const store = new ViewStore<{ name: string; uid: string; resourceVersion: string; facts: { n: number } }>();
   const fact = (version: number, n: number) => ({ ...view('a', version), facts: { n } });
   assert.equal(store.put(fact(1, 1)), true);
@@ -39,7 +39,7 @@ test('a newer version is taken in though it says the same, and what it says that
   assert.equal(store.put(fact(3, 2)), true);
 });
 
-test('a list replaces what it does not name, and brings what it does', () => {
+test('a list removes the objects that it does not name, and adds those that it names', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
   store.put(view('gone', 1));
   store.put(view('changed', 2));
@@ -50,7 +50,7 @@ test('a list replaces what it does not name, and brings what it does', () => {
   );
 });
 
-test('what is gone is forgotten in time', () => {
+test('a deleted object is forgotten after a thousand others', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
   store.remove('first', '9');
   for (let i = 0; i < 1000; i++) store.remove(`n${i}`, '9');
@@ -58,7 +58,7 @@ test('what is gone is forgotten in time', () => {
   assert.equal(store.put(view('n999', 1)), false);
 });
 
-test('after a new beginning nothing of before stays, however new it looked', () => {
+test('after a clear, no earlier object stays, whatever its version', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
   store.replace([view('seeded', 99)], '');
   store.clear();
@@ -66,7 +66,7 @@ test('after a new beginning nothing of before stays, however new it looked', () 
   assert.deepEqual(versions(store), ['2']);
 });
 
-test('the revision is another one whenever something else is said, and only then', () => {
+test('the revision changes whenever the facts change, and only then', () => {
   const store = new ViewStore<ReturnType<typeof view>>();
   const isNewAfter = (act: () => void) => {
     const before = store.revision;

@@ -1,4 +1,7 @@
-/** The tests' way to the API server: through the relay, over TLS, to a server here that writes down what it is asked. */
+/**
+ * The tests' client of the API server: through the relay, over TLS, to a server in this process
+ * that records the requests.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,7 +20,7 @@ const address = '192.0.2.1';
 const folder = mkdtempSync(join(tmpdir(), 'berth-api-'));
 const socketPath = join(folder, 'api.sock');
 let asked: { readonly call: string; readonly type: string | undefined; readonly body: unknown }[] = [];
-/** What the server answers, by method and path; 404 to all else. */
+/** The server's answers, by method and path. Any other request gets a 404. */
 let answers: Record<string, readonly [status: number, body: object]> = {};
 let server: Server;
 let relay: ChildProcess;
@@ -40,7 +43,7 @@ before(async () => {
   const program = new URL('../../lab/relay.ts', import.meta.url).pathname;
   const { port } = server.address() as AddressInfo;
   relay = spawn(process.execPath, [program, socketPath, `${port}`], { stdio: 'inherit' });
-  await eventually('the relay', () => existsSync(socketPath));
+  await eventually('the relay listens', () => existsSync(socketPath));
   api = new Api({ socketPath, pki: folder, address });
 });
 beforeEach(() => {
@@ -57,14 +60,14 @@ after(() => {
 const calls = () => asked.map(({ call }) => call);
 const web = '/api/v1/namespaces/default/services/web';
 
-test('an object that is not there is undefined to one question, and an error to the other', async () => {
+test('find returns undefined for a missing object, and get throws an error', async () => {
   assert.equal(await api.find('services', 'web'), undefined);
   await assert.rejects(api.get('services', 'web'), (error) => error instanceof ApiError && error.status === 404);
   answers[`GET ${web}`] = [500, { kind: 'Status', message: 'the disk is full' }];
   await assert.rejects(api.find('services', 'web'), /^Error: the disk is full$/);
 });
 
-test('selectors choose what is listed', async () => {
+test('selectors choose the objects of a list', async () => {
   const path = '/api/v1/namespaces/a/pods?labelSelector=app%3Dweb&fieldSelector=spec.nodeName%3Dn1';
   answers[`GET ${path}`] = [200, { items: [{ metadata: { name: 'one' } }] }];
   const pods = await api.list('pods', { namespace: 'a', labelSelector: 'app=web', fieldSelector: 'spec.nodeName=n1' });
@@ -74,7 +77,7 @@ test('selectors choose what is listed', async () => {
   );
 });
 
-test('each document is applied where discovery says its kind is, and a field without a value is left out', async () => {
+test('each document is applied to the path that discovery reports for its kind, without fields that have no value', async () => {
   const resources = [
     { name: 'services/status', kind: 'Service', namespaced: true },
     { name: 'services', kind: 'Service', namespaced: true },
@@ -98,7 +101,7 @@ test('each document is applied where discovery says its kind is, and a field wit
   );
 });
 
-test('what is deleted is waited for where it does not go at once', async () => {
+test('a delete waits until the object is gone', async () => {
   const remove = `DELETE ${web}?propagationPolicy=Background`;
   answers[remove] = [200, { kind: 'Status' }];
   await api.delete('services', 'web');
@@ -106,7 +109,7 @@ test('what is deleted is waited for where it does not go at once', async () => {
   answers[remove] = [200, { kind: 'Service', metadata: { name: 'web', uid: '1' } }];
   answers[`GET ${web}`] = [200, { kind: 'Service', metadata: { name: 'web', uid: '1' } }];
   const gone = api.delete('services', 'web');
-  await eventually('two looks', () => asked.length >= 4);
+  await eventually('the client looks twice whether the object is gone', () => asked.length >= 4);
   delete answers[`GET ${web}`];
   await gone;
 });

@@ -1,4 +1,4 @@
-/** What links and addresses add up to, message by message. */
+/** The table of links and addresses that results from the kernel's messages. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -24,7 +24,7 @@ function tableOf(...messages: readonly Parameters<LinkTable['apply']>[0][]): Lin
 
 const addressesOf = (table: LinkTable) => table.links()[0]?.addresses.map((own) => own.address);
 
-test('links are in order of their index', () => {
+test('links are sorted by their index', () => {
   assert.deepEqual(
     tableOf(link(3), link(1), link(2))
       .links()
@@ -35,7 +35,7 @@ test('links are in order of their index', () => {
 
 const states = [
   { desc: 'up and operational', flags: working, up: true, carrier: true },
-  { desc: 'without signal', flags: interfaceFlag.up, up: true, carrier: false },
+  { desc: 'without a signal', flags: interfaceFlag.up, up: true, carrier: false },
   { desc: 'waiting for 802.1X', flags: interfaceFlag.up | interfaceFlag.lowerUp, up: true, carrier: false },
   { desc: 'down', flags: 0, up: false, carrier: false },
 ] as const;
@@ -47,13 +47,13 @@ for (const { desc, flags, up, carrier } of states) {
   });
 }
 
-test('tunnels and the loopback answer no ARP', () => {
+test('tunnels and the loopback do not answer ARP', () => {
   for (const flag of [interfaceFlag.noArp, interfaceFlag.loopback]) {
     assert.equal(tableOf(link(1, { flags: working | flag })).links()[0]?.noArp, true);
   }
 });
 
-test('a master is called by its name, also after a rename, and one that is unknown by its index', () => {
+test('a master is shown by its name, also after a rename, and an unknown one by its index', () => {
   const table = tableOf(link(1, { master: 2 }), link(2, { name: 'br0' }));
   assert.equal(table.links()[0]?.master, 'br0');
   table.apply(link(2, { name: 'lan' }));
@@ -64,20 +64,20 @@ test('a master is called by its name, also after a rename, and one that is unkno
   assert.equal(table.links()[0]?.master, undefined);
 });
 
-test('a link that goes takes its addresses along', () => {
+test('a link that is deleted loses its addresses', () => {
   const table = tableOf(link(1), address('192.0.2.1'), { kind: 'LinkGone', index: 1 });
   assert.deepEqual(table.links(), []);
   table.apply(link(1));
   assert.deepEqual(addressesOf(table), []);
 });
 
-test('addresses keep the order in which they came, whatever is said of them later', () => {
+test('addresses keep the order of their arrival, also when later messages change them', () => {
   const table = tableOf(link(1), address('192.0.2.2'), address('192.0.2.1'));
   table.apply(address('192.0.2.2', { flags: addressFlag.optimistic }));
   assert.deepEqual(addressesOf(table), ['192.0.2.2', '192.0.2.1']);
 });
 
-test('one address with two prefixes, or two peers, is two addresses', () => {
+test('an address with two prefixes or two peers counts as two addresses', () => {
   const peers = ['192.0.2.8', '192.0.2.9'].map((peer) => address('192.0.2.1', { peer: peer as Ip }));
   const table = tableOf(link(1), address('192.0.2.1', { prefix: 32 }), ...peers);
   table.apply({ ...address('192.0.2.1', { peer: '192.0.2.8' as Ip }), kind: 'AddressGone' });
@@ -103,22 +103,22 @@ for (const { desc, flags, usable } of uniqueness) {
   });
 }
 
-test('only what is new counts as a change', () => {
+test('only a real difference counts as a change', () => {
   const table = tableOf(link(1), address('192.0.2.1'));
   const rows = [
     { desc: 'the same link', message: link(1), changed: false },
     { desc: 'the same address', message: address('192.0.2.1'), changed: false },
     { desc: 'another MAC', message: link(1, { mac: '02:00:00:00:00:02' }), changed: true },
-    { desc: 'an address more', message: address('192.0.2.2'), changed: true },
-    { desc: 'an address less', message: { ...address('192.0.2.2'), kind: 'AddressGone' as const }, changed: true },
+    { desc: 'one more address', message: address('192.0.2.2'), changed: true },
+    { desc: 'one less address', message: { ...address('192.0.2.2'), kind: 'AddressGone' as const }, changed: true },
     {
-      desc: 'one less that was not there',
+      desc: 'the end of an unknown address',
       message: { ...address('192.0.2.2'), kind: 'AddressGone' as const },
       changed: false,
     },
     { desc: 'the end of a dump', message: { kind: 'End' as const, errno: 0 }, changed: false },
-    { desc: 'no link', message: { kind: 'LinkGone' as const, index: 1 }, changed: true },
-    { desc: 'no link again', message: { kind: 'LinkGone' as const, index: 1 }, changed: false },
+    { desc: 'the end of the link', message: { kind: 'LinkGone' as const, index: 1 }, changed: true },
+    { desc: 'the end of the link again', message: { kind: 'LinkGone' as const, index: 1 }, changed: false },
   ];
   for (const { desc, message, changed } of rows) assert.equal(table.apply(message), changed, desc);
 });

@@ -1,9 +1,9 @@
-/** What the kernel's own tables say of routes. */
+/** Routes as the kernel's own tables show them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultLinks4, defaultLinks6 } from '../../../src/linux/node-facts.ts';
 
-test('the links of default routes, IPv4', () => {
+test('the links of IPv4 default routes are read', () => {
   const text = [
     'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
     'eth0\t00000000\t0200670A\t0003\t0\t0\t0\t00000000\t0\t0\t0',
@@ -16,7 +16,7 @@ test('the links of default routes, IPv4', () => {
   assert.deepEqual(defaultLinks4(''), []);
 });
 
-test('the links of default routes, IPv6: not the route to nowhere, nor one to half of the world', () => {
+test('the links of IPv6 default routes are read, without unreachable routes and routes to half of all addresses', () => {
   const none = '0'.repeat(32);
   const gateway = `fe80${'0'.repeat(27)}1`;
   const text = [

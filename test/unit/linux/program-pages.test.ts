@@ -1,4 +1,4 @@
-/** Which of a process's memory can be given back and read again. */
+/** Which pages of a process can be dropped from memory and read again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cleanMappings } from '../../../src/linux/program-pages.ts';
@@ -7,7 +7,7 @@ function mapping(head: string, { rss = 8, anonymous = 0 } = {}): string {
   return `${head}\nSize:                 16 kB\nRss:                ${rss} kB\nAnonymous:          ${anonymous} kB\nVmFlags: rd ex mr\n`;
 }
 
-test('only mappings of files that are read or run, and that nothing was written to, are given back', () => {
+test('only unmodified mappings of files that are read or executed are dropped', () => {
   const rows = [
     {
       desc: 'code',
@@ -31,7 +31,7 @@ test('only mappings of files that are read or run, and that nothing was written 
   ]);
 });
 
-test('what the kernel does not tell in full is left alone', () => {
+test('a mapping that the kernel does not describe completely is not dropped', () => {
   assert.deepEqual(cleanMappings(''), []);
   assert.deepEqual(cleanMappings('00400000-00402000 r-xp 00000000 fe:00 5 /usr/bin/node\nRss: 4 kB\n'), []);
 });

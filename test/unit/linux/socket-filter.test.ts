@@ -1,6 +1,7 @@
 /**
- * Which frames the filters of the packet sockets pass, by a small interpreter of classic BPF as the kernel's documentation describes it
- * (networking/filter.rst); it accepts a program as the kernel does: all jumps end within it, and so does every path.
+ * Which frames the filters of the packet sockets accept. The test has a small interpreter of
+ * classic BPF, as the kernel's documentation describes it (networking/filter.rst). Like the kernel,
+ * it accepts a program only if all jumps and all paths end within it.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +11,7 @@ import { encodeArp } from '../../../src/wire/arp.ts';
 import { encodeNdp } from '../../../src/wire/ndp.ts';
 import { encodeTcp } from '../../../src/wire/tcp.ts';
 
-/** What the kernel knows of a frame besides its bytes (packet(7)). */
+/** The kernel's facts about a frame besides its bytes (packet(7)). */
 interface Received {
   readonly packetType: 'host' | 'broadcast' | 'multicast' | 'otherhost';
   readonly isTagged: boolean;
@@ -42,7 +43,7 @@ function instructionsOf({ program }: FrameFilter): readonly Instruction[] {
   return all;
 }
 
-/** How many bytes of the frame the socket gets. */
+/** The number of bytes of the frame that the socket gets. */
 function passed(filter: FrameFilter, frame: Uint8Array, { packetType, isTagged }: Received): number {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const load = (at: number, bytes: number): number | undefined => {
@@ -59,7 +60,7 @@ function passed(filter: FrameFilter, frame: Uint8Array, { packetType, isTagged }
     if (code === 21) i += loaded === operand ? whenEqual : whenNot;
     else {
       const value = load(operand, size[code] ?? assert.fail());
-      // A load from behind the frame ends the program, and the frame is dropped.
+      // A load from beyond the frame ends the program, and the frame is dropped.
       if (value === undefined) return 0;
       loaded = value;
     }
@@ -80,7 +81,7 @@ const solicitation = encodeNdp({
   ...{ type: 135, flags: 0, target: '2001:db8::10' as Ip, linkAddress: other },
 });
 
-/** A segment to a port, over IPv4 or IPv6. */
+/** A TCP segment to a port, over IPv4 or IPv6. */
 function segment(destinationPort: number, family: 'IPv4' | 'IPv6' = 'IPv4'): Uint8Array {
   const [sourceIp, destinationIp] = (
     family === 'IPv4' ? ['192.0.2.10', '192.0.2.1'] : ['2001:db8::10', '2001:db8::1']
@@ -91,14 +92,14 @@ function segment(destinationPort: number, family: 'IPv4' | 'IPv6' = 'IPv4'): Uin
   });
 }
 
-/** The frame with another byte. */
+/** The frame with one byte replaced. */
 function changed(frame: Uint8Array, at: number, byte: number): Uint8Array {
   const copy = Uint8Array.from(frame);
   copy[at] = byte;
   return copy;
 }
 
-test('ARP passes that is for this host or for all', () => {
+test('ARP passes if it is for this host or a broadcast', () => {
   assert.equal(passed(arpForThisHost, arp, forAll), arp.length);
   assert.equal(passed(arpForThisHost, arp, forUs), arp.length);
   assert.equal(
@@ -112,7 +113,7 @@ test('ARP passes that is for this host or for all', () => {
   assert.equal(passed(arpForThisHost, solicitation, forAll), 0);
 });
 
-test('Neighbor Solicitations and Advertisements pass, and nothing else of ICMPv6 or IPv6', () => {
+test('only Neighbor Solicitations and Advertisements of IPv6 pass', () => {
   const forGroup: Received = { packetType: 'multicast', isTagged: false };
   for (const how of [forUs, forGroup]) assert.equal(passed(ndpForThisHost, solicitation, how), solicitation.length);
   const typeAt = 54;
@@ -125,7 +126,7 @@ test('Neighbor Solicitations and Advertisements pass, and nothing else of ICMPv6
   assert.equal(passed(ndpForThisHost, arp, forUs), 0);
 });
 
-test('TCP passes that goes to the one port, whole, over the one family', () => {
+test('TCP passes if it is for the one port, without options and not fragmented, over the one family', () => {
   for (const family of ['IPv4', 'IPv6'] as const) {
     const filter = tcpToPort(50_000, family);
     const frame = segment(50_000, family);
@@ -140,7 +141,7 @@ test('TCP passes that goes to the one port, whole, over the one family', () => {
   assert.equal(passed(filter, changed(segment(50_000), 23, 17), forUs), 0, 'UDP');
 });
 
-test('no frame of another VLAN passes, and none for another station', () => {
+test('no frame with a VLAN tag passes, and none for another station', () => {
   const rows: readonly [FrameFilter, Uint8Array][] = [
     [arpForThisHost, arp],
     [ndpForThisHost, solicitation],

@@ -1,4 +1,7 @@
-/** What every node claims: the digest by which lists are compared, and the terms that outlive claims. */
+/**
+ * The claims of every node: the digests by which lists are compared, and the terms that outlive
+ * claims.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClaimStore } from '../../../src/liveness/claim-store.ts';
@@ -16,7 +19,7 @@ const someClaim = fc.record({
   leaving: fc.boolean(),
 });
 
-test('whatever came and went, the digest is that of the claims that are left, and a count that can be sent', () => {
+test('for any changes, the digest is that of the remaining claims, with a count that can be sent', () => {
   const step = fc.oneof(someClaim, fc.constantFrom('a', 'b', 'c', 'd'));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
@@ -32,7 +35,7 @@ test('whatever came and went, the digest is that of the claims that are left, an
   );
 });
 
-test('a node that has given up all it had has the digest of one that never had anything', () => {
+test('a node that has dropped all its claims has the digest of a node that never had one', () => {
   const book = new ClaimStore();
   for (const uid of ['a', 'b', 'c']) book.set('n', claim(uid, 3));
   book.replace('n', []);
@@ -40,7 +43,7 @@ test('a node that has given up all it had has the digest of one that never had a
   assert.equal(book.of('n').size, 0);
 });
 
-test('the term of a VIP outlives its claims as long as the VIP is there, and no longer', () => {
+test('the term of a VIP outlives its claims as long as the VIP exists, and no longer', () => {
   const book = new ClaimStore();
   for (const uid of ['held', 'given-back', 'gone']) book.set('n', claim(uid, 7));
   for (const uid of ['given-back', 'gone']) book.drop('n', uid);
@@ -51,7 +54,7 @@ test('the term of a VIP outlives its claims as long as the VIP is there, and no 
   );
 });
 
-test('a term never falls, whatever lower one is claimed later', () => {
+test('a term never falls, even if a lower one is claimed later', () => {
   const book = new ClaimStore();
   book.set('n', claim('a', 7));
   book.set('m', claim('a', 2));

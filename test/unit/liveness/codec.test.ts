@@ -1,4 +1,4 @@
-/** A claim that went over the wire says what it said before, and its bits mean the same to every version. */
+/** A claim is the same before and after the wire, and its bits mean the same to every version. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
@@ -16,7 +16,7 @@ function newsOf(...claims: readonly Claim[]): ClaimDelta {
   };
 }
 
-/** Claims, and the bits that stand for their flags in a datagram. */
+/** Claims, and the bits of their flags in a datagram. */
 const rows: readonly (readonly [Claim, number])[] = [
   [{ uid: 'u', term: 3, isolated: false, leaving: false }, 0],
   [{ uid: 'u', term: 3, isolated: true, leaving: false }, 1],
@@ -25,21 +25,21 @@ const rows: readonly (readonly [Claim, number])[] = [
   [{ uid: 'u', term: 3, isolated: true, leaving: true }, 3],
 ];
 
-test('each flag of a claim arrives as itself', () => {
+test('each flag of a claim is decoded as itself', () => {
   for (const [claim] of rows) {
     const message = decodeMessage(encodeMessage(newsOf(claim)));
     assert.deepEqual(message?.kind === 'Claims' && message.claims, [claim]);
   }
 });
 
-test('the bits of the flags are those that the other versions of Berth write', () => {
+test('the bits of the flags are the same in every version of Berth', () => {
   for (const [claim, bits] of rows) {
     const { claims } = JSON.parse(encodeMessage(newsOf(claim))) as { readonly claims: readonly (readonly unknown[])[] };
     assert.deepEqual(claims[0]?.slice(0, 3), ['u', 3, bits]);
   }
 });
 
-test('a claim with a term or flags that are no counts is left unread, with all of its datagram', () => {
+test('a datagram is dropped if the term or the flags of a claim are no counts', () => {
   const text = encodeMessage(newsOf({ uid: 'u', term: 3, isolated: false, leaving: false }));
   assert.ok(text.includes('["u",3,0]'));
   for (const claim of ['["u",-1,0]', '["u",1.5,0]', '["u","3",0]', '["u",3,-1]', '["u",3]', '[3,3,0]', '["u",3,0,4]']) {

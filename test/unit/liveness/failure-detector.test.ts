@@ -1,4 +1,4 @@
-/** Who counts as alive, by what the last beat said and how long ago that was. */
+/** Which peers count as alive, by the state in the last heartbeat and its age. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Heartbeat, noClaims, type SpeakerState } from '../../../src/liveness/messages.ts';
@@ -7,7 +7,7 @@ import { Peers } from '../../../src/liveness/peers.ts';
 const self = { node: 'n1', incarnation: '1'.repeat(16) };
 const beatAt = 1_000;
 
-/** How a peer is some time after its only beat. */
+/** The liveness of a peer some time after its only heartbeat. */
 function livenessAfter(ms: number, facts: Partial<Pick<Heartbeat, 'ages' | 'state'>> = {}) {
   const peers = new Peers(self);
   const beat: Heartbeat = {
@@ -19,18 +19,18 @@ function livenessAfter(ms: number, facts: Partial<Pick<Heartbeat, 'ages' | 'stat
   return peers.livenessOf('n2', beatAt + ms);
 }
 
-test('a peer is alive for 400 ms after its last beat, and dead then', () => {
+test('a peer is alive for 400 ms after its last heartbeat, and then dead', () => {
   assert.equal(livenessAfter(399), 'Alive');
   assert.equal(livenessAfter(400), 'Dead');
 });
 
-test('a peer that beats while its packet worker or its main loop is stuck is dead: nobody answers there', () => {
+test('a peer with a stuck packet worker or main loop is dead although it sends heartbeats: it answers no request', () => {
   assert.equal(livenessAfter(0, { ages: { loop: 0, worker: 4_999 } }), 'Alive');
   assert.equal(livenessAfter(0, { ages: { loop: 0, worker: 5_000 } }), 'Dead');
   assert.equal(livenessAfter(0, { ages: { loop: 5_000, worker: 0 } }), 'Dead');
 });
 
-test('a peer that said it would be back is waited for, for three seconds and no longer', () => {
+test('a peer that announced its restart is waited for, for three seconds and no longer', () => {
   assert.equal(livenessAfter(2_999, { state: 'Restarting' }), 'Restarting');
   assert.equal(livenessAfter(3_000, { state: 'Restarting' }), 'Dead');
 });

@@ -1,4 +1,7 @@
-/** Datagrams that no speaker would send: reading them never throws, and what is read of them is of the kind that it says. */
+/**
+ * Datagrams that no speaker would send: the decoder never throws, and each field of its result has
+ * the declared type.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spreadOut } from '../../../src/dataplane/rules/spread.ts';
@@ -17,7 +20,7 @@ const samples: readonly string[] = saidBy(extremeOf(small)).map((message) =>
   encodeMessage({ ...message, to: { ...receiver, newest: receiver.incarnation } }),
 );
 const sample = fc.constantFrom(...samples);
-/** Values that programs stumble over. */
+/** Values that programs often handle wrongly. */
 const odd = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom<unknown>(null, -1, 1.5, 2 ** 53, 1e308, '', '__proto__', [], [[]], {}, { length: 3 }, true),
@@ -29,7 +32,7 @@ const isNumber = (value: unknown) => typeof value === 'number' && Number.isFinit
 const isYesOrNo = (value: unknown) => typeof value === 'boolean';
 const all = (list: readonly unknown[], is: (one: unknown) => boolean) => Array.isArray(list) && list.every(is);
 
-/** Is everything of the type that the program takes it for? Written from the types, without the decoder. */
+/** Does every field have its declared type? Written from the types, without the decoder. */
 function isWellFormed(message: Message): boolean {
   const { from, to, sequence, total } = message;
   const names = [from.node, from.incarnation, to.node, to.incarnation, to.newest];
@@ -63,7 +66,7 @@ function isWellFormed(message: Message): boolean {
   }
 }
 
-/** A speaker hears it: it is left unread, or taken in without harm. */
+/** A speaker receives the text: it drops it, or processes it without harm. */
 function hear(text: string): void {
   const message = decodeMessage(text);
   if (message === undefined) return;
@@ -74,7 +77,7 @@ function hear(text: string): void {
   if (message.kind === 'Heartbeat') new PeerLinks().take(message);
 }
 
-/** A value with another one in the place that the numbers lead to. */
+/** A copy of a value, with `by` in the place to which the numbers lead. */
 function replaced(value: unknown, [index = 0, ...rest]: readonly number[], by: unknown): unknown {
   if (typeof value !== 'object' || value === null) return by;
   const keys = Object.keys(value);
@@ -86,7 +89,7 @@ function replaced(value: unknown, [index = 0, ...rest]: readonly number[], by: u
   return Object.assign(copy, { [key]: next });
 }
 
-test('a datagram in which anything is replaced by anything is left unread, or is what it says', () => {
+test('a datagram with any field replaced by any value is dropped, or decoded with correct types', () => {
   const place = fc.array(fc.nat(40), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(sample, place, odd, (text, path, value) =>
@@ -96,7 +99,7 @@ test('a datagram in which anything is replaced by anything is left unread, or is
   );
 });
 
-test('a datagram that was cut, or in which bytes were changed, is left unread, or is what it says', () => {
+test('a datagram that was cut or changed is dropped, or decoded with correct types', () => {
   const changes = fc.array(fc.tuple(fc.nat(1_400), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(sample, changes, fc.nat(1_400), (text, bytes, length) => {
@@ -109,7 +112,7 @@ test('a datagram that was cut, or in which bytes were changed, is left unread, o
   );
 });
 
-test('no text at all makes reading throw', () => {
+test('no text at all makes the decoder throw', () => {
   const deep = 100_000;
   hear('['.repeat(deep));
   hear(`${'['.repeat(deep)}${']'.repeat(deep)}`);
@@ -127,7 +130,7 @@ test('no text at all makes reading throw', () => {
   );
 });
 
-test('what this speaker says itself is read', () => {
+test("this speaker's own datagrams are decoded", () => {
   fc.assert(
     fc.property(knowledge(small), (known) => {
       for (const message of saidBy(known)) {
@@ -139,7 +142,7 @@ test('what this speaker says itself is read', () => {
   );
 });
 
-promise('what a peer tells as a hardware address is one, or comes into no rule', () => {
+promise('a hardware address from a peer is valid, or is put into no rule', () => {
   const beat = JSON.parse(samples.find((text) => text.includes('"kind":"Heartbeat"')) ?? assert.fail());
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:02 } ; add chain netdev berth evil', addresses: [] }];
   const message = decodeMessage(JSON.stringify({ ...beat, links }));

@@ -1,4 +1,4 @@
-/** What speakers tell each other, as text; and what of it counts. */
+/** The messages between speakers as text, and which of them count. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
@@ -56,11 +56,11 @@ const results: Message = {
   ],
 };
 
-test('a message is what its text says', () => {
+test('a message is the same after encoding and decoding', () => {
   for (const message of [beat(1), news, results]) assert.deepEqual(decodeMessage(encodeMessage(message)), message);
 });
 
-test('what is no message of our version is left unread', () => {
+test('a text that is no message of this version is dropped', () => {
   const rows = ['', 'x', 'null', '[]', '{}', encodeMessage(beat(1)).replace('"version":1', '"version":2')];
   for (const text of rows) assert.equal(decodeMessage(text), undefined, text);
   fc.assert(
@@ -72,7 +72,7 @@ test('what is no message of our version is left unread', () => {
   );
 });
 
-test('probe results that say anything else than an outcome and a short detail are left unread', () => {
+test('probe results with anything but an outcome and a short detail are dropped', () => {
   const said = JSON.parse(encodeMessage(results));
   const good = ['u', 1, 'Verified', '80'];
   const read = (change: object) => decodeMessage(JSON.stringify({ ...said, ...change }));
@@ -98,7 +98,7 @@ test('probe results that say anything else than an outcome and a short detail ar
   );
 });
 
-test('a kind of message that this speaker does not know is left unread: so may others be that are older', () => {
+test('a message of an unknown kind is dropped: older speakers may get messages of a newer one', () => {
   assert.equal(decodeMessage(JSON.stringify({ version: 1, ...results, kind: 'Later' })), undefined);
 });
 
@@ -119,14 +119,14 @@ test('results fit into datagrams of 1,400 bytes', () => {
   assert.deepEqual(voice.reportsFor('n2', { results: [], roundMs: 1 }), []);
 });
 
-test('results of a peer count as its word, and change no claims', () => {
+test('results of a peer are taken once, and change no claims', () => {
   const peers = new Peers(self);
   assert.equal(peers.receive(results, 'eth0', 0), 'Taken');
   assert.equal(peers.claims.of('n2').size, 0);
   assert.equal(peers.receive(results, 'eth0', 0), 'Replayed');
 });
 
-test('claims in any order have one digest, and others another', () => {
+test('the digest of claims does not depend on their order, and differs for other claims', () => {
   const claim = fc.record({
     uid: fc.uuid(),
     term: fc.nat({ max: 1000 }),
@@ -141,7 +141,7 @@ test('claims in any order have one digest, and others another', () => {
   );
 });
 
-test('a datagram counts only if it names our incarnation, and none counts twice', () => {
+test('a datagram counts only if it names our incarnation, and never twice', () => {
   const peers = new Peers(self);
   const elsewhere = { ...self, incarnation: '', newest: '' };
   assert.equal(peers.receive(beat(1, { to: elsewhere }), 'eth0', 0), 'OtherAddressee');
@@ -153,7 +153,7 @@ test('a datagram counts only if it names our incarnation, and none counts twice'
   assert.equal(peers.livenessOf('n2', 420), 'Dead');
 });
 
-test('a new incarnation of a peer counts, the old one never again', () => {
+test('a new incarnation of a peer counts, and the old one never again', () => {
   const peers = new Peers(self);
   peers.receive(beat(5), 'eth0', 0);
   const again = { ...peer, incarnation: '3'.repeat(16) };
@@ -161,13 +161,13 @@ test('a new incarnation of a peer counts, the old one never again', () => {
   assert.notEqual(peers.receive(beat(6), 'eth0', 60), 'Taken');
 });
 
-test('a peer whose loop stands still is dead, however regularly its beats come', () => {
+test('a peer with a stuck loop is dead, however regular its heartbeats are', () => {
   const peers = new Peers(self);
   peers.receive(beat(1, { ages: { loop: 0, worker: 6_000 } }), 'eth0', 0);
   assert.equal(peers.livenessOf('n2', 10), 'Dead');
 });
 
-test('who is heard by a peer that we hear is not dead', () => {
+test('a node is not dead if a peer that we hear still hears it', () => {
   const peers = new Peers(self);
   const third = { node: 'n3', incarnation: '4'.repeat(16) };
   peers.receive(beat(1, { from: third, heard: [] }), 'eth0', 0);

@@ -1,4 +1,4 @@
-/** What is known of the links of the others, whatever order their beats come in. */
+/** The links of peers, in whatever order their heartbeats arrive. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PeerLinks } from '../../../src/liveness/peer-links.ts';
@@ -10,12 +10,12 @@ function beat(sequence: number, links: readonly (typeof eth0)[], incarnation = '
   return { from: { node: 'n1', incarnation }, sequence, links };
 }
 
-test('the newest beat counts, and one that was overtaken does not', () => {
+test('the newest heartbeat counts, and a late one does not', () => {
   const peers = new PeerLinks();
   assert.equal(peers.of('n1'), undefined);
   assert.equal(peers.take(beat(5, [eth0, mgmt])), true);
   assert.equal(peers.take(beat(6, [eth0, mgmt])), false);
-  // It waited in a queue since before the link came back.
+  // This heartbeat waited in a queue since before the link came back.
   assert.equal(peers.take(beat(4, [eth0])), false);
   assert.deepEqual(peers.of('n1'), [eth0, mgmt]);
   assert.equal(peers.nodeOf(mgmt.mac), 'n1');
@@ -23,14 +23,14 @@ test('the newest beat counts, and one that was overtaken does not', () => {
   assert.equal(peers.nodeOf(mgmt.mac), undefined);
 });
 
-test('a speaker that was restarted counts its beats anew', () => {
+test('after a restart a speaker numbers its heartbeats from one again', () => {
   const peers = new PeerLinks();
   peers.take(beat(5_000, [eth0]));
   assert.equal(peers.take(beat(1, [eth0, mgmt], 'i2')), true);
   assert.deepEqual(peers.of('n1'), [eth0, mgmt]);
 });
 
-test('a peer that is silent is called at the addresses of its former links, too', () => {
+test('a silent peer is also sent heartbeats at the addresses of its former links', () => {
   const peers = new PeerLinks();
   peers.take(beat(1, [eth0, mgmt]));
   peers.take(beat(2, [eth0]));
@@ -42,7 +42,7 @@ test('a peer that is silent is called at the addresses of its former links, too'
   assert.deepEqual(peers.addressesOf('n2', true), []);
 });
 
-test('links that are told again are the same object, so that nobody has to look at them again', () => {
+test('links that are reported again are the same object, so that they need no new evaluation', () => {
   const peers = new PeerLinks();
   peers.take(beat(1, [eth0]));
   const before = peers.of('n1');
@@ -50,7 +50,7 @@ test('links that are told again are the same object, so that nobody has to look 
   assert.equal(peers.of('n1'), before);
 });
 
-test('of addresses that are gone, not more than a few are kept', () => {
+test('only a few addresses of former links are kept', () => {
   const peers = new PeerLinks();
   for (let i = 0; i < 100; i++) peers.take(beat(i, [{ ...eth0, addresses: [`10.0.1.${i}/24`] }]));
   const addresses = peers.addressesOf('n1', true);

@@ -1,4 +1,4 @@
-/** Every datagram that a speaker sends says what it was made from, and fits a packet. */
+/** Every datagram of a speaker contains what it was made from, and fits a packet. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
@@ -8,23 +8,26 @@ import { fc } from '../../property.ts';
 import { seed } from '../../runner/seed.ts';
 import { type Bounds, extremeOf, type Knowledge, knowledge, saidBy } from './voices.ts';
 
-/** A packet of Ethernet, less what tunnels and IPv6 take of it. */
+/** The size of an Ethernet packet, without the headers of tunnels and IPv6. */
 const mostBytes = 1_400;
-/** The signature, and the digits by which the number of a datagram grows in a month. */
+/** The signature, and the digits by which the sequence number grows in a month. */
 const overhead = 32 + 8;
 
-/** As large as a cluster may be for today's datagrams. Node names of clouds have up to 43 characters. */
+/**
+ * The largest cluster for which today's datagrams fit. Node names of clouds have up to 43
+ * characters.
+ */
 const usual: Bounds = { name: 43, leavingTo: 12, peers: 100, claims: 60, links: 2, addresses: 2, blocked: 0 };
-/** Names as Kubernetes allows them (RFC 1123). */
+/** The longest names that Kubernetes allows (RFC 1123). */
 const named: Bounds = { ...usual, name: 253, leavingTo: 253 };
-/** A node with some more links, to which packets of some nodes do not come. */
+/** A node with more links, which packets of some nodes do not reach. */
 const linked: Bounds = { ...usual, links: 4, addresses: 4, blocked: 5 };
 
 function bytesOf(message: Message): number {
   return Buffer.byteLength(encodeMessage(message)) + overhead;
 }
 
-/** What a message says, without what is undefined in it. */
+/** The content of a message, without undefined fields. */
 function plain(message: Message | undefined): unknown {
   return message && JSON.parse(JSON.stringify(message));
 }
@@ -38,7 +41,7 @@ function largestOf(known: Knowledge): Readonly<Record<(typeof kinds)[number], nu
   return { Heartbeat: largest('Heartbeat'), Claims: largest('Claims'), ProbeReport: largest('ProbeReport') };
 }
 
-test('a datagram is read as what it was made from, whatever the speaker knows', () => {
+test('a datagram is decoded to its original content, whatever the speaker knows', () => {
   fc.assert(
     fc.property(fc.oneof(...[usual, named, linked].map(knowledge)), (known) => {
       for (const message of saidBy(known)) {
@@ -49,7 +52,7 @@ test('a datagram is read as what it was made from, whatever the speaker knows', 
   );
 });
 
-test('all that changed is said, and the whole list is whole', () => {
+test('the deltas contain every change, and the full sync contains every claim', () => {
   fc.assert(
     fc.property(knowledge(usual), (known) => {
       const news = saidBy(known).filter((message) => message.kind === 'Claims');
@@ -83,17 +86,17 @@ test('in a usual cluster every datagram fits a packet', () => {
   );
 });
 
-test('the usual cluster is as large as it may be: its largest datagrams nearly fill a packet', () => {
+test('the usual cluster is as large as possible: its largest datagrams nearly fill a packet', () => {
   const largest = largestOf(extremeOf(usual));
   for (const kind of kinds) assert.ok(largest[kind] > 0.93 * mostBytes, `${kind}: ${largest[kind]} bytes`);
 });
 
-promise('claims and results fit packets whatever the names of the nodes are', () => {
+promise('claims and results fit packets, whatever the names of the nodes are', () => {
   const { Claims, ProbeReport } = largestOf(extremeOf(named));
   assert.ok(Math.max(Claims, ProbeReport) <= mostBytes, `claims of ${Claims} bytes, results of ${ProbeReport}`);
 });
 
-promise('a heartbeat fits a packet whatever the node has of links, addresses and paths that are blocked', () => {
+promise('a heartbeat fits a packet, whatever links, addresses and blocked paths the node has', () => {
   const { Heartbeat } = largestOf(extremeOf(linked));
   assert.ok(Heartbeat <= mostBytes, `a heartbeat of ${Heartbeat} bytes`);
 });

@@ -1,4 +1,4 @@
-/** What a speaker says to its peers, from what it knows: for tests of its datagrams. */
+/** The messages of a speaker to its peers, made from its knowledge, for tests of its datagrams. */
 
 import {
   type Claim,
@@ -15,11 +15,11 @@ import { Outbox } from '../../../src/liveness/outbox.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
 import { fc } from '../../property.ts';
 
-/** How large a cluster and its names may be. */
+/** The largest size of a cluster and of its names. */
 export interface Bounds {
   /** Characters of a node's name. */
   readonly name: number;
-  /** Characters of the name of a node that a claim is to go to; 0: no claim is. */
+  /** Characters of the name of a node to which a claim moves. With 0, no claim moves. */
   readonly leavingTo: number;
   readonly peers: number;
   readonly claims: number;
@@ -30,11 +30,11 @@ export interface Bounds {
   readonly blocked: number;
 }
 
-/** What a speaker knows. */
+/** The knowledge of a speaker. */
 export interface Knowledge {
   readonly self: string;
   readonly peers: readonly { readonly node: string; readonly ageMs: number }[];
-  /** What it claims, and those of them that it drops later. */
+  /** The speaker's claims, and how many of them it drops later. */
   readonly claims: readonly Claim[];
   readonly dropped: number;
   readonly links: readonly PeerLink[];
@@ -43,7 +43,7 @@ export interface Knowledge {
 }
 
 const letters = fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz0123456789');
-/** A name of a node that is as long as it may be, in every second case. */
+/** The name of a node. Every second name has the maximum length. */
 const nameOf = (most: number) =>
   fc.oneof(
     fc.string({ unit: letters, minLength: most, maxLength: most }),
@@ -68,7 +68,7 @@ function claimWith({ leavingTo }: Bounds): fc.Arbitrary<Claim> {
 
 function linkWith({ addresses, blocked, name }: Bounds): fc.Arbitrary<PeerLink> {
   const facts = {
-    // IFNAMSIZ is 16, with the zero at the end (<linux/if.h>).
+    // IFNAMSIZ is 16, including the terminating zero (<linux/if.h>).
     name: nameOf(15),
     mac,
     addresses: fc.array(address, { maxLength: addresses, size: 'max' }),
@@ -85,7 +85,10 @@ const outcome = fc.record({
   detail: fc.constantFrom('', '65535', 'SourceRanges', '02:00:00:00:00:0f'),
 });
 
-/** What speakers may know within the bounds. Lists are as long as they may be in many cases, and all that is bounded is at its bound in some. */
+/**
+ * Any knowledge within the bounds. Many lists have their maximum length, and in some cases every
+ * bounded value is at its bound.
+ */
 export function knowledge(bounds: Bounds): fc.Arbitrary<Knowledge> {
   const many = <T>(one: fc.Arbitrary<T>, most: number) =>
     fc.oneof(fc.array(one, { maxLength: most }), fc.array(one, { minLength: most, maxLength: most, size: 'max' }));
@@ -115,7 +118,10 @@ function beatOf(node: string, to: string): Heartbeat {
   };
 }
 
-/** All that this speaker says to a peer: a beat, news of claims, the whole list, results. */
+/**
+ * All messages of this speaker to a peer: deltas of its claims, a heartbeat, the full list,
+ * results.
+ */
 export function saidBy({ self, peers: known, claims, dropped, links, state, results }: Knowledge): readonly Message[] {
   const peers = new Peers({ node: self, incarnation });
   const voice = new Outbox(peers);
@@ -135,7 +141,7 @@ export function saidBy({ self, peers: known, claims, dropped, links, state, resu
   ];
 }
 
-/** All that is bounded is at its bound. */
+/** Knowledge in which every bounded value is at its bound. */
 export function extremeOf({ name, leavingTo, peers, claims, links, addresses, blocked }: Bounds): Knowledge {
   const named = (length: number, i = 0) => `${i}`.padStart(length, 'n');
   const uid = (i: number) => `ffffffff-ffff-ffff-ffff-${`${i}`.padStart(12, 'f')}`;

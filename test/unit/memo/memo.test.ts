@@ -17,7 +17,7 @@ test('a value is the same object while its inputs are the same', () => {
   }
 });
 
-test('each object has a value of its own', () => {
+test('each key object has its own value', () => {
   const memo = new Memo<object, string>();
   const [a, b] = [{}, {}];
   assert.equal(
@@ -45,7 +45,7 @@ test('only the last inputs of an object are remembered', () => {
   );
 });
 
-test('lists are the same if their elements are, in the same order', () => {
+test('two lists are the same if their elements are the same, in the same order', () => {
   const one = {};
   assert.ok(isSameList([one, 1], [one, 1]) && isSameList([], []));
   assert.ok(!isSameList([one], [{}]) && !isSameList([1, 2], [2, 1]) && !isSameList([1], [1, undefined]));

@@ -1,4 +1,4 @@
-/** What each kind of ARP frame is answered, and why the others are not. */
+/** Which ARP frames are answered, and why the others are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -12,7 +12,7 @@ import { fuzzRuns } from '../fuzz.ts';
 const ourMac = '02:00:00:00:00:aa';
 const clientMac = '02:00:00:00:00:01';
 const vip = '192.0.2.200' as Ip;
-/** Above 127.255.255.255 and below: the sign of the key differs. */
+/** One VIP above 127.255.255.255 and one below: the signs of their keys differ. */
 const lowVip = '10.0.0.7' as Ip;
 const mac = macBytes(ourMac);
 const stoodInVip = '192.0.2.77' as Ip;
@@ -57,7 +57,7 @@ const answered = [
 ];
 
 for (const { desc, change } of answered) {
-  test(`${desc} is answered to the sender alone, from the address of the link`, () => {
+  test(`${desc} is answered to the sender only, from the hardware address of the link`, () => {
     const asked = { ...request, ...change };
     const { verdict, reply } = answerTo(change);
     assert.equal(verdict, 'Answered');
@@ -82,7 +82,7 @@ const silent = [
   { desc: 'our own request, looped back', change: { senderMac: ourMac }, reason: 'FromSelf' },
   { desc: 'a GARP of another host for our VIP', change: { senderIp: vip }, reason: 'ForeignClaim' },
   { desc: 'a gratuitous reply of another host', change: { senderIp: vip, operation: 2 }, reason: 'ForeignClaim' },
-  { desc: 'another host that asks as our VIP', change: { senderIp: lowVip }, reason: 'ForeignClaim' },
+  { desc: 'a request of another host with our VIP as sender', change: { senderIp: lowVip }, reason: 'ForeignClaim' },
   { desc: 'a broadcast sender', change: { senderMac: 'ff:ff:ff:ff:ff:ff' }, reason: 'SenderNotStation' },
   { desc: 'a zero sender', change: { senderMac: '00:00:00:00:00:00' }, reason: 'SenderNotStation' },
 ] as const;
@@ -91,21 +91,21 @@ for (const { desc, change, reason } of silent) {
   test(`${desc} is ${reason}`, () => assert.equal(answerTo(change).verdict, reason));
 }
 
-test('for a node that restarts the answer has the hardware address of that node, in a frame of our own', () => {
+test("a stand-in's answer names the hardware address of the restarting node, in a frame from its own address", () => {
   const { verdict, reply } = answerTo({ targetIp: stoodInVip });
   assert.equal(verdict, 'Answered');
   assert.ok(typeof reply === 'object');
   assert.deepEqual([reply.senderMac, reply.source, reply.senderIp], [peerMac, ourMac, stoodInVip]);
 });
 
-test('a frame that is no ARP has the reason of the decoder (a VLAN tag)', () => {
+test("a frame that is no ARP has the decoder's reason (a VLAN tag)", () => {
   const tagged = encodeArp(request);
   tagged.set([0x81, 0x00], 12);
   assert.equal(respondToArp(link, exchange(tagged)), 'VlanTagged');
   assert.equal(respondToArp(link, exchange(new Uint8Array(5))), 'Runt');
 });
 
-test('whatever arrives, there is a verdict, and nothing is written unless it is an answer', () => {
+test('every frame has a verdict, and only an answer is written', () => {
   const change = fc.record({ at: fc.integer({ min: 0, max: 41 }), value: fc.integer({ min: 0, max: 255 }) });
   const seen = new Set<string>();
   fc.assert(

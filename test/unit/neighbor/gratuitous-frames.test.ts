@@ -1,4 +1,4 @@
-/** What the frames say that announce a VIP unasked. */
+/** The contents of gratuitous ARP frames and unsolicited advertisements. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';

@@ -1,4 +1,4 @@
-/** When VIPs are announced unasked, and in which order. */
+/** When gratuitous ARP and unsolicited advertisements are sent, and in which order. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -16,7 +16,7 @@ interface Sent extends DueFrame {
   readonly atMs: number;
 }
 
-/** Lets the time of the state pass in steps until `untilMs`, and collects what is sent. */
+/** Lets time pass in steps until `untilMs`, and collects the frames that are sent. */
 function run(state: BurstState, span: { fromMs: number; untilMs: number; stepMs?: number }) {
   const sent: Sent[] = [];
   let now = state;
@@ -59,7 +59,7 @@ test('after the burst a VIP is repeated with one frame per 10 minutes', () => {
   assert.deepEqual(timesOf(later.sent, 'Advertisement'), [605_000, 1_205_000, 1_805_000]);
 });
 
-test('every VIP has its first round before any has its second, and none is forgotten', () => {
+test('every VIP has its first frame before any VIP has its second, and no VIP is left out', () => {
   const vips = vipsOf(1000);
   const { sent } = run(planBursts(idleBursts, vips, 0), { fromMs: 0, untilMs: 40_000 });
   assert.deepEqual(
@@ -71,7 +71,7 @@ test('every VIP has its first round before any has its second, and none is forgo
   assert.equal(sent.length, 12_000);
 });
 
-test('of both families on one link every VIP has its first frame before any has its second', () => {
+test('with both families on one link, every VIP has its first frame before any VIP has its second', () => {
   const vips = [...vipsOf(300), ...vipsOf(300).map((_, i) => `fd00::${(i + 1).toString(16)}` as Ip)];
   const { sent } = run(planBursts(idleBursts, vips, 0), { fromMs: 0, untilMs: 40_000 });
   assert.deepEqual(new Set(sent.slice(0, 600).map((s) => s.vip)), new Set(vips));
@@ -80,7 +80,7 @@ test('of both families on one link every VIP has its first frame before any has 
   assert.equal(timesOf(sent, 'Reply').length, 300 * 6);
 });
 
-test('no second has more than 500 frames, however irregular the calls, and the rate is used', () => {
+test('no second has more than 500 frames, however irregular the calls, and the limit is nearly reached', () => {
   const pauses = fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 100, maxLength: 300 });
   fc.assert(
     fc.property(pauses, (waits) => {
@@ -101,19 +101,19 @@ test('no second has more than 500 frames, however irregular the calls, and the r
   assert.ok(sent.length > 4700, `${sent.length} frames in 10 s`);
 });
 
-test('a VIP that is lost before its burst ends is not announced any more', () => {
+test('a VIP that is lost before its burst ends is no longer announced', () => {
   const begun = run(planBursts(idleBursts, [vip, other], 0), { fromMs: 0, untilMs: 300 });
   const { sent } = run(planBursts(begun.state, [other], 310), { fromMs: 310, untilMs: 700_000 });
   assert.ok(sent.length > 8);
   assert.ok(sent.every((frame) => frame.vip === other));
 });
 
-test('planning the same VIPs again changes nothing', () => {
+test('planning the same VIPs again has no effect', () => {
   const { state } = run(planBursts(idleBursts, [vip, other], 0), { fromMs: 0, untilMs: 300 });
   assert.deepEqual(planBursts(state, [other, vip], 300), state);
 });
 
-test('a new VIP begins its own burst while another is in the middle of one', () => {
+test('a new VIP starts its own burst in the middle of another one', () => {
   const { state } = run(planBursts(idleBursts, [vip], 0), { fromMs: 0, untilMs: 1500 });
   const { sent } = run(planBursts(state, [vip, other], 1500), { fromMs: 1500, untilMs: 9000 });
   const timesFor = (of: Ip) =>
@@ -125,7 +125,7 @@ test('a new VIP begins its own burst while another is in the middle of one', () 
   assert.deepEqual(timesFor(vip), [2000, 5000]);
 });
 
-test('nextDueMs says how long nothing is due', () => {
+test('nextDueMs returns the time until the next frame is due', () => {
   assert.equal(nextDueMs(idleBursts, 5), undefined);
   const planned = planBursts(idleBursts, [vip], 0);
   assert.equal(nextDueMs(planned, 0), 0);

@@ -1,4 +1,4 @@
-/** What each kind of Neighbor Solicitation is answered, and why other frames are not. */
+/** Which Neighbor Solicitations are answered, and why other frames are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -16,11 +16,11 @@ const clientMac = '02:00:00:00:00:01';
 const otherMac = '02:00:00:00:00:02';
 const client = 'fd99::1' as Ip;
 const vip = 'fd99::c8:2' as Ip;
-/** Ends as the other one does: both are asked for in one group. */
+/** Has the same last bytes as the VIP: both have the same solicited-node group. */
 const twin = 'fd99::aa:0:c8:2' as Ip;
-/** Also what the arbitrary frames ask for. */
+/** One of the targets of the generated frames. */
 const generated = 'fd99::2' as Ip;
-/** Held by a node that restarts. */
+/** Held by a restarting node. */
 const stoodIn = 'fd88::7:9:c8:3' as Ip;
 const { set, order } = packIpv6([vip, twin, generated, stoodIn]);
 const macs = order.map((position) => (position === 3 ? otherMac : ourMac));
@@ -46,7 +46,7 @@ const reply: NdpFrame = {
   target: vip,
   linkAddress: ourMac,
 };
-/** DAD (RFC 4862 section 5.4.2). */
+/** Duplicate address detection (RFC 4862 section 5.4.2). */
 const probe = { sourceIp: '::' as Ip, linkAddress: undefined };
 
 function exchange(frame: Uint8Array) {
@@ -62,13 +62,13 @@ const unicast = { destination: ourMac, destinationIp: vip };
 const answered: readonly { desc: string; change: Partial<NdpFrame>; differs: Partial<NdpFrame> }[] = [
   { desc: 'a multicast solicitation', change: {}, differs: {} },
   {
-    desc: 'one of a link-local address',
+    desc: 'a solicitation from a link-local address',
     change: { sourceIp: 'fe80::1' as Ip },
     differs: { destinationIp: 'fe80::1' as Ip },
   },
-  { desc: 'one without link-layer address', change: { linkAddress: undefined }, differs: {} },
+  { desc: 'a solicitation without link-layer address', change: { linkAddress: undefined }, differs: {} },
   {
-    desc: 'one whose link-layer address is not where the frame came from',
+    desc: 'a solicitation whose link-layer address is not the source of its frame',
     change: { linkAddress: otherMac },
     differs: { destination: otherMac },
   },
@@ -76,22 +76,22 @@ const answered: readonly { desc: string; change: Partial<NdpFrame>; differs: Par
   { desc: 'a unicast probe without link-layer address', change: { ...unicast, linkAddress: undefined }, differs: {} },
   { desc: 'a multicast that a switch delivered as unicast', change: { destination: ourMac }, differs: {} },
   {
-    desc: 'one to all nodes',
+    desc: 'a solicitation to all nodes',
     change: { destination: '33:33:00:00:00:01', destinationIp: 'ff02::1' as Ip },
     differs: {},
   },
   {
-    desc: 'one for another VIP of the same group',
+    desc: 'a solicitation for another VIP of the same group',
     change: { target: twin },
     differs: { target: twin, sourceIp: twin },
   },
   {
-    desc: 'one for a VIP of a node that restarts, with the hardware address of that node,',
+    desc: 'a solicitation for a VIP of a restarting node (with the hardware address of that node)',
     change: { destination: '33:33:ff:c8:00:03', target: stoodIn },
     differs: { target: stoodIn, sourceIp: stoodIn, linkAddress: otherMac },
   },
   {
-    desc: 'a probe for a duplicate (DAD): all are told that the address is taken',
+    desc: 'a probe for a duplicate (DAD), with a reply to all nodes,',
     change: probe,
     differs: { destination: '33:33:00:00:00:01', destinationIp: 'ff02::1' as Ip, flags: 0x20 },
   },
@@ -127,14 +127,14 @@ const silent: readonly { desc: string; change: Partial<NdpFrame>; reason: string
     reason: 'FromSelf',
   },
   { desc: 'an unsolicited advertisement of our VIP', change: claim, reason: 'ForeignClaim' },
-  { desc: 'one from a link-local address', change: { ...claim, sourceIp: 'fe80::2' as Ip }, reason: 'ForeignClaim' },
-  { desc: 'one without link-layer address', change: { ...claim, linkAddress: undefined }, reason: 'ForeignClaim' },
+  { desc: 'a claim of a link-local address', change: { ...claim, sourceIp: 'fe80::2' as Ip }, reason: 'ForeignClaim' },
+  { desc: 'a claim without link-layer address', change: { ...claim, linkAddress: undefined }, reason: 'ForeignClaim' },
   {
     desc: 'a solicited advertisement of our VIP to us',
     change: { ...claim, ...unicast, flags: 0x60 },
     reason: 'ForeignClaim',
   },
-  { desc: 'another host that asks as our VIP', change: { sourceIp: twin }, reason: 'ForeignClaim' },
+  { desc: 'a solicitation of another host from our VIP', change: { sourceIp: twin }, reason: 'ForeignClaim' },
   { desc: 'a group as link-layer address', change: { linkAddress: '33:33:00:00:00:01' }, reason: 'SenderNotStation' },
   { desc: 'zero as link-layer address', change: { linkAddress: '00:00:00:00:00:00' }, reason: 'SenderNotStation' },
   {
@@ -148,14 +148,17 @@ for (const { desc, change, reason } of silent) {
   test(`${desc} is ${reason}`, () => assert.equal(answerTo(change).verdict, reason));
 }
 
-test('a frame that is no solicitation has the reason of the decoder (a VLAN tag)', () => {
+test("a frame that is no solicitation has the decoder's reason (a VLAN tag)", () => {
   const tagged = encodeNdp(request);
   tagged.set([0x81, 0x00], 12);
   assert.equal(respondToNdp(link, exchange(tagged)), 'VlanTagged');
   assert.equal(respondToNdp(link, exchange(new Uint8Array(5))), 'Runt');
 });
 
-/** A solicitation that is answered but for at most four bytes, with the right checksum or not. */
+/**
+ * A solicitation that gets an answer except for at most four changed bytes, with a correct checksum
+ * or not.
+ */
 const nearlyAnswered = fc
   .record({
     change: fc.constantFrom<Partial<NdpFrame>>({}, probe, unicast, claim),
@@ -168,7 +171,7 @@ const nearlyAnswered = fc
     return right ? refreshed(frame) : frame;
   });
 
-test('whatever arrives, there is a verdict; an answer is well-formed, and nothing is written unless it is one', () => {
+test('every frame has a verdict; an answer is well-formed, and nothing else is written', () => {
   const seen = new Set<string>();
   const frames = fc.oneof(nearlyAnswered, nearlyNdp, fc.uint8Array({ maxLength: 130 }));
   fc.assert(
@@ -194,7 +197,7 @@ test('whatever arrives, there is a verdict; an answer is well-formed, and nothin
     assert.ok(seen.has(verdict), `${verdict} is not among ${[...seen].join()}`);
 });
 
-test('nothing after the length counts', () => {
+test('bytes after the length have no effect', () => {
   const noises = fc.uint8Array({ minLength: 86, maxLength: 86 });
   fc.assert(
     fc.property(nearlyAnswered, fc.nat(86), noises, (frame, cut, noise) => {

@@ -1,4 +1,7 @@
-/** The asking process of a host, here on this machine's loopback: what it says came of a connection is what came of it. */
+/**
+ * The probing process of a host, here on the loopback of this machine, reports the real result of
+ * each connection.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -23,7 +26,7 @@ async function listening(server: ReturnType<typeof createTcpServer>, t: TestCont
   return (server.address() as AddressInfo).port;
 }
 
-test('each connection is a new one, and its answer is told whole', async (t) => {
+test('each request uses a new connection, and its whole answer is reported', async (t) => {
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     sockets.add(request.socket);
@@ -41,7 +44,7 @@ test('each connection is a new one, and its answer is told whole', async (t) => 
   assert.deepEqual(await http('/missing', 1), [{ status: 404, body: '/missing 4' }]);
 });
 
-test('a refusal, an answer that never comes and one that is cut off are told apart', async (t) => {
+test('a refused, an unanswered and a reset connection are reported differently', async (t) => {
   const silent = createTcpServer(() => {});
   const port = await listening(silent, t);
   const rude = createTcpServer((socket) => {
@@ -58,7 +61,7 @@ test('a refusal, an answer that never comes and one that is cut off are told apa
   assert.deepEqual(await asker.http({ ...ask, port, timeoutMs: 100 }), [{ failed: 'timeout' }]);
 });
 
-test('an answer over UDP is told, also one to the second datagram; where nothing listens, that is told', async (t) => {
+test('an answer over UDP is reported, also one to the second datagram, and so is a closed port', async (t) => {
   const server = createSocket('udp4');
   let asked = 0;
   server.on('message', (text, from) => {

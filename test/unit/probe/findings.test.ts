@@ -1,4 +1,4 @@
-/** What the prober's lines say of an outage. */
+/** The findings about an outage, from the prober's lines. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findingsOf } from '../../probe/findings.ts';
@@ -8,7 +8,10 @@ import type { Told } from '../../probe/told.ts';
 const [a, b] = ['02:00:00:00:00:0a', '02:00:00:00:00:0b'];
 const span = { from: 1_000, to: 3_000 };
 
-/** An attempt and a question every 20 ms for three seconds, as `how` makes them. */
+/**
+ * One connection attempt and one ARP request every 20 ms for three seconds, with the results that
+ * `how` gives.
+ */
 function told(how: (at: number) => { readonly outcome?: string; readonly ms?: number; readonly macs?: string[] }) {
   return Array.from({ length: 150 }, (_, number): Told[] => {
     const at = number * 20;
@@ -20,7 +23,7 @@ function told(how: (at: number) => { readonly outcome?: string; readonly ms?: nu
   }).flat();
 }
 
-test('in peace there is no gap, one host and no failure', () => {
+test('without an outage there is no gap, one host and no failure', () => {
   const found = findingsOf(
     told(() => ({})),
     span,
@@ -41,7 +44,7 @@ test('in peace there is no gap, one host and no failure', () => {
   );
 });
 
-test('an outage lasts from the last good attempt to the next one; a slow one is not good', () => {
+test('an outage lasts from the last good attempt to the next one, and a slow attempt is not good', () => {
   const dead = (at: number) => at >= 1_000 && at < 1_400;
   const found = findingsOf(
     told((at) => ({
@@ -58,7 +61,7 @@ test('an outage lasts from the last good attempt to the next one; a slow one is 
   assert.deepEqual(found.outcomes, { timeout: 10 });
 });
 
-test('what does not end is an outage to the end of the span', () => {
+test('an outage that does not end lasts to the end of the span', () => {
   const found = findingsOf(
     told((at) => (at < 2_000 ? {} : { outcome: 'timeout', macs: [] })),
     span,
@@ -67,7 +70,7 @@ test('what does not end is an outage to the end of the span', () => {
   assert.equal(found.arpGapMs, 2_960 - 1_980);
 });
 
-test('two hosts that answer at the same time are no two moves', () => {
+test('two hosts that answer at the same time are not counted as two moves', () => {
   const both = (at: number) => at >= 2_000 && at < 2_100;
   const found = findingsOf(
     told((at) => ({ macs: both(at) ? [b, a] : at < 2_000 ? [a] : [b] })),
@@ -77,13 +80,13 @@ test('two hosts that answer at the same time are no two moves', () => {
   assert.deepEqual(found.macs, [a, b]);
 });
 
-test('of a silence it is known when the machine kept others waiting, too', () => {
+test('the findings show when the machine stalled during a silence', () => {
   const dead = (at: number) => at >= 1_000 && at < 1_400;
   const stall = (at: number, ms: number): Told => ({ kind: 'stall', at, ms });
   const lines = told((at) => (dead(at) ? { macs: [] } : {}));
   const found = (...stalls: readonly Told[]) => findingsOf([...lines, ...stalls], span).arpStalls;
   assert.deepEqual(found(), []);
-  // The silence is from 980 to 1,400. What reaches over its edges counts for what is within.
+  // The silence is from 980 to 1,400. A stall over its edges counts for the part within.
   assert.deepEqual(found(stall(900, 100), stall(1_100, 50), stall(1_390, 100)), [
     { from: 0, to: 20 },
     { from: 120, to: 170 },
@@ -92,7 +95,7 @@ test('of a silence it is known when the machine kept others waiting, too', () =>
   assert.deepEqual(found(stall(500, 100), stall(2_000, 100)), []);
 });
 
-test('a silence that is longer than promised is late, less the time that a machine that stood still has cost', () => {
+test('a silence longer than promised is late; the time that the machine stood still is subtracted', () => {
   const dead = (at: number) => at >= 1_000 && at < 1_600;
   const lines = told((at) => (dead(at) ? { macs: [] } : {}));
   const judge = (more: readonly Told[], awaitedMs: number) => () =>
@@ -100,13 +103,14 @@ test('a silence that is longer than promised is late, less the time that a machi
   assert.throws(judge([], 0), /no answer for 620 ms, in which the machine cost 0: promised are 500/);
   const stalled: Told = { kind: 'stall', at: 1_200, ms: 120 };
   assert.doesNotThrow(judge([stalled], 0));
-  // From 220 to 340 ms after the beginning: what is waited for by the clock anyway is not delayed.
+  // Of the stall (from 220 to 340 ms after the start), only the part after the wait of 300 ms counts:
+  // a stall does not delay a wait by the clock.
   assert.throws(judge([stalled], 300), /the machine cost 40/);
   const absent: Told = { kind: 'absence', at: 1_200, ms: 300 };
   assert.throws(judge([stalled, absent], 0), /the prober itself did not run/);
 });
 
-test('what is late is tried once more, and nothing else is', async (t) => {
+test('a scenario that is late runs once more, and any other failure is final', async (t) => {
   const runs = async (...errors: readonly (Error | undefined)[]) => {
     let run = 0;
     const scenario = async () => {

@@ -1,9 +1,9 @@
-/** The matrix that a run of the tests ends with. */
+/** The matrix that a test run prints at its end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderMatrix } from '../../cluster/promises/matrix.ts';
 
-test('a row each, a column each, and below them why one cannot apply', () => {
+test('the matrix has a line for each row, a cell for each column, and below them why a row does not apply', () => {
   const text = renderMatrix([
     { row: 'UDP', column: 'a', result: 'pass' },
     { row: 'no nodePorts', column: 'a', result: 'pass' },

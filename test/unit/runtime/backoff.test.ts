@@ -1,4 +1,4 @@
-/** What fails is tried again ever more rarely, each thing by itself. */
+/** A failed item is retried at growing intervals, each item by itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Backoff } from '../../../src/runtime/backoff.ts';
@@ -7,10 +7,10 @@ test('each failure in a row doubles the wait, from half a second up to a minute'
   const backoff = new Backoff();
   const waits = Array.from({ length: 9 }, () => backoff.failed('a'));
   assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
-  assert.equal(backoff.failed('b'), 500, 'another thing has its own');
+  assert.equal(backoff.failed('b'), 500, 'another item has its own wait');
 });
 
-test('a thing is due once its wait is over, and at once after a success', (t) => {
+test('an item is due once its wait is over, and at once after a success', (t) => {
   let now = 10_000;
   t.mock.method(performance, 'now', () => now);
   const backoff = new Backoff();
@@ -28,7 +28,7 @@ test('a thing is due once its wait is over, and at once after a success', (t) =>
   assert.equal(backoff.failed('a'), 500);
 });
 
-test('of what is gone no failure is kept', () => {
+test('failures of items that are gone are forgotten', () => {
   const backoff = new Backoff();
   for (const key of ['stays', 'goes']) backoff.failed(key);
   backoff.keepOnly((key) => key === 'stays');

@@ -1,17 +1,17 @@
-/** A pass that failed is made again although nothing has changed, and not at once. */
+/** A failed pass runs again although nothing has changed, but not at once. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { Loop } from '../../../src/runtime/loop.ts';
 import { eventually } from '../../lab/poll.ts';
 
-test('a failed pass is made again after a pause, without a trigger', async (t) => {
+test('a failed pass runs again after a pause, without a trigger', async (t) => {
   const begun: number[] = [];
   const stop = new AbortController();
   t.after(() => stop.abort());
   const loop = new Loop({
     log: createLogger('test', 'silent'),
-    // Longer than any patience: what comes before is no regular look.
+    // Longer than the test waits: an earlier pass is no regular resync.
     resyncMs: 3_600_000,
     pass: async () => {
       begun.push(performance.now());
@@ -19,7 +19,7 @@ test('a failed pass is made again after a pause, without a trigger', async (t) =
     },
   });
   const running = loop.run(stop.signal);
-  await eventually('a second pass', () => begun.length === 2, { timeoutMs: 10_000, everyMs: 20 });
+  await eventually('the second pass starts', () => begun.length === 2, { timeoutMs: 10_000, everyMs: 20 });
   const [first = 0, second = 0] = begun;
   assert.ok(second - first >= 490, `after ${second - first} ms`);
   stop.abort();

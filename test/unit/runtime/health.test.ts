@@ -1,4 +1,7 @@
-/** Health: what has stood still for too long is told over HTTP, by its name; what rests is well. */
+/**
+ * Health: a part that made no progress for too long is named over HTTP, and an idle part is
+ * healthy.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +17,7 @@ const log = createLogger('test', 'silent');
 const never = () => new Promise<never>(() => undefined);
 let port = 20_000 + (process.pid % 10_000);
 
-/** Serves the checks until the test ends, and gives what asks for a path. */
+/** Serves the checks until the test ends, and returns a function that requests a path. */
 async function served(t: TestContext, checks: { readonly live?: Checks; readonly ready?: Checks }) {
   const listen = `127.0.0.1:${port++}`;
   t.after(await serveHealth({ listen, live: {}, ready: {}, ...checks }));
@@ -24,7 +27,7 @@ async function served(t: TestContext, checks: { readonly live?: Checks; readonly
   };
 }
 
-test('a pulse is a fault when it beats no more, and rest is none', async () => {
+test('a watchdog reports a fault when its heartbeats stop, and none while it rests', async () => {
   const pulse = new Watchdog(20);
   assert.equal(pulse.fault(), undefined);
   pulse.beat();
@@ -38,7 +41,7 @@ test('a pulse is a fault when it beats no more, and rest is none', async () => {
   assert.equal(pulse.fault(), undefined);
 });
 
-test('a pass that never ends makes /healthz fail, and names the loop; /readyz is another question', async (t) => {
+test('a pass that never ends makes /healthz fail with the name of the loop, but not /readyz', async (t) => {
   const stop = new AbortController();
   t.after(() => stop.abort());
   const stuck = new Loop({ log, resyncMs: 1, stuckMs: 50, pass: never });
@@ -48,18 +51,18 @@ test('a pass that never ends makes /healthz fail, and names the loop; /readyz is
   assert.deepEqual(await ask('/healthz'), { status: 200, text: 'ok\n' });
   void stuck.run(stop.signal);
   void turning.run(stop.signal);
-  await eventually('a failed check', async () => (await ask('/healthz')).status === 503);
-  // One that does not run, as a controller that does not lead, is no fault.
+  await eventually('/healthz fails', async () => (await ask('/healthz')).status === 503);
+  // A loop that does not run, such as that of a controller without the lease, is no fault.
   assert.match((await ask('/healthz')).text, /^stuck: made no progress for \d+ s\n$/);
   assert.equal((await ask('/readyz')).status, 200);
 });
 
-test('a watch that neither hears nor asks any more makes /healthz fail; one whose API server is away does not', async (t) => {
+test('a watch that neither receives nor requests anything makes /healthz fail; an unreachable API server does not', async (t) => {
   const stop = new AbortController();
   t.after(() => stop.abort());
   const informerOf = (client: KubeClient, stuckMs: number) =>
     new Informer({ client, log, path: '/api/v1/things', parse: () => undefined, onChange: () => undefined, stuckMs });
-  // Whatever gives the credentials hangs: no request is made, and none fails.
+  // The function that returns the credentials hangs: no request is made, and none fails.
   const hanging = new KubeClient({ server: new URL('http://127.0.0.1:1'), tls: {}, headers: never });
   const refused = new KubeClient({ server: new URL('http://127.0.0.1:1'), tls: {}, headers: async () => ({}) });
   t.after(() => [hanging, refused].forEach((client) => void client.close()));
@@ -68,11 +71,11 @@ test('a watch that neither hears nor asks any more makes /healthz fail; one whos
   const ask = await served(t, { live: { lost: () => lost.fault(), away: () => away.fault() } });
   void lost.run(stop.signal);
   void away.run(stop.signal);
-  await eventually('a failed check', async () => (await ask('/healthz')).status === 503);
+  await eventually('/healthz fails', async () => (await ask('/healthz')).status === 503);
   assert.match((await ask('/healthz')).text, /^lost: \/api\/v1\/things made no progress for \d+ s\n$/);
 });
 
-test('what is asked for elsewhere is not found', async (t) => {
+test('other paths are not found', async (t) => {
   const ask = await served(t, {});
   assert.equal((await ask('/')).status, 404);
   assert.equal((await ask('/metrics')).status, 404);

@@ -1,4 +1,4 @@
-/** The level of the log, which follows a file. */
+/** The log level, which follows a file. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,11 @@ import { createLogger, followLevel } from '../../../src/runtime/logger.ts';
 const directory = await mkdtemp(join(tmpdir(), 'berth-logger-'));
 after(() => rm(directory, { recursive: true, force: true }));
 
-test('the level is the one in the file; without one, or with a word that is none, it stays', async () => {
+test('the level is the one in the file; without a file or with an unknown level, it stays', async () => {
   const file = join(directory, 'level');
   const rows = [
     { desc: 'a level', said: 'error\n', level: 'error' },
-    { desc: 'no level', said: 'loud', level: 'warn' },
+    { desc: 'an unknown level', said: 'loud', level: 'warn' },
     { desc: 'no file', said: undefined, level: 'warn' },
   ];
   for (const { desc, said, level } of rows) {

@@ -1,4 +1,7 @@
-/** The loop: coalescing, one pass at a time, retry, end. */
+/**
+ * The loop: triggers are merged, one pass runs at a time, a failed pass is retried, and the loop
+ * ends.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Backoff } from '../../../src/runtime/backoff.ts';
@@ -8,7 +11,10 @@ import { inParallel } from '../../../src/runtime/parallel.ts';
 
 const log = createLogger('test', 'silent');
 
-/** Ends a loop; by itself after ten seconds, so that a loop that never comes so far fails its test and does not hang the run. */
+/**
+ * Ends a loop. After ten seconds it ends by itself, so that a loop that never gets so far fails its
+ * test and does not hang the run.
+ */
 function stopInTime(): AbortController {
   const stop = new AbortController();
   setTimeout(() => stop.abort(), 10_000).unref();
@@ -36,7 +42,7 @@ test('triggers during a pass lead to one more pass, and never two at once', asyn
   assert.deepEqual({ passes, most }, { passes: 2, most: 1 });
 });
 
-test('a pass that failed runs again without a trigger', async () => {
+test('a failed pass runs again without a trigger', async () => {
   const stop = stopInTime();
   let passes = 0;
   const loop = new Loop({
@@ -51,7 +57,7 @@ test('a pass that failed runs again without a trigger', async () => {
   assert.equal(passes, 2);
 });
 
-test('a quiet loop runs again after the resync time', async () => {
+test('an idle loop runs again after the resync time', async () => {
   const stop = stopInTime();
   let passes = 0;
   const loop = new Loop({
@@ -65,12 +71,12 @@ test('a quiet loop runs again after the resync time', async () => {
   assert.equal(passes, 3);
 });
 
-test('a pass that is wanted later comes then, also when another one comes before; wishes for one moment are one pass', async (t) => {
+test('a pass that is requested for later runs then, also after an earlier one; requests for one moment are one pass', async (t) => {
   const stop = stopInTime();
   const at: number[] = [];
   const begin = performance.now();
   const wish = (loop: Loop) => {
-    // Moments are 50 ms long: the clock stands at the beginning of one.
+    // Moments are 50 ms long, and the clock is at the start of one.
     const now = Math.floor(performance.now() / 50) * 50;
     const clock = t.mock.method(performance, 'now', () => now);
     for (const ms of [298, 299, 300, 100]) loop.triggerIn(ms);
@@ -90,7 +96,7 @@ test('a pass that is wanted later comes then, also when another one comes before
   assert.ok((at[1] ?? 0) >= 99 && (at[2] ?? 0) >= 299, `passes after ${at.map(Math.round).join(', ')} ms`);
 });
 
-test('a time that no timer can count to does not come at once', async () => {
+test('a pass that is requested for a time beyond any timer does not run at once', async () => {
   const stop = stopInTime();
   let passes = 0;
   const loop = new Loop({
@@ -105,7 +111,7 @@ test('a time that no timer can count to does not come at once', async () => {
   assert.equal(passes, 1);
 });
 
-test('many effects: within the bound, all of them, failures collected', async () => {
+test('many effects run within the limit, all of them, and failures are collected', async () => {
   let running = 0;
   let most = 0;
   const done: number[] = [];
@@ -123,7 +129,7 @@ test('many effects: within the bound, all of them, failures collected', async ()
   assert.deepEqual(failures.map(({ item }) => item).sort(), [3, 6]);
 });
 
-test('once told to stop, no further effect begins', async () => {
+test('after the signal to stop, no further effect starts', async () => {
   const stop = new AbortController();
   const done: number[] = [];
   const effect = async (item: number) => {
@@ -134,7 +140,7 @@ test('once told to stop, no further effect begins', async () => {
   assert.deepEqual(done, [1, 2]);
 });
 
-test('what failed waits twice as long each time, and nothing else waits', () => {
+test('a failed item waits twice as long each time, and no other item waits', () => {
   const backoff = new Backoff();
   assert.equal(backoff.isDue('a'), true);
   assert.deepEqual(

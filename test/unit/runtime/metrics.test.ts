@@ -1,9 +1,9 @@
-/** The text that Prometheus reads. */
+/** The metrics in the text format of Prometheus. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Distribution, Metrics, type Sample, Tally } from '../../../src/runtime/metrics.ts';
 
-test('values are read for each reader, and what is gone is not told any more', async () => {
+test('values are read for each request, and a value that is gone is not exposed any more', async () => {
   let samples: readonly Sample[] = [
     { labels: { vip: '192.0.2.1' }, value: 3 },
     { labels: { vip: '2001:db8::1' }, value: 4 },
@@ -18,7 +18,7 @@ test('values are read for each reader, and what is gone is not told any more', a
   assert.deepEqual(await lines(), ['a_total{vip="192.0.2.1"} 5', 'b 1']);
 });
 
-test('what happens is counted by its labels, and times fall into buckets', async () => {
+test('calls are counted by their labels, and times go into buckets', async () => {
   const calls = new Tally();
   for (const code of ['200', '409', '200']) calls.count({ code });
   const seconds = new Distribution({ name: 's_seconds', help: 'time', labels: ['verb'], buckets: [0.1, 1] });

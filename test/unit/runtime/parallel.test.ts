@@ -1,4 +1,7 @@
-/** Many effects at once: within a bound, none stopped by another's failure, none begun after the end. */
+/**
+ * Many effects at once: within a limit, no failure stops another effect, and none starts after the
+ * end.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -19,7 +22,7 @@ test('no more effects run at once than the limit allows, and all of them run', a
   assert.deepEqual([most, failures, done.sort()], [3, [], items]);
 });
 
-test('a failure stops no other effect, and is told with its item', async () => {
+test('a failure stops no other effect, and is returned with its item', async () => {
   const done: number[] = [];
   const effect = async (item: number) => {
     if (item % 2 === 0) throw new Error(`no ${item}`);
@@ -33,7 +36,7 @@ test('a failure stops no other effect, and is told with its item', async () => {
   );
 });
 
-test('nothing is begun once the signal aborts', async () => {
+test('no effect starts after the signal aborts', async () => {
   const stop = new AbortController();
   const begun: number[] = [];
   const effect = async (item: number) => {

@@ -1,4 +1,7 @@
-/** Datagrams count only if a key that both sides know signed them; on the loopback. */
+/**
+ * Datagrams count only if they are signed with a key that both sides have. The test uses the
+ * loopback.
+ */
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
@@ -11,7 +14,7 @@ import { eventually } from '../../lab/poll.ts';
 
 const [first, second, foreign] = [randomBytes(32), randomBytes(32), randomBytes(32)];
 
-/** A file with these lines, until the test ends. */
+/** A key file with these lines. It is deleted when the test ends. */
 function keyFile(t: TestContext, ...lines: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'berth-keys-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,7 +22,7 @@ function keyFile(t: TestContext, ...lines: readonly string[]): string {
   return join(folder, 'keys');
 }
 
-/** A socket of the loopback, and its port. */
+/** A socket on the loopback, and its port. */
 async function boundSocket(): Promise<{ readonly socket: Socket; readonly port: number }> {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
@@ -32,7 +35,7 @@ interface Opened {
   readonly texts: readonly string[];
 }
 
-/** Opens datagrams on a port that is free now; another program may be quicker. */
+/** Opens datagrams on a free port. It tries again if another program takes the port first. */
 async function open(t: TestContext, file: string): Promise<Opened> {
   for (;;) {
     const { socket, port } = await boundSocket();
@@ -53,7 +56,7 @@ function signed(key: Buffer, text: string): Buffer {
   return Buffer.concat([createHmac('sha256', key).update(text).digest(), Buffer.from(text)]);
 }
 
-test('a datagram counts if one of the keys signed all of it, and not otherwise', async (t) => {
+test('a datagram counts only if one of the keys signed all of it', async (t) => {
   const { opened, port, texts } = await open(t, keyFile(t, first.toString('base64'), second.toString('base64')));
   const { socket } = await boundSocket();
   t.after(() => socket.close());
@@ -70,21 +73,21 @@ test('a datagram counts if one of the keys signed all of it, and not otherwise',
     signed(second, 'with the second key'),
   ];
   for (const datagram of datagrams) socket.send(datagram, port, '127.0.0.1');
-  await eventually('all datagrams', async () => {
+  await eventually('all datagrams arrive', async () => {
     return opened.counters.received + opened.counters.unsigned === datagrams.length;
   });
   assert.deepEqual(texts, ['with the first key from 127.0.0.1', 'with the second key from 127.0.0.1']);
   assert.equal(opened.counters.unsigned, 6);
 });
 
-test('what is sent is what counts at the other end', async (t) => {
+test('a datagram that is sent counts at its receiver', async (t) => {
   const { opened, texts } = await open(t, keyFile(t, first.toString('base64')));
   opened.send('to itself', ['127.0.0.1']);
-  await eventually('the datagram', async () => opened.counters.received === 1);
+  await eventually('the datagram arrives', async () => opened.counters.received === 1);
   assert.deepEqual(texts, ['to itself from 127.0.0.1']);
 });
 
-test('a key that is too short, or no key at all, is refused', async (t) => {
+test('a key file with a key that is too short, or without a key, is refused', async (t) => {
   const refused = (...lines: readonly string[]) => {
     const options = { port: 0, onText: () => undefined, onFailed: () => undefined };
     return assert.rejects(openDatagrams({ ...options, keyFile: keyFile(t, ...lines) }), /at least 16 bytes/);

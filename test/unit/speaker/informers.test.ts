@@ -10,7 +10,10 @@ import { promise } from '../../honesty/promise.ts';
 import { entry, node } from '../fixtures.ts';
 import { informersOf, serviceAt } from './node-in-a-box.ts';
 
-/** A slice of the Service `n/s`: the names of its endpoints' nodes, those that end in parentheses. */
+/**
+ * A slice of the Service `n/s`, by the names of the endpoints' nodes. Terminating endpoints are in
+ * parentheses.
+ */
 function slice(...nodes: readonly string[]): EndpointSliceView {
   const endpoints = nodes.map((text) => ({
     addresses: [],
@@ -26,15 +29,15 @@ test('a node with terminating endpoints counts only if no node has a ready one',
     ['one terminates', [slice('n1', '(n2)')], ['n1']],
     ['all terminate', [slice('(n1)', '(n2)')], ['n1', 'n2']],
     ['one node has both', [slice('n1', '(n1)')], ['n1']],
-    ['of another slice', [slice('(n1)'), slice('n2')], ['n2']],
-    ['on no node', [slice('', '(n1)')], [elsewhere]],
+    ['ready in another slice', [slice('(n1)'), slice('n2')], ['n2']],
+    ['ready on no node', [slice('', '(n1)')], [elsewhere]],
     ['none', [slice()], []],
   ];
   for (const [desc, slices, nodes] of rows)
     assert.deepEqual([...(endpointNodes(slices).get('n/s') ?? [])], nodes, desc);
 });
 
-/** A slice of a Service: its endpoints of one family as `ADDRESS NODE`. */
+/** A slice of a Service, with endpoints of one family as `ADDRESS NODE`. */
 function sliceOf(service: string, addressType: 'IPv4' | 'IPv6', ...endpoints: readonly string[]): EndpointSliceView {
   const metadata = {
     ...{ name: `${service}-${addressType}`, namespace: 'default', uid: `uid-${addressType}`, resourceVersion: '1' },
@@ -63,7 +66,7 @@ function eligibleFor(address: Ip, slicesOf: (service: string) => readonly Endpoi
   return [...desiredVip.eligible];
 }
 
-test('a VIP of a Service with the policy Local is for the nodes with an endpoint', () => {
+test('a VIP of a Service with policy Local is for the nodes with an endpoint', () => {
   const slices = (service: string) => [sliceOf(service, 'IPv4', '10.0.0.1 n2')];
   assert.deepEqual(eligibleFor('192.0.2.10' as Ip, slices), ['n2']);
 });

@@ -1,4 +1,6 @@
-/** Speakers in one process, each on a loopback address of its own, with real sockets and one port. */
+/**
+ * Speakers in one process. Each has its own loopback address, with real sockets and the same port.
+ */
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -24,10 +26,12 @@ import { ElectionRunner, newIncarnation } from '../../../src/speaker/election/el
 import { PeerTransport } from '../../../src/speaker/election/peer-transport.ts';
 import { wireElection } from '../../../src/speaker/wiring.ts';
 
-/** The wait for an event on a machine that may be busy; most events come within milliseconds. */
+/**
+ * The time limit for an event on a machine that may be busy. Most events come within milliseconds.
+ */
 export const soon = { timeoutMs: 5_000, everyMs: 5 } as const;
 
-/** The number of the address of the speaker that a {@link Partner} answers. */
+/** The number of the address of the speaker to which a {@link Partner} answers. */
 export const speakerHost = 1;
 
 const key = randomBytes(32).toString('base64');
@@ -43,12 +47,12 @@ export class Loopback {
     this.keyFile = keyFile;
   }
 
-  /** Makes one. */
+  /** Makes a loopback with a free port and a new key file. */
   static async make(): Promise<Loopback> {
     const folder = await mkdtemp(join(tmpdir(), 'berth-loopback-'));
     const keyFile = join(folder, 'keys');
     await writeFile(keyFile, `${key}\n`);
-    // Bound to all addresses, so that the port is free on each.
+    // The socket is bound to all addresses, so that the port is free on each.
     const socket = createSocket('udp4').bind(0);
     await once(socket, 'listening');
     const { port } = socket.address();
@@ -58,7 +62,7 @@ export class Loopback {
     return made;
   }
 
-  /** Closes a part at the end. */
+  /** Registers a part that is closed at the end. */
   keep<T extends { close(): void }>(one: T): T {
     this.#open.push(one);
     return one;
@@ -69,7 +73,7 @@ export class Loopback {
     for (const one of this.#open.splice(0).reverse()) one.close();
   }
 
-  /** A speaker as it runs on a node, without links, at the address of this number. */
+  /** A speaker as it runs on a node, without links, at the address with this number. */
   async speaker(node: string, host: number, log = createLogger('speaker', 'silent')): Promise<Speaker> {
     const speaker = new Speaker(this, { node, host }, log);
     await speaker.transport.open();
@@ -78,7 +82,7 @@ export class Loopback {
     return speaker;
   }
 
-  /** A partner of speakers that sends only what the test sets. */
+  /** A partner of speakers, which sends only what the test sets. */
   async partner(node: string, host: number): Promise<Partner> {
     const partner = new Partner(node);
     const { port, keyFile } = this;
@@ -91,7 +95,7 @@ export class Loopback {
   }
 }
 
-/** A loopback address: two of its bytes are from the number of this process. */
+/** A loopback address. Two of its bytes come from the id of this process. */
 export function addressOf(host: number): string {
   return `127.${1 + ((process.pid >> 8) % 250)}.${process.pid & 255}.${host}`;
 }
@@ -125,7 +129,10 @@ export class Speaker {
     return this.runner.decisions;
   }
 
-  /** Sets the VIPs and the nodes, each at the address of its number; all addresses of this machine are on the link `lo`. */
+  /**
+   * Sets the VIPs and the nodes, each at the address with its number. The link `lo` has all
+   * addresses of this machine.
+   */
   observe(vips: readonly Vip[], nodes: Readonly<Record<string, number>>): void {
     const names = Object.keys(nodes);
     this.transport.observe({
@@ -135,7 +142,7 @@ export class Speaker {
     this.runner.observe({ vips, nodes: new Map(names.map((name) => [name, { draining: false }])), links: [] });
   }
 
-  /** The VIPs that it holds. */
+  /** The VIPs that the speaker holds. */
   get held(): readonly string[] {
     return this.decisions.filter(({ action }) => action.kind === 'Hold').map(({ vip }) => vip.uid);
   }
@@ -153,16 +160,19 @@ interface Place {
   readonly host: number;
 }
 
-/** Answers each heartbeat of the first speaker with one of its own. It requests no claims, and makes none. */
+/**
+ * Answers each heartbeat of the first speaker with a heartbeat. It requests no claims, and makes
+ * none.
+ */
 export class Partner {
   readonly node: string;
   datagrams: SignedDatagrams | undefined;
-  /** All messages that it has heard, in order. */
+  /** All messages that the partner has received, in order. */
   readonly heard: Message[] = [];
   isSilent = false;
   state: SpeakerState = 'Serving';
   links: readonly PeerLink[] = [];
-  /** The longest text that it has received. */
+  /** The longest text that the partner has received. */
   longest = '';
   #sequence = 0;
 
@@ -170,21 +180,21 @@ export class Partner {
     this.node = node;
   }
 
-  /** Hears a datagram. */
+  /** Receives a datagram. */
   receive(text: string): void {
     if (text.length > this.longest.length) this.longest = text;
     const message = decodeMessage(text);
-    if (message === undefined) throw new Error(`not understood: ${text}`);
+    if (message === undefined) throw new Error(`unreadable datagram: ${text}`);
     this.heard.push(message);
     if (message.kind === 'Heartbeat' && !this.isSilent) this.#answer(message);
   }
 
-  /** The heartbeats that it heard. */
+  /** The heartbeats that the partner has received. */
   get heartbeats(): readonly Heartbeat[] {
     return this.heard.filter((message) => message.kind === 'Heartbeat');
   }
 
-  /** The claims that it heard of. */
+  /** The deltas of claims that the partner has received. */
   get claims(): readonly ClaimDelta[] {
     return this.heard.filter((message) => message.kind === 'Claims');
   }

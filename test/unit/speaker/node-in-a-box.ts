@@ -1,6 +1,7 @@
 /**
- * A node's speaker without the API server: the real election and the real announcing, over given objects and links. Its time is virtual. No
- * kernel knows its links, so no frame is sent. Without a {@link Loopback} it hears no other speaker.
+ * A node's speaker without the API server: the real election and the real announcements, over given
+ * objects and links. Its time is virtual. The kernel has none of its links, so no frame is sent.
+ * Without a {@link Loopback} it hears no other speaker.
  */
 import type { TestContext } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -60,12 +61,12 @@ export function shown(
   return { entries: [entry(address, svc, facts)], services: [svc] };
 }
 
-/** An entry whose VIP a node has announced before: it is announced without a probe. */
+/** An entry for a VIP that a node has announced before. Such a VIP is announced without a probe. */
 export function announcedBy(name: string, term = 1): Partial<AllocationView> {
   return { recorded: { node: name, term, since: '2026-01-01T00:00:00Z' } };
 }
 
-/** A link that the kernel does not know. */
+/** A link that does not exist in the kernel. */
 export function link(name: string, facts: Partial<Link> = {}): Link {
   const index = 0x7fff_0000 + ([...name].reduce((sum, letter) => sum * 7 + letter.charCodeAt(0), 0) % 0xffff);
   return {
@@ -99,7 +100,7 @@ export function informersOf(objects: Objects): Informers {
   } as unknown as Informers;
 }
 
-/** A clock that the test sets forward. */
+/** A clock that the test moves forward. */
 export class VirtualTime {
   now = 1_000_000;
   readonly #timers: TestContext['mock']['timers'];
@@ -110,7 +111,7 @@ export class VirtualTime {
     mock.method(performance, 'now', () => this.now);
   }
 
-  /** Lets time pass; `each` is called every 5 ms. */
+  /** Lets time pass, and calls `each` every 5 ms. */
   run(ms: number, each: () => void = () => undefined): void {
     for (const end = this.now + ms; this.now < end; ) {
       this.now += 5;
@@ -120,7 +121,7 @@ export class VirtualTime {
   }
 }
 
-/** The address on which the box hears other speakers; by default it opens no socket. */
+/** The address on which the box hears other speakers. By default it opens no socket. */
 export type BoxTransport = Pick<PeerTransportOptions, 'port' | 'keyFile' | 'address'>;
 
 /** A node's speaker, with all parts between informers and links. */
@@ -128,7 +129,7 @@ export class NodeInABox {
   readonly informers: Informers;
   readonly runner: ElectionRunner;
   readonly desired: DesiredState;
-  /** The state of the links that was applied last. */
+  /** The last state of the links that was applied. */
   applied: readonly LinkVips[] = [];
   links: readonly Link[];
   readonly #transport: PeerTransport;
@@ -182,13 +183,13 @@ export class NodeInABox {
     this.#open = [verifier, proxy, conflicts, runner, transport, prober];
   }
 
-  /** Opens its socket. */
+  /** Opens the speaker's socket. */
   async open(): Promise<void> {
     await this.#transport.open();
     this.runner.start();
   }
 
-  /** A host claims an address by a frame on a link. */
+  /** A host claims an address, by a frame on a link. */
   hear(address: string, mac: string, _link: string): void {
     // Today the speaker does not get the link of a frame. A corrected speaker must get it here.
     this.#announcer.heard.emit(address, mac);

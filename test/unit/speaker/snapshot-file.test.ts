@@ -1,4 +1,7 @@
-/** The file that a speaker works from after a restart without the API server: only a file that was written completely is read. */
+/**
+ * The file from which a speaker works after a restart without the API server. Only a completely
+ * written file is read.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +36,7 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-/** The content that is read, and the lines that are logged. */
+/** The content of the file, and the log lines of the read. */
 async function read(node = 'n1', of = file) {
   const lines: { readonly level: string; readonly reason: string }[] = [];
   const log = {
@@ -54,7 +57,7 @@ const value = fc.oneof(
 const view = fc
   .record({ name: text, uid: fc.uuid(), resourceVersion: text, a: value, b: value }, plain)
   .map((one): Identity => one);
-/** Some kinds have no objects, others have more than are written in one go. */
+/** Some kinds have no objects, and others have more than one write takes. */
 const views = fc
   .record({ of: fc.array(view, { minLength: 1, maxLength: 5 }), repeat: fc.constantFrom(1, 1, 400) }, plain)
   .map(({ of, repeat }) => Array.from({ length: repeat }, () => of).flat());
@@ -73,7 +76,7 @@ const small: Saved = {
   claims: [{ uid: 'u', term: 3, isolated: false, leaving: false }],
 };
 
-test('the content that was written is read', async () => {
+test('the content is read as it was written', async () => {
   await fc.assert(
     fc.asyncProperty(saved, async (written) => {
       await writeSaved(file, 'n1', written);
@@ -85,7 +88,7 @@ test('the content that was written is read', async () => {
   );
 });
 
-test('a file that was cut off anywhere, or in which any byte has changed, is not used', async () => {
+test('a file that was cut anywhere, or in which any byte has changed, is not used', async () => {
   await writeSaved(file, 'n1', small);
   const whole = readFileSync(file);
   const broken = join(folder, 'broken');
@@ -101,7 +104,7 @@ test('a file that was cut off anywhere, or in which any byte has changed, is not
   }
 });
 
-test('a file of another version or node is not used, nor is a missing file; each case logs one line', async () => {
+test('a file of another version or node is not used, nor is a missing file, and each case logs one line', async () => {
   const ignored = async (node?: string, of?: string) => {
     const { saved: back, lines } = await read(node, of);
     assert.equal(back, undefined);
@@ -118,7 +121,7 @@ test('a file of another version or node is not used, nor is a missing file; each
   }
 });
 
-test('a failed write leaves the old file, and no other file beside it', async () => {
+test('a failed write leaves the old file, and no other file next to it', async () => {
   await writeSaved(file, 'n1', small);
   const unwritable = { ...small, views: { services: [{ ...small.views.services?.[0], call: () => 0 } as never] } };
   await assert.rejects(writeSaved(file, 'n1', unwritable));
@@ -130,8 +133,8 @@ test('a failed write leaves the old file, and no other file beside it', async ()
 });
 
 /**
- * A file of an older Berth with the same version would be read as a current one. So a change of a view or a claim must raise `snapshotVersion`,
- * and then change this test.
+ * A file of an older Berth with the same version would be read as a current one. So a change of a
+ * view or a claim must raise `snapshotVersion`, and then change this test.
  */
 test('the version of the file stands for these fields', () => {
   const metadata = { name: '192.0.2.1', namespace: 'n', uid: 'u', resourceVersion: '1' };
@@ -166,7 +169,7 @@ test('the version of the file stands for these fields', () => {
   );
 });
 
-test('the snapshot is used once, if the API server has sent nothing; at the end the file has the last state', async () => {
+test('the snapshot is used once, if the API server has sent nothing; at the end the file has the latest state', async () => {
   await writeSaved(file, 'n1', small);
   const place = { file, node: 'n1', log: { info: () => undefined, warn: () => undefined } };
   let used = 0;

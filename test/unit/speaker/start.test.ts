@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../../lab/poll.ts';
 
 const main = new URL('../../../src/main.ts', import.meta.url).pathname;
-/** The packet worker notices pauses of more than 300 ms. */
+/** The packet worker notices a pause of more than 300 ms. */
 const stallMs = 500;
 const kubeconfig = {
   ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c', users: [{ name: 'u', user: {} }] },
@@ -20,7 +20,7 @@ const kubeconfig = {
   contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
 };
 
-/** A speaker in a network namespace of its own. Its start waits for its snapshot, which is a pipe. */
+/** A speaker in its own network namespace. Its start waits for its snapshot, which is a pipe. */
 function startSpeaker(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-start-'));
   const file = (name: string, text: string) => {
@@ -35,7 +35,7 @@ function startSpeaker(t: TestContext) {
   };
   const speaker = [process.execPath, main, 'speaker', '--no-nftables'];
   const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-  // The shell is replaced by the speaker.
+  // The speaker replaces the shell.
   const child = spawn('unshare', ['-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh', ...speaker, ...flags]);
   const exited = once(child, 'exit');
   t.after(async () => {
@@ -48,7 +48,7 @@ function startSpeaker(t: TestContext) {
   return { child, snapshot, exited, output: () => output };
 }
 
-/** A writer of the pipe, once a program has opened it for reading. */
+/** A writer of the pipe, once a program has opened the pipe for reading. */
 function writerOf(pipe: string): number | undefined {
   try {
     return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -68,18 +68,18 @@ test('a speaker that is paused for a moment during its start completes the start
   const { child, snapshot, exited, output } = startSpeaker(t);
   const { pid = 0 } = child;
   const isOver = () => child.exitCode !== null;
-  const writer = await eventually('it reads its snapshot', () => writerOf(snapshot) ?? isOver(), { everyMs: 10 });
+  const writer = await eventually('the snapshot is read', () => writerOf(snapshot) ?? isOver(), { everyMs: 10 });
   assert.equal(typeof writer, 'number', output());
   child.kill('SIGSTOP');
-  await eventually('it is stopped', () => isStopped(pid), { everyMs: 1 });
+  await eventually('the speaker is stopped', () => isStopped(pid), { everyMs: 1 });
   await delay(stallMs);
   child.kill('SIGCONT');
-  await eventually('it has noticed', () => output().includes('packet worker was paused'), { everyMs: 5 });
+  await eventually('the pause is noticed', () => output().includes('packet worker was paused'), { everyMs: 5 });
   closeSync(Number(writer));
-  await eventually('it has read the snapshot', () => isOver() || output().includes('no usable snapshot'), {
+  await eventually('the speaker has read its snapshot', () => isOver() || output().includes('no usable snapshot'), {
     everyMs: 5,
   });
   child.kill('SIGTERM');
   const [code] = await exited;
-  assert.equal(code, 0, `the speaker ended by itself: ${output()}`);
+  assert.equal(code, 0, `the speaker failed: ${output()}`);
 });

@@ -1,4 +1,4 @@
-/** ARP frames: bytes to packets and back, and no input that breaks the decoder. */
+/** ARP frames: bytes to packets and back. No input breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -59,7 +59,10 @@ test('a length beyond the buffer is a runt, not a read past its end', () => {
   assert.equal(decodeArp(bytes(requestHex), 100), 'Runt');
 });
 
-/** Sixty bytes that are ARP but for at most three bytes, so that the later checks are reached too. */
+/**
+ * Sixty bytes that are ARP except for at most three bytes, so that the later checks are reached
+ * too.
+ */
 const nearlyArp = fc
   .tuple(
     fc.uint8Array({ minLength: 40, maxLength: 40 }),
@@ -96,12 +99,12 @@ test('any frame decodes to a fault or to a packet that encodes to the same bytes
     }),
     { numRuns: fuzzRuns },
   );
-  // Guards the generator: without valid and nearly valid frames the property would say nothing.
+  // Guards the generator: without valid and nearly valid frames the property would prove nothing.
   for (const outcome of ['Runt', 'NotArp', 'Malformed', 'packet'])
     assert.ok(seen.has(outcome), `no ${outcome} in the run`);
 });
 
-test('an address is the 32 bits of its four bytes, signed', () => {
+test('the key of an address is its four bytes as a signed 32-bit number', () => {
   assert.equal(ipv4Key('1.2.3.4' as Ip), 0x01020304);
   assert.equal(ipv4Key('255.255.255.255' as Ip), -1);
   for (const text of ['1.2.3', '1.2.3.256', 'fd00::1', '1.2.3.x']) assert.throws(() => ipv4Key(text as Ip), TypeError);

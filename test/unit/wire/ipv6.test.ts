@@ -14,12 +14,15 @@ import { hasIpv6At, indexOfIpv6At, packIpv6 } from '../../../src/wire/ipv6-set.t
 import { fc } from '../../property.ts';
 
 const addresses = fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map((value) => ipFromNumber(value, 'IPv6'));
-/** Neighbors in number: many share their first words, as the addresses of a pool do. */
+/**
+ * Addresses that are close to each other: many share their first words, as the addresses of a pool
+ * do.
+ */
 const close = fc
   .tuple(fc.constantFrom(0n, 1n << 32n, 1n << 64n, 1n << 96n, 0xffffffffn << 96n), fc.nat(3))
   .map(([base, number]) => ipFromNumber(base + BigInt(number), 'IPv6'));
 
-test('an address is its sixteen bytes', () => {
+test('an address converts to its sixteen bytes and back', () => {
   assert.equal(Buffer.from(ipv6Bytes('fd00::8:0:1' as Ip)).toString('hex'), 'fd000000000000000000000800000001');
   fc.assert(fc.property(addresses, (ip) => ipv6TextAt(Uint8Array.from([7, ...ipv6Bytes(ip)]), 1) === ip));
   const gappy = fc.array(fc.constantFrom(0, 0, 0, 1, 0xabcd), { minLength: 8, maxLength: 8 });
@@ -54,7 +57,7 @@ test('the solicited-node group has the last 24 bits of the address (RFC 4291 sec
   fc.assert(fc.property(addresses, (ip) => isSolicitedNodeAt(solicitedNodeGroup(ip), 0)));
 });
 
-test('kinds of addresses', () => {
+test('unspecified addresses, groups and solicited-node groups are recognized', () => {
   const rows: readonly [string, boolean, boolean, boolean][] = [
     ['::', true, false, false],
     ['::1', false, false, false],
@@ -75,7 +78,7 @@ test('kinds of addresses', () => {
   }
 });
 
-test('a set has the addresses that it was made of, and no others', () => {
+test('a set has exactly the addresses that it was made from', () => {
   const members = fc.array(fc.oneof(addresses, close), { maxLength: 40 });
   fc.assert(
     fc.property(members, fc.oneof(addresses, close), (ips, other) => {

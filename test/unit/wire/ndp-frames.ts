@@ -1,16 +1,19 @@
-/** Frames of Neighbor Discovery for tests: from hex, with the checksum made right, and arbitrary ones that are nearly right. */
+/**
+ * Neighbor Discovery frames for tests: from hex, with a corrected checksum, or generated and nearly
+ * valid.
+ */
 
 import { readUint16, writeUint16 } from '../../../src/wire/ethernet.ts';
 import { ipv6Offset } from '../../../src/wire/ipv6.ts';
 import { writeNdpChecksum } from '../../../src/wire/ndp.ts';
 import { fc } from '../../property.ts';
 
-/** Bytes from hex with any spaces. */
+/** The bytes of a hex text. Spaces are ignored. */
 export function bytes(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replaceAll(/\s/g, ''), 'hex'));
 }
 
-/** The same frame with the checksum that it should have; as it is where its payload does not end in it. */
+/** The same frame with a correct checksum, or unchanged if its payload does not end within it. */
 export function refreshed(frame: Uint8Array): Uint8Array {
   if (frame.length < 78 || ipv6Offset.payload + readUint16(frame, ipv6Offset.payloadLength) > frame.length)
     return frame;
@@ -33,8 +36,9 @@ const addresses = fc.constantFrom(
 );
 
 /**
- * 110 bytes that are a message but for at most three bytes, so that the later checks are reached too: either type, any of the
- * addresses that matter, payloads of several lengths, and most checksums are right.
+ * 110 bytes that are a valid message except for at most three bytes, so that the later checks are
+ * reached too. They have either type, any of the relevant addresses, payloads of several lengths,
+ * and mostly correct checksums.
  */
 export const nearlyNdp = fc
   .record({

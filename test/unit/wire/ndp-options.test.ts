@@ -1,4 +1,7 @@
-/** Options of Neighbor Discovery end where the packet ends, whatever their length says, also those that nobody here reads. */
+/**
+ * Neighbor Discovery options end within their packet, whatever their length field is, also options
+ * that Berth ignores.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -15,22 +18,24 @@ const solicitation = encodeNdp({
   },
   ...{ type: 135, flags: 0, target: '2001:db8::10' as Ip, linkAddress: mac },
 });
-/** Where the only option starts: after an Ethernet header, an IPv6 header and a message of 24 bytes. */
+/**
+ * The start of the only option: after an Ethernet header, an IPv6 header and a message of 24 bytes.
+ */
 const optionAt = 14 + 40 + 24;
 
-/** The solicitation with another head of its option. */
+/** The solicitation with another type and length of its option. */
 function withOption(type: number, units: number): Uint8Array {
   const frame = Uint8Array.from(solicitation);
   frame.set([type, units], optionAt);
   return refreshed(frame);
 }
 
-test('the option of a solicitation tells where its sender is', () => {
+test('the option of a solicitation has the hardware address of its sender', () => {
   const message = decodeNdp(withOption(1, 1));
   assert.equal(typeof message === 'object' && message.linkAddress, mac);
 });
 
-test('an option that is not known is passed over', () => {
+test('an unknown option is skipped', () => {
   const message = decodeNdp(withOption(14, 1));
   assert.ok(typeof message === 'object');
   assert.equal(message.linkAddress, undefined);

@@ -1,4 +1,6 @@
-/** Neighbor Solicitation and Advertisement: bytes to packets and back, and no input that breaks the decoder. */
+/**
+ * Neighbor Solicitation and Advertisement: bytes to packets and back. No input breaks the decoder.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -8,7 +10,7 @@ import { fc } from '../../property.ts';
 import { fuzzRuns } from '../fuzz.ts';
 import { bytes, nearlyNdp, refreshed } from './ndp-frames.ts';
 
-/** What a Linux host sent when it looked for fd99::2; the checksum is the kernel's. */
+/** A solicitation for fd99::2 that a Linux host sent. The checksum is the kernel's. */
 const solicitationHex = `
   3333ff000002 020000000001 86dd
   60000000 0020 3a ff  fd990000000000000000000000000001  ff0200000000000000000001ff000002
@@ -25,7 +27,7 @@ const solicitation: NdpFrame = {
   linkAddress: '02:00:00:00:00:01',
 };
 
-/** What it was answered. */
+/** The answer that the host got. */
 const advertisementHex = `
   020000000001 0200000000aa 86dd
   60000000 0020 3a ff  fd990000000000000000000000000002  fd990000000000000000000000000001
@@ -54,7 +56,7 @@ for (const { desc, hex, packet } of cases) {
   });
 }
 
-/** The solicitation with some bytes replaced and its checksum made right again. */
+/** The solicitation with some bytes replaced and its checksum corrected. */
 function changed(offset: number, ...values: number[]): Uint8Array {
   const frame = bytes(solicitationHex);
   frame.set(values, offset);
@@ -69,7 +71,7 @@ function withOptions(hex: string): Uint8Array {
   return refreshed(frame);
 }
 
-/** Solicitation of a host without an address, to be changed. */
+/** A solicitation of a host without an address, with changes. */
 const probe = (change: Partial<NdpFrame> = {}) =>
   encodeNdp({ ...solicitation, sourceIp: '::' as Ip, linkAddress: undefined, ...change });
 
@@ -123,17 +125,17 @@ const readable: readonly { desc: string; frame: Uint8Array; change: Partial<NdpF
   { desc: 'padding after the payload', frame: Uint8Array.from([...bytes(solicitationHex), 90, 90, 90]), change: {} },
   { desc: 'no option', frame: withOptions(''), change: { linkAddress: undefined } },
   {
-    desc: 'an option that we do not know, of 16 bytes, and then the address',
+    desc: 'an unknown option of 16 bytes before the address',
     frame: withOptions(`0e02${'aa'.repeat(14)} 0101020000000005`),
     change: { linkAddress: '02:00:00:00:00:05' },
   },
   {
-    desc: 'two addresses, of which the first counts',
+    desc: 'two addresses (the first counts)',
     frame: withOptions('0101020000000005 0101020000000006'),
     change: { linkAddress: '02:00:00:00:00:05' },
   },
   {
-    desc: 'the option of an advertisement, which says nothing here',
+    desc: 'the option of an advertisement (it has no effect here)',
     frame: withOptions('0201020000000005'),
     change: { linkAddress: undefined },
   },
@@ -150,7 +152,7 @@ test('a length beyond the buffer is a runt, not a read past its end', () => {
   assert.equal(decodeNdp(bytes(solicitationHex), 100), 'Runt');
 });
 
-test('a payload of odd length has a checksum too', () => {
+test('the checksum of a payload with an odd length is computed too', () => {
   const frame = Uint8Array.from([...bytes(solicitationHex), 0x77]);
   frame[19] = 33;
   assert.equal(decodeNdp(frame), 'BadChecksum');
@@ -170,7 +172,7 @@ test('bytes after the length are never read', () => {
   );
 });
 
-test('any frame decodes to a fault or to a packet, and that packet encodes to a frame that decodes to it', () => {
+test('any frame decodes to a fault or to a packet, and that packet encodes to a frame that decodes to the same packet', () => {
   const frames = fc.oneof(fc.uint8Array({ maxLength: 130 }), nearlyNdp);
   const seen = new Set<string>();
   fc.assert(
@@ -183,11 +185,11 @@ test('any frame decodes to a fault or to a packet, and that packet encodes to a 
     }),
     { numRuns: fuzzRuns },
   );
-  // Guards the generator: without valid and nearly valid frames the property would say nothing.
+  // Guards the generator: without valid and nearly valid frames the property would prove nothing.
   for (const outcome of [...ndpFaults, 'packet'])
     assert.ok(seen.has(outcome) || outcome === 'VlanTagged', `no ${outcome} in the run`);
 });
 
-test('a message and one option are the length of our answers', () => {
+test('the frame length of an answer is that of a message with one option', () => {
   assert.equal(encodeNdp(advertisement).length, ndpFrameLength);
 });

@@ -1,4 +1,4 @@
-/** Messages of rtnetlink as bytes, as the kernel writes them. */
+/** rtnetlink messages as bytes, as the kernel writes them. */
 
 const little16 = (value: number) => [value & 0xff, (value >> 8) & 0xff];
 const little32 = (value: number) => [...little16(value & 0xffff), ...little16(value >>> 16)];
@@ -8,12 +8,12 @@ function padded(bytes: readonly number[]): readonly number[] {
   return [...bytes, ...Array<number>(-bytes.length & 3).fill(0)];
 }
 
-/** An attribute. */
+/** An attribute with its header. */
 export function attribute(type: number, value: readonly number[]): readonly number[] {
   return padded([...little16(4 + value.length), ...little16(type), ...value]);
 }
 
-/** A message: `struct nlmsghdr` and what follows it. */
+/** A message: `struct nlmsghdr` and its body. */
 export function message(type: number, body: readonly number[], flags = 0): readonly number[] {
   return padded([
     ...little32(16 + body.length),
@@ -25,7 +25,7 @@ export function message(type: number, body: readonly number[], flags = 0): reado
   ]);
 }
 
-/** What an RTM_NEWLINK or RTM_DELLINK says. */
+/** The fields of an RTM_NEWLINK or RTM_DELLINK. */
 export interface LinkFields {
   readonly index?: number;
   readonly flags?: number;
@@ -38,7 +38,7 @@ export function linkBody({ index = 7, flags = 0x11043, family = 0, attributes = 
   return [family, 0, ...little16(1), ...little32(index), ...little32(flags), ...little32(0), ...attributes.flat()];
 }
 
-/** What an RTM_NEWADDR or RTM_DELADDR says. */
+/** The fields of an RTM_NEWADDR or RTM_DELADDR. */
 export interface AddressFields {
   readonly family: number;
   readonly prefix: number;
@@ -58,7 +58,7 @@ export function qdiscBody(index: number, attributes: readonly (readonly number[]
   return [0, 0, 0, 0, ...[index, handle, parent, info].flatMap(little32), ...attributes.flat()];
 }
 
-/** IFLA_IFNAME of a name. */
+/** IFLA_IFNAME with a name. */
 export const nameAttribute = (name: string) => attribute(3, [...Buffer.from(name), 0]);
 
 /** IFLA_ADDRESS. */
@@ -67,7 +67,10 @@ export const macAttribute = (...bytes: readonly number[]) => attribute(1, bytes)
 /** IFLA_MASTER. */
 export const masterAttribute = (index: number) => attribute(10, little32(index));
 
-/** IFLA_XDP, nested: IFLA_XDP_ATTACHED is one of XDP_ATTACHED_NONE (0), DRV, SKB, HW and MULTI (4); a program has a number. */
+/**
+ * IFLA_XDP, nested. IFLA_XDP_ATTACHED is XDP_ATTACHED_NONE (0), DRV, SKB, HW or MULTI (4); an
+ * attached program has a number.
+ */
 export const xdpAttribute = (attached: number) =>
   attribute(0x8000 | 43, [...attribute(2, [attached]), ...(attached === 0 ? [] : attribute(1, little32(7)))]);
 

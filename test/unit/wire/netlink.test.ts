@@ -1,4 +1,4 @@
-/** rtnetlink: bytes to messages, and no input that breaks the decoder. */
+/** rtnetlink: bytes to messages. No input breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeNetlink, encodeDumpRequest } from '../../../src/wire/netlink.ts';
@@ -36,7 +36,7 @@ const address = {
 const newQdisc = kernel.message(36, kernel.qdiscBody(7, [kernel.attribute(1, [...Buffer.from('clsact'), 0])]));
 const xdpLink = kernel.message(16, kernel.linkBody({ attributes: [...eth0, kernel.xdpAttribute(2)] }));
 
-test('a request for a dump is a header and an empty body that asks for all', () => {
+test('a dump request is a header and an empty body, which requests everything', () => {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   assert.equal(hex(encodeDumpRequest('links')), `20000000120001030000000000000000${'00'.repeat(16)}`);
   assert.equal(hex(encodeDumpRequest('addresses')), `20000000160001030000000000000000${'00'.repeat(16)}`);
@@ -54,7 +54,7 @@ test('links and addresses come and go, several in one datagram', () => {
   ]);
 });
 
-test('parts of a dump say so, and whether something changed meanwhile', () => {
+test('the parts of a dump are marked, and also whether the table changed meanwhile', () => {
   const done = kernel.message(3, kernel.errorBody(0), 0x2);
   const interrupted = kernel.message(3, kernel.errorBody(0), 0x12);
   const body = { kind: 'End', errno: 0 };
@@ -64,12 +64,12 @@ test('parts of a dump say so, and whether something changed meanwhile', () => {
   ]);
 });
 
-test('a refusal carries the number of the error', () => {
+test('a refusal has the error number', () => {
   assert.deepEqual(bodies(kernel.message(2, kernel.errorBody(16))), [{ kind: 'Failed', errno: 16 }]);
   assert.deepEqual(bodies(kernel.message(3, kernel.errorBody(12))), [{ kind: 'End', errno: 12 }]);
 });
 
-test('the own address is the local one; the other is the peer', () => {
+test("the link's own address is the local one, and the other address is the peer", () => {
   const fields = {
     family: 2,
     prefix: 32,
@@ -80,14 +80,14 @@ test('the own address is the local one; the other is the peer', () => {
   ]);
 });
 
-test('an IPv6 address has no local one, and flags beyond the eight of the header', () => {
+test('an IPv6 address has no local address, and has flags beyond the eight bits of the header', () => {
   const fields = { family: 10, prefix: 64, attributes: [kernel.attribute(1, own6), kernel.flagsAttribute(0x240)] };
   assert.deepEqual(bodies(kernel.message(20, kernel.addressBody(fields))), [
     { ...address, address: 'fe80::1', peer: 'fe80::1', prefix: 64, flags: 0x240 },
   ]);
 });
 
-test('a link without hardware address, or with one of another length', () => {
+test('a link may have no hardware address, or one of another length', () => {
   const attributes = [kernel.nameAttribute('tun0'), kernel.operStateAttribute];
   const macOf = (...more: readonly (readonly number[])[]) =>
     bodies(kernel.message(16, kernel.linkBody({ attributes: [...attributes, ...more] }))).map((body) =>
@@ -97,7 +97,7 @@ test('a link without hardware address, or with one of another length', () => {
   assert.deepEqual(macOf(kernel.macAttribute(10, 0, 0, 1)), ['0a:00:00:01']);
 });
 
-test('a link says whether a program looks at its frames, however it is attached', () => {
+test('a link shows whether an XDP program is attached, in whatever way', () => {
   const xdpOf = (...more: readonly (readonly number[])[]) =>
     bodies(kernel.message(16, kernel.linkBody({ attributes: [...eth0, ...more] })), newAddress).map(
       (body) => body.kind === 'Link' && body.xdp,
@@ -105,7 +105,7 @@ test('a link says whether a program looks at its frames, however it is attached'
   assert.deepEqual(xdpOf(kernel.xdpAttribute(0)), [false, false]);
   for (const attached of [1, 2, 3, 4]) assert.deepEqual(xdpOf(kernel.xdpAttribute(attached)), [true, false]);
   assert.deepEqual(xdpOf(kernel.attribute(43, [])), [false, false]);
-  assert.deepEqual(xdpOf(kernel.attribute(43, [9, 0, 2, 0, 1])), [false, false], 'what it carries is too short');
+  assert.deepEqual(xdpOf(kernel.attribute(43, [9, 0, 2, 0, 1])), [false, false], 'the nested attribute is too short');
 });
 
 test('a queueing discipline has a link and a name', () => {
@@ -142,13 +142,13 @@ const unreadable = [
 ] as const;
 
 for (const { desc, bytes } of unreadable) {
-  test(`${desc} is left out, what follows is not`, () => {
+  test(`${desc} is left out, but not the message after it`, () => {
     const [type, body] = bytes;
     assert.deepEqual(bodies(kernel.message(type, body), newAddress), [address]);
   });
 }
 
-test('what follows a length that cannot be right is unreadable', () => {
+test('messages after an impossible length are unreadable', () => {
   for (const length of [0, 15, 1000]) {
     const broken = kernel
       .message(24, [])
@@ -163,7 +163,10 @@ test('an attribute that ends after its message is not read', () => {
   assert.deepEqual(bodies(kernel.message(16, longer), newAddress), [{ ...link, master: 0 }, address]);
 });
 
-/** Good datagrams with a few bytes replaced and cut anywhere: most of them get past the first checks. */
+/**
+ * Valid datagrams, cut at any byte and with a few bytes replaced: most of them pass the first
+ * checks.
+ */
 const nearlyGood = fc
   .tuple(
     fc.shuffledSubarray([newLink, newAddress, newQdisc, xdpLink, kernel.message(3, kernel.errorBody(0), 0x2)]),
@@ -190,7 +193,7 @@ test('no bytes make the decoder throw, and bytes after the length are never read
   );
 });
 
-test('what is found is well-formed, whatever the bytes', () => {
+test('every decoded message is well-formed, whatever the bytes', () => {
   fc.assert(
     fc.property(nearlyGood, ({ bytes, length }) => {
       for (const { body } of decodeNetlink(bytes, length)) {

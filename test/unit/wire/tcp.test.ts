@@ -1,4 +1,4 @@
-/** TCP segments: bytes to packets and back over both families, and no input that breaks the decoder. */
+/** TCP segments: bytes to packets and back, over both families. No input breaks the decoder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -51,14 +51,14 @@ for (const [name, packet, hex] of [
   });
 }
 
-test('padding to the Ethernet minimum of 60 bytes is allowed, and options of TCP are', () => {
+test('padding to the Ethernet minimum of 60 bytes is allowed, and so are TCP options', () => {
   assert.deepEqual(decodeTcp(Uint8Array.from([...bytes(synchronizeHex), ...new Uint8Array(6)])), synchronize);
   const frame = Uint8Array.from([...changed(resetHex, 18, 0, 24), 2, 4, 5, 180]);
   frame[66] = 0x60;
   assert.deepEqual(decodeTcp(frame), reset);
 });
 
-test('a checksum that another interface was to write is not missed', () => {
+test('a TCP checksum that is left to the network card is not checked', () => {
   assert.deepEqual(decodeTcp(changed(synchronizeHex, 50, 0, 0)), synchronize);
 });
 
@@ -90,7 +90,7 @@ test('a length beyond the buffer is a runt, not a read past its end', () => {
   assert.equal(decodeTcp(bytes(resetHex), 100), 'Runt');
 });
 
-/** The one's complement sum (RFC 1071), written down another way. */
+/** The one's complement sum (RFC 1071), computed in another way. */
 function checksum(all: readonly number[]): number {
   let sum = 0;
   all.forEach((byte, i) => {
@@ -129,7 +129,7 @@ test('every packet decodes to itself, and its checksum is right', () => {
       assert.deepEqual(decodeTcp(frame), packet);
       const at = frame.length - 20;
       const addresses = packet.sourceIp.includes(':') ? 32 : 8;
-      // Sums are equal modulo 0xffff: the right one is a multiple of it.
+      // Sums are equal modulo 0xffff: a correct sum is a multiple of it.
       assert.equal(checksum([...frame.subarray(at - addresses), 0, 6, 0, 20]), 0);
     }),
   );

@@ -1,4 +1,7 @@
-/** Random clusters with the longest names and texts that the API server takes, as the controller reads them. */
+/**
+ * Random clusters with the longest names and texts that the API server accepts, as the controller
+ * reads them.
+ */
 
 import type { RawAllocation } from '../../../src/api/allocation.ts';
 import type { Condition } from '../../../src/api/meta.ts';
@@ -7,15 +10,16 @@ import type { RawService } from '../../../src/api/service.ts';
 import { fc } from '../../property.ts';
 import type { ControlledCluster } from './controller-pass.ts';
 
-/** The time of these clusters, and a moment before it. */
+/** The time of these clusters. `before` is an earlier time. */
 export const now = Date.parse('2026-05-01T00:00:00Z');
 const before = '2026-04-01T00:00:00Z';
 
-/** As long as the name of an object may be (RFC 1123 subdomain), and as that of a Service or a namespace. */
+/** A name of the maximum length for most objects (RFC 1123 subdomain). */
 export const longName = (letter: string) => `${`${letter.repeat(63)}.`.repeat(3)}${letter.repeat(61)}`;
+/** A name of the maximum length for a Service or a namespace. */
 export const longLabel = (letter: string) => letter.repeat(63);
 
-/** One character less: the Event about a pool with the longest name is a promise of its own. */
+/** One character shorter: the Event about a pool with the longest name has a test of its own. */
 const longPoolName = (letter: string) => longName(letter).slice(1);
 
 const letters = ['a', 'b', 'c', 'd'] as const;
@@ -26,7 +30,10 @@ function metaOf(kind: string, name: string): RawService['metadata'] {
 
 const flag = fc.option(fc.boolean(), { nil: undefined });
 
-/** Entries of a pool: small ones, the longest that are valid, and those that end before they begin, of which the CRD lets 256 in. */
+/**
+ * Entries of a pool: small ones, the longest valid ones, and ranges that end before they start. The
+ * CRD accepts 256 of them.
+ */
 const entries = fc.constantFrom(
   ['192.0.2.0/29', '2001:db8::/126'],
   ['192.0.2.4-192.0.2.12'],
@@ -50,7 +57,10 @@ const pool = (letter: string) =>
     })
     .map((spec) => ({ metadata: metaOf('pool', longPoolName(letter)), spec }) as RawPool);
 
-/** What people write in annotations: nothing of sense, much of it, every pool, foreign letters. */
+/**
+ * Values of annotations: empty, without meaning, very long, naming every pool, with foreign
+ * letters.
+ */
 const words = fc.constantFrom(
   '',
   ' ',
@@ -136,7 +146,7 @@ function condition(type: string, status: Condition['status'], reason: string): C
   return { type, status, reason, message: 'm'.repeat(1_024), lastTransitionTime: before };
 }
 
-/** What speakers may have written of an address: words as long as their fields. */
+/** A status that a speaker may have written, with fields of the maximum length. */
 const found = fc.constantFrom(
   {},
   { conditions: [condition('Announced', 'True', 'Announced')] },
@@ -147,7 +157,7 @@ const found = fc.constantFrom(
   { holder: { node: longName('n'), term: Number.MAX_SAFE_INTEGER, since: before }, conditions: [] },
 );
 
-/** An entry for a Service that may be there or not. */
+/** An entry for a Service that exists or not. */
 const allocation = (address: string) =>
   fc
     .record({
@@ -166,7 +176,7 @@ const allocation = (address: string) =>
       return { metadata: { ...metaOf('entry', address), annotations: wishes }, spec, status };
     });
 
-/** Some of these. */
+/** Some of these values. */
 const some = <T>(all: readonly fc.Arbitrary<T>[]) =>
   fc
     .tuple(...all.map((one) => fc.option(one, { freq: 2 })))

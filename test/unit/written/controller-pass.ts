@@ -1,4 +1,7 @@
-/** What one pass of the controller writes, by its own writers: a client keeps the writes, and answers as if all were taken. */
+/**
+ * The writes of one controller pass, made by its own writers. A client records them and answers as
+ * if all were accepted.
+ */
 import type { RawAdvertisement } from '../../../src/api/advertisement.ts';
 import type { RawAllocation } from '../../../src/api/allocation.ts';
 import type { HandOff } from '../../../src/api/hand-off.ts';
@@ -37,7 +40,10 @@ interface Stored {
   readonly metadata: { readonly uid: string; readonly name: string; readonly namespace?: string };
 }
 
-/** Answers every write with its object, and keeps it. Services are there to be read; an entry that is asked for is not. */
+/**
+ * Records every write and answers it with the written object. Services can be read. Any other
+ * object is not found.
+ */
 export function keepingClient(stored: readonly Stored[]): {
   readonly client: KubeClient;
   readonly writes: readonly Write[];

@@ -1,4 +1,7 @@
-/** Every object and every status that the controller writes fits its field, whatever names and words the cluster uses. */
+/**
+ * Every object and every status that the controller writes fits its schema, whatever names and
+ * texts the cluster uses.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawPool } from '../../../src/api/pool.ts';
@@ -11,13 +14,13 @@ import { faultsOfWrite, type Write } from './limits.ts';
 const nothing: ControlledCluster = { pools: [], services: [], allocations: [], namespaces: [], advertisements: [] };
 const metadata = { uid: 'uid', resourceVersion: '1' };
 
-/** What a write is about: its method, and the resource with its subresource. */
+/** The method of a write, and its resource with the subresource. */
 function kindOf({ method, path }: Write): string {
   const [, resource, status = ''] = /\/(services|events|ip\w+)(?:\/[^/]+(\/status)?)?$/.exec(path) ?? [];
   return `${method} ${resource}${status}`;
 }
 
-test('what the controller writes is taken by the API server, however long the names of the cluster are', async () => {
+test('the API server accepts every write of the controller, however long the names of the cluster are', async () => {
   const kinds = new Set<string>();
   const property = fc.asyncProperty(clusters, async (cluster) => {
     for (const write of await writesOf(cluster, { now })) {
@@ -32,16 +35,16 @@ test('what the controller writes is taken by the API server, however long the na
   ]);
 });
 
-promise('the Event about a pool is taken however long the name of the pool is', async () => {
+promise('the Event about a pool is accepted, however long the name of the pool is', async () => {
   const spec = { addresses: ['192.0.2.9-192.0.2.1'] };
   const pool = { metadata: { ...metadata, name: longName('p') }, spec } as RawPool;
   const writes = await writesOf({ ...nothing, pools: [pool] }, { now });
   const events = writes.filter((write) => kindOf(write) === 'POST events');
   assert.equal(events.length, 1);
-  assert.deepEqual(events.flatMap(faultsOfWrite), [], 'what the API server says of the Event');
+  assert.deepEqual(events.flatMap(faultsOfWrite), [], 'why the API server refuses the Event');
 });
 
-promise('a Service gets its status however long the words of its annotations are', async () => {
+promise('a Service gets its status, however long the values of its annotations are', async () => {
   const annotations = { 'berth.dev/hand-off': 'x'.repeat(40_000) };
   const service = {
     metadata: { ...metadata, name: 's', namespace: 'default', annotations },
@@ -51,5 +54,5 @@ promise('a Service gets its status however long the words of its annotations are
   const writes = await writesOf({ ...nothing, pools, services: [service] }, { now });
   const statuses = writes.filter((write) => kindOf(write) === 'PATCH services/status');
   assert.equal(statuses.length, 1);
-  assert.deepEqual(statuses.flatMap(faultsOfWrite), [], 'what the API server says of the status');
+  assert.deepEqual(statuses.flatMap(faultsOfWrite), [], 'why the API server refuses the status');
 });

@@ -1,4 +1,7 @@
-/** Whether what Berth writes fits where it writes it: the CRDs' schemas, and what Kubernetes asks of its own kinds. */
+/**
+ * Whether a write of Berth fits its destination: the CRD schemas, and the limits of Kubernetes' own
+ * kinds.
+ */
 import { isIP } from 'node:net';
 import type { AllocationSpec } from '../../../src/api/allocation.ts';
 import { faultsOf, type Schema, schemaOf } from './schema.ts';
@@ -12,7 +15,7 @@ export interface Write {
 
 const kinds = Object.fromEntries(['ipallocations', 'ipaddresspools'].map((plural) => [plural, schemaOf(plural)]));
 
-/** What is wrong with a write, a line each. */
+/** The faults of a write, one line each. */
 export function faultsOfWrite({ method, path, body }: Write): readonly string[] {
   if (method === 'DELETE') return [];
   const [, plural, isStatus] = /\/berth\.dev\/v1beta1\/(\w+)(?:\/[^/]+(\/status)?)?$/.exec(path) ?? [];
@@ -27,15 +30,15 @@ export function faultsOfWrite({ method, path, body }: Write): readonly string[] 
   return [`${path}: a path that these tests do not know`];
 }
 
-/** An apply of a status holds a part of the object: the status, and nothing of the rest. */
+/** An apply of a status has a part of the object: the status, and no other field. */
 function faultsOfStatus(body: Write['body'], schema: Schema): readonly string[] {
   const { apiVersion: _v, kind: _k, metadata: _m, status, ...rest } = body;
   const status_ = schema.properties?.status;
   if (status_ === undefined) return ['the kind has no status'];
-  return [...Object.keys(rest).map((key) => `${key}: written by the way`), ...faultsOf(status, status_, 'status')];
+  return [...Object.keys(rest).map((key) => `${key}: not in the status`), ...faultsOf(status, status_, 'status')];
 }
 
-/** The rules of the CRD of entries, and that the name in the path is the object's. */
+/** The rules of the CRD of entries. Also, the name in the path must be that of the object. */
 function ruleFaults({ metadata, spec }: Write['body'], path: string): readonly string[] {
   const { name } = metadata as { readonly name: string };
   const { address, services = [], reservedUntil } = (spec ?? {}) as Partial<AllocationSpec>;
@@ -44,11 +47,11 @@ function ruleFaults({ metadata, spec }: Write['body'], path: string): readonly s
   return [
     ...(inPath !== undefined && inPath !== name ? [`${name} is written at ${path}`] : []),
     ...(address === undefined || addressNamed(name) === address ? [] : [`entry ${name} holds ${address}`]),
-    ...(isKept ? [] : [`entry ${name} is for nobody, and for no time`]),
+    ...(isKept ? [] : [`entry ${name} has neither Services nor a reservation time`]),
   ];
 }
 
-/** The address in canonical form (RFC 5952) that a name stands for, as the URL standard has it. */
+/** The address in canonical form (RFC 5952) that a name stands for, by the URL standard. */
 function addressNamed(name: string): string {
   if (!/^[0-9a-f]{4}(-[0-9a-f]{4}){7}$/.test(name)) return name;
   return new URL(`http://[${name.replaceAll('-', ':')}]`).hostname.slice(1, -1);
@@ -67,7 +70,7 @@ interface ServiceStatus {
   };
 }
 
-/** `meta/v1` Condition, as validation in Kubernetes and its OpenAPI markers have it. */
+/** A `meta/v1` Condition, according to its validation in Kubernetes and its OpenAPI markers. */
 const conditionSchema: Schema = {
   type: 'object',
   required: ['type', 'status', 'reason', 'message', 'lastTransitionTime'],
@@ -89,7 +92,7 @@ function serviceFaults({ status: { loadBalancer, conditions = [] } }: ServiceSta
   ];
 }
 
-/** An `ipMode` belongs to an address (KEP-1860). */
+/** An `ipMode` requires an address (KEP-1860). */
 function isIngress({ ip, ipMode = '', hostname = '' }: Ingress): boolean {
   return ip === undefined ? ipMode === '' && isSubdomain(hostname) : isIP(ip) !== 0 && /^(VIP|Proxy)$/.test(ipMode);
 }
@@ -103,7 +106,9 @@ interface Event {
   readonly [field: string]: unknown;
 }
 
-/** What `events.k8s.io/v1` asks for (validation of Event in Kubernetes). Lengths are in bytes. */
+/**
+ * The requirements of `events.k8s.io/v1` (validation of Event in Kubernetes). Lengths are in bytes.
+ */
 function eventFaults({ metadata, regarding, eventTime, type, ...rest }: Event): readonly string[] {
   const { note, reason, action, reportingController, reportingInstance } = rest;
   const { generateName, namespace } = metadata;

@@ -1,4 +1,4 @@
-/** The checks that the other tests of this folder lean on: they find what the API server would refuse. */
+/** The checks that the other tests of this folder use find what the API server would refuse. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultsOfWrite } from './limits.ts';
@@ -14,7 +14,7 @@ const entry = {
 };
 const condition = { type: 'Ready', status: 'True', reason: 'Ready', message: '', lastTransitionTime: time };
 
-test('an entry of the ledger fits its schema, and each thing that is wrong with one is told', () => {
+test('a ledger entry fits its schema, and every fault of one is found', () => {
   const schema = schemaOf('ipallocations');
   const rows: readonly (readonly [object, readonly string[]])[] = [
     [{}, []],
@@ -50,7 +50,7 @@ test('an entry of the ledger fits its schema, and each thing that is wrong with 
   for (const [facts, faults] of rows) assert.deepEqual(faultsOf({ ...entry, ...facts }, schema), faults);
 });
 
-test('an entry is called as its address is, and is for somebody or for a time', () => {
+test('an entry has the name of its address, and has Services or a reservation time', () => {
   const rows: readonly (readonly [string, object, number])[] = [
     ['192.0.2.1', {}, 0],
     ['192.0.2.2', {}, 1],
@@ -66,15 +66,15 @@ test('an entry is called as its address is, and is for somebody or for a time', 
     assert.equal(faults.length, count, `${name}: ${faults}`);
   }
   const path = '/apis/berth.dev/v1beta1/ipallocations/192.0.2.9';
-  assert.equal(faultsOfWrite({ method: 'PUT', path, body: entry }).length, 1, 'another name in the path');
+  assert.equal(faultsOfWrite({ method: 'PUT', path, body: entry }).length, 1, 'a different name in the path');
 });
 
-test('a word of a schema that nothing is known of is no silent yes', () => {
+test('an unknown keyword of a schema is an error', () => {
   const schema = { type: 'string', multipleOf: 2 } as unknown as Schema;
   assert.throws(() => faultsOf('x', schema), /multipleOf/);
 });
 
-test('what Kubernetes asks of its own kinds is asked', () => {
+test("the requirements of Kubernetes' own kinds are checked", () => {
   const at = '/api/v1/namespaces/n/services/s/status';
   const status = (facts: object, ingress: readonly object[] = []) =>
     faultsOfWrite({

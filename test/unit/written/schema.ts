@@ -1,8 +1,11 @@
-/** Whether an object fits the OpenAPI schema of its CRD, as the API server checks it: nothing is refused, and nothing is dropped in silence. */
+/**
+ * Whether an object fits the OpenAPI schema of its CRD, as the API server checks it: no field is
+ * refused, and none is silently dropped.
+ */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
-/** The words of a structural schema that our CRDs use. */
+/** The keywords of a structural schema that the CRDs use. */
 export interface Schema {
   readonly type: 'object' | 'array' | 'string' | 'integer' | 'boolean';
   readonly properties?: Readonly<Record<string, Schema>>;
@@ -13,7 +16,7 @@ export interface Schema {
   readonly [limit: string]: unknown;
 }
 
-/** Words that limit nothing, or whose meaning is a rule in CEL: those are tried on a real API server. */
+/** Keywords without a limit, or with a CEL rule. A real API server tests those rules. */
 const silent = new Set(['type', 'description', 'default', 'x-kubernetes-validations', 'x-kubernetes-map-type']);
 
 /** The schema of a kind. */
@@ -27,7 +30,7 @@ export function schemaOf(plural: string): Schema {
   return version.schema.openAPIV3Schema;
 }
 
-/** What is wrong with a value, a line each. */
+/** The faults of a value, one line each. */
 export function faultsOf(value: unknown, schema: Schema, at = ''): readonly string[] {
   const words = Object.keys(schema).filter((word) => !silent.has(word));
   return [...typeFault(value, schema, at), ...words.flatMap((word) => faultOf(value, { schema, word, at }))];
@@ -60,7 +63,7 @@ function faultOf(value: unknown, { schema, word, at }: Asked): readonly string[]
     case 'properties':
       return fields.flatMap(([key, one]) => {
         const field = schema.properties?.[key];
-        // Of an object without listed fields (metadata) the API server keeps all.
+        // If an object has no listed fields (metadata), the API server keeps all its fields.
         if (field === undefined) return [`${at}.${key}: no such field, it would be dropped`];
         return field.type === 'object' && Object.keys(field).length === 1 ? [] : faultsOf(one, field, `${at}.${key}`);
       });
@@ -99,11 +102,11 @@ function faultOf(value: unknown, { schema, word, at }: Asked): readonly string[]
     case 'x-kubernetes-list-map-keys':
       return no(hasTwins(list, schema[word] as readonly string[]), `holds two of one ${schema[word]}`);
     default:
-      throw new Error(`the schema says "${word}", which these tests do not know`);
+      throw new Error(`unknown keyword of the schema: ${word}`);
   }
 }
 
-/** RFC 3339, as Kubernetes writes and reads times. */
+/** RFC 3339, in the form in which Kubernetes writes and reads times. */
 function isTime(value: unknown): boolean {
   return (
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(`${value}`) &&

@@ -1,4 +1,7 @@
-/** Every status that a speaker writes to an IPAllocation fits its schema, whatever nodes, links and other hosts are called. */
+/**
+ * Every status that a speaker writes to an IPAllocation fits its schema, whatever the names of
+ * nodes, links and hosts are.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
@@ -26,14 +29,14 @@ const mac = '02:00:00:00:00:66';
 const vip = '2001:db8:1111:2222:3333:4444:5555:6666' as Ip;
 const uid = 'uid';
 
-/** Links with names as long as the kernel has them. */
+/** Links with names of the kernel's maximum length. */
 const linksOf = (count: number) =>
   Array.from({ length: count }, (_, i) => ({ name: `enp${i}s0f0`.padEnd(15, 'x'), mac: `02:00:00:00:00:${10 + i}` }));
 
-/** What a speaker knows besides; the rest is as when all is well. */
+/** A speaker's other knowledge. Facts that are left out are those of a healthy cluster. */
 type Facts = Partial<Omit<ReportContext, 'self'>>;
 
-/** What a speaker writes with, and what is recorded already. */
+/** The client and the log of the writer, and the recorded status. */
 interface Desk {
   readonly client: KubeClient;
   readonly log: Logger;
@@ -45,7 +48,7 @@ const entryWith = (status: RawAllocation['status'] = {}): RawAllocation => {
   return { metadata, spec: { address: vip, pool: 'p', services: [] }, status };
 };
 
-/** Has the speaker of this node record what it does about the VIP, until that is aborted. */
+/** Lets the speaker of this node record its placement of the VIP, until the caller aborts it. */
 function record(placement: Placement, facts: Facts, { client, log, status }: Desk) {
   const none = () => undefined;
   const allocations = new Informer({ client, log, path: '', parse: parseAllocation, onChange: none });
@@ -57,13 +60,13 @@ function record(placement: Placement, facts: Facts, { client, log, status }: Des
     ...{ isReporter: () => true, ...facts },
   });
   writer.record(reports);
-  // That nobody holds an address is written when it stays so.
+  // The fact that no node holds an address is written only when it lasts.
   skipTime(2_500);
   writer.record(reports);
   return { reports, abort: () => done.abort() };
 }
 
-/** What this node's speaker writes to the entry of the VIP. */
+/** The writes of this node's speaker to the entry of the VIP. */
 async function writesOf(
   placement: Placement,
   facts: Facts,
@@ -71,7 +74,7 @@ async function writesOf(
 ): Promise<readonly Write[]> {
   const { client, writes } = keepingClient([entryWith(status)]);
   const recording = record(placement, facts, { client, log: createLogger('test', 'silent'), status });
-  if (recording.reports.length > 0) await eventually('it is written', () => writes.length > 0, { everyMs: 1 });
+  if (recording.reports.length > 0) await eventually('the record is written', () => writes.length > 0, { everyMs: 1 });
   recording.abort();
   return writes;
 }
@@ -90,7 +93,7 @@ const states: fc.Arbitrary<ConflictState> = fc.constantFrom<ConflictState>(
   { kind: 'Contested', mac, node: undefined },
 );
 
-/** As another speaker may have found it: what a verdict may say is limited where it is received. */
+/** The result of another speaker. Its length is limited by the receiver. */
 const verified = fc
   .record({
     outcome: fc.constantFrom(...probeOutcomes),
@@ -139,7 +142,7 @@ const recorded = fc.constantFrom<RawAllocation['status']>(
   },
 );
 
-test('what a speaker writes of an address is taken by the API server, however long the names of nodes and links are', async () => {
+test('the API server accepts every record of a speaker, however long the names of nodes and links are', async () => {
   let count = 0;
   const facts = fc.record({
     state: states,
@@ -174,16 +177,16 @@ promise('an address that is spread over a hundred nodes has a record of its hold
   const members = Array.from({ length: 100 }, (_, i) => `worker-${i}.example`);
   const finding = spreadFinding({ vip, link: 'eth0', hasPrograms: false, fault: undefined, members, blocked: [] });
   const writes = await writesOf(announce(linksOf(1)), { links: linksOf(1), spreadOf: () => finding });
-  assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'what the API server says of the record');
+  assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'why the API server refuses the record');
 });
 
 promise('an address that is announced on forty links has a record of its holder', async () => {
   const links = linksOf(40);
   const writes = await writesOf(announce(links), { links });
-  assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'what the API server says of the record');
+  assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'why the API server refuses the record');
 });
 
-promise('a record that the API server refuses is told to people', async () => {
+promise('a refused record is logged as a warning or an error', async () => {
   const said: string[] = [];
   const says = (level: string) => () => said.push(level);
   const log = {
@@ -195,10 +198,10 @@ promise('a record that the API server refuses is told to people', async () => {
   const refuse = () => Promise.reject(new ApiError(422, { reason: 'Invalid', message: 'Too long' }));
   const client = { apply: refuse } as unknown as KubeClient;
   const { abort } = record(announce(linksOf(1)), { links: linksOf(1) }, { client, log, status: {} });
-  await eventually('something is said', () => said.length > 0, { everyMs: 1 });
+  await eventually('the speaker logs the refusal', () => said.length > 0, { everyMs: 1 });
   abort();
   assert.ok(
     said.some((level) => level === 'warn' || level === 'error'),
-    `said at level ${said} alone`,
+    `logged only at level ${said}`,
   );
 });

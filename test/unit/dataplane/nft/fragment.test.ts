@@ -1,4 +1,4 @@
-/** Tables are sums of what their features need, behind one gate. */
+/** A table is the sum of the fragments of its features, behind one gate. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -12,7 +12,7 @@ import {
   tableOf,
 } from '../../../../src/dataplane/nft/fragment.ts';
 
-test('a table has what all its features need, and the gate', () => {
+test('a table has the rules of all its features, and the gate', () => {
   const { family, collections, chains } = tableOf('ip', [
     { collections: { a: setOf('ipv4_addr', ['10.0.0.1', '10.0.0.1']) } },
     {},
@@ -27,12 +27,12 @@ test('a table has what all its features need, and the gate', () => {
   });
 });
 
-test('two features cannot name something the same', () => {
+test('two features cannot use the same name', () => {
   const part = { chains: { c: chain() } };
   assert.throws(() => sum([part, part]), /two features/);
 });
 
-test('the gate is renewed in every table, whether it has run out or not', () => {
+test('the gate is renewed in every table, whether it has expired or not', () => {
   const elements = ['ip', 'ip6', 'arp'].map((key) => `${key} timeout ${aliveMs / 1_000}s`).join(', ');
   const lines = (family: string) => [
     `add element ${family} berth alive { ${elements} }`,

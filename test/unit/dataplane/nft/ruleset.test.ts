@@ -1,4 +1,4 @@
-/** The commands that make the kernel's tables be ours. */
+/** The commands that change the kernel's tables into the desired ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -32,7 +32,7 @@ function change(before: Table | undefined, after: Table | undefined): readonly s
 
 const anew = ['add table ip berth', 'delete table ip berth', 'table ip berth {'];
 
-test('everything: old tables of every family go, then the new ones are made', () => {
+test('a full load deletes the old tables of every family, then creates the new ones', () => {
   const timed: Collection = {
     kind: 'set',
     spec: 'type ether_type; flags timeout',
@@ -66,12 +66,12 @@ table ip berth {
   );
 });
 
-test('a change says only what differs', () => {
+test('a change contains only the differences', () => {
   const chain = (...rules: readonly string[]): Chain => ({ rules });
   const rows: readonly [string, Table | undefined, Table | undefined, readonly string[]][] = [
     ['nothing', table({ a: set('1.1.1.1') }), table({ a: set('1.1.1.1') }), []],
-    ['an element more', table({ a: set('x') }), table({ a: set('x', 'y') }), ['add element ip berth a { y }']],
-    ['an element less', table({ a: set('x', 'y') }), table({ a: set('y') }), ['delete element ip berth a { x }']],
+    ['one more element', table({ a: set('x') }), table({ a: set('x', 'y') }), ['add element ip berth a { y }']],
+    ['one element less', table({ a: set('x', 'y') }), table({ a: set('y') }), ['delete element ip berth a { x }']],
     [
       'another value',
       table({ m: map({ x: '1', y: '1' }) }),
@@ -84,12 +84,12 @@ test('a change says only what differs', () => {
       table({}, { c: chain('two') }),
       ['flush chain ip berth c', 'add rule ip berth c two'],
     ],
-    ['a table less', table({}), undefined, anew.slice(0, 2)],
+    ['one table less', table({}), undefined, anew.slice(0, 2)],
   ];
   for (const [desc, before, after, lines] of rows) assert.deepEqual(change(before, after), lines, desc);
 });
 
-test('what is referred to is made before what refers to it, and taken away after it', () => {
+test('an object is created before the rule that refers to it, and deleted after that rule', () => {
   const old = table(
     { gone: set('x'), m: { ...map({ k: 'goto old_way' }), spec: 'type ipv4_addr : verdict' } },
     { c: { rules: ['ip saddr @gone drop'] }, old_way: { rules: ['drop'] } },
@@ -113,10 +113,10 @@ test('what is referred to is made before what refers to it, and taken away after
   ]);
 });
 
-test('what cannot be changed in place makes the table anew', () => {
+test('a table is created again if a change cannot be made in place', () => {
   const before = table({ a: set() }, { c: { hook, rules: [] } });
   const rows: readonly [string, Table | undefined, Table][] = [
-    ['it was not there', undefined, before],
+    ['no table before', undefined, before],
     ['another type', before, table({ a: { ...set(), spec: 'type ipv6_addr' } }, { c: { hook, rules: [] } })],
     ['a set becomes a map', before, table({ a: { ...set(), kind: 'map' } }, { c: { hook, rules: [] } })],
     ['another hook', before, table({ a: set() }, { c: { hook: hook.replace('0', '1'), rules: [] } })],
@@ -124,7 +124,7 @@ test('what cannot be changed in place makes the table anew', () => {
   for (const [desc, old, next] of rows) assert.deepEqual(change(old, next).slice(0, 3), anew, desc);
 });
 
-test('thousands of elements go into some commands, each once', () => {
+test('thousands of elements are split over several commands, each element once', () => {
   const keys = Array.from({ length: 1_201 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
   const lines = change(table({ a: set() }), table({ a: set(...keys) }));
   assert.equal(lines.length, 3);

@@ -1,4 +1,4 @@
-/** A node is dead when its kernel is silent too. */
+/** A node is dead only if its kernel is silent too. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -7,10 +7,10 @@ import { promise } from '../../../honesty/promise.ts';
 
 const address = '192.0.2.7' as Ip;
 const silent = [{ node: 'n', addresses: [address] }];
-/** One that has no address on a link of this node. */
+/** A node that has no address on a link of this node. */
 const far = [{ node: 'n', addresses: [] }];
 
-test('a node whose kernel answers nobody is dead after a third of a second', () => {
+test('a node whose kernel answers no probe is dead after 350 ms', () => {
   const nodes = new DeadNodes();
   assert.deepEqual(nodes.review(silent, 0), { dead: [], probes: [address], nextAt: 100 });
   assert.deepEqual(nodes.review(silent, 50).probes, []);
@@ -26,12 +26,12 @@ test('a node whose speaker was killed is not dead: its kernel answers for it', (
   nodes.heard('192.0.2.8', 10);
   nodes.heard(address, 20);
   assert.deepEqual(nodes.review(silent, 2_519).dead, []);
-  assert.deepEqual(nodes.review(silent, 2_520).dead, ['n'], 'now it is silent');
+  assert.deepEqual(nodes.review(silent, 2_520).dead, ['n'], 'its kernel is silent now');
   nodes.heard(address, 2_600);
-  assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'it was only slow');
+  assert.deepEqual(nodes.review(silent, 2_700).dead, [], 'its kernel was only slow');
 });
 
-test('a node behind a router is not asked for, and for three seconds it may be away', () => {
+test('a node behind a router is not probed, and is not dead for three seconds', () => {
   const nodes = new DeadNodes();
   assert.deepEqual(nodes.review(far, 0), { dead: [], probes: [], nextAt: 100 });
   assert.deepEqual(nodes.review(far, 2_999).dead, []);
@@ -39,13 +39,13 @@ test('a node behind a router is not asked for, and for three seconds it may be a
 
 promise('a node behind a router is not dead because its speaker is silent', () => {
   const nodes = new DeadNodes();
-  // Longer than it takes to pull an image while the speakers are updated.
+  // Longer than a node pulls an image while the speakers are updated.
   for (let now = 0; now <= 120_000; now += 100) {
-    assert.deepEqual(nodes.review(far, now).dead, [], 'taken for dead, and the wire was not asked');
+    assert.deepEqual(nodes.review(far, now).dead, [], 'taken for dead without a probe');
   }
 });
 
-test('a dead node that is heard again begins as if it had never been dead', () => {
+test('a dead node that is heard again starts with the full time', () => {
   const nodes = new DeadNodes();
   nodes.review(silent, 0);
   nodes.review([], 100);

@@ -1,4 +1,4 @@
-/** A node that is not heard for a moment: it gets no new connections, but those that it has. */
+/** A node that is not heard for a moment gets no new connections, but keeps those that it has. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { doubtMs, Membership, settleMs } from '../../../../src/dataplane/plan/membership.ts';
@@ -6,7 +6,7 @@ import { chanceOf, type SlotTable } from '../../../../src/dataplane/plan/slots.t
 
 const all = ['a', 'b', 'c'];
 
-/** The table of a cluster in which these nodes are heard. */
+/** The table of a cluster in which the speakers of these nodes are heard. */
 function tableAt(membership: Membership, nodes: readonly string[], now: number): SlotTable {
   const members = nodes.map((node) => ({ node, weight: 1 }));
   const table = membership.tables([{ group: 'g', members, shared: false }], new Set(nodes), now).get('g');
@@ -14,7 +14,7 @@ function tableAt(membership: Membership, nodes: readonly string[], now: number):
   return table;
 }
 
-test('what a node knows is handed on to it while it is in doubt, and not after that', () => {
+test("packets of a node's connections are handed on to it while it is in doubt, and not afterwards", () => {
   const membership = new Membership();
   const before = tableAt(membership, all, 0);
   const missing = tableAt(membership, ['a', 'b'], 100_000);
@@ -30,7 +30,7 @@ test('what a node knows is handed on to it while it is in doubt, and not after t
   assert.ok(givenUp.slots.every(({ former }) => former === undefined));
 });
 
-test('a node that is heard again keeps what it knows, and gets new connections when it has settled', () => {
+test('a node that is heard again keeps its connections, and gets new ones when it has settled', () => {
   const membership = new Membership();
   tableAt(membership, all, 0);
   tableAt(membership, ['a', 'b'], 100_000);
@@ -41,7 +41,7 @@ test('a node that is heard again keeps what it knows, and gets new connections w
   assert.ok(settled.slots.some(({ first }) => first === 'c'));
 });
 
-test('a node that is to serve less keeps the connections of the slots that it leaves', () => {
+test('a node whose weight falls keeps the connections of the slots that it loses', () => {
   const membership = new Membership();
   const tableOf = (weights: Readonly<Record<string, number>>, now: number): SlotTable => {
     const members = Object.entries(weights).map(([node, weight]) => ({ node, weight }));

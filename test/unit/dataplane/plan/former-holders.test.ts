@@ -1,4 +1,4 @@
-/** Who gets the connections that a new holder does not know. */
+/** Which node gets the connections that a new holder does not know. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -8,7 +8,7 @@ const vip = '192.0.2.1' as Ip;
 const hourMs = 3_600_000;
 const macOf = (node: string) => `mac of ${node}`;
 
-/** A node `self`, and what it makes of who holds the VIP; `reached` are the nodes that it reaches. */
+/** The view of node `self` of the VIP's holders. `reached` are the nodes that it reaches. */
 function observer(reached: readonly string[] = ['n1', 'n2']) {
   const former = new FormerHolders();
   return (holder: string | undefined, now: number, without: readonly string[] = []) => {
@@ -25,7 +25,7 @@ function observer(reached: readonly string[] = ['n1', 'n2']) {
   };
 }
 
-test('a node that takes a VIP over hands the connections that it does not know to the node that held it', () => {
+test('a node that takes a VIP over hands the connections that it does not know to the former holder', () => {
   const observe = observer();
   assert.deepEqual(observe('n1', 0), ['n1']);
   assert.deepEqual(observe('self', 1_000), ['n1']);
@@ -34,15 +34,15 @@ test('a node that takes a VIP over hands the connections that it does not know t
   assert.deepEqual(observe('self', 4_000), ['n2']);
 });
 
-test('an hour after a VIP has moved nothing is handed on', () => {
+test('an hour after a VIP has moved, no connection is handed on', () => {
   const observe = observer();
   observe('n1', 0);
   assert.deepEqual(observe('self', hourMs), ['n1']);
   assert.deepEqual(observe('self', hourMs + 1), []);
-  assert.deepEqual(observe('self', 0), [], 'it is forgotten');
+  assert.deepEqual(observe('self', 0), [], 'the former holder is forgotten');
 });
 
-test('a former holder that is dead, or on no link of ours, gets nothing, and something again when it is back', () => {
+test('a former holder that is dead or on no shared link gets no packets, and gets them again when it is back', () => {
   const observe = observer();
   observe('n1', 0);
   assert.deepEqual(observe('self', 1, ['n1']), []);
@@ -50,7 +50,7 @@ test('a former holder that is dead, or on no link of ours, gets nothing, and som
   assert.deepEqual(observer(['n2'])('n1', 0), []);
 });
 
-test('a speaker that has just started knows of no former holder', () => {
+test('a speaker that has just started knows no former holder', () => {
   assert.deepEqual(observer()('self', 0), []);
 });
 

@@ -1,4 +1,7 @@
-/** Who shares the slots over time: newcomers wait, leavers are remembered, and tables that are the same are one. */
+/**
+ * Which nodes share the slots over time: new nodes wait, nodes that leave are remembered, and equal
+ * tables are one.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { doubtMs, Membership, settleMs, type Wanted } from '../../../../src/dataplane/plan/membership.ts';
@@ -16,14 +19,14 @@ function tableOf(membership: Membership, members: readonly string[], at: { now: 
   return membership.tables([wanted(members)], new Set(present), now).get('g') as SlotTable;
 }
 
-/** Who has slots, and who is remembered. */
+/** The nodes that have slots, and the nodes that are remembered. */
 function nodesOf({ slots }: SlotTable): string {
   const names = (pick: 'first' | 'former') =>
     [...new Set(slots.map((slot) => slot[pick]))].filter((node) => node !== undefined).sort();
   return `${names('first').join(' ')} | ${names('former').join(' ')}`;
 }
 
-test('who is there at the first look has settled; who comes later serves after ten seconds', () => {
+test('a node that is there from the start has settled; a node that comes later serves after ten seconds', () => {
   const membership = new Membership();
   assert.equal(nodesOf(tableOf(membership, ['a', 'b'], { now: 5 })), 'a b | ');
   assert.equal(membership.nextAt(5), undefined);
@@ -35,23 +38,24 @@ test('who is there at the first look has settled; who comes later serves after t
   assert.equal(membership.nextAt(1_000 + settleMs), undefined);
 });
 
-test('a node whose life had a break waits again before it joins Spread', () => {
+test('a node that was away waits again before it joins Spread', () => {
   const membership = new Membership();
   tableOf(membership, ['a', 'b'], { now: 0 });
   tableOf(membership, ['a'], { now: 20_000 });
   tableOf(membership, ['a', 'b'], { now: 21_000 });
-  // Back, it gets nothing new yet, but is asked for what it knows.
+  // It is back and gets no new connections yet, but other nodes hand on the connections that it
+  // knows.
   assert.equal(nodesOf(tableOf(membership, ['a', 'b'], { now: 30_999 })), 'a | b');
   assert.equal(nodesOf(tableOf(membership, ['a', 'b'], { now: 31_000 })), 'a b | ');
 });
 
-test('a node that lives, and only now may serve, does not wait', () => {
+test('a living node that becomes able to serve does not wait', () => {
   const membership = new Membership();
   tableOf(membership, ['a'], { now: 0, present: ['a', 'b'] });
   assert.equal(nodesOf(tableOf(membership, ['a', 'b'], { now: 1 })), 'a b | ');
 });
 
-test('the next one to settle is the one that came first', () => {
+test('the next node to settle is the one that came first', () => {
   const membership = new Membership();
   tableOf(membership, ['a'], { now: 0 });
   tableOf(membership, ['a', 'b'], { now: 1_000 });
@@ -73,7 +77,7 @@ test('a node that leaves Spread is remembered for an hour while it lives, and fo
   assert.equal(nodesOf(tableOf(membership, ['a'], { now: 1 + hourMs, present })), 'a | b');
   assert.equal(nodesOf(tableOf(membership, ['a'], { now: 2 + hourMs, present })), 'a | ');
   const dead = leave();
-  assert.equal(nodesOf(tableOf(dead, ['a'], { now: 2 })), 'a | b', 'it may only be late');
+  assert.equal(nodesOf(tableOf(dead, ['a'], { now: 2 })), 'a | b', 'the node may only be late');
   assert.equal(nodesOf(tableOf(dead, ['a'], { now: 1 + doubtMs })), 'a | b');
   assert.equal(nodesOf(tableOf(dead, ['a'], { now: 2 + doubtMs })), 'a | ');
   const back = leave();
@@ -81,7 +85,7 @@ test('a node that leaves Spread is remembered for an hour while it lives, and fo
   assert.equal(nodesOf(tableOf(back, ['b'], { now: 3, present })), 'b | a');
 });
 
-test('who has left is remembered with the share that it had', () => {
+test('a node that has left is remembered with its former share', () => {
   const membership = new Membership();
   const members = [
     { node: 'a', weight: 1 },
@@ -93,7 +97,7 @@ test('who has left is remembered with the share that it had', () => {
   assert.deepEqual(table.slots, slotsOf(members.slice(0, 1), members.slice(1)));
 });
 
-test('a group without members has an empty table, and remembers nothing of another one', () => {
+test('a group without members has an empty table, and does not remember the nodes of another group', () => {
   const membership = new Membership();
   const present = new Set(['a', 'b']);
   const groups = [wanted(['a'], { group: 'one' }), wanted(['a', 'b'], { group: 'two' })];
@@ -103,13 +107,13 @@ test('a group without members has an empty table, and remembers nothing of anoth
   assert.equal(nodesOf(tables.get('two') as SlotTable), 'a | b');
 });
 
-test('wishes of the same group are one', () => {
+test('targets with the same group share one table', () => {
   const tables = new Membership().tables([wanted(['a']), wanted(['a', 'b'])], new Set(['a', 'b']), 0);
   assert.equal(tables.size, 1);
   assert.equal(nodesOf(tables.get('g') as SlotTable), 'a | ');
 });
 
-test('a table that has not changed is the same object; one that has keeps its name, so that it takes the place of the old one', () => {
+test('an unchanged table is the same object; a changed one keeps its name, so that it replaces the old one', () => {
   const membership = new Membership();
   const first = tableOf(membership, ['a', 'b'], { now: 0 });
   assert.ok(tableOf(membership, ['b', 'a'], { now: 1 }) === first);
@@ -121,19 +125,19 @@ test('a table that has not changed is the same object; one that has keeps its na
   assert.notEqual(byGroup.get('h')?.name, changed.name);
 });
 
-test('shared tables are one where their members and those who have left are the same, and weights make another one', () => {
+test('shared tables are one if their members and former members are the same, and different weights make another one', () => {
   const membership = new Membership();
   const present = new Set(['a', 'b', 'c']);
   const group = (name: string, nodes: readonly string[], weight = 1) =>
     wanted([], { group: name, members: nodes.map((node) => ({ node, weight })), shared: true });
   const before = membership.tables([group('x', ['a', 'b']), group('y', ['b', 'a']), group('z', ['a'])], present, 0);
-  assert.ok(before.get('x') === before.get('y'), 'also when they are new');
+  assert.ok(before.get('x') === before.get('y'), 'new tables are shared too');
   assert.notEqual(before.get('x')?.name, before.get('z')?.name);
   const after = membership.tables([group('x', ['a']), group('y', ['a', 'b'], 2), group('z', ['a'])], present, 1);
   assert.equal(
     new Set(['x', 'y', 'z'].map((name) => after.get(name)?.name)).size,
     3,
-    'b has left x, and z never had it',
+    'b has left x, and was never in z',
   );
   assert.ok(after.get('z') === before.get('z'));
 });

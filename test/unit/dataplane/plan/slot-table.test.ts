@@ -1,6 +1,7 @@
 /**
- * Which node serves which slot is a part of the agreement between nodes: while two versions of Berth run side by side, another table
- * would send the packets of one connection to two nodes. So a table is written down here.
+ * The nodes agree on which node serves which slot. While two versions of Berth run side by side, a
+ * different table would send the packets of one connection to two nodes. So a table is written down
+ * here.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -14,7 +15,7 @@ const members: readonly Member[] = [
 ];
 const leavers: readonly Member[] = [{ node: 'node4', weight: 1 }];
 
-test('the table of some members is the one that the other versions of Berth find', () => {
+test('a table is the same in every version of Berth', () => {
   const slots = slotsOf(members, leavers);
   assert.equal(slots.length, slotCount);
   const text = slots.map(({ first, second, former = '-' }) => `${first} ${second} ${former}`).join('\n');

@@ -1,4 +1,7 @@
-/** Slots: every node finds the same ones, and who comes or goes moves no others. */
+/**
+ * Slots: every node computes the same ones, and a node that comes or goes moves no slot of other
+ * nodes.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -12,7 +15,7 @@ import {
 import { fc } from '../../../property.ts';
 
 const weight = fc.constantFrom(1, 1, 1, 2, 4, 8);
-/** Nodes of different names, and how many of them are the first part of a split. */
+/** Nodes with different names, and how many of them are in the first part of a split. */
 const members = (minLength = 1) =>
   fc.uniqueArray(fc.record({ node: fc.nat(10_000).map((n) => `node-${n}.example`), weight }), {
     minLength,
@@ -22,7 +25,7 @@ const members = (minLength = 1) =>
 const few = { numRuns: 50 } as const;
 const nodesOf = (all: readonly Member[]) => new Set(all.map(({ node }) => node));
 
-test('every slot has a member, and another one as its second if there is one', () => {
+test('every slot has a member, and a different second one if there is one', () => {
   const property = fc.property(members(), (all) => {
     const slots = slotsOf(all, []);
     assert.equal(slots.length, slotCount);
@@ -55,7 +58,7 @@ test('the order of the input does not matter', () => {
   fc.assert(property, few);
 });
 
-test('a node that goes moves its own slots alone, each to its second; one that comes takes only what it gains', () => {
+test('a node that leaves moves only its own slots, each to its second; a node that joins takes only the slots that it gains', () => {
   const property = fc.property(members(2), ([one, ...rest]) => {
     const [with_, without] = [slotsOf([one as Member, ...rest], []), slotsOf(rest, [])];
     with_.forEach(({ first, second }, slot) => {
@@ -65,7 +68,7 @@ test('a node that goes moves its own slots alone, each to its second; one that c
   fc.assert(property, few);
 });
 
-test('a slot has a former node where one of those who have left would have it, and nowhere else', () => {
+test('a slot has a former node exactly if a node that has left would have it', () => {
   const property = fc.property(members(2), fc.nat(), (all, cut) => {
     const at = 1 + (cut % (all.length - 1));
     const [stayed, left] = [all.slice(0, at), all.slice(at)];
@@ -73,22 +76,23 @@ test('a slot has a former node where one of those who have left would have it, a
     const [now, before, alone] = [slotsOf(stayed, left), slotsOf(all, []), slotsOf(stayed, [])];
     now.forEach(({ first, second, former }, slot) => {
       const was = before[slot];
-      assert.equal(first, alone[slot]?.first, 'they get nothing new');
+      assert.equal(first, alone[slot]?.first, 'nodes that have left get no new connections');
       assert.equal(former, leavers.has(was?.first ?? '') ? was?.first : undefined);
-      // The first has just come, and who had it before has left since: connections from then are there.
+      // The first node has just joined, and the former one has left since. The second one has the
+      // older connections.
       if (former === undefined) assert.equal(second, was?.second);
     });
   });
   fc.assert(property, few);
 });
 
-test('a node that counts more than before takes slots, and loses none', () => {
+test('a node whose weight rises gains slots, and loses none', () => {
   const property = fc.property(members(2), ([one, ...rest]) => {
     const before = slotsOf([one as Member, ...rest], []);
     const after = slotsOf([{ node: `${one?.node}`, weight: 2 * (one?.weight ?? 0) }, ...rest], []);
     after.forEach(({ first, second }, slot) => {
       const was = before[slot]?.first;
-      if (first !== was) assert.deepEqual([first, second], [one?.node, was], 'whose it was is the second');
+      if (first !== was) assert.deepEqual([first, second], [one?.node, was], 'the former owner is the second');
     });
   });
   fc.assert(property, few);
@@ -101,7 +105,7 @@ test('shares follow the weights', () => {
     for (const { node, weight } of all) {
       const share = weight / total;
       const expected = slotCount * share;
-      // Six standard deviations of a binomial distribution: once in 500 million.
+      // Six standard deviations of a binomial distribution: exceeded once in 500 million.
       const most = 6 * Math.sqrt(expected * (1 - share));
       const count = slots.filter(({ first }) => first === node).length;
       assert.ok(Math.abs(count - expected) <= most + 1e-9, `${node} has ${count}, not ${expected} ± ${most}`);
@@ -110,7 +114,7 @@ test('shares follow the weights', () => {
   fc.assert(property, few);
 });
 
-test('all versions of Berth find the same slots', () => {
+test('all versions of Berth compute the same slots', () => {
   const slots = slotsOf(
     ['a', 'b', 'c'].map((node, i) => ({ node, weight: 2 ** i })),
     [{ node: 'd', weight: 2 }],
@@ -125,7 +129,7 @@ test('all versions of Berth find the same slots', () => {
   );
 });
 
-test('a connection that a node does not know goes to the node that had its slot, or would have it', () => {
+test('an unknown connection goes to the node that had its slot, or would have it', () => {
   const slot = (first: string, second?: string, former?: string): Slot => ({ first, second, former });
   const rows: readonly (readonly [Slot, string, string | undefined])[] = [
     [slot('a'), 'a', undefined],
@@ -142,7 +146,7 @@ test('a connection that a node does not know goes to the node that had its slot,
   for (const [of, self, to] of rows) assert.equal(chanceOf(of, self), to, `${JSON.stringify(of)} at ${self}`);
 });
 
-test('weights of nodes are powers of two, so that one endpoint more or less rarely moves a slot', () => {
+test('weights are powers of two, so that one endpoint more or less rarely moves a slot', () => {
   const rows = [
     ...[
       [0, 0],

@@ -16,7 +16,7 @@ function port(number: number, facts: Partial<PortPath> = {}): PortPath {
 
 const path = (address: Ip, ...ports: readonly PortPath[]): VipPath => ({ address, ports });
 
-/** Plans; all VIPs have the same nodes, where nothing else is said. */
+/** Makes a plan. All VIPs have the same nodes unless `facts` has others. */
 function plan(paths: readonly VipPath[], facts: Partial<SpreadFacts> & { readonly nodes?: readonly string[] } = {}) {
   const { nodes = ['a', 'b'], ...rest } = facts;
   return planSpread(new Membership(), {
@@ -37,7 +37,7 @@ const share = ({ slots }: SlotTable, node: string) => slots.filter(({ first }) =
 const tables = (vips: readonly SpreadVip[]) => vips.flatMap(({ ports }) => ports.map(({ table }) => table));
 const nodesOf = ({ slots }: SlotTable) => [...new Set(slots.map(({ first }) => first))].sort();
 
-test('a VIP is spread where an advertisement wishes it, all its ports over all nodes in equal parts', () => {
+test('a VIP is spread if an advertisement requests it, with all its ports over all nodes in equal parts', () => {
   const ports = [port(80), port(53, { protocol: 'udp', sticky: true })];
   const spread = plan([path(one, ...ports), path(two, port(80))], {
     targetFor: (vip) => (vip === one ? wish(vip) : undefined),
@@ -56,12 +56,12 @@ test('a VIP is spread where an advertisement wishes it, all its ports over all n
     ],
   );
   const [first, second] = tables(spread) as [SlotTable, SlotTable];
-  assert.ok(first === second, 'fragments are steered where the table is one');
+  assert.ok(first === second, 'fragments are steered if all ports have one table');
   assert.deepEqual(nodesOf(first), ['a', 'b']);
   assert.ok(Math.abs(share(first, 'a') - 512) < 100);
 });
 
-test('VIPs of the same scope and link have one table; others have their own', () => {
+test('VIPs with the same scope and link share a table; other VIPs have their own', () => {
   const spread = plan([path(one, port(80)), path(two, port(80)), path(six, port(80))], {
     targetFor: (vip) => wish(vip, vip === six ? { scope: 'other' } : {}),
   });
@@ -74,7 +74,7 @@ test('VIPs of the same scope and link have one table; others have their own', ()
   assert.equal(new Set(tables(links).map(({ name }) => name)).size, 2);
 });
 
-test('with externalTrafficPolicy Local the nodes with endpoints serve, by their number as powers of two', () => {
+test('with externalTrafficPolicy Local only nodes with endpoints serve, with powers of two of their number as weights', () => {
   const asked: string[] = [];
   const spread = plan([path(one, port(80, { local: 'default/web' }))], {
     nodes: ['a', 'b', 'c'],
@@ -93,7 +93,7 @@ test('with externalTrafficPolicy Local the nodes with endpoints serve, by their 
   assert.ok(Math.abs(share(table, 'b') - 1_024 * 0.8) < 80, `${share(table, 'b')}`);
 });
 
-test('Services with the same endpoints on the same nodes share a table, and fragments of a VIP of both have one node', () => {
+test('Services with the same endpoints on the same nodes share a table, and fragments for a VIP of both have one node', () => {
   const local = (name: string, number: number) => port(number, { local: `default/${name}` });
   const spread = plan([path(one, local('x', 80), local('y', 443)), path(two, local('z', 80))], {
     endpoints: (service) =>
@@ -111,7 +111,7 @@ test('Services with the same endpoints on the same nodes share a table, and frag
   assert.notEqual(x?.name, z?.name);
 });
 
-test('where nobody can serve nothing is spread; a port without anybody is left to the holder', () => {
+test('a VIP that no node can serve is not spread; a port that no node can serve is left to the holder', () => {
   assert.deepEqual(plan([path(one, port(80))], { nodes: [] }), []);
   assert.deepEqual(plan([path(one, port(80, { local: 'default/web' }))]), []);
   assert.deepEqual(plan([path(one)]), []);

@@ -1,4 +1,4 @@
-/** Whether a VIP is spread, in words. */
+/** The condition that reports whether a VIP is spread. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -46,6 +46,6 @@ for (const [facts, reason, message] of rows) {
   });
 }
 
-test('every reason has a row here', () => {
+test('this table has a row for every reason', () => {
   assert.deepEqual(new Set(rows.map(([, reason]) => reason)), new Set(spreadReasons));
 });

@@ -1,4 +1,4 @@
-/** The way of every VIP's packets, from the ledger and the Services. */
+/** The path of every VIP's packets, from the ledger and the Services. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IpRange, isRange, parseRange } from '../../../../src/addr/range.ts';
@@ -32,27 +32,27 @@ const tcp = (nodePort?: number, sources?: readonly string[]): PortPath => {
   return { protocol: 'tcp', port: 80, nodePort, sources, sticky: false, local: undefined, vacant: false };
 };
 
-test('packets are rewritten where the hand-off is NodePort, and where the status still says so', () => {
+test('packets are rewritten if the hand-off is NodePort, or if the status still shows it', () => {
   const rows: readonly [string, Partial<ServiceView>, HandOff, number | undefined][] = [
-    ['kube-proxy serves it', {}, 'KubeProxy', undefined],
-    ['asked for', { handOff: 'NodePort' }, 'KubeProxy', 30_080],
+    ['kube-proxy serves the VIP', {}, 'KubeProxy', undefined],
+    ['by request', { handOff: 'NodePort' }, 'KubeProxy', 30_080],
     ['by default', {}, 'NodePort', 30_080],
-    ['asked for, and no node port', { handOff: 'NodePort', nodePorts: [0] }, 'KubeProxy', undefined],
-    ['kube-proxy was told that it is not its own', { ingress: [{ ip: vip, ipMode: 'Proxy' }] }, 'KubeProxy', 30_080],
-    ['kube-proxy was told that it is its own', { ingress: [{ ip: vip, ipMode: 'VIP' }] }, 'NodePort', 30_080],
+    ['by request, without a node port', { handOff: 'NodePort', nodePorts: [0] }, 'KubeProxy', undefined],
+    ['the status tells kube-proxy not to serve it', { ingress: [{ ip: vip, ipMode: 'Proxy' }] }, 'KubeProxy', 30_080],
+    ['the status tells kube-proxy to serve it', { ingress: [{ ip: vip, ipMode: 'VIP' }] }, 'NodePort', 30_080],
   ];
   for (const [desc, facts, handOff, nodePort] of rows) {
     assert.deepEqual(portsOf(service('s', facts), handOff), [tcp(nodePort)], desc);
   }
 });
 
-test('ports are those of the Service, SCTP is never rewritten', () => {
+test('the ports are those of the Service, and SCTP is never rewritten', () => {
   const ports = [
     { protocol: 'TCP', port: 80 },
     { protocol: 'UDP', port: 53 },
     { protocol: 'SCTP', port: 5000 },
   ];
-  // Still shown as rewritten from before the port of SCTP was added.
+  // The status still shows the rewritten path from before the SCTP port was added.
   const ingress = [{ ip: vip, ipMode: 'Proxy' }];
   const found = portsOf(service('s', { ports, nodePorts: [30_080, 30_053, 30_500], ingress }));
   assert.deepEqual(found, [
@@ -70,20 +70,20 @@ test('ports are those of the Service, SCTP is never rewritten', () => {
   ]);
 });
 
-test('source ranges are those of the VIP’s family: with none of it, nobody may', () => {
+test("source ranges of the VIP's family count: if all ranges are of the other family, no client is admitted", () => {
   const svc = (...texts: readonly string[]) => service('s', { handOff: 'NodePort', sourceRanges: ranges(...texts) });
   const rows: readonly [string, readonly string[], string, readonly string[] | undefined][] = [
-    ['none', [], vip, undefined],
-    ['of this family', ['10.0.0.0/8', '2001:db8::/32'], vip, ['10.0.0.0/8']],
-    ['of the other', ['10.0.0.0/8', '2001:db8::/32'], '2001:db8::1', ['2001:db8::/32']],
-    ['only of the other', ['2001:db8::/32'], vip, []],
+    ['no ranges', [], vip, undefined],
+    ['ranges of both families, VIP of IPv4', ['10.0.0.0/8', '2001:db8::/32'], vip, ['10.0.0.0/8']],
+    ['ranges of both families, VIP of IPv6', ['10.0.0.0/8', '2001:db8::/32'], '2001:db8::1', ['2001:db8::/32']],
+    ['ranges of the other family only', ['2001:db8::/32'], vip, []],
   ];
   for (const [desc, texts, address, sources] of rows) {
     assert.deepEqual(portsOf(svc(...texts), 'KubeProxy', address), [tcp(30_080, sources)], desc);
   }
 });
 
-test('Services that share a VIP have each its own hand-off', () => {
+test('each Service that shares a VIP has its own hand-off', () => {
   const one = service('one', { handOff: 'NodePort' });
   const two = service('two', { ports: [{ protocol: 'UDP', port: 53 }], nodePorts: [30_053] });
   const shared = entry(vip, one);
@@ -108,14 +108,14 @@ test('Services that share a VIP have each its own hand-off', () => {
   ]);
 });
 
-test('what is bound to no Service of type LoadBalancer has no path', () => {
+test('an address without a Service of type LoadBalancer has no path', () => {
   const gone = entry(vip, service('gone'));
   const other = service('other', { isLoadBalancer: false });
   const paths = read(new VipPathReader(), { ledger: [gone, entry('192.0.2.2', other)], services: [other] });
   assert.deepEqual(paths, []);
 });
 
-test('a path that has not changed is the same object', () => {
+test('an unchanged path is the same object', () => {
   const reader = new VipPathReader();
   const [svc, other] = [service('s', { handOff: 'NodePort' }), service('o')];
   const ledger = [entry(vip, svc), entry('192.0.2.2', other)];

@@ -1,4 +1,4 @@
-/** Which packets are rewritten, how long, and which ports are refused. */
+/** Which packets are rewritten, for how long, and which ports are refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRange, parseRange } from '../../../../src/addr/range.ts';
@@ -18,7 +18,7 @@ interface Moment {
   readonly served?: boolean;
 }
 
-/** The path of the VIP of a Service as it is at a moment. */
+/** The path of the VIP of a Service at a moment. */
 function pathAt(reader: VipPathReader, view: ServiceView, { now = 0, served = true }: Moment): VipPath {
   const [path] = reader.read({ ledger, service: () => view, handOff: 'KubeProxy', isServed: () => served, now });
   return path ?? assert.fail();
@@ -26,7 +26,7 @@ function pathAt(reader: VipPathReader, view: ServiceView, { now = 0, served = tr
 
 const rewritten = service('web', { handOff: 'NodePort' });
 
-test('packets are rewritten for some time after the status has changed, however long nothing was looked at before', () => {
+test('packets are rewritten for some time after the status has changed, however long ago the last look was', () => {
   const reader = new VipPathReader();
   const nodePortAt = (view: ServiceView, now: number) => pathAt(reader, view, { now }).ports[0]?.nodePort;
   assert.equal(nodePortAt(rewritten, 0), 30_080);
@@ -36,10 +36,10 @@ test('packets are rewritten for some time after the status has changed, however 
   assert.equal(nodePortAt(changed, 60_000 + lingerMs), 30_080);
   assert.equal(nodePortAt(changed, 60_001 + lingerMs), undefined);
   assert.ok(!reader.isLingering);
-  assert.equal(nodePortAt(changed, 60_000), undefined, 'it does not come back');
+  assert.equal(nodePortAt(changed, 60_000), undefined, 'the old path does not come back');
 });
 
-/** Ports that new connections to are refused at once, and those that are not rewritten for that. */
+/** The ports that are refused at once, and the ports that are therefore not rewritten. */
 function refusedAt(view: ServiceView, served: boolean) {
   const path = pathAt(new VipPathReader(), view, { served });
   const nodeAddresses = { IPv4: path.address };
@@ -51,7 +51,7 @@ function refusedAt(view: ServiceView, served: boolean) {
   };
 }
 
-test('a port without any endpoint is refused as what it is, with either hand-off', () => {
+test('a port without an endpoint is refused before it is rewritten, with either hand-off', () => {
   const refused = [`${vip} . tcp . 80`];
   assert.deepEqual(refusedAt(service('web'), false), { refused, unchanged: [] });
   assert.deepEqual(refusedAt(rewritten, false), { refused, unchanged: [`${vip} . 80`] });
@@ -60,7 +60,7 @@ test('a port without any endpoint is refused as what it is, with either hand-off
   assert.deepEqual(refusedAt(rewritten, true), nothing);
 });
 
-test('with Local the client tries again, and where kube-proxy holds clients back it is it that refuses', () => {
+test('a port is not refused with policy Local or with source ranges: the client tries again, or kube-proxy refuses', () => {
   const nothing = { refused: [], unchanged: [] };
   assert.deepEqual(refusedAt(service('web', { local: true }), false), nothing);
   assert.deepEqual(refusedAt({ ...rewritten, local: true }, false), nothing);

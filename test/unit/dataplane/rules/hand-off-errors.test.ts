@@ -1,11 +1,11 @@
-/** What is changed in an error of a router leaves its checksum as it was. */
+/** The changes to a router's ICMP error leave its checksum as it was. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Ip, ipToNumber } from '../../../../src/addr/ip.ts';
 import { dialects } from '../../../../src/dataplane/nft/family.ts';
 import { handOffErrors, type Rewritten } from '../../../../src/dataplane/rules/hand-off-errors.ts';
 
-/** The sum of words in one's complement (RFC 1071). */
+/** The one's complement sum of 16-bit words (RFC 1071). */
 function sumOf(...values: readonly bigint[]): number {
   let sum = 0n;
   for (let value of values) for (; value > 0n; value >>= 16n) sum += value & 0xffffn;
@@ -13,7 +13,7 @@ function sumOf(...values: readonly bigint[]): number {
   return Number(sum % 0xffffn);
 }
 
-test('the spare word of an ICMP error makes up for the new source and port, in both families', () => {
+test('the unused word of an ICMP error compensates for the new source and port, in both families', () => {
   const rows = [
     ['IPv4', '192.0.2.1', '10.0.0.1', 80, 30_080],
     ['IPv4', '1.0.0.0', '255.255.255.254', 65_535, 1],

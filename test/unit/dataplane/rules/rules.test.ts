@@ -1,6 +1,6 @@
 /**
- * What the rules of a node promise, read from their text: in which order they look, and what they let pass. That a kernel does the same
- * is for the tests in network namespaces to say.
+ * What the rules of a node guarantee, read from their text: the order of the checks, and what they
+ * accept. The tests in network namespaces check that a kernel does the same.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -30,7 +30,7 @@ const path: DataPath = {
 };
 const tables = new Map(rulesetOf(path).map((one) => [one.family, one]));
 
-/** The rules of a chain, in their order. */
+/** The rules of a chain, in order. */
 function rulesOf(family: TableFamily, chain: string): readonly string[] {
   return tables.get(family)?.chains.get(chain)?.rules ?? assert.fail(`no chain ${chain} of ${family}`);
 }
@@ -40,7 +40,7 @@ function keysOf(family: TableFamily, set: string): readonly string[] {
   return [...(tables.get(family)?.collections.get(set)?.elements.keys() ?? assert.fail(`no set ${set} of ${family}`))];
 }
 
-/** Where in a chain the first rule is that matches. */
+/** The index of the first rule of a chain that matches. */
 function placeOf(rules: readonly string[], pattern: RegExp): number {
   const at = rules.findIndex((rule) => pattern.test(rule));
   return at >= 0 ? at : assert.fail(`no rule matches ${pattern} in:\n${rules.join('\n')}`);
@@ -55,48 +55,48 @@ test('hand-off NodePort drops clients outside of the source ranges before it rew
   assert.ok(guard < placeOf(rules, /ip daddr set/));
 });
 
-test('the second chance hands a packet on once: what was handed on has too few hops left to be handed on again', () => {
+test('the second chance hands a packet on once: it then has too few hops left to be handed on again', () => {
   const [enough] = rulesOf('ip', 'hand_on').flatMap((rule) => /ip ttl > (\d+) goto unknown_flow/.exec(rule)?.[1] ?? []);
   const [left] = rulesOf('ip', 'to_192_0_2_2_eth0').flatMap((rule) => /ip ttl set (\d+) dup to/.exec(rule)?.[1] ?? []);
-  assert.ok(Number(left) <= Number(enough), `${left} hops are left, and more than ${enough} are handed on`);
+  assert.ok(Number(left) <= Number(enough), `${left} hops are left: more than ${enough}, so handed on again`);
 });
 
-test('the second chance leaves alone what begins a connection, and what ends one', () => {
+test('the second chance does not touch packets that start or end a connection', () => {
   const [rule = ''] = rulesOf('ip', 'hand_on').filter((one) => one.includes('goto unknown_flow'));
   assert.match(rule, /\btcp flags & \((syn \| rst|rst \| syn)\) == 0 /);
 });
 
-test('the answers of a kernel that has a VIP as its own are dropped, and its questions get another name', () => {
+test('ARP replies of a kernel that has a VIP itself are dropped, and its requests get another source address', () => {
   assert.deepEqual(rulesOf('arp', 'silenced'), [
     'arp operation reply drop',
     'oifname "eth0" arp saddr ip set 192.0.2.1',
   ]);
 });
 
-test('to an endpoint of a dead node no connection begins, and what is under way goes on', () => {
+test('no new connection to an endpoint of a dead node starts, and established ones continue', () => {
   for (const chain of ['forwarded_to_dead', 'sent_to_dead']) {
     const [rule = ''] = rulesOf('ip', chain).filter((one) => one.includes('@dead_endpoints'));
     assert.match(rule, /^ct state new .* drop$/);
   }
 });
 
-test('each family has the dead endpoints of its own: nft refuses a set with others', () => {
+test('each family has only its own dead endpoints: nft refuses a set with addresses of another family', () => {
   assert.deepEqual([keysOf('ip', 'dead_endpoints'), keysOf('ip6', 'dead_endpoints')], [['10.0.0.5'], ['fd00::5']]);
 });
 
-test('refusals are limited: a scan makes no node a source of packets', () => {
+test('refusals are rate-limited, so that a scan cannot make a node send many packets', () => {
   const answers = [rulesOf('ip', 'refused'), rulesOf('ip6', 'refused')].flat().filter((rule) => / reject /.test(rule));
   assert.equal(answers.length, 4);
   for (const rule of answers) assert.match(rule, / limit rate \d+\/second burst \d+ packets reject /);
 });
 
-test('a port that a Service has is never refused on the way out, only dropped: the client tries again', () => {
+test('a port that a Service has is never refused on its way out but dropped, so that the client tries again', () => {
   const rules = rulesOf('ip', 'refuse');
   assert.ok(placeOf(rules, /@served drop$/) < placeOf(rules, /goto refused$/));
   assert.deepEqual(keysOf('ip', 'served'), [`${vip} . tcp . 80`]);
 });
 
-test('what another node has passed on is served here, before any table is asked', () => {
+test('a packet that another node has passed on is served here, before any table is consulted', () => {
   const rules = rulesOf('netdev', 'steer_ip');
   const first = placeOf(rules, /^ether saddr @peer_macs accept$/);
   for (const pattern of [/@fragments_ip/, /@ports_ip/, /@errors_ip/]) assert.ok(first < placeOf(rules, pattern));

@@ -1,4 +1,4 @@
-/** Finds the nodes whose packets with another host's source address do not arrive. */
+/** Which nodes' spoofed packets do not arrive. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SpoofTests, testTimes } from '../../../../src/dataplane/rules/spoof-test.ts';
@@ -11,7 +11,7 @@ const [a, b] = ['a', 'b'].map((node) => ({ node, mac: `mac of ${node}` })) as [
 const none: ReadonlySet<string> = new Set();
 const all = new Set([a.mac, b.mac]);
 
-test("a node's spoof tests are late only when they have been expected for long enough", () => {
+test("a node's spoof tests are missing only after they have been expected for long enough", () => {
   const tests = new SpoofTests();
   assert.deepEqual(tests.missing([a, b], none, 100), []);
   assert.deepEqual(tests.missing([a, b], none, 99 + judgeMs), []);
@@ -19,7 +19,7 @@ test("a node's spoof tests are late only when they have been expected for long e
   assert.deepEqual(tests.missing([b, a], new Set([b.mac]), 101 + judgeMs), ['a']);
 });
 
-test('a node that comes later has the same time', () => {
+test('a node that joins later gets the same time', () => {
   const tests = new SpoofTests();
   tests.missing([a], none, 0);
   assert.deepEqual(tests.missing([a, b], none, judgeMs), ['a']);
@@ -27,14 +27,14 @@ test('a node that comes later has the same time', () => {
   assert.deepEqual(tests.missing([a, b], none, 2 * judgeMs), ['a', 'b']);
 });
 
-test('a node whose packets arrived and arrive no more is missing at once: its time began long ago', () => {
+test('a node whose packets no longer arrive is missing at once: its time started long ago', () => {
   const tests = new SpoofTests();
   tests.missing([a], all, 0);
   assert.deepEqual(tests.missing([a], all, judgeMs), []);
   assert.deepEqual(tests.missing([a], none, judgeMs + 1), ['a']);
 });
 
-test('a set that was emptied makes no node late', () => {
+test('an emptied set makes no node missing', () => {
   const tests = new SpoofTests();
   tests.missing([a], all, 0);
   tests.restart();
@@ -42,7 +42,7 @@ test('a set that was emptied makes no node late', () => {
   assert.deepEqual(tests.missing([a], none, 2 * judgeMs), ['a']);
 });
 
-test('a missing node stays missing until a packet arrives, also when the set was emptied or the node was away', () => {
+test('a missing node stays missing until a packet arrives, also if the set was emptied or the node was away', () => {
   const tests = new SpoofTests();
   tests.missing([a], none, 0);
   assert.deepEqual(tests.missing([a], none, judgeMs), ['a']);
@@ -55,7 +55,7 @@ test('a missing node stays missing until a packet arrives, also when the set was
   assert.deepEqual(tests.missing([a], none, judgeMs + 5), []);
 });
 
-test('another hardware address of a node has its own time', () => {
+test('a new hardware address of a node gets its own time', () => {
   const tests = new SpoofTests();
   tests.missing([a], all, 0);
   assert.deepEqual(tests.missing([{ node: 'a', mac: 'another' }], none, judgeMs), []);

@@ -1,4 +1,7 @@
-/** Which VIPs are announced while the packet worker applies a change; and when a desired state counts as the one that is in effect. */
+/**
+ * Which VIPs are announced while the packet worker applies a change, and when a desired state is
+ * the one in effect.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { setImmediate as nextIteration } from 'node:timers/promises';
@@ -16,7 +19,7 @@ const [first, second] = vips as [Ip, Ip];
 test('the same VIPs on the same links are the same state', () => {
   const rows = [
     { desc: 'equal', b: [{ link: { ...link, carrier: true }, vips: [...vips] }], same: true },
-    { desc: 'one VIP less', b: [{ link, vips: vips.slice(1) }], same: false },
+    { desc: 'one fewer VIP', b: [{ link, vips: vips.slice(1) }], same: false },
     { desc: 'another VIP', b: [{ link, vips: ['192.0.2.10' as Ip, '192.0.2.12' as Ip] }], same: false },
     { desc: 'another MAC', b: [{ link: { ...link, mac: '02:00:00:00:00:02' }, vips }], same: false },
     { desc: 'link was deleted and created again', b: [{ link: { ...link, index: 3 }, vips }], same: false },
@@ -28,7 +31,10 @@ test('the same VIPs on the same links are the same state', () => {
 let announcer: Announcer | undefined;
 afterEach(() => announcer?.close());
 
-/** An announcer whose packet worker applies a state only when the test says so, and whose link records the VIPs of its frames. */
+/**
+ * An announcer with a packet worker that applies a state only when the test requests it, and with a
+ * link that records the VIPs of its frames.
+ */
 async function announcerOver() {
   const sent: Ip[] = [];
   const pendingStates: (() => void)[] = [];
@@ -40,7 +46,7 @@ async function announcerOver() {
   };
   const sender: FrameSender = {
     send: (frame) => {
-      // The sender's address of an ARP packet (RFC 826), behind 14 bytes of Ethernet.
+      // The sender address of an ARP packet (RFC 826), after 14 bytes of Ethernet.
       sent.push([...frame.subarray(28, 32)].join('.') as Ip);
       return 'Sent';
     },
@@ -52,7 +58,7 @@ async function announcerOver() {
   });
   announcer.linkFailed.to(fail);
   announcer.threadFailed.to(fail);
-  /** The worker applies the oldest state that is pending. */
+  /** The worker applies the oldest pending state. */
   const applyOldest = async () => {
     pendingStates.shift()?.();
     await nextIteration();
@@ -69,7 +75,7 @@ test('a VIP is announced only once the worker answers for it', async () => {
   assert.deepEqual([...new Set(sent)], vips);
 });
 
-test('a VIP that was given up is announced no more, not even while the worker applies that', async () => {
+test('a VIP that was given up is no longer announced, not even before the worker applies the change', async () => {
   const { announcer, sent, applyOldest } = await announcerOver();
   void announcer.apply([{ link, vips }]);
   await applyOldest();
@@ -88,6 +94,6 @@ promise('a VIP that is given up while the worker applies it is never announced',
   void announcer.apply([{ link, vips: [second] }]);
   await applyOldest();
   await applyOldest();
-  assert.ok(sent.includes(second), 'the other one is announced');
+  assert.ok(sent.includes(second), 'the other VIP is announced');
   assert.equal(sent.filter((vip) => vip === first).length, 0, `announcements of ${first}, which was given up`);
 });

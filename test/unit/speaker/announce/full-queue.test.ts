@@ -1,4 +1,4 @@
-/** A link whose queue is full for a moment loses no announcement; on a clock that the test sets. */
+/** A link with a full queue loses no announcement. The clock is set by the test. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -8,7 +8,7 @@ import { BurstSender } from '../../../../src/speaker/announce/gratuitous-sender.
 
 const link = { name: 'eth0', index: 1, mac: '02:00:00:00:00:01' };
 
-/** A sender on one link, and when the link accepted each frame. */
+/** A sender on one link, and the times at which the link accepted a frame. */
 function senderOn(t: TestContext, kernel: (now: number) => SendOutcome) {
   let now = 0;
   t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -20,7 +20,7 @@ function senderOn(t: TestContext, kernel: (now: number) => SendOutcome) {
     return outcome;
   };
   const bursts = new BurstSender({
-    ...{ log: createLogger('test', 'silent'), onLinkFailed: () => assert.fail('the link has not failed') },
+    ...{ log: createLogger('test', 'silent'), onLinkFailed: () => assert.fail('the link must not fail') },
     open: () => ({ send, close: () => undefined }),
   });
   t.after(() => bursts.close());
@@ -41,10 +41,10 @@ test('a burst is six rounds of two frames in five seconds', (t) => {
   assert.equal(sentAt.length, 12);
 });
 
-test('a round that did not fit into the queue is sent once there is room again, and no round is left out', (t) => {
+test('a round that did not fit into the queue is sent when there is room again, and no round is left out', (t) => {
   const { bursts, sentAt, pass } = senderOn(t, (now) => (now < 250 ? 'QueueFull' : 'Sent'));
   bursts.apply([{ link, vips: ['192.0.2.10' as Ip] }]);
   pass(8_000);
-  assert.equal(sentAt[0], 300, 'it is tried again every 100 ms');
+  assert.equal(sentAt[0], 300, 'the round is tried again every 100 ms');
   assert.equal(sentAt.length, 12);
 });

@@ -11,12 +11,12 @@ const vips = ['192.0.2.10' as Ip];
 const link = (name: string) => ({ name, index: 1, mac: '02:00:00:00:00:01' });
 
 const made: BurstSender[] = [];
-// An open sender keeps the process alive for ten minutes, also if an assertion has failed.
+// An open sender keeps the process alive for ten minutes, even after a failed assertion.
 afterEach(() => {
   for (const sender of made.splice(0)) sender.close();
 });
 
-/** A sender over links whose kernel is the given function. */
+/** A sender over links for which the given function is the kernel. */
 function senderOver(kernel: (link: string) => SendOutcome, onLate: () => void = () => undefined) {
   const sent: string[] = [];
   const open = new Set<string>();
@@ -60,7 +60,7 @@ test('an error on one link ends the burst of that link only, also in a later rou
     { link: link('bad'), vips },
     { link: link('good'), vips },
   ]);
-  await eventually('the good link has its second round', () => framesOf('good') >= 4, soon);
+  await eventually('the good link sends its second round', () => framesOf('good') >= 4, soon);
   assert.deepEqual([framesOf('bad'), failures(), [...open]], [2, 1, ['good']]);
 });
 
@@ -70,7 +70,7 @@ test('frames that a full queue refused are sent later', async () => {
   bursts.apply([{ link: link('eth0'), vips }]);
   assert.equal(framesOf('eth0'), 0);
   full = false;
-  await eventually('the whole first round', () => framesOf('eth0') >= 2, soon);
+  await eventually('the whole first round is sent', () => framesOf('eth0') >= 2, soon);
   assert.equal(failures(), 0);
 });
 
@@ -86,7 +86,7 @@ test('a link that went down starts a new burst with the next apply', async () =>
   }
 });
 
-test('a late round is sent only for the VIPs that are held by then', async () => {
+test('a late round is sent only for the VIPs that are still held', async () => {
   const late: number[] = [];
   const { bursts, framesOf } = senderOver(
     () => 'Sent',

@@ -1,4 +1,7 @@
-/** How a speaker reads the frames of other hosts: which host has an address, and which node is alive. */
+/**
+ * How a speaker interprets the frames of other hosts: which host has an address, and which node is
+ * alive.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -20,7 +23,7 @@ function boxOf(t: TestContext, objects: Objects, links: readonly Link[] = [eth0]
   return { time, box };
 }
 
-/** For one second, a host claims addresses again and again by a frame on a link. */
+/** For one second, a host claims the addresses repeatedly, by frames on a link. */
 function claimRepeatedly({ time, box }: ReturnType<typeof boxOf>, addresses: readonly Ip[], on = 'eth0'): void {
   time.run(1_000, () => {
     for (const address of addresses) box.hear(address, stranger, on);
@@ -45,16 +48,16 @@ test('an address that was announced before is announced at once, and a host that
   assert.deepEqual(one.box.status()?.conflict, { kind: 'Contested', mac: stranger });
 });
 
-promise('a frame on a link other than that of the VIP is no claim to the VIP', (t) => {
+promise("a frame on a link other than the VIP's own is no claim to the VIP", (t) => {
   const pod = link('cali1', { mac: 'ee:ee:ee:ee:ee:ee', addresses: [{ address: 'fe80::1' as Ip, prefix: 64 }] });
   const one = boxOf(t, { ...shown(vip), ...alone }, [eth0, pod]);
   one.time.run(50);
   assert.equal(one.box.status()?.reason, 'ProbingFirst');
   claimRepeatedly(one, [vip], 'cali1');
-  assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'by a frame of a Pod on its own link');
+  assert.notEqual(one.box.status()?.reason, 'AddressTaken', 'taken because of a frame of a Pod on its own link');
 });
 
-promise('a host that answers for four addresses of a pool is no proxy for that reason: none is announced', (t) => {
+promise('a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced', (t) => {
   const gone = service('gone');
   const quarantined = ['192.0.2.201', '192.0.2.202', '192.0.2.203'].map((address) =>
     entry(address, gone, { services: [], reservedUntil: 1, conflict: { mac: stranger } }),
@@ -62,13 +65,13 @@ promise('a host that answers for four addresses of a pool is no proxy for that r
   const { entries, services } = shown(vip);
   const one = boxOf(t, { entries: [...quarantined, ...entries], services, ...alone });
   claimRepeatedly(one, [vip]);
-  assert.equal(one.box.status()?.reason, 'AddressTaken', 'the stranger answers for the fourth');
+  assert.equal(one.box.status()?.reason, 'AddressTaken', 'the other host answers for the fourth address');
 });
 
 promise('an adopted address that another host answers for is not announced', (t) => {
   const one = boxOf(t, { ...shown(vip, { adopted: true }), ...alone });
   claimRepeatedly(one, [vip]);
-  assert.equal(one.box.announces(), false, 'announced beside the host that answers for it');
+  assert.equal(one.box.announces(), false, 'announced although another host answers for it');
 });
 
 promise("a node's own frame that arrives on its second link is no claim of another host", (t) => {
@@ -81,11 +84,11 @@ promise("a node's own frame that arrives on its second link is no claim of anoth
 });
 
 promise('a VIP is not taken over from a node that could not be probed', (t) => {
-  // The advertisement names the link, which has no address, as on a VLAN that carries VIPs alone.
+  // The advertisement names the link. The link has no address, like a VLAN that carries only VIPs.
   const bare = link('vlan5', { addresses: [] });
   const objects = { ...shown(vip, announcedBy('n2')), advertisements: [advertisement({ interfaces: ['vlan5'] })] };
   const { time, box } = boxOf(t, objects, [bare]);
-  // The other node's port is blocked: the node is not heard, and it holds the VIP.
+  // The port of the other node is blocked: the node is not heard, but holds the VIP.
   time.run(5_000);
   assert.equal(box.announces(), false, 'taken over although no probe was sent');
 });

@@ -18,7 +18,7 @@ function podLink(i: number): Link {
 /** The two nodes of a box with real datagrams. */
 const nodes = [speakerHost, 2].map((host, i) => node(`n${i + 1}`, { internalAddresses: [addressOf(host) as Ip] }));
 
-test('the only node that is alive keeps its VIPs as long as its link has carrier', (t) => {
+test('the only living node keeps its VIPs as long as its link has carrier', (t) => {
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
@@ -31,7 +31,7 @@ test('the only node that is alive keeps its VIPs as long as its link has carrier
   assert.equal(box.announces(), false);
 });
 
-promise('the only node that is alive goes on announcing when a Pod starts on it, which adds a link', (t) => {
+promise('the only living node continues to announce when a Pod starts on it and adds a link', (t) => {
   const time = new VirtualTime(t);
   const box = new NodeInABox(shown(vip, announcedBy(self)), [link('eth0')]);
   t.after(() => box.close());
@@ -57,12 +57,12 @@ promise('a heartbeat fits into one packet, however many Pods the node runs', asy
   t.after(() => box.close());
   await box.open();
   box.desired.observe();
-  await eventually('a heartbeat', () => partner.heartbeats.length > 0, soon);
+  await eventually('the partner gets a heartbeat', () => partner.heartbeats.length > 0, soon);
   const bytes = partner.longest.length + 32;
   assert.ok(bytes <= 1_400, `a heartbeat of ${bytes} bytes`);
 });
 
-promise('a stand-in answers with the hardware address of the link that the VIP is on', async (t) => {
+promise("a stand-in answers with the hardware address of the VIP's link", async (t) => {
   const loopback = await Loopback.make();
   t.after(() => loopback.close());
   const partner = await loopback.partner('n2', 2);
@@ -82,6 +82,6 @@ promise('a stand-in answers with the hardware address of the link that the VIP i
   t.after(() => box.close());
   await box.open();
   box.desired.observe();
-  const standIn = await eventually('it stands in', () => box.applied.flatMap(({ standIns = [] }) => standIns)[0], soon);
+  const standIn = await eventually('n1 stands in', () => box.applied.flatMap(({ standIns = [] }) => standIns)[0], soon);
   assert.deepEqual(standIn, { vip, mac: vlan5.mac });
 });

@@ -1,4 +1,4 @@
-/** Answers of a host that answers for any address do not make the holder's answer doubtful. */
+/** The answers of a proxy do not cast doubt on the holder's answer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -13,7 +13,10 @@ const macs = { holder: '02:00:00:00:00:01', self: '02:00:00:00:00:02', proxy: '0
 /** Without a TCP port there is no SYN probe: the answers to the neighbor probe decide the outcome. */
 const udp = service('web', { ingress: [{ ip: address }], ports: [{ protocol: 'UDP', port: 53 }] });
 
-/** This node's result for a VIP of n1 that n1 and another host answer for; `proxies` are known to answer for any address. */
+/**
+ * This node's result for a VIP of n1, for which n1 and another host answer. `proxies` are known to
+ * answer for any address.
+ */
 async function resultWith(proxies: readonly string[]): Promise<ProbeResult | undefined> {
   const { promise: reported, resolve: report } = Promise.withResolvers<readonly ProbeResult[]>();
   const action = { kind: 'Silent', reason: 'NotHolder' };

@@ -1,4 +1,4 @@
-/** The VIPs that a node answers for in place of another one are a part of the state of its links. */
+/** The VIPs for which a node stands in are a part of the state of its links. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -8,7 +8,7 @@ const link = { name: 'eth0', index: 2, mac: '02:00:00:00:00:01' };
 const vips = ['192.0.2.10' as Ip];
 const standIn = { vip: '192.0.2.11' as Ip, mac: '02:00:00:00:00:02' };
 
-test('a stand-in that begins, changes or ends is a change; the same one again is none', () => {
+test('a stand-in that starts, changes or ends is a change, and an equal one is not', () => {
   const without = [{ link, vips }];
   const having = [{ link, vips, standIns: [standIn] }];
   assert.ok(!isSameState(without, having));
@@ -19,7 +19,7 @@ test('a stand-in that begins, changes or ends is a change; the same one again is
   assert.ok(isSameState(without, [{ link, vips, standIns: [] }]));
 });
 
-test('a link that also hears another family is a change', () => {
+test('a link that listens to another family is a change', () => {
   assert.ok(!isSameState([{ link, vips, listens: ['IPv4'] }], [{ link, vips, listens: ['IPv4', 'IPv6'] }]));
   assert.ok(isSameState([{ link, vips, listens: ['IPv4'] }], [{ link, vips, listens: ['IPv4'] }]));
 });

@@ -1,4 +1,4 @@
-/** Both sides of the verification: one speaker probes, the other one receives its results. */
+/** Both sides of the verification: one speaker probes, and the other one receives its results. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import pino from 'pino';
@@ -39,7 +39,10 @@ function viewOf(self: string): VerifierView {
   };
 }
 
-/** The verifier of one of two nodes, of which n1 holds the VIP; the hardware addresses that it probed and its reports are recorded. */
+/**
+ * The verifier of one of two nodes. n1 holds the VIP. The probed hardware addresses and the reports
+ * are recorded.
+ */
 function verifierOf(self: keyof typeof other) {
   const probedMacs: (string | undefined)[] = [];
   const reported: { readonly node: string; readonly results: readonly ProbeResult[] }[] = [];
@@ -62,9 +65,9 @@ function verifierOf(self: keyof typeof other) {
   return { verifier, probedMacs, reported, changes: () => changes };
 }
 
-test('the holder learns a result once, however often it is reported', async () => {
+test("a result changes the holder's finding only once, however often it is reported", async () => {
   const { reported, probedMacs } = verifierOf('n2');
-  await eventually('an outcome', () => reported.length > 0, { timeoutMs: 5_000, everyMs: 10 });
+  await eventually('an outcome is reported', () => reported.length > 0, { timeoutMs: 5_000, everyMs: 10 });
   assert.deepEqual(probedMacs, [undefined]);
   const [first = assert.fail()] = reported;
   assert.deepEqual(first, { node: 'n1', results: [{ uid: 'u', term: 4, outcome: 'NotProbed', detail: 'NoTcpPort' }] });
@@ -83,7 +86,7 @@ test('the holder learns a result once, however often it is reported', async () =
     },
     { timeoutMs: 5_000, everyMs: 10 },
   );
-  await eventually('a change', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
+  await eventually('the change is signaled', () => changes() === 1, { timeoutMs: 5_000, everyMs: 10 });
   verifier.receiveReport(report);
   assert.equal(changes(), 1);
 });

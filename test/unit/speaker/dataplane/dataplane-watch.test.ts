@@ -1,4 +1,4 @@
-/** When a node's data plane is planned again. */
+/** When a node's data path is planned again. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -26,7 +26,7 @@ function noInformers(): Informers {
   return Object.fromEntries(names.map((name) => [name, none])) as unknown as Informers;
 }
 
-test('after a start nothing is planned before the peers were heard: the rules in the kernel know which node serves', async () => {
+test('after a start, nothing is planned before the peers are heard: the rules in the kernel know which node serves', async () => {
   const made: DataPath[] = [];
   let views = 0;
   const runner = { membership: { present: [] as string[], lost: [] }, decisions: [], linksOf: () => undefined };
@@ -46,7 +46,7 @@ test('after a start nothing is planned before the peers were heard: the rules in
   const replan = async () => {
     const before = views;
     watch.replan();
-    await eventually('it has read the desired state', () => views > before, { everyMs: 1 });
+    await eventually('the desired state is read', () => views > before, { everyMs: 1 });
   };
   try {
     await replan();
@@ -64,7 +64,10 @@ test('after a start nothing is planned before the peers were heard: the rules in
   }
 });
 
-/** Those of the addresses that get no new connections once a node answers no probe either; a slice names them as its endpoints. */
+/**
+ * The addresses that get no new connections once their dead node answers no probe either. A slice
+ * names them as endpoints of that node.
+ */
 function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] {
   const time = new VirtualTime(t);
   const metadata = { name: 's-x', namespace: 'default', uid: 'u', resourceVersion: '1' };
@@ -102,5 +105,5 @@ test('new connections to the Pods of a dead node are dropped', (t) => {
 
 promise("connections to a node's own address are never refused", (t) => {
   const refused = refusedOf(t, ['10.0.0.1', '192.0.2.2', '192.0.2.3']);
-  assert.deepEqual(refused, ['10.0.0.1'], 'addresses that are refused besides the Pod');
+  assert.deepEqual(refused, ['10.0.0.1'], 'only the address of the Pod is refused');
 });

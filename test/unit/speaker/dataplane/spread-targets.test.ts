@@ -1,4 +1,4 @@
-/** Which VIPs must be spread, and over which nodes their packets can be. */
+/** Which VIPs must be spread, and over which nodes their packets can go. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { familyOf, type Ip } from '../../../../src/addr/ip.ts';
@@ -44,7 +44,7 @@ function read(desiredVips: readonly DesiredVip[], facts: Partial<Hosts> = {}) {
   );
 }
 
-/** The nodes that may serve, and those of them that packets can be passed on to. */
+/** The nodes that may serve, and the nodes among them to which packets can be passed on. */
 function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): readonly (readonly string[])[] {
   const { reachable = [], nodes = [] } = read([desiredVip(one, of)], facts).targetFor(one) ?? {};
   return [[...reachable].sort(), [...nodes].sort()];
@@ -52,7 +52,7 @@ function nodesOf(facts: Partial<Hosts> = {}, of: Partial<DesiredVip> = {}): read
 
 const both = (...nodes: readonly string[]) => [nodes, nodes];
 
-test('a VIP is spread if one of its advertisements wants that, and a link of this node has its subnet', () => {
+test('a VIP is spread if one of its advertisements requests it, and a link of this node has its subnet', () => {
   const single = advertisement('y', 'Single');
   const { targetFor } = read([
     desiredVip(one, { advertisements: [single, advertisement('x')] }),
@@ -66,7 +66,7 @@ test('a VIP is spread if one of its advertisements wants that, and a link of thi
   assert.equal(read([desiredVip(six)]).targetFor(six)?.scope, 'uid-x IPv6');
 });
 
-test('a node may serve if it is eligible and alive, is not drained, has a link for the VIP and is reached without a router', () => {
+test('a node may serve if it is eligible, alive, not drained, has a link for the VIP and is reached without a router', () => {
   assert.deepEqual(nodesOf(), both('a', 'b', 'c', 'self'));
   assert.deepEqual(nodesOf({}, { eligible: new Set(['a', 'self']) }), both('a', 'self'));
   assert.deepEqual(nodesOf({ present: new Set(['a', 'b', 'self']) }), both('a', 'b', 'self'));
@@ -78,7 +78,7 @@ test('a node may serve if it is eligible and alive, is not drained, has a link f
   );
 });
 
-test('VIPs in two subnets of a link have different nodes if not every node has both subnets; their order does not matter', () => {
+test('VIPs in two subnets of a link have different nodes if not every node has both, in any order of the VIPs', () => {
   const [near, far] = ['192.0.2.1', '198.51.100.1'] as Ip[] as [Ip, Ip];
   const facts: Partial<Hosts> = {
     linkFor: (vip) => ({ name: 'eth0', subnet: vip === near ? '192.0.2.9/24' : '198.51.100.9/24' }),
@@ -99,11 +99,11 @@ test('VIPs in two subnets of a link have different nodes if not every node has b
         ['self', 'a', 'b'],
       ],
     );
-    assert.notEqual(targetFor(near)?.scope, targetFor(far)?.scope, 'nor may they share a table');
+    assert.notEqual(targetFor(near)?.scope, targetFor(far)?.scope, 'the VIPs must not share a table');
   }
 });
 
-test('a node that any node reports is left out by every node; a node that reports this one is left out here', () => {
+test('a node that any node reports as blocked is left out by every node; a node that reports this one is left out here', () => {
   const reports = (by: Readonly<Record<string, readonly string[]>>) => ({
     blockedAt: (node: string) => by[node] ?? [],
   });
@@ -115,7 +115,7 @@ test('a node that any node reports is left out by every node; a node that report
   assert.deepEqual(nodesOf({ ...reports({ b: ['a'] }), present: new Set(['a', 'c', 'self']) }), both('a', 'c', 'self'));
 });
 
-test('the neighbors are the other nodes of all VIPs to spread, by link, also blocked ones: they are still tested', () => {
+test('the neighbors are the other nodes of all spread VIPs, by link; blocked nodes are among them, as they are still tested', () => {
   const eligible = { [one]: new Set(['a', 'self']), [two]: new Set(['a', 'b']), [six]: new Set(['c']) };
   const desiredVips = [one, two, six].map((vip) => desiredVip(vip, { eligible: eligible[vip] as ReadonlySet<string> }));
   const single = desiredVip('192.0.2.3' as Ip, { advertisements: [advertisement('y', 'Single')] });
@@ -131,7 +131,7 @@ test('the neighbors are the other nodes of all VIPs to spread, by link, also blo
   ]);
 });
 
-/** A slice of a Service, its endpoints as `ADDRESS NODE READY SERVING`. */
+/** A slice of a Service, with endpoints as `ADDRESS NODE READY SERVING`. */
 function slice(service: string, ...endpoints: readonly string[]) {
   const metadata = {
     ...{ name: `${service}-x`, namespace: 'default', uid: `uid-${service}`, resourceVersion: '1' },

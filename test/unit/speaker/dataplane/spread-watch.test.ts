@@ -1,4 +1,6 @@
-/** How VIPs that must be spread are planned, how the paths are tested, and why a VIP is not spread. */
+/**
+ * How VIPs that must be spread are planned, how the paths are tested, and why a VIP is not spread.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -49,7 +51,7 @@ function world(facts: Partial<SpreadWorld> & { readonly distribution?: 'Spread' 
   };
 }
 
-/** A watch, and the links that it has had tested. */
+/** A watch, and the links that it gave to the tester. */
 function watch({ blocked = [] as readonly string[], fault = undefined as string | undefined } = {}) {
   const observed: (readonly TestedLink[])[] = [];
   const tester = { observe: (links: readonly TestedLink[]) => observed.push(links) > 0, blockedOn: () => blocked };
@@ -71,7 +73,7 @@ test('a VIP that must be spread is spread over all nodes, and the paths to the o
   assert.equal(spread.findingOf('192.0.2.2' as Ip), undefined);
 });
 
-test('if no advertisement wants it, nothing is spread, tested, checked or reported', () => {
+test('if no advertisement requests it, nothing is spread, tested, checked or reported', () => {
   const { spread, tested } = watch();
   spread.plan(world());
   assert.deepEqual(spread.plan(world({ distribution: 'Single' })), { spread: [], spreadLinks: [] });
@@ -88,7 +90,7 @@ test('a link with programs at its ingress is not used for Spread', () => {
   assert.equal(spread.findingOf(vip)?.reason, 'LinkHasPrograms');
 });
 
-test('nodes that this node or other nodes report are left out, and are still tested', () => {
+test('nodes that this node or other nodes report are left out, but are still tested', () => {
   const { spread, tested } = watch({ blocked: ['a'] });
   spread.plan(world());
   assert.match(spread.findingOf(vip)?.message ?? '', /^over b, self, not over a: /);
@@ -103,7 +105,7 @@ test('without rules in the kernel no VIP is spread, whatever the plan', () => {
   assert.equal(spread.findingOf(vip)?.reason, 'RulesNotLoaded');
 });
 
-test('the spread is planned again when a node will have settled, and every ten seconds because of programs', () => {
+test('the spread is planned again when a node has settled, and every ten seconds to check for programs', () => {
   const { spread } = watch();
   assert.equal(spread.nextAt(0), undefined);
   const two = new Set(['self', 'a']);

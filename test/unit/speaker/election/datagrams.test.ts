@@ -1,4 +1,7 @@
-/** The cost of a speaker's datagrams for sender and receiver, and the log line about a key file without a key. */
+/**
+ * The cost of a speaker's datagrams for sender and receiver, and the log line about a key file
+ * without a key.
+ */
 import assert from 'node:assert/strict';
 import crypto, { randomBytes } from 'node:crypto';
 import { createSocket, Socket } from 'node:dgram';
@@ -20,13 +23,13 @@ afterEach(() => loopback.close());
 
 async function hears(speaker: Speaker, partner: Partner): Promise<void> {
   await eventually(
-    'it hears its partner',
+    'the speaker hears its partner',
     () => speaker.runner.peers.some(({ node, liveness }) => node === partner.node && liveness === 'Alive'),
     soon,
   );
 }
 
-/** The most datagrams that are sent in one iteration of the event loop, while something happens. */
+/** The largest number of datagrams in one iteration of the event loop during a call. */
 async function mostInOneIteration({ mock }: TestContext, during: () => Promise<void>): Promise<number> {
   let [here, most, watching] = [0, 0, true];
   const send = Socket.prototype.send;
@@ -60,15 +63,15 @@ promise(
     const vips = Array.from({ length: 3_000 }, (_, i) => vipFor(['n1'], i));
     const most = await mostInOneIteration(t, async () => {
       speaker.observe(vips, all);
-      await eventually('it holds them', () => speaker.held.length === vips.length, soon);
-      await eventually('its partner knows them', () => partner.heartbeats.at(-1)?.total.count === vips.length, soon);
+      await eventually('the speaker holds all VIPs', () => speaker.held.length === vips.length, soon);
+      await eventually('n2 knows all claims', () => partner.heartbeats.at(-1)?.total.count === vips.length, soon);
     });
     assert.ok(most > 0);
     assert.ok(most <= 500, `${most} datagrams in one iteration`);
   },
 );
 
-/** How many signatures over this content are made while something happens. */
+/** The number of signatures over this content that are made during a call. */
 async function signaturesOver(content: Buffer, during: () => Promise<void>): Promise<number> {
   const { createHmac } = crypto;
   let made = 0;
@@ -96,20 +99,21 @@ promise('a datagram that cannot be from a speaker costs no signature', async () 
   const speaker = await loopback.speaker('n1', nodes.n1);
   speaker.observe([], nodes);
   await hears(speaker, partner);
-  // Twice as long as any datagram of a speaker, no text, and from an address of no node.
+  // Twice as long as any datagram of a speaker, no text, and from an address that no node has.
   const junk = randomBytes(3_000);
   const stranger = loopback.keep(createSocket('udp4'));
   const made = await signaturesOver(junk.subarray(100, 200), async () => {
     for (let i = 0; i < 10; i++) stranger.send(junk, loopback.port, addressOf(nodes.n1));
     const before = partner.heartbeats.length;
-    // Datagrams that arrived before the answers to these heartbeats were read before them.
-    await eventually('heartbeats are answered', () => partner.heartbeats.length >= before + 3, soon);
+    // The speaker reads datagrams in the order of their arrival, so it has read the earlier ones by
+    // then.
+    await eventually('the partner gets three more heartbeats', () => partner.heartbeats.length >= before + 3, soon);
   });
-  assert.equal(made, 0, 'signatures over ten datagrams of a stranger');
+  assert.equal(made, 0, 'signatures over ten datagrams from no speaker');
 });
 
 promise('a new key file without a usable key is logged', async (t) => {
-  // Before the socket is opened: the file is read again every five seconds.
+  // This must precede the opening of the socket: the file is read again every five seconds.
   t.mock.timers.enable({ apis: ['setInterval'] });
   const lines: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });

@@ -1,4 +1,7 @@
-/** The messages of a speaker to its peers over real sockets, and when it sends them: claims, restarts, heartbeats to silent peers. */
+/**
+ * The messages of a speaker to its peers over real sockets, and when it sends them: claims,
+ * restarts, heartbeats to silent peers.
+ */
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -8,7 +11,7 @@ import { eventually } from '../../../lab/poll.ts';
 import { addressOf, Loopback, type Partner, type Speaker, soon, speakerHost, vipFor } from '../loopback.ts';
 
 const nodes = { n1: speakerHost, n2: 2 };
-/** The number of another address of the second node. */
+/** The number of a second address of the second node. */
 const elsewhere = 3;
 
 let loopback: Loopback;
@@ -22,7 +25,7 @@ async function acquainted(): Promise<{ readonly speaker: Speaker; readonly partn
   const partner = await loopback.partner('n2', nodes.n2);
   const speaker = await loopback.speaker('n1', nodes.n1);
   speaker.observe([], nodes);
-  await eventually('it hears its partner', () => livenessOf(speaker) === 'Alive', soon);
+  await eventually('the speaker hears its partner', () => livenessOf(speaker) === 'Alive', soon);
   return { speaker, partner };
 }
 
@@ -34,7 +37,7 @@ test('two speakers share the VIPs, and each knows the VIPs of the other one', as
   const [one, two] = [await loopback.speaker('n1', nodes.n1), await loopback.speaker('n2', nodes.n2)];
   const vips = Array.from({ length: 20 }, (_, i) => vipFor(['n1', 'n2'], i));
   for (const speaker of [one, two]) speaker.observe(vips, nodes);
-  await eventually('all are held', () => one.held.length + two.held.length === vips.length, soon);
+  await eventually('all VIPs are held', () => one.held.length + two.held.length === vips.length, soon);
   assert.deepEqual([...one.held, ...two.held].sort(), vips.map(({ uid }) => uid).sort());
   await eventually(
     'both know all holders',
@@ -55,13 +58,13 @@ test('claims are sent to the peers when they change, and not only on request', a
   await eventually('the partner gets the claim', isReported, soon);
   speaker.observe([], nodes);
   const isDropped = () => partner.claims.some(({ dropped }) => dropped[0] === vip.uid);
-  await eventually('the partner learns that the VIP was given up', isDropped, soon);
+  await eventually('the partner gets the dropped claim', isDropped, soon);
 });
 
 test('a speaker that ends announces its restart before its socket is closed', async () => {
   const { speaker, partner } = await acquainted();
   speaker.runner.announceRestart();
-  // As at the end of a process: nothing waits for the socket but its own close.
+  // As at the end of a process: only its own close waits for the socket.
   await speaker.close();
   await eventually('the restart is announced', () => partner.heartbeats.at(-1)?.state === 'Restarting', soon);
 });
@@ -76,22 +79,22 @@ test('heartbeats to a silent peer also go to the links that it reported before',
   partner.links = [link];
   await eventually('a heartbeat goes to the link', () => received > 0, soon);
   partner.links = [];
-  await eventually('the link is gone', () => speaker.runner.linksOf('n2')?.length === 0, soon);
+  await eventually('the peer no longer reports the link', () => speaker.runner.linksOf('n2')?.length === 0, soon);
   partner.isSilent = true;
-  await eventually('it is silent', () => livenessOf(speaker) === 'Dead', soon);
+  await eventually('the peer is dead', () => livenessOf(speaker) === 'Dead', soon);
   const before = received;
   await eventually('a heartbeat goes to the former link', () => received > before, soon);
 });
 
-test('the hardware address of a node that was removed belongs to no node any more', async () => {
+test('the hardware address of a removed node belongs to no node any more', async () => {
   const { speaker, partner } = await acquainted();
   const mac = '02:00:00:00:00:02';
   partner.links = [{ name: 'eth0', mac, addresses: ['192.0.2.2/24'] }];
-  await eventually('the node is found by it', () => speaker.runner.nodeOf(mac) === 'n2', soon);
+  await eventually('the address belongs to the node', () => speaker.runner.nodeOf(mac) === 'n2', soon);
   partner.isSilent = true;
   speaker.observe([], { n1: nodes.n1 });
-  await eventually('it is forgotten as a peer', () => speaker.runner.peers.length === 0, soon);
+  await eventually('the peer is forgotten', () => speaker.runner.peers.length === 0, soon);
   speaker.observe([], { n1: nodes.n1 });
   await nextIteration();
-  assert.equal(speaker.runner.nodeOf(mac), undefined, 'the node that has the hardware address');
+  assert.equal(speaker.runner.nodeOf(mac), undefined, 'the node with the hardware address');
 });

@@ -1,4 +1,4 @@
-/** How gains and losses of VIPs are counted. */
+/** How gained and lost VIPs are counted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
@@ -19,7 +19,7 @@ const peers: readonly PeerStatus[] = [
   { node: 'well', liveness: 'Alive', silentMs: 20 },
 ];
 
-test('a VIP is gained from a dead node, from a node that hands it over, or from no node; and it is lost for a reason', async () => {
+test('a VIP is gained from a dead node, by a hand-over or from no node, and lost for a reason', async () => {
   const rows: readonly { desc: string; before: readonly Placement[]; now: readonly Placement[]; lines: string[] }[] = [
     {
       desc: 'the holder died',
@@ -41,19 +41,19 @@ test('a VIP is gained from a dead node, from a node that hands it over, or from 
       ],
     },
     {
-      desc: 'a new one',
+      desc: 'a new VIP',
       before: [],
       now: [announced],
       lines: ['berth_speaker_vip_gains_total{cause="NoHolder"} 1'],
     },
     {
-      desc: 'another node has it now',
+      desc: 'another node has the VIP now',
       before: [announced],
       now: [silent('well')],
       lines: ['berth_speaker_vip_losses_total{reason="NotHolder"} 1'],
     },
     {
-      desc: 'it is gone',
+      desc: 'the VIP is gone',
       before: [announced],
       now: [],
       lines: ['berth_speaker_vip_losses_total{reason="Released"} 1'],
