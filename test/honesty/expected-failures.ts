@@ -18,32 +18,32 @@ export interface ExpectedFailure {
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
-  'an address that a Service on its way out still shows is given to no other': {
+  'an address that a terminating Service still shows goes to no other Service': {
     file: 'control/addresses.test.ts',
     fault: 'a Service with a finalizer and a deletionTimestamp counts as gone',
     shows: /two Services showed one address at once/,
   },
-  'an entry that names the present Service is not rewritten for its former self': {
+  'an entry that names a recreated Service is not rewritten to name the deleted one': {
     file: 'control/addresses.test.ts',
     fault: 'the writer does not ask whether those in Bind.former are gone',
     shows: /the entry names a Service that is gone/,
   },
-  'labels, annotations, owners and finalizers of others stay on an entry': {
+  'labels, annotations, owners and finalizers of other writers stay on an entry': {
     file: 'control/addresses.test.ts',
     fault: 'entries are replaced as a whole, by what Berth knows of them',
-    shows: /what others wrote on the entry is gone/,
+    shows: /fields of other writers are gone from the entry/,
   },
   'the end of a move leaves a reservation as it is': {
     file: 'control/addresses.test.ts',
     fault: 'the end of a move writes the entry as one in use',
     shows: /the reservation is gone/,
   },
-  'a pool on its way out gives no address to a new Service': {
+  'a pool that is being deleted gives no address to a new Service': {
     file: 'control/addresses.test.ts',
     fault: 'the deletionTimestamp of a pool is not looked at',
     shows: /has an address of a pool that is being deleted/,
   },
-  'an entry on its way out takes no new Service': {
+  'an entry that is being deleted takes no new Service': {
     file: 'control/addresses.test.ts',
     fault: 'the deletionTimestamp of an entry is not looked at',
     shows: /joined an entry that is being deleted/,
@@ -146,22 +146,22 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a range that Berth does not read counts as no range at all, and lets everybody in',
     shows: /it is open to everybody/,
   },
-  'a condition that another program holds on to is not written again and again': {
+  'a condition that another field manager also owns is not written again and again': {
     file: 'control/tenants.test.ts',
     fault: 'a status that another manager co-owns is written in every pass, and each write leads to a pass',
     shows: /the same status is written without end/,
   },
-  'Services whose status cannot be written do not keep others waiting': {
+  'Services whose status cannot be written do not delay other Services': {
     file: 'control/tenants.test.ts',
     fault: 'the first hundred statuses that tell of announcements are always the same ones',
-    shows: /the Service after a hundred bad ones is not told/,
+    shows: /the Service after a hundred bad ones has no condition/,
   },
   'an entry that a finalizer keeps does not stop allocation': {
     file: 'control/tenants.test.ts',
     fault: 'an entry counts as gone once its deletion was taken, and its address is chosen again and again',
     shows: /b has no address, though 19 are free/,
   },
-  'a leader that slept through its time writes nothing any more': {
+  'a leader that slept past its deadline writes nothing more': {
     file: 'control/tenants.test.ts',
     fault: 'a pass goes on writing until a timer has found out that the lease is over',
     shows: /statuses were written after the lease had run out/,
@@ -176,20 +176,20 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the Lease is given back as it was before the renewal whose answer was not waited for, which is refused',
     shows: /the successor has to wait until the Lease runs out/,
   },
-  'after a list the views are what the list says, also when the cluster was set back': {
+  'after a list the views equal the list, also when the cluster was restored from a backup': {
     file: 'control/restore.test.ts',
     fault: 'a list does not replace what has a higher version',
     shows: /the views are of before the restore/,
   },
-  'a leader goes on when the cluster was set back': {
+  'a leader continues when the cluster was restored from a backup': {
     file: 'control/restore.test.ts',
     fault: 'what is read after a conflict counts for nothing where its version is lower',
     shows: /the entry cannot be written any more/,
   },
-  'a status that was refused because the Service was touched is written without a wait': {
+  'a status that was refused because the Service had changed is written again without a wait': {
     file: 'control/restore.test.ts',
     fault: 'a refused status is tried again when something else wakes the controller, or after a minute',
-    shows: /the Service waits for the next look at everything/,
+    shows: /the Service waits for the next periodic pass/,
   },
   "the speakers' key is made again when it was deleted": {
     file: 'control/restore.test.ts',
@@ -199,14 +199,14 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a proxy that the kubeconfig names is used': {
     file: 'control/connection.test.ts',
     fault: 'proxy-url is not read',
-    shows: /the proxy of the kubeconfig is not asked \(1 went past it\)/,
+    shows: /no request to the proxy of the kubeconfig \(1 went past it\)/,
   },
   'a proxy that the environment names is used': {
     file: 'control/connection.test.ts',
     fault: 'HTTPS_PROXY is not read',
-    shows: /the proxy of the environment is not asked/,
+    shows: /no request to the proxy of the environment/,
   },
-  'an API server whose authority was replaced is trusted again without a restart': {
+  'an API server whose certificate authority was replaced is trusted again without a restart': {
     file: 'control/connection.test.ts',
     fault: 'the certificates of the authority are read once',
     shows: /the new authority is not trusted/,
