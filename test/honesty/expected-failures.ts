@@ -343,26 +343,26 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'net/nics.test.ts',
     fault:
       'A node with two links in one segment hears its own gratuitous ARP on the second one, and reports a foreign claim.',
-    shows: /the frames of its first link are a claim on its second one/,
+    shows: /frames of the first link count as a claim on the second one/,
   },
-  'what a host says of a VIP in another segment than its own is no claim to it': {
+  'gratuitous ARP for a VIP in another segment is no claim to it': {
     file: 'net/nics.test.ts',
     fault: 'What is heard carries no link, so a claim in any segment counts as if it came from that of the VIP.',
     shows: /a claim in another segment is believed/,
   },
-  'before a VIP is taken it is asked for on the link that is named for it': {
+  'before a takeover the VIP is probed on the link that is named for it': {
     file: 'net/nics.test.ts',
     fault:
       'Where no link has an address in the subnet of a VIP, no question is sent, and the silence counts as the answer.',
-    shows: /it is taken from a node that nobody asked for it/,
+    shows: /the VIP is taken over without a probe/,
   },
-  'what a Pod on a bridge says of a VIP is no claim to it': {
+  'gratuitous ARP of a Pod on a bridge is no claim to the VIP': {
     file: 'net/pod-links.test.ts',
     fault:
       'Gratuitous ARP that a Pod sends on the bridge of its node counts as if it came from the network of the VIP.',
     shows: /a Pod on a bridge is believed/,
   },
-  'what a Pod on a routed link says of a VIP is no claim to it': {
+  'gratuitous ARP of a Pod on a routed link is no claim to the VIP': {
     file: 'net/pod-links.test.ts',
     fault: 'Gratuitous ARP that a Pod sends on its own routed link counts as if it came from the network of the VIP.',
     shows: /a Pod on a routed link is believed/,
@@ -379,85 +379,85 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'overlapping source ranges of one Service keep the rules of no Service out of the kernel': {
+  'overlapping source ranges of one Service do not keep the rules out of the kernel': {
     file: 'net/raw/refusals.test.ts',
     fault: 'nft refuses overlapping ranges, and with them the whole transaction: no VIP of the node has rules',
     shows: /10\.0\.0\.0\/8,10\.1\.0\.0\/16: Refused/,
   },
-  'an address whose rules the kernel does not take keeps the rules of no other one out': {
+  'an address whose rules the kernel refuses does not keep the rules of other addresses out': {
     file: 'net/raw/refusals.test.ts',
     fault: 'what the kernel refuses is not isolated: one bad element keeps all rules out',
     shows: /^AssertionError.*: Refused/,
   },
-  'what is loaded is kept alive while a change is refused': {
+  'loaded rules are kept alive while a change is refused': {
     file: 'net/raw/refusals.test.ts',
     fault: 'after a refused change nothing is renewed, and the rules that are loaded run out after ten minutes',
-    shows: /the gate is open for another while: it gave false/,
+    shows: /the gate is renewed: it gave false/,
   },
-  'a link of any name that the kernel allows keeps no rule out of the kernel': {
+  'no link name that the kernel allows keeps the rules out of the kernel': {
     file: 'net/raw/refusals.test.ts',
     fault: "a link's name goes into nft's text as it is: a quote or a star in it keeps all rules out",
     shows: /unexpected string, expecting comma or '\}'/,
   },
-  'links whose names differ in one sign are each a way in for Spread': {
+  'links whose names differ in one character each have a hook for Spread': {
     file: 'net/raw/refusals.test.ts',
     fault:
       'all signs become "_" in the names of chains, so that one of two links (v0.1, v0-1) has no chain, without a word',
     shows: /the links that have a hook/,
   },
-  'what another speaker calls its hardware address adds no rule': {
+  'the hardware address that a peer reports adds no rule': {
     file: 'net/raw/refusals.test.ts',
     fault: "a peer's hardware address goes into nft's text unchecked",
-    shows: /a rule of a stranger is in the kernel/,
+    shows: /a rule from the heartbeat is in the kernel/,
   },
-  'a range in a spelling that Kubernetes reads lets in those that Kubernetes would let in': {
+  'a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes': {
     file: 'net/raw/packets.test.ts',
     fault:
       'a range that our parser does not read is left out, and a Service without any other range is open to everybody',
     shows: /a client outside of the range\s+\+ actual - expected\s+\+ 'Answered'/,
   },
-  'ranges of the other family alone mean the same with both hand-offs': {
+  'source ranges of only the other family mean the same with both hand-offs': {
     file: 'net/raw/packets.test.ts',
     fault: 'kube-proxy lets every client in, and hand-off NodePort none',
     shows: /NodePort: 'Timeout'\s+- +NodePort: 'Answered'/,
   },
-  'a port that is handed to a node port is served by a node that reports no address of the family': {
+  'a port with hand-off NodePort is served by a node that reports no address of the family': {
     file: 'net/raw/packets.test.ts',
     fault: 'there is nothing to rewrite to, the packets are dropped in silence, and no status says so',
     shows: /a client of the VIP\s+\+ actual - expected\s+\+ 'Timeout'/,
   },
-  'packets for an address that another host was found to have are left alone': {
+  'packets for an address that another host has are left alone': {
     file: 'net/raw/packets.test.ts',
     fault: 'Pods that talk to the host which has the address (AddressTaken) are reset on the way',
-    shows: /a Pod that talks to the stranger\s+\+ actual - expected\s+\+ 'ECONNREFUSED'/,
+    shows: /a Pod that connects to the other host\s+\+ actual - expected\s+\+ 'ECONNREFUSED'/,
   },
-  'a node behind a router gets its new connections although its speaker is silent': {
+  'a node behind a router still gets new connections while its speaker is silent': {
     file: 'net/raw/dead-nodes.test.ts',
     fault: 'new connections to the Pods of a node are dropped because we do not hear its speaker',
-    shows: /Pods of a node that only we do not hear/,
+    shows: /Pods of a node whose heartbeats only we miss/,
   },
   "a node's own addresses are never avoided, whatever runs on its network": {
     file: 'net/raw/dead-nodes.test.ts',
     fault:
       'endpoints on the host network make the address of the node a dead endpoint, and with it SSH and the kubelet',
-    shows: /SSH, kubelet and the API server are there as well/,
+    shows: /SSH, kubelet and the API server use this address, too/,
   },
   'a Pod of a living node stays reachable, whatever node another slice names for its address': {
     file: 'net/raw/dead-nodes.test.ts',
     fault: 'an EndpointSlice is believed that puts the address of any Pod or node at a dead node',
-    shows: /what a stranger says of living nodes/,
+    shows: /a forged slice about living nodes/,
   },
-  'a VIP is found well once another Pod serves it, however often the dead one was knocked at': {
+  'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
     file: 'net/knocking-again.test.ts',
     fault: 'every knock is from one source port: each refreshes the tracked connection that leads to the dead Pod',
-    shows: /four rows of knocks went to the dead Pod/,
+    shows: /four series of probes went to the dead Pod/,
   },
-  'readers of the metrics that come one after the other start no program for each': {
+  'scrapes of the metrics in quick succession do not each start a program': {
     file: 'net/scrapes.test.ts',
     fault: 'each scrape of /metrics starts nft four times, and the port is open to the network of the nodes',
     shows: /20 programs were started for five readers, 4 for the first/,
   },
-  'a speaker hears both families where sockets of IPv6 are for IPv6 alone by default': {
+  'a speaker receives both families also with net.ipv6.bindv6only=1': {
     file: 'net/ipv4-only-sockets.test.ts',
     fault: 'with net.ipv6.bindv6only=1 no heartbeat of IPv4 is heard',
     shows: /-\s+'by IPv4',\s+'by IPv6'/,
