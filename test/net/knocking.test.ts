@@ -81,7 +81,7 @@ for (const family of families) {
   });
 }
 
-test('a probe leaves nothing half open if a firewall hides the answer from the prober's kernel', async (t) => {
+test('a probe leaves nothing half open if a firewall hides the answer from the kernel of the prober', async (t) => {
   const rules = 'tcp flags syn / syn,ack,rst accept; meta l4proto tcp drop;';
   nftIn(pair.client, `table inet t { chain in { type filter hook input priority 0; ${rules}; }; }`);
   t.after(() => nftIn(pair.client, 'delete table inet t\n'));

@@ -116,7 +116,7 @@ test('the slot for a sticky port depends on the address of the client only', asy
   }
 });
 
-test('all fragments of a datagram go to one node, that of the client's address', async () => {
+test('all fragments of a datagram go to one node, that of the client address', async () => {
   const text = 'x'.repeat(4_000);
   for (const family of families) {
     for (const node of [a, b]) {
