@@ -1,12 +1,12 @@
-/** Makes the lab's client a host of another network than the nodes', as the suite takes it to be. */
+/** Puts the lab's client into another network than the nodes, as the suite expects. */
 import type { Lab, LabHost } from '../lab/cluster.ts';
 
-/** Of a range for documentation (RFC 5737): no lab uses it. */
+/** From a range for documentation (RFC 5737): no lab uses it. */
 const clientAddress = '198.51.100.1';
 
 /**
- * "LoadBalancers ExternalTrafficPolicy: Local" takes an address of the nodes' own /16 for a sign that the source was
- * masqueraded: the client asks from an address outside of it.
+ * "LoadBalancers ExternalTrafficPolicy: Local" takes an address of the nodes' own /16 as proof that
+ * the source was masqueraded. So the client sends from an address outside of it.
  */
 export async function moveClientOut(lab: Lab): Promise<void> {
   const network = lab.client.ip.replace(/\.\d+\.\d+$/, '.0.0/16');

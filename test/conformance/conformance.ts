@@ -23,25 +23,25 @@ interface Options {
   readonly output: string;
 }
 
-/** What the suite is run with. */
+/** What the suite needs to run. */
 interface Suite {
   readonly lab: Lab;
   readonly program: string;
   readonly focus: string;
   readonly procs: number;
-  /** Folder of the log and the reports. */
+  /** The folder of the log and the reports. */
   readonly output: string;
 }
 
 const options = new Command('npm run conformance --')
   .description(
-    "Kubernetes' own tests of LoadBalancers against Berth, from a host outside of the cluster. The first run builds the suite and takes minutes more.",
+    "Kubernetes' own tests of LoadBalancers against Berth, from a host outside of the cluster. The first run also builds the suite, which takes some minutes.",
   )
-  .option('--lab <id>', 'id of the lab to run on; one that runs already is used', 'conformance')
-  .option('--keep', 'leave the lab up at the end', false)
+  .option('--lab <id>', 'id of the lab; a lab that runs already is used', 'conformance')
+  .option('--keep', 'leave the lab running at the end', false)
   .option('--focus <pattern>', 'which tests: a regular expression on their names', 'LoadBalancers')
   .option('--nodes <count>', 'how many nodes the cluster has', positiveInteger, defaultNodes)
-  .option('--procs <count>', 'how many tests run at the same time: they mostly wait', positiveInteger, 8)
+  .option('--procs <count>', 'how many tests run at the same time (they mostly wait)', positiveInteger, 8)
   .option('--output <folder>', "where the suite's log, its JSON report and the table go", 'conformance-report')
   .parse()
   .opts<Options>();
@@ -55,10 +55,11 @@ try {
   if (!options.keep) await downLab(options.lab);
 }
 
-/** Brings all up, runs the suite, tells what it found; gives the exit code. */
+/** Starts the cluster, runs the suite and prints the result; gives the exit code. */
 async function conformance({ lab: id, nodes, focus, procs, output }: Options): Promise<number> {
   const program = await ensureProgram('e2e', log);
-  // The suite asks for a Service's health check at every address of a node; kube-proxy answers in the Service's families.
+  // The suite sends a Service's health check to every address of a node; kube-proxy answers in the
+  // Service's families only.
   const lab = await upLab({ id, nodes, dualStackNodes: false, log });
   await prepare(lab, program);
   const folder = resolve(output);
@@ -74,7 +75,7 @@ async function conformance({ lab: id, nodes, focus, procs, output }: Options): P
   return surprises.length > 0 || outcomes.length === 0 ? 1 : 0;
 }
 
-/** Gives the cluster what a user's would have: Berth with a pool, a name server, a client in another network. */
+/** Gives the cluster what a user's cluster has: Berth with a pool, a name server, a client in another network. */
 async function prepare(lab: Lab, program: string): Promise<void> {
   await lab.buildBerth();
   await installBerth(lab);
@@ -85,7 +86,7 @@ async function prepare(lab: Lab, program: string): Promise<void> {
 
 /** Runs the suite on the client host; gives the path of its JSON report. */
 async function runSuite({ lab, program, focus, procs, output }: Suite): Promise<string> {
-  // ginkgo wants a file of this name.
+  // ginkgo requires a file of this name.
   const suite = join(output, 'e2e.test');
   await rm(suite, { force: true });
   await symlink(program, suite);
@@ -122,8 +123,9 @@ async function runSuite({ lab, program, focus, procs, output }: Suite): Promise<
 }
 
 /**
- * Of the suite's log, which is long, passes on what became of each test: the line with the time it took, and the test's
- * name. When tests run at the same time, that follows; when they do not, it stands before what the test wrote.
+ * Logs the result of each test from the suite's long log: the line with the duration, and the name
+ * of the test. If tests run at the same time, the name follows that line. Otherwise it stands
+ * before the output of the test.
  */
 function progress(): (line: string) => void {
   let result = '';
@@ -137,6 +139,6 @@ function progress(): (line: string) => void {
 
 function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0 is wanted');
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('must be a whole number above 0');
   return value;
 }

@@ -1,4 +1,4 @@
-/** A name server for the cluster: the suite's tests reach their Services by name too. */
+/** A name server for the cluster: the suite's tests reach their Services by name, too. */
 import type { Lab } from '../lab/cluster.ts';
 
 /** Installs CoreDNS from `image`, and waits until it serves. */

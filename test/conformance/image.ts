@@ -1,4 +1,4 @@
-/** The image that Kubernetes' suite runs its Pods from: agnhost with the programs that its tests run by a shell, and CoreDNS. */
+/** The image of the suite's Pods: agnhost, the programs that the suite's tests run in a shell, and CoreDNS. */
 import { ensureBinaries, ensureProgram } from '../lab/binaries.ts';
 import type { Lab } from '../lab/cluster.ts';
 import { ensureProgramImage } from '../lab/program-image.ts';
@@ -6,18 +6,18 @@ import type { Log } from '../lab/progress.ts';
 import { mustRun } from '../lab/run.ts';
 
 /**
- * What the tests call in `kubectl exec`. They count on a wget that gives up after its first attempt, as Busybox's does:
- * GNU's tries twenty times.
+ * Programs that the tests run by `kubectl exec`. The tests rely on a wget that gives up after one
+ * attempt, as Busybox's does. GNU's wget tries twenty times by default.
  */
 const debian = { packages: ['curl', 'netcat-openbsd', 'wget'], command: 'echo tries = 1 >>/etc/wgetrc' };
 
-/** The images of the suite that its tests of LoadBalancers use: agnhost, and a container that only waits. */
+/** The images that the suite's tests of LoadBalancers use: agnhost, and a container that only waits. */
 const wanted = /^registry\.k8s\.io\/(e2e-test-images\/agnhost|pause):/;
 
-/** Our own name of the image. */
+/** The name of our image. */
 const image = 'localhost/agnhost:conformance';
 
-/** Makes the image and gives it to every node, under the names that the suite asks for, too. Gives its name. */
+/** Builds the image and loads it on every node, also under the names that the suite uses. Gives its name. */
 export async function loadImage(lab: Lab, suite: string, log: Log): Promise<string> {
   const names = (await mustRun([suite, '--list-images'])).split('\n').filter((line) => wanted.test(line));
   if (names.length === 0) throw new Error(`${suite} asks for no image that matches ${wanted}`);

@@ -1,8 +1,8 @@
-/** What Kubernetes' suite found, as a table. */
+/** The results of Kubernetes' suite as a table. */
 import { readFile } from 'node:fs/promises';
 import { explainedFailures } from './explained.ts';
 
-/** What became of one test. */
+/** The result of one test. */
 export interface Outcome {
   readonly name: string;
   readonly state: 'passed' | 'failed' | 'skipped';
@@ -22,7 +22,7 @@ interface SpecReport {
   readonly Failure?: { readonly Message: string };
 }
 
-/** Reads ginkgo's JSON report. Tests that the run was not asked for are not in it. */
+/** Reads ginkgo's JSON report, without the tests that the run did not select. */
 export async function readOutcomes(file: string): Promise<readonly Outcome[]> {
   const suites: readonly { readonly SpecReports: readonly SpecReport[] | null }[] = JSON.parse(
     await readFile(file, 'utf8'),
@@ -30,7 +30,7 @@ export async function readOutcomes(file: string): Promise<readonly Outcome[]> {
   return suites.flatMap(({ SpecReports: reports }) => (reports ?? []).filter(isOutcome).map(outcomeOf));
 }
 
-/** Whether a test ran or decided itself not to; and a set-up of the suite that failed. */
+/** Whether this is a result: a test that ran or skipped itself, or a step of the suite's set-up that failed. */
 function isOutcome({ LeafNodeType: type, State: state, Failure: failure }: SpecReport): boolean {
   if (type !== 'It') return !['passed', 'skipped', 'pending'].includes(state);
   return state !== 'pending' && (state !== 'skipped' || failure !== undefined);
@@ -46,17 +46,17 @@ function outcomeOf(report: SpecReport): Outcome {
   };
 }
 
-/** A test's name without its labels, which are in it for those who select by them. */
+/** A test's name without its labels, which are part of it so that a run can select by them. */
 export function nameOf(text: string): string {
   return text.replaceAll(/ ?\[[^\]]*\]/g, '').trim();
 }
 
-/** The failures that nobody has explained yet. */
+/** The failures that are not explained yet. */
 export function unexplained(outcomes: readonly Outcome[]): readonly Outcome[] {
   return outcomes.filter(({ name, state }) => state === 'failed' && !(name in explainedFailures));
 }
 
-/** The outcomes as a table of Markdown, and a line of sums. */
+/** The results as a Markdown table, with a line of sums. */
 export function tableOf(outcomes: readonly Outcome[]): string {
   const sorted = [...outcomes].sort((a, b) => a.name.localeCompare(b.name));
   const rows = sorted.map(
@@ -68,7 +68,7 @@ export function tableOf(outcomes: readonly Outcome[]): string {
   return ['| test | result | s | reason |', '|---|---|---|---|', ...rows, '', sums].join('\n');
 }
 
-/** The suite's words on one line, short, and ours. */
+/** The suite's reason on one line, shortened, with our explanation. */
 function cell(explanation: string | undefined, reason: string): string {
   const said = reason.split('\n')[0]?.slice(0, 200) ?? '';
   const words = reason !== '' && explanation !== undefined ? `${said} (explained: ${explanation})` : said;

@@ -1,4 +1,4 @@
-/** An address stays with its users, and what others wrote on an entry stays there. */
+/** An address stays with its users, and fields that other writers set on an entry stay there. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
@@ -12,12 +12,12 @@ const asksHome = { 'berth.dev/loadBalancerIPs': home };
 const key = { 'berth.dev/allow-shared-ip': 'k' };
 const finalizers = ['example.com/x'];
 
-/** Waits until it was decided about a Service. */
+/** Waits until the controller has decided about a Service. */
 async function decided(world: World, name: string): Promise<void> {
-  await eventually(`it is decided about ${name}`, () => world.condition(name, 'Allocated'), soon);
+  await eventually(`the controller has decided about ${name}`, () => world.condition(name, 'Allocated'), soon);
 }
 
-promise('an address that a Service on its way out still shows is given to no other', (t) =>
+promise('an address that a terminating Service still shows goes to no other Service', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', { finalizers });
@@ -29,12 +29,13 @@ promise('an address that a Service on its way out still shows is given to no oth
   }),
 );
 
-promise('an entry that names the present Service is not rewritten for its former self', (t) =>
+promise('an entry that names a recreated Service is not rewritten to name the deleted one', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', { annotations: asksHome });
     await world.served('a', home);
-    // Of what another controller does from now on, only the ledger is heard.
+    // From now on the controller gets no events about Services. Of another controller's work it
+    // sees the ledger only.
     const release = world.server.holdEvents(paths.services);
     world.must('DELETE', `${paths.ofDefault}/a`);
     const { uid } = world.createService('a', { annotations: asksHome }).metadata;
@@ -44,14 +45,14 @@ promise('an entry that names the present Service is not rewritten for its former
     world.must('PUT', `${paths.allocations}/${home}`, { metadata, spec: { ...(spec as object), services } });
     const isAbout = ({ path }: { path: string }) => path.endsWith('/a') || path.endsWith(home);
     const asked = () => world.server.asked.slice(before).some(isAbout);
-    await eventually('it does something about it', asked, { timeoutMs: 1_000, everyMs: 10 }).catch(() => undefined);
+    await eventually('a request about it', asked, { timeoutMs: 1_000, everyMs: 10 }).catch(() => undefined);
     const users = usersOf(world.entry(home));
     release();
     assert.deepEqual(users, [uid], 'the entry names a Service that is gone');
   }),
 );
 
-promise('labels, annotations, owners and finalizers of others stay on an entry', (t) =>
+promise('labels, annotations, owners and finalizers of other writers stay on an entry', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
@@ -61,14 +62,14 @@ promise('labels, annotations, owners and finalizers of others stay on an entry',
     world.must('PATCH', `${paths.allocations}/${address}`, { metadata: theirs });
     world.patchService('a', { spec: { ports: [{ port: 81 }] } });
     const knows = () => JSON.stringify(world.entry(address)?.spec).includes('81');
-    await eventually('the entry knows the port', knows, soon);
+    await eventually('the entry has the port', knows, soon);
     const { labels, annotations, ownerReferences, finalizers: kept } = world.entry(address)?.metadata ?? {};
     const found = { labels, annotations: { note: annotations?.note }, ownerReferences, finalizers: kept };
-    assert.deepEqual(found, theirs, 'what others wrote on the entry is gone');
+    assert.deepEqual(found, theirs, 'fields of other writers are gone from the entry');
   }),
 );
 
-test('what people wish of an entry stays when it is written again, and a move that came about ends', (t) =>
+test('annotations of an administrator stay on an entry, and a request to move goes once the address has moved', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
@@ -77,7 +78,7 @@ test('what people wish of an entry stays when it is written again, and a move th
     world.must('PATCH', `${paths.allocations}/${address}`, { metadata: { annotations: wishes } });
     world.patchService('a', { spec: { ports: [{ port: 81 }] } });
     const knows = () => JSON.stringify(world.entry(address)?.spec).includes('81');
-    await eventually('the entry knows the port', knows, soon);
+    await eventually('the entry has the port', knows, soon);
     const annotations = () => world.entry(address)?.metadata.annotations;
     assert.deepEqual(annotations(), wishes);
     const since = '2026-01-01T00:00:00Z';
@@ -86,7 +87,7 @@ test('what people wish of an entry stays when it is written again, and a move th
     await world.pass();
     assert.deepEqual(annotations(), wishes);
     world.tell(address, announced, { node: 'n2', term: 2, since });
-    await eventually('the move is over', () => annotations()?.['berth.dev/move-to'] === undefined, soon);
+    await eventually('the request to move is gone', () => annotations()?.['berth.dev/move-to'] === undefined, soon);
     assert.deepEqual(annotations(), { 'berth.dev/renumber': 'true' });
   }));
 
@@ -106,7 +107,7 @@ promise('the end of a move leaves a reservation as it is', (t) =>
   }),
 );
 
-promise('a pool on its way out gives no address to a new Service', (t) =>
+promise('a pool that is being deleted gives no address to a new Service', (t) =>
   inWorld(t, async (world) => {
     world.must('DELETE', `${paths.pools}/p`);
     world.createPool('leaving', ['203.0.113.0/28']);
@@ -119,7 +120,7 @@ promise('a pool on its way out gives no address to a new Service', (t) =>
   }),
 );
 
-promise('an entry on its way out takes no new Service', (t) =>
+promise('an entry that is being deleted takes no new Service', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', { annotations: { ...key, ...asksHome } });
@@ -132,7 +133,7 @@ promise('an entry on its way out takes no new Service', (t) =>
   }),
 );
 
-test('what another program shows instead is replaced once it was quiet for a minute, and not before', (t) =>
+test('an address that another program wrote is replaced once that program was quiet for a minute, not before', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     const overwrite = (name: string, agoMs: number) => {
@@ -148,7 +149,7 @@ test('what another program shows instead is replaced once it was quiet for a min
     overwrite('quiet', 120_000);
     await world.served('quiet', address);
     const reason = () => world.condition('busy', 'Allocated')?.reason;
-    await eventually('it is told', () => reason() === 'StatusContested', soon);
+    await eventually('the condition reports it', () => reason() === 'StatusContested', soon);
     await world.pass();
     assert.deepEqual(world.shown('busy'), ['203.0.113.99']);
     world.judge.forgive(/203\.0\.113\.99/);

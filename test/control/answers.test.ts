@@ -1,4 +1,4 @@
-/** Answers that are refusals, that come late or not at all: what was to be done is done, once, and nothing else waits for it. */
+/** Refused, late and lost answers of the API server: every change is still made, once, and delays no other object. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Effect, Wanted } from '../apiserver/faults.ts';
@@ -12,7 +12,7 @@ const asking = (address: string) => ({ annotations: { 'berth.dev/loadBalancerIPs
 const entry = (address: string) => `${paths.allocations}/${address}`;
 const statusOf = (name: string) => `${paths.ofDefault}/${name}/status`;
 
-/** A life of one Service, in which every kind of write occurs: made, shown, moved, shared, released. */
+/** The life of one Service, with every kind of write: allocate, show, move, share, release. */
 async function live(world: World, name = 'a'): Promise<void> {
   const key = { 'berth.dev/allow-shared-ip': 'k' };
   const { uid } = world.createService(name, { annotations: { ...asking(home).annotations, ...key } }).metadata;
@@ -22,9 +22,9 @@ async function live(world: World, name = 'a'): Promise<void> {
   assert.deepEqual(usersOf(world.entry(home)), [uid, other.uid]);
   world.request(name, away);
   await world.served(name, away);
-  await eventually('it is struck', () => usersOf(world.entry(home)).join() === other.uid, soon);
+  await eventually('the Service has left the entry', () => usersOf(world.entry(home)).join() === other.uid, soon);
   world.must('DELETE', `${paths.ofDefault}/${name}`);
-  await eventually('its entry is gone', () => world.entry(away) === undefined, soon);
+  await eventually('the entry of the Service is gone', () => world.entry(away) === undefined, soon);
   world.must('DELETE', `${paths.ofDefault}/sharer`);
   await eventually('all entries are gone', () => world.store.all(paths.allocations).length === 0, soon);
 }
@@ -34,21 +34,21 @@ const writes: Readonly<Record<string, Wanted>> = {
   'updates of entries': { method: 'PUT', path: entry(home) },
   'deletions of entries': { method: 'DELETE', path: entry(away) },
   'writes of statuses': { method: 'PATCH', path: statusOf('a') },
-  'looks at Services': { method: 'GET', path: `${paths.ofDefault}/a` },
+  'reads of Services': { method: 'GET', path: `${paths.ofDefault}/a` },
 };
 
 const effects: Readonly<Record<string, Effect>> = {
   'are refused with 500': { kind: 'Refuse', status: 500 },
   'are refused with 429': { kind: 'Refuse', status: 429, retryAfter: 1 },
-  'lose their answer': { kind: 'LoseAnswer' },
-  'lose their connection': { kind: 'Drop' },
-  'take their time': { kind: 'Delay', ms: 60 },
+  'lose their answers': { kind: 'LoseAnswer' },
+  'lose their connections': { kind: 'Drop' },
+  'are delayed': { kind: 'Delay', ms: 60 },
 };
 
-// They wait more than they work.
-suite('what must be done is done', { concurrency: true }, () => {
+// These tests mostly wait, so they run at the same time.
+suite('every change is made in the end', { concurrency: true }, () => {
   for (const [how, effect] of Object.entries(effects)) {
-    test(`where first requests ${how}`, (t) =>
+    test(`although the first requests ${how}`, (t) =>
       inWorld(t, async (world) => {
         await world.startLeading();
         const faults = Object.entries(writes).map(
@@ -56,12 +56,12 @@ suite('what must be done is done', { concurrency: true }, () => {
         );
         await live(world);
         const unmet = faults.filter(([, { count }]) => count === 0).map(([what]) => what);
-        assert.deepEqual(unmet, [], 'every fault was met');
+        assert.deepEqual(unmet, [], 'every fault has occurred');
       }));
   }
 });
 
-test('a write that is always refused slows down no other object, and is tried ever more rarely', (t) =>
+test('a write that is always refused delays no other object, and is retried at growing intervals', (t) =>
   inWorld(t, async (world) => {
     const controller = await world.startLeading();
     const bad = world.server.fault({ method: 'PATCH', path: statusOf('bad') }, { kind: 'Refuse', status: 422 });
@@ -70,7 +70,7 @@ test('a write that is always refused slows down no other object, and is tried ev
     const from = performance.now();
     for (let i = 0; i < 5; i++) await world.pass();
     const tookMs = performance.now() - from;
-    // After 500 ms, 1 s, 2 s and so on.
+    // Retries after 500 ms, 1 s, 2 s and so on.
     const most = 2 + Math.log2(1 + tookMs / 500);
     assert.ok(bad.count <= most, `${bad.count} attempts in ${tookMs} ms`);
     assert.ok(
@@ -80,7 +80,7 @@ test('a write that is always refused slows down no other object, and is tried ev
     await world.served('bad');
   }));
 
-test('a condition that another manager owns is a failure that is seen, and it is written when that one lets go', (t) =>
+test('a condition that another manager owns is a logged failure, and is written once that manager gives it up', (t) =>
   inWorld(t, async (world) => {
     const controller = await world.startLeading();
     const apply = (conditions: readonly object[]) =>
@@ -94,12 +94,12 @@ test('a condition that another manager owns is a failure that is seen, and it is
     assert.equal(apply([{ ...theirs, lastTransitionTime: '2026-01-01T00:00:00Z' }]).status, 200);
     const isSeen = () =>
       controller.lines.some(({ level, msg, object }) => level === 'warn' && msg === 'write failed' && object === 'a');
-    await eventually('it is logged', isSeen, soon);
+    await eventually('the failure is logged', isSeen, soon);
     apply([]);
     await world.served('a');
   }));
 
-test('a Service that became a LoadBalancer again before that was heard keeps its address', (t) =>
+test('a Service that is a LoadBalancer again before the controller gets the event keeps its address', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', asking(home));
@@ -111,13 +111,13 @@ test('a Service that became a LoadBalancer again before that was heard keeps its
     const release = world.server.holdEvents(paths.services);
     world.patchService('a', { spec: { type: 'LoadBalancer' } });
     const isAsked = () => world.server.asked.slice(before).some(({ path }) => path === `${paths.ofDefault}/a`);
-    await eventually('it is asked for', isAsked, soon);
+    await eventually('the controller reads a', isAsked, soon);
     release();
     await world.served('a', home);
     assert.deepEqual(world.shown('b'), []);
   }));
 
-test('a status that another program changed meanwhile is decided again, on what is there now', (t) =>
+test('a status write that meets a changed Service is refused, and decided again on the new version', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     const late = world.server.fault({ method: 'PATCH', path: statusOf('a') }, { kind: 'Hold' }, 1);
@@ -129,7 +129,7 @@ test('a status that another program changed meanwhile is decided again, on what 
     await eventually('the first entry is gone', () => world.entry(home) === undefined, soon);
   }));
 
-test('what watches tell late does not keep Services waiting, for what was written is known', (t) =>
+test('late watch events delay no Service, because the controller knows its own writes', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     const release = world.server.holdEvents(paths.allocations);
@@ -142,7 +142,7 @@ test('what watches tell late does not keep Services waiting, for what was writte
     assert.equal(conflicts(), 0);
   }));
 
-test('an entry that was made behind its back is learned of, and another address is given', (t) =>
+test('an entry that another writer has just created is respected: the Service gets another address', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     const release = world.server.holdEvents(paths.allocations);

@@ -1,4 +1,4 @@
-/** The way to the API server: through proxies, and with authorities that change. */
+/** The connection to the API server: through proxies, and with certificate authorities that change. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -23,7 +23,7 @@ async function folderFor(t: TestContext): Promise<string> {
   return folder;
 }
 
-/** A proxy that only counts what comes. */
+/** A proxy that only counts the requests it gets. */
 async function openProxy(t: TestContext): Promise<{ readonly url: string; readonly asked: string[] }> {
   const asked: string[] = [];
   const server: Server = createServer((request, response) => {
@@ -39,7 +39,7 @@ async function openProxy(t: TestContext): Promise<{ readonly url: string; readon
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-/** Asks for something, for so long at most. */
+/** Sends a request, and waits for at most `mostMs`. */
 async function ask(kubeconfig: object, folder: string, mostMs: number): Promise<void> {
   const file = join(folder, 'kubeconfig');
   await writeFile(file, JSON.stringify(kubeconfig));
@@ -47,7 +47,7 @@ async function ask(kubeconfig: object, folder: string, mostMs: number): Promise<
   try {
     await client.json({ path: '/api/v1/nodes', signal: AbortSignal.timeout(mostMs) });
   } catch {
-    // What comes of it does not matter here.
+    // The outcome does not matter here.
   } finally {
     client.close();
   }
@@ -58,7 +58,7 @@ promise('a proxy that the kubeconfig names is used', async (t) => {
   t.after(() => server.close());
   const proxy = await openProxy(t);
   await ask(server.kubeconfig({ 'proxy-url': proxy.url }), await folderFor(t), 10_000);
-  assert.ok(proxy.asked.length > 0, `the proxy of the kubeconfig is not asked (${server.asked.length} went past it)`);
+  assert.ok(proxy.asked.length > 0, `no request to the proxy of the kubeconfig (${server.asked.length} went past it)`);
 });
 
 promise('a proxy that the environment names is used', async (t) => {
@@ -71,12 +71,12 @@ promise('a proxy that the environment names is used', async (t) => {
   });
   const server = await ApiServer.open();
   t.after(() => server.close());
-  // An address that leads nowhere, for what is local never goes through a proxy.
+  // An address that leads nowhere: requests to a local address never go through a proxy.
   await ask(server.kubeconfig({ server: 'https://192.0.2.1:6443' }), await folderFor(t), 500);
-  assert.ok(proxy.asked.length > 0, 'the proxy of the environment is not asked');
+  assert.ok(proxy.asked.length > 0, 'no request to the proxy of the environment');
 });
 
-/** A certificate for the loopback that is its own authority. */
+/** Makes a certificate for the loopback address that is its own authority. */
 async function makeKeys(folder: string, name: string): Promise<{ readonly key: string; readonly cert: string }> {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -85,7 +85,7 @@ async function makeKeys(folder: string, name: string): Promise<{ readonly key: s
   return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
 }
 
-promise('an API server whose authority was replaced is trusted again without a restart', async (t) => {
+promise('an API server whose certificate authority was replaced is trusted again without a restart', async (t) => {
   const folder = await folderFor(t);
   const [before, after] = [await makeKeys(folder, 'before'), await makeKeys(folder, 'after')];
   const server = await ApiServer.open(new ApiStore(), before);
@@ -100,7 +100,7 @@ promise('an API server whose authority was replaced is trusted again without a r
   await look();
   await writeFile(authority, after.cert);
   server.useKeys(after);
-  // The first attempts may be what tells.
+  // The first attempts may only detect the change.
   const attempts = await Promise.allSettled([look(), look()]);
   attempts.push(...(await Promise.allSettled([look()])));
   const last = attempts.at(-1);

@@ -1,4 +1,4 @@
-/** Who leads: one at a time, the next one as soon as may be, and none that might not. */
+/** Leader election: one leader at a time, the next one as soon as possible, and never a second one too early. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -46,7 +46,7 @@ class Stage {
     return new LeaderElector({ client: this.client, log, ...names, timing: { ...timing, ...over } });
   }
 
-  /** One that leads, and what becomes of it: undefined while it does. */
+  /** A candidate that leads, and how its lead ended: `lost` is undefined while it leads. */
   async leader(over: Partial<LeaseTiming> = {}) {
     const election = this.candidate(over);
     await election.lead(this.signal);
@@ -70,7 +70,7 @@ class Stage {
     return (this.lease.spec as Fields).holderIdentity as string;
   }
 
-  /** Somebody else writes it. */
+  /** Writes the Lease as another client. */
   write(spec: object): void {
     const metadata = { name: 'berth-controller' };
     const isThere = this.server.store.request({ path: paths.lease }).status === 200;
@@ -80,7 +80,7 @@ class Stage {
   }
 }
 
-test('a Lease that is renewed is left alone, and one that is not is taken when its time is over', async (t) => {
+test('a Lease that is renewed is left alone, and a Lease that is not renewed is taken when it expires', async (t) => {
   const stage = await Stage.open(t);
   let renewals = 0;
   const renew = () => stage.write({ holderIdentity: 'other', leaseDurationSeconds: 1, renewTime: `${renewals++}` });
@@ -92,28 +92,28 @@ test('a Lease that is renewed is left alone, and one that is not is taken when i
     .candidate()
     .lead(stage.signal)
     .then(() => (leads = true));
-  await eventually('it has asked for a while', () => renewals > 25 && stage.server.asked.length > 5, soon);
+  await eventually('the candidate has tried for a while', () => renewals > 25 && stage.server.asked.length > 5, soon);
   assert.equal(leads, false);
   assert.deepEqual(stage.server.requests({ method: 'PUT' }), []);
   clearInterval(renewing);
   const silentFrom = performance.now();
-  await eventually('it leads', () => leads, soon);
+  await eventually('the candidate leads', () => leads, soon);
   const [taking] = stage.server.requests({ method: 'PUT' });
   assert.ok((taking?.at ?? 0) - silentFrom >= 950, `taken ${(taking?.at ?? 0) - silentFrom} ms after the last renewal`);
 });
 
-test('of several candidates one leads, and when it gives the Lease back the next one does at once', async (t) => {
+test('one of several candidates leads, and when it releases the Lease the next one leads at once', async (t) => {
   const stage = await Stage.open(t);
   const long = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000 };
   const candidates = [stage.candidate(long), stage.candidate(long), stage.candidate(long)];
   const leading: LeaderElector[] = [];
   for (const one of candidates) void one.lead(stage.signal).then(() => leading.push(one));
-  await eventually('one leads', () => leading.length > 0, soon);
-  await eventually('all have asked', () => stage.server.asked.length > 12, soon);
+  await eventually('one candidate leads', () => leading.length > 0, soon);
+  await eventually('all candidates have tried', () => stage.server.asked.length > 12, soon);
   assert.equal(leading.length, 1);
   const [first] = leading;
   await first?.giveBack();
-  await eventually('the next one leads', () => leading.length > 1, soon);
+  await eventually('the next candidate leads', () => leading.length > 1, soon);
   assert.equal(stage.holder, leading[1]?.identity);
 });
 
@@ -130,50 +130,51 @@ test('a candidate that loses the race for a free Lease does not lead', async (t)
   stage.write({ holderIdentity: 'faster', leaseDurationSeconds: 600 });
   assert.equal(await late.heal(), 409);
   const asked = stage.server.asked.length;
-  await eventually('it asks again', () => stage.server.asked.length > asked + 2, soon);
+  await eventually('the candidate tries again', () => stage.server.asked.length > asked + 2, soon);
   assert.deepEqual([leads, stage.holder], [false, 'faster']);
 });
 
-test('a leader that overslept ends at once, without asking first', async (t) => {
+test('a leader that slept past its deadline ends at once, without a request first', async (t) => {
   const stage = await Stage.open(t);
   const leader = await stage.leader({ renewDeadlineMs: 300, retryPeriodMs: 150 });
-  await eventually('it has renewed', () => stage.server.requests({ method: 'PUT' }).length > 0, soon);
+  await eventually('the leader has renewed', () => stage.server.requests({ method: 'PUT' }).length > 0, soon);
   await delay(50);
-  // Nothing of this process goes on meanwhile.
+  // The whole process stands still meanwhile.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
   const wokeAt = performance.now();
-  await eventually('it ends', () => leader.lost, soon);
+  await eventually('the leader ends', () => leader.lost, soon);
   assert.match(leader.lost?.message ?? '', /was paused beyond the renew deadline/);
   const asked = stage.server.asked.filter(({ at }) => at > wokeAt);
-  assert.deepEqual(asked, [], 'it asks no more');
+  assert.deepEqual(asked, [], 'the leader sends no more requests');
 });
 
-test('a leader whose Lease names another one ends at the next look', async (t) => {
+test('a leader whose Lease names another holder ends when it next reads the Lease', async (t) => {
   const stage = await Stage.open(t);
   const leader = await stage.leader({ leaseDurationMs: 60_000, renewDeadlineMs: 50_000 });
   stage.write({ holderIdentity: 'other', leaseDurationSeconds: 600 });
-  await eventually('it ends', () => leader.lost, soon);
+  await eventually('the leader ends', () => leader.lost, soon);
   assert.equal(stage.holder, 'other');
 });
 
-test('a leader that cannot renew acts until its deadline, counted from when it asked the last time in vain', async (t) => {
+test('a leader that cannot renew acts until its deadline, counted from the start of its last successful renewal', async (t) => {
   const stage = await Stage.open(t);
   const leader = await stage.leader({ leaseDurationMs: 2_000, renewDeadlineMs: 1_500 });
-  // The last renewal that works takes its time: the Lease may have been written as soon as it was asked for.
+  // The last successful renewal is answered late: the Lease may have been written as soon as the
+  // request was sent.
   const slow = stage.server.fault({ method: 'PUT' }, { kind: 'HoldAnswer' }, 1);
   const from = (await slow.met).at;
   await delay(250);
   stage.server.fault({}, { kind: 'Refuse', status: 503 });
   await slow.heal();
-  await eventually('it ends', () => leader.lost, soon);
-  assert.ok(leader.lostAt - from > 1_400, `it gave up after ${leader.lostAt - from} ms`);
+  await eventually('the leader ends', () => leader.lost, soon);
+  assert.ok(leader.lostAt - from > 1_400, `the leader gave up after ${leader.lostAt - from} ms`);
   const refused = stage.server.asked.filter(({ at }) => at > from);
-  assert.ok(refused.length >= 3, `it asked ${refused.length} times`);
+  assert.ok(refused.length >= 3, `${refused.length} attempts`);
   const last = (refused.at(-1)?.at ?? 0) - from;
-  assert.ok(last <= 1_620, `its last attempt came after ${last} ms`);
+  assert.ok(last <= 1_620, `the last attempt came after ${last} ms`);
 });
 
-test('refused, dropped and lost renewals that pass do not cost the lead', async (t) => {
+test('a few refused, dropped or lost renewals do not cost the lead', async (t) => {
   const stage = await Stage.open(t);
   const leader = await stage.leader({ leaseDurationMs: 6_000, renewDeadlineMs: 5_000 });
   const puts = { method: 'PUT' };
@@ -184,9 +185,9 @@ test('refused, dropped and lost renewals that pass do not cost the lead', async 
     stage.server.fault(puts, { kind: 'LoseAnswer' }, 1),
     stage.server.fault({ method: 'GET' }, { kind: 'Refuse', status: 404 }, 1),
   ];
-  await eventually('all were met', () => faults.every(({ count }) => count > 0), soon);
+  await eventually('all faults have occurred', () => faults.every(({ count }) => count > 0), soon);
   const renewed = stage.lease.metadata.resourceVersion;
-  await eventually('it renews again', () => stage.lease.metadata.resourceVersion !== renewed, soon);
+  await eventually('the leader renews again', () => stage.lease.metadata.resourceVersion !== renewed, soon);
   assert.equal(leader.lost, undefined);
   assert.equal(stage.holder, leader.election.identity);
 });
@@ -198,8 +199,8 @@ promise('one request that hangs does not cost the lead', async (t) => {
   await hung.met;
   const before = stage.lease.metadata.resourceVersion;
   await Promise.race([
-    eventually('it renews again', () => stage.lease.metadata.resourceVersion !== before, soon),
-    eventually('it ends', () => leader.lost, soon),
+    eventually('the leader renews again', () => stage.lease.metadata.resourceVersion !== before, soon),
+    eventually('the leader ends', () => leader.lost, soon),
     delay(5_000, undefined, { signal: stage.signal }).catch(() => undefined),
   ]);
   assert.equal(leader.lost?.message, undefined, 'the lead is lost, though every other request was answered');

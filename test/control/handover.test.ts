@@ -1,4 +1,4 @@
-/** Two controllers: the lead goes from one to the other at any moment, and nobody but the leader acts. */
+/** Two controllers: the lead may change at any moment, and only the leader acts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -7,13 +7,13 @@ import { inWorld, paths } from './world.ts';
 const soon = { timeoutMs: 20_000, everyMs: 10 };
 const names = ['a', 'b', 'c', 'd', 'e'];
 
-test('a controller that is told to end lets the next one lead at once, and that one knows everything already', (t) =>
+test('a controller that is stopped lets the next one lead at once, and the next one needs no new lists', (t) =>
   inWorld(t, async (world) => {
     const timing = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000 };
     // The first one ends between two renewals.
     const first = await world.startLeading({ ...timing, retryPeriodMs: 40_000 });
     const second = world.start({ ...timing, retryPeriodMs: 20 });
-    await eventually('the second one waits', () => second.identity, soon);
+    await eventually('the second controller waits', () => second.identity, soon);
     world.createService('a');
     await world.served('a');
     const lists = world.server.requests({ path: paths.services, watches: false }).length;
@@ -25,13 +25,13 @@ test('a controller that is told to end lets the next one lead at once, and that 
     assert.equal(world.server.requests({ path: paths.services, watches: false }).length, lists);
   }));
 
-test('a leader that loses the lead in the middle of a pass leaves the rest to the next one', (t) =>
+test('a leader that loses the lead in the middle of a pass leaves the rest of it to the next leader', (t) =>
   inWorld(t, async (world) => {
     const [first, second] = [world.start(), world.start()];
     await world.giveLead(first);
     const held = world.server.fault({ method: 'POST', path: paths.allocations }, { kind: 'Hold' }, names.length);
     for (const name of names) world.createService(name);
-    await eventually('all are under way', () => held.count === names.length, soon);
+    await eventually('all creations are under way', () => held.count === names.length, soon);
     await world.giveLead(second);
     const lost = await first.ended;
     assert.match(lost?.message ?? '', /^lost lease/);
@@ -40,22 +40,22 @@ test('a leader that loses the lead in the middle of a pass leaves the rest to th
     await world.pass();
     const addresses = names.map((name) => world.shown(name)[0]);
     assert.equal(new Set(addresses).size, names.length, addresses.join());
-    await eventually('an entry for each', () => world.store.all(paths.allocations).length === names.length, soon);
+    await eventually('all entries exist', () => world.store.all(paths.allocations).length === names.length, soon);
   }));
 
-test('a controller that stands by writes nothing, whatever happens', (t) =>
+test('a controller on standby writes nothing, whatever happens', (t) =>
   inWorld(t, async (world) => {
     world.must('POST', paths.leases, {
       metadata: { name: 'berth-controller' },
       spec: { holderIdentity: 'another', leaseDurationSeconds: 3_600 },
     });
     const controller = world.start();
-    await eventually('it waits', () => controller.identity, soon);
+    await eventually('the controller waits', () => controller.identity, soon);
     for (const name of names) world.createService(name);
     world.must('DELETE', `${paths.ofDefault}/a`);
     const asked = world.server.requests({ path: paths.lease }).length;
     await eventually(
-      'it asks for the lead',
+      'the controller tries to lead',
       () => world.server.requests({ path: paths.lease }).length > asked + 3,
       soon,
     );
@@ -63,13 +63,13 @@ test('a controller that stands by writes nothing, whatever happens', (t) =>
     assert.equal(controller.leads, false);
   }));
 
-test('a leader that cannot renew ends, and the next one takes over when its time is over', (t) =>
+test('a leader that cannot renew ends, and the next one takes over when the Lease expires', (t) =>
   inWorld(t, async (world) => {
     const timing = { leaseDurationMs: 1_000, renewDeadlineMs: 500, retryPeriodMs: 20 };
     const first = await world.startLeading(timing);
     const second = world.start(timing);
-    await eventually('the second one waits', () => second.identity, soon);
-    // Of the two only the first one is cut off: its renewals name it.
+    await eventually('the second controller waits', () => second.identity, soon);
+    // Only the first controller is cut off: its renewals carry its identity.
     const mine = new RegExp(first.identity ?? '-');
     world.server.fault({ method: 'PUT', path: paths.lease, body: mine }, { kind: 'Refuse', status: 503 });
     const lost = await first.ended;
@@ -81,5 +81,5 @@ test('a leader that cannot renew ends, and the next one takes over when its time
     const taken = world.server
       .requests({ method: 'PUT', path: paths.lease })
       .find(({ body }) => !mine.test(JSON.stringify(body)));
-    assert.ok((taken?.at ?? 0) >= lostAt, 'taken after the first one has ended');
+    assert.ok((taken?.at ?? 0) >= lostAt, 'the Lease is taken after the first leader has ended');
   }));

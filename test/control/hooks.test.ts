@@ -1,4 +1,7 @@
-/** What the chart runs before an upgrade and before it is uninstalled, also in a cluster that does not always answer. */
+/**
+ * The commands that the chart runs before an upgrade and an uninstallation, also with an API server
+ * that sometimes fails.
+ */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,7 +20,7 @@ const pods = '/api/v1/namespaces/berth-system/pods';
 const labels = { 'app.kubernetes.io/component': 'speaker' };
 const nodes = ['n1', 'n2', 'n3'];
 
-/** An API server, the file that leads to it, and the file's folder. */
+/** An API server, its kubeconfig, and the folder of that file. */
 async function open(t: TestContext, store: ApiStore) {
   const server = await ApiServer.open(store);
   const folder = await mkdtemp(join(tmpdir(), 'berth-hooks-'));
@@ -30,7 +33,7 @@ async function open(t: TestContext, store: ApiStore) {
   return { server, kubeconfig, folder };
 }
 
-/** Speakers that obey, and a way to ask them. */
+/** Makes speakers that obey, and a function that runs the uninstallation and gives its outcome. */
 async function prepare(t: TestContext) {
   const write = (name: string, ready: boolean) => {
     const status = { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
@@ -59,7 +62,7 @@ async function prepare(t: TestContext) {
   return { server, outcome };
 }
 
-test('every speaker that is ready is asked, and waited for', async (t) => {
+test('an uninstallation asks every ready speaker to remove its rules, and waits for it', async (t) => {
   const { server, outcome } = await prepare(t);
   assert.equal(await outcome(), 'all speakers have removed their nftables rules');
   const asked = server.requests({ method: 'PATCH' }).map(({ path }) => path);
@@ -83,7 +86,7 @@ promise('an uninstallation goes on when the API server was busy for a moment', a
 
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
-test('definitions are replaced as a whole, whoever writes to them meanwhile, and their other annotations stay', async (t) => {
+test('CRDs are replaced as a whole, also if another client writes to them meanwhile, and their other annotations stay', async (t) => {
   const store = new ApiStore();
   const { server, kubeconfig, folder } = await open(t, store);
   const from = join(folder, 'crds');
@@ -109,7 +112,7 @@ test('definitions are replaced as a whole, whoever writes to them meanwhile, and
   assert.deepEqual(read('a.example').status, status);
 });
 
-test('an upgrade stops where a definition cannot be replaced', async (t) => {
+test('an upgrade stops when a CRD cannot be replaced', async (t) => {
   const { kubeconfig, folder } = await open(t, new ApiStore());
   const from = join(folder, 'crds');
   await mkdir(from);

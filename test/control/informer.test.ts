@@ -1,4 +1,4 @@
-/** The informer's views are what the API server has, whatever becomes of its lists and watches. */
+/** The informer's views equal the objects of the API server, whatever happens to its lists and watches. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -6,9 +6,9 @@ import { lists, path, type RawNode, Stage, watches } from './informing.ts';
 
 const soon = { timeoutMs: 10_000, everyMs: 10 };
 
-// They wait more than they work.
+// These tests mostly wait, so they run at the same time.
 suite('an informer', { concurrency: true }, () => {
-  test('a list of many pages is taken in as a whole, and what comes after it by the watch', async (t) => {
+  test('a list of many pages is read as a whole, and later changes come by the watch', async (t) => {
     const stage = await Stage.open(t);
     for (let i = 0; i < 1_100; i++) stage.create(`n${i}`);
     const second = stage.server.fault({ ...lists }, { kind: 'Hold' }, 1);
@@ -25,7 +25,7 @@ suite('an informer', { concurrency: true }, () => {
     assert.equal(stage.count({ watches: false }), 3);
   });
 
-  test('a page that comes too late to be of one version with the first begins the list from the start', async (t) => {
+  test('a list begins again when a page comes too late to be of the same version as the first one', async (t) => {
     const stage = await Stage.open(t);
     for (let i = 0; i < 600; i++) stage.create(`n${i}`);
     const first = stage.server.fault(lists, { kind: 'HoldAnswer' }, 1);
@@ -37,13 +37,13 @@ suite('an informer', { concurrency: true }, () => {
     await stage.agrees();
   });
 
-  test('what is too old to be watched from is listed again', async (t) => {
+  test('an informer lists again when its version is too old to watch from', async (t) => {
     const stage = await Stage.open(t);
     stage.create('a');
     stage.create('b');
     await stage.run();
     await stage.agrees();
-    // All of it happens while nothing is heard.
+    // All of this happens while the informer gets no answers.
     const away = stage.server.fault({}, { kind: 'Refuse', status: 503 });
     stage.server.breakWatches();
     stage.remove('a');
@@ -54,7 +54,7 @@ suite('an informer', { concurrency: true }, () => {
     assert.equal(stage.count({ watches: false }), 2);
   });
 
-  test('a watch that breaks off goes on where it was, without another list', async (t) => {
+  test('a watch that breaks off continues where it was, without another list', async (t) => {
     const stage = await Stage.open(t);
     await stage.run();
     stage.create('a');
@@ -72,29 +72,29 @@ suite('an informer', { concurrency: true }, () => {
     assert.equal(stage.count({ watches: false }), 1);
   });
 
-  test('a watch that was lost without a word is noticed by its silence, counted from the last word', async (t) => {
+  test('a lost watch is noticed by its silence, counted from its last event', async (t) => {
     const stage = await Stage.open(t, { silenceMs: 1_000 });
     await stage.run();
     const from = performance.now();
-    // Longer than the silence that it bears, and never silent for so long.
+    // For longer than the silence that is allowed, but never silent for that long.
     while (performance.now() - from < 1_500) {
       const name = `n${performance.now()}`;
       stage.create(name);
-      await eventually('heard', () => stage.informer.store.values().some((view) => view.name === name), soon);
+      await eventually('an event', () => stage.informer.store.values().some((view) => view.name === name), soon);
       stage.server.store.bookmark();
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    assert.equal(stage.count({ watches: true }), 1, 'a watch that speaks is kept');
+    assert.equal(stage.count({ watches: true }), 1, 'a watch with events is kept');
     assert.equal(stage.server.silence(), 1);
     stage.create('unheard');
     await stage.agrees();
     assert.equal(stage.count({ watches: true }), 2);
   });
 
-  test('bookmarks are a word too, and what was heard last is where the next watch begins', async (t) => {
+  test('a bookmark counts as an event, and the next watch begins at the last event', async (t) => {
     const stage = await Stage.open(t);
     await stage.run();
-    // Changes of another kind, which only a bookmark tells of.
+    // Changes of another kind of object: only a bookmark reports the new version.
     for (let i = 0; i < 5; i++)
       stage.server.store.request({ method: 'POST', path: '/api/v1/namespaces', body: { metadata: { name: `x${i}` } } });
     stage.server.store.bookmark();
@@ -104,7 +104,7 @@ suite('an informer', { concurrency: true }, () => {
     assert.equal(stage.server.requests(watches).at(-1)?.query.resourceVersion, version);
   });
 
-  test('an API server that refuses, drops or is out of order is asked again until it answers', async (t) => {
+  test('requests that the API server refuses, drops or fails are repeated until they succeed', async (t) => {
     const stage = await Stage.open(t);
     const faults = [
       stage.server.fault(lists, { kind: 'Refuse', status: 429, retryAfter: 1 }, 1),
@@ -113,14 +113,14 @@ suite('an informer', { concurrency: true }, () => {
     ];
     stage.create('a');
     stage.start();
-    await eventually('all were met', () => faults.every(({ count }) => count > 0), soon);
+    await eventually('all faults have occurred', () => faults.every(({ count }) => count > 0), soon);
     stage.create('b');
     await stage.agrees();
-    assert.equal(stage.unreachable, 1, 'only what did not answer at all is unreachable');
+    assert.equal(stage.unreachable, 1, 'only a request without any answer counts as unreachable');
     assert.equal(stage.informer.failures, 3);
   });
 
-  test('an object that is not understood costs itself only', async (t) => {
+  test('an object that cannot be parsed affects no other object', async (t) => {
     const stage = await Stage.open(t);
     stage.create('a', { bad: 'yes' });
     stage.create('b');
@@ -128,13 +128,13 @@ suite('an informer', { concurrency: true }, () => {
     stage.label('b', { bad: 'yes' });
     stage.create('c');
     const names = () => stage.informer.store.values().map(({ name }) => name);
-    await eventually('the others are known', () => names().includes('c'), soon);
+    await eventually('the other objects are known', () => names().includes('c'), soon);
     assert.deepEqual(names(), ['c']);
     stage.label('a', { bad: 'no' });
     assert.equal(stage.lines.filter(({ msg }) => msg === 'object cannot be parsed').length, 2);
   });
 
-  test('what a write returned is known at once, and what the watch tells late does not undo it', async (t) => {
+  test('an object that a write returned is known at once, and late watch events do not undo it', async (t) => {
     const stage = await Stage.open(t);
     stage.create('a');
     await stage.run();
@@ -151,7 +151,7 @@ suite('an informer', { concurrency: true }, () => {
     assert.equal(labels()[0], '{"step":"2"}');
   });
 
-  test('what was written while a list was under way outlives that list', async (t) => {
+  test('an object that was written while a list was under way stays after that list', async (t) => {
     const stage = await Stage.open(t);
     for (const name of ['a', 'b']) stage.create(name);
     await stage.run();
@@ -160,7 +160,7 @@ suite('an informer', { concurrency: true }, () => {
     stage.server.fault(watches, { kind: 'Refuse', status: 410, reason: 'Expired' }, 1);
     stage.server.breakWatches();
     await list.met;
-    // The controller's own write, of which the list does not know yet.
+    // The controller's own write, which the list does not contain yet.
     stage.create('c');
     stage.informer.assume(stage.server.store.request({ path: `${path}/c` }).body as RawNode);
     const watching = stage.server.fault(watches, { kind: 'Hold' }, 1);
@@ -169,32 +169,32 @@ suite('an informer', { concurrency: true }, () => {
     const names = stage.informer.store.values().map(({ name }) => name);
     await watching.heal();
     await stage.agrees();
-    assert.deepEqual(names.sort(), ['a', 'b', 'c'], 'what was made is known before the watch tells of it');
+    assert.deepEqual(names.sort(), ['a', 'b', 'c'], 'the new object is known before the watch reports it');
   });
 
-  test('an informer whose list hangs says that it stands still, until it goes on', async (t) => {
+  test('an informer whose list hangs reports that it makes no progress, until it continues', async (t) => {
     const stage = await Stage.open(t, { stuckMs: 150 });
     const hung = stage.server.fault(lists, { kind: 'Hold' }, 1);
     stage.start();
     await hung.met;
-    await eventually('it says so', () => stage.informer.fault(), soon);
+    await eventually('the informer reports it', () => stage.informer.fault(), soon);
     assert.match(stage.informer.fault() ?? '', /^\/api\/v1\/nodes made no progress/);
     await hung.heal();
     const goesOn = () => {
       stage.create(`n${performance.now()}`);
       return stage.informer.synced && stage.informer.fault() === undefined;
     };
-    await eventually('it goes on', goesOn, soon);
+    await eventually('the informer continues', goesOn, soon);
   });
 });
 
-// It measures time, so nothing else may run beside it.
-test('watches that end as soon as they begin are asked for ever more rarely', async (t) => {
+// This test measures time, so no other test may run beside it.
+test('watches that end at once are opened at growing intervals', async (t) => {
   const stage = await Stage.open(t);
   const ended = stage.server.fault(watches, { kind: 'EndWatch' });
   stage.start();
-  await eventually('some have ended', () => ended.count >= 4, soon);
-  // Pauses of 200, 400 and 800 ms, each of them half as long at least.
+  await eventually('some watches have ended', () => ended.count >= 4, soon);
+  // Pauses of 200, 400 and 800 ms, each at least half that long.
   const [first, , , fourth] = stage.server.requests(watches).map(({ at }) => at);
   const tookMs = (fourth ?? 0) - (first ?? 0);
   assert.ok(tookMs >= 690, `four watches in ${tookMs} ms`);

@@ -1,4 +1,4 @@
-/** An informer of nodes before the API server in memory, and what it saw. */
+/** An informer of nodes with the API server in memory, and a record of what the informer saw. */
 import type { TestContext } from 'node:test';
 import { identityOf, type RawMeta } from '../../src/api/meta.ts';
 import { KubeClient } from '../../src/kube/client.ts';
@@ -8,14 +8,14 @@ import { eventually } from '../lab/poll.ts';
 import { keptLog, type LogLine } from './running-controller.ts';
 
 const soon = { timeoutMs: 10_000, everyMs: 10 };
-/** What is informed about. */
+/** The path of the objects. */
 export const path = '/api/v1/nodes';
 /** The requests of its lists. */
 export const lists = { path, watches: false };
 /** The requests of its watches. */
 export const watches = { path, watches: true };
 
-/** A node, as little of it as matters. */
+/** A node, with the fields that matter here. */
 export interface RawNode {
   readonly metadata: RawMeta;
 }
@@ -50,13 +50,13 @@ export class Stage {
     return stage;
   }
 
-  /** Begins, and waits for the first watch. */
+  /** Starts the informer, and waits for the first watch. */
   async run(): Promise<void> {
     this.start();
     await eventually('the first watch', () => this.server.watching() > 0, soon);
   }
 
-  /** Begins. */
+  /** Starts the informer. */
   start(): void {
     void this.informer.run(this.#stop.signal);
   }
@@ -85,7 +85,7 @@ export class Stage {
     this.server.store.request({ method: 'DELETE', path: `${path}/${name}` });
   }
 
-  /** Waits until the views are what there is. */
+  /** Waits until the views equal the objects of the API server. */
   async agrees(timeoutMs = soon.timeoutMs): Promise<void> {
     const textOf = (all: readonly { name: string; uid: string; labels: string }[]) =>
       all
@@ -97,13 +97,13 @@ export class Stage {
         .all(path)
         .map(({ metadata }) => ({ ...metadata, labels: JSON.stringify(metadata.labels ?? {}) }));
     await eventually(
-      'the views are what there is',
+      'the views equal the objects',
       () => this.informer.synced && textOf(this.informer.store.values()) === textOf(real()),
       { ...soon, timeoutMs },
     );
   }
 
-  /** How many lists, or watches, it has asked for. */
+  /** The number of lists, or of watches, that the informer has requested. */
   count(wanted: { readonly watches: boolean }): number {
     return this.server.requests({ path, ...wanted }).length;
   }

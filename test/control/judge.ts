@@ -1,6 +1,6 @@
 /**
- * What must hold after every single change, whatever goes wrong: written from what Berth promises (docs/architecture.md, the ledger), without
- * any of its code.
+ * Checks what must hold after every single change, whatever goes wrong. The rules are written from
+ * what Berth promises (docs/architecture.md, the ledger), without any of its code.
  */
 import assert from 'node:assert/strict';
 import type { Change } from '../apiserver/history.ts';
@@ -29,34 +29,34 @@ export function usersOf(entry: ApiObject | undefined): readonly string[] {
   return entry === undefined ? [] : (entry as unknown as Entry).spec.services.map(({ uid }) => uid);
 }
 
-/** Watches a store. */
+/** Checks the changes of a store. */
 export class Judge {
   #found: readonly string[] = [];
   #store: ApiStore | undefined;
 
-  /** What was broken so far. */
+  /** The violations so far. */
   get found(): readonly string[] {
     return this.#found;
   }
 
-  /** To be called of every change. */
+  /** Must be called for every change. */
   readonly see = (change: Change): void => {
     if (this.#store === undefined) return;
     if (change.collection === services) this.#seeService(change, this.#store);
     if (change.collection === allocations) this.#seeEntry(change, this.#store);
   };
 
-  /** From now on the store is watched. */
+  /** Starts to check the changes of this store. */
   watch(store: ApiStore): void {
     this.#store = store;
   }
 
-  /** What other programs do is not ours to answer for. */
+  /** Drops violations that other programs have caused. */
   forgive(what: RegExp): void {
     this.#found = this.#found.filter((text) => !what.test(text));
   }
 
-  /** Nothing was broken so far. */
+  /** Asserts that there was no violation so far. */
   verify(): void {
     assert.deepEqual(this.#found, []);
   }
@@ -84,13 +84,13 @@ export class Judge {
     const struck = usersOf(before).filter((uid) => !usersOf(after).includes(uid));
     for (const service of store.all(services)) {
       if (struck.includes(service.metadata.uid) && shownBy(service).includes(ip)) {
-        this.#broken(`${revision}: ${service.metadata.name} is struck from ${ip}, which it shows`);
+        this.#broken(`${revision}: ${service.metadata.name} is removed from ${ip}, which it shows`);
       }
     }
   }
 }
 
-/** Both ask for it with the same key, and no port is of both. */
+/** Whether both ask to share with the same key, and have no port in common. */
 function mayShare(a: ApiObject, b: ApiObject): boolean {
   const keyOf = ({ metadata }: ApiObject) => metadata.annotations?.['berth.dev/allow-shared-ip'];
   const portsOf = ({ spec }: ApiObject) => (spec as { ports: { port: number }[] }).ports.map(({ port }) => port);

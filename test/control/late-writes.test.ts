@@ -1,6 +1,7 @@
 /**
- * Writes of a former leader that reach the API server late, after his successor has decided otherwise: a process sleeps, or a network is
- * slow, for as long as it takes. The API server has to refuse what would do harm, so every write has to say what it was decided on.
+ * Writes of a former leader that reach the API server late, after its successor has decided
+ * otherwise. A process may sleep, or a network may be slow, for any time. The API server must
+ * refuse every harmful write, so every write must name what it was decided on.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,19 +11,19 @@ import { inWorld, paths, type World } from './world.ts';
 const soon = { timeoutMs: 10_000, everyMs: 10 };
 const [home, away] = ['198.51.100.11', '198.51.100.12'] as const;
 
-/** What happens to a few Services, to which a write of the first controller comes late. */
+/** What happens to a few Services while a write of the first controller is late. */
 interface Story {
-  /** What the successor's cluster looks like before. */
+  /** Makes the state before the late write. */
   readonly before: (world: World) => Promise<unknown> | undefined;
-  /** The write: method, path, and where it matters what is in it. */
+  /** The late write: method, path, and a pattern of its body where that matters. */
   readonly late: { readonly method: string; readonly path: string; readonly body?: RegExp };
-  /** Makes the first controller send it. */
+  /** Makes the first controller send the write. */
   readonly cause: (world: World) => void;
-  /** What happens until it arrives; `succeed` gives the lead to the second controller. */
+  /** What happens until the write arrives; `succeed` gives the lead to the second controller. */
   readonly meanwhile: (world: World, succeed: () => Promise<void>) => Promise<unknown>;
-  /** Who shows what at the end. */
+  /** The address that each Service shows at the end. */
   readonly end: Readonly<Record<string, string>>;
-  /** Does the API server refuse the write? What does no harm may come to pass. */
+  /** Whether the API server refuses the write. A harmless write may succeed. */
   readonly isRefused: boolean;
 }
 
@@ -43,7 +44,7 @@ async function settle(world: World, [name, facts]: readonly [string, object], ad
 const remove = (world: World, name: string) => world.must('DELETE', `${paths.ofDefault}/${name}`);
 
 const stories: Readonly<Record<string, Story>> = {
-  'deletes the entry of an address that its Service has come back to': {
+  'deletes the entry of an address that its Service uses again': {
     before: (world) => settle(world, ['a', asking(home)], home),
     late: { method: 'DELETE', path: entry(home) },
     cause: (world) => world.request('a', away),
@@ -67,7 +68,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: home },
     isRefused: true,
   },
-  'deletes the entry of a Service that was made anew': {
+  'deletes the entry of a Service that was recreated': {
     before: (world) => settle(world, ['a', asking(home)], home),
     late: { method: 'DELETE', path: entry(home) },
     cause: (world) => remove(world, 'a'),
@@ -79,7 +80,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: home },
     isRefused: true,
   },
-  'strikes a Service that has come back from a shared entry': {
+  'removes from a shared entry a Service that uses it again': {
     before: async (world) => {
       await settle(world, ['a', sharing(80, home)], home);
       await settle(world, ['b', sharing(81)], home);
@@ -94,7 +95,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: home, b: home },
     isRefused: true,
   },
-  'adds a Service to a shared entry where another one has its port': {
+  'adds a Service to a shared entry in which another Service has its port': {
     before: (world) => settle(world, ['a', sharing(80, home)], home),
     late: { method: 'PUT', path: entry(home) },
     cause: (world) => world.createService('b', sharing(81)),
@@ -109,7 +110,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: home, c: home, b: '198.51.100.1' },
     isRefused: true,
   },
-  'shows an address that another Service has meanwhile': {
+  'shows an address that another Service has by then': {
     before: (world) => settle(world, ['a', asking(home)], home),
     late: { method: 'PATCH', path: statusOf('a') },
     cause: (world) => world.request('a', away),
@@ -121,7 +122,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: home, b: away },
     isRefused: true,
   },
-  'shows the address of a former Service on its namesake': {
+  'shows the address of a deleted Service on a new one of the same name': {
     before: () => undefined,
     late: { method: 'PATCH', path: statusOf('a') },
     cause: (world) => world.createService('a', asking(home)),
@@ -135,7 +136,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: away, b: home },
     isRefused: true,
   },
-  'creates an entry that another Service has meanwhile': {
+  'creates an entry that another Service has by then': {
     before: (world) => settle(world, ['a', asking(home)], home),
     late: { method: 'POST', path: paths.allocations },
     cause: (world) => world.request('a', away),
@@ -147,7 +148,7 @@ const stories: Readonly<Record<string, Story>> = {
     end: { a: home, b: away },
     isRefused: true,
   },
-  'creates an entry that is needed no more': {
+  'creates an entry that is no longer needed': {
     before: (world) => settle(world, ['a', asking(home)], home),
     late: { method: 'POST', path: paths.allocations },
     cause: (world) => world.request('a', away),
@@ -161,7 +162,7 @@ const stories: Readonly<Record<string, Story>> = {
 };
 
 for (const [name, { before, late, cause, meanwhile, end, isRefused }] of Object.entries(stories)) {
-  test(`a former leader too late ${name}`, (t) =>
+  test(`a former leader ${name}, too late`, (t) =>
     inWorld(t, async (world) => {
       const [first, second] = [world.start(), world.start()];
       await world.giveLead(first);
@@ -171,7 +172,7 @@ for (const [name, { before, late, cause, meanwhile, end, isRefused }] of Object.
       await held.met;
       await meanwhile(world, async () => {
         await world.giveLead(second);
-        await eventually('the first one has noticed', () => first.isOver, soon);
+        await eventually('the first controller has ended', () => first.isOver, soon);
       });
       const status = await held.heal();
       assert.equal(status >= 400, isRefused, `the late write: ${status}`);
@@ -179,7 +180,7 @@ for (const [name, { before, late, cause, meanwhile, end, isRefused }] of Object.
       for (const [service, address] of Object.entries(end)) assert.deepEqual(world.shown(service), [address], service);
       const used = new Set(Object.values(end));
       const entries = () => world.store.all(paths.allocations).map(({ metadata }) => metadata.name);
-      await eventually('no entry is of nobody', () => entries().every((one) => used.has(one)), soon);
+      await eventually('every entry has a Service', () => entries().every((one) => used.has(one)), soon);
       world.judge.verify();
     }));
 }

@@ -1,4 +1,4 @@
-/** A cluster that was set back, and what somebody changed or took away while the controller worked. */
+/** A cluster that was restored from a backup, and objects that were changed or deleted while the controller worked. */
 import assert from 'node:assert/strict';
 import { syncBuiltinESMExports } from 'node:module';
 import type { TestContext } from 'node:test';
@@ -9,7 +9,7 @@ import { inWorld, paths } from './world.ts';
 
 const soon = { timeoutMs: 10_000, everyMs: 10 };
 
-promise('after a list the views are what the list says, also when the cluster was set back', async (t) => {
+promise('after a list the views equal the list, also when the cluster was restored from a backup', async (t) => {
   const stage = await Stage.open(t);
   for (const name of ['a', 'b']) stage.create(name);
   await stage.run();
@@ -21,11 +21,11 @@ promise('after a list the views are what the list says, also when the cluster wa
   const listed = stage.count(lists);
   stage.server.fault(watches, { kind: 'Refuse', status: 410, reason: 'Expired' }, 1);
   stage.server.store.restore(backup);
-  await eventually('it lists again', () => stage.count(lists) > listed, soon);
+  await eventually('the informer lists again', () => stage.count(lists) > listed, soon);
   await stage.agrees(700).catch(() => assert.fail('the views are of before the restore'));
 });
 
-promise('a leader goes on when the cluster was set back', (t) =>
+promise('a leader continues when the cluster was restored from a backup', (t) =>
   inWorld(t, async (world) => {
     const controller = await world.startLeading();
     world.createService('a');
@@ -33,42 +33,42 @@ promise('a leader goes on when the cluster was set back', (t) =>
     const knows = (port: number) => JSON.stringify(world.entry(address)?.spec).includes(`${port}`);
     const backup = world.store.snapshot();
     world.patchService('a', { spec: { ports: [{ port: 8001 }] } });
-    await eventually('the entry knows the port', () => knows(8001), soon);
+    await eventually('the entry has the port', () => knows(8001), soon);
     const { revision } = world.store;
     world.store.restore(backup);
-    // Life goes on, past the version that was the last one before.
+    // Other changes follow, past the last version before the restore.
     for (let i = 0; world.store.revision <= revision + 5; i++) {
       world.must('PATCH', `${paths.nodes}/n1`, { metadata: { labels: { i: `${i}` } } });
     }
     world.patchService('a', { spec: { ports: [{ port: 8002 }] } });
     const conflicts = () => controller.count('IPAllocation changed since it was read');
-    await eventually('it knows the port, or tries again and again', () => knows(8002) || conflicts() > 5, soon);
+    await eventually('the entry has the port, or writes conflict', () => knows(8002) || conflicts() > 5, soon);
     assert.ok(knows(8002), 'the entry cannot be written any more');
   }),
 );
 
-promise('a status that was refused because the Service was touched is written without a wait', (t) =>
+promise('a status that was refused because the Service had changed is written again without a wait', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     await world.served('a');
-    // Pools are told of it once a second at most: that would wake the controller too.
+    // The status of a pool is written at most once a second, and such a write would wake the controller, too.
     await eventually(
-      'the pool is told',
+      'the status of the pool is written',
       () => JSON.stringify(world.must('GET', `${paths.pools}/p`)).includes('"used":"1"'),
       soon,
     );
     const told = world.server.requests({ path: `${paths.pools}/p/status` }).at(-1)?.at ?? 0;
-    await eventually('that is over', () => performance.now() - told > 1_200, soon);
+    await eventually('this is over', () => performance.now() - told > 1_200, soon);
     const late = world.server.fault({ method: 'PATCH', path: `${paths.ofDefault}/a/status` }, { kind: 'Hold' }, 1);
     world.must('PUT', `${paths.ofDefault}/a/status`, { ...world.service('a'), status: {} });
     await late.met;
-    // Another program's mark: nothing that an address depends on.
+    // An annotation of another program: no address depends on it.
     world.patchService('a', { metadata: { annotations: { 'example.com/seen': 'yes' } } });
     assert.equal(await late.heal(), 409);
     const shows = () => world.shown('a').length > 0;
-    await eventually('it shows its address', shows, { timeoutMs: 1_000, everyMs: 10 }).catch(() => undefined);
-    assert.ok(shows(), 'the Service waits for the next look at everything');
+    await eventually('the Service shows its address', shows, { timeoutMs: 1_000, everyMs: 10 }).catch(() => undefined);
+    assert.ok(shows(), 'the Service waits for the next periodic pass');
   }),
 );
 
@@ -81,15 +81,15 @@ promise("the speakers' key is made again when it was deleted", async (t) => {
     await eventually('the key is made', isThere, soon);
     world.must('DELETE', path);
     await world.pass();
-    // In two minutes everything is looked at once more.
+    // Everything is checked again within two minutes.
     const from = time.ms;
     const isOver = () => isThere() || time.ms - from > 130_000;
-    await eventually('it is there, or two minutes are over', isOver, { timeoutMs: 30_000, everyMs: 500 });
+    await eventually('the key is there, or two minutes are over', isOver, { timeoutMs: 30_000, everyMs: 500 });
     assert.ok(isThere(), 'the key is not made again');
   });
 });
 
-/** Lets timers run much faster than the clock until the test is over: a tenth of a second in each turn of the loop. */
+/** Makes timers run much faster than the clock until the test is over: 100 ms in each iteration of the event loop. */
 function runFast(t: TestContext): { ms: number } {
   const time = { ms: 0 };
   t.mock.timers.enable({ apis: ['setTimeout'] });

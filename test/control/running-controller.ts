@@ -11,7 +11,7 @@ export interface LogLine {
   readonly [fact: string]: unknown;
 }
 
-/** A log that is kept. `onLine` is called before the program goes on. */
+/** A log that keeps its lines. `onLine` is called before the program continues. */
 export function keptLog(lines: LogLine[], onLine: (line: LogLine) => void = () => undefined): Logger {
   const write = (text: string) => {
     const line = JSON.parse(text) as LogLine;
@@ -26,17 +26,17 @@ export function keptLog(lines: LogLine[], onLine: (line: LogLine) => void = () =
   return pino(options, { write });
 }
 
-/** How to run it. */
+/** How to run a controller. */
 export interface RunOptions {
   readonly kubeconfig: string;
   readonly timing: LeaseTiming;
   readonly onLine?: (line: LogLine) => void;
 }
 
-/** One of them. */
+/** A controller that runs in this process. */
 export class RunningController {
   readonly lines: LogLine[] = [];
-  /** Resolves when it has ended, to the reason: undefined where it was told to end. */
+  /** Resolves when the controller has ended, to the error; undefined if it was stopped. */
   readonly ended: Promise<Error | undefined>;
   readonly #stop = new AbortController();
   #isOver = false;
@@ -57,27 +57,30 @@ export class RunningController {
       });
   }
 
-  /** Who it is in the election; undefined before it takes part. */
+  /** The identity of the controller in the election; undefined before it takes part. */
   get identity(): string | undefined {
     return this.lines.find(({ msg }) => msg === 'waiting for the lease')?.identity as string | undefined;
   }
 
-  /** Does it act? Nothing is said of one that has just lost the lead. */
+  /**
+   * Whether the controller has become the leader and has not ended. A lead that was lost a moment
+   * ago may not show yet.
+   */
   get leads(): boolean {
     return !this.#isOver && this.lines.some(({ msg }) => msg === 'leading');
   }
 
-  /** Has it ended? */
+  /** Whether the controller has ended. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** How often its log says something. */
+  /** How often its log has this message. */
   count(msg: string): number {
     return this.lines.filter((line) => line.msg === msg).length;
   }
 
-  /** Ends it. */
+  /** Stops the controller, and waits until it has ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.ended;

@@ -1,4 +1,4 @@
-/** What the real controller asks of the API server when all is well: what must be done, and not more. */
+/** The requests of the real controller when all is well: those that are needed, and no more. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Asked } from '../apiserver/faults.ts';
@@ -8,7 +8,7 @@ import { inWorld, paths, type World } from './world.ts';
 
 const soon = { timeoutMs: 20_000, everyMs: 10 };
 
-/** Requests that are about what Berth serves: neither the Lease, nor the start, nor what pools tell about themselves. */
+/** Whether a request serves Services: not the Lease, not the start, not the status of pools. */
 function aboutServing({ path, watches }: Asked): boolean {
   return !watches && !/leases|secrets|ipaddresspools/.test(path);
 }
@@ -16,12 +16,12 @@ function aboutServing({ path, watches }: Asked): boolean {
 const announced = { type: 'Announced', status: 'True', reason: 'Announced', message: 'by n1' };
 const brief = ({ method, path }: Asked) => `${method} ${path}`;
 
-/** All Services of the namespace that show an address. */
+/** The number of Services that show an address. */
 function shown({ store }: World): number {
   return store.all(paths.services).filter(({ status }) => JSON.stringify(status).includes('"ip"')).length;
 }
 
-test('a Service gets an address by two writes, and is told why', (t) =>
+test('a Service gets its address and its condition by two writes', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     const before = world.server.asked.length;
@@ -37,7 +37,7 @@ test('a Service gets an address by two writes, and is told why', (t) =>
     ]);
   }));
 
-test('Services that come to share an address cost one write of its entry', (t) =>
+test('Services that share an address from the start cost one write of its entry', (t) =>
   inWorld(t, async (world) => {
     const annotations = { 'berth.dev/allow-shared-ip': 'k' };
     const ports = [80, 81, 82];
@@ -50,14 +50,14 @@ test('Services that come to share an address cost one write of its entry', (t) =
     assert.deepEqual(entries.map(brief), [`POST ${paths.allocations}`]);
   }));
 
-test('a Service that goes is asked for once, and its address is released by one write', (t) =>
+test('a deleted Service is read once, and its address is released by one write', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     const address = await world.served('a');
     const before = world.server.asked.length;
     world.must('DELETE', `${paths.ofDefault}/a`);
-    await eventually('the entry gone', () => world.entry(address) === undefined, soon);
+    await eventually('the entry is gone', () => world.entry(address) === undefined, soon);
     assert.deepEqual(world.server.asked.slice(before).filter(aboutServing).map(brief), [
       `GET ${paths.ofDefault}/a`,
       `DELETE ${paths.allocations}/${address}`,
@@ -72,25 +72,26 @@ test('a hundred Services cost two requests each, one more when they are announce
     const names = Array.from({ length: count }, (_, i) => `s${i}`);
     const before = world.server.asked.length;
     for (const name of names) world.createService(name);
-    await eventually('all are served', () => shown(world) === count, { ...soon, everyMs: 100 });
-    // Nothing else wakes the controller: pools have been told, and all that the speakers tell comes at once.
+    await eventually('all Services show an address', () => shown(world) === count, { ...soon, everyMs: 100 });
+    // Nothing else wakes the controller: the statuses of pools are written, and all reports of
+    // speakers come at once.
     const poolsToldAt = () => world.server.requests({ path: /ipaddresspools\/.*\/status/ }).at(-1)?.at ?? 0;
-    await eventually('pools are told', () => performance.now() - poolsToldAt() > 1_100, soon);
+    await eventually('no more statuses of pools', () => performance.now() - poolsToldAt() > 1_100, soon);
     const release = world.server.holdEvents(paths.allocations);
     for (const name of names) world.tell(world.shown(name)[0] ?? '', announced);
     release();
     const areTold = () => names.filter((name) => world.condition(name, 'Announced')?.status === 'True').length;
-    await eventually('all are told', () => areTold() === count, { ...soon, everyMs: 100 });
+    await eventually('all Services have the condition', () => areTold() === count, { ...soon, everyMs: 100 });
     const asked = world.server.asked.slice(before);
     const serving = asked.filter(aboutServing).length;
     assert.ok(serving <= 3 * count, `${serving} requests`);
-    // Pools are told once a second at most.
+    // The status of a pool is written at most once a second.
     const seconds = (performance.now() - (asked[0]?.at ?? 0)) / 1000;
     const others = asked.filter(({ path }) => /secrets|ipaddresspools/.test(path)).length;
     assert.ok(others <= 3 + 2 * seconds, `${others} requests about pools in ${seconds} s`);
   }));
 
-test('what is as it should be costs no request, however often it is looked at and whoever leads', (t) =>
+test('a cluster without changes costs no request, however many passes there are and whichever controller leads', (t) =>
   inWorld(t, async (world) => {
     const first = await world.startLeading();
     for (const name of ['a', 'b', 'c']) world.createService(name);
@@ -105,7 +106,7 @@ test('what is as it should be costs no request, however often it is looked at an
         [],
         what,
       );
-      // Created, shown, asked for, released.
+      // Created, shown, read, released.
       assert.equal(asked.length, 3 * 4, what);
     };
     await quietly('the first leader');
@@ -114,7 +115,7 @@ test('what is as it should be costs no request, however often it is looked at an
     await quietly('a new leader');
   }));
 
-test('a Service that is no LoadBalancer any more has nothing of ours, and its address is free', (t) =>
+test('a Service that is no longer a LoadBalancer has no condition of Berth, and its address is free', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
@@ -124,20 +125,20 @@ test('a Service that is no LoadBalancer any more has nothing of ours, and its ad
     await eventually('its entry is gone', () => world.entry(address) === undefined, soon);
   }));
 
-test('a pool tells how much of it is used', (t) =>
+test('the status of a pool has the number of used and free addresses', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     const told = () => world.must('GET', `${paths.pools}/p`).status as { used?: string; free?: string } | undefined;
-    await eventually('it tells', () => told()?.used === '1' && told()?.free === '19', soon);
+    await eventually('the status has the numbers', () => told()?.used === '1' && told()?.free === '19', soon);
   }));
 
-test("the speakers' key is made once, and one that is there is left alone", (t) =>
+test("the speakers' key is created once, and an existing key is left alone", (t) =>
   inWorld(t, async (world) => {
     const path = `${paths.secrets}/berth-liveness`;
     const keys = () => (world.ask('GET', path).body as { data?: { keys?: string } }).data?.keys;
     const first = await world.startLeading();
-    const made = await eventually('it is made', keys, soon);
+    const made = await eventually('the key is created', keys, soon);
     const key = Buffer.from(Buffer.from(made, 'base64').toString(), 'base64');
     assert.equal(key.length, 32);
     await first.stop();
@@ -146,14 +147,14 @@ test("the speakers' key is made once, and one that is there is left alone", (t) 
     assert.equal(keys(), made);
   }));
 
-test('what a speaker tells of an address is copied to its Service, once', (t) =>
+test('the condition that a speaker writes about an address is copied to its Service, once', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
     const address = await world.served('a');
     const before = world.server.asked.length;
     world.tell(address, announced);
-    await eventually('it is told', () => world.condition('a', 'Announced')?.message === 'by n1', soon);
+    await eventually('the condition is copied', () => world.condition('a', 'Announced')?.message === 'by n1', soon);
     await world.pass();
     const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
     assert.equal(asked.filter((text) => text.endsWith('/a/status')).length, 1, asked.join('\n'));

@@ -1,6 +1,7 @@
 /**
- * Everything at once, by chance: people who change their minds, two controllers between which the lead goes to and fro, and an API server that
- * refuses, delays, loses answers and watches. Nothing may be given twice at any moment, and when it is over, all is as it should be.
+ * Everything at once, at random: people who change their minds, two controllers between which the
+ * lead moves back and forth, and an API server that refuses and delays requests, and loses answers
+ * and watches. No address may be given twice at any moment, and in the end the state must be right.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -16,10 +17,10 @@ const first = wholeNumber('BERTH_CONTROL_SEED', seed());
 const runs = wholeNumber('BERTH_CONTROL_RUNS', 3);
 const steps = 80;
 const timing = { leaseDurationMs: 5_000, renewDeadlineMs: 4_000, retryPeriodMs: 20 };
-/** Watches that break are asked for ever more rarely: few may break, or the end takes long. */
+/** Watches that break are opened again at growing intervals: only a few may break, or the end takes long. */
 const mostBreaks = 3;
 
-/** Numbers by chance that are the same for the same seed (mulberry32). */
+/** Random numbers that are the same for the same seed (mulberry32). */
 class Dice {
   #state: number;
 
@@ -76,7 +77,7 @@ class Storm {
     this.#dice = new Dice(seed);
   }
 
-  /** One thing happens. */
+  /** Makes one random thing happen. */
   async step(): Promise<void> {
     const dice = this.#dice;
     const what = dice.below(20);
@@ -90,7 +91,7 @@ class Storm {
     await delay(dice.below(8));
   }
 
-  /** Looks at single objects find what was there before, from a cache that lags. */
+  /** Makes the next reads of single objects return an older version, as from a cache that lags. */
   #stale(): void {
     const { server, store } = this.#world;
     const effect = { kind: 'Stale', backup: store.snapshot() } as const;
@@ -101,13 +102,13 @@ class Storm {
     );
   }
 
-  /** It is over. */
+  /** Ends all faults. */
   end(): void {
     this.#release();
     this.#world.server.heal();
   }
 
-  /** As kubelet does it: a controller that has ended is followed by the next. */
+  /** Like the kubelet: a controller that has ended is replaced by the next one. */
   #running() {
     const { controllers } = this.#world;
     while (controllers.filter(({ isOver }) => !isOver).length < 2) this.#world.start(timing);
@@ -154,7 +155,10 @@ class Storm {
   }
 }
 
-/** What must be so when nothing happens any more: each Service shows what the ledger gives it, or says why it has nothing. */
+/**
+ * Asserts what must hold when the storm is over: each Service shows what the ledger gives it, or
+ * has a condition about why not.
+ */
 function check({ store }: World): boolean {
   const services = store.all(paths.services);
   const entries = store.all(paths.allocations);
@@ -162,26 +166,26 @@ function check({ store }: World): boolean {
     const { type } = service.spec as { type: string };
     const shown = shownBy(service);
     const own = entries.filter((entry) => usersOf(entry).includes(service.metadata.uid)).map(addressOf);
-    assert.deepEqual([...shown], own, `${service.metadata.name} shows what is its own`);
+    assert.deepEqual([...shown], own, `${service.metadata.name} shows its own addresses`);
     const allocated = conditionOf(service);
     const expected = type !== 'LoadBalancer' ? undefined : shown.length > 0 ? 'True' : 'False';
-    assert.equal(allocated, expected, `${service.metadata.name} says what became of it`);
+    assert.equal(allocated, expected, `Allocated of ${service.metadata.name}`);
     const asks = service.metadata.annotations?.['berth.dev/loadBalancerIPs'];
-    // One that has an address keeps it while what it asks for is of others.
+    // A Service with an address keeps it while the address that it asks for belongs to other Services.
     const isOfOthers = entries.some((entry) => addressOf(entry) === asks && !own.includes(addressOf(entry)));
     const hasAsked = asks === undefined || shown.length === 0 || shown.includes(asks) || isOfOthers;
     assert.ok(hasAsked, `${service.metadata.name} asks for ${asks} and shows ${shown}`);
     const waits = type === 'LoadBalancer' && shown.length === 0 && asks === undefined;
     assert.ok(
       !waits || entries.length === addresses.length,
-      `${service.metadata.name} waits, though there are addresses`,
+      `${service.metadata.name} has no address, though some are free`,
     );
   }
   const living = new Set(services.map(({ metadata }) => metadata.uid));
   for (const entry of entries)
     assert.ok(
       usersOf(entry).every((uid) => living.has(uid)),
-      `${addressOf(entry)} is of the dead`,
+      `${addressOf(entry)} names deleted Services`,
     );
   return true;
 }
@@ -203,14 +207,14 @@ async function weather(seed: number): Promise<void> {
     world.start(timing);
     for (let i = 0; i < steps; i++) await storm.step();
     storm.end();
-    await eventually('all is as it should be', () => check(world), { timeoutMs: 40_000, everyMs: 20 });
+    await eventually('the state is right', () => check(world), { timeoutMs: 40_000, everyMs: 20 });
     world.judge.verify();
   } finally {
     await world.close();
   }
 }
 
-test('nothing is given twice in a storm, and after it all is as it should be', async (t) => {
+test('no address is given twice in a storm, and after it the state is right', async (t) => {
   const seeds = Array.from({ length: runs }, (_, i) => first + i);
   t.diagnostic(`seeds ${seeds.join(', ')} (BERTH_CONTROL_SEED, BERTH_CONTROL_RUNS)`);
   const results = await Promise.allSettled(seeds.map(weather));

@@ -1,4 +1,4 @@
-/** One object's trouble is its own: it is no reason to write without end, nor to keep others waiting. */
+/** Trouble with one object stays with that object: it causes no endless writes, and delays no other object. */
 import assert from 'node:assert/strict';
 import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
@@ -7,7 +7,7 @@ import { inWorld, paths } from './world.ts';
 const applyType = 'application/apply-patch+yaml';
 const lastTransitionTime = '2026-01-01T00:00:00Z';
 
-promise('a condition that another program holds on to is not written again and again', (t) =>
+promise('a condition that another field manager also owns is not written again and again', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
@@ -15,7 +15,7 @@ promise('a condition that another program holds on to is not written again and a
     const condition = { type: 'berth.dev/HandOff', status: 'False', reason: 'Old', message: 'old', lastTransitionTime };
     const path = `${paths.ofDefault}/a/status`;
     const before = world.server.requests({ method: 'PATCH', path }).length;
-    // As a tool does that puts a backup back.
+    // Like a tool that restores a backup.
     const { status } = world.store.request({
       ...{ method: 'PATCH', path, query: { fieldManager: 'restorer' }, contentType: applyType },
       body: { apiVersion: 'v1', kind: 'Service', metadata: { name: 'a' }, status: { conditions: [condition] } },
@@ -27,7 +27,7 @@ promise('a condition that another program holds on to is not written again and a
   }),
 );
 
-promise('Services whose status cannot be written do not keep others waiting', (t) =>
+promise('Services whose status cannot be written do not delay other Services', (t) =>
   inWorld(t, async (world) => {
     world.createPool('large', ['203.0.113.0/24']);
     await world.startLeading();
@@ -42,8 +42,8 @@ promise('Services whose status cannot be written do not keep others waiting', (t
     for (const name of names) world.tell(world.shown(name)[0] ?? '', announced);
     await refused.met;
     const isTold = () => world.condition('good', 'Announced') !== undefined;
-    await eventually('the good one is told', isTold, { timeoutMs: 2_000, everyMs: 10 }).catch(() => undefined);
-    assert.ok(isTold(), 'the Service after a hundred bad ones is not told');
+    await eventually('the condition is copied', isTold, { timeoutMs: 2_000, everyMs: 10 }).catch(() => undefined);
+    assert.ok(isTold(), 'the Service after a hundred bad ones has no condition');
   }),
 );
 
@@ -55,30 +55,30 @@ promise('an entry that a finalizer keeps does not stop allocation', (t) =>
     world.must('PATCH', `${paths.allocations}/${address}`, { metadata: { finalizers: ['example.com/x'] } });
     world.must('DELETE', `${paths.ofDefault}/a`);
     const isMarked = () => world.entry(address)?.metadata.deletionTimestamp;
-    await eventually('the entry is on its way out', isMarked, { everyMs: 10 });
+    await eventually('the entry is being deleted', isMarked, { everyMs: 10 });
     world.createService('b');
     const conflicts = () => controller.count('IPAllocation changed since it was read');
     const isOver = () => world.shown('b').length > 0 || conflicts() > 10;
-    await eventually('b is served, or tried again and again', isOver, { timeoutMs: 5_000, everyMs: 10 });
+    await eventually('b has an address, or writes conflict', isOver, { timeoutMs: 5_000, everyMs: 10 });
     assert.ok(world.shown('b').length > 0, 'b has no address, though 19 are free');
   }),
 );
 
-promise('a leader that slept through its time writes nothing any more', (t) =>
+promise('a leader that slept past its deadline writes nothing more', (t) =>
   inWorld(t, async (world) => {
     let wokeAt = Number.POSITIVE_INFINITY;
     const timing = { leaseDurationMs: 1_500, renewDeadlineMs: 1_000, retryPeriodMs: 50 };
     const controller = await world.startLeading(timing, ({ msg }) => {
       if (msg !== 'address allocated' || wokeAt < Number.POSITIVE_INFINITY) return;
-      // Nothing of this process goes on meanwhile: a pass that takes long, or a machine that is paused.
+      // The whole process stands still meanwhile, as in a very long pass or on a paused machine.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100);
       wokeAt = performance.now();
     });
     for (const name of ['a', 'b', 'c']) world.createService(name);
     const lost = await controller.ended;
     assert.match(lost?.message ?? '', /^lost lease/);
-    assert.ok(Number.isFinite(wokeAt), 'it has slept');
-    // What was under way before cannot be taken back. Statuses come after it.
+    assert.ok(Number.isFinite(wokeAt), 'the leader has slept');
+    // Requests that were under way before cannot be taken back. Statuses are written after them.
     const late = world.server.requests({ method: 'PATCH', path: /services/ }).filter(({ at }) => at >= wokeAt);
     assert.equal(late.length, 0, 'statuses were written after the lease had run out');
   }),

@@ -14,7 +14,7 @@ import { eventually } from '../lab/poll.ts';
 import { Judge, shownBy } from './judge.ts';
 import { type LogLine, RunningController } from './running-controller.ts';
 
-/** Where things are. */
+/** Paths of objects. */
 export const paths = {
   services: '/api/v1/services',
   ofDefault: '/api/v1/namespaces/default/services',
@@ -27,13 +27,13 @@ export const paths = {
   leases: '/apis/coordination.k8s.io/v1/namespaces/berth-system/leases',
 } as const;
 
-/** Fast, but for how long a leader may be silent: a test machine may be slow. */
+/** Fast, except for how long a leader may be silent: a test machine may be slow. */
 const defaultTiming: LeaseTiming = { leaseDurationMs: 5_000, renewDeadlineMs: 4_000, retryPeriodMs: 50 };
 
 const definitions = readDefinitions();
 const soon = { timeoutMs: 10_000, everyMs: 10 };
 
-/** Runs a test in a world of its own, in which nothing may be given twice. */
+/** Runs a test in its own world, and asserts that no address was given twice. */
 export async function inWorld(t: TestContext, run: (world: World) => Promise<void>): Promise<void> {
   const world = await World.open();
   t.after(() => world.close());
@@ -62,7 +62,7 @@ export class World {
     this.#folder = folder;
   }
 
-  /** Makes one with a pool of 198.51.100.1 to .20, which is advertised. */
+  /** Makes a world with a pool of 198.51.100.1 to .20, which is advertised. */
   static async open(): Promise<World> {
     const judge = new Judge();
     const clock = { aheadMs: 0 };
@@ -84,7 +84,7 @@ export class World {
     return this.server.store;
   }
 
-  /** The file that leads to the API server. */
+  /** The kubeconfig of the API server. */
   get kubeconfig(): string {
     return join(this.#folder, 'kubeconfig');
   }
@@ -107,15 +107,18 @@ export class World {
   /** Starts a controller, and waits until it leads. */
   async startLeading(timing?: LeaseTiming, onLine?: (line: LogLine) => void): Promise<RunningController> {
     const controller = this.start(timing, onLine);
-    await eventually('the controller leading', () => controller.leads, soon);
+    await eventually('the controller leads', () => controller.leads, soon);
     return controller;
   }
 
-  /** Gives the lead to one of the controllers: the Lease names it from now on. One that ends meanwhile does not get it. */
+  /**
+   * Gives the lead to one of the controllers: the Lease names it from now on. A controller that
+   * ends meanwhile does not get it.
+   */
   async giveLead(to: RunningController): Promise<void> {
-    await eventually('it is ready', () => to.identity ?? to.isOver, soon);
+    await eventually('the controller is ready', () => to.identity ?? to.isOver, soon);
     await eventually(
-      'the lead given',
+      'the controller leads',
       () => {
         const { status, body } = this.ask('GET', paths.lease);
         const lease = body as ApiObject;
@@ -131,13 +134,13 @@ export class World {
     );
   }
 
-  /** Asks for something as a person. */
+  /** Sends a request as a person would. */
   ask(method: string, path: string, body?: unknown): ApiAnswer {
     const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     return this.store.request({ method, path, body, contentType, userAgent: 'kubectl/1' });
   }
 
-  /** Asks for what must work. */
+  /** Sends a request that must succeed. */
   must(method: string, path: string, body?: unknown): ApiObject {
     const answer = this.ask(method, path, body);
     assert.ok(answer.status < 300, `${method} ${path}: ${JSON.stringify(answer.body)}`);
@@ -149,7 +152,10 @@ export class World {
     return this.must('POST', paths.pools, { metadata: { name }, spec: { addresses, ...spec } });
   }
 
-  /** Makes a Service of type LoadBalancer in the namespace `default`; an address in `metadata` is what it asks for. */
+  /**
+   * Makes a Service of type LoadBalancer in the namespace `default`. Annotations in `metadata` may
+   * ask for an address.
+   */
   createService(name: string, { spec = {}, ...metadata }: ServiceFacts = {}): ApiObject {
     const all = { type: 'LoadBalancer', ports: [{ port: 80 }], ...spec };
     return this.must('POST', paths.ofDefault, { metadata: { name, ...metadata }, spec: all });
@@ -165,18 +171,18 @@ export class World {
     return this.must('PATCH', `${paths.ofDefault}/${name}`, patch);
   }
 
-  /** The address that it asks for from now on. */
+  /** Makes the Service ask for this address from now on, or for none. */
   request(name: string, address: string | null): void {
     this.patchService(name, { metadata: { annotations: { 'berth.dev/loadBalancerIPs': address } } });
   }
 
-  /** The addresses that a Service shows; none where there is no such Service. */
+  /** The addresses that a Service shows; none if there is no such Service. */
   shown(name: string): readonly string[] {
     const { status, body } = this.ask('GET', `${paths.ofDefault}/${name}`);
     return status === 200 ? shownBy(body as ApiObject) : [];
   }
 
-  /** A condition of ours on a Service. */
+  /** One of Berth's conditions on a Service. */
   condition(name: string, type: string): Condition | undefined {
     const { conditions = [] } = this.service(name).status as { conditions?: readonly Condition[] };
     return conditions.find((one) => one.type === `berth.dev/${type}`);
@@ -188,32 +194,32 @@ export class World {
     return status === 200 ? (body as ApiObject) : undefined;
   }
 
-  /** A speaker tells of an address: the condition, and who holds it if that is said. */
+  /** Writes the status of an entry as a speaker does: a condition, and the holder if there is one. */
   tell(address: string, condition: Condition, holder?: object): ApiObject {
     const path = `${paths.allocations}/${address}/status`;
     const conditions = [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }];
     return this.must('PATCH', path, { status: { conditions, ...(holder && { holder }) } });
   }
 
-  /** Waits until a Service shows an address, this one if it is named. */
+  /** Waits until a Service shows an address, or this address if it is given. */
   async served(name: string, address?: string): Promise<string> {
     const shows = () => (address === undefined ? this.shown(name)[0] : this.shown(name).find((one) => one === address));
-    return eventually(`${name} showing ${address ?? 'an address'}`, shows, soon);
+    return eventually(`${name} shows ${address ?? 'an address'}`, shows, soon);
   }
 
   /**
-   * Waits until a pass has run that began after the call, over all that the controller knows: a Service of this name that was not there
-   * before is served, and is gone again.
+   * Waits until a pass has run that began after the call, over all that the controller knows: a new
+   * Service of this name gets an address, and is deleted again.
    */
   async pass(name = 'marker'): Promise<void> {
     this.createService(name, { spec: { loadBalancerClass: 'berth.dev/berth' } });
     const address = await this.served(name);
     this.must('DELETE', `${paths.ofDefault}/${name}`);
-    await eventually('the marker released', () => this.entry(address) === undefined, soon);
+    await eventually('the address of the marker is released', () => this.entry(address) === undefined, soon);
   }
 }
 
-/** A condition, as far as tests look at it. */
+/** A condition, with the fields that tests read. */
 export interface Condition {
   readonly type: string;
   readonly status: string;

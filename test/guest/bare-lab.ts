@@ -1,6 +1,7 @@
 /**
- * A cluster without Pods, for a guest whose processors are slow: a real API server, nodes with a real kube-proxy, and Berth's roles as
- * processes. Endpoints are a server on the control plane's host.
+ * A cluster without Pods, for a guest with slow processors: a real API server, nodes with a real
+ * kube-proxy, and Berth's roles as processes. The only endpoint is a server on the control plane's
+ * host.
  */
 import type { ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
@@ -20,7 +21,7 @@ import { createState, type LabState, planOf, writeState } from '../lab/state.ts'
 /** The port of the one endpoint. */
 const backendPort = 8080;
 
-/** Berth as it is built. */
+/** Berth as it was built. */
 const program = join(repository, 'dist/main.js');
 
 const log: Log = (line) => process.stderr.write(`lab: ${line}\n`);
@@ -28,11 +29,11 @@ const log: Log = (line) => process.stderr.write(`lab: ${line}\n`);
 /** A lab without Pods, with Berth in it. */
 export interface BareLab {
   readonly lab: Lab;
-  /** The speaker of each node, by the node's name. */
+  /** The speaker of each node, by the name of the node. */
   readonly speakers: ReadonlyMap<string, ChildProcess>;
 }
 
-/** Brings one up: two nodes. */
+/** Starts a lab with two nodes. */
 export async function upBareLab(id: string, proxyMode: ProxyMode): Promise<BareLab> {
   await downLab(id);
   const binaries = await ensureBinaries(log);
@@ -74,7 +75,7 @@ async function startBerth(lab: Lab): Promise<ReadonlyMap<string, ChildProcess>> 
   return new Map(lab.nodes.map((host) => [host.name, run(lab, host, speaker(host.name))]));
 }
 
-/** Starts one of Berth's roles, or a program of the lab's; its output is in the lab's folder. */
+/** Starts one of Berth's roles, or another program of the lab, with its output in the lab's folder. */
 function run(lab: Lab, host: LabHost, args: readonly string[]): ChildProcess {
   const [role = ''] = args;
   const argv = role.startsWith('/') ? [lab.programs + role, ...args.slice(1)] : [process.execPath, program, ...args];
@@ -90,12 +91,12 @@ export function logOf(lab: Lab, host: LabHost, role: string): string {
   return join(lab.stateDir, `${host.name}-${role.replace('/', '')}.log`);
 }
 
-/** Fields of a Service's spec, and its annotations. */
+/** Fields of a Service's spec, and annotations. */
 export interface ServiceOptions extends Readonly<Record<string, unknown>> {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** A Service of type LoadBalancer in front of the one endpoint, and that; of both families. */
+/** A Service of type LoadBalancer and its one endpoint, for both families. */
 export function serviceManifest(lab: Lab, name: string, { annotations, ...spec }: ServiceOptions = {}): string {
   const service = {
     apiVersion: 'v1',

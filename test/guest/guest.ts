@@ -1,4 +1,7 @@
-/** `npm run guest`: tests that need a kernel with IPVS, VLANs, bonds and delays, in a QEMU guest with Debian's own kernel. */
+/**
+ * `npm run guest`: tests that need a kernel with IPVS, VLANs, bonds and delays, in a QEMU guest
+ * with Debian's own kernel.
+ */
 import { readdirSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,13 +28,16 @@ const suites = readdirSync(import.meta.dirname)
   .filter((name) => name.endsWith(suffix))
   .map((name) => name.slice(0, -suffix.length));
 
-/** Exit code of a program that Ctrl-C ended, as a shell gives it. */
+/** The exit code of a program that Ctrl-C ended, as in a shell. */
 const interruptedCode = 130;
 
-/** Is a cluster with Pods in it? Such a one is too slow on a processor that QEMU translates for. */
+/** Whether the suite's cluster runs Pods. Such a cluster is too slow on processors that QEMU translates. */
 const hasPods = (suite: string) => suite.startsWith('services');
 
-/** What the guest needs besides the lab's programs. IPVS's own are for kube-proxy and for a look. */
+/**
+ * The programs that the guest needs besides those of the lab. kube-proxy needs IPVS's programs, and
+ * they help in debugging.
+ */
 const needs: readonly Need[] = [
   ['qemu-system-x86_64', 'qemu-system-x86'],
   ['modprobe', 'kmod'],
@@ -43,19 +49,19 @@ const needs: readonly Need[] = [
 
 const program = new Command('npm run guest --')
   .description(
-    "Tests that need more than this machine's kernel may have, in a QEMU guest with Debian's own kernel. It wants KVM, and works without, ten times slower: then it leaves out the suites with Pods unless they are named. The first run gets QEMU and the kernel from Debian packages.",
+    "Tests that need more than this machine's kernel may have, in a QEMU guest with Debian's own kernel. Without KVM it works ten times slower, and runs the suites with Pods only if they are named. The first run gets QEMU and the kernel from Debian packages.",
   )
-  .argument('[suites...]', `which: ${suites.join(', ')}`)
+  .argument('[suites...]', `which suites: ${suites.join(', ')}`)
   .option('--cpus <number>', 'how many processors the guest has', positiveInteger, accelerator() === 'kvm' ? 2 : 1)
   .option('--memory <gibibytes>', 'how much memory the guest has', positiveInteger, 6)
-  .option('--keep', "keep the folder with the kernel's messages and what the tests left in it", false)
-  .option('--command <command>', 'run this in the repository inside of the guest, and no tests')
+  .option('--keep', "keep the folder with the kernel's messages and the files of the tests", false)
+  .option('--command <command>', 'run this command in the repository inside the guest, instead of tests')
   .parse();
 
 const log = (line: string) => console.error(`guest: ${line}`);
 process.exitCode = await guest(program.args, program.opts<Options>());
 
-/** Prepares everything on this machine, where it is kept, and runs the tests in the guest; gives the exit code. */
+/** Prepares everything on this machine, where it is cached, and runs the tests in the guest; gives the exit code. */
 async function guest(names: readonly string[], options: Options): Promise<number> {
   const unknown = names.filter((name) => !suites.includes(name));
   if (unknown.length > 0) throw new Error(`no suite ${unknown.join(', ')}: there are ${suites.join(', ')}`);
@@ -101,7 +107,7 @@ function testCommand(names: readonly string[]): string {
   return [process.execPath, '--test', ...options, ...files].join(' ');
 }
 
-/** The guest's commands find the same programs and the same cache as here. */
+/** Makes the guest's commands find the same programs and the same cache as on this machine. */
 function scriptOf(command: string): string {
   const names = ['PATH', 'HOME', 'KUBEBUILDER_ASSETS', 'GOFLAGS', 'GOPATH'];
   const passed = names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]));
@@ -117,6 +123,6 @@ function scriptOf(command: string): string {
 
 function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number above 0 is wanted');
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('must be a whole number above 0');
   return value;
 }

@@ -1,5 +1,6 @@
 #!/busybox sh
-# First process of the guest, in its memory: this machine's root, read-only, below a disk of the guest's own becomes the root.
+# The guest's first process, in its memory. The new root is an overlay: this machine's root,
+# read-only, below a disk of the guest.
 set -eu
 b=/busybox
 $b mkdir -p /proc /sys /dev /host /disk /root
@@ -11,11 +12,11 @@ $b mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose host
 $b mount -t ext4 /dev/vda /disk
 $b mkdir /disk/changes /disk/work /disk/labs
 $b mount -t overlay -o lowerdir=/host,upperdir=/disk/changes,workdir=/disk/work overlay /root
-# containerd's own layers cannot lie on layers.
+# containerd's own overlays cannot lie on an overlay.
 $b mkdir -p /root/var/lib/berth-lab
 $b mount -o bind /disk/labs /root/var/lib/berth-lab
 $b mount -o move /dev /root/dev
 $b mount -o move /sys /root/sys
 $b mount -o move /proc /root/proc
-# shellcheck disable=SC2154 # The kernel gives it: from its command line.
+# shellcheck disable=SC2154 # The kernel sets it, from its command line.
 exec $b switch_root /root /bin/sh "$berth_script"

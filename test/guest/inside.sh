@@ -1,6 +1,7 @@
 #!/bin/sh
-# First process of the guest once it has its root: makes it a machine, runs the command and switches it off.
-# The kernel's command line gives berth_modules, the folder of its modules, among the environment.
+# The guest's first process once the root is there: sets up the machine, runs the command and
+# powers off. The kernel's command line sets berth_modules, the folder of its modules, in the
+# environment.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts

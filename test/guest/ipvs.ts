@@ -1,4 +1,7 @@
-/** kube-proxy in IPVS mode has every VIP on an interface of every node: what that does to who answers for it. */
+/**
+ * kube-proxy in IPVS mode puts every VIP on an interface of every node. These tests show that one
+ * node answers for it nevertheless.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { addressOf, advertisingMacs, answeringMacs, curl, poolManifest } from '../cluster/berth.ts';
@@ -6,10 +9,13 @@ import { outcome } from '../cluster/promises/client.ts';
 import { downLab, eventually, type LabHost } from '../lab/cluster.ts';
 import { type BareLab, serviceManifest, upBareLab } from './bare-lab.ts';
 
-/** How many of two kernels answer for what they have on another interface, and ask in its name. */
+/**
+ * How many of the two kernels answer for an address on another interface, and use it as source of
+ * their own requests.
+ */
 const strays = { ipvs: 2, 'ipvs-strict': 0 } as const;
 
-/** Makes the tests of a mode of kube-proxy, on a cluster of its own. */
+/** Declares the tests for a mode of kube-proxy, on a cluster of its own. */
 export function testIpvs(mode: keyof typeof strays): void {
   const id = mode.replace('-', '');
   let bare: BareLab;
@@ -18,22 +24,22 @@ export function testIpvs(mode: keyof typeof strays): void {
 
   const holder = async (): Promise<LabHost> => {
     const macs = [...(await answeringMacs(bare.lab, vip))];
-    assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
+    assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'no host'}`);
     return bare.lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`${macs[0]} is no node's`);
   };
   const other = async () => {
     const { name } = await holder();
     return bare.lab.nodes.find((node) => node.name !== name) ?? assert.fail();
   };
-  /** What the client's kernel believes. */
+  /** The MAC that the client's kernel has for an address. */
   const neighbor = async (address: string) =>
     /lladdr (\S+)/.exec((await bare.lab.client.exec(['ip', 'neigh', 'show', address])).stdout)?.[1];
 
-  /** Makes a node's kernel ask for the client, for the sake of a packet from one of its addresses. */
+  /** Makes a node's kernel resolve the client, by a packet from one of the node's addresses. */
   const ask = async (node: LabHost, from: string, target: string) => {
     await node.exec(['ip', 'neigh', 'flush', 'to', target]);
     await node.exec(['ping', '-c', '2', '-W', '1', '-I', from, target]);
-    assert.match((await node.exec(['ip', 'neigh', 'show', target])).stdout, /lladdr/, 'it did ask');
+    assert.match((await node.exec(['ip', 'neigh', 'show', target])).stdout, /lladdr/, 'the node has resolved it');
   };
 
   before(async () => {
@@ -55,7 +61,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     }
   });
 
-  test(`the kernels by themselves answer for what they have, and ask in its name: ${strays[mode]} of 2`, async () => {
+  test(`for an address that is no VIP, kernels answer and send requests from it: ${strays[mode]} of 2`, async () => {
     const address = vip.replace(/\d+$/, '251');
     for (const node of bare.lab.nodes) await node.exec(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
     try {
@@ -74,14 +80,14 @@ export function testIpvs(mode: keyof typeof strays): void {
     assert.equal((await advertisingMacs(bare.lab, vip6)).size, 1);
   });
 
-  test('no node takes the kernel of another one for a program that announces, or for a host that has the address', async () => {
+  test('no node reports a conflict because of the kernel of another node', async () => {
     const format = 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Conflict")].reason}{end}';
     assert.equal(await bare.lab.kubectl(['get', 'ipallocations', '-o', format]), '');
     const events = await bare.lab.kubectl(['get', 'events', '-A', '-o', 'jsonpath={.items[*].reason}']);
     assert.doesNotMatch(events, /AddressTaken|AnnouncedByOtherProgram|AddressConflict/);
   });
 
-  test("requests in the VIP's name by a node that does not hold it do not lead the client astray", async () => {
+  test('requests with the VIP as source, from a node that is not the holder, do not mislead the client', async () => {
     const { client, nodes } = bare.lab;
     const [mac6 = ''] = await advertisingMacs(bare.lab, vip6);
     const families = [
@@ -90,7 +96,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     ];
     for (const { address, target, mac } of families) {
       const stranger = nodes.find((node) => node.mac !== mac) ?? assert.fail();
-      await eventually('the right neighbor', async () => {
+      await eventually('the client has the right neighbor', async () => {
         await curl(bare.lab, address);
         return (await neighbor(address)) === mac;
       });
@@ -99,7 +105,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     }
   });
 
-  test('the VIP is served, answers pings, and refuses ports that it has not', async () => {
+  test('the VIP is served, answers pings, and refuses other ports', async () => {
     const { lab } = bare;
     await eventually('an answer over IPv4', () => curl(lab, vip));
     await eventually('an answer over IPv6', () => curl(lab, vip6));
@@ -108,7 +114,7 @@ export function testIpvs(mode: keyof typeof strays): void {
       async () => (await lab.client.exec(['ping', '-c', '1', '-W', '2', vip])).code === 0,
     );
     assert.equal(await outcome(lab.client, { address: vip, port: 81 }, 'Refused'), 'Refused');
-    // The node's own server on all addresses is no port of the VIP.
+    // A server of the node itself that listens on all addresses serves no port of the VIP.
     assert.notEqual(await outcome(lab.client, { address: vip, port: 10_256 }), 'Answered');
   });
 
@@ -118,11 +124,11 @@ export function testIpvs(mode: keyof typeof strays): void {
     await lab.apply(serviceManifest(lab, 'closed', { loadBalancerSourceRanges: ['192.0.2.0/24'] }));
     const [open, closed] = [await addressOf(lab, 'open'), await addressOf(lab, 'closed')];
     await eventually('an answer', () => curl(lab, open));
-    await eventually('one node answers for the other', async () => (await answeringMacs(lab, closed)).size === 1);
+    await eventually('one node answers for the closed one', async () => (await answeringMacs(lab, closed)).size === 1);
     assert.notEqual(await outcome(lab.client, { address: closed }), 'Answered');
   });
 
-  test('a VIP that is handed off by NodePort is on no interface, and served', async () => {
+  test('a VIP that is handed off by NodePort is on no interface, and is served', async () => {
     const { lab } = bare;
     await lab.apply(serviceManifest(lab, 'ported', { annotations: { 'berth.dev/hand-off': 'NodePort' } }));
     const address = await addressOf(lab, 'ported');
@@ -133,11 +139,11 @@ export function testIpvs(mode: keyof typeof strays): void {
     }
   });
 
-  test('a VIP whose Service is deleted is on no interface any more, and nobody answers', async () => {
+  test('a VIP whose Service is deleted is on no interface any more, and no node answers for it', async () => {
     const { lab } = bare;
     const address = await addressOf(lab, 'open');
     await lab.kubectl(['delete', 'service', 'open']);
-    await eventually('silence', async () => (await answeringMacs(lab, address)).size === 0);
+    await eventually('no answer', async () => (await answeringMacs(lab, address)).size === 0);
     for (const node of lab.nodes) {
       await eventually(`${address} is not on ${node.name}`, async () => {
         return !(await node.exec(['ip', '-o', 'address'])).stdout.includes(` ${address}/`);
@@ -157,7 +163,7 @@ export function testIpvs(mode: keyof typeof strays): void {
     const answered = (count: number) => eventually(`${count} answers`, () => said.includes(`${count}\n`));
     await answered(3);
     await lab.kubectl(['annotate', 'ipallocation', vip, `berth.dev/move-to=${name}`]);
-    await eventually('the move', async () => (await holder()).name === name);
+    await eventually('the VIP has moved', async () => (await holder()).name === name);
     const before = Number(said.trim().split('\n').at(-1));
     await answered(before + 10);
     child.stdin?.end();
@@ -165,15 +171,15 @@ export function testIpvs(mode: keyof typeof strays): void {
     assert.equal(code, 0, said);
   });
 
-  test('a VIP whose holder is cut off is taken over, and served', async () => {
+  test('a VIP whose holder is cut off is taken over and served', async () => {
     const [first, second] = [await holder(), await other()];
     await bare.lab.cutLink(first);
     try {
-      await eventually('the other node', async () => (await holder()).name === second.name);
+      await eventually('the other node answers', async () => (await holder()).name === second.name);
       await eventually('an answer', () => curl(bare.lab, vip));
     } finally {
       await bare.lab.restoreLink(first);
     }
-    await eventually('one answer again', async () => (await holder()) !== undefined);
+    await eventually('one node answers again', async () => (await holder()) !== undefined);
   });
 }

@@ -5,7 +5,7 @@ import { cached, cacheFolder } from '../lab/cache.ts';
 import { type Log, phase } from '../lab/progress.ts';
 import { mustRun } from '../lab/run.ts';
 
-/** Modules that the guest needs to find its root: QEMU's bus, disk and shared folders, and the file systems on them. */
+/** Modules that the guest needs to find its root: QEMU's bus, disk and shared folders, and their file systems. */
 const bootModules = ['virtio_pci', 'virtio_blk', '9pnet_virtio', '9p', 'ext4', 'overlay'];
 
 const image = 'linux-image-amd64';
@@ -14,11 +14,11 @@ const image = 'linux-image-amd64';
 export interface Kernel {
   readonly vmlinuz: string;
   readonly initramfs: string;
-  /** Folder with `lib/modules/VERSION`. */
+  /** The folder that has `lib/modules/VERSION`. */
   readonly folder: string;
 }
 
-/** Gives the kernel of this machine's Debian release, after it got it where it is not in the cache. */
+/** Gives the kernel of this machine's Debian release. Downloads it if it is not in the cache. */
 export async function ensureKernel(log: Log): Promise<Kernel> {
   const depends = await mustRun(['apt-cache', 'depends', image]);
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
@@ -27,14 +27,14 @@ export async function ensureKernel(log: Log): Promise<Kernel> {
   const folder = join(cacheFolder(), 'guest', name);
   await cached(folder, (temporary) => phase(log, `getting ${name}`, () => get(temporary, name, version)));
   const initramfs = join(folder, 'initramfs');
-  // What is in it besides the modules is of this work tree.
-  await phase(log, 'first file system of the guest', () => makeInitramfs(folder, version, initramfs));
+  // The other files in it come from this work tree.
+  await phase(log, 'initial file system of the guest', () => makeInitramfs(folder, version, initramfs));
   return { vmlinuz: join(folder, `boot/vmlinuz-${version}`), initramfs, folder };
 }
 
 async function get(folder: string, name: string, version: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  // apt would like to download as a user of its own, who may not write here.
+  // By default apt downloads as a user of its own, which may not write here.
   await mustRun(['apt-get', '-o', 'APT::Sandbox::User=root', 'download', name, 'busybox-static'], { cwd: folder });
   const packages = (await readdir(folder)).filter((file) => file.endsWith('.deb'));
   for (const file of packages) {
@@ -44,7 +44,7 @@ async function get(folder: string, name: string, version: string): Promise<void>
   await mustRun(['depmod', '-b', folder, version]);
 }
 
-/** A file system that fits in memory: Busybox, the modules, numbered in the order of loading, and a script. */
+/** Makes a file system for the guest's memory: Busybox, the modules, numbered in the order of loading, and a script. */
 async function makeInitramfs(kernel: string, version: string, target: string): Promise<void> {
   const root = `${target}.files`;
   await rm(root, { recursive: true, force: true });

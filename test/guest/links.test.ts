@@ -1,4 +1,4 @@
-/** Links that the usual kernel of the lab does not have: VLANs, bonds, and a network that takes its time. */
+/** Links that the lab's usual kernel does not have: VLANs, bonds, and a network with delay. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { addressOf, answeringMacs, poolManifest } from '../cluster/berth.ts';
@@ -9,7 +9,7 @@ import { mustRun } from '../lab/run.ts';
 import { type BareLab, serviceManifest, upBareLab } from './bare-lab.ts';
 
 const id = 'links';
-/** So long nothing may move. */
+/** For this long nothing may move. */
 const watchMs = 30_000;
 let bare: BareLab;
 
@@ -36,7 +36,7 @@ async function expose(name: string, address: string): Promise<void> {
   assert.equal(await addressOf(lab, name), address);
 }
 
-/** Takes it away again. */
+/** Removes the Service and its pool. */
 async function hide(name: string): Promise<void> {
   await bare.lab.kubectl(['delete', 'service,ipaddresspool,l2advertisement', name]);
 }
@@ -45,7 +45,7 @@ async function macOf(node: LabHost, link: string): Promise<string> {
   return (await node.exec(['cat', `/sys/class/net/${link}/address`])).stdout.trim();
 }
 
-test('a VIP of a VLAN is answered on that VLAN, and one of the untagged network without a tag', async () => {
+test('a VIP of a VLAN is answered on that VLAN, and a VIP of the untagged network without a tag', async () => {
   const { client, nodes, subnet } = bare.lab;
   const [native = ''] = subnet.vips.split('-');
   const vip = '192.168.10.200';
@@ -67,8 +67,9 @@ test('a VIP of a VLAN is answered on that VLAN, and one of the untagged network 
     assert.ok(nodes.some(({ mac }) => macs.has(mac)));
     assert.equal((await macsOn('eth0.20', vip)).size, 0, 'on another VLAN');
     assert.equal((await macsOn('eth0', vip)).size, 0, 'without a tag');
-    await eventually('it is served', () => get(client, { address: vip }));
-    // The speaker has a packet socket on the link that carries the VLANs, too, where the kernel has taken the tags off.
+    await eventually('the VIP is served', () => get(client, { address: vip }));
+    // The speaker also has a packet socket on the link that carries the VLANs, where the kernel has
+    // already removed the tags.
     await expose('native', native);
     await eventually('an answer without a tag', async () => (await macsOn('eth0', native)).size === 1);
     for (const link of ['eth0.10', 'eth0.20']) assert.equal((await macsOn(link, native)).size, 0, link);
@@ -116,12 +117,12 @@ test('a VIP on a bond is announced on the bond, and stays when a member loses it
     const holder = holders.find(({ mac }) => macs.has(mac))?.node ?? assert.fail(`${[...macs]} is no bond's`);
     assert.equal(macs.size, 1);
     const links = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.links[*].name}'];
-    await eventually('the bond in the ledger', async () => (await bare.lab.kubectl(links)) === 'bond0');
-    await eventually('it is served', () => get(client, { address: vip }));
+    await eventually('the ledger names the bond', async () => (await bare.lab.kubectl(links)) === 'bond0');
+    await eventually('the VIP is served', () => get(client, { address: vip }));
     const before = await active(holder);
     await ip(bridge, `link set ${port(holder.name, Number(before.slice(1)))} down`);
-    await eventually('the other member', async () => (await active(holder)) !== before);
-    await eventually('it is served still', () => get(client, { address: vip }));
+    await eventually('the other member is active', async () => (await active(holder)) !== before);
+    await eventually('the VIP is still served', () => get(client, { address: vip }));
     assert.deepEqual(await macsOn('m0', vip), macs);
   } finally {
     await hide('bond');
@@ -139,7 +140,7 @@ test('100 ms of delay and jitter between the nodes move nothing', async () => {
   await expose('delay', vip);
   const delay = ['root', 'netem', 'delay', '100ms', '30ms', 'distribution', 'normal'];
   try {
-    await eventually('it is served', () => get(lab.client, { address: vip }));
+    await eventually('the VIP is served', () => get(lab.client, { address: vip }));
     const before = await eventually('a holder', async () => (await term()).trim() || undefined);
     for (const { exec, link } of lab.nodes)
       assert.equal((await exec(['tc', 'qdisc', 'add', 'dev', link, ...delay])).code, 0);
@@ -151,7 +152,7 @@ test('100 ms of delay and jitter between the nodes move nothing', async () => {
       assert.equal(await term(), before);
       assert.equal((await answeringMacs(lab, vip)).size <= 1, true, 'never two');
     }
-    await eventually('it is served still', () => get(lab.client, { address: vip }));
+    await eventually('the VIP is still served', () => get(lab.client, { address: vip }));
   } finally {
     for (const { exec, link } of lab.nodes) await exec(['tc', 'qdisc', 'del', 'dev', link, 'root']);
     await hide('delay');

@@ -1,4 +1,4 @@
-/** A QEMU guest that sees this machine's files, with changes of its own, and runs one command. */
+/** A QEMU guest that sees this machine's files, has its own changes, and runs one command. */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { mustRun } from '../lab/run.ts';
 import type { Kernel } from './kernel.ts';
 
-/** What the guest runs and gets. */
+/** What the guest runs, and what it gets. */
 export interface GuestOptions {
   readonly kernel: Kernel;
   /** A shell script. */
@@ -14,24 +14,28 @@ export interface GuestOptions {
   readonly accel: Accelerator;
   readonly cpus: number;
   readonly memoryGib: number;
-  /** An empty folder that both sides see: `/run/out` in the guest. The kernel's messages are in it as `console.log`. */
+  /** An empty folder that both sides see, in the guest as `/run/out`. The kernel's messages are in `console.log`. */
   readonly folder: string;
 }
 
-/** Of the guest's own disk, which takes up as much of this machine's as is written. */
+/** The size of the guest's own disk. On this machine it takes only the space that is written. */
 const diskSize = '20G';
 
-/** How QEMU runs the guest's processors: on this machine's, or translated, ten times slower and more. */
+/** How QEMU runs the guest's processors: on those of this machine, or translated, at least ten times slower. */
 export type Accelerator = 'kvm' | 'tcg';
 
 const processors: Readonly<Record<Accelerator, readonly string[]>> = {
-  // Without one register, which a machine that is a guest itself may not let QEMU write.
+  // Without one register that QEMU may not be allowed to write if this machine is itself a guest.
   kvm: ['-accel', 'kvm', '-cpu', 'host,-arch-capabilities'],
-  // The guest's clock counts instructions, a nanosecond each: to itself it is a machine of usual speed, however busy this one is.
+  // The guest's clock counts instructions, one nanosecond each. So the guest sees a machine of
+  // usual speed, however busy this one is.
   tcg: ['-accel', 'tcg,thread=single', '-cpu', 'max', '-icount', 'shift=0', '-rtc', 'clock=vm'],
 };
 
-/** KVM on the processor's own virtualisation. KVM without it (`kvm_pvm`) runs only kernels that were made for that. */
+/**
+ * KVM with the processor's own virtualization. KVM without it (`kvm_pvm`) runs only kernels that
+ * were made for that.
+ */
 const hardware = ['/sys/module/kvm_intel', '/sys/module/kvm_amd'];
 
 /** What this machine offers. */
@@ -45,7 +49,7 @@ export function accelerator(): Accelerator {
   }
 }
 
-/** Runs the script in a new guest; its output comes here. Gives its exit code. */
+/** Runs the script in a new guest, with its output here. Gives its exit code. */
 export async function runInGuest(options: GuestOptions): Promise<number> {
   const { folder, script } = options;
   await mkdir(folder, { recursive: true });
@@ -67,7 +71,7 @@ export async function runInGuest(options: GuestOptions): Promise<number> {
 
 function argumentsOf({ kernel, accel, cpus, memoryGib, folder }: GuestOptions, disk: string): readonly string[] {
   const inside = join(import.meta.dirname, 'inside.sh');
-  // Names that the kernel does not know become the environment of the first process.
+  // The kernel puts names that it does not know into the environment of the first process.
   const commandLine = `console=ttyS0 panic=-1 loglevel=4 berth_script=${inside} berth_modules=${kernel.folder}`;
   return [
     ...[...processors[accel], '-smp', `${cpus}`, '-m', `${memoryGib}G`],
@@ -83,7 +87,7 @@ function argumentsOf({ kernel, accel, cpus, memoryGib, folder }: GuestOptions, d
   ];
 }
 
-/** Runs QEMU to its end, which is the guest's. It ends with this process at the latest. */
+/** Runs QEMU until the guest ends, at most until this process ends. */
 function qemu(args: readonly string[]): Promise<void> {
   const argv = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args];
   const child = spawn('setpriv', argv, { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -1,4 +1,7 @@
-/** Asks the same path again and again over one TCP connection, until its input ends; then tells how often. It fails when the connection does. */
+/**
+ * Requests the same path again and again over one TCP connection, until its input ends. Prints the
+ * number of answers after each one. Fails when the connection fails.
+ */
 import { Agent, get } from 'node:http';
 
 const [url = ''] = process.argv.slice(2);

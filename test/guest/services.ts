@@ -1,4 +1,7 @@
-/** What the Services documentation of Kubernetes promises for LoadBalancer, in a mode of kube-proxy that the guest's kernel has. */
+/**
+ * Tests what the Kubernetes documentation of Services promises for LoadBalancer, in a mode of
+ * kube-proxy that needs the guest's kernel.
+ */
 import { installBerth } from '../cluster/berth.ts';
 import { columnsOf } from '../cluster/promises/column.ts';
 import { keepPromises } from '../cluster/promises/keep.ts';

@@ -18,32 +18,32 @@ export interface ExpectedFailure {
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
-  'an address that a Service on its way out still shows is given to no other': {
+  'an address that a terminating Service still shows goes to no other Service': {
     file: 'control/addresses.test.ts',
     fault: 'a Service with a finalizer and a deletionTimestamp counts as gone',
     shows: /two Services showed one address at once/,
   },
-  'an entry that names the present Service is not rewritten for its former self': {
+  'an entry that names a recreated Service is not rewritten to name the deleted one': {
     file: 'control/addresses.test.ts',
     fault: 'the writer does not ask whether those in Bind.former are gone',
     shows: /the entry names a Service that is gone/,
   },
-  'labels, annotations, owners and finalizers of others stay on an entry': {
+  'labels, annotations, owners and finalizers of other writers stay on an entry': {
     file: 'control/addresses.test.ts',
     fault: 'entries are replaced as a whole, by what Berth knows of them',
-    shows: /what others wrote on the entry is gone/,
+    shows: /fields of other writers are gone from the entry/,
   },
   'the end of a move leaves a reservation as it is': {
     file: 'control/addresses.test.ts',
     fault: 'the end of a move writes the entry as one in use',
     shows: /the reservation is gone/,
   },
-  'a pool on its way out gives no address to a new Service': {
+  'a pool that is being deleted gives no address to a new Service': {
     file: 'control/addresses.test.ts',
     fault: 'the deletionTimestamp of a pool is not looked at',
     shows: /has an address of a pool that is being deleted/,
   },
-  'an entry on its way out takes no new Service': {
+  'an entry that is being deleted takes no new Service': {
     file: 'control/addresses.test.ts',
     fault: 'the deletionTimestamp of an entry is not looked at',
     shows: /joined an entry that is being deleted/,
@@ -145,22 +145,22 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a range that Berth does not read counts as no range at all, and lets everybody in',
     shows: /it is open to every client/,
   },
-  'a condition that another program holds on to is not written again and again': {
+  'a condition that another field manager also owns is not written again and again': {
     file: 'control/tenants.test.ts',
     fault: 'a status that another manager co-owns is written in every pass, and each write leads to a pass',
     shows: /the same status is written without end/,
   },
-  'Services whose status cannot be written do not keep others waiting': {
+  'Services whose status cannot be written do not delay other Services': {
     file: 'control/tenants.test.ts',
     fault: 'the first hundred statuses that tell of announcements are always the same ones',
-    shows: /the Service after a hundred bad ones is not told/,
+    shows: /the Service after a hundred bad ones has no condition/,
   },
   'an entry that a finalizer keeps does not stop allocation': {
     file: 'control/tenants.test.ts',
     fault: 'an entry counts as gone once its deletion was taken, and its address is chosen again and again',
     shows: /b has no address, though 19 are free/,
   },
-  'a leader that slept through its time writes nothing any more': {
+  'a leader that slept past its deadline writes nothing more': {
     file: 'control/tenants.test.ts',
     fault: 'a pass goes on writing until a timer has found out that the lease is over',
     shows: /statuses were written after the lease had run out/,
@@ -175,20 +175,20 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the Lease is given back as it was before the renewal whose answer was not waited for, which is refused',
     shows: /the successor has to wait until the Lease runs out/,
   },
-  'after a list the views are what the list says, also when the cluster was set back': {
+  'after a list the views equal the list, also when the cluster was restored from a backup': {
     file: 'control/restore.test.ts',
     fault: 'a list does not replace what has a higher version',
     shows: /the views are of before the restore/,
   },
-  'a leader goes on when the cluster was set back': {
+  'a leader continues when the cluster was restored from a backup': {
     file: 'control/restore.test.ts',
     fault: 'what is read after a conflict counts for nothing where its version is lower',
     shows: /the entry cannot be written any more/,
   },
-  'a status that was refused because the Service was touched is written without a wait': {
+  'a status that was refused because the Service had changed is written again without a wait': {
     file: 'control/restore.test.ts',
     fault: 'a refused status is tried again when something else wakes the controller, or after a minute',
-    shows: /the Service waits for the next look at everything/,
+    shows: /the Service waits for the next periodic pass/,
   },
   "the speakers' key is made again when it was deleted": {
     file: 'control/restore.test.ts',
@@ -198,14 +198,14 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a proxy that the kubeconfig names is used': {
     file: 'control/connection.test.ts',
     fault: 'proxy-url is not read',
-    shows: /the proxy of the kubeconfig is not asked \(1 went past it\)/,
+    shows: /no request to the proxy of the kubeconfig \(1 went past it\)/,
   },
   'a proxy that the environment names is used': {
     file: 'control/connection.test.ts',
     fault: 'HTTPS_PROXY is not read',
-    shows: /the proxy of the environment is not asked/,
+    shows: /no request to the proxy of the environment/,
   },
-  'an API server whose authority was replaced is trusted again without a restart': {
+  'an API server whose certificate authority was replaced is trusted again without a restart': {
     file: 'control/connection.test.ts',
     fault: 'the certificates of the authority are read once',
     shows: /the new authority is not trusted/,
@@ -342,26 +342,26 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'net/nics.test.ts',
     fault:
       'A node with two links in one segment hears its own gratuitous ARP on the second one, and reports a foreign claim.',
-    shows: /the frames of its first link are a claim on its second one/,
+    shows: /frames of the first link count as a claim on the second one/,
   },
-  'what a host says of a VIP in another segment than its own is no claim to it': {
+  'gratuitous ARP for a VIP in another segment is no claim to it': {
     file: 'net/nics.test.ts',
     fault: 'What is heard carries no link, so a claim in any segment counts as if it came from that of the VIP.',
     shows: /a claim in another segment is believed/,
   },
-  'before a VIP is taken it is asked for on the link that is named for it': {
+  'before a takeover the VIP is probed on the link that is named for it': {
     file: 'net/nics.test.ts',
     fault:
       'Where no link has an address in the subnet of a VIP, no question is sent, and the silence counts as the answer.',
-    shows: /it is taken from a node that nobody asked for it/,
+    shows: /the VIP is taken over without a probe/,
   },
-  'what a Pod on a bridge says of a VIP is no claim to it': {
+  'gratuitous ARP of a Pod on a bridge is no claim to the VIP': {
     file: 'net/pod-links.test.ts',
     fault:
       'Gratuitous ARP that a Pod sends on the bridge of its node counts as if it came from the network of the VIP.',
     shows: /a Pod on a bridge is believed/,
   },
-  'what a Pod on a routed link says of a VIP is no claim to it': {
+  'gratuitous ARP of a Pod on a routed link is no claim to the VIP': {
     file: 'net/pod-links.test.ts',
     fault: 'Gratuitous ARP that a Pod sends on its own routed link counts as if it came from the network of the VIP.',
     shows: /a Pod on a routed link is believed/,
@@ -378,85 +378,85 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'overlapping source ranges of one Service keep the rules of no Service out of the kernel': {
+  'overlapping source ranges of one Service do not keep the rules out of the kernel': {
     file: 'net/raw/refusals.test.ts',
     fault: 'nft refuses overlapping ranges, and with them the whole transaction: no VIP of the node has rules',
     shows: /10\.0\.0\.0\/8,10\.1\.0\.0\/16: Refused/,
   },
-  'an address whose rules the kernel does not take keeps the rules of no other one out': {
+  'an address whose rules the kernel refuses does not keep the rules of other addresses out': {
     file: 'net/raw/refusals.test.ts',
     fault: 'what the kernel refuses is not isolated: one bad element keeps all rules out',
     shows: /^AssertionError.*: Refused/,
   },
-  'what is loaded is kept alive while a change is refused': {
+  'loaded rules are kept alive while a change is refused': {
     file: 'net/raw/refusals.test.ts',
     fault: 'after a refused change nothing is renewed, and the rules that are loaded run out after ten minutes',
-    shows: /the gate is open for another while: it gave false/,
+    shows: /the gate is renewed: it gave false/,
   },
-  'a link of any name that the kernel allows keeps no rule out of the kernel': {
+  'no link name that the kernel allows keeps the rules out of the kernel': {
     file: 'net/raw/refusals.test.ts',
     fault: "a link's name goes into nft's text as it is: a quote or a star in it keeps all rules out",
     shows: /unexpected string, expecting comma or '\}'/,
   },
-  'links whose names differ in one sign are each a way in for Spread': {
+  'links whose names differ in one character each have a hook for Spread': {
     file: 'net/raw/refusals.test.ts',
     fault:
       'all signs become "_" in the names of chains, so that one of two links (v0.1, v0-1) has no chain, without a word',
     shows: /the links that have a hook/,
   },
-  'what another speaker calls its hardware address adds no rule': {
+  'the hardware address that a peer reports adds no rule': {
     file: 'net/raw/refusals.test.ts',
     fault: "a peer's hardware address goes into nft's text unchecked",
-    shows: /a rule of a stranger is in the kernel/,
+    shows: /a rule from the heartbeat is in the kernel/,
   },
-  'a range in a spelling that Kubernetes reads lets in those that Kubernetes would let in': {
+  'a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes': {
     file: 'net/raw/packets.test.ts',
     fault:
       'a range that our parser does not read is left out, and a Service without any other range is open to everybody',
     shows: /a client outside of the range\s+\+ actual - expected\s+\+ 'Answered'/,
   },
-  'ranges of the other family alone mean the same with both hand-offs': {
+  'source ranges of only the other family mean the same with both hand-offs': {
     file: 'net/raw/packets.test.ts',
     fault: 'kube-proxy lets every client in, and hand-off NodePort none',
     shows: /NodePort: 'Timeout'\s+- +NodePort: 'Answered'/,
   },
-  'a port that is handed to a node port is served by a node that reports no address of the family': {
+  'a port with hand-off NodePort is served by a node that reports no address of the family': {
     file: 'net/raw/packets.test.ts',
     fault: 'there is nothing to rewrite to, the packets are dropped in silence, and no status says so',
     shows: /a client of the VIP\s+\+ actual - expected\s+\+ 'Timeout'/,
   },
-  'packets for an address that another host was found to have are left alone': {
+  'packets for an address that another host has are left alone': {
     file: 'net/raw/packets.test.ts',
     fault: 'Pods that talk to the host which has the address (AddressTaken) are reset on the way',
-    shows: /a Pod that talks to the stranger\s+\+ actual - expected\s+\+ 'ECONNREFUSED'/,
+    shows: /a Pod that connects to the other host\s+\+ actual - expected\s+\+ 'ECONNREFUSED'/,
   },
-  'a node behind a router gets its new connections although its speaker is silent': {
+  'a node behind a router still gets new connections while its speaker is silent': {
     file: 'net/raw/dead-nodes.test.ts',
     fault: 'new connections to the Pods of a node are dropped because we do not hear its speaker',
-    shows: /Pods of a node that only we do not hear/,
+    shows: /Pods of a node whose heartbeats only we miss/,
   },
   "a node's own addresses are never avoided, whatever runs on its network": {
     file: 'net/raw/dead-nodes.test.ts',
     fault:
       'endpoints on the host network make the address of the node a dead endpoint, and with it SSH and the kubelet',
-    shows: /SSH, kubelet and the API server are there as well/,
+    shows: /SSH, kubelet and the API server use this address, too/,
   },
   'a Pod of a living node stays reachable, whatever node another slice names for its address': {
     file: 'net/raw/dead-nodes.test.ts',
     fault: 'an EndpointSlice is believed that puts the address of any Pod or node at a dead node',
-    shows: /what a stranger says of living nodes/,
+    shows: /a forged slice about living nodes/,
   },
-  'a VIP is found well once another Pod serves it, however often the dead one was knocked at': {
+  'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
     file: 'net/knocking-again.test.ts',
     fault: 'every knock is from one source port: each refreshes the tracked connection that leads to the dead Pod',
-    shows: /four rows of knocks went to the dead Pod/,
+    shows: /four series of probes went to the dead Pod/,
   },
-  'readers of the metrics that come one after the other start no program for each': {
+  'scrapes of the metrics in quick succession do not each start a program': {
     file: 'net/scrapes.test.ts',
     fault: 'each scrape of /metrics starts nft four times, and the port is open to the network of the nodes',
     shows: /20 programs were started for five readers, 4 for the first/,
   },
-  'a speaker hears both families where sockets of IPv6 are for IPv6 alone by default': {
+  'a speaker receives both families also with net.ipv6.bindv6only=1': {
     file: 'net/ipv4-only-sockets.test.ts',
     fault: 'with net.ipv6.bindv6only=1 no heartbeat of IPv4 is heard',
     shows: /-\s+'by IPv4',\s+'by IPv6'/,

@@ -1,4 +1,4 @@
-/** Fixture: announces one VIP from this namespace with the speaker's own parts; only news of the links start a pass. */
+/** Fixture: announces one VIP from this namespace with the speaker's own parts. A pass runs only when links change. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { linksFor } from '../../src/announce/links.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';

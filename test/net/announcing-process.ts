@@ -1,6 +1,7 @@
 /**
- * Fixture: a speaker without an API server, by its own parts: it places VIPs on the links of its namespace, answers for them and hears who
- * else does. Its argument is what the cluster says, as JSON ({@link ClusterFacts}). It tells its status when asked by any line.
+ * Fixture: a speaker without an API server, made of the speaker's own parts. It places VIPs on the
+ * links of its namespace, answers for them and detects other hosts that do. Its argument is the
+ * cluster's objects as JSON ({@link ClusterFacts}). On any input line it prints its status.
  */
 import { familyOf, type Ip } from '../../src/addr/ip.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
@@ -25,14 +26,14 @@ import { wireAnnouncing } from '../../src/speaker/wiring.ts';
 import { advertisement, entry, node, service } from '../unit/fixtures.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
-/** What the cluster says. The node is called `n1`. */
+/** The objects of the cluster. The node is called `n1`. */
 export interface ClusterFacts {
   readonly keyFile: string;
-  /** The VIPs that are given out, and the node that had each of them; undefined: none yet. */
+  /** The allocated VIPs, and the recorded holder of each; undefined: no holder yet. */
   readonly vips: readonly { readonly address: string; readonly heldBy?: string }[];
-  /** The links that the advertisement names; all are meant where it names none. */
+  /** The links that the advertisement names; if none, all links. */
   readonly interfaces?: readonly string[];
-  /** The other nodes, and where they are. */
+  /** The other nodes, and their addresses. */
   readonly peers?: Readonly<Record<string, readonly Ip[]>>;
 }
 
@@ -46,7 +47,7 @@ const changed = new Emitter();
 const monitor = openLinkMonitor(changed.emit);
 const announcer = await startAnnouncer(log);
 announcer.threadFailed.to(fail);
-// Nobody is asked: what the cluster says is known.
+// The client is never used: the informers are filled from the argument.
 const client = undefined as unknown as KubeClient;
 const nothing = () => undefined;
 const informers = makeInformers(

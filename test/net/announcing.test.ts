@@ -1,4 +1,4 @@
-/** An announcement follows its link: another MAC, a cable that is pulled, a link that is made again. */
+/** An announcement follows its link: a new MAC, a pulled cable, a link that is deleted and made again. */
 import { afterEach, beforeEach, test } from 'node:test';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, ip, linkName, nodeMac, type Pair } from './namespaces.ts';
@@ -21,31 +21,31 @@ afterEach(() => {
   pair?.close();
 });
 
-/** Waits until the last thing that the speaker did was to announce the VIP on these links. */
+/** Waits until the speaker's last action was to announce the VIP on these links. */
 function announcesOn(...names: readonly string[]): Promise<unknown> {
   const last = () => speaker.said.findLast(({ kind }) => kind === 'announcing')?.names as string[] | undefined;
-  return speaker.until(`it announces on ${names}`, () => last()?.join() === names.join());
+  return speaker.until(`the VIP is announced on ${names}`, () => last()?.join() === names.join());
 }
 
-/** What the client believes about the VIP. */
+/** The client's neighbor entry for the VIP. */
 const believed = () => neighbor(pair.client, vip);
 
-/** Waits until the client has an answer of a hardware address to a question of its own. */
+/** Waits until the client gets this hardware address as the answer to its own request. */
 const answeredWith = (mac: string) => isAnsweredBy(pair.client, vip, mac);
 
-/** Makes the client believe that another station has the VIP: only a gratuitous ARP puts that right. */
+/** Gives the client an entry with another station's MAC: only a gratuitous ARP corrects it. */
 function believeIn(mac: string): void {
   ip(`-n ${pair.client} neigh replace ${vip} lladdr ${mac} dev ${linkName} nud reachable`);
 }
 
-test('another MAC of the link: neighbors hear it at once, and the VIP is answered with it', async () => {
+test('a new MAC of the link reaches the neighbors at once, and the VIP is answered with it', async () => {
   await answeredWith(nodeMac);
   ip(`-n ${pair.node} link set ${linkName} address ${otherMac}`);
   await soon('gratuitous ARP', () => believed().includes(otherMac));
   await answeredWith(otherMac);
 });
 
-test('a cable that is pulled ends the announcement, and plugged again it goes on', async () => {
+test('the announcement ends when the cable is pulled, and returns when it is plugged in again', async () => {
   await answeredWith(nodeMac);
   ip(`-n ${pair.client} link set ${linkName} down`);
   await announcesOn();
@@ -55,15 +55,16 @@ test('a cable that is pulled ends the announcement, and plugged again it goes on
   await answeredWith(nodeMac);
 });
 
-test('a link that is set down and up at once goes on', async () => {
+test('the VIP is still answered after its link is set down and up at once', async () => {
   ip(`-n ${pair.node} link set ${linkName} down`);
   ip(`-n ${pair.node} link set ${linkName} up`);
-  // Either the pass between the two closes the packet socket, or the socket ends with ENETDOWN and is opened a second later.
+  // Either a pass between the two closes the packet socket, or the socket ends with ENETDOWN and is
+  // opened again a second later.
   await answeredWith(nodeMac);
   await announcesOn(linkName);
 });
 
-test('an address that the link loses ends the announcement, and brings it back', async () => {
+test('the announcement ends when the link loses its address, and returns with it', async () => {
   ip(`-n ${pair.node} address del 10.99.0.2/16 dev ${linkName}`);
   await announcesOn();
   ip(`-n ${pair.node} address add 10.99.0.2/16 dev ${linkName}`);
@@ -71,7 +72,7 @@ test('an address that the link loses ends the announcement, and brings it back',
   await answeredWith(nodeMac);
 });
 
-test('a link that becomes the member of a bridge leaves the announcement to the bridge', async () => {
+test('when a link joins a bridge, the announcement moves to the bridge', async () => {
   ip(`-n ${pair.node} link add br0 address ${otherMac} type bridge`);
   ip(`-n ${pair.node} link set br0 up`);
   ip(`-n ${pair.node} link set ${linkName} master br0`);

@@ -21,7 +21,7 @@ async function assertNoReply(frame: Uint8Array, from: string): Promise<void> {
   await assertSilentAbout(frame, from);
 }
 
-/** The same, with whatever is answered now. */
+/** The same, without a change of the VIPs that are answered now. */
 async function assertSilentAbout(frame: Uint8Array, from: string): Promise<void> {
   const { frames } = await lab.cameBack([frame], () => lab.ask(requestFor(last), last));
   assert.deepEqual(
@@ -30,7 +30,7 @@ async function assertSilentAbout(frame: Uint8Array, from: string): Promise<void>
   );
 }
 
-/** The reply to a frame that asks for the VIP. */
+/** The reply to a frame that requests the VIP. */
 async function answered(frame: Uint8Array) {
   await lab.answer(vip, last);
   return lab.ask(frame, vip);
@@ -71,7 +71,7 @@ test('a frame for another station is not answered, even in promiscuous mode', as
 test('a frame of another VLAN is not answered into the untagged network', () =>
   assertNoReply(withVlanTag(requestFor(vip), 5), vip));
 
-test('a withdrawn VIP is not answered any more', async () => {
+test('a withdrawn VIP is no longer answered', async () => {
   await answered(requestFor(vip));
   await lab.answer(last);
   await assertSilentAbout(requestFor(vip), vip);
@@ -85,7 +85,7 @@ test('the kernel of another host resolves a VIP and keeps it reachable', async (
   assert.ok(((await lab.counters()).Answered ?? 0) > before);
 });
 
-test('a link that vanishes is reported once by name, and the other links go on', async () => {
+test('a link that vanishes is reported once by name, and the other links are still answered', async () => {
   ip(`-n ${lab.node} link add v1 type veth peer name v1 netns ${lab.client}`);
   ip(`-n ${lab.node} link set v1 up`);
   ip(`-n ${lab.client} link set v1 up`);

@@ -1,13 +1,16 @@
-/** Sends and receives signed datagrams in a namespace, on command; its clock is fast. Arguments: port, file with the keys. */
+/**
+ * Fixture: sends and receives signed datagrams in a namespace, on command, with a fast clock.
+ * Arguments: port, key file.
+ */
 import { createSocket } from 'node:dgram';
 import { openDatagrams } from '../../src/runtime/signed-datagrams.ts';
 import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
-/** One line of standard input; each is answered. */
+/** One line of standard input. Every command gets an answer. */
 export type Command =
   | { readonly do: 'send'; readonly text: string; readonly to: readonly string[] }
-  /** As somebody else would send them, to this process: datagrams in hexadecimal. Answered when all have come. */
+  /** Sends datagrams, in hexadecimal, to this process from another socket. Answered when all have arrived. */
   | { readonly do: 'forge'; readonly datagrams: readonly string[] }
   | { readonly do: 'counters' };
 
@@ -23,7 +26,7 @@ const datagrams = await openDatagrams({
 const stranger = createSocket('udp4');
 const cameSoFar = () => datagrams.counters.received + datagrams.counters.unsigned;
 
-/** One after the other: a socket's buffer holds a few hundred only. */
+/** One after the other: a socket's buffer holds only a few hundred. */
 async function forge(texts: readonly string[]): Promise<void> {
   for (const text of texts) {
     const before = cameSoFar();

@@ -1,4 +1,7 @@
-/** Signed datagrams over a real socket: what is forged has no effect and is counted, and hosts that are dead keep nobody waiting. */
+/**
+ * Signed datagrams over a real socket: a forged datagram has no effect and is counted, and dead
+ * hosts delay no other host.
+ */
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +13,7 @@ import { type LineProcess, type Said, startLineProcess } from './line-process.ts
 import { createPair, ip, linkName, type Pair, writeSysctl } from './namespaces.ts';
 import { soon } from './soon.ts';
 
-/** Of a namespace, so it is nobody else's. */
+/** Free, because each namespace has its own ports. */
 const port = '7932';
 const [first, second, stranger] = [randomBytes(32), randomBytes(32), randomBytes(32)];
 
@@ -34,7 +37,7 @@ function writeKeys(...keys: readonly Buffer[]): void {
   writeFileSync(keyFile, keys.map((key) => `${key.toString('base64')}\n`).join(''));
 }
 
-/** Opens the datagrams in a namespace. */
+/** Starts the datagram fixture in a namespace. */
 async function open(t: TestContext, namespace: string): Promise<LineProcess> {
   const opened = startLineProcess({ namespace, file: './datagram-process.ts', args: [port, keyFile] });
   t.after(() => opened.close());
@@ -47,23 +50,23 @@ function signed(key: Buffer, text: string): Buffer {
   return Buffer.concat([createHmac('sha256', key).update(body).digest(), body]);
 }
 
-/** Sends datagrams to a process as somebody else would; when all have come it gives the counters. */
+/** Sends datagrams to a process from another socket, and gives the counters when all have arrived. */
 function forge(receiver: LineProcess, ...datagrams: readonly Uint8Array[]): Promise<Said> {
   const hex = datagrams.map((datagram) => Buffer.from(datagram).toString('hex'));
   return receiver.ask({ do: 'forge', datagrams: hex }, 'done');
 }
 
-/** The texts that a process has taken. */
+/** The texts that a process has accepted. */
 const textsOf = ({ said }: LineProcess) => said.filter(({ kind }) => kind === 'text').map(({ text }) => text);
 
-test('a datagram that any of the keys signed is taken, any other one is counted and dropped', async (t) => {
+test('a datagram signed with any of the keys is accepted, and any other one is counted and dropped', async (t) => {
   const receiver = await open(t, pair.node);
   const { received, unsigned } = await forge(receiver, signed(first, 'a'), signed(second, 'b'), signed(stranger, 'c'));
   assert.deepEqual(textsOf(receiver), ['a', 'b']);
   assert.deepEqual([received, unsigned], [2, 1]);
 });
 
-test('no change to a datagram, and no part of it, is taken', async (t) => {
+test('a changed datagram and a part of a datagram are never accepted', async (t) => {
   const receiver = await open(t, pair.node);
   const good = signed(first, 'a beat');
   const change = fc.record({ at: fc.nat(good.length - 1), by: fc.integer({ min: 1, max: 255 }) });
@@ -77,11 +80,11 @@ test('no change to a datagram, and no part of it, is taken', async (t) => {
   assert.deepEqual(textsOf(receiver), ['a beat']);
 });
 
-test('a key is changed without a silent moment: the new one is accepted before any node signs with it', async (t) => {
+test('a change of the key loses no datagram: the new key is accepted before any node signs with it', async (t) => {
   const receiver = await open(t, pair.node);
-  // As the mounted Secret changes: by another file in its place.
+  // Like an update of the mounted Secret: another file takes its place.
   writeKeys(second, stranger);
-  await soon('the new key counts', async () => {
+  await soon('the new key is accepted', async () => {
     await forge(receiver, signed(stranger, 'new'));
     return textsOf(receiver).includes('new');
   });
@@ -92,15 +95,15 @@ test('a key is changed without a silent moment: the new one is accepted before a
   );
 });
 
-test('hosts that answer no ARP keep nobody else waiting', async (t) => {
-  // Usually the kernel looks for a neighbor for three seconds; here for longer than anybody waits in this test.
+test('hosts that do not answer ARP delay no other host', async (t) => {
+  // By default the kernel tries to resolve a neighbor for three seconds; here for longer than the whole test.
   writeSysctl(pair.node, `net/ipv4/neigh/${linkName}/mcast_solicit`, '600');
   const [node, client] = await Promise.all([open(t, pair.node), open(t, pair.client)]);
   const dead = Array.from({ length: 20 }, (_, i) => `10.99.0.${100 + i}`);
-  // Far more than one socket's buffer has room for.
+  // Far more than the buffer of one socket holds.
   for (let i = 0; i < 60; i++) await node.ask({ do: 'send', text: 'x'.repeat(1_000), to: dead }, 'done');
   await node.ask({ do: 'send', text: 'a beat', to: ['10.99.0.1'] }, 'done');
   assert.equal((await client.next('text')).text, 'a beat');
   const lookedFor = ip(`-n ${pair.node} neigh show dev ${linkName}`).match(/INCOMPLETE/g)?.length;
-  assert.equal(lookedFor, dead.length, 'the kernel still looks for all of them');
+  assert.equal(lookedFor, dead.length, 'the kernel still tries to resolve all of them');
 });

@@ -1,4 +1,7 @@
-/** A load balancer that still sends a share of the new connections to a host that is dead, as kube-proxy does for most of a minute. */
+/**
+ * A load balancer that still sends a share of new connections to a dead host, as kube-proxy does
+ * for most of a minute.
+ */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -18,7 +21,7 @@ import {
 } from './path-lab.ts';
 
 let lab: PathLab;
-/** Hosts behind the node. The first one is cut off in some tests. */
+/** Hosts behind the node. Some tests cut off the first one. */
 const backends = [
   { link: 'b1', IPv4: '10.97.1.1' as Ip, IPv6: 'fd97:1::1' as Ip },
   { link: 'b2', IPv4: '10.97.2.1' as Ip, IPv6: 'fd97:2::1' as Ip },
@@ -55,7 +58,7 @@ before(async () => {
     await end.serve('tcp', 80);
     await haveLinkLocal([name]);
   }
-  // One connection to the one, the next to the other.
+  // Connections alternate between the two hosts.
   const proxies = families.map((family) => {
     const [first, second] = backends.map((backend) => backend[family]);
     const at = tableOf[family];
@@ -84,7 +87,10 @@ after(() => {
   lab?.close();
 });
 
-/** How many SYNs have come to the node from a port of the client, and how many of them it has sent on to the first host. */
+/**
+ * The number of SYNs from a client port that reached the node, and how many of them the node sent
+ * on to the first host.
+ */
 function synsFrom(family: Family, port: number): { readonly all: number; readonly toFirst: number } {
   const count = (set: string) => {
     const listing = nftIn(lab.node, `list set ${tableOf[family]} proxy ${set}\n`);
@@ -93,13 +99,13 @@ function synsFrom(family: Family, port: number): { readonly all: number; readonl
   return { all: count('syns'), toFirst: count('to_first') };
 }
 
-/** The first host takes and says nothing any more, or does again. */
+/** Makes the first host drop everything, or ends that. */
 function cut(isCut: boolean): void {
   const drop = 'table inet cut {\n chain in {\n type filter hook prerouting priority -300\n drop\n }\n}';
   nftIn(names[0] as string, `flush ruleset\n${isCut ? drop : ''}\n`);
 }
 
-/** Below the ports that kernels take by themselves. */
+/** Below the kernel's ephemeral ports. */
 let lastPort = 20_000;
 
 /** Connects twice, one after the other; gives the client's ports. */
@@ -112,24 +118,24 @@ async function connect(family: Family): Promise<readonly number[]> {
   return ports;
 }
 
-/** All families at once, for a SYN is sent again after a second only. */
+/** Runs in all families at once, because a SYN is sent again only after a second. */
 function inEachFamily(work: (family: Family) => Promise<void>): Promise<unknown> {
   return Promise.all(families.map(work));
 }
 
-test('without our rule the connections that are sent to a dead host hang', async () => {
+test('without our rule connections that are sent to a dead host hang', async () => {
   cut(true);
   await inEachFamily(async (family) => {
     const ports = [++lastPort, ++lastPort];
     const target = { host: vips[family], port: 80, timeoutMs: 1_500 };
     await Promise.all(ports.map((localPort) => lab.clientEnd.ask('tcp', { ...target, localPort })));
-    // The next SYN of one went there as well, and none of the other.
+    // The next SYN of one connection went there as well, and none of the other connection.
     const toFirst = ports.map((port) => Math.min(2, synsFrom(family, port).toFirst));
     assert.deepEqual(toFirst.sort(), [0, 2], family);
   });
 });
 
-test('with the address of a dead host among the dead endpoints, every connection is made with the next SYN', async () => {
+test('when a dead host is among the dead endpoints, every connection succeeds with the second SYN at the latest', async () => {
   cut(true);
   nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));
   await inEachFamily(async (family) => {
@@ -141,7 +147,7 @@ test('with the address of a dead host among the dead endpoints, every connection
   });
 });
 
-test('open connections go on although their host is taken for dead; new ones avoid the host until it is not', async () => {
+test('open connections continue when their host is declared dead; new connections avoid the host while it is dead', async () => {
   const named = families.flatMap((family) => ['one', 'two'].map((name) => ({ family, name: `${family} ${name}` })));
   for (const { family, name } of named) await lab.clientEnd.open(name, { host: vips[family], port: 80 });
   nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));

@@ -1,6 +1,7 @@
 /**
- * Fixture: a speaker without an API server. It agrees with two others who holds one VIP, by the speaker's own parts, and answers
- * for it, from the moment that it is told to begin. Arguments: its node, the file with the key, the VIP.
+ * Fixture: a speaker without an API server. It elects the holder of one VIP together with two other
+ * speakers, by the speaker's own parts, and answers for the VIP. It starts on command. Arguments:
+ * its node, the key file, the VIP.
  */
 import type { Ip } from '../../src/addr/ip.ts';
 import { inSubnet } from '../../src/addr/subnet.ts';
@@ -16,15 +17,15 @@ import { obey, say, sayReady } from './fixture.ts';
 
 const [self = '', keyFile = '', vip = ''] = process.argv.slice(2);
 /**
- * Where the nodes are. The first one has held the VIP before, and the second may; the third is there so that the second one is not alone
- * when the first is silent.
+ * The addresses of the nodes. The first node held the VIP before, and the second may hold it. With
+ * the third one the second node is not alone when the first one is silent.
  */
 const nodes = { n1: ['10.99.0.2'], n2: ['10.99.0.1', '10.98.0.1'], n3: ['10.98.0.2'] } as const;
 
 const fail = (error: Error) => {
   throw error;
 };
-// What it says is for the tests; a log would be between the lines.
+// Standard output is for the tests: log lines would be mixed into it.
 const log = createLogger('speaker', 'error');
 const monitor = openLinkMonitor(() => undefined);
 const links = monitor.links().filter(({ name }) => name.startsWith('v'));
@@ -52,7 +53,7 @@ runner.decided.to(() => {
   say({ kind: 'holds', vips: held, holder: decision?.holder, reason });
 });
 
-/** Begins, or says what became of all frames so far. */
+/** Starts, or reports the frame counters. */
 obey<{ readonly do: 'begin' | 'counters' }>((command) => {
   if (command.do === 'begin') begin();
   say({ kind: command.do, ...announcer.counters() });

@@ -1,23 +1,26 @@
-/** Fixture: serves TCP and UDP ports, and talks to them, inside a network namespace. Every line of standard input is answered with one line. */
+/**
+ * Fixture: serves TCP and UDP ports, and connects to such ports, inside a network namespace. It
+ * answers every line of standard input with one line.
+ */
 import { createSocket } from 'node:dgram';
 import { connect, createServer, isIPv6, type Socket } from 'node:net';
 import { obey as obeyLines, say, sayReady } from './fixture.ts';
 
-/** One line of standard input; the answer's kind is its `id`. */
+/** One line of standard input; the kind of the answer is its `id`. */
 export type Command = { readonly id: string } & (
   | { readonly do: 'serve'; readonly protocol: 'tcp' | 'udp'; readonly port: number; readonly host?: string }
-  /** One question by a socket of its own, which takes an answer from that address and port only. */
+  /** One request from a new socket, which accepts an answer from that address and port only. */
   | ({ readonly do: 'ask' } & Question)
-  /** A question, and another one after it: what has come of the first when the other one has its answer. */
+  /** A request, then a marker request: gives the result that the first one has when the marker is answered. */
   | ({ readonly do: 'outrun'; readonly marker: Question } & Question)
-  /** Whole frames in hexadecimal, on a link. */
+  /** Whole frames in hexadecimal, to send on a link. */
   | { readonly do: 'raw'; readonly link: string; readonly frames: readonly string[] }
-  /** A connection that stays. */
+  /** A connection that stays open. */
   | ({ readonly do: 'open'; readonly name: string } & Target)
   | { readonly do: 'say'; readonly name: string; readonly text: string; readonly timeoutMs?: number }
 );
 
-/** Who is spoken to. */
+/** The other end of a connection. */
 export interface Target {
   readonly host: string;
   readonly port: number;
@@ -25,24 +28,24 @@ export interface Target {
   readonly timeoutMs?: number;
 }
 
-/** What is asked, and by which protocol. */
+/** A request, and its protocol. */
 export interface Question extends Target {
   readonly protocol: 'tcp' | 'udp';
   readonly text: string;
 }
 
-/** What came of it: a text, or why there is none. */
+/** The result: a text, or the reason why there is none. */
 export interface Answer {
   readonly text?: string;
   readonly error?: string;
   readonly ms: number;
 }
 
-/** Long, for a busy machine: whoever counts on an answer waits for it. */
+/** Long, for a busy machine: only a test that expects an answer waits for it. */
 const soonMs = 15_000;
 const open = new Map<string, Socket>();
 
-/** A server says who has asked it, and repeats the text; one that is told `send N` sends so many bytes instead. */
+/** The answer of a server: the client's address and the same text. For `send N` it is N bytes instead. */
 function answerTo(text: string, from: string): string {
   const [, length] = /^send (\d+)$/.exec(text) ?? [];
   return length === undefined ? `${from} ${text}\n` : `${'x'.repeat(Number(length) - 1)}\n`;
@@ -68,13 +71,13 @@ function serve({ protocol, port, host = '::' }: Extract<Command, { do: 'serve' }
   });
 }
 
-/** Who wants to know when a question is on its way, and may take it back. */
+/** A caller that must know when its request was sent, and may cancel it. */
 interface Asker {
   readonly onSent: () => void;
   readonly signal: AbortSignal;
 }
 
-/** Connects; resolves to the code of an error where that fails. */
+/** Connects; resolves to the error code if that fails. */
 function dial({ host, port, localPort, timeoutMs = soonMs }: Target, asker?: Asker): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, ...(localPort === undefined ? {} : { localPort }) });
@@ -142,8 +145,9 @@ async function ask(question: Question, asker?: Asker): Promise<Omit<Answer, 'ms'
 }
 
 /**
- * Frames of one link keep their order, and a program takes what comes in turn: so a question whose marker was answered is silent for
- * good. The marker is asked twice, for a program may take the first one together with what was before it.
+ * Frames of one link keep their order, and a program reads them in order. So a request that has no
+ * answer when its marker is answered stays without an answer. The marker is sent twice, because a
+ * program may read the first one together with data from before it.
  */
 async function outrun({ marker, ...question }: Question & { readonly marker: Question }) {
   const sent = Promise.withResolvers<void>();
@@ -152,7 +156,7 @@ async function outrun({ marker, ...question }: Question & { readonly marker: Que
   await Promise.race([sent.promise, answer]);
   for (let round = 0; round < 2; round++) {
     const { error } = await ask(marker);
-    // Who refuses has answered as well.
+    // A refusal is an answer, too.
     if (error !== undefined && error !== 'ECONNREFUSED') return { error: `no answer to the marker: ${error}` };
   }
   taken.abort();

@@ -22,17 +22,17 @@ async function startLab(t: TestContext): Promise<FrameLab> {
   return lab;
 }
 
-/** What else the machine does is not what is measured: the best of so many tries counts, and the first that is good enough ends them. */
+/** Other load on the machine must not count: the best of this many tries decides, and the first good one ends them. */
 const tries = 10;
 
-/** Asserts that something takes less than so many milliseconds. */
+/** Asserts that something takes less than this many milliseconds. */
 async function assertTakesLess(limitMs: number, measure: () => Promise<number>): Promise<void> {
   const tookMs: number[] = [];
   while (tookMs.length < tries && !tookMs.some((ms) => ms < limitMs)) tookMs.push(await measure());
   assert.ok(Math.min(...tookMs) < limitMs, `${tookMs.map(Math.round).join(', ')} ms`);
 }
 
-/** Asks the process to end with `how`, and gives how many milliseconds that took. */
+/** Makes the process end by `how`, and gives the milliseconds that this took. */
 async function endOf({ responder }: FrameLab, how: 'exit' | 'SIGTERM'): Promise<number> {
   const exited = once(responder.child, 'exit', { signal: AbortSignal.timeout(patiently(30_000)) });
   const fromMs = performance.now();
@@ -42,7 +42,7 @@ async function endOf({ responder }: FrameLab, how: 'exit' | 'SIGTERM'): Promise<
   return performance.now() - fromMs;
 }
 
-/** Starts a flood of requests for the VIP, which ends with the lab. */
+/** Starts a flood of requests for the VIP. It ends with the lab. */
 async function flood(lab: FrameLab): Promise<void> {
   await lab.raw.ask({ flood: Buffer.from(requestFor(vip)).toString('hex') }, 'flooding');
   await soon('the responder answers a flood', async () => ((await lab.counters()).Answered ?? 0) > 10_000);
@@ -60,7 +60,7 @@ for (const [how, what] of [
       const lab = await startLab(t);
       await flood(lab);
       const tookMs = await endOf(lab, how);
-      // Another flood would disturb the next try.
+      // A flood that goes on would disturb the next try.
       lab.close();
       return tookMs;
     }));
@@ -79,17 +79,17 @@ test('a withdrawal is in effect within 100 ms under a flood', async (t) => {
   assert.equal((await lab.counters()).Answered, answered);
 });
 
-test('close() ends the thread without a word, and its beat stands still', async (t) => {
+test('close() ends the thread without an error, and its heartbeat stops', async (t) => {
   const lab = await startLab(t);
   const heartbeatAgeMs = async () => (await lab.counters()).heartbeatAgeMs ?? Number.NaN;
   await soon('the heartbeat is young', async () => (await heartbeatAgeMs()) < 300);
   await lab.responder.ask({ do: 'close' }, 'done');
-  // A thread that lives beats ten times a second, and may be late now and then; this one is gone.
+  // A live thread renews its heartbeat ten times a second, and may sometimes be late. This thread has ended.
   await soon('the heartbeat is old', async () => (await heartbeatAgeMs()) > 1_000);
   assert.equal(lab.responder.stderr(), '');
 });
 
-test('without NET_RAW there is one clear error, and an exit code', async () => {
+test('without NET_RAW the responder exits with one clear error and an exit code', async () => {
   const pair = createPair();
   const prefix = ['setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw'];
   const responder = startLineProcess({ namespace: pair.node, file: './responder-process.ts', prefix });
@@ -106,7 +106,7 @@ test('without NET_RAW there is one clear error, and an exit code', async () => {
   }
 });
 
-test('a speaker that cannot start says why in one line, and ends', async () => {
+test('a speaker that cannot start logs the reason in one line, and exits', async () => {
   const pair = createPair();
   const folder = mkdtempSync(join(tmpdir(), 'berth-exit-'));
   const kubeconfig = join(folder, 'kubeconfig');

@@ -1,4 +1,4 @@
-/** A client behind a router, over a link of a small MTU. */
+/** A client behind a router, over a link with a small MTU. */
 import type { Ip } from '../../src/addr/ip.ts';
 import {
   addNamespaces,
@@ -12,7 +12,7 @@ import {
 } from './namespaces.ts';
 import { type Endpoint, startEndpoint } from './path-lab.ts';
 
-/** Less than the first packets that a server sends. */
+/** Smaller than the first packets that a server sends. */
 export const smallMtu = 1_300;
 
 /** The client's addresses. */
@@ -24,14 +24,14 @@ export interface FarClient {
   close(): void;
 }
 
-/** Starts one behind the host of a namespace, which becomes a router. */
+/** Starts a client behind the host of a namespace, which becomes its router. */
 export async function startFarClient(router: string): Promise<FarClient> {
   const name = `${router}-far`;
   addNamespaces([name]);
   try {
     forwardIn(router);
     ip(`-n ${router} link add far type veth peer name ${linkName} netns ${name}`);
-    // The client's end takes and sends full packets: it is the router that finds them too big.
+    // The client's end sends and accepts full packets: only the router finds them too big.
     const toFar = ['10.98.0.254/24', 'fd98::fe/64'].map((address) => addressLine('far', address));
     ipBatch(router, [`link set far mtu ${smallMtu} up`, ...toFar]);
     ipBatch(name, [

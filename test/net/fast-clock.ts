@@ -1,9 +1,9 @@
-/** Fixture: the clock of this process runs faster than that of the kernel, so that what is done every few seconds is done at once. */
+/** Fixture: the clock of this process runs faster than the kernel's, so that periodic work happens at once. */
 
-/** How many times as fast. */
+/** The clock's factor. */
 export const speed = 10;
 
-/** Makes it so, for all timers and for `performance.now()`; to be called before any of them is used. */
+/** Speeds up all timers and `performance.now()`. Call it before any of them is used. */
 export function quicken(): void {
   const now = performance.now.bind(performance);
   performance.now = () => now() * speed;

@@ -1,4 +1,7 @@
-/** What the tests of frames share: a pair of namespaces, a responder in one, a raw sender in the other; and the frames. */
+/**
+ * Shared by the tests of frames: a pair of namespaces, a responder in one, a raw sender in the
+ * other, and the frames.
+ */
 import type { Ip } from '../../src/addr/ip.ts';
 import { type ArpFrame, encodeArp } from '../../src/wire/arp.ts';
 import { groupMac, ipv6TextAt, solicitedNodeGroup } from '../../src/wire/ipv6.ts';
@@ -7,50 +10,54 @@ import { eventually } from '../lab/poll.ts';
 import { type LineProcess, type Said, startLineProcess } from './line-process.ts';
 import { clientMac, createPair, linkName, type Pair, run } from './namespaces.ts';
 
-/** A host that sends whole frames, and tells those that come. */
+/** A host that sends whole frames, and reports received ones. */
 export interface RawHost {
   readonly raw: LineProcess;
   /** Sends a frame. */
   send(frame: Uint8Array): Promise<void>;
-  /** Sends a request until it is answered: a responder that stood still for a moment drops what came meanwhile. Gives the reply. */
+  /**
+   * Sends a request again until it is answered, because a stalled responder drops what came
+   * meanwhile. Gives the reply.
+   */
   ask(request: Uint8Array, of: string): Promise<ArpFrame>;
   /** The same with a solicitation; gives the advertisement. */
   solicit(solicitation: Uint8Array, of: string): Promise<NdpFrame>;
-  /** The frames that have come, as far as they were told, the first so many left out. */
+  /** The received frames that were reported so far, without the first `from`. */
   seen(from?: number): readonly Seen[];
-  /** Waits until all frames that have come are told. */
+  /** Waits until all received frames are reported. */
   sync(): Promise<void>;
 }
 
 /** Both processes, ready. */
 export interface FrameLab extends Pair, RawHost {
   readonly responder: LineProcess;
-  /** Makes these VIPs, and no others, answered on the node's link. */
+  /** Makes the responder answer these VIPs, and no others, on the node's link. */
   answer(...vips: readonly string[]): Promise<void>;
   /**
-   * Sends frames, and one before and one after them that is certainly answered. Frames of one link are answered in order: what has not
-   * come back when the last answer is there will not come back, and what was asked for earlier came before the first.
+   * Sends frames between two markers that are certainly answered. Frames of one link are answered
+   * in order. So a frame without an answer when the last marker is answered stays without one, and
+   * answers to earlier frames came before the first marker's.
    */
   cameBack(frames: readonly Uint8Array[], marker: () => Promise<unknown>): Promise<CameBack>;
   /** The responder's counters. */
   counters(): Promise<Readonly<Record<string, number>>>;
-  /** Bytes that wait in the packet sockets of the node. */
+  /** The bytes that wait in the packet sockets of the node. */
   queued(): number;
 }
 
-/** A frame that has come to the client. */
+/** A frame that the client has received. */
 export interface Seen {
   readonly arp?: ArpFrame;
   readonly ndp?: NdpFrame;
 }
 
-/** What came back, the answer to the marker too, and how much more the responder has counted by a name. */
+/** The received frames, with the answer to the marker, and by how much a counter of the responder has grown. */
 export interface CameBack {
   readonly frames: readonly Seen[];
   more(counter: string): number;
 }
 
-/** Starts a lab; close it also on failure. */
+/** Starts a lab; leaves nothing behind on failure. */
 export async function startFrameLab(): Promise<FrameLab> {
   const pair = createPair();
   const responder = startLineProcess({ namespace: pair.node, file: './responder-process.ts' });
@@ -70,7 +77,7 @@ export async function startFrameLab(): Promise<FrameLab> {
   }
 }
 
-/** What a process can do that sends and hears frames (`frame-process.ts`). */
+/** Wraps a process that sends and receives frames (`frame-process.ts`). */
 export function rawHost(raw: LineProcess): RawHost {
   const send = async (frame: Uint8Array) => {
     await raw.ask({ send: Buffer.from(frame).toString('hex') }, 'sent');
@@ -114,7 +121,7 @@ function actionsOf(responder: LineProcess, { send, seen }: RawHost) {
         await marker();
         const after = await counters();
         const more = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
-        // A responder that stood still says nothing of what it dropped.
+        // After a stall the counters do not show which frames were dropped: try again.
         if (more('Stalled') === 0) return { frames: seen(count), more };
       }
     },
@@ -122,7 +129,7 @@ function actionsOf(responder: LineProcess, { send, seen }: RawHost) {
   };
 }
 
-/** What waits in the packet sockets of a namespace: a column of /proc/net/packet. */
+/** The bytes that wait in the packet sockets of a namespace: a column of /proc/net/packet. */
 function queuedIn(namespace: string): number {
   const [, ...rows] = run(namespace, 'cat', '/proc/net/packet').trim().split('\n');
   return rows.reduce((sum, row) => sum + Number(row.trim().split(/\s+/)[6]), 0);
@@ -142,7 +149,7 @@ export function requestFor(target: string, change: Partial<ArpFrame> = {}): Uint
   });
 }
 
-/** A solicitation of the client for an address, to its group, with some fields replaced. */
+/** A solicitation of the client for an address, sent to its group, with some fields replaced. */
 export function solicitationFor(target: string, change: Partial<NdpFrame> = {}): Uint8Array {
   const group = solicitedNodeGroup(target as Ip);
   return encodeNdp({

@@ -1,4 +1,7 @@
-/** Fixture: sends raw frames on a link and tells which frames of ARP and NDP arrive on it; the tests start it in the client's namespace. */
+/**
+ * Fixture: sends raw frames on a link, and reports the ARP and NDP frames that arrive on it. Runs
+ * in the client's namespace.
+ */
 
 import { openFrameSender } from '../../src/linux/frame-sender.ts';
 import { errnoName } from '../../src/linux/libc.ts';
@@ -17,7 +20,7 @@ const sender = openFrameSender(link);
 const arpSocket = openReceiveSocket(link, arpForThisHost);
 const ndpSocket = openReceiveSocket(link, ndpForThisHost);
 
-/** Tells the frames in a socket. */
+/** Makes a function that reports the frames in a socket. */
 function receiverOf(fd: number, { snapLength }: FrameFilter, fact: (frame: Uint8Array, length: number) => object) {
   const batch = frameBatch(16, snapLength);
   return () => {
@@ -33,7 +36,7 @@ function receiverOf(fd: number, { snapLength }: FrameFilter, fact: (frame: Uint8
 const tellArp = receiverOf(arpSocket, arpForThisHost, (frame, length) => ({ arp: decodeArp(frame, length) }));
 const tellNdp = receiverOf(ndpSocket, ndpForThisHost, (frame, length) => ({ ndp: decodeNdp(frame, length) }));
 
-/** Every frame for this host, for all or for a group, as it arrives. */
+/** Reports every frame as it arrives: for this host, for all hosts or for a group. */
 function listen(): void {
   tellArp();
   tellNdp();
@@ -41,8 +44,8 @@ function listen(): void {
 }
 
 /**
- * A command is `{ "send": "<frame in hex>" }`, `{ "flood": "<frame in hex>" }`: as fast as it goes, for ever, or `{ "sync": true }`: what has
- * come is told before the answer.
+ * A command is `{ "send": "<frame in hex>" }`, `{ "flood": "<frame in hex>" }`, which sends as fast
+ * as possible, forever, or `{ "sync": true }`, which reports all received frames before it answers.
  */
 obey<{ send?: string; flood?: string; sync?: boolean }>((command) => {
   if (command.sync) {
@@ -60,6 +63,6 @@ function flood(frame: Uint8Array): void {
   const frames = frameBatch(64, frame.length);
   for (const slot of frames.frames) slot.set(frame);
   say({ kind: 'flooding' });
-  // Any packet socket of the link sends; this one gives the batch its descriptor.
+  // Any packet socket of the link can send; this one gives the batch its descriptor.
   for (;;) frames.send(arpSocket, 64);
 }

@@ -1,7 +1,7 @@
-/** Makes sure that the programs are there that the tests in network namespaces run. */
+/** Makes sure that the programs which the network namespace tests run are installed. */
 import { ensurePrerequisites } from '../lab/prerequisites.ts';
 
-/** Installs what is missing. */
+/** Installs missing programs. */
 export async function globalSetup(): Promise<void> {
   await ensurePrerequisites((line) => process.stderr.write(`net: ${line}\n`));
 }

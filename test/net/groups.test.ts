@@ -1,4 +1,7 @@
-/** Solicited-node groups: a switch that snoops MLD forwards solicitations to us because the kernel has reported that we joined. */
+/**
+ * Solicited-node groups: a switch that snoops MLD forwards solicitations to us because the kernel
+ * has reported that we joined.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -18,12 +21,12 @@ import { isAnsweredBy, neighbor } from './neighbor.ts';
 import { soon } from './soon.ts';
 
 const vip = 'fd99::c8:1';
-/** The same last 24 bits: the same group. */
+/** An address with the same last 24 bits, so with the same group. */
 const twin = 'fd99::aa:0:c8:1';
 const later = 'fd99::c9:1';
 const groupOf = { [vip]: 'ff02::1:ffc8:1', [later]: 'ff02::1:ffc9:1' } as const;
 
-/** As a container with the capability NET_RAW and no other. */
+/** Like a container with the capability NET_RAW and no other. */
 const onlyNetRaw = ['setpriv', '--bounding-set', '-all,+net_raw', '--inh-caps', '-all,+net_raw'];
 
 let pair: SwitchedPair;
@@ -31,7 +34,7 @@ let responder: LineProcess;
 
 beforeEach(async () => {
   pair = await createSwitchedPair();
-  // The client asks three times before it gives up: usually a second apart.
+  // The client sends three requests before it gives up, by default one a second.
   writeSysctl(pair.client, `net/ipv6/neigh/${linkName}/retrans_time_ms`, '100');
   responder = startLineProcess({ namespace: pair.node, file: './responder-process.ts', prefix: onlyNetRaw });
   await responder.next('ready');
@@ -45,25 +48,25 @@ function answer(...vips: readonly string[]): Promise<unknown> {
   return responder.ask({ do: 'apply', links: { [linkName]: vips } }, 'done');
 }
 
-/** Does the switch forward this group to the node? */
+/** Whether the switch forwards this group to the node. */
 function isForwarded(group: string): boolean {
   const lines = execFileSync('bridge', ['-n', pair.switch, 'mdb', 'show'], { encoding: 'utf8' }).split('\n');
   return lines.some((line) => line.includes(`port ${switchPort.node} grp ${group} `));
 }
 
-/** What the client's kernel has found out about an address. */
+/** The client's neighbor entry for an address. */
 const entryOf = (address: string) => neighbor(pair.client, address);
 
-/** Waits until the client has an answer to a question that it sends by multicast. */
+/** Waits until the client gets an answer to its own multicast request. */
 const resolves = (address: string) => isAnsweredBy(pair.client, address, nodeMac);
 
-/** Asks for an address until the kernel gives up. */
+/** Resolves an address until the kernel gives up. */
 async function resolvesNot(address: string): Promise<void> {
   ip(`-n ${pair.client} neigh replace ${address} dev ${linkName} use`);
   await soon(`${address} is not resolved`, () => /FAILED|^$/.test(entryOf(address).trim()));
 }
 
-/** The groups of VIPs that the node's kernel has joined. */
+/** The number of VIP groups that the node's kernel has joined. */
 function joined(): number {
   const table = execFileSync('ip', ['netns', 'exec', pair.node, 'cat', '/proc/net/igmp6'], { encoding: 'utf8' });
   return [...table.matchAll(/ff0200000000000000000001ffc[0-9a-f]{5} /g)].length;
@@ -84,7 +87,7 @@ test('the switch forwards the group of a VIP from the moment that it is answered
   await resolves(later);
 });
 
-test('a cable that was pulled: the kernel reports the groups again, and solicitations come', async () => {
+test('after a pulled cable the kernel reports the groups again, and solicitations arrive', async () => {
   await answer(vip);
   await resolves(vip);
   ip(`-n ${pair.switch} link set ${switchPort.node} down`);
@@ -94,7 +97,7 @@ test('a cable that was pulled: the kernel reports the groups again, and solicita
   await resolves(vip);
 });
 
-test('10,000 groups are joined, also where the memory for options of a socket is that of older kernels', async () => {
+test('10,000 groups are joined, also with the socket option memory of older kernels', async () => {
   writeSysctl(pair.node, 'net/core/optmem_max', '20480');
   const vips = Array.from({ length: 10_000 }, (_, i) => `fd99::c8:${(i + 1).toString(16)}`);
   await answer(...vips);
@@ -104,7 +107,7 @@ test('10,000 groups are joined, also where the memory for options of a socket is
   await resolves(vip);
 });
 
-test('a link that is made again under its name is joined again', async () => {
+test('groups are joined again on a link that is deleted and made again under its name', async () => {
   await answer(vip);
   await resolves(vip);
   ip(`-n ${pair.node} link del ${linkName}`);
@@ -118,8 +121,8 @@ test('a link that is made again under its name is joined again', async () => {
   await resolves(vip);
 });
 
-test('the speaker goes on when its link is set down and up: groups, answers, and advertisements on gain', async () => {
-  // Without it the kernel drops the address, and with it the VIP's subnet, when the link goes down.
+test('after its link is set down and up, the speaker has its groups again, answers, and advertises the VIP', async () => {
+  // Without this the kernel removes the address when the link goes down, and with it the VIP's subnet.
   writeSysctl(pair.node, `net/ipv6/conf/${linkName}/keep_addr_on_down`, '1');
   const speaker = startLineProcess({ namespace: pair.node, file: './announce-process.ts', args: [vip] });
   const lastSaid = () => speaker.said.findLast(({ kind }) => kind === 'announcing')?.names;
@@ -128,7 +131,7 @@ test('the speaker goes on when its link is set down and up: groups, answers, and
     await resolves(vip);
     ip(`-n ${pair.node} link set ${linkName} down`);
     await soon('the speaker is silent', () => `${lastSaid()}` === '');
-    // Whoever believes in another station hears of us without asking.
+    // A host with another MAC in its entry learns ours without a request.
     ip(`-n ${pair.client} neigh replace ${vip} lladdr 02:00:00:00:00:bb dev ${linkName} nud reachable`);
     ip(`-n ${pair.node} link set ${linkName} up`);
     await soon('an unsolicited advertisement', () => entryOf(vip).includes(nodeMac));

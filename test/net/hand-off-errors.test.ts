@@ -1,4 +1,4 @@
-/** Errors of routers about what the hand-off `NodePort` has sent reach the socket that sent it. */
+/** ICMP errors of routers about packets of hand-off `NodePort` reach the socket that sent them. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type FarClient, far, smallMtu, startFarClient } from './far-client.ts';
@@ -7,7 +7,7 @@ import { type Endpoint, loadPath, own, pathOf, startEndpoint, vipPath, vips } fr
 
 const tables = { IPv4: 'ip', IPv6: 'ip6' } as const;
 
-/** The pair's client is a router here. */
+/** The pair's client acts as a router here. */
 let pair: Pair;
 let client: FarClient;
 let nodeEnd: Endpoint;
@@ -32,13 +32,13 @@ after(() => {
   pair?.close();
 });
 
-/** What the node's kernel has learned of the way to the client. */
+/** The node kernel's route to the client, with the MTU that it has learned. */
 function pathMtu(family: 'IPv4' | 'IPv6'): string {
   return ip(`-n ${pair.node} ${family === 'IPv4' ? '-4' : '-6'} route get ${far[family]}`);
 }
 
 for (const family of ['IPv4', 'IPv6'] as const) {
-  test(`a packet that is too big for a link on the way is sent again in pieces, ${family}`, async () => {
+  test(`a packet that is too big for a link on the path is sent again in smaller ones, ${family}`, async () => {
     ip(`-n ${pair.node} ${family === 'IPv4' ? '-4' : '-6'} route flush cache`);
     const { text, error } = await client.end.ask('tcp', { host: vips[family], port: 80, text: 'send 100000' });
     const listing = run(pair.node, 'nft', 'list', 'table', tables[family], 'berth');

@@ -1,4 +1,4 @@
-/** Hand-off `NodePort` on a real kernel: whatever answers at the node port serves the VIP. */
+/** Hand-off `NodePort` on a real kernel: the server of the node port serves the VIP. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { loadPath, nftIn, own, type PathLab, pathOf, startPathLab, vipPath, vips } from './path-lab.ts';
@@ -24,7 +24,10 @@ const ports = [
   ['udp', 53],
 ] as const;
 
-/** Asserts that the client gets an answer at port 80, or none, while it has one at another port that it asks later. */
+/**
+ * Asserts that the client gets an answer at port 80, or that it gets none before a later request to
+ * another port is answered.
+ */
 async function assertServed(protocol: 'tcp' | 'udp', host: string, isServed: boolean): Promise<void> {
   const [target, other] = [{ host, port: 80 }, { protocol: 'tcp', host, port: 443 } as const];
   const { clientEnd } = lab;
@@ -35,18 +38,18 @@ async function assertServed(protocol: 'tcp' | 'udp', host: string, isServed: boo
   assert.deepEqual([text !== undefined, error], expected, `${protocol} ${host}`);
 }
 
-test('hand-off NodePort serves whatever answers there: TCP and UDP, IPv4 and IPv6, several ports', async () => {
+test('hand-off NodePort serves the VIP by the node port: TCP and UDP, IPv4 and IPv6, several ports', async () => {
   loadPath(lab.node, both);
   for (const family of families) {
     for (const [protocol, port] of ports) {
-      // A connected socket takes what comes from the VIP's port only.
+      // A connected socket accepts packets from the VIP's port only.
       const { text, error } = await lab.clientEnd.ask(protocol, { host: vips[family], port });
       assert.equal(text, `${client[family]} hello`, `${family} ${protocol} ${port}: ${error}`);
     }
   }
 });
 
-test('hand-off NodePort leaves the node port itself as it is', async () => {
+test('hand-off NodePort leaves the node port itself unchanged', async () => {
   loadPath(lab.node, both);
   for (const family of families) {
     for (const protocol of ['tcp', 'udp'] as const) {
@@ -56,7 +59,7 @@ test('hand-off NodePort leaves the node port itself as it is', async () => {
   }
 });
 
-test('a connection that begins on the node itself reaches the VIP, and has its answer from there', async () => {
+test('a connection that begins on the node itself reaches the VIP and is answered from it', async () => {
   loadPath(lab.node, both);
   for (const family of families) {
     for (const [protocol, port] of ports) {
@@ -66,7 +69,7 @@ test('a connection that begins on the node itself reaches the VIP, and has its a
   }
 });
 
-test('a connection that begins on the node itself reaches the VIP also where the endpoint is on another host', async () => {
+test('a connection that begins on the node itself reaches the VIP also if the endpoint is on another host', async () => {
   loadPath(lab.node, both);
   for (const [table, family] of [
     ['ip', 'IPv4'],
@@ -83,7 +86,7 @@ test('a connection that begins on the node itself reaches the VIP also where the
   nftIn(lab.node, 'delete table ip proxy\ndelete table ip6 proxy');
 });
 
-test('a client may use one source port to the VIP and to the node port at the same time', async () => {
+test('a client may use one source port for the VIP and for the node port at the same time', async () => {
   loadPath(lab.node, both);
   for (const [i, family] of families.entries()) {
     const localPort = 20_100 + i;
@@ -102,7 +105,7 @@ test('a client may use one source port to the VIP and to the node port at the sa
   }
 });
 
-test('loadBalancerSourceRanges: who is in none of the ranges is dropped, CIDR or first-last, IPv4 and IPv6', async () => {
+test('loadBalancerSourceRanges: a client outside of all ranges is dropped, CIDR or first-last, IPv4 and IPv6', async () => {
   const rows = [
     { family: 'IPv4', from: '10.99.0.0/24', served: true },
     { family: 'IPv4', from: '10.98.0.0/16,10.99.0.1/32', served: true },

@@ -1,4 +1,7 @@
-/** What a speaker hears of others on the wire, and the answers that it gives in the place of one that restarts; both families. */
+/**
+ * What a speaker learns from frames of other hosts, and its answers in place of a node that
+ * restarts; both families.
+ */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -12,7 +15,7 @@ const vips = { IPv4: '10.99.1.1', IPv6: 'fd99::c8:1' } as const;
 const families = ['IPv4', 'IPv6'] as const;
 
 let lab: FrameLab;
-/** How many lines the responder had said when the test began. */
+/** The number of lines that the responder had printed when the test began. */
 let saidBefore = 0;
 
 before(async () => {
@@ -24,14 +27,14 @@ beforeEach(async () => {
 });
 after(() => lab?.close());
 
-/** What the responder does on its link. */
+/** Applies this to the responder's link. */
 function apply(whole: object): Promise<unknown> {
   return lab.responder.ask({ do: 'applyWhole', links: [{ name: linkName, vips: [], ...whole }] }, 'done');
 }
 
 const destinationOf = ({ arp, ndp }: Seen) => (arp ?? ndp)?.destination;
 
-/** Asks on the wire until the answer is heard, and returns whose it was. */
+/** Sends probes until an answer is heard, and gives its hardware address. */
 function answerHeard(address: string, to?: string): Promise<unknown> {
   return soon(`an answer for ${address}`, async () => {
     await lab.responder.ask({ do: 'ask', link: linkName, address, to }, 'done');
@@ -39,27 +42,27 @@ function answerHeard(address: string, to?: string): Promise<unknown> {
   });
 }
 
-/** Who has said in this test that an address is its own. */
+/** The hardware address that has claimed an address during this test. */
 function heard(address: string): unknown {
   const said = lab.responder.said.slice(saidBefore);
   return said.findLast(({ kind, address: of }) => kind === 'heard' && of === address)?.mac;
 }
 
 for (const family of families) {
-  test(`${family}: who is asked for on the wire is heard, without a VIP on the link`, async () => {
+  test(`${family}: the answer to a probe is heard, without a VIP on the link`, async () => {
     await apply({ listens: [family] });
     assert.equal(await answerHeard(own[family]), clientMac);
   });
 
-  test(`${family}: a request can go to one host alone`, async () => {
+  test(`${family}: a probe can go to one host only`, async () => {
     await apply({ listens: [family] });
     assert.equal(await answerHeard(own[family], clientMac), clientMac);
     const isQuestion = ({ arp, ndp }: Seen) => (arp?.targetIp ?? ndp?.target) === own[family];
     const toItAlone = () => lab.seen().some((frame) => isQuestion(frame) && destinationOf(frame) === clientMac);
-    await lab.raw.until('a question has come to this host alone', toItAlone);
+    await lab.raw.until('a probe has come to this host only', toItAlone);
   });
 
-  test(`${family}: a question from a link without an address is answered too`, async (t) => {
+  test(`${family}: a probe from a link without an address is answered, too`, async (t) => {
     await apply({ listens: [family] });
     ip(`-n ${lab.node} address flush dev ${linkName}`);
     const addresses = ['10.99.0.2/16', 'fd99::2/64'].map((address) => addressLine(linkName, address));
@@ -82,12 +85,12 @@ for (const family of families) {
   });
 }
 
-test('a VIP of a node that restarts is answered with the hardware address of that node, from our own', async () => {
+test('a VIP of a node that restarts is answered with the hardware address of that node, in a frame from ours', async () => {
   await apply({ standIns: families.map((family) => ({ vip: vips[family], mac: otherMac })) });
   const reply = await lab.ask(requestFor(vips.IPv4), vips.IPv4);
   assert.deepEqual([reply.source, reply.senderMac], [nodeMac, otherMac]);
   const advertisement = await lab.solicit(solicitationFor(vips.IPv6), vips.IPv6);
   assert.deepEqual([advertisement.source, advertisement.linkAddress], [nodeMac, otherMac]);
   const groups = () => ip(`-n ${lab.node} maddress show dev ${linkName}`);
-  await soon('its group is joined', () => groups().includes('ff02::1:ffc8:1'));
+  await soon('the group of the VIP is joined', () => groups().includes('ff02::1:ffc8:1'));
 });

@@ -1,4 +1,4 @@
-/** The links that programs may hang on, before nftables sees a packet. */
+/** Finds the links where programs may be attached that see a packet before nftables does. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type LineProcess, startLineProcess } from './line-process.ts';
@@ -20,10 +20,10 @@ after(() => {
 const found = async () => (await reader.ask({}, 'found')).links;
 const tc = (...words: readonly string[]) => run(pair.node, 'tc', 'qdisc', ...words);
 
-test('a link with clsact or an ingress discipline is found; one with any other is not', async () => {
+test('a link with clsact or an ingress queueing discipline is found; a link with any other one is not', async () => {
   assert.deepEqual(await found(), []);
   tc('replace', 'dev', linkName, 'root', 'pfifo');
-  assert.deepEqual(await found(), [], 'what sends is no matter');
+  assert.deepEqual(await found(), [], 'disciplines for sending do not count');
   tc('add', 'dev', linkName, 'clsact');
   assert.deepEqual(await found(), [linkName]);
   tc('del', 'dev', linkName, 'clsact');
@@ -33,7 +33,7 @@ test('a link with clsact or an ingress discipline is found; one with any other i
   assert.deepEqual(await found(), []);
 });
 
-test('a link with an ingress discipline is found among more links than one answer of the kernel holds', async () => {
+test('a link with an ingress discipline is found among more links than fit into one answer of the kernel', async () => {
   const numbers = Array.from({ length: 150 }, (_, i) => i);
   const lines = numbers.map((i) => `link add left${i} up type veth peer name right${i}`);
   ipBatch(pair.node, lines);

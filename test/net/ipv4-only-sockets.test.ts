@@ -1,4 +1,7 @@
-/** Beats over IPv4 where the kernel was told to keep the families apart (`net.ipv6.bindv6only`, ip-sysctl). */
+/**
+ * Heartbeats over IPv4 where the kernel is configured to keep the families apart
+ * (`net.ipv6.bindv6only`, ip-sysctl).
+ */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,10 +14,10 @@ import { enterNewNamespace } from './own-namespace.ts';
 
 enterNewNamespace([]);
 
-/** This namespace is nobody else's, and so is the port. */
+/** Free, because this namespace belongs to this test alone. */
 const port = 7_932;
 
-/** The texts that a speaker hears which are sent to it by both families, IPv4 first. */
+/** The texts that a speaker receives when one datagram is sent by each family, IPv4 first. */
 async function heard(t: TestContext, bindV6Only: boolean): Promise<readonly string[]> {
   writeFileSync('/proc/sys/net/ipv6/bindv6only', bindV6Only ? '1' : '0');
   const folder = mkdtempSync(`${tmpdir()}/berth-families-`);
@@ -29,19 +32,20 @@ async function heard(t: TestContext, bindV6Only: boolean): Promise<readonly stri
   });
   t.after(() => speaker.close());
   speaker.send('by IPv4', ['127.0.0.1']);
-  // Each family has a socket of its own to send by: one after the other, or the order would not be known.
-  await eventually('the first one has left, or come', () => texts.length > 0, { timeoutMs: 100, everyMs: 5 }).catch(
+  // Each family has its own socket to send. The datagrams go one after the other, or their order
+  // would not be known.
+  await eventually('the first one has arrived', () => texts.length > 0, { timeoutMs: 100, everyMs: 5 }).catch(
     () => undefined,
   );
   speaker.send('by IPv6', ['::1']);
-  await eventually('IPv6 is heard', () => texts.includes('by IPv6'), { everyMs: 5 });
+  await eventually('IPv6 has arrived', () => texts.includes('by IPv6'), { everyMs: 5 });
   return texts;
 }
 
-test('a speaker hears both families', async (t) => {
+test('a speaker receives both families', async (t) => {
   assert.deepEqual(await heard(t, false), ['by IPv4', 'by IPv6']);
 });
 
-promise('a speaker hears both families where sockets of IPv6 are for IPv6 alone by default', async (t) => {
+promise('a speaker receives both families also with net.ipv6.bindv6only=1', async (t) => {
   assert.deepEqual(await heard(t, true), ['by IPv4', 'by IPv6']);
 });

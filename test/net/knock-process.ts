@@ -1,4 +1,4 @@
-/** Fixture: knocks at ports by raw frames, in the client's namespace; one line of standard input is one knock. */
+/** Fixture: probes ports by raw frames, in the client's namespace; one line of standard input is one probe. */
 import { createServer } from 'node:net';
 import { receiveNow } from '../../src/linux/libc.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
@@ -14,10 +14,10 @@ const knocker = new SynProber({
   onFault: (link, error) => say({ kind: 'fault', link, message: String(error) }),
 });
 
-/** A knock, or something else. */
+/** A probe, or another command. */
 type Command = Omit<SynProbe, 'link'> & { readonly do?: 'close' | 'reserve' | 'filter' | 'count' };
 
-/** Whether somebody else may listen on a port: the code of the error where not. */
+/** Whether another program could listen on a port: `Listens`, or the error code. */
 function listenOn(port: number, host: string): Promise<string> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -36,10 +36,10 @@ async function reserve(): Promise<void> {
   say({ kind: 'reserved', port, during, after: await listenOn(port, '0.0.0.0') });
 }
 
-/** Sockets with the filter of one port. */
+/** Sockets with the filter for one port. */
 let filtered: readonly number[] = [];
 
-/** How many frames they have received since this was asked last. */
+/** The number of frames that they have received since the last count. */
 function count(): number {
   const bytes = new Uint8Array(2_048);
   let frames = 0;

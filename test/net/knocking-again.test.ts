@@ -1,4 +1,7 @@
-/** Knocks that go on while the way behind an address changes: what the kernel on the way remembers of the last knock leads nowhere. */
+/**
+ * Probes that continue while the Pod behind an address changes: the connection tracking of the last
+ * probe must not decide the path.
+ */
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,7 +16,7 @@ import { enterNamespace } from './own-namespace.ts';
 import { nftIn, own, vips } from './path-lab.ts';
 import { skipTime } from './skipped-time.ts';
 
-/** Longer than an answer to a knock is waited for. */
+/** Longer than the wait for an answer to a probe. */
 const rowMs = 2_500;
 
 let pair: Pair;
@@ -35,7 +38,7 @@ after(() => {
   pair?.close();
 });
 
-/** As kube-proxy leads the connections for a VIP to a Pod. The rule counts connections, not packets. */
+/** Sends the connections for a VIP to a Pod, like kube-proxy. The rule counts connections, not packets. */
 function leadTo(endpoint: string): void {
   const chain = 'chain services {\n type nat hook prerouting priority dstnat\n';
   const rule = `ip daddr ${vips.IPv4} tcp dport 80 counter dnat to ${endpoint}`;
@@ -44,27 +47,27 @@ function leadTo(endpoint: string): void {
 
 const led = () => Number(/packets (\d+)/.exec(nftIn(pair.node, 'list table ip proxy\n'))?.[1]);
 
-/** The knocker looks at its clock every so many milliseconds. */
+/** The prober checks its clock at this interval, in milliseconds. */
 const lookMs = 10;
 
-/** Knocks as a verifier does that has had no answer: a row has ended, and the next one begins. */
+/** Probes like a verifier that got no answer: one series has ended, and the next one begins. */
 async function knockAgain(): Promise<void> {
   skipTime(rowMs);
-  // Its timer is due before this one.
+  // The prober's timer is due before this one.
   await delay(lookMs + 5);
   const link = readLinks().find(({ name }) => name === linkName);
   if (link === undefined) assert.fail(`no link ${linkName}`);
   knocker.probe({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
 }
 
-promise('a VIP is found well once another Pod serves it, however often the dead one was knocked at', async () => {
+promise('a VIP answers probes once another Pod serves it, however often the dead Pod was probed', async () => {
   leadTo('10.99.9.9:8080');
   await knockAgain();
-  await eventually('the kernel has noted the connection', () => led() === 1, { everyMs: 10 });
+  await eventually('the kernel tracks the connection', () => led() === 1, { everyMs: 10 });
   leadTo(`${own.IPv4}:8080`);
   for (let i = 0; i < 4 && answers === 0; i++) {
     await knockAgain();
     await eventually('an answer', () => answers > 0, { timeoutMs: 100, everyMs: 5 }).catch(() => undefined);
   }
-  assert.equal(answers, 1, 'four rows of knocks went to the dead Pod');
+  assert.equal(answers, 1, 'four series of probes went to the dead Pod');
 });

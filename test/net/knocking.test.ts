@@ -1,4 +1,4 @@
-/** Knocking at a real kernel's ports: what answers, that nothing is accepted, and that nothing stays half open. */
+/** Probes of a real kernel's ports: what answers, that nothing is accepted, and that nothing stays half open. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -39,7 +39,7 @@ const answers = () => knocker.said.filter(({ kind }) => kind === 'answer').lengt
 /** Connections of the server that wait for their third segment. */
 const halfOpen = () => run(pair.node, 'ss', '-Htan', 'state', 'syn-recv');
 
-/** What the node's kernel has counted (snmp(7)). */
+/** A counter of the node's kernel (snmp(7)). */
 function counter(name: string): number {
   const line = run(pair.node, 'nstat', '-asz', name)
     .split('\n')
@@ -47,10 +47,13 @@ function counter(name: string): number {
   return Number(/\s(\d+)/.exec(line ?? '')?.[1]);
 }
 
-/** The kernel tries for a minute to open what is half open: whatever is gone before was taken back. */
+/** The kernel keeps a half-open connection for a minute: one that is gone earlier was reset. */
 const nothingIsHalfOpen = () => soon('nothing half open', () => halfOpen() === '');
 
-/** Does something, and asserts that all was taken back at once: no SYN-ACK was sent again, as it is a second after the first one. */
+/**
+ * Does something, and asserts that all of it was reset at once: no SYN-ACK was sent again, as it
+ * would be a second after the first one.
+ */
 async function leavesNothingHalfOpen(work: () => Promise<unknown>): Promise<void> {
   const before = counter('TcpRetransSegs');
   await work();
@@ -78,11 +81,11 @@ for (const family of families) {
   });
 }
 
-test('a probe leaves nothing half open where a firewall keeps the answer from the kernel of the prober', async (t) => {
+test('a probe leaves nothing half open if a firewall hides the answer from the kernel of the prober', async (t) => {
   const rules = 'tcp flags syn / syn,ack,rst accept; meta l4proto tcp drop;';
   nftIn(pair.client, `table inet t { chain in { type filter hook input priority 0; ${rules}; }; }`);
   t.after(() => nftIn(pair.client, 'delete table inet t\n'));
-  // Here it is a program that takes it back, and it may be late.
+  // Here the program sends the reset, and it may be late.
   for (const family of families) {
     await knock(family, 8080);
     await knocker.next('answer');
@@ -90,12 +93,12 @@ test('a probe leaves nothing half open where a firewall keeps the answer from th
   await nothingIsHalfOpen();
 });
 
-test('a port behind a firewall does not answer a probe, and answers once the firewall is gone, the same probe too', async (t) => {
+test('a port behind a firewall does not answer a probe, and answers the same probe once the firewall is gone', async (t) => {
   t.after(() => nftIn(pair.node, 'flush ruleset\n'));
   nftIn(pair.node, 'table inet t { chain in { type filter hook prerouting priority -300; tcp dport 8080 drop; }; }');
   const before = answers();
   await knock('IPv4', 8080);
-  // What is sent later is answered: so the one before has been dropped.
+  // A later probe is answered, so the one before has been dropped.
   await knock('IPv6', 9);
   assert.equal((await knocker.next('answer')).address, addresses.IPv6.address);
   assert.equal(answers(), before + 1);
@@ -104,7 +107,7 @@ test('a port behind a firewall does not answer a probe, and answers once the fir
   assert.equal((await knocker.next('answer')).address, addresses.IPv4.address);
 });
 
-test('every probe of a port is answered once, however often the port was probed', async () => {
+test('every probe is answered once, however often the port was probed', async () => {
   const before = answers();
   await leavesNothingHalfOpen(async () => {
     for (let i = 1; i <= 20; i++) {
@@ -121,14 +124,14 @@ test('no other program gets a reserved port until it is given back', async () =>
   assert.equal(after, 'Listens');
 });
 
-/** Opens a connection, or tries to, and sends a UDP datagram. */
+/** Tries to open a TCP connection, and sends a UDP datagram. */
 function speak(namespace: string, address: string, port: number): void {
   const words = `echo x >/dev/tcp/${address}/${port}; echo x >/dev/udp/${address}/${port}`;
   spawnSync(...inNamespace(namespace, 'bash', '-c', words));
 }
 
-test('the kernel hands over nothing but TCP to the reserved port', async () => {
-  // Below the ports that kernels take by themselves.
+test('the kernel delivers only TCP to the reserved port', async () => {
+  // Below the kernel's ephemeral ports.
   const port = 20_404;
   await knocker.ask({ do: 'filter', port }, 'filters');
   const frames = async () => (await knocker.ask({ do: 'count' }, 'count')).frames;
@@ -143,7 +146,7 @@ test('the kernel hands over nothing but TCP to the reserved port', async () => {
   }
 });
 
-test('the prober of ports listens nowhere, and leaves no socket behind', async (t) => {
+test('the port prober listens on no port, and leaves no socket behind', async (t) => {
   const own = createPair();
   t.after(() => own.close());
   const other = startLineProcess({ namespace: own.client, file: './knock-process.ts' });

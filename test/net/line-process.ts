@@ -1,4 +1,4 @@
-/** A child process inside a network namespace that is spoken to in JSON, one line per command and per answer. */
+/** A child process inside a network namespace. It reads commands and writes answers in JSON, one per line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -7,18 +7,18 @@ import { createInterface } from 'node:readline';
 import { cacheFolder } from '../lab/cache.ts';
 import { eventually, patiently } from '../lab/poll.ts';
 
-/** What the process says. */
+/** A line that the process prints. */
 export interface Said {
   readonly kind: string;
   readonly [fact: string]: unknown;
 }
 
-/** How to start it. */
+/** How to start the process. */
 export interface LineProcessOptions {
   readonly namespace: string;
   /** The program, relative to this folder or absolute. */
   readonly file: string;
-  /** Words put before `node`, such as `setpriv ...`. */
+  /** Words before `node`, such as `setpriv ...`. */
   readonly prefix?: readonly string[];
   readonly args?: readonly string[];
 }
@@ -26,42 +26,48 @@ export interface LineProcessOptions {
 /** A running child. */
 export interface LineProcess {
   readonly child: ChildProcess;
-  /** All lines said so far. */
+  /** All lines so far. */
   readonly said: readonly Said[];
-  /** What it wrote to standard error so far. */
+  /** The text that the process has written to standard error so far. */
   stderr(): string;
-  /** Sends a command that nothing answers. */
+  /** Sends a command that has no answer. */
   tell(command: object): void;
   /** Sends a command and waits for the next line of a kind. */
   ask(command: object, kind: string): Promise<Said>;
-  /** Waits for a line of a kind that nobody waited for yet. */
+  /** Waits for the next line of a kind that no earlier call has returned. */
   next(kind: string): Promise<Said>;
-  /** Waits until `find` gives something other than undefined or false, for half a minute at most; it is asked again after every line. */
+  /**
+   * Waits until `find` returns something other than undefined or false, for at most half a minute.
+   * It is called after every line.
+   */
   until<T>(what: string, find: () => T | undefined | false, timeoutMs?: number): Promise<T>;
-  /** Makes it stand still: fulfilled when every thread of it does. */
+  /** Stops the process with SIGSTOP; resolves when every thread stands still. */
   stop(): Promise<void>;
-  /** Lets it go on. */
+  /** Lets the process continue. */
   goOn(): void;
-  /** Kills it if it still runs. */
+  /** Kills the process if it still runs. */
   close(): void;
 }
 
-/** Long for a machine that does much else: a process that says nothing for so long will say nothing at all. */
+/** Long, for a busy machine: a process that prints nothing for this long will never print anything. */
 const deadlineMs = 30_000;
 
-/** The environment of programs that the tests start: a second start need not compile anything, and most of a start is that. */
+/**
+ * The environment of programs that the tests start. The compile cache makes a second start faster:
+ * most of a start is compilation.
+ */
 export const env = {
   ...process.env,
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cacheFolder(), 'compiled'),
 };
 
-/** Starts `file` with the Node that runs the tests. */
+/** Starts `file` with the Node.js that runs the tests. */
 export function startLineProcess({ namespace, file, prefix = [], args = [] }: LineProcessOptions): LineProcess {
   const path = new URL(file, import.meta.url).pathname;
   const child = spawn('ip', ['netns', 'exec', namespace, ...prefix, process.execPath, path, ...args], { env });
   const news = new EventEmitter().setMaxListeners(0);
   const said: Said[] = [];
-  /** Lines that nobody waited for yet, by their kind. */
+  /** Lines that no call has returned yet, by kind. */
   const waiting = new Map<string, Said[]>();
   let errors = '';
   let ended: string | undefined;
@@ -74,12 +80,12 @@ export function startLineProcess({ namespace, file, prefix = [], args = [] }: Li
     waiting.set(one.kind, [...(waiting.get(one.kind) ?? []), one]);
     news.emit('news');
   });
-  // Not `exit`: there may be lines to read still.
+  // Not `exit`: there may still be lines to read.
   child.on('close', (code, signal) => {
     ended = `ended by ${signal ?? code}`;
     news.emit('news');
   });
-  // What is written to a process that ends is lost; that it has ended is what is told.
+  // Input for a process that has ended is lost: the error to report is that it has ended.
   child.stdin.on('error', () => undefined);
 
   async function until<T>(what: string, find: () => T | undefined | false, timeoutMs = deadlineMs): Promise<T> {
@@ -94,7 +100,7 @@ export function startLineProcess({ namespace, file, prefix = [], args = [] }: Li
     }
   }
 
-  const next = (kind: string) => until(`it says ${kind}`, () => waiting.get(kind)?.shift());
+  const next = (kind: string) => until(`a line of kind ${kind}`, () => waiting.get(kind)?.shift());
   const tell = (command: object): void => {
     child.stdin.write(`${JSON.stringify(command)}\n`);
   };
@@ -120,7 +126,7 @@ export function startLineProcess({ namespace, file, prefix = [], args = [] }: Li
   };
 }
 
-/** What each thread of a process does, in a letter of proc(5): one runs on until it has taken note of a signal. */
+/** The state of each thread of a process, as a letter of proc(5). A thread runs on until it has noticed the signal. */
 function statesOf(pid = 0): readonly (string | undefined)[] {
   const threads = readdirSync(`/proc/${pid}/task`);
   return threads.map((thread) => /\) (\S)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8'))?.[1]);

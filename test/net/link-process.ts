@@ -1,4 +1,4 @@
-/** Fixture: a process that tells the links of its namespace, all of them after each change. */
+/** Fixture: prints all links of its namespace after each change. */
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { obey, say, sayReady } from './fixture.ts';
 
@@ -12,5 +12,5 @@ const commands = obey(() => {
   monitor.close();
   say({ kind: 'closed' });
 });
-// With `end` as argument nothing but the monitor is left of this process.
+// With the argument `end` only the monitor is left in this process.
 if (process.argv[2] === 'end') commands.close();

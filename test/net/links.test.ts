@@ -26,12 +26,12 @@ after(() => {
 /** Runs ip(8) in the node's namespace. */
 const inNode = (words: string) => ip(`-n ${pair.node} ${words}`);
 
-/** Runs many lines of ip(8) in the node's namespace, whether they fail or not. */
+/** Runs many lines of ip(8) in the node's namespace, and ignores failures. */
 function inNodeBatch(lines: readonly string[]): void {
   spawnSync('ip', ['-n', pair.node, '-force', '-batch', '-'], { input: `${lines.join('\n')}\n` });
 }
 
-/** What the process said last. */
+/** The links that the process has printed last. */
 function told(by = watcher): readonly Link[] {
   return by.said.findLast(({ kind }) => kind === 'links')?.links as readonly Link[];
 }
@@ -39,12 +39,12 @@ function told(by = watcher): readonly Link[] {
 const linkNamed = (name: string) => told().find((link) => link.name === name);
 const addressesOf = (name: string) => linkNamed(name)?.addresses.map(({ address, prefix }) => `${address}/${prefix}`);
 
-/** Waits until the process has told of a link that is like this. */
+/** Waits until the process has printed a link for which `is` holds. */
 function toldOf(what: string, name: string, is: (link: Link) => boolean): Promise<unknown> {
   return soon(what, () => told().some((link) => link.name === name && is(link)));
 }
 
-/** The links as ip(8) tells them. */
+/** The links as ip(8) shows them. */
 function linksByIp(): readonly Link[] {
   const found: readonly IpLink[] = JSON.parse(inNode('-j address show'));
   return found.map(({ ifname, ifindex, address = '', flags, master, xdp, addr_info }) => ({
@@ -62,7 +62,7 @@ function linksByIp(): readonly Link[] {
   }));
 }
 
-/** What `ip -j address` says of a link. */
+/** The output of `ip -j address` for a link. */
 interface IpLink {
   readonly ifname: string;
   readonly ifindex: number;
@@ -78,7 +78,7 @@ interface IpLink {
   }[];
 }
 
-/** Waits until the process has told what ip(8) tells. IPv6 addresses may have come in another order. */
+/** Waits until the process has printed the same links as ip(8). The order of IPv6 addresses may differ. */
 function isSameAsByIp(by = watcher): Promise<unknown> {
   const sorted = (links: readonly Link[]) =>
     links.map((link) => ({
@@ -86,13 +86,13 @@ function isSameAsByIp(by = watcher): Promise<unknown> {
       master: link.master,
       addresses: link.addresses.map((own) => JSON.stringify(own)).sort(),
     }));
-  return soon('the links are those that ip tells', () => {
+  return soon('the links are those that ip shows', () => {
     assert.deepEqual(sorted(told(by)), sorted(linksByIp()));
     return true;
   });
 }
 
-test('a link has its index, MAC, state and addresses, also those with a label of their own', async () => {
+test('a link has its index, MAC, state and addresses, also addresses with their own label', async () => {
   inNode(`address add 10.98.0.2/24 dev ${linkName} label ${linkName}:extra`);
   await toldOf('the address', linkName, ({ addresses }) => addresses.some(({ address }) => address === '10.98.0.2'));
   const { addresses = [], ...rest } = linkNamed(linkName) ?? {};
@@ -117,7 +117,7 @@ test('a link has its index, MAC, state and addresses, also those with a label of
   assert.equal(linkNamed('lo')?.noArp, true);
 });
 
-test('a cable that is pulled and plugged again', async () => {
+test('a pulled cable and a plugged cable change the carrier of the link', async () => {
   ip(`-n ${pair.client} link set ${linkName} down`);
   await toldOf('no carrier', linkName, ({ up, carrier }) => up && !carrier);
   ip(`-n ${pair.client} link set ${linkName} up`);
@@ -132,28 +132,28 @@ test('a link that is set down keeps its IPv4 addresses', async () => {
   await toldOf('up', linkName, ({ up, carrier }) => up && carrier);
 });
 
-test('another MAC, and the former one again', async () => {
+test('a change of the MAC is noticed, also back to the former one', async () => {
   inNode(`link set ${linkName} address 02:00:00:00:00:bb`);
   await toldOf('the MAC', linkName, ({ mac }) => mac === '02:00:00:00:00:bb');
   inNode(`link set ${linkName} address ${nodeMac}`);
   await toldOf('the MAC', linkName, ({ mac }) => mac === nodeMac);
 });
 
-test('a member of a bridge names it, also when the bridge gets another name, until it leaves', async () => {
+test('a member of a bridge has the name of the bridge, also after a rename, until it leaves', async () => {
   inNode('link add br0 type bridge');
   inNode(`link set ${linkName} master br0`);
   await toldOf('its master', linkName, ({ master }) => master === 'br0');
   assert.equal(linkNamed('br0')?.master, undefined);
   inNode('link set br0 name lan');
   await toldOf('its master', linkName, ({ master }) => master === 'lan');
-  // The kernel says of this that a link of the family AF_BRIDGE is deleted.
+  // For this the kernel reports that a link of the family AF_BRIDGE is deleted.
   inNode(`link set ${linkName} nomaster`);
   await toldOf('no master', linkName, ({ master }) => master === undefined);
   inNode('link del lan');
   await soon('no bridge', () => linkNamed('lan') === undefined);
 });
 
-test('a link that gets another name is the same link', async () => {
+test('a renamed link is the same link', async () => {
   inNode('link add a0 type veth peer name a1');
   await toldOf('the link', 'a0', () => true);
   const index = linkNamed('a0')?.index;
@@ -164,7 +164,7 @@ test('a link that gets another name is the same link', async () => {
   await soon('no link', () => linkNamed('wan') === undefined && linkNamed('a1') === undefined);
 });
 
-test('a link that is made again under its name has another index, and nothing of the former one', async () => {
+test('a link that is deleted and made again has another index and no old addresses', async () => {
   const make = () => inNode('link add b0 type veth peer name b1');
   make();
   inNode('address add 10.97.0.1/24 dev b0');
@@ -184,17 +184,17 @@ test('a link that moves to another namespace is gone', async () => {
   inNode('link del c1');
 });
 
-test('an IPv6 address is there once it is known to be unique, and not when it is a duplicate', async () => {
+test('an IPv6 address is listed once it is known to be unique, and never if it is a duplicate', async () => {
   ip(`-n ${pair.client} address add 2001:db8::1/64 dev ${linkName} nodad`);
   for (const address of ['2001:db8::1/64', '2001:db8::2/64']) inNode(`address add ${address} dev ${linkName}`);
-  await soon('the unique one', () => addressesOf(linkName)?.includes('2001:db8::2/64'));
-  await soon('the duplicate', () => inNode(`address show dev ${linkName}`).includes('dadfailed'));
-  await soon('a link-local one', () => addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
+  await soon('the unique address', () => addressesOf(linkName)?.includes('2001:db8::2/64'));
+  await soon('the duplicate address', () => inNode(`address show dev ${linkName}`).includes('dadfailed'));
+  await soon('a link-local address', () => addressesOf(linkName)?.some((address) => address.startsWith('fe80::')));
   await isSameAsByIp();
   assert.equal(addressesOf(linkName)?.includes('2001:db8::1/64'), false);
 });
 
-test('after more events than the socket holds, all is read anew', async () => {
+test('all links are read again after more events than the socket holds', async () => {
   await watcher.stop();
   inNodeBatch(Array.from({ length: 1_000 }, (_, i) => `link set ${linkName} mtu ${1400 + (i % 2)}`));
   inNode(`address add 10.96.0.2/24 dev ${linkName}`);
@@ -204,14 +204,20 @@ test('after more events than the socket holds, all is read anew', async () => {
   await isSameAsByIp();
 });
 
-/** What the kernel could not queue for the process's socket: the last column but one of /proc/net/netlink. */
+/**
+ * The number of events that the kernel could not queue for the process's socket: the last column
+ * but one of /proc/net/netlink.
+ */
 function droppedEvents(): number {
   const rows = ip(`netns exec ${pair.node} cat /proc/net/netlink`).split('\n');
   const socket = rows.find((row) => row.includes(' 00000111 ')) ?? assert.fail('no socket');
   return Number(socket.trim().split(/\s+/)[8]);
 }
 
-/** Lines of ip(8) about four names: links come, go, change and get addresses. Many make no sense, and fail. */
+/**
+ * Lines of ip(8) about four names: links are added, deleted and changed, and get addresses. Many
+ * lines make no sense, and fail.
+ */
 function changes(): fc.Arbitrary<string> {
   const any = fc.constantFrom('d0', 'd1', 'd2', 'd3');
   const address = fc.tuple(fc.nat(2), fc.integer({ min: 24, max: 26 })).map(([n, bits]) => `10.95.${n}.1/${bits}`);
@@ -231,7 +237,7 @@ function changes(): fc.Arbitrary<string> {
   );
 }
 
-test('after any changes in a row the links are those that ip tells', async () => {
+test('after any series of changes the links are those that ip shows', async () => {
   const lines = fc.array(changes(), { minLength: 300, maxLength: 300 });
   const property = fc.asyncProperty(lines, async (batch) => {
     inNodeBatch(batch);
@@ -241,7 +247,7 @@ test('after any changes in a row the links are those that ip tells', async () =>
   inNodeBatch(['d0', 'd1', 'd2', 'd3'].map((name) => `link del ${name}`));
 });
 
-test('a monitor that is opened while links change knows them all in the end', async () => {
+test('a monitor that is opened while links change knows all links in the end', async () => {
   const flaps = [0, 1, 0, 1].map((odd) => `link set ${linkName} mtu ${1400 + odd}\n`);
   const names = ['f0', 'f1', 'f2'];
   const batch = spawn('ip', ['-n', pair.node, '-force', '-batch', '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
@@ -259,12 +265,12 @@ test('a monitor that is opened while links change knows them all in the end', as
   }
 });
 
-/** A line of ip(8) that makes a bridge, or removes it. */
+/** A line of ip(8) that adds a bridge, or deletes it. */
 function churn(name: string, i: number): string {
   return i % 2 === 0 ? `link add ${name} type bridge\n` : `link del ${name}\n`;
 }
 
-test('after close() a signal that is still on its way does no harm, and nothing is told', async () => {
+test('after close() a late signal does no harm, and no links are reported', async () => {
   const other = startLineProcess({ namespace: pair.node, file: './link-process.ts' });
   try {
     await other.ask({ do: 'close' }, 'closed');
@@ -286,7 +292,7 @@ test('a monitor alone does not keep its process alive', async () => {
   assert.equal(code, 0);
 });
 
-test('where netlink sockets are forbidden the speaker ends with one clear line', () => {
+test('a speaker without permission for netlink sockets exits with one clear line', () => {
   const program = new URL('./no-netlink.ts', import.meta.url).pathname;
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'speaker', '--node-name', 'node'], {
     encoding: 'utf8',

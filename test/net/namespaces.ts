@@ -9,11 +9,14 @@ export const linkName = 'v0';
 export const clientMac = '02:00:00:00:00:01';
 export const nodeMac = '02:00:00:00:00:aa';
 
-/** The namespaces' names, for `ip netns exec`. Client 10.99.0.1/16 and fd99::1/64, node 10.99.0.2/16 and fd99::2/64. */
+/**
+ * The names of the namespaces, for `ip netns exec`. Client 10.99.0.1/16 and fd99::1/64, node
+ * 10.99.0.2/16 and fd99::2/64.
+ */
 export interface Pair {
   readonly client: string;
   readonly node: string;
-  /** Deletes both, and with them the links. */
+  /** Deletes both namespaces, and with them the links. */
   close(): void;
 }
 
@@ -21,16 +24,17 @@ let made = 0;
 
 const prefix = `berth-${process.pid}-`;
 
-/** How namespaces are made. */
+/** Options of new namespaces. */
 export interface NamespaceOptions {
   /**
-   * Whether the kernels ask for an IPv6 address before they use it (DAD, RFC 4862 section 5.4). Where they do not, their link-local
-   * addresses are there at once, and not after a second or two; what a host sends before that may be lost.
+   * Whether the kernels probe for an IPv6 address before they use it (DAD, RFC 4862 section 5.4).
+   * Without DAD their link-local addresses are there at once. With it they come after a second or
+   * two, and what a host sends earlier may be lost.
    */
   readonly hasDad: boolean;
 }
 
-/** Makes a pair whose names carry this process's id, so that test runs do not meet. */
+/** Makes a pair whose names contain this process's id, so that test runs do not collide. */
 export function createPair(options: NamespaceOptions = { hasDad: true }): Pair {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n` };
@@ -46,7 +50,7 @@ export function createPair(options: NamespaceOptions = { hasDad: true }): Pair {
   }
 }
 
-/** Makes namespaces; none is left of them where one cannot be made. */
+/** Makes namespaces; leaves none behind on failure. */
 export function addNamespaces(names: readonly string[], { hasDad }: NamespaceOptions = { hasDad: false }): void {
   try {
     for (const name of names) {
@@ -59,7 +63,7 @@ export function addNamespaces(names: readonly string[], { hasDad }: NamespaceOpt
   }
 }
 
-/** Deletes namespaces, and with them their links. One that is not there is no matter. */
+/** Deletes namespaces, and with them their links. Ignores namespaces that do not exist. */
 export function deleteNamespaces(names: readonly string[]): void {
   for (const name of names) {
     try {
@@ -81,7 +85,7 @@ export interface SwitchedPair extends Pair {
 /** Ports of the switch. */
 export const switchPort = { client: 'client', node: 'node' } as const;
 
-/** Makes such a pair, once the switch keeps groups to those who have joined them. */
+/** Makes such a pair, and waits until the switch forwards a group to its members only. */
 export async function createSwitchedPair(): Promise<SwitchedPair> {
   made += 1;
   const names = { client: `${prefix}${made}c`, node: `${prefix}${made}n`, switch: `${prefix}${made}s` };
@@ -106,20 +110,21 @@ export async function createSwitchedPair(): Promise<SwitchedPair> {
 
 const bridge = 'br0';
 
-/** Waits until both ports forward: a report that comes earlier is lost, and the next one comes after minutes. */
+/** Waits until both ports forward: an earlier report is lost, and the next one comes only after minutes. */
 export async function switchForwards(name: string): Promise<void> {
   for (const port of Object.values(switchPort)) await portForwards(name, port);
 }
 
-/** Waits until the port of a bridge forwards. The kernel takes its time, up to a second, to see that it has a signal. */
+/** Waits until the port of a bridge forwards. The kernel needs up to a second to detect the carrier. */
 export async function portForwards(name: string, port: string): Promise<void> {
   const state = () => execFileSync('bridge', ['-n', name, 'link', 'show', 'dev', port], { encoding: 'utf8' });
   await soon(`port ${port} forwards`, () => state().includes('state forwarding'));
 }
 
 /**
- * A bridge snoops once it is a querier, which needs an address that it may use. Its times, in hundredths of a second, are as short as that
- * of the hosts: after a member has left it asks for others twice.
+ * A bridge snoops once it is a querier, and a querier needs a usable address. Its times, in
+ * hundredths of a second, are as short as those of the hosts. After a member has left, it queries
+ * twice for other members.
  */
 async function switchOn(name: string): Promise<void> {
   writeSysctl(name, 'net/ipv6/conf/default/accept_dad', '0');
@@ -130,7 +135,10 @@ async function switchOn(name: string): Promise<void> {
   ip(`-n ${name} link set ${bridge} type bridge mcast_querier 1`);
 }
 
-/** A kernel repeats what it reports of its groups at random times, up to a second apart (RFC 3810 section 9.11): here ten times as fast. */
+/**
+ * A kernel repeats the reports of its groups at random times, up to a second apart (RFC 3810
+ * section 9.11): here ten times as fast.
+ */
 function hurryMld(name: string): void {
   writeSysctl(name, `net/ipv6/conf/${linkName}/mldv2_unsolicited_report_interval`, '100');
 }
@@ -141,8 +149,9 @@ export function writeSysctl(namespace: string, path: string, value: string): voi
 }
 
 /**
- * Waits until the links of these namespaces have their link-local addresses, without which a kernel asks for no neighbor in the name of
- * somebody else, and so cannot send a reset or an error for a VIP. They come when the kernel has taken note of the carrier.
+ * Waits until the links of these namespaces have their link-local addresses. Without one a kernel
+ * cannot resolve a neighbor when the packet's source is an address that it does not have, so it
+ * cannot send a reset or an error from a VIP. They appear when the kernel has noticed the carrier.
  */
 export async function haveLinkLocal(names: readonly string[]): Promise<void> {
   for (const name of names) {
@@ -151,12 +160,15 @@ export async function haveLinkLocal(names: readonly string[]): Promise<void> {
   }
 }
 
-/** Lets a namespace pass packets on, as a router and a node of Kubernetes do. */
+/** Lets a namespace forward packets, like a router and a node of Kubernetes. */
 export function forwardIn(namespace: string): void {
   run(namespace, 'sh', '-c', 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding');
 }
 
-/** The words that run a program in a namespace. nsenter(1) takes half the time of `ip netns exec`, which mounts /sys anew. */
+/**
+ * The command line that runs a program in a namespace. nsenter(1) takes half the time of `ip netns
+ * exec`, which mounts /sys each time.
+ */
 export function inNamespace(namespace: string, ...words: readonly string[]): [string, string[]] {
   return ['nsenter', [`--net=/run/netns/${namespace}`, ...words]];
 }
@@ -177,7 +189,10 @@ function setUp(
   ]);
 }
 
-/** The line of ip(8) that gives a link an address. Nobody else has it: without "nodad" one of IPv6 could not be used for its first second. */
+/**
+ * The line of ip(8) that gives a link an address. The address is unique: without "nodad" an IPv6
+ * address is unusable for its first second.
+ */
 export function addressLine(link: string, address: string): string {
   return `address add ${address} dev ${link}${address.includes(':') ? ' nodad' : ''}`;
 }

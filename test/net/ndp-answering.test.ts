@@ -18,13 +18,13 @@ before(async () => {
 });
 after(() => lab?.close());
 
-/** Asserts that none of some frames is answered; gives what came back, and what was counted. */
+/** Asserts that none of these frames is answered; gives the received frames and the counters. */
 async function assertNoAnswer(frames: readonly Uint8Array[], of: string): Promise<CameBack> {
   await lab.answer(vip, last);
   return await assertSilentAbout(frames, of);
 }
 
-/** The same, with whatever is answered now. */
+/** The same, without a change of the VIPs that are answered now. */
 async function assertSilentAbout(frames: readonly Uint8Array[], of: string): Promise<CameBack> {
   const back = await lab.cameBack(frames, () => lab.solicit(solicitationFor(last), last));
   const answers = back.frames.filter(({ ndp }) => ndp?.type === 136 && ndp.target === of);
@@ -32,7 +32,7 @@ async function assertSilentAbout(frames: readonly Uint8Array[], of: string): Pro
   return back;
 }
 
-/** The answer to a frame that asks for the VIP. */
+/** The answer to a frame that solicits the VIP. */
 async function answered(frame: Uint8Array): Promise<NdpFrame> {
   await lab.answer(vip, last);
   return lab.solicit(frame, vip);
@@ -84,7 +84,7 @@ test('a frame that a router passed on, a wrong checksum and an option of length 
     frame[offset] = value;
     return frame;
   };
-  // The length of the option and its first byte are one word: the checksum stays right.
+  // The option's length and its first byte are one word: the checksum stays right.
   const empty = changed(79, 0);
   empty[81] = (empty[81] ?? 0) + 1;
   const { more } = await assertNoAnswer([changed(21, 64), changed(56, 0), empty], vip);
@@ -103,7 +103,7 @@ test('another host that advertises our VIP is counted as a foreign claim', async
   assert.equal(more('ForeignClaim'), 1);
 });
 
-test('a withdrawn VIP is not answered any more', async () => {
+test('a withdrawn VIP is no longer answered', async () => {
   await answered(solicitationFor(vip));
   await lab.answer(last);
   await assertSilentAbout([solicitationFor(vip)], vip);
@@ -117,10 +117,10 @@ test('the kernel of another host resolves a VIP, and keeps it reachable by unica
   assert.ok(((await lab.counters()).Answered ?? 0) > before);
 });
 
-test('a host that gives itself the VIP finds that it is taken (DAD)', async () => {
+test('a host that configures the VIP finds out by DAD that it is taken', async () => {
   await lab.answer(vip);
   const seen = lab.seen().length;
-  // The client asks at once, and waits for so long for an answer (RFC 4862 section 5.4).
+  // The client probes at once, and waits for an answer for this long (RFC 4862 section 5.4).
   writeSysctl(lab.client, `net/ipv6/conf/${linkName}/router_solicitation_delay`, '0');
   const waits = (ms: number) => writeSysctl(lab.client, `net/ipv6/neigh/${linkName}/retrans_time_ms`, `${ms}`);
   waits(20_000);
@@ -129,10 +129,10 @@ test('a host that gives itself the VIP finds that it is taken (DAD)', async () =
     const address = () => ip(`-n ${lab.client} address show dev ${linkName} to ${vip}`);
     await soon('the address has failed', () => address().includes('dadfailed'));
     waits(100);
-    // Another address, which nobody has, is well: it was the answer that made the difference.
+    // An unused address works: so it was the answer that made the difference.
     ip(`-n ${lab.client} address add fd99::c8:77/64 dev ${linkName}`);
     const other = () => ip(`-n ${lab.client} address show dev ${linkName} to fd99::c8:77`);
-    await soon('the other address is well', () => !/tentative|dadfailed/.test(other()));
+    await soon('the other address works', () => !/tentative|dadfailed/.test(other()));
   } finally {
     waits(1_000);
     for (const own of [vip, 'fd99::c8:77']) ip(`-n ${lab.client} address del ${own}/64 dev ${linkName}`);
@@ -142,17 +142,17 @@ test('a host that gives itself the VIP finds that it is taken (DAD)', async () =
   assert.notEqual(answers.length, 0);
 });
 
-/** Messages of ICMPv6 that the node's own kernel has sent, by name (/proc/net/snmp6). */
+/** The ICMPv6 messages that the node's own kernel has sent, by name (/proc/net/snmp6). */
 function icmpv6Sent(): string {
   const lines = run(lab.node, 'cat', '/proc/net/snmp6').split('\n');
-  // Reports of its groups, and questions for routers, are sent again and again, whatever happens.
+  // Group reports and router solicitations are sent again and again, whatever happens.
   const others = /^Icmp6Out(?!.*MLD|Msgs|Type143|RouterSolicits|Type133)/;
   return lines.filter((line) => others.test(line)).join('\n');
 }
 
-test('the kernel of the node says nothing about a VIP: no error, no answer of its own', async () => {
-  // Until then it asks whether its own addresses are unique.
-  await soon('its addresses are its own', () => !ip(`-n ${lab.node} -6 address`).includes('tentative'));
+test('the kernel of the node sends nothing about a VIP: no error, no answer of its own', async () => {
+  // Until then the kernel probes whether its own addresses are unique.
+  await soon('its addresses are known to be unique', () => !ip(`-n ${lab.node} -6 address`).includes('tentative'));
   await answered(solicitationFor(vip));
   const before = icmpv6Sent();
   await answered(solicitationFor(vip, unicast));

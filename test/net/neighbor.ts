@@ -1,15 +1,16 @@
-/** What the kernel of a namespace believes about its neighbors on the link of a pair. */
+/** The neighbor entries of a namespace's kernel on the link of a pair. */
 import { ip, linkName } from './namespaces.ts';
 import { soon } from './soon.ts';
 
-/** The entry of an address, as ip(8) tells it; empty where there is none. */
+/** The entry of an address, as ip(8) shows it; empty if there is none. */
 export function neighbor(namespace: string, address: string): string {
   return ip(`-n ${namespace} neigh show ${address} dev ${linkName}`).trim();
 }
 
 /**
- * Makes the kernel forget an address and ask all hosts for it, and waits for the answer of a hardware address. A kernel gives up after three
- * questions, and the answerer may have been late: then it is asked again. Hearsay makes an entry STALE only, so that is no answer.
+ * Makes the kernel forget an address and resolve it by a request to all hosts, and waits for the
+ * answer of a hardware address. A kernel gives up after three requests, and the answer may be late:
+ * then the kernel must try again. A frame that is no answer makes an entry only STALE.
  */
 export async function isAnsweredBy(namespace: string, address: string, mac: string): Promise<void> {
   const ask = () => {
@@ -25,7 +26,10 @@ export async function isAnsweredBy(namespace: string, address: string, mac: stri
   });
 }
 
-/** Makes the kernel ask the host with a hardware address whether it still has an address (NUD), and waits for its answer. */
+/**
+ * Makes the kernel probe whether the host with a hardware address still has an address (NUD), and
+ * waits for its answer.
+ */
 export async function isStillAnsweredBy(namespace: string, address: string, mac: string): Promise<void> {
   const ask = () => ip(`-n ${namespace} neigh replace ${address} lladdr ${mac} dev ${linkName} nud probe`);
   ask();

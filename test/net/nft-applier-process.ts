@@ -1,11 +1,14 @@
-/** Fixture: the applier of nftables rules with a small path, inside a network namespace and on a fast clock; it obeys JSON lines and tells what it logs. */
+/**
+ * Fixture: the applier of nftables rules with a small path, in a network namespace and with a fast
+ * clock. It obeys JSON lines and prints its log.
+ */
 import type { Logger } from '../../src/runtime/logger.ts';
 import { NftApplier } from '../../src/speaker/dataplane/nft-applier.ts';
 import { quicken } from './fast-clock.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { pathOf, vipPath } from './path-lab.ts';
 
-/** One line of standard input; all but `apply` are answered. */
+/** One line of standard input. All commands but `apply` are answered. */
 interface Command {
   readonly do: 'apply' | 'failure' | 'close' | 'remove';
   readonly vips?: readonly string[];

@@ -1,4 +1,4 @@
-/** The applier keeps its rules in a real kernel, whatever program takes them away, and says why where it cannot. */
+/** The applier keeps its rules in a real kernel, whatever program removes them, and reports why when it cannot. */
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,20 +10,20 @@ import { createPair, nodeMac, type Pair, run } from './namespaces.ts';
 import { nftIn, pointTo, startEndpoint, vips } from './path-lab.ts';
 import { soon } from './soon.ts';
 
-/** An applier in a pair of its own. */
+/** An applier in its own pair. */
 interface Layer {
   readonly pair: Pair;
   readonly process: LineProcess;
 }
 
-/** Starts a layer with a path; all of it ends with the test. */
+/** Starts an applier with a path; all of it ends with the test. */
 async function start(t: TestContext, facts: object, prefix: readonly string[] = []): Promise<Layer> {
   const pair = createPair();
   t.after(() => pair.close());
   return { pair, process: await startIn(t, pair, { facts, prefix }) };
 }
 
-/** Starts a layer in a pair that is there. */
+/** Starts an applier in an existing pair. */
 async function startIn(
   t: TestContext,
   { node }: Pair,
@@ -36,17 +36,17 @@ async function startIn(
   return layer;
 }
 
-/** Why its rules are not there, in its own words. */
+/** The reason why its rules are not loaded, as the applier reports it. */
 async function failureOf(process: LineProcess): Promise<unknown> {
   return (await process.ask({ do: 'failure' }, 'failure')).failure;
 }
 
-/** All tables of the node without what changes by itself: counts and times. */
+/** All tables of the node, without counters and times, which change by themselves. */
 function listing({ node }: Pair): string {
   return nftIn(node, 'list ruleset\n', '--stateless').replaceAll(/ expires \w+/g, '');
 }
 
-/** What it has logged that somebody should look at. */
+/** The warnings in its log. */
 function warnings({ said }: LineProcess): readonly unknown[] {
   return said
     .filter(({ kind, level }) => kind === 'log' && level === 'warn')
@@ -56,10 +56,10 @@ function warnings({ said }: LineProcess): readonly unknown[] {
 const loaded = (process: LineProcess) =>
   soon('the rules are loaded', async () => (await failureOf(process)) === undefined);
 
-/** The layer looks every half a second of its fast clock, and more rarely where a look takes long. */
+/** The applier checks every half a second of its fast clock, and less often if a check takes long. */
 const inTime = { timeoutMs: 60_000, everyMs: 100 };
 
-/** A program that stands for nft: it is nft, and notes what it was called with. */
+/** A substitute for nft: it runs nft, and records the arguments. */
 function notingNft(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-nftables-'));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -69,7 +69,7 @@ function notingNft(t: TestContext) {
   chmodSync(join(folder, 'nft'), 0o755);
   return {
     prefix: ['env', `PATH=${folder}:${process.env.PATH}`],
-    /** How many tables were listed so far. */
+    /** The number of tables listed so far. */
     listed: () =>
       readFileSync(notes, 'utf8')
         .split('\n')
@@ -83,7 +83,7 @@ test('rules are loaded and changed; close() leaves them, remove() leaves none', 
   assert.match(listing(pair), /30080/);
   process.tell({ do: 'apply', vips: ['10.99.3.2'] });
   const isChanged = (text: string) => /10\.99\.3\.2/.test(text) && !text.includes(vips.IPv4);
-  await soon('the change is there', () => isChanged(listing(pair)));
+  await soon('the change is loaded', () => isChanged(listing(pair)));
   await process.ask({ do: 'close' }, 'done');
   assert.match(listing(pair), /10\.99\.3\.2/);
   await process.ask({ do: 'remove' }, 'done');
@@ -106,13 +106,13 @@ for (const [what, commands] of [
     const before = listing(pair);
     nftIn(pair.node, commands(pair));
     assert.notEqual(listing(pair), before);
-    await eventually('it is made anew', () => listing(pair) === before, inTime);
+    await eventually('the rules are restored', () => listing(pair) === before, inTime);
     await loaded(process);
     assert.equal(warnings(process).length, 1);
   });
 }
 
-test('tables of others are left alone', async (t) => {
+test('tables of other programs are left alone', async (t) => {
   const pair = createPair();
   t.after(() => pair.close());
   nftIn(pair.node, 'table ip other {\n chain mine {\n counter\n }\n}\n');
@@ -123,7 +123,7 @@ test('tables of others are left alone', async (t) => {
   assert.match(listing(pair), /^table ip other \{\s+chain mine \{\s+counter\s+\}\s+\}\s*$/);
 });
 
-test('counts that grow are nobody’s change', async (t) => {
+test('growing counters do not count as a change', async (t) => {
   const nft = notingNft(t);
   const { pair, process } = await start(t, { vips: [vips.IPv4], synLimit: 1 }, nft.prefix);
   await loaded(process);
@@ -133,15 +133,15 @@ test('counts that grow are nobody’s change', async (t) => {
   const ask = () => client.ask('tcp', { host: vips.IPv4, port: 80, timeoutMs: 100 });
   await Promise.all(Array.from({ length: 5 }, ask));
   const dropped = () => Number(/counter packets (\d+).* drop/.exec(nftIn(pair.node, 'list table ip berth\n'))?.[1]);
-  await soon('some are dropped', () => dropped() > 0);
-  // Of a look that finds all as it was nothing is said. It lists four tables, and one may be under way.
+  await soon('some SYNs are dropped', () => dropped() > 0);
+  // A check that finds no change logs nothing. It lists four tables, and one check may be under way.
   const looks = Math.ceil(nft.listed() / 4);
-  await eventually('it has looked', () => nft.listed() >= 4 * (looks + 1), inTime);
+  await eventually('the applier has checked', () => nft.listed() >= 4 * (looks + 1), inTime);
   assert.deepEqual(warnings(process), []);
   assert.ok(dropped() > 0);
 });
 
-test('without NET_ADMIN there is one clear log line, and the reason', async (t) => {
+test('without NET_ADMIN the applier logs one clear line, and reports the reason', async (t) => {
   const without = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
   const { pair, process } = await start(t, { vips: [vips.IPv4] }, without);
   const { reason, level, hint } = await process.next('log');
@@ -151,13 +151,13 @@ test('without NET_ADMIN there is one clear log line, and the reason', async (t) 
   assert.equal(listing(pair), '');
 });
 
-test('where there is no nft, the reason says so', async (t) => {
+test('without nft the reason is NoNft', async (t) => {
   const { process } = await start(t, { vips: [vips.IPv4] }, ['env', 'PATH=/nonexistent']);
   assert.equal((await process.next('log')).reason, 'NoNft');
   assert.equal(await failureOf(process), 'NoNft');
 });
 
-test('what the kernel refuses is said once, tried again, and told when it works', async (t) => {
+test('refused rules are logged once and retried, and success is logged', async (t) => {
   const { pair, process } = await start(t, { vips: ['10.99.3.999'] });
   assert.equal((await process.next('log')).reason, 'Refused');
   assert.equal(await failureOf(process), 'Refused');

@@ -1,4 +1,4 @@
-/** A node with links as people have them, the hosts at their other ends, and a speaker on it. */
+/** A node with links like those of real machines, the hosts at their other ends, and a speaker on it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,24 +18,24 @@ export interface Nic {
   readonly addresses?: readonly string[];
 }
 
-/** A node, and what can be made around it. */
+/** A node, and functions to build its surroundings. */
 export interface NicLab {
-  /** Its namespace. */
+  /** The namespace of the node. */
   readonly node: string;
-  /** Makes a host with these addresses, and the node's links that lead to it; several of them are in one segment. */
+  /** Makes a host with these addresses, and the node's links that lead to it. All of these links are in one segment. */
   host(addresses: readonly string[], nics: readonly Nic[]): Promise<LanHost>;
   /** Starts the speaker. */
   speaker(facts: Omit<ClusterFacts, 'keyFile'>): Promise<Speaker>;
-  /** The file with the key of its datagrams. */
+  /** The key file of the speaker's datagrams. */
   readonly keyFile: string;
 }
 
 /** A host at the other end of a link. */
 export interface LanHost extends RawHost {
   readonly namespace: string;
-  /** Sets the port of one of the node's links down, as if its cable were pulled. */
+  /** Sets the port of one of the node's links down, as if the cable were pulled. */
   unplug(link: string): void;
-  /** Says that an address is at a hardware address that nobody has, as a host does that has the address. */
+  /** Sends gratuitous ARP for an address, with a hardware address that no host has. */
   claim(address: string): Promise<void>;
 }
 
@@ -44,25 +44,25 @@ export interface Speaker {
   status(): Promise<{ readonly links: readonly LinkStatus[]; readonly vips: readonly VipStatus[] }>;
   /** Waits until a VIP is announced on these links. */
   announces(address: string, ...links: readonly string[]): Promise<void>;
-  /** What is known of another host that uses a VIP: its kind, or `none`. */
+  /** The kind of conflict that the speaker has detected for a VIP, or `none`. */
   conflictOf(address: string): Promise<string>;
   /**
-   * What is known of another host that uses a VIP when the speaker has certainly heard what `work` has sent: it has answered twice after
-   * that, in its own network. It is done again where nothing is known, for a speaker that stood still for a moment hears nothing of what
-   * came meanwhile.
+   * The conflict for a VIP when the speaker has certainly received what `work` has sent: it has
+   * answered twice after that, in its own network. It repeats the work if there is no conflict,
+   * because a stalled speaker drops the frames that came meanwhile.
    */
   conflictAfter(address: string, work: () => Promise<unknown>, by: Pick<LanHost, 'ask'>): Promise<string>;
 }
 
-/** So often what a speaker could have missed once is tried. */
+/** The number of attempts, for a speaker that may miss one. */
 const attempts = 3;
 
-/** The hardware address that strangers name. */
+/** The hardware address in the claims. */
 const strangersMac = '02:00:00:00:00:66';
 
 let made = 0;
 
-/** Makes a node; it and what is around it end with the test, or with the file where `t` is a hook's. */
+/** Makes a node. The node and its surroundings end with the test, or with the file if `t` belongs to a hook. */
 export function createNode(t: Pick<TestContext, 'after'>): NicLab {
   const prefix = `berth-${process.pid}-nic${++made}`;
   const node = `${prefix}n`;
@@ -149,9 +149,9 @@ function speakerOf(status: Speaker['status']): Speaker {
       let conflict = 'none';
       for (let attempt = 0; attempt < attempts && conflict === 'none'; attempt++) {
         await work();
-        // All links are looked at in turn: with the second answer to this the turn of what came before is over.
+        // The worker reads all links in turn. With the second answer the turn of the earlier frames is over.
         for (let turn = 0; turn < 2; turn++) await ask(requestFor(address), address);
-        // And its main thread has taken note when it answers for the second time.
+        // The main thread has processed them when it answers this.
         await status();
         conflict = await conflictOf(address);
       }

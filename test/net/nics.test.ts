@@ -1,4 +1,7 @@
-/** A speaker on a node with several links, several subnets on one, or half a family: where it announces what, and whom it believes. */
+/**
+ * A speaker on a node with several links, several subnets on one link, or one family only: which
+ * VIPs it announces on which link, and which claims it believes.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -30,9 +33,10 @@ async function twoInOneSegment(t: Parameters<typeof createNode>[0]) {
   return { lan, speaker };
 }
 
-test('of two links in one segment one answers for a VIP, and the other one does when its cable is pulled', async (t) => {
+test('of two links in a segment one answers for a VIP, and the other one does once a cable is pulled', async (t) => {
   const { lan, speaker } = await twoInOneSegment(t);
-  // All links are looked at in turn: had the other one answered the first question, it would be here with the third.
+  // The worker reads all links in turn: if the other link had answered the first request, that
+  // answer would be here by the third.
   for (let round = 0; round < 3; round++) await lan.ask(requestFor(vip), vip);
   await lan.sync();
   assert.deepEqual([...new Set(repliesOf(lan, vip))], [macs[0]]);
@@ -43,11 +47,11 @@ test('of two links in one segment one answers for a VIP, and the other one does 
 
 promise('a node does not take its own second link for another host', async (t) => {
   const { lan, speaker } = await twoInOneSegment(t);
-  // It says so in two forms, several times in the first seconds.
+  // The speaker announces the VIP in two forms, several times in the first seconds.
   const told = () => lan.seen().filter(({ arp }) => arp?.senderIp === vip && arp.targetIp === vip).length;
-  const isTold = (before: number) => soon('the VIP is announced unasked', () => told() >= before + 2);
+  const isTold = (before: number) => soon('the VIP is announced again', () => told() >= before + 2);
   const conflict = await speaker.conflictAfter(vip, () => isTold(told()), lan);
-  assert.equal(conflict, 'none', 'the frames of its first link are a claim on its second one');
+  assert.equal(conflict, 'none', 'frames of the first link count as a claim on the second one');
 });
 
 /** A node with a link to each of two hosts, and a VIP on each. */
@@ -62,7 +66,7 @@ async function twoSegments(t: Parameters<typeof createNode>[0]) {
   return { lan, other, speaker };
 }
 
-test('of two segments each VIP is answered in its own', async (t) => {
+test('with two segments each VIP is answered in its own segment', async (t) => {
   const { lan, other } = await twoSegments(t);
   for (const [host, own, foreign, mac] of [
     [lan, vip, '10.98.0.77', macs[0]],
@@ -75,7 +79,7 @@ test('of two segments each VIP is answered in its own', async (t) => {
   }
 });
 
-promise('what a host says of a VIP in another segment than its own is no claim to it', async (t) => {
+promise('gratuitous ARP for a VIP in another segment is no claim to it', async (t) => {
   const { lan, other, speaker } = await twoSegments(t);
   const conflict = await speaker.conflictAfter(vip, () => other.claim(vip), lan);
   assert.equal(conflict, 'none', 'a claim in another segment is believed');
@@ -101,7 +105,7 @@ test('a link with addresses of several subnets, of both families, serves the VIP
   assert.deepEqual([action, links], ['Silent', []]);
 });
 
-/** A node as DHCPv6 leaves it: its address tells no network. */
+/** A node as DHCPv6 configures it: its address does not show the subnet. */
 async function withoutNetwork(t: Parameters<typeof createNode>[0]) {
   const lab = createNode(t);
   const lan = await lab.host(['fd99::1/64'], [{ link: 'v0', mac: macs[0], addresses: ['fd99::2/128'] }]);
@@ -110,28 +114,28 @@ async function withoutNetwork(t: Parameters<typeof createNode>[0]) {
 
 const vip6 = 'fd99::c8:1';
 
-test('a node whose IPv6 address is a /128 announces on a link that is named, and says why not where none is', async (t) => {
+test('a node whose IPv6 address is a /128 announces on a named link, and reports a reason if no link is named', async (t) => {
   const { lab, lan } = await withoutNetwork(t);
   const speaker = await lab.speaker({ vips: held(vip6), interfaces: ['v0'] });
   await speaker.announces(vip6, 'v0');
   assert.equal((await lan.solicit(solicitationFor(vip6), vip6)).linkAddress, macs[0]);
   const other = await withoutNetwork(t);
   const unnamed = await other.lab.speaker({ vips: held(vip6) });
-  await soon('it is silent', async () => (await unnamed.status()).vips[0]?.action === 'Silent');
+  await soon('the speaker is silent', async () => (await unnamed.status()).vips[0]?.action === 'Silent');
   assert.match(`${(await unnamed.status()).vips[0]?.reason}`, /^No/);
 });
 
-promise('before a VIP is taken it is asked for on the link that is named for it', async (t) => {
+promise('before a takeover the VIP is probed on the link that is named for it', async (t) => {
   const { lab, lan } = await withoutNetwork(t);
-  // The other node is there, and was never heard: maybe a firewall is between.
+  // The other node exists, and no heartbeat ever came from it: there may be a firewall between.
   const peers = { n2: ['fd99::1' as Ip] };
   const speaker = await lab.speaker({ vips: [{ address: vip6, heldBy: 'n2' }], interfaces: ['v0'], peers });
   await speaker.announces(vip6, 'v0');
   const asked = lan.seen().some(({ ndp }) => ndp?.type === 135 && ndp.target === vip6 && ndp.source === macs[0]);
-  assert.ok(asked, 'it is taken from a node that nobody asked for it');
+  assert.ok(asked, 'the VIP is taken over without a probe');
 });
 
-test('a node without IPv6 answers for IPv4, and says why not for IPv6', async (t) => {
+test('a node without IPv6 answers for IPv4, and reports a reason for IPv6', async (t) => {
   const lab = createNode(t);
   for (const what of ['all', 'default']) writeSysctl(lab.node, `net/ipv6/conf/${what}/disable_ipv6`, '1');
   const lan = await lab.host(['10.99.0.1/16'], [{ link: 'v0', mac: macs[0], addresses: ['10.99.0.2/16'] }]);

@@ -1,4 +1,4 @@
-/** Fixture: Berth's program where a seccomp filter forbids netlink sockets, as a policy of the container may. */
+/** Fixture: Berth's program under a seccomp filter that forbids netlink sockets, as a container's policy may. */
 import koffi from 'koffi';
 import { addressOf } from '../../src/linux/libc.ts';
 
@@ -9,7 +9,10 @@ const [noNewPrivileges, setSeccomp, filterMode] = [38, 22, 2];
 /** The number of socket(2), AF_NETLINK, SECCOMP_RET_ERRNO with EACCES, SECCOMP_RET_ALLOW. */
 const [socket, netlink, deny, allow] = [process.arch === 'arm64' ? 198 : 41, 16, 0x0005000d, 0x7fff0000];
 
-/** `struct sock_filter`: code, where to go on, operand. It loads from `struct seccomp_data`: the number, the first argument. */
+/**
+ * `struct sock_filter`: code, jump, operand. The loads read `struct seccomp_data`: the number of
+ * the call, its first argument.
+ */
 const [load, jumpUnlessEqual, result] = [0x20, 0x15, 0x06];
 const program: readonly (readonly [number, number, number])[] = [
   [load, 0, 0],

@@ -1,4 +1,4 @@
-/** Lets this test process be in a network namespace: no other program is started for what it does there. */
+/** Moves this test process into a network namespace, so that it needs no other program to act there. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
@@ -7,8 +7,8 @@ import koffi from 'koffi';
 const networkNamespace = 0x4000_0000;
 
 /**
- * From now on the sockets of this thread, and the programs that it starts, are in a new network namespace with these links. It goes with
- * the process.
+ * Moves this thread into a new network namespace with these links. From now on its sockets, and the
+ * programs that it starts, are there. The namespace ends with the process.
  */
 export function enterNewNamespace(links: readonly string[]): void {
   const unshare = koffi.load(null).func('int unshare(int flags)');
@@ -21,7 +21,7 @@ export function enterNewNamespace(links: readonly string[]): void {
   }
 }
 
-/** The same, in a namespace that has a name. */
+/** The same, with an existing namespace that has a name. */
 export function enterNamespace(name: string): void {
   const setns = koffi.load(null).func('int setns(int fd, int type)');
   const file = openSync(`/run/netns/${name}`, 'r');

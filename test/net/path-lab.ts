@@ -1,4 +1,7 @@
-/** What the tests of the rules share: a client and a node with our rules, programs that talk in both, and paths with sensible values. */
+/**
+ * Shared by the tests of the rules: a client and a node with our rules, programs at both ends, and
+ * paths with sensible defaults.
+ */
 import { execFileSync } from 'node:child_process';
 import type { Ip } from '../../src/addr/ip.ts';
 import { wholeText } from '../../src/dataplane/nft/ruleset.ts';
@@ -8,17 +11,20 @@ import type { Answer, Command, Question, Target } from './endpoint-process.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, haveLinkLocal, inNamespace, ip, ipBatch, linkName, nodeMac, type Pair } from './namespaces.ts';
 
-/** A VIP of each family, outside of what the hosts have. */
+/** A VIP of each family; no host has it as its own address. */
 export const vips = { IPv4: '10.99.3.1' as Ip, IPv6: 'fd99::301' as Ip } as const;
 
 /** The node's own addresses. */
 export const own = { IPv4: '10.99.0.2' as Ip, IPv6: 'fd99::2' as Ip } as const;
 
-/** A program in a namespace that serves and asks. */
+/** A program in a namespace that serves ports and sends requests. */
 export interface Endpoint {
   serve(protocol: 'tcp' | 'udp', port: number, host?: string): Promise<void>;
   ask(protocol: 'tcp' | 'udp', target: Target & { readonly text?: string }): Promise<Answer>;
-  /** Asks, then asks a marker that is certainly answered: `Silent` is the error if that answer came and no other. */
+  /**
+   * Sends a request, then a marker request that is certainly answered. The error is `Silent` if
+   * only the marker is answered.
+   */
   outrun(protocol: 'tcp' | 'udp', target: Target, marker: Omit<Question, 'text'>): Promise<Answer>;
   /** Sends whole frames on the link of the pair. */
   raw(...frames: readonly Uint8Array[]): Promise<void>;
@@ -29,7 +35,7 @@ export interface Endpoint {
 
 let asked = 0;
 
-/** Starts such a program; who starts it closes its process. */
+/** Starts such a program. The caller closes its process. */
 export async function startEndpoint(namespace: string): Promise<Endpoint> {
   const process = startLineProcess({ namespace, file: './endpoint-process.ts' });
   const tell = async (command: Record<string, unknown> & Pick<Command, 'do'>) => {
@@ -53,13 +59,13 @@ export async function startEndpoint(namespace: string): Promise<Endpoint> {
   };
 }
 
-/** A pair with a program at each end; the client has been told the node's MAC for the VIPs. */
+/** A pair with a program at each end; the client has permanent entries with the node's MAC for the VIPs. */
 export interface PathLab extends Pair {
   readonly clientEnd: Endpoint;
   readonly nodeEnd: Endpoint;
 }
 
-/** Starts one; close it also on failure. */
+/** Starts a lab; leaves nothing behind on failure. */
 export async function startPathLab(): Promise<PathLab> {
   const pair = createPair({ hasDad: false });
   const ends: Endpoint[] = [];
@@ -81,7 +87,7 @@ export async function startPathLab(): Promise<PathLab> {
   }
 }
 
-/** Tells a namespace's kernel for good who has some addresses. */
+/** Gives a namespace's kernel permanent neighbor entries for these addresses. */
 export function pointTo(namespace: string, addresses: readonly string[], mac: string): void {
   ipBatch(
     namespace,
@@ -89,7 +95,7 @@ export function pointTo(namespace: string, addresses: readonly string[], mac: st
   );
 }
 
-/** Nothing is spread. */
+/** No VIP is spread. */
 export const noSpread: Spread = {
   self: 'node',
   spread: [],
@@ -113,7 +119,7 @@ export function pathOf(facts: Partial<DataPath> = {}): DataPath {
   };
 }
 
-/** A VIP with ports; `tcp/80`, or `tcp/80>30080` where they are rewritten, or `tcp/80>30080 from 10.0.0.0/8,...`. */
+/** A VIP with ports: `tcp/80`, or `tcp/80>30080` if it is rewritten, or `tcp/80>30080 from 10.0.0.0/8,...`. */
 export function vipPath(address: string, ...ports: readonly string[]): VipPath {
   return { address: address as Ip, ports: ports.map(portPath) };
 }
@@ -137,7 +143,7 @@ export function nftIn(namespace: string, commands: string, ...args: readonly str
   return execFileSync(...words, { input: commands, encoding: 'utf8', stdio: 'pipe' });
 }
 
-/** Loads the rules of a path into a namespace, instead of whatever was there of ours. */
+/** Loads the rules of a path into a namespace, in place of earlier rules of ours. */
 export function loadPath(namespace: string, path: DataPath): void {
   nftIn(namespace, wholeText(rulesetOf(path)));
 }

@@ -1,4 +1,7 @@
-/** A speaker on a node with Pods: behind a bridge (as flannel and kubenet make them), and behind routed links of their own (as Calico and ptp do). */
+/**
+ * A speaker on a node with Pods: behind a bridge, like with flannel and kubenet, and behind their
+ * own routed links, like with Calico and ptp.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -21,9 +24,9 @@ import { createNode, type LanHost, type NicLab, type Speaker } from './nic-lab.t
 
 const vips = ['10.99.3.1', '10.99.3.2', '10.99.3.3'] as const;
 const [vip, ofBridged, ofRouted] = vips;
-/** Calico gives all links of Pods the same hardware address on the node's side, and the same link-local one. */
+/** Calico gives the node's end of every Pod link the same hardware address, and the same link-local address. */
 const calicoMac = 'ee:ee:ee:ee:ee:ee';
-/** A node of Kubernetes runs 110 Pods by default. */
+/** By default Kubernetes allows 110 Pods on a node. */
 const pods = 40;
 
 const ends: (() => void)[] = [];
@@ -31,9 +34,9 @@ const untilEnd = { after: (end?: unknown) => void ends.push(end as () => void) }
 
 let lab: NicLab;
 let lan: LanHost;
-/** The speaker of another node, at the host of the node's network: it hears the beats, and says nothing. */
+/** The speaker of another node, at the host of the node's network. It receives heartbeats, and sends nothing. */
 let peer: LineProcess;
-/** A Pod on the bridge, and one with a link of its own. */
+/** A Pod on the bridge, and a Pod with its own link. */
 let bridged: LanHost;
 let routed: LanHost;
 let speaker: Speaker;
@@ -48,7 +51,7 @@ before(async () => {
   bridged = await lab.host(['10.244.0.5/24'], [{ link: 'veth1', mac: '02:00:00:00:0c:05' }]);
   ip(`-n ${node} link set veth1 master cni0`);
   await portForwards(node, 'veth1');
-  // The links that come now are those of routed Pods.
+  // The links that are added from now on are those of routed Pods.
   writeSysctl(node, 'net/ipv4/conf/default/proxy_arp', '1');
   routed = await lab.host(
     ['10.244.1.1/32'],
@@ -67,7 +70,7 @@ after(() => {
   for (const end of ends.reverse()) end();
 });
 
-/** More Pods with links of their own; the first one has its link already. */
+/** Adds more Pods with their own links; the first one already has its link. */
 function addRoutedPods(node: string): void {
   const others = `${node}-pods`;
   addNamespaces([others]);
@@ -93,18 +96,19 @@ function addRoutedPods(node: string): void {
   );
 }
 
-/** The links that the other speaker was told of in the last beat. */
+/** The links in the last heartbeat that the other speaker received. */
 async function linksTold(): Promise<{ readonly text: string; readonly links: readonly PeerLink[] }> {
   const last = () => peer.said.findLast(({ kind, text }) => kind === 'text' && `${text}`.includes('"Heartbeat"'))?.text;
-  const text = `${await peer.until('a beat comes', last)}`;
+  const text = `${await peer.until('a heartbeat comes', last)}`;
   return { text, links: (JSON.parse(text) as { readonly links: readonly PeerLink[] }).links };
 }
 
-test('a VIP is announced on the link of the network that it is in, and answered on no link of a Pod', async () => {
+test('a VIP is announced on the link of its own network, and not answered on the links of Pods', async () => {
   for (const pod of [bridged, routed]) await pod.send(requestFor(vip));
   assert.equal((await lan.ask(requestFor(vip), vip)).senderMac, nodeMac);
   await bridged.sync();
-  // On the routed link the kernel answers for whatever it has a route to (proxy ARP): it takes its time for that.
+  // The routed link is not checked: there the kernel answers, after a delay, for every address that
+  // it has a route to (proxy ARP).
   assert.deepEqual(
     bridged.seen().filter(({ arp }) => arp?.senderIp === vip),
     [],
@@ -114,12 +118,12 @@ test('a VIP is announced on the link of the network that it is in, and answered 
   assert.ok((await linksTold()).links.some(({ name, mac }) => name === 'v0' && mac === nodeMac));
 });
 
-promise('what a Pod on a bridge says of a VIP is no claim to it', async () => {
+promise('gratuitous ARP of a Pod on a bridge is no claim to the VIP', async () => {
   const conflict = await speaker.conflictAfter(ofBridged, () => bridged.claim(ofBridged), lan);
   assert.equal(conflict, 'none', 'a Pod on a bridge is believed');
 });
 
-promise('what a Pod on a routed link says of a VIP is no claim to it', async () => {
+promise('gratuitous ARP of a Pod on a routed link is no claim to the VIP', async () => {
   const conflict = await speaker.conflictAfter(ofRouted, () => routed.claim(ofRouted), lan);
   assert.equal(conflict, 'none', 'a Pod on a routed link is believed');
 });

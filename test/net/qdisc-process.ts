@@ -1,4 +1,4 @@
-/** Fixture: tells, when asked by any line, the names of the links that have a queueing discipline at their ingress. */
+/** Fixture: on any input line, prints the names of the links that have a queueing discipline at their ingress. */
 import { readIngressQdiscs } from '../../src/linux/ingress-qdiscs.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { obey, say, sayReady } from './fixture.ts';

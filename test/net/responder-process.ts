@@ -1,4 +1,7 @@
-/** Fixture: a process that answers ARP and NDP and obeys JSON lines on standard input; the tests start it inside a network namespace. */
+/**
+ * Fixture: answers ARP and NDP, and obeys JSON lines on standard input. The tests start it inside a
+ * network namespace.
+ */
 import { existsSync } from 'node:fs';
 import type { Ip } from '../../src/addr/ip.ts';
 import { openFrameSender, type SendOutcome } from '../../src/linux/frame-sender.ts';
@@ -22,7 +25,10 @@ export type Command =
   | { readonly do: 'close' }
   | { readonly do: 'exit' };
 
-/** What the process says: `counters` also carries the age of the worker's beat and this process's memory. */
+/**
+ * A line that the process prints. `counters` also has the age of the worker's heartbeat, and this
+ * process's memory and CPU time.
+ */
 export interface Report {
   readonly kind: 'ready' | 'done' | 'counters' | 'failed' | 'heard' | 'linkFailed' | 'stalled' | 'decided';
   readonly [fact: string]: unknown;
@@ -30,7 +36,7 @@ export interface Report {
 
 const say = (report: Report) => sayLine(report);
 
-/** What there is to decide after a stall: the file that it takes until, and what comes out of it. */
+/** The decision after a stall: the file that it waits for, and its result. */
 let onStall: Extract<Command, { do: 'onStall' }> = { do: 'onStall' };
 
 const responder = await startResponder({
@@ -48,7 +54,7 @@ const responder = await startResponder({
   process.exit(1);
 });
 
-/** Stands still. */
+/** Blocks this thread. */
 function sleepMs(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -1,4 +1,7 @@
-/** A change of the rules leaves the kernel with the tables that a full load would make. The kernel applies a whole change or none of it. */
+/**
+ * After a change of the rules the kernel has the same tables as after a full load. The kernel
+ * applies a change as a whole or not at all.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -16,7 +19,7 @@ before(() => {
 });
 after(() => pair?.close());
 
-/** Every run asks nft some times. */
+/** Every run starts nft several times. */
 const runs = Number(process.env.BERTH_NFT_RUNS ?? 30);
 
 interface Listed {
@@ -26,7 +29,7 @@ interface Listed {
   readonly name?: string;
 }
 
-/** The tables as the kernel has them: rules in their order, all else in none, without what changes by itself. */
+/** Lines to compare: rules in their order, other lines sorted, without counters and times. */
 function listing(): readonly string[] {
   const text = run(pair.node, 'nft', '--json', '--stateless', 'list', 'ruleset');
   const { nftables } = JSON.parse(text) as { nftables: readonly Record<string, Listed>[] };
@@ -52,7 +55,7 @@ const isV6 = (address: string) => address.includes(':');
 const sourcesOf = (address: string) =>
   isV6(address) ? ['fd00::/16', 'fd99::1-fd99::7'] : ['10.0.0.0/8', '192.0.2.1-192.0.2.9'];
 
-/** A VIP with a few ports; node ports follow from it, for one belongs to one Service. */
+/** A VIP with a few ports. Node ports follow from the VIP, because a node port belongs to one Service. */
 const vipArbitrary = fc
   .record({
     address: vip,
@@ -102,7 +105,7 @@ const peerOf = (node: string, of: Ip) => ({
   link: linkName,
 });
 
-/** Tables of slots: the first two replace each other, and lose a node. */
+/** Tables of slots: the first two replace each other, with the loss of a node. */
 const tables = (['n1 n2 n3', 'n1 n2', 'n2 n3'] as const).map((nodes, i) => {
   const members = nodes.split(' ').map((node) => ({ node, weight: 1 }));
   return { name: i < 2 ? 'pool' : 'other', key: nodes, slots: slotsOf(members, [{ node: 'n4', weight: 1 }]) };
@@ -152,7 +155,7 @@ test('a change of the rules is one transaction: a wrong line leaves everything a
   assert.ok(before && then);
   nftIn(pair.node, `flush ruleset\n${wholeText(before)}`);
   const was = listing();
-  // Names and types are right: it is the kernel that refuses it, after all the rest.
+  // Names and types are right: only the kernel refuses it, after all other commands.
   const wrong = `add rule ip ${tableName} watch jump watch\n`;
   for (const text of [changeText(before, then), wholeText(then)]) {
     assert.throws(() => nftIn(pair.node, `${text}${wrong}`));
@@ -160,7 +163,7 @@ test('a change of the rules is one transaction: a wrong line leaves everything a
   }
 });
 
-test('other programs can list our tables, and load what is listed', () => {
+test('other programs can list our tables, and load the listing', () => {
   loadPath(
     pair.node,
     pathOf({ vips: Object.values(vips).map((one) => vipPath(one, 'tcp/80>30080', 'udp/53')), synLimit: 9 }),

@@ -1,4 +1,4 @@
-/** What it costs a node that somebody reads the metrics of its speaker. */
+/** The cost of a scrape of the speaker's metrics for its node. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ function countStarts(t: TestContext): () => number {
   return () => readFileSync(log, 'utf8').split('\n').length - 1;
 }
 
-promise('readers of the metrics that come one after the other start no program for each', async (t) => {
+promise('scrapes of the metrics in quick succession do not each start a program', async (t) => {
   const starts = countStarts(t);
   execFileSync('nft', ['-f', '-'], { input: wholeText(rulesetOf(pathOf({ vips: [vipPath('10.99.3.1')] }))) });
   const metrics = kernelMetrics(() => true);

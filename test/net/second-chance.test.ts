@@ -1,4 +1,4 @@
-/** A connection that is under way goes on when its VIP moves, for the new holder hands it to the old one. */
+/** A connection goes on when its VIP moves, because the new holder hands its packets to the old one. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { DataPath } from '../../src/dataplane/plan/spec.ts';
@@ -22,12 +22,12 @@ beforeEach(() => {
 });
 after(() => started?.close());
 
-/** Packets of one of the client's ports, for the VIP, that the other node has sent to this one. */
+/** The number of packets for the VIP, from one of the client's ports, that the other node has sent to this one. */
 function handedTo({ name }: Host, family: Family, port: number): number {
   return lab.portsIn(name, family).handed?.get(port) ?? 0;
 }
 
-/** The path of a node: who held the VIPs before. */
+/** The path of a node, with the former holder of the VIPs. */
 function pathFor(former: Host | undefined, facts: Partial<DataPath> = {}): DataPath {
   const neighbor = (host: Host, family: Family) => {
     return { node: host.name, address: host[family], mac: host.mac, link: linkName };
@@ -40,10 +40,10 @@ function pathFor(former: Host | undefined, facts: Partial<DataPath> = {}): DataP
   });
 }
 
-/** The ports of the client are below those that its kernel takes by itself. */
+/** The client's ports are below its kernel's ephemeral ports. */
 let lastPort = 20_000;
 
-/** A connection by way of A that has said something, and then a move to B. */
+/** A connection through A that has carried data, and then a move of the VIP to B. */
 async function movedConnection(family: Family): Promise<{ readonly name: string; readonly port: number }> {
   lab.heldBy(a);
   const port = ++lastPort;
@@ -60,7 +60,7 @@ async function goesOn(name: string, word: string): Promise<void> {
   assert.match(`${text}`, new RegExp(` ${word}$`), `${name}: ${error}`);
 }
 
-/** A new connection; gives its port. */
+/** Makes a new connection; gives its port. */
 async function begins(family: Family): Promise<number> {
   const localPort = ++lastPort;
   const { text, error } = await started.clientEnd.ask('tcp', { host: vips[family], port: 80, localPort });
@@ -68,7 +68,7 @@ async function begins(family: Family): Promise<number> {
   return localPort;
 }
 
-test('a connection that began at the former holder goes on, its bytes in order; new ones are served by the new holder', async () => {
+test('a connection that began at the former holder goes on, its bytes in order; the new holder serves new connections', async () => {
   loadPath(a.name, pathFor(b));
   loadPath(b.name, pathFor(a));
   for (const family of families) {
@@ -78,7 +78,7 @@ test('a connection that began at the former holder goes on, its bytes in order; 
     assert.equal(long.text?.length, 299_999, String(long.error));
     const handed = handedTo(a, family, port);
     assert.ok(handed > 20, `${family}: ${handed}`);
-    assert.equal(handedTo(a, family, await begins(family)), 0, 'what begins now is not handed on');
+    assert.equal(handedTo(a, family, await begins(family)), 0, 'a new connection is not handed on');
   }
 });
 
@@ -90,7 +90,7 @@ test('without our rules a connection that began at the former holder is reset', 
   }
 });
 
-/** Segments of connections that nobody knows, sent to B by the client, one after the other; gives their ports. */
+/** Segments of unknown connections, sent to B by the client, one after the other; gives their ports. */
 async function straySegments(family: Family, ...flags: readonly number[]): Promise<readonly number[]> {
   const ends = { source: client.mac, destination: b.mac, from: client[family], to: vips[family] };
   const ports = flags.map(() => ++lastPort);
@@ -98,17 +98,17 @@ async function straySegments(family: Family, ...flags: readonly number[]): Promi
   return ports;
 }
 
-/** Resets from the VIP that one of the client's ports has had. */
+/** The number of resets from the VIP to one of the client's ports. */
 function resets(family: Family, port: number): number {
   return lab.portsIn(client.name, family).reset_ports?.get(port) ?? 0;
 }
 
-test('a segment of a connection that no node knows is handed on once, although each node takes the other for the one that may know it', async () => {
+test('a segment of an unknown connection is handed on only once, although each node has the other as former holder', async () => {
   loadPath(a.name, pathFor(b));
   loadPath(b.name, pathFor(a));
   for (const family of families) {
     const [port = 0] = await straySegments(family, tcpFlag.acknowledge);
-    await soon('the last to get it resets it', () => resets(family, port) > 0);
+    await soon('the last node resets it', () => resets(family, port) > 0);
     const counts = [handedTo(a, family, port), handedTo(b, family, port), resets(family, port)];
     assert.deepEqual(counts, [1, 0, 1], family);
   }
@@ -120,10 +120,10 @@ test('a segment that begins a connection, or resets one, is never handed on', as
   const { synchronize, acknowledge, reset } = tcpFlag;
   for (const family of families) {
     const flags = [synchronize, synchronize | acknowledge, reset, reset | acknowledge];
-    // Frames keep their order: what comes after them has been looked at after them.
+    // Frames keep their order: the last one is processed after all others.
     const ports = await straySegments(family, ...flags, acknowledge);
     const [last = 0] = ports.slice(-1);
-    await soon('the last one is reset', () => resets(family, last) > 0);
+    await soon('the last segment is reset', () => resets(family, last) > 0);
     const handed = ports.map((port) => handedTo(a, family, port));
     assert.deepEqual(handed, [0, 0, 0, 0, 1], family);
   }
@@ -142,7 +142,7 @@ test('with hand-off NodePort a connection that began at the former holder goes o
     await begins(family);
     nftIn(b.name, `flush map ${tableIn[family]} berth chances\n`);
     const [port = 0] = await straySegments(family, tcpFlag.acknowledge);
-    await soon('what has no other chance is served here', () => resets(family, port) > 0);
+    await soon('a segment without a former holder is handled here', () => resets(family, port) > 0);
     assert.equal(handedTo(a, family, port), 0);
   }
 });

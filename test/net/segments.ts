@@ -1,11 +1,11 @@
-/** TCP segments that no kernel would send: of connections that nobody knows, and many at a time. */
+/** TCP segments that a kernel would not send: of unknown connections, and many at a time. */
 import type { Ip } from '../../src/addr/ip.ts';
 import { encodeTcp } from '../../src/wire/tcp.ts';
 
-/** Below the ports that kernels take by themselves. */
+/** Below the kernel's ephemeral ports. */
 let lastPort = 24_000;
 
-/** Where such a segment is sent from, and where to. */
+/** Source and destination of such a segment. */
 export interface SegmentEnds {
   readonly source: string;
   readonly destination: string;
@@ -15,7 +15,10 @@ export interface SegmentEnds {
   readonly sourcePort?: number | undefined;
 }
 
-/** A segment to port 80, or another one, from a port that none came from before; `flags` are those of RFC 9293 section 3.1. */
+/**
+ * A segment to port 80 or another port, from a source port that was not used before; `flags` are
+ * those of RFC 9293 section 3.1.
+ */
 export function segment(ends: SegmentEnds, flags: number): Uint8Array {
   const { source, destination, from, to, port = 80, sourcePort = ++lastPort } = ends;
   return encodeTcp({

@@ -1,4 +1,4 @@
-/** Fixture: a TCP server of the node's namespace that tells of every connection it accepts. */
+/** Fixture: a TCP server in the node's namespace that reports every connection it accepts. */
 import { createServer } from 'node:net';
 import { say, sayReady } from './fixture.ts';
 

@@ -1,11 +1,14 @@
-/** A clock of this process that a test can put forward, so that nothing waits for what only time brings. Timers are as ever. */
+/**
+ * A clock for this process that a test can move forward, so that no test waits for time to pass.
+ * Timers are not affected.
+ */
 import { mock } from 'node:test';
 
 let skippedMs = 0;
 const now = performance.now.bind(performance);
 mock.method(performance, 'now', () => now() + skippedMs);
 
-/** From now on so many milliseconds more have passed. */
+/** Moves the clock forward by this many milliseconds. */
 export function skipTime(ms: number): void {
   skippedMs += ms;
 }

@@ -1,4 +1,7 @@
-/** The slot that the kernel finds for a client, computed without it: `jhash` of <linux/jhash.h> as nft(8) uses it. */
+/**
+ * Computes the slot that the kernel finds for a client, without the kernel: `jhash` of
+ * <linux/jhash.h> as nft(8) uses it.
+ */
 import { type Ip, ipToNumber } from '../../src/addr/ip.ts';
 import { slotCount } from '../../src/dataplane/plan/slots.ts';
 
@@ -37,7 +40,7 @@ function mix(a: number, b: number, c: number): [number, number, number] {
   for (const by of [4, 6, 8, 16, 19, 4]) {
     a = ((a - c) | 0) ^ rotate(c, by);
     c = (c + b) | 0;
-    // What was b is the next a, and so on.
+    // The three words rotate: b becomes the next a, and so on.
     [a, b, c] = [b, c, a];
   }
   return [a, b, c];
@@ -48,6 +51,6 @@ function final(a: number, b: number, c: number): [number, number, number] {
     c = ((c ^ b) - rotate(b, by)) | 0;
     [a, b, c] = [b, c, a];
   }
-  // Seven steps have turned them once too often.
+  // Seven steps have rotated them once too often.
   return [c, a, b];
 }

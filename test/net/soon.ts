@@ -1,7 +1,10 @@
-/** Waits for what a kernel or a program in a namespace does: mostly a few milliseconds, and much longer on a machine that does much else. */
+/**
+ * Waits for an effect of a kernel or of a program in a namespace: usually a few milliseconds, and
+ * much longer on a busy machine.
+ */
 import { eventually } from '../lab/poll.ts';
 
-/** As `eventually`, but asks more often. */
+/** Like `eventually`, but checks more often. */
 export function soon<T>(what: string, fn: () => Promise<T> | T) {
   return eventually(what, fn, { everyMs: 25 });
 }

@@ -1,4 +1,7 @@
-/** Fixture: a process on a fast clock that tests the paths of its namespace's link; it tells who is missing whenever that changes. Its argument is a list of neighbors. */
+/**
+ * Fixture: a process with a fast clock that tests the paths of its namespace's link. Its argument
+ * is a list of neighbors. It prints the nodes whose packets are missing, whenever that changes.
+ */
 import type { Neighbor } from '../../src/dataplane/plan/neighbor.ts';
 import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { createLogger } from '../../src/runtime/logger.ts';

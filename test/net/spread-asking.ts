@@ -1,4 +1,4 @@
-/** Questions of the client of a lab of `Spread`, and which node has served them. */
+/** Requests of the client in a `Spread` lab, and which node has served them. */
 import assert from 'node:assert/strict';
 import type { SlotTable } from '../../src/dataplane/plan/slots.ts';
 import type { DataPath } from '../../src/dataplane/plan/spec.ts';
@@ -8,17 +8,17 @@ import { type families, type Host, hosts, tableIn } from './spread-lab.ts';
 
 const { client, a, b } = hosts;
 
-/** What is asked by. */
+/** The protocols of requests. */
 export const protocols = ['tcp', 'udp'] as const;
 type Family = (typeof families)[number];
 type Protocol = (typeof protocols)[number];
 
-/** All nodes load the same table. */
+/** Loads the same table on all nodes. */
 export function loadTable(table: SlotTable, facts: Partial<DataPath> & { readonly sticky?: boolean } = {}): void {
   for (const node of [a, b]) loadPath(node.name, lab.spreadPath(node, table, facts));
 }
 
-/** What the counters of both nodes, of the client and of the bridge say more than before. */
+/** By how much the counters of both nodes, of the client and of the bridge grow during `work`. */
 export async function gained({ bridge }: lab.SpreadLab, work: () => Promise<unknown>) {
   const read = () => [a.name, b.name, client.name, bridge].map((name) => lab.countersOf(name));
   const before = read();
@@ -29,7 +29,7 @@ export async function gained({ bridge }: lab.SpreadLab, work: () => Promise<unkn
   return { atA, atB, atClient, onBridge };
 }
 
-/** Below the ports that kernels take by themselves. */
+/** Below the kernel's ephemeral ports. */
 let lastPort = 20_000;
 
 /** A port of the client that was not used before. */
@@ -37,7 +37,7 @@ export function nextPort(): number {
   return ++lastPort;
 }
 
-/** What the client asks: several times at once. */
+/** The client's requests, several at once. */
 export interface Questions {
   readonly protocol: Protocol;
   readonly family: Family;
@@ -45,7 +45,10 @@ export interface Questions {
   readonly text?: string;
 }
 
-/** The client asks some times at once, each time from a port of its own; which node has served each, and that this one alone has answered. */
+/**
+ * Sends several requests at once, each from its own port. Gives the node that has served each one,
+ * and asserts that only that node has answered.
+ */
 export async function servedBy(
   { clientEnd }: lab.SpreadLab,
   { protocol, family, times = 1, text = 'hello' }: Questions,
@@ -63,13 +66,13 @@ export async function servedBy(
     const counts = [servedAtA?.get(port) ?? 0, servedAtB?.get(port) ?? 0];
     const [node, other] = counts[0] === 1 ? [a, b] : [b, a];
     assert.deepEqual(counts, node === a ? [1, 0] : [0, 1], 'one node serves it');
-    assert.ok(answeredBy(node, port), 'it answers by itself');
-    assert.ok(!answeredBy(other, port), 'and nobody else does');
+    assert.ok(answeredBy(node, port), 'that node answers by itself');
+    assert.ok(!answeredBy(other, port), 'and no other node does');
     return { node: node.node, port };
   });
 }
 
-/** The nodes that have served so many connections, each of them named once. */
+/** The nodes that have served these requests, each named once. */
 export async function nodesFor(...question: Parameters<typeof servedBy>): Promise<readonly string[]> {
   return [...new Set((await servedBy(...question)).map(({ node }) => node))];
 }

@@ -1,4 +1,7 @@
-/** Distribution `Spread` on a real kernel: what is under way goes on when the holder changes, and when a node joins or leaves. */
+/**
+ * Distribution `Spread` on a real kernel: connections go on when the holder changes, and when a
+ * node joins or leaves.
+ */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { vips } from './path-lab.ts';
@@ -20,7 +23,7 @@ beforeEach(() => {
   lab.heldBy(a);
 });
 
-/** Connections that have said something, with the slots of their ports. */
+/** Opens connections that have carried data; gives them with the slots of their ports. */
 async function openConnections(family: Family, count: number): Promise<readonly { name: string; slot: number }[]> {
   const opened: { name: string; slot: number }[] = [];
   for (let i = 0; i < count; i++) {
@@ -34,7 +37,7 @@ async function openConnections(family: Family, count: number): Promise<readonly 
   return opened;
 }
 
-/** Asserts that the bytes of all connections come and go, in order. */
+/** Asserts that all connections carry data in both directions, in order. */
 async function goOn(family: Family, connections: readonly { name: string }[], word: string): Promise<void> {
   for (const { name } of connections) {
     for (const text of [word, `${word} again`]) {
@@ -44,7 +47,7 @@ async function goOn(family: Family, connections: readonly { name: string }[], wo
   }
 }
 
-test('the holder changes, and connections go on at their nodes: no node has to hand anything on', async () => {
+test('connections go on at their nodes when the holder changes, and no packet is handed on by second chance', async () => {
   loadTable(lab.tableFor([a, b]));
   for (const family of families) {
     lab.heldBy(a);
@@ -64,7 +67,7 @@ test('the holder changes, and connections go on at their nodes: no node has to h
   }
 });
 
-test('a node joins the table, and leaves it: connections go on by second chance', async () => {
+test('connections go on by second chance when a node joins the table, and when it leaves', async () => {
   for (const family of families) {
     const at = tableIn[family];
     loadTable(lab.tableFor([a]));
@@ -78,7 +81,7 @@ test('a node joins the table, and leaves it: connections go on by second chance'
     assert.ok((join.atA[`${at}_again`] ?? 0) >= 2 * moved, `${moved}: ${JSON.stringify(join.atA)}`);
     assert.deepEqual([join.atA[`${at}_tcp`], join.atB[`${at}_tcp`], join.atB[`${at}_again`]], [0, 0, 0]);
     const late = await openConnections(family, 12);
-    // A is drained: it lives, but serves nothing new, and holds nothing.
+    // A is drained: it lives, but gets no new connections, and is not the holder.
     loadTable(lab.tableFor([b], [a]));
     lab.heldBy(b);
     const leave = await gained(started, async () => {
@@ -92,7 +95,7 @@ test('a node joins the table, and leaves it: connections go on by second chance'
   }
 });
 
-test('rules that are loaded anew cost no connection', async () => {
+test('a reload of the rules breaks no connection', async () => {
   const table = lab.tableFor([a, b]);
   loadTable(table);
   const connections = await openConnections('IPv4', 6);

@@ -1,4 +1,4 @@
-/** Errors of routers about a connection that is spread reach the node that serves it, whoever holds the VIP. */
+/** ICMP errors of routers about a spread connection reach the node that serves it, whichever node holds the VIP. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type FarClient, far, smallMtu, startFarClient } from './far-client.ts';
@@ -14,7 +14,7 @@ const protocolFlag = { IPv4: '-4', IPv6: '-6' } as const;
 const handOffs = { KubeProxy: '', NodePort: '>8080' } as const;
 type Family = (typeof families)[number];
 
-/** The lab's client is a router here. */
+/** The lab's client acts as a router here. */
 let started: lab.SpreadLab;
 let farClient: FarClient;
 
@@ -33,7 +33,10 @@ after(() => {
   started?.close();
 });
 
-/** All slots belong to a node, but that of the client alone where that is not what connections are spread by. */
+/**
+ * Gives all slots to one node. If ports decide the slot, the slot of the client's address alone
+ * goes to the other node.
+ */
 function load(serves: Host, family: Family, facts: { nodePort: string; sticky: boolean }): void {
   const other = serves.name === a.name ? b : a;
   const slot = slotOf(far[family]);
@@ -47,12 +50,12 @@ function load(serves: Host, family: Family, facts: { nodePort: string; sticky: b
   }
 }
 
-/** What a node's kernel has learned of the way to the client. */
+/** The MTU that a node's kernel has learned for the path to the client. */
 function pathMtu({ name }: Host, family: Family): string | undefined {
   return /mtu (\d+)/.exec(ip(`-n ${name} ${protocolFlag[family]} route get ${far[family]}`))?.[1];
 }
 
-/** The client asks for much. */
+/** The client requests a large answer. */
 function askMuch(family: Family) {
   return farClient.end.ask('tcp', { host: vips[family], port: 80, text: 'send 100000' });
 }
@@ -60,7 +63,7 @@ function askMuch(family: Family) {
 for (const [handOff, nodePort] of Object.entries(handOffs)) {
   for (const family of families) {
     for (const sticky of [false, true]) {
-      test(`a packet that is too big for a link on the way is sent again in pieces by the node that serves: ${handOff}, ${family}${sticky ? ', sticky' : ''}`, async () => {
+      test(`a packet that is too big for a link on the path is sent again in smaller ones by the node that serves: ${handOff}, ${family}${sticky ? ', sticky' : ''}`, async () => {
         for (const [holder, other] of [
           [a, b],
           [b, a],
@@ -88,7 +91,7 @@ test('without the rules for errors the client waits in vain', async () => {
   const errors = () => Number(/packets (\d+)/.exec(nftIn(a.name, 'list table ip errors\n'))?.[1]);
   const answer = askMuch('IPv4');
   const soFar = Promise.race([answer.catch(() => undefined), soon('the holder gets two errors', () => errors() >= 2)]);
-  // B sends what was too big once more, so nothing has come of the first error.
+  // B has sent the large packet again, so the first error had no effect.
   assert.equal(await soFar, true);
   assert.equal(pathMtu(b, 'IPv4'), undefined);
 });

@@ -1,4 +1,7 @@
-/** What the tests of distribution `Spread` share: a client and two nodes at a bridge, whose rules are made of a table of slots. */
+/**
+ * Shared by the tests of distribution `Spread`: a client and two nodes on a bridge, with rules from
+ * a table of slots.
+ */
 import type { Ip } from '../../src/addr/ip.ts';
 import type { Neighbor } from '../../src/dataplane/plan/neighbor.ts';
 import { type SlotTable, slotCount, slotsOf } from '../../src/dataplane/plan/slots.ts';
@@ -19,7 +22,7 @@ import { type Endpoint, nftIn, pathOf, pointTo, startEndpoint, vipPath, vips } f
 
 const prefix = `berth-${process.pid}-spread-`;
 
-/** The hosts: their names in tables, which are the same in every run, and those of their namespaces. */
+/** The hosts: their names in tables, which are the same in every run, and the names of their namespaces. */
 export const hosts = {
   client: {
     node: 'client',
@@ -43,13 +46,13 @@ const { client, a, b } = hosts;
 
 /** The hosts with their programs; the nodes serve port 8080 of TCP and UDP. */
 export interface SpreadLab {
-  /** The namespace of the bridge; its ports are called as the hosts. */
+  /** The namespace of the bridge; its ports are named after the hosts. */
   readonly bridge: string;
   readonly clientEnd: Endpoint;
   close(): void;
 }
 
-/** Starts them; nothing is left of them on failure. */
+/** Starts the lab; leaves nothing behind on failure. */
 export async function startSpreadLab(): Promise<SpreadLab> {
   const bridge = `${prefix}bridge`;
   const ends: Endpoint[] = [];
@@ -86,8 +89,9 @@ function plugIn(bridge: string, port: string, { name, mac, IPv4, IPv6 }: Host): 
 }
 
 /**
- * Counters of the bridge and of the client, by family: frames for the VIP; test packets and answers to them; who answers the client, and
- * which of its ports, and which of them are reset.
+ * Counters of the bridge and of the client, by family. The bridge counts frames for the VIP, test
+ * packets, and answers to test packets. The client counts which node answers, to which of its
+ * ports, and which ports are reset.
  */
 function count(bridge: string): void {
   const counters = (names: readonly string[]) => names.map((name) => `counter ${name} { }`).join('\n');
@@ -125,13 +129,13 @@ function count(bridge: string): void {
   nftIn(client.name, tables.join('\n'));
 }
 
-/** Sets that rules put ports into, each with a count. */
+/** Sets to which rules add ports, each with a counter. */
 function setsOfPorts(...names: readonly string[]): string {
   const spec = 'type inet_service; size 65535; flags dynamic; counter';
   return names.map((name) => `set ${name} { ${spec}; }`).join('\n');
 }
 
-/** The ports in a family's sets of a namespace, by the set's name, each with its count. */
+/** The ports in a family's sets of a namespace, by the name of the set, each with its count. */
 export function portsIn(
   namespace: string,
   family: (typeof families)[number],
@@ -149,9 +153,10 @@ export function portsIn(
 }
 
 /**
- * A node as it is without rules of ours, with what stands for kube-proxy: its own program serves the VIPs. Counters, by family: connections
- * that it serves, by the client's port too, packets that were handed on to it by second chance, and test packets that the host has seen;
- * of the packets for a VIP that the other node has sent here, the client's ports.
+ * Resets a node: none of our rules, and its own program serves the VIPs in place of kube-proxy.
+ * Counters, by family: connections that it serves, also by the client's port; packets that were
+ * handed on to it by second chance; test packets that the host has seen; and the client's ports in
+ * packets for a VIP that the other node has sent here.
  */
 export function resetNode({ name, ...host }: Host): void {
   const other = host.node === a.node ? b : a;
@@ -181,7 +186,7 @@ export function resetNode({ name, ...host }: Host): void {
   nftIn(name, `flush ruleset\n${tables.join('\n')}`);
 }
 
-/** What the counters of a namespace say now. */
+/** The current counters of a namespace. */
 export function countersOf(namespace: string): Readonly<Record<string, number>> {
   const { nftables } = JSON.parse(run(namespace, 'nft', '-j', 'list', 'counters')) as {
     nftables: readonly { readonly counter?: { readonly name: string; readonly packets: number } }[];
@@ -189,18 +194,18 @@ export function countersOf(namespace: string): Readonly<Record<string, number>> 
   return Object.fromEntries(nftables.flatMap(({ counter }) => (counter ? [[counter.name, counter.packets]] : [])));
 }
 
-/** The client is told who has the VIPs. */
+/** Gives the client neighbor entries that name this host as the holder of the VIPs. */
 export function heldBy({ mac }: Host): void {
   pointTo(client.name, Object.values(vips), mac);
 }
 
-/** A table of slots for nodes of the same weight, of whom some have left. */
+/** A table of slots for nodes of equal weight, of which some have left. */
 export function tableFor(members: readonly Host[], leavers: readonly Host[] = []): SlotTable {
   const list = (all: readonly Host[]) => all.map(({ node }) => ({ node, weight: 1 }));
   return { name: 'test', key: 'test', slots: slotsOf(list(members), list(leavers)) };
 }
 
-/** A table that gives one slot to a node, and all others to the other one. */
+/** A table that gives one slot to one node, and all other slots to the other node. */
 export function tableWith(slot: number, { node }: Host): SlotTable {
   const other = node === a.node ? b.node : a.node;
   const slots = Array.from({ length: slotCount }, (_, i) => {

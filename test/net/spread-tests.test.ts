@@ -1,4 +1,4 @@
-/** The nodes send each other packets in the name of somebody else, and find out whose are dropped on the way. */
+/** The nodes send each other spoofed packets, and detect which peers' packets are dropped on the path. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { passedSet } from '../../src/dataplane/rules/spoof-test.ts';
@@ -22,7 +22,7 @@ after(() => {
   started?.close();
 });
 
-/** A node that tests another one by a family. */
+/** A node that tests another node in one family. */
 async function startTester({ name }: Host, other: Host, family: (typeof families)[number]): Promise<LineProcess> {
   const neighbors = [{ node: other.node, address: other[family], mac: other.mac, link: linkName }];
   const args = [JSON.stringify(neighbors)];
@@ -32,28 +32,28 @@ async function startTester({ name }: Host, other: Host, family: (typeof families
   return process;
 }
 
-/** The hardware addresses whose test packets have come to a node. */
+/** The hardware addresses whose test packets have reached a node. */
 function passed({ name }: Host): readonly string[] {
   return nftIn(name, `list set netdev berth ${passedSet}\n`).match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g) ?? [];
 }
 
-/** As if most of the time were over for which the kernel remembers a hardware address. What is sent from now on renews it. */
+/** As if most of the time were over for which the kernel remembers a hardware address. Later packets renew it. */
 function expireSoon({ name }: Host, mac: string): void {
   const set = `netdev berth ${passedSet}`;
   nftIn(name, `delete element ${set} { ${mac} }\nadd element ${set} { ${mac} timeout 500ms }\n`);
 }
 
-/** Who is missing, as a tester has said last; nobody is before it has said anything. */
+/** The nodes whose packets are missing, from a tester's last line; none before its first line. */
 function missing({ said }: LineProcess): string {
   return `${said.findLast(({ kind }) => kind === 'blocked')?.nodes ?? ''}`;
 }
 
-test('spoof-test packets are noted, and neither seen by the host nor answered; where the network drops them they are missing', async () => {
+test('spoof-test packets are recorded, and neither seen by the host nor answered; dropped ones are reported as missing', async () => {
   for (const node of [a, b]) loadPath(node.name, lab.spreadPath(node, lab.tableFor([a, b])));
   const [atA, atB] = [await startTester(a, b, 'IPv4'), await startTester(b, a, 'IPv6')];
-  await soon('the packets are noted', () => passed(a).includes(b.mac) && passed(b).includes(a.mac));
-  // The one that started first may have missed the other for a moment.
-  for (const tester of [atA, atB]) await tester.until('nobody is missing', () => missing(tester) === '');
+  await soon('the packets are recorded', () => passed(a).includes(b.mac) && passed(b).includes(a.mac));
+  // The tester that started first may have missed packets of the other one for a moment.
+  for (const tester of [atA, atB]) await tester.until('no node is missing', () => missing(tester) === '');
   const seen = lab.countersOf(started.bridge);
   for (const family of families) {
     const at = tableIn[family];
@@ -74,7 +74,7 @@ test('spoof-test packets are noted, and neither seen by the host nor answered; w
   await atB.until('B misses nothing', () => missing(atB) === '');
 });
 
-test('a sender that is no node is not noted, and only spoof-test packets are taken away', async () => {
+test('a sender that is no node is not recorded, and only spoof-test packets are removed', async () => {
   for (const process of testers.splice(0)) process.close();
   loadPath(a.name, lab.spreadPath(a, lab.tableFor([a]), { peerMacs: [a.mac] }));
   await startTester(b, a, 'IPv4');

@@ -1,4 +1,7 @@
-/** Distribution `Spread` on a real kernel: the holder passes connections on to the nodes of their slots, which answer the client themselves. */
+/**
+ * Distribution `Spread` on a real kernel: the holder passes connections on to the nodes of their
+ * slots, and these nodes answer the client directly.
+ */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { tcpFlag } from '../../src/wire/tcp.ts';
@@ -29,7 +32,7 @@ beforeEach(() => {
 
 for (const family of families) {
   for (const protocol of protocols) {
-    test(`connections are served by the nodes of their slots, which answer the client themselves: ${protocol}, ${family}`, async () => {
+    test(`connections are served by the nodes of their slots, which answer the client directly: ${protocol}, ${family}`, async () => {
       const table = lab.tableFor([a, b]);
       loadTable(table);
       const served = { a: 0, b: 0, client: 0 };
@@ -37,13 +40,13 @@ for (const family of families) {
         assert.equal(node, table.slots[slotOf(client[family], port)]?.first, `port ${port}`);
         served[node as keyof typeof served]++;
       }
-      // Which ports are used is always the same, so this is no matter of luck.
+      // The same ports are used in every run, so this does not depend on luck.
       assert.ok(Math.min(served.a, served.b) > 0, JSON.stringify(served));
     });
   }
 }
 
-test('whoever gets the packets passes them on alike: all nodes have the table', async () => {
+test('every node passes packets on in the same way, because all nodes have the table', async () => {
   const table = lab.tableFor([a, b]);
   loadTable(table);
   lab.heldBy(b);
@@ -54,7 +57,7 @@ test('whoever gets the packets passes them on alike: all nodes have the table', 
   }
 });
 
-test('a packet that a node has passed on is served by the next one, whatever the table of that one says', async () => {
+test('a packet that a node has passed on is served by the next node, whatever its table says', async () => {
   for (const [node, other] of bothWays) loadPath(node.name, lab.spreadPath(node, lab.tableFor([other])));
   for (const [holder, other] of bothWays) {
     lab.heldBy(holder);
@@ -65,13 +68,13 @@ test('a packet that a node has passed on is served by the next one, whatever the
       assert.equal(
         onBridge[`${tableIn[family]}_vip`],
         2,
-        'from the client to the holder, and from there to the other one',
+        'from the client to the holder, and from there to the other node',
       );
     }
   }
 });
 
-test('without the hardware addresses of the nodes a packet that is passed on circles until its hops end', async () => {
+test('without the hardware addresses of the nodes a packet that is passed on circles until its hop limit is used up', async () => {
   for (const [node, other] of bothWays) {
     loadPath(node.name, lab.spreadPath(node, lab.tableFor([other]), { peerMacs: [] }));
   }
@@ -79,11 +82,11 @@ test('without the hardware addresses of the nodes a packet that is passed on cir
   const before = crossings();
   const ends = { source: client.mac, destination: a.mac, from: client.IPv4, to: vips.IPv4 };
   await started.clientEnd.raw(segment(ends, tcpFlag.synchronize));
-  await soon('it has crossed the bridge twenty times', () => crossings() > before + 20);
+  await soon('the packet has crossed the bridge twenty times', () => crossings() > before + 20);
 });
 
-test('a segment of a connection that no node knows crosses the link three times at most, and is reset', async () => {
-  // Each node gives the slot to the other one, and believes that the other one had it before.
+test('a segment of a connection that no node knows crosses the link at most three times, and is reset', async () => {
+  // Each node gives the slot to the other node, and takes the other node for its former owner.
   for (const [node, other] of bothWays) {
     const slots = lab.tableFor([other]).slots.map((slot) => ({ ...slot, second: other.node, former: other.node }));
     loadPath(node.name, lab.spreadPath(node, { ...lab.tableFor([other]), slots }));
@@ -94,14 +97,14 @@ test('a segment of a connection that no node knows crosses the link three times 
     const { onBridge } = await gained(started, async () => {
       const before = lab.countersOf(client.name)[`${at}_from_a`] ?? 0;
       await started.clientEnd.raw(segment(ends, tcpFlag.acknowledge));
-      await soon('A resets it', () => (lab.countersOf(client.name)[`${at}_from_a`] ?? 0) > before);
+      await soon('A resets the connection', () => (lab.countersOf(client.name)[`${at}_from_a`] ?? 0) > before);
     });
-    // From the client to A; by its slot to B; by second chance to A, which has it for the second time.
+    // From the client to A; by its slot to B; by second chance to A, which gets it for the second time.
     assert.equal(onBridge[`${at}_vip`], 3, family);
   }
 });
 
-test('the slot of a sticky port is that of the client, whatever its ports', async () => {
+test('the slot for a sticky port depends on the address of the client only', async () => {
   for (const family of families) {
     for (const node of [a, b]) {
       // All other slots belong to the other node.
@@ -113,7 +116,7 @@ test('the slot of a sticky port is that of the client, whatever its ports', asyn
   }
 });
 
-test('a datagram in fragments comes whole to one node, that of the client', async () => {
+test('all fragments of a datagram go to one node, that of the client address', async () => {
   const text = 'x'.repeat(4_000);
   for (const family of families) {
     for (const node of [a, b]) {
@@ -123,7 +126,7 @@ test('a datagram in fragments comes whole to one node, that of the client', asyn
   }
 });
 
-test('where the ports of a VIP have different nodes, the holder serves fragments', async () => {
+test('the holder serves fragments if the ports of a VIP have different tables', async () => {
   const text = 'x'.repeat(4_000);
   for (const node of [a, b]) {
     const path = lab.spreadPath(node, lab.tableFor([b]));
@@ -139,7 +142,7 @@ test('where the ports of a VIP have different nodes, the holder serves fragments
   }
 });
 
-test('while the gate is shut the holder serves alone', async () => {
+test('only the holder serves while the gate is shut', async () => {
   loadTable(lab.tableFor([b]));
   for (const family of families) assert.deepEqual(await nodesFor(started, { protocol: 'tcp', family }), [b.node]);
   nftIn(a.name, 'flush set netdev berth alive\n');
@@ -147,7 +150,7 @@ test('while the gate is shut the holder serves alone', async () => {
     for (const one of protocols) assert.deepEqual(await nodesFor(started, { protocol: one, family }), [a.node]);
 });
 
-test('a slot whose node is not known here as a neighbor is served by the holder', async () => {
+test('the holder serves a slot whose node is not a known neighbor', async () => {
   loadPath(a.name, lab.spreadPath(a, lab.tableFor([b]), { neighborFor: () => undefined }));
   for (const family of families) assert.deepEqual(await nodesFor(started, { protocol: 'tcp', family }), [a.node]);
 });

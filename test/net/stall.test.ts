@@ -1,4 +1,7 @@
-/** A process that stood still: what waited for it is not answered, and nothing is until it knows again what the node holds. */
+/**
+ * After a stall a process does not answer the frames that waited, or any others, until it knows
+ * again which VIPs the node holds.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +25,7 @@ import { soon } from './soon.ts';
 const vip = '10.99.1.1';
 const last = '10.99.1.99';
 
-/** A thread that comes back after 300 ms was stopped, and it waits for frames for 100 ms at most. */
+/** A thread that returns after more than 300 ms counts as stalled, and it waits for frames for at most 100 ms. */
 const longEnoughMs = 500;
 const questions = 20;
 
@@ -36,19 +39,19 @@ beforeEach(async () => {
   lab = await startFrameLab();
   await lab.answer(vip, last);
   await lab.ask(requestFor(vip), vip);
-  // With this answer all earlier ones have come.
+  // With this answer all earlier answers have come.
   await lab.ask(requestFor(last), last);
-  await soon('all is answered', () => lab.queued() === 0);
+  await soon('all requests are answered', () => lab.queued() === 0);
 });
 afterEach(() => lab?.close());
 after(() => rmSync(folder, { recursive: true }));
 
-/** Asks for the VIP some times. */
+/** Requests the VIP several times. */
 async function askOften(): Promise<void> {
   for (let asked = 0; asked < questions; asked++) await lab.send(requestFor(vip));
 }
 
-/** Stops the responder for long enough, and asks it for the VIP meanwhile. */
+/** Stops the responder for long enough, and requests the VIP meanwhile. */
 async function stall(whileStopped: () => void = () => undefined): Promise<void> {
   await lab.responder.stop();
   await askOften();
@@ -59,23 +62,23 @@ async function stall(whileStopped: () => void = () => undefined): Promise<void> 
 
 const repliesFrom = (address: string) => lab.seen().filter(({ arp }) => arp?.senderIp === address).length;
 
-test('after a stall no frame is answered, neither those that waited nor those that come, before the holder is decided again', async () => {
+test('after a stall no frame is answered, waiting or new, before the holder is decided again', async () => {
   const { Answered: before = Number.NaN, Stalled: dropped = Number.NaN } = await lab.counters();
   const gate = join(folder, 'decide');
   await lab.responder.ask({ do: 'onStall', waitsFor: gate }, 'done');
-  // Whatever the order in which the process reads this and hears of its stall: it was decided on before.
+  // This change was decided before the stall, whichever of the two the process notices first.
   await stall(() => lab.responder.tell({ do: 'apply', links: { [linkName]: [vip, last] } }));
   await lab.responder.next('stalled');
   await askOften();
-  await soon('the worker has had all questions', () => lab.queued() === 0);
+  await soon('the worker has read all requests', () => lab.queued() === 0);
   writeFileSync(gate, '');
   const { Answered: answered, Stalled: stalled } = await lab.responder.next('decided');
   assert.deepEqual([answered, stalled], [before, dropped + 2 * questions]);
-  // And then it goes on as before.
+  // Then it answers as before.
   await lab.ask(requestFor(vip), vip);
 });
 
-test('after a stall whose decision gives the VIP up, no frame for it is answered', async () => {
+test('if the decision after a stall gives the VIP up, no frame for it is answered', async () => {
   await lab.responder.ask({ do: 'onStall', links: { [linkName]: [last] } }, 'done');
   const replies = repliesFrom(vip);
   await stall();
@@ -86,7 +89,7 @@ test('after a stall whose decision gives the VIP up, no frame for it is answered
   assert.equal(repliesFrom(vip), replies);
 });
 
-test('a node whose thread is late again and again goes on as soon as its own decision stands', async () => {
+test('a node whose thread stalls again and again answers as soon as its own decision is made', async () => {
   for (let stalls = 1; stalls <= 5; stalls++) {
     await stall();
     await lab.responder.next('decided');
@@ -94,7 +97,7 @@ test('a node whose thread is late again and again goes on as soon as its own dec
   }
 });
 
-test('a node that slept while another one took its VIP wakes up silent, and stays so', async (t) => {
+test('a node that slept while another node took its VIP wakes up silent, and stays silent', async (t) => {
   const { raw, n1, n2 } = await startSpeakers(t);
   const answers = async () => {
     await raw.sync();
@@ -102,7 +105,7 @@ test('a node that slept while another one took its VIP wakes up silent, and stay
   };
   const ask = () => raw.send(requestFor(vip));
   const counters = () => n1.ask({ do: 'counters' }, 'counters');
-  await soon('it answers', async () => {
+  await soon('the node answers', async () => {
     await ask();
     return (await answers()) > 0;
   });
@@ -114,29 +117,30 @@ test('a node that slept while another one took its VIP wakes up silent, and stay
   const saidBefore = n1.said.length;
   n1.goOn();
   await n1.next('stalled');
-  // From the moment that it wakes up until it has heard the others out, and knows who has the VIP, and once more after that.
+  // Request from the moment that it wakes up until it has heard its peers and knows the holder, and
+  // once more after that.
   const knows = () => n1.said.slice(saidBefore).some(({ holder, reason }) => holder === 'n2' && reason === 'NotHolder');
-  await soon('it knows who has the VIP', async () => {
+  await soon('the node knows the holder', async () => {
     await ask();
     return knows();
   });
   const { NotOurVip: notOurs = 0 } = await counters();
-  await soon('a question is heard, and not answered', async () => {
+  await soon('a request is read, and not answered', async () => {
     await ask();
     return Number((await counters()).NotOurVip) > Number(notOurs);
   });
   assert.equal(await answers(), before);
   assert.deepEqual([lastSaid(n1)?.vips, lastSaid(n2)?.vips], [[], [vip]]);
   const stalled = Number((await counters()).Stalled) - Number(dropped);
-  assert.ok(stalled >= questions, `${stalled} of ${questions} questions were dropped`);
+  assert.ok(stalled >= questions, `${stalled} of ${questions} requests were dropped`);
 });
 
-/** What a speaker has decided last. */
+/** The last decision that a speaker has printed. */
 function lastSaid({ said }: LineProcess) {
   return said.findLast(({ kind }) => kind === 'holds');
 }
 
-/** Three speakers, of which the first one holds the VIP, and a host that hears what the first one says. */
+/** Three speakers, of which the first one holds the VIP, and a host that receives what the first one sends. */
 async function startSpeakers(t: TestContext) {
   const keyFile = join(folder, 'keys');
   writeFileSync(keyFile, Buffer.alloc(32, 7).toString('base64'));
@@ -156,10 +160,10 @@ async function startSpeakers(t: TestContext) {
   );
   assert.ok(n1 && n2 && n3);
   await Promise.all([raw, n1, n2, n3].map((process) => process.next('ready')));
-  // All at once: a node that is not there is taken for dead after a while.
+  // All at once: after a while a missing node counts as dead.
   for (const speaker of [n1, n2, n3]) speaker.tell({ do: 'begin' });
   await n1.until('the first node holds the VIP', () => `${lastSaid(n1)?.vips}` === vip);
-  await n2.until('the second one knows of it', () => lastSaid(n2)?.holder === 'n1');
+  await n2.until('the second node knows the holder', () => lastSaid(n2)?.holder === 'n1');
   return { raw: rawHost(raw), n1, n2 };
 }
 
@@ -167,7 +171,7 @@ function isAnswerOfNode({ arp }: Seen): boolean {
   return arp?.senderIp === vip && arp.senderMac === nodeMac;
 }
 
-/** A node that only the client's side of a pair can hear; gives its namespace. */
+/** A node that only the client's side of a pair can reach; gives its namespace. */
 function addThird({ client }: Pair): string {
   const name = `${client}3`;
   addNamespaces([name]);

@@ -1,4 +1,4 @@
-/** What a node does with packets for a VIP that no Service takes, and with pings. */
+/** What a node does with packets for a VIP that no Service accepts, and with pings. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -10,9 +10,9 @@ import { soon } from './soon.ts';
 
 let lab: PathLab;
 const families = ['IPv4', 'IPv6'] as const;
-/** The client takes the node for the host that has it. */
+/** An address that no host has; the client sends packets for it to the node. */
 const nobodys = '10.99.3.9' as Ip;
-/** The node asks for it. */
+/** An address that no host has; the node tries to resolve it. */
 const absent = '10.99.0.77' as Ip;
 const path = pathOf({ vips: Object.values(vips).map((vip) => vipPath(vip, 'tcp/80', 'udp/80')) });
 
@@ -20,7 +20,8 @@ before(async () => {
   lab = await startPathLab();
   forwardIn(lab.node);
   pointTo(lab.client, [nobodys], nodeMac);
-  // The client counts resets, answers to pings, redirects, and the questions of the node; the client's SYNs are counted by their ports.
+  // The client counts resets, answers to pings, redirects, and the ARP requests of the node; its
+  // own SYNs it counts by their ports.
   const hook = (at: string) => `type filter hook ${at} priority 0`;
   const counters = (...names: readonly string[]) => names.map((name) => `counter ${name} { }`).join('\n');
   const syns = (table: string) => `table ${table} syns {
@@ -55,12 +56,12 @@ before(async () => {
 beforeEach(() => loadPath(lab.node, path));
 after(() => lab?.close());
 
-/** Packets that the client has counted. */
+/** The value of a counter of the client, in packets. */
 function counted(table: string, name: string): number {
   return Number(/packets (\d+)/.exec(nftIn(lab.client, `list counter ${table} seen ${name}\n`))?.[1]);
 }
 
-/** SYNs that the client has sent from a port. */
+/** The number of SYNs that the client has sent from a port. */
 function synsFrom(family: (typeof families)[number], port: number): number {
   const listing = nftIn(lab.client, `list set ${family === 'IPv4' ? 'ip' : 'ip6'} syns syns\n`);
   return Number(new RegExp(`\\b${port} counter packets (\\d+)`).exec(listing)?.[1] ?? 0);
@@ -72,13 +73,13 @@ test('a port that no Service has is refused at once: TCP by a reset, UDP by an e
       const localPort = 20_000 + i;
       const { error } = await lab.clientEnd.ask(protocol, { host: vips[family], port: 81, localPort });
       assert.equal(error, 'ECONNREFUSED', `${family} ${protocol}`);
-      // A second later it would be sent again.
+      // Without the reset the SYN would be sent again a second later.
       if (protocol === 'tcp') assert.equal(synsFrom(family, localPort), 1, family);
     }
   }
 });
 
-test('a packet for a port that kube-proxy does not serve yet is dropped in silence', async () => {
+test('a packet for a port that kube-proxy does not serve yet is dropped silently', async () => {
   for (const family of families) {
     for (const protocol of ['tcp', 'udp'] as const) {
       const [served, refused] = [80, 81].map((port) => ({ host: vips[family], port }));
@@ -89,37 +90,37 @@ test('a packet for a port that kube-proxy does not serve yet is dropped in silen
   }
 });
 
-test('refusals are limited: a scan does not make the node a source of packets', async () => {
+test('the rate of refusals is limited, so a scan does not make the node a source of many packets', async () => {
   const before = counted('ip', 'resets');
   const ends = { source: clientMac, destination: nodeMac, from: '10.99.0.1' as Ip, to: vips.IPv4 };
   const scan = Array.from({ length: 500 }, (_, i) => segment({ ...ends, port: 1_000 + i }, tcpFlag.synchronize));
   await lab.clientEnd.raw(...scan);
-  await soon('some are answered', () => counted('ip', 'resets') > before);
-  // A ping is answered after all that came before it.
+  await soon('some SYNs are answered', () => counted('ip', 'resets') > before);
+  // The ping is answered after everything that came before it.
   run(lab.client, 'ping', '-n', '-c', '1', '-W', '10', vips.IPv4);
   const answered = counted('ip', 'resets') - before;
   assert.ok(answered < 300, `${answered} answers to 500 packets`);
 });
 
 test('the node sends no redirect for a packet that it refuses', async () => {
-  // To one address, and about one, the kernel sends a redirect a second at most: there has been none of these.
+  // The kernel sends at most one redirect a second to one address and about one address: these two are new.
   const [from, to] = ['fd99::9' as Ip, 'fd99::309' as Ip];
   ipBatch(lab.client, [addressLine(linkName, `${from}/64`)]);
   loadPath(lab.node, pathOf({ vips: [vipPath(to, 'tcp/80')] }));
   const [resets, redirects] = [counted('ip6', 'resets'), counted('ip6', 'redirects')];
   const ends = { source: clientMac, destination: nodeMac, from, to, port: 81 };
   await lab.clientEnd.raw(segment(ends, tcpFlag.synchronize));
-  await soon('it is refused', () => counted('ip6', 'resets') > resets);
+  await soon('the packet is refused', () => counted('ip6', 'resets') > resets);
   assert.equal(counted('ip6', 'redirects'), redirects);
 });
 
-test('the node asks no host on the link for the VIP', async () => {
+test('the node never tries to resolve the VIP on the link', async () => {
   const [served, refused] = [80, 81].map((port) => ({ host: vips.IPv4, port }));
   assert.ok(served && refused);
   assert.equal((await lab.clientEnd.outrun('tcp', served, { protocol: 'tcp', ...refused })).error, 'Silent');
-  // What it asks for after that comes after that.
+  // A request for this address comes after all earlier ones.
   ip(`-n ${lab.node} neigh replace ${absent} dev ${linkName} use`);
-  await soon('it has asked for another address', () => counted('arp', 'for_other') > 0);
+  await soon('the node has requested another address', () => counted('arp', 'for_other') > 0);
   assert.equal(counted('arp', 'for_vip'), 0);
 });
 

@@ -1,4 +1,7 @@
-/** Gratuitous ARP and unsolicited advertisements on a real kernel: a neighbor that knows another MAC learns ours. */
+/**
+ * Gratuitous ARP and unsolicited advertisements on a real kernel: a neighbor with another MAC in
+ * its entry learns ours.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -13,22 +16,25 @@ import { soon } from './soon.ts';
 const formerMac = '02:00:00:00:00:0f';
 let lab: FrameLab;
 
-/** The kernel of a client believes nobody for so long after it has heard something of an address (arp(7), `locktime`), in hundredths of a second. */
+/**
+ * After a change of an entry the client's kernel lets only gratuitous ARP change it again for this
+ * long (arp(7), `locktime`), in hundredths of a second.
+ */
 const lockTime = 60_000;
 
 before(async () => {
   lab = await startFrameLab();
-  // Usually a second, which would be over before a busy machine comes to look.
+  // By default one second, which could be over before a busy machine checks.
   writeSysctl(lab.client, `net/ipv4/neigh/${linkName}/locktime`, String(lockTime));
 });
 after(() => lab?.close());
 
-/** A neighbor entry of the client that says the former holder has the VIP. */
+/** Gives the client a neighbor entry that names the former holder for the VIP. */
 function setFormerHolder(vip: string): void {
   ip(`-n ${lab.client} neigh replace ${vip} lladdr ${formerMac} dev ${linkName} nud reachable`);
 }
 
-/** A broadcast reply with the broadcast address as target: not gratuitous to Linux. */
+/** A broadcast reply with the broadcast address as target: Linux does not treat it as gratuitous. */
 function replyOf(mac: string, vip: string): string {
   const broadcast = 'ff:ff:ff:ff:ff:ff';
   const frame = encodeArp({
@@ -43,7 +49,7 @@ function replyOf(mac: string, vip: string): string {
   return Buffer.from(frame).toString('hex');
 }
 
-/** Sends a frame about a VIP from the node and waits until the client's link has had it. */
+/** Sends a frame about a VIP from the node, and waits until the client has received it. */
 async function sendFromNode(frame: string, vip: string): Promise<void> {
   const seen = lab.raw.said.length;
   await lab.responder.ask({ do: 'send', link: linkName, frame }, 'done');
@@ -62,12 +68,12 @@ for (const form of ['Request', 'Reply'] as const) {
     await soon('the entry has our MAC', () => entryOf(vip).includes(nodeMac));
   });
 
-  test(`the ${form} form moves it also right after a reply of the former holder`, async () => {
+  test(`the ${form} form also moves it right after a reply of the former holder`, async () => {
     const vip = form === 'Request' ? '10.99.2.3' : '10.99.2.4';
     setFormerHolder(vip);
-    // The former holder answers once more: the lock time counts from this reply.
+    // The former holder answers once more: the lock time starts with this reply.
     await sendFromNode(replyOf(formerMac, vip), vip);
-    // Proof that the lock is on: a reply whose target is not its sender is ignored.
+    // Proof that the lock time counts: a reply that is not gratuitous is ignored.
     await sendFromNode(replyOf(nodeMac, vip), vip);
     assert.match(entryOf(vip), new RegExp(formerMac));
     await lab.responder.ask({ do: 'announce', link: linkName, frame: { vip, form } }, 'done');
@@ -82,7 +88,7 @@ test('an unsolicited advertisement moves an IPv6 neighbor entry that another MAC
   await soon('the entry has our MAC', () => entryOf(vip).includes(nodeMac));
 });
 
-test('an unsolicited advertisement moves it also right after an answer of the former holder: IPv6 has no lock time', async () => {
+test('an unsolicited advertisement also moves it right after an answer of the former holder: IPv6 has no lock time', async () => {
   const vip = 'fd99::c8:22' as Ip;
   setFormerHolder(vip);
   const answer = encodeNdp({

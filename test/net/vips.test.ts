@@ -1,4 +1,4 @@
-/** What the rules count and hold back for each VIP, and the gate that all of them are behind. */
+/** What the rules count and limit for each VIP, and the gate in front of all rules. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
@@ -26,19 +26,19 @@ before(async () => {
 });
 after(() => lab?.close());
 
-/** Answers to pings that the client has had from the VIP. */
+/** The number of ping replies from the VIP to the client. */
 function pongs(): number {
   return Number(/packets (\d+)/.exec(nftIn(lab.client, 'list table ip seen\n'))?.[1]);
 }
 
-/** Packets counted for a VIP. */
+/** The number of packets that are counted for a VIP. */
 function packetsFor(vip: string): number {
   const set = nftIn(lab.node, `list set ${vip.includes(':') ? 'ip6' : 'ip'} berth vips\n`);
   const [, packets] = new RegExp(`${vip} counter packets (\\d+)`).exec(set) ?? [];
   return Number(packets);
 }
 
-/** SYNs that were above the limit. */
+/** The number of SYNs above the limit. */
 function dropped(): number {
   return Number(/counter packets (\d+) bytes \d+ drop/.exec(nftIn(lab.node, 'list chain ip berth watched\n'))?.[1]);
 }
@@ -50,12 +50,12 @@ test('every VIP counts the packets that come for it', async () => {
   assert.deepEqual([vips.IPv4, other, vips.IPv6].map(packetsFor), [3, 0, 1]);
 });
 
-test('new connections above the limit are dropped, those of other VIPs and what is under way are not', async () => {
+test('new connections above the limit are dropped, those of other VIPs and open connections are not', async () => {
   loadPath(lab.node, pathOf({ vips: [one, two], synLimit: 5 }));
   assert.equal((await lab.clientEnd.open('kept', { host: vips.IPv4, port: 80 })).error, undefined);
   const ends = { source: clientMac, destination: nodeMac, from: '10.99.0.1' as Ip, to: vips.IPv4 };
   await lab.clientEnd.raw(...Array.from({ length: 30 }, () => segment(ends, tcpFlag.synchronize)));
-  // What is answered now came after them.
+  // This request is answered after all of them.
   const { text } = await lab.clientEnd.ask('udp', { host: vips.IPv4, port: 80 });
   assert.match(text ?? '', /hello/, 'UDP has no limit');
   const held = dropped();
@@ -66,12 +66,15 @@ test('new connections above the limit are dropped, those of other VIPs and what 
   for (const round of ['1', '2', '3']) assert.match((await lab.clientEnd.say('kept', round)).text ?? '', / \d$/);
 });
 
-test('once the speaker has not renewed the gate the rules do nothing, and when it does they work again', async () => {
+test('the rules do nothing once the gate has run out, and work again once the speaker renews it', async () => {
   const path = pathOf({
     vips: [vipPath(vips.IPv4, 'tcp/80>30080', 'udp/80>30080'), vipPath(vips.IPv6, 'udp/80>30080')],
   });
   loadPath(lab.node, path);
-  /** Does everything work, or nothing? What comes back later from the node itself says that nothing else does. */
+  /**
+   * Asserts that everything works, or nothing. A later answer from the node itself proves that no
+   * other answer will come.
+   */
   const assertWorks = async (works: boolean) => {
     const before = pongs();
     const ping = `ping -n -c 1 -W ${works ? 10 : 0.1} ${vips.IPv4} || true`;
@@ -90,14 +93,14 @@ test('once the speaker has not renewed the gate the rules do nothing, and when i
   nftIn(lab.node, ['ip', 'ip6', 'arp'].map((family) => `flush set ${family} berth alive\n`).join(''));
   await assertWorks(false);
   const tables = rulesetOf(path);
-  // First the gate has run out, then it has not.
+  // First the gate has run out, then it is renewed while it is open.
   for (let i = 0; i < 2; i++) {
     nftIn(lab.node, keepAliveText(tables));
     await assertWorks(true);
   }
 });
 
-test('renewing the gate gives its elements their whole time again', () => {
+test('renewing the gate gives its elements their full time again', () => {
   const path = pathOf();
   loadPath(lab.node, path);
   // As if most of the time were over.

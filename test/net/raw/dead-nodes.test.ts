@@ -1,4 +1,7 @@
-/** Whose new connections a node drops because it takes another node for dead, where EndpointSlices are as anybody may write them. */
+/**
+ * Which new connections a node drops because it takes another node for dead, when EndpointSlices
+ * contain what any user may write.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawEndpointSlice } from '../../../src/api/endpoints.ts';
@@ -6,18 +9,18 @@ import { promise } from '../../honesty/promise.ts';
 import { Gathering, type Surroundings, surroundings } from './gathering.ts';
 import { clusterOf, rawNode, rawService, rawSlice } from './objects.ts';
 
-/** Longer than Kubernetes itself takes to find out that a node is dead, with its defaults. */
+/** Longer than Kubernetes takes, by default, to find out that a node is dead. */
 const minuteMs = 60_000;
 
 const service = rawService('web', []);
 const ready = { ready: true, serving: true, terminating: false };
 
-/** The address of n2, as its speaker has told it. */
+/** The address of n2, as its speaker reports it. */
 function addressOf({ peers: { n2 } = surroundings.peers }: Partial<Surroundings>): string {
   return n2?.[0]?.addresses[0]?.split('/')[0] ?? '';
 }
 
-/** The addresses to which new connections are dropped, so long after n2 was heard last. */
+/** The addresses to which new connections are dropped, this many milliseconds after the last heartbeat of n2. */
 async function avoided(
   endpointSlices: readonly RawEndpointSlice[],
   laterMs: number,
@@ -43,18 +46,18 @@ const pods = rawSlice('web', service, {
   ],
 });
 
-test('a node that is silent on the wire too gets no new connections to its Pods, and the others go on', async () => {
+test('the Pods of a node that also answers no probe get no new connections, and other Pods do', async () => {
   assert.deepEqual(await avoided([pods], 0), []);
   assert.deepEqual(await avoided([pods], 400), ['10.244.2.5']);
 });
 
-promise('a node behind a router gets its new connections although its speaker is silent', async () => {
+promise('a node behind a router still gets new connections while its speaker is silent', async () => {
   const { n3 = [] } = surroundings.peers;
   const n2 = [{ name: 'eth0', mac: '02:00:00:00:00:12', addresses: ['192.0.2.3/24'] }];
   assert.deepEqual(
     await avoided([pods], minuteMs, { peers: { n2, n3 } }),
     [],
-    'Pods of a node that only we do not hear',
+    'Pods of a node whose heartbeats only we miss',
   );
 });
 
@@ -65,7 +68,7 @@ promise("a node's own addresses are never avoided, whatever runs on its network"
   assert.deepEqual(
     await avoided([pods, host], 400),
     ['10.244.2.5'],
-    'SSH, kubelet and the API server are there as well',
+    'SSH, kubelet and the API server use this address, too',
   );
 });
 
@@ -77,5 +80,5 @@ promise('a Pod of a living node stays reachable, whatever node another slice nam
   const forged = rawSlice('forged', service, {
     endpoints: [{ addresses: ['10.244.3.53', '10.99.0.4'], nodeName: 'n2', conditions: ready }],
   });
-  assert.deepEqual(await avoided([pods, real, forged], 400), ['10.244.2.5'], 'what a stranger says of living nodes');
+  assert.deepEqual(await avoided([pods, real, forged], 400), ['10.244.2.5'], 'a forged slice about living nodes');
 });

@@ -1,6 +1,7 @@
 /**
- * A node's way from the cluster's objects to its rules, by the program's own parts: the informers' parsers and stores, the reader of demands,
- * and the watch that gathers the data path. What the other speakers and the kernel say are values of the test.
+ * The path from the cluster's objects to a node's rules, by the program's own parts: the informers'
+ * parsers and stores, the reader of desired VIPs, and the watch that collects the data path. The
+ * reports of other speakers and of the kernel are values of the test.
  */
 import type { Ip } from '../../../src/addr/ip.ts';
 import { DesiredVipReader } from '../../../src/announce/desired-vips.ts';
@@ -19,14 +20,14 @@ import { eventually } from '../../lab/poll.ts';
 import { skipTime } from '../skipped-time.ts';
 import type { Cluster } from './objects.ts';
 
-/** What is known besides the cluster's objects. */
+/** Facts besides the cluster's objects. */
 export interface Surroundings {
   readonly links: readonly Link[];
-  /** What the other speakers tell of their links, by node. */
+  /** The links that the other speakers report, by node. */
   readonly peers: Readonly<Record<string, readonly PeerLink[]>>;
   readonly present: readonly string[];
   readonly lost: readonly string[];
-  /** Who holds each address. */
+  /** The holder of each address. */
   readonly holders: Readonly<Record<string, string>>;
 }
 
@@ -42,7 +43,7 @@ export const surroundings: Surroundings = {
   holders: {},
 };
 
-/** A link that works, with addresses as `address/prefix`. */
+/** A working link, with addresses as `address/prefix`. */
 export function linkOf(name: string, addresses: readonly string[], index = 2): Link {
   return {
     ...{ name, index, mac: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`, up: true, carrier: true },
@@ -54,13 +55,13 @@ export function linkOf(name: string, addresses: readonly string[], index = 2): L
   };
 }
 
-/** What the installation was told. */
+/** Settings of the installation. */
 interface Options {
   readonly handOff?: HandOff;
   readonly synLimit?: number | undefined;
 }
 
-/** Versions of objects only ever rise. */
+/** Versions of objects only ever grow. */
 let version = 1;
 
 /** The node `n1`. */
@@ -120,14 +121,14 @@ export class Gathering {
     this.#watch.planned.to((path) => (this.#path = path));
   }
 
-  /** What the node's rules are made from once it has heard of all of this. */
+  /** The data path of the node after it has processed all of this. */
   async pathOf(cluster: Cluster, around: Partial<Surroundings> = {}): Promise<DataPath> {
     this.#around = { ...surroundings, ...around };
     this.#takeIn(cluster);
     return this.look();
   }
 
-  /** The same, of what it has heard before, so many milliseconds later. */
+  /** The data path from the same facts, this many milliseconds later. */
   async look(laterMs = 0): Promise<DataPath> {
     skipTime(laterMs);
     const before = this.#looks;
@@ -135,7 +136,7 @@ export class Gathering {
     const decisions = held.map((vip) => ({ vip, holder: this.#around.holders[vip.address] }));
     this.#decisions = decisions as unknown as readonly HolderDecision[];
     this.#watch.replan();
-    await eventually('it has looked', () => this.#looks > before, { everyMs: 1 });
+    await eventually('the watch has collected the facts', () => this.#looks > before, { everyMs: 1 });
     if (this.#path === undefined) throw new Error('no path was made');
     return this.#path;
   }
@@ -147,7 +148,7 @@ export class Gathering {
 
   #linksOf = (node: string): readonly PeerLink[] | undefined => this.#around.peers[node];
 
-  /** As events of a watch: what is new or another object than before, and what is gone. */
+  /** Like the events of a watch: adds new and changed objects, and removes missing ones. */
   #takeIn(cluster: Cluster): void {
     const known = new Map<string, object>();
     for (const [kind, objects] of Object.entries(cluster) as [keyof Cluster, Cluster[keyof Cluster]][]) {

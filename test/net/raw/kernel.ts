@@ -1,7 +1,10 @@
-/** What the kernel of this process's network namespace has of nftables: loaded by nft(8), and listed so that two listings compare. */
+/**
+ * The nftables rules of this process's network namespace: loaded by nft(8), and listed so that two
+ * listings can be compared.
+ */
 import { execFileSync } from 'node:child_process';
 
-/** Carries out commands as one transaction. Throws with what nft says where they are refused. */
+/** Executes commands as one transaction. Throws nft's error text if they are refused. */
 export function load(commands: string): void {
   try {
     execFileSync('nft', ['-f', '-'], { input: commands, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] });
@@ -19,7 +22,7 @@ interface Listed {
   readonly elem?: readonly unknown[];
 }
 
-/** Rules in the order of their chain, all else in none, without what changes by itself: lines that compare. */
+/** Lines to compare: rules in the order of their chain, other lines sorted, without counters and times. */
 export function listing(): readonly string[] {
   const lines = listed().map((one) => {
     const [[kind, { family, table, chain, name }] = ['', {} as Listed]] = Object.entries(one);
@@ -28,14 +31,14 @@ export function listing(): readonly string[] {
   return lines.sort(([one], [other]) => (one < other ? -1 : Number(one > other))).map(([, line]) => line);
 }
 
-/** The elements of a set or map, as nft lists them in JSON; undefined where there is no such set. */
+/** The elements of a set or map, as nft lists them in JSON; undefined if there is no such set. */
 export function elementsOf(family: string, name: string): readonly unknown[] | undefined {
   const found = listed().flatMap((one) => [one.set, one.map].filter((set) => set !== undefined));
   const set = found.find((one) => one.family === family && one.name === name);
   return set && (set.elem ?? []);
 }
 
-/** What nft lists, as text. */
+/** The text that nft lists. */
 export function listText(what: string): string {
   return execFileSync('nft', ['list', ...what.split(' ')], { encoding: 'utf8' });
 }

@@ -1,4 +1,7 @@
-/** From Services as the API server gives them to the tables of a real kernel: everything loads, and a change leads to the same as a start. */
+/**
+ * From Services as the API server returns them to the tables of a real kernel: everything loads,
+ * and a change leads to the same tables as a start.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changeText, type Ruleset, wholeText } from '../../../src/dataplane/nft/ruleset.ts';
@@ -12,10 +15,10 @@ import { worlds } from './worlds.ts';
 
 enterNewNamespace(['v0', 'v1']);
 
-/** Every run asks nft some times. */
+/** Every run starts nft several times. */
 const runs = Math.ceil(Number(process.env.BERTH_NFT_RUNS ?? 30) / 4);
 
-test('whatever the Services of a cluster ask for, their rules load, and a change leads to what a start would load', async () => {
+test('the rules of any Services load, and a change leads to the same tables as a start', async () => {
   const walk = fc.asyncProperty(fc.array(worlds, { minLength: 3, maxLength: 5 }), async (all) => {
     const node = new Gathering();
     try {
@@ -36,7 +39,7 @@ test('whatever the Services of a cluster ask for, their rules load, and a change
   await fc.assert(walk, { numRuns: runs, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false });
 });
 
-/** The elements of a set of IPv4 after one Service with this spec was loaded. */
+/** The elements of an IPv4 set after the rules of one Service with this spec were loaded. */
 async function loadedOf(set: string, spec: Fields): Promise<readonly string[]> {
   const service = rawService('web', ['10.99.3.1'], { metadata: handedOff, spec });
   const node = new Gathering();
@@ -49,7 +52,7 @@ async function loadedOf(set: string, spec: Fields): Promise<readonly string[]> {
   }
 }
 
-test('source ranges reach the kernel as the networks that Kubernetes reads in them', async () => {
+test('source ranges reach the kernel as the networks that Kubernetes parses them to', async () => {
   const rows: readonly (readonly [readonly string[], readonly string[]])[] = [
     [['10.0.0.0/8'], ['10.0.0.0/8']],
     [['10.1.2.3/8'], ['10.0.0.0/8']],
@@ -75,7 +78,7 @@ test('source ranges reach the kernel as the networks that Kubernetes reads in th
   }
 });
 
-test('a port is rewritten to its own node port, by its own protocol', async () => {
+test('a port is rewritten to its own node port, for its own protocol', async () => {
   const ports = [
     { port: 53, protocol: 'UDP', nodePort: 30_053 },
     { port: 53, protocol: 'TCP', nodePort: 30_053 },
@@ -84,14 +87,14 @@ test('a port is rewritten to its own node port, by its own protocol', async () =
   const to = (port: number, nodePort: number) => JSON.stringify([{ concat: ['10.99.3.1', port] }, nodePort]);
   assert.deepEqual(await loadedOf('udp_to', { ports }), [to(53, 30_053)]);
   assert.deepEqual(await loadedOf('tcp_to', { ports }), [to(53, 30_053), to(80, 30_080)]);
-  // One port that cannot be rewritten: kube-proxy serves all of them.
+  // If one port cannot be rewritten, kube-proxy serves all ports.
   for (const odd of [{ port: 9, protocol: 'SCTP', nodePort: 30_009 }, { port: 9 }]) {
     assert.equal((await loadedOf('tcp_to', { ports: [...ports, odd] })).length, 0, JSON.stringify(odd));
     assert.equal((await loadedOf('served', { ports: [...ports, odd] })).length, 4, JSON.stringify(odd));
   }
 });
 
-test('endpoints of a dead node are avoided by those of their addresses that are addresses, each once and by its family', async () => {
+test('of the endpoints of a dead node each valid address is avoided, once, in the table of its family', async () => {
   const node = new Gathering();
   try {
     const [service, other] = ['web', 'other'].map((name) => rawService(name, []));

@@ -1,11 +1,11 @@
-/** Objects as the API server gives them, with sensible values where a test does not care. */
+/** Objects as the API server returns them, with sensible defaults. */
 import type { RawAdvertisement } from '../../../src/api/advertisement.ts';
 import type { RawAllocation } from '../../../src/api/allocation.ts';
 import type { RawEndpointSlice } from '../../../src/api/endpoints.ts';
 import type { RawNode, RawPod } from '../../../src/api/node.ts';
 import type { RawService } from '../../../src/api/service.ts';
 
-/** Fields of an object that the program may know or not. */
+/** Fields of an object, known to the program or not. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** The cluster's objects, of the kinds that a speaker watches. */
@@ -60,7 +60,7 @@ export function rawService(
   } as unknown as RawService;
 }
 
-/** Words by which a Service asks for the hand-off NodePort. */
+/** The metadata by which a Service asks for hand-off NodePort. */
 export const handedOff = { annotations: { 'berth.dev/hand-off': 'NodePort' } } as const;
 
 /** The ledger's entry for an address and the Services that use it. */
@@ -99,7 +99,7 @@ export function rawSlice(name: string, of: RawService, facts: Fields): RawEndpoi
   } as unknown as RawEndpointSlice;
 }
 
-/** A node with these addresses of its own. */
+/** A node with these addresses. */
 export function rawNode(name: string, addresses: readonly string[], facts: Fields = {}): RawNode {
   const internal = addresses.map((address) => ({ type: 'InternalIP', address }));
   const status = { addresses: [...internal, { type: 'Hostname', address: name }] };

@@ -1,4 +1,7 @@
-/** Who reaches what, by real packets, where Services, nodes and other hosts are as the API server tells them. */
+/**
+ * Which clients reach which ports, with real packets, for Services, nodes and other hosts as the
+ * API server reports them.
+ */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { promise } from '../../honesty/promise.ts';
@@ -23,7 +26,7 @@ before(async () => {
 });
 after(() => lab?.close());
 
-/** Loads the rules of a node that has heard of this. */
+/** Loads the rules of a node with these objects. */
 async function loadFor(cluster: Partial<Cluster>): Promise<void> {
   const node = new Gathering();
   try {
@@ -41,25 +44,28 @@ function one(spec: Fields, { metadata }: { readonly metadata?: Fields } = { meta
   return { services: [service], endpointSlices, allocations: [rawAllocation(vips.IPv4, [service])] };
 }
 
-/** What comes of the client's question: an answer, or the code of an error. Where silence is expected, it is waited for less long. */
+/**
+ * The result of the client's request: an answer, or an error code. The default timeout is short,
+ * for tests that expect silence.
+ */
 async function outcome(timeoutMs = 1_000): Promise<string | undefined> {
   const { text, error } = await lab.clientEnd.ask('tcp', { host: vips.IPv4, port: 80, timeoutMs });
   return text === undefined ? error : 'Answered';
 }
 
-test('with hand-off NodePort the client of a range is answered, and any other one is not', async () => {
+test('with hand-off NodePort a client in a source range is answered, and any other client is not', async () => {
   await loadFor(one({ loadBalancerSourceRanges: ['10.99.0.0/16'] }));
   assert.equal(await outcome(3_000), 'Answered');
   await loadFor(one({ loadBalancerSourceRanges: ['192.0.2.0/24'] }));
   assert.equal(await outcome(), 'Timeout');
 });
 
-promise('a range in a spelling that Kubernetes reads lets in those that Kubernetes would let in', async () => {
+promise('a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes', async () => {
   await loadFor(one({ loadBalancerSourceRanges: ['192.000.002.000/24'] }));
   assert.equal(await outcome(2_000), 'Timeout', 'a client outside of the range');
 });
 
-/** As kube-proxy serves an address of a Service that has no ranges of the address's family: it lets every client in. */
+/** Like kube-proxy for an address of a Service that has no ranges of the address's family: it admits every client. */
 const kubeProxy = `table ip proxy {
   chain services {
     type nat hook prerouting priority dstnat
@@ -69,7 +75,7 @@ const kubeProxy = `table ip proxy {
 
 const removal = 'add table ip proxy\ndelete table ip proxy\n';
 
-promise('ranges of the other family alone mean the same with both hand-offs', async (t) => {
+promise('source ranges of only the other family mean the same with both hand-offs', async (t) => {
   t.after(() => nftIn(lab.node, removal));
   const spec = { loadBalancerSourceRanges: ['2001:db8::/32'] };
   nftIn(lab.node, kubeProxy);
@@ -80,12 +86,12 @@ promise('ranges of the other family alone mean the same with both hand-offs', as
   assert.deepEqual({ NodePort: await outcome() }, { NodePort: byKubeProxy });
 });
 
-promise('a port that is handed to a node port is served by a node that reports no address of the family', async () => {
+promise('a port with hand-off NodePort is served by a node that reports no address of the family', async () => {
   await loadFor({ ...one({}), nodes: [rawNode('n1', ['fd99::2']), ...clusterOf().nodes.slice(1)] });
   assert.equal(await outcome(), 'Answered', 'a client of the VIP');
 });
 
-/** The entry of the VIP as the speakers leave it when another host answered for it before it was ever announced. */
+/** The status of the VIP's entry after another host answered for the VIP before it was ever announced. */
 const taken = {
   conflict: { mac: '02:00:00:00:00:01' },
   holder: { node: 'n1', term: 1, links: [] },
@@ -101,23 +107,23 @@ const taken = {
   }),
 };
 
-promise('packets for an address that another host was found to have are left alone', async (t) => {
+promise('packets for an address that another host has are left alone', async (t) => {
   const pod = await startPod(t);
-  // The client's host is the stranger.
+  // The client is the other host.
   ip(`-n ${lab.client} address add ${vips.IPv4}/32 dev ${linkName}`);
   ip(`-n ${lab.client} route add ${podNetwork} via ${own.IPv4}`);
   await lab.clientEnd.serve('tcp', 8_443, vips.IPv4);
   const asked = async () => (await pod.ask('tcp', { host: vips.IPv4, port: 8_443, timeoutMs: 2_000 })).error;
   nftIn(lab.node, 'flush ruleset\n');
-  assert.equal(await asked(), undefined, 'without rules of ours the Pod reaches the stranger');
+  assert.equal(await asked(), undefined, 'without our rules the Pod reaches the other host');
   const service = rawService('web', [vips.IPv4]);
   await loadFor({ services: [service], allocations: [rawAllocation(vips.IPv4, [service], { status: taken })] });
-  assert.equal(await asked(), undefined, 'a Pod that talks to the stranger');
+  assert.equal(await asked(), undefined, 'a Pod that connects to the other host');
 });
 
 const podNetwork = '10.98.0.0/24';
 
-/** A Pod behind the node: a namespace of its own, and a program in it. */
+/** A Pod behind the node: its own namespace, with a program in it. */
 async function startPod(t: TestContext): Promise<Endpoint> {
   const name = `${lab.node}p`;
   ip(`netns add ${name}`);

@@ -1,4 +1,7 @@
-/** What follows from raw Services, and how little: the rules say what the Services ask for, and a change says no more than what has changed. */
+/**
+ * Which rules follow from Services: exactly what the Services ask for, and for a change only the
+ * commands that it needs.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawService } from '../../../src/api/service.ts';
@@ -19,7 +22,7 @@ import { type World, worlds } from './worlds.ts';
 
 const runs = Number(process.env.BERTH_NFT_RUNS ?? 30);
 
-/** Gives every test a node, and ends its timers. */
+/** Gives a test a node, and ends the node's timers afterwards. */
 async function withNode<T>(use: (node: Gathering) => Promise<T>): Promise<T> {
   const node = new Gathering();
   try {
@@ -29,14 +32,14 @@ async function withNode<T>(use: (node: Gathering) => Promise<T>): Promise<T> {
   }
 }
 
-/** What a set or map of a family's table holds. */
+/** The elements of a set or map in a family's table. */
 function heldBy(ruleset: Ruleset, family: string, name: string): readonly string[] {
   const collection = ruleset.find((table) => table.family === family)?.collections.get(name);
   const said = [...(collection?.elements ?? [])].map(([key, value]) => (value === '' ? key : `${key} > ${value}`));
   return said.sort();
 }
 
-/** The ports of a Service that is served at an address, as docs/services.md has it. */
+/** The ports of a Service that is served at an address, by the rules of docs/services.md. */
 function portsOf({ spec, status, metadata }: RawService) {
   const ports = (spec.ports ?? []).map(({ protocol = 'TCP', port, nodePort = 0 }) => ({ protocol, port, nodePort }));
   const isPlain = ports.every(({ protocol, nodePort }) => nodePort > 0 && protocol !== 'SCTP');
@@ -48,7 +51,7 @@ function portsOf({ spec, status, metadata }: RawService) {
   }));
 }
 
-/** What the sets of one family must hold, from the objects alone. */
+/** The expected elements of one family's sets, from the objects alone. */
 function expected({ cluster }: World, family: 'ip' | 'ip6') {
   const byUid = new Map(cluster.services.map((service) => [service.metadata.uid, service]));
   const vips: string[] = [];
@@ -72,14 +75,14 @@ function expected({ cluster }: World, family: 'ip' | 'ip6') {
   };
 }
 
-/** Has the Node object an address of the family? Without one there is nothing to rewrite to. */
+/** Whether the Node object has an address of the family. Without one there is no target to rewrite to. */
 function hasOwn({ cluster }: World, family: 'ip' | 'ip6'): boolean {
   const [self] = cluster.nodes;
   const own = (self?.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP');
   return own.some(({ address }) => address.includes(':') === (family === 'ip6') && !address.startsWith('0'));
 }
 
-test('the rules know every address and port of the Services, and rewrite those that are handed to node ports', async () => {
+test('the rules have every address and port of the Services, and rewrite the ports with hand-off NodePort', async () => {
   const property = fc.asyncProperty(worlds, (world) =>
     withNode(async (node) => {
       const ruleset = rulesetOf(await node.pathOf(world.cluster, world.around));
@@ -96,7 +99,7 @@ test('the rules know every address and port of the Services, and rewrite those t
   await fc.assert(property, { numRuns: runs });
 });
 
-/** The same cluster, told again in another order, with other versions and with other words of other writers. */
+/** The same cluster in another order, with other versions, and with annotations and managed fields of other writers. */
 function told(cluster: Cluster): Cluster {
   const again = <T extends { readonly metadata: RawService['metadata'] }>(objects: readonly T[]): readonly T[] =>
     objects.toReversed().map((object) => {
@@ -108,7 +111,7 @@ function told(cluster: Cluster): Cluster {
   return Object.fromEntries(kinds) as Cluster;
 }
 
-test('a cluster that says the same in other words changes no rule', async () => {
+test('changes of a cluster that mean nothing to Berth change no rule', async () => {
   const property = fc.asyncProperty(worlds, ({ cluster, around }) =>
     withNode(async (node) => {
       const before = rulesetOf(await node.pathOf(cluster, around));
@@ -119,7 +122,10 @@ test('a cluster that says the same in other words changes no rule', async () => 
   await fc.assert(property, { numRuns: runs });
 });
 
-/** A cluster of so many Services with all that a Service can have in the tables: both families, node ports, ranges, dead endpoints. */
+/**
+ * A cluster of this many Services with everything that the tables can have: both families, node
+ * ports, ranges, dead endpoints.
+ */
 function clusterWith(count: number, distribution: string): Cluster {
   const all = Array.from({ length: count }, (_, i) => {
     const [service, addresses] = numbered(i);
@@ -145,7 +151,7 @@ function numbered(i: number): readonly [RawService, readonly string[]] {
 
 const nodePortOf = (i: number, at: number) => 20_000 + 2 * i + at;
 
-/** The commands that one Service more costs. */
+/** The commands that one more Service needs, and those that its removal needs. */
 function costOfOneMore(count: number, distribution: string): Promise<readonly [string, string]> {
   return withNode(async (node) => {
     const more = clusterWith(count + 1, distribution);
@@ -157,7 +163,7 @@ function costOfOneMore(count: number, distribution: string): Promise<readonly [s
 }
 
 for (const distribution of ['Single', 'Spread']) {
-  test(`one Service more says its own elements and nothing else, however many there are: ${distribution}`, async () => {
+  test(`one more Service adds only its own elements, however many Services there are: ${distribution}`, async () => {
     const bytes: number[] = [];
     for (const count of [2, 300]) {
       const [more, less] = await costOfOneMore(count, distribution);
@@ -170,7 +176,7 @@ for (const distribution of ['Single', 'Spread']) {
         for (const line of lines) assert.match(line, new RegExp(`^${verb} element `));
         const elements = lines.flatMap((line) => (/\{ (.*) \}/.exec(line)?.[1] ?? '').split(', '));
         const strange = elements.filter((element) => !own.some((word) => element.split(' ').includes(word)));
-        // So the fence names an address of IPv6: as a number of 128 bits.
+        // In the rules that silence the kernel an IPv6 address is a number of 128 bits.
         assert.deepEqual(
           strange.filter((element) => !element.startsWith('0xfd99')),
           [],
@@ -179,7 +185,7 @@ for (const distribution of ['Single', 'Spread']) {
       bytes.push(more.length);
     }
     const [few = 0, many = 0] = bytes;
-    assert.ok(many <= few + 100, `${many} bytes beside ${few}`);
+    assert.ok(many <= few + 100, `${many} bytes, and with few Services ${few}`);
     assert.ok(many < 6_000, `${many} bytes`);
   });
 }

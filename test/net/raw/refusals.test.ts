@@ -1,4 +1,7 @@
-/** What one Service, one peer or one link makes the kernel refuse stays a matter of that one: all other rules are loaded, and stay alive. */
+/**
+ * When the kernel refuses something about one Service, one peer or one link, all other rules are
+ * loaded and stay loaded.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { tableName, wholeText } from '../../../src/dataplane/nft/ruleset.ts';
@@ -20,7 +23,7 @@ import { type Cluster, clusterOf, handedOff, rawAdvertisement, rawAllocation, ra
 const oddLinks = ['a"b', 'eth*', 'v0.1', 'v0-1'];
 enterNewNamespace(['v0', ...oddLinks]);
 
-/** The data path of a node that has heard of this. */
+/** The data path of a node with these objects. */
 async function gathered(cluster: Partial<Cluster>, around: Partial<Surroundings> = {}): Promise<DataPath> {
   const node = new Gathering();
   try {
@@ -30,7 +33,7 @@ async function gathered(cluster: Partial<Cluster>, around: Partial<Surroundings>
   }
 }
 
-/** The nftables rules in this namespace, with nothing loaded. */
+/** An applier of nftables rules in this namespace, with nothing loaded. */
 function layerFor(t: TestContext): NftApplier {
   load('flush ruleset\n');
   const layer = new NftApplier(createLogger('test', 'silent'));
@@ -38,10 +41,10 @@ function layerFor(t: TestContext): NftApplier {
   return layer;
 }
 
-/** Gives the layer a path, and waits until it has tried to load it. */
+/** Gives the applier a path, and waits until it has tried to load it. */
 async function tried(layer: NftApplier, path: DataPath): Promise<void> {
   layer.apply(path);
-  await eventually('it has tried', () => layer.failure !== 'NotLoadedYet', { everyMs: 5 });
+  await eventually('the applier has tried', () => layer.failure !== 'NotLoadedYet', { everyMs: 5 });
 }
 
 /** The addresses whose rules are in the kernel. */
@@ -51,7 +54,7 @@ function loaded(): readonly string[] {
 
 const both = ['10.99.3.1', '10.99.3.2'];
 
-promise('overlapping source ranges of one Service keep the rules of no Service out of the kernel', async (t) => {
+promise('overlapping source ranges of one Service do not keep the rules out of the kernel', async (t) => {
   for (const loadBalancerSourceRanges of [
     ['10.0.0.0/8', '10.1.0.0/16'],
     ['0.0.0.0/0', '192.0.2.0/24'],
@@ -67,14 +70,14 @@ promise('overlapping source ranges of one Service keep the rules of no Service o
   }
 });
 
-promise('an address whose rules the kernel does not take keeps the rules of no other one out', async (t) => {
+promise('an address whose rules the kernel refuses does not keep the rules of other addresses out', async (t) => {
   const layer = layerFor(t);
   const vips = ['10.99.3.999', ...both].map((vip) => vipPath(vip, 'tcp/80'));
   await tried(layer, pathOf({ vips }));
   assert.deepEqual(loaded(), both, `${layer.failure}`);
 });
 
-promise('what is loaded is kept alive while a change is refused', async (t) => {
+promise('loaded rules are kept alive while a change is refused', async (t) => {
   const layer = layerFor(t);
   await tried(layer, pathOf({ vips: both.map((vip) => vipPath(vip)) }));
   assert.deepEqual(loaded(), both);
@@ -85,10 +88,10 @@ promise('what is loaded is kept alive while a change is refused', async (t) => {
   skipTime(130_000);
   layer.apply(pathOf({ vips: ['10.99.3.999', ...both].map((vip) => vipPath(vip)) }));
   const left = () => JSON.stringify(elementsOf('ip', 'alive')).match(/"val":"ip","timeout":(\d+)/)?.[1];
-  await eventually('the gate is open for another while', () => Number(left()) > 60, { timeoutMs: 1_000, everyMs: 50 });
+  await eventually('the gate is renewed', () => Number(left()) > 60, { timeoutMs: 1_000, everyMs: 50 });
 });
 
-promise('a link of any name that the kernel allows keeps no rule out of the kernel', async () => {
+promise('no link name that the kernel allows keeps the rules out of the kernel', async () => {
   const service = rawService('web', both.slice(0, 1));
   for (const name of oddLinks) {
     const links = [linkOf(name, ['10.99.0.2/16', 'fd99::2/64'])];
@@ -98,7 +101,7 @@ promise('a link of any name that the kernel allows keeps no rule out of the kern
   }
 });
 
-promise('links whose names differ in one sign are each a way in for Spread', async () => {
+promise('links whose names differ in one character each have a hook for Spread', async () => {
   const service = rawService('web', ['10.99.3.1', '10.98.3.1']);
   const cluster = {
     services: [service],
@@ -113,7 +116,7 @@ promise('links whose names differ in one sign are each a way in for Spread', asy
   assert.deepEqual(hooks.map(([, link]) => link).sort(), ['v0-1', 'v0.1'], 'the links that have a hook');
 });
 
-/** A beat as a node writes it that has the key, with this hardware address. */
+/** A heartbeat as a node with the key writes it, with this hardware address. */
 function beatWith(mac: string): string {
   const from = { node: 'n2', incarnation: 'a' };
   const link = { name: 'eth0', mac, addresses: ['10.99.0.3/16'] };
@@ -124,11 +127,11 @@ function beatWith(mac: string): string {
   });
 }
 
-test('the beat of these tests is one that speakers take', () => {
+test('speakers accept the heartbeat of these tests', () => {
   assert.equal(decodeMessage(beatWith('02:00:00:00:00:12'))?.kind, 'Heartbeat');
 });
 
-promise('what another speaker calls its hardware address adds no rule', async () => {
+promise('the hardware address that a peer reports adds no rule', async () => {
   const mac =
     '02:00:00:00:00:66 }; }\n chain evil { accept\n }\n set more { type ether_addr; elements = { 02:00:00:00:00:67';
   const beat = decodeMessage(beatWith(mac));
@@ -146,6 +149,6 @@ promise('what another speaker calls its hardware address adds no rule', async ()
   assert.deepEqual(
     listing().filter((line) => line.includes('evil')),
     [],
-    'a rule of a stranger is in the kernel',
+    'a rule from the heartbeat is in the kernel',
   );
 });

@@ -1,4 +1,4 @@
-/** Random Services and what belongs to them, with every field that the API server takes and somebody may use. */
+/** Random Services and their objects, with every field that the API server accepts and a user may set. */
 
 import type { RawService } from '../../../src/api/service.ts';
 import { fc } from '../../property.ts';
@@ -8,7 +8,7 @@ import { type Cluster, type Fields, rawService, rawSlice } from './objects.ts';
 export interface Tenant {
   readonly service: RawService;
   readonly addresses: readonly string[];
-  /** It uses its neighbor's IPv4 address, too, by other ports. */
+  /** Whether the Service also uses its neighbor's IPv4 address, with other ports. */
   readonly shares: boolean;
   readonly slices: Cluster['endpointSlices'];
   readonly allocationStatus: Fields;
@@ -17,7 +17,7 @@ export interface Tenant {
 const n253 = `${'n'.repeat(63)}.`.repeat(3) + 'n'.repeat(61);
 const nodeNames = ['n1', 'n2', 'n2', 'n2', 'n3', 'gone', n253];
 
-/** Words of nft and of other languages, as valid names. */
+/** Keywords of nft and of other languages, as valid names. */
 const name = fc.constantFrom(
   'web',
   'drop',
@@ -28,7 +28,7 @@ const name = fc.constantFrom(
   'elements',
   'goto-0x0a',
 );
-/** What a person, or somebody with bad intent, writes where any text may stand. */
+/** Text that a user, or an attacker, may write into any text field. */
 const text = fc.constantFrom(
   '',
   ' ',
@@ -72,7 +72,7 @@ const ranges = fc.constantFrom(
 
 const portNumbers = fc.uniqueArray(fc.constantFrom(1, 53, 80, 443, 65_535), { minLength: 1, maxLength: 3 });
 
-/** Ports of a Service; with the number of its tenant, so that node ports are nobody else's. */
+/** Ports of a Service. The number of the tenant makes its node ports unique. */
 function portsOf(tenant: number) {
   const port = fc.record({
     protocol: fc.constantFrom('TCP', 'TCP', 'UDP', 'SCTP', undefined),
@@ -86,7 +86,7 @@ function portsOf(tenant: number) {
     .map(([numbers, facts, same]) => {
       const named = numbers.map((number, i) => {
         const { bare, ...rest } = facts[i] ?? assertNever();
-        // Two protocols may have one node port.
+        // Two protocols may share one node port.
         const nodePort = 30_000 + tenant * 10 + i;
         return { ...rest, port: number, ...(!bare && { nodePort }) };
       });
@@ -162,10 +162,10 @@ const allocationStatus = fc.constantFrom<Fields>(
   { status: { conflict: { mac: '02:00:00:00:00:66' }, conditions: [] } },
 );
 
-/** Which families a Service has, and in which order. */
+/** The families of a Service, in their order. */
 const families = fc.constantFrom(['IPv4'], ['IPv6'], ['IPv4', 'IPv6'], ['IPv6', 'IPv4']);
 
-/** The Service of a number, with its ports, ranges and endpoints. */
+/** The Service with this number, with its ports, ranges and endpoints. */
 export function tenantOf(number: number): fc.Arbitrary<Tenant> {
   return fc
     .record({

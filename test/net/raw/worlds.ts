@@ -1,14 +1,14 @@
-/** Random clusters of a few Services, and what a node knows of its links and of the other nodes. */
+/** Random clusters of a few Services, with a node's knowledge of its links and of other nodes. */
 import { fc } from '../../property.ts';
 import { linkOf, type Surroundings, surroundings } from './gathering.ts';
 import { type Cluster, clusterOf, rawAdvertisement, rawAllocation, rawNode } from './objects.ts';
 import { type Tenant, tenantOf } from './tenants.ts';
 
-/** A cluster, and what a node knows besides. */
+/** A cluster, and the node's other knowledge. */
 export interface World {
   readonly cluster: Cluster;
   readonly around: Partial<Surroundings>;
-  /** So long after the last one, in milliseconds. */
+  /** The time since the previous world, in milliseconds. */
   readonly later: number;
 }
 
@@ -17,7 +17,7 @@ const tenants = fc
   .tuple(...[1, 2, 3, 4, 5].map((number) => fc.option(tenantOf(number))))
   .map((all) => all.filter((one): one is Tenant => one !== null));
 
-/** Nodes that report addresses of both families, of one, of none, in either order. */
+/** Addresses that a node reports: both families, one, or none, in either order. */
 const own = fc.constantFrom(
   ...[
     ['10.99.0.2', 'fd99::2'],
@@ -37,7 +37,7 @@ const links = fc.constantFrom(
   [],
 );
 
-/** Whole worlds. */
+/** Complete worlds. */
 export const worlds: fc.Arbitrary<World> = fc
   .record({
     ...{ tenants, own, links },
