@@ -20,32 +20,32 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
   'an address that a terminating Service still shows goes to no other Service': {
     file: 'control/addresses.test.ts',
-    fault: 'a Service with a finalizer and a deletionTimestamp counts as gone',
+    fault: 'a Service with a finalizer and a deletionTimestamp counts as deleted',
     shows: /two Services showed one address at once/,
   },
   'an entry that names a recreated Service is not rewritten to name the deleted one': {
     file: 'control/addresses.test.ts',
-    fault: 'the writer does not ask whether those in Bind.former are gone',
+    fault: 'the writer does not check that the Services in Bind.former are deleted',
     shows: /the entry names a Service that is gone/,
   },
   'labels, annotations, owners and finalizers of other writers stay on an entry': {
     file: 'control/addresses.test.ts',
-    fault: 'entries are replaced as a whole, by what Berth knows of them',
+    fault: 'an entry is replaced as a whole, and fields that Berth does not know are lost',
     shows: /fields of other writers are gone from the entry/,
   },
   'the end of a move leaves a reservation as it is': {
     file: 'control/addresses.test.ts',
-    fault: 'the end of a move writes the entry as one in use',
+    fault: 'the end of a move writes the entry as if it were in use',
     shows: /the reservation is gone/,
   },
   'a pool that is being deleted gives no address to a new Service': {
     file: 'control/addresses.test.ts',
-    fault: 'the deletionTimestamp of a pool is not looked at',
+    fault: 'the deletionTimestamp of a pool is ignored',
     shows: /has an address of a pool that is being deleted/,
   },
   'an entry that is being deleted takes no new Service': {
     file: 'control/addresses.test.ts',
-    fault: 'the deletionTimestamp of an entry is not looked at',
+    fault: 'the deletionTimestamp of an entry is ignored',
     shows: /joined an entry that is being deleted/,
   },
   'of the Services that share an address, the changed one leaves, whatever was changed': {
@@ -120,79 +120,79 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'an unknown value of the annotation take-over is reported, or has the effect that its author meant': {
     file: 'unit/api/spelling.test.ts',
-    fault: 'every value but "true" is silently no',
+    fault: 'every value except "true" silently counts as no',
     shows: /"True" does nothing, and the only message is: status\.loadBalancer is written by metallb/,
   },
   'a pool reports that an entry with host bits stands for its whole network': {
     file: 'unit/api/spelling.test.ts',
-    fault: '192.168.1.240/24 becomes .0 to .255 without a word',
+    fault: '192.168.1.240/24 silently becomes .0 to .255',
     shows: /every entry is valid/,
   },
   'a source range in an obsolete spelling keeps all other clients out': {
     file: 'unit/api/spelling.test.ts',
-    fault: 'a source range that is not understood counts as none, and none means everybody',
+    fault: 'a source range that cannot be parsed counts as none, and without a range every client is admitted',
     shows: /every client is admitted/,
   },
   'the address of a Service that is being deleted goes to no other one before its status shows it no longer': {
     file: 'cluster/late-writes.test.ts',
     fault:
-      'The entry of a Service in Terminating is released while its status, and so kube-proxy, still shows the address.',
+      'the entry of a terminating Service is released while its status, and therefore kube-proxy, still has the address',
     shows: /a finalizer keeps ha-a\/s0: (?:uncovered|doubled) 198\.18\./,
   },
   // The API server and its clients
   'a Service with a source range in an obsolete spelling is not open to every client': {
     file: 'unit/api/views.test.ts',
-    fault: 'a range that Berth does not read counts as no range at all, and lets everybody in',
+    fault: 'a range that Berth cannot parse counts as no range, and every client is admitted',
     shows: /it is open to every client/,
   },
   'a condition that another field manager also owns is not written again and again': {
     file: 'control/tenants.test.ts',
-    fault: 'a status that another manager co-owns is written in every pass, and each write leads to a pass',
+    fault: 'a status that another manager owns too is written in every pass, and each write triggers a pass',
     shows: /the same status is written without end/,
   },
   'Services whose status cannot be written do not delay other Services': {
     file: 'control/tenants.test.ts',
-    fault: 'the first hundred statuses that tell of announcements are always the same ones',
+    fault: 'a pass writes at most a hundred conditions about announcements, and they are always the same ones',
     shows: /the Service after a hundred bad ones has no condition/,
   },
   'an entry that a finalizer keeps does not stop allocation': {
     file: 'control/tenants.test.ts',
-    fault: 'an entry counts as gone once its deletion was taken, and its address is chosen again and again',
+    fault: 'an entry counts as deleted when its deletion was accepted, and its address is chosen again and again',
     shows: /b has no address, though 19 are free/,
   },
   'a leader that slept past its deadline writes nothing more': {
     file: 'control/tenants.test.ts',
-    fault: 'a pass goes on writing until a timer has found out that the lease is over',
+    fault: 'a pass continues to write until a timer has found that the lease has expired',
     shows: /statuses were written after the lease had run out/,
   },
   'one request that hangs does not cost the lead': {
     file: 'control/election.test.ts',
-    fault: 'one attempt to renew may take all of the time that is left',
+    fault: 'one attempt to renew may take all of the remaining time',
     shows: /the lead is lost, though every other request was answered/,
   },
   'a leader that ends in the middle of a renewal gives its Lease back': {
     file: 'control/election.test.ts',
-    fault: 'the Lease is given back as it was before the renewal whose answer was not waited for, which is refused',
+    fault: 'the release uses the version of the Lease before the renewal whose answer was not awaited, and is refused',
     shows: /the successor has to wait until the Lease runs out/,
   },
   'after a list the views equal the list, also when the cluster was restored from a backup': {
     file: 'control/restore.test.ts',
-    fault: 'a list does not replace what has a higher version',
+    fault: 'a list does not replace objects with a higher version',
     shows: /the views are of before the restore/,
   },
   'a leader continues when the cluster was restored from a backup': {
     file: 'control/restore.test.ts',
-    fault: 'what is read after a conflict counts for nothing where its version is lower',
+    fault: 'an object that is read after a conflict is ignored if its version is lower',
     shows: /the entry cannot be written any more/,
   },
   'a status that was refused because the Service had changed is written again without a wait': {
     file: 'control/restore.test.ts',
-    fault: 'a refused status is tried again when something else wakes the controller, or after a minute',
+    fault: 'a refused status is tried again only when something else triggers a pass, or after a minute',
     shows: /the Service waits for the next periodic pass/,
   },
   "the speakers' key is made again when it was deleted": {
     file: 'control/restore.test.ts',
-    fault: 'the Secret of the key is made once by each leader',
+    fault: 'each leader creates the Secret of the key only once',
     shows: /the key is not made again/,
   },
   'a proxy that the kubeconfig names is used': {
@@ -207,7 +207,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'an API server whose certificate authority was replaced is trusted again without a restart': {
     file: 'control/connection.test.ts',
-    fault: 'the certificates of the authority are read once',
+    fault: 'the certificates of the authority are read only once',
     shows: /the new authority is not trusted/,
   },
   'an uninstallation goes on when a Pod has just gone': {
@@ -256,7 +256,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a datagram that cannot be from a speaker costs no signature': {
     file: 'unit/speaker/election/datagrams.test.ts',
-    fault: 'the HMAC comes before every cheaper check, and the port is open to Pods',
+    fault: 'the HMAC is computed before all cheaper checks, and Pods can reach the port',
     shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
   },
   'a new key file without a usable key is logged': {
@@ -309,12 +309,12 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a heartbeat fits a packet, whatever links, addresses and blocked paths the node has': {
     file: 'unit/liveness/sizes.test.ts',
-    fault: 'a beat tells all links, their addresses and the nodes that are blocked there, however many they are',
+    fault: 'a heartbeat lists all links, their addresses and the nodes that are blocked there, without a limit',
     shows: /a heartbeat of 2[78]\d\d bytes/,
   },
   'a clock that is set back delays no first announcement': {
     file: 'unit/announce/proxy-sync-gate.test.ts',
-    fault: 'the wait for kube-proxy is measured by the wall clock: set back by an hour, it takes an hour',
+    fault: 'the wait for kube-proxy uses the wall clock: if the clock is set back by an hour, it takes an hour',
     shows: /what waits since before the clock was set back/,
   },
   'only endpoints of its own family make a node a candidate for a VIP': {
@@ -324,7 +324,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a heartbeat fits into one packet, however many Pods the node runs': {
     file: 'unit/speaker/announce/own-links.test.ts',
-    fault: "every heartbeat reports every Ethernet-like interface, also the node's ends of the Pods' links",
+    fault: "every heartbeat reports every Ethernet-like interface, even the node's ends of the links of Pods",
     shows: /a heartbeat of 11\d{3} bytes/,
   },
   'a VIP that is given up while the worker applies it is never announced': {
@@ -335,152 +335,148 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'no address is announced while another host answers for it, however many addresses that host has': {
     file: 'cluster/conflicts.test.ts',
     fault:
-      "A host that answers for three of the pool's addresses is taken for a proxy: the fourth is announced beside it.",
+      "a host that answers for three of the pool's addresses is taken for a proxy: the fourth address is announced as well",
     shows: /is announced, and [0-9a-f:]{17}, which is no node's, answers for it/,
   },
   'a node does not take its own second link for another host': {
     file: 'net/nics.test.ts',
     fault:
-      'A node with two links in one segment hears its own gratuitous ARP on the second one, and reports a foreign claim.',
+      'a node with two links in one segment receives its own gratuitous ARP on the second one, and reports a foreign claim',
     shows: /frames of the first link count as a claim on the second one/,
   },
   'gratuitous ARP for a VIP in another segment is no claim to it': {
     file: 'net/nics.test.ts',
-    fault: 'What is heard carries no link, so a claim in any segment counts as if it came from that of the VIP.',
+    fault: "a received claim has no link, so a claim in any segment counts as one in the VIP's segment",
     shows: /a claim in another segment is believed/,
   },
   'before a takeover the VIP is probed on the link that is named for it': {
     file: 'net/nics.test.ts',
-    fault:
-      'Where no link has an address in the subnet of a VIP, no question is sent, and the silence counts as the answer.',
+    fault: 'if no link has an address in the subnet of a VIP, no probe is sent, and the silence counts as a result',
     shows: /the VIP is taken over without a probe/,
   },
   'gratuitous ARP of a Pod on a bridge is no claim to the VIP': {
     file: 'net/pod-links.test.ts',
-    fault:
-      'Gratuitous ARP that a Pod sends on the bridge of its node counts as if it came from the network of the VIP.',
+    fault: 'gratuitous ARP that a Pod sends on the bridge of its node counts as if it came from the network of the VIP',
     shows: /a Pod on a bridge is believed/,
   },
   'gratuitous ARP of a Pod on a routed link is no claim to the VIP': {
     file: 'net/pod-links.test.ts',
-    fault: 'Gratuitous ARP that a Pod sends on its own routed link counts as if it came from the network of the VIP.',
+    fault: 'gratuitous ARP that a Pod sends on its own routed link counts as if it came from the network of the VIP',
     shows: /a Pod on a routed link is believed/,
   },
   'links of Pods cost no packet sockets': {
     file: 'net/pod-links.test.ts',
-    fault:
-      'Every Ethernet-like interface is a link of the speaker, so each Pod with a link of its own costs packet sockets.',
+    fault: 'every Ethernet-like interface is a link of the speaker, so each Pod with its own link costs packet sockets',
     shows: /\d+ packet sockets on links of Pods/,
   },
   'a heartbeat fits one packet, however many Pods the node has': {
     file: 'net/pod-links.test.ts',
-    fault: 'A heartbeat names all links, those of Pods too, and is larger than a packet on a node with some Pods.',
+    fault: 'a heartbeat lists all links, even those of Pods, and is larger than a packet on a node with some Pods',
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
   'overlapping source ranges of one Service do not keep the rules out of the kernel': {
     file: 'net/raw/refusals.test.ts',
-    fault: 'nft refuses overlapping ranges, and with them the whole transaction: no VIP of the node has rules',
+    fault: 'nft refuses overlapping ranges, and therefore the whole transaction: no VIP of the node has rules',
     shows: /10\.0\.0\.0\/8,10\.1\.0\.0\/16: Refused/,
   },
   'an address whose rules the kernel refuses does not keep the rules of other addresses out': {
     file: 'net/raw/refusals.test.ts',
-    fault: 'what the kernel refuses is not isolated: one bad element keeps all rules out',
+    fault: 'a refused element is not isolated: one bad element keeps all rules out',
     shows: /^AssertionError.*: Refused/,
   },
   'loaded rules are kept alive while a change is refused': {
     file: 'net/raw/refusals.test.ts',
-    fault: 'after a refused change nothing is renewed, and the rules that are loaded run out after ten minutes',
+    fault: 'after a refused change nothing is renewed, and the loaded rules expire after ten minutes',
     shows: /the gate is renewed: it gave false/,
   },
   'no link name that the kernel allows keeps the rules out of the kernel': {
     file: 'net/raw/refusals.test.ts',
-    fault: "a link's name goes into nft's text as it is: a quote or a star in it keeps all rules out",
+    fault: "a link's name is put into nft's text unchanged: a quote or a star in it keeps all rules out",
     shows: /unexpected string, expecting comma or '\}'/,
   },
   'links whose names differ in one character each have a hook for Spread': {
     file: 'net/raw/refusals.test.ts',
     fault:
-      'all signs become "_" in the names of chains, so that one of two links (v0.1, v0-1) has no chain, without a word',
+      'special characters become "_" in the names of chains, so that one of two links (v0.1, v0-1) silently has no chain',
     shows: /the links that have a hook/,
   },
   'the hardware address that a peer reports adds no rule': {
     file: 'net/raw/refusals.test.ts',
-    fault: "a peer's hardware address goes into nft's text unchecked",
+    fault: "a peer's hardware address is put into nft's text unchecked",
     shows: /a rule from the heartbeat is in the kernel/,
   },
   'a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes': {
     file: 'net/raw/packets.test.ts',
-    fault:
-      'a range that our parser does not read is left out, and a Service without any other range is open to everybody',
+    fault: 'a range that Berth cannot parse is left out, and a Service without any other range is open to every client',
     shows: /a client outside of the range\s+\+ actual - expected\s+\+ 'Answered'/,
   },
   'source ranges of only the other family mean the same with both hand-offs': {
     file: 'net/raw/packets.test.ts',
-    fault: 'kube-proxy lets every client in, and hand-off NodePort none',
+    fault: 'kube-proxy admits every client, and hand-off NodePort admits none',
     shows: /NodePort: 'Timeout'\s+- +NodePort: 'Answered'/,
   },
   'a port with hand-off NodePort is served by a node that reports no address of the family': {
     file: 'net/raw/packets.test.ts',
-    fault: 'there is nothing to rewrite to, the packets are dropped in silence, and no status says so',
+    fault: 'there is no address to rewrite to, the packets are dropped silently, and no status reports it',
     shows: /a client of the VIP\s+\+ actual - expected\s+\+ 'Timeout'/,
   },
   'packets for an address that another host has are left alone': {
     file: 'net/raw/packets.test.ts',
-    fault: 'Pods that talk to the host which has the address (AddressTaken) are reset on the way',
+    fault: 'connections from Pods to the host that has the address (AddressTaken) are reset',
     shows: /a Pod that connects to the other host\s+\+ actual - expected\s+\+ 'ECONNREFUSED'/,
   },
   'a node behind a router still gets new connections while its speaker is silent': {
     file: 'net/raw/dead-nodes.test.ts',
-    fault: 'new connections to the Pods of a node are dropped because we do not hear its speaker',
+    fault: 'new connections to the Pods of a node are dropped if this node does not hear its speaker',
     shows: /Pods of a node whose heartbeats only we miss/,
   },
   "a node's own addresses are never avoided, whatever runs on its network": {
     file: 'net/raw/dead-nodes.test.ts',
     fault:
-      'endpoints on the host network make the address of the node a dead endpoint, and with it SSH and the kubelet',
+      'endpoints on the host network make the address of the node a dead endpoint, which blocks SSH and the kubelet too',
     shows: /SSH, kubelet and the API server use this address, too/,
   },
   'a Pod of a living node stays reachable, whatever node another slice names for its address': {
     file: 'net/raw/dead-nodes.test.ts',
-    fault: 'an EndpointSlice is believed that puts the address of any Pod or node at a dead node',
+    fault: 'an EndpointSlice may place the address of any Pod or node on a dead node, and Berth believes it',
     shows: /a forged slice about living nodes/,
   },
   'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
     file: 'net/knocking-again.test.ts',
-    fault: 'every knock is from one source port: each refreshes the tracked connection that leads to the dead Pod',
+    fault: 'all SYN probes have one source port: each refreshes the tracked connection that leads to the dead Pod',
     shows: /four series of probes went to the dead Pod/,
   },
   'scrapes of the metrics in quick succession do not each start a program': {
     file: 'net/scrapes.test.ts',
-    fault: 'each scrape of /metrics starts nft four times, and the port is open to the network of the nodes',
+    fault: 'each scrape of /metrics starts nft four times, and every host of the network can reach the port',
     shows: /20 programs were started for five readers, 4 for the first/,
   },
   'a speaker receives both families also with net.ipv6.bindv6only=1': {
     file: 'net/ipv4-only-sockets.test.ts',
-    fault: 'with net.ipv6.bindv6only=1 no heartbeat of IPv4 is heard',
+    fault: 'with net.ipv6.bindv6only=1 no heartbeat over IPv4 is received',
     shows: /-\s+'by IPv4',\s+'by IPv6'/,
   },
   'a node behind a router is not dead because its speaker is silent': {
     file: 'unit/dataplane/plan/dead-nodes.test.ts',
-    fault: 'a node that cannot be asked counts as dead after three seconds of silence of its speaker',
+    fault: 'a node that cannot be probed counts as dead after its speaker was silent for three seconds',
     shows: /taken for dead without a probe[\s\S]*\+\s+'n'/,
   },
   "connections to a node's own address are never refused": {
     file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
-    fault: "endpoints that are a node's own address are refused, and any address that a slice places on a dead node",
+    fault: "an endpoint is refused even if it is a node's own address, or if a slice places it on a dead node",
     shows: /only the address of the Pod is refused[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },
   'a hardware address from a peer is valid, or is put into no rule': {
     file: 'unit/liveness/hostile.test.ts',
-    fault: 'a hardware address of a beat goes into the text for nft unchecked',
+    fault: 'a hardware address from a heartbeat is put into the text for nft unchecked',
     shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
   },
   // What is written to the API
   'the Event about a pool is accepted, however long the name of the pool is': {
     file: 'unit/written/controller.test.ts',
     fault:
-      'the name of the Event is that of the pool and a dash: of the longest names that is too long, and the Event is refused',
+      'the name of the Event is that of the pool and a dash: for the longest names it is too long, and the Event is refused',
     shows: /name of an Event: 254 characters, 253 at most/,
   },
   'a Service gets its status, however long the values of its annotations are': {
@@ -500,7 +496,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a refused record is logged as a warning or an error': {
     file: 'unit/written/speaker.test.ts',
-    fault: 'a refused status of an IPAllocation is logged at level debug, which nobody sees',
+    fault: 'a refused status of an IPAllocation is logged at level debug, which is off by default',
     shows: /logged only at level debug/,
   },
   // The chart and the command line
@@ -521,22 +517,22 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   },
   'a release may have as long a name as Helm lets it have': {
     file: 'cluster/chart.test.ts',
-    fault: 'with a name of more than 44 characters the Service of the metrics has more than 63, and is refused',
+    fault: 'with more than 44 characters the name of the Service for the metrics has more than 63, and is refused',
     shows: /Service r+-controller-metrics: 72 characters, 63 at most/,
   },
   'a release may have a name that YAML reads as a number or as another word of its own': {
     file: 'cluster/chart.test.ts',
-    fault: 'the name of the release stands in labels without quotes: a number is no label',
+    fault: 'the labels contain the name of the release without quotes, and a number is no label',
     shows: /label app\.kubernetes\.io\/instance is no text but 12345/,
   },
   'no annotations for all objects may be written as null': {
     file: 'cluster/chart.test.ts',
-    fault: 'a template merges them as they are, and Helm ends with an error about its own words',
+    fault: 'a template merges them without a check, and Helm ends with an error about the template',
     shows: /berth\.metadata.*wrong type|error calling merge|executing "berth\.metadata"/,
   },
   'a map of values that is null counts as empty, or is refused by a word that names it': {
     file: 'cluster/chart.test.ts',
-    fault: 'a template reads fields of what is not there, and Helm ends with an error about its own words',
+    fault: 'a template reads fields of a missing map, and Helm ends with an error about the template',
     shows: /nil pointer evaluating interface/,
   },
 };
