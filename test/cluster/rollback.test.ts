@@ -1,4 +1,4 @@
-/** helm upgrade and helm rollback, while a client goes on asking and its connections stay open. */
+/** helm upgrade and helm rollback, while a client sends requests all the time and keeps connections open. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -26,7 +26,7 @@ after(async () => {
   await berth.installBerth(lab);
 });
 
-/** Does it while the client asks, and sees that nothing failed, no connection ended, and every Pod is another one. */
+/** Makes a change while the client sends requests, and checks that none failed, no connection ended and every Pod was replaced. */
 async function withoutLoss(change: () => Promise<unknown>): Promise<void> {
   await prober.peace();
   await prober.openEchoes(connections);
@@ -38,7 +38,7 @@ async function withoutLoss(change: () => Promise<unknown>): Promise<void> {
   const { alive, broken } = await prober.echoes();
   assert.deepEqual({ failed: total.failed, outcomes }, { failed: 0, outcomes: {} });
   assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
-  await eventually('no Pod of before', async () => {
+  await eventually('no Pod from before the change', async () => {
     const now = await pods();
     assert.deepEqual(
       before.filter((uid) => now.includes(uid)),
@@ -57,4 +57,5 @@ test('helm upgrade replaces every Pod; no attempt to connect fails and no connec
     berth.installBerth(lab, ['controller.podAnnotations.version=two', 'speaker.podAnnotations.version=two']),
   ));
 
-test('so does helm rollback', () => withoutLoss(() => lab.helm(['rollback', 'berth', '--namespace', berth.namespace])));
+test('helm rollback replaces every Pod; no attempt to connect fails and no connection ends', () =>
+  withoutLoss(() => lab.helm(['rollback', 'berth', '--namespace', berth.namespace])));
