@@ -1,4 +1,4 @@
-/** Allocation on a real API server: whatever pools, Services and other programs do, an address is where its Service expects it. */
+/** Allocation on a real API server: a Service keeps its address, whatever happens to pools, Services and statuses. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -24,7 +24,7 @@ function service(name: string, spec = '', annotations = ''): Promise<void> {
   );
 }
 
-/** `addresses reason` of a Service. */
+/** A Service's addresses and the reason of its condition Allocated, as one text: `addresses reason`. */
 async function outcomeOf(name: string, namespace = 'default'): Promise<string> {
   const found = await lab.api.get<ServiceObject>('services', name, { namespace });
   const { ingress = [] } = found.status.loadBalancer ?? {};
@@ -40,13 +40,13 @@ async function expect(name: string, expected: string | RegExp, namespace?: strin
   });
 }
 
-/** Writes an address, or none, into a Service's status, as another program would. */
+/** Writes an address into a Service's status, or clears it, as another program would. */
 function show(name: string, ip: string | null): Promise<void> {
   const loadBalancer = ip === null ? null : { ingress: [{ ip }] };
   return lab.api.patch('services', name, { subresource: 'status', status: { loadBalancer } });
 }
 
-test('dual stack: each family from its own pool, the second one later, and back to one', async () => {
+test('a dual-stack Service gets each family from its own pool, can gain the second family later, and can give it up again', async () => {
   await pool('v4', 'addresses: [203.0.113.0/29], avoidBuggyIPs: true');
   await service('prefer', 'ipFamilyPolicy: PreferDualStack');
   await service('require', 'ipFamilyPolicy: RequireDualStack');
@@ -60,14 +60,14 @@ test('dual stack: each family from its own pool, the second one later, and back 
   await lab.api.patch('services', 'require', { spec });
   await expect('require', '203.0.113.2 Allocated');
   await eventually('the IPv6 entry is gone', async () => (await berth.ledgerOf(lab)).length === 3);
-  const free = await eventually('counts', async () => {
+  const free = await eventually('the counts of pool v6', async () => {
     const { used, free } = (await lab.api.get<Pool>('ipaddresspools', 'v6')).status ?? {};
     return `${used}` === '1' ? `${used}/${free}` : undefined;
   });
   assert.equal(free, `1/${2n ** 64n - 1n}`);
 });
 
-test('Services with one key share an address, and one that can share no longer moves and says so', async () => {
+test('Services with the same key share an address; a Service that cannot share any more gets another address and an Event', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   const key = 'berth.dev/allow-shared-ip: web';
   await service('one', '', key);
@@ -87,10 +87,10 @@ test('Services with one key share an address, and one that can share no longer m
     /SharingConflict: .*TCP\/80/.test(await berth.eventsOf(lab, 'Service', 'two')),
   );
   await expect('one', '203.0.113.8 Allocated');
-  await eventually('the entry without it', async () => (await names()) === 'one default/web');
+  await eventually('the entry without Service two', async () => (await names()) === 'one default/web');
 });
 
-test('a sharing key of several namespaces is good in those only', async () => {
+test('a sharing key that lists several namespaces is valid only in these namespaces', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: team-a } }');
   try {
@@ -118,7 +118,7 @@ test('the address of a deleted Service stays reserved for its return, and no oth
   await service('two');
   await expect('two', '203.0.113.9 Allocated');
   for (const name of ['one', 'two']) await lab.api.delete('services', name);
-  await eventually('kept back', async () => {
+  await eventually('both entries reserved', async () => {
     const entries = await lab.api.list<Entry>('ipallocations');
     return entries.filter(({ spec }) => spec.reservedUntil !== undefined).length === 2;
   });
@@ -129,13 +129,13 @@ test('the address of a deleted Service stays reserved for its return, and no oth
   await expect('three', ' PoolExhausted');
   await lab.api.patch('ipaddresspools', 'p', { spec: { retainFor: '0s', reuseAfter: '2s' } });
   await lab.api.delete('services', 'two');
-  // Two seconds in which nobody has it, then the one that waits.
+  // For two seconds no Service has the address. Then the waiting Service gets it.
   await expect('three', '203.0.113.9 Allocated');
-  // Time to let go of the other one by hand: it would be kept for an hour.
+  // The other entry would stay reserved for an hour.
   await lab.api.delete('ipallocations', '203.0.113.8');
 });
 
-test('a pool can be deleted and made again without harm, and an address without a pool is never taken away', async () => {
+test('a pool can be deleted and created again, and a Service keeps its address while there is no pool for it', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await service('one');
   await expect('one', '203.0.113.8 Allocated');
@@ -152,13 +152,13 @@ test('a pool can be deleted and made again without harm, and an address without 
   await expect('one', '203.0.113.16 Allocated');
 });
 
-test('pools for some, with a fence and a quota', async () => {
+test('a namespace with a strict pool gets addresses from that pool only, up to its quota', async () => {
   await pool('everybody', 'addresses: [203.0.113.0/28]');
   await pool(
     'mine',
     'addresses: [203.0.113.16/28], serviceAllocation: { namespaces: [default], strict: true }, quota: { perNamespace: 2 }',
   );
-  // One after the other: of Services of one second, the order is that of their names.
+  // One after the other: Services that were created in the same second are ordered by name.
   await service('one');
   await expect('one', '203.0.113.16 Allocated');
   await service('two');
@@ -171,7 +171,7 @@ test('pools for some, with a fence and a quota', async () => {
   await expect('three', '203.0.113.16 Allocated');
 });
 
-test('a cordoned pool gives nothing new; a draining one lets its Services go when they are made anew', async () => {
+test('a cordoned pool gives no new address; a Service of a draining pool leaves the pool when it is created again', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await service('one');
   await expect('one', '203.0.113.8 Allocated');
@@ -188,7 +188,7 @@ test('a cordoned pool gives nothing new; a draining one lets its Services go whe
   await expect('one', '203.0.113.17 Allocated');
 });
 
-test('changes while the controller was down: a Service that is gone is released, one made again keeps its address, an emptied status comes back, a lost entry is adopted', async () => {
+test('after a time without a controller a deleted Service is released, a recreated Service keeps its address, a cleared status is restored, and a deleted entry is created again', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   const names = ['gone', 'anew', 'wiped', 'lost'];
   for (const name of names) {
@@ -204,7 +204,7 @@ test('changes while the controller was down: a Service that is gone is released,
     await service('anew');
     await show('wiped', null);
     await lab.api.delete('ipallocations', before.get('lost') ?? '');
-    // Older than `lost`, by name: it must not get the address that `lost` shows.
+    // By name it comes before `lost`. It must not get the address that `lost` shows.
     await service('a-new-one');
   } finally {
     await berth.scaleController(lab, 2);
@@ -214,7 +214,7 @@ test('changes while the controller was down: a Service that is gone is released,
   assert.equal((await berth.ledgerOf(lab)).length, 4);
 });
 
-test('a program that empties the status again and again is named and left alone', async () => {
+test('after another program has cleared a status twice, Berth reports StatusContested and leaves the status alone', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await service('one');
   await expect('one', '203.0.113.8 Allocated');
@@ -224,7 +224,7 @@ test('a program that empties the status again and again is named and left alone'
   await expect('one', ' StatusContested');
 });
 
-test('an address that another program wrote over ours is left until that program is quiet', async () => {
+test('a status that another program has overwritten is left alone; an Event names the program and the address in the ledger', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await service('one');
   await expect('one', '203.0.113.8 Allocated');
@@ -235,7 +235,7 @@ test('an address that another program wrote over ours is left until that program
   await eventually('an Event', async () => why.test(await berth.eventsOf(lab, 'Service', 'one')));
 });
 
-test('addresses of Services that other programs serve, and of nodes, are given to no Service', async () => {
+test('no Service gets an address of a node, or of a Service that another program serves', async () => {
   const [node] = lab.nodes;
   await pool('p', `addresses: [203.0.113.8/31, ${node?.ip}]`);
   await service('foreign', 'loadBalancerClass: example.com/other');
@@ -252,9 +252,9 @@ test('addresses of Services that other programs serve, and of nodes, are given t
   assert.match(columns, /NAME\s+ADDRESSES\s+AUTO\s+USED\s+FREE\s+STATE\s+READY\s+AGE/);
 });
 
-test('a younger pool loses the addresses that an older one has, and says which', async () => {
+test('if two pools overlap, the younger pool loses the common addresses, and its condition Overlap lists them', async () => {
   await pool('older', 'addresses: [203.0.113.8/30], autoAssign: false');
-  await eventually('another second', async () => {
+  await eventually('pool older is more than a second old', async () => {
     const { creationTimestamp = '' } = (await lab.api.get('ipaddresspools', 'older')).metadata;
     return Date.now() - Date.parse(creationTimestamp) > 1_100;
   });
@@ -268,7 +268,7 @@ test('a younger pool loses the addresses that an older one has, and says which',
   await expect('one', '203.0.113.12 Allocated');
 });
 
-test('with takeOver the addresses of another implementation are taken over as they are', async () => {
+test('with takeOver a Service keeps the address that another implementation gave it', async () => {
   await pool('p', 'addresses: [203.0.113.8/29]');
   await berth.scaleController(lab, 0);
   for (const [name, ip] of [

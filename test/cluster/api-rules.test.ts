@@ -1,4 +1,7 @@
-/** The real API server keeps the rules by which the one in memory imitates it: what is tested with that one holds here. */
+/**
+ * The real API server follows the same rules as the in-memory API server of other tests. So the results of tests with the in-memory one
+ * are valid for the real one.
+ */
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { WatchEvent } from '../apiserver/history.ts';
@@ -9,7 +12,7 @@ import * as berth from './berth.ts';
 
 const lab = berth.sharedLab();
 const where = { namespace: berth.namespace };
-/** Events that are past come at once. */
+/** Past events arrive at once, so a watch of one second is enough. */
 const timeoutSeconds = '1';
 
 const realApi: AskedApi = {

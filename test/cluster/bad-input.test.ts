@@ -1,4 +1,4 @@
-/** Bad input gets an error that says what was wrong, and costs nothing else. */
+/** Bad input gets an error that says what is wrong, and has no other effect. */
 import assert from 'node:assert/strict';
 import { afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -12,7 +12,7 @@ const [first = '', last = ''] = pool.split('-');
 before(() => berth.installBerth(lab));
 afterEach(() => berth.cleanUp(lab));
 
-test('a pool with a malformed address is refused with the field and the value', async () => {
+test('the API server refuses a pool with a malformed address, and names the field and the value', async () => {
   const rows: readonly [string, RegExp][] = [
     ['192.0.2.300', /spec\.addresses\[0\]: Invalid value.*"192\.0\.2\.300" is not an address, a CIDR or a range/],
     ['192.0.2.0/33', /spec\.addresses\[0\].*"192\.0\.2\.0\/33" is not an address/],
@@ -35,7 +35,7 @@ test('a pool with a malformed address is refused with the field and the value', 
   await lab.api.delete('l2advertisements', 'bad');
 });
 
-test('a range that ends before it starts is named on its pool, and the other pools serve', async () => {
+test('a range that ends before it starts is reported on its pool, and other pools still give addresses', async () => {
   await lab.apply(berth.poolManifest('a-reversed', `${last}-${first}`));
   await lab.apply(berth.poolManifest('good', pool));
   await lab.apply(berth.serviceManifest('one'));
@@ -49,7 +49,7 @@ test('a range that ends before it starts is named on its pool, and the other poo
   assert.match(events, /InvalidRange: spec\.addresses: .* ends before it starts/);
 });
 
-test('excluded addresses are never given out, neither by themselves nor when asked for', async () => {
+test('excluded addresses are never given out, even if a Service requests one', async () => {
   const holes = berth
     .poolManifest('holes', pool)
     .replace('spec: { addresses', `spec: { exclude: ["${first}"], addresses`);
@@ -65,7 +65,7 @@ test('excluded addresses are never given out, neither by themselves nor when ask
   );
 });
 
-test('a Service that asks for what it cannot have says why in an Event', async () => {
+test('a Service that requests an address that it cannot have gets an Event with the reason', async () => {
   await lab.apply(berth.poolManifest('good', pool));
   const rows: readonly [string, string, RegExp][] = [
     ['outside', '198.51.100.1', /AddressNotInPool: 198\.51\.100\.1 is not in any IPAddressPool/],
@@ -81,7 +81,7 @@ test('a Service that asks for what it cannot have says why in an Event', async (
   }
 });
 
-test("without an L2Advertisement the Service's condition says that no node answers for its address", async () => {
+test('without an L2Advertisement an Event of the Service says that no L2Advertisement covers its pool', async () => {
   await lab.apply(berth.poolManifest('silent', pool));
   await lab.api.delete('l2advertisements', 'silent');
   await lab.apply(berth.serviceManifest('one'));
@@ -110,13 +110,13 @@ test('a status that another program wrote is left alone', async () => {
   assert.equal(await berth.ingressOf(lab, 'foreign'), '198.51.100.7');
 });
 
-test('an entry of the ledger whose name is not its address is refused', async () => {
+test('a ledger entry whose name is not its address is refused', async () => {
   const spec = '{ address: 192.0.2.1, pool: p, services: [{ namespace: default, name: one, uid: some }] }';
   const entry = `apiVersion: berth.dev/v1beta1\nkind: IPAllocation\nmetadata: { name: 192.0.2.2 }\nspec: ${spec}`;
   await assert.rejects(lab.apply(entry), /the name must be the address, "192\.0\.2\.1"/);
 });
 
-test('values that the chart does not know are refused', async () => {
+test('chart values with an unknown name or a wrong type are refused', async () => {
   const chart = new URL('../../charts/berth', import.meta.url).pathname;
   const rows: readonly [string, RegExp][] = [
     ['pools[0].name=p,pools[0].addresses=192.0.2.1', /addresses.*want array/],

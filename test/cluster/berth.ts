@@ -1,4 +1,4 @@
-/** What the tests on the lab's cluster do again and again: install Berth, expose backends, look from the client. */
+/** Steps that many cluster tests share: install Berth, expose backends, send requests from the client. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import type { Lab, LabHost } from '../lab/cluster.ts';
@@ -11,7 +11,7 @@ import * as client from './promises/client.ts';
 export { sharedLab } from '../lab/shared.ts';
 export { installBerth, namespace, placeSpeakers, rolledOut, scaleController, uninstallBerth } from './installation.ts';
 
-/** Waits until Kubernetes takes a node for ready. */
+/** Waits until Kubernetes reports a node as Ready. */
 export async function nodeIsReady(lab: Lab, { name }: Pick<LabHost, 'name'>): Promise<void> {
   const isReady = async () => conditionIn(await lab.api.get<Conditioned>('nodes', name), 'Ready')?.status === 'True';
   await eventually(`${name} is ready`, isReady, { timeoutMs: 90_000 });
@@ -26,7 +26,7 @@ export async function established(lab: Lab, name: string): Promise<void> {
   await eventually(`${name} is established`, isServed);
 }
 
-/** Waits until a condition of a pool says `Type Status`, and gives it. */
+/** Waits until a pool has the condition `Type Status`, and returns the condition. */
 export function poolSays(lab: Lab, name: string, expected: string): Promise<Condition> {
   const [type = '', status] = expected.split(' ');
   return eventually(`pool ${name}: ${expected}`, async () => {
@@ -51,8 +51,8 @@ spec: { ipAddressPools: [${name}] }
 }
 
 /**
- * Three backends that tell their name and their client's address, one per node where that is possible. They stay for the next file of tests:
- * Pods take seconds to come and go.
+ * Three backends that report their name and their client's address, one per node if possible.
+ * They stay for the next test file, because Pods take seconds to start and end.
  */
 export const backends = `
 apiVersion: apps/v1
@@ -75,7 +75,7 @@ spec:
           readinessProbe: { httpGet: { path: /healthz, port: 8080 }, periodSeconds: 1 }
 `;
 
-/** A Service of type LoadBalancer in front of the backends; \`spec\` is YAML in flow style. */
+/** A Service of type LoadBalancer in front of the backends; `spec` is YAML in flow style. */
 export function serviceManifest(name: string, spec = '', annotations = ''): string {
   return `
 apiVersion: v1
@@ -85,23 +85,23 @@ spec: { type: LoadBalancer, selector: { app: web }, ports: [{ port: 80, targetPo
 `;
 }
 
-/** The address in a Service's status, once there is one. */
+/** Waits until a Service's status has an address, and returns it. */
 export function addressOf(lab: Lab, name: string): Promise<string> {
   return eventually(`an address of Service ${name}`, async () => (await ingressOf(lab, name)) || undefined);
 }
 
-/** The addresses in a Service's status now, divided by a space; empty while it is pending. */
+/** The addresses in a Service's status now, separated by spaces; empty while the Service is pending. */
 export async function ingressOf(lab: Lab, name: string): Promise<string> {
   const { ingress = [] } = (await lab.api.get<ServiceObject>('services', name)).status.loadBalancer ?? {};
   return ingress.map(({ ip }) => ip).join(' ');
 }
 
-/** What the client gets from a path behind an address; throws when it gets nothing within two seconds. */
+/** Requests a path of an address from the client, and returns the body. Throws if there is no answer within two seconds. */
 export function get(lab: Lab, address: string, path?: string): Promise<string> {
   return client.get(lab.client, { address }, path);
 }
 
-/** The same by curl(1), as a user asks. */
+/** The same with curl(1), as a user would. */
 export async function curl(lab: Lab, address: string, path = '/hostname'): Promise<string> {
   const { code, stdout, stderr } = await lab.client.exec([
     'curl',
@@ -115,17 +115,17 @@ export async function curl(lab: Lab, address: string, path = '/hostname'): Promi
   return stdout;
 }
 
-/** The MACs that answer the client's broadcast ARP requests for an address: arping listens on the link and names every sender. */
+/** The MACs that answer the client's broadcast ARP requests for an address: arping listens on the link and reports every sender. */
 export async function answeringMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
   const { exec, link } = lab.client;
   const { stdout } = await exec(['arping', '-c', '3', '-W', '0.3', '-i', link, address]);
-  assert.match(stdout, /3 packets transmitted/, 'arping did not ask');
+  assert.match(stdout, /3 packets transmitted/, 'arping sent no requests');
   return new Set([...stdout.toLowerCase().matchAll(/bytes from ([0-9a-f:]{17})/g)].map((match) => match[1] ?? ''));
 }
 
 /**
- * The MACs that answer for an address, once there is any. The client may know the node that had the address a moment ago, and be served by it
- * before any node announces.
+ * Waits until a host answers for an address, and returns the MACs of all hosts that answer. An answer to curl(1) is not enough:
+ * the client may still know the node that had the address before, and that node serves it before any node announces it.
  */
 export function macsOf(lab: Lab, address: string): Promise<ReadonlySet<string>> {
   const ask = address.includes(':') ? advertisingMacs : answeringMacs;
@@ -135,7 +135,7 @@ export function macsOf(lab: Lab, address: string): Promise<ReadonlySet<string>> 
   });
 }
 
-/** The MACs that the answers to the client's multicast Neighbor Solicitations for an IPv6 address name. */
+/** The MACs in the answers to the client's multicast Neighbor Solicitations for an IPv6 address. */
 export async function advertisingMacs(lab: Lab, address: string): Promise<ReadonlySet<string>> {
   return new Set(await askerOf(lab.client).solicit({ link: lab.client.link, address }));
 }
@@ -145,7 +145,7 @@ export async function ledgerOf(lab: Lab): Promise<readonly string[]> {
   return (await lab.api.list('ipallocations')).map(({ metadata }) => metadata.name);
 }
 
-/** The Events of an object, as `reason: note` lines: not those of an earlier one of its name. */
+/** The Events of an object as `reason: note` lines, without those of an earlier object with the same name. */
 export async function eventsOf(lab: Lab, kind: 'Service' | 'IPAddressPool', name: string): Promise<string> {
   const { uid } = (await lab.api.get(kind === 'Service' ? 'services' : 'ipaddresspools', name)).metadata;
   const fieldSelector = `involvedObject.uid=${uid}`;
@@ -153,7 +153,7 @@ export async function eventsOf(lab: Lab, kind: 'Service' | 'IPAddressPool', name
   return events.map(({ reason, message }) => `${reason}: ${message}\n`).join('');
 }
 
-/** A file with the key of the speakers' datagrams, once the controller has made it; it ends with the lab. */
+/** Waits until the controller has created the key of the speakers' datagrams, and returns a file with it. The file ends with the lab. */
 export async function livenessKey(lab: Lab): Promise<string> {
   const read = async () => {
     const secret = await lab.api.find<{ readonly data?: { readonly keys?: string } }>('secrets', 'berth-liveness', {
@@ -161,13 +161,13 @@ export async function livenessKey(lab: Lab): Promise<string> {
     });
     return secret?.data?.keys;
   };
-  const keys = await eventually('the key', read);
+  const keys = await eventually('the liveness key', read);
   const file = `${lab.stateDir}/liveness-keys`;
   await writeFile(file, Buffer.from(keys, 'base64'), { mode: 0o600 });
   return file;
 }
 
-/** Removes what a test made, and waits until the ledger is empty. */
+/** Removes the objects that a test created, and waits until the ledger is empty. */
 export async function cleanUp(lab: Lab): Promise<void> {
   await lab.api.deleteAll('services', { labelSelector: '!provider' });
   await eventually('an empty ledger', async () => (await ledgerOf(lab)).length === 0);

@@ -1,4 +1,4 @@
-/** The chart as Helm and the API server take it, with many values. Nothing is installed. */
+/** Helm renders the chart with many sets of values, and the API server checks the objects. Nothing is installed. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const { namespace } = berth;
 const root = new URL('../..', import.meta.url).pathname;
 const chart = join(root, 'charts/berth');
 
-/** Kinds of programs that the cluster does not have. */
+/** The API version of kinds that the cluster does not have. */
 const foreign = 'monitoring.coreos.com/v1';
 
 interface Resource {
@@ -24,7 +24,7 @@ interface Resource {
 }
 
 before(async () => {
-  // Kinds and namespace have to be there for what is tried.
+  // A dry run needs the kinds and the namespace.
   await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', join(root, 'crds')]);
   await lab.kubectl(['apply', '--filename', '-'], {
     input: `{apiVersion: v1, kind: Namespace, metadata: {name: ${namespace}}}`,
@@ -38,7 +38,7 @@ async function rendered(file: string, release = 'trial'): Promise<readonly Resou
     .filter((object) => object !== null);
 }
 
-test('helm lint has nothing to say, and the API server takes what comes of many values', async () => {
+test('helm lint finds no fault, and the API server accepts the objects of every set of values', async () => {
   await lab.helm(['lint', '--strict', chart]);
   const files = globSync(join(root, 'test/fixtures/values/*.yaml')).sort();
   assert.ok(files.length >= 4);
@@ -52,7 +52,7 @@ test('helm lint has nothing to say, and the API server takes what comes of many 
   assert.deepEqual([...optional].sort(), ['PodMonitor', 'PrometheusRule', 'ServiceMonitor']);
 });
 
-test('labels and annotations for all objects are on all objects, and on all Pods', async () => {
+test('common labels and annotations are on all objects, and common labels are on all Pods', async () => {
   const objects = await rendered(join(root, 'test/fixtures/values/large.yaml'));
   assert.ok(objects.length > 20);
   for (const object of objects) {
@@ -64,7 +64,7 @@ test('labels and annotations for all objects are on all objects, and on all Pods
   }
 });
 
-test('the values of docs/install.md are values of the chart', async () => {
+test('the chart accepts all values in docs/install.md', async () => {
   const text = readFileSync(join(root, 'docs/install.md'), 'utf8');
   const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block = '']) => block);
   assert.ok(blocks.length >= 8);
@@ -80,44 +80,44 @@ test('the values of docs/install.md are values of the chart', async () => {
   await lab.api.tryToCreate(JSON.stringify({ items: pools }));
 });
 
-test('values of an older chart are refused by a word that says what to do', async () => {
+test('values of an older chart are refused, and the error says what to do', async () => {
   for (const name of ['metrics', 'crds']) {
     const args = ['template', 'trial', chart, '--skip-schema-validation', '--set', `${name}=null`];
     await assert.rejects(lab.helm(args), new RegExp(`the value ${name} is missing: .* --reset-then-reuse-values`));
   }
 });
 
-test('a value by its former name is refused by a word that has the new one', async () => {
+test('a value with its former name is refused, and the error gives the new name', async () => {
   const args = ['template', 'trial', chart, '--set', 'speaker.nodeLayer.enabled=false'];
   await assert.rejects(lab.helm(args), /the value speaker\.nodeLayer has a new name: speaker\.nftables/);
 });
 
-/** What the API server would say of the names and labels of an object that Helm has made for a release. */
+/** The faults that the API server would find in the name and the labels of an object that Helm has rendered. */
 function faultsOf({ kind, metadata: { name, labels = {} } }: Resource): readonly string[] {
   const numbers = Object.entries(labels).filter(([, value]) => typeof value !== 'string');
-  // A Service is a name in the DNS (RFC 1035); what else the chart makes may be longer than it will ever be.
+  // The name of a Service is a DNS label (RFC 1035). Other kinds allow longer names than the chart ever makes.
   const isName = kind !== 'Service' || /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
   return [
-    ...numbers.map(([key, value]) => `${kind} ${name}: label ${key} is no text but ${value}`),
+    ...numbers.map(([key, value]) => `${kind} ${name}: label ${key} is not a string: ${value}`),
     ...(isName ? [] : [`${kind} ${name}: ${name.length} characters, 63 at most, beginning with a letter`]),
   ];
 }
 
 const largeValues = join(root, 'test/fixtures/values/large.yaml');
 
-promise('a release may have as long a name as Helm lets it have', async () => {
+promise('a release may have the longest name that Helm allows', async () => {
   const objects = await rendered(largeValues, 'r'.repeat(53));
   assert.deepEqual(objects.flatMap(faultsOf), []);
 });
 
-promise('a release may have a name that YAML reads as a number or as another word of its own', async () => {
+promise('a release may have a name that YAML reads as a number, a boolean or null', async () => {
   for (const name of ['12345', '1e3', '0x10', 'true', 'null']) {
     const objects = await rendered(largeValues, name);
     assert.deepEqual(objects.flatMap(faultsOf), []);
   }
 });
 
-/** The maps among the values, as Helm names them. */
+/** The names of all maps in the values, as Helm writes them. */
 function mapsOf(values: object, at = ''): readonly string[] {
   const maps = Object.entries(values).filter(
     ([, value]) => typeof value === 'object' && !Array.isArray(value) && value,
@@ -125,7 +125,7 @@ function mapsOf(values: object, at = ''): readonly string[] {
   return maps.flatMap(([key, value]) => [`${at}${key}`, ...mapsOf(value as object, `${at}${key}.`)]);
 }
 
-/** What Helm says to values in which a map is null, as people write it who want none of it; undefined where it has rendered them. */
+/** Helm's error for a null in place of a map, which people write to have no entries. Undefined if Helm renders the chart. */
 function refusalOfNull(map: string): Promise<string | undefined> {
   const args = ['template', 'trial', chart, '--namespace', namespace, '--set', `${map}=null`];
   return lab.helm(args).then(
@@ -134,11 +134,11 @@ function refusalOfNull(map: string): Promise<string | undefined> {
   );
 }
 
-promise('no annotations for all objects may be written as null', async () => {
+promise('the value commonAnnotations may be null', async () => {
   assert.equal(await refusalOfNull('commonAnnotations'), undefined);
 });
 
-promise('a map of values that is null counts as empty, or is refused by a word that names it', async () => {
+promise('a map in the values that is null counts as empty, or is refused by an error that names it', async () => {
   const values = parseAllDocuments(readFileSync(join(chart, 'values.yaml'), 'utf8'))[0]?.toJS() as object;
   for (const map of mapsOf(values).filter((name) => name !== 'commonAnnotations')) {
     const refusal = await refusalOfNull(map);
@@ -149,7 +149,7 @@ promise('a map of values that is null counts as empty, or is refused by a word t
   }
 });
 
-/** What of a Pod's template docs/security.md speaks about. */
+/** The fields of a Pod template that docs/security.md describes. */
 interface PodSpec {
   readonly automountServiceAccountToken?: boolean;
   readonly hostPID?: boolean;
@@ -166,7 +166,7 @@ interface PodSpec {
   }[];
 }
 
-test('no Pod of the chart has more rights at its node than docs/security.md says', async () => {
+test('no Pod of the chart has more rights on its node than docs/security.md says', async () => {
   const sets: readonly (readonly [string, readonly string[]])[] = [
     ['minimal', ['NET_RAW', 'NET_ADMIN']],
     ['beside-another', ['NET_RAW']],
@@ -191,17 +191,17 @@ test('no Pod of the chart has more rights at its node than docs/security.md says
   }
 });
 
-/** What the API server says to Pods of a workload in a namespace of a Pod Security level; undefined when it takes them. */
+/** The API server's error for a Pod of a workload in a namespace with a Pod Security level. Undefined if it accepts the Pod. */
 async function refusalOf(workload: Resource, level: string): Promise<string | undefined> {
   const { template } = workload.spec as { readonly template: Resource };
   const pod = { ...template, apiVersion: 'v1', kind: 'Pod', metadata: { name: 'trial', namespace: level } };
-  // The service account is not there, and the Pod is never made: what it may do on the node is all that is asked.
+  // The namespace does not have the Pod's service account. Only the Pod's rights on the node matter in this dry run.
   const spec = { ...(template.spec as object), serviceAccountName: 'default' };
   const refused = (error: Error) => error.message;
   return lab.api.tryToCreate(JSON.stringify({ ...pod, spec })).then(() => undefined, refused);
 }
 
-test('of all Pods, only the speaker needs more than Pod Security level "restricted", and for what docs/security.md says', async () => {
+test('only the speaker needs more than the Pod Security level "restricted", for the reasons in docs/security.md', async () => {
   const levels = ['baseline', 'restricted'];
   const objects = await rendered(join(root, 'test/fixtures/values/minimal.yaml'));
   try {
@@ -212,7 +212,7 @@ test('of all Pods, only the speaker needs more than Pod Security level "restrict
     const ofKind = (kind: string) => objects.find((object) => object.kind === kind) ?? assert.fail(kind);
     for (const kind of ['Deployment', 'Job'])
       assert.equal(await refusalOf(ofKind(kind), 'restricted'), undefined, kind);
-    const speaker = (await refusalOf(ofKind('DaemonSet'), 'baseline')) ?? assert.fail('the speaker is taken');
+    const speaker = (await refusalOf(ofKind('DaemonSet'), 'baseline')) ?? assert.fail('the speaker was accepted');
     assert.match(speaker, /host namespaces \(hostNetwork=true\)/);
     assert.match(speaker, /non-default capabilities .*"NET_ADMIN", "NET_RAW"/);
     const faults = speaker.replace(/^.*violates PodSecurity "baseline:latest": /s, '').split('), ');

@@ -1,4 +1,4 @@
-/** Services that come, go, come back under the same name, and change their minds, many at once. */
+/** Many Services at once: they are created, deleted, created again under the same name, and changed. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Ip, ipFromNumber, ipToNumber } from '../../src/addr/ip.ts';
 import { hasStatus, type KubeClient } from '../../src/kube/client.ts';
@@ -10,27 +10,27 @@ import type { Random } from './random.ts';
 /** The namespaces of all of these Services. */
 export const namespaces = ['ha-a', 'ha-b', 'ha-c'] as const;
 
-/** The pool that they get addresses from: far more than they need, in a network of nobody (RFC 2544). */
+/** The pool of these Services: far more addresses than they need, in a network that no host uses (RFC 2544). */
 export const pool = { name: 'ha', first: '198.18.0.1' as Ip, last: '198.18.63.254' as Ip } as const;
 
-/** Addresses that no Service gets without asking for one: the lowest free one is never that high. */
+/** From here on, addresses go only to Services that request them: the lowest free address is never that high. */
 const ownAddresses = ipToNumber('198.18.32.0' as Ip);
 
-/** A place for a Service: the same name each time. */
+/** A place for a Service, which always has the same name. */
 export interface Slot {
   readonly namespace: string;
   readonly name: string;
   readonly key: string;
-  /** Addresses that no other slot asks for. */
+  /** Addresses that no other slot requests. */
   readonly own: readonly [Ip, Ip];
   readonly sharingKey: string | undefined;
   readonly port: number;
 }
 
-/** What may be done to a slot. */
+/** An operation on a slot. */
 export type Operation = 'create' | 'remove' | 'recreate' | 'askOwn' | 'askLow' | 'askNothing' | 'flipType';
 
-/** How a crowd of Services is made. */
+/** Options of a {@link Churn}. */
 export interface ChurnOptions {
   readonly client: KubeClient;
   readonly random: Random;
@@ -42,14 +42,15 @@ export interface ChurnOptions {
 const balanced = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false };
 const keys = 30;
 const requestsAtOnce = 24;
-/** How many change Services at once, each after a pause of up to so many milliseconds: a part of it leaves a busy machine time for the rest. */
+/** How many workers change Services at once. The usual run has fewer workers with longer pauses, which leaves CPU time for other work. */
 const workers = times(4, 8);
+/** The longest pause of a worker between two operations. */
 const pauseMs = times(120, 60);
 
-/** A crowd of Services. */
+/** Many Services that change. */
 export class Churn {
   readonly slots: readonly Slot[];
-  /** Done so far. */
+  /** How often each operation was done so far. */
   readonly counts: Partial<Record<Operation, number>> = {};
   readonly #client: KubeClient;
   readonly #random: Random;
@@ -60,7 +61,7 @@ export class Churn {
     this.slots = Array.from({ length: size }, (_, index) => slotOf(index, index >= size - sharing));
   }
 
-  /** Does one thing to many slots at once. */
+  /** Runs one operation on many slots at once. */
   async all(slots: readonly Slot[], act: (slot: Slot) => Promise<unknown>): Promise<void> {
     const { signal } = new AbortController();
     const effect = async (slot: Slot) => void (await act(slot));
@@ -68,7 +69,7 @@ export class Churn {
     if (failure !== undefined) throw new Error(`${failure.item.key}: ${failure.error}`, { cause: failure.error });
   }
 
-  /** Does things at random until the signal aborts: several at once, but never two to the same slot. */
+  /** Runs random operations until the signal aborts: several at once, but never two on the same slot. */
   async run(slots: readonly Slot[], operations: readonly Operation[], signal: AbortSignal): Promise<void> {
     const work = async (_: unknown, worker: number) => {
       const mine = slots.filter((_slot, index) => index % workers === worker);
@@ -80,7 +81,7 @@ export class Churn {
     await Promise.all(Array.from({ length: workers }, work));
   }
 
-  /** Does one thing. A Service that is there already, or not there, stays as it is. */
+  /** Runs one operation. The creation of an existing Service, or the deletion of a missing one, has no effect. */
   async act(operation: Operation, slot: Slot): Promise<void> {
     this.counts[operation] = (this.counts[operation] ?? 0) + 1;
     switch (operation) {
@@ -94,7 +95,7 @@ export class Churn {
       case 'askOwn':
         return this.ask(slot, this.#random.pick(slot.own));
       case 'askLow':
-        // Somebody else's, most of the time; sometimes one that was just given back.
+        // Most of the time another Service has this address. Sometimes it was just released.
         return this.ask(slot, after(pool.first, Math.floor(this.#random.between(0, this.slots.length))));
       case 'askNothing':
         return this.ask(slot, undefined);
@@ -105,13 +106,13 @@ export class Churn {
     }
   }
 
-  /** Creates the slot's Service, asking for an address or for any. */
+  /** Creates the slot's Service, with or without a request for an address. */
   async create({ namespace, name, port, sharingKey }: Slot, request?: Ip): Promise<void> {
     const annotations = {
       ...(request && { 'berth.dev/loadBalancerIPs': request }),
       ...(sharingKey && { 'berth.dev/allow-shared-ip': sharingKey }),
     };
-    // No selector and no proxy: nothing but the address is of interest here.
+    // No selector and no proxy: only the address matters here.
     const labels = { 'service.kubernetes.io/service-proxy-name': 'none' };
     const body = {
       metadata: { name, namespace, annotations, labels },
@@ -125,12 +126,12 @@ export class Churn {
     await unless(404, this.#client.json({ method: 'DELETE', path: servicePath(slot) }));
   }
 
-  /** Lets the Service ask for an address, or for none. */
+  /** Sets or removes the Service's request for an address. */
   ask(slot: Slot, request: string | undefined): Promise<void> {
     return this.#patch(slot, { metadata: { annotations: { 'berth.dev/loadBalancerIPs': request ?? null } } });
   }
 
-  /** Makes the Service a LoadBalancer, or an ordinary one. */
+  /** Changes the Service's type to LoadBalancer, or to ClusterIP. */
   balance(slot: Slot, yes: boolean): Promise<void> {
     return this.#patch(slot, { spec: yes ? balanced : { type: 'ClusterIP' } });
   }
@@ -150,8 +151,8 @@ function slotOf(index: number, shares: boolean): Slot {
     name,
     key: `${namespace}/${name}`,
     own: [after(base, 2 * index), after(base, 2 * index + 1)],
-    // Keys of one namespace each (their number is a multiple of that of the namespaces), and three ports for each key: some of those
-    // with the same key can share an address, others cannot.
+    // The number of keys is a multiple of the number of namespaces, so each key is used in one namespace only.
+    // Each key has three ports: some Services with the same key can share an address, others cannot.
     sharingKey: shares ? `key-${index % keys}` : undefined,
     port: 10_000 + (index % (3 * keys)),
   };

@@ -1,4 +1,4 @@
-/** The command line tool as a user runs it: the built file, on the client host, against a cluster in which something is wrong. */
+/** The command line tool as a user runs it: the built file, on the client host, against a cluster with faults. */
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { after, afterEach, before, test } from 'node:test';
@@ -18,7 +18,7 @@ interface Run {
   readonly stderr: string;
 }
 
-/** What tests look at of `explain -o json`. */
+/** The fields of `explain -o json` that the tests read. */
 interface Explained {
   readonly service: { readonly reason: string; readonly addresses: readonly string[] };
   readonly pools: readonly { readonly pools: readonly { readonly pool: string; readonly verdict: string }[] }[];
@@ -30,7 +30,7 @@ interface Explained {
   readonly problems: readonly { readonly reason: string; readonly what: string; readonly todo: string }[];
 }
 
-/** Runs the tool on the client host, which reaches the cluster by the administrator's kubeconfig alone. */
+/** Runs the tool on the client host, where the administrator's kubeconfig is the only access to the cluster. */
 async function run(...args: readonly string[]): Promise<Run> {
   const { code, stdout, stderr } = await lab.client.exec(['env', `KUBECONFIG=${lab.kubeconfig}`, tool, ...args]);
   return { code: code ?? -1, stdout, stderr };
@@ -44,9 +44,9 @@ async function json<T>(...args: readonly string[]): Promise<T> {
 
 const explain = (service: string) => json<Explained>('explain', `svc/${service}`);
 
-/** What `explain` says, once it says that; a person would ask again, too. */
+/** Runs `explain` until it reports a reason, or no problem if `reason` is undefined. A person would run it again, too. */
 function explained(service: string, reason: string | undefined): Promise<Explained> {
-  return eventually(`explain to say ${reason ?? 'that all is well'}`, async () => {
+  return eventually(`explain reports ${reason ?? 'no problem'}`, async () => {
     const facts = await explain(service);
     const reasons = facts.problems.map((problem) => problem.reason);
     const isSaid = reason === undefined ? reasons.length === 0 : reasons.includes(reason);
@@ -84,13 +84,13 @@ after(async () => {
   await lab.kubectl(['annotate', 'nodes', '--all', 'berth.dev/drain-']);
 });
 
-test('explain names the cause of a Service without an address, and what to do', async () => {
+test('explain reports why a Service has no address, and what to do', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const none = await explained('one', 'NoPool');
   assert.match(none.problems[0]?.todo ?? '', /create an IPAddressPool/);
 
   await lab.apply(`${poolNamed('small', first)}${advertisement('{}')}---${berth.serviceManifest('first')}`);
-  await eventually('one of them to have the only address', async () => {
+  await eventually('one Service with the only address', async () => {
     const shown = await Promise.all(['one', 'first'].map((name) => berth.ingressOf(lab, name)));
     return shown.includes(first);
   });
@@ -110,7 +110,7 @@ test('explain names the cause of a Service without an address, and what to do', 
   assert.match(missing.stderr, /^error: there is no Service default\/nobody\n$/);
 });
 
-test('explain names the cause of a silent address, node by node', async () => {
+test('explain reports for each node why it does not announce an address', async () => {
   await lab.apply(`${poolNamed('main', lab.subnet.vips)}---${berth.serviceManifest('one')}`);
   await explained('one', 'NoAdvertisement');
 
@@ -159,7 +159,7 @@ test('explain names the cause of a silent address, node by node', async () => {
   );
 });
 
-test('explain names another host with the address, and a firewall between the speakers', async () => {
+test('explain reports another host that uses the address, and a firewall between the speakers', async () => {
   await lab.apply(`${poolNamed('main', lab.subnet.vips)}${advertisement('{}')}`);
   await lab.client.exec(['ip', 'address', 'add', `${first}/32`, 'dev', lab.client.link]);
   try {
@@ -169,7 +169,7 @@ test('explain names another host with the address, and a firewall between the sp
   } finally {
     await lab.client.exec(['ip', 'address', 'del', `${first}/32`, 'dev', lab.client.link]);
   }
-  // It is asked for again, ever more rarely.
+  // The speakers probe the address again, less and less often.
   await explained('asks', undefined);
 
   const drop =
@@ -188,7 +188,7 @@ test('explain names another host with the address, and a firewall between the sp
   await explained('asks', undefined);
 });
 
-test('simulate knows where drain brings an address; move brings it back, and says why where it cannot', async () => {
+test('simulate predicts to which node drain moves an address; move brings it back, or says why it cannot', async () => {
   await lab.apply(`${poolNamed('main', lab.subnet.vips)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
   const { vips } = await explained('one', undefined);
   const holder = vips[0]?.holder ?? '';
@@ -211,7 +211,7 @@ test('simulate knows where drain brings an address; move brings it back, and say
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, new RegExp(`^error: ${holder} cannot hold ${first}: Draining`));
   assert.equal((await run('undrain', holder)).code, 0);
-  // The speakers may hear of it a little later than we.
+  // The speakers may see the end of the drain a little later than the tool.
   const moved = await run('move', first, holder);
   assert.deepEqual([moved.code, moved.stdout], [0, `${holder} holds ${first}\n`], moved.stderr);
   await eventually('an answer', () => berth.get(lab, first));
@@ -219,14 +219,14 @@ test('simulate knows where drain brings an address; move brings it back, and say
   await lab.kubectl(['annotate', 'ipallocation', first, 'berth.dev/move-to=nowhere']);
   const ports = '[{ "port": 80, "targetPort": 8080, "name": "a" }, { "port": 81, "targetPort": 8080, "name": "b" }]';
   await lab.kubectl(['patch', 'service', 'one', '--type', 'merge', '--patch', `{ "spec": { "ports": ${ports} } }`]);
-  await eventually('the ledger to know both ports', async () => {
+  await eventually('both ports in the ledger', async () => {
     const { services = [] } = (await lab.api.get<Entry>('ipallocations', first)).spec;
     return services[0]?.ports?.map(({ port }) => port).join(' ') === '80 81';
   });
   assert.deepEqual(
     (await explain('one')).problems.map(({ reason }) => reason),
     ['MoveWaits'],
-    'the wish stays',
+    'the requested move does not stay',
   );
 
   const whose = await run('who-has', first);
@@ -234,7 +234,7 @@ test('simulate knows where drain brings an address; move brings it back, and say
   assert.match(whose.stdout, new RegExp(`InUse: used by default/one\\n(.*\\n)* +Holder +${holder}, eth0`));
 });
 
-test('plan foresees what a change does, and renumber brings Services out of a pool that drains', async () => {
+test('plan predicts the effects of a change, and renumber moves Services out of a draining pool', async () => {
   const [second, third] = [lab.subnet.vips.split('-')[1] ?? '', '192.0.2.77'];
   await lab.apply(`${poolNamed('old', first)}${advertisement('{}')}---${berth.serviceManifest('one')}`);
   await explained('one', undefined);
@@ -258,7 +258,7 @@ test('plan foresees what a change does, and renumber brings Services out of a po
     await rm(`${lab.stateDir}/cli-plan.yaml`, { force: true });
   }
   const names = (await lab.api.list('ipaddresspools')).map(({ metadata }) => metadata.name);
-  assert.deepEqual(names, ['old'], 'a plan writes nothing');
+  assert.deepEqual(names, ['old'], 'a plan has written something');
 
   await lab.apply(poolNamed('new', second));
   const active = await run('renumber', '--pool', 'old', '--yes');
@@ -266,16 +266,16 @@ test('plan foresees what a change does, and renumber brings Services out of a po
   assert.match(active.stdout, /stays +pool old is Active/);
   await lab.apply(poolNamed('old', first, 'state: Draining'));
   assert.match((await run('renumber', 'svc/one', '--dry-run')).stdout, new RegExp(`default/one +${first} +${second}`));
-  assert.equal((await run('renumber', 'svc/one')).code, 2, 'nobody can be asked here');
+  assert.equal((await run('renumber', 'svc/one')).code, 2, 'renumber cannot ask for confirmation without a terminal');
   assert.equal(await berth.ingressOf(lab, 'one'), first);
   const done = await run('renumber', 'svc/one', '--yes');
   assert.equal(done.code, 0, done.stdout + done.stderr);
   assert.equal(await berth.ingressOf(lab, 'one'), second);
   await eventually('an answer at the new address', () => berth.get(lab, second));
-  await eventually('the old entry to go', async () => (await berth.ledgerOf(lab)).join() === second);
+  await eventually('the old entry is gone', async () => (await berth.ledgerOf(lab)).join() === second);
 });
 
-test('whoever cannot ask is told what is missing; whoever asks wrongly, what is right', async () => {
+test('without a kubeconfig or a permission the tool says what is missing, and explain still shows the status of the Service', async () => {
   const nowhere = await lab.client.exec(['env', 'KUBECONFIG=/nonexistent', 'HOME=/nonexistent', tool, 'status']);
   assert.equal(nowhere.code, 3);
   assert.match(nowhere.stderr, /^error: there is no kubeconfig at \/nonexistent\n +give --kubeconfig FILE/);
@@ -297,7 +297,7 @@ test('whoever cannot ask is told what is missing; whoever asks wrongly, what is 
     await lab.kubectl(['create', 'role', 'cli-own', '--verb', 'get', '--resource', 'services']);
     await lab.kubectl(['create', 'rolebinding', 'cli-own', '--role', 'cli-own', '--serviceaccount', 'default:default']);
     await lab.apply(berth.serviceManifest('one'));
-    const own = await eventually('what the Service itself says', async () => {
+    const own = await eventually('the reason in the status of the Service', async () => {
       const { stdout } = await run('explain', 'svc/one', '--kubeconfig', file);
       return stdout.includes('NoPool') ? stdout : undefined;
     });
@@ -309,7 +309,7 @@ test('whoever cannot ask is told what is missing; whoever asks wrongly, what is 
   }
 });
 
-test('words are completed in the way kubectl asks for it', async () => {
+test('words are completed in the format that kubectl expects', async () => {
   await lab.apply(`${poolNamed('main', lab.subnet.vips)}---${berth.serviceManifest('one')}`);
   const complete = async (...words: readonly string[]) => (await run('__complete', '--', ...words)).stdout;
   assert.equal(await complete('expl'), 'explain\n:4\n');

@@ -1,4 +1,4 @@
-/** Another host on the wire that uses addresses of a pool: before they are announced, and while they are. */
+/** Another host on the link uses addresses of a pool, before they are announced or while they are. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
@@ -6,7 +6,7 @@ import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 
 const lab = berth.sharedLab();
-/** The host that is no node of the cluster, and has an address that it should not have. */
+/** A host that is not a node of the cluster and uses addresses of the pool. */
 const stranger = lab.controlPlane;
 const [first = ''] = lab.subnet.vips.split('-');
 /** The addresses of the pool, the lowest first. */
@@ -14,7 +14,7 @@ const vips = Array.from({ length: 8 }, (_, i) => first.replace(/\d+$/, (last) =>
 const [vip = '', next = ''] = vips;
 const network = lab.subnet.ipv4.replace(/\/.*/, '');
 
-/** A field of a condition of an object, `kind/name`. */
+/** A field of a condition of an object; `object` is `kind/name`. */
 const condition = (object: string, type: string, field = 'reason') =>
   lab.kubectl(['get', object, '-o', `jsonpath={.status.conditions[?(@.type=="${type}")].${field}}`]);
 const strangersMac = async () => (await stranger.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim();
@@ -26,20 +26,20 @@ const disown = () =>
     'ip -4 -o address show dev eth0 | grep /32 | while read -r _ _ _ a _; do ip address del $a dev eth0; done',
   ]);
 
-/** The address of the Service `one`, once its condition says that it is announced. */
+/** The address of Service `one` if its condition says that it is announced. */
 async function announcedAddress(): Promise<string | undefined> {
   const ip = await berth.ingressOf(lab, 'one');
   return (await condition('service/one', 'berth.dev/Announced', 'status')) === 'True' ? ip : undefined;
 }
 
-/** Interface behind which the stranger, as a router, knows every address that it is asked for. */
+/** The interface to which the stranger, as a router, has routes for all addresses. */
 const inside = 'inside';
 const settings = (value: 0 | 1) => [
   `echo ${value} > /proc/sys/net/ipv4/conf/eth0/forwarding`,
   `echo ${value} > /proc/sys/net/ipv4/conf/eth0/proxy_arp`,
 ];
 
-/** The stranger answers for whatever is not on its own link (RFC 1027): for the range of the pool, too, and at once. */
+/** Makes the stranger a proxy (RFC 1027): it answers at once for every address that is not on its own link, also for those of the pool. */
 async function becomeProxy(): Promise<void> {
   const range = `${vip.replace(/\d+$/, '0')}/24`;
   const routes = [range, '0.0.0.0/1', '128.0.0.0/1'].map((to) => `ip route add ${to} dev ${inside}`);
@@ -49,7 +49,7 @@ async function becomeProxy(): Promise<void> {
   );
 }
 
-/** Its routes go with their interface. */
+/** Ends the proxy. Its routes are removed with their interface. */
 async function beNoProxy(): Promise<void> {
   await onStranger(...settings(0), `ip link del ${inside}`);
 }
@@ -67,19 +67,19 @@ before(async () => {
 afterEach(async () => {
   await disown();
   await lab.kubectl(['delete', 'service', '--selector', '!provider', '--ignore-not-found']);
-  // What is kept back is so for an hour.
+  // Entries in quarantine would stay for an hour.
   await lab.kubectl(['delete', 'ipallocations', network, ...vips, '--ignore-not-found']);
   await berth.cleanUp(lab);
 });
 after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
-test('an address that another host uses is not announced: the Service gets the next one, and it is kept back', async () => {
+test('an address that another host uses is quarantined and not announced, and the Service gets the next one', async () => {
   await own(vip);
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));
   await eventually('the next address', async () => (await berth.ingressOf(lab, 'one')) === next);
   await eventually('an answer', () => berth.curl(lab, next));
-  assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([await strangersMac()]), 'Berth never answered for it');
+  assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([await strangersMac()]), `Berth answers for ${vip}`);
   const quarantine = await eventually('the quarantine', async () => {
     const text = await lab.kubectl(['get', 'ipallocation', vip, '-o', 'jsonpath={.spec.quarantine}']);
     return text === '' ? undefined : (JSON.parse(text) as { reason: string; mac: string; service: { name: string } });
@@ -101,11 +101,14 @@ test('an address that another host uses is not announced: the Service gets the n
   assert.match(events, new RegExp(`${next}`));
 });
 
-test('an address that was asked for stays with its Service, which says who has it, and is announced when that host is gone', async () => {
+test('a requested address that another host uses stays with its Service; the condition names the host, and the address is announced when the host is gone', async () => {
   await own(vip);
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one', `loadBalancerIP: ${vip}`));
-  await eventually('a reason', async () => (await condition('service/one', 'berth.dev/Announced')) === 'AddressTaken');
+  await eventually(
+    'the reason AddressTaken',
+    async () => (await condition('service/one', 'berth.dev/Announced')) === 'AddressTaken',
+  );
   assert.match(await condition('service/one', 'berth.dev/Announced', 'message'), new RegExp(await strangersMac()));
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
   assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([await strangersMac()]));
@@ -118,10 +121,11 @@ test('an address that was asked for stays with its Service, which says who has i
   assert.equal(await condition(`ipallocation/${vip}`, 'Conflict'), '');
 });
 
-test('a router that answers for every address is a proxy: no Service moves more than three times, and it is announced', async () => {
+test('a router that answers for every address counts as a proxy: a Service moves at most three times, and its address is announced', async () => {
   await becomeProxy();
   try {
-    // An address that no host can have (RFC 5737), and one that no host has: a proxy answers for both, a host with many addresses for neither.
+    // A proxy answers for an address that no host can have (RFC 5737), and for one that no host has.
+    // A host with many addresses answers for neither.
     for (const address of ['192.0.2.1', vips.at(-1) ?? '']) {
       assert.deepEqual(await berth.answeringMacs(lab, address), new Set([await strangersMac()]), address);
     }
@@ -130,8 +134,8 @@ test('a router that answers for every address is a proxy: no Service moves more 
     const address = await eventually('an announced address', announcedAddress);
     assert.ok(vips.slice(0, 4).includes(address), address);
     const holder = await lab.kubectl(['get', 'ipallocation', address, '-o', 'jsonpath={.status.holder.node}']);
-    const mac = lab.nodes.find(({ name }) => name === holder)?.mac ?? assert.fail(`"${holder}" is no node`);
-    await eventually('its holder answers', async () => (await berth.answeringMacs(lab, address)).has(mac));
+    const mac = lab.nodes.find(({ name }) => name === holder)?.mac ?? assert.fail(`"${holder}" is not a node`);
+    await eventually('an answer from the holder', async () => (await berth.answeringMacs(lab, address)).has(mac));
     assert.notEqual(await condition(`ipallocation/${address}`, 'Conflict'), 'AddressTaken');
   } finally {
     await beNoProxy();
@@ -142,28 +146,32 @@ promise('no address is announced while another host answers for it, however many
   for (const address of vips.slice(0, 4)) await own(address);
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));
-  // It may be moved to a free address, or wait for a person: both are right. Longer than three moves and all their questions take.
+  // The Service may get a free address, or wait for an administrator: both are correct.
+  // The timeout is longer than three moves with all their probes.
   const announced = await eventually('an announced address', announcedAddress, { timeoutMs: 10_000 }).catch(() => '');
   const others = await strangersMac();
   const macs = announced === '' ? new Set() : await berth.answeringMacs(lab, announced);
-  assert.ok(!macs.has(others), `${announced} is announced, and ${others}, which is no node's, answers for it`);
+  assert.ok(!macs.has(others), `${announced} is announced, and ${others}, a MAC of no node, answers for it`);
 });
 
-test('another host that claims an announced address is answered and reported, and the report ends', async () => {
+test('another host that claims an announced address is reported, and the holder keeps announcing the address', async () => {
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));
   await eventually('an answer', () => berth.curl(lab, vip));
   const [mac] = await berth.answeringMacs(lab, vip);
   await own(vip);
-  // It asks for its neighbor from the stolen address: all hosts of the link hear it.
+  // An ARP request with the stolen address as source: all hosts of the link receive it.
   await stranger.exec([
     'sh',
     '-c',
     `ip neigh flush to ${lab.client.ip}; ping -c 1 -W 1 -I ${vip} ${lab.client.ip} || true`,
   ]);
-  await eventually('a report', async () => (await condition(`ipallocation/${vip}`, 'Conflict')) === 'ForeignClaim');
+  await eventually(
+    'the reason ForeignClaim',
+    async () => (await condition(`ipallocation/${vip}`, 'Conflict')) === 'ForeignClaim',
+  );
   assert.match(await condition(`ipallocation/${vip}`, 'Conflict', 'message'), new RegExp(await strangersMac()));
-  assert.equal(await condition(`ipallocation/${vip}`, 'Announced', 'status'), 'True', 'it is announced nevertheless');
+  assert.equal(await condition(`ipallocation/${vip}`, 'Announced', 'status'), 'True', 'no longer announced');
   await disown();
   assert.deepEqual(await berth.answeringMacs(lab, vip), new Set([mac]));
 });
@@ -175,7 +183,7 @@ test('the first address of a subnet is not announced: the Service gets another o
   await eventually('an answer', () => berth.curl(lab, next));
 });
 
-test('a speaker may write that its own node holds an address, and of no other node', async () => {
+test('a speaker may write only its own node as the holder of an address', async () => {
   await lab.apply(berth.poolManifest('main', `${vip}-${vips.at(-1)}`));
   await lab.apply(berth.serviceManifest('one'));
   const holder = await eventually('a holder', async () => {
@@ -185,7 +193,7 @@ test('a speaker may write that its own node holds an address, and of no other no
   const rows = await lab.kubectl([...pods, '-o', 'jsonpath={range .items[*]}{.metadata.name} {.spec.nodeName} {end}']);
   const [pod = '', node = ''] =
     (rows.match(/\S+ \S+/g) ?? []).map((row) => row.split(' ')).find((row) => row[1] !== holder) ?? [];
-  // What a thief would do with the token of another node's speaker.
+  // An attacker could do this with the token of another node's speaker.
   const token = (
     await lab.kubectl([
       '-n',

@@ -1,9 +1,9 @@
-/** Controllers as processes of their own, outside of Pods: the test knows their pids, so it can stop, wake and kill them. */
+/** Controllers as processes outside of Pods: the test knows their pids, so it can stop, wake and kill them. */
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Lab } from '../lab/cluster.ts';
 
-/** A line of a controller's log, and which process wrote it. */
+/** A line of a controller's log, and the process that wrote it. */
 export interface LogLine {
   readonly process: string;
   readonly time: string;
@@ -17,23 +17,23 @@ export interface ControllerOptions {
   readonly lab: Lab;
   /** The bundle's main.js. */
   readonly program: string;
-  /** The way of each of the two to the API server; the direct one if absent. */
+  /** The kubeconfig of each of the two controllers; the lab's own one if absent. */
   readonly kubeconfigs?: readonly [string, string];
-  /** Values of `--leader-elect-...`. */
+  /** The values of the options `--leader-elect-...`. */
   readonly timing: { readonly leaseDuration: string; readonly renewDeadline: string; readonly retryPeriod: string };
 }
 
 const closingMs = 5_000;
 
-/** One process. */
+/** One controller process. */
 export class ControllerProcess {
   readonly name: string;
   readonly startedAt = performance.now();
-  /** Resolves when the process is gone and its log is read; to the reason, when nobody here wanted its end. */
+  /** Resolves when the process is gone and its log is read. The value is the reason if the test did not cause the end. */
   readonly ended: Promise<string | undefined>;
-  /** Who it is in the election; known once it is ready. */
+  /** Its identity in the leader election; known once it is ready. */
   identity: string | undefined;
-  /** Has it taken the lead? Whoever loses it ends. */
+  /** Whether it has become the leader. A controller that loses the lead ends. */
   leads = false;
   readonly place: number;
   readonly #child: ChildProcess;
@@ -49,7 +49,7 @@ export class ControllerProcess {
   ) {
     const argv = [
       ...[process.execPath, program, 'controller', '--kubeconfig', kubeconfigs?.[place] ?? lab.kubeconfig],
-      // Any port that is free: nothing asks there.
+      // Any free port: no program uses it.
       ...['--health', '127.0.0.1:0'],
       ...['--leader-elect-lease-duration', timing.leaseDuration],
       ...['--leader-elect-renew-deadline', timing.renewDeadline],
@@ -65,28 +65,28 @@ export class ControllerProcess {
     this.ended = new Promise((resolve) => this.#child.once('close', () => resolve(this.#verdict())));
   }
 
-  /** Does it still run (or is it stopped)? */
+  /** Whether the process still exists, running or stopped. */
   get alive(): boolean {
     return !this.#gone;
   }
 
-  /** SIGSTOP: it does not notice that time passes. */
+  /** Sends SIGSTOP: the process does not notice that time passes. */
   freeze(): void {
     this.#child.kill('SIGSTOP');
   }
 
-  /** SIGCONT. */
+  /** Sends SIGCONT. */
   wake(): void {
     this.#child.kill('SIGCONT');
   }
 
-  /** SIGKILL: no last word. */
+  /** Sends SIGKILL: the process cannot clean up. */
   kill(): void {
     this.#killed = true;
     this.#child.kill('SIGKILL');
   }
 
-  /** SIGTERM, and SIGKILL for one that does not end of it. */
+  /** Sends SIGTERM, and SIGKILL if the process does not end in time. */
   async close(): Promise<void> {
     this.#child.kill('SIGTERM');
     this.wake();
@@ -103,7 +103,7 @@ export class ControllerProcess {
     onLine(line);
   }
 
-  /** Whoever lost the lead ends with status 1, as it should; nothing else but our SIGKILL or SIGTERM is a reason to end. */
+  /** A controller that has lost the lead ends with status 1, as it must. Any other end must come from SIGKILL or SIGTERM of the test. */
   #verdict(): string | undefined {
     const { exitCode, signalCode } = this.#child;
     const expected =
@@ -113,11 +113,11 @@ export class ControllerProcess {
   }
 }
 
-/** Two controllers. One that ends is followed by the next at once, as kubelet would do it. */
+/** Two controllers. When one ends, the next one starts at once, as the kubelet would start it. */
 export class Controllers {
-  /** What all of them have logged so far. */
+  /** The log lines of all controllers so far. */
   readonly lines: LogLine[] = [];
-  /** Ends that nobody wanted: each is a failure of the test. */
+  /** Unexpected ends of controllers: each is a failure of the test. */
   readonly failures: string[] = [];
   readonly #options: ControllerOptions;
   readonly #places: ControllerProcess[] = [];
@@ -128,17 +128,17 @@ export class Controllers {
     for (const place of [0, 1]) this.#fill(place);
   }
 
-  /** Those that run now. */
+  /** The controllers that run now. */
   get running(): readonly ControllerProcess[] {
     return this.#places.filter(({ alive }) => alive);
   }
 
-  /** How often a log says something. */
+  /** How many log lines have a message. */
   count(msg: string): number {
     return this.lines.filter((line) => line.msg === msg).length;
   }
 
-  /** Ends all of them, by their pids. */
+  /** Ends all controllers, by their pids. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(this.#places.map((process) => process.close()));

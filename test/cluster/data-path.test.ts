@@ -1,4 +1,4 @@
-/** docs/data-path.md, seen in the kernel of the node that holds the VIP. */
+/** Checks docs/data-path.md against the kernels of the nodes. */
 import assert from 'node:assert/strict';
 import { afterEach, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
@@ -18,7 +18,7 @@ afterEach(() => berth.cleanUp(lab));
 
 const both = 'ipFamilyPolicy: RequireDualStack';
 
-/** The IPv4 and the IPv6 address of a Service that the client reaches by both. */
+/** Creates a Service that the client reaches by IPv4 and IPv6, and returns both addresses, the IPv4 one first. */
 async function servedVips(): Promise<readonly string[]> {
   await lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6));
   await lab.apply(berth.serviceManifest('one', both));
@@ -28,7 +28,7 @@ async function servedVips(): Promise<readonly string[]> {
   return vips;
 }
 
-test("kube-proxy's rule for the VIP jumps into the chain that its NodePort uses, in both families", async () => {
+test("kube-proxy's rule for a VIP jumps to the chain that the Service's NodePort uses, in both families", async () => {
   const [ipv4, ipv6] = await servedVips();
   const nodePort = (await lab.api.get<ServiceObject>('services', 'one')).spec.ports[0]?.nodePort;
   for (const [program, destination] of [
@@ -47,7 +47,7 @@ test("kube-proxy's rule for the VIP jumps into the chain that its NodePort uses,
   }
 });
 
-/** The capabilities of a node's speaker, as its kernel knows them (capabilities(7)); it can get no others. */
+/** The capabilities of a node's speaker in the kernel, with all that it could ever get (capabilities(7)). */
 async function capabilities(node: LabHost): Promise<readonly string[]> {
   const { stdout } = await node.exec(['sh', '-c', 'grep Cap /proc/$(pgrep -f "[m]ain.js speaker")/status']);
   const bounds = [...stdout.matchAll(/Cap(?:Prm|Eff|Bnd):\s*([0-9a-f]+)/g)].map(([, mask]) => Number(`0x${mask}`));
@@ -61,7 +61,7 @@ async function hasTables(node: LabHost): Promise<boolean> {
   return /berth/.test((await node.exec(['nft', 'list', 'tables'])).stdout);
 }
 
-/** As after a reboot: a speaker without rules of its own leaves those of another one, which run out. */
+/** Removes Berth's tables, as a reboot does. A speaker without rules leaves the tables of an earlier speaker, and these expire. */
 async function removeTables(node: LabHost): Promise<void> {
   const families = ['ip', 'ip6', 'arp', 'netdev'].map(
     (family) => `add table ${family} berth; delete table ${family} berth`,
@@ -70,7 +70,7 @@ async function removeTables(node: LabHost): Promise<void> {
   assert.equal(code, 0, stderr);
 }
 
-test('the VIP is on no interface, and the speaker has NET_RAW and NET_ADMIN alone', async () => {
+test('the VIP is on no interface, and the speaker has only NET_RAW and NET_ADMIN', async () => {
   const vips = await servedVips();
   for (const node of lab.nodes) {
     const { stdout } = await node.exec(['ip', '-o', 'address']);
@@ -79,11 +79,11 @@ test('the VIP is on no interface, and the speaker has NET_RAW and NET_ADMIN alon
     const listing = (await node.exec(['nft', 'list', 'tables'])).stdout;
     const tables = [...listing.matchAll(/^table (\w+ berth)$/gm)].map(([, table]) => table);
     assert.deepEqual(tables.sort(), ['arp berth', 'ip berth', 'ip6 berth', 'netdev berth']);
-    assert.equal(listing.match(/berth/g)?.length, tables.length, 'something of ours is elsewhere');
+    assert.equal(listing.match(/berth/g)?.length, tables.length, 'Berth has an unexpected table');
   }
 });
 
-test('without the nftables rules the speaker has NET_RAW alone, serves, and puts nothing into the kernel', async (t) => {
+test('without nftables rules the speaker has only NET_RAW, serves VIPs, and puts nothing into the kernel', async (t) => {
   t.after(() => berth.installBerth(lab));
   await berth.installBerth(lab, ['speaker.nftables.enabled=false']);
   for (const node of lab.nodes) await removeTables(node);
@@ -94,14 +94,14 @@ test('without the nftables rules the speaker has NET_RAW alone, serves, and puts
   }
 });
 
-test('a speaker that may not write rules serves all the same, and says why there are none', async (t) => {
+test('a speaker that may not load rules still serves VIPs, and reports why there are no rules', async (t) => {
   const isMade = `{"spec":{"template":{"spec":{"containers":[{"name":"speaker","securityContext":{"capabilities":{"add":`;
   const grant = (names: string) => {
     const patch = `${isMade}[${names}]}}}]}}}}`;
     return lab.kubectl(['-n', berth.namespace, 'patch', 'daemonset', 'berth-speaker', '-p', patch]);
   };
   t.after(async () => {
-    // Who has patched a field owns it: Helm would not change it any more.
+    // The program that has patched a field owns it: Helm would not change it any more.
     await lab.api.delete('daemonsets', 'berth-speaker', { namespace: berth.namespace });
     await berth.installBerth(lab);
   });
@@ -116,7 +116,7 @@ test('a speaker that may not write rules serves all the same, and says why there
     assert.match(message, /NotPermitted/);
     return true;
   });
-  // The address may still be moving: all speakers are new, and a move is made before the old holder falls silent.
+  // The address may still be moving: all speakers are new, and in a planned move the new holder answers before the old one stops.
   await eventually('one host that answers', async () => (await berth.answeringMacs(lab, vip)).size === 1);
   await berth.get(lab, vip);
   for (const node of lab.nodes) {
@@ -125,7 +125,7 @@ test('a speaker that may not write rules serves all the same, and says why there
   }
 });
 
-test('packets of a VIP are counted, and told to Prometheus, while the VIP is there', async () => {
+test('packets of a VIP are counted, and the metrics have the count while the VIP exists', async () => {
   const vips = await servedVips();
   const metrics = async () => {
     const texts = lab.nodes.map((node) => node.exec(['curl', '-sS', '--max-time', '2', '127.0.0.1:7931/metrics']));
@@ -142,5 +142,5 @@ test('packets of a VIP are counted, and told to Prometheus, while the VIP is the
   }
   assert.match(await metrics(), /^berth_speaker_rules_loaded 1$/m);
   await lab.api.delete('services', 'one');
-  await eventually('nothing is told of what is gone', async () => !(await metrics()).includes('vip="'));
+  await eventually('no metric of the deleted VIPs', async () => !(await metrics()).includes('vip="'));
 });

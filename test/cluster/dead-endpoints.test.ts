@@ -1,4 +1,7 @@
-/** kube-proxy goes on choosing Pods of a dead node for 40 seconds: the holder's rules see to it that the client's next SYN finds another. */
+/**
+ * kube-proxy still chooses Pods of a dead node for 40 seconds.
+ * The rules on the holder make the client's next SYN reach another Pod.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
@@ -10,9 +13,9 @@ import { speakerLogs } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
 const set = 'dead_endpoints';
-/** At a third of them kube-proxy chooses the dead Pod. */
+/** The number of connections. kube-proxy chooses the dead Pod for a third of them. */
 const attempts = 40;
-/** The client's SYN is sent again each second: four chances, before Kubernetes finds out. */
+/** The client sends its SYN again every second: four tries, before Kubernetes notices the dead node. */
 const seconds = 4;
 
 before(async () => {
@@ -30,7 +33,7 @@ after(async () => {
   await berth.cleanUp(lab);
 });
 
-/** How many of the client's attempts, all at the same time, get no answer. */
+/** Makes all attempts of the client at the same time, and returns how many get no answer. */
 async function failed(vip: string): Promise<number> {
   const ask = `curl -s -o /dev/null --fail --max-time ${seconds} http://${vip}/hostname || echo failed`;
   const all = `for i in $(seq ${attempts}); do (${ask}) & done; wait`;
@@ -39,31 +42,31 @@ async function failed(vip: string): Promise<number> {
 }
 
 /**
- * Connections that found no Pod stay in a node's conntrack for two minutes. Who asks from the same port again meanwhile is sent to the same
- * Pod, even when that is long gone.
+ * Removes connections that reached no Pod from a node's conntrack, where they would stay for two minutes.
+ * Until then a client that uses the same port again is sent to the same Pod, even if that Pod is long gone.
  */
 async function forgetAttempts(node: LabHost): Promise<void> {
   await node.exec(['conntrack', '-D', '-p', 'tcp', '--state', 'SYN_SENT']);
 }
 
-/** The node that holds an address, and one of the others. */
+/** The node that holds an address, and another node. */
 async function holderAndOther(vip: string): Promise<readonly [LabHost, LabHost]> {
   const [mac] = await eventually('one host that answers', async () => {
     const all = await berth.answeringMacs(lab, vip);
     return all.size === 1 && all;
   });
-  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
   return [holder, lab.nodes.find((node) => node !== holder) ?? assert.fail()];
 }
 
-test('new connections find another Pod than those of a dead node, and with our rule alone', async (t) => {
+test('new connections avoid the Pods of a dead node, and do so only with the rule of Berth', async (t) => {
   const began = new Date();
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
   const pods = await lab.api.list<Pod>('pods', { labelSelector: 'app=web' });
   assert.equal(new Set(pods.map(({ spec }) => spec.nodeName)).size, lab.nodes.length, 'not every node has a Pod');
   const [holder, dead] = await holderAndOther(vip);
-  /** How many attempts fail when the node has just died; the rule forgets what it knows where that is wanted. */
+  /** How many attempts fail when the node has just died. With `forget`, the rule's set is empty meanwhile. */
   const failedWithout = async (forget: boolean) => {
     await lab.cutLink(dead);
     const known = async () => {
@@ -84,7 +87,7 @@ test('new connections find another Pod than those of a dead node, and with our r
       },
     );
     await berth.nodeIsReady(lab, dead);
-    await eventually('no failure', async () => (await failed(vip)) === 0);
+    await eventually('no failed attempt', async () => (await failed(vip)) === 0);
     return count;
   };
   assert.equal(await failed(vip), 0);
@@ -92,8 +95,8 @@ test('new connections find another Pod than those of a dead node, and with our r
 
   const withRule = await failedWithout(false);
   const withoutRule = await failedWithout(true);
-  t.diagnostic(`of ${attempts} attempts fail: ${withRule} with the rule, ${withoutRule} without`);
-  assert.ok(withRule <= 4, `with the rule ${withRule} fail: the next SYN found the dead Pod again and again`);
-  // Kubernetes has not seen yet that the node is dead.
-  assert.ok(withoutRule >= 5, `without the rule ${withoutRule} fail`);
+  t.diagnostic(`failed of ${attempts} attempts: ${withRule} with the rule, ${withoutRule} without it`);
+  assert.ok(withRule <= 4, `with the rule ${withRule} fail: the next SYN reached the dead Pod again`);
+  // Kubernetes has not noticed yet that the node is dead.
+  assert.ok(withoutRule >= 5, `without the rule only ${withoutRule} fail`);
 });

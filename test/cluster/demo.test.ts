@@ -1,4 +1,4 @@
-/** `npm run demo`, as a user runs it, on a cluster of its own and in the other mode of kube-proxy. */
+/** `npm run demo` as a user runs it: on its own cluster, and with kube-proxy in nftables mode. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ function namespaces(): string {
   return spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout;
 }
 
-test('the demo ends with HTTP 200 through the VIP and leaves nothing', () => {
+test('the demo gets HTTP 200 through the VIP and leaves no network namespaces', () => {
   const { status, output } = demo();
   assert.equal(status, 0, output);
   assert.match(output, /HTTP\/1\.1 200 OK/);
@@ -31,7 +31,7 @@ test('the demo ends with HTTP 200 through the VIP and leaves nothing', () => {
   assert.doesNotMatch(namespaces(), /berth-demo-/);
 });
 
-test('a demo whose installation fails says so, ends with 1 and leaves nothing', () => {
+test('a demo whose installation fails says so, ends with status 1 and leaves no network namespaces', () => {
   const folder = mkdtempSync(join(tmpdir(), 'berth-'));
   try {
     const helm = join(folder, 'helm');

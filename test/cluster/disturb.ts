@@ -1,4 +1,4 @@
-/** What may come between two controllers and their Lease: somebody writes it, deletes it, or a leader sleeps through it. */
+/** Disturbs the election of two controllers: the Lease is overwritten or deleted, or the leader sleeps until it has expired. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasStatus, type KubeClient } from '../../src/kube/client.ts';
 import { leasesPath } from '../../src/kube/resources.ts';
@@ -10,7 +10,7 @@ import type { ControllerProcess } from './controller-process.ts';
 import type { World } from './ha-world.ts';
 import type { EntryFact } from './history.ts';
 
-/** Who leads, by the Lease, and who waits. */
+/** The controller that leads by the Lease, and the controller that waits. */
 export interface Pair {
   readonly leader: ControllerProcess;
   readonly standby: ControllerProcess;
@@ -18,7 +18,7 @@ export interface Pair {
 
 const leasePath = `${leasesPath(namespace)}/berth-controller`;
 
-/** The Lease, in the hands of somebody who should leave it alone. */
+/** Reads and changes the controllers' Lease as a foreign program. */
 export class LeaseTamper {
   readonly #client: KubeClient;
 
@@ -26,19 +26,19 @@ export class LeaseTamper {
     this.#client = client;
   }
 
-  /** Whom it names. */
+  /** The holder that the Lease names. */
   async holder(): Promise<string> {
     const lease = await this.#client.json<{ spec?: { holderIdentity?: string } }>({ path: leasePath });
     return lease.spec?.holderIdentity ?? '';
   }
 
-  /** Names another holder, or nobody. */
+  /** Writes another holder into the Lease, or an empty one. */
   async give(holderIdentity: string): Promise<void> {
     const contentType = 'application/merge-patch+json';
     await this.#unlessGone({ method: 'PATCH', path: leasePath, contentType, body: { spec: { holderIdentity } } });
   }
 
-  /** Deletes it. */
+  /** Deletes the Lease. */
   remove(): Promise<void> {
     return this.#unlessGone({ method: 'DELETE', path: leasePath });
   }
@@ -50,10 +50,10 @@ export class LeaseTamper {
   }
 }
 
-/** Who leads and who waits, once there are both. */
+/** Waits until there are a leader and a standby controller, and returns both. */
 export function pairOf({ controllers }: World, lease: LeaseTamper): Promise<Pair> {
   return eventually(
-    'a leader and another one',
+    'a leader and a standby controller',
     async () => {
       const holder = await lease.holder();
       const leader = controllers.running.find(({ identity }) => identity === holder);
@@ -64,23 +64,26 @@ export function pairOf({ controllers }: World, lease: LeaseTamper): Promise<Pair
   );
 }
 
-/** Where the moment of a way does not come, as on a machine that has other work to do, it is waited for again. */
+/** On a busy machine the moment for a disturbance may not come. It is awaited at most this often. */
 const mostTries = 4;
 const momentMs = 20_000;
-/** The other leader has so long for its part: one that sleeps past its deadline for renewal writes nothing when it wakes. */
+/**
+ * The new leader has this time for its part. It is short, because a former leader that sleeps past its renewal deadline writes nothing
+ * when it wakes.
+ */
 const asleepMs = 1_500;
 
-/** Ways to get two controllers that both believe that they lead, over and over. */
+/** Makes two controllers both believe that they lead, again and again, in several ways. */
 export class Disturber {
-  /** What was done, how often; and under `missed` how often the moment for it did not come. */
+  /** How often each disturbance was done. `missed` counts the moments that did not come. */
   readonly counts: Record<string, number> = { missed: 0 };
-  /** Leaders that were woken after another one had taken over: what they still wrote then is what this is about. */
+  /** Leaders that were woken after another controller had taken over. Their late writes are the purpose of all this. */
   readonly woken: { readonly process: string; readonly at: number }[] = [];
   readonly #world: World;
   readonly #lease: LeaseTamper;
-  /** Services that move together; nobody else touches them. */
+  /** Services that move together. No other part of the test changes them. */
   readonly #flock: readonly Slot[];
-  /** As many older ones, which have precedence when both ask for a free address. */
+  /** As many older Services, which have precedence when both request a free address. */
   readonly #rivals: readonly Slot[];
 
   constructor(world: World, flock: readonly Slot[], rivals: readonly Slot[]) {
@@ -90,7 +93,7 @@ export class Disturber {
     this.#rivals = rivals;
   }
 
-  /** Does each of its ways as often as it is written here, in random order, or throws; all controllers are awake afterwards. */
+  /** Does each disturbance as often as the lists below name it, in random order, or throws. Afterwards all controllers are awake. */
   async run(): Promise<void> {
     const { random } = this.#world;
     const { usurp, erase, oversleep, strike, boomerang, latecomer } = this;
@@ -103,7 +106,7 @@ export class Disturber {
     }
   }
 
-  /** Does one of them. */
+  /** Does one disturbance. */
   async #do(way: (pair: Pair) => Promise<boolean>): Promise<void> {
     for (let tries = 0; tries < mostTries; tries++) {
       const isDone = await way.call(this, await pairOf(this.#world, this.#lease));
@@ -114,7 +117,7 @@ export class Disturber {
     throw new Error(`the moment for ${way.name} did not come in ${mostTries} tries`);
   }
 
-  /** Log lines of writes that a leader made after it was woken and was none any more. */
+  /** How many writes former leaders logged after they were woken. */
   lateWrites(): number {
     const writes = ['address allocated', 'address released'];
     return this.#world.controllers.lines.filter(({ process, time, msg }) =>
@@ -122,31 +125,31 @@ export class Disturber {
     ).length;
   }
 
-  /** How often a leader found out that another one led. Until then both believed that they did. */
+  /** How often a leader noticed that another controller leads. Until then both believed that they lead. */
   lostLeads(): number {
     const { lines } = this.#world.controllers;
     return lines.filter(({ level, msg }) => level === 'error' && msg.startsWith('lost lease')).length;
   }
 
-  /** The other one leads at once; the leader learns of it when it renews. */
+  /** Gives the Lease to the standby controller. The leader notices it at its next renewal. */
   async usurp({ standby }: Pair): Promise<boolean> {
     await this.#lease.give(standby.identity ?? '');
     return true;
   }
 
-  /** Both may take it. */
+  /** Deletes the Lease, so that both controllers may take it. */
   async erase(): Promise<boolean> {
     await this.#lease.remove();
     return true;
   }
 
-  /** The leader sleeps for longer than the Lease's time. */
+  /** The leader sleeps until its Lease has expired. */
   async oversleep({ leader }: Pair): Promise<boolean> {
     await this.#whileAsleep(leader, () => delay(this.#world.random.between(3_100, 3_900)));
     return true;
   }
 
-  /** The leader falls asleep in the middle of its writes, and the other one leads at once. */
+  /** The leader falls asleep in the middle of its writes, and the standby controller gets the Lease at once. */
   async strike({ leader, standby }: Pair): Promise<boolean> {
     const { history, random } = this.#world;
     const kind = random.pick(['entry', 'service'] as const);
@@ -160,9 +163,10 @@ export class Disturber {
   }
 
   /**
-   * Services move away, and the leader falls asleep while it deletes the entries that they left: after it has looked at a Service, and
-   * before the deletion. The Services want to go back, and the other leader lets them, as their old entries are still there. The
-   * deletions of him who wakes then must fail, or rivals that want the addresses get them, too, when the Services leave once more.
+   * Services move to other addresses. The leader falls asleep while it deletes their old entries: after it has read a Service, and before
+   * the deletion. The Services request their old addresses again, and the new leader grants them, because the old entries still exist.
+   * When the former leader wakes, its deletions must fail. Otherwise rivals that request these addresses would get them, too, when the
+   * Services leave once more.
    */
   async boomerang(pair: Pair): Promise<boolean> {
     const [home, away] = this.#routes();
@@ -178,9 +182,9 @@ export class Disturber {
   }
 
   /**
-   * Services move away, and the leader falls asleep after it has created their new entries, and before it writes their statuses. They want
-   * to stay after all, the other leader deletes the new entries, and rivals get the addresses. The statuses that he who wakes writes then
-   * must be refused.
+   * Services move to other addresses. The leader falls asleep after it has created their new entries, and before it writes their statuses.
+   * The Services request their old addresses again, the new leader deletes the new entries, and rivals get the new addresses.
+   * When the former leader wakes, the API server must refuse its statuses.
    */
   async latecomer(pair: Pair): Promise<boolean> {
     const [home, away] = this.#routes();
@@ -193,12 +197,12 @@ export class Disturber {
     });
   }
 
-  /** Where the flock is, and where it is sent to. */
+  /** The addresses that the flock has, and the addresses that it moves to. */
   #routes(): readonly [readonly string[], readonly string[]] {
     return [this.#flock.map(({ own }) => own[0]), this.#flock.map(({ own }) => own[1])];
   }
 
-  /** Every Service to an address of its own. False if they do not get there. */
+  /** Sends every Service to an address of its own. False if they do not all get it in time. */
   async #settle(home: readonly string[]): Promise<boolean> {
     const { churn } = this.#world;
     await churn.all(this.#rivals, (slot) => churn.ask(slot, slot.own[0]));
@@ -239,7 +243,7 @@ export class Disturber {
     return churn.all(slots, (slot) => churn.ask(slot, addresses[slots.indexOf(slot)]));
   }
 
-  /** How many of the Services show their address of these. */
+  /** How many of the Services show the address that is meant for them. */
   #count(slots: readonly Slot[], addresses: readonly string[]): number {
     const { history } = this.#world;
     return slots.filter(({ key }, index) => history.shownBy(key).some((ip) => ip === addresses[index])).length;
@@ -256,7 +260,7 @@ export class Disturber {
   }
 }
 
-/** Waits for something that need not happen, and tells whether it did. */
+/** Waits for something that may not happen, and returns whether it happened. */
 function within(timeoutMs: number, condition: () => boolean): Promise<boolean> {
   return eventually('', condition, { timeoutMs, everyMs: 20 }).catch(() => false);
 }

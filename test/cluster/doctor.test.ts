@@ -1,4 +1,4 @@
-/** Break it, and find the cause in one command. */
+/** Breaks the cluster in many ways: one command must find each cause. */
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
@@ -23,7 +23,7 @@ interface Finding {
 }
 
 const doctor = async () => (await askCli<{ findings: readonly Finding[] }>(lab, 'doctor')).findings;
-/** `severity where` of what a check found. */
+/** The findings of one check, each as `severity where`. */
 const of = (findings: readonly Finding[], id: string) =>
   findings.filter((one) => one.id === id).map(({ severity, where }) => `${severity} ${where}`.trim());
 const must = async (host: typeof stranger, ...argv: readonly string[]) => {
@@ -34,7 +34,7 @@ const firewall = `table inet doctor_test {
   chain input { type filter hook input priority -10; udp dport 7932 drop; }
   chain output { type filter hook output priority -10; udp dport 7932 drop; }
 }`;
-/** As kubeadm writes it. The lab gives kube-proxy its settings on the command line. */
+/** kube-proxy's ConfigMap, as kubeadm writes it. The lab gives kube-proxy its settings on the command line. */
 const kubeProxy = (mode: string, strictArp: boolean) => `
 apiVersion: v1
 kind: ConfigMap
@@ -94,9 +94,9 @@ after(async () => {
   await berth.cleanUp(lab);
 });
 
-test('where nothing is wrong the doctor finds no error, and says what it could not look at', async () => {
+test('in a healthy cluster the doctor finds no error, and reports what it could not check', async () => {
   const findings = await eventually(
-    'a verdict without an error',
+    'findings without an error',
     async () => {
       const all = await doctor();
       return all.some(({ severity }) => severity === 'error') ? undefined : all;
@@ -120,7 +120,7 @@ test('where nothing is wrong the doctor finds no error, and says what it could n
   assert.match(stdout, /0 error, \d+ warn/);
 });
 
-test('the doctor finds each of many faults at once, and says where it is and what to do', async () => {
+test('the doctor finds many faults at once, and says where each is and what to do', async () => {
   assert.ok(first && third);
   // Another load balancer that runs, and one that does not.
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
@@ -129,7 +129,7 @@ test('the doctor finds each of many faults at once, and says where it is and wha
       '---',
     ),
   );
-  // A pool with addresses of nodes, one of Pods, one that no advertisement covers, and one of a link beside the default route.
+  // Pools with addresses of nodes, of Pods, and of a link without the default route. No advertisement covers the first two.
   const podIp = await lab.kubectl([
     '-n',
     berth.namespace,
@@ -157,7 +157,7 @@ test('the doctor finds each of many faults at once, and says where it is and wha
     '-c',
     'echo 1 > /proc/sys/net/ipv4/conf/side0/rp_filter; echo 1 > /proc/sys/net/ipv4/conf/eth0/proxy_arp',
   );
-  // Pod Security that complains; IPVS without strictARP.
+  // Pod Security with warnings, and IPVS without strictARP.
   await lab.kubectl([
     'label',
     'namespace',
@@ -167,7 +167,7 @@ test('the doctor finds each of many faults at once, and says where it is and wha
     'pod-security.kubernetes.io/enforce=privileged',
   ]);
   await lab.apply(kubeProxy('ipvs', false));
-  // A Service of a class that nobody serves, and an address that another host has.
+  // A Service of a class that no program serves, and an address that another host uses.
   await lab.apply(berth.serviceManifest('classed', 'loadBalancerClass: example.org/none'));
   await must(stranger, 'ip', 'address', 'add', `${stolen}/32`, 'dev', 'eth0');
   await lab.apply(berth.serviceManifest('robbed', `loadBalancerIP: ${stolen}`));
@@ -180,7 +180,7 @@ test('the doctor finds each of many faults at once, and says where it is and wha
       (await lab.kubectl(['get', 'ipallocation', stolen, '--ignore-not-found', '-o', path])) === 'AddressTaken',
   );
 
-  const findings = await eventually('the firewall to be noticed', async () => {
+  const findings = await eventually('the findings about the firewall', async () => {
     const all = await doctor();
     return of(all, 'LivenessBlocked').length >= 3 ? all : undefined;
   });
@@ -199,22 +199,22 @@ test('the doctor finds each of many faults at once, and says where it is and wha
   };
   for (const [id, wheres] of Object.entries(expected))
     assert.deepEqual([...of(findings, id)].sort(), [...wheres].sort(), id);
-  // The pool with a Pod's address makes the bridge of the Pods such a link too.
+  // There may be more: the pool with a Pod's address also makes the Pods' bridge a link without the default route.
   assert.ok(of(findings, 'ReturnPath').includes(`info node ${first.name}, link side0`));
   assert.ok(of(findings, 'StrictReversePath').includes(`warn node ${first.name}, link side0`));
   const conflict = findings.find(({ id }) => id === 'DuplicateAddress');
   const mac = (await stranger.exec(['cat', '/sys/class/net/eth0/address'])).stdout.trim();
-  assert.match(conflict?.what ?? '', new RegExp(mac), 'it names the host');
+  assert.match(conflict?.what ?? '', new RegExp(mac), 'the finding does not name the host');
   assert.ok(
     findings.every(({ severity, todo }) => !['error', 'warn'].includes(severity) || todo !== ''),
-    'it says what to do',
+    'a finding does not say what to do',
   );
   const { code, stdout } = await runCli(lab, 'doctor');
   assert.equal(code, 1);
   assert.match(stdout, /ERROR {3}LivenessBlocked[\s\S]*UDP 7932/);
 });
 
-test('without the nftables rules IPVS without strictARP is an error, and a namespace that lets no speaker start too', async () => {
+test('without nftables rules, IPVS without strictARP is an error, and so is a namespace that allows no speaker', async () => {
   await berth.installBerth(lab, ['speaker.nftables.enabled=false']);
   await lab.kubectl([
     'label',
@@ -232,7 +232,7 @@ test('without the nftables rules IPVS without strictARP is an error, and a names
   assert.deepEqual(of(findings, 'PodSecurity'), [`error namespace ${berth.namespace}`]);
 });
 
-/** May read what every command reads, and nothing else. */
+/** A service account that may read only the objects that every command reads. */
 const reader = `
 apiVersion: v1
 kind: ServiceAccount
@@ -262,7 +262,7 @@ roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ${kind}, name: doctor-test
 subjects: [{ kind: ServiceAccount, name: reader, namespace: doctor-test }]
 `;
 
-test('the doctor tells a user with few rights what it could not look at', async () => {
+test('the doctor reports to a user with few rights what it could not check', async () => {
   await lab.apply('{ apiVersion: v1, kind: Namespace, metadata: { name: doctor-test } }');
   await lab.apply([reader, binding('ClusterRole'), binding('Role')].join('\n---\n'));
   const token = (await lab.kubectl(['-n', 'doctor-test', 'create', 'token', 'reader'])).trim();

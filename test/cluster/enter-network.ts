@@ -1,4 +1,4 @@
-/** Lets this process talk from a host of the lab: thousands of requests are too many for a program started for each. */
+/** Lets this process send requests from a host of the lab: thousands of requests are too many to start a program for each. */
 import { closeSync, openSync } from 'node:fs';
 import koffi from 'koffi';
 import type { LabHost } from '../lab/cluster.ts';
@@ -6,7 +6,7 @@ import type { LabHost } from '../lab/cluster.ts';
 /** CLONE_NEWNET of setns(2). */
 const networkNamespace = 0x4000_0000;
 
-/** From now on the sockets of this thread, and the programs that it starts, are in the host's network namespace: setns(2). */
+/** Moves this thread, with its new sockets and the programs that it starts, into the host's network namespace (setns(2)). */
 export function enterNetworkOf(host: LabHost): void {
   const setns = koffi.load(null).func('int setns(int fd, int type)');
   const file = openSync(`/run/netns/${host.namespace}`, 'r');

@@ -1,6 +1,6 @@
 /**
- * Runs at the client: asks every one of some addresses, all the while, until its input ends; then it tells how it went, as JSON. Each
- * attempt is a new connection.
+ * Runs on the client: sends requests to each of the given addresses until its standard input ends, then prints the results as JSON.
+ * Each attempt is a new connection.
  */
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,7 +15,7 @@ const asked = new Map(
 );
 let isOver = false;
 
-/** One attempt; `connectMs` is the time until the kernel at the other end has taken the connection. */
+/** One attempt; `connectMs` is the time until the kernel at the other end has accepted the connection. */
 function attempt(target: string): Promise<{ readonly connectMs: number; readonly failure: string | undefined }> {
   const startedAt = performance.now();
   let connectMs = timeoutMs;
@@ -32,7 +32,7 @@ function attempt(target: string): Promise<{ readonly connectMs: number; readonly
   });
 }
 
-/** Did the connection end after it was taken? A refused one says ECONNREFUSED, at connect. */
+/** Whether the connection ended after it was accepted. A refused connection fails with ECONNREFUSED. */
 function isReset(failure: string): boolean {
   return failure === 'read ECONNRESET' || failure === 'socket hang up';
 }

@@ -1,34 +1,34 @@
-/** Asks every one of some addresses all the while. */
+/** Sends requests to several addresses all the time. */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import type { LabHost } from '../lab/cluster.ts';
 
-/** What became of the attempts to reach an address. */
+/** The results of the attempts to reach an address. */
 export interface Asked {
   count: number;
   readonly failures: string[];
-  /** Connections that were taken and then ended without an answer: they were under way when their address went to another node. */
+  /** Connections that were accepted and then ended without an answer: they were open when their address moved to another node. */
   readonly broken: string[];
-  /** Until the longest attempt was taken by the kernel at the other end: whether the machine is slow to answer has no say in it. */
+  /** The longest time until the kernel at the other end accepted a connection. A slow answer after that does not count. */
   longestConnectMs: number;
 }
 
-/** A first packet that is lost is sent again after a second (RFC 6298). */
+/** A lost SYN is sent again after a second (RFC 6298), so a connection that takes less time has lost none. */
 const lostMs = 950;
 /**
- * From one load balancer to the other; and, while the speakers of the former one end one after the other, to the next of them, which tells
- * all hosts that it has the address, and back.
+ * An address moves from the former load balancer to Berth. The speakers of the former one end one after the other: meanwhile the address
+ * may move to the next of them, which announces it to all hosts, and back.
  */
 const mostMoves = 3;
 
-/** Attempts that go on until their end is asked for. */
+/** Attempts that continue until they are ended. */
 export class Everything {
   readonly #child: ChildProcess;
   readonly #told: Promise<string>;
   #errors = '';
 
-  /** Begins; each target is an address and port, as in a URL. */
+  /** Starts the attempts. Each target is an address and port, as in a URL. */
   constructor(client: LabHost, targets: readonly string[]) {
     const program = new URL('./every-process.ts', import.meta.url).pathname;
     this.#child = client.spawn([process.execPath, program, JSON.stringify(targets)], { stdio: 'pipe' });
@@ -38,8 +38,8 @@ export class Everything {
   }
 
   /**
-   * Ends it: every one was asked, and each attempt to connect was taken, without a packet that was lost. One that was under way while its
-   * address moved may have ended: of a pair of load balancers neither keeps the connections of the other.
+   * Ends the attempts and checks them: each address had enough attempts, and each connection was accepted without a lost packet.
+   * A connection that was open while its address moved may have ended: neither load balancer keeps the connections of the other.
    */
   async wasServed(atLeast: number): Promise<void> {
     this.#child.stdin?.end();
@@ -52,7 +52,7 @@ export class Everything {
     assert.deepEqual(wrong, []);
   }
 
-  /** Ends it, whatever has come of it. */
+  /** Ends the attempts without a check. */
   close(): void {
     this.#child.kill('SIGKILL');
   }

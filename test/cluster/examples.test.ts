@@ -1,4 +1,4 @@
-/** Every file of `examples/`, applied by kubectl as it is, but for the addresses and the Pods' port, which are the lab's. */
+/** Every file of `examples/`, applied by kubectl. Only the addresses and the Pods' port are replaced by those of the lab. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
@@ -18,7 +18,7 @@ const ipv4 = (last: number | '') => subnet.vips.replace(/\d+-.*$/, `${last}`);
 /** The lab's address that stands for `2001:db8:0:1::N`. */
 const ipv6 = (last: string) => subnet.vipsIpv6.replace(/[0-9a-f]+-.*$/, last);
 
-/** The namespace that an example makes. */
+/** The namespace that an example creates. */
 const shop = 'shop';
 
 before(async () => {
@@ -30,7 +30,7 @@ afterEach(async () => {
   await lab.api.deleteAll('services', { namespace: shop });
   await berth.cleanUp(lab);
 });
-// Another file makes a namespace of this name: it must not find one that is on its way out.
+// Another test file creates a namespace of this name: it must not find one that is being deleted.
 after(() => lab.api.delete('namespaces', shop));
 
 /** Applies an example. */
@@ -76,38 +76,38 @@ async function isHeldBy(node: LabHost, address: string): Promise<void> {
   });
 }
 
-/** The Pods see the client, whichever of them answers. */
+/** Checks that the Pod that answers sees the client's own address. */
 async function seesClient(address: string): Promise<void> {
   const seen = await eventually(`an answer from ${address}`, () => get(client, { address }, '/clientip'));
   assert.equal(seen.trim().replace(/:\d+$/, ''), client.ip);
 }
 
-test('one pool and one Service', async () => {
+test('a Service gets the first address of a pool', async () => {
   await apply('pool-and-service.yaml');
   await has('web', ipv4(10));
   await isServed(ipv4(10));
 });
 
-test('a Service of both families', async () => {
+test('a Service of both families gets an address of each', async () => {
   await apply('both-families.yaml');
   await has('web', `${ipv4(10)} ${ipv6('10')}`);
   await isServed(ipv4(10));
   await isServed(ipv6('10'));
 });
 
-test('a pool for one namespace only', async () => {
+test('a pool for one namespace serves only that namespace', async () => {
   await apply('pool-for-one-namespace.yaml');
   await has('web', ipv4(10), shop);
   await waits('web', 'NoPool');
 });
 
-test('a fixed address', async () => {
+test('a Service gets the fixed address that it requests', async () => {
   await apply('fixed-address.yaml');
   await has('web', ipv4(42));
   await isServed(ipv4(42));
 });
 
-test('one address for two Services', async () => {
+test('two Services share one address', async () => {
   await apply('shared-address.yaml');
   await has('web', ipv4(10));
   await has('web-admin', ipv4(10));
@@ -115,7 +115,7 @@ test('one address for two Services', async () => {
   await isServed(ipv4(10), 8443);
 });
 
-test('addresses that only some nodes announce', async () => {
+test('only the selected nodes announce the addresses', async () => {
   for (const node of lab.nodes.slice(1)) {
     await lab.kubectl(['label', 'node', node.name, 'example.com/edge=true']);
     try {
@@ -130,23 +130,23 @@ test('addresses that only some nodes announce', async () => {
   }
 });
 
-test("Pods that see the client's address", async () => {
+test("Pods see the client's address", async () => {
   await apply('client-address.yaml');
   await has('web', ipv4(10));
   await isServed(ipv4(10));
   await seesClient(ipv4(10));
 });
 
-test("all Pods take part, and see the client's address", async () => {
+test("all Pods answer, and see the client's address", async () => {
   await apply('client-address-all-pods.yaml');
   await has('web', ipv4(10));
   const pods = await lab.api.list<Pod>('pods', { labelSelector: 'app=web' });
   const withPods = lab.nodes.map(({ name }) => name).filter((name) => pods.some(({ spec }) => spec.nodeName === name));
-  assert.ok(withPods.length > 1, 'all Pods are at one node');
+  assert.ok(withPods.length > 1, 'all Pods run on one node');
   const over = new RegExp(`over ${withPods.join(', ')}(,|$)`);
-  // A node takes part once it has lived for ten seconds without a break.
+  // A node takes part once it has been alive for ten seconds without a break.
   const isSpread = async () => over.test((await spreadOf(lab, ipv4(10)))?.message ?? '');
-  await eventually(`a spread ${over}`, isSpread, { timeoutMs: 60_000 });
+  await eventually(`the condition Spread matches ${over}`, isSpread, { timeoutMs: 60_000 });
   await eventually('answers of all Pods', async () => {
     const found = await answers(client, { address: ipv4(10) }, { connections: 60 });
     assert.deepEqual([...found].sort(), pods.map(({ metadata }) => metadata.name).sort());
@@ -155,15 +155,15 @@ test("all Pods take part, and see the client's address", async () => {
   await seesClient(ipv4(10));
 });
 
-test('a node that gives its addresses away', async () => {
+test('a drained node gives its addresses away', async () => {
   await apply('pool-and-service.yaml');
   await has('web', ipv4(10));
   const [mac] = await berth.macsOf(lab, ipv4(10));
-  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
   const patch = new URL('drain-node.yaml', folder).pathname;
   await lab.kubectl(['patch', 'node', holder.name, '--patch-file', patch]);
   try {
-    await eventually('another holder on record', async () => {
+    await eventually('another holder in the ledger', async () => {
       const { status } = await lab.api.get<Entry>('ipallocations', ipv4(10));
       const node = status?.holder?.node;
       return node !== undefined && node !== holder.name;
@@ -178,7 +178,7 @@ test('a node that gives its addresses away', async () => {
   }
 });
 
-test('a quota, and an address that becomes free', async () => {
+test('a Service over the quota waits until an address of its namespace is free', async () => {
   await apply('quota.yaml');
   await has('web-1', ipv4(10));
   await has('web-2', ipv4(11));
@@ -187,13 +187,13 @@ test('a quota, and an address that becomes free', async () => {
   await has('web-3', ipv4(10));
 });
 
-test('a Service that another implementation gave its address', async () => {
+test('a Service keeps the address that another implementation gave it', async () => {
   await lab.apply(berth.serviceManifest('web'));
   const status = JSON.stringify({ status: { loadBalancer: { ingress: [{ ip: ipv4(42) }] } } });
   await lab.kubectl(['patch', 'service', 'web', '--subresource=status', '--type=merge', '--patch', status]);
   assert.deepEqual(await berth.ledgerOf(lab), []);
   await apply('take-over.yaml');
-  await eventually('an entry of the ledger', async () => (await berth.ledgerOf(lab)).includes(ipv4(42)));
+  await eventually('the ledger entry', async () => (await berth.ledgerOf(lab)).includes(ipv4(42)));
   await eventually('Allocated', async () => {
     const service = await lab.api.get<ServiceObject>('services', 'web');
     return conditionIn(service, 'berth.dev/Allocated')?.status === 'True';

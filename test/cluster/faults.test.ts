@@ -1,4 +1,4 @@
-/** What breaks, and what must go on meanwhile. */
+/** Faults, and the work that must continue during each of them. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => berth.cleanUp(lab));
 after(() => lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']));
 
-test('without the API server VIPs are answered, and afterwards the work goes on', async () => {
+test('without the API server VIPs are answered, and afterwards new Services are served', async () => {
   const vip = await berth.addressOf(lab, 'one');
   const macs = await berth.answeringMacs(lab, vip);
   await lab.stopApiServer();
@@ -44,7 +44,7 @@ test('without the API server VIPs are answered, and afterwards the work goes on'
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
 });
 
-test('when the leading controller dies without a word, the other one serves', async () => {
+test('when the leading controller is killed, the other one gives out addresses', async () => {
   const holder = await lab.kubectl([
     '-n',
     berth.namespace,
@@ -61,7 +61,7 @@ test('when the leading controller dies without a word, the other one serves', as
   await berth.rolledOut(lab);
 });
 
-test('a restart of all speakers moves nothing, and every VIP goes on answering', async (t) => {
+test('a restart of all speakers moves no VIP, and the VIP answers all the time', async (t) => {
   await lab.apply(probed(backends));
   t.after(() => lab.kubectl(['delete', 'daemonset,service', backends, '--ignore-not-found']));
   await lab.kubectl(['rollout', 'status', `daemonset/${backends}`, '--timeout=90s']);
@@ -71,7 +71,7 @@ test('a restart of all speakers moves nothing, and every VIP goes on answering',
     const { prober, vip } = scene;
     const record = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node} {.status.holder.term}'];
     const recorded = async () => (await lab.kubectl(record)).trim();
-    const before = await eventually('a record', async () => (await recorded()) || undefined);
+    const before = await eventually('a holder in the ledger', async () => (await recorded()) || undefined);
     const earlier = await names();
     const logs = followSpeakers(lab);
     const found = await prober.during(async () => {
@@ -79,7 +79,7 @@ test('a restart of all speakers moves nothing, and every VIP goes on answering',
       await berth.rolledOut(lab);
     }, 500);
     const stayed = (await names()).filter((name) => earlier.includes(name));
-    assert.deepEqual(stayed, [], 'every speaker is another one');
+    assert.deepEqual(stayed, [], 'not every speaker was replaced');
     const lapses = lapsesIn(await logs());
     if (lapses.size === 0) {
       scene.stayed(found);
@@ -87,13 +87,13 @@ test('a restart of all speakers moves nothing, and every VIP goes on answering',
       assert.equal(await recorded(), before);
       return;
     }
-    t.diagnostic(`this machine took longer than three seconds to start a speaker of ${[...lapses.keys()]}`);
+    t.diagnostic(`this machine took longer than three seconds to start the speakers of ${[...lapses.keys()]}`);
     assert.ok(found.macs.length <= 1 + lapses.size, `${found.macs}`);
     scene.neverSilent(found);
   });
 });
 
-test('an entry of the ledger that was deleted by hand comes back with the same address', async () => {
+test('a ledger entry that is deleted by hand is created again with the same address', async () => {
   const vip = await berth.addressOf(lab, 'one');
   await lab.kubectl(['delete', 'ipallocation', vip]);
   await eventually('the entry', async () => (await berth.ledgerOf(lab)).includes(vip));
@@ -101,7 +101,7 @@ test('an entry of the ledger that was deleted by hand comes back with the same a
   await eventually('an answer', () => berth.curl(lab, vip));
 });
 
-test('an address that the ledger does not have is not announced, whatever a status says', async () => {
+test('an address without a ledger entry is not announced, even if a status shows it', async () => {
   const [, last = ''] = lab.subnet.vips.split('-');
   await lab.apply(berth.serviceManifest('injected', 'loadBalancerClass: example.com/other'));
   const status = `{"status":{"loadBalancer":{"ingress":[{"ip":"${last}"}]}}}`;
@@ -113,7 +113,7 @@ test('an address that the ledger does not have is not announced, whatever a stat
   assert.deepEqual(await berth.answeringMacs(lab, last), new Set());
 });
 
-test('a Service whose status cannot be written delays no other', async () => {
+test('a Service whose status cannot be written delays no other Service', async () => {
   const condition = {
     type: 'berth.dev/Allocated',
     status: 'Unknown',
@@ -137,7 +137,7 @@ test('a Service whose status cannot be written delays no other', async () => {
     await lab.apply(berth.serviceManifest(name));
     await berth.addressOf(lab, name);
   }
-  assert.ok(Date.now() - startedAt < 10_000, 'the others had to wait');
+  assert.ok(Date.now() - startedAt < 10_000, 'the other Services had to wait');
   const reason = 'jsonpath={.status.conditions[?(@.type=="berth.dev/Allocated")].reason}';
   assert.equal(await lab.kubectl(['get', 'service', 'one', '-o', reason]), 'Mine');
 });

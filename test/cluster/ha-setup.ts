@@ -1,4 +1,4 @@
-/** Makes room for controllers that tests run themselves, and puts everything back. */
+/** Prepares the cluster for controllers that a test runs itself, and restores it afterwards. */
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually, type Lab } from '../lab/cluster.ts';
@@ -6,7 +6,7 @@ import { installBerth, ledgerOf, placeSpeakers, scaleController } from './berth.
 import { namespaces, pool } from './churn.ts';
 import { enterNetworkOf } from './enter-network.ts';
 
-/** The advertisement spares an Event for each Service that nobody announces it; no node has that label, so it is the truth. */
+/** Without an L2Advertisement every Service would get an Event about that. No node has its label, so no node announces anything. */
 const manifests = `
 apiVersion: berth.dev/v1beta1
 kind: IPAddressPool
@@ -19,7 +19,7 @@ metadata: { name: ${pool.name} }
 spec: { ipAddressPools: [${pool.name}], nodeSelectors: [{ matchLabels: { berth.dev/no-such: node } }] }
 `;
 
-/** Stops the controllers in Pods, and makes a pool and namespaces. Gives the path of the bundle to run. */
+/** Stops the controllers in Pods, and creates a pool and namespaces. Returns the path of the bundle to run. */
 export async function prepare(lab: Lab): Promise<string> {
   enterNetworkOf(lab.controlPlane);
   // A copy: a build that starts meanwhile must not remove the program of a running controller.
@@ -34,7 +34,7 @@ export async function prepare(lab: Lab): Promise<string> {
   return join(bundleOf(lab), 'main.js');
 }
 
-/** Undoes it, every step whatever became of the others. The controllers in Pods clear the ledger. */
+/** Restores the cluster: every step runs, even if another one fails. The controllers in Pods clear the ledger. */
 export async function restore(lab: Lab): Promise<void> {
   const failures: unknown[] = [];
   const steps = [

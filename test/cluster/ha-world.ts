@@ -1,4 +1,4 @@
-/** What both tests of two controllers need: the controllers, a crowd of Services, and a record of all that becomes of them. */
+/** The setup of all tests with two controllers: the controllers, many Services, and a record of all their changes. */
 import assert from 'node:assert/strict';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -9,19 +9,19 @@ import { History, type Lists, listAll } from './history.ts';
 import { disagreements, renumberedIn, traceOf, type Violation, violationsIn } from './invariants.ts';
 import { Random } from './random.ts';
 
-/** How to begin. */
+/** Options of a {@link World}. */
 export interface WorldOptions extends ControllerOptions {
   readonly size: number;
   readonly sharing: number;
 }
 
 const settledMs = 120_000;
-/** A report of more is read by nobody. */
+/** The most violations in a report: nobody reads more. */
 const mostTraces = 4;
-/** Lines of the controllers' logs beside a failure. */
+/** A failure shows this many log lines about the wrong object, and this many from the end of the logs. */
 const mostLines = 30;
 
-/** Two controllers and a crowd of Services. */
+/** Two controllers and many Services. */
 export class World {
   readonly client: KubeClient;
   readonly random = new Random();
@@ -36,13 +36,13 @@ export class World {
     this.controllers = new Controllers(options);
   }
 
-  /** Starts to record, then the controllers. */
+  /** Starts the record, then the controllers. */
   static async begin(options: WorldOptions): Promise<World> {
     const client = new KubeClient(await connect(options.lab.kubeconfig));
     return new World(client, await History.begin(client), options);
   }
 
-  /** Makes sure that all Services are there, and that nothing is asked for that another one may have: now all of them can be served. */
+  /** Creates the missing Services, and removes requests for addresses that another Service may have. Then all of them can be served. */
   async calm(): Promise<void> {
     const { services } = await listAll(this.client);
     const there = new Map(services.map((service) => [service.key, service]));
@@ -54,7 +54,7 @@ export class World {
     });
   }
 
-  /** Waits until every Service has its address and the ledger agrees, and then looks at all that has been. */
+  /** Waits until every Service has its address and the ledger agrees, and then checks the whole history. */
   async verify(count = this.churn.slots.length): Promise<Lists> {
     const agree = (lists: Lists) => {
       const wrong = disagreements(lists);
@@ -62,7 +62,7 @@ export class World {
     };
     const settled = async () => {
       this.#mustBeSound();
-      // What the watches tell costs nothing. Only what it says at last is worth the long lists that prove it.
+      // The state from the watches costs nothing. The long lists are read only to prove a state that agrees.
       agree(this.history.now);
       const lists = await listAll(this.client);
       agree(lists);
@@ -78,12 +78,12 @@ export class World {
     return lists;
   }
 
-  /** No Service lost an address for another one that it did not ask for. */
+  /** Checks that no Service lost its address for another one that it did not request. */
   verifyNothingRenumbered(): void {
     this.#mustBeNone(renumberedIn(this.history.facts));
   }
 
-  /** Ends everything that it started, by pid, and removes the Services; the ledger is for the next controllers to clear. */
+  /** Ends all processes that it started, by pid, and removes the Services. The next controllers clear the ledger. */
   async end(): Promise<void> {
     try {
       await this.controllers.close();
@@ -110,7 +110,7 @@ export class World {
     );
   }
 
-  /** What the controllers logged about the first Service or entry that is wrong, and at last. */
+  /** The controllers' last log lines about the first Service or entry that is wrong, and their last log lines about anything. */
   #logOf([wrong = '']: readonly string[]): string {
     const name = wrong.replace(/^entry /, '').split(' ')[0] ?? '';
     const about = this.controllers.lines.filter((line) => JSON.stringify(line).includes(`"${name}"`));

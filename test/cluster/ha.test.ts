@@ -1,4 +1,4 @@
-/** Two controllers, whatever becomes of them and of the Lease between them: no address is given twice, none is lost. */
+/** Two controllers with faults of their processes and of their Lease: no address is given twice, and none is lost. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +9,7 @@ import { Disturber, LeaseTamper, pairOf } from './disturb.ts';
 import { prepare, restore } from './ha-setup.ts';
 import { World } from './ha-world.ts';
 
-/** Do Services share addresses? From the version on that knows `berth.dev/allow-shared-ip`. */
+/** Whether Services share addresses: in every version that knows `berth.dev/allow-shared-ip`. */
 const sharingIsServed = true;
 
 const lab = berth.sharedLab();
@@ -20,7 +20,7 @@ before(async () => {
 });
 after(() => restore(lab));
 
-/** What a crowd of Services does. */
+/** The operations on the Services. */
 const operations = ['create', 'remove', 'recreate', 'recreate', 'askOwn', 'askLow', 'askNothing', 'flipType'] as const;
 
 test('two controllers that both believe they lead never give an address twice', async (t) => {
@@ -38,10 +38,10 @@ test('two controllers that both believe they lead never give an address twice', 
   }));
 
   await churn.all(rivals, (slot) => churn.create(slot));
-  // Creation times are in whole seconds: rivals shall be older.
+  // Creation times are in whole seconds, and rivals must be older.
   await delay(1_000);
   await churn.all(flock, (slot) => churn.create(slot));
-  // All are created under attack, and then change until its end.
+  // All are created during the disturbances, and then change until these end.
   const changing = churn.all(crowd, (slot) => churn.create(slot)).then(() => churn.run(crowd, operations, stop.signal));
   await both(
     disturber.run().finally(() => stop.abort()),
@@ -51,12 +51,12 @@ test('two controllers that both believe they lead never give an address twice', 
   const { entries } = await world.verify();
   const shared = entries.filter(({ uids }) => uids.length > 1);
   assert.equal(shared.length > 0, sharingIsServed);
-  assert.ok(controllers.count('leading') > times(5, 8), 'the lead hardly ever changed');
-  assert.ok(disturber.woken.length > 5, 'hardly any leader overslept');
-  assert.ok(disturber.lostLeads() > 5, 'hardly ever did two of them believe that they lead');
+  assert.ok(controllers.count('leading') > times(5, 8), 'the lead changed too rarely');
+  assert.ok(disturber.woken.length > 5, 'too few leaders were woken');
+  assert.ok(disturber.lostLeads() > 5, 'two controllers too rarely believed that they lead');
 });
 
-test('controllers killed with SIGKILL again and again lose nothing, double nothing, renumber nothing', async (t) => {
+test('controllers that are killed again and again lose no address, give none twice and renumber no Service', async (t) => {
   const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '150ms' };
   const size = times(150, 300);
   const world = await World.begin({ lab, program, timing, size, sharing: sharingIsServed ? size / 5 : 0 });
@@ -69,7 +69,7 @@ test('controllers killed with SIGKILL again and again lose nothing, double nothi
   await churn.all(churn.slots, (slot) => churn.create(slot));
   const addresses = () => staying.map(({ key }) => `${key} ${history.shownBy(key)}`);
   const addressed = () => staying.every(({ key }) => history.shownBy(key).length === 1);
-  await eventually('addresses', addressed, { timeoutMs: 60_000 });
+  await eventually('an address for every Service', addressed, { timeoutMs: 60_000 });
   const before = addresses();
   const killing = async () => {
     for (let count = 0; count < times(15, 50); count++) {
@@ -90,7 +90,7 @@ test('controllers killed with SIGKILL again and again lose nothing, double nothi
   assert.deepEqual(addresses(), before);
 });
 
-/** Says what was done, and ends everything, whatever became of the test. */
+/** Reports what was done, and ends everything, also after a failure. */
 function endAfter(t: TestContext, world: World, counts: () => Readonly<Record<string, number>>): void {
   const { churn, controllers, history, random } = world;
   t.diagnostic(`seed ${random.seed}`);
@@ -105,19 +105,19 @@ function endAfter(t: TestContext, world: World, counts: () => Readonly<Record<st
   });
 }
 
-/** Waits for the end of both before it tells of a failure: nobody goes on while things are put away. */
+/** Waits for the end of both tasks before it throws a failure, so that no task runs during the cleanup. */
 async function both(...tasks: readonly [Promise<void>, Promise<void>]): Promise<void> {
   const failed = (await Promise.allSettled(tasks)).find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
 }
 
-/** Kills a controller at a moment that is worth it, and says what that moment was. */
+/** Kills a controller at a critical moment, and returns which moment it was. */
 async function killOne(world: World): Promise<string> {
   const { controllers, history, random } = world;
   const lease = new LeaseTamper(world.client);
   const way = random.pick(['starting', 'any', 'entry made', 'entry gone', 'status written'] as const);
   if (way === 'starting' || way === 'any') {
-    // A bundle needs 200 ms to its first list.
+    // A controller needs 200 ms until its first list.
     await delay(random.between(0, way === 'any' ? 500 : 300));
     const [youngest] = controllers.running.toSorted((a, b) => b.startedAt - a.startedAt);
     const victim = way === 'any' ? random.pick(controllers.running) : youngest;
@@ -133,7 +133,7 @@ async function killOne(world: World): Promise<string> {
   );
   await delay(random.between(0, 8));
   leader.kill();
-  // Most of the time somebody does not wait for the Lease's end.
+  // Most of the time the Lease is released, so that no controller waits until it expires.
   if (random.next() < 0.8) await lease.give('');
   return write === undefined ? 'idle' : way;
 }

@@ -1,4 +1,4 @@
-/** Hand-off `NodePort`: what happens to its rules happens to its traffic. */
+/** Hand-off `NodePort`: its traffic depends on the rules of Berth, so these must survive restarts, moves and other programs. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -34,7 +34,7 @@ after(async () => {
   await lab.api.delete('daemonsets', name);
 });
 
-test('a restart of every speaker, one after the other, loses no rule: connections go on', async () => {
+test('a restart of all speakers, one after the other, loses no rule, and connections stay open', async () => {
   await prober.openEchoes(connections);
   await restart(lab.api, 'daemonset/berth-speaker', { namespace: berth.namespace });
   await berth.rolledOut(lab);
@@ -42,7 +42,7 @@ test('a restart of every speaker, one after the other, loses no rule: connection
   assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
 });
 
-test('connections outlive a planned move of their VIP', async () => {
+test('connections survive a planned move of their VIP', async () => {
   await prober.openEchoes(connections);
   const before = prober.holder();
   const drain = (value: string | null) =>
@@ -58,7 +58,7 @@ test('connections outlive a planned move of their VIP', async () => {
   }
 });
 
-test('rules that another program takes out of the kernel are back within ten seconds', async () => {
+test('rules that another program deletes are loaded again within ten seconds', async () => {
   const holder = prober.holder();
   const element = ['get', 'element', 'ip', 'berth', 'tcp_to', `{ ${vip} . 80 }`];
   const ours = /"family": "ip", "name": "berth", "handle": (\d+)/;
@@ -67,8 +67,8 @@ test('rules that another program takes out of the kernel are back within ten sec
   assert.ok(before);
   await nft(holder, element);
   await nft(holder, ['delete', 'table', 'ip', 'berth']);
-  await eventually('our rules', () => nft(holder, element), { timeoutMs: 10_000 });
-  assert.notEqual(await handle(), before, 'nothing was taken out');
+  await eventually('the rules of Berth', () => nft(holder, element), { timeoutMs: 10_000 });
+  assert.notEqual(await handle(), before, 'the table was not deleted');
   await eventually('an answer', () => berth.get(lab, vip), { timeoutMs: 5_000 });
   await prober.peace();
 });

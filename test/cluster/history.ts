@@ -1,43 +1,43 @@
-/** All that becomes of Services and of the ledger, as two watches tell it. */
+/** The history of all Services and all ledger entries, from two watches. */
 import type { KubeClient } from '../../src/kube/client.ts';
 import { collections } from '../../src/kube/resources.ts';
 
 /**
  * A state of an object. `version` is the resource version as a number: the revision of etcd that wrote it. The lab has one etcd, whose
- * revisions count all writes of all kinds, so facts of both kinds can be put in the one order in which they became true.
+ * revisions count all writes of all kinds. So facts of both kinds can be sorted in the order in which they became true.
  */
 interface Fact {
   readonly version: number;
-  /** When we heard of it, in milliseconds since 1970: only for people. */
+  /** When the watch delivered it, in milliseconds since 1970. Only for reports to people. */
   readonly heardAt: number;
-  /** Deleted by this version. */
+  /** Whether this version deleted the object. */
   readonly gone: boolean;
 }
 
-/** A Service as of a version. */
+/** A Service in one version. */
 export interface ServiceFact extends Fact {
   readonly kind: 'service';
   readonly uid: string;
   /** `namespace/name`. */
   readonly key: string;
-  /** Is to have an address: it exists, is a LoadBalancer and is not being deleted. */
+  /** Whether it must have an address: it exists, is a LoadBalancer and is not being deleted. */
   readonly live: boolean;
-  /** Addresses in its status while it exists. kube-proxy serves them whether it is being deleted or not. */
+  /** The addresses in its status while it exists. kube-proxy serves them even while the Service is being deleted. */
   readonly ips: readonly string[];
   readonly request: string | undefined;
   readonly port: number;
   readonly sharingKey: string | undefined;
 }
 
-/** An entry of the ledger as of a version. */
+/** A ledger entry in one version. */
 export interface EntryFact extends Fact {
   readonly kind: 'entry';
   readonly address: string;
-  /** uids of the Services that it names; none when it is gone. */
+  /** The uids of the Services that it names; none when it is gone. */
   readonly uids: readonly string[];
 }
 
-/** Either. */
+/** A fact of either kind. */
 export type AnyFact = ServiceFact | EntryFact;
 
 interface Raw {
@@ -65,7 +65,7 @@ interface List {
   readonly items: readonly Raw[];
 }
 
-/** Reads a kind's objects into facts; `gone` for the last state of one that was deleted. */
+/** Reads objects of one kind into facts. `gone` marks the last state of a deleted object. */
 type Reader<F extends AnyFact> = (raw: Raw, gone: boolean) => F;
 
 const readService: Reader<ServiceFact> = ({ metadata, spec, status }, gone) => ({
@@ -91,13 +91,13 @@ function factOf({ resourceVersion }: Raw['metadata'], gone: boolean): Fact {
   return { version: Number(resourceVersion), heardAt: Date.now(), gone };
 }
 
-/** What there is. */
+/** All Services and entries that exist. */
 export interface Lists {
   readonly services: readonly ServiceFact[];
   readonly entries: readonly EntryFact[];
 }
 
-/** Reads both kinds, each by one consistent list: never from a cache that lags. */
+/** Reads both kinds, each by one consistent list, never from a cache that lags behind. */
 export async function listAll(client: KubeClient): Promise<Lists> {
   const [services, entries] = await Promise.all([
     client.json<List>({ path: collections.services }),
@@ -109,10 +109,10 @@ export async function listAll(client: KubeClient): Promise<Lists> {
   };
 }
 
-/** Records every event from its beginning on. */
+/** Records every event of both kinds from its start. */
 export class History {
   readonly facts: AnyFact[] = [];
-  /** Why events may be missing; undefined when none is. */
+  /** Why events may be missing; undefined if none is missing. */
   broken: Error | undefined;
   readonly #client: KubeClient;
   readonly #stop = new AbortController();
@@ -125,7 +125,7 @@ export class History {
     this.#client = client;
   }
 
-  /** Lists both kinds and follows them from there. */
+  /** Lists both kinds and watches them from there. */
   static async begin(client: KubeClient): Promise<History> {
     const history = new History(client);
     await Promise.all([
@@ -135,7 +135,7 @@ export class History {
     return history;
   }
 
-  /** The next fact of a sort, or undefined when none comes in time. */
+  /** The next fact that is wanted, or undefined if none comes in time. */
   next(wanted: (fact: AnyFact) => boolean, withinMs: number): Promise<AnyFact | undefined> {
     return new Promise((resolve) => {
       const finish = (fact?: AnyFact) => {
@@ -151,12 +151,12 @@ export class History {
     });
   }
 
-  /** The addresses that the Service of this name shows now, as far as we have heard. */
+  /** The addresses that the Service of this name shows, by the newest event. */
   shownBy(key: string): readonly string[] {
     return this.#byKey.get(key)?.ips ?? [];
   }
 
-  /** What there is now, as far as we have heard. */
+  /** All Services and entries that exist, by the newest events. */
   get now(): Lists {
     const there = [...this.#latest.values()].filter(({ gone }) => !gone);
     return {
@@ -165,7 +165,7 @@ export class History {
     };
   }
 
-  /** Has everything been recorded that these lists show? */
+  /** Whether everything in these lists has been recorded. */
   holds({ services, entries }: Lists): boolean {
     const { now } = this;
     const same = [...services, ...entries].every((fact) => this.#latest.get(idOf(fact))?.version === fact.version);
@@ -185,7 +185,7 @@ export class History {
     });
   }
 
-  /** A watch that the server ends is resumed where it ended, so nothing is missed; one that cannot be resumed breaks the history. */
+  /** A watch that the server ends is resumed where it ended, so no event is missed. If it cannot be resumed, the history is broken. */
   async #follow<F extends AnyFact>(path: string, read: Reader<F>, from: string): Promise<void> {
     let seen = from;
     const { signal } = this.#stop;

@@ -1,14 +1,14 @@
-/** A real Ingress controller, Skipper, with two backends behind it: two hosts, and two paths of each. */
+/** A real Ingress controller, Skipper, with two backends behind it, for two hosts with two paths each. */
 import type { Lab } from '../lab/cluster.ts';
 import { skipperImage, skipperName } from '../lab/skipper.ts';
 
-/** The backends' and the Ingress' namespace: tests remove all Services of the default one. */
+/** The namespace of the backends and the Ingress: tests remove all Services of the default namespace. */
 const namespace = 'ingress-test';
 
-/** The backends; each tells its own name in front of that of its Pod. */
+/** The backends. A Pod answers its own name, which begins with the name of its backend. */
 export const backendNames = ['red', 'blue'] as const;
 
-/** Which backend the Ingress sends a host's path to. agnhost gives its name on both paths, so that the answer tells who got it. */
+/** The backend for each host and path. agnhost answers its name on both paths, so the answer shows which backend got the request. */
 export const routes: readonly { readonly host: string; readonly path: string; readonly backend: string }[] = [
   { host: 'one.example', path: '/hostname', backend: 'red' },
   { host: 'one.example', path: '/hostName', backend: 'blue' },
@@ -16,7 +16,7 @@ export const routes: readonly { readonly host: string; readonly path: string; re
   { host: 'two.example', path: '/hostName', backend: 'red' },
 ];
 
-/** Where a backend tells which address the controller had the request from. */
+/** The path on which a backend reports the address that the controller got the request from. */
 export const forwardedPath = '/header?key=X-Forwarded-For';
 
 /** Installs the controller on two nodes, the backends and the Ingress, and waits until all Pods are ready. */
@@ -29,7 +29,7 @@ export async function installIngress(lab: Lab): Promise<void> {
   }
 }
 
-/** Removes all that {@link installIngress} made. */
+/** Removes everything that {@link installIngress} created. */
 export async function removeIngress(lab: Lab): Promise<void> {
   const selector = ['--selector', 'test=ingress', '--ignore-not-found'];
   await lab.kubectl(['delete', 'deployments,serviceaccounts', ...selector]);

@@ -1,4 +1,4 @@
-/** An Ingress controller behind a VIP: hosts and paths share the address, and the backends learn who asked. */
+/** An Ingress controller behind a VIP: hosts and paths share the address, and the backends see the client's address. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -7,15 +7,15 @@ import { forwardedPath, installIngress, removeIngress, routes } from './ingress-
 
 const lab = berth.sharedLab();
 
-/** How the controller's Service takes traffic in and how its VIP is announced, and whom a backend then sees in X-Forwarded-For. */
+/** The controller's traffic policy, the distribution of its VIP, and the host that a backend then sees in X-Forwarded-For. */
 const cases = [
   { policy: 'Local', advertisement: { distribution: 'Single' }, seen: 'the client' },
   { policy: 'Local', advertisement: { distribution: 'Spread' }, seen: 'the client' },
-  // kube-proxy masquerades: what the controller sees, and so forwards, is the holder.
+  // kube-proxy masquerades: the controller sees the address of the holder, and forwards that.
   { policy: 'Cluster', advertisement: { distribution: 'Single' }, seen: 'a node' },
 ] as const;
 
-/** How often each backend is asked for the client's address: several connections, so that each Pod of the controller gets some. */
+/** How many connections request the client's address of each host: several, so that each Pod of the controller gets some. */
 const rounds = 10;
 
 before(async () => {
@@ -38,22 +38,20 @@ for (const { policy, advertisement, seen } of cases) {
     }
     const wanted = seen === 'the client' ? [lab.client.ip] : await nodeAddresses();
     const hosts = new Set(routes.map((route) => route.host));
-    // The address may be that of the Service before this one, whose rules kube-proxy keeps for a moment.
+    // The address may be that of the previous Service, whose rules kube-proxy keeps for a moment.
     for (const host of hosts) {
-      await eventually(`${host} is asked by ${seen}`, async () =>
-        wanted.includes(await curlHost(vip, host, forwardedPath)),
-      );
+      await eventually(`${host} sees ${seen}`, async () => wanted.includes(await curlHost(vip, host, forwardedPath)));
     }
     for (let round = 0; round < rounds; round++) {
       for (const host of hosts) {
         const forwarded = await curlHost(vip, host, forwardedPath);
-        assert.ok(wanted.includes(forwarded), `${host} was asked by ${forwarded}, not by ${wanted.join(' or ')}`);
+        assert.ok(wanted.includes(forwarded), `${host} saw ${forwarded}, not ${wanted.join(' or ')}`);
       }
     }
   });
 }
 
-test('a host that no Ingress names gets no backend', async () => {
+test('a request for a host that no Ingress names reaches no backend', async () => {
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(ingressService('Local'));
   const vip = await berth.addressOf(lab, 'ingress');
@@ -70,7 +68,7 @@ spec: { type: LoadBalancer, externalTrafficPolicy: ${policy}, selector: { app: i
 `;
 }
 
-/** What the client gets from a host's path behind a VIP; throws when it gets an error or nothing within two seconds. */
+/** Requests a host's path through a VIP, and returns the body. Throws on an error, or if there is no answer within two seconds. */
 async function curlHost(vip: string, host: string, path: string): Promise<string> {
   const argv = ['curl', '-sS', '--fail', '--max-time', '2', '--header', `Host: ${host}`, `http://${vip}${path}`];
   const { code, stdout, stderr } = await lab.client.exec(argv);
@@ -78,7 +76,7 @@ async function curlHost(vip: string, host: string, path: string): Promise<string
   return stdout;
 }
 
-/** All addresses of all nodes: the holder masquerades by that of the link to the Pod. */
+/** All IPv4 addresses of all nodes: the holder masquerades with the address of its link to the Pod. */
 async function nodeAddresses(): Promise<readonly string[]> {
   const outputs = await Promise.all(lab.nodes.map((node) => node.exec(['ip', '-4', '-o', 'address'])));
   return outputs.flatMap(({ stdout }) => [...stdout.matchAll(/inet ([\d.]+)\//g)].map((match) => match[1] ?? ''));

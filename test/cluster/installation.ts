@@ -1,4 +1,4 @@
-/** Berth in the lab: installed by its chart, found as it was installed, and uninstalled. */
+/** Installs Berth in the lab by its chart, uses an unchanged installation again, and uninstalls it. */
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashOf } from '../lab/cache.ts';
@@ -13,8 +13,8 @@ const chart = new URL('../../charts/berth', import.meta.url).pathname;
 const image = ['image.repository=localhost/berth', 'image.tag=lab', 'image.pullPolicy=Never'];
 
 /**
- * Installs Berth by its chart, as a user would, and waits until every Pod of it is ready. Where the last installation had the same chart and
- * values, and nothing has changed since then, that is all.
+ * Installs Berth by its chart, as a user would, and waits until every Pod of it is ready. If the last installation had the same chart and
+ * values, and nothing has changed since then, it only waits.
  */
 export async function installBerth(lab: Lab, sets: readonly string[] = []): Promise<void> {
   const values = [...image, ...sets];
@@ -37,20 +37,20 @@ export async function rolledOut(lab: Lab): Promise<void> {
   }
 }
 
-/** Uninstalls Berth, where it is there, and waits for the end of its Pods. */
+/** Uninstalls Berth if it is installed, and waits for the end of its Pods. */
 export async function uninstallBerth(lab: Lab): Promise<void> {
   await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
   await dropLease(lab);
 }
 
-/** Runs so many controllers, and waits until they are there, or until the last one is gone. */
+/** Scales the controller, and waits until all replicas are ready, or until the last one is gone. */
 export async function scaleController(lab: Lab, replicas: number): Promise<void> {
   await lab.api.patch('deployments', 'berth-controller', { ...where, subresource: 'scale', spec: { replicas } });
   if (replicas > 0) return rolledOut(lab);
   await eventually('no controller', async () => (await podsOf(lab, 'controller')) === 0, { timeoutMs: 60_000 });
 }
 
-/** Lets a speaker run on each node, or on none, and waits until it is so. */
+/** Runs a speaker on every node or on none, and waits until all speakers are ready, or until the last one is gone. */
 export async function placeSpeakers(lab: Lab, place: 'everywhere' | 'nowhere'): Promise<void> {
   const nodeSelector = { 'berth.dev/no-such': place === 'nowhere' ? 'node' : null };
   await lab.api.patch('daemonsets', 'berth-speaker', { ...where, spec: { template: { spec: { nodeSelector } } } });
@@ -59,8 +59,8 @@ export async function placeSpeakers(lab: Lab, place: 'everywhere' | 'nowhere'): 
 }
 
 /**
- * With its rights, a leader that is uninstalled has lost the right to give its Lease back. The next one would wait until that has run out,
- * which is not what the test is about that installs Berth again.
+ * Deletes the Lease of an uninstalled controller. The leader cannot release it, because the uninstallation has removed its rights.
+ * Without this, the next leader would wait until the Lease expires, in tests about something else.
  */
 async function dropLease(lab: Lab): Promise<void> {
   if ((await lab.api.find('deployments', 'berth-controller', where)) !== undefined) return;
@@ -73,7 +73,7 @@ async function podsOf(lab: Lab, component: 'controller' | 'speaker'): Promise<nu
   return (await lab.api.list('pods', { ...where, labelSelector })).length;
 }
 
-/** What would be another if something had been changed since: the chart, the values, the release, or a spec that Pods are made from. */
+/** A hash of the chart, the values, the release and the specs of the workloads. Undefined if Berth is not installed. */
 async function stateOf(lab: Lab, values: readonly string[]): Promise<string | undefined> {
   const [controller, speaker, releases] = await Promise.all([
     lab.api.find('deployments', 'berth-controller', where),

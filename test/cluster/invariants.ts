@@ -1,14 +1,14 @@
-/** What must be true of addresses, at every moment and when things are quiet. */
+/** The rules for addresses: those that hold at every moment, and those that hold when nothing changes any more. */
 import type { LogLine } from './controller-process.ts';
 import type { AnyFact, Lists, ServiceFact } from './history.ts';
 
-/** Something that must not be. */
+/** A state that must never occur. */
 export interface Violation {
   /**
    * `doubled`: two Services show an address, and the ledger does not name both. Never allowed: both may get its traffic.
    * `uncovered`: a Service shows an address that the ledger does not give it, so the address may be given to another one.
-   * `collided`: two Services show an address that they cannot share, as they use the same port or have no common key.
-   * `renumbered`: a Service that asked for nothing else lost the address that it had shown.
+   * `collided`: two Services show an address that they cannot share, because they use the same port or have no common key.
+   * `renumbered`: a Service lost the address that it had shown, although it did not request another one.
    */
   readonly rule: 'doubled' | 'uncovered' | 'collided' | 'renumbered';
   readonly version: number;
@@ -17,11 +17,13 @@ export interface Violation {
 }
 
 /**
- * The violations in a history. Facts are put in the order of their versions, in which they became true (see `Fact`), so what is compared
- * is the state of the whole cluster after each single write: no lag of a watch can make a violation, or hide one. There are no
- * transients to forgive either: an entry is written before the status shows its address and deleted after the status shows it no
- * longer. What a Service shows is what its status says for as long as it exists, whatever its type and whether it is being deleted: kube-proxy
- * goes by the status, too. Only the controllers write statuses and entries here, and no Service changes its port or its key.
+ * The violations in a history. Facts are sorted by version, the order in which they became true (see `Fact`). So the check looks at the
+ * state of the whole cluster after every single write: the lag of a watch can neither cause a violation nor hide one.
+ *
+ * Violations for a short time are not allowed either: an entry is written before the status shows its address, and deleted after the
+ * status no longer shows it. A Service shows the addresses in its status for as long as it exists, whatever its type, and also while it
+ * is being deleted: kube-proxy reads the status, too. Only the controllers write statuses and entries here, and no Service changes its
+ * port or its key.
  */
 export function violationsIn(facts: readonly AnyFact[]): readonly Violation[] {
   const named = new Map<string, readonly string[]>();
@@ -34,7 +36,7 @@ export function violationsIn(facts: readonly AnyFact[]): readonly Violation[] {
     const users = uids.flatMap((uid) => services.get(uid) ?? []);
     if (isNamed && canShare(users)) return;
     const rule = isNamed ? 'collided' : uids.length > 1 ? 'doubled' : 'uncovered';
-    // A state that lasts is one violation, not one for each write that does not end it.
+    // A state that lasts is one violation, not one for each write during it.
     const key = `${rule} ${address} ${uids}`;
     if (!found.has(key)) found.set(key, { rule, version, address, uids });
   };
@@ -57,12 +59,12 @@ function canShare(users: readonly ServiceFact[]): boolean {
   if (users.length < 2) return true;
   const distinct = <T>(values: readonly T[]) => new Set(values).size;
   const oneKey = users.every(({ sharingKey }) => sharingKey !== undefined && sharingKey === users[0]?.sharingKey);
-  // A key without a slash is good within its own namespace only.
+  // A key without a slash is valid only within its own namespace.
   const oneNamespace = distinct(users.map(({ key }) => key.split('/')[0])) === 1;
   return oneKey && oneNamespace && distinct(users.map(({ port }) => port)) === users.length;
 }
 
-/** Services that showed an address and then, without having asked for another one, another one or none. */
+/** Services that showed an address, and later another one or none although they did not request another one. */
 export function renumberedIn(facts: readonly AnyFact[]): readonly Violation[] {
   const first = new Map<string, ServiceFact>();
   const found = new Map<string, Violation>();
@@ -79,7 +81,7 @@ export function renumberedIn(facts: readonly AnyFact[]): readonly Violation[] {
   return [...found.values()];
 }
 
-/** What is not as it must be when nothing changes any more, one sentence each. */
+/** The faults in a state in which nothing changes any more, one sentence each. */
 export function disagreements({ services, entries }: Lists): readonly string[] {
   const live = services.filter((service) => service.live);
   const byUid = new Map(services.map((service) => [service.uid, service]));
@@ -104,7 +106,7 @@ export function disagreements({ services, entries }: Lists): readonly string[] {
 const traceBefore = 40;
 const traceAfter = 12;
 
-/** A violation as a person reads it: all that became of its address and its Services around that time, and what the controllers said. */
+/** A violation as text: all changes of its address and its Services around that time, and the log lines of the controllers. */
 export function traceOf(violation: Violation, facts: readonly AnyFact[], lines: readonly LogLine[]): string {
   const { rule, version, address, uids } = violation;
   const ordered = inOrder(facts);
@@ -129,7 +131,7 @@ export function traceOf(violation: Violation, facts: readonly AnyFact[], lines: 
     ...near.map((fact) => ({ ms: fact.heardAt, text: `${fact.version === version ? '>>' : '  '} ${factText(fact)}` })),
     ...said.map(({ time, process, msg, level, ...more }) => ({
       ms: Date.parse(time),
-      text: `     ${process} says: ${msg} ${JSON.stringify({ ...more, role: undefined })}`,
+      text: `     ${process} logs: ${msg} ${JSON.stringify({ ...more, role: undefined })}`,
     })),
   ].sort((a, b) => a.ms - b.ms);
   const body = rows.map(({ ms, text }) => `${new Date(ms).toISOString().slice(11, 23)} ${text}`).join('\n');
@@ -140,8 +142,8 @@ function factText(fact: AnyFact): string {
   if (fact.kind === 'entry')
     return `${fact.version} entry ${fact.address} ${fact.gone ? 'deleted' : `names ${fact.uids.join(', ')}`}`;
   const { version, key, uid, ips, request, live, gone } = fact;
-  const state = gone ? 'gone' : `${live ? '' : 'wants none and '}shows ${ips.join() || 'nothing'}`;
-  return `${version} Service ${key} ${uid} ${state}${request ? `, asks for ${request}` : ''}`;
+  const state = gone ? 'gone' : `${live ? '' : 'needs no address and '}shows ${ips.join() || 'nothing'}`;
+  return `${version} Service ${key} ${uid} ${state}${request ? `, requests ${request}` : ''}`;
 }
 
 function shownBy(service: ServiceFact | undefined): readonly string[] {

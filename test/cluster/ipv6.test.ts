@@ -22,7 +22,7 @@ before(async () => {
 beforeEach(() => lab.apply(berth.poolManifest('main', subnet.vips, subnet.vipsIpv6)));
 afterEach(() => berth.cleanUp(lab));
 
-/** The IPv6 address of a Service that has no other, when the client reaches it. */
+/** Creates a Service with one IPv6 address, waits until the client reaches it, and returns the address. */
 async function servedVip(spec = ipv6Only): Promise<string> {
   await lab.apply(berth.serviceManifest('one', spec));
   const vip = await berth.addressOf(lab, 'one');
@@ -31,19 +31,19 @@ async function servedVip(spec = ipv6Only): Promise<string> {
   return vip;
 }
 
-/** The node that answers for a VIP; fails where not exactly one does. */
+/** The node that answers for a VIP. Fails unless exactly one node answers. */
 async function holderOf(vip: string): Promise<LabHost> {
   const macs = [...(await berth.macsOf(lab, vip))];
-  assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
-  return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`${macs[0]} is no node's`);
+  assert.equal(macs.length, 1, `these MACs answer for ${vip}: ${macs.join(', ') || 'none'}`);
+  return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`no node has the MAC ${macs[0]}`);
 }
 
-/** What the client's kernel knows of a neighbor. */
+/** The neighbor entry for a VIP in the client's kernel. */
 async function neighbor(vip: string): Promise<string> {
   return (await client.exec(['ip', '-6', 'neigh', 'show', vip])).stdout;
 }
 
-test('a Service of both families answers on both, each address from one node', async () => {
+test('a Service of both families answers on both addresses, each from one node', async () => {
   await lab.apply(berth.serviceManifest('both', bothFamilies));
   const [ipv6 = '', ipv4 = ''] = (await berth.addressOf(lab, 'both')).split(' ');
   assert.deepEqual([ipv6, ipv4], [subnet.vipsIpv6.split('-')[0], subnet.vips.split('-')[0]]);
@@ -52,14 +52,14 @@ test('a Service of both families answers on both, each address from one node', a
   assert.equal((await berth.macsOf(lab, ipv4)).size, 1);
   const holder = await holderOf(ipv6);
   assert.match(await neighbor(ipv6), new RegExp(holder.mac));
-  await eventually('both are announced', async () => {
+  await eventually('both addresses are announced', async () => {
     const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'both')).status;
     const said = conditions.map(({ type, status }) => `${type} ${status}`);
     return said.join(', ') === 'berth.dev/Allocated True, berth.dev/Announced True';
   });
 });
 
-test('the holder has joined the group of the VIP, and no other node has', async () => {
+test('the holder has joined the solicited-node group of the VIP, and no other node has', async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);
   const group = Buffer.from(solicitedNodeGroup(vip as Ip)).toString('hex');
@@ -69,12 +69,12 @@ test('the holder has joined the group of the VIP, and no other node has', async 
   }
 });
 
-test('a host that gives itself the VIP finds that it is taken (DAD)', async () => {
+test('a host that configures the VIP on itself fails its duplicate address detection', async () => {
   const vip = await servedVip();
   const link = ['dev', client.link];
   await client.exec(['ip', 'address', 'add', `${vip}/64`, ...link]);
   try {
-    await eventually('the address has failed', async () =>
+    await eventually('the state dadfailed', async () =>
       (await client.exec(['ip', 'address', 'show', ...link, 'to', vip])).stdout.includes('dadfailed'),
     );
   } finally {
@@ -83,11 +83,11 @@ test('a host that gives itself the VIP finds that it is taken (DAD)', async () =
   assert.match(await eventually('an answer', () => berth.get(lab, vip)), /^web-/);
 });
 
-test('a deleted Service gives its IPv6 address back, and silence follows', async () => {
+test('a deleted Service gives its IPv6 address back, and no node answers for it any more', async () => {
   const vip = await servedVip();
   await holderOf(vip);
   await lab.api.delete('services', 'one');
-  await eventually('silence', async () => (await berth.advertisingMacs(lab, vip)).size === 0);
+  await eventually('no answer any more', async () => (await berth.advertisingMacs(lab, vip)).size === 0);
   assert.deepEqual(await berth.ledgerOf(lab), []);
 });
 
@@ -97,7 +97,7 @@ test('externalTrafficPolicy Local: the holder has a backend, and the backend see
   assert.equal(seen.replace(/^\[(.*)\]:\d+$/, '$1'), client.ipv6);
 });
 
-test("a restart of the holder's speaker moves nothing: another one answers with the holder's hardware address", async () => {
+test("a restart of the holder's speaker moves no VIP: another speaker answers with the holder's MAC", async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);
   const pod = await speakerPod(lab, holder);
@@ -114,17 +114,17 @@ test("a restart of the holder's speaker moves nothing: another one answers with 
   assert.deepEqual(new Set(answers), new Set([holder.mac]));
 });
 
-test("the death of the holder's node moves the VIP, and the client hears it unasked", async () => {
+test("the death of the holder's node moves the VIP, and the client gets an unsolicited advertisement", async () => {
   const vip = await servedVip();
   const holder = await holderOf(vip);
   assert.match(await neighbor(vip), new RegExp(holder.mac));
   await lab.killNode(holder);
   try {
-    // Nobody asks: only an unsolicited advertisement changes the client's entry.
+    // The client sends no solicitation: only an unsolicited advertisement changes its neighbor entry.
     const moved = async () => /lladdr/.test(await neighbor(vip)) && !(await neighbor(vip)).includes(holder.mac);
     await eventually("the client's entry has another MAC", moved, { timeoutMs: 90_000 });
     assert.match(await neighbor(vip), new RegExp((await holderOf(vip)).mac));
-    // Until Kubernetes has noticed too, kube-proxy still sends some connections to the dead node's backend.
+    // Until Kubernetes notices, kube-proxy still sends some connections to the dead node's backend.
     await eventually('curl through the new holder', () => berth.get(lab, vip), { timeoutMs: 60_000 });
   } finally {
     await lab.startNode(holder);

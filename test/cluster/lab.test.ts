@@ -1,4 +1,4 @@
-/** The lab itself: what every other test on the cluster takes for granted. */
+/** The lab itself: the functions that all other cluster tests depend on. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -59,7 +59,7 @@ before(async () => {
 
 after(() => lab.kubectl(['delete', 'namespace', 'lab-test', '--wait=false']));
 
-/** What a URL answers to a host; throws when it does not. */
+/** Requests a URL from a host, and returns the body. Throws if there is no answer. */
 async function get(from: LabHost, url: string): Promise<string> {
   const { code, stdout, stderr } = await from.exec(['curl', '-sS', '--fail', '--max-time', '2', url]);
   assert.equal(code, 0, stderr);
@@ -74,7 +74,7 @@ function becomes(node: LabHost, wanted: string): Promise<unknown> {
   return eventually(`${node.name} becomes Ready=${wanted}`, async () => (await readiness(node)) === wanted);
 }
 
-test('every node runs a pod, and each pod answers the other nodes and the API server host', async () => {
+test('every node runs a Pod, and each Pod answers all nodes and the host of the API server', async () => {
   const format = '{range .items[*]}{.spec.nodeName} {.status.podIP}{"\\n"}{end}';
   const text = await lab.kubectl(['-n', 'lab-test', 'get', 'pods', '--output', `jsonpath=${format}`]);
   const pods = text
@@ -87,7 +87,7 @@ test('every node runs a pod, and each pod answers the other nodes and the API se
   }
 });
 
-test('the client reaches the pods through every node, and resolves the nodes by ARP', async () => {
+test('the client reaches the Pods through every node, and resolves the nodes by ARP', async () => {
   for (const node of lab.nodes) {
     await eventually('kube-proxy serves the NodePort', () => get(lab.client, `http://${node.ip}:${nodePort}/hostname`));
     const { stdout } = await lab.client.exec(['ip', 'neighbour', 'show', node.ip]);
@@ -95,7 +95,7 @@ test('the client reaches the pods through every node, and resolves the nodes by 
   }
 });
 
-test('a program in the network of a node reaches the API server by its Service', async () => {
+test('a program in the network of a node reaches the API server through its Service', async () => {
   const ip = await lab.kubectl(['get', 'service', 'kubernetes', '--output', 'jsonpath={.spec.clusterIP}']);
   const { stdout } = await (lab.nodes[0] ?? lab.client).exec([
     'curl',
@@ -107,13 +107,13 @@ test('a program in the network of a node reaches the API server by its Service',
   assert.match(stdout, /"gitVersion": "v1\./);
 });
 
-test('kubectl shows the log of a pod and runs a command in it', async () => {
+test('kubectl shows the log of a Pod and runs a command in it', async () => {
   assert.match(await lab.kubectl(['-n', 'lab-test', 'logs', 'daemonset/web']), /netexec|healthz|Started/);
   const said = await lab.kubectl(['-n', 'lab-test', 'exec', 'daemonset/web', '--', '/agnhost', 'help']);
   assert.match(said, /netexec/);
 });
 
-test('a node is not Ready while its link is cut, runs on alone, and is Ready again afterwards', async () => {
+test('a node whose link is cut is not Ready but keeps running, and is Ready again afterwards', async () => {
   const [node = lab.client] = lab.nodes;
   await lab.cutLink(node);
   try {
@@ -126,7 +126,7 @@ test('a node is not Ready while its link is cut, runs on alone, and is Ready aga
   await becomes(node, 'True');
 });
 
-test('a node without power runs nothing, and boots again', async () => {
+test('a node without power runs no process, and can boot again', async () => {
   const node = lab.nodes.at(-1) ?? lab.client;
   const witness = node.spawn(['sleep', '1000'], { stdio: 'ignore' });
   const ended = new Promise((resolve) => witness.once('exit', (_, signal) => resolve(signal)));
@@ -136,10 +136,10 @@ test('a node without power runs nothing, and boots again', async () => {
   await becomes(node, 'Unknown');
   await lab.startNode(node);
   await becomes(node, 'True');
-  await eventually('its pod answers again', () => get(node, `http://127.0.0.1:${nodePort}/hostname`));
+  await eventually('an answer from its Pod', () => get(node, `http://127.0.0.1:${nodePort}/hostname`));
 });
 
-test('the cluster serves on while the API server is down', async () => {
+test('the cluster keeps serving while the API server is down', async () => {
   await lab.stopApiServer();
   await assert.rejects(lab.kubectl(['get', 'nodes', '--request-timeout=2s']));
   await get(lab.client, `http://${lab.nodes[0]?.ip}:${nodePort}/hostname`);
@@ -147,18 +147,18 @@ test('the cluster serves on while the API server is down', async () => {
   await lab.kubectl(['get', 'nodes']);
 });
 
-test('a command that takes too long is ended, on a node too', async () => {
+test('a command that takes too long is ended, also on a node', async () => {
   const [node = lab.client] = lab.nodes;
   const { code } = await node.exec(['sleep', '4321'], { timeoutMs: 300 });
   assert.equal(code, 124);
-  await eventually('it is gone', async () => (await node.exec(['pgrep', '-f', 'sleep 4321'])).code === 1);
+  await eventually('no such process', async () => (await node.exec(['pgrep', '-f', 'sleep 4321'])).code === 1);
 });
 
-test('nothing is left of a lab whose maker was killed half-way', async () => {
+test('lab down removes all of a lab whose setup was killed halfway', async () => {
   const command = fileURLToPath(new URL('../lab/lab.ts', import.meta.url));
   const up = spawn(process.execPath, [command, 'up', '--id', 'killed', '--nodes', '1', '--no-berth']);
   const records = '/var/lib/berth-lab/killed/processes';
-  await eventually('its kubelet runs', () => readdirSync(records).some((name) => name.includes('kubelet')));
+  await eventually('a kubelet of the lab', () => readdirSync(records).some((name) => name.includes('kubelet')));
   const pids = readdirSync(records).map((name) => JSON.parse(readFileSync(`${records}/${name}`, 'utf8')).pid);
   up.kill('SIGKILL');
   assert.equal((await run([process.execPath, command, 'down', '--id', 'killed'])).code, 0);

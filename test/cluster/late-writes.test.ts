@@ -1,6 +1,6 @@
 /**
- * Writes of a former leader that reach the API server late, after his successor has decided otherwise. Each of these orders of events can
- * happen: a process sleeps, or a network is slow, for as long as it takes. The API server has to refuse what would do harm.
+ * Writes of a former leader that reach the API server late, after the new leader has decided otherwise. Each of these orders of events
+ * can happen, if a process sleeps or a network is slow for long enough. The API server must refuse every write that would do harm.
  */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -36,27 +36,27 @@ after(async () => {
   await restore(lab);
 });
 
-/** What happens to a few Services, to which a write of the first controller comes late. */
+/** A sequence of events for a few Services, with a write of the first controller that arrives late. */
 interface Story {
-  /** How many Services there are at its end. */
+  /** How many Services there are at the end. */
   readonly services: number;
   readonly before: () => Promise<void>;
-  /** The write: method and path. */
+  /** The late write: method and path. */
   readonly late: readonly [string, string];
-  /** What the API server answers: it refuses every write that would do harm. */
+  /** The API server's answer: it refuses every write that would do harm. */
   readonly answer: 409 | 201;
-  /** Makes the first controller send it. */
+  /** Makes the first controller send the write. */
   readonly cause: () => Promise<void>;
-  /** What happens until it arrives; `succeed` gives the lead to the second controller. */
+  /** The events until the write arrives; `succeed` gives the lead to the second controller. */
   readonly meanwhile: (succeed: () => Promise<void>) => Promise<void>;
 }
 
-/** The parts of a story: its Services, and what can be done. */
+/** The Services of a story, and steps with them. */
 class Stage {
   readonly world: World;
-  /** Services that share with nobody. */
+  /** Services that share no address. */
   readonly alone: readonly [Slot, Slot];
-  /** Services with one key. The last two have the same port: each of them can share with the first one only. */
+  /** Services with the same key. The last two have the same port: each of them can share with the first one only. */
   readonly sharing: readonly [Slot, Slot, Slot];
 
   constructor(world: World) {
@@ -73,7 +73,7 @@ class Stage {
   }
 
   shows({ key }: Slot, address: Ip): Promise<unknown> {
-    return eventually(`${key} showing ${address}`, () => this.world.history.shownBy(key).includes(address), quick);
+    return eventually(`${key} shows ${address}`, () => this.world.history.shownBy(key).includes(address), quick);
   }
 }
 
@@ -82,7 +82,7 @@ const entryOf = (address: string) => `${collections.allocations}/${address}`;
 const statusOf = (slot: Slot) => `${servicePath(slot)}/status`;
 
 const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
-  'deletes the entry of an address that its Service has come back to': (stage) => {
+  'deletes the entry of an address that its Service uses again': (stage) => {
     const {
       alone: [a],
       world: { churn },
@@ -120,7 +120,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'deletes the entry of a Service that was made anew': (stage) => {
+  'deletes the entry of a Service that was created again': (stage) => {
     const {
       alone: [a],
       world: { churn },
@@ -139,7 +139,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'strikes a Service that has come back from a shared entry': (stage) => {
+  'removes a Service from a shared entry that the Service uses again': (stage) => {
     const {
       sharing: [a, b],
       world: { churn },
@@ -161,7 +161,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'adds a Service to a shared entry where another one has its port': (stage) => {
+  'adds a Service to a shared entry in which another Service has the same port': (stage) => {
     const {
       sharing: [a, b, c],
       world: { churn },
@@ -182,7 +182,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'shows an address that another Service has meanwhile': (stage) => {
+  'writes an address into a status after another Service has got it': (stage) => {
     const {
       alone: [a, b],
       world: { churn },
@@ -201,7 +201,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'shows the address of a former Service on its namesake': (stage) => {
+  'writes the address of a deleted Service into the status of a new one with the same name': (stage) => {
     const {
       alone: [a, b],
       world: { churn },
@@ -222,7 +222,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'creates an entry that another Service has meanwhile': (stage) => {
+  'creates the entry of an address that another Service has got meanwhile': (stage) => {
     const {
       alone: [a, b],
       world: { churn },
@@ -241,7 +241,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
       },
     };
   },
-  'creates an entry that nobody needs any more': (stage) => {
+  'creates an entry that no Service needs any more': (stage) => {
     const {
       alone: [a],
       world: { churn },
@@ -263,7 +263,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
 };
 
 for (const [name, story] of Object.entries(stories)) {
-  test(`a former leader too late ${name}`, async (t) => {
+  test(`a late write of a former leader does no harm: it ${name}`, async (t) => {
     const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '100ms' };
     const kubeconfigs = [slowKubeconfig, lab.kubeconfig] as const;
     // Three ports and thirty keys: see `slotOf`.
@@ -273,7 +273,7 @@ for (const [name, story] of Object.entries(stories)) {
     await lead(world, 0);
     await before();
     const held = proxy.hold(...late);
-    // A second time it does nothing.
+    // A second release has no effect.
     t.after(() => void held.release().catch(() => undefined));
     const came = held.came.then(() => true);
     await cause();
@@ -285,7 +285,7 @@ for (const [name, story] of Object.entries(stories)) {
 }
 
 promise(
-  'the address of a Service that is being deleted goes to no other one before its status shows it no longer',
+  'the address of a Service that is being deleted goes to no other Service while the status still shows it',
   async (t) => {
     const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '100ms' };
     const world = await World.begin({ lab, program, timing, size: 2, sharing: 0 });
@@ -304,7 +304,7 @@ promise(
       await churn.create(b, address);
       const given = history.next((fact) => fact.kind === 'service' && fact.key === b.key && fact.ips.length > 0, 3_000);
       await churn.remove(a);
-      // Whether b gets it now, or when a is gone, is all the same.
+      // b may get the address now, or when a is gone.
       await given;
       const found = violationsIn(history.facts).map((each) => `${each.rule} ${each.address}`);
       assert.deepEqual(found, [], `a finalizer keeps ${a.key}: ${found}`);
@@ -318,7 +318,7 @@ promise(
 async function lead({ client, controllers }: World, place: number): Promise<void> {
   const lease = new LeaseTamper(client);
   await eventually(
-    `controller ${place} leading`,
+    `controller ${place} leads`,
     async () => {
       assert.deepEqual(controllers.failures, []);
       const wanted = controllers.running.find((process) => process.place === place);

@@ -1,4 +1,4 @@
-/** The links of a holder change: the speaker, with nothing but NET_RAW, hears of it from the kernel. */
+/** The links of a holder change: the kernel notifies the speaker, and the speaker reacts at once. */
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
@@ -22,11 +22,11 @@ beforeEach(async () => {
   vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
   const [mac] = await berth.macsOf(lab, vip);
-  holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+  holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
 });
 afterEach(() => berth.cleanUp(lab));
 
-/** Waits until the client's kernel believes that a MAC has the VIP; it does not ask. */
+/** Waits until the client's neighbor entry for the VIP has a MAC. The client sends no request. */
 async function clientHearsOf(mac: string): Promise<void> {
   const neighbor = async () => (await lab.client.exec(['ip', 'neigh', 'show', vip])).stdout;
   await eventually(`gratuitous ARP from ${mac}`, async () => (await neighbor()).includes(mac), { everyMs: 20 });
@@ -39,7 +39,7 @@ async function logged(): Promise<readonly { readonly time: string; readonly msg:
   return lines.split('\n').flatMap((line) => (line.includes(`"${vip}"`) ? JSON.parse(line) : []));
 }
 
-test('a MAC that changes is announced at once, and answered', async () => {
+test('a changed MAC of the holder is announced at once, and ARP replies have it', async () => {
   const setMac = (mac: string) => holder.exec(['ip', 'link', 'set', holder.link, 'address', mac]);
   try {
     await setMac(otherMac);
@@ -51,7 +51,7 @@ test('a MAC that changes is announced at once, and answered', async () => {
   await clientHearsOf(holder.mac);
 });
 
-test('a holder whose cable is pulled falls silent by itself', async () => {
+test('a holder whose cable is pulled stops announcing by itself', async () => {
   const cutAt = Date.now();
   await lab.cutLink(holder);
   try {
@@ -62,7 +62,7 @@ test('a holder whose cable is pulled falls silent by itself', async () => {
   } finally {
     await lab.restoreLink(holder);
   }
-  const end = await eventually('the log', async () =>
+  const end = await eventually('the log line', async () =>
     (await logged()).find(({ time, reason }) => Date.parse(time) >= cutAt && reason === 'NoUsableLink'),
   );
   const afterMs = Date.parse(end.time) - cutAt;

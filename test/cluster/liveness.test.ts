@@ -1,4 +1,4 @@
-/** Which node holds a VIP while speakers, links and people do what they do; seen by a prober at the client. */
+/** Which node holds a VIP while speakers end, links fail and people move VIPs, as a prober on the client sees it. */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, type TestContext, test } from 'node:test';
 import { eventually, type LabHost } from '../lab/cluster.ts';
@@ -11,7 +11,7 @@ import { hearsOnAllLinks, renewSpeakers, signalSpeaker, speakerLogs } from './sp
 
 const lab = berth.sharedLab();
 const backends = 'probed';
-/** Several times as long as a peer may be silent. */
+/** Several times the silence after which a peer is dead. */
 const watchMs = 1_500;
 const peaceMs = 1_000;
 
@@ -21,7 +21,7 @@ before(async () => {
   await lab.apply(probed(backends));
   await lab.kubectl(['rollout', 'status', `daemonset/${backends}`, '--timeout=90s']);
 });
-// A speaker whose container has ended before is restarted later each time, and would be missing here.
+// The kubelet waits longer before each restart of a container: such a speaker would be missing here.
 beforeEach(() => renewSpeakers(lab));
 after(async () => {
   await renewSpeakers(lab);
@@ -29,7 +29,7 @@ after(async () => {
   await lab.kubectl(['delete', 'daemonset', backends]);
 });
 
-/** Plays a scene with a new VIP: an address that has moved three times in three minutes would stay where it is. */
+/** Plays a scene with a new VIP: a VIP that has moved three times in three minutes would not move again. */
 function play(t: TestContext, act: (scene: Scene) => Promise<void>): Promise<void> {
   return Scene.play(t, { lab, backends }, act);
 }
@@ -47,7 +47,7 @@ const dropping = `${table} {
 }
 `;
 
-/** Gives every node these rules, and none of those that it was given before. */
+/** Loads these rules on every node, in place of the former ones. */
 async function filter(rules: string): Promise<void> {
   for (const node of lab.nodes) {
     const { code, stderr } = await node.exec(['nft', '-f', '-'], {
@@ -73,7 +73,7 @@ test('an excluded node gives its VIP away, and a node answers all the time', (t)
     }
   }));
 
-test('a node that is not Ready keeps its VIP while its speaker is heard', (t) =>
+test('a node that is not Ready keeps its VIP while its speaker sends heartbeats', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const set = (status: string) => {
@@ -97,11 +97,11 @@ test('a drain moves all VIPs of a node make-before-break, and its end moves none
     const isWhole = (lines: readonly string[]) => lines.length > names.length && lines.every((row) => /=.+/.test(row));
     const isFree = (lines: readonly string[]) => lines.every((line) => !line.endsWith(`=${holder.name}`));
     try {
-      await eventually('everything on record', async () => isWhole(await record()));
+      await eventually('a holder of every VIP in the ledger', async () => isWhole(await record()));
       try {
         const found = await prober.during(async () => {
           await annotate(holder, 'annotate', 'berth.dev/drain=true');
-          await eventually('an empty node', async () => isFree(await record()));
+          await eventually('a node without VIPs', async () => isFree(await record()));
         }, watchMs);
         scene.wasHandedOver(found);
         servedAllButOneUnderWay(found);
@@ -119,7 +119,7 @@ test('a drain moves all VIPs of a node make-before-break, and its end moves none
     }
   }));
 
-test('a VIP goes to the node that a person names, make-before-break, and the wish is gone afterwards', (t) =>
+test('a VIP moves make-before-break to the node that a person requests, and the request is removed afterwards', (t) =>
   play(t, async (scene) => {
     const { prober, others, vip } = scene;
     const [wanted] = others;
@@ -132,10 +132,10 @@ test('a VIP goes to the node that a person names, make-before-break, and the wis
     scene.wasHandedOver(found);
     servedAllButOneUnderWay(found);
     assert.equal(prober.holder().name, wanted.name);
-    await eventually('no wish', async () => (await lab.kubectl(wish)) === '');
+    await eventually('the request is removed', async () => (await lab.kubectl(wish)) === '');
   }));
 
-test('a speaker that is killed is replaced within half a second', (t) =>
+test('another node takes over from a killed speaker within half a second', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const found = await prober.during(async () => {
@@ -146,7 +146,7 @@ test('a speaker that is killed is replaced within half a second', (t) =>
     servedAllButOneUnderWay(found);
   }));
 
-test('a firewall on the liveness port moves nothing, and a speaker names the reason', (t) =>
+test('a firewall on the liveness port moves no VIP, and a speaker logs the reason', (t) =>
   play(t, async (scene) => {
     const { prober } = scene;
     const since = new Date();
@@ -155,14 +155,14 @@ test('a firewall on the liveness port moves nothing, and a speaker names the rea
       scene.stayed(found);
       servedAll(found);
       const reasons = /HolderStillAnswers|LivenessBlocked/;
-      await eventually('a reason', async () => reasons.test(await speakerLogs(lab, since)));
+      await eventually('the reason in a log', async () => reasons.test(await speakerLogs(lab, since)));
     } finally {
       await filter('');
     }
     scene.stayed(await prober.during(async () => {}, watchMs));
   }));
 
-test('the last speaker takes the VIP from those that stand still, and wakes up to no second holder', (t) =>
+test('the last running speaker takes over from stopped ones, and there is no second holder when these continue', (t) =>
   play(t, async (scene) => {
     const { prober, holder, others } = scene;
     const [last, third] = others as [LabHost, LabHost];
@@ -178,14 +178,14 @@ test('the last speaker takes the VIP from those that stand still, and wakes up t
     scene.wasTakenOver(await prober.findings({ from, to: now() }));
   }));
 
-test('with a network of its own for management, only the network of the VIP decides who holds it', (t) =>
+test('with a separate management network, only the network of the VIP decides which node holds it', (t) =>
   play(t, async (scene) => {
     const { prober, holder } = scene;
     const second = await SecondNetwork.create(lab);
     try {
       scene.stayed(await prober.during(() => second.cutSecond(), watchMs));
       await second.restoreSecond();
-      // Heard on both networks, before one of them fails.
+      // Every node must receive on both networks before one of them fails.
       for (const node of lab.nodes) await hearsOnAllLinks(node);
       await prober.peace(peaceMs);
       const since = new Date();
@@ -198,13 +198,13 @@ test('with a network of its own for management, only the network of the VIP deci
       const successor = prober.holder();
       alone(await prober.during(() => second.restoreFirst(), watchMs), successor);
       const isLogged = async () => /links without inbound traffic/.test(await speakerLogs(lab, since));
-      await eventually('the holder knows why', isLogged);
+      await eventually('the reason in a log', isLogged);
     } finally {
       await second.remove();
     }
   }));
 
-test('without the API server a dead holder is replaced, and its return moves nothing', (t) =>
+test('without the API server another node takes over from a dead holder, whose return moves nothing', (t) =>
   play(t, async (scene) => {
     const { prober, holder, vip } = scene;
     await lab.stopApiServer();
@@ -222,7 +222,7 @@ test('without the API server a dead holder is replaced, and its return moves not
     }
     const recorded = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node}'];
     const successor = prober.holder().name;
-    await eventually('the new holder on record', async () => (await lab.kubectl(recorded)) === successor, {
+    await eventually('the new holder in the ledger', async () => (await lab.kubectl(recorded)) === successor, {
       timeoutMs: 60_000,
     });
   }));

@@ -1,4 +1,4 @@
-/** The main job on a real cluster: pool, address, ARP, curl; and its end. */
+/** The main job on a real cluster: pool, address, ARP and curl, and the release of the address. */
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -22,7 +22,7 @@ before(async () => {
 beforeEach(() => lab.apply(berth.poolManifest('main', pool)));
 afterEach(() => berth.cleanUp(lab));
 
-test('a Service gets the lowest free address and answers from the client', async () => {
+test('a Service gets the lowest free address and answers the client', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   assert.equal(vip, firstVip);
@@ -31,7 +31,7 @@ test('a Service gets the lowest free address and answers from the client', async
   assert.match(ledger, new RegExp(`${vip}\\s+${vip}\\s+main\\s+default\\s+one`));
 });
 
-test('exactly one MAC answers ARP for a VIP, and it is that of a node', async () => {
+test('exactly one MAC answers ARP for a VIP, and it is the MAC of a node', async () => {
   const names = ['a', 'b', 'c', 'd'];
   for (const name of names) await lab.apply(berth.serviceManifest(name));
   const nodeMacs = lab.nodes.map(({ mac }) => mac);
@@ -39,22 +39,22 @@ test('exactly one MAC answers ARP for a VIP, and it is that of a node', async ()
     const vip = await berth.addressOf(lab, name);
     await eventually(`curl ${vip}`, () => berth.curl(lab, vip));
     const macs = [...(await berth.macsOf(lab, vip))];
-    assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ')}`);
-    assert.ok(nodeMacs.includes(macs[0] ?? ''), `${macs[0]} is no node's`);
+    assert.equal(macs.length, 1, `these MACs answer for ${vip}: ${macs.join(', ')}`);
+    assert.ok(nodeMacs.includes(macs[0] ?? ''), `no node has the MAC ${macs[0]}`);
   }
 });
 
-test('a deleted Service gives its address back, and silence follows', async () => {
+test('a deleted Service gives its address back, and no node answers for it any more', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
   assert.equal((await berth.macsOf(lab, vip)).size, 1);
   await lab.api.delete('services', 'one');
-  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+  await eventually('no answer any more', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   assert.deepEqual(await berth.ledgerOf(lab), []);
 });
 
-test('a Service that changes its type loses address and conditions, and gets both again', async () => {
+test('a Service that changes its type loses its address and conditions, and gets the same address again', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.curl(lab, vip));
@@ -64,7 +64,7 @@ test('a Service that changes its type loses address and conditions, and gets bot
     const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'one')).status;
     return conditions.length === 0;
   });
-  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+  await eventually('no answer any more', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   await lab.api.patch('services', 'one', { spec: { type: 'LoadBalancer' } });
   assert.equal(await berth.addressOf(lab, 'one'), vip);
 });
@@ -79,8 +79,8 @@ test('a controller restart keeps every address, and writes nothing', async () =>
     return new Map(all.map((object) => [object.metadata.uid, object]));
   };
   await eventually('the release of b', async () => (await berth.ledgerOf(lab)).length === 4);
-  // The last that speakers and controller write.
-  await eventually('all verified, and copied to the Services', async () => {
+  // These are the last writes of the speakers and the controller.
+  await eventually('all verified, and the conditions copied to the Services', async () => {
     const entries = await lab.api.list<Entry>('ipallocations');
     const services = (await lab.api.list<ServiceObject>('services')).filter(({ metadata }) =>
       names.includes(metadata.name),
@@ -97,7 +97,7 @@ test('a controller restart keeps every address, and writes nothing', async () =>
   await lab.apply(berth.serviceManifest('late'));
   await berth.addressOf(lab, 'late');
   const later = await state();
-  // What has been written has another version, and says which manager wrote when.
+  // A written object has another version, and names the manager and the time of the write.
   for (const [uid, object] of earlier) assert.deepEqual(later.get(uid), object);
 });
 
@@ -120,7 +120,7 @@ test("the death of the holder's node moves the VIP within half a second", (t) =>
       assert.equal(found.macs.length, 2, `${found.macs}`);
       assert.ok(others.includes(found.macs[1] ?? ''), `${found.macs}`);
       assert.equal(found.twoMacsMs, 0, 'two holders');
-      // The new holder knows by the speakers' silence, long before Kubernetes, that the dead node's backend is of no use.
+      // The new holder knows that the dead node's backend cannot answer: it notices the speaker's silence long before Kubernetes does.
       await eventually('curl through the new holder', () => berth.curl(lab, vip), { timeoutMs: 10_000 });
       answeredWithin(takeover, found);
     } finally {
@@ -132,7 +132,7 @@ test("the death of the holder's node moves the VIP within half a second", (t) =>
     }
   }));
 
-test('Services that are not ours are left alone', async () => {
+test('Services of other types and classes are left alone', async () => {
   await lab.apply(berth.serviceManifest('other', 'loadBalancerClass: example.com/other'));
   const plain = (name: string, spec: string) =>
     `{ apiVersion: v1, kind: Service, metadata: { name: ${name} }, spec: { ${spec} } }`;
@@ -159,7 +159,7 @@ test('Services that are not ours are left alone', async () => {
   );
 });
 
-test('an exhausted pool leaves a Service pending with an Event, and the next release serves it', async () => {
+test('an exhausted pool leaves a Service pending with an Event, and the next released address goes to it', async () => {
   await lab.api.delete('ipaddresspools', 'main');
   await lab.apply(berth.poolManifest('small', `${firstVip}-${offset(1)}`));
   for (const name of ['a', 'b']) await lab.apply(berth.serviceManifest(name));
@@ -175,13 +175,13 @@ test('an exhausted pool leaves a Service pending with an Event, and the next rel
   await eventually('an answer', () => berth.curl(lab, vip));
 });
 
-test('an address moves with the request for another one', async () => {
+test('a Service gets another address when it requests one, and no node answers for the former address', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await lab.apply(berth.serviceManifest('one', '', `berth.dev/loadBalancerIPs: ${offset(7)}`));
   await eventually('the other address', async () => (await berth.ingressOf(lab, 'one')) === offset(7));
   await eventually('an answer', () => berth.curl(lab, offset(7)));
-  await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+  await eventually('no answer any more', async () => (await berth.answeringMacs(lab, vip)).size === 0);
 });
 
 test('externalTrafficPolicy Local: the holder has a backend, and the backend sees the client', async () => {

@@ -5,7 +5,7 @@ import { parseAllDocuments, stringify } from 'yaml';
 import type { Lab } from '../lab/cluster.ts';
 import { metalLbFolder, metalLbImages } from '../lab/metallb.ts';
 
-/** Its namespace. */
+/** MetalLB's namespace. */
 export const metalLbNamespace = 'metallb-system';
 
 interface Workload {
@@ -22,7 +22,7 @@ interface Container {
   livenessProbe?: unknown;
 }
 
-/** Installs it and waits until it is ready. The API server of the lab reaches no Pod by a Service: the webhooks are left out. */
+/** Installs MetalLB without its webhooks, because the lab's API server cannot reach Pods through a Service. Waits until it is ready. */
 export async function installMetalLb(lab: Lab): Promise<void> {
   for (const archive of await metalLbImages((line) => console.error(line))) await lab.loadImage(archive);
   const text = await readFile(join(await metalLbFolder(), 'config/manifests/metallb-native.yaml'), 'utf8');
@@ -33,7 +33,7 @@ export async function installMetalLb(lab: Lab): Promise<void> {
       container.image = `localhost/metallb-${metadata.name}:lab`;
       container.imagePullPolicy = 'Never';
       if (kind === 'Deployment') container.args.push('--webhook-mode=disabled');
-      // They wait for ten seconds before they ask for the first time.
+      // The probes wait for ten seconds before their first request.
       delete container.readinessProbe;
       delete container.livenessProbe;
     }
@@ -46,13 +46,13 @@ export async function installMetalLb(lab: Lab): Promise<void> {
   }
 }
 
-/** Removes it with all that it was told. */
+/** Removes MetalLB with its configuration. */
 export async function removeMetalLb(lab: Lab): Promise<void> {
   const text = await readFile(join(await metalLbFolder(), 'config/manifests/metallb-native.yaml'), 'utf8');
   await lab.kubectl(['delete', '--ignore-not-found', '--filename', '-'], { input: text });
 }
 
-/** The text of one of its sample files, or all of them by their names. */
+/** The text of one of MetalLB's sample files. */
 export async function sample(name: string): Promise<string> {
   return readFile(join(await metalLbFolder(), 'configsamples', name), 'utf8');
 }
@@ -62,7 +62,7 @@ export async function samplesFolder(): Promise<string> {
   return join(await metalLbFolder(), 'configsamples');
 }
 
-/** The objects in YAML. */
+/** The objects in a YAML text. */
 export function documentsIn<T>(text: string): T[] {
   const documents = parseAllDocuments(text);
   return Array.isArray(documents) ? documents.map((one) => one.toJS() as T).filter((one) => one !== null) : [];

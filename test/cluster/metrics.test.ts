@@ -1,4 +1,4 @@
-/** What a real Prometheus gets from Berth's Pods: values that are true, for every panel of the dashboard, and nothing of what is gone. */
+/** The metrics of Berth's Pods in a real Prometheus: true values, data for every panel of the dashboard, no series of deleted objects. */
 import assert from 'node:assert/strict';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ after(async () => {
   await berth.installBerth(lab);
 });
 
-test('every alert can fire, and is silent while all is well', async () => {
+test('every alert can fire, and none fires without a fault', async () => {
   const promtool = join(await unpackDebian('prometheus'), 'usr/bin/promtool');
   const folder = await mkdtemp(join(tmpdir(), 'berth-alerts-'));
   try {
@@ -37,7 +37,7 @@ test('every alert can fire, and is silent while all is well', async () => {
   }
 });
 
-test('Prometheus gets the truth, and every query of the dashboard and the alerts works', async (t) => {
+test('Prometheus gets true values, and every query of the dashboard and the alerts works', async (t) => {
   await lab.apply(berth.backends);
   await lab.rolledOut('deployment/web');
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
@@ -46,7 +46,7 @@ test('Prometheus gets the truth, and every query of the dashboard and the alerts
   await eventually('an answer', () => berth.get(lab, vip));
   const [mac] = await berth.macsOf(lab, vip);
   const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail('no holder');
-  const watcher = lab.nodes.find((node) => node !== holder) ?? assert.fail('one node');
+  const watcher = lab.nodes.find((node) => node !== holder) ?? assert.fail('there is only one node');
   const prometheus = await startPrometheus(watcher, await targets(), alerts);
   t.after(() => prometheus.close());
   const value = async (expression: string) => (await prometheus.query(expression))[0]?.value;
@@ -92,13 +92,13 @@ test('the log level changes while the Pods run', async () => {
   const before = await uids();
   await berth.installBerth(lab, ['metrics.onNodeNetwork=true', 'logLevel=debug']);
   assert.deepEqual(await uids(), before, 'Pods were replaced');
-  // The kubelet brings a changed ConfigMap to a Pod once in a minute or so, and when the Pod changes.
+  // The kubelet updates a ConfigMap in a Pod about once a minute, and when the Pod changes.
   await lab.kubectl(['-n', berth.namespace, 'annotate', 'pods', '--all', '--overwrite', `test=${began.getTime()}`]);
   const said = async () => (await speakerLogs(lab, began)).match(/log level changed/g)?.length === lab.nodes.length;
-  await eventually('every speaker says so', said, { timeoutMs: 150_000, everyMs: 1_000 });
+  await eventually('a log line of every speaker', said, { timeoutMs: 150_000, everyMs: 1_000 });
 });
 
-/** Every query works; where all is well, those for what is wrong find nothing, and all others something. */
+/** Checks that every query of the dashboard works. Queries for faults may find no data; all others must find some. */
 async function holdsForDashboard(prometheus: Prometheus): Promise<void> {
   const { panels } = dashboard() as { panels: readonly { title: string; targets: readonly { expr: string }[] }[] };
   for (const { title, targets: queries } of panels) {
@@ -114,7 +114,7 @@ async function holdsForDashboard(prometheus: Prometheus): Promise<void> {
   }
 }
 
-/** Where Berth's Pods serve their metrics. */
+/** The addresses (`ADDRESS:PORT`) at which Berth's Pods serve their metrics. */
 async function targets(): Promise<readonly string[]> {
   const pods = await lab.api.list<Pod>('pods', { namespace: berth.namespace });
   const ports: Readonly<Record<string, number>> = { controller: 8081, speaker: 7933 };

@@ -1,4 +1,4 @@
-/** From a real MetalLB to Berth: the same addresses, and somebody answers for them at every moment. */
+/** The migration from a real MetalLB to Berth: the addresses stay the same, and a node answers for them at every moment. */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
@@ -13,7 +13,7 @@ import { askCli, runCli } from './run-cli.ts';
 
 const lab = berth.sharedLab();
 const client = lab.client;
-/** MetalLB's samples have addresses of 192.168.0.0/16: the hosts get one each, in a subnet that holds them all. */
+/** MetalLB's samples have addresses of 192.168.0.0/16: every host gets an address in a subnet that contains them all. */
 const hosts = [...lab.nodes, client];
 const onHosts = async (verb: 'add' | 'del') => {
   for (const [i, host] of hosts.entries()) {
@@ -24,7 +24,7 @@ const onHosts = async (verb: 'add' | 'del') => {
   }
 };
 const metalLb = ['-n', metalLbNamespace];
-/** What the samples ask for, besides what the tests make. */
+/** The namespaces of the samples and of the test's own Services. */
 const namespaces = ['namespace-a', 'shop'];
 
 interface SampleObject {
@@ -34,7 +34,7 @@ interface SampleObject {
   readonly spec?: { template?: { readonly spec: { containers: unknown } } };
 }
 
-/** A sample, with a backend that is in the lab in place of the one that is on the internet. */
+/** Applies a sample, with a backend image of the lab in place of the one from the internet. */
 async function applySample(name: string): Promise<void> {
   const objects = documentsIn<SampleObject>(await sample(name));
   for (const { spec } of objects) {
@@ -68,14 +68,14 @@ const targets = async () => {
     return ips.map((ip) => `${ip.includes(':') ? `[${ip}]` : ip}:${port}`);
   });
 };
-/** Has an address answered a request? */
+/** Requests an address; throws if it does not answer. */
 const asked = async (target: string) => {
   const request = ['curl', '-sS', '--fail', '-o', '/dev/null', '--max-time', '2', `http://${target}/hostname`];
   const { code, stderr } = await client.exec(request);
   assert.equal(code, 0, stderr);
   return true;
 };
-/** Of each address: the takeover lasts longer than that many seconds, and each is asked ten times a second. */
+/** The least number of attempts for each address. There are up to ten a second, and the migration takes many seconds. */
 const leastAttempts = 20;
 
 before(async () => {
@@ -102,7 +102,7 @@ after(async () => {
   await onHosts('del');
 });
 
-test("every one of MetalLB's samples is converted, what it becomes is taken by the API server, and the report leaves nothing out", async () => {
+test("every sample of MetalLB is converted, the API server accepts the result, and the report covers every object", async () => {
   await berth.installBerth(lab);
   const folder = await samplesFolder();
   const made: object[] = [];
@@ -114,20 +114,20 @@ test("every one of MetalLB's samples is converted, what it becomes is taken by t
       assert.ok(isTold, `${name}: ${titleOf(object)}`);
     }
     const isL2 = /^(ipaddresspool|l2adv|simple_pool_adv_l2|deployment_l2)/.test(name);
-    assert.equal(pools.length + advertisements.length > 0, isL2, `${name}: BGP becomes nothing, L2 becomes something`);
+    assert.equal(pools.length + advertisements.length > 0, isL2, `${name}: only L2 samples are converted`);
     made.push(...pools, ...advertisements);
   }
   await lab.kubectl(['create', '--dry-run=server', '--filename', '-'], {
     input: made.map((one) => stringify(one)).join('---\n'),
   });
-  // The same by the command, all files at once.
+  // The same with the command, all files at once.
   const { code, stdout, stderr } = await runCli(lab, 'migrate', 'metallb', '-f', folder);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /BGPPeer metallb-system\/peer: Berth opens no session to a router/);
   assert.match(stdout, /kind: IPAddressPool/);
 });
 
-test("MetalLB's Services keep their addresses, every one of them answers all the while, and there is a way back", async (t) => {
+test("MetalLB's Services keep their addresses and answer all the time, and the way back to MetalLB works", async (t) => {
   await applySample('deployment_l2.yaml');
   await applySample('ipaddresspool_with_selector.yaml');
   await lab.kubectl(['rollout', 'status', 'deployment/nginx', '--timeout=90s']);
@@ -158,7 +158,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   const plain = await berth.ingressOf(lab, 'plain');
   for (const target of await targets()) await eventually(`an answer by MetalLB for ${target}`, () => asked(target));
 
-  // Berth leaves them alone, and says what would become of them.
+  // Berth leaves the Services alone, and reports the effect of a migration on each.
   const before = await askCli<{ services: readonly { service: string; fate: string }[] }>(lab, 'migrate', 'metallb');
   assert.deepEqual(
     before.services.map(({ fate }) => fate),
@@ -189,9 +189,9 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   assert.equal(done.code, 0, done.stderr);
   assert.match(done.stdout, /9 of 9 addresses taken over and announced/);
   assert.deepEqual(await addresses(), had);
-  assert.equal((await berth.ledgerOf(lab)).length, 8, 'two share one, one has two');
+  assert.equal((await berth.ledgerOf(lab)).length, 8, 'two Services do not share an address, or one does not have two');
 
-  // MetalLB is silent, and Berth alone answers.
+  // MetalLB has stopped, and only Berth answers.
   await eventually(
     'no Pod of MetalLB',
     async () => (await lab.kubectl([...metalLb, 'get', 'pods', '-o', 'name'])) === '',
@@ -206,7 +206,7 @@ test("MetalLB's Services keep their addresses, every one of them answers all the
   assert.equal(again.code, 0, again.stderr);
   assert.deepEqual(await addresses(), had);
 
-  // The way back, as docs/migrate.md tells it.
+  // The way back, as in docs/migrate.md.
   await lab.kubectl([
     ...metalLb,
     'patch',

@@ -1,4 +1,4 @@
-/** Objects as the API server gives them, as much of them as tests look at. */
+/** Objects of the API server, with the fields that the tests read. */
 import type { KubeObject } from '../lab/api.ts';
 
 /** A condition of any object. */
@@ -58,7 +58,7 @@ export interface Pod extends KubeObject {
   };
 }
 
-/** The condition of a type; undefined where there is none. */
+/** The condition of a type; undefined if there is none. */
 export function conditionIn(object: Conditioned | undefined, type: string): Condition | undefined {
   return object?.status?.conditions?.find((one) => one.type === type);
 }

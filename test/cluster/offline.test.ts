@@ -1,4 +1,4 @@
-/** Speakers that are restarted while the API server is away go on from what they knew. */
+/** Speakers that restart while the API server is down continue from their snapshots. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
@@ -13,7 +13,7 @@ const lab = berth.sharedLab();
 
 before(async () => {
   await berth.installBerth(lab);
-  // Where a container has ended before, the kubelet makes it wait for longer each time: one node would be back long before the others.
+  // The kubelet waits longer before each restart of a container: without new Pods, one speaker would be back long before its peers.
   await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
   await berth.rolledOut(lab);
   await lab.apply(berth.backends);
@@ -26,7 +26,7 @@ after(async () => {
   await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
 
-/** The process of a node's speaker, as the node numbers it. */
+/** The pid of a node's speaker, as processes of the node see it. */
 async function speakerOf(host: LabHost): Promise<string> {
   const { stdout } = await host.exec(['pgrep', '-f', 'main.js speaker']);
   const [pid, ...others] = stdout.trim().split('\n');
@@ -34,7 +34,7 @@ async function speakerOf(host: LabHost): Promise<string> {
   return pid;
 }
 
-/** Stops the kubelet of a node, so that it starts no container; gives what lets it go on. */
+/** Stops the kubelet of a node, so that it starts no container. Returns a function that lets it continue. */
 function holdKubelet({ name }: LabHost): () => void {
   const kubelets = readProcesses(lab.id, name).filter((record) => record.name === 'kubelet' && isAlive(record));
   const { pid } = kubelets[0] ?? assert.fail(`no kubelet on ${name}`);
@@ -43,19 +43,19 @@ function holdKubelet({ name }: LabHost): () => void {
   process.kill(pid, 'SIGSTOP');
   return () => {
     process.kill(pid, 'SIGCONT');
-    // nsenter(1) stops itself when its child is stopped, and as long as it stands still the node could never end.
+    // nsenter(1) stops itself when its child is stopped. While it is stopped, the node cannot end.
     process.kill(parent, 'SIGCONT');
   };
 }
 
-/** How often the snapshot of a node's speaker names something. */
+/** How often the snapshot of a node's speaker contains a text. */
 async function namedOn(host: LabHost, what: string): Promise<number> {
   const file = `/proc/${await speakerOf(host)}/root/var/lib/berth/snapshot`;
   const { stdout } = await host.exec(['grep', '--text', '--only-matching', '--fixed-strings', what, file]);
   return stdout.split('\n').filter((line) => line !== '').length;
 }
 
-test('without the API server, speakers that were all killed answer again, and the same node holds the VIP', async () => {
+test('if all speakers are killed while the API server is down, the same node holds the VIP again', async () => {
   const vip = await berth.addressOf(lab, 'one');
   const record = [
     'get',
@@ -65,16 +65,16 @@ test('without the API server, speakers that were all killed answer again, and th
     'jsonpath={.metadata.uid} {.status.holder.node} {.status.holder.term}',
   ];
   const recorded = async () => (await lab.kubectl(record)).trim();
-  const before = await eventually('a record', async () =>
+  const before = await eventually('a holder in the ledger', async () =>
     (await recorded()).split(' ').length === 3 ? recorded() : undefined,
   );
   const [uid = '', name = ''] = before.split(' ');
-  const holder = lab.nodes.find((host) => host.name === name) ?? assert.fail(`"${name}" is no node`);
+  const holder = lab.nodes.find((host) => host.name === name) ?? assert.fail(`"${name}" is not a node`);
   await eventually('an answer', () => berth.curl(lab, vip));
   const macs = await berth.answeringMacs(lab, vip);
   assert.deepEqual(macs, new Set([holder.mac]));
-  // All of them know the entry with its record; the holder has its claim besides.
-  await eventually('snapshots', async () => {
+  // Every snapshot has the entry with its holder. The snapshot of the holder also has its claim.
+  await eventually('complete snapshots', async () => {
     for (const host of lab.nodes) {
       assert.ok((await namedOn(host, uid)) >= (host === holder ? 2 : 1), host.name);
       assert.ok((await namedOn(host, name)) > 0);
@@ -85,12 +85,13 @@ test('without the API server, speakers that were all killed answer again, and th
   const restarted = async (host: LabHost) => (await speakerOf(host)) !== pids.get(host);
   await lab.stopApiServer();
   try {
-    // A speaker that comes back a second after the others is dead to them, and rightly loses the VIP: the others come after it here.
+    // If the holder's speaker came back a second after its peers, these would count it as dead, and it would rightly lose the VIP.
+    // So the peers come back after it here.
     const goOn = new Map(lab.nodes.map((host) => [host, holdKubelet(host)]));
     try {
       await Promise.all(lab.nodes.map((host) => host.exec(['kill', '-KILL', pids.get(host) ?? ''])));
       await lab.client.exec(['ip', 'neigh', 'flush', 'to', vip]);
-      assert.deepEqual(await berth.answeringMacs(lab, vip), new Set(), 'nobody is left');
+      assert.deepEqual(await berth.answeringMacs(lab, vip), new Set(), 'a speaker still answers');
       goOn.get(holder)?.();
       await eventually("the holder's speaker", () => restarted(holder), { timeoutMs: 60_000, everyMs: 20 });
       await knowsHolder(holder, { vip, holder: name });
@@ -105,7 +106,7 @@ test('without the API server, speakers that were all killed answer again, and th
   } finally {
     await lab.startApiServer();
   }
-  // The API server's word counts again, and what it has on record is still true.
+  // The speakers read the API server again, and the holder in the ledger is still true.
   await berth.rolledOut(lab);
   await lab.apply(berth.serviceManifest('two'));
   const second = await berth.addressOf(lab, 'two');

@@ -9,7 +9,7 @@ const main = new URL('../../src/main.ts', import.meta.url).pathname;
 const node = process.execPath;
 
 before(async () => {
-  // Its CRDs stay, and the speakers' key.
+  // Berth's CRDs and the speakers' key stay.
   await berth.installBerth(lab);
   await berth.uninstallBerth(lab);
   await lab.apply(berth.backends);
@@ -29,10 +29,10 @@ test('controller and speakers with --kubeconfig do the main job', async () => {
     await lab.apply(berth.serviceManifest('one'));
     const vip = await berth.addressOf(lab, 'one');
     await eventually('an answer', () => berth.get(lab, vip));
-    // The client may know the node that had the address in another test, and be served by it before anybody announces.
+    // The client may still know the node that had the address in another test, and that node serves it before any node announces it.
     await eventually('one node answers', async () => (await berth.answeringMacs(lab, vip)).size === 1);
     await berth.cleanUp(lab);
-    await eventually('silence', async () => (await berth.answeringMacs(lab, vip)).size === 0);
+    await eventually('no answer any more', async () => (await berth.answeringMacs(lab, vip)).size === 0);
   } finally {
     await lab.api.delete('services', 'one');
     await Promise.all(
@@ -46,7 +46,7 @@ test('controller and speakers with --kubeconfig do the main job', async () => {
   }
 });
 
-test('a speaker without NET_RAW ends with one clear line', async () => {
+test('a speaker without NET_RAW ends with one clear log line', async () => {
   const [host = assert.fail()] = lab.nodes;
   const { code, stdout } = await host.exec(
     [

@@ -1,4 +1,4 @@
-/** Each role has the rights that it uses and no other: the audit log of a busy installation beside the Roles that the API server holds. */
+/** Each role has exactly the rights that it uses: compares the audit log of a busy installation with the Roles in the API server. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
@@ -22,7 +22,7 @@ before(async () => {
   enterNetworkOf(lab.controlPlane);
   client = new KubeClient(await connect(lab.kubeconfig));
   await lab.helm(['uninstall', 'berth', '--namespace', namespace, '--wait', '--ignore-not-found']);
-  // What a first start makes has to be made.
+  // A first start must create these objects.
   await lab.kubectl(['delete', 'secret,lease', '--all', '--namespace', namespace, '--ignore-not-found']);
   begun = new Date().toISOString();
   await berth.installBerth(lab);
@@ -38,18 +38,18 @@ after(async () => {
 
 const userOf = (role: string) => `system:serviceaccount:${namespace}:berth-${role}`;
 
-/** What a role has asked for since the test began. */
+/** The requests of a role since the test began. */
 function recordsOf(role: string): readonly AuditRecord[] {
   return readAudit(lab.stateDir).filter(
     ({ user, requestReceivedTimestamp }) => user.username === userOf(role) && requestReceivedTimestamp >= begun,
   );
 }
 
-/** No denied call, no call without a right, and every right is made use of, sooner or later. */
+/** Checks that no request was denied, that a right covers every request, and that every right is used sooner or later. */
 async function compare(role: string, grants: readonly Grant[]): Promise<void> {
   assert.ok(grants.length > 0, `${role} has no rights at all`);
   await eventually(
-    `${role} has made use of all of its rights`,
+    `${role} has used all of its rights`,
     () => {
       const uses = recordsOf(role).map(useOf);
       const unused = grants.filter((grant) => !uses.some((use) => covers(grant, use)));
@@ -59,14 +59,14 @@ async function compare(role: string, grants: readonly Grant[]): Promise<void> {
     { timeoutMs: 20_000 },
   );
   const denied = recordsOf(role).filter(({ responseStatus }) => [401, 403].includes(responseStatus?.code ?? 0));
-  assert.deepEqual([...new Set(denied.map((record) => grantText(useOf(record))))], [], `${role}: denied calls`);
+  assert.deepEqual([...new Set(denied.map((record) => grantText(useOf(record))))], [], `${role}: denied requests`);
   const strays = recordsOf(role)
     .map(useOf)
     .filter((use) => !grants.some((grant) => covers(grant, use)));
-  assert.deepEqual([...new Set(strays.map(grantText))], [], `${role}: calls that none of its Roles allows`);
+  assert.deepEqual([...new Set(strays.map(grantText))], [], `${role}: requests that none of its Roles allows`);
 }
 
-/** The node that holds an address, as the ledger has it. */
+/** The node that holds an address, by the ledger. */
 async function holderOf(vip: string): Promise<string | undefined> {
   const holder = ['get', 'ipallocation', vip, '-o', 'jsonpath={.status.holder.node}'];
   return (await lab.kubectl(holder)) || undefined;
@@ -95,7 +95,7 @@ async function deletePods(role: string, node?: string): Promise<void> {
   ]);
 }
 
-/** An entry that others write to all the time: sooner or later a write of the controller comes too late, and it has to read again. */
+/** Other programs write to an entry all the time, until a write of the controller comes too late and it must read the entry again. */
 async function contestReleases(): Promise<void> {
   const path = `${collections.allocations}/${lastVip}`;
   const hasRead = () =>
@@ -127,7 +127,7 @@ async function contestReleases(): Promise<void> {
   }
 }
 
-test('controller and speakers use every right that they have, and ask for nothing else', async () => {
+test('controller and speakers use every right that they have, and request nothing else', async () => {
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   const share = 'berth.dev/allow-shared-ip: together';
   await lab.apply(berth.serviceManifest('one', '', share));
@@ -135,11 +135,11 @@ test('controller and speakers use every right that they have, and ask for nothin
   const other = berth.serviceManifest('two', '', share).replace('port: 80', 'port: 81');
   await lab.apply(other);
   assert.equal(await berth.addressOf(lab, 'two'), firstVip);
-  // Tells why it has no address: an Event.
+  // It gets an Event that says why it has no address.
   await lab.apply(berth.serviceManifest('outside', '', 'berth.dev/loadBalancerIPs: 198.51.100.1'));
   await eventually('an Event', async () => (await berth.eventsOf(lab, 'Service', 'outside')) || undefined);
   await eventually('an answer', () => berth.curl(lab, firstVip));
-  const holder = await eventually('a holder on record', () => holderOf(firstVip));
+  const holder = await eventually('a holder in the ledger', () => holderOf(firstVip));
 
   await lab.kubectl(['annotate', 'node', holder, 'berth.dev/drain=true']);
   const next = await movesFrom(firstVip, holder).finally(() =>
@@ -162,10 +162,10 @@ test('controller and speakers use every right that they have, and ask for nothin
   }
 });
 
-test('a stolen token of a speaker writes about its own node only, and reads no Secret', async () => {
+test('a stolen token of a speaker allows writes about its own node only, and no read of a Secret', async () => {
   await lab.apply(berth.serviceManifest('one'));
   assert.equal(await berth.addressOf(lab, 'one'), firstVip);
-  const holder = await eventually('a holder on record', () => holderOf(firstVip));
+  const holder = await eventually('a holder in the ledger', () => holderOf(firstVip));
   const other = lab.nodes.map(({ name }) => name).find((name) => name !== holder) ?? assert.fail();
   const tokens = {
     holder: await token(lab, 'speaker', holder),
@@ -177,7 +177,7 @@ test('a stolen token of a speaker writes about its own node only, and reads no S
   await lab.kubectl(['delete', 'service', 'one']);
 });
 
-test('what docs/security.md tells to check is as it says', async () => {
+test('the checks in docs/security.md have the results that it states', async () => {
   const text = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
   const questions = [...text.matchAll(/^kubectl (auth can-i .*?) +# (yes|no)$/gm)];
   assert.ok(questions.length >= 6);
@@ -192,7 +192,7 @@ test('what docs/security.md tells to check is as it says', async () => {
   assert.ok(components.some(({ name }) => name === 'koffi'));
 });
 
-test('who may patch entries can move an address, and cannot give it to another Service', async () => {
+test('a user who may patch entries can move an address, but cannot give it to another Service', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   const names = ['clusterrole', 'clusterrolebinding'].map((kind) => [kind, 'test-mover']);
@@ -215,7 +215,7 @@ test('who may patch entries can move an address, and cannot give it to another S
 
 test('the hook before an uninstallation uses every right that it has', async () => {
   const account = { namespace, name: 'berth-uninstall' };
-  // The Role exists for as long as the hook runs.
+  // The Role exists only while the hook runs.
   let grants: readonly Grant[] = [];
   const done = new AbortController();
   const looking = (async () => {

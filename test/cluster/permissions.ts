@@ -1,13 +1,13 @@
-/** What a service account may do, as the API server has it on record, beside what it did, as the audit log has it. */
+/** The rights of a service account in the API server, and the rights that it used by the audit log. */
 import { readFileSync } from 'node:fs';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { AuditRecord } from '../lab/audit.ts';
 
-/** One right: a verb on a kind of object, in one namespace or in all, and of one name or of any. */
+/** One right: a verb on a kind of object, in one namespace or in all, for one name or for any. */
 export interface Grant {
   readonly namespace: string | undefined;
   readonly verb: string;
-  /** `resource.group/subresource`, without what is empty. */
+  /** `resource.group/subresource`, without the parts that are empty. */
   readonly resource: string;
   readonly name: string | undefined;
 }
@@ -64,21 +64,21 @@ function resourceOf(group: string, resource: string): string {
   return [group === '' ? kind : `${kind}.${group}`, ...rest].join('/');
 }
 
-/** The right that a request made use of. */
+/** The right that a request used. */
 export function useOf({ verb, objectRef: ref }: AuditRecord): Grant {
   if (ref === undefined) return { namespace: undefined, verb, resource: 'no resource', name: undefined };
   const resource = ref.subresource === undefined ? ref.resource : `${ref.resource}/${ref.subresource}`;
   return { namespace: ref.namespace, verb, resource: resourceOf(ref.apiGroup ?? '', resource), name: ref.name };
 }
 
-/** Does the right cover what was done? */
+/** Whether a right covers a use. */
 export function covers(grant: Grant, use: Grant): boolean {
   const isInScope = grant.namespace === undefined || grant.namespace === use.namespace;
   const isName = grant.name === undefined || grant.name === use.name;
   return isInScope && isName && grant.verb === use.verb && grant.resource === use.resource;
 }
 
-/** What docs/security.md says of a role's rights, as lines of {@link grantText}. */
+/** The rights of a role in docs/security.md, as lines of {@link grantText}. */
 export function documented(role: string): readonly string[] {
   const text = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
   const rows = [

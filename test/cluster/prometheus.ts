@@ -1,4 +1,4 @@
-/** A real Prometheus that asks Berth's Pods for their metrics, as it would in a cluster. */
+/** A real Prometheus that scrapes Berth's Pods, as it would in a cluster. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,24 +7,24 @@ import { eventually, type LabHost } from '../lab/cluster.ts';
 import { unpackDebian } from '../lab/debian-package.ts';
 import { askerOf } from '../probe/asker.ts';
 
-/** One line of an answer. */
+/** One series in the result of a query. */
 export interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** A Prometheus that runs. */
+/** A running Prometheus. */
 export interface Prometheus {
-  /** What an expression gives now; throws with Prometheus' own words where it is wrong. */
+  /** The current result of an expression. Throws Prometheus' own error if the expression is wrong. */
   query(expression: string): Promise<readonly Series[]>;
-  /** How the rules are: each one's name and state of health. */
+  /** The rules, each with its name and health. */
   rules(): Promise<readonly { readonly name: string; readonly health: string; readonly lastError?: string }[]>;
   close(): Promise<void>;
 }
 
 const listen = { address: '127.0.0.1', port: 9090 };
 
-/** Starts Prometheus in a host's network; it asks the targets (`ADDRESS:PORT`) once a second, and evaluates the rules of a file. */
+/** Starts Prometheus in a host's network. It scrapes the targets (`ADDRESS:PORT`) once a second, and evaluates the rules of a file. */
 export async function startPrometheus(
   host: LabHost,
   targets: readonly string[],
@@ -47,7 +47,7 @@ export async function startPrometheus(
   const api = async (path: string) => {
     const ask = { ...listen, path: `/api/v1/${path}`, connections: 1, timeoutMs: 5_000 };
     const [reply] = await askerOf(host).http(ask);
-    // What it does not understand has another status, and an answer that says why.
+    // An answer to a wrong request has another HTTP status, and a body that says why.
     if (reply === undefined || 'failed' in reply) throw new Error(`Prometheus does not answer: ${reply?.failed}`);
     const { status, error, data } = JSON.parse(reply.body);
     assert.equal(status, 'success', error);
@@ -69,7 +69,7 @@ export async function startPrometheus(
   };
   try {
     const up = async () => (await prometheus.query('sum(up)'))[0]?.value;
-    await eventually('an answer of every Pod', async () => (await up()) === targets.length);
+    await eventually('a scrape of every Pod', async () => (await up()) === targets.length);
   } catch (error) {
     await prometheus.close();
     throw error;

@@ -1,4 +1,4 @@
-/** How much Berth asks of the API server: nothing but its Lease while nothing happens, and no more than its budget when something does. */
+/** Berth's requests to the API server: only those for its Lease while nothing happens, and no more than its budget when something does. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,18 +9,18 @@ import { type Budget, excessOf, type Requests, requestsBetween, withoutElection 
 import { followSpeakers, lapsesIn } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
-/** Longer than the minute after which everything is decided anew, and than two rounds of verification. */
+/** Longer than the minute after which everything is decided again, and longer than two rounds of verification. */
 const restMs = 65_000;
-/** What follows from something that has happened comes sooner than that. */
+/** All effects of an event come sooner than this. */
 const settleMs = 3_000;
-/** The pause between two looks at the Lease (`--leader-elect-retry-period`). */
+/** The pause between two reads of the Lease (`--leader-elect-retry-period`). */
 const lookMs = 2_000;
 const many = Array.from({ length: 10 }, (_, i) => `many-${i}`);
 const standing = {
   plain: berth.serviceManifest('plain'),
   local: berth.serviceManifest('local', 'externalTrafficPolicy: Local'),
   handed: berth.serviceManifest('handed', '', 'berth.dev/hand-off: NodePort'),
-  // It asks for what it cannot have.
+  // It requests an address that it cannot have.
   refused: berth.serviceManifest('refused', '', 'berth.dev/loadBalancerIPs: 198.51.100.1'),
 };
 
@@ -37,7 +37,7 @@ after(async () => {
   await lab.kubectl(['delete', 'deployment', 'web', '--ignore-not-found']);
 });
 
-/** Waits until so many addresses are verified, which is the last that happens to them, and until that is told everywhere. */
+/** Waits until `count` addresses are verified, which is the last step for an address, and until that is written everywhere. */
 async function settled(count: number): Promise<void> {
   const format = 'jsonpath={.items[*].status.conditions[?(@.type=="Verified")].status}';
   const all = Array(count).fill('True').join(' ');
@@ -47,7 +47,7 @@ async function settled(count: number): Promise<void> {
   await delay(settleMs);
 }
 
-/** What was asked for while something happened, and until that has settled. */
+/** Runs `act`, and returns the requests during that time. */
 async function during(act: () => Promise<unknown>): Promise<Requests> {
   const from = new Date();
   await act();
@@ -66,7 +66,7 @@ function keeps(t: TestContext, requests: Requests, budget: Budget): void {
   assert.deepEqual(excess, [], excess.join('\n'));
 }
 
-test('at rest nothing is written but the Lease, nothing is read but watches, and the lead stays where it is', async (t) => {
+test('at rest only the Lease is written, only watches are read, and the leader stays the same', async (t) => {
   const lease = ['-n', berth.namespace, 'get', 'lease', 'berth-controller', '-o', 'jsonpath={.spec}'];
   const spec = async () => {
     const { holderIdentity, acquireTime } = JSON.parse(await lab.kubectl(lease)) as Readonly<Record<string, string>>;
@@ -78,13 +78,13 @@ test('at rest nothing is written but the Lease, nothing is read but watches, and
   keeps(t, requests, atRest);
   const of = (verb: string) => requests[`controller ${verb} leases.coordination.k8s.io`]?.length ?? 0;
   const looks = Math.ceil(restMs / lookMs);
-  // Two replicas look, and the one that leads renews.
-  assert.ok(of('get') <= 2 * looks && of('update') <= looks, `${of('get')} looks and ${of('update')} renewals`);
-  assert.ok(of('update') > looks / 2, `${of('update')} renewals: this is not the log of a controller at work`);
+  // Both replicas read the Lease, and the leader renews it.
+  assert.ok(of('get') <= 2 * looks && of('update') <= looks, `${of('get')} reads and ${of('update')} renewals`);
+  assert.ok(of('update') > looks / 2, `${of('update')} renewals: this is not the log of a running controller`);
   assert.deepEqual(await spec(), before);
 });
 
-test('from its creation to verified a Service costs no more requests than its budget', async (t) => {
+test('a Service costs no more requests than its budget from its creation until it is verified', async (t) => {
   const requests = await during(async () => {
     await lab.apply(many.map((name) => berth.serviceManifest(name)).join('\n---\n'));
     await settled(many.length + Object.keys(standing).length - 1);
@@ -92,7 +92,7 @@ test('from its creation to verified a Service costs no more requests than its bu
   keeps(t, requests, creationOf(many.length));
 });
 
-test('the end of a Service costs no more requests than its budget', async (t) => {
+test('the deletion of a Service costs no more requests than its budget', async (t) => {
   const requests = await during(async () => {
     await lab.kubectl(['delete', 'service', ...many]);
     await eventually('their entries are gone', async () => (await berth.ledgerOf(lab)).length < many.length);
@@ -101,7 +101,7 @@ test('the end of a Service costs no more requests than its budget', async (t) =>
   keeps(t, requests, deletionOf(many.length));
 });
 
-test('a restart of all controllers costs their first lists, and nothing is written', async (t) => {
+test('a restart of all controllers costs only their first lists and watches, and nothing is written', async (t) => {
   const requests = await during(async () => {
     await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'deployment/berth-controller']);
     await berth.rolledOut(lab);
@@ -110,14 +110,14 @@ test('a restart of all controllers costs their first lists, and nothing is writt
   keeps(t, requests, controllersRestart);
 });
 
-test('a restart of all speakers costs their first lists, and what is written is the name of the next verifier', async (t) => {
+test('a restart of all speakers costs only their first lists and watches, and only the names of the next verifiers are written', async (t) => {
   const logs = followSpeakers(lab);
   const requests = await during(async () => {
     await lab.kubectl(['-n', berth.namespace, 'rollout', 'restart', 'daemonset/berth-speaker']);
     await berth.rolledOut(lab);
     await delay(settleMs);
   });
-  // A speaker that is not back in time loses what it holds: that is written down.
+  // A speaker that is not back in time loses its VIPs, and the new holders are written.
   const lapses = lapsesIn(await logs());
   if (lapses.size > 0) t.diagnostic(`the speakers of ${[...lapses.keys()]} were not back within three seconds`);
   const vips = Object.keys(standing).length - 1;

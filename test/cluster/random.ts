@@ -1,6 +1,6 @@
-/** Random choices that a seed repeats: the same seed makes the same choices, though not the same interleaving of processes. */
+/** Random choices from a seed: the same seed makes the same choices, but not the same interleaving of processes. */
 
-/** A source of choices (mulberry32). */
+/** A source of random choices (mulberry32). */
 export class Random {
   readonly seed: number;
   #state: number;
@@ -11,7 +11,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** A number from 0 to below 1. */
+  /** A number that is at least 0 and less than 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -20,7 +20,7 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A number between two, as for a pause. */
+  /** A number between two limits, for example for a pause. */
   between(least: number, most: number): number {
     return least + this.next() * (most - least);
   }
@@ -32,7 +32,7 @@ export class Random {
     return item;
   }
 
-  /** The items in another order (Fisher and Yates). */
+  /** The items in random order (Fisher and Yates). */
   shuffled<T>(items: readonly T[]): readonly T[] {
     const left = [...items];
     return items.flatMap(() => left.splice(Math.floor(this.next() * left.length), 1));

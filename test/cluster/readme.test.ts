@@ -1,4 +1,4 @@
-/** The README's installation, word for word but for the image and the addresses, which are the lab's. */
+/** The README's installation, word for word. Only the image and the addresses are replaced by those of the lab. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
@@ -9,7 +9,7 @@ const lab = berth.sharedLab();
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 const root = new URL('../..', import.meta.url).pathname;
 
-/** The lines of the README's code blocks that begin with a word, continued lines joined, comments gone. */
+/** The README's commands of one program, as their arguments. Continued lines are joined, and comments are removed. */
 function commands(program: string): readonly string[][] {
   const blocks = [...readme.matchAll(/^```\n(.*?)^```/gms)].map(([, block = '']) => block.replaceAll('\\\n', ' '));
   const lines = blocks.flatMap((block) => block.split('\n')).filter((line) => line.startsWith(`${program} `));
@@ -21,9 +21,9 @@ after(async () => {
   await berth.cleanUp(lab);
 });
 
-test('install in 60 seconds', async () => {
+test('the commands of the README install Berth and expose a Service', async () => {
   await berth.uninstallBerth(lab);
-  // The README makes one of this name.
+  // The README creates a Deployment of this name.
   await lab.api.delete('deployments', 'web');
   const [install = []] = commands('helm');
   assert.equal(install[0], 'install');

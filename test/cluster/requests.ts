@@ -1,4 +1,4 @@
-/** What Berth's roles ask of the API server, counted from its audit log. */
+/** The requests of Berth's roles to the API server, counted from its audit log. */
 
 import { type AuditRecord, readAudit } from '../lab/audit.ts';
 import type { Lab } from '../lab/cluster.ts';
@@ -9,35 +9,35 @@ import { grantText, useOf } from './permissions.ts';
 /** Requests by `role verb resource`. */
 export type Requests = Readonly<Record<string, readonly AuditRecord[]>>;
 
-/** How often something may be asked for, and why so often. */
+/** How many requests of a kind are allowed, and why. */
 export interface Allowance {
   readonly most: number;
   readonly reason: string;
 }
 
-/** By `role verb resource`, as in {@link Requests}. What is not named may not be asked for at all. */
+/** By `role verb resource`, as in {@link Requests}. A kind of request that is not named is not allowed at all. */
 export type Budget = Readonly<Record<string, Allowance>>;
 
 const election = / leases\.coordination\.k8s\.io$/;
 
-/** Gives what was asked for from one moment to another. */
+/** The requests between two moments. */
 export async function requestsBetween(lab: Lab, from: Date, to: Date): Promise<Requests> {
   const [begun, ended] = [from.toISOString(), to.toISOString()];
   const records = await eventually('the whole log of that time', () => {
     const all = readAudit(lab.stateDir);
-    // The leader renews its Lease all the time: what comes after the end tells that nothing from before is missing.
+    // The leader renews its Lease all the time: a record from after the end shows that no earlier record is missing.
     return all.some(({ requestReceivedTimestamp: at }) => at > ended) && all;
   });
   const ours = records.filter(({ requestReceivedTimestamp: at }) => at >= begun && at < ended);
   return byKind(new Map(ours.map((record) => [record.auditID, record])).values());
 }
 
-/** The requests without those for the Lease, which the clock causes, whatever else happens. */
+/** The requests without those for the Lease, which depend only on the time. */
 export function withoutElection(requests: Requests): Requests {
   return Object.fromEntries(Object.entries(requests).filter(([what]) => !election.test(what)));
 }
 
-/** What was asked for more often than the budget allows, a text each: how often, and each request with what it wrote. */
+/** A text for each kind of request above its budget: the number, and every request with the object that it wrote. */
 export function excessOf(requests: Requests, budget: Budget): readonly string[] {
   return Object.entries(requests)
     .filter(([what, records]) => records.length > (budget[what]?.most ?? 0))

@@ -1,4 +1,4 @@
-/** helm upgrade and helm rollback, while a client goes on asking and its connections stay open. */
+/** helm upgrade and helm rollback, while a client sends requests all the time and keeps connections open. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -28,7 +28,7 @@ after(async () => {
   await berth.installBerth(lab);
 });
 
-/** Makes a change while the client connects, and checks that no attempt failed, no connection ended, and every Pod was replaced. */
+/** Makes a change while the client sends requests, and checks that none failed, no connection ended and every Pod was replaced. */
 async function withoutLoss(t: TestContext, change: () => Promise<unknown>): Promise<void> {
   await prober.peace();
   await prober.openEchoes(connections);
@@ -49,7 +49,7 @@ async function withoutLoss(t: TestContext, change: () => Promise<unknown>): Prom
     servedAll(found);
     assert.deepEqual({ alive, broken }, { alive: connections, broken: {} });
   }
-  await eventually('no Pod of before', async () => {
+  await eventually('no Pod from before the change', async () => {
     const now = await pods();
     assert.deepEqual(
       before.filter((uid) => now.includes(uid)),
@@ -68,5 +68,5 @@ test('helm upgrade replaces every Pod; no attempt to connect fails and no connec
     berth.installBerth(lab, ['controller.podAnnotations.version=two', 'speaker.podAnnotations.version=two']),
   ));
 
-test('so does helm rollback', (t) =>
+test('helm rollback replaces every Pod; no attempt to connect fails and no connection ends', (t) =>
   withoutLoss(t, () => lab.helm(['rollback', 'berth', '--namespace', berth.namespace])));

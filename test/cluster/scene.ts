@@ -1,4 +1,4 @@
-/** A VIP of its own for each test of who holds it: what was done to another one has no say, and it has moved never before. */
+/** A new VIP for each test of which node holds a VIP: earlier tests have no effect on it, and it has never moved before. */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
@@ -10,29 +10,29 @@ import { addressOf } from './berth.ts';
 import { forgets, knowsHolder, speakerLogs } from './speaker-process.ts';
 
 /**
- * README.md: a dead node is noticed within half a second. From the last answer of the one to the first answer of the other. A peer is dead
- * after 400 ms of silence, which may have begun up to 100 ms before its death.
+ * README.md: a dead node is noticed within half a second. This is the time from the last answer of the dead holder to the first answer of
+ * the next one. A peer is dead after 400 ms of silence, which may have begun up to 100 ms before its death.
  */
 export const takeover: Promised = { mostMs: 500, awaitedMs: 300 };
-/** While a holder is there it answers every question; one goes out every 20 ms, and a few may be lost. */
+/** A living holder answers every probe. The client sends one every 20 ms, and a few may be lost. */
 const always: Promised = { mostMs: 250, awaitedMs: 0 };
-/** Make-before-break: both answer until the former holder has heard of the next one, which tells at once. */
+/** Make-before-break: both nodes answer until the former holder gets the claim of the next one, which sends it at once. */
 const handOverMs = 150;
 const peaceMs = 1_000;
 
-/** Where a scene is played: the backends are those that {@link another} finds under this name. */
+/** Where a scene is played. `backends` is the name under which {@link another} finds the backends. */
 export interface Place {
   readonly lab: Lab;
   readonly backends: string;
 }
 
-/** A VIP, and what asks for it. */
+/** A VIP, and the prober that sends requests to it. */
 export class Scene {
   readonly vip: string;
   readonly prober: Prober;
-  /** The node that held it at the beginning. */
+  /** The node that held the VIP at the beginning. */
   readonly holder: LabHost;
-  /** All nodes but that one. */
+  /** All other nodes. */
   readonly others: readonly LabHost[];
 
   private constructor(lab: Lab, { vip, prober }: { readonly vip: string; readonly prober: Prober }) {
@@ -42,7 +42,7 @@ export class Scene {
     this.others = lab.nodes.filter(({ name }) => name !== this.holder.name);
   }
 
-  /** Plays a scene with a new VIP; once more if an answer came late. What the speakers wrote meanwhile is told where it does not end well. */
+  /** Plays a scene with a new VIP, and once more if an answer came late. After a failure the speakers' logs are printed. */
   static play(t: TestContext, place: Place, act: (scene: Scene) => Promise<void>): Promise<void> {
     return atMostTwice(t, async () => {
       const since = new Date();
@@ -64,13 +64,13 @@ export class Scene {
       vip = await addressOf(lab, name);
       prober = await Prober.start(lab, vip);
       await prober.peace(peaceMs);
-      // One that has not heard of the VIP, as after an outage of the API server, cannot take over.
+      // A node that does not know the VIP yet, as after an outage of the API server, cannot take it over.
       for (const node of lab.nodes) await knowsHolder(node, { vip, holder: prober.holder().name });
       await act(new Scene(lab, { vip, prober }));
     } finally {
       prober?.close();
       await lab.api.delete('services', name);
-      // The next scene gets the same address: a node that heard of the end late, since it was cut off, would still answer for it.
+      // The next scene gets the same address: a node that was cut off may know of the deletion late, and would still answer for it.
       for (const node of lab.nodes) await forgets(node, vip);
     }
   }
@@ -80,25 +80,25 @@ export class Scene {
     await eventually('another holder', () => this.prober.holder().name !== this.holder.name, { everyMs: 20 });
   }
 
-  /** The holder has answered, alone, all the time. */
+  /** Checks that the holder alone answered, all the time. */
   stayed(found: Findings): void {
     alone(found, this.holder);
   }
 
-  /** One node has answered at any time, whichever. */
+  /** Checks that exactly one node answered at any time, whichever it was. */
   neverSilent(found: Findings): void {
     assert.equal(found.twoMacsMs, 0, 'two holders');
     answeredWithin(always, found);
   }
 
-  /** Another node has taken over from one that is silent: within the promised time, and never did both answer. */
+  /** Checks that another node took over from a silent one within the promised time, and that both never answered at once. */
   wasTakenOver(found: Findings): void {
     this.#movedOnce(found);
     assert.equal(found.twoMacsMs, 0, 'two holders');
     answeredWithin(takeover, found);
   }
 
-  /** The holder has handed it over: one of the two has answered at any time, and both for a moment at most. */
+  /** Checks that the holder handed the VIP over: one of the two nodes answered at any time, and both for a moment at most. */
   wasHandedOver(found: Findings): void {
     this.#movedOnce(found);
     if (found.twoMacsMs > handOverMs) throw new Late(`two holders for ${found.twoMacsMs} ms`);
@@ -111,14 +111,14 @@ export class Scene {
   }
 }
 
-/** This node alone has answered all the time. */
+/** Checks that this node alone answered, all the time. */
 export function alone(found: Findings, { mac }: LabHost): void {
   assert.deepEqual(found.macs, [mac]);
   assert.equal(found.twoMacsMs, 0, 'two holders');
   answeredWithin(always, found);
 }
 
-/** Every attempt has come to a good end. */
+/** Checks that every attempt succeeded. */
 export function servedAll({ total, outcomes }: Findings): void {
   assert.equal(total.failed, 0, JSON.stringify(outcomes));
 }

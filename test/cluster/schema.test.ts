@@ -1,4 +1,4 @@
-/** What the API server itself accepts and refuses of our objects, by the schemas and rules of the CRDs. */
+/** Which of Berth's objects the API server accepts and which it refuses, by the schemas and rules of the CRDs. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { stringify } from 'yaml';
@@ -9,27 +9,27 @@ const lab = berth.sharedLab();
 const chart = new URL('../../charts/berth', import.meta.url).pathname;
 const kinds = ['ipaddresspools', 'ipallocations', 'l2advertisements'];
 
-/** What is refused, and what the API server says then; without a message it is accepted. */
+/** A text that the API server accepts or, if there is a message, refuses with this message. */
 type Row = readonly [text: string, message?: RegExp];
 
 before(async () => {
-  // The objects of these tests are nobody's business but the API server's.
+  // Only the API server may handle the objects of these tests.
   await berth.installBerth(lab);
   await berth.scaleController(lab, 0);
   const names = kinds.map((kind) => `${kind}.berth.dev`);
   for (const name of names) await berth.established(lab, name);
-  // The rules of a CRD that was there before come into force a moment later.
+  // New rules of an existing CRD are in force a moment later.
   await eventually('the new rules', () => create(pool('{ addresses: ["2001:db8::1"], retainFor: 90s }')));
 });
 
 after(() => berth.scaleController(lab, 2));
 
-/** Creates objects on trial: all is checked, nothing is stored. Gives them as the API server would store them. */
+/** Creates an object in a dry run: everything is checked, nothing is stored. Returns the object as the API server would store it. */
 async function create(manifest: string): Promise<unknown> {
   return (await lab.api.tryToCreate(manifest))[0];
 }
 
-/** An object of ours; `spec` is YAML in flow style, or JSON, which is read much faster where it is long. */
+/** An object of Berth. `spec` is YAML in flow style, or JSON, which is read much faster if it is long. */
 function manifest(kind: string, name: string, spec: string): string {
   if (spec.startsWith('{"')) {
     return JSON.stringify({ apiVersion: 'berth.dev/v1beta1', kind, metadata: { name }, spec: JSON.parse(spec) });
@@ -53,7 +53,7 @@ async function check(rows: readonly Row[], object: (text: string) => string): Pr
   }
 }
 
-test('addresses of a pool: IPv4 and IPv6, in three forms', async () => {
+test('a pool accepts IPv4 and IPv6 addresses in three forms, and no other text', async () => {
   const rows: readonly Row[] = [
     ['192.0.2.0/28'],
     ['192.0.2.10-192.0.2.20'],
@@ -87,7 +87,7 @@ test('addresses of a pool: IPv4 and IPv6, in three forms', async () => {
   await check(rows, (address) => pool(`{ addresses: ["${address}"] }`));
 });
 
-test('a pool has no addresses that no host can have', async () => {
+test('a pool accepts no address that no host can have', async () => {
   const rows: readonly Row[] = [
     ['223.255.255.255'],
     ['126.0.0.0/8'],
@@ -118,7 +118,7 @@ test('a pool has no addresses that no host can have', async () => {
   await check(rows, (address) => pool(`{ addresses: ["${address}"] }`));
 });
 
-test('a pool has no IPv4-mapped address and no zone', async () => {
+test('a pool accepts no IPv4-mapped address and no zone', async () => {
   const texts = ['::ffff:192.0.2.1', '::ffff:c000:201', '::ffff:192.0.2.0/120', 'fe80::1%eth0', '2001:db8::/64%eth0'];
   for (const text of texts) {
     await assert.rejects(create(pool(`{ addresses: ["${text}"] }`)), /spec\.addresses\[0\].* is not an address/, text);
@@ -126,7 +126,7 @@ test('a pool has no IPv4-mapped address and no zone', async () => {
   }
 });
 
-test('addresses that are excluded have the same forms', async () => {
+test('excluded addresses have the same forms', async () => {
   const rows: readonly Row[] = [
     ['192.0.2.1'],
     ['192.0.2.1-192.0.2.9'],
@@ -137,7 +137,7 @@ test('addresses that are excluded have the same forms', async () => {
   await check(rows, (address) => poolWith(`exclude: ["${address}"]`));
 });
 
-test('lists of a pool have an end, and the largest pool is accepted', async () => {
+test('the lists of a pool have a maximum length, and the largest pool is accepted', async () => {
   const group = (i: number) => `2001:db8:aaaa:bbbb:cccc:dddd:${(0x1000 + i).toString(16)}`;
   const ranges = Array.from({ length: 257 }, (_, i) => `${group(i)}:1000 - ${group(i)}:2000`);
   const expressions = Array.from({ length: 64 }, (_, i) => ({ key: `${i}`, operator: 'In', values: ['a', 'b'] }));
@@ -150,7 +150,7 @@ test('lists of a pool have an end, and the largest pool is accepted', async () =
   await assert.rejects(create(pool('{ autoAssign: true }')), /spec\.addresses: Required value/);
 });
 
-test('the other fields of a pool', async () => {
+test('the other fields of a pool accept only valid values', async () => {
   const long = 'n'.repeat(64);
   const rows: readonly Row[] = [
     ['avoidBuggyIPs: true'],
@@ -180,7 +180,7 @@ test('the other fields of a pool', async () => {
   await check(rows, poolWith);
 });
 
-test('the times of a pool', async () => {
+test('the times of a pool accept only durations up to a year', async () => {
   const refused = (text: string) => new RegExp(`: "${text}" is no time from 0s to 8760h, such as 90s, 10m or 1h30m`);
   const rows: readonly Row[] = [
     ['0s'],
@@ -206,7 +206,7 @@ test('the times of a pool', async () => {
   await assert.rejects(create(poolWith('retainFor: 90')), /spec\.retainFor: Invalid value.*must be of type string/);
 });
 
-test('operators of selectors and their values', async () => {
+test('the operators of selectors accept only matching values', async () => {
   const rows: readonly Row[] = [
     ['{}'],
     ['{ matchLabels: { team: a } }'],
@@ -233,7 +233,7 @@ test('operators of selectors and their values', async () => {
   await check(rows, (selector) => manifest('L2Advertisement', 'schema', `{ nodeSelectors: [${selector}] }`));
 });
 
-test('a pool gets the defaults', async () => {
+test('the API server sets the defaults of a pool', async () => {
   const stored = stringify(await create(poolWith('serviceAllocation: {}, quota: {}')));
   for (const line of ['autoAssign: true', 'avoidBuggyIPs: false', 'state: Active', 'retainFor: 0s', 'reuseAfter: 0s']) {
     assert.ok(stored.includes(`\n  ${line}\n`), `${line} is not in\n${stored}`);
@@ -243,7 +243,7 @@ test('a pool gets the defaults', async () => {
 
 const services = 'services: [{ namespace: default, name: one, uid: some }]';
 
-test('the name of an IPAllocation is its address', async () => {
+test('the name of an IPAllocation must be its address', async () => {
   const v6 = (address: string) =>
     new RegExp(`the name must be the address, "${address}", as eight groups of four digits`);
   const rows: readonly (readonly [name: string, address: string, message?: RegExp])[] = [
@@ -267,7 +267,7 @@ test('the name of an IPAllocation is its address', async () => {
   }
 });
 
-test('the address of an IPAllocation is in canonical form, neither IPv4-mapped nor with a zone', async () => {
+test('the address of an IPAllocation must be in canonical form, neither IPv4-mapped nor with a zone', async () => {
   const rows: readonly (readonly [name: string, address: string])[] = [
     ['2001-0db8-0000-0000-0000-0000-0000-0001', '2001:DB8::1'],
     ['2001-0db8-0000-0000-0000-0000-0000-0001', '2001:db8:0::1'],
@@ -287,7 +287,7 @@ test('the address of an IPAllocation is in canonical form, neither IPv4-mapped n
   }
 });
 
-test('the other fields of an IPAllocation', async () => {
+test('the other fields of an IPAllocation accept only valid values', async () => {
   const service = (i: number) => ({ namespace: 'default', name: `s${i}`, uid: `u${i}` });
   const ports = Array.from({ length: 16385 }, (_, i) => ({ protocol: 'UDP', port: i + 1 }));
   const some = (count: number) => JSON.stringify(Array.from({ length: count }, (_, i) => service(i)));
@@ -325,7 +325,7 @@ test('the other fields of an IPAllocation', async () => {
   );
 });
 
-test('an entry keeps its address, and the columns show what an entry and a pool hold', async () => {
+test('the address of an entry cannot change, and kubectl shows the columns of entries and pools', async () => {
   const spec = `{ address: "2001:db8::1", pool: p, ${services}, reservedUntil: "2099-01-02T03:04:05Z" }`;
   const name = '2001-0db8-0000-0000-0000-0000-0000-0001';
   try {
@@ -420,13 +420,13 @@ test('the chart passes every field of a pool on', async () => {
   );
 });
 
-test('the chart tells the controller to take over only when asked to', async () => {
+test('the chart gives the controller --take-over only if takeOver is true', async () => {
   assert.doesNotMatch(await template('controller.yaml'), /take-over/);
   const controller = await template('controller.yaml', '--set', 'takeOver=true');
   assert.match(controller, /^ +- --take-over$/m);
 });
 
-test('the chart refuses values of pools that it does not know', async () => {
+test('the chart refuses unknown fields and invalid values of pools', async () => {
   const rows: readonly (readonly [string, RegExp])[] = [
     ['state=Closed', /state.*must be one of 'Active', 'Cordoned', 'Draining'/],
     ['quota.perNamespace=0', /perNamespace.*minimum/],

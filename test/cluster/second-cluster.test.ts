@@ -1,4 +1,4 @@
-/** A second cluster: it takes up the ledger of the first, and lives beside it on the same wire. */
+/** A second cluster: it restores the ledger of the first one, and runs beside it on the same link. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { downLab, eventually, type Lab, upLab } from '../lab/cluster.ts';
@@ -39,14 +39,14 @@ async function addressesIn(lab: Lab): Promise<Readonly<Record<string, string>>> 
 
 const berthObjects = 'ipaddresspools,l2advertisements,ipallocations';
 
-test('a ledger that was saved gives every Service its address in a new cluster', async () => {
+test('a saved ledger gives every Service its address in a new cluster', async () => {
   await first.apply(berth.poolManifest('main', first.subnet.vips, first.subnet.vipsIpv6));
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];
   for (const name of names) await first.apply(berth.serviceManifest(name, 'ipFamilyPolicy: PreferDualStack'));
   for (const name of names) await berth.addressOf(first, name);
-  // What is left has no order that a fresh allocation would find again.
+  // The remaining addresses have gaps, so a fresh allocation would give other ones.
   for (const name of ['a', 'c']) await first.api.delete('services', name);
-  await eventually('the ledger without them', async () => (await berth.ledgerOf(first)).length === 8);
+  await eventually('the ledger without their entries', async () => (await berth.ledgerOf(first)).length === 8);
   await first.apply(berth.serviceManifest('g'));
   await berth.addressOf(first, 'g');
   const before = await addressesIn(first);
@@ -73,7 +73,7 @@ test('a ledger that was saved gives every Service its address in a new cluster',
   await berth.cleanUp(second);
 });
 
-test('two clusters on one wire, with nodes of the same names, keep to their own', async (t) => {
+test('two clusters on one link, with the same node names, do not disturb each other', async (t) => {
   await join(first, second);
   t.after(() => separate(first));
   const began = new Date();
@@ -100,16 +100,16 @@ test('two clusters on one wire, with nodes of the same names, keep to their own'
     await eventually(`an answer from ${vip}`, () => berth.get(first, vip));
     const answering = [...(await berth.macsOf(first, vip))];
     assert.equal(answering.length, 1, `${vip}: ${answering}`);
-    assert.ok(macsOf(lab).includes(answering[0] ?? ''), `${vip} is answered for by ${answering}`);
+    assert.ok(macsOf(lab).includes(answering[0] ?? ''), `${answering} answers for ${vip}`);
   }
-  // Neither takes the other for a peer, or loses one.
+  // No speaker counts a speaker of the other cluster as a peer, or loses a peer.
   for (const lab of [first, second]) {
     const logs = await speakerLogs(lab, began);
     assert.doesNotMatch(logs, /peer is dead/);
     assert.doesNotMatch(logs, /HolderStillAnswers|LivenessBlocked/);
   }
 
-  // An address that the other cluster uses is found out before it is announced, and left alone.
+  // An address that the other cluster uses is detected before it is announced, and left alone.
   await second.api.delete('services', 'one');
   await second.apply(berth.poolManifest('main', own));
   await second.apply(berth.serviceManifest('two', `loadBalancerIP: ${here}`));
@@ -133,7 +133,7 @@ function rangesOf({ subnet }: Lab): readonly [string, string] {
 const bridge = 'br0';
 const cable = 'to-second';
 
-/** Lays a cable from one cluster's switch to the other's. */
+/** Connects the switches of two clusters by a cable. */
 async function join(one: Lab, other: Lab): Promise<void> {
   const [here, there] = [one, other].map(({ id }) => `${namespacePrefix(id)}bridge`) as [string, string];
   await mustRun(['ip', '-n', here, 'link', 'add', cable, 'type', 'veth', 'peer', 'name', 'to-first', 'netns', there]);

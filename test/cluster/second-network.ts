@@ -1,4 +1,4 @@
-/** A second network between the nodes of a lab, as where machines have a link of their own for management. */
+/** A second network between the nodes of a lab, like the separate management network of real machines. */
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespacePrefix } from '../lab/plan.ts';
 import { mustRun } from '../lab/run.ts';
@@ -7,7 +7,7 @@ const link = 'mgmt';
 const bridge = 'br1';
 const firstTable = 'bridge berth_fault';
 
-/** The second network; and what may happen to either. */
+/** The second network, and faults of both networks. */
 export class SecondNetwork {
   readonly #lab: Lab;
   readonly #switch: string;
@@ -17,7 +17,7 @@ export class SecondNetwork {
     this.#switch = `${namespacePrefix(lab.id)}bridge`;
   }
 
-  /** Gives every node a link in it; {@link remove} takes them away. */
+  /** Gives every node a link to the second network; {@link remove} removes the links. */
   static async create(lab: Lab): Promise<SecondNetwork> {
     const network = new SecondNetwork(lab);
     await network.#ip(`link add ${bridge} type bridge mcast_snooping 0`, `link set ${bridge} up`);
@@ -33,12 +33,15 @@ export class SecondNetwork {
     return network;
   }
 
-  /** All of the second network fails, but no link of a node loses its carrier. */
+  /** Makes all of the second network fail, but no link of a node loses its carrier. */
   async cutSecond(): Promise<void> {
     await this.#ip(`link set ${bridge} down`);
   }
 
-  /** The second network works again. Resolves when every node reaches every other node on it: a kernel that asked in vain for a hardware address asks again up to a second later. */
+  /**
+   * Restores the second network. Resolves when every node reaches every other node on it: a kernel that got no answer to an ARP request
+   * repeats it up to a second later.
+   */
   async restoreSecond(): Promise<void> {
     await this.#ip(`link set ${bridge} up`);
     for (const node of this.#lab.nodes) {
@@ -50,7 +53,7 @@ export class SecondNetwork {
     }
   }
 
-  /** Nothing passes between a node and the first network any more; its link keeps its carrier. */
+  /** Drops everything between a node and the first network. The node's link keeps its carrier. */
   async muteFirst({ name }: LabHost): Promise<void> {
     const rules = ['iifname', 'oifname'].map((which) => `${which} "${name}" drop`);
     await this.#nft(`table ${firstTable} {
@@ -60,12 +63,12 @@ export class SecondNetwork {
     }`);
   }
 
-  /** The first network works again. */
+  /** Restores the first network. */
   async restoreFirst(): Promise<void> {
     await this.#nft(`add table ${firstTable}\ndelete table ${firstTable}`);
   }
 
-  /** Removes it, and what was done to the first one. */
+  /** Removes the second network, and the faults of the first one. */
   async remove(): Promise<void> {
     await this.restoreFirst();
     for (const { name } of this.#lab.nodes) await this.#ip(`link del ${portOf(name)}`);

@@ -6,7 +6,7 @@ import { columnsOf } from './promises/column.ts';
 import { keepPromises } from './promises/keep.ts';
 
 const id = `${sharedId()}nft`;
-/** As of the shared lab: set, it leaves the cluster for a look at it. */
+/** As for the shared lab: if the variable is set, the cluster stays for inspection. */
 const keep = process.env.BERTH_LAB_KEEP !== undefined;
 
 async function down(): Promise<void> {
@@ -15,7 +15,7 @@ async function down(): Promise<void> {
 
 async function up(): Promise<Lab> {
   if (!keep) downOnInterrupt(id);
-  // Tests shall find a new cluster, not what a run that was killed has left in it.
+  // The tests need a new cluster, not the remains of a run that was killed.
   await down();
   const lab = await upLab({ id, nodes: 3, proxyMode: 'nftables' });
   await lab.importBerth();

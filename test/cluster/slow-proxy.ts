@@ -1,15 +1,15 @@
-/** A way to the API server on which single requests are held up, as a network does it, or a process that is put to sleep. */
+/** A proxy to the API server that holds single requests up, as a slow network does, or a process that sleeps. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import type { Connection } from '../../src/kube/connection.ts';
 
-/** A request that waits. */
+/** A request that is held up. */
 export interface Held {
-  /** Resolves when it has come. */
+  /** Resolves when the request has arrived. */
   readonly came: Promise<void>;
-  /** Lets it go on to the API server, even if its sender is gone by now. Gives the HTTP status of the answer. */
+  /** Forwards the request to the API server, even if its sender is gone by now. Returns the HTTP status of the answer. */
   release(): Promise<number>;
 }
 
@@ -20,7 +20,7 @@ interface Hold {
   readonly answered: PromiseWithResolvers<number>;
 }
 
-/** An HTTP server that hands every request on to the API server, with the rights of the connection. */
+/** An HTTP server that forwards every request to the API server, with the rights of the connection. */
 export class SlowProxy {
   readonly #connection: Connection;
   readonly #agent: Agent;
@@ -36,21 +36,21 @@ export class SlowProxy {
     });
   }
 
-  /** Listens on the loopback. */
+  /** Listens on the loopback interface. */
   static async open(connection: Connection): Promise<SlowProxy> {
     const proxy = new SlowProxy(connection);
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
 
-  /** The kubeconfig of a client that goes this way. */
+  /** The kubeconfig of a client that uses this proxy. */
   get kubeconfig(): object {
     const { port } = this.#server.address() as AddressInfo;
     const name = 'slow';
     return {
       apiVersion: 'v1',
       kind: 'Config',
-      // The official client takes plain HTTP only from those who say that they want no TLS.
+      // The official client accepts plain HTTP only if the kubeconfig turns the verification of TLS off.
       clusters: [{ name, cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
       users: [{ name, user: {} }],
       contexts: [{ name, context: { cluster: name, user: name } }],
@@ -58,7 +58,7 @@ export class SlowProxy {
     };
   }
 
-  /** Holds the next request of this kind up. */
+  /** Holds up the next request with this method and path. */
   hold(method: string, path: string): Held {
     const hold: Hold = {
       wanted: (request) => request.method === method && request.url?.split('?')[0] === path,
@@ -74,7 +74,7 @@ export class SlowProxy {
     return { came: hold.came.promise, release };
   }
 
-  /** From now on nothing comes through of the answers that are under way, and nobody is told so: a half-open connection. */
+  /** From now on drops the rest of the answers that are under way, without an end of their connections: these are half open. */
   silence(): void {
     for (const answer of this.#answers) answer.unpipe();
   }
@@ -101,7 +101,7 @@ export class SlowProxy {
     const onward = httpsRequest(new URL(request.url ?? '/', this.#connection.server), options, (answer) => {
       hold?.answered.resolve(answer.statusCode ?? 0);
       response.writeHead(answer.statusCode ?? 502, answer.headers);
-      // A watch may have nothing to say for a long time.
+      // A watch may have no event for a long time.
       response.flushHeaders();
       answer.pipe(response);
       this.#answers.add(answer);
@@ -111,7 +111,7 @@ export class SlowProxy {
       hold?.answered.reject(error);
       response.destroy();
     });
-    // Whoever ends a watch ends it here as well; a request that was held up goes on without its sender.
+    // A client that ends a watch also ends it here. A request that was held up is forwarded without its sender.
     if (!hold) response.once('close', () => onward.destroy());
     onward.end(body);
   }

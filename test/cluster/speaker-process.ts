@@ -1,4 +1,4 @@
-/** The speaker's process on a node, to be ended in the ways in which processes end; and what speakers log. */
+/** The speaker's process on a node: signals to it, its status, and its log. */
 import assert from 'node:assert/strict';
 import type { SpeakerStatus } from '../../src/api/speaker-status.ts';
 import { ApiError } from '../lab/api.ts';
@@ -8,10 +8,10 @@ import type { Pod } from './objects.ts';
 
 const speakers = { namespace, labelSelector: 'app.kubernetes.io/component=speaker' };
 
-/** What may be sent to a speaker: the first two end it, the third makes it stand still until the fourth. */
+/** The signals for a speaker: KILL and TERM end it, STOP stops it until CONT. */
 export type SpeakerSignal = 'KILL' | 'TERM' | 'STOP' | 'CONT';
 
-/** Sends a signal to the speaker of a node; where that ends it, waits until it is gone. */
+/** Sends a signal to the speaker of a node. If the signal ends it, waits until it is gone. */
 export async function signalSpeaker(node: LabHost, signal: SpeakerSignal): Promise<void> {
   const pid = await speakerOf(node);
   await node.exec(['kill', `-${signal}`, pid]);
@@ -22,7 +22,7 @@ export async function signalSpeaker(node: LabHost, signal: SpeakerSignal): Promi
 }
 
 async function speakerOf(node: LabHost): Promise<string> {
-  // The pattern is not to be found in the command that looks for it.
+  // The pattern does not match the command that searches for it.
   const script = `for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q 'main.js[ ]speaker' && echo \${p#/proc/}; done`;
   const { stdout } = await node.exec(['sh', '-c', `{ ${script}; } 2>/dev/null`]);
   const [pid, ...more] = stdout.split('\n').filter((line) => line !== '');
@@ -30,13 +30,13 @@ async function speakerOf(node: LabHost): Promise<string> {
   return pid;
 }
 
-/** Waits until the speaker of a node knows by which node a VIP is held. */
+/** Waits until the speaker of a node knows which node holds a VIP. */
 export async function knowsHolder(node: LabHost, { vip, holder }: { readonly vip: string; readonly holder: string }) {
   const what = `${node.name} knows that ${holder} holds ${vip}`;
   await eventually(what, async () => (await holdersAt(node)).get(vip) === holder);
 }
 
-/** Waits until the speaker of a node knows nothing of a VIP any more, or does not run. */
+/** Waits until the speaker of a node does not know a VIP any more, or does not run. */
 export async function forgets(node: LabHost, vip: string): Promise<void> {
   const knows = () =>
     holdersAt(node).then(
@@ -52,7 +52,7 @@ export async function hearsOnAllLinks(node: LabHost): Promise<void> {
   await eventually(`${node.name} hears on all its links`, hears);
 }
 
-/** Who holds each VIP in the eyes of a node's speaker. */
+/** The holder of each VIP, by the status of a node's speaker. */
 async function holdersAt(node: LabHost): Promise<ReadonlyMap<string, string | undefined>> {
   const { vips } = await statusAt(node);
   return new Map(vips.map(({ address, holder }) => [address, holder]));
@@ -63,7 +63,7 @@ async function statusAt(node: LabHost): Promise<SpeakerStatus> {
   return JSON.parse(stdout) as SpeakerStatus;
 }
 
-/** Gives every speaker whose container has restarted a new Pod: the kubelet waits longer each time before it restarts one. */
+/** Replaces the Pod of every speaker whose container has restarted: the kubelet waits longer before each restart of a container. */
 export async function renewSpeakers(lab: Lab): Promise<void> {
   const isRestarted = ({ status }: Pod) => (status.containerStatuses?.[0]?.restartCount ?? 0) > 0;
   const restarted = (await lab.api.list<Pod>('pods', speakers)).filter(isRestarted);
@@ -71,11 +71,11 @@ export async function renewSpeakers(lab: Lab): Promise<void> {
   await rolledOut(lab);
 }
 
-/** What all speakers have logged since a moment. */
+/** The logs of all speakers since a moment. */
 export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
   const pods = await lab.api.list<Pod>('pods', speakers);
   const texts = pods.map(async ({ metadata: { name } }) => {
-    // One that is being made has said nothing yet.
+    // A container that is being created has no log yet.
     const nothing = (error: unknown) => {
       if (error instanceof ApiError) return '';
       throw error;
@@ -88,10 +88,10 @@ export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
 /** The name of the Pod of a node's speaker. */
 export async function speakerPod(lab: Lab, node: LabHost): Promise<string> {
   const pods = await lab.api.list('pods', { ...speakers, fieldSelector: `spec.nodeName=${node.name}` });
-  return pods[0]?.metadata.name ?? assert.fail(`no speaker at ${node.name}`);
+  return pods[0]?.metadata.name ?? assert.fail(`no speaker on ${node.name}`);
 }
 
-/** Collects what the speakers log from now on, those that end meanwhile included; gives all of it when it is asked. */
+/** Collects the logs of all speakers from now on, including those that end meanwhile. Returns a function that returns the logs. */
 export function followSpeakers(lab: Lab): () => Promise<string> {
   const since = new Date();
   const kubectl = [`${lab.programs}/kubectl`, '--kubeconfig', lab.kubeconfig, '-n', namespace];
@@ -108,16 +108,16 @@ export function followSpeakers(lab: Lab): () => Promise<string> {
     told += piece;
   });
   return async () => {
-    // It follows those that were there at its beginning.
+    // kubectl follows only the Pods that existed at its start.
     child.kill('SIGKILL');
     return told + (await speakerLogs(lab, since));
   };
 }
 
-/** A peer stands in for a speaker that restarts, three seconds at most (docs/architecture.md). */
+/** A peer answers in place of a speaker that restarts, for at most three seconds (docs/architecture.md). */
 const standInMs = 3_000;
 
-/** How long each speaker was missing that was given up after that time, in milliseconds by node: its VIPs rightly move. */
+/** The silence of each speaker that its peers counted as dead after that time, in milliseconds by node. Its VIPs rightly move. */
 export function lapsesIn(logs: string): ReadonlyMap<string, number> {
   const silences = [...logs.matchAll(/"peer":"([^"]+)","silentMs":(\d+),"msg":"peer is dead"/g)];
   const lapses = silences.map(([, peer = '', ms]): [string, number] => [peer, Number(ms)]);

@@ -1,4 +1,4 @@
-/** Distribution `Spread` where a node or its network is not as it should be. */
+/** Distribution `Spread` if a node or its network has a fault. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
@@ -28,7 +28,7 @@ after(async () => {
   await berth.cleanUp(lab);
 });
 
-/** Waits until the ledger says this of the spread, `Status Reason: message`. */
+/** Waits until the condition Spread in the ledger matches, as the text `Status Reason: message`. */
 async function says(expected: RegExp): Promise<void> {
   const ask = async () => {
     const { status, reason, message } = (await spreadOf(lab, vip)) ?? {};
@@ -40,7 +40,7 @@ async function says(expected: RegExp): Promise<void> {
 
 /** Waits until exactly these nodes serve new connections. */
 async function servedBy(expected: readonly string[]): Promise<void> {
-  await eventually(`packets at ${expected.join(', ')} alone`, async () => {
+  await eventually(`packets on ${expected.join(', ')} alone`, async () => {
     const before = await packetsOf(lab, vip);
     await answers(lab.client, { address: vip }, { connections: 30 });
     const after = await packetsOf(lab, vip);
@@ -54,10 +54,13 @@ async function servedBy(expected: readonly string[]): Promise<void> {
 
 async function holder(): Promise<LabHost> {
   const [mac] = await berth.macsOf(lab, vip);
-  return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`${mac} is no node's`);
+  return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
 }
 
-/** The lab's bridge drops what a node sends in the name of hosts that are neither itself, its Pods, nor a VIP. */
+/**
+ * Makes the lab's bridge drop the spoofed packets of a node: those whose source is not the node, its Pods or a VIP.
+ * Returns a function that ends this.
+ */
 async function guardPort(node: LabHost): Promise<() => Promise<void>> {
   const bridge = node.namespace.replace(/[^-]+$/, 'bridge');
   const inBridge = (input: string) => mustRun(['ip', 'netns', 'exec', bridge, 'nft', '-f', '-'], { input });
@@ -65,7 +68,7 @@ async function guardPort(node: LabHost): Promise<() => Promise<void>> {
     labelSelector: 'app=web',
     fieldSelector: `spec.nodeName=${node.name}`,
   });
-  const pods = `${pod?.status.podIP?.replace(/\d+$/, '0') ?? assert.fail(`no Pod at ${node.name}`)}/24`;
+  const pods = `${pod?.status.podIP?.replace(/\d+$/, '0') ?? assert.fail(`no Pod on ${node.name}`)}/24`;
   const others = `ip saddr != ${node.ip} ip saddr != ${pods} ip saddr != ${lab.subnet.vips}`;
   await inBridge(`table bridge guard {
   chain forward {
@@ -79,7 +82,7 @@ async function guardPort(node: LabHost): Promise<() => Promise<void>> {
   };
 }
 
-test('a node whose network drops packets in the name of others serves nothing until that ends', async () => {
+test('a node whose network drops spoofed packets serves nothing until that ends', async () => {
   await says(/^True Spread: over node1, node2, node3$/);
   await servedBy(names);
   const held = await holder();
@@ -103,7 +106,7 @@ test('a node whose network drops packets in the name of others serves nothing un
   await servedBy(names);
 });
 
-test('a holder whose network drops packets in the name of others serves alone', async () => {
+test('a holder whose network drops spoofed packets serves alone', async () => {
   const held = await holder();
   const open = await guardPort(held);
   try {
@@ -116,7 +119,7 @@ test('a holder whose network drops packets in the name of others serves alone', 
   await servedBy(names);
 });
 
-test('where programs see the packets of a link first, the holder serves alone', async () => {
+test('if the links have a qdisc whose programs see packets first, the holder serves alone', async () => {
   const each = (...args: readonly string[]) =>
     Promise.all(lab.nodes.map((node) => node.exec(['tc', 'qdisc', ...args, 'dev', node.link, 'clsact'])));
   for (const { code, stderr } of await each('add')) assert.equal(code, 0, stderr);

@@ -1,4 +1,4 @@
-/** Somebody who has a service account's token, and tries what it is good for. Everything is on trial: nothing is stored. */
+/** Attacks with the stolen token of a service account. All requests are dry runs: nothing is stored. */
 import assert from 'node:assert/strict';
 import { ApiError, KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -6,7 +6,7 @@ import { collections } from '../../src/kube/resources.ts';
 import type { Lab } from '../lab/cluster.ts';
 import { namespace } from './berth.ts';
 
-/** What is tried, with whose tokens. */
+/** The stolen tokens, and the target of the attacks. */
 export interface Theft {
   readonly lab: Lab;
   readonly tokens: Readonly<Record<'holder' | 'other' | 'nowhere' | 'controller', string>>;
@@ -19,7 +19,7 @@ export interface Theft {
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 type Attempt = readonly [method: Method, path: string, body?: unknown];
 
-/** A role's token, bound to its Pod on a node as the kubelet's are; without a node, bound to nothing. */
+/** A role's token, bound to its Pod on a node as the kubelet's tokens are; without a node, bound to nothing. */
 export async function token(lab: Lab, role: string, node?: string): Promise<string> {
   const create = ['-n', namespace, 'create', 'token', `berth-${role}`];
   if (node === undefined) return lab.kubectl(create);
@@ -41,7 +41,7 @@ const pods = `/api/v1/namespaces/${namespace}/pods`;
 const elsewhere = { spec: { ports: [{ port: 81 }] } };
 const ingress = { status: { loadBalancer: { ingress: [{ ip: '198.51.100.1' }] } } };
 
-/** What neither role may do. */
+/** Requests that neither role may make. */
 const nobodys: readonly Attempt[] = [
   ['GET', `${secrets}/berth-liveness`],
   ['GET', secrets],
@@ -57,7 +57,7 @@ const nobodys: readonly Attempt[] = [
   ['DELETE', `${collections.advertisements}/main`],
 ];
 
-/** Tries all of it. */
+/** Makes all attempts, and checks that each is denied unless the role has the right to it. */
 export async function denials({ lab, tokens, vip, holder, other }: Theft): Promise<void> {
   const entry = `${collections.allocations}/${vip}`;
   const spec = { spec: { pool: 'other' } };
@@ -92,7 +92,7 @@ export async function denials({ lab, tokens, vip, holder, other }: Theft): Promi
     if (message === undefined) assert.equal(said, undefined, `${whose}: ${JSON.stringify(attempt)}`);
     else assert.match(said?.message ?? '', message, `${whose}: ${JSON.stringify(attempt)}`);
   }
-  // The status is all that a speaker can change of an entry: the rest of what it sends there is not looked at.
+  // A speaker can change only the status of an entry: the API server ignores the rest of the request.
   const smuggled = ['PATCH', `${entry}/status`, { ...spec, ...noted, metadata: { annotations: { a: 'b' } } }] as const;
   const stored = await tried<{ readonly spec: { readonly pool: string } }>(lab, tokens.holder, smuggled);
   assert.equal(stored.spec.pool, 'main');
@@ -111,7 +111,7 @@ async function eachDenied(lab: Lab, stolen: string, attempts: readonly Attempt[]
   }
 }
 
-/** The API server's refusal; undefined when it would have done it. */
+/** The API server's error; undefined if it would have carried out the request. */
 async function outcome(lab: Lab, stolen: string, attempt: Attempt): Promise<ApiError | undefined> {
   try {
     await tried(lab, stolen, attempt);

@@ -1,4 +1,4 @@
-/** What `helm uninstall` leaves on the nodes: nothing of ours. */
+/** `helm uninstall`: it leaves nothing of Berth on the nodes, and keeps the addresses. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
@@ -21,17 +21,17 @@ after(async () => {
   await berth.cleanUp(lab);
 });
 
-/** Settings of the network: of all links together, and of those that do not come and go with Pods. */
+/** The network settings: the global ones, and those of links that do not come and go with Pods. */
 const settings =
   "sysctl -a 2>/dev/null | grep '^net' | grep -vE '(conf|neigh)\\.(veth|cali|cni)|conntrack_count|nf_conntrack_(max|buckets)'";
 
-/** What must be the same: each command prints lines, in any order. */
+/** The state that must be the same. Each command prints lines, in any order. */
 const looks: Readonly<Record<string, string>> = {
   tables: 'nft list tables',
   addresses: 'ip -o address show dev eth0; ip -o address show dev lo',
   groups: 'ip -o maddress show dev eth0',
   routes: 'ip route show table all dev eth0; ip rule',
-  // What the kernel learns by itself (a VIP's address too, when it answers one) it also forgets by itself.
+  // Only permanent entries: the kernel learns other entries itself, even one for a VIP, and also forgets them itself.
   neighbors: 'ip neigh show nud permanent; ip neigh show proxy',
   programs: 'tc qdisc show dev eth0; tc filter show dev eth0 ingress; ip -d link show dev eth0 | grep -i xdp || true',
   settings,
@@ -54,7 +54,7 @@ async function stateOf(node: LabHost): Promise<Readonly<Record<string, readonly 
 
 test('helm uninstall leaves the kernels of all nodes as they were', async () => {
   const before = await Promise.all(lab.nodes.map(stateOf));
-  for (const state of before) assert.ok((state.settings ?? []).length > 100, 'sysctl shows nothing');
+  for (const state of before) assert.ok((state.settings ?? []).length > 100, 'sysctl shows too few settings');
 
   await berth.installBerth(lab);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips, lab.subnet.vipsIpv6));
@@ -70,14 +70,14 @@ test('helm uninstall leaves the kernels of all nodes as they were', async () => 
 
   await berth.uninstallBerth(lab);
   for (const [i, node] of lab.nodes.entries()) {
-    await eventually(`nothing of ours at ${node.name}`, async () => {
+    await eventually(`nothing of Berth on ${node.name}`, async () => {
       assert.deepEqual(await stateOf(node), before[i]);
       return true;
     });
   }
 });
 
-test('helm uninstall leaves the addresses in the statuses, the ledger and the CRDs, and the next installation takes them up', async () => {
+test('helm uninstall keeps the addresses in the statuses, the ledger and the CRDs, and the next installation uses them again', async () => {
   await berth.installBerth(lab);
   await lab.apply(berth.poolManifest('main', lab.subnet.vips));
   await lab.apply(berth.serviceManifest('one'));

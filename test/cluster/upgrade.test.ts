@@ -1,4 +1,4 @@
-/** From one version of the chart to the next one and back, while clients connect: the CRDs come along, no connection fails, and the CRDs stay. */
+/** Upgrades the chart and rolls it back while clients connect: the CRDs are upgraded and stay, and no connection fails. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const chart = join(root, 'charts/berth');
 const oldChart = join(lab.stateDir, 'old-chart');
 const stopFile = join(lab.stateDir, 'stop-asking');
 const crds = join(root, 'crds');
-/** The account that replaces CRDs: it exists only while the hook runs. */
+/** The service account of the hook that replaces the CRDs. It exists only while the hook runs. */
 const account = { namespace, name: 'berth-crds' };
 
 before(async () => {
@@ -30,14 +30,14 @@ before(async () => {
   await makeOldChart();
 });
 after(async () => {
-  // Whatever has become of the test, others get the CRDs of this work tree.
+  // Other tests must get the CRDs of this work tree, also after a failure.
   await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', crds]);
   await berth.installBerth(lab);
   await berth.cleanUp(lab);
   await rm(oldChart, { recursive: true, force: true });
 });
 
-/** A version of the chart from before a field of pools, and from before the hook that replaces CRDs; its CRDs are the cluster's then. */
+/** Makes an older version of the chart, without one field of pools and without the hook that replaces CRDs. Installs its CRDs. */
 async function makeOldChart(): Promise<void> {
   await rm(oldChart, { recursive: true, force: true });
   await cp(chart, oldChart, { recursive: true });
@@ -50,7 +50,7 @@ async function makeOldChart(): Promise<void> {
     delete crd.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.reuseAfter;
     await writeFile(join(oldChart, 'crds', name), stringify(crd));
   }
-  // The cluster may have none yet.
+  // The cluster may have no CRDs yet.
   await lab.kubectl(['apply', '--server-side', '--force-conflicts', '--filename', crds]);
   await lab.kubectl(['replace', '--filename', join(oldChart, 'crds')]);
 }
@@ -60,7 +60,7 @@ async function knowsField(): Promise<boolean> {
   return JSON.stringify(crd).includes('"reuseAfter":{');
 }
 
-/** What the speaker of the first node tells a host of the network that asks it for its metrics; undefined when it does not answer. */
+/** The metrics of the first node's speaker, as the client gets them over the network. Undefined if there is no answer. */
 async function metricsFromOutside(): Promise<string | undefined> {
   const where = ['get', 'node', lab.nodes[0]?.name ?? '', '-o', 'jsonpath={.status.addresses[0].address}'];
   const url = `http://${await lab.kubectl(where)}:7933/metrics`;
@@ -68,7 +68,7 @@ async function metricsFromOutside(): Promise<string | undefined> {
   return code === 0 ? stdout : undefined;
 }
 
-/** Installs or upgrades, with a pool in the values. */
+/** Installs or upgrades Berth, with a pool in the values. */
 async function upgrade(from: string, ...more: readonly string[]): Promise<void> {
   const image = 'image.repository=localhost/berth,image.tag=lab,image.pullPolicy=Never';
   const pool = `pools[0].name=main,pools[0].addresses[0]=${lab.subnet.vips}`;
@@ -77,7 +77,7 @@ async function upgrade(from: string, ...more: readonly string[]): Promise<void> 
   await berth.rolledOut(lab);
 }
 
-/** Connects anew again and again while the task runs, and says what became of that. */
+/** Makes one connection after the other while the task runs, and returns how many were answered, and the failures. */
 async function whileAsking(vip: string, task: () => Promise<void>): Promise<{ answered: number; failed: string }> {
   const ask = `curl -sS --fail --max-time 5 -o /dev/null -w 'answered\\n' http://${vip}/hostname`;
   const script = `while [ ! -e ${stopFile} ]; do ${ask} || date +%T.%N >&2; sleep 0.02; done`;
@@ -89,7 +89,7 @@ async function whileAsking(vip: string, task: () => Promise<void>): Promise<{ an
   return { answered: stdout.split('answered').length - 1, failed: stderr };
 }
 
-/** The rights of the hook's account, caught while it exists. */
+/** Runs a task, and returns the rights of the hook's account, which are read while it exists. */
 async function grantsDuring(task: () => Promise<void>): Promise<readonly Grant[]> {
   const client = new KubeClient(await connect(lab.kubeconfig));
   let grants: readonly Grant[] = [];
@@ -97,7 +97,7 @@ async function grantsDuring(task: () => Promise<void>): Promise<readonly Grant[]
   const looking = (async () => {
     while (grants.length === 0 && !done.signal.aborted) {
       grants = await grantsOf(client, account).catch(() => []);
-      // The hook's Pod takes seconds to come and go, and needs the machine for that.
+      // The hook's Pod takes seconds to start and end, and needs CPU time for that.
       await delay(50);
     }
   })();
@@ -107,7 +107,7 @@ async function grantsDuring(task: () => Promise<void>): Promise<readonly Grant[]
   return grants;
 }
 
-test('helm upgrade brings new CRDs and a pool that needs them, no connection fails, and helm uninstall keeps them', async () => {
+test('helm upgrade installs new CRDs and a pool that needs them, no connection fails, and helm uninstall keeps the CRDs', async () => {
   const begun = new Date().toISOString();
   await upgrade(oldChart);
   assert.equal(await knowsField(), false);
@@ -130,7 +130,7 @@ test('helm upgrade brings new CRDs and a pool that needs them, no connection fai
   assert.equal(await berth.ingressOf(lab, 'one'), vip);
   assert.match((await metricsFromOutside()) ?? '', /^berth_speaker_rules_loaded 1$/m);
   await compare(grants, begun);
-  // Nothing is to be done when the CRDs are the chart's already.
+  // There is no hook if the cluster has the chart's CRDs already.
   const again = ['upgrade', 'berth', chart, '--namespace', namespace, '--reuse-values', '--dry-run=server'];
   assert.doesNotMatch(await lab.helm(again), /berth-crds/);
 
@@ -149,13 +149,13 @@ test('helm upgrade brings new CRDs and a pool that needs them, no connection fai
   assert.equal(await lab.kubectl(['get', 'ipaddresspools', '-o', 'name']), '');
 });
 
-/** The hook has the rights that docs/security.md says, made use of all of them, and was denied nothing. */
+/** Checks that the hook has the rights in docs/security.md, has used all of them, and that no request was denied. */
 async function compare(grants: readonly Grant[], since: string): Promise<void> {
   assert.deepEqual(grants.map(grantText).sort(), documented('crds'));
   const user = `system:serviceaccount:${namespace}:${account.name}`;
   const records = () =>
     readAudit(lab.stateDir).filter((one) => one.user.username === user && one.requestReceivedTimestamp >= since);
-  await eventually('the hook made use of all of its rights', () => {
+  await eventually('the hook has used all of its rights', () => {
     const uses = records().map(useOf);
     assert.deepEqual(grants.filter((grant) => !uses.some((use) => covers(grant, use))).map(grantText), []);
     return true;

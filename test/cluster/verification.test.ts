@@ -1,4 +1,4 @@
-/** Every VIP is verified from a second node, and its IPAllocation says so: the speakers have nothing but NET_RAW. */
+/** Every VIP is verified from a second node, and a condition of its IPAllocation has the result. */
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
@@ -23,14 +23,14 @@ interface Verified {
   readonly holder: string;
 }
 
-/** The condition of the Service's address. */
+/** The condition Verified of a Service's address. */
 async function verifiedOf(name: string): Promise<Verified | undefined> {
   const entry = (await lab.api.list<Entry>('ipallocations')).find(({ spec }) => spec.services?.[0]?.name === name);
   const condition = conditionIn(entry, 'Verified');
   return condition && { ...condition, holder: entry?.status?.holder?.node ?? '' };
 }
 
-/** Waits until the condition says this. */
+/** Waits until the condition is `Status Reason`. */
 function becomes(name: string, expected: string): Promise<Verified> {
   return eventually(`${name} is ${expected}`, async () => {
     const found = await verifiedOf(name);
@@ -39,7 +39,7 @@ function becomes(name: string, expected: string): Promise<Verified> {
   });
 }
 
-/** A Service of type LoadBalancer; \`spec\` is YAML in flow style. */
+/** A Service of type LoadBalancer; `spec` is YAML in flow style. */
 function serviceManifest(name: string, spec: string): string {
   return `
 apiVersion: v1
@@ -49,7 +49,7 @@ spec: { type: LoadBalancer, ${spec} }
 `;
 }
 
-/** A change of a Service: another port before the one that it had. */
+/** A change of a Service: another port in front of its first one. */
 const otherPort = {
   spec: {
     ports: [
@@ -65,7 +65,7 @@ async function nftEverywhere(argv: readonly string[], input = ''): Promise<void>
   for (const { code, stderr } of runs) assert.equal(code, 0, stderr);
 }
 
-/** Connections that wait for their third segment, in all networks of all nodes. */
+/** Half-open connections, which wait for their third segment, in all network namespaces of all nodes. */
 async function halfOpen(): Promise<string> {
   const look =
     'set -e; cd /run/netns; for n in $(ls); do nsenter --net=$n ss -Htan state syn-recv; done; ss -Htan state syn-recv';
@@ -74,20 +74,20 @@ async function halfOpen(): Promise<string> {
   return found.map(({ stdout }) => stdout).join('');
 }
 
-test('addresses of both families whose holder and data path answer are verified, and nothing is half open', async () => {
+test('addresses of both families are verified if holder and data path answer, and no connection stays half open', async () => {
   await lab.apply(berth.serviceManifest('both', 'ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv4, IPv6]'));
   await berth.addressOf(lab, 'both');
-  await eventually('True for both', async () => {
+  await eventually('both addresses verified', async () => {
     const rows = (await lab.kubectl(['get', 'ipallocations', '--no-headers'])).trim().split('\n');
     // The columns Holder, Announced and Verified.
     return rows.length === 2 && rows.every((row) => /\snode\d\s+True\s+True\s/.test(row));
   });
   const { message, holder } = await becomes('both', 'True Verified');
   assert.ok(!message.includes(holder), `the holder has verified itself: ${message}`);
-  await eventually('nothing half open', async () => (await halfOpen()) === '', { timeoutMs: 5_000 });
+  await eventually('no half-open connection', async () => (await halfOpen()) === '', { timeoutMs: 5_000 });
 });
 
-test('verification finds a firewall at the holder, and its end', async () => {
+test('verification finds a firewall on the holder, and the end of the firewall', async () => {
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await becomes('one', 'True Verified');
@@ -97,18 +97,18 @@ test('verification finds a firewall at the holder, and its end', async () => {
       ['-f', '-'],
       `table ip berth-test { chain in { type filter hook prerouting priority -300; ${drop}; }; }`,
     );
-    // The Service has changed: that is looked at soon.
+    // A Service that has changed is verified again soon.
     await lab.api.patch('services', 'one', otherPort);
     const { message } = await becomes('one', 'False NoDataPath');
     assert.match(message, /^node node\d probed .* TCP port 81 did not$/);
   } finally {
-    // Also where it was not made, as when another node's nft failed.
+    // Also works where the table does not exist, as after a failure of nft on another node.
     await nftEverywhere(['-f', '-'], 'table ip berth-test; delete table ip berth-test');
   }
   await becomes('one', 'True Verified');
 });
 
-test('verification names another host that answers for an address', async () => {
+test('verification reports another host that answers for an address', async () => {
   const { client } = lab;
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
@@ -135,7 +135,7 @@ const unknown = [
   { name: 'nobody', spec: 'selector: { app: nobody }, ports: [{ port: 80 }]', reason: 'NoEndpoints' },
 ] as const;
 
-test('where nothing can be probed the condition Verified is Unknown, not False', async () => {
+test('if nothing can be probed, the condition Verified is Unknown, not False', async () => {
   for (const { name, spec } of unknown) await lab.apply(serviceManifest(name, spec));
   for (const { name, reason } of unknown) await becomes(name, `Unknown ${reason}`);
 });

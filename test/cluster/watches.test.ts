@@ -1,4 +1,4 @@
-/** Watches that die without a word. */
+/** Watches that are half open: they get no more events, and no error. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { afterEach, before, beforeEach, test } from 'node:test';
@@ -35,7 +35,7 @@ function make(name: string): Promise<void> {
   return lab.apply(`{ apiVersion: v1, kind: Namespace, metadata: { name: ${name} } }`);
 }
 
-test('a watch that is half open is started again after a time without a word, and nothing is missed', async () => {
+test('a watch that is half open is started again after a time of silence, and no event is missed', async () => {
   const log = createLogger('test', 'info');
   log.level = 'silent';
   const informer = new Informer<RawNamespace, NamespaceView>({
@@ -46,14 +46,14 @@ test('a watch that is half open is started again after a time without a word, an
   const running = informer.run(stop.signal);
   const knows = (name: string) => informer.store.values().some((view) => view.name === name);
   try {
-    // What comes after the first list comes by the watch: so that is open then, and is what will be silent.
+    // An object that is created after the first list comes by the watch. So the watch is open, and the proxy can silence it.
     await eventually('the first list', () => informer.synced);
     await make(names[0] ?? '');
-    await eventually('the first one', () => knows(names[0] ?? ''));
+    await eventually('the first namespace', () => knows(names[0] ?? ''));
     proxy.silence();
     await make(names[1] ?? '');
-    assert.equal(knows(names[1] ?? ''), false, 'the watch is still half open');
-    await eventually('the second one', () => knows(names[1] ?? ''), { timeoutMs: 10_000 });
+    assert.equal(knows(names[1] ?? ''), false, 'the watch is not half open');
+    await eventually('the second namespace', () => knows(names[1] ?? ''), { timeoutMs: 10_000 });
   } finally {
     stop.abort();
     await running;

@@ -133,7 +133,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a source range that cannot be parsed counts as none, and without a range every client is admitted',
     shows: /every client is admitted/,
   },
-  'the address of a Service that is being deleted goes to no other one before its status shows it no longer': {
+  'the address of a Service that is being deleted goes to no other Service while the status still shows it': {
     file: 'cluster/late-writes.test.ts',
     fault:
       'the entry of a terminating Service is released while its status, and therefore kube-proxy, still has the address',
@@ -336,7 +336,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'cluster/conflicts.test.ts',
     fault:
       "a host that answers for three of the pool's addresses is taken for a proxy: the fourth address is announced as well",
-    shows: /is announced, and [0-9a-f:]{17}, which is no node's, answers for it/,
+    shows: /is announced, and [0-9a-f:]{17}, a MAC of no node, answers for it/,
   },
   'a node does not take its own second link for another host': {
     file: 'net/nics.test.ts',
@@ -515,22 +515,22 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a node that runs no speaker counts as a node that could serve, and no address is announced',
     shows: /the nodes that may announce the address/,
   },
-  'a release may have as long a name as Helm lets it have': {
+  'a release may have the longest name that Helm allows': {
     file: 'cluster/chart.test.ts',
     fault: 'with more than 44 characters the name of the Service for the metrics has more than 63, and is refused',
     shows: /Service r+-controller-metrics: 72 characters, 63 at most/,
   },
-  'a release may have a name that YAML reads as a number or as another word of its own': {
+  'a release may have a name that YAML reads as a number, a boolean or null': {
     file: 'cluster/chart.test.ts',
     fault: 'the labels contain the name of the release without quotes, and a number is no label',
-    shows: /label app\.kubernetes\.io\/instance is no text but 12345/,
+    shows: /label app\.kubernetes\.io\/instance is not a string: 12345/,
   },
-  'no annotations for all objects may be written as null': {
+  'the value commonAnnotations may be null': {
     file: 'cluster/chart.test.ts',
     fault: 'a template merges them without a check, and Helm ends with an error about the template',
     shows: /berth\.metadata.*wrong type|error calling merge|executing "berth\.metadata"/,
   },
-  'a map of values that is null counts as empty, or is refused by a word that names it': {
+  'a map in the values that is null counts as empty, or is refused by an error that names it': {
     file: 'cluster/chart.test.ts',
     fault: 'a template reads fields of a missing map, and Helm ends with an error about the template',
     shows: /nil pointer evaluating interface/,

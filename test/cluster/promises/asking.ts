@@ -1,14 +1,14 @@
-/** The client asks again and again, each time with a new connection, while something is changed. */
+/** The client sends requests again and again, each with a new connection, while a test changes something. */
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Lab } from '../../lab/cluster.ts';
 import { type Target, url } from './client.ts';
 import { eventually } from './patience.ts';
 
-/** One after the other, as fast as that. */
+/** How many requests the client sends, one after the other. */
 const perSecond = 25;
 
-/** Asks until it is ended. */
+/** Sends requests until it is ended. */
 export class Asking {
   readonly #child: ChildProcess;
   readonly #unconnected: string[] = [];
@@ -29,17 +29,17 @@ export class Asking {
     if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on('line', (line) => this.#take(line));
   }
 
-  /** The attempts that did not even connect: what curl says of each. */
+  /** The attempts that did not connect: curl's report of each. */
   get unconnected(): readonly string[] {
     return this.#unconnected;
   }
 
-  /** Those that connected and got no answer. */
+  /** The attempts that connected and got no answer. */
   get broken(): readonly string[] {
     return this.#broken;
   }
 
-  /** Waits until it has asked so many times more, whatever came of it. */
+  /** Waits for `count` more attempts, whatever their results are. */
   async more(count: number): Promise<void> {
     const wanted = this.#asked + count;
     await eventually(`${count} more attempts`, () => {
@@ -49,7 +49,7 @@ export class Asking {
     });
   }
 
-  /** Ends it. */
+  /** Ends the requests. */
   end(): void {
     this.#child.kill('SIGKILL');
   }

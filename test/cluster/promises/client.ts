@@ -1,4 +1,4 @@
-/** The user's side: what the lab's client host gets from an address. */
+/** The user's side: requests from a host of the lab to an address, and their results. */
 import assert from 'node:assert/strict';
 import type { Lab, LabHost } from '../../lab/cluster.ts';
 import { askerOf } from '../../probe/asker.ts';
@@ -7,26 +7,26 @@ import type { Reply } from '../../probe/asks.ts';
 /** A port of an address. */
 export interface Target {
   readonly address: string;
-  /** 80 when none is given. */
+  /** 80 if absent. */
   readonly port?: number;
 }
 
 /** How an attempt to connect ends. */
 export type Outcome = 'Answered' | 'Refused' | 'Dropped' | 'Unreachable';
 
-/** So long an answer is waited for. */
+/** How long a request waits for an answer. */
 const answerMs = 2_000;
 
-/** Longer than that, as a node's kernel tells a client once a second at most that nobody is there (icmp_ratelimit). */
+/** How long a request waits for a refusal: a node's kernel sends a client at most one refusal a second (icmp_ratelimit). */
 const refusalMs = 8_000;
 
-/** What a path gives to a host that asks; throws when there is no answer within two seconds. */
+/** Requests a path from a host, and returns the body. Throws if there is no answer within two seconds. */
 export async function get(host: LabHost, target: Target, path = '/hostname'): Promise<string> {
   const [reply] = await ask(host, target, { path });
   return bodyOf(reply, target);
 }
 
-/** Which answers so many new connections from a host get. */
+/** The different answers to new connections from a host. */
 export async function answers(
   host: LabHost,
   target: Target,
@@ -37,23 +37,23 @@ export async function answers(
   return new Set(replies.map((reply) => bodyOf(reply, target).trim()));
 }
 
-/** The HTTP status that a path gives to a host that asks; undefined when there is no answer within two seconds. */
+/** Requests a path from a host, and returns the HTTP status. Undefined if there is no answer within two seconds. */
 export async function statusOf(host: LabHost, target: Target, path: string): Promise<number | undefined> {
   const [reply] = await ask(host, target, { path });
   return reply !== undefined && 'status' in reply ? reply.status : undefined;
 }
 
-/** How an attempt to connect ends; a refusal is waited for where it is expected. */
+/** How an attempt to connect ends. Waits longer if a refusal is expected. */
 export async function outcome(host: LabHost, target: Target, expected?: Outcome): Promise<Outcome> {
   const timeoutMs = expected === 'Refused' ? refusalMs : answerMs;
   const [reply] = await ask(host, target, { timeoutMs });
-  if (reply === undefined) throw new Error('nothing came of it');
+  if (reply === undefined) throw new Error('the request has no result');
   if ('status' in reply) return isSuccess(reply.status) ? 'Answered' : 'Unreachable';
   if (reply.failed === 'timeout') return 'Dropped';
   return reply.failed === 'ECONNREFUSED' ? 'Refused' : 'Unreachable';
 }
 
-/** What an endpoint of agnhost's UDP server answers to the client; throws when there is no answer within two seconds. */
+/** The answer of agnhost's UDP server to the client. Throws if there is no answer within two seconds. */
 export async function askUdp(lab: Lab, target: Target, text = 'hostname'): Promise<string> {
   const { address, port = 80 } = target;
   const reply = await askerOf(lab.client).udp({ address, port, text, timeoutMs: answerMs });
@@ -66,9 +66,9 @@ export function withoutPort(text: string): string {
   return text.replace(/^\[?(.*?)\]?:\d+$/, '$1');
 }
 
-/** What curl(1) takes. */
+/** A target as a URL for curl(1). */
 export function url({ address, port = 80 }: Target): string {
-  // Brackets and ranges are curl's own wildcards: the address's brackets are the only ones that it takes as they are.
+  // Brackets are curl's own wildcards. Only the brackets around an IPv6 address have their usual meaning.
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
@@ -81,7 +81,7 @@ function ask(
 }
 
 function bodyOf(reply: Reply | undefined, { address, port = 80 }: Target): string {
-  if (reply === undefined) throw new Error('nothing came of it');
+  if (reply === undefined) throw new Error('the request has no result');
   if ('failed' in reply) throw new Error(`no answer from ${address}, port ${port}: ${reply.failed}`);
   if (!isSuccess(reply.status)) throw new Error(`${address}, port ${port}: HTTP ${reply.status}`);
   return reply.body;

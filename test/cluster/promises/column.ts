@@ -15,10 +15,10 @@ export interface Column {
   readonly distribution: Distribution;
 }
 
-/** The annotation of a Service that asks for a hand-off. */
+/** The annotation with which a Service requests a hand-off. */
 export const handOffAnnotation = 'berth.dev/hand-off';
 
-/** What a hand-off asks of a Service, and what the Service's status says then. */
+/** The annotations of a Service for each hand-off, and the `ipMode` that its status then has. */
 const handOffs: Readonly<
   Record<HandOff, { readonly annotations: Readonly<Record<string, string>>; readonly ipMode: string }>
 > = {
@@ -26,13 +26,13 @@ const handOffs: Readonly<
   NodePort: { annotations: { [handOffAnnotation]: 'NodePort' }, ipMode: 'Proxy' },
 };
 
-/** What a distribution asks of the L2Advertisement. */
+/** The fields of the L2Advertisement for each distribution. */
 const distributions: Readonly<Record<Distribution, Readonly<Record<string, unknown>>>> = {
   Single: {},
   Spread: { distribution: 'Spread' },
 };
 
-/** The modes of kube-proxy that the matrix is about. */
+/** The modes of kube-proxy in the matrix. */
 const proxyModes: readonly ProxyMode[] = ['iptables', 'nftables'];
 
 /** All columns of the matrix. */
@@ -46,8 +46,8 @@ function allOf(proxyMode: ProxyMode): readonly Column[] {
 }
 
 /**
- * The columns of every run: each mode meets each hand-off and each distribution, and each hand-off each distribution. The other half, where
- * the same pairs meet in other threes, is for runs of all.
+ * The columns of every run. They have each mode with each hand-off and each distribution, and each hand-off with each distribution.
+ * Only runs of all have the other half, which has the same pairs in other combinations of three.
  */
 const pairs: readonly string[] = [
   'iptables/KubeProxy/Single',
@@ -73,12 +73,12 @@ export function annotationsOf({ handOff }: Column): Readonly<Record<string, stri
   return handOffs[handOff].annotations;
 }
 
-/** The `ipMode` that the status of Services of this column names. */
+/** The `ipMode` in the status of Services of this column. */
 export function ipModeOf({ handOff }: Pick<Column, 'handOff'>): string {
   return handOffs[handOff].ipMode;
 }
 
-/** What the spec of the L2Advertisement says in this column, besides the pool. */
+/** The fields of the L2Advertisement's spec in this column, besides the pool. */
 export function advertisementOf({ distribution }: Column): Readonly<Record<string, unknown>> {
   return distributions[distribution];
 }

@@ -1,4 +1,4 @@
-/** Rows: what stands behind a Service. */
+/** Rows: the endpoints of a Service. */
 import assert from 'node:assert/strict';
 import type { Pod } from '../objects.ts';
 import * as client from './client.ts';
@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 const local = { externalTrafficPolicy: 'Local' };
 const announced = 'berth.dev/Announced';
 
-/** Rows: what stands behind a Service. */
+/** Rows: the endpoints of a Service. */
 export const endpoints: readonly Row[] = [
   {
     name: 'no selector',
@@ -56,7 +56,7 @@ async function noSelector(world: World): Promise<void> {
   await world.says(name, announced, 'True NoEndpoints');
   const [[pod, nodeName] = []] = await world.pods(shared.web);
   const { podIP = '' } = (await world.lab.api.get<Pod>('pods', `${pod}`)).status;
-  // The API server is a host that is no node.
+  // The host of the API server is not a node.
   const outside = { addresses: [world.lab.controlPlane.ip] };
   await world.make(
     slice({ service: name, port: { name: 'outside', port: 6443 }, endpoint: outside }),
@@ -64,7 +64,7 @@ async function noSelector(world: World): Promise<void> {
   );
   await world.answeredBy({ address: vip }, [`${pod}`]);
   const ask = ['curl', '-sSk', '--max-time', '2', `https://${vip}/version`];
-  await eventually('the API server', async () =>
+  await eventually('an answer of the API server', async () =>
     /"(gitVersion|apiVersion)"/.test((await world.lab.client.exec(ask)).stdout),
   );
 }
@@ -113,7 +113,7 @@ async function hostNetwork(world: World): Promise<void> {
 async function sameHostPort(world: World): Promise<void> {
   const port = 8088;
   const ports = [{ name: 'http', containerPort: 8080, hostPort: port }];
-  // One per node: also at the one that holds the address.
+  // One per node, so also on the holder of the address.
   await world.make(
     deployment(world.name, { replicas: world.lab.nodes.length, containers: [netexec(8080, { ports })] }),
   );
@@ -135,7 +135,7 @@ interface EndpointSlice {
 }
 
 async function terminating(world: World): Promise<void> {
-  // Time enough for what follows; the server answers all the while.
+  // Enough time for the next steps; the server answers all the time.
   const delay = netexec(8080, { args: ['--delay-shutdown=40'] });
   await world.make(deployment(world.name, { containers: [delay], spec: { terminationGracePeriodSeconds: 45 } }));
   await world.ready(world.name);
@@ -145,7 +145,7 @@ async function terminating(world: World): Promise<void> {
   for (const { vip } of services) await world.answeredBy({ address: vip }, [`${pod}`]);
   await world.lab.api.patch('deployments', world.name, { spec: { replicas: 0 } });
   const { name } = services[0] ?? assert.fail();
-  await eventually('the endpoint terminates', async () => {
+  await eventually('a terminating endpoint', async () => {
     const labelSelector = `kubernetes.io/service-name=${name}`;
     const slices = await world.lab.api.list<EndpointSlice>('endpointslices', { labelSelector });
     const [conditions, ...more] = slices.flatMap(({ endpoints }) => endpoints ?? []).map((one) => one.conditions);
@@ -161,7 +161,7 @@ async function zeroEndpoints(world: World): Promise<void> {
   const { name, vip } = await world.expose({ selector: { app: 'nobody' } });
   await world.ends({ address: vip }, 'Refused');
   await world.says(name, announced, 'True NoEndpoints');
-  // Nobody holds it yet, and nobody spreads it.
+  // No node holds it yet, and no node spreads it.
   const localName = await world.service({ selector: { app: 'nobody' }, ...local }, 'local');
   await world.says(localName, announced, 'False NoLocalEndpoints');
   const names = [name, localName];
@@ -170,7 +170,7 @@ async function zeroEndpoints(world: World): Promise<void> {
     await world.get({ address: (await world.addressed(each)).vip });
     await world.says(each, announced, 'True Announced');
   }
-  // Whoever holds it goes on: to fall silent would not bring an endpoint back.
+  // The holder continues: if it stopped, that would not bring an endpoint back.
   for (const each of names) await world.patch(each, { selector: { app: 'nobody' } });
   for (const each of names) await world.says(each, announced, 'True NoEndpoints');
 }

@@ -1,4 +1,4 @@
-/** Makes tests of the promises: a suite for each column, a test for each row. */
+/** Declares the tests of the promises: a suite for each column, a test for each row. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Lab } from '../../lab/cluster.ts';
@@ -10,14 +10,14 @@ import { suitePrefix } from './suites.ts';
 import { rows } from './table.ts';
 import { label, removeAll, World } from './world.ts';
 
-/** Rows do not disturb each other: they wait most of their time. */
+/** How many rows run at once. Rows do not disturb each other, and wait most of the time. */
 const concurrency = 6;
 
-/** Where the tests get their cluster from. */
+/** How the tests get their cluster. */
 export interface Cluster {
-  /** Gives the cluster, with Berth in it. */
+  /** Returns the cluster, with Berth in it. */
   readonly up: () => Promise<Lab>;
-  /** Called when all is done, also where something failed. */
+  /** Called at the end, also after a failure. */
   readonly down: () => Promise<void>;
 }
 

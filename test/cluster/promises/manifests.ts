@@ -1,6 +1,6 @@
-/** The objects that rows are made of: the Deployments that all of them share, and Pods of their own. */
+/** The objects of the rows: the Deployments that all rows share, and Pods of their own. */
 
-/** A Kubernetes object, as much of it as is written here. */
+/** A Kubernetes object, with the fields that are written here. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -12,12 +12,12 @@ export interface Manifest {
   readonly [field: string]: unknown;
 }
 
-/** How the Pods of a Deployment shall be. */
+/** Options for the Pods of a Deployment. */
 export interface PodOptions {
   readonly replicas?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly containers: readonly unknown[];
-  /** More of the Pod's spec. */
+  /** More fields of the Pod's spec. */
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
@@ -27,14 +27,14 @@ export const shared = { web: 'promise-web', single: 'promise-single' } as const;
 /** The label that the Pods of both shared Deployments carry. */
 export const namedPort = { 'promise-named': 'http' } as const;
 
-/** What the second container of the Pods of `web` answers to everything. */
+/** The answer of the second container in the Pods of `web` to every request. */
 export const secondAnswer = 'second';
 
 const image = { image: 'localhost/agnhost:lab', imagePullPolicy: 'Never' };
 
 /**
- * A container that tells the Pod's name and the client's address: over HTTP at a port named `http`, and over UDP at the
- * next one, named `dns`. What follows the port are more fields.
+ * A container that answers the Pod's name and the client's address: over HTTP on a port named `http`, and over UDP on the
+ * next port, named `dns`. The second argument has more fields.
  */
 export function netexec(
   port: number,
@@ -53,7 +53,7 @@ export function netexec(
   };
 }
 
-/** A Deployment whose Pods carry the label `app` with its name, one per node where that is possible. */
+/** A Deployment whose Pods carry the label `app` with its name, one per node if possible. */
 export function deployment(name: string, { replicas = 1, labels = {}, containers, spec = {} }: PodOptions): Manifest {
   const matchLabels = { app: name };
   const spread = { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' };

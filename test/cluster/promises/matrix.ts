@@ -1,16 +1,16 @@
-/** The matrix that a run of the tests ends with: which promise is kept in which column. */
+/** The matrix at the end of a run of the tests: which promise is kept in which column. */
 
-/** What became of one row in one column. */
+/** The result of one row in one column. */
 export interface Cell {
   readonly row: string;
   readonly column: string;
-  /** `pass`, `FAIL`, `not run`, or why it cannot apply. */
+  /** `pass`, `FAIL`, `not run`, or the reason why the row cannot apply. */
   readonly result: string;
 }
 
 /**
- * The matrix as text, rows and columns in the order in which they were first met; reasons are below it, by number, and so are the columns
- * of `all` that were not run.
+ * The matrix as text, with rows and columns in the order of the first cells that name them. Below it are the reasons, by number, and the
+ * columns of `all` that were not run.
  */
 export function renderMatrix(cells: readonly Cell[], all: readonly string[] = []): string {
   const rows = unique(cells.map(({ row }) => row));

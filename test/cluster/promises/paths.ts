@@ -1,4 +1,4 @@
-/** Rows: the ways on which packets reach the Pods, which are Berth's own. */
+/** Rows: the ways on which packets reach the Pods. These rows are promises of Berth, not of Kubernetes. */
 import assert from 'node:assert/strict';
 import { packetsOf } from '../nftables.ts';
 import { Asking } from './asking.ts';
@@ -34,14 +34,14 @@ async function changeOfHandOff(world: World): Promise<void> {
     for (const handOff of [other, own] as const) {
       await world.annotate(name, handOffAnnotation, handOff);
       await isHandedOff(world, { name, vip, handOff });
-      // What began before that ends too.
+      // Waits for requests that began before the change.
       await asking.more(100);
     }
   } finally {
     asking.end();
   }
   assert.deepEqual(asking.unconnected, []);
-  // A connection that is open in the moment when a node changes its ways may end.
+  // A connection that is open while a node changes its rules may end.
   assert.ok(asking.broken.length <= 2 * world.lab.nodes.length, asking.broken.join('\n'));
 }
 
@@ -51,7 +51,7 @@ interface Handed {
   readonly handOff: HandOff;
 }
 
-/** Waits until the status names the way, and every node's rules know it and no other. */
+/** Waits until the status and every node's rules have this hand-off, and no rule has the other one. */
 async function isHandedOff(world: World, { name, vip, handOff }: Handed): Promise<void> {
   const expected = ipModeOf({ handOff });
   await eventually(`ipMode ${expected}`, async () => {
@@ -59,7 +59,7 @@ async function isHandedOff(world: World, { name, vip, handOff }: Handed): Promis
     return ingress.length > 0 && ingress.every(({ ipMode }) => ipMode === expected);
   });
   for (const node of world.lab.nodes) {
-    await eventually(`the hand-off ${handOff} at ${node.name}`, async () => {
+    await eventually(`the hand-off ${handOff} on ${node.name}`, async () => {
       const { code } = await node.exec(['nft', 'get', 'element', 'ip', 'berth', 'tcp_to', `{ ${vip} . 80 }`]);
       return (code === 0) === (handOff === 'NodePort');
     });
@@ -69,8 +69,8 @@ async function isHandedOff(world: World, { name, vip, handOff }: Handed): Promis
 async function distribution(world: World): Promise<void> {
   const { vip } = await world.expose();
   await world.get({ address: vip });
-  await eventually('packets where they belong', async () => {
-    // Anew for each try: what was on its way while the address came to its holder is another node's for ever.
+  await eventually('packets on the right nodes', async () => {
+    // Each try counts from here: packets that arrived before the address reached its holder stay in another node's count.
     const before = await packetsOf(world.lab, vip);
     await client.answers(world.lab.client, { address: vip }, { connections: 30 });
     const after = await packetsOf(world.lab, vip);

@@ -1,4 +1,4 @@
-/** Rows: traffic policies, and who may be a client. */
+/** Rows: traffic policies, and the clients that they allow. */
 import assert from 'node:assert/strict';
 import type { Pod } from '../objects.ts';
 import * as client from './client.ts';
@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 const local = { externalTrafficPolicy: 'Local' };
 const onSingle = { selector: { app: shared.single }, ports: [{ port: 80, targetPort: 'http' }] };
 
-/** Rows: traffic policies, and who may be a client. */
+/** Rows: traffic policies, and the clients that they allow. */
 export const policies: readonly Row[] = [
   {
     name: 'externalTrafficPolicy Cluster',
@@ -65,7 +65,7 @@ async function externalLocal(world: World): Promise<void> {
   const there = [...pods].filter(([, node]) => serving.includes(node)).map(([pod]) => pod);
   await world.answeredBy({ address: vip }, there);
   await world.seesClient(vip);
-  // The policy can change while the Service lives.
+  // The policy can change while the Service exists.
   await world.patch(name, { externalTrafficPolicy: 'Cluster' });
   await world.answeredBy({ address: vip }, pods.keys());
 }
@@ -93,7 +93,7 @@ async function internalLocal(world: World): Promise<void> {
   const { clusterIP = '' } = (await world.read(name)).spec;
   for (const node of world.lab.nodes) {
     const isHome = node.name === home;
-    await eventually(`the cluster IP at ${node.name}: ${isHome ? 'an answer' : 'none'}`, async () => {
+    await eventually(`the cluster IP on ${node.name}: ${isHome ? 'an answer' : 'no answer'}`, async () => {
       return ((await client.outcome(node, { address: clusterIP })) === 'Answered') === isHome;
     });
   }
@@ -104,15 +104,15 @@ async function insideClients(world: World): Promise<void> {
     const { vip } = await world.expose(spec, `${i}`);
     const [pod] = (await world.pods(shared.single)).keys();
     for (const node of world.lab.nodes) {
-      await eventually(`${pod} at ${node.name}`, async () => (await client.get(node, { address: vip })) === pod);
+      await eventually(`${pod} answers ${node.name}`, async () => (await client.get(node, { address: vip })) === pod);
     }
     for (const name of (await world.pods(shared.web)).keys()) {
-      await eventually(`${pod} at Pod ${name}`, async () => (await dialled(world, name, vip)) === pod);
+      await eventually(`${pod} answers Pod ${name}`, async () => (await dialled(world, name, vip)) === pod);
     }
   }
 }
 
-/** What a Pod of `web` gets from an address: it asks for whoever asks it to. */
+/** The answer that a Pod of `web` gets from an address: agnhost sends a request when it gets one to `/dial`. */
 async function dialled(world: World, pod: string, vip: string): Promise<string | undefined> {
   const [node] = world.lab.nodes;
   assert.ok(node);
@@ -126,7 +126,7 @@ async function sourceRanges(world: World): Promise<void> {
   const { name, vip } = await world.expose({ loadBalancerSourceRanges: [others, `${world.lab.client.ip}/32`] });
   await world.get({ address: vip });
   await world.patch(name, { loadBalancerSourceRanges: [others] });
-  // kube-proxy drops what it does not let in.
+  // kube-proxy drops the packets of other clients.
   await world.ends({ address: vip }, 'Dropped');
   await world.patch(name, { loadBalancerSourceRanges: [] });
   await world.get({ address: vip });

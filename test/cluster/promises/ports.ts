@@ -44,7 +44,7 @@ export const ports: readonly Row[] = [
       await world.get({ address: vip });
       const { spec, status } = await world.read(name);
       assert.equal(spec.ports[0]?.nodePort, undefined);
-      // There is nothing to rewrite to: kube-proxy serves it, and the Service says so.
+      // Without a node port there is nothing to rewrite to: kube-proxy serves the address, and the status says so.
       assert.deepEqual(
         status.loadBalancer?.ingress?.map(({ ipMode }) => ipMode),
         ['VIP'],
@@ -91,7 +91,7 @@ async function severalPorts(world: World): Promise<void> {
   await world.answeredBy({ address: vip, port: 80 }, pods.keys());
   await world.answeredBy({ address: vip, port: 81 }, [secondAnswer]);
   assert.notEqual(await client.outcome(world.lab.client, { address: vip, port: 82 }), 'Answered');
-  // A port that is added and one that goes, while the Service lives.
+  // One port is added and another one is removed while the Service exists.
   await world.patch(name, { ports: [second, { name: 'third', port: 82, targetPort: 'http' }] });
   await world.answeredBy({ address: vip, port: 82 }, pods.keys());
   await eventually(

@@ -4,14 +4,14 @@ import type { World } from './world.ts';
 
 /** A row of the matrix, and of docs/services.md. */
 export interface Row {
-  /** The test's name: of letters, digits, spaces and hyphens, as the row's objects are named after it. */
+  /** The test's name: only letters, digits, spaces and hyphens, because the row's objects are named after it. */
   readonly name: string;
   /** What Kubernetes promises. */
   readonly promise: string;
-  /** Why it cannot be kept in a column; undefined where it can. */
+  /** Why the promise cannot be kept in a column; undefined if it can. */
   readonly cannot?: (column: Column) => string | undefined;
-  /** It takes much longer than most, and so begins before them: the others run beside it. */
+  /** The row takes much longer than most, so it starts before them and runs beside them. */
   readonly isLong?: true;
-  /** Throws where it is not kept. */
+  /** Throws if the promise is not kept. */
   readonly run: (world: World) => Promise<void>;
 }

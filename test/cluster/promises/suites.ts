@@ -1,4 +1,4 @@
-/** How the suites of the promises are told from others. */
+/** How the suites of the promises differ from other suites. */
 
-/** What their names begin with; the column follows. */
+/** The prefix of their names; the name of the column follows. */
 export const suitePrefix = 'Services: ';

@@ -54,7 +54,7 @@ export const types: readonly Row[] = [
 
 async function changeOfType(world: World): Promise<void> {
   const name = await world.service({ type: 'ClusterIP' });
-  // Always the same one, which no other row has: it falls silent each time.
+  // Always the same address, which no other row has: each time no node answers for it afterwards.
   const vip = fromEnd(world.lab.subnet.vips, 1);
   const again = { type: 'LoadBalancer', loadBalancerIP: vip, externalName: null };
   for (const type of ['ClusterIP', 'NodePort', 'ExternalName']) {
@@ -69,13 +69,13 @@ async function changeOfType(world: World): Promise<void> {
   await world.get({ address: vip });
 }
 
-/** Waits until nothing of ours is left of a Service. */
+/** Waits until a Service has no address and no condition of Berth, and no node answers for the address. */
 async function isForgotten(world: World, name: string, vip: string): Promise<void> {
-  await eventually(`nothing of ours at Service ${name}`, async () => {
+  await eventually(`no address and no condition of Service ${name}`, async () => {
     const { loadBalancer, conditions = [] } = (await world.read(name)).status;
     return loadBalancer?.ingress === undefined && conditions.length === 0;
   });
-  await eventually(`silence about ${vip}`, async () => (await answeringMacs(world.lab, vip)).size === 0);
+  await eventually(`no answer for ${vip} any more`, async () => (await answeringMacs(world.lab, vip)).size === 0);
 }
 
 async function otherTypes(world: World): Promise<void> {
@@ -89,7 +89,7 @@ async function otherTypes(world: World): Promise<void> {
   ];
   const state = async () => JSON.stringify(await Promise.all(names.map((name) => world.read(name))));
   const before = await state();
-  // Served after them: Berth has seen them all by then.
+  // Served after them, so Berth has seen them all by then.
   const { vip } = await world.expose();
   await world.get({ address: vip });
   assert.equal(await state(), before);
@@ -123,7 +123,7 @@ async function dualStack(world: World): Promise<void> {
     await world.answeredBy({ address }, pods.keys());
     await world.answeredOverUdp({ address }, pods.keys());
   }
-  // The first family stays for good; the second comes and goes.
+  // The first family of a Service cannot change; the second one can be removed.
   await world.patch(name, {
     ipFamilyPolicy: 'SingleStack',
     ipFamilies: ['IPv6'],

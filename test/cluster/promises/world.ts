@@ -1,4 +1,4 @@
-/** What a row works with: the cluster, the column, and objects of its own that end with it. */
+/** What a row works with: the cluster, the column, and objects of its own, which are removed at its end. */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
 import { macsOf } from '../berth.ts';
@@ -9,7 +9,7 @@ import { annotationsOf, type Column, ipModeOf } from './column.ts';
 import { type Manifest, shared } from './manifests.ts';
 import { eventually } from './patience.ts';
 
-/** The label of everything that the promises' tests make; its value says which row did. */
+/** The label of all objects that these tests create. Its value names the row. */
 export const label = 'promise';
 
 /** A Service that has its addresses. */
@@ -25,22 +25,22 @@ type Spec = Readonly<Record<string, unknown>>;
 /** Port 80 of the shared Deployment `web`. */
 const webSpec: Spec = { selector: { app: shared.web }, ports: [{ port: 80, targetPort: 8080 }] };
 
-/** What a row works with. */
+/** The tools of a row. */
 export class World {
   readonly lab: Lab;
   readonly column: Column;
-  /** What its objects' names begin with. */
+  /** The prefix of the names of its objects. */
   readonly name: string;
 
   constructor(lab: Lab, column: Column, row: string) {
     this.lab = lab;
     this.column = column;
-    // The Pods of a row that ran in another column may still be ending.
+    // The name differs by column, because the Pods of the same row in another column may still be ending.
     const { handOff, distribution } = column;
     this.name = `${row} ${handOff} ${distribution}`.toLowerCase().replaceAll(' ', '-');
   }
 
-  /** Makes objects, which end with the row. */
+  /** Creates objects, which are removed at the end of the row. */
   async make(...objects: readonly Manifest[]): Promise<void> {
     const labels = { [label]: this.name };
     const items = objects.map((object) => {
@@ -50,7 +50,7 @@ export class World {
     await this.lab.apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
   }
 
-  /** Makes a Service of whatever type; a LoadBalancer in front of `web` where the spec does not say otherwise. Gives its name. */
+  /** Creates a Service, and returns its name. It is a LoadBalancer in front of `web` unless the spec says otherwise. */
   async service(spec: Spec = {}, suffix = ''): Promise<string> {
     const name = suffix === '' ? this.name : `${this.name}-${suffix}`;
     await this.make({
@@ -62,7 +62,7 @@ export class World {
     return name;
   }
 
-  /** Makes a Service of type LoadBalancer and waits until it has its addresses, and the column's distribution is in effect. */
+  /** Creates a LoadBalancer, and waits until it has its addresses and the column's distribution is in effect. */
   async expose(spec: Spec = {}, suffix = ''): Promise<Exposed> {
     const exposed = await this.addressed(await this.service(spec, suffix));
     if (this.column.distribution === 'Spread') for (const vip of exposed.vips) await this.spread(vip);
@@ -84,7 +84,7 @@ export class World {
       const { spec, status } = await this.read(name);
       return status.loadBalancer?.ingress && { spec, ingress: status.loadBalancer.ingress };
     });
-    // Where there is no node port, kube-proxy gets the traffic.
+    // Without a node port, kube-proxy gets the traffic.
     const handOff = spec.ports.every(({ nodePort }) => nodePort) ? this.column.handOff : 'KubeProxy';
     for (const { ipMode } of ingress) assert.equal(ipMode, ipModeOf({ handOff }));
     const vips = ingress.map(({ ip }) => ip);
@@ -101,12 +101,12 @@ export class World {
     await this.lab.api.patch('services', name, { spec });
   }
 
-  /** Sets an annotation of a Service, or takes it away. */
+  /** Sets or removes an annotation of a Service. */
   async annotate(name: string, annotation: string, value: string | null): Promise<void> {
     await this.lab.api.patch('services', name, { metadata: { annotations: { [annotation]: value } } });
   }
 
-  /** Waits until a condition of a Service says `Status Reason`. */
+  /** Waits until a condition of a Service is `Status Reason`. */
   async says(name: string, type: string, expected: string): Promise<void> {
     await eventually(`condition ${type} of Service ${name} is ${expected}`, async () => {
       const found = conditionIn(await this.read(name), type);
@@ -115,12 +115,12 @@ export class World {
     });
   }
 
-  /** What the client gets from a path, once it gets an answer. */
+  /** Requests a path from the client until there is an answer, and returns it. */
   get(target: client.Target, path?: string): Promise<string> {
     return eventually(`an answer from ${target.address}`, () => client.get(this.lab.client, target, path));
   }
 
-  /** Waits until one of these answers the client over UDP. */
+  /** Waits until one of these Pods answers the client over UDP. */
   async answeredOverUdp(target: client.Target, expected: Iterable<string>): Promise<void> {
     const wanted = [...expected];
     await eventually(`an answer from ${target.address} over UDP`, async () => {
@@ -138,7 +138,7 @@ export class World {
     });
   }
 
-  /** Waits until the client's attempts to connect end so. */
+  /** Waits until the client's attempts to connect have this outcome. */
   async ends(target: client.Target, outcome: client.Outcome): Promise<void> {
     await eventually(`${target.address}, port ${target.port ?? 80}: ${outcome}`, async () => {
       const found = await client.outcome(this.lab.client, target, outcome);
@@ -147,7 +147,7 @@ export class World {
     });
   }
 
-  /** Waits until exactly these answer new connections of the client. */
+  /** Waits until new connections of the client get exactly these answers. */
   async answeredBy(target: client.Target, expected: Iterable<string>): Promise<void> {
     const wanted = [...expected].sort();
     await eventually(`answers from ${wanted.join(', ')}`, async () => {
@@ -157,7 +157,7 @@ export class World {
     });
   }
 
-  /** The Pods of a Deployment, and which node each is on. */
+  /** The Pods of a Deployment, each with its node. */
   async pods(app: string): Promise<ReadonlyMap<string, string>> {
     const pods = await this.lab.api.list<Pod>('pods', { labelSelector: `app=${app}` });
     return new Map(pods.map(({ metadata, spec }) => [metadata.name, spec.nodeName ?? '']));
@@ -171,17 +171,17 @@ export class World {
   /** The node that answers for an IPv4 address. */
   async holderOf(vip: string): Promise<string> {
     const macs = [...(await macsOf(this.lab, vip))];
-    assert.equal(macs.length, 1, `${vip} is answered by ${macs.join(', ') || 'nobody'}`);
-    return this.lab.nodes.find(({ mac }) => mac === macs[0])?.name ?? assert.fail(`${macs[0]} is no node's`);
+    assert.equal(macs.length, 1, `these MACs answer for ${vip}: ${macs.join(', ') || 'none'}`);
+    return this.lab.nodes.find(({ mac }) => mac === macs[0])?.name ?? assert.fail(`no node has the MAC ${macs[0]}`);
   }
 
-  /** Removes all that the row has made. */
+  /** Removes all objects of the row. */
   async end(): Promise<void> {
     await removeAll(this.lab, `${label}=${this.name}`);
   }
 }
 
-/** Removes what carries the label, without waiting for Pods to end. */
+/** Removes all objects with the label, without waiting for Pods to end. */
 export async function removeAll(lab: Lab, selector: string = label): Promise<void> {
   for (const kind of ['services', 'endpointslices', 'deployments', 'pods'] as const) {
     await lab.api.deleteAll(kind, { labelSelector: selector, wait: false });
