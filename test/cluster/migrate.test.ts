@@ -102,7 +102,7 @@ after(async () => {
   await onHosts('del');
 });
 
-test("every sample of MetalLB is converted, the API server accepts the result, and the report covers every object", async () => {
+test('every sample of MetalLB is converted, the API server accepts the result, and the report covers every object', async () => {
   await berth.installBerth(lab);
   const folder = await samplesFolder();
   const made: object[] = [];

@@ -81,7 +81,9 @@ function topologyOf(migration: Migration, cluster: Cluster, answers: readonly Sp
   const { pools, advertisements, nodes } = cluster;
   const identity = { uid: '', resourceVersion: '' };
   const links = answers.flatMap(({ node, status }) => {
-    const usable = status?.links.filter(({ unusable, noInboundTraffic }) => unusable === undefined && !noInboundTraffic);
+    const usable = status?.links.filter(
+      ({ unusable, noInboundTraffic }) => unusable === undefined && !noInboundTraffic,
+    );
     return usable === undefined ? [] : [[node, usable.map(linkOf)] as const];
   });
   const newPools = migration.pools.map(({ metadata, spec }) =>

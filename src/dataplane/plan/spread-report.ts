@@ -51,6 +51,7 @@ export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked 
       return no('NoMember', 'no node can serve it: no live node has a ready endpoint and a link in its subnet');
     return no('SpreadPathBlocked', `the network drops packets with another host's source address from or to ${away}`);
   }
-  const without = away === '' ? '' : `, not over ${away}: the network drops packets with another host's source address there`;
+  const without =
+    away === '' ? '' : `, not over ${away}: the network drops packets with another host's source address there`;
   return { type: 'Spread', status: 'True', reason: 'Spread', message: `over ${members.join(', ')}${without}` };
 }

@@ -10,7 +10,15 @@ export const nodeNames = ['n1', 'n2', 'n3'] as const;
 
 /** A link that can carry announcements. */
 export function link(name: string, address: string, facts: Partial<LinkStatus> = {}): LinkStatus {
-  return { name, mac: '02:00:00:00:00:01', addresses: [address], carrier: true, noInboundTraffic: false, blocked: [], ...facts };
+  return {
+    name,
+    mac: '02:00:00:00:00:01',
+    addresses: [address],
+    carrier: true,
+    noInboundTraffic: false,
+    blocked: [],
+    ...facts,
+  };
 }
 
 /** The status of a speaker that hears every other one. */
