@@ -315,7 +315,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   'a clock that is set back delays no first announcement': {
     file: 'unit/announce/proxy-sync-gate.test.ts',
     fault: 'the wait for kube-proxy uses the wall clock: if the clock is set back by an hour, it takes an hour',
-    shows: /what waits since before the clock was set back/,
+    shows: /the VIP waits since before the clock was set back/,
   },
   'only endpoints of its own family make a node a candidate for a VIP': {
     file: 'unit/speaker/informers.test.ts',

@@ -78,8 +78,8 @@ export const liveness: readonly Mutation[] = [
   {
     id: 'list-counts-as-whole-too-early',
     file: 'liveness/claim-replica.ts',
-    old: 'if (this.#whole.parts.size < parts) return;',
-    new: 'if (this.#whole.parts.size < parts - 1) return;',
+    old: 'if (this.#partial.parts.size < parts) return;',
+    new: 'if (this.#partial.parts.size < parts - 1) return;',
     consequence: 'If one datagram of a list is missing, its claims count as given up.',
     tests: ['unit/liveness/claim-replica.test.ts'],
   },
