@@ -7,6 +7,7 @@ import { answeredWithin, atMostTwice } from '../probe/judgement.ts';
 import { Prober } from '../probe/prober.ts';
 import * as berth from './berth.ts';
 import { conditionIn, type Entry, type ServiceObject } from './objects.ts';
+import { logsOf } from './pod-logs.ts';
 import { takeover } from './scene.ts';
 
 const lab = berth.sharedLab();
@@ -69,7 +70,8 @@ test('a Service that changes its type loses its address and conditions, and gets
   assert.equal(await berth.addressOf(lab, 'one'), vip);
 });
 
-test('a controller restart keeps every address, and writes nothing', async () => {
+test('a controller restart keeps every address, and writes nothing', async (t) => {
+  const since = new Date();
   const names = ['a', 'b', 'c', 'd', 'e'];
   for (const name of names) await lab.apply(berth.serviceManifest(name));
   for (const name of names) await berth.addressOf(lab, name);
@@ -85,10 +87,20 @@ test('a controller restart keeps every address, and writes nothing', async () =>
     const services = (await lab.api.list<ServiceObject>('services')).filter(({ metadata }) =>
       names.includes(metadata.name),
     );
-    const isTrue = (object: Entry | ServiceObject, type: string) => conditionIn(object, type)?.status === 'True';
-    return (
-      entries.every((entry) => isTrue(entry, 'Verified')) && services.every((one) => isTrue(one, 'berth.dev/Announced'))
+    const isTrue = (type: string) => (object: Entry | ServiceObject) => conditionIn(object, type)?.status === 'True';
+    const awaited = [
+      ...entries.filter((entry) => !isTrue('Verified')(entry)),
+      ...services.filter((service) => !isTrue('berth.dev/Announced')(service)),
+    ];
+    assert.deepEqual(
+      awaited.map(({ metadata: { name }, status }) => ({ name, status })),
+      [],
     );
+    return true;
+  }).catch(async (error: Error) => {
+    t.diagnostic(await logsOf(lab, 'controller', since));
+    t.diagnostic(await logsOf(lab, 'speaker', since));
+    throw error;
   });
   const earlier = await state();
   assert.ok(earlier.size >= 8, `${earlier.size} objects`);

@@ -1,10 +1,10 @@
 /** The speaker's process on a node: signals to it, its status, and its log. */
 import assert from 'node:assert/strict';
 import type { SpeakerStatus } from '../../src/api/speaker-status.ts';
-import { ApiError } from '../lab/api.ts';
 import { eventually, type Lab, type LabHost } from '../lab/cluster.ts';
 import { namespace, rolledOut } from './berth.ts';
 import type { Pod } from './objects.ts';
+import { logsOf } from './pod-logs.ts';
 
 const speakers = { namespace, labelSelector: 'app.kubernetes.io/component=speaker' };
 
@@ -72,17 +72,8 @@ export async function renewSpeakers(lab: Lab): Promise<void> {
 }
 
 /** The logs of all speakers since a moment. */
-export async function speakerLogs(lab: Lab, since: Date): Promise<string> {
-  const pods = await lab.api.list<Pod>('pods', speakers);
-  const texts = pods.map(async ({ metadata: { name } }) => {
-    // A container that is being created has no log yet.
-    const nothing = (error: unknown) => {
-      if (error instanceof ApiError) return '';
-      throw error;
-    };
-    return lab.api.log(name, { namespace, since }).catch(nothing);
-  });
-  return (await Promise.all(texts)).join('');
+export function speakerLogs(lab: Lab, since: Date): Promise<string> {
+  return logsOf(lab, 'speaker', since);
 }
 
 /** The name of the Pod of a node's speaker. */
