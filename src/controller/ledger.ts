@@ -17,6 +17,9 @@ import { hasStatus, isStale, type KubeClient } from '../kube/client.ts';
 import { collections, servicePath } from '../kube/resources.ts';
 import { type Writer, writeEach } from './writer.ts';
 
+/** The pause before the next decision while the informer has not received a Service that the API server has. */
+const unheardMs = 500;
+
 /** Binds the addresses of one plan. Each address is bound once, however many Services share it. */
 export class LedgerWriter {
   readonly #binds: ReadonlyMap<Ip, Bind>;
@@ -37,7 +40,7 @@ export class LedgerWriter {
   bind(address: Ip): Promise<boolean> {
     const bind = this.#binds.get(address);
     if (bind === undefined) return Promise.resolve(true);
-    const underWay = this.#underWay.get(address) ?? this.#write(bind);
+    const underWay = this.#underWay.get(address) ?? this.#bind(bind);
     this.#underWay.set(address, underWay);
     return underWay;
   }
@@ -50,6 +53,17 @@ export class LedgerWriter {
     const confirmed = this.#underWay.get(address) ?? this.#rewrite(address);
     this.#underWay.set(address, confirmed);
     return confirmed;
+  }
+
+  /** Writes a bind. It removes former users from the entry only if a live read confirms that they are gone. */
+  async #bind(bind: Bind): Promise<boolean> {
+    for (const ref of bind.former) {
+      if (!(await mayStillNeed(ref, bind.spec.address, this.#writer))) continue;
+      // This controller has not heard of that Service yet: it decides again when it has.
+      this.#writer.loop.triggerIn(unheardMs);
+      return false;
+    }
+    return this.#write(bind);
   }
 
   async #rewrite(address: Ip): Promise<boolean> {

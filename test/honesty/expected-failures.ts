@@ -70,11 +70,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a Service that a finalizer keeps counts as deleted: the next one gets its address too early',
     shows: /two Services show one address: a\/ending 192\.0\.2\.1, a\/next 192\.0\.2\.1/,
   },
-  'a Service that was created again stays in its entry, even if a controller lags behind': {
-    file: 'unit/ipam/keeping.test.ts',
-    fault: 'an update removes Services from an entry (`Bind.former`) without a check that they are deleted',
-    shows: /the entry of 192\.0\.2\.1 names the former Service, and the new one shows the address/,
-  },
   'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger': {
     file: 'unit/ipam/overwritten.test.ts',
     fault:

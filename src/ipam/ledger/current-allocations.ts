@@ -3,12 +3,13 @@ import { familyOf } from '../../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
 import { oldestFirst, type ServiceView } from '../../api/service.ts';
 import { leaveObstructed, obstructionOf } from '../address-conflict.ts';
+import { shownBy } from '../ownership.ts';
 import { names, type PoolTable } from '../pool-table.ts';
 import type { Outcome } from '../reasons.ts';
 import { mustRenumber } from '../renumbering.ts';
 import type { RequestOf } from '../requests.ts';
 import { areAllCompatible, portName, sharerOf, sharingConflict } from '../sharing.ts';
-import { isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
+import { formerRefs, isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
 
 /** The addresses of all Services before new ones are assigned. */
 export class CurrentAllocations {
@@ -72,18 +73,21 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
     current.add(service, slot);
   };
   for (const slot of ledger.slots.values()) moveToPool(slot, context);
+  const returned: [ServiceView, Slot][] = [];
   for (const service of services) {
     const own = byOwner.get(service.uid) ?? [];
     const former = (byOwner.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
     if (own.length === 0 && former.length === 0) continue;
     for (const family of requestOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
-      const slot =
-        preferredSlot(service, own.filter(ofFamily), context) ??
-        preferredSlot(service, former.filter(ofFamily), context);
+      const kept = preferredSlot(service, own.filter(ofFamily), context);
+      const slot = kept ?? preferredSlot(service, former.filter(ofFamily), context);
       if (slot) claim(service, slot);
+      if (slot && !kept) returned.push([service, slot]);
     }
   }
+  const living = new Map(services.map((service) => [service.uid, service]));
+  for (const [service, slot] of returned) yieldToLeaving(service, slot, { current, living, ...context });
   const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
   for (const slot of shared) separate(slot, current, context);
   leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
@@ -173,6 +177,33 @@ function moveToPool(slot: Slot, { ledger, table }: Context): void {
   if (home && names(home, familyOf(slot.address), slot.value)) return;
   const pool = table.poolOf(slot.address, slot.value);
   if (pool) ledger.moveToPool(slot, pool.name);
+}
+
+/**
+ * A Service that was created again cannot return to an address that another Service leaves and still shows, unless both may share it:
+ * clients still connect to the other one.
+ */
+function yieldToLeaving(
+  service: ServiceView,
+  slot: Slot,
+  {
+    current,
+    living,
+    ledger,
+    requestOf,
+  }: Context & { readonly current: CurrentAllocations; readonly living: ReadonlyMap<string, ServiceView> },
+): void {
+  for (const ref of formerRefs(slot)) {
+    const leaving = living.get(ref.uid);
+    if (leaving === undefined || !shownBy(leaving).includes(slot.address)) continue;
+    const other = { key: slot.sharingKey, ports: ref.ports, backends: undefined };
+    const conflict = sharingConflict(sharerOf(service, requestOf(service)), other);
+    if (conflict === undefined) continue;
+    ledger.leave(slot, service);
+    const message = `the Service cannot share ${slot.address}: ${conflict}`;
+    current.evict(service, slot, { reason: 'SharingConflict', message });
+    return;
+  }
 }
 
 /**

@@ -178,7 +178,7 @@ promise('an address is free only after no Service shows it, not even one that is
   }
 });
 
-promise('a Service that was created again stays in its entry, even if a controller lags behind', async () => {
+test('a Service that was created again stays in its entry, even if a controller lags behind', async () => {
   await lived({}, async (life) => {
     life.cluster.setPool('p', pool);
     await come(life, { 'a/s': {} });

@@ -120,6 +120,25 @@ test('a Service that was created again under its name has the address of the for
   assert.deepEqual(outcomes(plan({ pools: [p], services: [other], ledger })), ['s 192.0.2.1'], 'another namespace');
 });
 
+test('a Service that was created again does not return to an address that another one still shows, unless both may share it', () => {
+  const key = { sharingKey: 'k' };
+  const [first, second] = [80, 81].map((port) => ({ ...key, ports: [{ protocol: 'TCP', port }] }));
+  // It moves to the address that it requests, and its status does not show that yet.
+  const leaving = service('leaving', { ...first, ...showing('192.0.2.2'), requests: ['192.0.2.3'] });
+  const services = [leaving, s].map(({ namespace, name, uid }) => ({ namespace, name, uid, ports: leaving.ports }));
+  const ledger = [
+    entry('192.0.2.2', leaving, { services, sharingKey: 'default/k' }),
+    entry('192.0.2.3', leaving, { sharingKey: 'default/k' }),
+  ];
+  const of = (back: ServiceView, moving = leaving) => outcomes(plan({ pools: [p], services: [moving, back], ledger }));
+  const moved = 'leaving 192.0.2.3';
+  assert.deepEqual(of(again(s)), [moved, 's 192.0.2.1'], 'no key');
+  assert.deepEqual(of(again(s, first)), [moved, 's 192.0.2.1'], 'the same port');
+  assert.deepEqual(of(again(s, second)), [moved, 's 192.0.2.2'], 'both may share it');
+  const gone = { ...leaving, ...showing('192.0.2.3') };
+  assert.deepEqual(of(again(s), gone), [moved, 's 192.0.2.2'], 'it shows the other one');
+});
+
 test('entries of Services that are gone, or no LoadBalancers any more, are released', () => {
   const typed = service('typed', { isLoadBalancer: false, conditions: [condition] });
   const ledger = [entry('192.0.2.1', service('gone')), entry('192.0.2.3', typed)];
