@@ -29,7 +29,7 @@ promise('an address that a terminating Service still shows goes to no other Serv
   }),
 );
 
-promise('an entry that names a recreated Service is not rewritten to name the deleted one', (t) =>
+test('an entry that names a recreated Service is not rewritten to name the deleted one', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', { annotations: asksHome });
@@ -49,8 +49,7 @@ promise('an entry that names a recreated Service is not rewritten to name the de
     const users = usersOf(world.entry(home));
     release();
     assert.deepEqual(users, [uid], 'the entry names a Service that is gone');
-  }),
-);
+  }));
 
 promise('labels, annotations, owners and finalizers of other writers stay on an entry', (t) =>
   inWorld(t, async (world) => {

@@ -23,11 +23,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a Service with a finalizer and a deletionTimestamp counts as deleted',
     shows: /two Services showed one address at once/,
   },
-  'an entry that names a recreated Service is not rewritten to name the deleted one': {
-    file: 'control/addresses.test.ts',
-    fault: 'the writer does not check that the Services in Bind.former are deleted',
-    shows: /the entry names a Service that is gone/,
-  },
   'labels, annotations, owners and finalizers of other writers stay on an entry': {
     file: 'control/addresses.test.ts',
     fault: 'an entry is replaced as a whole, and fields that Berth does not know are lost',
