@@ -16,7 +16,7 @@ export interface WorldOptions extends ControllerOptions {
 }
 
 const settledMs = 120_000;
-/** The most violations in a report: nobody reads more. */
+/** The most violations in a report: more would not help its reader. */
 const mostTraces = 4;
 /** A failure shows this many log lines about the wrong object, and this many from the end of the logs. */
 const mostLines = 30;

@@ -20,7 +20,7 @@ export const baseImage = 'localhost/node:lab-base';
 /** The Debian packages of the base image besides the essential ones: nft, and libraries that Node.js needs. */
 const basePackages = 'nftables,libstdc++6,libatomic1';
 
-/** Files that nobody reads in a container. */
+/** Files without use in a container. */
 const basePaths = ['doc', 'man', 'info', 'locale', 'lintian'].map((name) => `/usr/share/${name}/*`);
 
 /** The files with Debian's package sources, newest form first (sources.list(5)). */

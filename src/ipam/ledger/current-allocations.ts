@@ -86,8 +86,7 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
       if (slot && !kept) returned.push([service, slot]);
     }
   }
-  const living = new Map(services.map((service) => [service.uid, service]));
-  for (const [service, slot] of returned) yieldToLeaving(service, slot, { current, living, ...context });
+  for (const [service, slot] of returned) yieldToLeaving(service, slot, { current, services, ...context });
   const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
   for (const slot of shared) separate(slot, current, context);
   leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
@@ -188,13 +187,13 @@ function yieldToLeaving(
   slot: Slot,
   {
     current,
-    living,
+    services,
     ledger,
     requestOf,
-  }: Context & { readonly current: CurrentAllocations; readonly living: ReadonlyMap<string, ServiceView> },
+  }: Context & { readonly current: CurrentAllocations; readonly services: readonly ServiceView[] },
 ): void {
   for (const ref of formerRefs(slot)) {
-    const leaving = living.get(ref.uid);
+    const leaving = services.find(({ uid }) => uid === ref.uid);
     if (leaving === undefined || !shownBy(leaving).includes(slot.address)) continue;
     const other = { key: slot.sharingKey, ports: ref.ports, backends: undefined };
     const conflict = sharingConflict(sharerOf(service, requestOf(service)), other);
