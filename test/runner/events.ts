@@ -21,12 +21,30 @@ export interface RunnerEvent {
     readonly file?: string;
     readonly message?: string;
     readonly skip?: string | boolean;
-    readonly details?: { readonly error?: { readonly failureType?: string } };
+    readonly todo?: string | boolean;
+    readonly details?: { readonly error?: { readonly failureType?: string; readonly cause?: unknown } };
     /** Only in a summary: the counts of one file, or of all files if there is no `file`. */
     readonly counts?: Counts;
     /** Only in a summary, in milliseconds. */
     readonly duration_ms?: number;
   };
+}
+
+/** A test that failed. */
+export interface Failure {
+  readonly file: string;
+  readonly name: string;
+  /** The first line of the error's message. */
+  readonly reason: string;
+}
+
+/** The failure that an event reports, if any. A suite whose tests failed is none of its own, nor is a failure that is expected. */
+export function failureOf({ type, data }: RunnerEvent): Failure | undefined {
+  const { name = '', file = '', details: { error } = {}, todo } = data;
+  if (type !== 'test:fail' || error?.failureType === 'subtestsFailed' || todo) return undefined;
+  const { cause } = error ?? {};
+  const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  return { file, name, reason };
 }
 
 /** The sum of the counts of several runs. */

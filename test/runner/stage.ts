@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
-import { type Counts, isSummaryLine, type RunnerEvent, sumOf } from './events.ts';
+import { type Counts, type Failure, failureOf, isSummaryLine, type RunnerEvent, sumOf } from './events.ts';
 import { runInLanes } from './lanes.ts';
 import { withMatrix } from './matrix-report.ts';
 import { filesVariable, lanesVariable } from './variables.ts';
@@ -21,6 +21,7 @@ export interface StageResult {
   readonly counts: Counts;
   /** Milliseconds, by file. */
   readonly durations: ReadonlyMap<string, number>;
+  readonly failures: readonly Failure[];
 }
 
 /** A module that prepares a stage, in the form of Node's own `--test-global-setup`. */
@@ -47,6 +48,7 @@ export async function runStage({ files, lanes, setup }: Stage): Promise<StageRes
 async function report(events: AsyncIterable<RunnerEvent>): Promise<StageResult> {
   const durations = new Map<string, number>();
   const counts: Counts[] = [];
+  const failures: Failure[] = [];
   async function* read(): AsyncGenerator<RunnerEvent> {
     for await (const event of withMatrix(events)) {
       const { file, duration_ms: ms = 0, counts: found } = event.data;
@@ -54,9 +56,11 @@ async function report(events: AsyncIterable<RunnerEvent>): Promise<StageResult> 
         if (file === undefined) counts.push(found);
         else durations.set(file, ms);
       }
+      const failure = failureOf(event);
+      if (failure !== undefined) failures.push(failure);
       if (!isSummaryLine(event)) yield event;
     }
   }
   for await (const text of Readable.from(read()).pipe(new spec())) process.stdout.write(text);
-  return { counts: sumOf(counts), durations };
+  return { counts: sumOf(counts), durations, failures };
 }

@@ -1,4 +1,4 @@
-/** The last part of the output: the seconds of each suite, the ten slowest files, and the sum of all summaries of the runner. */
+/** The last part of the output: the seconds of each suite, the ten slowest files, the failures in brief, and the sum of all summaries of the runner. */
 import { relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { spec } from 'node:test/reporters';
@@ -23,6 +23,9 @@ export async function printSummary(stages: readonly Ended[], tookMs: number): Pr
   console.log('');
   for (const [file, ms] of files.slice(0, slowest)) console.log(`${column(ms)}  ${relative('.', file)}`);
   console.log(`\nAll files: ${timesPath()}\n`);
+  for (const { file, name, reason } of stages.flatMap(({ failures }) => failures)) {
+    console.log(`Failed: ${relative('.', file)}: ${name}\n  ${reason}\n`);
+  }
   const { tests, suites, passed, failed, cancelled, skipped, todo } = sumOf(stages.map(({ counts }) => counts));
   const lines = [
     ...[`tests ${tests}`, `suites ${suites}`, `pass ${passed}`, `fail ${failed}`],
