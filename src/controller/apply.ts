@@ -11,10 +11,10 @@ import {
   noStatus,
   sameStatus,
 } from '../ipam/status.ts';
-import { isStale } from '../kube/client.ts';
 import type { Regarding } from '../kube/events.ts';
 import { servicePath } from '../kube/resources.ts';
 import type { LedgerWriter } from './ledger.ts';
+import { decideAgain } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
 /** A decision whose effects are not all written yet. */
@@ -95,7 +95,7 @@ async function confirmUnseen(
 
 /**
  * Server-side apply of the complete part of the status that Berth owns. The API server refuses a write that was decided on an older
- * version of the Service, or on a deleted Service of the same name; the result is then false. The change itself triggers the next pass.
+ * version of the Service, or on a deleted Service of the same name; the result is then false, and the loop decides again.
  */
 async function writeStatus(service: ServiceView, desired: DesiredStatus, writer: Writer): Promise<boolean> {
   const { client, signal, informers, status } = writer;
@@ -120,8 +120,8 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
     informers.services.assume(raw);
     return true;
   } catch (error) {
-    if (isStale(error)) return false;
-    throw error;
+    await decideAgain(error, { path: servicePath(service), informer: informers.services, known: service }, writer);
+    return false;
   }
 }
 

@@ -4,21 +4,18 @@
  */
 import { allocationName, type Ip } from '../addr/ip.ts';
 import {
+  type AllocationView,
   allocationObject,
-  parseAllocation,
   type RawAllocation,
   type ServiceRef,
   specOfEntry,
   wishesOf,
 } from '../api/allocation.ts';
-import { parseService, type RawService, type ServiceView } from '../api/service.ts';
+import { parseService, type RawService } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger/ledger.ts';
-import { hasStatus, isStale, type KubeClient } from '../kube/client.ts';
 import { collections, servicePath } from '../kube/resources.ts';
+import { decideAgain, readOrNothing, unheardMs } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
-
-/** The pause before the next decision while the informer has not received a Service that the API server has. */
-const unheardMs = 500;
 
 /** Binds the addresses of one plan. Each address is bound once, however many Services share it. */
 export class LedgerWriter {
@@ -58,10 +55,7 @@ export class LedgerWriter {
   /** Writes a bind. It removes former users from the entry only if a live read confirms that they are gone. */
   async #bind(bind: Bind): Promise<boolean> {
     for (const ref of bind.former) {
-      if (!(await mayStillNeed(ref, bind.spec.address, this.#writer))) continue;
-      // This controller has not heard of that Service yet: it decides again when it has.
-      this.#writer.loop.triggerIn(unheardMs);
-      return false;
+      if (await mayStillNeed(ref, bind.spec.address, this.#writer)) return false;
     }
     return this.#write(bind);
   }
@@ -74,7 +68,7 @@ export class LedgerWriter {
   }
 
   async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {
-    const { client, log, loop, signal, informers } = this.#writer;
+    const { client, log, signal, informers } = this.#writer;
     const path = entry ? pathOf(spec.address) : collections.allocations;
     const method = entry ? 'PUT' : 'POST';
     const { address: vip, pool, services } = spec;
@@ -85,10 +79,8 @@ export class LedgerWriter {
       const body = allocationObject(spec, entry, { ...(entry && wishesOf(entry)), ...confirmed });
       informers.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
     } catch (error) {
-      if (!isStale(error) && !(entry && hasStatus(error, 404))) throw error;
+      await decideAgain(error, refusedAt(vip, entry, this.#writer), this.#writer);
       log.info({ svc, vip }, 'IPAllocation changed since it was read');
-      await refreshEntry(spec.address, this.#writer);
-      loop.trigger();
       return false;
     }
     log.info(
@@ -125,49 +117,32 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
       informers.allocations.store.remove(uid, resourceVersion);
       log.info({ vip, pool, svc }, 'address released');
     }
+    // A Service may wait for this address.
+    loop.trigger();
   } catch (error) {
-    // The entry is gone already, or has changed: the next pass decides with its current state.
-    if (!hasStatus(error, 404) && !isStale(error)) throw error;
-    await refreshEntry(entry.address, writer);
-  }
-  // A Service may wait for this address.
-  loop.trigger();
-}
-
-/** Reads the Service from the API server: does it show the address, or has it changed since the decision that it no longer needs it? */
-async function mayStillNeed(ref: ServiceRef, address: Ip, { client, signal, informers }: Writer): Promise<boolean> {
-  const live = await readService(client, ref, signal);
-  if (live?.uid !== ref.uid || !live.isLoadBalancer) return false;
-  if (live.ingress.some(({ ip }) => ip === address)) return true;
-  return informers.services.store.get(ref.uid)?.resourceVersion !== live.resourceVersion;
-}
-
-/** Updates the informer with the current entry of an address. Throws if the entry is invalid: an administrator must correct it. */
-async function refreshEntry(address: Ip, { client, signal, informers }: Writer): Promise<void> {
-  const known = informers.allocations.store.values().find((entry) => entry.address === address);
-  try {
-    const raw = await client.json<RawAllocation>({ path: pathOf(address), signal });
-    if (parseAllocation(raw) === undefined)
-      throw new Error(`the name of IPAllocation ${raw.metadata.name} does not match its address`);
-    if (known && known.uid !== raw.metadata.uid) informers.allocations.store.remove(known.uid, known.resourceVersion);
-    informers.allocations.assume(raw);
-  } catch (error) {
-    if (!hasStatus(error, 404)) throw error;
-    if (known) informers.allocations.store.remove(known.uid, known.resourceVersion);
+    // The entry is gone already, or has changed.
+    await decideAgain(error, refusedAt(entry.address, entry, writer), writer);
   }
 }
 
-async function readService(
-  client: KubeClient,
-  ref: { readonly namespace: string; readonly name: string },
-  signal: AbortSignal,
-): Promise<ServiceView | undefined> {
-  try {
-    return parseService(await client.json<RawService>({ path: servicePath(ref), signal }));
-  } catch (error) {
-    if (hasStatus(error, 404)) return undefined;
-    throw error;
-  }
+/**
+ * Reads the Service from the API server: does it show the address, or has it changed since the decision that it no longer needs it? In
+ * the second case the loop decides again soon. In the first case the change of its status triggers the next pass.
+ */
+async function mayStillNeed(ref: ServiceRef, address: Ip, writer: Writer): Promise<boolean> {
+  const raw = await readOrNothing<RawService>(servicePath(ref), writer);
+  if (raw === undefined) return false;
+  const live = parseService(raw);
+  if (live.uid !== ref.uid || !live.isLoadBalancer) return false;
+  const isKnown = writer.informers.services.store.get(live.uid)?.resourceVersion === live.resourceVersion;
+  if (!isKnown) writer.loop.triggerIn(unheardMs);
+  return !isKnown || live.ingress.some(({ ip }) => ip === address);
+}
+
+/** The entry of a refused write. The informer may have heard since of an entry that the decision did not know. */
+function refusedAt(address: Ip, known: AllocationView | undefined, { informers: { allocations } }: Writer) {
+  const stored = allocations.store.values().find((entry) => entry.address === address);
+  return { path: pathOf(address), informer: allocations, known, stored };
 }
 
 function pathOf(address: Ip): string {

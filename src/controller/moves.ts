@@ -4,8 +4,8 @@
  */
 import { allocationName } from '../addr/ip.ts';
 import { type AllocationView, allocationObject, type RawAllocation, specOfEntry, wishesOf } from '../api/allocation.ts';
-import { hasStatus, isStale } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
+import { decideAgain } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
 /** Removes the annotation of every entry whose move is complete. */
@@ -16,7 +16,8 @@ export function endMoves(entries: readonly AllocationView[], writer: Writer): Pr
   return writeEach(writer, completed, { of: (entry) => entry, write: (entry) => endMove(entry, writer) });
 }
 
-async function endMove(entry: AllocationView, { client, log, signal, informers }: Writer): Promise<void> {
+async function endMove(entry: AllocationView, writer: Writer): Promise<void> {
+  const { client, log, signal, informers } = writer;
   const { address, moveTo: node } = entry;
   const path = `${collections.allocations}/${allocationName(address)}`;
   try {
@@ -24,7 +25,7 @@ async function endMove(entry: AllocationView, { client, log, signal, informers }
     informers.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
     log.info({ vip: address, node }, 'move completed');
   } catch (error) {
-    // The entry has changed, or is gone: the watch reports it, and the next pass checks again.
-    if (!isStale(error) && !hasStatus(error, 404)) throw error;
+    // The entry has changed, or is gone.
+    await decideAgain(error, { path, informer: informers.allocations, known: entry }, writer);
   }
 }

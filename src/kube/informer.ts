@@ -6,7 +6,8 @@ import { Watchdog } from '../runtime/watchdog.ts';
 import { ApiError, hasStatus, type KubeClient } from './client.ts';
 import { ViewStore } from './view-store.ts';
 
-interface RawObject {
+/** The part of every object that an informer reads itself. */
+export interface RawObject {
   readonly metadata: { readonly name: string; readonly uid: string; readonly resourceVersion: string };
 }
 
@@ -91,10 +92,14 @@ export class Informer<R extends RawObject, V extends Identity> {
     this.store.replace(views, '');
   }
 
-  /** Stores an object that a write just returned, so that the next decision uses it. */
-  assume(raw: R): void {
+  /**
+   * Stores an object that the API server just returned, so that the next decision uses it, unless a newer version is known. Returns its
+   * view; undefined if the object does not matter or cannot be parsed.
+   */
+  assume(raw: R): V | undefined {
     const view = this.#parse(raw);
     if (view !== undefined) this.store.put(view);
+    return view;
   }
 
   /** Lists and watches until the signal aborts. After an error it logs, waits and tries again; the pauses grow. */

@@ -175,11 +175,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'an object that is read after a conflict is ignored if its version is lower',
     shows: /the entry cannot be written any more/,
   },
-  'a status that was refused because the Service had changed is written again without a wait': {
-    file: 'control/restore.test.ts',
-    fault: 'a refused status is tried again only when something else triggers a pass, or after a minute',
-    shows: /the Service waits for the next periodic pass/,
-  },
   "the speakers' key is made again when it was deleted": {
     file: 'control/restore.test.ts',
     fault: 'each leader creates the Secret of the key only once',

@@ -51,6 +51,8 @@ export class MemoryClient extends KubeClient {
   #decided = new Knowledge();
   /** The same for each write that is held back. */
   readonly #forks = new Set<Knowledge>();
+  /** The Services whose status was refused as outdated: the program reads each of them again, and keeps what it reads. */
+  readonly #refused = new Set<string>();
   #held: Held[] = [];
   #fate: Fate = {};
   #writes = 0;
@@ -177,13 +179,25 @@ export class MemoryClient extends KubeClient {
 
   async #answer<T>(request: ApiRequest, known: Knowledge): Promise<T> {
     const { status, body } = this.#options.send(request, known);
-    learn(this.knowledge, request, { status, body });
-    // Everything else in an answer, also about the writes of other clients, came after the decision.
     const { method = 'GET', path } = request;
+    if (method === 'GET' && this.#refused.delete(path)) this.#learnService(path, { status, body });
+    else learn(this.knowledge, request, { status, body });
+    if (method === 'PATCH' && (status === 404 || status === 409)) this.#refused.add(path.replace(/\/status$/, ''));
+    // Everything else in an answer, also about the writes of other clients, came after the decision.
     const own = method !== 'GET' && path.startsWith(kinds.allocations) ? [this.#decided, ...this.#forks] : [];
     for (const one of own) learn(one, request, { status, body });
     if (status >= 300) throw new ApiError(status, body as ApiStatus);
     return body as T;
+  }
+
+  #learnService(path: string, { status, body }: ApiAnswer): void {
+    const [, , , , namespace, , name] = path.split('/');
+    const live = status < 300 ? (body as ApiObject) : undefined;
+    for (const { metadata } of this.knowledge.named(kinds.services, `${namespace}/${name}`)) {
+      if (metadata.uid !== live?.metadata.uid)
+        this.knowledge.miss(kinds.services, metadata.uid, metadata.resourceVersion);
+    }
+    if (live) this.knowledge.hear(kinds.services, live);
   }
 
   #hear(path: string, { type, object }: WatchEvent): void {
@@ -193,7 +207,7 @@ export class MemoryClient extends KubeClient {
   }
 }
 
-/** Learns from an answer: a list, a ledger entry, or the result of a write. A single Service is read without learning from it. */
+/** Learns from an answer: a list, a ledger entry, or the result of a write. Most reads of a single Service teach nothing. */
 function learn(knowledge: Knowledge, { method = 'GET', path, body: sent }: ApiRequest, { status, body }: ApiAnswer) {
   const isLook = method === 'GET' && path.startsWith('/api/v1/namespaces/');
   const target = isLook ? undefined : targetOf(path);

@@ -47,6 +47,13 @@ export class Knowledge {
     this.#in(collection).delete(uid);
   }
 
+  /** The known objects of a kind with a namespace and a name: more than one if the object was made again. */
+  named(collection: string, key: string): readonly ApiObject[] {
+    return [...this.#in(collection).values()].filter(
+      ({ metadata }) => `${metadata.namespace}/${metadata.name}` === key,
+    );
+  }
+
   /** Learns that no object has this name, or only the one with this uid. */
   missName(collection: string, name: string, except?: string): void {
     for (const { metadata } of [...this.#in(collection).values()]) {

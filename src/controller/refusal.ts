@@ -1,0 +1,54 @@
+/**
+ * What follows when the API server refuses a write because its object has changed since it was read. The event of that change may trigger
+ * nothing, because it changes only fields that no view has. So the object is read again, and the loop decides again.
+ */
+import type { Identity } from '../api/meta.ts';
+import { hasStatus, isStale } from '../kube/client.ts';
+import type { Informer, RawObject } from '../kube/informer.ts';
+import type { Writer } from './writer.ts';
+
+/** The object of a refused write. */
+interface Refused<R extends RawObject, V extends Identity> {
+  readonly path: string;
+  readonly informer: Informer<R, V>;
+  /** The object as the decision knew it; undefined if the write was to create it. */
+  readonly known: Identity | undefined;
+  /** The object at this path as the informer has it now; `known` if absent. */
+  readonly stored?: Identity | undefined;
+}
+
+/** The pause, in milliseconds, before the next decision about an object that the API server has in another version than the informer. */
+export const unheardMs = 500;
+
+/**
+ * Updates the informer after a refusal, and lets the loop decide again. Throws the refusal if the object has not changed: then the same
+ * write would be refused again.
+ */
+export async function decideAgain<R extends RawObject, V extends Identity>(
+  refusal: unknown,
+  { path, informer, known, stored = known }: Refused<R, V>,
+  writer: Writer,
+): Promise<void> {
+  const isGone = known !== undefined && hasStatus(refusal, 404);
+  if (!isStale(refusal) && !isGone) throw refusal;
+  const live = await readOrNothing<R>(path, writer);
+  if (live?.metadata.resourceVersion === known?.resourceVersion) throw refusal;
+  if (stored && stored.uid !== live?.metadata.uid) informer.store.remove(stored.uid, stored.resourceVersion);
+  if (live !== undefined && informer.assume(live) === undefined) {
+    throw new Error(`${live.metadata.name} has changed, and cannot be used any more`, { cause: refusal });
+  }
+  const heard = live && informer.store.get(live.metadata.uid)?.resourceVersion;
+  // After a restore from a backup the version looks older than the known one, and the informer does not take it.
+  if (heard === live?.metadata.resourceVersion) writer.loop.trigger();
+  else writer.loop.triggerIn(unheardMs);
+}
+
+/** An object as the API server has it now; undefined if it has none. */
+export async function readOrNothing<R>(path: string, { client, signal }: Writer): Promise<R | undefined> {
+  try {
+    return await client.json<R>({ path, signal });
+  } catch (error) {
+    if (hasStatus(error, 404)) return undefined;
+    throw error;
+  }
+}
