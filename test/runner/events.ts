@@ -30,11 +30,14 @@ export interface RunnerEvent {
   };
 }
 
+/** Enough for the first differences between two objects. */
+const reasonLines = 12;
+
 /** A test that failed. */
 export interface Failure {
   readonly file: string;
   readonly name: string;
-  /** The first line of the error's message. */
+  /** The first lines of the error's message. */
   readonly reason: string;
 }
 
@@ -43,8 +46,8 @@ export function failureOf({ type, data }: RunnerEvent): Failure | undefined {
   const { name = '', file = '', details: { error } = {}, todo } = data;
   if (type !== 'test:fail' || error?.failureType === 'subtestsFailed' || todo) return undefined;
   const { cause } = error ?? {};
-  const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
-  return { file, name, reason };
+  const lines = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  return { file, name, reason: lines.slice(0, reasonLines).join('\n') };
 }
 
 /** The sum of the counts of several runs. */

@@ -24,7 +24,7 @@ export async function printSummary(stages: readonly Ended[], tookMs: number): Pr
   for (const [file, ms] of files.slice(0, slowest)) console.log(`${column(ms)}  ${relative('.', file)}`);
   console.log(`\nAll files: ${timesPath()}\n`);
   for (const { file, name, reason } of stages.flatMap(({ failures }) => failures)) {
-    console.log(`Failed: ${relative('.', file)}: ${name}\n  ${reason}\n`);
+    console.log(`Failed: ${relative('.', file)}: ${name}\n\n  ${reason.replaceAll('\n', '\n  ')}\n`);
   }
   const { tests, suites, passed, failed, cancelled, skipped, todo } = sumOf(stages.map(({ counts }) => counts));
   const lines = [

@@ -7,13 +7,15 @@ function failed(cause: unknown, more: object = {}): RunnerEvent {
   return { type: 'test:fail', data: { name: 'a', file: '/f.test.ts', details: { error }, ...more } };
 }
 
-test('a failure has the file, the name, and the first line of the message', () => {
-  assert.deepEqual(failureOf(failed(new Error('wrong:\nmore'))), { file: '/f.test.ts', name: 'a', reason: 'wrong:' });
+test('a failure has the file, the name, and the first lines of the message', () => {
+  const reason = 'wrong:\n+ 1\n- 2';
+  assert.deepEqual(failureOf(failed(new Error(reason))), { file: '/f.test.ts', name: 'a', reason });
+  assert.equal(failureOf(failed(new Error('line\n'.repeat(100))))?.reason, 'line\n'.repeat(12).trim());
   assert.equal(failureOf(failed('test timed out'))?.reason, 'test timed out');
 });
 
 test('a suite with a failed test, a test that may fail, and a test that passed are no failures', () => {
   assert.equal(failureOf(failed('', { details: { error: { failureType: 'subtestsFailed' } } })), undefined);
-  assert.equal(failureOf(failed('', { todo: true })), undefined);
+  assert.equal(failureOf(failed('', { todo: 'later' })), undefined);
   assert.equal(failureOf({ type: 'test:pass', data: { name: 'a' } }), undefined);
 });
