@@ -31,6 +31,8 @@ export class Adversary {
   readonly #parts: AdversaryParts;
   readonly #captured: Captured[] = [];
   #seen = 0;
+  /** How often the host has been stopped. What it planned before does not happen. */
+  #stops = 0;
 
   constructor(parts: AdversaryParts) {
     this.#parts = parts;
@@ -43,12 +45,18 @@ export class Adversary {
     else if (i % 7 === 0) this.#captured[(i / 7) % mostCaptured] = { to, datagram };
   };
 
+  /** Ends all that the host does. */
+  stop(): void {
+    this.#stops++;
+    this.#parts.strangers.clear();
+  }
+
   /** Resends captured datagrams for a while, one every few milliseconds. */
   replay(forMs: number): void {
-    const { schedule, random, speakers } = this.#parts;
+    const { random, speakers } = this.#parts;
     const names = [...speakers.keys()];
     for (let at = 0; at < forMs; at += random.between(5, 50)) {
-      schedule.in(at, () => {
+      this.#in(at, () => {
         if (this.#captured.length === 0) return;
         const { to, datagram } = random.pick(this.#captured);
         speakers.get(random.chance(0.8) ? to : random.pick(names))?.receive(datagram, random.pick(paths));
@@ -58,13 +66,20 @@ export class Adversary {
 
   /** Claims a VIP for a while, with gratuitous frames to all nodes, and with answers to probes. */
   claim(uid: string, address: string, forMs: number): void {
-    const { schedule, random, speakers, strangers } = this.#parts;
+    const { random, speakers, strangers } = this.#parts;
     strangers.set(uid, mac);
-    schedule.in(forMs, () => strangers.delete(uid));
+    this.#in(forMs, () => strangers.delete(uid));
     for (let at = 0; at < forMs; at += random.between(20, 300)) {
-      schedule.in(at, () => {
+      this.#in(at, () => {
         for (const speaker of speakers.values()) speaker.heardOnWire(address, mac);
       });
     }
+  }
+
+  #in(ms: number, run: () => void): void {
+    const stops = this.#stops;
+    this.#parts.schedule.in(ms, () => {
+      if (stops === this.#stops) run();
+    });
   }
 }

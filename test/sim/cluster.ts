@@ -148,7 +148,7 @@ export class Cluster {
   /** Repairs the network, the firewalls and the API server. */
   heal(): void {
     this.fabric.heal();
-    this.strangers.clear();
+    this.adversary.stop();
     this.api.recover();
     this.#linksChanged();
   }
