@@ -36,10 +36,15 @@ export class World {
     this.controllers = new Controllers(options);
   }
 
-  /** Starts the record, then the controllers. */
+  /**
+   * Starts the record, then the controllers. They clear the ledger of an earlier test first: a new Service gets the address that its
+   * namesake had, and that may be an address that another Service will request.
+   */
   static async begin(options: WorldOptions): Promise<World> {
     const client = new KubeClient(await connect(options.lab.kubeconfig));
-    return new World(client, await History.begin(client), options);
+    const world = new World(client, await History.begin(client), options);
+    await eventually('an empty ledger', async () => (await listAll(client)).entries.length === 0);
+    return world;
   }
 
   /** Creates the missing Services, and removes requests for addresses that another Service may have. Then all of them can be served. */
