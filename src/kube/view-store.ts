@@ -46,8 +46,9 @@ export class ViewStore<V extends Identity> {
 
   /** Removes an object that was deleted, or no longer matters, at this version. True if it was known. */
   remove(uid: string, version: string): boolean {
+    const before = this.#gone.get(uid);
     this.#gone.delete(uid);
-    this.#gone.set(uid, version);
+    this.#gone.set(uid, before !== undefined && isNewer(before, version) ? before : version);
     for (const oldest of this.#gone.keys()) {
       if (this.#gone.size <= mostTombstones) break;
       this.#gone.delete(oldest);

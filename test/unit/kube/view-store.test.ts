@@ -30,6 +30,16 @@ test('an event from before the delete does not bring the object back, but a late
   assert.deepEqual(versions(store), ['9']);
 });
 
+test('of two removals the later version counts, in whatever order they come', () => {
+  const store = new ViewStore<ReturnType<typeof view>>();
+  store.put(view('a', 1));
+  // The event of the deletion is faster than the answer to a request that finds the object gone.
+  store.remove('a', '5');
+  store.remove('a', '1');
+  assert.equal(store.put(view('a', 4)), false);
+  assert.deepEqual(versions(store), []);
+});
+
 test('a newer version with the same facts is stored, and only a new fact counts as a change', () => {
   const store = new ViewStore<{ name: string; uid: string; resourceVersion: string; facts: { n: number } }>();
   const fact = (version: number, n: number) => ({ ...view('a', version), facts: { n } });
