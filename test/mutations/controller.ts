@@ -6,8 +6,8 @@ export const controller: readonly Mutation[] = [
   {
     id: 'no-tombstones',
     file: 'kube/view-store.ts',
-    old: 'this.#gone.set(uid, version);\n    for',
-    new: 'for',
+    old: 'this.#gone.set(uid, before !== undefined && isNewer(before, version) ? before : version);',
+    new: '',
     consequence: 'A late event brings back a deleted object.',
     tests: ['unit/kube/view-store.test.ts'],
   },
