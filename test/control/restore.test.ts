@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { syncBuiltinESMExports } from 'node:module';
 import type { TestContext } from 'node:test';
+import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { lists, Stage, watches } from './informing.ts';
@@ -46,6 +47,30 @@ promise('a leader continues when the cluster was restored from a backup', (t) =>
     assert.ok(knows(8002), 'the entry cannot be written any more');
   }),
 );
+
+test('a status that was refused because the Service had changed is written again without a wait', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a');
+    await world.served('a');
+    // The status of a pool is written at most once a second, and such a write would wake the controller, too.
+    await eventually(
+      'the status of the pool is written',
+      () => JSON.stringify(world.must('GET', `${paths.pools}/p`)).includes('"used":"1"'),
+      soon,
+    );
+    const told = world.server.requests({ path: `${paths.pools}/p/status` }).at(-1)?.at ?? 0;
+    await eventually('this is over', () => performance.now() - told > 1_200, soon);
+    const late = world.server.fault({ method: 'PATCH', path: `${paths.ofDefault}/a/status` }, { kind: 'Hold' }, 1);
+    world.must('PUT', `${paths.ofDefault}/a/status`, { ...world.service('a'), status: {} });
+    await late.met;
+    // An annotation of another program: no address depends on it.
+    world.patchService('a', { metadata: { annotations: { 'example.com/seen': 'yes' } } });
+    assert.equal(await late.heal(), 409);
+    const shows = () => world.shown('a').length > 0;
+    await eventually('the Service shows its address', shows, { timeoutMs: 1_000, everyMs: 10 }).catch(() => undefined);
+    assert.ok(shows(), 'the Service waits for the next periodic pass');
+  }));
 
 promise("the speakers' key is made again when it was deleted", async (t) => {
   const time = runFast(t);

@@ -21,7 +21,7 @@ const hold: Effect = { kind: 'Hold' };
 /** Waits until the controller has had nothing to write for a while. */
 function quiet({ server }: World): Promise<unknown> {
   const from = performance.now();
-  const lastWrite = () => server.writes.filter(({ path }) => !path.includes('leases')).at(-1)?.at ?? 0;
+  const lastWrite = () => server.writes.at(-1)?.at ?? 0;
   return eventually('nothing is written', () => performance.now() - Math.max(from, lastWrite()) > quietMs, soon);
 }
 
