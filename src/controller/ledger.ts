@@ -141,7 +141,7 @@ async function mayStillNeed(ref: ServiceRef, address: Ip, writer: Writer): Promi
 
 /** The entry of a refused write. The informer may have heard since of an entry that the decision did not know. */
 function refusedAt(address: Ip, known: AllocationView | undefined, { informers: { allocations } }: Writer) {
-  const stored = allocations.store.values().find((entry) => entry.address === address);
+  const stored = () => allocations.store.values().find((entry) => entry.address === address);
   return { path: pathOf(address), informer: allocations, known, stored };
 }
 

@@ -13,8 +13,8 @@ interface Refused<R extends RawObject, V extends Identity> {
   readonly informer: Informer<R, V>;
   /** The object as the decision knew it; undefined if the write was to create it. */
   readonly known: Identity | undefined;
-  /** The object at this path as the informer has it now; `known` if absent. */
-  readonly stored?: Identity | undefined;
+  /** Finds the object at this path as the informer has it now; if absent, that is `known`. */
+  readonly stored?: () => Identity | undefined;
 }
 
 /** The pause, in milliseconds, before the next decision about an object that the API server has in another version than the informer. */
@@ -26,14 +26,15 @@ export const unheardMs = 500;
  */
 export async function decideAgain<R extends RawObject, V extends Identity>(
   refusal: unknown,
-  { path, informer, known, stored = known }: Refused<R, V>,
+  { path, informer, known, stored = () => known }: Refused<R, V>,
   writer: Writer,
 ): Promise<void> {
   const isGone = known !== undefined && hasStatus(refusal, 404);
   if (!isStale(refusal) && !isGone) throw refusal;
   const live = await readOrNothing<R>(path, writer);
   if (live?.metadata.resourceVersion === known?.resourceVersion) throw refusal;
-  if (stored && stored.uid !== live?.metadata.uid) informer.store.remove(stored.uid, stored.resourceVersion);
+  const former = stored();
+  if (former && former.uid !== live?.metadata.uid) informer.store.remove(former.uid, former.resourceVersion);
   if (live !== undefined && informer.assume(live) === undefined) {
     throw new Error(`${live.metadata.name} has changed, and cannot be used any more`, { cause: refusal });
   }
