@@ -160,7 +160,8 @@ export function testIpvs(mode: keyof typeof strays): void {
     let said = '';
     child.stdout?.on('data', (piece: Buffer) => (said += piece.toString()));
     child.stderr?.on('data', (piece: Buffer) => (said += piece.toString()));
-    const answered = (count: number) => eventually(`${count} answers`, () => said.includes(`${count}\n`));
+    const answered = (count: number) =>
+      eventually(`${count} answers`, () => said.includes(`${count}\n`) || Promise.reject(new Error(`only ${said}`)));
     await answered(3);
     await lab.kubectl(['annotate', 'ipallocation', vip, `berth.dev/move-to=${name}`]);
     await eventually('the VIP has moved', async () => (await holder()).name === name);
