@@ -33,7 +33,8 @@ test("the advice for addresses of another program makes them Berth's if they are
 });
 
 promise('the advice for the remains of a load balancer with node addresses leads to an address', () => {
-  assert.equal(afterAdvice(['192.0.2.101', '192.0.2.102'], 'k3s'), 'Assigned');
+  const reason = afterAdvice(['192.0.2.101', '192.0.2.102'], 'k3s');
+  assert.equal(reason, 'Assigned', `after the advice: ${reason}`);
 });
 
 /** Two nodes that run speakers and have the label that excludes them, and a third one that has neither. */

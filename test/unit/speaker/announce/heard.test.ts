@@ -65,7 +65,8 @@ promise('a host that answers for four addresses of a pool is not taken for a pro
   const { entries, services } = shown(vip);
   const one = boxOf(t, { entries: [...quarantined, ...entries], services, ...alone });
   claimRepeatedly(one, [vip]);
-  assert.equal(one.box.status()?.reason, 'AddressTaken', 'the other host answers for the fourth address');
+  const reason = one.box.status()?.reason;
+  assert.equal(reason, 'AddressTaken', `the other host answers for the fourth address, which is ${reason}`);
 });
 
 promise('an adopted address that another host answers for is not announced', (t) => {
