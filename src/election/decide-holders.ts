@@ -157,6 +157,5 @@ function standIn(vip: Vip, { node, term }: CurrentHolder, view: HolderView): Hol
 }
 
 function otherClaimant({ uid }: Vip, { self, claimsTo }: HolderView): string | undefined {
-  for (const node of claimsTo(uid).keys()) if (node !== self) return node;
-  return undefined;
+  return [...claimsTo(uid).keys()].find((node) => node !== self);
 }
