@@ -164,12 +164,19 @@ function textOf({ action, term, holder, claim, waits, probe, damped }: HolderDec
     .join(' ');
 }
 
+/** The text of a decision does not show that a field is missing, or which node is the holder where `me` holds. */
+function assertWhole({ action, claim, holder, term, waits, damped }: HolderDecision, rule: string): void {
+  assert.deepEqual([typeof waits, typeof damped], ['boolean', 'boolean'], rule);
+  if (action.kind === 'Hold') assert.deepEqual([holder, claim?.uid, claim?.term], ['me', uid, term], rule);
+}
+
 /** Declares one test for each table. It fails if a row is decided differently. */
 export function table(name: string, rows: readonly Row[]): void {
   test(name, () => {
     const decided = rows.map(([rule, known]) => {
       const decisions = decideHolders(viewOf(known));
       assert.equal(decisions.length, 1, rule);
+      for (const decision of decisions) assertWhole(decision, rule);
       return [rule, ...decisions.map(textOf)];
     });
     assert.deepEqual(
