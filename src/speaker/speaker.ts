@@ -79,7 +79,6 @@ export async function runSpeaker(options: SpeakerOptions, log: Logger, signal: A
   wireSpeaker(parts, (error) => failed.abort(error));
   open.defer(await serveSpeaker(options, parts));
   await transport.open();
-  runner.start();
   // A restart moves no VIP: the peers wait for this speaker for up to 3 s.
   open.defer(() => runner.announceRestart());
   giveBackLater(log);

@@ -97,6 +97,5 @@ runner.linksChanged.to(loop.trigger);
 
 obey(() => say({ kind: 'status', ...reporter.status }));
 await transport.open();
-runner.start();
 sayReady();
 await loop.run(new AbortController().signal);

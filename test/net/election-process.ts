@@ -59,7 +59,6 @@ obey<{ readonly do: 'begin' | 'counters' }>((command) => {
   say({ kind: command.do, ...announcer.counters() });
 });
 await transport.open();
-runner.start();
 sayReady();
 
 function begin(): void {

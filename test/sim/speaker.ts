@@ -124,9 +124,6 @@ export class SimSpeaker {
       this.#snapshot = snapshot;
       if (!this.#paused) this.#observe();
     });
-    schedule.in(random.between(0, 20), () => {
-      if (this.#run === run) this.runner?.start();
-    });
   }
 
   /** Cuts the power of the node: its kernel does not answer either. */

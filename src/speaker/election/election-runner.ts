@@ -80,12 +80,7 @@ export class ElectionRunner {
     this.#tickedAt = this.#now;
   }
 
-  /** Starts to send heartbeats. */
-  start(): void {
-    this.decideNow();
-  }
-
-  /** Sets the state of the cluster. */
+  /** Sets the state of the cluster. The first call starts the heartbeats. */
   observe(input: ElectionInput): void {
     const { node, incarnation, claims } = this.#options;
     this.#elector ??= new HolderElector({ node, incarnation }, this.#now, claims);
@@ -228,10 +223,7 @@ export class ElectionRunner {
 
   #decide(): void {
     const elector = this.#elector;
-    if (elector === undefined) {
-      this.#decideIn(times.heartbeat);
-      return;
-    }
+    if (elector === undefined) return;
     const now = this.#now;
     const effects = elector.tick(now);
     this.#decideIn(Math.max(1, effects.again - now));

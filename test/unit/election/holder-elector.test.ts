@@ -52,7 +52,6 @@ class Network {
     });
     this.runners.set(name, runner);
     this.observe(name);
-    runner.start();
   }
 
   observe(name: string): void {

@@ -77,7 +77,6 @@ export class Loopback {
   async speaker(node: string, host: number, log = createLogger('speaker', 'silent')): Promise<Speaker> {
     const speaker = new Speaker(this, { node, host }, log);
     await speaker.transport.open();
-    speaker.runner.start();
     this.keep({ close: () => speaker.close() });
     return speaker;
   }

@@ -186,7 +186,6 @@ export class NodeInABox {
   /** Opens the speaker's socket. */
   async open(): Promise<void> {
     await this.#transport.open();
-    this.runner.start();
   }
 
   /** A host claims an address, by a frame on a link. */
