@@ -43,6 +43,12 @@ table('a VIP of a dead node is taken over when the wire is silent too', [
   ],
   ['this node listens', { ...n2, heard: { n2: 'dead silent-on-wire' }, state: 'listening' }, 'Listening - waits'],
   ['no node can have it', { ...n2, heard: { n2: 'dead' }, linkless: 'me n3' }, 'NoCandidate - waits'],
+  [
+    'no advertisement selects the node with the higher rank',
+    { ...n2, heard: { n2: 'dead silent-on-wire' }, ranks: 'n3 me n2', unselected: 'n3' },
+    'Hold 4',
+  ],
+  ['no advertisement selects this node', { ...n2, heard: { n2: 'dead' }, unselected: 'me' }, 'AwaitingClaim n3 waits'],
 ]);
 
 table('a VIP of a node that was never heard is taken over when no host answers for it', [
