@@ -428,7 +428,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a forged slice about living nodes/,
   },
   'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
-    file: 'net/knocking-again.test.ts',
+    file: 'net/syn-prober-again.test.ts',
     fault: 'all SYN probes have one source port: each refreshes the tracked connection that leads to the dead Pod',
     shows: /four series of probes went to the dead Pod/,
   },

@@ -20,7 +20,7 @@ let knocker: LineProcess;
 before(async () => {
   pair = createPair({ hasDad: false });
   server = startLineProcess({ namespace: pair.node, file: './server-process.ts' });
-  knocker = startLineProcess({ namespace: pair.client, file: './knock-process.ts' });
+  knocker = startLineProcess({ namespace: pair.client, file: './syn-prober-process.ts' });
   await Promise.all([server.next('ready'), knocker.next('ready')]);
   await haveLinkLocal([pair.client, pair.node]);
 });
@@ -149,7 +149,7 @@ test('the kernel delivers only TCP to the reserved port', async () => {
 test('the port prober listens on no port, and leaves no socket behind', async (t) => {
   const own = createPair();
   t.after(() => own.close());
-  const other = startLineProcess({ namespace: own.client, file: './knock-process.ts' });
+  const other = startLineProcess({ namespace: own.client, file: './syn-prober-process.ts' });
   t.after(() => other.close());
   await other.next('ready');
   await knock('IPv4', 9, other);
