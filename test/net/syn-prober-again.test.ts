@@ -21,7 +21,7 @@ const rowMs = 2_500;
 
 let pair: Pair;
 let server: LineProcess;
-let knocker: SynProber;
+let prober: SynProber;
 let answers = 0;
 
 before(async () => {
@@ -30,10 +30,10 @@ before(async () => {
   await server.next('ready');
   writeSysctl(pair.node, 'net/ipv4/ip_forward', '1');
   enterNamespace(pair.client);
-  knocker = new SynProber({ onAnswer: () => answers++, onFault: (_, error) => assert.fail(`${error}`) });
+  prober = new SynProber({ onAnswer: () => answers++, onFault: (_, error) => assert.fail(`${error}`) });
 });
 after(() => {
-  knocker?.close();
+  prober?.close();
   server?.close();
   pair?.close();
 });
@@ -51,22 +51,22 @@ const led = () => Number(/packets (\d+)/.exec(nftIn(pair.node, 'list table ip pr
 const lookMs = 10;
 
 /** Probes like a verifier that got no answer: one series has ended, and the next one begins. */
-async function knockAgain(): Promise<void> {
+async function probeAgain(): Promise<void> {
   skipTime(rowMs);
   // The prober's timer is due before this one.
   await delay(lookMs + 5);
   const link = readLinks().find(({ name }) => name === linkName);
   if (link === undefined) assert.fail(`no link ${linkName}`);
-  knocker.probe({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
+  prober.probe({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
 }
 
 promise('a VIP answers probes once another Pod serves it, however often the dead Pod was probed', async () => {
   leadTo('10.99.9.9:8080');
-  await knockAgain();
+  await probeAgain();
   await eventually('the kernel tracks the connection', () => led() === 1, { everyMs: 10 });
   leadTo(`${own.IPv4}:8080`);
   for (let i = 0; i < 4 && answers === 0; i++) {
-    await knockAgain();
+    await probeAgain();
     await eventually('an answer', () => answers > 0, { timeoutMs: 100, everyMs: 5 }).catch(() => undefined);
   }
   assert.equal(answers, 1, 'four series of probes went to the dead Pod');

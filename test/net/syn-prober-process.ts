@@ -9,7 +9,7 @@ import { type SynProbe, SynProber } from '../../src/linux/syn-prober.ts';
 import { obey, say, sayReady } from './fixture.ts';
 import { linkName } from './namespaces.ts';
 
-const knocker = new SynProber({
+const prober = new SynProber({
   onAnswer: (address) => say({ kind: 'answer', address }),
   onFault: (link, error) => say({ kind: 'fault', link, message: String(error) }),
 });
@@ -53,7 +53,7 @@ obey<Command>((command) => {
     return;
   }
   if (command.do === 'close') {
-    knocker.close();
+    prober.close();
     say({ kind: 'closed' });
     return;
   }
@@ -69,7 +69,7 @@ obey<Command>((command) => {
     say({ kind: 'filters' });
     return;
   }
-  knocker.probe({ ...command, link });
+  prober.probe({ ...command, link });
   say({ kind: 'sent' });
 });
 sayReady();

@@ -15,26 +15,26 @@ const families = ['IPv4', 'IPv6'] as const;
 
 let pair: Pair;
 let server: LineProcess;
-let knocker: LineProcess;
+let prober: LineProcess;
 
 before(async () => {
   pair = createPair({ hasDad: false });
   server = startLineProcess({ namespace: pair.node, file: './server-process.ts' });
-  knocker = startLineProcess({ namespace: pair.client, file: './syn-prober-process.ts' });
-  await Promise.all([server.next('ready'), knocker.next('ready')]);
+  prober = startLineProcess({ namespace: pair.client, file: './syn-prober-process.ts' });
+  await Promise.all([server.next('ready'), prober.next('ready')]);
   await haveLinkLocal([pair.client, pair.node]);
 });
 after(() => {
   server?.close();
-  knocker?.close();
+  prober?.close();
   pair?.close();
 });
 
-function knock(family: (typeof families)[number], port: number, by = knocker): Promise<unknown> {
+function probe(family: (typeof families)[number], port: number, by = prober): Promise<unknown> {
   return by.ask({ ...addresses[family], mac: nodeMac, port }, 'sent');
 }
 
-const answers = () => knocker.said.filter(({ kind }) => kind === 'answer').length;
+const answers = () => prober.said.filter(({ kind }) => kind === 'answer').length;
 
 /** Connections of the server that wait for their third segment. */
 const halfOpen = () => run(pair.node, 'ss', '-Htan', 'state', 'syn-recv');
@@ -65,8 +65,8 @@ for (const family of families) {
   test(`${family}: a probed port that listens answers; nothing is accepted, and nothing stays half open`, async () => {
     const before = counter('TcpPassiveOpens');
     await leavesNothingHalfOpen(async () => {
-      await knock(family, 8080);
-      assert.equal((await knocker.next('answer')).address, addresses[family].address);
+      await probe(family, 8080);
+      assert.equal((await prober.next('answer')).address, addresses[family].address);
     });
     assert.equal(counter('TcpPassiveOpens'), before);
     assert.deepEqual(
@@ -76,8 +76,8 @@ for (const family of families) {
   });
 
   test(`${family}: a probed port that no program listens on answers too, by RST`, async () => {
-    await knock(family, 9);
-    assert.equal((await knocker.next('answer')).address, addresses[family].address);
+    await probe(family, 9);
+    assert.equal((await prober.next('answer')).address, addresses[family].address);
   });
 }
 
@@ -87,8 +87,8 @@ test('a probe leaves nothing half open if a firewall hides the answer from the k
   t.after(() => nftIn(pair.client, 'delete table inet t\n'));
   // Here the program sends the reset, and it may be late.
   for (const family of families) {
-    await knock(family, 8080);
-    await knocker.next('answer');
+    await probe(family, 8080);
+    await prober.next('answer');
   }
   await nothingIsHalfOpen();
 });
@@ -97,29 +97,29 @@ test('a port behind a firewall does not answer a probe, and answers the same pro
   t.after(() => nftIn(pair.node, 'flush ruleset\n'));
   nftIn(pair.node, 'table inet t { chain in { type filter hook prerouting priority -300; tcp dport 8080 drop; }; }');
   const before = answers();
-  await knock('IPv4', 8080);
+  await probe('IPv4', 8080);
   // A later probe is answered, so the one before has been dropped.
-  await knock('IPv6', 9);
-  assert.equal((await knocker.next('answer')).address, addresses.IPv6.address);
+  await probe('IPv6', 9);
+  assert.equal((await prober.next('answer')).address, addresses.IPv6.address);
   assert.equal(answers(), before + 1);
   nftIn(pair.node, 'flush ruleset\n');
-  await knock('IPv4', 8080);
-  assert.equal((await knocker.next('answer')).address, addresses.IPv4.address);
+  await probe('IPv4', 8080);
+  assert.equal((await prober.next('answer')).address, addresses.IPv4.address);
 });
 
 test('every probe is answered once, however often the port was probed', async () => {
   const before = answers();
   await leavesNothingHalfOpen(async () => {
     for (let i = 1; i <= 20; i++) {
-      await knock('IPv4', 8080);
-      await knocker.next('answer');
+      await probe('IPv4', 8080);
+      await prober.next('answer');
       assert.equal(answers(), before + i);
     }
   });
 });
 
 test('no other program gets a reserved port until it is given back', async () => {
-  const { during, after } = await knocker.ask({ do: 'reserve' }, 'reserved');
+  const { during, after } = await prober.ask({ do: 'reserve' }, 'reserved');
   assert.deepEqual(during, ['EADDRINUSE', 'EADDRINUSE']);
   assert.equal(after, 'Listens');
 });
@@ -133,8 +133,8 @@ function speak(namespace: string, address: string, port: number): void {
 test('the kernel delivers only TCP to the reserved port', async () => {
   // Below the kernel's ephemeral ports.
   const port = 20_404;
-  await knocker.ask({ do: 'filter', port }, 'filters');
-  const frames = async () => (await knocker.ask({ do: 'count' }, 'count')).frames;
+  await prober.ask({ do: 'filter', port }, 'filters');
+  const frames = async () => (await prober.ask({ do: 'count' }, 'count')).frames;
   for (const family of families) {
     speak(pair.client, addresses[family].address, 8080);
     speak(pair.node, addresses[family].source, port + 1);
@@ -152,7 +152,7 @@ test('the port prober listens on no port, and leaves no socket behind', async (t
   const other = startLineProcess({ namespace: own.client, file: './syn-prober-process.ts' });
   t.after(() => other.close());
   await other.next('ready');
-  await knock('IPv4', 9, other);
+  await probe('IPv4', 9, other);
   await other.next('answer');
   const sockets = () => run(own.client, 'ss', '-Hanp0');
   assert.match(sockets(), /v0/);
