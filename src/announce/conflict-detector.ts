@@ -70,6 +70,11 @@ const contestedMs = 60_000;
 const strayMs = 300;
 /** During a takeover another speaker may claim a VIP for a moment: no conflict within this time. */
 const takeoverMs = 2_000;
+/**
+ * The kernel of another node may answer for a new VIP until that node's rules silence it: kube-proxy in IPVS mode gives
+ * every kernel the address. The VIP waits for that, and it is reported if it lasts longer than this.
+ */
+const settlingMs = 2_000;
 /** Thousands of VIPs are probed in turn: at most 500 probes a second. */
 const probesAtOnce = 50;
 const turnMs = 100;
@@ -135,6 +140,7 @@ export class Conflicts {
     if (watched.unanswered > 0) watched.pauseMs = Math.min(2 * watched.pauseMs, retryMs.longest);
     watched.unanswered = 0;
     if (state.kind !== 'Probing' && state.mac === mac) return false;
+    if (state.kind === 'Probing' && node !== undefined && now - watched.since < settlingMs) return false;
     this.#set(watched, node === undefined ? { kind: 'Taken', mac } : { kind: 'OtherProgram', mac, node });
     if (state.kind === 'Probing') watched.pauseMs = retryMs.first;
     return true;

@@ -73,9 +73,17 @@ test('when the other host has gone, the VIP is announced within a round of probe
   assert.equal(wire.run(11_000).kind, 'Clear');
 });
 
+test('a kernel of the cluster that answers for a moment delays the VIP, and is not reported', () => {
+  const wire = wireWith(first, peer);
+  assert.equal(wire.run(1_950).kind, 'Probing');
+  wire.claim = undefined;
+  assert.equal(wire.run(349).kind, 'Probing');
+  assert.equal(wire.run(1).kind, 'Clear');
+});
+
 test('an answer from a node of the cluster means another program there, and Berth waits for its end', () => {
   const wire = wireWith(first, peer);
-  assert.deepEqual(wire.run(1_000), { kind: 'OtherProgram', mac: peer.mac, node: 'n2' });
+  assert.deepEqual(wire.run(2_000), { kind: 'OtherProgram', mac: peer.mac, node: 'n2' });
   wire.claim = undefined;
   assert.equal(wire.run(11_000).kind, 'Clear');
 });
