@@ -62,7 +62,8 @@ test('with hand-off NodePort a client in a source range is answered, and any oth
 
 promise('a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes', async () => {
   await loadFor(one({ loadBalancerSourceRanges: ['192.000.002.000/24'] }));
-  assert.equal(await outcome(2_000), 'Timeout', 'a client outside of the range');
+  const outside = await outcome(2_000);
+  assert.equal(outside, 'Timeout', `a client outside of the range: ${outside}`);
 });
 
 /** Like kube-proxy for an address of a Service that has no ranges of the address's family: it admits every client. */
@@ -88,7 +89,8 @@ promise('source ranges of only the other family mean the same with both hand-off
 
 promise('a port with hand-off NodePort is served by a node that reports no address of the family', async () => {
   await loadFor({ ...one({}), nodes: [rawNode('n1', ['fd99::2']), ...clusterOf().nodes.slice(1)] });
-  assert.equal(await outcome(), 'Answered', 'a client of the VIP');
+  const served = await outcome();
+  assert.equal(served, 'Answered', `a client of the VIP: ${served}`);
 });
 
 /** The status of the VIP's entry after another host answered for the VIP before it was ever announced. */
@@ -118,7 +120,8 @@ promise('packets for an address that another host has are left alone', async (t)
   assert.equal(await asked(), undefined, 'without our rules the Pod reaches the other host');
   const service = rawService('web', [vips.IPv4]);
   await loadFor({ services: [service], allocations: [rawAllocation(vips.IPv4, [service], { status: taken })] });
-  assert.equal(await asked(), undefined, 'a Pod that connects to the other host');
+  const refused = await asked();
+  assert.equal(refused, undefined, `a Pod that connects to the other host: ${refused}`);
 });
 
 const podNetwork = '10.98.0.0/24';
