@@ -57,7 +57,11 @@ before(async () => {
   await lab.rolledOut('daemonset/web', { namespace: 'lab-test', timeoutMs: 60_000 });
 });
 
-after(() => lab.kubectl(['delete', 'namespace', 'lab-test', '--wait=false']));
+after(async () => {
+  // The next file may use the same node port. The namespace takes longer to go, with its Pods.
+  await lab.kubectl(['delete', 'service', 'web', '--namespace', 'lab-test']);
+  await lab.kubectl(['delete', 'namespace', 'lab-test', '--wait=false']);
+});
 
 /** Requests a URL from a host, and returns the body. Throws if there is no answer. */
 async function get(from: LabHost, url: string): Promise<string> {
