@@ -30,7 +30,7 @@ const linkOf = (node: string): PeerLink => ({
 });
 
 /** Two nodes or more, their runners, and what each has sent. */
-class Pair {
+class Network {
   readonly schedule = new Schedule();
   readonly sent = new Map<string, Sent[]>();
   readonly probes: { readonly at: number; readonly addresses: readonly Ip[] }[] = [];
@@ -96,20 +96,18 @@ class Pair {
     this.runners.get(node)?.observe({ vips, nodes: known, links });
   }
 
-  /** Both know each other and the holder. */
-  static settled(claims: readonly Claim[] = []): Pair {
-    const pair = new Pair(claims);
-    for (const node of ['n1', 'n2']) {
-      pair.observe(node);
-    }
+  /** Two nodes that know each other and the holder. */
+  static settled(): Network {
+    const pair = new Network();
+    for (const node of ['n1', 'n2']) pair.observe(node);
     pair.schedule.runFor(2_000);
     assert.equal(pair.one.decisions[0]?.holder, pair.two.decisions[0]?.holder);
     return pair;
   }
 
-  /** A pair in which `n2` holds the VIP: it was the only node that could. */
-  static heldByTwo(): Pair {
-    const pair = new Pair();
+  /** Two nodes, of which `n2` holds the VIP: it was the only node that could. */
+  static heldByTwo(): Network {
+    const pair = new Network();
     for (const node of ['n1', 'n2']) pair.observe(node, { vips: [{ ...vip, eligible: new Set(['n2']) }] });
     pair.schedule.runFor(2_000);
     for (const node of ['n1', 'n2']) pair.observe(node);
@@ -144,7 +142,7 @@ class Pair {
 }
 
 test('a speaker that does not know the cluster yet decides nothing and sends nothing', () => {
-  const pair = new Pair([{ uid: 'u', term: 3, isolated: false, leaving: false }]);
+  const pair = new Network([{ uid: 'u', term: 3, isolated: false, leaving: false }]);
   pair.one.decideNow();
   pair.one.announceRestart();
   pair.schedule.runFor(1_000);
@@ -160,23 +158,23 @@ test('a speaker that does not know the cluster yet decides nothing and sends not
 });
 
 test('heartbeats are sent every 100 ms without any other event, from the first observation on', () => {
-  const pair = new Pair();
+  const pair = new Network();
   pair.observe('n1');
   pair.schedule.runFor(1_000);
   assert.equal(pair.since('n1', 'Heartbeat', 0).length, 11);
 });
 
 test('a heartbeat tells how old the last decision and the last turn of the packet worker are', () => {
-  const pair = Pair.settled();
+  const pair = Network.settled();
   pair.workerAgeMs = 700.4;
   const { now } = pair.schedule;
   pair.schedule.runFor(250);
-  const ages = pair.since('n1', 'Heartbeat', now).map(({ message }) => (message as Heartbeat).ages);
+  const ages = pair.since('n1', 'Heartbeat', now).map(({ message }) => message.ages);
   assert.deepEqual(ages.at(-1), { loop: 0, worker: 700 });
 });
 
 test('a heartbeat before the first decision has an age', () => {
-  const pair = new Pair();
+  const pair = new Network();
   pair.schedule.runFor(40);
   pair.observe('n1');
   pair.one.announceRestart();
@@ -184,7 +182,7 @@ test('a heartbeat before the first decision has an age', () => {
 });
 
 test('a change of claims is sent at once, and the peer decides at once', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const { now } = pair.schedule;
   const decided = pair.times(pair.two.decided);
   pair.observe('n1', { vips: [] });
@@ -198,7 +196,7 @@ test('a change of claims is sent at once, and the peer decides at once', () => {
 });
 
 test('events at one time lead to one decision', () => {
-  const pair = Pair.settled();
+  const pair = Network.settled();
   const ticks = pair.times(pair.one.ticked);
   for (let i = 0; i < 5; i += 1) pair.observe('n1');
   assert.deepEqual(ticks, [], 'nothing is decided before the events of that time have been processed');
@@ -207,23 +205,16 @@ test('events at one time lead to one decision', () => {
 });
 
 test('the next decision comes 100 ms after the last one, whatever caused that', () => {
-  const pair = Pair.settled();
-  pair.isCut = true;
-  pair.schedule.runFor(3_000);
+  const pair = Network.settled();
+  pair.schedule.runFor(30);
   pair.one.decideNow();
   const ticks = pair.times(pair.one.ticked);
-  pair.schedule.runFor(99);
-  assert.ok(
-    ticks.every((at) => at > 0),
-    'the earlier timer is off',
-  );
-  const probing = ticks.length > 0;
-  pair.schedule.runFor(1);
-  assert.ok(probing || ticks.length === 1);
+  pair.schedule.runFor(250);
+  assert.deepEqual(ticks, [100, 200], 'and the earlier timer is off');
 });
 
 test('each decision reports its time', () => {
-  const pair = Pair.settled();
+  const pair = Network.settled();
   const times: number[] = [];
   pair.one.ticked.to((now) => times.push(now));
   pair.one.decideNow();
@@ -231,7 +222,7 @@ test('each decision reports its time', () => {
 });
 
 test('decisions that have not changed are the same list, and are not reported', () => {
-  const pair = Pair.settled();
+  const pair = Network.settled();
   const { decisions } = pair.one;
   const decided = pair.times(pair.one.decided);
   pair.schedule.runFor(1_000);
@@ -240,7 +231,7 @@ test('decisions that have not changed are the same list, and are not reported', 
 });
 
 test('a peer that announces its restart changes decisions and membership within the millisecond of its message', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const [decided, changed] = [pair.times(pair.one.decided), pair.times(pair.one.membershipChanged)];
   pair.schedule.runFor(30);
   pair.two.announceRestart();
@@ -254,7 +245,7 @@ test('a peer that announces its restart changes decisions and membership within 
 });
 
 test('a dead peer leaves the membership, which is reported once', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const { membership } = pair.one;
   assert.deepEqual(membership, { present: ['n1', 'n2'], lost: [] });
   const changed = pair.times(pair.one.membershipChanged);
@@ -269,14 +260,14 @@ test('a dead peer leaves the membership, which is reported once', () => {
 });
 
 test('the VIP of a silent peer is probed before it is taken', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   pair.isCut = true;
   pair.schedule.runFor(300);
   assert.deepEqual(pair.probes.at(-1)?.addresses, [vip.address]);
 });
 
 test('an answer on the wire is looked at at once', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   pair.isCut = true;
   pair.schedule.runFor(320);
   const ticks = pair.times(pair.one.ticked);
@@ -291,7 +282,7 @@ test('an answer on the wire is looked at at once', () => {
 });
 
 test('a peer that requests the claims gets all of them at once, but not twice in 200 ms', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const last = pair.since('n1', 'Heartbeat', 0).at(-1)?.message ?? assert.fail();
   const asks = (more: number): Heartbeat => ({ ...last, sequence: last.sequence + more, wantsClaims: true });
   const { now } = pair.schedule;
@@ -316,7 +307,7 @@ test('a peer that requests the claims gets all of them at once, but not twice in
 });
 
 test('results of probes reach the holder', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const reports: ProbeReport[] = [];
   pair.two.probed.to((report) => reports.push(report));
   const results = [{ uid: 'u', term: 1, outcome: 'Verified', detail: '80' } as const];
@@ -329,7 +320,7 @@ test('results of probes reach the holder', () => {
 });
 
 test('messages are counted by outcome', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   pair.schedule.runFor(2);
   const last = pair.since('n1', 'Heartbeat', 0).at(-1)?.message ?? assert.fail();
   const before = { ...pair.two.receptions };
@@ -344,7 +335,7 @@ test('messages are counted by outcome', () => {
 });
 
 test('the links of a peer are known, and a change of them is reported', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   assert.deepEqual(pair.one.linksOf('n2'), [linkOf('n2')]);
   assert.equal(pair.one.nodeOf(mac('n2')), 'n2');
   const changed = pair.times(pair.one.linksChanged);
@@ -358,7 +349,7 @@ test('the links of a peer are known, and a change of them is reported', () => {
 });
 
 test('a message goes to the links that its receiver has reported', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const { now } = pair.schedule;
   pair.schedule.runFor(100);
   assert.deepEqual(pair.since('n1', 'Heartbeat', now).at(-1)?.onLinks, ['192.0.2.2']);
@@ -366,25 +357,23 @@ test('a message goes to the links that its receiver has reported', () => {
 
 test('a link on which the packets of all peers are missed is reported once', () => {
   const names = ['n1', 'n2', 'n3'];
-  const network = new Pair([], names);
-  const second = (node: string) => ({ name: 'deaf', mac: mac(node), addresses: [`198.51.100.${node.slice(1)}/24`] });
-  network.pathsTo = () => ['eth0', 'deaf'];
-  for (const node of names) {
-    network.observe(node, { links: [linkOf(node), second(node)], nodes: names });
-  }
+  const network = new Network([], names);
+  const second = (node: string) => ({ name: 'eth1', mac: mac(node), addresses: [`198.51.100.${node.slice(1)}/24`] });
+  network.pathsTo = () => ['eth0', 'eth1'];
+  for (const node of names) network.observe(node, { links: [linkOf(node), second(node)], nodes: names });
   network.schedule.runFor(1_000);
   assert.deepEqual([...network.one.noInboundTraffic], []);
   const changed = network.times(network.one.linksChanged);
-  network.pathsTo = (node) => (node === 'n1' ? ['eth0'] : ['eth0', 'deaf']);
+  network.pathsTo = (node) => (node === 'n1' ? ['eth0'] : ['eth0', 'eth1']);
   network.schedule.runFor(300);
   assert.deepEqual(network.probes.at(-1)?.addresses, ['198.51.100.2', '198.51.100.3']);
   network.schedule.runFor(1_000);
-  assert.deepEqual([...network.one.noInboundTraffic], ['deaf']);
+  assert.deepEqual([...network.one.noInboundTraffic], ['eth1']);
   assert.equal(changed.length, 1);
 });
 
 test('a holder that another live node contested announces the VIP again', () => {
-  const pair = Pair.heldByTwo();
+  const pair = Network.heldByTwo();
   const reasserted: (readonly string[])[] = [];
   pair.two.reasserted.to((vips) => reasserted.push(vips.map(({ uid }) => uid)));
   const last = pair.since('n1', 'Heartbeat', 0).at(-1)?.message ?? assert.fail();
@@ -399,13 +388,13 @@ test('a holder that another live node contested announces the VIP again', () => 
 });
 
 test('exactly one live node reports on a VIP that no node holds', () => {
-  const pair = Pair.settled();
+  const pair = Network.settled();
   assert.deepEqual(pair.one.living, ['n1', 'n2']);
   assert.equal(Number(pair.one.isReporter(vip.address)) + Number(pair.two.isReporter(vip.address)), 1);
 });
 
 test('a runner that was closed decides nothing, sends nothing, and leaves no timer', () => {
-  const pair = Pair.settled();
+  const pair = Network.settled();
   pair.two.close();
   const { now } = pair.schedule;
   const ticks = pair.times(pair.one.ticked);
@@ -419,7 +408,7 @@ test('a runner that was closed decides nothing, sends nothing, and leaves no tim
 });
 
 test('silent milliseconds of a peer are reported; a peer that was never heard has none', () => {
-  const pair = new Pair();
+  const pair = new Network();
   pair.observe('n1', { nodes: ['n1', 'n2', 'n3'] });
   pair.observe('n2');
   pair.schedule.runFor(1_000);
