@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
 import { solicitedNodeGroup } from '../../src/wire/ipv6.ts';
-import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { holderOf } from './holder.ts';
 import type { ServiceObject } from './objects.ts';
 import { speakerPod } from './speaker-process.ts';
 
@@ -31,13 +31,6 @@ async function servedVip(spec = ipv6Only): Promise<string> {
   return vip;
 }
 
-/** The node that answers for a VIP. Fails unless exactly one node answers. */
-async function holderOf(vip: string): Promise<LabHost> {
-  const macs = [...(await berth.macsOf(lab, vip))];
-  assert.equal(macs.length, 1, `these MACs answer for ${vip}: ${macs.join(', ') || 'none'}`);
-  return lab.nodes.find(({ mac }) => mac === macs[0]) ?? assert.fail(`no node has the MAC ${macs[0]}`);
-}
-
 /** The neighbor entry for a VIP in the client's kernel. */
 async function neighbor(vip: string): Promise<string> {
   return (await client.exec(['ip', '-6', 'neigh', 'show', vip])).stdout;
@@ -49,8 +42,8 @@ test('a Service of both families answers on both addresses, each from one node',
   assert.deepEqual([ipv6, ipv4], [subnet.vipsIpv6.split('-')[0], subnet.vips.split('-')[0]]);
   for (const vip of [ipv4, ipv6])
     assert.match(await eventually(`curl ${vip}`, () => berth.get(lab, vip)), /^web-/, vip);
-  assert.equal((await berth.macsOf(lab, ipv4)).size, 1);
-  const holder = await holderOf(ipv6);
+  await holderOf(lab, ipv4);
+  const holder = await holderOf(lab, ipv6);
   assert.match(await neighbor(ipv6), new RegExp(holder.mac));
   await eventually('both addresses are announced', async () => {
     const { conditions = [] } = (await lab.api.get<ServiceObject>('services', 'both')).status;
@@ -61,7 +54,7 @@ test('a Service of both families answers on both addresses, each from one node',
 
 test('the holder has joined the solicited-node group of the VIP, and no other node has', async () => {
   const vip = await servedVip();
-  const holder = await holderOf(vip);
+  const holder = await holderOf(lab, vip);
   const group = Buffer.from(solicitedNodeGroup(vip as Ip)).toString('hex');
   for (const node of lab.nodes) {
     const { stdout } = await node.exec(['cat', '/proc/net/igmp6']);
@@ -85,7 +78,7 @@ test('a host that configures the VIP on itself fails its duplicate address detec
 
 test('a deleted Service gives its IPv6 address back, and no node answers for it any more', async () => {
   const vip = await servedVip();
-  await holderOf(vip);
+  await holderOf(lab, vip);
   await lab.api.delete('services', 'one');
   await eventually('no answer any more', async () => (await berth.advertisingMacs(lab, vip)).size === 0);
   assert.deepEqual(await berth.ledgerOf(lab), []);
@@ -99,7 +92,7 @@ test('externalTrafficPolicy Local: the holder has a backend, and the backend see
 
 test("a restart of the holder's speaker moves no VIP: another speaker answers with the holder's MAC", async () => {
   const vip = await servedVip();
-  const holder = await holderOf(vip);
+  const holder = await holderOf(lab, vip);
   const pod = await speakerPod(lab, holder);
   const restarted = lab.api.delete('pods', pod, { namespace: berth.namespace }).then(() => berth.rolledOut(lab));
   let running = true;
@@ -116,14 +109,14 @@ test("a restart of the holder's speaker moves no VIP: another speaker answers wi
 
 test("the death of the holder's node moves the VIP, and the client gets an unsolicited advertisement", async () => {
   const vip = await servedVip();
-  const holder = await holderOf(vip);
+  const holder = await holderOf(lab, vip);
   assert.match(await neighbor(vip), new RegExp(holder.mac));
   await lab.killNode(holder);
   try {
     // The client sends no solicitation: only an unsolicited advertisement changes its neighbor entry.
     const moved = async () => /lladdr/.test(await neighbor(vip)) && !(await neighbor(vip)).includes(holder.mac);
     await eventually("the client's entry has another MAC", moved, { timeoutMs: 90_000 });
-    assert.match(await neighbor(vip), new RegExp((await holderOf(vip)).mac));
+    assert.match(await neighbor(vip), new RegExp((await holderOf(lab, vip)).mac));
     // Until Kubernetes notices, kube-proxy still sends some connections to the dead node's backend.
     await eventually('curl through the new holder', () => berth.get(lab, vip), { timeoutMs: 60_000 });
   } finally {

@@ -1,7 +1,7 @@
 /** What a row works with: the cluster, the column, and objects of its own, which are removed at its end. */
 import assert from 'node:assert/strict';
 import type { Lab } from '../../lab/cluster.ts';
-import { macsOf } from '../berth.ts';
+import { holderOf } from '../holder.ts';
 import { spreadOf } from '../nftables.ts';
 import { conditionIn, type Pod, type ServiceObject } from '../objects.ts';
 import * as client from './client.ts';
@@ -168,11 +168,9 @@ export class World {
     await this.lab.rolledOut(`deployment/${name}`, { timeoutMs: 60_000 });
   }
 
-  /** The node that answers for an IPv4 address. */
+  /** The node that answers for an address. */
   async holderOf(vip: string): Promise<string> {
-    const macs = [...(await macsOf(this.lab, vip))];
-    assert.equal(macs.length, 1, `these MACs answer for ${vip}: ${macs.join(', ') || 'none'}`);
-    return this.lab.nodes.find(({ mac }) => mac === macs[0])?.name ?? assert.fail(`no node has the MAC ${macs[0]}`);
+    return (await holderOf(this.lab, vip)).name;
   }
 
   /** Removes all objects of the row. */
