@@ -6,13 +6,13 @@ import { planFacts } from '../../../src/cli/commands/plan-facts.ts';
 import { entriesFor, planRenumbering } from '../../../src/cli/commands/renumber-plan.ts';
 import { advertisement, entry, pool, service } from '../fixtures.ts';
 import { showing } from '../ipam/plans.ts';
-import { picture } from './evaluations.ts';
+import { evaluated } from './evaluations.ts';
 
 const s = service('s', showing('192.0.2.10'));
 const waiting = service('w', { created: '2026-02-01T00:00:00Z' });
 const p = pool('p', ['192.0.2.10'], { created: '2025-01-01T00:00:00Z' });
 const recorded = { node: 'n1', term: 1, since: '2026-01-01T00:00:00Z' };
-const at = picture({ pools: [p], services: [s, waiting], ledger: [entry('192.0.2.10', s, { recorded })] });
+const at = evaluated({ pools: [p], services: [s, waiting], ledger: [entry('192.0.2.10', s, { recorded })] });
 
 const poolChange = (view: ReturnType<typeof pool>): Checked => ({
   ...{ kind: 'IPAddressPool', name: view.name, change: view.name === 'p' ? 'Changed' : 'Created' },
@@ -64,7 +64,7 @@ test('a plan of new addresses names the new address of each Service, or why it k
   const q = pool('q', ['198.51.100.1']);
   const draining = { ...p, state: 'Draining' } as const;
   const planned = (pools: readonly (typeof p)[], of = s) => {
-    const { cluster } = picture({ pools, services: [of], ledger: [entry('192.0.2.10', of)] });
+    const { cluster } = evaluated({ pools, services: [of], ledger: [entry('192.0.2.10', of)] });
     const entries = entriesFor(cluster, { service: 'default/s', pool: undefined });
     return planRenumbering(cluster, entries).map(({ from, to, why }) => `${from} ${to ?? why}`);
   };

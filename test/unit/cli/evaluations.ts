@@ -33,7 +33,7 @@ export function statusOf(name: string, facts: Partial<SpeakerStatus> = {}): Spea
 }
 
 /** The evaluation of a cluster. Without facts the cluster is empty and has no problem. */
-export function picture(
+export function evaluated(
   facts: Partial<Cluster> = {},
   speakers: readonly SpeakerStatus[] = nodeNames.map((name) => statusOf(name)),
 ): Evaluation {

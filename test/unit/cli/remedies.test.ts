@@ -8,7 +8,7 @@ import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
 import { promise } from '../../honesty/promise.ts';
 import { advertisement, entry, node, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, ip, plan, showing } from '../ipam/plans.ts';
-import { picture } from './evaluations.ts';
+import { evaluated } from './evaluations.ts';
 
 const pools = [pool('p', ['192.0.2.10-192.0.2.19'])];
 const nodes = ['192.0.2.101', '192.0.2.102'].map((address, i) => node(`n${i + 1}`, { addresses: [ip(address)] }));
@@ -44,9 +44,9 @@ const web = service('web', showing('192.0.2.10'));
 const ledger = [entry('192.0.2.10', web)];
 
 promise('excluded nodes are candidates in the tool if no other node could serve', () => {
-  const { installation } = picture().cluster;
+  const { installation } = evaluated().cluster;
   const speakers = installation.speakers.filter(({ node: name }) => name !== 'n3');
-  const at = picture({ pools, ledger, services: [web], nodes: all, installation: { ...installation, speakers } });
+  const at = evaluated({ pools, ledger, services: [web], nodes: all, installation: { ...installation, speakers } });
   const reasons = explainFacts(at, web).vips[0]?.nodes.map(({ node: name, reason }) => `${name} ${reason}`);
   assert.deepEqual(reasons?.sort(), ['n1 Candidate', 'n2 Candidate', 'n3 NoSpeaker']);
 });
