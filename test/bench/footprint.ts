@@ -46,8 +46,9 @@ async function serve(lab: Lab): Promise<string> {
 
 /** Waits until the work of the start is over, which is the case a minute later. */
 async function atRest({ nodes: [node] }: Lab): Promise<void> {
-  const script = `for p in $(grep -al /berth/main.js /proc/[0-9]*/cmdline | cut -d/ -f3); do
-    tr '\\0' ' ' < /proc/$p/cmdline | grep -q 'main.js speaker' && ps -o etimes= -p $p; done`;
+  // The brackets keep the shell of this script out of the result.
+  const script = `for p in $(grep -al '[/]berth/main.js' /proc/[0-9]*/cmdline | cut -d/ -f3); do
+    tr '\\0' ' ' < /proc/$p/cmdline | grep -q 'main.js [s]peaker' && ps -o etimes= -p $p; done`;
   const isOld = async () => Number((await node?.exec(['sh', '-c', script]))?.stdout) >= restSeconds;
   await eventually('a speaker at rest', isOld, { timeoutMs: 2_000 * restSeconds, everyMs: 1_000 });
 }
