@@ -5,6 +5,7 @@ import { after, afterEach, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { holderOf } from './holder.ts';
 import { spreadOf } from './nftables.ts';
 import { conditionIn, type Entry, type Pod, type ServiceObject } from './objects.ts';
 import { answers, get } from './promises/client.ts';
@@ -158,8 +159,7 @@ test("all Pods answer, and see the client's address", async () => {
 test('a drained node gives its addresses away', async () => {
   await apply('pool-and-service.yaml');
   await has('web', ipv4(10));
-  const [mac] = await berth.macsOf(lab, ipv4(10));
-  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
+  const holder = await holderOf(lab, ipv4(10));
   const patch = new URL('drain-node.yaml', folder).pathname;
   await lab.kubectl(['patch', 'node', holder.name, '--patch-file', patch]);
   try {

@@ -1,18 +1,29 @@
 /** The node that answers for a VIP, as the client sees it. */
 import assert from 'node:assert/strict';
+import { allocationName, type Ip } from '../../src/addr/ip.ts';
 import type { Lab, LabHost } from '../lab/cluster.ts';
+import { eventually } from '../lab/poll.ts';
 import { macsOf } from './berth.ts';
+import { conditionIn, type Entry } from './objects.ts';
 import { logsOf } from './pod-logs.ts';
 
 /** How far back the logs are read that explain a failure, in milliseconds. */
 const explainMs = 20_000;
 
 /**
- * The node that answers for a VIP. Fails unless exactly one host answers, and it is a node. The message then has what the
- * controller and the speakers logged about the VIP, because the cluster is gone when somebody reads it.
+ * Waits until the ledger says that a VIP is announced, and returns the node that answers for it. Fails unless exactly one host
+ * answers, and it is a node. The message then has what the controller and the speakers logged about the VIP, because the
+ * cluster is gone when somebody reads it.
+ *
+ * Without the wait, the answer of a former holder would count: an address goes to the next Service as soon as its Service is
+ * deleted, and its holder answers until it has seen that. The new holder announces it only after that.
  */
 export async function holderOf(lab: Lab, vip: string): Promise<LabHost> {
   const since = new Date(Date.now() - explainMs);
+  await eventually(`${vip} is announced`, async () => {
+    const entry = await lab.api.find<Entry>('ipallocations', allocationName(vip as Ip));
+    return conditionIn(entry, 'Announced')?.status === 'True';
+  });
   const macs = [...(await macsOf(lab, vip))];
   const [holder, ...more] = macs.map((mac) => lab.nodes.find((node) => node.mac === mac));
   if (holder !== undefined && more.length === 0) return holder;

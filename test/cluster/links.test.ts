@@ -4,6 +4,7 @@ import { afterEach, before, beforeEach, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { holderOf } from './holder.ts';
 import { speakerPod } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
@@ -21,8 +22,7 @@ beforeEach(async () => {
   await lab.apply(berth.serviceManifest('one'));
   vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
-  const [mac] = await berth.macsOf(lab, vip);
-  holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
+  holder = await holderOf(lab, vip);
 });
 afterEach(() => berth.cleanUp(lab));
 

@@ -9,6 +9,7 @@ import { eventually } from '../lab/cluster.ts';
 import { unpackDebian } from '../lab/debian-package.ts';
 import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
+import { holderOf } from './holder.ts';
 import type { Pod } from './objects.ts';
 import { type Prometheus, startPrometheus } from './prometheus.ts';
 import { speakerLogs } from './speaker-process.ts';
@@ -44,8 +45,7 @@ test('Prometheus gets true values, and every query of the dashboard and the aler
   await lab.apply(berth.serviceManifest('one'));
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
-  const [mac] = await berth.macsOf(lab, vip);
-  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail('no holder');
+  const holder = await holderOf(lab, vip);
   const watcher = lab.nodes.find((node) => node !== holder) ?? assert.fail('there is only one node');
   const prometheus = await startPrometheus(watcher, await targets(), alerts);
   t.after(() => prometheus.close());

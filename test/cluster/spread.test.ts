@@ -5,6 +5,7 @@ import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import { mustRun } from '../lab/run.ts';
 import * as berth from './berth.ts';
+import { holderOf } from './holder.ts';
 import { packetsOf, spreadOf } from './nftables.ts';
 import type { Pod } from './objects.ts';
 import { Asking } from './promises/asking.ts';
@@ -52,11 +53,6 @@ async function servedBy(expected: readonly string[]): Promise<void> {
   });
 }
 
-async function holder(): Promise<LabHost> {
-  const [mac] = await berth.macsOf(lab, vip);
-  return lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
-}
-
 /**
  * Makes the lab's bridge drop the spoofed packets of a node: those whose source is not the node, its Pods or a VIP.
  * Returns a function that ends this.
@@ -85,7 +81,7 @@ async function guardPort(node: LabHost): Promise<() => Promise<void>> {
 test('a node whose network drops spoofed packets serves nothing until that ends', async () => {
   await says(/^True Spread: over node1, node2, node3$/);
   await servedBy(names);
-  const held = await holder();
+  const held = await holderOf(lab, vip);
   const guarded = lab.nodes.find((node) => node !== held) ?? assert.fail();
   const others = names.filter((name) => name !== guarded.name);
   const open = await guardPort(guarded);
@@ -107,7 +103,7 @@ test('a node whose network drops spoofed packets serves nothing until that ends'
 });
 
 test('a holder whose network drops spoofed packets serves alone', async () => {
-  const held = await holder();
+  const held = await holderOf(lab, vip);
   const open = await guardPort(held);
   try {
     await says(/^False SpreadPathBlocked: .*serves it alone$/);
@@ -125,7 +121,7 @@ test('if the links have a qdisc whose programs see packets first, the holder ser
   for (const { code, stderr } of await each('add')) assert.equal(code, 0, stderr);
   try {
     await says(/^False LinkHasPrograms: /);
-    await servedBy([(await holder()).name]);
+    await servedBy([(await holderOf(lab, vip)).name]);
   } finally {
     await each('del');
   }
