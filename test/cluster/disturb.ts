@@ -50,14 +50,17 @@ export class LeaseTamper {
   }
 }
 
-/** Waits until there are a leader and a standby controller, and returns both. */
+/**
+ * Waits until there are a leader and a standby controller, and returns both. The effect of the last disturbance must be over: a leader that
+ * got the Lease knows that, and the former one has ended. Otherwise the next disturbance could give it the Lease back unnoticed.
+ */
 export function pairOf({ controllers }: World, lease: LeaseTamper): Promise<Pair> {
   return eventually(
     'a leader and a standby controller',
     async () => {
       const holder = await lease.holder();
-      const leader = controllers.running.find(({ identity }) => identity === holder);
-      const standby = controllers.running.find(({ identity }) => identity !== undefined && identity !== holder);
+      const leader = controllers.running.find(({ identity, leads }) => leads && identity === holder);
+      const standby = controllers.running.find(({ identity, leads }) => !leads && identity !== undefined);
       return leader && standby && { leader, standby };
     },
     { timeoutMs: 60_000, everyMs: 30 },
