@@ -12,8 +12,8 @@ const explainMs = 20_000;
 
 /**
  * Waits until the ledger says that a VIP is announced, and returns the node that answers for it. Fails unless exactly one host
- * answers, and it is a node. The message then has what the controller and the speakers logged about the VIP, because the
- * cluster is gone when somebody reads it.
+ * answers, and it is a node. The message of a failure contains the log lines of the controller and the speakers about the VIP,
+ * because the cluster is removed after the run.
  *
  * Without the wait, the answer of a former holder would count: an address goes to the next Service as soon as its Service is
  * deleted, and its holder answers until it has seen that. The new holder announces it only after that.
