@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import type { LabHost } from '../lab/cluster.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
+import { holderOf } from './holder.ts';
 import { addressesIn, nft } from './nftables.ts';
 import type { Pod } from './objects.ts';
 import { speakerLogs } from './speaker-process.ts';
@@ -49,23 +50,14 @@ async function forgetAttempts(node: LabHost): Promise<void> {
   await node.exec(['conntrack', '-D', '-p', 'tcp', '--state', 'SYN_SENT']);
 }
 
-/** The node that holds an address, and another node. */
-async function holderAndOther(vip: string): Promise<readonly [LabHost, LabHost]> {
-  const [mac] = await eventually('one host that answers', async () => {
-    const all = await berth.answeringMacs(lab, vip);
-    return all.size === 1 && all;
-  });
-  const holder = lab.nodes.find((node) => node.mac === mac) ?? assert.fail(`no node has the MAC ${mac}`);
-  return [holder, lab.nodes.find((node) => node !== holder) ?? assert.fail()];
-}
-
 test('new connections avoid the Pods of a dead node, and do so only with the rule of Berth', async (t) => {
   const began = new Date();
   const vip = await berth.addressOf(lab, 'one');
   await eventually('an answer', () => berth.get(lab, vip));
   const pods = await lab.api.list<Pod>('pods', { labelSelector: 'app=web' });
   assert.equal(new Set(pods.map(({ spec }) => spec.nodeName)).size, lab.nodes.length, 'not every node has a Pod');
-  const [holder, dead] = await holderAndOther(vip);
+  const holder = await holderOf(lab, vip);
+  const dead = lab.nodes.find((node) => node !== holder) ?? assert.fail('there is only one node');
   /** How many attempts fail when the node has just died. With `forget`, the rule's set is empty meanwhile. */
   const failedWithout = async (forget: boolean) => {
     await lab.cutLink(dead);

@@ -25,9 +25,9 @@ export async function holderOf(lab: Lab, vip: string): Promise<LabHost> {
     return conditionIn(entry, 'Announced')?.status === 'True';
   });
   const macs = [...(await macsOf(lab, vip))];
-  const [holder, ...more] = macs.map((mac) => lab.nodes.find((node) => node.mac === mac));
-  if (holder !== undefined && more.length === 0) return holder;
-  const names = macs.map((mac) => `${mac} (${lab.nodes.find((node) => node.mac === mac)?.name ?? 'no node'})`);
+  const hosts = macs.map((mac) => ({ mac, node: lab.nodes.find((node) => node.mac === mac) }));
+  if (hosts.length === 1 && hosts[0]?.node !== undefined) return hosts[0].node;
+  const names = hosts.map(({ mac, node }) => `${mac} (${node?.name ?? 'no node'})`);
   assert.fail(`these hosts answer for ${vip}: ${names.join(', ')}\n${await loggedAbout(lab, vip, since)}`);
 }
 
