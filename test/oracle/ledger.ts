@@ -2,7 +2,7 @@
 import { addressIn, type Family } from './addresses.ts';
 import type { Cluster, Entry, Pool, Ref, Service } from './objects.ts';
 import { homeOf, poolOfEntry } from './pools.ts';
-import { isEnding, isLoadBalancer } from './wishes.ts';
+import { isEnding, isLoadBalancer, isOurs } from './wishes.ts';
 
 /** The entry of an address. */
 export function entryOf({ entries }: Pick<Cluster, 'entries'>, address: string): Entry | undefined {
@@ -45,9 +45,9 @@ export function livingOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Ser
   return service && isLoadBalancer(service) && !isEnding(service) ? service : undefined;
 }
 
-/** The living Service that was created again under the name that the entry names. */
-export function successorOf({ services }: Pick<Cluster, 'services'>, ref: Ref): Service | undefined {
-  return services.find((service) => isSameName(ref, service) && isLoadBalancer(service) && !isEnding(service));
+/** The living Service that was created again under the name that the entry names, if Berth serves it: by its class. */
+export function successorOf(cluster: Pick<Cluster, 'services' | 'entries' | 'rules'>, ref: Ref): Service | undefined {
+  return cluster.services.find((one) => isSameName(ref, one) && isOurs(one, cluster) && !isEnding(one));
 }
 
 /** The pool that an address counts for: the one in its entry, or if it has no entry, the one that would give it out. */
