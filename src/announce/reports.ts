@@ -4,6 +4,7 @@
 import type { Ip } from '../addr/ip.ts';
 import type { HolderRecord } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
+import { listed, withFittingMessage } from '../api/text.ts';
 import type { ConflictState } from './conflict-detector.ts';
 import type { Placement, SilenceReason } from './placements.ts';
 import type { VerifiedReason } from './verification-results.ts';
@@ -104,6 +105,9 @@ function isSame(a: Finding<string> | undefined, b: Finding<string> | undefined):
   return a?.status === b?.status && a?.reason === b?.reason && a?.message === b?.message;
 }
 
+/** An entry has room for this many links of its holder. */
+const mostLinks = 64;
+
 type HeldPlacement = Extract<Placement, { readonly kind: 'Announce' | 'Withhold' }>;
 
 function held(
@@ -124,9 +128,11 @@ function held(
     : { ...conflict, type: 'Announced', status: 'False' };
   return [
     {
-      ...{ uid, address, holder: { node: self, term, announces, links } },
+      ...{ uid, address, holder: { node: self, term, announces, links: links.slice(0, mostLinks) } },
       conflict: 'mac' in state ? { mac: state.mac } : undefined,
-      conditions: [why as Finding, verified, spread, conflict].filter((one) => one !== undefined),
+      conditions: [why as Finding, verified, spread, conflict]
+        .filter((one) => one !== undefined)
+        .map(withFittingMessage),
     },
   ];
 }
@@ -142,7 +148,7 @@ function announced(
   { vip, damped }: Extract<Placement, { readonly kind: 'Announce' }>,
   { links, self, fault }: AnnouncedFrom,
 ): Finding {
-  const on = links.map(({ name, mac }) => `${name} (${mac})`).join(', ');
+  const on = listed(links.map(({ name, mac }) => `${name} (${mac})`));
   const message = `${vip} is announced by node ${self} on ${on}`;
   if (fault !== undefined) {
     return { type: 'Announced', status: 'True', reason: fault, message: `${message}; but ${faultTexts[fault]}` };
@@ -206,5 +212,6 @@ function whyNotHeld({ vip, reason }: Extract<Placement, { readonly kind: 'Silent
 function unheld({ vip: address, uid }: Placement, finding: Finding): Report {
   const conflict =
     finding.reason === 'NetworkAddress' ? [{ ...finding, type: 'Conflict', status: 'True' } as const] : [];
-  return { uid, address, holder: undefined, conflict: undefined, conditions: [finding, ...conflict] };
+  const conditions = [finding, ...conflict].map(withFittingMessage);
+  return { uid, address, holder: undefined, conflict: undefined, conditions };
 }

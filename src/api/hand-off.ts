@@ -1,5 +1,6 @@
 /** How a node hands the packets of a Service's VIPs on: the requested hand-off, and the one in effect. */
 import type { ServiceView } from './service.ts';
+import { brief } from './text.ts';
 
 /**
  * `KubeProxy`: kube-proxy, or its replacement, learns the VIP from the Service's status (`ipMode: VIP`). `NodePort`: Berth rewrites
@@ -29,7 +30,7 @@ export function handOffOf(
   const asked = handOff ?? byDefault;
   if (asked === 'KubeProxy') return { handOff: 'KubeProxy' };
   if (asked !== 'NodePort') {
-    const message = `annotation berth.dev/hand-off is "${asked}": it must be ${handOffs.join(' or ')}`;
+    const message = `annotation berth.dev/hand-off is "${brief(asked)}": it must be ${handOffs.join(' or ')}`;
     return { handOff: byDefault, reason: 'UnknownHandOff', message };
   }
   const bare = ports.find((_, i) => (nodePorts[i] ?? 0) === 0);

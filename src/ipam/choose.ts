@@ -2,10 +2,11 @@
 import { type Family, familyOf, type Ip, ipToNumber } from '../addr/ip.ts';
 import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
+import { listed } from '../api/text.ts';
 import { obstructionOf } from './address-conflict.ts';
 import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from './ledger/working-ledger.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
-import { isOutcome, listed, type Outcome, type PoolVerdict } from './reasons.ts';
+import { isOutcome, type Outcome, type PoolVerdict } from './reasons.ts';
 import type { RequestOf } from './requests.ts';
 import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
 

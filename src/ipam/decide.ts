@@ -1,12 +1,13 @@
 /** Decides about one Service that does not have everything that it requests. */
 import { type Family, familyOf } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
+import { listed } from '../api/text.ts';
 import { assignAddress, assignFromPools, assignShared, type Choices, type Seeker } from './choose.ts';
 import { assigned, type Decision, refused } from './decision.ts';
 import type { CurrentAllocations } from './ledger/current-allocations.ts';
 import type { Slot } from './ledger/working-ledger.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
-import { isOutcome, listed, type Outcome } from './reasons.ts';
+import { isOutcome, type Outcome } from './reasons.ts';
 import { mustRenumber } from './renumbering.ts';
 import type { AllocationRequest } from './requests.ts';
 

@@ -4,10 +4,10 @@ import { formatRange, type IpRange } from '../addr/range.ts';
 import { sizeOf } from '../addr/range-set.ts';
 import type { Condition } from '../api/meta.ts';
 import type { PoolCounts, PoolView } from '../api/pool.ts';
+import { listed, withFittingMessage } from '../api/text.ts';
 import type { Slot, WorkingLedger } from './ledger/working-ledger.ts';
 import { isBuggy } from './ledger/working-ledger.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
-import { listed } from './reasons.ts';
 
 /** A condition without its time of transition. */
 export type Finding = Omit<Condition, 'lastTransitionTime'>;
@@ -36,7 +36,7 @@ export function poolReports(table: PoolTable, ledger: WorkingLedger): readonly P
   }
   return table.pools.map((pool) => {
     const tally = tallies.get(pool.name) ?? tallyOf(pool);
-    return { pool, counts: countsOf(pool, tally), findings: [readiness(pool), overlap(pool)] };
+    return { pool, counts: countsOf(pool, tally), findings: [readiness(pool), overlap(pool)].map(withFittingMessage) };
   });
 }
 

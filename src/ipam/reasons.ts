@@ -53,14 +53,3 @@ export const poolVerdicts = [
 
 /** One of `poolVerdicts`. */
 export type PoolVerdict = (typeof poolVerdicts)[number];
-
-/** Shortens a text for a message: an annotation may be 256 KiB long. */
-export function brief(text: string): string {
-  return text.length <= 100 ? text : `${text.slice(0, 100)}...`;
-}
-
-/** A list for a message, shortened if it is long. */
-export function listed(names: readonly string[], most = 5): string {
-  const shown = names.slice(0, most).map(brief).join(', ');
-  return names.length <= most ? shown : `${shown} and ${names.length - most} more`;
-}

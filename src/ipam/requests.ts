@@ -1,7 +1,8 @@
 /** The request of a Service, parsed and checked for contradictions. */
 import { type Family, familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
-import { brief, listed, type Outcome } from './reasons.ts';
+import { brief, listed } from '../api/text.ts';
+import type { Outcome } from './reasons.ts';
 
 /** The addresses and pools that a Service requests. */
 export interface AllocationRequest {

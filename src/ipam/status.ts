@@ -4,6 +4,7 @@ import { type AllocationView, allocationCondition, allocationConditions } from '
 import { type HandOff, handOffOf, ipModeOf } from '../api/hand-off.ts';
 import type { Condition } from '../api/meta.ts';
 import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
+import { withFittingMessage } from '../api/text.ts';
 import { formatTime } from '../api/time.ts';
 import type { Assigned, Decision } from './decision.ts';
 import { type Ownership, writersOf } from './ownership.ts';
@@ -150,7 +151,7 @@ function condition(
 ): Condition {
   const before = conditionOf(service, finding.type);
   const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : formatTime(now);
-  return { ...finding, lastTransitionTime };
+  return { ...withFittingMessage(finding), lastTransitionTime };
 }
 
 function pick({ reason, message }: Outcome): Outcome {

@@ -34,6 +34,8 @@ export interface EventObject extends EventNote {
 
 /** The API refuses notes longer than 1024 bytes. A character that is cut in two may need two more bytes than this limit. */
 const noteBytes = 1020;
+/** The API server shortens the beginning of a generated name to this length, but refuses one that is too long for a name. */
+const prefixLength = 58;
 
 /** Sends Events for one component. A failure to send an Event is logged, never thrown. */
 export class EventSender {
@@ -50,7 +52,7 @@ export class EventSender {
     const body: EventObject = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { generateName: `${regarding.name}-`, namespace },
+      metadata: { generateName: prefixOf(regarding.name), namespace },
       eventTime: new Date().toISOString().replace('Z', '000Z'),
       reportingController: `berth.dev/${component}`,
       reportingInstance: component,
@@ -66,4 +68,9 @@ export class EventSender {
       log.warn({ err: error, reason, object: regarding.name }, 'event not sent');
     }
   }
+}
+
+/** The beginning of the name of an Event: that of its object, as far as there is room. The rest must not end with a separator. */
+function prefixOf(name: string): string {
+  return `${name.slice(0, prefixLength - 1).replace(/[-.]+$/, '')}-`;
 }

@@ -457,33 +457,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a hardware address from a heartbeat is put into the text for nft unchecked',
     shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
   },
-  // What is written to the API
-  'the Event about a pool is accepted, however long the name of the pool is': {
-    file: 'unit/written/controller.test.ts',
-    fault:
-      'the name of the Event is that of the pool and a dash: for the longest names it is too long, and the Event is refused',
-    shows: /name of an Event: 254 characters, 253 at most/,
-  },
-  'a Service gets its status, however long the values of its annotations are': {
-    file: 'unit/written/controller.test.ts',
-    fault: 'the condition HandOff repeats the annotation: the status is refused, and the Service gets no address',
-    shows: /message: \d+ characters, 32768 at most/,
-  },
-  'an address that is spread over a hundred nodes has a record of its holder': {
-    file: 'unit/written/speaker.test.ts',
-    fault: 'the condition Spread names all nodes: the whole status is refused, with the holder in it',
-    shows: /message: \d+ characters, 1024 at most/,
-  },
-  'an address that is announced on forty links has a record of its holder': {
-    file: 'unit/written/speaker.test.ts',
-    fault: 'the condition Announced names all links: the whole status is refused, with the holder in it',
-    shows: /message: \d+ characters, 1024 at most/,
-  },
-  'a refused record is logged as a warning or an error': {
-    file: 'unit/written/speaker.test.ts',
-    fault: 'a refused status of an IPAllocation is logged at level debug, which is off by default',
-    shows: /logged only at level debug/,
-  },
   // The chart and the command line
   'the advice for the remains of a load balancer with node addresses leads to an address': {
     file: 'unit/cli/remedies.test.ts',

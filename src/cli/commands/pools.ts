@@ -1,9 +1,9 @@
 /** `pools`: lists the addresses of each pool, how many are used, and whether they are announced. */
 import { formatRange } from '../../addr/range.ts';
 import { coversPool } from '../../api/advertisement.ts';
+import { listed } from '../../api/text.ts';
 import { settle } from '../../ipam/allocate.ts';
 import { poolReports } from '../../ipam/pool-report.ts';
-import { listed } from '../../ipam/reasons.ts';
 import { allocationSnapshot, type Cluster, readCluster } from '../cluster/cluster.ts';
 import type { CommandSpec } from '../command.ts';
 import type { Answer } from '../output/answer.ts';

@@ -1,5 +1,5 @@
 /** `vips`: lists every address of the ledger with its Services and its holder. */
-import { listed } from '../../ipam/reasons.ts';
+import { listed } from '../../api/text.ts';
 import { readEvaluation } from '../cluster/evaluation.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';

@@ -1,5 +1,6 @@
 /** Reports whether a VIP is spread as its L2Advertisement wants, or why not. */
 import type { Ip } from '../../addr/ip.ts';
+import { listed } from '../../api/text.ts';
 
 /** The reasons of the condition `Spread`. */
 export const spreadReasons = ['Spread', 'LinkHasPrograms', 'RulesNotLoaded', 'SpreadPathBlocked', 'NoMember'] as const;
@@ -45,7 +46,7 @@ export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked 
       `programs at the ingress of ${link} (tc, XDP) process packets before Berth's rules do`,
     );
   if (fault !== undefined) return no('RulesNotLoaded', `the nftables rules are not in the kernel (${fault})`);
-  const away = blocked.join(', ');
+  const away = listed(blocked);
   if (members.length === 0) {
     if (away === '')
       return no('NoMember', 'no node can serve it: no live node has a ready endpoint and a link in its subnet');
@@ -53,5 +54,5 @@ export function spreadFinding({ vip, link, hasPrograms, fault, members, blocked 
   }
   const without =
     away === '' ? '' : `, not over ${away}: the network drops packets with another host's source address there`;
-  return { type: 'Spread', status: 'True', reason: 'Spread', message: `over ${members.join(', ')}${without}` };
+  return { type: 'Spread', status: 'True', reason: 'Spread', message: `over ${listed(members)}${without}` };
 }

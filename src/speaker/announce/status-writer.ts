@@ -12,7 +12,7 @@ import {
 } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
 import { formatTime } from '../../api/time.ts';
-import { hasStatus, type KubeClient } from '../../kube/client.ts';
+import { ApiError, hasStatus, type KubeClient } from '../../kube/client.ts';
 import type { Informer } from '../../kube/informer.ts';
 import { collections } from '../../kube/resources.ts';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -66,8 +66,10 @@ export class HolderStatusWriter {
     this.#writing = false;
     for (const { item, error } of failures) {
       const retryInMs = this.#backoff.failed(item.uid);
-      if (!signal.aborted)
-        log.debug({ vip: item.address, retryInMs, err: error }, 'cannot write the status of an IPAllocation');
+      if (signal.aborted) continue;
+      // A refusal does not pass by itself. An API server that does not answer is reported by the informers.
+      const level = error instanceof ApiError ? 'warn' : 'debug';
+      log[level]({ vip: item.address, retryInMs, err: error }, 'cannot write the status of an IPAllocation');
     }
     const reported = new Set(this.#reports.map(({ uid }) => uid));
     this.#backoff.keepOnly((uid) => reported.has(uid));

@@ -19,9 +19,6 @@ export const longName = (letter: string) => `${`${letter.repeat(63)}.`.repeat(3)
 /** A name of the maximum length for a Service or a namespace. */
 export const longLabel = (letter: string) => letter.repeat(63);
 
-/** One character shorter: the Event about a pool with the longest name has a test of its own. */
-const longPoolName = (letter: string) => longName(letter).slice(1);
-
 const letters = ['a', 'b', 'c', 'd'] as const;
 
 function metaOf(kind: string, name: string): RawService['metadata'] {
@@ -55,7 +52,7 @@ const pool = (letter: string) =>
       reuseAfter: fc.constantFrom(undefined, '1h30m'),
       serviceAllocation: fc.constantFrom(undefined, { namespaces: [longLabel('a')], strict: true }, { priority: 1 }),
     })
-    .map((spec) => ({ metadata: metaOf('pool', longPoolName(letter)), spec }) as RawPool);
+    .map((spec) => ({ metadata: metaOf('pool', longName(letter)), spec }) as RawPool);
 
 /**
  * Values of annotations: empty, without meaning, very long, naming every pool, with foreign
@@ -66,7 +63,7 @@ const words = fc.constantFrom(
   ' ',
   'x'.repeat(40_000),
   'ü'.repeat(300),
-  letters.map(longPoolName).join(),
+  letters.map(longName).join(),
   '"\\\n',
   '192.0.2.1,2001:db8::1',
 );
@@ -85,6 +82,7 @@ const sharing = fc.constantFrom(
   {},
   { 'berth.dev/allow-shared-ip': 'k'.repeat(256) },
   { 'berth.dev/hand-off': 'nodeport' },
+  { 'berth.dev/hand-off': 'x'.repeat(40_000) },
 );
 
 /** The API server fills in the default of `ipMode`. */
@@ -162,7 +160,7 @@ const allocation = (address: string) =>
   fc
     .record({
       status: found,
-      pool: fc.constantFrom(...letters).map(longPoolName),
+      pool: fc.constantFrom(...letters).map(longName),
       to: fc.constantFrom(...letters, 'z'),
       namespace: fc.constantFrom('a', 'b'),
       kept: fc.constantFrom(undefined, undefined, '2026-04-02T00:00:00Z', '2027-01-01T00:00:00Z'),

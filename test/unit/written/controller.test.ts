@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawPool } from '../../../src/api/pool.ts';
-import { promise } from '../../honesty/promise.ts';
 import { fc } from '../../property.ts';
 import { clusters, longName, now } from './clusters.ts';
 import { type ControlledCluster, writesOf } from './controller-pass.ts';
@@ -35,7 +34,7 @@ test('the API server accepts every write of the controller, however long the nam
   ]);
 });
 
-promise('the Event about a pool is accepted, however long the name of the pool is', async () => {
+test('the Event about a pool is accepted, however long the name of the pool is', async () => {
   const spec = { addresses: ['192.0.2.9-192.0.2.1'] };
   const pool = { metadata: { ...metadata, name: longName('p') }, spec } as RawPool;
   const writes = await writesOf({ ...nothing, pools: [pool] }, { now });
@@ -44,7 +43,7 @@ promise('the Event about a pool is accepted, however long the name of the pool i
   assert.deepEqual(events.flatMap(faultsOfWrite), [], 'why the API server refuses the Event');
 });
 
-promise('a Service gets its status, however long the values of its annotations are', async () => {
+test('a Service gets its status, however long the values of its annotations are', async () => {
   const annotations = { 'berth.dev/hand-off': 'x'.repeat(40_000) };
   const service = {
     metadata: { ...metadata, name: 's', namespace: 'default', annotations },

@@ -16,7 +16,6 @@ import { Informer } from '../../../src/kube/informer.ts';
 import { probeOutcomes } from '../../../src/liveness/messages.ts';
 import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { HolderStatusWriter } from '../../../src/speaker/announce/status-writer.ts';
-import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { skipTime } from '../../net/skipped-time.ts';
 import { fc } from '../../property.ts';
@@ -108,18 +107,20 @@ const verified = fc
     return state === 'Pending' ? undefined : state;
   });
 
+const manyNodes = Array.from({ length: 100 }, (_, i) => `${i}${longName('n').slice(3)}`);
+
 const spread = fc
   .record({
     hasPrograms: fc.boolean(),
     fault: fc.constantFrom(undefined, undefined, 'NotPermitted'),
-    members: fc.constantFrom([], [longName('a'), longName('b')]),
-    blocked: fc.constantFrom([], [longName('c')]),
+    members: fc.constantFrom([], [longName('a'), longName('b')], manyNodes),
+    blocked: fc.constantFrom([], [longName('c')], manyNodes),
   })
   .map((facts) => spreadFinding({ vip, link: 'x'.repeat(15), ...facts }));
 
 const placements: fc.Arbitrary<Placement> = fc.oneof(
   fc
-    .record({ damped: fc.boolean(), count: fc.integer({ min: 1, max: 15 }) })
+    .record({ damped: fc.boolean(), count: fc.constantFrom(1, 2, 15, 80) })
     .map(({ damped, count }) => ({ ...announce(linksOf(count)), damped })),
   fc
     .constantFrom('NoCandidate', 'NoLocalEndpoints', 'NetworkAddress', 'NoUsableLink', 'Listening')
@@ -153,7 +154,7 @@ test('the API server accepts every record of a speaker, however long the names o
   });
   const property = fc.asyncProperty(placements, facts, recorded, async (placement, now, before) => {
     const context: Facts = {
-      links: linksOf(15),
+      links: linksOf(80),
       stateOf: () => now.state,
       verifiedOf: () => now.verified,
       spreadOf: () => now.spread,
@@ -173,20 +174,20 @@ test('the API server accepts every record of a speaker, however long the names o
   assert.ok(count > 50, `${count} writes`);
 });
 
-promise('an address that is spread over a hundred nodes has a record of its holder', async () => {
+test('an address that is spread over a hundred nodes has a record of its holder', async () => {
   const members = Array.from({ length: 100 }, (_, i) => `worker-${i}.example`);
   const finding = spreadFinding({ vip, link: 'eth0', hasPrograms: false, fault: undefined, members, blocked: [] });
   const writes = await writesOf(announce(linksOf(1)), { links: linksOf(1), spreadOf: () => finding });
   assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'why the API server refuses the record');
 });
 
-promise('an address that is announced on forty links has a record of its holder', async () => {
+test('an address that is announced on forty links has a record of its holder', async () => {
   const links = linksOf(40);
   const writes = await writesOf(announce(links), { links });
   assert.deepEqual(writes.flatMap(faultsOfWrite), [], 'why the API server refuses the record');
 });
 
-promise('a refused record is logged as a warning or an error', async () => {
+test('a refused record is logged as a warning or an error', async () => {
   const said: string[] = [];
   const says = (level: string) => () => said.push(level);
   const log = {
