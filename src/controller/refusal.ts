@@ -5,6 +5,7 @@
 import type { Identity } from '../api/meta.ts';
 import { hasStatus, isStale } from '../kube/client.ts';
 import type { Informer, RawObject } from '../kube/informer.ts';
+import { isNewer } from '../kube/view-store.ts';
 import type { Writer } from './writer.ts';
 
 /** The object of a refused write. */
@@ -39,7 +40,8 @@ export async function decideAgain<R extends RawObject, V extends Identity>(
     throw new Error(`${live.metadata.name} has changed, and cannot be used any more`, { cause: refusal });
   }
   const heard = live && informer.store.get(live.metadata.uid)?.resourceVersion;
-  // After a restore from a backup the version looks older than the known one, and the informer does not take it.
+  if (live && known && live.metadata.uid === known.uid && isNewer(known.resourceVersion, live.metadata.resourceVersion))
+    informer.relist();
   if (heard === live?.metadata.resourceVersion) writer.loop.trigger();
   else writer.loop.triggerIn(unheardMs);
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 import { Watchdog } from '../runtime/watchdog.ts';
 import { ApiError, hasStatus, type KubeClient } from './client.ts';
-import { ViewStore } from './view-store.ts';
+import { isNewer, ViewStore } from './view-store.ts';
 
 /** The part of every object that an informer reads itself. */
 export interface RawObject {
@@ -49,12 +49,26 @@ const defaultStuckMs = 240_000;
 /** A proxy, or an API server that shuts down, may end watches immediately and without an error. */
 const shortWatchMs = 1_000;
 const backoffMs = { first: 200, most: 10_000 } as const;
+/** The API server ends a watch after a time between these. An earlier end means that a server or a connection is gone. */
+const watchSeconds = { least: 300, most: 600 } as const;
+
+/**
+ * How to go on after a watch has ended. An API server that was restored from a backup has lower versions than are known here, and reports
+ * nothing to a watch from a version in its future (https://etcd.io/docs/v3.5/op-guide/recovery/, "revision bump").
+ * - `Resume`: watch from the last version;
+ * - `Check`: the same, unless the API server has a lower version now;
+ * - `List`: no API server ran meanwhile, or the last version cannot be used.
+ */
+type Next = 'Resume' | 'Check' | 'List';
 
 /** Keeps views of all objects of one kind while `run` runs. */
 export class Informer<R extends RawObject, V extends Identity> {
   readonly store = new ViewStore<V>();
   readonly #options: InformerOptions<R, V>;
   readonly #watchdog: Watchdog;
+  #next: Next = 'Resume';
+  /** Ends the watch that is under way. */
+  #interrupt = new AbortController();
   #synced = false;
   #seeded = false;
   #failures = 0;
@@ -102,6 +116,12 @@ export class Informer<R extends RawObject, V extends Identity> {
     return view;
   }
 
+  /** Lists all objects again: the API server has an older version of one than is known here, so it was restored from a backup. */
+  relist(): void {
+    this.#next = 'List';
+    this.#interrupt.abort(new Error('the API server was restored from a backup'));
+  }
+
   /** Lists and watches until the signal aborts. After an error it logs, waits and tries again; the pauses grow. */
   async run(signal: AbortSignal): Promise<void> {
     try {
@@ -119,7 +139,7 @@ export class Informer<R extends RawObject, V extends Identity> {
       this.#watchdog.beat();
       const startedAt = performance.now();
       try {
-        version ??= await this.#list(signal);
+        if (version === undefined || !(await this.#canResume(version, signal))) version = await this.#list(signal);
         const before: string = version;
         version = await this.#watch(version, signal);
         const idle = version === before && performance.now() - startedAt < shortWatchMs;
@@ -127,9 +147,8 @@ export class Informer<R extends RawObject, V extends Identity> {
       } catch (error) {
         if (signal.aborted) return;
         this.#failures++;
-        // 410: the API server no longer has this version. After any other error the watch resumes where it stopped.
-        if (hasStatus(error, 410)) version = undefined;
-        else log.warn({ path, err: error }, 'watch failed');
+        if (!hasStatus(error, 410)) log.warn({ path, err: error }, 'watch failed');
+        if (isDown(error) || hasStatus(error, 410)) this.#next = 'List';
         if (!(error instanceof ApiError)) this.#options.onUnreachable?.();
         pauseMs = performance.now() - startedAt > backoffMs.most ? backoffMs.first : pauseMs;
         await wait(pauseMs * (0.5 + Math.random() / 2), signal);
@@ -138,12 +157,21 @@ export class Informer<R extends RawObject, V extends Identity> {
     }
   }
 
+  /** Can a watch go on from this version? */
+  async #canResume(version: string, signal: AbortSignal): Promise<boolean> {
+    if (this.#next !== 'Check') return this.#next === 'Resume';
+    const { client, path } = this.#options;
+    const { metadata }: Page<R> = await client.json({ path, query: { ...this.#selection(), limit: '1' }, signal });
+    return (this.#next as Next) !== 'List' && !isNewer(version, metadata.resourceVersion);
+  }
+
   /** Replaces the whole store by a consistent list. Without `resourceVersion` the list never comes from an outdated cache. */
   async #list(signal: AbortSignal): Promise<string> {
     const { client, path, onChange } = this.#options;
     const views: V[] = [];
     let token: string | undefined;
     let version = '';
+    this.store.beginList();
     while (token !== '') {
       const query = { ...this.#selection(), limit: pageSize, ...(token && { continue: token }) };
       const page: Page<R> = await client.json({ path, query, signal });
@@ -152,10 +180,9 @@ export class Informer<R extends RawObject, V extends Identity> {
       version = page.metadata.resourceVersion;
       token = page.metadata.continue ?? '';
     }
-    // Views from a snapshot never stay, even if their versions look newer: the API server may have been restored from a backup.
-    if (!this.#synced) this.store.clear();
     this.store.replace(views, version);
     this.#synced = true;
+    this.#next = 'Resume';
     onChange();
     return version;
   }
@@ -163,13 +190,17 @@ export class Informer<R extends RawObject, V extends Identity> {
   /** Applies the changes after `version`. Returns the version to resume from when the server ends the watch. */
   async #watch(version: string, signal: AbortSignal): Promise<string> {
     const { client, log, path, silenceMs = defaultSilenceMs } = this.#options;
+    const seconds = watchSeconds.least + Math.floor(Math.random() * (watchSeconds.most - watchSeconds.least));
     const query = {
       ...this.#selection(),
       watch: 'true',
       allowWatchBookmarks: 'true',
       resourceVersion: version,
-      timeoutSeconds: String(300 + Math.floor(Math.random() * 300)),
+      timeoutSeconds: String(seconds),
     };
+    const endsAt = performance.now() + seconds * 1_000;
+    this.#interrupt = new AbortController();
+    this.#next = 'Resume';
     const silence = new AbortController();
     const timer = setTimeout(
       () => silence.abort(new Error(`the watch was silent for ${silenceMs / 1000} s`)),
@@ -178,7 +209,7 @@ export class Informer<R extends RawObject, V extends Identity> {
     let seen = version;
     log.debug({ path, version }, 'watching');
     try {
-      const either = AbortSignal.any([signal, silence.signal]);
+      const either = AbortSignal.any([signal, silence.signal, this.#interrupt.signal]);
       for await (const event of client.lines<WatchEvent>({ path, query, signal: either })) {
         timer.refresh();
         this.#watchdog.beat();
@@ -190,6 +221,7 @@ export class Informer<R extends RawObject, V extends Identity> {
       if (signal.aborted || error instanceof ApiError || seen === version) throw error;
     } finally {
       clearTimeout(timer);
+      if (this.#next === 'Resume' && performance.now() < endsAt - 1_000) this.#next = 'Check';
     }
     return seen;
   }
@@ -221,4 +253,10 @@ export class Informer<R extends RawObject, V extends Identity> {
     const { labelSelector } = this.#options;
     return labelSelector === undefined ? {} : { labelSelector };
   }
+}
+
+/** Was no API server there: neither at the address, nor behind a load balancer at that address? */
+function isDown(error: unknown): boolean {
+  const { code } = error as { readonly code?: string };
+  return code === 'ECONNREFUSED' || hasStatus(error, 502) || hasStatus(error, 503);
 }

@@ -10,6 +10,8 @@ export class ViewStore<V extends Identity> {
   #views = new Map<string, V>();
   /** The versions at which objects were deleted, the oldest first: an earlier event must not bring an object back. */
   #gone = new Map<string, string>();
+  /** The objects that were stored or removed since a list began; undefined while no list is under way. */
+  #sinceBegin: Set<string> | undefined;
   #revision = 0;
 
   /** Changes whenever the content of the views changes. */
@@ -38,6 +40,7 @@ export class ViewStore<V extends Identity> {
     const latest = known?.resourceVersion ?? this.#gone.get(view.uid);
     if (latest !== undefined && !isNewer(view.resourceVersion, latest)) return false;
     this.#views.set(view.uid, view);
+    this.#sinceBegin?.add(view.uid);
     const isChanged =
       known === undefined || !isDeepStrictEqual({ ...known, resourceVersion: '' }, { ...view, resourceVersion: '' });
     if (isChanged) this.#revision += 1;
@@ -46,6 +49,7 @@ export class ViewStore<V extends Identity> {
 
   /** Removes an object that was deleted, or no longer matters, at this version. True if it was known. */
   remove(uid: string, version: string): boolean {
+    this.#sinceBegin?.add(uid);
     const before = this.#gone.get(uid);
     this.#gone.delete(uid);
     this.#gone.set(uid, before !== undefined && isNewer(before, version) ? before : version);
@@ -58,17 +62,22 @@ export class ViewStore<V extends Identity> {
     return isChanged;
   }
 
-  /** Removes everything, as before the first list. */
-  clear(): void {
-    this.#views.clear();
-    this.#gone.clear();
-    this.#revision += 1;
+  /** A list begins. {@link replace} ends it. */
+  beginList(): void {
+    this.#sinceBegin = new Set();
   }
 
-  /** Replaces the views by a list of this version. Views that are newer than the list stay. */
+  /**
+   * Replaces the views by a list of this version. What was stored or removed since the list began stays if it is newer. Of everything
+   * before that the list is right, whatever the versions are: they look newer if the API server was restored from a backup.
+   */
   replace(views: readonly V[], version: string): void {
-    const newer = this.values().filter((view) => isNewer(view.resourceVersion, version));
-    const goneLater = [...this.#gone].filter(([, wentAt]) => isNewer(wentAt, version));
+    const since = this.#sinceBegin ?? new Set();
+    this.#sinceBegin = undefined;
+    const newer = this.values().filter(
+      ({ uid, resourceVersion }) => since.has(uid) && isNewer(resourceVersion, version),
+    );
+    const goneLater = [...this.#gone].filter(([uid, wentAt]) => since.has(uid) && isNewer(wentAt, version));
     this.#gone = new Map(goneLater);
     this.#views = new Map(views.filter(({ uid }) => !this.#gone.has(uid)).map((view) => [view.uid, view]));
     for (const view of newer) this.#views.set(view.uid, view);
@@ -76,7 +85,7 @@ export class ViewStore<V extends Identity> {
   }
 }
 
-/** Resource versions of one kind compare as decimal numbers. Kubernetes 1.35 and later guarantee it; with etcd it was always so. */
-function isNewer(a: string, b: string): boolean {
+/** Is a resource version newer than another one? Resource versions of one kind compare as decimal numbers. Kubernetes 1.35 and later guarantee it; with etcd it was always so. */
+export function isNewer(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length;
 }

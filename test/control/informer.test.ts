@@ -44,7 +44,7 @@ suite('an informer', { concurrency: true }, () => {
     await stage.run();
     await stage.agrees();
     // All of this happens while the informer gets no answers.
-    const away = stage.server.fault({}, { kind: 'Refuse', status: 503 });
+    const away = stage.server.fault({}, { kind: 'Refuse', status: 500 });
     stage.server.breakWatches();
     stage.remove('a');
     stage.create('c');

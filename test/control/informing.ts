@@ -103,8 +103,8 @@ export class Stage {
     );
   }
 
-  /** The number of lists, or of watches, that the informer has requested. */
+  /** The number of pages of lists, or of watches, that the informer has requested. A request for one object only asks for the version. */
   count(wanted: { readonly watches: boolean }): number {
-    return this.server.requests({ path, ...wanted }).length;
+    return this.server.requests({ path, ...wanted }).filter(({ query }) => query.limit !== '1').length;
   }
 }

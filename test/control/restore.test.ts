@@ -10,7 +10,7 @@ import { inWorld, paths } from './world.ts';
 
 const soon = { timeoutMs: 10_000, everyMs: 10 };
 
-promise('after a list the views equal the list, also when the cluster was restored from a backup', async (t) => {
+test('after a list the views equal the list, also when the cluster was restored from a backup', async (t) => {
   const stage = await Stage.open(t);
   for (const name of ['a', 'b']) stage.create(name);
   await stage.run();
@@ -26,7 +26,39 @@ promise('after a list the views equal the list, also when the cluster was restor
   await stage.agrees(700).catch(() => assert.fail('the views are of before the restore'));
 });
 
-promise('a leader continues when the cluster was restored from a backup', (t) =>
+test('a watch does not go on from a version that a restored cluster does not have yet', async (t) => {
+  const stage = await Stage.open(t);
+  stage.create('a');
+  await stage.run();
+  const backup = stage.server.store.snapshot();
+  for (let i = 0; i < 20; i++) stage.create(`later${i}`);
+  await stage.agrees();
+  stage.server.store.restore(backup);
+  stage.server.breakWatches();
+  stage.label('a', { restored: 'yes' });
+  await stage.agrees();
+});
+
+test('when no API server was there, a watch does not go on: the cluster may have been restored', async (t) => {
+  const stage = await Stage.open(t);
+  stage.create('a');
+  await stage.run();
+  const backup = stage.server.store.snapshot();
+  stage.create('lost');
+  await stage.agrees();
+  const { revision } = stage.server.store;
+  const away = stage.server.fault({}, { kind: 'Refuse', status: 503 });
+  stage.server.store.restore(backup);
+  stage.server.breakWatches();
+  await eventually('a refused request', () => away.count > 0, soon);
+  // The cluster has passed the version of before the restore when the informer returns.
+  stage.label('a', { restored: 'yes' });
+  for (let i = 0; stage.server.store.revision <= revision + 5; i++) stage.create(`other${i}`);
+  void away.heal();
+  await stage.agrees();
+});
+
+test('a leader continues when the cluster was restored from a backup', (t) =>
   inWorld(t, async (world) => {
     const controller = await world.startLeading();
     world.createService('a');
@@ -45,8 +77,7 @@ promise('a leader continues when the cluster was restored from a backup', (t) =>
     const conflicts = () => controller.count('IPAllocation changed since it was read');
     await eventually('the entry has the port, or writes conflict', () => knows(8002) || conflicts() > 5, soon);
     assert.ok(knows(8002), 'the entry cannot be written any more');
-  }),
-);
+  }));
 
 test('a status that was refused because the Service had changed is written again without a wait', (t) =>
   inWorld(t, async (world) => {

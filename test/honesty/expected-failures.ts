@@ -165,16 +165,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the release uses the version of the Lease before the renewal whose answer was not awaited, and is refused',
     shows: /the successor has to wait until the Lease runs out/,
   },
-  'after a list the views equal the list, also when the cluster was restored from a backup': {
-    file: 'control/restore.test.ts',
-    fault: 'a list does not replace objects with a higher version',
-    shows: /the views are of before the restore/,
-  },
-  'a leader continues when the cluster was restored from a backup': {
-    file: 'control/restore.test.ts',
-    fault: 'an object that is read after a conflict is ignored if its version is lower',
-    shows: /the entry cannot be written any more/,
-  },
   "the speakers' key is made again when it was deleted": {
     file: 'control/restore.test.ts',
     fault: 'each leader creates the Secret of the key only once',
