@@ -22,6 +22,7 @@ import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
 import { wait } from '../runtime/wait.ts';
+import { ActingClient } from './acting-client.ts';
 import { applyDecisions, clearStrays } from './apply.ts';
 import { InEffect } from './in-effect.ts';
 import { LedgerWriter, releaseAll } from './ledger.ts';
@@ -69,7 +70,11 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     pass: (acting) => pass({ ...constant, loop, signal: acting }, { ownership, handOff }),
   });
   const informers = makeInformers(client, log, loop.trigger);
-  const events = new EventSender({ client, log, component: 'controller' });
+  const { namespace, timing } = options;
+  const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
+  const lost = new AbortController();
+  const acting = new ActingClient(client, () => stopIfLost(election, lost));
+  const events = new EventSender({ client: acting, log, component: 'controller' });
   const state = {
     backoff: new Backoff(),
     cache: new AllocationCache(),
@@ -77,7 +82,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
   };
-  const constant = { client, log, events, informers, ...state };
+  const constant = { client: acting, log, events, informers, ...state };
   let leads = false;
   const closeHealth = await serveHealth({
     listen: options.health,
@@ -96,15 +101,13 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     if (signal.aborted) return;
     const services = informers.services.store.values().length;
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
-    const { namespace, timing } = options;
-    const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
     await election.lead(signal);
     leads = !signal.aborted;
     void retryUntilDone(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
       log,
       signal,
     });
-    await actWhileLeading(election, loop, signal);
+    await actWhileLeading(election, { loop, lost, signal });
   } finally {
     leads = false;
     stop.abort();
@@ -133,8 +136,10 @@ async function retryUntilDone(
  * Acts while this process holds the Lease. No write begins after the Lease is lost. The Lease is released only after all writes have
  * ended.
  */
-async function actWhileLeading(election: LeaderElector, loop: Loop, signal: AbortSignal): Promise<void> {
-  const lost = new AbortController();
+async function actWhileLeading(
+  election: LeaderElector,
+  { loop, lost, signal }: { readonly loop: Loop; readonly lost: AbortController; readonly signal: AbortSignal },
+): Promise<void> {
   const acting = loop.run(AbortSignal.any([signal, lost.signal]));
   try {
     await election.hold(signal);
@@ -143,6 +148,16 @@ async function actWhileLeading(election: LeaderElector, loop: Loop, signal: Abor
     await acting;
   }
   await election.giveBack();
+}
+
+/** Ends the writes of this process, and throws, if the Lease may have run out. */
+function stopIfLost(election: LeaderElector, lost: AbortController): void {
+  try {
+    election.throwIfLost();
+  } catch (error) {
+    lost.abort(error);
+    throw error;
+  }
 }
 
 /** The parts that a pass uses. The last three keep their state from one pass to the next. */

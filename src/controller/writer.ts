@@ -1,7 +1,7 @@
 /** Writes many objects in parallel. A failed write is tried again for that object alone. */
 import type { Identity } from '../api/meta.ts';
 import type { StatusContext } from '../ipam/status.ts';
-import type { KubeClient } from '../kube/client.ts';
+import type { Requests } from '../kube/client.ts';
 import type { EventSender } from '../kube/events.ts';
 import type { Backoff } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -12,7 +12,7 @@ import type { Informers } from './snapshot.ts';
 
 /** Everything that the writes of one pass need. */
 export interface Writer {
-  readonly client: KubeClient;
+  readonly client: Requests;
   readonly log: Logger;
   readonly events: EventSender;
   readonly informers: Informers;

@@ -54,6 +54,9 @@ const connectTimeoutMs = 5_000;
 /** More than the API server processes in parallel for one client, so that the client is not the limit. */
 const maxSockets = 32;
 
+/** The requests of a {@link KubeClient} that are not streams. */
+export type Requests = Pick<KubeClient, 'json' | 'apply'>;
+
 /** A client for one API server. It keeps the process alive until it is closed. */
 export class KubeClient {
   readonly calls = new CallMetrics();

@@ -1,6 +1,6 @@
 /** Events, which `kubectl describe` shows with an object. */
 import type { Logger } from '../runtime/logger.ts';
-import type { KubeClient } from './client.ts';
+import type { Requests } from './client.ts';
 import { eventsPath } from './resources.ts';
 
 /** The object that an Event is about. */
@@ -39,9 +39,9 @@ const prefixLength = 58;
 
 /** Sends Events for one component. A failure to send an Event is logged, never thrown. */
 export class EventSender {
-  readonly #options: { readonly client: KubeClient; readonly log: Logger; readonly component: string };
+  readonly #options: { readonly client: Requests; readonly log: Logger; readonly component: string };
 
-  constructor(options: { readonly client: KubeClient; readonly log: Logger; readonly component: string }) {
+  constructor(options: { readonly client: Requests; readonly log: Logger; readonly component: string }) {
     this.#options = options;
   }
 

@@ -42,6 +42,8 @@ export interface Lease {
 }
 
 const giveBackMs = 2_000;
+/** There is time for at least this many attempts before the renew deadline. */
+const attempts = 3;
 
 /** A candidate for the Lease. */
 export class LeaderElector {
@@ -49,6 +51,8 @@ export class LeaderElector {
   readonly #options: LeaderElectorOptions;
   /** The Lease as last read, and when it last changed. The time is that of the local clock, so clocks of different hosts may differ. */
   #seen: { readonly lease: Lease; readonly changedAt: number } | undefined;
+  /** When the last attempt began that acquired or renewed the Lease. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
@@ -59,8 +63,10 @@ export class LeaderElector {
     const { log, lease, timing } = this.#options;
     log.info({ lease, identity: this.identity }, 'waiting for the lease');
     while (!signal.aborted) {
+      const startedAt = performance.now();
       try {
-        if (await this.#tryAcquire(AbortSignal.any([signal, AbortSignal.timeout(timing.renewDeadlineMs)]))) {
+        if (await this.#tryAcquire(this.#attempt(signal, timing.renewDeadlineMs))) {
+          this.#renewedAt = startedAt;
           log.info({ lease, identity: this.identity }, 'leading');
           return;
         }
@@ -75,31 +81,50 @@ export class LeaderElector {
   async hold(signal: AbortSignal): Promise<void> {
     const { lease, log, timing } = this.#options;
     const { renewDeadlineMs, retryPeriodMs } = timing;
-    let renewedAt = performance.now();
     while (!signal.aborted) {
       await wait(retryPeriodMs, signal);
       if (signal.aborted) return;
+      // A process that was paused for too long must not act, not even while a renewal is under way.
+      this.throwIfLost();
       const startedAt = performance.now();
-      const leftMs = Math.ceil(renewedAt + renewDeadlineMs - startedAt);
-      // This process was paused for too long: it must not act, not even while a renewal is under way.
-      if (leftMs <= 0) throw new Error(`lost lease ${lease}: this process was paused beyond the renew deadline`);
       try {
-        const attempt = AbortSignal.any([signal, AbortSignal.timeout(leftMs)]);
-        if (!(await this.#tryAcquire(attempt))) throw new Error('another process took the lease');
-        renewedAt = startedAt;
+        const leftMs = Math.ceil(this.#renewedAt + renewDeadlineMs - startedAt);
+        if (!(await this.#tryAcquire(this.#attempt(signal, leftMs)))) throw new Error('another process took the lease');
+        this.#renewedAt = startedAt;
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ err: error }, 'lease not renewed');
-        const late = performance.now() - renewedAt >= renewDeadlineMs;
-        if (late || this.#heldByOther()) throw new Error(`lost lease ${lease}`, { cause: error });
+        if (this.#isLate || this.#heldByOther()) throw new Error(`lost lease ${lease}`, { cause: error });
       }
     }
   }
 
+  /** Throws if this process has not renewed the Lease in time, whether or not {@link hold} has found that already. */
+  throwIfLost(): void {
+    const { lease } = this.#options;
+    if (this.#isLate) throw new Error(`lost lease ${lease}: this process was paused beyond the renew deadline`);
+  }
+
   /** Releases the Lease, so that a successor need not wait until it expires. */
   async giveBack(): Promise<void> {
-    if (this.#seen === undefined || this.#heldByOther()) return;
-    await this.#write(this.#seen.lease, AbortSignal.timeout(giveBackMs), '').catch(() => undefined);
+    const signal = AbortSignal.timeout(giveBackMs);
+    try {
+      // The answer to the last renewal may be missing, so the known version may not be the newest one.
+      const lease = await this.#read(signal);
+      if (lease?.spec?.holderIdentity === this.identity) await this.#write(lease, signal, '');
+    } catch {
+      // The successor waits until the Lease expires.
+    }
+  }
+
+  get #isLate(): boolean {
+    return performance.now() - this.#renewedAt >= this.#options.timing.renewDeadlineMs;
+  }
+
+  /** A signal for one attempt. One request that hangs must leave time for others. */
+  #attempt(signal: AbortSignal, leftMs: number): AbortSignal {
+    const mostMs = Math.ceil(this.#options.timing.renewDeadlineMs / attempts);
+    return AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.min(leftMs, mostMs)))]);
   }
 
   /** Acquires or renews the Lease if it is free, expired or held by this process. */

@@ -6,7 +6,6 @@ import { KubeClient } from '../../src/kube/client.ts';
 import { LeaderElector, type LeaseTiming } from '../../src/kube/leader.ts';
 import type { ApiObject, Fields } from '../apiserver/objects.ts';
 import { ApiServer } from '../apiserver/server.ts';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { keptLog, type LogLine } from './running-controller.ts';
 import { paths } from './world.ts';
@@ -192,7 +191,7 @@ test('a few refused, dropped or lost renewals do not cost the lead', async (t) =
   assert.equal(stage.holder, leader.election.identity);
 });
 
-promise('one request that hangs does not cost the lead', async (t) => {
+test('one request that hangs does not cost the lead', async (t) => {
   const stage = await Stage.open(t);
   const leader = await stage.leader({ leaseDurationMs: 2_000, renewDeadlineMs: 1_000 });
   const hung = stage.server.fault({ method: 'GET' }, { kind: 'Hang' }, 1);
@@ -206,7 +205,7 @@ promise('one request that hangs does not cost the lead', async (t) => {
   assert.equal(leader.lost?.message, undefined, 'the lead is lost, though every other request was answered');
 });
 
-promise('a leader that ends in the middle of a renewal gives its Lease back', async (t) => {
+test('a leader that ends in the middle of a renewal gives its Lease back', async (t) => {
   const stage = await Stage.open(t);
   const stop = new AbortController();
   const election = stage.candidate({ leaseDurationMs: 60_000, renewDeadlineMs: 50_000 });

@@ -1,5 +1,6 @@
 /** Trouble with one object stays with that object: it causes no endless writes, and delays no other object. */
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { inWorld, paths } from './world.ts';
@@ -64,7 +65,7 @@ promise('an entry that a finalizer keeps does not stop allocation', (t) =>
   }),
 );
 
-promise('a leader that slept past its deadline writes nothing more', (t) =>
+test('a leader that slept past its deadline writes nothing more', (t) =>
   inWorld(t, async (world) => {
     let wokeAt = Number.POSITIVE_INFINITY;
     const timing = { leaseDurationMs: 1_500, renewDeadlineMs: 1_000, retryPeriodMs: 50 };
@@ -81,5 +82,4 @@ promise('a leader that slept past its deadline writes nothing more', (t) =>
     // Requests that were under way before cannot be taken back. Statuses are written after them.
     const late = world.server.requests({ method: 'PATCH', path: /services/ }).filter(({ at }) => at >= wokeAt);
     assert.equal(late.length, 0, 'statuses were written after the lease had run out');
-  }),
-);
+  }));

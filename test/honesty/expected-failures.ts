@@ -150,21 +150,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'an entry counts as deleted when its deletion was accepted, and its address is chosen again and again',
     shows: /b has no address, though 19 are free/,
   },
-  'a leader that slept past its deadline writes nothing more': {
-    file: 'control/tenants.test.ts',
-    fault: 'a pass continues to write until a timer has found that the lease has expired',
-    shows: /statuses were written after the lease had run out/,
-  },
-  'one request that hangs does not cost the lead': {
-    file: 'control/election.test.ts',
-    fault: 'one attempt to renew may take all of the remaining time',
-    shows: /the lead is lost, though every other request was answered/,
-  },
-  'a leader that ends in the middle of a renewal gives its Lease back': {
-    file: 'control/election.test.ts',
-    fault: 'the release uses the version of the Lease before the renewal whose answer was not awaited, and is refused',
-    shows: /the successor has to wait until the Lease runs out/,
-  },
   "the speakers' key is made again when it was deleted": {
     file: 'control/restore.test.ts',
     fault: 'each leader creates the Secret of the key only once',
