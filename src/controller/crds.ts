@@ -4,9 +4,10 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isStale, KubeClient } from '../kube/client.ts';
+import { isStale, KubeClient, type Requests } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { crdsPath } from '../kube/resources.ts';
+import { retried } from '../kube/retried.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
@@ -36,7 +37,7 @@ export async function replaceCrds(options: CrdOptions, log: Logger, signal: Abor
     if (names.length === 0) throw new Error(`no CRDs in ${options.from}`);
     for (const name of names) {
       const wanted = JSON.parse(await readFile(join(options.from, name), 'utf8')) as Crd;
-      await replace(client, wanted, signal);
+      await retried(() => replace(client, wanted, signal), { log, signal });
       log.info({ crd: wanted.metadata.name }, 'CRD replaced');
     }
   } finally {
@@ -45,7 +46,7 @@ export async function replaceCrds(options: CrdOptions, log: Logger, signal: Abor
 }
 
 /** Writes the whole spec instead of merging it: fields that the new version does not have must disappear. */
-async function replace(client: KubeClient, wanted: Crd, signal: AbortSignal): Promise<void> {
+async function replace(client: Requests, wanted: Crd, signal: AbortSignal): Promise<void> {
   const path = `${crdsPath}/${wanted.metadata.name}`;
   for (;;) {
     const live = await client.json<Crd>({ path, signal });

@@ -3,9 +3,10 @@
  * again, so an uninstallation must be announced to it. The chart runs this before it is uninstalled.
  */
 import { parseSpeakerPod, type RawPod, uninstallAnnotation } from '../api/node.ts';
-import { KubeClient } from '../kube/client.ts';
+import { hasStatus, KubeClient, type Requests } from '../kube/client.ts';
 import { connect } from '../kube/connection.ts';
 import { podsPath } from '../kube/resources.ts';
+import { retried } from '../kube/retried.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { wait } from '../runtime/wait.ts';
 
@@ -27,39 +28,52 @@ const pollMs = 500;
  */
 export async function uninstall(options: UninstallOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const client = new KubeClient(await connect(options.kubeconfig));
+  const speakers = () => retried(() => speakersOf(client, options, signal), { log, signal });
+  const asked = new Set<string>();
+  /** Asks the speakers that became ready since, and returns the nodes of all that still have their rules. */
+  const askAll = async (): Promise<readonly string[]> => {
+    const ready = (await speakers()).filter((pod) => pod.ready);
+    for (const { name, uid } of ready.filter((pod) => !asked.has(pod.uid))) {
+      const path = `${podsPath(options.namespace)}/${name}`;
+      await retried(() => requestRemoval(path, client, signal), { log, signal });
+      asked.add(uid);
+    }
+    return ready.map(({ node }) => node);
+  };
   try {
-    const before = await speakersOf(client, options, signal);
-    const requested = before.filter(({ ready }) => ready);
-    for (const { node } of before.filter(({ ready }) => !ready)) {
+    for (const { node } of (await speakers()).filter(({ ready }) => !ready)) {
       log.warn({ node }, 'speaker is not ready: its rules have no effect ten minutes after it ended');
     }
-    for (const { name } of requested) await requestRemoval(`${podsPath(options.namespace)}/${name}`, client, signal);
-    log.info({ speakers: requested.length }, 'asked the speakers to remove their nftables rules');
     const deadline = performance.now() + options.timeout;
-    let waiting: readonly string[] = requested.map(({ node }) => node);
+    let waiting = await askAll();
+    log.info({ speakers: asked.size }, 'asked the speakers to remove their nftables rules');
     while (waiting.length > 0 && performance.now() < deadline && !signal.aborted) {
       await wait(pollMs, signal);
-      const now = await speakersOf(client, options, signal);
-      waiting = requested.filter(({ uid }) => now.some((pod) => pod.uid === uid && pod.ready)).map(({ node }) => node);
+      waiting = await askAll();
     }
     if (waiting.length > 0)
       log.warn(
         { nodes: waiting },
         'speakers did not remove their nftables rules in time: the rules have no effect after ten minutes',
       );
-    else log.info({ speakers: requested.length }, 'all speakers have removed their nftables rules');
+    else log.info({ speakers: asked.size }, 'all speakers have removed their nftables rules');
   } finally {
     client.close();
   }
 }
 
-async function speakersOf(client: KubeClient, { namespace, peerSelector }: UninstallOptions, signal: AbortSignal) {
+async function speakersOf(client: Requests, { namespace, peerSelector }: UninstallOptions, signal: AbortSignal) {
   const request = { method: 'GET', path: podsPath(namespace), query: { labelSelector: peerSelector }, signal } as const;
   const { items } = await client.json<{ readonly items: readonly RawPod[] }>(request);
   return items.map(parseSpeakerPod).filter((pod) => pod !== undefined);
 }
 
-async function requestRemoval(path: string, client: KubeClient, signal: AbortSignal): Promise<void> {
+async function requestRemoval(path: string, client: Requests, signal: AbortSignal): Promise<void> {
   const body = { metadata: { annotations: { [uninstallAnnotation]: 'true' } } };
-  await client.json({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json', signal });
+  try {
+    await client.json({ method: 'PATCH', path, body, contentType: 'application/merge-patch+json', signal });
+  } catch (error) {
+    // A Pod that has just gone has no speaker to ask.
+    if (!hasStatus(error, 404)) throw error;
+  }
 }

@@ -170,16 +170,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the certificates of the authority are read only once',
     shows: /the new authority is not trusted/,
   },
-  'an uninstallation goes on when a Pod has just gone': {
-    file: 'control/hooks.test.ts',
-    fault: 'one 404 ends it',
-    shows: /it fails: a fault of the test/,
-  },
-  'an uninstallation goes on when the API server was busy for a moment': {
-    file: 'control/hooks.test.ts',
-    fault: 'one 429 ends it',
-    shows: /it fails: a fault of the test/,
-  },
   // Who holds an address
   'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
     file: 'sim/wire.test.ts',
