@@ -26,7 +26,7 @@ import { ActingClient } from './acting-client.ts';
 import { applyDecisions, clearStrays } from './apply.ts';
 import { InEffect } from './in-effect.ts';
 import { LedgerWriter, releaseAll } from './ledger.ts';
-import { ensureLivenessKey } from './liveness-key.ts';
+import { keepLivenessKey } from './liveness-key.ts';
 import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
@@ -103,10 +103,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     log.info({ services, afterMs: Math.round(performance.now()) }, 'ready');
     await election.lead(signal);
     leads = !signal.aborted;
-    void retryUntilDone(() => ensureLivenessKey({ client, log, signal, namespace, secret: options.livenessSecret }), {
-      log,
-      signal,
-    });
+    void keepLivenessKey({ client: acting, log, signal: running, namespace, secret: options.livenessSecret });
     await actWhileLeading(election, { loop, lost, signal });
   } finally {
     leads = false;
@@ -114,21 +111,6 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     closeHealth();
     await Promise.all(runs);
     client.close();
-  }
-}
-
-/** Repeats a failed attempt once a minute until it succeeds. */
-async function retryUntilDone(
-  attempt: () => Promise<void>,
-  { log, signal }: { readonly log: Logger; readonly signal: AbortSignal },
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'liveness key not created');
-      await wait(resyncMs, signal);
-    }
   }
 }
 

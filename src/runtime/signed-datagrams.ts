@@ -1,10 +1,11 @@
 /**
  * Signed UDP datagrams: 32 bytes of HMAC-SHA256, then the text. The key file contains one key per line. The first key signs, all keys are
- * accepted. So a key can be changed although the nodes read the file at different times.
+ * accepted (`keyring.ts`). So a key can be changed although the nodes read the file at different times.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
+import { Keyring } from './keyring.ts';
 
 /** The options of a socket. */
 interface DatagramOptions {
@@ -15,6 +16,8 @@ interface DatagramOptions {
   readonly keyFile: string;
   /** Called with the text of each datagram with a valid signature, and with its source address. */
   readonly onText: (text: string, from: string) => void;
+  /** Called when the key file has changed and cannot be used, once for each such change. The former keys stay in use. */
+  readonly onBadKeys?: (error: Error) => void;
   /** Called when the socket can no longer be used. */
   readonly onFailed: (error: Error) => void;
 }
@@ -46,32 +49,38 @@ export async function openDatagrams({
   address: own,
   keyFile,
   onText,
+  onBadKeys,
   onFailed,
 }: DatagramOptions): Promise<SignedDatagrams> {
-  let keys = await readKeys(keyFile);
+  const keyring = new Keyring(await readKeys(keyFile));
   const counters: DatagramCounters = { received: 0, unsigned: 0, notSent: 0 };
   const socket = await bind(port, own);
   socket.on('error', onFailed);
   socket.on('message', (datagram, { address }) => {
     const text = datagram.subarray(macBytes);
-    const known = datagram.length > macBytes && keys.some((key) => isSignedBy(key, datagram));
+    const isSigned = (key: Buffer) => isSignedBy(key, datagram);
+    const known = datagram.length > macBytes && keyring.accepted(performance.now()).some(isSigned);
     counters[known ? 'received' : 'unsigned']++;
     if (known) onText(text.toString(), plain(address));
   });
-  const reread = () => {
-    readKeys(keyFile).then(
-      (fresh) => (keys = fresh),
-      // While the file is being replaced, the former keys stay in use.
-      () => undefined,
-    );
+  let fault: string | undefined;
+  const reread = async () => {
+    try {
+      keyring.replace(await readKeys(keyFile), performance.now());
+      fault = undefined;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== fault) onBadKeys?.(error as Error);
+      fault = message;
+    }
   };
-  const timer = setInterval(reread, rereadMs).unref();
+  const timer = setInterval(() => void reread(), rereadMs).unref();
   const senders = new Senders(port, () => counters.notSent++);
   return {
     counters,
     send: (text, addresses) => {
       const body = Buffer.from(text);
-      const datagram = Buffer.concat([hmac(keys[0] as Buffer, body), body]);
+      const datagram = Buffer.concat([hmac(keyring.signing(performance.now()), body), body]);
       for (const address of addresses) senders.send(datagram, address);
     },
     close: async () => {

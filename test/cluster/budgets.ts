@@ -49,7 +49,11 @@ const times = (count: number, budget: Budget): Budget =>
   );
 
 /** A minute in which nothing happens. */
-export const atRest: Budget = { ...rewatching('controller'), ...rewatching('speaker') };
+export const atRest: Budget = {
+  ...rewatching('controller'),
+  ...rewatching('speaker'),
+  'controller create secrets': { most: 1, reason: 'every ten minutes the leader creates the key if there is none' },
+};
 
 /** From a Service's creation until it is verified. */
 const creation: Budget = {

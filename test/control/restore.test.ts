@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { syncBuiltinESMExports } from 'node:module';
 import type { TestContext } from 'node:test';
 import { test } from 'node:test';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { lists, Stage, watches } from './informing.ts';
 import { inWorld, paths } from './world.ts';
@@ -103,7 +102,7 @@ test('a status that was refused because the Service had changed is written again
     assert.ok(shows(), 'the Service waits for the next periodic pass');
   }));
 
-promise("the speakers' key is made again when it was deleted", async (t) => {
+test("the speakers' key is made again when it was deleted", async (t) => {
   const time = runFast(t);
   await inWorld(t, async (world) => {
     await world.startLeading({ leaseDurationMs: 60_000, renewDeadlineMs: 50_000, retryPeriodMs: 5_000 });
@@ -112,10 +111,10 @@ promise("the speakers' key is made again when it was deleted", async (t) => {
     await eventually('the key is made', isThere, soon);
     world.must('DELETE', path);
     await world.pass();
-    // Everything is checked again within two minutes.
+    // It is created again within ten minutes.
     const from = time.ms;
-    const isOver = () => isThere() || time.ms - from > 130_000;
-    await eventually('the key is there, or two minutes are over', isOver, { timeoutMs: 30_000, everyMs: 500 });
+    const isOver = () => isThere() || time.ms - from > 660_000;
+    await eventually('the key is there, or eleven minutes are over', isOver, { timeoutMs: 30_000, everyMs: 500 });
     assert.ok(isThere(), 'the key is not made again');
   });
 });

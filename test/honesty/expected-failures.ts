@@ -150,11 +150,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'an entry counts as deleted when its deletion was accepted, and its address is chosen again and again',
     shows: /b has no address, though 19 are free/,
   },
-  "the speakers' key is made again when it was deleted": {
-    file: 'control/restore.test.ts',
-    fault: 'each leader creates the Secret of the key only once',
-    shows: /the key is not made again/,
-  },
   'a proxy that the kubeconfig names is used': {
     file: 'control/connection.test.ts',
     fault: 'proxy-url is not read',
@@ -208,11 +203,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'unit/speaker/election/datagrams.test.ts',
     fault: 'the HMAC is computed before all cheaper checks, and Pods can reach the port',
     shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
-  },
-  'a new key file without a usable key is logged': {
-    file: 'unit/speaker/election/datagrams.test.ts',
-    fault: 'a malformed new key file is ignored without a log line',
-    shows: /not within \d+ ms: the log names the key file: it gave false/,
   },
   'a VIP is not taken over from a node that could not be probed': {
     file: 'unit/speaker/announce/heard.test.ts',

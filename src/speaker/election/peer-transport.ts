@@ -8,7 +8,7 @@ import { openDatagrams, type SignedDatagrams } from '../../runtime/signed-datagr
 
 /** Where to listen. */
 export interface PeerTransportOptions {
-  readonly log: Pick<Logger, 'info'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly port: number;
   /** The address of this node to listen on; undefined: all. */
   readonly address?: string;
@@ -44,9 +44,11 @@ export class PeerTransport {
 
   /** Opens the socket. Rejects if the port is in use or there is no key. */
   async open(): Promise<void> {
-    const { port, address, keyFile } = this.#options;
+    const { log, port, address, keyFile } = this.#options;
+    const onBadKeys = (error: Error) =>
+      log.warn({ err: error, file: keyFile }, 'the new key file cannot be used: the former keys stay in use');
     const onFailed = this.failed.emit;
-    this.#datagrams = await openDatagrams({ port, address, keyFile, onFailed, onText: this.#receive });
+    this.#datagrams = await openDatagrams({ port, address, keyFile, onBadKeys, onFailed, onText: this.#receive });
   }
 
   /** Sets the addresses of the nodes. */

@@ -7,7 +7,7 @@ import crypto, { randomBytes } from 'node:crypto';
 import { createSocket, Socket } from 'node:dgram';
 import { appendFile, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { afterEach, beforeEach, type TestContext } from 'node:test';
+import { afterEach, beforeEach, type TestContext, test } from 'node:test';
 import pino from 'pino';
 import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
@@ -112,7 +112,7 @@ promise('a datagram that cannot be from a speaker costs no signature', async () 
   assert.equal(made, 0, 'signatures over ten datagrams from no speaker');
 });
 
-promise('a new key file without a usable key is logged', async (t) => {
+test('a new key file without a usable key is logged', async (t) => {
   // This must precede the opening of the socket: the file is read again every five seconds.
   t.mock.timers.enable({ apis: ['setInterval'] });
   const lines: string[] = [];
