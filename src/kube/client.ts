@@ -3,8 +3,9 @@ import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type In
 import { Agent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { CallMetrics } from './call-metrics.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Credentials } from './connection.ts';
 
 /** One request. `path` begins with `/api`. */
 export interface ApiRequest {
@@ -61,24 +62,19 @@ export type Requests = Pick<KubeClient, 'json' | 'apply'>;
 export class KubeClient {
   readonly calls = new CallMetrics();
   readonly #connection: Connection;
-  readonly #requests: Agent | HttpAgent;
-  readonly #watches: Agent | HttpAgent;
+  #agents: Agents | undefined;
+  /** The agents of former credentials: requests that are under way go on with them. */
+  #former: Agents | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    const agent = (options: { maxSockets?: number }) =>
-      connection.server.protocol === 'http:'
-        ? new HttpAgent({ keepAlive: true, ...options })
-        : new Agent({ keepAlive: true, ...options, ...connection.tls });
-    this.#requests = agent({ maxSockets });
-    this.#watches = agent({});
   }
 
   /** The JSON of the answer. Throws an ApiError for a refusal, an Error with a `code` if the server cannot be reached within 30 s. */
   async json<T>(request: ApiRequest): Promise<T> {
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
-    const response = await this.#send({ ...request, signal }, this.#requests);
+    const response = await this.#send({ ...request, signal }, 'requests');
     return JSON.parse(await text(response)) as T;
   }
 
@@ -100,7 +96,7 @@ export class KubeClient {
 
   /** The JSON objects of a streamed answer, one per line, until the server ends it or the signal aborts. */
   async *lines<T>(request: ApiRequest): AsyncGenerator<T> {
-    const response = await this.#send(request, this.#watches);
+    const response = await this.#send(request, 'watches');
     response.setEncoding('utf8');
     let rest = '';
     for await (const chunk of response as AsyncIterable<string>) {
@@ -112,18 +108,29 @@ export class KubeClient {
 
   /** Closes all connections, idle or in use. */
   close(): void {
-    this.#requests.destroy();
-    this.#watches.destroy();
+    for (const agents of [this.#former, this.#agents]) agents?.close();
   }
 
-  async #send(request: ApiRequest, agent: Agent | HttpAgent): Promise<IncomingMessage> {
+  /** The agents for these credentials. Each pair of credentials has connections of its own. */
+  #agentsFor(tls: Credentials['tls']): Agents {
+    if (this.#agents === undefined || !isDeepStrictEqual(this.#agents.tls, tls)) {
+      this.#former?.close();
+      this.#former = this.#agents;
+      this.#agents = new Agents(this.#connection, tls);
+    }
+    return this.#agents;
+  }
+
+  async #send(request: ApiRequest, use: 'requests' | 'watches'): Promise<IncomingMessage> {
     const { method = 'GET', path, query = {}, body, contentType = 'application/json', signal } = request;
     const url = new URL(this.#connection.server);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     url.search = new URLSearchParams(query).toString();
     const payload = body === undefined ? undefined : JSON.stringify(body);
+    const credentials = await this.#connection.credentials();
+    const agent = this.#agentsFor(credentials.tls)[use];
     const headers = {
-      ...(await this.#connection.headers()),
+      ...credentials.headers,
       accept: 'application/json',
       'user-agent': 'berth',
       ...(payload && { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) }),
@@ -141,12 +148,42 @@ export class KubeClient {
       outgoing.end(payload);
     }).catch((error: NodeJS.ErrnoException) => {
       note(signal?.aborted ? 'Aborted' : (error.code ?? 'Failed'));
+      if (isUntrusted(error)) this.#connection.renew?.();
       throw error;
     });
     note(`${response.statusCode}`);
     if ((response.statusCode ?? 500) < 300) return response;
+    if (response.statusCode === 401) this.#connection.renew?.();
     throw refusal(response.statusCode ?? 500, await text(response));
   }
+}
+
+/** The connections with one kind of credentials. */
+class Agents {
+  readonly tls: Credentials['tls'];
+  readonly requests: Agent | HttpAgent;
+  readonly watches: Agent | HttpAgent;
+
+  constructor({ server, proxies }: Connection, tls: Credentials['tls']) {
+    this.tls = tls;
+    const common = { keepAlive: true, ...(proxies && { proxyEnv: proxies }) };
+    const agent = (options: { maxSockets?: number }) =>
+      server.protocol === 'http:'
+        ? new HttpAgent({ ...common, ...options })
+        : new Agent({ ...common, ...options, ...tls });
+    this.requests = agent({ maxSockets });
+    this.watches = agent({});
+  }
+
+  close(): void {
+    this.requests.destroy();
+    this.watches.destroy();
+  }
+}
+
+/** Did one side not trust the certificate of the other one? The codes are those of OpenSSL and of Node.js's `tls`. */
+function isUntrusted({ code = '' }: NodeJS.ErrnoException): boolean {
+  return /CERT|_SSL_|_TLS_|SELF_SIGNED|UNABLE_TO/.test(code);
 }
 
 /** Aborts a request whose new connection is not established in time. A watch has no other limit while it waits for an answer. */

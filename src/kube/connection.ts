@@ -3,12 +3,21 @@ import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 
-/** A server, how to verify it, and how to authenticate. */
+/** How to verify a server, and how to authenticate a request to it. */
+export interface Credentials {
+  readonly tls: Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A server, and how to reach it. */
 export interface Connection {
   readonly server: URL;
-  readonly tls: Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'servername'>;
-  /** The headers that authenticate a request. They are read before each request, because tokens are rotated. */
-  readonly headers: () => Promise<Readonly<Record<string, string>>>;
+  /** Returns the credentials for the next request. They change: tokens, certificates and authorities are replaced. */
+  readonly credentials: () => Promise<Credentials>;
+  /** Reads the credentials again for the next request, because they were not accepted. */
+  readonly renew?: () => void;
+  /** The proxies, by the names of the environment's variables: `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`. The default is none. */
+  readonly proxies?: Readonly<NodeJS.ProcessEnv>;
 }
 
 const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -25,11 +34,12 @@ async function fromServiceAccount(): Promise<Connection> {
   if (host === undefined) throw new Error('not running in a cluster: set --kubeconfig FILE');
   return {
     server: new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`),
-    tls: { ca: await readFile(`${serviceAccount}/ca.crt`) },
-    headers: cached(async () => {
+    proxies: process.env,
+    ...(await renewed(async () => {
       const token = await readFile(`${serviceAccount}/token`, 'utf8');
-      return { authorization: `Bearer ${token.trim()}` };
-    }),
+      const ca = await readFile(`${serviceAccount}/ca.crt`, 'utf8');
+      return { tls: { ca }, headers: { authorization: `Bearer ${token.trim()}` } };
+    })),
   };
 }
 
@@ -49,19 +59,26 @@ async function fromKubeconfig(file: string): Promise<Connection> {
 export async function connectBy(config: KubeConfig): Promise<Connection> {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig has no current cluster');
-  const options: RequestOptions = {};
-  await config.applyToHTTPSOptions(options);
-  const { ca, cert, key, rejectUnauthorized, servername } = options;
   return {
     server: new URL(cluster.server),
-    tls: withoutUndefined({ ca, cert, key, rejectUnauthorized, servername }),
-    headers: cached(async () => {
-      const fresh: RequestOptions = {};
-      await config.applyToHTTPSOptions(fresh);
-      const basic = typeof fresh.auth === 'string' ? basicAuth(fresh.auth) : {};
-      return { ...(fresh.headers as Record<string, string> | undefined), ...basic };
-    }),
+    proxies: proxiesOf(cluster.proxyUrl),
+    ...(await renewed(async () => {
+      const options: RequestOptions = {};
+      await config.applyToHTTPSOptions(options);
+      const { ca, cert, key, rejectUnauthorized, servername, auth } = options;
+      const basic = typeof auth === 'string' ? basicAuth(auth) : {};
+      const headers = { ...(options.headers as Record<string, string> | undefined), ...basic };
+      return { tls: withoutUndefined({ ca, cert, key, rejectUnauthorized, servername }), headers };
+    })),
   };
+}
+
+/** As in kubectl: the proxy that the kubeconfig names, for any address; otherwise those of the environment. */
+function proxiesOf(url: string | undefined): NodeJS.ProcessEnv {
+  if (url === undefined || url === '') return process.env;
+  if (!/^https?:\/\//.test(url))
+    throw new Error(`the kubeconfig's proxy-url ${url} is not supported: it must begin with http:// or https://`);
+  return { HTTPS_PROXY: url, HTTP_PROXY: url };
 }
 
 function basicAuth(credentials: string): Record<string, string> {
@@ -72,15 +89,21 @@ function withoutUndefined<T extends object>(fields: T): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
 
-function cached<T>(read: () => Promise<T>): () => Promise<T> {
-  let value: Promise<T> | undefined;
+/** Reads credentials at once, and again when they are old or were not accepted. */
+async function renewed(read: () => Promise<Credentials>): Promise<Required<Pick<Connection, 'credentials' | 'renew'>>> {
+  let known: Promise<Credentials> | undefined;
   let until = 0;
-  return () => {
-    if (value === undefined || performance.now() > until) {
-      value = read();
-      value.catch(() => (value = undefined));
+  const renew = () => {
+    known = undefined;
+  };
+  const credentials = () => {
+    if (known === undefined || performance.now() > until) {
+      known = read();
+      known.catch(renew);
       until = performance.now() + credentialLifetimeMs;
     }
-    return value;
+    return known;
   };
+  await credentials();
+  return { credentials, renew };
 }

@@ -38,8 +38,9 @@ export class Api {
 
   /** Connects to the API server of a kubeconfig. Its token, if any, must stay valid for the whole bench. */
   static async open(kubeconfig: string): Promise<Api> {
-    const { server, tls, headers } = await connect(kubeconfig);
-    return new Api(server, tls, await headers());
+    const { server, credentials } = await connect(kubeconfig);
+    const { tls, headers } = await credentials();
+    return new Api(server, tls, headers);
   }
 
   /** Returns the text of the response. Throws if the API server refuses the request, or does not answer for 30 s. */

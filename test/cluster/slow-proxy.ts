@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { Connection } from '../../src/kube/connection.ts';
+import type { Connection, Credentials } from '../../src/kube/connection.ts';
 
 /** A request that is held up. */
 export interface Held {
@@ -28,9 +28,9 @@ export class SlowProxy {
   #holds: readonly Hold[] = [];
   readonly #answers = new Set<IncomingMessage>();
 
-  private constructor(connection: Connection) {
+  private constructor(connection: Connection, { tls }: Credentials) {
     this.#connection = connection;
-    this.#agent = new Agent({ keepAlive: true, ...connection.tls });
+    this.#agent = new Agent({ keepAlive: true, ...tls });
     this.#server = createServer((request, response) => {
       this.#handOn(request, response).catch(() => response.destroy());
     });
@@ -38,7 +38,7 @@ export class SlowProxy {
 
   /** Listens on the loopback interface. */
   static async open(connection: Connection): Promise<SlowProxy> {
-    const proxy = new SlowProxy(connection);
+    const proxy = new SlowProxy(connection, await connection.credentials());
     await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }

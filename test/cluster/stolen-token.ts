@@ -123,9 +123,11 @@ async function outcome(lab: Lab, stolen: string, attempt: Attempt): Promise<ApiE
 }
 
 async function tried<T>(lab: Lab, stolen: string, [method, path, body]: Attempt): Promise<T> {
-  const { server, tls } = await connect(lab.kubeconfig);
-  const headers = async () => ({ authorization: `Bearer ${stolen.trim()}` });
-  const client = new KubeClient({ server, tls: { ...(tls.ca !== undefined && { ca: tls.ca }) }, headers });
+  const { server, credentials } = await connect(lab.kubeconfig);
+  const { tls } = await credentials();
+  const headers = { authorization: `Bearer ${stolen.trim()}` };
+  const ownTls = { ...(tls.ca !== undefined && { ca: tls.ca }) };
+  const client = new KubeClient({ server, credentials: async () => ({ tls: ownTls, headers }) });
   const contentType = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
   const query = method === 'GET' ? {} : { dryRun: 'All' };
   try {

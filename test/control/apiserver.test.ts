@@ -11,7 +11,7 @@ for (const { name, check } of rulesOfApi(directly(new ApiStore()))) test(name, c
 
 test('over HTTP the same rules hold', async () => {
   const server = await ApiServer.open();
-  const client = new KubeClient({ server: server.url, tls: {}, headers: async () => ({}) });
+  const client = new KubeClient({ server: server.url, credentials: async () => ({ tls: {}, headers: {} }) });
   try {
     for (const { name, check } of rulesOfApi(byClient(client))) {
       await check().catch((error: Error) => assert.fail(`${name}: ${error.message}`));

@@ -3,16 +3,15 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { ApiServer } from '../apiserver/server.ts';
 import { ApiStore } from '../apiserver/store.ts';
-import { promise } from '../honesty/promise.ts';
 
 const run = promisify(execFile);
 
@@ -53,7 +52,7 @@ async function ask(kubeconfig: object, folder: string, mostMs: number): Promise<
   }
 }
 
-promise('a proxy that the kubeconfig names is used', async (t) => {
+test('a proxy that the kubeconfig names is used', async (t) => {
   const server = await ApiServer.open();
   t.after(() => server.close());
   const proxy = await openProxy(t);
@@ -61,7 +60,7 @@ promise('a proxy that the kubeconfig names is used', async (t) => {
   assert.ok(proxy.asked.length > 0, `no request to the proxy of the kubeconfig (${server.asked.length} went past it)`);
 });
 
-promise('a proxy that the environment names is used', async (t) => {
+test('a proxy that the environment names is used', async (t) => {
   const proxy = await openProxy(t);
   const before = process.env.HTTPS_PROXY;
   process.env.HTTPS_PROXY = proxy.url;
@@ -76,6 +75,49 @@ promise('a proxy that the environment names is used', async (t) => {
   assert.ok(proxy.asked.length > 0, 'no request to the proxy of the environment');
 });
 
+test('a request through a proxy reaches the API server, which is still verified', async (t) => {
+  const folder = await folderFor(t);
+  const keys = await makeKeys(folder, 'server');
+  const server = await ApiServer.open(new ApiStore(), keys);
+  const tunnels: string[] = [];
+  const proxy = createServer();
+  proxy.on('connect', (request, socket) => {
+    tunnels.push(request.url ?? '');
+    const [host = '', port] = (request.url ?? '').split(':');
+    const onward = connectTcp(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const end of [socket, onward]) end.on('error', () => [socket, onward].map((one) => one.destroy()));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    proxy.close();
+  });
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const look = async (cluster: object) => {
+    const file = join(folder, 'kubeconfig');
+    await writeFile(file, JSON.stringify(server.kubeconfig({ 'proxy-url': url, ...cluster })));
+    const client = new KubeClient(await connect(file));
+    t.after(() => client.close());
+    return client.json<{ kind: string }>({ path: '/api/v1/nodes' });
+  };
+  const data = Buffer.from(keys.cert).toString('base64');
+  assert.equal((await look({ 'certificate-authority-data': data })).kind, 'NodeList');
+  assert.deepEqual(tunnels, [server.url.host]);
+  const others = Buffer.from((await makeKeys(folder, 'others')).cert).toString('base64');
+  await assert.rejects(look({ 'certificate-authority-data': others }), /self-signed|certificate/);
+});
+
+test('a kind of proxy that is not supported is named', async (t) => {
+  const server = await ApiServer.open();
+  t.after(() => server.close());
+  const file = join(await folderFor(t), 'kubeconfig');
+  await writeFile(file, JSON.stringify(server.kubeconfig({ 'proxy-url': 'socks5://192.0.2.1:1080' })));
+  await assert.rejects(connect(file), /proxy-url socks5:\/\/192\.0\.2\.1:1080 is not supported/);
+});
+
 /** Makes a certificate for the loopback address that is its own authority. */
 async function makeKeys(folder: string, name: string): Promise<{ readonly key: string; readonly cert: string }> {
   const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
@@ -85,7 +127,7 @@ async function makeKeys(folder: string, name: string): Promise<{ readonly key: s
   return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
 }
 
-promise('an API server whose certificate authority was replaced is trusted again without a restart', async (t) => {
+test('an API server whose certificate authority was replaced is trusted again without a restart', async (t) => {
   const folder = await folderFor(t);
   const [before, after] = [await makeKeys(folder, 'before'), await makeKeys(folder, 'after')];
   const server = await ApiServer.open(new ApiStore(), before);

@@ -22,7 +22,7 @@ class Stage {
 
   private constructor(server: ApiServer) {
     this.server = server;
-    this.client = new KubeClient({ server: server.url, tls: {}, headers: async () => ({}) });
+    this.client = new KubeClient({ server: server.url, credentials: async () => ({ tls: {}, headers: {} }) });
   }
 
   static async open(t: TestContext): Promise<Stage> {

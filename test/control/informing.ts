@@ -31,7 +31,7 @@ export class Stage {
 
   constructor(server: ApiServer, options: { readonly silenceMs?: number; readonly stuckMs?: number } = {}) {
     this.server = server;
-    this.#client = new KubeClient({ server: server.url, tls: {}, headers: async () => ({}) });
+    this.#client = new KubeClient({ server: server.url, credentials: async () => ({ tls: {}, headers: {} }) });
     this.informer = new Informer({
       ...{ client: this.#client, log: keptLog(this.lines), path, onChange: () => undefined, ...options },
       onUnreachable: () => {

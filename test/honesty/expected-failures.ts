@@ -150,21 +150,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'an entry counts as deleted when its deletion was accepted, and its address is chosen again and again',
     shows: /b has no address, though 19 are free/,
   },
-  'a proxy that the kubeconfig names is used': {
-    file: 'control/connection.test.ts',
-    fault: 'proxy-url is not read',
-    shows: /no request to the proxy of the kubeconfig \(1 went past it\)/,
-  },
-  'a proxy that the environment names is used': {
-    file: 'control/connection.test.ts',
-    fault: 'HTTPS_PROXY is not read',
-    shows: /no request to the proxy of the environment/,
-  },
-  'an API server whose certificate authority was replaced is trusted again without a restart': {
-    file: 'control/connection.test.ts',
-    fault: 'the certificates of the authority are read only once',
-    shows: /the new authority is not trusted/,
-  },
   // Who holds an address
   'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
     file: 'sim/wire.test.ts',

@@ -10,7 +10,10 @@ export async function clientOf(t: TestContext, answer: RequestListener): Promise
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const client = new KubeClient({ server: new URL(`http://127.0.0.1:${port}`), tls: {}, headers: async () => ({}) });
+  const client = new KubeClient({
+    server: new URL(`http://127.0.0.1:${port}`),
+    credentials: async () => ({ tls: {}, headers: {} }),
+  });
   t.after(() => {
     client.close();
     server.closeAllConnections();

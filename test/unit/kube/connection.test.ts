@@ -32,8 +32,8 @@ function clockOf(t: TestContext): { now: number } {
 
 test('a rotated token is used within a minute', async (t) => {
   const clock = clockOf(t);
-  // The first read belongs to the connection itself.
-  const { headers } = await connectBy(configOf('zeroth', 'first', 'second'));
+  const { credentials } = await connectBy(configOf('first', 'second'));
+  const headers = async () => (await credentials()).headers;
   assert.deepEqual(await headers(), { authorization: 'Bearer first' });
   clock.now = 59_000;
   assert.deepEqual(await headers(), { authorization: 'Bearer first' }, 'the file is not read for each request');
@@ -41,9 +41,18 @@ test('a rotated token is used within a minute', async (t) => {
   assert.deepEqual(await headers(), { authorization: 'Bearer second' });
 });
 
-test('credentials that could not be read are read again for the next request', async (t) => {
+test('credentials that were not accepted are read again for the next request', async (t) => {
   clockOf(t);
-  const { headers } = await connectBy(configOf('zeroth', new Error('no such file'), 'first'));
-  await assert.rejects(headers(), /no such file/);
-  assert.deepEqual(await headers(), { authorization: 'Bearer first' });
+  const { credentials, renew } = await connectBy(configOf('first', 'second'));
+  assert.deepEqual((await credentials()).headers, { authorization: 'Bearer first' });
+  renew?.();
+  assert.deepEqual((await credentials()).headers, { authorization: 'Bearer second' });
+});
+
+test('credentials that could not be read are read again for the next request', async (t) => {
+  const clock = clockOf(t);
+  const { credentials } = await connectBy(configOf('zeroth', new Error('no such file'), 'first'));
+  clock.now = 60_001;
+  await assert.rejects(credentials(), /no such file/);
+  assert.deepEqual((await credentials()).headers, { authorization: 'Bearer first' });
 });

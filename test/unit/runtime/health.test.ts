@@ -63,8 +63,11 @@ test('a watch that neither receives nor requests anything makes /healthz fail; a
   const informerOf = (client: KubeClient, stuckMs: number) =>
     new Informer({ client, log, path: '/api/v1/things', parse: () => undefined, onChange: () => undefined, stuckMs });
   // The function that returns the credentials hangs: no request is made, and none fails.
-  const hanging = new KubeClient({ server: new URL('http://127.0.0.1:1'), tls: {}, headers: never });
-  const refused = new KubeClient({ server: new URL('http://127.0.0.1:1'), tls: {}, headers: async () => ({}) });
+  const hanging = new KubeClient({ server: new URL('http://127.0.0.1:1'), credentials: never });
+  const refused = new KubeClient({
+    server: new URL('http://127.0.0.1:1'),
+    credentials: async () => ({ tls: {}, headers: {} }),
+  });
   t.after(() => [hanging, refused].forEach((client) => void client.close()));
   const lost = informerOf(hanging, 100);
   const away = informerOf(refused, 30_000);

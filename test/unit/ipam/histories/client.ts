@@ -40,7 +40,7 @@ interface Held {
   readonly giveUp: () => void;
 }
 
-const nowhere = { server: new URL('http://memory'), tls: {}, headers: () => Promise.resolve({}) };
+const nowhere = { server: new URL('http://memory'), credentials: () => Promise.resolve({ tls: {}, headers: {} }) };
 
 /** The client of one replica. */
 export class MemoryClient extends KubeClient {
