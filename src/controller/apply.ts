@@ -15,7 +15,7 @@ import type { Regarding } from '../kube/events.ts';
 import { servicePath } from '../kube/resources.ts';
 import type { LedgerWriter } from './ledger.ts';
 import { decideAgain } from './refusal.ts';
-import { type Writer, writeEach } from './writer.ts';
+import { isDue, type Writer, writeEach } from './writer.ts';
 
 /** A decision whose effects are not all written yet. */
 interface Change {
@@ -37,13 +37,16 @@ export async function applyDecisions(
 ): Promise<void> {
   const changes = decisions.flatMap((decision) => changeOf(decision, ledger, writer) ?? []);
   const isMirror = ({ decision, desired }: Change) => isMirrorOnly(decision.service, desired);
-  const mirrors = changes.filter(isMirror);
+  const mirrors = changes.filter((change) => isMirror(change) && isDue(change.decision.service, writer));
   const write = {
     of: ({ decision }: Change) => decision.service,
     write: (change: Change) => applyChange(change, ledger, writer),
   };
-  const urgent = mirrors.length === 0 ? changes : changes.filter((change) => !isMirror(change));
-  await writeEach(writer, urgent, write);
+  await writeEach(
+    writer,
+    changes.filter((change) => !isMirror(change)),
+    write,
+  );
   await writeEach(writer, mirrors.slice(0, mirrorsAtOnce), write);
   if (mirrors.length > mirrorsAtOnce) writer.loop.trigger();
 }
@@ -117,7 +120,11 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
       force,
     });
     if (ingress) status.conflicts.wrote(service, ingress, status.now);
-    informers.services.assume(raw);
+    const written = informers.services.assume(raw);
+    // Such a write would be repeated after its own event.
+    if (written !== undefined && !sameStatus(written, desired, status.ownership)) {
+      throw new Error(`the status was written, but another field manager keeps a part of it as it was`);
+    }
     return true;
   } catch (error) {
     await decideAgain(error, { path: servicePath(service), informer: informers.services, known: service }, writer);

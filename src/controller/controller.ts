@@ -31,6 +31,7 @@ import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
 import { hasObject, makeInformers, snapshotOf } from './snapshot.ts';
+import { Stragglers } from './stragglers.ts';
 import type { Writer } from './writer.ts';
 
 /** The controller's command line options. */
@@ -81,6 +82,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     conflicts: new StatusConflicts(),
     poolStatus: new PoolStatus(),
     inEffect: new InEffect(),
+    stragglers: new Stragglers(),
   };
   const constant = { client: acting, log, events, informers, ...state };
   let leads = false;
@@ -104,7 +106,8 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     await election.lead(signal);
     leads = !signal.aborted;
     void keepLivenessKey({ client: acting, log, signal: running, namespace, secret: options.livenessSecret });
-    await actWhileLeading(election, { loop, lost, signal });
+    const acts = loop.run(AbortSignal.any([signal, lost.signal])).then(() => state.stragglers.settled());
+    await actWhileLeading(election, { acts, lost, signal });
   } finally {
     leads = false;
     stop.abort();
@@ -120,14 +123,17 @@ export async function runController(options: ControllerOptions, log: Logger, sig
  */
 async function actWhileLeading(
   election: LeaderElector,
-  { loop, lost, signal }: { readonly loop: Loop; readonly lost: AbortController; readonly signal: AbortSignal },
+  {
+    acts,
+    lost,
+    signal,
+  }: { readonly acts: Promise<void>; readonly lost: AbortController; readonly signal: AbortSignal },
 ): Promise<void> {
-  const acting = loop.run(AbortSignal.any([signal, lost.signal]));
   try {
     await election.hold(signal);
   } finally {
     lost.abort();
-    await acting;
+    await acts;
   }
   await election.giveBack();
 }

@@ -9,6 +9,7 @@ import type { Loop } from '../runtime/loop.ts';
 import { inParallel } from '../runtime/parallel.ts';
 import type { InEffect } from './in-effect.ts';
 import type { Informers } from './snapshot.ts';
+import type { Stragglers } from './stragglers.ts';
 
 /** Everything that the writes of one pass need. */
 export interface Writer {
@@ -19,6 +20,7 @@ export interface Writer {
   readonly status: StatusContext;
   readonly inEffect: InEffect;
   readonly backoff: Backoff;
+  readonly stragglers: Stragglers;
   readonly loop: Loop;
   /** Aborts when this process must no longer act. */
   readonly signal: AbortSignal;
@@ -27,23 +29,38 @@ export interface Writer {
 /** About the number of requests that the API server serves in parallel for one client, by its defaults (API Priority and Fairness). */
 const writesAtOnce = 16;
 
-/** Calls `write` for each item whose object is due. A failure is logged, and triggers the loop when the object is due again. */
+/** Is it time to write to this object? Not while an earlier write is under way, or too soon after a failure. */
+export function isDue({ uid }: Identity, { backoff, stragglers }: Pick<Writer, 'backoff' | 'stragglers'>): boolean {
+  return backoff.isDue(uid) && !stragglers.has(uid);
+}
+
+/**
+ * Calls `write` for each item whose object is due, those whose last write failed at the end. A failure is logged, and triggers the loop when
+ * the object is due again. A write that takes long is not waited for.
+ */
 export async function writeEach<T>(
   writer: Writer,
   items: readonly T[],
   { of, write }: { readonly of: (item: T) => Identity; readonly write: (item: T) => Promise<void> },
 ): Promise<void> {
-  const { backoff, log, loop, signal } = writer;
-  const due = items.filter((item) => backoff.isDue(of(item).uid));
+  const { backoff, log, loop, signal, stragglers } = writer;
   const attempt = async (item: T) => {
-    await write(item);
-    backoff.forget(of(item).uid);
-  };
-  for (const { item, error } of await inParallel(due, attempt, { limit: writesAtOnce, signal })) {
-    if (signal.aborted) return;
     const { name, uid } = of(item);
-    const retryInMs = backoff.failed(uid);
-    log.warn({ object: name, retryInMs, err: error }, 'write failed');
-    loop.triggerIn(retryInMs);
-  }
+    try {
+      await write(item);
+      backoff.forget(uid);
+    } catch (error) {
+      if (signal.aborted) return;
+      const retryInMs = backoff.failed(uid);
+      log.warn({ object: name, retryInMs, err: error }, 'write failed');
+      loop.triggerIn(retryInMs);
+    }
+    // What has changed during a long write was not written.
+    if (stragglers.has(uid)) loop.trigger();
+  };
+  const due = items.filter((item) => isDue(of(item), writer));
+  const hasFailed = (item: T) => backoff.hasFailed(of(item).uid);
+  const ordered = [...due.filter((item) => !hasFailed(item)), ...due.filter(hasFailed)];
+  const effect = (item: T) => stragglers.waitFor(of(item).uid, attempt(item));
+  await inParallel(ordered, effect, { limit: writesAtOnce, signal });
 }

@@ -11,6 +11,11 @@ export class Backoff {
     return (this.#failures.get(key)?.notBefore ?? 0) <= performance.now();
   }
 
+  /** Has the last attempt failed? */
+  hasFailed(key: string): boolean {
+    return this.#failures.has(key);
+  }
+
   /** Records a failure, and returns the pause before the next attempt. The pause doubles with each failure. */
   failed(key: string): number {
     const count = (this.#failures.get(key)?.count ?? 0) + 1;

@@ -8,7 +8,7 @@ import { inWorld, paths } from './world.ts';
 const applyType = 'application/apply-patch+yaml';
 const lastTransitionTime = '2026-01-01T00:00:00Z';
 
-promise('a condition that another field manager also owns is not written again and again', (t) =>
+test('a condition that another field manager also owns is not written again and again', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
@@ -25,10 +25,9 @@ promise('a condition that another field manager also owns is not written again a
     const written = () => world.server.requests({ method: 'PATCH', path }).length - before;
     await eventually('many writes', () => written() > 6, { timeoutMs: 3_000, everyMs: 10 }).catch(() => undefined);
     assert.ok(written() <= 6, 'the same status is written without end');
-  }),
-);
+  }));
 
-promise('Services whose status cannot be written do not delay other Services', (t) =>
+test('Services whose status cannot be written do not delay other Services', (t) =>
   inWorld(t, async (world) => {
     world.createPool('large', ['203.0.113.0/24']);
     await world.startLeading();
@@ -45,8 +44,22 @@ promise('Services whose status cannot be written do not delay other Services', (
     const isTold = () => world.condition('good', 'Announced') !== undefined;
     await eventually('the condition is copied', isTold, { timeoutMs: 2_000, everyMs: 10 }).catch(() => undefined);
     assert.ok(isTold(), 'the Service after a hundred bad ones has no condition');
-  }),
-);
+  }));
+
+test('Services whose writes hang do not delay other Services', (t) =>
+  inWorld(t, async (world) => {
+    world.createPool('large', ['203.0.113.0/24']);
+    await world.startLeading();
+    // Like a webhook for one namespace whose backend is gone.
+    const hung = world.server.fault({ method: 'PATCH', path: /\/bad-\d+\/status$/ }, { kind: 'Hang' });
+    for (let i = 0; i < 12; i++) world.createService(`bad-${i}`);
+    await hung.met;
+    for (const name of ['good-1', 'good-2']) {
+      world.createService(name);
+      const isServed = () => world.shown(name).length > 0;
+      await eventually(`${name} has its address`, isServed, { timeoutMs: 5_000, everyMs: 10 });
+    }
+  }));
 
 promise('an entry that a finalizer keeps does not stop allocation', (t) =>
   inWorld(t, async (world) => {

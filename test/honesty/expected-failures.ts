@@ -135,16 +135,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a range that Berth cannot parse counts as no range, and every client is admitted',
     shows: /it is open to every client/,
   },
-  'a condition that another field manager also owns is not written again and again': {
-    file: 'control/tenants.test.ts',
-    fault: 'a status that another manager owns too is written in every pass, and each write triggers a pass',
-    shows: /the same status is written without end/,
-  },
-  'Services whose status cannot be written do not delay other Services': {
-    file: 'control/tenants.test.ts',
-    fault: 'a pass writes at most a hundred conditions about announcements, and they are always the same ones',
-    shows: /the Service after a hundred bad ones has no condition/,
-  },
   'an entry that a finalizer keeps does not stop allocation': {
     file: 'control/tenants.test.ts',
     fault: 'an entry counts as deleted when its deletion was accepted, and its address is chosen again and again',

@@ -14,6 +14,7 @@ import { LedgerWriter, releaseAll } from '../../../src/controller/ledger.ts';
 import { endMoves } from '../../../src/controller/moves.ts';
 import { PoolStatus } from '../../../src/controller/pool-status.ts';
 import { makeInformers, snapshotOf } from '../../../src/controller/snapshot.ts';
+import { Stragglers } from '../../../src/controller/stragglers.ts';
 import type { Writer } from '../../../src/controller/writer.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
 import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
@@ -80,7 +81,7 @@ export async function writesOf(
   }
   const advertised = () => cluster.advertisements.length > 0;
   const writerNow = (): Writer => ({
-    ...{ client, log, informers, inEffect: new InEffect(), backoff: new Backoff() },
+    ...{ client, log, informers, inEffect: new InEffect(), backoff: new Backoff(), stragglers: new Stragglers() },
     events: new EventSender({ client, log, component: 'controller' }),
     loop: { trigger: () => undefined, triggerIn: () => undefined } as unknown as Loop,
     signal: new AbortController().signal,

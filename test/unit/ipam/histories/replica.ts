@@ -5,6 +5,7 @@ import { pass } from '../../../../src/controller/controller.ts';
 import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
 import { type Informers, makeInformers, snapshotOf } from '../../../../src/controller/snapshot.ts';
+import { Stragglers } from '../../../../src/controller/stragglers.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
 import { AllocationCache } from '../../../../src/ipam/allocation-cache.ts';
 import { StatusConflicts } from '../../../../src/ipam/status-conflicts.ts';
@@ -122,7 +123,11 @@ export class Replica {
     this.#loop.begin();
     const constant = { client: this.client, log, informers: this.#told, loop: this.#loop, events: this.#events };
     // Failed writes are due again: a test may run its pass as late as it likes.
-    const anew = { backoff: new Backoff(), poolStatus: fate.reports ? new PoolStatus() : new SilentPoolStatus() };
+    const anew = {
+      backoff: new Backoff(),
+      stragglers: new Stragglers(),
+      poolStatus: fate.reports ? new PoolStatus() : new SilentPoolStatus(),
+    };
     const parts = { ...constant, ...this.#state, ...anew, signal: this.#stop.signal };
     const running = pass(parts, { ownership, handOff: 'KubeProxy' });
     if (fate.writes === undefined && !fate.holds) await running;
