@@ -78,7 +78,12 @@ export const moveAnnotation = 'berth.dev/move-to';
 export const renumberAnnotation = 'berth.dev/renumber';
 
 /** The condition types of an entry: `Announced`, `Verified` and `Conflict`. */
-export const allocationConditions = { announced: 'Announced', verified: 'Verified', conflict: 'Conflict' } as const;
+export const allocationConditions = {
+  announced: 'Announced',
+  verified: 'Verified',
+  conflict: 'Conflict',
+  spread: 'Spread',
+} as const;
 
 /** The fields of an entry that Berth uses. */
 export interface AllocationView extends Identity {

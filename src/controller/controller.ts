@@ -21,6 +21,7 @@ import { Backoff } from '../runtime/backoff.ts';
 import { serveHealth } from '../runtime/health.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { Loop } from '../runtime/loop.ts';
+import { Stragglers } from '../runtime/stragglers.ts';
 import { wait } from '../runtime/wait.ts';
 import { ActingClient } from './acting-client.ts';
 import { applyDecisions, clearStrays } from './apply.ts';
@@ -31,7 +32,6 @@ import { controllerMetrics } from './metrics.ts';
 import { endMoves } from './moves.ts';
 import { PoolStatus } from './pool-status.ts';
 import { hasObject, makeInformers, snapshotOf } from './snapshot.ts';
-import { Stragglers } from './stragglers.ts';
 import type { Writer } from './writer.ts';
 
 /** The controller's command line options. */

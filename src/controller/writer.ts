@@ -7,9 +7,9 @@ import type { Backoff } from '../runtime/backoff.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Loop } from '../runtime/loop.ts';
 import { inParallel } from '../runtime/parallel.ts';
+import type { Stragglers } from '../runtime/stragglers.ts';
 import type { InEffect } from './in-effect.ts';
 import type { Informers } from './snapshot.ts';
-import type { Stragglers } from './stragglers.ts';
 
 /** Everything that the writes of one pass need. */
 export interface Writer {

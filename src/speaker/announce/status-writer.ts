@@ -7,17 +7,19 @@ import type { Finding, Report } from '../../announce/reports.ts';
 import {
   type AllocationView,
   allocationCondition,
+  allocationConditions,
   type HolderRecord,
   type RawAllocation,
 } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
 import { formatTime } from '../../api/time.ts';
-import { ApiError, hasStatus, type KubeClient } from '../../kube/client.ts';
+import { hasStatus, type KubeClient } from '../../kube/client.ts';
 import type { Informer } from '../../kube/informer.ts';
 import { collections } from '../../kube/resources.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { inParallel } from '../../runtime/parallel.ts';
+import { Stragglers } from '../../runtime/stragglers.ts';
 
 /** The parts that the writer works with. */
 interface HolderStatusWriterOptions {
@@ -28,6 +30,8 @@ interface HolderStatusWriterOptions {
 }
 
 const manager = 'berth-speaker';
+/** Other programs may keep conditions of other types in the status. */
+const ownTypes: ReadonlySet<string> = new Set(Object.values(allocationConditions));
 const writesAtOnce = 8;
 const retryMs = 1_000;
 /** A VIP without a holder is recorded as such only if that lasts this long. */
@@ -37,6 +41,7 @@ const unheldMs = 2_000;
 export class HolderStatusWriter {
   readonly #options: HolderStatusWriterOptions;
   readonly #backoff = new Backoff();
+  readonly #stragglers = new Stragglers();
   #reports: readonly Report[] = [];
   /** Since when no node has held a VIP, on a monotonic clock. */
   readonly #unheldSince = new Map<string, number>();
@@ -59,31 +64,25 @@ export class HolderStatusWriter {
   }
 
   async #writeAll(): Promise<void> {
-    const { log, signal } = this.#options;
+    const { signal } = this.#options;
     this.#writing = true;
-    const write = (report: Report) => this.#write(report);
-    const failures = await inParallel(this.#reports.filter(this.#isDue), write, { limit: writesAtOnce, signal });
+    const write = (report: Report) => this.#stragglers.waitFor(report.uid, this.#attempt(report));
+    await inParallel(this.#reports.filter(this.#isDue), write, { limit: writesAtOnce, signal });
     this.#writing = false;
-    for (const { item, error } of failures) {
-      const retryInMs = this.#backoff.failed(item.uid);
-      if (signal.aborted) continue;
-      // A refusal does not pass by itself. An API server that does not answer is reported by the informers.
-      const level = error instanceof ApiError ? 'warn' : 'debug';
-      log[level]({ vip: item.address, retryInMs, err: error }, 'cannot write the status of an IPAllocation');
-    }
     const reported = new Set(this.#reports.map(({ uid }) => uid));
     this.#backoff.keepOnly((uid) => reported.has(uid));
     const due = this.#reports.filter(this.#isNews);
     if (signal.aborted || due.length === 0) return;
     clearTimeout(this.#timer);
-    const later = failures.length > 0 || !due.some(this.#isDue);
+    const later = !due.some(this.#isDue);
     this.#timer = setTimeout(() => this.record(this.#reports), later ? retryMs : 0).unref();
   }
 
   #isDue = (report: Report): boolean => {
     const since = this.#unheldSince.get(report.uid);
     const isSettled = since === undefined || performance.now() - since >= unheldMs;
-    return isSettled && this.#backoff.isDue(report.uid) && this.#isNews(report);
+    const isFree = this.#backoff.isDue(report.uid) && !this.#stragglers.has(report.uid);
+    return isSettled && isFree && this.#isNews(report);
   };
 
   #isNews = (report: Report): boolean => {
@@ -93,6 +92,19 @@ export class HolderStatusWriter {
     this.#recorded.set(report, entry);
     return false;
   };
+
+  async #attempt(report: Report): Promise<void> {
+    const { log, signal } = this.#options;
+    try {
+      await this.#write(report);
+      this.#backoff.forget(report.uid);
+    } catch (error) {
+      if (signal.aborted) return;
+      const retryInMs = this.#backoff.failed(report.uid);
+      const level = isPassing(error) ? 'debug' : 'warn';
+      log[level]({ vip: report.address, retryInMs, err: error }, 'cannot write the status of an IPAllocation');
+    }
+  }
 
   async #write(report: Report): Promise<void> {
     const { client, allocations, signal } = this.#options;
@@ -110,14 +122,20 @@ export class HolderStatusWriter {
       status: { ...(holder && { holder }), ...(conflict && { conflict }), conditions },
     };
     const path = `${collections.allocations}/${name}/status`;
-    try {
-      allocations.assume(await client.apply<RawAllocation>({ path, body, signal, manager, force: true }));
-    } catch (error) {
-      // The address was released, or belongs to another Service now: the watch will report it.
-      if (!hasStatus(error, 404) && !hasStatus(error, 409)) throw error;
+    const written = allocations.assume(await client.apply<RawAllocation>({ path, body, signal, manager, force: true }));
+    if (written !== undefined && !isRecorded(report, written)) {
+      throw new Error('the status was written, but another field manager keeps a part of it as it was');
     }
-    this.#backoff.forget(uid);
   }
+}
+
+/**
+ * Does this failure pass by itself? The address was released, or belongs to another Service now, and the watch will report it; or the API
+ * server did not answer, which the informers report.
+ */
+function isPassing(error: unknown): boolean {
+  const { code, name } = error as NodeJS.ErrnoException;
+  return hasStatus(error, 404) || hasStatus(error, 409) || code !== undefined || name === 'TimeoutError';
 }
 
 /** Whether the entry has all of the report. If no node holds the VIP, the last holder stays on record: the next term depends on it. */
@@ -128,7 +146,8 @@ function isRecorded({ holder, conflict, conditions }: Report, entry: AllocationV
     if ((recorded.since !== undefined) !== holder.announces) return false;
     if (linksText(recorded) !== linksText(holder)) return false;
   }
-  if (entry.conflict?.mac !== conflict?.mac || entry.conditions.length !== conditions.length) return false;
+  const known = entry.conditions.filter(({ type }) => ownTypes.has(type));
+  if (entry.conflict?.mac !== conflict?.mac || known.length !== conditions.length) return false;
   return conditions.every((finding) => {
     const before = allocationCondition(entry, finding.type);
     const { status, reason, message } = finding;

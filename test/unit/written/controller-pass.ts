@@ -14,7 +14,6 @@ import { LedgerWriter, releaseAll } from '../../../src/controller/ledger.ts';
 import { endMoves } from '../../../src/controller/moves.ts';
 import { PoolStatus } from '../../../src/controller/pool-status.ts';
 import { makeInformers, snapshotOf } from '../../../src/controller/snapshot.ts';
-import { Stragglers } from '../../../src/controller/stragglers.ts';
 import type { Writer } from '../../../src/controller/writer.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
 import { StatusConflicts } from '../../../src/ipam/status-conflicts.ts';
@@ -23,6 +22,7 @@ import { EventSender } from '../../../src/kube/events.ts';
 import { Backoff } from '../../../src/runtime/backoff.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import type { Loop } from '../../../src/runtime/loop.ts';
+import { Stragglers } from '../../../src/runtime/stragglers.ts';
 import { ownership } from '../fixtures.ts';
 import type { Write } from './limits.ts';
 

@@ -206,3 +206,29 @@ test('a refused record is logged as a warning or an error', async () => {
     `logged only at level ${said}`,
   );
 });
+
+/** How often a record is written within 300 ms, if the API server answers with these further conditions. */
+async function writesWith(...further: readonly { readonly type: string }[]): Promise<number> {
+  const { client: keeping, writes } = keepingClient([entryWith()]);
+  const apply = async (request: Parameters<KubeClient['apply']>[0]) => {
+    const written = (await keeping.apply(request)) as RawAllocation;
+    const conditions = [...(written.status?.conditions ?? []), ...further.map((one) => ({ ...other, ...one }))];
+    return { ...entryWith(), ...written, status: { ...written.status, conditions } };
+  };
+  const client = { apply } as unknown as KubeClient;
+  const log = createLogger('test', 'silent');
+  const { abort } = record(announce(linksOf(1)), { links: linksOf(1) }, { client, log, status: {} });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  abort();
+  return writes.length;
+}
+
+const other = { status: 'True', reason: 'Other', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' } as const;
+
+test('a record that another field manager keeps a part of is not written again and again', async () => {
+  assert.equal(await writesWith({ type: 'Conflict' }), 1);
+});
+
+test('a condition of another type, which another program keeps, causes no writes', async () => {
+  assert.equal(await writesWith({ type: 'example.com/Checked' }), 1);
+});

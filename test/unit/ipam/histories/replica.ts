@@ -5,7 +5,7 @@ import { pass } from '../../../../src/controller/controller.ts';
 import { InEffect } from '../../../../src/controller/in-effect.ts';
 import { PoolStatus } from '../../../../src/controller/pool-status.ts';
 import { type Informers, makeInformers, snapshotOf } from '../../../../src/controller/snapshot.ts';
-import { Stragglers } from '../../../../src/controller/stragglers.ts';
+import { Stragglers } from '../../../../src/runtime/stragglers.ts';
 import type { Snapshot } from '../../../../src/ipam/allocate.ts';
 import { AllocationCache } from '../../../../src/ipam/allocation-cache.ts';
 import { StatusConflicts } from '../../../../src/ipam/status-conflicts.ts';

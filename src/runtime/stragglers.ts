@@ -1,12 +1,12 @@
-/** Writes that take longer than a pass waits for them: the trouble of one object must not delay the others. */
-import { wait } from '../runtime/wait.ts';
+/** Writes that take longer than their sender waits for them: the trouble of one object must not delay the others. */
+import { wait } from './wait.ts';
 
-/** A pass waits for a write for this time. A webhook may hang for 30 s. */
+/** A write is waited for this long. A webhook may hang for 30 s. */
 const patienceMs = 2_000;
-/** When so many writes are under way, the API server is slow for all objects, and the pass waits for its writes. */
+/** When so many writes are under way, the API server is slow for all objects, and each write is waited for. */
 const most = 16;
 
-/** The writes that no pass waits for. */
+/** The writes that are not waited for any more. */
 export class Stragglers {
   readonly #underWay = new Map<string, Promise<void>>();
 
