@@ -127,16 +127,19 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
 
 /**
  * Reads the Service from the API server: does it show the address, or has it changed since the decision that it no longer needs it? In
- * the second case the loop decides again soon. In the first case the change of its status triggers the next pass.
+ * the second case the loop decides again soon. In the first case the change of its status triggers the next pass. kube-proxy serves whatever
+ * a status shows, even that of a Service that is being deleted and waits for a finalizer.
  */
 async function mayStillNeed(ref: ServiceRef, address: Ip, writer: Writer): Promise<boolean> {
   const raw = await readOrNothing<RawService>(servicePath(ref), writer);
   if (raw === undefined) return false;
   const live = parseService(raw);
-  if (live.uid !== ref.uid || !live.isLoadBalancer) return false;
+  if (live.uid !== ref.uid) return false;
+  const shows = live.ingress.some(({ ip }) => ip === address);
+  if (!live.isLoadBalancer) return shows;
   const isKnown = writer.informers.services.store.get(live.uid)?.resourceVersion === live.resourceVersion;
   if (!isKnown) writer.loop.triggerIn(unheardMs);
-  return !isKnown || live.ingress.some(({ ip }) => ip === address);
+  return !isKnown || shows;
 }
 
 /** The entry of a refused write. The informer may have heard since of an entry that the decision did not know. */

@@ -10,7 +10,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Ip } from '../../src/addr/ip.ts';
 import { connect } from '../../src/kube/connection.ts';
 import { collections, servicePath } from '../../src/kube/resources.ts';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
 import type { Slot } from './churn.ts';
@@ -284,35 +283,32 @@ for (const [name, story] of Object.entries(stories)) {
   });
 }
 
-promise(
-  'the address of a Service that is being deleted goes to no other Service while the status still shows it',
-  async (t) => {
-    const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '100ms' };
-    const world = await World.begin({ lab, program, timing, size: 2, sharing: 0 });
-    t.after(() => world.end());
-    const { churn, client, history } = world;
-    const stage = new Stage(world);
-    const [a, b] = stage.alone;
-    const [address] = a.own;
-    const keep = (finalizers: readonly string[]) => {
-      const body = { metadata: { finalizers } };
-      return client.json({ method: 'PATCH', path: servicePath(a), contentType: 'application/merge-patch+json', body });
-    };
-    await stage.settle(a, address);
-    await keep(['example.com/not-yet']);
-    try {
-      await churn.create(b, address);
-      const given = history.next((fact) => fact.kind === 'service' && fact.key === b.key && fact.ips.length > 0, 3_000);
-      await churn.remove(a);
-      // b may get the address now, or when a is gone.
-      await given;
-      const found = violationsIn(history.facts).map((each) => `${each.rule} ${each.address}`);
-      assert.deepEqual(found, [], `a finalizer keeps ${a.key}: ${found}`);
-    } finally {
-      await keep([]);
-    }
-  },
-);
+test('the address of a Service that is being deleted goes to no other Service while the status still shows it', async (t) => {
+  const timing = { leaseDuration: '3s', renewDeadline: '2500ms', retryPeriod: '100ms' };
+  const world = await World.begin({ lab, program, timing, size: 2, sharing: 0 });
+  t.after(() => world.end());
+  const { churn, client, history } = world;
+  const stage = new Stage(world);
+  const [a, b] = stage.alone;
+  const [address] = a.own;
+  const keep = (finalizers: readonly string[]) => {
+    const body = { metadata: { finalizers } };
+    return client.json({ method: 'PATCH', path: servicePath(a), contentType: 'application/merge-patch+json', body });
+  };
+  await stage.settle(a, address);
+  await keep(['example.com/not-yet']);
+  try {
+    await churn.create(b, address);
+    const given = history.next((fact) => fact.kind === 'service' && fact.key === b.key && fact.ips.length > 0, 3_000);
+    await churn.remove(a);
+    // b may get the address now, or when a is gone.
+    await given;
+    const found = violationsIn(history.facts).map((each) => `${each.rule} ${each.address}`);
+    assert.deepEqual(found, [], `a finalizer keeps ${a.key}: ${found}`);
+  } finally {
+    await keep([]);
+  }
+});
 
 /** Gives the lead to one of the two controllers, and waits until the other one has noticed. */
 async function lead({ client, controllers }: World, place: number): Promise<void> {

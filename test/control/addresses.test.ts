@@ -17,7 +17,7 @@ async function decided(world: World, name: string): Promise<void> {
   await eventually(`the controller has decided about ${name}`, () => world.condition(name, 'Allocated'), soon);
 }
 
-promise('an address that a terminating Service still shows goes to no other Service', (t) =>
+test('an address that a terminating Service still shows goes to no other Service', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', { finalizers });

@@ -18,11 +18,6 @@ export interface ExpectedFailure {
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
-  'an address that a terminating Service still shows goes to no other Service': {
-    file: 'control/addresses.test.ts',
-    fault: 'a Service with a finalizer and a deletionTimestamp counts as deleted',
-    shows: /two Services showed one address at once/,
-  },
   'labels, annotations, owners and finalizers of other writers stay on an entry': {
     file: 'control/addresses.test.ts',
     fault: 'an entry is replaced as a whole, and fields that Berth does not know are lost',
@@ -59,11 +54,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault:
       'the request is compared with the name of the pool that has the address today: the Service gets another address',
     shows: /(?:split|renamed[^:]*): a\/s (?:192\.0\.2\.5|198\.51\.100\.1)/,
-  },
-  'an address is free only after no Service shows it, not even one that is being deleted': {
-    file: 'unit/ipam/keeping.test.ts',
-    fault: 'a Service that a finalizer keeps counts as deleted: the next one gets its address too early',
-    shows: /two Services show one address: a\/ending 192\.0\.2\.1, a\/next 192\.0\.2\.1/,
   },
   'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger': {
     file: 'unit/ipam/overwritten.test.ts',
@@ -122,12 +112,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'unit/api/spelling.test.ts',
     fault: 'a source range that cannot be parsed counts as none, and without a range every client is admitted',
     shows: /every client is admitted/,
-  },
-  'the address of a Service that is being deleted goes to no other Service while the status still shows it': {
-    file: 'cluster/late-writes.test.ts',
-    fault:
-      'the entry of a terminating Service is released while its status, and therefore kube-proxy, still has the address',
-    shows: /a finalizer keeps ha-a\/s0: (?:uncovered|doubled) 198\.18\./,
   },
   // The API server and its clients
   'a Service with a source range in an obsolete spelling is not open to every client': {

@@ -161,7 +161,7 @@ test('an address that waited for a Service is shared as soon as the Service is b
   });
 });
 
-promise('an address is free only after no Service shows it, not even one that is being deleted', async () => {
+test('an address is free only after no Service shows it, not even one that is being deleted', async () => {
   // The test looks after each write of the pass.
   for (let writes = 1; writes <= 6; writes++) {
     await lived({}, async (life) => {
