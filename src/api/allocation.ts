@@ -148,34 +148,34 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
   };
 }
 
-/** The spec of an entry in use, to write it again unchanged. */
-export function specOfEntry({ address, pool, services, sharingKey, adopted }: AllocationView) {
-  return { address, pool, services, ...(sharingKey && { sharingKey }), ...(adopted && { adopted }) };
+/** A new entry with this spec. Creating it makes the address taken. */
+export function allocationObject(spec: AllocationSpec & { readonly address: Ip }): object {
+  const metadata = { name: allocationName(spec.address) };
+  return { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation', metadata, spec };
 }
 
-/** The annotations by which people request something of an entry. An update must include them, because it would remove them otherwise. */
-export function wishesOf({ moveTo, renumber }: AllocationView): Readonly<Record<string, string>> {
-  return {
-    ...(moveTo !== undefined && { [moveAnnotation]: moveTo }),
-    ...(renumber && { [renumberAnnotation]: 'true' }),
-  };
+/** What is to be changed in an entry. */
+interface AllocationChange {
+  /** The new spec, as a whole; undefined: it stays. */
+  readonly spec?: AllocationSpec;
+  /** Annotations to set, or to remove (null). */
+  readonly annotations?: Readonly<Record<string, string | null>>;
 }
 
-/** The object with this spec. Creating it makes the address taken. */
-export function allocationObject(
-  spec: AllocationSpec & { readonly address: Ip },
-  of?: Identity,
-  annotations?: Readonly<Record<string, string>>,
-): object {
-  return {
-    apiVersion: 'berth.dev/v1beta1',
-    kind: 'IPAllocation',
-    metadata: {
-      name: allocationName(spec.address),
-      // The API server refuses the update if the entry has changed since the decision.
-      ...(of && { uid: of.uid, resourceVersion: of.resourceVersion }),
-      ...(annotations && { annotations }),
-    },
-    spec,
-  };
+/** Removes what people requested of an entry. */
+export const withoutWishes = { [moveAnnotation]: null, [renumberAnnotation]: null } as const;
+
+/** Removes the request to move. */
+export const withoutMove = { [moveAnnotation]: null } as const;
+
+/**
+ * A change of an entry as a merge patch (RFC 7396): labels, annotations, owners and finalizers of other writers stay. The API server refuses
+ * it if the entry has changed since it was read.
+ */
+export function allocationPatch({ spec, annotations }: AllocationChange, { resourceVersion }: Identity): object {
+  const metadata = { resourceVersion, ...(annotations && { annotations }) };
+  return spec === undefined ? { metadata } : { metadata, spec: { ...absent, ...spec } };
 }
+
+/** The optional fields of a spec. A merge patch removes a field only if it names it. */
+const absent = { sharingKey: null, reservedUntil: null, adopted: null, quarantine: null } as const;

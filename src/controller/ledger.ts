@@ -6,16 +6,25 @@ import { allocationName, type Ip } from '../addr/ip.ts';
 import {
   type AllocationView,
   allocationObject,
+  allocationPatch,
   type RawAllocation,
   type ServiceRef,
-  specOfEntry,
-  wishesOf,
+  withoutWishes,
 } from '../api/allocation.ts';
 import { parseService, type RawService } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger/ledger.ts';
-import { collections, servicePath } from '../kube/resources.ts';
+import type { ApiRequest } from '../kube/client.ts';
+import { collections, mergePatch, servicePath } from '../kube/resources.ts';
 import { decideAgain, readOrNothing, unheardMs } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
+
+/** A write to an entry. */
+interface EntryWrite extends Pick<ApiRequest, 'method' | 'body' | 'contentType'> {
+  /** The entry as the decision knew it; undefined if the write creates it. */
+  readonly entry?: AllocationView;
+  /** What the log says when it has succeeded. */
+  readonly did: string;
+}
 
 /** Binds the addresses of one plan. Each address is bound once, however many Services share it. */
 export class LedgerWriter {
@@ -63,30 +72,45 @@ export class LedgerWriter {
   async #rewrite(address: Ip): Promise<boolean> {
     const known = this.#writer.status.entryOf(address);
     const entry = known && this.#writer.informers.allocations.store.get(known.uid);
-    if (entry === undefined) return false;
-    return this.#write({ entry, spec: specOfEntry(entry), former: [] }, true);
+    // It was released meanwhile, and the address is kept back.
+    if (entry === undefined || entry.reservedUntil !== undefined) return false;
+    // A change without a difference would not change the version of the entry.
+    const annotations = { 'berth.dev/confirmed': new Date().toISOString() };
+    return this.#send(entry, {
+      ...mergePatch,
+      body: allocationPatch({ annotations }, entry),
+      did: 'IPAllocation confirmed',
+      entry,
+    });
   }
 
-  async #write({ entry, spec }: Bind, confirming = false): Promise<boolean> {
+  #write({ entry, spec }: Bind): Promise<boolean> {
+    if (entry === undefined)
+      return this.#send(spec, { method: 'POST', body: allocationObject(spec), did: 'address allocated' });
+    return this.#send(spec, {
+      ...mergePatch,
+      body: allocationPatch({ spec }, entry),
+      did: 'IPAllocation updated',
+      entry,
+    });
+  }
+
+  /** Writes an entry. False if it has changed since it was read. */
+  async #send(
+    { address: vip, pool, services }: Pick<AllocationView, 'address' | 'pool' | 'services'>,
+    { entry, did, ...request }: EntryWrite,
+  ): Promise<boolean> {
     const { client, log, signal, informers } = this.#writer;
-    const path = entry ? pathOf(spec.address) : collections.allocations;
-    const method = entry ? 'PUT' : 'POST';
-    const { address: vip, pool, services } = spec;
+    const path = request.method === 'POST' ? collections.allocations : pathOf(vip);
     const svc = services.map(({ namespace, name }) => `${namespace}/${name}`);
     try {
-      // An update without a difference would not change the version of the entry.
-      const confirmed = confirming ? { 'berth.dev/confirmed': new Date().toISOString() } : {};
-      const body = allocationObject(spec, entry, { ...(entry && wishesOf(entry)), ...confirmed });
-      informers.allocations.assume(await client.json<RawAllocation>({ method, path, body, signal }));
+      informers.allocations.assume(await client.json<RawAllocation>({ ...request, path, signal }));
     } catch (error) {
       await decideAgain(error, refusedAt(vip, entry, this.#writer), this.#writer);
       log.info({ svc, vip }, 'IPAllocation changed since it was read');
       return false;
     }
-    log.info(
-      { svc, vip, pool },
-      confirming ? 'IPAllocation confirmed' : entry ? 'IPAllocation updated' : 'address allocated',
-    );
+    log.info({ svc, vip, pool }, did);
     return true;
   }
 }
@@ -105,8 +129,8 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
   try {
     if (spec) {
       const { reservedUntil } = spec;
-      const body = allocationObject(spec, entry, reservedUntil === undefined ? wishesOf(entry) : {});
-      informers.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
+      const body = allocationPatch({ spec, ...(reservedUntil && { annotations: withoutWishes }) }, entry);
+      informers.allocations.assume(await client.json<RawAllocation>({ ...mergePatch, path, body, signal }));
       log.info(
         { vip, pool, svc, reservedUntil },
         reservedUntil ? 'address reserved' : 'service removed from shared address',

@@ -3,8 +3,8 @@
  * to it.
  */
 import { allocationName } from '../addr/ip.ts';
-import { type AllocationView, allocationObject, type RawAllocation, specOfEntry, wishesOf } from '../api/allocation.ts';
-import { collections } from '../kube/resources.ts';
+import { type AllocationView, allocationPatch, type RawAllocation, withoutMove } from '../api/allocation.ts';
+import { collections, mergePatch } from '../kube/resources.ts';
 import { decideAgain } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
@@ -21,8 +21,8 @@ async function endMove(entry: AllocationView, writer: Writer): Promise<void> {
   const { address, moveTo: node } = entry;
   const path = `${collections.allocations}/${allocationName(address)}`;
   try {
-    const body = allocationObject(specOfEntry(entry), entry, wishesOf({ ...entry, moveTo: undefined }));
-    informers.allocations.assume(await client.json<RawAllocation>({ method: 'PUT', path, body, signal }));
+    const body = allocationPatch({ annotations: withoutMove }, entry);
+    informers.allocations.assume(await client.json<RawAllocation>({ ...mergePatch, path, body, signal }));
     log.info({ vip: address, node }, 'move completed');
   } catch (error) {
     // The entry has changed, or is gone.

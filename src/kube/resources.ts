@@ -69,3 +69,6 @@ export function eventsPath(namespace: string): string {
 export function workloadsPath(kind: 'deployments' | 'daemonsets', namespace?: string): string {
   return `/apis/apps/v1/${namespace === undefined ? '' : `namespaces/${namespace}/`}${kind}`;
 }
+
+/** The method and content type of a JSON merge patch (RFC 7396). */
+export const mergePatch = { method: 'PATCH', contentType: 'application/merge-patch+json' } as const;

@@ -150,7 +150,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
         await stage.settle(a, home);
         await stage.settle(b, home, undefined);
       },
-      late: ['PUT', entryOf(home)],
+      late: ['PATCH', entryOf(home)],
       answer: 409,
       cause: () => churn.ask(a, away),
       meanwhile: async (succeed) => {
@@ -169,7 +169,7 @@ const stories: Readonly<Record<string, (stage: Stage) => Story>> = {
     return {
       services: 3,
       before: () => stage.settle(a, home),
-      late: ['PUT', entryOf(home)],
+      late: ['PATCH', entryOf(home)],
       answer: 409,
       cause: () => churn.create(b),
       meanwhile: async (succeed) => {

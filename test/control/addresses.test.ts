@@ -26,8 +26,7 @@ test('an address that a terminating Service still shows goes to no other Service
     world.createService('b');
     await world.served('b');
     assert.deepEqual(world.judge.found, [], 'two Services showed one address at once');
-  }),
-);
+  }));
 
 test('an entry that names a recreated Service is not rewritten to name the deleted one', (t) =>
   inWorld(t, async (world) => {
@@ -51,7 +50,7 @@ test('an entry that names a recreated Service is not rewritten to name the delet
     assert.deepEqual(users, [uid], 'the entry names a Service that is gone');
   }));
 
-promise('labels, annotations, owners and finalizers of other writers stay on an entry', (t) =>
+test('labels, annotations, owners and finalizers of other writers stay on an entry', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a');
@@ -65,8 +64,7 @@ promise('labels, annotations, owners and finalizers of other writers stay on an 
     const { labels, annotations, ownerReferences, finalizers: kept } = world.entry(address)?.metadata ?? {};
     const found = { labels, annotations: { note: annotations?.note }, ownerReferences, finalizers: kept };
     assert.deepEqual(found, theirs, 'fields of other writers are gone from the entry');
-  }),
-);
+  }));
 
 test('annotations of an administrator stay on an entry, and a request to move goes once the address has moved', (t) =>
   inWorld(t, async (world) => {
@@ -90,7 +88,7 @@ test('annotations of an administrator stay on an entry, and a request to move go
     assert.deepEqual(annotations(), { 'berth.dev/renumber': 'true' });
   }));
 
-promise('the end of a move leaves a reservation as it is', (t) =>
+test('the end of a move leaves a reservation as it is', (t) =>
   inWorld(t, async (world) => {
     const services = [{ namespace: 'default', name: 'gone', uid: 'x' }];
     const reservedUntil = '2999-01-01T00:00:00Z';
@@ -103,8 +101,7 @@ promise('the end of a move leaves a reservation as it is', (t) =>
     await world.pass();
     const kept = (world.entry(home)?.spec as { reservedUntil?: string } | undefined)?.reservedUntil;
     assert.equal(kept, reservedUntil, 'the reservation is gone');
-  }),
-);
+  }));
 
 promise('a pool that is being deleted gives no address to a new Service', (t) =>
   inWorld(t, async (world) => {

@@ -31,7 +31,7 @@ async function live(world: World, name = 'a'): Promise<void> {
 
 const writes: Readonly<Record<string, Wanted>> = {
   'creations of entries': { method: 'POST', path: paths.allocations },
-  'updates of entries': { method: 'PUT', path: entry(home) },
+  'updates of entries': { method: 'PATCH', path: entry(home) },
   'deletions of entries': { method: 'DELETE', path: entry(away) },
   'writes of statuses': { method: 'PATCH', path: statusOf('a') },
   'reads of Services': { method: 'GET', path: `${paths.ofDefault}/a` },

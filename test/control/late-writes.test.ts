@@ -85,7 +85,7 @@ const stories: Readonly<Record<string, Story>> = {
       await settle(world, ['a', sharing(80, home)], home);
       await settle(world, ['b', sharing(81)], home);
     },
-    late: { method: 'PUT', path: entry(home), body: /"services":\[[^\]]*"name":"b"/ },
+    late: { method: 'PATCH', path: entry(home), body: /"services":\[[^\]]*"name":"b"/ },
     cause: (world) => world.request('a', away),
     meanwhile: async (world, succeed) => {
       world.request('a', home);
@@ -97,7 +97,7 @@ const stories: Readonly<Record<string, Story>> = {
   },
   'adds a Service to a shared entry in which another Service has its port': {
     before: (world) => settle(world, ['a', sharing(80, home)], home),
-    late: { method: 'PUT', path: entry(home) },
+    late: { method: 'PATCH', path: entry(home) },
     cause: (world) => world.createService('b', sharing(81)),
     meanwhile: async (world, succeed) => {
       remove(world, 'b');

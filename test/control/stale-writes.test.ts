@@ -74,7 +74,7 @@ test('a request to move ends although the change that made its end stale cannot 
     await world.served('a', address);
     world.must('PATCH', entry, { metadata: { annotations: { 'berth.dev/move-to': 'n1' } } });
     await quiet(world);
-    const changed = changeBefore(world, { method: 'PUT', path: entry }, { path: entry, of: paths.allocations });
+    const changed = changeBefore(world, { method: 'PATCH', path: entry }, { path: entry, of: paths.allocations });
     world.tell(address, announced, { node: 'n1', term: 1, since: '2026-01-01T00:00:00Z' });
     await changed;
     const wish = () => world.entry(address)?.metadata.annotations?.['berth.dev/move-to'];

@@ -58,7 +58,7 @@ const effects: readonly Effect[] = [
 ];
 const wanted: readonly Wanted[] = [
   { method: 'POST', path: paths.allocations },
-  { method: 'PUT', path: /ipallocations/ },
+  { method: 'PATCH', path: /ipallocations\/[^/]+$/ },
   { method: 'DELETE' },
   { method: 'PATCH', path: /services/ },
   { method: 'GET', path: /services\// },

@@ -18,16 +18,6 @@ export interface ExpectedFailure {
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
-  'labels, annotations, owners and finalizers of other writers stay on an entry': {
-    file: 'control/addresses.test.ts',
-    fault: 'an entry is replaced as a whole, and fields that Berth does not know are lost',
-    shows: /fields of other writers are gone from the entry/,
-  },
-  'the end of a move leaves a reservation as it is': {
-    file: 'control/addresses.test.ts',
-    fault: 'the end of a move writes the entry as if it were in use',
-    shows: /the reservation is gone/,
-  },
   'a pool that is being deleted gives no address to a new Service': {
     file: 'control/addresses.test.ts',
     fault: 'the deletionTimestamp of a pool is ignored',
@@ -71,12 +61,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault:
       'of its former and its new address the Service keeps the one of a pool that it names, even if pools do not count',
     shows: /an address of no pool: a\/s 192\.0\.2\.1 \| two addresses: a\/s 192\.0\.2\.1$/,
-  },
-  'an address that was kept back meanwhile is not confirmed as in use': {
-    file: 'unit/ipam/late-writes.test.ts',
-    fault: 'the write that confirms an entry uses the newest known entry, even a reservation, and omits its time',
-    shows:
-      /the API server refuses: IPAllocation 2001:db8::1 \(berth\.dev\/confirmed\) is invalid: .*needs reservedUntil$/,
   },
   'a pool with a time that is longer than any clock can show does not stop other Services': {
     file: 'unit/ipam/tenants.test.ts',

@@ -142,8 +142,8 @@ export const liveness: readonly Mutation[] = [
   {
     id: 'only-the-first-key-is-accepted',
     file: 'runtime/signed-datagrams.ts',
-    old: 'keys.some((key) => isSignedBy(key, datagram));',
-    new: 'keys.slice(0, 1).some((key) => isSignedBy(key, datagram));',
+    old: 'keyring.accepted(performance.now()).some(isSigned);',
+    new: 'keyring.accepted(performance.now()).slice(0, 1).some(isSigned);',
     consequence: 'During a change of the key, half of the nodes take the other half for dead.',
     tests: ['unit/runtime/signed-datagrams.test.ts'],
   },

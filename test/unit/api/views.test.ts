@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipFromNumber, parseIp } from '../../../src/addr/ip.ts';
 import { formatRange } from '../../../src/addr/range.ts';
-import { allocationObject, nodeOnRecord, parseAllocation } from '../../../src/api/allocation.ts';
+import { allocationObject, allocationPatch, nodeOnRecord, parseAllocation } from '../../../src/api/allocation.ts';
 import { parseEndpointSlice } from '../../../src/api/endpoints.ts';
 import { selects } from '../../../src/api/meta.ts';
 import { parseNamespace } from '../../../src/api/namespace.ts';
@@ -208,7 +208,15 @@ test('an entry is created under one name for every spelling, and updated only fr
   const created = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation', metadata: { name }, spec };
   assert.deepEqual(allocationObject(spec), created);
   const of = { name, uid: 'u', resourceVersion: '7' };
-  assert.deepEqual(allocationObject(spec, of), { ...created, metadata: of });
+  const optional = { sharingKey: null, reservedUntil: null, adopted: null, quarantine: null };
+  const change = allocationPatch({ spec: { ...spec, sharingKey: 'k' } }, of);
+  assert.deepEqual(change, { metadata: { resourceVersion: '7' }, spec: { ...optional, ...spec, sharingKey: 'k' } });
+});
+
+test('a change of annotations leaves the spec of an entry as it is', () => {
+  const of = { name: 'n', uid: 'u', resourceVersion: '7' };
+  const change = allocationPatch({ annotations: { a: 'b', c: null } }, of);
+  assert.deepEqual(change, { metadata: { resourceVersion: '7', annotations: { a: 'b', c: null } } });
 });
 
 test('the addresses of a node are its IP addresses of any type, without its host names', () => {

@@ -1,7 +1,6 @@
 /** Late writes: a controller decides, is then paused, and its writes arrive after other controllers have decided. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promise } from '../../honesty/promise.ts';
 import { entryOf, refsOf } from '../../oracle/ledger.ts';
 import { keyOf } from '../../oracle/objects.ts';
 import { shownBy } from '../../oracle/wishes.ts';
@@ -136,7 +135,7 @@ test('a late write is judged by the knowledge that its pass decided on', async (
   });
 });
 
-promise('an address that was kept back meanwhile is not confirmed as in use', async () => {
+test('an address that was kept back meanwhile is not confirmed as in use', async () => {
   await lived({}, async (life) => {
     const { cluster } = life;
     const refused: unknown[] = [];

@@ -22,12 +22,21 @@ export function faultsOfWrite({ method, path, body }: Write): readonly string[] 
   if (plural !== undefined) {
     const schema = kinds[plural];
     if (schema === undefined) return [`${path}: a kind that Berth does not write`];
-    const faults = isStatus ? faultsOfStatus(body, schema) : faultsOf(body, schema, plural);
-    return [...faults, ...ruleFaults(body, path)];
+    if (isStatus) return [...faultsOfStatus(body, schema), ...ruleFaults(body, path)];
+    const object = method === 'PATCH' ? patched(body, path) : body;
+    return [...(object.spec === undefined ? [] : faultsOf(object, schema, plural)), ...ruleFaults(object, path)];
   }
   if (/\/services\/[^/]+\/status$/.test(path)) return serviceFaults(body as unknown as ServiceStatus);
   if (/\/events$/.test(path)) return eventFaults(body as unknown as Event);
   return [`${path}: a path that these tests do not know`];
+}
+
+/** What a merge patch (RFC 7396) makes of an object without optional fields. */
+function patched(body: Write['body'], path: string): Write['body'] {
+  const named = Object.entries((body.spec ?? {}) as object).filter(([, value]) => value !== null);
+  const metadata = { ...(body.metadata as object), name: path.split('/').at(-1) };
+  const kind = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAllocation' };
+  return { ...kind, metadata, ...(body.spec !== undefined && { spec: Object.fromEntries(named) }) };
 }
 
 /** An apply of a status has a part of the object: the status, and no other field. */
