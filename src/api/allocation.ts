@@ -104,6 +104,8 @@ export interface AllocationView extends Identity {
   readonly recorded: HolderRecord | undefined;
   readonly conflict: ConflictRecord | undefined;
   readonly conditions: readonly Condition[];
+  /** It is being deleted, and waits for a finalizer: it takes no new Service. */
+  readonly ending: boolean;
 }
 
 /** Was the address ever announced, by Berth or by the program that served it before? */
@@ -145,6 +147,7 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     recorded: status?.holder,
     conflict: status?.conflict,
     conditions: status?.conditions ?? [],
+    ending: metadata.deletionTimestamp !== undefined,
   };
 }
 

@@ -29,7 +29,7 @@ export interface NodeView extends Identity {
   readonly addresses: readonly Ip[];
   /** The addresses by which nodes reach each other. */
   readonly internalAddresses: readonly Ip[];
-  /** Its VIPs must move to other nodes: it has the annotation `berth.dev/drain`, or it is shutting down. */
+  /** Its VIPs must move to other nodes: it has the annotation `berth.dev/drain`, it is shutting down, or it is being deleted. */
   readonly draining: boolean;
 }
 
@@ -44,12 +44,16 @@ export function parseNode(raw: RawNode): NodeView {
     excluded: Object.hasOwn(labels, excludeLabel),
     addresses: ipsOf(all),
     internalAddresses: ipsOf(all.filter(({ type }) => type === 'InternalIP')),
-    draining: Object.hasOwn(raw.metadata.annotations ?? {}, drainAnnotation) || isShuttingDown(raw),
+    draining: Object.hasOwn(raw.metadata.annotations ?? {}, drainAnnotation) || isEnding(raw),
   };
 }
 
-/** The kubelet reports a shutdown before it ends any Pod (graceful node shutdown). */
-function isShuttingDown({ status }: RawNode): boolean {
+/**
+ * The kubelet reports a shutdown before it ends any Pod (graceful node shutdown). A program that ends nodes, such as Karpenter, deletes the
+ * Node first, and keeps it by a finalizer until the node is drained.
+ */
+function isEnding({ metadata, status }: RawNode): boolean {
+  if (metadata.deletionTimestamp !== undefined) return true;
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return ready?.status === 'False' && ready.message?.includes('node is shutting down') === true;
 }

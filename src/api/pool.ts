@@ -71,6 +71,7 @@ export interface PoolView extends Identity {
   readonly avoidBuggyIPs: boolean;
   /** undefined: the pool serves every Service, and is tried after the pools that serve certain Services. */
   readonly allocation: ServiceAllocation | undefined;
+  /** A pool that is being deleted, and waits for a finalizer, is draining. */
   readonly state: PoolState;
   /** The most addresses that one namespace may have; undefined: no limit. */
   readonly quota: number | undefined;
@@ -101,7 +102,7 @@ export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
       serviceSelectors: spec.serviceAllocation.serviceSelectors ?? [],
       strict: spec.serviceAllocation.strict ?? false,
     },
-    state: spec.state ?? 'Active',
+    state: metadata.deletionTimestamp === undefined ? (spec.state ?? 'Active') : 'Draining',
     quota: spec.quota?.perNamespace,
     retainMs: parseDuration(spec.retainFor ?? '') ?? 0,
     reuseAfterMs: parseDuration(spec.reuseAfter ?? '') ?? 0,

@@ -137,9 +137,15 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
       );
     } else {
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid, resourceVersion } };
-      await client.json({ method: 'DELETE', path, body, signal });
-      informers.allocations.store.remove(uid, resourceVersion);
-      log.info({ vip, pool, svc }, 'address released');
+      const left = await client.json<Partial<RawAllocation>>({ method: 'DELETE', path, body, signal });
+      // The API server answers with the entry if it waits for a finalizer, and else with a Status.
+      const waits = left.metadata?.finalizers !== undefined && left.spec !== undefined;
+      if (waits) informers.allocations.assume(left as RawAllocation);
+      else informers.allocations.store.remove(uid, resourceVersion);
+      log.info(
+        { vip, pool, svc },
+        waits ? 'address is released when the finalizers of its entry are gone' : 'address released',
+      );
     }
     // A Service may wait for this address.
     loop.trigger();

@@ -21,7 +21,7 @@ export class AllocationCache {
   /** The table of these pools. Pools and namespaces change rarely, and a table of many ranges is expensive: the last one is kept. */
   tableOf(pools: readonly PoolView[], namespaces: readonly NamespaceView[]): PoolTable {
     const key = [
-      ...pools.map((pool) => (pool.generation > 0 ? `${pool.uid}/${pool.generation}` : pool)),
+      ...pools.map((pool) => (pool.generation > 0 ? `${pool.uid}/${pool.generation}/${pool.state}` : pool)),
       ...namespaces,
     ];
     const last = this.#table;

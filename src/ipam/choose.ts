@@ -118,6 +118,9 @@ function obstacleAt(slot: Slot, { service, requestOf }: Pick<Seeker, 'service' |
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
+  if (entry?.ending && !entry.services.some(({ uid }) => uid === service.uid)) {
+    return { reason: 'AddressReserved', message: `the IPAllocation of ${address} is being deleted` };
+  }
   const former = formerRefs(slot).filter((ref) => !isSameName(service, ref));
   if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
     return { reason: 'AddressReserved', message: `${address} is reserved after its last use` };

@@ -1,7 +1,6 @@
 /** An address stays with its users, and fields that other writers set on an entry stay there. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { usersOf } from './judge.ts';
 import { inWorld, paths, type World } from './world.ts';
@@ -103,7 +102,7 @@ test('the end of a move leaves a reservation as it is', (t) =>
     assert.equal(kept, reservedUntil, 'the reservation is gone');
   }));
 
-promise('a pool that is being deleted gives no address to a new Service', (t) =>
+test('a pool that is being deleted gives no address to a new Service', (t) =>
   inWorld(t, async (world) => {
     world.must('DELETE', `${paths.pools}/p`);
     world.createPool('leaving', ['203.0.113.0/28']);
@@ -113,10 +112,9 @@ promise('a pool that is being deleted gives no address to a new Service', (t) =>
     world.createService('a');
     await decided(world, 'a');
     assert.deepEqual(world.shown('a'), [], 'a new Service has an address of a pool that is being deleted');
-  }),
-);
+  }));
 
-promise('an entry that is being deleted takes no new Service', (t) =>
+test('an entry that is being deleted takes no new Service', (t) =>
   inWorld(t, async (world) => {
     await world.startLeading();
     world.createService('a', { annotations: { ...key, ...asksHome } });
@@ -126,8 +124,7 @@ promise('an entry that is being deleted takes no new Service', (t) =>
     world.createService('b', { annotations: key, spec: { ports: [{ port: 81 }] } });
     await decided(world, 'b');
     assert.notEqual(world.shown('b')[0], home, 'a new Service joined an entry that is being deleted');
-  }),
-);
+  }));
 
 test('an address that another program wrote is replaced once that program was quiet for a minute, not before', (t) =>
   inWorld(t, async (world) => {

@@ -1,7 +1,6 @@
 /** Trouble with one object stays with that object: it causes no endless writes, and delays no other object. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { inWorld, paths } from './world.ts';
 
@@ -61,7 +60,7 @@ test('Services whose writes hang do not delay other Services', (t) =>
     }
   }));
 
-promise('an entry that a finalizer keeps does not stop allocation', (t) =>
+test('an entry that a finalizer keeps does not stop allocation', (t) =>
   inWorld(t, async (world) => {
     const controller = await world.startLeading();
     world.createService('a');
@@ -75,8 +74,7 @@ promise('an entry that a finalizer keeps does not stop allocation', (t) =>
     const isOver = () => world.shown('b').length > 0 || conflicts() > 10;
     await eventually('b has an address, or writes conflict', isOver, { timeoutMs: 5_000, everyMs: 10 });
     assert.ok(world.shown('b').length > 0, 'b has no address, though 19 are free');
-  }),
-);
+  }));
 
 test('a leader that slept past its deadline writes nothing more', (t) =>
   inWorld(t, async (world) => {

@@ -18,16 +18,6 @@ export interface ExpectedFailure {
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
-  'a pool that is being deleted gives no address to a new Service': {
-    file: 'control/addresses.test.ts',
-    fault: 'the deletionTimestamp of a pool is ignored',
-    shows: /has an address of a pool that is being deleted/,
-  },
-  'an entry that is being deleted takes no new Service': {
-    file: 'control/addresses.test.ts',
-    fault: 'the deletionTimestamp of an entry is ignored',
-    shows: /joined an entry that is being deleted/,
-  },
   'of the Services that share an address, the changed one leaves, whatever was changed': {
     file: 'unit/ipam/keeping.test.ts',
     fault:
@@ -102,11 +92,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'unit/api/views.test.ts',
     fault: 'a range that Berth cannot parse counts as no range, and every client is admitted',
     shows: /it is open to every client/,
-  },
-  'an entry that a finalizer keeps does not stop allocation': {
-    file: 'control/tenants.test.ts',
-    fault: 'an entry counts as deleted when its deletion was accepted, and its address is chosen again and again',
-    shows: /b has no address, though 19 are free/,
   },
   // Who holds an address
   'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {

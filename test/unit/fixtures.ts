@@ -69,6 +69,7 @@ export function entry(
     services: [{ namespace: to.namespace, name: to.name, uid: to.uid, ports: to.ports }],
     sharingKey: undefined,
     reservedUntil: undefined,
+    ending: false,
     adopted: false,
     quarantine: undefined,
     moveTo: undefined,

@@ -136,7 +136,7 @@ function slotsByOwner(services: readonly ServiceView[], ledger: WorkingLedger): 
  * Service.
  */
 function mayReturn(service: ServiceView, { entry, address, value }: Slot, { ledger, table, now }: Context): boolean {
-  if (entry?.reservedUntil !== undefined && entry.reservedUntil <= now) return false;
+  if (entry?.ending || (entry?.reservedUntil !== undefined && entry.reservedUntil <= now)) return false;
   if (ledger.foreignUserAt(address, service) === 'a node') return false;
   const pool = table.poolOf(address, value);
   if (pool === undefined) return true;

@@ -68,7 +68,8 @@ export function releasesOf(
   };
   for (const slot of ledger.slots.values()) {
     const { entry } = slot;
-    if (entry === undefined) continue;
+    // One that is being deleted waits for somebody else's finalizer.
+    if (entry === undefined || (entry.ending && slot.users.length === 0)) continue;
     const refs = formerRefs(slot);
     if (refs.length > 0) moving ??= movingOf(decisions);
     const former = refs.filter(({ uid }) => !moving?.has(uid));

@@ -14,7 +14,7 @@ test('a Service is taken over only if the annotation requests it', () => {
   for (const value of ['false', 'no', '0', '']) assert.equal(takesOver({ 'berth.dev/take-over': value }), false, value);
 });
 
-test('a node gives its VIPs away if a person requests it or while it shuts down, and for no other reason', () => {
+test('a node gives its VIPs away if a person requests it, while it shuts down or is deleted, and for no other reason', () => {
   const drains = (ready: { readonly status: string; readonly message?: string }, annotations = {}) => {
     const conditions = [
       { type: 'MemoryPressure', status: 'False', message: 'node is shutting down' },
@@ -29,4 +29,6 @@ test('a node gives its VIPs away if a person requests it or while it shuts down,
   assert.equal(drains({ status: 'False', message: 'container runtime is down' }), false);
   assert.equal(drains({ status: 'False' }), false);
   assert.equal(drains({ status: 'Unknown', message: 'Kubelet stopped posting node status.' }), false);
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  assert.equal(parseNode({ metadata: { ...identity, deletionTimestamp } }).draining, true);
 });
