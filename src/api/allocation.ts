@@ -1,5 +1,6 @@
 /** IPAllocation: the ledger's entry for one address that is in use or reserved. */
 import { allocationName, type Ip, ipToNumber, parseIp } from '../addr/ip.ts';
+import { isSet } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawMeta } from './meta.ts';
 import type { ServicePort } from './service.ts';
 import { parseTime } from './time.ts';
@@ -72,7 +73,7 @@ interface ConflictRecord {
 export const moveAnnotation = 'berth.dev/move-to';
 
 /**
- * Annotation of an entry, with any value: the Services with this address must get another one. It is in effect only while the pool of
+ * Annotation of an entry, with any value but one that means no: the Services with this address must get another one. It is in effect only while the pool of
  * the address is draining, or no pool contains the address. It ends with the entry.
  */
 export const renumberAnnotation = 'berth.dev/renumber';
@@ -142,8 +143,8 @@ export function parseAllocation({ metadata, spec, status }: RawAllocation): Allo
     reservedUntil: until,
     adopted,
     quarantine,
-    moveTo: metadata.annotations?.[moveAnnotation],
-    renumber: Object.hasOwn(metadata.annotations ?? {}, renumberAnnotation),
+    moveTo: metadata.annotations?.[moveAnnotation]?.trim(),
+    renumber: isSet(metadata.annotations, renumberAnnotation),
     recorded: status?.holder,
     conflict: status?.conflict,
     conditions: status?.conditions ?? [],

@@ -1,11 +1,12 @@
 /** Nodes, and the speaker Pods on them: the nodes that can announce addresses. */
 import { type Ip, parseIp } from '../addr/ip.ts';
+import { isSet } from './annotations.ts';
 import { type Identity, identityOf, type RawMeta } from './meta.ts';
 
 /** Kubernetes' label that excludes a node from load balancing. */
 const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
-/** Annotation of a Node, with any value: its VIPs must move to other nodes. */
+/** Annotation of a Node, with any value but one that means no: its VIPs must move to other nodes. */
 export const drainAnnotation = 'berth.dev/drain';
 
 /** Annotation of a speaker's Pod: Berth is being uninstalled, and the speaker must remove its rules from the kernel. */
@@ -44,7 +45,7 @@ export function parseNode(raw: RawNode): NodeView {
     excluded: Object.hasOwn(labels, excludeLabel),
     addresses: ipsOf(all),
     internalAddresses: ipsOf(all.filter(({ type }) => type === 'InternalIP')),
-    draining: Object.hasOwn(raw.metadata.annotations ?? {}, drainAnnotation) || isEnding(raw),
+    draining: isSet(raw.metadata.annotations, drainAnnotation) || isEnding(raw),
   };
 }
 
@@ -79,7 +80,7 @@ export function parseSpeakerPod(raw: RawPod): SpeakerPodView | undefined {
   const node = raw.spec?.nodeName;
   if (node === undefined || node === '') return undefined;
   const ready = raw.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-  const uninstalled = Object.hasOwn(raw.metadata.annotations ?? {}, uninstallAnnotation);
+  const uninstalled = isSet(raw.metadata.annotations, uninstallAnnotation);
   return {
     ...identityOf(raw.metadata),
     node,

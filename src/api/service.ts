@@ -1,7 +1,7 @@
 /** Services: the requests of a Service, and its current status. */
 import type { Family } from '../addr/ip.ts';
 import { type IpRange, isRange, parseRange } from '../addr/range.ts';
-import { annotation } from './annotations.ts';
+import { annotation, parseFlag } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawManagedField, type RawMeta } from './meta.ts';
 import { parseTime } from './time.ts';
 
@@ -13,7 +13,7 @@ export const conditionTypes = {
   handOff: 'berth.dev/HandOff',
 } as const;
 
-/** Annotation of a Service, `true`: Berth takes over the addresses that another program wrote to its status. */
+/** Annotation of a Service, `true` or another value that means yes: Berth takes over the addresses that another program wrote to its status. */
 export const takeOverAnnotation = 'berth.dev/take-over';
 
 /** One entry of `status.loadBalancer.ingress`. */
@@ -80,6 +80,8 @@ export interface ServiceView extends Identity {
   readonly handOff: string | undefined;
   /** Berth must serve it with the address that another program wrote (annotation `berth.dev/take-over: "true"`). */
   readonly takeOver: boolean;
+  /** The value of that annotation if it means neither yes nor no. */
+  readonly unclearTakeOver: string | undefined;
   /** All connections of a client go to one Pod (`sessionAffinity: ClientIP`). */
   readonly sticky: boolean;
   /** In the Service's order. */
@@ -102,6 +104,7 @@ export interface ServiceView extends Identity {
 export function parseService(raw: RawService): ServiceView {
   const { metadata, spec, status } = raw;
   const namespace = metadata.namespace ?? '';
+  const takeOver = metadata.annotations?.[takeOverAnnotation];
   return {
     ...identityOf(metadata),
     key: `${namespace}/${metadata.name}`,
@@ -117,7 +120,8 @@ export function parseService(raw: RawService): ServiceView {
     ports: (spec.ports ?? []).map(({ protocol = 'TCP', port }) => ({ protocol, port })),
     nodePorts: (spec.ports ?? []).map(({ nodePort = 0 }) => nodePort),
     handOff: annotation(metadata.annotations ?? {}, 'hand-off'),
-    takeOver: metadata.annotations?.[takeOverAnnotation] === 'true',
+    takeOver: takeOver !== undefined && parseFlag(takeOver) === true,
+    unclearTakeOver: takeOver !== undefined && parseFlag(takeOver) === undefined ? takeOver : undefined,
     sticky: spec.sessionAffinity === 'ClientIP',
     families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',

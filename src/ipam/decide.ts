@@ -1,7 +1,7 @@
 /** Decides about one Service that does not have everything that it requests. */
 import { type Family, familyOf } from '../addr/ip.ts';
-import type { ServiceView } from '../api/service.ts';
-import { listed } from '../api/text.ts';
+import { type ServiceView, takeOverAnnotation } from '../api/service.ts';
+import { brief, listed } from '../api/text.ts';
 import { assignAddress, assignFromPools, assignShared, type Choices, type Seeker } from './choose.ts';
 import { assigned, type Decision, refused } from './decision.ts';
 import type { CurrentAllocations } from './ledger/current-allocations.ts';
@@ -179,5 +179,8 @@ function choose(seeker: Seeker, request: AllocationRequest, held: readonly Slot[
 
 function contested(service: ServiceView, ownership: Ownership): Outcome {
   const message = `status.loadBalancer is written by ${listed([writersOf(service, ownership)])}; Berth does not change it`;
-  return { reason: 'StatusContested', message };
+  const unclear = service.unclearTakeOver;
+  if (unclear === undefined) return { reason: 'StatusContested', message };
+  const hint = `annotation ${takeOverAnnotation} is "${brief(unclear)}", which means neither yes nor no: write "true"`;
+  return { reason: 'StatusContested', message: `${message}; ${hint}` };
 }

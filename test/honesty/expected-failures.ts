@@ -67,16 +67,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'for each Service the pass reads all addresses with its key, and all Services that share them',
     shows: /the cost grows: \d+ reads for each of 50 Services, \d+ for each of 400/,
   },
-  'a sharing key is the same with spaces and line ends around it': {
-    file: 'unit/api/spelling.test.ts',
-    fault: 'the annotation allow-shared-ip is not trimmed',
-    shows: /b 192\.0\.2\.2/,
-  },
-  'an unknown value of the annotation take-over is reported, or has the effect that its author meant': {
-    file: 'unit/api/spelling.test.ts',
-    fault: 'every value except "true" silently counts as no',
-    shows: /"True" does nothing, and the only message is: status\.loadBalancer is written by metallb/,
-  },
   'a pool reports that an entry with host bits stands for its whole network': {
     file: 'unit/api/spelling.test.ts',
     fault: '192.168.1.240/24 silently becomes .0 to .255',

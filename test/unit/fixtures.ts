@@ -27,6 +27,7 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     nodePorts: [30080],
     handOff: undefined,
     takeOver: false,
+    unclearTakeOver: undefined,
     sticky: false,
     families: ['IPv4'],
     familyPolicy: 'SingleStack',

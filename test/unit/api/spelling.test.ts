@@ -31,7 +31,7 @@ function service(name: string, { annotations = {}, spec = {}, shownByOther }: Ty
 
 const pools = [pool('p', ['192.0.2.1-192.0.2.9'])];
 
-promise('a sharing key is the same with spaces and line ends around it', () => {
+test('a sharing key is the same with spaces and line ends around it', () => {
   const typed = (key: string, port: number) => ({
     annotations: { 'berth.dev/allow-shared-ip': key },
     spec: { ports: [{ port }] },
@@ -45,7 +45,7 @@ test('names of pools and addresses are the same with spaces and line ends around
   assert.deepEqual(outcomes(plan({ pools, services: [service('a', { annotations })] })), ['a 192.0.2.5']);
 });
 
-promise('an unknown value of the annotation take-over is reported, or has the effect that its author meant', () => {
+test('an unknown value of the annotation take-over is reported, or has the effect that its author meant', () => {
   const annotations = { 'berth.dev/take-over': 'True' };
   const foreign = service('a', { annotations, shownByOther: '192.0.2.3' });
   const { kind, message } = decisionOf(plan({ pools, services: [foreign] }), 'a');
@@ -53,6 +53,17 @@ promise('an unknown value of the annotation take-over is reported, or has the ef
     kind === 'Assigned' || message.includes('take-over'),
     `"True" does nothing, and the only message is: ${message}`,
   );
+});
+
+test('an annotation that is neither yes nor no is named, and the usual spellings of yes and no are understood', () => {
+  const message = (value: string) => {
+    const foreign = service('a', { annotations: { 'berth.dev/take-over': value }, shownByOther: '192.0.2.3' });
+    const decision = decisionOf(plan({ pools, services: [foreign] }), 'a');
+    return decision.kind === 'Assigned' ? 'taken over' : decision.message;
+  };
+  for (const value of ['true', 'True', ' yes\n', '1', 'on']) assert.equal(message(value), 'taken over', value);
+  for (const value of ['false', 'No', '0', 'off']) assert.doesNotMatch(message(value), /take-over/, value);
+  assert.match(message('please'), /annotation berth\.dev\/take-over is "please", which means neither yes nor no/);
 });
 
 promise('a pool reports that an entry with host bits stands for its whole network', () => {

@@ -24,6 +24,9 @@ test('a node gives its VIPs away if a person requests it, while it shuts down or
   };
   assert.equal(drains({ status: 'True' }), false);
   assert.equal(drains({ status: 'True' }, { 'berth.dev/drain': '' }), true);
+  for (const value of ['false', 'No', ' off\n', '0']) {
+    assert.equal(drains({ status: 'True' }, { 'berth.dev/drain': value }), false, value);
+  }
   assert.equal(drains({ status: 'False', message: 'node is shutting down' }), true);
   assert.equal(drains({ status: 'True', message: 'node is shutting down' }), false);
   assert.equal(drains({ status: 'False', message: 'container runtime is down' }), false);
