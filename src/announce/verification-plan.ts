@@ -2,6 +2,7 @@
 import type { Ip } from '../addr/ip.ts';
 import { contains, numericAddress, parseLinkAddress, type Subnet, subnetOf } from '../addr/subnet.ts';
 import type { ServiceView } from '../api/service.ts';
+import { admittedFrom } from '../api/source-ranges.ts';
 import type { HolderDecision } from '../election/view.ts';
 import { RendezvousRanking } from '../hash/rendezvous.ts';
 import type { PeerLink } from '../liveness/messages.ts';
@@ -170,10 +171,7 @@ function aimOf(services: readonly ServiceView[], view: AimView): Aim {
   return aim;
 }
 
-/** kube-proxy applies the ranges of the address's family only. Without a range of that family it admits all clients. */
-function admits({ sourceRanges }: ServiceView, source: Ip): boolean {
-  if (sourceRanges.length === 0) return true;
+function admits(service: ServiceView, source: Ip): boolean {
   const { family, value } = numericAddress(source);
-  const ranges = sourceRanges.filter((range) => range.family === family);
-  return ranges.length === 0 || ranges.some(({ first, last }) => value >= first && value <= last);
+  return admittedFrom(service, family)?.some(({ first, last }) => value >= first && value <= last) ?? true;
 }

@@ -11,20 +11,30 @@ export type HandOff = 'KubeProxy' | 'NodePort';
 /** Both hand-offs. */
 export const handOffs: readonly HandOff[] = ['KubeProxy', 'NodePort'];
 
-/** Why a Service gets another hand-off than it requests: the reasons of condition `berth.dev/HandOff`. */
-export const handOffReasons = ['NoNodePorts', 'UnsupportedProtocol', 'UnknownHandOff'] as const;
+/** Why a Service gets another hand-off than it requests, or not all that it means: the reasons of condition `berth.dev/HandOff`. */
+export const handOffReasons = [
+  'NoNodePorts',
+  'UnsupportedProtocol',
+  'UnknownHandOff',
+  'UnreadableSourceRange',
+] as const;
 
 /** The hand-off in effect, and the reason if it is not the requested one. */
 export interface HandOffChoice {
   readonly handOff: HandOff;
-  /** undefined: it is the requested one. */
+  /** undefined: it is the requested one, and does what the Service requests. */
   readonly reason?: (typeof handOffReasons)[number];
   readonly message?: string;
 }
 
 /** The hand-off of a Service: that of its annotation, or else the default of the installation, if its ports allow it. */
 export function handOffOf(
-  { handOff, ports, nodePorts }: Pick<ServiceView, 'handOff' | 'ports' | 'nodePorts'>,
+  {
+    handOff,
+    ports,
+    nodePorts,
+    unreadableRanges,
+  }: Pick<ServiceView, 'handOff' | 'ports' | 'nodePorts' | 'unreadableRanges'>,
   byDefault: HandOff,
 ): HandOffChoice {
   const asked = handOff ?? byDefault;
@@ -42,6 +52,11 @@ export function handOffOf(
   if (other !== undefined) {
     const message = `port ${other.port} uses ${other.protocol}, which is not rewritten: kube-proxy serves the VIP`;
     return { handOff: 'KubeProxy', reason: 'UnsupportedProtocol', message };
+  }
+  const [unreadable] = unreadableRanges;
+  if (unreadable !== undefined) {
+    const message = `source range "${brief(unreadable)}" is not a CIDR: it admits no client`;
+    return { handOff: 'NodePort', reason: 'UnreadableSourceRange', message };
   }
   return { handOff: 'NodePort' };
 }

@@ -1,8 +1,8 @@
 /** Services: the requests of a Service, and its current status. */
 import type { Family } from '../addr/ip.ts';
-import { type IpRange, isRange, parseRange } from '../addr/range.ts';
 import { annotation, parseFlag } from './annotations.ts';
 import { type Condition, type Identity, identityOf, type RawManagedField, type RawMeta } from './meta.ts';
+import { parseSourceRanges, type SourceRanges } from './source-ranges.ts';
 import { parseTime } from './time.ts';
 
 /** The condition types that Berth writes to a Service. */
@@ -58,7 +58,7 @@ export interface RawService {
 }
 
 /** The fields of a Service that Berth uses. */
-export interface ServiceView extends Identity {
+export interface ServiceView extends Identity, SourceRanges {
   /** `namespace/name`. */
   readonly key: string;
   readonly namespace: string;
@@ -89,8 +89,6 @@ export interface ServiceView extends Identity {
   readonly familyPolicy: string;
   /** `externalTrafficPolicy: Local`: only nodes with an endpoint of the Service may receive its traffic. */
   readonly local: boolean;
-  /** The clients that may connect (`loadBalancerSourceRanges`); empty: all. */
-  readonly sourceRanges: readonly IpRange[];
   /** Its selector in a canonical text form. */
   readonly selector: string;
   readonly ingress: readonly Ingress[];
@@ -126,8 +124,7 @@ export function parseService(raw: RawService): ServiceView {
     families: (spec.ipFamilies ?? []).filter((family): family is Family => family === 'IPv4' || family === 'IPv6'),
     familyPolicy: spec.ipFamilyPolicy ?? 'SingleStack',
     local: spec.externalTrafficPolicy === 'Local',
-    // The API server rejects invalid ranges.
-    sourceRanges: (spec.loadBalancerSourceRanges ?? []).map((text) => parseRange(text.trim())).filter(isRange),
+    ...parseSourceRanges(spec.loadBalancerSourceRanges ?? []),
     selector: JSON.stringify(Object.entries(spec.selector ?? {}).sort()),
     ingress: status?.loadBalancer?.ingress ?? [],
     ingressWriters: (metadata.managedFields ?? [])

@@ -72,17 +72,7 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: '192.168.1.240/24 silently becomes .0 to .255',
     shows: /every entry is valid/,
   },
-  'a source range in an obsolete spelling keeps all other clients out': {
-    file: 'unit/api/spelling.test.ts',
-    fault: 'a source range that cannot be parsed counts as none, and without a range every client is admitted',
-    shows: /every client is admitted/,
-  },
   // The API server and its clients
-  'a Service with a source range in an obsolete spelling is not open to every client': {
-    file: 'unit/api/views.test.ts',
-    fault: 'a range that Berth cannot parse counts as no range, and every client is admitted',
-    shows: /it is open to every client/,
-  },
   // Who holds an address
   'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
     file: 'sim/wire.test.ts',
@@ -233,11 +223,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'overlapping source ranges of one Service do not keep the rules out of the kernel': {
-    file: 'net/raw/refusals.test.ts',
-    fault: 'nft refuses overlapping ranges, and therefore the whole transaction: no VIP of the node has rules',
-    shows: /10\.0\.0\.0\/8,10\.1\.0\.0\/16: Refused/,
-  },
   'an address whose rules the kernel refuses does not keep the rules of other addresses out': {
     file: 'net/raw/refusals.test.ts',
     fault: 'a refused element is not isolated: one bad element keeps all rules out',
@@ -263,16 +248,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'net/raw/refusals.test.ts',
     fault: "a peer's hardware address is put into nft's text unchecked",
     shows: /a rule from the heartbeat is in the kernel/,
-  },
-  'a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes': {
-    file: 'net/raw/packets.test.ts',
-    fault: 'a range that Berth cannot parse is left out, and a Service without any other range is open to every client',
-    shows: /a client outside of the range: Answered/,
-  },
-  'source ranges of only the other family mean the same with both hand-offs': {
-    file: 'net/raw/packets.test.ts',
-    fault: 'kube-proxy admits every client, and hand-off NodePort admits none',
-    shows: /NodePort: 'Timeout'\s+- +NodePort: 'Answered'/,
   },
   'a port with hand-off NodePort is served by a node that reports no address of the family': {
     file: 'net/raw/packets.test.ts',

@@ -12,12 +12,12 @@ export const dataPath: readonly Mutation[] = [
     tests: ['unit/dataplane/plan/slots.test.ts'],
   },
   {
-    id: 'ranges-of-the-other-family-admit-all',
-    file: 'dataplane/plan/vip-paths.ts',
-    old: 'const sources = service.sourceRanges.length === 0 ? undefined : ranges;',
-    new: 'const sources = ranges.length === 0 ? undefined : ranges;',
-    consequence: 'A Service that allows only some IPv4 clients is open to all IPv6 clients.',
-    tests: ['unit/dataplane/plan/vip-paths.test.ts'],
+    id: 'unreadable-range-admits-all',
+    file: 'api/source-ranges.ts',
+    old: 'return unreadableRanges.length === 0 ? undefined : [];',
+    new: 'return undefined;',
+    consequence: 'A Service whose source range cannot be read is open to every client.',
+    tests: ['unit/api/source-ranges.test.ts'],
   },
   {
     id: 'leavers-are-remembered-for-ever',

@@ -33,6 +33,7 @@ export function service(name: string, facts: Partial<ServiceView> = {}): Service
     familyPolicy: 'SingleStack',
     local: false,
     sourceRanges: [],
+    unreadableRanges: [],
     selector: '[]',
     ingress: [],
     ingressWriters: [],

@@ -4,6 +4,7 @@ import { formatRange } from '../../addr/range.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import { type HandOff, handOffOf, ipModeOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
+import { admittedFrom } from '../../api/source-ranges.ts';
 import { Memo } from '../../memo/memo.ts';
 import type { Protocol } from '../nft/icmp-error.ts';
 import type { PortPath, VipPath } from './spec.ts';
@@ -90,10 +91,9 @@ export class VipPathReader {
 
 function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {
   const family = familyOf(address);
-  const ranges = service.sourceRanges.filter((range) => range.family === family).map(formatRange);
+  const sources = admittedFrom(service, family)?.map(formatRange);
   return service.ports.map(({ protocol, port }, i) => {
     const nodePort = isRewritten && protocol !== 'SCTP' ? service.nodePorts[i] || undefined : undefined;
-    const sources = service.sourceRanges.length === 0 ? undefined : ranges;
     const { sticky, local, key } = service;
     const facts = { sources, sticky, local: local ? key : undefined };
     return { protocol: protocol.toLowerCase() as Protocol, port, nodePort, ...facts };

@@ -60,7 +60,7 @@ test('with hand-off NodePort a client in a source range is answered, and any oth
   assert.equal(await outcome(), 'Timeout');
 });
 
-promise('a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes', async () => {
+test('a range in a spelling that Kubernetes accepts admits the same clients as in Kubernetes', async () => {
   await loadFor(one({ loadBalancerSourceRanges: ['192.000.002.000/24'] }));
   const outside = await outcome(2_000);
   assert.equal(outside, 'Timeout', `a client outside of the range: ${outside}`);
@@ -76,7 +76,7 @@ const kubeProxy = `table ip proxy {
 
 const removal = 'add table ip proxy\ndelete table ip proxy\n';
 
-promise('source ranges of only the other family mean the same with both hand-offs', async (t) => {
+test('source ranges of only the other family mean the same with both hand-offs', async (t) => {
   t.after(() => nftIn(lab.node, removal));
   const spec = { loadBalancerSourceRanges: ['2001:db8::/32'] };
   nftIn(lab.node, kubeProxy);

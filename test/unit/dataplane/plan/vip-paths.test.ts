@@ -1,10 +1,10 @@
 /** The path of every VIP's packets, from the ledger and the Services. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type IpRange, isRange, parseRange } from '../../../../src/addr/range.ts';
 import type { AllocationView } from '../../../../src/api/allocation.ts';
 import type { HandOff } from '../../../../src/api/hand-off.ts';
 import type { ServiceView } from '../../../../src/api/service.ts';
+import { parseSourceRanges } from '../../../../src/api/source-ranges.ts';
 import type { PortPath } from '../../../../src/dataplane/plan/spec.ts';
 import { VipPathReader } from '../../../../src/dataplane/plan/vip-paths.ts';
 import { entry, service } from '../../fixtures.ts';
@@ -27,7 +27,6 @@ function portsOf(svc: ServiceView, handOff: HandOff = 'KubeProxy', address = vip
   return paths[0]?.ports;
 }
 
-const ranges = (...texts: readonly string[]) => texts.map(parseRange).filter(isRange) as readonly IpRange[];
 const tcp = (nodePort?: number, sources?: readonly string[]): PortPath => {
   return { protocol: 'tcp', port: 80, nodePort, sources, sticky: false, local: undefined, vacant: false };
 };
@@ -70,13 +69,16 @@ test('the ports are those of the Service, and SCTP is never rewritten', () => {
   ]);
 });
 
-test("source ranges of the VIP's family count: if all ranges are of the other family, no client is admitted", () => {
-  const svc = (...texts: readonly string[]) => service('s', { handOff: 'NodePort', sourceRanges: ranges(...texts) });
+test("source ranges of the VIP's family count: if all ranges are of the other family, every client is admitted", () => {
+  const svc = (...texts: readonly string[]) => service('s', { handOff: 'NodePort', ...parseSourceRanges(texts) });
   const rows: readonly [string, readonly string[], string, readonly string[] | undefined][] = [
     ['no ranges', [], vip, undefined],
     ['ranges of both families, VIP of IPv4', ['10.0.0.0/8', '2001:db8::/32'], vip, ['10.0.0.0/8']],
     ['ranges of both families, VIP of IPv6', ['10.0.0.0/8', '2001:db8::/32'], '2001:db8::1', ['2001:db8::/32']],
-    ['ranges of the other family only', ['2001:db8::/32'], vip, []],
+    ['ranges of the other family only', ['2001:db8::/32'], vip, undefined],
+    ['overlapping ranges', ['10.1.0.0/16', '10.0.0.0/8', '10.0.0.0/8'], vip, ['10.0.0.0/8']],
+    ['ranges that touch', ['11.0.0.0/8', '12.0.0.0/8'], vip, ['11.0.0.0-12.255.255.255']],
+    ['all addresses', ['10.0.0.0/8', '0.0.0.0/0'], vip, undefined],
   ];
   for (const [desc, texts, address, sources] of rows) {
     assert.deepEqual(portsOf(svc(...texts), 'KubeProxy', address), [tcp(30_080, sources)], desc);
