@@ -2,6 +2,7 @@
 
 /** The facts of a link on which the decision depends. */
 export interface LinkFacts {
+  readonly name: string;
   /** Hardware address in text. */
   readonly mac: string;
   readonly up: boolean;
@@ -15,16 +16,18 @@ export interface LinkFacts {
  * Why a link carries no announcements:
  * - `NoArp`: it is a tunnel or the loopback;
  * - `NoEthernetAddress`: it has no hardware address of six bytes, or only zeros;
+ * - `UnsupportedName`: nft(8) cannot express its name: a quote, a backslash or a star is in it, or a character beyond ASCII;
  * - `Member`: it belongs to a bond or bridge, which is the link to use;
  * - `Down`: it is not set up;
  * - `NoCarrier`: it is up, but its cable has no signal.
  */
-type UnusableReason = 'NoArp' | 'NoEthernetAddress' | 'Member' | 'Down' | 'NoCarrier';
+type UnusableReason = 'NoArp' | 'NoEthernetAddress' | 'UnsupportedName' | 'Member' | 'Down' | 'NoCarrier';
 
 /** Why this link cannot carry announcements now; undefined if it can. Permanent reasons go before temporary ones. */
-export function unusableReason({ mac, up, carrier, noArp, master }: LinkFacts): UnusableReason | undefined {
+export function unusableReason({ name, mac, up, carrier, noArp, master }: LinkFacts): UnusableReason | undefined {
   if (noArp) return 'NoArp';
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac) || mac === '00:00:00:00:00:00') return 'NoEthernetAddress';
+  if (!/^[!#-)+-[\]-~]+$/.test(name)) return 'UnsupportedName';
   if (master !== undefined) return 'Member';
   if (!up) return 'Down';
   return carrier ? undefined : 'NoCarrier';

@@ -105,9 +105,19 @@ function isResult(value: unknown): boolean {
   return isText(uid) && isCount(term) && words.has(outcome) && isText(detail) && /^[\w.:/-]{0,64}$/.test(detail);
 }
 
+/** Strict, because hardware addresses, link names and addresses become parts of rules and of names. */
 function isLink(value: unknown): boolean {
-  if (!isRecord(value) || !isText(value.name) || !isText(value.mac) || !isListOf(value.addresses, isText)) return false;
+  if (!isRecord(value) || !isLike(/^[^\s/]{1,15}$/, value.name)) return false;
+  if (!isLike(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/, value.mac) || !isListOf(value.addresses, isLinkAddress)) return false;
   return value.blocked === undefined || isListOf(value.blocked, isText);
+}
+
+function isLinkAddress(value: unknown): boolean {
+  return isLike(/^[0-9a-fA-F.:]{2,45}\/\d{1,3}$/, value);
+}
+
+function isLike(form: RegExp, value: unknown): boolean {
+  return isText(value) && form.test(value);
 }
 
 function isIncarnation(value: unknown): value is Fields {

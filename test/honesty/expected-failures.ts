@@ -233,22 +233,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'after a refused change nothing is renewed, and the loaded rules expire after ten minutes',
     shows: /the gate is renewed: it gave false/,
   },
-  'no link name that the kernel allows keeps the rules out of the kernel': {
-    file: 'net/raw/refusals.test.ts',
-    fault: "a link's name is put into nft's text unchanged: a quote or a star in it keeps all rules out",
-    shows: /unexpected string, expecting comma or '\}'/,
-  },
-  'links whose names differ in one character each have a hook for Spread': {
-    file: 'net/raw/refusals.test.ts',
-    fault:
-      'special characters become "_" in the names of chains, so that one of two links (v0.1, v0-1) silently has no chain',
-    shows: /the links that have a hook/,
-  },
-  'the hardware address that a peer reports adds no rule': {
-    file: 'net/raw/refusals.test.ts',
-    fault: "a peer's hardware address is put into nft's text unchecked",
-    shows: /a rule from the heartbeat is in the kernel/,
-  },
   'a port with hand-off NodePort is served by a node that reports no address of the family': {
     file: 'net/raw/packets.test.ts',
     fault: 'there is no address to rewrite to, the packets are dropped silently, and no status reports it',
@@ -299,11 +283,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
     fault: "an endpoint is refused even if it is a node's own address, or if a slice places it on a dead node",
     shows: /only the address of the Pod is refused[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
-  },
-  'a hardware address from a peer is valid, or is put into no rule': {
-    file: 'unit/liveness/hostile.test.ts',
-    fault: 'a hardware address from a heartbeat is put into the text for nft unchecked',
-    shows: /text of a peer in the rules[\s\S]*add chain netdev berth evil/,
   },
   // The chart and the command line
   'the advice for the remains of a load balancer with node addresses leads to an address': {

@@ -30,8 +30,8 @@ export const views: readonly Mutation[] = [
   {
     id: 'any-value-takes-over',
     file: 'api/service.ts',
-    old: "takeOver: metadata.annotations?.[takeOverAnnotation] === 'true',",
-    new: 'takeOver: metadata.annotations?.[takeOverAnnotation] !== undefined,',
+    old: 'takeOver: takeOver !== undefined && parseFlag(takeOver) === true,',
+    new: 'takeOver: takeOver !== undefined,',
     consequence: 'take-over: "false" takes a Service over.',
     tests: ['unit/api/wishes.test.ts'],
   },

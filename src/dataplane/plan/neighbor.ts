@@ -13,10 +13,15 @@ export interface Neighbor {
 
 /** The name of the chain that sends to a neighbor. */
 export function chainTo({ address, link }: Neighbor): string {
-  return chainName('to', address, link);
+  return chainName('to', address, linkWord(link));
 }
 
 /** The name of a chain, a set or a map, from any words: nft allows only letters, digits and a few other characters. */
 export function chainName(...words: readonly string[]): string {
   return words.join('_').replace(/[^A-Za-z0-9_]/g, '_');
+}
+
+/** A link's name for names of chains. Each link has another one: a character that such names cannot have is written as its code. */
+export function linkWord(link: string): string {
+  return link.replace(/[^A-Za-z0-9]/g, (character) => `_${character.charCodeAt(0).toString(16)}`);
 }

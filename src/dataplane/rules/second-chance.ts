@@ -8,7 +8,7 @@
  */
 import type { Dialect } from '../nft/family.ts';
 import { chain, hookChain, mapOf, sum, type TableFragment } from '../nft/fragment.ts';
-import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
+import { chainName, chainTo, linkWord, type Neighbor } from '../plan/neighbor.ts';
 import { chanceOf, type Slot } from '../plan/slots.ts';
 import type { Chances, Spread } from '../plan/spec.ts';
 import { slotExpression, slotMap } from './spread.ts';
@@ -67,7 +67,7 @@ function slotChances(dialect: Dialect, { spread, self, neighborFor }: Spread): S
     ports
       .filter(({ protocol }) => protocol === 'tcp')
       .map(({ port, sticky, table }) => {
-        const name = chainName('chances', table.name, link);
+        const name = chainName('chances', table.name, linkWord(link));
         const to = (slot: Slot) => neighborFor(chanceOf(slot, self) ?? self, vip);
         if (!tables.has(name)) {
           const targets = table.slots.map(to);

@@ -11,7 +11,7 @@ import { type Dialect, dialects } from '../nft/family.ts';
 import { chain, gate, mapOf, setOf, sum, type TableFragment } from '../nft/fragment.ts';
 import { carried, errorElement, errorKey } from '../nft/icmp-error.ts';
 import type { Chain, Collection } from '../nft/ruleset.ts';
-import { chainName, chainTo, type Neighbor } from '../plan/neighbor.ts';
+import { chainName, chainTo, linkWord, type Neighbor } from '../plan/neighbor.ts';
 import { type SlotTable, slotCount } from '../plan/slots.ts';
 import type { Spread, SpreadPort, SpreadVip } from '../plan/spec.ts';
 import { noteTests, testRules } from './spoof-test.ts';
@@ -43,7 +43,7 @@ export function spreadOut(facts: Spread): TableFragment {
   if (links.length === 0) return {};
   const fragments = Object.values(dialects).map((dialect) => ofFamily(dialect, facts));
   const entries = [...links].map((link): [string, Chain] => [
-    chainName('entry', link),
+    chainName('entry', linkWord(link)),
     {
       hook: `type filter hook ingress device "${link}" priority 0`,
       rules: [
@@ -149,7 +149,7 @@ function tablesOf(dialect: Dialect, facts: Spread, spread: readonly SpreadVip[])
 }
 
 function slotsName({ ip }: Dialect, { name }: SlotTable, link: string): string {
-  return chainName('slots', name, link, ip);
+  return chainName('slots', name, linkWord(link), ip);
 }
 
 function chainOf(
@@ -157,5 +157,5 @@ function chainOf(
   { table, link, sticky }: Pick<SpreadPort, 'table' | 'sticky'> & { readonly link: string },
   kind: 'packet' | 'error' = 'packet',
 ): string {
-  return chainName(kind, sticky ? 'client' : 'flow', table.name, link, ip);
+  return chainName(kind, sticky ? 'client' : 'flow', table.name, linkWord(link), ip);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { unusableReason } from '../../../src/announce/usable-link.ts';
 
-const link = { mac: '02:00:00:00:00:01', up: true, carrier: true, noArp: false, master: undefined };
+const link = { name: 'eth0', mac: '02:00:00:00:00:01', up: true, carrier: true, noArp: false, master: undefined };
 
 const rows = [
   { desc: 'an Ethernet link with carrier', change: {}, reason: undefined },
@@ -15,6 +15,9 @@ const rows = [
     change: { mac: Array(20).fill('80').join(':') },
     reason: 'NoEthernetAddress',
   },
+  { desc: 'a VLAN', change: { name: 'bond0.100' }, reason: undefined },
+  { desc: 'a link with a quote in its name', change: { name: 'a"b' }, reason: 'UnsupportedName' },
+  { desc: 'a link with a star in its name', change: { name: 'eth*' }, reason: 'UnsupportedName' },
   { desc: 'a member of a bond', change: { master: 'bond0' }, reason: 'Member' },
   { desc: 'a link set down', change: { up: false, carrier: false }, reason: 'Down' },
   { desc: 'a pulled cable', change: { carrier: false }, reason: 'NoCarrier' },

@@ -9,7 +9,6 @@ import { decodeMessage, encodeMessage } from '../../../src/liveness/codec.ts';
 import type { Message } from '../../../src/liveness/messages.ts';
 import { PeerLinks } from '../../../src/liveness/peer-links.ts';
 import { Peers } from '../../../src/liveness/peers.ts';
-import { promise } from '../../honesty/promise.ts';
 import { fc } from '../../property.ts';
 import { seed } from '../../runner/seed.ts';
 import { extremeOf, knowledge, saidBy } from './voices.ts';
@@ -142,7 +141,7 @@ test("this speaker's own datagrams are decoded", () => {
   );
 });
 
-promise('a hardware address from a peer is valid, or is put into no rule', () => {
+test('a hardware address from a peer is valid, or is put into no rule', () => {
   const beat = JSON.parse(samples.find((text) => text.includes('"kind":"Heartbeat"')) ?? assert.fail());
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:02 } ; add chain netdev berth evil', addresses: [] }];
   const message = decodeMessage(JSON.stringify({ ...beat, links }));

@@ -152,14 +152,14 @@ test('the version of the file stands for these fields', () => {
   assert.deepEqual(
     { version: snapshotVersion, ...fields },
     {
-      version: 4,
+      version: 5,
       allocations:
         'name uid resourceVersion address value pool services sharingKey reservedUntil adopted quarantine moveTo renumber ' +
-        'recorded conflict conditions',
+        'recorded conflict conditions ending',
       services:
         'name uid resourceVersion key namespace created labels isLoadBalancer class requests requestedPools ' +
-        'sharingKey ports nodePorts handOff takeOver sticky families familyPolicy local sourceRanges selector ingress ' +
-        'ingressWriters conditions',
+        'sharingKey ports nodePorts handOff takeOver unclearTakeOver sticky families familyPolicy local sourceRanges ' +
+        'unreadableRanges selector ingress ingressWriters conditions',
       advertisements: 'name uid resourceVersion pools nodeSelectors interfaces distribution',
       nodes: 'name uid resourceVersion labels excluded addresses internalAddresses draining',
       endpointSlices: 'name uid resourceVersion service endpoints',
