@@ -12,6 +12,16 @@ export interface HeldVip {
   readonly address: Ip;
   /** It was never announced before, as far as this node knows. */
   readonly isFirst: boolean;
+  /** The links on which this node holds it. What is heard on another link is no claim to it. */
+  readonly links: readonly string[];
+}
+
+/** A host claims an address, by a frame that arrived on a link; `node` is set if it is a node of the cluster. */
+interface Claim {
+  readonly address: string;
+  readonly mac: string;
+  readonly link: string;
+  readonly node: string | undefined;
 }
 
 /** Whether another host uses a VIP. `proxy` is a host that answers for it because it answers for any address. */
@@ -109,9 +119,9 @@ export class Conflicts {
     }
   }
 
-  /** Does a claim to this address matter here? */
-  isWatched(address: string): boolean {
-    return this.#byAddress.has(address);
+  /** Does a claim to this address, heard on this link, matter here? */
+  isWatched(address: string, link: string): boolean {
+    return this.#byAddress.get(address)?.vip.links.includes(link) === true;
   }
 
   /** The state of a VIP; one that is not watched is clear. */
@@ -119,17 +129,11 @@ export class Conflicts {
     return this.#watched.get(uid)?.state ?? clear;
   }
 
-  /**
-   * A host with this hardware address claims an address; `node` is set if it is a node of the cluster. True if a turn
-   * is due.
-   */
-  heard(
-    claim: { readonly address: string; readonly mac: string; readonly node: string | undefined },
-    now: number,
-  ): boolean {
-    const watched = this.#byAddress.get(claim.address);
-    if (watched === undefined) return false;
-    const { mac, node } = claim;
+  /** A host claims an address. True if a turn is due. */
+  heard(claim: Claim, now: number): boolean {
+    const { address, mac, link, node } = claim;
+    const watched = this.#byAddress.get(address);
+    if (watched === undefined || !watched.vip.links.includes(link)) return false;
     if (this.#proxies.has(mac)) {
       watched.proxy = mac;
       return false;
@@ -171,11 +175,7 @@ export class Conflicts {
     return { probes, defend, hasChanged, nextAt: Number.isFinite(nextAt) ? soonest : undefined };
   }
 
-  #heardWhileAnnounced(
-    watched: Watched,
-    { mac, node }: { readonly mac: string; readonly node: string | undefined },
-    now: number,
-  ): boolean {
+  #heardWhileAnnounced(watched: Watched, { mac, node }: Claim, now: number): boolean {
     const { state } = watched;
     const before = watched.foreign?.mac === mac ? watched.foreign : undefined;
     watched.foreign = { mac, node, since: before?.since ?? now, at: now };

@@ -3,7 +3,7 @@
  * it.
  */
 import type { Ip } from '../addr/ip.ts';
-import { contains, isEdgeOf, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
+import { contains, isEdgeOf, type LinkAddress, numericAddress, parseLinkAddress, subnetOf } from '../addr/subnet.ts';
 import { type AdvertisementView, coversNode, coversPool } from '../api/advertisement.ts';
 import { type AllocationView, wasAnnounced } from '../api/allocation.ts';
 import type { NodeView } from '../api/node.ts';
@@ -11,7 +11,7 @@ import type { ServiceView } from '../api/service.ts';
 import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import { Memo } from '../memo/memo.ts';
-import { isNamedBy, isNamedExactly } from './links.ts';
+import { chosenOf, isNamedBy, isNamedExactly } from './links.ts';
 
 /** Stands for all places that are not nodes: an endpoint there serves too. */
 export const elsewhere = '';
@@ -113,8 +113,9 @@ function desiredFor(entry: AllocationView, { service, cover, eligible }: VipFact
   // A holder goes on announcing it: its silence would not bring an endpoint back.
   if (eligible.size === 0 && recorded === undefined) return { uid, address, reason: 'NoLocalEndpoints' };
   const serves = (node: string) => cover.serves(node, address);
+  const linksOf = (node: string) => cover.linksOf(node, address);
   const before = { wasAnnounced: wasAnnounced(entry), wasTaken: entry.conflict !== undefined };
-  return { uid, address, eligible, serves, recorded, moveTo, advertisements, ...before };
+  return { uid, address, eligible, serves, linksOf, recorded, moveTo, advertisements, ...before };
 }
 
 /** The facts on which the cover of a pool depends, as text. */
@@ -131,6 +132,8 @@ interface Cover {
   /** The eligible nodes with an endpoint of a Service; the same set as long as it does not change. */
   readonly withEndpoint: (service: string, endpointNodes: DesiredVipSnapshot['endpointNodes']) => ReadonlySet<string>;
   readonly serves: (node: string, address: Ip) => boolean;
+  /** The links on which a node would announce an address; undefined: it has not reported its links. */
+  readonly linksOf: (node: string, address: Ip) => readonly string[] | undefined;
 }
 
 function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
@@ -143,11 +146,17 @@ function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): 
     .filter(({ labels }) => advertisements.some((advertisement) => coversNode(advertisement, labels)));
   const eligible = new Set(able.map(({ name }) => name));
   const labelsOf = new Map(nodes.map(({ name, labels }) => [name, labels]));
+  const covering = (node: string) =>
+    advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
   const reach = memoized((node: string) => {
-    const here = advertisements.filter((advertisement) => coversNode(advertisement, labelsOf.get(node) ?? {}));
     const links = linksOf(node);
     // A node that has not reported its links may have the right one: it counts as if it had.
-    return links === undefined ? () => true : reachOf(here, links);
+    return links === undefined ? () => true : reachOf(covering(node), links);
+  });
+  const choice = memoized((node: string) => {
+    const links = linksOf(node)?.map(({ name, addresses }) => ({ name, addresses: parsed(addresses) }));
+    const here = covering(node);
+    return (address: Ip) => links && chosenOf(address, here, links);
   });
   const sets = new Map<string, { readonly key: string; readonly nodes: ReadonlySet<string> }>();
   const withEndpoint: Cover['withEndpoint'] = (service, endpointNodes) => {
@@ -158,7 +167,11 @@ function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): 
     sets.set(service, same);
     return same.nodes;
   };
-  return { advertisements, eligible, withEndpoint, serves: (node, address) => reach(node)(address) };
+  return {
+    ...{ advertisements, eligible, withEndpoint },
+    serves: (node, address) => reach(node)(address),
+    linksOf: (node, address) => choice(node)(address),
+  };
 }
 
 /** Does a node reach an address by its links? The same rule as in `linksFor`. */
@@ -166,13 +179,16 @@ function reachOf(advertisements: readonly AdvertisementView[], links: readonly P
   if (links.some(({ name }) => isNamedExactly(name, advertisements))) return () => true;
   const subnets = links
     .filter(({ name }) => isNamedBy(name, advertisements))
-    .flatMap(({ addresses }) => addresses.map(parseLinkAddress))
-    .filter((own) => own !== undefined)
+    .flatMap(({ addresses }) => parsed(addresses))
     .map(subnetOf);
   return (ip) => {
     const address = numericAddress(ip);
     return subnets.some((subnet) => contains(subnet, address) && !isEdgeOf(subnet, address));
   };
+}
+
+function parsed(addresses: readonly string[]): readonly LinkAddress[] {
+  return addresses.map(parseLinkAddress).filter((own) => own !== undefined);
 }
 
 function shows(service: ServiceView, address: Ip): boolean {

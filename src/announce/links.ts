@@ -4,24 +4,37 @@ import { inSubnet, isEdgeOf, type LinkAddress, numericAddress, subnetOf } from '
 import type { AdvertisementView } from '../api/advertisement.ts';
 import { type LinkFacts, unusableReason } from './usable-link.ts';
 
-/** A link, with the facts on which the choice depends. */
-export interface LinkView extends LinkFacts {
+/** A link that can announce. */
+interface AbleLink {
   readonly name: string;
   readonly addresses: readonly LinkAddress[];
 }
 
-/**
- * The links that announce a VIP: every link that an advertisement names exactly, and the first link, of those that the
- * advertisements allow, with an address in the VIP's subnet. Only an exact name waives the subnet check (for a VLAN
- * without an address). Of two links in one subnet only one answers, or clients would hear two MAC addresses.
- */
+/** A link, with the facts on which the choice depends. */
+export type LinkView = LinkFacts & AbleLink;
+
+/** The links that announce a VIP, of all links of a node: {@link chosenOf} those that can announce. */
 export function linksFor(
   vip: Ip,
   advertisements: readonly AdvertisementView[],
   links: readonly LinkView[],
 ): readonly string[] {
+  const able = links.filter((link) => unusableReason(link) === undefined);
+  return chosenOf(vip, advertisements, able);
+}
+
+/**
+ * The links that announce a VIP, of those that can: every link that an advertisement names exactly, and the first link, of those that the
+ * advertisements allow, with an address in the VIP's subnet. Only an exact name waives the subnet check (for a VLAN
+ * without an address). Of two links in one subnet only one answers, or clients would hear two MAC addresses.
+ */
+export function chosenOf(
+  vip: Ip,
+  advertisements: readonly AdvertisementView[],
+  links: readonly AbleLink[],
+): readonly string[] {
   const patterns = advertisements.flatMap(({ interfaces }) => (interfaces.length === 0 ? ['*'] : interfaces));
-  const usable = links.filter((link) => unusableReason(link) === undefined && !isEdge(vip, link));
+  const usable = links.filter((link) => !isEdge(vip, link));
   const exact = usable.filter(({ name }) => patterns.includes(name));
   const onSubnet = usable.find(
     (link) =>

@@ -106,11 +106,11 @@ export function heldOf(placements: readonly Placement[], { vips }: DesiredVips):
   const desiredVipOf = new Map(vips.map((desiredVip) => [desiredVip.uid, desiredVip]));
   return placements.flatMap((placement): HeldVip[] => {
     if (placement.kind !== 'Announce') return [];
-    const { uid, vip: address, term } = placement;
+    const { uid, vip: address, term, links } = placement;
     const desiredVip = desiredVipOf.get(uid);
     // With a higher term another node has announced the VIP before, even if it could not record that: no probes then.
     const isFirst = desiredVip !== undefined && !desiredVip.wasAnnounced && (term === 1 || desiredVip.wasTaken);
-    return [{ uid, address, isFirst }];
+    return [{ uid, address, isFirst, links }];
   });
 }
 

@@ -103,11 +103,11 @@ export class Verification {
     }
   }
 
-  /** A host with this hardware address answered for an address. */
-  heard(address: string, mac: string): void {
+  /** A host answered for an address. It counts on the link that was probed only. */
+  heard({ address, mac, link }: { readonly address: string; readonly mac: string; readonly link: string }): void {
     const watch = this.#byAddress.get(address);
     const probe = watch?.probe;
-    if (watch === undefined || probe === undefined) return;
+    if (watch === undefined || probe === undefined || watch.target.link !== link) return;
     if (watch.target.macs.includes(mac)) probe.mac ??= mac;
     else probe.other ??= mac;
   }

@@ -11,7 +11,7 @@ export class DecisionCache {
   readonly #self: string;
   readonly #moves = new FlapDamping();
   #vips = new Map<string, Vip>();
-  #uids = new Map<string, string>();
+  #byAddress = new Map<string, Vip>();
   #byUid = new Map<string, HolderDecision>();
   #all: readonly HolderDecision[] = [];
   #waiting = new Map<string, number>();
@@ -51,8 +51,8 @@ export class DecisionCache {
   }
 
   /** The VIP of an address. */
-  uidOf(address: string): string | undefined {
-    return this.#uids.get(address);
+  vipOf(address: string): Vip | undefined {
+    return this.#byAddress.get(address);
   }
 
   /** Has this VIP moved too often? */
@@ -68,7 +68,7 @@ export class DecisionCache {
     for (const { uid } of others) this.#touched.add(uid);
     if (others.length === 0 && vips.length === before.size) return;
     this.#vips = new Map(vips.map((vip) => [vip.uid, vip]));
-    this.#uids = new Map(vips.map(({ uid, address }) => [address, uid]));
+    this.#byAddress = new Map(vips.map((vip) => [vip.address, vip]));
     this.#isOther = true;
   }
 

@@ -19,12 +19,13 @@ import {
   times,
 } from '../liveness/messages.ts';
 import { Outbox } from '../liveness/outbox.ts';
+import { isSameLinks } from '../liveness/peer-links.ts';
 import { Peers, type Reception } from '../liveness/peers.ts';
 import { candidateOf, livingIn, lostIn, ownCandidate, presentIn } from './candidates.ts';
 import { DecisionCache } from './decision-cache.ts';
 import { formerOf, isAllKnown } from './former-claims.ts';
 import { HolderProbes } from './holder-probes.ts';
-import { LinkProbes, type Probe } from './link-probes.ts';
+import { LinkProbes, type Probe, type WireClaim } from './link-probes.ts';
 import { Listening } from './listening.ts';
 import { probeTargetsOf } from './probe-targets.ts';
 import { type Candidate, gainingOf, type HolderDecision, type HolderView, type Vip } from './view.ts';
@@ -141,14 +142,22 @@ export class HolderElector {
     return this.peers.receive(message, path, now);
   }
 
-  /** A host with this hardware address answered for an address. */
-  heardOnWire(address: string, mac: string, now: number): void {
-    this.#linkProbes.answered(address, this.#input?.links ?? [], now);
-    const uid = this.#decisions.uidOf(address);
-    const own = uid === undefined ? undefined : this.claims.get(uid);
+  /** These probes of the last tick could not be sent. */
+  unsent({ vips, links }: { readonly vips: readonly Vip[]; readonly links: readonly string[] }): void {
+    for (const { uid } of vips) this.#holderProbes.unsent(uid);
+    for (const link of links) this.#linkProbes.unsent(link);
+  }
+
+  /** A host answered for an address. That counts only on a link where this node would announce the address. */
+  heardOnWire(claim: WireClaim, now: number): void {
+    this.#linkProbes.answered(claim, this.#input?.links ?? [], now);
+    const vip = this.#decisions.vipOf(claim.address);
+    const own = vip && this.claims.get(vip.uid);
     // Most frames do not matter here: other nodes announce the VIPs that they hold.
-    if (uid === undefined || (own === undefined && !this.#holderProbes.isProbed(uid))) return;
-    const node = this.peers.links.nodeOf(mac);
+    if (vip === undefined || (own === undefined && !this.#holderProbes.isProbed(vip.uid))) return;
+    if (!vip.linksOf(this.#self)?.includes(claim.link)) return;
+    const { uid, address } = vip;
+    const node = this.peers.links.nodeOf(claim.mac);
     this.#holderProbes.answered(address, node, now);
     this.#decisions.touch(uid);
     if (node === undefined || own === undefined || !this.#view?.isolated) return;
@@ -285,8 +294,4 @@ export class HolderElector {
       damped: (uid) => this.#decisions.isDamped(uid, now),
     };
   }
-}
-
-function isSameLinks(a: readonly PeerLink[], b: readonly PeerLink[]): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

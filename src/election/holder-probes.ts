@@ -7,11 +7,13 @@ import type { Vip } from './view.ts';
 interface Probed {
   readonly address: string;
   readonly node: string | undefined;
-  /** When the present row of unanswered probes began; undefined after an answer. */
+  /** When the present row of unanswered probes began; undefined after an answer, and before the first probe is sent. */
   readonly since: number | undefined;
   /** How many probes the row has. */
   readonly count: number;
+  /** When the last one was sent or tried, and how often since the last answer. */
   readonly at: number;
+  readonly tries: number;
   readonly wasAnswered: boolean;
 }
 
@@ -55,10 +57,19 @@ export class HolderProbes {
         since: before?.since ?? now,
         count: (before?.count ?? 0) + 1,
         at: now,
+        tries: (before?.tries ?? 0) + 1,
         wasAnswered: before?.wasAnswered ?? false,
       });
     }
     return first.map(({ vip }) => vip);
+  }
+
+  /** The last probe for this VIP could not be sent: that no host answers it proves nothing. */
+  unsent(uid: string): void {
+    const probed = this.#probed.get(uid);
+    if (probed === undefined) return;
+    const count = Math.max(0, probed.count - 1);
+    this.#probed.set(uid, { ...probed, count, since: count === 0 ? undefined : probed.since });
   }
 
   /** When the next probe is due; undefined if none is. */
@@ -81,7 +92,7 @@ export class HolderProbes {
     if (node !== undefined) this.#answers.set(node, now);
     for (const [uid, probed] of this.#probed) {
       if (probed.address === address)
-        this.#probed.set(uid, { ...probed, since: undefined, count: 0, wasAnswered: true });
+        this.#probed.set(uid, { ...probed, since: undefined, count: 0, tries: 0, wasAnswered: true });
     }
   }
 
@@ -119,9 +130,9 @@ export class HolderProbes {
   }
 }
 
-function pauseAfter({ since, count }: Probed): number {
-  if (since === undefined) return pauseMs.answered;
-  return count < quickProbes ? pauseMs.first : pauseMs.later;
+function pauseAfter({ tries }: Probed): number {
+  if (tries === 0) return pauseMs.answered;
+  return tries < quickProbes ? pauseMs.first : pauseMs.later;
 }
 
 function isProven({ since, count }: Probed, { now, probes, forMs }: Proof): boolean {

@@ -15,6 +15,13 @@ export interface Probe {
   readonly address: Ip;
 }
 
+/** A host with a hardware address claims an address, by a frame that arrived on a link. */
+export interface WireClaim {
+  readonly address: string;
+  readonly mac: string;
+  readonly link: string;
+}
+
 interface Quiet {
   readonly since: number;
   probedAt: number;
@@ -73,13 +80,18 @@ export class LinkProbes {
     return Math.min(this.#missedAt, ...quick.map(({ probedAt }) => probedAt + pauseMs.first));
   }
 
-  /** A host answered for this address. */
-  answered(address: string, links: readonly PeerLink[], now: number): void {
+  /** The last probe on a link could not be sent: that no host answers it proves nothing. */
+  unsent(link: string): void {
+    const quiet = this.#quiet.get(link);
+    if (quiet) quiet.probes = Math.max(0, quiet.probes - 1);
+  }
+
+  /** A host answered for an address of its own link. */
+  answered({ address, link: name }: WireClaim, links: readonly PeerLink[], now: number): void {
     const ip = parseIp(address);
-    for (const link of links) {
-      if (ip === undefined || !this.#quiet.has(link.name) || !isOn(link, ip)) continue;
-      this.#quiet.set(link.name, { since: now, probedAt: now, probes: 0 });
-    }
+    const link = links.find((one) => one.name === name);
+    if (ip === undefined || link === undefined || !this.#quiet.has(name) || !isOn(link, ip)) return;
+    this.#quiet.set(name, { since: now, probedAt: now, probes: 0 });
   }
 }
 

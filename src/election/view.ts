@@ -16,6 +16,8 @@ export interface Vip {
   readonly eligible: ReadonlySet<string>;
   /** Does a node have a link for it, as far as is known? */
   readonly serves: (node: string) => boolean;
+  /** The links on which a node would announce it; undefined: the node has not reported its links. */
+  readonly linksOf: (node: string) => readonly string[] | undefined;
   /** The node to which an administrator wants to move it. */
   readonly moveTo?: string | undefined;
   /** The holder on record in the API server: a copy, which counts only if nothing is heard. */

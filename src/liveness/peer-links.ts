@@ -66,3 +66,8 @@ export class PeerLinks {
     return isSilent ? [...now, ...former] : now;
   }
 }
+
+/** Are both lists of links equal in all that is reported? */
+export function isSameLinks(a: readonly PeerLink[], b: readonly PeerLink[]): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}

@@ -25,6 +25,7 @@ import { Loop } from '../runtime/loop.ts';
 import { AnnouncementReconciler } from './announce/announcement-reconciler.ts';
 import { startAnnouncer } from './announce/announcer.ts';
 import { ConflictWatch } from './announce/conflict-watch.ts';
+import { Hearing } from './announce/hearing.ts';
 import { NeighborProber } from './announce/neighbor-prober.ts';
 import { ProxyWatch } from './announce/proxy-watch.ts';
 import { StatusReporter } from './announce/status-reporter.ts';
@@ -143,6 +144,7 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   return {
     ...sources,
     ...announcing,
+    hearing: new Hearing(),
     transport,
     livenessLog,
     tester,

@@ -8,6 +8,7 @@ import type { Loop } from '../runtime/loop.ts';
 import type { AnnouncementReconciler } from './announce/announcement-reconciler.ts';
 import type { Announcer } from './announce/announcer.ts';
 import type { ConflictWatch } from './announce/conflict-watch.ts';
+import type { Hearing } from './announce/hearing.ts';
 import type { NeighborProber } from './announce/neighbor-prober.ts';
 import { logChanges } from './announce/placement-log.ts';
 import type { ProxyWatch } from './announce/proxy-watch.ts';
@@ -24,13 +25,15 @@ import type { SnapshotFile } from './snapshot-file.ts';
 
 /** The parts that decide which node holds a VIP. */
 interface ElectionParts {
-  readonly announcer: Pick<Announcer, 'stalled' | 'heard' | 'repeat'>;
+  readonly announcer: Pick<Announcer, 'stalled' | 'repeat'>;
+  readonly hearing: Hearing;
   readonly runner: ElectionRunner;
   readonly transport: PeerTransport;
 }
 
 /** The parts that announce the VIPs that this node holds. */
 interface AnnouncingParts extends ElectionParts {
+  readonly announcer: Pick<Announcer, 'stalled' | 'heard' | 'repeat'>;
   readonly log: Logger;
   readonly desired: DesiredState;
   readonly prober: NeighborProber;
@@ -60,20 +63,22 @@ interface SpeakerParts extends AnnouncingParts {
 const relinkMs = 1_000;
 
 /** Connects the election to the peers and to the packet worker. */
-export function wireElection({ announcer, runner, transport }: ElectionParts): void {
+export function wireElection({ announcer, hearing, runner, transport }: ElectionParts): void {
   transport.received.to(runner.receive);
   announcer.stalled.to(runner.decideNow);
-  announcer.heard.to(runner.heardOnWire);
+  hearing.heard.to(runner.heardOnWire);
   runner.reasserted.to((vips) => announcer.repeat(vips.map(({ address }) => address)));
 }
 
 /** Connects the desired state and the election to the announcements, and to the reports on them. */
 export function wireAnnouncing(parts: AnnouncingParts): void {
-  const { log, announcer, runner, transport, desired, prober, conflicts, proxy, verifier, reconciler } = parts;
+  const { log, announcer, hearing, runner, transport, desired, prober, conflicts, proxy, verifier, reconciler } = parts;
   const { reporter, takeovers } = parts;
   wireElection(parts);
-  announcer.heard.to(conflicts.heard);
-  announcer.heard.to(verifier.heard);
+  announcer.heard.to(hearing.take);
+  hearing.heard.to(conflicts.heard);
+  hearing.heard.to(verifier.heard);
+  desired.changed.to(({ links }) => hearing.observe(links));
   desired.changed.to(({ links }) => prober.observe(links));
   desired.changed.to(verifier.observe);
   desired.changed.to(({ addresses }) =>
@@ -96,13 +101,25 @@ export function wireAnnouncing(parts: AnnouncingParts): void {
 
 /** Connects all parts of the speaker. `fail` ends it. */
 export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): void {
-  const { announcer, runner, transport, livenessLog, dataplane, tester, snapshot, changed, unreachable, loop } = parts;
+  const {
+    announcer,
+    hearing,
+    runner,
+    transport,
+    livenessLog,
+    dataplane,
+    tester,
+    snapshot,
+    changed,
+    unreachable,
+    loop,
+  } = parts;
   wireAnnouncing(parts);
   changed.to(loop.trigger);
   unreachable.to(snapshot.use);
   announcer.linkFailed.to(() => loop.triggerIn(relinkMs));
   announcer.threadFailed.to(fail);
-  announcer.heard.to(dataplane.heard);
+  hearing.heard.to(dataplane.heard);
   transport.failed.to(fail);
   runner.linksChanged.to(() => livenessLog.noteNoInboundTraffic(runner.noInboundTraffic));
   runner.linksChanged.to(loop.trigger);

@@ -112,11 +112,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the HMAC is computed before all cheaper checks, and Pods can reach the port',
     shows: /signatures over ten datagrams from no speaker\s+\d+ !== 0/,
   },
-  'a VIP is not taken over from a node that could not be probed': {
-    file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'a probe that was never sent counts as sent and unanswered: behind a firewall every node holds every VIP',
-    shows: /taken over although no probe was sent\s+true !== false/,
-  },
   'the only living node continues to announce when a Pod starts on it and adds a link': {
     file: 'unit/speaker/announce/own-links.test.ts',
     fault: 'any new interface makes a node that hears no peer listen for half a second',
@@ -129,11 +124,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /claims of 5\d{3} bytes, results of 18\d\d/,
   },
   // The wire and the links
-  "a frame on a link other than the VIP's own is no claim to the VIP": {
-    file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'a claim carries no link: a frame of a Pod on its own link counts as one on the link of the VIP',
-    shows: /taken because of a frame of a Pod on its own link/,
-  },
   'a host that answers for four addresses of a pool is not taken for a proxy: none of them is announced': {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'a host that answered for three addresses is taken for a proxy, and its answers are ignored',
@@ -143,11 +133,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'unit/speaker/announce/heard.test.ts',
     fault: 'an adopted address is announced without a probe: two clusters may announce the same one',
     shows: /announced although another host answers for it\s+true !== false/,
-  },
-  "a node's own frame that arrives on its second link is no claim of another host": {
-    file: 'unit/speaker/announce/heard.test.ts',
-    fault: 'a node with two links in one segment reports its own announcement as a foreign claim',
-    shows: /kind: 'Contested',[\s\S]*mac: '02:00:00:00:00:01'/,
   },
   "a stand-in answers with the hardware address of the VIP's link": {
     file: 'unit/speaker/announce/own-links.test.ts',
@@ -185,32 +170,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault:
       "a host that answers for three of the pool's addresses is taken for a proxy: the fourth address is announced as well",
     shows: /is announced, and [0-9a-f:]{17}, a MAC of no node, answers for it/,
-  },
-  'a node does not take its own second link for another host': {
-    file: 'net/nics.test.ts',
-    fault:
-      'a node with two links in one segment receives its own gratuitous ARP on the second one, and reports a foreign claim',
-    shows: /frames of the first link count as a claim on the second one/,
-  },
-  'gratuitous ARP for a VIP in another segment is no claim to it': {
-    file: 'net/nics.test.ts',
-    fault: "a received claim has no link, so a claim in any segment counts as one in the VIP's segment",
-    shows: /a claim in another segment is believed/,
-  },
-  'before a takeover the VIP is probed on the link that is named for it': {
-    file: 'net/nics.test.ts',
-    fault: 'if no link has an address in the subnet of a VIP, no probe is sent, and the silence counts as a result',
-    shows: /the VIP is taken over without a probe/,
-  },
-  'gratuitous ARP of a Pod on a bridge is no claim to the VIP': {
-    file: 'net/pod-links.test.ts',
-    fault: 'gratuitous ARP that a Pod sends on the bridge of its node counts as if it came from the network of the VIP',
-    shows: /a Pod on a bridge is believed/,
-  },
-  'gratuitous ARP of a Pod on a routed link is no claim to the VIP': {
-    file: 'net/pod-links.test.ts',
-    fault: 'gratuitous ARP that a Pod sends on its own routed link counts as if it came from the network of the VIP',
-    shows: /a Pod on a routed link is believed/,
   },
   'links of Pods cost no packet sockets': {
     file: 'net/pod-links.test.ts',

@@ -13,6 +13,7 @@ import { Loop } from '../../src/runtime/loop.ts';
 import { AnnouncementReconciler } from '../../src/speaker/announce/announcement-reconciler.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
 import { ConflictWatch } from '../../src/speaker/announce/conflict-watch.ts';
+import { Hearing } from '../../src/speaker/announce/hearing.ts';
 import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
 import { ProxyWatch } from '../../src/speaker/announce/proxy-watch.ts';
 import { StatusReporter } from '../../src/speaker/announce/status-reporter.ts';
@@ -89,7 +90,7 @@ const announcing = { informers, desired, runner, announcer, prober, conflicts, p
 const reconciler = new AnnouncementReconciler(announcing);
 const writer = { record: nothing };
 const reporter = new StatusReporter({ ...announcing, writer, blockedOn: noNodes, spreadOf: nothing });
-wireAnnouncing({ ...announcing, transport, reconciler, reporter, takeovers: new Takeovers() });
+wireAnnouncing({ ...announcing, hearing: new Hearing(), transport, reconciler, reporter, takeovers: new Takeovers() });
 const loop = new Loop({ log, resyncMs: 5_000, pass: async () => desired.observe() });
 changed.to(loop.trigger);
 announcer.linkFailed.to(() => loop.triggerIn(1_000));

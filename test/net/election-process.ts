@@ -9,6 +9,7 @@ import { openLinkMonitor } from '../../src/linux/link-monitor.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startAnnouncer } from '../../src/speaker/announce/announcer.ts';
+import { Hearing } from '../../src/speaker/announce/hearing.ts';
 import { NeighborProber } from '../../src/speaker/announce/neighbor-prober.ts';
 import { ElectionRunner, newIncarnation } from '../../src/speaker/election/election-runner.ts';
 import { PeerTransport } from '../../src/speaker/election/peer-transport.ts';
@@ -42,7 +43,10 @@ const runner = new ElectionRunner({
   ...{ node: self, incarnation: newIncarnation(), claims: [], workerAgeMs: announcer.workerAgeMs },
   ports: { clock: systemClock, send: transport.send, probe: prober.probe },
 });
-wireElection({ announcer, runner, transport });
+const hearing = new Hearing();
+hearing.observe([link]);
+announcer.heard.to(hearing.take);
+wireElection({ announcer, hearing, runner, transport });
 announcer.stalled.to(() => say({ kind: 'stalled' }));
 runner.decided.to(() => {
   const { decisions } = runner;
@@ -68,7 +72,16 @@ function begin(): void {
     linkTo: (address) => links.find((one) => one.addresses.some((own) => inSubnet(address as Ip, own)))?.name,
   });
   runner.observe({
-    vips: [{ uid: 'uid-1', address: vip as Ip, eligible, serves: () => true, recorded: { node: 'n1', term: 1 } }],
+    vips: [
+      {
+        uid: 'uid-1',
+        address: vip as Ip,
+        eligible,
+        serves: () => true,
+        linksOf: () => [link.name],
+        recorded: { node: 'n1', term: 1 },
+      },
+    ],
     nodes: new Map(Object.keys(nodes).map((node) => [node, { draining: false }])),
     links: links.map((one) => ({
       ...one,

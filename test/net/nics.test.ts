@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../src/addr/ip.ts';
-import { promise } from '../honesty/promise.ts';
 import { requestFor, solicitationFor } from './frame-lab.ts';
 import { writeSysctl } from './namespaces.ts';
 import { createNode, type LanHost } from './nic-lab.ts';
@@ -45,7 +44,7 @@ test('of two links in a segment one answers for a VIP, and the other one does on
   assert.equal((await lan.ask(requestFor(vip), vip)).senderMac, macs[1]);
 });
 
-promise('a node does not take its own second link for another host', async (t) => {
+test('a node does not take its own second link for another host', async (t) => {
   const { lan, speaker } = await twoInOneSegment(t);
   // The speaker announces the VIP in two forms, several times in the first seconds.
   const told = () => lan.seen().filter(({ arp }) => arp?.senderIp === vip && arp.targetIp === vip).length;
@@ -79,7 +78,7 @@ test('with two segments each VIP is answered in its own segment', async (t) => {
   }
 });
 
-promise('gratuitous ARP for a VIP in another segment is no claim to it', async (t) => {
+test('gratuitous ARP for a VIP in another segment is no claim to it', async (t) => {
   const { lan, other, speaker } = await twoSegments(t);
   const conflict = await speaker.conflictAfter(vip, () => other.claim(vip), lan);
   assert.equal(conflict, 'none', 'a claim in another segment is believed');
@@ -125,7 +124,7 @@ test('a node whose IPv6 address is a /128 announces on a named link, and reports
   assert.match(`${(await unnamed.status()).vips[0]?.reason}`, /^No/);
 });
 
-promise('before a takeover the VIP is probed on the link that is named for it', async (t) => {
+test('before a takeover the VIP is probed on the link that is named for it', async (t) => {
   const { lab, lan } = await withoutNetwork(t);
   // The other node exists, and no heartbeat ever came from it: there may be a firewall between.
   const peers = { n2: ['fd99::1' as Ip] };

@@ -118,12 +118,12 @@ test('a VIP is announced on the link of its own network, and not answered on the
   assert.ok((await linksTold()).links.some(({ name, mac }) => name === 'v0' && mac === nodeMac));
 });
 
-promise('gratuitous ARP of a Pod on a bridge is no claim to the VIP', async () => {
+test('gratuitous ARP of a Pod on a bridge is no claim to the VIP', async () => {
   const conflict = await speaker.conflictAfter(ofBridged, () => bridged.claim(ofBridged), lan);
   assert.equal(conflict, 'none', 'a Pod on a bridge is believed');
 });
 
-promise('gratuitous ARP of a Pod on a routed link is no claim to the VIP', async () => {
+test('gratuitous ARP of a Pod on a routed link is no claim to the VIP', async () => {
   const conflict = await speaker.conflictAfter(ofRouted, () => routed.claim(ofRouted), lan);
   assert.equal(conflict, 'none', 'a Pod on a routed link is believed');
 });

@@ -2,6 +2,7 @@
  * A host on the network that is no node. It has no key, so it cannot make a datagram. It can resend the datagrams that it has seen, at any
  * time, on any path and to any node. It can also claim an address.
  */
+import type { ApiVip } from './api.ts';
 import type { Random } from './random.ts';
 import type { Schedule } from './schedule.ts';
 import type { Datagram, SimSpeaker } from './speaker.ts';
@@ -65,13 +66,13 @@ export class Adversary {
   }
 
   /** Claims a VIP for a while, with gratuitous frames to all nodes, and with answers to probes. */
-  claim(uid: string, address: string, forMs: number): void {
+  claim({ uid, address, link }: Pick<ApiVip, 'uid' | 'address' | 'link'>, forMs: number): void {
     const { random, speakers, strangers } = this.#parts;
     strangers.set(uid, mac);
     this.#in(forMs, () => strangers.delete(uid));
     for (let at = 0; at < forMs; at += random.between(20, 300)) {
       this.#in(at, () => {
-        for (const speaker of speakers.values()) speaker.heardOnWire(address, mac);
+        for (const speaker of speakers.values()) speaker.heardOnWire({ address, mac, link });
       });
     }
   }

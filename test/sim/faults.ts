@@ -160,10 +160,10 @@ const faults = {
   claim: {
     weight: 1,
     run: (cluster) => {
-      const { uid, address } = cluster.random.pick(cluster.api.snapshot.vips);
+      const vip = cluster.random.pick(cluster.api.snapshot.vips);
       const ms = cluster.random.between(200, 5_000);
-      cluster.adversary.claim(uid, address, ms);
-      return `a host claims ${uid} for ${Math.round(ms)} ms`;
+      cluster.adversary.claim(vip, ms);
+      return `a host claims ${vip.uid} for ${Math.round(ms)} ms`;
     },
   },
   newVip: {

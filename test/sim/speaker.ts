@@ -1,10 +1,12 @@
 /** A speaker of the simulation: the real election runner, on a virtual clock and virtual sockets. */
 import assert from 'node:assert/strict';
+import type { WireClaim } from '../../src/election/link-probes.ts';
 import type { HolderDecision, Vip } from '../../src/election/view.ts';
 import { decodeMessage, encodeMessage } from '../../src/liveness/codec.ts';
 import type { Claim, Message, PeerLink } from '../../src/liveness/messages.ts';
 import type { Cancel, Clock } from '../../src/runtime/clock.ts';
 import { ElectionRunner } from '../../src/speaker/election/election-runner.ts';
+import type { WireProbe } from '../../src/speaker/election/wire-probes.ts';
 import type { Api, ApiVip, Snapshot } from './api.ts';
 import type { Fabric } from './fabric.ts';
 import type { Answer, Meter } from './meter.ts';
@@ -196,8 +198,8 @@ export class SimSpeaker {
     else if (this.#queue.length < mostQueued) this.#queue.push({ datagram, path });
   }
 
-  heardOnWire(address: string, mac: string): void {
-    if (this.isUp) this.runner?.heardOnWire(address, mac);
+  heardOnWire(claim: WireClaim): void {
+    if (this.isUp) this.runner?.heardOnWire(claim);
   }
 
   /** The hardware address with which the speaker answers for a VIP. */
@@ -210,7 +212,11 @@ export class SimSpeaker {
     const runner = new ElectionRunner({
       ...{ node: this.name, incarnation: this.#around.random.incarnation(), claims },
       workerAgeMs: () => this.workerAgeMs,
-      ports: { clock: this.#clock(), send: this.#send, probe: (addresses) => addresses.forEach(this.#probe) },
+      ports: {
+        clock: this.#clock(),
+        send: this.#send,
+        probe: (probes) => probes.filter((probe) => !this.#probe(probe)),
+      },
     });
     runner.decided.to(() => this.#show());
     runner.reasserted.to((vips) => {
@@ -279,7 +285,7 @@ export class SimSpeaker {
       if (node === this.name) return fabric.hasCarrier(node, link) && !this.runner?.noInboundTraffic.has(link);
       return this.runner?.linksOf(node)?.some(({ name }) => name === link) ?? true;
     };
-    return { uid, address, eligible, recorded, moveTo, serves };
+    return { uid, address, eligible, recorded, moveTo, serves, linksOf: () => [link] };
   }
 
   #send = (to: string, message: Message): void => {
@@ -293,27 +299,30 @@ export class SimSpeaker {
     }
   };
 
-  /** Probes an address on the link of its subnet: a VIP, or a node's own address. */
-  #probe = (address: string): void => {
+  /** Probes an address: a VIP, or a node's own address. Returns whether a probe was sent: only a link that has carrier sends. */
+  #probe = ({ address, links }: WireProbe): boolean => {
     const vip = [...this.#vips.keys()].find((one) => one.address === address);
-    if (vip) this.#probeVip(vip);
-    else for (const link of this.#around.links) this.#probeNode(link, address);
+    const on = links.filter((link) => this.#around.fabric.hasCarrier(this.name, link));
+    for (const link of on) {
+      if (vip === undefined) this.#probeNode(link, address);
+      else if (vip.link === link) this.#probeVip(vip);
+    }
+    return on.length > 0;
   };
 
-  /** Sends a broadcast request on a link that has carrier. Every host that answers for the VIP at its arrival sends a reply. */
+  /** Sends a broadcast request. Every host that answers for the VIP at its arrival sends a reply. */
   #probeVip({ uid, address, link }: ApiVip): void {
     const { schedule, fabric, speakers, strangers } = this.#around;
-    if (!fabric.hasCarrier(this.name, link)) return;
     schedule.in(fabric.latencyMs(), () => {
       const stranger = strangers.get(uid);
       if (stranger !== undefined && fabric.carries(this.name, 'stranger', link) && !fabric.isLost()) {
-        schedule.in(fabric.latencyMs(), () => this.heardOnWire(address, stranger));
+        schedule.in(fabric.latencyMs(), () => this.heardOnWire({ address, mac: stranger, link }));
       }
       for (const other of speakers.values()) {
         if (other === this || !fabric.carries(this.name, other.name, link) || fabric.isLost()) continue;
         const mac = other.answerFor(uid);
         if (mac === undefined || !fabric.carries(other.name, this.name, link) || fabric.isLost()) continue;
-        schedule.in(fabric.latencyMs(), () => this.heardOnWire(address, mac));
+        schedule.in(fabric.latencyMs(), () => this.heardOnWire({ address, mac, link }));
       }
     });
   }
@@ -325,7 +334,7 @@ export class SimSpeaker {
       if (other === this || !other.#hasPower || other.addressOn(link) !== address) continue;
       if (!fabric.carries(this.name, other.name, link) || !fabric.carries(other.name, this.name, link)) return;
       if (fabric.isLost()) return;
-      schedule.in(2 * fabric.latencyMs(), () => this.heardOnWire(address, other.macOn(link)));
+      schedule.in(2 * fabric.latencyMs(), () => this.heardOnWire({ address, mac: other.macOn(link), link }));
     }
   }
 
@@ -369,7 +378,7 @@ export class SimSpeaker {
         if (fabric.carries(this.name, 'client', vip.link)) onGarp(uid, mac);
         for (const other of speakers.values()) {
           if (other === this || !fabric.carries(this.name, other.name, vip.link) || fabric.isLost()) continue;
-          schedule.in(fabric.latencyMs(), () => other.heardOnWire(vip.address, mac));
+          schedule.in(fabric.latencyMs(), () => other.heardOnWire({ address: vip.address, mac, link: vip.link }));
         }
       });
     }

@@ -12,6 +12,7 @@ import { claimedIpOf, claimedMacOf, ndpFrameLength } from '../../wire/ndp.ts';
 import { errnoName } from '../libc.ts';
 import { openReceiveSocket, readQueueDrops } from '../packet-socket.ts';
 import { arpForThisHost, ndpForThisHost } from '../socket-filter.ts';
+import { ClaimBudget } from './claim-budget.ts';
 import { frameBatch } from './frame-batch.ts';
 import { type CounterName, counterNames, monotonicMs } from './responder-memory.ts';
 import type { HeardClaim, LinkFailure, LinkTable } from './responder-messages.ts';
@@ -21,6 +22,8 @@ interface OpenSocket {
   readonly name: string;
   readonly index: number;
   readonly fd: number;
+  /** What it may report of other hosts. */
+  readonly budget: ClaimBudget;
 }
 
 /** A socket, with the VIPs that are answered on it: ARP for IPv4, Neighbor Discovery for IPv6. */
@@ -33,18 +36,18 @@ const batchSize = 32;
 /** More than the buffer of a socket holds. The limit ends the loop during a flood. */
 const drainBatches = 128;
 
-/** The most claims of other hosts that are reported per second. */
-const claimsPerSecond = 500;
-
 /** The position of each counter in the shared memory. */
 const positionOf = Object.fromEntries(counterNames.map((name, i) => [name, i])) as Record<CounterName, number>;
 
-/** Opens the socket for a table. `fd` is the open socket of the same link and family, if there is one. Throws like `openReceiveSocket`. */
-export function openAnswering(table: LinkTable, fd?: number): AnsweringSocket {
+/** Opens the socket for a table. `open` is the open socket of the same link and family, if there is one. Throws like `openReceiveSocket`. */
+export function openAnswering(table: LinkTable, open?: AnsweringSocket): AnsweringSocket {
   const { name, index, mac, family, vips, macs } = table;
+  const filter = family === 'IPv4' ? arpForThisHost : ndpForThisHost;
+  const socket = { name, index, mac, fd: open?.fd ?? openReceiveSocket(table, filter) };
+  const budget = open?.budget ?? new ClaimBudget();
   return family === 'IPv4'
-    ? { name, index, mac, family, vips: withMacs(vips, macs), fd: fd ?? openReceiveSocket(table, arpForThisHost) }
-    : { name, index, mac, family, vips, macs, fd: fd ?? openReceiveSocket(table, ndpForThisHost) };
+    ? { ...socket, budget, family, vips: withMacs(vips, macs) }
+    : { ...socket, budget, family, vips, macs };
 }
 
 function withMacs(vips: Int32Array, macs: Uint8Array): ReadonlyMap<number, Uint8Array> {
@@ -75,8 +78,8 @@ export function createAnswerer(options: AnswererOptions): (socket: AnsweringSock
   const { onHeard } = options;
   const reportArp = claimReporter(onHeard, (frame) => ({ address: senderIpOf(frame), mac: senderMacOf(frame) }));
   const reportNdp = claimReporter(onHeard, (frame) => ({ address: claimedIpOf(frame), mac: claimedMacOf(frame) }));
-  const toArp = withReports(respondToArp, reportArp);
-  const toNdp = withReports(respondToNdp, reportNdp);
+  const toArp = withReports<ArpLink & OpenSocket>(respondToArp, reportArp);
+  const toNdp = withReports<NdpLink & OpenSocket>(respondToNdp, reportNdp);
   const arp = answererFor(toArp, { snapLength: arpForThisHost.snapLength, replyLength: arpFrameLength });
   const ndp = answererFor(toNdp, { snapLength: ndpForThisHost.snapLength, replyLength: ndpFrameLength });
   return (socket) => (socket.family === 'IPv4' ? arp(socket, options) : ndp(socket, options));
@@ -99,37 +102,31 @@ export function createDiscarder(counts: Float64Array): (socket: AnsweringSocket)
 /** A responder that also reports the claims of other hosts. */
 function withReports<Link>(
   respond: (link: Link, exchange: Exchange) => FrameOutcome,
-  report: (frame: Uint8Array) => void,
+  report: (link: Link, frame: Uint8Array) => void,
 ): (link: Link, exchange: Exchange) => FrameOutcome {
   return (link, exchange) => {
     const outcome = respond(link, exchange);
-    if (outcome === 'NotRequest' || outcome === 'ForeignClaim') report(exchange.request);
+    if (outcome === 'NotRequest' || outcome === 'ForeignClaim') report(link, exchange.request);
     return outcome;
   };
 }
 
-/** Reports the claims of other hosts to the main thread, which decides about them. The rate is limited. */
+/** Reports the claims of other hosts to the main thread, which decides about them, within the budget of each link. */
 function claimReporter(
   onHeard: (claim: HeardClaim) => void,
-  claimOf: (frame: Uint8Array) => HeardClaim,
-): (frame: Uint8Array) => void {
-  let windowStart = 0;
-  let claims = 0;
-  return (frame) => {
-    const now = monotonicMs();
-    if (now - windowStart >= 1000) {
-      windowStart = now;
-      claims = 0;
-    }
-    if (claims++ < claimsPerSecond) onHeard(claimOf(frame));
+  claimOf: (frame: Uint8Array) => Omit<HeardClaim, 'link'>,
+): (socket: OpenSocket, frame: Uint8Array) => void {
+  return ({ name, budget }, frame) => {
+    const claim = claimOf(frame);
+    if (budget.allows(claim, monotonicMs())) onHeard({ ...claim, link: name });
   };
 }
 
 /** An answerer for one protocol. All replies of a protocol have the same length. */
-function answererFor<Link>(
+function answererFor<Link extends OpenSocket>(
   respond: (link: Link, exchange: Exchange) => FrameOutcome,
   { snapLength, replyLength }: { readonly snapLength: number; readonly replyLength: number },
-): (socket: Link & OpenSocket, options: AnswererOptions) => LinkFailure | undefined {
+): (socket: Link, options: AnswererOptions) => LinkFailure | undefined {
   const requests = frameBatch(batchSize, snapLength);
   const replies = frameBatch(batchSize, replyLength);
   const exchange: Exchange = { request: new Uint8Array(0), reply: new Uint8Array(0), length: 0 };

@@ -34,7 +34,7 @@ const statisticsMs = 1000;
 const { memory: buffer, wakeFd } = workerData as WorkerStart;
 const memory = viewMemory(buffer);
 const isLate = () => performance.now() - wokeAtMs > lateMs;
-const onHeard = (claim: HeardClaim) => post({ kind: 'Heard', ...claim });
+const onHeard = (claim: HeardClaim) => post({ kind: 'Heard', claim });
 const answer = createAnswerer({ counts: memory.counts, onHeard, isLate });
 const discard = createDiscarder(memory.counts);
 const wakeBytes = new Uint8Array(8);
@@ -132,7 +132,7 @@ function keyOf({ name, index, family }: Pick<LinkTable, 'name' | 'index' | 'fami
 
 function withTable(open: AnsweringSocket | undefined, table: LinkTable): AnsweringSocket | undefined {
   try {
-    return openAnswering(table, open?.fd);
+    return openAnswering(table, open);
   } catch (error) {
     const { code = 'Unknown', message } = error as NodeJS.ErrnoException;
     post({ kind: 'LinkFailed', failure: { link: table.name, code, message } });

@@ -35,10 +35,15 @@ export interface LinkFailure {
   readonly message: string;
 }
 
-/** A host claims an address for its hardware address, by a reply or an unsolicited message. */
+/**
+ * A host claims an address for its hardware address, by a reply or an unsolicited message. It is evidence about the link on which the frame
+ * arrived, and about no other one.
+ */
 export interface HeardClaim {
   readonly address: Ip;
   readonly mac: string;
+  /** The name of that link. */
+  readonly link: string;
 }
 
 /**
@@ -49,7 +54,7 @@ export type FromWorker =
   | { readonly kind: 'Applied'; readonly number: number }
   | { readonly kind: 'Ready' }
   | { readonly kind: 'Stalled'; readonly number: number; readonly ms: number }
-  | ({ readonly kind: 'Heard' } & HeardClaim)
+  | { readonly kind: 'Heard'; readonly claim: HeardClaim }
   | { readonly kind: 'LinkFailed'; readonly failure: LinkFailure };
 
 /** The start parameters of the worker. */

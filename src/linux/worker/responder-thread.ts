@@ -102,7 +102,7 @@ function threadOf(
   worker.on('message', (message: FromWorker) => {
     if (message.kind === 'Applied') complete(message.number, 'InEffect');
     if (message.kind === 'LinkFailed') options.onLinkFailed(message.failure);
-    if (message.kind === 'Heard') options.onHeard?.(message);
+    if (message.kind === 'Heard') options.onHeard?.(message.claim);
     if (message.kind === 'Stalled') confirm(message);
   });
   worker.on('error', options.onThreadFailed);

@@ -3,6 +3,7 @@ import type { Ip } from '../../addr/ip.ts';
 import { openFrameSender } from '../../linux/frame-sender.ts';
 import { SolicitedGroups } from '../../linux/solicited-groups.ts';
 import type { ResponderCounters } from '../../linux/worker/responder-memory.ts';
+import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import { type LinkVips, startResponder } from '../../linux/worker/responder-thread.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -13,7 +14,7 @@ export interface Announcer {
   /** A link failed: nothing is answered or sent on it until the next `apply`. */
   readonly linkFailed: Emitter;
   /** A frame showed that another host answers for an address, or uses it as its own. */
-  readonly heard: Emitter<[address: string, mac: string]>;
+  readonly heard: Emitter<[claim: HeardClaim]>;
   /** This process may have been paused. A receiver must decide again, and call `apply` with the result, before it returns. */
   readonly stalled: Emitter;
   /** The packet worker ended by a program error. */
@@ -48,7 +49,7 @@ export async function startAnnouncer(
 ): Promise<Announcer> {
   const events = {
     linkFailed: new Emitter(),
-    heard: new Emitter<[address: string, mac: string]>(),
+    heard: new Emitter<[claim: HeardClaim]>(),
     stalled: new Emitter(),
     threadFailed: new Emitter<[error: Error]>(),
   };
@@ -62,7 +63,7 @@ export async function startAnnouncer(
       log.warn({ link, reason: code, message }, 'cannot answer requests on a link');
       linkFailed();
     },
-    onHeard: ({ address, mac }) => events.heard.emit(address, mac),
+    onHeard: events.heard.emit,
     onStalled: (ms) => {
       log.warn({ ms: Math.round(ms) }, 'packet worker was paused');
       events.stalled.emit();

@@ -1,5 +1,6 @@
 /** Detects other hosts that use this node's VIPs: runs the conflict detector on the real clock. */
 import { type ConflictState, Conflicts, type HeldVip } from '../../announce/conflict-detector.ts';
+import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 
@@ -38,11 +39,12 @@ export class ConflictWatch {
   }
 
   /** A host claims an address. */
-  heard = (address: string, mac: string): void => {
+  heard = (claim: HeardClaim): void => {
+    const { address, mac, link } = claim;
     // Most frames on a link are about other addresses, and to find the node by its hardware address takes time.
-    if (!this.#conflicts.isWatched(address)) return;
+    if (!this.#conflicts.isWatched(address, link)) return;
     const node = this.#options.nodeOf(mac);
-    if (this.#conflicts.heard({ address, mac, node }, performance.now())) this.#step(true);
+    if (this.#conflicts.heard({ ...claim, node }, performance.now())) this.#step(true);
   };
 
   /** Ends the watch. */

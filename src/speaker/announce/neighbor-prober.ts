@@ -8,6 +8,7 @@ import { arpOperation, encodeArp } from '../../wire/arp.ts';
 import { broadcastMac } from '../../wire/ethernet.ts';
 import { groupMac, ipv6TextAt, solicitedNodeGroup, unspecified } from '../../wire/ipv6.ts';
 import { encodeNdp, ndpType } from '../../wire/ndp.ts';
+import type { WireProbe } from '../election/wire-probes.ts';
 
 type ProbedLink = Pick<Link, 'name' | 'index' | 'mac'> & { readonly addresses: readonly { readonly address: Ip }[] };
 
@@ -17,11 +18,13 @@ const noMac = '00:00:00:00:00:00';
 /** Sends the probes; the packet worker hears the answers. */
 export class NeighborProber {
   readonly #log: Pick<Logger, 'debug'>;
+  readonly #open: (link: ProbedLink) => FrameSender;
   readonly #senders = new Map<string, FrameSender>();
   #links: readonly Link[] = [];
 
-  constructor(log: Pick<Logger, 'debug'>) {
+  constructor(log: Pick<Logger, 'debug'>, open: (link: ProbedLink) => FrameSender = openFrameSender) {
     this.#log = log;
+    this.#open = open;
   }
 
   /** Sets the links of this node. */
@@ -37,25 +40,30 @@ export class NeighborProber {
     return address && this.#links.find(isNear);
   };
 
-  /** Sends one probe to all hosts for each address, on the link in whose subnet it is. */
-  probe = (addresses: readonly Ip[]): void => {
-    for (const address of addresses) {
-      const link = this.linkTo(address);
-      if (link) this.probeOn(link, address);
-    }
-  };
+  /** Sends each probe to all hosts on its links. Returns the probes that could not be sent on any link. */
+  probe = (probes: readonly WireProbe[]): readonly WireProbe[] =>
+    probes.filter(({ address, links }) => {
+      const on = this.#links.filter(({ name }) => links.includes(name));
+      return on.map((link) => this.probeOn(link, address)).every((isSent) => !isSent);
+    });
 
-  /** Sends one probe on a link: to all hosts, or to the one with a hardware address. A link that cannot send is tried again by the next probe. */
-  probeOn(link: ProbedLink, address: Ip, to?: string): void {
+  /**
+   * Sends one probe on a link: to all hosts, or to the one with a hardware address. Returns whether it was sent. A link that cannot send is
+   * tried again by the next probe.
+   */
+  probeOn(link: ProbedLink, address: Ip, to?: string): boolean {
     const key = `${link.index}/${link.name}`;
     try {
-      const sender = this.#senders.get(key) ?? openFrameSender(link);
+      const sender = this.#senders.get(key) ?? this.#open(link);
       this.#senders.set(key, sender);
       const frame = familyOf(address) === 'IPv4' ? arpProbe(link, address, to) : solicitation(link, address, to);
-      if (sender.send(frame) === 'LinkGone') this.#drop(key);
+      const outcome = sender.send(frame);
+      if (outcome === 'LinkGone') this.#drop(key);
+      return outcome === 'Sent';
     } catch (error) {
       this.#log.debug({ link: link.name, err: error }, 'cannot send probes on a link');
       this.#drop(key);
+      return false;
     }
   }
 

@@ -5,6 +5,7 @@ import { VerificationResults, type VerifiedFinding, verifiedReasons } from '../.
 import type { Condition } from '../../api/meta.ts';
 import type { Link } from '../../linux/links.ts';
 import { SynProber } from '../../linux/syn-prober.ts';
+import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import type { ProbeReport, ProbeResult } from '../../liveness/messages.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -71,10 +72,10 @@ export class Verifier {
     this.#proxies = proxies;
   }
 
-  /** A host with this hardware address claims an address. */
-  heard = (address: string, mac: string): void => {
-    if (this.#proxies.has(mac)) return;
-    this.#verification.heard(address, mac);
+  /** A host claims an address. */
+  heard = (claim: HeardClaim): void => {
+    if (this.#proxies.has(claim.mac)) return;
+    this.#verification.heard(claim);
     this.#step();
   };
 

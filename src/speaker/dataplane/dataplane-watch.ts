@@ -11,6 +11,7 @@ import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
 import { isKnown } from '../../kube/informer-set.ts';
 import type { Link } from '../../linux/links.ts';
+import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import { isSameList } from '../../memo/memo.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
@@ -79,8 +80,8 @@ export class DataplaneWatch {
   };
 
   /** A host answered for an address. */
-  heard(address: string): void {
-    this.#deadNodes.heard(address);
+  heard(claim: HeardClaim): void {
+    this.#deadNodes.heard(claim);
   }
 
   /** Ends the watch. */

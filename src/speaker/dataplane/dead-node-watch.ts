@@ -1,8 +1,9 @@
 /** Probes nodes that no speaker hears any more, until it is clear whether they are dead. */
-import { type Ip, isLinkLocal } from '../../addr/ip.ts';
+import { type Ip, isLinkLocal, parseIp } from '../../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
 import { DeadNodes } from '../../dataplane/plan/dead-nodes.ts';
 import type { Link } from '../../linux/links.ts';
+import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import { Emitter } from '../../runtime/emitter.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
 import type { ElectionRunner } from '../election/election-runner.ts';
@@ -32,9 +33,10 @@ export class DeadNodeWatch {
     return this.#dead;
   }
 
-  /** A host answered for an address. */
-  heard(address: string): void {
-    this.#nodes.heard(address, performance.now());
+  /** A host answered for an address. It counts on the link that is probed only. */
+  heard({ address, link }: HeardClaim): void {
+    const ip = parseIp(address);
+    if (ip && this.#linksTo(ip).includes(link)) this.#nodes.heard(address, performance.now());
   }
 
   /** Sends the probes that are due. Must be called when the membership changes; it calls itself for the next probes. */
@@ -43,7 +45,7 @@ export class DeadNodeWatch {
     clearTimeout(this.#timer);
     const silent = runner.membership.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
     const { dead, probes, nextAt } = this.#nodes.review(silent, performance.now());
-    if (probes.length > 0) prober.probe(probes);
+    prober.probe(probes.map((address) => ({ address, links: this.#linksTo(address) })));
     if (nextAt !== undefined) this.#timer = setTimeout(this.review, nextAt - performance.now()).unref();
     if (dead.join(' ') === this.#dead.join(' ')) return;
     this.#dead = dead;
@@ -53,6 +55,13 @@ export class DeadNodeWatch {
   /** Ends the probes. */
   close(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** The link in whose subnet an address is; none if a router is between. */
+  #linksTo(address: Ip): readonly string[] {
+    const isNear = ({ carrier, addresses }: Link) => carrier && addresses.some((own) => inSubnet(address, own));
+    const link = this.#parts.links().find(isNear);
+    return link ? [link.name] : [];
   }
 
   /** Addresses of a node in subnets of this node's links. */

@@ -4,6 +4,7 @@ import type { DataPathStatus } from '../../api/speaker-status.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import type { SpreadFinding } from '../../dataplane/plan/spread-report.ts';
 import type { Link } from '../../linux/links.ts';
+import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { type Sample, Tally } from '../../runtime/metrics.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
@@ -62,7 +63,7 @@ export class NodeDataplane {
   };
 
   /** A host answered for an address. */
-  heard = (address: string): void => this.#watch?.heard(address);
+  heard = (claim: HeardClaim): void => this.#watch?.heard(claim);
 
   /** Whether the connections of a VIP are spread over several nodes; undefined if that is not wanted. */
   spreadOf = (vip: Ip): SpreadFinding | undefined => this.#spread.findingOf(vip);

@@ -5,19 +5,21 @@
 import type { Ip } from '../../addr/ip.ts';
 import type { PeerStatus } from '../../api/speaker-status.ts';
 import { type ElectionInput, HolderElector } from '../../election/holder-elector.ts';
+import type { WireClaim } from '../../election/link-probes.ts';
 import type { HolderDecision, Vip } from '../../election/view.ts';
 import { type Claim, type Message, type PeerLink, type ProbeReport, times } from '../../liveness/messages.ts';
 import type { Reception } from '../../liveness/peers.ts';
 import type { Cancel, Clock } from '../../runtime/clock.ts';
 import { Emitter } from '../../runtime/emitter.ts';
+import { sendProbes, type WireProbe } from './wire-probes.ts';
 
 /** The ports by which the runner uses clock, network and wire. */
 interface RunnerPorts {
   readonly clock: Clock;
   /** Sends a message to a node; `onLinks` are the addresses that the node has on its links, as it reported them. */
   readonly send: (node: string, message: Message, onLinks: readonly string[]) => void;
-  /** Probes which hosts have these addresses. */
-  readonly probe: (addresses: readonly Ip[]) => void;
+  /** Probes which host has each address, on these links of this node. Returns the probes that could not be sent on any of them. */
+  readonly probe: (probes: readonly WireProbe[]) => readonly WireProbe[];
 }
 
 /** The parts that the runner works with. */
@@ -99,9 +101,9 @@ export class ElectionRunner {
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
 
-  /** A host with this hardware address answered for an address on the wire. */
-  heardOnWire = (address: string, mac: string): void => {
-    this.#elector?.heardOnWire(address, mac, this.#now);
+  /** A host answered for an address on the wire. */
+  heardOnWire = (claim: WireClaim): void => {
+    this.#elector?.heardOnWire(claim, this.#now);
     if (this.#elector?.hasUrgentWork) this.#decideSoon();
   };
 
@@ -233,8 +235,7 @@ export class ElectionRunner {
     this.#noteDecisions(effects.decisions);
     this.#noteNoInboundTraffic(effects.noInboundTraffic);
     this.#noteMembership(elector);
-    const probes = [...effects.holderProbes, ...effects.linkProbes].map(({ address }) => address);
-    if (probes.length > 0) this.#options.ports.probe(probes);
+    sendProbes(elector, effects, { node: this.#options.node, probe: this.#options.ports.probe });
     if (effects.reassert.length > 0) this.reasserted.emit(effects.reassert);
     // With the time of the tick: the liveness at that time is known, and is not computed again.
     this.ticked.emit(now);

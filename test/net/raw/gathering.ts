@@ -115,7 +115,7 @@ export class Gathering {
         fault: () => undefined,
       }),
       blockedOn: () => [],
-      prober: { probe: () => undefined },
+      prober: { probe: () => [] },
       options: { nodeName: 'n1', handOff, synLimit, conntrackZone: 7932 },
     });
     this.#watch.planned.to((path) => (this.#path = path));

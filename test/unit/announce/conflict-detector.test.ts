@@ -5,10 +5,11 @@ import type { Ip } from '../../../src/addr/ip.ts';
 import { type ConflictState, Conflicts, type HeldVip, proxiesOf } from '../../../src/announce/conflict-detector.ts';
 
 const address = '192.0.2.1' as Ip;
-const first: HeldVip = { uid: 'u', address, isFirst: true };
+const link = 'eth0';
+const first: HeldVip = { uid: 'u', address, isFirst: true, links: [link] };
 const known: HeldVip = { ...first, isFirst: false };
-const stranger = { address, mac: '02:00:00:00:00:99', node: undefined };
-const peer = { address, mac: '02:00:00:00:00:02', node: 'n2' };
+const stranger = { address, mac: '02:00:00:00:00:99', link, node: undefined };
+const peer = { address, mac: '02:00:00:00:00:02', link, node: 'n2' };
 const noProxies: ReadonlySet<string> = new Set();
 
 /** A link on which a host answers probes while `claim` is set. */
@@ -113,6 +114,17 @@ test('a short claim of another node is corrected once; a longer one is another p
   assert.deepEqual(wire.defended, [300]);
 });
 
+test('a claim on a link on which the VIP is not held is no claim, before its announcement and during it', () => {
+  for (const vip of [first, known]) {
+    const wire = wireWith(vip, { ...stranger, link: 'cali1' });
+    for (let i = 0; i < 20; i++) {
+      wire.conflicts.heard({ ...stranger, link: 'cali1' }, wire.now);
+      wire.run(100);
+    }
+    assert.deepEqual(wire.run(0), { kind: 'Clear' });
+  }
+});
+
 test('a VIP that another node has taken over is not defended', () => {
   const wire = wireWith(known);
   wire.conflicts.heard(peer, wire.now);
@@ -155,7 +167,12 @@ test('a VIP that is no longer held is forgotten, and probed again when it comes 
 
 test('thousands of VIPs are probed at no more than 500 a second, and each gets its result', () => {
   const conflicts = new Conflicts();
-  const vips = Array.from({ length: 2_000 }, (_, i) => ({ uid: `${i}`, address: `a${i}` as Ip, isFirst: true }));
+  const vips = Array.from({ length: 2_000 }, (_, i) => ({
+    uid: `${i}`,
+    address: `a${i}` as Ip,
+    isFirst: true,
+    links: [link],
+  }));
   conflicts.observe(vips, noProxies, 0);
   const perSecond = new Map<number, number>();
   let now = 0;

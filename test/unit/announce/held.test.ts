@@ -18,7 +18,15 @@ interface Case {
 function isFirst({ term, wasAnnounced = false, wasTaken = false }: Case): boolean | undefined {
   const placement: Placement = { kind: 'Announce', vip, uid: 'u', holder: 'n', term, links: ['eth0'], damped: false };
   const desiredVip: DesiredVip = {
-    ...{ uid: 'u', address: vip, eligible: new Set(['n']), serves: () => true, recorded: undefined, moveTo: undefined },
+    ...{
+      uid: 'u',
+      address: vip,
+      eligible: new Set(['n']),
+      serves: () => true,
+      linksOf: () => ['eth0'],
+      recorded: undefined,
+      moveTo: undefined,
+    },
     ...{ advertisements: [advertisement()], wasAnnounced, wasTaken },
   };
   return heldOf([placement], { vips: [desiredVip], unwanted: [] })[0]?.isFirst;

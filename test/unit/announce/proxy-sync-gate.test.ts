@@ -5,7 +5,7 @@ import type { Ip } from '../../../src/addr/ip.ts';
 import { ProxySyncGate, patienceMs, syncedMs } from '../../../src/announce/proxy-sync-gate.ts';
 import { promise } from '../../honesty/promise.ts';
 
-const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true };
+const first = { uid: 'u', address: '192.0.2.1' as Ip, isFirst: true, links: ['eth0'] };
 const start = 1_000_000;
 const wrote = (at: number, isHealthy = false) => ({ IPv4: { at, isHealthy } });
 

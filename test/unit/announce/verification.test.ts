@@ -22,6 +22,8 @@ function target(n: number, facts: Partial<Target> = {}): Target {
 interface World {
   readonly macs: (address: string, to: string | undefined) => readonly string[];
   readonly opens: (address: string) => boolean;
+  /** The link on which answers arrive; absent: the one that was probed. */
+  readonly link?: string;
 }
 
 const good: World = { macs: () => [holderMac], opens: () => true };
@@ -46,7 +48,8 @@ class Run {
       const at = this.#now;
       for (const { target: of, to } of neighborProbes) {
         this.neighborProbes.push({ at, address: of.address, to });
-        for (const mac of this.world.macs(of.address, to)) this.verification.heard(of.address, mac);
+        for (const mac of this.world.macs(of.address, to))
+          this.verification.heard({ address: of.address, mac, link: this.world.link ?? of.link });
       }
       for (const { target: of, mac } of synProbes) {
         this.synProbes.push({ at, address: of.address, mac });
@@ -119,6 +122,13 @@ for (const { desc, world, said } of worlds) {
     assert.equal(run.said().at(-1), 'Verified 80');
   });
 }
+
+test('what is heard on another link is no answer to a probe', () => {
+  const run = runOf(target(1));
+  run.world = { ...good, link: 'cali1' };
+  run.until(12_000);
+  assert.deepEqual([...new Set(run.said())], ['NotAnswered']);
+});
 
 test('one failed probe changes no condition if the next one succeeds', () => {
   const run = runOf(target(1));
@@ -228,7 +238,7 @@ test('for any events, verification ends its work, and every result is about a pr
             [...new Set(what.uids)].map((n) => target(n, { term: what.term })),
             now,
           );
-        } else if (what.kind === 'heard') verification.heard(target(what.n).address, what.mac);
+        } else if (what.kind === 'heard') verification.heard({ ...target(what.n), mac: what.mac });
         else verification.reached(target(what.n).address);
         const { found, neighborProbes, synProbes, nextAt } = verification.turn(now);
         for (const { result } of found) assert.equal(present.get(result.uid), result.term);

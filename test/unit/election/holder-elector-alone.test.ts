@@ -21,7 +21,7 @@ class Pair {
   #sequence = 0;
 
   constructor() {
-    const vip = { uid: 'u', address, eligible, serves: () => true, recorded: undefined };
+    const vip = { uid: 'u', address, eligible, serves: () => true, linksOf: () => ['eth0'], recorded: undefined };
     const nodes = new Map(['n1', 'n2'].map((node) => [node, { draining: false }]));
     const links = [{ name: 'eth0', mac: '02:00:00:00:00:01', addresses: ['192.0.2.1/24'] }];
     this.keeper.observe({ vips: [vip], nodes, links });
@@ -88,7 +88,7 @@ test('a peer that lives and does not send its claims is waited for, for a second
 
 test('a node that hears no peer gives way to a node that has answered for its VIP for half a second', () => {
   const pair = left();
-  const answer = () => pair.keeper.heardOnWire(address, peerMac, pair.now);
+  const answer = () => pair.keeper.heardOnWire({ address, mac: peerMac, link: 'eth0' }, pair.now);
   pair.run(450, answer);
   assert.equal(pair.holds, true);
   pair.run(100, answer);
@@ -98,14 +98,20 @@ test('a node that hears no peer gives way to a node that has answered for its VI
 
 test('a node does not give way to a host that is no node, nor while it hears its peers', () => {
   const alone = left();
-  alone.run(2_000, () => alone.keeper.heardOnWire(address, '02:99:00:00:00:01', alone.now));
+  alone.run(2_000, () => alone.keeper.heardOnWire({ address, mac: '02:99:00:00:00:01', link: 'eth0' }, alone.now));
   assert.equal(alone.action, 'Hold');
   const heard = new Pair();
   heard.run(3_000, () => {
     heard.beat();
-    heard.keeper.heardOnWire(address, peerMac, heard.now);
+    heard.keeper.heardOnWire({ address, mac: peerMac, link: 'eth0' }, heard.now);
   });
   assert.equal(heard.action, 'Hold');
+});
+
+test('a node does not give way to the hardware address of a peer on a link where the VIP is not announced', () => {
+  const pair = left();
+  pair.run(2_000, () => pair.keeper.heardOnWire({ address, mac: peerMac, link: 'cali1' }, pair.now));
+  assert.deepEqual([pair.action, pair.holds], ['Hold', true]);
 });
 
 test('a node that hears no peer gives up at once a VIP that it claimed alone when another node answers for it', () => {
@@ -115,6 +121,6 @@ test('a node that hears no peer gives up at once a VIP that it claimed alone whe
   pair.beat({ count: 1, sum: 1 });
   pair.run(3_000);
   assert.deepEqual([pair.action, pair.keeper.claims.get('u')?.isolated], ['Hold', true]);
-  pair.keeper.heardOnWire(address, peerMac, pair.now);
+  pair.keeper.heardOnWire({ address, mac: peerMac, link: 'eth0' }, pair.now);
   assert.equal(pair.holds, false);
 });

@@ -42,7 +42,10 @@ class Network {
       ports: {
         clock: this.#schedule.clock(),
         send: (_, message) => this.#send(name, message),
-        probe: (addresses) => addresses.forEach((address) => void this.#probe(name, address)),
+        probe: (probes) => {
+          for (const { address } of probes) this.#probe(name, address);
+          return [];
+        },
       },
     });
     runner.ticked.to(() => {
@@ -57,7 +60,8 @@ class Network {
   observe(name: string): void {
     const vips = this.vips.map((address): Vip => {
       const recorded = this.records.get(address);
-      return { uid: `uid-${address}`, address: address as Ip, eligible: new Set(names), serves: () => true, recorded };
+      const [eligible, linksOf] = [new Set(names), () => ['eth0']];
+      return { uid: `uid-${address}`, address: address as Ip, eligible, serves: () => true, linksOf, recorded };
     });
     const nodes = new Map(names.map((node) => [node, { draining: false }]));
     const links = [{ name: 'eth0', mac: macOf(name), addresses: [`192.0.2.${name.slice(1)}/24`] }];
@@ -86,7 +90,8 @@ class Network {
   #probe(from: string, address: string): void {
     if (this.dark.has(from)) return;
     const holder = this.holdersOf(address).find((node) => node !== from && !this.dark.has(node));
-    if (holder) this.#schedule.in(0, () => this.runners.get(from)?.heardOnWire(address, macOf(holder)));
+    if (holder)
+      this.#schedule.in(0, () => this.runners.get(from)?.heardOnWire({ address, mac: macOf(holder), link: 'eth0' }));
   }
 
   /** The nodes that answer for an address. */

@@ -6,7 +6,14 @@ import { HolderProbes } from '../../../src/election/holder-probes.ts';
 import type { Vip } from '../../../src/election/view.ts';
 
 const address = '192.0.2.10' as Ip;
-const vip: Vip = { uid: 'u', address, eligible: new Set(['n']), serves: () => true, recorded: undefined };
+const vip: Vip = {
+  uid: 'u',
+  address,
+  eligible: new Set(['n']),
+  serves: () => true,
+  linksOf: () => ['eth0'],
+  recorded: undefined,
+};
 const wanted = [{ vip, node: 'n' }];
 
 test('a node that answered counts as answering, until it has not answered for a second and a few probes', () => {
@@ -37,4 +44,22 @@ test('the silence of a VIP is believed after enough probes in enough time', () =
   asks.answered(address, undefined, 160);
   assert.ok(!asks.isUnanswered('u', { now: 400, ...proof }));
   assert.ok(asks.isAnswered('u'));
+});
+
+test('a probe that could not be sent proves nothing, and is tried again', () => {
+  const asks = new HolderProbes();
+  const proof = { probes: 3, forMs: 150 };
+  let tried = 0;
+  for (let now = 0; now < 2_000; now += 50) {
+    for (const { uid } of asks.due(wanted, now)) {
+      tried++;
+      asks.unsent(uid);
+    }
+  }
+  assert.ok(tried > 5, `${tried} tries`);
+  assert.ok(!asks.isUnanswered('u', { now: 2_000, ...proof }));
+  assert.ok(!asks.isSilent('n', { now: 2_000, ...proof }));
+  for (const now of [2_000, 2_200, 2_400]) asks.due(wanted, now);
+  assert.ok(!asks.isUnanswered('u', { now: 2_100, ...proof }), 'the time begins with the first probe that was sent');
+  assert.ok(asks.isUnanswered('u', { now: 2_400, ...proof }));
 });

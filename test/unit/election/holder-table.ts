@@ -131,6 +131,7 @@ function viewOf(known: Known): HolderView {
     ...{ uid, address, recorded: record, moveTo: known.moveTo },
     eligible: new Set(ranks.filter((node) => !words(known.unselected).includes(node))),
     serves: (node) => !words(known.linkless).includes(node),
+    linksOf: (node) => (words(known.linkless).includes(node) ? [] : ['eth0']),
   };
   const able = (pick: (one: Candidate) => boolean) => [...nodes].flatMap(([node, one]) => (pick(one) ? [node] : []));
   return {

@@ -22,6 +22,7 @@ import { systemClock } from '../../../src/runtime/clock.ts';
 import { Emitter } from '../../../src/runtime/emitter.ts';
 import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { openDatagrams, type SignedDatagrams } from '../../../src/runtime/signed-datagrams.ts';
+import { Hearing } from '../../../src/speaker/announce/hearing.ts';
 import { ElectionRunner, newIncarnation } from '../../../src/speaker/election/election-runner.ts';
 import { PeerTransport } from '../../../src/speaker/election/peer-transport.ts';
 import { wireElection } from '../../../src/speaker/wiring.ts';
@@ -102,7 +103,14 @@ export function addressOf(host: number): string {
 /** A VIP that only these nodes may hold. */
 export function vipFor(nodes: readonly string[], i = 0): Vip {
   const address = `192.0.${2 + (i >> 8)}.${i & 255}` as Ip;
-  return { uid: `uid-${i}`, address, eligible: new Set(nodes), serves: () => true, recorded: undefined };
+  return {
+    uid: `uid-${i}`,
+    address,
+    eligible: new Set(nodes),
+    serves: () => true,
+    linksOf: () => ['eth0'],
+    recorded: undefined,
+  };
 }
 
 /** A real {@link ElectionRunner} on real sockets. */
@@ -118,10 +126,10 @@ export class Speaker {
     });
     this.runner = new ElectionRunner({
       ...{ node, incarnation: newIncarnation(), claims: [], workerAgeMs: () => 0 },
-      ports: { clock: systemClock, send: this.transport.send, probe: () => undefined },
+      ports: { clock: systemClock, send: this.transport.send, probe: () => [] },
     });
-    const silent = { stalled: new Emitter(), heard: new Emitter<[string, string]>(), repeat: () => undefined };
-    wireElection({ announcer: silent, runner: this.runner, transport: this.transport });
+    const silent = { stalled: new Emitter(), repeat: () => undefined };
+    wireElection({ announcer: silent, hearing: new Hearing(), runner: this.runner, transport: this.transport });
   }
 
   get decisions(): readonly HolderDecision[] {

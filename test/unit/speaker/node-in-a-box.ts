@@ -14,12 +14,14 @@ import type { ServiceView } from '../../../src/api/service.ts';
 import type { SpeakerStatus } from '../../../src/api/speaker-status.ts';
 import { Informer } from '../../../src/kube/informer.ts';
 import type { Link } from '../../../src/linux/links.ts';
+import type { HeardClaim } from '../../../src/linux/worker/responder-messages.ts';
 import type { LinkVips } from '../../../src/linux/worker/responder-thread.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { Emitter } from '../../../src/runtime/emitter.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { AnnouncementReconciler } from '../../../src/speaker/announce/announcement-reconciler.ts';
 import { ConflictWatch } from '../../../src/speaker/announce/conflict-watch.ts';
+import { Hearing } from '../../../src/speaker/announce/hearing.ts';
 import { NeighborProber } from '../../../src/speaker/announce/neighbor-prober.ts';
 import { ProxyWatch } from '../../../src/speaker/announce/proxy-watch.ts';
 import { StatusReporter } from '../../../src/speaker/announce/status-reporter.ts';
@@ -135,7 +137,7 @@ export class NodeInABox {
   readonly #transport: PeerTransport;
   readonly #reporter: StatusReporter;
   readonly #announcer = {
-    ...{ stalled: new Emitter(), heard: new Emitter<[address: string, mac: string]>(), repeat: () => undefined },
+    ...{ stalled: new Emitter(), heard: new Emitter<[claim: HeardClaim]>(), repeat: () => undefined },
     apply: async (desired: readonly LinkVips[]) => {
       this.applied = desired;
     },
@@ -174,7 +176,8 @@ export class NodeInABox {
     };
     const reconciler = new AnnouncementReconciler(announcing);
     const reporter = new StatusReporter({ ...announcing, writer: { record: nothing }, blockedOn, spreadOf: nothing });
-    wireAnnouncing({ ...announcing, transport, reconciler, reporter, takeovers: new Takeovers() });
+    const hearing = new Hearing();
+    wireAnnouncing({ ...announcing, hearing, transport, reconciler, reporter, takeovers: new Takeovers() });
     runner.linksChanged.to(desired.observe);
     this.runner = runner;
     this.desired = desired;
@@ -189,9 +192,8 @@ export class NodeInABox {
   }
 
   /** A host claims an address, by a frame on a link. */
-  hear(address: string, mac: string, _link: string): void {
-    // Today the speaker does not get the link of a frame. A corrected speaker must get it here.
-    this.#announcer.heard.emit(address, mac);
+  hear(address: string, mac: string, on: string): void {
+    this.#announcer.heard.emit({ address: address as Ip, mac, link: on });
   }
 
   /** Whether this node answers for the address with its own hardware address. */

@@ -48,7 +48,7 @@ test('an address that was announced before is announced at once, and a host that
   assert.deepEqual(one.box.status()?.conflict, { kind: 'Contested', mac: stranger });
 });
 
-promise("a frame on a link other than the VIP's own is no claim to the VIP", (t) => {
+test("a frame on a link other than the VIP's own is no claim to the VIP", (t) => {
   const pod = link('cali1', { mac: 'ee:ee:ee:ee:ee:ee', addresses: [{ address: 'fe80::1' as Ip, prefix: 64 }] });
   const one = boxOf(t, { ...shown(vip), ...alone }, [eth0, pod]);
   one.time.run(50);
@@ -75,7 +75,7 @@ promise('an adopted address that another host answers for is not announced', (t)
   assert.equal(one.box.announces(), false, 'announced although another host answers for it');
 });
 
-promise("a node's own frame that arrives on its second link is no claim of another host", (t) => {
+test("a node's own frame that arrives on its second link is no claim of another host", (t) => {
   const second = link('eth1', { mac: '02:00:00:00:00:02' });
   const { time, box } = boxOf(t, { ...shown(vip, announcedBy(self)), ...alone }, [eth0, second]);
   time.run(10);
@@ -84,7 +84,23 @@ promise("a node's own frame that arrives on its second link is no claim of anoth
   assert.deepEqual(box.status()?.conflict, undefined);
 });
 
-promise('a VIP is not taken over from a node that could not be probed', (t) => {
+for (const [desc, facts] of [
+  ['announced before', announcedBy(self)],
+  ['never announced', {}],
+] as const) {
+  test(`a node does not take itself for another host where it announces a VIP on two links of one segment: ${desc}`, (t) => {
+    const second = link('eth1', { mac: '02:00:00:00:00:02' });
+    const advertisements = [advertisement({ interfaces: ['eth0', 'eth1'] })];
+    const { time, box } = boxOf(t, { ...shown(vip, facts), ...alone, advertisements }, [eth0, second]);
+    time.run(3_000, () => {
+      box.hear(vip, eth0.mac, 'eth1');
+      box.hear(vip, second.mac, 'eth0');
+    });
+    assert.equal(box.status()?.conflict, undefined);
+  });
+}
+
+test('a VIP is not taken over from a node that could not be probed', (t) => {
   // The advertisement names the link. The link has no address, like a VLAN that carries only VIPs.
   const bare = link('vlan5', { addresses: [] });
   const objects = { ...shown(vip, announcedBy('n2')), advertisements: [advertisement({ interfaces: ['vlan5'] })] };

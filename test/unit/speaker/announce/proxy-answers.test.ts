@@ -26,8 +26,9 @@ async function resultWith(proxies: readonly string[]): Promise<ProbeResult | und
     prober: {
       probeOn: (_, of) => {
         setImmediate(() => {
-          for (const mac of [macs.proxy, macs.holder]) verifier.heard(of, mac);
+          for (const mac of [macs.proxy, macs.holder]) verifier.heard({ address: of, mac, link: 'eth0' });
         });
+        return true;
       },
     },
     runner: { decisions, living: ['n1', 'n2'], report: (_, { results }) => report(results) },

@@ -54,7 +54,8 @@ function verifierOf(self: keyof typeof other) {
     prober: {
       probeOn: (_, of, to) => {
         probedMacs.push(to);
-        setImmediate(() => verifier.heard(of, holderMac));
+        setImmediate(() => verifier.heard({ address: of, mac: holderMac, link: 'eth0' }));
+        return true;
       },
     },
     runner: { decisions, living: ['n1', 'n2'], report: (node, { results }) => reported.push({ node, results }) },

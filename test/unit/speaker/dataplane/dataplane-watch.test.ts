@@ -14,7 +14,7 @@ import { eventually } from '../../../lab/poll.ts';
 import { node } from '../../fixtures.ts';
 import { informersOf, link, VirtualTime } from '../node-in-a-box.ts';
 
-const prober = { probe: () => undefined };
+const prober = { probe: () => [] };
 
 /** No VIP is desired. */
 const noVips = { vips: { vips: [], unwanted: [] } } as unknown as DesiredView;

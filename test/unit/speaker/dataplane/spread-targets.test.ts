@@ -18,7 +18,14 @@ function advertisement(name: string, distribution = 'Spread'): AdvertisementView
 
 function desiredVip(address: Ip, facts: Partial<DesiredVip> = {}): DesiredVip {
   return {
-    ...{ uid: `uid-${address}`, address, eligible: all, serves: () => true, recorded: undefined },
+    ...{
+      uid: `uid-${address}`,
+      address,
+      eligible: all,
+      serves: () => true,
+      linksOf: () => ['eth0'],
+      recorded: undefined,
+    },
     ...{ advertisements: [advertisement('x')], wasAnnounced: true, wasTaken: false },
     ...facts,
   };

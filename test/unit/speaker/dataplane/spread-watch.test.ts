@@ -25,7 +25,7 @@ const link: Link = {
 function desiredVip(distribution: 'Spread' | 'Single'): DesiredVip {
   const metadata = { name: 'x', uid: 'uid-x', resourceVersion: '1' };
   return {
-    ...{ uid: 'u', address: vip, eligible: all, serves: () => true, recorded: undefined },
+    ...{ uid: 'u', address: vip, eligible: all, serves: () => true, linksOf: () => ['eth0'], recorded: undefined },
     advertisements: [parseAdvertisement({ metadata, spec: { distribution } } as never)],
     ...{ wasAnnounced: true, wasTaken: false },
   };

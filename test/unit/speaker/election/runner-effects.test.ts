@@ -10,6 +10,7 @@ import type { Vip } from '../../../../src/election/view.ts';
 import type { Claim, Heartbeat, Message, PeerLink, ProbeReport } from '../../../../src/liveness/messages.ts';
 import type { Cancel, Clock } from '../../../../src/runtime/clock.ts';
 import { ElectionRunner, newIncarnation } from '../../../../src/speaker/election/election-runner.ts';
+import type { WireProbe } from '../../../../src/speaker/election/wire-probes.ts';
 import { Schedule } from '../../../sim/schedule.ts';
 
 interface Sent {
@@ -20,7 +21,7 @@ interface Sent {
 
 const vip: Vip = {
   ...{ uid: 'u', address: '192.0.2.10' as Ip, eligible: new Set(['n1', 'n2']) },
-  ...{ serves: () => true, recorded: undefined },
+  ...{ serves: () => true, linksOf: () => ['eth0'], recorded: undefined },
 };
 const mac = (node: string) => `02:00:00:00:00:0${node.slice(1)}`;
 const linkOf = (node: string): PeerLink => ({
@@ -33,7 +34,7 @@ const linkOf = (node: string): PeerLink => ({
 class Network {
   readonly schedule = new Schedule();
   readonly sent = new Map<string, Sent[]>();
-  readonly probes: { readonly at: number; readonly addresses: readonly Ip[] }[] = [];
+  readonly probes: { readonly at: number; readonly probes: readonly WireProbe[] }[] = [];
   readonly runners = new Map<string, ElectionRunner>();
   /** The timers that wait, of all nodes. */
   readonly timers = new Set<object>();
@@ -42,6 +43,8 @@ class Network {
   /** The paths on which messages arrive at a node. */
   pathsTo: (node: string) => readonly string[] = () => ['eth0'];
   workerAgeMs = 0;
+  /** The links accept the frames of probes. */
+  canProbe = true;
 
   /** `claims` are those of `n1` before its restart. */
   constructor(claims: readonly Claim[] = [], names = ['n1', 'n2']) {
@@ -57,7 +60,10 @@ class Network {
         if (!this.isCut) for (const path of this.pathsTo(to)) this.runners.get(to)?.receive(message, path);
       });
     };
-    const probe = (addresses: readonly Ip[]) => void this.probes.push({ at: this.schedule.now, addresses });
+    const probe = (probes: readonly WireProbe[]) => {
+      this.probes.push({ at: this.schedule.now, probes });
+      return this.canProbe ? [] : probes;
+    };
     const runner = new ElectionRunner({
       ...{ node, incarnation: newIncarnation(), claims, workerAgeMs: () => this.workerAgeMs },
       ports: { clock: this.#clock(), send, probe },
@@ -263,7 +269,7 @@ test('the VIP of a silent peer is probed before it is taken', () => {
   const pair = Network.heldByTwo();
   pair.isCut = true;
   pair.schedule.runFor(300);
-  assert.deepEqual(pair.probes.at(-1)?.addresses, [vip.address]);
+  assert.deepEqual(pair.probes.at(-1)?.probes, [{ address: vip.address, links: ['eth0'] }]);
 });
 
 test('an answer on the wire is looked at at once', () => {
@@ -271,7 +277,7 @@ test('an answer on the wire is looked at at once', () => {
   pair.isCut = true;
   pair.schedule.runFor(320);
   const ticks = pair.times(pair.one.ticked);
-  pair.one.heardOnWire(vip.address, mac('n2'));
+  pair.one.heardOnWire({ address: vip.address, mac: mac('n2'), link: 'eth0' });
   pair.schedule.runFor(0);
   assert.deepEqual(ticks, [0]);
   pair.schedule.runFor(600);
@@ -366,10 +372,36 @@ test('a link on which the packets of all peers are missed is reported once', () 
   const changed = network.times(network.one.linksChanged);
   network.pathsTo = (node) => (node === 'n1' ? ['eth0'] : ['eth0', 'eth1']);
   network.schedule.runFor(300);
-  assert.deepEqual(network.probes.at(-1)?.addresses, ['198.51.100.2', '198.51.100.3']);
+  const probed = ['198.51.100.2', '198.51.100.3'].map((address) => ({ address, links: ['eth1'] }));
+  assert.deepEqual(network.probes.at(-1)?.probes, probed);
   network.schedule.runFor(1_000);
   assert.deepEqual([...network.one.noInboundTraffic], ['eth1']);
   assert.equal(changed.length, 1);
+});
+
+test('a link on which nothing can be sent is not one that receives nothing', () => {
+  const names = ['n1', 'n2', 'n3'];
+  const network = new Network([], names);
+  const second = (node: string) => ({ name: 'eth1', mac: mac(node), addresses: [`198.51.100.${node.slice(1)}/24`] });
+  network.pathsTo = () => ['eth0', 'eth1'];
+  for (const node of names) network.observe(node, { links: [linkOf(node), second(node)], nodes: names });
+  network.schedule.runFor(1_000);
+  network.pathsTo = (node) => (node === 'n1' ? ['eth0'] : ['eth0', 'eth1']);
+  network.canProbe = false;
+  network.schedule.runFor(2_000);
+  assert.ok(network.probes.some(({ probes }) => probes.some(({ links }) => links.includes('eth1'))));
+  assert.deepEqual([...network.one.noInboundTraffic], []);
+});
+
+test('the VIP of a silent peer is not taken while no probe can be sent', () => {
+  const pair = Network.heldByTwo();
+  pair.isCut = true;
+  pair.canProbe = false;
+  pair.schedule.runFor(5_000);
+  assert.notEqual(pair.one.decisions[0]?.action.kind, 'Hold');
+  pair.canProbe = true;
+  pair.schedule.runFor(1_000);
+  assert.equal(pair.one.decisions[0]?.action.kind, 'Hold');
 });
 
 test('a holder that another live node contested announces the VIP again', () => {
