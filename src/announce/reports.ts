@@ -10,7 +10,10 @@ import type { Placement, SilenceReason } from './placements.ts';
 import type { VerifiedReason } from './verification-results.ts';
 
 /** The reasons of the condition `Announced` if it is true. */
-export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'DataPathUnproven'] as const;
+export const announcedReasons = ['Announced', 'MoveDamped', 'NoEndpoints', 'RulesRefused', 'DataPathUnproven'] as const;
+
+/** Why an announced VIP may get no traffic. */
+export type DataPathFault = Extract<(typeof announcedReasons)[number], keyof typeof faultTexts>;
 
 /** The reasons of the condition `Conflict`. */
 export const conflictReasons = [
@@ -48,11 +51,8 @@ export interface ReportContext {
   readonly verifiedOf: (uid: string) => Finding | undefined;
   /** Whether its connections are spread over several nodes; undefined if that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
-  /**
-   * Why a VIP that this node announces may get no traffic: no endpoint serves, or kube-proxy has not confirmed that it
-   * knows the VIP.
-   */
-  readonly dataPathFault: (uid: string) => 'NoEndpoints' | 'DataPathUnproven' | undefined;
+  /** Why a VIP that this node announces may get no traffic. */
+  readonly dataPathFault: (uid: string) => DataPathFault | undefined;
   /** Does this node report on VIPs without a holder? Exactly one of the live nodes does. */
   readonly isReporter: (address: Ip) => boolean;
 }
@@ -61,7 +61,7 @@ interface Reported {
   readonly state: ConflictState;
   readonly verified: Finding | undefined;
   readonly spread: Finding<string> | undefined;
-  readonly fault: ReturnType<ReportContext['dataPathFault']>;
+  readonly fault: DataPathFault | undefined;
   readonly links: string;
   readonly reports: readonly Report[];
 }
@@ -160,6 +160,7 @@ function announced(
 
 const faultTexts = {
   NoEndpoints: 'no endpoint serves that can be reached from that node',
+  RulesRefused: "the node's kernel refuses its nftables rules: the log of the speaker names the cause",
   DataPathUnproven: 'kube-proxy on that node has not written its rules since the address was assigned',
 } as const;
 

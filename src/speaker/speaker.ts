@@ -135,7 +135,8 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
   const reconciler = new AnnouncementReconciler(announcing);
   const writer = new HolderStatusWriter({ client, log, allocations: informers.allocations, signal });
-  const reporter = new StatusReporter({ ...announcing, writer, blockedOn, spreadOf: dataplane.spreadOf });
+  const { spreadOf, isRefused } = dataplane;
+  const reporter = new StatusReporter({ ...announcing, writer, blockedOn, spreadOf, isRefused });
   const takeovers = new Takeovers();
 
   const pass = async () => [desired.observe, dataplane.reconcile].forEach((run) => void run());

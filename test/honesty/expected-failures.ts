@@ -182,16 +182,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'an address whose rules the kernel refuses does not keep the rules of other addresses out': {
-    file: 'net/raw/refusals.test.ts',
-    fault: 'a refused element is not isolated: one bad element keeps all rules out',
-    shows: /^AssertionError.*: Refused/,
-  },
-  'loaded rules are kept alive while a change is refused': {
-    file: 'net/raw/refusals.test.ts',
-    fault: 'after a refused change nothing is renewed, and the loaded rules expire after ten minutes',
-    shows: /the gate is renewed: it gave false/,
-  },
   'a port with hand-off NodePort is served by a node that reports no address of the family': {
     file: 'net/raw/packets.test.ts',
     fault: 'there is no address to rewrite to, the packets are dropped silently, and no status reports it',

@@ -75,6 +75,7 @@ const remedies: Readonly<Record<string, string>> = {
   ForeignClaim: 'find the host by its MAC: a client may reach that host or the holder',
   NoEndpoints: "check the Service's Pods: none is ready",
   MoveDamped: 'find out why the address moves so often: kubectl get events, and the logs of the speakers',
+  RulesRefused: "read the log of the holder's speaker: it names the rule that the kernel refuses",
   DataPathUnproven: 'if it does not change: check kube-proxy on the holder',
   NotAnswered: "check the holder's speaker, and the network between the nodes: port security, MAC filters",
   AnsweredByOther: 'find the host with that MAC, and remove the address from it',

@@ -3,7 +3,7 @@ import type { Ip } from '../../addr/ip.ts';
 import type { ConflictState } from '../../announce/conflict-detector.ts';
 import { isIdle } from '../../announce/idle.ts';
 import type { Placement } from '../../announce/placements.ts';
-import { type Finding, type Report, Reporter } from '../../announce/reports.ts';
+import { type DataPathFault, type Finding, type Report, Reporter } from '../../announce/reports.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
 import { type AllocationView, allocationCondition, allocationConditions } from '../../api/allocation.ts';
 import type { Condition } from '../../api/meta.ts';
@@ -31,6 +31,8 @@ interface StatusReporterParts {
   readonly blockedOn: (link: string) => readonly string[];
   /** Whether the connections of a VIP are spread over several nodes; undefined if that is not wanted. */
   readonly spreadOf: (vip: Ip) => Finding<string> | undefined;
+  /** Does the kernel refuse the rules of a VIP? undefined: no rules are wanted. */
+  readonly isRefused?: (vip: Ip) => boolean;
   readonly nodeName: string;
 }
 
@@ -83,10 +85,11 @@ export class StatusReporter {
     };
   }
 
-  #dataPathFault(uid: string): 'NoEndpoints' | 'DataPathUnproven' | undefined {
-    const { informers, desired, proxy, nodeName } = this.#parts;
+  #dataPathFault(uid: string): DataPathFault | undefined {
+    const { informers, desired, proxy, isRefused, nodeName } = this.#parts;
     const entry = informers.allocations.store.get(uid);
     if (entry && desired.view && isIdle(entry, desired.view.snapshot, nodeName)) return 'NoEndpoints';
+    if (entry && isRefused?.(entry.address)) return 'RulesRefused';
     return proxy.of(uid) === 'Unproven' ? 'DataPathUnproven' : undefined;
   }
 }

@@ -1,11 +1,21 @@
 /** Loads the data path's nftables rules into the kernel, and keeps them there while this speaker runs. */
 
+import type { Ip } from '../../addr/ip.ts';
 import { aliveMs, keepAliveText } from '../../dataplane/nft/fragment.ts';
-import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../../dataplane/nft/ruleset.ts';
+import {
+  changeText,
+  onlyElements,
+  type Ruleset,
+  type Table,
+  tableName,
+  wholeText,
+} from '../../dataplane/nft/ruleset.ts';
+import { commonParts, ofLink, ofVip, type Part, without } from '../../dataplane/plan/parts.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { rulesetOf } from '../../dataplane/rules/desired.ts';
 import { NftError, nft } from '../../linux/nft.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { Refusals } from './refusals.ts';
 
 /** Without a renewal the rules have no effect after {@link aliveMs}. Before that there are five attempts to renew them. */
 const renewMs = aliveMs / 5;
@@ -15,6 +25,9 @@ const checkMs = 5_000;
 const checkPauseFactor = 20;
 /** A load that failed is tried again after this time. */
 const retryMs = 5_000;
+/** The log names at most this many refused parts at once. */
+const mostNamed = 10;
+const notLoadedYet = 'NotLoadedYet';
 
 /** Keeps Berth's tables in the kernel. */
 export class NftApplier {
@@ -23,13 +36,18 @@ export class NftApplier {
   #desired: DataPath | undefined;
   /** The rules that the kernel has; undefined: unknown. */
   #loaded: Ruleset | undefined;
+  /** The path that they were made from, without the parts that the kernel refuses. */
+  #kept: DataPath | undefined;
+  /** The same path with all its parts. */
   #loadedPath: DataPath | undefined;
-  /** The tables as the kernel lists them, without their elements. */
-  #listing = '';
+  readonly #refusals = new Refusals();
+  /** The tables as the kernel lists them, without their elements; undefined: it could not list them. */
+  #listing: string | undefined;
   #working: Promise<void> | undefined;
   #failure: string | undefined;
   #renewAt = 0;
   #checkAt = 0;
+  #retryAt = 0;
   readonly #timer: NodeJS.Timeout;
   #closed = false;
   #isRemoving = false;
@@ -42,9 +60,24 @@ export class NftApplier {
     this.#timer = setInterval(() => void this.#work(), 1_000).unref();
   }
 
-  /** Why the rules are not in the kernel; undefined while they are. */
+  /** Why not all rules are in the kernel; undefined while they are. */
   get failure(): string | undefined {
-    return this.#loaded === undefined ? (this.#failure ?? 'NotLoadedYet') : undefined;
+    return this.generalFailure ?? (this.#refusals.parts.size > 0 ? 'Refused' : undefined);
+  }
+
+  /** Why the rules of a VIP, or those of its link, are not in the kernel; undefined while they are. */
+  failureOf(vip: Ip, link: string): string | undefined {
+    return this.generalFailure ?? (this.isRefused(vip) || this.#refusals.has(ofLink(link)) ? 'Refused' : undefined);
+  }
+
+  /** Are the rules of a VIP left out because the kernel refuses them? */
+  isRefused(vip: Ip): boolean {
+    return this.#refusals.has(ofVip(vip));
+  }
+
+  /** Why the rules of no part are in the kernel as they should be; undefined while most are. */
+  get generalFailure(): string | undefined {
+    return this.#failure ?? (this.#loaded === undefined ? notLoadedYet : undefined);
   }
 
   /** Sets the plan for the rules. They are in the kernel a few milliseconds later. */
@@ -91,62 +124,95 @@ export class NftApplier {
     for (;;) {
       const [path, now] = [this.#desired, performance.now()];
       if (this.#closed || path === undefined) return;
-      if (this.#loaded === undefined && now < this.#checkAt) return;
-      if (path !== this.#loadedPath || this.#loaded === undefined) await this.#load(path);
-      else if (now >= this.#renewAt) await this.#renew();
-      else if (now >= this.#checkAt) await this.#check();
+      // First of all, what is loaded stays in effect, whatever happens to a change.
+      if (this.#loaded !== undefined && now >= this.#renewAt) await this.#renew(this.#loaded);
+      else if (this.#mustLoad(path, now)) await this.#load(path);
+      else if (this.#loaded !== undefined && now >= this.#checkAt) await this.#check(this.#loaded);
       else return;
     }
   }
 
+  #mustLoad(path: DataPath, now: number): boolean {
+    if (now < this.#retryAt) return false;
+    return path !== this.#loadedPath || this.#loaded === undefined || this.#refusals.isDue(now);
+  }
+
+  /** Loads all parts of a path that the kernel accepts. */
   async #load(path: DataPath): Promise<void> {
-    const ruleset = rulesetOf(path);
-    const change = this.#loaded && changeText(this.#loaded, ruleset);
-    if (change !== '') await this.#commit(change, ruleset);
-    if (this.#failure !== undefined) this.#log.info({}, 'nftables rules loaded again');
-    this.#failure = undefined;
-    this.#loaded = ruleset;
-    this.#loadedPath = path;
-    // Elements are not in the listing.
-    if (change !== undefined && onlyElements(change)) return;
-    this.#listing = await this.#list(ruleset);
-  }
-
-  /** If a change does not fit the rules in the kernel (a link was removed, and its chain with it), all rules are loaded again. */
-  async #commit(change: string | undefined, ruleset: Ruleset): Promise<void> {
-    if (change !== undefined) {
-      try {
-        await nft(change);
-        return;
-      } catch (error) {
-        this.#log.debug({ err: error }, 'the kernel refused a change of the nftables rules: reloading');
-        this.#loaded = undefined;
-      }
+    const before = this.failure;
+    this.#refusals.observe(path);
+    let left = this.#refusals.leftOut(performance.now());
+    try {
+      await this.#commit(without(path, left));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const refused = await this.#findRefused(path, error);
+      left = this.#refusals.parts;
+      await this.#commit(without(path, left));
+      this.#logRefused(refused, error);
     }
-    await nft(wholeText(ruleset));
-    this.#renewAt = performance.now() + renewMs;
-    this.#onReloaded();
+    this.#refusals.acceptedWithout(left);
+    this.#loadedPath = path;
+    this.#failure = undefined;
+    const isNew = before === undefined || before === notLoadedYet;
+    if (!isNew && this.failure === undefined) this.#log.info({}, 'nftables rules loaded again');
   }
 
-  async #renew(): Promise<void> {
-    await nft(keepAliveText(this.#loaded ?? []));
-    this.#renewAt = performance.now() + renewMs;
+  /** Finds out which parts the kernel refuses: those that were not known before. They are left out from then on. */
+  #findRefused(path: DataPath, error: NftError): Promise<readonly Part[]> {
+    const base = this.#kept === undefined ? [] : commonParts(this.#kept, path);
+    const accepts = (some: DataPath) => isAccepted(wholeText(rulesetOf(some)), '--check');
+    return this.#refusals.find({ path, base, error }, accepts, () => performance.now());
   }
 
-  async #check(): Promise<void> {
-    const listing = await this.#list(this.#loaded ?? []).catch(() => '');
-    if (listing === this.#listing) return;
+  #logRefused(refused: readonly Part[], error: NftError): void {
+    if (refused.length === 0) return;
+    const { reason } = error;
+    const parts = refused.slice(0, mostNamed);
+    this.#log.warn({ reason, parts, err: error, hint: hints[reason] }, 'the kernel refuses rules: they are left out');
+  }
+
+  /** Loads the rules of a path. If a change does not fit the rules in the kernel (a link was removed, and its chain with it), all rules are loaded again. */
+  async #commit(kept: DataPath): Promise<void> {
+    const ruleset = rulesetOf(kept);
+    const change = this.#loaded && changeText(this.#loaded, ruleset);
+    const isChanged = change !== undefined && (change === '' || (await isAccepted(change)));
+    if (!isChanged) {
+      await nft(wholeText(ruleset));
+      this.#renewAt = performance.now() + renewMs;
+      this.#onReloaded();
+    }
+    this.#loaded = ruleset;
+    this.#kept = kept;
+    // Elements are not in the listing.
+    if (!isChanged || !onlyElements(change)) this.#listing = await this.#list(ruleset);
+  }
+
+  /** Another program may have removed the tables: then they are loaded again. */
+  async #renew(loaded: Ruleset): Promise<void> {
+    if (await isAccepted(keepAliveText(loaded))) this.#renewAt = performance.now() + renewMs;
+    else this.#loaded = undefined;
+  }
+
+  async #check(loaded: Ruleset): Promise<void> {
+    const listing = await this.#list(loaded);
+    if (listing !== undefined && listing === this.#listing) return;
     this.#log.warn({ table: tableName }, `nftables table ${tableName} was changed by another program: reloading`);
     this.#loaded = undefined;
-    this.#checkAt = 0;
   }
 
-  /** Lists one table at a time: of several in one command nft 1.0.6 finds only the last one. Without counters, which change by themselves. */
-  async #list(ruleset: Ruleset): Promise<string> {
+  /**
+   * Lists one table at a time: of several in one command nft 1.0.6 finds only the last one. Without counters, which change by themselves.
+   * undefined: a table is missing.
+   */
+  async #list(ruleset: Ruleset): Promise<string | undefined> {
     const began = performance.now();
-    let listing = '';
-    for (const { family } of ruleset) {
-      listing += await nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
+    const list = ({ family }: Table) => nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
+    let listing: string | undefined = '';
+    try {
+      for (const table of ruleset) listing += await list(table);
+    } catch {
+      listing = undefined;
     }
     // nft reads the elements anyway, which takes long with thousands of VIPs: checks must be a small part of the time.
     const now = performance.now();
@@ -154,9 +220,9 @@ export class NftApplier {
     return listing;
   }
 
+  /** The rules that are loaded stay. */
   #failed(error: unknown): void {
-    this.#loaded = undefined;
-    this.#checkAt = performance.now() + retryMs;
+    this.#retryAt = performance.now() + retryMs;
     const reason = error instanceof NftError ? error.reason : 'Unknown';
     if (reason === this.#failure) return;
     this.#failure = reason;
@@ -164,8 +230,24 @@ export class NftApplier {
   }
 }
 
+/** Whether the kernel accepts these commands. Rejects if it was not asked. */
+async function isAccepted(commands: string, ...options: readonly string[]): Promise<boolean> {
+  try {
+    await nft(commands, options);
+    return true;
+  } catch (error) {
+    if (isRefusal(error)) return false;
+    throw error;
+  }
+}
+
+function isRefusal(error: unknown): error is NftError {
+  return error instanceof NftError && error.reason === 'Refused';
+}
+
 const hints: Readonly<Record<string, string>> = {
   NoNft: 'the image has no nft: build it from the Dockerfile of this version',
   NotPermitted: 'the speaker needs CAP_NET_ADMIN (chart value speaker.nftables.enabled)',
-  Refused: 'Linux 5.15 and nft 1.0.6 or newer are needed; err.message names the line',
+  Refused:
+    'err.message names the line; all rules but those of the named parts are loaded; Linux 5.15 and nft 1.0.6 or newer are needed',
 };

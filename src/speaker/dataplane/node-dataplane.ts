@@ -44,7 +44,7 @@ export class NodeDataplane {
     this.#parts = parts;
     const applier = options.nftables ? new NftApplier(log, () => tester.restart()) : undefined;
     this.#applier = applier;
-    this.#spread = new SpreadWatch({ log, tester, fault: () => applier?.failure });
+    this.#spread = new SpreadWatch({ log, tester, fault: (vip, link) => applier?.failureOf(vip, link) });
     if (applier === undefined) return;
     const blockedOn = (link: string) => tester.blockedOn(link);
     this.#watch = new DataplaneWatch({ ...parts, spread: this.#spread, blockedOn });
@@ -70,13 +70,16 @@ export class NodeDataplane {
 
   /** Are Berth's rules in the kernel? undefined: they are not wanted. */
   hasRules(): boolean | undefined {
-    return this.#applier && this.#applier.failure === undefined;
+    return this.#applier && this.#applier.generalFailure === undefined;
   }
+
+  /** Does the kernel refuse the rules of a VIP? */
+  isRefused = (vip: Ip): boolean => this.#applier?.isRefused(vip) === true;
 
   /** The status of the data plane. */
   get status(): DataPathStatus {
     const { options, runner } = this.#parts;
-    const nftables = this.#applier === undefined ? 'Off' : (this.#applier.failure ?? 'Loaded');
+    const nftables = this.#applier === undefined ? 'Off' : (this.#applier.generalFailure ?? 'Loaded');
     return { nftables, handOff: options.handOff, present: runner.membership.present };
   }
 

@@ -18,8 +18,8 @@ import { endpointCounts, type Hosts, spreadTargetsOf } from './spread-targets.ts
 interface SpreadParts {
   readonly log: Logger;
   readonly tester: Pick<SpoofTester, 'observe' | 'blockedOn'>;
-  /** Why the rules are not in the kernel; undefined while they are. */
-  readonly fault: () => string | undefined;
+  /** Why the rules of a VIP on a link are not in the kernel; undefined while they are. */
+  readonly fault: (vip: Ip, link: string) => string | undefined;
 }
 
 /** The facts that a plan is made from. */
@@ -105,7 +105,7 @@ export class SpreadWatch {
   /** Whether a VIP is spread as wanted, and why not; undefined if no L2Advertisement wants that. */
   findingOf(vip: Ip): SpreadFinding | undefined {
     const state = this.#states.get(vip);
-    return state && spreadFinding({ ...state, fault: this.#parts.fault() });
+    return state && spreadFinding({ ...state, fault: this.#parts.fault(vip, state.link) });
   }
 
   #hasPrograms({ index, xdp }: Link, now: number): boolean {

@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import type { Ip } from '../../../src/addr/ip.ts';
 import { tableName, wholeText } from '../../../src/dataplane/nft/ruleset.ts';
 import type { DataPath } from '../../../src/dataplane/plan/spec.ts';
 import { rulesetOf } from '../../../src/dataplane/rules/desired.ts';
@@ -11,7 +13,6 @@ import { decodeMessage } from '../../../src/liveness/codec.ts';
 import { wireVersion } from '../../../src/liveness/messages.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { NftApplier } from '../../../src/speaker/dataplane/nft-applier.ts';
-import { promise } from '../../honesty/promise.ts';
 import { eventually } from '../../lab/poll.ts';
 import { enterNewNamespace } from '../own-namespace.ts';
 import { pathOf, vipPath } from '../path-lab.ts';
@@ -52,6 +53,7 @@ function loaded(): readonly string[] {
   return (elementsOf('ip', 'vips') ?? []).map((one) => JSON.stringify(one).match(/[\d.]{7,}/)?.[0] ?? '').sort();
 }
 
+const neighbor = { node: 'n2', mac: '02:00:00:00:00:12', link: 'v0' };
 const both = ['10.99.3.1', '10.99.3.2'];
 
 test('overlapping source ranges of one Service do not keep the rules out of the kernel', async (t) => {
@@ -72,14 +74,40 @@ test('overlapping source ranges of one Service do not keep the rules out of the 
   }
 });
 
-promise('an address whose rules the kernel refuses does not keep the rules of other addresses out', async (t) => {
+test('an address whose rules the kernel refuses does not keep the rules of other addresses out', async (t) => {
   const layer = layerFor(t);
   const vips = ['10.99.3.999', ...both].map((vip) => vipPath(vip, 'tcp/80'));
   await tried(layer, pathOf({ vips }));
   assert.deepEqual(loaded(), both, `${layer.failure}`);
 });
 
-promise('loaded rules are kept alive while a change is refused', async (t) => {
+test('what the kernel refuses about a link or an endpoint keeps no rules of addresses out', async (t) => {
+  const vips = both.map((vip) => vipPath(vip, 'tcp/80'));
+  for (const [part, facts] of [
+    ['link a-name-beyond-limits', { spreadLinks: ['v0', 'a-name-beyond-limits'] }],
+    ['endpoint 10.244.0.999', { deadEndpoints: ['10.244.0.1', '10.244.0.999'] as Ip[] }],
+    ['vip 10.99.3.2', { chances: [{ vip: '10.99.3.2' as Ip, to: { ...neighbor, address: '10.99.0.999' as Ip } }] }],
+  ] as const) {
+    const layer = layerFor(t);
+    await tried(layer, pathOf({ vips, ...facts }));
+    assert.equal(layer.failure, 'Refused', part);
+    assert.deepEqual(loaded(), part.startsWith('vip') ? both.slice(0, 1) : both, part);
+    assert.equal(layer.isRefused('10.99.3.2' as Ip), part.startsWith('vip'));
+  }
+});
+
+test('a change is loaded beside a refused address, and the address too once it is accepted', async (t) => {
+  const layer = layerFor(t);
+  await tried(layer, pathOf({ vips: [vipPath('10.99.3.999'), vipPath('10.99.3.1')] }));
+  assert.deepEqual(loaded(), ['10.99.3.1']);
+  layer.apply(pathOf({ vips: [vipPath('10.99.3.999'), ...both.map((vip) => vipPath(vip))] }));
+  await eventually('the change is loaded', () => isDeepStrictEqual(loaded(), both), { everyMs: 5 });
+  assert.equal(layer.failure, 'Refused');
+  layer.apply(pathOf({ vips: both.map((vip) => vipPath(vip)) }));
+  await eventually('nothing is left out', () => layer.failure === undefined, { everyMs: 5 });
+});
+
+test('loaded rules are kept alive while a change is refused', async (t) => {
   const layer = layerFor(t);
   await tried(layer, pathOf({ vips: both.map((vip) => vipPath(vip)) }));
   assert.deepEqual(loaded(), both);
