@@ -192,22 +192,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'connections from Pods to the host that has the address (AddressTaken) are reset',
     shows: /a Pod that connects to the other host: ECONNREFUSED/,
   },
-  'a node behind a router still gets new connections while its speaker is silent': {
-    file: 'net/raw/dead-nodes.test.ts',
-    fault: 'new connections to the Pods of a node are dropped if this node does not hear its speaker',
-    shows: /Pods of a node whose heartbeats only we miss/,
-  },
-  "a node's own addresses are never avoided, whatever runs on its network": {
-    file: 'net/raw/dead-nodes.test.ts',
-    fault:
-      'endpoints on the host network make the address of the node a dead endpoint, which blocks SSH and the kubelet too',
-    shows: /SSH, kubelet and the API server use this address, too/,
-  },
-  'a Pod of a living node stays reachable, whatever node another slice names for its address': {
-    file: 'net/raw/dead-nodes.test.ts',
-    fault: 'an EndpointSlice may place the address of any Pod or node on a dead node, and Berth believes it',
-    shows: /a forged slice about living nodes/,
-  },
   'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
     file: 'net/syn-prober-again.test.ts',
     fault: 'all SYN probes have one source port: each refreshes the tracked connection that leads to the dead Pod',
@@ -222,16 +206,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     file: 'net/ipv4-only-sockets.test.ts',
     fault: 'with net.ipv6.bindv6only=1 no heartbeat over IPv4 is received',
     shows: /-\s+'by IPv4',\s+'by IPv6'/,
-  },
-  'a node behind a router is not dead because its speaker is silent': {
-    file: 'unit/dataplane/plan/dead-nodes.test.ts',
-    fault: 'a node that cannot be probed counts as dead after its speaker was silent for three seconds',
-    shows: /taken for dead without a probe[\s\S]*\+\s+'n'/,
-  },
-  "connections to a node's own address are never refused": {
-    file: 'unit/speaker/dataplane/dataplane-watch.test.ts',
-    fault: "an endpoint is refused even if it is a node's own address, or if a slice places it on a dead node",
-    shows: /only the address of the Pod is refused[\s\S]*\+\s+'192\.0\.2\.2',\s+\+\s+'192\.0\.2\.3'/,
   },
   // The chart and the command line
   'the advice for the remains of a load balancer with node addresses leads to an address': {

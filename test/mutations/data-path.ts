@@ -78,8 +78,8 @@ export const dataPath: readonly Mutation[] = [
   {
     id: 'established-connections-to-dead-nodes-are-dropped',
     file: 'dataplane/rules/dead-endpoints.ts',
-    old: 'const rule = `ct state new ${ip} daddr @dead_endpoints drop`;',
-    new: 'const rule = `${ip} daddr @dead_endpoints drop`;',
+    old: 'const rule = `ct state new ${ip} daddr @dead_endpoints`;',
+    new: 'const rule = `${ip} daddr @dead_endpoints`;',
     consequence: 'A node whose heartbeats are lost loses connections that it serves well.',
     tests: ['unit/dataplane/rules/rules.test.ts'],
   },

@@ -12,6 +12,7 @@ import {
   type Endpoint,
   loadPath,
   nftIn,
+  own,
   type PathLab,
   pathOf,
   startEndpoint,
@@ -168,5 +169,31 @@ test('open connections continue when their host is declared dead; new connection
       { all: 1, toFirst: 1 },
     ];
     assert.deepEqual([one, other], expected, family);
+  });
+});
+
+test('an address of a load balancer among the dead endpoints, where any user may put it, changes nothing', async () => {
+  cut(true);
+  const forged = { ...dead, deadEndpoints: [...dead.deadEndpoints, ...Object.values(vips)] };
+  nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(forged)));
+  await inEachFamily(async (family) => {
+    const syns = (await connect(family)).map((port) => synsFrom(family, port));
+    assert.ok(
+      syns.every(({ all, toFirst }) => all <= 2 && toFirst === 0),
+      `${family}: ${JSON.stringify(syns)}`,
+    );
+  });
+});
+
+test('a connection to the own address of a dead endpoint has no other choice, and is left alone', async () => {
+  ipBatch(lab.client, [`route add 10.97.1.0/24 via ${own.IPv4}`, `route add fd97:1::/64 via ${own.IPv6}`]);
+  nftIn(lab.node, changeText(rulesetOf(plain), rulesetOf(dead)));
+  await inEachFamily(async (family) => {
+    const target = { host: backends[0][family], port: 80, timeoutMs: 2_000 };
+    // By a client through the node, and by a program on the node, such as the kubelet.
+    for (const end of [lab.clientEnd, lab.nodeEnd]) {
+      const { text, error } = await end.ask('tcp', target);
+      assert.match(`${text}`, / hello$/, `${family}: ${error}`);
+    }
   });
 });

@@ -1,11 +1,12 @@
 /**
  * Finds out whether a node is dead, or only its speaker. If no speaker hears a node, its VIPs are taken over at once.
  * But its Pods may still work: a speaker that was killed is back in a moment. The node's kernel answers for the node's
- * own addresses while it runs (RFC 826, RFC 4861), so this node probes those addresses.
+ * own addresses while it runs (RFC 826, RFC 4861), so this node probes those addresses. A node that cannot be probed,
+ * because a router is between or a link of this node is down, is never dead: silence alone proves nothing.
  */
 import type { Ip } from '../../addr/ip.ts';
 
-/** A node that no speaker hears, and its addresses in subnets of this node's links; none if it is behind a router. */
+/** A node that no speaker hears, and its addresses in subnets of this node's working links; none if it is behind a router. */
 interface SilentNode {
   readonly node: string;
   readonly addresses: readonly Ip[];
@@ -22,10 +23,11 @@ interface Finding {
 }
 
 /** Milliseconds. Two lost probes must not make a node dead. */
-const times = { probe: 100, probeLater: 1_000, silence: 350, silenceAfterAnswer: 2_500, behindRouter: 3_000 } as const;
+const times = { probe: 100, probeLater: 1_000, silence: 350, silenceAfterAnswer: 2_500 } as const;
 
 interface Watched {
-  readonly since: number;
+  /** Since when it can be probed without a break. */
+  since: number;
   probedAt: number;
   answeredAt: number | undefined;
 }
@@ -43,6 +45,14 @@ export class DeadNodes {
     }
   }
 
+  /** Probes for these addresses could not be sent. A node without any other address starts with the full time again. */
+  notProbed(unsent: readonly Ip[]): void {
+    for (const { node, addresses } of this.#silent) {
+      const watched = this.#watched.get(node);
+      if (watched && addresses.every((address) => unsent.includes(address))) watched.since = Number.POSITIVE_INFINITY;
+    }
+  }
+
   /** Reviews the nodes that no speaker hears. */
   review(silent: readonly SilentNode[], now: number): Finding {
     this.#silent = silent;
@@ -56,7 +66,9 @@ export class DeadNodes {
         answeredAt: undefined,
       };
       this.#watched.set(node, watched);
-      const isDead = now >= deadAt(watched, addresses);
+      if (addresses.length === 0) watched.since = Number.POSITIVE_INFINITY;
+      else if (watched.since === Number.POSITIVE_INFINITY) watched.since = now;
+      const isDead = addresses.length > 0 && now >= deadAt(watched);
       if (isDead) dead.push(node);
       const pause = isDead || watched.answeredAt !== undefined ? times.probeLater : times.probe;
       if (now - watched.probedAt < pause) continue;
@@ -67,7 +79,7 @@ export class DeadNodes {
   }
 }
 
-function deadAt({ since, answeredAt }: Watched, addresses: readonly Ip[]): number {
-  if (answeredAt !== undefined) return answeredAt + times.silenceAfterAnswer;
-  return since + (addresses.length === 0 ? times.behindRouter : times.silence);
+function deadAt({ since, answeredAt }: Watched): number {
+  const silentAt = since + times.silence;
+  return answeredAt === undefined ? silentAt : Math.max(silentAt, answeredAt + times.silenceAfterAnswer);
 }

@@ -14,11 +14,13 @@ interface DataplaneFacts extends Omit<DataPath, 'nodeAddresses' | 'links' | 'dea
   readonly slices: readonly EndpointSliceView[];
   /** Nodes that are dead beyond doubt. */
   readonly deadNodes: readonly string[];
+  /** All addresses of nodes, as their objects and their speakers report them. */
+  readonly hostAddresses: Iterable<Ip>;
 }
 
 /** The plan of a node's data plane. */
 export function planDataplane(facts: DataplaneFacts): DataPath {
-  const { links, internalAddresses, slices, deadNodes, ...rest } = facts;
+  const { links, internalAddresses, slices, deadNodes, hostAddresses, ...rest } = facts;
   return {
     ...rest,
     nodeAddresses: firstOfEachFamily(internalAddresses),
@@ -27,15 +29,25 @@ export function planDataplane(facts: DataplaneFacts): DataPath {
       addresses: addresses.map(({ address }) => address),
       hasVips: rest.vips.some(({ address: vip }) => addresses.some((own) => inSubnet(vip, own))),
     })),
-    deadEndpoints: deadNodes.length === 0 ? [] : endpointsOn(new Set(deadNodes), slices),
+    deadEndpoints: deadNodes.length === 0 ? [] : deadEndpoints(new Set(deadNodes), slices, hostAddresses),
   };
 }
 
-function endpointsOn(nodes: ReadonlySet<string>, slices: readonly EndpointSliceView[]): readonly Ip[] {
-  const there = slices.flatMap(({ endpoints }) =>
-    endpoints.filter(({ node }) => node !== undefined && nodes.has(node)),
-  );
-  return [...new Set(there.flatMap(({ addresses }) => addresses))];
+/**
+ * The endpoints on dead nodes. Any user may write EndpointSlices, with any address and any node. So an address is
+ * believed to be dead only if no slice places it elsewhere, and never if a node has it: other programs of the node use
+ * it too (SSH, the kubelet, the API server).
+ */
+function deadEndpoints(
+  dead: ReadonlySet<string>,
+  slices: readonly EndpointSliceView[],
+  hostAddresses: Iterable<Ip>,
+): readonly Ip[] {
+  const endpoints = slices.flatMap((slice) => slice.endpoints);
+  const placed = (isDead: boolean) =>
+    endpoints.filter(({ node }) => dead.has(node) === isDead).flatMap(({ addresses }) => addresses);
+  const others = new Set([...hostAddresses, ...placed(false)]);
+  return [...new Set(placed(true))].filter((address) => !others.has(address));
 }
 
 /** As kube-proxy takes them. */

@@ -1,6 +1,6 @@
 /** Gathers the facts for this node's data plane from the cluster, the peers and the kernel, and plans it when one of them changes. */
 import type { Ip } from '../../addr/ip.ts';
-import { inSubnet } from '../../addr/subnet.ts';
+import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
 import type { DesiredVips } from '../../announce/desired-vips.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
 import type { HandOff } from '../../api/hand-off.ts';
@@ -33,7 +33,8 @@ export interface DataplaneOptions {
 /** The parts that the watch works with. */
 interface DataplaneWatchParts {
   readonly informers: Informers;
-  readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'>;
+  readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'> &
+    Partial<Pick<ElectionRunner, 'noInboundTraffic'>>;
   readonly desired: Pick<DesiredState, 'view'>;
   readonly links: () => readonly Link[];
   readonly spread: SpreadWatch;
@@ -146,6 +147,16 @@ export class DataplaneWatch {
     return [...revisions, runner.decisions, runner.membership, linksKey, blocked, this.#deadNodes.dead];
   }
 
+  /** All addresses of nodes, as their objects and their speakers report them. */
+  #hostAddresses(links: readonly Link[]): readonly Ip[] {
+    const { informers, runner } = this.#parts;
+    const nodes = informers.nodes.store.values();
+    const reported = nodes.flatMap(({ name }) => (runner.linksOf(name) ?? []).flatMap((link) => link.addresses));
+    const onLinks = [...reported.map(parseLinkAddress), ...links.flatMap((link) => link.addresses)];
+    const all = [...nodes.flatMap((node) => node.addresses), ...onLinks.map((one) => one?.address)];
+    return all.filter((address) => address !== undefined);
+  }
+
   #plan(links: readonly Link[], desired: DesiredVips, now: number): DataPath {
     const { informers, runner, options, spread } = this.#parts;
     const self = options.nodeName;
@@ -179,6 +190,7 @@ export class DataplaneWatch {
       peerMacs: [...nodes.keys()].flatMap((node) => (runner.linksOf(node) ?? []).map(({ mac }) => mac)),
       internalAddresses: nodes.get(self)?.internalAddresses ?? [],
       deadNodes: this.#deadNodes.dead,
+      hostAddresses: this.#hostAddresses(links),
       synLimit: options.synLimit,
       zone: options.conntrackZone,
     });

@@ -10,7 +10,7 @@ import type { ElectionRunner } from '../election/election-runner.ts';
 
 /** The parts that the watch works with. */
 interface DeadNodeWatchParts {
-  readonly runner: Pick<ElectionRunner, 'linksOf' | 'membership'>;
+  readonly runner: Pick<ElectionRunner, 'linksOf' | 'membership'> & Partial<Pick<ElectionRunner, 'noInboundTraffic'>>;
   readonly links: () => readonly Link[];
   readonly prober: Pick<NeighborProber, 'probe'>;
 }
@@ -45,7 +45,8 @@ export class DeadNodeWatch {
     clearTimeout(this.#timer);
     const silent = runner.membership.lost.map((node) => ({ node, addresses: this.#addressesOf(node) }));
     const { dead, probes, nextAt } = this.#nodes.review(silent, performance.now());
-    prober.probe(probes.map((address) => ({ address, links: this.#linksTo(address) })));
+    const unsent = prober.probe(probes.map((address) => ({ address, links: this.#linksTo(address) })));
+    this.#nodes.notProbed(unsent.map(({ address }) => address));
     if (nextAt !== undefined) this.#timer = setTimeout(this.review, nextAt - performance.now()).unref();
     if (dead.join(' ') === this.#dead.join(' ')) return;
     this.#dead = dead;
@@ -59,14 +60,19 @@ export class DeadNodeWatch {
 
   /** The link in whose subnet an address is; none if a router is between. */
   #linksTo(address: Ip): readonly string[] {
-    const isNear = ({ carrier, addresses }: Link) => carrier && addresses.some((own) => inSubnet(address, own));
-    const link = this.#parts.links().find(isNear);
+    const link = this.#workingLinks().find(({ addresses }) => addresses.some((own) => inSubnet(address, own)));
     return link ? [link.name] : [];
   }
 
-  /** Addresses of a node in subnets of this node's links. */
+  /** The links without those that receive nothing: no answer could arrive there. */
+  #workingLinks(): readonly Link[] {
+    const { links, runner } = this.#parts;
+    return links().filter(({ name, carrier }) => carrier && !runner.noInboundTraffic?.has(name));
+  }
+
+  /** Addresses of a node in subnets of this node's working links. */
   #addressesOf(node: string): readonly Ip[] {
-    const own = this.#parts.links().flatMap(({ carrier, addresses }) => (carrier ? addresses : []));
+    const own = this.#workingLinks().flatMap(({ addresses }) => addresses);
     const all = (this.#parts.runner.linksOf(node) ?? []).flatMap(({ addresses }) => addresses.map(parseLinkAddress));
     const ips = all.flatMap((one) => (one === undefined ? [] : [one.address]));
     return ips.filter((ip) => !isLinkLocal(ip) && own.some((subnet) => inSubnet(ip, subnet)));

@@ -20,7 +20,7 @@ import { SpreadWatch } from './spread-watch.ts';
 interface NodeDataplaneParts {
   readonly log: Logger;
   readonly informers: Informers;
-  readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership'>;
+  readonly runner: Pick<ElectionRunner, 'decisions' | 'linksOf' | 'membership' | 'noInboundTraffic'>;
   readonly links: () => readonly Link[];
   readonly desired: Pick<DesiredState, 'view'>;
   readonly prober: Pick<NeighborProber, 'probe'>;

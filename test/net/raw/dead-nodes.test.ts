@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RawEndpointSlice } from '../../../src/api/endpoints.ts';
-import { promise } from '../../honesty/promise.ts';
 import { Gathering, type Surroundings, surroundings } from './gathering.ts';
 import { clusterOf, rawNode, rawService, rawSlice } from './objects.ts';
 
@@ -51,7 +50,7 @@ test('the Pods of a node that also answers no probe get no new connections, and 
   assert.deepEqual(await avoided([pods], 400), ['10.244.2.5']);
 });
 
-promise('a node behind a router still gets new connections while its speaker is silent', async () => {
+test('a node behind a router still gets new connections while its speaker is silent', async () => {
   const { n3 = [] } = surroundings.peers;
   const n2 = [{ name: 'eth0', mac: '02:00:00:00:00:12', addresses: ['192.0.2.3/24'] }];
   assert.deepEqual(
@@ -61,7 +60,7 @@ promise('a node behind a router still gets new connections while its speaker is 
   );
 });
 
-promise("a node's own addresses are never avoided, whatever runs on its network", async () => {
+test("a node's own addresses are never avoided, whatever runs on its network", async () => {
   const host = rawSlice('host', service, {
     endpoints: [{ addresses: ['10.99.0.3'], nodeName: 'n2', conditions: ready }],
   });
@@ -72,7 +71,30 @@ promise("a node's own addresses are never avoided, whatever runs on its network"
   );
 });
 
-promise('a Pod of a living node stays reachable, whatever node another slice names for its address', async () => {
+test('an address that a slice places outside of the dead node stays reachable', async () => {
+  const database = rawService('database', []);
+  const outside = rawSlice('outside', database, { endpoints: [{ addresses: ['192.0.2.50'], conditions: ready }] });
+  const forged = rawSlice('forged', service, {
+    endpoints: [{ addresses: ['192.0.2.50'], nodeName: 'n2', conditions: ready }],
+  });
+  for (const slices of [
+    [pods, outside, forged],
+    [forged, outside, pods],
+  ]) {
+    assert.deepEqual(await avoided(slices, 400), ['10.244.2.5']);
+  }
+});
+
+test("the addresses of this node's own links, and of the dead node's other links, are never avoided", async () => {
+  const { n3 = [], n2 = [] } = surroundings.peers;
+  const storage = { name: 'eth1', mac: '02:00:00:00:01:12', addresses: ['10.77.0.3/24'] };
+  const forged = rawSlice('forged', service, {
+    endpoints: [{ addresses: ['10.77.0.3', '10.99.0.2', 'fd99::2'], nodeName: 'n2', conditions: ready }],
+  });
+  assert.deepEqual(await avoided([pods, forged], 400, { peers: { n2: [...n2, storage], n3 } }), ['10.244.2.5']);
+});
+
+test('a Pod of a living node stays reachable, whatever node another slice names for its address', async () => {
   const dns = rawService('kube-dns', [], { metadata: { namespace: 'kube-system' } });
   const real = rawSlice('kube-dns', dns, {
     endpoints: [{ addresses: ['10.244.3.53'], nodeName: 'n3', conditions: ready }],

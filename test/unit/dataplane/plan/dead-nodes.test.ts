@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
 import { DeadNodes } from '../../../../src/dataplane/plan/dead-nodes.ts';
-import { promise } from '../../../honesty/promise.ts';
 
 const address = '192.0.2.7' as Ip;
 const silent = [{ node: 'n', addresses: [address] }];
@@ -37,12 +36,22 @@ test('a node behind a router is not probed, and is not dead for three seconds', 
   assert.deepEqual(nodes.review(far, 2_999).dead, []);
 });
 
-promise('a node behind a router is not dead because its speaker is silent', () => {
+test('a node behind a router is not dead because its speaker is silent', () => {
   const nodes = new DeadNodes();
   // Longer than a node pulls an image while the speakers are updated.
   for (let now = 0; now <= 120_000; now += 100) {
     assert.deepEqual(nodes.review(far, now).dead, [], 'taken for dead without a probe');
   }
+});
+
+test('a node that could not be probed for a while gets the full time once it can be probed again', () => {
+  const nodes = new DeadNodes();
+  nodes.review(silent, 0);
+  assert.deepEqual(nodes.review(far, 300).dead, [], 'the link of this node is down');
+  assert.deepEqual(nodes.review(silent, 5_000).dead, []);
+  assert.deepEqual(nodes.review(silent, 5_349).dead, []);
+  assert.deepEqual(nodes.review(silent, 5_350).dead, ['n']);
+  assert.deepEqual(nodes.review(far, 6_000).dead, [], 'a dead node, too');
 });
 
 test('a dead node that is heard again starts with the full time', () => {

@@ -9,7 +9,6 @@ import { DataplaneWatch } from '../../../../src/speaker/dataplane/dataplane-watc
 import { SpreadWatch } from '../../../../src/speaker/dataplane/spread-watch.ts';
 import type { DesiredView } from '../../../../src/speaker/desired-state.ts';
 import type { Informers } from '../../../../src/speaker/informers.ts';
-import { promise } from '../../../honesty/promise.ts';
 import { eventually } from '../../../lab/poll.ts';
 import { node } from '../../fixtures.ts';
 import { informersOf, link, VirtualTime } from '../node-in-a-box.ts';
@@ -103,7 +102,7 @@ test('new connections to the Pods of a dead node are dropped', (t) => {
   assert.deepEqual(refusedOf(t, ['10.0.0.1']), ['10.0.0.1']);
 });
 
-promise("connections to a node's own address are never refused", (t) => {
+test("connections to a node's own address are never refused", (t) => {
   const refused = refusedOf(t, ['10.0.0.1', '192.0.2.2', '192.0.2.3']);
   assert.deepEqual(refused, ['10.0.0.1'], 'only the address of the Pod is refused');
 });
