@@ -30,7 +30,7 @@ export interface DesiredVipSnapshot {
 }
 
 /** Why no node may announce an address. */
-type NotDesiredReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
+export type NotDesiredReason = 'NotInStatus' | 'NoAdvertisement' | 'NoCandidate' | 'NoLocalEndpoints';
 
 /** An address of the ledger that no node may announce. */
 export interface Unwanted {

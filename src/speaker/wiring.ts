@@ -114,6 +114,7 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
     unreachable,
     loop,
   } = parts;
+  const { reconciler } = parts;
   wireAnnouncing(parts);
   changed.to(loop.trigger);
   unreachable.to(snapshot.use);
@@ -124,6 +125,7 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
   runner.linksChanged.to(() => livenessLog.noteNoInboundTraffic(runner.noInboundTraffic));
   runner.linksChanged.to(loop.trigger);
   runner.decided.to(dataplane.reconcile);
+  reconciler.changed.to((_, now) => dataplane.place(now));
   runner.membershipChanged.to(dataplane.reconcile);
   runner.ticked.to((now) => livenessLog.note(runner.peersAt(now)));
   tester.changed.to(loop.trigger);

@@ -187,11 +187,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'there is no address to rewrite to, the packets are dropped silently, and no status reports it',
     shows: /a client of the VIP: Timeout/,
   },
-  'packets for an address that another host has are left alone': {
-    file: 'net/raw/packets.test.ts',
-    fault: 'connections from Pods to the host that has the address (AddressTaken) are reset',
-    shows: /a Pod that connects to the other host: ECONNREFUSED/,
-  },
   'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
     file: 'net/syn-prober-again.test.ts',
     fault: 'all SYN probes have one source port: each refreshes the tracked connection that leads to the dead Pod',

@@ -29,6 +29,11 @@ export interface PortPath {
 /** The path of the packets of one VIP. */
 export interface VipPath {
   readonly address: Ip;
+  /**
+   * `Silent`: no node announces the VIP, so no rule touches its packets. `Contested`: another host claims it too, so
+   * nothing is refused in its name. undefined: neither.
+   */
+  readonly restraint?: 'Silent' | 'Contested' | undefined;
   readonly ports: readonly PortPath[];
 }
 

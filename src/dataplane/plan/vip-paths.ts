@@ -18,6 +18,8 @@ interface PathSnapshot {
   readonly handOff: HandOff;
   /** Does any endpoint serve the Service with this key? */
   readonly isServed: (service: string, family: Family) => boolean;
+  /** The restraint of an address; absent: there is none. */
+  readonly restraintOf?: (entry: AllocationView) => VipPath['restraint'];
   /** Milliseconds on a monotonic clock. */
   readonly now: number;
 }
@@ -63,9 +65,11 @@ export class VipPathReader {
     const family = familyOf(address);
     // With `Local` the client must try again: the address may be about to move to a node with an endpoint.
     const vacant = services.map((view) => !view?.local && !snapshot.isServed(view?.key ?? '', family));
-    // All three have one element for each Service: equal counts make equal lists.
-    return this.#known.of(entry, [...services, ...rewritten, ...vacant], () => ({
+    const restraint = snapshot.restraintOf?.(entry);
+    // All three lists have one element for each Service: equal counts make equal lists.
+    return this.#known.of(entry, [...services, ...rewritten, ...vacant, restraint], () => ({
       address,
+      ...(restraint && { restraint }),
       ports: services.flatMap((service, i) =>
         portsOf(service as ServiceView, address, rewritten[i] === true).map((port) => ({
           ...port,

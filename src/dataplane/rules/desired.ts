@@ -12,31 +12,34 @@ import { spreadOut } from './spread.ts';
 import { answerPings, refuseUnserved } from './unserved.ts';
 import { watchVips } from './vip-counters.ts';
 
-/** The tables for a node's data path. */
+/** The tables for a node's data path. Of VIPs that no node announces, only the kernel's own frames are touched: it must not claim them. */
 export function rulesetOf(path: DataPath): Ruleset {
+  const silent = new Set(path.vips.filter(({ restraint }) => restraint === 'Silent').map(({ address }) => address));
   return [
     familyTable('IPv4', path),
     familyTable('IPv6', path),
     tableOf('arp', [silenceKernelArp(path.vips, path.links)]),
-    tableOf('netdev', [spreadOut(path)]),
+    tableOf('netdev', [spreadOut({ ...path, spread: path.spread.filter(({ vip }) => !silent.has(vip)) })]),
   ];
 }
 
 function familyTable(family: Family, path: DataPath): Ruleset[number] {
   const dialect = dialects[family];
-  const vips = path.vips.filter(({ address }) => familyOf(address) === family);
+  const all = path.vips.filter(({ address }) => familyOf(address) === family);
+  const vips = all.filter(({ restraint }) => restraint !== 'Silent');
+  const ours = new Set(vips.map(({ address }) => address));
   const { nodeAddresses, zone } = path;
   return tableOf(dialect.ip, [
     watchVips(dialect, vips, path.synLimit),
     handOff(dialect, { vips, nodeAddresses }, zone),
     handOn(
       dialect,
-      { chances: path.chances.filter(({ vip }) => familyOf(vip) === family) },
-      { ...path, spread: path.spread.filter(({ vip }) => familyOf(vip) === family) },
+      { chances: path.chances.filter(({ vip }) => ours.has(vip)) },
+      { ...path, spread: path.spread.filter(({ vip }) => ours.has(vip)) },
     ),
     answerPings(dialect, path),
     avoidDeadEndpoints(dialect, path.deadEndpoints),
     refuseUnserved(dialect, vips, path.links),
-    ...(family === 'IPv6' ? [silenceKernelNdp(vips, path.links)] : []),
+    ...(family === 'IPv6' ? [silenceKernelNdp(all, path.links)] : []),
   ]);
 }

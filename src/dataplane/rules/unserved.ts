@@ -34,7 +34,8 @@ export function refuseUnserved(
     vip.ports.map((port) => ({ ...port, at: `${vip.address} . ${port.protocol} . ${port.port}` })),
   );
   const key = `${ip} daddr . meta l4proto . th dport`;
-  const turnsBack = `${ip} daddr @${vipSet} ${key} != @served fib daddr . mark . iif oif exists`;
+  const refusable = `${ip} daddr @${vipSet} ${ip} daddr != @contested`;
+  const turnsBack = `${refusable} ${key} != @served fib daddr . mark . iif oif exists`;
   const setOfPorts = (some: readonly { readonly at: string }[]) =>
     setOf(
       `${address} . inet_proto . inet_service`,
@@ -44,6 +45,11 @@ export function refuseUnserved(
     collections: {
       served: setOfPorts(ports),
       vacant: setOfPorts(ports.filter(isOurs)),
+      // Another host claims these too: what is not for a Service may be for that host.
+      contested: setOf(
+        address,
+        vips.filter(({ restraint }) => restraint === 'Contested').map((vip) => vip.address),
+      ),
       vip_links: setOf(
         'ifname',
         links.filter(({ hasVips }) => hasVips).map(({ name }) => `"${name}"`),
@@ -56,9 +62,7 @@ export function refuseUnserved(
       ]),
       // Only for packets that leave by a link with VIPs: a CNI may forward them to a link of its own and serve them
       // there (Antrea's proxy).
-      unserved: hookChain('filter hook forward priority filter + 10', [
-        `oifname @vip_links ${ip} daddr @${vipSet} goto refuse`,
-      ]),
+      unserved: hookChain('filter hook forward priority filter + 10', [`oifname @vip_links ${refusable} goto refuse`]),
       refuse: chain(`${key} @served drop`, 'goto refused'),
       refused: chain(
         `meta l4proto tcp ${answers} reject with tcp reset`,

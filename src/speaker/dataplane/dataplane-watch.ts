@@ -2,12 +2,15 @@
 import type { Ip } from '../../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
 import type { DesiredVips } from '../../announce/desired-vips.ts';
+import type { Placement } from '../../announce/placements.ts';
+import { standingOf } from '../../announce/standing.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
+import type { AllocationView } from '../../api/allocation.ts';
 import type { HandOff } from '../../api/hand-off.ts';
 import { FormerHolders } from '../../dataplane/plan/former-holders.ts';
 import { linkFor, NeighborTable } from '../../dataplane/plan/neighbor-table.ts';
 import { planDataplane } from '../../dataplane/plan/plan-dataplane.ts';
-import type { DataPath } from '../../dataplane/plan/spec.ts';
+import type { DataPath, VipPath } from '../../dataplane/plan/spec.ts';
 import { VipPathReader } from '../../dataplane/plan/vip-paths.ts';
 import { isKnown } from '../../kube/informer-set.ts';
 import type { Link } from '../../linux/links.ts';
@@ -66,6 +69,8 @@ export class DataplaneWatch {
   /** When the cluster was known for the first time. */
   #knownAt: number | undefined;
   #hasStarted = false;
+  /** What this node does with each VIP, by uid; undefined before it was decided. */
+  #placements: ReadonlyMap<string, Placement> | undefined;
   /** The facts that the last plan was made from. */
   #planned: readonly unknown[] = [];
 
@@ -79,6 +84,12 @@ export class DataplaneWatch {
   replan = (): void => {
     this.#soon ??= setTimeout(this.#planIfChanged, gatherMs).unref();
   };
+
+  /** Notes what this node does with each VIP. */
+  place(placements: readonly Placement[]): void {
+    this.#placements = new Map(placements.map((placement) => [placement.uid, placement]));
+    this.replan();
+  }
 
   /** A host answered for an address. */
   heard(claim: HeardClaim): void {
@@ -144,7 +155,24 @@ export class DataplaneWatch {
     const { allocations, services, endpointSlices, nodes, advertisements } = informers;
     const revisions = [allocations, services, endpointSlices, nodes, advertisements].map(({ store }) => store.revision);
     const blocked = links.flatMap(({ name }) => blockedOn(name)).join(' ');
-    return [...revisions, runner.decisions, runner.membership, linksKey, blocked, this.#deadNodes.dead];
+    return [
+      ...revisions,
+      runner.decisions,
+      runner.membership,
+      linksKey,
+      blocked,
+      this.#deadNodes.dead,
+      this.#placements,
+    ];
+  }
+
+  #restraints({ unwanted }: DesiredVips): (entry: AllocationView) => VipPath['restraint'] {
+    const reasons = new Map(unwanted.map(({ uid, reason }) => [uid, reason]));
+    return (entry) => {
+      const known = { placement: this.#placements?.get(entry.uid), unwanted: reasons.get(entry.uid) };
+      const standing = standingOf(entry, known);
+      return standing === 'Announced' ? undefined : standing;
+    };
   }
 
   /** All addresses of nodes, as their objects and their speakers report them. */
@@ -172,6 +200,7 @@ export class DataplaneWatch {
       service: (uid) => informers.services.store.get(uid),
       handOff: options.handOff,
       isServed: servedBy(slices),
+      restraintOf: this.#restraints(desired),
       now,
     });
     const spreadPlan = spread.plan({

@@ -1,5 +1,6 @@
 /** The data plane of this node as one part: its plan, its rules in the kernel, and its status. */
 import type { Ip } from '../../addr/ip.ts';
+import type { Placement } from '../../announce/placements.ts';
 import type { DataPathStatus } from '../../api/speaker-status.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import type { SpreadFinding } from '../../dataplane/plan/spread-report.ts';
@@ -62,6 +63,9 @@ export class NodeDataplane {
     this.#watch?.replan();
   };
 
+  /** What this node does with each VIP has changed. */
+  place = (placements: readonly Placement[]): void => this.#watch?.place(placements);
+
   /** A host answered for an address. */
   heard = (claim: HeardClaim): void => this.#watch?.heard(claim);
 
@@ -86,7 +90,8 @@ export class NodeDataplane {
   /** The number of VIPs by hand-off. */
   get handOffs(): readonly Sample[] {
     const tally = new Tally();
-    for (const { ports } of this.#path?.vips ?? []) {
+    const announced = (this.#path?.vips ?? []).filter(({ restraint }) => restraint !== 'Silent');
+    for (const { ports } of announced) {
       tally.count({ hand_off: ports.some(({ nodePort }) => nodePort !== undefined) ? 'NodePort' : 'KubeProxy' });
     }
     return tally.samples;

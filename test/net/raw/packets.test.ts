@@ -93,23 +93,41 @@ promise('a port with hand-off NodePort is served by a node that reports no addre
   assert.equal(served, 'Answered', `a client of the VIP: ${served}`);
 });
 
-/** The status of the VIP's entry after another host answered for the VIP before it was ever announced. */
-const taken = {
-  conflict: { mac: '02:00:00:00:00:01' },
-  holder: { node: 'n1', term: 1, links: [] },
-  conditions: ['Announced', 'Conflict'].map((type) => {
-    const status = type === 'Conflict' ? 'True' : 'False';
-    return {
-      type,
-      status,
-      reason: 'AddressTaken',
-      message: 'another host',
-      lastTransitionTime: '2026-01-01T00:00:00Z',
-    };
-  }),
-};
+/** The status of the VIP's entry, with these conditions. */
+function statusWith(...conditions: readonly (readonly [type: string, status: string, reason: string])[]): Fields {
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  return {
+    conflict: { mac: '02:00:00:00:00:01' },
+    holder: { node: 'n1', term: 1, links: [] },
+    conditions: conditions.map(([type, status, reason]) => {
+      return { type, status, reason, message: 'another host', lastTransitionTime };
+    }),
+  };
+}
 
-promise('packets for an address that another host has are left alone', async (t) => {
+/** The VIP is not announced, and another host has it: clusters that end in this state in different ways. */
+function clustersWithout(): Readonly<Record<string, Partial<Cluster>>> {
+  const service = rawService('web', [vips.IPv4]);
+  const allocations = [rawAllocation(vips.IPv4, [service])];
+  const withStatus = (status: Fields): Partial<Cluster> => {
+    return { services: [service], allocations: [rawAllocation(vips.IPv4, [service], { status })] };
+  };
+  return {
+    'another host answered for it': withStatus(
+      statusWith(['Announced', 'False', 'AddressTaken'], ['Conflict', 'True', 'AddressTaken']),
+    ),
+    'another program answers for it': withStatus(
+      statusWith(['Announced', 'False', 'AnnouncedByOtherProgram'], ['Conflict', 'True', 'AnnouncedByOtherProgram']),
+    ),
+    'another host claims it, too': withStatus(
+      statusWith(['Announced', 'True', 'Announced'], ['Conflict', 'True', 'ForeignClaim']),
+    ),
+    'no node can announce it': withStatus(statusWith(['Announced', 'False', 'NoCandidate'])),
+    'no advertisement covers it': { services: [service], allocations, advertisements: [] },
+  };
+}
+
+test('packets for an address that another host has are left alone', async (t) => {
   const pod = await startPod(t);
   // The client is the other host.
   ip(`-n ${lab.client} address add ${vips.IPv4}/32 dev ${linkName}`);
@@ -118,10 +136,14 @@ promise('packets for an address that another host has are left alone', async (t)
   const asked = async () => (await pod.ask('tcp', { host: vips.IPv4, port: 8_443, timeoutMs: 2_000 })).error;
   nftIn(lab.node, 'flush ruleset\n');
   assert.equal(await asked(), undefined, 'without our rules the Pod reaches the other host');
+  for (const [why, cluster] of Object.entries(clustersWithout())) {
+    await loadFor(cluster);
+    const refused = await asked();
+    assert.equal(refused, undefined, `${why}: a Pod that connects to the other host: ${refused}`);
+  }
   const service = rawService('web', [vips.IPv4]);
-  await loadFor({ services: [service], allocations: [rawAllocation(vips.IPv4, [service], { status: taken })] });
-  const refused = await asked();
-  assert.equal(refused, undefined, `a Pod that connects to the other host: ${refused}`);
+  await loadFor({ services: [service], allocations: [rawAllocation(vips.IPv4, [service])] });
+  assert.equal(await asked(), 'ECONNREFUSED', 'a VIP that is announced refuses other ports');
 });
 
 const podNetwork = '10.98.0.0/24';

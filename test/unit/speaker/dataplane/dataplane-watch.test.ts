@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Ip } from '../../../../src/addr/ip.ts';
+import type { Placement } from '../../../../src/announce/placements.ts';
 import { parseEndpointSlice } from '../../../../src/api/endpoints.ts';
 import type { DataPath } from '../../../../src/dataplane/plan/spec.ts';
 import { createLogger } from '../../../../src/runtime/logger.ts';
@@ -10,9 +11,10 @@ import { SpreadWatch } from '../../../../src/speaker/dataplane/spread-watch.ts';
 import type { DesiredView } from '../../../../src/speaker/desired-state.ts';
 import type { Informers } from '../../../../src/speaker/informers.ts';
 import { eventually } from '../../../lab/poll.ts';
-import { node } from '../../fixtures.ts';
+import { entry, node, service } from '../../fixtures.ts';
 import { informersOf, link, VirtualTime } from '../node-in-a-box.ts';
 
+const vip = '192.0.2.10' as Ip;
 const prober = { probe: () => [] };
 
 /** No VIP is desired. */
@@ -97,6 +99,36 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   time.run(1_000);
   return made.at(-1)?.deadEndpoints ?? assert.fail('nothing was planned');
 }
+
+test('when this node begins to announce a VIP, its rules follow, and when another host has it, they end', (t) => {
+  const time = new VirtualTime(t);
+  const web = service('web', { ingress: [{ ip: vip, ipMode: 'VIP' }] });
+  const made: DataPath[] = [];
+  const watch = new DataplaneWatch({
+    ...{ informers: informersOf({ nodes: [], slices: [], entries: [entry(vip, web)], services: [web] }), prober },
+    runner: { membership: { present: ['self'], lost: [] }, decisions: [], linksOf: () => [] },
+    ...{ links: () => [link('eth0')], blockedOn: () => [], desired: { view: noVips } },
+    spread: new SpreadWatch({
+      log: createLogger('speaker', 'silent'),
+      tester: { observe: () => true, blockedOn: () => [] },
+      fault: () => undefined,
+    }),
+    options: { nodeName: 'self', handOff: 'KubeProxy', synLimit: undefined, conntrackZone: 7932 },
+  });
+  watch.planned.to((path) => made.push(path));
+  t.after(() => watch.close());
+  const restraintWith = (placement: Placement) => {
+    watch.place([placement]);
+    time.run(100);
+    return made.at(-1)?.vips[0]?.restraint;
+  };
+  const { uid } = entry(vip, web);
+  const held = { vip, uid, holder: 'self', term: 1, links: ['eth0'] };
+  assert.equal(restraintWith({ ...held, kind: 'Withhold', reason: 'ProbingFirst' }), 'Silent');
+  assert.equal(restraintWith({ ...held, kind: 'Announce', damped: false }), undefined);
+  assert.equal(restraintWith({ ...held, kind: 'Withhold', reason: 'AddressTaken' }), 'Silent');
+  assert.equal(made.length, 3);
+});
 
 test('new connections to the Pods of a dead node are dropped', (t) => {
   assert.deepEqual(refusedOf(t, ['10.0.0.1']), ['10.0.0.1']);

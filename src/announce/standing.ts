@@ -1,0 +1,46 @@
+/**
+ * Decides whether packets for an address are this cluster's business. Another host may have an address that Berth does
+ * not announce, so no rule may touch its packets.
+ */
+import { type AllocationView, allocationCondition, allocationConditions } from '../api/allocation.ts';
+import type { NotDesiredReason } from './desired-vips.ts';
+import type { Placement } from './placements.ts';
+
+/**
+ * - `Announced`: a node of the cluster announces the address;
+ * - `Contested`: the same, and another host claims it too (`ForeignClaim`);
+ * - `Silent`: no node announces it.
+ */
+type Standing = 'Announced' | 'Contested' | 'Silent';
+
+/** What this node knows of an address besides its entry. */
+interface Known {
+  /** What this node does with it; undefined before it was decided. */
+  readonly placement: Placement | undefined;
+  /** Why no node may announce it. */
+  readonly unwanted: NotDesiredReason | undefined;
+}
+
+/** The standing of an address: by this node's own placement, and for addresses of other nodes by their records. */
+export function standingOf(entry: AllocationView, { placement, unwanted }: Known): Standing {
+  if (placement?.kind === 'Withhold') return 'Silent';
+  if (unwanted !== undefined && isNever(unwanted, placement)) return 'Silent';
+  const isAnnounced =
+    placement?.kind === 'Announce' || placement?.kind === 'StandIn' || isRecorded(entry, placement === undefined);
+  if (!isAnnounced) return 'Silent';
+  return allocationCondition(entry, allocationConditions.conflict)?.reason === 'ForeignClaim'
+    ? 'Contested'
+    : 'Announced';
+}
+
+/** With the policy `Local` the holder goes on while there is no endpoint. Until a placement is decided, the status may still be on its way. */
+function isNever(reason: NotDesiredReason, placement: Placement | undefined): boolean {
+  return reason !== 'NoLocalEndpoints' && !(reason === 'NotInStatus' && placement === undefined);
+}
+
+/** Does the record say that it is announced? Without a record the answer is `byDefault`. */
+function isRecorded(entry: AllocationView, byDefault: boolean): boolean {
+  const announced = allocationCondition(entry, allocationConditions.announced);
+  if (announced !== undefined) return announced.status === 'True';
+  return entry.recorded?.since !== undefined || byDefault;
+}
