@@ -27,6 +27,7 @@ import type { ProxySyncState } from './proxy-sync-gate.ts';
  * - `ProbingFirst`: it was never announced, and this node first probes whether another host has it;
  * - `DataPathPending`: it was never announced, and kube-proxy on this node has not written its rules since the VIP is
  *   there; for at most two seconds;
+ * - `NoNodeAddress`: with hand-off `NodePort` no address of this node is of its family, so nothing could serve it;
  * - `AddressTaken`: another host has it;
  * - `AnnouncedByOtherProgram`: another program on a node of the cluster has it.
  */
@@ -45,6 +46,7 @@ export const silenceReasons = [
   'NetworkAddress',
   'ProbingFirst',
   'DataPathPending',
+  'NoNodeAddress',
   'AddressTaken',
   'AnnouncedByOtherProgram',
 ] as const;
@@ -128,6 +130,18 @@ export function withheld(
     const reason = reasonToWithhold(state) ?? (isPending ? 'DataPathPending' : undefined);
     const { vip, uid, holder, term, links } = placement;
     return reason === undefined ? placement : { kind: 'Withhold', vip, uid, holder, term, links, reason };
+  });
+}
+
+/** Withholds VIPs that this node could not serve. */
+export function withheldUnserved(
+  placements: readonly Placement[],
+  canServe: (vip: Ip) => boolean,
+): readonly Placement[] {
+  return placements.map((placement) => {
+    if (placement.kind !== 'Announce' || canServe(placement.vip)) return placement;
+    const { vip, uid, holder, term, links } = placement;
+    return { kind: 'Withhold', vip, uid, holder, term, links, reason: 'NoNodeAddress' };
   });
 }
 

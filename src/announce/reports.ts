@@ -123,9 +123,7 @@ function held(
     .map(({ name, mac }) => ({ name, mac }));
   const conflict = conflictOf(address, state);
   const announces = kind === 'Announce';
-  const why = announces
-    ? announced(placement, { links, self, fault })
-    : { ...conflict, type: 'Announced', status: 'False' };
+  const why = announces ? announced(placement, { links, self, fault }) : whyWithheld(placement, conflict, self);
   return [
     {
       ...{ uid, address, holder: { node: self, term, announces, links: links.slice(0, mostLinks) } },
@@ -135,6 +133,16 @@ function held(
         .map(withFittingMessage),
     },
   ];
+}
+
+function whyWithheld(
+  { vip, reason }: Extract<Placement, { readonly kind: 'Withhold' }>,
+  conflict: Finding | undefined,
+  self: string,
+): Partial<Finding> {
+  if (reason !== 'NoNodeAddress') return { ...conflict, type: 'Announced', status: 'False' };
+  const message = `${vip} is not announced: with hand-off NodePort node ${self} needs an address of the same family`;
+  return { type: 'Announced', status: 'False', reason, message };
 }
 
 /** Where an address is announced, and what is wrong with its data path. */

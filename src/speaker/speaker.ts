@@ -133,9 +133,9 @@ async function makeParts(options: SpeakerOptions, { log, open, signal }: Surroun
   const nodeOf = (mac: string) => runner.nodeOf(mac) ?? nodeOnRecord(informers.allocations.store.values(), mac);
   const conflicts = open.adopt(new ConflictWatch({ log, nodeOf }), (one) => one.close());
   const announcing = { informers, desired, runner, announcer, prober, conflicts, proxy, verifier, nodeName, log };
-  const reconciler = new AnnouncementReconciler(announcing);
+  const { spreadOf, isRefused, canServe } = dataplane;
+  const reconciler = new AnnouncementReconciler({ ...announcing, canServe });
   const writer = new HolderStatusWriter({ client, log, allocations: informers.allocations, signal });
-  const { spreadOf, isRefused } = dataplane;
   const reporter = new StatusReporter({ ...announcing, writer, blockedOn, spreadOf, isRefused });
   const takeovers = new Takeovers();
 

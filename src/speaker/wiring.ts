@@ -125,6 +125,7 @@ export function wireSpeaker(parts: SpeakerParts, fail: (error: Error) => void): 
   runner.linksChanged.to(() => livenessLog.noteNoInboundTraffic(runner.noInboundTraffic));
   runner.linksChanged.to(loop.trigger);
   runner.decided.to(dataplane.reconcile);
+  dataplane.served.to(reconciler.reconcile);
   reconciler.changed.to((_, now) => dataplane.place(now));
   runner.membershipChanged.to(dataplane.reconcile);
   runner.ticked.to((now) => livenessLog.note(runner.peersAt(now)));

@@ -182,11 +182,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'a port with hand-off NodePort is served by a node that reports no address of the family': {
-    file: 'net/raw/packets.test.ts',
-    fault: 'there is no address to rewrite to, the packets are dropped silently, and no status reports it',
-    shows: /a client of the VIP: Timeout/,
-  },
   'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
     file: 'net/syn-prober-again.test.ts',
     fault: 'all SYN probes have one source port: each refreshes the tracked connection that leads to the dead Pod',

@@ -70,6 +70,7 @@ const remedies: Readonly<Record<string, string>> = {
     'let the heartbeats of the speakers (UDP) pass: check the firewall of the nodes, NetworkPolicies, and the key (Secret)',
   HolderStillAnswers:
     'let the heartbeats of the speakers (UDP) pass: check the firewall of the nodes, and NetworkPolicies',
+  NoNodeAddress: "give the node an address of the VIP's family (kubelet's --node-ip), or ask for hand-off KubeProxy",
   AddressTaken: 'find the host with that MAC and remove the address from it, or ask for another address',
   AnnouncedByOtherProgram: 'stop the other program on that node (MetalLB, kube-vip), or set strictARP in kube-proxy',
   ForeignClaim: 'find the host by its MAC: a client may reach that host or the holder',

@@ -1,9 +1,9 @@
 /** Puts together what the rules of a node follow from. */
-import { familyOf, type Ip } from '../../addr/ip.ts';
+import { familyOf, type Ip, isLinkLocal } from '../../addr/ip.ts';
 import { inSubnet } from '../../addr/subnet.ts';
 import type { EndpointSliceView } from '../../api/endpoints.ts';
 import type { OwnLink } from './neighbor-table.ts';
-import type { DataPath } from './spec.ts';
+import type { DataPath, LinkPath } from './spec.ts';
 
 /** What is known of the node, the cluster and the plans for single features. */
 interface DataplaneFacts extends Omit<DataPath, 'nodeAddresses' | 'links' | 'deadEndpoints'> {
@@ -15,21 +15,22 @@ interface DataplaneFacts extends Omit<DataPath, 'nodeAddresses' | 'links' | 'dea
   /** Nodes that are dead beyond doubt. */
   readonly deadNodes: readonly string[];
   /** All addresses of nodes, as their objects and their speakers report them. */
-  readonly hostAddresses: Iterable<Ip>;
+  readonly hostAddresses: () => Iterable<Ip>;
 }
 
 /** The plan of a node's data plane. */
 export function planDataplane(facts: DataplaneFacts): DataPath {
   const { links, internalAddresses, slices, deadNodes, hostAddresses, ...rest } = facts;
+  const paths = links.map(({ name, addresses }) => ({
+    name,
+    addresses: addresses.map(({ address }) => address),
+    hasVips: rest.vips.some(({ address: vip }) => addresses.some((own) => inSubnet(vip, own))),
+  }));
   return {
     ...rest,
-    nodeAddresses: firstOfEachFamily(internalAddresses),
-    links: links.map(({ name, addresses }) => ({
-      name,
-      addresses: addresses.map(({ address }) => address),
-      hasVips: rest.vips.some(({ address: vip }) => addresses.some((own) => inSubnet(vip, own))),
-    })),
-    deadEndpoints: deadNodes.length === 0 ? [] : deadEndpoints(new Set(deadNodes), slices, hostAddresses),
+    nodeAddresses: firstOfEachFamily([...internalAddresses, ...addressesOn(paths)]),
+    links: paths,
+    deadEndpoints: deadNodes.length === 0 ? [] : deadEndpoints(new Set(deadNodes), slices, hostAddresses()),
   };
 }
 
@@ -48,6 +49,12 @@ function deadEndpoints(
     endpoints.filter(({ node }) => dead.has(node) === isDead).flatMap(({ addresses }) => addresses);
   const others = new Set([...hostAddresses, ...placed(false)]);
   return [...new Set(placed(true))].filter((address) => !others.has(address));
+}
+
+/** Addresses on links, those on links with VIPs first: for a node whose object has no address of a family. */
+function addressesOn(links: readonly LinkPath[]): readonly Ip[] {
+  const sorted = [...links.filter(({ hasVips }) => hasVips), ...links];
+  return sorted.flatMap(({ addresses }) => addresses).filter((address) => !isLinkLocal(address));
 }
 
 /** As kube-proxy takes them. */

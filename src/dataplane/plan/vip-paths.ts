@@ -7,7 +7,7 @@ import type { ServiceView } from '../../api/service.ts';
 import { admittedFrom } from '../../api/source-ranges.ts';
 import { Memo } from '../../memo/memo.ts';
 import type { Protocol } from '../nft/icmp-error.ts';
-import type { PortPath, VipPath } from './spec.ts';
+import type { DataPath, PortPath, VipPath } from './spec.ts';
 
 /** The facts on which the paths depend. */
 interface PathSnapshot {
@@ -91,6 +91,15 @@ export class VipPathReader {
     if (!isDue) this.#lingering = true;
     return true;
   }
+}
+
+/** VIPs of which no port can be served: packets for each would be rewritten, and this node has no address of the family. */
+export function unservedVips({ vips, nodeAddresses }: Pick<DataPath, 'vips' | 'nodeAddresses'>): ReadonlySet<Ip> {
+  const isLost = ({ address, ports }: VipPath) =>
+    nodeAddresses[familyOf(address)] === undefined &&
+    ports.length > 0 &&
+    ports.every(({ nodePort }) => nodePort !== undefined);
+  return new Set(vips.filter(isLost).map(({ address }) => address));
 }
 
 function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {

@@ -2,7 +2,7 @@
 import { familyOf, type Ip } from '../../addr/ip.ts';
 import { inSubnet, parseLinkAddress } from '../../addr/subnet.ts';
 import { type HeldVip, proxiesOf } from '../../announce/conflict-detector.ts';
-import { heldOf, type Placement, Placer, withheld } from '../../announce/placements.ts';
+import { heldOf, type Placement, Placer, withheld, withheldUnserved } from '../../announce/placements.ts';
 import { unusableReason } from '../../announce/usable-link.ts';
 import type { AllocationView } from '../../api/allocation.ts';
 import type { Link } from '../../linux/links.ts';
@@ -29,6 +29,8 @@ interface AnnouncementReconcilerParts {
   readonly conflicts: ConflictWatch;
   readonly proxy: ProxyWatch;
   readonly verifier: Pick<Verifier, 'ignore'>;
+  /** Could the rules of this node serve a VIP? Absent: no rules are wanted. */
+  readonly canServe?: (vip: Ip) => boolean;
   readonly nodeName: string;
   readonly log: Logger;
 }
@@ -52,7 +54,8 @@ export class AnnouncementReconciler {
 
   /** Decides all placements again, after a change that they depend on. Does nothing before the cluster is known. */
   reconcile = (): void => {
-    const { informers, desired, runner, announcer, conflicts, proxy, verifier, nodeName: self, log } = this.#parts;
+    const { informers, desired, runner, announcer, conflicts, proxy, verifier, canServe } = this.#parts;
+    const { nodeName: self, log } = this.#parts;
     const view = desired.view;
     if (view === undefined) return;
     const { vips, links } = view;
@@ -64,11 +67,12 @@ export class AnnouncementReconciler {
     proxy.observe(held);
     verifier.ignore(proxies);
     const before = this.#placements;
-    this.#placements = withheld(
+    const announceable = withheld(
       this.#elected,
       (uid) => conflicts.stateOf(uid),
       (uid) => proxy.of(uid),
     );
+    this.#placements = canServe === undefined ? announceable : withheldUnserved(announceable, canServe);
     void announcer.apply(byLink(this.#placements, links, (holder, vip) => this.#macOf(holder, vip)));
     if (!this.#isReady) log.info({ afterMs: Math.round(performance.now()) }, 'ready');
     this.#isReady = true;

@@ -219,7 +219,7 @@ export class DataplaneWatch {
       peerMacs: [...nodes.keys()].flatMap((node) => (runner.linksOf(node) ?? []).map(({ mac }) => mac)),
       internalAddresses: nodes.get(self)?.internalAddresses ?? [],
       deadNodes: this.#deadNodes.dead,
-      hostAddresses: this.#hostAddresses(links),
+      hostAddresses: () => this.#hostAddresses(links),
       synLimit: options.synLimit,
       zone: options.conntrackZone,
     });

@@ -4,8 +4,10 @@ import type { Placement } from '../../announce/placements.ts';
 import type { DataPathStatus } from '../../api/speaker-status.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import type { SpreadFinding } from '../../dataplane/plan/spread-report.ts';
+import { unservedVips } from '../../dataplane/plan/vip-paths.ts';
 import type { Link } from '../../linux/links.ts';
 import type { HeardClaim } from '../../linux/worker/responder-messages.ts';
+import { Emitter } from '../../runtime/emitter.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { type Sample, Tally } from '../../runtime/metrics.ts';
 import type { NeighborProber } from '../announce/neighbor-prober.ts';
@@ -38,7 +40,10 @@ export class NodeDataplane {
   readonly #spread: SpreadWatch;
   readonly #applier: NftApplier | undefined;
   readonly #watch: DataplaneWatch | undefined;
+  /** The service of these VIPs has changed: see {@link canServe}. */
+  readonly served = new Emitter();
   #path: DataPath | undefined;
+  #unserved: ReadonlySet<Ip> = new Set();
 
   constructor(parts: NodeDataplaneParts) {
     const { log, options, tester } = parts;
@@ -52,7 +57,15 @@ export class NodeDataplane {
     this.#watch.planned.to((path) => {
       this.#path = path;
       applier.apply(path);
+      this.#noteUnserved(unservedVips(path));
     });
+  }
+
+  #noteUnserved(unserved: ReadonlySet<Ip>): void {
+    const isSame = unserved.size === this.#unserved.size && [...unserved].every((vip) => this.#unserved.has(vip));
+    if (isSame) return;
+    this.#unserved = unserved;
+    this.served.emit();
   }
 
   /** Brings the data plane up to date. Must be called when something may have changed. */
@@ -71,6 +84,9 @@ export class NodeDataplane {
 
   /** Whether the connections of a VIP are spread over several nodes; undefined if that is not wanted. */
   spreadOf = (vip: Ip): SpreadFinding | undefined => this.#spread.findingOf(vip);
+
+  /** Can a port of a VIP be served? With hand-off `NodePort` not without an address of the node to which packets are rewritten. */
+  canServe = (vip: Ip): boolean => !this.#unserved.has(vip);
 
   /** Are Berth's rules in the kernel? undefined: they are not wanted. */
   hasRules(): boolean | undefined {

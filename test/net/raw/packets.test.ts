@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
-import { promise } from '../../honesty/promise.ts';
 import { ip, linkName, writeSysctl } from '../namespaces.ts';
 import { type Endpoint, loadPath, nftIn, own, type PathLab, startEndpoint, startPathLab, vips } from '../path-lab.ts';
 import { Gathering, linkOf } from './gathering.ts';
@@ -87,7 +86,7 @@ test('source ranges of only the other family mean the same with both hand-offs',
   assert.deepEqual({ NodePort: await outcome() }, { NodePort: byKubeProxy });
 });
 
-promise('a port with hand-off NodePort is served by a node that reports no address of the family', async () => {
+test('a port with hand-off NodePort is served by a node that reports no address of the family', async () => {
   await loadFor({ ...one({}), nodes: [rawNode('n1', ['fd99::2']), ...clusterOf().nodes.slice(1)] });
   const served = await outcome();
   assert.equal(served, 'Answered', `a client of the VIP: ${served}`);

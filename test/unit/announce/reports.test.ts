@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Ip } from '../../../src/addr/ip.ts';
 import type { ConflictState } from '../../../src/announce/conflict-detector.ts';
-import { type Placement, withheld } from '../../../src/announce/placements.ts';
-import { type Report, Reporter } from '../../../src/announce/reports.ts';
+import { type Placement, withheld, withheldUnserved } from '../../../src/announce/placements.ts';
+import { type DataPathFault, type Report, Reporter } from '../../../src/announce/reports.ts';
 
 const vip = '192.0.2.1' as Ip;
 const mac = '02:00:00:00:00:99';
@@ -15,7 +15,7 @@ const silent = (reason: 'NoCandidate' | 'NetworkAddress' | 'NotHolder', holder?:
 
 interface Facts {
   readonly isReporter?: boolean;
-  readonly fault?: 'NoEndpoints' | 'DataPathUnproven';
+  readonly fault?: DataPathFault;
   readonly readiness?: 'Pending' | 'Unproven' | 'Ready';
 }
 
@@ -67,6 +67,27 @@ test('the holder reports that it announces, or that another host answers', () =>
     [{ kind: 'Contested', mac, node: 'n2' }, 'announces: Announced True Announced, Conflict True ForeignClaim'],
   ];
   for (const [state, expected] of rows) assert.equal(text(reports(announce, state)), expected, state.kind);
+});
+
+test('a VIP that the node could not serve is held, not announced, and the record says why', () => {
+  const cannotServe = withheldUnserved([announce, silent('NotHolder', 'n2')], () => false);
+  assert.deepEqual(
+    cannotServe.map(({ kind }) => kind),
+    ['Withhold', 'Silent'],
+  );
+  const [held = announce] = cannotServe;
+  assert.equal(text(reports(held)), 'withholds: Announced False NoNodeAddress');
+  assert.deepEqual(
+    withheldUnserved([announce], () => true),
+    [announce],
+  );
+});
+
+test('a VIP whose rules the kernel refuses is announced, and the record says so', () => {
+  assert.equal(
+    text(reports(announce, { kind: 'Clear' }, { fault: 'RulesRefused' })),
+    'announces: Announced True RulesRefused',
+  );
 });
 
 test('the record names the node, the term and the links that answer', () => {
