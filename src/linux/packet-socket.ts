@@ -26,9 +26,14 @@ const receiveBufferBytes = 1 << 20;
  */
 export function openReceiveSocket(link: LinkName, { protocol, program }: FrameFilter): number {
   return openBound(link, protocol, (fd) => {
-    setSocketOption(fd, attachFilter, filterProgram(program));
+    setFilter(fd, { program });
     setSocketOption(fd, receiveBuffer, new Uint8Array(Int32Array.of(receiveBufferBytes).buffer));
   });
+}
+
+/** Replaces the filter of such a socket, in one step. Throws a SystemError. */
+export function setFilter(fd: number, { program }: Pick<FrameFilter, 'program'>): void {
+  setSocketOption(fd, attachFilter, filterProgram(program));
 }
 
 /** Opens a socket that sends on a link and receives nothing, because its protocol stays 0. Throws like {@link openReceiveSocket}. */

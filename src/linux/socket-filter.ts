@@ -64,12 +64,13 @@ export const ndpForThisHost: FrameFilter = filterOf({ protocol: etherType.ipv6, 
 ]);
 
 /**
- * TCP for this host, to one port, without IP options. All frames of the link pass through this program, so the port is compared first: it
- * rejects nearly all of them.
+ * TCP for this host, to a port or a former port, without IP options. All frames of the link pass through this program, so the port is
+ * compared first: it rejects nearly all of them.
  */
-export function tcpToPort(port: number, family: Family): FrameFilter {
+export function tcpToPort(port: number, family: Family, former = port): FrameFilter {
   const snapLength = 128;
-  const toPort = (at: number) => ({ load: op.loadHalf, at: at + tcpOffset.destinationPort, anyOf: [port] });
+  const anyOf = [...new Set([port, former])];
+  const toPort = (at: number) => ({ load: op.loadHalf, at: at + tcpOffset.destinationPort, anyOf });
   if (family === 'IPv6') {
     return filterOf({ protocol: etherType.ipv6, snapLength }, [
       toPort(ipv6Offset.payload),

@@ -7,9 +7,9 @@ import { closeSync } from 'node:fs';
 import { type Family, familyOf, type Ip } from '../addr/ip.ts';
 import { decodeTcp, encodeTcp, type TcpFrame, tcpFlag } from '../wire/tcp.ts';
 import { errnoName, receiveNow, sendNow } from './libc.ts';
-import { type LinkName, openReceiveSocket } from './packet-socket.ts';
+import { type LinkName, openReceiveSocket, setFilter } from './packet-socket.ts';
 import { type ReservedPort, reserveTcpPort } from './reserved-port.ts';
-import { tcpToPort } from './socket-filter.ts';
+import { type FrameFilter, tcpToPort } from './socket-filter.ts';
 
 /** The link on which probes are sent. */
 interface ProbeLink extends LinkName {
@@ -37,11 +37,13 @@ interface SynProberOptions {
 
 interface OpenLink {
   readonly name: string;
+  readonly family: Family;
   readonly fd: number;
 }
 
 /** A series of probes. All of them are the same SYN, so one answer is enough. */
 interface ProbeSeries extends SynProbe {
+  readonly sourcePort: number;
   readonly sequence: number;
   until: number;
   isAnswered: boolean;
@@ -51,6 +53,11 @@ interface ProbeSeries extends SynProbe {
 const pollMs = 10;
 /** How long an answer is awaited. */
 const answerMs = 2_000;
+/**
+ * A source port is in use for this long. With one port for ever, each probe would keep the connection alive that the holder's kernel tracks
+ * since the first one, and that may lead to a Pod that is gone.
+ */
+const portMs = answerMs;
 /** For this time after the first answer, further answers are still reset. */
 const lateAnswersMs = 100;
 /** The most frames that are read from a socket in one turn, so that the main thread is not blocked. */
@@ -59,25 +66,32 @@ const mostAtOnce = 64;
 const temporary: ReadonlySet<string> = new Set(['EAGAIN', 'ENOBUFS', 'EINTR']);
 const window = 1_024;
 
-/** Owns the reserved port, and a packet socket for each probed link and family. */
+/** Owns the reserved ports, and a packet socket for each probed link and family. */
 export class SynProber {
   readonly #options: SynProberOptions;
   readonly #links = new Map<string, OpenLink>();
   readonly #series = new Map<Ip, ProbeSeries>();
   readonly #bytes = new Uint8Array(128);
   #reserved: ReservedPort | undefined;
+  #reservedAt = 0;
+  /** Answers may still arrive at the port before. */
+  #former: ReservedPort | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SynProberOptions) {
     this.#options = options;
   }
 
-  /** Sends one SYN. Until an answer arrives, the next probe of the same address and port sends the same segment. */
+  /** Sends one SYN. Until an answer arrives, the next probe of the same address and port soon after sends the same segment. */
   probe(probe: SynProbe): void {
+    const sourcePort = this.#sourcePort(probe.link.name);
+    if (sourcePort === undefined) return;
     const before = this.#series.get(probe.address);
-    const goesOn = before !== undefined && !before.isAnswered && before.port === probe.port && before.mac === probe.mac;
+    const isSame = before?.port === probe.port && before.mac === probe.mac && before.sourcePort === sourcePort;
+    const goesOn = isSame && !before.isAnswered;
     const sequence = goesOn ? before.sequence : (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
-    const series: ProbeSeries = { ...probe, sequence, until: performance.now() + answerMs, isAnswered: false };
+    const until = performance.now() + answerMs;
+    const series: ProbeSeries = { ...probe, sourcePort, sequence, until, isAnswered: false };
     this.#series.set(probe.address, series);
     this.#send(series, { flags: tcpFlag.synchronize, sequence });
     this.#timer ??= setTimeout(this.#poll, pollMs);
@@ -94,6 +108,36 @@ export class SynProber {
     clearTimeout(this.#timer);
     this.keepOnly([]);
     this.#reserved?.close();
+    this.#former?.close();
+  }
+
+  /** The source port of new series; undefined: none can be reserved now. The links receive at it, and at the one before. */
+  #sourcePort(link: string): number | undefined {
+    const now = performance.now();
+    if (this.#reserved !== undefined && now - this.#reservedAt < portMs) return this.#reserved.port;
+    try {
+      const next = reserveTcpPort();
+      this.#former?.close();
+      this.#former = this.#reserved;
+      this.#reserved = next;
+      this.#reservedAt = now;
+    } catch (error) {
+      this.#options.onFault(link, error);
+      return this.#reserved?.port;
+    }
+    for (const [key, { name, family, fd }] of this.#links) {
+      try {
+        setFilter(fd, this.#filterOf(family));
+      } catch (error) {
+        this.#failed(key, name, error);
+      }
+    }
+    return this.#reserved.port;
+  }
+
+  #filterOf(family: Family): FrameFilter {
+    const port = this.#reserved?.port ?? 0;
+    return tcpToPort(port, family, this.#former?.port ?? port);
   }
 
   #poll = (): void => {
@@ -119,9 +163,10 @@ export class SynProber {
     }
   }
 
-  #handleAnswer({ sourceIp, sourcePort, destinationIp, flags, acknowledgment }: TcpFrame): void {
+  #handleAnswer({ sourceIp, sourcePort, destinationIp, destinationPort, flags, acknowledgment }: TcpFrame): void {
     const series = this.#series.get(sourceIp);
     if (series === undefined || series.port !== sourcePort || series.source !== destinationIp) return;
+    if (series.sourcePort !== destinationPort) return;
     if ((flags & tcpFlag.acknowledge) === 0 || acknowledgment !== (series.sequence + 1) >>> 0) return;
     const isSynAck = (flags & tcpFlag.synchronize) !== 0;
     if (!isSynAck && (flags & tcpFlag.reset) === 0) return;
@@ -133,14 +178,16 @@ export class SynProber {
     this.#options.onAnswer(sourceIp);
   }
 
-  #send({ link, source, mac, address, port }: ProbeSeries, segment: Pick<TcpFrame, 'flags' | 'sequence'>): void {
+  #send(
+    { link, source, sourcePort, mac, address, port }: ProbeSeries,
+    segment: Pick<TcpFrame, 'flags' | 'sequence'>,
+  ): void {
     const key = keyOf(link, familyOf(address));
     try {
-      this.#reserved ??= reserveTcpPort();
       const { fd } = this.#links.get(key) ?? this.#open(key, link, familyOf(address));
       const frame = encodeTcp({
         ...{ destination: mac, source: link.mac, sourceIp: source, destinationIp: address },
-        ...{ sourcePort: this.#reserved.port, destinationPort: port, acknowledgment: 0, window, ...segment },
+        ...{ sourcePort, destinationPort: port, acknowledgment: 0, window, ...segment },
       });
       if (sendNow(fd, frame) >= 0) return;
       const code = errnoName();
@@ -151,8 +198,7 @@ export class SynProber {
   }
 
   #open(key: string, link: LinkName, family: Family): OpenLink {
-    const port = this.#reserved?.port ?? 0;
-    const open = { name: link.name, fd: openReceiveSocket(link, tcpToPort(port, family)) };
+    const open = { name: link.name, family, fd: openReceiveSocket(link, this.#filterOf(family)) };
     this.#links.set(key, open);
     return open;
   }

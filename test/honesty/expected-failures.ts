@@ -182,11 +182,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'a VIP answers probes once another Pod serves it, however often the dead Pod was probed': {
-    file: 'net/syn-prober-again.test.ts',
-    fault: 'all SYN probes have one source port: each refreshes the tracked connection that leads to the dead Pod',
-    shows: /four series of probes went to the dead Pod/,
-  },
   'scrapes of the metrics in quick succession do not each start a program': {
     file: 'net/scrapes.test.ts',
     fault: 'each scrape of /metrics starts nft four times, and every host of the network can reach the port',

@@ -3,12 +3,11 @@
  * probe must not decide the path.
  */
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
+import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ip } from '../../src/addr/ip.ts';
 import { readLinks } from '../../src/linux/link-monitor.ts';
 import { SynProber } from '../../src/linux/syn-prober.ts';
-import { promise } from '../honesty/promise.ts';
 import { eventually } from '../lab/poll.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
 import { createPair, linkName, nodeMac, type Pair, writeSysctl } from './namespaces.ts';
@@ -60,7 +59,7 @@ async function probeAgain(): Promise<void> {
   prober.probe({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
 }
 
-promise('a VIP answers probes once another Pod serves it, however often the dead Pod was probed', async () => {
+test('a VIP answers probes once another Pod serves it, however often the dead Pod was probed', async () => {
   leadTo('10.99.9.9:8080');
   await probeAgain();
   await eventually('the kernel tracks the connection', () => led() === 1, { everyMs: 10 });
@@ -70,4 +69,18 @@ promise('a VIP answers probes once another Pod serves it, however often the dead
     await eventually('an answer', () => answers > 0, { timeoutMs: 100, everyMs: 5 }).catch(() => undefined);
   }
   assert.equal(answers, 1, 'four series of probes went to the dead Pod');
+});
+
+test('probes that never pause do not keep the connection to the dead Pod alive either', async () => {
+  leadTo('10.99.9.9:8080');
+  const link = readLinks().find(({ name }) => name === linkName) ?? assert.fail(`no link ${linkName}`);
+  const before = answers;
+  const probe = () => prober.probe({ link, source: '10.99.0.1' as Ip, mac: nodeMac, address: vips.IPv4, port: 80 });
+  for (let i = 0; i < 10; i++) {
+    if (i === 5) leadTo(`${own.IPv4}:8080`);
+    probe();
+    skipTime(500);
+    await delay(lookMs + 5);
+  }
+  await eventually('an answer', () => answers > before, { timeoutMs: 1_000, everyMs: 5 });
 });
