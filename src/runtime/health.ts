@@ -1,6 +1,7 @@
 /** HTTP endpoints: `/healthz` (the process works), `/readyz` (it does its job), `/metrics`, and further documents in JSON. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { Metrics } from './metrics.ts';
+import { SharedReading } from './shared-reading.ts';
 
 /** Checks by name. A check returns undefined, or a text about the fault. */
 export type Checks = Readonly<Record<string, () => string | undefined>>;
@@ -18,6 +19,9 @@ interface HealthOptions {
   readonly documents?: Readonly<Record<string, () => unknown>>;
 }
 
+/** All scrapes within this time get one text, so that many readers do not hold up the main thread. Milliseconds. */
+const sharedTextMs = 500;
+
 /** Serves the endpoints until the returned function is called. Rejects if it cannot listen on the address. */
 export async function serveHealth({
   listen,
@@ -26,8 +30,9 @@ export async function serveHealth({
   metrics,
   documents = {},
 }: HealthOptions): Promise<() => void> {
+  const text = metrics && new SharedReading(() => metrics.text(), sharedTextMs);
   const server = createServer((request, response) => {
-    if (metrics && request.url === '/metrics') return void answerMetrics(metrics, response);
+    if (text && request.url === '/metrics') return void answerMetrics(metrics.contentType, text, response);
     const document = documents[request.url ?? ''];
     if (document) return void answerDocument(document, response);
     const checks = request.url === '/readyz' ? ready : request.url === '/healthz' ? live : undefined;
@@ -59,10 +64,14 @@ async function answerDocument(document: () => unknown, response: ServerResponse)
   }
 }
 
-async function answerMetrics(metrics: Pick<Metrics, 'contentType' | 'text'>, response: ServerResponse): Promise<void> {
+async function answerMetrics(
+  contentType: string,
+  text: SharedReading<string>,
+  response: ServerResponse,
+): Promise<void> {
   try {
-    const text = await metrics.text();
-    response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
+    const body = await text.get();
+    response.writeHead(200, { 'content-type': contentType }).end(body);
   } catch (error) {
     response.writeHead(500).end(`${(error as Error).message}\n`);
   }

@@ -182,11 +182,6 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     shows: /a heartbeat of \d{4,} bytes/,
   },
   // The data path
-  'scrapes of the metrics in quick succession do not each start a program': {
-    file: 'net/scrapes.test.ts',
-    fault: 'each scrape of /metrics starts nft four times, and every host of the network can reach the port',
-    shows: /20 programs were started for five readers, 4 for the first/,
-  },
   'a speaker receives both families also with net.ipv6.bindv6only=1': {
     file: 'net/ipv4-only-sockets.test.ts',
     fault: 'with net.ipv6.bindv6only=1 no heartbeat over IPv4 is received',

@@ -3,11 +3,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { wholeText } from '../../src/dataplane/nft/ruleset.ts';
 import { rulesetOf } from '../../src/dataplane/rules/desired.ts';
 import { kernelMetrics } from '../../src/speaker/http/kernel-metrics.ts';
-import { promise } from '../honesty/promise.ts';
 import { enterNewNamespace } from './own-namespace.ts';
 import { pathOf, vipPath } from './path-lab.ts';
 
@@ -29,7 +28,7 @@ function countStarts(t: TestContext): () => number {
   return () => readFileSync(log, 'utf8').split('\n').length - 1;
 }
 
-promise('scrapes of the metrics in quick succession do not each start a program', async (t) => {
+test('scrapes of the metrics in quick succession do not each start a program', async (t) => {
   const starts = countStarts(t);
   execFileSync('nft', ['-f', '-'], { input: wholeText(rulesetOf(pathOf({ vips: [vipPath('10.99.3.1')] }))) });
   const metrics = kernelMetrics(() => true);

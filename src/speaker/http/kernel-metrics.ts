@@ -4,25 +4,27 @@ import { VipCounts } from '../../dataplane/plan/vip-counts.ts';
 import { vipSet, watchedChain } from '../../dataplane/rules/vip-counters.ts';
 import { type Counted, readChainCounter, readSetCounters } from '../../linux/nft-counters.ts';
 import type { Metric } from '../../runtime/metrics.ts';
+import { SharedReading } from '../../runtime/shared-reading.ts';
+
+/** A reading of the kernel's counters serves all scrapes within this time. Shorter than the usual intervals of Prometheus. Milliseconds. */
+const sharedMs = 5_000;
 
 /** The metrics of the rules. `hasRules`: are they in the kernel? undefined: they are not wanted. */
 export function kernelMetrics(hasRules: () => boolean | undefined): readonly Metric[] {
   const counts = new VipCounts();
   const dropped = new VipCounts();
-  let reading: Promise<ReadonlyMap<string, Counted>> | undefined;
-  // Both metrics of one scrape come from one read of the kernel.
-  const read = () => {
-    reading ??= readVips(hasRules() === true)
-      .then((now) => counts.add(now))
-      .finally(() => (reading = undefined));
-    return reading;
-  };
+  // Every host of the network may be able to scrape, and each reading starts programs.
+  const received = new SharedReading(async () => counts.add(await readVips(hasRules() === true)), sharedMs);
+  const drops = new SharedReading(
+    async () => dropped.add(hasRules() === true ? await readDrops() : new Map()),
+    sharedMs,
+  );
   const ofVips = (unit: keyof Counted, what: string): Metric => ({
     name: `berth_speaker_vip_received_${unit}_total`,
     help: `${what} that arrived at this node for a VIP`,
     kind: 'counter',
     labels: ['vip'],
-    read: async () => [...(await read())].map(([vip, count]) => ({ labels: { vip }, value: count[unit] })),
+    read: async () => [...(await received.get())].map(([vip, count]) => ({ labels: { vip }, value: count[unit] })),
   });
   return [
     ofVips('packets', 'Packets'),
@@ -32,7 +34,7 @@ export function kernelMetrics(hasRules: () => boolean | undefined): readonly Met
       help: 'SYNs that were dropped because a VIP got more of them per second than the limit allows',
       kind: 'counter',
       read: async () => {
-        const now = dropped.add(hasRules() === true ? await readDrops() : new Map());
+        const now = await drops.get();
         return [{ value: [...now.values()].reduce((all, { packets }) => all + packets, 0) }];
       },
     },
