@@ -16,6 +16,7 @@ export const handOffReasons = [
   'NoNodePorts',
   'UnsupportedProtocol',
   'UnknownHandOff',
+  'TooManySourceRanges',
   'UnreadableSourceRange',
 ] as const;
 
@@ -27,14 +28,23 @@ export interface HandOffChoice {
   readonly message?: string;
 }
 
+/** A Service may have this many pairs of a port and a source range: each is an element of the rules of every node. */
+const mostAdmissions = 10_000;
+
+/** Has a Service so many ports and source ranges that no node could load the rules for all their pairs? */
+export function hasTooManyRanges({ ports, sourceRanges }: Pick<ServiceView, 'ports' | 'sourceRanges'>): boolean {
+  return ports.length * sourceRanges.length > mostAdmissions;
+}
+
 /** The hand-off of a Service: that of its annotation, or else the default of the installation, if its ports allow it. */
 export function handOffOf(
   {
     handOff,
     ports,
     nodePorts,
+    sourceRanges,
     unreadableRanges,
-  }: Pick<ServiceView, 'handOff' | 'ports' | 'nodePorts' | 'unreadableRanges'>,
+  }: Pick<ServiceView, 'handOff' | 'ports' | 'nodePorts' | 'sourceRanges' | 'unreadableRanges'>,
   byDefault: HandOff,
 ): HandOffChoice {
   const asked = handOff ?? byDefault;
@@ -52,6 +62,10 @@ export function handOffOf(
   if (other !== undefined) {
     const message = `port ${other.port} uses ${other.protocol}, which is not rewritten: kube-proxy serves the VIP`;
     return { handOff: 'KubeProxy', reason: 'UnsupportedProtocol', message };
+  }
+  if (hasTooManyRanges({ ports, sourceRanges })) {
+    const message = `${ports.length} ports and ${sourceRanges.length} source ranges are more than ${mostAdmissions} pairs: kube-proxy serves the VIP`;
+    return { handOff: 'KubeProxy', reason: 'TooManySourceRanges', message };
   }
   const [unreadable] = unreadableRanges;
   if (unreadable !== undefined) {

@@ -85,6 +85,7 @@ const remedies: Readonly<Record<string, string>> = {
   NoNodePorts: 'remove allocateLoadBalancerNodePorts: false from the Service, or ask for hand-off KubeProxy',
   UnsupportedProtocol: 'ask for hand-off KubeProxy, or give the SCTP port a Service of its own',
   UnknownHandOff: 'correct the annotation berth.dev/hand-off: KubeProxy or NodePort',
+  TooManySourceRanges: 'ask for hand-off KubeProxy, merge the ranges, or divide the Service',
   UnreadableSourceRange: 'correct the entry of loadBalancerSourceRanges that the message names',
   LinkHasPrograms: "use distribution: Single: a tc or XDP program gets the packets before Berth's rules",
   RulesNotLoaded: "read the log of the holder's speaker",

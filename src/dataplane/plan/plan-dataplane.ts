@@ -34,6 +34,9 @@ export function planDataplane(facts: DataplaneFacts): DataPath {
   };
 }
 
+/** A node runs 110 Pods by default, and rarely more than some hundred. So many endpoints a namespace may have on one. */
+const mostEndpoints = 500;
+
 /**
  * The endpoints on dead nodes. Any user may write EndpointSlices, with any address and any node. So an address is
  * believed to be dead only if no slice places it elsewhere, and never if a node has it: other programs of the node use
@@ -44,11 +47,19 @@ function deadEndpoints(
   slices: readonly EndpointSliceView[],
   hostAddresses: Iterable<Ip>,
 ): readonly Ip[] {
-  const endpoints = slices.flatMap((slice) => slice.endpoints);
-  const placed = (isDead: boolean) =>
-    endpoints.filter(({ node }) => dead.has(node) === isDead).flatMap(({ addresses }) => addresses);
-  const others = new Set([...hostAddresses, ...placed(false)]);
-  return [...new Set(placed(true))].filter((address) => !others.has(address));
+  const placed = (some: readonly EndpointSliceView[], isDead: boolean) => {
+    const endpoints = some.flatMap((slice) => slice.endpoints).filter(({ node }) => dead.has(node) === isDead);
+    return [...new Set(endpoints.flatMap(({ addresses }) => addresses))];
+  };
+  const others = new Set([...hostAddresses, ...placed(slices, false)]);
+  const believed = [...Map.groupBy(slices, namespaceOf).values()].map((some) =>
+    placed(some, true).filter((address) => !others.has(address)),
+  );
+  return [...new Set(believed.flatMap((all) => all.slice(0, dead.size * mostEndpoints)))];
+}
+
+function namespaceOf({ service }: EndpointSliceView): string {
+  return service.slice(0, service.indexOf('/'));
 }
 
 /** Addresses on links, those on links with VIPs first: for a node whose object has no address of a family. */

@@ -2,7 +2,7 @@
 import { type Family, familyOf, type Ip } from '../../addr/ip.ts';
 import { formatRange } from '../../addr/range.ts';
 import type { AllocationView } from '../../api/allocation.ts';
-import { type HandOff, handOffOf, ipModeOf } from '../../api/hand-off.ts';
+import { type HandOff, handOffOf, hasTooManyRanges, ipModeOf } from '../../api/hand-off.ts';
 import type { ServiceView } from '../../api/service.ts';
 import { admittedFrom } from '../../api/source-ranges.ts';
 import { Memo } from '../../memo/memo.ts';
@@ -104,7 +104,9 @@ export function unservedVips({ vips, nodeAddresses }: Pick<DataPath, 'vips' | 'n
 
 function portsOf(service: ServiceView, address: Ip, isRewritten: boolean): readonly Omit<PortPath, 'vacant'>[] {
   const family = familyOf(address);
-  const sources = admittedFrom(service, family)?.map(formatRange);
+  // kube-proxy is about to serve a Service with too many ranges. Until then nobody is admitted.
+  const admitted = isRewritten && hasTooManyRanges(service) ? [] : admittedFrom(service, family);
+  const sources = admitted?.map(formatRange);
   return service.ports.map(({ protocol, port }, i) => {
     const nodePort = isRewritten && protocol !== 'SCTP' ? service.nodePorts[i] || undefined : undefined;
     const { sticky, local, key } = service;

@@ -94,6 +94,19 @@ test("the addresses of this node's own links, and of the dead node's other links
   assert.deepEqual(await avoided([pods, forged], 400, { peers: { n2: [...n2, storage], n3 } }), ['10.244.2.5']);
 });
 
+test('a namespace with more endpoints than a node can have does not fill the rules of all nodes', async () => {
+  const endpoints = Array.from({ length: 2_000 }, (_, i) => {
+    return { addresses: [`10.66.${i >> 8}.${i & 255}`], nodeName: 'n2', conditions: ready };
+  });
+  const flood = rawSlice('flood', rawService('flood', []), { endpoints });
+  const other = rawSlice('pods', rawService('web', [], { metadata: { namespace: 'other' } }), {
+    endpoints: [{ addresses: ['10.244.2.5'], nodeName: 'n2', conditions: ready }],
+  });
+  const found = await avoided([flood, other], 400);
+  assert.equal(found.length, 501);
+  assert.ok(found.includes('10.244.2.5'));
+});
+
 test('a Pod of a living node stays reachable, whatever node another slice names for its address', async () => {
   const dns = rawService('kube-dns', [], { metadata: { namespace: 'kube-system' } });
   const real = rawSlice('kube-dns', dns, {

@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { type HandOff, handOffOf, ipModeOf } from '../../../src/api/hand-off.ts';
 import { service } from '../fixtures.ts';
 
+const ranges = (count: number) => Array.from({ length: count }, () => ({}));
+
 test('a Service gets the hand-off that it requests, as far as its ports allow', () => {
   const tcp = { protocol: 'TCP', port: 80 };
   const rows: readonly [string, string | undefined, HandOff, object, HandOff, string?][] = [
@@ -39,6 +41,16 @@ test('a Service gets the hand-off that it requests, as far as its ports allow', 
       'KubeProxy',
       'UnsupportedProtocol',
     ],
+    ['as many ranges as nodes can check', 'NodePort', 'KubeProxy', { sourceRanges: ranges(10_000) }, 'NodePort'],
+    [
+      'more',
+      'NodePort',
+      'KubeProxy',
+      { sourceRanges: ranges(5_001), ports: [tcp, { ...tcp, port: 443 }], nodePorts: [30_080, 30_443] },
+      'KubeProxy',
+      'TooManySourceRanges',
+    ],
+    ['KubeProxy needs none', 'KubeProxy', 'NodePort', { sourceRanges: ranges(10_001) }, 'KubeProxy'],
   ];
   for (const [desc, handOff, byDefault, facts, expected, reason] of rows) {
     const choice = handOffOf(service('s', { handOff, ...facts }), byDefault);

@@ -45,6 +45,13 @@ test('packets are rewritten if the hand-off is NodePort, or if the status still 
   }
 });
 
+test('while a Service with too many source ranges is still rewritten, nobody is admitted', () => {
+  const sourceRanges = Array.from({ length: 10_001 }, (_, i) => {
+    return { family: 'IPv4', first: BigInt(2 * i), last: BigInt(2 * i) } as const;
+  });
+  assert.deepEqual(portsOf(service('s', { sourceRanges, ingress: [{ ip: vip, ipMode: 'Proxy' }] })), [tcp(30_080, [])]);
+});
+
 test('the ports are those of the Service, and SCTP is never rewritten', () => {
   const ports = [
     { protocol: 'TCP', port: 80 },
