@@ -92,6 +92,7 @@ const remedies: Readonly<Record<string, string>> = {
   SpreadPathBlocked: "allow the pool's addresses on the nodes' ports (anti-spoofing), or use distribution: Single",
   NoMember: "check the Service's Pods: no live node has a ready one",
   NoNft: 'build the image from the Dockerfile of this version: the present image has no nft',
+  TimedOut: 'find the program that changes nftables rules without a pause: nft monitor',
   NotPermitted: 'give the speaker CAP_NET_ADMIN: chart value speaker.nftables.enabled',
   Refused: "use Linux 5.15 and nft 1.0.6 or newer; the speaker's log names the rule",
   NotLoadedYet: "if it does not change within seconds: read the log of the holder's speaker",

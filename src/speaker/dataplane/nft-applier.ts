@@ -223,6 +223,8 @@ export class NftApplier {
   /** The rules that are loaded stay. */
   #failed(error: unknown): void {
     this.#retryAt = performance.now() + retryMs;
+    // If the renewal has failed, the load must be tried too.
+    this.#renewAt = Math.max(this.#renewAt, this.#retryAt);
     const reason = error instanceof NftError ? error.reason : 'Unknown';
     if (reason === this.#failure) return;
     this.#failure = reason;
@@ -248,6 +250,7 @@ function isRefusal(error: unknown): error is NftError {
 const hints: Readonly<Record<string, string>> = {
   NoNft: 'the image has no nft: build it from the Dockerfile of this version',
   NotPermitted: 'the speaker needs CAP_NET_ADMIN (chart value speaker.nftables.enabled)',
+  TimedOut: 'another program may change nftables rules without a pause',
   Refused:
     'err.message names the line; all rules but those of the named parts are loaded; Linux 5.15 and nft 1.0.6 or newer are needed',
 };
