@@ -68,7 +68,7 @@ export class DeadNodes {
       this.#watched.set(node, watched);
       if (addresses.length === 0) watched.since = Number.POSITIVE_INFINITY;
       else if (watched.since === Number.POSITIVE_INFINITY) watched.since = now;
-      const isDead = addresses.length > 0 && now >= deadAt(watched);
+      const isDead = now >= deadAt(watched);
       if (isDead) dead.push(node);
       const pause = isDead || watched.answeredAt !== undefined ? times.probeLater : times.probe;
       if (now - watched.probedAt < pause) continue;

@@ -67,14 +67,17 @@ test('after a start, nothing is planned before the peers are heard: the rules in
 
 /**
  * The addresses that get no new connections once their dead node answers no probe either. A slice
- * names them as endpoints of that node.
+ * names them as endpoints of that node, and another one places the last of them elsewhere.
  */
-function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] {
+function refusedOf(t: TestContext, addresses: readonly string[], elsewhere?: string): readonly Ip[] {
   const time = new VirtualTime(t);
   const metadata = { name: 's-x', namespace: 'default', uid: 'u', resourceVersion: '1' };
   const labels = { 'kubernetes.io/service-name': 's' };
   const endpoints = addresses.map((one) => ({ addresses: [one], nodeName: 'dead', conditions: { ready: true } }));
-  const slice = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints }) ?? assert.fail();
+  const forged = parseEndpointSlice({ metadata: { ...metadata, labels }, endpoints }) ?? assert.fail();
+  const real = endpoints.slice(-1).map((one) => ({ ...one, nodeName: elsewhere ?? '' }));
+  const other = parseEndpointSlice({ metadata: { ...metadata, uid: 'v', labels }, endpoints: real }) ?? assert.fail();
+  const slices = elsewhere === undefined ? [forged] : [forged, other];
   const nodes = ['self', 'dead', 'well'].map((name, i) => {
     const own = [`192.0.2.${i + 1}` as Ip];
     return node(name, { addresses: own, internalAddresses: own });
@@ -82,7 +85,7 @@ function refusedOf(t: TestContext, addresses: readonly string[]): readonly Ip[] 
   const made: DataPath[] = [];
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:02', addresses: ['192.0.2.2/24'] }];
   const watch = new DataplaneWatch({
-    ...{ informers: informersOf({ nodes, slices: [slice], entries: [], services: [] }), blockedOn: () => [] },
+    ...{ informers: informersOf({ nodes, slices, entries: [], services: [] }), blockedOn: () => [] },
     runner: { membership: { present: ['self', 'well'], lost: ['dead'] }, decisions: [], linksOf: () => links },
     links: () => [link('eth0')],
     ...{ prober, desired: { view: noVips } },
@@ -138,3 +141,9 @@ test("connections to a node's own address are never refused", (t) => {
   const refused = refusedOf(t, ['10.0.0.1', '192.0.2.2', '192.0.2.3']);
   assert.deepEqual(refused, ['10.0.0.1'], 'only the address of the Pod is refused');
 });
+
+for (const elsewhere of ['well', '']) {
+  test(`an endpoint is not refused if another slice places it on ${elsewhere || 'no'} node`, (t) => {
+    assert.deepEqual(refusedOf(t, ['10.0.0.1', '10.0.0.2'], elsewhere), ['10.0.0.1']);
+  });
+}
