@@ -54,6 +54,18 @@ test('a node that could not be probed for a while gets the full time once it can
   assert.deepEqual(nodes.review(far, 6_000).dead, [], 'a dead node, too');
 });
 
+test('a node whose probes cannot be sent is not dead', () => {
+  const nodes = new DeadNodes();
+  for (let now = 0; now <= 10_000; now += 100) {
+    const { dead, probes } = nodes.review(silent, now);
+    assert.deepEqual(dead, []);
+    nodes.notProbed(probes);
+  }
+  assert.deepEqual(nodes.review(silent, 10_100).dead, []);
+  assert.deepEqual(nodes.review(silent, 10_449).dead, []);
+  assert.deepEqual(nodes.review(silent, 10_450).dead, ['n']);
+});
+
 test('a dead node that is heard again starts with the full time', () => {
   const nodes = new DeadNodes();
   nodes.review(silent, 0);
