@@ -12,6 +12,13 @@ export interface ServiceRef {
   readonly uid: string;
   /** The ports of the address that it uses, so that sharing can be decided from the entry alone. Absent in old entries. */
   readonly ports?: readonly ServicePort[];
+  /**
+   * What the node that holds the address must have, if the Service has a sharing key: `Cluster`, or `Local` and the Pods. Absent in old
+   * entries, and if the text is longer than its field.
+   */
+  readonly backends?: string;
+  /** The request for pools that the address fulfilled when it was made, in its order. Absent: there was none, or it has too many pools. */
+  readonly requestedPools?: readonly string[];
 }
 
 /** The spec of an entry. */

@@ -187,7 +187,8 @@ export async function pass(
     settled = decideAll();
     writer = writerNow();
   }
-  const { decisions, binds, strays, nextAt } = settled.plan;
+  const { decisions, binds, strays, nextAt, errors } = settled.plan;
+  for (const [{ name }, err] of errors) constant.log.error({ name, err }, 'a decision failed');
   await applyDecisions(decisions, new LedgerWriter(binds, writer), writer);
   await clearStrays(strays, writer);
   await endMoves(informers.allocations.store.values(), writer);

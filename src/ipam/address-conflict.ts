@@ -5,7 +5,8 @@
 import { type AllocationView, allocationCondition, allocationConditions, wasAnnounced } from '../api/allocation.ts';
 import type { Condition } from '../api/meta.ts';
 import type { ServiceView } from '../api/service.ts';
-import type { Slot, WorkingLedger } from './ledger/working-ledger.ts';
+import type { Slot } from './ledger/slot.ts';
+import type { WorkingLedger } from './ledger/working-ledger.ts';
 import type { Outcome } from './reasons.ts';
 import type { RequestOf } from './requests.ts';
 

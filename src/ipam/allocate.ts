@@ -7,8 +7,9 @@ import type { PoolView } from '../api/pool.ts';
 import { oldestFirst, type ServiceView } from '../api/service.ts';
 import { AllocationCache } from './allocation-cache.ts';
 import type { Choices } from './choose.ts';
-import { adopt, decide, guardShown, isSatisfied } from './decide.ts';
-import type { Decision } from './decision.ts';
+import { adopt, type DecisionContext, decide, guardShown, isSatisfied } from './decide.ts';
+import { type Decision, refused } from './decision.ts';
+import { type Isolated, Isolation } from './isolation.ts';
 import { claimCurrent } from './ledger/current-allocations.ts';
 import { type Bind, bindsOf, type Release, releasesOf } from './ledger/ledger.ts';
 import { type ForeignUser, WorkingLedger } from './ledger/working-ledger.ts';
@@ -40,6 +41,8 @@ export interface Plan {
   readonly strays: readonly ServiceView[];
   /** When the next reservation ends; milliseconds since 1970. */
   readonly nextAt: number | undefined;
+  /** The Services and entries about which a decision threw, and what it threw: a fault in Berth. They stay as they are. */
+  readonly errors: ReadonlyMap<Pick<ServiceView | AllocationView, 'name'>, unknown>;
 }
 
 /** A plan with the state that it ends in. */
@@ -63,43 +66,96 @@ export interface Settled extends Choices {
  * The result keeps the state of the pools, for explanations. A caller that decides repeatedly passes its cache.
  */
 export function settle(snapshot: Snapshot, cache = new AllocationCache()): Settled {
-  const { services, ledger: entries, ownership } = snapshot;
+  const isolated = { services: new Isolation<ServiceView>(), entries: new Isolation<AllocationView>() };
+  for (;;) {
+    const { size } = isolated.services.errors;
+    const settled = settleWhole(snapshot, { cache, isolated });
+    // A step that threw may have taken an address before: decide again without its Service.
+    if (isolated.services.errors.size === size) return settled;
+  }
+}
+
+/** What an attempt has from the attempt before: the caches, and the objects for which a step threw. */
+interface Attempt {
+  readonly cache: AllocationCache;
+  readonly isolated: Isolated;
+}
+
+/** Decides about all Services for which no step threw so far. */
+function settleWhole(snapshot: Snapshot, { cache, isolated }: Attempt): Settled {
+  const { ledger: entries, ownership, now } = snapshot;
+  const services = isolated.services.whole(snapshot.services);
   const table = cache.tableOf(snapshot.pools, snapshot.namespaces);
   const { requestOf } = cache;
   // A reserved address does not make a Service ours.
   const inUse = entries.filter(({ reservedUntil }) => reservedUntil === undefined);
   const bound = new Set(inUse.flatMap((entry) => entry.services.map(({ uid }) => uid)));
+  const isBound = ({ uid }: ServiceView) => bound.has(uid);
   const isOurs = (service: ServiceView) =>
-    hasOurClass(service, ownership) || (service.isLoadBalancer && bound.has(service.uid));
-  const ours = services.filter(isOurs);
-  const ledger = new WorkingLedger(entries, foreignUsersOf(snapshot, bound), table.pools);
-  const current = claimCurrent(ours, { ledger, table, requestOf, now: snapshot.now });
-  const context = { ledger, table, requestOf, current, ownership };
-  const pending = ours.filter((service) => !isSatisfied(service, context)).sort(oldestFirst);
-  const adoptions = new Map(pending.map((service) => [service, adopt(service, context)]));
-  for (const service of ours) guardShown(service, context);
-  const decided = new Map(pending.map((service) => [service, decide(service, context, adoptions.get(service))]));
+    hasOurClass(service, ownership) || (service.isLoadBalancer && isBound(service));
+  const ours = isolated.services.filter(services, isOurs);
+  const byUid = new Map<string, ServiceView>();
+  isolated.services.map(services, (service) => byUid.set(service.uid, service));
+  const living = (uid: string) => byUid.get(uid);
+  const ledger = new WorkingLedger(entries, foreignUsersOf({ ...snapshot, bound, isolated }), {
+    pools: table.pools,
+    requestOf,
+    living,
+  });
+  const current = claimCurrent(ours, { ledger, table, requestOf, living, now, isolated });
+  const context = { ledger, table, requestOf, current, ownership, isBound };
+  const decided = decideAll(ours, { ...context, services: snapshot.services, cache, isolated });
+  const failed = new Isolation<ServiceView>().filter([...isolated.services.errors.keys()], isOurs);
+  const decisions = [...decided, ...failed.map((service) => failure(service, isolated.services.errors.get(service)))];
+  const binds = bindsOf(ledger, { requestOf, isolated });
+  const { releases, nextAt } = releasesOf(ledger, { services: snapshot.services, decisions, table, now, isolated });
+  const served = new Set(ours);
+  const isStray = (service: ServiceView) => service.conditions.length > 0 && !served.has(service);
+  const strays = isolated.services.filter(services, isStray);
+  const errors = new Map<ServiceView | AllocationView, unknown>([
+    ...isolated.services.errors,
+    ...isolated.entries.errors,
+  ]);
+  return { ledger, table, requestOf, plan: { decisions, binds, releases, strays, nextAt, errors } };
+}
+
+/** Decides about the Services that Berth serves: first about the addresses in their status, then about new ones. */
+function decideAll(
+  ours: readonly ServiceView[],
+  { services, cache, isolated, ...context }: DecisionContext & Attempt & Pick<Snapshot, 'services'>,
+): readonly Decision[] {
+  const { current, table } = context;
+  const each = isolated.services;
+  const pending = each.filter(ours, (service) => !isSatisfied(service, context)).sort(oldestFirst);
+  const conflicts = each.map(pending, (service) => adopt(service, context));
+  for (const service of services) each.step(service, () => guardShown(service, context));
+  const decided = each.map(pending, (service) => decide(service, context, conflicts.get(service)));
   const kept = (service: ServiceView) => cache.keptDecision(service, current.of(service), table);
-  const decisions = ours.map((service) => decided.get(service) ?? kept(service));
-  const { releases, nextAt } = releasesOf(ledger, { services, decisions, table, now: snapshot.now });
-  const others = services.filter((service) => !isOurs(service));
-  const strays = others.filter(({ conditions }) => conditions.length > 0);
-  return { ledger, table, requestOf, plan: { decisions, binds: bindsOf(ledger), releases, strays, nextAt } };
+  return [...each.map(ours, (service) => decided.get(service) ?? kept(service)).values()];
+}
+
+/** The refusal of a Service for which a step threw. It keeps the addresses that it has. */
+function failure(service: ServiceView, error: unknown): Decision {
+  const cause = error instanceof Error ? error.message : String(error);
+  return refused(service, { reason: 'InternalError', message: `Berth cannot decide about it: ${cause}` }, true);
 }
 
 /** Addresses that are in use outside of the ledger: by nodes, and by Services without an entry whose status another program wrote. */
-function foreignUsersOf(
-  { nodes, services, ownership }: Snapshot,
-  bound: ReadonlySet<string>,
-): ReadonlyMap<Ip, ForeignUser> {
+function foreignUsersOf({
+  nodes,
+  services,
+  ownership,
+  bound,
+  isolated,
+}: Snapshot & Pick<Attempt, 'isolated'> & { readonly bound: ReadonlySet<string> }): ReadonlyMap<Ip, ForeignUser> {
   const users = new Map<Ip, ForeignUser>();
-  for (const service of services) {
-    if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) continue;
-    if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) continue;
+  isolated.services.map(services, (service) => {
+    if (service.ingress.length === 0 || bound.has(service.uid) || !isForeign(service, ownership)) return;
+    if (hasOurClass(service, ownership) && isAdoptable(service, ownership)) return;
     for (const ip of shownBy(service)) {
       users.set(ip, { user: 'a Service that another program serves', owner: undefined });
     }
-  }
+  });
   for (const { addresses } of nodes) for (const ip of addresses) users.set(ip, { user: 'a node', owner: undefined });
   return users;
 }

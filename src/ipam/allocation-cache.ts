@@ -4,7 +4,7 @@ import type { PoolView } from '../api/pool.ts';
 import type { ServiceView } from '../api/service.ts';
 import { isSameList, Memo } from '../memo/memo.ts';
 import { assigned, type Decision } from './decision.ts';
-import type { Slot } from './ledger/working-ledger.ts';
+import type { Slot } from './ledger/slot.ts';
 import { PoolTable } from './pool-table.ts';
 import { type AllocationRequest, allocationRequestOf } from './requests.ts';
 

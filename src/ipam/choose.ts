@@ -4,11 +4,12 @@ import type { AllocationView } from '../api/allocation.ts';
 import type { ServiceView } from '../api/service.ts';
 import { listed } from '../api/text.ts';
 import { obstructionOf } from './address-conflict.ts';
-import { formerRefs, isBuggy, isSameName, type Slot, type WorkingLedger } from './ledger/working-ledger.ts';
+import { isBuggy } from './ledger/free-addresses.ts';
+import { formerRefs, isSameName, type Slot } from './ledger/slot.ts';
+import type { WorkingLedger } from './ledger/working-ledger.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 import { isOutcome, type Outcome, type PoolVerdict } from './reasons.ts';
 import type { RequestOf } from './requests.ts';
-import { type Sharer, sharerOf, sharingConflict } from './sharing.ts';
 
 /** The state that addresses are chosen from. */
 export interface Choices {
@@ -59,11 +60,9 @@ export function assignAddress(seeker: Seeker, address: Ip, { adopting }: AssignO
 
 /** Assigns an address that Services with the same sharing key use; undefined if there is none. */
 export function assignShared(seeker: Seeker, family: Family): Slot | undefined {
-  const { service, ledger, table, requestOf } = seeker;
-  const { sharingKey } = requestOf(service);
-  if (sharingKey === undefined) return undefined;
+  const { service, ledger, table } = seeker;
   const ranked = table.ranked(service);
-  for (const slot of ledger.sharedBy(sharingKey, family)) {
+  for (const slot of ledger.sharedBy(service, family)) {
     if (slot.users.includes(service)) continue;
     const home = table.poolOf(slot.address, slot.value);
     const found = ranked.find(({ pool }) => pool === home);
@@ -114,33 +113,26 @@ export function verdictOf({ service, ledger }: Seeker, pool: EffectivePool, fami
 }
 
 /** Why the Service cannot use this address together with its current users; undefined if it can. */
-function obstacleAt(slot: Slot, { service, requestOf }: Pick<Seeker, 'service' | 'requestOf'>): Outcome | undefined {
+function obstacleAt(slot: Slot, { service, ledger, requestOf }: Seeker): Outcome | undefined {
   const { address, entry } = slot;
   const obstruction = entry && (obstructionOf(entry) ?? entry.quarantine);
   if (obstruction) return { reason: 'AddressConflict', message: obstruction.message };
   if (entry?.ending && !entry.services.some(({ uid }) => uid === service.uid)) {
     return { reason: 'AddressReserved', message: `the IPAllocation of ${address} is being deleted` };
   }
-  const former = formerRefs(slot).filter((ref) => !isSameName(service, ref));
-  if (isReserved(entry) && (former.length > 0 || entry.services.length === 0)) {
+  const isForOther = () => formerRefs(slot).some((ref) => !isSameName(service, ref));
+  if (isReserved(entry) && (entry.services.length === 0 || isForOther())) {
     return { reason: 'AddressReserved', message: `${address} is reserved after its last use` };
   }
-  const others = slot.users.filter((user) => user !== service);
-  if (others.length + former.length >= mostSharers) {
+  const sharers = ledger.sharersAt(slot);
+  if (sharers.othersThan(service.key) >= mostSharers) {
     return { reason: 'AddressInUse', message: `${address} is shared by ${mostSharers} Services, which is the limit` };
   }
-  const sharers: readonly Sharer[] = [
-    ...others.map((other) => sharerOf(other, requestOf(other))),
-    ...former.map(({ ports }) => ({ key: slot.sharingKey, ports, backends: undefined })),
-  ];
-  const own = sharerOf(service, requestOf(service));
-  for (const sharer of sharers) {
-    const conflict = sharingConflict(own, sharer);
-    if (conflict === undefined) continue;
-    const why = own.key === undefined ? '' : `: ${conflict}`;
-    return { reason: 'AddressInUse', message: `${address} is in use by another Service${why}` };
-  }
-  return undefined;
+  const { sharer } = requestOf(service);
+  const conflict = sharers.conflictWith(service.key, sharer);
+  if (conflict === undefined) return undefined;
+  const why = sharer.key === undefined ? '' : `: ${conflict}`;
+  return { reason: 'AddressInUse', message: `${address} is in use by another Service${why}` };
 }
 
 function isReserved(entry: AllocationView | undefined): entry is AllocationView & { readonly reservedUntil: number } {
@@ -154,7 +146,7 @@ function claimWithinQuota({ service, ledger, table, requestOf }: Seeker, slot: S
   ledger.claim(slot, service);
   const after = ledger.countOf(slot.pool, service.namespace);
   if (pool?.quota === undefined || after <= pool.quota || after === before) {
-    ledger.shareBy(slot, requestOf(service).sharingKey);
+    ledger.shareBy(slot, requestOf(service).sharer);
     return slot;
   }
   ledger.leave(slot, service);

@@ -5,38 +5,43 @@ import { brief, listed } from '../api/text.ts';
 import { assignAddress, assignFromPools, assignShared, type Choices, type Seeker } from './choose.ts';
 import { assigned, type Decision, refused } from './decision.ts';
 import type { CurrentAllocations } from './ledger/current-allocations.ts';
-import type { Slot } from './ledger/working-ledger.ts';
+import { isOfRequestedPool } from './ledger/record.ts';
+import type { Slot } from './ledger/slot.ts';
 import { isAdoptable, isForeign, type Ownership, shownBy, writersOf } from './ownership.ts';
 import { isOutcome, type Outcome } from './reasons.ts';
 import { mustRenumber } from './renumbering.ts';
-import type { AllocationRequest } from './requests.ts';
 
 /** The state that a decision uses. */
-interface Context extends Choices {
+export interface DecisionContext extends Choices {
   readonly current: CurrentAllocations;
   readonly ownership: Ownership;
+  /** Has the ledger an address for the Service, even if it must leave it? */
+  readonly isBound: (service: ServiceView) => boolean;
 }
 
 /** Has the Service everything that it requests, so that there is nothing to decide? */
-export function isSatisfied(service: ServiceView, { current, table, requestOf }: Omit<Context, 'ownership'>): boolean {
+export function isSatisfied(
+  service: ServiceView,
+  { current, table, requestOf }: Omit<DecisionContext, 'ownership' | 'isBound'>,
+): boolean {
   const slots = current.of(service);
   const request = requestOf(service);
   if (request.fault || slots.length < request.families.length || current.evicted.has(service)) return false;
-  return slots.every((slot) => !wantsAnother(request, slot, mustRenumber(slot, table)));
+  return slots.every((slot) => !wantsAnother({ service, table, requestOf }, slot));
 }
 
 /**
- * Must the Service get another address than this one? Either it requests another one, or it must leave this one and does not request
- * it.
+ * Must the Service get another address than this one, which it has? Either it requests another one, or it must leave this one and does not
+ * request it.
  */
 function wantsAnother(
-  { addresses, pools }: AllocationRequest,
-  { family, address, pool }: Pick<Slot, 'family' | 'address' | 'pool'>,
-  leaves: boolean,
+  { service, table, requestOf }: Pick<Seeker, 'service' | 'table' | 'requestOf'>,
+  slot: Slot,
 ): boolean {
-  const wanted = addresses.get(family);
-  if (wanted !== undefined) return wanted !== address;
-  return leaves || (pools.length > 0 && !pools.includes(pool));
+  const request = requestOf(service);
+  const wanted = request.addresses.get(slot.family);
+  if (wanted !== undefined) return wanted !== slot.address;
+  return mustRenumber(slot, table) || !isOfRequestedPool(service, slot, request);
 }
 
 /** Why a Service did not get the address in its status. */
@@ -49,7 +54,7 @@ interface Conflict extends Outcome {
  * Assigns to a Service without an entry the addresses in its status, before new addresses are assigned. Returns the reason if that is
  * not possible. The status is taken as a whole: of two families the Service gets both or none.
  */
-export function adopt(service: ServiceView, context: Context): Conflict | undefined {
+export function adopt(service: ServiceView, context: DecisionContext): Conflict | undefined {
   const { ledger, current, table, ownership, requestOf } = context;
   const request = requestOf(service);
   if (current.evicted.has(service) || !isAdoptable(service, ownership)) return undefined;
@@ -59,10 +64,12 @@ export function adopt(service: ServiceView, context: Context): Conflict | undefi
     const family = familyOf(address);
     if (!request.families.includes(family) || current.of(service).some((slot) => slot.family === family)) continue;
     const taken = assignAddress({ ...context, service }, address, { adopting: true });
-    const pool = table.poolOf(address)?.name ?? '';
-    if (isOutcome(taken))
-      conflicts.push({ ...taken, wantsAnother: wantsAnother(request, { family, address, pool }, false) });
-    else {
+    if (isOutcome(taken)) {
+      const { addresses, pools } = request;
+      const wanted = addresses.get(family);
+      const isOther = pools.length > 0 && !pools.includes(table.poolOf(address)?.name ?? '');
+      conflicts.push({ ...taken, wantsAnother: wanted === undefined ? isOther : wanted !== address });
+    } else {
       taken.adopted ||= taken.entry === undefined;
       current.add(service, taken);
     }
@@ -79,56 +86,68 @@ export function adopt(service: ServiceView, context: Context): Conflict | undefi
  * Protects the addresses in the Service's status that are not its own. The status will change, or an administrator must decide about
  * it.
  */
-export function guardShown(service: ServiceView, { ledger, current }: Context): void {
+export function guardShown(service: ServiceView, { ledger, current }: DecisionContext): void {
   const held = current.of(service);
   if (service.ingress.every(({ ip }) => held.some(({ address }) => address === ip))) return;
   for (const ip of shownBy(service)) ledger.guard(ip, service);
 }
 
 /** Decides about a Service. `conflict` is the reason why it did not get the address in its status. */
-export function decide(service: ServiceView, context: Context, conflict: Conflict | undefined): Decision {
+export function decide(service: ServiceView, context: DecisionContext, conflict: Conflict | undefined): Decision {
   const { table, current, ownership, requestOf } = context;
   const request = requestOf(service);
   const held = current.of(service);
-  if (held.length === 0 && !isAdoptable(service, ownership))
+  const isOfOther = isLeftToOther(service, context);
+  if (held.length === 0 && isOfOther && !isAdoptable(service, ownership))
     return refused(service, contested(service, ownership), true);
   const needsBoth = service.familyPolicy === 'RequireDualStack';
   const evicted = current.evicted.get(service);
   if (request.fault) {
     const why = joined(evicted, request.fault);
-    if (held.length === 0) return refused(service, why, conflict !== undefined || isForeign(service, ownership));
+    if (held.length === 0) return refused(service, why, conflict !== undefined || isOfOther);
     if (needsBoth && held.length < request.families.length) return waiting(service, context, { slots: held, why });
     return assigned(service, { slots: held, table }, { declined: request.fault, evicted });
   }
   if (held.length === 0 && conflict && !conflict.wantsAnother) return refused(service, conflict, true);
-  const { slots, missing, declined } = choose({ ...context, service }, request, held);
+  const { slots, missing, declined } = (needsBoth ? chooseBoth : choose)({ ...context, service }, held);
   const why = missing && joined(evicted, missing);
   if (needsBoth && why) return waiting(service, context, { slots, why, conflict });
   if (slots.length > 0) return assigned(service, { slots, table }, { declined, missing, evicted });
-  return refused(service, why ?? { reason: 'NoPool', message: '' }, conflict !== undefined);
+  return refused(service, why ?? { reason: 'NoPool', message: '' }, conflict !== undefined || isOfOther);
 }
 
 /** RequireDualStack: the Service keeps the addresses in its status. Any other address is released, because it would be held without use. */
 function waiting(
   service: ServiceView,
-  { ledger, table, current, requestOf }: Context,
+  context: DecisionContext,
   {
     slots,
     why,
     conflict,
   }: { readonly slots: readonly Slot[]; readonly why: Outcome; readonly conflict?: Conflict | undefined },
 ): Decision {
+  const { table, current } = context;
   const shown = shownBy(service);
   const kept = current.of(service).filter((slot) => shown.includes(slot.address));
-  for (const slot of slots) if (!kept.includes(slot)) ledger.leave(slot, service);
-  for (const slot of kept) {
-    if (!slots.includes(slot)) ledger.resume(slot, service);
-    ledger.shareBy(slot, requestOf(service).sharingKey);
-  }
+  goBack({ ...context, service }, slots, kept);
   const declined = { ...why, message: `RequireDualStack: ${why.message}` };
   const evicted = current.evicted.get(service);
   if (kept.length > 0) return assigned(service, { slots: kept, table }, { declined, evicted });
-  return refused(service, declined, conflict !== undefined);
+  return refused(service, declined, conflict !== undefined || isLeftToOther(service, context));
+}
+
+/** Replaces the addresses of a decision by those that the Service had before. */
+function goBack({ service, ledger, requestOf }: Seeker, from: readonly Slot[], to: readonly Slot[]): void {
+  for (const slot of from) if (!to.includes(slot)) ledger.leave(slot, service);
+  for (const slot of to) {
+    if (!from.includes(slot)) ledger.resume(slot, service);
+    ledger.shareBy(slot, requestOf(service).sharer);
+  }
+}
+
+/** Is the status the business of the program that wrote it? It is not if Berth serves the Service already. */
+function isLeftToOther(service: ServiceView, { ownership, isBound }: DecisionContext): boolean {
+  return isForeign(service, ownership) && !isBound(service);
 }
 
 /** The first reason, with both messages. */
@@ -142,8 +161,21 @@ interface Chosen {
   readonly declined: Outcome | undefined;
 }
 
-/** Decides family by family: keeps the address, replaces it, or assigns one. */
-function choose(seeker: Seeker, request: AllocationRequest, held: readonly Slot[]): Chosen {
+/**
+ * Decides for a Service that needs both families. An address that it leaves for another one counts in the quota until it is released. If
+ * that leaves no room for the family that it lacks, the Service keeps the address.
+ */
+function chooseBoth(seeker: Seeker, held: readonly Slot[]): Chosen {
+  const chosen = choose(seeker, held);
+  if (chosen.missing === undefined || held.every((slot) => chosen.slots.includes(slot))) return chosen;
+  goBack(seeker, chosen.slots, held);
+  const second = choose(seeker, held, true);
+  return { ...second, declined: chosen.missing };
+}
+
+/** Decides family by family: keeps the address, replaces it unless it must stay, or assigns one. */
+function choose(seeker: Seeker, held: readonly Slot[], stays = false): Chosen {
+  const request = seeker.requestOf(seeker.service);
   const found = new Map<Family, Slot>(held.map((slot) => [slot.family, slot]));
   const refusals = new Map<Family, Outcome>();
   const settleFor = (family: Family, result: Slot | Outcome) => {
@@ -158,7 +190,7 @@ function choose(seeker: Seeker, request: AllocationRequest, held: readonly Slot[
   const fromPools: Family[] = [];
   for (const family of request.families) {
     const slot = found.get(family);
-    if (slot && !wantsAnother(request, slot, mustRenumber(slot, seeker.table))) continue;
+    if (slot && (stays || !wantsAnother(seeker, slot))) continue;
     const wanted = request.addresses.get(family);
     const result = wanted ? assignAddress(seeker, wanted, { adopting: false }) : assignShared(seeker, family);
     if (result) settleFor(family, result);

@@ -1,7 +1,7 @@
 /** The decision about one Service. */
 import type { Ip } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
-import type { Slot } from './ledger/working-ledger.ts';
+import type { Slot } from './ledger/slot.ts';
 import type { PoolTable } from './pool-table.ts';
 import type { Outcome } from './reasons.ts';
 
@@ -21,10 +21,10 @@ export interface Assigned extends Outcome {
 }
 
 /** A Service of ours that has no address now. */
-interface Refused extends Outcome {
+export interface Refused extends Outcome {
   readonly kind: 'Refused';
   readonly service: ServiceView;
-  /** The addresses in its status stay, although they are not the Service's own: an administrator must decide. */
+  /** The addresses in its status stay, although they are not the Service's own: an administrator must decide. Otherwise they are removed. */
   readonly keepsStatus: boolean;
 }
 

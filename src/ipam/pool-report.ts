@@ -5,8 +5,9 @@ import { sizeOf } from '../addr/range-set.ts';
 import type { Condition } from '../api/meta.ts';
 import type { PoolCounts, PoolView } from '../api/pool.ts';
 import { listed, withFittingMessage } from '../api/text.ts';
-import type { Slot, WorkingLedger } from './ledger/working-ledger.ts';
-import { isBuggy } from './ledger/working-ledger.ts';
+import { isBuggy } from './ledger/free-addresses.ts';
+import type { Slot } from './ledger/slot.ts';
+import type { WorkingLedger } from './ledger/working-ledger.ts';
 import type { EffectivePool, PoolTable } from './pool-table.ts';
 
 /** A condition without its time of transition. */

@@ -20,6 +20,7 @@ export const allocationReasons = [
   'SharingConflict',
   'AdoptionConflict',
   'StatusContested',
+  'InternalError',
 ] as const;
 
 /** One of `allocationReasons`. */

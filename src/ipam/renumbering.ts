@@ -1,6 +1,6 @@
 /** Renumbering: Services leave addresses that an administrator marked, if the pool of the address is draining or gone. */
 
-import type { Slot } from './ledger/working-ledger.ts';
+import type { Slot } from './ledger/slot.ts';
 import type { PoolTable } from './pool-table.ts';
 
 /**

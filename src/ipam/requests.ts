@@ -3,6 +3,7 @@ import { type Family, familyOf, type Ip, parseIp } from '../addr/ip.ts';
 import type { ServiceView } from '../api/service.ts';
 import { brief, listed } from '../api/text.ts';
 import type { Outcome } from './reasons.ts';
+import { backendsOf, portName, type Sharer } from './sharing.ts';
 
 /** The addresses and pools that a Service requests. */
 export interface AllocationRequest {
@@ -12,8 +13,8 @@ export interface AllocationRequest {
   readonly addresses: ReadonlyMap<Family, Ip>;
   /** The requested pools, in order; empty: any. */
   readonly pools: readonly string[];
-  /** Begins with the sorted namespaces that may share by it, so that every spelling of a key gives the same text. */
-  readonly sharingKey: string | undefined;
+  /** What decides about sharing. */
+  readonly sharer: Sharer & { readonly backends: string };
   /** Why the request cannot be served: it is invalid or contradicts itself. */
   readonly fault: Outcome | undefined;
 }
@@ -30,7 +31,11 @@ export function allocationRequestOf(service: ServiceView): AllocationRequest {
     families,
     addresses: 'reason' in addresses ? new Map() : addresses,
     pools: service.requestedPools,
-    sharingKey: typeof sharing === 'object' ? undefined : sharing,
+    sharer: {
+      key: typeof sharing === 'object' ? undefined : sharing,
+      ports: new Set(service.ports.map(portName)),
+      backends: backendsOf(service),
+    },
     fault: 'reason' in addresses ? addresses : typeof sharing === 'object' ? sharing : undefined,
   };
 }

@@ -6,7 +6,7 @@ import type { Condition } from '../api/meta.ts';
 import { conditionTypes, type Ingress, ingressText, type ServiceView } from '../api/service.ts';
 import { withFittingMessage } from '../api/text.ts';
 import { formatTime } from '../api/time.ts';
-import type { Assigned, Decision } from './decision.ts';
+import type { Assigned, Decision, Refused } from './decision.ts';
 import { type Ownership, writersOf } from './ownership.ts';
 import type { Outcome } from './reasons.ts';
 import type { StatusConflicts, WriteDecision } from './status-conflicts.ts';
@@ -42,16 +42,7 @@ export const noStatus: DesiredStatus = { ingress: undefined, conditions: [], for
 /** The status that follows from a decision. */
 export function desiredStatus(decision: Decision, context: StatusContext): DesiredStatus {
   const { service } = decision;
-  if (decision.kind === 'Refused') {
-    const allocated = condition(
-      decision,
-      { type: conditionTypes.allocated, status: 'False', ...pick(decision) },
-      context,
-    );
-    // Fields of other owners stay. A server-side apply removes fields that we own and do not send, so an ingress of ours is sent again.
-    const ingress = decision.keepsStatus && isOwner(service, context.ownership) ? service.ingress : undefined;
-    return { ...noStatus, ingress, conditions: [allocated] };
-  }
+  if (decision.kind === 'Refused') return refusedStatus(decision, context);
   const choice = handOffOf(service, context.handOff);
   const ingress = decision.bindings.map(({ address }) => ({ ip: address, ipMode: ipModeOf(choice) }));
   const same = ingressText(service.ingress) === ingressText(ingress);
@@ -74,6 +65,21 @@ export function desiredStatus(decision: Decision, context: StatusContext): Desir
     force: write.kind === 'Force',
     retryInMs: 'retryInMs' in write ? write.retryInMs : undefined,
   };
+}
+
+/** The status of a Service without an address. */
+function refusedStatus(decision: Refused, context: StatusContext): DesiredStatus {
+  const { service, keepsStatus } = decision;
+  const { ownership, conflicts } = context;
+  const refusal = { type: conditionTypes.allocated, status: 'False', ...pick(decision) } as const;
+  const status = { ...noStatus, conditions: [condition(decision, refusal, context)] };
+  // A server-side apply removes fields that we own and do not send, so an ingress of ours that stays is sent again.
+  if (isOwner(service, ownership)) return keepsStatus ? { ...status, ingress: service.ingress } : status;
+  if (keepsStatus || service.ingress.length === 0) return status;
+  // Another program wrote an address that the Service had to leave. An empty value replaces its value.
+  const write = conflicts.decideWrite(service, [], context);
+  if (write.kind === 'Force') return { ...status, ingress: [], force: true };
+  return { ...status, retryInMs: 'retryInMs' in write ? write.retryInMs : undefined };
 }
 
 /** Is the condition `Announced` the only change? Such a write may wait for the writes that assign addresses. */

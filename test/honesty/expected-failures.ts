@@ -18,61 +18,11 @@ export interface ExpectedFailure {
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
   // Allocation
-  'of the Services that share an address, the changed one leaves, whatever was changed': {
-    file: 'unit/ipam/keeping.test.ts',
-    fault:
-      'the ledger records neither policy nor selector, so the younger Service leaves even if the older one was changed',
-    shows: /of the older one[^:]*: a\/older 192\.0\.2\.1; a\/younger (?!192\.0\.2\.1)/,
-  },
-  'Services with the policy Local share an address only if they have the same Pods': {
-    file: 'unit/ipam/keeping.test.ts',
-    fault: 'equal selectors in two namespaces, and two empty selectors, count as one set of Pods',
-    shows: /(?:two namespaces|no selectors) share 192\.0\.2\.1/,
-  },
-  'a Service keeps its address when the pool that it asks for is split or renamed': {
-    file: 'unit/ipam/keeping.test.ts',
-    fault:
-      'the request is compared with the name of the pool that has the address today: the Service gets another address',
-    shows: /(?:split|renamed[^:]*): a\/s (?:192\.0\.2\.5|198\.51\.100\.1)/,
-  },
-  'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger': {
-    file: 'unit/ipam/overwritten.test.ts',
-    fault:
-      'a Service that must leave its only address counts as a Service without an entry: the other program keeps its status',
-    shows: /: it can no longer share: 192\.0\.2\.1 stays \| it has the other family: 2001:db8::1 stays$/,
-  },
-  'a Service that requires both families gets them if the quota has room for both': {
-    file: 'unit/ipam/quota.test.ts',
-    fault: 'if it also asks for another address, the address that it leaves counts in addition, and it waits forever',
-    shows: /it waits with only some of its addresses: families 6$/,
-  },
-  'a request that cannot be fulfilled changes nothing, even in the middle of a move': {
-    file: 'unit/ipam/keeping.test.ts',
-    fault:
-      'of its former and its new address the Service keeps the one of a pool that it names, even if pools do not count',
-    shows: /an address of no pool: a\/s 192\.0\.2\.1 \| two addresses: a\/s 192\.0\.2\.1$/,
-  },
-  'a pool with a time that is longer than any clock can show does not stop other Services': {
-    file: 'unit/ipam/tenants.test.ts',
-    fault: 'the decision about one entry throws, and the whole pass fails',
-    shows: /the other Service waits: Invalid time value/,
-  },
-  'addresses that are kept back for a conflict count in the quota of the namespace that had them': {
-    file: 'unit/ipam/tenants.test.ts',
-    fault: 'addresses that are kept back for a conflict count in no quota',
-    shows: /namespace a keeps 4 addresses of a pool with a quota of 2/,
-  },
-  'the cost of a pass per Service does not grow with the number of Services with one sharing key': {
-    file: 'unit/ipam/tenants.test.ts',
-    fault: 'for each Service the pass reads all addresses with its key, and all Services that share them',
-    shows: /the cost grows: \d+ reads for each of 50 Services, \d+ for each of 400/,
-  },
   'a pool reports that an entry with host bits stands for its whole network': {
     file: 'unit/api/spelling.test.ts',
     fault: '192.168.1.240/24 silently becomes .0 to .255',
     shows: /every entry is valid/,
   },
-  // The API server and its clients
   // Who holds an address
   'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
     file: 'sim/wire.test.ts',

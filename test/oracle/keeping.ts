@@ -3,7 +3,7 @@ import { addressIn } from './addresses.ts';
 import { entriesOf, familyOf, isObstructed, isSameName, livingOf, refsOf, successorOf } from './ledger.ts';
 import type { Cluster, Entry, Service } from './objects.ts';
 import { homeOf } from './pools.ts';
-import { areSamePorts, barrierBetween } from './sharing.ts';
+import { areSamePorts, backendsOf, barrierBetween } from './sharing.ts';
 import { wishesOf } from './wishes.ts';
 
 /** Why a Service may leave its address. */
@@ -17,9 +17,7 @@ export type Leave =
   /** Another host has the address, and the address was never announced. */
   | 'Obstructed'
   /** The Service was changed, and can no longer share the address. */
-  | 'CannotShare'
-  /** Policies or selectors differ, so the address can no longer be shared. The ledger does not record which Service was changed. */
-  | 'PolicyDiffers';
+  | 'CannotShare';
 
 /** The state when the Service got the address. */
 export interface Given {
@@ -54,14 +52,24 @@ export function whyMayLeave(cluster: Cluster, holding: Holding): Leave | undefin
   return isOfAskedPool(cluster, holding) ? undefined : 'AsksForPool';
 }
 
-/** Whether a pool that the Service asks for has the address. The pool at the time of the decision counts, not the names of today. */
+/**
+ * Whether a pool that the Service asks for has the address. The pool at the time of the decision counts, not the names of today. The
+ * entry records the request that the address fulfilled.
+ */
 function isOfAskedPool(cluster: Cluster, { service, entry, given }: Holding): boolean {
   const { pools } = wishesOf(service);
   if (pools.length === 0) return true;
   if (given && given.asked.join() === pools.join() && pools.includes(given.pool)) return true;
+  if (isFulfilled(entry, service)) return true;
   const ip = addressIn(entry.spec.address);
   const home = ip && homeOf(cluster, ip);
   return pools.includes(entry.spec.pool) && pools.includes(home?.metadata.name ?? entry.spec.pool);
+}
+
+/** Whether the address fulfilled the Service's request for pools before. The entry records the request that it fulfilled. */
+export function isFulfilled(entry: Entry, service: Service): boolean {
+  const ref = refsOf(entry).find((one) => isSameName(one, service));
+  return ref?.requestedPools !== undefined && ref.requestedPools.join() === wishesOf(service).pools.join();
 }
 
 /** "If theirs belongs to a pool with `state: Draining`, or to no pool any more [...] the annotation `berth.dev/renumber`" (docs/cli.md). */
@@ -87,16 +95,15 @@ function whyCannotShare(cluster: Cluster, { service, entry }: Holding): Leave | 
     return conflicts.some((other) => !isChanged(other, entry) || isOlder(other)) ? 'CannotShare' : undefined;
   }
   const unchanged = conflicts.filter((other) => !isChanged(other, entry));
-  const isByPolicy = (other: Service) => ['Policy', 'Pods'].includes(barrierBetween(service, other) ?? '');
-  if (unchanged.some(isByPolicy)) return 'PolicyDiffers';
   // Both were changed, and the entry was written after that, so it has the new values of both. The older one keeps the address.
   return unchanged.some(isOlder) ? 'CannotShare' : undefined;
 }
 
-/** Whether the Service has another key or other ports than those in the entry. */
+/** Whether the Service has another key, other ports or other backends than those in the entry. */
 function isChanged(service: Service, entry: Entry): boolean {
   const ref = refsOf(entry).find((one) => isSameName(one, service));
-  return wishesOf(service).key !== entry.spec.sharingKey || !areSamePorts(ref?.ports, service.spec.ports);
+  if (wishesOf(service).key !== entry.spec.sharingKey || !areSamePorts(ref?.ports, service.spec.ports)) return true;
+  return ref?.backends !== undefined && ref.backends !== backendsOf(service);
 }
 
 function isBefore(a: Service, b: Service): boolean {

@@ -106,6 +106,8 @@ export interface Ref {
   readonly name: string;
   readonly uid: string;
   readonly ports?: readonly Port[];
+  readonly backends?: string;
+  readonly requestedPools?: readonly string[];
 }
 
 /** An IPAllocation, which is an entry of the ledger. */

@@ -1,6 +1,7 @@
 /** Which reasons of docs/reasons.md ("Allocation") are true for a Service, by their meaning on that page. */
 import { addressIn, type Family } from './addresses.ts';
 import { choiceFor, lowestFree, openingFor } from './choice.ts';
+import { isFulfilled } from './keeping.ts';
 import { entriesOf, entryOf, familyOf, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
 import type { Cluster, Entry, Pool, Service } from './objects.ts';
 import { barOf, homeOf, isOpen, ownRanges, poolOfEntry } from './pools.ts';
@@ -62,6 +63,8 @@ const meanings: Readonly<Record<string, (of: Case) => boolean>> = {
     }),
   StatusContested: ({ cluster, service }) =>
     isForeign(service, cluster.rules) || !writersOf(service).every((name) => name === cluster.rules.manager),
+  // It is a fault in Berth, and so true for no Service.
+  InternalError: () => false,
 };
 
 /** All reasons of that page for a Service. */
@@ -85,6 +88,7 @@ export function unmet(of: Case): readonly Family[] {
     const wanted = addresses.get(familyOf(entry));
     if (wanted !== undefined) return wanted !== entry.spec.address;
     // As long as the pool that gave the address still contains it, it counts for that pool, even if an older pool contains it too.
+    if (isFulfilled(entry, of.service)) return false;
     return pools.length > 0 && ![entry.spec.pool, poolOfEntry(of.cluster, entry)].some((pool) => pools.includes(pool));
   };
   const kept = entriesOf(of.cluster, of.service).filter(isUnmet).map(familyOf);

@@ -1,9 +1,9 @@
 /** Whether a Service may have an address that it does not have yet, and if not, the reasons of docs/reasons.md. */
 import { addressIn, canonical, isBuggy } from './addresses.ts';
 import { countOf, entryOf, isObstructed, isReserved, isSameName, livingOf, poolOfAddress, refsOf } from './ledger.ts';
-import { type Cluster, type Entry, keyOf, type Pool, type Service } from './objects.ts';
+import { type Cluster, type Entry, keyOf, type Pool, type Ref, type Service } from './objects.ts';
 import { barOf, homeOf } from './pools.ts';
-import { barrierBetween, doPortsMeet, isLocalOnly, mostSharers } from './sharing.ts';
+import { backendsOf, barrierBetween, doPortsMeet, isLocalOnly, mostSharers } from './sharing.ts';
 import { isLoadBalancer, shownBy, wishesOf } from './wishes.ts';
 
 /** A reason against it. */
@@ -101,7 +101,7 @@ export function sharingObjections(cluster: Cluster, { service, address }: Match)
   if (others.length >= mostSharers) return [inUse('too many Services share it')];
   return others.flatMap((ref) => {
     const living = livingOf(cluster, ref);
-    const barrier = living ? barrierBetween(service, living) : barrierTo(entry, ref.ports, service);
+    const barrier = living ? barrierBetween(service, living) : barrierTo(entry, ref, service);
     return barrier === undefined ? [] : [inUse(`${barrier}, with ${keyOf(ref)}`)];
   });
 }
@@ -111,12 +111,13 @@ export function isOfNode({ nodes }: Pick<Cluster, 'nodes'>, address: string): bo
   return nodes.some(({ status }) => status?.addresses?.some((one) => canonical(one.address) === address));
 }
 
-/** The barrier to a Service that the cluster does not have. Only the ledger knows it, and the ledger does not record its policy. */
-function barrierTo({ spec }: Entry, ports: Parameters<typeof doPortsMeet>[0], service: Service): string | undefined {
+/** The barrier to a Service that the cluster does not have. Only the ledger knows it. Old entries do not record what it needs. */
+function barrierTo({ spec }: Entry, { ports, backends }: Ref, service: Service): string | undefined {
   const { key } = wishesOf(service);
   if (key === undefined || key !== spec.sharingKey) return 'Key';
   if (ports === undefined || doPortsMeet(ports, service.spec.ports)) return 'Port';
-  return isLocalOnly(service) ? 'Policy' : undefined;
+  if (backends === undefined) return isLocalOnly(service) ? 'Policy' : undefined;
+  return backends === backendsOf(service) ? undefined : 'Policy';
 }
 
 function say(reason: string, message: string): Objection {

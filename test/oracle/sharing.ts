@@ -29,6 +29,13 @@ export function barrierBetween(a: Service, b: Service): Barrier | undefined {
   return selectorText(a) === '[]' || a.metadata.namespace !== b.metadata.namespace ? 'Pods' : undefined;
 }
 
+/** "Cluster, or Local and the Pods: the namespace and the selector of the Service, or its name if it has no selector." (CRD) */
+export function backendsOf(service: Service): string {
+  const { namespace = '', name } = service.metadata;
+  if (!isLocalOnly(service)) return 'Cluster';
+  return selectorText(service) === '[]' ? `Local ${namespace}/${name}` : `Local ${namespace} ${selectorText(service)}`;
+}
+
 /** Whether one port is in both lists. */
 export function doPortsMeet(a: readonly Port[] = [], b: readonly Port[] = []): boolean {
   const names = new Set(a.map(portText));

@@ -1,12 +1,13 @@
 /** Views with sensible defaults, for tests that need only a few fields. */
 import { allocationName, type Ip, ipToNumber } from '../../src/addr/ip.ts';
 import type { AdvertisementView } from '../../src/api/advertisement.ts';
-import type { AllocationView } from '../../src/api/allocation.ts';
+import type { AllocationView, ServiceRef } from '../../src/api/allocation.ts';
 import type { NamespaceView } from '../../src/api/namespace.ts';
 import type { NodeView } from '../../src/api/node.ts';
 import { type PoolView, parsePool } from '../../src/api/pool.ts';
 import type { IngressWriter, ServiceView } from '../../src/api/service.ts';
 import type { Ownership } from '../../src/ipam/ownership.ts';
+import { backendsOf } from '../../src/ipam/sharing.ts';
 
 /** A Service of type LoadBalancer in namespace `default`, uid `uid-NAME`. */
 export function service(name: string, facts: Partial<ServiceView> = {}): ServiceView {
@@ -54,6 +55,12 @@ export function pool(name: string, addresses: readonly string[], facts: Partial<
   return { ...view, ...facts };
 }
 
+/** What an entry records about a Service that asks for no pool. */
+export function refTo(to: ServiceView): ServiceRef {
+  const { namespace: within, name, uid, ports, sharingKey } = to;
+  return { namespace: within, name, uid, ports, ...(sharingKey && { backends: backendsOf(to) }) };
+}
+
 /** The ledger entry that binds an address to a Service. `facts` replaces fields. */
 export function entry(
   address: string,
@@ -68,7 +75,7 @@ export function entry(
     address: ip,
     value: ipToNumber(ip),
     pool: poolName,
-    services: [{ namespace: to.namespace, name: to.name, uid: to.uid, ports: to.ports }],
+    services: [refTo(to)],
     sharingKey: undefined,
     reservedUntil: undefined,
     ending: false,

@@ -1,6 +1,6 @@
 /** `who-has ADDRESS`: shows which Service has an address, or which pool would give it out. */
 import { familyOf, type Ip, ipToNumber, parseIp } from '../../addr/ip.ts';
-import { isBuggy } from '../../ipam/ledger/working-ledger.ts';
+import { isBuggy } from '../../ipam/ledger/free-addresses.ts';
 import { type Evaluation, readEvaluation } from '../cluster/evaluation.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { CommandSpec } from '../command.ts';

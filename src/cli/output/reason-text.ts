@@ -51,6 +51,7 @@ const remedies: Readonly<Record<string, string>> = {
   SharingConflict: 'undo the change of the Service, or give the Service an address of its own',
   AdoptionConflict: 'decide which Service should have the address, and clear the status of the other one',
   StatusContested: 'give the Service the class of the program that should serve it, or remove the other program',
+  InternalError: "a fault in Berth: report it with the controller's log",
   PartiallyAllocated: 'add addresses of the other family to a pool',
   PoolRemoved: 'put the address back into a pool, or give the Service another one: kubectl berth renumber',
   OtherClass:

@@ -1,15 +1,17 @@
 /** The addresses that each Service has already, according to the ledger. */
 import { familyOf } from '../../addr/ip.ts';
-import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
 import { oldestFirst, type ServiceView } from '../../api/service.ts';
 import { leaveObstructed, obstructionOf } from '../address-conflict.ts';
+import type { Isolated } from '../isolation.ts';
 import { shownBy } from '../ownership.ts';
 import { names, type PoolTable } from '../pool-table.ts';
 import type { Outcome } from '../reasons.ts';
 import { mustRenumber } from '../renumbering.ts';
 import type { RequestOf } from '../requests.ts';
-import { areAllCompatible, portName, sharerOf, sharingConflict } from '../sharing.ts';
-import { formerRefs, isSameName, type Slot, type WorkingLedger } from './working-ledger.ts';
+import { Sharers } from '../sharing.ts';
+import { isOfRequestedPool, isUnchanged } from './record.ts';
+import { formerRefs, isSameName, type Slot } from './slot.ts';
+import type { WorkingLedger } from './working-ledger.ts';
 
 /** The addresses of all Services before new ones are assigned. */
 export class CurrentAllocations {
@@ -59,13 +61,16 @@ interface Context {
   readonly ledger: WorkingLedger;
   readonly table: PoolTable;
   readonly requestOf: RequestOf;
+  /** The Service with a uid, whether or not Berth serves it. */
+  readonly living: (uid: string) => ServiceView | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
+  readonly isolated: Isolated;
 }
 
 /** Claims its addresses for every Service. A Service that was deleted and created again gets the addresses of its predecessor. */
 export function claimCurrent(services: readonly ServiceView[], context: Context): CurrentAllocations {
-  const { ledger, requestOf } = context;
+  const { ledger, requestOf, isolated } = context;
   const current = new CurrentAllocations(requestOf);
   const byOwner = slotsByOwner(services, ledger);
   const claim = (service: ServiceView, slot: Slot) => {
@@ -74,10 +79,10 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
   };
   for (const slot of ledger.slots.values()) moveToPool(slot, context);
   const returned: [ServiceView, Slot][] = [];
-  for (const service of services) {
+  isolated.services.map(services, (service) => {
     const own = byOwner.get(service.uid) ?? [];
     const former = (byOwner.get(service.key) ?? []).filter((slot) => mayReturn(service, slot, context));
-    if (own.length === 0 && former.length === 0) continue;
+    if (own.length === 0 && former.length === 0) return;
     for (const family of requestOf(service).families) {
       const ofFamily = (slot: Slot) => slot.family === family;
       const kept = preferredSlot(service, own.filter(ofFamily), context);
@@ -85,8 +90,8 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
       if (slot) claim(service, slot);
       if (slot && !kept) returned.push([service, slot]);
     }
-  }
-  for (const [service, slot] of returned) yieldToLeaving(service, slot, { current, services, ...context });
+  });
+  for (const [service, slot] of returned) yieldToLeaving(service, slot, { current, ...context });
   const shared = [...ledger.slots.values()].filter(({ users }) => users.length > 1).sort(byAddress);
   for (const slot of shared) separate(slot, current, context);
   leaveObstructed(ledger, (...eviction) => current.evict(...eviction), requestOf);
@@ -105,7 +110,7 @@ export function claimCurrent(services: readonly ServiceView[], context: Context)
   }
   for (const slot of ledger.slots.values()) {
     const [first] = slot.users;
-    if (first) ledger.shareBy(slot, requestOf(first).sharingKey);
+    if (first) ledger.shareBy(slot, requestOf(first).sharer);
   }
   return current;
 }
@@ -146,7 +151,8 @@ function mayReturn(service: ServiceView, { entry, address, value }: Slot, { ledg
 
 /**
  * A crash between the two writes of a move leaves two entries. The entry that the Service keeps is, in this order: the requested
- * address, one of a requested pool, one without a pending renumbering, the one in its status, the lowest one.
+ * address, one of a requested pool, one without a pending renumbering, the one in its status, the lowest one. A request that cannot be
+ * fulfilled does not count.
  */
 function preferredSlot(
   service: ServiceView,
@@ -154,14 +160,16 @@ function preferredSlot(
   { table, requestOf }: Pick<Context, 'table' | 'requestOf'>,
 ): Slot | undefined {
   if (slots.length < 2) return slots[0];
-  const { addresses, pools } = requestOf(service);
+  const request = requestOf(service);
+  const { addresses, fault } = request;
+  const isShown = ({ address }: Slot) => service.ingress.some(({ ip }) => ip === address);
   const tests: readonly ((slot: Slot) => boolean)[] = [
     ({ family, address }) => addresses.get(family) === address,
-    ({ pool }) => pools.includes(pool),
+    (slot) => !addresses.has(slot.family) && isOfRequestedPool(service, slot, request),
     (slot) => !mustRenumber(slot, table),
-    ({ address }) => service.ingress.some(({ ip }) => ip === address),
+    isShown,
   ];
-  const rank = (slot: Slot) => tests.map((passes) => (passes(slot) ? 0 : 1)).join('');
+  const rank = (slot: Slot) => (fault ? [isShown] : tests).map((passes) => (passes(slot) ? 0 : 1)).join('');
   return [...slots].sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : byAddress(a, b)))[0];
 }
 
@@ -185,58 +193,49 @@ function moveToPool(slot: Slot, { ledger, table }: Context): void {
 function yieldToLeaving(
   service: ServiceView,
   slot: Slot,
-  {
-    current,
-    services,
-    ledger,
-    requestOf,
-  }: Context & { readonly current: CurrentAllocations; readonly services: readonly ServiceView[] },
+  { current, living, ledger, requestOf }: Context & { readonly current: CurrentAllocations },
 ): void {
+  const others = new Sharers();
   for (const ref of formerRefs(slot)) {
-    const leaving = services.find(({ uid }) => uid === ref.uid);
-    if (leaving === undefined || !shownBy(leaving).includes(slot.address)) continue;
-    const other = { key: slot.sharingKey, ports: ref.ports, backends: undefined };
-    const conflict = sharingConflict(sharerOf(service, requestOf(service)), other);
-    if (conflict === undefined) continue;
-    ledger.leave(slot, service);
-    const message = `the Service cannot share ${slot.address}: ${conflict}`;
-    current.evict(service, slot, { reason: 'SharingConflict', message });
-    return;
+    const other = living(ref.uid);
+    if (other && shownBy(other).includes(slot.address)) others.set(other.key, ledger.leavingSharer(slot, ref));
   }
+  const conflict = others.conflictWith(service.key, requestOf(service).sharer);
+  if (conflict === undefined) return;
+  ledger.leave(slot, service);
+  const message = `the Service cannot share ${slot.address}: ${conflict}`;
+  current.evict(service, slot, { reason: 'SharingConflict', message });
 }
 
 /**
- * Resolves a conflict between Services that share an address: a port, a policy or a key was changed. The Services that changed since the
- * entry was written must leave first, then the younger ones.
+ * Resolves a conflict between Services that share an address: a port, a policy, a selector or a key was changed. The Services that
+ * changed since the entry was written must leave first, then the younger ones.
  */
 function separate(slot: Slot, current: CurrentAllocations, { ledger, requestOf }: Context): void {
-  const sharer = (service: ServiceView) => sharerOf(service, requestOf(service));
   slot.users.sort(oldestFirst);
-  if (areAllCompatible(slot.users.map(sharer))) return;
-  const isAsRecorded = (service: ServiceView, entry: AllocationView | undefined) => {
-    const ref = entry?.services.find((one) => isSameName(service, one));
-    return entry?.sharingKey === requestOf(service).sharingKey && ref !== undefined && samePorts(service, ref);
-  };
-  const rank = new Map(slot.users.map((service) => [service, isAsRecorded(service, slot.entry) ? 0 : 1]));
-  const sorted = [...slot.users].sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
-  const stay: ServiceView[] = [];
-  for (const service of sorted) {
-    const conflict = stay
-      .map((other) => sharingConflict(sharer(service), sharer(other)))
-      .find((why) => why !== undefined);
-    if (conflict === undefined) {
-      stay.push(service);
-      continue;
-    }
+  if (conflictsAmong(slot.users, requestOf).size === 0) return;
+  const isStaying = (service: ServiceView) => isUnchanged(service, slot, requestOf(service));
+  const staying = new Set(slot.users.filter(isStaying));
+  const sorted = [...staying, ...slot.users.filter((service) => !staying.has(service))];
+  const conflicts = conflictsAmong(sorted, requestOf);
+  for (const [service, conflict] of conflicts) {
     const message = `the Service can no longer share ${slot.address}: ${conflict}`;
     ledger.leave(slot, service);
     current.evict(service, slot, { reason: 'SharingConflict', message });
   }
-  slot.users.sort((a, b) => stay.indexOf(a) - stay.indexOf(b));
+  const order = new Map(sorted.map((service, i) => [service, i]));
+  slot.users.sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
 }
 
-/** Does the entry record exactly the ports of the Service? */
-export function samePorts({ ports }: ServiceView, ref: ServiceRef): boolean {
-  const recorded = ref.ports ?? [];
-  return ports.length === recorded.length && ports.every((port, i) => portName(port) === portName(recorded[i] ?? port));
+/** The Services that cannot share an address with those before them that can, and why. */
+function conflictsAmong(services: readonly ServiceView[], requestOf: RequestOf): ReadonlyMap<ServiceView, string> {
+  const sharers = new Sharers();
+  const conflicts = new Map<ServiceView, string>();
+  for (const service of services) {
+    const { sharer } = requestOf(service);
+    const conflict = sharers.conflictWith(service.key, sharer);
+    if (conflict === undefined) sharers.set(service.key, sharer);
+    else conflicts.set(service, conflict);
+  }
+  return conflicts;
 }

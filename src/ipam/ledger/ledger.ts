@@ -5,9 +5,12 @@ import type { ServiceView } from '../../api/service.ts';
 import { formatTime } from '../../api/time.ts';
 import { obstructionOf } from '../address-conflict.ts';
 import type { Decision } from '../decision.ts';
+import type { Isolated } from '../isolation.ts';
 import type { PoolTable } from '../pool-table.ts';
-import { samePorts } from './current-allocations.ts';
-import { formerRefs, type Slot, type WorkingLedger } from './working-ledger.ts';
+import type { RequestOf } from '../requests.ts';
+import { isSameRef, refOf } from './record.ts';
+import { formerRefs, type Slot } from './slot.ts';
+import type { WorkingLedger } from './working-ledger.ts';
 
 /** An entry to create, or to update so that it names all Services that use the address. */
 export interface Bind {
@@ -30,12 +33,18 @@ export interface Release {
 }
 
 /** The entries to create or update. Removing a Service from an entry is a release, and not among these. */
-export function bindsOf(ledger: WorkingLedger): ReadonlyMap<Ip, Bind> {
+export function bindsOf(
+  ledger: WorkingLedger,
+  { requestOf, isolated }: { readonly requestOf: RequestOf; readonly isolated: Isolated },
+): ReadonlyMap<Ip, Bind> {
   const binds = new Map<Ip, Bind>();
   for (const slot of ledger.slots.values()) {
-    if (slot.users.length === 0 || isRecorded(slot)) continue;
-    const services = [...formerRefs(slot), ...slot.users.map(refOf)];
-    const former = (slot.entry?.services ?? []).filter((ref) => !services.some(({ uid }) => uid === ref.uid));
+    if (slot.users.length === 0) continue;
+    const refs = [...isolated.services.map(slot.users, (service) => refOf(service, slot, requestOf(service))).values()];
+    if (isRecorded(slot, refs)) continue;
+    const services = [...formerRefs(slot), ...refs];
+    const uids = new Set(services.map(({ uid }) => uid));
+    const former = (slot.entry?.services ?? []).filter(({ uid }) => !uids.has(uid));
     binds.set(slot.address, { entry: slot.entry, former, spec: specOf(slot, services) });
   }
   return binds;
@@ -48,63 +57,67 @@ interface ReleaseContext {
   readonly table: PoolTable;
   /** Milliseconds since 1970. */
   readonly now: number;
+  readonly isolated: Isolated;
 }
 
 /** An address that another host uses can be assigned again after this time. */
 const quarantineMs = 3_600_000;
 
+/** The last time that RFC 3339 can express: the end of the year 9999. */
+const lastTime = 253_402_300_799_000;
+
 /** The entries to release, and when the next reservation ends. */
 export function releasesOf(
   ledger: WorkingLedger,
-  { services, decisions, table, now }: ReleaseContext,
+  { services, decisions, table, now, isolated }: ReleaseContext,
 ): { readonly releases: readonly Release[]; readonly nextAt: number | undefined } {
   const releases: Release[] = [];
   let nextAt: number | undefined;
   let moving: ReadonlySet<string> | undefined;
   let living: ReadonlySet<string> | undefined;
   const isLiving = ({ namespace, name }: ServiceRef) => {
-    living ??= new Set(services.filter(({ isLoadBalancer }) => isLoadBalancer).map(({ key }) => key));
+    living ??= new Set(isolated.services.filter(services, (one) => one.isLoadBalancer).map(({ key }) => key));
     return living.has(`${namespace}/${name}`);
   };
-  for (const slot of ledger.slots.values()) {
-    const { entry } = slot;
+  const release = (slot: Slot, entry: AllocationView) => {
     // One that is being deleted waits for somebody else's finalizer.
-    if (entry === undefined || (entry.ending && slot.users.length === 0)) continue;
+    if (entry.ending && slot.users.length === 0) return;
     const refs = formerRefs(slot);
-    if (refs.length > 0) moving ??= movingOf(decisions);
+    if (refs.length > 0) moving ??= movingOf(decisions, isolated);
     const former = refs.filter(({ uid }) => !moving?.has(uid));
     if (slot.users.length > 0) {
       // If all its users are new, the entry must name them first: an entry without Services would make the address free.
       const staying = remaining(entry, former);
       if (former.length > 0 && staying.length > 0) releases.push({ entry, former, spec: specOf(slot, staying) });
-      continue;
+      return;
     }
     const until = reservedUntil(entry);
     if (until !== undefined && until > now) {
       nextAt = Math.min(until, nextAt ?? until);
-      continue;
-    }
-    if (until !== undefined) {
+    } else if (until !== undefined) {
       releases.push({ entry, former: [], spec: coolingAfter(slot, { until, now, table }) });
     } else if (former.length === refs.length) {
       releases.push({ entry, former, spec: keptBack(slot, former, { isLiving, now, table }) });
     }
+  };
+  for (const slot of ledger.slots.values()) {
+    if (slot.entry) isolated.entries.step(slot.entry, (entry) => release(slot, entry));
   }
   return { releases, nextAt };
 }
 
 /**
- * Services whose status does not show their new addresses yet. They keep their former addresses: another controller, which does not know
+ * Services whose status does not show their new addresses yet, and those about which a decision threw. They keep their former addresses: another controller, which does not know
  * of the new one, may be about to write the former one to the status, and only a newer status prevents that write.
  */
-function movingOf(decisions: readonly Decision[]): ReadonlySet<string> {
+function movingOf(decisions: readonly Decision[], { services }: Isolated): ReadonlySet<string> {
   const moving = decisions.filter(
     (decision) =>
       decision.kind === 'Assigned' &&
       (decision.service.ingress.length !== decision.bindings.length ||
         decision.bindings.some(({ address }, i) => decision.service.ingress[i]?.ip !== address)),
   );
-  return new Set(moving.map(({ service }) => service.uid));
+  return new Set([...moving.map(({ service }) => service), ...services.errors.keys()].map(({ uid }) => uid));
 }
 
 /** When the reservation of an entry ends; undefined: none. An invalid time, or an entry without Services and without a time, ends now. */
@@ -159,10 +172,11 @@ function remaining({ services }: AllocationView, former: readonly ServiceRef[]):
 }
 
 /** Does the entry record all of this already? */
-function isRecorded({ entry, pool, sharingKey, users }: Slot): boolean {
+function isRecorded({ entry, pool, sharingKey }: Slot, refs: readonly ServiceRef[]): boolean {
   if (entry === undefined || entry.pool !== pool || entry.sharingKey !== sharingKey) return false;
   if (entry.reservedUntil !== undefined) return false;
-  return users.every((user) => entry.services.some((ref) => ref.uid === user.uid && samePorts(user, ref)));
+  const recorded = new Map(entry.services.map((ref) => [ref.uid, ref]));
+  return refs.every((ref) => isSameRef(ref, recorded.get(ref.uid)));
 }
 
 function specOf(
@@ -176,10 +190,6 @@ function specOf(
     services,
     ...(sharingKey !== undefined && { sharingKey }),
     ...(adopted && services.length > 0 && { adopted }),
-    ...(until !== undefined && { reservedUntil: formatTime(until) }),
+    ...(until !== undefined && { reservedUntil: formatTime(Math.min(until, lastTime)) }),
   };
-}
-
-function refOf({ namespace, name, uid, ports }: ServiceView): ServiceRef {
-  return { namespace, name, uid, ports };
 }

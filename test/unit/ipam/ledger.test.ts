@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PoolView } from '../../../src/api/pool.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { entry, ownership, pool, service } from '../fixtures.ts';
+import { entry, ownership, pool, refTo, service } from '../fixtures.ts';
 import { again, binds, check, outcomes, plan, releases, showing, shown } from './plans.ts';
 
 const p = pool('p', ['192.0.2.1-192.0.2.3']);
@@ -73,7 +73,8 @@ test('if a pool is renamed or split, the addresses count for the pool that now c
 test('of two entries after a crash, a Service keeps the requested address, else the shown one, else the lowest one', () => {
   const ledger = [entry('192.0.2.3', s), entry('192.0.2.1', s), entry('192.0.2.2', s)];
   const q = pool('q', ['192.0.2.3'], { created: '2025-01-01T00:00:00Z' });
-  const elsewhere = ledger.map((one) => (one.address === '192.0.2.3' ? { ...one, pool: 'q' } : one));
+  const fulfills = { pool: 'q', services: [{ ...refTo(s), requestedPools: ['q'] }] };
+  const elsewhere = ledger.map((one) => (one.address === '192.0.2.3' ? { ...one, ...fulfills } : one));
   const rows: readonly [string, ServiceView, readonly PoolView[], string][] = [
     ['requested', service('s', { requests: ['192.0.2.1'], ...showing('192.0.2.2') }), [p], '192.0.2.1'],
     ['of a requested pool', service('s', { requestedPools: ['q'], ...showing('192.0.2.2') }), [p, q], '192.0.2.3'],

@@ -1,6 +1,6 @@
 /** The status of a Service that Berth serves, after another program wrote it. */
 import assert from 'node:assert/strict';
-import { promise } from '../../honesty/promise.ts';
+import { test } from 'node:test';
 import { shownBy } from '../../oracle/wishes.ts';
 import { lived } from './histories/live.ts';
 import { type Facts, written } from './histories/random.ts';
@@ -18,36 +18,33 @@ interface Row {
 
 const mail: Facts = { sharingKey: 'k', ports: [{ protocol: 'TCP', port: 25 }] };
 
-promise(
-  'the status that a quiet program left is replaced, even if the Service must leave its address in the ledger',
-  async () => {
-    const rows: readonly Row[] = [
-      { desc: 'it asks for another one', first: {}, change: { requests: ['192.0.2.7'] }, instead: '192.0.2.7' },
-      { desc: 'it can no longer share', first: mail, change: { ...mail, local: true }, instead: '192.0.2.2' },
-      { desc: 'it has the other family', first: { families: ['IPv6'] }, change: {}, instead: '192.0.2.2' },
-    ];
-    const broken: string[] = [];
-    for (const { desc, first, change, instead } of rows) {
-      await lived({ isBesideOthers: true }, async ({ cluster, rest }) => {
-        const shown = () => cluster.facts.services.map((service) => shownBy(service).join());
-        cluster.setPool('p', { addresses: ['192.0.2.1-192.0.2.9', '2001:db8::1'] });
-        cluster.create('a/s', written({ sharingKey: 'k' }));
-        cluster.wait(1_000);
-        cluster.create('a/t', written(first));
-        await rest();
-        const [, before = ''] = shown();
-        assert.notEqual(before, '', desc);
-        cluster.edit('a/t', written(change));
-        // The other program empties the status and writes the same address again. So the address is no longer Berth's own write.
-        cluster.overwrite('a/t', []);
-        cluster.overwrite('a/t', [before]);
-        await rest();
-        cluster.wait(quietMs);
-        await rest();
-        const [, after = ''] = shown();
-        if (after !== instead) broken.push(`${desc}: ${after} stays`);
-      });
-    }
-    assert.ok(broken.length === 0, broken.join(' | '));
-  },
-);
+test('the status that a quiet program left is replaced, even if the Service must leave its address in the ledger', async () => {
+  const rows: readonly Row[] = [
+    { desc: 'it asks for another one', first: {}, change: { requests: ['192.0.2.7'] }, instead: '192.0.2.7' },
+    { desc: 'it can no longer share', first: mail, change: { ...mail, local: true }, instead: '192.0.2.2' },
+    { desc: 'it has the other family', first: { families: ['IPv6'] }, change: {}, instead: '192.0.2.2' },
+  ];
+  const broken: string[] = [];
+  for (const { desc, first, change, instead } of rows) {
+    await lived({ isBesideOthers: true }, async ({ cluster, rest }) => {
+      const shown = () => cluster.facts.services.map((service) => shownBy(service).join());
+      cluster.setPool('p', { addresses: ['192.0.2.1-192.0.2.9', '2001:db8::1'] });
+      cluster.create('a/s', written({ sharingKey: 'k' }));
+      cluster.wait(1_000);
+      cluster.create('a/t', written(first));
+      await rest();
+      const [, before = ''] = shown();
+      assert.notEqual(before, '', desc);
+      cluster.edit('a/t', written(change));
+      // The other program empties the status and writes the same address again. So the address is no longer Berth's own write.
+      cluster.overwrite('a/t', []);
+      cluster.overwrite('a/t', [before]);
+      await rest();
+      cluster.wait(quietMs);
+      await rest();
+      const [, after = ''] = shown();
+      if (after !== instead) broken.push(`${desc}: ${after} stays`);
+    });
+  }
+  assert.ok(broken.length === 0, broken.join(' | '));
+});

@@ -23,7 +23,7 @@ test('whatever happens, no address is given twice, and in the end ledger, status
     lived({ look: assertPlain }, async (life) => {
       await life.happen(ops);
       await life.rest();
-      assertRest(life.cluster, life.judge);
+      assertRest(life.cluster);
       const leader = await life.leader();
       assert.equal((await leader.pass()).writes, 0, 'a replica that was there all along finds nothing to do either');
     }),
@@ -38,7 +38,7 @@ test('with other programs and lost entries, the controller comes to rest too', a
       await life.rest();
       life.cluster.wait(quietMs);
       await life.rest();
-      assertAgreement(life.cluster, life.judge);
+      assertAgreement(life.cluster);
     }),
   );
   await fc.assert(property, { numRuns });
@@ -49,7 +49,7 @@ test('after enough time no address is kept back, and a lost ledger is restored a
     lived({}, async (life) => {
       await life.happen(ops);
       await waited(life);
-      assertRest(life.cluster, life.judge);
+      assertRest(life.cluster);
       await assertLedgerComesBack(life);
     }),
   );

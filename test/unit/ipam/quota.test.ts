@@ -1,7 +1,6 @@
 /** The quota of addresses that a namespace may have of a pool. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { promise } from '../../honesty/promise.ts';
 import { shownBy } from '../../oracle/wishes.ts';
 import { entry, pool, service, serviceIn } from '../fixtures.ts';
 import { lived } from './histories/live.ts';
@@ -164,7 +163,7 @@ test('adopted addresses count in the quota', () => {
   ]);
 });
 
-promise('a Service that requires both families gets them if the quota has room for both', async () => {
+test('a Service that requires both families gets them if the quota has room for both', async () => {
   await lived({}, async ({ cluster, rest }) => {
     const families = () => cluster.facts.services.flatMap(shownBy).map((address) => (address.includes(':') ? 6 : 4));
     cluster.setPool('p', { addresses: ['192.0.2.1', '2001:db8::1-2001:db8::2'], quota: { perNamespace: 2 } });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ServiceView } from '../../../src/api/service.ts';
-import { entry, pool, service, serviceIn } from '../fixtures.ts';
+import { entry, pool, refTo, service, serviceIn } from '../fixtures.ts';
 import { allocation, assignedTo, binds, check, decisionOf, outcomes, plan, releases, showing, shown } from './plans.ts';
 
 const pools = [pool('p', ['192.0.2.1-192.0.2.4', '2001:db8::1-2001:db8::4'])];
@@ -91,7 +91,7 @@ test('the entry alone decides which ports of a shared address are taken, even by
       expected: ['s 192.0.2.2'],
     },
     {
-      desc: 'its policy is unknown: Local may not join',
+      desc: 'Local may not join',
       given: { pools, services: joins({ ...tcp(443), ...local('a') }), ledger: [entry('192.0.2.1', unknown, known)] },
       expected: ['s 192.0.2.2'],
     },
@@ -114,7 +114,7 @@ test('the entry alone decides which ports of a shared address are taken, even by
   assert.deepEqual(binds(joined), ['update 192.0.2.1 p unknown,s key default/k'], 'Services in the entry stay in it');
   assert.deepEqual(releases(joined), [], 'first the entry must name its present users');
   const both = {
-    services: [unknown, ...joins(tcp(443))].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports })),
+    services: [unknown, ...joins(tcp(443))].map(refTo),
   };
   const named = plan({
     pools,
@@ -129,14 +129,14 @@ test('the entry alone decides which ports of a shared address are taken, even by
   );
 });
 
-test('the ports of two Services that share an address are in its entry', () => {
+test('the ports and the backends of two Services that share an address are in its entry', () => {
   const a = service('a', { ...key, ...tcp(80) });
   const b = service('b', { ...key, ...tcp(443) });
   const of = plan({ pools, services: [b, a], ledger: [] });
   const [bind] = of.binds.values();
   assert.deepEqual(bind?.spec.services, [
-    { namespace: 'default', name: 'a', uid: 'uid-a', ports: a.ports },
-    { namespace: 'default', name: 'b', uid: 'uid-b', ports: b.ports },
+    { namespace: 'default', name: 'a', uid: 'uid-a', ports: a.ports, backends: 'Cluster' },
+    { namespace: 'default', name: 'b', uid: 'uid-b', ports: b.ports, backends: 'Cluster' },
   ]);
   assert.equal(bind?.spec.sharingKey, 'default/k');
   const edited = plan({
@@ -152,7 +152,7 @@ const a = service('a', { ...key, ...tcp(80), ...showing('192.0.2.1') });
 const b = service('b', { ...key, ...tcp(443), ...showing('192.0.2.1') });
 const shared = entry('192.0.2.1', a, {
   sharingKey: 'default/k',
-  services: [a, b].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports })),
+  services: [a, b].map(refTo),
 });
 
 test('of Services that can no longer share, the changed one leaves, or else the younger one', () => {
@@ -258,11 +258,52 @@ test('an entry has room for 128 Services', () => {
   const addresses = outcomes(plan({ pools, services: many })).map((text) => text.split(' ')[1]);
   assert.equal(addresses.filter((address) => address === '192.0.2.1').length, 128);
   assert.equal(addresses.filter((address) => address === '192.0.2.2').length, 2);
-  const refs = many.slice(0, 128).map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports }));
+  const refs = many.slice(0, 128).map(refTo);
   const ledger = [entry('192.0.2.1', a, { sharingKey: 'default/k', services: refs })];
   assert.deepEqual(
     outcomes(plan({ pools, services: many.slice(129), ledger })),
     ['s129 192.0.2.2'],
     'unknown ones count too',
   );
+});
+
+test('a Service that leaves a shared address keeps others from what it has there, now and before', () => {
+  const left = { ...b, ...tcp(80) };
+  const join = (facts: Partial<ServiceView>) => service('c', { ...key, ...facts, created: '2027-01-01T00:00:00Z' });
+  const rows: readonly [string, ServiceView, Partial<ServiceView>, boolean][] = [
+    ['the port that it had', left, tcp(443), false],
+    ['the port that it has now', { ...b, ...tcp(8443, 80) }, tcp(8443), false],
+    ['another port', left, tcp(25), true],
+    ['its policy has changed', { ...b, ...local('x') }, tcp(25), false],
+    ['its key has changed', { ...b, sharingKey: 'l' }, tcp(25), false],
+  ];
+  for (const [desc, changed, facts, joins] of rows) {
+    const of = plan({ pools, services: [a, changed, join(facts)], ledger: [shared] });
+    assert.deepEqual([outcomes(of)[0], assignedTo(of, 'b').evicted?.reason], ['a 192.0.2.1', 'SharingConflict'], desc);
+    assert.equal(outcomes(of)[2] === 'c 192.0.2.1', joins, desc);
+  }
+});
+
+test('a Service of an entry that an older version wrote keeps its address, and the entry is completed', () => {
+  const services = [a, b].map(({ namespace, name, uid, ports }) => ({ namespace, name, uid, ports }));
+  const of = plan({ pools, services: [a, b], ledger: [{ ...shared, services }] });
+  assert.deepEqual(outcomes(of), ['a 192.0.2.1', 'b 192.0.2.1']);
+  const [bind] = of.binds.values();
+  assert.deepEqual(
+    bind?.spec.services.map(({ backends }) => backends),
+    ['Cluster', 'Cluster'],
+  );
+  assert.deepEqual(outcomes(plan({ pools, services: [a, { ...b, ...tcp(80) }], ledger: [{ ...shared, services }] })), [
+    'a 192.0.2.1',
+    'b 192.0.2.2',
+  ]);
+});
+
+test('the entry records no more than its fields hold', () => {
+  const long = { local: true, selector: JSON.stringify([['app', 'x'.repeat(2_000)]]) };
+  const many = { requestedPools: ['p', ...Array.from({ length: 20 }, (_, i) => `q${i}`)] };
+  const of = plan({ pools, services: [service('a', { ...key, ...long, ...many })] });
+  assert.deepEqual([...of.binds.values()][0]?.spec.services, [
+    { namespace: 'default', name: 'a', uid: 'uid-a', ports: [{ protocol: 'TCP', port: 80 }] },
+  ]);
 });

@@ -1,16 +1,17 @@
 /** The writes of one tenant must not affect another one. */
 import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ip } from '../../../src/addr/ip.ts';
 import type { ServiceView } from '../../../src/api/service.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
-import { promise } from '../../honesty/promise.ts';
 import { entriesOf, isReserved, refsOf } from '../../oracle/ledger.ts';
 import { shownBy } from '../../oracle/wishes.ts';
-import { pool, service } from '../fixtures.ts';
+import { entry, pool, service } from '../fixtures.ts';
 import { lived } from './histories/live.ts';
 import { written } from './histories/random.ts';
-import { snapshotOf } from './plans.ts';
+import { showing, snapshotOf } from './plans.ts';
 
-promise('a pool with a time that is longer than any clock can show does not stop other Services', async () => {
+test('a pool with a time that is longer than any clock can show does not stop other Services', async () => {
   await lived({}, async (life) => {
     // The CRD forbids such a time, where its rule is in effect.
     life.cluster.setPool('bad', { addresses: ['192.0.2.1'], retainFor: '2400000000h', autoAssign: false });
@@ -28,7 +29,7 @@ promise('a pool with a time that is longer than any clock can show does not stop
   });
 });
 
-promise('addresses that are kept back for a conflict count in the quota of the namespace that had them', async () => {
+test('addresses that are kept back for a conflict count in the quota of the namespace that had them', async () => {
   await lived({}, async (life) => {
     life.cluster.setPool('p', { addresses: ['192.0.2.1-192.0.2.9'], quota: { perNamespace: 2 } });
     life.cluster.create('a/s', written({}));
@@ -75,9 +76,26 @@ function looksFor(count: number): number {
   return looks;
 }
 
-promise('the cost of a pass per Service does not grow with the number of Services with one sharing key', () => {
+test('the cost of a pass per Service does not grow with the number of Services with one sharing key', () => {
   const [few, many] = [looksFor(50), looksFor(400)];
   const each = (looks: number, count: number) => Math.round(looks / count);
   const text = `${each(few, 50)} reads for each of 50 Services, ${each(many, 400)} for each of 400`;
   assert.ok(each(many, 400) <= 2 * each(few, 50), `the cost grows: ${text}`);
+});
+
+test('a Service about which a decision throws is refused, and all others are served', () => {
+  const others = [service('a'), service('z')];
+  const keys = Object.keys(service('bad')) as readonly (keyof ServiceView)[];
+  for (const key of keys.filter((one) => one !== 'uid')) {
+    const ledger = [entry('10.0.0.9', service('bad'))];
+    const bad = Object.defineProperty(service('bad', showing('10.0.0.9')), key, { get: () => assert.fail('no value') });
+    const given = snapshotOf({ pools: [pool('p', ['10.0.0.0/16'])], services: [bad, ...others], ledger });
+    const { decisions, releases, binds, errors } = settle(given).plan;
+    const addresses = decisions.flatMap((decision) => (decision.kind === 'Assigned' ? decision.bindings : []));
+    assert.ok(addresses.length >= 2, `${key}: ${addresses.length} of two Services are served`);
+    if (!errors.has(bad)) continue;
+    assert.deepEqual([releases, binds.has('10.0.0.9' as Ip)], [[], false], `${key}: the entry stays as it is`);
+    const refusals = decisions.filter(({ kind }) => kind === 'Refused');
+    for (const { reason } of refusals) assert.equal(reason, 'InternalError', key);
+  }
 });

@@ -182,7 +182,9 @@ export class MemoryClient extends KubeClient {
     const { method = 'GET', path } = request;
     if (method === 'GET' && this.#refused.delete(path)) this.#learnService(path, { status, body });
     else learn(this.knowledge, request, { status, body });
-    if (method === 'PATCH' && (status === 404 || status === 409)) this.#refused.add(path.replace(/\/status$/, ''));
+    const isOfService = path.startsWith('/api/v1/namespaces/');
+    if (method === 'PATCH' && isOfService && (status === 404 || status === 409))
+      this.#refused.add(path.replace(/\/status$/, ''));
     // Everything else in an answer, also about the writes of other clients, came after the decision.
     const own = method !== 'GET' && path.startsWith(kinds.allocations) ? [this.#decided, ...this.#forks] : [];
     for (const one of own) learn(one, request, { status, body });

@@ -1,7 +1,7 @@
 /** The rules for every write to the ledger. The oracle knows what is allowed; this file decides what each write must be checked for. */
 import assert from 'node:assert/strict';
 import { addressIn } from '../../../oracle/addresses.ts';
-import type { Given } from '../../../oracle/keeping.ts';
+import { type Given, whyMayLeave } from '../../../oracle/keeping.ts';
 import {
   entriesOf,
   entryOf,
@@ -25,9 +25,8 @@ import {
   quotaObjections,
   surroundingObjections,
 } from '../../../oracle/rights.ts';
-import { barrierBetween, doPortsMeet } from '../../../oracle/sharing.ts';
+import { backendsOf, barrierBetween, doPortsMeet } from '../../../oracle/sharing.ts';
 import { isForeign, isToBeTakenOver, shownBy, wishesOf } from '../../../oracle/wishes.ts';
-import { isBarred, isOverwritten, whyLeaves } from './known-faults.ts';
 
 /** One write, the knowledge of its writer, and the real state. */
 export interface EntryWrite {
@@ -73,7 +72,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
     for (const ref of struckIn(of)) {
       const service = livingOf(live, ref);
       const isShown = service !== undefined && shownBy(service).includes(address);
-      assert.ok(!isShown || isOverwritten(of, ref), `${keyOf(ref)} shows ${address} and is removed from its entry`);
+      assert.ok(!isShown, `${keyOf(ref)} shows ${address} and is removed from its entry`);
     }
   },
   'an address that is kept back is for the Services that it is kept for': ({ address, before, after, live }) => {
@@ -150,8 +149,24 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
         assert.ok(!doMeet, `${name} joins ${keyOf(ref)} at ${address}, and both use a port`);
         if (other === undefined || isLeaving(known, other, address)) continue;
         const barrier = barrierBetween(service, other);
-        assert.ok(!isBarred(barrier), `${name} joins ${keyOf(ref)} at ${address}: ${barrier}`);
+        assert.equal(barrier, undefined, `${name} joins ${keyOf(ref)} at ${address}: ${barrier}`);
       }
+    }
+  },
+  'an entry records for each Service what sharing needs, and the request for pools that the address fulfills': (of) => {
+    const { address, before, after, known } = of;
+    if (after === undefined || isReserved(after)) return;
+    for (const ref of refsOf(after)) {
+      const recorded = refsOf(before).find(({ uid }) => uid === ref.uid);
+      if (recorded && JSON.stringify(recorded) === JSON.stringify(ref)) continue;
+      const service = known.services.find(({ metadata }) => metadata.uid === ref.uid);
+      assert.ok(service, `${keyOf(ref)} changes at ${address}, and the writer does not know it`);
+      const { key, pools } = wishesOf(service);
+      assert.equal(ref.backends, key === undefined ? undefined : backendsOf(service), `${keyOf(ref)} at ${address}`);
+      const former = refsOf(before).find((one) => isSameText(one, ref))?.requestedPools;
+      const isFulfilled: boolean = pools.includes(after.spec.pool);
+      const request: readonly string[] | undefined = pools.length === 0 || isFulfilled ? pools : former;
+      assert.deepEqual(ref.requestedPools ?? [], request ?? [], `the request of ${keyOf(ref)} at ${address}`);
     }
   },
   'a Service gets another address only if it may leave its own': (of) => {
@@ -163,7 +178,7 @@ export const entryRules: Readonly<Record<string, (of: EntryWrite) => void>> = {
       const [entry] = own;
       if (entry === undefined || own.length > 1 || entry.spec.address === address) continue;
       const holding = { service, entry, given: givenOf(ref.uid, entry.spec.address) };
-      assert.ok(whyLeaves(known, holding), `${keyOf(ref)} gets ${address} and must keep ${entry.spec.address}`);
+      assert.ok(whyMayLeave(known, holding), `${keyOf(ref)} gets ${address} and must keep ${entry.spec.address}`);
     }
   },
 };
@@ -202,7 +217,7 @@ function isLeaving(known: Cluster, service: Service, address: string): boolean {
   // "`RequireDualStack` waits until both are there": a single address is of no use if the Service does not show it yet.
   const needsBoth = service.spec.ipFamilyPolicy === 'RequireDualStack' && !shownBy(service).includes(address);
   const waits = needsBoth && lacking({ cluster: known, service }).length > 0;
-  return waits || whyLeaves(known, { service, entry }) !== undefined;
+  return waits || whyMayLeave(known, { service, entry }) !== undefined;
 }
 
 function isSameText(a: Ref, b: Ref): boolean {

@@ -6,9 +6,8 @@ import { entryOf, isReserved, refsOf } from '../../../oracle/ledger.ts';
 import { type Cluster, type Entry, keyOf, type Service } from '../../../oracle/objects.ts';
 import { isEnding, isLoadBalancer, shownBy, wishesOf } from '../../../oracle/wishes.ts';
 import type { Witness } from './cluster.ts';
-import { entryRules, struckIn } from './entry-rules.ts';
+import { entryRules } from './entry-rules.ts';
 import { kinds } from './knowledge.ts';
-import { isOverwritten, withoutEnding } from './known-faults.ts';
 import { statusRules } from './status-rules.ts';
 
 /** Which rules do not apply. */
@@ -24,8 +23,6 @@ export class Judge implements Witness {
   /** Whether only Berth deleted ledger entries, and no other program wrote statuses. */
   isLedgerWhole: boolean;
   readonly #facts: () => Cluster;
-  /** Uids and addresses whose entries were overwritten by a controller that did not know the Service yet. */
-  readonly #overwritten = new Set<string>();
   readonly #given = new Map<string, Given>();
 
   /** `facts` returns the present state. */
@@ -34,20 +31,14 @@ export class Judge implements Witness {
     this.isLedgerWhole = !leniency.isBesideOthers;
   }
 
-  /** Whether an entry of this Service was overwritten, so that it may show an address that it does not have. */
-  isExcused = ({ metadata }: Service): boolean =>
-    [...this.#overwritten].some((one) => one.startsWith(`${metadata.uid} `));
-
-  wrote({ collection, before, after }: Change, knownToWriter: Cluster): void {
-    const known = withoutEnding(knownToWriter);
-    const live = withoutEnding(this.#facts());
+  wrote({ collection, before, after }: Change, known: Cluster): void {
+    const live = this.#facts();
     const givenOf = (uid: string, address: string) => this.#given.get(`${uid} ${address}`);
     if (collection === kinds.allocations) {
       const [was, is] = [before as Entry | undefined, after as Entry | undefined];
       const address = (is ?? was)?.spec.address ?? '';
       const write = { address, before: was, after: is, known, live, givenOf };
       this.#check(entryRules, write);
-      for (const ref of struckIn(write)) if (isOverwritten(write, ref)) this.#overwritten.add(`${ref.uid} ${address}`);
       this.#remember(was, is, known);
     } else if (collection === kinds.services && before && after) {
       const [was, is] = [before, after] as unknown as readonly [Service, Service];
@@ -58,7 +49,7 @@ export class Judge implements Witness {
   /** Checks what must hold at any moment. */
   moment(): void {
     if (!this.isLedgerWhole) return;
-    const { services, entries } = withoutEnding(this.#facts());
+    const { services, entries } = this.#facts();
     this.#check(
       {
         'an address that a Service shows is in the ledger as its own': () => {
@@ -66,7 +57,6 @@ export class Judge implements Witness {
             for (const address of shownBy(service)) {
               const entry = entryOf({ entries }, address);
               const isOwn = refsOf(entry).some(({ uid }) => uid === service.metadata.uid);
-              if (this.#overwritten.has(`${service.metadata.uid} ${address}`) && !isOwn) continue;
               assert.ok(isOwn && entry && !isReserved(entry), `${keyOf(service.metadata)} shows ${address}`);
             }
           }

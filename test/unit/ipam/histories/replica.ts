@@ -17,7 +17,6 @@ import { Stragglers } from '../../../../src/runtime/stragglers.ts';
 import { ownership } from '../../fixtures.ts';
 import { type Fate, MemoryClient } from './client.ts';
 import type { MemoryCluster } from './cluster.ts';
-import { isOfReservation } from './known-faults.ts';
 
 /** A loop that runs only when a test starts a pass. It records when it would run next. */
 class StillLoop extends Loop {
@@ -46,7 +45,7 @@ const usual: ReadonlySet<number> = new Set([404, 409]);
 const faults: unknown[] = [];
 
 const note = (error: unknown) => {
-  if (error instanceof ApiError && !usual.has(error.status) && !isOfReservation(error)) faults.push(error);
+  if (error instanceof ApiError && !usual.has(error.status)) faults.push(error);
   return '';
 };
 

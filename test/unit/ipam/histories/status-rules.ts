@@ -1,13 +1,12 @@
 /** The rules for every write to a Service's status. */
 import assert from 'node:assert/strict';
 import { addressIn } from '../../../oracle/addresses.ts';
-import type { Given, Leave } from '../../../oracle/keeping.ts';
-import { entryOf, isReserved, refsOf } from '../../../oracle/ledger.ts';
+import { type Given, type Leave, whyMayLeave } from '../../../oracle/keeping.ts';
+import { entriesOf, entryOf, isReserved, refsOf } from '../../../oracle/ledger.ts';
 import { type Cluster, keyOf, type Service } from '../../../oracle/objects.ts';
 import { homeOf } from '../../../oracle/pools.ts';
 import { areSamePorts } from '../../../oracle/sharing.ts';
 import { isForeign, shownBy, wishesOf } from '../../../oracle/wishes.ts';
-import { isDrawnBack, whyLeaves } from './known-faults.ts';
 
 /** One write, the knowledge of its writer, and the real state. */
 export interface StatusWrite {
@@ -22,7 +21,7 @@ export interface StatusWrite {
 const quietMs = 60_000;
 
 /** The reasons by which a Service may lose an address that it showed without getting another one. */
-const withoutAnother: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'PolicyDiffers', 'Obstructed']);
+const withoutAnother: ReadonlySet<Leave> = new Set(['FamilyGone', 'CannotShare', 'Obstructed']);
 
 /** All rules for a write to a status. */
 export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = {
@@ -48,15 +47,18 @@ export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = 
     if (after.spec.ipFamilyPolicy !== 'RequireDualStack' || shownBy(after).length === families.length) return;
     assert.deepEqual(newIn(after, before), [], `${keyOf(after.metadata)} gets only one family`);
   },
-  "another program's status is replaced only after it was quiet, and never cleared": ({ before, after, live }) => {
-    if (!isForeign(before, live.rules) || shownBy(before).join() === shownBy(after).join()) return;
-    const times = (before.metadata.managedFields ?? [])
-      .filter(({ fieldsV1 }) => JSON.stringify(fieldsV1 ?? {}).includes('"f:ingress"'))
-      .map(({ time = '' }) => Date.parse(time));
-    const silentMs = live.now - Math.max(...times);
-    assert.ok(silentMs >= quietMs, `${keyOf(after.metadata)}, written ${silentMs} ms ago`);
-    assert.ok(shownBy(after).length > 0, `${keyOf(after.metadata)} is cleared`);
-  },
+  "another program's status is replaced only after it was quiet, and cleared only if its Service must leave the address":
+    ({ before, after, known, live }) => {
+      if (!isForeign(before, live.rules) || shownBy(before).join() === shownBy(after).join()) return;
+      const times = (before.metadata.managedFields ?? [])
+        .filter(({ fieldsV1 }) => JSON.stringify(fieldsV1 ?? {}).includes('"f:ingress"'))
+        .map(({ time = '' }) => Date.parse(time));
+      const silentMs = live.now - Math.max(...times);
+      assert.ok(silentMs >= quietMs, `${keyOf(after.metadata)}, written ${silentMs} ms ago`);
+      const whyLeft = entriesOf(known, after).map((entry) => whyMayLeave(known, { service: after, entry }));
+      const isLost = whyLeft.length > 0 && whyLeft.every((why) => why && withoutAnother.has(why));
+      assert.ok(shownBy(after).length > 0 || isLost, `${keyOf(after.metadata)} is cleared`);
+    },
   'an address of a Service changes only if the Service or an administrator wants it': (of) => {
     const { before, after, known, givenOf } = of;
     for (const address of newIn(before, after)) {
@@ -64,12 +66,10 @@ export const statusRules: Readonly<Record<string, (of: StatusWrite) => void>> = 
       if (entry === undefined || isReserved(entry)) continue;
       if (!refsOf(entry).some(({ uid }) => uid === after.metadata.uid)) continue;
       const given = givenOf(after.metadata.uid, address);
-      const why = whyLeaves(known, { service: after, entry, given });
+      const why = whyMayLeave(known, { service: after, entry, given });
       const name = keyOf(after.metadata);
       const family = addressIn(address)?.family;
       const instead = shownBy(after).find((other) => addressIn(other)?.family === family);
-      const [back, givenBack] = [entryOf(known, instead ?? ''), givenOf(after.metadata.uid, instead ?? '')];
-      if (back && isDrawnBack(known, { service: after, entry: back, given: givenBack })) continue;
       assert.ok(why, `${name} must keep ${address}, and shows ${shownBy(after)}`);
       assert.ok(instead ?? withoutAnother.has(why), `${name} loses ${address} and gets nothing: ${why}`);
       if (instead !== undefined) assertWish(of, instead, why);
