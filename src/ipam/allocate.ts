@@ -68,10 +68,9 @@ export interface Settled extends Choices {
 export function settle(snapshot: Snapshot, cache = new AllocationCache()): Settled {
   const isolated = { services: new Isolation<ServiceView>(), entries: new Isolation<AllocationView>() };
   for (;;) {
-    const { size } = isolated.services.errors;
     const settled = settleWhole(snapshot, { cache, isolated });
-    // A step that threw may have taken an address before: decide again without its Service.
-    if (isolated.services.errors.size === size) return settled;
+    // An address cannot be bound as decided: decide again without its Service.
+    if (settled !== undefined) return settled;
   }
 }
 
@@ -81,8 +80,8 @@ interface Attempt {
   readonly isolated: Isolated;
 }
 
-/** Decides about all Services for which no step threw so far. */
-function settleWhole(snapshot: Snapshot, { cache, isolated }: Attempt): Settled {
+/** Decides about all Services for which no step threw so far. Undefined: a step threw after the decisions were made. */
+function settleWhole(snapshot: Snapshot, { cache, isolated }: Attempt): Settled | undefined {
   const { ledger: entries, ownership, now } = snapshot;
   const services = isolated.services.whole(snapshot.services);
   const table = cache.tableOf(snapshot.pools, snapshot.namespaces);
@@ -105,9 +104,13 @@ function settleWhole(snapshot: Snapshot, { cache, isolated }: Attempt): Settled 
   const current = claimCurrent(ours, { ledger, table, requestOf, living, now, isolated });
   const context = { ledger, table, requestOf, current, ownership, isBound };
   const decided = decideAll(ours, { ...context, services: snapshot.services, cache, isolated });
-  const failed = new Isolation<ServiceView>().filter([...isolated.services.errors.keys()], isOurs);
-  const decisions = [...decided, ...failed.map((service) => failure(service, isolated.services.errors.get(service)))];
+  const failed = new Map(isolated.services.errors);
+  // What a Service had taken before a step threw stays as it is in the ledger.
+  ledger.dismiss((service) => failed.has(service), isolated.services);
+  const refusals = new Isolation<ServiceView>().filter([...failed.keys()], isOurs);
+  const decisions = [...decided, ...refusals.map((service) => failure(service, failed.get(service)))];
   const binds = bindsOf(ledger, { requestOf, isolated });
+  if (isolated.services.errors.size > failed.size) return undefined;
   const { releases, nextAt } = releasesOf(ledger, { services: snapshot.services, decisions, table, now, isolated });
   const served = new Set(ours);
   const isStray = (service: ServiceView) => service.conditions.length > 0 && !served.has(service);

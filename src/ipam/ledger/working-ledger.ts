@@ -2,6 +2,7 @@
 import { type Family, familyOf, type Ip, ipToNumber } from '../../addr/ip.ts';
 import type { AllocationView, ServiceRef } from '../../api/allocation.ts';
 import type { ServiceView } from '../../api/service.ts';
+import type { Isolation } from '../isolation.ts';
 import { shownBy } from '../ownership.ts';
 import type { EffectivePool } from '../pool-table.ts';
 import type { RequestOf } from '../requests.ts';
@@ -171,6 +172,14 @@ export class WorkingLedger {
     this.#taken[slot.family].delete(slot.value);
     this.shareBy(slot, { key: undefined, backends: undefined });
     if (shownBy(service).includes(slot.address)) this.guard(slot.address, service);
+  }
+
+  /** Removes Services from the users of all addresses. */
+  dismiss(isDismissed: (service: ServiceView) => boolean, isolation: Isolation<ServiceView>): void {
+    if (isolation.errors.size === 0) return;
+    for (const slot of [...this.slots.values()]) {
+      for (const user of slot.users.filter(isDismissed)) isolation.step(user, () => this.leave(slot, user));
+    }
   }
 
   #add(slot: Slot): Slot {

@@ -59,30 +59,6 @@ test('addresses that are kept back for a conflict count in the quota of the name
   });
 });
 
-/** Counts how often a pass reads any field of a Service when this many new Services have the same sharing key. */
-function looksFor(count: number): number {
-  let looks = 0;
-  const counted = (view: ServiceView) =>
-    new Proxy(view, {
-      get(of, field: keyof ServiceView) {
-        looks += 1;
-        return of[field];
-      },
-    });
-  const all = Array.from({ length: count }, (_, i) => service(`s${i}`, { sharingKey: 'k' }));
-  const pools = [pool('p', ['10.0.0.0/16'])];
-  const { decisions } = settle(snapshotOf({ pools, services: all.map(counted) })).plan;
-  assert.equal(decisions.filter(({ kind }) => kind === 'Assigned').length, count);
-  return looks;
-}
-
-test('the cost of a pass per Service does not grow with the number of Services with one sharing key', () => {
-  const [few, many] = [looksFor(50), looksFor(400)];
-  const each = (looks: number, count: number) => Math.round(looks / count);
-  const text = `${each(few, 50)} reads for each of 50 Services, ${each(many, 400)} for each of 400`;
-  assert.ok(each(many, 400) <= 2 * each(few, 50), `the cost grows: ${text}`);
-});
-
 test('a Service about which a decision throws is refused, and all others are served', () => {
   const others = [service('a'), service('z')];
   const keys = Object.keys(service('bad')) as readonly (keyof ServiceView)[];
