@@ -77,7 +77,11 @@ async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, 
     const bound = await Promise.all(decision.bindings.map(({ address }) => ledger.bind(address)));
     if (bound.includes(false) || writer.signal.aborted) return;
   }
-  if (sameStatus(service, desired, writer.status.ownership)) return;
+  if (sameStatus(service, desired, writer.status.ownership)) {
+    // If the API server drops a field of an entry, because its CRD is older than this version, the same write would be repeated.
+    if (desired.retryInMs === undefined) writer.inEffect.add(decision);
+    return;
+  }
   if (!(await confirmUnseen(service, desired, ledger)) || writer.signal.aborted) return;
   if (!(await writeStatus(service, desired, writer))) return;
   // The status of a Service that moved no longer shows its former address: the next pass releases that address.

@@ -222,3 +222,22 @@ test('a request that cannot be fulfilled changes nothing, even in the middle of 
   }
   assert.ok(broken.length === 0, broken.join(' | '));
 });
+
+test('an API server whose CRD is older, so that it drops fields of entries, is not asked again and again', async () => {
+  await lived({}, async (life) => {
+    const { cluster } = life;
+    const { send } = cluster;
+    const isKnown = (field: string) => field !== 'backends' && field !== 'requestedPools';
+    cluster.send = (request, known) => {
+      const body = JSON.stringify(request.body, (field, value) => (isKnown(field) ? value : undefined));
+      return send(body === undefined ? request : { ...request, body: JSON.parse(body) }, known);
+    };
+    cluster.setPool('p', pool);
+    cluster.create('a/s', written({ sharingKey: 'k', requestedPools: ['p'] }));
+    cluster.create('a/t', written({ sharingKey: 'k', ...tcp(443) }));
+    const writes: number[] = [];
+    for (let i = 0; i < 4; i++) writes.push((await (await life.leader()).pass()).writes);
+    assert.deepEqual(shown(cluster), ['a/s 192.0.2.1', 'a/t 192.0.2.1']);
+    assert.equal(writes.at(-1), 0, `writes of four passes: ${writes}`);
+  });
+});
