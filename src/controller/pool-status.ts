@@ -1,10 +1,10 @@
 /** Writes the status of pools: the counts of addresses, and the conditions `Ready` and `Overlap`. */
-import type { PoolView } from '../api/pool.ts';
+import type { PoolView, RawPool } from '../api/pool.ts';
 import { formatTime } from '../api/time.ts';
 import type { Settled } from '../ipam/allocate.ts';
 import { type Finding, type PoolReport, poolReports, sameCounts } from '../ipam/pool-report.ts';
-import { hasStatus } from '../kube/client.ts';
 import { collections } from '../kube/resources.ts';
+import { readOrNothing } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
 /** The shortest time between two writes: the counts change with every Service. */
@@ -35,7 +35,8 @@ function isReported(pool: PoolView, { counts, findings }: PoolReport): boolean {
   return sameCounts(pool.counts, counts) && findings.every((finding) => !hasChanged(pool, finding));
 }
 
-async function write(report: PoolReport, { client, events, signal, status, informers }: Writer): Promise<void> {
+async function write(report: PoolReport, writer: Writer): Promise<void> {
+  const { client, events, signal, status, informers } = writer;
   const { pool, counts, findings } = report;
   const before = informers.pools.store.get(pool.uid) ?? pool;
   const conditions = findings.map((finding) => {
@@ -50,12 +51,13 @@ async function write(report: PoolReport, { client, events, signal, status, infor
     status: { ...counts, conditions },
   };
   const { writer: manager } = status.ownership;
+  const path = `${collections.pools}/${pool.name}`;
   try {
-    const path = `${collections.pools}/${pool.name}/status`;
-    informers.pools.assume(await client.apply({ path, body, signal, manager }));
+    informers.pools.assume(await client.apply({ path: `${path}/status`, body, signal, manager }));
   } catch (error) {
-    // The pool was deleted.
-    if (hasStatus(error, 404)) return;
+    // The pool was deleted, and may have been created again: its event is on the way.
+    const live = await readOrNothing<RawPool>(path, writer);
+    if (live?.metadata.uid !== pool.uid) return;
     throw error;
   }
   const regarding = { apiVersion: 'berth.dev/v1beta1', kind: 'IPAddressPool', name: pool.name, uid: pool.uid };

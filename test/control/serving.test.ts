@@ -159,3 +159,24 @@ test('the condition that a speaker writes about an address is copied to its Serv
     const asked = world.server.asked.slice(before).filter(aboutServing).map(brief);
     assert.equal(asked.filter((text) => text.endsWith('/a/status')).length, 1, asked.join('\n'));
   }));
+
+test('the status of a pool that was created again is written once its event is there, and nothing fails before', (t) =>
+  inWorld(t, async (world) => {
+    const controller = await world.startLeading();
+    const free = (name: string) =>
+      (world.must('GET', `${paths.pools}/${name}`).status as { free?: string } | undefined)?.free;
+    world.createPool('again', ['203.0.113.0/28'], { autoAssign: false });
+    await eventually('its status is written', () => free('again') === '16', soon);
+    const release = world.server.holdEvents(paths.pools);
+    world.must('DELETE', `${paths.pools}/again`);
+    world.createPool('again', ['203.0.113.0/28'], { autoAssign: false });
+    // A new address changes the counts of the pool that the controller knows.
+    world.createService('a', { annotations: { 'berth.dev/address-pool': 'again' } });
+    const tried = () =>
+      world.server.asked.some(({ method, path }) => method === 'GET' && path === `${paths.pools}/again`);
+    await eventually('the controller reads the pool that refused', tried, soon);
+    release();
+    await eventually('its status is written', () => free('again') === '15', soon);
+    const failed = controller.lines.filter(({ msg }) => msg === 'write failed');
+    assert.deepEqual(failed, []);
+  }));
