@@ -14,7 +14,7 @@ import {
 import type { Regarding } from '../kube/events.ts';
 import { servicePath } from '../kube/resources.ts';
 import type { LedgerWriter } from './ledger.ts';
-import { decideAgain } from './refusal.ts';
+import { throwLate } from './refusal.ts';
 import { isDue, type Writer, writeEach } from './writer.ts';
 
 /** A decision whose effects are not all written yet. */
@@ -55,7 +55,7 @@ export async function applyDecisions(
 export function clearStrays(strays: readonly ServiceView[], writer: Writer): Promise<void> {
   return writeEach(writer, strays, {
     of: (service) => service,
-    write: async (service) => void (await writeStatus(service, noStatus, writer)),
+    write: (service) => writeStatus(service, noStatus, writer),
   });
 }
 
@@ -83,7 +83,7 @@ async function applyChange({ decision, desired }: Change, ledger: LedgerWriter, 
     return;
   }
   if (!(await confirmUnseen(service, desired, ledger)) || writer.signal.aborted) return;
-  if (!(await writeStatus(service, desired, writer))) return;
+  await writeStatus(service, desired, writer);
   // The status of a Service that moved no longer shows its former address: the next pass releases that address.
   if (service.ingress.length > 0 && !isMirrorOnly(service, desired)) writer.loop.trigger();
   await report(decision, desired, writer);
@@ -102,9 +102,9 @@ async function confirmUnseen(
 
 /**
  * Server-side apply of the complete part of the status that Berth owns. The API server refuses a write that was decided on an older
- * version of the Service, or on a deleted Service of the same name; the result is then false, and the loop decides again.
+ * version of the Service, or on a deleted Service of the same name.
  */
-async function writeStatus(service: ServiceView, desired: DesiredStatus, writer: Writer): Promise<boolean> {
+async function writeStatus(service: ServiceView, desired: DesiredStatus, writer: Writer): Promise<void> {
   const { client, signal, informers, status } = writer;
   const { namespace, name, uid, resourceVersion } = service;
   const { ingress, conditions, force } = desired;
@@ -129,10 +129,8 @@ async function writeStatus(service: ServiceView, desired: DesiredStatus, writer:
     if (written !== undefined && !sameStatus(written, desired, status.ownership)) {
       throw new Error(`the status was written, but another field manager keeps a part of it as it was`);
     }
-    return true;
   } catch (error) {
-    await decideAgain(error, { path: servicePath(service), informer: informers.services, known: service }, writer);
-    return false;
+    await throwLate(error, { path: servicePath(service), informer: informers.services, known: service }, writer);
   }
 }
 

@@ -15,7 +15,7 @@ import { parseService, type RawService } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger/ledger.ts';
 import type { ApiRequest } from '../kube/client.ts';
 import { collections, mergePatch, servicePath } from '../kube/resources.ts';
-import { decideAgain, readOrNothing, unheardMs } from './refusal.ts';
+import { mustDiffer, readOrNothing, throwLate, unheardMs } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
 /** A write to an entry. */
@@ -42,7 +42,7 @@ export class LedgerWriter {
     return this.#binds.has(address);
   }
 
-  /** True once the ledger assigns the address to its users. False if another controller was faster: the loop then decides again. */
+  /** True once the ledger assigns the address to its users. False if a Service may still need its place. Rejects if the write fails. */
   bind(address: Ip): Promise<boolean> {
     const bind = this.#binds.get(address);
     if (bind === undefined) return Promise.resolve(true);
@@ -95,7 +95,7 @@ export class LedgerWriter {
     });
   }
 
-  /** Writes an entry. False if it has changed since it was read. */
+  /** Writes an entry. Rejects if it has changed since it was read. */
   async #send(
     { address: vip, pool, services }: Pick<AllocationView, 'address' | 'pool' | 'services'>,
     { entry, did, ...request }: EntryWrite,
@@ -104,11 +104,11 @@ export class LedgerWriter {
     const path = request.method === 'POST' ? collections.allocations : pathOf(vip);
     const svc = services.map(({ namespace, name }) => `${namespace}/${name}`);
     try {
-      informers.allocations.assume(await client.json<RawAllocation>({ ...request, path, signal }));
+      const written = await client.json<RawAllocation>({ ...request, path, signal });
+      informers.allocations.assume(written);
+      mustDiffer(written, entry);
     } catch (error) {
-      await decideAgain(error, refusedAt(vip, entry, this.#writer), this.#writer);
-      log.info({ svc, vip }, 'IPAllocation changed since it was read');
-      return false;
+      return await throwLate(error, refusedAt(vip, entry, this.#writer), this.#writer);
     }
     log.info({ svc, vip, pool }, did);
     return true;
@@ -130,7 +130,9 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
     if (spec) {
       const { reservedUntil } = spec;
       const body = allocationPatch({ spec, ...(reservedUntil && { annotations: withoutWishes }) }, entry);
-      informers.allocations.assume(await client.json<RawAllocation>({ ...mergePatch, path, body, signal }));
+      const written = await client.json<RawAllocation>({ ...mergePatch, path, body, signal });
+      informers.allocations.assume(written);
+      mustDiffer(written, entry);
       log.info(
         { vip, pool, svc, reservedUntil },
         reservedUntil ? 'address reserved' : 'service removed from shared address',
@@ -151,7 +153,7 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
     loop.trigger();
   } catch (error) {
     // The entry is gone already, or has changed.
-    await decideAgain(error, refusedAt(entry.address, entry, writer), writer);
+    await throwLate(error, refusedAt(entry.address, entry, writer), writer);
   }
 }
 

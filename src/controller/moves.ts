@@ -5,7 +5,7 @@
 import { allocationName } from '../addr/ip.ts';
 import { type AllocationView, allocationPatch, type RawAllocation, withoutMove } from '../api/allocation.ts';
 import { collections, mergePatch } from '../kube/resources.ts';
-import { decideAgain } from './refusal.ts';
+import { mustDiffer, throwLate } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
 /** Removes the annotation of every entry whose move is complete. */
@@ -22,10 +22,12 @@ async function endMove(entry: AllocationView, writer: Writer): Promise<void> {
   const path = `${collections.allocations}/${allocationName(address)}`;
   try {
     const body = allocationPatch({ annotations: withoutMove }, entry);
-    informers.allocations.assume(await client.json<RawAllocation>({ ...mergePatch, path, body, signal }));
+    const written = await client.json<RawAllocation>({ ...mergePatch, path, body, signal });
+    informers.allocations.assume(written);
+    mustDiffer(written, entry);
     log.info({ vip: address, node }, 'move completed');
   } catch (error) {
     // The entry has changed, or is gone.
-    await decideAgain(error, { path, informer: informers.allocations, known: entry }, writer);
+    await throwLate(error, { path, informer: informers.allocations, known: entry }, writer);
   }
 }

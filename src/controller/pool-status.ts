@@ -4,7 +4,7 @@ import { formatTime } from '../api/time.ts';
 import type { Settled } from '../ipam/allocate.ts';
 import { type Finding, type PoolReport, poolReports, sameCounts } from '../ipam/pool-report.ts';
 import { collections } from '../kube/resources.ts';
-import { readOrNothing } from './refusal.ts';
+import { mustDiffer, readOrNothing } from './refusal.ts';
 import { type Writer, writeEach } from './writer.ts';
 
 /** The shortest time between two writes: the counts change with every Service. */
@@ -53,7 +53,9 @@ async function write(report: PoolReport, writer: Writer): Promise<void> {
   const { writer: manager } = status.ownership;
   const path = `${collections.pools}/${pool.name}`;
   try {
-    informers.pools.assume(await client.apply({ path: `${path}/status`, body, signal, manager }));
+    const written = await client.apply<RawPool>({ path: `${path}/status`, body, signal, manager });
+    informers.pools.assume(written);
+    mustDiffer(written, before);
   } catch (error) {
     // The pool was deleted, and may have been created again: its event is on the way.
     const live = await readOrNothing<RawPool>(path, writer);

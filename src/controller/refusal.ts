@@ -1,11 +1,13 @@
 /**
  * What follows when the API server refuses a write because its object has changed since it was read. The event of that change may trigger
- * nothing, because it changes only fields that no view has. So the object is read again, and the loop decides again.
+ * nothing, because it changes only fields that no view has. So the object is read again, and the loop decides again: at once, but not
+ * without end if another program changes the object all the time.
  */
 import type { Identity } from '../api/meta.ts';
 import { hasStatus, isStale } from '../kube/client.ts';
 import type { Informer, RawObject } from '../kube/informer.ts';
 import { isNewer } from '../kube/view-store.ts';
+import { LateWrite } from './late-write.ts';
 import type { Writer } from './writer.ts';
 
 /** The object of a refused write. */
@@ -22,14 +24,14 @@ interface Refused<R extends RawObject, V extends Identity> {
 export const unheardMs = 500;
 
 /**
- * Updates the informer after a refusal, and lets the loop decide again. Throws the refusal if the object has not changed: then the same
- * write would be refused again.
+ * Updates the informer after a refusal, and throws a {@link LateWrite}. Throws the refusal itself if the object has not changed: then the
+ * same write would be refused again.
  */
-export async function decideAgain<R extends RawObject, V extends Identity>(
+export async function throwLate<R extends RawObject, V extends Identity>(
   refusal: unknown,
   { path, informer, known, stored = () => known }: Refused<R, V>,
   writer: Writer,
-): Promise<void> {
+): Promise<never> {
   const isGone = known !== undefined && hasStatus(refusal, 404);
   if (!isStale(refusal) && !isGone) throw refusal;
   const live = await readOrNothing<R>(path, writer);
@@ -42,8 +44,19 @@ export async function decideAgain<R extends RawObject, V extends Identity>(
   const heard = live && informer.store.get(live.metadata.uid)?.resourceVersion;
   if (live && known && live.metadata.uid === known.uid && isNewer(known.resourceVersion, live.metadata.resourceVersion))
     informer.relist();
-  if (heard === live?.metadata.resourceVersion) writer.loop.trigger();
-  else writer.loop.triggerIn(unheardMs);
+  throw new LateWrite(path, heard === live?.metadata.resourceVersion ? 0 : unheardMs, refusal);
+}
+
+/**
+ * Throws if a write has changed nothing, although it was to: a webhook has undone the change, or the API server does not know the field.
+ * Such a write would be repeated without end.
+ */
+export function mustDiffer(
+  written: { readonly metadata: { readonly name: string; readonly resourceVersion: string } },
+  before: Identity | undefined,
+): void {
+  if (written.metadata.resourceVersion !== before?.resourceVersion) return;
+  throw new Error(`${written.metadata.name} was written, but has not changed: a webhook or the CRD undoes the change`);
 }
 
 /** An object as the API server has it now; undefined if it has none. */

@@ -9,6 +9,7 @@ import type { Loop } from '../runtime/loop.ts';
 import { inParallel } from '../runtime/parallel.ts';
 import type { Stragglers } from '../runtime/stragglers.ts';
 import type { InEffect } from './in-effect.ts';
+import { LateWrite } from './late-write.ts';
 import type { Informers } from './snapshot.ts';
 
 /** Everything that the writes of one pass need. */
@@ -28,6 +29,8 @@ export interface Writer {
 
 /** About the number of requests that the API server serves in parallel for one client, by its defaults (API Priority and Fairness). */
 const writesAtOnce = 16;
+/** So many late writes in a row are repeated at once: other programs often change a new object several times. */
+const lateAtOnce = 3;
 
 /** Is it time to write to this object? Not while an earlier write is under way, or too soon after a failure. */
 export function isDue({ uid }: Identity, { backoff, stragglers }: Pick<Writer, 'backoff' | 'stragglers'>): boolean {
@@ -51,9 +54,12 @@ export async function writeEach<T>(
       backoff.forget(uid);
     } catch (error) {
       if (signal.aborted) return;
-      const retryInMs = backoff.failed(uid);
-      log.warn({ object: name, retryInMs, err: error }, 'write failed');
-      loop.triggerIn(retryInMs);
+      const isLate = error instanceof LateWrite;
+      const retryInMs = Math.max(isLate ? error.pauseMs : 0, backoff.failed(uid, isLate ? lateAtOnce : 0));
+      if (isLate) log.info({ object: name, retryInMs }, 'object changed since it was read');
+      else log.warn({ object: name, retryInMs, err: error }, 'write failed');
+      if (retryInMs === 0) loop.trigger();
+      else loop.triggerIn(retryInMs);
     }
     // What has changed during a long write was not written.
     if (stragglers.has(uid)) loop.trigger();

@@ -16,10 +16,13 @@ export class Backoff {
     return this.#failures.has(key);
   }
 
-  /** Records a failure, and returns the pause before the next attempt. The pause doubles with each failure. */
-  failed(key: string): number {
+  /**
+   * Records a failure, and returns the pause before the next attempt, in milliseconds. The pause doubles with each failure. The first
+   * `free` failures in a row have no pause.
+   */
+  failed(key: string, free = 0): number {
     const count = (this.#failures.get(key)?.count ?? 0) + 1;
-    const ms = Math.min(pauseMs.first * 2 ** (count - 1), pauseMs.most);
+    const ms = count <= free ? 0 : Math.min(pauseMs.first * 2 ** (count - free - 1), pauseMs.most);
     this.#failures.set(key, { count, notBefore: performance.now() + ms });
     return ms;
   }

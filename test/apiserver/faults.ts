@@ -34,6 +34,8 @@ export type Effect =
   | { readonly kind: 'LoseAnswer' }
   /** The request is carried out, and the answer waits until the test releases it. */
   | { readonly kind: 'HoldAnswer' }
+  /** A change is not carried out, and the answer is the object as it is: a webhook undoes the change. */
+  | { readonly kind: 'Undo' }
   /** The request is answered from an earlier state of the store. */
   | { readonly kind: 'Stale'; readonly backup: Backup }
   /** The watch ends without an error as soon as it has begun. */

@@ -194,6 +194,8 @@ export class ApiServer {
         fault.note(held.status);
         return answer(response, held);
       }
+      case 'Undo':
+        return answer(response, this.store.request({ path: asked.path.replace(/\/status$/, '') }));
       case 'Stale':
         return answer(response, fault.old(effect.backup).request(asked));
       case 'EndWatch':

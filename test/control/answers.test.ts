@@ -135,7 +135,7 @@ test('late watch events delay no Service, because the controller knows its own w
     const release = world.server.holdEvents(paths.allocations);
     for (const name of ['a', 'b', 'c']) world.createService(name);
     for (const name of ['a', 'b', 'c']) await world.served(name);
-    const conflicts = () => world.controllers[0]?.count('IPAllocation changed since it was read');
+    const conflicts = () => world.controllers[0]?.count('object changed since it was read');
     assert.equal(conflicts(), 0);
     release();
     await world.pass();

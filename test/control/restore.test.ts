@@ -73,7 +73,7 @@ test('a leader continues when the cluster was restored from a backup', (t) =>
       world.must('PATCH', `${paths.nodes}/n1`, { metadata: { labels: { i: `${i}` } } });
     }
     world.patchService('a', { spec: { ports: [{ port: 8002 }] } });
-    const conflicts = () => controller.count('IPAllocation changed since it was read');
+    const conflicts = () => controller.count('object changed since it was read');
     await eventually('the entry has the port, or writes conflict', () => knows(8002) || conflicts() > 5, soon);
     assert.ok(knows(8002), 'the entry cannot be written any more');
   }));

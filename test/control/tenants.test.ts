@@ -70,7 +70,7 @@ test('an entry that a finalizer keeps does not stop allocation', (t) =>
     const isMarked = () => world.entry(address)?.metadata.deletionTimestamp;
     await eventually('the entry is being deleted', isMarked, { everyMs: 10 });
     world.createService('b');
-    const conflicts = () => controller.count('IPAllocation changed since it was read');
+    const conflicts = () => controller.count('object changed since it was read');
     const isOver = () => world.shown('b').length > 0 || conflicts() > 10;
     await eventually('b has an address, or writes conflict', isOver, { timeoutMs: 5_000, everyMs: 10 });
     assert.ok(world.shown('b').length > 0, 'b has no address, though 19 are free');
