@@ -52,19 +52,20 @@ export function isStale(error: unknown): boolean {
 const requestTimeoutMs = 30_000;
 /** The kernel repeats a lost SYN after 1 s and 3 s. After that, a new attempt is faster than the next repetition. */
 const connectTimeoutMs = 5_000;
-/** More than the API server processes in parallel for one client, so that the client is not the limit. */
-const maxSockets = 32;
 
 /** The requests of a {@link KubeClient} that are not streams. */
 export type Requests = Pick<KubeClient, 'json' | 'apply'>;
 
-/** A client for one API server. It keeps the process alive until it is closed. */
+/**
+ * A client for one API server. It keeps the process alive until it is closed. It sends all requests at once, because a few that hang must
+ * not delay others, such as those for the Lease: who sends many requests limits them.
+ */
 export class KubeClient {
   readonly calls = new CallMetrics();
   readonly #connection: Connection;
-  #agents: Agents | undefined;
-  /** The agents of former credentials: requests that are under way go on with them. */
-  #former: Agents | undefined;
+  #connections: Connections | undefined;
+  /** The connections of former credentials: requests that are under way go on with them. */
+  #former: Connections | undefined;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -74,8 +75,13 @@ export class KubeClient {
   async json<T>(request: ApiRequest): Promise<T> {
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
-    const response = await this.#send({ ...request, signal }, 'requests');
-    return JSON.parse(await text(response)) as T;
+    try {
+      return JSON.parse(await text(await this.#send({ ...request, signal }))) as T;
+    } catch (error) {
+      // The server may be gone without a word. Idle connections lead to the same server, and would cost further requests their time.
+      if (isTimeout(signal)) this.#connections?.dropIdle();
+      throw error;
+    }
   }
 
   /**
@@ -96,7 +102,7 @@ export class KubeClient {
 
   /** The JSON objects of a streamed answer, one per line, until the server ends it or the signal aborts. */
   async *lines<T>(request: ApiRequest): AsyncGenerator<T> {
-    const response = await this.#send(request, 'watches');
+    const response = await this.#send(request);
     response.setEncoding('utf8');
     let rest = '';
     for await (const chunk of response as AsyncIterable<string>) {
@@ -108,27 +114,27 @@ export class KubeClient {
 
   /** Closes all connections, idle or in use. */
   close(): void {
-    for (const agents of [this.#former, this.#agents]) agents?.close();
+    for (const connections of [this.#former, this.#connections]) connections?.close();
   }
 
-  /** The agents for these credentials. Each pair of credentials has connections of its own. */
-  #agentsFor(tls: Credentials['tls']): Agents {
-    if (this.#agents === undefined || !isDeepStrictEqual(this.#agents.tls, tls)) {
+  /** The connections for these credentials. */
+  #connectionsFor(tls: Credentials['tls']): Connections {
+    if (this.#connections === undefined || !isDeepStrictEqual(this.#connections.tls, tls)) {
       this.#former?.close();
-      this.#former = this.#agents;
-      this.#agents = new Agents(this.#connection, tls);
+      this.#former = this.#connections;
+      this.#connections = new Connections(this.#connection, tls);
     }
-    return this.#agents;
+    return this.#connections;
   }
 
-  async #send(request: ApiRequest, use: 'requests' | 'watches'): Promise<IncomingMessage> {
+  async #send(request: ApiRequest): Promise<IncomingMessage> {
     const { method = 'GET', path, query = {}, body, contentType = 'application/json', signal } = request;
     const url = new URL(this.#connection.server);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     url.search = new URLSearchParams(query).toString();
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const credentials = await this.#connection.credentials();
-    const agent = this.#agentsFor(credentials.tls)[use];
+    const { agent } = this.#connectionsFor(credentials.tls);
     const headers = {
       ...credentials.headers,
       accept: 'application/json',
@@ -141,12 +147,13 @@ export class KubeClient {
       const seconds = (performance.now() - startedAt) / 1000;
       this.calls.note({ method, path, watches: query.watch === 'true', code, seconds });
     };
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const sent = new Promise<IncomingMessage>((resolve, reject) => {
       const outgoing = open(url, { method, headers, agent, ...(signal && { signal }) }, resolve);
       outgoing.on('error', reject);
       outgoing.once('socket', (socket) => limitConnecting(socket, outgoing));
       outgoing.end(payload);
-    }).catch((error: NodeJS.ErrnoException) => {
+    });
+    const response = await unlessAborted(sent, signal).catch((error: NodeJS.ErrnoException) => {
       note(signal?.aborted ? 'Aborted' : (error.code ?? 'Failed'));
       if (isUntrusted(error)) this.#connection.renew?.();
       throw error;
@@ -159,25 +166,42 @@ export class KubeClient {
 }
 
 /** The connections with one kind of credentials. */
-class Agents {
+class Connections {
   readonly tls: Credentials['tls'];
-  readonly requests: Agent | HttpAgent;
-  readonly watches: Agent | HttpAgent;
+  readonly agent: Agent | HttpAgent;
 
   constructor({ server, proxies }: Connection, tls: Credentials['tls']) {
     this.tls = tls;
     const common = { keepAlive: true, ...(proxies && { proxyEnv: proxies }) };
-    const agent = (options: { maxSockets?: number }) =>
-      server.protocol === 'http:'
-        ? new HttpAgent({ ...common, ...options })
-        : new Agent({ ...common, ...options, ...tls });
-    this.requests = agent({ maxSockets });
-    this.watches = agent({});
+    this.agent = server.protocol === 'http:' ? new HttpAgent(common) : new Agent({ ...common, ...tls });
+  }
+
+  /** Closes the connections that no request uses now. */
+  dropIdle(): void {
+    for (const sockets of Object.values(this.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   close(): void {
-    this.requests.destroy();
-    this.watches.destroy();
+    this.agent.destroy();
+  }
+}
+
+function isTimeout({ aborted, reason }: AbortSignal): boolean {
+  return aborted && (reason as Error | undefined)?.name === 'TimeoutError';
+}
+
+/** The answer, or a rejection as soon as the signal aborts: Node.js itself rejects only a request that has a socket already. */
+async function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined || signal.aborted) return answer;
+  const over = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const fail = () => reject(signal.reason);
+    signal.addEventListener('abort', fail, { once: true, signal: over.signal });
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    over.abort();
   }
 }
 

@@ -26,6 +26,8 @@ export class ApiServer {
   readonly #server: Server;
   readonly #scheme: string;
   readonly #sockets = new Set<Socket>();
+  /** Connections that are half open: whatever comes by them is lost. */
+  readonly #halfOpen = new WeakSet<Socket>();
   readonly #watches = new Set<OpenWatch>();
   #faults: readonly Fault[] = [];
 
@@ -125,6 +127,12 @@ export class ApiServer {
     return this.#openWatches(path).length;
   }
 
+  /** Makes all connections half open, as if the server behind them had lost its power. New connections lead to another server. */
+  cutOff(): void {
+    for (const socket of this.#sockets) this.#halfOpen.add(socket);
+    this.silence();
+  }
+
   /** Uses new keys for new connections. Open connections end. */
   useKeys(tls: ServerOptions): void {
     (this.#server as unknown as { setSecureContext(options: ServerOptions): void }).setSecureContext(tls);
@@ -147,6 +155,7 @@ export class ApiServer {
     const at = performance.now();
     const url = new URL(request.url ?? '/', this.url);
     const body = await text(request);
+    if (this.#halfOpen.has(request.socket)) return;
     const { 'content-type': contentType, 'user-agent': userAgent } = request.headers;
     const query = Object.fromEntries(url.searchParams);
     const { method = 'GET' } = request;

@@ -218,3 +218,35 @@ test('a leader that ends in the middle of a renewal gives its Lease back', async
   await election.giveBack();
   assert.equal(stage.holder, '', 'the successor has to wait until the Lease runs out');
 });
+
+test('requests that hang do not cost the lead, however many they are', async (t) => {
+  const stage = await Stage.open(t);
+  const leader = await stage.leader({ leaseDurationMs: 2_000, renewDeadlineMs: 1_000 });
+  const hung = stage.server.fault({ path: /services/ }, { kind: 'Hang' });
+  const requests = Array.from({ length: 300 }, (_, i) =>
+    stage.client.json({ path: `${paths.ofDefault}/${i}`, signal: stage.signal }).catch(() => undefined),
+  );
+  t.after(() => Promise.all(requests));
+  await hung.met;
+  const before = stage.lease.metadata.resourceVersion;
+  await eventually('the leader renews', () => stage.lease.metadata.resourceVersion !== before, {
+    ...soon,
+    timeoutMs: 2_000,
+  });
+  assert.equal(leader.lost, undefined);
+});
+
+test('connections to an API server that has lost its power do not cost the lead', async (t) => {
+  const stage = await Stage.open(t);
+  const leader = await stage.leader({ leaseDurationMs: 4_000, renewDeadlineMs: 1_500 });
+  // Connections of many requests at once stay open for later ones.
+  await Promise.all(Array.from({ length: 30 }, () => stage.client.json({ path: paths.services })));
+  stage.server.cutOff();
+  const before = stage.lease.metadata.resourceVersion;
+  await eventually(
+    'the leader renews again, or ends',
+    () => stage.lease.metadata.resourceVersion !== before || leader.lost,
+    soon,
+  );
+  assert.equal(leader.lost?.message, undefined, 'the lead is lost, though new connections are answered');
+});

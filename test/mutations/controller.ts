@@ -76,6 +76,14 @@ export const controller: readonly Mutation[] = [
     tests: ['control/stale-writes.test.ts'],
   },
   {
+    id: 'dead-connections-are-kept',
+    file: 'kube/client.ts',
+    old: 'if (isTimeout(signal)) this.#connections?.dropIdle();',
+    new: '',
+    consequence: 'When an API server loses its power, one request after the other is sent to it.',
+    tests: ['control/election.test.ts'],
+  },
+  {
     id: 'lease-is-taken-at-once',
     file: 'kube/leader.ts',
     old: 'silentMs > leaseDurationSeconds * 1000',
