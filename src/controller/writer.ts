@@ -32,9 +32,13 @@ const writesAtOnce = 16;
 /** So many late writes in a row are repeated at once: other programs often change a new object several times. */
 const lateAtOnce = 3;
 
-/** Is it time to write to this object? Not while an earlier write is under way, or too soon after a failure. */
-export function isDue({ uid }: Identity, { backoff, stragglers }: Pick<Writer, 'backoff' | 'stragglers'>): boolean {
-  return backoff.isDue(uid) && !stragglers.has(uid);
+/** The object of a write. */
+type Target = Identity & { readonly namespace?: string };
+
+/** Is it time to write to this object? Not too soon after a failure, and not while too many earlier writes are under way. */
+export function isDue(target: Target, { backoff, stragglers }: Pick<Writer, 'backoff' | 'stragglers'>): boolean {
+  const { uid } = target;
+  return backoff.isDue(uid) && stragglers.isFree(target, { isRepeated: backoff.hasFailed(uid) });
 }
 
 /**
@@ -44,7 +48,7 @@ export function isDue({ uid }: Identity, { backoff, stragglers }: Pick<Writer, '
 export async function writeEach<T>(
   writer: Writer,
   items: readonly T[],
-  { of, write }: { readonly of: (item: T) => Identity; readonly write: (item: T) => Promise<void> },
+  { of, write }: { readonly of: (item: T) => Target; readonly write: (item: T) => Promise<void> },
 ): Promise<void> {
   const { backoff, log, loop, signal, stragglers } = writer;
   const attempt = async (item: T) => {
@@ -67,6 +71,9 @@ export async function writeEach<T>(
   const due = items.filter((item) => isDue(of(item), writer));
   const hasFailed = (item: T) => backoff.hasFailed(of(item).uid);
   const ordered = [...due.filter((item) => !hasFailed(item)), ...due.filter(hasFailed)];
-  const effect = (item: T) => stragglers.waitFor(of(item).uid, attempt(item));
+  const effect = async (item: T) => {
+    // Of a namespace whose writes take long, too many may be under way by now. The end of each of them triggers the loop.
+    if (isDue(of(item), writer)) await stragglers.waitFor(of(item), attempt(item));
+  };
   await inParallel(ordered, effect, { limit: writesAtOnce, signal });
 }

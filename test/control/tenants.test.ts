@@ -60,6 +60,33 @@ test('Services whose writes hang do not delay other Services', (t) =>
     }
   }));
 
+test('a namespace whose writes hang does not delay Services of other namespaces', (t) =>
+  inWorld(t, async (world) => {
+    world.createPool('large', ['203.0.113.0/24']);
+    await world.startLeading();
+    world.must('POST', '/api/v1/namespaces', { metadata: { name: 'bad' } });
+    const ofBad = '/api/v1/namespaces/bad/services';
+    const hung = world.server.fault(
+      { method: 'PATCH', path: /^\/api\/v1\/namespaces\/bad\/.*\/status$/ },
+      { kind: 'Hang' },
+    );
+    for (let i = 0; i < 100; i++) {
+      const spec = { type: 'LoadBalancer', ports: [{ port: 80 }] };
+      world.must('POST', ofBad, { metadata: { name: `bad-${i}` }, spec });
+    }
+    await hung.met;
+    const waits: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      const from = performance.now();
+      world.createService(`good-${i}`);
+      await world.served(`good-${i}`);
+      waits.push(Math.round(performance.now() - from));
+    }
+    // Only the first of them may wait until it is known that the namespace is slow.
+    const [longest = 0, ...others] = waits.sort((a, b) => b - a);
+    assert.ok(longest < 4_000 && others.every((ms) => ms < 500), `waits of ${waits} ms`);
+  }));
+
 test('an entry that a finalizer keeps does not stop allocation', (t) =>
   inWorld(t, async (world) => {
     const controller = await world.startLeading();

@@ -84,6 +84,14 @@ export const controller: readonly Mutation[] = [
     tests: ['control/election.test.ts'],
   },
   {
+    id: 'slow-namespace-is-waited-for',
+    file: 'runtime/stragglers.ts',
+    old: 'if (!this.#slow.has(namespace)) await wait(patienceMs, over.signal);',
+    new: 'await wait(patienceMs, over.signal);',
+    consequence: 'The writes of a namespace that hang delay all other namespaces again and again.',
+    tests: ['control/tenants.test.ts'],
+  },
+  {
     id: 'lease-is-taken-at-once',
     file: 'kube/leader.ts',
     old: 'silentMs > leaseDurationSeconds * 1000',

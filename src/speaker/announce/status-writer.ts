@@ -66,7 +66,7 @@ export class HolderStatusWriter {
   async #writeAll(): Promise<void> {
     const { signal } = this.#options;
     this.#writing = true;
-    const write = (report: Report) => this.#stragglers.waitFor(report.uid, this.#attempt(report));
+    const write = (report: Report) => this.#stragglers.waitFor(report, this.#attempt(report));
     await inParallel(this.#reports.filter(this.#isDue), write, { limit: writesAtOnce, signal });
     this.#writing = false;
     const reported = new Set(this.#reports.map(({ uid }) => uid));
@@ -81,7 +81,8 @@ export class HolderStatusWriter {
   #isDue = (report: Report): boolean => {
     const since = this.#unheldSince.get(report.uid);
     const isSettled = since === undefined || performance.now() - since >= unheldMs;
-    const isFree = this.#backoff.isDue(report.uid) && !this.#stragglers.has(report.uid);
+    const isRepeated = this.#backoff.hasFailed(report.uid);
+    const isFree = this.#backoff.isDue(report.uid) && this.#stragglers.isFree(report, { isRepeated });
     return isSettled && isFree && this.#isNews(report);
   };
 
