@@ -39,6 +39,7 @@ export async function applyDecisions(
   const isMirror = ({ decision, desired }: Change) => isMirrorOnly(decision.service, desired);
   const mirrors = changes.filter((change) => isMirror(change) && isDue(change.decision.service, writer));
   const write = {
+    kind: 'Service' as const,
     of: ({ decision }: Change) => decision.service,
     write: (change: Change) => applyChange(change, ledger, writer),
   };
@@ -54,6 +55,7 @@ export async function applyDecisions(
 /** Removes Berth's fields from the status of Services that Berth no longer serves. */
 export function clearStrays(strays: readonly ServiceView[], writer: Writer): Promise<void> {
   return writeEach(writer, strays, {
+    kind: 'Service',
     of: (service) => service,
     write: (service) => writeStatus(service, noStatus, writer),
   });

@@ -117,7 +117,11 @@ export class LedgerWriter {
 
 /** Releases unused addresses. An address that the live status of a Service shows is kept until that status changes. */
 export function releaseAll(releases: readonly Release[], writer: Writer): Promise<void> {
-  return writeEach(writer, releases, { of: ({ entry }) => entry, write: (item) => release(item, writer) });
+  return writeEach(writer, releases, {
+    kind: 'IPAllocation',
+    of: ({ entry }) => entry,
+    write: (item) => release(item, writer),
+  });
 }
 
 async function release({ entry, former, spec }: Release, writer: Writer): Promise<void> {

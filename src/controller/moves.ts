@@ -13,7 +13,11 @@ export function endMoves(entries: readonly AllocationView[], writer: Writer): Pr
   const completed = entries.filter(({ moveTo, recorded }) => {
     return moveTo !== undefined && recorded?.node === moveTo && recorded.since !== undefined;
   });
-  return writeEach(writer, completed, { of: (entry) => entry, write: (entry) => endMove(entry, writer) });
+  return writeEach(writer, completed, {
+    kind: 'IPAllocation',
+    of: (entry) => entry,
+    write: (entry) => endMove(entry, writer),
+  });
 }
 
 async function endMove(entry: AllocationView, writer: Writer): Promise<void> {

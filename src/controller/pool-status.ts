@@ -27,7 +27,11 @@ export class PoolStatus {
       const known = store.get(report.pool.uid);
       return known !== undefined && !isReported(known, report);
     });
-    await writeEach(writer, changed, { of: ({ pool }) => pool, write: (report) => write(report, writer) });
+    await writeEach(writer, changed, {
+      kind: 'IPAddressPool',
+      of: ({ pool }) => pool,
+      write: (report) => write(report, writer),
+    });
   }
 }
 

@@ -11,9 +11,9 @@ export class Backoff {
     return (this.#failures.get(key)?.notBefore ?? 0) <= performance.now();
   }
 
-  /** Has the last attempt failed? */
-  hasFailed(key: string): boolean {
-    return this.#failures.has(key);
+  /** The number of failures in a row. */
+  failures(key: string): number {
+    return this.#failures.get(key)?.count ?? 0;
   }
 
   /**

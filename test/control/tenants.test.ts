@@ -4,6 +4,12 @@ import { test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import { inWorld, paths } from './world.ts';
 
+interface Told {
+  readonly reason: string;
+  readonly note: string;
+  readonly regarding: { readonly kind: string; readonly name: string };
+}
+
 const applyType = 'application/apply-patch+yaml';
 const lastTransitionTime = '2026-01-01T00:00:00Z';
 
@@ -58,6 +64,26 @@ test('Services whose writes hang do not delay other Services', (t) =>
       const isServed = () => world.shown(name).length > 0;
       await eventually(`${name} has its address`, isServed, { timeoutMs: 5_000, everyMs: 10 });
     }
+  }));
+
+test('an Event at the object says why its status cannot be written', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    const refuse = { kind: 'Refuse', status: 403, reason: 'Forbidden' } as const;
+    for (const path of [/services\/a\/status$/, /ipaddresspools\/p\/status$/]) {
+      world.server.fault({ method: 'PATCH', path }, refuse);
+    }
+    world.server.fault({ method: 'PATCH', path: /services\/b\/status$/ }, { ...refuse, status: 503 });
+    for (const name of ['a', 'b']) world.createService(name);
+    const told = () => {
+      const events = world.server.requests({ method: 'POST', path: /\/events$/ }).map(({ body }) => body as Told);
+      const ours = events.filter(({ reason }) => reason === 'NotWritten');
+      return ours.map(({ regarding: { kind, name }, note }) => `${kind} ${name}: ${note}`).sort();
+    };
+    await eventually('two Events', () => told().length > 1, { timeoutMs: 5_000, everyMs: 10 });
+    // Further failures follow.
+    await eventually('four failures', () => world.server.requests({ path: /services\/b\/status$/ }).length > 3);
+    assert.deepEqual(told(), ['IPAddressPool p: a fault of the test', 'Service a: a fault of the test']);
   }));
 
 test('a namespace whose writes hang does not delay Services of other namespaces', (t) =>

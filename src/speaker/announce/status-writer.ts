@@ -81,7 +81,7 @@ export class HolderStatusWriter {
   #isDue = (report: Report): boolean => {
     const since = this.#unheldSince.get(report.uid);
     const isSettled = since === undefined || performance.now() - since >= unheldMs;
-    const isRepeated = this.#backoff.hasFailed(report.uid);
+    const isRepeated = this.#backoff.failures(report.uid) > 0;
     const isFree = this.#backoff.isDue(report.uid) && this.#stragglers.isFree(report, { isRepeated });
     return isSettled && isFree && this.#isNews(report);
   };

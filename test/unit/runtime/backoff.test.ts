@@ -10,6 +10,13 @@ test('each failure in a row doubles the wait, from half a second up to a minute'
   assert.equal(backoff.failed('b'), 500, 'another item has its own wait');
 });
 
+test('the first failures in a row may be free', () => {
+  const backoff = new Backoff();
+  const waits = Array.from({ length: 5 }, () => backoff.failed('a', 3));
+  assert.deepEqual(waits, [0, 0, 0, 500, 1_000]);
+  assert.equal(backoff.failures('a'), 5);
+});
+
 test('an item is due once its wait is over, and at once after a success', (t) => {
   let now = 10_000;
   t.mock.method(performance, 'now', () => now);
