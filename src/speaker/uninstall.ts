@@ -33,9 +33,11 @@ export async function uninstall(options: UninstallOptions, log: Logger, signal: 
   /** Asks the speakers that became ready since, and returns the nodes of all that still have their rules. */
   const askAll = async (): Promise<readonly string[]> => {
     const ready = (await speakers()).filter((pod) => pod.ready);
-    for (const { name, uid } of ready.filter((pod) => !asked.has(pod.uid))) {
+    for (const { name, uid, node } of ready.filter((pod) => !asked.has(pod.uid))) {
       const path = `${podsPath(options.namespace)}/${name}`;
-      await retried(() => requestRemoval(path, client, signal), { log, signal });
+      const request = retried(() => requestRemoval(path, client, signal), { log, signal });
+      // A policy may refuse the change of one Pod.
+      await request.catch((err: unknown) => log.warn({ node, err }, 'speaker cannot be asked to remove its rules'));
       asked.add(uid);
     }
     return ready.map(({ node }) => node);

@@ -33,7 +33,7 @@ async function open(t: TestContext, store: ApiStore) {
 }
 
 /** Makes speakers that obey, and a function that runs the uninstallation and gives its outcome. */
-async function prepare(t: TestContext) {
+async function prepare(t: TestContext, timeout = 5_000) {
   const write = (name: string, ready: boolean) => {
     const status = { conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] };
     const pod = store.request({ path: `${pods}/${name}` }).body as ApiObject;
@@ -53,7 +53,7 @@ async function prepare(t: TestContext) {
   const { server, kubeconfig } = await open(t, store);
   const lines: LogLine[] = [];
   const peerSelector = 'app.kubernetes.io/component=speaker';
-  const options = { kubeconfig, namespace: 'berth-system', peerSelector, timeout: 5_000 };
+  const options = { kubeconfig, namespace: 'berth-system', peerSelector, timeout };
   const outcome = () =>
     uninstall(options, keptLog(lines), new AbortController().signal).then(
       () => lines.at(-1)?.msg,
@@ -86,6 +86,17 @@ test('an uninstallation goes on when the API server was busy for a moment', asyn
   const { server, outcome } = await prepare(t);
   server.fault({ method: 'PATCH' }, { kind: 'Refuse', status: 429, reason: 'TooManyRequests', retryAfter: 0 }, 1);
   assert.equal(await outcome(), 'all speakers have removed their nftables rules');
+});
+
+test('an uninstallation goes on when the API server refuses to change one of the Pods', async (t) => {
+  const { server, outcome } = await prepare(t, 1_000);
+  server.fault({ method: 'PATCH', path: `${pods}/n1` }, { kind: 'Refuse', status: 403 });
+  assert.match((await outcome()) ?? '', /did not remove their nftables rules in time/);
+  const asked = server.requests({ method: 'PATCH' }).map(({ path }) => path);
+  assert.deepEqual(
+    asked,
+    nodes.map((node) => `${pods}/${node}`),
+  );
 });
 
 test('a speaker that starts while the others are asked is asked too', async (t) => {
