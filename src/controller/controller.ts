@@ -74,7 +74,8 @@ export async function runController(options: ControllerOptions, log: Logger, sig
   const { namespace, timing } = options;
   const election = new LeaderElector({ client, log, namespace, lease: 'berth-controller', timing });
   const lost = new AbortController();
-  const acting = new ActingClient(client, () => stopIfLost(election, lost));
+  const leading = AbortSignal.any([signal, lost.signal]);
+  const acting = new ActingClient(client, { signal: leading, throwIfLost: () => stopIfLost(election, lost) });
   const events = new EventSender({ client: acting, log, component: 'controller' });
   const state = {
     backoff: new Backoff(),
@@ -106,7 +107,7 @@ export async function runController(options: ControllerOptions, log: Logger, sig
     await election.lead(signal);
     leads = !signal.aborted;
     void keepLivenessKey({ client: acting, log, signal: running, namespace, secret: options.livenessSecret });
-    const acts = loop.run(AbortSignal.any([signal, lost.signal])).then(() => state.stragglers.settled());
+    const acts = loop.run(leading).then(() => state.stragglers.settled());
     await actWhileLeading(election, { acts, lost, signal });
   } finally {
     leads = false;

@@ -25,6 +25,23 @@ test('a controller that is stopped lets the next one lead at once, and the next 
     assert.equal(world.server.requests({ path: paths.services, watches: false }).length, lists);
   }));
 
+test('requests that hang do not delay the end of a controller', (t) =>
+  inWorld(t, async (world) => {
+    const controller = await world.startLeading();
+    const hung = ['POST', 'PATCH'].map((method) => {
+      return world.server.fault({ method, path: /\/(events|status)$/ }, { kind: 'Hang' });
+    });
+    world.createService('a');
+    await hung[1]?.met;
+    hung[1]?.heal();
+    world.request('a', '192.0.2.1');
+    world.createService('b', { annotations: { 'berth.dev/loadBalancerIPs': '192.0.2.2' } });
+    await hung[0]?.met;
+    const from = performance.now();
+    await controller.stop();
+    assert.ok(performance.now() - from < 2_000, `it ended after ${performance.now() - from} ms`);
+  }));
+
 test('a leader that loses the lead in the middle of a pass leaves the rest of it to the next leader', (t) =>
   inWorld(t, async (world) => {
     const [first, second] = [world.start(), world.start()];
