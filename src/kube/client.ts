@@ -100,9 +100,12 @@ export class KubeClient {
     return this.json({ ...request, method: 'PATCH', query, contentType: 'application/apply-patch+yaml' });
   }
 
-  /** The JSON objects of a streamed answer, one per line, until the server ends it or the signal aborts. */
+  /** The JSON objects of a streamed answer, one per line, until the server ends it or the signal aborts. It must begin within 30 s. */
   async *lines<T>(request: ApiRequest): AsyncGenerator<T> {
-    const response = await this.#send(request);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error('no answer')), requestTimeoutMs);
+    const signal = request.signal ? AbortSignal.any([request.signal, late.signal]) : late.signal;
+    const response = await this.#send({ ...request, signal }).finally(() => clearTimeout(timer));
     response.setEncoding('utf8');
     let rest = '';
     for await (const chunk of response as AsyncIterable<string>) {

@@ -20,9 +20,9 @@ interface InformerOptions<R extends RawObject, V extends Identity> {
   /** The view of an object; undefined for an object that does not matter. */
   readonly parse: (raw: R) => V | undefined;
   readonly onChange: () => void;
-  /** A watch that is silent for this time is started again. Bookmarks come once a minute: the default is 90 s. */
+  /** A watch that is silent for this time after its first event is started again. Bookmarks come once a minute: the default is 90 s. */
   readonly silenceMs?: number;
-  /** An informer that makes no progress for this time is stuck. It is longer than any request or pause: four minutes by default. */
+  /** An informer that makes no progress for this time is stuck. It is longer than any request or pause: twelve minutes by default. */
   readonly stuckMs?: number;
   /** Called when the API server has not answered a request at all. */
   readonly onUnreachable?: () => void;
@@ -39,13 +39,19 @@ interface WatchEvent {
 }
 
 const pageSize = '500';
-/** Bookmarks come once a minute: after a longer silence the connection is dead. */
-const defaultSilenceMs = 90_000;
 /**
- * Longer than a silent watch (90 s) and one page of a list (30 s). While the API server is unreachable the informer tries all the time, so
- * an outage of the API server is no fault of the informer.
+ * Bookmarks come once a minute after the first event of a watch: after a longer silence the connection is dead. Before the first event the
+ * API server sends no bookmark, because its newest version of the kind is not newer than that of the list. Such a watch lasts until its
+ * time is over. If the server's host dies, the kernel ends the connection within seconds (TCP keepalive).
  */
-const defaultStuckMs = 240_000;
+const defaultSilenceMs = 90_000;
+/** The end of a watch may be late by this time. */
+const lateMs = 30_000;
+/**
+ * Longer than a watch without an event (10.5 min) and one page of a list (30 s). While the API server is unreachable the informer tries
+ * all the time, so an outage of the API server is no fault of the informer.
+ */
+const defaultStuckMs = 720_000;
 /** A proxy, or an API server that shuts down, may end watches immediately and without an error. */
 const shortWatchMs = 1_000;
 const backoffMs = { first: 200, most: 10_000 } as const;
@@ -202,16 +208,16 @@ export class Informer<R extends RawObject, V extends Identity> {
     this.#interrupt = new AbortController();
     this.#next = 'Resume';
     const silence = new AbortController();
-    const timer = setTimeout(
-      () => silence.abort(new Error(`the watch was silent for ${silenceMs / 1000} s`)),
-      silenceMs,
-    );
+    const endAfter = (ms: number) =>
+      setTimeout(() => silence.abort(new Error(`the watch was silent for ${ms / 1000} s`)), ms);
+    let timer = endAfter(seconds * 1_000 + lateMs);
     let seen = version;
     log.debug({ path, version }, 'watching');
     try {
       const either = AbortSignal.any([signal, silence.signal, this.#interrupt.signal]);
       for await (const event of client.lines<WatchEvent>({ path, query, signal: either })) {
-        timer.refresh();
+        clearTimeout(timer);
+        timer = endAfter(silenceMs);
         this.#watchdog.beat();
         this.#apply(event);
         seen = event.object.metadata.resourceVersion;

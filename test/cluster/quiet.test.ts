@@ -9,8 +9,11 @@ import { type Budget, excessOf, type Requests, requestsBetween, withoutElection 
 import { followSpeakers, lapsesIn } from './speaker-process.ts';
 
 const lab = berth.sharedLab();
-/** Longer than the minute after which everything is decided again, and longer than two rounds of verification. */
-const restMs = 65_000;
+/**
+ * Longer than the minute after which everything is decided again, than two rounds of verification, and than the silence after which a
+ * watch that has had an event is opened again.
+ */
+const restMs = 100_000;
 /** All effects of an event come sooner than this. */
 const settleMs = 3_000;
 /** The pause between two reads of the Lease (`--leader-elect-retry-period`). */

@@ -1,6 +1,7 @@
 /** The informer's views equal the objects of the API server, whatever happens to its lists and watches. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '../lab/poll.ts';
 import { lists, path, type RawNode, Stage, watches } from './informing.ts';
 
@@ -70,6 +71,18 @@ suite('an informer', { concurrency: true }, () => {
     stage.create('c');
     await stage.agrees();
     assert.equal(stage.count({ watches: false }), 1);
+  });
+
+  test('a watch of objects that do not change stays open', async (t) => {
+    const stage = await Stage.open(t, { silenceMs: 300 });
+    stage.create('a');
+    await stage.run();
+    const watched = stage.count(watches);
+    await delay(1_000);
+    assert.equal(stage.count(watches), watched);
+    assert.equal(stage.unreachable, 0);
+    stage.create('b');
+    await stage.agrees();
   });
 
   test('a lost watch is noticed by its silence, counted from its last event', async (t) => {

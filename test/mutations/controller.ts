@@ -76,6 +76,14 @@ export const controller: readonly Mutation[] = [
     tests: ['control/stale-writes.test.ts'],
   },
   {
+    id: 'quiet-watch-is-opened-again',
+    file: 'kube/informer.ts',
+    old: 'let timer = endAfter(seconds * 1_000 + lateMs);',
+    new: 'let timer = endAfter(silenceMs);',
+    consequence: 'All speakers watch each kind that does not change anew every 90 seconds, and list it before.',
+    tests: ['control/informer.test.ts'],
+  },
+  {
     id: 'dead-connections-are-kept',
     file: 'kube/client.ts',
     old: 'if (isTimeout(signal)) this.#connections?.dropIdle();',
@@ -134,8 +142,8 @@ export const controller: readonly Mutation[] = [
   {
     id: 'silence-counts-from-the-start-of-a-watch',
     file: 'kube/informer.ts',
-    old: 'timer.refresh();',
-    new: '',
+    old: 'clearTimeout(timer);\n        timer = endAfter(silenceMs);',
+    new: 'timer = endAfter(silenceMs);',
     consequence: 'Every watch is opened again after 90 seconds, even if it delivers events.',
     tests: ['control/informer.test.ts'],
   },
