@@ -6,7 +6,9 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { KubeClient } from '../../src/kube/client.ts';
 import { connect } from '../../src/kube/connection.ts';
@@ -73,6 +75,27 @@ test('a proxy that the environment names is used', async (t) => {
   // An address that leads nowhere: requests to a local address never go through a proxy.
   await ask(server.kubeconfig({ server: 'https://192.0.2.1:6443' }), await folderFor(t), 500);
   assert.ok(proxy.asked.length > 0, 'no request to the proxy of the environment');
+});
+
+test('a request ends in time although the proxy does not answer', async (t) => {
+  const proxy = createServer();
+  // It accepts the connection, and never opens the tunnel.
+  const sockets = new Set<Duplex>();
+  proxy.on('connect', (_, socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  const url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const client = new KubeClient({
+    ...{ server: new URL('https://192.0.2.1:6443'), proxies: { HTTPS_PROXY: url } },
+    credentials: async () => ({ tls: {}, headers: {} }),
+  });
+  t.after(() => client.close());
+  const request = client.json({ path: '/api/v1/nodes', signal: AbortSignal.timeout(200) });
+  const outcome = await Promise.race([request.catch((error: Error) => error.name), delay(3_000, 'nothing')]);
+  assert.equal(outcome, 'TimeoutError');
 });
 
 test('a request through a proxy reaches the API server, which is still verified', async (t) => {
