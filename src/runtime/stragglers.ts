@@ -11,9 +11,9 @@ interface Written {
 /** A write is waited for this long. A webhook may hang for 30 s. */
 const patienceMs = 2_000;
 /** So many writes may be under way in a namespace whose writes take long, with so many that are repeated. None of them is waited for. */
-const mostOfSlow = { all: 32, repeated: 4 } as const;
+const mostOfSlow = { all: 64, repeated: 4 } as const;
 /** When so many writes are under way, the API server is slow for all objects, and each write is waited for. Its queue for one client is longer. */
-const most = 96;
+const most = 160;
 
 /** The writes that are not waited for any more. */
 export class Stragglers {
