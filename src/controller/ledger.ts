@@ -11,7 +11,7 @@ import {
   type ServiceRef,
   withoutWishes,
 } from '../api/allocation.ts';
-import { parseService, type RawService } from '../api/service.ts';
+import { parseService, type RawService, type ServiceView } from '../api/service.ts';
 import type { Bind, Release } from '../ipam/ledger/ledger.ts';
 import type { ApiRequest } from '../kube/client.ts';
 import { collections, mergePatch, servicePath } from '../kube/resources.ts';
@@ -167,15 +167,19 @@ async function release({ entry, former, spec }: Release, writer: Writer): Promis
  * a status shows, even that of a Service that is being deleted and waits for a finalizer.
  */
 async function mayStillNeed(ref: ServiceRef, address: Ip, writer: Writer): Promise<boolean> {
+  const { store } = writer.informers.services;
+  const showsIt = ({ ingress }: ServiceView) => ingress.some(({ ip }) => ip === address);
+  // Its status cannot be changed for now. No read is needed: when it changes, the watch reports it.
+  const known = store.get(ref.uid);
+  if (known !== undefined && showsIt(known)) return true;
   const raw = await readOrNothing<RawService>(servicePath(ref), writer);
   if (raw === undefined) return false;
   const live = parseService(raw);
   if (live.uid !== ref.uid) return false;
-  const shows = live.ingress.some(({ ip }) => ip === address);
-  if (!live.isLoadBalancer) return shows;
-  const isKnown = writer.informers.services.store.get(live.uid)?.resourceVersion === live.resourceVersion;
+  if (!live.isLoadBalancer) return showsIt(live);
+  const isKnown = store.get(live.uid)?.resourceVersion === live.resourceVersion;
   if (!isKnown) writer.loop.triggerIn(unheardMs);
-  return !isKnown || shows;
+  return !isKnown || showsIt(live);
 }
 
 /** The entry of a refused write. The informer may have heard since of an entry that the decision did not know. */

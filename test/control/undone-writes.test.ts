@@ -112,3 +112,18 @@ test('an entry that another program changes without end costs few writes', (t) =
     await othersAreServed(world);
     assert.ok(count <= mostWrites, `${count} writes in ${watchedMs} ms`);
   }));
+
+test('an address that cannot be released yet costs few reads', (t) =>
+  inWorld(t, async (world) => {
+    await world.startLeading();
+    world.createService('a', { finalizers: ['example.com/kept'] });
+    const address = await world.served('a');
+    const path = `${paths.ofDefault}/a`;
+    const refused = world.server.fault({ method: 'PATCH', path: `${path}/status` }, { kind: 'Refuse', status: 403 });
+    world.must('DELETE', path);
+    await refused.met;
+    const count = await countIn(world, { method: 'GET', path });
+    await othersAreServed(world);
+    assert.deepEqual(world.shown('a'), [address]);
+    assert.ok(count <= mostWrites, `${count} reads in ${watchedMs} ms`);
+  }));
