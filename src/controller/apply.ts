@@ -37,7 +37,8 @@ export async function applyDecisions(
 ): Promise<void> {
   const changes = decisions.flatMap((decision) => changeOf(decision, ledger, writer) ?? []);
   const isMirror = ({ decision, desired }: Change) => isMirrorOnly(decision.service, desired);
-  const mirrors = changes.filter((change) => isMirror(change) && isDue(change.decision.service, writer));
+  const isReady = ({ decision: { service } }: Change) => isDue(service, service.namespace, writer);
+  const mirrors = changes.filter((change) => isMirror(change) && isReady(change));
   const write = {
     kind: 'Service' as const,
     of: ({ decision }: Change) => decision.service,

@@ -45,9 +45,8 @@ interface Writes<T> {
 }
 
 /** Is it time to write to this object? Not too soon after a failure, and not while too many earlier writes are under way. */
-export function isDue(target: Target, { backoff, stragglers }: Pick<Writer, 'backoff' | 'stragglers'>): boolean {
-  const { uid } = target;
-  return backoff.isDue(uid) && stragglers.isFree(target, { isRepeated: backoff.failures(uid) > 0 });
+export function isDue({ uid }: Target, group: string, { backoff, stragglers }: Writer): boolean {
+  return backoff.isDue(uid) && stragglers.isFree({ uid, group }, { isRepeated: backoff.failures(uid) > 0 });
 }
 
 /**
@@ -75,12 +74,14 @@ export async function writeEach<T>(writer: Writer, items: readonly T[], { kind, 
     // What has changed during a long write was not written.
     if (stragglers.has(uid)) loop.trigger();
   };
-  const due = items.filter((item) => isDue(of(item), writer));
+  const groupOf = (item: T) => of(item).namespace ?? kind;
+  const due = items.filter((item) => isDue(of(item), groupOf(item), writer));
   const hasFailed = (item: T) => backoff.failures(of(item).uid) > 0;
   const ordered = [...due.filter((item) => !hasFailed(item)), ...due.filter(hasFailed)];
   const effect = async (item: T) => {
-    // Of a namespace whose writes take long, too many may be under way by now. The end of each of them triggers the loop.
-    if (isDue(of(item), writer)) await stragglers.waitFor(of(item), attempt(item));
+    // Of a group whose writes take long, too many may be under way by now. The end of each of them triggers the loop.
+    const [{ uid }, group] = [of(item), groupOf(item)];
+    if (isDue(of(item), group, writer)) await stragglers.waitFor({ uid, group }, attempt(item));
   };
   await inParallel(ordered, effect, { limit: writesAtOnce, signal });
 }

@@ -94,7 +94,7 @@ export const controller: readonly Mutation[] = [
   {
     id: 'slow-namespace-is-waited-for',
     file: 'runtime/stragglers.ts',
-    old: 'if (!this.#slow.has(namespace)) await wait(patienceMs, over.signal);',
+    old: 'if (!this.#slow.has(group)) await wait(patienceMs, over.signal);',
     new: 'await wait(patienceMs, over.signal);',
     consequence: 'The writes of a namespace that hang delay all other namespaces again and again.',
     tests: ['control/tenants.test.ts'],

@@ -30,6 +30,8 @@ interface HolderStatusWriterOptions {
 }
 
 const manager = 'berth-speaker';
+/** All writes are to objects of this kind. */
+const group = 'IPAllocation';
 /** Other programs may keep conditions of other types in the status. */
 const ownTypes: ReadonlySet<string> = new Set(Object.values(allocationConditions));
 const writesAtOnce = 8;
@@ -66,7 +68,7 @@ export class HolderStatusWriter {
   async #writeAll(): Promise<void> {
     const { signal } = this.#options;
     this.#writing = true;
-    const write = (report: Report) => this.#stragglers.waitFor(report, this.#attempt(report));
+    const write = (report: Report) => this.#stragglers.waitFor({ uid: report.uid, group }, this.#attempt(report));
     await inParallel(this.#reports.filter(this.#isDue), write, { limit: writesAtOnce, signal });
     this.#writing = false;
     const reported = new Set(this.#reports.map(({ uid }) => uid));
@@ -82,7 +84,8 @@ export class HolderStatusWriter {
     const since = this.#unheldSince.get(report.uid);
     const isSettled = since === undefined || performance.now() - since >= unheldMs;
     const isRepeated = this.#backoff.failures(report.uid) > 0;
-    const isFree = this.#backoff.isDue(report.uid) && this.#stragglers.isFree(report, { isRepeated });
+    const isFree =
+      this.#backoff.isDue(report.uid) && this.#stragglers.isFree({ uid: report.uid, group }, { isRepeated });
     return isSettled && isFree && this.#isNews(report);
   };
 
