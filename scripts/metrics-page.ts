@@ -70,7 +70,9 @@ Pod's address (\`controller.healthPort\`, 8081), a speaker on its node's loopbac
 for metrics. With \`metrics.onNodeNetwork\`, \`metrics.podMonitor.enabled\` or
 \`metrics.serviceMonitor.enabled\` it serves \`/metrics\`, and nothing else, on the node's address too
 (\`metrics.speakerPort\`, 7933). \`metrics.prometheusRule.enabled\` and \`metrics.dashboard.enabled\` add
-the alerts below and a dashboard for Grafana.
+the alerts below and a dashboard for Grafana. The counters of the nftables rules are read at most
+every five seconds, however often they are scraped; [security](security.md#the-health-ports) says
+who reaches the ports.
 
 With the Prometheus operator:
 

@@ -24,6 +24,8 @@ interface EntryWrite extends Pick<ApiRequest, 'method' | 'body' | 'contentType'>
   readonly entry?: AllocationView;
   /** What the log says when it has succeeded. */
   readonly did: string;
+  /** Is the written entry enough, although the write has changed nothing? */
+  readonly isEnough?: (written: AllocationView) => boolean;
 }
 
 /** Binds the addresses of one plan. Each address is bound once, however many Services share it. */
@@ -92,27 +94,35 @@ export class LedgerWriter {
       body: allocationPatch({ spec }, entry),
       did: 'IPAllocation updated',
       entry,
+      // An API server whose CRD is older than this version drops what the entry is to record about its users.
+      isEnough: ({ services }) => hasUsers(services, spec.services),
     });
   }
 
   /** Writes an entry. Rejects if it has changed since it was read. */
   async #send(
     { address: vip, pool, services }: Pick<AllocationView, 'address' | 'pool' | 'services'>,
-    { entry, did, ...request }: EntryWrite,
+    { entry, did, isEnough, ...request }: EntryWrite,
   ): Promise<boolean> {
     const { client, log, signal, informers } = this.#writer;
     const path = request.method === 'POST' ? collections.allocations : pathOf(vip);
     const svc = services.map(({ namespace, name }) => `${namespace}/${name}`);
     try {
       const written = await client.json<RawAllocation>({ ...request, path, signal });
-      informers.allocations.assume(written);
-      mustDiffer(written, entry);
+      const view = informers.allocations.assume(written);
+      if (view === undefined || !isEnough?.(view)) mustDiffer(written, entry);
     } catch (error) {
       return await throwLate(error, refusedAt(vip, entry, this.#writer), this.#writer);
     }
     log.info({ svc, vip, pool }, did);
     return true;
   }
+}
+
+/** Do the same Services use the address? */
+function hasUsers(users: readonly ServiceRef[], wanted: readonly ServiceRef[]): boolean {
+  const uids = new Set(users.map(({ uid }) => uid));
+  return users.length === wanted.length && wanted.every(({ uid }) => uids.has(uid));
 }
 
 /** Releases unused addresses. An address that the live status of a Service shows is kept until that status changes. */
