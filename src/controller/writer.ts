@@ -31,7 +31,10 @@ export interface Writer {
 const writesAtOnce = 16;
 /** So many late writes in a row are repeated at once: other programs often change a new object several times. */
 const lateAtOnce = 3;
-/** An Event exists for an hour. It is sent again after so many failures in a row, which are about a quarter of an hour. */
+/**
+ * An Event exists for an hour. It is sent at the second failure in a row, because the first one may pass by itself, and again after so many
+ * failures, which are about a quarter of an hour.
+ */
 const failuresPerEvent = 16;
 
 /** The object of a write. */
@@ -63,7 +66,7 @@ export async function writeEach<T>(writer: Writer, items: readonly T[], { kind, 
     } catch (error) {
       if (signal.aborted) return;
       const isLate = error instanceof LateWrite;
-      const isNews = backoff.failures(uid) % failuresPerEvent === 0;
+      const isNews = backoff.failures(uid) % failuresPerEvent === 1;
       const retryInMs = Math.max(isLate ? error.pauseMs : 0, backoff.failed(uid, isLate ? lateAtOnce : 0));
       if (isLate) log.info({ object: name, retryInMs }, 'object changed since it was read');
       else log.warn({ object: name, retryInMs, err: error }, 'write failed');
