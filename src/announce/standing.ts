@@ -8,7 +8,8 @@ import type { Placement } from './placements.ts';
 
 /**
  * - `Announced`: a node of the cluster announces the address;
- * - `Contested`: the same, and another host claims it too (`ForeignClaim`);
+ * - `Contested`: the same, and another host claims it too (`ForeignClaim`); or another node holds it, and has not
+ *   recorded yet whether it announces it;
  * - `Silent`: no node announces it.
  */
 type Standing = 'Announced' | 'Contested' | 'Silent';
@@ -25,12 +26,13 @@ interface Known {
 export function standingOf(entry: AllocationView, { placement, unwanted }: Known): Standing {
   if (placement?.kind === 'Withhold') return 'Silent';
   if (unwanted !== undefined && isNever(unwanted, placement)) return 'Silent';
-  const isAnnounced =
-    placement?.kind === 'Announce' || placement?.kind === 'StandIn' || isRecorded(entry, placement === undefined);
-  if (!isAnnounced) return 'Silent';
-  return allocationCondition(entry, allocationConditions.conflict)?.reason === 'ForeignClaim'
-    ? 'Contested'
-    : 'Announced';
+  const isHere = placement?.kind === 'Announce' || placement?.kind === 'StandIn';
+  const isAnnounced = isHere || recordOf(entry);
+  if (isAnnounced === false) return 'Silent';
+  if (isAnnounced === undefined && placement !== undefined)
+    return placement.holder === undefined ? 'Silent' : 'Contested';
+  const conflict = allocationCondition(entry, allocationConditions.conflict);
+  return conflict?.reason === 'ForeignClaim' ? 'Contested' : 'Announced';
 }
 
 /** With the policy `Local` the holder goes on while there is no endpoint. Until a placement is decided, the status may still be on its way. */
@@ -38,9 +40,9 @@ function isNever(reason: NotDesiredReason, placement: Placement | undefined): bo
   return reason !== 'NoLocalEndpoints' && !(reason === 'NotInStatus' && placement === undefined);
 }
 
-/** Does the record say that it is announced? Without a record the answer is `byDefault`. */
-function isRecorded(entry: AllocationView, byDefault: boolean): boolean {
+/** Is it announced, by the record? undefined: nothing is recorded. */
+function recordOf(entry: AllocationView): boolean | undefined {
   const announced = allocationCondition(entry, allocationConditions.announced);
   if (announced !== undefined) return announced.status === 'True';
-  return entry.recorded?.since !== undefined || byDefault;
+  return entry.recorded?.since === undefined ? undefined : true;
 }

@@ -46,7 +46,8 @@ const rows: readonly Row[] = [
   ['another node announces it', 'Announced', recorded(yes), silent('NotHolder')],
   ['another node announces it, and another host claims it', 'Contested', recorded(yes, foreign), silent('NotHolder')],
   ['another node holds it, and another host has it', 'Silent', recorded(no), silent('NotHolder')],
-  ['another node has not announced it yet', 'Silent', {}, silent('NotHolder')],
+  ['another node holds it, and has recorded nothing yet', 'Contested', {}, silent('NotHolder')],
+  ['no node holds it, and nothing is recorded', 'Silent', {}, { ...silent('AwaitingClaim'), holder: undefined }],
   ['this speaker has just started', 'Announced', recorded(yes), silent('Listening')],
   ['its holder has just died', 'Announced', recorded(yes), silent('ConfirmingHolderDown')],
   [
