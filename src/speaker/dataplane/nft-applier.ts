@@ -1,20 +1,13 @@
 /** Loads the data path's nftables rules into the kernel, and keeps them there while this speaker runs. */
-
 import type { Ip } from '../../addr/ip.ts';
 import { aliveMs, keepAliveText } from '../../dataplane/nft/fragment.ts';
-import {
-  changeText,
-  onlyElements,
-  type Ruleset,
-  type Table,
-  tableName,
-  wholeText,
-} from '../../dataplane/nft/ruleset.ts';
+import { changeText, onlyElements, type Ruleset, tableName, wholeText } from '../../dataplane/nft/ruleset.ts';
 import { commonParts, ofLink, ofVip, type Part, without } from '../../dataplane/plan/parts.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 import { rulesetOf } from '../../dataplane/rules/desired.ts';
 import { NftError, nft } from '../../linux/nft.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { hints, isAccepted, isRefusal, listTables } from './kernel-rules.ts';
 import { Refusals } from './refusals.ts';
 
 /** Without a renewal the rules have no effect after {@link aliveMs}. Before that there are five attempts to renew them. */
@@ -201,19 +194,9 @@ export class NftApplier {
     this.#loaded = undefined;
   }
 
-  /**
-   * Lists one table at a time: of several in one command nft 1.0.6 finds only the last one. Without counters, which change by themselves.
-   * undefined: a table is missing.
-   */
   async #list(ruleset: Ruleset): Promise<string | undefined> {
     const began = performance.now();
-    const list = ({ family }: Table) => nft(`list table ${family} ${tableName}\n`, ['--terse', '--stateless']);
-    let listing: string | undefined = '';
-    try {
-      for (const table of ruleset) listing += await list(table);
-    } catch {
-      listing = undefined;
-    }
+    const listing = await listTables(ruleset);
     // nft reads the elements anyway, which takes long with thousands of VIPs: checks must be a small part of the time.
     const now = performance.now();
     this.#checkAt = now + Math.max(checkMs, checkPauseFactor * (now - began));
@@ -231,26 +214,3 @@ export class NftApplier {
     this.#log.warn({ reason, err: error, hint: hints[reason] }, 'cannot load the nftables rules');
   }
 }
-
-/** Whether the kernel accepts these commands. Rejects if it was not asked. */
-async function isAccepted(commands: string, ...options: readonly string[]): Promise<boolean> {
-  try {
-    await nft(commands, options);
-    return true;
-  } catch (error) {
-    if (isRefusal(error)) return false;
-    throw error;
-  }
-}
-
-function isRefusal(error: unknown): error is NftError {
-  return error instanceof NftError && error.reason === 'Refused';
-}
-
-const hints: Readonly<Record<string, string>> = {
-  NoNft: 'the image has no nft: build it from the Dockerfile of this version',
-  NotPermitted: 'the speaker needs CAP_NET_ADMIN (chart value speaker.nftables.enabled)',
-  TimedOut: 'another program may change nftables rules without a pause',
-  Refused:
-    'err.message names the line; all rules but those of the named parts are loaded; Linux 5.15 and nft 1.0.6 or newer are needed',
-};
