@@ -60,11 +60,11 @@ export const dataPath: readonly Mutation[] = [
     tests: ['unit/speaker/dataplane/refusals.test.ts'],
   },
   {
-    id: 'refused-half-hides-a-good-part',
+    id: 'parts-that-collide-are-all-loaded',
     file: 'dataplane/plan/acceptance.ts',
-    old: 'await judge(group.slice(half), isFirst);',
-    new: 'await judge(group.slice(half), true);',
-    consequence: 'With two refused addresses, the rules of good ones are left out, too.',
+    old: 'if (alone.accepted.length === 0 || (await accepts(all)))',
+    new: 'if (true)',
+    consequence: 'Two addresses that the kernel refuses only together keep all rules out.',
     tests: ['unit/dataplane/plan/acceptance.test.ts'],
   },
   {

@@ -4,7 +4,7 @@
 interface Acceptance<P> {
   /** Together they are accepted. */
   readonly accepted: readonly P[];
-  /** Each of them is refused beside the accepted ones that come before it. */
+  /** Each of them is refused alone, or beside the accepted ones that come before it. */
   readonly refused: readonly P[];
   /** The judge would have been asked too often. */
   readonly unjudged: readonly P[];
@@ -12,47 +12,51 @@ interface Acceptance<P> {
 
 /** The judge. */
 interface Judge<P> {
-  /** Whether these parts are accepted together. */
+  /** Whether these parts are accepted together. The cost grows with their number. */
   readonly accepts: (parts: readonly P[]) => Promise<boolean>;
-  /** It is asked at most this often. */
+  /** It is asked at most this often, and once more at the end. */
   readonly most: number;
 }
 
 /**
  * Divides the suspects, which are refused beside `base`, into those that are accepted beside it and those that are not.
- * Of two parts that are refused only together, the first one is accepted. `base` must be accepted. One refused part of
- * n is found by at most 2 log2(n) questions.
+ * `base` must be accepted. Of two parts that are refused only together, the first one is accepted.
+ *
+ * Each part is judged without the others first, because questions about few parts are cheap: one refused part of n costs
+ * as much as about three questions about all. Only if what is left is refused together, it is judged part by part
+ * beside `base`.
  */
 export async function findAccepted<P>(
   base: readonly P[],
   suspects: readonly P[],
   { accepts, most }: Judge<P>,
 ): Promise<Acceptance<P>> {
-  const [accepted, refused, unjudged] = [[...base], [] as P[], [] as P[]];
   let asked = 0;
-  /** Whether the whole group was accepted. */
-  const judge = async (group: readonly P[], isRefused: boolean): Promise<boolean> => {
-    if (!isRefused && asked >= most) {
-      unjudged.push(...group);
-      return false;
+  /** Sorts the parts of a group. `beside` are parts that are accepted; the accepted ones are added to them. */
+  const sort = async (group: readonly P[], beside: P[] | undefined): Promise<Acceptance<P>> => {
+    const none = { accepted: [], refused: [], unjudged: [] };
+    if (group.length === 0) return none;
+    if (asked >= most) return { ...none, unjudged: group };
+    asked++;
+    if (await accepts([...(beside ?? []), ...group])) {
+      beside?.push(...group);
+      return { ...none, accepted: group };
     }
-    if (!isRefused) {
-      asked++;
-      if (await accepts([...accepted, ...group])) {
-        accepted.push(...group);
-        return true;
-      }
-    }
-    if (group.length <= 1) {
-      refused.push(...group);
-      return false;
-    }
+    if (group.length === 1) return { ...none, refused: group };
     const half = group.length >> 1;
-    const isFirst = await judge(group.slice(0, half), false);
-    // If the first half is accepted, the second one is the reason for the refusal of both.
-    await judge(group.slice(half), isFirst);
-    return false;
+    return joined(await sort(group.slice(0, half), beside), await sort(group.slice(half), beside));
   };
-  await judge(suspects, true);
-  return { accepted, refused, unjudged };
+  const alone = await sort(suspects, undefined);
+  const all = [...base, ...alone.accepted];
+  if (alone.accepted.length === 0 || (await accepts(all))) return { ...alone, accepted: all };
+  const together = await sort(alone.accepted, [...base]);
+  return joined({ ...alone, accepted: base }, together);
+}
+
+function joined<P>(one: Acceptance<P>, other: Acceptance<P>): Acceptance<P> {
+  return {
+    accepted: [...one.accepted, ...other.accepted],
+    refused: [...one.refused, ...other.refused],
+    unjudged: [...one.unjudged, ...other.unjudged],
+  };
 }

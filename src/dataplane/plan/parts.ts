@@ -20,6 +20,11 @@ export function ofLink(link: string): Part {
   return `link ${link}`;
 }
 
+/** Is it the part of a link? */
+export function isLink(part: Part): boolean {
+  return part.startsWith('link ');
+}
+
 /** All parts of a path, in the order in which they are tried: links first, because VIPs depend on them. */
 export function partsOf({ links, spreadLinks, vips, deadEndpoints }: DataPath): readonly Part[] {
   const names = new Set([...links.map(({ name }) => name), ...spreadLinks]);
@@ -31,14 +36,14 @@ export function partsOf({ links, spreadLinks, vips, deadEndpoints }: DataPath): 
 export function without(path: DataPath, left: ReadonlySet<Part>): DataPath {
   if (left.size === 0) return path;
   const isKept = (vip: Ip) => !left.has(ofVip(vip));
-  const isLink = (name: string) => !left.has(ofLink(name));
+  const isLinkKept = (name: string) => !left.has(ofLink(name));
   return {
     ...path,
     vips: path.vips.filter(({ address }) => isKept(address)),
-    spread: path.spread.filter(({ vip, link }) => isKept(vip) && isLink(link)),
-    chances: path.chances.filter(({ vip, to }) => isKept(vip) && isLink(to.link)),
-    links: path.links.filter(({ name }) => isLink(name)),
-    spreadLinks: path.spreadLinks.filter(isLink),
+    spread: path.spread.filter(({ vip, link }) => isKept(vip) && isLinkKept(link)),
+    chances: path.chances.filter(({ vip, to }) => isKept(vip) && isLinkKept(to.link)),
+    links: path.links.filter(({ name }) => isLinkKept(name)),
+    spreadLinks: path.spreadLinks.filter(isLinkKept),
     deadEndpoints: path.deadEndpoints.filter((endpoint) => !left.has(ofEndpoint(endpoint))),
   };
 }

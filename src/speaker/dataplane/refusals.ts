@@ -1,6 +1,6 @@
 /** Remembers which parts of the data path the kernel refuses, and finds them. */
 import { findAccepted } from '../../dataplane/plan/acceptance.ts';
-import { factsOf, type Part, partsOf, without } from '../../dataplane/plan/parts.ts';
+import { factsOf, isLink, type Part, partsOf, without } from '../../dataplane/plan/parts.ts';
 import type { DataPath } from '../../dataplane/plan/spec.ts';
 
 /** A part that the kernel refused. */
@@ -91,7 +91,20 @@ export class Refusals {
     if (start.length === 0 && !(await acceptsOnly([]))) throw error;
     const isKnown = new Set(start);
     const suspects = tried.filter((part) => !isKnown.has(part));
-    const { refused, unjudged } = await findAccepted(start, suspects, { accepts: acceptsOnly, most: mostQuestions });
+    const beside = (context: readonly Part[]) => {
+      return { accepts: (some: readonly Part[]) => acceptsOnly([...context, ...some]), most: mostQuestions };
+    };
+    // The rules of VIPs name links, so VIPs are judged beside the links.
+    const links = await findAccepted([], suspects.filter(isLink), beside(start.filter(isLink)));
+    const context = [...start.filter(isLink), ...links.accepted];
+    const others = suspects.filter((part) => !isLink(part));
+    const rest = await findAccepted(
+      start.filter((part) => !isLink(part)),
+      others,
+      beside(context),
+    );
+    const refused = [...links.refused, ...rest.refused];
+    const unjudged = [...links.unjudged, ...rest.unjudged];
     const now = clock();
     const pauseOf = (part: Part) => {
       const last = before.get(part);
