@@ -8,6 +8,9 @@ import { chain, hookChain, setOf, type TableFragment } from '../nft/fragment.ts'
 import type { LinkPath, VipPath } from '../plan/spec.ts';
 import { vipSet } from './vip-counters.ts';
 
+/** The VIPs that no node announces: they are not in the set of VIPs, whose packets are counted. */
+const silentSet = 'silent_vips';
+
 /**
  * Drops the kernel's ARP replies for VIPs. Its requests cannot be dropped, or it would reach no host. But a request
  * with a VIP as the sender's address gets the link's own address instead, since receivers learn from it (RFC 826).
@@ -33,13 +36,15 @@ export function silenceKernelArp(vips: readonly VipPath[], links: readonly LinkP
  */
 export function silenceKernelNdp(vips: readonly VipPath[], links: readonly LinkPath[]): TableFragment {
   const targets = vips.map(({ address }) => `0x${ipToNumber(address).toString(16).padStart(32, '0')}`);
+  const silent = vips.filter(({ restraint }) => restraint === 'Silent').map(({ address }) => address);
   const renamed = links.flatMap(({ name, addresses }) => {
     const own = addresses.find(isGlobal);
-    const rule = `oifname "${name}" icmpv6 type nd-neighbor-solicit ip6 saddr @${vipSet}`;
-    return own === undefined ? [] : [`${rule} ip6 saddr set ${own}`];
+    const rule = `oifname "${name}" icmpv6 type nd-neighbor-solicit ip6 saddr`;
+    return own === undefined ? [] : [vipSet, silentSet].map((set) => `${rule} @${set} ip6 saddr set ${own}`);
   });
   return {
     collections: {
+      [silentSet]: setOf('ipv6_addr', silent),
       advertised: { kind: 'set', spec: 'typeof @th,64,128', elements: new Map(targets.map((target) => [target, ''])) },
     },
     chains: {
