@@ -87,6 +87,13 @@ export class DataplaneWatch {
 
   /** Notes what this node does with each VIP. */
   place(placements: readonly Placement[]): void {
+    const before = this.#placements;
+    const isSame = (now: Placement) => {
+      const last = before?.get(now.uid);
+      return last?.kind === now.kind && (last.holder === undefined) === (now.holder === undefined);
+    };
+    // A VIP that is withheld has a new placement each time.
+    if (before?.size === placements.length && placements.every(isSame)) return;
     this.#placements = new Map(placements.map((placement) => [placement.uid, placement]));
     this.replan();
   }

@@ -131,6 +131,8 @@ test('when this node begins to announce a VIP, its rules follow, and when anothe
   assert.equal(restraintWith({ ...held, kind: 'Announce', damped: false }), undefined);
   assert.equal(restraintWith({ ...held, kind: 'Withhold', reason: 'AddressTaken' }), 'Silent');
   assert.equal(made.length, 3);
+  restraintWith({ ...held, kind: 'Withhold', reason: 'AddressTaken' });
+  assert.equal(made.length, 3, 'nothing has changed');
 });
 
 test('new connections to the Pods of a dead node are dropped', (t) => {
