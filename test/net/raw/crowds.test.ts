@@ -133,7 +133,7 @@ const crowds: fc.Arbitrary<Crowd> = fc
       one.holder ? addresses.map((address) => [address, one.holder]) : [],
     );
     const peers = { n2: [...(surroundings.peers.n2 ?? []), ...n2], n3 };
-    return {
+    const crowd = {
       cluster: clusterOf({
         services: all.map(({ service }) => service),
         allocations: all.flatMap(({ allocations }) => allocations),
@@ -142,6 +142,9 @@ const crowds: fc.Arbitrary<Crowd> = fc
       }),
       around: { present, lost, peers, holders: Object.fromEntries(holders) },
     };
+    // A report of thousands of Services would hide the cause.
+    const shown = JSON.stringify([members.length, distribution, lost, peers, members]).slice(0, 5_000);
+    return { ...crowd, [fc.toStringMethod]: () => shown };
   });
 
 function objectsOf(

@@ -44,7 +44,10 @@ export function listText(what: string): string {
 }
 
 function listed(): readonly Readonly<Record<string, Listed>>[] {
-  const text = execFileSync('nft', ['--json', '--stateless', 'list', 'ruleset'], { encoding: 'utf8' });
+  const text = execFileSync('nft', ['--json', '--stateless', 'list', 'ruleset'], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
   return (JSON.parse(text) as { readonly nftables: readonly Readonly<Record<string, Listed>>[] }).nftables;
 }
 
