@@ -154,7 +154,11 @@ export class NftApplier {
   /** Finds out which parts the kernel refuses: those that were not known before. They are left out from then on. */
   #findRefused(path: DataPath, error: NftError): Promise<readonly Part[]> {
     const base = this.#kept === undefined ? [] : commonParts(this.#kept, path);
-    const accepts = (some: DataPath) => isAccepted(wholeText(rulesetOf(some)), '--check');
+    const accepts = async (some: DataPath) => {
+      // The speaker must not end late: others wait for its restart.
+      if (this.#closed) throw error;
+      return isAccepted(wholeText(rulesetOf(some)), '--check');
+    };
     return this.#refusals.find({ path, base, error }, accepts, () => performance.now());
   }
 
@@ -205,6 +209,7 @@ export class NftApplier {
 
   /** The rules that are loaded stay. */
   #failed(error: unknown): void {
+    if (this.#closed) return;
     this.#retryAt = performance.now() + retryMs;
     // If the renewal has failed, the load must be tried too.
     this.#renewAt = Math.max(this.#renewAt, this.#retryAt);

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Ip } from '../../../src/addr/ip.ts';
 import { tableName, wholeText } from '../../../src/dataplane/nft/ruleset.ts';
@@ -105,6 +106,18 @@ test('a change is loaded beside a refused address, and the address too once it i
   assert.equal(layer.failure, 'Refused');
   layer.apply(pathOf({ vips: both.map((vip) => vipPath(vip)) }));
   await eventually('nothing is left out', () => layer.failure === undefined, { everyMs: 5 });
+});
+
+test('the search for what the kernel refuses ends with the speaker', async (t) => {
+  const layer = layerFor(t);
+  const vips = Array.from({ length: 400 }, (_, i) => vipPath(`10.99.${i}.999`));
+  layer.apply(pathOf({ vips }));
+  // The search takes several hundred questions.
+  await delay(200);
+  assert.equal(layer.failure, 'NotLoadedYet');
+  const began = Date.now();
+  await layer.close();
+  assert.ok(Date.now() - began < 2_000, `${Date.now() - began} ms`);
 });
 
 test('loaded rules are kept alive while a change is refused', async (t) => {
