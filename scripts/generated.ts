@@ -1,6 +1,6 @@
 /**
- * The generated files: the chart's Chart.yaml, README and dashboard, docs/metrics.md, docs/crds.md, and the CRDs with an annotation that marks
- * their version.
+ * The generated files: the chart's Chart.yaml, README, dashboard and list of required values, docs/metrics.md, docs/crds.md, and the CRDs
+ * with an annotation that marks their version.
  */
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
@@ -20,6 +20,8 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
   readonly required?: readonly string[];
+  readonly minLength?: number;
+  readonly minItems?: number;
   readonly definitions?: Readonly<Record<string, Schema>>;
   readonly $ref?: string;
 }
@@ -44,6 +46,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [`${chart}/README.md`, chartReadme()],
     ['docs/metrics.md', metricsPage()],
     ['docs/crds.md', crdsPage()],
+    [`${chart}/files/required-values.txt`, `${requiredValues().join('\n')}\n`],
     [`${chart}/files/dashboard.json`, `${JSON.stringify(dashboard(), undefined, 2)}\n`],
   ]);
   for (const crd of globSync('crds/*.yaml').sort()) {
@@ -72,6 +75,26 @@ export function valueRows(): readonly ValueRow[] {
   return rowsBelow(schema, { path: '', byDefault: values, root: schema });
 }
 
+/**
+ * Returns the values that a template cannot do without, each after the value that contains it. A null in place of a map of labels, a list or
+ * a text that may be empty means that it is empty. In place of any other value it has no meaning.
+ */
+export function requiredValues(): readonly string[] {
+  const schema = JSON.parse(readFileSync(`${chart}/values.schema.json`, 'utf8')) as Schema;
+  const values: unknown = parse(readFileSync(`${chart}/values.yaml`, 'utf8'));
+  return requiredBelow(schema, { path: '', byDefault: values, root: schema });
+}
+
+function requiredBelow(schema: Schema, { path, byDefault, root }: Place): readonly string[] {
+  return propertiesOf(schema, root).flatMap(([name, property]) => {
+    const { type = '', enum: choices, minLength = 0, minItems = 0, properties } = property;
+    const mayBeEmpty = choices === undefined && minLength + minItems === 0 && !['boolean', 'integer'].includes(type);
+    const value = (byDefault as Record<string, unknown> | undefined)?.[name];
+    if (value === undefined || (mayBeEmpty && properties === undefined)) return [];
+    return [`${path}${name}`, ...requiredBelow(property, { path: `${path}${name}.`, byDefault: value, root })];
+  });
+}
+
 interface Place {
   readonly path: string;
   readonly byDefault: unknown;
@@ -79,10 +102,7 @@ interface Place {
 }
 
 function rowsBelow(schema: Schema, { path, byDefault, root }: Place): readonly ValueRow[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, short]) => {
-    const reference = short.$ref?.replace('#/definitions/', '') ?? '';
-    const property = { ...root.definitions?.[reference], ...short };
-    if (property.deprecated === true) return [];
+  return propertiesOf(schema, root).flatMap(([name, property]) => {
     const isList = property.items?.properties !== undefined;
     const place = `${path}${name}${isList ? '[]' : ''}`;
     const value = (byDefault as Record<string, unknown> | undefined)?.[name];
@@ -92,6 +112,15 @@ function rowsBelow(schema: Schema, { path, byDefault, root }: Place): readonly V
     const { description = '' } = property;
     return [{ path: `${path}${name}`, type, byDefault: value, description, isGroup: below.length > 0 }, ...below];
   });
+}
+
+/** The properties of a map, without former names. */
+function propertiesOf(schema: Schema, root: Schema): readonly (readonly [name: string, property: Schema])[] {
+  const all = Object.entries(schema.properties ?? {}).map(([name, short]) => {
+    const reference = short.$ref?.replace('#/definitions/', '') ?? '';
+    return [name, { ...root.definitions?.[reference], ...short }] as const;
+  });
+  return all.filter(([, { deprecated = false }]) => !deprecated);
 }
 
 function typeOf({ type, enum: choices }: Schema): string {

@@ -12,9 +12,12 @@ test('generated files are up to date', () => {
   }
 });
 
-test('every value of the chart has a description, a default and an entry in the schema', () => {
+test('every value of the chart has a description, a type, a default and an entry in the schema', () => {
   const rows = valueRows();
-  for (const { path, description } of rows) assert.match(description, /^\S.*[.:`]$/, `${path} has no description`);
+  for (const { path, type, description } of rows) {
+    assert.match(description, /^\S.*[.:`]$/, `${path} has no description`);
+    assert.notEqual(type, '', `${path} has no type`);
+  }
   const known = new Set(rows.map(({ path }) => path));
   const check = (values: object, before: string) => {
     for (const [name, value] of Object.entries(values)) {
@@ -25,8 +28,9 @@ test('every value of the chart has a description, a default and an entry in the 
     }
   };
   check(parse(readFileSync('charts/berth/values.yaml', 'utf8')) as object, '');
+  const ofParents = ['global', 'enabled'];
   const silent = rows.filter(
-    ({ path, byDefault, isGroup }) => byDefault === undefined && !isGroup && path !== 'global',
+    ({ path, byDefault, isGroup }) => byDefault === undefined && !isGroup && !ofParents.includes(path),
   );
   assert.deepEqual(
     silent.filter(({ path }) => !path.startsWith('pools[]')).map(({ path }) => path),

@@ -50,6 +50,16 @@ function rangeBetween(first: Ip, last: Ip): IpRange | InvalidRange {
   return range;
 }
 
+/** The network that a CIDR with host bits stands for, such as 192.0.2.0/24 for `192.0.2.40/24`. undefined for any other text. */
+export function networkOfHostBits(text: string): IpRange | undefined {
+  const [address = '', bits] = text.split('/');
+  const range = bits === undefined ? undefined : parseCidr(text);
+  const ip = parseIp(address);
+  return range === undefined || ip === undefined || !isRange(range) || range.first === ipToNumber(ip)
+    ? undefined
+    : range;
+}
+
 /** Host bits are allowed and ignored, because people write the address of a router with its prefix length. */
 function parseCidr(text: string): IpRange | InvalidRange {
   const [address, bits, ...rest] = text.split('/');

@@ -1,5 +1,5 @@
 /** IPAddressPool: the addresses that Berth may assign, and the Services that may get them. */
-import { type InvalidRange, isRange, parseRange } from '../addr/range.ts';
+import { formatRange, type InvalidRange, isRange, networkOfHostBits, parseRange } from '../addr/range.ts';
 import { type RangeSet, rangeSet, subtract } from '../addr/range-set.ts';
 import { parseDuration } from './duration.ts';
 import { type Condition, type Identity, identityOf, type LabelSelector, type RawMeta } from './meta.ts';
@@ -65,6 +65,11 @@ export interface PoolView extends Identity {
   readonly ranges: RangeSet;
   /** Each message begins with the field. */
   readonly faults: readonly InvalidRange[];
+  /**
+   * A message for each CIDR with host bits, such as 192.0.2.40/24. It stands for its whole network, and its author may have meant the
+   * addresses from 192.0.2.40 on. Each message begins with the field.
+   */
+  readonly hostBits: readonly string[];
   /** May a Service without a request get an address of this pool? */
   readonly autoAssign: boolean;
   /** Never assign IPv4 addresses that end in .0 or .255. */
@@ -93,6 +98,7 @@ export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
     generation: metadata.generation ?? 0,
     ranges: exclude.faults.length === 0 ? subtract(addresses.ranges, exclude.ranges) : [],
     faults: [...addresses.faults, ...exclude.faults],
+    hostBits: [...addresses.hostBits, ...exclude.hostBits],
     autoAssign: spec.autoAssign ?? true,
     avoidBuggyIPs: spec.avoidBuggyIPs ?? false,
     allocation: spec.serviceAllocation && {
@@ -111,12 +117,16 @@ export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
   };
 }
 
-function parseField(field: string, texts: readonly string[]): Pick<PoolView, 'ranges' | 'faults'> {
+function parseField(field: string, texts: readonly string[]): Pick<PoolView, 'ranges' | 'faults' | 'hostBits'> {
   const parsed = texts.map(parseRange);
   const faults = parsed.filter((range): range is InvalidRange => !isRange(range));
   return {
     ranges: rangeSet(parsed.filter(isRange)),
     faults: faults.map(({ reason, message }) => ({ reason, message: `${field}: ${message}` })),
+    hostBits: texts.flatMap((text) => {
+      const network = networkOfHostBits(text);
+      return network === undefined ? [] : [`${field}: ${text} stands for the whole network ${formatRange(network)}`];
+    }),
   };
 }
 

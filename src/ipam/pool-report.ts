@@ -37,7 +37,7 @@ export function poolReports(table: PoolTable, ledger: WorkingLedger): readonly P
   }
   return table.pools.map((pool) => {
     const tally = tallies.get(pool.name) ?? tallyOf(pool);
-    return { pool, counts: countsOf(pool, tally), findings: [readiness(pool), overlap(pool)].map(withFittingMessage) };
+    return { pool, counts: countsOf(pool, tally), findings: findingsOf(pool) };
   });
 }
 
@@ -95,6 +95,17 @@ function readiness({ faults, ranges }: PoolView): Finding {
   const left = ranges.length === 0 ? 'no address of this pool is assigned' : 'the other entries are used';
   const message = `${faults.map((fault) => fault.message).join('; ')}; ${left}`;
   return { type: 'Ready', status: 'False', reason: first.reason, message };
+}
+
+/** Every condition is there at all times, so that the end of a problem is seen as well. */
+function findingsOf(pool: EffectivePool): readonly Finding[] {
+  return [readiness(pool), overlap(pool), hostBits(pool)].map(withFittingMessage);
+}
+
+function hostBits({ hostBits: found }: PoolView): Finding {
+  if (found.length > 0) return { type: 'HostBits', status: 'True', reason: 'HostBits', message: found.join('; ') };
+  const message = 'every CIDR begins with the first address of its network';
+  return { type: 'HostBits', status: 'False', reason: 'NoHostBits', message };
 }
 
 function overlap({ overlaps }: EffectivePool): Finding {

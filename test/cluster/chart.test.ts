@@ -1,11 +1,13 @@
 /** Helm renders the chart with many sets of values, and the API server checks the objects. Nothing is installed. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { parseAllDocuments } from 'yaml';
-import { promise } from '../honesty/promise.ts';
+import { promisify } from 'node:util';
+import { parse, parseAllDocuments } from 'yaml';
+import { requiredValues, type ValueRow, valueRows } from '../../scripts/generated.ts';
 import * as berth from './berth.ts';
 
 const lab = berth.sharedLab();
@@ -19,7 +21,12 @@ const foreign = 'monitoring.coreos.com/v1';
 interface Resource {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec?: object;
 }
 
@@ -92,61 +99,110 @@ test('a value with its former name is refused, and the error gives the new name'
   await assert.rejects(lab.helm(args), /the value speaker\.nodeLayer has a new name: speaker\.nftables/);
 });
 
-/** The faults that the API server would find in the name and the labels of an object that Helm has rendered. */
-function faultsOf({ kind, metadata: { name, labels = {} } }: Resource): readonly string[] {
-  const numbers = Object.entries(labels).filter(([, value]) => typeof value !== 'string');
+/** The faults that the API server would find in the name, the namespace, the labels and the annotations of an object that Helm has rendered. */
+function faultsOf({ kind, metadata }: Resource): readonly string[] {
+  const { name, namespace: place = '', labels = {}, annotations = {} } = metadata;
+  const texts = Object.entries({ ...labels, ...annotations, name, namespace: place });
+  const wrong = texts.filter(([, value]) => typeof value !== 'string');
   // The name of a Service is a DNS label (RFC 1035). Other kinds allow longer names than the chart ever makes.
   const isName = kind !== 'Service' || /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name);
   return [
-    ...numbers.map(([key, value]) => `${kind} ${name}: label ${key} is not a string: ${value}`),
+    ...wrong.map(([key, value]) => `${kind} ${name}: ${key} is not a string: ${value}`),
     ...(isName ? [] : [`${kind} ${name}: ${name.length} characters, 63 at most, beginning with a letter`]),
   ];
 }
 
 const largeValues = join(root, 'test/fixtures/values/large.yaml');
 
-promise('a release may have the longest name that Helm allows', async () => {
-  const objects = await rendered(largeValues, 'r'.repeat(53));
-  assert.deepEqual(objects.flatMap(faultsOf), []);
-});
-
-promise('a release may have a name that YAML reads as a number, a boolean or null', async () => {
-  for (const name of ['12345', '1e3', '0x10', 'true', 'null']) {
+test('a release may have any name that Helm allows', async () => {
+  const allowed = ['r'.repeat(53), `1${'r'.repeat(52)}`, 'a.b', ...['12345', '1e3', '0x10', 'true', 'null', 'y', 'on']];
+  for (const name of allowed) {
     const objects = await rendered(largeValues, name);
     assert.deepEqual(objects.flatMap(faultsOf), []);
+    await lab.api.tryToCreate(JSON.stringify({ items: objects.filter(({ apiVersion }) => apiVersion !== foreign) }));
   }
 });
 
-/** The names of all maps in the values, as Helm writes them. */
-function mapsOf(values: object, at = ''): readonly string[] {
-  const maps = Object.entries(values).filter(
-    ([, value]) => typeof value === 'object' && !Array.isArray(value) && value,
+test('two releases with long names have different names for all objects', async () => {
+  const [one, other] = await Promise.all(['a', 'b'].map((last) => rendered(largeValues, 'r'.repeat(52) + last)));
+  const named = (objects: readonly Resource[] = []) => objects.map(({ kind, metadata: { name } }) => `${kind} ${name}`);
+  const both = new Set(named(one)).intersection(new Set(named(other)));
+  assert.deepEqual(
+    [...both].filter((name) => !/^(IPAddressPool|L2Advertisement) /.test(name)),
+    [],
   );
-  return maps.flatMap(([key, value]) => [`${at}${key}`, ...mapsOf(value as object, `${at}${key}.`)]);
-}
-
-/** Helm's error for a null in place of a map, which people write to have no entries. Undefined if Helm renders the chart. */
-function refusalOfNull(map: string): Promise<string | undefined> {
-  const args = ['template', 'trial', chart, '--namespace', namespace, '--set', `${map}=null`];
-  return lab.helm(args).then(
-    () => undefined,
-    (error: Error) => error.message,
-  );
-}
-
-promise('the value commonAnnotations may be null', async () => {
-  assert.equal(await refusalOfNull('commonAnnotations'), undefined);
 });
 
-promise('a map in the values that is null counts as empty, or is refused by an error that names it', async () => {
-  const values = parseAllDocuments(readFileSync(join(chart, 'values.yaml'), 'utf8'))[0]?.toJS() as object;
-  for (const map of mapsOf(values).filter((name) => name !== 'commonAnnotations')) {
-    const refusal = await refusalOfNull(map);
-    const isSaid =
-      refusal === undefined ||
-      new RegExp(`the value ${map} is missing|at '/${map.replaceAll('.', '/')}'`).test(refusal);
-    assert.ok(isSaid, `${map}: ${refusal}`);
+/** The values of large.yaml with one of them replaced. `undefined` leaves it out, so that the default applies. */
+function valuesWith(path: string, replacement: unknown): object {
+  const values = parse(readFileSync(largeValues, 'utf8')) as object;
+  const keys = path.split('.');
+  const last = keys.pop() ?? '';
+  let place = values as Record<string, unknown>;
+  for (const key of keys) {
+    place[key] ??= {};
+    place = place[key] as Record<string, unknown>;
   }
+  place[last] = replacement;
+  return values;
+}
+
+/** Renders the chart with one value replaced, and returns the objects, or Helm's error. */
+async function renderedWith(path: string, replacement: unknown): Promise<readonly Resource[] | string> {
+  const file = join(lab.stateDir, 'odd-values.json');
+  await writeFile(file, JSON.stringify(valuesWith(path, replacement)));
+  return rendered(file).catch((error: Error) => error.message);
+}
+
+/** The value that is empty. Helm adds the default keys to a map, so each of these is null. */
+function emptied({ type, byDefault }: ValueRow): unknown {
+  if (type !== 'map') return type === 'list' ? [] : '';
+  const keys = Object.keys(byDefault as object);
+  return keys.length === 0 ? undefined : Object.fromEntries(keys.map((key) => [key, null]));
+}
+
+test('null in place of a value means that it is empty, or is refused by an error that names the value', async () => {
+  const required = new Set(requiredValues());
+  const values = valueRows().filter(({ path, byDefault }) => byDefault !== undefined && !path.includes('[]'));
+  assert.ok(values.length > 50);
+  for (const row of values) {
+    const { path } = row;
+    const result = await renderedWith(path, null);
+    if (required.has(path)) assert.match(String(result), new RegExp(`: the value ${path} is missing: `));
+    else assert.deepEqual(result, await renderedWith(path, emptied(row)), path);
+  }
+});
+
+test('a value of another type is refused by an error that names it', async () => {
+  for (const { path, type, byDefault } of valueRows()) {
+    if (byDefault === undefined) continue;
+    const result = await renderedWith(path, type === 'list' ? { a: 'b' } : [1]);
+    assert.match(String(result), new RegExp(`at '/${path.replaceAll('.', '/')}'`), path);
+  }
+});
+
+test('a number is passed to the programs digit by digit', async () => {
+  const large = await renderedWith('speaker.nftables.synLimit', 1_000_000);
+  assert.match(JSON.stringify(large), /"--syn-limit=1000000"/);
+});
+
+test("the chart's own labels have precedence over labels in the values, and no label is there twice", async () => {
+  for (const value of ['commonLabels', 'speaker.podLabels', 'controller.podLabels', 'metrics.podMonitor.labels']) {
+    const objects = await renderedWith(value, { 'app.kubernetes.io/instance': 'other', 'example.com/a': 'b' });
+    assert.ok(typeof objects !== 'string', `${value}: ${objects}`);
+    assert.doesNotMatch(JSON.stringify(objects), /"other"/, value);
+    assert.match(JSON.stringify(objects), /"example\.com\/a":"b"/, value);
+  }
+});
+
+test('the commands of the notes can be pasted into a shell', async () => {
+  const args = ['install', 'trial', chart, '--namespace', namespace, '--dry-run=client'];
+  const [, notes = ''] = (await lab.helm(args)).split('\nNOTES:\n');
+  const [script = ''] = notes.match(/^ *kubectl apply .*?YAML\n.*?^ *YAML$/ms) ?? [];
+  const pasted = await promisify(execFile)('bash', ['-c', `kubectl() { cat; }\n${script}\necho '# end'`]);
+  assert.match(pasted.stdout, /\n# end\n$/, 'the here-document ends');
+  const [pool, advertisement] = parseAllDocuments(pasted.stdout.replace('FIRST-LAST', '192.0.2.1-192.0.2.9'));
+  await lab.api.tryToCreate(JSON.stringify({ items: [pool?.toJS(), advertisement?.toJS()] }));
 });
 
 /** The fields of a Pod template that docs/security.md describes. */

@@ -153,24 +153,4 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'a node that runs no speaker counts as a node that could serve, and no address is announced',
     shows: /the nodes that may announce the address/,
   },
-  'a release may have the longest name that Helm allows': {
-    file: 'cluster/chart.test.ts',
-    fault: 'with more than 44 characters the name of the Service for the metrics has more than 63, and is refused',
-    shows: /Service r+-controller-metrics: 72 characters, 63 at most/,
-  },
-  'a release may have a name that YAML reads as a number, a boolean or null': {
-    file: 'cluster/chart.test.ts',
-    fault: 'the labels contain the name of the release without quotes, and a number is no label',
-    shows: /label app\.kubernetes\.io\/instance is not a string: 12345/,
-  },
-  'the value commonAnnotations may be null': {
-    file: 'cluster/chart.test.ts',
-    fault: 'a template merges them without a check, and Helm ends with an error about the template',
-    shows: /berth\.metadata.*wrong type|error calling merge|executing "berth\.metadata"/,
-  },
-  'a map in the values that is null counts as empty, or is refused by an error that names it': {
-    file: 'cluster/chart.test.ts',
-    fault: 'a template reads fields of a missing map, and Helm ends with an error about the template',
-    shows: /nil pointer evaluating interface/,
-  },
 };

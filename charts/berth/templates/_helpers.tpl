@@ -1,8 +1,15 @@
-{{/* Values of an older chart lack new keys. This check fails with a clear message; a template would fail with a nil pointer. */}}
+{{/*
+Fails with a clear message if a value is missing that a template cannot do without: values of an older chart lack new keys, and a null removes
+a default. A template would fail with a nil pointer, or render an object that means something else. The file is generated.
+*/}}
 {{- define "berth.checkValues" -}}
-{{- range $name := list "crds" "hooks" "metrics" "networkPolicy" }}
-{{- if not (kindIs "map" (get $.Values $name)) }}
-{{- fail (printf "the value %s is missing: values of an older version need `helm upgrade --reset-then-reuse-values`" $name) }}
+{{- range $path := .Files.Lines "files/required-values.txt" }}
+{{- $value := $.Values }}
+{{- range $name := splitList "." $path }}
+{{- $value = index $value $name }}
+{{- end }}
+{{- if kindIs "invalid" $value }}
+{{- fail (printf "the value %s is missing: do not set it to null. Values of an older version need `helm upgrade --reset-then-reuse-values`" $path) }}
 {{- end }}
 {{- end }}
 {{- if hasKey .Values.speaker "nodeLayer" }}
@@ -10,40 +17,46 @@
 {{- end }}
 {{- end }}
 
-{{/* Labels of every object. */}}
-{{- define "berth.labels" -}}
+{{/* The labels that the chart gives to every object. */}}
+{{- define "berth.ownLabels" -}}
 app.kubernetes.io/name: berth
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | replace "+" "_" | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
+
+{{/*
+A map with more entries, as YAML: (list FIRST SECOND ...). Of one key the first map decides. A map may be null.
+*/}}
+{{- define "berth.merged" -}}
+{{- $all := dict }}
+{{- range . }}
+{{- $all = merge $all (. | default dict) }}
+{{- end }}
+{{- with $all }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{/* An object's metadata: (dict "root" $ "name" NAME); "cluster" true for an object without a namespace; more "labels", "annotations". */}}
 {{- define "berth.metadata" -}}
 metadata:
-  name: {{ .name }}
+  name: {{ .name | quote }}
   {{- if not .cluster }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .root.Release.Namespace | quote }}
   {{- end }}
   labels:
-    {{- include "berth.labels" .root | nindent 4 }}
-    {{- with .labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  {{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+    {{- $own := include "berth.ownLabels" .root | fromYaml }}
+    {{- include "berth.merged" (list $own .labels .root.Values.commonLabels) | nindent 4 }}
+  {{- with include "berth.merged" (list .annotations .root.Values.commonAnnotations) }}
   annotations:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
 {{- end }}
 
 {{/* Labels that select the Pods of one role: (dict "root" $ "role" "speaker"). */}}
 {{- define "berth.selector" -}}
 app.kubernetes.io/name: berth
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .role }}
 {{- end }}
 
@@ -51,15 +64,31 @@ app.kubernetes.io/component: {{ .role }}
 {{- define "berth.podMetadata" -}}
 metadata:
   labels:
-    {{- with .values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- include "berth.labels" .root | nindent 4 }}
-    app.kubernetes.io/component: {{ .role }}
-  {{- with merge (dict) (.values.podAnnotations | default dict) .root.Values.commonAnnotations }}
+    {{- $own := include "berth.ownLabels" .root | fromYaml }}
+    {{- $role := dict "app.kubernetes.io/component" .role }}
+    {{- include "berth.merged" (list $own $role .values.podLabels .root.Values.commonLabels) | nindent 4 }}
+  {{- with include "berth.merged" (list .values.podAnnotations .root.Values.commonAnnotations) }}
   annotations:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{/*
+The name of the headless Service for the metrics of a role: (dict "root" $ "role" "speaker"). A Service's name is a DNS label: at most 63
+characters, without dots, beginning with a letter (RFC 1035). Release names are longer, and may have dots and begin with a digit.
+*/}}
+{{- define "berth.metricsServiceName" -}}
+{{- $suffix := printf "-%s-metrics" .role }}
+{{- $name := .root.Release.Name }}
+{{- $label := $name | replace "." "-" }}
+{{- if not (regexMatch "^[a-z]" $label) }}
+{{- $label = printf "berth-%s" $label }}
+{{- end }}
+{{- $room := sub 63 (len $suffix) | int }}
+{{- if gt (len $label) $room }}
+{{- $label = printf "%s-%s" ($label | trunc (sub $room 9 | int) | trimSuffix "-") ($name | sha256sum | trunc 8) }}
+{{- end }}
+{{- $label }}{{ $suffix }}
 {{- end }}
 
 {{/* The pull secrets of a Pod. */}}
