@@ -67,9 +67,9 @@ export interface PoolView extends Identity {
   readonly faults: readonly InvalidRange[];
   /**
    * A message for each CIDR with host bits, such as 192.0.2.40/24. It stands for its whole network, and its author may have meant the
-   * addresses from 192.0.2.40 on. Each message begins with the field.
+   * addresses from 192.0.2.40 on. Each message begins with the field. Absent if there is none.
    */
-  readonly hostBits: readonly string[];
+  readonly hostBits?: readonly string[];
   /** May a Service without a request get an address of this pool? */
   readonly autoAssign: boolean;
   /** Never assign IPv4 addresses that end in .0 or .255. */
@@ -92,13 +92,14 @@ export interface PoolView extends Identity {
 export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
   const addresses = parseField('spec.addresses', spec.addresses);
   const exclude = parseField('spec.exclude', spec.exclude ?? []);
+  const hostBits = [...addresses.hostBits, ...exclude.hostBits];
   return {
     ...identityOf(metadata),
     created: metadata.creationTimestamp ?? '',
     generation: metadata.generation ?? 0,
     ranges: exclude.faults.length === 0 ? subtract(addresses.ranges, exclude.ranges) : [],
     faults: [...addresses.faults, ...exclude.faults],
-    hostBits: [...addresses.hostBits, ...exclude.hostBits],
+    ...(hostBits.length > 0 && { hostBits }),
     autoAssign: spec.autoAssign ?? true,
     avoidBuggyIPs: spec.avoidBuggyIPs ?? false,
     allocation: spec.serviceAllocation && {
@@ -117,7 +118,7 @@ export function parsePool({ metadata, spec, status = {} }: RawPool): PoolView {
   };
 }
 
-function parseField(field: string, texts: readonly string[]): Pick<PoolView, 'ranges' | 'faults' | 'hostBits'> {
+function parseField(field: string, texts: readonly string[]): Required<Pick<PoolView, 'ranges' | 'faults' | 'hostBits'>> {
   const parsed = texts.map(parseRange);
   const faults = parsed.filter((range): range is InvalidRange => !isRange(range));
   return {

@@ -1,4 +1,4 @@
-/** Writes the status of pools: the counts of addresses, and the conditions `Ready` and `Overlap`. */
+/** Writes the status of pools: the counts of addresses, and the conditions `Ready`, `Overlap` and `HostBits`. */
 import type { PoolView, RawPool } from '../api/pool.ts';
 import { formatTime } from '../api/time.ts';
 import type { Settled } from '../ipam/allocate.ts';

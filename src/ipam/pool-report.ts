@@ -102,8 +102,9 @@ function findingsOf(pool: EffectivePool): readonly Finding[] {
   return [readiness(pool), overlap(pool), hostBits(pool)].map(withFittingMessage);
 }
 
-function hostBits({ hostBits: found }: PoolView): Finding {
-  if (found.length > 0) return { type: 'HostBits', status: 'True', reason: 'HostBits', message: found.join('; ') };
+function hostBits({ hostBits: found = [] }: PoolView): Finding {
+  if (found.length > 0)
+    return { type: 'HostBits', status: 'True', reason: 'HostBits', message: found.slice(0, 5).join('; ') };
   const message = 'every CIDR begins with the first address of its network';
   return { type: 'HostBits', status: 'False', reason: 'NoHostBits', message };
 }

@@ -1,5 +1,7 @@
 /** Bad input gets an error that says what is wrong, and has no other effect. */
 import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, before, test } from 'node:test';
 import { eventually } from '../lab/poll.ts';
 import * as berth from './berth.ts';
@@ -47,6 +49,24 @@ test('a range that ends before it starts is reported on its pool, and other pool
     async () => (await berth.eventsOf(lab, 'IPAddressPool', 'a-reversed')) || undefined,
   );
   assert.match(events, /InvalidRange: spec\.addresses: .* ends before it starts/);
+});
+
+test('a CIDR with host bits is accepted with a warning, and the pool and an Event say what it stands for', async () => {
+  const file = join(lab.stateDir, 'wide.yaml');
+  const kubectl = [join(lab.programs, 'kubectl'), '--kubeconfig', lab.kubeconfig];
+  const apply = async (addresses: string) => {
+    await writeFile(file, berth.poolManifest('wide', addresses));
+    return lab.client.exec([...kubectl, 'apply', '--filename', file]);
+  };
+  const { code, stderr } = await apply(`${first}/28`);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, new RegExp(`^Warning: .*${first}/28 stands for the whole network [0-9.]+/28`, 'm'));
+  const { message } = await berth.poolSays(lab, 'wide', 'HostBits True');
+  assert.match(message, new RegExp(`spec\\.addresses: ${first}/28 stands for the whole network [0-9.]+/28$`));
+  await eventually('an Event', async () => /HostBits/.test(await berth.eventsOf(lab, 'IPAddressPool', 'wide')));
+  assert.equal((await apply(pool)).stderr, '');
+  await berth.poolSays(lab, 'wide', 'HostBits False');
+  await rm(file);
 });
 
 test('excluded addresses are never given out, even if a Service requests one', async () => {

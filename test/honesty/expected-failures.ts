@@ -17,12 +17,6 @@ export interface ExpectedFailure {
 
 /** Faults by the name of the test that shows them. */
 export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
-  // Allocation
-  'a pool reports that an entry with host bits stands for its whole network': {
-    file: 'unit/api/spelling.test.ts',
-    fault: '192.168.1.240/24 silently becomes .0 to .255',
-    shows: /every entry is valid/,
-  },
   // Who holds an address
   'a node whose port is blocked while the cluster starts holds no VIP that another node holds': {
     file: 'sim/wire.test.ts',

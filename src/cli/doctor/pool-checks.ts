@@ -11,6 +11,7 @@ import { type Check, type Found, few, orOk, unknown } from './finding.ts';
 /** The checks, in the order in which their findings are printed. */
 export const poolChecks: readonly Check<Facts>[] = [
   { id: 'PoolNotReady', judge: poolNotReady },
+  { id: 'PoolHostBits', judge: poolHostBits },
   { id: 'PoolOverlapsNodes', judge: poolOverlapsNodes },
   { id: 'PoolOverlapsPods', judge: poolOverlapsPods },
   { id: 'PoolOverlapsServices', judge: poolOverlapsServices },
@@ -33,6 +34,20 @@ function poolNotReady({ pools }: Facts): readonly Found[] {
     ),
   );
   return orOk(found, 'every entry of every pool can be used');
+}
+
+function poolHostBits({ pools }: Facts): readonly Found[] {
+  const found = pools.flatMap(({ name, hostBits = [] }) =>
+    hostBits.map(
+      (what): Found => ({
+        severity: 'warn',
+        where: `pool ${name}`,
+        what,
+        todo: 'write the network without host bits, or the range FIRST-LAST that you mean',
+      }),
+    ),
+  );
+  return orOk(found, 'every CIDR of a pool begins with the first address of its network');
 }
 
 function poolOverlapsNodes({ pools, nodes }: Facts): readonly Found[] {

@@ -7,7 +7,6 @@ import { parseService, type RawService, type ServiceView } from '../../../src/ap
 import { VipPathReader } from '../../../src/dataplane/plan/vip-paths.ts';
 import { settle } from '../../../src/ipam/allocate.ts';
 import { poolReports } from '../../../src/ipam/pool-report.ts';
-import { promise } from '../../honesty/promise.ts';
 import { entry, pool } from '../fixtures.ts';
 import { decisionOf, outcomes, plan, snapshotOf } from '../ipam/plans.ts';
 
@@ -66,7 +65,7 @@ test('an annotation that is neither yes nor no is named, and the usual spellings
   assert.match(message('please'), /annotation berth\.dev\/take-over is "please", which means neither yes nor no/);
 });
 
-promise('a pool reports that an entry with host bits stands for its whole network', () => {
+test('a pool reports that an entry with host bits stands for its whole network', () => {
   const typed = parsePool({
     metadata: { name: 'p', uid: 'uid-p', resourceVersion: '1' },
     spec: { addresses: ['192.168.1.240/24'] },

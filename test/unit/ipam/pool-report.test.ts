@@ -128,7 +128,20 @@ test('the report names the faults of the pool', () => {
       spec,
     });
   const none = ['Overlap', 'False', 'NoOverlap', 'no older pool contains addresses of this one'];
-  assert.deepEqual(findings(p), [['Ready', 'True', 'Ready', 'every entry is valid'], none]);
+  const exact = ['HostBits', 'False', 'NoHostBits', 'every CIDR begins with the first address of its network'];
+  assert.deepEqual(findings(p), [['Ready', 'True', 'Ready', 'every entry is valid'], none, exact]);
+  const wide = parsed({
+    addresses: ['192.0.2.40/24', '2001:db8::1/120', '198.51.100.0/24', '203.0.113.7/32', '203.0.113.9'],
+    exclude: ['192.0.2.1/25'],
+  });
+  assert.deepEqual(findings(wide)?.[2], [
+    'HostBits',
+    'True',
+    'HostBits',
+    'spec.addresses: 192.0.2.40/24 stands for the whole network 192.0.2.0/24; ' +
+      'spec.addresses: 2001:db8::1/120 stands for the whole network 2001:db8::/120; ' +
+      'spec.exclude: 192.0.2.1/25 stands for the whole network 192.0.2.0/25',
+  ]);
   const bad = parsed({ addresses: ['192.0.2.9-192.0.2.1', 'x', '192.0.2.1'] });
   assert.deepEqual(findings(bad)?.[0]?.slice(0, 3), ['Ready', 'False', 'InvalidRange']);
   assert.match(
