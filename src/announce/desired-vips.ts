@@ -12,6 +12,7 @@ import type { Vip } from '../election/view.ts';
 import type { PeerLink } from '../liveness/messages.ts';
 import { Memo } from '../memo/memo.ts';
 import { chosenOf, isNamedBy, isNamedExactly } from './links.ts';
+import { obeysExclusion } from './node-eligibility.ts';
 
 /** Stands for all places that are not nodes: an endpoint there serves too. */
 export const elsewhere = '';
@@ -139,10 +140,9 @@ interface Cover {
 function coverOf(pool: string, snapshot: DesiredVipSnapshot, linksOf: LinksOf): Cover {
   const { nodes, speakers } = snapshot;
   const advertisements = snapshot.advertisements.filter((advertisement) => coversPool(advertisement, pool));
-  // kubeadm labels every control plane node: if all nodes carry the label, it is ignored, or no node could announce.
-  const obeyExclusion = nodes.some(({ excluded }) => !excluded);
+  const isObeyed = obeysExclusion(nodes, advertisements, (name) => speakers.has(name));
   const able = nodes
-    .filter(({ name, excluded }) => speakers.has(name) && !(excluded && obeyExclusion))
+    .filter(({ name, excluded }) => speakers.has(name) && !(excluded && isObeyed))
     .filter(({ labels }) => advertisements.some((advertisement) => coversNode(advertisement, labels)));
   const eligible = new Set(able.map(({ name }) => name));
   const labelsOf = new Map(nodes.map(({ name, labels }) => [name, labels]));

@@ -56,8 +56,8 @@ interface EligibilityContext {
   /** The advertisements of its pool. */
   readonly advertisements: readonly AdvertisementView[];
   readonly holder: string | undefined;
-  /** Do all nodes carry the label that excludes them? Then it is ignored. */
-  readonly allExcluded: boolean;
+  /** See {@link obeysExclusion}. */
+  readonly obeysExclusion: boolean;
   readonly hasSpeaker: (node: string) => boolean;
   /** The nodes with an endpoint, if only those may hold the VIP; undefined: any node may. */
   readonly endpointNodes: ReadonlySet<string> | undefined;
@@ -74,13 +74,29 @@ export interface NodeEligibility {
   readonly detail: string;
 }
 
+/**
+ * Does the label `node.kubernetes.io/exclude-from-external-load-balancers` exclude nodes? It does if another node could serve instead: a
+ * node without the label that runs a speaker and is selected by an advertisement of the pool. Otherwise the label is ignored, because no
+ * node could announce: kubeadm labels every control plane node.
+ */
+export function obeysExclusion(
+  nodes: readonly NodeView[],
+  advertisements: readonly AdvertisementView[],
+  hasSpeaker: (node: string) => boolean,
+): boolean {
+  return nodes.some(
+    ({ name, labels, excluded }) =>
+      !excluded && hasSpeaker(name) && advertisements.some((advertisement) => coversNode(advertisement, labels)),
+  );
+}
+
 /** The reason for one node. */
 export function eligibilityOf(node: NodeView, context: EligibilityContext): NodeEligibility {
   const { name, labels, excluded, draining } = node;
-  const { advertisements, holder, allExcluded, hasSpeaker, endpointNodes, isAlive } = context;
+  const { advertisements, holder, hasSpeaker, endpointNodes, isAlive } = context;
   const result = (reason: IneligibleReason, detail = ''): NodeEligibility => ({ node: name, reason, detail });
   if (!hasSpeaker(name)) return result('NoSpeaker');
-  if (excluded && !allExcluded) return result('Excluded');
+  if (excluded && context.obeysExclusion) return result('Excluded');
   const here = advertisements.filter((advertisement) => coversNode(advertisement, labels));
   if (here.length === 0) return result('NotSelected');
   if (endpointNodes !== undefined && !endpointNodes.has(name)) return result('NoLocalEndpoint');

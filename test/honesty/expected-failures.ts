@@ -137,14 +137,4 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'the advice is to take over addresses of nodes (servicelb of K3s), which always ends in AddressNotInPool',
     shows: /after the advice: AddressNotInPool: 192\.0\.2\.101 is not in any IPAddressPool/,
   },
-  'excluded nodes are candidates in the tool if no other node could serve': {
-    file: 'unit/cli/remedies.test.ts',
-    fault: 'a node that runs no speaker counts as a node that could serve',
-    shows: /'n1 Excluded'/,
-  },
-  'excluded nodes are candidates if no other node could serve': {
-    file: 'unit/cli/remedies.test.ts',
-    fault: 'a node that runs no speaker counts as a node that could serve, and no address is announced',
-    shows: /the nodes that may announce the address/,
-  },
 };

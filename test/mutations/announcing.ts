@@ -62,8 +62,8 @@ export const announcing: readonly Mutation[] = [
   {
     id: 'exclusion-counts-where-all-are-excluded',
     file: 'announce/desired-vips.ts',
-    old: 'const obeyExclusion = nodes.some(({ excluded }) => !excluded);',
-    new: 'const obeyExclusion = true;',
+    old: 'const isObeyed = obeysExclusion(nodes, advertisements, (name) => speakers.has(name));',
+    new: 'const isObeyed = true;',
     consequence: 'A cluster that consists only of control plane nodes announces nothing.',
     tests: ['unit/announce/placements.test.ts'],
   },

@@ -1,4 +1,5 @@
 /** Checks of Berth's own Pods, and of the cluster's policies for them. */
+import { obeysExclusion } from '../../announce/node-eligibility.ts';
 import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 
@@ -119,15 +120,16 @@ function admissionPolicyMissing({ boundPolicies }: Facts): readonly Found[] {
   return [{ severity: 'warn', what, todo: 'helm upgrade creates it again' }];
 }
 
-function nodesExcluded({ nodes }: Facts): readonly Found[] {
+function nodesExcluded({ nodes, pods, advertisements }: Facts): readonly Found[] {
   const excluded = nodes.filter((node) => node.excluded).map(({ name }) => name);
+  const speakers = new Set(pods.filter(({ role }) => role === 'speaker').map(({ node }) => node));
   const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
   if (excluded.length === 0) return ok('no node is excluded from load balancing');
-  if (excluded.length === nodes.length) {
+  if (!obeysExclusion(nodes, advertisements, (name) => speakers.has(name))) {
     return [
       {
         severity: 'info',
-        what: `every node has the label ${label}, so Berth ignores it`,
+        what: `Berth ignores the label ${label}, because no node without it could announce an address`,
         todo: `kubectl label nodes --all ${label}-`,
       },
     ];

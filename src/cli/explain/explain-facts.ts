@@ -9,7 +9,7 @@ import { type ServiceState, serviceStates } from '../cluster/service-state.ts';
 import { faultsOf } from '../cluster/speakers.ts';
 import type { VipState } from '../cluster/vip-state.ts';
 import type { ExplainedPath, ExplainedVip, ExplainFacts, Problem } from './explained.ts';
-import { advertisementsOf, nodeEligibilities } from './node-eligibility.ts';
+import { advertisementsOf, mayAnnounce, nodeEligibilities } from './node-eligibility.ts';
 import { problem, problemsOf } from './problems.ts';
 import { unheardSpeakers, unheardText } from './unheard-speakers.ts';
 
@@ -83,11 +83,11 @@ function readyPerNode({ endpointSlices }: Cluster, { key }: ServiceView, family:
 
 function notesOf({ cluster, answers }: Evaluation, vips: readonly ExplainedVip[]): readonly string[] {
   const notes = [...faultsOf(answers)];
-  if (vips.length > 0 && cluster.nodes.length > 0 && cluster.nodes.every(({ excluded }) => excluded)) {
+  const labelled = new Set(cluster.nodes.filter(({ excluded }) => excluded).map(({ name }) => name));
+  const used = vips.flatMap(({ nodes }) => nodes.filter((one) => labelled.has(one.node) && mayAnnounce(one)));
+  if (used.length > 0) {
     const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
-    notes.push(
-      `all nodes carry the label ${label}: Berth ignores it, because otherwise no node could announce any address`,
-    );
+    notes.push(`Berth ignores the label ${label}, because no node without it could announce the address`);
   }
   return notes;
 }

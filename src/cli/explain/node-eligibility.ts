@@ -1,6 +1,11 @@
 /** The verdict on each node for a VIP, from the evaluation of the cluster: see announce/node-eligibility.ts. */
 import type { Ip } from '../../addr/ip.ts';
-import { eligibilityOf, type NodeEligibility, type ReportedLink } from '../../announce/node-eligibility.ts';
+import {
+  eligibilityOf,
+  type NodeEligibility,
+  obeysExclusion,
+  type ReportedLink,
+} from '../../announce/node-eligibility.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import type { Evaluation } from '../cluster/evaluation.ts';
 
@@ -18,25 +23,36 @@ export function advertisementsOf({ cluster }: Evaluation, pool: string): readonl
   return cluster.advertisements.filter((advertisement) => coversPool(advertisement, pool));
 }
 
+/** May the node announce the address, by everything that is known about it? */
+export function mayAnnounce({ reason }: NodeEligibility): boolean {
+  return reason === 'Holder' || reason === 'Candidate';
+}
+
+/** Tells whether a node runs a speaker. */
+function speakerPresence({ cluster }: Pick<Evaluation, 'cluster'>): (node: string) => boolean {
+  const { speakers, settings } = cluster.installation;
+  const nodes = new Set([...speakers.map(({ node }) => node), ...settings.assumeAlive]);
+  return (node) => nodes.has(node);
+}
+
 /** Judges every node. The holder comes first, then the nodes that can take the address over. */
 export function nodeEligibilities(
   evaluation: Evaluation,
   { address, pool, holder, localService }: Placed,
 ): readonly NodeEligibility[] {
   const { cluster, answers, endpoints, dead } = evaluation;
-  const { nodes, installation } = cluster;
-  const withPod = new Set([...installation.speakers.map(({ node }) => node), ...installation.settings.assumeAlive]);
+  const { nodes } = cluster;
   const links = new Map<string, readonly ReportedLink[]>();
   for (const { node, status } of answers) if (status) links.set(node, status.links);
   const advertisements = advertisementsOf(evaluation, pool);
-  const allExcluded = nodes.every(({ excluded }) => excluded);
+  const hasSpeaker = speakerPresence(evaluation);
   const eligibilities = nodes.map((node) =>
     eligibilityOf(node, {
       address,
       advertisements,
       holder,
-      allExcluded,
-      hasSpeaker: (name) => withPod.has(name),
+      obeysExclusion: obeysExclusion(nodes, advertisements, hasSpeaker),
+      hasSpeaker,
       endpointNodes: localService === undefined ? undefined : (endpoints.get(localService) ?? new Set()),
       isAlive: (name) => !dead.has(name),
       linksOf: (name) => links.get(name),

@@ -1,7 +1,7 @@
 /** The tool's advice solves the problem, and its verdicts on nodes are true for those that could serve. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { desiredVipsOf } from '../../../src/announce/desired-vips.ts';
+import { type DesiredVipSnapshot, desiredVipsOf } from '../../../src/announce/desired-vips.ts';
 import type { Facts } from '../../../src/cli/doctor/facts.ts';
 import { objectChecks } from '../../../src/cli/doctor/object-checks.ts';
 import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
@@ -43,7 +43,7 @@ const all = [...excluded, node('n3')];
 const web = service('web', showing('192.0.2.10'));
 const ledger = [entry('192.0.2.10', web)];
 
-promise('excluded nodes are candidates in the tool if no other node could serve', () => {
+test('excluded nodes are candidates in the tool if no other node could serve', () => {
   const { installation } = evaluated().cluster;
   const speakers = installation.speakers.filter(({ node: name }) => name !== 'n3');
   const at = evaluated({ pools, ledger, services: [web], nodes: all, installation: { ...installation, speakers } });
@@ -51,21 +51,22 @@ promise('excluded nodes are candidates in the tool if no other node could serve'
   assert.deepEqual(reasons?.sort(), ['n1 Candidate', 'n2 Candidate', 'n3 NoSpeaker']);
 });
 
-promise('excluded nodes are candidates if no other node could serve', () => {
-  const { vips } = desiredVipsOf(
-    {
-      ledger,
-      service: () => web,
-      endpointNodes: new Map(),
-      advertisements: [advertisement()],
-      nodes: all,
-      speakers: new Set(['n1', 'n2']),
-    },
-    () => undefined,
-  );
-  assert.deepEqual(
-    vips.map(({ eligible }) => [...eligible]),
-    [['n1', 'n2']],
-    'the nodes that may announce the address',
-  );
+/** The nodes that may announce the address. */
+function eligibleNodes(facts: Partial<DesiredVipSnapshot>): readonly string[] {
+  const objects = { ledger, service: () => web, advertisements: [advertisement()], nodes: all };
+  const snapshot = { ...objects, endpointNodes: new Map(), speakers: new Set(['n1', 'n2', 'n3']), ...facts };
+  return desiredVipsOf(snapshot, () => undefined).vips.flatMap(({ eligible }) => [...eligible]);
+}
+
+test('excluded nodes are candidates if no other node could serve', () => {
+  assert.deepEqual(eligibleNodes({ speakers: new Set(['n1', 'n2']) }), ['n1', 'n2'], 'the third node runs no speaker');
+  const edge = [{ matchLabels: { edge: 'true' } }];
+  const labelled = [...excluded.map((one) => ({ ...one, labels: { edge: 'true' } })), node('n3')];
+  const selecting = [advertisement({ nodeSelectors: edge })];
+  const chosen = eligibleNodes({ nodes: labelled, advertisements: selecting });
+  assert.deepEqual(chosen, ['n1', 'n2'], 'no advertisement selects the third node');
+  const elsewhere = [...selecting, advertisement({ name: 'other', pools: ['q'] })];
+  const both = eligibleNodes({ nodes: labelled, advertisements: elsewhere });
+  assert.deepEqual(both, ['n1', 'n2'], 'the third node is selected for another pool only');
+  assert.deepEqual(eligibleNodes({}), ['n3'], 'the third node could serve');
 });

@@ -127,6 +127,24 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       expected: ['info NodesExcluded'],
     },
     {
+      desc: 'a node without the label of exclusion, which runs no speaker',
+      facts: { nodes: [node('n1', { excluded: true }), node('n2')] },
+      expected: ['warn SpeakerMissing node n2', 'info NodesExcluded'],
+    },
+    {
+      desc: 'an excluded node beside another one',
+      facts: {
+        nodes: [node('n1', { excluded: true }), node('n2')],
+        pods: [...well.pods, pod('s2', { node: 'n2' })],
+      },
+      expected: ['info NodesExcluded nodes n1'],
+    },
+    {
+      desc: 'a CIDR with host bits',
+      facts: { pools: [pool('p', ['192.0.2.200/28'])] },
+      expected: ['warn PoolHostBits pool p'],
+    },
+    {
       desc: 'no advertisement',
       facts: { advertisements: [], ledger: [] },
       expected: ['error AdvertisementSelectsNothing', 'warn PoolNotAdvertised pool p', 'unknown SpreadPathBlocked'],
