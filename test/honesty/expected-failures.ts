@@ -131,10 +131,4 @@ export const expectedFailures: Readonly<Record<string, ExpectedFailure>> = {
     fault: 'with net.ipv6.bindv6only=1 no heartbeat over IPv4 is received',
     shows: /-\s+'by IPv4',\s+'by IPv6'/,
   },
-  // The chart and the command line
-  'the advice for the remains of a load balancer with node addresses leads to an address': {
-    file: 'unit/cli/remedies.test.ts',
-    fault: 'the advice is to take over addresses of nodes (servicelb of K3s), which always ends in AddressNotInPool',
-    shows: /after the advice: AddressNotInPool: 192\.0\.2\.101 is not in any IPAddressPool/,
-  },
 };

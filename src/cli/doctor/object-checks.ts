@@ -3,7 +3,8 @@ import { isNamedBy } from '../../announce/links.ts';
 import { type AdvertisementView, coversPool } from '../../api/advertisement.ts';
 import { selects } from '../../api/meta.ts';
 import type { NodeView } from '../../api/node.ts';
-import { hasOurClass, isForeign, writersOf } from '../../ipam/ownership.ts';
+import type { ServiceView } from '../../api/service.ts';
+import { hasOurClass, isForeign, type Ownership, shownBy, writersOf } from '../../ipam/ownership.ts';
 import { answeringSpeakers, type Facts } from './facts.ts';
 import { type Check, type Found, few, orOk } from './finding.ts';
 
@@ -124,21 +125,45 @@ function classNotServed({ services, ownership }: Facts): readonly Found[] {
   return orOk(found, 'no Service of a class that Berth does not serve waits for an address');
 }
 
-function statusOfOthers({ services, ownership, ledger }: Facts): readonly Found[] {
+/** Clears the addresses of a Service, so that Berth gives it others. */
+const clearStatus = `kubectl -n NAMESPACE patch service NAME --subresource status --type merge --patch '{"status":{"loadBalancer":null}}'`;
+
+function statusOfOthers({ services, ownership, ledger, nodes }: Facts): readonly Found[] {
   const bound = new Set(ledger.flatMap((entry) => entry.services.map(({ uid }) => uid)));
   const foreign = services.filter(
     (one) => hasOurClass(one, ownership) && isForeign(one, ownership) && !bound.has(one.uid),
   );
-  const byWriter = grouped(foreign, (one) => writersOf(one, ownership));
-  const found = [...byWriter].map(
-    ([writer, some]): Found => ({
-      severity: 'warn',
-      where: `services ${few(some.map(({ key }) => key))}`,
-      what: `have addresses that ${writer} wrote: Berth does not change them`,
-      todo: 'to take them over with these addresses: kubectl berth migrate metallb, or the annotation berth.dev/take-over: "true"',
-    }),
-  );
+  const ofNodes = new Set(nodes.flatMap(({ addresses }) => addresses));
+  const showsNodes = (one: ServiceView) => shownBy(one).some((ip) => ofNodes.has(ip));
+  const found = [
+    ...leftBy(
+      foreign.filter((one) => !showsNodes(one)),
+      ownership,
+    ).map(
+      ([writer, where]): Found => ({
+        severity: 'warn',
+        where,
+        what: `have addresses that ${writer} wrote: Berth does not change them`,
+        todo: `to keep these addresses, which must be in a pool: kubectl berth migrate metallb, or the annotation berth.dev/take-over: "true"; to give them others, when ${writer} runs no more: ${clearStatus}`,
+      }),
+    ),
+    // The servicelb of K3s writes addresses of nodes.
+    ...leftBy(foreign.filter(showsNodes), ownership).map(
+      ([writer, where]): Found => ({
+        severity: 'warn',
+        where,
+        what: `have addresses of nodes that ${writer} wrote: Berth does not change them, and never gives out addresses of nodes`,
+        todo: `when ${writer} runs no more, clear the status: ${clearStatus}`,
+      }),
+    ),
+  ];
   return orOk(found, "no other program has written addresses to Berth's Services");
+}
+
+/** The writers of foreign addresses, and the Services of each one. */
+function leftBy(foreign: readonly ServiceView[], ownership: Ownership): readonly (readonly [string, string])[] {
+  const byWriter = grouped(foreign, (one) => writersOf(one, ownership));
+  return [...byWriter].map(([writer, some]) => [writer, `services ${few(some.map(({ key }) => key))}`]);
 }
 
 function grouped<T, K>(all: readonly T[], keyOf: (one: T) => K): ReadonlyMap<K, readonly T[]> {

@@ -42,7 +42,8 @@ const remedies: Readonly<Record<string, string>> = {
   PoolExhausted:
     'add addresses to a pool, or delete a Service that needs no address: kubectl berth vips shows which Service has which address',
   QuotaExceeded: 'raise quota.perNamespace of the pool, or delete a Service of the namespace',
-  AddressNotInPool: 'ask for another address, or add this one to a pool: kubectl berth who-has ADDRESS shows its state',
+  AddressNotInPool:
+    'ask for another address, or add this one to a pool: kubectl berth who-has ADDRESS shows its state; if another program wrote it to the status of the Service, see StatusOfOthers of kubectl berth doctor',
   AddressInUse: 'ask for another address: kubectl berth who-has ADDRESS shows which Service has this one',
   AddressReserved: 'wait, ask for another address, or delete its IPAllocation',
   AddressConflict: 'exclude the address from the pool, or find the host that answers for it',
@@ -50,7 +51,8 @@ const remedies: Readonly<Record<string, string>> = {
   ConflictingRequest: 'correct the requests of the Service that the message names',
   SharingConflict: 'undo the change of the Service, or give the Service an address of its own',
   AdoptionConflict: 'decide which Service should have the address, and clear the status of the other one',
-  StatusContested: 'give the Service the class of the program that should serve it, or remove the other program',
+  StatusContested:
+    'give the Service the class of the program that should serve it, or remove the other program; then kubectl berth doctor (StatusOfOthers) says how Berth takes the address over, or gives the Service another one',
   InternalError: "a fault in Berth: report it with the controller's log",
   PartiallyAllocated: 'add addresses of the other family to a pool',
   PoolRemoved: 'put the address back into a pool, or give the Service another one: kubectl berth renumber',

@@ -5,7 +5,6 @@ import { type DesiredVipSnapshot, desiredVipsOf } from '../../../src/announce/de
 import type { Facts } from '../../../src/cli/doctor/facts.ts';
 import { objectChecks } from '../../../src/cli/doctor/object-checks.ts';
 import { explainFacts } from '../../../src/cli/explain/explain-facts.ts';
-import { promise } from '../../honesty/promise.ts';
 import { advertisement, entry, node, ownership, pool, service, writer } from '../fixtures.ts';
 import { decisionOf, ip, plan, showing } from '../ipam/plans.ts';
 import { evaluated } from './evaluations.ts';
@@ -32,7 +31,7 @@ test("the advice for addresses of another program makes them Berth's if they are
   assert.equal(afterAdvice(['192.0.2.12'], 'metallb-controller'), 'Assigned');
 });
 
-promise('the advice for the remains of a load balancer with node addresses leads to an address', () => {
+test('the advice for the remains of a load balancer with node addresses leads to an address', () => {
   const reason = afterAdvice(['192.0.2.101', '192.0.2.102'], 'k3s');
   assert.equal(reason, 'Assigned', `after the advice: ${reason}`);
 });
