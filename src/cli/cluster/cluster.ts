@@ -11,7 +11,7 @@ import { type PoolView, parsePool, type RawPool } from '../../api/pool.ts';
 import { parseService, type RawService, type ServiceView } from '../../api/service.ts';
 import type { Snapshot } from '../../ipam/allocate.ts';
 import { collections } from '../../kube/resources.ts';
-import { type Installation, readInstallation } from './installation.ts';
+import { type Accepted, type Installation, readInstallation } from './installation.ts';
 import { listAll } from './read.ts';
 import type { Session } from './session.ts';
 
@@ -29,15 +29,15 @@ export interface Cluster {
   readonly now: number;
 }
 
-/** Reads the cluster. Throws a Failure that names the resource that could not be read. */
-export async function readCluster(session: Session): Promise<Cluster> {
+/** Reads the cluster. Throws a Failure that names the resource that could not be read, or if Berth is not where it should be. */
+export async function readCluster(session: Session, accepted: Accepted = {}): Promise<Cluster> {
   const reach = await session.reach();
   const read = async <R, V>(path: string, parse: (raw: R) => V | undefined): Promise<readonly V[]> =>
     (await listAll<R>(reach, path)).map(parse).filter((view): view is V & {} => view !== undefined);
   // Read first: if Berth is not installed, the error says so.
   const pools = await read<RawPool, PoolView>(collections.pools, parsePool);
   const [installation, advertisements, namespaces, nodes, services, ledger, endpointSlices] = await Promise.all([
-    readInstallation(session),
+    readInstallation(session, accepted),
     read<RawAdvertisement, AdvertisementView>(collections.advertisements, parseAdvertisement),
     read<RawNamespace, NamespaceView>(collections.namespaces, parseNamespace),
     read<RawNode, NodeView>(collections.nodes, parseNode),
@@ -46,6 +46,9 @@ export async function readCluster(session: Session): Promise<Cluster> {
     read<RawEndpointSlice, EndpointSliceView>(collections.endpointSlices, parseEndpointSlice),
   ]);
   const views = { pools, advertisements, namespaces, nodes, services, ledger, endpointSlices };
+  if (!accepted.any) {
+    for (const other of installation.others) session.terminal.note(`note: Berth is also installed in ${other}\n`);
+  }
   return { installation, ...views, now: Date.now() };
 }
 

@@ -5,9 +5,9 @@ import type { RawPod } from '../../api/node.ts';
 import type { Ownership } from '../../ipam/ownership.ts';
 import type { Lease } from '../../kube/leader.ts';
 import { leasesPath, podsPath, workloadsPath } from '../../kube/resources.ts';
-import { Forbidden } from '../output/failure.ts';
+import { exits, Failure, Forbidden } from '../output/failure.ts';
 import { listAll, readOne } from './read.ts';
-import type { Session } from './session.ts';
+import type { Reach, Session } from './session.ts';
 
 /** A Deployment or DaemonSet as the API server sends it. */
 export interface RawWorkload {
@@ -54,53 +54,127 @@ export interface Installation {
   /** Name of the controller Pod that leads. */
   readonly leader: string | undefined;
   readonly speakers: readonly BerthPod[];
+  /** Other places in the cluster where Berth is installed: a cluster may have only one. */
+  readonly others: readonly string[];
 }
 
 const selector = 'app.kubernetes.io/name=berth';
+const instanceLabel = 'app.kubernetes.io/instance';
+const componentLabel = 'app.kubernetes.io/component';
 const defaultNamespace = 'berth-system';
 const defaultPorts = { health: 7931, liveness: 7932 } as const;
 
-/** Finds the installation and reads it. */
-export async function readInstallation(session: Session): Promise<Installation> {
+/** Which installations a command accepts. */
+export interface Accepted {
+  /** Whether the command also answers if there is no installation, or more than one: it reports this itself. */
+  readonly any?: boolean;
+}
+
+/**
+ * Finds the installation and reads it. Throws a Failure if there is none in the namespace that the user named, if there is none at all, or
+ * if there are several and the user named no namespace: an answer about the wrong one would be wrong.
+ */
+export async function readInstallation(session: Session, { any = false }: Accepted = {}): Promise<Installation> {
   const reach = await session.reach();
-  const daemonSets = await findSpeakers(session);
-  const namespace = session.options.berthNamespace ?? daemonSets[0]?.metadata.namespace ?? defaultNamespace;
-  const [deployments, pods, lease] = await Promise.all([
-    listAll<RawWorkload>(reach, workloadsPath('deployments', namespace), selector),
-    listAll<RawPod>(reach, podsPath(namespace), selector),
+  const { berthNamespace } = session.options;
+  const found = await findInstallations(session);
+  const [chosen, ...rest] =
+    berthNamespace === undefined ? found : found.filter((one) => one.namespace === berthNamespace);
+  if (chosen === undefined && (berthNamespace !== undefined || !any)) throw notFound(reach, { berthNamespace, found });
+  if (rest.length > 0 && berthNamespace === undefined && !any) throw several(found);
+  const namespace = chosen?.namespace ?? defaultNamespace;
+  const own = chosen?.instance === undefined ? selector : `${selector},${instanceLabel}=${chosen.instance}`;
+  const [daemonSets, deployments, pods, lease] = await Promise.all([
+    listAll<RawWorkload>(reach, workloadsPath('daemonsets', namespace), own),
+    listAll<RawWorkload>(reach, workloadsPath('deployments', namespace), own),
+    listAll<RawPod>(reach, podsPath(namespace), own),
     readOne<Lease>(reach, `${leasesPath(namespace)}/berth-controller`),
   ]);
   const podsOf = (role: string) =>
-    pods.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === role).map(podView);
+    pods.filter(({ metadata }) => metadata.labels?.[componentLabel] === role).map(podView);
+  const [speakers, controller] = [daemonSets.find(isSpeakers), deployments[0]];
   const controllers = podsOf('controller');
   const identity = lease?.spec?.holderIdentity;
   return {
     namespace,
-    version: versionOf(daemonSets[0] ?? deployments[0]),
-    settings: settingsOf(argsOf(deployments[0]), argsOf(daemonSets[0])),
+    version: versionOf(speakers ?? controller),
+    settings: settingsOf(argsOf(controller), argsOf(speakers)),
     controllers,
-    replicas: deployments[0]?.spec?.replicas ?? 0,
+    replicas: controller?.spec?.replicas ?? 0,
     leader: controllers.find(({ name }) => identity?.startsWith(name))?.name ?? identity,
     speakers: podsOf('speaker'),
+    others: found.filter((one) => one !== chosen).map(placeOf),
   };
 }
 
-/**
- * Finds the speakers' DaemonSet by its labels. If the user may not list all namespaces, only the default one
- * is searched.
- */
-async function findSpeakers(session: Session): Promise<readonly RawWorkload[]> {
-  const reach = await session.reach();
-  const { berthNamespace } = session.options;
-  if (berthNamespace !== undefined)
-    return listAll<RawWorkload>(reach, workloadsPath('daemonsets', berthNamespace), selector);
-  try {
-    return await listAll<RawWorkload>(reach, workloadsPath('daemonsets'), selector);
-  } catch (error) {
-    if (!(error instanceof Forbidden)) throw error;
-    return listAll<RawWorkload>(reach, workloadsPath('daemonsets', defaultNamespace), selector);
-  }
+/** A place where Berth is installed. */
+interface Place {
+  readonly namespace: string;
+  /** The name of Helm's release; undefined if its objects do not have the label. */
+  readonly instance: string | undefined;
 }
+
+function placeOf({ namespace, instance }: Place): string {
+  return `namespace ${namespace}${instance === undefined ? '' : ` (release ${instance})`}`;
+}
+
+/**
+ * Finds the installations by the labels of their DaemonSets and Deployments. If the user may not list those of all namespaces, only the
+ * named or the default one is searched.
+ */
+async function findInstallations(session: Session): Promise<readonly Place[]> {
+  const reach = await session.reach();
+  const known = session.options.berthNamespace ?? defaultNamespace;
+  const workloads = async (kind: 'deployments' | 'daemonsets') => {
+    try {
+      return await listAll<RawWorkload>(reach, workloadsPath(kind), selector);
+    } catch (error) {
+      if (!(error instanceof Forbidden)) throw error;
+      return listAll<RawWorkload>(reach, workloadsPath(kind, known), selector);
+    }
+  };
+  const [daemonSets, deployments] = await Promise.all([workloads('daemonsets'), workloads('deployments')]);
+  const places = new Map<string, Place>();
+  for (const workload of [...daemonSets.filter(isSpeakers), ...deployments.filter(isController)]) {
+    const { namespace = '', labels = {} } = workload.metadata;
+    const place = { namespace, instance: labels[instanceLabel] };
+    places.set(placeOf(place), places.get(placeOf(place)) ?? place);
+  }
+  return [...places.values()].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+}
+
+interface Search {
+  readonly berthNamespace: string | undefined;
+  readonly found: readonly Place[];
+}
+
+function notFound({ server }: Reach, { berthNamespace, found }: Search): Failure {
+  const where = berthNamespace === undefined ? `the cluster ${server}` : `namespace ${berthNamespace}`;
+  const hint =
+    found.length > 0
+      ? `Berth is in ${found.map(placeOf).join(' and ')}`
+      : 'helm list -A shows where Berth is installed; --berth-namespace names its namespace';
+  return new Failure(
+    exits.unreachable,
+    `there is no Berth in ${where}: no DaemonSet or Deployment has its labels`,
+    hint,
+  );
+}
+
+function several(found: readonly Place[]): Failure {
+  const where = found.map(placeOf).join(' and ');
+  const hint = 'a cluster may have only one: uninstall the others; until then choose one with --berth-namespace';
+  return new Failure(exits.wrong, `Berth is installed more than once: in ${where}`, hint);
+}
+
+/** Has the template of a workload this role? Another program may have the same name label. */
+function hasRole({ spec }: RawWorkload, role: string): boolean {
+  const { metadata, spec: pod } = spec?.template ?? {};
+  return metadata?.labels?.[componentLabel] === role || pod?.containers?.[0]?.args?.[0] === role;
+}
+
+const isSpeakers = (workload: RawWorkload) => hasRole(workload, 'speaker');
+const isController = (workload: RawWorkload) => hasRole(workload, 'controller');
 
 function podView({ metadata, spec, status }: RawPod): BerthPod {
   const isReady = status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;

@@ -89,6 +89,8 @@ export interface OtherAllocators {
 export interface Facts {
   /** Berth's namespace. */
   readonly namespace: string;
+  /** Other places where Berth is installed. */
+  readonly otherInstallations: readonly string[];
   readonly namespaceLabels: ReadResult<Readonly<Record<string, string>>>;
   readonly ownership: Ownership;
   readonly pods: readonly PodState[];

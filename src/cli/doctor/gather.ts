@@ -19,10 +19,19 @@ import { kubeProxyOf, podStateOf, type RawEvent, type RawPodState, warningsOf, w
 /** Reads everything once. Throws a Failure if Berth's own objects cannot be read. */
 export async function gatherFacts(session: Session): Promise<Facts> {
   const reach = await session.reach();
-  const cluster = await readCluster(session);
+  const cluster = await readCluster(session, { any: true });
   const { installation, pools, advertisements, nodes, services, ledger } = cluster;
-  const { namespace, settings } = installation;
-  const own = { namespace, ownership: settings.ownership, pools, advertisements, nodes, services, ledger };
+  const { namespace, settings, others: otherInstallations } = installation;
+  const own = {
+    namespace,
+    otherInstallations,
+    ownership: settings.ownership,
+    pools,
+    advertisements,
+    nodes,
+    services,
+    ledger,
+  };
   const [pods, podAddresses, externalIps, speakers] = await Promise.all([
     readPods(reach, namespace),
     readPodAddresses(reach),

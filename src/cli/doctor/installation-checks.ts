@@ -5,6 +5,7 @@ import { type Check, type Found, few, ok, orOk, unknown } from './finding.ts';
 
 /** The checks, in the order in which their findings are printed. */
 export const installationChecks: readonly Check<Facts>[] = [
+  { id: 'SecondInstallation', judge: secondInstallation },
   { id: 'ControllerNotReady', judge: (facts) => notReady(facts, 'controller') },
   { id: 'SpeakerNotReady', judge: (facts) => notReady(facts, 'speaker') },
   { id: 'SpeakerMissing', judge: speakerMissing },
@@ -15,6 +16,18 @@ export const installationChecks: readonly Check<Facts>[] = [
   { id: 'NodesExcluded', judge: nodesExcluded },
   { id: 'Warnings', judge: warnings },
 ];
+
+/** Two controllers decide without regard to each other, and two speakers answer on each node. */
+function secondInstallation({ otherInstallations, namespace }: Facts): readonly Found[] {
+  if (otherInstallations.length === 0) return ok('Berth is installed once');
+  return [
+    {
+      severity: 'error',
+      what: `Berth is installed more than once: in namespace ${namespace}, and in ${few(otherInstallations)}; this report is about namespace ${namespace}`,
+      todo: 'uninstall all but one: helm list -A shows the releases; --berth-namespace chooses the one to report on',
+    },
+  ];
+}
 
 function notReady({ pods, namespace }: Facts, role: string): readonly Found[] {
   const own = pods.filter((pod) => pod.role === role);

@@ -86,8 +86,10 @@ function notesOf({ cluster, answers }: Evaluation, vips: readonly ExplainedVip[]
   const labelled = new Set(cluster.nodes.filter(({ excluded }) => excluded).map(({ name }) => name));
   const used = vips.flatMap(({ nodes }) => nodes.filter((one) => labelled.has(one.node) && mayAnnounce(one)));
   if (used.length > 0) {
-    const label = 'node.kubernetes.io/exclude-from-external-load-balancers';
-    notes.push(`Berth ignores the label ${label}, because no node without it could announce the address`);
+    const all = labelled.size === cluster.nodes.length ? 'all nodes' : 'all nodes that could announce the address';
+    notes.push(
+      `${all} carry the label node.kubernetes.io/exclude-from-external-load-balancers: Berth ignores it, because otherwise no node could announce the address`,
+    );
   }
   return notes;
 }

@@ -39,7 +39,14 @@ export function evaluated(
 ): Evaluation {
   const cluster: Cluster = {
     installation: {
-      ...{ namespace: 'berth-system', version: '1', settings: settingsOf([], []), replicas: 1, leader: 'c' },
+      ...{
+        namespace: 'berth-system',
+        version: '1',
+        settings: settingsOf([], []),
+        replicas: 1,
+        leader: 'c',
+        others: [],
+      },
       controllers: [{ name: 'c', node: 'n1', ready: true }],
       speakers: nodeNames.map((name) => ({ name: `s-${name}`, node: name, ready: true })),
     },

@@ -41,6 +41,7 @@ const speaker = (facts: Partial<JudgedStatus> = {}) => ({ node: 'n1', fault: und
 /** A cluster without a fault. */
 const well: Facts = {
   namespace: 'berth-system',
+  otherInstallations: [],
   namespaceLabels: { value: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
   ownership,
   pods: [pod('c', { role: 'controller' }), pod('s')],
@@ -125,6 +126,11 @@ const rows: readonly { readonly desc: string; readonly facts: Partial<Facts>; re
       desc: 'all nodes excluded',
       facts: { nodes: [node('n1', { excluded: true })] },
       expected: ['info NodesExcluded'],
+    },
+    {
+      desc: 'a second installation',
+      facts: { otherInstallations: ['namespace other (release b)'] },
+      expected: ['error SecondInstallation'],
     },
     {
       desc: 'a node without the label of exclusion, which runs no speaker',
